@@ -1,0 +1,131 @@
+"""The protocol that a kind of device implements; devices, buffers and kernels know nothing else of it.
+
+A backend owns memory and runs programs on it. All calls of one backend take effect in the order in which they are
+made, whatever they queue: hazards are the backend's affair. Sizes and ranges were checked by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from .dsl.ir import Program
+from .dsl.layout import Variant
+from .features import Features
+
+DeviceKind = Literal["discrete", "integrated", "virtual", "cpu", "other", "host", "interpreter"]
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """What is known of a device. Sizes are bytes unless the name says otherwise.
+
+    Attributes:
+        index: place in ``krnlpy.devices()``, or None for host and interpreter.
+        name: the device's own name.
+        kind: ``discrete``, ``integrated``, ``virtual``, ``cpu``, ``other`` (Vulkan), ``host`` or ``interpreter``.
+        backend: ``vulkan``, ``host`` or ``interpreter``.
+        vendor: the vendor's name where known, else its id in hex.
+        driver: name and version of the driver.
+        api_version: Vulkan version, or "".
+        features: optional abilities.
+        max_threads: threads of a group, in all. ``max_threads_xyz``: along each axis.
+        max_groups_xyz: groups of a dispatch along each axis.
+        max_group_memory: of all group arrays of a kernel.
+        max_buffer_bytes: of one buffer.
+        max_parameter_bytes: that fit push constants; more go through memory.
+        subgroup_threads: threads of a subgroup.
+        memory_bytes: of the device's main heap.
+        extra: further limits and properties, for reports.
+    """
+
+    index: int | None
+    name: str
+    kind: DeviceKind
+    backend: str
+    vendor: str
+    driver: str
+    api_version: str
+    features: Features
+    max_threads: int
+    max_threads_xyz: tuple[int, int, int]
+    max_groups_xyz: tuple[int, int, int]
+    max_group_memory: int
+    max_buffer_bytes: int
+    max_parameter_bytes: int
+    subgroup_threads: int
+    memory_bytes: int
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Memory(Protocol):
+    """Bytes on a device. Freed when the last reference is gone and no queued work uses it."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+
+class Executable(Protocol):
+    """A program built for a device, ready to launch."""
+
+    @property
+    def threads(self) -> tuple[int, int, int]: ...
+
+
+Binding = tuple[Any, int, int]
+"""What a buffer parameter is bound to: its Memory, and the first and past-the-last byte that the launch may touch.
+Element offsets of the parameter block count from the start of the Memory, not from the first byte."""
+
+
+class Backend(Protocol):
+    """A kind of device."""
+
+    @property
+    def info(self) -> DeviceInfo: ...
+
+    def allocate(self, nbytes: int) -> Any:
+        """Memory of at least ``nbytes`` > 0, its content undefined. Raises OutOfMemory."""
+
+    def adopt(self, array: np.ndarray[Any, Any]) -> Any | None:
+        """Memory that is the very memory of a C-contiguous array, or None where the backend can't share it."""
+
+    def view(self, memory: Any) -> np.ndarray[Any, Any] | None:
+        """The memory as a uint8 array sharing it, after waiting for work on it; None where the host can't see it
+        or where it must not be touched directly (all but the host and the interpreter)."""
+
+    def upload(self, memory: Any, offset: int, data: np.ndarray[Any, Any]) -> None:
+        """Copies a contiguous uint8 array into memory. ``data`` may be changed when this returns."""
+
+    def download(self, memory: Any, offset: int, out: np.ndarray[Any, Any]) -> None:
+        """Copies memory into a contiguous uint8 array, after all work queued before."""
+
+    def copy(self, source: Any, source_offset: int, to: Any, to_offset: int, nbytes: int) -> None:
+        """Copies bytes within this device. The ranges don't overlap, unless they are the same."""
+
+    def fill(self, memory: Any, offset: int, nbytes: int, pattern: bytes) -> None:
+        """Repeats a pattern of 1, 2, 4 or 8 bytes; offset and nbytes are multiples of its length."""
+
+    def build(
+        self,
+        program: Program,
+        variant: Variant,
+        specs: Mapping[str, int | float | bool],
+        threads: tuple[int, int, int],
+        debug: bool,
+    ) -> Any:
+        """An Executable. ``specs`` has a value for each spec parameter. Raises MissingFeatures, LimitExceeded."""
+
+    def launch(
+        self, executable: Any, groups: tuple[int, int, int], bindings: Sequence[Binding], parameters: bytes
+    ) -> None:
+        """Queues a dispatch. ``bindings`` follow ``program.buffers``, ``parameters`` is the block of layout_of.
+        Of an executable built for debugging, waits and raises KernelIndexError where a thread failed."""
+
+    def wait(self) -> None:
+        """Returns when all that was queued before is done."""
+
+    def close(self) -> None:
+        """Waits, then gives everything back. Called at interpreter exit."""

@@ -1,0 +1,35 @@
+"""The settings of a process. Each is read from an environment variable once, and may be set afterwards.
+
+>>> import krnlpy
+>>> krnlpy.config.debug = False
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def _flag(name: str) -> bool:
+    return os.environ.get(name, "").lower() not in ("", "0", "false", "no", "off")
+
+
+debug: bool = _flag("KRNLPY_DEBUG")
+"""``KRNLPY_DEBUG``: check every index while kernels run and raise :class:`KernelIndexError`; each launch waits."""
+
+validate: bool = _flag("KRNLPY_VALIDATE")
+"""``KRNLPY_VALIDATE``: open Vulkan devices under the validation layer with synchronization validation."""
+
+cache_dir: Path | None = (
+    None
+    if _flag("KRNLPY_NO_CACHE")
+    else Path(os.environ.get("KRNLPY_CACHE_DIR") or platformdirs.user_cache_dir("krnlpy"))
+)
+"""``KRNLPY_CACHE_DIR``: where compiled kernels are kept; None (``KRNLPY_NO_CACHE=1``) keeps none."""
+
+host_threads: int = int(os.environ.get("KRNLPY_HOST_THREADS", "0")) or len(os.sched_getaffinity(0)) if hasattr(
+    os, "sched_getaffinity"
+) else (os.cpu_count() or 1)
+"""``KRNLPY_HOST_THREADS``: threads of the host backend; as many as there are usable cores unless told."""

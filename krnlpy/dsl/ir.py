@@ -1,0 +1,456 @@
+"""The typed intermediate representation: what a kernel means, before any target.
+
+The frontend makes it, the emitters (GLSL, LLVM, interpreter) read it; nobody changes it. Control flow stays
+structured, as it was written. Every value has a type of computation: ``boolean`` or one of u8 i8 u16 i16 u32 i32 f32
+u64 i64 f64. The storage types f16 and bf16 occur only as element types of places (buffers, local and group arrays);
+loading from such a place gives an f32, storing rounds an f32 to the nearest, ties to even.
+
+Semantics that each target must give:
+
+- Integers wrap at their width (narrow ones too, though they are computed in 32 bits).
+- ``floordiv`` and ``mod`` of integers round towards minus infinity, ``mod`` has the sign of the divisor; division by
+  zero gives 0 for ``floordiv`` and ``mod``. The least integer divided by -1 wraps. Of floats, they are Python's
+  ``math.floor(a / b)`` and ``a - b * floor(a / b)`` in the type's own arithmetic.
+- ``div`` is of floats only and correctly rounded where the target can (GLSL grants 2.5 ulp).
+- ``shl`` and ``shr``: a shift count outside 0..bits-1 gives 0 (or -1 for a negative ``shr``).
+- ``min`` is ``b if b < a else a`` and ``max`` is ``b if b > a else a``, as Python's; hence NaN in ``a`` stays.
+- Cast: integers wrap; float to integer truncates, saturates and turns NaN into 0; to boolean is ``!= 0``.
+- No contraction and no reassociation of float operations, except what ``fma`` asks for.
+- A load from an index out of range gives 0, a store there does nothing (never touches memory); in debug mode the
+  first such access of a launch is recorded and raised on the host; the interpreter always raises. A kernel that is
+  ``unchecked`` promises that it has none, and gets no checks except in debug mode and in the interpreter.
+- Group arrays hold zeros when the kernel's body starts. Local arrays hold zeros where control first reaches the body.
+- ``and``, ``or`` and ``Select`` evaluate only what Python would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Literal, NamedTuple
+
+from krnlpy.scalar import ScalarType, boolean, i32
+
+
+class Location(NamedTuple):
+    """A place in the source: lines from 1, columns (UTF-8 bytes, as in Python's ast) from 0."""
+
+    file: str
+    line: int
+    column: int
+    end_column: int
+
+
+# ---------------------------------------------------------------------------------------------------- parameters
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """A kernel's parameter. ``type`` is the declared scalar type, which may be a storage type."""
+
+    name: str
+    type: ScalarType
+    location: Location
+
+
+@dataclass(frozen=True, eq=False)
+class ScalarParameter(Parameter):
+    """A number handed over with each launch; read through :class:`Argument`."""
+
+
+@dataclass(frozen=True, eq=False)
+class SpecParameter(Parameter):
+    """A specialization constant: fixed when the kernel is built for a device; read through :class:`SpecValue`."""
+
+    default: int | float | bool | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ItemParameter(Parameter):
+    """One element a thread of a buffer; all items of a launch have one shape. Loaded and stored with index ()."""
+
+    mutable: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalParameter(Parameter):
+    """A whole buffer of ``ndim`` dimensions. ``once``: declared ``Out``, each element is written exactly once."""
+
+    ndim: int = 1
+    mutable: bool = False
+    once: bool = False
+
+
+BufferParameter = ItemParameter | GlobalParameter
+
+
+# --------------------------------------------------------------------------------------------- variables, arrays
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """A local variable or a function's parameter. Compared by identity; names may repeat in other functions."""
+
+    name: str
+    type: ScalarType
+
+
+@dataclass(frozen=True, eq=False)
+class LocalArray:
+    """An array of each thread's own. ``type`` may be a storage type."""
+
+    name: str
+    type: ScalarType
+    shape: tuple[Expr, ...]
+    """Const or SpecValue, or add, sub, mul, floordiv of those (all i32)."""
+
+
+@dataclass(frozen=True, eq=False)
+class GroupArray(LocalArray):
+    """An array that the threads of a group share."""
+
+
+Place = ItemParameter | GlobalParameter | LocalArray | GroupArray
+
+
+# --------------------------------------------------------------------------------------------------- expressions
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Expr:
+    """A value of a type of computation. Evaluation order is Python's; expressions have no effects but loads."""
+
+    type: ScalarType
+    location: Location
+
+
+@dataclass(frozen=True, eq=False)
+class Const(Expr):
+    """A literal or captured constant, already of ``type``."""
+
+    value: int | float | bool
+
+
+@dataclass(frozen=True, eq=False)
+class Local(Expr):
+    """The value of a variable."""
+
+    variable: Variable
+
+
+@dataclass(frozen=True, eq=False)
+class Argument(Expr):
+    """The value of a scalar parameter (in its type of computation)."""
+
+    parameter: ScalarParameter
+
+
+@dataclass(frozen=True, eq=False)
+class SpecValue(Expr):
+    """The value of a specialization constant (in its type of computation)."""
+
+    parameter: SpecParameter
+
+
+@dataclass(frozen=True, eq=False)
+class Extent(Expr):
+    """The length (i32) of a global parameter or array along one axis."""
+
+    place: GlobalParameter | LocalArray
+    axis: int
+
+
+IdName = Literal[
+    "global_id",  # id of the thread in the dispatch, along axis
+    "global_threads",  # threads of the dispatch, along axis
+    "group_id",  # id of the group, along axis
+    "groups",  # groups of the dispatch, along axis
+    "thread_id",  # id of the thread in its group, along axis
+    "threads",  # threads of a group, along axis
+    "subgroup_id",  # id of the subgroup in its group
+    "subgroups",  # subgroups of a group, rounded up
+    "subgroup_thread_id",  # lane
+    "subgroup_threads",  # subgroup size
+    "item_id",  # row-major index of the item
+    "items",  # count of items
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Id(Expr):
+    """A coordinate or size of the dispatch, as i32. ``axis`` 0 is the fastest (x)."""
+
+    name: IdName
+    axis: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Load(Expr):
+    """An element of a place, in its type of computation. ``index`` is () for items; entries are any integers."""
+
+    place: Place
+    index: tuple[Expr, ...]
+
+
+UnaryOp = Literal["neg", "invert", "not"]  # neg: numbers; invert: integers; not: boolean
+
+
+@dataclass(frozen=True, eq=False)
+class Unary(Expr):
+    op: UnaryOp
+    operand: Expr
+
+
+BinaryOp = Literal[
+    "add", "sub", "mul", "div", "floordiv", "mod", "pow", "min", "max", "and", "or", "xor", "shl", "shr"
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Binary(Expr):
+    """Both operands have the type of the result. and, or, xor are bitwise (also of booleans). pow: float only."""
+
+    op: BinaryOp
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class Compare(Expr):
+    """Boolean; both operands have one type."""
+
+    op: Literal["lt", "le", "gt", "ge", "eq", "ne"]
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class Logical(Expr):
+    """Boolean, short-circuit."""
+
+    op: Literal["and", "or"]
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class Select(Expr):
+    """``then if condition else otherwise``: only the chosen one is evaluated."""
+
+    condition: Expr
+    then: Expr
+    otherwise: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class Cast(Expr):
+    """The operand converted to ``type``."""
+
+    operand: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class Round(Expr):
+    """An f32 rounded to what the storage type ``to`` (f16 or bf16) can hold; still an f32."""
+
+    operand: Expr
+    to: ScalarType
+
+
+MathName = Literal[
+    "abs",  # numbers (the least integer wraps)
+    "sqrt", "exp", "exp2", "log", "log2", "sin", "cos", "tan", "tanh",  # f32, f64
+    "floor", "ceil", "trunc",  # f32, f64, result of the same type
+    "fma",  # f32, f64: three operands, may or may not be fused
+    "isnan", "isinf",  # f32, f64 -> boolean
+]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Math(Expr):
+    """An elementary function; operands have one type."""
+
+    name: MathName
+    operands: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Call(Expr):
+    """A call of a ``@func``. Functions have no side effects on places; they may read the arrays handed to none."""
+
+    function: Function
+    arguments: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Subgroup(Expr):
+    """A value combined over the active threads of a subgroup. ``add`` of i32, u32, f32 (and 64-bit) values."""
+
+    op: Literal["add"]
+    operand: Expr
+
+
+# ---------------------------------------------------------------------------------------------------- statements
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Stmt:
+    location: Location
+
+
+Block = tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Assign(Stmt):
+    """Gives a variable a value of the variable's type. The frontend has proved assignment before use."""
+
+    variable: Variable
+    value: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class Store(Stmt):
+    """Writes an element of a place; ``value`` has the place's type of computation."""
+
+    place: Place
+    index: tuple[Expr, ...]
+    value: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class If(Stmt):
+    condition: Expr
+    then: Block
+    otherwise: Block
+
+
+@dataclass(frozen=True, eq=False)
+class While(Stmt):
+    condition: Expr
+    body: Block
+
+
+@dataclass(frozen=True, eq=False)
+class For(Stmt):
+    """``for variable in range(start, stop, step)``, as Python's range: the three are evaluated once, before; the
+    body may assign the variable without changing the iteration; after the loop it keeps its last value. ``start``,
+    ``stop`` and ``step`` have the variable's type. A step of 0 runs no iteration."""
+
+    variable: Variable
+    start: Expr
+    stop: Expr
+    step: Expr
+    body: Block
+
+
+@dataclass(frozen=True, eq=False)
+class Break(Stmt):
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class Continue(Stmt):
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class Return(Stmt):
+    """Leaves the function; in a kernel ends the thread (in an item kernel: the item)."""
+
+    value: Expr | None
+
+
+@dataclass(frozen=True, eq=False)
+class Barrier(Stmt):
+    """Every thread of the group arrives before any goes on; writes to group arrays and buffers made before are
+    seen by the group after. Stands only where all threads of the group arrive (kernel body, uniform flow)."""
+
+
+# ------------------------------------------------------------------------------------------------------ programs
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A ``@func`` for one tuple of argument types. Its expressions may read SpecValue, Id and Argument, no places
+    but its own local arrays. Every path ends in ``Return(value)``."""
+
+    name: str
+    parameters: tuple[Variable, ...]
+    result: ScalarType
+    body: Block
+    local_arrays: tuple[LocalArray, ...]
+    location: Location
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A kernel with all types known: one for each choice of its type variables.
+
+    Attributes:
+        name: the kernel's Python name, with its types where it has type variables: ``axpy_f32``. An identifier.
+        threads: default threads of a group along x, y, z; always three numbers.
+        functions: every function called, callees first.
+    """
+
+    name: str
+    location: Location
+    parameters: tuple[Parameter, ...]
+    body: Block
+    functions: tuple[Function, ...]
+    group_arrays: tuple[GroupArray, ...]
+    local_arrays: tuple[LocalArray, ...]
+    threads: tuple[int, int, int]
+    unchecked: bool = False
+
+    @property
+    def file(self) -> str:
+        return self.location.file
+
+    @property
+    def buffers(self) -> tuple[BufferParameter, ...]:
+        """The parameters that are buffers, in order: their place here is their binding."""
+        return tuple(p for p in self.parameters if isinstance(p, ItemParameter | GlobalParameter))
+
+    @property
+    def items(self) -> tuple[ItemParameter, ...]:
+        return tuple(p for p in self.parameters if isinstance(p, ItemParameter))
+
+    @property
+    def scalars(self) -> tuple[ScalarParameter, ...]:
+        return tuple(p for p in self.parameters if isinstance(p, ScalarParameter))
+
+    @property
+    def specs(self) -> tuple[SpecParameter, ...]:
+        return tuple(p for p in self.parameters if isinstance(p, SpecParameter))
+
+    @property
+    def has_barriers(self) -> bool:
+        return any(isinstance(node, Barrier) for node in walk(self.body))
+
+
+def walk(node: Stmt | Expr | Block) -> Iterator[Stmt | Expr]:
+    """The statements and expressions below and including a node, outermost first (not those of called functions)."""
+    if isinstance(node, tuple):
+        for child in node:
+            if isinstance(child, Stmt | Expr):
+                yield from walk(child)
+        return
+    yield node
+    for f in fields(node):
+        child = getattr(node, f.name)
+        if isinstance(child, Stmt | Expr | tuple) and not isinstance(child, Location):
+            yield from walk(child)
+
+
+def const(value: int | float | bool, type: ScalarType, location: Location) -> Const:
+    return Const(value, type=type, location=location)
+
+
+__all__ = [
+    "Argument", "Assign", "Barrier", "Binary", "BinaryOp", "Block", "Break", "BufferParameter", "Call", "Cast",
+    "Compare", "Const", "Continue", "Expr", "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id",
+    "IdName", "If", "ItemParameter", "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName",
+    "Parameter", "Place", "Program", "Return", "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue",
+    "Stmt", "Store", "Subgroup", "Unary", "UnaryOp", "Variable", "While", "boolean", "const", "i32", "walk",
+]  # fmt: skip

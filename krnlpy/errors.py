@@ -1,0 +1,110 @@
+"""Every exception that krnlpy raises for a user's mistake or a device's trouble."""
+
+from __future__ import annotations
+
+import linecache
+
+
+class KrnlpyError(Exception):
+    """Base of all krnlpy errors."""
+
+
+class DeviceError(KrnlpyError):
+    """Base of what a device can do wrong."""
+
+
+class DeviceUnavailable(DeviceError):
+    """No such device can be used: no Vulkan loader, no driver, or nothing that matches what was asked for."""
+
+
+class DeviceLost(DeviceError):
+    """The device stopped answering; its buffers are gone. A new ``Device`` may be opened."""
+
+
+class OutOfMemory(DeviceError, MemoryError):
+    """The device, or the host, has no memory left for an allocation."""
+
+
+class MissingFeatures(DeviceError):
+    """A kernel needs features that the device does not have."""
+
+
+class LimitExceeded(DeviceError, ValueError):
+    """A size is beyond a limit of the device."""
+
+
+class ShapeError(KrnlpyError, ValueError):
+    """Shapes or lengths do not fit each other, or an index or slice does not fit a shape."""
+
+
+class DtypeError(KrnlpyError, TypeError):
+    """A scalar type is not one of the 12, or not the one expected."""
+
+
+class CacheError(KrnlpyError):
+    """A file of the kernel cache is damaged. Only ever seen by tools: a kernel call compiles anew instead."""
+
+
+class LaunchError(KrnlpyError, TypeError):
+    """A kernel was called with arguments or a geometry that do not fit its parameters."""
+
+
+class SourceError(KrnlpyError):
+    """Base of the errors that point at a place in a kernel's source.
+
+    Attributes:
+        message: what is wrong, what was expected and what to do.
+        file: the source file.
+        line: its line, from 1.
+        column: the first column, from 0; ``end_column`` is past the last, or None.
+    """
+
+    def __init__(
+        self, message: str, file: str, line: int, column: int | None = None, end_column: int | None = None
+    ) -> None:
+        self.message = message
+        self.file = file
+        self.line = line
+        self.column = column
+        self.end_column = end_column
+        super().__init__(message, file, line, column, end_column)
+
+    def __str__(self) -> str:
+        text = f"{self.file}:{self.line}: {self.message}"
+        excerpt = linecache.getline(self.file, self.line).rstrip()
+        if not excerpt:
+            return text
+        # Columns of Python's ast count UTF-8 bytes; the caret counts characters.
+        raw = excerpt.encode()
+        column = len(raw[: self.column or 0].decode(errors="ignore"))
+        end = len(raw[: self.end_column].decode(errors="ignore")) if self.end_column is not None else column + 1
+        text += f"\n    {excerpt}"
+        if self.column is not None:
+            # Tabs stay tabs, so that the caret stands under what it means.
+            margin = "".join(c if c == "\t" else " " for c in excerpt[:column])
+            text += f"\n    {margin}{'^' * max(1, min(end, len(excerpt)) - column)}"
+        return text
+
+
+class KernelError(SourceError):
+    """A kernel is not valid: base of the compile-time errors."""
+
+
+class KernelSyntaxError(KernelError):
+    """A statement or expression that kernels do not have."""
+
+
+class KernelNameError(KernelError):
+    """A name that is not defined, or not on every path."""
+
+
+class KernelTypeError(KernelError):
+    """Types that do not fit each other."""
+
+
+class KernelIndexError(SourceError, IndexError):
+    """An index out of range, seen while the kernel ran in debug mode or in the interpreter."""
+
+
+class CompileError(KrnlpyError):
+    """A code generator or compiler refused what the frontend accepted: krnlpy's fault, please report it."""

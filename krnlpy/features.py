@@ -1,0 +1,29 @@
+"""What a kernel can need of a device and a device can lack. Negotiated by feature bits, never by names of vendors."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Feature(StrEnum):
+    """Optional abilities of a device. Arithmetic on narrow types needs none: it is done in 32 bits."""
+
+    INT64 = "int64"
+    """64-bit integer arithmetic and storage."""
+    FLOAT64 = "float64"
+    """64-bit float arithmetic and storage."""
+    STORAGE8 = "storage8"
+    """Native 8-bit loads and stores; without it bytes are packed in 32-bit words."""
+    STORAGE16 = "storage16"
+    """Native 16-bit loads and stores; without it halves are packed in 32-bit words."""
+    SUBGROUP_BASIC = "subgroup_basic"
+    SUBGROUP_VOTE = "subgroup_vote"
+    SUBGROUP_ARITHMETIC = "subgroup_arithmetic"
+    SUBGROUP_BALLOT = "subgroup_ballot"
+    SUBGROUP_SHUFFLE = "subgroup_shuffle"
+    SUBGROUP_SHUFFLE_RELATIVE = "subgroup_shuffle_relative"
+    SUBGROUP_CLUSTERED = "subgroup_clustered"
+    SUBGROUP_QUAD = "subgroup_quad"
+
+
+Features = frozenset[Feature]

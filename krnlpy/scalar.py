@@ -1,0 +1,213 @@
+"""The 12 scalar types, and what each one is in NumPy, in GLSL and in LLVM.
+
+A scalar type is a class, so that it serves as an annotation (``alpha: f32``), as a subscript (``Item[f32]``),
+as a dtype (``Buffer.zeros(10, f32)``) and as a conversion (``f32(x)``), in kernels and outside.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import ml_dtypes
+import numpy as np
+
+from .errors import DtypeError
+
+if TYPE_CHECKING:
+    from typing import Self
+
+Kind = Literal["uint", "int", "float", "bool"]
+
+
+class ScalarType(type):
+    """The class of the scalar types.
+
+    Attributes:
+        name: short name, such as ``"f32"``.
+        size: bytes an element takes in a buffer.
+        kind: ``"uint"``, ``"int"``, ``"float"`` (or ``"bool"`` for :data:`boolean`, which no buffer can hold).
+        dtype: the NumPy dtype (bf16's comes from ml_dtypes).
+        glsl: the GLSL type in which a kernel computes with it.
+        llvm: the LLVM type in which it lies in memory.
+    """
+
+    name: str
+    size: int
+    kind: Kind
+    dtype: np.dtype[Any]
+    glsl: str
+    llvm: str
+
+    def __repr__(cls) -> str:
+        return cls.name
+
+    def __call__(cls, value: Any) -> Any:  # type: ignore[override]
+        """The value converted as a kernel converts it: integers wrap, floats saturate, NaN becomes 0."""
+        return convert(value, cls)
+
+    @property
+    def bits(cls) -> int:
+        return 8 * cls.size
+
+    @property
+    def is_float(cls) -> bool:
+        return cls.kind == "float"
+
+    @property
+    def is_integer(cls) -> bool:
+        return cls.kind in ("uint", "int")
+
+    @property
+    def is_signed(cls) -> bool:
+        return cls.kind in ("int", "float")
+
+    @property
+    def compute(cls) -> ScalarType:
+        """The type in which a kernel computes with it: f32 for f16 and bf16, which are storage types, else itself."""
+        return f32 if cls.name in ("f16", "bf16") else cls
+
+    @property
+    def min(cls) -> int:
+        """The least value of an integer type."""
+        return -(1 << (cls.bits - 1)) if cls.kind == "int" else 0
+
+    @property
+    def max(cls) -> int:
+        """The greatest value of an integer type."""
+        return (1 << (cls.bits - 1)) - 1 if cls.kind == "int" else (1 << cls.bits) - 1
+
+
+class Scalar(metaclass=ScalarType):
+    """Base of the scalar types; never instantiated. To type checkers, a number."""
+
+    name: ClassVar[str] = "scalar"
+    size: ClassVar[int] = 0
+
+    if TYPE_CHECKING:
+
+        def __init__(self, value: Any = ...) -> None: ...
+        def __add__(self, other: Any) -> Self: ...
+        def __radd__(self, other: Any) -> Self: ...
+        def __sub__(self, other: Any) -> Self: ...
+        def __rsub__(self, other: Any) -> Self: ...
+        def __mul__(self, other: Any) -> Self: ...
+        def __rmul__(self, other: Any) -> Self: ...
+        def __truediv__(self, other: Any) -> Self: ...
+        def __rtruediv__(self, other: Any) -> Self: ...
+        def __floordiv__(self, other: Any) -> Self: ...
+        def __rfloordiv__(self, other: Any) -> Self: ...
+        def __mod__(self, other: Any) -> Self: ...
+        def __rmod__(self, other: Any) -> Self: ...
+        def __pow__(self, other: Any) -> Self: ...
+        def __rpow__(self, other: Any) -> Self: ...
+        def __and__(self, other: Any) -> Self: ...
+        def __or__(self, other: Any) -> Self: ...
+        def __xor__(self, other: Any) -> Self: ...
+        def __lshift__(self, other: Any) -> Self: ...
+        def __rshift__(self, other: Any) -> Self: ...
+        def __neg__(self) -> Self: ...
+        def __pos__(self) -> Self: ...
+        def __invert__(self) -> Self: ...
+        def __abs__(self) -> Self: ...
+        def __lt__(self, other: Any) -> bool: ...
+        def __le__(self, other: Any) -> bool: ...
+        def __gt__(self, other: Any) -> bool: ...
+        def __ge__(self, other: Any) -> bool: ...
+        def __index__(self) -> int: ...
+        def __float__(self) -> float: ...
+
+
+def _define(name: str, kind: Kind, dtype: Any, glsl: str, llvm: str) -> Any:
+    dtype = np.dtype(dtype)
+    fields = {"name": name, "size": dtype.itemsize, "kind": kind, "dtype": dtype, "glsl": glsl, "llvm": llvm}
+    return ScalarType(name, (Scalar,), {**fields, "__module__": __name__, "__slots__": ()})
+
+
+if TYPE_CHECKING:
+
+    class u8(Scalar): ...  # noqa: N801
+    class i8(Scalar): ...  # noqa: N801
+    class u16(Scalar): ...  # noqa: N801
+    class i16(Scalar): ...  # noqa: N801
+    class f16(Scalar): ...  # noqa: N801
+    class bf16(Scalar): ...  # noqa: N801
+    class u32(Scalar): ...  # noqa: N801
+    class i32(Scalar): ...  # noqa: N801
+    class f32(Scalar): ...  # noqa: N801
+    class u64(Scalar): ...  # noqa: N801
+    class i64(Scalar): ...  # noqa: N801
+    class f64(Scalar): ...  # noqa: N801
+    class boolean(Scalar): ...  # noqa: N801
+else:
+    # Narrow integers are computed in 32 bits and wrapped to their width, so that no device needs 8- or 16-bit
+    # arithmetic; f16 and bf16 are computed in f32 and rounded at each store.
+    u8 = _define("u8", "uint", np.uint8, "uint", "i8")
+    i8 = _define("i8", "int", np.int8, "int", "i8")
+    u16 = _define("u16", "uint", np.uint16, "uint", "i16")
+    i16 = _define("i16", "int", np.int16, "int", "i16")
+    f16 = _define("f16", "float", np.float16, "float", "half")
+    bf16 = _define("bf16", "float", ml_dtypes.bfloat16, "float", "i16")
+    u32 = _define("u32", "uint", np.uint32, "uint", "i32")
+    i32 = _define("i32", "int", np.int32, "int", "i32")
+    f32 = _define("f32", "float", np.float32, "float", "float")
+    u64 = _define("u64", "uint", np.uint64, "uint64_t", "i64")
+    i64 = _define("i64", "int", np.int64, "int64_t", "i64")
+    f64 = _define("f64", "float", np.float64, "double", "double")
+    boolean = _define("bool", "bool", np.bool_, "bool", "i1")
+
+SCALAR_TYPES: tuple[ScalarType, ...] = (u8, i8, u16, i16, f16, bf16, u32, i32, f32, u64, i64, f64)
+"""The types that a buffer can hold."""
+
+_BY_NAME = {t.name: t for t in SCALAR_TYPES}
+_BY_DTYPE = {t.dtype: t for t in SCALAR_TYPES}
+
+
+def scalar_type(dtype: Any) -> ScalarType:
+    """The scalar type that a name, a NumPy dtype or a scalar type stands for.
+
+    >>> scalar_type("bf16"), scalar_type(np.float32)
+    (bf16, f32)
+
+    Raises:
+        DtypeError: none of the 12 types is meant.
+    """
+    if isinstance(dtype, ScalarType) and dtype in SCALAR_TYPES:
+        return dtype
+    if isinstance(dtype, str) and dtype.lower() in _BY_NAME:
+        return _BY_NAME[dtype.lower()]
+    try:
+        return _BY_DTYPE[np.dtype(dtype).newbyteorder("=")]
+    except (TypeError, KeyError):
+        names = ", ".join(_BY_NAME)
+        raise DtypeError(f"{dtype!r} is not a scalar type; expected one of {names}, or its NumPy dtype") from None
+
+
+def convert(value: Any, to: ScalarType) -> Any:
+    """A number or array converted as a kernel's cast converts it; returns NumPy scalars or arrays of ``to.dtype``.
+
+    Integers wrap, floats saturate at the ends of an integer type, NaN becomes 0; f32 and wider round to the
+    nearest f16 or bf16, ties to even.
+    """
+    source = np.asarray(value)
+    if source.dtype == object:  # an int beyond 64 bits
+        return to.dtype.type(int(value) & ((1 << 64) - 1)) if not to.is_integer else _wrap(int(value), to)
+    narrow = source.dtype.type in (ml_dtypes.bfloat16, np.float16)
+    if to.is_integer and (source.dtype.kind == "f" or narrow):
+        wide = source.astype(np.float64)
+        # float(max) may round up to max + 1, which a plain cast would overflow; the ends are set apart.
+        low, high = float(to.min), float(to.max)
+        inside = np.where(np.isnan(wide) | (wide <= low) | (wide >= high), 0.0, wide).astype(to.dtype)
+        result = np.where(wide >= high, to.dtype.type(to.max), np.where(wide <= low, to.dtype.type(to.min), inside))
+        return result.astype(to.dtype)[()]
+    if to.dtype.itemsize < 4 and to.is_float and source.dtype.kind in "iuf" and source.dtype.itemsize > 4:
+        # A kernel goes through f32, its type of computation; a direct cast would round once instead of twice.
+        source = source.astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return source.astype(to.dtype)[()]
+
+
+def _wrap(value: int, to: ScalarType) -> Any:
+    value &= (1 << to.bits) - 1
+    if to.kind == "int" and value > to.max:
+        value -= 1 << to.bits
+    return to.dtype.type(value)
