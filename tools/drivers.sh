@@ -10,6 +10,7 @@
 # The extra ones are unpacked, not installed: two versions of Mesa cannot be installed beside each other, and
 # SwiftShader is packaged only as a part of Chromium.
 set -euo pipefail
+source "$(dirname "$0")/common.sh"
 
 packages=(libvulkan1 mesa-vulkan-drivers vulkan-validationlayers)
 drivers=${XDG_CACHE_HOME:-$HOME/.cache}/krnlpy-drivers
@@ -17,21 +18,7 @@ lavapipe=$drivers/lavapipe-25
 swiftshader=$drivers/swiftshader
 scratch=
 
-say() { echo "drivers: $*" >&2; }
-fail() { say "$*"; exit 1; }
 usage() { sed -n '2,7s/^# \{0,1\}//p' "$0"; }
-
-as_root() {
-  if ((EUID == 0)); then
-    "$@"
-  elif sudo -n true 2>/dev/null; then
-    sudo -n "$@"
-  else
-    fail "this needs root or passwordless sudo: $*"
-  fi
-}
-
-apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" >&2; }
 
 installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
