@@ -55,7 +55,7 @@ fetch_wheels() {
   mkdir -p "$wheels"
   local fetched
   fetched=$(mktemp -d "$wheels/.fetch-XXXXXX")
-  if .venv/bin/python -m pip wheel -q --retries 2 --timeout 30 --wheel-dir "$fetched" --find-links "$wheels" \
+  if .venv/bin/python -m pip wheel -q --retries 1 --timeout 30 --wheel-dir "$fetched" --find-links "$wheels" \
     hatchling editables "${requirements[@]}" >"$scratch/fetch" 2>&1; then
     mv "$fetched"/*.whl "$wheels/"
   else
