@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from autograph import Conv2, Dense, Flatten, Layer, MaxPool2, Relu
 
+from autograph import Conv2, Dense, Flatten, Layer, MaxPool2, Relu
 from krnlpy import Device, ScalarType, f32
 
 

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import autograph
 import numpy as np
-from autograph import SGD, Tensor
 from autograph.dataset import Mnist, batches, load_mnist
 
+import autograph
 import krnlpy
+from autograph import SGD, Tensor
 from krnlpy import Device, ScalarType, scalar_type
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from lenet5 import LeNet5  # noqa: E402
+from lenet5 import LeNet5
 
 READ_EVERY = 25
 """Batches between two looks at the loss: reading it waits for the device, so not every batch does."""
