@@ -30,7 +30,7 @@ from .interpret_expressions import PREFIX, RUNTIME, UNIFORM_IDS, BufferNames, Sc
 from .interpret_statements import PER_THREAD_IDS, SUBGROUP_THREADS, Statements, new_name, suspends, zero
 from .layout import Variant, layout_of
 
-__all__ = ["Fault", "Interpretation", "Site", "Storage", "translate"]
+__all__ = ["SUBGROUP_THREADS", "Fault", "Interpretation", "Site", "Storage", "translate"]
 
 
 class Fault(Exception):
@@ -75,7 +75,7 @@ class Interpretation:
 
     def bind(
         self, groups: tuple[int, int, int], parameters: bytes, buffers: Iterable[Storage]
-    ) -> tuple[Callable[..., Any], Mapping[str, int | tuple[int, ...]]]:
+    ) -> tuple[Callable[..., Any], Mapping[str, Any]]:
         """The kernel's function for one launch, and the values of its parameter block by name.
 
         The function takes the group's ids x, y, z, the thread's ids in the group x, y, z, then if the kernel suspends
@@ -159,12 +159,7 @@ def _scope(
     threads: tuple[int, int, int],
 ) -> Scope:
     bodies = [program.body, *(function.body for function in program.functions)]
-    used = {
-        id_name(n)
-        for body in bodies
-        for n in ir.walk(body)
-        if isinstance(n, ir.Id) and n.name not in UNIFORM_IDS
-    }
+    used = {id_name(n) for body in bodies for n in ir.walk(body) if isinstance(n, ir.Id) and n.name not in UNIFORM_IDS}
     taken = _local_names(program)
     uniform: dict[tuple[str, int], int | str] = {
         ("subgroup_threads", 0): SUBGROUP_THREADS,
@@ -188,9 +183,7 @@ def _scope(
     )
 
 
-def _buffer_names(
-    prefix: str, parameter: ir.BufferParameter, item_rank: int, contiguous: bool
-) -> BufferNames:
+def _buffer_names(prefix: str, parameter: ir.BufferParameter, item_rank: int, contiguous: bool) -> BufferNames:
     is_item = isinstance(parameter, ir.ItemParameter)
     axes = range(item_rank if isinstance(parameter, ir.ItemParameter) else parameter.ndim)
     return BufferNames(
@@ -210,5 +203,6 @@ def _local_names(program: ir.Program) -> set[str]:
     for body in (program.body, *(function.body for function in program.functions)):
         found |= {node.variable.name for node in ir.walk(body) if isinstance(node, ir.Assign | ir.For)}
     for function in program.functions:
-        found |= {known.name for known in (*function.parameters, *function.local_arrays)}
+        found |= {variable.name for variable in function.parameters}
+        found |= {array.name for array in function.local_arrays}
     return found

@@ -6,6 +6,7 @@ Generated names start with ``_krnl_``; what a kernel's own variables are called 
 from __future__ import annotations
 
 import ast
+import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +42,7 @@ RUNTIME: dict[str, Any] = {
     )
 }
 RUNTIME |= {f"{PREFIX}math_{name}": function for name, function in arithmetic.FUNCTIONS.items()}
-RUNTIME[PREFIX + "c_float"] = arithmetic.ctypes.c_float
+RUNTIME[PREFIX + "c_float"] = ctypes.c_float
 """What generated code calls."""
 
 _OPERATORS: dict[str, type[ast.operator]] = {

@@ -40,8 +40,7 @@ SUBGROUP_THREADS = 8
 def suspends(body: ir.Block, suspending: set[ir.Function]) -> bool:
     """Whether statements wait for other threads, themselves or in a function that does."""
     return any(
-        isinstance(node, ir.Barrier | ir.Subgroup)
-        or (isinstance(node, ir.Call) and node.function in suspending)
+        isinstance(node, ir.Barrier | ir.Subgroup) or (isinstance(node, ir.Call) and node.function in suspending)
         for node in ir.walk(body)
     )
 
@@ -204,7 +203,7 @@ class Statements(Expressions):
         if not suspends(body, self.scope.suspending):
             return [], []
         place = self.scope.site(where, "loop")
-        counter = f"{PREFIX}iteration_{place.value}"
+        counter = f"{PREFIX}iteration_{len(self.scope.sites)}"
         self.position = [*self.position, place, name(counter)]
         return (
             [ast.Assign([target(counter)], number(0))],

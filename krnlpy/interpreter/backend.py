@@ -157,14 +157,10 @@ class InterpreterBackend:
 def _view(memory: Bytes, type: ScalarType) -> Any:
     """Memory as elements. A memoryview's elements are Python's numbers; it knows no f16 and bf16, NumPy does."""
     whole = memory[: memory.nbytes // type.size * type.size]
-    if type.compute is not type or not len(whole):
+    if type.compute is not type:
         return whole.view(type.dtype)
-    return memoryview(whole).cast(
-        type.dtype.char if type.dtype.char in "bBhHiIfd" else _LONG[type.dtype.kind]
-    )
-
-
-_LONG = {"i": "q", "u": "Q"}
+    view: Any = memoryview(whole)
+    return view.cast(type.dtype.char)
 
 
 class _Out:
