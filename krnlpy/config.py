@@ -29,7 +29,9 @@ cache_dir: Path | None = (
 )
 """``KRNLPY_CACHE_DIR``: where compiled kernels are kept; None (``KRNLPY_NO_CACHE=1``) keeps none."""
 
-host_threads: int = int(os.environ.get("KRNLPY_HOST_THREADS", "0")) or len(os.sched_getaffinity(0)) if hasattr(
-    os, "sched_getaffinity"
-) else (os.cpu_count() or 1)
+host_threads: int = (
+    int(os.environ.get("KRNLPY_HOST_THREADS", "0")) or len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity")
+    else (os.cpu_count() or 1)
+)
 """``KRNLPY_HOST_THREADS``: threads of the host backend; as many as there are usable cores unless told."""

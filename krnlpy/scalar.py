@@ -126,17 +126,29 @@ def _define(name: str, kind: Kind, dtype: Any, glsl: str, llvm: str) -> Any:
 if TYPE_CHECKING:
 
     class u8(Scalar): ...  # noqa: N801
+
     class i8(Scalar): ...  # noqa: N801
+
     class u16(Scalar): ...  # noqa: N801
+
     class i16(Scalar): ...  # noqa: N801
+
     class f16(Scalar): ...  # noqa: N801
+
     class bf16(Scalar): ...  # noqa: N801
+
     class u32(Scalar): ...  # noqa: N801
+
     class i32(Scalar): ...  # noqa: N801
+
     class f32(Scalar): ...  # noqa: N801
+
     class u64(Scalar): ...  # noqa: N801
+
     class i64(Scalar): ...  # noqa: N801
+
     class f64(Scalar): ...  # noqa: N801
+
     class boolean(Scalar): ...  # noqa: N801
 else:
     # Narrow integers are computed in 32 bits and wrapped to their width, so that no device needs 8- or 16-bit

@@ -1,0 +1,42 @@
+"""The kernel language: what a kernel may call. ``from krnlpy.dsl import barrier, exp, global_id``."""
+
+from .builtins import (
+    barrier,
+    ceil,
+    cos,
+    exp,
+    exp2,
+    floor,
+    fma,
+    global_id,
+    global_threads,
+    group_array,
+    group_id,
+    groups,
+    isinf,
+    isnan,
+    item_id,
+    items,
+    local_array,
+    log,
+    log2,
+    sin,
+    sqrt,
+    subgroup_add,
+    subgroup_id,
+    subgroup_thread_id,
+    subgroup_threads,
+    subgroups,
+    tan,
+    tanh,
+    thread_id,
+    threads,
+    trunc,
+)
+
+__all__ = [
+    "barrier", "ceil", "cos", "exp", "exp2", "floor", "fma", "global_id", "global_threads", "group_array", "group_id",
+    "groups", "isinf", "isnan", "item_id", "items", "local_array", "log", "log2", "sin", "sqrt", "subgroup_add",
+    "subgroup_id", "subgroup_thread_id", "subgroup_threads", "subgroups", "tan", "tanh", "thread_id", "threads",
+    "trunc",
+]  # fmt: skip

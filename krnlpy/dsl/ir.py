@@ -201,9 +201,7 @@ class Unary(Expr):
     operand: Expr
 
 
-BinaryOp = Literal[
-    "add", "sub", "mul", "div", "floordiv", "mod", "pow", "min", "max", "and", "or", "xor", "shl", "shr"
-]
+BinaryOp = Literal["add", "sub", "mul", "div", "floordiv", "mod", "pow", "min", "max", "and", "or", "xor", "shl", "shr"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,190 @@
+"""The functions that kernels call and Python does not have. Outside a kernel, calling one is an error.
+
+Kernels also know ``range``, ``len``, ``min``, ``max``, ``abs``, ``int`` (i32), ``float`` (f32), ``bool``, the scalar
+types as conversions, and the functions of ``math`` and NumPy that are named here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from krnlpy.errors import KrnlpyError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+BUILTINS: set[Any] = set()
+
+
+def _builtin(function: F) -> F:
+    @wraps(function)
+    def outside(*_: Any, **__: Any) -> Any:
+        raise KrnlpyError(f"{function.__name__}() works only inside a kernel or @func")
+
+    BUILTINS.add(outside)
+    return outside  # type: ignore[return-value]
+
+
+# ------------------------------------------------------------------------------------------ coordinates, all i32
+
+
+@_builtin
+def global_id(axis: int = 0) -> Any:
+    """Id of the thread in the dispatch along an axis (0 is x)."""
+
+
+@_builtin
+def global_threads(axis: int = 0) -> Any:
+    """Threads of the dispatch along an axis."""
+
+
+@_builtin
+def group_id(axis: int = 0) -> Any:
+    """Id of the thread's group along an axis."""
+
+
+@_builtin
+def groups(axis: int = 0) -> Any:
+    """Groups of the dispatch along an axis."""
+
+
+@_builtin
+def thread_id(axis: int = 0) -> Any:
+    """Id of the thread in its group along an axis."""
+
+
+@_builtin
+def threads(axis: int = 0) -> Any:
+    """Threads of a group along an axis."""
+
+
+@_builtin
+def subgroup_id() -> Any:
+    """Id of the thread's subgroup in its group."""
+
+
+@_builtin
+def subgroups() -> Any:
+    """Subgroups of a group."""
+
+
+@_builtin
+def subgroup_thread_id() -> Any:
+    """Id of the thread in its subgroup."""
+
+
+@_builtin
+def subgroup_threads() -> Any:
+    """Threads of a subgroup: the device's subgroup size."""
+
+
+@_builtin
+def item_id() -> Any:
+    """Row-major index of the item; only in kernels with items."""
+
+
+@_builtin
+def items() -> Any:
+    """Count of items; only in kernels with items."""
+
+
+# ------------------------------------------------------------------------------------------------ arrays, groups
+
+
+@_builtin
+def local_array(type: Any, shape: Any) -> Any:
+    """An array of the thread's own, of zeros; ``shape`` of constants and Spec values."""
+
+
+@_builtin
+def group_array(type: Any, shape: Any) -> Any:
+    """An array that the threads of a group share, of zeros; ``shape`` of constants and Spec values."""
+
+
+@_builtin
+def barrier() -> None:
+    """Waits until every thread of the group is here; what they wrote before is seen after."""
+
+
+@_builtin
+def subgroup_add(value: Any) -> Any:
+    """The sum of a value over the active threads of the subgroup."""
+
+
+# -------------------------------------------------------------------------------------------------- mathematics
+
+
+@_builtin
+def sqrt(x: Any) -> Any:
+    """Square root, correctly rounded."""
+
+
+@_builtin
+def exp(x: Any) -> Any:
+    """e to the power x."""
+
+
+@_builtin
+def exp2(x: Any) -> Any:
+    """2 to the power x."""
+
+
+@_builtin
+def log(x: Any) -> Any:
+    """Natural logarithm."""
+
+
+@_builtin
+def log2(x: Any) -> Any:
+    """Logarithm to base 2."""
+
+
+@_builtin
+def sin(x: Any) -> Any:
+    """Sine of an angle in radians."""
+
+
+@_builtin
+def cos(x: Any) -> Any:
+    """Cosine of an angle in radians."""
+
+
+@_builtin
+def tan(x: Any) -> Any:
+    """Tangent of an angle in radians."""
+
+
+@_builtin
+def tanh(x: Any) -> Any:
+    """Hyperbolic tangent."""
+
+
+@_builtin
+def floor(x: Any) -> Any:
+    """The greatest whole number not above x, of x's type."""
+
+
+@_builtin
+def ceil(x: Any) -> Any:
+    """The least whole number not below x, of x's type."""
+
+
+@_builtin
+def trunc(x: Any) -> Any:
+    """x without its fraction, of x's type."""
+
+
+@_builtin
+def fma(x: Any, y: Any, z: Any) -> Any:
+    """x * y + z, rounded once where the device can."""
+
+
+@_builtin
+def isnan(x: Any) -> Any:
+    """Whether x is not a number."""
+
+
+@_builtin
+def isinf(x: Any) -> Any:
+    """Whether x is an infinity."""

@@ -1,0 +1,270 @@
+"""Calls: conversions, built-in functions and ``@func`` functions."""
+
+from __future__ import annotations
+
+import ast
+import builtins as python
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from krnlpy.errors import KernelSyntaxError, KernelTypeError
+from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32
+
+from . import builtins, ir
+from .conversions import Static, Value, cast, describe, is_number, literal, typed, unify
+from .powers import whole_power
+
+if TYPE_CHECKING:
+    from .expressions import ExpressionLowering
+
+_FLOAT_MATH = ("sqrt", "exp", "exp2", "log", "log2", "sin", "cos", "tan", "tanh", "floor", "ceil", "trunc")
+_PREDICATES = ("isnan", "isinf")
+_IDS = (
+    "global_id", "global_threads", "group_id", "groups", "thread_id", "threads",
+)  # fmt: skip
+_PLAIN_IDS = ("subgroup_id", "subgroups", "subgroup_thread_id", "subgroup_threads", "item_id", "items")
+
+
+class Func:
+    """A function that kernels call, made by ``@func``. Outside a kernel it is the Python function it was."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+        self.__wrapped__ = function
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        return self.function(*arguments, **keywords)
+
+    def __repr__(self) -> str:
+        return f"<func {self.__name__}>"
+
+
+def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    """The value of a call."""
+    where = lowering.at(node)
+    target = lowering.value(node.func)
+    if not isinstance(target, Static):
+        raise KernelTypeError(f"a value of type {target.type} cannot be called", *lowering.at(node.func))
+    callee = target.value
+    if any(isinstance(a, ast.Starred) for a in node.args):
+        raise KernelSyntaxError("kernels have no starred arguments; write the values out", *where)
+    if isinstance(callee, Func):
+        return lowering.call_function(callee, node)
+    if node.keywords and callee not in (builtins.group_array, builtins.local_array):
+        raise KernelSyntaxError("only @func functions take keyword arguments", *where)
+    if isinstance(callee, ScalarType):
+        return conversion(lowering, callee, node)
+    if isinstance(callee, python.type) and callee in (int, float, bool):
+        return conversion(lowering, {int: i32, float: f32, bool: boolean}[callee], node)
+    try:
+        handler = _HANDLERS.get(callee)
+    except TypeError:
+        handler = None
+    if handler is None:
+        name = getattr(callee, "__name__", repr(callee))
+        raise KernelTypeError(
+            f"{name} cannot be called from a kernel; decorate a function with @func, or use what krnlpy.dsl has",
+            *where,
+        )
+    return handler(lowering, node)
+
+
+def conversion(lowering: ExpressionLowering, type: ScalarType, node: ast.Call) -> Value:
+    """``f32(x)`` and its like: an explicit cast; of a literal, one that is done while compiling."""
+    (argument,) = _arguments(lowering, node, 1, str(type))
+    where = lowering.at(node)
+    if type is boolean:
+        return lowering.truth(argument, node.args[0])
+    if isinstance(argument, Static) and is_number(argument.value):
+        number = argument.value
+        if isinstance(number, bool):
+            number = python.int(number)
+        if isinstance(number, python.int) and type.is_integer:
+            return literal(convert(np.int64(number) if abs(number) < 2**63 else number, type).item(), type, where)
+        if isinstance(number, python.int):
+            return cast(literal(python.float(number), type.compute, where), type, where)
+        return cast(ir.Const(number, type=f64 if type is f64 else f32, location=where), type, where)
+    return cast(typed(argument), type, where)
+
+
+def _arguments(lowering: ExpressionLowering, node: ast.Call, count: int | None, name: str) -> list[Value]:
+    if count is not None and len(node.args) != count:
+        raise KernelTypeError(f"{name} takes {count} argument(s), {len(node.args)} given", *lowering.at(node))
+    return [lowering.value(a) for a in node.args]
+
+
+def _common(values: list[Value], name: str, where: ir.Location) -> list[ir.Expr]:
+    """Several operands in one type."""
+    result = values[0]
+    for value in values[1:]:
+        a, b = unify(result, value, name, where)
+        result = a if isinstance(result, ir.Expr) or isinstance(value, Static) else b
+    kind = typed(result).type
+    return [unify(v, ir.Const(0, type=kind, location=where), name, where)[0] for v in values]
+
+
+def _math(name: ir.MathName) -> Callable[[ExpressionLowering, ast.Call], Value]:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        where = lowering.at(node)
+        values = _arguments(lowering, node, 3 if name == "fma" else 1, name)
+        static = values[0]
+        if len(values) == 1 and isinstance(static, Static) and is_number(static.value):
+            values = [literal(python.float(static.value), f32, where)]
+        operands = _common(values, name, where)
+        kind = operands[0].type
+        if not kind.is_float:
+            raise KernelTypeError(f"{name} needs an f32 or f64, not {kind}; write {name}(f32(...))", *where)
+        result = boolean if name in _PREDICATES else kind
+        return ir.Math(name, tuple(operands), type=result, location=where)
+
+    return handler
+
+
+def _abs(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    (value,) = _arguments(lowering, node, 1, "abs")
+    if isinstance(value, Static) and is_number(value.value):
+        return Static(abs(value.value), value.location)
+    operand = typed(value)
+    if operand.type is boolean:
+        raise KernelTypeError("abs of a truth value; convert it, for example i32(...)", *lowering.at(node))
+    if operand.type.kind == "uint":
+        return operand
+    return ir.Math("abs", (operand,), type=operand.type, location=lowering.at(node))
+
+
+def _extremum(op: ir.BinaryOp) -> Callable[[ExpressionLowering, ast.Call], Value]:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        where = lowering.at(node)
+        values = _arguments(lowering, node, None, op)
+        if len(values) < 2:
+            raise KernelTypeError(f"{op} takes two or more values", *where)
+        if all(isinstance(v, Static) and is_number(v.value) for v in values):
+            numbers = [v.value for v in values if isinstance(v, Static)]
+            return Static((min if op == "min" else max)(numbers), where)
+        operands = _common(values, op, where)
+        if operands[0].type is boolean:
+            raise KernelTypeError(f"{op} of truth values; write and / or", *where)
+        result = operands[0]
+        for operand in operands[1:]:
+            result = ir.Binary(op, result, operand, type=result.type, location=where)
+        return result
+
+    return handler
+
+
+def _len(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    (value,) = _arguments(lowering, node, 1, "len")
+    if isinstance(value, Static) and isinstance(value.value, tuple):
+        return Static(len(value.value), value.location)
+    if isinstance(value, Static) and isinstance(value.value, ir.GlobalParameter | ir.LocalArray):
+        return ir.Extent(value.value, 0, type=i32, location=lowering.at(node))
+    raise KernelTypeError(f"{describe(value)} has no length", *lowering.at(node))
+
+
+def _range(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    raise KernelSyntaxError("range stands only in `for i in range(...)`", *lowering.at(node))
+
+
+def _axis_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        values = _arguments(lowering, node, len(node.args) and 1, name)
+        axis = values[0] if values else Static(0, lowering.at(node))
+        if not (isinstance(axis, Static) and axis.value in (0, 1, 2) and not isinstance(axis.value, bool)):
+            raise KernelTypeError(f"{name} takes an axis: 0, 1 or 2, as a constant", *lowering.at(node))
+        return ir.Id(name, axis.value, type=i32, location=lowering.at(node))
+
+    return handler
+
+
+def _plain_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        _arguments(lowering, node, 0, name)
+        if name in ("item_id", "items") and not lowering.state.has_items:
+            raise KernelTypeError(f"{name}() needs a kernel with Item or ItemMut parameters", *lowering.at(node))
+        return ir.Id(name, type=i32, location=lowering.at(node))
+
+    return handler
+
+
+def _subgroup_add(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    (value,) = _arguments(lowering, node, 1, "subgroup_add")
+    operand = typed(value)
+    if operand.type is boolean or (operand.type.is_integer and operand.type.bits < 32):
+        raise KernelTypeError(
+            f"subgroup_add of {operand.type}: convert it to 32 bits, for example i32(...)", *lowering.at(node)
+        )
+    return ir.Subgroup("add", operand, type=operand.type, location=lowering.at(node))
+
+
+def _statement_only(name: str) -> Callable[[ExpressionLowering, ast.Call], Value]:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        what = "a statement of its own" if name == "barrier" else f"`name = {name}(type, shape)` at the function's top"
+        raise KernelSyntaxError(f"{name} stands only as {what}", *lowering.at(node))
+
+    return handler
+
+
+def power(lowering: ExpressionLowering, left: Value, right: Value, where: ir.Location) -> Value:
+    """``left ** right``: by multiplication for small whole constant exponents, by pow for other floats."""
+    if isinstance(right, Static) and isinstance(right.value, python.int) and not isinstance(right.value, bool):
+        base, exponent = typed(left), right.value
+        if base.type is boolean:
+            raise KernelTypeError("** of a truth value; convert it, for example i32(...)", *where)
+        if base.type.is_integer and exponent < 0:
+            raise KernelTypeError("an integer has no negative powers; convert it first, for example f32(...)", *where)
+        if base.type.is_integer or 0 <= exponent <= 4:
+            return whole_power(lowering.state, base, exponent, where)
+    a, b = unify(left, right, "**", where)
+    if not a.type.is_float:
+        raise KernelTypeError(
+            f"** of {a.type}: the exponent must be a constant; or convert first, for example f32(...)", *where
+        )
+    return ir.Binary("pow", a, b, type=a.type, location=where)
+
+
+def shift(op: ir.BinaryOp, left: Value, right: Value, where: ir.Location) -> Value:
+    """``left << right``: the result has the left operand's type, the count any integer type."""
+    if isinstance(left, Static) and isinstance(right, ir.Expr):
+        left = typed(left, right.type if right.type.is_integer else None)
+    value = typed(left)
+    count = typed(right, value.type if value.type.is_integer else None)
+    if not (value.type.is_integer and count.type.is_integer):
+        raise KernelTypeError(f"shifts need integers, not {value.type} and {count.type}", *where)
+    if count.type.bits > value.type.bits:
+        # Bits cut off by the conversion could turn a huge count into a small one.
+        limit = ir.Const(value.type.bits, type=count.type, location=where)
+        count = ir.Binary("min", count, limit, type=count.type, location=where)
+    return ir.Binary(op, value, cast(count, value.type), type=value.type, location=where)
+
+
+Handler = Callable[["ExpressionLowering", ast.Call], Value]
+_HANDLERS: dict[Any, Handler] = {
+    python.abs: _abs,
+    python.min: _extremum("min"),
+    python.max: _extremum("max"),
+    python.len: _len,
+    python.range: _range,
+    math.fabs: _abs,
+    np.abs: _abs,
+    np.minimum: _extremum("min"),
+    np.maximum: _extremum("max"),
+    builtins.subgroup_add: _subgroup_add,
+    builtins.barrier: _statement_only("barrier"),
+    builtins.group_array: _statement_only("group_array"),
+    builtins.local_array: _statement_only("local_array"),
+    builtins.fma: _math("fma"),
+}
+for _name in (*_FLOAT_MATH, *_PREDICATES):
+    _HANDLERS[getattr(builtins, _name)] = _math(_name)  # type: ignore[arg-type]
+    for _module in (np, math):
+        if hasattr(_module, _name):
+            _HANDLERS[getattr(_module, _name)] = _math(_name)  # type: ignore[arg-type]
+for _name in _IDS:
+    _HANDLERS[getattr(builtins, _name)] = _axis_id(_name)  # type: ignore[arg-type]
+for _name in _PLAIN_IDS:
+    _HANDLERS[getattr(builtins, _name)] = _plain_id(_name)  # type: ignore[arg-type]

@@ -1,0 +1,201 @@
+"""The rules of types: how literals take a type, when types mix, and what is converted without being asked.
+
+Literals and captured Python numbers are weak: they take the type of what they meet, if it can hold them. Two typed
+operands mix only if one can be widened to the other without loss. Nothing is ever narrowed silently.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from krnlpy.errors import KernelTypeError
+from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, scalar_type
+
+from . import ir
+from .ir import Location
+
+
+@dataclass(frozen=True, eq=False)
+class Static:
+    """Something known while compiling: a weak number, a type, a function, a place, a module, a tuple of values."""
+
+    value: Any
+    location: Location
+
+
+Value = ir.Expr | Static
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, bool | int | float)
+
+
+def widens(source: ScalarType, to: ScalarType) -> bool:
+    """Whether every value of one type of computation is a value of the other."""
+    if source is to:
+        return True
+    if source is boolean or to is boolean:
+        return False
+    if source.is_float:
+        return source is f32 and to is f64
+    if to.is_float:
+        return source.bits <= (16 if to is f32 else 32)
+    if source.kind == to.kind:
+        return source.bits < to.bits
+    return source.kind == "uint" and source.bits < to.bits
+
+
+def default_type(value: object) -> ScalarType:
+    """The type of a literal that meets no other: bool, i32 or f32."""
+    if isinstance(value, bool):
+        return boolean
+    return i32 if isinstance(value, int) else f32
+
+
+def describe(value: Value) -> str:
+    """A value's type in words, for messages."""
+    if isinstance(value, ir.Expr):
+        return str(value.type)
+    if is_number(value.value):
+        return f"the number {value.value!r}"
+    if isinstance(value.value, ir.Parameter | ir.LocalArray):
+        return f"the array {value.value.name}"
+    if isinstance(value.value, tuple):
+        return "a tuple"
+    return f"{getattr(value.value, '__name__', value.value)!r}"
+
+
+def literal(number: bool | int | float, type: ScalarType, location: Location) -> ir.Const:
+    """A weak number as a constant of a type.
+
+    Raises:
+        KernelTypeError: the type cannot hold it.
+    """
+    type = type.compute
+    if type is boolean:
+        if isinstance(number, bool):
+            return ir.Const(number, type=boolean, location=location)
+    elif isinstance(number, bool):
+        pass
+    elif type.is_integer:
+        if isinstance(number, int):
+            if type.min <= number <= type.max:
+                return ir.Const(number, type=type, location=location)
+            raise KernelTypeError(
+                f"{number} does not fit {type}, which holds {type.min} to {type.max}; use a wider type",
+                *location,
+            )
+    else:
+        rounded = float(convert(float(number), type)) if abs(number) <= 1.8e308 else math.inf
+        if math.isinf(rounded) and not math.isinf(number):
+            raise KernelTypeError(f"{number} is too large for {type}", *location)
+        return ir.Const(rounded, type=type, location=location)
+    raise KernelTypeError(
+        f"the number {number!r} is no {type}; write {type}({number!r}) if it is meant to be converted",
+        *location,
+    )
+
+
+def typed(value: Value, type: ScalarType | None = None) -> ir.Expr:
+    """A value as an expression: weak numbers take ``type``, or their default type.
+
+    Raises:
+        KernelTypeError: it is not a number.
+    """
+    if isinstance(value, ir.Expr):
+        return value
+    if isinstance(value.value, np.generic):
+        own = boolean if isinstance(value.value, np.bool_) else scalar_type(value.value.dtype)
+        return ir.Const(value.value.item(), type=own.compute, location=value.location)
+    if not is_number(value.value):
+        raise KernelTypeError(f"expected a number, found {describe(value)}", *value.location)
+    return literal(value.value, type or default_type(value.value), value.location)
+
+
+def cast(value: ir.Expr, type: ScalarType, location: Location | None = None) -> ir.Expr:
+    """An explicit conversion; to f16 or bf16 it rounds and stays an f32."""
+    location = location or value.location
+    to = type.compute
+    if isinstance(value, ir.Const) and to is not boolean:
+        number = convert(value.value, to).item() if not isinstance(value.value, bool) else int(value.value)
+        result: ir.Expr = ir.Const(float(number) if to.is_float else number, type=to, location=location)
+    else:
+        result = value if value.type is to else ir.Cast(value, type=to, location=location)
+    return result if type is to else ir.Round(result, type, type=to, location=location)
+
+
+def widen(value: ir.Expr, to: ScalarType) -> ir.Expr:
+    """The value in a type that ``widens`` allows."""
+    return value if value.type is to else cast(value, to)
+
+
+def unify(left: Value, right: Value, what: str, location: Location) -> tuple[ir.Expr, ir.Expr]:
+    """Two operands in one type.
+
+    Raises:
+        KernelTypeError: neither type can hold the other.
+    """
+    strong_left = isinstance(left, ir.Expr) or isinstance(left.value, np.generic)
+    strong_right = isinstance(right, ir.Expr) or isinstance(right.value, np.generic)
+    if strong_left:
+        a = typed(left)
+        b = typed(right) if strong_right else _weak_beside(right, a, what)
+    elif strong_right:
+        b = typed(right)
+        a = _weak_beside(left, b, what)
+    else:
+        a, b = typed(left), typed(right)
+    if widens(b.type, a.type):
+        return a, widen(b, a.type)
+    if widens(a.type, b.type):
+        return widen(a, b.type), b
+    raise KernelTypeError(
+        f"{what} of {a.type} and {b.type}: neither holds every value of the other; convert one, for example"
+        f" {_suggest(a.type, b.type)}(...)",
+        *location,
+    )
+
+
+def _weak_beside(value: Value, other: ir.Expr, what: str) -> ir.Expr:
+    assert isinstance(value, Static)
+    number = value.value
+    if isinstance(number, float) and other.type.is_integer:
+        raise KernelTypeError(
+            f"{what} of {other.type} and the number {number!r}; convert the {other.type} first, for example"
+            f" f32(...) , or write a whole number",
+            *value.location,
+        )
+    return typed(value, other.type)
+
+
+def _suggest(a: ScalarType, b: ScalarType) -> ScalarType:
+    if a.is_float or b.is_float:
+        return a if a.is_float else b
+    return a if a.kind == "int" else b
+
+
+def assignable(value: Value, to: ScalarType, target: str, location: Location) -> ir.Expr:
+    """A value as it is stored where the type is fixed; ``to`` may be f16 or bf16, where an f32 is rounded.
+
+    Raises:
+        KernelTypeError: the conversion would lose something; ``target`` says what is assigned.
+    """
+    compute = to.compute
+    if isinstance(value, Static) and is_number(value.value):
+        if isinstance(value.value, float) and compute.is_integer:
+            raise KernelTypeError(
+                f"the number {value.value!r} does not fit {target}; write {to}({value.value!r}) to truncate it",
+                *location,
+            )
+        return typed(value, compute)
+    result = typed(value)
+    if widens(result.type, compute):
+        return widen(result, compute)
+    raise KernelTypeError(
+        f"a value of type {result.type} does not fit {target}; write {to}(...) if it is meant to be converted",
+        *location,
+    )

@@ -1,0 +1,87 @@
+"""From a Python function to its syntax tree, with the file's own lines and columns, and to the names it captures."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import linecache
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from krnlpy.errors import KernelSyntaxError
+
+from .ir import Location
+
+_TREES: dict[str, tuple[int, ast.Module]] = {}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A function with its syntax tree."""
+
+    function: Callable[..., Any]
+    file: str
+    tree: ast.FunctionDef
+
+    def location(self, node: ast.AST) -> Location:
+        """Where a node stands; a node of several lines is cut at the end of its first."""
+        line = getattr(node, "lineno", self.tree.lineno)
+        column = getattr(node, "col_offset", 0)
+        end = getattr(node, "end_col_offset", None)
+        if end is None or getattr(node, "end_lineno", line) != line:
+            end = max(column + 1, len(linecache.getline(self.file, line).rstrip().encode()))
+        return Location(self.file, line, column, end)
+
+    def captured(self, name: str) -> Any:
+        """The object that a free name of the function stands for; raises KeyError where there is none."""
+        code = self.function.__code__
+        if name in code.co_freevars:
+            cell = (self.function.__closure__ or ())[code.co_freevars.index(name)]
+            try:
+                return cell.cell_contents
+            except ValueError:
+                raise KeyError(name) from None
+        if name in self.function.__globals__:
+            return self.function.__globals__[name]
+        return vars(builtins)[name]
+
+
+def read_source(function: Callable[..., Any]) -> Source:
+    """The source of a function defined by ``def``.
+
+    Raises:
+        KernelSyntaxError: there is no source text (``python -c``, exec), or it is a lambda, async or a generator.
+    """
+    code = function.__code__
+    file = code.co_filename
+    line = code.co_firstlineno
+    linecache.checkcache(file)
+    lines = linecache.getlines(file, function.__globals__)
+    if not lines:
+        raise KernelSyntaxError(
+            f"the source of {function.__name__} cannot be read; define it in a file or a notebook cell, since the"
+            " compiler reads the text of kernels",
+            file,
+            line,
+        )
+    text = "".join(lines)
+    key = hash(text)
+    if file not in _TREES or _TREES[file][0] != key:
+        try:
+            _TREES[file] = (key, ast.parse(text, file))
+        except SyntaxError:
+            raise KernelSyntaxError("the file was changed since it was imported", file, line) from None
+    for node in ast.walk(_TREES[file][1]):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        first = node.lineno if isinstance(node, ast.Lambda) else min(
+            [node.lineno, *(d.lineno for d in node.decorator_list)]
+        )  # fmt: skip
+        if first != line or (not isinstance(node, ast.Lambda) and node.name != code.co_name):
+            continue
+        if isinstance(node, ast.FunctionDef) and not inspect.isgeneratorfunction(function):
+            return Source(function, file, node)
+        break
+    raise KernelSyntaxError("a kernel must be a function defined by def, without yield or async", file, line)

@@ -1,0 +1,90 @@
+"""The annotations of a kernel's parameters: Item, ItemMut, Out, Global, GlobalMut and Spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from krnlpy.errors import DtypeError
+from krnlpy.scalar import SCALAR_TYPES, ScalarType, boolean
+
+ElementType = ScalarType | TypeVar
+MAX_NDIM = 8
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What a parameter's annotation says of it."""
+
+    kind: Literal["scalar", "spec", "item", "global"]
+    type: ElementType
+    ndim: int = 0
+    mutable: bool = False
+    once: bool = False
+
+
+def element_type(type: object) -> ElementType:
+    """A scalar type, or a type variable over scalar types; anything else raises DtypeError."""
+    if isinstance(type, TypeVar):
+        for choice in type.__constraints__:
+            element_type(choice)
+        return type
+    if type is bool:
+        return boolean
+    if isinstance(type, ScalarType) and (type in SCALAR_TYPES or type is boolean):
+        return type
+    if type is int or type is float:
+        raise DtypeError(f"{type.__name__} has no width here; write i32 or f32")  # type: ignore[attr-defined]
+    raise DtypeError(f"{type!r} is not a scalar type; expected one of u8 ... f64, bool, or a TypeVar over them")
+
+
+def type_choices(variable: TypeVar) -> tuple[ScalarType, ...]:
+    """The scalar types that a type variable stands for: its constraints, or all twelve."""
+    return tuple(variable.__constraints__) or SCALAR_TYPES
+
+
+class _BufferAnnotation:
+    def __init__(self, name: str, kind: Literal["item", "global"], mutable: bool, once: bool = False) -> None:
+        self.name, self.kind, self.mutable, self.once = name, kind, mutable, once
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __getitem__(self, arguments: Any) -> Annotation:
+        type, ndim = arguments if isinstance(arguments, tuple) and len(arguments) == 2 else (arguments, None)
+        type = element_type(type)
+        if type is boolean:
+            raise DtypeError(f"{self.name}[bool]: buffers hold the 12 scalar types, not booleans; use u8")
+        if self.kind == "item":
+            if ndim is not None:
+                raise DtypeError(f"{self.name}[{type}, {ndim}]: an item is one element; write {self.name}[{type}]")
+            return Annotation("item", type, 0, self.mutable)
+        ndim = 1 if ndim is None else ndim
+        if isinstance(ndim, bool) or not isinstance(ndim, int) or not 1 <= ndim <= MAX_NDIM:
+            raise DtypeError(f"{self.name}[{type}, {ndim}]: the number of dimensions must be 1 to {MAX_NDIM}")
+        return Annotation("global", type, ndim, self.mutable, self.once)
+
+
+class _SpecAnnotation:
+    def __repr__(self) -> str:
+        return "Spec"
+
+    def __getitem__(self, type: Any) -> Annotation:
+        return Annotation("spec", element_type(type))
+
+
+if TYPE_CHECKING:
+    _T = TypeVar("_T")
+    Item = Annotated[_T, "one element a thread, read"]
+    ItemMut = Annotated[_T, "one element a thread, read and written"]
+    Spec = Annotated[_T, "a specialization constant"]
+    Global: Any
+    GlobalMut: Any
+    Out: Any
+else:
+    Item = _BufferAnnotation("Item", "item", mutable=False)
+    ItemMut = _BufferAnnotation("ItemMut", "item", mutable=True)
+    Global = _BufferAnnotation("Global", "global", mutable=False)
+    GlobalMut = _BufferAnnotation("GlobalMut", "global", mutable=True)
+    Out = _BufferAnnotation("Out", "global", mutable=True, once=True)
+    Spec = _SpecAnnotation()
