@@ -22,6 +22,7 @@ from .llvm_builder import ACCESS_GROUP, Builder, Module
 from .llvm_expressions import Array, Context, Site
 from .llvm_groups import GroupLoop
 from .llvm_items import ItemBuffer, ItemLoop
+from .llvm_statements import element_count
 
 ENTRY = "kernel"
 
@@ -49,11 +50,15 @@ class LlvmCode:
     Attributes:
         text: the module; its function :data:`ENTRY` is the kernel.
         scratch_bytes: that each worker needs.
+        group_bytes: of all group arrays.
+        local_bytes: of a thread's local arrays, those of functions included.
         sites: of a debug build, the accesses that can fail; word 0 of the record is a place in this tuple, plus one.
     """
 
     text: str
     scratch_bytes: int
+    group_bytes: int
+    local_bytes: int
     sites: tuple[Site, ...]
 
 
@@ -102,7 +107,18 @@ def emit(
         "i64 %begin, i64 %end, ptr noalias %scratch, ptr noalias readonly %launch) nounwind"
     )
     module.define(ENTRY, b.finish(header))
-    return LlvmCode(str(module), scratch_bytes, tuple(context.sites))
+    local = [*program.local_arrays, *(array for f in program.functions for array in f.local_arrays)]
+    return LlvmCode(
+        str(module),
+        scratch_bytes,
+        group_bytes=sum(_array_bytes(context, a) for a in program.group_arrays),
+        local_bytes=sum(_array_bytes(context, a) for a in local),
+        sites=tuple(context.sites),
+    )
+
+
+def _array_bytes(context: Context, array: ir.LocalArray) -> int:
+    return array.type.size * element_count(context.shape(array))
 
 
 class _ParameterBlock:

@@ -19,10 +19,11 @@ Capture = IdKey | ir.ScalarParameter
 
 @dataclass(frozen=True)
 class Site:
-    """An access that a kernel built for debugging checks: along one axis of a place."""
+    """An access that a kernel built for debugging checks: along one of a place's axes."""
 
     place: str
     axis: int
+    axes: int
     location: ir.Location
 
 
@@ -402,7 +403,7 @@ class Expressions:
                     length = b.intrinsic("llvm.umin.i32", "i32", ("i32", length), ("i32", str(-(1 << 31))))
                 own = b.op(f"icmp ult i32 {wide}, {length}")
             if self.context.debug:
-                self._report_unless(own, (value, kind), length, Site(place.name, axis, location))
+                self._report_unless(own, (value, kind), length, Site(place.name, axis, len(index), location))
             inside = own if inside is None else b.op(f"and i1 {inside}, {own}")
         return inside
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from krnlpy.scalar import ScalarType
-
 from . import ir, regions
 from .llvm_builder import ACCESS_GROUP, Builder, literal
 from .llvm_expressions import Array, Context, IdKey
@@ -52,7 +50,7 @@ class GroupLoop:
         self._split = regions.split(context.program.body)
         self._scratch = Scratch(b)
         self._kept: dict[ir.Variable, str] = {}
-        self._local: dict[ir.LocalArray, tuple[str, int]] = {}
+        self._local: dict[ir.LocalArray, str] = {}
         self._loops: list[tuple[str, str]] = []
         self._group_ids: dict[IdKey, str] = {}
         self._group_end = ""
@@ -60,7 +58,9 @@ class GroupLoop:
     def write(self) -> int:
         """Writes the loop over groups ``%begin`` to ``%end``; returns the bytes of scratch that it needs."""
         b, program = self._b, self._context.program
-        several = len(self._split.nodes) > 1 or not all(isinstance(n, regions.Region) for n in self._split.nodes)
+        crosses = not all(
+            node is self._split.nodes[0] and isinstance(node, regions.Region) for node in self._split.nodes
+        )
         for array in program.group_arrays:
             shape = self._context.shape(array)
             base = self._scratch.take(array.type.size * element_count(shape))
@@ -68,15 +68,15 @@ class GroupLoop:
                 **self._globals,
                 array: Array(base, tuple(map(str, shape)), row_major(shape), ACCESS_GROUP),
             }
-        for array in program.local_arrays if several else ():
-            size = array.type.size * element_count(self._context.shape(array)) * self._count
-            self._local[array] = (self._scratch.take(size), size)
+        for own in program.local_arrays if crosses else ():
+            size = own.type.size * element_count(self._context.shape(own)) * self._count
+            self._local[own] = self._scratch.take(size)
         if self._split.returns:
             self._returned = self._scratch.take(self._count)
             self._leader = b.alloca("i32")
         zeroed = self._scratch.size
         for variable in sorted(self._split.crossing, key=lambda v: v.name):
-            self._kept[variable] = self._scratch.take(self._memory_size(variable.type) * self._count)
+            self._kept[variable] = self._scratch.take(variable.type.size * self._count)
         self._uniform = {v: b.alloca(v.type.llvm) for v in self._split.uniform}
         with CountedLoop(b, "i64", "%begin", "%end") as loop:
             self._group_end = loop.next_label
@@ -89,10 +89,6 @@ class GroupLoop:
                 b.store(variable.type.llvm, literal(0, variable.type), address)
             self._nodes(self._split.nodes)
         return self._scratch.size
-
-    @staticmethod
-    def _memory_size(type: ScalarType) -> int:
-        return max(type.size, 1)
 
     def _enter_group(self, index: str) -> None:
         b = self._b
@@ -234,7 +230,7 @@ class GroupLoop:
             first = b.op(f"mul nsw i32 {self._group_ids['group_id', axis]}, {self._threads[axis]}")
             writer.ids["global_id", axis] = b.op(f"add nsw i32 {first}, {thread}")
         writer.ids["subgroup_id", 0] = linear
-        for array, (base, _) in self._local.items():
+        for array, base in self._local.items():
             # Neighbouring threads' elements are neighbours, for the vectoriser.
             shape = self._context.shape(array)
             own = b.element(base, b.op(f"zext i32 {linear} to i64"), array.type.size)
@@ -254,7 +250,7 @@ class GroupLoop:
                 b.store(t, b.load(t, self._kept_element(variable, position), ACCESS_GROUP), own)
 
     def _kept_element(self, variable: ir.Variable, position: str) -> str:
-        return self._b.element(self._kept[variable], position, self._memory_size(variable.type))
+        return self._b.element(self._kept[variable], position, variable.type.size)
 
     def _elect_leader(self) -> None:
         """Finds the first thread that has not returned, or ends the group where all have."""

@@ -93,9 +93,7 @@ class ItemLoop:
             items = {}
             for r in rows:
                 own = repeated[r.parameter] if r.parameter in values else None
-                items[r.parameter] = Item(
-                    self._at(r, loop.index), ACCESS_GROUP, own, values.get(r.parameter, "")
-                )
+                items[r.parameter] = Item(self._at(r, loop.index), ACCESS_GROUP, own, values.get(r.parameter, ""))
             self._body(b.op(f"add nsw i64 {origin}, {loop.index}"), items)
         b.branch(done)
         b.place(strided)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from krnlpy.scalar import ScalarType, f32, f64
 
-from .llvm_builder import Builder, Module, literal
+from .llvm_builder import Builder, literal
 
 
 @dataclass(frozen=True)
@@ -188,9 +188,7 @@ def _log2(x: _Value) -> _Value:
 def _tanh(x: _Value) -> _Value:
     a = x.unary("fabs")
     z = a * a
-    small = z.polynomial(
-        (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
-    )
+    small = z.polynomial((-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1))
     small = (small * z).fma(a, a)
     large = -(2.0 / (_exp(a + a) + 1.0)) + 1.0
     result = small.where(a.test("olt", 0.625), large)

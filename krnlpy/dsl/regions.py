@@ -90,9 +90,7 @@ def split(body: ir.Block) -> Split:
     uniform = loops - assigned
     crossing = (exposed | loops) - uniform
     last = nodes[-1] if nodes else None
-    returns = any(
-        isinstance(n, Region) and n is not last and _has_return(n.body) for n in _all_nodes(nodes)
-    )
+    returns = any(isinstance(n, Region) and n is not last and _has_return(n.body) for n in _all_nodes(nodes))
     return Split(nodes, frozenset(uniform), frozenset(crossing), returns)
 
 
