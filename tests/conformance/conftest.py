@@ -78,7 +78,7 @@ class Launcher:
         strided = item_views or any(not item.flags.c_contiguous for item in items)
         variant = Variant(
             max(items[0].ndim, 1) if items and strided else 0,
-            tuple(isinstance(p, ir.ItemParameter) and not strided or _contiguous(p, arrays) for p in program.buffers),
+            tuple((isinstance(p, ir.ItemParameter) and not strided) or _contiguous(p, arrays) for p in program.buffers),
         )
         executable = self.backend.build(program, variant, values, threads, False)
         whole = {name: np.ascontiguousarray(_base(array)) for name, array in arrays.items()}

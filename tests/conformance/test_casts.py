@@ -70,7 +70,6 @@ def test_truth(launch: Launcher, type: ScalarType) -> None:
     assert_same(launch(from_bool, truth, np.zeros(4, type.dtype))[1], np.array([0, 0, 1, 1]).astype(type.dtype))
 
 
-
 @pytest.mark.parametrize("type", [t for t in FLOATS if t.compute is not t], ids=str)
 def test_conversion_to_a_storage_type_rounds_at_once(launch: Launcher, type: ScalarType) -> None:
     T16 = type  # noqa: N806

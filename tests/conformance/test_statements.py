@@ -23,7 +23,7 @@ def test_if_elif_else(launch: Launcher) -> None:
     def kernel(x: Item[i32], y: ItemMut[i32]):
         if x < 0:
             y = -1
-        elif x == 3 or x == 4 and not x > 100:
+        elif x == 3 or (x == 4 and not x > 100):
             y = 34
         elif 6 <= x < 9:
             y = 68
@@ -185,7 +185,7 @@ def test_conditional_expressions_and_swaps(launch: Launcher) -> None:
 def test_short_circuit_guards_an_index(launch: Launcher) -> None:
     def kernel(table: Global[i32], x: Item[i32], y: ItemMut[i32]):
         y = -1
-        if 0 <= x and x < len(table) and table[x] > 2:
+        if x >= 0 and x < len(table) and table[x] > 2:
             y = table[x]
         if x < 0 or x >= table.shape[0] or table[x] < 2:
             y += 100
