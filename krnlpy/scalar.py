@@ -188,6 +188,8 @@ def scalar_type(dtype: Any) -> ScalarType:
     if isinstance(dtype, str) and dtype.lower() in _BY_NAME:
         return _BY_NAME[dtype.lower()]
     try:
+        if dtype is None:  # to NumPy, None means float64
+            raise TypeError
         return _BY_DTYPE[np.dtype(dtype).newbyteorder("=")]
     except (TypeError, KeyError):
         names = ", ".join(_BY_NAME)

@@ -43,10 +43,8 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(data_dir: Path, folder: Path, *more: str) -> None:
     folder.mkdir(exist_ok=True)
-    mnist.main(
-        ["--device", "host", "--quiet", "--data-dir", str(data_dir), "--save", str(folder / "model.cbor")]
-        + ["--plot", str(folder / "curves.png"), *more]
-    )
+    files = ["--save", str(folder / "model.cbor"), "--plot", str(folder / "curves.png")]
+    mnist.main(["--device", "host", "--quiet", "--data-dir", str(data_dir), *files, *more])
 
 
 def history(folder: Path) -> list[dict[str, Any]]:
