@@ -90,9 +90,7 @@ def _words(module: bytes, name: str) -> tuple[int, ...]:
         raise CompileError(f"the SPIR-V of {name} is {len(module)} bytes long, which no module is")
     words = struct.unpack(f"<{len(module) // 4}I", module)
     if words[0] != _MAGIC or words[1] != _SPIRV_1_5:
-        raise CompileError(
-            f"the SPIR-V of {name} starts with {words[0]:#x} {words[1]:#x}, which is not SPIR-V 1.5"
-        )
+        raise CompileError(f"the SPIR-V of {name} starts with {words[0]:#x} {words[1]:#x}, which is not SPIR-V 1.5")
     return words
 
 

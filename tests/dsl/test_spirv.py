@@ -48,9 +48,7 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def decorations(module: bytes) -> list[int]:
     words = spirv._words(module, "test")
-    return [
-        words[p + 1] for p, op, _ in spirv._instructions(words, "test") if op == 71 and words[p + 2] == 42
-    ]
+    return [words[p + 1] for p, op, _ in spirv._instructions(words, "test") if op == 71 and words[p + 2] == 42]
 
 
 def test_each_float_operation_is_decorated_once(cache: Path) -> None:
@@ -65,9 +63,7 @@ def test_each_float_operation_is_decorated_once(cache: Path) -> None:
 def test_second_time_comes_from_the_cache(cache: Path, compilations: list[str]) -> None:
     module = spirv.compile_shader(SHADER, "kernel")
     assert spirv.compile_shader(SHADER, "kernel") == module
-    assert spirv.compile_shader(SHADER.replace("#line 17", "#line 29"), "kernel") == module, (
-        "lines don't matter"
-    )
+    assert spirv.compile_shader(SHADER.replace("#line 17", "#line 29"), "kernel") == module, "lines don't matter"
     assert compilations == ["kernel"]
     spirv.compile_shader(SHADER.replace("y[4]", "y[5]"), "other")
     assert compilations == ["kernel", "other"]

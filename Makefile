@@ -1,0 +1,38 @@
+# Each of these works from a fresh clone: what is needed is set up once, and again when pyproject.toml changes.
+#
+#   make mnist [ARGS="--device 0 --epochs 5"]   train LeNet5 on MNIST
+#   make test  [ARGS="-k matmul -x"]            the whole test suite
+#   make check                                  ruff and mypy
+#   make drivers [ARGS=--extra]                 Vulkan drivers that run on the CPU (see tools/drivers.sh)
+#
+# PYTHON=... chooses the Python that .venv is made from.
+
+SETUP := pyproject.toml tools/setup.sh tools/requirements.py
+
+.PHONY: mnist test check drivers clean
+
+mnist: .venv/examples.stamp
+	@.venv/bin/python examples/mnist.py $(ARGS)
+
+test: .venv/dev.stamp
+	@.venv/bin/python -m pytest $(ARGS)
+
+check: .venv/dev.stamp
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+drivers:
+	@tools/drivers.sh $(ARGS)
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
+
+.venv/examples.stamp: $(SETUP)
+	@PYTHON='$(PYTHON)' tools/setup.sh examples
+	@touch $@
+
+# What is enough for development is enough for the examples.
+.venv/dev.stamp: $(SETUP)
+	@PYTHON='$(PYTHON)' tools/setup.sh examples,test,dev
+	@touch $@ .venv/examples.stamp

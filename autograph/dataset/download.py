@@ -1,0 +1,186 @@
+"""One file from any of several mirrors: resumed where it stopped, verified, and in its place only when it is whole."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from autograph.errors import DatasetError
+
+_CHUNK = 1 << 16
+_TIMEOUT = 15.0  # seconds without a byte
+_RESUMES = 8  # of one mirror, as long as something changes
+
+
+class DownloadError(DatasetError):
+    """No mirror could be reached, or none delivered the whole file."""
+
+
+def download(
+    urls: Sequence[str], target: Path, *, max_bytes: int, verify: Callable[[Path], None], progress: bool = True
+) -> None:
+    """Download a file, from the first mirror that delivers it whole and sound.
+
+    What has arrived is kept beside the target and a later call, of this process or another, goes on from there.
+    Processes that want the same file take turns.
+
+    Args:
+        urls: where the file is, in order of preference.
+        target: where it goes; its folder is made.
+        max_bytes: the most it can be; a mirror that sends more is left.
+        verify: raises :class:`DatasetError` for a file that is not as it should be.
+        progress: whether to draw a progress bar (where tqdm is installed).
+
+    Raises:
+        DownloadError: no mirror could be reached, or none delivered the whole file.
+        DatasetError: what the mirrors deliver is not sound, or it cannot be written.
+    """
+    part = target.with_name(f"{target.stem}.part{target.suffix}")
+    troubles: list[DatasetError] = []
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _turn(target.with_name(f"{target.name}.lock")):
+            if target.exists() and _sound(target, verify):
+                return
+            for url in urls:
+                try:
+                    _fetch_verified(url, part, max_bytes, verify, progress)
+                except DatasetError as trouble:
+                    troubles.append(trouble)
+                else:
+                    part.replace(target)
+                    return
+    except OSError as error:
+        raise DatasetError(f"{target}: cannot be written: {error}") from error
+    message = f"{target.name} could not be downloaded: {'; '.join(map(str, troubles))}"
+    unsound = any(not isinstance(trouble, DownloadError) for trouble in troubles)
+    raise DatasetError(message) if unsound else DownloadError(message)
+
+
+def _sound(path: Path, verify: Callable[[Path], None]) -> bool:
+    try:
+        verify(path)
+    except DatasetError:
+        return False
+    return True
+
+
+def _fetch_verified(url: str, part: Path, max_bytes: int, verify: Callable[[Path], None], progress: bool) -> None:
+    resumed = _size(part) > 0
+    _fetch(url, part, max_bytes, progress)
+    try:
+        verify(part)
+    except DatasetError as error:
+        part.unlink()
+        # The bytes before the stop may be of another mirror or another day: only a fresh copy speaks against this one.
+        if not resumed:
+            raise DatasetError(f"{url} delivers a damaged file: {error}") from None
+        _fetch_verified(url, part, max_bytes, verify, progress)
+
+
+def _fetch(url: str, part: Path, max_bytes: int, progress: bool) -> None:
+    for _ in range(_RESUMES):
+        before = _size(part)
+        try:
+            _receive(url, part, max_bytes, progress)
+            return
+        except DownloadError:
+            if _size(part) == before:
+                raise
+    raise DownloadError(f"{url} stopped {_RESUMES} times before the end")
+
+
+def _receive(url: str, part: Path, max_bytes: int, progress: bool) -> None:
+    offset = _size(part)
+    request = urllib.request.Request(url, headers={"Range": f"bytes={offset}-"} if offset else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                raise DownloadError(f"{url} answers {error.code} {error.reason}") from None
+            if error.headers.get("Content-Range") == f"bytes */{offset}":
+                return  # the part is already the whole
+        part.unlink(missing_ok=True)
+        raise DownloadError(f"{url} cannot resume from byte {offset}") from None
+    except (OSError, http.client.HTTPException) as error:
+        host = urllib.parse.urlsplit(url).netloc
+        raise DownloadError(f"{host} cannot be reached ({getattr(error, 'reason', error)})") from None
+    with response:
+        start, total = _extent(response)
+        if start not in (0, offset):
+            raise DownloadError(f"{url} resumes at byte {start}, asked for {offset}")
+        with part.open("r+b" if start else "wb") as file, _progress_bar(part, start, total, progress) as advance:
+            file.seek(start)
+            for chunk in _chunks(url, response):
+                if file.tell() + len(chunk) > max_bytes:
+                    file.truncate(0)
+                    raise DatasetError(f"{url} delivers more than {max_bytes} bytes")
+                file.write(chunk)
+                advance(len(chunk))
+            got = file.tell()
+    if total is not None and got < total:
+        raise DownloadError(f"{url} stopped after {got} of {total} bytes")
+
+
+def _extent(response: http.client.HTTPResponse) -> tuple[int, int | None]:
+    """The first byte that the response carries, and the length of the whole file where it is told."""
+    if response.status == http.HTTPStatus.PARTIAL_CONTENT:
+        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+        if match is None:
+            return -1, None
+        return int(match[1]), None if match[2] == "*" else int(match[2])
+    length = response.headers.get("Content-Length", "")
+    return 0, int(length) if length.isdecimal() else None
+
+
+def _chunks(url: str, response: IO[bytes]) -> Iterator[bytes]:
+    while True:
+        try:
+            chunk = response.read(_CHUNK)
+        except (OSError, http.client.HTTPException) as error:
+            raise DownloadError(f"{url} stopped: {error}") from None
+        if not chunk:
+            return
+        yield chunk
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+@contextmanager
+def _progress_bar(part: Path, start: int, total: int | None, progress: bool) -> Iterator[Callable[[int], Any]]:
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        progress = False
+    if not progress:
+        yield lambda _: None
+        return
+    name = part.name.replace(".part", "")
+    with tqdm(desc=name, initial=start, total=total, unit="B", unit_scale=True, unit_divisor=1024) as bar:
+        yield bar.update
+
+
+@contextmanager
+def _turn(lock: Path) -> Iterator[None]:
+    """Hold the lock file, waiting for whoever has it."""
+    with lock.open("w") as file:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

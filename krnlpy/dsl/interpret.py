@@ -1,0 +1,208 @@
+"""From a Program to plain Python functions: the executable definition of the language.
+
+The functions' code has the lines and columns of the kernel's source, so that debuggers and tracebacks show it. One
+call of the kernel's function is one thread (in kernels with items: one item). A kernel with barriers or subgroup
+operations becomes a generator function; it yields where it waits:
+
+- ``(position, site)`` at a barrier,
+- ``(position, site, value)`` at a subgroup operation, and is sent the combined value.
+
+``site`` is an index into ``Interpretation.sites``. ``position`` is a tuple that grows as control goes on: the place in
+the program, with the count of the iteration after each loop's place. Two threads wait together where their positions
+are equal, and the thread with the lesser position is behind.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import CodeType, FunctionType
+from typing import Any, NoReturn
+
+from krnlpy.errors import KernelIndexError, SourceError
+from krnlpy.scalar import boolean, convert
+
+from . import ir
+from .interpret_expressions import PREFIX, RUNTIME, UNIFORM_IDS, BufferNames, Scope, Site, id_name
+from .interpret_statements import PER_THREAD_IDS, SUBGROUP_THREADS, Statements, new_name, suspends, zero
+from .layout import Variant, layout_of
+
+__all__ = ["SUBGROUP_THREADS", "Fault", "Interpretation", "Site", "Storage", "translate"]
+
+
+class Fault(Exception):
+    """A thread did what it must not. The scheduler, which knows the thread, raises ``error`` in its place."""
+
+    def __init__(self, error: type[SourceError], message: str, site: Site) -> None:
+        self.error, self.message, self.site = error, message, site
+        super().__init__(message)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A buffer's elements as generated code sees them.
+
+    Attributes:
+        view: what is indexed: a memoryview, or for f16 and bf16, which a memoryview cannot hold, a NumPy array.
+        write: for ``Out`` buffers: called with index, value, site and the index along each axis, instead of a store.
+    """
+
+    view: Any
+    write: Callable[..., None] | None = None
+
+
+@dataclass(frozen=True)
+class Interpretation:
+    """A translated program.
+
+    Attributes:
+        suspends: whether the kernel is a generator function.
+        group_arrays: for each group array, what an element is at first, and the count of elements.
+        sites: the places that may fail or wait.
+    """
+
+    program: ir.Program
+    variant: Variant
+    threads: tuple[int, int, int]
+    suspends: bool
+    group_arrays: tuple[tuple[float, int], ...]
+    sites: tuple[Site, ...]
+    _scope: Scope
+    _codes: tuple[tuple[str, CodeType], ...]
+
+    def bind(
+        self, groups: tuple[int, int, int], parameters: bytes, buffers: Iterable[Storage]
+    ) -> tuple[Callable[..., Any], Mapping[str, Any]]:
+        """The kernel's function for one launch, and the values of its parameter block by name.
+
+        The function takes the group's ids x, y, z, the thread's ids in the group x, y, z, then if the kernel suspends
+        a position to count from, then if it has items the item's index, then the group arrays, as lists.
+        """
+        scope, program = self._scope, self.program
+        layout = layout_of(program, self.variant)
+        flat = iter(layout.format.unpack(parameters[: layout.size]))
+        values: dict[str, Any] = {}
+        for field in layout.fields:
+            values[field.name] = tuple(itertools.islice(flat, field.count)) if field.count else next(flat)
+        namespace = dict(RUNTIME)
+        namespace[PREFIX + "out_of_range"] = partial(_out_of_range, self.sites)
+        for argument, id in scope.arguments.items():
+            value = values[argument.name]
+            namespace[id] = bool(value) if argument.type is boolean else value
+        for axis in range(3):
+            namespace[f"{PREFIX}groups_{axis}"] = groups[axis]
+            namespace[f"{PREFIX}global_threads_{axis}"] = groups[axis] * self.threads[axis]
+        namespace[PREFIX + "items"] = values.get("items", 0)
+        for axis, length in enumerate(values.get("item_shape", ())):
+            namespace[f"{PREFIX}item_shape_{axis}"] = length
+        for parameter, storage in zip(program.buffers, buffers, strict=True):
+            names = scope.buffers[parameter]
+            namespace[names.view] = storage.view
+            namespace[names.write] = storage.write
+            namespace[names.offset] = values[f"{parameter.name}_offset"]
+            shape = values.get(f"{parameter.name}_shape", ())
+            namespace.update(zip(names.lengths, shape, strict=True))
+            strides = values.get(f"{parameter.name}_strides") or contiguous_strides(shape)
+            namespace.update(zip(names.strides, strides, strict=True))
+        function = None
+        for id, code in self._codes:  # functions first, the kernel last
+            namespace[id] = function = FunctionType(code, namespace)
+        assert function is not None
+        return function, values
+
+
+def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides, in elements, of a row-major array."""
+    products = itertools.accumulate(reversed(shape[1:]), lambda a, b: a * b, initial=1)
+    return tuple(products)[::-1] if shape else ()
+
+
+def _out_of_range(sites: tuple[Site, ...], site: int, axis: int, index: int, length: int) -> NoReturn:
+    what = sites[site].what
+    message = f"index {index} is out of range: {what} has length {length} along axis {axis}"
+    raise Fault(KernelIndexError, message, sites[site])
+
+
+def translate(
+    program: ir.Program,
+    variant: Variant,
+    specs: Mapping[str, int | float | bool],
+    threads: tuple[int, int, int],
+) -> Interpretation:
+    """Translates a program for known values of its spec parameters and threads of a group."""
+    scope = _scope(program, variant, specs, threads)
+    codes = []
+    for function in program.functions:  # callees first
+        if suspends(function.body, scope.suspending):
+            scope.suspending.add(function)
+        codes.append((scope.functions[function], Statements(scope).function(function)))
+    kernel = Statements(scope).kernel(program, variant, threads)
+    return Interpretation(
+        program,
+        variant,
+        threads,
+        suspends(program.body, scope.suspending),
+        tuple((zero(array.type), math.prod(scope.shape(array))) for array in program.group_arrays),
+        tuple(scope.sites),
+        scope,
+        (*codes, (f"{PREFIX}kernel", kernel)),
+    )
+
+
+def _scope(
+    program: ir.Program,
+    variant: Variant,
+    specs: Mapping[str, int | float | bool],
+    threads: tuple[int, int, int],
+) -> Scope:
+    bodies = [program.body, *(function.body for function in program.functions)]
+    used = {id_name(n) for body in bodies for n in ir.walk(body) if isinstance(n, ir.Id) and n.name not in UNIFORM_IDS}
+    taken = _local_names(program)
+    uniform: dict[tuple[str, int], int | str] = {
+        ("subgroup_threads", 0): SUBGROUP_THREADS,
+        ("subgroups", 0): -(-math.prod(threads) // SUBGROUP_THREADS),
+        ("items", 0): f"{PREFIX}items",
+    }
+    for axis in range(3):
+        uniform["threads", axis] = threads[axis]
+        uniform["groups", axis] = f"{PREFIX}groups_{axis}"
+        uniform["global_threads", axis] = f"{PREFIX}global_threads_{axis}"
+    return Scope(
+        ids=tuple(id for id in PER_THREAD_IDS if id in used),
+        specs={p: convert(specs[p.name], p.type).item() for p in program.specs},
+        arguments={p: new_name(p.name, taken) for p in program.scalars},
+        uniform_ids=uniform,
+        buffers={
+            parameter: _buffer_names(f"{PREFIX}buffer_{i}", parameter, variant.item_rank, contiguous)
+            for i, (parameter, contiguous) in enumerate(zip(program.buffers, variant.contiguous, strict=True))
+        },
+        functions={function: f"{PREFIX}function_{i}" for i, function in enumerate(program.functions)},
+    )
+
+
+def _buffer_names(prefix: str, parameter: ir.BufferParameter, item_rank: int, contiguous: bool) -> BufferNames:
+    is_item = isinstance(parameter, ir.ItemParameter)
+    axes = range(item_rank if isinstance(parameter, ir.ItemParameter) else parameter.ndim)
+    return BufferNames(
+        view=prefix,
+        write=f"{prefix}_write",
+        offset=f"{prefix}_offset",
+        at=f"{prefix}_at",
+        lengths=() if is_item else tuple(f"{prefix}_length_{axis}" for axis in axes),
+        strides=tuple(f"{prefix}_stride_{axis}" for axis in axes),
+        contiguous=contiguous and not is_item,
+    )
+
+
+def _local_names(program: ir.Program) -> set[str]:
+    """What variables and arrays of any function are called: globals must not be called so."""
+    found = {array.name for array in (*program.group_arrays, *program.local_arrays)}
+    for body in (program.body, *(function.body for function in program.functions)):
+        found |= {node.variable.name for node in ir.walk(body) if isinstance(node, ir.Assign | ir.For)}
+    for function in program.functions:
+        found |= {variable.name for variable in function.parameters}
+        found |= {array.name for array in function.local_arrays}
+    return found

@@ -1,0 +1,150 @@
+"""Runs the threads of a launch, in order where they are free of each other, else from one wait to the next."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from krnlpy.dsl.interpret import SUBGROUP_THREADS, Fault, Interpretation
+from krnlpy.errors import KernelError
+
+Triple = tuple[int, int, int]
+Kernel = Callable[..., Any]
+
+
+def run(interpretation: Interpretation, kernel: Kernel, groups: Triple, items: int) -> None:
+    """Runs all groups, one after another.
+
+    Raises:
+        KernelIndexError: a thread used an index that is out of range.
+        KernelError: a thread wrote an element of an ``Out`` again, or did not reach a barrier that others reached.
+    """
+    geometry = _Geometry(groups, interpretation.threads, items, bool(interpretation.program.items))
+    run_group = _run_suspending if interpretation.suspends else _run_free
+    for z, y, x in itertools.product(*(range(count) for count in reversed(groups))):
+        arrays = [[zero] * count for zero, count in interpretation.group_arrays]
+        run_group(interpretation, kernel, geometry, (x, y, z), arrays)
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    groups: Triple
+    threads: Triple
+    items: int
+    has_items: bool
+
+    def thread_ids(self) -> Iterator[Triple]:
+        """The ids of a group's threads, in their order."""
+        for z, y, x in itertools.product(*(range(count) for count in reversed(self.threads))):
+            yield x, y, z
+
+    def items_of(self, group: Triple, thread: Triple) -> range:
+        """The items that a thread takes: its own, and where there are more items than threads, others after it."""
+        count, index = 1, 0
+        for axis in range(3):
+            index += count * (group[axis] * self.threads[axis] + thread[axis])
+            count *= self.groups[axis] * self.threads[axis]
+        return range(index, self.items, count)
+
+    def fail(self, fault: Fault, group: Triple, thread: Triple) -> NoReturn:
+        """Raises what a thread did wrong, with the thread's ids and the kernel's frames."""
+        ids = tuple(group[axis] * self.threads[axis] + thread[axis] for axis in range(3))
+        message = f"{fault.message} (thread with global_id {ids}: group {group}, thread {thread})"
+        error = fault.error(message, *fault.site.location)
+        raise error.with_traceback(fault.__traceback__) from None
+
+
+def _run_free(
+    interpretation: Interpretation, kernel: Kernel, geometry: _Geometry, group: Triple, arrays: list[Any]
+) -> None:
+    """Runs a group whose threads never wait."""
+    for thread in geometry.thread_ids():
+        try:
+            if geometry.has_items:
+                for item in geometry.items_of(group, thread):
+                    kernel(*group, *thread, item)
+            else:
+                kernel(*group, *thread, *arrays)
+        except Fault as fault:
+            geometry.fail(fault, group, thread)
+
+
+@dataclass
+class _Thread:
+    """A thread under way. ``waits`` is what it yielded last, None when it has ended."""
+
+    ids: Triple
+    steps: Generator[Any, Any, Any]
+    waits: Any = field(default=None)
+
+
+def _run_suspending(
+    interpretation: Interpretation, kernel: Kernel, geometry: _Geometry, group: Triple, arrays: list[Any]
+) -> None:
+    """Runs a group whose threads wait for each other."""
+
+    def steps(thread: Triple) -> Generator[Any, Any, Any]:
+        if not geometry.has_items:
+            yield from kernel(*group, *thread, (), *arrays)
+            return
+        for iteration, item in enumerate(geometry.items_of(group, thread)):
+            yield from kernel(*group, *thread, (iteration,), item)
+
+    def resume(thread: _Thread, value: Any = None) -> None:
+        try:
+            thread.waits = thread.steps.send(value)
+        except StopIteration:
+            thread.waits = None
+        except Fault as fault:
+            geometry.fail(fault, group, thread.ids)
+
+    threads = [_Thread(ids, steps(ids)) for ids in geometry.thread_ids()]
+    subgroups = [threads[i : i + SUBGROUP_THREADS] for i in range(0, len(threads), SUBGROUP_THREADS)]
+    for thread in threads:
+        resume(thread)
+    while any(thread.waits is not None for thread in threads):
+        for subgroup in subgroups:
+            while active := _together(subgroup):
+                # Whole numbers wrap, and f32 is rounded, where the sum arrives.
+                total = sum(thread.waits[2] for thread in active)
+                for thread in active:
+                    resume(thread, total)
+        _check_barrier(interpretation, threads, group)
+        for thread in threads:
+            if thread.waits is not None:
+                resume(thread)
+
+
+def _together(subgroup: list[_Thread]) -> list[_Thread]:
+    """The threads that are at one subgroup operation and behind all others; none when all are at barriers or ended."""
+    waiting = [t for t in subgroup if t.waits is not None and len(t.waits) == 3]
+    if not waiting:
+        return []
+    behind = min(t.waits[0] for t in waiting)
+    return [t for t in waiting if t.waits[0] == behind]
+
+
+def _check_barrier(interpretation: Interpretation, threads: list[_Thread], group: Triple) -> None:
+    """Raises unless all threads that are left wait at one barrier, in the same iteration, or all have ended."""
+    first = next((t for t in threads if t.waits is not None), None)
+    if first is None:
+        return
+    elsewhere = [t for t in threads if t.waits is None or t.waits[0] != first.waits[0]]
+    if not elsewhere:
+        return
+    here = interpretation.sites[first.waits[1]]
+    other = elsewhere[0]
+    if other.waits is None:
+        where = "has ended"
+    elif other.waits[1] == first.waits[1]:
+        where = "is there in another iteration of the loop"
+    else:
+        line = interpretation.sites[other.waits[1]].location.line
+        where = f"waits at the barrier in line {line}"
+    message = (
+        f"divergent barrier: {len(threads) - len(elsewhere)} of the {len(threads)} threads of group {group} wait here, "
+        f"but thread {other.ids} {where}; all threads of a group must come to the same barrier"
+    )
+    raise KernelError(message, *here.location)

@@ -1,0 +1,79 @@
+"""The scalar types: names, dtypes, and the conversions that kernels share."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from krnlpy.errors import DtypeError
+from krnlpy.scalar import SCALAR_TYPES, bf16, boolean, convert, f16, f32, f64, i8, i32, i64, scalar_type, u8, u32, u64
+
+
+def test_twelve_types() -> None:
+    assert " ".join(t.name for t in SCALAR_TYPES) == "u8 i8 u16 i16 f16 bf16 u32 i32 f32 u64 i64 f64"
+    assert [t.size for t in SCALAR_TYPES] == [1, 1, 2, 2, 2, 2, 4, 4, 4, 8, 8, 8]
+    assert boolean not in SCALAR_TYPES
+
+
+@pytest.mark.parametrize("kind", SCALAR_TYPES, ids=str)
+def test_found_by_name_dtype_and_itself(kind: type) -> None:
+    assert scalar_type(kind.name) is kind
+    assert scalar_type(kind.dtype) is kind
+    assert scalar_type(kind.dtype.newbyteorder(">") if kind is not bf16 else kind.dtype) is kind
+    assert scalar_type(kind) is kind
+
+
+@pytest.mark.parametrize("wrong", [bool, complex, "float8", object, None, 7, boolean, np.dtype("U3")])
+def test_not_a_scalar_type(wrong: object) -> None:
+    with pytest.raises(DtypeError, match="expected one of u8, i8"):
+        scalar_type(wrong)
+
+
+def test_f16_and_bf16_are_computed_in_f32() -> None:
+    assert [t.compute for t in (f16, bf16, f32, f64, u8)] == [f32, f32, f32, f64, u8]
+
+
+@pytest.mark.parametrize(
+    ("value", "to", "expected"),
+    [
+        (300, u8, 44),
+        (-1, u8, 255),
+        (200, i8, -56),
+        (-1, u64, 2**64 - 1),
+        (2**63, i64, -(2**63)),
+        (2**64 - 1, f32, 2.0**64),
+        (1e20, i32, 2**31 - 1),
+        (-1e20, i32, -(2**31)),
+        (-1e20, u32, 0),
+        (float("nan"), i32, 0),
+        (float("inf"), u64, 2**64 - 1),
+        (float("-inf"), i64, -(2**63)),
+        (-2.7, i32, -2),
+        (-0.9, u8, 0),
+        (255.99, u8, 255),
+        (1e39, f32, float("inf")),
+        (65520.0, f16, float("inf")),
+        (65519.0, f16, 65504.0),
+        (1 + 2**-8, bf16, 1.0),  # halfway: to even
+        (1 + 3 * 2**-8, bf16, 1 + 2**-6),
+    ],
+)
+def test_conversions(value: float, to: type, expected: float) -> None:
+    result = to(value)
+    assert result == expected
+    assert result.dtype == to.dtype
+
+
+def test_arrays_convert_as_numbers_do() -> None:
+    values = np.array([-3.5, 0.0, 254.9, 255.0, 256.0, np.nan, np.inf, -np.inf], np.float32)
+    assert convert(values, u8).tolist() == [0, 0, 254, 255, 255, 0, 255, 0]
+    assert convert(values.astype(ml_dtypes.bfloat16), i8).tolist() == [-3, 0, 127, 127, 127, 0, 127, -128]
+
+
+def test_f64_reaches_narrow_floats_through_f32() -> None:
+    # 1 + 2**-8 + 2**-40 lies above halfway, but f32 rounds it to halfway, which bf16 then rounds to even.
+    assert float(bf16(1 + 2**-8 + 2**-40)) == 1.0
+
+
+def test_limits() -> None:
+    assert (u8.min, u8.max, i8.min, i8.max) == (0, 255, -128, 127)
+    assert (i64.min, u64.max) == (-(2**63), 2**64 - 1)
