@@ -7,8 +7,21 @@ import pytest
 from launch import launch, program_of
 
 from krnlpy.dsl import (
-    barrier, global_id, global_threads, group_array, group_id, groups, local_array, regions, subgroup_add, subgroup_id,
-    subgroup_thread_id, subgroup_threads, subgroups, thread_id, threads,
+    barrier,
+    global_id,
+    global_threads,
+    group_array,
+    group_id,
+    groups,
+    local_array,
+    regions,
+    subgroup_add,
+    subgroup_id,
+    subgroup_thread_id,
+    subgroup_threads,
+    subgroups,
+    thread_id,
+    threads,
 )  # fmt: skip
 from krnlpy.dsl.types import Global, GlobalMut, Spec
 from krnlpy.scalar import f32, i32, u8, u32
