@@ -69,7 +69,7 @@ def test_too_much_memory() -> None:
 
 
 def test_limits() -> None:
-    def large(y: GlobalMut[f32], N: Spec[i32] = 4096):
+    def large(y: GlobalMut[f32], N: Spec[i32] = 4096):  # noqa: N803
         kept = group_array(f32, (N, 5))
         kept[0, 0] = 1.0
         barrier()

@@ -29,7 +29,7 @@ from krnlpy.scalar import f32, i32, u8, u32
 T = TypeVar("T")
 
 
-def matmul(a: Global[T, 2], b: Global[T, 2], c: GlobalMut[T, 2], TILE: Spec[i32] = 16):
+def matmul(a: Global[T, 2], b: Global[T, 2], c: GlobalMut[T, 2], TILE: Spec[i32] = 16):  # noqa: N803
     left = group_array(T, (TILE, TILE))
     right = group_array(T, (TILE, TILE))
     row = global_id(1)
@@ -71,7 +71,7 @@ def test_integer_product_of_transposed_matrices() -> None:
 
 @pytest.mark.parametrize("count", [1, 255, 256, 1000, 5000])
 def test_tree_reduction(count: int) -> None:
-    def reduce(x: Global[f32], y: GlobalMut[f32], N: Spec[i32] = 256):
+    def reduce(x: Global[f32], y: GlobalMut[f32], N: Spec[i32] = 256):  # noqa: N803
         sums = group_array(f32, N)
         t = thread_id()
         s = 0.0

@@ -293,7 +293,7 @@ def test_functions() -> None:
 
 
 def test_grid_stride_loop_and_specs() -> None:
-    def add(x: GlobalMut[i32], AMOUNT: Spec[i32] = 3, SMALL: Spec[u8] = 255, FLAG: Spec[bool] = False):
+    def add(x: GlobalMut[i32], AMOUNT: Spec[i32] = 3, SMALL: Spec[u8] = 255, FLAG: Spec[bool] = False):  # noqa: N803
         for i in range(global_id(), len(x), global_threads()):
             x[i] += AMOUNT * i32(SMALL) + (1000 if FLAG else 0)
 
@@ -303,7 +303,7 @@ def test_grid_stride_loop_and_specs() -> None:
 
 
 def test_local_arrays_start_at_zero() -> None:
-    def reverse(x: Item[f32], y: ItemMut[f32], N: Spec[i32] = 4):
+    def reverse(x: Item[f32], y: ItemMut[f32], N: Spec[i32] = 4):  # noqa: N803
         kept = local_array(bf16, (N, 2))
         for i in range(N):
             kept[i, 1] += x * f32(i)
