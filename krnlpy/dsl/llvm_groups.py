@@ -244,7 +244,7 @@ class GroupLoop:
         b = self._b
         recomputed = self._split.recomputed
         needed = set(variables)
-        for variable in reversed(recomputed):
+        for variable in reversed(list(recomputed)):
             if variable in needed:
                 needed |= regions.read_variables(recomputed[variable])
         for variable, value in recomputed.items():

@@ -14,7 +14,7 @@ from krnlpy.backend import Backend
 from krnlpy.dsl import barrier, exp, group_array, local_array, thread_id
 from krnlpy.dsl.layout import Variant, layout_of
 from krnlpy.dsl.llvm import LlvmOptions, emit
-from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut, Spec
+from krnlpy.dsl.types import GlobalMut, Item, ItemMut, Spec
 from krnlpy.errors import CompileError, LimitExceeded, OutOfMemory
 from krnlpy.features import Feature
 from krnlpy.host import open_host
@@ -150,6 +150,27 @@ def test_pool_raises_what_a_worker_raised(monkeypatch: pytest.MonkeyPatch) -> No
     pool.close()
 
 
+def test_an_interrupt_waits_for_the_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "host_threads", 2)
+    pool = ThreadPool()
+    caller = threading.current_thread()
+    helping, running = threading.Event(), threading.Event()
+
+    def run(begin: int, end: int) -> None:
+        if threading.current_thread() is caller:
+            assert helping.wait(10)
+            raise KeyboardInterrupt
+        running.set()
+        helping.set()
+        time.sleep(0.05)
+        running.clear()
+
+    with pytest.raises(KeyboardInterrupt):
+        pool.run(run, 1000, 1)
+    assert not running.is_set()
+    pool.close()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_launches_after_a_fork() -> None:
@@ -196,10 +217,10 @@ def optimized(function, **options: bool) -> str:  # type: ignore[no-untyped-def]
 
 @pytest.mark.skipif(sys.maxsize < 2**32, reason="needs vectors")
 def test_items_are_vectorised() -> None:
-    def several(a: Item[f32], b: Item[f32], c: ItemMut[f32], d: ItemMut[f32], e: ItemMut[f32], t: Global[f32]):
+    def several(a: Item[f32], b: Item[f32], c: ItemMut[f32], d: ItemMut[f32], e: ItemMut[f32]):
         c = c + a * exp(b)
         d = d - a if a > 0.0 else d
-        e = e * c + t[i32(b)]
+        e = e * c
 
     text = optimized(several)
     assert "x float>" in text
