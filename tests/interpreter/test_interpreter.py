@@ -22,7 +22,7 @@ def test_tracing_shows_the_users_lines_and_variables(launch: Launcher) -> None:
     def kernel(alpha: f32, x: Item[f32], y: ItemMut[f32]):
         total = 0.0
         for i in range(2):
-            total += alpha * x
+            total += alpha * x + f32(i)
         y = total
 
     seen: list[tuple[int, dict[str, Any]]] = []
@@ -41,7 +41,7 @@ def test_tracing_shows_the_users_lines_and_variables(launch: Launcher) -> None:
     finally:
         sys.settrace(before)
     assert [line for line, _ in seen if line] == [1, 2, 3, 2, 3, 2, 4]
-    assert seen[-1][1]["total"] == 12.0 and seen[-1][1]["i"] == 1
+    assert seen[-1][1]["total"] == 13.0 and seen[-1][1]["i"] == 1
 
 
 def test_names_that_generated_code_uses_too(launch: Launcher) -> None:
@@ -60,7 +60,7 @@ def test_names_that_generated_code_uses_too(launch: Launcher) -> None:
 @func
 def sum_of_lanes(x: f32):
     total = 0.0
-    for i in range(2):
+    for _ in range(2):
         total = total * 10.0 + subgroup_add(x)
     return total
 
