@@ -1,5 +1,5 @@
 //! needs constants_double
-// sin, cos and tan in double precision to about 1 ulp for every argument. Great arguments are reduced with as many
+// sin, cos and tan in double precision to about 2 ulp for every argument (tan 4). Great arguments are reduced with as many
 // bits of 2/pi as it takes (Payne and Hanek, SIGNUM 18, 1983).
 // Polynomials are near-minimax: interpolated at Chebyshev nodes in 60 digits, for this file.
 
