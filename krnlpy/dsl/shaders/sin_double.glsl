@@ -1,6 +1,6 @@
 //! needs constants_double
-// sin and cos in double precision to about 2 ulp and tan to 4 for every argument. Great arguments are reduced with as many
-// bits of 2/pi as it takes (Payne and Hanek, SIGNUM 18, 1983).
+// sin and cos in double precision to about 2 ulp and tan to 4 for every argument. Great arguments are reduced with
+// as many bits of 2/pi as it takes (Payne and Hanek, SIGNUM 18, 1983).
 // Polynomials are near-minimax: interpolated at Chebyshev nodes in 60 digits, for this file.
 
 // Bits of 2/pi behind 64 zeros.
