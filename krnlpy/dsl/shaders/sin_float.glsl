@@ -1,4 +1,4 @@
-// sin, cos and tan to about 1 ulp for every argument. Polynomials are minimax fits, made for this file by Lawson's
+// sin, cos and tan to about 2 ulp for every argument (tan 4). Polynomials are minimax fits, made for this file by Lawson's
 // algorithm. Great arguments are reduced with as many bits of 2/pi as it takes (Payne and Hanek, SIGNUM 18, 1983).
 
 // Bits of 2/pi behind 32 zeros.
