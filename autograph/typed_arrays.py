@@ -59,8 +59,8 @@ def encode(value: Any, where: str) -> Any:
                 raise CheckpointError(f"{where}: the key {key!r} is no string")
         return {key: encode(entry, f"{where}.{key}") for key, entry in value.items()}
     raise CheckpointError(
-        f"{where} is a {type(value).__name__}, which is not saved; expected None, numbers, strings, bytes, arrays, lists"
-        " and dicts"
+        f"{where} is a {type(value).__name__}, which is not saved; expected None, numbers, strings, bytes, arrays,"
+        " lists and dicts"
     )
 
 

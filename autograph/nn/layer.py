@@ -44,7 +44,8 @@ class Layer:
         for name, child in self._children():
             if not isinstance(child, Layer):
                 raise AutographError(
-                    f"{type(self).__name__} has the parameter {name} but no forward(self, x) that says what to do with it"
+                    f"{type(self).__name__} has the parameter {name} but no forward(self, x) that says what to do with"
+                    " it"
                 )
             x = child(x)
         return x

@@ -40,7 +40,8 @@ def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
         raise DtypeError(f"{operation} takes classes as integers, not {dtype}")
     if classes.shape != logits.shape[:1]:
         raise ShapeError(
-            f"{operation} of logits {logits.shape} takes one class a row, of shape {logits.shape[:1]}, not {classes.shape}"
+            f"{operation} of logits {logits.shape} takes one class a row, of shape {logits.shape[:1]}, not"
+            f" {classes.shape}"
         )
     if on_host is not None and on_host.size:
         low, high = int(on_host.min()), int(on_host.max())

@@ -91,11 +91,11 @@ def _input_gradient(
             for ky in range(FH):
                 y = iy + PH - ky * DH
                 oy = y // SH
-                if 0 <= y and oy < dy.shape[2] and oy * SH == y:
+                if y >= 0 and oy < dy.shape[2] and oy * SH == y:
                     for kx in range(FW):
                         z = ix + PW - kx * DW
                         ox = z // SW
-                        if 0 <= z and ox < dy.shape[3] and ox * SW == z:
+                        if z >= 0 and ox < dy.shape[3] and ox * SW == z:
                             v = dy[n, o, oy, ox]
                             for t in range(TILE):
                                 total[t] += v * weight[o, min(c + t, ic - 1), ky, kx]

@@ -79,11 +79,11 @@ def _fold(
         for ky in range(FH):
             y = iy + PH - ky * DH
             oy = y // SH
-            if 0 <= y and oy < columns.shape[2] and oy * SH == y:
+            if y >= 0 and oy < columns.shape[2] and oy * SH == y:
                 for kx in range(FW):
                     z = ix + PW - kx * DW
                     ox = z // SW
-                    if 0 <= z and ox < columns.shape[3] and ox * SW == z:
+                    if z >= 0 and ox < columns.shape[3] and ox * SW == z:
                         total += columns[n, (c * FH + ky) * FW + kx, oy, ox]
         dx[n, c, iy, ix] = total
 

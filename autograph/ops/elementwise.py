@@ -156,8 +156,8 @@ def _number(symbol: str, value: Any, dtype: ScalarType) -> int | float:
         value = value.item()
     if not isinstance(value, Real):
         raise DtypeError(
-            f"{symbol} of a tensor and a {type(value).__name__}; expected a tensor or a number (arrays become tensors by"
-            " Tensor.from_numpy)"
+            f"{symbol} of a tensor and a {type(value).__name__}; expected a tensor or a number (arrays become tensors"
+            " by Tensor.from_numpy)"
         )
     if dtype.is_float:
         return float(value)
