@@ -147,7 +147,7 @@ class Tensor:
         On the host this is no copy and read-only; it keeps its values when the tensor is changed in place.
         """
         array: np.ndarray[Any, Any] = self._buffer.numpy()
-        if self.device.is_host:
+        if array.base is not None:
             self._storage.users += 1  # for as long as the memory lives: who holds the array cannot be known
             array = array.view()
             array.flags.writeable = False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from krnlpy import Buffer, f32, i32, kernel
+from krnlpy import Buffer, ScalarType, f32, i32, kernel
 from krnlpy.dsl import global_id, global_threads
 from krnlpy.dsl.types import Global, GlobalMut, Out, Spec
 
@@ -99,7 +99,7 @@ def input_gradient(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> No
     """``dx[n, ic, h, w]`` of the gradient ``dy`` of the output."""
     filters = _matrix(weight).T
     for block in _blocks(dy.shape, filters.shape[0]):
-        part = dy[block].cast(f32).contiguous()
+        part = _cast(dy[block], f32)
         columns = Buffer.from_numpy(np.matmul(filters, _flat(part)), dy.device)
         shape = (part.shape[0], filters.shape[0], *dy.shape[2:])
         out = dx[block]
@@ -110,9 +110,9 @@ def weight_gradient(x: Buffer, dy: Buffer, shape: tuple[int, ...], window: Windo
     """The gradient of filters of a shape; images are added in order."""
     total: Any = np.float32(0)
     for block, columns in _unfolded(x, dy.shape, window):
-        part = _flat(dy[block].cast(f32).contiguous())
+        part = _flat(_cast(dy[block], f32))
         total = total + np.matmul(part, _flat(columns).swapaxes(1, 2)).sum(axis=0)
-    return Buffer.from_numpy(np.ascontiguousarray(total), x.device).reshape(shape).cast(x.dtype)
+    return _cast(Buffer.from_numpy(np.ascontiguousarray(total), x.device).reshape(shape), x.dtype)
 
 
 def _unfolded(x: Buffer, output: tuple[int, ...], window: Window) -> Iterator[tuple[slice, Buffer]]:
@@ -134,8 +134,12 @@ def _blocks(output: tuple[int, ...], taps: int) -> Iterator[slice]:
 
 
 def _matrix(weight: Buffer) -> np.ndarray[Any, Any]:
-    array: np.ndarray[Any, Any] = weight.cast(f32).contiguous().numpy()
+    array: np.ndarray[Any, Any] = _cast(weight, f32).numpy()
     return array.reshape(weight.shape[0], -1)
+
+
+def _cast(buffer: Buffer, dtype: ScalarType) -> Buffer:
+    return buffer.contiguous() if buffer.dtype is dtype else buffer.cast(dtype)
 
 
 def _flat(images: Buffer) -> np.ndarray[Any, Any]:
@@ -144,7 +148,7 @@ def _flat(images: Buffer) -> np.ndarray[Any, Any]:
 
 
 def _store(out: Buffer, values: np.ndarray[Any, Any]) -> None:
-    out.copy_from(Buffer.from_numpy(values.reshape(out.shape), out.device).cast(out.dtype))
+    out.copy_from(_cast(Buffer.from_numpy(values.reshape(out.shape), out.device), out.dtype))
 
 
 @lru_cache(maxsize=1024)
