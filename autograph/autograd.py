@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from krnlpy import Device, ScalarType
 
-from .errors import AutographError, ShapeError
-from .tensor import Tensor
+from .errors import AutographError
 
-GradientFunction = Callable[[Tensor], Tensor]
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+GradientFunction: TypeAlias = "Callable[[Tensor], Tensor]"
 """From the gradient of an operation's output to that of an input: of the input's shape, dtype and device."""
 
 
@@ -81,25 +84,10 @@ def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunctio
     return value._shared(value.buffer, Node(value, edges))
 
 
-def backward(tensor: Tensor, gradient: Tensor | None = None) -> None:
-    """Runs the graph of a tensor backwards; see :meth:`Tensor.backward`."""
-    root = tensor._node
-    if root is None:
-        raise AutographError(
-            "nothing was recorded for this tensor: call init_parameter_grads() on the model (or init_grad() on a"
-            " parameter) before the forward pass"
-        )
-    if gradient is None:
-        if tensor.size != 1:
-            raise ShapeError(
-                f"backward() of a tensor of shape {tensor.shape}: only of one element is the gradient known to be 1;"
-                " pass backward(gradient), or sum() first"
-            )
-        gradient = Tensor.ones(tensor.shape, tensor.dtype, tensor.device)
-    elif gradient.shape != tensor.shape:
-        raise ShapeError(f"a gradient of shape {gradient.shape} for a tensor of shape {tensor.shape}")
+def run_backward(root: Node, gradient: Tensor) -> None:
+    """Hands the gradient of a node on to all that it was computed of, freeing the graph; see :meth:`Tensor.backward`."""
     pending = _count_uses(root)
-    root.accumulate(gradient.detach())
+    root.accumulate(gradient)
     ready = deque([root])
     while ready:
         node = ready.popleft()

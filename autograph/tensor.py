@@ -10,6 +10,7 @@ import numpy as np
 
 from krnlpy import Buffer, Device, ScalarType, f32
 
+from .autograd import run_backward
 from .errors import AutographError, ShapeError
 
 if TYPE_CHECKING:
@@ -332,8 +333,22 @@ class Tensor:
             AutographError: nothing was recorded, or it was used by a backward before.
             ShapeError: the tensor has several elements and no gradient is given, or one of another shape.
         """
-        autograd.backward(self, gradient)
+        if self._node is None:
+            raise AutographError(
+                "nothing was recorded for this tensor: call init_parameter_grads() on the model (or init_grad() on a"
+                " parameter) before the forward pass"
+            )
+        if gradient is None:
+            if self.size != 1:
+                raise ShapeError(
+                    f"backward() of a tensor of shape {self.shape}: only of one element is the gradient known to be 1;"
+                    " pass backward(gradient), or sum() first"
+                )
+            gradient = Tensor.ones(self.shape, self.dtype, self.device)
+        elif gradient.shape != self.shape:
+            raise ShapeError(f"a gradient of shape {gradient.shape} for a tensor of shape {self.shape}")
+        run_backward(self._node, gradient.detach())
 
 
 # Operations are written in terms of Tensor, and its methods are those operations.
-from . import autograd, ops  # noqa: E402
+from . import ops  # noqa: E402

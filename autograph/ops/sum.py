@@ -95,6 +95,8 @@ def reduce_axes(buffer: Buffer, axes: tuple[int, ...], dtype: ScalarType) -> Buf
 def _reduce_middle(buffer: Buffer, dtype: ScalarType) -> Buffer:
     """``[outer, n, inner]`` to ``[outer, 1, inner]``."""
     outer, n, inner = buffer.shape
+    if not n:
+        return Buffer.zeros((outer, 1, inner), dtype, buffer.device)
     while True:
         chunks = max(1, min(n // _LEAST, _THREADS // max(1, outer * inner)))
         out = Buffer.empty((outer, chunks, inner), accumulator(buffer.dtype) if chunks > 1 else dtype, buffer.device)

@@ -24,7 +24,7 @@ def reshaped(buffer: Buffer, shape: Shape) -> Buffer:
 
 def reshape(x: Tensor, shape: int | Shape) -> Tensor:
     """See :meth:`Tensor.reshape`."""
-    wanted = (shape,) if isinstance(shape, int) else tuple(shape)
+    wanted = shape = (shape,) if isinstance(shape, int) else tuple(shape)
     known = prod(n for n in wanted if n != -1)
     if wanted.count(-1) == 1 and known > 0 and x.size % known == 0:
         wanted = tuple(x.size // known if n == -1 else n for n in wanted)

@@ -76,7 +76,7 @@ def test_metadata_comes_back(tmp_path):
         history=[{"loss": 0.1, "epoch": np.int64(1)}],
         seed=2**80,
         note=None,
-        path="x",
+        where="x",
         raw=b"\x00",
         good=True,
         arrays=arrays,
@@ -90,7 +90,7 @@ def test_metadata_comes_back(tmp_path):
     assert found["nothing"].shape == (0, 4) and found["number"].shape == () and found["number"] == 1.5
     del found["arrays"], found["nothing"], found["number"]
     assert found == {
-        "history": [{"loss": 0.1, "epoch": 1}], "seed": 2**80, "note": None, "path": "x", "raw": b"\x00", "good": True
+        "history": [{"loss": 0.1, "epoch": 1}], "seed": 2**80, "note": None, "where": "x", "raw": b"\x00", "good": True
     }  # fmt: skip
 
 
