@@ -303,6 +303,17 @@ def enumerate_devices() -> tuple[list[DeviceInfo], list[str]]:
     return [device.info for device in usable], list(rejected)
 
 
+def loader_version() -> str | None:
+    """The Vulkan version of the loader; None if there is no loader."""
+    try:
+        function = api.lib().vkEnumerateInstanceVersion
+    except DeviceUnavailable:
+        return None
+    version = api.ffi().new("uint32_t *")
+    api.check(function(version), "asking the loader for its version")
+    return f"{version[0] >> 22 & 0x7F}.{version[0] >> 12 & 0x3FF}.{version[0] & 0xFFF}"
+
+
 def explain_unavailable() -> str:
     """Why there is no Vulkan device: what was looked for, what was found, and what installs one."""
     usable, reasons = enumerate_devices()
