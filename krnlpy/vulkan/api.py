@@ -144,7 +144,7 @@ def load() -> Api:
         DeviceUnavailable: there is none; says what to install.
     """
     try:
-        import vulkan  # type: ignore[import-untyped]
+        import vulkan
     except OSError:
         raise DeviceUnavailable(_MISSING) from None
     return Api(vulkan)

@@ -7,6 +7,7 @@ import struct
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,11 @@ import numpy as np
 from krnlpy.backend import Binding, DeviceInfo
 from krnlpy.dsl.ir import Program
 from krnlpy.dsl.layout import DEBUG_WORDS, Variant
-from krnlpy.errors import DeviceError, DeviceLost, DeviceUnavailable
+from krnlpy.errors import DeviceUnavailable
 
 from .commands import Queue
-from .descriptors import Descriptors
 from .description import PhysicalDevice
+from .descriptors import Descriptors
 from .device import LogicalDevice
 from .instance import FORKED, Instance
 from .memory import MemoryPool, VulkanMemory
@@ -44,7 +45,6 @@ class VulkanBackend:
     def __init__(self, instance: Instance, physical: PhysicalDevice) -> None:
         self._instance = instance
         self._lock = threading.RLock()
-        self._failure: DeviceError | None = None
         device = self._device = LogicalDevice(instance, physical)
         self._queue = Queue(device)
         self._memory = MemoryPool(device, self._queue)
@@ -70,8 +70,8 @@ class VulkanBackend:
         return self._device.info
 
     def _check(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+        if self._queue.failure is not None:
+            raise self._queue.failure
 
     # -- memory
 
@@ -105,9 +105,7 @@ class VulkanBackend:
         start = memory.offset + offset
         out[...] = mapped[start : start + out.nbytes]
 
-    def copy(
-        self, source: VulkanMemory, source_offset: int, to: VulkanMemory, to_offset: int, nbytes: int
-    ) -> None:
+    def copy(self, source: VulkanMemory, source_offset: int, to: VulkanMemory, to_offset: int, nbytes: int) -> None:
         """Copies bytes within the device."""
         with self._lock:
             self._check()
@@ -147,8 +145,7 @@ class VulkanBackend:
             KernelIndexError: the executable is built for debugging, and an index was out of range.
         """
         with self._lock:
-            if self._failure is not None:
-                raise self._failure
+            self._check()
             if executable.debug:
                 self._launch_debug(executable, groups, bindings, parameters)
             else:
@@ -242,15 +239,11 @@ class VulkanBackend:
         """Returns when a batch is done. Other threads may go on recording meanwhile."""
         with self._lock:
             self._check()
-            try:
-                self._collect()
-                if batch <= self._queue.completed:
-                    return
-                if batch >= self._queue.open_value:
-                    batch = self._queue.submit()
-            except DeviceLost as error:
-                self._failure = error
-                raise
+            self._collect()
+            if batch >= self._queue.open_value:
+                batch = self._queue.submit()
+            if batch <= self._queue.completed:
+                return
         self._queue.block(batch)
         with self._lock:
             self._queue.poll()
@@ -261,18 +254,17 @@ class VulkanBackend:
         retired = self._builder.retired
         while retired:
             pipeline = retired.popleft()
-            self._queue.retire(self._queue.open_value, lambda pipeline=pipeline: self._builder.destroy(pipeline))
+            self._queue.retire(self._queue.open_value, partial(self._builder.destroy, pipeline))
 
     def close(self) -> None:
         """Waits, then gives everything back; the device's memory and executables are of no use afterwards."""
         with self._lock:
-            if isinstance(self._failure, DeviceUnavailable):  # closed before, or in a forked process
+            if isinstance(self._queue.failure, DeviceUnavailable):  # closed before, or in a forked process
                 return
-            self._failure = DeviceUnavailable(f"{self.info.name} was closed")
+            self._queue.failure = DeviceUnavailable(f"{self.info.name} was closed")
             self._instance.open_backends.remove(self)
             device = self._device
-            if self._queue is not None:
-                device.functions.vkDeviceWaitIdle(device.handle)
+            device.functions.vkDeviceWaitIdle(device.handle)
             self._builder.close()
             self._descriptors.close()
             self._transfers.close()
@@ -284,7 +276,7 @@ class VulkanBackend:
 def _after_fork() -> None:
     for backend in _backends:
         backend._lock = threading.RLock()  # another thread may have held it
-        backend._failure = DeviceUnavailable(FORKED)
+        backend._queue.failure = DeviceUnavailable(FORKED)
 
 
 if hasattr(os, "register_at_fork"):

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from krnlpy.errors import DeviceLost
+from krnlpy.errors import DeviceError, DeviceLost
 
 from .device import LogicalDevice
 from .hazards import Access, HazardTracker
@@ -38,6 +38,8 @@ class Queue:
     Attributes:
         open_value: number of the open batch.
         completed: number of the last batch known to be done.
+        failure: why the queue is of no use any more, if so.
+        kernels: names of the kernels in the open batch.
     """
 
     def __init__(self, device: LogicalDevice) -> None:
@@ -53,8 +55,8 @@ class Queue:
         self._pool: Any = None
         self._buffer: Any = None
         self._count = 0
+        self.failure: DeviceError | None = None
         self.kernels: list[str] = []
-        """Names of the kernels in the open batch."""
 
         functions = device.functions
         self._cmd_barrier = functions.vkCmdPipelineBarrier
@@ -72,14 +74,10 @@ class Queue:
         host = api.VK_PIPELINE_STAGE_HOST_BIT
         self._end_arguments = (work, work | host, 0, 1, self._after, 0, null, 0, null)
 
-        timeline = api.struct(
-            "VkSemaphoreTypeCreateInfo", semaphoreType=api.VK_SEMAPHORE_TYPE_TIMELINE, initialValue=0
-        )
+        timeline = api.struct("VkSemaphoreTypeCreateInfo", semaphoreType=api.VK_SEMAPHORE_TYPE_TIMELINE, initialValue=0)
         info = api.struct("VkSemaphoreCreateInfo", pNext=timeline)
         self._semaphore = device.create("vkCreateSemaphore", "VkSemaphore", info)
-        self._begin_info = api.struct(
-            "VkCommandBufferBeginInfo", flags=api.VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT
-        )
+        self._begin_info = api.struct("VkCommandBufferBeginInfo", flags=api.VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT)
         self._semaphores = api.new("VkSemaphore[1]", [self._semaphore])
         self._signal_value = api.new("uint64_t[1]")
         self._submitted_buffer = api.new("VkCommandBuffer[1]")
@@ -195,9 +193,7 @@ class Queue:
         if value <= self.completed:
             return
         api = self._api
-        info = api.struct(
-            "VkSemaphoreWaitInfo", semaphoreCount=1, pSemaphores=self._semaphores, pValues=[value]
-        )
+        info = api.struct("VkSemaphoreWaitInfo", semaphoreCount=1, pSemaphores=self._semaphores, pValues=[value])
         while (
             result := self._device.functions.vkWaitSemaphores(self._device.handle, info, _WAIT_NS)
         ) == api.VK_TIMEOUT:
@@ -210,9 +206,10 @@ class Queue:
         except DeviceLost:
             kernels = [name for batch in self._pending for name in batch.kernels][-_NAMED_KERNELS:]
             last = f"; the last kernels were {', '.join(kernels)}" if kernels else ""
-            raise DeviceLost(
+            self.failure = DeviceLost(
                 f"{self._device.info.name} stopped answering, its buffers are gone ({doing}){last}"
-            ) from None
+            )
+            raise self.failure from None
 
     def retire(self, value: int, destroy: Callable[[], None]) -> None:
         """Calls ``destroy`` when a batch is done."""

@@ -107,9 +107,7 @@ def _info(
     api: Api, functions: Functions, handle: Any, index: int, enabled: set[str], has_maintenance4: bool
 ) -> DeviceInfo:
     maintenance4 = api.struct("VkPhysicalDeviceMaintenance4Properties")
-    driver = api.struct(
-        "VkPhysicalDeviceDriverProperties", pNext=maintenance4 if has_maintenance4 else api.ffi.NULL
-    )
+    driver = api.struct("VkPhysicalDeviceDriverProperties", pNext=maintenance4 if has_maintenance4 else api.ffi.NULL)
     properties11 = api.struct("VkPhysicalDeviceVulkan11Properties", pNext=driver)
     properties2 = api.struct("VkPhysicalDeviceProperties2", pNext=properties11)
     functions.vkGetPhysicalDeviceProperties2(handle, properties2)

@@ -7,6 +7,7 @@ allocates the same sizes in the same order sees the same combinations.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from .commands import Queue
@@ -107,9 +108,7 @@ class Descriptors:
         sizes[0].descriptorCount = descriptors
         sizes[1].type = api.VK_DESCRIPTOR_TYPE_STORAGE_BUFFER_DYNAMIC
         sizes[1].descriptorCount = _POOL_SETS
-        info = api.struct(
-            "VkDescriptorPoolCreateInfo", maxSets=_POOL_SETS, poolSizeCount=len(sizes), pPoolSizes=sizes
-        )
+        info = api.struct("VkDescriptorPoolCreateInfo", maxSets=_POOL_SETS, poolSizeCount=len(sizes), pPoolSizes=sizes)
         self._pools.append(self._device.create("vkCreateDescriptorPool", "VkDescriptorPool", info))
         self._sets_left, self._descriptors_left = _POOL_SETS, descriptors
 
@@ -117,7 +116,7 @@ class Descriptors:
         for layout in self._layouts.values():
             layout.sets.clear()
         for pool in self._pools:
-            self._queue.retire(self._queue.open_value, lambda pool=pool: self._destroy(pool))  # type: ignore[misc]
+            self._queue.retire(self._queue.open_value, partial(self._destroy, pool))
         self._pools.clear()
         self._sets_left = self._descriptors_left = self._count = 0
 

@@ -114,8 +114,7 @@ class DeviceBuffer:
         heap, used = device._heaps[self._heap], device._allocated[self._heap]
         if used + self._bytes > heap:
             raise OutOfMemory(
-                f"{device.info.name}: no memory is left for {self._bytes} bytes: "
-                f"{used} bytes are taken of {heap} bytes"
+                f"{device.info.name}: no memory is left for {self._bytes} bytes: {used} bytes are taken of {heap} bytes"
             )
         info = api.struct("VkMemoryAllocateInfo", allocationSize=self._bytes, memoryTypeIndex=kind)
         memory = api.new("VkDeviceMemory *")
@@ -147,9 +146,7 @@ def _memory_type(types: list[tuple[int, int]], allowed: int, for_host: bool) -> 
 
 
 def _create(api: Api, instance: Instance, physical: PhysicalDevice) -> Any:
-    enabled = {
-        structure: {name: 1 for name in names} for structure, names in physical.enabled.items()
-    }
+    enabled = {structure: dict.fromkeys(names, 1) for structure, names in physical.enabled.items()}
     features12 = api.struct("VkPhysicalDeviceVulkan12Features", **enabled["VkPhysicalDeviceVulkan12Features"])
     features11 = api.struct(
         "VkPhysicalDeviceVulkan11Features", pNext=features12, **enabled["VkPhysicalDeviceVulkan11Features"]

@@ -55,7 +55,7 @@ class HazardTracker:
     def record(self, accesses: list[Access]) -> bool:
         """Notes the accesses of the next command; True if a barrier must stand before it.
 
-            It must where it reads or writes what was written, or writes what was read. Ranges are rounded out to
+        It must where it reads or writes what was written, or writes what was read. Ranges are rounded out to
         words of 4 bytes, because kernels write narrow elements as parts of words where the device has none.
         """
         read, written = self._read, self._written

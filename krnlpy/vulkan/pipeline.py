@@ -131,8 +131,7 @@ class PipelineBuilder:
         group_bytes = sum(group_array_bytes(array, specs) for array in program.group_arrays)
         if group_bytes > info.max_group_memory:
             raise LimitExceeded(
-                f"{program.name}: its group arrays take {group_bytes} bytes; {info.name} grants "
-                f"{info.max_group_memory}"
+                f"{program.name}: its group arrays take {group_bytes} bytes; {info.name} grants {info.max_group_memory}"
             )
 
     def _check_shader(self, program: ir.Program, shader: glsl.Shader) -> None:

@@ -62,4 +62,3 @@ class StagingRing:
     def close(self) -> None:
         """Gives the memory back."""
         self._buffer.close()
-

@@ -72,9 +72,7 @@ class Transfers:
         self._queue.wait(value)
         out[...] = self.ring.bytes[place : place + out.nbytes]
 
-    def copy(
-        self, source: VulkanMemory, source_offset: int, to: VulkanMemory, to_offset: int, nbytes: int
-    ) -> None:
+    def copy(self, source: VulkanMemory, source_offset: int, to: VulkanMemory, to_offset: int, nbytes: int) -> None:
         """Copies bytes within the device."""
         if nbytes and source.address + source_offset != to.address + to_offset:
             self._record_copy(source, source_offset, to, to_offset, nbytes)
