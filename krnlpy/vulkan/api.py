@@ -89,10 +89,11 @@ class Api:
 
     def enumerate(self, type: str, function: Any, *arguments: Any) -> list[Any]:
         """What a function lists that is called for the count first. The items point into one array."""
+        doing = f"list {type.removeprefix('Vk')}"
         count = self.ffi.new("uint32_t *")
-        self.check(function(*arguments, count, self.ffi.NULL), "list")
+        self.check(function(*arguments, count, self.ffi.NULL), doing)
         items = self.ffi.new(f"{type}[]", count[0])
-        self.check(function(*arguments, count, items), "list")
+        self.check(function(*arguments, count, items), doing)
         return [items[i] for i in range(count[0])]
 
     def functions(self, names: Iterable[str], get: Any, handle: Any) -> Functions:

@@ -34,9 +34,7 @@ class BuiltKernel:
     def __init__(self, backend: Any, function: Any, threads: int, debug: bool, specs: dict[str, Any]) -> None:
         self.backend = backend
         self.threads = threads
-        self.program: ir.Program = frontend.lower(
-            frontend.read_signature(function), {}, (threads, 1, 1), debug is None
-        )
+        self.program: ir.Program = frontend.lower(frontend.read_signature(function), {}, (threads, 1, 1), debug is None)
         buffers = self.program.buffers
         variant = Variant(0, tuple(True for _ in buffers))
         self.layout: Layout = layout_of(self.program, variant)
