@@ -271,6 +271,9 @@ class Expressions:
                 return f"min({text}, {to.max}u)", _PRIMARY
             return f"clamp({text}, {to.min}, {to.max})", _PRIMARY
         glsl = self._context.type(to)
+        if source is f64 and to.is_float:
+            self._context.need("f64_to_f32")
+            return f"f64_to_f32({text})", _PRIMARY
         if self._context.type(source) != glsl:
             text, level = f"{glsl}({text})", _PRIMARY
         else:

@@ -36,7 +36,11 @@ class Module:
     def __init__(self) -> None:
         self._functions: dict[str, str] = {}
         # !0 marks the accesses that are independent between the iterations of a parallel loop.
-        self._metadata = ["distinct !{}", '!{!"llvm.loop.parallel_accesses", !0}']
+        self._metadata = [
+            "distinct !{}",
+            '!{!"llvm.loop.parallel_accesses", !0}',
+            '!{!"llvm.loop.unroll.disable"}',
+        ]
 
     def __contains__(self, name: str) -> bool:
         return name in self._functions
@@ -47,7 +51,7 @@ class Module:
 
     def parallel_loop(self) -> str:
         """Metadata of the branch that closes a loop of which the iterations are independent of one another."""
-        self._metadata.append(f"distinct !{{!{len(self._metadata)}, !1}}")
+        self._metadata.append(f"distinct !{{!{len(self._metadata)}, !1, !2}}")
         return f", !llvm.loop !{len(self._metadata) - 1}"
 
     def __str__(self) -> str:

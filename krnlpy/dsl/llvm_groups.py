@@ -201,7 +201,8 @@ class GroupLoop:
         writer = self._thread(coordinates, linear)
         assigned = assigned_variables(region.body)
         used = dict.fromkeys([*assigned, *sorted(regions.read_variables(region.body), key=lambda v: v.name)])
-        writer.declare(v for v in used if v not in self._kept and v not in self._uniform)
+        outside = {*self._kept, *self._uniform, *self._split.recomputed}
+        writer.declare(v for v in used if v not in outside)
         self._bring(writer, used, position)
         if not self._local:
             writer.declare_arrays(self._context.program.local_arrays)
@@ -241,6 +242,15 @@ class GroupLoop:
     def _bring(self, writer: Statements, variables: Iterable[ir.Variable], position: str) -> None:
         """Gives a writer the variables that come from outside of its region."""
         b = self._b
+        recomputed = self._split.recomputed
+        needed = set(variables)
+        for variable in reversed(list(recomputed)):
+            if variable in needed:
+                needed |= regions.read_variables(recomputed[variable])
+        for variable, value in recomputed.items():
+            if variable in needed:
+                own = writer.variables[variable] = b.alloca(variable.type.llvm)
+                b.store(variable.type.llvm, writer.value(value), own)
         for variable in variables:
             if variable in self._uniform:
                 writer.variables[variable] = self._uniform[variable]

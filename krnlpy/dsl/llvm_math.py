@@ -229,7 +229,6 @@ def _reduce(x: _Value) -> tuple[_Value, _Value]:
     wide = x.where(moderate, 0.0).convert("fpext", "double")
     n = (wide * (2 / math.pi)).unary("rint")
     r = n.fma(-1.58932547735281966916e-8, n.fma(-1.57079631090164184570, wide))
-    r = r.where(n.test("une", 0.0), wide)  # keeps the sign of -0
     negative = bits.test("slt", 0)
     large_n, large_r = _reduce_large(bits)
     n_int = n.convert("fptosi", "i32").where(moderate, (-large_n).where(negative, large_n))
@@ -256,22 +255,31 @@ def _finite_only(x: _Value, result: _Value) -> _Value:
     return narrow.where(x.unary("fabs").test("olt", math.inf), x - x)
 
 
-def _sin(x: _Value, quarter: int = 0) -> _Value:
-    n, r = _reduce(x)
-    n = n + quarter
-    value = _cosine(r).where((n & 1).test("ne", 0), _sine(r))
-    return _finite_only(x, (-value).where((n & 2).test("ne", 0), value))
+def _signed_zero(x: _Value, result: _Value) -> _Value:
+    """An odd function's result: -0 of -0, which the sums above lose."""
+    return result.where(x.test("une", 0.0), x)
+
+
+def _sin(x: _Value) -> _Value:
+    return _signed_zero(x, _shifted_sine(x, 0))
 
 
 def _cos(x: _Value) -> _Value:
-    return _sin(x, 1)
+    return _shifted_sine(x, 1)
+
+
+def _shifted_sine(x: _Value, quarters: int) -> _Value:
+    n, r = _reduce(x)
+    n = n + quarters
+    value = _cosine(r).where((n & 1).test("ne", 0), _sine(r))
+    return _finite_only(x, (-value).where((n & 2).test("ne", 0), value))
 
 
 def _tan(x: _Value) -> _Value:
     n, r = _reduce(x)
     odd = (n & 1).test("ne", 0)
     sine, cosine = _sine(r), _cosine(r)
-    return _finite_only(x, (-cosine).where(odd, sine) / sine.where(odd, cosine))
+    return _signed_zero(x, _finite_only(x, (-cosine).where(odd, sine) / sine.where(odd, cosine)))
 
 
 def _half_from_float(x: _Value) -> _Value:

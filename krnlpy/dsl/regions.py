@@ -9,7 +9,7 @@ A variable whose value is born in one region and read in another must be kept fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from . import ir
@@ -58,12 +58,15 @@ class Split:
 
     Attributes:
         uniform: variables that only uniform loops assign: one for the group.
+        recomputed: variables that only ever have the value of one cheap expression of ids, arguments and constants
+            (and of one another, in this order): computed anew in each region.
         crossing: variables that each thread keeps from region to region. All others live within a region.
         returns: whether a thread may return in a region that another one follows.
     """
 
     nodes: Nodes
     uniform: frozenset[ir.Variable]
+    recomputed: Mapping[ir.Variable, ir.Expr]
     crossing: frozenset[ir.Variable]
     returns: bool
 
@@ -72,7 +75,7 @@ def split(body: ir.Block) -> Split:
     """Splits a kernel's body at its barriers."""
     nodes = _split(body, False)
     if len(nodes) == 1 and isinstance(nodes[0], Region):
-        return Split(nodes, frozenset(), frozenset(), False)
+        return Split(nodes, frozenset(), {}, frozenset(), False)
     assigned: set[ir.Variable] = set()
     exposed: set[ir.Variable] = set()
     loops: set[ir.Variable] = set()
@@ -88,15 +91,39 @@ def split(body: ir.Block) -> Split:
                 for bound in (node.statement.start, node.statement.stop, node.statement.step):
                     exposed |= read_variables(bound)
     uniform = loops - assigned
-    crossing = (exposed | loops) - uniform
+    recomputed = _recomputed(body)
+    crossing = (exposed | loops) - uniform - recomputed.keys()
     last = nodes[-1] if nodes else None
     returns = any(isinstance(n, Region) and n is not last and _has_return(n.body) for n in _all_nodes(nodes))
-    return Split(nodes, frozenset(uniform), frozenset(crossing), returns)
+    return Split(nodes, frozenset(uniform), recomputed, frozenset(crossing), returns)
 
 
 def read_variables(expr: ir.Expr | ir.Block) -> set[ir.Variable]:
     """The variables that are read in an expression or statements."""
     return {n.variable for n in ir.walk(expr) if isinstance(n, ir.Local)}
+
+
+_CHEAP = (
+    *(ir.Const, ir.SpecValue, ir.Argument, ir.Extent, ir.Id, ir.Local),
+    *(ir.Unary, ir.Binary, ir.Compare, ir.Logical, ir.Select, ir.Cast),
+)
+
+
+def _recomputed(body: ir.Block) -> dict[ir.Variable, ir.Expr]:
+    assignments: dict[ir.Variable, list[ir.Expr | None]] = {}
+    for node in ir.walk(body):
+        if isinstance(node, ir.Assign):
+            assignments.setdefault(node.variable, []).append(node.value)
+        elif isinstance(node, ir.For):
+            assignments.setdefault(node.variable, []).append(None)
+    found: dict[ir.Variable, ir.Expr] = {}
+    for variable, values in assignments.items():
+        value = values[0]
+        if len(values) > 1 or value is None or not all(isinstance(n, _CHEAP) for n in ir.walk(value)):
+            continue
+        if read_variables(value) <= found.keys():
+            found[variable] = value
+    return found
 
 
 def _has_return(body: ir.Block) -> bool:

@@ -21,10 +21,12 @@ _FUNCTION = ctypes.CFUNCTYPE(
     None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_char_p
 )
 
-_LEAST_WORK = 1 << 14
-"""Simple items worth handing to another thread: some ten times the cost of waking it."""
+_LEAST_WORK = 1 << 21
+"""Nodes of the IR worth handing to another thread: some 30 us, what waking it costs."""
 _LOOP_WORK = 64
-"""What a loop in a kernel is taken for, in simple items."""
+"""How often the body of a loop is taken to run."""
+_MATH_WORK = 32
+"""An elementary function, in nodes."""
 _CHUNKS = 4
 """Chunks for each thread, so that one that was held up does not hold up all."""
 _MAX_LOCAL_BYTES = 128 << 10
@@ -70,10 +72,10 @@ class HostExecutable:
         self.items_offset = layout_of(program, variant)["items"].offset if self.is_items else 0
         self.buffers = struct.Struct(f"={len(program.buffers)}Q")
         self.launch = llvm.LAUNCH
-        weight: int = _LOOP_WORK ** _loop_depth(program.body)
+        weight = _work(program.body)
         if not self.is_items:
             weight *= threads[0] * threads[1] * threads[2]
-        self._least_chunk = max(1, _LEAST_WORK // weight)
+        self._least_chunk = max(1, _LEAST_WORK // max(1, weight))
 
     def chunk(self, count: int, workers: int) -> int:
         """How many items or groups of ``count`` a worker takes at a time."""
@@ -96,17 +98,21 @@ class HostExecutable:
         )
 
 
-def _loop_depth(node: ir.Stmt | ir.Expr | ir.Block) -> int:
-    """How deeply loops are nested in statements and the functions that they call."""
-    depth = 0
-    statements = node if isinstance(node, tuple) else (node,)
-    for statement in statements:
-        match statement:
-            case ir.For() | ir.While():
-                depth = max(depth, 1 + _loop_depth(statement.body))
-            case ir.If():
-                depth = max(depth, _loop_depth(statement.then), _loop_depth(statement.otherwise))
-            case _:
-                called = (n.function.body for n in ir.walk(statement) if isinstance(n, ir.Call))
-                depth = max([depth, *map(_loop_depth, called)])
-    return depth
+def _work(node: ir.Stmt | ir.Expr | ir.Block) -> int:
+    """Roughly how many nodes are evaluated, functions and repetitions of loops included."""
+    if isinstance(node, tuple):
+        return sum(map(_work, node))
+    if isinstance(node, ir.For | ir.While):
+        return _LOOP_WORK * _work(node.body)
+    if isinstance(node, ir.If):
+        return _work(node.condition) + _work(node.then) + _work(node.otherwise)
+    total = 0
+    for part in ir.walk(node):
+        if isinstance(part, ir.Call):
+            total += _work(part.function.body)
+        total += _MATH_WORK if isinstance(part, ir.Math) or _is_power(part) else 1
+    return total
+
+
+def _is_power(node: ir.Stmt | ir.Expr) -> bool:
+    return isinstance(node, ir.Binary) and node.op == "pow"

@@ -17,12 +17,12 @@ class _Job:
     def __init__(self, run: Callable[[int, int], None], end: int, chunk: int) -> None:
         self._run, self._end, self._chunk = run, end, chunk
         self._next = 0
-        self._running = 0
+        self._helping = 0
         self._lock = threading.Lock()
         self._done = threading.Condition(self._lock)
         self._error: BaseException | None = None
 
-    def work(self) -> None:
+    def _work(self) -> None:
         """Runs chunks until none is left."""
         while True:
             with self._lock:
@@ -30,33 +30,45 @@ class _Job:
                 if begin >= self._end:
                     return
                 self._next = end = min(begin + self._chunk, self._end)
-                self._running += 1
-            error = None
-            try:
-                self._run(begin, end)
-            except BaseException as caught:
-                error = caught
-            with self._lock:
-                self._running -= 1
-                if error is not None:
-                    self._error, self._next = error, self._end  # nobody starts another chunk
-                if not self._running and self._next >= self._end:
-                    self._done.notify()
+            self._run(begin, end)
 
-    def wait(self) -> None:
-        """Returns when no chunk is left or running; raises what a chunk raised."""
+    def help(self) -> None:
+        """What a helper does with a job."""
         with self._lock:
-            try:
-                while self._running or self._next < self._end:
-                    self._done.wait()
-            except BaseException:
-                # Interrupted: the memory must not be touched any more once the caller goes on.
-                self._next = self._end
-                while self._running:
-                    self._done.wait()
-                raise
+            self._helping += 1
+        try:
+            self._work()
+        except BaseException as error:
+            with self._lock:
+                self._error, self._next = error, self._end  # nobody starts another chunk
+        finally:
+            with self._lock:
+                self._helping -= 1
+                self._done.notify()
+
+    def lead(self) -> None:
+        """What the caller does: returns when no chunk is left or running; raises what a chunk raised."""
+        try:
+            self._work()
+        finally:
+            self._wait()
         if self._error is not None:
             raise self._error
+
+    def _wait(self) -> None:
+        interrupt: BaseException | None = None
+        while True:
+            try:
+                with self._lock:
+                    self._next = self._end
+                    while self._helping:
+                        self._done.wait()
+                break
+            except BaseException as error:
+                # Ctrl-C, say. Helpers must not touch memory any more once the caller goes on.
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
 
 class ThreadPool:
@@ -89,8 +101,7 @@ class ThreadPool:
             self._start(helpers)
         for _ in range(helpers):
             self._queue.put(job)
-        job.work()
-        job.wait()
+        job.lead()
 
     def _start(self, count: int) -> None:
         with self._lock:
@@ -112,5 +123,5 @@ class ThreadPool:
 
 def _help(queue: SimpleQueue[_Job | None]) -> None:
     while (job := queue.get()) is not None:
-        job.work()
+        job.help()
         del job  # or the last job's memory would stay while this thread sleeps

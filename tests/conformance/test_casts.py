@@ -10,7 +10,7 @@ import pytest
 from krnlpy.dsl.types import Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, convert, f32, f64, u8, u64
 
-from .conftest import Launcher
+from .launcher import Launcher
 from .values import FLOATS, assert_same, edges
 
 T = TypeVar("T")

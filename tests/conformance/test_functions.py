@@ -9,7 +9,7 @@ from krnlpy.dsl.frontend import func
 from krnlpy.dsl.types import Item, ItemMut, Out
 from krnlpy.scalar import f32, i32, u32
 
-from .conftest import Launcher
+from .launcher import Launcher
 from .values import assert_same
 
 X = np.linspace(-2, 2, 17, dtype=np.float32)

@@ -24,7 +24,7 @@ from krnlpy.dsl.types import Global, GlobalMut, Out, Spec
 from krnlpy.features import Feature
 from krnlpy.scalar import bf16, f32, i32, u32
 
-from .conftest import Launcher
+from .launcher import Launcher
 from .values import assert_same
 
 

@@ -11,7 +11,7 @@ from krnlpy.dsl import item_id, items
 from krnlpy.dsl.types import Global, Item, ItemMut
 from krnlpy.scalar import f32, i32
 
-from .conftest import Launcher
+from .launcher import Launcher
 from .values import assert_same
 
 Array = np.ndarray

@@ -13,7 +13,7 @@ from krnlpy.dsl import ceil, cos, exp, exp2, floor, fma, isinf, isnan, log, log2
 from krnlpy.dsl.types import Item, ItemMut
 from krnlpy.scalar import ScalarType, f32, f64, u8
 
-from .conftest import Launcher
+from .launcher import Launcher
 from .test_operators import assert_close
 from .values import COMPUTED_FLOATS, assert_same, edges
 

@@ -12,7 +12,7 @@ import pytest
 from krnlpy.dsl.types import Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 
-from .conftest import Launcher
+from .launcher import Launcher
 from .values import COMPUTED_FLOATS, FLOATS, INTEGERS, assert_same, edges, pairs
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from krnlpy.dsl import global_id
 from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, i32
 
-from .conftest import Launcher
+from .launcher import Launcher
 from .values import assert_same, edges
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from krnlpy.dsl import local_array
 from krnlpy.dsl.types import GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, f64, i32
 
-from .conftest import Launcher
+from .launcher import Launcher
 from .values import assert_same
 
 T = TypeVar("T")

@@ -7,8 +7,21 @@ import pytest
 from launch import launch, program_of
 
 from krnlpy.dsl import (
-    barrier, global_id, global_threads, group_array, group_id, groups, local_array, regions, subgroup_add, subgroup_id,
-    subgroup_thread_id, subgroup_threads, subgroups, thread_id, threads,
+    barrier,
+    global_id,
+    global_threads,
+    group_array,
+    group_id,
+    groups,
+    local_array,
+    regions,
+    subgroup_add,
+    subgroup_id,
+    subgroup_thread_id,
+    subgroup_threads,
+    subgroups,
+    thread_id,
+    threads,
 )  # fmt: skip
 from krnlpy.dsl.types import Global, GlobalMut, Spec
 from krnlpy.scalar import f32, i32, u8, u32
@@ -16,7 +29,7 @@ from krnlpy.scalar import f32, i32, u8, u32
 T = TypeVar("T")
 
 
-def matmul(a: Global[T, 2], b: Global[T, 2], c: GlobalMut[T, 2], TILE: Spec[i32] = 16):
+def matmul(a: Global[T, 2], b: Global[T, 2], c: GlobalMut[T, 2], TILE: Spec[i32] = 16):  # noqa: N803
     left = group_array(T, (TILE, TILE))
     right = group_array(T, (TILE, TILE))
     row = global_id(1)
@@ -58,7 +71,7 @@ def test_integer_product_of_transposed_matrices() -> None:
 
 @pytest.mark.parametrize("count", [1, 255, 256, 1000, 5000])
 def test_tree_reduction(count: int) -> None:
-    def reduce(x: Global[f32], y: GlobalMut[f32], N: Spec[i32] = 256):
+    def reduce(x: Global[f32], y: GlobalMut[f32], N: Spec[i32] = 256):  # noqa: N803
         sums = group_array(f32, N)
         t = thread_id()
         s = 0.0
@@ -234,7 +247,8 @@ def test_return_after_the_last_barrier() -> None:
 def test_only_needed_variables_are_kept() -> None:
     split = regions.split(program_of(matmul, {T: f32}).body)
     assert {v.name for v in split.uniform} == {"k"}
-    assert {v.name for v in split.crossing} == {"row", "column", "x", "y", "total"}
+    assert {v.name for v in split.recomputed} == {"row", "column", "x", "y"}
+    assert {v.name for v in split.crossing} == {"total"}
 
 
 def test_ids() -> None:

@@ -115,8 +115,8 @@ def test_integer_arithmetic(type: ScalarType) -> None:
 
 @pytest.mark.parametrize("type", [f32, f64], ids=repr)
 def test_float_arithmetic(type: ScalarType) -> None:
-    def arithmetic(a: Item[T], b: Item[T], q: ItemMut[T], r: ItemMut[T], d: ItemMut[T], low: ItemMut[T], high: ItemMut[T],
-                   s: ItemMut[T]):  # fmt: skip
+    def arithmetic(a: Item[T], b: Item[T], q: ItemMut[T], r: ItemMut[T], d: ItemMut[T], low: ItemMut[T],
+                   high: ItemMut[T], s: ItemMut[T]):  # fmt: skip
         q = a // b
         r = a % b
         d = a / b
@@ -293,7 +293,7 @@ def test_functions() -> None:
 
 
 def test_grid_stride_loop_and_specs() -> None:
-    def add(x: GlobalMut[i32], AMOUNT: Spec[i32] = 3, SMALL: Spec[u8] = 255, FLAG: Spec[bool] = False):
+    def add(x: GlobalMut[i32], AMOUNT: Spec[i32] = 3, SMALL: Spec[u8] = 255, FLAG: Spec[bool] = False):  # noqa: N803
         for i in range(global_id(), len(x), global_threads()):
             x[i] += AMOUNT * i32(SMALL) + (1000 if FLAG else 0)
 
@@ -303,7 +303,7 @@ def test_grid_stride_loop_and_specs() -> None:
 
 
 def test_local_arrays_start_at_zero() -> None:
-    def reverse(x: Item[f32], y: ItemMut[f32], N: Spec[i32] = 4):
+    def reverse(x: Item[f32], y: ItemMut[f32], N: Spec[i32] = 4):  # noqa: N803
         kept = local_array(bf16, (N, 2))
         for i in range(N):
             kept[i, 1] += x * f32(i)
@@ -352,3 +352,27 @@ def test_strided_globals() -> None:
     launch(total, x, y, threads=(8, 4, 1), groups=(2, 1, 1))
     np.testing.assert_array_equal(y, x.sum(axis=1))
     assert not result[10:].any() and not result[:, 3:].any()
+
+
+def test_f16_in_integer_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machines without instructions for f16 give the same bits."""
+    from krnlpy.host.compiler import Compiler
+
+    def through(x: Item[f16], y: ItemMut[f32], z: Item[f32], w: ItemMut[f16]):
+        y = f32(x)
+        w = f16(z)
+
+    monkeypatch.setattr(Compiler, "converts_half", False)
+    x = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    z = np.concatenate(
+        [(np.arange(1 << 15, dtype=np.uint32) * 131101), x.astype(np.float32).view(np.uint32)[::2] + 0x1000]
+    )
+    z = z.view(np.float32)
+    y, w = np.zeros(x.size, np.float32), np.zeros(x.size, np.float16)
+    launch(through, x, y, z, w)
+    np.testing.assert_array_equal(y, x.astype(np.float32))
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected = z.astype(np.float16)
+    nan = np.isnan(z)
+    assert np.array_equal(w[~nan].view(np.uint16), expected[~nan].view(np.uint16))
+    assert np.isnan(w[nan]).all()

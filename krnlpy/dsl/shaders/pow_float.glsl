@@ -51,7 +51,7 @@ float power(float x, float y) {
     if (is_nan(x) || is_nan(y)) return not_a_number;
     float base = abs(x);
     bool whole = abs(y) >= 8388608.0 || floor(y) == y;
-    bool odd = abs(y) < 16777216.0 && whole && (int(y) & 1) == 1;
+    bool odd = whole && abs(y) < 16777216.0 && floor(0.5 * y) != 0.5 * y;
     bool negative = floatBitsToInt(x) < 0;
     float result;
     if (is_inf(y)) {
