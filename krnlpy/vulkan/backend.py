@@ -265,11 +265,11 @@ class VulkanBackend:
             self._instance.open_backends.remove(self)
             device = self._device
             device.functions.vkDeviceWaitIdle(device.handle)
+            self._queue.close()  # the first, because it destroys what is retired
             self._builder.close()
             self._descriptors.close()
             self._transfers.close()
             self._memory.close()
-            self._queue.close()
             device.close()
 
 

@@ -56,11 +56,11 @@ class Instance:
         self.devices: list[PhysicalDevice] = []
         self.reasons = problems(named_manifests())
         for physical in self._physical_devices():
-            found = describe(self.api, self.functions, physical, len(self.devices))
-            if isinstance(found, str):
-                self.reasons.append(found)
+            device = describe(self.api, self.functions, physical, len(self.devices))
+            if isinstance(device, str):
+                self.reasons.append(device)
             else:
-                self.devices.append(found)
+                self.devices.append(device)
         if not self.devices:
             self._add_reasons()
 

@@ -34,7 +34,7 @@ class BuiltKernel:
     def __init__(self, backend: Any, function: Any, threads: int, debug: bool, specs: dict[str, Any]) -> None:
         self.backend = backend
         self.threads = threads
-        self.program: ir.Program = frontend.lower(frontend.read_signature(function), {}, (threads, 1, 1), debug is None)
+        self.program: ir.Program = frontend.lower(frontend.read_signature(function), {}, (threads, 1, 1), False)
         buffers = self.program.buffers
         variant = Variant(0, tuple(True for _ in buffers))
         self.layout: Layout = layout_of(self.program, variant)
@@ -96,14 +96,19 @@ def load(backend: vulkan.VulkanBackend) -> Callable[..., np.ndarray[Any, Any]]:
 
 
 @pytest.fixture
-def python() -> Callable[..., str]:
-    """Runs a program in a process of its own, with the environment changed; returns what it prints."""
+def python(tmp_path: Path) -> Callable[..., str]:
+    """Runs a program in a process of its own, with the environment changed; returns what it prints.
 
-    def run(program: str, path: Path | None = None, **environment: str) -> str:
-        paths = [str(p) for p in (path, _ROOT, Path(__file__).parent) if p]
+    Modules in the test's ``tmp_path`` come before any others.
+    """
+
+    def run(program: str, **environment: str) -> str:
+        script = tmp_path / "program.py"
+        script.write_text(program)
+        paths = os.pathsep.join(map(str, (_ROOT, Path(__file__).parent)))
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", program],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment},
+            [sys.executable, "-W", "error", str(script)],
+            env={**os.environ, "PYTHONPATH": paths, **environment},
             capture_output=True,
             text=True,
             check=False,

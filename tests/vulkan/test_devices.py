@@ -50,7 +50,7 @@ def test_index_out_of_range() -> None:
 
 def test_no_loader(python: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "vulkan.py").write_text("raise OSError('Cannot find Vulkan SDK version')")
-    count, reason, explained = python(_LIST, path=tmp_path).splitlines()
+    count, reason, explained = python(_LIST).splitlines()
     assert count == "0"
     assert "no Vulkan loader" in reason
     assert "apt install libvulkan1" in explained

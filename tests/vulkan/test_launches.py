@@ -28,7 +28,7 @@ def gather(x: Global[u32, 1], at: Item[i32], y: ItemMut[u32]):
     y = x[at]
 
 
-def scaled(x: ItemMut[f32], FACTOR: Spec[f32], SHIFT: Spec[i32], DOUBLE: Spec[bool]):
+def scaled(x: ItemMut[f32], FACTOR: Spec[f32], SHIFT: Spec[i32], DOUBLE: Spec[bool]):  # noqa: N803
     x = x * FACTOR + f32(SHIFT)
     if DOUBLE:
         x *= 2.0
@@ -42,7 +42,7 @@ def bytes_increment(x: ItemMut[u8]):
     x += u8(1)
 
 
-def large_group(x: GlobalMut[f32, 1], LENGTH: Spec[u32]):
+def large_group(x: GlobalMut[f32, 1], LENGTH: Spec[u32]):  # noqa: N803
     values = group_array(f32, (LENGTH,))
     values[thread_id(0)] = 1.0
     x[thread_id(0)] = values[0]

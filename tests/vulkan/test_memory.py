@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ def test_small_pieces_share_a_block_and_do_not_overlap(backend: Any) -> None:
     pieces = [backend.allocate(size) for size in (1, 15, 16, 17, 1000, 100_000)]
     assert len({id(piece.block) for piece in pieces}) == 1
     spans = sorted((piece.offset, piece.offset + piece.nbytes) for piece in pieces)
-    assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
     alignment = backend.info.extra["storage_buffer_alignment"]
     assert all(piece.offset % alignment == 0 for piece in pieces)
 
