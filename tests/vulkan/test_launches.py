@@ -11,7 +11,7 @@ import pytest
 
 from krnlpy.dsl.builtins import group_array, thread_id
 from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut, Spec
-from krnlpy.errors import KernelIndexError, LimitExceeded, MissingFeatures
+from krnlpy.errors import DeviceLost, KernelIndexError, LimitExceeded, MissingFeatures
 from krnlpy.features import Feature
 from krnlpy.scalar import f32, f64, i32, u8, u32
 
@@ -245,3 +245,16 @@ def test_threads(build: Any, store: Any, load: Any) -> None:
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_device_lost(build: Any, store: Any, backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel, memory = build(increment), store(np.zeros(8, np.uint32))
+    kernel((memory, 0, 8))
+    with monkeypatch.context() as broken:
+        lost = -4  # VK_ERROR_DEVICE_LOST
+        broken.setattr(backend._device.functions, "vkQueueSubmit", lambda *_: lost)
+        with pytest.raises(DeviceLost, match="the last kernels were increment"):
+            backend.wait()
+    for attempt in (lambda: kernel((memory, 0, 8)), lambda: backend.allocate(10), backend.wait):
+        with pytest.raises(DeviceLost):
+            attempt()
