@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from krnlpy import ScalarType, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from krnlpy import ScalarType, bf16, f16, f32, i8, i16, i32, i64, u8, u16, u32, u64
 
 if TYPE_CHECKING:
     # Kernels call them, to convert, and mix them by rules of their own; Python's type variables know neither.
