@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 from krnlpy.features import Feature
 from krnlpy.scalar import ScalarType
@@ -294,8 +295,8 @@ class Places:
     def _length(self, array: ir.LocalArray) -> str:
         if all(isinstance(n, ir.Const) for n in array.shape):
             return str(math.prod(n.value for n in array.shape if isinstance(n, ir.Const)))
-        factors = [self._constant(n) for n in array.shape]
-        return " * ".join(f if f.isidentifier() or f.isdigit() else f"({f})" for f in factors)
+        first, *rest = array.shape
+        return self._constant(reduce(_product, rest, first))
 
     def clear_local(self, array: ir.LocalArray) -> list[str]:
         """Statements that set a local array to zeros."""
@@ -313,6 +314,10 @@ class Places:
             for array in arrays
         ]
         return [*lines, "memoryBarrierShared();", "barrier();"] if arrays else []
+
+
+def _product(a: ir.Expr, b: ir.Expr) -> ir.Expr:
+    return ir.Binary("mul", a, b, type=a.type, location=a.location)
 
 
 def _array(place: ir.Place) -> ir.LocalArray:

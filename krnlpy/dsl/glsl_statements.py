@@ -169,9 +169,10 @@ class Statements:
         self._lines.add(f"for ({counter} {n} = {zero}; {n} < {count}; {n} += {one}) {{")
         own = f"{type} " if loop in self._declarations.in_loop else ""
         with self._lines.indented():
-            offset = f"{type}({n}) * {step}" if kind.kind == "int" else f"{n} * {step}"
+            number = f"{type}({n})" if kind.kind == "int" else n
+            factor = "" if step in ("1", "1u", "1l", "1ul") else f" * {step}"
             first = "" if start in ("0", "0u", "0l", "0ul") else f"{start} + "
-            self._lines.add(f"{own}{self._name(loop.variable)} = {first}{offset};")
+            self._lines.add(f"{own}{self._name(loop.variable)} = {first}{number}{factor};")
             self._block(loop.body)
         self._lines.add("}")
 

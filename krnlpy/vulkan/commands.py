@@ -1,197 +1,230 @@
-"""The queue: work is recorded into an open command buffer, ordered by barriers where it must be, submitted in batches.
+"""Recording of commands, and their submission in batches.
 
-Each submission signals the next value of a timeline semaphore; waiting blocks on it. A barrier orders all work before
-it against all work after it, so only one is recorded where a byte range is used again in a way that conflicts: read
-after write, write after write, write after read. Ranges used since the last barrier are kept with the memory.
+Batches are numbered from 1; the number is the value that the queue's timeline semaphore has when the batch is done.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from . import api
-from .memory import DeviceMemory
+from krnlpy.errors import DeviceError, DeviceLost
 
-MAX_BATCH = 64
-"""Dispatches and copies of a submission: enough to amortise it, few enough for drivers that stop long ones."""
+from .device import LogicalDevice
+from .hazards import Access, HazardTracker
 
-_COMPUTE_STAGE, _TRANSFER_STAGE, _HOST_STAGE = 0x800, 0x1000, 0x4000
-_SHADER_READ, _SHADER_WRITE, _TRANSFER_READ, _TRANSFER_WRITE, _HOST_READ = 0x20, 0x40, 0x800, 0x1000, 0x2000
-_WORK = _COMPUTE_STAGE | _TRANSFER_STAGE
-_READS, _WRITES = _SHADER_READ | _TRANSFER_READ, _SHADER_WRITE | _TRANSFER_WRITE
-
-Use = tuple[DeviceMemory, int, int, bool, bool]
-"""A memory, the first and past-the-last byte used, and whether they are read and written."""
-
-
-def conflicts(memory: DeviceMemory, epoch: int, start: int, stop: int, writes: bool) -> bool:
-    """Whether a use must wait for one since the last barrier."""
-    if memory.epoch != epoch:
-        return False
-    for first, last in memory.writes:
-        if first < stop and start < last:
-            return True
-    if writes:
-        for first, last in memory.reads:
-            if first < stop and start < last:
-                return True
-    return False
+_MAX_COMMANDS = 64
+"""Of a batch. Systems take a GPU away from who keeps it for seconds, and it should start before all is recorded."""
+_MAX_PENDING = 16
+"""Batches that may be queued; whoever is further ahead waits."""
+_WAIT_NS = 100_000_000
+"""How long a wait blocks before it looks for Ctrl-C."""
+_NAMED_KERNELS = 4
 
 
-def note(memory: DeviceMemory, epoch: int, start: int, stop: int, reads: bool, writes: bool) -> None:
-    """Remembers a use."""
-    if memory.epoch != epoch:
-        memory.epoch = epoch
-        memory.reads.clear()
-        memory.writes.clear()
-    if reads and (start, stop) not in memory.reads:
-        memory.reads.append((start, stop))
-    if writes and (start, stop) not in memory.writes:
-        memory.writes.append((start, stop))
+class _Batch(NamedTuple):
+    value: int
+    pool: Any
+    buffer: Any
+    kernels: list[str]
 
 
 class Queue:
-    """One queue of a device. Not safe for threads; its backend has the lock."""
+    """The queue of a device: one batch is open and takes commands, those before are submitted.
 
-    def __init__(self, device: Any, family: int) -> None:
-        ffi, lib = api.ffi(), api.lib()
+    The caller holds the backend's lock, except for :meth:`block`.
+
+    Attributes:
+        open_value: number of the open batch.
+        completed: number of the last batch known to be done.
+        failure: why the queue is of no use any more, if so.
+        kernels: names of the kernels in the open batch.
+    """
+
+    def __init__(self, device: LogicalDevice) -> None:
+        api = device.api
         self._device = device
-        queue = ffi.new("VkQueue *")
-        lib.vkGetDeviceQueue(device, family, 0, queue)
-        self._queue = queue[0]
-        pool = api.struct("VkCommandPoolCreateInfo", flags=0x2, queueFamilyIndex=family)  # buffers reset one by one
-        self._pool = api.create(lib.vkCreateCommandPool, device, pool, "VkCommandPool", "vkCreateCommandPool")
-        kind = api.struct("VkSemaphoreTypeCreateInfo", semaphoreType=1, initialValue=0)  # timeline
-        info = api.struct("VkSemaphoreCreateInfo", pNext=kind)
-        self._timeline = api.create(lib.vkCreateSemaphore, device, info, "VkSemaphore", "vkCreateSemaphore")
-        self._idle: list[Any] = []
-        self._busy: deque[tuple[int, Any]] = deque()
-        self.submitted = 0
-        """Value that the last submission signals."""
-        self._completed = 0
-        self._epoch = 0
-        self.barriers = 0
-        """Count of barriers recorded between uses; tests look at it."""
+        self._api = api
+        self.open_value = 1
+        self.completed = 0
+        self._hazards = HazardTracker()
+        self._pending: deque[_Batch] = deque()
+        self._spare: list[tuple[Any, Any]] = []
+        self._retired: list[tuple[int, Callable[[], None]]] = []
+        self._pool: Any = None
+        self._buffer: Any = None
         self._count = 0
-        self.commands: Any = None
-        """The open command buffer, or None."""
-        self._prepare_structs()
+        self.failure: DeviceError | None = None
+        self.kernels: list[str] = []
 
-    def _prepare_structs(self) -> None:
-        # Structs of the hot calls are made once; cffi's allocations would cost more than the calls.
-        ffi, lib = api.ffi(), api.lib()
-        self._begin = api.struct("VkCommandBufferBeginInfo", flags=1)  # one submission
-        self._barrier = api.struct("VkMemoryBarrier", srcAccessMask=_WRITES, dstAccessMask=_READS | _WRITES)
-        self._to_host = api.struct("VkMemoryBarrier", srcAccessMask=_WRITES, dstAccessMask=_HOST_READ)
-        self._signal_value = ffi.new("uint64_t *")
-        self._signal = ffi.new("VkSemaphore *", self._timeline)
-        self._buffers = ffi.new("VkCommandBuffer *")
-        self._timeline_info = api.struct(
-            "VkTimelineSemaphoreSubmitInfo", signalSemaphoreValueCount=1, pSignalSemaphoreValues=self._signal_value
+        functions = device.functions
+        self._cmd_barrier = functions.vkCmdPipelineBarrier
+        work = api.VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | api.VK_PIPELINE_STAGE_TRANSFER_BIT
+        reads = api.VK_ACCESS_SHADER_READ_BIT | api.VK_ACCESS_TRANSFER_READ_BIT
+        writes = api.VK_ACCESS_SHADER_WRITE_BIT | api.VK_ACCESS_TRANSFER_WRITE_BIT
+        null = api.ffi.NULL
+        self._between = api.struct("VkMemoryBarrier", srcAccessMask=writes, dstAccessMask=reads | writes)
+        self._after = api.struct(
+            "VkMemoryBarrier",
+            srcAccessMask=writes,
+            dstAccessMask=reads | writes | api.VK_ACCESS_HOST_READ_BIT,
         )
+        self._barrier_arguments = (work, work, 0, 1, self._between, 0, null, 0, null)
+        host = api.VK_PIPELINE_STAGE_HOST_BIT
+        self._end_arguments = (work, work | host, 0, 1, self._after, 0, null, 0, null)
+
+        timeline = api.struct("VkSemaphoreTypeCreateInfo", semaphoreType=api.VK_SEMAPHORE_TYPE_TIMELINE, initialValue=0)
+        info = api.struct("VkSemaphoreCreateInfo", pNext=timeline)
+        self._semaphore = device.create("vkCreateSemaphore", "VkSemaphore", info)
+        self._begin_info = api.struct("VkCommandBufferBeginInfo", flags=api.VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT)
+        self._semaphores = api.new("VkSemaphore[1]", [self._semaphore])
+        self._signal_value = api.new("uint64_t[1]")
+        self._submitted_buffer = api.new("VkCommandBuffer[1]")
         self._submit_info = api.struct(
             "VkSubmitInfo",
-            pNext=self._timeline_info,
+            pNext=api.struct(
+                "VkTimelineSemaphoreSubmitInfo",
+                signalSemaphoreValueCount=1,
+                pSignalSemaphoreValues=self._signal_value,
+            ),
             commandBufferCount=1,
-            pCommandBuffers=self._buffers,
+            pCommandBuffers=self._submitted_buffer,
             signalSemaphoreCount=1,
-            pSignalSemaphores=self._signal,
+            pSignalSemaphores=self._semaphores,
         )
-        self._wait_value = ffi.new("uint64_t *")
-        self._wait_info = api.struct(
-            "VkSemaphoreWaitInfo", semaphoreCount=1, pSemaphores=self._signal, pValues=self._wait_value
-        )
-        self._counter = ffi.new("uint64_t *")
-        self._vk_barrier = api.device_function(self._device, "vkCmdPipelineBarrier")
-        self._null = ffi.NULL
-        self._lib = lib
+        self._counter = api.new("uint64_t *")
 
-    # -------------------------------------------------------------------------------------------------- recording
+    # -- recording
 
-    def use(self, uses: Sequence[Use]) -> Any:
-        """The open command buffer, ready for a command that uses these ranges."""
-        commands = self.commands
-        if commands is None:
-            commands = self._open()
-        epoch = self._epoch
-        for memory, start, stop, _, writes in uses:
-            if conflicts(memory, epoch, start, stop, writes):
-                self._vk_barrier(commands, _WORK, _WORK, 0, 1, self._barrier, 0, self._null, 0, self._null)
-                self.barriers += 1
-                epoch = self._epoch = epoch + 1
-                break
-        value = self.submitted + 1
-        for memory, start, stop, reads, writes in uses:
-            note(memory, epoch, start, stop, reads, writes)
-            memory.last_use = value
-            if writes:
-                memory.last_write = value
-        return commands
+    def begin(self, accesses: list[Access]) -> Any:
+        """The command buffer for a command that makes these accesses; a barrier is in it if one is needed."""
+        if self._buffer is None:
+            self._open()
+        if self._hazards.record(accesses):
+            self._cmd_barrier(self._buffer, *self._barrier_arguments)
+        return self._buffer
 
-    def recorded(self) -> None:
-        """Counts a command just recorded, and submits when there are enough."""
+    def end(self) -> None:
+        """After the command: submits the batch if it is full."""
         self._count += 1
-        if self._count >= MAX_BATCH:
+        if self._count >= _MAX_COMMANDS:
             self.submit()
 
-    def _open(self) -> Any:
-        completed = self.completed() if self._busy else self._completed
-        while self._busy and self._busy[0][0] <= completed:
-            self._idle.append(self._busy.popleft()[1])
-        if not self._idle:
-            info = api.struct("VkCommandBufferAllocateInfo", commandPool=self._pool, level=0, commandBufferCount=1)
-            fresh = api.ffi().new("VkCommandBuffer *")
-            api.check(self._lib.vkAllocateCommandBuffers(self._device, info, fresh), "vkAllocateCommandBuffers")
-            self._idle.append(fresh[0])
-        commands = self._idle.pop()
-        api.check(self._lib.vkBeginCommandBuffer(commands, self._begin), "vkBeginCommandBuffer")
-        self.commands = commands
-        return commands
+    def _open(self) -> None:
+        self.poll()
+        if len(self._pending) >= _MAX_PENDING:
+            self.wait(self._pending[0].value)
+        pool, buffer = self._spare.pop() if self._spare else self._new_pool()
+        functions = self._device.functions
+        self._api.check(functions.vkResetCommandPool(self._device.handle, pool, 0), "reset a command pool")
+        self._api.check(functions.vkBeginCommandBuffer(buffer, self._begin_info), "begin a command buffer")
+        self._pool, self._buffer = pool, buffer
 
-    # ------------------------------------------------------------------------------------------------- submitting
+    def _new_pool(self) -> tuple[Any, Any]:
+        api, device = self._api, self._device
+        info = api.struct("VkCommandPoolCreateInfo", queueFamilyIndex=device.physical.queue_family)
+        pool = device.create("vkCreateCommandPool", "VkCommandPool", info)
+        info = api.struct(
+            "VkCommandBufferAllocateInfo",
+            commandPool=pool,
+            level=api.VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+            commandBufferCount=1,
+        )
+        buffer = api.new("VkCommandBuffer *")
+        result = device.functions.vkAllocateCommandBuffers(device.handle, info, buffer)
+        api.check(result, "allocate a command buffer")
+        return pool, buffer[0]
+
+    # -- submission
 
     def submit(self) -> int:
-        """Submits what is recorded; the value that tells when all submitted work is done."""
-        commands = self.commands
-        if commands is None:
-            return self.submitted
-        # What the work wrote is made visible to the host, which may look once the timeline says so.
-        self._vk_barrier(commands, _WORK, _HOST_STAGE, 0, 1, self._to_host, 0, self._null, 0, self._null)
-        api.check(self._lib.vkEndCommandBuffer(commands), "vkEndCommandBuffer")
-        self.commands = None
-        self._count = 0
-        self._buffers[0] = commands
-        self._signal_value[0] = self.submitted + 1
-        api.check(self._lib.vkQueueSubmit(self._queue, 1, self._submit_info, self._null), "vkQueueSubmit")
-        self.submitted += 1
-        self._busy.append((self.submitted, commands))
-        return self.submitted
+        """Submits the open batch if anything is in it; returns the number of the last batch submitted.
 
-    def completed(self) -> int:
-        """The value up to which work is done."""
-        if self._completed < self.submitted:
-            api.check(
-                self._lib.vkGetSemaphoreCounterValue(self._device, self._timeline, self._counter),
-                "vkGetSemaphoreCounterValue",
+        Raises:
+            DeviceLost: the device stopped answering.
+            OutOfMemory: no memory is left.
+        """
+        if self._buffer is None:
+            return self.open_value - 1
+        functions, check = self._device.functions, self._api.check
+        # Makes everything visible to the batches after, and to the host.
+        self._cmd_barrier(self._buffer, *self._end_arguments)
+        self._hazards.clear()
+        check(functions.vkEndCommandBuffer(self._buffer), "end a command buffer")
+        self._signal_value[0] = self.open_value
+        self._submitted_buffer[0] = self._buffer
+        self._pending.append(_Batch(self.open_value, self._pool, self._buffer, self.kernels))
+        self._pool = self._buffer = None
+        self._count = 0
+        self.kernels = []
+        self.open_value += 1
+        result = functions.vkQueueSubmit(self._device.queue, 1, self._submit_info, self._api.ffi.NULL)
+        self._check(result, "submit work")
+        return self.open_value - 1
+
+    def poll(self) -> int:
+        """Looks which batches are done, without waiting; returns the number of the last."""
+        if self._pending:
+            result = self._device.functions.vkGetSemaphoreCounterValue(
+                self._device.handle, self._semaphore, self._counter
             )
-            self._completed = self._counter[0]
-        return self._completed
+            self._check(result, "look whether work is done")
+            self.completed = max(self.completed, self._counter[0])
+            while self._pending and self._pending[0].value <= self.completed:
+                batch = self._pending.popleft()
+                self._spare.append((batch.pool, batch.buffer))
+        if self._retired:
+            due = [destroy for value, destroy in self._retired if value <= self.completed]
+            self._retired = [entry for entry in self._retired if entry[0] > self.completed]
+            for destroy in due:
+                destroy()
+        return self.completed
 
     def wait(self, value: int) -> None:
-        """Returns when the work up to a value is done, submitting it if it is not yet."""
-        if value <= self._completed:
+        """Returns when a batch is done; submits it first if it is the open one."""
+        if value >= self.open_value:
+            value = self.submit()
+        self.block(value)
+        self.poll()
+
+    def block(self, value: int) -> None:
+        """Returns when a submitted batch is done. Needs no lock."""
+        if value <= self.completed:
             return
-        if value > self.submitted:
-            self.submit()
-        self._wait_value[0] = value
-        api.check(self._lib.vkWaitSemaphores(self._device, self._wait_info, api.FOREVER), "waiting for the device")
-        self._completed = max(self._completed, value)
+        api = self._api
+        info = api.struct("VkSemaphoreWaitInfo", semaphoreCount=1, pSemaphores=self._semaphores, pValues=[value])
+        while (
+            result := self._device.functions.vkWaitSemaphores(self._device.handle, info, _WAIT_NS)
+        ) == api.VK_TIMEOUT:
+            pass
+        self._check(result, "wait for work")
+
+    def _check(self, result: int, doing: str) -> None:
+        try:
+            self._api.check(result, doing)
+        except DeviceLost:
+            kernels = [name for batch in self._pending for name in batch.kernels][-_NAMED_KERNELS:]
+            last = f"; the last kernels were {', '.join(kernels)}" if kernels else ""
+            self.failure = DeviceLost(
+                f"{self._device.info.name} stopped answering, its buffers are gone ({doing}){last}"
+            )
+            raise self.failure from None
+
+    def retire(self, value: int, destroy: Callable[[], None]) -> None:
+        """Calls ``destroy`` when a batch is done."""
+        if value <= self.completed:
+            destroy()
+        else:
+            self._retired.append((value, destroy))
 
     def close(self) -> None:
-        """Waits, and destroys what the queue has."""
-        self.wait(self.submit())
-        self._lib.vkQueueWaitIdle(self._queue)
-        self._lib.vkDestroySemaphore(self._device, self._timeline, self._null)
-        self._lib.vkDestroyCommandPool(self._device, self._pool, self._null)
+        """Destroys the pools and the semaphore. The device is idle."""
+        for _, destroy in self._retired:
+            destroy()
+        self._retired.clear()
+        pools = [*(b.pool for b in self._pending), *(pool for pool, _ in self._spare), self._pool]
+        for pool in pools:
+            if pool is not None:
+                self._device.destroy("vkDestroyCommandPool", pool)
+        self._device.destroy("vkDestroySemaphore", self._semaphore)

@@ -1,243 +1,184 @@
-"""Device memory: large blocks, each one VkBuffer, from which buffers are cut.
+"""A device's memory, handed out in pieces of larger blocks.
 
-A block stays until nothing of it is used. What is given back while queued work may still use it is taken back only when
-that work is done: the timeline's value says when.
+What is freed may be handed out again at once, while queued work still uses it: the queue runs in order, and hazards
+are tracked by bytes, so that the next user's work comes after. Only the host has to look (``last_use``), and a block
+goes back to the driver only when its last use is done.
 """
 
 from __future__ import annotations
 
-from bisect import insort
+import gc
 from collections import deque
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from krnlpy.errors import LimitExceeded, OutOfMemory
 
-from . import api
+from .allocator import RangeAllocator
+from .commands import Queue
+from .device import DeviceBuffer, LogicalDevice
 
-BLOCK_BYTES = 64 << 20
-ALIGNMENT = 256
-"""Of every buffer's first byte: the most that Vulkan lets a device ask for."""
-
-_DEVICE_LOCAL, _HOST_VISIBLE, _HOST_COHERENT, _HOST_CACHED = 1, 2, 4, 8
-_USAGE = 0x1 | 0x2 | 0x20  # transfer source, transfer destination, storage buffer
-
-
-class FreeList:
-    """The free ranges of a block: first fit by address, neighbours merged."""
-
-    def __init__(self, size: int) -> None:
-        self._free: list[tuple[int, int]] = [(0, size)]
-        self.size = size
-
-    def take(self, size: int) -> int | None:
-        """The offset of a free range, or None."""
-        for i, (start, length) in enumerate(self._free):
-            if length >= size:
-                if length == size:
-                    del self._free[i]
-                else:
-                    self._free[i] = (start + size, length - size)
-                return start
-        return None
-
-    def give(self, start: int, size: int) -> None:
-        """Takes a range back."""
-        insort(self._free, (start, size))
-        i = self._free.index((start, size))
-        if i + 1 < len(self._free) and start + size == self._free[i + 1][0]:
-            self._free[i] = (start, size + self._free.pop(i + 1)[1])
-        if i and sum(self._free[i - 1]) == start:
-            before, length = self._free[i - 1]
-            self._free[i - 1] = (before, length + self._free.pop(i)[1])
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all of the block is free."""
-        return self._free == [(0, self.size)]
+_ROUNDING = 16  # 8- and 16-bit elements are accessed in words of 32 bits where the device has no narrower ones
+_BLOCK_BYTES = 64 << 20
+_KEPT_BYTES = 1 << 30
 
 
-@dataclass(eq=False)
 class Block:
-    """One allocation of device memory and the buffer that spans it."""
+    """Memory of the driver's, with one buffer over all of it.
 
-    buffer: Any
-    memory: Any
-    size: int
-    mapped: np.ndarray[Any, np.dtype[np.uint8]] | None
-    free: FreeList
-    dedicated: bool
-
-
-class Owner(Protocol):
-    """What memory goes back to."""
-
-    def release(self, memory: DeviceMemory) -> None: ...
-
-
-@dataclass(eq=False)
-class DeviceMemory:
-    """A range of a block. ``last_use`` and ``last_write`` are the timeline values after which queued work has left it.
-
-    ``reads`` and ``writes`` are the byte ranges used since the last barrier, which was number ``epoch``.
+    Attributes:
+        base: its place among all blocks ever made, laid end to end; never used again.
+        mapped: its bytes where the host shares them, else None.
+        freed_use: the last use of any memory that was freed in it.
     """
 
-    owner: Owner
-    block: Block
-    offset: int
-    size: int
-    nbytes: int
-    last_use: int = 0
-    last_write: int = 0
-    epoch: int = -1
-    reads: list[tuple[int, int]] = field(default_factory=list)
-    writes: list[tuple[int, int]] = field(default_factory=list)
+    __slots__ = ("base", "buffer", "freed_use", "handle", "is_large", "mapped", "ranges")
 
-    @property
-    def mapped(self) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
-        """The bytes as the host sees them, if it does."""
-        block = self.block.mapped
-        return None if block is None else block[self.offset : self.offset + self.size]
+    def __init__(self, device: LogicalDevice, size: int, base: int, is_large: bool) -> None:
+        self.buffer = DeviceBuffer(device, size, for_host=False)
+        self.handle = self.buffer.handle
+        self.base = base
+        self.is_large = is_large
+        self.ranges = RangeAllocator(size)
+        self.freed_use = 0
+        self.mapped: np.ndarray[Any, Any] | None = None
+        if self.buffer.pointer is not None:
+            self.mapped = np.frombuffer(device.api.ffi.buffer(self.buffer.pointer, size), np.uint8)
+
+
+class VulkanMemory:
+    """A piece of a block.
+
+    Attributes:
+        buffer: the block's VkBuffer.
+        offset: of the first byte in the buffer.
+        address: ``offset`` plus the block's base, unique in the device.
+        key: unique among all memory of the device but such as lies at the same place.
+        last_use: the batch (see Queue) that last used it. ``last_write``: that last wrote it.
+    """
+
+    __slots__ = ("address", "block", "buffer", "freed", "key", "last_use", "last_write", "nbytes", "offset")
+
+    def __init__(self, block: Block, offset: int, nbytes: int, freed: deque[tuple[Block, int, int, int]]) -> None:
+        self.block = block
+        self.buffer = block.handle
+        self.offset = offset
+        self.nbytes = nbytes
+        self.address = block.base + offset
+        self.key = (self.address << 64) | nbytes
+        self.last_use = self.last_write = block.freed_use
+        self.freed = freed
 
     def __del__(self) -> None:
-        self.owner.release(self)
+        # May run at any time in any thread, even within the pool's own methods: so it only leaves a note.
+        self.freed.append((self.block, self.offset, self.nbytes, self.last_use))
 
 
-class Allocator:
-    """Cuts buffers from blocks of one device. Not safe for threads; its backend has the lock."""
+class MemoryPool:
+    """Hands out a device's memory. The caller holds the backend's lock."""
 
-    def __init__(self, physical: Any, device: Any, max_bytes: int) -> None:
+    def __init__(self, device: LogicalDevice, queue: Queue) -> None:
         self._device = device
-        self._max_bytes = max_bytes
-        self._properties = api.ffi().new("VkPhysicalDeviceMemoryProperties *")
-        api.lib().vkGetPhysicalDeviceMemoryProperties(physical, self._properties)
+        self._queue = queue
+        self._alignment = max(_ROUNDING, device.physical.storage_alignment)
+        heap = device.info.memory_bytes
+        self._block_bytes = min(_BLOCK_BYTES, self._round(heap // 16), self._floor(device.info.max_buffer_bytes))
+        self._kept_bytes = min(_KEPT_BYTES, heap // 8)
         self._blocks: list[Block] = []
-        self._returned: deque[tuple[Block, int, int, int]] = deque()
-        self.destroyed = 0
-        """Count of blocks given back to the driver; descriptor sets of before may name a buffer that is gone."""
+        self._next_base = 0
+        self._freed: deque[tuple[Block, int, int, int]] = deque()
 
-    def allocate(self, owner: Owner, nbytes: int, completed: int) -> DeviceMemory:
-        """A range of at least ``nbytes``.
+    def _round(self, size: int) -> int:
+        return -(-size // self._alignment) * self._alignment
+
+    def _floor(self, size: int) -> int:
+        return size // self._alignment * self._alignment
+
+    def allocate(self, nbytes: int) -> VulkanMemory:
+        """Memory, its size rounded up to 16 bytes.
 
         Raises:
-            LimitExceeded: more than the device can allocate at once.
-            OutOfMemory: the device has no more.
+            LimitExceeded: more than one buffer can have.
+            OutOfMemory: no memory is left, even after waiting for all work.
         """
-        if nbytes > self._max_bytes:
-            raise LimitExceeded(f"{nbytes} bytes are more than one buffer of this device holds: {self._max_bytes}")
-        self.collect(completed)
-        size = -(-nbytes // ALIGNMENT) * ALIGNMENT
-        if size <= BLOCK_BYTES // 2:
-            for block in self._blocks:
-                if not block.dedicated:
-                    start = block.free.take(size)
-                    if start is not None:
-                        return DeviceMemory(owner, block, start, size, nbytes)
-            block = self._new_block(self._block_bytes(), dedicated=False)
-        else:
-            block = self._new_block(size, dedicated=True)
+        rounded = -(-nbytes // _ROUNDING) * _ROUNDING
+        info = self._device.info
+        if rounded > info.max_buffer_bytes:
+            raise LimitExceeded(
+                f"a buffer of {nbytes} bytes; on {info.name} a buffer has at most {info.max_buffer_bytes} bytes"
+            )
+        self.collect()
+        size = self._round(rounded)
+        block, offset = self._find(size) or self._find_after_growth(size)
+        return VulkanMemory(block, offset, rounded, self._freed)
+
+    def collect(self) -> None:
+        """Takes back memory whose last reference is gone."""
+        freed = self._freed
+        while freed:
+            block, offset, nbytes, last_use = freed.popleft()
+            block.ranges.free(offset, block.ranges.size if block.is_large else self._round(nbytes))
+            block.freed_use = max(block.freed_use, last_use)
+            if block.ranges.is_empty:
+                self._release_beyond(self._kept_bytes)
+
+    def _find(self, size: int) -> tuple[Block, int] | None:
+        if self._is_large(size):
+            # A large block serves one piece at a time, of about its size.
+            fitting = [
+                b for b in self._blocks if b.is_large and b.ranges.is_empty and size <= b.ranges.size <= size * 5 // 4
+            ]
+            if not fitting:
+                return None
+            block = min(fitting, key=lambda b: b.ranges.size)
+            block.ranges.allocate(block.ranges.size)
+            return block, 0
+        for block in self._blocks:
+            if not block.is_large and (offset := block.ranges.allocate(size)) is not None:
+                return block, offset
+        return None
+
+    def _find_after_growth(self, size: int) -> tuple[Block, int]:
+        for collects_garbage in (False, True):
+            try:
+                return self._find(size) or self._new_block(size)
+            except OutOfMemory:
+                if collects_garbage:  # memory may hang on cycles of objects
+                    gc.collect()
+                self._reclaim()
+        return self._find(size) or self._new_block(size, is_exact=True)
+
+    def _new_block(self, size: int, is_exact: bool = False) -> tuple[Block, int]:
+        is_large = is_exact or self._is_large(size)
+        block_size = size if is_large else self._block_bytes
+        block = Block(self._device, block_size, self._next_base, is_large)
+        self._next_base += block_size
         self._blocks.append(block)
-        start = block.free.take(size)
-        assert start is not None
-        return DeviceMemory(owner, block, start, size, nbytes)
+        block.ranges.allocate(size)  # a new block is taken from its start
+        return block, 0
 
-    def _block_bytes(self) -> int:
-        return min(BLOCK_BYTES, self._max_bytes // ALIGNMENT * ALIGNMENT)
+    def _is_large(self, size: int) -> bool:
+        return size > self._block_bytes // 2
 
-    def give_back(self, memory: DeviceMemory) -> None:
-        """Notes that a range is no longer used by the host. May be called at any time, by the garbage collector too."""
-        self._returned.append((memory.block, memory.offset, memory.size, memory.last_use))
+    def _reclaim(self) -> None:
+        self.collect()
+        self._queue.wait(self._queue.open_value)
+        self._release_beyond(0)
 
-    def collect(self, completed: int) -> None:
-        """Takes back what queued work has left too."""
-        for _ in range(len(self._returned)):
-            block, offset, size, last_use = self._returned.popleft()
-            if last_use > completed:
-                self._returned.append((block, offset, size, last_use))
-                continue
-            block.free.give(offset, size)
-            # One empty block of the common kind is kept, so that a loop does not allocate and free it each time.
-            if block.free.is_whole and (block.dedicated or self._empty_blocks() > 1):
-                self._destroy(block)
-
-    def _empty_blocks(self) -> int:
-        return sum(1 for b in self._blocks if not b.dedicated and b.free.is_whole)
-
-    def _new_block(self, size: int, dedicated: bool) -> Block:
-        ffi, lib = api.ffi(), api.lib()
-        info = api.struct("VkBufferCreateInfo", size=size, usage=_USAGE)
-        buffer = api.create(lib.vkCreateBuffer, self._device, info, "VkBuffer", "vkCreateBuffer")
-        requirements = ffi.new("VkMemoryRequirements *")
-        lib.vkGetBufferMemoryRequirements(self._device, buffer, requirements)
-        try:
-            memory, visible = self._allocate_memory(requirements)
-        except BaseException:
-            lib.vkDestroyBuffer(self._device, buffer, ffi.NULL)
-            raise
-        api.check(lib.vkBindBufferMemory(self._device, buffer, memory, 0), "vkBindBufferMemory")
-        return Block(buffer, memory, size, self._map(memory, size) if visible else None, FreeList(size), dedicated)
-
-    def _allocate_memory(self, requirements: Any) -> tuple[Any, bool]:
-        ffi, lib = api.ffi(), api.lib()
-        for wanted in (_DEVICE_LOCAL | _HOST_VISIBLE | _HOST_COHERENT | _HOST_CACHED, _DEVICE_LOCAL, 0):
-            for index, flags in self._types(requirements.memoryTypeBits):
-                if flags & wanted != wanted:
-                    continue
-                info = api.struct("VkMemoryAllocateInfo", allocationSize=requirements.size, memoryTypeIndex=index)
-                memory = ffi.new("VkDeviceMemory *")
-                result = lib.vkAllocateMemory(self._device, info, ffi.NULL, memory)
-                if result >= 0:
-                    # Mapped memory that the host reads uncached would be slower than a copy; it is left unmapped.
-                    fast = _HOST_VISIBLE | _HOST_COHERENT | _HOST_CACHED
-                    return memory[0], flags & fast == fast
-                if result not in (-1, -2):
-                    api.check(result, "vkAllocateMemory")
-        raise OutOfMemory(f"the device has no {requirements.size} bytes of memory left")
-
-    def _types(self, allowed: int) -> list[tuple[int, int]]:
-        types = self._properties.memoryTypes
-        return [(i, types[i].propertyFlags) for i in range(self._properties.memoryTypeCount) if allowed >> i & 1]
-
-    def staging_block(self, size: int) -> Block:
-        """A block that the host sees, cached where there is such memory."""
-        ffi, lib = api.ffi(), api.lib()
-        info = api.struct("VkBufferCreateInfo", size=size, usage=_USAGE)
-        buffer = api.create(lib.vkCreateBuffer, self._device, info, "VkBuffer", "vkCreateBuffer")
-        requirements = ffi.new("VkMemoryRequirements *")
-        lib.vkGetBufferMemoryRequirements(self._device, buffer, requirements)
-        visible = _HOST_VISIBLE | _HOST_COHERENT
-        types = [t for t in self._types(requirements.memoryTypeBits) if t[1] & visible == visible]
-        types.sort(key=lambda t: not t[1] & _HOST_CACHED)
-        for index, _ in types:
-            allocation = api.struct("VkMemoryAllocateInfo", allocationSize=requirements.size, memoryTypeIndex=index)
-            memory = ffi.new("VkDeviceMemory *")
-            if lib.vkAllocateMemory(self._device, allocation, ffi.NULL, memory) >= 0:
-                api.check(lib.vkBindBufferMemory(self._device, buffer, memory[0], 0), "vkBindBufferMemory")
-                return Block(buffer, memory[0], size, self._map(memory[0], size), FreeList(size), True)
-        lib.vkDestroyBuffer(self._device, buffer, ffi.NULL)
-        raise OutOfMemory(f"no {size} bytes of memory that host and device share are left")
-
-    def _map(self, memory: Any, size: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        ffi = api.ffi()
-        pointer = ffi.new("void **")
-        api.check(api.lib().vkMapMemory(self._device, memory, 0, api.WHOLE_SIZE, 0, pointer), "vkMapMemory")
-        return np.frombuffer(ffi.buffer(pointer[0], size), np.uint8)
-
-    def _destroy(self, block: Block) -> None:
-        self._blocks.remove(block)
-        self.destroyed += 1
-        self.free_block(block)
-
-    def free_block(self, block: Block) -> None:
-        """Gives a block back to the driver."""
-        api.lib().vkDestroyBuffer(self._device, block.buffer, api.ffi().NULL)
-        api.lib().vkFreeMemory(self._device, block.memory, api.ffi().NULL)
+    def _release_beyond(self, kept_bytes: int) -> None:
+        """Gives empty blocks back to the driver, the oldest first, until no more than so many bytes are kept."""
+        empty = [b for b in self._blocks if b.ranges.is_empty]
+        excess = sum(b.ranges.size for b in empty) - kept_bytes
+        for block in empty:
+            if excess <= 0:
+                return
+            excess -= block.ranges.size
+            self._blocks.remove(block)
+            self._queue.retire(block.freed_use, block.buffer.close)
 
     def close(self) -> None:
-        """Gives everything back; the device is idle."""
+        """Gives all memory back. The queue is idle."""
         for block in self._blocks:
-            self.free_block(block)
+            block.buffer.close()
         self._blocks.clear()
-        self._returned.clear()

@@ -1,261 +1,272 @@
-"""From a program to a compute pipeline, and from buffers to descriptor sets."""
+"""From a program to what the device runs: GLSL, SPIR-V, a compute pipeline."""
 
 from __future__ import annotations
 
+import math
 import struct
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import prod
-from typing import Any
+from typing import Any, NoReturn
 
-from krnlpy.backend import DeviceInfo
-from krnlpy.dsl import glsl, spirv
-from krnlpy.dsl.extents import group_array_bytes
-from krnlpy.dsl.ir import Program
+from krnlpy.dsl import glsl, ir, spirv
 from krnlpy.dsl.layout import Variant
-from krnlpy.errors import LimitExceeded, MissingFeatures
+from krnlpy.errors import KernelIndexError, LimitExceeded, MissingFeatures
 from krnlpy.features import Feature
-from krnlpy.scalar import ScalarType
+from krnlpy.scalar import ScalarType, boolean
 
-from . import api
+from .descriptors import Descriptors, SetLayout
+from .device import LogicalDevice
 
-_COMPUTE_STAGE = 0x20
-_STORAGE_BUFFER = 7
-_CODES = {"u32": "I", "i32": "i", "f32": "f", "u64": "Q", "i64": "q", "f64": "d", "bool": "I"}
-_SETS_OF_A_POOL = 256
+_CODES = {"u32": "I", "i32": "i", "f32": "f", "u64": "Q", "i64": "q", "f64": "d"}
 
 
-@dataclass(eq=False)
-class Pipeline:
-    """A program built for a device."""
+class VulkanExecutable:
+    """A program built for a device.
 
-    program: Program
-    shader: glsl.Shader
-    threads: tuple[int, int, int]
-    debug: bool
-    handle: Any
-    layout: Any
-    set_layout: Any
-    module: Any
-
-
-def build(
-    device: Any,
-    info: DeviceInfo,
-    program: Program,
-    variant: Variant,
-    specs: Mapping[str, int | float | bool],
-    threads: tuple[int, int, int],
-    debug: bool,
-) -> Pipeline:
-    """Compiles a program for a device.
-
-    Raises:
-        MissingFeatures: the device lacks something that the kernel needs.
-        LimitExceeded: threads, group memory or buffers beyond the device's limits.
-    """
-    options = glsl.GlslOptions(
-        storage8=Feature.STORAGE8 in info.features,
-        storage16=Feature.STORAGE16 in info.features,
-        debug=debug,
-        max_parameter_bytes=info.max_parameter_bytes,
-    )
-    shader = glsl.emit(program, variant, options)
-    _check(program, shader, info, specs, threads)
-    module_bytes = spirv.compile_shader(shader.source, program.name)
-    ffi, lib = api.ffi(), api.lib()
-    code = ffi.new("uint32_t[]", len(module_bytes) // 4)
-    ffi.memmove(code, module_bytes, len(module_bytes))
-    module_info = api.struct("VkShaderModuleCreateInfo", codeSize=len(module_bytes), pCode=code)
-    module = api.create(lib.vkCreateShaderModule, device, module_info, "VkShaderModule", "vkCreateShaderModule")
-    set_layout = _set_layout(device, shader.binding_count)
-    layout = _layout(device, set_layout, shader.layout.size if shader.parameters == "push" else 0)
-    handle = _pipeline(device, module, layout, shader, specs, threads)
-    return Pipeline(program, shader, threads, debug, handle, layout, set_layout, module)
-
-
-def _check(
-    program: Program,
-    shader: glsl.Shader,
-    info: DeviceInfo,
-    specs: Mapping[str, int | float | bool],
-    threads: tuple[int, int, int],
-) -> None:
-    missing = sorted(f.value for f in shader.features - info.features)
-    if missing:
-        raise MissingFeatures(
-            f"the kernel {program.name} needs {', '.join(missing)}, which {info.name} does not have; use another device"
-            " or types of 32 bits"
-        )
-    if prod(threads) > info.max_threads or any(t > m for t, m in zip(threads, info.max_threads_xyz, strict=True)):
-        raise LimitExceeded(
-            f"the kernel {program.name} has groups of {threads} threads; {info.name} allows {info.max_threads} in all"
-            f" and {info.max_threads_xyz} along the axes"
-        )
-    nbytes = group_array_bytes(program, specs)
-    if nbytes > info.max_group_memory:
-        raise LimitExceeded(
-            f"the group arrays of the kernel {program.name} take {nbytes} bytes; {info.name} has"
-            f" {info.max_group_memory} for a group"
-        )
-    most = info.extra["max_storage_buffers"]
-    if shader.binding_count > most:
-        raise LimitExceeded(
-            f"the kernel {program.name} binds {shader.binding_count} buffers; {info.name} allows {most}"
-        )
-
-
-def _set_layout(device: Any, count: int) -> Any:
-    bindings = api.ffi().new("VkDescriptorSetLayoutBinding[]", max(count, 1))
-    for i in range(count):
-        bindings[i].binding = i
-        bindings[i].descriptorType = _STORAGE_BUFFER
-        bindings[i].descriptorCount = 1
-        bindings[i].stageFlags = _COMPUTE_STAGE
-    info = api.struct("VkDescriptorSetLayoutCreateInfo", bindingCount=count, pBindings=bindings)
-    return api.create(
-        api.lib().vkCreateDescriptorSetLayout, device, info, "VkDescriptorSetLayout", "vkCreateDescriptorSetLayout"
-    )
-
-
-def _layout(device: Any, set_layout: Any, push_bytes: int) -> Any:
-    sets = api.ffi().new("VkDescriptorSetLayout *", set_layout)
-    ranges = api.ffi().new("VkPushConstantRange *", {"stageFlags": _COMPUTE_STAGE, "offset": 0, "size": push_bytes})
-    info = api.struct(
-        "VkPipelineLayoutCreateInfo",
-        setLayoutCount=1,
-        pSetLayouts=sets,
-        pushConstantRangeCount=1 if push_bytes else 0,
-        pPushConstantRanges=ranges,
-    )
-    return api.create(api.lib().vkCreatePipelineLayout, device, info, "VkPipelineLayout", "vkCreatePipelineLayout")
-
-
-def _pipeline(
-    device: Any,
-    module: Any,
-    layout: Any,
-    shader: glsl.Shader,
-    specs: Mapping[str, int | float | bool],
-    threads: tuple[int, int, int],
-) -> Any:
-    ffi, lib = api.ffi(), api.lib()
-    values = [(axis, struct.pack("<I", count)) for axis, count in enumerate(threads)]
-    for name, (constant, type) in shader.spec_ids.items():
-        values.append((constant, pack_scalar(type, specs[name])))
-    data = b"".join(value for _, value in values)
-    entries = ffi.new("VkSpecializationMapEntry[]", len(values))
-    offset = 0
-    for entry, (constant, value) in zip(entries, values, strict=True):
-        entry.constantID, entry.offset, entry.size = constant, offset, len(value)
-        offset += len(value)
-    raw = ffi.new("char[]", data)
-    special = ffi.new(
-        "VkSpecializationInfo *",
-        {"mapEntryCount": len(values), "pMapEntries": entries, "dataSize": len(data), "pData": raw},
-    )
-    name = ffi.new("char[]", b"main")
-    info = api.struct("VkComputePipelineCreateInfo", layout=layout)
-    info.stage.sType = lib.VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO
-    info.stage.stage = _COMPUTE_STAGE
-    info.stage.module = module
-    info.stage.pName = name
-    info.stage.pSpecializationInfo = special
-    handle = ffi.new("VkPipeline *")
-    api.check(lib.vkCreateComputePipelines(device, ffi.NULL, 1, info, ffi.NULL, handle), "vkCreateComputePipelines")
-    return handle[0]
-
-
-def pack_scalar(type: ScalarType, value: float) -> bytes:
-    """A specialization constant's bytes."""
-    number = value if type.is_float else int(value)
-    return struct.pack("<" + _CODES[type.name], number)
-
-
-class DescriptorSets:
-    """Sets for buffers that were bound before are used again: the same ranges need no new set.
-
-    Sets are never changed while work may use them; when there are many, all are retired at once and their pools
-    destroyed as soon as the queue has passed.
+    Attributes:
+        writes: for each buffer, whether the kernel may write it.
+        parameter_bytes: of the parameter block.
+        parameter_binding: where the block is bound, if it does not travel as push constants.
+        key_end: what tells apart descriptor sets of the same buffers and layout.
     """
 
-    def __init__(self, device: Any, limit: int = 8192) -> None:
+    __slots__ = (
+        *("debug", "file", "key_end", "layout", "name", "parameter_binding", "parameter_bytes", "pipeline"),
+        *("retired", "set_layout", "threads", "writes"),
+    )
+
+    def __init__(
+        self,
+        program: ir.Program,
+        shader: glsl.Shader,
+        threads: tuple[int, int, int],
+        pipeline: Any,
+        layout: Any,
+        set_layout: SetLayout,
+        retired: deque[Any],
+    ) -> None:
+        self.name = program.name
+        self.file = program.file
+        self.threads = threads
+        self.pipeline = pipeline
+        self.layout = layout
+        self.set_layout = set_layout
+        self.writes = shader.writes
+        self.debug = shader.debug_binding is not None
+        self.parameter_bytes = shader.layout.size
+        self.parameter_binding = shader.parameter_binding
+        self.key_end = self.parameter_bytes if self.parameter_binding is not None else 0
+        self.retired = retired
+
+    def __del__(self) -> None:
+        self.retired.append(self.pipeline)
+
+    def raise_failure(self, record: tuple[int, ...]) -> NoReturn:
+        """Raises what a thread recorded: the words of ``layout.DEBUG_WORDS``."""
+        _, line, index, length, x, y, z, column = record
+        index -= (index >> 31) << 32
+        raise KernelIndexError(
+            f"{self.name}: index {index} is out of range for length {length}, in thread {(x, y, z)}",
+            self.file,
+            line,
+            column,
+        )
+
+
+class PipelineBuilder:
+    """Builds programs for a device. The caller holds the backend's lock.
+
+    Attributes:
+        retired: pipelines of executables that are gone.
+    """
+
+    def __init__(self, device: LogicalDevice, descriptors: Descriptors) -> None:
         self._device = device
-        self._limit = limit
-        self._sets: dict[tuple[Any, ...], Any] = {}
-        self._pools: list[Any] = []
-        self._room = 0
-        self._retired: list[tuple[int, list[Any]]] = []
+        self._descriptors = descriptors
+        self._layouts: dict[tuple[SetLayout, int], Any] = {}
+        self._pipelines: set[Any] = set()
+        self.retired: deque[Any] = deque()
 
-    def get(self, pipeline: Pipeline, ranges: tuple[tuple[Any, int, int], ...]) -> Any:
-        """The set that binds ranges (buffer, offset, size) for a pipeline."""
-        key = (pipeline.set_layout, ranges)
-        found = self._sets.get(key)
-        if found is None:
-            found = self._sets[key] = self._make(pipeline.set_layout, ranges)
-        return found
+    def build(
+        self,
+        program: ir.Program,
+        variant: Variant,
+        specs: Mapping[str, int | float | bool],
+        threads: tuple[int, int, int],
+        debug: bool,
+    ) -> VulkanExecutable:
+        """A program as a pipeline.
 
-    def _make(self, set_layout: Any, ranges: tuple[tuple[Any, int, int], ...]) -> Any:
-        ffi, lib = api.ffi(), api.lib()
-        layouts = ffi.new("VkDescriptorSetLayout *", set_layout)
-        result = ffi.new("VkDescriptorSet *")
-        for fresh_pool in (not self._room, True):
-            if fresh_pool:
-                self._pools.append(self._new_pool(len(ranges)))
-                self._room = _SETS_OF_A_POOL
-            info = api.struct(
-                "VkDescriptorSetAllocateInfo", descriptorPool=self._pools[-1], descriptorSetCount=1, pSetLayouts=layouts
-            )
-            code = lib.vkAllocateDescriptorSets(self._device, info, result)
-            if code >= 0:
-                break
-        api.check(code, "vkAllocateDescriptorSets")
-        self._room -= 1
-        infos = ffi.new("VkDescriptorBufferInfo[]", max(len(ranges), 1))
-        writes = ffi.new("VkWriteDescriptorSet[]", max(len(ranges), 1))
-        for i, (buffer, offset, size) in enumerate(ranges):
-            infos[i].buffer, infos[i].offset, infos[i].range = buffer, offset, size
-            writes[i].sType = lib.VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET
-            writes[i].dstSet, writes[i].dstBinding, writes[i].descriptorCount = result[0], i, 1
-            writes[i].descriptorType = _STORAGE_BUFFER
-            writes[i].pBufferInfo = infos + i
-        lib.vkUpdateDescriptorSets(self._device, len(ranges), writes, 0, ffi.NULL)
-        return result[0]
-
-    def _new_pool(self, bindings: int) -> Any:
-        # Room for sets of eight buffers on average; a set that no longer fits opens another pool.
-        count = max(8 * _SETS_OF_A_POOL, bindings)
-        sizes = api.ffi().new("VkDescriptorPoolSize *", {"type": _STORAGE_BUFFER, "descriptorCount": count})
-        info = api.struct("VkDescriptorPoolCreateInfo", maxSets=_SETS_OF_A_POOL, poolSizeCount=1, pPoolSizes=sizes)
-        return api.create(
-            api.lib().vkCreateDescriptorPool, self._device, info, "VkDescriptorPool", "vkCreateDescriptorPool"
+        Raises:
+            MissingFeatures: the device has not what the program needs.
+            LimitExceeded: threads, group arrays or buffers are more than the device grants.
+        """
+        self._check_limits(program, specs, threads)
+        info = self._device.info
+        options = glsl.GlslOptions(
+            storage8=Feature.STORAGE8 in info.features,
+            storage16=Feature.STORAGE16 in info.features,
+            debug=debug,
+            max_parameter_bytes=info.max_parameter_bytes,
         )
+        shader = glsl.emit(program, variant, options)
+        self._check_shader(program, shader)
+        code = spirv.compile_shader(shader.source, program.name)
+        set_layout = self._descriptors.layout(shader.binding_count, shader.parameter_binding)
+        layout = self._layout(set_layout, shader.layout.size if shader.parameters == "push" else 0)
+        pipeline = self._pipeline(code, shader, specs, threads, layout, program.name)
+        self._pipelines.add(pipeline)
+        return VulkanExecutable(program, shader, threads, pipeline, layout, set_layout, self.retired)
 
-    def tidy(self, value: int, completed: int, force: bool = False) -> None:
-        """Retires the sets when there are many, or all their buffers may have changed; ``value`` is when those in use
-        are free."""
-        while self._retired and self._retired[0][0] <= completed:
-            self._destroy(self._retired.pop(0)[1])
-        if len(self._sets) > self._limit or (force and self._sets):
-            self._retired.append((value, self._pools))
-            self._sets, self._pools, self._room = {}, [], 0
+    def _check_limits(
+        self, program: ir.Program, specs: Mapping[str, int | float | bool], threads: tuple[int, int, int]
+    ) -> None:
+        info = self._device.info
+        fits = all(1 <= t <= most for t, most in zip(threads, info.max_threads_xyz, strict=True))
+        if not fits or math.prod(threads) > info.max_threads:
+            raise LimitExceeded(
+                f"{program.name}: groups of {threads} threads; {info.name} grants {info.max_threads_xyz} along the "
+                f"axes and {info.max_threads} in all"
+            )
+        group_bytes = sum(group_array_bytes(array, specs) for array in program.group_arrays)
+        if group_bytes > info.max_group_memory:
+            raise LimitExceeded(
+                f"{program.name}: its group arrays take {group_bytes} bytes; {info.name} grants {info.max_group_memory}"
+            )
 
-    def _destroy(self, pools: list[Any]) -> None:
-        for pool in pools:
-            api.lib().vkDestroyDescriptorPool(self._device, pool, api.ffi().NULL)
+    def _check_shader(self, program: ir.Program, shader: glsl.Shader) -> None:
+        info = self._device.info
+        if missing := sorted(shader.features - info.features):
+            raise MissingFeatures(f"{program.name} needs {', '.join(missing)}, which {info.name} does not have")
+        most = self._device.physical.max_storage_bindings
+        if shader.binding_count > most:
+            raise LimitExceeded(
+                f"{program.name}: {shader.binding_count} buffers (with krnlpy's own); {info.name} grants {most}"
+            )
+
+    def _layout(self, set_layout: SetLayout, push_bytes: int) -> Any:
+        key = (set_layout, push_bytes)
+        if key not in self._layouts:
+            api = self._device.api
+            ranges = []
+            if push_bytes:
+                stage = api.VK_SHADER_STAGE_COMPUTE_BIT
+                ranges = [api.struct("VkPushConstantRange", stageFlags=stage, size=push_bytes)]
+            info = api.struct(
+                "VkPipelineLayoutCreateInfo",
+                setLayoutCount=1,
+                pSetLayouts=[set_layout.handle],
+                pushConstantRangeCount=len(ranges),
+                pPushConstantRanges=ranges,
+            )
+            self._layouts[key] = self._device.create("vkCreatePipelineLayout", "VkPipelineLayout", info)
+        return self._layouts[key]
+
+    def _pipeline(
+        self,
+        code: bytes,
+        shader: glsl.Shader,
+        specs: Mapping[str, int | float | bool],
+        threads: tuple[int, int, int],
+        layout: Any,
+        name: str,
+    ) -> Any:
+        api, device = self._device.api, self._device
+        words = api.ffi.from_buffer("uint32_t[]", code)
+        module = device.create(
+            "vkCreateShaderModule",
+            "VkShaderModule",
+            api.struct("VkShaderModuleCreateInfo", codeSize=len(code), pCode=words),
+        )
+        try:
+            data, entries = _specialization(shader, specs, threads)
+            info = api.struct(
+                "VkComputePipelineCreateInfo",
+                stage=api.struct(
+                    "VkPipelineShaderStageCreateInfo",
+                    stage=api.VK_SHADER_STAGE_COMPUTE_BIT,
+                    module=module,
+                    pName="main",
+                    pSpecializationInfo=api.struct(
+                        "VkSpecializationInfo",
+                        mapEntryCount=len(entries),
+                        pMapEntries=api.new("VkSpecializationMapEntry[]", entries),
+                        dataSize=len(data),
+                        pData=api.new("char[]", data),
+                    ),
+                ),
+                layout=layout,
+                basePipelineIndex=-1,
+            )
+            pipeline = api.new("VkPipeline *")
+            result = device.functions.vkCreateComputePipelines(
+                device.handle, api.ffi.NULL, 1, info, api.ffi.NULL, pipeline
+            )
+            api.check(result, f"build the kernel {name} on {device.info.name}")
+        finally:
+            device.destroy("vkDestroyShaderModule", module)
+        return pipeline[0]
+
+    def destroy(self, pipeline: Any) -> None:
+        """Destroys a pipeline that no queued work uses."""
+        self._pipelines.discard(pipeline)
+        self._device.destroy("vkDestroyPipeline", pipeline)
 
     def close(self) -> None:
-        """Destroys all pools; the device is idle."""
-        for _, pools in self._retired:
-            self._destroy(pools)
-        self._destroy(self._pools)
-        self._sets.clear()
+        """Destroys all. The queue is idle."""
+        for pipeline in list(self._pipelines):
+            self.destroy(pipeline)
+        for layout in self._layouts.values():
+            self._device.destroy("vkDestroyPipelineLayout", layout)
 
 
-def destroy(device: Any, pipeline: Pipeline) -> None:
-    """Destroys what :func:`build` made; the device is idle."""
-    lib, null = api.lib(), api.ffi().NULL
-    lib.vkDestroyPipeline(device, pipeline.handle, null)
-    lib.vkDestroyPipelineLayout(device, pipeline.layout, null)
-    lib.vkDestroyDescriptorSetLayout(device, pipeline.set_layout, null)
-    lib.vkDestroyShaderModule(device, pipeline.module, null)
+def _specialization(
+    shader: glsl.Shader, specs: Mapping[str, int | float | bool], threads: tuple[int, int, int]
+) -> tuple[bytes, list[dict[str, int]]]:
+    """The values of the specialization constants, and where each of them lies."""
+    data, entries = b"", []
+
+    def add(number: int, code: str, value: int | float) -> None:
+        nonlocal data
+        packed = struct.pack(f"<{code}", value)
+        entries.append({"constantID": number, "offset": len(data), "size": len(packed)})
+        data += packed
+
+    for number, count in enumerate(threads):
+        add(number, "I", count)
+    for name, (number, type) in shader.spec_ids.items():
+        add(number, _CODES[type.name], _spec_value(specs[name], type))
+    return data, entries
+
+
+def _spec_value(value: int | float | bool, type: ScalarType) -> int | float:
+    return float(value) if type.is_float else int(value)
+
+
+def group_array_bytes(array: ir.GroupArray, specs: Mapping[str, int | float | bool]) -> int:
+    """What a group array takes: elements are held in their type of computation, of at least 32 bits."""
+    length = math.prod(_length(extent, specs) for extent in array.shape)
+    element = array.type.compute
+    return max(length, 1) * (4 if element is boolean else max(4, element.size))
+
+
+def _length(expression: ir.Expr, specs: Mapping[str, int | float | bool]) -> int:
+    match expression:
+        case ir.Const():
+            return int(expression.value)
+        case ir.SpecValue():
+            return int(specs[expression.parameter.name])
+        case ir.Cast():
+            return _length(expression.operand, specs)
+        case ir.Binary():
+            left, right = _length(expression.left, specs), _length(expression.right, specs)
+            match expression.op:
+                case "add":
+                    return left + right
+                case "sub":
+                    return left - right
+                case "mul":
+                    return left * right
+                case "floordiv":
+                    return left // right if right else 0
+    raise TypeError(f"the length of an array cannot be {type(expression).__name__}")

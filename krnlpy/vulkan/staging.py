@@ -1,4 +1,4 @@
-"""The staging ring: memory that host and device both see, through which bytes travel in chunks."""
+"""The staging ring: memory that host and device both see, through which bytes travel."""
 
 from __future__ import annotations
 
@@ -8,44 +8,57 @@ from typing import Any
 import numpy as np
 
 from .commands import Queue
-from .memory import ALIGNMENT, Allocator, Block
+from .device import DeviceBuffer, LogicalDevice
 
-RING_BYTES = 32 << 20
-CHUNK_BYTES = RING_BYTES // 4
-"""At most this much is copied at once, so that one chunk is filled while the last one travels."""
+CHUNK_BYTES = 4 << 20
+"""Longer transfers go in pieces, so that host and device work at the same time."""
+
+_RING_BYTES = 4 * CHUNK_BYTES
+"""Room for two chunks that a download waits for, the next one, and what is lost at the ring's end."""
 
 
 class StagingRing:
-    """Ranges of one block, handed out in order; each comes back when the queue has passed its value."""
+    """Memory handed out in a ring, and taken back when the batch that uses it is done.
 
-    def __init__(self, allocator: Allocator, queue: Queue) -> None:
+    Attributes:
+        handle: the VkBuffer.
+        bytes: what is in it, for the host.
+    """
+
+    def __init__(self, device: LogicalDevice, queue: Queue) -> None:
         self._queue = queue
-        self._allocator = allocator
-        self.block: Block | None = None
-        self._head = 0
-        self._in_use: deque[tuple[int, int, int]] = deque()
+        self._buffer = DeviceBuffer(device, _RING_BYTES, for_host=True)
+        self.handle = self._buffer.handle
+        self.bytes = np.frombuffer(device.api.ffi.buffer(self._buffer.pointer, _RING_BYTES), np.uint8)
+        self._alignment = max(16, device.physical.storage_alignment)
+        # Positions count on for ever; the place in the ring is the remainder.
+        self._begin = self._end = 0
+        self._used: deque[tuple[int, int]] = deque()
 
-    def take(self, size: int) -> tuple[Block, int, np.ndarray[Any, np.dtype[np.uint8]]]:
-        """A range of at most CHUNK_BYTES that nobody uses: its block, offset and bytes. Waits for older chunks if
-        the ring is full. It is free again when the batch that is being recorded is done."""
-        if self.block is None:
-            self.block = self._allocator.staging_block(RING_BYTES)
-        span = -(-size // ALIGNMENT) * ALIGNMENT
-        if self._head + span > RING_BYTES:
-            self._head = 0
-        start = self._head
-        while self._in_use and self._overlaps(start, span):
-            self._queue.wait(self._in_use.popleft()[2])
-        self._head = start + span
-        self._in_use.append((start, span, self._queue.submitted + 1))
-        assert self.block.mapped is not None
-        return self.block, start, self.block.mapped[start : start + size]
+    def reserve(self, nbytes: int) -> int:
+        """The place of ``nbytes`` <= CHUNK_BYTES for the next command of the queue's open batch.
 
-    def _overlaps(self, start: int, span: int) -> bool:
-        return any(first < start + span and start < first + length for first, length, _ in self._in_use)
+        May wait for older batches, and may submit the open one and so open another.
+        """
+        start = -(-self._end // self._alignment) * self._alignment
+        if start % _RING_BYTES + nbytes > _RING_BYTES:
+            start = -(-start // _RING_BYTES) * _RING_BYTES
+        while start + nbytes - self._begin > _RING_BYTES:
+            end, value = self._used.popleft()
+            if value > self._queue.completed:
+                self._queue.wait(value)
+            self._begin = end
+        self._end = start + nbytes
+        self._used.append((self._end, self._queue.open_value))
+        return start % _RING_BYTES
+
+    def put(self, data: np.ndarray[Any, Any] | bytes) -> int:
+        """Copies bytes into the ring, for the next command; returns their place."""
+        place = self.reserve(len(data))
+        source = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data
+        self.bytes[place : place + len(source)] = source
+        return place
 
     def close(self) -> None:
-        """Gives the block back; the device is idle."""
-        if self.block is not None:
-            self._allocator.free_block(self.block)
-            self.block = None
+        """Gives the memory back."""
+        self._buffer.close()

@@ -36,12 +36,12 @@ class Launcher:
         threads: tuple[int, int, int] = (16, 1, 1),
         groups: tuple[int, int, int] | None = None,
         specs: dict[str, int | float | bool] | None = None,
-        item_views: bool = False,
+        debug: bool = False,
+        unchecked: bool = False,
     ) -> list[np.ndarray[Any, Any]]:
         """Runs a kernel on copies of the arrays, and returns the copies as they are after.
 
-        Arrays may be strided views; they are bound with the strides they have. ``item_views``: items are bound as
-        strided even if they are contiguous.
+        Arrays may be strided views; they are bound with the strides they have.
         """
         signature = frontend.read_signature(kernel)
         parameters = [p for p in signature.parameters if p.kind != "spec"]
@@ -52,17 +52,17 @@ class Launcher:
             if isinstance(value, np.ndarray):
                 types.setdefault(parameter.type, scalar_type(value.dtype))
                 self.needs(scalar_type(value.dtype))
-        program = frontend.lower(signature, {v: types[v] for v in signature.type_variables}, threads, False)
+        program = frontend.lower(signature, {v: types[v] for v in signature.type_variables}, threads, unchecked)
         values = {p.name: p.default for p in program.specs} | (specs or {})
         arrays = {p.name: bound[p.name] for p in program.buffers}
         items = [arrays[p.name] for p in program.items]
         assert len({item.shape for item in items}) <= 1
-        strided = item_views or any(not item.flags.c_contiguous for item in items)
+        strided = any(not item.flags.c_contiguous for item in items)
         variant = Variant(
             max(items[0].ndim, 1) if items and strided else 0,
             tuple((isinstance(p, ir.ItemParameter) and not strided) or _contiguous(p, arrays) for p in program.buffers),
         )
-        executable = self.backend.build(program, variant, values, threads, False)
+        executable = self.backend.build(program, variant, values, threads, debug)
         whole = {name: np.ascontiguousarray(_base(array)) for name, array in arrays.items()}
         memories = {name: self.backend.allocate(max(base.nbytes, 4)) for name, base in whole.items()}
         for name, base in whole.items():
@@ -76,6 +76,7 @@ class Launcher:
             groups = (-(-items[0].size // math.prod(threads)), 1, 1)
         bindings = [(memories[p.name], 0, whole[p.name].nbytes) for p in program.buffers]
         self.backend.launch(executable, groups, bindings, layout.format.pack(*block))
+        self.backend.wait()
         results = []
         for name, array in arrays.items():
             copy = np.empty_like(whole[name])

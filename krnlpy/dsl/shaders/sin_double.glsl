@@ -1,6 +1,6 @@
 //! needs constants_double
-// sin, cos and tan in double precision to about 1 ulp for every argument. Great arguments are reduced with as many
-// bits of 2/pi as it takes (Payne and Hanek, SIGNUM 18, 1983).
+// sin and cos in double precision to about 2 ulp and tan to 4 for every argument. Great arguments are reduced with
+// as many bits of 2/pi as it takes (Payne and Hanek, SIGNUM 18, 1983).
 // Polynomials are near-minimax: interpolated at Chebyshev nodes in 60 digits, for this file.
 
 // Bits of 2/pi behind 64 zeros.
@@ -50,6 +50,8 @@ double great_quarter_turns(uvec2 x, out int n) {
 
 // The rest r of x = n pi/2 + r with r in [-pi/4, pi/4], and n modulo 4; of a finite x.
 double quarter_turns(double x, out int n) {
+    n = 0;
+    if (abs(x) < 0.7853981633974483lf) return x;
     if (abs(x) < 1048576.0lf) {
         double q = floor(x * 0.6366197723675814lf + 0.5lf);
         n = int(q);
@@ -64,6 +66,7 @@ double quarter_turns(double x, out int n) {
 }
 
 double sin_rest(double r) {
+    if (abs(r) < 1.0e-8lf) return r;  // -0 too
     double z = r * r;
     double p = 1.5917848524808262e-10lf;
     p = p * z - 2.5051127944014188e-08lf;

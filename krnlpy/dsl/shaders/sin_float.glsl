@@ -1,5 +1,6 @@
-// sin, cos and tan to about 1 ulp for every argument. Polynomials are minimax fits, made for this file by Lawson's
-// algorithm. Great arguments are reduced with as many bits of 2/pi as it takes (Payne and Hanek, SIGNUM 18, 1983).
+// sin and cos to about 2 ulp and tan to 4 for every argument. Polynomials are minimax fits, made for this file by
+// Lawson's algorithm. Great arguments are reduced with as many bits of 2/pi as it takes (Payne and Hanek, SIGNUM 18,
+// 1983).
 
 // Bits of 2/pi behind 32 zeros.
 const uint TWO_OVER_PI[8] = uint[](
@@ -7,6 +8,8 @@ const uint TWO_OVER_PI[8] = uint[](
 
 // The rest r of x = n pi/2 + r with r in [-pi/4, pi/4], and n modulo 4; of a finite x.
 float quarter_turns(float x, out int n) {
+    n = 0;
+    if (abs(x) < 0.78539816) return x;
     uint bits = floatBitsToUint(x);
     if ((bits & 0x7FFFFFFFu) < 0x44800000u) {  // |x| < 1024
         float q = floor(x * 0.63661975 + 0.5);
@@ -56,6 +59,7 @@ float quarter_turns(float x, out int n) {
 }
 
 float sin_rest(float r) {
+    if (abs(r) < 2.0e-4) return r;  // -0 too
     float z = r * r;
     float p = 2.7182370558875846e-6;
     p = p * z - 1.9839327433146536e-4;

@@ -2,6 +2,7 @@
 // tanh to about 2 ulp, small arguments too. The polynomial is a minimax fit, made for this file by Lawson's algorithm.
 float own_tanh(float x) {
     float size = abs(x);
+    if (size < 2.0e-4) return x;  // -0 too
     if (size < 0.625) {
         float z = x * x;
         float p = -5.717025604099035e-3;
