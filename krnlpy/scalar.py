@@ -215,7 +215,8 @@ def convert(value: Any, to: ScalarType) -> Any:
         return result.astype(to.dtype)[()]
     if to.dtype.itemsize < 4 and to.is_float and source.dtype.kind in "iuf" and source.dtype.itemsize > 4:
         # A kernel goes through f32, its type of computation; a direct cast would round once instead of twice.
-        source = source.astype(np.float32)
+        with np.errstate(over="ignore"):
+            source = source.astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         return source.astype(to.dtype)[()]
 

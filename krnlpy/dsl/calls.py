@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
-from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32
+from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, u16, u32, u64
 
 from . import builtins, ir
 from .conversions import Static, Value, cast, describe, is_number, literal, typed, unify
@@ -236,7 +236,9 @@ def shift(op: ir.BinaryOp, left: Value, right: Value, where: ir.Location) -> Val
     if not (value.type.is_integer and count.type.is_integer):
         raise KernelTypeError(f"shifts need integers, not {value.type} and {count.type}", *where)
     if count.type.bits > value.type.bits:
-        # Bits cut off by the conversion could turn a huge count into a small one.
+        # Bits cut off by the conversion could turn a huge or a negative count into a small one.
+        if count.type.kind == "int":
+            count = cast(count, {16: u16, 32: u32, 64: u64}[count.type.bits])
         limit = ir.Const(value.type.bits, type=count.type, location=where)
         count = ir.Binary("min", count, limit, type=count.type, location=where)
     return ir.Binary(op, value, cast(count, value.type), type=value.type, location=where)

@@ -1,8 +1,11 @@
 """From GLSL to a SPIR-V module for a device: found in the cache, or compiled, finished and checked.
 
-glslang leaves drivers free to contract ``a * b + c`` into a fused operation, which rounds once instead of twice.
-Each float operation is therefore decorated NoContraction, so that a kernel gives the same numbers on every device
-(fused multiply-add is only what the kernel asks for with ``fma``).
+What glslang leaves open is decided here, so that a kernel means the same on every device:
+
+- Each float operation is decorated NoContraction: ``a * b + c`` may not become one operation that rounds once.
+- Each storage buffer is decorated Aliased unless it is ``restrict``: SPIR-V assumes that buffers don't overlap
+  where GLSL assumes that they may, and one buffer may be bound to two parameters. glslang puts Restrict on members
+  of blocks, where SPIR-V does not have it (glslang issue 703); it goes to the variable.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import hashlib
 import re
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from krnlpy import config
 from krnlpy.errors import CompileError
@@ -22,17 +26,17 @@ _MAGIC = 0x07230203
 _SPIRV_1_5 = 0x00010500
 _HEADER_WORDS = 5
 
-# Numbers of the SPIR-V specification, sections 3.32 and 3.20.
-_ENTRY_POINT = 15
-_DECORATE = 71
-_NO_CONTRACTION = 42
-_GLCOMPUTE = 5
+# Numbers of the SPIR-V specification, sections 3.7, 3.20 and 3.32.
+_ENTRY_POINT, _TYPE_POINTER, _VARIABLE, _DECORATE, _MEMBER_DECORATE = 15, 32, 59, 71, 72
 _FIRST_TYPE, _LAST_TYPE = 19, 39
 _FNEGATE, _FADD, _FSUB, _FMUL, _FDIV, _FREM, _FMOD, _DOT = 127, 129, 131, 133, 136, 140, 141, 148
 _MATRIX_PRODUCTS = range(142, 148)
 _ARITHMETIC = frozenset((_FNEGATE, _FADD, _FSUB, _FMUL, _FDIV, _FREM, _FMOD, _DOT, *_MATRIX_PRODUCTS))
+_RESTRICT, _ALIASED, _NO_CONTRACTION = 19, 20, 42
+_STORAGE_BUFFER = 12
+_GLCOMPUTE = 5
 
-_POST_PROCESSING = "NoContraction 1"
+_FINISHING = "NoContraction Aliased 1"
 _LINE = re.compile(r"^#line .*\n?", re.MULTILINE)
 
 
@@ -48,41 +52,74 @@ def compile_shader(source: str, name: str) -> bytes:
     """
     compiler = find_compiler()
     # #line leaves no trace in the module, so a kernel that only moved in its file is found again.
-    parts = (compiler.identity, "vulkan1.2", _POST_PROCESSING, _LINE.sub("", source))
+    parts = (compiler.identity, "vulkan1.2", _FINISHING, _LINE.sub("", source))
     key = "spirv " + hashlib.sha256("\0".join(parts).encode()).hexdigest()
     cache = Cache(config.cache_dir / "spirv" if config.cache_dir is not None else None)
     module = cache.get(key)
     if module is None:
-        module = forbid_contraction(compiler.compile(source, name), name)
+        module = finish(compiler.compile(source, name), name)
         cache.put(key, module)
     return module
 
 
-def forbid_contraction(module: bytes, name: str) -> bytes:
-    """A module with each float operation decorated NoContraction.
+@dataclass
+class _Findings:
+    """What is known of a module after one pass over it."""
+
+    entry_points: int = 0
+    annotations_end: int = 0
+    results: list[int] = field(default_factory=list)
+    decorated: set[tuple[int, int]] = field(default_factory=set)
+    restrict_structs: set[int] = field(default_factory=set)
+    misplaced: list[int] = field(default_factory=list)
+    pointed_to: dict[int, int] = field(default_factory=dict)
+    buffers: list[tuple[int, int]] = field(default_factory=list)
+
+
+def finish(module: bytes, name: str) -> bytes:
+    """A module with the decorations that glslang does not write.
 
     Raises:
         CompileError: it is not a well-formed SPIR-V 1.5 module of one compute shader.
     """
     words = _words(module, name)
-    results, decorated, annotations_end, entry_points = [], set(), 0, 0
+    found = _find(words, name)
+    if found.entry_points != 1 or not found.annotations_end:
+        raise CompileError(f"the SPIR-V of {name} has {found.entry_points} compute entry points, expected 1")
+    decorations = [(result, _NO_CONTRACTION) for result in found.results]
+    for variable, pointer in found.buffers:
+        restrict = found.pointed_to.get(pointer) in found.restrict_structs
+        if (variable, _RESTRICT) not in found.decorated:
+            decorations.append((variable, _RESTRICT if restrict else _ALIASED))
+    annotations = list(words[: found.annotations_end])
+    for place in reversed(found.misplaced):
+        del annotations[place : place + (annotations[place] >> 16)]
+    for decoration in decorations:
+        if decoration not in found.decorated:
+            annotations += (3 << 16 | _DECORATE, *decoration)
+    return struct.pack(f"<{len(annotations)}I", *annotations) + module[4 * found.annotations_end :]
+
+
+def _find(words: tuple[int, ...], name: str) -> _Findings:
+    found = _Findings()
     for place, opcode, count in _instructions(words, name):
+        operands = words[place + 1 : place + count]
         if opcode in _ARITHMETIC and count > 2:
-            results.append(words[place + 2])
-        elif opcode == _DECORATE and words[place + 2] == _NO_CONTRACTION:
-            decorated.add(words[place + 1])
-        elif opcode == _ENTRY_POINT:
-            entry_points += words[place + 1] == _GLCOMPUTE
-        elif _FIRST_TYPE <= opcode <= _LAST_TYPE and not annotations_end:
-            annotations_end = place  # annotations stand right before the types
-    if entry_points != 1 or not annotations_end:
-        raise CompileError(f"the SPIR-V of {name} has {entry_points} compute entry points, expected 1")
-    added: list[int] = []
-    for result in results:
-        if result not in decorated:
-            added += (3 << 16 | _DECORATE, result, _NO_CONTRACTION)
-    cut = 4 * annotations_end
-    return module[:cut] + struct.pack(f"<{len(added)}I", *added) + module[cut:]
+            found.results.append(operands[1])
+        elif opcode == _DECORATE and count > 2:
+            found.decorated.add((operands[0], operands[1]))
+        elif opcode == _MEMBER_DECORATE and count > 3 and operands[2] == _RESTRICT:
+            found.restrict_structs.add(operands[0])
+            found.misplaced.append(place)
+        elif opcode == _ENTRY_POINT and count > 1:
+            found.entry_points += operands[0] == _GLCOMPUTE
+        elif opcode == _TYPE_POINTER and count == 4:
+            found.pointed_to[operands[0]] = operands[2]
+        elif opcode == _VARIABLE and count > 3 and operands[2] == _STORAGE_BUFFER:
+            found.buffers.append((operands[1], operands[0]))
+        if _FIRST_TYPE <= opcode <= _LAST_TYPE and not found.annotations_end:
+            found.annotations_end = place  # annotations stand right before the types
+    return found
 
 
 def _words(module: bytes, name: str) -> tuple[int, ...]:
@@ -90,7 +127,8 @@ def _words(module: bytes, name: str) -> tuple[int, ...]:
         raise CompileError(f"the SPIR-V of {name} is {len(module)} bytes long, which no module is")
     words = struct.unpack(f"<{len(module) // 4}I", module)
     if words[0] != _MAGIC or words[1] != _SPIRV_1_5:
-        raise CompileError(f"the SPIR-V of {name} starts with {words[0]:#x} {words[1]:#x}, which is not SPIR-V 1.5")
+        start = f"{words[0]:#x} {words[1]:#x}"
+        raise CompileError(f"the SPIR-V of {name} starts with {start}, which is not SPIR-V 1.5")
     return words
 
 

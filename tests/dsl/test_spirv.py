@@ -46,18 +46,32 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def decorations(module: bytes) -> list[int]:
+def decorations(module: bytes, decoration: int) -> list[int]:
     words = spirv._words(module, "test")
-    return [words[p + 1] for p, op, _ in spirv._instructions(words, "test") if op == 71 and words[p + 2] == 42]
+    instructions = spirv._instructions(words, "test")
+    return [words[place + 1] for place, op, _ in instructions if op == 71 and words[place + 2] == decoration]
 
 
 def test_each_float_operation_is_decorated_once(cache: Path) -> None:
     module = spirv.compile_shader(SHADER, "kernel")
-    found = decorations(module)
+    found = decorations(module, 42)
     assert len(found) == 5  # mul, add, sub, neg, div
     assert len(set(found)) == 5
-    again = spirv.forbid_contraction(module, "kernel")
+    again = spirv.finish(module, "kernel")
     assert again == module
+
+
+def test_buffers_may_overlap_unless_restrict(cache: Path) -> None:
+    module = spirv.compile_shader(SHADER, "kernel")
+    assert len(decorations(module, 20)) == 1
+    assert decorations(module, 19) == []
+    module = spirv.compile_shader(SHADER.replace("buffer Y", "restrict buffer Y"), "kernel")
+    assert decorations(module, 20) == []
+    assert len(decorations(module, 19)) == 1
+    words = spirv._words(module, "test")
+    members = [words[p + 3] for p, op, _ in spirv._instructions(words, "test") if op == 72]
+    assert 19 not in members, "SPIR-V has Restrict only on variables"
+    assert spirv.finish(module, "kernel") == module
 
 
 def test_second_time_comes_from_the_cache(cache: Path, compilations: list[str]) -> None:
@@ -107,4 +121,4 @@ def test_errors_are_not_cached(cache: Path) -> None:
 def test_what_is_no_module_is_refused(damage: object, message: str) -> None:
     module = glslang.compile_glsl(SHADER, "kernel")
     with pytest.raises(CompileError, match=message):
-        spirv.forbid_contraction(damage(module), "kernel")  # type: ignore[operator]
+        spirv.finish(damage(module), "kernel")  # type: ignore[operator]

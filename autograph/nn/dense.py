@@ -1,0 +1,50 @@
+"""Fully connected layers."""
+
+from __future__ import annotations
+
+from krnlpy import Device, ScalarType, f32
+
+from ..parameter import Parameter
+from ..tensor import Tensor
+from .initialize import Seed, generator, require_counts, uniform
+from .layer import Layer, settings
+
+
+class Dense(Layer):
+    """``x @ weight + bias`` of ``[batch, inputs]``, giving ``[batch, outputs]``.
+
+    Args:
+        inputs: features of an input.
+        outputs: features of the result.
+        bias: whether a learned number is added to each feature.
+        device: where the parameters are; None is the host.
+        dtype: a float type.
+        seed: an int, a generator to draw from, or None.
+
+    Attributes:
+        weight: ``[inputs, outputs]``, drawn from ``[-a, a)`` with ``a = sqrt(2 / inputs)``.
+        bias: ``[outputs]``, drawn alike, or None.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        bias: bool = False,
+        device: Device | None = None,
+        dtype: ScalarType = f32,
+        seed: Seed = None,
+    ) -> None:
+        require_counts("Dense", inputs=inputs, outputs=outputs)
+        rng = generator(seed)
+        self.weight = uniform((inputs, outputs), inputs, rng, dtype, device)
+        self.bias: Parameter | None = uniform((outputs,), inputs, rng, dtype, device) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[batch, inputs]`` to ``[batch, outputs]``."""
+        y = x @ self.weight
+        return y if self.bias is None else y + self.bias
+
+    def describe(self) -> str:
+        return settings(*self.weight.shape, bias=(self.bias is not None, False))

@@ -1,0 +1,130 @@
+"""The base of layers and models: what is in them, in order, and what is done to all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from krnlpy import Device, ScalarType
+
+from ..errors import AutographError
+from ..parameter import Parameter
+from ..tensor import Tensor
+
+if TYPE_CHECKING:
+    from ..optim import Optimizer
+
+
+class Layer:
+    """A layer, or a model made of layers.
+
+    Attributes that are layers or parameters, or lists or tuples of them, are its children, in the order in which they
+    were first assigned; attributes that are None or anything else are not. Without a ``forward`` of its own, a layer
+    hands its input through its child layers in that order.
+
+    >>> from autograph import Dense, Layer, Relu, Tensor
+    >>> class Perceptron(Layer):
+    ...     def __init__(self):
+    ...         self.dense1 = Dense(4, 8, bias=True, seed=0)
+    ...         self.relu = Relu()
+    ...         self.dense2 = Dense(8, 3, seed=1)
+    >>> model = Perceptron()
+    >>> model(Tensor.ones((2, 4))).shape
+    (2, 3)
+    >>> [name for name, _ in model.named_parameters()]
+    ['dense1.weight', 'dense1.bias', 'dense2.weight']
+    """
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The output for an input: :meth:`forward`."""
+        return self.forward(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Runs the child layers in order; define it anew to do otherwise."""
+        for name, child in self._children():
+            if not isinstance(child, Layer):
+                raise AutographError(
+                    f"{type(self).__name__} has the parameter {name} but no forward(self, x) that says what to do with"
+                    " it"
+                )
+            x = child(x)
+        return x
+
+    def _children(self) -> Iterator[tuple[str, Layer | Parameter]]:
+        for name, value in vars(self).items():
+            if isinstance(value, Layer | Parameter):
+                yield name, value
+            elif isinstance(value, list | tuple):
+                for i, entry in enumerate(value):
+                    if isinstance(entry, Layer | Parameter):
+                        yield f"{name}.{i}", entry
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All parameters with names such as ``conv1.weight``, in order; one that occurs twice, the first time only."""
+        seen: set[int] = set()
+        for name, parameter in self._walk(""):
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield name, parameter
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Parameter]]:
+        for name, child in self._children():
+            if isinstance(child, Parameter):
+                yield prefix + name, child
+            else:
+                yield from child._walk(f"{prefix}{name}.")
+
+    def parameters(self) -> Iterator[Parameter]:
+        """All parameters, in order, each once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    @property
+    def parameter_count(self) -> int:
+        """Count of the elements of all parameters."""
+        return sum(parameter.size for parameter in self.parameters())
+
+    def init_parameter_grads(self) -> None:
+        """Opens the gradient slot of each parameter: from now on, operations on them are recorded."""
+        for parameter in self.parameters():
+            parameter.init_grad()
+
+    def update(self, learning_rate: float, optimizer: Optimizer) -> None:
+        """Lets an optimizer change each parameter that has a gradient, and closes all gradient slots."""
+        for parameter in self.parameters():
+            gradient = parameter.take_grad()
+            if gradient is not None:
+                optimizer.update(parameter, gradient, learning_rate)
+
+    def to_device(self, device: Device) -> None:
+        """Moves all parameters, and what optimizers keep for them, to a device, in place."""
+        for parameter in self.parameters():
+            parameter.move(device=device)
+
+    def cast(self, dtype: ScalarType) -> None:
+        """Converts all parameters to a dtype, in place."""
+        for parameter in self.parameters():
+            parameter.move(dtype=dtype)
+
+    def describe(self) -> str:
+        """The layer's settings in parentheses, for ``repr``."""
+        return "()"
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines(""))
+
+    def _lines(self, name: str) -> list[str]:
+        layers = [(n, child) for n, child in self._children() if isinstance(child, Layer)]
+        title = f"{name}: " if name else ""
+        title += type(self).__name__ + (self.describe() if not layers else "")
+        count = self.parameter_count
+        lines = [f"{title}  {count:,} parameters" if count else title]
+        for child_name, child in layers:
+            lines += [f"  {line}" for line in child._lines(child_name)]
+        return lines
+
+
+def settings(*values: Any, **named: Any) -> str:
+    """Settings as they are written in a call; what is at its default (given as ``(value, default)``) is left out."""
+    parts = [repr(value) for value in values]
+    parts += [f"{name}={value!r}" for name, (value, default) in named.items() if value != default]
+    return f"({', '.join(parts)})"

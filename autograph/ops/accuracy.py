@@ -1,0 +1,50 @@
+"""How many rows of logits are right."""
+
+from __future__ import annotations
+
+from krnlpy import Buffer, bf16, f16, f32, i32, kernel, u32
+from krnlpy.dsl import global_id, global_threads
+from krnlpy.dsl.types import Global, Out
+
+from ..tensor import Tensor
+from .checks import require_dtype
+from .classes import Classes, class_tensor
+from .kinds import C, F
+from .launch import over
+from .sum import reduce_axes
+
+
+@kernel(unchecked=True)
+def _hits(logits: Global[F, 2], classes: Global[C, 1], hits: Out[u32, 1]) -> None:
+    for row in range(global_id(), logits.shape[0], global_threads()):
+        label = i32(classes[row])
+        right = 0
+        if C(label) == classes[row] and 0 <= label < logits.shape[1]:
+            right = 1
+            for j in range(logits.shape[1]):
+                # A comparison with NaN is false, so that NaN is never right.
+                if j != label and not logits[row, label] > logits[row, j]:
+                    right = 0
+        hits[row] = u32(right)
+
+
+def accuracy(logits: Tensor, classes: Classes) -> Tensor:
+    """The count of rows whose greatest logit is that of the true class; ties and NaN are wrong.
+
+    Args:
+        logits: ``[batch, classes]``, f16, bf16 or f32.
+        classes: ``[batch]``, as :func:`autograph.ops.cross_entropy.cross_entropy_loss` takes them; on a device, a
+            class out of range is wrong.
+
+    Returns:
+        The count, u32 of shape ``()``, on the device.
+
+    Raises:
+        ShapeError, DtypeError, DeviceError: see :func:`autograph.ops.classes.class_tensor`.
+    """
+    require_dtype("accuracy", logits, f16, bf16, f32)
+    targets = class_tensor("accuracy", logits, classes)
+    hits = Buffer.empty(logits.shape[0], u32, logits.device)
+    if hits.size:
+        over(_hits, hits.size)(logits.buffer, targets.buffer, hits)
+    return Tensor(reduce_axes(hits, (0,), u32))

@@ -1,0 +1,40 @@
+"""Conversions between scalar types."""
+
+from __future__ import annotations
+
+from krnlpy import Buffer, Item, ItemMut, ScalarType, kernel, scalar_type
+
+from ..autograd import differentiable
+from ..errors import DtypeError
+from ..tensor import Tensor
+from .kinds import T, U
+
+
+@kernel
+def _scaled_cast(x: Item[T], alpha: U, out: ItemMut[U]) -> None:
+    out = U(x) * alpha
+
+
+def cast(x: Tensor, dtype: ScalarType) -> Tensor:
+    """See :meth:`Tensor.cast`. The tensor itself if it has the dtype."""
+    dtype = scalar_type(dtype)
+    if dtype is x.dtype:
+        return x
+    source = x.dtype
+    return differentiable(Tensor(x.buffer.cast(dtype)), [(x, lambda gradient: cast(gradient, source))])
+
+
+def scaled_cast(x: Tensor, alpha: float, dtype: ScalarType) -> Tensor:
+    """See :meth:`Tensor.scaled_cast`: ``dtype(x) * alpha``, the product in the dtype's type of computation.
+
+    Raises:
+        DtypeError: ``dtype`` is an integer type and cannot hold ``alpha``.
+    """
+    dtype = scalar_type(dtype)
+    if not dtype.is_float and not (isinstance(alpha, int) and dtype.min <= alpha <= dtype.max):
+        raise DtypeError(f"scaled_cast to {dtype} by {alpha!r}: expected a whole number that {dtype} can hold")
+    out = Buffer.empty(x.shape, dtype, x.device)
+    if out.size:
+        _scaled_cast(x.buffer, alpha, out)
+    source = x.dtype
+    return differentiable(Tensor(out), [(x, lambda gradient: scaled_cast(gradient, alpha, source))])

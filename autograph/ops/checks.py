@@ -1,0 +1,51 @@
+"""The rules that several operations share, and their errors."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from krnlpy import ScalarType
+
+from ..errors import DeviceError, DtypeError, ShapeError
+from ..tensor import Tensor
+
+
+def require_alike(operation: str, first: Tensor, *others: Tensor) -> None:
+    """All tensors must have one device and one dtype."""
+    for other in others:
+        if other.device != first.device:
+            raise DeviceError(
+                f"{operation} of tensors on {first.device.name} and on {other.device.name}; move one with"
+                " tensor.to_device(device)"
+            )
+        if other.dtype is not first.dtype:
+            raise DtypeError(
+                f"{operation} of {first.dtype} and {other.dtype}; convert one, for example tensor.cast({first.dtype})"
+            )
+
+
+def require_ndim(operation: str, name: str, tensor: Tensor, axes: str) -> None:
+    """A tensor must have as many dimensions as ``axes``, written like ``"[n, c, h, w]"``, has names."""
+    if tensor.ndim != axes.count(",") + 1:
+        raise ShapeError(f"{operation} takes {name} of shape {axes}, not {tensor.shape}")
+
+
+def require_dtype(operation: str, tensor: Tensor, *dtypes: ScalarType) -> None:
+    """A tensor must have one of some dtypes."""
+    if tensor.dtype not in dtypes:
+        names = ", ".join(str(dtype) for dtype in dtypes)
+        raise DtypeError(f"{operation} takes {names}, not {tensor.dtype}; convert with tensor.cast(dtype)")
+
+
+def pair(name: str, value: Any, least: int) -> tuple[int, int]:
+    """A number for both axes of an image, or one for each: ``(vertical, horizontal)``."""
+    try:
+        both = tuple(operator.index(v) for v in value) if isinstance(value, tuple | list) else (operator.index(value),)
+    except TypeError:
+        both = ()
+    if len(both) == 1 and not isinstance(value, tuple | list):
+        both *= 2
+    if len(both) != 2 or min(both) < least:
+        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {least}, or a pair of them")
+    return both[0], both[1]

@@ -1,0 +1,110 @@
+"""Cross-entropy loss of logits for true classes, with the softmax inside."""
+
+from __future__ import annotations
+
+from math import nan
+from typing import Literal
+
+from krnlpy import Buffer, Item, ItemMut, bf16, f16, f32, i32, kernel
+from krnlpy.dsl import exp, global_id, global_threads, item_id, log
+from krnlpy.dsl.types import Global, Out
+
+from ..autograd import differentiable
+from ..errors import AutographError, ShapeError
+from ..tensor import Tensor
+from .checks import require_dtype
+from .classes import Classes, class_tensor
+from .kinds import C, F
+from .launch import over
+from .sum import reduce_axes
+
+Reduction = Literal["mean", "sum"]
+
+
+@kernel(unchecked=True)
+def _losses(
+    logits: Global[F, 2], classes: Global[C, 1], loss: Out[f32, 1], log_sum: Out[f32, 1], scale: f32, invalid: f32
+) -> None:
+    """A thread has one row. ``log_sum`` is log(sum(exp(row))), computed without overflow: the row's maximum apart."""
+    for row in range(global_id(), logits.shape[0], global_threads()):
+        greatest = logits[row, 0]
+        for j in range(1, logits.shape[1]):
+            greatest = max(greatest, logits[row, j])
+        total = 0.0
+        for j in range(logits.shape[1]):
+            total += exp(logits[row, j] - greatest)
+        logarithm = log(total)
+        log_sum[row] = greatest + logarithm
+        label = i32(classes[row])
+        result = invalid
+        if C(label) == classes[row] and 0 <= label < logits.shape[1]:
+            result = (logarithm - (logits[row, label] - greatest)) * scale
+        loss[row] = result
+
+
+@kernel
+def _gradient(
+    logits: Item[F],
+    classes: Item[C],
+    log_sum: Item[f32],
+    gradient: Item[f32],
+    dlogits: ItemMut[F],
+    count: i32,
+    scale: f32,
+    invalid: f32,
+) -> None:
+    """``softmax(row) - one_hot(class)``, times the gradient of the loss."""
+    label = i32(classes)
+    p = exp(logits - log_sum)
+    if label == item_id() % count:
+        p -= 1
+    if C(label) != classes or label < 0 or label >= count:
+        p = invalid
+    dlogits = p * scale * gradient
+
+
+def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = "mean") -> Tensor:
+    """The cross-entropy ``log(sum(exp(row))) - row[class]``, averaged or summed over the batch, in f32.
+
+    Args:
+        logits: ``[batch, classes]``, f16, bf16 or f32.
+        classes: ``[batch]`` true classes, of any integer type: a tensor on the logits' device, or a NumPy array. A
+            class out of range raises if the classes lie on the host (a NumPy array, or a host tensor); on a device,
+            where looking would mean waiting, it makes the loss and the row's gradient NaN.
+        reduction: ``"mean"`` (of a batch, not empty) or ``"sum"``.
+
+    Returns:
+        The loss, f32 of shape ``()``, on the device. Its gradient is that of what is returned.
+
+    Raises:
+        ShapeError, DtypeError, DeviceError: see :func:`autograph.ops.classes.class_tensor`.
+    """
+    require_dtype("cross_entropy_loss", logits, f16, bf16, f32)
+    if reduction not in ("mean", "sum"):
+        raise AutographError(f"reduction={reduction!r}: expected 'mean' or 'sum'")
+    targets = class_tensor("cross_entropy_loss", logits, classes)
+    batch, count = logits.shape
+    if not batch:
+        raise ShapeError("cross_entropy_loss of an empty batch")
+    device = logits.device
+    scale = 1 / batch if reduction == "mean" else 1.0
+    loss, log_sum = Buffer.empty(batch, f32, device), Buffer.empty(batch, f32, device)
+    over(_losses, batch)(logits.buffer, targets.buffer, loss, log_sum, scale, nan)
+    value = Tensor(reduce_axes(loss, (0,), f32))
+    kept = logits.detach()
+
+    def gradient_of_logits(gradient: Tensor) -> Tensor:
+        dlogits = Buffer.empty(kept.shape, kept.dtype, device)
+        _gradient(
+            kept.buffer,
+            targets.buffer.reshape((batch, 1)).broadcast_to(kept.shape),
+            log_sum.reshape((batch, 1)).broadcast_to(kept.shape),
+            gradient.buffer.broadcast_to(kept.shape),
+            dlogits,
+            count,
+            scale,
+            nan,
+        )
+        return Tensor(dlogits)
+
+    return differentiable(value, [(logits, gradient_of_logits)])

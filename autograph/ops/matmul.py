@@ -1,0 +1,118 @@
+"""Matrix products: BLAS on the host, a register-tiled kernel on devices. Transposed operands are never copied."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from krnlpy import Buffer, ScalarType, kernel
+from krnlpy.dsl import group_id, local_array, thread_id
+from krnlpy.dsl.types import Global, Out
+
+from ..autograd import differentiable
+from ..errors import ShapeError
+from ..tensor import Tensor
+from .checks import require_alike, require_ndim
+from .kinds import T, U, accumulator
+from .sum import reduce_axes
+
+_SIDE = 8  # threads of a group along each axis
+_TILE = 4  # rows and columns of the product that a thread computes
+_BLOCK = _SIDE * _TILE
+_GROUPS = 128  # where there are fewer groups, the inner axis is split between groups
+_LEAST = 64  # of the inner axis, for each group
+_HOST_BLOCK = 1 << 22  # elements of the left operand that are converted to f32 at once
+
+
+def matmul(x: Tensor, y: Tensor) -> Tensor:
+    """The product of ``[m, k]`` and ``[k, n]``; narrow types are accumulated in 32 bits.
+
+    Raises:
+        ShapeError: not two matrices, or the inner lengths differ.
+        DtypeError, DeviceError: the operands differ.
+    """
+    require_ndim("@", "matrices", x, "[m, k]")
+    require_ndim("@", "matrices", y, "[k, n]")
+    if x.shape[1] != y.shape[0]:
+        raise ShapeError(f"@ of shapes {x.shape} and {y.shape}: {x.shape[1]} columns do not fit {y.shape[0]} rows")
+    require_alike("@", x, y)
+    value = Tensor(product(x.buffer, y.buffer))
+    a, b = x.detach(), y.detach()
+    return differentiable(
+        value,
+        [
+            (x, lambda gradient: Tensor(product(gradient.buffer, b.buffer.transpose()))),
+            (y, lambda gradient: Tensor(product(a.buffer.transpose(), gradient.buffer))),
+        ],
+    )
+
+
+def product(a: Buffer, b: Buffer) -> Buffer:
+    """The product of two matrices of one dtype on one device, whatever their strides."""
+    out = Buffer.empty((a.shape[0], b.shape[1]), a.dtype, a.device)
+    if not out.size:
+        return out
+    if not a.shape[1]:
+        out.fill(0)
+    elif a.device.is_host:
+        _host(a, b, out)
+    else:
+        _on_device(a, b, out)
+    return out
+
+
+def _host(a: Buffer, b: Buffer, out: Buffer) -> None:
+    wide = accumulator(a.dtype)
+    if wide is a.dtype:
+        np.matmul(a.numpy(), b.numpy(), out=out.numpy())
+        return
+    right = b.cast(wide).numpy()
+    rows = max(1, _HOST_BLOCK // a.shape[1])
+    for first in range(0, a.shape[0], rows):
+        left = a[first : first + rows].cast(wide).numpy()
+        block = Buffer.from_numpy(np.matmul(left, right), a.device)
+        out[first : first + rows].copy_from(block.cast(a.dtype))
+
+
+def _on_device(a: Buffer, b: Buffer, out: Buffer) -> None:
+    (m, k), n = a.shape, b.shape[1]
+    columns, rows = -(-n // _BLOCK), -(-m // _BLOCK)
+    slices = max(1, min(k // _LEAST, _GROUPS // (columns * rows)))
+    partial = out.reshape((1, m, n)) if slices == 1 else Buffer.empty((slices, m, n), accumulator(a.dtype), a.device)
+    _tiled(accumulator(a.dtype)).with_groups(columns, rows, slices)(a, b, partial)
+    if slices > 1:
+        out.copy_from(reduce_axes(partial, (0,), a.dtype))
+
+
+@cache
+def _tiled(wide: ScalarType) -> Any:
+    """The kernel that accumulates in a type."""
+
+    @kernel(threads=(_SIDE, _SIDE), unchecked=True)
+    def matmul(a: Global[T, 2], b: Global[T, 2], out: Out[U, 3]) -> None:
+        """``out[s]`` is the product over the s-th part of the inner axis. Neighbouring threads have neighbouring
+        columns; a thread's own rows and columns are _SIDE apart."""
+        total = local_array(wide, (_TILE, _TILE))
+        left = local_array(wide, _TILE)
+        part = (a.shape[1] + out.shape[0] - 1) // out.shape[0]
+        first = group_id(2) * part
+        row = group_id(1) * _BLOCK + thread_id(1)
+        column = group_id(0) * _BLOCK + thread_id(0)
+        last_row = a.shape[0] - 1
+        last_column = b.shape[1] - 1
+        for p in range(first, min(first + part, a.shape[1])):
+            # Past the edge the last row or column is computed again: no load needs a check, and nothing is stored.
+            for i in range(_TILE):
+                left[i] = a[min(row + i * _SIDE, last_row), p]
+            for j in range(_TILE):
+                right = b[p, min(column + j * _SIDE, last_column)]
+                for i in range(_TILE):
+                    total[i, j] += left[i] * right
+        for i in range(_TILE):
+            for j in range(_TILE):
+                if row + i * _SIDE <= last_row and column + j * _SIDE <= last_column:
+                    out[group_id(2), row + i * _SIDE, column + j * _SIDE] = U(total[i, j])
+
+    return matmul

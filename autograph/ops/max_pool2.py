@@ -1,0 +1,112 @@
+"""The greatest value of each window of an image, and the gradient's way back to where it was found."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from krnlpy import Buffer, bf16, f16, f32, i32, kernel
+from krnlpy.dsl import global_id, global_threads, isnan
+from krnlpy.dsl.types import Global, Out, Spec
+
+from ..autograd import differentiable
+from ..errors import ShapeError
+from ..tensor import Tensor
+from .checks import pair, require_dtype, require_ndim
+from .kinds import F
+from .launch import over
+
+
+@kernel(unchecked=True)
+def _max_pool2(
+    x: Global[F, 4],
+    out: Out[F, 4],
+    places: Out[i32, 4],
+    FH: Spec[i32],  # noqa: N803
+    FW: Spec[i32],  # noqa: N803
+    SH: Spec[i32],  # noqa: N803
+    SW: Spec[i32],  # noqa: N803
+) -> None:
+    """``places`` gets ``row * width + column`` of the maximum in its image."""
+    for item in range(global_id(), out.size, global_threads()):
+        ox = item % out.shape[3]
+        oy = item // out.shape[3] % out.shape[2]
+        c = item // (out.shape[3] * out.shape[2]) % out.shape[1]
+        n = item // (out.shape[3] * out.shape[2] * out.shape[1])
+        best = x[n, c, oy * SH, ox * SW]
+        place = oy * SH * x.shape[3] + ox * SW
+        for ky in range(FH):
+            for kx in range(FW):
+                v = x[n, c, oy * SH + ky, ox * SW + kx]
+                if v > best or (isnan(v) and not isnan(best)):
+                    best = v
+                    place = (oy * SH + ky) * x.shape[3] + ox * SW + kx
+        out[n, c, oy, ox] = best
+        places[n, c, oy, ox] = place
+
+
+@kernel(unchecked=True)
+def _gradient(
+    dy: Global[F, 4],
+    places: Global[i32, 4],
+    dx: Out[F, 4],
+    FH: Spec[i32],  # noqa: N803
+    FW: Spec[i32],  # noqa: N803
+    SH: Spec[i32],  # noqa: N803
+    SW: Spec[i32],  # noqa: N803
+) -> None:
+    """A thread gathers, for one pixel, from the windows that it lies in and is the maximum of."""
+    for item in range(global_id(), dx.size, global_threads()):
+        ix = item % dx.shape[3]
+        iy = item // dx.shape[3] % dx.shape[2]
+        c = item // (dx.shape[3] * dx.shape[2]) % dx.shape[1]
+        n = item // (dx.shape[3] * dx.shape[2] * dx.shape[1])
+        place = iy * dx.shape[3] + ix
+        total = 0.0
+        for oy in range(max(0, (iy - FH + SH) // SH), min(iy // SH + 1, dy.shape[2])):
+            for ox in range(max(0, (ix - FW + SW) // SW), min(ix // SW + 1, dy.shape[3])):
+                if places[n, c, oy, ox] == place:
+                    total += dy[n, c, oy, ox]
+        dx[n, c, iy, ix] = total
+
+
+def max_pool2(x: Tensor, filter: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Tensor:
+    """The greatest value of each window; of several, the first in reading order gets the gradient. NaN is greatest.
+
+    Args:
+        x: images ``[n, c, h, w]``, f16, bf16 or f32.
+        filter: the window's size, of both axes or ``(vertical, horizontal)``.
+        stride: from window to window; None is the window's size. Windows may overlap or leave pixels out.
+
+    Returns:
+        ``[n, c, (h - fh) // sh + 1, (w - fw) // sw + 1]``: windows lie wholly inside the image.
+
+    Raises:
+        ShapeError: not images, or the window is larger than the image.
+        DtypeError: other dtypes.
+    """
+    require_ndim("max_pool2", "images", x, "[n, c, h, w]")
+    require_dtype("max_pool2", x, f16, bf16, f32)
+    fh, fw = pair("filter", filter, 1)
+    sh, sw = (fh, fw) if stride is None else pair("stride", stride, 1)
+    n, c, h, w = x.shape
+    if fh > h or fw > w:
+        raise ShapeError(f"max_pool2 of images {x.shape}: the window {(fh, fw)} does not fit into them")
+    out = Buffer.empty((n, c, (h - fh) // sh + 1, (w - fw) // sw + 1), x.dtype, x.device)
+    places = Buffer.empty(out.shape, i32, x.device)
+    if out.size:
+        over(_built(_max_pool2, fh, fw, sh, sw), out.size)(x.buffer, out, places)
+    shape, dtype, device = x.shape, x.dtype, x.device
+
+    def gradient_of_x(gradient: Tensor) -> Tensor:
+        dx = Buffer.empty(shape, dtype, device)
+        if dx.size:
+            over(_built(_gradient, fh, fw, sh, sw), dx.size)(gradient.buffer, places, dx)
+        return Tensor(dx)
+
+    return differentiable(Tensor(out), [(x, gradient_of_x)])
+
+
+@lru_cache(maxsize=1024)
+def _built(kernel: Any, fh: int, fw: int, sh: int, sw: int) -> Any:
+    return kernel.specialize(FH=fh, FW=fw, SH=sh, SW=sw)

@@ -1,0 +1,107 @@
+"""Sums over axes: each in several passes, so that the whole device takes part, and always in the same order."""
+
+from __future__ import annotations
+
+from math import prod
+
+from krnlpy import Buffer, ScalarType, kernel
+from krnlpy.dsl import global_id, global_threads
+from krnlpy.dsl.types import Global, Out
+
+from ..autograd import differentiable
+from ..errors import ShapeError
+from ..tensor import Shape, Tensor
+from .kinds import T, U, accumulator
+from .launch import over
+
+_THREADS = 1 << 14  # of a pass: enough to fill a large GPU
+_LEAST = 32  # elements a thread adds in a pass: fewer do not pay for the next pass
+
+
+@kernel(unchecked=True)
+def _sum_chunks(x: Global[T, 3], out: Out[U, 3]) -> None:
+    """``out[o, c, i]`` is the sum of ``x[o, c::chunks, i]``; neighbouring threads read neighbouring elements."""
+    chunks = out.shape[1]
+    inner = out.shape[2]
+    for item in range(global_id(), out.size, global_threads()):
+        i = item % inner
+        chunk = item // inner % chunks
+        o = item // (inner * chunks)
+        total = U(0)
+        for j in range(chunk, x.shape[1], chunks):
+            total += x[o, j, i]
+        out[o, chunk, i] = total
+
+
+def sum(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
+    """The sum over an axis, several axes, or all.
+
+    Floats keep their dtype and are accumulated in f32 (f64 in f64) in a fixed order; integers below 32 bits give u32
+    or i32.
+
+    Args:
+        x: any shape and dtype.
+        axis: counted from the end if negative; None means all axes.
+
+    Raises:
+        ShapeError: there is no such axis, or one is named twice.
+    """
+    axes = _axes(x, axis)
+    wide = accumulator(x.dtype)
+    source, dtype = x.shape, x.dtype
+    kept = tuple(1 if a in axes else n for a, n in enumerate(source))
+    value = Tensor(reduce_axes(x.buffer, axes, dtype if dtype.is_float else wide))
+    return differentiable(value, [(x, lambda gradient: gradient.cast(dtype).reshape(kept).broadcast_to(source))])
+
+
+def sum_to_shape(gradient: Tensor, shape: Shape) -> Tensor:
+    """The gradient of what was broadcast from ``shape``: the sum over the repetitions."""
+    if gradient.shape == shape:
+        return gradient
+    added = gradient.ndim - len(shape)
+    axes = tuple(a for a, n in enumerate(gradient.shape) if a < added or (shape[a - added] == 1 and n != 1))
+    return Tensor(reduce_axes(gradient.buffer, axes, gradient.dtype)).reshape(shape)
+
+
+def _axes(x: Tensor, axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(x.ndim))
+    given = (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = sorted(a + x.ndim if a < 0 else a for a in given)
+    if len(set(axes)) != len(axes) or not all(0 <= a < x.ndim for a in axes):
+        raise ShapeError(f"axis={axis!r}: a tensor of shape {x.shape} has the axes 0 to {x.ndim - 1}, each once")
+    return tuple(axes)
+
+
+def reduce_axes(buffer: Buffer, axes: tuple[int, ...], dtype: ScalarType) -> Buffer:
+    """The sums over axes (in ascending order), those that are neighbours together, the last ones first."""
+    from .view import reshaped
+
+    runs: list[list[int]] = []
+    for axis in axes:
+        if runs and runs[-1][-1] == axis - 1:
+            runs[-1].append(axis)
+        else:
+            runs.append([axis])
+    shape = buffer.shape
+    for left, run in zip(reversed(range(len(runs))), reversed(runs), strict=True):
+        before, after = shape[: run[0]], shape[run[-1] + 1 :]
+        whole = reshaped(buffer, (prod(before), prod(shape[run[0] : run[-1] + 1]), prod(after)))
+        shape = before + after
+        buffer = _reduce_middle(whole, accumulator(buffer.dtype) if left else dtype).reshape(shape)
+    return buffer if runs else buffer.cast(dtype)
+
+
+def _reduce_middle(buffer: Buffer, dtype: ScalarType) -> Buffer:
+    """``[outer, n, inner]`` to ``[outer, 1, inner]``."""
+    outer, n, inner = buffer.shape
+    if not n:
+        return Buffer.zeros((outer, 1, inner), dtype, buffer.device)
+    while True:
+        chunks = max(1, min(n // _LEAST, _THREADS // max(1, outer * inner)))
+        out = Buffer.empty((outer, chunks, inner), accumulator(buffer.dtype) if chunks > 1 else dtype, buffer.device)
+        if out.size:
+            over(_sum_chunks, out.size)(buffer, out)
+        if chunks == 1:
+            return out
+        buffer, n = out, chunks

@@ -1,0 +1,102 @@
+"""Stochastic gradient descent with momentum."""
+
+from __future__ import annotations
+
+from krnlpy import Item, ItemMut, bf16, f16, f32, kernel
+
+from ..errors import AutographError
+from ..ops.checks import require_dtype
+from ..ops.kinds import F
+from ..parameter import Parameter
+from ..tensor import Tensor
+
+
+@kernel
+def _step(rate: f32, g: Item[f32], w: ItemMut[f32]) -> None:
+    w -= rate * g
+
+
+@kernel
+def _momentum_step(rate: f32, momentum: f32, g: Item[f32], v: ItemMut[f32], w: ItemMut[f32]) -> None:
+    velocity = momentum * v + g
+    v = velocity
+    w -= rate * velocity
+
+
+@kernel
+def _narrow_step(rate: f32, g: Item[F], master: ItemMut[f32], w: ItemMut[F]) -> None:
+    # Where the weight is not what the master rounds to, somebody set it: then the weight is right.
+    exact = master if F(master) == w else f32(w)
+    exact -= rate * g
+    master = exact
+    w = F(exact)
+
+
+@kernel
+def _narrow_momentum_step(
+    rate: f32, momentum: f32, g: Item[F], v: ItemMut[f32], master: ItemMut[f32], w: ItemMut[F]
+) -> None:
+    exact = master if F(master) == w else f32(w)
+    velocity = momentum * v + g
+    exact -= rate * velocity
+    v = velocity
+    master = exact
+    w = F(exact)
+
+
+class SGD:
+    """``v = momentum * v + gradient``, then ``w -= learning_rate * v``, in f32 throughout.
+
+    The velocity is f32 whatever the parameter. Of f16 and bf16 parameters an f32 copy is kept and changed, and the
+    parameter is that copy rounded: steps too small to change a rounded weight would otherwise be lost.
+
+    The form is that of Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013),
+    as PyTorch writes it: the learning rate is applied to the velocity, not stored in it.
+
+    Args:
+        momentum: 0 for none, below 1.
+
+    >>> from autograph import SGD, Parameter, Tensor
+    >>> weight = Parameter(Tensor.full(2, 1.0))
+    >>> SGD().update(weight, Tensor.ones(2), learning_rate=0.5)
+    >>> weight.numpy().tolist()
+    [0.5, 0.5]
+    """
+
+    def __init__(self, momentum: float = 0.0) -> None:
+        if not 0 <= momentum < 1:
+            raise AutographError(f"SGD: momentum={momentum!r}; expected a number from 0 to below 1")
+        self.momentum = float(momentum)
+
+    def __repr__(self) -> str:
+        return f"SGD(momentum={self.momentum})"
+
+    def settings(self) -> dict[str, float | int | str | bool]:
+        """The settings, by name."""
+        return {"momentum": self.momentum}
+
+    def update(self, parameter: Parameter, gradient: Tensor, learning_rate: float) -> None:
+        """Changes a parameter by its gradient.
+
+        Raises:
+            DtypeError: the parameter is not f16, bf16 or f32.
+        """
+        require_dtype("SGD", parameter, f16, bf16, f32)
+        if not parameter.size:
+            return
+        state = parameter.state
+        narrow = parameter.dtype is not f32
+        if narrow and "master" not in state:
+            state["master"] = parameter.detach().cast(f32)
+        if self.momentum and "velocity" not in state:
+            state["velocity"] = Tensor.zeros(parameter.shape, f32, parameter.device)
+        g = gradient.buffer
+        if narrow and self.momentum:
+            v, master = state["velocity"].writable(), state["master"].writable()
+            _narrow_momentum_step(learning_rate, self.momentum, g, v, master, parameter.writable())
+        elif narrow:
+            _narrow_step(learning_rate, g, state["master"].writable(), parameter.writable())
+        elif self.momentum:
+            _momentum_step(learning_rate, self.momentum, g, state["velocity"].writable(), parameter.writable())
+        else:
+            _step(learning_rate, g, parameter.writable())

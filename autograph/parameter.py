@@ -1,0 +1,76 @@
+"""The parameter: a tensor that is trained."""
+
+from __future__ import annotations
+
+from krnlpy import Device, ScalarType
+
+from .autograd import Node
+from .tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A tensor with a slot for its gradient and the state that an optimizer keeps for it.
+
+    Operations on it are recorded only while the slot is open: between :meth:`init_grad` and :meth:`take_grad`.
+    Gradients of several backward passes add up in it.
+
+    Args:
+        value: the initial value, of which the parameter takes a share.
+
+    Attributes:
+        state: what the optimizer keeps, by name.
+
+    >>> weight = Parameter(Tensor.ones((2, 3)))
+    >>> weight.init_grad()
+    >>> weight.sum().backward()
+    >>> weight.take_grad().numpy().tolist()
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
+
+    __slots__ = ("state",)
+
+    def __init__(self, value: Tensor) -> None:
+        self._buffer = value.buffer
+        self._node = None
+        self._storage = value._storage
+        self._storage.users += 1
+        self.state: dict[str, Tensor] = {}
+
+    def __repr__(self) -> str:
+        return f"Parameter(shape={self.shape}, dtype={self.dtype}, device={self.device.name!r})"
+
+    def init_grad(self) -> None:
+        """Opens the slot, empty; one that is open keeps what it has."""
+        if self._node is None:
+            self._node = Node(self)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient so far; None without one."""
+        return None if self._node is None else self._node.gradient
+
+    def take_grad(self) -> Tensor | None:
+        """The gradient, closing the slot; None without one."""
+        gradient = self.grad
+        self._node = None
+        return gradient
+
+    def move(self, device: Device | None = None, dtype: ScalarType | None = None) -> None:
+        """Moves the value and the optimizer's state to a device, and converts the value to a dtype, in place.
+
+        The slot is closed: a gradient belongs to the tensor as it was.
+        """
+        value = self.detach()
+        if device is not None:
+            value = value.to_device(device)
+            self.state = {name: tensor.to_device(device) for name, tensor in self.state.items()}
+        if dtype is not None:
+            value = value.cast(dtype)
+        self.set(value)
+
+    def set(self, value: Tensor) -> None:
+        """Takes the value of another tensor, of any shape, dtype and device, and closes the slot."""
+        self._node = None
+        value._storage.users += 1
+        self._storage.users -= 1
+        self._buffer, self._storage = value._buffer, value._storage

@@ -1,0 +1,354 @@
+"""The tensor: an n-dimensional buffer on a device, with what autograd knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from krnlpy import Buffer, Device, ScalarType, f32
+
+from .autograd import run_backward
+from .errors import AutographError, ShapeError
+
+if TYPE_CHECKING:
+    from .autograd import Node
+    from .ops.classes import Classes
+    from .ops.cross_entropy import Reduction
+
+Shape = tuple[int, ...]
+
+
+class _Storage:
+    """How many tensors look at one memory; what is changed in place is copied first if others look."""
+
+    __slots__ = ("users",)
+
+    def __init__(self) -> None:
+        self.users = 0
+
+
+class Tensor:
+    """An n-dimensional array of one of the 12 scalar types, on the host or on a device.
+
+    Operations return new tensors and are recorded for :meth:`backward` if an input is (see :attr:`tracked`). Views
+    (slices, transposes, reshapes, broadcasts) share memory, but no tensor ever sees an in-place change of another:
+    memory that is shared is copied before it is changed.
+
+    Args:
+        buffer: the elements. The tensor takes the buffer over; it should not be changed by others afterwards.
+
+    >>> import numpy as np
+    >>> from autograph import Tensor
+    >>> x = Tensor.from_numpy(np.arange(6, dtype=np.float32)).reshape((2, 3))
+    >>> (x @ x.T).numpy().tolist()
+    [[5.0, 14.0], [14.0, 50.0]]
+    """
+
+    __slots__ = ("_buffer", "_node", "_storage")
+    __array_ufunc__ = None  # NumPy's numbers and arrays leave `2 * tensor` to the tensor
+
+    def __init__(self, buffer: Buffer) -> None:
+        self._buffer = buffer
+        self._node: Node | None = None
+        self._storage = _Storage()
+        self._storage.users = 1
+
+    def __del__(self) -> None:
+        if hasattr(self, "_storage"):
+            self._storage.users -= 1
+
+    # ---------------------------------------------------------------------------------------------- creation
+
+    @staticmethod
+    def from_numpy(array: Any, device: Device | None = None) -> Tensor:
+        """A tensor of its own with an array's elements; ``device`` None is the host.
+
+        Raises:
+            krnlpy.DtypeError: the array's dtype is none of the 12.
+        """
+        return Tensor(Buffer.from_numpy(np.array(array, order="C"), device))
+
+    @staticmethod
+    def full(shape: int | Shape, value: complex, dtype: ScalarType = f32, device: Device | None = None) -> Tensor:
+        """A tensor of one value."""
+        return Tensor(Buffer.full(shape, value, dtype, device))
+
+    @staticmethod
+    def zeros(shape: int | Shape, dtype: ScalarType = f32, device: Device | None = None) -> Tensor:
+        """A tensor of zeros."""
+        return Tensor(Buffer.zeros(shape, dtype, device))
+
+    @staticmethod
+    def ones(shape: int | Shape, dtype: ScalarType = f32, device: Device | None = None) -> Tensor:
+        """A tensor of ones."""
+        return Tensor(Buffer.ones(shape, dtype, device))
+
+    @staticmethod
+    def empty(shape: int | Shape, dtype: ScalarType = f32, device: Device | None = None) -> Tensor:
+        """A tensor of whatever its memory held."""
+        return Tensor(Buffer.empty(shape, dtype, device))
+
+    # ------------------------------------------------------------------------------------------ what it is
+
+    @property
+    def shape(self) -> Shape:
+        return self._buffer.shape
+
+    @property
+    def ndim(self) -> int:
+        return self._buffer.ndim
+
+    @property
+    def size(self) -> int:
+        """Count of elements."""
+        return self._buffer.size
+
+    @property
+    def dtype(self) -> ScalarType:
+        return self._buffer.dtype
+
+    @property
+    def device(self) -> Device:
+        return self._buffer.device
+
+    @property
+    def buffer(self) -> Buffer:
+        """The elements, for kernels that read them. A kernel that changes them takes :meth:`writable`."""
+        return self._buffer
+
+    @property
+    def tracked(self) -> bool:
+        """Whether operations on this tensor are recorded: it is a parameter with a gradient slot, or comes of one."""
+        return self._node is not None
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802
+        """The transpose: all axes in reverse order."""
+        return self.transpose()
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("a tensor of 0 dimensions has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"Tensor(shape={self.shape}, dtype={self.dtype}, device={self.device.name!r})"
+
+    # --------------------------------------------------------------------------------------------- reading
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The elements as an array, after all work on them is done.
+
+        On the host this is no copy and read-only; it keeps its values when the tensor is changed in place.
+        """
+        array: np.ndarray[Any, Any] = self._buffer.numpy()
+        if array.base is not None:
+            self._storage.users += 1  # for as long as the memory lives: who holds the array cannot be known
+            array = array.view()
+            array.flags.writeable = False
+        return array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def item(self) -> int | float:
+        """The value of a tensor of one element; waits for it.
+
+        Raises:
+            ShapeError: it has none or several.
+        """
+        if self.size != 1:
+            raise ShapeError(f"item() of a tensor of shape {self.shape}: it has {self.size} elements, not one")
+        value = self._buffer.numpy().reshape(())[()]
+        return float(value) if self.dtype.is_float else int(value)
+
+    # --------------------------------------------------------------------------------- sharing and changing
+
+    def detach(self) -> Tensor:
+        """The same elements, not recorded. What a gradient function needs later is kept so."""
+        return self._shared(self._buffer)
+
+    def _shared(self, buffer: Buffer, node: Node | None = None) -> Tensor:
+        """A tensor on a view of this tensor's memory."""
+        result = Tensor.__new__(Tensor)
+        result._buffer = buffer
+        result._node = node
+        result._storage = self._storage
+        self._storage.users += 1
+        return result
+
+    def _replace(self, buffer: Buffer) -> None:
+        """Puts other elements in this tensor's place."""
+        self._storage.users -= 1
+        self._storage = _Storage()
+        self._storage.users = 1
+        self._buffer = buffer
+
+    def writable(self) -> Buffer:
+        """The elements for a kernel that changes them: copied first if another tensor or array shares them.
+
+        Raises:
+            AutographError: the tensor was computed from parameters, so that its gradient would be wrong afterwards.
+        """
+        if self._node is not None and not self._node.is_leaf:
+            raise AutographError(
+                "a tensor that was computed from parameters cannot be changed in place: backward() needs it as it was;"
+                " change a copy: tensor.detach()"
+            )
+        if self._storage.users > 1:
+            self._replace(self._buffer.copy())
+        return self._buffer
+
+    def fill(self, value: complex) -> None:
+        """Sets every element to a value, in place."""
+        self.writable().fill(value)
+
+    def assign(self, other: Tensor) -> None:
+        """Sets the elements to those of another tensor of the same dtype and device, broadcast, in place."""
+        source = other.buffer.broadcast_to(self.shape)
+        self.writable().copy_from(source)
+
+    def add_assign(self, other: Tensor) -> None:
+        """Adds another tensor of the same dtype and device, broadcast, in place."""
+        ops.elementwise.add_assign(self, other)
+
+    # ------------------------------------------------------------------------------------------- operations
+
+    def to_device(self, device: Device) -> Tensor:
+        """The tensor on a device; itself if it is there."""
+        return ops.view.to_device(self, device)
+
+    def copy(self) -> Tensor:
+        """A contiguous tensor of its own memory."""
+        return ops.view.copy(self)
+
+    def cast(self, dtype: ScalarType) -> Tensor:
+        """The elements converted: integers wrap, floats saturate, NaN becomes 0."""
+        return ops.cast.cast(self, dtype)
+
+    def scaled_cast(self, alpha: float, dtype: ScalarType) -> Tensor:
+        """The elements converted, then multiplied by ``alpha``: bytes of an image to numbers from 0 to 1."""
+        return ops.cast.scaled_cast(self, alpha, dtype)
+
+    def reshape(self, shape: int | Shape) -> Tensor:
+        """The elements in row-major order in another shape; one length may be -1. A view where that is possible."""
+        return ops.view.reshape(self, shape)
+
+    def flatten(self) -> Tensor:
+        """``[n, a, b, ...]`` as ``[n, a * b * ...]``."""
+        if not self.ndim:
+            return self.reshape((1, 1))
+        return self.reshape((self.shape[0], prod(self.shape[1:])))
+
+    def transpose(self, *axes: int) -> Tensor:
+        """The axes in another order, in reverse order if none is given. A view."""
+        return ops.view.transpose(self, axes)
+
+    def broadcast_to(self, shape: Shape) -> Tensor:
+        """The tensor repeated along axes of length 1 and new leading axes, by NumPy's rules. A view."""
+        return ops.view.broadcast_to(self, shape)
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return ops.view.index(self, key)
+
+    def __add__(self, other: Tensor | float) -> Tensor:
+        return ops.elementwise.add(self, other)
+
+    def __radd__(self, other: float) -> Tensor:
+        return ops.elementwise.add(self, other)
+
+    def __sub__(self, other: Tensor | float) -> Tensor:
+        return ops.elementwise.sub(self, other)
+
+    def __rsub__(self, other: float) -> Tensor:
+        return ops.elementwise.sub(other, self)
+
+    def __mul__(self, other: Tensor | float) -> Tensor:
+        return ops.elementwise.mul(self, other)
+
+    def __rmul__(self, other: float) -> Tensor:
+        return ops.elementwise.mul(self, other)
+
+    def __truediv__(self, other: Tensor | float) -> Tensor:
+        return ops.elementwise.div(self, other)
+
+    def __rtruediv__(self, other: float) -> Tensor:
+        return ops.elementwise.div(other, self)
+
+    def __neg__(self) -> Tensor:
+        return ops.elementwise.neg(self)
+
+    def __matmul__(self, other: Tensor) -> Tensor:
+        return ops.matmul.matmul(self, other)
+
+    def matmul(self, other: Tensor) -> Tensor:
+        """The matrix product of ``[m, k]`` and ``[k, n]``."""
+        return ops.matmul.matmul(self, other)
+
+    def sum(self, axis: int | tuple[int, ...] | None = None) -> Tensor:
+        """The sum over an axis, over several, or over all."""
+        return ops.sum.sum(self, axis)
+
+    def relu(self) -> Tensor:
+        """``x`` where it is above 0, else 0."""
+        return ops.relu.relu(self)
+
+    def conv2(
+        self,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        *,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] = 0,
+        dilation: int | tuple[int, int] = 1,
+    ) -> Tensor:
+        """Cross-correlation of images ``[n, ic, h, w]`` with filters ``[oc, ic, fh, fw]``."""
+        return ops.conv2.conv2(self, weight, bias, stride=stride, padding=padding, dilation=dilation)
+
+    def max_pool2(self, filter: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Tensor:
+        """The greatest value of each window of images ``[n, c, h, w]``."""
+        return ops.max_pool2.max_pool2(self, filter, stride)
+
+    def cross_entropy_loss(self, classes: Classes, reduction: Reduction = "mean") -> Tensor:
+        """The loss of logits ``[batch, classes]`` for true classes ``[batch]``: a tensor of one f32 on the device."""
+        return ops.cross_entropy.cross_entropy_loss(self, classes, reduction)
+
+    def accuracy(self, classes: Classes) -> Tensor:
+        """How many rows of logits ``[batch, classes]`` have their greatest value at the true class: one u32."""
+        return ops.accuracy.accuracy(self, classes)
+
+    def backward(self, gradient: Tensor | None = None) -> None:
+        """Computes the gradients of the parameters of which this tensor was computed, adding to what they have.
+
+        Args:
+            gradient: that of this tensor; may be left out for a tensor of one element, where it is 1.
+
+        Raises:
+            AutographError: nothing was recorded, or it was used by a backward before.
+            ShapeError: the tensor has several elements and no gradient is given, or one of another shape.
+        """
+        if self._node is None:
+            raise AutographError(
+                "nothing was recorded for this tensor: call init_parameter_grads() on the model (or init_grad() on a"
+                " parameter) before the forward pass"
+            )
+        if gradient is None:
+            if self.size != 1:
+                raise ShapeError(
+                    f"backward() of a tensor of shape {self.shape}: only of one element is the gradient known to be 1;"
+                    " pass backward(gradient), or sum() first"
+                )
+            gradient = Tensor.ones(self.shape, self.dtype, self.device)
+        elif gradient.shape != self.shape:
+            raise ShapeError(f"a gradient of shape {gradient.shape} for a tensor of shape {self.shape}")
+        run_backward(self._node, gradient.detach())
+
+
+# Operations are written in terms of Tensor, and its methods are those operations.
+from . import ops  # noqa: E402

@@ -1,0 +1,58 @@
+"""krnlpy: compute kernels written as Python functions, run on any GPU through Vulkan or on the host CPU."""
+
+from . import config, errors
+from .backend import DeviceInfo
+from .buffer import Buffer
+from .device import Device, devices
+from .dsl.frontend import func
+from .dsl.types import Global, GlobalMut, Item, ItemMut, Out, Spec
+from .errors import (
+    CacheError,
+    CompileError,
+    DeviceError,
+    DeviceLost,
+    DeviceUnavailable,
+    DtypeError,
+    KernelError,
+    KernelIndexError,
+    KernelNameError,
+    KernelSyntaxError,
+    KernelTypeError,
+    KrnlpyError,
+    LaunchError,
+    LimitExceeded,
+    MissingFeatures,
+    OutOfMemory,
+    ShapeError,
+    SourceError,
+)
+from .features import Feature
+from .kernel import Kernel, kernel
+from .scalar import (
+    SCALAR_TYPES,
+    ScalarType,
+    bf16,
+    f16,
+    f32,
+    f64,
+    i8,
+    i16,
+    i32,
+    i64,
+    scalar_type,
+    u8,
+    u16,
+    u32,
+    u64,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "SCALAR_TYPES", "Buffer", "CacheError", "CompileError", "Device", "DeviceError", "DeviceInfo", "DeviceLost",
+    "DeviceUnavailable", "DtypeError", "Feature", "Global", "GlobalMut", "Item", "ItemMut", "Kernel", "KernelError",
+    "KernelIndexError", "KernelNameError", "KernelSyntaxError", "KernelTypeError", "KrnlpyError", "LaunchError",
+    "LimitExceeded", "MissingFeatures", "Out", "OutOfMemory", "ScalarType", "ShapeError", "SourceError", "Spec",
+    "bf16", "config", "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel",
+    "scalar_type", "u8", "u16", "u32", "u64",
+]  # fmt: skip

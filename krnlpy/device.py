@@ -1,0 +1,184 @@
+"""Devices: which there are, and the one that is meant.
+
+A backend is loaded by name when it is first asked for, and there is one backend for each physical device in a process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from .backend import Backend, DeviceInfo
+from .errors import DeviceUnavailable
+
+_backends: dict[int | str, Backend] = {}
+_lock = threading.RLock()
+
+_BEST: Final = ("discrete", "integrated", "virtual")
+
+
+def _backend(key: int | str, open_backend: Callable[[], Backend]) -> Backend:
+    with _lock:
+        if key not in _backends:
+            _backends[key] = open_backend()
+        return _backends[key]
+
+
+@atexit.register
+def _close_all() -> None:
+    with _lock:
+        while _backends:
+            _, backend = _backends.popitem()
+            backend.close()
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"{__package__}.{name}")
+
+
+def devices() -> list[DeviceInfo]:
+    """What is known of every Vulkan device that can be used, in the order of their indices.
+
+    The host and the interpreter are always there and have no index. Without a loader or a driver the list is empty;
+    ``krnlpy info`` prints the reasons.
+
+    >>> import krnlpy
+    >>> [info.name for info in krnlpy.devices()]  # doctest: +SKIP
+    ['llvmpipe (LLVM 15.0.6, 256 bits)']
+    """
+    found: list[DeviceInfo] = _module("vulkan").enumerate_devices()[0]
+    return found
+
+
+class Device:
+    """A device that runs kernels and holds buffers. Two devices are equal if they are the same physical device.
+
+    Args:
+        selector: the index of a Vulkan device in :func:`devices`; or a part of its name, in any case; or ``"host"``
+            or ``"interpreter"``.
+
+    Raises:
+        DeviceUnavailable: no such device; the message says what there is, or what to install.
+
+    >>> Device("host") == Device.host()
+    True
+    """
+
+    __slots__ = ("backend",)
+
+    backend: Backend
+    """What runs the device's work. For krnlpy's own modules."""
+
+    def __init__(self, selector: int | str = 0) -> None:
+        if isinstance(selector, str):
+            self.backend = _by_name(selector)
+        elif isinstance(selector, int) and not isinstance(selector, bool):
+            self.backend = _by_index(selector)
+        else:
+            raise DeviceUnavailable(
+                f"Device({selector!r}): expected an index such as 0, a part of a name such as 'llvmpipe', 'host' or"
+                " 'interpreter'"
+            )
+
+    @classmethod
+    def host(cls) -> Device:
+        """The CPU, through LLVM; needs no driver."""
+        return cls("host")
+
+    @classmethod
+    def interpreter(cls) -> Device:
+        """Plain Python, one thread of a kernel after the other, every access checked: for debugging and tests."""
+        return cls("interpreter")
+
+    @classmethod
+    def best(cls) -> Device:
+        """The first discrete GPU, else the first integrated, else the first virtual one, else the host.
+
+        Vulkan drivers that run on the CPU are never best: the host is faster.
+        """
+        found = devices()
+        for kind in _BEST:
+            for i, info in enumerate(found):
+                if info.kind == kind:
+                    return cls(i)
+        return cls.host()
+
+    @property
+    def info(self) -> DeviceInfo:
+        """Names, features and limits."""
+        return self.backend.info
+
+    @property
+    def name(self) -> str:
+        """The device's own name; ``"host"`` and ``"interpreter"`` for those."""
+        return self.info.name if self.info.index is not None else self.info.backend
+
+    @property
+    def is_host(self) -> bool:
+        """Whether this is the host: its buffers lie in the process's own memory."""
+        return self.info.kind == "host"
+
+    def wait(self) -> None:
+        """Returns when all work queued so far is done. Only needed to measure time."""
+        self.backend.wait()
+
+    def __eq__(self, other: object) -> bool:
+        return self.backend is other.backend if isinstance(other, Device) else NotImplemented
+
+    def __hash__(self) -> int:
+        return id(self.backend)
+
+    def __repr__(self) -> str:
+        index = self.info.index
+        return f"Device({index}, {self.name!r})" if index is not None else f"Device.{self.name}()"
+
+
+def _by_index(index: int) -> Backend:
+    vulkan = _module("vulkan")
+
+    def open_device() -> Backend:
+        found = devices()
+        if not found:
+            raise DeviceUnavailable(f"Device({index}): {vulkan.explain_unavailable()}")
+        if not 0 <= index < len(found):
+            count = "1 device" if len(found) == 1 else f"{len(found)} devices"
+            raise DeviceUnavailable(
+                f"Device index {index} is out of range: {count}: {_listed(found)}; Device.host() needs no driver"
+            )
+        backend: Backend = vulkan.open_device(index)
+        return backend
+
+    return _backend(index, open_device)
+
+
+def _by_name(name: str) -> Backend:
+    wanted = name.strip().lower()
+    if wanted == "host":
+        return _backend("host", lambda: _module("host").open_host())
+    if wanted == "interpreter":
+        return _backend("interpreter", lambda: _module("interpreter").open_interpreter())
+    if not wanted:
+        raise DeviceUnavailable(
+            "Device(''): expected an index, a part of a name, 'host' or 'interpreter'; Device.best() chooses"
+        )
+    found = devices()
+    if not found:
+        raise DeviceUnavailable(f"Device({name!r}): {_module('vulkan').explain_unavailable()}")
+    matches = [i for i, info in enumerate(found) if wanted == info.name.lower()]
+    matches = matches or [i for i, info in enumerate(found) if wanted in info.name.lower()]
+    if not matches:
+        raise DeviceUnavailable(
+            f"no device has {name!r} in its name; there are: {_listed(found)}; also 'host' and 'interpreter'"
+        )
+    if len(matches) > 1:
+        raise DeviceUnavailable(
+            f"{len(matches)} devices have {name!r} in their names: {_listed(found, matches)}; give the index"
+        )
+    return _by_index(matches[0])
+
+
+def _listed(found: list[DeviceInfo], chosen: list[int] | None = None) -> str:
+    return ", ".join(f"{i} {found[i].name}" for i in (range(len(found)) if chosen is None else chosen))

@@ -1,0 +1,207 @@
+"""From the IR to the GLSL of a Vulkan compute shader.
+
+The shader reads the parameter block of ``layout.py`` as push constants or from a storage buffer, has one storage
+buffer for each buffer parameter, and a last one in debug mode. Group sizes are specialization constants 0, 1 and 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from krnlpy.features import Features
+from krnlpy.scalar import ScalarType, boolean
+
+from . import ir
+from .glsl_context import Context, GlslOptions
+from .glsl_expressions import GROUP_THREADS, Expressions
+from .glsl_places import Places
+from .glsl_statements import Lines, Statements
+from .layout import DEBUG_WORDS, Layout, Variant, layout_of, scalar_field_type
+
+_FIRST_SPEC_ID = 3
+
+
+@dataclass(frozen=True)
+class Shader:
+    """A compute shader and what a backend must know of it.
+
+    Attributes:
+        source: GLSL 4.60; the entry point is ``main``.
+        features: what a device must have.
+        layout: of the parameter block.
+        parameters: ``none``, or where the block lies: ``push`` constants or a read-only storage ``buffer``.
+        binding_count: of storage buffers, in set 0: those of the program in order, then ``parameter_binding``,
+            then ``debug_binding`` (None where there is none).
+        spec_ids: ``constant_id`` of each specialization constant, and the type it is declared with.
+        reads, writes: for each buffer of the program, whether the shader may read or write it.
+    """
+
+    source: str
+    features: Features
+    layout: Layout
+    parameters: Literal["none", "push", "buffer"]
+    binding_count: int
+    parameter_binding: int | None
+    debug_binding: int | None
+    spec_ids: Mapping[str, tuple[int, ScalarType]]
+    reads: tuple[bool, ...]
+    writes: tuple[bool, ...]
+
+
+def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
+    """The compute shader of a program.
+
+    Args:
+        program: what it does.
+        variant: what is known of the buffers it will be launched with.
+        options: for which device, and whether for debugging.
+    """
+    layout = layout_of(program, variant)
+    context = Context(program, variant, options, layout)
+    # Lengths of arrays name no variables and load nothing, so that they can be written outside any function.
+    places = Places(context, lambda e: Expressions(context, places, {}).constant(e))
+    code = Lines()
+    for function in program.functions:
+        _function(context, places, function, code)
+    _kernel(context, places, code)
+
+    bindings = len(program.buffers)
+    parameters: Literal["none", "push", "buffer"] = "none"
+    if layout.size:
+        parameters = "push" if layout.size <= options.max_parameter_bytes else "buffer"
+    parameter_binding = debug_binding = None
+    if parameters == "buffer":
+        parameter_binding, bindings = bindings, bindings + 1
+    if options.debug:
+        debug_binding, bindings = bindings, bindings + 1
+
+    declarations = [
+        *_specs(context),
+        *_parameter_block(context, layout, parameter_binding),
+        *places.buffers(),
+        *_debug_block(debug_binding),
+        *places.arrays(),
+    ]
+    if program.items:
+        declarations.append("uint item;")
+    parts = [
+        f"// {program.name}\n" + "\n".join(declarations),
+        str(context.library),
+        f'#line 1 "accessors"\n{places.functions}' if places.functions else "",
+        str(code),
+    ]
+    extensions = "".join(f"#extension {name} : require\n" for name in sorted(context.extensions))
+    source = "\n".join([f"#version 460\n{extensions}", *filter(None, parts)])
+    return Shader(
+        source=source,
+        features=frozenset(context.features),
+        layout=layout,
+        parameters=parameters,
+        binding_count=bindings,
+        parameter_binding=parameter_binding,
+        debug_binding=debug_binding,
+        spec_ids={
+            spec.name: (number, scalar_field_type(spec.type))
+            for number, spec in enumerate(program.specs, _FIRST_SPEC_ID)
+        },
+        reads=tuple(buffer in places.reads for buffer in program.buffers),
+        writes=tuple(buffer in places.writes for buffer in program.buffers),
+    )
+
+
+def _specs(context: Context) -> list[str]:
+    lines = ["layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;"]
+    for number, (spec, name) in enumerate(context.spec_names.items(), _FIRST_SPEC_ID):
+        type = scalar_field_type(spec.type)
+        # The value is given when a pipeline is made; 1 fits wherever a length must be positive.
+        default = 1 if spec.default is None else spec.default
+        literal = context.literal(int(default) if spec.type is boolean else default, type)
+        lines.append(f"layout(constant_id = {number}) const {context.type(type)} {name} = {literal};")
+    return lines
+
+
+def _parameter_block(context: Context, layout: Layout, binding: int | None) -> list[str]:
+    if not layout.size:
+        return []
+    where = (
+        "layout(push_constant, std430) uniform Launch {"
+        if binding is None
+        else f"layout(std430, binding = {binding}) restrict readonly buffer Launch {{"
+    )
+    members = [
+        f"    {context.type(field.type)} {name}{f'[{field.count}]' if field.count else ''};"
+        for field, name in zip(layout.fields, context.members, strict=True)
+    ]
+    return [where, *members, "} launch;"]
+
+
+def _debug_block(binding: int | None) -> list[str]:
+    if binding is None:
+        return []
+    members = [f"    uint {word.replace('length', 'length_')};" for word in DEBUG_WORDS]  # .length is a method
+    return [f"layout(std430, binding = {binding}) restrict buffer Failure {{", *members, "} failure;"]
+
+
+def _function(context: Context, places: Places, function: ir.Function, code: Lines) -> None:
+    statements = Statements(context, places, code)
+    parameters = ", ".join(statements.parameter(p) for p in function.parameters)
+    code.at(function.location)
+    code.add(f"{context.type(function.result)} {context.function_names[function]}({parameters}) {{")
+    with code.indented():
+        for array in function.local_arrays:
+            for line in places.clear_local(array):
+                code.add(line)
+        statements.body(function.body, function.parameters)
+    code.add("}")
+    code.add("")
+
+
+def _kernel(context: Context, places: Places, code: Lines) -> None:
+    program = context.program
+    body = Lines()
+    with body.indented():
+        Statements(context, places, body).body(program.body)
+    local = [line for array in program.local_arrays for line in places.clear_local(array)]
+    group = places.clear_group(GROUP_THREADS)
+    if not program.items:
+        prologue = [*group, *local]
+        code.add("void main() {")
+    else:
+        prologue = [*places.item_addresses(), *local]
+        code.add("void kernel_body() {")
+    with code.indented():
+        for line in prologue:
+            code.add(line)
+    code.splice(body)
+    code.add("}")
+    if program.items:
+        code.add("")
+        _item_loop(context, group, code)
+
+
+def _item_loop(context: Context, group: list[str], code: Lines) -> None:
+    """Each thread does items a stride apart, so that any number of groups does all items."""
+    items = context.items_field("items")
+    code.add("void main() {")
+    with code.indented():
+        for line in (
+            *group,
+            f"uint threads = {GROUP_THREADS};",
+            "uint groups = gl_NumWorkGroups.x * gl_NumWorkGroups.y * gl_NumWorkGroups.z;",
+            "uint row = gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y;",
+            "uint group = row * gl_NumWorkGroups.x + gl_WorkGroupID.x;",
+            "uint stride = groups * threads;",
+            "item = group * threads + gl_LocalInvocationIndex;",
+            f"while (item < {items}) {{",
+            "    kernel_body();",
+            f"    if ({items} - item <= stride) break;  // item + stride could wrap",
+            "    item += stride;",
+            "}",
+        ):
+            code.add(line)
+    code.add("}")
+
+
+__all__ = ["GlslOptions", "Shader", "emit"]

@@ -1,0 +1,121 @@
+"""What the parts of the GLSL emitter share while they make one shader."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from krnlpy.features import Feature
+from krnlpy.scalar import ScalarType, boolean, f64, i32, i64, u64
+
+from . import ir
+from .glsl_library import Library, library_names
+from .glsl_names import Names
+from .layout import Layout, Variant
+
+
+@dataclass(frozen=True)
+class GlslOptions:
+    """What a device offers, and how code is to be made for it.
+
+    Attributes:
+        storage8: buffers of 8-bit elements can be read and written; without it bytes are packed in 32-bit words.
+        storage16: likewise of 16-bit elements.
+        debug: record the first index out of range in a buffer of ``layout.DEBUG_WORDS``.
+        max_parameter_bytes: a larger parameter block lies in a storage buffer instead of push constants.
+    """
+
+    storage8: bool
+    storage16: bool
+    debug: bool
+    max_parameter_bytes: int
+
+
+class Context:
+    """The shader in the making: its names, and what its code turned out to need."""
+
+    def __init__(self, program: ir.Program, variant: Variant, options: GlslOptions, layout: Layout) -> None:
+        self.program = program
+        self.variant = variant
+        self.options = options
+        self.names = Names()
+        self.names.reserve("launch", "item", "kernel_body", "failure", "Launch", "Failure", *library_names())
+        self.library = Library()
+        self.features: set[Feature] = set()
+        self.extensions = {"GL_GOOGLE_cpp_style_line_directive"}
+        fields = list(layout.fields)
+        members = Names()
+        self.members = [members.unique(field.name) for field in fields]
+        # Scalars come first in the block, then the items' fields, then the buffers'; names may repeat across these.
+        count = len(program.scalars)
+        self._scalars = {f.name: f"launch.{m}" for f, m in zip(fields[:count], self.members, strict=False)}
+        rest = list(zip(fields[count:], self.members[count:], strict=True))
+        header = (1 + (variant.item_rank > 0)) if program.items else 0
+        self._items = {f.name: f"launch.{m}" for f, m in rest[:header]}
+        self._buffers = {f.name: f"launch.{m}" for f, m in rest[header:]}
+        self.spec_names = {spec: self.names.unique(spec.name) for spec in program.specs}
+        self.function_names = {f: self.names.unique(f.name) for f in program.functions}
+
+    def scalar_field(self, parameter: ir.ScalarParameter) -> str:
+        """A scalar parameter as it lies in the parameter block."""
+        return self._scalars[parameter.name]
+
+    def items_field(self, name: str) -> str:
+        """``items`` or ``item_shape`` of the parameter block."""
+        return self._items[name]
+
+    def buffer_field(self, parameter: ir.BufferParameter, name: str) -> str:
+        """``offset``, ``shape`` or ``strides`` of a buffer in the parameter block."""
+        return self._buffers[f"{parameter.name}_{name}"]
+
+    def type(self, type: ScalarType) -> str:
+        """The GLSL type of values of a type, which the shader then needs."""
+        if type in (u64, i64):
+            self.features.add(Feature.INT64)
+            self.extensions.add("GL_EXT_shader_explicit_arithmetic_types_int64")
+        elif type is f64:
+            self.features.add(Feature.FLOAT64)
+        return type.glsl
+
+    def need(self, fragment: str, type: ScalarType | None = None) -> None:
+        """Includes a support fragment, for values of a type."""
+        self.library.need(fragment, None if type is None else self.type(type))
+
+    def literal(self, value: int | float | bool, type: ScalarType) -> str:
+        """A constant as GLSL that means exactly it. A negative one starts with a minus sign."""
+        self.type(type)
+        if type is boolean:
+            return "true" if value else "false"
+        if type.is_integer:
+            return _integer(int(value), type)
+        return _float(float(value), type)
+
+    def zero(self, type: ScalarType) -> str:
+        return self.literal(0, type.compute)
+
+
+def _integer(value: int, type: ScalarType) -> str:
+    if type is u64:
+        return f"{value}ul"
+    if type is i64:
+        return f"{value}l" if value != type.min else "int64_t(0x8000000000000000ul)"
+    if type.kind == "uint":
+        return f"{value}u"
+    return f"{value}" if value != i32.min else "int(0x80000000u)"
+
+
+def _float(value: float, type: ScalarType) -> str:
+    if type is f64:
+        if math.isfinite(value) and (value == 0.0 or abs(value) >= 2.0**-1022):
+            return f"{value!r}lf"
+        low, high = np.array([value]).view(np.uint32)
+        return f"packDouble2x32(uvec2({low:#010x}u, {high:#010x}u))"
+    single = np.float32(value)
+    if np.isfinite(single) and (single == 0.0 or abs(single) >= np.float32(2.0**-126)):
+        text = str(single)
+        if np.float32(float(text)) != single:  # glslang reads a double first, which may round the other way
+            text = repr(float(single))
+        return text if "." in text or "e" in text else f"{text}.0"
+    return f"uintBitsToFloat({single.view(np.uint32):#010x}u)"

@@ -1,0 +1,54 @@
+"""The support functions of generated shaders: small GLSL files in ``shaders/``, included only where used.
+
+A fragment may be written for a type ``T`` (with ``U`` its unsigned companion and ``BITS`` its width) and is then
+included once for each type needed. A line ``//! needs NAME`` names another fragment, which then stands before it;
+``//! needs NAME_T`` the one whose name ends with the type.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+
+_NEEDS = re.compile(r"^//! needs (\w+)$", re.MULTILINE)
+_DEFINED = re.compile(r"^(?:const )?\w+ (\w+)[(\[]", re.MULTILINE)
+_UNSIGNED = {"int": "uint", "int64_t": "uint64_t"}
+_BITS = {"int": "32", "uint": "32", "float": "32", "int64_t": "64", "uint64_t": "64", "double": "64"}
+
+
+@cache
+def _file(name: str) -> str:
+    return resources.files("krnlpy.dsl").joinpath("shaders", f"{name}.glsl").read_text(encoding="utf-8")
+
+
+@cache
+def library_names() -> frozenset[str]:
+    """The names that any fragment may define."""
+    names: set[str] = set()
+    for file in resources.files("krnlpy.dsl").joinpath("shaders").iterdir():
+        names.update(_DEFINED.findall(_file(file.name.removesuffix(".glsl"))))
+    return frozenset(names)
+
+
+class Library:
+    """The fragments that a shader needs, in an order in which each stands after those it needs."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[str, str | None], str] = {}
+
+    def need(self, name: str, type: str | None = None) -> None:
+        """Includes a fragment (for a GLSL type) and all that it needs, unless it is already included."""
+        if (name, type) in self._texts:
+            return
+        text = _file(name)
+        for needed in _NEEDS.findall(text):
+            self.need(re.sub("_T$", f"_{type}", needed))
+        text = _NEEDS.sub("", text).strip("\n")
+        if type is not None:
+            words = {"T": type, "U": _UNSIGNED.get(type, type), "BITS": _BITS[type]}
+            text = re.sub(r"\b(?:T|U|BITS)\b", lambda m: words[m.group()], text)
+        self._texts[name, type] = f'#line 1 "{name}.glsl"\n{text}\n'
+
+    def __str__(self) -> str:
+        return "\n".join(self._texts.values())

@@ -1,0 +1,159 @@
+"""IR to LLVM IR: a kernel becomes one function that runs a range of its items or groups.
+
+The function ``kernel(parameters, buffers, begin, end, scratch, launch)`` is called by as many workers as there are,
+each with a range of its own:
+
+- ``parameters``: the block of :mod:`krnlpy.dsl.layout`.
+- ``buffers``: the addresses of the memory that the buffer parameters are bound to.
+- ``begin``, ``end``: row-major indices of items, or linear ids of groups (x fastest).
+- ``scratch``: ``scratch_bytes`` of the worker's own, aligned to 64 bytes.
+- ``launch``: the address of the debug record, then the groups of the dispatch along x, y, z (``LAUNCH``).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from . import ir
+from .layout import Field, Layout, Variant, layout_of
+from .llvm_builder import ACCESS_GROUP, Builder, Module
+from .llvm_expressions import Array, Context, Site
+from .llvm_groups import GroupLoop
+from .llvm_items import ItemBuffer, ItemLoop
+from .llvm_statements import element_count
+
+ENTRY = "kernel"
+
+LAUNCH = struct.Struct("<QIII4x")
+"""What ``launch`` points to."""
+
+
+@dataclass(frozen=True)
+class LlvmOptions:
+    """What code is generated for.
+
+    Attributes:
+        debug: check every index, and record the first that is out of range.
+        half: the machine has instructions that convert f16.
+    """
+
+    debug: bool
+    half: bool
+
+
+@dataclass(frozen=True)
+class LlvmCode:
+    """A kernel as LLVM IR.
+
+    Attributes:
+        text: the module; its function :data:`ENTRY` is the kernel.
+        scratch_bytes: that each worker needs.
+        group_bytes: of all group arrays.
+        local_bytes: of a thread's local arrays, those of functions included.
+        sites: of a debug build, the accesses that can fail; word 0 of the record is a place in this tuple, plus one.
+    """
+
+    text: str
+    scratch_bytes: int
+    group_bytes: int
+    local_bytes: int
+    sites: tuple[Site, ...]
+
+
+def emit(
+    program: ir.Program,
+    variant: Variant,
+    specs: Mapping[str, int | float | bool],
+    threads: tuple[int, int, int],
+    options: LlvmOptions,
+) -> LlvmCode:
+    """Generates the code of a program for a variant of buffers, with all specialization constants known.
+
+    Raises:
+        CompileError: the program has what the language does not.
+    """
+    module = Module()
+    context = Context(module, program, specs, options.debug, options.half)
+    b = Builder(module)
+    block = _ParameterBlock(b, layout_of(program, variant))
+    if options.debug:
+        b.do("%debug = load ptr, ptr %launch, align 8")
+    arguments = {p: block.scalar(p) for p in program.scalars}
+    globals_: dict[ir.Place, Array] = {}
+    items: list[ItemBuffer] = []
+    for number, (parameter, contiguous) in enumerate(zip(program.buffers, variant.contiguous, strict=True)):
+        memory = b.load("ptr", b.element("%buffers", str(number), 8), ", align 8")
+        offset = b.op(f"zext i32 {block.word(f'{parameter.name}_offset')} to i64")
+        base = b.element(memory, offset, parameter.type.size)
+        if isinstance(parameter, ir.ItemParameter):
+            strides = block.strides(f"{parameter.name}_strides", variant.item_rank)
+            items.append(ItemBuffer(parameter, base, strides))
+        else:
+            globals_[parameter] = block.array(parameter, base, contiguous)
+    scratch_bytes = 0
+    if program.items:
+        shape = tuple(block.word("item_shape", axis) for axis in range(variant.item_rank))
+        count = block.word("items")
+        ItemLoop(context, b, arguments, globals_, tuple(items), count, shape, threads).write()
+    else:
+        words = [b.load("i32", b.element("%launch", str(2 + axis), 4), ", align 4") for axis in range(3)]
+        groups = (words[0], words[1], words[2])
+        scratch_bytes = GroupLoop(context, b, arguments, globals_, groups, threads).write()
+    b.ret()
+    header = (
+        f"define void @{ENTRY}(ptr noalias readonly %parameters, ptr noalias readonly %buffers, "
+        "i64 %begin, i64 %end, ptr noalias %scratch, ptr noalias readonly %launch) nounwind"
+    )
+    module.define(ENTRY, b.finish(header))
+    local = [*program.local_arrays, *(array for f in program.functions for array in f.local_arrays)]
+    return LlvmCode(
+        str(module),
+        scratch_bytes,
+        group_bytes=sum(_array_bytes(context, a) for a in program.group_arrays),
+        local_bytes=sum(_array_bytes(context, a) for a in local),
+        sites=tuple(context.sites),
+    )
+
+
+def _array_bytes(context: Context, array: ir.LocalArray) -> int:
+    return array.type.size * element_count(context.shape(array))
+
+
+class _ParameterBlock:
+    """Reads the values of a launch where the function starts, once for all of its threads."""
+
+    def __init__(self, b: Builder, layout: Layout) -> None:
+        self._b = b
+        self._layout = layout
+
+    def _field(self, field: Field, position: int) -> str:
+        address = self._b.element("%parameters", str(field.offset + position * field.type.size), 1)
+        return self._b.load(field.type.llvm, address, ", align 4")
+
+    def word(self, name: str, position: int = 0) -> str:
+        return self._field(self._layout[name], position)
+
+    def strides(self, name: str, count: int) -> tuple[str, ...]:
+        return tuple(self._b.op(f"sext i32 {self.word(name, axis)} to i64") for axis in range(count))
+
+    def scalar(self, parameter: ir.ScalarParameter) -> str:
+        """A scalar parameter in its type of computation."""
+        b, type = self._b, parameter.type.compute
+        value = self.word(parameter.name)
+        if type is ir.boolean:
+            return b.op(f"icmp ne i32 {value}, 0")
+        return b.op(f"trunc i32 {value} to {type.llvm}") if type.size < 4 else value
+
+    def array(self, parameter: ir.GlobalParameter, base: str, contiguous: bool) -> Array:
+        """A buffer with its shape and strides."""
+        b, ndim = self._b, parameter.ndim
+        lengths = tuple(self.word(f"{parameter.name}_shape", axis) for axis in range(ndim))
+        if not contiguous:
+            return Array(base, lengths, self.strides(f"{parameter.name}_strides", ndim), ACCESS_GROUP)
+        strides = ["1"] * ndim
+        for axis in range(ndim - 2, -1, -1):
+            length = b.op(f"zext i32 {lengths[axis + 1]} to i64")
+            strides[axis] = length if strides[axis + 1] == "1" else b.op(f"mul i64 {length}, {strides[axis + 1]}")
+        return Array(base, lengths, tuple(strides), ACCESS_GROUP)

@@ -1,0 +1,279 @@
+"""Groups of threads as loops: each stretch between two barriers becomes a loop over the threads of the group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from . import ir, regions
+from .llvm_builder import ACCESS_GROUP, Builder, literal
+from .llvm_expressions import Array, Context, IdKey
+from .llvm_loops import CountedLoop
+from .llvm_statements import RangeLoop, Statements, assigned_variables, element_count, row_major, zero
+
+
+class Scratch:
+    """Memory that each worker keeps for the groups it runs, one after another."""
+
+    def __init__(self, b: Builder) -> None:
+        self._b = b
+        self.size = 0
+
+    def take(self, size: int) -> str:
+        """The address of so many bytes, aligned to cache lines."""
+        address = self._b.element("%scratch", str(self.size), 1)
+        self.size += (size + 63) // 64 * 64
+        return address
+
+
+class GroupLoop:
+    """Writes the loop over the groups of a range.
+
+    Args:
+        arguments: the values of the scalar parameters.
+        globals: the buffers.
+        groups: groups of the dispatch along x, y, z, as i32 values.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        b: Builder,
+        arguments: Mapping[ir.ScalarParameter, str],
+        globals: Mapping[ir.Place, Array],
+        groups: tuple[str, str, str],
+        threads: tuple[int, int, int],
+    ) -> None:
+        self._context, self._b = context, b
+        self._arguments, self._globals = arguments, globals
+        self._groups, self._threads = groups, threads
+        self._count = element_count(threads)
+        self._split = regions.split(context.program.body)
+        self._scratch = Scratch(b)
+        self._kept: dict[ir.Variable, str] = {}
+        self._local: dict[ir.LocalArray, str] = {}
+        self._loops: list[tuple[str, str]] = []
+        self._group_ids: dict[IdKey, str] = {}
+        self._group_end = ""
+
+    def write(self) -> int:
+        """Writes the loop over groups ``%begin`` to ``%end``; returns the bytes of scratch that it needs."""
+        b, program = self._b, self._context.program
+        crosses = not all(
+            node is self._split.nodes[0] and isinstance(node, regions.Region) for node in self._split.nodes
+        )
+        for array in program.group_arrays:
+            shape = self._context.shape(array)
+            base = self._scratch.take(array.type.size * element_count(shape))
+            self._globals = {
+                **self._globals,
+                array: Array(base, tuple(map(str, shape)), row_major(shape), ACCESS_GROUP),
+            }
+        for own in program.local_arrays if crosses else ():
+            size = own.type.size * element_count(self._context.shape(own)) * self._count
+            self._local[own] = self._scratch.take(size)
+        if self._split.returns:
+            self._returned = self._scratch.take(self._count)
+            self._leader = b.alloca("i32")
+        zeroed = self._scratch.size
+        for variable in sorted(self._split.crossing, key=lambda v: v.name):
+            self._kept[variable] = self._scratch.take(variable.type.size * self._count)
+        self._uniform = {v: b.alloca(v.type.llvm) for v in self._split.uniform}
+        with CountedLoop(b, "i64", "%begin", "%end") as loop:
+            self._group_end = loop.next_label
+            self._enter_group(loop.index)
+            if zeroed:
+                zero(b, "%scratch", zeroed)
+            if self._split.returns:
+                b.store("i32", "0", self._leader)
+            for variable, address in self._uniform.items():
+                b.store(variable.type.llvm, literal(0, variable.type), address)
+            self._nodes(self._split.nodes)
+        return self._scratch.size
+
+    def _enter_group(self, index: str) -> None:
+        b = self._b
+        ids = self._group_ids
+        rest = b.op(f"trunc i64 {index} to i32")
+        for axis in range(3):
+            groups, threads = self._groups[axis], self._threads[axis]
+            # Quotients of group counts: never zero.
+            ids["group_id", axis] = b.op(f"urem i32 {rest}, {groups}") if axis < 2 else rest
+            rest = b.op(f"udiv i32 {rest}, {groups}") if axis < 2 else rest
+            ids["groups", axis], ids["threads", axis] = groups, str(threads)
+            ids["global_threads", axis] = b.op(f"mul i32 {groups}, {threads}")
+        ids["subgroups", 0], ids["subgroup_threads", 0], ids["subgroup_thread_id", 0] = str(self._count), "1", "0"
+
+    # -- control flow of the group
+
+    def _nodes(self, nodes: regions.Nodes) -> None:
+        for node in nodes:
+            match node:
+                case regions.Region():
+                    self._region(node)
+                case regions.UniformIf():
+                    self._if(node)
+                case regions.UniformWhile():
+                    self._while(node)
+                case regions.UniformFor():
+                    self._for(node)
+                case regions.UniformJump():
+                    self._b.branch(self._loops[-1][0 if node.leave else 1])
+
+    def _if(self, node: regions.UniformIf) -> None:
+        b = self._b
+        then, otherwise, join = b.fresh("then"), b.fresh("else"), b.fresh("join")
+        b.branch_if(self._decider([node.condition]).value(node.condition), then, otherwise)
+        b.place(then)
+        self._nodes(node.then)
+        b.branch(join)
+        b.place(otherwise)
+        self._nodes(node.otherwise)
+        b.place(join)
+
+    def _while(self, node: regions.UniformWhile) -> None:
+        b = self._b
+        head, body, leave = b.fresh("while"), b.fresh("body"), b.fresh("leave")
+        b.place(head)
+        b.branch_if(self._decider([node.condition]).value(node.condition), body, leave)
+        b.place(body)
+        self._loops.append((leave, head))
+        self._nodes(node.body)
+        self._loops.pop()
+        b.branch(head)
+        b.place(leave)
+
+    def _for(self, node: regions.UniformFor) -> None:
+        b, statement, variable = self._b, node.statement, node.statement.variable
+        loop = RangeLoop(self._decider([statement.start, statement.stop, statement.step]), statement)
+        loop.enter()
+        if variable in self._uniform:
+            b.store(variable.type.llvm, loop.current, self._uniform[variable])
+        else:
+            with CountedLoop(b, "i64", "0", str(self._count)) as threads:
+                b.store(variable.type.llvm, loop.current, self._kept_element(variable, threads.index))
+        self._loops.append((loop.leave_label, loop.next_label))
+        self._nodes(node.body)
+        self._loops.pop()
+        loop.close()
+
+    def _decider(self, exprs: Iterable[ir.Expr]) -> Statements:
+        """Writes expressions as the first thread that has not returned computes them."""
+        b = self._b
+        leader = b.load("i32", self._leader) if self._split.returns else "0"
+        x, y, _ = self._threads
+        across = b.op(f"udiv i32 {leader}, {x}")
+        coordinates = (
+            b.op(f"urem i32 {leader}, {x}"),
+            b.op(f"urem i32 {across}, {y}"),
+            b.op(f"udiv i32 {across}, {y}"),
+        )
+        writer = self._thread(coordinates, leader)
+        read: set[ir.Variable] = set()
+        for expr in exprs:
+            read |= regions.read_variables(expr)
+        self._bring(writer, read, b.op(f"zext i32 {leader} to i64"))
+        return writer
+
+    # -- what threads do
+
+    def _region(self, region: regions.Region) -> None:
+        b = self._b
+        x, y, z = self._threads
+        with CountedLoop(b, "i32", "0", str(z)) as planes, CountedLoop(b, "i32", "0", str(y)) as rows:
+            above = b.op(f"mul nuw nsw i32 {planes.index}, {y}")
+            row = b.op(f"mul nuw nsw i32 {b.op(f'add nuw nsw i32 {above}, {rows.index}')}, {x}")
+            with CountedLoop(b, "i32", "0", str(x), parallel=True) as threads:
+                linear = b.op(f"add nuw nsw i32 {row}, {threads.index}")
+                self._region_thread(region, (threads.index, rows.index, planes.index), linear, threads.next_label)
+        if self._split.returns and any(isinstance(n, ir.Return) for n in ir.walk(region.body)):
+            self._elect_leader()
+
+    def _region_thread(
+        self, region: regions.Region, coordinates: tuple[str, str, str], linear: str, next_label: str
+    ) -> None:
+        b = self._b
+        position = b.op(f"zext i32 {linear} to i64")
+        if self._split.returns:
+            alive = b.fresh("alive")
+            flag = b.load("i8", b.element(self._returned, position, 1), ACCESS_GROUP)
+            b.branch_if(b.op(f"icmp eq i8 {flag}, 0"), alive, next_label)
+            b.place(alive)
+        writer = self._thread(coordinates, linear)
+        assigned = assigned_variables(region.body)
+        used = dict.fromkeys([*assigned, *sorted(regions.read_variables(region.body), key=lambda v: v.name)])
+        outside = {*self._kept, *self._uniform, *self._split.recomputed}
+        writer.declare(v for v in used if v not in outside)
+        self._bring(writer, used, position)
+        if not self._local:
+            writer.declare_arrays(self._context.program.local_arrays)
+        writer.return_label = b.fresh("return")
+        writer.block(region.body)
+        for variable in assigned:
+            if variable in self._kept:
+                value = b.load(variable.type.llvm, writer.variables[variable])
+                b.store(variable.type.llvm, value, self._kept_element(variable, position), ACCESS_GROUP)
+        if self._split.returns:
+            b.branch(next_label)
+            b.place(writer.return_label)
+            b.store("i8", "1", b.element(self._returned, position, 1), ACCESS_GROUP)
+        else:
+            b.place(writer.return_label)
+
+    def _thread(self, coordinates: tuple[str, str, str], linear: str) -> Statements:
+        """A writer of what one thread computes."""
+        b = self._b
+        writer = Statements(self._context, b)
+        writer.arguments.update(self._arguments)
+        writer.arrays.update(self._globals)
+        writer.ids.update(self._group_ids)
+        for axis, thread in enumerate(coordinates):
+            writer.ids["thread_id", axis] = thread
+            first = b.op(f"mul nsw i32 {self._group_ids['group_id', axis]}, {self._threads[axis]}")
+            writer.ids["global_id", axis] = b.op(f"add nsw i32 {first}, {thread}")
+        writer.ids["subgroup_id", 0] = linear
+        for array, base in self._local.items():
+            # Neighbouring threads' elements are neighbours, for the vectoriser.
+            shape = self._context.shape(array)
+            own = b.element(base, b.op(f"zext i32 {linear} to i64"), array.type.size)
+            strides = tuple(str(int(s) * self._count) for s in row_major(shape))
+            writer.arrays[array] = Array(own, tuple(map(str, shape)), strides, ACCESS_GROUP)
+        return writer
+
+    def _bring(self, writer: Statements, variables: Iterable[ir.Variable], position: str) -> None:
+        """Gives a writer the variables that come from outside of its region."""
+        b = self._b
+        recomputed = self._split.recomputed
+        needed = set(variables)
+        for variable in reversed(list(recomputed)):
+            if variable in needed:
+                needed |= regions.read_variables(recomputed[variable])
+        for variable, value in recomputed.items():
+            if variable in needed:
+                own = writer.variables[variable] = b.alloca(variable.type.llvm)
+                b.store(variable.type.llvm, writer.value(value), own)
+        for variable in variables:
+            if variable in self._uniform:
+                writer.variables[variable] = self._uniform[variable]
+            elif variable in self._kept:
+                t = variable.type.llvm
+                own = writer.variables[variable] = b.alloca(t)
+                b.store(t, b.load(t, self._kept_element(variable, position), ACCESS_GROUP), own)
+
+    def _kept_element(self, variable: ir.Variable, position: str) -> str:
+        return self._b.element(self._kept[variable], position, variable.type.size)
+
+    def _elect_leader(self) -> None:
+        """Finds the first thread that has not returned, or ends the group where all have."""
+        b = self._b
+        b.store("i32", "0", self._leader)
+        head, test, step, found = b.fresh("elect"), b.fresh("test"), b.fresh("step"), b.fresh("found")
+        b.place(head)
+        leader = b.load("i32", self._leader)
+        b.branch_if(b.op(f"icmp ult i32 {leader}, {self._count}"), test, self._group_end)
+        b.place(test)
+        flag = b.load("i8", b.element(self._returned, b.op(f"zext i32 {leader} to i64"), 1))
+        b.branch_if(b.op(f"icmp eq i8 {flag}, 0"), found, step)
+        b.place(step)
+        b.store("i32", b.op(f"add i32 {leader}, 1"), self._leader)
+        b.branch(head)
+        b.place(found)

@@ -1,0 +1,43 @@
+"""The loops that a kernel's code stands in: over items, groups and threads."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from .llvm_builder import Builder
+
+
+class CountedLoop:
+    """``for index in range(start, stop)`` of i32 or i64, around what is written in a ``with`` block.
+
+    Args:
+        parallel: whether the iterations are independent where accesses are marked with the access group.
+    """
+
+    def __init__(self, b: Builder, type: str, start: str, stop: str, parallel: bool = False) -> None:
+        self._b, self._type, self._start, self._stop, self._parallel = b, type, start, stop, parallel
+        self._head, self.next_label, self._leave = b.fresh("loop"), b.fresh("next"), b.fresh("leave")
+        self.index = ""
+
+    def __enter__(self) -> CountedLoop:
+        b = self._b
+        self._counter = b.alloca(self._type)
+        b.store(self._type, self._start, self._counter)
+        body = b.fresh("body")
+        b.place(self._head)
+        self.index = b.load(self._type, self._counter)
+        more = b.op(f"icmp slt {self._type} {self.index}, {self._stop}")
+        b.branch_if(more, body, self._leave)
+        b.place(body)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            return
+        b = self._b
+        b.place(self.next_label)
+        b.store(self._type, b.op(f"add nsw {self._type} {self.index}, 1"), self._counter)
+        b.branch(self._head, b.module.parallel_loop() if self._parallel else "")
+        b.place(self._leave)

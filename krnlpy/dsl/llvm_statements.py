@@ -1,0 +1,234 @@
+"""Statements of the IR as LLVM IR: control flow without barriers, and the functions that kernels call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from krnlpy.errors import CompileError
+from krnlpy.scalar import ScalarType
+
+from . import ir
+from .llvm_builder import Builder, literal
+from .llvm_expressions import Array, Capture, Context, Expressions
+
+
+class Statements(Expressions):
+    """Writes the statements of one function, or of what a kernel's threads do between barriers."""
+
+    def __init__(self, context: Context, builder: Builder) -> None:
+        super().__init__(context, builder)
+        self.call_function = self._call
+        self._loops: list[tuple[str, str]] = []  # the labels of break and continue
+        self.return_label = ""
+        self.result: str | None = None
+
+    def declare(self, variables: Iterable[ir.Variable]) -> None:
+        """Makes room for variables. They start at zero, so that no value travels between iterations of threads."""
+        for variable in variables:
+            if variable not in self.variables:
+                self.variables[variable] = self.b.alloca(variable.type.llvm)
+            self.b.store(variable.type.llvm, literal(0, variable.type), self.variables[variable])
+
+    def declare_arrays(self, arrays: Iterable[ir.LocalArray]) -> None:
+        """Makes room for a thread's own arrays, and zeroes them."""
+        for array in arrays:
+            shape = self.context.shape(array)
+            size = array.type.size * element_count(shape)
+            if array not in self.arrays:
+                base = self.b.alloca(f"[{size} x i8], align 64", "array")
+                self.arrays[array] = Array(base, tuple(map(str, shape)), row_major(shape))
+            zero(self.b, self.arrays[array].base, size)
+
+    def block(self, statements: ir.Block) -> None:
+        for statement in statements:
+            self.statement(statement)
+
+    def statement(self, statement: ir.Stmt) -> None:
+        b = self.b
+        match statement:
+            case ir.Assign():
+                value = self.value(statement.value)
+                b.store(statement.variable.type.llvm, value, self.variables[statement.variable])
+            case ir.Store():
+                self.store(statement.place, statement.index, statement.value, statement.location)
+            case ir.If():
+                self._if(statement)
+            case ir.While():
+                self._while(statement)
+            case ir.For():
+                self._for(statement)
+            case ir.Break():
+                b.branch(self._loops[-1][0])
+            case ir.Continue():
+                b.branch(self._loops[-1][1])
+            case ir.Return():
+                if statement.value is not None and self.result is not None:
+                    b.store(statement.value.type.llvm, self.value(statement.value), self.result)
+                b.branch(self.return_label)
+            case _:
+                raise CompileError(f"no LLVM IR for {type(statement).__name__}")
+
+    def _if(self, statement: ir.If) -> None:
+        b = self.b
+        then, otherwise, join = b.fresh("then"), b.fresh("else"), b.fresh("join")
+        b.branch_if(self.value(statement.condition), then, otherwise)
+        b.place(then)
+        self.block(statement.then)
+        b.branch(join)
+        b.place(otherwise)
+        self.block(statement.otherwise)
+        b.place(join)
+
+    def _while(self, statement: ir.While) -> None:
+        b = self.b
+        head, body, leave = b.fresh("while"), b.fresh("body"), b.fresh("leave")
+        b.place(head)
+        b.branch_if(self.value(statement.condition), body, leave)
+        b.place(body)
+        self._loops.append((leave, head))
+        self.block(statement.body)
+        self._loops.pop()
+        b.branch(head)
+        b.place(leave)
+
+    def _for(self, statement: ir.For) -> None:
+        loop = RangeLoop(self, statement)
+        loop.enter()
+        self.b.store(statement.variable.type.llvm, loop.current, self.variables[statement.variable])
+        self._loops.append((loop.leave_label, loop.next_label))
+        self.block(statement.body)
+        self._loops.pop()
+        loop.close()
+
+    # -- functions
+
+    def _call(self, call: ir.Call) -> str:
+        function, context = call.function, self.context
+        arguments = [(a.type.llvm, self.value(a)) for a in call.arguments]
+        for capture in context.captures(function):
+            if isinstance(capture, ir.ScalarParameter):
+                arguments.append((_capture_type(capture).llvm, self.arguments[capture]))
+            else:
+                arguments.append(("i32", self.ids[capture]))
+        if context.debug:
+            arguments.append(("ptr", "%debug"))
+        return self.b.call(function.result.llvm, define_function(context, function), arguments)
+
+
+class RangeLoop:
+    """``for variable in range(start, stop, step)``, around whatever body is written between enter and close."""
+
+    def __init__(self, writer: Expressions, loop: ir.For) -> None:
+        b = self._b = writer.b
+        self._type: ScalarType = loop.variable.type
+        self._step_value = writer.context.static(loop.step)
+        self._start, self._stop = writer.value(loop.start), writer.value(loop.stop)
+        self._step = writer.value(loop.step)
+        self._head, self._body = b.fresh("for"), b.fresh("body")
+        self.next_label, self.leave_label = b.fresh("next"), b.fresh("leave")
+        self.current = ""
+        """The value of the iteration, once entered."""
+
+    def enter(self) -> None:
+        b, t = self._b, self._type.llvm
+        sign = "s" if self._type.is_signed else "u"
+        single = self._step_value == 1 or (self._step_value == -1 and self._type.is_signed)
+        if not single:
+            # The count is known before, so that no step over the end of the type's range goes wrong.
+            count = self._count(sign)
+            self._left = b.alloca(t)
+            b.store(t, count, self._left)
+        self._next = b.alloca(t)
+        b.store(t, self._start, self._next)
+        b.place(self._head)
+        self.current = b.load(t, self._next)
+        if single:
+            more = b.op(f"icmp {sign}{'lt' if self._step_value == 1 else 'gt'} {t} {self.current}, {self._stop}")
+        else:
+            more = b.op(f"icmp ne {t} {b.load(t, self._left)}, 0")
+        self._single, self._sign = single, sign
+        b.branch_if(more, self._body, self.leave_label)
+        b.place(self._body)
+
+    def _count(self, sign: str) -> str:
+        b, t = self._b, self._type.llvm
+        up = b.op(f"icmp {sign}gt {t} {self._step}, 0")
+        low = b.select(up, t, self._start, self._stop)
+        high = b.select(up, t, self._stop, self._start)
+        some = b.op(f"and i1 {b.op(f'icmp {sign}lt {t} {low}, {high}')}, {b.op(f'icmp ne {t} {self._step}, 0')}")
+        magnitude = b.select(up, t, self._step, b.op(f"sub {t} 0, {self._step}"))
+        divisor = b.select(b.op(f"icmp eq {t} {magnitude}, 0"), t, "1", magnitude)
+        last = b.op(f"sub {t} {b.op(f'sub {t} {high}, {low}')}, 1")
+        count = b.op(f"add {t} {b.op(f'udiv {t} {last}, {divisor}')}, 1")
+        return b.select(some, t, count, "0")
+
+    def close(self) -> None:
+        b, t = self._b, self._type.llvm
+        b.place(self.next_label)
+        # A single step from a value before stop can't leave the type's range, and LLVM may know.
+        no_wrap = f" n{self._sign}w" if self._single else ""
+        b.store(t, b.op(f"add{no_wrap} {t} {self.current}, {self._step}"), self._next)
+        if not self._single:
+            b.store(t, b.op(f"sub {t} {b.load(t, self._left)}, 1"), self._left)
+        b.branch(self._head)
+        b.place(self.leave_label)
+
+
+def assigned_variables(block: ir.Block) -> list[ir.Variable]:
+    """The variables that statements assign, each once."""
+    found = {n.variable: None for n in ir.walk(block) if isinstance(n, ir.Assign | ir.For)}
+    return list(found)
+
+
+def define_function(context: Context, function: ir.Function) -> str:
+    """Defines a function, once; returns its symbol."""
+    symbol = f"function{context.program.functions.index(function)}"
+    if symbol in context.module:
+        return symbol
+    b = Builder(context.module)
+    body = Statements(context, b)
+    listed = []
+    for i, parameter in enumerate(function.parameters):
+        listed.append(f"{parameter.type.llvm} %p{i}")
+        body.variables[parameter] = b.alloca(parameter.type.llvm)
+        b.store(parameter.type.llvm, f"%p{i}", body.variables[parameter])
+    for i, capture in enumerate(context.captures(function)):
+        listed.append(f"{_capture_type(capture).llvm} %c{i}")
+        if isinstance(capture, ir.ScalarParameter):
+            body.arguments[capture] = f"%c{i}"
+        else:
+            body.ids[capture] = f"%c{i}"
+    if context.debug:
+        listed.append("ptr %debug")
+    body.declare(v for v in assigned_variables(function.body) if v not in function.parameters)
+    body.declare_arrays(function.local_arrays)
+    body.return_label, body.result = "finish", b.alloca(function.result.llvm)
+    body.block(function.body)
+    b.place("finish")
+    b.ret(function.result.llvm, b.load(function.result.llvm, body.result))
+    header = f"define internal {function.result.llvm} @{symbol}({', '.join(listed)}) inlinehint nounwind"
+    context.module.define(symbol, b.finish(header))
+    return symbol
+
+
+def _capture_type(capture: Capture) -> ScalarType:
+    return capture.type.compute if isinstance(capture, ir.ScalarParameter) else ir.i32
+
+
+def element_count(shape: tuple[int, ...]) -> int:
+    count = 1
+    for length in shape:
+        count *= length
+    return count
+
+
+def row_major(shape: tuple[int, ...]) -> tuple[str, ...]:
+    """The strides of an array of constant shape, as values."""
+    return tuple(str(element_count(shape[axis + 1 :])) for axis in range(len(shape)))
+
+
+def zero(b: Builder, pointer: str, size: int) -> None:
+    """Fills bytes with zeros."""
+    name = "llvm.memset.p0.i64"
+    b.module.define(name, f"declare void @{name}(ptr, i8, i64, i1)")
+    b.do(f"call void @{name}(ptr {pointer}, i8 0, i64 {size}, i1 false)")

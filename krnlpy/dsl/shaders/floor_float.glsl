@@ -1,0 +1,11 @@
+// floor(a / b) with a / b as if correctly rounded: a device may return 1.9999999 for 6.0 / 3.0.
+T floor_div(T a, T b) {
+    T quotient = floor(a / b);
+    T rest = a - quotient * b;
+    bool too_small = b > T(0) ? rest >= b : b < T(0) && rest <= b;
+    return too_small ? quotient + T(1) : quotient;
+}
+
+T floor_mod(T a, T b) {
+    return a - b * floor_div(a, b);
+}

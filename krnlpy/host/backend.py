@@ -1,0 +1,195 @@
+"""The host as a device: memory is NumPy's, kernels are machine code, and a launch returns when it is done."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import llvmlite
+import llvmlite.binding as llvm
+import numpy as np
+
+from krnlpy import config
+from krnlpy.backend import Binding, DeviceInfo
+from krnlpy.dsl import ir
+from krnlpy.dsl.layout import Variant
+from krnlpy.errors import LimitExceeded
+from krnlpy.features import Feature
+
+from .compiler import Compiler
+from .executable import HostExecutable
+from .memory import Array, HostMemory, adopt, allocate
+from .pool import ThreadPool
+
+_MAX_INDEX = (1 << 31) - 1
+_FEATURES = frozenset(
+    (
+        *(Feature.INT64, Feature.FLOAT64, Feature.STORAGE8, Feature.STORAGE16),
+        *(Feature.SUBGROUP_BASIC, Feature.SUBGROUP_ARITHMETIC),
+    )
+)
+
+
+class HostBackend:
+    """Runs kernels on the CPU. Every call is complete when it returns, hence there are no hazards.
+
+    May be used from several threads at once, each call taking effect at once.
+    """
+
+    def __init__(self) -> None:
+        self._compiler = Compiler()
+        self._pool = ThreadPool()
+        self._info = _describe(self._compiler)
+        self._scratch = threading.local()
+
+    @property
+    def info(self) -> DeviceInfo:
+        return self._info
+
+    # -- memory
+
+    def allocate(self, nbytes: int) -> HostMemory:
+        """Memory aligned to 64 bytes. Raises OutOfMemory."""
+        return allocate(nbytes)
+
+    def adopt(self, array: Array) -> HostMemory | None:
+        """The memory of a C-contiguous array; None of one that is read-only, misaligned or of foreign byte order."""
+        return adopt(array)
+
+    def view(self, memory: HostMemory) -> Array:
+        """The memory itself."""
+        return memory.array
+
+    def upload(self, memory: HostMemory, offset: int, data: Array) -> None:
+        """Copies bytes into memory."""
+        memory.array[offset : offset + data.nbytes] = data
+
+    def download(self, memory: HostMemory, offset: int, out: Array) -> None:
+        """Copies memory into an array of bytes."""
+        out[...] = memory.array[offset : offset + out.nbytes]
+
+    def copy(self, source: HostMemory, source_offset: int, to: HostMemory, to_offset: int, nbytes: int) -> None:
+        """Copies bytes from memory to memory."""
+        to.array[to_offset : to_offset + nbytes] = source.array[source_offset : source_offset + nbytes]
+
+    def fill(self, memory: HostMemory, offset: int, nbytes: int, pattern: bytes) -> None:
+        """Repeats a pattern."""
+        word = np.frombuffer(pattern, f"u{len(pattern)}")
+        memory.array[offset : offset + nbytes].view(word.dtype)[...] = word
+
+    # -- kernels
+
+    def build(
+        self,
+        program: ir.Program,
+        variant: Variant,
+        specs: Mapping[str, int | float | bool],
+        threads: tuple[int, int, int],
+        debug: bool,
+    ) -> HostExecutable:
+        """Compiles a program. Raises LimitExceeded."""
+        return HostExecutable(self._compiler, self._info, program, variant, specs, threads, debug)
+
+    def launch(
+        self,
+        executable: HostExecutable,
+        groups: tuple[int, int, int],
+        bindings: Sequence[Binding],
+        parameters: bytes,
+    ) -> None:
+        """Runs a kernel, on all cores where it is worth it.
+
+        Raises:
+            LimitExceeded: more threads along an axis than ids can count.
+            KernelIndexError: the executable is built for debugging, and an index was out of range.
+        """
+        if executable.is_items:
+            count = executable.items.unpack_from(parameters, executable.items_offset)[0]
+        else:
+            count = groups[0] * groups[1] * groups[2]
+            for axis in range(3):
+                if groups[axis] * executable.threads[axis] > _MAX_INDEX:
+                    size = f"{groups[axis]} groups of {executable.threads[axis]} threads"
+                    raise LimitExceeded(f"{size} along axis {axis} are more than {_MAX_INDEX} threads")
+        if not count:
+            return
+        buffers = executable.buffers.pack(*[memory.address for memory, _, _ in bindings])
+        record = np.zeros(8, np.uint32) if executable.debug else None
+        launch = executable.launch.pack(0 if record is None else record.ctypes.data, *groups)
+        workers = config.host_threads
+        chunk = executable.chunk(count, workers)
+        if chunk >= count:
+            executable.function(parameters, buffers, 0, count, self._scratch_of(executable), launch)
+        else:
+
+            def run(begin: int, end: int) -> None:
+                executable.function(parameters, buffers, begin, end, self._scratch_of(executable), launch)
+
+            self._pool.run(run, count, chunk)
+        if record is not None and record[0]:
+            executable.raise_failure(record)
+
+    def _scratch_of(self, executable: HostExecutable) -> int | None:
+        """The address of this thread's scratch memory."""
+        need = executable.scratch_bytes
+        if not need:
+            return None
+        memory: HostMemory | None = getattr(self._scratch, "memory", None)
+        if memory is None or memory.nbytes < need:
+            memory = self._scratch.memory = allocate(need)
+        return memory.address
+
+    def wait(self) -> None:
+        """Returns at once: nothing is ever queued."""
+
+    def close(self) -> None:
+        """Ends the threads of the pool."""
+        self._pool.close()
+
+
+@functools.cache
+def open_host() -> HostBackend:
+    """The host backend of this process."""
+    return HostBackend()
+
+
+def _describe(compiler: Compiler) -> DeviceInfo:
+    name, vendor = _cpu_name()
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 1 << 40
+    version = ".".join(map(str, llvm.llvm_version_info))
+    return DeviceInfo(
+        index=None,
+        name=name,
+        kind="host",
+        backend="host",
+        vendor=vendor,
+        driver=f"LLVM {version} (llvmlite {llvmlite.__version__})",
+        api_version="",
+        features=_FEATURES,
+        max_threads=1024,
+        max_threads_xyz=(1024, 1024, 1024),
+        max_groups_xyz=(_MAX_INDEX, _MAX_INDEX, _MAX_INDEX),
+        max_group_memory=64 << 10,
+        max_buffer_bytes=memory,
+        max_parameter_bytes=1 << 16,
+        subgroup_threads=1,
+        memory_bytes=memory,
+        extra={"cpu": compiler.cpu, "host_threads": config.host_threads},
+    )
+
+
+def _cpu_name() -> tuple[str, str]:
+    """The CPU's model and vendor."""
+    found: dict[str, str] = {}
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            key, _, value = line.partition(":")
+            found.setdefault(key.strip(), value.strip())
+    except OSError:
+        pass
+    name = found.get("model name") or platform.processor() or platform.machine() or "CPU"
+    return name, found.get("vendor_id", "")

@@ -1,0 +1,128 @@
+"""LLVM IR to machine code for this CPU, cached on disk."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import hashlib
+import itertools
+import os
+import platform
+import threading
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from krnlpy import config
+from krnlpy.dsl.cache import Cache
+from krnlpy.dsl.llvm_math import LIBM_SYMBOLS
+from krnlpy.errors import CompileError
+
+_MEMORY_SYMBOLS = ("memset", "memcpy", "memmove")
+
+
+class MachineCode:
+    """A loaded function; it stays loaded as long as this object lives."""
+
+    def __init__(self, tracker: Any, symbol: str) -> None:
+        self._tracker = tracker
+        self.address: int = tracker[symbol]
+
+
+class Compiler:
+    """Compiles for the CPU that it runs on. May be called from several threads."""
+
+    def __init__(self) -> None:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        self.cpu: str = llvm.get_host_cpu_name()
+        self.features: str = llvm.get_host_cpu_features().flatten()
+        self._machine = self._target_machine()
+        # It takes over the machine that it is given.
+        self._jit = llvm.create_lljit_compiler(self._target_machine())
+        self._cache = Cache(config.cache_dir / "host" if config.cache_dir else None, private=True)
+        self._names = itertools.count()
+        self._symbols = _library_symbols()
+        self._lock = threading.Lock()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._unlock)
+
+    def _unlock(self) -> None:
+        self._lock = threading.Lock()
+
+    def _target_machine(self) -> Any:
+        target = llvm.Target.from_default_triple()
+        return target.create_target_machine(
+            cpu=self.cpu, features=self.features, opt=3, reloc="pic", codemodel="jitdefault", jit=True
+        )
+
+    @property
+    def converts_half(self) -> bool:
+        """Whether the CPU has instructions between f16 and f32; elsewhere LLVM would call a compiler's library."""
+        return "+f16c" in self.features.split(",") or platform.machine().lower() in ("arm64", "aarch64")
+
+    def load(self, text: str, symbol: str) -> MachineCode:
+        """Compiles a module, or finds it in the cache, and loads it.
+
+        Raises:
+            CompileError: LLVM refuses the module.
+        """
+        version = f"{llvmlite.__version__} {llvm.llvm_version_info}"
+        hashed = hashlib.sha256("\0".join([version, self._machine.triple, self.cpu, self.features, text]).encode())
+        key = f"host {hashed.hexdigest()}"
+        with self._lock:
+            code = self._cache.get(key)
+            if code is None:
+                code = self.compile(text)
+                self._cache.put(key, code)
+            return self._link(code, symbol)
+
+    def optimize(self, text: str) -> Any:
+        """The module after LLVM's optimiser."""
+        try:
+            module = llvm.parse_assembly(text)
+        except RuntimeError as error:
+            raise CompileError(f"LLVM refuses the generated code: {error}") from error
+        module.triple = self._machine.triple
+        module.data_layout = str(self._machine.target_data)
+        options = llvm.create_pipeline_tuning_options(speed_level=3)
+        options.loop_vectorization = options.slp_vectorization = True
+        options.loop_interleaving = options.loop_unrolling = True
+        builder = llvm.create_pass_builder(self._machine, options)
+        passes = builder.getModulePassManager()
+        passes.run(module, builder)
+        return module
+
+    def compile(self, text: str) -> bytes:
+        """The object file of a module."""
+        code: bytes = self._machine.emit_object(self.optimize(text))
+        return code
+
+    def _link(self, code: bytes, symbol: str) -> MachineCode:
+        library = llvm.JITLibraryBuilder().add_object_img(code).export_symbol(symbol)
+        for name, address in self._symbols.items():
+            library.import_symbol(name, address)
+        try:
+            return MachineCode(library.link(self._jit, f"krnlpy{next(self._names)}"), symbol)
+        except RuntimeError as error:
+            raise CompileError(f"LLVM cannot load the generated code: {error}") from error
+
+
+def _library_symbols() -> dict[str, int]:
+    """The addresses of the C functions that generated code may call."""
+    system = platform.system()
+    if system == "Linux":
+        libraries = [ctypes.CDLL("libm.so.6" if platform.libc_ver()[0] == "glibc" else None), ctypes.CDLL(None)]
+    elif system == "Windows":
+        libraries = [ctypes.CDLL("ucrtbase"), ctypes.CDLL("vcruntime140")]
+    else:
+        libraries = [ctypes.CDLL(None)]
+    found = {}
+    for name in (*LIBM_SYMBOLS, *_MEMORY_SYMBOLS):
+        function = next((getattr(lib, name) for lib in libraries if hasattr(lib, name)), None)
+        if function is not None:
+            address = ctypes.cast(function, ctypes.c_void_p).value
+            assert address is not None
+            found[name] = address
+    return found

@@ -1,0 +1,118 @@
+"""A kernel built for the host: its machine code, and how its work is shared out."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Mapping
+from typing import NoReturn
+
+import numpy as np
+
+from krnlpy.backend import DeviceInfo
+from krnlpy.dsl import ir, llvm
+from krnlpy.dsl.layout import Variant, layout_of
+from krnlpy.errors import KernelIndexError, LimitExceeded
+
+from .compiler import Compiler
+from .memory import Array
+
+_FUNCTION = ctypes.CFUNCTYPE(
+    None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_char_p
+)
+
+_LEAST_WORK = 1 << 21
+"""Nodes of the IR worth handing to another thread: some 30 us, what waking it costs."""
+_LOOP_WORK = 64
+"""How often the body of a loop is taken to run."""
+_MATH_WORK = 32
+"""An elementary function, in nodes."""
+_CHUNKS = 4
+"""Chunks for each thread, so that one that was held up does not hold up all."""
+_MAX_LOCAL_BYTES = 128 << 10
+"""Of a thread's local arrays, which may lie on a stack."""
+
+
+class HostExecutable:
+    """A program built for the host. Raises LimitExceeded when it does not fit."""
+
+    def __init__(
+        self,
+        compiler: Compiler,
+        info: DeviceInfo,
+        program: ir.Program,
+        variant: Variant,
+        specs: Mapping[str, int | float | bool],
+        threads: tuple[int, int, int],
+        debug: bool,
+    ) -> None:
+        if any(t < 1 for t in threads) or np.prod(threads, dtype=object) > info.max_threads:
+            raise LimitExceeded(
+                f"{program.name}: groups of {threads} threads; the host runs 1 to {info.max_threads} in all"
+            )
+        code = llvm.emit(program, variant, specs, threads, llvm.LlvmOptions(debug, compiler.converts_half))
+        if code.group_bytes > info.max_group_memory:
+            raise LimitExceeded(
+                f"{program.name}: its group arrays take {code.group_bytes} bytes; "
+                f"the host grants {info.max_group_memory}"
+            )
+        if code.local_bytes > _MAX_LOCAL_BYTES:
+            raise LimitExceeded(
+                f"{program.name}: its local arrays take {code.local_bytes} bytes a thread; "
+                f"the host grants {_MAX_LOCAL_BYTES}"
+            )
+        self._code = compiler.load(code.text, llvm.ENTRY)
+        self._sites = code.sites
+        self.function = _FUNCTION(self._code.address)
+        self.threads = threads
+        self.debug = debug
+        self.scratch_bytes = code.scratch_bytes
+        self.is_items = bool(program.items)
+        self.items = struct.Struct("<I")
+        self.items_offset = layout_of(program, variant)["items"].offset if self.is_items else 0
+        self.buffers = struct.Struct(f"={len(program.buffers)}Q")
+        self.launch = llvm.LAUNCH
+        weight = _work(program.body)
+        if not self.is_items:
+            weight *= threads[0] * threads[1] * threads[2]
+        self._least_chunk = max(1, _LEAST_WORK // max(1, weight))
+
+    def chunk(self, count: int, workers: int) -> int:
+        """How many items or groups of ``count`` a worker takes at a time."""
+        if workers <= 1 or count <= self._least_chunk:
+            return count
+        chunk = max(self._least_chunk, -(-count // (_CHUNKS * workers)))
+        # 64 items, of a byte or more each, fill whole cache lines.
+        return -(-chunk // 64) * 64 if self.is_items else chunk
+
+    def raise_failure(self, record: Array) -> NoReturn:
+        """Raises what a thread recorded."""
+        site = self._sites[int(record[0]) - 1]
+        index = int(record[2])
+        index -= (index >> 31) << 32
+        thread = tuple(int(word) for word in record[4:7])
+        axis = f" along axis {site.axis}" if site.axes > 1 else ""
+        raise KernelIndexError(
+            f"index {index} is out of range for {site.place!r} of length {int(record[3])}{axis}, in thread {thread}",
+            *site.location,
+        )
+
+
+def _work(node: ir.Stmt | ir.Expr | ir.Block) -> int:
+    """Roughly how many nodes are evaluated, functions and repetitions of loops included."""
+    if isinstance(node, tuple):
+        return sum(map(_work, node))
+    if isinstance(node, ir.For | ir.While):
+        return _LOOP_WORK * _work(node.body)
+    if isinstance(node, ir.If):
+        return _work(node.condition) + _work(node.then) + _work(node.otherwise)
+    total = 0
+    for part in ir.walk(node):
+        if isinstance(part, ir.Call):
+            total += _work(part.function.body)
+        total += _MATH_WORK if isinstance(part, ir.Math) or _is_power(part) else 1
+    return total
+
+
+def _is_power(node: ir.Stmt | ir.Expr) -> bool:
+    return isinstance(node, ir.Binary) and node.op == "pow"

@@ -1,0 +1,303 @@
+"""Kernels: Python functions that devices run."""
+
+from __future__ import annotations
+
+import operator
+import threading
+from collections.abc import Callable
+from functools import update_wrapper
+from math import prod
+from typing import Any, TypeVar, overload
+
+from . import config
+from .arguments import Number, check_buffer, converter, in_order, resolve_types
+from .backend import Backend, DeviceInfo
+from .dsl import frontend
+from .dsl.ir import Program
+from .dsl.layout import Variant
+from .dsl.signature import Signature
+from .errors import LaunchError, LimitExceeded
+from .launch import Plan, check_buffers, check_types
+from .scalar import ScalarType
+
+Triple = tuple[int, int, int]
+
+DEFAULT_THREADS: Triple = (256, 1, 1)
+
+
+@overload
+def kernel(function: Callable[..., Any], /) -> Kernel: ...
+
+
+@overload
+def kernel(
+    *, threads: int | tuple[int, ...] | None = None, unchecked: bool = False
+) -> Callable[[Callable[..., Any]], Kernel]: ...
+
+
+def kernel(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    threads: int | tuple[int, ...] | None = None,
+    unchecked: bool = False,
+) -> Any:
+    """Makes a kernel of a function. Its annotations are read now, its body when it is first called.
+
+    Args:
+        function: a plain ``def`` whose parameters are annotated by scalar types, ``Item``, ``ItemMut``, ``Global``,
+            ``GlobalMut``, ``Out`` and ``Spec``.
+        threads: threads of a group along x, y and z. If not given, 256, or as many as the device has where it has
+            fewer and the kernel neither shares memory nor has barriers.
+        unchecked: the kernel never indexes out of range, and is not checked for it (but in debug mode).
+
+    Raises:
+        KernelError: the parameters are not those of a kernel.
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, ItemMut, f32, kernel
+    >>> @kernel
+    ... def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
+    ...     y += alpha * x
+    >>> x, y = Buffer.ones(3, f32), Buffer.ones(3, f32)
+    >>> saxpy(2.0, x, y)
+    >>> y.numpy()
+    array([3., 3., 3.], dtype=float32)
+    """
+    if function is not None:
+        return Kernel(function)
+    return lambda function: Kernel(function, threads, unchecked)
+
+
+class _Definition:
+    """What all launchers of a kernel share: its parameters, and all that was compiled of it."""
+
+    def __init__(self, signature: Signature, unchecked: bool) -> None:
+        self.signature = signature
+        self.unchecked = unchecked
+        self.parameters = [p for p in signature.parameters if p.kind != "spec"]
+        self.specs = {p.name: p for p in signature.parameters if p.kind == "spec"}
+        self.arity = len(self.parameters)
+        self.buffers = [i for i, p in enumerate(self.parameters) if p.kind in ("item", "global")]
+        self.has_items = any(p.kind == "item" for p in self.parameters)
+        fixed = {self.parameters[i].type for i in self.buffers}
+        # Numbers whose own types decide what a type variable stands for.
+        self.deciding = [
+            i
+            for i, p in enumerate(self.parameters)
+            if p.kind == "scalar" and isinstance(p.type, TypeVar) and p.type not in fixed
+        ]
+        self.programs: dict[tuple[ScalarType, ...], Program] = {}
+        self.executables: dict[Any, Any] = {}
+        self.plans: dict[Any, Plan] = {}
+        self.lock = threading.RLock()
+
+    def program(self, types: dict[TypeVar, ScalarType], threads: Triple) -> Program:
+        key = tuple(types[v] for v in self.signature.type_variables)
+        if key not in self.programs:
+            self.programs[key] = frontend.lower(self.signature, types, threads, self.unchecked)
+        return self.programs[key]
+
+
+class Kernel:
+    """A kernel, with what is fixed of its launches. Made by the decorator :func:`kernel`.
+
+    Calling it queues a launch on the device of its buffers, after compiling it where it is called with these types for
+    the first time. The ``with_`` methods and :meth:`specialize` return new kernels that share what is compiled.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], threads: int | tuple[int, ...] | None = None, unchecked: bool = False
+    ) -> None:
+        self._definition = _Definition(frontend.read_signature(function), unchecked)
+        self._specs: dict[str, Any] = {}
+        self._threads: Triple | None = None
+        if threads is not None:
+            self._threads = self._checked_threads(threads if isinstance(threads, tuple) else (threads,))
+        self._groups: Triple | None = None
+        self._global_threads: Triple | None = None
+        self._built = self._build_key()
+        update_wrapper(self, function)
+
+    def _build_key(self) -> Any:
+        # Values by their repr: 1, 1.0 and True are equal, as are 0.0 and -0.0, and NaN not even to itself.
+        return (self._threads, *((name, repr(value)) for name, value in sorted(self._specs.items())))
+
+    def _with(self, **changes: Any) -> Kernel:
+        result = object.__new__(Kernel)
+        result.__dict__.update(self.__dict__)
+        result.__dict__.update(changes)
+        if "_groups" not in changes and "_global_threads" not in changes:
+            result._built = result._build_key()
+        return result
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self._definition.signature.name
+
+    @property
+    def signature(self) -> Signature:
+        """The parameters as declared."""
+        return self._definition.signature
+
+    # ---------------------------------------------------------------------------------------------------- launchers
+
+    def specialize(self, **values: Any) -> Kernel:
+        """The kernel with values for its ``Spec`` parameters.
+
+        Raises:
+            LaunchError: no such spec, or a value that does not fit its type.
+        """
+        for name, value in values.items():
+            spec = self._definition.specs.get(name)
+            if spec is None:
+                known = ", ".join(self._definition.specs) or "none"
+                raise LaunchError(f"{self.name} has no Spec parameter {name}; it has {known}")
+            if not isinstance(spec.type, TypeVar):
+                values[name] = converter(f"{self.name}: {name}", spec.type)(value)
+        return self._with(_specs={**self._specs, **values})
+
+    def with_threads(self, x: int, y: int = 1, z: int = 1) -> Kernel:
+        """The kernel with groups of so many threads.
+
+        Raises:
+            LaunchError: a number below 1, or more than one axis for a kernel with items.
+        """
+        return self._with(_threads=self._checked_threads((x, y, z)))
+
+    def with_groups(self, x: int, y: int = 1, z: int = 1) -> Kernel:
+        """The kernel launched with so many groups. Kernels with items need none: it follows from the items.
+
+        Raises:
+            LaunchError: a negative number, or more than one axis for a kernel with items.
+        """
+        return self._with(_groups=self._geometry("groups", (x, y, z), 0), _global_threads=None)
+
+    def with_global_threads(self, x: int, y: int = 1, z: int = 1) -> Kernel:
+        """The kernel launched with at least so many threads, in whole groups: more threads than asked for may run.
+
+        Raises:
+            LaunchError: a negative number, or more than one axis for a kernel with items.
+        """
+        return self._with(_global_threads=self._geometry("global threads", (x, y, z), 0), _groups=None)
+
+    def _checked_threads(self, threads: tuple[Any, ...]) -> Triple:
+        if not 1 <= len(threads) <= 3:
+            raise LaunchError(f"{self.name}: threads {threads}: groups have one to three axes")
+        x, y, z = (*threads, 1, 1)[:3]
+        return self._geometry("threads", (x, y, z), 1)
+
+    def _geometry(self, what: str, numbers: tuple[Any, Any, Any], least: int) -> Triple:
+        try:
+            if any(isinstance(n, bool) for n in numbers):
+                raise TypeError
+            x, y, z = map(operator.index, numbers)
+        except TypeError:
+            raise LaunchError(f"{self.name}: {what} {numbers}: expected integers") from None
+        if min(x, y, z) < least:
+            raise LaunchError(f"{self.name}: {what} {numbers}: expected numbers of at least {least}")
+        if self._definition.has_items and (y, z) != (1, 1):
+            raise LaunchError(f"{self.name}: {what} {numbers}: a kernel with items has one axis")
+        return x, y, z
+
+    # ------------------------------------------------------------------------------------------------------- launch
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> None:
+        """Queues a launch. Arguments are those of the function, by place or by name, but for ``Spec`` parameters,
+        which have defaults, or values from :meth:`specialize`, or are given by name.
+
+        Raises:
+            LaunchError: arguments or geometry that don't fit the kernel; buffers on different devices.
+            DtypeError: a buffer of another type than declared. ShapeError: items of unequal shapes, a buffer of other
+                dimensions than declared.
+            KernelError: the kernel is not valid. MissingFeatures, LimitExceeded: the device can't run it.
+            KernelIndexError: an index out of range (interpreter and debug mode).
+        """
+        definition = self._definition
+        if keywords or len(arguments) != definition.arity:
+            arguments, specs = in_order(definition.signature, arguments, keywords)
+            if specs:
+                self.specialize(**specs)(*arguments)
+                return
+        try:
+            key = (
+                self._built,
+                config.debug,
+                *[arguments[i]._key for i in definition.buffers],
+                *[arguments[i].__class__ for i in definition.deciding],
+            )
+            plan = definition.plans.get(key)
+        except AttributeError:
+            plan = key = None
+        if plan is None:
+            plan = self._plan(key, arguments)
+        plan.launch(self, arguments)
+
+    def _plan(self, key: Any, arguments: tuple[Any, ...]) -> Plan:
+        definition = self._definition
+        for i in definition.buffers:
+            check_buffer(self.name, definition.parameters[i], arguments[i])
+        if not definition.buffers:
+            raise LaunchError(f"{self.name} has no buffers: nothing says where to run it, or would show that it ran")
+        parameters = definition.parameters
+        check_buffers(self.name, parameters, arguments)
+        given = {p.name: a for p, a in zip(parameters, arguments, strict=True)}
+        types = resolve_types(definition.signature, given, self._specs)
+        check_types(self.name, parameters, arguments, types)
+        specs = self._spec_values(types)
+        backend = arguments[definition.buffers[0]].device.backend
+        with definition.lock:
+            program = definition.program(types, self._threads or DEFAULT_THREADS)
+            threads = self._threads or default_threads(program, backend.info)
+            check_threads(self.name, threads, backend.info)
+
+            def build(variant: Variant) -> Any:
+                return self._build(backend, program, variant, specs, threads)
+
+            plan = Plan(self.name, parameters, arguments, types, program, threads, build)
+            definition.plans[key] = plan
+        return plan
+
+    def _spec_values(self, types: dict[TypeVar, ScalarType]) -> dict[str, Number]:
+        values = {}
+        for name, spec in self._definition.specs.items():
+            value = self._specs.get(name, spec.default)
+            if value is None:
+                raise LaunchError(
+                    f"{self.name}: {name} has no value and no default; .specialize({name}=...) gives it one"
+                )
+            type = types[spec.type] if isinstance(spec.type, TypeVar) else spec.type
+            values[name] = converter(f"{self.name}: {name}", type)(value)
+        return values
+
+    def _build(
+        self, backend: Backend, program: Program, variant: Variant, specs: dict[str, Number], threads: Triple
+    ) -> Any:
+        definition = self._definition
+        key = (backend, program, variant, self._built, threads, config.debug)
+        with definition.lock:
+            if key not in definition.executables:
+                definition.executables[key] = backend.build(program, variant, specs, threads, config.debug)
+            return definition.executables[key]
+
+    def __repr__(self) -> str:
+        parameters = ", ".join(p.name for p in self._definition.signature.parameters)
+        return f"<kernel {self.name}({parameters})>"
+
+
+def default_threads(program: Program, info: DeviceInfo) -> Triple:
+    """The threads of a group where nobody chose: fewer than usual on devices that have no more, unless the kernel
+    could have been written for a certain number."""
+    if program.group_arrays or program.has_barriers:
+        return DEFAULT_THREADS
+    return min(DEFAULT_THREADS[0], info.max_threads, info.max_threads_xyz[0]), 1, 1
+
+
+def check_threads(kernel: str, threads: Triple, info: DeviceInfo) -> None:
+    """Raises LimitExceeded unless the device has groups of so many threads."""
+    if prod(threads) > info.max_threads or any(n > m for n, m in zip(threads, info.max_threads_xyz, strict=True)):
+        raise LimitExceeded(
+            f"{kernel}: groups of {threads} are {prod(threads)} threads; {info.name} has at most {info.max_threads} a"
+            f" group and {info.max_threads_xyz} along x, y and z; choose by threads= or .with_threads()"
+        )

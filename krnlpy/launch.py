@@ -1,0 +1,275 @@
+"""From checked arguments to a dispatch: a plan is all of a launch that does not change from call to call.
+
+There is one plan for each combination of the buffers' types, dimensions, contiguity and device with what is fixed of
+the kernel. :func:`check_buffers` checks what these decide, once; :meth:`Plan.launch` checks the rest and does as little
+as it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from . import views
+from .arguments import converter
+from .backend import Backend
+from .buffer import Buffer
+from .dsl.ir import Program
+from .dsl.layout import Variant, layout_of
+from .dsl.signature import ParameterSpec
+from .errors import DtypeError, LaunchError, LimitExceeded, ShapeError
+from .scalar import ScalarType
+
+if TYPE_CHECKING:
+    from .kernel import Kernel
+
+MAX_ITEM_RANK = 8
+"""Axes that items keep after merging; items of more are copied, so that code need not exist for every rank."""
+
+_LONGEST = (1 << 31) - 1  # ids and indices are i32
+
+
+def check_buffers(kernel: str, parameters: Sequence[ParameterSpec], arguments: Sequence[Any]) -> None:
+    """Checks device, dimensions, sizes and writability of the buffers of a call.
+
+    Raises:
+        LaunchError: buffers on several devices, or a broadcast one that is written to.
+        ShapeError: a buffer of other dimensions than declared.
+        LimitExceeded: more elements than kernels can count.
+    """
+    first = None
+    for parameter, buffer in zip(parameters, arguments, strict=True):
+        if not isinstance(buffer, Buffer):
+            continue
+        what = f"{kernel}: {parameter.name}"
+        first = first or (parameter.name, buffer.device)
+        if buffer.device != first[1]:
+            raise LaunchError(
+                f"{what} is on {buffer.device!r}, {first[0]} on {first[1]!r}; all buffers of a launch are on one"
+                " device: .to_device() moves them"
+            )
+        if parameter.kind == "global" and buffer.ndim != parameter.ndim:
+            raise ShapeError(
+                f"{what} has {parameter.ndim} dimensions; got a buffer of {buffer.ndim}, of shape {buffer.shape}"
+            )
+        if parameter.mutable and views.is_broadcast(buffer.shape, buffer.strides):
+            raise LaunchError(
+                f"{what} is written to; got a broadcast buffer (shape {buffer.shape}, strides {buffer.strides}), of"
+                " which an element stands for several: .copy() first"
+            )
+        if not buffer.can_be_indexed:
+            raise LimitExceeded(
+                f"{what} has {buffer.size} elements, from {buffer.offset} on; kernels count to {_LONGEST} elements, and"
+                f" reach to {2 * _LONGEST + 1} in a memory: launch on slices"
+            )
+
+
+def check_types(
+    kernel: str,
+    parameters: Sequence[ParameterSpec],
+    arguments: Sequence[Any],
+    types: Mapping[TypeVar, ScalarType],
+) -> None:
+    """Raises DtypeError if a buffer is not of the type declared."""
+    for parameter, buffer in zip(parameters, arguments, strict=True):
+        declared = _declared(parameter, types)
+        if isinstance(buffer, Buffer) and buffer.dtype is not declared:
+            raise DtypeError(
+                f"{kernel}: {parameter.name} is a buffer of {declared}; got one of {buffer.dtype}: .cast({declared})"
+                " converts"
+            )
+
+
+def _declared(parameter: ParameterSpec, types: Mapping[TypeVar, ScalarType]) -> ScalarType:
+    return types[parameter.type] if isinstance(parameter.type, TypeVar) else parameter.type
+
+
+class Plan:
+    """How a kernel is launched with buffers of certain properties.
+
+    Args:
+        kernel: the kernel's name, for messages.
+        parameters: those that are no specs, in order.
+        arguments: the first arguments with these properties; they were checked.
+        types: what the type variables stand for.
+        program: the kernel for these types.
+        threads: of a group.
+        build: makes an executable of a variant.
+    """
+
+    def __init__(
+        self,
+        kernel: str,
+        parameters: Sequence[ParameterSpec],
+        arguments: Sequence[Any],
+        types: Mapping[TypeVar, ScalarType],
+        program: Program,
+        threads: tuple[int, int, int],
+        build: Callable[[Variant], Any],
+    ) -> None:
+        places = range(len(parameters))
+        self._kernel = kernel
+        self._parameters = parameters
+        self._program = program
+        self._threads = threads
+        self._build = build
+        self._buffers = [i for i in places if parameters[i].kind in ("item", "global")]
+        self._items = [i for i in places if parameters[i].kind == "item"]
+        # A mutable item and another one, in any order; of two mutable ones each pair once.
+        self._pairs = [
+            (i, j)
+            for i in self._items
+            for j in self._items
+            if parameters[i].mutable and i != j and not (parameters[j].mutable and j < i)
+        ]
+        scalars = [i for i in places if parameters[i].kind == "scalar"]
+        kinds = {i: _declared(parameters[i], types) for i in scalars}
+        scalars.sort(key=lambda i: kinds[i].size != 8)  # layout.py: those of 64 bits come first
+        self._scalars = [(i, converter(f"{kernel}: {parameters[i].name}", kinds[i])) for i in scalars]
+        self._contiguous = [arguments[i].is_contiguous() for i in self._buffers]
+        self._strided_items = any(not arguments[i].is_contiguous() for i in self._items)
+        # For each buffer: its place, its place among the items or -1, whether the block has its strides.
+        self._fields = [
+            (i, self._items.index(i) if i in self._items else -1, not contiguous)
+            for i, contiguous in zip(self._buffers, self._contiguous, strict=True)
+        ]
+        self._backend: Backend = arguments[self._buffers[0]].device.backend
+        self._max_groups = self._backend.info.max_groups_xyz
+        self._compiled: dict[int, tuple[Any, Callable[..., bytes]]] = {}
+        self._placeholder: Any = None
+
+    def launch(self, kernel: Kernel, arguments: Sequence[Any]) -> None:
+        """Checks what the plan does not know, and queues the launch.
+
+        Raises:
+            LaunchError: a number that does not fit, items that overlap partly, groups that are missing.
+            ShapeError: items of unequal shapes. LimitExceeded: more groups than the device has.
+        """
+        values = [convert(arguments[i]) for i, convert in self._scalars]
+        rank = 0
+        item_strides: tuple[tuple[int, ...], ...] = ()
+        if self._items:
+            first = arguments[self._items[0]]
+            shape = first._shape
+            for i in self._items:
+                if arguments[i]._shape != shape:
+                    raise self._unequal_items(arguments)
+            for i, j in self._pairs:
+                if arguments[i]._memory is arguments[j]._memory:
+                    self._check_overlap(i, j, arguments)
+            count = first._size
+            groups = self._item_groups(kernel, count)
+            if not count or not groups[0]:
+                return
+            values.append(count)
+            if self._strided_items:
+                shape, item_strides = views.collapse(shape, tuple([arguments[i]._strides for i in self._items]))
+                rank = len(shape)
+                if rank > MAX_ITEM_RANK:
+                    kernel(*self._with_contiguous_items(arguments, rank))
+                    return
+                values += shape
+        else:
+            groups = self._checked_groups(kernel._groups, kernel._global_threads)
+            if 0 in groups:
+                return
+        bindings = []
+        for i, item, strided in self._fields:
+            buffer = arguments[i]
+            bindings.append(buffer._binding if buffer._memory is not None else self._nothing())
+            values.append(buffer._offset)
+            if item >= 0:
+                if rank:
+                    values += item_strides[item]
+            else:
+                values += buffer._shape
+                if strided:
+                    values += buffer._strides
+        compiled = self._compiled.get(rank)
+        executable, pack = compiled or self._compile(rank)
+        self._backend.launch(executable, groups, bindings, pack(*values))
+
+    def _compile(self, rank: int) -> tuple[Any, Callable[..., bytes]]:
+        contiguous = [
+            contiguous if item < 0 else not rank
+            for (_, item, _), contiguous in zip(self._fields, self._contiguous, strict=True)
+        ]
+        variant = Variant(rank, tuple(contiguous))
+        pack = layout_of(self._program, variant).format.pack
+        self._compiled[rank] = self._build(variant), pack
+        return self._compiled[rank]
+
+    def _nothing(self) -> tuple[Any, int, int]:
+        """What an empty buffer is bound to: devices bind no nothing, and no index reaches it."""
+        if self._placeholder is None:
+            self._placeholder = self._backend.allocate(16)
+        return self._placeholder, 0, 16
+
+    # -------------------------------------------------------------------------------------------------------- items
+
+    def _unequal_items(self, arguments: Sequence[Any]) -> ShapeError:
+        shapes = ", ".join(f"{self._parameters[i].name} {arguments[i].shape}" for i in self._items)
+        return ShapeError(
+            f"{self._kernel}: items have unequal shapes: {shapes}; .broadcast_to() repeats one along an axis"
+        )
+
+    def _check_overlap(self, i: int, j: int, arguments: Sequence[Any]) -> None:
+        a, b = arguments[i], arguments[j]
+        if a._memory is None:
+            return
+        if a._offset == b._offset and a._strides == b._strides and a.dtype.size == b.dtype.size:
+            return
+        if views.overlap(_bytes_of(a), _bytes_of(b)):
+            raise LaunchError(
+                f"{self._kernel}: {self._parameters[i].name} is written to and shares elements with"
+                f" {self._parameters[j].name} at other indices (offsets {a.offset} and {b.offset}, strides"
+                f" {a.strides} and {b.strides}); threads run in no order: .copy() one of them"
+            )
+
+    def _with_contiguous_items(self, arguments: Sequence[Any], rank: int) -> list[Any]:
+        """The arguments with copies of the strided items that are only read."""
+        result = list(arguments)
+        for i in self._items:
+            if not self._parameters[i].mutable:
+                result[i] = result[i].contiguous()
+        if all(a is b for a, b in zip(result, arguments, strict=True)):
+            names = ", ".join(self._parameters[i].name for i in self._items if not result[i].is_contiguous())
+            raise LaunchError(
+                f"{self._kernel}: {names} is written to and is strided along {rank} axes that can't be merged; at most"
+                f" {MAX_ITEM_RANK} can be: write to a contiguous buffer, then copy_from"
+            )
+        return result
+
+    def _item_groups(self, kernel: Kernel, count: int) -> tuple[int, int, int]:
+        if kernel._groups is not None or kernel._global_threads is not None:
+            return self._checked_groups(kernel._groups, kernel._global_threads)
+        # Where there are more items than threads, a thread takes several.
+        return min(-(-count // self._threads[0]), self._max_groups[0]), 1, 1
+
+    # ----------------------------------------------------------------------------------------------------- geometry
+
+    def _checked_groups(
+        self, groups: tuple[int, int, int] | None, global_threads: tuple[int, int, int] | None
+    ) -> tuple[int, int, int]:
+        threads = self._threads
+        if groups is None:
+            if global_threads is None:
+                raise LaunchError(
+                    f"{self._kernel} has no items to count; .with_groups() or .with_global_threads() says how many"
+                    " groups to launch"
+                )
+            x, y, z = global_threads
+            groups = -(-x // threads[0]), -(-y // threads[1]), -(-z // threads[2])
+        most = self._max_groups
+        if groups[0] > most[0] or groups[1] > most[1] or groups[2] > most[2]:
+            raise LimitExceeded(f"{self._kernel}: {groups} groups; {self._backend.info.name} has at most {most}")
+        if any(n * m > _LONGEST for n, m in zip(groups, threads, strict=True)):
+            raise LimitExceeded(
+                f"{self._kernel}: {groups} groups of {threads} threads are more than {_LONGEST} along an axis"
+            )
+        return groups
+
+
+def _bytes_of(buffer: Buffer) -> tuple[views.Shape, views.Strides, int]:
+    size = buffer.dtype.size
+    return (*buffer.shape, size), (*(s * size for s in buffer.strides), 1), buffer.offset * size

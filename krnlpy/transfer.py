@@ -1,0 +1,114 @@
+"""Moving elements: copies within a device and between devices, fills and casts. Arguments were checked by Buffer.
+
+Memory that the process can see (the host's and the interpreter's) is moved by NumPy; on other devices contiguous
+elements are moved by the backend, and strided ones by a kernel of this package (kernels.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import views
+from .scalar import ScalarType, u8, u16, u32
+
+if TYPE_CHECKING:
+    from .buffer import Buffer
+
+CHUNK_BYTES = 32 << 20
+"""What is taken at a time from one device to another through the host."""
+
+_WORDS: dict[int, tuple[ScalarType, int]] = {1: (u8, 1), 2: (u16, 1), 4: (u32, 1), 8: (u32, 2)}
+
+
+def copy(source: Buffer, to: Buffer) -> None:
+    """Copies the elements of a buffer to another of the same shape and type; the two may overlap."""
+    if not source.size:
+        return
+    if source.device.backend is to.device.backend:
+        _copy_within(source, to)
+    elif not to.is_contiguous():
+        _copy_within(source.to_device(to.device), to)
+    else:
+        _copy_between(source.contiguous(), to)
+
+
+def _copy_within(source: Buffer, to: Buffer) -> None:
+    backend = to.device.backend
+    if source.memory is to.memory:
+        here, there = (source.shape, source.strides, source.offset), (to.shape, to.strides, to.offset)
+        if here == there:
+            return
+        if views.overlap(here, there):
+            source = source.copy()
+    if source.is_contiguous() and to.is_contiguous():
+        size = source.dtype.size
+        backend.copy(source.memory, source.offset * size, to.memory, to.offset * size, source.nbytes)
+    elif backend.view(to.memory) is not None:
+        to.numpy()[...] = source.numpy()
+    else:
+        from . import kernels  # kernels are made of buffers, so they come later
+
+        kernels.copy(_words(source), _words(to))
+
+
+def _copy_between(source: Buffer, to: Buffer) -> None:
+    """Both are contiguous."""
+    size, nbytes = source.dtype.size, source.nbytes
+    first, second = source.device.backend, to.device.backend
+    start, target = source.offset * size, to.offset * size
+    seen = first.view(source.memory)
+    if seen is not None:
+        second.upload(to.memory, target, seen[start : start + nbytes])
+        return
+    seen = second.view(to.memory)
+    if seen is not None:
+        first.download(source.memory, start, seen[target : target + nbytes])
+        return
+    staging = np.empty(min(nbytes, CHUNK_BYTES), np.uint8)
+    for done in range(0, nbytes, CHUNK_BYTES):
+        chunk = staging[: min(CHUNK_BYTES, nbytes - done)]
+        first.download(source.memory, start + done, chunk)
+        second.upload(to.memory, target + done, chunk)
+
+
+def fill(to: Buffer, pattern: bytes) -> None:
+    """Sets every element to the bytes of ``pattern``."""
+    if not to.size:
+        return
+    backend = to.device.backend
+    if to.is_contiguous():
+        backend.fill(to.memory, to.offset * to.dtype.size, to.nbytes, pattern)
+    elif backend.view(to.memory) is not None:
+        to.numpy()[...] = np.frombuffer(pattern, to.dtype.dtype)[0]
+    else:
+        from . import kernels
+
+        words = _words(to)
+        values: list[int] = np.frombuffer(pattern, words.dtype.dtype).tolist()
+        if len(values) == 1:
+            kernels.fill(values[0], words)
+        else:
+            for i, value in enumerate(values):
+                kernels.fill(value, words[..., i])
+
+
+def cast(source: Buffer, to: Buffer) -> None:
+    """Converts the elements of a buffer to another type."""
+    if source.size:
+        from . import kernels
+
+        kernels.cast(source, to)
+
+
+def _words(buffer: Buffer) -> Any:
+    """The same bytes as unsigned integers of at most 32 bits, which every device can move: a new last axis of two
+    where the elements have 64."""
+    from .buffer import Buffer
+
+    word, count = _WORDS[buffer.dtype.size]
+    shape, strides = buffer.shape, buffer.strides
+    if count > 1:
+        shape, strides = (*shape, count), (*(s * count for s in strides), 1)
+    return Buffer(buffer.device, word, buffer.memory, shape, strides, buffer.offset * count)

@@ -1,0 +1,230 @@
+"""Pure arithmetic of shapes, strides and offsets, all counted in elements. Strides are never negative.
+
+Nothing here knows buffers or devices: a view is a shape, strides of the same length and an offset.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .errors import ShapeError
+
+Shape = tuple[int, ...]
+Strides = tuple[int, ...]
+
+
+def as_shape(shape: int | Iterable[int]) -> Shape:
+    """A shape from an int or a sequence of ints.
+
+    >>> as_shape(3), as_shape([2, 3])
+    ((3,), (2, 3))
+
+    Raises:
+        ShapeError: an entry is not an integer, or is negative.
+    """
+    try:
+        entries = (shape,) if not isinstance(shape, Iterable) else tuple(shape)
+        if isinstance(shape, str) or any(isinstance(n, bool | np.bool_) for n in entries):
+            raise TypeError
+        result = tuple(operator.index(n) for n in entries)
+    except TypeError:
+        raise ShapeError(f"{shape!r} is not a shape; expected an int or a tuple of ints") from None
+    if any(n < 0 for n in result):
+        raise ShapeError(f"the shape {result} has a negative length")
+    return result
+
+
+def contiguous_strides(shape: Shape) -> Strides:
+    """The strides of a row-major contiguous array."""
+    strides = []
+    step = 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= n
+    return tuple(reversed(strides))
+
+
+def is_contiguous(shape: Shape, strides: Strides) -> bool:
+    """Whether the elements lie row-major without gaps. Axes of length 1 don't matter, and nothing is contiguous."""
+    step = 1
+    for n, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if n == 0:
+            return True
+        if n != 1:
+            if stride != step:
+                return 0 in shape
+            step *= n
+    return True
+
+
+def is_broadcast(shape: Shape, strides: Strides) -> bool:
+    """Whether one element of memory is seen at several indices."""
+    return any(stride == 0 and n > 1 for n, stride in zip(shape, strides, strict=True)) and 0 not in shape
+
+
+def extent(shape: Shape, strides: Strides) -> int:
+    """Elements from the first to past the last one."""
+    return sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True)) + 1 if 0 not in shape else 0
+
+
+def index(shape: Shape, strides: Strides, offset: int, key: Any) -> tuple[Shape, Strides, int]:
+    """The view that ``key`` selects: integers, slices with steps of at least 1, one ellipsis.
+
+    Raises:
+        ShapeError: too many indices, an integer out of range, a step below 1.
+    """
+    keys = key if isinstance(key, tuple) else (key,)
+    ellipses = sum(k is ... for k in keys)
+    named = len(keys) - ellipses
+    if ellipses > 1:
+        raise ShapeError("an index has one ellipsis at most")
+    if named > len(shape):
+        raise ShapeError(f"{named} indices for a buffer of {len(shape)} dimensions of shape {shape}")
+    if not ellipses:
+        keys = (*keys, ...)
+    new_shape: list[int] = []
+    new_strides: list[int] = []
+    axis = 0
+    for k in keys:
+        if k is ...:
+            end = axis + len(shape) - named
+            new_shape += shape[axis:end]
+            new_strides += strides[axis:end]
+            axis = end
+            continue
+        n, stride = shape[axis], strides[axis]
+        if isinstance(k, slice):
+            start, count, step = _slice(k, n, axis)
+            new_shape.append(count)
+            new_strides.append(stride * step)
+            # An empty slice may start past the end; an offset there would lie outside the memory.
+            offset += start * stride if count else 0
+        else:
+            offset += _integer(k, n, axis) * stride
+        axis += 1
+    return tuple(new_shape), tuple(new_strides), offset
+
+
+def _slice(key: slice, n: int, axis: int) -> tuple[int, int, int]:
+    try:
+        start, stop, step = key.indices(n)
+    except (TypeError, ValueError):
+        raise ShapeError(f"{key} is not a slice of integers with a step of at least 1") from None
+    if step < 1:
+        raise ShapeError(f"the slice along axis {axis} has the step {step}; steps are at least 1")
+    return start, max(0, -((start - stop) // step)), step
+
+
+def _integer(key: Any, n: int, axis: int) -> int:
+    try:
+        if isinstance(key, bool | np.bool_):
+            raise TypeError
+        i = operator.index(key)
+    except TypeError:
+        raise ShapeError(f"{key!r} is no index; expected integers, slices or an ellipsis") from None
+    if not -n <= i < n:
+        raise ShapeError(f"index {i} is out of range: axis {axis} has length {n}")
+    return i + n if i < 0 else i
+
+
+def broadcast_strides(shape: Shape, strides: Strides, to: Shape) -> Strides:
+    """The strides with which an array of ``shape`` is seen as one of shape ``to``, by NumPy's rules.
+
+    Raises:
+        ShapeError: an axis is neither 1 nor as long as asked.
+    """
+    missing = len(to) - len(shape)
+    if missing < 0 or any(n not in (1, m) for n, m in zip(shape, to[missing:], strict=True)):
+        raise ShapeError(f"the shape {shape} cannot be broadcast to {to}")
+    return (0,) * missing + tuple(
+        stride if n == m else 0 for n, m, stride in zip(shape, to[missing:], strides, strict=True)
+    )
+
+
+def reshape_strides(shape: Shape, strides: Strides, to: Shape) -> Strides | None:
+    """The strides with which the elements, in row-major order, are seen in the shape ``to`` (as many elements), or
+    None where no strides do that."""
+    if is_contiguous(shape, strides):
+        return contiguous_strides(to)
+    # What can be merged is merged; each merged axis is then split anew.
+    merged_shape, (merged_strides,) = collapse(shape, (strides,))
+    result: list[int] = []
+    axes = list(to)
+    for n, stride in zip(merged_shape, merged_strides, strict=True):
+        taken: list[int] = []
+        while axes and prod(taken) < n:
+            taken.append(axes.pop(0))
+        if prod(taken) != n:
+            return None
+        result += (s * stride for s in contiguous_strides(tuple(taken)))
+    return (*result, *(1 for _ in axes))
+
+
+def transpose(shape: Shape, strides: Strides, axes: Sequence[int]) -> tuple[Shape, Strides]:
+    """The axes in another order; in reverse order where none is given.
+
+    Raises:
+        ShapeError: ``axes`` is not a permutation.
+    """
+    ndim = len(shape)
+    if not axes:
+        return shape[::-1], strides[::-1]
+    try:
+        order = [a + ndim if a < 0 else a for a in map(operator.index, axes)]
+    except TypeError:
+        raise ShapeError(f"{tuple(axes)} are not axes; expected integers") from None
+    if sorted(order) != list(range(ndim)):
+        raise ShapeError(f"{tuple(axes)} is not a permutation of the {ndim} axes of shape {shape}")
+    return tuple(shape[a] for a in order), tuple(strides[a] for a in order)
+
+
+@lru_cache(maxsize=4096)
+def collapse(shape: Shape, strides: tuple[Strides, ...]) -> tuple[Shape, tuple[Strides, ...]]:
+    """The fewest axes with which all views of one shape are walked in row-major order: axes of length 1 are dropped,
+    and neighbours are merged where that suits every view.
+
+    >>> collapse((2, 3, 4), ((12, 4, 1), (0, 4, 1)))
+    ((2, 12), ((12, 1), (0, 1)))
+    """
+    merged: list[tuple[int, list[int]]] = []
+    for axis, n in enumerate(shape):
+        if n == 1:
+            continue
+        steps = [s[axis] for s in strides]
+        if merged and all(outer == inner * n for outer, inner in zip(merged[-1][1], steps, strict=True)):
+            merged[-1] = (merged[-1][0] * n, steps)
+        else:
+            merged.append((n, steps))
+    return tuple(n for n, _ in merged), tuple(tuple(s[i] for _, s in merged) for i in range(len(strides)))
+
+
+class _Region:
+    """Stands for memory that NumPy looks at the address of, and never touches."""
+
+    def __init__(self, shape: Shape, strides: Strides, offset: int) -> None:
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": "|u1",
+            "data": (offset + 1, False),  # an address of 0 would mean no address
+            "shape": shape,
+            "strides": strides,
+        }
+
+
+def overlap(a: tuple[Shape, Strides, int], b: tuple[Shape, Strides, int]) -> bool:
+    """Whether two views (shape, strides, offset) of one memory have an element in common. Where that is too hard to
+    tell, they have."""
+    (a_shape, a_strides, a_offset), (b_shape, b_strides, b_offset) = a, b
+    a_extent, b_extent = extent(a_shape, a_strides), extent(b_shape, b_strides)
+    if a_offset + a_extent <= b_offset or b_offset + b_extent <= a_offset or not a_extent or not b_extent:
+        return False
+    try:
+        return np.shares_memory(np.asarray(_Region(*a)), np.asarray(_Region(*b)), max_work=100_000)
+    except np.exceptions.TooHardError:
+        return True

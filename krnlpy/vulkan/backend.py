@@ -1,0 +1,283 @@
+"""A Vulkan device as a backend."""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from krnlpy.backend import Binding, DeviceInfo
+from krnlpy.dsl.ir import Program
+from krnlpy.dsl.layout import DEBUG_WORDS, Variant
+from krnlpy.errors import DeviceUnavailable
+
+from .commands import Queue
+from .description import PhysicalDevice
+from .descriptors import Descriptors
+from .device import LogicalDevice
+from .instance import FORKED, Instance
+from .memory import MemoryPool, VulkanMemory
+from .pipeline import PipelineBuilder, VulkanExecutable
+from .transfers import Transfers
+
+Array = np.ndarray[Any, Any]
+
+_DEBUG_RECORD = struct.Struct(f"<{len(DEBUG_WORDS)}I")
+
+_backends: weakref.WeakSet[VulkanBackend] = weakref.WeakSet()
+
+
+class VulkanBackend:
+    """One opened device. May be used from several threads.
+
+    Calls only record; work is submitted in batches, and at the latest when somebody waits for it.
+
+    Raises:
+        DeviceUnavailable: the driver refuses to open the device.
+    """
+
+    def __init__(self, instance: Instance, physical: PhysicalDevice) -> None:
+        self._instance = instance
+        self._lock = threading.RLock()
+        device = self._device = LogicalDevice(instance, physical)
+        self._queue = Queue(device)
+        self._memory = MemoryPool(device, self._queue)
+        self._transfers = Transfers(device, self._queue)
+        self._descriptors = Descriptors(device, self._queue)
+        self._builder = PipelineBuilder(device, self._descriptors)
+        self._debug_record: VulkanMemory | None = None
+
+        functions, api = device.functions, device.api
+        self._bind_pipeline = functions.vkCmdBindPipeline
+        self._bind_sets = functions.vkCmdBindDescriptorSets
+        self._push = functions.vkCmdPushConstants
+        self._dispatch = functions.vkCmdDispatch
+        self._point = api.VK_PIPELINE_BIND_POINT_COMPUTE
+        self._stage = api.VK_SHADER_STAGE_COMPUTE_BIT
+        self._null = api.ffi.NULL
+        self._dynamic_offset = api.new("uint32_t[1]")
+        instance.open_backends.append(self)
+        _backends.add(self)
+
+    @property
+    def info(self) -> DeviceInfo:
+        return self._device.info
+
+    def _check(self) -> None:
+        if self._queue.failure is not None:
+            raise self._queue.failure
+
+    # -- memory
+
+    def allocate(self, nbytes: int) -> VulkanMemory:
+        """Memory, its size rounded up to 16 bytes. Raises OutOfMemory, LimitExceeded."""
+        with self._lock:
+            self._check()
+            return self._memory.allocate(nbytes)
+
+    def adopt(self, array: Array) -> None:
+        """Nothing: the device cannot use the memory of an array."""
+
+    def view(self, memory: VulkanMemory) -> None:
+        """Nothing: a device's memory is only used through the device."""
+
+    def upload(self, memory: VulkanMemory, offset: int, data: Array) -> None:
+        """Copies bytes into memory."""
+        with self._lock:
+            self._check()
+            self._transfers.upload(memory, offset, data)
+
+    def download(self, memory: VulkanMemory, offset: int, out: Array) -> None:
+        """Copies memory into an array, when the last work that writes the memory is done."""
+        mapped = memory.block.mapped
+        if mapped is None:
+            with self._lock:
+                self._check()
+                self._transfers.download(memory, offset, out)
+            return
+        self._wait(memory.last_write)
+        start = memory.offset + offset
+        out[...] = mapped[start : start + out.nbytes]
+
+    def copy(self, source: VulkanMemory, source_offset: int, to: VulkanMemory, to_offset: int, nbytes: int) -> None:
+        """Copies bytes within the device."""
+        with self._lock:
+            self._check()
+            self._transfers.copy(source, source_offset, to, to_offset, nbytes)
+
+    def fill(self, memory: VulkanMemory, offset: int, nbytes: int, pattern: bytes) -> None:
+        """Repeats a pattern."""
+        with self._lock:
+            self._check()
+            self._transfers.fill(memory, offset, nbytes, pattern)
+
+    # -- kernels
+
+    def build(
+        self,
+        program: Program,
+        variant: Variant,
+        specs: Mapping[str, int | float | bool],
+        threads: tuple[int, int, int],
+        debug: bool,
+    ) -> VulkanExecutable:
+        """A program built for the device. Raises MissingFeatures, LimitExceeded."""
+        with self._lock:
+            self._check()
+            return self._builder.build(program, variant, specs, threads, debug)
+
+    def launch(
+        self,
+        executable: VulkanExecutable,
+        groups: tuple[int, int, int],
+        bindings: Sequence[Binding],
+        parameters: bytes,
+    ) -> None:
+        """Queues a dispatch.
+
+        Raises:
+            KernelIndexError: the executable is built for debugging, and an index was out of range.
+        """
+        with self._lock:
+            self._check()
+            if executable.debug:
+                self._launch_debug(executable, groups, bindings, parameters)
+            else:
+                self._record(executable, groups, bindings, parameters)
+
+    def _record(
+        self,
+        executable: VulkanExecutable,
+        groups: tuple[int, int, int],
+        bindings: Sequence[Binding],
+        parameters: bytes,
+        debug_record: VulkanMemory | None = None,
+    ) -> None:
+        # The hot path: every line here costs each launch.
+        queue = self._queue
+        offset = None
+        if executable.parameter_binding is not None:
+            offset = self._transfers.ring.put(parameters)
+        batch = queue.open_value
+        accesses = []
+        key = []
+        for (memory, first, end), writes in zip(bindings, executable.writes, strict=True):
+            address = memory.address
+            accesses.append((address + first, address + end, writes))
+            key.append(memory.key)
+            memory.last_use = batch
+            if writes:
+                memory.last_write = batch
+        commands = queue.begin(accesses)
+        layout = executable.layout
+        self._bind_pipeline(commands, self._point, executable.pipeline)
+        set_layout = executable.set_layout
+        if set_layout.count:
+            key.append(executable.key_end)
+            descriptor_set = set_layout.sets.get(tuple(key))
+            if descriptor_set is None:
+                descriptor_set = self._write_set(executable, tuple(key), bindings, debug_record)
+            if offset is None:
+                self._bind_sets(commands, self._point, layout, 0, 1, descriptor_set, 0, self._null)
+            else:
+                self._dynamic_offset[0] = offset
+                self._bind_sets(commands, self._point, layout, 0, 1, descriptor_set, 1, self._dynamic_offset)
+        if offset is None and executable.parameter_bytes:
+            self._push(commands, layout, self._stage, 0, executable.parameter_bytes, parameters)
+        self._dispatch(commands, *groups)
+        queue.kernels.append(executable.name)
+        queue.end()
+
+    def _write_set(
+        self,
+        executable: VulkanExecutable,
+        key: tuple[int, ...],
+        bindings: Sequence[Binding],
+        debug_record: VulkanMemory | None,
+    ) -> Any:
+        places = [(memory.buffer, memory.offset, memory.nbytes) for memory, _, _ in bindings]
+        if executable.parameter_binding is not None:
+            places.append((self._transfers.ring.handle, 0, executable.parameter_bytes))
+        if debug_record is not None:
+            places.append((debug_record.buffer, debug_record.offset, debug_record.nbytes))
+        return self._descriptors.write(executable.set_layout, key, places)
+
+    def _launch_debug(
+        self,
+        executable: VulkanExecutable,
+        groups: tuple[int, int, int],
+        bindings: Sequence[Binding],
+        parameters: bytes,
+    ) -> None:
+        if self._debug_record is None:
+            self._debug_record = self._memory.allocate(_DEBUG_RECORD.size)
+        record = self._debug_record
+        self._transfers.upload(record, 0, np.zeros(_DEBUG_RECORD.size, np.uint8))
+        record.last_use = record.last_write = self._queue.open_value
+        self._record(executable, groups, bindings, parameters, record)
+        words = np.empty(_DEBUG_RECORD.size, np.uint8)
+        self.download(record, 0, words)
+        found = _DEBUG_RECORD.unpack(words.tobytes())
+        if found[0]:
+            executable.raise_failure(found)
+
+    # -- waiting and closing
+
+    def wait(self) -> None:
+        """Returns when all that was queued before is done."""
+        with self._lock:
+            batch = self._queue.open_value
+        self._wait(batch)
+
+    def _wait(self, batch: int) -> None:
+        """Returns when a batch is done. Other threads may go on recording meanwhile."""
+        with self._lock:
+            self._check()
+            self._collect()
+            if batch >= self._queue.open_value:
+                batch = self._queue.submit()
+            if batch <= self._queue.completed:
+                return
+        self._queue.block(batch)
+        with self._lock:
+            self._queue.poll()
+
+    def _collect(self) -> None:
+        """Takes back memory and pipelines whose last references are gone."""
+        self._memory.collect()
+        retired = self._builder.retired
+        while retired:
+            pipeline = retired.popleft()
+            self._queue.retire(self._queue.open_value, partial(self._builder.destroy, pipeline))
+
+    def close(self) -> None:
+        """Waits, then gives everything back; the device's memory and executables are of no use afterwards."""
+        with self._lock:
+            if isinstance(self._queue.failure, DeviceUnavailable):  # closed before, or in a forked process
+                return
+            self._queue.failure = DeviceUnavailable(f"{self.info.name} was closed")
+            self._instance.open_backends.remove(self)
+            device = self._device
+            device.functions.vkDeviceWaitIdle(device.handle)
+            self._builder.close()
+            self._descriptors.close()
+            self._transfers.close()
+            self._memory.close()
+            self._queue.close()
+            device.close()
+
+
+def _after_fork() -> None:
+    for backend in _backends:
+        backend._lock = threading.RLock()  # another thread may have held it
+        backend._queue.failure = DeviceUnavailable(FORKED)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,230 @@
+"""Recording of commands, and their submission in batches.
+
+Batches are numbered from 1; the number is the value that the queue's timeline semaphore has when the batch is done.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from krnlpy.errors import DeviceError, DeviceLost
+
+from .device import LogicalDevice
+from .hazards import Access, HazardTracker
+
+_MAX_COMMANDS = 64
+"""Of a batch. Systems take a GPU away from who keeps it for seconds, and it should start before all is recorded."""
+_MAX_PENDING = 16
+"""Batches that may be queued; whoever is further ahead waits."""
+_WAIT_NS = 100_000_000
+"""How long a wait blocks before it looks for Ctrl-C."""
+_NAMED_KERNELS = 4
+
+
+class _Batch(NamedTuple):
+    value: int
+    pool: Any
+    buffer: Any
+    kernels: list[str]
+
+
+class Queue:
+    """The queue of a device: one batch is open and takes commands, those before are submitted.
+
+    The caller holds the backend's lock, except for :meth:`block`.
+
+    Attributes:
+        open_value: number of the open batch.
+        completed: number of the last batch known to be done.
+        failure: why the queue is of no use any more, if so.
+        kernels: names of the kernels in the open batch.
+    """
+
+    def __init__(self, device: LogicalDevice) -> None:
+        api = device.api
+        self._device = device
+        self._api = api
+        self.open_value = 1
+        self.completed = 0
+        self._hazards = HazardTracker()
+        self._pending: deque[_Batch] = deque()
+        self._spare: list[tuple[Any, Any]] = []
+        self._retired: list[tuple[int, Callable[[], None]]] = []
+        self._pool: Any = None
+        self._buffer: Any = None
+        self._count = 0
+        self.failure: DeviceError | None = None
+        self.kernels: list[str] = []
+
+        functions = device.functions
+        self._cmd_barrier = functions.vkCmdPipelineBarrier
+        work = api.VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | api.VK_PIPELINE_STAGE_TRANSFER_BIT
+        reads = api.VK_ACCESS_SHADER_READ_BIT | api.VK_ACCESS_TRANSFER_READ_BIT
+        writes = api.VK_ACCESS_SHADER_WRITE_BIT | api.VK_ACCESS_TRANSFER_WRITE_BIT
+        null = api.ffi.NULL
+        self._between = api.struct("VkMemoryBarrier", srcAccessMask=writes, dstAccessMask=reads | writes)
+        self._after = api.struct(
+            "VkMemoryBarrier",
+            srcAccessMask=writes,
+            dstAccessMask=reads | writes | api.VK_ACCESS_HOST_READ_BIT,
+        )
+        self._barrier_arguments = (work, work, 0, 1, self._between, 0, null, 0, null)
+        host = api.VK_PIPELINE_STAGE_HOST_BIT
+        self._end_arguments = (work, work | host, 0, 1, self._after, 0, null, 0, null)
+
+        timeline = api.struct("VkSemaphoreTypeCreateInfo", semaphoreType=api.VK_SEMAPHORE_TYPE_TIMELINE, initialValue=0)
+        info = api.struct("VkSemaphoreCreateInfo", pNext=timeline)
+        self._semaphore = device.create("vkCreateSemaphore", "VkSemaphore", info)
+        self._begin_info = api.struct("VkCommandBufferBeginInfo", flags=api.VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT)
+        self._semaphores = api.new("VkSemaphore[1]", [self._semaphore])
+        self._signal_value = api.new("uint64_t[1]")
+        self._submitted_buffer = api.new("VkCommandBuffer[1]")
+        self._submit_info = api.struct(
+            "VkSubmitInfo",
+            pNext=api.struct(
+                "VkTimelineSemaphoreSubmitInfo",
+                signalSemaphoreValueCount=1,
+                pSignalSemaphoreValues=self._signal_value,
+            ),
+            commandBufferCount=1,
+            pCommandBuffers=self._submitted_buffer,
+            signalSemaphoreCount=1,
+            pSignalSemaphores=self._semaphores,
+        )
+        self._counter = api.new("uint64_t *")
+
+    # -- recording
+
+    def begin(self, accesses: list[Access]) -> Any:
+        """The command buffer for a command that makes these accesses; a barrier is in it if one is needed."""
+        if self._buffer is None:
+            self._open()
+        if self._hazards.record(accesses):
+            self._cmd_barrier(self._buffer, *self._barrier_arguments)
+        return self._buffer
+
+    def end(self) -> None:
+        """After the command: submits the batch if it is full."""
+        self._count += 1
+        if self._count >= _MAX_COMMANDS:
+            self.submit()
+
+    def _open(self) -> None:
+        self.poll()
+        if len(self._pending) >= _MAX_PENDING:
+            self.wait(self._pending[0].value)
+        pool, buffer = self._spare.pop() if self._spare else self._new_pool()
+        functions = self._device.functions
+        self._api.check(functions.vkResetCommandPool(self._device.handle, pool, 0), "reset a command pool")
+        self._api.check(functions.vkBeginCommandBuffer(buffer, self._begin_info), "begin a command buffer")
+        self._pool, self._buffer = pool, buffer
+
+    def _new_pool(self) -> tuple[Any, Any]:
+        api, device = self._api, self._device
+        info = api.struct("VkCommandPoolCreateInfo", queueFamilyIndex=device.physical.queue_family)
+        pool = device.create("vkCreateCommandPool", "VkCommandPool", info)
+        info = api.struct(
+            "VkCommandBufferAllocateInfo",
+            commandPool=pool,
+            level=api.VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+            commandBufferCount=1,
+        )
+        buffer = api.new("VkCommandBuffer *")
+        result = device.functions.vkAllocateCommandBuffers(device.handle, info, buffer)
+        api.check(result, "allocate a command buffer")
+        return pool, buffer[0]
+
+    # -- submission
+
+    def submit(self) -> int:
+        """Submits the open batch if anything is in it; returns the number of the last batch submitted.
+
+        Raises:
+            DeviceLost: the device stopped answering.
+            OutOfMemory: no memory is left.
+        """
+        if self._buffer is None:
+            return self.open_value - 1
+        functions, check = self._device.functions, self._api.check
+        # Makes everything visible to the batches after, and to the host.
+        self._cmd_barrier(self._buffer, *self._end_arguments)
+        self._hazards.clear()
+        check(functions.vkEndCommandBuffer(self._buffer), "end a command buffer")
+        self._signal_value[0] = self.open_value
+        self._submitted_buffer[0] = self._buffer
+        self._pending.append(_Batch(self.open_value, self._pool, self._buffer, self.kernels))
+        self._pool = self._buffer = None
+        self._count = 0
+        self.kernels = []
+        self.open_value += 1
+        result = functions.vkQueueSubmit(self._device.queue, 1, self._submit_info, self._api.ffi.NULL)
+        self._check(result, "submit work")
+        return self.open_value - 1
+
+    def poll(self) -> int:
+        """Looks which batches are done, without waiting; returns the number of the last."""
+        if self._pending:
+            result = self._device.functions.vkGetSemaphoreCounterValue(
+                self._device.handle, self._semaphore, self._counter
+            )
+            self._check(result, "look whether work is done")
+            self.completed = max(self.completed, self._counter[0])
+            while self._pending and self._pending[0].value <= self.completed:
+                batch = self._pending.popleft()
+                self._spare.append((batch.pool, batch.buffer))
+        if self._retired:
+            due = [destroy for value, destroy in self._retired if value <= self.completed]
+            self._retired = [entry for entry in self._retired if entry[0] > self.completed]
+            for destroy in due:
+                destroy()
+        return self.completed
+
+    def wait(self, value: int) -> None:
+        """Returns when a batch is done; submits it first if it is the open one."""
+        if value >= self.open_value:
+            value = self.submit()
+        self.block(value)
+        self.poll()
+
+    def block(self, value: int) -> None:
+        """Returns when a submitted batch is done. Needs no lock."""
+        if value <= self.completed:
+            return
+        api = self._api
+        info = api.struct("VkSemaphoreWaitInfo", semaphoreCount=1, pSemaphores=self._semaphores, pValues=[value])
+        while (
+            result := self._device.functions.vkWaitSemaphores(self._device.handle, info, _WAIT_NS)
+        ) == api.VK_TIMEOUT:
+            pass
+        self._check(result, "wait for work")
+
+    def _check(self, result: int, doing: str) -> None:
+        try:
+            self._api.check(result, doing)
+        except DeviceLost:
+            kernels = [name for batch in self._pending for name in batch.kernels][-_NAMED_KERNELS:]
+            last = f"; the last kernels were {', '.join(kernels)}" if kernels else ""
+            self.failure = DeviceLost(
+                f"{self._device.info.name} stopped answering, its buffers are gone ({doing}){last}"
+            )
+            raise self.failure from None
+
+    def retire(self, value: int, destroy: Callable[[], None]) -> None:
+        """Calls ``destroy`` when a batch is done."""
+        if value <= self.completed:
+            destroy()
+        else:
+            self._retired.append((value, destroy))
+
+    def close(self) -> None:
+        """Destroys the pools and the semaphore. The device is idle."""
+        for _, destroy in self._retired:
+            destroy()
+        self._retired.clear()
+        pools = [*(b.pool for b in self._pending), *(pool for pool, _ in self._spare), self._pool]
+        for pool in pools:
+            if pool is not None:
+                self._device.destroy("vkDestroyCommandPool", pool)
+        self._device.destroy("vkDestroySemaphore", self._semaphore)

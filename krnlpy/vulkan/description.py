@@ -1,0 +1,186 @@
+"""What a physical device is and can: a DeviceInfo, or the reason why the device cannot be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from krnlpy.backend import DeviceInfo, DeviceKind
+from krnlpy.features import Feature, Features
+
+from .api import Api, Functions
+
+_KINDS: dict[int, DeviceKind] = {0: "other", 1: "integrated", 2: "discrete", 3: "virtual", 4: "cpu"}
+
+_VENDORS = {
+    0x1002: "AMD", 0x1010: "Imagination", 0x106B: "Apple", 0x10DE: "NVIDIA", 0x13B5: "Arm", 0x14E4: "Broadcom",
+    0x1AE0: "Google", 0x1AF4: "Red Hat", 0x5143: "Qualcomm", 0x8086: "Intel", 0x10005: "Mesa", 0x10006: "PoCL",
+    0x10001: "Vivante", 0x10002: "VeriSilicon", 0x10003: "Kazan", 0x10004: "Codeplay",
+}  # fmt: skip
+
+_SUBGROUP_BITS = {
+    0x01: Feature.SUBGROUP_BASIC,
+    0x02: Feature.SUBGROUP_VOTE,
+    0x04: Feature.SUBGROUP_ARITHMETIC,
+    0x08: Feature.SUBGROUP_BALLOT,
+    0x10: Feature.SUBGROUP_SHUFFLE,
+    0x20: Feature.SUBGROUP_SHUFFLE_RELATIVE,
+    0x40: Feature.SUBGROUP_CLUSTERED,
+    0x80: Feature.SUBGROUP_QUAD,
+}
+
+PORTABILITY_SUBSET = "VK_KHR_portability_subset"
+
+
+@dataclass(frozen=True)
+class PhysicalDevice:
+    """A device that can be opened.
+
+    Attributes:
+        enabled: names of the features to enable, by the structure that holds them.
+        extensions: to enable.
+    """
+
+    handle: Any
+    info: DeviceInfo
+    queue_family: int
+    enabled: dict[str, tuple[str, ...]]
+    extensions: tuple[str, ...]
+    max_storage_bindings: int
+    storage_alignment: int
+
+
+def describe(api: Api, functions: Functions, handle: Any, index: int) -> PhysicalDevice | str:
+    """What a physical device is; or the reason why it cannot be used."""
+    properties = api.new("VkPhysicalDeviceProperties *")
+    functions.vkGetPhysicalDeviceProperties(handle, properties)
+    name = api.text(properties.deviceName)
+    version = properties.apiVersion
+    if version < _version(1, 2):
+        return f"{name}: supports Vulkan {_version_text(version)}, needs 1.2"
+    family = _compute_family(api, functions, handle)
+    if family is None:
+        return f"{name}: has no queue for compute"
+
+    features12 = api.struct("VkPhysicalDeviceVulkan12Features")
+    features11 = api.struct("VkPhysicalDeviceVulkan11Features", pNext=features12)
+    features10 = api.struct("VkPhysicalDeviceFeatures2", pNext=features11)
+    functions.vkGetPhysicalDeviceFeatures2(handle, features10)
+    if not features12.timelineSemaphore:
+        return f"{name}: has no timeline semaphores"
+
+    extensions = {
+        api.text(extension.extensionName)
+        for extension in api.enumerate(
+            "VkExtensionProperties", functions.vkEnumerateDeviceExtensionProperties, handle, api.ffi.NULL
+        )
+    }
+    wanted = {
+        "VkPhysicalDeviceFeatures": ("shaderInt64", "shaderFloat64"),
+        "VkPhysicalDeviceVulkan11Features": ("storageBuffer16BitAccess",),
+        "VkPhysicalDeviceVulkan12Features": (
+            *("timelineSemaphore", "storageBuffer8BitAccess", "shaderSubgroupExtendedTypes"),
+        ),
+    }
+    structures = dict(zip(wanted, (features10.features, features11, features12), strict=True))
+    enabled = {s: tuple(f for f in names if getattr(structures[s], f)) for s, names in wanted.items()}
+    limits = properties.limits
+    names = {f for names in enabled.values() for f in names}
+    info = _info(api, functions, handle, index, names, "VK_KHR_maintenance4" in extensions)
+    return PhysicalDevice(
+        handle=handle,
+        info=info,
+        queue_family=family,
+        enabled=enabled,
+        # The specification demands it to be enabled where it is there.
+        extensions=(PORTABILITY_SUBSET,) if PORTABILITY_SUBSET in extensions else (),
+        max_storage_bindings=min(
+            limits.maxPerStageDescriptorStorageBuffers,
+            limits.maxDescriptorSetStorageBuffers,
+            limits.maxPerStageResources,
+        ),
+        storage_alignment=int(limits.minStorageBufferOffsetAlignment),
+    )
+
+
+def _info(
+    api: Api, functions: Functions, handle: Any, index: int, enabled: set[str], has_maintenance4: bool
+) -> DeviceInfo:
+    maintenance4 = api.struct("VkPhysicalDeviceMaintenance4Properties")
+    driver = api.struct("VkPhysicalDeviceDriverProperties", pNext=maintenance4 if has_maintenance4 else api.ffi.NULL)
+    properties11 = api.struct("VkPhysicalDeviceVulkan11Properties", pNext=driver)
+    properties2 = api.struct("VkPhysicalDeviceProperties2", pNext=properties11)
+    functions.vkGetPhysicalDeviceProperties2(handle, properties2)
+    properties = properties2.properties
+    limits = properties.limits
+    memory = api.new("VkPhysicalDeviceMemoryProperties *")
+    functions.vkGetPhysicalDeviceMemoryProperties(handle, memory)
+    device_local = [heap.size for heap in memory.memoryHeaps[0 : memory.memoryHeapCount] if heap.flags & 1]
+    memory_bytes = max(device_local)
+    largest = min(
+        *(limits.maxStorageBufferRange, properties11.maxMemoryAllocationSize, memory_bytes),
+        *((maintenance4.maxBufferSize,) if has_maintenance4 else ()),
+    )
+    return DeviceInfo(
+        index=index,
+        name=api.text(properties.deviceName),
+        kind=_KINDS.get(properties.deviceType, "other"),
+        backend="vulkan",
+        vendor=_VENDORS.get(properties.vendorID, hex(properties.vendorID)),
+        driver=f"{api.text(driver.driverName)} {api.text(driver.driverInfo)}".strip(),
+        api_version=_version_text(properties.apiVersion),
+        features=_features(api, enabled, properties11),
+        max_threads=limits.maxComputeWorkGroupInvocations,
+        max_threads_xyz=tuple(limits.maxComputeWorkGroupSize),
+        max_groups_xyz=tuple(limits.maxComputeWorkGroupCount),
+        max_group_memory=limits.maxComputeSharedMemorySize,
+        max_buffer_bytes=largest // 16 * 16,
+        max_parameter_bytes=limits.maxPushConstantsSize,
+        subgroup_threads=properties11.subgroupSize,
+        memory_bytes=memory_bytes,
+        extra={
+            "vendor_id": properties.vendorID,
+            "device_id": properties.deviceID,
+            "driver_version": properties.driverVersion,
+            "max_storage_buffer_range": limits.maxStorageBufferRange,
+            "max_memory_allocation_bytes": properties11.maxMemoryAllocationSize,
+            "max_memory_allocations": limits.maxMemoryAllocationCount,
+            "max_storage_buffers": limits.maxPerStageDescriptorStorageBuffers,
+            "storage_buffer_alignment": limits.minStorageBufferOffsetAlignment,
+            "timestamp_period_ns": limits.timestampPeriod if limits.timestampComputeAndGraphics else None,
+            "subgroup_extended_types": "shaderSubgroupExtendedTypes" in enabled,
+        },
+    )
+
+
+def _features(api: Api, enabled: set[str], properties11: Any) -> Features:
+    features = {
+        "shaderInt64": Feature.INT64,
+        "shaderFloat64": Feature.FLOAT64,
+        "storageBuffer8BitAccess": Feature.STORAGE8,
+        "storageBuffer16BitAccess": Feature.STORAGE16,
+    }
+    found = {feature for name, feature in features.items() if name in enabled}
+    if properties11.subgroupSupportedStages & api.VK_SHADER_STAGE_COMPUTE_BIT:
+        operations = properties11.subgroupSupportedOperations
+        found |= {feature for bit, feature in _SUBGROUP_BITS.items() if operations & bit}
+    return frozenset(found)
+
+
+def _compute_family(api: Api, functions: Functions, handle: Any) -> int | None:
+    """The first queue family for compute but not graphics, else the first for compute."""
+    count = api.new("uint32_t *")
+    functions.vkGetPhysicalDeviceQueueFamilyProperties(handle, count, api.ffi.NULL)
+    families = api.new("VkQueueFamilyProperties[]", count[0])
+    functions.vkGetPhysicalDeviceQueueFamilyProperties(handle, count, families)
+    compute = [i for i in range(count[0]) if families[i].queueFlags & api.VK_QUEUE_COMPUTE_BIT]
+    alone = [i for i in compute if not families[i].queueFlags & api.VK_QUEUE_GRAPHICS_BIT]
+    return next(iter(alone or compute), None)
+
+
+def _version(major: int, minor: int) -> int:
+    return (major << 22) | (minor << 12)
+
+
+def _version_text(version: int) -> str:
+    return f"{(version >> 22) & 0x7F}.{(version >> 12) & 0x3FF}.{version & 0xFFF}"

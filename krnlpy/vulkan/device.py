@@ -1,0 +1,176 @@
+"""An opened device: its functions, its queue, and where its memory comes from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from krnlpy.errors import LimitExceeded, OutOfMemory
+
+from .api import Api
+from .description import PhysicalDevice
+from .instance import Instance
+
+_FUNCTIONS = (
+    *("vkAllocateCommandBuffers", "vkAllocateDescriptorSets", "vkAllocateMemory", "vkBeginCommandBuffer"),
+    *("vkBindBufferMemory", "vkCmdBindDescriptorSets", "vkCmdBindPipeline", "vkCmdCopyBuffer", "vkCmdDispatch"),
+    *("vkCmdFillBuffer", "vkCmdPipelineBarrier", "vkCmdPushConstants", "vkCreateBuffer", "vkCreateCommandPool"),
+    *("vkCreateComputePipelines", "vkCreateDescriptorPool", "vkCreateDescriptorSetLayout"),
+    *("vkCreatePipelineLayout", "vkCreateSemaphore", "vkCreateShaderModule", "vkDestroyBuffer"),
+    *("vkDestroyCommandPool", "vkDestroyDescriptorPool", "vkDestroyDescriptorSetLayout", "vkDestroyDevice"),
+    *("vkDestroyPipeline", "vkDestroyPipelineLayout", "vkDestroySemaphore", "vkDestroyShaderModule"),
+    *("vkDeviceWaitIdle", "vkEndCommandBuffer", "vkFreeMemory", "vkGetBufferMemoryRequirements"),
+    *("vkGetDeviceQueue", "vkGetSemaphoreCounterValue", "vkMapMemory", "vkQueueSubmit", "vkResetCommandPool"),
+    *("vkUpdateDescriptorSets", "vkWaitSemaphores"),
+)
+
+_DEVICE_LOCAL, _HOST_VISIBLE, _HOST_COHERENT, _HOST_CACHED = 1, 2, 4, 8
+_HOST = _HOST_VISIBLE | _HOST_COHERENT
+_AVOIDED = 0x20 | 0x40 | 0x80 | 0x100  # protected memory, and kinds that must be enabled to be used
+
+
+class LogicalDevice:
+    """A VkDevice with one queue. Raises DeviceUnavailable, OutOfMemory."""
+
+    def __init__(self, instance: Instance, physical: PhysicalDevice) -> None:
+        api = self.api = instance.api
+        self.physical = physical
+        self.info = physical.info
+        self.handle = _create(api, instance, physical)
+        self.functions = api.functions(_FUNCTIONS, instance.functions.vkGetDeviceProcAddr, self.handle)
+        queue = api.new("VkQueue *")
+        self.functions.vkGetDeviceQueue(self.handle, physical.queue_family, 0, queue)
+        self.queue = queue[0]
+        memory = api.new("VkPhysicalDeviceMemoryProperties *")
+        instance.functions.vkGetPhysicalDeviceMemoryProperties(physical.handle, memory)
+        self._types = [(t.propertyFlags, t.heapIndex) for t in memory.memoryTypes[0 : memory.memoryTypeCount]]
+        self._heaps = [heap.size for heap in memory.memoryHeaps[0 : memory.memoryHeapCount]]
+        self._allocated = [0] * len(self._heaps)
+
+    def create(self, function: str, type: str, info: Any) -> Any:
+        """A new object of the device, by one of the functions ``vkCreate...``."""
+        handle = self.api.new(f"{type} *")
+        result = getattr(self.functions, function)(self.handle, info, self.api.ffi.NULL, handle)
+        self.api.check(result, function.removeprefix("vkCreate").join(("create a Vk", "")))
+        return handle[0]
+
+    def destroy(self, function: str, handle: Any) -> None:
+        """Destroys an object, by one of the functions ``vkDestroy...``."""
+        getattr(self.functions, function)(self.handle, handle, self.api.ffi.NULL)
+
+    def close(self) -> None:
+        """Destroys the device, whose objects were destroyed before."""
+        self.functions.vkDestroyDevice(self.handle, self.api.ffi.NULL)
+
+
+class DeviceBuffer:
+    """A VkBuffer with memory of its own, mapped where the host can see it coherently.
+
+    Args:
+        for_host: whether the memory is a way to the host, rather than the device's own.
+
+    Raises:
+        OutOfMemory: no memory is left.
+    """
+
+    def __init__(self, device: LogicalDevice, size: int, for_host: bool) -> None:
+        api, functions = device.api, device.functions
+        self._device = device
+        self.size = size
+        self.handle = device.create(
+            "vkCreateBuffer",
+            "VkBuffer",
+            api.struct(
+                "VkBufferCreateInfo",
+                size=size,
+                usage=api.VK_BUFFER_USAGE_STORAGE_BUFFER_BIT
+                | api.VK_BUFFER_USAGE_TRANSFER_SRC_BIT
+                | api.VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+            ),
+        )
+        requirements = api.new("VkMemoryRequirements *")
+        functions.vkGetBufferMemoryRequirements(device.handle, self.handle, requirements)
+        self._bytes = int(requirements.size)
+        kind = _memory_type(device._types, requirements.memoryTypeBits, for_host)
+        flags, self._heap = device._types[kind]
+        try:
+            self._memory = self._allocate(kind)
+        except BaseException:
+            device.destroy("vkDestroyBuffer", self.handle)
+            raise
+        device._allocated[self._heap] += self._bytes
+        result = functions.vkBindBufferMemory(device.handle, self.handle, self._memory, 0)
+        api.check(result, "bind memory to a buffer")
+        self.pointer: Any = None
+        """The start of the memory where the host can see it, else None."""
+        if flags & _HOST == _HOST and (for_host or flags & _HOST_CACHED):
+            pointer = api.new("void **")
+            result = functions.vkMapMemory(device.handle, self._memory, 0, size, 0, pointer)
+            api.check(result, "map memory")
+            self.pointer = pointer[0]
+
+    def _allocate(self, kind: int) -> Any:
+        device, api = self._device, self._device.api
+        # Drivers may take more than a heap holds, and swap or kill for it.
+        heap, used = device._heaps[self._heap], device._allocated[self._heap]
+        if used + self._bytes > heap:
+            raise OutOfMemory(
+                f"{device.info.name}: no memory is left for {self._bytes} bytes: {used} bytes are taken of {heap} bytes"
+            )
+        info = api.struct("VkMemoryAllocateInfo", allocationSize=self._bytes, memoryTypeIndex=kind)
+        memory = api.new("VkDeviceMemory *")
+        result = device.functions.vkAllocateMemory(device.handle, info, api.ffi.NULL, memory)
+        api.check(result, f"allocate {self._bytes} bytes on {device.info.name} ({used} bytes are taken)")
+        return memory[0]
+
+    def close(self) -> None:
+        """Gives the memory back. No queued work uses it."""
+        self._device.destroy("vkDestroyBuffer", self.handle)
+        self._device.functions.vkFreeMemory(self._device.handle, self._memory, self._device.api.ffi.NULL)
+        self._device._allocated[self._heap] -= self._bytes
+
+
+def _memory_type(types: list[tuple[int, int]], allowed: int, for_host: bool) -> int:
+    usable = [(i, f) for i, (f, _) in enumerate(types) if allowed >> i & 1 and not f & _AVOIDED]
+    # Where the device's own memory is cached by the host, they share it: then the host uses it directly. A window
+    # on a GPU's memory is visible but not cached, too slow to read and often small.
+    preferences = (
+        [(_HOST | _HOST_CACHED, _DEVICE_LOCAL), (_HOST | _HOST_CACHED, 0), (_HOST, _DEVICE_LOCAL), (_HOST, 0)]
+        if for_host
+        else [(_DEVICE_LOCAL | _HOST | _HOST_CACHED, 0), (_DEVICE_LOCAL, _HOST_VISIBLE), (_DEVICE_LOCAL, 0)]
+    )
+    for needed, avoided in preferences:
+        for i, flags in usable:
+            if flags & needed == needed and not flags & avoided:
+                return i
+    raise LimitExceeded("the device has no memory for storage buffers")  # the specification promises some
+
+
+def _create(api: Api, instance: Instance, physical: PhysicalDevice) -> Any:
+    enabled = {structure: dict.fromkeys(names, 1) for structure, names in physical.enabled.items()}
+    features12 = api.struct("VkPhysicalDeviceVulkan12Features", **enabled["VkPhysicalDeviceVulkan12Features"])
+    features11 = api.struct(
+        "VkPhysicalDeviceVulkan11Features", pNext=features12, **enabled["VkPhysicalDeviceVulkan11Features"]
+    )
+    features = api.struct(
+        "VkPhysicalDeviceFeatures2",
+        pNext=features11,
+        features=api.struct("VkPhysicalDeviceFeatures", **enabled["VkPhysicalDeviceFeatures"]),
+    )
+    queue = api.struct(
+        "VkDeviceQueueCreateInfo",
+        queueFamilyIndex=physical.queue_family,
+        queueCount=1,
+        pQueuePriorities=[1.0],
+    )
+    info = api.struct(
+        "VkDeviceCreateInfo",
+        pNext=features,
+        queueCreateInfoCount=1,
+        pQueueCreateInfos=queue,
+        enabledExtensionCount=len(physical.extensions),
+        ppEnabledExtensionNames=physical.extensions,
+    )
+    device = api.new("VkDevice *")
+    result = instance.functions.vkCreateDevice(physical.handle, info, api.ffi.NULL, device)
+    api.check(result, f"open {physical.info.name}")
+    return device[0]

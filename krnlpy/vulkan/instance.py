@@ -1,0 +1,161 @@
+"""The Vulkan instance of this process and the devices in it."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from typing import Any
+
+from krnlpy import config
+from krnlpy.backend import Backend
+from krnlpy.errors import DeviceError, DeviceUnavailable
+
+from .api import Api, load
+from .description import PhysicalDevice, describe
+from .drivers import installed_manifests, named_manifests, problems
+from .validation import EXTENSION, LAYER, Validation
+
+_FUNCTIONS = (
+    "vkCreateDevice",
+    "vkDestroyInstance",
+    "vkEnumerateDeviceExtensionProperties",
+    "vkEnumeratePhysicalDevices",
+    "vkGetDeviceProcAddr",
+    "vkGetPhysicalDeviceFeatures2",
+    "vkGetPhysicalDeviceMemoryProperties",
+    "vkGetPhysicalDeviceProperties",
+    "vkGetPhysicalDeviceProperties2",
+    "vkGetPhysicalDeviceQueueFamilyProperties",
+)
+_PORTABILITY = "VK_KHR_portability_enumeration"
+_PORTABILITY_BIT = 1
+_VULKAN_1_2 = (1 << 22) | (2 << 12)
+
+
+class Instance:
+    """An instance, its usable devices in the loader's order, and why others cannot be used.
+
+    Raises:
+        DeviceUnavailable: no loader, or none of Vulkan 1.2; or validation is asked for and not installed.
+    """
+
+    def __init__(self) -> None:
+        self.api = load()
+        self.pid = os.getpid()
+        handle, self._validation = _create(self.api)
+        self._handle = handle
+        self.functions = self.api.functions(_FUNCTIONS, self.api.lib.vkGetInstanceProcAddr, handle)
+        if self._validation is not None:
+            self._validation.start(handle)
+        self.open_backends: list[Backend] = []  # which close before the instance does
+        self.devices: list[PhysicalDevice] = []
+        self.reasons = problems(named_manifests())
+        for physical in self._physical_devices():
+            found = describe(self.api, self.functions, physical, len(self.devices))
+            if isinstance(found, str):
+                self.reasons.append(found)
+            else:
+                self.devices.append(found)
+        if not self.devices:
+            self._add_reasons()
+
+    def _physical_devices(self) -> list[Any]:
+        function = self.functions.vkEnumeratePhysicalDevices
+        try:
+            return self.api.enumerate("VkPhysicalDevice", function, self._handle)
+        except DeviceError as error:
+            self.reasons.append(f"the Vulkan loader found no device: {error}")
+            return []
+
+    def _add_reasons(self) -> None:
+        if named := named_manifests():
+            listed = ", ".join(map(str, named))
+            self.reasons.append(f"only these drivers are looked at (VK_DRIVER_FILES): {listed}")
+            return
+        installed = installed_manifests()
+        self.reasons += problems(installed)
+        listed = ", ".join(map(str, installed)) or "none"
+        self.reasons.append(f"the Vulkan loader found no usable device; manifests of drivers: {listed}")
+
+    def close(self) -> None:
+        """Closes its open backends and destroys the instance."""
+        for backend in self.open_backends[:]:
+            backend.close()
+        if self._validation is not None:
+            self._validation.stop()
+        self.functions.vkDestroyInstance(self._handle, self.api.ffi.NULL)
+
+
+def _create(api: Api) -> tuple[Any, Validation | None]:
+    # Loaders of Vulkan 1.0 lack this function and refuse any later version.
+    if api.lib.vkGetInstanceProcAddr(api.ffi.NULL, b"vkEnumerateInstanceVersion") == api.ffi.NULL:
+        raise DeviceUnavailable("the Vulkan loader is of version 1.0; install one of 1.2 or later")
+    layers = {
+        api.text(layer.layerName)
+        for layer in api.enumerate("VkLayerProperties", api.lib.vkEnumerateInstanceLayerProperties)
+    }
+    extensions = {
+        api.text(extension.extensionName)
+        for extension in api.enumerate(
+            "VkExtensionProperties", api.lib.vkEnumerateInstanceExtensionProperties, api.ffi.NULL
+        )
+    }
+    validation = Validation(api, layers) if config.validate else None
+    enabled = ([_PORTABILITY] if _PORTABILITY in extensions else []) + ([EXTENSION] if validation else [])
+    names = [LAYER] if validation else []
+    info = api.struct(
+        "VkInstanceCreateInfo",
+        pNext=validation.features if validation else api.ffi.NULL,
+        flags=_PORTABILITY_BIT if _PORTABILITY in enabled else 0,
+        pApplicationInfo=api.struct("VkApplicationInfo", pApplicationName="krnlpy", apiVersion=_VULKAN_1_2),
+        enabledLayerCount=len(names),
+        ppEnabledLayerNames=names,
+        enabledExtensionCount=len(enabled),
+        ppEnabledExtensionNames=enabled,
+    )
+    instance = api.new("VkInstance *")
+    result = api.lib.vkCreateInstance(info, api.ffi.NULL, instance)
+    if result == api.VK_ERROR_INCOMPATIBLE_DRIVER:
+        listed = problems(named_manifests() or installed_manifests())
+        raise DeviceUnavailable("; ".join([_NO_DRIVER, *listed]))
+    api.check(result, "create an instance")
+    return instance[0], validation
+
+
+_NO_DRIVER = (
+    "the Vulkan loader found no driver; for a GPU install its maker's driver or Mesa's, for the CPU "
+    "(Debian and Ubuntu) `apt install mesa-vulkan-drivers`"
+)
+
+_lock = threading.Lock()
+_instance: Instance | None = None
+
+
+def instance() -> Instance:
+    """The instance of this process, created by the first call.
+
+    Raises:
+        DeviceUnavailable: as :class:`Instance`; or the process was forked from one that used Vulkan.
+    """
+    global _instance
+    with _lock:
+        if _instance is None:
+            _instance = Instance()
+            atexit.register(_close)
+        if _instance.pid != os.getpid():
+            raise DeviceUnavailable(FORKED)
+        return _instance
+
+
+FORKED = (
+    "this process was forked from one that used Vulkan, which drivers do not survive; start processes by "
+    "multiprocessing.get_context('spawn'), or use Vulkan only after the fork"
+)
+
+
+def _close() -> None:
+    global _instance
+    if _instance is not None and _instance.pid == os.getpid():
+        _instance.close()
+        _instance = None

@@ -1,0 +1,184 @@
+"""A device's memory, handed out in pieces of larger blocks.
+
+What is freed may be handed out again at once, while queued work still uses it: the queue runs in order, and hazards
+are tracked by bytes, so that the next user's work comes after. Only the host has to look (``last_use``), and a block
+goes back to the driver only when its last use is done.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from krnlpy.errors import LimitExceeded, OutOfMemory
+
+from .allocator import RangeAllocator
+from .commands import Queue
+from .device import DeviceBuffer, LogicalDevice
+
+_ROUNDING = 16  # 8- and 16-bit elements are accessed in words of 32 bits where the device has no narrower ones
+_BLOCK_BYTES = 64 << 20
+_KEPT_BYTES = 1 << 30
+
+
+class Block:
+    """Memory of the driver's, with one buffer over all of it.
+
+    Attributes:
+        base: its place among all blocks ever made, laid end to end; never used again.
+        mapped: its bytes where the host shares them, else None.
+        freed_use: the last use of any memory that was freed in it.
+    """
+
+    __slots__ = ("base", "buffer", "freed_use", "handle", "is_large", "mapped", "ranges")
+
+    def __init__(self, device: LogicalDevice, size: int, base: int, is_large: bool) -> None:
+        self.buffer = DeviceBuffer(device, size, for_host=False)
+        self.handle = self.buffer.handle
+        self.base = base
+        self.is_large = is_large
+        self.ranges = RangeAllocator(size)
+        self.freed_use = 0
+        self.mapped: np.ndarray[Any, Any] | None = None
+        if self.buffer.pointer is not None:
+            self.mapped = np.frombuffer(device.api.ffi.buffer(self.buffer.pointer, size), np.uint8)
+
+
+class VulkanMemory:
+    """A piece of a block.
+
+    Attributes:
+        buffer: the block's VkBuffer.
+        offset: of the first byte in the buffer.
+        address: ``offset`` plus the block's base, unique in the device.
+        key: unique among all memory of the device but such as lies at the same place.
+        last_use: the batch (see Queue) that last used it. ``last_write``: that last wrote it.
+    """
+
+    __slots__ = ("address", "block", "buffer", "freed", "key", "last_use", "last_write", "nbytes", "offset")
+
+    def __init__(self, block: Block, offset: int, nbytes: int, freed: deque[tuple[Block, int, int, int]]) -> None:
+        self.block = block
+        self.buffer = block.handle
+        self.offset = offset
+        self.nbytes = nbytes
+        self.address = block.base + offset
+        self.key = (self.address << 64) | nbytes
+        self.last_use = self.last_write = block.freed_use
+        self.freed = freed
+
+    def __del__(self) -> None:
+        # May run at any time in any thread, even within the pool's own methods: so it only leaves a note.
+        self.freed.append((self.block, self.offset, self.nbytes, self.last_use))
+
+
+class MemoryPool:
+    """Hands out a device's memory. The caller holds the backend's lock."""
+
+    def __init__(self, device: LogicalDevice, queue: Queue) -> None:
+        self._device = device
+        self._queue = queue
+        self._alignment = max(_ROUNDING, device.physical.storage_alignment)
+        heap = device.info.memory_bytes
+        self._block_bytes = min(_BLOCK_BYTES, self._round(heap // 16), self._floor(device.info.max_buffer_bytes))
+        self._kept_bytes = min(_KEPT_BYTES, heap // 8)
+        self._blocks: list[Block] = []
+        self._next_base = 0
+        self._freed: deque[tuple[Block, int, int, int]] = deque()
+
+    def _round(self, size: int) -> int:
+        return -(-size // self._alignment) * self._alignment
+
+    def _floor(self, size: int) -> int:
+        return size // self._alignment * self._alignment
+
+    def allocate(self, nbytes: int) -> VulkanMemory:
+        """Memory, its size rounded up to 16 bytes.
+
+        Raises:
+            LimitExceeded: more than one buffer can have.
+            OutOfMemory: no memory is left, even after waiting for all work.
+        """
+        rounded = -(-nbytes // _ROUNDING) * _ROUNDING
+        info = self._device.info
+        if rounded > info.max_buffer_bytes:
+            raise LimitExceeded(
+                f"a buffer of {nbytes} bytes; on {info.name} a buffer has at most {info.max_buffer_bytes} bytes"
+            )
+        self.collect()
+        size = self._round(rounded)
+        block, offset = self._find(size) or self._find_after_growth(size)
+        return VulkanMemory(block, offset, rounded, self._freed)
+
+    def collect(self) -> None:
+        """Takes back memory whose last reference is gone."""
+        freed = self._freed
+        while freed:
+            block, offset, nbytes, last_use = freed.popleft()
+            block.ranges.free(offset, block.ranges.size if block.is_large else self._round(nbytes))
+            block.freed_use = max(block.freed_use, last_use)
+            if block.ranges.is_empty:
+                self._release_beyond(self._kept_bytes)
+
+    def _find(self, size: int) -> tuple[Block, int] | None:
+        if self._is_large(size):
+            # A large block serves one piece at a time, of about its size.
+            fitting = [
+                b for b in self._blocks if b.is_large and b.ranges.is_empty and size <= b.ranges.size <= size * 5 // 4
+            ]
+            if not fitting:
+                return None
+            block = min(fitting, key=lambda b: b.ranges.size)
+            block.ranges.allocate(block.ranges.size)
+            return block, 0
+        for block in self._blocks:
+            if not block.is_large and (offset := block.ranges.allocate(size)) is not None:
+                return block, offset
+        return None
+
+    def _find_after_growth(self, size: int) -> tuple[Block, int]:
+        for collects_garbage in (False, True):
+            try:
+                return self._find(size) or self._new_block(size)
+            except OutOfMemory:
+                if collects_garbage:  # memory may hang on cycles of objects
+                    gc.collect()
+                self._reclaim()
+        return self._find(size) or self._new_block(size, is_exact=True)
+
+    def _new_block(self, size: int, is_exact: bool = False) -> tuple[Block, int]:
+        is_large = is_exact or self._is_large(size)
+        block_size = size if is_large else self._block_bytes
+        block = Block(self._device, block_size, self._next_base, is_large)
+        self._next_base += block_size
+        self._blocks.append(block)
+        block.ranges.allocate(size)  # a new block is taken from its start
+        return block, 0
+
+    def _is_large(self, size: int) -> bool:
+        return size > self._block_bytes // 2
+
+    def _reclaim(self) -> None:
+        self.collect()
+        self._queue.wait(self._queue.open_value)
+        self._release_beyond(0)
+
+    def _release_beyond(self, kept_bytes: int) -> None:
+        """Gives empty blocks back to the driver, the oldest first, until no more than so many bytes are kept."""
+        empty = [b for b in self._blocks if b.ranges.is_empty]
+        excess = sum(b.ranges.size for b in empty) - kept_bytes
+        for block in empty:
+            if excess <= 0:
+                return
+            excess -= block.ranges.size
+            self._blocks.remove(block)
+            self._queue.retire(block.freed_use, block.buffer.close)
+
+    def close(self) -> None:
+        """Gives all memory back. The queue is idle."""
+        for block in self._blocks:
+            block.buffer.close()
+        self._blocks.clear()

@@ -1,0 +1,272 @@
+"""From a program to what the device runs: GLSL, SPIR-V, a compute pipeline."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from krnlpy.dsl import glsl, ir, spirv
+from krnlpy.dsl.layout import Variant
+from krnlpy.errors import KernelIndexError, LimitExceeded, MissingFeatures
+from krnlpy.features import Feature
+from krnlpy.scalar import ScalarType, boolean
+
+from .descriptors import Descriptors, SetLayout
+from .device import LogicalDevice
+
+_CODES = {"u32": "I", "i32": "i", "f32": "f", "u64": "Q", "i64": "q", "f64": "d"}
+
+
+class VulkanExecutable:
+    """A program built for a device.
+
+    Attributes:
+        writes: for each buffer, whether the kernel may write it.
+        parameter_bytes: of the parameter block.
+        parameter_binding: where the block is bound, if it does not travel as push constants.
+        key_end: what tells apart descriptor sets of the same buffers and layout.
+    """
+
+    __slots__ = (
+        *("debug", "file", "key_end", "layout", "name", "parameter_binding", "parameter_bytes", "pipeline"),
+        *("retired", "set_layout", "threads", "writes"),
+    )
+
+    def __init__(
+        self,
+        program: ir.Program,
+        shader: glsl.Shader,
+        threads: tuple[int, int, int],
+        pipeline: Any,
+        layout: Any,
+        set_layout: SetLayout,
+        retired: deque[Any],
+    ) -> None:
+        self.name = program.name
+        self.file = program.file
+        self.threads = threads
+        self.pipeline = pipeline
+        self.layout = layout
+        self.set_layout = set_layout
+        self.writes = shader.writes
+        self.debug = shader.debug_binding is not None
+        self.parameter_bytes = shader.layout.size
+        self.parameter_binding = shader.parameter_binding
+        self.key_end = self.parameter_bytes if self.parameter_binding is not None else 0
+        self.retired = retired
+
+    def __del__(self) -> None:
+        self.retired.append(self.pipeline)
+
+    def raise_failure(self, record: tuple[int, ...]) -> NoReturn:
+        """Raises what a thread recorded: the words of ``layout.DEBUG_WORDS``."""
+        _, line, index, length, x, y, z, column = record
+        index -= (index >> 31) << 32
+        raise KernelIndexError(
+            f"{self.name}: index {index} is out of range for length {length}, in thread {(x, y, z)}",
+            self.file,
+            line,
+            column,
+        )
+
+
+class PipelineBuilder:
+    """Builds programs for a device. The caller holds the backend's lock.
+
+    Attributes:
+        retired: pipelines of executables that are gone.
+    """
+
+    def __init__(self, device: LogicalDevice, descriptors: Descriptors) -> None:
+        self._device = device
+        self._descriptors = descriptors
+        self._layouts: dict[tuple[SetLayout, int], Any] = {}
+        self._pipelines: set[Any] = set()
+        self.retired: deque[Any] = deque()
+
+    def build(
+        self,
+        program: ir.Program,
+        variant: Variant,
+        specs: Mapping[str, int | float | bool],
+        threads: tuple[int, int, int],
+        debug: bool,
+    ) -> VulkanExecutable:
+        """A program as a pipeline.
+
+        Raises:
+            MissingFeatures: the device has not what the program needs.
+            LimitExceeded: threads, group arrays or buffers are more than the device grants.
+        """
+        self._check_limits(program, specs, threads)
+        info = self._device.info
+        options = glsl.GlslOptions(
+            storage8=Feature.STORAGE8 in info.features,
+            storage16=Feature.STORAGE16 in info.features,
+            debug=debug,
+            max_parameter_bytes=info.max_parameter_bytes,
+        )
+        shader = glsl.emit(program, variant, options)
+        self._check_shader(program, shader)
+        code = spirv.compile_shader(shader.source, program.name)
+        set_layout = self._descriptors.layout(shader.binding_count, shader.parameter_binding)
+        layout = self._layout(set_layout, shader.layout.size if shader.parameters == "push" else 0)
+        pipeline = self._pipeline(code, shader, specs, threads, layout, program.name)
+        self._pipelines.add(pipeline)
+        return VulkanExecutable(program, shader, threads, pipeline, layout, set_layout, self.retired)
+
+    def _check_limits(
+        self, program: ir.Program, specs: Mapping[str, int | float | bool], threads: tuple[int, int, int]
+    ) -> None:
+        info = self._device.info
+        fits = all(1 <= t <= most for t, most in zip(threads, info.max_threads_xyz, strict=True))
+        if not fits or math.prod(threads) > info.max_threads:
+            raise LimitExceeded(
+                f"{program.name}: groups of {threads} threads; {info.name} grants {info.max_threads_xyz} along the "
+                f"axes and {info.max_threads} in all"
+            )
+        group_bytes = sum(group_array_bytes(array, specs) for array in program.group_arrays)
+        if group_bytes > info.max_group_memory:
+            raise LimitExceeded(
+                f"{program.name}: its group arrays take {group_bytes} bytes; {info.name} grants {info.max_group_memory}"
+            )
+
+    def _check_shader(self, program: ir.Program, shader: glsl.Shader) -> None:
+        info = self._device.info
+        if missing := sorted(shader.features - info.features):
+            raise MissingFeatures(f"{program.name} needs {', '.join(missing)}, which {info.name} does not have")
+        most = self._device.physical.max_storage_bindings
+        if shader.binding_count > most:
+            raise LimitExceeded(
+                f"{program.name}: {shader.binding_count} buffers (with krnlpy's own); {info.name} grants {most}"
+            )
+
+    def _layout(self, set_layout: SetLayout, push_bytes: int) -> Any:
+        key = (set_layout, push_bytes)
+        if key not in self._layouts:
+            api = self._device.api
+            ranges = []
+            if push_bytes:
+                stage = api.VK_SHADER_STAGE_COMPUTE_BIT
+                ranges = [api.struct("VkPushConstantRange", stageFlags=stage, size=push_bytes)]
+            info = api.struct(
+                "VkPipelineLayoutCreateInfo",
+                setLayoutCount=1,
+                pSetLayouts=[set_layout.handle],
+                pushConstantRangeCount=len(ranges),
+                pPushConstantRanges=ranges,
+            )
+            self._layouts[key] = self._device.create("vkCreatePipelineLayout", "VkPipelineLayout", info)
+        return self._layouts[key]
+
+    def _pipeline(
+        self,
+        code: bytes,
+        shader: glsl.Shader,
+        specs: Mapping[str, int | float | bool],
+        threads: tuple[int, int, int],
+        layout: Any,
+        name: str,
+    ) -> Any:
+        api, device = self._device.api, self._device
+        words = api.ffi.from_buffer("uint32_t[]", code)
+        module = device.create(
+            "vkCreateShaderModule",
+            "VkShaderModule",
+            api.struct("VkShaderModuleCreateInfo", codeSize=len(code), pCode=words),
+        )
+        try:
+            data, entries = _specialization(shader, specs, threads)
+            info = api.struct(
+                "VkComputePipelineCreateInfo",
+                stage=api.struct(
+                    "VkPipelineShaderStageCreateInfo",
+                    stage=api.VK_SHADER_STAGE_COMPUTE_BIT,
+                    module=module,
+                    pName="main",
+                    pSpecializationInfo=api.struct(
+                        "VkSpecializationInfo",
+                        mapEntryCount=len(entries),
+                        pMapEntries=api.new("VkSpecializationMapEntry[]", entries),
+                        dataSize=len(data),
+                        pData=api.new("char[]", data),
+                    ),
+                ),
+                layout=layout,
+                basePipelineIndex=-1,
+            )
+            pipeline = api.new("VkPipeline *")
+            result = device.functions.vkCreateComputePipelines(
+                device.handle, api.ffi.NULL, 1, info, api.ffi.NULL, pipeline
+            )
+            api.check(result, f"build the kernel {name} on {device.info.name}")
+        finally:
+            device.destroy("vkDestroyShaderModule", module)
+        return pipeline[0]
+
+    def destroy(self, pipeline: Any) -> None:
+        """Destroys a pipeline that no queued work uses."""
+        self._pipelines.discard(pipeline)
+        self._device.destroy("vkDestroyPipeline", pipeline)
+
+    def close(self) -> None:
+        """Destroys all. The queue is idle."""
+        for pipeline in list(self._pipelines):
+            self.destroy(pipeline)
+        for layout in self._layouts.values():
+            self._device.destroy("vkDestroyPipelineLayout", layout)
+
+
+def _specialization(
+    shader: glsl.Shader, specs: Mapping[str, int | float | bool], threads: tuple[int, int, int]
+) -> tuple[bytes, list[dict[str, int]]]:
+    """The values of the specialization constants, and where each of them lies."""
+    data, entries = b"", []
+
+    def add(number: int, code: str, value: int | float) -> None:
+        nonlocal data
+        packed = struct.pack(f"<{code}", value)
+        entries.append({"constantID": number, "offset": len(data), "size": len(packed)})
+        data += packed
+
+    for number, count in enumerate(threads):
+        add(number, "I", count)
+    for name, (number, type) in shader.spec_ids.items():
+        add(number, _CODES[type.name], _spec_value(specs[name], type))
+    return data, entries
+
+
+def _spec_value(value: int | float | bool, type: ScalarType) -> int | float:
+    return float(value) if type.is_float else int(value)
+
+
+def group_array_bytes(array: ir.GroupArray, specs: Mapping[str, int | float | bool]) -> int:
+    """What a group array takes: elements are held in their type of computation, of at least 32 bits."""
+    length = math.prod(_length(extent, specs) for extent in array.shape)
+    element = array.type.compute
+    return max(length, 1) * (4 if element is boolean else max(4, element.size))
+
+
+def _length(expression: ir.Expr, specs: Mapping[str, int | float | bool]) -> int:
+    match expression:
+        case ir.Const():
+            return int(expression.value)
+        case ir.SpecValue():
+            return int(specs[expression.parameter.name])
+        case ir.Cast():
+            return _length(expression.operand, specs)
+        case ir.Binary():
+            left, right = _length(expression.left, specs), _length(expression.right, specs)
+            match expression.op:
+                case "add":
+                    return left + right
+                case "sub":
+                    return left - right
+                case "mul":
+                    return left * right
+                case "floordiv":
+                    return left // right if right else 0
+    raise TypeError(f"the length of an array cannot be {type(expression).__name__}")

@@ -1,0 +1,59 @@
+"""Training a network, end to end."""
+
+import numpy as np
+import pytest
+from lenet5 import LeNet5
+
+from autograph import SGD, Tensor
+from krnlpy import bf16, f32
+
+
+def images(count, seed=0):
+    """Ten classes: a bright bar whose place and direction tell the class, in noise."""
+    rng = np.random.default_rng(seed)
+    classes = rng.integers(0, 10, count).astype(np.uint8)
+    pixels = rng.integers(0, 64, (count, 1, 28, 28))
+    for image, c in zip(pixels, classes, strict=True):
+        start = 2 + 5 * (c % 5)
+        area = image[0, start : start + 4] if c < 5 else image[0, :, start : start + 4]
+        area += 150
+    return pixels.astype(np.uint8), classes
+
+
+def run(device, dtype, steps, batch=20):
+    model, optimizer = LeNet5(device, dtype, seed=1), SGD(0.9)
+    losses, hits = [], []
+    for step in range(steps):
+        pixels, classes = images(batch, step)
+        x = Tensor.from_numpy(pixels, device).scaled_cast(1 / 255, dtype)
+        t = Tensor.from_numpy(classes, device)
+        model.init_parameter_grads()
+        y = model(x)
+        loss = y.cross_entropy_loss(t)
+        losses.append(loss)
+        hits.append(y.accuracy(t))
+        loss.backward()
+        model.update(0.02, optimizer)
+    return np.array([loss.item() for loss in losses]), [hit.item() for hit in hits], model
+
+
+@pytest.mark.parametrize("dtype", [f32, bf16], ids=str)
+def test_training_lowers_the_loss(dtype, device):
+    if device.info.kind == "interpreter":
+        pytest.skip("millions of products")
+    losses, hits, _ = run(device, dtype, 40)
+    # From ln(10) = 2.3, chance, to well below; 20 images of each of the last five batches.
+    assert losses[0] > 2
+    assert losses[-5:].mean() < 0.5
+    assert sum(hits[-5:]) > 80
+
+
+@pytest.mark.parametrize("dtype", [f32, bf16], ids=str)
+def test_training_is_reproducible_bit_for_bit(dtype, device):
+    if device.info.kind == "interpreter":
+        pytest.skip("millions of products")
+    first, _, a = run(device, dtype, 5)
+    second, _, b = run(device, dtype, 5)
+    assert first.tolist() == second.tolist()
+    for p, q in zip(a.parameters(), b.parameters(), strict=True):
+        assert p.numpy().tobytes() == q.numpy().tobytes()

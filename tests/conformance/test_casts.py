@@ -1,0 +1,102 @@
+"""Each type converted to each other."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import pytest
+
+from krnlpy.dsl.types import Item, ItemMut
+from krnlpy.scalar import SCALAR_TYPES, ScalarType, convert, f32, f64, u8, u64
+
+from .launcher import Launcher
+from .values import FLOATS, assert_same, edges
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def cast(x: Item[T], y: ItemMut[R]):
+    y = R(x)
+
+
+def to_bool(x: Item[T], y: ItemMut[u8]):
+    y = u8(bool(x))
+
+
+def from_bool(x: Item[u8], y: ItemMut[T]):
+    y = T(x > 1)
+
+
+def interesting(source: ScalarType, to: ScalarType) -> np.ndarray:
+    """Edge values of one type, and those next to the edges of the other."""
+    values = [edges(source)]
+    if source.is_float and to.is_integer:
+        ends = np.array([to.min, to.max], np.float64)
+        near = np.array([-0.99, 0.99, 1.5, -1.5, 2.5, 254.9, 1e30, -1e30])
+        with np.errstate(over="ignore"):
+            around = np.concatenate([ends, near, ends * 0.999, ends * 1.001]).astype(source.dtype)
+            values += [around, np.nextafter(around.astype(source.compute.dtype), 0).astype(source.dtype)]
+    if source.is_integer and to.is_float and source.bits > 16:
+        # Between two f32, and next to ties that rounding twice (to a double first) would get wrong.
+        wanted = [2**24 + 1, 2**24 + 3, 2**25 - 1]
+        if source.size == 8:
+            wanted += [2**60 + 2**36, 2**60 + 2**36 + 1, 2**60 + 2**36 - 1, 2**60 + 3 * 2**36 - 1, 2**53 + 1]
+        values.append(np.array(wanted, source.dtype))
+    return np.concatenate(values)
+
+
+@pytest.mark.parametrize("to", SCALAR_TYPES, ids=str)
+@pytest.mark.parametrize("source", SCALAR_TYPES, ids=str)
+def test_casts(launch: Launcher, source: ScalarType, to: ScalarType) -> None:
+    x = interesting(source, to)
+    with np.errstate(all="ignore"):
+        want = convert(x, to)
+    if to.is_float:
+        # What is subnormal in the result or on the way (f32) may be flushed to zero.
+        wide = np.abs(want.astype(np.float64))
+        keep = ~((wide != 0) & (wide < 2.0**-126))
+        x, want = x[keep], want[keep]
+    assert_same(launch(cast, x, np.zeros(x.shape, to.dtype))[1], want, x)
+
+
+@pytest.mark.parametrize("type", SCALAR_TYPES, ids=str)
+def test_truth(launch: Launcher, type: ScalarType) -> None:
+    x = edges(type)
+    want = (x.astype(type.compute.dtype) != 0).astype(np.uint8)
+    assert_same(launch(to_bool, x, np.zeros(x.shape, np.uint8))[1], want, x)
+    truth = np.array([0, 1, 2, 3], np.uint8)
+    assert_same(launch(from_bool, truth, np.zeros(4, type.dtype))[1], np.array([0, 0, 1, 1]).astype(type.dtype))
+
+
+@pytest.mark.parametrize("type", [t for t in FLOATS if t.compute is not t], ids=str)
+def test_conversion_to_a_storage_type_rounds_at_once(launch: Launcher, type: ScalarType) -> None:
+    T16 = type  # noqa: N806
+
+    def twice(x: Item[f32], y: ItemMut[f32]):
+        y = T16(x) + T16(x)
+
+    x = np.array([0.1, 1 / 3, 65504.0, 1.00390625, 1.01171875, -0.7], np.float32)
+    want = x.astype(type.dtype).astype(np.float32) * 2
+    assert_same(launch(twice, x, np.zeros_like(x))[1], want, x)
+
+
+def through_f32(x: Item[f64], y: ItemMut[f64]):
+    y = f64(f32(x))
+
+
+def test_f64_to_f32_rounds(launch: Launcher) -> None:
+    x = np.array([0.1, 1e300, -1e300, 1 + 2.0**-24, 1 + 3 * 2.0**-24, 16777217.0], np.float64)
+    with np.errstate(over="ignore"):
+        want = x.astype(np.float32).astype(np.float64)
+    assert_same(launch(through_f32, x, np.zeros_like(x))[1], want, x)
+
+
+def low_word(x: Item[u64], y: ItemMut[u64]):
+    y = u64(u8(x))
+
+
+def test_a_narrow_cast_wraps_at_once(launch: Launcher) -> None:
+    x = np.array([0, 255, 256, 2**63 + 513], np.uint64)
+    assert_same(launch(low_word, x, np.zeros_like(x))[1], x & np.uint64(255), x)
