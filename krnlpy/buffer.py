@@ -402,6 +402,8 @@ def _checked_device(device: Device | None) -> Device:
 
 def _pattern(value: Any, dtype: ScalarType) -> bytes:
     """The bytes of a number converted to a scalar type."""
+    if value.__class__ is int and not value:
+        return bytes(dtype.size)
     number = isinstance(value, int | float) or (isinstance(value, np.generic) and _is_number(value))
     if not number:
         raise DtypeError(f"{value!r} is not a number; a buffer of {dtype} is filled with an int or a float")

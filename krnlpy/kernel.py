@@ -194,12 +194,14 @@ class Kernel:
         return self._geometry("threads", (x, y, z), 1)
 
     def _geometry(self, what: str, numbers: tuple[Any, Any, Any], least: int) -> Triple:
-        try:
-            if any(isinstance(n, bool) for n in numbers):
-                raise TypeError
-            x, y, z = map(operator.index, numbers)
-        except TypeError:
-            raise LaunchError(f"{self.name}: {what} {numbers}: expected integers") from None
+        x, y, z = numbers
+        if not (x.__class__ is y.__class__ is z.__class__ is int):
+            try:
+                if any(isinstance(n, bool) for n in numbers):
+                    raise TypeError
+                x, y, z = map(operator.index, numbers)
+            except TypeError:
+                raise LaunchError(f"{self.name}: {what} {numbers}: expected integers") from None
         if min(x, y, z) < least:
             raise LaunchError(f"{self.name}: {what} {numbers}: expected numbers of at least {least}")
         if self._definition.has_items and (y, z) != (1, 1):

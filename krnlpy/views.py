@@ -28,6 +28,8 @@ def as_shape(shape: int | Iterable[int]) -> Shape:
     Raises:
         ShapeError: an entry is not an integer, or is negative.
     """
+    if shape.__class__ is tuple and all(n.__class__ is int and n >= 0 for n in shape):
+        return shape  # what most shapes are; buffers are made all the time
     try:
         entries = (shape,) if not isinstance(shape, Iterable) else tuple(shape)
         if isinstance(shape, str) or any(isinstance(n, bool | np.bool_) for n in entries):
@@ -40,6 +42,7 @@ def as_shape(shape: int | Iterable[int]) -> Shape:
     return result
 
 
+@lru_cache(maxsize=4096)
 def contiguous_strides(shape: Shape) -> Strides:
     """The strides of a row-major contiguous array."""
     strides = []
