@@ -88,7 +88,7 @@ def converter(what: str, type: ScalarType) -> Callable[[Any], Number]:
 def _boolean(what: str, value: Any) -> bool:
     if isinstance(value, bool | np.bool_):
         return bool(value)
-    raise LaunchError(f"{what} is a bool; got {_described(value)}")
+    raise LaunchError(f"{what} is bool; got {_described(value)}")
 
 
 def _integer(what: str, value: Any, type: ScalarType) -> int:
@@ -96,15 +96,16 @@ def _integer(what: str, value: Any, type: ScalarType) -> int:
         number = int(value) if isinstance(value, np.bool_) else operator.index(value)
     except TypeError:
         hint = f"; {type}(...) converts" if isinstance(value, float | np.floating) else ""
-        raise LaunchError(f"{what} is an {type}; got {_described(value)}{hint}") from None
+        raise LaunchError(f"{what} is {type}; got {_described(value)}{hint}") from None
     if not type.min <= number <= type.max:
-        raise LaunchError(f"{what} is an {type}, from {type.min} to {type.max}; got {number}")
+        raise LaunchError(f"{what} is {type}, from {type.min} to {type.max}; got {number}")
     return number
 
 
 def _float(what: str, value: Any, type: ScalarType) -> float:
-    if not (isinstance(value, int | float | np.bool_) or _type_of(value) is not None):
-        raise LaunchError(f"{what} is an {type}; got {_described(value)}")
+    is_number = isinstance(value, int | float) or (isinstance(value, np.generic) and _type_of(value) is not None)
+    if not is_number:
+        raise LaunchError(f"{what} is {type}; got {_described(value)}")
     try:
         wide = float(value)
         result = float(convert(wide, type))
@@ -112,7 +113,7 @@ def _float(what: str, value: Any, type: ScalarType) -> float:
     except OverflowError:  # an int that no float holds
         fits = False
     if not fits:
-        raise LaunchError(f"{what} is an {type}; {_described(value)} is beyond its range")
+        raise LaunchError(f"{what} is {type}; {_described(value)} is beyond its range")
     return result
 
 

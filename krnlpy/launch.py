@@ -14,6 +14,7 @@ from . import views
 from .arguments import converter
 from .backend import Backend
 from .buffer import Buffer
+from .dsl.types import MAX_NDIM
 from .errors import DtypeError, LaunchError, LimitExceeded, ShapeError
 from .scalar import ScalarType
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from .dsl.layout import Variant
     from .dsl.signature import ParameterSpec
     from .kernel import Kernel
-
-MAX_ITEM_RANK = 8
-"""Axes that items keep after merging; items of more are copied, so that code need not exist for every rank."""
 
 _LONGEST = (1 << 31) - 1  # ids and indices are i32
 
@@ -165,7 +163,7 @@ class Plan:
             if self._strided_items:
                 shape, item_strides = views.collapse(shape, tuple([arguments[i]._strides for i in self._items]))
                 rank = len(shape)
-                if rank > MAX_ITEM_RANK:
+                if rank > MAX_NDIM:
                     kernel(*self._with_contiguous_items(arguments, rank))
                     return
                 values += shape
@@ -238,7 +236,7 @@ class Plan:
             names = ", ".join(self._parameters[i].name for i in self._items if not result[i].is_contiguous())
             raise LaunchError(
                 f"{self._kernel}: {names} is written to and is strided along {rank} axes that can't be merged; at most"
-                f" {MAX_ITEM_RANK} can be: write to a contiguous buffer, then copy_from"
+                f" {MAX_NDIM} can be: write to a contiguous buffer, then copy_from"
             )
         return result
 

@@ -207,7 +207,8 @@ def convert(value: Any, to: ScalarType) -> Any:
         return to.dtype.type(int(value) & ((1 << 64) - 1)) if not to.is_integer else _wrap(int(value), to)
     narrow = source.dtype.type in (ml_dtypes.bfloat16, np.float16)
     if to.is_integer and (source.dtype.kind == "f" or narrow):
-        wide = source.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN
+            wide = source.astype(np.float64)
         # float(max) may round up to max + 1, which a plain cast would overflow; the ends are set apart.
         low, high = float(to.min), float(to.max)
         inside = np.where(np.isnan(wide) | (wide <= low) | (wide >= high), 0.0, wide).astype(to.dtype)

@@ -6,11 +6,14 @@ elements are moved by the backend, and strided ones by a kernel of this package 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import views
+from .dsl.types import MAX_NDIM
 from .scalar import ScalarType, u8, u16, u32
 
 if TYPE_CHECKING:
@@ -50,7 +53,7 @@ def _copy_within(source: Buffer, to: Buffer) -> None:
     else:
         from . import kernels  # kernels are made of buffers, so they come later
 
-        kernels.copy(_words(source), _words(to))
+        _in_parts(kernels.copy, _words(source), _words(to))
 
 
 def _copy_between(source: Buffer, to: Buffer) -> None:
@@ -87,11 +90,8 @@ def fill(to: Buffer, pattern: bytes) -> None:
 
         words = _words(to)
         values: list[int] = np.frombuffer(pattern, words.dtype.dtype).tolist()
-        if len(values) == 1:
-            kernels.fill(values[0], words)
-        else:
-            for i, value in enumerate(values):
-                kernels.fill(value, words[..., i])
+        for i, value in enumerate(values):
+            _in_parts(partial(kernels.fill, value), words if len(values) == 1 else words[..., i])
 
 
 def cast(source: Buffer, to: Buffer) -> None:
@@ -102,7 +102,17 @@ def cast(source: Buffer, to: Buffer) -> None:
         kernels.cast(source, to)
 
 
-def _words(buffer: Buffer) -> Any:
+def _in_parts(launch: Callable[..., None], *items: Buffer) -> None:
+    """Launches a kernel, over each index of the first axis by itself where there are more axes than kernels have."""
+    axes, _ = views.collapse(items[0].shape, tuple(item.strides for item in items))
+    if len(axes) <= MAX_NDIM:
+        launch(*items)
+        return
+    for i in range(len(items[0])):
+        _in_parts(launch, *(item[i] for item in items))
+
+
+def _words(buffer: Buffer) -> Buffer:
     """The same bytes as unsigned integers of at most 32 bits, which every device can move: a new last axis of two
     where the elements have 64."""
     from .buffer import Buffer

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from krnlpy.backend import DeviceInfo
-from krnlpy.errors import DeviceUnavailable
+from krnlpy.errors import DeviceError, DeviceUnavailable
 
 from .api import load
 from .backend import VulkanBackend
+from .drivers import installed_manifests, named_manifests, problems
 from .instance import instance
 from .validation import take_validation_messages
 
@@ -30,6 +31,8 @@ def enumerate_devices() -> tuple[list[DeviceInfo], list[str]]:
         found = instance()
     except DeviceUnavailable as error:
         return [], [str(error)]
+    except DeviceError as error:  # loaders report a manifest that they can't read as memory that ran out
+        return [], [f"the Vulkan loader failed: {error}", *problems(named_manifests() or installed_manifests())]
     return [device.info for device in found.devices], list(found.reasons)
 
 

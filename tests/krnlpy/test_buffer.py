@@ -115,14 +115,14 @@ def test_array_protocol(device: Device) -> None:
 
 @pytest.mark.parametrize("array", [[1, 2], 3.0, np.zeros(2, bool), np.zeros(2, complex), np.array(["a"]), None])
 def test_what_from_numpy_refuses(array: Any) -> None:
-    with pytest.raises(DtypeError, match="expected one of u8|takes a NumPy array"):
+    with pytest.raises(DtypeError, match=r"expected one of u8|takes a NumPy array"):
         Buffer.from_numpy(array)
 
 
 def test_wrong_constructors(device: Device) -> None:
     with pytest.raises(ShapeError, match=r"the shape \(3, -1\) has a negative length"):
         Buffer.zeros((3, -1), f32, device)
-    with pytest.raises(DtypeError, match="'f8' is not|is not a scalar type"):
+    with pytest.raises(DtypeError, match="is not a scalar type"):
         Buffer.zeros(3, bool, device)
     with pytest.raises(DtypeError, match="'x' is not a number; a buffer of f32 is filled with"):
         Buffer.full(3, "x", f32, device)
@@ -310,6 +310,22 @@ def test_copies_within_one_memory(device: Device) -> None:
     assert same(buffer.numpy(), np.ascontiguousarray(square.T))
 
 
+@pytest.mark.parametrize("dtype", [u8, f32, i64], ids=str)
+def test_more_axes_than_kernels_have(device: Device, dtype: ScalarType) -> None:
+    array = numbers((2,) * 10, dtype)
+    buffer = Buffer.from_numpy(array.copy(), device)
+    turned = buffer.transpose()
+    assert same(turned.copy().numpy(), np.ascontiguousarray(array.T))
+    if dtype is not i64:
+        assert same(turned.cast(u16).numpy(), convert(np.ascontiguousarray(array.T), u16))
+    wide = Buffer.zeros((4,) * 10, dtype, device)
+    every_other = wide[(slice(None, None, 2),) * 10]
+    every_other.fill(3)
+    expected = np.zeros((4,) * 10, dtype.dtype)
+    expected[(slice(None, None, 2),) * 10] = 3
+    assert same(wide.numpy(), expected)
+
+
 def test_wrong_copies(device: Device) -> None:
     buffer = Buffer.zeros((2, 3), f32, device)
     with pytest.raises(ShapeError, match=r"copy_from a buffer of shape \(3,\) to one of shape \(2, 3\)"):
@@ -367,6 +383,11 @@ def test_cast(device: Device, source: ScalarType) -> None:
                     buffer.cast(to)
             continue
         got, expected = buffer.cast(to).numpy(), convert(array, to)
+        if (source, to) == (u32, f32) and device.info.backend == "vulkan":
+            # SwiftShader converts the upper half of u32's range with two roundings, up to one unit in the last place
+            # off; f32 has 24 bits.
+            np.testing.assert_allclose(got, expected, rtol=2**-23, atol=0)
+            continue
         with np.errstate(invalid="ignore"):  # the random bits have signalling NaNs
             nan, got_nan = (np.isnan(a.astype(np.float64)) for a in (expected, got))
         assert got.dtype == to.dtype and same(got[~nan], expected[~nan]) and np.array_equal(nan, got_nan), to

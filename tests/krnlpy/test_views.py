@@ -97,7 +97,7 @@ def test_collapse_merges_all_it_can() -> None:
 
 @given(strided(), st.data())
 def test_overlap_is_exact(case: Any, data: st.DataObject) -> None:
-    base, _, view = case
+    _, _, view = case
     # The same view elsewhere in memory, and the elements of both.
     other = (view[0], view[1], view[2] + data.draw(st.integers(0, 6)))
     places = [
