@@ -1,0 +1,6 @@
+"""Benchmarks of krnlpy and autograph beside their peers: ``python -m benches list``."""
+
+from __future__ import annotations
+
+NAMES = ("lenet5", "saxpy", "launch", "imports")
+"""The benchmarks; each is the module of this name, whose first line says what it measures."""

@@ -1,0 +1,100 @@
+"""``python -m benches list``, ``python -m benches run NAME ...``, ``python -m benches markdown FILE ...``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benches import NAMES, report
+from benches.harness import CaseResult, run_case
+from benches.selection import Peer, Selection, open_devices
+from krnlpy.errors import DeviceError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The program; returns its exit status: 1 where a result was wrong, 2 for wrong arguments."""
+    parser = argparse.ArgumentParser(prog="python -m benches", description="Benchmarks of krnlpy and autograph.")
+    commands = parser.add_subparsers(required=True)
+    lister = commands.add_parser("list", help="say which benchmarks there are")
+    lister.set_defaults(command=_list)
+    runner = commands.add_parser("run", help="verify, time and report")
+    runner.add_argument("name", choices=NAMES)
+    runner.add_argument(
+        "--device",
+        nargs="*",
+        metavar="D",
+        help="host, interpreter, indices or parts of names (default: the host and every Vulkan device)",
+    )
+    runner.add_argument("--peer", nargs="*", metavar="P", help="peers by name (default: all of the benchmark's)")
+    runner.add_argument("--seconds", type=_positive, default=2.0, help="of samples for each contender (default: 2)")
+    runner.add_argument("--json", type=Path, metavar="FILE", help="where to write all that was measured")
+    runner.set_defaults(command=_run)
+    tables = commands.add_parser("markdown", help="print the tables of JSON reports as Markdown")
+    tables.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    tables.set_defaults(command=_markdown)
+    arguments = parser.parse_args(argv)
+    status: int = arguments.command(arguments)
+    return status
+
+
+def _list(_: argparse.Namespace) -> int:
+    for name in NAMES:
+        module = _module(name)
+        peers = ", ".join(peer.name for peer in module.PEERS)
+        print(f"{name:<9} {module.__doc__.splitlines()[0]} Peers: {peers}.")
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    module = _module(arguments.name)
+    try:
+        selection = Selection(open_devices(arguments.device), _peers(module.PEERS, arguments.peer))
+    except (DeviceError, LookupError) as error:
+        print(f"error: {error.args[0]}", file=sys.stderr)
+        return 2
+    results: list[CaseResult] = []
+    for case in module.cases(selection):
+        result = run_case(case, arguments.seconds, lambda line: print(line, flush=True))
+        results.append(result)
+        print(report.table(result), end="\n\n", flush=True)
+    if arguments.json is not None:
+        report.write_json(arguments.json, report.as_json(arguments.name, results))
+    return 1 if any(result.wrong for result in results) else 0
+
+
+def _markdown(arguments: argparse.Namespace) -> int:
+    for path in arguments.files:
+        try:
+            print(report.markdown(json.loads(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, KeyError) as error:
+            print(f"error: {path} is no report: {error}", file=sys.stderr)
+            return 2
+    return 0
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"benches.{name}")
+
+
+def _peers(known: Sequence[Peer], wishes: Sequence[str] | None) -> tuple[Peer, ...]:
+    names = [peer.name for peer in known]
+    for wish in wishes or ():
+        if wish not in names:
+            raise LookupError(f"no peer {wish!r} in this benchmark; there are: {', '.join(names)}")
+    return tuple(peer for peer in known if wishes is None or peer.name in wishes)
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,224 @@
+"""How a benchmark is run: open every contender, verify every result, then time all of them in turn.
+
+A benchmark is a sequence of cases. A case is one piece of work in one configuration that several contenders do. The
+contenders take turns, one sample each (A B A B ...), so that whatever drifts while they run (clock rates, other
+processes) falls on all of them alike; a ratio is the median over the turns of one contender's time by the other's.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from krnlpy.errors import LimitExceeded, MissingFeatures, OutOfMemory
+
+MIN_TURNS = 5
+MAX_TURNS = 1000
+SAMPLE_SECONDS = 0.1
+"""What a sample should last at least: long beside the clock's resolution and a switch between processes."""
+
+
+class Unavailable(Exception):
+    """A contender cannot run here; the message says why. The others still do."""
+
+
+class VerificationError(Exception):
+    """A contender computed something else than it should have."""
+
+
+class Runner(ABC):
+    """A contender that is ready to run: everything is allocated and on its device."""
+
+    @abstractmethod
+    def result(self) -> Any:
+        """What the work computes, for the case's judge. Called once, before anything is timed."""
+
+    @abstractmethod
+    def run(self, iterations: int) -> None:
+        """Does the work so many times. May return before the device is done."""
+
+    def wait(self) -> None:  # noqa: B027 - on the host, nothing to wait for is the rule
+        """Returns when the device is done."""
+
+    def sample(self, iterations: int) -> float:
+        """Seconds that so many iterations take, the wait for the device at their end included."""
+        start = time.perf_counter()
+        self.run(iterations)
+        self.wait()
+        return time.perf_counter() - start
+
+    def facts(self) -> Mapping[str, float]:
+        """What else is worth telling of an iteration: names and numbers."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Somebody who can do a case's work.
+
+    Attributes:
+        name: ``autograph``, ``krnlpy``, ``torch``, ...
+        device: what it runs on.
+        driver: name and version of the device's driver, or "".
+        peer: whether it is somebody else's software. The first peer of a case that runs is what ratios refer to.
+        open: makes it ready. Raises Unavailable, or krnlpy's errors for what a device lacks.
+    """
+
+    name: str
+    device: str
+    open: Callable[[], Runner]
+    driver: str = ""
+    peer: bool = False
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} on {self.device}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One piece of work in one configuration.
+
+    Attributes:
+        name: what is done.
+        configuration: sizes, types and the like.
+        contenders: who does it, in the order of their turns.
+        judge: looks at a contender's result; raises VerificationError, or AssertionError as numpy.testing does.
+        amount: how much an iteration does, in units of ``unit``: gives the rate. 0 where only time is of interest.
+        unit: such as ``GB``.
+        max_iterations: of a sample.
+    """
+
+    name: str
+    configuration: Mapping[str, Any]
+    contenders: Sequence[Contender]
+    judge: Callable[[Any], None]
+    amount: float = 0.0
+    unit: str = ""
+    max_iterations: int = 100_000
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} ({', '.join(f'{key} {value}' for key, value in self.configuration.items())})"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured of a contender. ``samples`` are seconds an iteration, one a turn."""
+
+    contender: Contender
+    iterations: int
+    samples: tuple[float, ...]
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def median(self) -> float:
+        return median(self.samples)
+
+    @property
+    def minimum(self) -> float:
+        return min(self.samples)
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What became of a case.
+
+    Attributes:
+        measurements: in the order of the contenders; empty where a result was wrong.
+        skipped: label of a contender, and why it did not run.
+        wrong: label of a contender, and what was wrong with its result.
+    """
+
+    case: Case
+    measurements: tuple[Measurement, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+    wrong: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def baseline(self) -> Measurement | None:
+        """The first peer's measurement."""
+        return next((m for m in self.measurements if m.contender.peer), None)
+
+    def ratio(self, measurement: Measurement) -> float | None:
+        """Time by the baseline's time: below 1 is faster. None without a peer."""
+        baseline = self.baseline
+        return None if baseline is None else paired_ratio(measurement.samples, baseline.samples)
+
+
+def paired_ratio(samples: Sequence[float], baseline: Sequence[float]) -> float:
+    """The median over the turns of one sample by the other of the same turn.
+
+    >>> paired_ratio([2.0, 4.0, 8.0], [1.0, 2.0, 4.0])
+    2.0
+    """
+    return median(a / b for a, b in zip(samples, baseline, strict=True))
+
+
+def run_case(case: Case, seconds: float, say: Callable[[str], None]) -> CaseResult:
+    """Opens, verifies and times the contenders of a case.
+
+    Args:
+        case: the case.
+        seconds: to spend on each contender's samples, at least ``MIN_TURNS`` turns in any case.
+        say: is told what is skipped and what is wrong, line by line.
+    """
+    ready: list[tuple[Contender, Runner]] = []
+    skipped: list[tuple[str, str]] = []
+    wrong: list[tuple[str, str]] = []
+    for contender in case.contenders:
+        try:
+            runner = contender.open()
+            result = runner.result()
+        except (Unavailable, MissingFeatures, OutOfMemory, LimitExceeded) as error:
+            skipped.append((contender.label, str(error)))
+            say(f"skipped: {contender.label}: {error}")
+            continue
+        try:
+            case.judge(result)
+        except (VerificationError, AssertionError) as error:
+            wrong.append((contender.label, str(error)))
+            say(f"wrong: {contender.label}: {error}")
+        ready.append((contender, runner))
+    if wrong:
+        say("not timed: results are wrong")
+        return CaseResult(case, skipped=tuple(skipped), wrong=tuple(wrong))
+    return CaseResult(case, measure(ready, seconds, case.max_iterations), tuple(skipped))
+
+
+def measure(ready: Sequence[tuple[Contender, Runner]], seconds: float, max_iterations: int) -> tuple[Measurement, ...]:
+    """Samples of every contender, taken in turn."""
+    runners = [runner for _, runner in ready]
+    counts = [_iterations(runner, max_iterations) for runner in runners]
+    samples: list[list[float]] = [[] for _ in runners]
+    spent = 0.0
+    for turn in range(MAX_TURNS):
+        if turn >= MIN_TURNS and spent >= seconds * len(runners):
+            break
+        for runner, count, own in zip(runners, counts, samples, strict=True):
+            # Untimed: caches are the last contender's, and its threads may still be spinning.
+            runner.sample(-(-count // 10))
+            taken = runner.sample(count)
+            spent += taken
+            own.append(taken / count)
+    return tuple(
+        Measurement(contender, count, tuple(own), dict(runner.facts()))
+        for (contender, runner), count, own in zip(ready, counts, samples, strict=True)
+    )
+
+
+def _iterations(runner: Runner, max_iterations: int) -> int:
+    """Iterations that make a sample of about SAMPLE_SECONDS; finding out is the warm-up."""
+    runner.sample(1)
+    count = 1
+    while True:
+        taken = runner.sample(count)
+        if taken >= SAMPLE_SECONDS or count >= max_iterations:
+            return count
+        wanted = count * SAMPLE_SECONDS / max(taken, 1e-9)
+        # One short sample says little; no more than tenfold at once.
+        count = max(count + 1, min(round(wanted * 1.1), 10 * count, max_iterations))

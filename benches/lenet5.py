@@ -1,0 +1,239 @@
+"""LeNet5 on MNIST: a training step of 100 images, and inference of 1,000, in f32 and bf16.
+
+The same model (46,920 parameters) starts from the same weights everywhere. The images lie on the device, already
+numbers of the type in question; each iteration takes the next batch. A training step is forward pass, loss, backward
+pass and SGD with momentum; nothing is read back, and nobody waits for the device before the end of a sample. Of bf16
+parameters, autograph updates an f32 copy; PyTorch has none and updates the rounded parameters.
+
+Verified against NumPy with 64 bits: the losses of steps on one batch, and the logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from autograph import SGD, Tensor
+from autograph.dataset import Mnist, load_mnist
+from benches.harness import Case, Runner, VerificationError
+from benches.lenet5_reference import Array, Reference
+from benches.selection import TORCH, TORCH_CUDA, Peer, Selection
+from examples.lenet5 import LeNet5
+from krnlpy import Device, ScalarType, bf16, f32, scalar_type
+
+PEERS = (TORCH, TORCH_CUDA)
+LEARNING_RATE = 0.01
+MOMENTUM = 0.9
+STEPS = 20
+"""That are verified. By then the loss of the one batch has fallen by a few tenths, far more than is tolerated."""
+
+Batch = tuple[Array, Array]
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Greatest difference to what 64 bits give.
+
+    Sums have up to 57,600 terms (the gradient of the first filters); in f32, whose rounding error is 6e-8, that is
+    about sqrt(57600) * 6e-8 = 1.4e-5 in a gradient where errors are random, a hundredth of which (the learning rate)
+    reaches a weight: the losses of the first steps, about 2.3, differ by a few 1e-6. Training amplifies differences,
+    in 20 steps about a hundredfold.
+
+    bf16 rounds each weight and activation by up to 2**-9, and a loss between 2 and 4, where it is kept in bf16, by
+    2**-7. In ten roundings from image to logit that is 10 * 2**-9 of the greatest logit at worst.
+
+    Attributes:
+        early: of the losses of the first three steps.
+        late: of those that follow.
+        logits: relative to the greatest logit.
+    """
+
+    early: float
+    late: float
+    logits: float
+
+
+TOLERANCES = {f32: Tolerance(2e-5, 2e-3, 1e-5), bf16: Tolerance(2**-5, 0.1, 10 * 2**-9)}
+
+
+def cases(selection: Selection) -> Iterator[Case]:
+    """Training and inference, f32 and bf16."""
+    data = load_mnist(download=False, progress=False)
+    for dtype in (f32, bf16):
+        weights = initial_weights(dtype)
+        yield _training_case(selection, data, dtype, weights)
+        yield _inference_case(selection, data, dtype, weights)
+
+
+def initial_weights(dtype: ScalarType) -> dict[str, Array]:
+    """The weights that the model starts with on every device, by the names of :class:`Reference`."""
+    names = ("conv1", "conv2", "dense1", "dense2", "dense3", "bias")
+    parameters = LeNet5(Device.host(), dtype).parameters()
+    return {name: p.numpy().astype(np.float32) for name, p in zip(names, parameters, strict=True)}
+
+
+def _training_case(selection: Selection, data: Mnist, dtype: ScalarType, weights: Mapping[str, Array]) -> Case:
+    batches = _batches(data.train_images, data.train_classes, 100, 50, dtype)
+    expected = _expected_losses(weights, batches[0])
+
+    def ours(device: Device) -> Runner:
+        return Training(device, dtype, batches)
+
+    def theirs(peer: Peer) -> Runner:
+        from benches.lenet5_torch import TorchTraining
+
+        return TorchTraining(weights, batches, dtype.name, peer.device, STEPS, LEARNING_RATE, MOMENTUM)
+
+    contenders = selection.contenders("autograph", ours, theirs)
+    return Case(
+        "LeNet5 training",
+        {"batch": 100, "dtype": dtype.name},
+        contenders,
+        partial(judge_losses, expected, TOLERANCES[dtype]),
+        amount=100,
+        unit="images",
+    )
+
+
+def _inference_case(selection: Selection, data: Mnist, dtype: ScalarType, weights: Mapping[str, Array]) -> Case:
+    batches = _batches(data.test_images, data.test_classes, 1000, 10, dtype)
+    expected = Reference(weights).logits(batches[0][0])
+
+    def ours(device: Device) -> Runner:
+        return Inference(device, dtype, batches)
+
+    def theirs(peer: Peer) -> Runner:
+        from benches.lenet5_torch import TorchInference
+
+        return TorchInference(weights, batches, dtype.name, peer.device)
+
+    contenders = selection.contenders("autograph", ours, theirs)
+    return Case(
+        "LeNet5 inference",
+        {"batch": 1000, "dtype": dtype.name},
+        contenders,
+        partial(judge_logits, expected, TOLERANCES[dtype]),
+        amount=1000,
+        unit="images",
+    )
+
+
+def judge_losses(expected: Array, tolerance: Tolerance, losses: list[float]) -> None:
+    """Compares the losses of the first steps."""
+    error = np.abs(np.array(losses) - expected)
+    allowed = np.where(np.arange(len(expected)) < 3, tolerance.early, tolerance.late)
+    if not (error <= allowed).all():  # NaN is not
+        step = int(np.argmin(error <= allowed))
+        raise VerificationError(
+            f"the loss of step {step + 1} is {losses[step]:.6f}, expected {expected[step]:.6f} within {allowed[step]:g}"
+        )
+
+
+def judge_logits(expected: Array, tolerance: Tolerance, logits: Array) -> None:
+    """Compares logits."""
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=tolerance.logits * float(np.abs(expected).max()))
+
+
+def _expected_losses(weights: Mapping[str, Array], batch: Batch) -> Array:
+    reference = Reference(weights)
+    return np.array([reference.step(*batch, LEARNING_RATE, MOMENTUM) for _ in range(STEPS)])
+
+
+def _batches(images: Array, classes: Array, size: int, count: int, dtype: ScalarType) -> list[Batch]:
+    """Batches as contenders get them: images f32 with values of the dtype, from 0 to 1; classes u8."""
+    count = min(count, len(images) // size)
+    values = (images[: count * size].astype(np.float32) / 255).astype(dtype.dtype).astype(np.float32)
+    return [(values[i : i + size], classes[i : i + size]) for i in range(0, count * size, size)]
+
+
+class _Autograph(Runner):
+    """A model and its batches on a device."""
+
+    def __init__(self, device: Device, dtype: ScalarType, batches: list[Batch]) -> None:
+        self.device = device
+        self.model = LeNet5(device, dtype)
+        self.batches = [
+            (Tensor.from_numpy(x.astype(scalar_type(dtype).dtype), device), Tensor.from_numpy(t, device))
+            for x, t in batches
+        ]
+        self.next = 0
+
+    def next_batch(self) -> tuple[Tensor, Tensor]:
+        batch = self.batches[self.next]
+        self.next = (self.next + 1) % len(self.batches)
+        return batch
+
+    def wait(self) -> None:
+        self.device.wait()
+
+    def facts(self) -> Mapping[str, float]:
+        with count_calls(self.device) as counts:
+            self.run(1)
+        self.wait()
+        return counts
+
+
+class Training(_Autograph):
+    """Steps of SGD with momentum."""
+
+    def __init__(self, device: Device, dtype: ScalarType, batches: list[Batch]) -> None:
+        super().__init__(device, dtype, batches)
+        self.optimizer = SGD(momentum=MOMENTUM)
+
+    def result(self) -> list[float]:
+        """The losses of the first steps, all on the first batch."""
+        return [float(self.step(*self.batches[0]).item()) for _ in range(STEPS)]
+
+    def run(self, iterations: int) -> None:
+        for _ in range(iterations):
+            self.step(*self.next_batch())
+
+    def step(self, x: Tensor, t: Tensor) -> Tensor:
+        self.model.init_parameter_grads()
+        loss = self.model(x).cross_entropy_loss(t)
+        loss.backward()
+        self.model.update(LEARNING_RATE, self.optimizer)
+        return loss
+
+
+class Inference(_Autograph):
+    """Logits of a batch."""
+
+    def result(self) -> Array:
+        logits: Array = self.model(self.next_batch()[0]).numpy().astype(np.float64)
+        return logits
+
+    def run(self, iterations: int) -> None:
+        for _ in range(iterations):
+            self.model(self.next_batch()[0])
+
+
+@contextmanager
+def count_calls(device: Device) -> Iterator[dict[str, float]]:
+    """Counts what is asked of a device: a step should launch kernels, and neither read back nor wait."""
+    counts = {"launch": 0.0, "upload": 0.0, "download": 0.0, "wait": 0.0}
+    backend = type(device.backend)
+
+    def counted(name: str) -> Any:
+        original = getattr(backend, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            counts[name] += 1
+            return original(*arguments, **named)
+
+        return call
+
+    patches = [patch.object(backend, name, counted(name)) for name in counts]
+    for each in patches:
+        each.start()
+    try:
+        yield counts
+    finally:
+        for each in patches:
+            each.stop()

@@ -1,0 +1,98 @@
+"""Which devices and peers take part in a run."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import krnlpy
+from benches.harness import Case, Contender, Runner, Unavailable
+from krnlpy import Device
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Somebody else's software.
+
+    Attributes:
+        name: what ``--peer`` calls it.
+        package: the module that must be installed.
+        device: what it runs on.
+    """
+
+    name: str
+    package: str
+    device: str = "host"
+
+    def require(self) -> None:
+        """Raises Unavailable where it is not installed, or has no device to run on."""
+        if importlib.util.find_spec(self.package) is None:
+            raise Unavailable(f"{self.package} is not installed")
+        if self.device == "cuda":
+            import torch
+
+            if not torch.cuda.is_available():
+                raise Unavailable(f"{self.package} {torch.__version__} finds no CUDA device")
+
+
+NUMPY = Peer("numpy", "numpy")
+TORCH = Peer("torch", "torch")
+TORCH_CUDA = Peer("torch-cuda", "torch", "cuda")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The devices and peers of a run, in order."""
+
+    devices: tuple[Device, ...]
+    peers: tuple[Peer, ...]
+
+    def contenders(
+        self, name: str, ours: Callable[[Device], Runner], theirs: Callable[[Peer], Runner]
+    ) -> list[Contender]:
+        """The peers, and our software on each device.
+
+        Args:
+            name: of our software.
+            ours: makes it ready on a device.
+            theirs: makes an installed peer ready.
+        """
+
+        def open_peer(peer: Peer) -> Callable[[], Runner]:
+            def open_() -> Runner:
+                peer.require()
+                return theirs(peer)
+
+            return open_
+
+        def open_device(device: Device) -> Callable[[], Runner]:
+            return lambda: ours(device)
+
+        peers = [Contender(peer.name, peer.device, open_peer(peer), peer=True) for peer in self.peers]
+        return peers + [
+            Contender(name, device_label(device), open_device(device), driver=device.info.driver)
+            for device in self.devices
+        ]
+
+
+Cases = Callable[[Selection], Iterator[Case]]
+
+
+def device_label(device: Device) -> str:
+    """A device's name, with its index where it has one: two drivers may call a device the same."""
+    index = device.info.index
+    return device.name if index is None else f"{index} {device.name}"
+
+
+def open_devices(wishes: Sequence[str] | None) -> tuple[Device, ...]:
+    """The devices that ``--device`` means: ``host``, ``interpreter``, indices or parts of names.
+
+    None means the host and every Vulkan device.
+
+    Raises:
+        DeviceUnavailable: there is no such device.
+    """
+    if wishes is None:
+        return (Device.host(), *(Device(i) for i in range(len(krnlpy.devices()))))
+    return tuple(Device(int(wish) if wish.isdecimal() else wish) for wish in wishes)

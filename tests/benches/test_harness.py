@@ -1,0 +1,263 @@
+"""The harness's own logic, with contenders that only pretend to take time."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from benches import __main__, harness, report
+from benches.harness import Case, CaseResult, Contender, Runner, Unavailable, VerificationError, run_case
+from benches.selection import NUMPY, TORCH, Peer, Selection
+from krnlpy.errors import MissingFeatures
+
+
+class Fake(Runner):
+    """Takes as long as it is told, and writes down what is asked of it."""
+
+    def __init__(self, name: str, log: list[str], seconds: Callable[[], float], result: Any = 42) -> None:
+        self.name, self.log, self.seconds, self.value = name, log, seconds, result
+        self.counts: list[int] = []
+
+    def result(self) -> Any:
+        self.log.append(f"{self.name} verified")
+        return self.value
+
+    def run(self, iterations: int) -> None:
+        raise AssertionError("the fake has its own sample()")
+
+    def sample(self, iterations: int) -> float:
+        self.log.append(self.name)
+        self.counts.append(iterations)
+        return iterations * self.seconds()
+
+    def facts(self) -> Mapping[str, float]:
+        return {"launches": 7}
+
+
+def judge(result: Any) -> None:
+    if result != 42:
+        raise VerificationError(f"{result} instead of 42")
+
+
+def contender(runner: Fake, peer: bool = False) -> Contender:
+    return Contender(runner.name, "fake", lambda: runner, driver="fake 1.0", peer=peer)
+
+
+def refusing(name: str, error: Exception, peer: bool = False) -> Contender:
+    def refuse() -> Runner:
+        raise error
+
+    return Contender(name, "fake", refuse, peer=peer)
+
+
+def case(*contenders: Contender, **options: Any) -> Case:
+    return Case("work", {"size": 3}, contenders, judge, **options)
+
+
+def silent(_: str) -> None:
+    pass
+
+
+def steady(seconds: float) -> Callable[[], float]:
+    return lambda: seconds
+
+
+@pytest.fixture
+def log() -> list[str]:
+    return []
+
+
+def test_everybody_is_verified_before_anything_is_timed(log: list[str]) -> None:
+    fakes = [Fake(name, log, steady(0.5)) for name in "ab"]
+    run_case(case(*map(contender, fakes)), 1.0, silent)
+    assert log[:2] == ["a verified", "b verified"]
+    assert not any("verified" in entry for entry in log[2:])
+
+
+def test_contenders_take_turns(log: list[str]) -> None:
+    fakes = [Fake(name, log, steady(0.5)) for name in "abc"]
+    (a, b, c) = run_case(case(*map(contender, fakes)), 1.0, silent).measurements
+    # Whoever needs 0.5 s needs one iteration a sample: each turn is one untimed and one timed sample of each.
+    turns = log[-2 * 3 * len(a.samples) :]
+    assert turns == ["a", "a", "b", "b", "c", "c"] * len(a.samples)
+    assert len(a.samples) == len(b.samples) == len(c.samples) == harness.MIN_TURNS
+
+
+def test_fast_contenders_are_sampled_until_the_time_is_spent(log: list[str]) -> None:
+    fake = Fake("a", log, steady(0.001))
+    (measurement,) = run_case(case(contender(fake)), 2.0, silent).measurements
+    assert measurement.iterations * 0.001 == pytest.approx(harness.SAMPLE_SECONDS, rel=0.2)
+    assert sum(measurement.samples) * measurement.iterations == pytest.approx(2.0, abs=0.2)
+    assert measurement.median == pytest.approx(0.001)
+
+
+def test_samples_have_no_more_iterations_than_the_case_allows(log: list[str]) -> None:
+    fake = Fake("a", log, steady(1e-6))
+    (measurement,) = run_case(case(contender(fake), max_iterations=32), 0.01, silent).measurements
+    assert measurement.iterations == 32
+    assert max(fake.counts) == 32
+
+
+def test_a_wrong_result_stops_the_timing_of_all(log: list[str]) -> None:
+    lines: list[str] = []
+    right, wrong = Fake("right", log, steady(0.5)), Fake("wrong", log, steady(0.5), result=41)
+    result = run_case(case(contender(wrong), contender(right)), 1.0, lines.append)
+    assert log == ["wrong verified", "right verified"]
+    assert result.measurements == ()
+    assert result.wrong == (("wrong on fake", "41 instead of 42"),)
+    assert lines == ["wrong: wrong on fake: 41 instead of 42", "not timed: results are wrong"]
+
+
+@pytest.mark.parametrize("error", [Unavailable("not installed"), MissingFeatures("no float64")])
+def test_who_cannot_run_is_skipped_with_a_line(log: list[str], error: Exception) -> None:
+    lines: list[str] = []
+    result = run_case(case(refusing("absent", error), contender(Fake("a", log, steady(0.5)))), 1.0, lines.append)
+    assert result.skipped == (("absent on fake", str(error)),)
+    assert lines == [f"skipped: absent on fake: {error}"]
+    assert [m.contender.name for m in result.measurements] == ["a"]
+
+
+def test_other_errors_are_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_case(case(refusing("broken", ZeroDivisionError())), 1.0, silent)
+
+
+def test_drift_cancels_in_the_ratio(log: list[str]) -> None:
+    # The clock of this machine falls to half in the course of the run; a is always 3 times as slow as b. Of both,
+    # warm-up, calibration and turns are the same calls, so that the n-th of each are neighbours in time.
+    slow, fast = ((3.0 * 1.05**n for n in itertools.count()), (1.0 * 1.05**n for n in itertools.count()))
+    a, b = Fake("a", log, lambda: next(slow)), Fake("b", log, lambda: next(fast))
+    result = run_case(case(contender(a), contender(b, peer=True)), 1.0, silent)
+    measured = {m.contender.name: m for m in result.measurements}
+    assert measured["a"].samples[-1] > 1.3 * measured["a"].samples[0]
+    assert result.ratio(measured["a"]) == pytest.approx(3.0)
+    assert result.ratio(measured["b"]) == 1.0
+
+
+def test_the_first_peer_that_runs_is_what_ratios_refer_to(log: list[str]) -> None:
+    fakes = {name: Fake(name, log, steady(seconds)) for name, seconds in (("us", 1.0), ("p", 0.5), ("q", 2.0))}
+    peers = [refusing("absent", Unavailable("x"), peer=True), *(contender(fakes[name], peer=True) for name in "pq")]
+    result = run_case(case(contender(fakes["us"]), *peers), 1.0, silent)
+    assert result.baseline is not None and result.baseline.contender.name == "p"
+    assert [result.ratio(m) for m in result.measurements] == [2.0, 1.0, 4.0]
+
+
+def test_no_ratio_without_a_peer(log: list[str]) -> None:
+    result = run_case(case(contender(Fake("a", log, steady(0.5)))), 1.0, silent)
+    assert result.baseline is None
+    assert result.ratio(result.measurements[0]) is None
+    assert "slower" not in report.table(result)
+
+
+@pytest.fixture
+def result(log: list[str]) -> CaseResult:
+    ours, theirs = Fake("ours", log, steady(0.5)), Fake("theirs", log, steady(1.0))
+    absent = refusing("absent", Unavailable("not installed"), peer=True)
+    return run_case(case(contender(ours), contender(theirs, peer=True), absent, amount=3, unit="GB"), 1.0, silent)
+
+
+def test_table(result: CaseResult) -> None:
+    lines = [line.split() for line in report.table(result).splitlines()]
+    assert lines[0] == ["work", "(size", "3)"]
+    assert lines[1] == ["device", "median", "minimum", "GB/s", "time", "/", "theirs's"]
+    assert lines[2] == ["ours", "fake", "500", "ms", "500", "ms", "6.00", "0.50", "2.00x", "faster"]
+    assert lines[3] == ["theirs", "fake", "1", "s", "1", "s", "3.00", "1.00"]
+    assert lines[4] == ["ours", "on", "fake,", "an", "iteration:", "7", "launches"]
+
+
+def test_json(result: CaseResult, tmp_path: Any) -> None:
+    path = tmp_path / "new" / "report.json"
+    report.write_json(path, report.as_json("fake", [result]))
+    assert [p.name for p in path.parent.iterdir()] == ["report.json"]  # nothing temporary stays
+    read = json.loads(path.read_text())
+    assert read["benchmark"] == "fake"
+    assert read["date"].endswith("+00:00")
+    assert read["machine"]["cores"] >= 1
+    assert {"python", "numpy", "krnlpy", "llvmlite"} <= read["versions"].keys()
+    (written,) = read["cases"]
+    assert (written["name"], written["configuration"]) == ("work", {"size": 3})
+    assert written["baseline"] == "theirs on fake"
+    assert written["skipped"] == [{"label": "absent on fake", "why": "not installed"}]
+    ours, theirs = written["measurements"]
+    assert ours == {
+        "label": "ours on fake",
+        "name": "ours",
+        "device": "fake",
+        "driver": "fake 1.0",
+        "peer": False,
+        "median": 0.5,
+        "minimum": 0.5,
+        "ratio": 0.5,
+        "iterations": 1,
+        "samples": [0.5] * harness.MIN_TURNS,
+        "facts": {"launches": 7},
+    }
+    assert theirs["peer"] and theirs["ratio"] == 1.0
+
+
+def test_markdown(result: CaseResult) -> None:
+    lines = report.markdown(json.loads(json.dumps(report.as_json("fake", [result])))).splitlines()
+    assert lines[2:] == [
+        "### work (size 3)",
+        "",
+        "| | device | median | GB/s | beside theirs on fake |",
+        "|---|---|---:|---:|---|",
+        "| ours | fake | 500 ms | 6.00 | 2.00x faster |",
+        "| theirs | fake | 1 s | 3.00 |  |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(12.0, "12 s"), (0.99949, "999 ms"), (0.0123456, "12.3 ms"), (2.5e-6, "2.5 µs"), (3e-9, "0.003 µs")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert report.duration(seconds) == text
+
+
+def test_a_package_that_is_not_installed_is_an_unavailable_peer() -> None:
+    selection = Selection((), (Peer("absent", "no_such_package_anywhere"),))
+    (peer,) = selection.contenders("ours", lambda device: Fake("a", [], steady(1.0)), lambda peer: pytest.fail("opened"))
+    with pytest.raises(Unavailable, match="no_such_package_anywhere is not installed"):
+        peer.open()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--device", "no such device anywhere"], "no such device anywhere"),
+        (["--peer", "jax"], "no peer 'jax' in this benchmark; there are: numpy"),
+    ],
+)
+def test_what_is_not_there_is_an_error(arguments: list[str], message: str, capsys: Any) -> None:
+    assert __main__.main(["run", "imports", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_status_tells_of_wrong_results(monkeypatch: Any, log: list[str], tmp_path: Any, capsys: Any) -> None:
+    from benches import imports
+
+    for value, status in ((42, 0), (41, 1)):
+        fake = contender(Fake("a", log, steady(0.5), result=value))
+        monkeypatch.setattr(imports, "cases", lambda selection, fake=fake: iter([case(fake)]))
+        path = tmp_path / f"{value}.json"
+        assert __main__.main(["run", "imports", "--device", "--json", str(path)]) == status
+        assert bool(json.loads(path.read_text())["cases"][0]["wrong"]) == bool(status)
+    assert "wrong: a on fake: 41 instead of 42" in capsys.readouterr().out
+
+
+def test_list_names_every_benchmark(capsys: Any) -> None:
+    assert __main__.main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["lenet5", "saxpy", "launch", "imports"]
+    assert all("Peers: " in line for line in lines)
+
+
+def test_peers_are_chosen_by_name() -> None:
+    assert __main__._peers((NUMPY, TORCH), None) == (NUMPY, TORCH)
+    assert __main__._peers((NUMPY, TORCH), ["torch"]) == (TORCH,)
+    assert __main__._peers((NUMPY, TORCH), []) == ()
