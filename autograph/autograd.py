@@ -85,7 +85,7 @@ def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunctio
 
 
 def run_backward(root: Node, gradient: Tensor) -> None:
-    """Hands the gradient of a node on to all that it was computed of, freeing the graph; see :meth:`Tensor.backward`."""
+    """Hands the gradient of a node on to all that it was computed of, and frees the graph as it goes."""
     pending = _count_uses(root)
     root.accumulate(gradient)
     ready = deque([root])

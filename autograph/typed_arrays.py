@@ -17,7 +17,7 @@ import numpy as np
 from .errors import CheckpointError
 
 _MULTI_DIMENSIONAL = 40
-_TAGS = {
+_TAGS: dict[np.dtype[Any], int] = {
     np.dtype("u1"): 64,
     np.dtype("<u2"): 69,
     np.dtype("<u4"): 70,

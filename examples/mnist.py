@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from autograph.dataset import Mnist, batches, load_mnist
 
 import autograph
 import krnlpy
 from autograph import SGD, Tensor
+from autograph.dataset import Mnist, batches, load_mnist
 from krnlpy import Device, ScalarType, scalar_type
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from lenet5 import LeNet5
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from examples.lenet5 import LeNet5
 
 READ_EVERY = 25
 """Batches between two looks at the loss: reading it waits for the device, so not every batch does."""
@@ -41,13 +41,13 @@ class Scores:
 
     def read(self) -> tuple[float, float]:
         """Mean loss and accuracy so far; waits for the device."""
-        for loss, hits in zip(self.losses, self.hits, strict=True):
-            self.values.append((float(loss.item()), int(hits.item())))
+        unread = zip(self.losses, self.hits, strict=True)
+        self.values += [(float(loss.item()), int(hits.item())) for loss, hits in unread]
         self.losses.clear()
         self.hits.clear()
         total = sum(self.counts)
-        loss = sum(value * count for (value, _), count in zip(self.values, self.counts, strict=True)) / total
-        return loss, sum(hits for _, hits in self.values) / total
+        mean = sum(value * count for (value, _), count in zip(self.values, self.counts, strict=True)) / total
+        return mean, sum(hits for _, hits in self.values) / total
 
     def batch_losses(self) -> list[float]:
         """The loss of each batch, in order."""

@@ -1,10 +1,11 @@
 """krnlpy: compute kernels written as Python functions, run on any GPU through Vulkan or on the host CPU."""
 
+from typing import TYPE_CHECKING, Any
+
 from . import config, errors
 from .backend import DeviceInfo
 from .buffer import Buffer
 from .device import Device, devices
-from .dsl.frontend import func
 from .dsl.types import Global, GlobalMut, Item, ItemMut, Out, Spec
 from .errors import (
     CacheError,
@@ -46,6 +47,9 @@ from .scalar import (
     u64,
 )
 
+if TYPE_CHECKING:
+    from .dsl.frontend import func
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -56,3 +60,12 @@ __all__ = [
     "bf16", "config", "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel",
     "scalar_type", "u8", "u16", "u32", "u64",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "func":  # the compiler comes when it is needed, so that `import krnlpy` stays light
+        from .dsl.frontend import func
+
+        globals()["func"] = func
+        return func
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

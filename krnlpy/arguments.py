@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from .buffer import Buffer
-from .dsl.signature import ParameterSpec, Signature
 from .dsl.types import type_choices
 from .errors import DtypeError, LaunchError
 from .scalar import ScalarType, boolean, convert, f32, f64, scalar_type
+
+if TYPE_CHECKING:
+    from .dsl.signature import ParameterSpec, Signature
 
 Number = int | float | bool
 
@@ -67,7 +69,7 @@ def converter(what: str, type: ScalarType) -> Callable[[Any], Number]:
 
         def integer(value: Any) -> int:
             if value.__class__ is int and low <= value <= high:
-                return value  # type: ignore[no-any-return]
+                return value
             return _integer(what, value, type)
 
         return integer
@@ -76,7 +78,7 @@ def converter(what: str, type: ScalarType) -> Callable[[Any], Number]:
 
         def real(value: Any) -> float:
             if value.__class__ is float and -limit <= value <= limit:
-                return value  # type: ignore[no-any-return]
+                return value
             return _float(what, value, type)
 
         return real
@@ -101,17 +103,16 @@ def _integer(what: str, value: Any, type: ScalarType) -> int:
 
 
 def _float(what: str, value: Any, type: ScalarType) -> float:
-    if not isinstance(value, int | float | np.generic) or isinstance(value, np.character | np.complexfloating):
+    if not (isinstance(value, int | float | np.bool_) or _type_of(value) is not None):
         raise LaunchError(f"{what} is an {type}; got {_described(value)}")
     try:
         wide = float(value)
-    except (TypeError, ValueError):
-        raise LaunchError(f"{what} is an {type}; got {_described(value)}") from None
-    except OverflowError:
-        wide = math.inf if value > 0 else -math.inf
-    result = float(convert(wide, type))
-    if math.isinf(result) and not (isinstance(value, float | np.generic) and math.isinf(float(value))):
-        raise LaunchError(f"{what} is an {type}; {value!r} is beyond its range")
+        result = float(convert(wide, type))
+        fits = math.isinf(wide) or not math.isinf(result)
+    except OverflowError:  # an int that no float holds
+        fits = False
+    if not fits:
+        raise LaunchError(f"{what} is an {type}; {_described(value)} is beyond its range")
     return result
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from .dsl.ir import Program
-from .dsl.layout import Variant
 from .features import Features
+
+if TYPE_CHECKING:
+    from .dsl.ir import Program
+    from .dsl.layout import Variant
 
 DeviceKind = Literal["discrete", "integrated", "virtual", "cpu", "other", "host", "interpreter"]
 

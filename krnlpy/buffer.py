@@ -59,13 +59,11 @@ class Buffer:
         self._shape = shape
         self._strides = strides
         self._offset = offset
-        self._size = prod(shape)
-        self._contiguous = views.is_contiguous(shape, strides)
-        last = offset + views.extent(shape, strides)
+        self._size, self._contiguous, is_broadcast, extent = views.facts(shape, strides)
+        last = offset + extent
         self._binding = (memory, offset * dtype.size, last * dtype.size)
         self.can_be_indexed = last <= _LAST_ELEMENT and self._size <= _LONGEST
         # All that the choice of a compiled kernel depends on; see launch.py.
-        is_broadcast = views.is_broadcast(shape, strides)
         self._key = (device.backend, dtype, len(shape), self._contiguous, is_broadcast, self.can_be_indexed)
 
     # ------------------------------------------------------------------------------------------------- constructors
@@ -183,6 +181,10 @@ class Buffer:
     def is_contiguous(self) -> bool:
         """Whether the elements lie row-major without gaps."""
         return self._contiguous
+
+    def is_broadcast(self) -> bool:
+        """Whether one element of the memory stands for several, so that the buffer can't be written to."""
+        return views.facts(self._shape, self._strides).broadcast
 
     # -------------------------------------------------------------------------------------------------------- views
 
@@ -331,7 +333,7 @@ class Buffer:
         return result
 
     def _check_writable(self) -> None:
-        if views.is_broadcast(self._shape, self._strides):
+        if self.is_broadcast():
             raise ShapeError(
                 f"a broadcast buffer (shape {self._shape}, strides {self._strides}) can't be written to: an element"
                 " stands for several; use .copy() first"
@@ -354,7 +356,7 @@ class Buffer:
             array: np.ndarray[Any, Any] = np.ndarray(
                 self._shape, self.dtype.dtype, memory, self._offset * size, strides
             )
-            if views.is_broadcast(self._shape, self._strides):
+            if self.is_broadcast():
                 array.flags.writeable = False
             return array
         source = self.contiguous()

@@ -181,4 +181,9 @@ def _by_name(name: str) -> Backend:
 
 
 def _listed(found: list[DeviceInfo], chosen: list[int] | None = None) -> str:
-    return ", ".join(f"{i} {found[i].name}" for i in (range(len(found)) if chosen is None else chosen))
+    listed = [(i, found[i]) for i in (range(len(found)) if chosen is None else chosen)]
+    names = [info.name for _, info in listed]
+    # Two drivers of one device differ in their drivers only.
+    return ", ".join(
+        f"{i} {info.name}" + (f" ({info.driver})" if names.count(info.name) > 1 else "") for i, info in listed
+    )

@@ -7,18 +7,19 @@ import threading
 from collections.abc import Callable
 from functools import update_wrapper
 from math import prod
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import config
 from .arguments import Number, check_buffer, converter, in_order, resolve_types
 from .backend import Backend, DeviceInfo
-from .dsl import frontend
-from .dsl.ir import Program
-from .dsl.layout import Variant
-from .dsl.signature import Signature
 from .errors import LaunchError, LimitExceeded
 from .launch import Plan, check_buffers, check_types
 from .scalar import ScalarType
+
+if TYPE_CHECKING:
+    from .dsl.ir import Program
+    from .dsl.layout import Variant
+    from .dsl.signature import Signature
 
 Triple = tuple[int, int, int]
 
@@ -95,6 +96,8 @@ class _Definition:
     def program(self, types: dict[TypeVar, ScalarType], threads: Triple) -> Program:
         key = tuple(types[v] for v in self.signature.type_variables)
         if key not in self.programs:
+            from .dsl import frontend
+
             self.programs[key] = frontend.lower(self.signature, types, threads, self.unchecked)
         return self.programs[key]
 
@@ -109,6 +112,8 @@ class Kernel:
     def __init__(
         self, function: Callable[..., Any], threads: int | tuple[int, ...] | None = None, unchecked: bool = False
     ) -> None:
+        from .dsl import frontend  # the compiler comes with the first kernel, so that `import krnlpy` stays light
+
         self._definition = _Definition(frontend.read_signature(function), unchecked)
         self._specs: dict[str, Any] = {}
         self._threads: Triple | None = None

@@ -23,4 +23,4 @@ def fill(value: T, to: ItemMut[T]) -> None:
 
 @kernel
 def cast(source: Item[T], to: ItemMut[U]) -> None:
-    to = U(source)
+    to = U(source)  # type: ignore[misc]

@@ -14,13 +14,13 @@ from . import views
 from .arguments import converter
 from .backend import Backend
 from .buffer import Buffer
-from .dsl.ir import Program
-from .dsl.layout import Variant, layout_of
-from .dsl.signature import ParameterSpec
 from .errors import DtypeError, LaunchError, LimitExceeded, ShapeError
 from .scalar import ScalarType
 
 if TYPE_CHECKING:
+    from .dsl.ir import Program
+    from .dsl.layout import Variant
+    from .dsl.signature import ParameterSpec
     from .kernel import Kernel
 
 MAX_ITEM_RANK = 8
@@ -52,7 +52,7 @@ def check_buffers(kernel: str, parameters: Sequence[ParameterSpec], arguments: S
             raise ShapeError(
                 f"{what} has {parameter.ndim} dimensions; got a buffer of {buffer.ndim}, of shape {buffer.shape}"
             )
-        if parameter.mutable and views.is_broadcast(buffer.shape, buffer.strides):
+        if parameter.mutable and buffer.is_broadcast():
             raise LaunchError(
                 f"{what} is written to; got a broadcast buffer (shape {buffer.shape}, strides {buffer.strides}), of"
                 " which an element stands for several: .copy() first"
@@ -190,6 +190,8 @@ class Plan:
         self._backend.launch(executable, groups, bindings, pack(*values))
 
     def _compile(self, rank: int) -> tuple[Any, Callable[..., bytes]]:
+        from .dsl.layout import Variant, layout_of  # as in kernel.py
+
         contiguous = [
             contiguous if item < 0 else not rank
             for (_, item, _), contiguous in zip(self._fields, self._contiguous, strict=True)

@@ -41,7 +41,7 @@ class ScalarType(type):
     def __repr__(cls) -> str:
         return cls.name
 
-    def __call__(cls, value: Any) -> Any:  # type: ignore[override]
+    def __call__(cls, value: Any) -> Any:
         """The value converted as a kernel converts it: integers wrap, floats saturate, NaN becomes 0."""
         return convert(value, cls)
 

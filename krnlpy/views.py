@@ -9,7 +9,7 @@ import operator
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,27 +50,37 @@ def contiguous_strides(shape: Shape) -> Strides:
     return tuple(reversed(strides))
 
 
-def is_contiguous(shape: Shape, strides: Strides) -> bool:
-    """Whether the elements lie row-major without gaps. Axes of length 1 don't matter, and nothing is contiguous."""
-    step = 1
+class Facts(NamedTuple):
+    """What follows from a shape and its strides.
+
+    Attributes:
+        size: the number of elements.
+        contiguous: they lie row-major without gaps. Axes of length 1 don't matter, and nothing is contiguous.
+        broadcast: one element of memory is seen at several indices.
+        extent: elements of memory from the first to past the last.
+    """
+
+    size: int
+    contiguous: bool
+    broadcast: bool
+    extent: int
+
+
+@lru_cache(maxsize=4096)  # a program makes the same views again and again
+def facts(shape: Shape, strides: Strides) -> Facts:
+    """What follows from a shape and its strides."""
+    if 0 in shape:
+        return Facts(0, True, False, 0)
+    step = extent = 1
+    contiguous, broadcast = True, False
     for n, stride in zip(reversed(shape), reversed(strides), strict=True):
-        if n == 0:
-            return True
-        if n != 1:
-            if stride != step:
-                return 0 in shape
-            step *= n
-    return True
-
-
-def is_broadcast(shape: Shape, strides: Strides) -> bool:
-    """Whether one element of memory is seen at several indices."""
-    return any(stride == 0 and n > 1 for n, stride in zip(shape, strides, strict=True)) and 0 not in shape
-
-
-def extent(shape: Shape, strides: Strides) -> int:
-    """Elements from the first to past the last one."""
-    return sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True)) + 1 if 0 not in shape else 0
+        if n == 1:
+            continue
+        contiguous &= stride == step
+        broadcast |= stride == 0
+        step *= n
+        extent += (n - 1) * stride
+    return Facts(step, contiguous, broadcast, extent)
 
 
 def index(shape: Shape, strides: Strides, offset: int, key: Any) -> tuple[Shape, Strides, int]:
@@ -150,7 +160,7 @@ def broadcast_strides(shape: Shape, strides: Strides, to: Shape) -> Strides:
 def reshape_strides(shape: Shape, strides: Strides, to: Shape) -> Strides | None:
     """The strides with which the elements, in row-major order, are seen in the shape ``to`` (as many elements), or
     None where no strides do that."""
-    if is_contiguous(shape, strides):
+    if facts(shape, strides).contiguous:
         return contiguous_strides(to)
     # What can be merged is merged; each merged axis is then split anew.
     merged_shape, (merged_strides,) = collapse(shape, (strides,))
@@ -221,10 +231,10 @@ def overlap(a: tuple[Shape, Strides, int], b: tuple[Shape, Strides, int]) -> boo
     """Whether two views (shape, strides, offset) of one memory have an element in common. Where that is too hard to
     tell, they have."""
     (a_shape, a_strides, a_offset), (b_shape, b_strides, b_offset) = a, b
-    a_extent, b_extent = extent(a_shape, a_strides), extent(b_shape, b_strides)
+    a_extent, b_extent = facts(a_shape, a_strides).extent, facts(b_shape, b_strides).extent
     if a_offset + a_extent <= b_offset or b_offset + b_extent <= a_offset or not a_extent or not b_extent:
         return False
     try:
-        return np.shares_memory(np.asarray(_Region(*a)), np.asarray(_Region(*b)), max_work=100_000)
+        return np.shares_memory(np.asarray(_Region(*a)), np.asarray(_Region(*b)), max_work=100_000)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True

@@ -23,7 +23,7 @@ def _hits(logits: Global[F, 2], classes: Global[C, 1], hits: Out[u32, 1]) -> Non
             right = 1
             for j in range(logits.shape[1]):
                 # A comparison with NaN is false, so that NaN is never right.
-                if j != label and not logits[row, label] > logits[row, j]:
+                if (j < label or j > label) and not logits[row, label] > logits[row, j]:
                     right = 0
         hits[row] = u32(right)
 

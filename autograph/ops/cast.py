@@ -7,11 +7,11 @@ from krnlpy import Buffer, Item, ItemMut, ScalarType, kernel, scalar_type
 from ..autograd import differentiable
 from ..errors import DtypeError
 from ..tensor import Tensor
-from .kinds import T, U
+from .kinds import T, U, W, number_for
 
 
 @kernel
-def _scaled_cast(x: Item[T], alpha: U, out: ItemMut[U]) -> None:
+def _scaled_cast(x: Item[T], alpha: W, out: ItemMut[U]) -> None:
     out = U(x) * alpha
 
 
@@ -35,6 +35,6 @@ def scaled_cast(x: Tensor, alpha: float, dtype: ScalarType) -> Tensor:
         raise DtypeError(f"scaled_cast to {dtype} by {alpha!r}: expected a whole number that {dtype} can hold")
     out = Buffer.empty(x.shape, dtype, x.device)
     if out.size:
-        _scaled_cast(x.buffer, alpha, out)
+        _scaled_cast(x.buffer, number_for(dtype, alpha), out)
     source = x.dtype
     return differentiable(Tensor(out), [(x, lambda gradient: scaled_cast(gradient, alpha, source))])

@@ -49,10 +49,10 @@ def _forward(
         for c in range(x.shape[1]):
             for ky in range(FH):
                 iy = oy * SH - PH + ky * DH
-                if PH == 0 or 0 <= iy < x.shape[2]:
+                if PH < 1 or 0 <= iy < x.shape[2]:
                     for kx in range(FW):
                         ix = ox * SW - PW + kx * DW
-                        if PW == 0 or 0 <= ix < x.shape[3]:
+                        if PW < 1 or 0 <= ix < x.shape[3]:
                             v = x[n, c, iy, ix]
                             for t in range(TILE):
                                 total[t] += v * weight[min(o + t, oc - 1), c, ky, kx]
@@ -137,10 +137,10 @@ def _weight_gradient(
             n = row // oh
             oy = row % oh
             iy = oy * SH - PH + ky * DH
-            if PH == 0 or 0 <= iy < x.shape[2]:
+            if PH < 1 or 0 <= iy < x.shape[2]:
                 for ox in range(dy.shape[3]):
                     ix = ox * SW - PW + kx * DW
-                    if PW == 0 or 0 <= ix < x.shape[3]:
+                    if PW < 1 or 0 <= ix < x.shape[3]:
                         v = x[n, c, iy, ix]
                         for t in range(TILE):
                             total[t] += v * dy[n, min(o + t, oc - 1), oy, ox]

@@ -44,11 +44,11 @@ def _unfold(
         c = tap // (FH * FW)
         iy = oy * SH - PH + tap // FW % FH * DH
         left = tap % FW * DW - PW
-        if PH == 0 or 0 <= iy < x.shape[2]:
+        if PH < 1 or 0 <= iy < x.shape[2]:
             for ox in range(OW):
                 ix = ox * SW + left
                 v = 0.0
-                if PW == 0 or 0 <= ix < x.shape[3]:
+                if PW < 1 or 0 <= ix < x.shape[3]:
                     v = x[n, c, iy, ix]
                 columns[n, tap, oy, ox] = v
         else:

@@ -13,7 +13,7 @@ from ..autograd import GradientFunction, differentiable
 from ..errors import DtypeError, ShapeError
 from ..tensor import Shape, Tensor
 from .checks import require_alike
-from .kinds import T
+from .kinds import T, W, number_for
 from .sum import sum_to_shape
 
 
@@ -43,32 +43,32 @@ def _neg(x: Item[T], out: ItemMut[T]) -> None:
 
 
 @kernel
-def _add_number(x: Item[T], y: T, out: ItemMut[T]) -> None:
+def _add_number(x: Item[T], y: W, out: ItemMut[T]) -> None:
     out = x + y
 
 
 @kernel
-def _sub_number(x: Item[T], y: T, out: ItemMut[T]) -> None:
+def _sub_number(x: Item[T], y: W, out: ItemMut[T]) -> None:
     out = x - y
 
 
 @kernel
-def _number_sub(x: T, y: Item[T], out: ItemMut[T]) -> None:
+def _number_sub(x: W, y: Item[T], out: ItemMut[T]) -> None:
     out = x - y
 
 
 @kernel
-def _mul_number(x: Item[T], y: T, out: ItemMut[T]) -> None:
+def _mul_number(x: Item[T], y: W, out: ItemMut[T]) -> None:
     out = x * y
 
 
 @kernel
-def _div_number(x: Item[T], y: T, out: ItemMut[T]) -> None:
+def _div_number(x: Item[T], y: W, out: ItemMut[T]) -> None:
     out = x / y
 
 
 @kernel
-def _number_div(x: T, y: Item[T], out: ItemMut[T]) -> None:
+def _number_div(x: W, y: Item[T], out: ItemMut[T]) -> None:
     out = x / y
 
 
@@ -151,7 +151,7 @@ def _apply(symbol: str, x: Operand, y: Operand, both: Any, number_right: Any, nu
     return Tensor(out)
 
 
-def _number(symbol: str, value: Any, dtype: ScalarType) -> int | float:
+def _number(symbol: str, value: Any, dtype: ScalarType) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     if not isinstance(value, Real):
@@ -159,11 +159,9 @@ def _number(symbol: str, value: Any, dtype: ScalarType) -> int | float:
             f"{symbol} of a tensor and a {type(value).__name__}; expected a tensor or a number (arrays become tensors"
             " by Tensor.from_numpy)"
         )
-    if dtype.is_float:
-        return float(value)
-    if not isinstance(value, int) or not dtype.min <= value <= dtype.max:
+    if not dtype.is_float and not (isinstance(value, int) and dtype.min <= value <= dtype.max):
         raise DtypeError(f"{symbol} of {dtype} and {value!r}: expected a whole number from {dtype.min} to {dtype.max}")
-    return int(value)
+    return number_for(dtype, value)
 
 
 def _broadcast_shape(symbol: str, x: Tensor, y: Tensor) -> Shape:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from krnlpy.features import Feature
-from krnlpy.scalar import ScalarType, bf16, boolean, f16, f64, i32, u32
+from krnlpy.scalar import ScalarType, bf16, boolean, f16, f32, f64, i32, u32
 
 from . import ir
 from .glsl_context import Context
@@ -274,6 +274,13 @@ class Expressions:
         if source is f64 and to.is_float:
             self._context.need("f64_to_f32")
             return f"f64_to_f32({text})", _PRIMARY
+        if source is u32 and to is f32:
+            self._context.need("u32_to_f32")
+            return f"u32_to_f32({text})", _PRIMARY
+        if source.kind == "int" and source.size < 8 and to.is_integer and to.size == 8:
+            self._context.need("i32_to_i64")
+            text = f"i32_to_i64({text})"
+            return (text if to.kind == "int" else f"{glsl}({text})"), _PRIMARY
         if self._context.type(source) != glsl:
             text, level = f"{glsl}({text})", _PRIMARY
         else:

@@ -34,7 +34,7 @@ def element_type(type: object) -> ElementType:
     if isinstance(type, ScalarType) and (type in SCALAR_TYPES or type is boolean):
         return type
     if type is int or type is float:
-        raise DtypeError(f"{type.__name__} has no width here; write i32 or f32")  # type: ignore[attr-defined]
+        raise DtypeError(f"{type.__name__} has no width here; write i32 or f32")
     raise DtypeError(f"{type!r} is not a scalar type; expected one of u8 ... f64, bool, or a TypeVar over them")
 
 

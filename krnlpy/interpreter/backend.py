@@ -159,7 +159,8 @@ def _view(memory: Bytes, type: ScalarType) -> Any:
     whole = memory[: memory.nbytes // type.size * type.size]
     if type.compute is not type:
         return whole.view(type.dtype)
-    view: Any = memoryview(whole)
+    elements: Any = whole  # an array has the buffer protocol; NumPy's stubs say so from Python 3.12 on
+    view: Any = memoryview(elements)
     return view.cast(type.dtype.char)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from krnlpy.backend import DeviceInfo
 from krnlpy.errors import DeviceUnavailable
 
+from .api import load
 from .backend import VulkanBackend
 from .instance import instance
 from .validation import take_validation_messages
@@ -13,6 +14,7 @@ __all__ = [
     "VulkanBackend",
     "enumerate_devices",
     "explain_unavailable",
+    "loader_version",
     "open_device",
     "take_validation_messages",
 ]
@@ -55,3 +57,16 @@ def explain_unavailable() -> str:
     if devices:
         return "; ".join([f"Vulkan has {', '.join(device.name for device in devices)}", *reasons])
     return "; ".join([*reasons, "Device.host() needs no driver"])
+
+
+def loader_version() -> str | None:
+    """The Vulkan version of the loader; None if there is none that can be used."""
+    try:
+        api = load()
+        names, get = ("vkEnumerateInstanceVersion",), api.lib.vkGetInstanceProcAddr
+        function = api.functions(names, get, api.ffi.NULL).vkEnumerateInstanceVersion
+    except DeviceUnavailable:
+        return None
+    version = api.new("uint32_t *")
+    api.check(function(version), "ask for its version")
+    return f"{version[0] >> 22 & 0x7F}.{version[0] >> 12 & 0x3FF}.{version[0] & 0xFFF}"

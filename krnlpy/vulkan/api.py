@@ -40,6 +40,7 @@ class Api:
         self._module = module
         self.ffi = module.ffi
         self.lib = module.lib
+        self._structures: dict[str, tuple[Any, dict[str, Any], int | None]] = {}
         # A structure holds what it points to for as long as it lives itself.
         self._referenced: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
 
@@ -56,13 +57,17 @@ class Api:
         A field takes numbers and handles; text; structures made by this function, for pointers and for structures
         inside; and sequences of any of these for pointers to arrays.
         """
-        new = self.ffi.new(f"{type} *")
-        types = dict(self.ffi.typeof(type).fields)
+        if type not in self._structures:
+            types = {name: field.type for name, field in self.ffi.typeof(type).fields}
+            number = getattr(self, _structure_type(type)) if "sType" in types else None
+            self._structures[type] = self.ffi.typeof(f"{type} *"), types, number
+        pointer, types, number = self._structures[type]
+        new = self.ffi.new(pointer)
         references: list[Any] = []
-        if "sType" in types:
-            new.sType = getattr(self, _structure_type(type))
+        if number is not None:
+            new.sType = number
         for name, value in fields.items():
-            setattr(new, name, self._value(types[name].type, value, references))
+            setattr(new, name, self._value(types[name], value, references))
         self._referenced[new] = references
         return new
 
@@ -89,10 +94,11 @@ class Api:
 
     def enumerate(self, type: str, function: Any, *arguments: Any) -> list[Any]:
         """What a function lists that is called for the count first. The items point into one array."""
+        doing = f"list {type.removeprefix('Vk')}"
         count = self.ffi.new("uint32_t *")
-        self.check(function(*arguments, count, self.ffi.NULL), "list")
+        self.check(function(*arguments, count, self.ffi.NULL), doing)
         items = self.ffi.new(f"{type}[]", count[0])
-        self.check(function(*arguments, count, items), "list")
+        self.check(function(*arguments, count, items), doing)
         return [items[i] for i in range(count[0])]
 
     def functions(self, names: Iterable[str], get: Any, handle: Any) -> Functions:

@@ -157,7 +157,6 @@ class VulkanBackend:
         groups: tuple[int, int, int],
         bindings: Sequence[Binding],
         parameters: bytes,
-        debug_record: VulkanMemory | None = None,
     ) -> None:
         # The hot path: every line here costs each launch.
         queue = self._queue
@@ -182,7 +181,7 @@ class VulkanBackend:
             key.append(executable.key_end)
             descriptor_set = set_layout.sets.get(tuple(key))
             if descriptor_set is None:
-                descriptor_set = self._write_set(executable, tuple(key), bindings, debug_record)
+                descriptor_set = self._write_set(executable, tuple(key), bindings)
             if offset is None:
                 self._bind_sets(commands, self._point, layout, 0, 1, descriptor_set, 0, self._null)
             else:
@@ -194,18 +193,11 @@ class VulkanBackend:
         queue.kernels.append(executable.name)
         queue.end()
 
-    def _write_set(
-        self,
-        executable: VulkanExecutable,
-        key: tuple[int, ...],
-        bindings: Sequence[Binding],
-        debug_record: VulkanMemory | None,
-    ) -> Any:
+    def _write_set(self, executable: VulkanExecutable, key: tuple[int, ...], bindings: Sequence[Binding]) -> Any:
         places = [(memory.buffer, memory.offset, memory.nbytes) for memory, _, _ in bindings]
         if executable.parameter_binding is not None:
-            places.append((self._transfers.ring.handle, 0, executable.parameter_bytes))
-        if debug_record is not None:
-            places.append((debug_record.buffer, debug_record.offset, debug_record.nbytes))
+            block = (self._transfers.ring.handle, 0, executable.parameter_bytes)
+            places.insert(executable.parameter_binding, block)
         return self._descriptors.write(executable.set_layout, key, places)
 
     def _launch_debug(
@@ -219,8 +211,7 @@ class VulkanBackend:
             self._debug_record = self._memory.allocate(_DEBUG_RECORD.size)
         record = self._debug_record
         self._transfers.upload(record, 0, np.zeros(_DEBUG_RECORD.size, np.uint8))
-        record.last_use = record.last_write = self._queue.open_value
-        self._record(executable, groups, bindings, parameters, record)
+        self._record(executable, groups, [*bindings, (record, 0, record.nbytes)], parameters)
         words = np.empty(_DEBUG_RECORD.size, np.uint8)
         self.download(record, 0, words)
         found = _DEBUG_RECORD.unpack(words.tobytes())
@@ -265,11 +256,11 @@ class VulkanBackend:
             self._instance.open_backends.remove(self)
             device = self._device
             device.functions.vkDeviceWaitIdle(device.handle)
+            self._queue.close()  # the first, because it destroys what is retired
             self._builder.close()
             self._descriptors.close()
             self._transfers.close()
             self._memory.close()
-            self._queue.close()
             device.close()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from krnlpy.errors import LimitExceeded, OutOfMemory
+from krnlpy.errors import DeviceUnavailable, OutOfMemory
 
 from .api import Api
 from .description import PhysicalDevice
@@ -50,7 +50,7 @@ class LogicalDevice:
         """A new object of the device, by one of the functions ``vkCreate...``."""
         handle = self.api.new(f"{type} *")
         result = getattr(self.functions, function)(self.handle, info, self.api.ffi.NULL, handle)
-        self.api.check(result, function.removeprefix("vkCreate").join(("create a Vk", "")))
+        self.api.check(result, f"create a {type}")
         return handle[0]
 
     def destroy(self, function: str, handle: Any) -> None:
@@ -142,7 +142,7 @@ def _memory_type(types: list[tuple[int, int]], allowed: int, for_host: bool) -> 
         for i, flags in usable:
             if flags & needed == needed and not flags & avoided:
                 return i
-    raise LimitExceeded("the device has no memory for storage buffers")  # the specification promises some
+    raise DeviceUnavailable("the device has no memory for storage buffers")  # which Vulkan promises
 
 
 def _create(api: Api, instance: Instance, physical: PhysicalDevice) -> Any:

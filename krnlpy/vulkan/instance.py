@@ -43,7 +43,11 @@ class Instance:
     def __init__(self) -> None:
         self.api = load()
         self.pid = os.getpid()
-        handle, self._validation = _create(self.api)
+        try:
+            handle, self._validation = _create(self.api)
+        except DeviceError as error:
+            found = problems(named_manifests() or installed_manifests())
+            raise DeviceUnavailable("; ".join([str(error), *found])) from None
         self._handle = handle
         self.functions = self.api.functions(_FUNCTIONS, self.api.lib.vkGetInstanceProcAddr, handle)
         if self._validation is not None:
@@ -52,11 +56,11 @@ class Instance:
         self.devices: list[PhysicalDevice] = []
         self.reasons = problems(named_manifests())
         for physical in self._physical_devices():
-            found = describe(self.api, self.functions, physical, len(self.devices))
-            if isinstance(found, str):
-                self.reasons.append(found)
+            device = describe(self.api, self.functions, physical, len(self.devices))
+            if isinstance(device, str):
+                self.reasons.append(device)
             else:
-                self.devices.append(found)
+                self.devices.append(device)
         if not self.devices:
             self._add_reasons()
 
@@ -117,8 +121,7 @@ def _create(api: Api) -> tuple[Any, Validation | None]:
     instance = api.new("VkInstance *")
     result = api.lib.vkCreateInstance(info, api.ffi.NULL, instance)
     if result == api.VK_ERROR_INCOMPATIBLE_DRIVER:
-        listed = problems(named_manifests() or installed_manifests())
-        raise DeviceUnavailable("; ".join([_NO_DRIVER, *listed]))
+        raise DeviceUnavailable(_NO_DRIVER)
     api.check(result, "create an instance")
     return instance[0], validation
 

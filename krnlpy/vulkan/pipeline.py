@@ -24,7 +24,7 @@ class VulkanExecutable:
     """A program built for a device.
 
     Attributes:
-        writes: for each buffer, whether the kernel may write it.
+        writes: for each buffer, whether the kernel may write it; last, when debugging, for the record of a failure.
         parameter_bytes: of the parameter block.
         parameter_binding: where the block is bound, if it does not travel as push constants.
         key_end: what tells apart descriptor sets of the same buffers and layout.
@@ -51,8 +51,8 @@ class VulkanExecutable:
         self.pipeline = pipeline
         self.layout = layout
         self.set_layout = set_layout
-        self.writes = shader.writes
         self.debug = shader.debug_binding is not None
+        self.writes = (*shader.writes, True) if self.debug else shader.writes
         self.parameter_bytes = shader.layout.size
         self.parameter_binding = shader.parameter_binding
         self.key_end = self.parameter_bytes if self.parameter_binding is not None else 0

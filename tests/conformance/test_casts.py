@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from krnlpy.dsl.types import Item, ItemMut
-from krnlpy.scalar import SCALAR_TYPES, ScalarType, convert, f32, f64, u8, u64
+from krnlpy.scalar import SCALAR_TYPES, ScalarType, convert, f32, f64, i16, i32, i64, u8, u32, u64
 
 from .launcher import Launcher
 from .values import FLOATS, assert_same, edges
@@ -41,6 +41,8 @@ def interesting(source: ScalarType, to: ScalarType) -> np.ndarray:
     if source.is_integer and to.is_float and source.bits > 16:
         # Between two f32, and next to ties that rounding twice (to a double first) would get wrong.
         wanted = [2**24 + 1, 2**24 + 3, 2**25 - 1]
+        if source.kind == "uint" or source.size == 8:
+            wanted += [2**31 + 2**7 + 1, 2**31 + 2**7, 2**31 + 3 * 2**7 - 1, 2**32 - 2**8 + 1]
         if source.size == 8:
             wanted += [2**60 + 2**36, 2**60 + 2**36 + 1, 2**60 + 2**36 - 1, 2**60 + 3 * 2**36 - 1, 2**53 + 1]
         values.append(np.array(wanted, source.dtype))
@@ -100,3 +102,28 @@ def low_word(x: Item[u64], y: ItemMut[u64]):
 def test_a_narrow_cast_wraps_at_once(launch: Launcher) -> None:
     x = np.array([0, 255, 256, 2**63 + 513], np.uint64)
     assert_same(launch(low_word, x, np.zeros_like(x))[1], x & np.uint64(255), x)
+
+
+def compare_widened(n: Item[i32], y: ItemMut[u8]):
+    bits = 0
+    if i64(n) < 0:
+        bits += 1
+    if i64(n) >= 64:
+        bits += 2
+    if u64(n) > 2**40:
+        bits += 4
+    if i64(i16(n)) <= -3:
+        bits += 8
+    if i64(u32(n)) > 2**31:
+        bits += 16
+    y = u8(bits)
+
+
+def test_comparisons_of_widened_numbers(launch: Launcher) -> None:
+    # Compilers narrow such comparisons again; Mesa 22.3 does it wrongly.
+    launch.needs(i64)
+    n = np.array([0, 1, 63, 64, 65, -1, -3, -4, 2**31 - 1, -(2**31)], np.int32)
+    wide = n.astype(np.int64)
+    parts = [wide < 0, wide >= 64, wide < 0, n.astype(np.int16) <= -3, n.astype(np.uint32) > 2**31]
+    want = sum(part.astype(np.uint8) << bit for bit, part in enumerate(parts)).astype(np.uint8)
+    assert_same(launch(compare_widened, n, np.zeros(n.shape, np.uint8))[1], want, n)

@@ -1,0 +1,46 @@
+"""What all tests share: the devices they run on, and clean validation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+from devices import selectors
+
+from krnlpy import Device, config
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device",
+        action="append",
+        default=[],
+        metavar="DEVICE",
+        help="run tests on this device only: host, interpreter, an index, or a part of a name; may be repeated",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "device" in metafunc.fixturenames:
+        found = selectors(metafunc.config.getoption("--device"))
+        metafunc.parametrize("device", [s for _, s in found], ids=[name for name, _ in found], indirect=True)
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> Device:
+    """Each device in turn: host, interpreter, every Vulkan device."""
+    return Device(request.param)
+
+
+@pytest.fixture(autouse=True)
+def clean_validation() -> Iterator[None]:
+    """With ``KRNLPY_VALIDATE=1``, whatever the validation layer says fails the test that made it say so."""
+    yield
+    vulkan = sys.modules.get("krnlpy.vulkan")
+    if not config.validate or vulkan is None:
+        return
+    for device in list(sys.modules["krnlpy.device"]._backends.values()):
+        device.wait()  # what was queued is validated when it is submitted
+    messages = vulkan.take_validation_messages()
+    assert not messages, "\n".join(messages)
