@@ -57,9 +57,9 @@ class Reference:
         g2 = (gradient @ w["dense3"].T) * (h2 > 0)
         g1 = (g2 @ w["dense2"].T) * (h1 > 0)
         gp2 = (g1 @ w["dense1"].T).reshape(p2.shape)
-        ga2 = _pool_gradient(gp2, a2, p2) * (a2 > 0)
+        ga2 = _pool_gradient(gp2, a2) * (a2 > 0)
         gp1 = _convolve(np.pad(ga2, ((0, 0), (0, 0), (4, 4), (4, 4))), w["conv2"].swapaxes(0, 1)[:, :, ::-1, ::-1])
-        ga1 = _pool_gradient(gp1, a1, p1) * (a1 > 0)
+        ga1 = _pool_gradient(gp1, a1) * (a1 > 0)
         return {
             "conv1": _filter_gradient(x, ga1),
             "conv2": _filter_gradient(p1, ga2),
@@ -86,10 +86,11 @@ def _pool(x: Array) -> Array:
     return pooled
 
 
-def _pool_gradient(gradient: Array, x: Array, pooled: Array) -> Array:
-    """To the greatest of each window. Two that are equal and not 0 do not occur in 64 bits; at 0, relu stops it."""
-
-    def spread(a: Array) -> Array:
-        return a.repeat(2, axis=2).repeat(2, axis=3)
-
-    return spread(gradient) * (x == spread(pooled))
+def _pool_gradient(gradient: Array, x: Array) -> Array:
+    """To the first of the greatest of each window: in plain parts of an image, all four may be equal."""
+    n, c, height, width = gradient.shape
+    windows = x.reshape(n, c, height, 2, width, 2).swapaxes(3, 4).reshape(n, c, height, width, 4)
+    first = windows.argmax(axis=4)[..., None] == np.arange(4)
+    spread = (gradient[..., None] * first).reshape(n, c, height, width, 2, 2)
+    result: Array = spread.swapaxes(3, 4).reshape(x.shape)
+    return result

@@ -76,17 +76,22 @@ class TorchTraining(_Torch):
         batches: Sequence[tuple[Array, Array]],
         dtype: str,
         device: str,
-        steps: int,
+        verified_rates: Sequence[float],
         learning_rate: float,
         momentum: float,
     ) -> None:
         super().__init__(weights, batches, dtype, device)
-        self.steps = steps
+        self.verified_rates = verified_rates
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=learning_rate, momentum=momentum)
 
     def result(self) -> list[float]:
         """The losses of the first steps, all on the first batch."""
-        return [float(self.step(*self.batches[0])) for _ in range(self.steps)]
+        (group,) = self.optimizer.param_groups
+        rate, losses = group["lr"], []
+        for group["lr"] in self.verified_rates:
+            losses.append(float(self.step(*self.batches[0])))
+        group["lr"] = rate
+        return losses
 
     def run(self, iterations: int) -> None:
         for _ in range(iterations):

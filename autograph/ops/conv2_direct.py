@@ -1,9 +1,8 @@
-"""Convolution without unfolding the images: each thread computes one pixel of several channels."""
+"""Convolution without unfolding the images: each thread computes a few pixels of a few channels."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 from krnlpy import Buffer, f32, i32, kernel
@@ -26,6 +25,7 @@ def _forward(
     weight: Global[F, 4],
     out: Out[F, 4],
     TILE: Spec[i32],  # noqa: N803
+    PIXELS: Spec[i32],  # noqa: N803
     FH: Spec[i32],  # noqa: N803
     FW: Spec[i32],  # noqa: N803
     SH: Spec[i32],  # noqa: N803
@@ -35,30 +35,37 @@ def _forward(
     DH: Spec[i32],  # noqa: N803
     DW: Spec[i32],  # noqa: N803
 ) -> None:
-    """A thread has one pixel of TILE output channels. Channels past the last compute the last one again, unstored."""
-    total = local_array(f32, TILE)
+    """A thread has PIXELS pixels of a row of TILE output channels; neighbouring threads have neighbouring pixels.
+    What lies past the last pixel or channel computes the last one again, and is not stored."""
+    total = local_array(f32, (TILE, PIXELS))
+    pixel = local_array(f32, PIXELS)
     oc, oh, ow = out.shape[1], out.shape[2], out.shape[3]
     blocks = (oc + TILE - 1) // TILE
-    for item in range(global_id(), out.shape[0] * blocks * oh * ow, global_threads()):
-        ox = item % ow
-        oy = item // ow % oh
-        o = item // (ow * oh) % blocks * TILE
-        n = item // (ow * oh * blocks)
+    columns = (ow + PIXELS - 1) // PIXELS
+    for item in range(global_id(), out.shape[0] * blocks * oh * columns, global_threads()):
+        first = item % columns
+        oy = item // columns % oh
+        o = item // (columns * oh) % blocks * TILE
+        n = item // (columns * oh * blocks)
         for t in range(TILE):
-            total[t] = 0.0
+            for p in range(PIXELS):
+                total[t, p] = 0.0
         for c in range(x.shape[1]):
             for ky in range(FH):
                 iy = oy * SH - PH + ky * DH
                 if PH < 1 or 0 <= iy < x.shape[2]:
                     for kx in range(FW):
-                        ix = ox * SW - PW + kx * DW
-                        if PW < 1 or 0 <= ix < x.shape[3]:
-                            v = x[n, c, iy, ix]
-                            for t in range(TILE):
-                                total[t] += v * weight[min(o + t, oc - 1), c, ky, kx]
+                        for p in range(PIXELS):
+                            ix = min(first + p * columns, ow - 1) * SW - PW + kx * DW
+                            pixel[p] = x[n, c, iy, ix] if PW < 1 or 0 <= ix < x.shape[3] else 0.0
+                        for t in range(TILE):
+                            w = weight[min(o + t, oc - 1), c, ky, kx]
+                            for p in range(PIXELS):
+                                total[t, p] += pixel[p] * w
         for t in range(TILE):
-            if o + t < oc:
-                out[n, o + t, oy, ox] = total[t]
+            for p in range(PIXELS):
+                if o + t < oc and first + p * columns < ow:
+                    out[n, o + t, oy, first + p * columns] = total[t, p]
 
 
 @kernel(unchecked=True)
@@ -67,6 +74,7 @@ def _input_gradient(
     weight: Global[F, 4],
     dx: Out[F, 4],
     TILE: Spec[i32],  # noqa: N803
+    PIXELS: Spec[i32],  # noqa: N803
     FH: Spec[i32],  # noqa: N803
     FW: Spec[i32],  # noqa: N803
     SH: Spec[i32],  # noqa: N803
@@ -76,32 +84,40 @@ def _input_gradient(
     DH: Spec[i32],  # noqa: N803
     DW: Spec[i32],  # noqa: N803
 ) -> None:
-    """A thread gathers, for one input pixel of TILE input channels, from the output pixels that used it."""
-    total = local_array(f32, TILE)
+    """As the forward pass: a thread gathers, for input pixels of TILE input channels, from the output pixels that used
+    them."""
+    total = local_array(f32, (TILE, PIXELS))
+    pixel = local_array(f32, PIXELS)
     ic, h, w = dx.shape[1], dx.shape[2], dx.shape[3]
     blocks = (ic + TILE - 1) // TILE
-    for item in range(global_id(), dx.shape[0] * blocks * h * w, global_threads()):
-        ix = item % w
-        iy = item // w % h
-        c = item // (w * h) % blocks * TILE
-        n = item // (w * h * blocks)
+    columns = (w + PIXELS - 1) // PIXELS
+    for item in range(global_id(), dx.shape[0] * blocks * h * columns, global_threads()):
+        first = item % columns
+        iy = item // columns % h
+        c = item // (columns * h) % blocks * TILE
+        n = item // (columns * h * blocks)
         for t in range(TILE):
-            total[t] = 0.0
+            for p in range(PIXELS):
+                total[t, p] = 0.0
         for o in range(dy.shape[1]):
             for ky in range(FH):
                 y = iy + PH - ky * DH
                 oy = y // SH
                 if y >= 0 and oy < dy.shape[2] and oy * SH == y:
                     for kx in range(FW):
-                        z = ix + PW - kx * DW
-                        ox = z // SW
-                        if z >= 0 and ox < dy.shape[3] and ox * SW == z:
-                            v = dy[n, o, oy, ox]
-                            for t in range(TILE):
-                                total[t] += v * weight[o, min(c + t, ic - 1), ky, kx]
+                        for p in range(PIXELS):
+                            z = min(first + p * columns, w - 1) + PW - kx * DW
+                            ox = z // SW
+                            inside = z >= 0 and ox < dy.shape[3] and ox * SW == z
+                            pixel[p] = dy[n, o, oy, ox] if inside else 0.0
+                        for t in range(TILE):
+                            v = weight[o, min(c + t, ic - 1), ky, kx]
+                            for p in range(PIXELS):
+                                total[t, p] += pixel[p] * v
         for t in range(TILE):
-            if c + t < ic:
-                dx[n, c + t, iy, ix] = total[t]
+            for p in range(PIXELS):
+                if c + t < ic and first + p * columns < w:
+                    dx[n, c + t, iy, first + p * columns] = total[t, p]
 
 
 @kernel(unchecked=True)
@@ -110,6 +126,7 @@ def _weight_gradient(
     dy: Global[F, 4],
     out: Out[f32, 5],
     TILE: Spec[i32],  # noqa: N803
+    TAPS: Spec[i32],  # noqa: N803
     FH: Spec[i32],  # noqa: N803
     FW: Spec[i32],  # noqa: N803
     SH: Spec[i32],  # noqa: N803
@@ -119,66 +136,75 @@ def _weight_gradient(
     DH: Spec[i32],  # noqa: N803
     DW: Spec[i32],  # noqa: N803
 ) -> None:
-    """A thread has one tap of TILE output channels, summed over every slices-th row of all images:
-    ``out[slice, oc, ic, ky, kx]``."""
-    total = local_array(f32, TILE)
+    """A thread has TAPS taps of a filter's row, of TILE output channels, summed over every slices-th row of all
+    images: ``out[slice, oc, ic, ky, kx]``."""
+    total = local_array(f32, (TILE, TAPS))
+    pixel = local_array(f32, TAPS)
     slices, oc, ic = out.shape[0], out.shape[1], out.shape[2]
     oh = dy.shape[2]
     blocks = (oc + TILE - 1) // TILE
-    for item in range(global_id(), slices * blocks * ic * FH * FW, global_threads()):
-        kx = item % FW
-        ky = item // FW % FH
-        c = item // (FW * FH) % ic
-        o = item // (FW * FH * ic) % blocks * TILE
-        part = item // (FW * FH * ic * blocks)
+    parts = (FW + TAPS - 1) // TAPS
+    for item in range(global_id(), slices * blocks * ic * FH * parts, global_threads()):
+        kx = item % parts * TAPS
+        ky = item // parts % FH
+        c = item // (parts * FH) % ic
+        o = item // (parts * FH * ic) % blocks * TILE
+        part = item // (parts * FH * ic * blocks)
         for t in range(TILE):
-            total[t] = 0.0
+            for k in range(TAPS):
+                total[t, k] = 0.0
         for row in range(part, dy.shape[0] * oh, slices):
             n = row // oh
             oy = row % oh
             iy = oy * SH - PH + ky * DH
             if PH < 1 or 0 <= iy < x.shape[2]:
                 for ox in range(dy.shape[3]):
-                    ix = ox * SW - PW + kx * DW
-                    if PW < 1 or 0 <= ix < x.shape[3]:
-                        v = x[n, c, iy, ix]
-                        for t in range(TILE):
-                            total[t] += v * dy[n, min(o + t, oc - 1), oy, ox]
+                    for k in range(TAPS):
+                        ix = ox * SW - PW + min(kx + k, FW - 1) * DW
+                        pixel[k] = x[n, c, iy, ix] if PW < 1 or 0 <= ix < x.shape[3] else 0.0
+                    for t in range(TILE):
+                        g = dy[n, min(o + t, oc - 1), oy, ox]
+                        for k in range(TAPS):
+                            total[t, k] += pixel[k] * g
         for t in range(TILE):
-            if o + t < oc:
-                out[part, o + t, c, ky, kx] = total[t]
+            for k in range(TAPS):
+                if o + t < oc and kx + k < FW:
+                    out[part, o + t, c, ky, kx + k] = total[t, k]
 
 
 def forward(x: Buffer, weight: Buffer, out: Buffer, window: Window) -> None:
     """``out[n, oc, oh, ow]`` of images ``x`` and filters ``weight``."""
     n, oc, oh, ow = out.shape
-    tile = _tile(oc)
-    over(_built(_forward, tile, window), n * -(-oc // tile) * oh * ow)(x, weight, out)
+    tile, pixels = _tile(oc), _tile(ow)
+    built = _built(_forward, window, TILE=tile, PIXELS=pixels)
+    over(built, n * -(-oc // tile) * oh * -(-ow // pixels))(x, weight, out)
 
 
 def input_gradient(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> None:
     """``dx[n, ic, h, w]`` of the gradient ``dy`` of the output."""
     n, ic, h, w = dx.shape
-    tile = _tile(ic)
-    over(_built(_input_gradient, tile, window), n * -(-ic // tile) * h * w)(dy, weight, dx)
+    tile, pixels = _tile(ic), _tile(w)
+    built = _built(_input_gradient, window, TILE=tile, PIXELS=pixels)
+    over(built, n * -(-ic // tile) * h * -(-w // pixels))(dy, weight, dx)
 
 
 def weight_gradient(x: Buffer, dy: Buffer, shape: tuple[int, ...], window: Window) -> Buffer:
     """The gradient of filters of a shape; a sum in two passes, in a fixed order."""
-    tile = _tile(shape[0])
-    threads = -(-shape[0] // tile) * prod(shape[1:])
+    oc, ic, fh, fw = shape
+    tile, taps = _tile(oc), _tile(fw)
+    threads = -(-oc // tile) * ic * fh * -(-fw // taps)
     slices = max(1, min(dy.shape[0] * dy.shape[2], _SLICED_THREADS // threads))
     out = Buffer.empty((slices, *shape), f32, x.device)
-    over(_built(_weight_gradient, tile, window), slices * threads)(x, dy, out)
+    over(_built(_weight_gradient, window, TILE=tile, TAPS=taps), slices * threads)(x, dy, out)
     return reduce_axes(out, (0,), x.dtype)
 
 
-def _tile(channels: int) -> int:
-    """How many channels a thread computes: as many as share a load well, with the fewest computed in vain."""
-    return min((4, 3, 2, 1), key=lambda tile: -(-channels // tile) * (tile + 1))
+def _tile(count: int) -> int:
+    """How many channels, pixels or taps a thread has: the more, the fewer loads; but few computed in vain."""
+    return min((5, 4, 3, 2, 1), key=lambda tile: -(-count // tile) * (tile + 1))
 
 
 @lru_cache(maxsize=1024)
-def _built(kernel: Any, tile: int, window: Window) -> Any:
+def _built(kernel: Any, window: Window, **tiles: int) -> Any:
     (fh, fw), (sh, sw), (ph, pw), (dh, dw) = window.filter, window.stride, window.padding, window.dilation
-    return kernel.specialize(TILE=tile, FH=fh, FW=fw, SH=sh, SW=sw, PH=ph, PW=pw, DH=dh, DW=dw)
+    return kernel.specialize(FH=fh, FW=fw, SH=sh, SW=sw, PH=ph, PW=pw, DH=dh, DW=dw, **tiles)

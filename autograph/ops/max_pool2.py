@@ -14,7 +14,7 @@ from ..errors import ShapeError
 from ..tensor import Tensor
 from .checks import pair, require_dtype, require_ndim
 from .kinds import F
-from .launch import over
+from .launch import lanes, over
 
 
 @kernel(unchecked=True)
@@ -26,23 +26,26 @@ def _max_pool2(
     FW: Spec[i32],  # noqa: N803
     SH: Spec[i32],  # noqa: N803
     SW: Spec[i32],  # noqa: N803
+    LANES: Spec[i32],  # noqa: N803
 ) -> None:
-    """``places`` gets ``row * width + column`` of the maximum in its image."""
-    for item in range(global_id(), out.size, global_threads()):
-        ox = item % out.shape[3]
-        oy = item // out.shape[3] % out.shape[2]
-        c = item // (out.shape[3] * out.shape[2]) % out.shape[1]
-        n = item // (out.shape[3] * out.shape[2] * out.shape[1])
-        best = x[n, c, oy * SH, ox * SW]
-        place = oy * SH * x.shape[3] + ox * SW
-        for ky in range(FH):
-            for kx in range(FW):
-                v = x[n, c, oy * SH + ky, ox * SW + kx]
-                if v > best or (isnan(v) and not isnan(best)):
-                    best = v
-                    place = (oy * SH + ky) * x.shape[3] + ox * SW + kx
-        out[n, c, oy, ox] = best
-        places[n, c, oy, ox] = place
+    """``places`` gets ``row * width + column`` of the maximum in its image. LANES threads share a row."""
+    rows = out.shape[0] * out.shape[1] * out.shape[2]
+    for item in range(global_id(), rows * LANES, global_threads()):
+        row = item // LANES
+        oy = row % out.shape[2]
+        c = row // out.shape[2] % out.shape[1]
+        n = row // (out.shape[2] * out.shape[1])
+        for ox in range(item % LANES, out.shape[3], LANES):
+            best = x[n, c, oy * SH, ox * SW]
+            place = oy * SH * x.shape[3] + ox * SW
+            for ky in range(FH):
+                for kx in range(FW):
+                    v = x[n, c, oy * SH + ky, ox * SW + kx]
+                    if v > best or (isnan(v) and not isnan(best)):
+                        best = v
+                        place = (oy * SH + ky) * x.shape[3] + ox * SW + kx
+            out[n, c, oy, ox] = best
+            places[n, c, oy, ox] = place
 
 
 @kernel(unchecked=True)
@@ -54,20 +57,23 @@ def _gradient(
     FW: Spec[i32],  # noqa: N803
     SH: Spec[i32],  # noqa: N803
     SW: Spec[i32],  # noqa: N803
+    LANES: Spec[i32],  # noqa: N803
 ) -> None:
-    """A thread gathers, for one pixel, from the windows that it lies in and is the maximum of."""
-    for item in range(global_id(), dx.size, global_threads()):
-        ix = item % dx.shape[3]
-        iy = item // dx.shape[3] % dx.shape[2]
-        c = item // (dx.shape[3] * dx.shape[2]) % dx.shape[1]
-        n = item // (dx.shape[3] * dx.shape[2] * dx.shape[1])
-        place = iy * dx.shape[3] + ix
-        total = 0.0
-        for oy in range(max(0, (iy - FH + SH) // SH), min(iy // SH + 1, dy.shape[2])):
-            for ox in range(max(0, (ix - FW + SW) // SW), min(ix // SW + 1, dy.shape[3])):
-                if places[n, c, oy, ox] == place:
-                    total += dy[n, c, oy, ox]
-        dx[n, c, iy, ix] = total
+    """Each pixel gathers from the windows that it lies in and is the maximum of. LANES threads share a row."""
+    rows = dx.shape[0] * dx.shape[1] * dx.shape[2]
+    for item in range(global_id(), rows * LANES, global_threads()):
+        row = item // LANES
+        iy = row % dx.shape[2]
+        c = row // dx.shape[2] % dx.shape[1]
+        n = row // (dx.shape[2] * dx.shape[1])
+        for ix in range(item % LANES, dx.shape[3], LANES):
+            place = iy * dx.shape[3] + ix
+            total = 0.0
+            for oy in range(max(0, (iy - FH + SH) // SH), min(iy // SH + 1, dy.shape[2])):
+                for ox in range(max(0, (ix - FW + SW) // SW), min(ix // SW + 1, dy.shape[3])):  # type: ignore[call-overload]
+                    if places[n, c, oy, ox] == place:
+                        total += dy[n, c, oy, ox]
+            dx[n, c, iy, ix] = total
 
 
 def max_pool2(x: Tensor, filter: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Tensor:
@@ -95,18 +101,23 @@ def max_pool2(x: Tensor, filter: int | tuple[int, int], stride: int | tuple[int,
     out = Buffer.empty((n, c, (h - fh) // sh + 1, (w - fw) // sw + 1), x.dtype, x.device)
     places = Buffer.empty(out.shape, i32, x.device)
     if out.size:
-        over(_built(_max_pool2, fh, fw, sh, sw), out.size)(x.buffer, out, places)
+        _built(_max_pool2, (fh, fw, sh, sw), out)(x.buffer, out, places)
     shape, dtype, device = x.shape, x.dtype, x.device
 
     def gradient_of_x(gradient: Tensor) -> Tensor:
         dx = Buffer.empty(shape, dtype, device)
         if dx.size:
-            over(_built(_gradient, fh, fw, sh, sw), dx.size)(gradient.buffer, places, dx)
+            _built(_gradient, (fh, fw, sh, sw), dx)(gradient.buffer, places, dx)
         return Tensor(dx)
 
     return differentiable(Tensor(out), [(x, gradient_of_x)])
 
 
+def _built(kernel: Any, window: tuple[int, int, int, int], images: Buffer) -> Any:
+    shared = lanes(images.device)
+    return over(_specialized(kernel, *window, shared), images.size // images.shape[3] * shared)
+
+
 @lru_cache(maxsize=1024)
-def _built(kernel: Any, fh: int, fw: int, sh: int, sw: int) -> Any:
-    return kernel.specialize(FH=fh, FW=fw, SH=sh, SW=sw)
+def _specialized(kernel: Any, fh: int, fw: int, sh: int, sw: int, shared: int) -> Any:
+    return kernel.specialize(FH=fh, FW=fw, SH=sh, SW=sw, LANES=shared)

@@ -221,7 +221,9 @@ def test_durations(seconds: float, text: str) -> None:
 
 def test_a_package_that_is_not_installed_is_an_unavailable_peer() -> None:
     selection = Selection((), (Peer("absent", "no_such_package_anywhere"),))
-    (peer,) = selection.contenders("ours", lambda device: Fake("a", [], steady(1.0)), lambda peer: pytest.fail("opened"))
+    (peer,) = selection.contenders(
+        "ours", lambda device: Fake("a", [], steady(1.0)), lambda peer: pytest.fail("opened")
+    )
     with pytest.raises(Unavailable, match="no_such_package_anywhere is not installed"):
         peer.open()
 

@@ -1,0 +1,123 @@
+"""The benchmarks themselves: what they compute is right on every device, and their judges would say if it were not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import krnlpy
+from autograph.dataset import load_mnist
+from benches import imports, launch, lenet5, saxpy
+from benches.harness import Case, Unavailable, VerificationError
+from benches.lenet5_reference import Reference
+from benches.selection import Selection, open_devices
+from krnlpy import Device, ScalarType, bf16, f32
+
+
+def verify(case: Case) -> None:
+    for contender in case.contenders:
+        try:
+            case.judge(contender.open().result())
+        except Unavailable:
+            assert contender.peer
+
+
+@pytest.mark.parametrize("module", [launch, imports])
+def test_results_are_right(module: object) -> None:
+    for case in module.cases(Selection(open_devices(None), module.PEERS)):  # type: ignore[attr-defined]
+        verify(case)
+
+
+def test_saxpy_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saxpy, "ELEMENTS", (1000,))
+    cases = list(saxpy.cases(Selection(open_devices(None), saxpy.PEERS)))
+    assert [case.configuration["threads"] for case in cases] == [1, "all"]
+    for case in cases:
+        verify(case)
+
+
+@pytest.mark.parametrize("dtype", [f32, bf16])
+def test_lenet5_is_right(dtype: ScalarType, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A run verifies all twelve. Three show the gradients in f32; slow drivers need seconds for each.
+    monkeypatch.setattr(lenet5, "VERIFIED_STEPS", 3)
+    data = load_mnist(download=False, progress=False)
+    weights = lenet5.initial_weights(dtype)
+    selection = Selection(open_devices(None), lenet5.PEERS)
+    verify(lenet5._training_case(selection, data, dtype, weights))
+    verify(lenet5._inference_case(selection, data, dtype, weights))
+
+
+@pytest.mark.parametrize("index", [None, *range(len(krnlpy.devices()))])
+@pytest.mark.parametrize("dtype", [f32, bf16])
+def test_a_training_step_neither_reads_back_nor_waits(index: int | None, dtype: ScalarType) -> None:
+    data = load_mnist(download=False, progress=False)
+    batches = lenet5._batches(data.train_images, data.train_classes, 10, 2, dtype)
+    training = lenet5.Training(Device.host() if index is None else Device(index), dtype, batches)
+    training.run(1)  # builds kernels and makes the optimizer's state
+    facts = training.facts()
+    assert facts["launch"] > 10
+    assert (facts["upload"], facts["download"], facts["wait"]) == (0, 0, 0)
+
+
+def test_the_reference_has_the_gradients_of_its_loss() -> None:
+    rng = np.random.default_rng(0)
+    weights = {name: w.astype(np.float64) for name, w in lenet5.initial_weights(f32).items()}
+    x, t = rng.random((4, 1, 28, 28)), rng.integers(0, 10, 4)
+
+    def loss(weights: dict[str, np.ndarray]) -> float:
+        return Reference(weights).step(x, t, 0.0, 0.0)
+
+    trained = Reference(weights)
+    trained.step(x, t, 1.0, 0.0)
+    for name, weight in weights.items():
+        direction = rng.standard_normal(weight.shape)
+        direction /= np.linalg.norm(direction)
+        # A step small beside the distance to the next kink of relu or pooling: central differences are then good to
+        # h**2, rounding to 1e-16 / h.
+        h = 1e-6
+        ahead, behind = ({**weights, name: weight + sign * h * direction} for sign in (1, -1))
+        slope = (loss(ahead) - loss(behind)) / (2 * h)
+        gradient = weight - trained.weights[name]
+        assert float((gradient * direction).sum()) == pytest.approx(slope, rel=1e-5, abs=1e-8), name
+
+
+def test_momentum_of_the_reference() -> None:
+    weights = lenet5.initial_weights(f32)
+    x, t = np.random.default_rng(0).random((2, 1, 28, 28)), np.array([3, 5])
+    trained = Reference(weights)
+    trained.step(x, t, 0.5, 0.9)
+    first = (weights["bias"] - trained.weights["bias"]) / 0.5
+    before = trained.weights["bias"].copy()
+    fresh = Reference(trained.weights)
+    fresh.step(x, t, 1.0, 0.0)
+    second = before - fresh.weights["bias"]
+    trained.step(x, t, 0.5, 0.9)
+    np.testing.assert_allclose(before - trained.weights["bias"], 0.5 * (0.9 * first + second), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [f32, bf16])
+@pytest.mark.parametrize("wrong", ["rate", "momentum", "layer"])
+def test_losses_of_wrong_training_are_refused(dtype: ScalarType, wrong: str) -> None:
+    data = load_mnist(download=False, progress=False)
+    weights = lenet5.initial_weights(dtype)
+    batch = lenet5._batches(data.train_images, data.train_classes, 30, 1, dtype)[0]
+    expected = lenet5._expected_losses(weights, batch)
+    tolerance = lenet5.TOLERANCES[dtype]
+    lenet5.judge_losses(expected, tolerance, list(expected))
+    rate = lenet5.VERIFIED_RATE * (0.5 if wrong == "rate" else 1)
+    momentum = 0.5 if wrong == "momentum" else lenet5.MOMENTUM
+    reference = Reference(weights)
+    losses = []
+    for _ in range(lenet5.VERIFIED_STEPS):
+        losses.append(reference.step(*batch, rate, momentum))
+        if wrong == "layer":  # one that does not learn
+            reference.weights["dense1"] = weights["dense1"].astype(np.float64)
+    with pytest.raises(VerificationError, match="the loss of step"):
+        lenet5.judge_losses(expected, tolerance, losses)
+    with pytest.raises(VerificationError):
+        lenet5.judge_losses(expected, tolerance, [float("nan")] * len(expected))
+
+
+def test_modules_that_load_too_early_are_refused() -> None:
+    with pytest.raises(VerificationError, match="loads vulkan"):
+        imports.judge(frozenset({"sys", "vulkan"}))
