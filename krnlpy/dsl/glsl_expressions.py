@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from krnlpy.features import Feature
 from krnlpy.scalar import ScalarType, bf16, boolean, f16, f32, f64, i32, u32
@@ -52,6 +55,27 @@ _OWN_MATH = {"exp", "exp2", "log", "log2", "sin", "cos", "tan", "tanh"}
 GROUP_THREADS = "gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z"
 
 
+class _Bits(ir.Const):
+    """An f32 written so that glslang does not compute with it."""
+
+
+def _opaque(e: ir.Expr) -> ir.Expr:
+    """The expression, its first operand opaque if all are constants of f32: glslang would compute it in f64, and
+    round neither the constants as they are written nor what it then goes on to compute with the result."""
+    match e:
+        case ir.Binary(left=ir.Const() as constant, right=ir.Const()) if constant.type is f32:
+            return replace(e, left=_bits(constant))
+        case ir.Unary(operand=ir.Const() as constant) | ir.Cast(operand=ir.Const() as constant) if constant.type is f32:
+            return replace(e, operand=_bits(constant))
+        case ir.Math(operands=(ir.Const() as constant, *rest)) if constant.type is f32:
+            return replace(e, operands=(_bits(constant), *rest))
+    return e
+
+
+def _bits(constant: ir.Const) -> ir.Const:
+    return _Bits(constant.value, type=f32, location=constant.location)
+
+
 class Expressions:
     """Writes the expressions of one function (or of the kernel's body).
 
@@ -87,7 +111,10 @@ class Expressions:
 
     def _write(self, e: ir.Expr) -> tuple[str, int]:
         self._context.type(e.type)
+        e = _opaque(e)
         match e:
+            case _Bits():
+                return f"uintBitsToFloat({np.float32(e.value).view(np.uint32):#010x}u)", _PRIMARY
             case ir.Const():
                 text = self._context.literal(e.value, e.type)
                 return text, _UNARY if text.startswith("-") else _PRIMARY

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from krnlpy.dsl.types import Item, ItemMut
+from krnlpy.dsl.types import GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, convert, f32, f64, i16, i32, i64, u8, u32, u64
 
 from .launcher import Launcher
@@ -127,3 +127,32 @@ def test_comparisons_of_widened_numbers(launch: Launcher) -> None:
     parts = [wide < 0, wide >= 64, wide < 0, n.astype(np.int16) <= -3, n.astype(np.uint32) > 2**31]
     want = sum(part.astype(np.uint8) << bit for bit, part in enumerate(parts)).astype(np.uint8)
     assert_same(launch(compare_widened, n, np.zeros(n.shape, np.uint8))[1], want, n)
+
+
+def there_and_back(x: Item[f32], n: Item[i32], m: Item[u32], y: ItemMut[f32], k: ItemMut[i32], j: ItemMut[u32]):
+    y = f32(i32(x))
+    k = i32(f32(n))
+    j = u32(f32(m))
+
+
+def test_conversions_to_and_fro_are_both_made(launch: Launcher) -> None:
+    n = np.array([0, 1, -1, 2**24 + 1, 2028221139, -(2**25) - 1, 2**31 - 1], np.int32)
+    x = np.array([0.5, -1.75, 3e9, -3e9, np.nan, 7.0, 1e-3], np.float32)
+    m = n.astype(np.uint32)
+    got = launch(there_and_back, x, n, m, np.zeros_like(x), np.zeros_like(n), np.zeros_like(m))
+    assert_same(got[3], convert(convert(x, i32), f32) + np.float32(0), x)
+    assert_same(got[4], convert(convert(n, f32), i32), n)
+    assert_same(got[5], convert(convert(m, f32), u32), m)
+
+
+def of_constants(y: GlobalMut[f64]):
+    y[0] = f64(f32(0.1))
+    y[1] = f64(f32(0.1) * f32(3.0) + f32(1e-3))
+    y[2] = f64(f32(32.625282287597656) + f32(-27.694257736206055))
+
+
+def test_constants_are_of_their_type(launch: Launcher) -> None:
+    # A compiler that computes with constants in double precision gives other numbers.
+    a, b, c = np.float32(0.1), np.float32(32.625282287597656), np.float32(-27.694257736206055)
+    want = np.array([a, a * np.float32(3) + np.float32(1e-3), b + c]).astype(np.float64)
+    assert_same(launch(of_constants, np.zeros(3), threads=(1, 1, 1), groups=(1, 1, 1))[0], want)
