@@ -166,9 +166,10 @@ class VulkanBackend:
         batch = queue.open_value
         accesses = []
         key = []
-        for (memory, first, end), writes in zip(bindings, executable.writes, strict=True):
+        for (memory, _, _), writes in zip(bindings, executable.writes, strict=True):
+            # A descriptor covers the whole memory, whatever part of it the kernel means: so does the hazard.
             address = memory.address
-            accesses.append((address + first, address + end, writes))
+            accesses.append((address, address + memory.nbytes, writes))
             key.append(memory.key)
             memory.last_use = batch
             if writes:

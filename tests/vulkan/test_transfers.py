@@ -1,4 +1,4 @@
-"""Bytes to, from and within each device's memory."""
+"""Bytes to, from and within each target's memory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ SIZES = (1, 3, 4, 16, 345, 4096, 100_003)
 
 
 @pytest.fixture(params=["shared", "staged"])
-def device(request: pytest.FixtureRequest, backend: Any) -> Any:
-    """A device; and once more as one that does not share its memory with the host."""
+def target(request: pytest.FixtureRequest, backend: Any) -> Any:
+    """A target; and once more as one that does not share its memory with the host."""
     if request.param == "staged":
         allocate = backend._memory.allocate
 
@@ -31,106 +31,106 @@ def numbers(nbytes: int, seed: int = 0) -> np.ndarray[Any, Any]:
     return np.random.default_rng(seed).integers(0, 256, nbytes, np.uint8)
 
 
-def read(device: Any, memory: Any, offset: int, nbytes: int) -> np.ndarray[Any, Any]:
+def read(target: Any, memory: Any, offset: int, nbytes: int) -> np.ndarray[Any, Any]:
     out = np.zeros(nbytes, np.uint8)
-    device.download(memory, offset, out)
+    target.download(memory, offset, out)
     return out
 
 
 @pytest.mark.parametrize("nbytes", [*SIZES, 2 * CHUNK_BYTES, 5 * CHUNK_BYTES + 17])
-def test_round_trip(device: Any, nbytes: int) -> None:
-    memory, data = device.allocate(nbytes), numbers(nbytes)
+def test_round_trip(target: Any, nbytes: int) -> None:
+    memory, data = target.allocate(nbytes), numbers(nbytes)
     assert memory.nbytes >= nbytes
     assert memory.nbytes % 16 == 0
-    device.upload(memory, 0, data)
-    assert np.array_equal(read(device, memory, 0, nbytes), data)
+    target.upload(memory, 0, data)
+    assert np.array_equal(read(target, memory, 0, nbytes), data)
 
 
-def test_parts(device: Any) -> None:
+def test_parts(target: Any) -> None:
     size = 3 * CHUNK_BYTES + 1000
-    memory, want = device.allocate(size), numbers(size)
-    device.upload(memory, 0, want)
+    memory, want = target.allocate(size), numbers(size)
+    target.upload(memory, 0, want)
     for seed, (offset, nbytes) in enumerate([(1, 1), (5, 7), (333, 100_001), (13, 2 * CHUNK_BYTES + 3), (size - 1, 1)]):
         want[offset : offset + nbytes] = numbers(nbytes, seed)
-        device.upload(memory, offset, want[offset : offset + nbytes])
-        assert np.array_equal(read(device, memory, offset, nbytes), want[offset : offset + nbytes])
-    assert np.array_equal(read(device, memory, 0, size), want)
+        target.upload(memory, offset, want[offset : offset + nbytes])
+        assert np.array_equal(read(target, memory, offset, nbytes), want[offset : offset + nbytes])
+    assert np.array_equal(read(target, memory, 0, size), want)
 
 
-def test_uploaded_data_may_be_changed_at_once(device: Any) -> None:
-    memory, data = device.allocate(1 << 20), np.zeros(1 << 20, np.uint8)
+def test_uploaded_data_may_be_changed_at_once(target: Any) -> None:
+    memory, data = target.allocate(1 << 20), np.zeros(1 << 20, np.uint8)
     for value in range(40):
         data[:] = value
-        device.upload(memory, 0, data)
+        target.upload(memory, 0, data)
         data[:] = 255
-    assert (read(device, memory, 0, 1 << 20) == 39).all()
+    assert (read(target, memory, 0, 1 << 20) == 39).all()
 
 
-def test_many_uploads_go_round_the_ring(device: Any) -> None:
-    memories = [device.allocate(700_001) for _ in range(8)]
+def test_many_uploads_go_round_the_ring(target: Any) -> None:
+    memories = [target.allocate(700_001) for _ in range(8)]
     for round in range(10):
         for i, memory in enumerate(memories):
-            device.upload(memory, 1, numbers(700_000, 8 * round + i))
+            target.upload(memory, 1, numbers(700_000, 8 * round + i))
     for i, memory in enumerate(memories):
-        assert np.array_equal(read(device, memory, 1, 700_000), numbers(700_000, 72 + i))
+        assert np.array_equal(read(target, memory, 1, 700_000), numbers(700_000, 72 + i))
 
 
 @pytest.mark.parametrize("nbytes", SIZES)
-def test_copy(device: Any, nbytes: int) -> None:
-    source, to = device.allocate(nbytes + 40), device.allocate(nbytes + 40)
+def test_copy(target: Any, nbytes: int) -> None:
+    source, to = target.allocate(nbytes + 40), target.allocate(nbytes + 40)
     data, want = numbers(nbytes + 40, 1), numbers(nbytes + 40, 2)
-    device.upload(source, 0, data)
-    device.upload(to, 0, want)
-    device.copy(source, 7, to, 21, nbytes)
-    device.copy(source, 0, to, 0, 0)
+    target.upload(source, 0, data)
+    target.upload(to, 0, want)
+    target.copy(source, 7, to, 21, nbytes)
+    target.copy(source, 0, to, 0, 0)
     want[21 : 21 + nbytes] = data[7 : 7 + nbytes]
-    assert np.array_equal(read(device, to, 0, nbytes + 40), want)
+    assert np.array_equal(read(target, to, 0, nbytes + 40), want)
 
 
-def test_copy_within_one_memory(device: Any) -> None:
-    memory, want = device.allocate(3000), numbers(3000)
-    device.upload(memory, 0, want)
-    device.copy(memory, 0, memory, 1000, 1000)
-    device.copy(memory, 1000, memory, 2000, 1000)  # waits for the copy before
-    device.copy(memory, 5, memory, 5, 1000)
+def test_copy_within_one_memory(target: Any) -> None:
+    memory, want = target.allocate(3000), numbers(3000)
+    target.upload(memory, 0, want)
+    target.copy(memory, 0, memory, 1000, 1000)
+    target.copy(memory, 1000, memory, 2000, 1000)  # waits for the copy before
+    target.copy(memory, 5, memory, 5, 1000)
     want[1000:2000] = want[2000:] = want[:1000]
-    assert np.array_equal(read(device, memory, 0, 3000), want)
+    assert np.array_equal(read(target, memory, 0, 3000), want)
 
 
 PATTERNS = [b"\x07", b"\x00", b"\x01\x02", b"\x05\x05", b"\x01\x02\x03\x04", b"\x01\x02\x03\x04" * 2, bytes(range(8))]
 
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=[p.hex() for p in PATTERNS])
-def test_fill(device: Any, pattern: bytes) -> None:
+def test_fill(target: Any, pattern: bytes) -> None:
     size = len(pattern)
     total = 300 * 8
-    memory = device.allocate(total)
+    memory = target.allocate(total)
     for first in (0, 1, 2, 3, 5):
         for count in (0, 1, 2, 3, 4, 5, 16, 67, 157):
             want = numbers(total, first + count)
-            device.upload(memory, 0, want)
-            device.fill(memory, first * size, count * size, pattern)
+            target.upload(memory, 0, want)
+            target.fill(memory, first * size, count * size, pattern)
             want[first * size : (first + count) * size] = np.frombuffer(pattern * count, np.uint8)
-            assert np.array_equal(read(device, memory, 0, total), want)
+            assert np.array_equal(read(target, memory, 0, total), want)
 
 
-def test_long_fill_of_eight_bytes(device: Any) -> None:
+def test_long_fill_of_eight_bytes(target: Any) -> None:
     count = 500_001
-    memory = device.allocate(8 * count + 16)
-    device.fill(memory, 0, 8 * count + 16, bytes(8))
-    device.fill(memory, 8, 8 * count, bytes(range(1, 9)))
-    got = read(device, memory, 0, 8 * count + 16).view(np.uint64)
+    memory = target.allocate(8 * count + 16)
+    target.fill(memory, 0, 8 * count + 16, bytes(8))
+    target.fill(memory, 8, 8 * count, bytes(range(1, 9)))
+    got = read(target, memory, 0, 8 * count + 16).view(np.uint64)
     assert (got[1:-1] == int.from_bytes(bytes(range(1, 9)), "little")).all()
     assert got[0] == got[-1] == 0
 
 
-def test_calls_take_effect_in_order(device: Any) -> None:
-    a, b = device.allocate(64), device.allocate(64)
+def test_calls_take_effect_in_order(target: Any) -> None:
+    a, b = target.allocate(64), target.allocate(64)
     for value in range(100):
-        device.fill(a, 0, 64, bytes([value]))
-        device.copy(a, 0, b, 0, 64)
-        device.upload(a, 3, np.full(5, 200, np.uint8))
-        device.copy(a, 0, b, 0, 8)
+        target.fill(a, 0, 64, bytes([value]))
+        target.copy(a, 0, b, 0, 64)
+        target.upload(a, 3, np.full(5, 200, np.uint8))
+        target.copy(a, 0, b, 0, 8)
     want = np.full(64, 99, np.uint8)
     want[3:8] = 200
-    assert np.array_equal(read(device, b, 0, 64), want)
+    assert np.array_equal(read(target, b, 0, 64), want)
