@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benches import NAMES, report
+from benches import NAMES, environment, report
 from benches.harness import CaseResult, run_case
 from benches.selection import Peer, Selection, open_devices
 from krnlpy.errors import DeviceError
@@ -57,13 +57,16 @@ def _run(arguments: argparse.Namespace) -> int:
     except (DeviceError, LookupError) as error:
         print(f"error: {error.args[0]}", file=sys.stderr)
         return 2
+    machine = environment.machine()
+    if warning := report.busy_warning(machine):
+        print(warning, end="\n\n")
     results: list[CaseResult] = []
     for case in module.cases(selection):
         result = run_case(case, arguments.seconds, lambda line: print(line, flush=True))
         results.append(result)
         print(report.table(result), end="\n\n", flush=True)
     if arguments.json is not None:
-        report.write_json(arguments.json, report.as_json(arguments.name, results))
+        report.write_json(arguments.json, report.as_json(arguments.name, machine, results))
     return 1 if any(result.wrong for result in results) else 0
 
 

