@@ -69,6 +69,8 @@ def train_epoch(
     scores = Scores()
     count = len(data.train_images)
     dtype = scalar_type(arguments.dtype)
+    # A function of the epoch alone, so that a resumed run goes on as if it had not stopped.
+    learning_rate = arguments.learning_rate * arguments.learning_rate_decay ** (epoch - 1)
     order = batches(count, arguments.train_batch_size, shuffle=True, seed=arguments.seed, epoch=epoch)
     with progress(count, f"epoch {epoch}", arguments.quiet) as bar:
         for step, chosen in enumerate(order):
@@ -78,7 +80,7 @@ def train_epoch(
             loss = y.cross_entropy_loss(t)
             scores.add(loss, y.accuracy(t), len(chosen))
             loss.backward()
-            model.update(arguments.learning_rate, optimizer)
+            model.update(learning_rate, optimizer)
             bar.update(len(chosen))
             if step % READ_EVERY == 0:
                 mean, accuracy = scores.read()
@@ -164,7 +166,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=positive, default=5, help="train until this many epochs are done")
     parser.add_argument("--train-batch-size", type=positive, default=100)
     parser.add_argument("--test-batch-size", type=positive, default=1000)
-    parser.add_argument("--learning-rate", type=float, default=0.02)
+    parser.add_argument("--learning-rate", type=float, default=0.05, help="of the first epoch")
+    parser.add_argument("--learning-rate-decay", type=float, default=0.65, help="factor from epoch to epoch")
     parser.add_argument("--momentum", type=float, default=0.9)
     parser.add_argument("--seed", type=int, default=0, help="of weights and of the order of the images")
     parser.add_argument("--data-dir", type=Path, default=None, help="folder that holds the data set's four files")

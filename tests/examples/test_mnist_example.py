@@ -53,12 +53,12 @@ def history(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_last_line_and_files(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(data_dir, tmp_path, "--epochs", "2")
+    run(data_dir, tmp_path, "--epochs", "2", "--train-batch-size", "20")
     lines = capsys.readouterr().out.splitlines()
     found = re.fullmatch(r"test accuracy: (\d+\.\d\d) %", lines[-1])
     assert found is not None
-    # 600 images and 12 steps: far from trained, but far from chance (10 %) too.
-    assert float(found[1]) > 30
+    # Sixty steps: far from trained, but far from chance (10 %) too.
+    assert float(found[1]) > 50
     assert [line[:9] for line in lines if line.startswith("epoch ")] == ["epoch 1/2", "epoch 2/2"]
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert history(tmp_path)[-1]["test_accuracy"] == pytest.approx(float(found[1]) / 100, abs=5e-5)
