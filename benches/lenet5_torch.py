@@ -66,6 +66,9 @@ class _Torch(Runner):
         if self.device == "cuda":
             torch.cuda.synchronize()
 
+    def facts(self) -> Mapping[str, float]:
+        return {"threads": torch.get_num_threads()}
+
 
 class TorchTraining(_Torch):
     """Steps of SGD with momentum."""
