@@ -88,6 +88,10 @@ class Backend(Protocol):
     @property
     def info(self) -> DeviceInfo: ...
 
+    @property
+    def lost(self) -> bool:
+        """Whether the device stopped answering: DeviceLost was raised, and everything but close raises it again."""
+
     def allocate(self, nbytes: int) -> Any:
         """Memory of at least ``nbytes`` > 0, its content undefined. Raises OutOfMemory."""
 

@@ -22,7 +22,7 @@ _BEST: Final = ("discrete", "integrated", "virtual")
 
 def _backend(key: int | str, open_backend: Callable[[], Backend]) -> Backend:
     with _lock:
-        if key not in _backends:
+        if key not in _backends or _backends[key].lost:
             _backends[key] = open_backend()
         return _backends[key]
 

@@ -50,6 +50,10 @@ class HostBackend:
     def info(self) -> DeviceInfo:
         return self._info
 
+    @property
+    def lost(self) -> bool:
+        return False
+
     # -- memory
 
     def allocate(self, nbytes: int) -> HostMemory:

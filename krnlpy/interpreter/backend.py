@@ -55,6 +55,10 @@ class InterpreterBackend:
         self.info = _info()
         self._lock = threading.RLock()
 
+    @property
+    def lost(self) -> bool:
+        return False
+
     # ---------------------------------------------------------------------------------------------------- memory
 
     def allocate(self, nbytes: int) -> InterpreterMemory:

@@ -15,7 +15,7 @@ import numpy as np
 from krnlpy.backend import Binding, DeviceInfo
 from krnlpy.dsl.ir import Program
 from krnlpy.dsl.layout import DEBUG_WORDS, Variant
-from krnlpy.errors import DeviceUnavailable
+from krnlpy.errors import DeviceLost, DeviceUnavailable
 
 from .commands import Queue
 from .description import PhysicalDevice
@@ -68,6 +68,10 @@ class VulkanBackend:
     @property
     def info(self) -> DeviceInfo:
         return self._device.info
+
+    @property
+    def lost(self) -> bool:
+        return isinstance(self._queue.failure, DeviceLost)
 
     def _check(self) -> None:
         if self._queue.failure is not None:

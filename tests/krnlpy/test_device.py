@@ -98,6 +98,7 @@ class FakeVulkan:
 
 def replace_info(backend: Any, info: krnlpy.DeviceInfo) -> Any:
     class Backend:
+        lost = False
         def __init__(self) -> None:
             self.info = info
 
@@ -193,3 +194,17 @@ print(x.numpy().sum(), krnlpy.Device.best())
     said = python(program, VK_DRIVER_FILES="/nonexistent.json")
     assert "Device(0): " in said and "install" in said and "Device.host() needs no driver" in said
     assert said.endswith("3.0 Device.host()\n")
+
+
+def test_a_lost_device_can_be_opened_anew(device: Device) -> None:
+    if device.info.backend != "vulkan":
+        pytest.skip("only devices with a driver are lost")
+    old = krnlpy.Buffer.ones(3, krnlpy.f32, device)
+    backend: Any = device.backend
+    backend._queue.failure = krnlpy.DeviceLost("made by a test")
+    with pytest.raises(krnlpy.DeviceLost, match="made by a test"):
+        old.numpy()
+    again = Device(device.info.index or 0)
+    assert again != device
+    assert krnlpy.Buffer.ones(3, krnlpy.f32, again).numpy().tolist() == [1, 1, 1]
+    backend.close()
