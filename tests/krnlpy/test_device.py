@@ -99,6 +99,7 @@ class FakeVulkan:
 def replace_info(backend: Any, info: krnlpy.DeviceInfo) -> Any:
     class Backend:
         lost = False
+
         def __init__(self) -> None:
             self.info = info
 
