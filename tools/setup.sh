@@ -94,7 +94,7 @@ PYTHON
 
 vulkan_is_there() {
   [[ -n ${VK_DRIVER_FILES:-}${VK_ICD_FILENAMES:-} ]] && return
-  PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null | grep -q 'libvulkan\.so\.1' || return 1
+  PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null | grep 'libvulkan\.so\.1' >/dev/null || return 1  # not -q: ldconfig must not meet a closed pipe
   local folder
   for folder in {/usr,/usr/local}/share/vulkan/icd.d /etc/vulkan/icd.d "$HOME/.local/share/vulkan/icd.d"; do
     compgen -G "$folder/*.json" >/dev/null && return
