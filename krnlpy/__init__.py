@@ -8,8 +8,8 @@ from .buffer import Buffer
 from .device import Device, devices
 from .dsl.types import Global, GlobalMut, Item, ItemMut, Out, Spec
 from .errors import (
-    CacheError,
     CompileError,
+    ConfigError,
     DeviceError,
     DeviceLost,
     DeviceUnavailable,
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "SCALAR_TYPES", "Buffer", "CacheError", "CompileError", "Device", "DeviceError", "DeviceInfo", "DeviceLost",
+    "SCALAR_TYPES", "Buffer", "CompileError", "ConfigError", "Device", "DeviceError", "DeviceInfo", "DeviceLost",
     "DeviceUnavailable", "DtypeError", "Feature", "Global", "GlobalMut", "Item", "ItemMut", "Kernel", "KernelError",
     "KernelIndexError", "KernelNameError", "KernelSyntaxError", "KernelTypeError", "KrnlpyError", "LaunchError",
     "LimitExceeded", "MissingFeatures", "Out", "OutOfMemory", "ScalarType", "ShapeError", "SourceError", "Spec",

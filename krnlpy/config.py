@@ -11,9 +11,20 @@ from pathlib import Path
 
 import platformdirs
 
+from .errors import ConfigError
+
 
 def _flag(name: str) -> bool:
     return os.environ.get(name, "").lower() not in ("", "0", "false", "no", "off")
+
+
+def _threads(name: str) -> int:
+    text = os.environ.get(name, "")
+    if text.isdecimal() and int(text):
+        return int(text)
+    if text not in ("", "0"):
+        raise ConfigError(f"{name}={text}: expected a number of threads, or 0 for one a core")
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 debug: bool = _flag("KRNLPY_DEBUG")
@@ -29,9 +40,5 @@ cache_dir: Path | None = (
 )
 """``KRNLPY_CACHE_DIR``: where compiled kernels are kept; None (``KRNLPY_NO_CACHE=1``) keeps none."""
 
-host_threads: int = (
-    int(os.environ.get("KRNLPY_HOST_THREADS", "0")) or len(os.sched_getaffinity(0))
-    if hasattr(os, "sched_getaffinity")
-    else (os.cpu_count() or 1)
-)
+host_threads: int = _threads("KRNLPY_HOST_THREADS")
 """``KRNLPY_HOST_THREADS``: threads of the host backend; as many as there are usable cores unless told."""

@@ -41,8 +41,8 @@ class DtypeError(KrnlpyError, TypeError):
     """A scalar type is not one of the 12, or not the one expected."""
 
 
-class CacheError(KrnlpyError):
-    """A file of the kernel cache is damaged. Only ever seen by tools: a kernel call compiles anew instead."""
+class ConfigError(KrnlpyError, ValueError):
+    """An environment variable has a value that it can't have."""
 
 
 class LaunchError(KrnlpyError, TypeError):

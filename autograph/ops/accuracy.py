@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from krnlpy import Buffer, bf16, f16, f32, i32, kernel, u32
+from krnlpy import Buffer, Global, Out, bf16, f16, f32, i32, kernel, u32
 from krnlpy.dsl import global_id, global_threads
-from krnlpy.dsl.types import Global, Out
 
 from ..tensor import Tensor
 from .checks import require_dtype

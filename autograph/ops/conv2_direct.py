@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from krnlpy import Buffer, f32, i32, kernel
+from krnlpy import Buffer, Global, Out, Spec, f32, i32, kernel
 from krnlpy.dsl import global_id, global_threads, local_array
-from krnlpy.dsl.types import Global, Out, Spec
 
 from .kinds import F
 from .launch import over

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from krnlpy import Buffer, ScalarType, f32, i32, kernel
+from krnlpy import Buffer, Global, GlobalMut, Out, ScalarType, Spec, f32, i32, kernel
 from krnlpy.dsl import global_id, global_threads
-from krnlpy.dsl.types import Global, GlobalMut, Out, Spec
 
 from .kinds import F
 from .launch import over

@@ -5,9 +5,8 @@ from __future__ import annotations
 from math import nan
 from typing import Literal
 
-from krnlpy import Buffer, Item, ItemMut, bf16, f16, f32, i32, kernel
+from krnlpy import Buffer, Global, Item, ItemMut, Out, bf16, f16, f32, i32, kernel
 from krnlpy.dsl import exp, global_id, global_threads, item_id, log
-from krnlpy.dsl.types import Global, Out
 
 from ..autograd import differentiable
 from ..errors import AutographError, ShapeError

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from krnlpy import Buffer, ScalarType, kernel
+from krnlpy import Buffer, Global, Out, ScalarType, kernel
 from krnlpy.dsl import group_id, local_array, thread_id
-from krnlpy.dsl.types import Global, Out
 
 from ..autograd import differentiable
 from ..errors import ShapeError

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from krnlpy import Buffer, bf16, f16, f32, i32, kernel
+from krnlpy import Buffer, Global, Out, Spec, bf16, f16, f32, i32, kernel
 from krnlpy.dsl import global_id, global_threads, isnan
-from krnlpy.dsl.types import Global, Out, Spec
 
 from ..autograd import differentiable
 from ..errors import ShapeError

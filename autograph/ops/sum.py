@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from math import prod
 
-from krnlpy import Buffer, ScalarType, kernel
+from krnlpy import Buffer, Global, Out, ScalarType, kernel
 from krnlpy.dsl import global_id, global_threads
-from krnlpy.dsl.types import Global, Out
 
 from ..autograd import differentiable
 from ..errors import ShapeError
