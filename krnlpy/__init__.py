@@ -14,6 +14,7 @@ from .errors import (
     DeviceLost,
     DeviceUnavailable,
     DtypeError,
+    InspectionError,
     KernelError,
     KernelIndexError,
     KernelNameError,
@@ -54,10 +55,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "SCALAR_TYPES", "Buffer", "CompileError", "ConfigError", "Device", "DeviceError", "DeviceInfo", "DeviceLost",
-    "DeviceUnavailable", "DtypeError", "Feature", "Global", "GlobalMut", "Item", "ItemMut", "Kernel", "KernelError",
-    "KernelIndexError", "KernelNameError", "KernelSyntaxError", "KernelTypeError", "KrnlpyError", "LaunchError",
-    "LimitExceeded", "MissingFeatures", "Out", "OutOfMemory", "ScalarType", "ShapeError", "SourceError", "Spec",
-    "bf16", "config", "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel",
+    "DeviceUnavailable", "DtypeError", "Feature", "Global", "GlobalMut", "InspectionError", "Item", "ItemMut", "Kernel",
+    "KernelError", "KernelIndexError", "KernelNameError", "KernelSyntaxError", "KernelTypeError", "KrnlpyError",
+    "LaunchError", "LimitExceeded", "MissingFeatures", "Out", "OutOfMemory", "ScalarType", "ShapeError", "SourceError",
+    "Spec", "bf16", "config", "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel",
     "scalar_type", "u8", "u16", "u32", "u64",
 ]  # fmt: skip
 

@@ -49,6 +49,10 @@ class LaunchError(KrnlpyError, TypeError):
     """A kernel was called with arguments or a geometry that do not fit its parameters."""
 
 
+class InspectionError(KrnlpyError, ValueError):
+    """A kernel can't be shown as asked for: no such module, kernel, stage, type or specialization constant."""
+
+
 class SourceError(KrnlpyError):
     """Base of the errors that point at a place in a kernel's source.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -17,6 +17,7 @@ from .launch import Plan, check_buffers, check_types
 from .scalar import ScalarType
 
 if TYPE_CHECKING:
+    from .device import Device
     from .dsl.ir import Program
     from .dsl.layout import Variant
     from .dsl.signature import Signature
@@ -207,6 +208,51 @@ class Kernel:
         if self._definition.has_items and (y, z) != (1, 1):
             raise LaunchError(f"{self.name}: {what} {numbers}: a kernel with items has one axis")
         return x, y, z
+
+    # --------------------------------------------------------------------------------------------------- inspection
+
+    def inspect(
+        self,
+        stage: str = "glsl",
+        *,
+        types: Mapping[str, Any] | None = None,
+        device: Device | None = None,
+        strided: bool = False,
+        debug: bool = False,
+    ) -> str:
+        """What the compiler makes of the kernel, with the specialization constants and threads that it has.
+
+        Args:
+            stage: ``ir``; ``glsl``, ``spirv`` and ``features`` for Vulkan; ``llvm`` and ``asm`` for the host.
+            types: what type variables stand for, by name; f32 unless given.
+            device: to compile for; if not given, one that has every feature.
+            strided: for buffers that are not contiguous.
+            debug: with checks of every index.
+
+        Raises:
+            InspectionError: no such stage, type variable or type. KernelError: the kernel is not valid.
+
+        >>> from krnlpy import ItemMut, f32, kernel
+        >>> @kernel
+        ... def double(x: ItemMut[f32]):
+        ...     x *= 2.0
+        >>> print(double.inspect("features"))
+        kernel        double
+        needs         no optional feature
+        group         256 x 1 x 1 threads
+        group memory  0 bytes
+        parameters    8 bytes, as push constants
+        binding 0     x: f32, read and written
+        """
+        from . import inspection
+
+        chosen = inspection.choose_types(self.signature, types or {})
+        with self._definition.lock:
+            program = self._definition.program(chosen, self._threads or DEFAULT_THREADS)
+        info = None if device is None else device.info
+        threads = self._threads or (DEFAULT_THREADS if info is None else default_threads(program, info))
+        subject = inspection.Subject(program, threads, lambda: self._spec_values(chosen), info, debug, strided)
+        return inspection.show(stage, subject)
 
     # ------------------------------------------------------------------------------------------------------- launch
 
