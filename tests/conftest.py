@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DEVICE",
         help="run tests on this device only: host, interpreter, an index, or a part of a name; may be repeated",
     )
+    parser.addoption("--update-golden", action="store_true", help="rewrite the GLSL kept in tests/golden")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

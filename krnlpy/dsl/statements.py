@@ -79,8 +79,8 @@ class StatementLowering(ExpressionLowering):
             return
         value = self.value(node.value)
         targets = node.targets
-        if len(targets) > 1 and isinstance(value, ir.Expr):
-            value = self._temporary(value, out)
+        if len(targets) > 1:
+            value = self._taken(value, out)
         for target in targets:
             self._assign(target, value, out, self.at(node.value))
 
@@ -158,10 +158,31 @@ class StatementLowering(ExpressionLowering):
             raise KernelTypeError(f"{describe(value)} cannot be unpacked", *where)
         if len(value.value) != len(target.elts):
             raise KernelTypeError(f"{len(value.value)} values for {len(target.elts)} targets", *where)
-        # All values are taken before any target changes: a, b = b, a.
-        values = [self._temporary(v, out) if isinstance(v, ir.Expr) else v for v in value.value]
+        # A value that a target before it may change is taken first: a, b = b, a.
+        values = [
+            self._taken(v, out) if any(self._may_change(t, v) for t in target.elts[:n]) else v
+            for n, v in enumerate(value.value)
+        ]
         for element, one in zip(target.elts, values, strict=True):
             self._assign(element, one, out, where)
+
+    def _taken(self, value: Value, out: list[ir.Stmt]) -> Value:
+        """The value as it is now, whatever is assigned later."""
+        if isinstance(value, ir.Expr):
+            return self._temporary(value, out)
+        if isinstance(value.value, tuple):
+            return Static(tuple(self._taken(v, out) for v in value.value), value.location)
+        return value
+
+    def _may_change(self, target: ast.expr, value: Value) -> bool:
+        """Whether assigning a target may change a value."""
+        if not isinstance(value, ir.Expr):
+            return isinstance(value.value, tuple) and any(self._may_change(target, v) for v in value.value)
+        if isinstance(target, ast.Name) and not (self.is_kernel and target.id in self.state.parameters):
+            known = self.locals.get(target.id)
+            reads = (e.variable for e in ir.walk(value) if isinstance(e, ir.Local))
+            return known is not None and known.variable in reads
+        return any(isinstance(e, ir.Load | ir.Call) for e in ir.walk(value))  # an element is written
 
     def _assign_name(self, target: ast.Name, value: Value, out: list[ir.Stmt], where: ir.Location) -> None:
         name = target.id

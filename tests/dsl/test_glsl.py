@@ -239,7 +239,7 @@ def test_specialization_constants(tmp_path: Path) -> None:
     shader = emit(lower(kernel))
     assert shader.spec_ids == {"a": (3, u32), "b": (4, i32), "c": (5, f32), "d": (6, i64), "e": (7, f64)}
     assert "layout(constant_id = 4) const int b = -3;" in shader.source
-    assert "float array[(int(a) * 2 > 0 ? int(a) * 2 : 1)];" in shader.source
+    assert "float array[int(a) * 2 > 0 ? int(a) * 2 : 1];" in shader.source
     check(shader, tmp_path)
 
 
@@ -572,7 +572,24 @@ def test_every_fragment_compiles_alone() -> None:
             library = Library()
             library.need(file.stem, kind)
             library.need(file.stem, kind)
-            glslang.compile_glsl(f"#version 460\n{extensions}{library}\nvoid main() {{}}", file.stem)
+            text = library.text(" ".join(library_names()))
+            glslang.compile_glsl(f"#version 460\n{extensions}{text}\nvoid main() {{}}", file.stem)
+
+
+def test_only_what_is_used_of_a_fragment_is_included() -> None:
+    library = Library()
+    library.need("exp_float")
+    library.need("floor_signed", "int")
+    text = library.text("y = own_exp2(x);  // not own_exp(x)")
+    assert "float own_exp2(" in text and "float scale_exp2(" in text and "bool is_nan(" in text
+    for name in ("own_exp(", "is_inf(", "floor_div"):
+        assert name not in text
+    # Directives give the lines that the functions have in their file.
+    file = (Path(glsl.__file__).parent / "shaders" / "exp_float.glsl").read_text().splitlines()
+    assert f'#line {file.index("float own_exp(float x) {") + 1} "exp_float.glsl"\nfloat own_exp(' in library.text(
+        "own_exp"
+    )
+    assert library.text("nothing") == ""
 
 
 def test_names_of_the_library_are_reserved() -> None:

@@ -32,7 +32,7 @@ def everything(n: i32, x: Item[u8], y: ItemMut[f64]):
     total = 0.5
     for k in range(n):
         if k % 3 == 0 and not k < x:
-            break
+            total = 0.125
         elif x > 3:
             total = min(total, 2.0) ** 0.5
         else:

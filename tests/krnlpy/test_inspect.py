@@ -51,7 +51,7 @@ def test_ir_reads_like_python() -> None:
    32     total: f32 = 0.5
    33     for k: i32 in range(0, n, 1):
    34         if k % 3 == 0 and not k < i32(x[]):
-   35             break
+   35             total: f32 = 0.125
               else:
    36             if x[] > 3u8:
    37                 total: f32 = min(total, 2.0) ** 0.5
