@@ -75,7 +75,7 @@ def _parameter(p: ir.Parameter) -> str:
 
 def _function(function: ir.Function) -> list[_Line]:
     parameters = ", ".join(f"{v.name}: {v.type}" for v in function.parameters)
-    head = f"func {function.name}({parameters}) -> {function.result}"
+    head = f"func {function.name}({parameters}) -> {', '.join(map(str, function.results)) or 'None'}"
     return [(None, 0, head), *_arrays((), function.local_arrays), *_block(function.body, 1)]
 
 
@@ -116,10 +116,12 @@ def _statement(s: ir.Stmt, depth: int) -> Iterator[_Line]:
             bounds = ", ".join(_text(e) for e in (s.start, s.stop, s.step))
             yield line, depth, f"for {s.variable.name}: {s.variable.type} in range({bounds}):"
             yield from _block(s.body, depth + 1)
-        case ir.Return(value=None):
-            yield line, depth, "return"
-        case ir.Return(value=ir.Expr() as value):
-            yield line, depth, f"return {_text(value)}"
+        case ir.Return():
+            yield line, depth, f"return {', '.join(_text(v) for v in s.values)}".rstrip()
+        case ir.Invoke():
+            results = ", ".join(f"{v.name}: {v.type}" for v in s.targets)
+            call = f"{s.function.name}({', '.join(_text(a) for a in s.arguments)})"
+            yield line, depth, f"{results} = {call}" if results else call
         case ir.Break() | ir.Continue():
             yield line, depth, type(s).__name__.lower()
         case _:
