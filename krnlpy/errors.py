@@ -111,4 +111,12 @@ class KernelIndexError(SourceError, IndexError):
 
 
 class CompileError(KrnlpyError):
-    """A code generator or compiler refused what the frontend accepted: krnlpy's fault, please report it."""
+    """A code generator or compiler refused what the frontend accepted, or cannot be used."""
+
+
+class CompilerUnavailable(CompileError):
+    """There is no GLSL compiler, or it cannot be run; says what to install."""
+
+
+class InternalCompilerError(CompileError):
+    """A kernel could not be compiled, and it is krnlpy's fault; says how to report it, with the kernel."""

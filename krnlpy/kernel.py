@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from . import config
 from .arguments import Number, check_buffer, converter, in_order, resolve_types
 from .backend import Backend, DeviceInfo
+from .defects import compiling
 from .errors import LaunchError, LimitExceeded
 from .launch import Plan, check_buffers, check_types
 from .scalar import ScalarType
@@ -100,7 +101,8 @@ class _Definition:
         if key not in self.programs:
             from .dsl import frontend
 
-            self.programs[key] = frontend.lower(self.signature, types, threads, self.unchecked)
+            with compiling(self.signature.function):
+                self.programs[key] = frontend.lower(self.signature, types, threads, self.unchecked)
         return self.programs[key]
 
 
@@ -116,7 +118,9 @@ class Kernel:
     ) -> None:
         from .dsl import frontend  # the compiler comes with the first kernel, so that `import krnlpy` stays light
 
-        self._definition = _Definition(frontend.read_signature(function), unchecked)
+        with compiling(function):
+            signature = frontend.read_signature(function)
+        self._definition = _Definition(signature, unchecked)
         self._specs: dict[str, Any] = {}
         self._threads: Triple | None = None
         if threads is not None:
@@ -253,7 +257,8 @@ class Kernel:
         info = None if device is None else device.info
         threads = self._threads or (DEFAULT_THREADS if info is None else default_threads(program, info))
         subject = inspection.Subject(program, threads, lambda: self._spec_values(chosen), info, debug, strided)
-        return inspection.show(stage, subject)
+        with compiling(self.signature.function):
+            return inspection.show(stage, subject)
 
     # ------------------------------------------------------------------------------------------------------- launch
 
@@ -341,7 +346,8 @@ class Kernel:
         key = (backend, program, variant, self._built, threads, config.debug)
         with definition.lock:
             if key not in definition.executables:
-                definition.executables[key] = backend.build(program, variant, specs, threads, config.debug)
+                with compiling(definition.signature.function, f"{backend.info.name}, {backend.info.driver}"):
+                    definition.executables[key] = backend.build(program, variant, specs, threads, config.debug)
             return definition.executables[key]
 
     def __repr__(self) -> str:

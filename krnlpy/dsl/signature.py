@@ -85,7 +85,14 @@ def _evaluate(source: Source, node: ast.expr, text: object) -> object:
                 " out `from __future__ import annotations` or use it in the kernel's body too",
                 *source.location(node),
             ) from None
-    return eval(compile(text, source.file, "eval"), {}, names)
+    try:
+        return eval(compile(text, source.file, "eval"), {}, names)
+    except DtypeError:
+        raise
+    except Exception as error:  # whatever the user's own annotation raises
+        raise KernelTypeError(
+            f"the annotation {text} cannot be evaluated: {type(error).__name__}: {error}", *source.location(node)
+        ) from error
 
 
 def annotation_of(source: Source, argument: ast.arg) -> Annotation | None:
