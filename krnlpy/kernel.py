@@ -47,6 +47,11 @@ def kernel(
 ) -> Any:
     """Makes a kernel of a function. Its annotations are read now, its body when it is first called.
 
+    Names from outside, numbers and functions of the module or of enclosing functions, are captured by value when the
+    kernel is first compiled, and stay what they were then, whatever is assigned to them later: a number that changes
+    is a parameter. The text of the function must be found in a file, a notebook cell, a doctest, or the prompt of
+    Python 3.13.
+
     Args:
         function: a plain ``def`` whose parameters are annotated by scalar types, ``Item``, ``ItemMut``, ``Global``,
             ``GlobalMut``, ``Out`` and ``Spec``.

@@ -60,7 +60,7 @@ def lower(
     bindings = {d.name: _binding(d, d.type, iter(d.leaves), parameters, chosen) for d in signature.declared}
     name = "_".join([signature.name, *(t.name for t in chosen.values())])
     has_items = any(isinstance(p, ir.ItemParameter) for p in parameters.values())
-    state = ProgramState(chosen, bindings, has_items)
+    state = ProgramState(chosen, bindings, has_items, signature.captured)
     state.names.add(name)
     lowering = FunctionLowering(signature.source, state, is_kernel=True)
     lowering.statements(lowering.without_docstring())

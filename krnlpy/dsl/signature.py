@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
@@ -50,11 +50,17 @@ class Declared:
 
 @dataclass(frozen=True, eq=False)
 class Signature:
-    """A kernel's name, parameters and source. ``parameters`` are those of ``declared``, composite ones taken apart."""
+    """A kernel's name, parameters and source. ``parameters`` are those of ``declared``, composite ones taken apart.
+
+    Attributes:
+        captured: what names from outside meant when the kernel was first compiled, by function and name; it keeps
+            them for all types that it is compiled for later.
+    """
 
     name: str
     declared: tuple[Declared, ...]
     source: Source
+    captured: dict[tuple[Any, str], Any] = field(default_factory=dict)
 
     @cached_property
     def parameters(self) -> tuple[ParameterSpec, ...]:
