@@ -46,6 +46,10 @@ class Body:
     mass: f32
     hits: i32 = 3
 
+    @func
+    def energy(self, scale=1.0):
+        return 0.5 * self.mass * dot(self.velocity, self.velocity) * scale
+
 
 @dataclass
 class Cell:
@@ -228,10 +232,11 @@ def test_structs_in_variables_and_functions(device: Device) -> None:
         d.position.xy = vec2(4.0, 5.0)
         out[4] = d.position.y
         out[5] = f32(d == c) + 2.0 * f32(b != c)
+        out[6] = c.energy() + c.energy(scale=10.0)
 
-    got = run(body, device, count=6)
+    got = run(body, device, count=7)
     # One square root away from exact.
-    np.testing.assert_allclose(got, [0, 2, np.sqrt(5), 43, 5, 2], rtol=2**-23)
+    np.testing.assert_allclose(got, [0, 2, np.sqrt(5), 43, 5, 2, 55], rtol=2**-23)
 
 
 def test_arrays_of_composites(device: Device) -> None:

@@ -253,6 +253,19 @@ def test_negative_constant_indices(launch: Launcher) -> None:
     assert_same(y, np.array([4, 4, 10], np.int32), a)
 
 
+def test_divmod_and_static_identity(launch: Launcher) -> None:
+    def kernel(x: Item[i32], y: ItemMut[i32]):
+        quotient, rest = divmod(x, 3)
+        y = quotient * 10 + rest
+        if x_type is i32 and x_type is not f32:
+            y += 1000
+
+    check(launch, kernel, lambda x: x // 3 * 10 + x % 3 + 1000)
+
+
+x_type = i32
+
+
 def test_several_targets_and_tuple_variables(launch: Launcher) -> None:
     def kernel(x: Item[i32], y: ItemMut[i32]):
         a = b = x
