@@ -74,7 +74,8 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
     if isinstance(callee, Func | Method):
         result = call_user(lowering, callee, node)
         if result is None:
-            raise KernelTypeError(f"{callee.__name__} returns nothing: it has no value here", *where)
+            name = (callee.function if isinstance(callee, Method) else callee).__name__
+            raise KernelTypeError(f"{name} returns nothing: it has no value here", *where)
         return result
     composite = composite_type(callee)
     if composite is not None:
