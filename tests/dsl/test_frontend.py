@@ -3,7 +3,6 @@
 from typing import TypeVar
 
 import numpy as np
-import pytest
 
 from krnlpy.dsl import frontend, global_id, ir, local_array
 from krnlpy.dsl.frontend import func
