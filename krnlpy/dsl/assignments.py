@@ -66,7 +66,7 @@ class AssignmentLowering(ExpressionLowering):
     def _AnnAssign(self, node: ast.AnnAssign) -> None:  # noqa: N802
         where = self.at(node.annotation)
         if not isinstance(node.target, ast.Name):
-            raise KernelSyntaxError("only variables are annotated", *where)
+            raise KernelSyntaxError("only variables are annotated; leave the annotation out", *where)
         if node.value is None:
             raise KernelSyntaxError("a variable gets a value where it is annotated", *self.at(node))
         storage = self.type_named(node.annotation)
@@ -88,7 +88,7 @@ class AssignmentLowering(ExpressionLowering):
         where = self.at(node)
         annotation = self.value(node)
         if not isinstance(annotation, Static):
-            raise KernelTypeError("expected a type", *where)
+            raise KernelTypeError(f"expected a type such as f32, found {describe(annotation)}", *where)
         try:
             composite = composite_type(annotation.value)
             if composite is not None:
@@ -184,7 +184,7 @@ class AssignmentLowering(ExpressionLowering):
 
     def _check_new_name(self, target: ast.Name) -> None:
         if target.id in self.arrays or (self.is_kernel and target.id in self.state.parameters):
-            raise KernelNameError(f"the name {target.id} is taken", *self.at(target))
+            raise KernelNameError(f"the name {target.id} is taken; choose another", *self.at(target))
 
     def new_name(self, name: str, type: AnyType, line: int) -> AnyName:
         """A variable of a type; of a composite one, a variable for each scalar."""
@@ -362,7 +362,7 @@ class AssignmentLowering(ExpressionLowering):
         if group and self.state.has_items:
             raise KernelSyntaxError("a kernel with items has no groups of its own, hence no group arrays", *where)
         if name in self.arrays or name in self.locals or (self.is_kernel and name in self.state.parameters):
-            raise KernelNameError(f"the name {name} is taken", *self.at(node.targets[0]))
+            raise KernelNameError(f"the name {name} is taken; choose another", *self.at(node.targets[0]))
         arguments = dict(zip(("type", "shape"), node.value.args, strict=False))
         arguments.update({k.arg: k.value for k in node.value.keywords if k.arg})
         if set(arguments) != {"type", "shape"} or len(node.value.args) + len(node.value.keywords) != 2:

@@ -158,8 +158,6 @@ def read_signature(function: Callable[..., Any]) -> Signature:
                 raise KernelTypeError(f"parameter {argument.arg}: a buffer has no default", *where)
             if not isinstance(default, bool | int | float) or isinstance(annotation.type, CompositeType):
                 raise KernelTypeError(f"parameter {argument.arg}: the default {default!r} is not a number", *where)
-        if annotation.kind == "spec" and isinstance(annotation.type, CompositeType):
-            raise KernelTypeError(f"parameter {argument.arg}: a Spec is a single number", *where)
         found = []
         for path, type in leaves(annotation.type):
             name = argument.arg
