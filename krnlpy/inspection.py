@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .backend import DeviceInfo
 from .dsl import glsl, ir, ir_text, spirv
+from .dsl.cooperative_expansion import expanded
+from .dsl.glsl_cooperative import is_native
 from .dsl.group_memory import group_array_bytes
 from .dsl.layout import Variant
 from .dsl.spirv_tools import disassemble
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 _PUSH_BYTES = 128
 """Of parameters, which every Vulkan device takes."""
+_LANES = 32
+"""Threads of a subgroup, for code that depends on it."""
 _STRIDED_RANK = 2
 """Axes of the strided items that code is shown for."""
 
@@ -95,9 +99,15 @@ def _ir(subject: Subject) -> str:
 
 
 def _shader(subject: Subject) -> glsl.Shader:
-    info = subject.info
-    features, push = (frozenset(Feature), _PUSH_BYTES) if info is None else (info.features, info.max_parameter_bytes)
-    return glsl.emit(subject.program, subject.variant, glsl.GlslOptions.of(features, push, subject.debug))
+    program, variant, info = subject.program, subject.variant, subject.info
+    if info is None:
+        features, push, lanes, native = frozenset(Feature), _PUSH_BYTES, _LANES, True
+    else:
+        features, push, lanes = info.features, info.max_parameter_bytes, info.subgroup_threads
+        native = is_native(program, variant, {(s.m, s.n, s.k, s.a, s.b, s.c) for s in info.cooperative_shapes})
+    if subject.debug or not native:
+        program = expanded(program, lanes)
+    return glsl.emit(program, variant, glsl.GlslOptions.of(features, push, subject.debug))
 
 
 def _glsl(subject: Subject) -> str:
@@ -117,9 +127,11 @@ def _compiler() -> Compiler:
 
 def _host_code(subject: Subject) -> str:
     from .dsl import llvm
+    from .host.backend import open_host
 
+    program = expanded(subject.program, open_host().info.subgroup_threads)
     options = llvm.LlvmOptions(subject.debug, _compiler().converts_half)
-    return llvm.emit(subject.program, subject.variant, subject.specs(), subject.threads, options).text
+    return llvm.emit(program, subject.variant, subject.specs(), subject.threads, options).text
 
 
 def _llvm(subject: Subject) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar, overload
 from krnlpy.scalar import ScalarType
 
 from .checked import Array as Array
+from .checked import CooperativeMatrix as CooperativeMatrix
 from .checked import Matrix as Matrix
 from .checked import Vector as Vector
 from .checked import ivec2 as ivec2
@@ -22,6 +23,7 @@ from .checked import vec3 as vec3
 from .checked import vec4 as vec4
 
 _T = TypeVar("_T")
+_S = TypeVar("_S")
 _N = TypeVar("_N")
 _R = TypeVar("_R")
 _C = TypeVar("_C")
@@ -70,6 +72,11 @@ def group_array(type: ScalarType, shape: tuple[int, int]) -> Array[Any, Literal[
 @overload
 def group_array(type: ScalarType, shape: tuple[int, int, int]) -> Array[Any, Literal[3]]: ...
 def barrier() -> None: ...
+def cooperative_multiply_add(
+    a: CooperativeMatrix[_T, _R, _N, Literal["a"]],
+    b: CooperativeMatrix[_T, _N, _C, Literal["b"]],
+    c: CooperativeMatrix[_S, _R, _C, Literal["accumulator"]],
+) -> CooperativeMatrix[_S, _R, _C, Literal["accumulator"]]: ...
 def unroll(values: Iterable[_T]) -> Iterable[_T]: ...
 def subgroup_add(value: _Number) -> _Number: ...
 

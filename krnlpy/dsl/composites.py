@@ -96,7 +96,8 @@ def plain_number(value: Any) -> Any:
     return get_args(value)[0] if get_origin(value) is Literal and len(get_args(value)) == 1 else value
 
 
-def _plain(arguments: Any) -> Any:
+def plain_numbers(arguments: Any) -> Any:
+    """A tuple with the numbers that its literals hold."""
     return tuple(map(plain_number, arguments)) if isinstance(arguments, tuple) else arguments
 
 
@@ -110,7 +111,7 @@ class _VectorFamily:
         Raises:
             DtypeError: the type is no scalar type, or the length not 2 to 4.
         """
-        match _plain(arguments):
+        match plain_numbers(arguments):
             case (type, int() as length) if not isinstance(length, bool) and 2 <= length <= MAX_LENGTH:
                 return VectorType(_element(type), length)
         raise DtypeError(f"Vector[{arguments}]: write Vector[type, length] with a length of 2 to 4: Vector[f32, 3]")
@@ -126,7 +127,7 @@ class _MatrixFamily:
         Raises:
             DtypeError: the type is no scalar type, or rows or columns not 2 to 4.
         """
-        match _plain(arguments):
+        match plain_numbers(arguments):
             case (type, int() as rows, int() as columns) if (
                 not isinstance(rows, bool)
                 and not isinstance(columns, bool)

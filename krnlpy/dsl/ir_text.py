@@ -200,6 +200,4 @@ def _field(value: object) -> str:
         return _text(value)
     if isinstance(value, tuple):
         return f"[{', '.join(_field(v) for v in value)}]"
-    if isinstance(value, ir.Variable | ir.Parameter | ir.LocalArray):
-        return value.name
-    return str(value)
+    return str(getattr(value, "name", value))

@@ -8,7 +8,10 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from krnlpy.backend import check_subgroups
 from krnlpy.dsl import glsl, ir, spirv
+from krnlpy.dsl.cooperative_expansion import expanded
+from krnlpy.dsl.glsl_cooperative import is_native
 from krnlpy.dsl.group_memory import group_array_bytes
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import KernelIndexError, LimitExceeded, MissingFeatures
@@ -103,6 +106,10 @@ class PipelineBuilder:
         """
         self._check_limits(program, specs, threads)
         info = self._device.info
+        check_subgroups(program, threads, info)
+        shapes = {(s.m, s.n, s.k, s.a, s.b, s.c) for s in info.cooperative_shapes}
+        if debug or not is_native(program, variant, shapes):
+            program = expanded(program, info.subgroup_threads)
         options = glsl.GlslOptions.of(info.features, info.max_parameter_bytes, debug)
         shader = glsl.emit(program, variant, options)
         self._check_shader(program, shader)

@@ -30,7 +30,9 @@ from krnlpy import (
     u32,
 )
 from krnlpy.dsl import (
+    CooperativeMatrix,
     barrier,
+    cooperative_multiply_add,
     dot,
     exp,
     global_id,
@@ -151,6 +153,19 @@ def particles(step: f32, turn: f32, p: GlobalMut[Particle], energy: Out[f64]) ->
         rotation = mat3(0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
         direction = rotation @ velocity
         energy[i] = f64(p[i].mass * dot(direction, direction) / 2 + p[i].position.x)
+
+
+Left = CooperativeMatrix[f16, Literal[16], Literal[8], Literal["a"]]
+Right = CooperativeMatrix[f16, Literal[8], Literal[16], Literal["b"]]
+Sum = CooperativeMatrix[f32, Literal[16], Literal[16], Literal["accumulator"]]
+
+
+@kernel(threads=32)
+def cooperative(a: Global[f16, Literal[2]], b: Global[f16, Literal[2]], c: GlobalMut[f32, Literal[2]]) -> None:
+    total = Sum(0.0)
+    for k in range(0, a.shape[1], 8):
+        total = cooperative_multiply_add(Left.load(a, 0, k), Right.load(b, k, 0), total)
+    (total * 2.0).store(c, 0, 0)
 
 
 def zeros_like(x: Buffer, dtype: DTypeLike = f32) -> Buffer:
