@@ -1,4 +1,4 @@
-"""The functions of the kernel language as type checkers see them. tests/typing compares it with what there is."""
+"""The functions of the kernel language as type checkers see them. tests/checkers compares it with what there is."""
 
 from collections.abc import Iterable
 from typing import Any, Literal, TypeVar, overload

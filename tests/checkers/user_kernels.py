@@ -1,4 +1,4 @@
-"""A user's module of kernels: mypy --strict has nothing to say of it, and it runs (test_typing.py)."""
+"""A user's module of kernels: mypy --strict has nothing to say of it, and it runs (test_checkers.py)."""
 
 from __future__ import annotations
 
