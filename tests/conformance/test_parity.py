@@ -1,0 +1,503 @@
+"""What kernels of krnl can do or get wrong, row by row; docs/parity.md says which row is which test."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+from devices import requires
+
+from krnlpy import (
+    SCALAR_TYPES,
+    Buffer,
+    Device,
+    Global,
+    GlobalMut,
+    Item,
+    ItemMut,
+    KernelIndexError,
+    LaunchError,
+    LimitExceeded,
+    Out,
+    ScalarType,
+    Spec,
+    bf16,
+    config,
+    f16,
+    f32,
+    f64,
+    func,
+    i8,
+    i16,
+    i32,
+    i64,
+    kernel,
+    u8,
+    u16,
+    u32,
+    u64,
+)
+from krnlpy.dsl import barrier, global_id, group_array, group_id, item_id, items, local_array, thread_id
+
+T = TypeVar("T")
+every_type = pytest.mark.parametrize("type", SCALAR_TYPES, ids=str)
+
+
+def module(path: Path, source: str) -> ModuleType:
+    """A module of kernels with this source."""
+    path.write_text(source)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+# ----------------------------------------------------------------------------------------- specialization constants
+
+
+@kernel
+def write_spec(out: ItemMut[T], VALUE: Spec[T]):  # noqa: N803
+    out = VALUE
+
+
+@every_type
+def test_specs_of_every_type_keep_their_value(device: Device, type: ScalarType) -> None:
+    requires(device, type)
+    out = Buffer.zeros(3, type, device)
+    values = [type.min, type.max, 3] if type.is_integer else [-0.0, float("inf"), 0.1, -2.5e4]
+    for value in values:
+        write_spec.specialize(VALUE=value)(out)
+        want = np.full(3, value, np.float64 if type.is_float else np.int64 if value < 0 else np.uint64)
+        assert out.numpy().tobytes() == want.astype(type.dtype).tobytes()
+
+
+def test_specs_of_different_widths_stand_side_by_side(device: Device) -> None:
+    @kernel
+    def sums(
+        out: Out[f32],
+        A: Spec[u8],  # noqa: N803
+        B: Spec[i8],  # noqa: N803
+        C: Spec[f16],  # noqa: N803
+        D: Spec[bool],  # noqa: N803
+        E: Spec[u16],  # noqa: N803
+        F: Spec[i16],  # noqa: N803
+        G: Spec[bf16],  # noqa: N803
+        H: Spec[u32],  # noqa: N803
+        I: Spec[i32],  # noqa: E741, N803
+        J: Spec[f32],  # noqa: N803
+    ):
+        i = global_id()
+        if i == 0:
+            out[0] = f32(A) + f32(B) + C + (0.5 if D else 0.25)
+            out[1] = f32(E) + f32(F) + G
+            out[2] = f32(H) + f32(I) + J
+
+    out = Buffer.zeros(3, f32, device)
+    run = sums.specialize(A=255, B=-128, C=0.125, D=True, E=65535, F=-32768, G=-2.0, H=2**20, I=-3, J=0.25)
+    run.with_groups(1)(out)
+    assert out.numpy().tolist() == [127.625, 32765.0, 1048573.25]
+    run.specialize(D=False, B=0).with_groups(1)(out)
+    assert out.numpy()[0] == 255.375
+
+
+def test_wide_specs(device: Device) -> None:
+    requires(device, i64, f64)
+
+    @kernel
+    def wide(out: Out[f64], small: Out[u64], A: Spec[i64], B: Spec[u64], C: Spec[f64], D: Spec[u8] = 2):  # noqa: N803
+        if global_id() == 0:
+            out[0] = f64(A) + C
+            small[0] = B // u64(D)
+
+    out, whole = Buffer.zeros(1, f64, device), Buffer.zeros(1, u64, device)
+    wide.specialize(A=-(2**40), B=2**64 - 1, C=1e-3).with_groups(1)(out, whole)
+    assert out.numpy()[0] == -(2**40) + 1e-3
+    assert whole.numpy()[0] == 2**63 - 1
+
+
+def test_specs_in_loops_branches_indices_and_functions(device: Device) -> None:
+    @func
+    def weighted(x, weight):
+        return x * weight
+
+    @kernel
+    def convolve(x: Item[f32], y: ItemMut[f32], TAPS: Spec[u8], MIRROR: Spec[bool], SCALE: Spec[f32]):  # noqa: N803
+        taps = local_array(f32, TAPS)
+        for i in range(TAPS):
+            taps[i] = f32(TAPS - 1 - i) if MIRROR else f32(i)
+        total = 0.0
+        for i in range(0, i32(TAPS), 2):
+            total = total * x + weighted(taps[i], SCALE)
+        y = total
+
+    x, y = Buffer.from_numpy(np.array([1, 10], np.float32), device), Buffer.zeros(2, f32, device)
+    convolve.specialize(TAPS=5, MIRROR=False, SCALE=1.0)(x, y)
+    assert y.numpy().tolist() == [6, 24]
+    convolve.specialize(TAPS=5, MIRROR=True, SCALE=0.5)(x, y)
+    assert y.numpy().tolist() == [3, 210]
+
+
+@pytest.mark.parametrize("type", [u8, i16, f16, bf16, u32, f32], ids=str)
+def test_an_unused_spec_changes_nothing(device: Device, type: ScalarType) -> None:
+    @kernel
+    def double(x: ItemMut[f32], UNUSED: Spec[T]):  # noqa: N803
+        x = x * 2.0
+
+    x = Buffer.ones(3, f32, device)
+    double.specialize(UNUSED=type.dtype.type(1))(x)
+    assert x.numpy().tolist() == [2, 2, 2]
+
+
+def test_an_unused_wide_spec_needs_no_feature(device: Device) -> None:
+    @kernel
+    def double(x: ItemMut[f32], A: Spec[f64] = 0.5, B: Spec[i64] = 2**40):  # noqa: N803
+        x = x * 2.0
+
+    x = Buffer.ones(3, f32, device)
+    double(x)
+    assert x.numpy().tolist() == [2, 2, 2]
+    assert "needs         no optional feature" in double.inspect("features")
+
+
+# ---------------------------------------------------------------------------------------------------- group arrays
+
+
+@kernel(threads=16)
+def zero_at_first(ones: Global[T], found: GlobalMut[T]):
+    shared = group_array(type(ones[0]), (3, 16))
+    i = thread_id()
+    found[global_id()] = shared[0, 15 - i] + shared[1, 15 - i] + shared[2, 15 - i]
+    barrier()
+    for row in range(3):
+        shared[row, i] = ones[0]
+
+
+@every_type
+def test_group_arrays_are_zero_in_every_group_of_a_worker(device: Device, type: ScalarType) -> None:
+    """Far more groups than workers, each of which leaves its memory full of ones to the next."""
+    requires(device, type)
+    groups = 8 if device.info.kind == "interpreter" else 200
+    found = Buffer.ones(groups * 16, type, device)
+    zero_at_first.with_groups(groups)(Buffer.ones(1, type, device), found)
+    assert not found.numpy().any()
+
+
+def test_group_arrays_of_several_types_do_not_overlap(device: Device) -> None:
+    @kernel(threads=8)
+    def fill(out: GlobalMut[f32, 2]):
+        a = group_array(u8, 8)
+        b = group_array(f32, (2, 8))
+        c = group_array(i16, 3)
+        d = group_array(bool, 8)
+        e = group_array(f16, 8)
+        i = thread_id()
+        a[i] = u8(200 + i)
+        b[0, i] = 0.5
+        b[1, i] = f32(i)
+        if i < 3:
+            c[i] = i16(-i)
+        d[i] = i % 2 == 1
+        e[i] = 0.25
+        barrier()
+        j = 7 - i
+        out[group_id() * 8 + i, 0] = f32(a[j])
+        out[group_id() * 8 + i, 1] = b[0, j] + b[1, j]
+        out[group_id() * 8 + i, 2] = f32(c[i % 3])
+        out[group_id() * 8 + i, 3] = 1.0 if d[j] else 0.0
+        out[group_id() * 8 + i, 4] = e[j]
+
+    out = Buffer.zeros((24, 5), f32, device)
+    fill.with_groups(3)(out)
+    i = np.arange(8)
+    want = np.stack([207 - i, 7.5 - i, -(i % 3), (7 - i) % 2, np.full(8, 0.25)], 1).astype(np.float32)
+    assert np.array_equal(out.numpy(), np.tile(want, (3, 1)))
+
+
+@pytest.mark.parametrize(("number", "count"), [(2, 3), (5, 2), (8, 1)])
+def test_sizes_of_group_arrays_are_expressions_of_specs(device: Device, number: int, count: int) -> None:
+    @kernel(threads=8)
+    def measure(out: Out[i32], N: Spec[u8], M: Spec[i32] = 1):  # noqa: N803
+        a = group_array(i32, N * 4 + 1)
+        b = group_array(f32, (N // 2, (M + 2) * 3 - N))
+        c = group_array(i32, i32(N) * M)
+        i = thread_id()
+        a[4 * i32(N)] = 7
+        if i == 0:
+            b[i32(N) // 2 - 1, 0] = 3.0
+            c[i32(N) * M - 1] = 5
+            out[0], out[1], out[2], out[3] = len(a), b.shape[0], b.shape[1], c.size
+            out[4] = a[4 * i32(N)] + c[i32(N) * M - 1] + i32(b[i32(N) // 2 - 1, 0])
+
+    out = Buffer.zeros(5, i32, device)
+    measure.specialize(N=number, M=count).with_groups(1)(out)
+    assert out.numpy().tolist() == [4 * number + 1, number // 2, (count + 2) * 3 - number, number * count, 15]
+
+
+@pytest.mark.parametrize("size", [0, -3])
+@pytest.mark.parametrize("where", ["group", "local"])
+def test_an_array_without_elements_is_refused(device: Device, size: int, where: str) -> None:
+    @kernel
+    def in_group(out: Out[f32], N: Spec[i32] = 4):  # noqa: N803
+        a = group_array(f32, (2, N))
+        out[global_id()] = a[0, global_id()]
+
+    @kernel
+    def in_thread(out: Out[f32], N: Spec[i32] = 4):  # noqa: N803
+        a = local_array(f32, (2, N))
+        out[global_id()] = a[0, global_id()]
+
+    run = in_group if where == "group" else in_thread
+    out = Buffer.zeros(1, f32, device)
+    with pytest.raises(LaunchError, match=rf"{run.name}: a has the shape \(2, {size}\) with N = {size}; "):
+        run.specialize(N=size).with_threads(1).with_groups(1)(out)
+    run.with_threads(1).with_groups(1)(out)
+
+
+def test_sizes_that_divide_negative_numbers_are_refused(device: Device) -> None:
+    @kernel(threads=1)
+    def sized(out: Out[i32], N: Spec[i32]):  # noqa: N803
+        a = local_array(i32, (N - 4) // 2 + 8)
+        a[0] = 1
+        out[0] = len(a)
+
+    out = Buffer.zeros(1, i32, device)
+    sized.specialize(N=7).with_groups(1)(out)
+    assert out.numpy()[0] == 9
+    with pytest.raises(LaunchError, match=r"sized: the size of a divides -3 by 2 with N = 1; "):
+        sized.specialize(N=1).with_groups(1)(out)
+
+
+# ------------------------------------------------------------------------------------------------ items and features
+
+
+@kernel
+def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
+    y += alpha * x
+
+
+def test_several_items_need_no_narrow_integers() -> None:
+    assert "needs         no optional feature" in saxpy.inspect("features")
+    assert "needs         no optional feature" in saxpy.inspect("features", strided=True, debug=True)
+
+
+def test_items_counts_what_runs(device: Device) -> None:
+    @kernel
+    def count(x: Item[i32], out: ItemMut[i32]):
+        out = items() * 100 + item_id() + x
+
+    for length, threads in itertools.product([1, 5, 33], [1, 4, 64]):
+        x, out = Buffer.zeros(length, i32, device), Buffer.zeros(length, i32, device)
+        count.with_threads(threads)(x, out)
+        assert out.numpy().tolist() == [length * 100 + i for i in range(length)]
+
+
+def test_items_in_fewer_threads_than_items(device: Device) -> None:
+    """Where groups are chosen, each thread strides over the items that are left."""
+
+    @kernel
+    def increment(x: ItemMut[i32], at: Item[i32]):
+        x += at + 1
+
+    at = np.arange(100, dtype=np.int32)
+    for groups in (1, 3):
+        x = Buffer.zeros(100, i32, device)
+        increment.with_threads(8).with_groups(groups)(x, Buffer.from_numpy(at, device))
+        assert np.array_equal(x.numpy(), at + 1)
+
+
+def test_slices_need_no_alignment(device: Device) -> None:
+    """Offsets are counted in elements: any slice can be bound, of any type."""
+    for type in (u8, bf16, f32):
+        whole = Buffer.zeros(64, type, device)
+        ones = Buffer.ones(64, type, device)
+
+        @kernel
+        def add(x: Item[T], y: ItemMut[T], table: Global[T]):
+            y = y + x + table[0]
+
+        add(ones[3:34], whole[1:32], ones[5:6])
+        want = np.zeros(64)
+        want[1:32] = 2
+        assert np.array_equal(whole.numpy().astype(np.float64), want)
+
+
+# ------------------------------------------------------------------------------------------------------- parameters
+
+
+def test_more_parameters_than_push_constants_hold(device: Device, tmp_path: Path) -> None:
+    names = [f"a{i}" for i in range(60)]
+    source = "from krnlpy import ItemMut, f32, kernel, u8\n\n\n@kernel\ndef many("
+    source += ", ".join(f"{n}: {'u8' if i % 5 == 0 else 'f32'}" for i, n in enumerate(names))
+    source += ", x: ItemMut[f32]):\n    x += " + " + ".join(f"{i + 1}.0 * f32({n})" for i, n in enumerate(names))
+    many = module(tmp_path / "many_parameters.py", source + "\n").many
+    x = Buffer.zeros(5, f32, device)
+    assert sum(4 for _ in names) > device.info.max_parameter_bytes or device.info.backend != "vulkan"
+    for factor in (1, 2):
+        many(*[factor * (i % 7) for i in range(60)], x)
+    total = sum((i + 1) * (i % 7) for i in range(60))
+    assert x.numpy().tolist() == [3 * total] * 5
+
+
+@pytest.mark.parametrize("count", [9, 40, 140])
+def test_many_buffers_work_or_are_refused_by_number(device: Device, tmp_path: Path, count: int) -> None:
+    names = [f"b{i}" for i in range(count)]
+    source = "from krnlpy import Item, ItemMut, i32, kernel\n\n\n@kernel\ndef many("
+    source += ", ".join(f"{n}: Item[i32]" for n in names)
+    source += ", y: ItemMut[i32]):\n    y = " + " + ".join(f"{i + 1} * {n}" for i, n in enumerate(names)) + "\n"
+    many = module(tmp_path / "many_buffers.py", source).many
+    buffers = [Buffer.full(3, i % 5, i32, device) for i in range(count)]
+    y = Buffer.zeros(3, i32, device)
+    # A parameter block that does not fit push constants is one buffer more.
+    if count + 2 > device.info.extra.get("max_storage_buffers", count + 2):
+        with pytest.raises(LimitExceeded, match=rf"many: ({count + 1}|{count + 2}) buffers .* grants \d+"):
+            many(*buffers, y)
+    else:
+        many(*buffers, y)
+        assert y.numpy().tolist() == [sum((i + 1) * (i % 5) for i in range(count))] * 3
+
+
+def test_all_kinds_of_parameters_in_one_kernel(device: Device) -> None:
+    @kernel
+    def mixed(a: f32, x: Item[i32], table: Global[f32], y: ItemMut[f32], log: GlobalMut[i32], flag: bool, N: Spec[i32]):  # noqa: N803
+        log[item_id()] = x * N
+        y = (table[x] if flag else 0.0) + a
+
+    x = Buffer.from_numpy(np.array([2, 0, 1], np.int32), device)
+    table = Buffer.from_numpy(np.array([10, 20, 30], np.float32), device)
+    y, log = Buffer.zeros(3, f32, device), Buffer.zeros(3, i32, device)
+    mixed.specialize(N=-2)(0.5, x, table, y, log, True)
+    assert y.numpy().tolist() == [30.5, 10.5, 20.5]
+    assert log.numpy().tolist() == [-4, 0, -2]
+
+
+# --------------------------------------------------------------------------------------------------- kernel objects
+
+
+def test_builders_come_in_any_order(device: Device) -> None:
+    @kernel
+    def fill(out: GlobalMut[i32], N: Spec[i32]):  # noqa: N803
+        out[global_id()] = N * 100 + group_id() * 10 + thread_id()
+
+    steps: list[Callable[[Any], Any]] = [
+        lambda k: k.with_threads(2),
+        lambda k: k.specialize(N=3),
+        lambda k: k.with_groups(3),
+    ]
+    for order in itertools.permutations(steps):
+        run = fill
+        for step in order:
+            run = step(run)
+        out = Buffer.zeros(6, i32, device)
+        run(out)
+        assert out.numpy().tolist() == [300, 301, 310, 311, 320, 321]
+
+
+def test_builders_leave_the_kernel_as_it_was(device: Device) -> None:
+    @kernel
+    def fill(out: ItemMut[i32], N: Spec[i32] = 1):  # noqa: N803
+        out = N
+
+    out = Buffer.zeros(2, i32, device)
+    fill.specialize(N=5).with_threads(1).with_groups(1)(out)
+    fill(out)
+    assert out.numpy().tolist() == [1, 1]
+
+
+def test_a_missing_step_is_an_error_at_the_call(device: Device) -> None:
+    @kernel
+    def fill(out: GlobalMut[i32], N: Spec[i32]):  # noqa: N803
+        out[global_id()] = N
+
+    out = Buffer.zeros(2, i32, device)
+    with pytest.raises(LaunchError, match=r"fill: N has no value and no default; \.specialize\(N=\.\.\.\)"):
+        fill.with_groups(1)(out)
+    with pytest.raises(LaunchError, match=r"fill has no items to count; \.with_groups\(\) or"):
+        fill.specialize(N=1)(out)
+
+
+def test_empty_buffers_are_no_error(device: Device) -> None:
+    saxpy(1.0, Buffer.zeros(0, f32, device), Buffer.zeros(0, f32, device))
+
+    @kernel
+    def lengths(x: Global[f32], y: GlobalMut[f32], out: GlobalMut[i32]):
+        if global_id() < len(x):
+            y[global_id()] = x[global_id()]
+        if global_id() == 0:
+            out[0], out[1] = len(x), y.size
+
+    out = Buffer.ones(2, i32, device)
+    lengths.with_groups(1)(Buffer.zeros(0, f32, device), Buffer.zeros(0, f32, device), out)
+    assert out.numpy().tolist() == [0, 0]
+
+
+def test_a_changed_body_is_never_stale(device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caches on disk go by content: neither file, name nor parameters tell two kernels apart."""
+    monkeypatch.setattr(config, "cache_dir", tmp_path / "cache")
+    source = "from krnlpy import ItemMut, f32, kernel\n\n\n@kernel\ndef fill(x: ItemMut[f32]):\n    x = {}\n"
+    results = []
+    for i, value in enumerate(("1.0", "2.0", "1.0")):
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        x = Buffer.zeros(1, f32, device)
+        module(folder / "changed.py", source.format(value)).fill(x)
+        results.append(x.numpy()[0])
+    assert results == [1, 2, 1]
+
+
+def test_functions_run_on_the_host_too(device: Device) -> None:
+    @func
+    def smoothstep(low, high, x):
+        t = min(max((x - low) / (high - low), 0.0), 1.0)
+        return t * t * (3.0 - 2.0 * t)
+
+    @kernel
+    def apply(x: ItemMut[f32]):
+        x = smoothstep(0.0, 4.0, x)
+
+    x = [-1.0, 0.0, 1.0, 2.0, 5.0]
+    got = Buffer.from_numpy(np.array(x, np.float32), device)
+    apply(got)
+    assert got.numpy().tolist() == [smoothstep(0.0, 4.0, v) for v in x]
+
+
+# --------------------------------------------------------------------------------------------------- indices
+
+
+def test_index_and_length_stand_in_their_places(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "debug", True)
+
+    @kernel(threads=1)
+    def read(x: Global[f32], at: i32, y: GlobalMut[f32]):
+        y[0] = x[at]
+
+    x, y = Buffer.ones(3, f32, device), Buffer.zeros(1, f32, device)
+    for at in (7, -2):
+        with pytest.raises(KernelIndexError, match=rf"index {re.escape(str(at))} is out of range.* length 3"):
+            read.with_groups(1)(x, at, y)
+
+
+def test_a_thread_goes_on_after_an_index_out_of_range(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """krnl ends the thread; here a load gives 0, a store does nothing, and what follows is run."""
+    if device.info.kind == "interpreter":
+        pytest.skip("the interpreter reports it")
+    monkeypatch.setattr(config, "debug", False)
+
+    @kernel
+    def shift(x: Global[f32], at: Item[i32], y: GlobalMut[f32], z: ItemMut[f32]):
+        v = x[at]
+        y[at] = v + 10.0
+        z = v + 1.0
+
+    at = Buffer.from_numpy(np.array([0, -1, 2, 3, 1], np.int32), device)
+    y, z = Buffer.zeros(3, f32, device), Buffer.zeros(5, f32, device)
+    shift(Buffer.full(3, 5, f32, device), at, y, z)
+    assert y.numpy().tolist() == [15, 15, 15]
+    assert z.numpy().tolist() == [6, 1, 6, 1, 6]
