@@ -9,6 +9,7 @@ from pathlib import PurePath
 from krnlpy.scalar import ScalarType, i32
 
 from . import ir
+from .breakpoints import refuse
 from .glsl_context import Context
 from .glsl_declarations import Declarations, declarations
 from .glsl_expressions import Expressions
@@ -126,6 +127,10 @@ class Statements:
                 self._invoke(statement)
             case ir.Barrier():
                 add("memoryBarrierBuffer(); memoryBarrierShared(); barrier();")
+            case ir.Assert():
+                pass  # checked in debug mode only
+            case ir.Print() | ir.Breakpoint():
+                refuse(statement)
             case _:
                 raise TypeError(f"no GLSL for {statement.__class__.__name__}")
 

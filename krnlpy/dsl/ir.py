@@ -31,6 +31,8 @@ from typing import Literal, NamedTuple
 
 from krnlpy.scalar import ScalarType, boolean, i32
 
+from .formats import Format
+
 
 class Location(NamedTuple):
     """A place in the source: lines from 1, columns (UTF-8 bytes, as in Python's ast) from 0."""
@@ -376,6 +378,29 @@ class Barrier(Stmt):
     seen by the group after. Stands only where all threads of the group arrive (kernel body, uniform flow)."""
 
 
+@dataclass(frozen=True, eq=False)
+class Print(Stmt):
+    """Writes the text of a format for the values of its fields. Each execution is one record, never torn."""
+
+    format: Format
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Assert(Stmt):
+    """Where the condition is false, raises KernelAssertionError with the text of a format; ``values`` are evaluated
+    only then. Checked by the interpreter and in debug mode; without effect elsewhere."""
+
+    condition: Expr
+    format: Format
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Breakpoint(Stmt):
+    """Stops in the debugger. Only the interpreter has one."""
+
+
 # ------------------------------------------------------------------------------------------------------ programs
 
 
@@ -509,10 +534,10 @@ def const(value: int | float | bool, type: ScalarType, location: Location) -> Co
 
 
 __all__ = [
-    "Argument", "Assign", "Barrier", "Binary", "BinaryOp", "Block", "Break", "BufferParameter", "Call", "Cast",
+    "Argument", "Assert", "Assign", "Barrier", "Binary", "BinaryOp", "Block", "Break", "Breakpoint", "BufferParameter", "Call", "Cast",
     "Compare", "Const", "Continue", "Expr", "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id",
     "IdName", "If", "Invoke", "ItemParameter", "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName",
-    "Parameter", "Place", "Program", "Return", "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue",
+    "Parameter", "Place", "Print", "Program", "Return", "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue",
     "Stmt", "Store", "Subgroup", "Unary", "UnaryOp", "Variable", "While", "assigned_variables", "blocks", "boolean",
     "captured_arrays", "const", "expressions", "i32", "targets", "walk",
 ]  # fmt: skip

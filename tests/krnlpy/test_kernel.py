@@ -207,11 +207,11 @@ def test_numpys_scalars_decide_where_no_buffer_does(device: Device) -> None:
         out[0] = f32(value // T(2))
 
     out = Buffer.zeros(1, f32, device)
-    store.with_groups(1)(np.int32(-3), out)
+    store.with_threads(1).with_groups(1)(np.int32(-3), out)
     assert out.numpy()[0] == -2
-    store.with_groups(1)(np.uint8(255), out)
+    store.with_threads(1).with_groups(1)(np.uint8(255), out)
     assert out.numpy()[0] == 127
-    store.with_groups(1)(np.float32(5), out)
+    store.with_threads(1).with_groups(1)(np.float32(5), out)
     assert out.numpy()[0] == 2
 
 

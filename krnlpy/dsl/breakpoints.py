@@ -1,0 +1,42 @@
+"""Breakpoints in kernels: where they stop, and what is said where they can't."""
+
+from __future__ import annotations
+
+import os
+import pdb
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from krnlpy.errors import CompileError, KernelSyntaxError
+
+from . import ir
+
+
+def debugger() -> Callable[[], None]:
+    """What stops in the kernel that calls it: Python's ``breakpoint``, if the user has chosen a debugger.
+
+    Where none was chosen, it is pdb, which passes over krnlpy's own frames: stepping goes from line to line of the
+    kernel and of the functions that it calls, and from the end of one thread into the next.
+    """
+    chosen = sys.breakpointhook is not sys.__breakpointhook__ or "PYTHONBREAKPOINT" in os.environ
+    return breakpoint if chosen else _stop
+
+
+def _stop() -> None:
+    pdb.Pdb(skip=["krnlpy.*"]).set_trace(sys._getframe(1))
+
+
+def refuse(statement: ir.Breakpoint | ir.Print) -> NoReturn:
+    """Raises what targets without a debugger, or without output, say."""
+    where = statement.location
+    if isinstance(statement, ir.Print):
+        raise CompileError(
+            f"{where.file}:{where.line}: print runs in the interpreter only; launch the kernel on Device.interpreter(),"
+            " or run the program with KRNLPY_INTERPRET=1"
+        )
+    raise KernelSyntaxError(
+        "breakpoint() stops in the interpreter only; launch the kernel on Device.interpreter(), or run the program with"
+        " KRNLPY_INTERPRET=1",
+        *where,
+    )
