@@ -10,13 +10,13 @@ from typing import TypeVar
 from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, i32
 
-from . import builtins, compounds, ir
+from . import builtins, compounds, cooperative, ir
 from .composites import AnyType, CompositeType, MatrixType, StructType, TupleType, VectorType, composite_type
 from .conversions import default_type, fit, settled, typed, widen, widens
 from .expressions import ExpressionLowering
 from .lowering import AnyName, CompoundName, LocalName
 from .types import element_type
-from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe, is_number
+from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe, is_number, scalars
 
 
 @dataclass(eq=False)
@@ -101,6 +101,12 @@ class AssignmentLowering(ExpressionLowering):
 
     def _AugAssign(self, node: ast.AugAssign) -> None:  # noqa: N802
         where = self.at(node)
+        if isinstance(node.target, ast.Name) and node.target.id in self.matrices:
+            old, operand = self.values(
+                [ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target), node.value]
+            )
+            self._assign_name(node.target, self.binary(node.op, old, operand, where), where)
+            return
         if isinstance(node.target, ast.Name):  # it must have a value, and be something that has one
             self.value(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target))
         target = self.target(node.target)
@@ -143,9 +149,24 @@ class AssignmentLowering(ExpressionLowering):
             raise KernelSyntaxError("kernels have no starred targets; write the targets out", *self.at(target))
         if len(entries) != len(target.elts):
             raise KernelTypeError(f"{len(entries)} values for {len(target.elts)} targets", *where)
-        # All values are taken before any target changes: a, b = b, a.
-        for element, one in zip(target.elts, [self.kept(v) for v in entries], strict=True):
+        if self._changes_what_is_read(target, entries):
+            # All values are taken before any target changes: a, b = b, a.
+            entries = tuple(self.kept(v) for v in entries)
+        for element, one in zip(target.elts, entries, strict=True):
             self._assign(element, one, where)
+
+    def _changes_what_is_read(self, target: ast.Tuple | ast.List, entries: tuple[Value, ...]) -> bool:
+        """Whether an assignment to one of the targets may change a value of another."""
+        if not all(isinstance(element, ast.Name) for element in target.elts):
+            return True
+        names = {element.id for element in target.elts if isinstance(element, ast.Name)}
+        changed = {v for name in names if name in self.locals for v in _variables(self.locals[name])}
+        items = names & self.state.parameters.keys()
+        read = [n for value in entries if not isinstance(value, Static) for s in scalars(value) for n in ir.walk(s)]
+        nested = any(isinstance(value, Static) and isinstance(value.value, tuple) for value in entries)
+        return nested or any(
+            (isinstance(n, ir.Local) and n.variable in changed) or (items and isinstance(n, ir.Load)) for n in read
+        )
 
     def _assign_name(self, target: ast.Name, value: Value, where: ir.Location) -> None:
         name = target.id
@@ -157,12 +178,30 @@ class AssignmentLowering(ExpressionLowering):
         if name in self.arrays:
             raise KernelTypeError(f"the array {name} cannot be assigned; index it", *self.at(target))
         known = self.locals.get(name)
+        matrix = cooperative.matrix_of(value)
+        if matrix is not None or name in self.matrices:
+            self._assign_matrix(target, matrix, value, where)
+            return
         if known is None:
             self._check_new_name(target)
             value = value if isinstance(value, Static) and is_number(value.value) else settled(value)
             kind = default_type(value.value) if isinstance(value, Static) else value.type
             known = self.locals[name] = self.new_name(name, kind, target.lineno)
         self.write(known, value, self.at(target), where)
+        self.assigned.add(name)
+
+    def _assign_matrix(
+        self, target: ast.Name, matrix: ir.CooperativeMatrix | None, value: Value, where: ir.Location
+    ) -> None:
+        name = target.id
+        known = self.matrices.get(name)
+        if known is None:
+            self._check_new_name(target)
+        if matrix is None or name in self.locals:
+            raise KernelTypeError(
+                f"{name} is no longer free for {cooperative.described(value)}; use another name", *where
+            )
+        self.matrices[name] = cooperative.copied(self, matrix, known, name, where)
         self.assigned.add(name)
 
     def _check_new_name(self, target: ast.Name) -> None:
@@ -284,30 +323,30 @@ class AssignmentLowering(ExpressionLowering):
         Raises:
             KernelTypeError: the value does not fit.
         """
-        scalars = fit(value, target.type, _described(target), value_where)
+        parts = fit(value, target.type, _described(target), value_where)
         written = set(_variables(target))
-        if len(scalars) > 1 and any(
+        if len(parts) > 1 and any(
             isinstance(n, ir.Load) or (isinstance(n, ir.Local) and n.variable in written)
-            for scalar in scalars
+            for scalar in parts
             for n in ir.walk(scalar)
         ):
-            scalars = [self.keep(s) if not isinstance(s, ir.Const) else s for s in scalars]
-        self._write(target, iter(scalars), where)
+            parts = [self.keep(s) if not isinstance(s, ir.Const) else s for s in parts]
+        self._write(target, iter(parts), where)
 
-    def _write(self, target: Target, scalars: Iterator[ir.Expr], where: ir.Location) -> None:
+    def _write(self, target: Target, values: Iterator[ir.Expr], where: ir.Location) -> None:
         match target:
             case LocalName():
-                self.emit(ir.Assign(target.variable, next(scalars), location=where))
+                self.emit(ir.Assign(target.variable, next(values), location=where))
             case Element():
-                self._store(target, next(scalars), where)
+                self._store(target, next(values), where)
             case CompoundName() | Parts():
                 for part in target.parts:
-                    self._write(part, scalars, where)
+                    self._write(part, values, where)
             case Chosen():
-                values = [self.steady(next(scalars)) for _ in range(_count(target.type))]
+                steady = [self.steady(next(values)) for _ in range(_count(target.type))]
                 for place, part in enumerate(target.parts):
                     with self.branch() as block:
-                        self._write(part, iter(values), where)
+                        self._write(part, iter(steady), where)
                     condition = compounds.is_equal(target.index, place, where)
                     self.emit(ir.If(condition, tuple(block), (), location=where))
 

@@ -166,7 +166,9 @@ def _kernel(context: Context, places: Places, code: Lines) -> None:
     program = context.program
     body = Lines()
     with body.indented():
-        Statements(context, places, body).body(program.body)
+        statements = Statements(context, places, body)
+        statements.matrices(program)
+        statements.body(program.body)
     local = [line for array in program.local_arrays for line in places.clear_local(array)]
     group = places.clear_group(GROUP_THREADS)
     if not program.items:

@@ -63,6 +63,13 @@ class Places:
         arguments = [*index, value, *self._debug_arguments(where)]
         return f"{self._function('store', place)}({', '.join(arguments)});"
 
+    def whole(self, place: ir.Place, is_written: bool) -> tuple[str, str, tuple[str, ...]]:
+        """An array or contiguous buffer as a whole: its name, where it starts, in elements, and its lengths."""
+        (self.writes if is_written else self.reads).add(place)
+        axes = range(place.ndim if isinstance(place, ir.GlobalParameter) else len(_array(place).shape))
+        start = self._context.buffer_field(place, "offset") if isinstance(place, ir.GlobalParameter) else "0u"
+        return self._names[place], start, tuple(self._extent(place, axis) for axis in axes)
+
     def _debug_arguments(self, where: ir.Location) -> list[str]:
         return [f"{where.line}u", f"{where.column}u"] if self._context.options.debug else []
 

@@ -70,9 +70,7 @@ class Interpretation:
         strides = values.get(f"{parameter.name}_strides") or contiguous_strides(shape)
         return Placement(shape, strides, values[f"{parameter.name}_offset"])
 
-    def bind(
-        self, values: Mapping[str, Any], buffers: Iterable[Storage], now: Now
-    ) -> Callable[..., Any]:
+    def bind(self, values: Mapping[str, Any], buffers: Iterable[Storage], now: Now) -> Callable[..., Any]:
         """The kernel's function for one launch.
 
         The function takes the group's ids x, y, z, the thread's ids in the group x, y, z, then if the kernel suspends

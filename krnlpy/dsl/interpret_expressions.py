@@ -340,9 +340,7 @@ class Expressions:
 
     # ---------------------------------------------------------------------------------------------- operators
 
-    def whole(
-        self, node: ir.Expr, symbol: str, compute: Callable[..., ast.expr], *operands: ast.expr
-    ) -> ast.expr:
+    def whole(self, node: ir.Expr, symbol: str, compute: Callable[..., ast.expr], *operands: ast.expr) -> ast.expr:
         """A whole number computed of whole numbers without a limit, brought into its type: wrapped, or where that is
         asked for a fault if it does not fit."""
         if not self.scope.check_overflow:
@@ -387,9 +385,7 @@ class Expressions:
         if op == "shr":
             return call("shift_right", left, right, number(type.bits))
         if op == "shl":
-            return self.whole(
-                node, _SYMBOLS[op], lambda a, b: call("shift_left", a, b, number(type.bits)), left, right
-            )
+            return self.whole(node, _SYMBOLS[op], lambda a, b: call("shift_left", a, b, number(type.bits)), left, right)
         raise CompileError(f"the interpreter has no {op} of {type}")
 
     def _Compare(self, node: ir.Compare) -> ast.expr:  # noqa: N802

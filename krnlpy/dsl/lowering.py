@@ -91,6 +91,7 @@ class Lowering:
         out: the block that statements are added to.
         locals: the variables, by name. ``assigned`` are those that surely have a value here.
         arrays: local and group arrays, and in a function the places that were handed to it.
+        matrices: the cooperative matrices, by name.
         statics: names for what is known while compiling: counters of unrolled loops, types handed to a function.
         depth: of the nesting in conditions and loops.
         effects: whether something was added that reaches beyond the function's own variables and arrays.
@@ -105,6 +106,7 @@ class Lowering:
         self.locals: dict[str, AnyName] = {}
         self.assigned: set[str] = set()
         self.arrays: dict[str, ArrayPlace] = {}
+        self.matrices: dict[str, ir.CooperativeMatrix] = {}
         self.statics: dict[str, Value] = {}
         self.local_arrays: list[ir.LocalArray] = []
         self.local_names = _stored_names(source.tree)

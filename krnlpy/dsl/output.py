@@ -178,9 +178,7 @@ def _static_text(value: Static, piece: _Piece, where: ir.Location) -> str:
     if isinstance(known, np.generic):
         known = known.item()
     if not (is_number(known) or known is None or isinstance(known, str | ScalarType)):
-        raise KernelTypeError(
-            f"{describe(value)} is no number to be shown; name its elements one by one", *where
-        )
+        raise KernelTypeError(f"{describe(value)} is no number to be shown; name its elements one by one", *where)
     if isinstance(known, ScalarType) or piece.as_text:
         known = str(known)
     try:

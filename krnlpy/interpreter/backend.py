@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from krnlpy import config
-from krnlpy.backend import Backend, Binding, DeviceInfo
+from krnlpy.backend import Backend, Binding, DeviceInfo, check_subgroups
 from krnlpy.dsl import ir
+from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.interpret import SUBGROUP_THREADS, Fault, Interpretation, Now, Storage, translate
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import KernelError, LimitExceeded, OutOfMemory
@@ -27,6 +28,7 @@ from krnlpy.scalar import ScalarType
 from .memory import Bytes, InterpreterMemory
 from .schedule import run
 from .watch import Watched, watch_buffers
+
 
 class InterpreterBackend:
     """Runs kernels as Python functions.
@@ -110,6 +112,8 @@ class InterpreterBackend:
             raise LimitExceeded(
                 f"{program.name}: {threads} is {prod(threads)} threads a group; at most {self.info.max_threads} fit"
             )
+        check_subgroups(program, threads, self.info)
+        program = expanded(program, SUBGROUP_THREADS)
         executable = InterpreterExecutable(program, variant, dict(specs), threads)
         sizes = zip(program.group_arrays, executable.interpretation(False).group_arrays, strict=True)
         nbytes = sum(array.type.size * prod(shape) for array, (_, shape) in sizes)
@@ -230,7 +234,10 @@ class _Out:
         if not missing:
             return
         for index in itertools.product(*(range(length) for length in shape)):
-            if place.offset + sum(i * stride for i, stride in zip(index, place.strides, strict=True)) not in self._written:
+            if (
+                place.offset + sum(i * stride for i, stride in zip(index, place.strides, strict=True))
+                not in self._written
+            ):
                 break
         raise KernelError(
             f"{missing} of the {prod(shape)} elements of {name} were not written, the first at {index}; it is "

@@ -1,8 +1,8 @@
 """Data races: two threads touch the same memory, one of them writes, and nothing says which of them comes first.
 
 Threads of different groups are in no order at all; those of one group are ordered by barriers only. Two atomic accesses
-never race with each other. Two writes race even where both write the same value, as in ThreadSanitizer and in the memory
-models of Vulkan and C++, which give no meaning to any race.
+never race with each other. Two writes race even where both write the same value, as in ThreadSanitizer: the memory
+models of Vulkan and C++ give no meaning to any race.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import linecache
 from collections.abc import Callable
 from pathlib import PurePath
 from types import CodeType
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Literal, NamedTuple, NoReturn
 
 from krnlpy.dsl.interpret import Fault, Now
 from krnlpy.dsl.ir import Location

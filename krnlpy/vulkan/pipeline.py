@@ -8,7 +8,10 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from krnlpy.backend import check_subgroups
 from krnlpy.dsl import glsl, ir, spirv
+from krnlpy.dsl.cooperative_expansion import expanded
+from krnlpy.dsl.glsl_cooperative import is_native
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import KernelIndexError, LimitExceeded, MissingFeatures
 from krnlpy.features import Feature
@@ -103,6 +106,10 @@ class PipelineBuilder:
         """
         self._check_limits(program, specs, threads)
         info = self._device.info
+        check_subgroups(program, threads, info)
+        shapes = {(s.m, s.n, s.k, s.a, s.b, s.c) for s in info.cooperative_shapes}
+        if debug or not is_native(program, variant, shapes):
+            program = expanded(program, info.subgroup_threads)
         options = glsl.GlslOptions(
             storage8=Feature.STORAGE8 in info.features,
             storage16=Feature.STORAGE16 in info.features,

@@ -164,7 +164,7 @@ def test_scalars_of_all_types_in_one_block(device: Device) -> None:
         out[8], out[9] = f64(i), f64(j)
 
     out = Buffer.zeros(10, f64, device)
-    scalars.with_groups(1)(255, 0.1, -128, -(2**40), True, 0.1, 2**50, 0.1, 0.1, 2**32 - 1, out)
+    scalars.with_threads(1).with_groups(1)(255, 0.1, -128, -(2**40), True, 0.1, 2**50, 0.1, 0.1, 2**32 - 1, out)
     expected = [255, 0.1, -128, -(2**40), 1, float(np.float16(0.1)), 2**50, float(bf16(0.1)), float(np.float32(0.1))]
     assert out.numpy().tolist() == [*expected, 2**32 - 1]
 
