@@ -55,11 +55,10 @@ def lower_assert(lowering: ExpressionLowering, node: ast.Assert) -> None:
             if not isinstance(value.value, Static):
                 shown += [", " if shown else "", f"{text} is ", _Piece(value)]
     condition = lowering.condition(test)
-    pieces: list[str | _Piece] = []
     if node.msg is not None:
-        pieces = _pieces(lowering, node.msg)
-        shown = [" (", *shown, ")"] if shown else []
-    format, values = _format(lowering, [*pieces, *shown])
+        message = _pieces(lowering, node.msg)
+        shown = [*message, " (", *shown, ")"] if shown else message
+    format, values = _format(lowering, shown)
     lowering.emit_effect(ir.Assert(condition, format, values, location=lowering.at(node.test)))
 
 
