@@ -49,7 +49,7 @@ def lower_assert(lowering: ExpressionLowering, node: ast.Assert) -> None:
     if isinstance(test, ast.Compare):
         terms = [test.left, *test.comparators]
         known = [Known(v, t) for v, t in zip(lowering.values(terms), terms, strict=True)]
-        test = ast.copy_location(ast.Compare(known[0], test.ops, known[1:]), test)
+        test = ast.copy_location(ast.Compare(known[0], test.ops, [*known[1:]]), test)
         named = {ast.unparse(term): value for term, value in zip(terms, known, strict=True)}
         for text, value in named.items():
             if not isinstance(value.value, Static):
