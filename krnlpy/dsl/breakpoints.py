@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from krnlpy.errors import CompileError, KernelSyntaxError
+from krnlpy.errors import KernelSyntaxError
 
 from . import ir
 
@@ -32,14 +32,9 @@ def _stop() -> None:
 
 def refuse(statement: ir.Breakpoint | ir.Print) -> NoReturn:
     """Raises what targets without a debugger, or without output, say."""
-    where = statement.location
-    if isinstance(statement, ir.Print):
-        raise CompileError(
-            f"{where.file}:{where.line}: print runs in the interpreter only; launch the kernel on Device.interpreter(),"
-            " or run the program with KRNLPY_INTERPRET=1"
-        )
+    what = "print" if isinstance(statement, ir.Print) else "breakpoint()"
     raise KernelSyntaxError(
-        "breakpoint() stops in the interpreter only; launch the kernel on Device.interpreter(), or run the program with"
+        f"{what} works in the interpreter only; launch the kernel on Device.interpreter(), or run the program with"
         " KRNLPY_INTERPRET=1",
-        *where,
+        *statement.location,
     )
