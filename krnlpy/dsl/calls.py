@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
-from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, u16, u32, u64
+from krnlpy.scalar import ScalarType, boolean, f32, i32, u16, u32, u64
 
-from . import builtins, ir
-from .conversions import Static, Value, cast, describe, is_number, literal, typed, unify
+from . import builtins, calls_bits, calls_conversions, calls_math, ir
+from .calls_conversions import conversion
+from .calls_library import call_library
+from .conversions import Static, Value, cast, describe, is_number, typed, unify
+from .operands import arguments, common
 from .powers import whole_power
 
 if TYPE_CHECKING:
     from .expressions import ExpressionLowering
 
-_FLOAT_MATH = ("sqrt", "exp", "exp2", "log", "log2", "sin", "cos", "tan", "tanh", "floor", "ceil", "trunc")
-_PREDICATES = ("isnan", "isinf")
 _IDS = (
     "global_id", "global_threads", "group_id", "groups", "thread_id", "threads",
 )  # fmt: skip
@@ -74,59 +75,8 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return handler(lowering, node)
 
 
-def conversion(lowering: ExpressionLowering, type: ScalarType, node: ast.Call) -> Value:
-    """``f32(x)`` and its like: an explicit cast; of a literal, one that is done while compiling."""
-    (argument,) = _arguments(lowering, node, 1, str(type))
-    where = lowering.at(node)
-    if type is boolean:
-        return lowering.truth(argument, node.args[0])
-    if isinstance(argument, Static) and is_number(argument.value):
-        number = argument.value
-        if isinstance(number, bool):
-            number = python.int(number)
-        if isinstance(number, python.int) and type.is_integer:
-            return literal(convert(np.int64(number) if abs(number) < 2**63 else number, type).item(), type, where)
-        if isinstance(number, python.int):
-            return cast(literal(python.float(number), type.compute, where), type, where)
-        return cast(ir.Const(number, type=f64 if type is f64 else f32, location=where), type, where)
-    return cast(typed(argument), type, where)
-
-
-def _arguments(lowering: ExpressionLowering, node: ast.Call, count: int | None, name: str) -> list[Value]:
-    if count is not None and len(node.args) != count:
-        raise KernelTypeError(f"{name} takes {count} argument(s), {len(node.args)} given", *lowering.at(node))
-    return [lowering.value(a) for a in node.args]
-
-
-def _common(values: list[Value], name: str, where: ir.Location) -> list[ir.Expr]:
-    """Several operands in one type."""
-    result = values[0]
-    for value in values[1:]:
-        a, b = unify(result, value, name, where)
-        result = a if isinstance(result, ir.Expr) or isinstance(value, Static) else b
-    kind = typed(result).type
-    return [unify(v, ir.Const(0, type=kind, location=where), name, where)[0] for v in values]
-
-
-def _math(name: ir.MathName) -> Callable[[ExpressionLowering, ast.Call], Value]:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        values = _arguments(lowering, node, 3 if name == "fma" else 1, name)
-        static = values[0]
-        if len(values) == 1 and isinstance(static, Static) and is_number(static.value):
-            values = [literal(python.float(static.value), f32, where)]
-        operands = _common(values, name, where)
-        kind = operands[0].type
-        if not kind.is_float:
-            raise KernelTypeError(f"{name} needs an f32 or f64, not {kind}; write {name}(f32(...))", *where)
-        result = boolean if name in _PREDICATES else kind
-        return ir.Math(name, tuple(operands), type=result, location=where)
-
-    return handler
-
-
 def _abs(lowering: ExpressionLowering, node: ast.Call) -> Value:
-    (value,) = _arguments(lowering, node, 1, "abs")
+    (value,) = arguments(lowering, node, 1, "abs")
     if isinstance(value, Static) and is_number(value.value):
         return Static(abs(value.value), value.location)
     operand = typed(value)
@@ -140,13 +90,13 @@ def _abs(lowering: ExpressionLowering, node: ast.Call) -> Value:
 def _extremum(op: ir.BinaryOp) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
         where = lowering.at(node)
-        values = _arguments(lowering, node, None, op)
+        values = arguments(lowering, node, None, op)
         if len(values) < 2:
             raise KernelTypeError(f"{op} takes two or more values", *where)
         if all(isinstance(v, Static) and is_number(v.value) for v in values):
             numbers = [v.value for v in values if isinstance(v, Static)]
             return Static((min if op == "min" else max)(numbers), where)
-        operands = _common(values, op, where)
+        operands = common(values, op, where)
         if operands[0].type is boolean:
             raise KernelTypeError(f"{op} of truth values; write and / or", *where)
         result = operands[0]
@@ -158,7 +108,7 @@ def _extremum(op: ir.BinaryOp) -> Callable[[ExpressionLowering, ast.Call], Value
 
 
 def _len(lowering: ExpressionLowering, node: ast.Call) -> Value:
-    (value,) = _arguments(lowering, node, 1, "len")
+    (value,) = arguments(lowering, node, 1, "len")
     if isinstance(value, Static) and isinstance(value.value, tuple):
         return Static(len(value.value), value.location)
     if isinstance(value, Static) and isinstance(value.value, ir.GlobalParameter | ir.LocalArray):
@@ -172,7 +122,7 @@ def _range(lowering: ExpressionLowering, node: ast.Call) -> Value:
 
 def _axis_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
-        values = _arguments(lowering, node, len(node.args) and 1, name)
+        values = arguments(lowering, node, len(node.args) and 1, name)
         axis = values[0] if values else Static(0, lowering.at(node))
         if not (isinstance(axis, Static) and axis.value in (0, 1, 2) and not isinstance(axis.value, bool)):
             raise KernelTypeError(f"{name} takes an axis: 0, 1 or 2, as a constant", *lowering.at(node))
@@ -183,7 +133,7 @@ def _axis_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]
 
 def _plain_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
-        _arguments(lowering, node, 0, name)
+        arguments(lowering, node, 0, name)
         if name in ("item_id", "items") and not lowering.state.has_items:
             raise KernelTypeError(f"{name}() needs a kernel with Item or ItemMut parameters", *lowering.at(node))
         return ir.Id(name, type=i32, location=lowering.at(node))
@@ -192,7 +142,7 @@ def _plain_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value
 
 
 def _subgroup_add(lowering: ExpressionLowering, node: ast.Call) -> Value:
-    (value,) = _arguments(lowering, node, 1, "subgroup_add")
+    (value,) = arguments(lowering, node, 1, "subgroup_add")
     operand = typed(value)
     if operand.type is boolean or (operand.type.is_integer and operand.type.bits < 32):
         raise KernelTypeError(
@@ -219,12 +169,21 @@ def power(lowering: ExpressionLowering, left: Value, right: Value, where: ir.Loc
             raise KernelTypeError("an integer has no negative powers; convert it first, for example f32(...)", *where)
         if base.type.is_integer or 0 <= exponent <= 4:
             return whole_power(lowering.state, base, exponent, where)
+    if isinstance(right, ir.Expr) and right.type.is_integer:
+        base = typed(left, right.type) if isinstance(left, Static) and isinstance(left.value, python.int) else left
+        if isinstance(base, ir.Expr) and base.type.is_integer:
+            return integer_power(lowering, base, right, where)
     a, b = unify(left, right, "**", where)
     if not a.type.is_float:
-        raise KernelTypeError(
-            f"** of {a.type}: the exponent must be a constant; or convert first, for example f32(...)", *where
-        )
+        raise KernelTypeError(f"** of {a.type}; convert first, for example f32(...)", *where)
     return ir.Binary("pow", a, b, type=a.type, location=where)
+
+
+def integer_power(lowering: ExpressionLowering, base: ir.Expr, exponent: ir.Expr, where: ir.Location) -> ir.Expr:
+    """``base ** exponent`` of integers: by squaring, in the base's type, which wraps. The exponent is any integer."""
+    wide = i32 if exponent.type.bits < 32 else exponent.type
+    one = ir.Const(1, type=base.type, location=where)
+    return call_library(lowering, "power", (base, cast(exponent, wide), one), where)
 
 
 def shift(op: ir.BinaryOp, left: Value, right: Value, where: ir.Location) -> Value:
@@ -252,20 +211,14 @@ _HANDLERS: dict[Any, Handler] = {
     python.len: _len,
     python.range: _range,
     math.fabs: _abs,
+    np.fabs: _abs,
     np.abs: _abs,
-    np.minimum: _extremum("min"),
-    np.maximum: _extremum("max"),
     builtins.subgroup_add: _subgroup_add,
     builtins.barrier: _statement_only("barrier"),
     builtins.group_array: _statement_only("group_array"),
     builtins.local_array: _statement_only("local_array"),
-    builtins.fma: _math("fma"),
 }
-for _name in (*_FLOAT_MATH, *_PREDICATES):
-    _HANDLERS[getattr(builtins, _name)] = _math(_name)  # type: ignore[arg-type]
-    for _module in (np, math):
-        if hasattr(_module, _name):
-            _HANDLERS[getattr(_module, _name)] = _math(_name)  # type: ignore[arg-type]
+_HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | calls_conversions.HANDLERS
 for _name in _IDS:
     _HANDLERS[getattr(builtins, _name)] = _axis_id(_name)  # type: ignore[arg-type]
 for _name in _PLAIN_IDS:

@@ -394,6 +394,10 @@ class ExpressionLowering:
         """The call of a ``@func``; made by the lowering of functions."""
         raise NotImplementedError
 
+    def library_function(self, callee: calls.Func, types: tuple[ScalarType, ...]) -> ir.Function:
+        """A function of the library for arguments of these types; made by the lowering of functions."""
+        raise NotImplementedError
+
 
 def _stored_names(tree: ast.FunctionDef) -> set[str]:
     return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}

@@ -139,6 +139,11 @@ class FunctionLowering(StatementLowering):
             raise KernelTypeError(f"{callee.__name__} misses {', '.join(missing)}", *self.at(node))
         return [given[name] for name in names]
 
+    def library_function(self, callee: Func, types: tuple[ScalarType, ...]) -> ir.Function:
+        """A function that the compiler itself calls, for arguments of these types."""
+        source = read_source(callee.function)
+        return self._lower_function(callee, source, positional_arguments(source), list(types))
+
     def _lower_function(
         self, callee: Func, source: Source, declared: list[ast.arg], types: list[ScalarType]
     ) -> ir.Function:
