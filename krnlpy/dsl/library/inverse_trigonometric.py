@@ -55,8 +55,7 @@ def _asin(coefficients: tuple[float, ...], upper_half: Func, pio2: tuple[float, 
         high = upper_half(root)
         low = (z - high * high) / (root + high)
         rest = 2.0 * root * r - (pio2[1] - 2.0 * low)
-        quarter = 0.5 * pio2[0]
-        return copysign(quarter - (rest - (quarter - 2.0 * high)), x)
+        return copysign(0.5 * pio2[0] - (rest - (0.5 * pio2[0] - 2.0 * high)), x)
 
     return asin
 

@@ -23,14 +23,17 @@ def cbrt_f32(x):
         return x
     size = abs(x)
     scale = f32(1.0)
-    if size < 1.1754944e-38:  # denormal
-        size *= 16777216.0
-        scale = f32(0.00390625)
+    if size < 2.0**-126:  # denormal
+        size *= 2.0**24
+        scale = f32(2.0**-8)
+    elif size > 2.0**120:  # three times it would overflow
+        size *= 2.0**-24
+        scale = f32(2.0**8)
     t = bitcast(bitcast(size, u32) // 3 + 709958130, f32)
     r = t * t * t
-    t = t * (size + size + r) / (size + r + r)
+    t = t * ((size + size + r) / (size + r + r))
     r = t * t * t
-    t = t * (size + size + r) / (size + r + r)
+    t = t * ((size + size + r) / (size + r + r))
     t = bitcast(bitcast(t, u32) + 0x800 & 0xFFFFF000, f32)
     r = size / (t * t)
     t = (t + t * ((r - t) / (t + t + r))) * scale
@@ -43,14 +46,17 @@ def cbrt_f64(x):
         return x
     size = abs(x)
     scale = f64(1.0)
-    if size < 2.2250738585072014e-308:  # denormal
-        size *= 18014398509481984.0
-        scale = f64(3.814697265625e-06)
+    if size < 2.0**-1022:  # denormal
+        size *= 2.0**54
+        scale = f64(2.0**-18)
+    elif size > 2.0**1000:
+        size *= 2.0**-54
+        scale = f64(2.0**18)
     t = bitcast(u64(u32(bitcast(size, u64) >> 32) // 3 + 715094163) << 32, f64)
     r = t * t * t
-    t = t * (size + size + r) / (size + r + r)
+    t = t * ((size + size + r) / (size + r + r))
     r = t * t * t
-    t = t * (size + size + r) / (size + r + r)
+    t = t * ((size + size + r) / (size + r + r))
     t = bitcast(bitcast(t, u64) + 0x80000000 & 0xFFFFFFFFC0000000, f64)
     r = size / (t * t)
     t = (t + t * ((r - t) / (t + t + r))) * scale
@@ -72,9 +78,9 @@ def hypot_f32(x, y):
         return x + y
     # By a power of 2, so that no square overflows, nor is lost where it counts.
     if a > 1.0e18 or b > 1.0e18:
-        return hypot_scaled(a * 1.0842021724855044e-19, b * 1.0842021724855044e-19) * 9.223372036854775808e18
+        return hypot_scaled(a * 2.0**-63, b * 2.0**-63) * 2.0**63
     if a < 1.0e-15 and b < 1.0e-15:
-        return hypot_scaled(a * 9.223372036854775808e18, b * 9.223372036854775808e18) * 1.0842021724855044e-19
+        return hypot_scaled(a * 2.0**63, b * 2.0**63) * 2.0**-63
     return hypot_scaled(a, b)
 
 
@@ -87,7 +93,7 @@ def hypot_f64(x, y):
     if isnan(a) or isnan(b):
         return x + y
     if a > 1.0e150 or b > 1.0e150:
-        return hypot_scaled(a * 1.3164036458569648e-161, b * 1.3164036458569648e-161) * 7.596464542594906e160
+        return hypot_scaled(a * 2.0**-534, b * 2.0**-534) * 2.0**534
     if a < 1.0e-140 and b < 1.0e-140:
         return hypot_scaled(a * 2.0**534, b * 2.0**534) * 2.0**-534
     return hypot_scaled(a, b)
