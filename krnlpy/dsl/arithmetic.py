@@ -38,7 +38,9 @@ def bitcast(value: float, source: str, to: str) -> float:
     return result  # type: ignore[no-any-return]
 
 
-_LETTERS = {np.dtype(t).char: letter for t, letter in zip(("i4", "u4", "f4", "i8", "u8", "f8"), "iIfqQd", strict=True)}
+_LETTERS: dict[str, str] = {
+    np.dtype(t).char: letter for t, letter in zip(("i4", "u4", "f4", "i8", "u8", "f8"), "iIfqQd", strict=True)
+}
 """Of struct for NumPy's, which depend on the system for integers."""
 
 

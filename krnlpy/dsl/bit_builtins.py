@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 from .builtin import builtin
-
-S = TypeVar("S")
-
 
 # -------------------------------------------------------------------------------------------------------------- types
 
 
 @builtin
-def cast(value: Any, type: type[S]) -> S:
+def cast(value: Any, type: Any) -> Any:
     """``type(value)``, in words that type checkers take type variables in."""
 
 
 @builtin
-def saturate(value: Any, type: type[S]) -> S:
+def saturate(value: Any, type: Any) -> Any:
     """The nearest value that a type has: integers and floats beyond the ends of the type become its ends, the greatest
     finite value of a float type; NaN becomes 0, and stays NaN in a float type."""
 
 
 @builtin
-def bitcast(value: Any, type: type[S]) -> S:
+def bitcast(value: Any, type: Any) -> Any:
     """The bits of a value read as a type of the same size. For f16 and bf16, write ``bitcast(f16(x), u16)``."""
 
 

@@ -170,9 +170,10 @@ def power(lowering: ExpressionLowering, left: Value, right: Value, where: ir.Loc
         if base.type.is_integer or 0 <= exponent <= 4:
             return whole_power(lowering.state, base, exponent, where)
     if isinstance(right, ir.Expr) and right.type.is_integer:
-        base = typed(left, right.type) if isinstance(left, Static) and isinstance(left.value, python.int) else left
-        if isinstance(base, ir.Expr) and base.type.is_integer:
-            return integer_power(lowering, base, right, where)
+        weak = isinstance(left, Static) and isinstance(left.value, python.int)
+        power_of = typed(left, right.type) if weak else left
+        if isinstance(power_of, ir.Expr) and power_of.type.is_integer:
+            return integer_power(lowering, power_of, right, where)
     a, b = unify(left, right, "**", where)
     if not a.type.is_float:
         raise KernelTypeError(f"** of {a.type}; convert first, for example f32(...)", *where)

@@ -183,4 +183,3 @@ def _bitwise_count(lowering: ExpressionLowering, x: ir.Expr, where: ir.Location)
 
 if hasattr(np, "bitwise_count"):
     HANDLERS[np.bitwise_count] = _unary("bitwise_count", _bitwise_count)
-

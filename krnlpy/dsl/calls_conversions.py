@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import builtins as python
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import ml_dtypes
 import numpy as np
 
 from krnlpy.errors import KernelTypeError
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from .expressions import ExpressionLowering
 
 _UNSIGNED = {1: u8, 2: u16, 4: u32, 8: u64}
+
+# Finite values of the float types.
+_GREATEST = {
+    "f16": 65504.0,
+    "bf16": (2 - 2.0**-7) * 2.0**127,
+    "f32": (2 - 2.0**-23) * 2.0**127,
+    "f64": sys.float_info.max,
+}
 
 
 def conversion(lowering: ExpressionLowering, type: ScalarType, node: ast.Call) -> Value:
@@ -89,7 +97,7 @@ def _ends(to: ScalarType, source: ScalarType) -> tuple[int | float | None, int |
         return None, None  # as the cast does
     if to.is_integer:
         return to.min if source.min < to.min else None, to.max if source.max > to.max else None
-    greatest = python.float(ml_dtypes.finfo(to.dtype).max)
+    greatest = _GREATEST[to.name]
     if source.is_float:
         # Of its own type, infinities remain to be cut off.
         return -greatest, greatest
@@ -136,7 +144,7 @@ def _storage(x: ir.Expr) -> ScalarType:
     return x.type
 
 
-HANDLERS: dict[Any, Callable[["ExpressionLowering", ast.Call], Value]] = {
+HANDLERS: dict[Any, Callable[[ExpressionLowering, ast.Call], Value]] = {
     bit_builtins.cast: _cast,
     bit_builtins.saturate: _saturate,
     bit_builtins.bitcast: _bitcast,

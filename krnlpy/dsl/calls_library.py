@@ -10,9 +10,7 @@ if TYPE_CHECKING:
     from .expressions import ExpressionLowering
 
 
-def call_library(
-    lowering: ExpressionLowering, name: str, operands: tuple[ir.Expr, ...], where: ir.Location
-) -> ir.Expr:
+def call_library(lowering: ExpressionLowering, name: str, operands: tuple[ir.Expr, ...], where: ir.Location) -> ir.Expr:
     """A call of a library function with operands of the types that it takes; the first one's type chooses it."""
     callee = library.find(name, operands[0].type)
     key = (callee, tuple(operand.type for operand in operands))
@@ -23,9 +21,7 @@ def call_library(
     return ir.Call(function, operands, type=function.result, location=where)
 
 
-def horner(
-    lowering: ExpressionLowering, x: ir.Expr, coefficients: tuple[ir.Const, ...], where: ir.Location
-) -> ir.Expr:
+def horner(lowering: ExpressionLowering, x: ir.Expr, coefficients: tuple[ir.Const, ...], where: ir.Location) -> ir.Expr:
     """The polynomial of x with the coefficients, lowest power first. A function of its own if x is computed."""
     if len(coefficients) <= 2 or isinstance(x, ir.Local | ir.Argument | ir.SpecValue | ir.Const):
         return _horner(x, coefficients, where)

@@ -15,7 +15,7 @@ from krnlpy.scalar import boolean, i32
 
 from . import ir, math_builtins
 from .calls_library import call_library, horner
-from .conversions import Static, Value, cast, is_number, typed
+from .conversions import Static, Value, cast, is_number
 from .operands import arguments, constant, floats, integers, numbers
 from .powers import whole_power
 

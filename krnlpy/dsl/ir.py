@@ -206,7 +206,8 @@ BinaryOp = Literal["add", "sub", "mul", "div", "floordiv", "mod", "pow", "min", 
 
 @dataclass(frozen=True, eq=False)
 class Binary(Expr):
-    """Both operands have the type of the result. and, or, xor are bitwise (also of booleans). pow: float only."""
+    """Both operands have the type of the result. and, or, xor are bitwise (also of booleans). pow: float only; powers
+    of integers are made of products."""
 
     op: BinaryOp
     left: Expr
@@ -282,7 +283,7 @@ MathName = Literal[
 
 @dataclass(frozen=True, eq=False)
 class Math(Expr):
-    """An elementary function; operands have one type."""
+    """An elementary function; operands have one type. What is not here is made of it: see :mod:`.library`."""
 
     name: MathName
     operands: tuple[Expr, ...]
@@ -462,9 +463,9 @@ def const(value: int | float | bool, type: ScalarType, location: Location) -> Co
 
 
 __all__ = [
-    "Argument", "Assign", "Barrier", "Binary", "BinaryOp", "Bitcast", "Block", "Break", "BufferParameter", "Call", "Cast",
-    "Compare", "Const", "Continue", "Expr", "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id",
-    "IdName", "If", "ItemParameter", "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName",
+    "Argument", "Assign", "Barrier", "Binary", "BinaryOp", "Bitcast", "Block", "Break", "BufferParameter", "Call",
+    "Cast", "Compare", "Const", "Continue", "Expr", "Extent", "For", "Function", "GlobalParameter", "GroupArray",
+    "Id", "IdName", "If", "ItemParameter", "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName",
     "Parameter", "Place", "Program", "Return", "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue",
     "Stmt", "Store", "Subgroup", "Unary", "UnaryOp", "Variable", "While", "boolean", "const", "i32", "walk",
 ]  # fmt: skip

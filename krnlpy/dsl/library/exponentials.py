@@ -29,8 +29,9 @@ def _expm1(
             return kind(-1.0)
         if x > most:
             return exp(x)
-        if abs(x) < 0.34:
-            return x + x * x * polynomial(x, coefficients)  # -0 too
+        size = abs(x)
+        if size < 0.34:
+            return x if size < 1.0e-18 else x + x * x * polynomial(x, coefficients)  # -0 too
         n = rint(x * 1.4426950408889634)
         high = x - n * ln2[0]
         low = n * ln2[1]

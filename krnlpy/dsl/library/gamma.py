@@ -17,7 +17,7 @@ _A_EVEN = (7.72156649015328655494e-02, 6.73523010531292681824e-02, 7.38555086081
 _A_ODD = (3.22467033424113591611e-01, 2.05808084325167332806e-02, 2.89051383673415629091e-03,
           5.10069792153511336608e-04, 1.08011567247583939954e-04, 4.48640949618915160150e-05)  # fmt: skip
 # Around the minimum, at _TC: in y**3.
-_TC = 1.46163214496836224576e+00
+_TC = 1.46163214496836224576e00
 _TF = -1.21486290535849611461e-01
 _TT = -3.63867699703950536541e-18
 _T0 = (4.83836122723810047042e-01, -3.27885410759859649565e-02, 6.10053870246291332635e-03,
@@ -88,9 +88,7 @@ def _positive_lgamma(kind: ScalarType) -> Func:
                 y = x - (_TC - 1.0) if below else x - _TC
                 square = y * y
                 cube = square * y
-                p = square * polynomial(cube, _T0) - (
-                    _TT - cube * (polynomial(cube, _T1) + y * polynomial(cube, _T2))
-                )
+                p = square * polynomial(cube, _T0) - (_TT - cube * (polynomial(cube, _T1) + y * polynomial(cube, _T2)))
                 return result + (_TF + p)
             y = x if below else x - 1.0
             return result + (y * polynomial(y, _U) / polynomial(y, _V) - 0.5 * y)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from krnlpy.dsl.bit_builtins import bitcast
 from krnlpy.dsl.calls import Func
 from krnlpy.dsl.frontend import func
-from krnlpy.dsl.math_builtins import copysign, isinf, isnan, log, log1p, sqrt
+from krnlpy.dsl.math_builtins import copysign, isinf, isnan, log, sqrt
 from krnlpy.scalar import f32, f64, i32, u32, u64
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from krnlpy.dsl.bit_builtins import bitcast
+from krnlpy.dsl.calls import Func
 from krnlpy.dsl.frontend import func
-from krnlpy.dsl.math_builtins import clamp, isinf, isnan
-from krnlpy.scalar import f32, f64, u32, u64
+from krnlpy.dsl.math_builtins import clamp, copysign, isinf, isnan
+from krnlpy.scalar import ScalarType, f32, f64, u32, u64
 
 
 @func
@@ -33,18 +34,19 @@ def isfinite(x):
     return not (isnan(x) or isinf(x))
 
 
-@func
-def sign_f32(x):
-    if isnan(x):
-        return x
-    return f32(1.0) if x > 0.0 else f32(-1.0) if x < 0.0 else f32(0.0)
+def _sign(kind: ScalarType) -> Func:
+    @func
+    def sign(x):
+        # Not as a choice between 1, -1 and 0: of that, Mesa makes something that gives -0 for 0.
+        if isnan(x):
+            return x
+        return abs(x) if x == 0.0 else copysign(kind(1.0), x)
+
+    return sign
 
 
-@func
-def sign_f64(x):
-    if isnan(x):
-        return x
-    return f64(1.0) if x > 0.0 else f64(-1.0) if x < 0.0 else f64(0.0)
+sign_f32 = _sign(f32)
+sign_f64 = _sign(f64)
 
 
 @func
