@@ -15,7 +15,7 @@ from krnlpy.scalar import boolean, i32
 
 from . import ir, math_builtins
 from .calls_library import call_library, horner
-from .conversions import Static, Value, cast, is_number
+from .conversions import Static, Value, cast, is_number, literal
 from .operands import arguments, constant, floats, integers, numbers
 from .powers import whole_power
 
@@ -170,15 +170,16 @@ def _polynomial(lowering: ExpressionLowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     value, coefficients = arguments(lowering, node, 2, "polynomial")
     listed = coefficients.value if isinstance(coefficients, Static) else None
-    entries = [v if isinstance(v, Static | ir.Expr) else Static(v, where) for v in listed or ()] if listed else []
-    if not isinstance(listed, python.tuple) or not all(isinstance(e, Static) and is_number(e.value) for e in entries):
+    listed = listed if isinstance(listed, python.tuple) else ()
+    entries = [entry.value if isinstance(entry, Static) else entry for entry in listed]
+    if not entries or not all(is_number(entry) for entry in entries):
         raise KernelTypeError(
             "polynomial takes its coefficients as a tuple of one or more numbers known while compiling, lowest power"
             " first",
             *lowering.at(node.args[1]),
         )
     (x,) = floats([value], "polynomial", where)
-    constants = tuple(constant(e.value, x.type, where) for e in entries if isinstance(e, Static))
+    constants = tuple(literal(python.float(entry), x.type, where) for entry in entries)
     return horner(lowering, x, constants, where)
 
 
