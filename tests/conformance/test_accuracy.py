@@ -183,3 +183,45 @@ def test_zeros_keep_their_sign(launch: Launcher, name: str, type: ScalarType) ->
     got = launch(unary(getattr(dsl, name)), x, np.ones_like(x))[1]
     assert (got == 0).all()
     assert np.signbit(got).tolist() == [False, True]
+
+
+def denormals(type: ScalarType) -> Array:
+    least = float(np.finfo(type.dtype).smallest_subnormal)
+    return np.random.default_rng(4).integers(1, 1 << 20, COUNT) * least
+
+
+DEFINED_AT_0 = tuple(name for name in UNARY if name not in ("acosh", "gamma"))  # 1 / x overflows
+
+
+@by_type
+@pytest.mark.parametrize("name", DEFINED_AT_0)
+def test_of_denormals(launch: Launcher, name: str, type: ScalarType) -> None:
+    """A denormal argument counts as itself, or, where the device takes it for 0, as 0; it may be returned as it is."""
+    exact = UNARY[name][0]
+    x = denormals(type).astype(type.dtype)
+    got = launch(unary(getattr(dsl, name)), x, np.zeros_like(x))[1]
+    with np.errstate(all="ignore"):
+        reference = exact(x.astype(np.longdouble))
+        of_zero = exact(np.zeros(1, np.longdouble))[0]
+        close = np.abs(got - reference) <= BOUNDS[name][type is f64] * np.spacing(np.abs(reference.astype(type.dtype)))
+    flushed = (got == of_zero) | (got == x) & (of_zero == 0)
+    assert (close | flushed).all(), (x[~(close | flushed)][:4], got[~(close | flushed)][:4])
+
+
+RESULTS: dict[str, tuple[Arguments, Arguments]] = {
+    "exp": (between(-103, -88), between(-744, -709)),
+    "exp2": (between(-148, -127), between(-1073, -1023)),
+    "erfc": (between(9.2, 10), between(26.6, 27.2)),
+}
+
+
+@by_type
+@pytest.mark.parametrize("name", RESULTS)
+def test_denormal_results(launch: Launcher, name: str, type: ScalarType) -> None:
+    """A denormal result is as precise as any, or 0."""
+    x = RESULTS[name][type is f64](f32).astype(type.dtype)
+    got = launch(unary(getattr(dsl, name)), x, np.zeros_like(x))[1]
+    reference = UNARY[name][0](x.astype(np.longdouble))
+    unit = float(np.finfo(type.dtype).smallest_subnormal)
+    close = np.abs(got - reference) <= BOUNDS[name][type is f64] * unit + np.spacing(np.abs(got))
+    assert (close | (got == 0)).all()
