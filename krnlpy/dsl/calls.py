@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import builtins as python
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +15,16 @@ import numpy as np
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, f32, i32, u16, u32, u64
 
-from . import builtins, calls_bits, calls_conversions, calls_math, ir
+from . import builtins, calls_bits, calls_conversions, calls_math, compounds, ir
 from .calls_conversions import conversion
 from .calls_library import call_library
-from .conversions import Static, Value, cast, describe, is_number, typed, unify
+from .composites import composite_type
+from .conversions import cast, typed, unify
+from .lowering import Known
 from .operands import arguments, common
 from .powers import whole_power
+from .values import Compound, Static, Value, is_number
+from .vectors import VECTOR_FUNCTIONS
 
 if TYPE_CHECKING:
     from .expressions import ExpressionLowering
@@ -41,8 +47,20 @@ class Func:
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         return self.function(*arguments, **keywords)
 
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method of a dataclass it is bound, outside of kernels too."""
+        return self if instance is None else partial(self.function, instance)
+
     def __repr__(self) -> str:
         return f"<func {self.__name__}>"
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A function of a dataclass, and the struct that it was asked of."""
+
+    function: Func
+    owner: Compound
 
 
 def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
@@ -54,25 +72,58 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
     callee = target.value
     if any(isinstance(a, ast.Starred) for a in node.args):
         raise KernelSyntaxError("kernels have no starred arguments; write the values out", *where)
-    if isinstance(callee, Func):
-        return lowering.call_function(callee, node)
+    if isinstance(callee, Func | Method):
+        result = call_user(lowering, callee, node)
+        if result is None:
+            name = (callee.function if isinstance(callee, Method) else callee).__name__
+            raise KernelTypeError(f"{name} returns nothing: it has no value here", *where)
+        return result
+    composite = composite_type(callee)
+    if composite is not None:
+        return compounds.construct(lowering, composite, node)
     if node.keywords and callee not in (builtins.group_array, builtins.local_array):
         raise KernelSyntaxError("only @func functions take keyword arguments", *where)
-    if isinstance(callee, ScalarType):
-        return conversion(lowering, callee, node)
     if isinstance(callee, python.type) and callee in (int, float, bool):
-        return conversion(lowering, {int: i32, float: f32, bool: boolean}[callee], node)
-    try:
-        handler = _HANDLERS.get(callee)
-    except TypeError:
-        handler = None
+        callee = {int: i32, float: f32, bool: boolean}[callee]
+    handler = partial(_convert, callee) if isinstance(callee, ScalarType) else _handler(callee)
     if handler is None:
         name = getattr(callee, "__name__", repr(callee))
         raise KernelTypeError(
             f"{name} cannot be called from a kernel; decorate a function with @func, or use what krnlpy.dsl has",
             *where,
         )
-    return handler(lowering, node)
+    if callee in _UNEVALUATED:
+        return handler(lowering, node)
+    values = lowering.values(node.args)
+    if callee not in VECTOR_FUNCTIONS and any(isinstance(v, Compound) for v in values):
+        return compounds.each(lowering, handler, node, values)
+    return handler(lowering, with_arguments(node, values))
+
+
+def call_user(lowering: ExpressionLowering, callee: Func | Method, node: ast.Call) -> Value | None:
+    """The call of a user's function; None where it returns nothing."""
+    if isinstance(callee, Func):
+        return lowering.call_function(callee, node)
+    owner: list[ast.expr] = [Known(callee.owner, node.func)]
+    call = ast.Call(node.func, owner + node.args, node.keywords)
+    return lowering.call_function(callee.function, ast.copy_location(call, node))
+
+
+def with_arguments(node: ast.Call, values: Sequence[Value]) -> ast.Call:
+    """A call with arguments that were evaluated already."""
+    known: list[ast.expr] = [Known(value, argument) for value, argument in zip(values, node.args, strict=True)]
+    return ast.copy_location(ast.Call(node.func, known, node.keywords), node)
+
+
+def _handler(callee: Any) -> Handler | None:
+    try:
+        return _HANDLERS.get(callee)
+    except TypeError:
+        return None
+
+
+def _convert(type: ScalarType, lowering: ExpressionLowering, node: ast.Call) -> Value:
+    return conversion(lowering, type, node)
 
 
 def _abs(lowering: ExpressionLowering, node: ast.Call) -> Value:
@@ -85,6 +136,13 @@ def _abs(lowering: ExpressionLowering, node: ast.Call) -> Value:
     if operand.type.kind == "uint":
         return operand
     return ir.Math("abs", (operand,), type=operand.type, location=lowering.at(node))
+
+
+def _divmod(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    left, right = (lowering.steady(v) if isinstance(v, ir.Expr) else v for v in arguments(lowering, node, 2, "divmod"))
+    quotient = lowering.binary(ast.FloorDiv(), left, right, where)
+    return Static((quotient, lowering.binary(ast.Mod(), left, right, where)), where)
 
 
 def _extremum(op: ir.BinaryOp) -> Callable[[ExpressionLowering, ast.Call], Value]:
@@ -105,15 +163,6 @@ def _extremum(op: ir.BinaryOp) -> Callable[[ExpressionLowering, ast.Call], Value
         return result
 
     return handler
-
-
-def _len(lowering: ExpressionLowering, node: ast.Call) -> Value:
-    (value,) = arguments(lowering, node, 1, "len")
-    if isinstance(value, Static) and isinstance(value.value, tuple):
-        return Static(len(value.value), value.location)
-    if isinstance(value, Static) and isinstance(value.value, ir.GlobalParameter | ir.LocalArray):
-        return ir.Extent(value.value, 0, type=i32, location=lowering.at(node))
-    raise KernelTypeError(f"{describe(value)} has no length", *lowering.at(node))
 
 
 def _range(lowering: ExpressionLowering, node: ast.Call) -> Value:
@@ -151,9 +200,8 @@ def _subgroup_add(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return ir.Subgroup("add", operand, type=operand.type, location=lowering.at(node))
 
 
-def _statement_only(name: str) -> Callable[[ExpressionLowering, ast.Call], Value]:
+def _only_as(name: str, what: str) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
-        what = "a statement of its own" if name == "barrier" else f"`name = {name}(type, shape)` at the function's top"
         raise KernelSyntaxError(f"{name} stands only as {what}", *lowering.at(node))
 
     return handler
@@ -205,19 +253,23 @@ def shift(op: ir.BinaryOp, left: Value, right: Value, where: ir.Location) -> Val
 
 
 Handler = Callable[["ExpressionLowering", ast.Call], Value]
+_UNEVALUATED = (python.range, builtins.barrier, builtins.group_array, builtins.local_array, builtins.unroll)
+"""What looks at its arguments before they are evaluated, or refuses them."""
 _HANDLERS: dict[Any, Handler] = {
     python.abs: _abs,
+    python.divmod: _divmod,
     python.min: _extremum("min"),
     python.max: _extremum("max"),
-    python.len: _len,
     python.range: _range,
     math.fabs: _abs,
     np.fabs: _abs,
     np.abs: _abs,
     builtins.subgroup_add: _subgroup_add,
-    builtins.barrier: _statement_only("barrier"),
-    builtins.group_array: _statement_only("group_array"),
-    builtins.local_array: _statement_only("local_array"),
+    builtins.barrier: _only_as("barrier", "a statement of its own"),
+    builtins.group_array: _only_as("group_array", "`name = group_array(type, shape)` at the function's top"),
+    builtins.local_array: _only_as("local_array", "`name = local_array(type, shape)` at the function's top"),
+    builtins.unroll: _only_as("unroll", "`for i in unroll(range(...))`"),
+    **VECTOR_FUNCTIONS,
 }
 _HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | calls_conversions.HANDLERS
 for _name in _IDS:

@@ -15,8 +15,9 @@ from krnlpy.scalar import i8, i16, i32, i64, u8, u16, u32, u64
 
 from . import bit_builtins, ir
 from .calls_library import call_library
-from .conversions import Value, cast
+from .conversions import cast
 from .operands import arguments, constant, integers
+from .values import Value
 
 if TYPE_CHECKING:
     from .expressions import ExpressionLowering
@@ -118,15 +119,15 @@ def _rotation(name: str, left: bool) -> Handler:
         own = cast(x, _UNSIGNED[kind.size])
         if isinstance(count, ir.Const):
             turns = (int(count.value) if left else -int(count.value)) % bits
-            if turns and isinstance(x, ir.Local | ir.Argument | ir.SpecValue | ir.Const):
+            if turns:
+                own = lowering.steady(own)
                 up, down = _operation("shl", own, turns, where), _operation("shr", own, bits - turns, where)
                 return cast(_operation("or", up, down, where), kind, where)
-            count = constant(turns, own.type, where)
-        else:
-            # The width divides 2**8: what a conversion cuts off or adds is a multiple of the width.
-            count = cast(count, own.type)
-            count = count if left else ir.Unary("neg", count, type=own.type, location=where)
-            count = _operation("and", count, bits - 1, where)
+            return cast(own, kind, where)
+        # The width divides 2**8: what a conversion cuts off or adds is a multiple of the width.
+        count = cast(count, own.type)
+        count = count if left else ir.Unary("neg", count, type=own.type, location=where)
+        count = _operation("and", count, bits - 1, where)
         return cast(call_library(lowering, "rotate", (own, count, constant(bits, own.type, where)), where), kind, where)
 
     return handler

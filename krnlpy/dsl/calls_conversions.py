@@ -14,8 +14,9 @@ from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, u8, u16, u32, u64
 
 from . import bit_builtins, ir
-from .conversions import Static, Value, cast, describe, is_number, literal, typed
+from .conversions import cast, literal, typed
 from .operands import arguments, constant
+from .values import Static, Value, describe, is_number
 
 if TYPE_CHECKING:
     from .expressions import ExpressionLowering
@@ -40,7 +41,7 @@ def conversion(lowering: ExpressionLowering, type: ScalarType, node: ast.Call) -
 def _converted(lowering: ExpressionLowering, argument: Value, type: ScalarType, node: ast.Call) -> ir.Expr:
     where = lowering.at(node)
     if type is boolean:
-        return lowering.truth(argument, node.args[0])
+        return lowering.truth(argument, where)
     if isinstance(argument, Static) and is_number(argument.value):
         number = argument.value
         if isinstance(number, bool):

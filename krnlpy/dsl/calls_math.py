@@ -15,9 +15,10 @@ from krnlpy.scalar import boolean, i32
 
 from . import ir, math_builtins
 from .calls_library import call_library, horner
-from .conversions import Static, Value, cast, is_number, literal
+from .conversions import cast, literal
 from .operands import arguments, constant, floats, integers, numbers
 from .powers import whole_power
+from .values import Static, Value, is_number
 
 if TYPE_CHECKING:
     from .expressions import ExpressionLowering

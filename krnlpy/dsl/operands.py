@@ -9,7 +9,8 @@ from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, f32
 
 from . import ir
-from .conversions import Static, Value, cast, is_number, literal, typed, unify
+from .conversions import cast, literal, typed, unify
+from .values import Static, Value, is_number
 
 if TYPE_CHECKING:
     from .expressions import ExpressionLowering

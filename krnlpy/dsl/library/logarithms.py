@@ -8,7 +8,6 @@ from krnlpy.dsl.frontend import func
 from krnlpy.dsl.math_builtins import copysign, isinf, isnan, log, sqrt
 from krnlpy.scalar import f32, f64, i32, u32, u64
 
-
 # By their bits, so that denormals count on devices, too, whose arithmetic takes them for 0.
 
 
