@@ -11,8 +11,8 @@ import pytest
 
 from krnlpy import dsl
 from krnlpy.dsl import clamp, ldexp, lerp, polynomial, sign, signbit, smoothstep, step
-from krnlpy.dsl.types import Item, ItemMut
-from krnlpy.scalar import ScalarType, f16, f32, f64, i8, i32, i64, u8, u16
+from krnlpy.dsl.types import GlobalMut, Item, ItemMut
+from krnlpy.scalar import ScalarType, f16, f32, f64, i8, i32, i64, u8, u16, u32
 
 from .launcher import Launcher
 from .values import COMPUTED_FLOATS, INTEGERS, assert_same, edges, pairs
@@ -268,6 +268,24 @@ def test_narrow_types_are_computed_in_f32(launch: Launcher) -> None:
     _, _, y, z = launch(of_narrow, n, h, np.zeros(3, np.float32), np.zeros(3, np.float16))
     np.testing.assert_allclose(y, np.sqrt(n.astype(np.float64)) + np.hypot(n, h.astype(np.float64)), rtol=3e-7)
     assert_same(z, np.array([math.erf(v) for v in h], np.float16))
+
+
+def of_vectors(a: GlobalMut[f32], n: GlobalMut[i32]):
+    v = dsl.vec3(a[0], a[1], a[2])
+    w = polynomial(v, (1.0, 2.0, 3.0)) + lerp(v, v * 2.0, 0.5) + clamp(v, 0.0, 1.0) + np.minimum(dsl.rint(v), 0.5)
+    bits = dsl.rotl(dsl.bitcast(v, u32), 4) >> dsl.popcount(dsl.uvec3(1, 3, 7))
+    for i in dsl.unroll(range(3)):
+        a[i] = w[i]
+        n[i] = dsl.cast(bits[i], i32)
+
+
+def test_functions_go_element_by_element(launch: Launcher) -> None:
+    x = np.array([-0.25, 1.5, 2.75], np.float32)
+    got, bits = launch(of_vectors, x, np.zeros(3, np.int32), groups=(1, 1, 1), threads=(1, 1, 1))
+    want = 1 + 2 * x + 3 * x * x + 1.5 * x + np.clip(x, 0, 1) + np.minimum(np.rint(x), 0.5)
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+    u = x.view(np.uint32)
+    assert_same(bits, ((u << 4 | u >> 28) >> np.array([1, 2, 3], np.uint32)).astype(np.uint32).view(np.int32))
 
 
 # ------------------------------------------------------------------------------------------------------------- fast_*
