@@ -35,7 +35,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "erf": (1.5, 1.5),
     "erfc": (4.0, 4.0),
     "gamma": (12.0, 10.0),
-    "lgamma": (2.5, 2.5),
+    "lgamma": (3.0, 3.0),
     "degrees": (1.0, 1.0),
     "radians": (1.0, 1.0),
 }

@@ -74,6 +74,8 @@ def _acosh(great: float) -> Func:
         if x > 2.0:
             return log(2.0 * x - 1.0 / (x + sqrt(x * x - 1.0)))
         t = x - 1.0
+        if t < 0.0:
+            return log(t)  # NaN
         return log1p(t + sqrt(2.0 * t + t * t))
 
     return acosh
