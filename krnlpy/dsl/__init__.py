@@ -18,6 +18,7 @@ from .bit_builtins import (
 )
 from .builtins import (
     barrier,
+    cooperative_multiply_add,
     cross,
     determinant,
     distance,
@@ -60,6 +61,7 @@ from .composites import (
     vec3,
     vec4,
 )
+from .cooperative import CooperativeMatrix
 from .math_builtins import (
     acos,
     acosh,
@@ -128,16 +130,16 @@ from .math_builtins import (
 )
 
 __all__ = [
-    "Matrix", "Vector", "acos", "acosh", "add_sat", "asin", "asinh", "atan", "atan2", "atanh", "barrier",
-    "bit_length", "bitcast", "byte_swap", "cast", "cbrt", "ceil", "clamp", "clz", "copysign", "cos", "cosh",
-    "cross", "ctz", "degrees", "determinant", "distance", "dot", "erf", "erfc", "exp", "exp2", "expm1", "fast_cos",
-    "fast_exp", "fast_exp2", "fast_log", "fast_log2", "fast_max", "fast_min", "fast_pow", "fast_rsqrt", "fast_sin",
-    "fast_tan", "fast_tanh", "floor", "fma", "fmax", "fmin", "fmod", "gamma", "global_id", "global_threads",
-    "group_array", "group_id", "groups", "hypot", "inverse", "isfinite", "isinf", "isnan", "item_id", "items",
-    "ivec2", "ivec3", "ivec4", "ldexp", "length", "lerp", "lgamma", "local_array", "log", "log1p", "log2", "log10",
-    "mat2", "mat3", "mat4", "mul_hi", "nextafter", "normalize", "outer", "polynomial", "popcount", "radians",
-    "remainder", "reverse_bits", "rint", "rotl", "rotr", "rsqrt", "saturate", "sign", "signbit", "sin", "sinh",
-    "smoothstep", "sqrt", "step", "sub_sat", "subgroup_add", "subgroup_id", "subgroup_thread_id",
-    "subgroup_threads", "subgroups", "tan", "tanh", "thread_id", "threads", "transpose", "trunc", "unroll", "uvec2",
-    "uvec3", "uvec4", "vec2", "vec3", "vec4",
+    "CooperativeMatrix", "Matrix", "Vector", "acos", "acosh", "add_sat", "asin", "asinh", "atan", "atan2", "atanh",
+    "barrier", "bit_length", "bitcast", "byte_swap", "cast", "cbrt", "ceil", "clamp", "clz",
+    "cooperative_multiply_add", "copysign", "cos", "cosh", "cross", "ctz", "degrees", "determinant", "distance",
+    "dot", "erf", "erfc", "exp", "exp2", "expm1", "fast_cos", "fast_exp", "fast_exp2", "fast_log", "fast_log2",
+    "fast_max", "fast_min", "fast_pow", "fast_rsqrt", "fast_sin", "fast_tan", "fast_tanh", "floor", "fma", "fmax",
+    "fmin", "fmod", "gamma", "global_id", "global_threads", "group_array", "group_id", "groups", "hypot", "inverse",
+    "isfinite", "isinf", "isnan", "item_id", "items", "ivec2", "ivec3", "ivec4", "ldexp", "length", "lerp",
+    "lgamma", "local_array", "log", "log1p", "log2", "log10", "mat2", "mat3", "mat4", "mul_hi", "nextafter",
+    "normalize", "outer", "polynomial", "popcount", "radians", "remainder", "reverse_bits", "rint", "rotl", "rotr",
+    "rsqrt", "saturate", "sign", "signbit", "sin", "sinh", "smoothstep", "sqrt", "step", "sub_sat", "subgroup_add",
+    "subgroup_id", "subgroup_thread_id", "subgroup_threads", "subgroups", "tan", "tanh", "thread_id", "threads",
+    "transpose", "trunc", "unroll", "uvec2", "uvec3", "uvec4", "vec2", "vec3", "vec4",
 ]  # fmt: skip

@@ -15,11 +15,12 @@ import numpy as np
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, f32, i32, u16, u32, u64
 
-from . import builtins, calls_bits, calls_conversions, calls_math, compounds, ir
+from . import builtins, calls_bits, calls_conversions, calls_math, compounds, cooperative, ir
 from .calls_conversions import conversion
 from .calls_library import call_library
 from .composites import composite_type
-from .conversions import cast, typed, unify
+from .conversions import cast, settled, typed, unify
+from .cooperative import CooperativeType
 from .lowering import Known
 from .operands import arguments, common
 from .powers import whole_power
@@ -78,6 +79,11 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
             name = (callee.function if isinstance(callee, Method) else callee).__name__
             raise KernelTypeError(f"{name} returns nothing: it has no value here", *where)
         return result
+    if isinstance(callee, CooperativeType | cooperative.Method):
+        made = cooperative.call(lowering, callee, node, lowering.values(node.args))
+        if made is None:
+            raise KernelTypeError("store returns nothing: it has no value here", *where)
+        return made
     composite = composite_type(callee)
     if composite is not None:
         return compounds.construct(lowering, composite, node)
@@ -200,6 +206,19 @@ def _subgroup_add(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return ir.Subgroup("add", operand, type=operand.type, location=lowering.at(node))
 
 
+def _type(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    """``type(x)``: the type of an element as it is stored, of a parameter as declared, of any other value."""
+    (value,) = arguments(lowering, node, 1, "type")
+    match value:
+        case ir.Load():
+            found: Any = value.place.type
+        case ir.Argument() | ir.SpecValue():
+            found = value.parameter.type
+        case _:
+            found = settled(value).type
+    return Static(found, lowering.at(node))
+
+
 def _only_as(name: str, what: str) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
         raise KernelSyntaxError(f"{name} stands only as {what}", *lowering.at(node))
@@ -208,7 +227,9 @@ def _only_as(name: str, what: str) -> Callable[[ExpressionLowering, ast.Call], V
 
 
 def power(lowering: ExpressionLowering, left: Value, right: Value, where: ir.Location) -> Value:
-    """``left ** right``: by multiplication for small whole constant exponents, by pow for other floats."""
+    """``left ** right``: by multiplication for whole exponents of integers and small constant ones, else by pow."""
+    if isinstance(right, Static) and isinstance(right.value, np.integer):
+        right = Static(python.int(right.value), right.location)
     if isinstance(right, Static) and isinstance(right.value, python.int) and not isinstance(right.value, bool):
         base, exponent = typed(left), right.value
         if base.type is boolean:
@@ -218,13 +239,13 @@ def power(lowering: ExpressionLowering, left: Value, right: Value, where: ir.Loc
         if base.type.is_integer or 0 <= exponent <= 4:
             return whole_power(lowering.state, base, exponent, where)
     if isinstance(right, ir.Expr) and right.type.is_integer:
-        weak = isinstance(left, Static) and isinstance(left.value, python.int)
-        power_of = typed(left, right.type) if weak else left
+        known = isinstance(left, Static) and isinstance(left.value, python.int | np.integer)
+        power_of = typed(left, right.type) if known else left
         if isinstance(power_of, ir.Expr) and power_of.type.is_integer:
             return integer_power(lowering, power_of, right, where)
     a, b = unify(left, right, "**", where)
     if not a.type.is_float:
-        raise KernelTypeError(f"** of {a.type}; convert first, for example f32(...)", *where)
+        raise KernelTypeError("** of truth values; convert them, for example i32(...)", *where)
     return ir.Binary("pow", a, b, type=a.type, location=where)
 
 
@@ -261,6 +282,7 @@ _HANDLERS: dict[Any, Handler] = {
     python.min: _extremum("min"),
     python.max: _extremum("max"),
     python.range: _range,
+    python.type: _type,
     math.fabs: _abs,
     np.fabs: _abs,
     np.abs: _abs,
@@ -268,6 +290,7 @@ _HANDLERS: dict[Any, Handler] = {
     builtins.barrier: _only_as("barrier", "a statement of its own"),
     builtins.group_array: _only_as("group_array", "`name = group_array(type, shape)` at the function's top"),
     builtins.local_array: _only_as("local_array", "`name = local_array(type, shape)` at the function's top"),
+    builtins.cooperative_multiply_add: cooperative.product,
     builtins.unroll: _only_as("unroll", "`for i in unroll(range(...))`"),
     **VECTOR_FUNCTIONS,
 }

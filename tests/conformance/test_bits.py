@@ -29,6 +29,8 @@ from .values import INTEGERS, assert_same, edges, pairs
 
 T = TypeVar("T")
 C = TypeVar("C")
+CUBE = np.int32(3)
+THREE = np.int64(3)
 
 integers = pytest.mark.parametrize("type", INTEGERS, ids=str)
 
@@ -162,6 +164,19 @@ def test_a_number_to_a_power(launch: Launcher) -> None:
     n = np.array([0, 1, 10, 30, 31, 32, -1], np.int32)
     got = launch(power_of_two, n, np.zeros_like(n))[1]
     assert got.tolist() == [1, 2, 1024, 1 << 30, -(1 << 31), 0, 0]
+
+
+def known_powers(n: Item[i32], y: ItemMut[i32], z: ItemMut[i64]):
+    y = n**CUBE
+    z = THREE**n
+
+
+def test_powers_of_and_by_captured_numpy_numbers(launch: Launcher) -> None:
+    launch.needs(i64)
+    n = np.array([0, 1, 3, 30, -1], np.int32)
+    _, y, z = launch(known_powers, n, np.zeros_like(n), np.zeros(n.shape, np.int64))
+    assert_same(y, n * n * n)
+    assert z.tolist() == [1, 3, 27, 3**30, 0]
 
 
 def numpys(x: Item[T], n: Item[T], a: ItemMut[T], b: ItemMut[T], c: ItemMut[T], d: ItemMut[T]):

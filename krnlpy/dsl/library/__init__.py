@@ -9,13 +9,17 @@ imported when a kernel first calls one of its functions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from krnlpy.scalar import ScalarType
 
 if TYPE_CHECKING:
     from krnlpy.dsl.calls import Func
+
+Formula = Callable[..., Any]
+"""To type checkers, a function of the library."""
 
 _MODULES = {
     "error_function": "erf erfc",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from krnlpy.dsl.bit_builtins import bitcast
-from krnlpy.dsl.calls import Func
 from krnlpy.dsl.frontend import func
 from krnlpy.dsl.math_builtins import copysign, exp, isnan, polynomial
 from krnlpy.scalar import ScalarType, f32, f64, u32, u64
+
+from . import Formula
 
 # erf(x) / x - 1 for |x| < 0.84375, in x**2.
 _P = (1.28379167095512558561e-01, -3.25042107247001499370e-01, -2.84817495755985104766e-02,
@@ -47,7 +48,7 @@ def upper_part_f64(x):
     return bitcast(bitcast(x, u64) & 0xFFFFFFFF00000000, f64)
 
 
-def _tail(upper_part: Func) -> Func:
+def _tail(upper_part: Formula) -> Formula:
     @func
     def tail(x):
         """erfc(x) for x of at least 1.25."""
@@ -62,7 +63,7 @@ def _tail(upper_part: Func) -> Func:
     return tail
 
 
-def _erf(kind: ScalarType, tail: Func, one: float) -> Func:
+def _erf(kind: ScalarType, tail: Formula, one: float) -> Formula:
     @func
     def erf(x):
         if isnan(x):
@@ -83,7 +84,7 @@ def _erf(kind: ScalarType, tail: Func, one: float) -> Func:
     return erf
 
 
-def _erfc(kind: ScalarType, tail: Func, one: float, zero: float) -> Func:
+def _erfc(kind: ScalarType, tail: Formula, one: float, zero: float) -> Formula:
     @func
     def erfc(x):
         if isnan(x):

@@ -5,10 +5,11 @@ The polynomials are near-minimax: interpolated at Chebyshev nodes in 50 digits, 
 
 from __future__ import annotations
 
-from krnlpy.dsl.calls import Func
 from krnlpy.dsl.frontend import func
 from krnlpy.dsl.math_builtins import copysign, exp, expm1, isnan, ldexp, polynomial, rint
 from krnlpy.scalar import ScalarType, f32, f64, i32
+
+from . import Formula
 
 # (expm1(r) - r) / r**2 in powers of r, for r in -ln(2)/2..ln(2)/2.
 _F32 = (0.5, 0.1666666716337204, 0.041666463017463684, 0.008333311416208744, 0.0013934023445472121,
@@ -20,7 +21,7 @@ _F64 = (0.5, 0.1666666666666667, 0.04166666666666667, 0.008333333333325893, 0.00
 
 def _expm1(
     kind: ScalarType, coefficients: tuple[float, ...], ln2: tuple[float, float], digits: int, least: float, most: float
-) -> Func:
+) -> Formula:
     @func
     def expm1(x):
         if isnan(x):
@@ -47,7 +48,7 @@ def _expm1(
     return expm1
 
 
-def _sinh(plain: float, half_exp: Func) -> Func:
+def _sinh(plain: float, half_exp: Formula) -> Formula:
     @func
     def sinh(x):
         if isnan(x):
@@ -66,7 +67,7 @@ def _sinh(plain: float, half_exp: Func) -> Func:
     return sinh
 
 
-def _cosh(plain: float, half_exp: Func) -> Func:
+def _cosh(plain: float, half_exp: Formula) -> Formula:
     @func
     def cosh(x):
         if isnan(x):
@@ -83,7 +84,7 @@ def _cosh(plain: float, half_exp: Func) -> Func:
     return cosh
 
 
-def _half_exp(most: float, ln2_multiple: float, n: int) -> Func:
+def _half_exp(most: float, ln2_multiple: float, n: int) -> Formula:
     @func
     def half_exp(x):
         """exp(x) / 2, also where exp(x) overflows and its half does not."""

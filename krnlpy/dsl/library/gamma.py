@@ -6,10 +6,11 @@ with the coefficients of Boost's lanczos13m53 (J. Maddock), evaluated as in musl
 
 from __future__ import annotations
 
-from krnlpy.dsl.calls import Func
 from krnlpy.dsl.frontend import func
 from krnlpy.dsl.math_builtins import cos, exp, floor, isinf, isnan, log, polynomial, rint, sin
 from krnlpy.scalar import ScalarType, f32, f64, i32
+
+from . import Formula
 
 # Around 1 and 2: in y**2, even and odd powers of y.
 _A_EVEN = (7.72156649015328655494e-02, 6.73523010531292681824e-02, 7.38555086081402883957e-03,
@@ -69,7 +70,7 @@ def sin_pi(x):
     return value if quarter < 2 else -value
 
 
-def _positive_lgamma(kind: ScalarType) -> Func:
+def _positive_lgamma(kind: ScalarType) -> Formula:
     @func
     def positive_lgamma(x):
         if x < 2.0:
@@ -110,7 +111,7 @@ def _positive_lgamma(kind: ScalarType) -> Func:
     return positive_lgamma
 
 
-def _lgamma(kind: ScalarType, positive_lgamma: Func, whole: float) -> Func:
+def _lgamma(kind: ScalarType, positive_lgamma: Formula, whole: float) -> Formula:
     @func
     def lgamma(x):
         if isnan(x):
@@ -138,7 +139,7 @@ def lanczos_sum(x):
     return polynomial(z, _NUMERATOR_REVERSED) / polynomial(z, _DENOMINATOR_REVERSED)
 
 
-def _gamma(kind: ScalarType, tiny: float, most: float, least: float, exact: float) -> Func:
+def _gamma(kind: ScalarType, tiny: float, most: float, least: float, exact: float) -> Formula:
     @func
     def gamma(x):
         if isnan(x):

@@ -6,10 +6,11 @@ The polynomials are near-minimax: interpolated at Chebyshev nodes in 50 digits, 
 from __future__ import annotations
 
 from krnlpy.dsl.bit_builtins import bitcast
-from krnlpy.dsl.calls import Func
 from krnlpy.dsl.frontend import func
 from krnlpy.dsl.math_builtins import copysign, isinf, isnan, polynomial, signbit, sqrt
 from krnlpy.scalar import ScalarType, f32, f64, u32, u64
+
+from . import Formula
 
 # (asin(s) / s - 1) / s**2 in powers of s**2, for s in 0..1/2.
 _ASIN_F32 = (0.1666666567325592, 0.07500094920396805, 0.044599320739507675, 0.031101727858185768,
@@ -37,7 +38,7 @@ def upper_half_f64(x):
     return bitcast(bitcast(x, u64) & 0xFFFFFFFF00000000, f64)
 
 
-def _asin(coefficients: tuple[float, ...], upper_half: Func, pio2: tuple[float, float], tiny: float) -> Func:
+def _asin(coefficients: tuple[float, ...], upper_half: Formula, pio2: tuple[float, float], tiny: float) -> Formula:
     @func
     def asin(x):
         size = abs(x)
@@ -60,7 +61,7 @@ def _asin(coefficients: tuple[float, ...], upper_half: Func, pio2: tuple[float, 
     return asin
 
 
-def _acos(coefficients: tuple[float, ...], upper_half: Func, pio2: tuple[float, float]) -> Func:
+def _acos(coefficients: tuple[float, ...], upper_half: Formula, pio2: tuple[float, float]) -> Formula:
     @func
     def acos(x):
         size = abs(x)
@@ -81,7 +82,7 @@ def _acos(coefficients: tuple[float, ...], upper_half: Func, pio2: tuple[float, 
     return acos
 
 
-def _unit_atan(coefficients: tuple[float, ...], pio4: tuple[float, float]) -> Func:
+def _unit_atan(coefficients: tuple[float, ...], pio4: tuple[float, float]) -> Formula:
     @func
     def unit_atan(x):
         """Of x in 0..1."""
@@ -95,7 +96,7 @@ def _unit_atan(coefficients: tuple[float, ...], pio4: tuple[float, float]) -> Fu
     return unit_atan
 
 
-def _atan(unit_atan: Func, pio2: tuple[float, float]) -> Func:
+def _atan(unit_atan: Formula, pio2: tuple[float, float]) -> Formula:
     @func
     def atan(x):
         if isnan(x):
@@ -107,7 +108,7 @@ def _atan(unit_atan: Func, pio2: tuple[float, float]) -> Func:
     return atan
 
 
-def _atan2(kind: ScalarType, unit_atan: Func, pio2: tuple[float, float]) -> Func:
+def _atan2(kind: ScalarType, unit_atan: Formula, pio2: tuple[float, float]) -> Formula:
     @func
     def atan2(y, x):
         if isnan(x) or isnan(y):

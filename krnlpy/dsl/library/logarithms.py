@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from krnlpy.dsl.bit_builtins import bitcast, clz
-from krnlpy.dsl.calls import Func
 from krnlpy.dsl.frontend import func
 from krnlpy.dsl.math_builtins import copysign, isinf, isnan, log, sqrt
 from krnlpy.scalar import f32, f64, i32, u32, u64
+
+from . import Formula
 
 # By their bits, so that denormals count on devices, too, whose arithmetic takes them for 0.
 
@@ -48,7 +49,7 @@ def log1p(x):
     return log(u) + lost / u
 
 
-def _asinh(great: float) -> Func:
+def _asinh(great: float) -> Formula:
     @func
     def asinh(x):
         if isnan(x) or isinf(x):
@@ -66,7 +67,7 @@ def _asinh(great: float) -> Func:
     return asinh
 
 
-def _acosh(great: float) -> Func:
+def _acosh(great: float) -> Formula:
     @func
     def acosh(x):
         if x > great:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from krnlpy.dsl.bit_builtins import bitcast
-from krnlpy.dsl.calls import Func
 from krnlpy.dsl.frontend import func
 from krnlpy.dsl.math_builtins import clamp, copysign, isinf, isnan
 from krnlpy.scalar import ScalarType, f32, f64, u32, u64
+
+from . import Formula
 
 
 @func
@@ -34,7 +35,7 @@ def isfinite(x):
     return not (isnan(x) or isinf(x))
 
 
-def _sign(kind: ScalarType) -> Func:
+def _sign(kind: ScalarType) -> Formula:
     @func
     def sign(x):
         # Not as a choice between 1, -1 and 0: of that, Mesa makes something that gives -0 for 0.
