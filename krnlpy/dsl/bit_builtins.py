@@ -11,7 +11,7 @@ from .builtin import builtin
 
 @builtin
 def cast(value: Any, type: Any) -> Any:
-    """``type(value)``, in words that type checkers take type variables in."""
+    """``type(value)``; the type may be ``type(y)`` or ``array.dtype``, which type checkers take for a type variable."""
 
 
 @builtin
