@@ -347,7 +347,7 @@ class Kernel:
     def _build(
         self, backend: Backend, program: Program, variant: Variant, specs: dict[str, Number], threads: Triple
     ) -> Any:
-        from .dsl.group_memory import check_array_sizes  # as in __init__
+        from .dsl.array_sizes import check_array_sizes  # as in __init__
 
         definition = self._definition
         key = (backend, program, variant, self._built, threads, config.debug)

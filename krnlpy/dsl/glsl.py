@@ -14,6 +14,7 @@ from krnlpy.features import Features
 from krnlpy.scalar import ScalarType, boolean
 
 from . import ir
+from .array_sizes import local_arrays
 from .glsl_context import Context, GlslOptions
 from .glsl_expressions import GROUP_THREADS, Expressions
 from .glsl_places import Places
@@ -104,19 +105,25 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         binding_count=bindings,
         parameter_binding=parameter_binding,
         debug_binding=debug_binding,
-        spec_ids={
-            spec.name: (number, scalar_field_type(spec.type))
-            for number, spec in enumerate(program.specs, _FIRST_SPEC_ID)
-        },
+        spec_ids={spec.name: (number, scalar_field_type(spec.type)) for spec, number in _spec_ids(program).items()},
         reads=tuple(buffer in places.reads for buffer in program.buffers),
         writes=tuple(buffer in places.writes for buffer in program.buffers),
     )
 
 
+def _spec_ids(program: ir.Program) -> dict[ir.SpecParameter, int]:
+    """The ``constant_id`` of each specialization constant that is used: the others need not even exist."""
+    extents = (extent for array in (*program.group_arrays, *local_arrays(program)) for extent in array.shape)
+    bodies = (program.body, *(function.body for function in program.functions))
+    nodes = (node for root in (*bodies, *extents) for node in ir.walk(root))
+    used = {node.parameter for node in nodes if isinstance(node, ir.SpecValue)}
+    return {spec: number for number, spec in enumerate(program.specs, _FIRST_SPEC_ID) if spec in used}
+
+
 def _specs(context: Context) -> list[str]:
     lines = ["layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;"]
-    for number, (spec, name) in enumerate(context.spec_names.items(), _FIRST_SPEC_ID):
-        type = scalar_field_type(spec.type)
+    for spec, number in _spec_ids(context.program).items():
+        type, name = scalar_field_type(spec.type), context.spec_names[spec]
         # The value is given when a pipeline is made; 1 fits wherever a length must be positive.
         default = 1 if spec.default is None else spec.default
         literal = context.literal(int(default) if spec.type is boolean else default, type)

@@ -229,8 +229,8 @@ def test_sizes_of_group_arrays_are_expressions_of_specs(device: Device, number: 
         b = group_array(f32, (N // 2, (M + 2) * 3 - N))
         c = group_array(i32, i32(N) * M)
         i = thread_id()
-        a[4 * i32(N)] = 7
         if i == 0:
+            a[4 * i32(N)] = 7
             b[i32(N) // 2 - 1, 0] = 3.0
             c[i32(N) * M - 1] = 5
             out[0], out[1], out[2], out[3] = len(a), b.shape[0], b.shape[1], c.size
@@ -273,6 +273,30 @@ def test_sizes_that_divide_negative_numbers_are_refused(device: Device) -> None:
     assert out.numpy()[0] == 9
     with pytest.raises(LaunchError, match=r"sized: the size of a divides -3 by 2 with N = 1; "):
         sized.specialize(N=1).with_groups(1)(out)
+
+
+def test_local_arrays_are_limited(device: Device) -> None:
+    """What a driver cannot hold is refused, not left to it: some end the process."""
+    if device.info.kind == "interpreter":
+        pytest.skip("the interpreter's arrays are Python's")
+
+    @func
+    def last(n: i32):
+        mine = local_array(f32, (4, 4096))
+        mine[3, n] = 1.0
+        return f32(mine[3, n])
+
+    @kernel(threads=1)
+    def hold(out: Out[f32], N: Spec[i32]):  # noqa: N803
+        a = local_array(f32, N)
+        a[N - 1] = 1.0
+        out[0] = a[N - 1] + last(4095)
+
+    out = Buffer.zeros(1, f32, device)
+    with pytest.raises(
+        LimitExceeded, match=rf"hold: its local arrays take {65536 + 4 * 2**20} bytes a thread; .*grant"
+    ):
+        hold.specialize(N=2**20).with_groups(1)(out)
 
 
 # ------------------------------------------------------------------------------------------------ items and features
@@ -333,16 +357,16 @@ def test_slices_need_no_alignment(device: Device) -> None:
 
 
 def test_more_parameters_than_push_constants_hold(device: Device, tmp_path: Path) -> None:
-    names = [f"a{i}" for i in range(60)]
+    """Push constants hold 128 bytes everywhere, and 256 at most where the tests run; these take 320."""
+    names = [f"a{i}" for i in range(80)]
     source = "from krnlpy import ItemMut, f32, kernel, u8\n\n\n@kernel\ndef many("
     source += ", ".join(f"{n}: {'u8' if i % 5 == 0 else 'f32'}" for i, n in enumerate(names))
     source += ", x: ItemMut[f32]):\n    x += " + " + ".join(f"{i + 1}.0 * f32({n})" for i, n in enumerate(names))
     many = module(tmp_path / "many_parameters.py", source + "\n").many
     x = Buffer.zeros(5, f32, device)
-    assert sum(4 for _ in names) > device.info.max_parameter_bytes or device.info.backend != "vulkan"
     for factor in (1, 2):
-        many(*[factor * (i % 7) for i in range(60)], x)
-    total = sum((i + 1) * (i % 7) for i in range(60))
+        many(*[factor * (i % 7) for i in range(80)], x)
+    total = sum((i + 1) * (i % 7) for i in range(80))
     assert x.numpy().tolist() == [3 * total] * 5
 
 

@@ -14,8 +14,7 @@ from . import ir
 def check_array_sizes(program: ir.Program, specs: Mapping[str, int | float | bool]) -> None:
     """Raises LaunchError unless each array that the kernel or a function of it has holds elements: what each target
     would make of a size below 1, or of the quotient of a negative number, differs."""
-    local = [array for function in (program, *program.functions) for array in function.local_arrays]
-    for array in (*program.group_arrays, *local):
+    for array in (*program.group_arrays, *local_arrays(program)):
         used = {e.parameter.name for extent in array.shape for e in ir.walk(extent) if isinstance(e, ir.SpecValue)}
         given = ", ".join(f"{name} = {specs[name]}" for name in specs if name in used)
         try:
@@ -36,8 +35,13 @@ class _Quotient(Exception):
     """Of a negative number, or by one that is not positive."""
 
 
-def group_array_bytes(array: ir.GroupArray, specs: Mapping[str, int | float | bool]) -> int:
-    """What a group array takes: elements are held in their type of computation, of at least 32 bits."""
+def local_arrays(program: ir.Program) -> tuple[ir.LocalArray, ...]:
+    """Those of the kernel and of all functions that it calls."""
+    return (*program.local_arrays, *(array for function in program.functions for array in function.local_arrays))
+
+
+def array_bytes(array: ir.LocalArray, specs: Mapping[str, int | float | bool]) -> int:
+    """What an array takes in a shader: elements are held in their type of computation, of at least 32 bits."""
     length = math.prod(_length(extent, specs) for extent in array.shape)
     element = array.type.compute
     return max(length, 1) * (4 if element is boolean else max(4, element.size))
