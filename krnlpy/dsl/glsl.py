@@ -113,10 +113,10 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
 
 def _spec_ids(program: ir.Program) -> dict[ir.SpecParameter, int]:
     """The ``constant_id`` of each specialization constant that is used: the others need not even exist."""
-    extents = (extent for array in (*program.group_arrays, *local_arrays(program)) for extent in array.shape)
-    bodies = (program.body, *(function.body for function in program.functions))
-    nodes = (node for root in (*bodies, *extents) for node in ir.walk(root))
-    used = {node.parameter for node in nodes if isinstance(node, ir.SpecValue)}
+    roots: list[ir.Expr | ir.Block] = [program.body, *(function.body for function in program.functions)]
+    for array in (*program.group_arrays, *local_arrays(program)):
+        roots += array.shape
+    used = {node.parameter for root in roots for node in ir.walk(root) if isinstance(node, ir.SpecValue)}
     return {spec: number for number, spec in enumerate(program.specs, _FIRST_SPEC_ID) if spec in used}
 
 
