@@ -1,7 +1,7 @@
 """From the IR to the GLSL of a Vulkan compute shader.
 
 The shader reads the parameter block of ``layout.py`` as push constants or from a storage buffer, has one storage
-buffer for each buffer parameter, and a last one in debug mode. Group sizes are specialization constants 0, 1 and 2.
+buffer for each buffer parameter, and a last one where the kernel has something to tell the host. Group sizes are specialization constants 0, 1 and 2.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from .glsl_context import Context, GlslOptions
 from .glsl_expressions import GROUP_THREADS, Expressions
 from .glsl_places import Places
 from .glsl_statements import Lines, Statements
-from .layout import DEBUG_WORDS, Layout, Variant, layout_of, scalar_field_type
+from .layout import Layout, Variant, layout_of, scalar_field_type
+from .reports import Reports
 
 _FIRST_SPEC_ID = 3
 
@@ -33,8 +34,9 @@ class Shader:
         layout: of the parameter block.
         parameters: ``none``, or where the block lies: ``push`` constants or a read-only storage ``buffer``.
         binding_count: of storage buffers, in set 0: those of the program in order, then ``parameter_binding``,
-            then ``debug_binding`` (None where there is none).
+            then ``report_binding`` (None where there is none).
         spec_ids: ``constant_id`` of each specialization constant, and the type it is declared with.
+        reports: what the kernel tells the host, in the report at the last binding.
         reads, writes: for each buffer of the program, whether the shader may read or write it.
     """
 
@@ -44,10 +46,11 @@ class Shader:
     parameters: Literal["none", "push", "buffer"]
     binding_count: int
     parameter_binding: int | None
-    debug_binding: int | None
+    report_binding: int | None
     spec_ids: Mapping[str, tuple[int, ScalarType]]
     reads: tuple[bool, ...]
     writes: tuple[bool, ...]
+    reports: Reports | None
 
 
 def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
@@ -71,24 +74,28 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
     parameters: Literal["none", "push", "buffer"] = "none"
     if layout.size:
         parameters = "push" if layout.size <= options.max_parameter_bytes else "buffer"
-    parameter_binding = debug_binding = None
+    parameter_binding = report_binding = None
     if parameters == "buffer":
         parameter_binding, bindings = bindings, bindings + 1
-    if options.debug:
-        debug_binding, bindings = bindings, bindings + 1
+    reports = context.reporter.sites.reports()
+    told: list[str] = []
+    if reports is not None:
+        report_binding, bindings = bindings, bindings + 1
+        thread = "uvec3(item, 0u, 0u)" if program.items else "gl_GlobalInvocationID"
+        told = context.reporter.declarations(report_binding, thread)
 
     declarations = [
         *_specs(context),
         *_parameter_block(context, layout, parameter_binding),
         *places.buffers(),
-        *_debug_block(debug_binding),
         *places.arrays(),
+        *(["uint item;"] if program.items else []),
+        *told,
     ]
-    if program.items:
-        declarations.append("uint item;")
     parts = [
         f"// {program.name}\n" + "\n".join(declarations),
         str(context.library),
+        f'#line 1 "reports"\n{context.reporter.functions}' if context.reporter.functions else "",
         f'#line 1 "accessors"\n{places.functions}' if places.functions else "",
         str(code),
     ]
@@ -101,13 +108,14 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         parameters=parameters,
         binding_count=bindings,
         parameter_binding=parameter_binding,
-        debug_binding=debug_binding,
+        report_binding=report_binding,
         spec_ids={
             spec.name: (number, scalar_field_type(spec.type))
             for number, spec in enumerate(program.specs, _FIRST_SPEC_ID)
         },
         reads=tuple(buffer in places.reads for buffer in program.buffers),
         writes=tuple(buffer in places.writes for buffer in program.buffers),
+        reports=reports,
     )
 
 
@@ -135,13 +143,6 @@ def _parameter_block(context: Context, layout: Layout, binding: int | None) -> l
         for field, name in zip(layout.fields, context.members, strict=True)
     ]
     return [where, *members, "} launch;"]
-
-
-def _debug_block(binding: int | None) -> list[str]:
-    if binding is None:
-        return []
-    members = [f"    uint {word.replace('length', 'length_')};" for word in DEBUG_WORDS]  # .length is a method
-    return [f"layout(std430, binding = {binding}) restrict buffer Failure {{", *members, "} failure;"]
 
 
 def _function(context: Context, places: Places, function: ir.Function, code: Lines) -> None:
