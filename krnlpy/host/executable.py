@@ -5,15 +5,16 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Mapping
-from typing import NoReturn
 
 import numpy as np
 
+from krnlpy import config
 from krnlpy.backend import DeviceInfo, check_subgroups
 from krnlpy.dsl import ir, llvm
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.layout import Variant, layout_of
-from krnlpy.errors import KernelIndexError, LimitExceeded
+from krnlpy.dsl.reports import HEADER
+from krnlpy.errors import LimitExceeded
 
 from .compiler import Compiler
 from .memory import Array
@@ -65,10 +66,10 @@ class HostExecutable:
                 f"the host grants {_MAX_LOCAL_BYTES}"
             )
         self._code = compiler.load(code.text, llvm.ENTRY)
-        self._sites = code.sites
+        self.reports = code.reports
+        self.name = program.name
         self.function = _FUNCTION(self._code.address)
         self.threads = threads
-        self.debug = debug
         self.scratch_bytes = code.scratch_bytes
         self.is_items = bool(program.items)
         self.items = struct.Struct("<I")
@@ -88,17 +89,14 @@ class HostExecutable:
         # 64 items, of a byte or more each, fill whole cache lines.
         return -(-chunk // 64) * 64 if self.is_items else chunk
 
-    def raise_failure(self, record: Array) -> NoReturn:
-        """Raises what a thread recorded."""
-        site = self._sites[int(record[0]) - 1]
-        index = int(record[2])
-        index -= (index >> 31) << 32
-        thread = tuple(int(word) for word in record[4:7])
-        axis = f" along axis {site.axis}" if site.axes > 1 else ""
-        raise KernelIndexError(
-            f"index {index} is out of range for {site.place!r} of length {int(record[3])}{axis}, in thread {thread}",
-            *site.location,
-        )
+    def new_report(self) -> Array | None:
+        """A report for a launch, where the kernel has something to tell."""
+        if self.reports is None:
+            return None
+        capacity = self.reports.capacity(config.print_bytes)
+        report = np.empty(len(HEADER) + capacity, np.uint32)
+        report[: len(HEADER)] = np.frombuffer(self.reports.header(capacity), np.uint32)
+        return report
 
 
 def _work(node: ir.Stmt | ir.Expr | ir.Block) -> int:
