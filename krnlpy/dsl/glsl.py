@@ -1,7 +1,8 @@
 """From the IR to the GLSL of a Vulkan compute shader.
 
 The shader reads the parameter block of ``layout.py`` as push constants or from a storage buffer, has one storage
-buffer for each buffer parameter, and a last one where the kernel has something to tell the host. Group sizes are specialization constants 0, 1 and 2.
+buffer for each buffer parameter, and a last one where the kernel has something to tell the host. Group sizes are
+specialization constants 0, 1 and 2.
 """
 
 from __future__ import annotations

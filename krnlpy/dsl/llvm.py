@@ -7,7 +7,8 @@ each with a range of its own:
 - ``buffers``: the addresses of the memory that the buffer parameters are bound to.
 - ``begin``, ``end``: row-major indices of items, or linear ids of groups (x fastest).
 - ``scratch``: ``scratch_bytes`` of the worker's own, aligned to 64 bytes.
-- ``launch``: the address of the report (:mod:`krnlpy.dsl.reports`) or 0, then the groups of the dispatch along x, y, z (``LAUNCH``).
+- ``launch``: the address of the report (:mod:`krnlpy.dsl.reports`) or 0, then the groups of the dispatch along x, y,
+  z (``LAUNCH``).
 """
 
 from __future__ import annotations

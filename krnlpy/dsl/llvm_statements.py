@@ -72,8 +72,8 @@ class Statements(Expressions):
             case ir.Breakpoint():
                 refuse(statement)
             case ir.Print():
-                values = [(self.value(v), v.type) for v in statement.values]
-                llvm_reports.print_record(b, self.context.sites.statement(statement), self.thread, values)
+                site = self.context.sites.statement(statement)
+                llvm_reports.print_record(b, site, self.thread, [(self.value(v), v.type) for v in statement.values])
             case ir.Assert():
                 self._assert(statement)
             case _:

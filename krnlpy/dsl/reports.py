@@ -42,26 +42,31 @@ def word_count(types: Iterable[ScalarType]) -> int:
     return sum(2 if type.size == 8 else 1 for type in types)
 
 
+def describe_thread(global_id: Triple, threads: Triple) -> str:
+    """A thread in words, for groups of so many threads."""
+    group = tuple(id // count for id, count in zip(global_id, threads, strict=True))
+    thread = tuple(id % count for id, count in zip(global_id, threads, strict=True))
+    return f"thread with global_id {global_id}: group {group}, thread {thread}"
+
+
 @dataclass(frozen=True)
 class IndexSite:
     """A check of an index along one of a place's axes. Its values are the index and the length."""
 
     place: str
     axis: int
-    axes: int
     location: ir.Location
 
     @property
     def words(self) -> int:
         return 2
 
-    def error(self, words: Words, thread: Triple) -> SourceError:
+    def error(self, words: Words, thread: str) -> SourceError:
         """The error for the values that a thread left."""
         index, length = int(words[0]), int(words[1])
         index -= (index >> 31) << 32
-        axis = f" along axis {self.axis}" if self.axes > 1 else ""
-        message = f"index {index} is out of range for {self.place!r} of length {length}{axis}, in thread {thread}"
-        return KernelIndexError(message, *self.location)
+        message = f"index {index} is out of range: {self.place} has length {length} along axis {self.axis}"
+        return KernelIndexError(f"{message} ({thread})", *self.location)
 
 
 @dataclass(frozen=True)
@@ -94,11 +99,11 @@ class TextSite:
             yield bool(value) if type is boolean else value
             at += count
 
-    def error(self, words: Words, thread: Triple) -> SourceError:
+    def error(self, words: Words, thread: str) -> SourceError:
         """The error for the values that a thread left."""
         text = self.text(words)
-        message = f"assertion failed{f': {text}' if text else ''}, in thread {thread}"
-        return KernelAssertionError(message, *self.location)
+        message = f"assertion failed: {text}" if text else "assertion failed"
+        return KernelAssertionError(f"{message} ({thread})", *self.location)
 
 
 Site = IndexSite | TextSite
@@ -116,7 +121,8 @@ class Sites:
 
     def access(self, place: str, axes: int, location: ir.Location) -> int:
         """The number of the check of an access along axis 0; those of the other axes follow it."""
-        return [self.number(IndexSite(place, axis, axes, location)) for axis in range(axes)][0]
+        first, *_ = [self.number(IndexSite(place, axis, location)) for axis in range(axes)]
+        return first
 
     def statement(self, statement: ir.Print | ir.Assert) -> int:
         """The number of a print or an assert."""
@@ -178,7 +184,7 @@ class Reports:
                 stacklevel=2,
             )
         if failed:
-            raise self.sites[failed - 1].error(words[: self.failure_words], (x, y, z))
+            raise self.sites[failed - 1].error(words[: self.failure_words], describe_thread((x, y, z), threads))
 
     def _records(self, words: Words, threads: Triple) -> Iterator[tuple[tuple[int, ...], str]]:
         """The texts of the records, with what they are sorted by."""
