@@ -156,6 +156,13 @@ class Reports:
         """The header of a report in which nothing is told yet."""
         return _HEADER.pack(0, 0, 0, 0, self.failure_words, 0, capacity)
 
+    def new(self, print_bytes: int) -> Words:
+        """A report in the host's memory, with room for so many bytes of records."""
+        capacity = self.capacity(print_bytes)
+        report = np.empty(len(HEADER) + capacity, "<u4")
+        report[: len(HEADER)] = np.frombuffer(self.header(capacity), "<u4")
+        return report
+
     def tell(self, kernel: str, threads: Triple, report: Words) -> None:
         """Writes to ``sys.stdout`` what was printed, then raises what failed.
 

@@ -126,7 +126,7 @@ class HostBackend:
         if not count:
             return
         buffers = executable.buffers.pack(*[memory.address for memory, _, _ in bindings])
-        report = executable.new_report()
+        report = None if executable.reports is None else executable.reports.new(config.print_bytes)
         launch = executable.launch.pack(0 if report is None else report.ctypes.data, *groups)
         workers = config.host_threads
         chunk = executable.chunk(count, workers)

@@ -8,12 +8,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from krnlpy import config
 from krnlpy.backend import DeviceInfo, check_subgroups
 from krnlpy.dsl import ir, llvm
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.layout import Variant, layout_of
-from krnlpy.dsl.reports import HEADER
 from krnlpy.errors import LimitExceeded
 
 from .compiler import Compiler
@@ -89,14 +87,6 @@ class HostExecutable:
         # 64 items, of a byte or more each, fill whole cache lines.
         return -(-chunk // 64) * 64 if self.is_items else chunk
 
-    def new_report(self) -> Array | None:
-        """A report for a launch, where the kernel has something to tell."""
-        if self.reports is None:
-            return None
-        capacity = self.reports.capacity(config.print_bytes)
-        report = np.empty(len(HEADER) + capacity, np.uint32)
-        report[: len(HEADER)] = np.frombuffer(self.reports.header(capacity), np.uint32)
-        return report
 
 
 def _work(node: ir.Stmt | ir.Expr | ir.Block) -> int:

@@ -226,9 +226,9 @@ class VulkanBackend:
             memory = self._report = self._memory.allocate(nbytes)
         self._transfers.upload(memory, 0, header)
         self._record(executable, groups, [*bindings, (memory, 0, memory.nbytes)], parameters)
-        words = self._read_words(memory, len(HEADER))
-        used = int(words[HEADER.index("used")])
-        return self._read_words(memory, len(HEADER) + used) if used else words
+        words = self._read_words(memory, len(HEADER) + reports.failure_words)
+        used = len(HEADER) + int(words[HEADER.index("used")])
+        return words if len(words) == used else self._read_words(memory, used)
 
     def _read_words(self, memory: VulkanMemory, count: int) -> Words:
         words = np.empty(count, "<u4")

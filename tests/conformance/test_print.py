@@ -78,14 +78,19 @@ def test_formats(launch: Launcher, capsys: Output) -> None:
     assert capsys.readouterr().out == want
 
 
-def test_items_come_in_their_order(launch: Launcher, capsys: Output) -> None:
-    def kernel(x: Item[i32]):
+def test_items_come_in_their_order(launch: Launcher, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    def kernel(x: Item[i32], once: i32):
         if x % 3 == 0:
-            print("item", item_id(), end=";")
+            # As loops go, worth several workers on the host.
+            for _ in range(once):
+                for _ in range(once):
+                    for _ in range(once):
+                        print("item", item_id(), end=";")
             print("value", x)
 
+    monkeypatch.setattr(config, "host_threads", 4)
     count = 5000
-    launch(kernel, np.arange(count, dtype=np.int32) + 1, threads=(64, 1, 1))
+    launch(kernel, np.arange(count, dtype=np.int32) + 1, 1, threads=(64, 1, 1))
     want = "".join(f"item {i};value {i + 1}\n" for i in range(count) if (i + 1) % 3 == 0)
     assert capsys.readouterr().out == want
 
@@ -205,7 +210,7 @@ def test_what_has_no_room_is_counted(reporting: Launcher, capsys: Output, monkey
 
     monkeypatch.setattr(config, "print_bytes", 7 * 20 + 10)
     with pytest.warns(
-        RuntimeWarning, match=r"kernel: 993 prints .* krnlpy\.config\.print_bytes, or KRNLPY_PRINT_BYTES"
+        RuntimeWarning, match=r"kernel: 993 prints .*krnlpy\.config\.print_bytes, or KRNLPY"
     ):
         reporting(kernel, np.arange(1000, dtype=np.int32))
     lines = capsys.readouterr().out.splitlines()
