@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from krnlpy.errors import CompileError, KernelSyntaxError
+from krnlpy.errors import KernelSyntaxError
 
 from . import ir
 
@@ -27,16 +27,10 @@ def _stop() -> None:
     pdb.Pdb(skip=["krnlpy.*"]).set_trace(sys._getframe(1))
 
 
-def refuse(statement: ir.Breakpoint | ir.Print) -> NoReturn:
-    """Raises what targets without a debugger, or without output, say."""
-    where = statement.location
-    if isinstance(statement, ir.Print):
-        raise CompileError(
-            f"{where.file}:{where.line}: print runs in the interpreter only; launch the kernel on Device.interpreter(),"
-            " or run the program with KRNLPY_INTERPRET=1"
-        )
+def refuse(statement: ir.Breakpoint) -> NoReturn:
+    """Raises what targets without a debugger say."""
     raise KernelSyntaxError(
         "breakpoint() stops in the interpreter only; launch the kernel on Device.interpreter(), or run the program with"
         " KRNLPY_INTERPRET=1",
-        *where,
+        *statement.location,
     )
