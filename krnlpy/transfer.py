@@ -88,8 +88,8 @@ def fill(to: Buffer, pattern: bytes) -> None:
     if to.is_contiguous():
         backend.fill(to.memory, to.offset * to.dtype.size, to.nbytes, pattern)
     elif backend.planes(to.memory):
-        for elements, value in zip(planes(to), (pattern, b"\1" * len(pattern)), strict=False):
-            elements[...] = np.frombuffer(value, to.dtype.dtype)[0]
+        for elements, content in zip(planes(to), (pattern, b"\1" * len(pattern)), strict=False):
+            elements[...] = np.frombuffer(content, to.dtype.dtype)[0]
     else:
         from . import kernels
 
@@ -104,7 +104,7 @@ def planes(buffer: Buffer) -> list[np.ndarray[Any, Any]]:
     size = buffer.dtype.size
     strides = tuple(stride * size for stride in buffer.strides)
     return [
-        np.ndarray(buffer.shape, buffer.dtype.dtype, plane, buffer.offset * size, strides)  # type: ignore[arg-type]
+        np.ndarray(buffer.shape, buffer.dtype.dtype, plane, buffer.offset * size, strides)
         for plane in buffer.device.backend.planes(buffer.memory)
     ]
 

@@ -16,7 +16,7 @@ from .conversions import default_type, fit, settled, typed, widen, widens
 from .expressions import ExpressionLowering
 from .lowering import AnyName, CompoundName, LocalName
 from .types import element_type
-from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe, is_number, scalars
+from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe, is_number
 
 
 @dataclass(eq=False)
@@ -66,7 +66,7 @@ class AssignmentLowering(ExpressionLowering):
     def _AnnAssign(self, node: ast.AnnAssign) -> None:  # noqa: N802
         where = self.at(node.annotation)
         if not isinstance(node.target, ast.Name):
-            raise KernelSyntaxError("only variables are annotated", *where)
+            raise KernelSyntaxError("only variables are annotated; leave the annotation out", *where)
         if node.value is None:
             raise KernelSyntaxError("a variable gets a value where it is annotated", *self.at(node))
         storage = self.type_named(node.annotation)
@@ -88,7 +88,7 @@ class AssignmentLowering(ExpressionLowering):
         where = self.at(node)
         annotation = self.value(node)
         if not isinstance(annotation, Static):
-            raise KernelTypeError("expected a type", *where)
+            raise KernelTypeError(f"expected a type such as f32, found {describe(annotation)}", *where)
         try:
             composite = composite_type(annotation.value)
             if composite is not None:
@@ -149,24 +149,26 @@ class AssignmentLowering(ExpressionLowering):
             raise KernelSyntaxError("kernels have no starred targets; write the targets out", *self.at(target))
         if len(entries) != len(target.elts):
             raise KernelTypeError(f"{len(entries)} values for {len(target.elts)} targets", *where)
-        if self._changes_what_is_read(target, entries):
-            # All values are taken before any target changes: a, b = b, a.
-            entries = tuple(self.kept(v) for v in entries)
-        for element, one in zip(target.elts, entries, strict=True):
+        # A value that a target before it may change is taken first: a, b = b, a.
+        values = [
+            self.kept(v) if any(self._may_change(t, v) for t in target.elts[:n]) else v for n, v in enumerate(entries)
+        ]
+        for element, one in zip(target.elts, values, strict=True):
             self._assign(element, one, where)
 
-    def _changes_what_is_read(self, target: ast.Tuple | ast.List, entries: tuple[Value, ...]) -> bool:
-        """Whether an assignment to one of the targets may change a value of another."""
-        if not all(isinstance(element, ast.Name) for element in target.elts):
-            return True
-        names = {element.id for element in target.elts if isinstance(element, ast.Name)}
-        changed = {v for name in names if name in self.locals for v in _variables(self.locals[name])}
-        items = names & self.state.parameters.keys()
-        read = [n for value in entries if not isinstance(value, Static) for s in scalars(value) for n in ir.walk(s)]
-        nested = any(isinstance(value, Static) and isinstance(value.value, tuple) for value in entries)
-        return nested or any(
-            (isinstance(n, ir.Local) and n.variable in changed) or (items and isinstance(n, ir.Load)) for n in read
-        )
+    def _may_change(self, target: ast.expr, value: Value) -> bool:
+        """Whether assigning a target may change a value."""
+        if isinstance(value, Compound):
+            return any(self._may_change(target, part) for part in value.parts)
+        if isinstance(value, Static):
+            parts = value.value if isinstance(value.value, tuple) else ()
+            return any(self._may_change(target, part) for part in parts if isinstance(part, Value))
+        if isinstance(target, ast.Name) and not (self.is_kernel and target.id in self.state.parameters):
+            written = set(_variables(self.locals[target.id])) if target.id in self.locals else set()
+            return any(isinstance(e, ir.Local) and e.variable in written for e in ir.walk(value))
+        # An element is written; the index may have effects of its own.
+        changed = (ir.Load, ir.Local) if any(isinstance(n, ast.NamedExpr) for n in ast.walk(target)) else ir.Load
+        return any(isinstance(e, changed) for e in ir.walk(value))
 
     def _assign_name(self, target: ast.Name, value: Value, where: ir.Location) -> None:
         name = target.id
@@ -206,7 +208,7 @@ class AssignmentLowering(ExpressionLowering):
 
     def _check_new_name(self, target: ast.Name) -> None:
         if target.id in self.arrays or (self.is_kernel and target.id in self.state.parameters):
-            raise KernelNameError(f"the name {target.id} is taken", *self.at(target))
+            raise KernelNameError(f"the name {target.id} is taken; choose another", *self.at(target))
 
     def new_name(self, name: str, type: AnyType, line: int) -> AnyName:
         """A variable of a type; of a composite one, a variable for each scalar."""
@@ -384,7 +386,7 @@ class AssignmentLowering(ExpressionLowering):
         if group and self.state.has_items:
             raise KernelSyntaxError("a kernel with items has no groups of its own, hence no group arrays", *where)
         if name in self.arrays or name in self.locals or (self.is_kernel and name in self.state.parameters):
-            raise KernelNameError(f"the name {name} is taken", *self.at(node.targets[0]))
+            raise KernelNameError(f"the name {name} is taken; choose another", *self.at(node.targets[0]))
         arguments = dict(zip(("type", "shape"), node.value.args, strict=False))
         arguments.update({k.arg: k.value for k in node.value.keywords if k.arg})
         if set(arguments) != {"type", "shape"} or len(node.value.args) + len(node.value.keywords) != 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bdb
 import os
 import pdb
 import sys
@@ -24,7 +25,9 @@ def debugger() -> Callable[[], None]:
 
 
 def _stop() -> None:
-    pdb.Pdb(skip=["krnlpy.*"]).set_trace(sys._getframe(1))
+    active = getattr(sys.gettrace(), "__self__", None)  # the one that is stepping now, or that runs the program
+    chosen = active if isinstance(active, bdb.Bdb) else pdb.Pdb(skip=["krnlpy.*", "bdb", "pdb"])
+    chosen.set_trace(sys._getframe(1))
 
 
 def refuse(statement: ir.Breakpoint) -> NoReturn:

@@ -17,7 +17,7 @@ from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, u16, u32,
 
 from . import builtins, compounds, cooperative, ir
 from .composites import composite_type
-from .conversions import cast, literal, typed, unify
+from .conversions import cast, literal, settled, typed, unify
 from .cooperative import CooperativeType
 from .lowering import Known
 from .powers import whole_power
@@ -256,6 +256,19 @@ def _subgroup_add(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return ir.Subgroup("add", operand, type=operand.type, location=lowering.at(node))
 
 
+def _type(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    """``type(x)``: the type of an element as it is stored, of a parameter as declared, of any other value."""
+    (value,) = _arguments(lowering, node, 1, "type")
+    match value:
+        case ir.Load():
+            found: Any = value.place.type
+        case ir.Argument() | ir.SpecValue():
+            found = value.parameter.type
+        case _:
+            found = settled(value).type
+    return Static(found, lowering.at(node))
+
+
 def _only_as(name: str, what: str) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
         raise KernelSyntaxError(f"{name} stands only as {what}", *lowering.at(node))
@@ -317,6 +330,7 @@ _HANDLERS: dict[Any, Handler] = {
     python.range: _range,
     python.print: _only_as("print", "a statement of its own"),
     python.breakpoint: _only_as("breakpoint", "a statement of its own"),
+    python.type: _type,
     math.fabs: _abs,
     np.abs: _abs,
     np.minimum: _extremum("min"),

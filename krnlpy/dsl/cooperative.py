@@ -10,6 +10,7 @@ from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, Kernel
 from krnlpy.scalar import ScalarType, boolean
 
 from . import ir
+from .composites import plain_numbers
 from .conversions import assignable, typed
 from .values import Compound, Static, Value, describe, is_number
 
@@ -41,7 +42,7 @@ class _CooperativeFamily:
         return "CooperativeMatrix"
 
     def __getitem__(self, arguments: Any) -> CooperativeType:
-        match arguments:
+        match plain_numbers(arguments):
             case (ScalarType() | TypeVar() as type, int() as rows, int() as columns, str() as use) if (
                 use in _USES and type is not boolean and 1 <= rows <= MAX_SIDE and 1 <= columns <= MAX_SIDE
             ):

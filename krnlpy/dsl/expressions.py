@@ -156,7 +156,7 @@ class ExpressionLowering(Lowering):
                 *where,
             )
         try:
-            captured = self.source.captured(name)
+            captured = self.state.capture(self.source.function, name, lambda: self.source.captured(name))
         except KeyError:
             raise KernelNameError(f"the name {name} is not defined", *where) from None
         if isinstance(captured, TypeVar):
@@ -209,7 +209,7 @@ class ExpressionLowering(Lowering):
             if isinstance(place, CooperativeType | ir.CooperativeMatrix):
                 return cooperative.attribute(place, node.attr, where)
             if isinstance(place, ModuleType | type) and hasattr(place, node.attr):
-                return Static(getattr(place, node.attr), where)
+                return Static(self.state.capture(place, node.attr, lambda: getattr(place, node.attr)), where)
             if isinstance(place, ModuleType | type):
                 raise KernelNameError(f"{place.__name__} has no {node.attr}", *where)
         raise KernelTypeError(f"{describe(owner)} has no attributes in kernels", *where)

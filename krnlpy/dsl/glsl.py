@@ -93,11 +93,12 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         *(["uint item;"] if program.items else []),
         *told,
     ]
+    functions = "\n".join(filter(None, (context.reporter.functions, places.functions)))
+    library = context.library.text(f"{functions}\n{code}")
     parts = [
-        f"// {program.name}\n" + "\n".join(declarations),
-        str(context.library),
-        f'#line 1 "reports"\n{context.reporter.functions}' if context.reporter.functions else "",
-        f'#line 1 "accessors"\n{places.functions}' if places.functions else "",
+        f"// {program.name}\n" + "\n".join(declarations) + "\n",
+        library,
+        functions and ('#line 1 "accessors"\n' if library else "") + functions,
         str(code),
     ]
     extensions = "".join(f"#extension {name} : require\n" for name in sorted(context.extensions))
@@ -173,6 +174,7 @@ def _kernel(context: Context, places: Places, code: Lines) -> None:
         statements.body(program.body)
     local = [line for array in program.local_arrays for line in places.clear_local(array)]
     group = places.clear_group(GROUP_THREADS)
+    code.at(program.location)
     if not program.items:
         prologue = [*group, *local]
         code.add("void main() {")
@@ -192,6 +194,7 @@ def _kernel(context: Context, places: Places, code: Lines) -> None:
 def _item_loop(context: Context, group: list[str], code: Lines) -> None:
     """Each thread does items a stride apart, so that any number of groups does all items."""
     items = context.items_field("items")
+    code.at(ir.Location("items", 1, 0, 0))
     code.add("void main() {")
     with code.indented():
         for line in (

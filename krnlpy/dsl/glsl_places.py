@@ -298,7 +298,7 @@ class Places:
     def _declared(self, array: ir.LocalArray) -> str:
         length = self._length(array)
         # GLSL has no arrays without elements.
-        count = f"{max(int(length), 1)}" if length.isdigit() else f"({length} > 0 ? {length} : 1)"
+        count = f"{max(int(length), 1)}" if length.isdigit() else f"{length} > 0 ? {length} : 1"
         return f"{self._context.type(array.type.compute)} {self._names[array]}[{count}];"
 
     def _length(self, array: ir.LocalArray) -> str:
@@ -306,6 +306,11 @@ class Places:
             return str(math.prod(n.value for n in array.shape if isinstance(n, ir.Const)))
         first, *rest = array.shape
         return self._constant(reduce(_product, rest, first))
+
+    def _count(self, array: ir.LocalArray) -> str:
+        """The length as a uint."""
+        length = self._length(array)
+        return f"{length}u" if length.isdigit() else f"uint({length})"
 
     def clear_local(self, array: ir.LocalArray) -> list[str]:
         """Statements that set a local array to zeros."""
@@ -318,7 +323,7 @@ class Places:
         """Statements that set all group arrays to zeros, all threads together."""
         arrays = self._context.program.group_arrays
         lines = [
-            f"for (uint slot = gl_LocalInvocationIndex; slot < uint({self._length(array)}); slot += {group_threads}) "
+            f"for (uint slot = gl_LocalInvocationIndex; slot < {self._count(array)}; slot += {group_threads}) "
             f"{self._names[array]}[slot] = {self._context.zero(array.type)};"
             for array in arrays
         ]

@@ -192,7 +192,8 @@ class Statements:
 
     def _for(self, loop: ir.For) -> None:
         step = loop.step.value if isinstance(loop.step, ir.Const) else None
-        if loop in self._declarations.in_loop and step is not None and _cannot_overflow(loop, int(step)):
+        own = loop in self._declarations.in_loop and loop.variable not in ir.assigned_variables(loop.body)
+        if own and step is not None and _cannot_overflow(loop, int(step)):
             self._plain_for(loop, int(step))
         else:
             self._counted_for(loop)

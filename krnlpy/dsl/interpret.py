@@ -19,7 +19,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import CodeType, FunctionType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +104,8 @@ class Interpretation:
         return function
 
 
-class Placement(NamedTuple):
+@dataclass(frozen=True)
+class Placement:
     """A strided view of a memory, in elements."""
 
     shape: tuple[int, ...]

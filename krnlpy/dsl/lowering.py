@@ -56,15 +56,23 @@ class ProgramState:
         parameters: what the kernel's parameters stand for, by name: one of the IR's parameters, or for those of
             composite types what is made of several.
         functions: those that were lowered, by what they were lowered for.
+        captured: what names from outside mean, by function (or module) and name; filled at their first use.
     """
 
     types: dict[TypeVar, ScalarType]
     parameters: dict[str, ir.Parameter | CompoundPlace | Compound]
     has_items: bool
+    captured: dict[tuple[Any, str], Any] = field(default_factory=dict)
     functions: dict[Any, Any] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     group_arrays: list[ir.GroupArray] = field(default_factory=list)
     calling: list[object] = field(default_factory=list)
+
+    def capture(self, owner: Any, name: str, find: Callable[[], Any]) -> Any:
+        """What a name of a function's or module's surroundings means, from its first use on."""
+        if (owner, name) not in self.captured:
+            self.captured[owner, name] = find()
+        return self.captured[owner, name]
 
     def unique(self, name: str) -> str:
         """A function name not yet taken in this program."""

@@ -49,17 +49,16 @@ def lower_assert(lowering: ExpressionLowering, node: ast.Assert) -> None:
     if isinstance(test, ast.Compare):
         terms = [test.left, *test.comparators]
         known = [Known(v, t) for v, t in zip(lowering.values(terms), terms, strict=True)]
-        test = ast.copy_location(ast.Compare(known[0], test.ops, known[1:]), test)
+        test = ast.copy_location(ast.Compare(known[0], test.ops, [*known[1:]]), test)
         named = {ast.unparse(term): value for term, value in zip(terms, known, strict=True)}
         for text, value in named.items():
             if not isinstance(value.value, Static):
                 shown += [", " if shown else "", f"{text} is ", _Piece(value)]
     condition = lowering.condition(test)
-    pieces: list[str | _Piece] = []
     if node.msg is not None:
-        pieces = _pieces(lowering, node.msg)
-        shown = [" (", *shown, ")"] if shown else []
-    format, values = _format(lowering, [*pieces, *shown])
+        message = _pieces(lowering, node.msg)
+        shown = [*message, " (", *shown, ")"] if shown else message
+    format, values = _format(lowering, shown)
     lowering.emit_effect(ir.Assert(condition, format, values, location=lowering.at(node.test)))
 
 
