@@ -15,7 +15,6 @@ from krnlpy.dsl.layout import Variant, layout_of
 from krnlpy.errors import LimitExceeded
 
 from .compiler import Compiler
-from .memory import Array
 
 _FUNCTION = ctypes.CFUNCTYPE(
     None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_char_p

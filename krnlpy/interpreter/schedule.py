@@ -26,9 +26,17 @@ def run(interpretation: Interpretation, kernel: Kernel, now: Now) -> None:
         KernelError: a thread did something else that it must not, or did not reach a barrier that others reached.
     """
     run_group = _run_suspending if interpretation.suspends else _run_free
-    for z, y, x in itertools.product(*(range(count) for count in reversed(now.groups))):
-        now.start_group((x, y, z))
-        run_group(interpretation, kernel, now, _group_arrays(interpretation, now))
+    # Where threads take turns, or several items, what they print is not in the order that all targets keep.
+    if interpretation.suspends or now.items > prod(now.groups) * prod(now.threads):
+        now.held = []
+    try:
+        for z, y, x in itertools.product(*(range(count) for count in reversed(now.groups))):
+            now.start_group((x, y, z))
+            run_group(interpretation, kernel, now, _group_arrays(interpretation, now))
+            if not now.items:
+                now.release()
+    finally:
+        now.release()
 
 
 def _group_arrays(interpretation: Interpretation, now: Now) -> list[Watched]:
@@ -88,17 +96,18 @@ class _Thread:
 def _run_suspending(interpretation: Interpretation, kernel: Kernel, now: Now, arrays: list[Watched]) -> None:
     """Runs a group whose threads wait for each other."""
     group = now.group
+    items: dict[Triple, int] = {}
 
     def steps(thread: Triple) -> Generator[Any, Any, Any]:
         if not interpretation.program.items:
             yield from kernel(*group, *thread, (), *arrays)
             return
         for iteration, item in enumerate(_items_of(now, thread)):
-            now.item = item
+            items[thread] = now.item = item
             yield from kernel(*group, *thread, (iteration,), item)
 
     def resume(thread: _Thread, value: Any = None) -> None:
-        now.thread = thread.ids
+        now.thread, now.item = thread.ids, items.get(thread.ids, 0)
         try:
             thread.waits = thread.steps.send(value)
         except StopIteration:

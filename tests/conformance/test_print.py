@@ -209,9 +209,7 @@ def test_what_has_no_room_is_counted(reporting: Launcher, capsys: Output, monkey
         print("item", x)
 
     monkeypatch.setattr(config, "print_bytes", 7 * 20 + 10)
-    with pytest.warns(
-        RuntimeWarning, match=r"kernel: 993 prints .*krnlpy\.config\.print_bytes, or KRNLPY"
-    ):
+    with pytest.warns(RuntimeWarning, match=r"kernel: 993 prints .*krnlpy\.config\.print_bytes, or KRNLPY"):
         reporting(kernel, np.arange(1000, dtype=np.int32))
     lines = capsys.readouterr().out.splitlines()
     shown = [int(line.removeprefix("item ")) for line in lines]
