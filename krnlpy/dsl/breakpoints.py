@@ -33,7 +33,7 @@ def _stop() -> None:
 def refuse(statement: ir.Breakpoint) -> NoReturn:
     """Raises what targets without a debugger say."""
     raise KernelSyntaxError(
-        "breakpoint() stops in the interpreter only; launch the kernel on Device.interpreter(), or run the program with"
+        "breakpoint() works in the interpreter only; launch the kernel on Device.interpreter(), or run the program with"
         " KRNLPY_INTERPRET=1",
         *statement.location,
     )

@@ -142,5 +142,5 @@ def test_a_breakpoint_on_another_target() -> None:
         breakpoint()
         x = 1.0
 
-    with pytest.raises(KernelSyntaxError, match=r"breakpoint\(\) stops in the interpreter only.*KRNLPY_INTERPRET=1"):
+    with pytest.raises(KernelSyntaxError, match=r"breakpoint\(\) works in the interpreter only.*KRNLPY_INTERPRET=1"):
         stops(Buffer.ones(1, f32, Device.host()))
