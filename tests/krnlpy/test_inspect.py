@@ -92,7 +92,7 @@ def test_features() -> None:
     text = inspected.everything.inspect("features", debug=True)
     assert "needs         float64, storage8\n" in text
     assert "binding 2" not in text, "nothing in it can fail"
-    text = inspected.transpose.inspect("features", debug=True)
+    text = inspected.transpose.specialize(TILE=16).inspect("features", debug=True)
     assert "binding 2     report of the first failure and of prints" in text
 
 
