@@ -24,6 +24,15 @@ def debugger() -> Callable[[], None]:
     return breakpoint if chosen else _stop
 
 
+def is_debugged(program: ir.Program) -> bool:
+    """Whether someone may look at what functions name: a debugger runs, or a breakpoint of the program starts one."""
+    monitoring = getattr(sys, "monitoring", None)  # Python 3.12
+    if sys.gettrace() is not None or (monitoring and monitoring.get_tool(monitoring.DEBUGGER_ID)):
+        return True
+    bodies = (program.body, *(function.body for function in program.functions))
+    return any(isinstance(node, ir.Breakpoint) for body in bodies for node in ir.walk(body))
+
+
 def _stop() -> None:
     active = getattr(sys.gettrace(), "__self__", None)  # the one that is stepping now, or that runs the program
     chosen = active if isinstance(active, bdb.Bdb) else pdb.Pdb(skip=["krnlpy.*", "bdb", "pdb"])

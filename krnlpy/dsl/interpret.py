@@ -139,10 +139,14 @@ def translate(
     specs: Mapping[str, int | float | bool],
     threads: tuple[int, int, int],
     check_overflow: bool = False,
+    debugged: bool = False,
 ) -> Interpretation:
-    """Translates a program for known values of its spec parameters and threads of a group; with ``check_overflow``
-    whole numbers that do not fit their types are faults."""
-    scope = _scope(program, variant, specs, threads, check_overflow)
+    """Translates a program for known values of its spec parameters and threads of a group.
+
+    With ``check_overflow`` whole numbers that do not fit their types are faults; ``debugged`` gives items and arrays
+    names for debuggers, at some cost for each thread.
+    """
+    scope = _scope(program, variant, specs, threads, check_overflow, debugged)
     codes = []
     for function in program.functions:  # callees first
         if suspends(function.body, scope.suspending):
@@ -167,6 +171,7 @@ def _scope(
     specs: Mapping[str, int | float | bool],
     threads: tuple[int, int, int],
     check_overflow: bool,
+    debugged: bool,
 ) -> Scope:
     bodies = [program.body, *(function.body for function in program.functions)]
     used = {id_name(n) for body in bodies for n in ir.walk(body) if isinstance(n, ir.Id) and n.name not in UNIFORM_IDS}
@@ -191,6 +196,7 @@ def _scope(
         },
         functions={function: f"{PREFIX}function_{i}" for i, function in enumerate(program.functions)},
         check_overflow=check_overflow,
+        debugged=debugged,
     )
 
 

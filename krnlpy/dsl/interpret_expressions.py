@@ -183,6 +183,7 @@ class Scope:
         buffers: what buffers are called.
         functions: what functions are called.
         check_overflow: whether whole numbers that wrap are faults.
+        debugged: whether items and arrays get names for debuggers.
         formats: those of all prints and asserts.
         suspending: the functions that may wait: calls of them are ``yield from``.
     """
@@ -194,6 +195,7 @@ class Scope:
     buffers: dict[ir.BufferParameter, BufferNames]
     functions: dict[ir.Function, str]
     check_overflow: bool
+    debugged: bool
     formats: list[Format] = field(default_factory=list)
     sites: list[Site] = field(default_factory=list)
     suspending: set[ir.Function] = field(default_factory=set)

@@ -139,13 +139,12 @@ class Statements(Expressions):
             rest = operation(ast.FloorDiv(), rest, name(length))
         for item in program.items:
             names = self.scope.buffers[item]
-            shown = new_name(item.name, self._taken)
             contiguous = operation(ast.Add(), name(names.offset), name(_ITEM_ID))
             at = strided_index(names, coordinates) if variant.item_rank else contiguous
             result.append(ast.Assign([target(names.at)], at))
-            # For debuggers: the item under its name, as an array without axes.
-            element = ast.Subscript(name(names.array), tuple_of([name(names.at), number(...)]), ast.Load())
-            result.append(ast.Assign([target(shown)], element))
+            if self.scope.debugged:  # the item under its name, as an array without axes
+                element = ast.Subscript(name(names.array), tuple_of([name(names.at), number(...)]), ast.Load())
+                result.append(ast.Assign([target(new_name(item.name, self._taken))], element))
         return result
 
     def _arrays(self, arrays: Sequence[ir.LocalArray], where: ir.Location) -> list[ast.stmt]:
@@ -160,7 +159,7 @@ class Statements(Expressions):
     def _shown(self, arrays: Sequence[ir.LocalArray], where: ir.Location) -> list[ast.stmt]:
         """Gives arrays their own names, for debuggers."""
         result: list[ast.stmt] = []
-        for array in arrays:
+        for array in arrays if self.scope.debugged else ():
             shape = tuple_of([number(length) for length in self.scope.shape(array)])
             shown = call("shown", name(self.variable(array)), shape, ast.Constant(array.type.name))
             result.append(ast.Assign([target(new_name(array.name, self._taken))], shown))

@@ -18,6 +18,7 @@ import numpy as np
 from krnlpy import config
 from krnlpy.backend import Backend, Binding, DeviceInfo, check_subgroups
 from krnlpy.dsl import ir
+from krnlpy.dsl.breakpoints import is_debugged
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.interpret import SUBGROUP_THREADS, Fault, Interpretation, Now, Storage, translate
 from krnlpy.dsl.layout import Variant
@@ -115,7 +116,7 @@ class InterpreterBackend:
         check_subgroups(program, threads, self.info)
         program = expanded(program, SUBGROUP_THREADS)
         executable = InterpreterExecutable(program, variant, dict(specs), threads)
-        sizes = zip(program.group_arrays, executable.interpretation(False).group_arrays, strict=True)
+        sizes = zip(program.group_arrays, executable.interpretation(False, False).group_arrays, strict=True)
         nbytes = sum(array.type.size * prod(shape) for array, (_, shape) in sizes)
         if nbytes > self.info.max_group_memory:
             raise LimitExceeded(
@@ -137,7 +138,7 @@ class InterpreterBackend:
             KernelError: something else that a thread must not do: a race, a read of what was never written, a barrier
                 that not all reach, an assert that fails, an ``Out`` buffer not written as it must be.
         """
-        interpretation = executable.interpretation(config.check_overflow)
+        interpretation = executable.interpretation(config.check_overflow, is_debugged(executable.program))
         values = interpretation.unpack(parameters)
         now = Now(groups, interpretation.threads, values.get("items", 0))
         buffers = interpretation.program.buffers
@@ -183,15 +184,16 @@ class InterpreterExecutable:
         threads: tuple[int, int, int],
     ) -> None:
         self.threads = threads
-        self._parts = program, variant, specs, threads
-        self._translated: dict[bool, Interpretation] = {}
-        self.interpretation(False)
+        self.program = program
+        self._parts = variant, specs, threads
+        self._translated: dict[tuple[bool, bool], Interpretation] = {}
 
-    def interpretation(self, check_overflow: bool) -> Interpretation:
-        """The program as Python functions, which look for overflow or do not."""
-        if check_overflow not in self._translated:
-            self._translated[check_overflow] = translate(*self._parts, check_overflow)
-        return self._translated[check_overflow]
+    def interpretation(self, check_overflow: bool, debugged: bool) -> Interpretation:
+        """The program as Python functions, which look for overflow or do not, and have names for debuggers or not."""
+        key = check_overflow, debugged
+        if key not in self._translated:
+            self._translated[key] = translate(self.program, *self._parts, *key)
+        return self._translated[key]
 
 
 def _elements(memory: Bytes, type: ScalarType) -> np.ndarray[Any, Any]:

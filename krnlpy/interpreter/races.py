@@ -12,7 +12,7 @@ import linecache
 from collections.abc import Callable
 from pathlib import PurePath
 from types import CodeType
-from typing import Literal, NamedTuple, NoReturn
+from typing import Literal, NoReturn
 
 from krnlpy.dsl.interpret import Fault, Now
 from krnlpy.dsl.ir import Location
@@ -23,14 +23,11 @@ AccessKind = Literal["read", "write", "atomic"]
 _WORDS = {"read": "read", "write": "written", "atomic": "changed by an atomic"}
 
 
-class Access(NamedTuple):
-    """When, by which thread and by which instruction of the generated code something was accessed."""
+Access = tuple[int, tuple[int, int, int], tuple[int, int, int], CodeType, int]
+"""When (a phase), by which thread of which group, and by which instruction of generated code something was accessed."""
 
-    phase: int
-    thread: tuple[int, int, int]
-    group: tuple[int, int, int]
-    code: CodeType
-    instruction: int
+Describe = Callable[[int], str]
+"""What an element of an index is called in messages."""
 
 
 class Accesses:
@@ -46,54 +43,56 @@ class Accesses:
         self._reads: dict[int, tuple[Access, Access | None]] = {}
         self._atomics: dict[int, tuple[Access, Access | None]] = {}
 
-    def read(self, unit: int, code: CodeType, instruction: int, name: Callable[[], str]) -> None:
-        """Records a read. ``name`` says what is read, for the message.
+    def read(self, unit: int, code: CodeType, instruction: int, describe: Describe, at: int) -> None:
+        """Records a read of a unit, which is part of the element ``at`` of what ``describe`` knows.
 
         Raises:
             Fault: it races with an access before it.
         """
         now = self._now
-        if now.atomic:
-            self._atomic(unit, code, instruction, name)
-            return
+        phase, thread = now.phase, now.thread
         known = self._reads.get(unit)
-        if known is not None and known[0][0] == now.phase and known[0][1] is now.thread:
+        if known is not None and known[0][0] == phase and known[0][1] is thread:
             return  # this thread was here already
-        here = Access(now.phase, now.thread, now.group, code, instruction)
-        self._check("write", self._writes.get(unit), "read", here, name)
+        here = (phase, thread, now.group, code, instruction)
+        if now.atomic:
+            self._atomic(unit, here, describe, at)
+            return
+        last = self._writes.get(unit)
+        if last is not None and last[1] is not thread:
+            self._check("write", last, "read", here, describe, at)
         if self._atomics:
-            self._check_both("atomic", self._atomics.get(unit), "read", here, name)
-        self._reads[unit] = (here, self._hidden(known))
+            self._check_both("atomic", self._atomics.get(unit), "read", here, describe, at)
+        self._reads[unit] = (here, None if known is None else self._hidden(known))
 
-    def write(self, unit: int, code: CodeType, instruction: int, name: Callable[[], str]) -> None:
+    def write(self, unit: int, code: CodeType, instruction: int, describe: Describe, at: int) -> None:
         """Records a write, as :meth:`read` does."""
         now = self._now
+        here = (now.phase, now.thread, now.group, code, instruction)
         if now.atomic:
-            self._atomic(unit, code, instruction, name)
+            self._atomic(unit, here, describe, at)
             return
-        here = Access(now.phase, now.thread, now.group, code, instruction)
-        self._check("write", self._writes.get(unit), "write", here, name)
-        self._check_both("read", self._reads.get(unit), "write", here, name)
+        last = self._writes.get(unit)
+        if last is not None and last[1] is not here[1]:
+            self._check("write", last, "write", here, describe, at)
+        self._check_both("read", self._reads.get(unit), "write", here, describe, at)
         if self._atomics:
-            self._check_both("atomic", self._atomics.get(unit), "write", here, name)
+            self._check_both("atomic", self._atomics.get(unit), "write", here, describe, at)
         self._writes[unit] = here
 
-    def _atomic(self, unit: int, code: CodeType, instruction: int, name: Callable[[], str]) -> None:
-        now = self._now
-        here = Access(now.phase, now.thread, now.group, code, instruction)
-        self._check("write", self._writes.get(unit), "atomic", here, name)
-        self._check_both("read", self._reads.get(unit), "atomic", here, name)
-        self._atomics[unit] = (here, self._hidden(self._atomics.get(unit)))
+    def _atomic(self, unit: int, here: Access, describe: Describe, at: int) -> None:
+        self._check("write", self._writes.get(unit), "atomic", here, describe, at)
+        self._check_both("read", self._reads.get(unit), "atomic", here, describe, at)
+        known = self._atomics.get(unit)
+        self._atomics[unit] = (here, None if known is None else self._hidden(known))
 
     def _races(self, other: Access) -> bool:
         """Whether an earlier access is in no order with what the thread does now."""
         now = self._now
         return other[0] < now.first_phase or (other[0] == now.phase and other[1] is not now.thread)
 
-    def _hidden(self, known: tuple[Access, Access | None] | None) -> Access | None:
+    def _hidden(self, known: tuple[Access, Access | None]) -> Access | None:
         """What must be kept beside the access that is made now."""
-        if known is None:
-            return None
         last, hidden = known
         if hidden is not None and hidden[0] < self._now.first_phase:
             return hidden  # another group: in no order with all that this one does
@@ -107,30 +106,32 @@ class Accesses:
         others: tuple[Access, Access | None] | None,
         doing: AccessKind,
         here: Access,
-        name: Callable[[], str],
+        describe: Describe,
+        at: int,
     ) -> None:
         if others is not None:
-            self._check(kind, others[0], doing, here, name)
-            self._check(kind, others[1], doing, here, name)
+            self._check(kind, others[0], doing, here, describe, at)
+            self._check(kind, others[1], doing, here, describe, at)
 
     def _check(
-        self, kind: AccessKind, other: Access | None, doing: AccessKind, here: Access, name: Callable[[], str]
+        self, kind: AccessKind, other: Access | None, doing: AccessKind, here: Access, describe: Describe, at: int
     ) -> None:
         if other is not None and self._races(other):
-            self._fail(kind, other, doing, here, name())
+            self._fail(kind, other, doing, here, describe(at))
 
     def _fail(self, kind: AccessKind, other: Access, doing: AccessKind, here: Access, name: str) -> NoReturn:
-        where, there = locate(here.code, here.instruction), locate(other.code, other.instruction)
+        *_, there_group, there_code, there_instruction = other
+        where, there = locate(*here[3:]), locate(there_code, there_instruction)
         line = f"line {there.line}" if there.file == where.file else f"{PurePath(there.file).name}:{there.line}"
         text = linecache.getline(there.file, there.line).encode()[there.column : there.end_column].decode()
-        if other.group == here.group:
+        if there_group == here[2]:
             advice = "with no barrier() between the two"
         else:
             advice = "and threads of different groups are in no order"
         raise Fault(
             KernelRaceError,
             f"data race on {name}: it is {_WORDS[doing]} here, and {_WORDS[kind]} in {line} (`{text}`) by the"
-            f" {self._now.describe(other.group, other.thread)}, {advice}",
+            f" {self._now.describe(there_group, other[1])}, {advice}",
             where,
         )
 

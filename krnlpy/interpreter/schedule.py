@@ -27,7 +27,7 @@ def run(interpretation: Interpretation, kernel: Kernel, now: Now) -> None:
     """
     run_group = _run_suspending if interpretation.suspends else _run_free
     # Where threads take turns, or several items, what they print is not in the order that all targets keep.
-    if interpretation.suspends or now.items > prod(now.groups) * prod(now.threads):
+    if interpretation.suspends or now.items > now.groups[0] * now.threads[0]:
         now.held = []
     try:
         for z, y, x in itertools.product(*(range(count) for count in reversed(now.groups))):
@@ -70,11 +70,11 @@ def _fail(fault: Fault, now: Now) -> NoReturn:
 
 def _run_free(interpretation: Interpretation, kernel: Kernel, now: Now, arrays: list[Watched]) -> None:
     """Runs a group whose threads never wait."""
-    group = now.group
+    group, has_items = now.group, bool(interpretation.program.items)
     for thread in _thread_ids(now):
         now.thread = thread
         try:
-            if interpretation.program.items:
+            if has_items:
                 for item in _items_of(now, thread):
                     now.item = item
                     kernel(*group, *thread, item)
@@ -95,19 +95,20 @@ class _Thread:
 
 def _run_suspending(interpretation: Interpretation, kernel: Kernel, now: Now, arrays: list[Watched]) -> None:
     """Runs a group whose threads wait for each other."""
-    group = now.group
+    group, has_items = now.group, bool(interpretation.program.items)
     items: dict[Triple, int] = {}
 
     def steps(thread: Triple) -> Generator[Any, Any, Any]:
-        if not interpretation.program.items:
+        if not has_items:
             yield from kernel(*group, *thread, (), *arrays)
             return
         for iteration, item in enumerate(_items_of(now, thread)):
-            items[thread] = now.item = item
+            now.item = items[thread] = item
             yield from kernel(*group, *thread, (iteration,), item)
 
     def resume(thread: _Thread, value: Any = None) -> None:
-        now.thread, now.item = thread.ids, items.get(thread.ids, 0)
+        now.thread = thread.ids
+        now.item = items.get(thread.ids, 0)
         try:
             thread.waits = thread.steps.send(value)
         except StopIteration:

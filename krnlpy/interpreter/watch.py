@@ -63,9 +63,8 @@ class Watched:
         """Writes an element for generated code that runs in ``frame``."""
         accesses = self._accesses
         if accesses is not None:
-            first = self._first + at * self._units
-            for unit in range(first, first + self._units):
-                accesses.write(unit, frame.f_code, frame.f_lasti, lambda: self._element(at))
+            for unit in self._units_of(at):
+                accesses.write(unit, frame.f_code, frame.f_lasti, self.describe, at)
         self.view[at] = value
         if self._written is not None:
             size = self._size
@@ -76,20 +75,26 @@ class Watched:
             self._check_written(at, frame)
         accesses = self._accesses
         if accesses is not None:
-            first = self._first + at * self._units
-            for unit in range(first, first + self._units):
-                accesses.read(unit, frame.f_code, frame.f_lasti, lambda: self._element(at))
+            for unit in self._units_of(at):
+                accesses.read(unit, frame.f_code, frame.f_lasti, self.describe, at)
+
+    def _units_of(self, at: int) -> Sequence[int]:
+        if self._units == 1:
+            return (self._first + at,)
+        first = self._first + at * self._units
+        return range(first, first + self._units)
 
     def _check_written(self, at: int, frame: FrameType) -> None:
         if self._written is not None and self._written.find(0, at * self._size, (at + 1) * self._size) >= 0:
             raise Fault(
                 KernelUninitializedError,
-                f"{self._element(at)} is read, but nothing was ever written to it; Buffer.zeros, .fill or a kernel"
+                f"{self.describe(at)} is read, but nothing was ever written to it; Buffer.zeros, .fill or a kernel"
                 " before this one gives it a value",
                 locate(frame.f_code, frame.f_lasti),
             )
 
-    def _element(self, at: int) -> str:
+    def describe(self, at: int) -> str:
+        """An element in words."""
         return f"element {self._place.index(at)} of {self._name}"
 
 

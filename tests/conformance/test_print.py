@@ -101,6 +101,8 @@ def test_items_of_which_a_thread_takes_several(launch: Launcher, capsys: Output)
 
     launch(kernel, np.arange(10, 110, dtype=np.int32), threads=(4, 1, 1), groups=(3, 1, 1))
     assert capsys.readouterr().out == "".join(f"{i} {i + 10}\n" for i in range(100))
+    launch(kernel, np.arange(10, 110, dtype=np.int32), threads=(4, 4, 1), groups=(2, 2, 2))
+    assert capsys.readouterr().out == "".join(f"{i} {i + 10}\n" for i in range(100))
 
 
 def test_strided_items(launch: Launcher, capsys: Output) -> None:
