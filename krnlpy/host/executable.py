@@ -87,7 +87,6 @@ class HostExecutable:
         return -(-chunk // 64) * 64 if self.is_items else chunk
 
 
-
 def _work(node: ir.Stmt | ir.Expr | ir.Block) -> int:
     """Roughly how many nodes are evaluated, functions and repetitions of loops included."""
     if isinstance(node, tuple):
