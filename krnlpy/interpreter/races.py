@@ -59,7 +59,7 @@ class Accesses:
             self._atomic(unit, here, describe, at)
             return
         last = self._writes.get(unit)
-        if last is not None and last[1] is not thread:
+        if last is not None:
             self._check("write", last, "read", here, describe, at)
         if self._atomics:
             self._check_both("atomic", self._atomics.get(unit), "read", here, describe, at)
@@ -73,7 +73,7 @@ class Accesses:
             self._atomic(unit, here, describe, at)
             return
         last = self._writes.get(unit)
-        if last is not None and last[1] is not here[1]:
+        if last is not None:
             self._check("write", last, "write", here, describe, at)
         self._check_both("read", self._reads.get(unit), "write", here, describe, at)
         if self._atomics:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import test_composite_errors
 import test_kernel_errors
+import test_math_errors
 from test_kernel_errors import body, compile_kernel, load
 
 from krnlpy import dsl
@@ -193,6 +194,7 @@ NEVER_SAID = {
 CATALOGUES = {
     "": test_kernel_errors.WRONG,
     test_composite_errors.HELPERS: test_composite_errors.WRONG,
+    test_math_errors.HELPERS: test_math_errors.WRONG,
     HELPERS: WRONG,
 }
 
