@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from examples.kernels._common import Array, Work, main
 
 LIMIT = 200
-CENTRE, HEIGHT = (-0.6, 0.0), 2.4  # of what is shown; it is as wide as high
+CENTRE, HEIGHT = (-0.7, 0.0), 2.7  # of what is shown; it is as wide as high
 
 
 @kernel(threads=(16, 16))
@@ -47,7 +47,7 @@ def escape_counts(size: int, left: float, top: float, pixel: float) -> Array:
 def picture_of(counts: Array) -> Array:
     """Colours: the set is black, what is near it bright."""
     level = np.log1p(counts) / np.log1p(LIMIT)
-    colours = np.stack([level**1.5, level**2.5, 0.3 * level + 0.5 * level**6], -1)
+    colours = np.stack([level, level**2, 0.4 * level + 0.6 * level**6], -1)
     return np.where(counts[..., None] < LIMIT, 255 * colours, 0).astype(np.uint8)
 
 
