@@ -46,6 +46,7 @@ from .scalar import (
     u32,
     u64,
 )
+from .struct_buffer import StructBuffer
 
 if TYPE_CHECKING:
     from .dsl.frontend import func
@@ -57,6 +58,7 @@ __all__ = [
     "DeviceUnavailable", "DtypeError", "Feature", "Global", "GlobalMut", "Item", "ItemMut", "Kernel", "KernelError",
     "KernelIndexError", "KernelNameError", "KernelSyntaxError", "KernelTypeError", "KrnlpyError", "LaunchError",
     "LimitExceeded", "MissingFeatures", "Out", "OutOfMemory", "ScalarType", "ShapeError", "SourceError", "Spec",
+    "StructBuffer",
     "bf16", "config", "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel",
     "scalar_type", "u8", "u16", "u32", "u64",
 ]  # fmt: skip

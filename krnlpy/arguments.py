@@ -31,8 +31,8 @@ def in_order(
         LaunchError: an argument is missing, given twice, or one too many.
     """
     name = signature.name
-    parameters = [p for p in signature.parameters if p.kind != "spec"]
-    specs = {p.name for p in signature.parameters if p.kind == "spec"}
+    parameters = [p for p in signature.declared if p.kind != "spec"]
+    specs = {p.name for p in signature.declared if p.kind == "spec"}
     names = [p.name for p in parameters]
     if len(arguments) > len(names):
         hint = f"; give {', '.join(sorted(specs))} by name or by .specialize()" if specs else ""
@@ -44,7 +44,7 @@ def in_order(
         if key in given:
             raise LaunchError(f"{name}: {key} was given twice, by place and by name")
         if key not in names and key not in specs:
-            every = ", ".join(p.name for p in signature.parameters)
+            every = ", ".join(p.name for p in signature.declared)
             raise LaunchError(f"{name} has no parameter {key}; it has {every}")
         given[key] = value
     for parameter in parameters:

@@ -78,7 +78,8 @@ class _Definition:
         self.unchecked = unchecked
         self.parameters = [p for p in signature.parameters if p.kind != "spec"]
         self.specs = {p.name: p for p in signature.parameters if p.kind == "spec"}
-        self.arity = len(self.parameters)
+        self.arity = sum(d.kind != "spec" for d in signature.declared)
+        self.has_composites = any(len(d.leaves) > 1 for d in signature.declared)
         self.buffers = [i for i, p in enumerate(self.parameters) if p.kind in ("item", "global")]
         self.has_items = any(p.kind == "item" for p in self.parameters)
         fixed = {self.parameters[i].type for i in self.buffers}
@@ -227,6 +228,15 @@ class Kernel:
             if specs:
                 self.specialize(**specs)(*arguments)
                 return
+        if definition.has_composites:
+            from .composite_arguments import taken_apart  # as in __init__
+
+            arguments = taken_apart(definition.signature, arguments)
+        self._launch(arguments)
+
+    def _launch(self, arguments: tuple[Any, ...]) -> None:
+        """Queues a launch with an argument for each parameter of the compiled kernel."""
+        definition = self._definition
         try:
             key = (
                 self._built,
@@ -289,7 +299,7 @@ class Kernel:
             return definition.executables[key]
 
     def __repr__(self) -> str:
-        parameters = ", ".join(p.name for p in self._definition.signature.parameters)
+        parameters = ", ".join(p.name for p in self._definition.signature.declared)
         return f"<kernel {self.name}({parameters})>"
 
 

@@ -164,7 +164,7 @@ class Plan:
                 shape, item_strides = views.collapse(shape, tuple([arguments[i]._strides for i in self._items]))
                 rank = len(shape)
                 if rank > MAX_NDIM:
-                    kernel(*self._with_contiguous_items(arguments, rank))
+                    kernel._launch(self._with_contiguous_items(arguments, rank))
                     return
                 values += shape
         else:
@@ -226,7 +226,7 @@ class Plan:
                 f" {a.strides} and {b.strides}); threads run in no order: .copy() one of them"
             )
 
-    def _with_contiguous_items(self, arguments: Sequence[Any], rank: int) -> list[Any]:
+    def _with_contiguous_items(self, arguments: Sequence[Any], rank: int) -> tuple[Any, ...]:
         """The arguments with copies of the strided items that are only read."""
         result = list(arguments)
         for i in self._items:
@@ -238,7 +238,7 @@ class Plan:
                 f"{self._kernel}: {names} is written to and is strided along {rank} axes that can't be merged; at most"
                 f" {MAX_NDIM} can be: write to a contiguous buffer, then copy_from"
             )
-        return result
+        return tuple(result)
 
     def _item_groups(self, kernel: Kernel, count: int) -> tuple[int, int, int]:
         if kernel._groups is not None or kernel._global_threads is not None:

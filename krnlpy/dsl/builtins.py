@@ -112,6 +112,59 @@ def subgroup_add(value: Any) -> Any:
     """The sum of a value over the active threads of the subgroup."""
 
 
+@_builtin
+def unroll(values: Any) -> Any:
+    """``for i in unroll(range(4))``: the loop's body written out for each value, which is known while compiling."""
+
+
+# ----------------------------------------------------------------------------------------------- vectors, matrices
+
+
+@_builtin
+def dot(a: Any, b: Any) -> Any:
+    """The inner product of two vectors."""
+
+
+@_builtin
+def cross(a: Any, b: Any) -> Any:
+    """The vector product of two vectors of three."""
+
+
+@_builtin
+def length(v: Any) -> Any:
+    """The Euclidean length of a vector."""
+
+
+@_builtin
+def distance(a: Any, b: Any) -> Any:
+    """The Euclidean length of ``a - b``."""
+
+
+@_builtin
+def normalize(v: Any) -> Any:
+    """A vector divided by its length."""
+
+
+@_builtin
+def outer(a: Any, b: Any) -> Any:
+    """The matrix of the products of all elements of two vectors: ``a[i] * b[j]``."""
+
+
+@_builtin
+def transpose(m: Any) -> Any:
+    """A matrix with rows and columns exchanged, as ``m.T``."""
+
+
+@_builtin
+def determinant(m: Any) -> Any:
+    """The determinant of a square matrix."""
+
+
+@_builtin
+def inverse(m: Any) -> Any:
+    """The inverse of a square matrix; of a singular one, infinities and NaN."""
+
+
 # -------------------------------------------------------------------------------------------------- mathematics
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import builtins as python
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +14,13 @@ import numpy as np
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, u16, u32, u64
 
-from . import builtins, ir
-from .conversions import Static, Value, cast, describe, is_number, literal, typed, unify
+from . import builtins, compounds, ir
+from .composites import composite_type
+from .conversions import cast, literal, typed, unify
+from .lowering import Known
 from .powers import whole_power
+from .values import Compound, Static, Value, is_number
+from .vectors import VECTOR_FUNCTIONS
 
 if TYPE_CHECKING:
     from .expressions import ExpressionLowering
@@ -54,24 +59,47 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
     if any(isinstance(a, ast.Starred) for a in node.args):
         raise KernelSyntaxError("kernels have no starred arguments; write the values out", *where)
     if isinstance(callee, Func):
-        return lowering.call_function(callee, node)
+        result = lowering.call_function(callee, node)
+        if result is None:
+            raise KernelTypeError(f"{callee.__name__} returns nothing: it has no value here", *where)
+        return result
+    composite = composite_type(callee)
+    if composite is not None:
+        return compounds.construct(lowering, composite, node)
     if node.keywords and callee not in (builtins.group_array, builtins.local_array):
         raise KernelSyntaxError("only @func functions take keyword arguments", *where)
-    if isinstance(callee, ScalarType):
-        return conversion(lowering, callee, node)
     if isinstance(callee, python.type) and callee in (int, float, bool):
-        return conversion(lowering, {int: i32, float: f32, bool: boolean}[callee], node)
-    try:
-        handler = _HANDLERS.get(callee)
-    except TypeError:
-        handler = None
+        callee = {int: i32, float: f32, bool: boolean}[callee]
+    handler = partial(_convert, callee) if isinstance(callee, ScalarType) else _handler(callee)
     if handler is None:
         name = getattr(callee, "__name__", repr(callee))
         raise KernelTypeError(
             f"{name} cannot be called from a kernel; decorate a function with @func, or use what krnlpy.dsl has",
             *where,
         )
-    return handler(lowering, node)
+    if callee in _UNEVALUATED:
+        return handler(lowering, node)
+    values = lowering.values(node.args)
+    if callee not in VECTOR_FUNCTIONS and any(isinstance(v, Compound) for v in values):
+        return compounds.each(lowering, handler, node, values)
+    return handler(lowering, with_arguments(node, values))
+
+
+def with_arguments(node: ast.Call, values: Sequence[Value]) -> ast.Call:
+    """A call with arguments that were evaluated already."""
+    known: list[ast.expr] = [Known(value, argument) for value, argument in zip(values, node.args, strict=True)]
+    return ast.copy_location(ast.Call(node.func, known, node.keywords), node)
+
+
+def _handler(callee: Any) -> Handler | None:
+    try:
+        return _HANDLERS.get(callee)
+    except TypeError:
+        return None
+
+
+def _convert(type: ScalarType, lowering: ExpressionLowering, node: ast.Call) -> Value:
+    return conversion(lowering, type, node)
 
 
 def conversion(lowering: ExpressionLowering, type: ScalarType, node: ast.Call) -> Value:
@@ -79,7 +107,7 @@ def conversion(lowering: ExpressionLowering, type: ScalarType, node: ast.Call) -
     (argument,) = _arguments(lowering, node, 1, str(type))
     where = lowering.at(node)
     if type is boolean:
-        return lowering.truth(argument, node.args[0])
+        return lowering.truth(argument, where)
     if isinstance(argument, Static) and is_number(argument.value):
         number = argument.value
         if isinstance(number, bool):
@@ -157,15 +185,6 @@ def _extremum(op: ir.BinaryOp) -> Callable[[ExpressionLowering, ast.Call], Value
     return handler
 
 
-def _len(lowering: ExpressionLowering, node: ast.Call) -> Value:
-    (value,) = _arguments(lowering, node, 1, "len")
-    if isinstance(value, Static) and isinstance(value.value, tuple):
-        return Static(len(value.value), value.location)
-    if isinstance(value, Static) and isinstance(value.value, ir.GlobalParameter | ir.LocalArray):
-        return ir.Extent(value.value, 0, type=i32, location=lowering.at(node))
-    raise KernelTypeError(f"{describe(value)} has no length", *lowering.at(node))
-
-
 def _range(lowering: ExpressionLowering, node: ast.Call) -> Value:
     raise KernelSyntaxError("range stands only in `for i in range(...)`", *lowering.at(node))
 
@@ -201,9 +220,8 @@ def _subgroup_add(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return ir.Subgroup("add", operand, type=operand.type, location=lowering.at(node))
 
 
-def _statement_only(name: str) -> Callable[[ExpressionLowering, ast.Call], Value]:
+def _only_as(name: str, what: str) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
-        what = "a statement of its own" if name == "barrier" else f"`name = {name}(type, shape)` at the function's top"
         raise KernelSyntaxError(f"{name} stands only as {what}", *lowering.at(node))
 
     return handler
@@ -245,21 +263,24 @@ def shift(op: ir.BinaryOp, left: Value, right: Value, where: ir.Location) -> Val
 
 
 Handler = Callable[["ExpressionLowering", ast.Call], Value]
+_UNEVALUATED = (python.range, builtins.barrier, builtins.group_array, builtins.local_array, builtins.unroll)
+"""What looks at its arguments before they are evaluated, or refuses them."""
 _HANDLERS: dict[Any, Handler] = {
     python.abs: _abs,
     python.min: _extremum("min"),
     python.max: _extremum("max"),
-    python.len: _len,
     python.range: _range,
     math.fabs: _abs,
     np.abs: _abs,
     np.minimum: _extremum("min"),
     np.maximum: _extremum("max"),
     builtins.subgroup_add: _subgroup_add,
-    builtins.barrier: _statement_only("barrier"),
-    builtins.group_array: _statement_only("group_array"),
-    builtins.local_array: _statement_only("local_array"),
+    builtins.barrier: _only_as("barrier", "a statement of its own"),
+    builtins.group_array: _only_as("group_array", "`name = group_array(type, shape)` at the function's top"),
+    builtins.local_array: _only_as("local_array", "`name = local_array(type, shape)` at the function's top"),
     builtins.fma: _math("fma"),
+    builtins.unroll: _only_as("unroll", "`for i in unroll(range(...))`"),
+    **VECTOR_FUNCTIONS,
 }
 for _name in (*_FLOAT_MATH, *_PREDICATES):
     _HANDLERS[getattr(builtins, _name)] = _math(_name)  # type: ignore[arg-type]

@@ -7,8 +7,6 @@ operands mix only if one can be widened to the other without loss. Nothing is ev
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,22 +14,9 @@ from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, scalar_type
 
 from . import ir
+from .composites import AnyType, CompositeType, MatrixType, StructType, TupleType
 from .ir import Location
-
-
-@dataclass(frozen=True, eq=False)
-class Static:
-    """Something known while compiling: a weak number, a type, a function, a place, a module, a tuple of values."""
-
-    value: Any
-    location: Location
-
-
-Value = ir.Expr | Static
-
-
-def is_number(value: object) -> bool:
-    return isinstance(value, bool | int | float)
+from .values import Compound, Static, Value, describe, is_number, is_strong
 
 
 def widens(source: ScalarType, to: ScalarType) -> bool:
@@ -54,19 +39,6 @@ def default_type(value: object) -> ScalarType:
     if isinstance(value, bool):
         return boolean
     return i32 if isinstance(value, int) else f32
-
-
-def describe(value: Value) -> str:
-    """A value's type in words, for messages."""
-    if isinstance(value, ir.Expr):
-        return str(value.type)
-    if is_number(value.value):
-        return f"the number {value.value!r}"
-    if isinstance(value.value, ir.Parameter | ir.LocalArray):
-        return f"the array {value.value.name}"
-    if isinstance(value.value, tuple):
-        return "a tuple"
-    return f"{getattr(value.value, '__name__', value.value)!r}"
 
 
 def literal(number: bool | int | float, type: ScalarType, location: Location) -> ir.Const:
@@ -108,6 +80,8 @@ def typed(value: Value, type: ScalarType | None = None) -> ir.Expr:
     """
     if isinstance(value, ir.Expr):
         return value
+    if isinstance(value, Compound):
+        raise KernelTypeError(f"expected a number, found {describe(value)}", *value.location)
     if isinstance(value.value, np.generic):
         own = boolean if isinstance(value.value, np.bool_) else scalar_type(value.value.dtype)
         return ir.Const(value.value.item(), type=own.compute, location=value.location)
@@ -139,12 +113,10 @@ def unify(left: Value, right: Value, what: str, location: Location) -> tuple[ir.
     Raises:
         KernelTypeError: neither type can hold the other.
     """
-    strong_left = isinstance(left, ir.Expr) or isinstance(left.value, np.generic)
-    strong_right = isinstance(right, ir.Expr) or isinstance(right.value, np.generic)
-    if strong_left:
+    if is_strong(left):
         a = typed(left)
-        b = typed(right) if strong_right else _weak_beside(right, a, what)
-    elif strong_right:
+        b = typed(right) if is_strong(right) else _weak_beside(right, a, what)
+    elif is_strong(right):
         b = typed(right)
         a = _weak_beside(left, b, what)
     else:
@@ -199,3 +171,53 @@ def assignable(value: Value, to: ScalarType, target: str, location: Location) ->
         f"a value of type {result.type} does not fit {target}; write {to}(...) if it is meant to be converted",
         *location,
     )
+
+
+def fit(value: Value, to: AnyType, target: str, location: Location) -> list[ir.Expr]:
+    """The scalars of a value as they are stored where the type is fixed, rounded to f16 and bf16 where it says so.
+
+    Raises:
+        KernelTypeError: the value is of another composite type, or a conversion would lose something.
+    """
+    if not isinstance(to, CompositeType):
+        scalar = assignable(value, to, target, location)
+        return [scalar if to.compute is to else ir.Round(scalar, to, type=scalar.type, location=location)]
+    return [
+        scalar
+        for part, (_, type) in zip(_parts(value, to, target, location), to.parts, strict=True)
+        for scalar in fit(part, type, target, location)
+    ]
+
+
+def _parts(value: Value, to: CompositeType, target: str, location: Location) -> tuple[Value, ...]:
+    if isinstance(to, TupleType) and isinstance(value, Static) and isinstance(value.value, tuple):
+        if len(value.value) == len(to.types):
+            return value.value
+    elif isinstance(value, Compound) and _same_form(value.type, to):
+        return value.parts
+    raise KernelTypeError(f"{describe(value)} does not fit {target}", *location)
+
+
+def _same_form(a: CompositeType, b: CompositeType) -> bool:
+    """Whether two types differ in nothing but the types of their scalars."""
+    if isinstance(a, MatrixType) and isinstance(b, MatrixType):
+        return (a.rows, a.columns) == (b.rows, b.columns)
+    if isinstance(a, StructType) or isinstance(b, StructType):
+        return a == b
+    return type(a) is type(b) and len(a.parts) == len(b.parts)
+
+
+def settled(value: Value) -> ir.Expr | Compound:
+    """A value with every literal in it typed: a tuple of values becomes a compound.
+
+    Raises:
+        KernelTypeError: it is, or has in it, something that is no value while kernels run.
+    """
+    if isinstance(value, Compound):
+        return value
+    if isinstance(value, Static) and isinstance(value.value, tuple):
+        parts = tuple(settled(v if isinstance(v, Value) else Static(v, value.location)) for v in value.value)
+        if not parts:
+            raise KernelTypeError("an empty tuple is no value in kernels", *value.location)
+        return Compound(TupleType(tuple(p.type for p in parts)), parts, value.location)
+    return typed(value)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, i32
 
-from . import calls, ir
-from .conversions import Static, Value, describe, is_number, typed, unify
-from .source import Source
+from . import calls, compounds, ir
+from .composites import Matrix, Vector
+from .conversions import typed, unify
+from .lowering import AnyName, Known, LocalName, Lowering
+from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, assemble, describe, is_number, is_place, scalars
 
 _BINARY: dict[type[ast.operator], tuple[ir.BinaryOp, str]] = {
     ast.Add: ("add", "+"),
@@ -59,63 +60,10 @@ _FOLD: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-@dataclass(eq=False)
-class ProgramState:
-    """What the functions of one program share while it is lowered."""
-
-    types: dict[TypeVar, ScalarType]
-    parameters: dict[str, ir.Parameter]
-    functions: dict[tuple[object, tuple[ScalarType, ...]], ir.Function] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
-    group_arrays: list[ir.GroupArray] = field(default_factory=list)
-    calling: list[object] = field(default_factory=list)
-
-    @property
-    def has_items(self) -> bool:
-        return any(isinstance(p, ir.ItemParameter) for p in self.parameters.values())
-
-    def unique(self, name: str) -> str:
-        """A function name not yet taken in this program."""
-        taken, count = name, 2
-        while taken in self.names:
-            taken, count = f"{name}_{count}", count + 1
-        self.names.add(taken)
-        return taken
-
-
-@dataclass(eq=False)
-class LocalName:
-    """A local variable while a function is lowered. ``storage`` is its annotated type, which may be f16 or bf16."""
-
-    variable: ir.Variable
-    storage: ScalarType
-    line: int
-
-
-class ExpressionLowering:
+class ExpressionLowering(Lowering):
     """Lowers the expressions of one function."""
 
-    def __init__(self, source: Source, state: ProgramState, is_kernel: bool) -> None:
-        self.source = source
-        self.state = state
-        self.is_kernel = is_kernel
-        self.locals: dict[str, LocalName] = {}
-        self.arrays: dict[str, ir.LocalArray] = {}
-        self.assigned: set[str] = set()
-        self.local_names: set[str] = _stored_names(source.tree)
-
-    def at(self, node: ast.AST) -> ir.Location:
-        return self.source.location(node)
-
     # ---------------------------------------------------------------------------------------------- entry points
-
-    def value(self, node: ast.expr) -> Value:
-        """Any value: typed, weak, or known only to the compiler."""
-        method = getattr(self, f"_{type(node).__name__}", None)
-        if method is None:
-            raise KernelSyntaxError(_unsupported(node), *self.at(node))
-        result: Value = method(node)
-        return result
 
     def typed(self, node: ast.expr, type: ScalarType | None = None) -> ir.Expr:
         value = self.value(node)
@@ -125,10 +73,11 @@ class ExpressionLowering:
 
     def condition(self, node: ast.expr) -> ir.Expr:
         """A truth value: numbers are true unless they are 0."""
-        return self.truth(self.value(node), node)
+        return self.truth(self.value(node), self.at(node))
 
-    def truth(self, value: Value, node: ast.expr) -> ir.Expr:
-        location = self.at(node)
+    def truth(self, value: Value, location: ir.Location) -> ir.Expr:
+        if isinstance(value, Compound):
+            raise KernelTypeError(f"{describe(value)} is neither true nor false; write any(...) or all(...)", *location)
         if isinstance(value, Static) and is_number(value.value):
             return ir.Const(bool(value.value), type=boolean, location=location)
         result = typed(value)
@@ -137,25 +86,48 @@ class ExpressionLowering:
         zero = ir.Const(0.0 if result.type.is_float else 0, type=result.type, location=location)
         return ir.Compare("ne", result, zero, type=boolean, location=location)
 
-    def index(self, node: ast.expr) -> tuple[ir.Expr, ...]:
-        """The integers of a subscript."""
-        parts = node.elts if isinstance(node, ast.Tuple) else [node]
-        result = []
+    def index(self, node: ast.Subscript, place: ArrayPlace) -> tuple[ir.Expr, ...]:
+        """The integers of a subscript; constants below 0 count from the end."""
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         for part in parts:
             if isinstance(part, ast.Slice):
                 raise KernelSyntaxError("kernels index single elements, not slices", *self.at(part))
-            value = self.value(part)
-            if isinstance(value, Static) and isinstance(value.value, tuple):
-                raise KernelTypeError("write the indices out: a[i, j]", *self.at(part))
-            expr = typed(value)
-            if not expr.type.is_integer:
+        values = self.values(parts)
+        if len(values) == 1 and isinstance(values[0], Static) and isinstance(values[0].value, tuple):
+            parts = [parts[0]] * len(values[0].value)
+            values = [v if isinstance(v, Value) else Static(v, self.at(node)) for v in values[0].value]
+        elif len(values) == 1 and isinstance(values[0], Compound):
+            values = list(values[0].parts)
+            parts = [parts[0]] * len(values)
+        rank = rank_of(place)
+        if len(values) != rank:
+            raise KernelTypeError(f"{place.name} has {rank} dimensions, indexed with {len(values)}", *self.at(node))
+        return tuple(
+            self._index_entry(value, axis, place, self.at(part))
+            for axis, (value, part) in enumerate(zip(values, parts, strict=True))
+        )
+
+    def _index_entry(self, value: Value, axis: int, place: ArrayPlace, where: ir.Location) -> ir.Expr:
+        if not isinstance(value, Static) and not isinstance(value, ir.Expr):
+            raise KernelTypeError(f"an index must be an integer, this is {describe(value)}", *where)
+        expr = typed(value)
+        if not expr.type.is_integer:
+            raise KernelTypeError(f"an index must be an integer, this is {describe(value)}; write i32(...)", *where)
+        first = place.first if isinstance(place, CompoundPlace) else place
+        extent = first.shape[axis] if isinstance(first, ir.LocalArray) else None
+        if isinstance(expr, ir.Const) and isinstance(extent, ir.Const):
+            if not -extent.value <= expr.value < extent.value:
                 raise KernelTypeError(
-                    f"an index must be an integer, this is {describe(value)}; write i32(...)", *self.at(part)
+                    f"index {expr.value} is out of range: {place.name} has length {extent.value} there", *where
                 )
-            if isinstance(expr, ir.Const) and expr.value < 0:
-                raise KernelTypeError("indices count from 0; write a.shape[0] - 1 for the last", *self.at(part))
-            result.append(expr)
-        return tuple(result)
+            return expr if expr.value >= 0 else ir.const(extent.value + expr.value, i32, where)
+        if isinstance(expr, ir.Const) and expr.value < 0:
+            assert isinstance(first, ir.GlobalParameter | ir.LocalArray)
+            length = ir.Extent(first, axis, type=i32, location=where)
+            if expr.value < i32.min:
+                raise KernelTypeError(f"index {expr.value} is out of range", *where)
+            return ir.Binary("sub", length, ir.const(-int(expr.value), i32, where), type=i32, location=where)
+        return expr
 
     # ------------------------------------------------------------------------------------------ names, constants
 
@@ -166,11 +138,13 @@ class ExpressionLowering:
 
     def _Name(self, node: ast.Name) -> Value:  # noqa: N802
         name, where = node.id, self.at(node)
+        if name in self.statics:
+            known = self.statics[name]
+            return Static(known.value, where) if isinstance(known, Static) else known
         if name in self.arrays:
             return Static(self.arrays[name], where)
         if name in self.locals and name in self.assigned:
-            variable = self.locals[name].variable
-            return ir.Local(variable, type=variable.type, location=where)
+            return self.read(self.locals[name], where)
         if self.is_kernel and name in self.state.parameters:
             return self._parameter(self.state.parameters[name], where)
         if name in self.local_names:
@@ -188,7 +162,19 @@ class ExpressionLowering:
             captured = self.state.types[captured]
         return Static(captured, where)
 
-    def _parameter(self, parameter: ir.Parameter, where: ir.Location) -> Value:
+    def read(self, name: AnyName, where: ir.Location) -> ir.Expr | Compound:
+        """The value of a variable."""
+        if isinstance(name, LocalName):
+            return ir.Local(name.variable, type=name.variable.type, location=where)
+        return Compound(name.type, tuple(self.read(part, where) for part in name.parts), where)
+
+    def _parameter(self, parameter: ir.Parameter | CompoundPlace | Compound, where: ir.Location) -> Value:
+        if isinstance(parameter, Compound):
+            return parameter
+        if isinstance(parameter, CompoundPlace):
+            if isinstance(parameter.first, ir.ItemParameter):
+                return self.element(parameter, (), where)
+            return Static(parameter, where)
         kind = parameter.type.compute
         if isinstance(parameter, ir.ScalarParameter):
             return ir.Argument(parameter, type=kind, location=where)
@@ -198,36 +184,55 @@ class ExpressionLowering:
             return ir.Load(parameter, (), type=kind, location=where)
         return Static(parameter, where)
 
+    def element(
+        self, place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...], where: ir.Location
+    ) -> ir.Expr | Compound:
+        """The value of an element of an array, buffer or item."""
+        if isinstance(place, CompoundPlace):
+            return Compound(place.type, tuple(self.element(part, index, where) for part in place.parts), where)
+        return ir.Load(place, index, type=place.type.compute, location=where)
+
     def _Attribute(self, node: ast.Attribute) -> Value:  # noqa: N802
         where = self.at(node)
         owner = self.value(node.value)
+        if isinstance(owner, Compound):
+            return compounds.attribute(owner, node.attr, where)
         if isinstance(owner, Static):
             place = owner.value
-            if isinstance(place, ir.GlobalParameter | ir.LocalArray):
-                rank = place.ndim if isinstance(place, ir.GlobalParameter) else len(place.shape)
-                extents = tuple(ir.Extent(place, axis, type=i32, location=where) for axis in range(rank))
-                if node.attr == "shape":
-                    return Static(extents, where)
-                if node.attr == "ndim":
-                    return Static(rank, where)
-                if node.attr == "size":
-                    size: ir.Expr = extents[0]
-                    for extent in extents[1:]:
-                        size = ir.Binary("mul", size, extent, type=i32, location=where)
-                    return size
-                raise KernelNameError(f"arrays have shape, ndim and size, not {node.attr}", *where)
+            if is_place(place):
+                return self.array_attribute(place, node.attr, where)
             if isinstance(place, ModuleType | type) and hasattr(place, node.attr):
                 return Static(getattr(place, node.attr), where)
             if isinstance(place, ModuleType | type):
                 raise KernelNameError(f"{place.__name__} has no {node.attr}", *where)
         raise KernelTypeError(f"{describe(owner)} has no attributes in kernels", *where)
 
+    def array_attribute(self, array: ArrayPlace, name: str, where: ir.Location) -> Value:
+        place = array.first if isinstance(array, CompoundPlace) else array
+        assert isinstance(place, ir.GlobalParameter | ir.LocalArray)
+        extents = tuple(ir.Extent(place, axis, type=i32, location=where) for axis in range(rank_of(array)))
+        match name:
+            case "shape":
+                return Static(extents, where)
+            case "ndim":
+                return Static(len(extents), where)
+            case "dtype":
+                return Static(array.type, where)
+            case "size":
+                size: ir.Expr = extents[0]
+                for extent in extents[1:]:
+                    size = ir.Binary("mul", size, extent, type=i32, location=where)
+                return size
+        raise KernelNameError(f"arrays have shape, ndim, size and dtype, not {name}", *where)
+
     def _Tuple(self, node: ast.Tuple) -> Value:  # noqa: N802
-        return Static(tuple(self.value(e) for e in node.elts), self.at(node))
+        return Static(tuple(self.values(node.elts)), self.at(node))
 
     def _Subscript(self, node: ast.Subscript) -> Value:  # noqa: N802
         where = self.at(node)
         owner = self.value(node.value)
+        if isinstance(owner, Compound):
+            return compounds.subscript(self, owner, node)
         if isinstance(owner, Static) and isinstance(owner.value, tuple):
             at = self.value(node.slice)
             if not (isinstance(at, Static) and isinstance(at.value, int)):
@@ -238,16 +243,20 @@ class ExpressionLowering:
                     *self.at(node.slice),
                 )
             entry = owner.value[at.value]
-            return entry if isinstance(entry, Static | ir.Expr) else Static(entry, where)
+            return entry if isinstance(entry, Value) else Static(entry, where)
+        if isinstance(owner, Static) and (owner.value is Vector or owner.value is Matrix):
+            return compounds.type_subscript(self, owner.value, node)
         place = self.place(owner, node.value)
-        index = self.index(node.slice)
-        self.check_rank(place, index, where)
-        return ir.Load(place, index, type=place.type.compute, location=where)
+        index = self.index(node, place)
+        if isinstance(place, CompoundPlace):
+            index = tuple(self.steady(i, "index") for i in index)
+        return self.element(place, index, where)
 
-    def place(self, owner: Value, node: ast.expr) -> ir.GlobalParameter | ir.LocalArray:
+    def place(self, owner: Value, node: ast.expr) -> ArrayPlace:
         """The array that is indexed."""
-        if isinstance(owner, Static) and isinstance(owner.value, ir.GlobalParameter | ir.LocalArray):
-            return owner.value
+        if isinstance(owner, Static) and is_place(owner.value):
+            place: ArrayPlace = owner.value
+            return place
         if isinstance(owner, ir.Load) and isinstance(owner.place, ir.ItemParameter):
             raise KernelTypeError(
                 f"{owner.place.name} is an item, one element; declare it Global or GlobalMut to index it",
@@ -255,29 +264,18 @@ class ExpressionLowering:
             )
         raise KernelTypeError(f"{describe(owner)} cannot be indexed", *self.at(node))
 
-    def check_rank(
-        self, place: ir.GlobalParameter | ir.LocalArray, index: tuple[ir.Expr, ...], where: ir.Location
-    ) -> None:
-        rank = place.ndim if isinstance(place, ir.GlobalParameter) else len(place.shape)
-        if len(index) != rank:
-            raise KernelTypeError(f"{place.name} has {rank} dimensions, indexed with {len(index)}", *where)
-        if isinstance(place, ir.LocalArray):
-            for entry, extent in zip(index, place.shape, strict=True):
-                if isinstance(entry, ir.Const) and isinstance(extent, ir.Const) and entry.value >= extent.value:
-                    raise KernelTypeError(
-                        f"index {entry.value} is out of range: {place.name} has length {extent.value} there",
-                        *where,
-                    )
-
     # ------------------------------------------------------------------------------------------------- operators
 
     def _BinOp(self, node: ast.BinOp) -> Value:  # noqa: N802
-        if type(node.op) not in _BINARY:
-            raise KernelSyntaxError("kernels have no @ operator; write the loops", *self.at(node))
-        return self.binary(node.op, self.value(node.left), self.value(node.right), self.at(node))
+        left, right = self.values([node.left, node.right])
+        return self.binary(node.op, left, right, self.at(node))
 
     def binary(self, operator: ast.operator, left: Value, right: Value, where: ir.Location) -> Value:
         """``left operator right`` with Python's meaning."""
+        if isinstance(operator, ast.MatMult):
+            return compounds.matmul(self, left, right, where)
+        if isinstance(left, Compound) or isinstance(right, Compound):
+            return compounds.binary(self, operator, left, right, where)
         op, symbol = _BINARY[type(operator)]
         if isinstance(left, Static) and isinstance(right, Static) and is_number(left.value) and is_number(right.value):
             return self._fold(op, left, right, where)
@@ -306,19 +304,23 @@ class ExpressionLowering:
         return Static(result, where)
 
     def _UnaryOp(self, node: ast.UnaryOp) -> Value:  # noqa: N802
-        where = self.at(node)
-        value = self.value(node.operand)
+        return self.unary(node.op, self.value(node.operand), self.at(node))
+
+    def unary(self, operator: ast.unaryop, value: Value, where: ir.Location) -> Value:
+        """``operator value`` with Python's meaning."""
+        if isinstance(value, Compound):
+            return compounds.unary(self, operator, value, where)
         if isinstance(value, Static) and is_number(value.value):
-            if isinstance(node.op, ast.Invert) and isinstance(value.value, float):
+            if isinstance(operator, ast.Invert) and isinstance(value.value, float):
                 raise KernelTypeError("~ needs an integer or a truth value", *where)
             fold: dict[type[ast.unaryop], Callable[[Any], Any]] = {
                 ast.USub: lambda a: -a, ast.UAdd: lambda a: +a, ast.Not: lambda a: not a, ast.Invert: lambda a: ~int(a)
             }  # fmt: skip
-            return Static(fold[type(node.op)](value.value), where)
-        if isinstance(node.op, ast.Not):
-            return ir.Unary("not", self.truth(value, node.operand), type=boolean, location=where)
+            return Static(fold[type(operator)](value.value), where)
+        if isinstance(operator, ast.Not):
+            return ir.Unary("not", self.truth(value, where), type=boolean, location=where)
         operand = typed(value)
-        if isinstance(node.op, ast.Invert):
+        if isinstance(operator, ast.Invert):
             if operand.type is boolean:
                 return ir.Unary("not", operand, type=boolean, location=where)
             if not operand.type.is_integer:
@@ -326,93 +328,115 @@ class ExpressionLowering:
             return ir.Unary("invert", operand, type=operand.type, location=where)
         if operand.type is boolean:
             raise KernelTypeError("a truth value has no sign; convert it, for example i32(...)", *where)
-        if isinstance(node.op, ast.UAdd):
+        if isinstance(operator, ast.UAdd):
             return operand
         return ir.Unary("neg", operand, type=operand.type, location=where)
 
     def _Compare(self, node: ast.Compare) -> Value:  # noqa: N802
+        if len(node.ops) == 1:
+            left, right = self.values([node.left, node.comparators[0]])
+            return self.compare(node.ops[0], left, right, self.at(node))
+        # In a < b < c, Python evaluates b once, and c only if a < b.
         where = self.at(node)
-        operands = [self.value(e) for e in (node.left, *node.comparators)]
-        result: Value | None = None
-        for operator, left, right in zip(node.ops, operands, operands[1:], strict=False):
-            if type(operator) not in _COMPARE:
-                raise KernelSyntaxError("kernels have no `is` and no `in`", *where)
-            op = _COMPARE[type(operator)]
-            if isinstance(left, Static) and isinstance(right, Static):
-                if not (is_number(left.value) and is_number(right.value)):
-                    if op not in ("eq", "ne"):
-                        raise KernelTypeError(f"{describe(left)} and {describe(right)} cannot be ordered", *where)
-                    one: Value = Static((left.value == right.value) == (op == "eq"), where)
-                else:
-                    one = self._fold(op, left, right, where)
-            else:
-                a, b = unify(left, right, "comparison", where)
-                if a.type is boolean and op not in ("eq", "ne"):
-                    raise KernelTypeError("truth values are not ordered; convert them, for example i32(...)", *where)
-                one = ir.Compare(op, a, b, type=boolean, location=where)
-            result = one if result is None else self._both(result, one, where)
-        assert result is not None
-        return result
+        left, right = self.values([node.left, node.comparators[0]])
+        if isinstance(right, ir.Expr):
+            right = self.steady(right)
+        first = self.compare(node.ops[0], left, right, where)
+        rest = ast.Compare(Known(right, node.comparators[0]), node.ops[1:], node.comparators[1:])
+        return self._logical("and", [Known(first, node.left), ast.copy_location(rest, node)], where)
 
-    def _both(self, left: Value, right: Value, where: ir.Location) -> Value:
-        if isinstance(left, Static):
-            return right if left.value else left
-        return ir.Logical("and", left, typed(right), type=boolean, location=where)
+    def compare(self, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
+        """``left operator right`` with Python's meaning."""
+        if type(operator) not in _COMPARE:
+            raise KernelSyntaxError("kernels have no `is` and no `in`", *where)
+        if isinstance(left, Compound) or isinstance(right, Compound):
+            return compounds.compare(self, operator, left, right, where)
+        op = _COMPARE[type(operator)]
+        if isinstance(left, Static) and isinstance(right, Static):
+            if is_number(left.value) and is_number(right.value):
+                return self._fold(op, left, right, where)
+            if op not in ("eq", "ne"):
+                raise KernelTypeError(f"{describe(left)} and {describe(right)} cannot be ordered", *where)
+            if not any(isinstance(v.value, ir.Expr | tuple) for v in (left, right)):
+                return Static((left.value == right.value) == (op == "eq"), where)
+        a, b = unify(left, right, "comparison", where)
+        if a.type is boolean and op not in ("eq", "ne"):
+            raise KernelTypeError("truth values are not ordered; convert them, for example i32(...)", *where)
+        return ir.Compare(op, a, b, type=boolean, location=where)
 
     def _BoolOp(self, node: ast.BoolOp) -> Value:  # noqa: N802
-        where = self.at(node)
-        op: Any = "and" if isinstance(node.op, ast.And) else "or"
-        result: Value | None = None
-        for operand in node.values:
-            if isinstance(result, Static) and bool(result.value) == (op == "or"):
-                return Static(op == "or", where)  # decided while compiling: the rest is never evaluated
-            value = self.value(operand)
-            if isinstance(value, Static) and is_number(value.value):
-                value = Static(bool(value.value), where)
+        return self._logical("and" if isinstance(node.op, ast.And) else "or", node.values, self.at(node))
+
+    def _logical(self, op: Literal["and", "or"], operands: list[ast.expr], where: ir.Location) -> Value:
+        """``and`` and ``or``: what the left operand decides, the right one is not evaluated for."""
+        left = self._truth_value(operands[0])
+        for operand in operands[1:]:
+            if isinstance(left, Static):
+                if bool(left.value) == (op == "or"):
+                    return left  # decided while compiling: the rest is never evaluated
+                left = self._truth_value(operand)
+                continue
+            with self.branch() as effects:
+                right = typed(self._truth_value(operand))
+            if not effects:
+                left = ir.Logical(op, left, right, type=boolean, location=where)
+                continue
+            result = self.temporary(boolean, op)
+            chosen: ir.Expr = ir.Local(result, type=boolean, location=where)
+            self.emit(ir.Assign(result, left, location=where))
+            effects.append(ir.Assign(result, right, location=where))
+            if op == "or":
+                self.emit(ir.If(chosen, (), tuple(effects), location=where))
             else:
-                value = self.truth(value, operand)
-            if result is None or isinstance(result, Static):
-                result = value
-            else:
-                result = ir.Logical(op, result, typed(value), type=boolean, location=where)
-        assert result is not None
-        return result
+                self.emit(ir.If(chosen, tuple(effects), (), location=where))
+            left = chosen
+        return left
+
+    def _truth_value(self, node: ast.expr) -> ir.Expr | Static:
+        value = self.value(node)
+        if isinstance(value, Static) and is_number(value.value):
+            return Static(bool(value.value), self.at(node))
+        return self.truth(value, self.at(node))
 
     def _IfExp(self, node: ast.IfExp) -> Value:  # noqa: N802
         where = self.at(node)
         test = self.value(node.test)
         if isinstance(test, Static) and is_number(test.value):
             return self.value(node.body if test.value else node.orelse)
-        condition = self.truth(test, node.test)
-        then, otherwise = unify(self.value(node.body), self.value(node.orelse), "if-else", where)
-        return ir.Select(condition, then, otherwise, type=then.type, location=where)
+        condition = self.truth(test, self.at(node.test))
+        with self.branch() as then_effects:
+            then = self.value(node.body)
+        with self.branch() as else_effects:
+            otherwise = self.value(node.orelse)
+        if then_effects or else_effects or isinstance(then, Compound) or _is_tuple(then):
+            condition = self.steady(condition, "condition")
+        left, right = compounds.alike(then, otherwise, where)
+        parts = []
+        for a, b in zip(scalars(left), scalars(right), strict=True):
+            if not (then_effects or else_effects):
+                parts.append(ir.Select(condition, a, b, type=a.type, location=where))
+                continue
+            result = self.temporary(a.type, "chosen")
+            then_effects.append(ir.Assign(result, a, location=where))
+            else_effects.append(ir.Assign(result, b, location=where))
+            parts.append(ir.Local(result, type=a.type, location=where))  # type: ignore[arg-type]
+        if then_effects or else_effects:
+            self.emit(ir.If(condition, tuple(then_effects), tuple(else_effects), location=where))
+        return assemble(left.type, iter(parts), where)
 
     def _Call(self, node: ast.Call) -> Value:  # noqa: N802
         return calls.lower_call(self, node)
 
-    def call_function(self, callee: calls.Func, node: ast.Call) -> Value:
-        """The call of a ``@func``; made by the lowering of functions."""
+    def call_function(self, callee: calls.Func, node: ast.Call) -> Value | None:
+        """The call of a ``@func``; None where it returns nothing. Made by the lowering of functions."""
         raise NotImplementedError
 
 
-def _stored_names(tree: ast.FunctionDef) -> set[str]:
-    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+def rank_of(place: ArrayPlace) -> int:
+    """Dimensions of an array."""
+    first = place.first if isinstance(place, CompoundPlace) else place
+    return first.ndim if isinstance(first, ir.GlobalParameter) else len(first.shape)  # type: ignore[union-attr]
 
 
-_WORDS: dict[type[ast.AST], str] = {
-    ast.Lambda: "lambda; define a function with @func",
-    ast.ListComp: "list comprehensions; write a loop over a local_array",
-    ast.List: "lists; use local_array",
-    ast.Dict: "dictionaries",
-    ast.Set: "sets",
-    ast.GeneratorExp: "generator expressions; write a loop",
-    ast.NamedExpr: "the walrus operator yet; assign before",
-    ast.JoinedStr: "strings",
-    ast.Starred: "starred expressions; write the values out",
-    ast.Await: "await",
-    ast.Yield: "yield",
-}
-
-
-def _unsupported(node: ast.expr) -> str:
-    return f"kernels have no {_WORDS.get(type(node), type(node).__name__)}"
+def _is_tuple(value: Value) -> bool:
+    return isinstance(value, Static) and isinstance(value.value, tuple)

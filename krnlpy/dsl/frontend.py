@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
+
+import numpy as np
 
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType
 
 from . import ir
 from .calls import Func
-from .conversions import (
-    Static,
-    Value,
-    assignable,
-    typed,
-)
-from .expressions import LocalName, ProgramState
-from .signature import ParameterSpec, Signature, annotation_of, positional_arguments, read_signature, resolve
+from .composites import AnyType, CompositeType, leaves, resolved
+from .conversions import fit, settled
+from .expressions import rank_of
+from .lowering import AnyName, LocalName, ProgramState
+from .signature import Declared, ParameterSpec, Signature, annotation_of, positional_arguments, read_signature, resolve
 from .source import Source, read_source
 from .statements import StatementLowering
+from .types import Annotation
+from .values import Compound, CompoundPlace, Static, Value, assemble, describe, is_number, is_place, scalars
 
 __all__ = ["Signature", "func", "lower", "read_signature"]
 
@@ -49,22 +51,62 @@ def lower(
     """
     chosen = {variable: types[variable] for variable in signature.type_variables}
     parameters = {p.name: _parameter(p, chosen) for p in signature.parameters}
+    bindings = {d.name: _binding(d, d.type, iter(d.leaves), parameters, chosen) for d in signature.declared}
     name = "_".join([signature.name, *(t.name for t in chosen.values())])
-    state = ProgramState(chosen, parameters)
+    has_items = any(isinstance(p, ir.ItemParameter) for p in parameters.values())
+    state = ProgramState(chosen, bindings, has_items)
     state.names.add(name)
     lowering = FunctionLowering(signature.source, state, is_kernel=True)
-    body, _ = lowering.block(lowering.without_docstring())
+    lowering.statements(lowering.without_docstring())
+    body = tuple(lowering.out)
+    functions = [f.function if isinstance(f, _Lowered) else f for f in state.functions.values()]
     return ir.Program(
         name,
         signature.source.location(signature.source.tree),
         tuple(parameters.values()),
         body,
-        tuple(state.functions.values()),
+        _called(body, functions),
         tuple(state.group_arrays),
         tuple(lowering.local_arrays),
         threads,
         unchecked,
     )
+
+
+def _called(body: ir.Block, functions: list[ir.Function]) -> tuple[ir.Function, ...]:
+    """The functions that a kernel calls, directly or not, callees first."""
+    called: set[ir.Function] = set()
+    blocks = [body]
+    while blocks:
+        for node in ir.walk(blocks.pop()):
+            if isinstance(node, ir.Call | ir.Invoke) and node.function not in called:
+                called.add(node.function)
+                blocks.append(node.function.body)
+    return tuple(f for f in functions if f in called)
+
+
+def _binding(
+    declared: Declared,
+    type: Any,
+    rest: Iterator[ParameterSpec],
+    parameters: dict[str, ir.Parameter],
+    types: dict[TypeVar, ScalarType],
+) -> Any:
+    """What a parameter's name stands for in the kernel."""
+    if not isinstance(type, CompositeType):
+        return parameters[next(rest).name]
+    parts = tuple(_binding(declared, part, rest, parameters, types) for _, part in type.parts)
+    type = resolved(type, types)
+    if declared.kind != "scalar":
+        return CompoundPlace(declared.name, type, parts)
+    return Compound(type, tuple(_argument_value(part) for part in parts), declared.location)
+
+
+def _argument_value(part: ir.Parameter | Compound) -> ir.Expr | Compound:
+    if isinstance(part, Compound):
+        return part
+    assert isinstance(part, ir.ScalarParameter)
+    return ir.Argument(part, type=part.type.compute, location=part.location)
 
 
 def _parameter(spec: ParameterSpec, types: dict[TypeVar, ScalarType]) -> ir.Parameter:
@@ -79,58 +121,61 @@ def _parameter(spec: ParameterSpec, types: dict[TypeVar, ScalarType]) -> ir.Para
 
 
 class FunctionLowering(StatementLowering):
-    """Lowers the body of a kernel or of a function, and the functions that it calls."""
+    """Lowers the body of a kernel or of a function, and the functions that it calls.
 
-    def call_function(self, callee: Func, node: ast.Call) -> Value:
+    Attributes:
+        written_out: for a function that is written out where it is called: its result, once it returned.
+    """
+
+    written_out: list[tuple[ir.Expr, ...]] | None = None
+
+    def add_return(self, values: tuple[ir.Expr, ...], where: ir.Location) -> None:
+        if self.written_out is None:
+            super().add_return(values, where)
+        elif self.depth:
+            raise KernelSyntaxError(
+                f"{self.source.function.__name__} has barriers or operations of subgroups, to which all threads come;"
+                " it returns only at its end, not under a condition",
+                *where,
+            )
+        else:
+            self.written_out.append(values)
+
+    def call_function(self, callee: Func, node: ast.Call) -> Value | None:
         where = self.at(node)
         source = read_source(callee.function)
         if callee in self.state.calling:
             raise KernelSyntaxError(f"{callee.__name__} calls itself; kernels have no recursion", *where)
         declared = positional_arguments(source)
-        arguments = self._bind(callee, source, declared, node)
-        annotated = []
-        for argument, value in zip(declared, arguments, strict=True):
-            annotation = annotation_of(source, argument)
-            if annotation is None:
-                annotated.append(typed(value))
-                continue
-            if annotation.kind != "scalar":
-                raise KernelTypeError("functions take numbers; annotate by a scalar type", *source.location(argument))
-            kind = self._function_type(annotation.type, value, source.location(argument))
-            what = f"the parameter {argument.arg} of {callee.__name__}, which is {kind}"
-            expr = assignable(value, kind, what, value.location)
-            annotated.append(expr if kind.compute is kind else ir.Round(expr, kind, type=expr.type, location=where))
-        key = (callee, tuple(a.type for a in annotated))
-        function = self.state.functions.get(key)
-        if function is None:
-            function = self._lower_function(callee, source, declared, [a.type for a in annotated])
-            self.state.functions[key] = function
-        return ir.Call(function, tuple(annotated), type=function.result, location=where)
+        given = self._bind(callee, declared, node)
+        bound = [self._argument(callee, source, a, v, where) for a, v in zip(declared, given, strict=True)]
+        names = [a.arg for a in declared]
+        key = (callee, *map(_key, bound))
+        if key not in self.state.functions:
+            self.state.functions[key] = self._lower_function(callee, source, names, bound)
+        lowered: _Lowered = self.state.functions[key]
+        if lowered.meets:
+            results = self._write_out(callee, source, names, bound)
+        else:
+            results = self._invoke(lowered, bound, where)
+        return None if lowered.result == () else assemble(lowered.result, iter(results), where)  # type: ignore[arg-type]
 
-    def _function_type(self, type: ScalarType | TypeVar, value: Value, where: ir.Location) -> ScalarType:
-        if not isinstance(type, TypeVar):
-            return type
-        if type in self.state.types:
-            return self.state.types[type]
-        found = typed(value).type
-        if type.__constraints__ and found not in type.__constraints__:
-            raise KernelTypeError(f"{found} is none of the types of {type.__name__}", *where)
-        return found
+    # --------------------------------------------------------------------------------------------------- arguments
 
-    def _bind(self, callee: Func, source: Source, declared: list[ast.arg], node: ast.Call) -> list[Value]:
+    def _bind(self, callee: Func, declared: list[ast.arg], node: ast.Call) -> list[Value]:
         """The arguments of a call in order of the parameters; defaults are captured numbers."""
         names = [a.arg for a in declared]
-        given: dict[str, Value] = {}
         if len(node.args) > len(names):
             raise KernelTypeError(
                 f"{callee.__name__} takes {len(names)} arguments, {len(node.args)} given", *self.at(node)
             )
-        for name, argument in zip(names, node.args, strict=False):
-            given[name] = self.value(argument)
+        order = names[: len(node.args)]
         for keyword in node.keywords:
-            if keyword.arg not in names or keyword.arg in given:
+            if keyword.arg not in names or keyword.arg in order:
                 raise KernelTypeError(f"{callee.__name__} has no free parameter {keyword.arg}", *self.at(keyword))
-            given[keyword.arg] = self.value(keyword.value)
+            order.append(keyword.arg)
+        values = self.values([*node.args, *(k.value for k in node.keywords)])
+        given = dict(zip(order, values, strict=True))
         defaults = callee.function.__defaults__ or ()
         for name, default in zip(names[::-1], defaults[::-1], strict=False):
             given.setdefault(name, Static(default, self.at(node)))
@@ -139,26 +184,165 @@ class FunctionLowering(StatementLowering):
             raise KernelTypeError(f"{callee.__name__} misses {', '.join(missing)}", *self.at(node))
         return [given[name] for name in names]
 
-    def _lower_function(
-        self, callee: Func, source: Source, declared: list[ast.arg], types: list[ScalarType]
-    ) -> ir.Function:
+    def _argument(self, callee: Func, source: Source, argument: ast.arg, value: Value, where: ir.Location) -> Value:
+        """An argument as the function takes it: a typed value, or what is known while compiling."""
+        annotation = annotation_of(source, argument)
+        name = f"the parameter {argument.arg} of {callee.__name__}"
+        if annotation is None:
+            static = isinstance(value, Static) and not is_number(value.value) and not isinstance(value.value, tuple)
+            return value if static and not isinstance(value.value, np.generic) else settled(value)  # type: ignore[union-attr]
+        here = source.location(argument)
+        if annotation.kind == "global":
+            return self._array_argument(annotation, value, name, here)
+        if annotation.kind != "scalar":
+            raise KernelTypeError(
+                "functions take values, annotated by their type, and arrays, annotated by Global or GlobalMut", *here
+            )
+        kind = self._function_type(annotation.type, value, here)
+        return assemble(kind, iter(fit(value, kind, f"{name}, which is {kind}", value.location)), where)
+
+    def _array_argument(self, annotation: Annotation, value: Value, name: str, here: ir.Location) -> Value:
+        place = value.value if isinstance(value, Static) else None
+        if not is_place(place):
+            raise KernelTypeError(f"{name} is an array; this is {describe(value)}", *value.location)
+        assert isinstance(place, ir.GlobalParameter | ir.LocalArray | CompoundPlace)
+        type = annotation.type
+        if isinstance(type, TypeVar):
+            type = self.state.types.get(type, place.type)
+        first = place.first if isinstance(place, CompoundPlace) else place
+        mutable = not isinstance(first, ir.GlobalParameter) or first.mutable
+        if place.type != type or rank_of(place) != annotation.ndim or (annotation.mutable and not mutable):
+            raise KernelTypeError(
+                f"{name} is {'GlobalMut' if annotation.mutable else 'Global'}[{type}, {annotation.ndim}];"
+                f" {place.name} is {'GlobalMut' if mutable else 'Global'}[{place.type}, {rank_of(place)}]",
+                *value.location,
+            )
+        return value
+
+    def _function_type(self, type: Any, value: Value, where: ir.Location) -> AnyType:
+        if not isinstance(type, TypeVar):
+            known: AnyType = resolved(type, self.state.types)
+            return known
+        if type in self.state.types:
+            return self.state.types[type]
+        found = settled(value).type
+        if type.__constraints__ and found not in type.__constraints__:
+            raise KernelTypeError(f"{found} is none of the types of {type.__name__}", *where)
+        return found
+
+    # ------------------------------------------------------------------------------------------------------- calls
+
+    def _invoke(self, function: _Lowered, bound: list[Value], where: ir.Location) -> list[ir.Expr]:
+        """Calls a function; returns its results."""
+        target = function.function
+        arguments = tuple(scalar for value in bound if not isinstance(value, Static) for scalar in scalars(value))
+        if target.pure:
+            return [ir.Call(target, arguments, type=target.results[0], location=where)]
+        variables = tuple(self.temporary(type, target.name) for type in target.results)
+        statement = ir.Invoke(variables, target, arguments, location=where)
+        if function.effects:
+            self.emit_effect(statement)
+        else:
+            self.emit(statement)
+        return [ir.Local(v, type=v.type, location=where) for v in variables]
+
+    def _open(
+        self, source: Source, names: list[str], bound: list[Value]
+    ) -> tuple[FunctionLowering, list[tuple[ir.Variable, ir.Expr]]]:
+        """A lowering of a function with its parameters; and the variables with the values that they take."""
         lowering = FunctionLowering(source, self.state, is_kernel=False)
-        variables = tuple(ir.Variable(a.arg, t) for a, t in zip(declared, types, strict=True))
-        for variable, argument in zip(variables, declared, strict=True):
-            lowering.locals[variable.name] = LocalName(variable, variable.type, argument.lineno)
-            lowering.assigned.add(variable.name)
+        parameters: list[tuple[ir.Variable, ir.Expr]] = []
+        for name, value in zip(names, bound, strict=True):
+            if not isinstance(value, Static):
+                known = lowering.locals[name] = lowering.new_name(name, value.type, source.tree.lineno)
+                lowering.assigned.add(name)
+                parameters += zip(variables_of(known), scalars(value), strict=True)
+            elif is_place(value.value):
+                lowering.arrays[name] = value.value
+            else:
+                lowering.statics[name] = value
+        return lowering, parameters
+
+    def _lower_function(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> _Lowered:
+        lowering, parameters = self._open(source, names, bound)
+        self._lower_body(callee, lowering)
+        result = lowering.result
+        suffix = "_".join(str(v.type) for v, _ in parameters)
+        name = self.state.unique(f"{callee.__name__}_{suffix}" if suffix else callee.__name__)
+        results = tuple(leaf.compute for _, leaf in leaves(result)) if result != () else ()
+        pure = len(results) == 1 and not lowering.effects and not any(
+            isinstance(v, Static) and is_place(v.value) for v in bound
+        )  # fmt: skip
+        function = ir.Function(
+            name,
+            tuple(variable for variable, _ in parameters),
+            results,
+            tuple(lowering.out),
+            tuple(lowering.local_arrays),
+            source.location(source.tree),
+            pure,
+        )
+        assert result is not None
+        return _Lowered(function, result, lowering.effects, lowering.meets)
+
+    def _lower_body(self, callee: Func, lowering: FunctionLowering) -> None:
         self.state.calling.append(callee)
         try:
-            body, reaches = lowering.block(lowering.without_docstring())
+            reaches = lowering.statements(lowering.without_docstring())
         finally:
             self.state.calling.pop()
-        if reaches or lowering.result is None:
+        if lowering.result is None:
+            lowering.result = ()
+        if reaches and lowering.result != ():
             raise KernelTypeError(
                 f"{callee.__name__} may end without a value; return one on every path",
+                *lowering.at(lowering.source.tree),
+            )
+
+    def _write_out(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> list[ir.Expr]:
+        """Writes the body of a function in place of its call: threads can meet only in the kernel itself."""
+        if self.state.has_items:
+            raise KernelSyntaxError(
+                f"a kernel with items has no groups of its own; {callee.__name__} has barriers or operations of"
+                " subgroups",
                 *source.location(source.tree),
             )
-        suffix = "_".join(t.name for t in types)
-        name = self.state.unique(f"{callee.__name__}_{suffix}" if suffix else callee.__name__)
-        return ir.Function(
-            name, variables, lowering.result, body, tuple(lowering.local_arrays), source.location(source.tree)
-        )
+        lowering, parameters = self._open(source, names, bound)
+        lowering.out, lowering.written_out, lowering.loops = self.out, [], []
+        for variable, value in parameters:
+            self.emit(ir.Assign(variable, value, location=value.location))
+        self._lower_body(callee, lowering)
+        self.local_arrays += lowering.local_arrays
+        self.meets = self.effects = True
+        values = lowering.written_out[0] if lowering.written_out else ()
+        return [self.keep(value) for value in values]
+
+
+@dataclass(frozen=True)
+class _Lowered:
+    """A function that was lowered, and what its callers must know of it."""
+
+    function: ir.Function
+    result: AnyType | tuple[()]
+    effects: bool
+    meets: bool
+
+
+def _key(value: Value) -> Any:
+    """What of an argument decides how a function is compiled."""
+    if not isinstance(value, Static):
+        return value.type
+    if is_place(value.value):
+        return value.value
+    try:
+        hash(value.value)
+    except TypeError:
+        raise KernelTypeError(f"{describe(value)} cannot be handed to a function", *value.location) from None
+    return (type(value.value), value.value)
+
+
+def variables_of(name: AnyName) -> list[ir.Variable]:
+    """The variables that a name stands for, in order."""
+    if isinstance(name, LocalName):
+        return [name.variable]
+    return [variable for part in name.parts for variable in variables_of(part)]

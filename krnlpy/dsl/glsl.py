@@ -146,9 +146,13 @@ def _debug_block(binding: int | None) -> list[str]:
 
 def _function(context: Context, places: Places, function: ir.Function, code: Lines) -> None:
     statements = Statements(context, places, code)
-    parameters = ", ".join(statements.parameter(p) for p in function.parameters)
+    parameters = [statements.parameter(p) for p in function.parameters]
+    single = len(function.results) == 1
+    if not single:
+        parameters += [statements.result(type) for type in function.results]
     code.at(function.location)
-    code.add(f"{context.type(function.result)} {context.function_names[function]}({parameters}) {{")
+    result = context.type(function.results[0]) if single else "void"
+    code.add(f"{result} {context.function_names[function]}({', '.join(parameters)}) {{")
     with code.indented():
         for array in function.local_arrays:
             for line in places.clear_local(array):

@@ -41,54 +41,24 @@ def declarations(body: ir.Block, parameters: tuple[ir.Variable, ...] = ()) -> De
         if variable in parameters or variable in own:
             continue
         first = _first_statement(paths)
-        if isinstance(first, ir.Assign) and first.variable is variable:
+        if isinstance(first, ir.Assign | ir.Invoke) and ir.targets(first) == (variable,):
             result.with_assignment.add(first)
         else:
             result.before.setdefault(first, []).append(variable)
     return result
 
 
-def assigned(body: ir.Block) -> set[ir.Variable]:
-    """The variables that statements of a block assign."""
-    return {statement.variable for _, statement in _statements(body) if isinstance(statement, ir.Assign | ir.For)}
-
-
-def expressions(statement: ir.Stmt) -> tuple[ir.Expr, ...]:
-    """The expressions of a statement itself, not of the blocks in it."""
-    match statement:
-        case ir.Assign() | ir.Return():
-            return () if statement.value is None else (statement.value,)
-        case ir.Store():
-            return (*statement.index, statement.value)
-        case ir.If() | ir.While():
-            return (statement.condition,)
-        case ir.For():
-            return (statement.start, statement.stop, statement.step)
-    return ()
-
-
-def blocks(statement: ir.Stmt) -> tuple[ir.Block, ...]:
-    """The blocks in a statement."""
-    match statement:
-        case ir.If():
-            return (statement.then, statement.otherwise)
-        case ir.While() | ir.For():
-            return (statement.body,)
-    return ()
-
-
 def _statements(block: ir.Block, above: _Path = ()) -> Iterator[tuple[_Path, ir.Stmt]]:
     for place, statement in enumerate(block):
         path = (*above, (block, place))
         yield path, statement
-        for inner in blocks(statement):
+        for inner in ir.blocks(statement):
             yield from _statements(inner, path)
 
 
 def _variables(statement: ir.Stmt) -> Iterator[ir.Variable]:
-    if isinstance(statement, ir.Assign | ir.For):
-        yield statement.variable
-    for expression in expressions(statement):
+    yield from ir.targets(statement)
+    for expression in ir.expressions(statement):
         yield from (e.variable for e in ir.walk(expression) if isinstance(e, ir.Local))
 
 
@@ -112,8 +82,8 @@ def _loop_variables(body: ir.Block, uses: dict[ir.Variable, list[_Path]]) -> dic
     for path, statement in _statements(body):
         if isinstance(statement, ir.For):
             loops.setdefault(statement.variable, []).append((path, statement))
-        elif isinstance(statement, ir.Assign):
-            assignments.add(statement.variable)
+        else:
+            assignments.update(ir.targets(statement))
     result: dict[ir.Variable, list[ir.Stmt]] = {}
     for variable, found in loops.items():
         bodies = [loop.body for _, loop in found]
@@ -132,5 +102,5 @@ def _enters(path: _Path, bodies: list[ir.Block]) -> bool:
 
 
 def _reads_in_bounds(loop: ir.For, variable: ir.Variable) -> bool:
-    reads = (e for bound in expressions(loop) for e in ir.walk(bound))
+    reads = (e for bound in ir.expressions(loop) for e in ir.walk(bound))
     return any(isinstance(e, ir.Local) and e.variable is variable for e in reads)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
 
-from krnlpy.scalar import i32
+from krnlpy.scalar import ScalarType, i32
 
 from . import ir
 from .glsl_context import Context
-from .glsl_declarations import Declarations, assigned, declarations
+from .glsl_declarations import Declarations, declarations
 from .glsl_expressions import Expressions
 from .glsl_names import Names
 from .glsl_places import Places
@@ -64,6 +64,12 @@ class Statements:
         self._variables: dict[ir.Variable, str] = {}
         self._declarations = Declarations()
         self._expressions = Expressions(context, places, self._variables)
+        self._results: list[str] = []
+
+    def result(self, type: ScalarType) -> str:
+        """Names one of several results of the function and returns its declaration."""
+        self._results.append(self._names.unique(f"result{len(self._results)}"))
+        return f"out {self._context.type(type)} {self._results[-1]}"
 
     def parameter(self, variable: ir.Variable) -> str:
         """Names a parameter of the function and returns its declaration."""
@@ -73,7 +79,7 @@ class Statements:
         """Writes the statements of a whole function."""
         self._declarations = declarations(block, parameters)
         last = block[-1] if block else None
-        self._block(block[:-1] if isinstance(last, ir.Return) and last.value is None else block)
+        self._block(block[:-1] if isinstance(last, ir.Return) and not last.values else block)
 
     def _name(self, variable: ir.Variable) -> str:
         if variable not in self._variables:
@@ -115,11 +121,34 @@ class Statements:
             case ir.Continue():
                 add("continue;")
             case ir.Return():
-                add("return;" if statement.value is None else f"return {text(statement.value)};")
+                self._return(statement)
+            case ir.Invoke():
+                self._invoke(statement)
             case ir.Barrier():
                 add("memoryBarrierBuffer(); memoryBarrierShared(); barrier();")
             case _:
                 raise TypeError(f"no GLSL for {statement.__class__.__name__}")
+
+    def _return(self, statement: ir.Return) -> None:
+        values = [self._expressions.text(value) for value in statement.values]
+        if len(values) == 1:
+            self._lines.add(f"return {values[0]};")
+            return
+        for name, value in zip(self._results, values, strict=False):
+            self._lines.add(f"{name} = {value};")
+        self._lines.add("return;")
+
+    def _invoke(self, statement: ir.Invoke) -> None:
+        arguments = [self._expressions.text(a) for a in statement.arguments]
+        targets = [self._name(v) for v in statement.targets]
+        result = ""
+        if len(targets) == 1:
+            declared = statement in self._declarations.with_assignment
+            result = f"{self._context.type(statement.targets[0].type)} " if declared else ""
+            result += f"{targets[0]} = "
+        else:
+            arguments += targets
+        self._lines.add(f"{result}{self._context.function_names[statement.function]}({', '.join(arguments)});")
 
     def _if(self, statement: ir.If, keyword: str) -> None:
         self._lines.add(f"{keyword} ({self._expressions.text(statement.condition)}) {{")
@@ -178,7 +207,7 @@ class Statements:
 
     def _fixed(self, e: ir.Expr, loop: ir.For, role: str) -> str:
         """A bound of a loop as text that has one value all through the loop: itself, or a constant made before."""
-        if _is_simple(e) and not any(_reads(e, variable) for variable in assigned((loop,))):
+        if _is_simple(e) and not any(_reads(e, variable) for variable in ir.assigned_variables((loop,))):
             return self._expressions.operand(e)
         name = self._names.unique(f"{loop.variable.name}_{role}")
         self._lines.add(f"const {self._context.type(e.type)} {name} = {self._expressions.text(e)};")

@@ -201,7 +201,7 @@ def _local_names(program: ir.Program) -> set[str]:
     """What variables and arrays of any function are called: globals must not be called so."""
     found = {array.name for array in (*program.group_arrays, *program.local_arrays)}
     for body in (program.body, *(function.body for function in program.functions)):
-        found |= {node.variable.name for node in ir.walk(body) if isinstance(node, ir.Assign | ir.For)}
+        found |= {variable.name for variable in ir.assigned_variables(body)}
     for function in program.functions:
         found |= {variable.name for variable in function.parameters}
         found |= {array.name for array in function.local_arrays}

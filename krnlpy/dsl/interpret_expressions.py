@@ -402,13 +402,18 @@ class Expressions:
         return result if node.name in arithmetic.EXACT else rounded(result, node.type)
 
     def _Call(self, node: ir.Call) -> ast.expr:  # noqa: N802
-        arguments = [self.expr(argument) for argument in node.arguments]
-        ids: list[ast.expr] = [name(id) for id in self.scope.ids]
-        function = name(self.scope.functions[node.function])
-        if node.function not in self.scope.suspending:
-            return ast.Call(function, [*ids, *arguments], [])
-        here = self.here(self.scope.site(node.location, node.function.name))
-        return ast.YieldFrom(ast.Call(function, [here, *ids, *arguments], []))
+        return self.invoke(node.function, node.arguments, node.location)
+
+    def invoke(self, function: ir.Function, arguments: Sequence[ir.Expr], where: ir.Location) -> ast.expr:
+        """A call of a function: it takes the ids, its arguments, and the arrays of its callers that it touches."""
+        given: list[ast.expr] = [name(id) for id in self.scope.ids]
+        given += [self.expr(argument) for argument in arguments]
+        given += [name(self.variable(array)) for array in ir.captured_arrays(function)]
+        callee = name(self.scope.functions[function])
+        if function not in self.scope.suspending:
+            return ast.Call(callee, given, [])
+        here = self.here(self.scope.site(where, function.name))
+        return ast.YieldFrom(ast.Call(callee, [here, *given], []))
 
     def _Subgroup(self, node: ir.Subgroup) -> ast.expr:  # noqa: N802
         value = self.expr(node.operand)

@@ -40,7 +40,8 @@ SUBGROUP_THREADS = 8
 def suspends(body: ir.Block, suspending: set[ir.Function]) -> bool:
     """Whether statements wait for other threads, themselves or in a function that does."""
     return any(
-        isinstance(node, ir.Barrier | ir.Subgroup) or (isinstance(node, ir.Call) and node.function in suspending)
+        isinstance(node, ir.Barrier | ir.Subgroup)
+        or (isinstance(node, ir.Call | ir.Invoke) and node.function in suspending)
         for node in ir.walk(body)
     )
 
@@ -78,7 +79,9 @@ class Statements(Expressions):
     def function(self, function: ir.Function) -> CodeType:
         """The code of a function. It takes a position if it suspends, the ids, and its own arguments."""
         position = [_POSITION] if function in self.scope.suspending else []
-        arguments = [*position, *self.scope.ids, *(self.variable(p) for p in function.parameters)]
+        given = [self.variable(parameter) for parameter in function.parameters]
+        given += [self.variable(array) for array in ir.captured_arrays(function)]
+        arguments = [*position, *self.scope.ids, *given]
         if position:
             self.position = [ast.Starred(name(_POSITION), ast.Load())]
         start = self._arrays(function.local_arrays, function.location)
@@ -217,7 +220,17 @@ class Statements(Expressions):
         return [ast.Continue()]
 
     def _Return(self, node: ir.Return) -> list[ast.stmt]:  # noqa: N802
-        return [ast.Return(None if node.value is None else self.expr(node.value))]
+        values = [self.expr(value) for value in node.values]
+        if len(values) > 1:
+            return [ast.Return(tuple_of(values))]
+        return [ast.Return(values[0] if values else None)]
+
+    def _Invoke(self, node: ir.Invoke) -> list[ast.stmt]:  # noqa: N802
+        called = self.invoke(node.function, node.arguments, node.location)
+        targets: list[ast.expr] = [target(self.variable(v)) for v in node.targets]
+        if not targets:
+            return [ast.Expr(called)]
+        return [ast.Assign([targets[0] if len(targets) == 1 else ast.Tuple(targets, ast.Store())], called)]
 
     def _Barrier(self, node: ir.Barrier) -> list[ast.stmt]:  # noqa: N802
         site = self.scope.site(node.location, "barrier")

@@ -118,7 +118,8 @@ Place = ItemParameter | GlobalParameter | LocalArray | GroupArray
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Expr:
-    """A value of a type of computation. Evaluation order is Python's; expressions have no effects but loads."""
+    """A value of a type of computation. Expressions have no effects and may be left out where nothing needs them;
+    what has effects, or is a meeting of threads, is a statement that gives a variable its result."""
 
     type: ScalarType
     location: Location
@@ -274,7 +275,7 @@ class Math(Expr):
 
 @dataclass(frozen=True, eq=False)
 class Call(Expr):
-    """A call of a ``@func``. Functions have no side effects on places; they may read the arrays handed to none."""
+    """A call of a function that is pure and has one result; any other is called by the statement ``Invoke``."""
 
     function: Function
     arguments: tuple[Expr, ...]
@@ -354,9 +355,19 @@ class Continue(Stmt):
 
 @dataclass(frozen=True, eq=False)
 class Return(Stmt):
-    """Leaves the function; in a kernel ends the thread (in an item kernel: the item)."""
+    """Leaves the function with its results; in a kernel ends the thread (in an item kernel: the item)."""
 
-    value: Expr | None
+    values: tuple[Expr, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Invoke(Stmt):
+    """Calls a function that has effects, reads or writes places, or has any number of results but one; ``targets``
+    are the variables that take the results."""
+
+    targets: tuple[Variable, ...]
+    function: Function
+    arguments: tuple[Expr, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -370,15 +381,21 @@ class Barrier(Stmt):
 
 @dataclass(frozen=True, eq=False)
 class Function:
-    """A ``@func`` for one tuple of argument types. Its expressions may read SpecValue, Id and Argument, no places
-    but its own local arrays. Every path ends in ``Return(value)``."""
+    """A ``@func`` for one choice of its arguments' types and of the places handed to it, which its body names. Its
+    expressions may read SpecValue, Id and Argument. Where it has results, every path ends in a ``Return`` of them. It
+    has no barriers and no operations of subgroups: the frontend writes those functions out where they are called.
+
+    Attributes:
+        pure: it has one result, and touches nothing but its own variables and local arrays.
+    """
 
     name: str
     parameters: tuple[Variable, ...]
-    result: ScalarType
+    results: tuple[ScalarType, ...]
     body: Block
     local_arrays: tuple[LocalArray, ...]
     location: Location
+    pure: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -441,6 +458,52 @@ def walk(node: Stmt | Expr | Block) -> Iterator[Stmt | Expr]:
             yield from walk(child)
 
 
+def targets(statement: Stmt) -> tuple[Variable, ...]:
+    """The variables that a statement itself gives values, without those in it."""
+    if isinstance(statement, Assign | For):
+        return (statement.variable,)
+    found: tuple[Variable, ...] = getattr(statement, "targets", ())
+    return found
+
+
+def expressions(statement: Stmt) -> tuple[Expr, ...]:
+    """The expressions of a statement itself, not of the blocks in it."""
+    found: list[Expr] = []
+    for f in fields(statement):
+        value = getattr(statement, f.name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, Expr):
+                found.append(part)
+    return tuple(found)
+
+
+def blocks(statement: Stmt) -> tuple[Block, ...]:
+    """The blocks in a statement."""
+    match statement:
+        case If():
+            return (statement.then, statement.otherwise)
+        case While() | For():
+            return (statement.body,)
+    return ()
+
+
+def assigned_variables(body: Block) -> list[Variable]:
+    """The variables that statements and those in them give values, each once, in order."""
+    return list(dict.fromkeys(v for node in walk(body) if isinstance(node, Stmt) for v in targets(node)))
+
+
+def captured_arrays(function: Function) -> tuple[LocalArray, ...]:
+    """The arrays of its callers that a function, or one that it calls, touches."""
+    found: dict[LocalArray, None] = {}
+    for node in walk(function.body):
+        if isinstance(node, Call | Invoke):
+            found.update(dict.fromkeys(captured_arrays(node.function)))
+        place = getattr(node, "place", None)
+        if isinstance(place, LocalArray):
+            found[place] = None
+    return tuple(array for array in found if array not in function.local_arrays)
+
+
 def const(value: int | float | bool, type: ScalarType, location: Location) -> Const:
     return Const(value, type=type, location=location)
 
@@ -448,7 +511,8 @@ def const(value: int | float | bool, type: ScalarType, location: Location) -> Co
 __all__ = [
     "Argument", "Assign", "Barrier", "Binary", "BinaryOp", "Block", "Break", "BufferParameter", "Call", "Cast",
     "Compare", "Const", "Continue", "Expr", "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id",
-    "IdName", "If", "ItemParameter", "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName",
+    "IdName", "If", "Invoke", "ItemParameter", "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName",
     "Parameter", "Place", "Program", "Return", "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue",
-    "Stmt", "Store", "Subgroup", "Unary", "UnaryOp", "Variable", "While", "boolean", "const", "i32", "walk",
+    "Stmt", "Store", "Subgroup", "Unary", "UnaryOp", "Variable", "While", "assigned_variables", "blocks", "boolean",
+    "captured_arrays", "const", "expressions", "i32", "targets", "walk",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from . import ir, regions
 from .llvm_builder import ACCESS_GROUP, Builder, literal
 from .llvm_expressions import Array, Context, IdKey
 from .llvm_loops import CountedLoop
-from .llvm_statements import RangeLoop, Statements, assigned_variables, element_count, row_major, zero
+from .llvm_statements import RangeLoop, Statements, element_count, row_major, zero
 
 
 class Scratch:
@@ -199,7 +199,7 @@ class GroupLoop:
             b.branch_if(b.op(f"icmp eq i8 {flag}, 0"), alive, next_label)
             b.place(alive)
         writer = self._thread(coordinates, linear)
-        assigned = assigned_variables(region.body)
+        assigned = ir.assigned_variables(region.body)
         used = dict.fromkeys([*assigned, *sorted(regions.read_variables(region.body), key=lambda v: v.name)])
         outside = {*self._kept, *self._uniform, *self._split.recomputed}
         writer.declare(v for v in used if v not in outside)

@@ -10,7 +10,7 @@ from .llvm_builder import ACCESS_GROUP, Builder
 from .llvm_expressions import Array, Context, Item, memory_type
 from .llvm_loops import CountedLoop
 from .llvm_math import widen
-from .llvm_statements import Statements, assigned_variables, element_count
+from .llvm_statements import Statements, element_count
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class ItemLoop:
         writer.arrays.update(self._globals)
         writer.items.update(items)
         self._name_ids(writer, b.op(f"trunc i64 {index} to i32"))
-        writer.declare(assigned_variables(program.body))
+        writer.declare(ir.assigned_variables(program.body))
         writer.declare_arrays(program.local_arrays)
         writer.return_label = b.fresh("finish")
         writer.block(program.body)

@@ -20,7 +20,7 @@ class Statements(Expressions):
         self.call_function = self._call
         self._loops: list[tuple[str, str]] = []  # the labels of break and continue
         self.return_label = ""
-        self.result: str | None = None
+        self.results: list[str] = []
 
     def declare(self, variables: Iterable[ir.Variable]) -> None:
         """Makes room for variables. They start at zero, so that no value travels between iterations of threads."""
@@ -62,9 +62,12 @@ class Statements(Expressions):
             case ir.Continue():
                 b.branch(self._loops[-1][1])
             case ir.Return():
-                if statement.value is not None and self.result is not None:
-                    b.store(statement.value.type.llvm, self.value(statement.value), self.result)
+                values = [self.value(value) for value in statement.values]
+                for expr, value, result in zip(statement.values, values, self.results, strict=True):
+                    b.store(expr.type.llvm, value, result)
                 b.branch(self.return_label)
+            case ir.Invoke():
+                self._invoke(statement)
             case _:
                 raise CompileError(f"no LLVM IR for {type(statement).__name__}")
 
@@ -102,6 +105,23 @@ class Statements(Expressions):
 
     # -- functions
 
+    def _invoke(self, call: ir.Invoke) -> None:
+        """Writes the function out where it is called: it reads and writes places of the caller."""
+        function, b = call.function, self.b
+        arguments = [self.value(argument) for argument in call.arguments]
+        own = (*function.parameters, *ir.assigned_variables(function.body))
+        self.declare(own)
+        for parameter, value in zip(function.parameters, arguments, strict=True):
+            b.store(parameter.type.llvm, value, self.variables[parameter])
+        self.declare_arrays(function.local_arrays)
+        outer = self.return_label, self.results, self._loops
+        self.return_label = b.fresh("returned")
+        self.results = [self.variables[target] for target in call.targets]
+        self._loops = []
+        self.block(function.body)
+        b.place(self.return_label)
+        self.return_label, self.results, self._loops = outer
+
     def _call(self, call: ir.Call) -> str:
         function, context = call.function, self.context
         arguments = [(a.type.llvm, self.value(a)) for a in call.arguments]
@@ -112,7 +132,7 @@ class Statements(Expressions):
                 arguments.append(("i32", self.ids[capture]))
         if context.debug:
             arguments.append(("ptr", "%debug"))
-        return self.b.call(function.result.llvm, define_function(context, function), arguments)
+        return self.b.call(call.type.llvm, define_function(context, function), arguments)
 
 
 class RangeLoop:
@@ -174,12 +194,6 @@ class RangeLoop:
         b.place(self.leave_label)
 
 
-def assigned_variables(block: ir.Block) -> list[ir.Variable]:
-    """The variables that statements assign, each once."""
-    found = {n.variable: None for n in ir.walk(block) if isinstance(n, ir.Assign | ir.For)}
-    return list(found)
-
-
 def define_function(context: Context, function: ir.Function) -> str:
     """Defines a function, once; returns its symbol."""
     symbol = f"function{context.program.functions.index(function)}"
@@ -200,13 +214,14 @@ def define_function(context: Context, function: ir.Function) -> str:
             body.ids[capture] = f"%c{i}"
     if context.debug:
         listed.append("ptr %debug")
-    body.declare(v for v in assigned_variables(function.body) if v not in function.parameters)
+    body.declare(v for v in ir.assigned_variables(function.body) if v not in function.parameters)
     body.declare_arrays(function.local_arrays)
-    body.return_label, body.result = "finish", b.alloca(function.result.llvm)
+    (type,) = (result.llvm for result in function.results)
+    body.return_label, body.results = "finish", [b.alloca(type)]
     body.block(function.body)
     b.place("finish")
-    b.ret(function.result.llvm, b.load(function.result.llvm, body.result))
-    header = f"define internal {function.result.llvm} @{symbol}({', '.join(listed)}) inlinehint nounwind"
+    b.ret(type, b.load(type, body.results[0]))
+    header = f"define internal {type} @{symbol}({', '.join(listed)}) inlinehint nounwind"
     context.module.define(symbol, b.finish(header))
     return symbol
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from . import ir
 
 if TYPE_CHECKING:
-    from .expressions import ProgramState
+    from .lowering import ProgramState
 
 
 def whole_power(state: ProgramState, base: ir.Expr, exponent: int, where: ir.Location) -> ir.Expr:
@@ -48,5 +48,5 @@ def _power_function(name: str, base: ir.Expr, exponent: int, where: ir.Location)
         if exponent:
             body.append(ir.Assign(square, multiply(current, current), location=where))
             current = square
-    body.append(ir.Return(read(result), location=where))
-    return ir.Function(name, (x,), kind, tuple(body), (), where)
+    body.append(ir.Return((read(result),), location=where))
+    return ir.Function(name, (x,), (kind,), tuple(body), (), where)

@@ -82,7 +82,7 @@ def split(body: ir.Block) -> Split:
     for node in _all_nodes(nodes):
         match node:
             case Region():
-                assigned |= {n.variable for n in ir.walk(node.body) if isinstance(n, ir.Assign | ir.For)}
+                assigned.update(ir.assigned_variables(node.body))
                 _Exposure(exposed).block(node.body, frozenset())
             case UniformIf() | UniformWhile():
                 exposed |= read_variables(node.condition)
@@ -114,8 +114,9 @@ def _recomputed(body: ir.Block) -> dict[ir.Variable, ir.Expr]:
     for node in ir.walk(body):
         if isinstance(node, ir.Assign):
             assignments.setdefault(node.variable, []).append(node.value)
-        elif isinstance(node, ir.For):
-            assignments.setdefault(node.variable, []).append(None)
+        elif isinstance(node, ir.Stmt):
+            for variable in ir.targets(node):
+                assignments.setdefault(variable, []).append(None)
     found: dict[ir.Variable, ir.Expr] = {}
     for variable, values in assignments.items():
         value = values[0]
@@ -204,12 +205,6 @@ class _Exposure:
 
     def _statement(self, s: ir.Stmt, assigned: frozenset[ir.Variable]) -> frozenset[ir.Variable] | None:
         match s:
-            case ir.Assign():
-                self._read(s.value, assigned)
-                return assigned | {s.variable}
-            case ir.Store():
-                for expr in (s.value, *s.index):
-                    self._read(expr, assigned)
             case ir.If():
                 self._read(s.condition, assigned)
                 then, otherwise = self.block(s.then, assigned), self.block(s.otherwise, assigned)
@@ -223,10 +218,10 @@ class _Exposure:
                 for expr in (s.start, s.stop, s.step):
                     self._read(expr, assigned)
                 self.block(s.body, assigned | {s.variable})
-            case ir.Return():
-                if s.value is not None:
-                    self._read(s.value, assigned)
-                return None
-            case ir.Break() | ir.Continue():
-                return None
+            case _:
+                for expr in ir.expressions(s):
+                    self._read(expr, assigned)
+                if isinstance(s, ir.Return | ir.Break | ir.Continue):
+                    return None
+                return assigned.union(ir.targets(s))
         return assigned

@@ -11,9 +11,10 @@ from typing import Any, Literal, TypeVar
 from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType
 
+from .composites import CompositeType, leaves
 from .ir import Location
 from .source import Source, read_source
-from .types import Annotation, ElementType, element_type
+from .types import Annotation, ElementType, any_type
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,34 @@ class ParameterSpec:
     location: Location
 
 
-@dataclass(frozen=True, eq=False)
-class Signature:
-    """A kernel's name, parameters and source."""
+@dataclass(frozen=True)
+class Declared:
+    """A parameter as the user wrote it. One of a composite type stands for several: its ``leaves``."""
 
     name: str
-    parameters: tuple[ParameterSpec, ...]
+    kind: Literal["scalar", "spec", "item", "global"]
+    type: Any
+    ndim: int
+    leaves: tuple[ParameterSpec, ...]
+    location: Location
+
+    @property
+    def default(self) -> int | float | bool | None:
+        """The value where none is given; composite parameters have none."""
+        return self.leaves[0].default
+
+
+@dataclass(frozen=True, eq=False)
+class Signature:
+    """A kernel's name, parameters and source. ``parameters`` are those of ``declared``, composite ones taken apart."""
+
+    name: str
+    declared: tuple[Declared, ...]
     source: Source
+
+    @cached_property
+    def parameters(self) -> tuple[ParameterSpec, ...]:
+        return tuple(leaf for declared in self.declared for leaf in declared.leaves)
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -78,7 +100,7 @@ def annotation_of(source: Source, argument: ast.arg) -> Annotation | None:
     raw = source.function.__annotations__.get(argument.arg)
     try:
         value = _evaluate(source, argument.annotation, raw)
-        return value if isinstance(value, Annotation) else Annotation("scalar", element_type(value))
+        return value if isinstance(value, Annotation) else Annotation("scalar", any_type(value))
     except DtypeError as error:
         raise KernelTypeError(
             f"parameter {argument.arg}: {error}; parameters are annotated by a scalar type, Item, ItemMut, Global,"
@@ -106,7 +128,8 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     source = read_source(function)
     arguments = positional_arguments(source)
     defaults = dict(zip([a.arg for a in arguments][::-1], (function.__defaults__ or ())[::-1], strict=False))
-    parameters = []
+    declared = []
+    taken = {a.arg for a in arguments}
     for argument in arguments:
         where = source.location(argument)
         annotation = annotation_of(source, argument)
@@ -120,26 +143,37 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         if default is not None:
             if annotation.kind in ("item", "global"):
                 raise KernelTypeError(f"parameter {argument.arg}: a buffer has no default", *where)
-            if not isinstance(default, bool | int | float):
+            if not isinstance(default, bool | int | float) or isinstance(annotation.type, CompositeType):
                 raise KernelTypeError(f"parameter {argument.arg}: the default {default!r} is not a number", *where)
-        parameters.append(
-            ParameterSpec(
-                argument.arg,
-                annotation.kind,
-                annotation.type,
-                annotation.ndim,
-                annotation.mutable,
-                annotation.once,
-                default,
-                where,
+        if annotation.kind == "spec" and isinstance(annotation.type, CompositeType):
+            raise KernelTypeError(f"parameter {argument.arg}: a Spec is a single number", *where)
+        found = []
+        for path, type in leaves(annotation.type):
+            name = argument.arg
+            if path:
+                name = f"{name}_{path}"
+                while name in taken:
+                    name += "_"
+                taken.add(name)
+            found.append(
+                ParameterSpec(
+                    name,
+                    annotation.kind,
+                    type,
+                    annotation.ndim,
+                    annotation.mutable,
+                    annotation.once,
+                    default,
+                    where,
+                )
             )
-        )
+        declared.append(Declared(argument.arg, annotation.kind, annotation.type, annotation.ndim, tuple(found), where))
     if source.tree.returns is not None and function.__annotations__.get("return") not in (None, "None"):
         raise KernelTypeError(
             "a kernel returns nothing; write its results to ItemMut, GlobalMut or Out parameters",
             *source.location(source.tree.returns),
         )
-    return Signature(function.__name__, tuple(parameters), source)
+    return Signature(function.__name__, tuple(declared), source)
 
 
 def resolve(type: ElementType, types: dict[TypeVar, ScalarType]) -> ScalarType:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from krnlpy.errors import DtypeError
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, boolean
 
+from .composites import CompositeType, composite_type, leaves
+
 ElementType = ScalarType | TypeVar
 MAX_NDIM = 8
 
@@ -17,7 +19,7 @@ class Annotation:
     """What a parameter's annotation says of it."""
 
     kind: Literal["scalar", "spec", "item", "global"]
-    type: ElementType
+    type: Any
     ndim: int = 0
     mutable: bool = False
     once: bool = False
@@ -38,6 +40,12 @@ def element_type(type: object) -> ElementType:
     raise DtypeError(f"{type!r} is not a scalar type; expected one of u8 ... f64, bool, or a TypeVar over them")
 
 
+def any_type(type: object) -> ElementType | CompositeType:
+    """A scalar type, a type variable, or a composite type; anything else raises DtypeError."""
+    composite = composite_type(type)
+    return element_type(type) if composite is None else composite
+
+
 def type_choices(variable: TypeVar) -> tuple[ScalarType, ...]:
     """The scalar types that a type variable stands for: its constraints, or all twelve."""
     return tuple(variable.__constraints__) or SCALAR_TYPES
@@ -52,8 +60,8 @@ class _BufferAnnotation:
 
     def __getitem__(self, arguments: Any) -> Annotation:
         type, ndim = arguments if isinstance(arguments, tuple) and len(arguments) == 2 else (arguments, None)
-        type = element_type(type)
-        if type is boolean:
+        type = any_type(type)
+        if any(leaf is boolean for _, leaf in leaves(type)):
             raise DtypeError(f"{self.name}[bool]: buffers hold the 12 scalar types, not booleans; use u8")
         if self.kind == "item":
             if ndim is not None:

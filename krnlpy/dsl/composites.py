@@ -1,0 +1,216 @@
+"""Types made of scalars: vectors, matrices, structs and tuples.
+
+The language takes them apart: a variable of such a type is one variable for each scalar in it, an array one array, a
+buffer one strided view. Hence no target knows of them, and a struct costs no more than its fields.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+
+import numpy as np
+
+from krnlpy.errors import DtypeError
+from krnlpy.scalar import ScalarType, boolean, f32, i32, scalar_type, u32
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_LENGTH = 4
+COMPONENTS = "xyzw"
+
+
+@dataclass(frozen=True)
+class VectorType:
+    """A vector of 2 to 4 scalars. In kernels, calling it makes one; outside, a NumPy array."""
+
+    element: Any
+    length: int
+
+    def __repr__(self) -> str:
+        return f"Vector[{_name(self.element)}, {self.length}]"
+
+    def __call__(self, *values: Any) -> NDArray[Any]:
+        return np.asarray(values if len(values) > 1 else values * self.length, _dtype(self.element))
+
+    @property
+    def parts(self) -> tuple[tuple[str, Any], ...]:
+        """Name and type of each part."""
+        return tuple((COMPONENTS[i], self.element) for i in range(self.length))
+
+
+@dataclass(frozen=True)
+class MatrixType:
+    """A matrix of 2 to 4 rows and columns. In kernels, calling it makes one of its elements, row by row."""
+
+    element: Any
+    rows: int
+    columns: int
+
+    def __repr__(self) -> str:
+        return f"Matrix[{_name(self.element)}, {self.rows}, {self.columns}]"
+
+    def __call__(self, *values: Any) -> NDArray[Any]:
+        return np.asarray(values, _dtype(self.element)).reshape(self.rows, self.columns)
+
+    @property
+    def parts(self) -> tuple[tuple[str, Any], ...]:
+        return tuple((f"m{row}{column}", self.element) for row in range(self.rows) for column in range(self.columns))
+
+
+@dataclass(frozen=True)
+class StructType:
+    """A dataclass, its fields annotated by scalar types, vectors, matrices and other such dataclasses."""
+
+    cls: type
+    parts: tuple[tuple[str, Any], ...] = dataclasses.field(compare=False)
+
+    def __repr__(self) -> str:
+        return self.cls.__name__
+
+
+@dataclass(frozen=True)
+class TupleType:
+    """Several values, each of its own type."""
+
+    types: tuple[Any, ...]
+
+    def __repr__(self) -> str:
+        return f"tuple[{', '.join(map(str, self.types))}]"
+
+    @property
+    def parts(self) -> tuple[tuple[str, Any], ...]:
+        return tuple((str(i), type) for i, type in enumerate(self.types))
+
+
+CompositeType = VectorType | MatrixType | StructType | TupleType
+AnyType = ScalarType | CompositeType
+
+
+class _VectorFamily:
+    def __repr__(self) -> str:
+        return "Vector"
+
+    def __getitem__(self, arguments: Any) -> VectorType:
+        """``Vector[type, length]``.
+
+        Raises:
+            DtypeError: the type is no scalar type, or the length not 2 to 4.
+        """
+        match arguments:
+            case (type, int() as length) if not isinstance(length, bool) and 2 <= length <= MAX_LENGTH:
+                return VectorType(_element(type), length)
+        raise DtypeError(f"Vector[{arguments}]: write Vector[type, length] with a length of 2 to 4: Vector[f32, 3]")
+
+
+class _MatrixFamily:
+    def __repr__(self) -> str:
+        return "Matrix"
+
+    def __getitem__(self, arguments: Any) -> MatrixType:
+        """``Matrix[type, rows, columns]``.
+
+        Raises:
+            DtypeError: the type is no scalar type, or rows or columns not 2 to 4.
+        """
+        match arguments:
+            case (type, int() as rows, int() as columns) if (
+                not isinstance(rows, bool)
+                and not isinstance(columns, bool)
+                and 2 <= rows <= MAX_LENGTH
+                and 2 <= columns <= MAX_LENGTH
+            ):
+                return MatrixType(_element(type), rows, columns)
+        raise DtypeError(
+            f"Matrix[{arguments}]: write Matrix[type, rows, columns] with 2 to 4 of each: Matrix[f32, 3, 3]"
+        )
+
+
+Vector: Any = _VectorFamily()
+"""``Vector[f32, 3]`` is the type of vectors of three f32."""
+Matrix: Any = _MatrixFamily()
+"""``Matrix[f32, 3, 3]`` is the type of matrices of three rows and three columns of f32."""
+
+vec2, vec3, vec4 = (VectorType(f32, n) for n in (2, 3, 4))
+ivec2, ivec3, ivec4 = (VectorType(i32, n) for n in (2, 3, 4))
+uvec2, uvec3, uvec4 = (VectorType(u32, n) for n in (2, 3, 4))
+mat2, mat3, mat4 = (MatrixType(f32, n, n) for n in (2, 3, 4))
+
+
+def _element(type: object) -> Any:
+    if type is bool:
+        return boolean
+    if isinstance(type, ScalarType | TypeVar):
+        return type
+    raise DtypeError(f"{type!r} is not a scalar type; vectors and matrices are of scalars")
+
+
+def _name(element: Any) -> str:
+    return getattr(element, "__name__", str(element))
+
+
+def _dtype(element: Any) -> Any:
+    if isinstance(element, TypeVar):
+        raise DtypeError(f"{element} stands for no certain type outside of a kernel")
+    return element.dtype
+
+
+@cache
+def struct_type(cls: type) -> StructType:
+    """The struct that a dataclass describes.
+
+    Raises:
+        DtypeError: it has no fields, or a field of a type that kernels do not have.
+    """
+    try:
+        hints = get_type_hints(cls)
+    except NameError as error:
+        raise DtypeError(f"{cls.__name__}: {error}; annotations of a struct are names of its module") from None
+    parts = []
+    for field in dataclasses.fields(cls):
+        type: AnyType | None = composite_type(hints[field.name])
+        if type is None:
+            try:
+                type = boolean if hints[field.name] is bool else scalar_type(hints[field.name])
+            except DtypeError:
+                raise DtypeError(
+                    f"{cls.__name__}.{field.name}: {hints[field.name]!r} is no type that a struct can hold; use scalar"
+                    " types (f32), Vector, Matrix or other dataclasses"
+                ) from None
+        if any(isinstance(leaf, TypeVar) for _, leaf in leaves(type)):
+            raise DtypeError(f"{cls.__name__}.{field.name}: a struct's types are fixed, it has no type variables")
+        parts.append((field.name, type))
+    if not parts:
+        raise DtypeError(f"{cls.__name__} has no fields")
+    return StructType(cls, tuple(parts))
+
+
+def composite_type(value: object) -> CompositeType | None:
+    """The composite type that an object means: a vector or matrix type, or a dataclass; None for anything else."""
+    if isinstance(value, VectorType | MatrixType | StructType | TupleType):
+        return value
+    if isinstance(value, type) and dataclasses.is_dataclass(value):
+        return struct_type(value)
+    return None
+
+
+def leaves(type: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The scalars in a type, in order, each with its path: ``position_x``. A scalar type is its own leaf."""
+    if not isinstance(type, CompositeType):
+        yield path, type
+        return
+    for name, part in type.parts:
+        yield from leaves(part, f"{path}_{name}" if path else name)
+
+
+def resolved(type: Any, types: dict[TypeVar, ScalarType]) -> Any:
+    """A type with its type variables replaced by what they stand for."""
+    if isinstance(type, TypeVar):
+        return types[type]
+    if isinstance(type, VectorType | MatrixType) and isinstance(type.element, TypeVar):
+        return dataclasses.replace(type, element=types[type.element])
+    return type
