@@ -16,10 +16,11 @@ from statistics import NormalDist
 import numpy as np
 
 from krnlpy import Buffer, Device, Out, f32, func, kernel, u32
-from krnlpy.dsl import barrier, cos, exp, group_array, group_id, local_array, log, sin, sqrt, thread_id
+from krnlpy.dsl import cos, exp, group_array, group_id, log, sin, sqrt, thread_id, unroll, vec2, vec3
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from examples.kernels._common import Work, main
+from examples.kernels._group import add_in_group
 
 THREADS = 128
 EACH = 16  # times four paths a thread
@@ -44,40 +45,45 @@ def uniform(word: u32) -> f32:
     return (f32(word >> 8) + 1.0) * 2.0**-24
 
 
+@func
+def philox(a: u32, b: u32, c: u32, d: u32, key: u32, other: u32) -> tuple[u32, u32, u32, u32]:
+    """Four random words of a counter of four words and a key of two."""
+    for _ in range(10):
+        a, b, c, d = mul_hi(M2, c) ^ b ^ key, M2 * c, mul_hi(M1, a) ^ d ^ other, M1 * a
+        key, other = key + W1, other + W2
+    return a, b, c, d
+
+
+@func
+def normal(word: u32, another: u32) -> vec2:
+    """Two independent numbers of the standard normal distribution."""
+    angle = 2 * math.pi * uniform(another)
+    return sqrt(-2.0 * log(uniform(word))) * vec2(cos(angle), sin(angle))
+
+
+@func
+def payoffs(x: f32) -> vec3:
+    """Of a path that ends x standard deviations up: the call's, its square, and the put's."""
+    gain = SPOT * exp(DRIFT + SPREAD * x) - STRIKE
+    call = max(gain, 0.0)
+    return vec3(call, call * call, max(-gain, 0.0))
+
+
 @kernel(threads=THREADS)
 def simulate(counters: u32, seed: u32, sums: Out[f32, 2]) -> None:
-    """Row g of ``sums``: the call's payoffs, their squares, and the put's payoffs, added over the paths of group g."""
-    shared = group_array(f32, (3, THREADS))
-    normal = local_array(f32, 4)
-    i = thread_id()
-    call, square, put = 0.0, 0.0, 0.0
-    first = u32(group_id() * EACH * THREADS + i)
+    """Row g of ``sums``: the payoffs added over the paths of group g."""
+    shared = group_array(vec3, THREADS)
+    total = vec3(0.0)
+    first = u32(group_id() * EACH * THREADS + thread_id())
     for counter in range(first, min(first + EACH * THREADS, counters), THREADS):
-        a, b, c, d = counter, u32(0), u32(0), u32(0)
-        key, other = seed, u32(0)
-        for _ in range(10):
-            a, b, c, d = mul_hi(M2, c) ^ b ^ key, M2 * c, mul_hi(M1, a) ^ d ^ other, M1 * a
-            key, other = key + W1, other + W2
-        radius, angle = sqrt(-2.0 * log(uniform(a))), 2 * math.pi * uniform(b)
-        normal[0], normal[1] = radius * cos(angle), radius * sin(angle)
-        radius, angle = sqrt(-2.0 * log(uniform(c))), 2 * math.pi * uniform(d)
-        normal[2], normal[3] = radius * cos(angle), radius * sin(angle)
-        for j in range(4):
-            gain = SPOT * exp(DRIFT + SPREAD * normal[j]) - STRIKE
-            call += max(gain, 0.0)
-            square += max(gain, 0.0) ** 2
-            put += max(-gain, 0.0)
-    shared[0, i], shared[1, i], shared[2, i] = call, square, put
-    barrier()
-    step = THREADS // 2
-    while step > 0:
-        if i < step:
-            for j in range(3):
-                shared[j, i] += shared[j, i + step]
-        barrier()
-        step //= 2
-    if i < 3:
-        sums[group_id(), i] = shared[i, 0]
+        a, b, c, d = philox(counter, 0, 0, 0, seed, 0)
+        for pair in unroll((normal(a, b), normal(c, d))):
+            total += payoffs(pair.x) + payoffs(pair.y)
+    shared[thread_id()] = total
+    add_in_group(shared)
+    if thread_id() == 0:
+        for i in unroll(range(3)):
+            sums[group_id(), i] = shared[0][i]
 
 
 def closed_form() -> tuple[float, float]:

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from krnlpy import Buffer, Device, Global, GlobalMut, Out, i32, kernel, u8
-from krnlpy.dsl import barrier, global_id, group_array, group_id, groups, thread_id
+from krnlpy.dsl import global_id, group_array, group_id, groups, thread_id
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from examples.kernels._common import Work, main
+from examples.kernels._group import add_in_group
 
 BINS = 256
 THREADS = 64
@@ -44,13 +45,7 @@ def add_counts(counts: Global[i32, 2], histogram: Out[i32]) -> None:
     for t in range(i, counts.shape[0], THREADS):
         total += counts[t, bin]
     shared[i] = total
-    barrier()
-    step = THREADS // 2
-    while step > 0:
-        if i < step:
-            shared[i] += shared[i + step]
-        barrier()
-        step //= 2
+    add_in_group(shared)
     if i == 0:
         histogram[bin] = shared[0]
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from krnlpy import Buffer, Device, Global, Out, f32, kernel
-from krnlpy.dsl import barrier, group_array, group_id, local_array, thread_id
+from krnlpy.dsl import barrier, group_array, group_id, outer, thread_id, unroll, vec4
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from examples.kernels._common import Work, main
 
 SIDE = 16  # threads of a group along each axis
-EACH = 4  # rows and columns of c that a thread computes, SIDE apart
+EACH = 4  # rows and columns of c that a thread computes, SIDE apart: as many as a vec4 has elements
 BLOCK = SIDE * EACH  # rows and columns of c that a group computes
 DEPTH = SIDE  # of the tiles, along the inner axis
 
@@ -25,12 +25,11 @@ DEPTH = SIDE  # of the tiles, along the inner axis
 def matmul(a: Global[f32, 2], b: Global[f32, 2], c: Out[f32, 2]) -> None:
     a_tile = group_array(f32, (BLOCK, DEPTH))
     b_tile = group_array(f32, (DEPTH, BLOCK))
-    total = local_array(f32, (EACH, EACH))
-    left = local_array(f32, EACH)
+    total = outer(vec4(0.0), vec4(0.0))
     x, y = thread_id(0), thread_id(1)
     row, column = group_id(1) * BLOCK + y, group_id(0) * BLOCK + x
     for start in range(0, a.shape[1], DEPTH):
-        for i in range(EACH):
+        for i in unroll(range(EACH)):
             # Zeros past the edges add nothing: no shape needs a special case.
             m, n, k = row + i * SIDE, column + i * SIDE, start + x
             a_tile[y + i * SIDE, x] = a[m, k] if m < a.shape[0] and k < a.shape[1] else 0.0
@@ -38,15 +37,12 @@ def matmul(a: Global[f32, 2], b: Global[f32, 2], c: Out[f32, 2]) -> None:
             b_tile[y, x + i * SIDE] = b[k, n] if k < b.shape[0] and n < b.shape[1] else 0.0
         barrier()
         for k in range(DEPTH):
-            for i in range(EACH):
-                left[i] = a_tile[y + i * SIDE, k]
-            for j in range(EACH):
-                right = b_tile[k, x + j * SIDE]
-                for i in range(EACH):
-                    total[i, j] += left[i] * right
+            left = vec4(a_tile[y, k], a_tile[y + SIDE, k], a_tile[y + 2 * SIDE, k], a_tile[y + 3 * SIDE, k])
+            right = vec4(b_tile[k, x], b_tile[k, x + SIDE], b_tile[k, x + 2 * SIDE], b_tile[k, x + 3 * SIDE])
+            total += outer(left, right)
         barrier()
-    for i in range(EACH):
-        for j in range(EACH):
+    for i in unroll(range(EACH)):
+        for j in unroll(range(EACH)):
             if row + i * SIDE < c.shape[0] and column + j * SIDE < c.shape[1]:
                 c[row + i * SIDE, column + j * SIDE] = total[i, j]
 

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from krnlpy import Buffer, Device, Global, Out, f32, kernel
-from krnlpy.dsl import barrier, group_array, group_id, thread_id
+from krnlpy.dsl import group_array, group_id, thread_id
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from examples.kernels._common import Work, main
+from examples.kernels._group import add_in_group
 
 THREADS = 256
 CHUNK = 64 * THREADS  # elements that a group adds
@@ -32,13 +33,7 @@ def sum_by_group(x: Global[f32], sums: Out[f32]) -> None:
     for j in range(start + i, min(start + CHUNK, len(x)), THREADS):
         total += x[j]
     shared[i] = total
-    barrier()
-    step = THREADS // 2
-    while step > 0:
-        if i < step:
-            shared[i] += shared[i + step]
-        barrier()
-        step //= 2
+    add_in_group(shared)
     if i == 0:
         sums[group_id()] = shared[0]
 

@@ -78,26 +78,27 @@ def add_to_blocks(y: GlobalMut[i32], before: Global[i32]) -> None:
         y[j] += offset
 
 
-def scan(x: Buffer, inclusive: bool) -> Buffer:
-    """Prefix sums; integers wrap."""
+def scan(x: Buffer, y: Buffer, inclusive: bool) -> None:
+    """Writes the prefix sums of x to y; integers wrap."""
     blocks = -(-x.size // BLOCK)
-    y, sums = Buffer.empty(x.size, i32, x.device), Buffer.empty(blocks, i32, x.device)
+    sums = Buffer.empty(blocks, i32, x.device)
     scan_blocks.specialize(INCLUSIVE=inclusive).with_groups(blocks)(x, y, sums)
     if blocks > 1:
-        add_to_blocks.with_groups(blocks)(y, scan(sums, inclusive=False))
-    return y
+        before = Buffer.empty(blocks, i32, x.device)
+        scan(sums, before, inclusive=False)
+        add_to_blocks.with_groups(blocks)(y, before)
 
 
 def scan_work(x: Array, inclusive: bool, device: Device) -> Work:
     """The prefix sums of an array."""
-    x_buffer = Buffer.from_numpy(x, device)
+    x_buffer, y = Buffer.from_numpy(x, device), Buffer.empty(x.shape, i32, device)
 
     def check() -> None:
         expected = np.cumsum(x, dtype=np.int32)
-        np.testing.assert_array_equal(scan(x_buffer, inclusive).numpy(), expected if inclusive else expected - x)
+        np.testing.assert_array_equal(y.numpy(), expected if inclusive else expected - x)
 
     name = "inclusive scan" if inclusive else "exclusive scan"
-    return Work(name, lambda: scan(x_buffer, inclusive), check, 2 * x.nbytes / 1e9, "GB")
+    return Work(name, lambda: scan(x_buffer, y, inclusive), check, 2 * x.nbytes / 1e9, "GB")
 
 
 def example(device: Device, size: int) -> Iterator[Work]:

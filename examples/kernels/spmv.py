@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from krnlpy import Buffer, Device, Global, Kernel, Out, f32, i32, kernel
-from krnlpy.dsl import barrier, global_id, group_array, group_id, thread_id
+from krnlpy.dsl import global_id, group_array, group_id, thread_id
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from examples.kernels._common import Array, Work, main
+from examples.kernels._group import add_in_group
 
 THREADS = 32
 
@@ -39,13 +40,7 @@ def group_a_row(starts: Global[i32], columns: Global[i32], values: Global[f32], 
     for j in range(starts[row] + i, starts[row + 1], THREADS):
         total += values[j] * x[columns[j]]
     shared[i] = total
-    barrier()
-    step = THREADS // 2
-    while step > 0:
-        if i < step:
-            shared[i] += shared[i + step]
-        barrier()
-        step //= 2
+    add_in_group(shared)
     if i == 0:
         y[row] = shared[0]
 
