@@ -6,6 +6,7 @@ import ast
 import builtins as python
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,20 @@ class Func:
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         return self.function(*arguments, **keywords)
 
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method of a dataclass it is bound, outside of kernels too."""
+        return self if instance is None else partial(self.function, instance)
+
     def __repr__(self) -> str:
         return f"<func {self.__name__}>"
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A function of a dataclass, and the struct that it was asked of."""
+
+    function: Func
+    owner: Compound
 
 
 def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
@@ -58,10 +71,11 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
     callee = target.value
     if any(isinstance(a, ast.Starred) for a in node.args):
         raise KernelSyntaxError("kernels have no starred arguments; write the values out", *where)
-    if isinstance(callee, Func):
-        result = lowering.call_function(callee, node)
+    if isinstance(callee, Func | Method):
+        result = call_user(lowering, callee, node)
         if result is None:
-            raise KernelTypeError(f"{callee.__name__} returns nothing: it has no value here", *where)
+            name = (callee.function if isinstance(callee, Method) else callee).__name__
+            raise KernelTypeError(f"{name} returns nothing: it has no value here", *where)
         return result
     composite = composite_type(callee)
     if composite is not None:
@@ -83,6 +97,15 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
     if callee not in VECTOR_FUNCTIONS and any(isinstance(v, Compound) for v in values):
         return compounds.each(lowering, handler, node, values)
     return handler(lowering, with_arguments(node, values))
+
+
+def call_user(lowering: ExpressionLowering, callee: Func | Method, node: ast.Call) -> Value | None:
+    """The call of a user's function; None where it returns nothing."""
+    if isinstance(callee, Func):
+        return lowering.call_function(callee, node)
+    owner: list[ast.expr] = [Known(callee.owner, node.func)]
+    call = ast.Call(node.func, owner + node.args, node.keywords)
+    return lowering.call_function(callee.function, ast.copy_location(call, node))
 
 
 def with_arguments(node: ast.Call, values: Sequence[Value]) -> ast.Call:
@@ -163,6 +186,13 @@ def _abs(lowering: ExpressionLowering, node: ast.Call) -> Value:
     if operand.type.kind == "uint":
         return operand
     return ir.Math("abs", (operand,), type=operand.type, location=lowering.at(node))
+
+
+def _divmod(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    left, right = (lowering.steady(v) if isinstance(v, ir.Expr) else v for v in _arguments(lowering, node, 2, "divmod"))
+    quotient = lowering.binary(ast.FloorDiv(), left, right, where)
+    return Static((quotient, lowering.binary(ast.Mod(), left, right, where)), where)
 
 
 def _extremum(op: ir.BinaryOp) -> Callable[[ExpressionLowering, ast.Call], Value]:
@@ -267,6 +297,7 @@ _UNEVALUATED = (python.range, builtins.barrier, builtins.group_array, builtins.l
 """What looks at its arguments before they are evaluated, or refuses them."""
 _HANDLERS: dict[Any, Handler] = {
     python.abs: _abs,
+    python.divmod: _divmod,
     python.min: _extremum("min"),
     python.max: _extremum("max"),
     python.range: _range,

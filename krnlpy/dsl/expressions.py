@@ -11,7 +11,7 @@ from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, i32
 
 from . import calls, compounds, ir
-from .composites import Matrix, Vector
+from .composites import Matrix, StructType, Vector
 from .conversions import typed, unify
 from .lowering import AnyName, Known, LocalName, Lowering
 from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, assemble, describe, is_number, is_place, scalars
@@ -196,6 +196,8 @@ class ExpressionLowering(Lowering):
         where = self.at(node)
         owner = self.value(node.value)
         if isinstance(owner, Compound):
+            if isinstance(owner.type, StructType) and isinstance(vars(owner.type.cls).get(node.attr), calls.Func):
+                return Static(calls.Method(vars(owner.type.cls)[node.attr], owner), where)
             return compounds.attribute(owner, node.attr, where)
         if isinstance(owner, Static):
             place = owner.value
@@ -347,8 +349,10 @@ class ExpressionLowering(Lowering):
 
     def compare(self, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
         """``left operator right`` with Python's meaning."""
+        if isinstance(operator, ast.Is | ast.IsNot) and isinstance(left, Static) and isinstance(right, Static):
+            return Static((left.value is right.value) == isinstance(operator, ast.Is), where)
         if type(operator) not in _COMPARE:
-            raise KernelSyntaxError("kernels have no `is` and no `in`", *where)
+            raise KernelSyntaxError("kernels have no `in`, and `is` between types and None only", *where)
         if isinstance(left, Compound) or isinstance(right, Compound):
             return compounds.compare(self, operator, left, right, where)
         op = _COMPARE[type(operator)]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
-from krnlpy.scalar import ScalarType
+from krnlpy.scalar import ScalarType, i32
 
 from . import ir
 from .calls import Func
@@ -311,7 +311,9 @@ class FunctionLowering(StatementLowering):
         lowering.out, lowering.written_out, lowering.loops = self.out, [], []
         for variable, value in parameters:
             self.emit(ir.Assign(variable, value, location=value.location))
+        start = len(self.out)
         self._lower_body(callee, lowering)
+        self.out[start:start] = [_cleared(array, source.location(source.tree)) for array in lowering.local_arrays]
         self.local_arrays += lowering.local_arrays
         self.meets = self.effects = True
         values = lowering.written_out[0] if lowering.written_out else ()
@@ -326,6 +328,18 @@ class _Lowered:
     result: AnyType | tuple[()]
     effects: bool
     meets: bool
+
+
+def _cleared(array: ir.LocalArray, where: ir.Location) -> ir.Stmt:
+    """Sets an array to zeros, as a function's arrays are whenever it is called."""
+    kind = array.type.compute
+    variables = [ir.Variable("slot", i32) for _ in array.shape]
+    index = tuple(ir.Local(v, type=i32, location=where) for v in variables)
+    statement: ir.Stmt = ir.Store(array, index, ir.const(0.0 if kind.is_float else 0, kind, where), location=where)
+    for variable, extent in reversed(list(zip(variables, array.shape, strict=True))):
+        zero, one = (ir.const(n, i32, where) for n in (0, 1))
+        statement = ir.For(variable, zero, extent, one, (statement,), location=where)
+    return statement
 
 
 def _key(value: Value) -> Any:
