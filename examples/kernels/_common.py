@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -42,18 +43,18 @@ class Work:
 
 
 Example = Callable[..., Iterator[Work]]
-"""``example(device, size)`` allocates and yields one piece of work after the other."""
+"""``example(device, size)`` allocates and yields one piece of work after the other; some also take a ``picture``."""
 
 
-def main(example: Example, size: int, **options: Any) -> None:
+def main(example: Example, size: int, picture: Path | None = None) -> None:
     """The command line of an example.
 
     Args:
         example: what it does.
         size: the default of ``--size``.
-        options: further arguments of ``example`` and their defaults: ``picture=Path("a.png")`` is ``--picture``.
+        picture: the default of ``--picture``, where the example draws one.
     """
-    arguments = vars(_parser(example, size, options).parse_args())
+    arguments = vars(_parser(example, size, picture).parse_args())
     selector = arguments.pop("device")
     try:
         device = _device(selector)
@@ -67,7 +68,7 @@ def main(example: Example, size: int, **options: Any) -> None:
         sys.exit(f"error: {error}")
 
 
-def _parser(example: Example, size: int, options: dict[str, Any]) -> argparse.ArgumentParser:
+def _parser(example: Example, size: int, picture: Path | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=sys.modules[example.__module__].__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -75,9 +76,8 @@ def _parser(example: Example, size: int, options: dict[str, Any]) -> argparse.Ar
     parser.add_argument(
         "--size", type=_positive, default=size, help="of the problem; the interpreter needs a small one"
     )
-    for name, default in options.items():
-        kind = _positive if isinstance(default, int) else type(default)
-        parser.add_argument(f"--{name}", type=kind, default=default, help=" ")
+    if picture is not None:
+        parser.add_argument("--picture", type=Path, default=picture, help="where the picture goes")
     return parser
 
 

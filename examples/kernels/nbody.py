@@ -3,6 +3,7 @@ from where each of its threads takes all of them. Time goes on by leapfrog, whic
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,15 +62,17 @@ def drift(step: f32, bodies: GlobalMut[Body]) -> None:
         bodies[i].place += step * bodies[i].velocity
 
 
-def energy(bodies: Array) -> float:
-    """Kinetic and potential energy, in f64; a few rows of the matrix of distances at a time."""
+def energy_and_acceleration(bodies: Array) -> tuple[float, Array]:
+    """Kinetic and potential energy, and all accelerations, in f64; for a few bodies at a time."""
     place, velocity, mass = (bodies[name].astype(np.float64) for name in ("place", "velocity", "mass"))
-    potential = 0.0
+    energy, acceleration = float(mass @ (velocity**2).sum(1)) / 2, np.empty_like(place)
     for first in range(0, len(mass), 256):
-        rows = slice(first, first + 256)
-        square = sum((place[rows, None, c] - place[:, c]) ** 2 for c in range(3)) + SOFTENING**2
-        potential -= float(mass[rows] @ (1 / np.sqrt(square)) @ mass)
-    return float(mass @ (velocity**2).sum(1) + potential) / 2
+        some = slice(first, first + 256)
+        way = place - place[some, None]
+        square = (way**2).sum(2) + SOFTENING**2
+        energy -= float(mass[some] @ (square**-0.5 @ mass)) / 2
+        acceleration[some] = np.einsum("ij,ijc->ic", mass * square**-1.5, way)
+    return energy, acceleration
 
 
 def example(device: Device, size: int) -> Iterator[Work]:
@@ -89,10 +92,18 @@ def example(device: Device, size: int) -> Iterator[Work]:
             pull(STEP / 2, bodies)
 
     def check() -> None:
-        # Leapfrog errs by (STEP * frequency)**2 / 24 of the energy, and bodies no nearer than the softening circle each
-        # other at most at sqrt(2 / size / SOFTENING**3) a unit: 1e-6 for few bodies, less for many; f32 adds sqrt(size)
-        # roundings of 2**-24 a step. A wrong force changes the energy by its work: 1e-4 already after these steps.
-        np.testing.assert_allclose(energy(bodies.numpy()), energy(start), rtol=1e-5)
+        end = bodies.numpy()
+        before, acceleration = energy_and_acceleration(start)
+        after, _ = energy_and_acceleration(end)
+        # Two bodies circle each other at most at this frequency, as they are softened. Leapfrog errs by (STEP *
+        # frequency)**2 / 24 of the energy, and f32 by some roundings of 2**-24 a step.
+        frequency = math.sqrt(2 / size / SOFTENING**3)
+        np.testing.assert_allclose(after, before, rtol=(STEP * frequency) ** 2 / 24 + 10 * STEPS * 2**-24)
+        # From rest, and so soon, velocities are the first accelerations times the time.
+        time = STEPS * STEP
+        expected = time * acceleration
+        error = ((time * frequency) ** 2 / 6 + 1e-4) * np.abs(expected).max()
+        np.testing.assert_allclose(end["velocity"], expected, rtol=0, atol=error)
 
     yield Work("n-body", launch, check, 2 * STEPS * FLOPS * size**2 / 1e9, "GFLOP")
 
