@@ -6,7 +6,7 @@ import ast
 
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 
-from . import builtins, ir
+from . import builtins, cooperative, ir
 from .calls import Func, Method, call_user
 from .composites import AnyType
 from .conversions import fit, settled
@@ -72,6 +72,8 @@ class StatementLowering(LoopLowering):
             before = len(self.out)
             if isinstance(target, Static) and isinstance(target.value, Func | Method):
                 call_user(self, target.value, call)
+            elif isinstance(target, Static) and isinstance(target.value, cooperative.Method):
+                cooperative.call(self, target.value, call, self.values(call.args))
             else:
                 self.value(call)
             if len(self.out) > before:  # it has an effect
