@@ -16,7 +16,7 @@ from statistics import NormalDist
 import numpy as np
 
 from krnlpy import Buffer, Device, Out, f32, func, kernel, u32
-from krnlpy.dsl import cos, exp, group_array, group_id, log, sin, sqrt, thread_id, unroll, vec2, vec3
+from krnlpy.dsl import cos, exp, group_array, group_id, log, mul_hi, sin, sqrt, thread_id, unroll, vec2, vec3
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from examples.kernels._common import Work, main
@@ -29,14 +29,6 @@ M1, M2, W1, W2 = 0xD2511F53, 0xCD9E8D57, 0x9E3779B9, 0xBB67AE85  # Philox's mult
 SPOT, STRIKE, RATE, VOLATILITY, YEARS = 100.0, 105.0, 0.05, 0.2, 1.0
 DISCOUNT = math.exp(-RATE * YEARS)
 DRIFT, SPREAD = (RATE - VOLATILITY**2 / 2) * YEARS, VOLATILITY * math.sqrt(YEARS)
-
-
-@func
-def mul_hi(a: u32, b: u32) -> u32:
-    """The upper 32 bits of a product, by parts of 16 bits: not every device has integers of 64."""
-    a_low, a_high, b_low, b_high = a & 0xFFFF, a >> 16, b & 0xFFFF, b >> 16
-    middle = a_high * b_low + (a_low * b_low >> 16)
-    return a_high * b_high + (middle >> 16) + ((a_low * b_high + (middle & 0xFFFF)) >> 16)
 
 
 @func
