@@ -40,6 +40,7 @@ class Expressions:
         self.generics: tuple[Generic, ...] = ()
         self.scope = Scope()
         self.special = random.chance(0.3)
+        self.zeros = random.chance(0.15)
         self.constants: dict[str, str] = {}
         """Definitions of the module, by name."""
         self.demands: set[str] = set()
@@ -94,7 +95,7 @@ class Expressions:
             names = [text for text, of in self.named() if of is type]
             if names:
                 return self.random.choice(names)
-            return f"{type.name}({self.random.randrange(100)})"
+            return f"{type.name}({self.random.randrange(1, 100)})"
         if type is boolean:
             return self.random.choice(("bool(1)", "bool(0)"))
         if type is not boolean and self.random.chance(0.2):
@@ -104,7 +105,7 @@ class Expressions:
     def weak(self, type: Type) -> str:
         """A number without a type, which the type can hold."""
         if isinstance(type, Generic):
-            return str(self.random.randrange(100))
+            return str(self.random.randrange(1, 100))
         if type is boolean:
             return self.random.choice(("True", "False"))
         if self.random.chance(0.1) and (folded := self._folded(type)):
@@ -113,11 +114,20 @@ class Expressions:
         return self.constant(text) if self.random.chance(0.2) else text
 
     def value_text(self, type: ScalarType) -> str:
+        return as_text(self.number(type))
+
+    def number(self, type: ScalarType) -> float:
+        """A number that a program knows while it is compiled."""
         if type.is_integer:
-            return as_text(self.random.integer(type))
-        if self.random.chance(0.2):
-            return as_text(self.random.randrange(-100, 100))
-        return as_text(self.random.real(self.special))
+            return self.random.integer(type)
+        whole = self.random.chance(0.2)
+        value = self.random.randrange(-100, 100) if whole else self.random.real(self.special)
+        if value == 0:
+            # Drivers take x * 0 for 0 and x + 0 for x, where they see the zero.
+            if not self.zeros:
+                return 2
+            self.demands.add("zeros")
+        return value
 
     def constant(self, text: str) -> str:
         """A name of the module that stands for a value."""
@@ -135,7 +145,8 @@ class Expressions:
         )  # fmt: skip
         value = eval(text)
         if type.is_float:
-            return self.random.choice((text, f"({a} / {c})", f"({a} * 0.5)", f"({a}.0 // {c})", f"({a}.5 % {c})"))
+            text = self.random.choice((text, f"({a} / {c})", f"({a} * 0.5)", f"({a}.0 // {c})", f"({a}.5 % {c})"))
+            return text if eval(text) or self.zeros else None
         return text if type.min <= value <= type.max else None
 
     # ------------------------------------------------------------------------------------------------------ places

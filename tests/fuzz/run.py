@@ -127,6 +127,7 @@ def abilities(device: Device) -> frozenset[str]:
     """Which demands of cases a device meets, as it shows by itself. What it does not promise, a test can't ask for.
 
     - ``division``: quotients and square roots of f32 are correctly rounded (Vulkan grants 2.5 ulp).
+    - ``zeros``: so too where one operand is a zero that is seen while compiling.
     - ``special``: zeros keep their signs, infinities and NaN are what IEEE says (Vulkan grants none of it).
     """
     found = set()
@@ -149,6 +150,11 @@ def abilities(device: Device) -> frozenset[str]:
     ]
     if all(same):
         found.add("special")
+    _probe_zeros(Buffer.from_numpy(a, device), *results[:2])
+    with np.errstate(all="ignore"):
+        product = a * np.float32(0)
+    if np.array_equal(results[0].numpy(), product, equal_nan=True) and not np.signbit(results[1].numpy()[a == 0]).any():
+        found.add("zeros")
     return frozenset(found)
 
 
@@ -163,6 +169,12 @@ def _probe_special(x: Item[f32], y: Item[f32], total: ItemMut[f32], product: Ite
     total = x + y
     product = x * y
     least = min(x, y)
+
+
+@kernel
+def _probe_zeros(x: Item[f32], product: ItemMut[f32], total: ItemMut[f32]):
+    product = x * 0.0
+    total = x + 0.0
 
 
 def can_run(case: Case, device: Device) -> bool:

@@ -187,8 +187,8 @@ class Statements(Expressions):
         groups = [a.name for a in scope.arrays if a.group]
         if not groups or not scope.uniform_flow or scope.writing or scope.in_function:
             return None
-        chosen = frozenset(self.random.sample(groups, self.random.randint(1, len(groups))))
-        with scope.within(writing=chosen, uniform_flow=False):
+        chosen = self.random.sample(groups, self.random.randint(1, len(groups)))
+        with scope.within(writing=frozenset(chosen), uniform_flow=False):
             inner = []
             for name in chosen:
                 array = next(a for a in scope.arrays if a.name == name)
