@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import pprint
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -111,7 +112,9 @@ class Case:
         text = f"{HEADER}\n\n{self.source}\n"
         linecache.cache[FILE] = (len(text), None, text.splitlines(keepends=True), FILE)
         names: dict[str, Any] = {"__name__": "fuzz"}
-        exec(compile(text, FILE, "exec", dont_inherit=True), names)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            exec(compile(text, FILE, "exec", dont_inherit=True), names)
         result = names["kernel"]
         assert isinstance(result, Kernel)
         return result

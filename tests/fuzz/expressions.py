@@ -52,8 +52,9 @@ class Expressions:
         if depth <= 0 or self.random.chance(0.1):
             return self.leaf(type)
         name = self.random.pick(PRODUCTIONS[kind(type)])
-        text: str | None = getattr(self, f"_{name}")(type, depth - 1)
-        return self.leaf(type) if text is None else text
+        with self.scope.within(nonzero=self.scope.nonzero or kind(type) in ("float", "generic")):
+            text: str | None = getattr(self, f"_{name}")(type, depth - 1)
+            return self.leaf(type) if text is None else text
 
     def any_type(self, *, generic: bool = True, truth: bool = False) -> Type:
         """Some type of computation."""
@@ -97,7 +98,7 @@ class Expressions:
                 return self.random.choice(names)
             return f"{type.name}({self.random.randrange(1, 100)})"
         if type is boolean:
-            return self.random.choice(("bool(1)", "bool(0)"))
+            return "bool(1)" if self.scope.nonzero else self.random.choice(("bool(1)", "bool(0)"))
         if type is not boolean and self.random.chance(0.2):
             return self.constant(f"np.{type.dtype.name}({self.value_text(type)})")
         return f"{type}({self.value_text(type)})"
@@ -107,7 +108,7 @@ class Expressions:
         if isinstance(type, Generic):
             return str(self.random.randrange(1, 100))
         if type is boolean:
-            return self.random.choice(("True", "False"))
+            return "True" if self.scope.nonzero else self.random.choice(("True", "False"))
         if self.random.chance(0.1) and (folded := self._folded(type)):
             return folded
         text = self.value_text(type)
@@ -119,7 +120,8 @@ class Expressions:
     def number(self, type: ScalarType) -> float:
         """A number that a program knows while it is compiled."""
         if type.is_integer:
-            return self.random.integer(type)
+            number = self.random.integer(type)
+            return 1 if number == 0 and self.scope.nonzero and not self.zeros else number
         whole = self.random.chance(0.2)
         value = self.random.randrange(-100, 100) if whole else self.random.real(self.special)
         if value == 0:
@@ -147,6 +149,8 @@ class Expressions:
         if type.is_float:
             text = self.random.choice((text, f"({a} / {c})", f"({a} * 0.5)", f"({a}.0 // {c})", f"({a}.5 % {c})"))
             return text if eval(text) or self.zeros else None
+        if value == 0 and self.scope.nonzero:
+            return None
         return text if type.min <= value <= type.max else None
 
     # ------------------------------------------------------------------------------------------------------ places

@@ -143,9 +143,7 @@ class Program(Functions):
             scope.arrays.append(Array(name, type, tuple(extents), uniform=True))
             scope.uniform_leaves += [(e, i32) for e in extents]
         for i in range(random.choice((0, 0, 1, 2, 3))):
-            text, storage, type = self._storage()
-            if random.chance(0.1):
-                text, storage, type = "bool", boolean, boolean
+            text, storage, type = ("bool", boolean, boolean) if random.chance(0.1) else self._storage()
             value = self._number(storage)
             if text == "K" and not any(t.endswith("[K]") for _, t in self.parameters):
                 value = (storage.name, value)
@@ -242,7 +240,7 @@ class Program(Functions):
             "lane = (thread_id(2) * threads(1) + thread_id(1)) * threads(0) + thread_id(0)",
         ]
         axis = random.randrange(3)
-        scope.leaves += [(f"global_id({axis})", i32), ("thread_id()", i32), ("subgroup_id() * 0", i32)]
+        scope.leaves += [(f"global_id({axis})", i32), ("thread_id()", i32)]
         scope.uniform_leaves += [(f"group_id({axis})", i32), ("groups()", i32)]
         self._shared_parameters()
         self._size_spec()

@@ -83,6 +83,7 @@ class Scope:
         uniform_flow: all threads of a group are here together.
         uniform_only: only values that all threads of a group share may be written.
         writing: group arrays of which each thread writes and reads its own elements here, and nobody else's.
+        nonzero: what is written here becomes part of a float: no constant zeros, which drivers fold wrongly.
         trips: how often a statement here may run in one thread.
         loop: None outside loops, else whether the innermost one's threads stay together.
     """
@@ -99,6 +100,7 @@ class Scope:
     uniform_flow: bool = True
     uniform_only: bool = False
     writing: frozenset[str] = frozenset()
+    nonzero: bool = False
     trips: int = 1
     loop: bool | None = None
     can_jump: bool = True
