@@ -312,7 +312,7 @@ class Program(Functions):
             self.start.append(f"near[me] = {form.format(f'f32({self.expr(i32, 2)} % {most * 8}) * 0.125')}")
 
 
-MOST_NODES = 900
+MOST_NODES = 500
 """Drivers write all calls out: larger programs take them seconds to compile."""
 
 

@@ -17,7 +17,7 @@ PRODUCTIONS: dict[str, float] = {
 }  # fmt: skip
 """The productions, by weight: methods ``_s_name(depth)``; None where one does not apply."""
 
-MOST_TRIPS = 48
+MOST_TRIPS = 24
 
 
 def indented(lines: Lines) -> Lines:
