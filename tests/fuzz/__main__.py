@@ -19,15 +19,15 @@ os.environ.setdefault("KRNLPY_NO_CACHE", "1")  # drawn programs are compiled onc
 os.environ.setdefault("MESA_SHADER_CACHE_DISABLE", "true")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from devices import selectors  # noqa: E402
+from devices import selectors
 
-from krnlpy import Device  # noqa: E402
+from krnlpy import Device
 
-from .breaker import survey  # noqa: E402
-from .case import Case  # noqa: E402
-from .program import draw  # noqa: E402
-from .run import Fault, can_run, check, judge  # noqa: E402
-from .shrink import shrink  # noqa: E402
+from .breaker import survey
+from .case import Case
+from .program import draw
+from .run import Fault, can_run, check, judge
+from .shrink import shrink
 
 HANG = 600
 """Seconds after which a case that is still running ends the process, with a traceback."""

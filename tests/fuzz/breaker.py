@@ -40,14 +40,16 @@ EXPRESSIONS = (
 
 STATEMENTS = (
     "x: i32", "me: f32 = 1", "def inner(): pass", "class Inner: pass", "import os", "from os import path", "global me",
-    "nonlocal me", "del me", "raise ValueError", "assert me", "assert me, 'text'", "with me: pass", "try:\n    pass\nfinally:\n    pass",
+    "nonlocal me", "del me", "raise ValueError", "assert me", "assert me, 'text'", "with me: pass",
+    "try:\n    pass\nfinally:\n    pass",
     "match me:\n    case 1: pass", "return 1", "return", "yield 1", "for x in o0: pass", "for x in range(): pass",
     "for x in range(1, 2, 3, 4): pass", "for x in range(1, 2, 0): pass", "for x, y in range(3): pass",
     "for o0[0] in range(3): pass", "for x in range(1.5): pass", "for me in range(3): pass", "break", "continue",
     "while False: break", "a, b = 1", "a, b = 1, 2, 3", "a, *b = 1, 2, 3", "[a, b] = 1, 2", "o0 = 1", "o0.x = 1",
     "o0[0] = 'x'", "o0[0] = o0", "me += o0", "me @= 1", "nothing += 1", "me = me = me", "print(me)", "me", "1",
     "local_array(f32, 4)", "x = local_array(f32, 0)", "x = local_array(f32, -1)", "x = local_array(f32, 2**40)",
-    "x = local_array(f32, (1, 2, 3, 4))", "x = local_array(f32, me)", "x = local_array(4, f32)", "x = local_array('f32', 4)",
+    "x = local_array(f32, (1, 2, 3, 4))", "x = local_array(f32, me)", "x = local_array(4, f32)",
+    "x = local_array('f32', 4)",
     "x = local_array(f32)", "x = group_array(f32, 2**30)", "x = y = local_array(f32, 4)", "barrier(1)", "barrier",
     "if me: barrier()", "me = 1.5", "x = 1\nx = 1.5", "x = i32\ny = x(1)", "f0(1)", "async def inner(): pass",
     "for x in unroll(range(me)): pass", "for x in unroll(range(10**9)): pass", "for x in unroll(range(2)): x = 1",
@@ -57,8 +59,10 @@ STATEMENTS = (
 )  # fmt: skip
 
 ANNOTATIONS = (
-    "int", "float", "str", "'f32'", "Item", "Item[int]", "Item[f32, 2]", "Global[f32, 0]", "Global[f32, 99]", "Global[bool]",
-    "Global[f32, 'x']", "Spec[f32, 1]", "Spec", "Out", "Out[f32, 2]", "None", "list[f32]", "nothing", "1", "GlobalMut[f64, 1]",
+    "int", "float", "str", "'f32'", "Item", "Item[int]", "Item[f32, 2]", "Global[f32, 0]", "Global[f32, 99]",
+    "Global[bool]",
+    "Global[f32, 'x']", "Spec[f32, 1]", "Spec", "Out", "Out[f32, 2]", "None", "list[f32]", "nothing", "1",
+    "GlobalMut[f64, 1]",
     "Item[Item[f32]]", "TypeVar", "f16", "bool", "vec3", "Item[vec3]", "Global[vec2]",
 )  # fmt: skip
 
@@ -75,7 +79,8 @@ class Breaker:
             tree = ast.parse(source)
             for _ in range(self.random.choice((1, 1, 1, 2, 3))):
                 name = self.random.choice(
-                    ("replace", "replace", "insert", "insert", "delete", "swap", "annotation", "name", "type", "signature",
+                    ("replace", "replace", "insert", "insert", "delete", "swap", "annotation", "name", "type",
+                    "signature",
                      "operator", "index", "decorator", "constant")
                 )  # fmt: skip
                 getattr(self, f"_{name}")(tree)
@@ -176,7 +181,7 @@ class Breaker:
             function.returns = ast.Name("f32", ast.Load())
 
     def _operator(self, tree: ast.Module) -> None:
-        nodes = [n for n in self._nodes(tree, (ast.BinOp, ast.AugAssign))]
+        nodes = self._nodes(tree, (ast.BinOp, ast.AugAssign))
         operators = (ast.Add, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.LShift, ast.BitXor, ast.MatMult)
         if nodes:
             self.random.choice(nodes).op = self.random.choice(operators)()  # type: ignore[attr-defined]
@@ -184,12 +189,28 @@ class Breaker:
     def _index(self, tree: ast.Module) -> None:
         nodes = [n for n in self._nodes(tree, ast.Subscript) if isinstance(n, ast.Subscript)]
         if nodes:
-            texts = ("0, 0", "-1", "1.5", "99", "-99", "0:1", "me, me, me", "()", "True", "'x'", "2**40", "o0", "...", "None")
+            texts = (
+                "0, 0",
+                "-1",
+                "1.5",
+                "99",
+                "-99",
+                "0:1",
+                "me, me, me",
+                "()",
+                "True",
+                "'x'",
+                "2**40",
+                "o0",
+                "...",
+                "None",
+            )
             self.random.choice(nodes).slice = ast.parse(self.random.choice(texts), mode="eval").body
 
     def _decorator(self, tree: ast.Module) -> None:
         function = self.random.choice([f for f in tree.body if isinstance(f, ast.FunctionDef)])
-        texts = ("kernel(threads=0)", "kernel(threads=(1, 2, 3, 4))", "kernel(threads='x')", "kernel(threads=1.5)", "func",
+        texts = ("kernel(threads=0)", "kernel(threads=(1, 2, 3, 4))", "kernel(threads='x')", "kernel(threads=1.5)",
+                 "func",
                  "kernel(threads=10**9)", "kernel(threads=())", "kernel(threads=-1)", "kernel")  # fmt: skip
         function.decorator_list = [ast.parse(self.random.choice(texts), mode="eval").body]
 

@@ -87,7 +87,9 @@ class Expressions:
     def named(self) -> list[tuple[str, Type]]:
         """What has a name here and is no array."""
         scope = self.scope
-        named = [(v.name, v.type) for v in scope.variables if v.uniform or not scope.uniform_only] + scope.uniform_leaves
+        named = [
+            (v.name, v.type) for v in scope.variables if v.uniform or not scope.uniform_only
+        ] + scope.uniform_leaves
         return named if scope.uniform_only else named + scope.leaves
 
     def strong(self, type: Type) -> str:
@@ -142,7 +144,8 @@ class Expressions:
         a, b = (self.random.randrange(-12, 12) for _ in "ab")
         c = self.random.randrange(1, 9)
         text = self.random.choice(
-            (f"({a} + {c} * {b})", f"({a} // {c})", f"({a} % {c})", f"({c} << {c})", f"(~{a} ^ {c})", f"({a} if {b} < {c} else {c})",
+            (f"({a} + {c} * {b})", f"({a} // {c})", f"({a} % {c})", f"({c} << {c})", f"(~{a} ^ {c})",
+            f"({a} if {b} < {c} else {c})",
              f"(-{c} ** 2)", f"(+{c} | {abs(a)} & {abs(b)})", f"abs({a})", f"min({a}, {b})", f"max({a}, {b}, {c})")
         )  # fmt: skip
         value = eval(text)
@@ -304,7 +307,10 @@ class Expressions:
         of = self.any_type()
         parts = [self.expr(of, depth)]
         for _ in range(self.random.randint(2, 3)):
-            parts += [self.random.choice(COMPARISONS), self.weak(of) if self.random.chance(0.1) else self.expr(of, depth)]
+            parts += [
+                self.random.choice(COMPARISONS),
+                self.weak(of) if self.random.chance(0.1) else self.expr(of, depth),
+            ]
         return f"({' '.join(parts)})"
 
     def _logical(self, type: Type, depth: int) -> str:

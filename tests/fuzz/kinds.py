@@ -48,11 +48,7 @@ def widened_from(type: Type, among: Sequence[ScalarType]) -> list[ScalarType]:
     if type.is_float:
         small = 16 if type is f32 else 32
         return [t for t in among if (t.is_integer and t.bits <= small) or (t is f32 and type is f64)]
-    return [
-        t
-        for t in among
-        if t.is_integer and t.bits < type.bits and (t.kind == type.kind or t.kind == "uint")
-    ]
+    return [t for t in among if t.is_integer and t.bits < type.bits and (t.kind == type.kind or t.kind == "uint")]
 
 
 class Draw(random.Random):

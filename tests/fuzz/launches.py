@@ -15,12 +15,15 @@ from .kinds import Draw
 from .run import TooLong, time_limit
 
 ODD: tuple[Any, ...] = (
-    None, "text", b"bytes", 1.5, -1, 2**31, 2**64, -(2**70), 10**400, True, float("nan"), float("inf"), 1e300, 1j, [], {},
-    (1, 2), object(), np.float32(1.5), np.int8(-3), np.bool_(True), np.zeros(3), np.zeros((2, 2), np.float32), np.complex64(1),
+    None, "text", b"bytes", 1.5, -1, 2**31, 2**64, -(2**70), 10**400, True, float("nan"), float("inf"), 1e300, 1j,
+    [], {},
+    (1, 2), object(), np.float32(1.5), np.int8(-3), np.bool_(True), np.zeros(3), np.zeros((2, 2), np.float32),
+    np.complex64(1),
     np.datetime64(1, "s"), f32, int, len, np.array(5), np.array(["x"]),
 )  # fmt: skip
 GEOMETRIES: tuple[tuple[Any, ...], ...] = (
-    (), (0,), (-1,), (1.5,), ("x",), (None,), (True,), (2**31,), (2**40,), (1, 2, 3, 4), (1, 0), (1, 1, -1), (10**9, 1, 1),
+    (), (0,), (-1,), (1.5,), ("x",), (None,), (True,), (2**31,), (2**40,), (1, 2, 3, 4), (1, 0), (1, 1, -1),
+    (10**9, 1, 1),
     (1, 100000, 1), (np.int64(2),), ((1, 2),), (0, 0, 0), (1, 1, 2**20),
 )  # fmt: skip
 

@@ -176,7 +176,9 @@ class Program(Functions):
             shape = [str(n) for n in extents]
             sizes = [p for p, t in self.parameters if p == "SIZE"]
             if sizes and random.chance(0.5):
-                shape[0] = random.choice((f"SIZE + {extents[0]}", f"{extents[0]} * SIZE", f"(SIZE * {extents[0]} + 3) // 2"))
+                shape[0] = random.choice(
+                    (f"SIZE + {extents[0]}", f"{extents[0]} * SIZE", f"(SIZE * {extents[0]} + 3) // 2")
+                )
             what = f"({', '.join(shape)},)" if len(shape) > 1 or random.chance(0.3) else shape[0]
             self.start.append(f"{name} = local_array({text}, {what})")
             self.scope.arrays.append(Array(name, type, extents, writable=True))
@@ -317,9 +319,9 @@ MOST_NODES = 500
 
 
 def draw(seed: int, wide: bool | None = None) -> Case:
-    """The case of a seed; every third computes with 64 bits too, unless told."""
+    """The case of a seed; every sixth computes with 64 bits too, unless told."""
     for attempt in itertools.count():
-        case = Program(f"{seed}.{attempt}", seed, seed % 3 == 0 if wide is None else wide).case()
+        case = Program(f"{seed}.{attempt}", seed, seed % 6 == 0 if wide is None else wide).case()
         if written_out(case.source) <= MOST_NODES:
             return case
     raise AssertionError

@@ -85,7 +85,7 @@ class Statements(Expressions):
         return [f"{self.define(type, uniform=uniform).name} = {text}"]
 
     def _s_annotated(self, depth: int) -> Lines:
-        storage = self.random.choice([t for t in self.stored if self.scope.in_function or True])
+        storage = self.random.choice(self.stored)
         type = computed(storage)
         uniform = self.together()
         probe = Variable("", type, uniform)
@@ -293,7 +293,11 @@ class Statements(Expressions):
         uniform = self.scope.uniform_flow and not self.scope.has_items
         variable = Variable(self.scope.new_name(random), type, uniform)
         body = self.loop(depth, 6, uniform, variable)
-        return [f"for {variable.name} in range({type}({start}), {stop}, {step}):", *body, *self.otherwise(depth, uniform)]
+        return [
+            f"for {variable.name} in range({type}({start}), {stop}, {step}):",
+            *body,
+            *self.otherwise(depth, uniform),
+        ]
 
     def _s_while(self, depth: int) -> Lines | None:
         trips = self.random.choice((2, 3, 5))

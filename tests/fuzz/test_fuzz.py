@@ -15,7 +15,7 @@ from .program import draw
 from .run import Arrays, can_run, check, judge
 
 CHUNK = 30
-PROGRAMS = 450
+PROGRAMS = 360
 """Of which 300 compute with no more than 32 bits."""
 
 
