@@ -49,6 +49,10 @@ class LaunchError(KrnlpyError, TypeError):
     """A kernel was called with arguments or a geometry that do not fit its parameters."""
 
 
+class InspectionError(KrnlpyError, ValueError):
+    """A kernel can't be shown as asked for: no such module, kernel, stage, type or specialization constant."""
+
+
 class SourceError(KrnlpyError):
     """Base of the errors that point at a place in a kernel's source.
 
@@ -87,7 +91,7 @@ class SourceError(KrnlpyError):
 
 
 class KernelError(SourceError):
-    """A kernel is not valid: base of the compile-time errors."""
+    """A kernel is not valid, or did what a kernel must not: base of the errors in kernels."""
 
 
 class KernelSyntaxError(KernelError):
@@ -102,9 +106,33 @@ class KernelTypeError(KernelError):
     """Types that do not fit each other."""
 
 
+class KernelAssertionError(KernelError, AssertionError):
+    """An ``assert`` of a kernel failed, seen in debug mode or in the interpreter."""
+
+
+class KernelUninitializedError(KernelError):
+    """A kernel read memory that nothing was ever written to, seen in the interpreter."""
+
+
+class KernelRaceError(KernelError):
+    """Two threads touched the same memory in no order, one of them to write, seen in the interpreter."""
+
+
+class KernelOverflowError(KernelError, OverflowError):
+    """A whole number did not fit its type, seen in the interpreter with ``KRNLPY_CHECK_OVERFLOW=1``."""
+
+
 class KernelIndexError(SourceError, IndexError):
     """An index out of range, seen while the kernel ran in debug mode or in the interpreter."""
 
 
 class CompileError(KrnlpyError):
-    """A code generator or compiler refused what the frontend accepted: krnlpy's fault, please report it."""
+    """A code generator or compiler refused what the frontend accepted, or cannot be used."""
+
+
+class CompilerUnavailable(CompileError):
+    """There is no GLSL compiler, or it cannot be run; says what to install."""
+
+
+class InternalCompilerError(CompileError):
+    """A kernel could not be compiled, and it is krnlpy's fault; says how to report it, with the kernel."""

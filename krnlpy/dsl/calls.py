@@ -6,18 +6,23 @@ import ast
 import builtins as python
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
-from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, u16, u32, u64
+from krnlpy.scalar import ScalarType, boolean, f32, i32, u16, u32, u64
 
-from . import builtins, compounds, ir
+from . import builtins, calls_bits, calls_conversions, calls_math, compounds, cooperative, ir
+from .calls_conversions import conversion
+from .calls_library import call_library
 from .composites import composite_type
-from .conversions import cast, literal, typed, unify
+from .conversions import cast, settled, typed, unify
+from .cooperative import CooperativeType
 from .lowering import Known
+from .operands import arguments, common
 from .powers import whole_power
 from .values import Compound, Static, Value, is_number
 from .vectors import VECTOR_FUNCTIONS
@@ -25,8 +30,6 @@ from .vectors import VECTOR_FUNCTIONS
 if TYPE_CHECKING:
     from .expressions import ExpressionLowering
 
-_FLOAT_MATH = ("sqrt", "exp", "exp2", "log", "log2", "sin", "cos", "tan", "tanh", "floor", "ceil", "trunc")
-_PREDICATES = ("isnan", "isinf")
 _IDS = (
     "global_id", "global_threads", "group_id", "groups", "thread_id", "threads",
 )  # fmt: skip
@@ -45,8 +48,20 @@ class Func:
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         return self.function(*arguments, **keywords)
 
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method of a dataclass it is bound, outside of kernels too."""
+        return self if instance is None else partial(self.function, instance)
+
     def __repr__(self) -> str:
         return f"<func {self.__name__}>"
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A function of a dataclass, and the struct that it was asked of."""
+
+    function: Func
+    owner: Compound
 
 
 def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
@@ -58,11 +73,17 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
     callee = target.value
     if any(isinstance(a, ast.Starred) for a in node.args):
         raise KernelSyntaxError("kernels have no starred arguments; write the values out", *where)
-    if isinstance(callee, Func):
-        result = lowering.call_function(callee, node)
+    if isinstance(callee, Func | Method):
+        result = call_user(lowering, callee, node)
         if result is None:
-            raise KernelTypeError(f"{callee.__name__} returns nothing: it has no value here", *where)
+            name = (callee.function if isinstance(callee, Method) else callee).__name__
+            raise KernelTypeError(f"{name} returns nothing: it has no value here", *where)
         return result
+    if isinstance(callee, CooperativeType | cooperative.Method):
+        made = cooperative.call(lowering, callee, node, lowering.values(node.args))
+        if made is None:
+            raise KernelTypeError("store returns nothing: it has no value here", *where)
+        return made
     composite = composite_type(callee)
     if composite is not None:
         return compounds.construct(lowering, composite, node)
@@ -85,6 +106,15 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return handler(lowering, with_arguments(node, values))
 
 
+def call_user(lowering: ExpressionLowering, callee: Func | Method, node: ast.Call) -> Value | None:
+    """The call of a user's function; None where it returns nothing."""
+    if isinstance(callee, Func):
+        return lowering.call_function(callee, node)
+    owner: list[ast.expr] = [Known(callee.owner, node.func)]
+    call = ast.Call(node.func, owner + node.args, node.keywords)
+    return lowering.call_function(callee.function, ast.copy_location(call, node))
+
+
 def with_arguments(node: ast.Call, values: Sequence[Value]) -> ast.Call:
     """A call with arguments that were evaluated already."""
     known: list[ast.expr] = [Known(value, argument) for value, argument in zip(values, node.args, strict=True)]
@@ -102,59 +132,8 @@ def _convert(type: ScalarType, lowering: ExpressionLowering, node: ast.Call) -> 
     return conversion(lowering, type, node)
 
 
-def conversion(lowering: ExpressionLowering, type: ScalarType, node: ast.Call) -> Value:
-    """``f32(x)`` and its like: an explicit cast; of a literal, one that is done while compiling."""
-    (argument,) = _arguments(lowering, node, 1, str(type))
-    where = lowering.at(node)
-    if type is boolean:
-        return lowering.truth(argument, where)
-    if isinstance(argument, Static) and is_number(argument.value):
-        number = argument.value
-        if isinstance(number, bool):
-            number = python.int(number)
-        if isinstance(number, python.int) and type.is_integer:
-            return literal(convert(np.int64(number) if abs(number) < 2**63 else number, type).item(), type, where)
-        if isinstance(number, python.int):
-            return cast(literal(python.float(number), type.compute, where), type, where)
-        return cast(ir.Const(number, type=f64 if type is f64 else f32, location=where), type, where)
-    return cast(typed(argument), type, where)
-
-
-def _arguments(lowering: ExpressionLowering, node: ast.Call, count: int | None, name: str) -> list[Value]:
-    if count is not None and len(node.args) != count:
-        raise KernelTypeError(f"{name} takes {count} argument(s), {len(node.args)} given", *lowering.at(node))
-    return [lowering.value(a) for a in node.args]
-
-
-def _common(values: list[Value], name: str, where: ir.Location) -> list[ir.Expr]:
-    """Several operands in one type."""
-    result = values[0]
-    for value in values[1:]:
-        a, b = unify(result, value, name, where)
-        result = a if isinstance(result, ir.Expr) or isinstance(value, Static) else b
-    kind = typed(result).type
-    return [unify(v, ir.Const(0, type=kind, location=where), name, where)[0] for v in values]
-
-
-def _math(name: ir.MathName) -> Callable[[ExpressionLowering, ast.Call], Value]:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        values = _arguments(lowering, node, 3 if name == "fma" else 1, name)
-        static = values[0]
-        if len(values) == 1 and isinstance(static, Static) and is_number(static.value):
-            values = [literal(python.float(static.value), f32, where)]
-        operands = _common(values, name, where)
-        kind = operands[0].type
-        if not kind.is_float:
-            raise KernelTypeError(f"{name} needs an f32 or f64, not {kind}; write {name}(f32(...))", *where)
-        result = boolean if name in _PREDICATES else kind
-        return ir.Math(name, tuple(operands), type=result, location=where)
-
-    return handler
-
-
 def _abs(lowering: ExpressionLowering, node: ast.Call) -> Value:
-    (value,) = _arguments(lowering, node, 1, "abs")
+    (value,) = arguments(lowering, node, 1, "abs")
     if isinstance(value, Static) and is_number(value.value):
         return Static(abs(value.value), value.location)
     operand = typed(value)
@@ -165,16 +144,23 @@ def _abs(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return ir.Math("abs", (operand,), type=operand.type, location=lowering.at(node))
 
 
+def _divmod(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    left, right = (lowering.steady(v) if isinstance(v, ir.Expr) else v for v in arguments(lowering, node, 2, "divmod"))
+    quotient = lowering.binary(ast.FloorDiv(), left, right, where)
+    return Static((quotient, lowering.binary(ast.Mod(), left, right, where)), where)
+
+
 def _extremum(op: ir.BinaryOp) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
         where = lowering.at(node)
-        values = _arguments(lowering, node, None, op)
+        values = arguments(lowering, node, None, op)
         if len(values) < 2:
             raise KernelTypeError(f"{op} takes two or more values", *where)
         if all(isinstance(v, Static) and is_number(v.value) for v in values):
             numbers = [v.value for v in values if isinstance(v, Static)]
             return Static((min if op == "min" else max)(numbers), where)
-        operands = _common(values, op, where)
+        operands = common(values, op, where)
         if operands[0].type is boolean:
             raise KernelTypeError(f"{op} of truth values; write and / or", *where)
         result = operands[0]
@@ -191,7 +177,7 @@ def _range(lowering: ExpressionLowering, node: ast.Call) -> Value:
 
 def _axis_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
-        values = _arguments(lowering, node, len(node.args) and 1, name)
+        values = arguments(lowering, node, len(node.args) and 1, name)
         axis = values[0] if values else Static(0, lowering.at(node))
         if not (isinstance(axis, Static) and axis.value in (0, 1, 2) and not isinstance(axis.value, bool)):
             raise KernelTypeError(f"{name} takes an axis: 0, 1 or 2, as a constant", *lowering.at(node))
@@ -202,7 +188,7 @@ def _axis_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]
 
 def _plain_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
-        _arguments(lowering, node, 0, name)
+        arguments(lowering, node, 0, name)
         if name in ("item_id", "items") and not lowering.state.has_items:
             raise KernelTypeError(f"{name}() needs a kernel with Item or ItemMut parameters", *lowering.at(node))
         return ir.Id(name, type=i32, location=lowering.at(node))
@@ -211,13 +197,26 @@ def _plain_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value
 
 
 def _subgroup_add(lowering: ExpressionLowering, node: ast.Call) -> Value:
-    (value,) = _arguments(lowering, node, 1, "subgroup_add")
+    (value,) = arguments(lowering, node, 1, "subgroup_add")
     operand = typed(value)
     if operand.type is boolean or (operand.type.is_integer and operand.type.bits < 32):
         raise KernelTypeError(
             f"subgroup_add of {operand.type}: convert it to 32 bits, for example i32(...)", *lowering.at(node)
         )
     return ir.Subgroup("add", operand, type=operand.type, location=lowering.at(node))
+
+
+def _type(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    """``type(x)``: the type of an element as it is stored, of a parameter as declared, of any other value."""
+    (value,) = arguments(lowering, node, 1, "type")
+    match value:
+        case ir.Load():
+            found: Any = value.place.type
+        case ir.Argument() | ir.SpecValue():
+            found = value.parameter.type
+        case _:
+            found = settled(value).type
+    return Static(found, lowering.at(node))
 
 
 def _only_as(name: str, what: str) -> Callable[[ExpressionLowering, ast.Call], Value]:
@@ -228,7 +227,9 @@ def _only_as(name: str, what: str) -> Callable[[ExpressionLowering, ast.Call], V
 
 
 def power(lowering: ExpressionLowering, left: Value, right: Value, where: ir.Location) -> Value:
-    """``left ** right``: by multiplication for small whole constant exponents, by pow for other floats."""
+    """``left ** right``: by multiplication for whole exponents of integers and small constant ones, else by pow."""
+    if isinstance(right, Static) and isinstance(right.value, np.integer):
+        right = Static(python.int(right.value), right.location)
     if isinstance(right, Static) and isinstance(right.value, python.int) and not isinstance(right.value, bool):
         base, exponent = typed(left), right.value
         if base.type is boolean:
@@ -237,12 +238,22 @@ def power(lowering: ExpressionLowering, left: Value, right: Value, where: ir.Loc
             raise KernelTypeError("an integer has no negative powers; convert it first, for example f32(...)", *where)
         if base.type.is_integer or 0 <= exponent <= 4:
             return whole_power(lowering.state, base, exponent, where)
+    if isinstance(right, ir.Expr) and right.type.is_integer:
+        known = isinstance(left, Static) and isinstance(left.value, python.int | np.integer)
+        power_of = typed(left, right.type) if known else left
+        if isinstance(power_of, ir.Expr) and power_of.type.is_integer:
+            return integer_power(lowering, power_of, right, where)
     a, b = unify(left, right, "**", where)
     if not a.type.is_float:
-        raise KernelTypeError(
-            f"** of {a.type}: the exponent must be a constant; or convert first, for example f32(...)", *where
-        )
+        raise KernelTypeError("** of truth values; convert them, for example i32(...)", *where)
     return ir.Binary("pow", a, b, type=a.type, location=where)
+
+
+def integer_power(lowering: ExpressionLowering, base: ir.Expr, exponent: ir.Expr, where: ir.Location) -> ir.Expr:
+    """``base ** exponent`` of integers: by squaring, in the base's type, which wraps. The exponent is any integer."""
+    wide = i32 if exponent.type.bits < 32 else exponent.type
+    one = ir.Const(1, type=base.type, location=where)
+    return call_library(lowering, "power", (base, cast(exponent, wide), one), where)
 
 
 def shift(op: ir.BinaryOp, left: Value, right: Value, where: ir.Location) -> Value:
@@ -263,30 +274,37 @@ def shift(op: ir.BinaryOp, left: Value, right: Value, where: ir.Location) -> Val
 
 
 Handler = Callable[["ExpressionLowering", ast.Call], Value]
-_UNEVALUATED = (python.range, builtins.barrier, builtins.group_array, builtins.local_array, builtins.unroll)
+_UNEVALUATED = (
+    python.print,
+    python.breakpoint,
+    python.range,
+    builtins.barrier,
+    builtins.group_array,
+    builtins.local_array,
+    builtins.unroll,
+)
 """What looks at its arguments before they are evaluated, or refuses them."""
 _HANDLERS: dict[Any, Handler] = {
     python.abs: _abs,
+    python.divmod: _divmod,
     python.min: _extremum("min"),
     python.max: _extremum("max"),
     python.range: _range,
+    python.print: _only_as("print", "a statement of its own"),
+    python.breakpoint: _only_as("breakpoint", "a statement of its own"),
+    python.type: _type,
     math.fabs: _abs,
+    np.fabs: _abs,
     np.abs: _abs,
-    np.minimum: _extremum("min"),
-    np.maximum: _extremum("max"),
     builtins.subgroup_add: _subgroup_add,
     builtins.barrier: _only_as("barrier", "a statement of its own"),
     builtins.group_array: _only_as("group_array", "`name = group_array(type, shape)` at the function's top"),
     builtins.local_array: _only_as("local_array", "`name = local_array(type, shape)` at the function's top"),
-    builtins.fma: _math("fma"),
+    builtins.cooperative_multiply_add: cooperative.product,
     builtins.unroll: _only_as("unroll", "`for i in unroll(range(...))`"),
     **VECTOR_FUNCTIONS,
 }
-for _name in (*_FLOAT_MATH, *_PREDICATES):
-    _HANDLERS[getattr(builtins, _name)] = _math(_name)  # type: ignore[arg-type]
-    for _module in (np, math):
-        if hasattr(_module, _name):
-            _HANDLERS[getattr(_module, _name)] = _math(_name)  # type: ignore[arg-type]
+_HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | calls_conversions.HANDLERS
 for _name in _IDS:
     _HANDLERS[getattr(builtins, _name)] = _axis_id(_name)  # type: ignore[arg-type]
 for _name in _PLAIN_IDS:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from krnlpy.features import Feature
+from krnlpy.features import Feature, Features
 from krnlpy.scalar import ScalarType, boolean, f64, i32, i64, u64
 
 from . import ir
@@ -31,6 +31,16 @@ class GlslOptions:
     storage16: bool
     debug: bool
     max_parameter_bytes: int
+
+    @classmethod
+    def of(cls, features: Features, max_parameter_bytes: int, debug: bool) -> GlslOptions:
+        """The options for a device."""
+        return cls(
+            storage8=Feature.STORAGE8 in features,
+            storage16=Feature.STORAGE16 in features,
+            debug=debug,
+            max_parameter_bytes=max_parameter_bytes,
+        )
 
 
 class Context:

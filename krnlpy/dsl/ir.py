@@ -31,6 +31,8 @@ from typing import Literal, NamedTuple
 
 from krnlpy.scalar import ScalarType, boolean, i32
 
+from .formats import Format
+
 
 class Location(NamedTuple):
     """A place in the source: lines from 1, columns (UTF-8 bytes, as in Python's ast) from 0."""
@@ -108,6 +110,18 @@ class LocalArray:
 @dataclass(frozen=True, eq=False)
 class GroupArray(LocalArray):
     """An array that the threads of a group share."""
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeMatrix:
+    """A variable that holds a matrix which the threads of a subgroup hold together. ``type`` may be a storage type.
+    ``use``: what it can be in a product ``a @ b + accumulator``."""
+
+    name: str
+    type: ScalarType
+    rows: int
+    columns: int
+    use: Literal["a", "b", "accumulator"]
 
 
 Place = ItemParameter | GlobalParameter | LocalArray | GroupArray
@@ -207,7 +221,8 @@ BinaryOp = Literal["add", "sub", "mul", "div", "floordiv", "mod", "pow", "min", 
 
 @dataclass(frozen=True, eq=False)
 class Binary(Expr):
-    """Both operands have the type of the result. and, or, xor are bitwise (also of booleans). pow: float only."""
+    """Both operands have the type of the result. and, or, xor are bitwise (also of booleans). pow: float only; powers
+    of integers are made of products."""
 
     op: BinaryOp
     left: Expr
@@ -249,6 +264,17 @@ class Cast(Expr):
 
 
 @dataclass(frozen=True, eq=False)
+class Bitcast(Expr):
+    """The operand's bits read as ``to``, of the same size; one of the two is an integer type, the other a float type.
+    Where ``source`` or ``to`` is f16 or bf16, the operand or the result is an f32: the operand is rounded to it, the
+    result widened. Of a NaN only that it is one is kept."""
+
+    operand: Expr
+    source: ScalarType
+    to: ScalarType
+
+
+@dataclass(frozen=True, eq=False)
 class Round(Expr):
     """An f32 rounded to what the storage type ``to`` (f16 or bf16) can hold; still an f32."""
 
@@ -259,15 +285,20 @@ class Round(Expr):
 MathName = Literal[
     "abs",  # numbers (the least integer wraps)
     "sqrt", "exp", "exp2", "log", "log2", "sin", "cos", "tan", "tanh",  # f32, f64
-    "floor", "ceil", "trunc",  # f32, f64, result of the same type
+    "floor", "ceil", "trunc", "rint",  # f32, f64, result of the same type; rint: halves to the even number
     "fma",  # f32, f64: three operands, may or may not be fused
     "isnan", "isinf",  # f32, f64 -> boolean
+    "popcount", "clz", "reverse_bits",  # u32; clz of 0 is 32
+    "mul_hi",  # u32: the high 32 bits of the product of two
+    # f32, f64: what the target has, as quick and as imprecise as that is; the exact function where there is none.
+    "fast_exp", "fast_exp2", "fast_log", "fast_log2", "fast_sin", "fast_cos", "fast_tan", "fast_tanh", "fast_rsqrt",
+    "fast_pow", "fast_min", "fast_max",  # two operands
 ]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Math(Expr):
-    """An elementary function; operands have one type."""
+    """An elementary function; operands have one type. What is not here is made of it: see :mod:`.library`."""
 
     name: MathName
     operands: tuple[Expr, ...]
@@ -376,6 +407,80 @@ class Barrier(Stmt):
     seen by the group after. Stands only where all threads of the group arrive (kernel body, uniform flow)."""
 
 
+@dataclass(frozen=True, eq=False)
+class Print(Stmt):
+    """Writes the text of a format for the values of its fields. Each execution is one record, never torn."""
+
+    format: Format
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Assert(Stmt):
+    """Where the condition is false, raises KernelAssertionError with the text of a format; ``values`` are evaluated
+    only then. Checked by the interpreter and in debug mode; without effect elsewhere."""
+
+    condition: Expr
+    format: Format
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Breakpoint(Stmt):
+    """Stops in the debugger. Only the interpreter has one."""
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeStmt(Stmt):
+    """Something that all threads of a subgroup do together with ``matrix``."""
+
+    matrix: CooperativeMatrix
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeFill(CooperativeStmt):
+    """Gives each element of a matrix one value, which is the same for all threads of the subgroup."""
+
+    value: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeLoad(CooperativeStmt):
+    """Takes a matrix from a place of two dimensions, from ``index`` on; ``transposed``: its rows are the place's
+    columns. Where not all of it lies within the place, it is out of range: all elements are 0."""
+
+    place: GlobalParameter | GroupArray
+    index: tuple[Expr, ...]
+    transposed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeStore(CooperativeStmt):
+    """Writes a matrix to a place of two dimensions, as ``CooperativeLoad`` takes it; out of range it does nothing."""
+
+    place: GlobalParameter | GroupArray
+    index: tuple[Expr, ...]
+    transposed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeProduct(CooperativeStmt):
+    """``matrix = a @ b + c``, the sums in the type of ``c`` and in any order."""
+
+    a: CooperativeMatrix
+    b: CooperativeMatrix
+    c: CooperativeMatrix
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeMap(CooperativeStmt):
+    """An operator on the elements of matrices of one type, or of one and a number; ``copy`` and ``neg`` have one
+    operand."""
+
+    op: Literal["copy", "neg", "add", "sub", "mul", "div"]
+    operands: tuple[CooperativeMatrix | Expr, ...]
+
+
 # ------------------------------------------------------------------------------------------------------ programs
 
 
@@ -438,6 +543,10 @@ class Program:
     @property
     def specs(self) -> tuple[SpecParameter, ...]:
         return tuple(p for p in self.parameters if isinstance(p, SpecParameter))
+
+    @property
+    def has_cooperative_matrices(self) -> bool:
+        return any(isinstance(node, CooperativeStmt) for node in walk(self.body))
 
     @property
     def has_barriers(self) -> bool:
@@ -509,10 +618,12 @@ def const(value: int | float | bool, type: ScalarType, location: Location) -> Co
 
 
 __all__ = [
-    "Argument", "Assign", "Barrier", "Binary", "BinaryOp", "Block", "Break", "BufferParameter", "Call", "Cast",
-    "Compare", "Const", "Continue", "Expr", "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id",
-    "IdName", "If", "Invoke", "ItemParameter", "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName",
-    "Parameter", "Place", "Program", "Return", "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue",
-    "Stmt", "Store", "Subgroup", "Unary", "UnaryOp", "Variable", "While", "assigned_variables", "blocks", "boolean",
-    "captured_arrays", "const", "expressions", "i32", "targets", "walk",
+    "Argument", "Assert", "Assign", "Barrier", "Binary", "BinaryOp", "Bitcast", "Block", "Break", "Breakpoint",
+    "BufferParameter", "Call", "Cast", "Compare", "Const", "Continue", "CooperativeFill", "CooperativeLoad",
+    "CooperativeMap", "CooperativeMatrix", "CooperativeProduct", "CooperativeStmt", "CooperativeStore", "Expr",
+    "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id", "IdName", "If", "Invoke", "ItemParameter",
+    "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName", "Parameter", "Place", "Print",
+    "Program", "Return", "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue", "Stmt", "Store",
+    "Subgroup", "Unary", "UnaryOp", "Variable", "While", "assigned_variables", "blocks", "boolean", "captured_arrays",
+    "const", "expressions", "i32", "targets", "walk",
 ]  # fmt: skip

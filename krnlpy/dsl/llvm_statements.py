@@ -8,6 +8,7 @@ from krnlpy.errors import CompileError
 from krnlpy.scalar import ScalarType
 
 from . import ir
+from .breakpoints import refuse
 from .llvm_builder import Builder, literal
 from .llvm_expressions import Array, Capture, Context, Expressions
 
@@ -68,6 +69,10 @@ class Statements(Expressions):
                 b.branch(self.return_label)
             case ir.Invoke():
                 self._invoke(statement)
+            case ir.Assert():
+                pass  # checked in debug mode only
+            case ir.Print() | ir.Breakpoint():
+                refuse(statement)
             case _:
                 raise CompileError(f"no LLVM IR for {type(statement).__name__}")
 

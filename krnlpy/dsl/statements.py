@@ -6,12 +6,13 @@ import ast
 
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 
-from . import builtins, ir
-from .calls import Func
+from . import builtins, cooperative, ir
+from .calls import Func, Method, call_user
 from .composites import AnyType
 from .conversions import fit, settled
 from .loops import Loop, LoopLowering
 from .lowering import ProgramState
+from .output import lower_assert, lower_breakpoint, lower_print
 from .source import Source
 from .values import Static, is_number
 
@@ -69,14 +70,25 @@ class StatementLowering(LoopLowering):
             if isinstance(target, Static) and target.value is builtins.barrier:
                 self._barrier(call)
                 return
+            if isinstance(target, Static) and target.value is print:
+                lower_print(self, call)
+                return
+            if isinstance(target, Static) and target.value is breakpoint:
+                lower_breakpoint(self, call)
+                return
             before = len(self.out)
-            if isinstance(target, Static) and isinstance(target.value, Func):
-                self.call_function(target.value, call)
+            if isinstance(target, Static) and isinstance(target.value, Func | Method):
+                call_user(self, target.value, call)
+            elif isinstance(target, Static) and isinstance(target.value, cooperative.Method):
+                cooperative.call(self, target.value, call, self.values(call.args))
             else:
                 self.value(call)
             if len(self.out) > before:  # it has an effect
                 return
         raise KernelSyntaxError("this statement does nothing: its value is not used", *self.at(node))
+
+    def _Assert(self, node: ast.Assert) -> None:  # noqa: N802
+        lower_assert(self, node)
 
     def _barrier(self, call: ast.Call) -> None:
         where = self.at(call)
@@ -148,7 +160,6 @@ _STATEMENTS: dict[type[ast.stmt], str] = {
     ast.Nonlocal: "no nonlocal: values come as parameters, results go to buffers",
     ast.Delete: "no del",
     ast.Match: "no match: write if and elif",
-    ast.Assert: "no assert yet: write if",
     ast.TryStar: "no exceptions: remove the try",
     ast.AsyncFor: "no async",
     ast.AsyncWith: "no async",
