@@ -14,7 +14,7 @@ THREE = np.uint8(3)
 ONE_HALF = np.float32(0.5)
 
 
-@kernel
+@kernel(threads=1)
 def nan_literal(out: GlobalMut[f32]):
     out[0] = NAN
     out[1] = 1.0 if isnan(f32(2.0) * NAN) else 0.0
@@ -27,7 +27,7 @@ def test_captured_nan_is_a_number(device: Device) -> None:
     assert out.numpy()[1] == 1
 
 
-@kernel
+@kernel(threads=1)
 def compare_captured(out: GlobalMut[i32]):
     out[0] = 1 if THREE < 4 else 0
     out[1] = 1 if ONE_HALF <= 0.25 else 0
@@ -79,7 +79,7 @@ def test_ids_in_functions_of_several_results(device: Device) -> None:
     assert np.array_equal(out.numpy(), np.arange(16) + 11)
 
 
-@kernel
+@kernel(threads=1)
 def infinite_spec(out: GlobalMut[f32], LIMIT: Spec[f16] = math.inf):  # noqa: N803
     out[0] = 1.0 if isinf(LIMIT) else LIMIT
 

@@ -263,8 +263,9 @@ class Expressions:
 
     def _extremum(self, type: Type, depth: int) -> str:
         a, b = self.operands(type, depth)
-        more = f", {self.expr(type, depth)}" if self.random.chance(0.2) else ""
-        return f"{self.random.choice(('min', 'max', 'np.minimum', 'np.maximum'))}({a}, {b}{more})"
+        if self.random.chance(0.2):
+            return f"{self.random.choice(('min', 'max'))}({a}, {b}, {self.expr(type, depth)})"
+        return f"{self.random.choice(('min', 'max', 'np.minimum', 'np.maximum'))}({a}, {b})"
 
     def _choice(self, type: Type, depth: int) -> str:
         a, b = self.operands(type, depth)
