@@ -7,6 +7,7 @@ specialization constants 0, 1 and 2.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -125,8 +126,9 @@ def _specs(context: Context) -> list[str]:
     lines = ["layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;"]
     for number, (spec, name) in enumerate(context.spec_names.items(), _FIRST_SPEC_ID):
         type = scalar_field_type(spec.type)
-        # The value is given when a pipeline is made; 1 fits wherever a length must be positive.
-        default = 1 if spec.default is None else spec.default
+        # The value is given when a pipeline is made; 1 fits wherever a length must be positive. Only plain numbers are
+        # constants to GLSL.
+        default = 1 if spec.default is None or not math.isfinite(spec.default) else spec.default
         literal = context.literal(int(default) if spec.type is boolean else default, type)
         lines.append(f"layout(constant_id = {number}) const {context.type(type)} {name} = {literal};")
     return lines

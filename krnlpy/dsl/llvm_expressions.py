@@ -79,7 +79,7 @@ class Context:
                 found[(node.name, node.axis)] = None
             elif isinstance(node, ir.Argument):
                 found[node.parameter] = None
-            elif isinstance(node, ir.Call):
+            elif isinstance(node, ir.Call | ir.Invoke):
                 found.update(dict.fromkeys(self.captures(node.function)))
         return tuple(found)
 
