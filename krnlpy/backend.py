@@ -163,7 +163,8 @@ class Backend(Protocol):
         self, executable: Any, groups: tuple[int, int, int], bindings: Sequence[Binding], parameters: bytes
     ) -> None:
         """Queues a dispatch. ``bindings`` follow ``program.buffers``, ``parameters`` is the block of layout_of.
-        Of an executable built for debugging, waits and raises KernelIndexError where a thread failed."""
+        What has something to tell is waited for: what it prints is written to ``sys.stdout``; of an executable built
+        for debugging, raises KernelIndexError or KernelAssertionError where a thread failed."""
 
     def wait(self) -> None:
         """Returns when all that was queued before is done."""

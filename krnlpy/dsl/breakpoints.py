@@ -39,11 +39,10 @@ def _stop() -> None:
     chosen.set_trace(sys._getframe(1))
 
 
-def refuse(statement: ir.Breakpoint | ir.Print) -> NoReturn:
-    """Raises what targets without a debugger, or without output, say."""
-    what = "print" if isinstance(statement, ir.Print) else "breakpoint()"
+def refuse(statement: ir.Breakpoint) -> NoReturn:
+    """Raises what targets without a debugger say."""
     raise KernelSyntaxError(
-        f"{what} works in the interpreter only; launch the kernel on Device.interpreter(), or run the program with"
+        "breakpoint() works in the interpreter only; launch the kernel on Device.interpreter(), or run the program with"
         " KRNLPY_INTERPRET=1",
         *statement.location,
     )

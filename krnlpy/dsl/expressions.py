@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, i32
 
@@ -365,7 +367,8 @@ class ExpressionLowering(Lowering):
         if isinstance(left, Compound) or isinstance(right, Compound):
             return compounds.compare(self, operator, left, right, where)
         op = _COMPARE[type(operator)]
-        if isinstance(left, Static) and isinstance(right, Static):
+        typed_number = any(isinstance(v, Static) and isinstance(v.value, np.generic) for v in (left, right))
+        if isinstance(left, Static) and isinstance(right, Static) and not typed_number:
             if is_number(left.value) and is_number(right.value):
                 return self._fold(op, left, right, where)
             if op not in ("eq", "ne"):

@@ -13,6 +13,7 @@ from krnlpy.scalar import ScalarType, boolean, f64, i32, i64, u64
 from . import ir
 from .glsl_library import Library, library_names
 from .glsl_names import Names
+from .glsl_reports import Reporter
 from .layout import Layout, Variant
 
 
@@ -23,7 +24,7 @@ class GlslOptions:
     Attributes:
         storage8: buffers of 8-bit elements can be read and written; without it bytes are packed in 32-bit words.
         storage16: likewise of 16-bit elements.
-        debug: record the first index out of range in a buffer of ``layout.DEBUG_WORDS``.
+        debug: report the first index out of range or failed assert.
         max_parameter_bytes: a larger parameter block lies in a storage buffer instead of push constants.
     """
 
@@ -51,8 +52,9 @@ class Context:
         self.variant = variant
         self.options = options
         self.names = Names()
-        self.names.reserve("launch", "item", "kernel_body", "failure", "Launch", "Failure", *library_names())
+        self.names.reserve("launch", "item", "kernel_body", "Launch", *Reporter.NAMES, *library_names())
         self.library = Library()
+        self.reporter = Reporter(self.need, self.type)
         self.features: set[Feature] = set()
         self.extensions = {"GL_GOOGLE_cpp_style_line_directive"}
         fields = list(layout.fields)

@@ -18,7 +18,7 @@ from . import ir
 from .glsl_context import Context
 
 # What the functions that reach elements call their own variables.
-_ACCESSOR_NAMES = re.compile(r"[ijkl]|i\d+|at|value|line|column|bits|word|seen|changed|slot")
+_ACCESSOR_NAMES = re.compile(r"[ijkl]|i\d+|at|value|site|bits|word|seen|changed|slot")
 
 # Types whose elements lie in buffers just as kernels compute with them.
 _PLAIN_SIZES = (4, 8)
@@ -53,14 +53,14 @@ class Places:
         self.reads.add(place)
         if isinstance(place, ir.ItemParameter):
             return self._read(place, self._addresses[place])
-        return f"{self._function('load', place)}({', '.join([*index, *self._debug_arguments(where)])})"
+        return f"{self._function('load', place)}({', '.join([*index, *self._site(place, index, where)])})"
 
     def store(self, place: ir.Place, index: Sequence[str], value: str, where: ir.Location) -> str:
         """The statement that sets an element."""
         self.writes.add(place)
         if isinstance(place, ir.ItemParameter):
             return self._write(place, self._addresses[place], value)
-        arguments = [*index, value, *self._debug_arguments(where)]
+        arguments = [*index, value, *self._site(place, index, where)]
         return f"{self._function('store', place)}({', '.join(arguments)});"
 
     def whole(self, place: ir.Place, is_written: bool) -> tuple[str, str, tuple[str, ...]]:
@@ -70,8 +70,10 @@ class Places:
         start = self._context.buffer_field(place, "offset") if isinstance(place, ir.GlobalParameter) else "0u"
         return self._names[place], start, tuple(self._extent(place, axis) for axis in axes)
 
-    def _debug_arguments(self, where: ir.Location) -> list[str]:
-        return [f"{where.line}u", f"{where.column}u"] if self._context.options.debug else []
+    def _site(self, place: ir.Place, index: Sequence[str], where: ir.Location) -> list[str]:
+        if not self._context.options.debug or not index:
+            return []
+        return [self._context.reporter.access(place, len(index), where)]
 
     def _function(self, verb: str, place: ir.Place) -> str:
         if (verb, place) not in self._functions:
@@ -111,8 +113,8 @@ class Places:
         return "\n".join([*lines, "}"]) + "\n"
 
     def _signature(self, index: list[str], *value: str) -> str:
-        debug = ["uint line", "uint column"] if self._context.options.debug else []
-        return ", ".join([*(f"uint {i}" for i in index), *value, *debug])
+        site = ["uint site"] if self._context.options.debug and index else []
+        return ", ".join([*(f"uint {i}" for i in index), *value, *site])
 
     @staticmethod
     def _index_names(place: ir.Place) -> list[str]:
@@ -130,9 +132,9 @@ class Places:
     def _out_of_range(self, place: ir.Place, index: list[str]) -> str:
         extents = [self._extent(place, axis) for axis in range(len(index))]
         if self._context.options.debug:
-            self._context.need("debug")
-            checks = [f"!in_range({i}, {n}, line, column)" for i, n in zip(index, extents, strict=True)]
-            return " || ".join(checks)
+            sites = [f"site + {axis}u" if axis else "site" for axis in range(len(index))]
+            checks = zip(index, extents, sites, strict=True)
+            return " || ".join(f"!in_range({i}, {n}, {site})" for i, n, site in checks)
         if self._context.program.unchecked:
             return ""
         return " || ".join(f"{i} >= {n}" for i, n in zip(index, extents, strict=True))

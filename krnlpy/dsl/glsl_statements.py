@@ -143,14 +143,23 @@ class Statements:
                 self._invoke(statement)
             case ir.CooperativeStmt():
                 self._cooperative.write(statement)
+            case ir.Print():
+                add(self._context.reporter.call(statement, [text(value) for value in statement.values]))
+            case ir.Assert():
+                self._assert(statement)
             case ir.Barrier():
                 add("memoryBarrierBuffer(); memoryBarrierShared(); barrier();")
-            case ir.Assert():
-                pass  # checked in debug mode only
-            case ir.Print() | ir.Breakpoint():
+            case ir.Breakpoint():
                 refuse(statement)
             case _:
                 raise TypeError(f"no GLSL for {statement.__class__.__name__}")
+
+    def _assert(self, statement: ir.Assert) -> None:
+        if not self._context.options.debug:
+            return
+        text = self._expressions.text
+        failed = self._context.reporter.call(statement, [text(value) for value in statement.values])
+        self._lines.add(f"if (!{self._expressions.operand(statement.condition)}) {failed}")
 
     def _return(self, statement: ir.Return) -> None:
         values = [self._expressions.text(value) for value in statement.values]

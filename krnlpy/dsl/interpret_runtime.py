@@ -37,6 +37,8 @@ class Now:
         phase: counts up with each group and each barrier. What threads of a group do in one phase is in no order.
         first_phase: the group's first.
         atomic: whether what the thread accesses now is part of an atomic operation.
+        held: what was printed and is not yet sorted, with the item or the thread's place in its group; None where
+            threads print in the right order by themselves.
     """
 
     groups: Triple
@@ -48,6 +50,7 @@ class Now:
     phase: int = 0
     first_phase: int = 0
     atomic: bool = False
+    held: list[tuple[int, str]] | None = None
 
     def start_group(self, group: Triple) -> None:
         self.group = group
@@ -58,6 +61,19 @@ class Now:
         """A thread in words."""
         ids = tuple(group[axis] * self.threads[axis] + thread[axis] for axis in range(3))
         return f"thread with global_id {ids}: group {group}, thread {thread}"
+
+    def write(self, text: str) -> None:
+        """Prints, or keeps what the thread prints until it can be sorted."""
+        if self.held is None:
+            sys.stdout.write(text)
+        else:
+            self.held.append((self.item if self.items else self.linear(), text))
+
+    def release(self) -> None:
+        """Prints what is held, sorted by item or thread."""
+        if self.held:
+            sys.stdout.write("".join(text for _, text in sorted(self.held, key=lambda entry: entry[0])))
+            self.held.clear()
 
     def linear(self) -> int:
         """The place of the thread in its group."""
@@ -122,7 +138,7 @@ def functions(sites: Sequence[Site], formats: Sequence[Format], now: Now) -> dic
         raise Fault(KernelOverflowError, message, sites[site].location)
 
     def write(format: int, *values: Any) -> None:
-        sys.stdout.write(render(formats[format], values))
+        now.write(render(formats[format], values))
 
     def assertion_failed(site: int, format: int, *values: Any) -> NoReturn:
         text = render(formats[format], values)

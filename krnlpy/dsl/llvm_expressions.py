@@ -6,27 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from krnlpy.errors import CompileError
-from krnlpy.scalar import ScalarType, boolean, convert, f32, i32
+from krnlpy.scalar import ScalarType, boolean, convert, f32, i32, u32
 
-from . import ir
+from . import ir, llvm_reports
 from .fast import exact
 from .llvm_bits import BIT_FUNCTIONS, bit_function
 from .llvm_builder import Builder, Module, literal
 from .llvm_math import elementary, narrow, power, widen
+from .reports import Sites
 
 IdKey = tuple[ir.IdName, int]
 Capture = IdKey | ir.ScalarParameter
 """What a function reads of the kernel that calls it."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """An access that a kernel built for debugging checks: along one of a place's axes."""
-
-    place: str
-    axis: int
-    axes: int
-    location: ir.Location
 
 
 @dataclass
@@ -35,7 +26,7 @@ class Context:
 
     Attributes:
         half: whether the machine converts f16 itself; else integer code does.
-        sites: the checked accesses, the number of each being its place here.
+        sites: what the kernel tells its caller of.
     """
 
     module: Module
@@ -43,7 +34,7 @@ class Context:
     specs: Mapping[str, int | float | bool]
     debug: bool
     half: bool
-    sites: list[Site] = field(default_factory=list)
+    sites: Sites = field(default_factory=Sites)
 
     def spec(self, parameter: ir.SpecParameter) -> int | float | bool:
         value = self.specs[parameter.name]
@@ -88,7 +79,7 @@ class Context:
                 found[(node.name, node.axis)] = None
             elif isinstance(node, ir.Argument):
                 found[node.parameter] = None
-            elif isinstance(node, ir.Call):
+            elif isinstance(node, ir.Call | ir.Invoke):
                 found.update(dict.fromkeys(self.captures(node.function)))
         return tuple(found)
 
@@ -408,6 +399,7 @@ class Expressions:
             return None
         b = self.b
         inside: str | None = None
+        site = self.context.sites.access(place.name, len(index), location) if self.context.debug else 0
         for axis, ((value, kind), length) in enumerate(zip(index, array.lengths, strict=True)):
             # Sign-extended and compared unsigned, a negative index is beyond every length.
             extend = "sext" if kind.is_signed else "zext"
@@ -419,14 +411,12 @@ class Expressions:
                     length = b.intrinsic("llvm.umin.i32", "i32", ("i32", length), ("i32", str(-(1 << 31))))
                 own = b.op(f"icmp ult i32 {wide}, {length}")
             if self.context.debug:
-                self._report_unless(own, (value, kind), length, Site(place.name, axis, len(index), location))
+                self._report_unless(own, (value, kind), length, site + axis)
             inside = own if inside is None else b.op(f"and i1 {inside}, {own}")
         return inside
 
-    def _report_unless(self, inside: str, index: tuple[str, ScalarType], length: str, site: Site) -> None:
+    def _report_unless(self, inside: str, index: tuple[str, ScalarType], length: str, site: int) -> None:
         b = self.b
-        _define_report(b.module)
-        self.context.sites.append(site)
         value, kind = index
         if kind.bits > 32:
             value = b.op(f"trunc {kind.llvm} {value} to i32")
@@ -435,29 +425,15 @@ class Expressions:
         fail, passed = b.fresh("fail"), b.fresh("passed")
         b.branch_if(inside, passed, fail)
         b.place(fail)
-        thread = [self.ids["global_id", axis] for axis in range(3)]
-        words = [str(len(self.context.sites)), str(site.location.line), value, length, *thread]
-        listed = ", ".join(f"i32 {word}" for word in [*words, str(site.location.column)])
-        b.do(f"call void @krnlpy_report(ptr %debug, {listed})")
+        llvm_reports.fail(b, site, self.thread, [(value, i32), (length, u32)])
         b.place(passed)
+
+    @property
+    def thread(self) -> list[str]:
+        """The thread's id along x, y and z."""
+        return [self.ids["global_id", axis] for axis in range(3)]
 
 
 def _is_plain(expr: ir.Expr | None) -> bool:
     """Whether evaluating an expression for nothing costs little and does nothing."""
     return expr is None or not any(isinstance(node, ir.Load | ir.Call) for node in ir.walk(expr))
-
-
-def _define_report(module: Module) -> None:
-    """``krnlpy_report``: fills the debug record unless another thread did."""
-    if "krnlpy_report" in module:
-        return
-    b = Builder(module)
-    exchange = b.op("cmpxchg ptr %record, i32 0, i32 %w0 acq_rel monotonic")
-    b.branch_if(b.op(f"extractvalue {{ i32, i1 }} {exchange}, 1"), "first", "done")
-    b.place("first")
-    for word in range(1, 8):
-        b.store("i32", f"%w{word}", b.element("%record", str(word), 4))
-    b.place("done")
-    b.ret()
-    words = ", ".join(f"i32 %w{i}" for i in range(8))
-    module.define("krnlpy_report", b.finish(f"define internal void @krnlpy_report(ptr %record, {words}) noinline cold"))

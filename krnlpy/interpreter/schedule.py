@@ -26,9 +26,17 @@ def run(interpretation: Interpretation, kernel: Kernel, now: Now) -> None:
         KernelError: a thread did something else that it must not, or did not reach a barrier that others reached.
     """
     run_group = _run_suspending if interpretation.suspends else _run_free
-    for z, y, x in itertools.product(*(range(count) for count in reversed(now.groups))):
-        now.start_group((x, y, z))
-        run_group(interpretation, kernel, now, _group_arrays(interpretation, now))
+    # Where threads take turns, or several items, what they print is not in the order that all targets keep.
+    if interpretation.suspends or now.items > now.groups[0] * now.threads[0]:
+        now.held = []
+    try:
+        for z, y, x in itertools.product(*(range(count) for count in reversed(now.groups))):
+            now.start_group((x, y, z))
+            run_group(interpretation, kernel, now, _group_arrays(interpretation, now))
+            if not now.items:
+                now.release()
+    finally:
+        now.release()
 
 
 def _group_arrays(interpretation: Interpretation, now: Now) -> list[Watched]:
