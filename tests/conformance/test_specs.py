@@ -16,6 +16,7 @@ from krnlpy import (
     GlobalMut,
     Item,
     ItemMut,
+    KernelTypeError,
     LaunchError,
     LimitExceeded,
     Out,
@@ -255,6 +256,16 @@ def test_sizes_that_divide_negative_numbers_are_refused(device: Device) -> None:
     assert out.numpy()[0] == 9
     with pytest.raises(LaunchError, match=r"sized: the size of a divides -3 by 2 with N = 1; "):
         sized.specialize(N=1).with_groups(1)(out)
+
+
+def test_other_operators_in_sizes_are_refused() -> None:
+    @kernel(threads=8)
+    def sized(out: Out[i32], N: Spec[i32]):  # noqa: N803
+        a = group_array(i32, N % 8)
+        out[0] = a[0]
+
+    with pytest.raises(KernelTypeError, match=r"made of constants and Spec values with \+ - \* //"):
+        sized.specialize(N=9).with_groups(1)(Buffer.zeros(1, i32))
 
 
 def test_local_arrays_are_limited(device: Device) -> None:
