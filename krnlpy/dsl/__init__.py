@@ -1,6 +1,15 @@
 """The kernel language: what a kernel may call. ``from krnlpy.dsl import barrier, exp, global_id``."""
 
 from .builtins import (
+    atomic_add,
+    atomic_and,
+    atomic_compare_exchange,
+    atomic_exchange,
+    atomic_max,
+    atomic_min,
+    atomic_or,
+    atomic_sub,
+    atomic_xor,
     barrier,
     ceil,
     cos,
@@ -61,9 +70,11 @@ from .composites import (
 )
 
 __all__ = [
-    "Matrix", "Vector", "barrier", "ceil", "cos", "cross", "determinant", "distance", "dot", "exp", "exp2", "floor",
-    "fma", "global_id", "global_threads", "group_array", "group_id", "groups", "inverse", "isinf", "isnan", "item_id",
-    "items", "ivec2", "ivec3", "ivec4", "length", "local_array", "log", "log2", "mat2", "mat3", "mat4", "normalize",
-    "outer", "sin", "sqrt", "subgroup_add", "subgroup_id", "subgroup_thread_id", "subgroup_threads", "subgroups", "tan",
-    "tanh", "thread_id", "threads", "transpose", "trunc", "unroll", "uvec2", "uvec3", "uvec4", "vec2", "vec3", "vec4",
+    "Matrix", "Vector", "atomic_add", "atomic_and", "atomic_compare_exchange", "atomic_exchange", "atomic_max",
+    "atomic_min", "atomic_or", "atomic_sub", "atomic_xor", "barrier", "ceil", "cos", "cross", "determinant", "distance",
+    "dot", "exp", "exp2", "floor", "fma", "global_id", "global_threads", "group_array", "group_id", "groups", "inverse",
+    "isinf", "isnan", "item_id", "items", "ivec2", "ivec3", "ivec4", "length", "local_array", "log", "log2", "mat2",
+    "mat3", "mat4", "normalize", "outer", "sin", "sqrt", "subgroup_add", "subgroup_id", "subgroup_thread_id",
+    "subgroup_threads", "subgroups", "tan", "tanh", "thread_id", "threads", "transpose", "trunc", "unroll", "uvec2",
+    "uvec3", "uvec4", "vec2", "vec3", "vec4",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import struct
 from collections.abc import Callable
 
 import ml_dtypes
@@ -150,6 +151,13 @@ def _periodic(function: Callable[[float], float]) -> Callable[[float], float]:
         return math.nan if math.isinf(x) else function(x)
 
     return defined
+
+
+def same_bits(x: float, y: float) -> bool:
+    """Whether two numbers of one type are the same: NaN is itself, and 0.0 is not -0.0."""
+    if isinstance(x, float) and isinstance(y, float):
+        return struct.pack("d", x) == struct.pack("d", y)
+    return x == y
 
 
 def multiply_add(x: float, y: float, z: float) -> float:

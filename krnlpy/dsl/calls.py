@@ -15,7 +15,7 @@ import numpy as np
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, u16, u32, u64
 
-from . import builtins, compounds, ir
+from . import atomics, builtins, compounds, ir
 from .composites import composite_type
 from .conversions import cast, literal, typed, unify
 from .lowering import Known
@@ -293,7 +293,14 @@ def shift(op: ir.BinaryOp, left: Value, right: Value, where: ir.Location) -> Val
 
 
 Handler = Callable[["ExpressionLowering", ast.Call], Value]
-_UNEVALUATED = (python.range, builtins.barrier, builtins.group_array, builtins.local_array, builtins.unroll)
+_UNEVALUATED = (
+    python.range,
+    builtins.barrier,
+    builtins.group_array,
+    builtins.local_array,
+    builtins.unroll,
+    *atomics.HANDLERS,
+)
 """What looks at its arguments before they are evaluated, or refuses them."""
 _HANDLERS: dict[Any, Handler] = {
     python.abs: _abs,
@@ -312,6 +319,7 @@ _HANDLERS: dict[Any, Handler] = {
     builtins.fma: _math("fma"),
     builtins.unroll: _only_as("unroll", "`for i in unroll(range(...))`"),
     **VECTOR_FUNCTIONS,
+    **atomics.HANDLERS,
 }
 for _name in (*_FLOAT_MATH, *_PREDICATES):
     _HANDLERS[getattr(builtins, _name)] = _math(_name)  # type: ignore[arg-type]

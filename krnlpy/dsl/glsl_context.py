@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from krnlpy.features import Feature
+from krnlpy.features import Feature, Features
 from krnlpy.scalar import ScalarType, boolean, f64, i32, i64, u64
 
 from . import ir
@@ -25,12 +25,14 @@ class GlslOptions:
         storage16: likewise of 16-bit elements.
         debug: record the first index out of range in a buffer of ``layout.DEBUG_WORDS``.
         max_parameter_bytes: a larger parameter block lies in a storage buffer instead of push constants.
+        float_atomics: those of ``FLOAT_ATOMICS`` that can be used.
     """
 
     storage8: bool
     storage16: bool
     debug: bool
     max_parameter_bytes: int
+    float_atomics: Features = frozenset()
 
 
 class Context:

@@ -34,6 +34,7 @@ RUNTIME: dict[str, Any] = {
         arithmetic.range_or_nothing,
         arithmetic.round_bf16,
         arithmetic.round_f16,
+        arithmetic.same_bits,
         arithmetic.shift_left,
         arithmetic.shift_right,
         float,

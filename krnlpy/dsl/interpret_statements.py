@@ -12,9 +12,9 @@ from typing import Any
 from krnlpy.scalar import ScalarType, boolean
 
 from . import ir
+from .interpret_atomics import Atomics, in_steps
 from .interpret_expressions import (
     PREFIX,
-    Expressions,
     Scope,
     call,
     is_stored_only,
@@ -61,7 +61,7 @@ def zero(type: ScalarType) -> float:
     return False if type is boolean else 0.0 if type.is_float else 0
 
 
-class Statements(Expressions):
+class Statements(Atomics):
     """Translates the statements of one function or of the kernel's body."""
 
     def __init__(self, scope: Scope) -> None:
@@ -231,6 +231,9 @@ class Statements(Expressions):
         if not targets:
             return [ast.Expr(called)]
         return [ast.Assign([targets[0] if len(targets) == 1 else ast.Tuple(targets, ast.Store())], called)]
+
+    def _Atomic(self, node: ir.Atomic) -> list[ast.stmt]:  # noqa: N802
+        return self.block(in_steps(node))
 
     def _Barrier(self, node: ir.Barrier) -> list[ast.stmt]:  # noqa: N802
         site = self.scope.site(node.location, "barrier")

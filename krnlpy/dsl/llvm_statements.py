@@ -8,11 +8,12 @@ from krnlpy.errors import CompileError
 from krnlpy.scalar import ScalarType
 
 from . import ir
+from .llvm_atomics import Atomics
 from .llvm_builder import Builder, literal
 from .llvm_expressions import Array, Capture, Context, Expressions
 
 
-class Statements(Expressions):
+class Statements(Atomics):
     """Writes the statements of one function, or of what a kernel's threads do between barriers."""
 
     def __init__(self, context: Context, builder: Builder) -> None:
@@ -68,6 +69,8 @@ class Statements(Expressions):
                 b.branch(self.return_label)
             case ir.Invoke():
                 self._invoke(statement)
+            case ir.Atomic():
+                self.atomic(statement)
             case _:
                 raise CompileError(f"no LLVM IR for {type(statement).__name__}")
 

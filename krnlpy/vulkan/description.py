@@ -30,6 +30,7 @@ _SUBGROUP_BITS = {
 }
 
 PORTABILITY_SUBSET = "VK_KHR_portability_subset"
+ATOMIC_FLOAT = "VK_EXT_shader_atomic_float"
 
 
 @dataclass(frozen=True)
@@ -62,27 +63,36 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
     if family is None:
         return f"{name}: has no queue for compute"
 
-    features12 = api.struct("VkPhysicalDeviceVulkan12Features")
-    features11 = api.struct("VkPhysicalDeviceVulkan11Features", pNext=features12)
-    features10 = api.struct("VkPhysicalDeviceFeatures2", pNext=features11)
-    functions.vkGetPhysicalDeviceFeatures2(handle, features10)
-    if not features12.timelineSemaphore:
-        return f"{name}: has no timeline semaphores"
-
     extensions = {
         api.text(extension.extensionName)
         for extension in api.enumerate(
             "VkExtensionProperties", functions.vkEnumerateDeviceExtensionProperties, handle, api.ffi.NULL
         )
     }
+    atomic_float = api.struct("VkPhysicalDeviceShaderAtomicFloatFeaturesEXT")
+    has_atomic_float = ATOMIC_FLOAT in extensions
+    features12 = api.struct(
+        "VkPhysicalDeviceVulkan12Features", pNext=atomic_float if has_atomic_float else api.ffi.NULL
+    )
+    features11 = api.struct("VkPhysicalDeviceVulkan11Features", pNext=features12)
+    features10 = api.struct("VkPhysicalDeviceFeatures2", pNext=features11)
+    functions.vkGetPhysicalDeviceFeatures2(handle, features10)
+    if not features12.timelineSemaphore:
+        return f"{name}: has no timeline semaphores"
+
     wanted = {
         "VkPhysicalDeviceFeatures": ("shaderInt64", "shaderFloat64"),
         "VkPhysicalDeviceVulkan11Features": ("storageBuffer16BitAccess",),
         "VkPhysicalDeviceVulkan12Features": (
             *("timelineSemaphore", "storageBuffer8BitAccess", "shaderSubgroupExtendedTypes"),
+            *("shaderBufferInt64Atomics", "shaderSharedInt64Atomics"),
+        ),
+        "VkPhysicalDeviceShaderAtomicFloatFeaturesEXT": (
+            *("shaderBufferFloat32AtomicAdd", "shaderSharedFloat32AtomicAdd"),
+            *("shaderBufferFloat64AtomicAdd", "shaderSharedFloat64AtomicAdd"),
         ),
     }
-    structures = dict(zip(wanted, (features10.features, features11, features12), strict=True))
+    structures = dict(zip(wanted, (features10.features, features11, features12, atomic_float), strict=True))
     enabled = {s: tuple(f for f in names if getattr(structures[s], f)) for s, names in wanted.items()}
     limits = properties.limits
     names = {f for names in enabled.values() for f in names}
@@ -92,8 +102,8 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
         info=info,
         queue_family=family,
         enabled=enabled,
-        # The specification demands it to be enabled where it is there.
-        extensions=(PORTABILITY_SUBSET,) if PORTABILITY_SUBSET in extensions else (),
+        # The specification demands the portability subset to be enabled where it is there.
+        extensions=tuple(extension for extension in (PORTABILITY_SUBSET, ATOMIC_FLOAT) if extension in extensions),
         max_storage_bindings=min(
             limits.maxPerStageDescriptorStorageBuffers,
             limits.maxDescriptorSetStorageBuffers,
@@ -159,6 +169,12 @@ def _features(api: Api, enabled: set[str], properties11: Any) -> Features:
         "shaderFloat64": Feature.FLOAT64,
         "storageBuffer8BitAccess": Feature.STORAGE8,
         "storageBuffer16BitAccess": Feature.STORAGE16,
+        "shaderBufferInt64Atomics": Feature.INT64_ATOMICS,
+        "shaderSharedInt64Atomics": Feature.GROUP_INT64_ATOMICS,
+        "shaderBufferFloat32AtomicAdd": Feature.FLOAT32_ATOMIC_ADD,
+        "shaderSharedFloat32AtomicAdd": Feature.GROUP_FLOAT32_ATOMIC_ADD,
+        "shaderBufferFloat64AtomicAdd": Feature.FLOAT64_ATOMIC_ADD,
+        "shaderSharedFloat64AtomicAdd": Feature.GROUP_FLOAT64_ATOMIC_ADD,
     }
     found = {feature for name, feature in features.items() if name in enabled}
     if properties11.subgroupSupportedStages & api.VK_SHADER_STAGE_COMPUTE_BIT:

@@ -7,7 +7,7 @@ from typing import Any
 from krnlpy.errors import DeviceUnavailable, OutOfMemory
 
 from .api import Api
-from .description import PhysicalDevice
+from .description import ATOMIC_FLOAT, PhysicalDevice
 from .instance import Instance
 
 _FUNCTIONS = (
@@ -147,7 +147,13 @@ def _memory_type(types: list[tuple[int, int]], allowed: int, for_host: bool) -> 
 
 def _create(api: Api, instance: Instance, physical: PhysicalDevice) -> Any:
     enabled = {structure: dict.fromkeys(names, 1) for structure, names in physical.enabled.items()}
-    features12 = api.struct("VkPhysicalDeviceVulkan12Features", **enabled["VkPhysicalDeviceVulkan12Features"])
+    atomic_float = api.ffi.NULL
+    if ATOMIC_FLOAT in physical.extensions:
+        name = "VkPhysicalDeviceShaderAtomicFloatFeaturesEXT"
+        atomic_float = api.struct(name, **enabled[name])
+    features12 = api.struct(
+        "VkPhysicalDeviceVulkan12Features", pNext=atomic_float, **enabled["VkPhysicalDeviceVulkan12Features"]
+    )
     features11 = api.struct(
         "VkPhysicalDeviceVulkan11Features", pNext=features12, **enabled["VkPhysicalDeviceVulkan11Features"]
     )

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from krnlpy.dsl import glsl, ir, spirv
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import KernelIndexError, LimitExceeded, MissingFeatures
-from krnlpy.features import Feature
+from krnlpy.features import FLOAT_ATOMICS, Feature
 from krnlpy.scalar import ScalarType, boolean
 
 from .descriptors import Descriptors, SetLayout
@@ -108,6 +108,7 @@ class PipelineBuilder:
             storage16=Feature.STORAGE16 in info.features,
             debug=debug,
             max_parameter_bytes=info.max_parameter_bytes,
+            float_atomics=info.features & FLOAT_ATOMICS,
         )
         shader = glsl.emit(program, variant, options)
         self._check_shader(program, shader)
