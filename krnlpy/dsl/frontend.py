@@ -28,7 +28,8 @@ __all__ = ["Signature", "func", "lower", "read_signature"]
 
 
 def func(function: Callable[..., Any]) -> Func:
-    """Makes a function callable from kernels. Parameters without annotation take the type of the argument.
+    """Makes a function callable from kernels. Parameters without annotation, or with Any, take the type of the
+    argument.
 
     >>> from krnlpy import func, f32
     >>> @func
