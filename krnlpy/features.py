@@ -36,6 +36,9 @@ class Feature(StrEnum):
     SUBGROUP_SHUFFLE_RELATIVE = "subgroup_shuffle_relative"
     SUBGROUP_CLUSTERED = "subgroup_clustered"
     SUBGROUP_QUAD = "subgroup_quad"
+    COOPERATIVE_MATRIX = "cooperative_matrix"
+    """Products of small matrices by a subgroup; ``DeviceInfo.cooperative_shapes`` lists which. Others, and those of
+    devices without it, are computed by ordinary arithmetic."""
 
 
 Features = frozenset[Feature]

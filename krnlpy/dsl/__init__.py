@@ -1,6 +1,6 @@
 """The kernel language: what a kernel may call. ``from krnlpy.dsl import barrier, exp, global_id``."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .builtins import (
     atomic_add,
@@ -14,6 +14,7 @@ from .builtins import (
     atomic_xor,
     barrier,
     ceil,
+    cooperative_multiply_add,
     cos,
     cross,
     determinant,
@@ -70,27 +71,17 @@ from .composites import (
     vec3,
     vec4,
 )
-
-if TYPE_CHECKING:
-    from .random import (
-        philox,
-        philox4x32,
-        random_integers,
-        random_normal,
-        random_normal4,
-        random_uniform,
-        random_uniform4,
-    )
+from .cooperative import CooperativeMatrix
 
 __all__ = [
-    "Matrix", "Vector", "atomic_add", "atomic_and", "atomic_compare_exchange", "atomic_exchange", "atomic_max",
-    "atomic_min", "atomic_or", "atomic_sub", "atomic_xor", "barrier", "ceil", "cos", "cross", "determinant", "distance",
-    "dot", "exp", "exp2", "floor", "fma", "global_id", "global_threads", "group_array", "group_id", "groups", "inverse",
-    "isinf", "isnan", "item_id", "items", "ivec2", "ivec3", "ivec4", "length", "local_array", "log", "log2", "mat2",
-    "mat3", "mat4", "normalize", "outer", "philox", "philox4x32", "random_integers", "random_normal", "random_normal4",
-    "random_uniform", "random_uniform4", "sin", "sqrt", "subgroup_add", "subgroup_id", "subgroup_thread_id",
-    "subgroup_threads", "subgroups", "tan", "tanh", "thread_id", "threads", "transpose", "trunc", "unroll", "uvec2",
-    "uvec3", "uvec4", "vec2", "vec3", "vec4",
+    "CooperativeMatrix", "Matrix", "Vector", "atomic_add", "atomic_and", "atomic_compare_exchange", "atomic_exchange",
+    "atomic_max", "atomic_min", "atomic_or", "atomic_sub", "atomic_xor", "barrier", "ceil", "cooperative_multiply_add",
+    "cos", "cross", "determinant", "distance", "dot", "exp", "exp2", "floor", "fma", "global_id", "global_threads",
+    "group_array", "group_id", "groups", "inverse", "isinf", "isnan", "item_id", "items", "ivec2", "ivec3", "ivec4",
+    "length", "local_array", "log", "log2", "mat2", "mat3", "mat4", "normalize", "outer", "philox", "philox4x32",
+    "random_integers", "random_normal", "random_normal4", "random_uniform", "random_uniform4", "sin", "sqrt",
+    "subgroup_add", "subgroup_id", "subgroup_thread_id", "subgroup_threads", "subgroups", "tan", "tanh", "thread_id",
+    "threads", "transpose", "trunc", "unroll", "uvec2", "uvec3", "uvec4", "vec2", "vec3", "vec4",
 ]  # fmt: skip
 
 

@@ -15,9 +15,10 @@ import numpy as np
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, u16, u32, u64
 
-from . import atomics, builtins, compounds, ir
+from . import atomics, builtins, compounds, cooperative, ir
 from .composites import composite_type
-from .conversions import cast, literal, typed, unify
+from .conversions import cast, literal, settled, typed, unify
+from .cooperative import CooperativeType
 from .lowering import Known
 from .powers import whole_power
 from .values import Compound, Static, Value, is_number
@@ -77,6 +78,11 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
             name = (callee.function if isinstance(callee, Method) else callee).__name__
             raise KernelTypeError(f"{name} returns nothing: it has no value here", *where)
         return result
+    if isinstance(callee, CooperativeType | cooperative.Method):
+        made = cooperative.call(lowering, callee, node, lowering.values(node.args))
+        if made is None:
+            raise KernelTypeError("store returns nothing: it has no value here", *where)
+        return made
     composite = composite_type(callee)
     if composite is not None:
         return compounds.construct(lowering, composite, node)
@@ -250,6 +256,19 @@ def _subgroup_add(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return ir.Subgroup("add", operand, type=operand.type, location=lowering.at(node))
 
 
+def _type(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    """``type(x)``: the type of an element as it is stored, of a parameter as declared, of any other value."""
+    (value,) = _arguments(lowering, node, 1, "type")
+    match value:
+        case ir.Load():
+            found: Any = value.place.type
+        case ir.Argument() | ir.SpecValue():
+            found = value.parameter.type
+        case _:
+            found = settled(value).type
+    return Static(found, lowering.at(node))
+
+
 def _only_as(name: str, what: str) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
         raise KernelSyntaxError(f"{name} stands only as {what}", *lowering.at(node))
@@ -308,6 +327,7 @@ _HANDLERS: dict[Any, Handler] = {
     python.min: _extremum("min"),
     python.max: _extremum("max"),
     python.range: _range,
+    python.type: _type,
     math.fabs: _abs,
     np.abs: _abs,
     np.minimum: _extremum("min"),
@@ -317,6 +337,7 @@ _HANDLERS: dict[Any, Handler] = {
     builtins.group_array: _only_as("group_array", "`name = group_array(type, shape)` at the function's top"),
     builtins.local_array: _only_as("local_array", "`name = local_array(type, shape)` at the function's top"),
     builtins.fma: _math("fma"),
+    builtins.cooperative_multiply_add: cooperative.product,
     builtins.unroll: _only_as("unroll", "`for i in unroll(range(...))`"),
     **VECTOR_FUNCTIONS,
     **atomics.HANDLERS,

@@ -27,16 +27,22 @@ from .values import Compound, CompoundPlace, Static, Value, assemble, describe, 
 __all__ = ["Signature", "func", "lower", "read_signature"]
 
 
-def func(function: Callable[..., Any]) -> Func:
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def func(function: F) -> F:
     """Makes a function callable from kernels. Parameters without annotation, or with Any, take the type of the
     argument.
+
+    Returns:
+        A :class:`Func`; to type checkers, what the function was, so that they check its calls.
 
     >>> from krnlpy import func, f32
     >>> @func
     ... def lerp(a: f32, b: f32, t: f32):
     ...     return a + t * (b - a)
     """
-    return Func(function)
+    return Func(function)  # type: ignore[return-value]
 
 
 def lower(
@@ -55,7 +61,7 @@ def lower(
     bindings = {d.name: _binding(d, d.type, iter(d.leaves), parameters, chosen) for d in signature.declared}
     name = "_".join([signature.name, *(t.name for t in chosen.values())])
     has_items = any(isinstance(p, ir.ItemParameter) for p in parameters.values())
-    state = ProgramState(chosen, bindings, has_items)
+    state = ProgramState(chosen, bindings, has_items, signature.captured)
     state.names.add(name)
     lowering = FunctionLowering(signature.source, state, is_kernel=True)
     lowering.statements(lowering.without_docstring())

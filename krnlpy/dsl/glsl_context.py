@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from krnlpy.features import Feature, Features
+from krnlpy.features import FLOAT_ATOMICS, Feature, Features
 from krnlpy.scalar import ScalarType, boolean, f64, i32, i64, u64
 
 from . import ir
@@ -33,6 +33,17 @@ class GlslOptions:
     debug: bool
     max_parameter_bytes: int
     float_atomics: Features = frozenset()
+
+    @classmethod
+    def of(cls, features: Features, max_parameter_bytes: int, debug: bool) -> GlslOptions:
+        """The options for a device."""
+        return cls(
+            storage8=Feature.STORAGE8 in features,
+            storage16=Feature.STORAGE16 in features,
+            debug=debug,
+            max_parameter_bytes=max_parameter_bytes,
+            float_atomics=features & FLOAT_ATOMICS,
+        )
 
 
 class Context:

@@ -77,6 +77,13 @@ class Places:
             self._functions[key] = (name, self._atomic_function(name, place, op))
         return f"{self._functions[key][0]}({', '.join([*index, *operands, *self._debug_arguments(where)])})"
 
+    def whole(self, place: ir.Place, is_written: bool) -> tuple[str, str, tuple[str, ...]]:
+        """An array or contiguous buffer as a whole: its name, where it starts, in elements, and its lengths."""
+        (self.writes if is_written else self.reads).add(place)
+        axes = range(place.ndim if isinstance(place, ir.GlobalParameter) else len(_array(place).shape))
+        start = self._context.buffer_field(place, "offset") if isinstance(place, ir.GlobalParameter) else "0u"
+        return self._names[place], start, tuple(self._extent(place, axis) for axis in axes)
+
     def _debug_arguments(self, where: ir.Location) -> list[str]:
         return [f"{where.line}u", f"{where.column}u"] if self._context.options.debug else []
 
@@ -326,7 +333,7 @@ class Places:
     def _declared(self, array: ir.LocalArray) -> str:
         length = self._length(array)
         # GLSL has no arrays without elements.
-        count = f"{max(int(length), 1)}" if length.isdigit() else f"({length} > 0 ? {length} : 1)"
+        count = f"{max(int(length), 1)}" if length.isdigit() else f"{length} > 0 ? {length} : 1"
         worded = array in self._worded
         element = word_type(self._context, array.type) if worded else self._context.type(array.type.compute)
         return f"{element} {self._names[array]}[{count}];"
@@ -336,6 +343,11 @@ class Places:
             return str(math.prod(n.value for n in array.shape if isinstance(n, ir.Const)))
         first, *rest = array.shape
         return self._constant(reduce(_product, rest, first))
+
+    def _count(self, array: ir.LocalArray) -> str:
+        """The length as a uint."""
+        length = self._length(array)
+        return f"{length}u" if length.isdigit() else f"uint({length})"
 
     def clear_local(self, array: ir.LocalArray) -> list[str]:
         """Statements that set a local array to zeros."""
@@ -352,7 +364,7 @@ class Places:
             zero = self._context.zero(array.type)
             zero = value_to_word(array.type, zero) if array in self._worded else zero
             lines.append(
-                f"for (uint slot = gl_LocalInvocationIndex; slot < uint({self._length(array)}); "
+                f"for (uint slot = gl_LocalInvocationIndex; slot < {self._count(array)}; "
                 f"slot += {group_threads}) {self._names[array]}[slot] = {zero};"
             )
         return [*lines, "memoryBarrierShared();", "barrier();"] if arrays else []

@@ -11,13 +11,17 @@ rounds alike: no division, square root or library function.
 
 from __future__ import annotations
 
-from typing import Any
-
-from krnlpy.scalar import f32, i32, u32
+from typing import TYPE_CHECKING, Any
 
 from .builtins import unroll
-from .composites import uvec2, uvec4, vec2, vec4
 from .frontend import func
+
+if TYPE_CHECKING:
+    from .checked import f32, i32, u32, uvec2, uvec4, vec2, vec4
+else:
+    from krnlpy.scalar import f32, i32, u32
+
+    from .composites import uvec2, uvec4, vec2, vec4
 
 __all__ = [
     "philox", "philox4x32", "random_integers", "random_normal", "random_normal4", "random_uniform", "random_uniform4",
@@ -32,8 +36,8 @@ _LOG = (
 
 
 @func
-def philox4x32(counter: Any, key: Any) -> Any:
-    """The four u32 of Philox4x32-10 for a counter, a uvec4, and a key, a uvec2.
+def philox4x32(counter: uvec4, key: uvec2) -> uvec4:
+    """The four u32 of Philox4x32-10 for a counter and a key.
 
     >>> from krnlpy import Device, GlobalMut, Buffer, kernel, u32
     >>> from krnlpy.dsl import uvec2, uvec4
@@ -55,7 +59,7 @@ def philox4x32(counter: Any, key: Any) -> Any:
 
 
 @func
-def _mul_hi(a: u32, b: u32) -> Any:
+def _mul_hi(a: u32, b: u32) -> u32:
     """The upper 32 bits of a product."""
     low = (a & 0xFFFF) * (b & 0xFFFF)
     first = (a >> 16) * (b & 0xFFFF) + (low >> 16)
@@ -64,26 +68,26 @@ def _mul_hi(a: u32, b: u32) -> Any:
 
 
 @func
-def philox(seed: Any, counter: Any, stream: Any = 0) -> Any:
+def philox(seed: Any, counter: Any, stream: Any = 0) -> uvec4:
     """Four u32, each of all values equally likely: Philox4x32-10 of the counter ``(counter, 0, 0, 0)`` and the key
     ``(seed, stream)``."""
     return philox4x32(uvec4(u32(counter), 0, 0, 0), uvec2(u32(seed), u32(stream)))
 
 
 @func
-def random_uniform4(seed: Any, counter: Any, stream: Any = 0) -> Any:
+def random_uniform4(seed: Any, counter: Any, stream: Any = 0) -> vec4:
     """Four independent f32 in [0, 1), multiples of 2**-24, all equally likely."""
     bits = philox(seed, counter, stream)
     return vec4(_fraction(bits.x), _fraction(bits.y), _fraction(bits.z), _fraction(bits.w))
 
 
 @func
-def _fraction(bits: u32) -> Any:
+def _fraction(bits: u32) -> f32:
     return f32(bits >> 8) * 2.0**-24
 
 
 @func
-def random_uniform(seed: Any, counter: Any, stream: Any = 0) -> Any:
+def random_uniform(seed: Any, counter: Any, stream: Any = 0) -> f32:
     """An f32 in [0, 1), a multiple of 2**-24, all equally likely; the first of ``random_uniform4``.
 
     >>> from krnlpy import Device, ItemMut, Buffer, kernel, f32, u32
@@ -100,7 +104,7 @@ def random_uniform(seed: Any, counter: Any, stream: Any = 0) -> Any:
 
 
 @func
-def random_integers(seed: Any, counter: Any, low: i32, high: i32, stream: Any = 0) -> Any:
+def random_integers(seed: Any, counter: Any, low: i32, high: i32, stream: Any = 0) -> i32:
     """An i32 from ``low`` to ``high - 1``; ``low`` where ``high`` is not above it.
 
     By a multiplication instead of a remainder (D. Lemire, "Fast Random Integer Generation in an Interval", 2019),
@@ -111,7 +115,7 @@ def random_integers(seed: Any, counter: Any, low: i32, high: i32, stream: Any = 
 
 
 @func
-def random_normal4(seed: Any, counter: Any, stream: Any = 0) -> Any:
+def random_normal4(seed: Any, counter: Any, stream: Any = 0) -> vec4:
     """Four independent normal f32, of mean 0 and variance 1, by the transform of Box and Muller (1958).
 
     They are within 1e-6 of the transform's exact values, and at most 6.66 in magnitude.
@@ -122,20 +126,20 @@ def random_normal4(seed: Any, counter: Any, stream: Any = 0) -> Any:
 
 
 @func
-def random_normal(seed: Any, counter: Any, stream: Any = 0) -> Any:
+def random_normal(seed: Any, counter: Any, stream: Any = 0) -> f32:
     """A normal f32, of mean 0 and variance 1; the first of ``random_normal4``."""
     bits = philox(seed, counter, stream)
     return _normal_pair(bits.x, bits.y).x
 
 
 @func
-def _normal_pair(a: u32, b: u32) -> Any:
+def _normal_pair(a: u32, b: u32) -> vec2:
     radius = _sqrt(-2.0 * _log_fraction(a))
     return radius * _unit_vector(b)
 
 
 @func
-def _log_fraction(bits: u32) -> Any:
+def _log_fraction(bits: u32) -> f32:
     """The natural logarithm of ``bits / 2**32``, 0 being taken for 1."""
     if bits >= 0xB504F334:  # square root of 1/2: the distance from 1 matters, in all of its bits
         x = f32(0 - bits) * -(2.0**-32)
@@ -160,7 +164,7 @@ def _log_fraction(bits: u32) -> Any:
 
 
 @func
-def _sqrt(x: f32) -> Any:
+def _sqrt(x: f32) -> f32:
     """The square root of a number from 2**-32 up to 64, by two steps of Newton's iteration for its reciprocal."""
     scale = 1.0
     if x < 2.0**-16:
@@ -187,7 +191,7 @@ def _sqrt(x: f32) -> Any:
 
 
 @func
-def _unit_vector(bits: u32) -> Any:
+def _unit_vector(bits: u32) -> vec2:
     """A vector of length 1 of any direction: the upper two bits choose the quarter, the next 24 the angle in it."""
     turn = f32((bits >> 6) & 0xFFFFFF) - 8388607.5
     angle = turn * (1.5707963267948966 * 2.0**-24)  # -pi/4 to pi/4

@@ -6,7 +6,7 @@ import ast
 
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 
-from . import builtins, ir
+from . import builtins, cooperative, ir
 from .atomics import without_result
 from .calls import Func, Method, call_user
 from .composites import AnyType
@@ -73,6 +73,8 @@ class StatementLowering(LoopLowering):
             before = len(self.out)
             if isinstance(target, Static) and isinstance(target.value, Func | Method):
                 call_user(self, target.value, call)
+            elif isinstance(target, Static) and isinstance(target.value, cooperative.Method):
+                cooperative.call(self, target.value, call, self.values(call.args))
             else:
                 self.value(call)
             if len(self.out) > before:  # it has an effect

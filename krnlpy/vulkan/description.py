@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from krnlpy.backend import DeviceInfo, DeviceKind
+from krnlpy.backend import CooperativeShape, DeviceInfo, DeviceKind
 from krnlpy.features import Feature, Features
 
+from . import cooperative
 from .api import Api, Functions
 
 _KINDS: dict[int, DeviceKind] = {0: "other", 1: "integrated", 2: "discrete", 3: "virtual", 4: "cpu"}
@@ -31,6 +32,7 @@ _SUBGROUP_BITS = {
 
 PORTABILITY_SUBSET = "VK_KHR_portability_subset"
 ATOMIC_FLOAT = "VK_EXT_shader_atomic_float"
+ATOMIC_FLOAT_FEATURES = "VkPhysicalDeviceShaderAtomicFloatFeaturesEXT"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
             "VkExtensionProperties", functions.vkEnumerateDeviceExtensionProperties, handle, api.ffi.NULL
         )
     }
-    atomic_float = api.struct("VkPhysicalDeviceShaderAtomicFloatFeaturesEXT")
+    atomic_float = api.struct(ATOMIC_FLOAT_FEATURES)
     has_atomic_float = ATOMIC_FLOAT in extensions
     features12 = api.struct(
         "VkPhysicalDeviceVulkan12Features", pNext=atomic_float if has_atomic_float else api.ffi.NULL
@@ -87,23 +89,33 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
             *("timelineSemaphore", "storageBuffer8BitAccess", "shaderSubgroupExtendedTypes"),
             *("shaderBufferInt64Atomics", "shaderSharedInt64Atomics"),
         ),
-        "VkPhysicalDeviceShaderAtomicFloatFeaturesEXT": (
+        ATOMIC_FLOAT_FEATURES: (
             *("shaderBufferFloat32AtomicAdd", "shaderSharedFloat32AtomicAdd"),
             *("shaderBufferFloat64AtomicAdd", "shaderSharedFloat64AtomicAdd"),
         ),
     }
     structures = dict(zip(wanted, (features10.features, features11, features12, atomic_float), strict=True))
     enabled = {s: tuple(f for f in names if getattr(structures[s], f)) for s, names in wanted.items()}
+    added = tuple(extension for extension in (PORTABILITY_SUBSET, ATOMIC_FLOAT) if extension in extensions)
+    has_narrow = features12.shaderFloat16 and features12.shaderInt8 and features10.features.shaderInt16
+    shapes: tuple[CooperativeShape, ...] = ()
+    if cooperative.EXTENSION in extensions and features12.vulkanMemoryModel and has_narrow:
+        shapes = cooperative.cooperative_shapes(api, functions, handle)
+    if shapes:
+        added = (*added, cooperative.EXTENSION)
+        enabled[cooperative.FEATURES] = ("cooperativeMatrix",)
+        enabled["VkPhysicalDeviceVulkan12Features"] += ("vulkanMemoryModel", "shaderFloat16", "shaderInt8")
+        enabled["VkPhysicalDeviceFeatures"] += ("shaderInt16",)
     limits = properties.limits
     names = {f for names in enabled.values() for f in names}
     info = _info(api, functions, handle, index, names, "VK_KHR_maintenance4" in extensions)
     return PhysicalDevice(
         handle=handle,
-        info=info,
+        info=replace(info, cooperative_shapes=shapes),
         queue_family=family,
         enabled=enabled,
         # The specification demands the portability subset to be enabled where it is there.
-        extensions=tuple(extension for extension in (PORTABILITY_SUBSET, ATOMIC_FLOAT) if extension in extensions),
+        extensions=added,
         max_storage_bindings=min(
             limits.maxPerStageDescriptorStorageBuffers,
             limits.maxDescriptorSetStorageBuffers,
@@ -175,6 +187,7 @@ def _features(api: Api, enabled: set[str], properties11: Any) -> Features:
         "shaderSharedFloat32AtomicAdd": Feature.GROUP_FLOAT32_ATOMIC_ADD,
         "shaderBufferFloat64AtomicAdd": Feature.FLOAT64_ATOMIC_ADD,
         "shaderSharedFloat64AtomicAdd": Feature.GROUP_FLOAT64_ATOMIC_ADD,
+        "cooperativeMatrix": Feature.COOPERATIVE_MATRIX,
     }
     found = {feature for name, feature in features.items() if name in enabled}
     if properties11.subgroupSupportedStages & api.VK_SHADER_STAGE_COMPUTE_BIT:

@@ -6,8 +6,9 @@ from typing import Any
 
 from krnlpy.errors import DeviceUnavailable, OutOfMemory
 
+from . import cooperative
 from .api import Api
-from .description import ATOMIC_FLOAT, PhysicalDevice
+from .description import ATOMIC_FLOAT, ATOMIC_FLOAT_FEATURES, PhysicalDevice
 from .instance import Instance
 
 _FUNCTIONS = (
@@ -147,12 +148,13 @@ def _memory_type(types: list[tuple[int, int]], allowed: int, for_host: bool) -> 
 
 def _create(api: Api, instance: Instance, physical: PhysicalDevice) -> Any:
     enabled = {structure: dict.fromkeys(names, 1) for structure, names in physical.enabled.items()}
-    atomic_float = api.ffi.NULL
+    further = api.ffi.NULL
+    if cooperative.FEATURES in enabled:
+        further = api.struct(cooperative.FEATURES, **enabled[cooperative.FEATURES])
     if ATOMIC_FLOAT in physical.extensions:
-        name = "VkPhysicalDeviceShaderAtomicFloatFeaturesEXT"
-        atomic_float = api.struct(name, **enabled[name])
+        further = api.struct(ATOMIC_FLOAT_FEATURES, pNext=further, **enabled[ATOMIC_FLOAT_FEATURES])
     features12 = api.struct(
-        "VkPhysicalDeviceVulkan12Features", pNext=atomic_float, **enabled["VkPhysicalDeviceVulkan12Features"]
+        "VkPhysicalDeviceVulkan12Features", pNext=further, **enabled["VkPhysicalDeviceVulkan12Features"]
     )
     features11 = api.struct(
         "VkPhysicalDeviceVulkan11Features", pNext=features12, **enabled["VkPhysicalDeviceVulkan11Features"]
