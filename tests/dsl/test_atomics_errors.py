@@ -9,6 +9,8 @@ from test_kernel_errors import body, compile_kernel, load
 
 from krnlpy.errors import KernelError, KernelNameError, KernelSyntaxError, KernelTypeError
 
+HELPERS = "from krnlpy.dsl import atomic_add, atomic_and, atomic_compare_exchange, atomic_or, vec3\n"
+
 PARAMETERS = (
     "x: Item[f32], y: ItemMut[f32], a: GlobalMut[f32, 2], r: Global[u32], o: Out[u32], u: GlobalMut[u32],"
     " v: GlobalMut[vec3], n: i32"
@@ -50,14 +52,9 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
 ]
 
 
-def with_atomics(source: str) -> str:
-    names = "atomic_add, atomic_and, atomic_compare_exchange, atomic_or, vec3"
-    return f"from krnlpy.dsl import {names}\n{source}"
-
-
 @pytest.mark.parametrize(("source", "error", "message", "marked"), WRONG, ids=[w[0].splitlines()[-1] for w in WRONG])
 def test_wrong_atomics(tmp_path: Path, source: str, error: type[KernelError], message: str, marked: str) -> None:
-    module = load(tmp_path, with_atomics(source))
+    module = load(tmp_path, HELPERS + source)
     with pytest.raises(error) as caught:
         compile_kernel(module)
     assert message in str(caught.value)

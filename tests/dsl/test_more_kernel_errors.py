@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import test_atomics_errors
 import test_composite_errors
 import test_kernel_errors
 from test_kernel_errors import body, compile_kernel, load
@@ -178,6 +179,7 @@ NEVER_SAID = {
 CATALOGUES = {
     "": test_kernel_errors.WRONG,
     test_composite_errors.HELPERS: test_composite_errors.WRONG,
+    test_atomics_errors.HELPERS: test_atomics_errors.WRONG,
     HELPERS: WRONG,
 }
 
