@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 
-from krnlpy import Device, dsl
+from krnlpy import Device, StructBuffer, dsl, kernel
 from krnlpy.dsl import (
     atomic_add,
     atomic_compare_exchange,
@@ -23,12 +23,14 @@ from krnlpy.dsl import (
     group_array,
     ivec3,
     thread_id,
+    vec3,
 )
 from krnlpy.dsl.frontend import func
 from krnlpy.dsl.types import Global, GlobalMut, ItemMut
 from krnlpy.errors import KernelIndexError, MissingFeatures
 from krnlpy.features import FLOAT_ATOMICS, Feature
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from krnlpy.struct_buffer import struct_dtype
 
 from .launcher import Launcher
 from .values import assert_same, pairs
@@ -329,6 +331,36 @@ def test_components_of_vectors(launch: Launcher) -> None:
     assert (out[:, 0] == 16).all()
     assert (out[:, 1] == sums[np.arange(16) % 3]).all()
     assert (out[:, 2] < sums[np.arange(16) % 3]).all()
+
+
+@dataclass
+class Cell:
+    tag: u8
+    count: u8
+    mass: f32
+    moment: vec3
+
+
+def test_fields_of_structs(device: Device) -> None:
+    @kernel(threads=64)
+    def gather(cells: GlobalMut[Cell]):
+        i = global_id()
+        cell = i % len(cells)
+        atomic_add(cells[cell].count, 1)
+        atomic_add(cells[cell].mass, 0.5)
+        atomic_max(cells[cell].moment[i % 3], f32(i))
+
+    start = np.zeros(3, struct_dtype(Cell))
+    start["tag"] = (7, 8, 9)
+    cells = StructBuffer.from_numpy(start, device)
+    gather.with_groups(2)(cells)
+    got = cells.numpy()
+    counts = np.bincount(np.arange(128) % 3)
+    assert (got["tag"] == start["tag"]).all()
+    assert (got["count"] == counts).all()
+    assert (got["mass"] == counts * 0.5).all()
+    # Cell i % 3 and component i % 3 are one number: the greatest i of each residue.
+    assert (got["moment"] == np.diag([126, 127, 125])).all()
 
 
 def test_an_atomic_in_an_expression_stands_in_order(launch: Launcher) -> None:
