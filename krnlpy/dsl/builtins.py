@@ -1,30 +1,15 @@
 """The functions that kernels call and Python does not have. Outside a kernel, calling one is an error.
 
 Kernels also know ``range``, ``len``, ``min``, ``max``, ``abs``, ``int`` (i32), ``float`` (f32), ``bool``, the scalar
-types as conversions, and the functions of ``math`` and NumPy that are named here.
+types as conversions, and the functions of ``math`` and NumPy of the names in :mod:`.math_builtins` and
+:mod:`.bit_builtins`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
-from krnlpy.errors import KrnlpyError
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-BUILTINS: set[Any] = set()
-
-
-def _builtin(function: F) -> F:
-    @wraps(function)
-    def outside(*_: Any, **__: Any) -> Any:
-        raise KrnlpyError(f"{function.__name__}() works only inside a kernel or @func")
-
-    BUILTINS.add(outside)
-    return outside  # type: ignore[return-value]
-
+from .builtin import builtin as _builtin
 
 # ------------------------------------------------------------------------------------------ coordinates, all i32
 
@@ -220,81 +205,3 @@ def determinant(m: Any) -> Any:
 @_builtin
 def inverse(m: Any) -> Any:
     """The inverse of a square matrix; of a singular one, infinities and NaN."""
-
-
-# -------------------------------------------------------------------------------------------------- mathematics
-
-
-@_builtin
-def sqrt(x: Any) -> Any:
-    """Square root, correctly rounded."""
-
-
-@_builtin
-def exp(x: Any) -> Any:
-    """e to the power x."""
-
-
-@_builtin
-def exp2(x: Any) -> Any:
-    """2 to the power x."""
-
-
-@_builtin
-def log(x: Any) -> Any:
-    """Natural logarithm."""
-
-
-@_builtin
-def log2(x: Any) -> Any:
-    """Logarithm to base 2."""
-
-
-@_builtin
-def sin(x: Any) -> Any:
-    """Sine of an angle in radians."""
-
-
-@_builtin
-def cos(x: Any) -> Any:
-    """Cosine of an angle in radians."""
-
-
-@_builtin
-def tan(x: Any) -> Any:
-    """Tangent of an angle in radians."""
-
-
-@_builtin
-def tanh(x: Any) -> Any:
-    """Hyperbolic tangent."""
-
-
-@_builtin
-def floor(x: Any) -> Any:
-    """The greatest whole number not above x, of x's type."""
-
-
-@_builtin
-def ceil(x: Any) -> Any:
-    """The least whole number not below x, of x's type."""
-
-
-@_builtin
-def trunc(x: Any) -> Any:
-    """x without its fraction, of x's type."""
-
-
-@_builtin
-def fma(x: Any, y: Any, z: Any) -> Any:
-    """x * y + z, rounded once where the device can."""
-
-
-@_builtin
-def isnan(x: Any) -> Any:
-    """Whether x is not a number."""
-
-
-@_builtin
-def isinf(x: Any) -> Any:
-    """Whether x is an infinity."""

@@ -444,6 +444,10 @@ class ExpressionLowering(Lowering):
         """The call of a ``@func``; None where it returns nothing. Made by the lowering of functions."""
         raise NotImplementedError
 
+    def library_function(self, callee: calls.Func, operands: tuple[ir.Expr, ...]) -> ir.Function:
+        """A function of the library for such operands; made by the lowering of functions."""
+        raise NotImplementedError
+
 
 def rank_of(place: ArrayPlace) -> int:
     """Dimensions of an array."""

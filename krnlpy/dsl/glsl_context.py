@@ -59,6 +59,8 @@ class Context:
         self.features: set[Feature] = set()
         self.extensions = {"GL_GOOGLE_cpp_style_line_directive"}
         fields = list(layout.fields)
+        # Element type and length of the arrays in the parameter block.
+        self.block_arrays = {(f.type.glsl, f.count) for f in fields if f.count}
         members = Names()
         self.members = [members.unique(field.name) for field in fields]
         # Scalars come first in the block, then the items' fields, then the buffers'; names may repeat across these.

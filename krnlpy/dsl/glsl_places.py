@@ -332,10 +332,15 @@ class Places:
 
     def _declared(self, array: ir.LocalArray) -> str:
         length = self._length(array)
-        # GLSL has no arrays without elements.
-        count = f"{max(int(length), 1)}" if length.isdigit() else f"{length} > 0 ? {length} : 1"
         worded = array in self._worded
         element = word_type(self._context, array.type) if worded else self._context.type(array.type.compute)
+        # GLSL has no arrays without elements.
+        if not length.isdigit():
+            return f"{element} {self._names[array]}[{length} > 0 ? {length} : 1];"
+        count = max(int(length), 1)
+        # glslang gives equal arrays one type; those of the parameter block have a layout, which others must not have.
+        while (element, count) in self._context.block_arrays:
+            count += 1
         return f"{element} {self._names[array]}[{count}];"
 
     def _length(self, array: ir.LocalArray) -> str:

@@ -2,28 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-from dataclasses import dataclass
-
-from krnlpy.scalar import boolean
+from krnlpy.scalar import ScalarType, boolean, u32, u64
 
 from . import ir
-from .interpret_expressions import Expressions, call
-
-
-@dataclass(frozen=True, eq=False)
-class SameBits(ir.Expr):
-    """Whether two numbers of one type have the same bits."""
-
-    left: ir.Expr
-    right: ir.Expr
-
-
-class Atomics(Expressions):
-    """Translates what atomics are made of."""
-
-    def _SameBits(self, node: SameBits) -> ast.expr:  # noqa: N802
-        return call("same_bits", self.expr(node.left), self.expr(node.right))
 
 
 def in_steps(node: ir.Atomic) -> ir.Block:
@@ -38,8 +19,15 @@ def in_steps(node: ir.Atomic) -> ir.Block:
 
     if node.op == "compare_exchange":
         assert node.expected is not None
-        condition = SameBits(old, node.expected, type=boolean, location=where)
-        return (load, ir.If(condition, (store(node.value),), (), location=where))
+        same = ir.Compare("eq", _bits(old, type), _bits(node.expected, type), type=boolean, location=where)
+        return (load, ir.If(same, (store(node.value),), (), location=where))
     if node.op == "exchange":
         return (load, store(node.value))
     return (load, store(ir.Binary(node.op, old, node.value, type=type, location=where)))
+
+
+def _bits(value: ir.Expr, type: ScalarType) -> ir.Expr:
+    if type.is_integer:
+        return value
+    to = u64 if type.size == 8 else u32
+    return ir.Bitcast(value, type, to, type=to, location=value.location)

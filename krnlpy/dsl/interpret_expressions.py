@@ -12,16 +12,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from krnlpy.errors import CompileError
-from krnlpy.scalar import ScalarType, boolean, f32
+from krnlpy.scalar import ScalarType, boolean, f32, u16
 
 from . import arithmetic, ir
+from .fast import exact
 
 PREFIX = "_krnl_"
 
 RUNTIME: dict[str, Any] = {
     PREFIX + function.__name__: function
     for function in (
+        arithmetic.bf16_bits,
+        arithmetic.bitcast,
         arithmetic.divide,
+        arithmetic.f16_bits,
+        arithmetic.float_of_bf16,
+        arithmetic.float_of_f16,
         arithmetic.float_to_integer,
         arithmetic.floordiv_f32,
         arithmetic.floordiv_f64,
@@ -34,7 +40,6 @@ RUNTIME: dict[str, Any] = {
         arithmetic.range_or_nothing,
         arithmetic.round_bf16,
         arithmetic.round_f16,
-        arithmetic.same_bits,
         arithmetic.shift_left,
         arithmetic.shift_right,
         float,
@@ -69,7 +74,7 @@ def target(id: str) -> ast.Name:
     return ast.Name(id, ast.Store())
 
 
-def number(value: float) -> ast.Constant:
+def number(value: float | str) -> ast.Constant:
     return ast.Constant(value)
 
 
@@ -393,10 +398,20 @@ class Expressions:
             return call("float", value)
         return value if to.min <= source.min and source.max <= to.max else wrap(value, to)
 
+    def _Bitcast(self, node: ir.Bitcast) -> ast.expr:  # noqa: N802
+        value, source, to = self.expr(node.operand), node.source, node.to
+        if source.is_float and source.size == 2:
+            return wrap(call(f"{source.name}_bits", value), to)
+        if to.is_float and to.size == 2:
+            return call(f"float_of_{to.name}", wrap(value, u16))
+        return call("bitcast", value, number(source.dtype.char), number(to.dtype.char))
+
     def _Round(self, node: ir.Round) -> ast.expr:  # noqa: N802
         return call(f"round_{node.to.name}", self.expr(node.operand))
 
     def _Math(self, node: ir.Math) -> ast.expr:  # noqa: N802
+        if node.name.startswith("fast_"):
+            return self.expr(exact(node))
         result = call(f"math_{node.name}", *(self.expr(operand) for operand in node.operands))
         if node.type.is_integer:
             return wrap(result, node.type)

@@ -12,9 +12,10 @@ from typing import Any
 from krnlpy.scalar import ScalarType, boolean
 
 from . import ir
-from .interpret_atomics import Atomics, in_steps
+from .interpret_atomics import in_steps
 from .interpret_expressions import (
     PREFIX,
+    Expressions,
     Scope,
     call,
     is_stored_only,
@@ -61,7 +62,7 @@ def zero(type: ScalarType) -> float:
     return False if type is boolean else 0.0 if type.is_float else 0
 
 
-class Statements(Atomics):
+class Statements(Expressions):
     """Translates the statements of one function or of the kernel's body."""
 
     def __init__(self, scope: Scope) -> None:

@@ -219,7 +219,8 @@ BinaryOp = Literal["add", "sub", "mul", "div", "floordiv", "mod", "pow", "min", 
 
 @dataclass(frozen=True, eq=False)
 class Binary(Expr):
-    """Both operands have the type of the result. and, or, xor are bitwise (also of booleans). pow: float only."""
+    """Both operands have the type of the result. and, or, xor are bitwise (also of booleans). pow: float only; powers
+    of integers are made of products."""
 
     op: BinaryOp
     left: Expr
@@ -261,6 +262,17 @@ class Cast(Expr):
 
 
 @dataclass(frozen=True, eq=False)
+class Bitcast(Expr):
+    """The operand's bits read as ``to``, of the same size; one of the two is an integer type, the other a float type.
+    Where ``source`` or ``to`` is f16 or bf16, the operand or the result is an f32: the operand is rounded to it, the
+    result widened. Of a NaN only that it is one is kept."""
+
+    operand: Expr
+    source: ScalarType
+    to: ScalarType
+
+
+@dataclass(frozen=True, eq=False)
 class Round(Expr):
     """An f32 rounded to what the storage type ``to`` (f16 or bf16) can hold; still an f32."""
 
@@ -271,15 +283,20 @@ class Round(Expr):
 MathName = Literal[
     "abs",  # numbers (the least integer wraps)
     "sqrt", "exp", "exp2", "log", "log2", "sin", "cos", "tan", "tanh",  # f32, f64
-    "floor", "ceil", "trunc",  # f32, f64, result of the same type
+    "floor", "ceil", "trunc", "rint",  # f32, f64, result of the same type; rint: halves to the even number
     "fma",  # f32, f64: three operands, may or may not be fused
     "isnan", "isinf",  # f32, f64 -> boolean
+    "popcount", "clz", "reverse_bits",  # u32; clz of 0 is 32
+    "mul_hi",  # u32: the high 32 bits of the product of two
+    # f32, f64: what the target has, as quick and as imprecise as that is; the exact function where there is none.
+    "fast_exp", "fast_exp2", "fast_log", "fast_log2", "fast_sin", "fast_cos", "fast_tan", "fast_tanh", "fast_rsqrt",
+    "fast_pow", "fast_min", "fast_max",  # two operands
 ]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Math(Expr):
-    """An elementary function; operands have one type."""
+    """An elementary function; operands have one type. What is not here is made of it: see :mod:`.library`."""
 
     name: MathName
     operands: tuple[Expr, ...]
@@ -597,12 +614,12 @@ def const(value: int | float | bool, type: ScalarType, location: Location) -> Co
 
 
 __all__ = [
-    "Argument", "Assign", "Atomic", "AtomicOp", "Barrier", "Binary", "BinaryOp", "Block", "Break", "BufferParameter",
-    "Call", "Cast", "Compare", "Const", "Continue", "CooperativeFill", "CooperativeLoad", "CooperativeMap",
-    "CooperativeMatrix", "CooperativeProduct", "CooperativeStmt", "CooperativeStore", "Expr", "Extent", "For",
-    "Function", "GlobalParameter", "GroupArray", "Id", "IdName", "If", "Invoke", "ItemParameter", "Load", "Local",
-    "LocalArray", "Location", "Logical", "Math", "MathName", "Parameter", "Place", "Program", "Return", "Round",
-    "ScalarParameter", "Select", "SpecParameter", "SpecValue", "Stmt", "Store", "Subgroup", "Unary", "UnaryOp",
+    "Argument", "Assign", "Atomic", "AtomicOp", "Barrier", "Binary", "BinaryOp", "Bitcast", "Block", "Break",
+    "BufferParameter", "Call", "Cast", "Compare", "Const", "Continue", "CooperativeFill", "CooperativeLoad",
+    "CooperativeMap", "CooperativeMatrix", "CooperativeProduct", "CooperativeStmt", "CooperativeStore", "Expr",
+    "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id", "IdName", "If", "Invoke", "ItemParameter",
+    "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName", "Parameter", "Place", "Program", "Return",
+    "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue", "Stmt", "Store", "Subgroup", "Unary", "UnaryOp",
     "Variable", "While", "assigned_variables", "blocks", "boolean", "captured_arrays", "const", "expressions", "i32",
     "targets", "walk",
 ]  # fmt: skip

@@ -9,6 +9,8 @@ from krnlpy.errors import CompileError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, i32
 
 from . import ir
+from .fast import exact
+from .llvm_bits import BIT_FUNCTIONS, bit_function
 from .llvm_builder import Builder, Module, literal
 from .llvm_math import elementary, narrow, power, widen
 
@@ -124,7 +126,7 @@ def memory_type(type: ScalarType) -> str:
 
 _INTEGER_OPS = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
 _FLOAT_OPS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
-_INTRINSICS = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "fma": "fmuladd"}
+_INTRINSICS = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "rint": "rint", "fma": "fmuladd"}
 
 
 class Expressions:
@@ -172,6 +174,8 @@ class Expressions:
                 return self._choose(self.value(expr.condition), expr.type, expr.then, expr.otherwise)
             case ir.Cast():
                 return self._cast(self.value(expr.operand), expr.operand.type, expr.type)
+            case ir.Bitcast():
+                return self._bitcast(self.value(expr.operand), expr.source, expr.to)
             case ir.Round():
                 bits = narrow(self.b, expr.to, self.value(expr.operand), self.context.half)
                 return widen(self.b, expr.to, bits, self.context.half)
@@ -276,9 +280,21 @@ class Expressions:
         symbol = f"llvm.{_INTRINSICS.get(name, name)}.{type.name}"
         return self.b.intrinsic(symbol, type.llvm, *((type.llvm, o) for o in operands))
 
+    def _bitcast(self, value: str, source: ScalarType, to: ScalarType) -> str:
+        b = self.b
+        if source.is_float and source.size == 2:
+            return narrow(b, source, value, self.context.half)
+        if to.is_float and to.size == 2:
+            return widen(b, to, value, self.context.half)
+        return b.op(f"bitcast {source.llvm} {value} to {to.llvm}")
+
     def _math(self, expr: ir.Math) -> str:
+        if expr.name.startswith("fast_"):
+            return self.value(exact(expr))
         b, type = self.b, expr.operands[0].type
         operands = [self.value(o) for o in expr.operands]
+        if expr.name in BIT_FUNCTIONS:
+            return bit_function(b, expr.name, operands)
         if expr.name == "isnan":
             return b.op(f"fcmp uno {type.llvm} {operands[0]}, {operands[0]}")
         if expr.name == "isinf":

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .bit_builtins import mul_hi
 from .builtins import unroll
 from .frontend import func
 
@@ -52,19 +53,10 @@ def philox4x32(counter: uvec4, key: uvec2) -> uvec4:
     a, b, c, d = counter.x, counter.y, counter.z, counter.w
     low, high = key.x, key.y
     for _ in unroll(range(10)):
-        a, b, c, d = _mul_hi(c, 0xCD9E8D57) ^ b ^ low, c * 0xCD9E8D57, _mul_hi(a, 0xD2511F53) ^ d ^ high, a * 0xD2511F53
+        a, b, c, d = mul_hi(c, 0xCD9E8D57) ^ b ^ low, c * 0xCD9E8D57, mul_hi(a, 0xD2511F53) ^ d ^ high, a * 0xD2511F53
         low += 0x9E3779B9
         high += 0xBB67AE85
     return uvec4(a, b, c, d)
-
-
-@func
-def _mul_hi(a: u32, b: u32) -> u32:
-    """The upper 32 bits of a product."""
-    low = (a & 0xFFFF) * (b & 0xFFFF)
-    first = (a >> 16) * (b & 0xFFFF) + (low >> 16)
-    second = (a & 0xFFFF) * (b >> 16) + (first & 0xFFFF)
-    return (a >> 16) * (b >> 16) + (first >> 16) + (second >> 16)
 
 
 @func
@@ -111,7 +103,7 @@ def random_integers(seed: Any, counter: Any, low: i32, high: i32, stream: Any = 
     without rejection: the probabilities of two values differ by at most 2**-32.
     """
     count = u32(high) - u32(low) if high > low else u32(0)
-    return i32(u32(low) + _mul_hi(philox(seed, counter, stream).x, count))
+    return i32(u32(low) + mul_hi(philox(seed, counter, stream).x, count))
 
 
 @func

@@ -11,6 +11,7 @@ import pytest
 import test_atomics_errors
 import test_composite_errors
 import test_kernel_errors
+import test_math_errors
 from test_kernel_errors import body, compile_kernel, load
 
 from krnlpy import dsl
@@ -180,6 +181,7 @@ CATALOGUES = {
     "": test_kernel_errors.WRONG,
     test_composite_errors.HELPERS: test_composite_errors.WRONG,
     test_atomics_errors.HELPERS: test_atomics_errors.WRONG,
+    test_math_errors.HELPERS: test_math_errors.WRONG,
     HELPERS: WRONG,
 }
 
