@@ -33,6 +33,15 @@ debug: bool = _flag("KRNLPY_DEBUG")
 validate: bool = _flag("KRNLPY_VALIDATE")
 """``KRNLPY_VALIDATE``: open Vulkan devices under the validation layer with synchronization validation."""
 
+interpret: bool = _flag("KRNLPY_INTERPRET")
+"""``KRNLPY_INTERPRET``: every ``Device`` that is made is an interpreter, so that a program can be debugged as it is:
+each access to memory is checked, and ``breakpoint()`` and pdb work in kernels. ``Device.host()`` shares memory with
+NumPy as ever; ``Device(0)`` and others keep theirs to themselves, as GPUs do, and need neither the GPU nor a driver."""
+
+check_overflow: bool = _flag("KRNLPY_CHECK_OVERFLOW")
+"""``KRNLPY_CHECK_OVERFLOW``: whole numbers that wrap raise :class:`KernelOverflowError` in the interpreter. Off unless
+asked for, since hashes and random numbers wrap on purpose."""
+
 cache_dir: Path | None = (
     None
     if _flag("KRNLPY_NO_CACHE")

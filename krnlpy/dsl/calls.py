@@ -275,6 +275,8 @@ def shift(op: ir.BinaryOp, left: Value, right: Value, where: ir.Location) -> Val
 
 Handler = Callable[["ExpressionLowering", ast.Call], Value]
 _UNEVALUATED = (
+    python.print,
+    python.breakpoint,
     python.range,
     builtins.barrier,
     builtins.group_array,
@@ -289,6 +291,8 @@ _HANDLERS: dict[Any, Handler] = {
     python.min: _extremum("min"),
     python.max: _extremum("max"),
     python.range: _range,
+    python.print: _only_as("print", "a statement of its own"),
+    python.breakpoint: _only_as("breakpoint", "a statement of its own"),
     python.type: _type,
     math.fabs: _abs,
     np.fabs: _abs,

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from krnlpy.scalar import ScalarType, i32
 
 from . import ir
+from .breakpoints import refuse
 from .glsl_context import Context
 from .glsl_cooperative import CooperativeStatements
 from .glsl_declarations import Declarations, declarations
@@ -139,6 +140,10 @@ class Statements:
                 self._cooperative.write(statement)
             case ir.Barrier():
                 add("memoryBarrierBuffer(); memoryBarrierShared(); barrier();")
+            case ir.Assert():
+                pass  # checked in debug mode only
+            case ir.Print() | ir.Breakpoint():
+                refuse(statement)
             case _:
                 raise TypeError(f"no GLSL for {statement.__class__.__name__}")
 

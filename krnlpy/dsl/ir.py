@@ -31,6 +31,8 @@ from typing import Literal, NamedTuple
 
 from krnlpy.scalar import ScalarType, boolean, i32
 
+from .formats import Format
+
 
 class Location(NamedTuple):
     """A place in the source: lines from 1, columns (UTF-8 bytes, as in Python's ast) from 0."""
@@ -427,6 +429,29 @@ class Barrier(Stmt):
 
 
 @dataclass(frozen=True, eq=False)
+class Print(Stmt):
+    """Writes the text of a format for the values of its fields. Each execution is one record, never torn."""
+
+    format: Format
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Assert(Stmt):
+    """Where the condition is false, raises KernelAssertionError with the text of a format; ``values`` are evaluated
+    only then. Checked by the interpreter and in debug mode; without effect elsewhere."""
+
+    condition: Expr
+    format: Format
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Breakpoint(Stmt):
+    """Stops in the debugger. Only the interpreter has one."""
+
+
+@dataclass(frozen=True, eq=False)
 class CooperativeStmt(Stmt):
     """Something that all threads of a subgroup do together with ``matrix``."""
 
@@ -614,12 +639,12 @@ def const(value: int | float | bool, type: ScalarType, location: Location) -> Co
 
 
 __all__ = [
-    "Argument", "Assign", "Atomic", "AtomicOp", "Barrier", "Binary", "BinaryOp", "Bitcast", "Block", "Break",
-    "BufferParameter", "Call", "Cast", "Compare", "Const", "Continue", "CooperativeFill", "CooperativeLoad",
-    "CooperativeMap", "CooperativeMatrix", "CooperativeProduct", "CooperativeStmt", "CooperativeStore", "Expr",
-    "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id", "IdName", "If", "Invoke", "ItemParameter",
-    "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName", "Parameter", "Place", "Program", "Return",
-    "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue", "Stmt", "Store", "Subgroup", "Unary", "UnaryOp",
-    "Variable", "While", "assigned_variables", "blocks", "boolean", "captured_arrays", "const", "expressions", "i32",
-    "targets", "walk",
+    "Argument", "Assert", "Assign", "Atomic", "AtomicOp", "Barrier", "Binary", "BinaryOp", "Bitcast", "Block", "Break",
+    "Breakpoint", "BufferParameter", "Call", "Cast", "Compare", "Const", "Continue", "CooperativeFill",
+    "CooperativeLoad", "CooperativeMap", "CooperativeMatrix", "CooperativeProduct", "CooperativeStmt",
+    "CooperativeStore", "Expr", "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id", "IdName", "If",
+    "Invoke", "ItemParameter", "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName", "Parameter",
+    "Place", "Print", "Program", "Return", "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue", "Stmt",
+    "Store", "Subgroup", "Unary", "UnaryOp", "Variable", "While", "assigned_variables", "blocks", "boolean",
+    "captured_arrays", "const", "expressions", "i32", "targets", "walk",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ from krnlpy.errors import CompileError
 from krnlpy.scalar import ScalarType
 
 from . import ir
+from .breakpoints import refuse
 from .llvm_atomics import Atomics
 from .llvm_builder import Builder, literal
 from .llvm_expressions import Array, Capture, Context, Expressions
@@ -71,6 +72,10 @@ class Statements(Atomics):
                 self._invoke(statement)
             case ir.Atomic():
                 self.atomic(statement)
+            case ir.Assert():
+                pass  # checked in debug mode only
+            case ir.Print() | ir.Breakpoint():
+                refuse(statement)
             case _:
                 raise CompileError(f"no LLVM IR for {type(statement).__name__}")
 

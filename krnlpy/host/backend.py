@@ -70,6 +70,10 @@ class HostBackend:
         """The memory itself."""
         return memory.array
 
+    def planes(self, memory: HostMemory) -> tuple[Array, ...]:
+        """The memory itself."""
+        return (memory.array,)
+
     def upload(self, memory: HostMemory, offset: int, data: Array) -> None:
         """Copies bytes into memory."""
         memory.array[offset : offset + data.nbytes] = data

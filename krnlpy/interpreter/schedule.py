@@ -5,70 +5,75 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, NoReturn
 
-from krnlpy.dsl.interpret import SUBGROUP_THREADS, Fault, Interpretation
+from krnlpy.dsl.interpret import SUBGROUP_THREADS, Fault, Interpretation, Now
 from krnlpy.errors import KernelError
+
+from .races import Accesses
+from .watch import Watched, watch_array
 
 Triple = tuple[int, int, int]
 Kernel = Callable[..., Any]
 
 
-def run(interpretation: Interpretation, kernel: Kernel, groups: Triple, items: int) -> None:
+def run(interpretation: Interpretation, kernel: Kernel, now: Now) -> None:
     """Runs all groups, one after another.
 
     Raises:
         KernelIndexError: a thread used an index that is out of range.
-        KernelError: a thread wrote an element of an ``Out`` again, or did not reach a barrier that others reached.
+        KernelError: a thread did something else that it must not, or did not reach a barrier that others reached.
     """
-    geometry = _Geometry(groups, interpretation.threads, items, bool(interpretation.program.items))
     run_group = _run_suspending if interpretation.suspends else _run_free
-    for z, y, x in itertools.product(*(range(count) for count in reversed(groups))):
-        arrays = [[zero] * count for zero, count in interpretation.group_arrays]
-        run_group(interpretation, kernel, geometry, (x, y, z), arrays)
+    for z, y, x in itertools.product(*(range(count) for count in reversed(now.groups))):
+        now.start_group((x, y, z))
+        run_group(interpretation, kernel, now, _group_arrays(interpretation, now))
 
 
-@dataclass(frozen=True)
-class _Geometry:
-    groups: Triple
-    threads: Triple
-    items: int
-    has_items: bool
-
-    def thread_ids(self) -> Iterator[Triple]:
-        """The ids of a group's threads, in their order."""
-        for z, y, x in itertools.product(*(range(count) for count in reversed(self.threads))):
-            yield x, y, z
-
-    def items_of(self, group: Triple, thread: Triple) -> range:
-        """The items that a thread takes: its own, and where there are more items than threads, others after it."""
-        count, index = 1, 0
-        for axis in range(3):
-            index += count * (group[axis] * self.threads[axis] + thread[axis])
-            count *= self.groups[axis] * self.threads[axis]
-        return range(index, self.items, count)
-
-    def fail(self, fault: Fault, group: Triple, thread: Triple) -> NoReturn:
-        """Raises what a thread did wrong, with the thread's ids and the kernel's frames."""
-        ids = tuple(group[axis] * self.threads[axis] + thread[axis] for axis in range(3))
-        message = f"{fault.message} (thread with global_id {ids}: group {group}, thread {thread})"
-        error = fault.error(message, *fault.site.location)
-        raise error.with_traceback(fault.__traceback__) from None
+def _group_arrays(interpretation: Interpretation, now: Now) -> list[Watched]:
+    """The arrays of a group, of zeros."""
+    return [
+        watch_array(array, shape, [zero] * prod(shape), Accesses(now))
+        for array, (zero, shape) in zip(interpretation.program.group_arrays, interpretation.group_arrays, strict=True)
+    ]
 
 
-def _run_free(
-    interpretation: Interpretation, kernel: Kernel, geometry: _Geometry, group: Triple, arrays: list[Any]
-) -> None:
+def _thread_ids(now: Now) -> Iterator[Triple]:
+    """The ids of a group's threads, in their order."""
+    for z, y, x in itertools.product(*(range(count) for count in reversed(now.threads))):
+        yield x, y, z
+
+
+def _items_of(now: Now, thread: Triple) -> range:
+    """The items that a thread takes: its own, and where there are more items than threads, others after it."""
+    count, index = 1, 0
+    for axis in range(3):
+        index += count * (now.group[axis] * now.threads[axis] + thread[axis])
+        count *= now.groups[axis] * now.threads[axis]
+    return range(index, now.items, count)
+
+
+def _fail(fault: Fault, now: Now) -> NoReturn:
+    """Raises what the thread did wrong, with its ids and the kernel's frames."""
+    error = fault.error(f"{fault.message} ({now.describe(now.group, now.thread)})", *fault.location)
+    raise error.with_traceback(fault.__traceback__) from None
+
+
+def _run_free(interpretation: Interpretation, kernel: Kernel, now: Now, arrays: list[Watched]) -> None:
     """Runs a group whose threads never wait."""
-    for thread in geometry.thread_ids():
+    group, has_items = now.group, bool(interpretation.program.items)
+    for thread in _thread_ids(now):
+        now.thread = thread
         try:
-            if geometry.has_items:
-                for item in geometry.items_of(group, thread):
+            if has_items:
+                for item in _items_of(now, thread):
+                    now.item = item
                     kernel(*group, *thread, item)
             else:
                 kernel(*group, *thread, *arrays)
         except Fault as fault:
-            geometry.fail(fault, group, thread)
+            _fail(fault, now)
 
 
 @dataclass
@@ -80,27 +85,30 @@ class _Thread:
     waits: Any = field(default=None)
 
 
-def _run_suspending(
-    interpretation: Interpretation, kernel: Kernel, geometry: _Geometry, group: Triple, arrays: list[Any]
-) -> None:
+def _run_suspending(interpretation: Interpretation, kernel: Kernel, now: Now, arrays: list[Watched]) -> None:
     """Runs a group whose threads wait for each other."""
+    group, has_items = now.group, bool(interpretation.program.items)
+    items: dict[Triple, int] = {}
 
     def steps(thread: Triple) -> Generator[Any, Any, Any]:
-        if not geometry.has_items:
+        if not has_items:
             yield from kernel(*group, *thread, (), *arrays)
             return
-        for iteration, item in enumerate(geometry.items_of(group, thread)):
+        for iteration, item in enumerate(_items_of(now, thread)):
+            now.item = items[thread] = item
             yield from kernel(*group, *thread, (iteration,), item)
 
     def resume(thread: _Thread, value: Any = None) -> None:
+        now.thread = thread.ids
+        now.item = items.get(thread.ids, 0)
         try:
             thread.waits = thread.steps.send(value)
         except StopIteration:
             thread.waits = None
         except Fault as fault:
-            geometry.fail(fault, group, thread.ids)
+            _fail(fault, now)
 
-    threads = [_Thread(ids, steps(ids)) for ids in geometry.thread_ids()]
+    threads = [_Thread(ids, steps(ids)) for ids in _thread_ids(now)]
     subgroups = [threads[i : i + SUBGROUP_THREADS] for i in range(0, len(threads), SUBGROUP_THREADS)]
     for thread in threads:
         resume(thread)
@@ -112,6 +120,7 @@ def _run_suspending(
                 for thread in active:
                     resume(thread, total)
         _check_barrier(interpretation, threads, group)
+        now.phase += 1
         for thread in threads:
             if thread.waits is not None:
                 resume(thread)

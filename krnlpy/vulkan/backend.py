@@ -91,6 +91,10 @@ class VulkanBackend:
     def view(self, memory: VulkanMemory) -> None:
         """Nothing: a device's memory is only used through the device."""
 
+    def planes(self, memory: VulkanMemory) -> tuple[()]:
+        """None, as for :meth:`view`."""
+        return ()
+
     def upload(self, memory: VulkanMemory, offset: int, data: Array) -> None:
         """Copies bytes into memory."""
         with self._lock:
