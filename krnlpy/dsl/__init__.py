@@ -72,7 +72,7 @@ from .composites import (
     vec3,
     vec4,
 )
-from .cooperative import CooperativeMatrix
+from .cooperative_type import CooperativeMatrix
 from .math_builtins import (
     acos,
     acosh,

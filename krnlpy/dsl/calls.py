@@ -20,7 +20,7 @@ from .calls_conversions import conversion
 from .calls_library import call_library
 from .composites import composite_type
 from .conversions import cast, settled, typed, unify
-from .cooperative import CooperativeType
+from .cooperative_type import CooperativeType
 from .lowering import Known
 from .operands import arguments, common
 from .powers import whole_power
