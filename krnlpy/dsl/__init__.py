@@ -1,5 +1,7 @@
 """The kernel language: what a kernel may call. ``from krnlpy.dsl import barrier, exp, global_id``."""
 
+from typing import Any
+
 from .bit_builtins import (
     add_sat,
     bit_length,
@@ -17,6 +19,15 @@ from .bit_builtins import (
     sub_sat,
 )
 from .builtins import (
+    atomic_add,
+    atomic_and,
+    atomic_compare_exchange,
+    atomic_exchange,
+    atomic_max,
+    atomic_min,
+    atomic_or,
+    atomic_sub,
+    atomic_xor,
     barrier,
     cooperative_multiply_add,
     cross,
@@ -61,7 +72,7 @@ from .composites import (
     vec3,
     vec4,
 )
-from .cooperative import CooperativeMatrix
+from .cooperative_type import CooperativeMatrix
 from .math_builtins import (
     acos,
     acosh,
@@ -131,15 +142,25 @@ from .math_builtins import (
 
 __all__ = [
     "CooperativeMatrix", "Matrix", "Vector", "acos", "acosh", "add_sat", "asin", "asinh", "atan", "atan2", "atanh",
-    "barrier", "bit_length", "bitcast", "byte_swap", "cast", "cbrt", "ceil", "clamp", "clz",
-    "cooperative_multiply_add", "copysign", "cos", "cosh", "cross", "ctz", "degrees", "determinant", "distance",
-    "dot", "erf", "erfc", "exp", "exp2", "expm1", "fast_cos", "fast_exp", "fast_exp2", "fast_log", "fast_log2",
-    "fast_max", "fast_min", "fast_pow", "fast_rsqrt", "fast_sin", "fast_tan", "fast_tanh", "floor", "fma", "fmax",
-    "fmin", "fmod", "gamma", "global_id", "global_threads", "group_array", "group_id", "groups", "hypot", "inverse",
-    "isfinite", "isinf", "isnan", "item_id", "items", "ivec2", "ivec3", "ivec4", "ldexp", "length", "lerp",
-    "lgamma", "local_array", "log", "log1p", "log2", "log10", "mat2", "mat3", "mat4", "mul_hi", "nextafter",
-    "normalize", "outer", "polynomial", "popcount", "radians", "remainder", "reverse_bits", "rint", "rotl", "rotr",
-    "rsqrt", "saturate", "sign", "signbit", "sin", "sinh", "smoothstep", "sqrt", "step", "sub_sat", "subgroup_add",
-    "subgroup_id", "subgroup_thread_id", "subgroup_threads", "subgroups", "tan", "tanh", "thread_id", "threads",
-    "transpose", "trunc", "unroll", "uvec2", "uvec3", "uvec4", "vec2", "vec3", "vec4",
+    "atomic_add", "atomic_and", "atomic_compare_exchange", "atomic_exchange", "atomic_max", "atomic_min", "atomic_or",
+    "atomic_sub", "atomic_xor", "barrier", "bit_length", "bitcast", "byte_swap", "cast", "cbrt", "ceil", "clamp", "clz",
+    "cooperative_multiply_add", "copysign", "cos", "cosh", "cross", "ctz", "degrees", "determinant", "distance", "dot",
+    "erf", "erfc", "exp", "exp2", "expm1", "fast_cos", "fast_exp", "fast_exp2", "fast_log", "fast_log2", "fast_max",
+    "fast_min", "fast_pow", "fast_rsqrt", "fast_sin", "fast_tan", "fast_tanh", "floor", "fma", "fmax", "fmin", "fmod",
+    "gamma", "global_id", "global_threads", "group_array", "group_id", "groups", "hypot", "inverse", "isfinite",
+    "isinf", "isnan", "item_id", "items", "ivec2", "ivec3", "ivec4", "ldexp", "length", "lerp", "lgamma", "local_array",
+    "log", "log1p", "log2", "log10", "mat2", "mat3", "mat4", "mul_hi", "nextafter", "normalize", "outer", "philox",
+    "philox4x32", "polynomial", "popcount", "radians", "random_integers", "random_normal", "random_normal4",
+    "random_uniform", "random_uniform4", "remainder", "reverse_bits", "rint", "rotl", "rotr", "rsqrt", "saturate",
+    "sign", "signbit", "sin", "sinh", "smoothstep", "sqrt", "step", "sub_sat", "subgroup_add", "subgroup_id",
+    "subgroup_thread_id", "subgroup_threads", "subgroups", "tan", "tanh", "thread_id", "threads", "transpose", "trunc",
+    "unroll", "uvec2", "uvec3", "uvec4", "vec2", "vec3", "vec4",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:  # random numbers are functions of the language: they come when the compiler does
+        from . import random
+
+        return getattr(random, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,6 +21,13 @@ from .checked import uvec4 as uvec4
 from .checked import vec2 as vec2
 from .checked import vec3 as vec3
 from .checked import vec4 as vec4
+from .random import philox as philox
+from .random import philox4x32 as philox4x32
+from .random import random_integers as random_integers
+from .random import random_normal as random_normal
+from .random import random_normal4 as random_normal4
+from .random import random_uniform as random_uniform
+from .random import random_uniform4 as random_uniform4
 
 _T = TypeVar("_T")
 _S = TypeVar("_S")
@@ -28,6 +35,7 @@ _N = TypeVar("_N")
 _R = TypeVar("_R")
 _C = TypeVar("_C")
 _Number = TypeVar("_Number", bound=float | Vector[Any, Any] | Matrix[Any, Any, Any])
+_Scalar = TypeVar("_Scalar", int, float)
 _Integer = TypeVar("_Integer", bound=int | Vector[Any, Any])
 _Axis = Literal[0, 1, 2]
 
@@ -80,6 +88,18 @@ def cooperative_multiply_add(
 ) -> CooperativeMatrix[_S, _R, _C, Literal["accumulator"]]: ...
 def unroll(values: Iterable[_T]) -> Iterable[_T]: ...
 def subgroup_add(value: _Number) -> _Number: ...
+
+# atomics
+
+def atomic_add(element: _Scalar, value: _Scalar) -> _Scalar: ...
+def atomic_sub(element: _Scalar, value: _Scalar) -> _Scalar: ...
+def atomic_min(element: _Scalar, value: _Scalar) -> _Scalar: ...
+def atomic_max(element: _Scalar, value: _Scalar) -> _Scalar: ...
+def atomic_exchange(element: _Scalar, value: _Scalar) -> _Scalar: ...
+def atomic_and(element: int, value: int) -> int: ...
+def atomic_or(element: int, value: int) -> int: ...
+def atomic_xor(element: int, value: int) -> int: ...
+def atomic_compare_exchange(element: _Scalar, expected: _Scalar, value: _Scalar) -> _Scalar: ...
 
 # mathematics, element by element
 

@@ -92,6 +92,58 @@ def barrier() -> None:
     """Waits until every thread of the group is here; what they wrote before is seen after."""
 
 
+# ---------------------------------------------------------------------------------------------------------- atomics
+#
+# Each changes an element of a GlobalMut buffer or a group array, without another thread's coming in between, and
+# returns what the element was before. They order no other accesses: for the threads of a group, barrier() does.
+
+
+@_builtin
+def atomic_add(element: Any, value: Any) -> Any:
+    """``old = atomic_add(a[i, j], value)``: adds to the element."""
+
+
+@_builtin
+def atomic_sub(element: Any, value: Any) -> Any:
+    """``old = atomic_sub(a[i], value)``: subtracts from the element."""
+
+
+@_builtin
+def atomic_min(element: Any, value: Any) -> Any:
+    """``old = atomic_min(a[i], value)``: the element becomes ``value if value < old else old``."""
+
+
+@_builtin
+def atomic_max(element: Any, value: Any) -> Any:
+    """``old = atomic_max(a[i], value)``: the element becomes ``value if value > old else old``."""
+
+
+@_builtin
+def atomic_and(element: Any, value: Any) -> Any:
+    """``old = atomic_and(a[i], value)``: the element becomes ``old & value``."""
+
+
+@_builtin
+def atomic_or(element: Any, value: Any) -> Any:
+    """``old = atomic_or(a[i], value)``: the element becomes ``old | value``."""
+
+
+@_builtin
+def atomic_xor(element: Any, value: Any) -> Any:
+    """``old = atomic_xor(a[i], value)``: the element becomes ``old ^ value``."""
+
+
+@_builtin
+def atomic_exchange(element: Any, value: Any) -> Any:
+    """``old = atomic_exchange(a[i], value)``: the element becomes ``value``."""
+
+
+@_builtin
+def atomic_compare_exchange(element: Any, expected: Any, value: Any) -> Any:
+    """``old = atomic_compare_exchange(a[i], expected, value)``: the element becomes ``value`` if it has the bits of
+    ``expected``, that is, if the same bits are returned."""
+
+
 @_builtin
 def subgroup_add(value: Any) -> Any:
     """The sum of a value over the active threads of the subgroup."""

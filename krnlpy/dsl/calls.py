@@ -15,12 +15,12 @@ import numpy as np
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, f32, i32, u16, u32, u64
 
-from . import builtins, calls_bits, calls_conversions, calls_math, compounds, cooperative, ir
+from . import atomics, builtins, calls_bits, calls_conversions, calls_math, compounds, cooperative, ir
 from .calls_conversions import conversion
 from .calls_library import call_library
 from .composites import composite_type
 from .conversions import cast, settled, typed, unify
-from .cooperative import CooperativeType
+from .cooperative_type import CooperativeType
 from .lowering import Known
 from .operands import arguments, common
 from .powers import whole_power
@@ -282,6 +282,7 @@ _UNEVALUATED = (
     builtins.group_array,
     builtins.local_array,
     builtins.unroll,
+    *atomics.HANDLERS,
 )
 """What looks at its arguments before they are evaluated, or refuses them."""
 _HANDLERS: dict[Any, Handler] = {
@@ -303,6 +304,7 @@ _HANDLERS: dict[Any, Handler] = {
     builtins.cooperative_multiply_add: cooperative.product,
     builtins.unroll: _only_as("unroll", "`for i in unroll(range(...))`"),
     **VECTOR_FUNCTIONS,
+    **atomics.HANDLERS,
 }
 _HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | calls_conversions.HANDLERS
 for _name in _IDS:

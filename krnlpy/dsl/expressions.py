@@ -15,7 +15,7 @@ from krnlpy.scalar import ScalarType, boolean, i32
 from . import calls, compounds, cooperative, ir
 from .composites import Matrix, StructType, Vector
 from .conversions import typed, unify
-from .cooperative import CooperativeType
+from .cooperative_type import CooperativeType
 from .lowering import AnyName, Known, LocalName, Lowering
 from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, assemble, describe, is_number, is_place, scalars
 

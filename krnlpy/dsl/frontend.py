@@ -31,7 +31,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def func(function: F) -> F:
-    """Makes a function callable from kernels. Parameters without annotation take the type of the argument.
+    """Makes a function callable from kernels. Parameters without annotation, or with Any, take the type of the
+    argument.
 
     Returns:
         A :class:`Func`; to type checkers, what the function was, so that they check its calls.

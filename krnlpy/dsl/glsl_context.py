@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from krnlpy.features import Feature, Features
+from krnlpy.features import FLOAT_ATOMICS, Feature, Features
 from krnlpy.scalar import ScalarType, boolean, f64, i32, i64, u64
 
 from . import ir
@@ -26,12 +26,14 @@ class GlslOptions:
         storage16: likewise of 16-bit elements.
         debug: report the first index out of range or failed assert.
         max_parameter_bytes: a larger parameter block lies in a storage buffer instead of push constants.
+        float_atomics: those of ``FLOAT_ATOMICS`` that can be used.
     """
 
     storage8: bool
     storage16: bool
     debug: bool
     max_parameter_bytes: int
+    float_atomics: Features = frozenset()
 
     @classmethod
     def of(cls, features: Features, max_parameter_bytes: int, debug: bool) -> GlslOptions:
@@ -41,6 +43,7 @@ class GlslOptions:
             storage16=Feature.STORAGE16 in features,
             debug=debug,
             max_parameter_bytes=max_parameter_bytes,
+            float_atomics=features & FLOAT_ATOMICS,
         )
 
 
@@ -58,6 +61,8 @@ class Context:
         self.features: set[Feature] = set()
         self.extensions = {"GL_GOOGLE_cpp_style_line_directive"}
         fields = list(layout.fields)
+        # Element type and length of the arrays in the parameter block.
+        self.block_arrays = {(f.type.glsl, f.count) for f in fields if f.count}
         members = Names()
         self.members = [members.unique(field.name) for field in fields]
         # Scalars come first in the block, then the items' fields, then the buffers'; names may repeat across these.

@@ -139,6 +139,8 @@ class Statements:
                 add("continue;")
             case ir.Return():
                 self._return(statement)
+            case ir.Atomic():
+                self._atomic(statement)
             case ir.Invoke():
                 self._invoke(statement)
             case ir.CooperativeStmt():
@@ -175,12 +177,23 @@ class Statements:
         targets = [self._name(v) for v in statement.targets]
         result = ""
         if len(targets) == 1:
-            declared = statement in self._declarations.with_assignment
-            result = f"{self._context.type(statement.targets[0].type)} " if declared else ""
-            result += f"{targets[0]} = "
+            result = self._taking(statement, statement.targets[0])
         else:
             arguments += targets
         self._lines.add(f"{result}{self._context.function_names[statement.function]}({', '.join(arguments)});")
+
+    def _atomic(self, statement: ir.Atomic) -> None:
+        index = [self._expressions.index(i) for i in statement.index]
+        operands = [e for e in (statement.expected, statement.value) if e is not None]
+        arguments = [self._expressions.text(e) for e in operands]
+        called = self._places.atomic(statement.place, statement.op, index, arguments, statement.location)
+        result = "".join(self._taking(statement, target) for target in statement.targets)
+        self._lines.add(f"{result}{called};")
+
+    def _taking(self, statement: ir.Stmt, target: ir.Variable) -> str:
+        """The left side of an assignment of a statement's one result."""
+        declared = statement in self._declarations.with_assignment
+        return f"{self._context.type(target.type) + ' ' if declared else ''}{self._name(target)} = "
 
     def _if(self, statement: ir.If, keyword: str) -> None:
         self._lines.add(f"{keyword} ({self._expressions.text(statement.condition)}) {{")

@@ -12,6 +12,7 @@ from typing import Any
 from krnlpy.scalar import ScalarType, boolean
 
 from . import ir
+from .interpret_atomics import in_steps
 from .interpret_expressions import (
     PREFIX,
     SUBGROUP_THREADS,
@@ -248,6 +249,12 @@ class Statements(Expressions):
         if not targets:
             return [ast.Expr(called)]
         return [ast.Assign([targets[0] if len(targets) == 1 else ast.Tuple(targets, ast.Store())], called)]
+
+    def _Atomic(self, node: ir.Atomic) -> list[ast.stmt]:  # noqa: N802
+        before, steps = in_steps(node)
+        # What the steps access counts as atomic where races are looked for.
+        marks = [ast.Expr(call("atomic", ast.Constant(on))) for on in (True, False)]
+        return [*self.block(before), marks[0], *self.block(steps), marks[1]]
 
     def _Barrier(self, node: ir.Barrier) -> list[ast.stmt]:  # noqa: N802
         site = self.scope.site(node.location, "barrier")

@@ -401,6 +401,27 @@ class Invoke(Stmt):
     arguments: tuple[Expr, ...]
 
 
+AtomicOp = Literal["add", "sub", "min", "max", "and", "or", "xor", "exchange", "compare_exchange"]
+
+
+@dataclass(frozen=True, eq=False)
+class Atomic(Stmt):
+    """Reads an element, and writes what comes of it and ``value``, without another thread's coming in between. The
+    target, if there is one, takes what was read. Orders no other accesses (relaxed).
+
+    ``compare_exchange`` writes where the element has the bits of ``expected``, which only it has. An element of f16 or
+    bf16 is computed with as an f32 and rounded where it is written. Out of range it reads 0 and writes nothing. The
+    entries of ``index`` may be evaluated more than once.
+    """
+
+    targets: tuple[Variable, ...]
+    op: AtomicOp
+    place: GlobalParameter | GroupArray
+    index: tuple[Expr, ...]
+    value: Expr
+    expected: Expr | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Barrier(Stmt):
     """Every thread of the group arrives before any goes on; writes to group arrays and buffers made before are
@@ -618,12 +639,12 @@ def const(value: int | float | bool, type: ScalarType, location: Location) -> Co
 
 
 __all__ = [
-    "Argument", "Assert", "Assign", "Barrier", "Binary", "BinaryOp", "Bitcast", "Block", "Break", "Breakpoint",
-    "BufferParameter", "Call", "Cast", "Compare", "Const", "Continue", "CooperativeFill", "CooperativeLoad",
-    "CooperativeMap", "CooperativeMatrix", "CooperativeProduct", "CooperativeStmt", "CooperativeStore", "Expr",
-    "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id", "IdName", "If", "Invoke", "ItemParameter",
-    "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName", "Parameter", "Place", "Print",
-    "Program", "Return", "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue", "Stmt", "Store",
-    "Subgroup", "Unary", "UnaryOp", "Variable", "While", "assigned_variables", "blocks", "boolean", "captured_arrays",
-    "const", "expressions", "i32", "targets", "walk",
+    "Argument", "Assert", "Assign", "Atomic", "AtomicOp", "Barrier", "Binary", "BinaryOp", "Bitcast", "Block", "Break",
+    "Breakpoint", "BufferParameter", "Call", "Cast", "Compare", "Const", "Continue", "CooperativeFill",
+    "CooperativeLoad", "CooperativeMap", "CooperativeMatrix", "CooperativeProduct", "CooperativeStmt",
+    "CooperativeStore", "Expr", "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id", "IdName", "If",
+    "Invoke", "ItemParameter", "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName", "Parameter",
+    "Place", "Print", "Program", "Return", "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue", "Stmt",
+    "Store", "Subgroup", "Unary", "UnaryOp", "Variable", "While", "assigned_variables", "blocks", "boolean",
+    "captured_arrays", "const", "expressions", "i32", "targets", "walk",
 ]  # fmt: skip

@@ -122,6 +122,10 @@ def _statement(s: ir.Stmt, depth: int) -> Iterator[_Line]:
             results = ", ".join(f"{v.name}: {v.type}" for v in s.targets)
             call = f"{s.function.name}({', '.join(_text(a) for a in s.arguments)})"
             yield line, depth, f"{results} = {call}" if results else call
+        case ir.Atomic():
+            operands = (s.value,) if s.expected is None else (s.expected, s.value)
+            call = f"atomic_{s.op}({', '.join([_element(s.place, s.index), *map(_text, operands)])})"
+            yield line, depth, "".join(f"{v.name}: {v.type} = " for v in s.targets) + call
         case ir.Break() | ir.Continue():
             yield line, depth, type(s).__name__.lower()
         case _:

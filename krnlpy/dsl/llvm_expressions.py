@@ -69,11 +69,16 @@ class Context:
             lengths.append(length)
         return tuple(lengths)
 
+    @property
+    def thread_ids(self) -> list[IdKey]:
+        """What tells a thread from all others: its id along the axes, or the item that it is at."""
+        return [("item_id", 0)] if self.program.items else [("global_id", axis) for axis in range(3)]
+
     def captures(self, function: ir.Function) -> tuple[Capture, ...]:
         """What a function and the functions that it calls read of the kernel, in a fixed order."""
         found: dict[Capture, None] = {}
         if self.debug:
-            found.update({("global_id", axis): None for axis in range(3)})
+            found.update(dict.fromkeys(self.thread_ids))
         for node in ir.walk(function.body):
             if isinstance(node, ir.Id):
                 found[(node.name, node.axis)] = None
@@ -430,8 +435,8 @@ class Expressions:
 
     @property
     def thread(self) -> list[str]:
-        """The thread's id along x, y and z."""
-        return [self.ids["global_id", axis] for axis in range(3)]
+        """The thread's id along x, y and z; in a kernel with items, the item's and zeros."""
+        return ([self.ids[id] for id in self.context.thread_ids] + ["0", "0"])[:3]
 
 
 def _is_plain(expr: ir.Expr | None) -> bool:

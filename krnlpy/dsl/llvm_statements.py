@@ -9,11 +9,12 @@ from krnlpy.scalar import ScalarType
 
 from . import ir, llvm_reports
 from .breakpoints import refuse
+from .llvm_atomics import Atomics
 from .llvm_builder import Builder, literal
 from .llvm_expressions import Array, Capture, Context, Expressions
 
 
-class Statements(Expressions):
+class Statements(Atomics):
     """Writes the statements of one function, or of what a kernel's threads do between barriers."""
 
     def __init__(self, context: Context, builder: Builder) -> None:
@@ -69,6 +70,8 @@ class Statements(Expressions):
                 b.branch(self.return_label)
             case ir.Invoke():
                 self._invoke(statement)
+            case ir.Atomic():
+                self.atomic(statement)
             case ir.Breakpoint():
                 refuse(statement)
             case ir.Print():

@@ -7,6 +7,7 @@ import ast
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 
 from . import builtins, cooperative, ir
+from .atomics import without_result
 from .calls import Func, Method, call_user
 from .composites import AnyType
 from .conversions import fit, settled
@@ -84,6 +85,7 @@ class StatementLowering(LoopLowering):
             else:
                 self.value(call)
             if len(self.out) > before:  # it has an effect
+                self.out[-1] = without_result(self.out[-1])
                 return
         raise KernelSyntaxError("this statement does nothing: its value is not used", *self.at(node))
 

@@ -18,7 +18,7 @@ from krnlpy.backend import Binding, DeviceInfo
 from krnlpy.dsl import ir
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import LimitExceeded
-from krnlpy.features import Feature
+from krnlpy.features import FLOAT_ATOMICS, Feature
 
 from .compiler import Compiler
 from .executable import HostExecutable
@@ -29,6 +29,8 @@ _MAX_INDEX = (1 << 31) - 1
 _FEATURES = frozenset(
     (
         *(Feature.INT64, Feature.FLOAT64, Feature.STORAGE8, Feature.STORAGE16),
+        *(Feature.INT64_ATOMICS, Feature.GROUP_INT64_ATOMICS),
+        *FLOAT_ATOMICS,
         *(Feature.SUBGROUP_BASIC, Feature.SUBGROUP_ARITHMETIC),
     )
 )

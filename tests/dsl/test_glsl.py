@@ -588,3 +588,17 @@ def test_no_module_of_a_device_is_loaded() -> None:
 
 def test_scalar_types_are_all_known() -> None:
     assert all(scalar_type(t.name).glsl for t in SCALAR_TYPES)
+
+
+def test_small_arrays_do_not_take_the_layout_of_the_parameter_block() -> None:
+    def kernel(a: GlobalMut[u32, 2]):
+        shape_like = group_array(u32, 2)
+        strides_like = group_array(i32, 2)
+        own = local_array(u32, 2)
+        shape_like[1] = a[0, 0]
+        strides_like[1] = 2
+        own[1] = shape_like[0]
+        a[0, 1] = own[1] + u32(strides_like[0])
+
+    for contiguous in (True, False):
+        check(emit(lower(kernel), contiguous=contiguous))  # spirv-val refuses shared memory with strides

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import test_atomics_errors
 import test_composite_errors
 import test_kernel_errors
 import test_math_errors
@@ -194,6 +195,7 @@ NEVER_SAID = {
 CATALOGUES = {
     "": test_kernel_errors.WRONG,
     test_composite_errors.HELPERS: test_composite_errors.WRONG,
+    test_atomics_errors.HELPERS: test_atomics_errors.WRONG,
     test_math_errors.HELPERS: test_math_errors.WRONG,
     HELPERS: WRONG,
 }
