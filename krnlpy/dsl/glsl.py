@@ -120,24 +120,34 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
     )
 
 
+def _specs_in(*roots: ir.Expr | ir.Block) -> set[ir.SpecParameter]:
+    return {node.parameter for root in roots for node in ir.walk(root) if isinstance(node, ir.SpecValue)}
+
+
+def _specs_in_code(program: ir.Program) -> set[ir.SpecParameter]:
+    return _specs_in(program.body, *(function.body for function in program.functions))
+
+
 def _spec_ids(program: ir.Program) -> dict[ir.SpecParameter, int]:
     """The ``constant_id`` of each specialization constant that is used: the others need not even exist."""
-    roots: list[ir.Expr | ir.Block] = [program.body, *(function.body for function in program.functions)]
-    for array in (*program.group_arrays, *local_arrays(program)):
-        roots += array.shape
-    used = {node.parameter for root in roots for node in ir.walk(root) if isinstance(node, ir.SpecValue)}
+    arrays = (*program.group_arrays, *local_arrays(program))
+    used = _specs_in_code(program) | _specs_in(*(extent for array in arrays for extent in array.shape))
     return {spec: number for number, spec in enumerate(program.specs, _FIRST_SPEC_ID) if spec in used}
 
 
 def _specs(context: Context) -> list[str]:
     lines = ["layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;"]
+    in_code = _specs_in_code(context.program)
     for spec, number in _spec_ids(context.program).items():
-        type, name = scalar_field_type(spec.type), context.spec_names[spec]
+        kind, constant = scalar_field_type(spec.type), context.spec_constants[spec]
+        type = context.type(kind)
         # The value is given when a pipeline is made; 1 fits wherever a length must be positive. Only plain numbers are
         # constants to GLSL.
         default = 1 if spec.default is None or not math.isfinite(spec.default) else spec.default
-        literal = context.literal(int(default) if spec.type is boolean else default, type)
-        lines.append(f"layout(constant_id = {number}) const {context.type(type)} {name} = {literal};")
+        literal = context.literal(int(default) if spec.type is boolean else default, kind)
+        lines.append(f"layout(constant_id = {number}) const {type} {constant} = {literal};")
+        if spec in in_code:
+            lines.append(f"{type} {context.spec_names[spec]} = {constant};")
     return lines
 
 

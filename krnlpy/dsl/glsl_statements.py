@@ -117,14 +117,7 @@ class Statements:
                 add(f"{glsl}{self._name(statement.variable)} = {value};")
             case ir.Store():
                 index = [self._expressions.index(i) for i in statement.index]
-                value = text(statement.value)
-                if _is_narrow_item(statement.place) and _reads_specs(statement.value):
-                    # SPIR-V has no specialization constants narrower than 32 bits, glslang makes them all the same:
-                    # a variable is no constant.
-                    variable = self._names.unique("value")
-                    add(f"{self._context.type(statement.value.type)} {variable} = {value};")
-                    value = variable
-                add(self._places.store(statement.place, index, value, statement.location))
+                add(self._places.store(statement.place, index, text(statement.value), statement.location))
             case ir.If():
                 self._if(statement, "if")
             case ir.While():
@@ -262,14 +255,6 @@ class Statements:
 
 def _reads(e: ir.Expr, variable: ir.Variable) -> bool:
     return any(isinstance(part, ir.Local) and part.variable is variable for part in ir.walk(e))
-
-
-def _is_narrow_item(place: ir.Place) -> bool:
-    return isinstance(place, ir.ItemParameter) and place.type.size < 4
-
-
-def _reads_specs(e: ir.Expr) -> bool:
-    return any(isinstance(part, ir.SpecValue) for part in ir.walk(e))
 
 
 def _is_simple(e: ir.Expr) -> bool:

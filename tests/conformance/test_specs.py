@@ -290,3 +290,29 @@ def test_local_arrays_are_limited(device: Device) -> None:
         LimitExceeded, match=rf"hold: its local arrays take {65536 + 4 * 2**20} bytes a thread; .*grant"
     ):
         hold.specialize(N=2**20).with_groups(1)(out)
+
+
+@pytest.mark.parametrize("a", [7, -7, -(2**31), 2**31 - 1, 0])
+@pytest.mark.parametrize("b", [3, -2, 0, -1, 40])
+def test_operators_of_specs_mean_what_they_mean_of_numbers(device: Device, a: int, b: int) -> None:
+    """Drivers compute with them while they compile; each expression is there a second time with numbers of the call."""
+
+    @kernel(threads=1)
+    def of_specs(out: GlobalMut[i32], a: i32, b: i32, A: Spec[i32], B: Spec[i32], F: Spec[f32]):  # noqa: N803
+        out[0], out[1] = A + B, a + b
+        out[2], out[3] = A * B, a * b
+        out[4], out[5] = A // B, a // b
+        out[6], out[7] = A % B, a % b
+        out[8], out[9] = A << abs(B), a << abs(b)
+        out[10], out[11] = A >> abs(B), a >> abs(b)
+        out[12], out[13] = min(A, B) & ~A, min(a, b) & ~a
+        out[14], out[15] = (A if A < B else -B), (a if a < b else -b)
+        out[16], out[17] = i32(f32(A) * F), i32(f32(a) * 3.0)
+        out[18], out[19] = i32(u8(A)), i32(u8(a))
+        out[20], out[21] = abs(A), abs(a)
+        out[22], out[23] = (1 if A and not B else 2), (1 if a and not b else 2)
+
+    out = Buffer.zeros((12, 2), i32, device)
+    of_specs.specialize(A=a, B=b, F=3.0).with_groups(1)(out.reshape(24), a, b)
+    got = out.numpy()
+    assert np.array_equal(got[:, 0], got[:, 1]), got
