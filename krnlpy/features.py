@@ -24,6 +24,10 @@ class Feature(StrEnum):
     SUBGROUP_SHUFFLE_RELATIVE = "subgroup_shuffle_relative"
     SUBGROUP_CLUSTERED = "subgroup_clustered"
     SUBGROUP_QUAD = "subgroup_quad"
+    SUBGROUP_EXTENDED_TYPES = "subgroup_extended_types"
+    """64-bit integers in operations of subgroups."""
+    SUBGROUP_SIZE_CONTROL = "subgroup_size_control"
+    """Kernels may require a subgroup size between the least and the greatest of the device."""
 
 
 Features = frozenset[Feature]

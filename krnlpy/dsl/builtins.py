@@ -6,25 +6,9 @@ types as conversions, and the functions of ``math`` and NumPy that are named her
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
-from krnlpy.errors import KrnlpyError
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-BUILTINS: set[Any] = set()
-
-
-def _builtin(function: F) -> F:
-    @wraps(function)
-    def outside(*_: Any, **__: Any) -> Any:
-        raise KrnlpyError(f"{function.__name__}() works only inside a kernel or @func")
-
-    BUILTINS.add(outside)
-    return outside  # type: ignore[return-value]
-
+from .builtin import builtin as _builtin
 
 # ------------------------------------------------------------------------------------------ coordinates, all i32
 
@@ -105,11 +89,6 @@ def group_array(type: Any, shape: Any) -> Any:
 @_builtin
 def barrier() -> None:
     """Waits until every thread of the group is here; what they wrote before is seen after."""
-
-
-@_builtin
-def subgroup_add(value: Any) -> Any:
-    """The sum of a value over the active threads of the subgroup."""
 
 
 @_builtin

@@ -19,6 +19,7 @@ from .composites import composite_type
 from .conversions import cast, literal, typed, unify
 from .lowering import Known
 from .powers import whole_power
+from .calls_subgroups import BALLOT_FUNCTIONS, SUBGROUP_FUNCTIONS
 from .values import Compound, Static, Value, is_number
 from .vectors import VECTOR_FUNCTIONS
 
@@ -80,7 +81,7 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
     if callee in _UNEVALUATED:
         return handler(lowering, node)
     values = lowering.values(node.args)
-    if callee not in VECTOR_FUNCTIONS and any(isinstance(v, Compound) for v in values):
+    if callee not in VECTOR_FUNCTIONS and callee not in BALLOT_FUNCTIONS and any(isinstance(v, Compound) for v in values):
         return compounds.each(lowering, handler, node, values)
     return handler(lowering, with_arguments(node, values))
 
@@ -210,16 +211,6 @@ def _plain_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value
     return handler
 
 
-def _subgroup_add(lowering: ExpressionLowering, node: ast.Call) -> Value:
-    (value,) = _arguments(lowering, node, 1, "subgroup_add")
-    operand = typed(value)
-    if operand.type is boolean or (operand.type.is_integer and operand.type.bits < 32):
-        raise KernelTypeError(
-            f"subgroup_add of {operand.type}: convert it to 32 bits, for example i32(...)", *lowering.at(node)
-        )
-    return ir.Subgroup("add", operand, type=operand.type, location=lowering.at(node))
-
-
 def _only_as(name: str, what: str) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
         raise KernelSyntaxError(f"{name} stands only as {what}", *lowering.at(node))
@@ -274,13 +265,13 @@ _HANDLERS: dict[Any, Handler] = {
     np.abs: _abs,
     np.minimum: _extremum("min"),
     np.maximum: _extremum("max"),
-    builtins.subgroup_add: _subgroup_add,
     builtins.barrier: _only_as("barrier", "a statement of its own"),
     builtins.group_array: _only_as("group_array", "`name = group_array(type, shape)` at the function's top"),
     builtins.local_array: _only_as("local_array", "`name = local_array(type, shape)` at the function's top"),
     builtins.fma: _math("fma"),
     builtins.unroll: _only_as("unroll", "`for i in unroll(range(...))`"),
     **VECTOR_FUNCTIONS,
+    **SUBGROUP_FUNCTIONS,
 }
 for _name in (*_FLOAT_MATH, *_PREDICATES):
     _HANDLERS[getattr(builtins, _name)] = _math(_name)  # type: ignore[arg-type]

@@ -35,6 +35,7 @@ class Shader:
         binding_count: of storage buffers, in set 0: those of the program in order, then ``parameter_binding``,
             then ``debug_binding`` (None where there is none).
         spec_ids: ``constant_id`` of each specialization constant, and the type it is declared with.
+        subgroup_words: 32-bit words of group memory for each slot of a thread in its subgroup.
         reads, writes: for each buffer of the program, whether the shader may read or write it.
     """
 
@@ -46,6 +47,7 @@ class Shader:
     parameter_binding: int | None
     debug_binding: int | None
     spec_ids: Mapping[str, tuple[int, ScalarType]]
+    subgroup_words: int
     reads: tuple[bool, ...]
     writes: tuple[bool, ...]
 
@@ -89,6 +91,7 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
     parts = [
         f"// {program.name}\n" + "\n".join(declarations),
         str(context.library),
+        context.subgroups.text,
         f'#line 1 "accessors"\n{places.functions}' if places.functions else "",
         str(code),
     ]
@@ -106,6 +109,7 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
             spec.name: (number, scalar_field_type(spec.type))
             for number, spec in enumerate(program.specs, _FIRST_SPEC_ID)
         },
+        subgroup_words=context.subgroups.words,
         reads=tuple(buffer in places.reads for buffer in program.buffers),
         writes=tuple(buffer in places.writes for buffer in program.buffers),
     )
@@ -170,7 +174,7 @@ def _kernel(context: Context, places: Places, code: Lines) -> None:
     local = [line for array in program.local_arrays for line in places.clear_local(array)]
     group = places.clear_group(GROUP_THREADS)
     if not program.items:
-        prologue = [*group, *local]
+        prologue = [*context.subgroups.prologue(), *group, *local]
         code.add("void main() {")
     else:
         prologue = [*places.item_addresses(), *local]

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from krnlpy.features import Feature
+from krnlpy.features import Feature, Features
 from krnlpy.scalar import ScalarType, boolean, f64, i32, i64, u64
 
 from . import ir
 from .glsl_library import Library, library_names
 from .glsl_names import Names
+from .glsl_subgroups import Subgroups
 from .layout import Layout, Variant
 
 
@@ -25,12 +26,16 @@ class GlslOptions:
         storage16: likewise of 16-bit elements.
         debug: record the first index out of range in a buffer of ``layout.DEBUG_WORDS``.
         max_parameter_bytes: a larger parameter block lies in a storage buffer instead of push constants.
+        subgroups: which operations of subgroups the device has; others go through group memory.
+        subgroup_threads: threads of a subgroup.
     """
 
     storage8: bool
     storage16: bool
     debug: bool
     max_parameter_bytes: int
+    subgroups: Features = frozenset(Feature)
+    subgroup_threads: int = 32
 
 
 class Context:
@@ -43,6 +48,7 @@ class Context:
         self.names = Names()
         self.names.reserve("launch", "item", "kernel_body", "failure", "Launch", "Failure", *library_names())
         self.library = Library()
+        self.subgroups = Subgroups(self)
         self.features: set[Feature] = set()
         self.extensions = {"GL_GOOGLE_cpp_style_line_directive"}
         fields = list(layout.fields)

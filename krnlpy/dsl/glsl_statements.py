@@ -124,6 +124,8 @@ class Statements:
                 self._return(statement)
             case ir.Invoke():
                 self._invoke(statement)
+            case ir.Collective():
+                self._collective(statement)
             case ir.Barrier():
                 add("memoryBarrierBuffer(); memoryBarrierShared(); barrier();")
             case _:
@@ -149,6 +151,20 @@ class Statements:
         else:
             arguments += targets
         self._lines.add(f"{result}{self._context.function_names[statement.function]}({', '.join(arguments)});")
+
+    def _collective(self, statement: ir.Collective) -> None:
+        value, targets = self._expressions.collective(statement), [self._name(v) for v in statement.targets]
+        if not targets:
+            self._lines.add(f"{value};")
+        elif len(targets) == 1:
+            declared = statement in self._declarations.with_assignment
+            result = f"{self._context.type(statement.targets[0].type)} " if declared else ""
+            self._lines.add(f"{result}{targets[0]} = {value};")
+        else:
+            ballot = self._names.unique("ballot")
+            self._lines.add(f"const uvec4 {ballot} = {value};")
+            for target, component in zip(targets, "xyzw", strict=True):
+                self._lines.add(f"{target} = {ballot}.{component};")
 
     def _if(self, statement: ir.If, keyword: str) -> None:
         self._lines.add(f"{keyword} ({self._expressions.text(statement.condition)}) {{")

@@ -17,13 +17,13 @@ import numpy as np
 from krnlpy.backend import Backend, Binding, DeviceInfo
 from krnlpy.dsl import ir
 from krnlpy.dsl.interpret import (
-    SUBGROUP_THREADS,
     Fault,
     Interpretation,
     Storage,
     contiguous_strides,
     translate,
 )
+from krnlpy.dsl.interpret_subgroups import SUBGROUP_THREADS
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import KernelError, LimitExceeded, OutOfMemory
 from krnlpy.features import Feature

@@ -7,7 +7,9 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from krnlpy.dsl.interpret import SUBGROUP_THREADS, Fault, Interpretation
+from krnlpy.dsl.interpret import Fault, Interpretation
+from krnlpy.dsl.interpret_subgroups import combine
+from krnlpy.dsl.interpret_statements import zero
 from krnlpy.errors import KernelError
 
 Triple = tuple[int, int, int]
@@ -19,7 +21,8 @@ def run(interpretation: Interpretation, kernel: Kernel, groups: Triple, items: i
 
     Raises:
         KernelIndexError: a thread used an index that is out of range.
-        KernelError: a thread wrote an element of an ``Out`` again, or did not reach a barrier that others reached.
+        KernelError: a thread wrote an element of an ``Out`` again, or did not reach a barrier that others reached, or
+            in an unchecked kernel read from a lane that is not active.
     """
     geometry = _Geometry(groups, interpretation.threads, items, bool(interpretation.program.items))
     run_group = _run_suspending if interpretation.suspends else _run_free
@@ -100,17 +103,29 @@ def _run_suspending(
         except Fault as fault:
             geometry.fail(fault, group, thread.ids)
 
+    def results(subgroup: list[_Thread], active: list[_Thread]) -> list[tuple[Any, ...]]:
+        """What an operation of a subgroup gives its active threads."""
+        site = active[0].waits[1]
+        operation = interpretation.collectives[site]
+        lanes = [subgroup.index(thread) for thread in active]
+        found = []
+        for thread, result in zip(active, combine(operation, lanes, [t.waits[2] for t in active], size), strict=True):
+            if result is None and interpretation.program.unchecked:
+                message = f"{interpretation.sites[site].what} reads from a lane of which the thread is not active"
+                geometry.fail(Fault(KernelError, message, interpretation.sites[site]), group, thread.ids)
+            found.append((zero(operation.targets[0].type),) if result is None else result)
+        return found
+
     threads = [_Thread(ids, steps(ids)) for ids in geometry.thread_ids()]
-    subgroups = [threads[i : i + SUBGROUP_THREADS] for i in range(0, len(threads), SUBGROUP_THREADS)]
+    size = interpretation.subgroup_threads
+    subgroups = [threads[i : i + size] for i in range(0, len(threads), size)]
     for thread in threads:
         resume(thread)
     while any(thread.waits is not None for thread in threads):
         for subgroup in subgroups:
             while active := _together(subgroup):
-                # Whole numbers wrap, and f32 is rounded, where the sum arrives.
-                total = sum(thread.waits[2] for thread in active)
-                for thread in active:
-                    resume(thread, total)
+                for thread, result in zip(active, results(subgroup, active), strict=True):
+                    resume(thread, result)
         _check_barrier(interpretation, threads, group)
         for thread in threads:
             if thread.waits is not None:

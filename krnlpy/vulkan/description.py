@@ -148,7 +148,6 @@ def _info(
             "max_storage_buffers": limits.maxPerStageDescriptorStorageBuffers,
             "storage_buffer_alignment": limits.minStorageBufferOffsetAlignment,
             "timestamp_period_ns": limits.timestampPeriod if limits.timestampComputeAndGraphics else None,
-            "subgroup_extended_types": "shaderSubgroupExtendedTypes" in enabled,
         },
     )
 
@@ -161,6 +160,8 @@ def _features(api: Api, enabled: set[str], properties11: Any) -> Features:
         "storageBuffer16BitAccess": Feature.STORAGE16,
     }
     found = {feature for name, feature in features.items() if name in enabled}
+    if "shaderSubgroupExtendedTypes" in enabled:
+        found.add(Feature.SUBGROUP_EXTENDED_TYPES)
     if properties11.subgroupSupportedStages & api.VK_SHADER_STAGE_COMPUTE_BIT:
         operations = properties11.subgroupSupportedOperations
         found |= {feature for bit, feature in _SUBGROUP_BITS.items() if operations & bit}

@@ -108,6 +108,8 @@ class PipelineBuilder:
             storage16=Feature.STORAGE16 in info.features,
             debug=debug,
             max_parameter_bytes=info.max_parameter_bytes,
+            subgroups=info.features,
+            subgroup_threads=info.subgroup_threads,
         )
         shader = glsl.emit(program, variant, options)
         self._check_shader(program, shader)
