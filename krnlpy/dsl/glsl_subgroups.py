@@ -1,4 +1,5 @@
-"""What the threads of a subgroup do together, in GLSL: by the device's own operations, else through group memory.
+"""What the threads of a subgroup do together, in GLSL: by the device's own operations, else by reading the values of
+the lanes one by one, through shuffles where the device has them, or through group memory.
 
 In group memory each thread has a slot: by number of its subgroup and lane, since which threads of the group make a
 subgroup is the device's choice. Active threads put their values there and mark their slots; the others' are unmarked.
@@ -106,7 +107,11 @@ class Subgroups:
         if wanted <= options.subgroups:
             self._use(wanted)
             return self._native(s, type, cluster, operands)
-        return self._through_memory(s, type, cluster, operands)
+        moves = {Feature.SUBGROUP_SHUFFLE, Feature.SUBGROUP_BALLOT} | (wanted & {Feature.SUBGROUP_EXTENDED_TYPES})
+        by_shuffles = moves <= options.subgroups
+        if by_shuffles:
+            self._use(frozenset(moves))
+        return self._lane_by_lane(s, type, cluster, operands, by_shuffles)
 
     def _use(self, features: Features) -> None:
         self._context.features |= features
@@ -160,40 +165,55 @@ class Subgroups:
                 *known,
                 "    uint self = gl_SubgroupInvocationID;",
                 f"    uint lane = {_SOURCES[s.op]};",
-                "    uvec4 active = subgroupBallot(true);",
+                "    uvec4 here = subgroupBallot(true);",
                 f"    {glsl} found = {name}({', '.join(['value', *arguments])});",
                 f"    if (lane >= gl_SubgroupSize) return {self._context.zero(type)};",
-                "    bool reads = (active[lane >> 5] >> (lane & 31u) & 1u) != 0u;",
+                "    bool reads = (here[lane >> 5] >> (lane & 31u) & 1u) != 0u;",
                 f"    return reads ? found : {self._context.zero(type)};",
             ],
         )
         return f"{function}({', '.join([value, *(place if constant is None else [])])})"
 
-    # --------------------------------------------------------------------------------------------- through memory
+    # ----------------------------------------------------------------------------------------------- lane by lane
 
-    def _through_memory(self, s: ir.Collective, type: ScalarType, cluster: int, operands: Sequence[str]) -> str:
+    def _lane_by_lane(
+        self, s: ir.Collective, type: ScalarType, cluster: int, operands: Sequence[str], by_shuffles: bool
+    ) -> str:
         op = s.op
         truth = type is boolean
         if truth:
             type = u32
         glsl = self._context.type(type)
         words = 2 if type.size == 8 else 1
-        self._value_words = max(self._value_words, words)
         place = operands[1:]
         result = {"ballot": "uvec4", "all": "bool", "any": "bool", "all_equal": "bool"}.get(op, glsl)
         function = "_".join(["own_subgroup", op, *([str(cluster)] if cluster else []), type.name])
         parameters = [f"{glsl} value", *("uint place" for _ in place)]
+        if by_shuffles:
+            before, after = ["    uvec4 here = subgroupBallot(true);"], []
+            other = "subgroupShuffle(value, min(lane, gl_SubgroupSize - 1u))"
+            active = "lane < gl_SubgroupSize && (here[lane >> 5] >> (lane & 31u) & 1u) != 0u"
+        else:
+            self._value_words = max(self._value_words, words)
+            before = [
+                "    uint first = gl_SubgroupID * gl_SubgroupSize;",
+                *self._write(type),
+                "    own_subgroup_meet();",
+            ]
+            after = [
+                "    own_subgroup_meet();",
+                "    own_subgroup_active[first + self] = 0u;",
+                "    own_subgroup_meet();",
+            ]
+            other = self._read(type)
+            active = "lane < gl_SubgroupSize && own_subgroup_active[first + lane] != 0u"
         self._add(
             f"{result} {function}({', '.join(parameters)})",
             [
                 "    uint self = gl_SubgroupInvocationID;",
-                "    uint first = gl_SubgroupID * gl_SubgroupSize;",
-                *self._write(type),
-                "    own_subgroup_meet();",
-                *self._result(op, type, cluster),
-                "    own_subgroup_meet();",
-                "    own_subgroup_active[first + self] = 0u;",
-                "    own_subgroup_meet();",
+                *before,
+                *self._result(op, type, cluster, other, active),
+                *after,
                 "    return result;",
             ],
         )
@@ -214,30 +234,26 @@ class Subgroups:
         return [*lines, "    own_subgroup_active[first + self] = 1u;"]
 
     def _read(self, type: ScalarType) -> str:
-        low = "own_subgroup_values[first + lane]"
+        at = "first + min(lane, gl_SubgroupSize - 1u)"
+        words = f"own_subgroup_values[{at}]"
         if type.size == 8:
-            low = f"uvec2({low}, own_subgroup_values[OWN_SUBGROUP_SLOTS + first + lane])"
-        return _WORDS[_wide(type)][1].format(low)
+            words = f"uvec2({words}, own_subgroup_values[OWN_SUBGROUP_SLOTS + {at}])"
+        return _WORDS[_wide(type)][1].format(words)
 
-    def _result(self, op: str, type: ScalarType, cluster: int) -> list[str]:
-        glsl, other = self._context.type(type), self._read(type)
-        active = "own_subgroup_active[first + lane] != 0u"
+    def _result(self, op: str, type: ScalarType, cluster: int, other: str, active: str) -> list[str]:
+        """Finds the result: ``other`` is the value of ``lane``, which counts if ``active``."""
+        glsl = self._context.type(type)
         if op in _SOURCES:
             return [
                 f"    uint lane = {_SOURCES[op]};",
-                f"    {glsl} result = {self._context.zero(type)};",
-                f"    if (lane < gl_SubgroupSize && {active}) result = {other};",
+                f"    {glsl} other = {other};",
+                f"    {glsl} result = {active} ? other : {self._context.zero(type)};",
             ]
+        begin, count = (f"(self & ~{cluster - 1}u)", f"{cluster}u") if cluster else ("0u", "gl_SubgroupSize")
+        start = [f"    {glsl} result = value;"]
         if op == "broadcast_first":
-            return [
-                "    uint lane = 0u;",
-                "    while (own_subgroup_active[first + lane] == 0u) ++lane;",
-                f"    {glsl} result = {other};",
-            ]
-        begin, end = "0u", "gl_SubgroupSize"
-        if cluster:
-            begin, end = f"self & ~{cluster - 1}u", f"(self & ~{cluster - 1}u) + {cluster}u"
-        if op == "all_equal":
+            start, step = [*start, "    bool seen = false;"], "if (!seen) result = other; seen = true;"
+        elif op == "all_equal":
             start = ["    bool result = true, seen = false;", f"    {glsl} chosen = value;"]
             step = "if (!seen) chosen = other; seen = true; if (!(other == chosen)) result = false;"
         elif op == "ballot":
@@ -248,13 +264,15 @@ class Subgroups:
         else:
             scan, base = scan_of(op)
             if scan:
-                end = "self" if scan == "exclusive" else "self + 1u"
+                active = f"{'lane < self' if scan == 'exclusive' else 'lane <= self'} && {active}"
             start = [f"    {glsl} result = {self._neutral(base, type)};"]
             step = f"result = {_COMBINE[base]};"
         return [
             *start,
-            f"    for (uint lane = {begin}; lane < {end}; ++lane) {{",
-            f"        if ({active}) {{ {glsl} other = {other}; {step} }}",
+            f"    for (uint place = 0u; place < {count}; ++place) {{",
+            f"        uint lane = {begin} + place;",
+            f"        {glsl} other = {other};",
+            f"        if ({active}) {{ {step} }}",
             "    }",
         ]
 
