@@ -15,6 +15,7 @@ from krnlpy.features import Feature, Features
 from krnlpy.scalar import ScalarType, boolean, f32, f64, i32, i64, u32, u64
 
 from . import ir
+from .collectives import neutral
 
 if TYPE_CHECKING:
     from .glsl_context import Context
@@ -66,12 +67,6 @@ def needs(op: ir.CollectiveOp, cluster: int, checked: bool) -> Features:
     else:
         found = {Feature.SUBGROUP_CLUSTERED if cluster else Feature.SUBGROUP_ARITHMETIC}
     return frozenset(found | {Feature.SUBGROUP_BASIC})
-
-
-def scan_of(op: str) -> tuple[str, str]:
-    """``inclusive_add`` is an inclusive scan by add: ``("inclusive", "add")``; a reduction is no scan: ``""``."""
-    scan, _, base = op.rpartition("_")
-    return scan, base
 
 
 class Subgroups:
@@ -262,10 +257,10 @@ class Subgroups:
             start = [f"    bool result = {'true' if op == 'all' else 'false'};"]
             step = f"result = result {'&&' if op == 'all' else '||'} other != 0u;"
         else:
-            scan, base = scan_of(op)
+            scan, _, base = op.rpartition("_")
             if scan:
                 active = f"{'lane < self' if scan == 'exclusive' else 'lane <= self'} && {active}"
-            start = [f"    {glsl} result = {self._neutral(base, type)};"]
+            start = [f"    {glsl} result = {self._context.literal(neutral(base, type), type)};"]
             step = f"result = {_COMBINE[base]};"
         return [
             *start,
@@ -275,16 +270,6 @@ class Subgroups:
             f"        if ({active}) {{ {step} }}",
             "    }",
         ]
-
-    def _neutral(self, base: str, type: ScalarType) -> str:
-        literal = self._context.literal
-        if base in ("min", "max"):
-            if type.is_float:
-                return literal(float("inf" if base == "min" else "-inf"), type)
-            return literal(type.max if base == "min" else type.min, type)
-        if base == "and":
-            return literal(type.max if type.kind == "uint" else -1, type)
-        return literal(1 if base == "mul" else 0, type)
 
     # ------------------------------------------------------------------------------------------------------- text
 

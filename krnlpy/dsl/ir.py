@@ -501,8 +501,8 @@ def targets(statement: Stmt) -> tuple[Variable, ...]:
     return found
 
 
-def expressions(statement: Stmt) -> tuple[Expr, ...]:
-    """The expressions of a statement itself, not of the blocks in it."""
+def expressions(statement: Stmt | Expr) -> tuple[Expr, ...]:
+    """The expressions of a statement itself, not of the blocks in it; the operands of an expression."""
     found: list[Expr] = []
     for f in fields(statement):
         value = getattr(statement, f.name)

@@ -16,6 +16,7 @@ import numpy as np
 from krnlpy import config
 from krnlpy.backend import Binding, DeviceInfo
 from krnlpy.dsl import ir
+from krnlpy.dsl.collectives import SUBGROUP_THREADS
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import LimitExceeded
 from krnlpy.features import Feature
@@ -29,7 +30,7 @@ _MAX_INDEX = (1 << 31) - 1
 _FEATURES = frozenset(
     (
         *(Feature.INT64, Feature.FLOAT64, Feature.STORAGE8, Feature.STORAGE16),
-        *(Feature.SUBGROUP_BASIC, Feature.SUBGROUP_ARITHMETIC),
+        *(feature for feature in Feature if feature.startswith("subgroup")),
     )
 )
 
@@ -180,7 +181,7 @@ def _describe(compiler: Compiler) -> DeviceInfo:
         max_group_memory=64 << 10,
         max_buffer_bytes=memory,
         max_parameter_bytes=1 << 16,
-        subgroup_threads=1,
+        subgroup_threads=SUBGROUP_THREADS,
         memory_bytes=memory,
         extra={"cpu": compiler.cpu, "host_threads": config.host_threads},
     )

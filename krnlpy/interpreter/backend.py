@@ -23,7 +23,7 @@ from krnlpy.dsl.interpret import (
     contiguous_strides,
     translate,
 )
-from krnlpy.dsl.interpret_subgroups import SUBGROUP_THREADS
+from krnlpy.dsl.collectives import SUBGROUP_THREADS
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import KernelError, LimitExceeded, OutOfMemory
 from krnlpy.features import Feature

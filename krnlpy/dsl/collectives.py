@@ -1,4 +1,4 @@
-"""What the active threads of a subgroup get of an operation: the executable definition, on Python's numbers.
+"""Operations of subgroups: the executable definition, on Python's numbers.
 
 Floats are combined in a fixed order, which is also the host's: neighbours first, then pairs, then fours.
 """
@@ -15,7 +15,7 @@ from . import ir
 from .arithmetic import round_f32
 
 SUBGROUP_THREADS = 8
-"""Threads of a subgroup where a kernel requires no other size."""
+"""Threads of a subgroup on the host and in the interpreter, where a kernel requires no other size."""
 
 _COMBINE: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda a, b: a + b,
@@ -26,7 +26,7 @@ _COMBINE: dict[str, Callable[[Any, Any], Any]] = {
     "or": lambda a, b: a | b,
     "xor": lambda a, b: a ^ b,
 }
-_SOURCES: dict[str, Callable[[int, int], int]] = {
+SOURCES: dict[str, Callable[[int, int], int]] = {
     "shuffle": lambda self, place: place,
     "broadcast": lambda self, place: place,
     "shuffle_xor": lambda self, place: self ^ place,
@@ -37,6 +37,7 @@ _SOURCES: dict[str, Callable[[int, int], int]] = {
     "quad_swap_vertical": lambda self, _: self ^ 2,
     "quad_swap_diagonal": lambda self, _: self ^ 3,
 }
+"""The lane that a thread reads, from its own lane and the operand."""
 
 
 def neutral(op: str, type: ScalarType) -> int | float:
@@ -75,9 +76,9 @@ def combine(
         return [tuple(bits >> shift & 0xFFFFFFFF for shift in (0, 32, 64, 96))] * count
     if s.op == "broadcast_first":
         return [(first[0],)] * count
-    if s.op in _SOURCES:
+    if s.op in SOURCES:
         held = dict(zip(lanes, first, strict=True))
-        sources = [_SOURCES[s.op](lane, v[-1]) for lane, v in zip(lanes, values, strict=True)]
+        sources = [SOURCES[s.op](lane, v[-1]) for lane, v in zip(lanes, values, strict=True)]
         return [(held[source],) if source in held else None for source in sources]
     return [(value,) for value in _arithmetic(s, lanes, first, size)]
 
