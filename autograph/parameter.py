@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from krnlpy import Device, ScalarType
+from krnlpy import Device, DTypeLike
 
 from .autograd import Node
 from .tensor import Tensor
@@ -55,7 +55,7 @@ class Parameter(Tensor):
         self._node = None
         return gradient
 
-    def move(self, device: Device | None = None, dtype: ScalarType | None = None) -> None:
+    def move(self, device: Device | None = None, dtype: DTypeLike | None = None) -> None:
         """Moves the value and the optimizer's state to a device, and converts the value to a dtype, in place.
 
         The slot is closed: a gradient belongs to the tensor as it was.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from krnlpy import Buffer, Device, ScalarType, f32
+from krnlpy import Buffer, Device, DTypeLike, ScalarType, f32
 
 from .autograd import run_backward
 from .errors import AutographError, ShapeError
@@ -72,22 +72,22 @@ class Tensor:
         return Tensor(Buffer.from_numpy(np.array(array, order="C"), device))
 
     @staticmethod
-    def full(shape: int | Shape, value: complex, dtype: ScalarType = f32, device: Device | None = None) -> Tensor:
+    def full(shape: int | Shape, value: complex, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
         """A tensor of one value."""
         return Tensor(Buffer.full(shape, value, dtype, device))
 
     @staticmethod
-    def zeros(shape: int | Shape, dtype: ScalarType = f32, device: Device | None = None) -> Tensor:
+    def zeros(shape: int | Shape, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
         """A tensor of zeros."""
         return Tensor(Buffer.zeros(shape, dtype, device))
 
     @staticmethod
-    def ones(shape: int | Shape, dtype: ScalarType = f32, device: Device | None = None) -> Tensor:
+    def ones(shape: int | Shape, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
         """A tensor of ones."""
         return Tensor(Buffer.ones(shape, dtype, device))
 
     @staticmethod
-    def empty(shape: int | Shape, dtype: ScalarType = f32, device: Device | None = None) -> Tensor:
+    def empty(shape: int | Shape, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
         """A tensor of whatever its memory held."""
         return Tensor(Buffer.empty(shape, dtype, device))
 
@@ -228,11 +228,11 @@ class Tensor:
         """A contiguous tensor of its own memory."""
         return ops.view.copy(self)
 
-    def cast(self, dtype: ScalarType) -> Tensor:
+    def cast(self, dtype: DTypeLike) -> Tensor:
         """The elements converted: integers wrap, floats saturate, NaN becomes 0."""
         return ops.cast.cast(self, dtype)
 
-    def scaled_cast(self, alpha: float, dtype: ScalarType) -> Tensor:
+    def scaled_cast(self, alpha: float, dtype: DTypeLike) -> Tensor:
         """The elements converted, then multiplied by ``alpha``: bytes of an image to numbers from 0 to 1."""
         return ops.cast.scaled_cast(self, alpha, dtype)
 

@@ -25,7 +25,7 @@ from benches.harness import Case, Runner, VerificationError
 from benches.lenet5_reference import Array, Reference
 from benches.selection import TORCH, TORCH_CUDA, Peer, Selection
 from examples.lenet5 import LeNet5
-from krnlpy import Device, ScalarType, bf16, f32
+from krnlpy import Device, ScalarType, bf16, f32, scalar_type
 
 PEERS = (TORCH, TORCH_CUDA)
 LEARNING_RATE = 0.01
@@ -58,13 +58,13 @@ class Tolerance:
     logits: float
 
 
-TOLERANCES: dict[ScalarType, Tolerance] = {f32: Tolerance(1e-5, 1e-5), bf16: Tolerance(2**-5, 10 * 2**-9)}
+TOLERANCES = {scalar_type(f32): Tolerance(1e-5, 1e-5), scalar_type(bf16): Tolerance(2**-5, 10 * 2**-9)}
 
 
 def cases(selection: Selection) -> Iterator[Case]:
     """Training and inference, f32 and bf16."""
     data = load_mnist(download=False, progress=False)
-    for dtype in (f32, bf16):
+    for dtype in TOLERANCES:
         weights = initial_weights(dtype)
         yield _training_case(selection, data, dtype, weights)
         yield _inference_case(selection, data, dtype, weights)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from autograph import Conv2, Dense, Flatten, Layer, MaxPool2, Relu
-from krnlpy import Device, ScalarType, f32
+from krnlpy import Device, DTypeLike, f32
 
 
 class LeNet5(Layer):
     """Images ``[batch, 1, 28, 28]`` to logits ``[batch, 10]``. The layers run in the order in which they stand."""
 
-    def __init__(self, device: Device | None = None, dtype: ScalarType = f32, seed: int = 0) -> None:
+    def __init__(self, device: Device | None = None, dtype: DTypeLike = f32, seed: int = 0) -> None:
         super().__init__()
         rng = np.random.default_rng(seed)  # handed on from layer to layer, so that one seed gives one model
         self.conv1 = Conv2(1, 6, (5, 5), device=device, dtype=dtype, seed=rng)

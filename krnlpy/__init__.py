@@ -9,11 +9,14 @@ from .device import Device, devices
 from .dsl.types import Global, GlobalMut, Item, ItemMut, Out, Spec
 from .errors import (
     CompileError,
+    CompilerUnavailable,
     ConfigError,
     DeviceError,
     DeviceLost,
     DeviceUnavailable,
     DtypeError,
+    InspectionError,
+    InternalCompilerError,
     KernelError,
     KernelIndexError,
     KernelNameError,
@@ -29,38 +32,25 @@ from .errors import (
 )
 from .features import Feature
 from .kernel import Kernel, kernel
-from .scalar import (
-    SCALAR_TYPES,
-    ScalarType,
-    bf16,
-    f16,
-    f32,
-    f64,
-    i8,
-    i16,
-    i32,
-    i64,
-    scalar_type,
-    u8,
-    u16,
-    u32,
-    u64,
-)
+from .scalar import SCALAR_TYPES, DTypeLike, ScalarType, scalar_type
 from .struct_buffer import StructBuffer
 
 if TYPE_CHECKING:
+    from .dsl.checked import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
     from .dsl.frontend import func
+else:
+    from .scalar import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "SCALAR_TYPES", "Buffer", "CompileError", "ConfigError", "Device", "DeviceError", "DeviceInfo", "DeviceLost",
-    "DeviceUnavailable", "DtypeError", "Feature", "Global", "GlobalMut", "Item", "ItemMut", "Kernel", "KernelError",
-    "KernelIndexError", "KernelNameError", "KernelSyntaxError", "KernelTypeError", "KrnlpyError", "LaunchError",
-    "LimitExceeded", "MissingFeatures", "Out", "OutOfMemory", "ScalarType", "ShapeError", "SourceError", "Spec",
-    "StructBuffer",
-    "bf16", "config", "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel",
-    "scalar_type", "u8", "u16", "u32", "u64",
+    "SCALAR_TYPES", "Buffer", "CompileError", "CompilerUnavailable", "ConfigError", "DTypeLike", "Device",
+    "DeviceError", "DeviceInfo", "DeviceLost", "DeviceUnavailable", "DtypeError", "Feature", "Global", "GlobalMut",
+    "InspectionError", "InternalCompilerError", "Item", "ItemMut", "Kernel", "KernelError", "KernelIndexError",
+    "KernelNameError", "KernelSyntaxError", "KernelTypeError", "KrnlpyError", "LaunchError", "LimitExceeded",
+    "MissingFeatures", "Out", "OutOfMemory", "ScalarType", "ShapeError", "SourceError", "Spec", "StructBuffer", "bf16",
+    "config", "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel", "scalar_type",
+    "u8", "u16", "u32", "u64",
 ]  # fmt: skip
 
 

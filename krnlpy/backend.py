@@ -8,15 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from .errors import LimitExceeded
 from .features import Features
+from .scalar import ScalarType
 
 if TYPE_CHECKING:
     from .dsl.ir import Program
     from .dsl.layout import Variant
+
+
+@dataclass(frozen=True)
+class CooperativeShape:
+    """A product that a device computes: of ``a``, m x k, and ``b``, k x n, added to ``c``, m x n, whose type the result
+    has."""
+
+    m: int
+    n: int
+    k: int
+    a: ScalarType
+    b: ScalarType
+    c: ScalarType
+
 
 DeviceKind = Literal["discrete", "integrated", "virtual", "cpu", "other", "host", "interpreter"]
 
@@ -42,6 +59,8 @@ class DeviceInfo:
         subgroup_threads: threads of a subgroup.
         memory_bytes: of the device's main heap.
         extra: further limits and properties, for reports.
+        cooperative_shapes: the products of cooperative matrices that the device has; others are computed by ordinary
+            arithmetic.
     """
 
     index: int | None
@@ -61,6 +80,17 @@ class DeviceInfo:
     subgroup_threads: int
     memory_bytes: int
     extra: Mapping[str, Any] = field(default_factory=dict)
+    cooperative_shapes: tuple[CooperativeShape, ...] = ()
+
+
+def check_subgroups(program: Program, threads: tuple[int, int, int], info: DeviceInfo) -> None:
+    """Raises LimitExceeded where a subgroup of a program with cooperative matrices would not be full."""
+    count = prod(threads)
+    if program.has_cooperative_matrices and count % info.subgroup_threads:
+        raise LimitExceeded(
+            f"{program.name}: groups of {count} threads are no whole number of subgroups, which have"
+            f" {info.subgroup_threads} threads on {info.name}; kernels with cooperative matrices need that"
+        )
 
 
 class Memory(Protocol):

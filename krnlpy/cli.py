@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import __version__, config
+from . import __version__, config, inspect_command
 from .backend import DeviceInfo
 from .device import Device
 from .errors import KrnlpyError
@@ -35,6 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     info.add_argument("--json", action="store_true", help="print JSON instead of a table")
     info.set_defaults(run=_info)
+    inspect_command.add_arguments(
+        commands.add_parser(
+            "inspect",
+            help="print what the compiler makes of a kernel",
+            description="Prints a stage of the compilation of a kernel.",
+        )
+    )
     chosen = parser.parse_args(arguments)
     status: int = chosen.run(chosen)
     return status

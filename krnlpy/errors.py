@@ -49,6 +49,10 @@ class LaunchError(KrnlpyError, TypeError):
     """A kernel was called with arguments or a geometry that do not fit its parameters."""
 
 
+class InspectionError(KrnlpyError, ValueError):
+    """A kernel can't be shown as asked for: no such module, kernel, stage, type or specialization constant."""
+
+
 class SourceError(KrnlpyError):
     """Base of the errors that point at a place in a kernel's source.
 
@@ -107,4 +111,12 @@ class KernelIndexError(SourceError, IndexError):
 
 
 class CompileError(KrnlpyError):
-    """A code generator or compiler refused what the frontend accepted: krnlpy's fault, please report it."""
+    """A code generator or compiler refused what the frontend accepted, or cannot be used."""
+
+
+class CompilerUnavailable(CompileError):
+    """There is no GLSL compiler, or it cannot be run; says what to install."""
+
+
+class InternalCompilerError(CompileError):
+    """A kernel could not be compiled, and it is krnlpy's fault; says how to report it, with the kernel."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from . import config
 from .arguments import Number, check_buffer, converter, in_order, resolve_types
 from .backend import Backend, DeviceInfo
+from .defects import compiling
 from .errors import LaunchError, LimitExceeded
 from .launch import Plan, check_buffers, check_types
 from .scalar import ScalarType
 
 if TYPE_CHECKING:
+    from .device import Device
     from .dsl.ir import Program
     from .dsl.layout import Variant
     from .dsl.signature import Signature
@@ -44,6 +46,11 @@ def kernel(
     unchecked: bool = False,
 ) -> Any:
     """Makes a kernel of a function. Its annotations are read now, its body when it is first called.
+
+    Names from outside, numbers and functions of the module or of enclosing functions, are captured by value when the
+    kernel is first compiled, and stay what they were then, whatever is assigned to them later: a number that changes
+    is a parameter. The text of the function must be found in a file, a notebook cell, a doctest, or the prompt of
+    Python 3.13.
 
     Args:
         function: a plain ``def`` whose parameters are annotated by scalar types, ``Item``, ``ItemMut``, ``Global``,
@@ -99,7 +106,8 @@ class _Definition:
         if key not in self.programs:
             from .dsl import frontend
 
-            self.programs[key] = frontend.lower(self.signature, types, threads, self.unchecked)
+            with compiling(self.signature.function):
+                self.programs[key] = frontend.lower(self.signature, types, threads, self.unchecked)
         return self.programs[key]
 
 
@@ -115,7 +123,9 @@ class Kernel:
     ) -> None:
         from .dsl import frontend  # the compiler comes with the first kernel, so that `import krnlpy` stays light
 
-        self._definition = _Definition(frontend.read_signature(function), unchecked)
+        with compiling(function):
+            signature = frontend.read_signature(function)
+        self._definition = _Definition(signature, unchecked)
         self._specs: dict[str, Any] = {}
         self._threads: Triple | None = None
         if threads is not None:
@@ -209,6 +219,52 @@ class Kernel:
             raise LaunchError(f"{self.name}: {what} {numbers}: a kernel with items has one axis")
         return x, y, z
 
+    # --------------------------------------------------------------------------------------------------- inspection
+
+    def inspect(
+        self,
+        stage: str = "glsl",
+        *,
+        types: Mapping[str, Any] | None = None,
+        device: Device | None = None,
+        strided: bool = False,
+        debug: bool = False,
+    ) -> str:
+        """What the compiler makes of the kernel, with the specialization constants and threads that it has.
+
+        Args:
+            stage: ``ir``; ``glsl``, ``spirv`` and ``features`` for Vulkan; ``llvm`` and ``asm`` for the host.
+            types: what type variables stand for, by name; f32 unless given.
+            device: to compile for; if not given, one that has every feature.
+            strided: for buffers that are not contiguous.
+            debug: with checks of every index.
+
+        Raises:
+            InspectionError: no such stage, type variable or type. KernelError: the kernel is not valid.
+
+        >>> from krnlpy import ItemMut, f32, kernel
+        >>> @kernel
+        ... def double(x: ItemMut[f32]):
+        ...     x *= 2.0
+        >>> print(double.inspect("features"))
+        kernel        double
+        needs         no optional feature
+        group         256 x 1 x 1 threads
+        group memory  0 bytes
+        parameters    8 bytes, as push constants
+        binding 0     x: f32, read and written
+        """
+        from . import inspection
+
+        chosen = inspection.choose_types(self.signature, types or {})
+        with self._definition.lock:
+            program = self._definition.program(chosen, self._threads or DEFAULT_THREADS)
+        info = None if device is None else device.info
+        threads = self._threads or (DEFAULT_THREADS if info is None else default_threads(program, info))
+        subject = inspection.Subject(program, threads, lambda: self._spec_values(chosen), info, debug, strided)
+        with compiling(self.signature.function):
+            return inspection.show(stage, subject)
+
     # ------------------------------------------------------------------------------------------------------- launch
 
     def __call__(self, *arguments: Any, **keywords: Any) -> None:
@@ -295,7 +351,8 @@ class Kernel:
         key = (backend, program, variant, self._built, threads, config.debug)
         with definition.lock:
             if key not in definition.executables:
-                definition.executables[key] = backend.build(program, variant, specs, threads, config.debug)
+                with compiling(definition.signature.function, f"{backend.info.name}, {backend.info.driver}"):
+                    definition.executables[key] = backend.build(program, variant, specs, threads, config.debug)
             return definition.executables[key]
 
     def __repr__(self) -> str:

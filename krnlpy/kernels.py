@@ -7,8 +7,8 @@ from typing import TypeVar
 from .dsl.types import Item, ItemMut
 from .kernel import kernel
 
-T = TypeVar("T")
-U = TypeVar("U")
+T = TypeVar("T", bound=float)
+U = TypeVar("U", bound=float)
 
 
 @kernel
@@ -23,4 +23,4 @@ def fill(value: T, to: ItemMut[T]) -> None:
 
 @kernel
 def cast(source: Item[T], to: ItemMut[U]) -> None:
-    to = U(source)
+    to = type(to)(source)

@@ -6,15 +6,12 @@ as a dtype (``Buffer.zeros(10, f32)``) and as a conversion (``f32(x)``), in kern
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import ml_dtypes
 import numpy as np
 
 from .errors import DtypeError
-
-if TYPE_CHECKING:
-    from typing import Self
 
 Kind = Literal["uint", "int", "float", "bool"]
 
@@ -78,97 +75,39 @@ class ScalarType(type):
 
 
 class Scalar(metaclass=ScalarType):
-    """Base of the scalar types; never instantiated. To type checkers, a number."""
+    """Base of the scalar types; never instantiated."""
 
     name: ClassVar[str] = "scalar"
     size: ClassVar[int] = 0
 
-    if TYPE_CHECKING:
 
-        def __init__(self, value: Any = ...) -> None: ...
-        def __add__(self, other: Any) -> Self: ...
-        def __radd__(self, other: Any) -> Self: ...
-        def __sub__(self, other: Any) -> Self: ...
-        def __rsub__(self, other: Any) -> Self: ...
-        def __mul__(self, other: Any) -> Self: ...
-        def __rmul__(self, other: Any) -> Self: ...
-        def __truediv__(self, other: Any) -> Self: ...
-        def __rtruediv__(self, other: Any) -> Self: ...
-        def __floordiv__(self, other: Any) -> Self: ...
-        def __rfloordiv__(self, other: Any) -> Self: ...
-        def __mod__(self, other: Any) -> Self: ...
-        def __rmod__(self, other: Any) -> Self: ...
-        def __pow__(self, other: Any) -> Self: ...
-        def __rpow__(self, other: Any) -> Self: ...
-        def __and__(self, other: Any) -> Self: ...
-        def __or__(self, other: Any) -> Self: ...
-        def __xor__(self, other: Any) -> Self: ...
-        def __lshift__(self, other: Any) -> Self: ...
-        def __rshift__(self, other: Any) -> Self: ...
-        def __neg__(self) -> Self: ...
-        def __pos__(self) -> Self: ...
-        def __invert__(self) -> Self: ...
-        def __abs__(self) -> Self: ...
-        def __lt__(self, other: Any) -> bool: ...
-        def __le__(self, other: Any) -> bool: ...
-        def __gt__(self, other: Any) -> bool: ...
-        def __ge__(self, other: Any) -> bool: ...
-        def __index__(self) -> int: ...
-        def __float__(self) -> float: ...
-
-
-def _define(name: str, kind: Kind, dtype: Any, glsl: str, llvm: str) -> Any:
+def _define(name: str, kind: Kind, dtype: Any, glsl: str, llvm: str) -> ScalarType:
     dtype = np.dtype(dtype)
     fields = {"name": name, "size": dtype.itemsize, "kind": kind, "dtype": dtype, "glsl": glsl, "llvm": llvm}
     return ScalarType(name, (Scalar,), {**fields, "__module__": __name__, "__slots__": ()})
 
 
-if TYPE_CHECKING:
-
-    class u8(Scalar): ...  # noqa: N801
-
-    class i8(Scalar): ...  # noqa: N801
-
-    class u16(Scalar): ...  # noqa: N801
-
-    class i16(Scalar): ...  # noqa: N801
-
-    class f16(Scalar): ...  # noqa: N801
-
-    class bf16(Scalar): ...  # noqa: N801
-
-    class u32(Scalar): ...  # noqa: N801
-
-    class i32(Scalar): ...  # noqa: N801
-
-    class f32(Scalar): ...  # noqa: N801
-
-    class u64(Scalar): ...  # noqa: N801
-
-    class i64(Scalar): ...  # noqa: N801
-
-    class f64(Scalar): ...  # noqa: N801
-
-    class boolean(Scalar): ...  # noqa: N801
-else:
-    # Narrow integers are computed in 32 bits and wrapped to their width, so that no device needs 8- or 16-bit
-    # arithmetic; f16 and bf16 are computed in f32 and rounded at each store.
-    u8 = _define("u8", "uint", np.uint8, "uint", "i8")
-    i8 = _define("i8", "int", np.int8, "int", "i8")
-    u16 = _define("u16", "uint", np.uint16, "uint", "i16")
-    i16 = _define("i16", "int", np.int16, "int", "i16")
-    f16 = _define("f16", "float", np.float16, "float", "half")
-    bf16 = _define("bf16", "float", ml_dtypes.bfloat16, "float", "i16")
-    u32 = _define("u32", "uint", np.uint32, "uint", "i32")
-    i32 = _define("i32", "int", np.int32, "int", "i32")
-    f32 = _define("f32", "float", np.float32, "float", "float")
-    u64 = _define("u64", "uint", np.uint64, "uint64_t", "i64")
-    i64 = _define("i64", "int", np.int64, "int64_t", "i64")
-    f64 = _define("f64", "float", np.float64, "double", "double")
-    boolean = _define("bool", "bool", np.bool_, "bool", "i1")
+# Narrow integers are computed in 32 bits and wrapped to their width, so that no device needs 8- or 16-bit
+# arithmetic; f16 and bf16 are computed in f32 and rounded at each store.
+u8 = _define("u8", "uint", np.uint8, "uint", "i8")
+i8 = _define("i8", "int", np.int8, "int", "i8")
+u16 = _define("u16", "uint", np.uint16, "uint", "i16")
+i16 = _define("i16", "int", np.int16, "int", "i16")
+f16 = _define("f16", "float", np.float16, "float", "half")
+bf16 = _define("bf16", "float", ml_dtypes.bfloat16, "float", "i16")
+u32 = _define("u32", "uint", np.uint32, "uint", "i32")
+i32 = _define("i32", "int", np.int32, "int", "i32")
+f32 = _define("f32", "float", np.float32, "float", "float")
+u64 = _define("u64", "uint", np.uint64, "uint64_t", "i64")
+i64 = _define("i64", "int", np.int64, "int64_t", "i64")
+f64 = _define("f64", "float", np.float64, "double", "double")
+boolean = _define("bool", "bool", np.bool_, "bool", "i1")
 
 SCALAR_TYPES: tuple[ScalarType, ...] = (u8, i8, u16, i16, f16, bf16, u32, i32, f32, u64, i64, f64)
 """The types that a buffer can hold."""
+
+DTypeLike = ScalarType | type[float] | type[int] | np.dtype[Any] | str
+"""What :func:`scalar_type` takes. To type checkers f32 and its like are Python's numbers, not ScalarType."""
 
 _BY_NAME = {t.name: t for t in SCALAR_TYPES}
 _BY_DTYPE = {t.dtype: t for t in SCALAR_TYPES}

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 from devices import selectors
+from spirv_validator import Validator
 
 from krnlpy import Device, config
+from krnlpy.dsl import spirv
+from krnlpy.dsl.spirv_tools import TARGET
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DEVICE",
         help="run tests on this device only: host, interpreter, an index, or a part of a name; may be repeated",
     )
+    parser.addoption("--update-golden", action="store_true", help="rewrite the GLSL kept in tests/golden")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -31,6 +35,31 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def device(request: pytest.FixtureRequest) -> Device:
     """Each device in turn: host, interpreter, every Vulkan device."""
     return Device(request.param)
+
+
+validator = Validator()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def valid_spirv() -> Iterator[None]:
+    """Every module that is made in this process is validated, and fails the test that made it."""
+    compile_shader = spirv.compile_shader
+
+    def validated(source: str, name: str) -> bytes:
+        module = compile_shader(source, name)
+        validator(module, name)
+        return module
+
+    spirv.compile_shader = validated
+    yield
+    spirv.compile_shader = compile_shader
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not validator.available:
+        terminalreporter.write_line("spirv-val is not installed: no SPIR-V was validated", yellow=True)
+    elif validator.count:
+        terminalreporter.write_line(f"spirv-val --target-env {TARGET}: {validator.count} distinct modules, all valid")
 
 
 @pytest.fixture(autouse=True)

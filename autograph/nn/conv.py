@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from krnlpy import Device, ScalarType, f32
+from krnlpy import Device, DTypeLike, f32
 
 from ..ops.checks import pair
 from ..parameter import Parameter
@@ -40,7 +40,7 @@ class Conv2(Layer):
         dilation: int | tuple[int, int] = 1,
         bias: bool = False,
         device: Device | None = None,
-        dtype: ScalarType = f32,
+        dtype: DTypeLike = f32,
         seed: Seed = None,
     ) -> None:
         require_counts("Conv2", inputs=inputs, outputs=outputs)

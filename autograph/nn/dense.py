@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from krnlpy import Device, ScalarType, f32
+from krnlpy import Device, DTypeLike, f32
 
 from ..parameter import Parameter
 from ..tensor import Tensor
@@ -33,7 +33,7 @@ class Dense(Layer):
         *,
         bias: bool = False,
         device: Device | None = None,
-        dtype: ScalarType = f32,
+        dtype: DTypeLike = f32,
         seed: Seed = None,
     ) -> None:
         require_counts("Dense", inputs=inputs, outputs=outputs)

@@ -6,7 +6,7 @@ from math import sqrt
 
 import numpy as np
 
-from krnlpy import Device, ScalarType
+from krnlpy import Device, DTypeLike, scalar_type
 
 from ..errors import AutographError, DtypeError
 from ..parameter import Parameter
@@ -16,14 +16,12 @@ Seed = int | np.random.Generator | None
 """An int; or a generator, drawn from by one layer after the other; or None for a different start each time."""
 
 
-def uniform(
-    shape: Shape, fan_in: int, seed: np.random.Generator, dtype: ScalarType, device: Device | None
-) -> Parameter:
+def uniform(shape: Shape, fan_in: int, seed: np.random.Generator, dtype: DTypeLike, device: Device | None) -> Parameter:
     """A parameter drawn evenly from ``[-a, a)`` with ``a = sqrt(2 / fan_in)``.
 
     It is drawn in f32 on the host, so that one seed gives one model on every device; other dtypes round it.
     """
-    if not dtype.is_float:
+    if not scalar_type(dtype).is_float:
         raise DtypeError(f"weights are floats, not {dtype}")
     # 2 * r - 1 is exact and below 1, hence the product below a.
     values = (2 * seed.random(shape, dtype=np.float32) - 1) * np.float32(sqrt(2 / fan_in))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from krnlpy import Device, ScalarType
+from krnlpy import Device, DTypeLike
 
 from ..errors import AutographError
 from ..parameter import Parameter
@@ -100,7 +100,7 @@ class Layer:
         for parameter in self.parameters():
             parameter.move(device=device)
 
-    def cast(self, dtype: ScalarType) -> None:
+    def cast(self, dtype: DTypeLike) -> None:
         """Converts all parameters to a dtype, in place."""
         for parameter in self.parameters():
             parameter.move(dtype=dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from krnlpy import Buffer, Global, Out, bf16, f16, f32, i32, kernel, u32
 from krnlpy.dsl import global_id, global_threads
 
@@ -14,7 +16,7 @@ from .sum import reduce_axes
 
 
 @kernel(unchecked=True)
-def _hits(logits: Global[F, 2], classes: Global[C, 1], hits: Out[u32, 1]) -> None:
+def _hits(logits: Global[F, Literal[2]], classes: Global[C], hits: Out[u32]) -> None:
     for row in range(global_id(), logits.shape[0], global_threads()):
         label = i32(classes[row])
         right = 0

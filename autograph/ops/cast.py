@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from krnlpy import Buffer, Item, ItemMut, ScalarType, kernel, scalar_type
+from krnlpy import Buffer, DTypeLike, Item, ItemMut, kernel, scalar_type
 
 from ..autograd import differentiable
 from ..errors import DtypeError
@@ -15,7 +15,7 @@ def _scaled_cast(x: Item[T], alpha: W, out: ItemMut[U]) -> None:
     out = U(x) * alpha
 
 
-def cast(x: Tensor, dtype: ScalarType) -> Tensor:
+def cast(x: Tensor, dtype: DTypeLike) -> Tensor:
     """See :meth:`Tensor.cast`. The tensor itself if it has the dtype."""
     dtype = scalar_type(dtype)
     if dtype is x.dtype:
@@ -24,17 +24,17 @@ def cast(x: Tensor, dtype: ScalarType) -> Tensor:
     return differentiable(Tensor(x.buffer.cast(dtype)), [(x, lambda gradient: cast(gradient, source))])
 
 
-def scaled_cast(x: Tensor, alpha: float, dtype: ScalarType) -> Tensor:
+def scaled_cast(x: Tensor, alpha: float, dtype: DTypeLike) -> Tensor:
     """See :meth:`Tensor.scaled_cast`: ``dtype(x) * alpha``, the product in the dtype's type of computation.
 
     Raises:
         DtypeError: ``dtype`` is an integer type and cannot hold ``alpha``.
     """
-    dtype = scalar_type(dtype)
-    if not dtype.is_float and not (isinstance(alpha, int) and dtype.min <= alpha <= dtype.max):
-        raise DtypeError(f"scaled_cast to {dtype} by {alpha!r}: expected a whole number that {dtype} can hold")
-    out = Buffer.empty(x.shape, dtype, x.device)
+    to = scalar_type(dtype)
+    if not to.is_float and not (isinstance(alpha, int) and to.min <= alpha <= to.max):
+        raise DtypeError(f"scaled_cast to {to} by {alpha!r}: expected a whole number that {to} can hold")
+    out = Buffer.empty(x.shape, to, x.device)
     if out.size:
-        _scaled_cast(x.buffer, number_for(dtype, alpha), out)
+        _scaled_cast(x.buffer, number_for(to, alpha), out)
     source = x.dtype
     return differentiable(Tensor(out), [(x, lambda gradient: scaled_cast(gradient, alpha, source))])

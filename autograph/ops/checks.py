@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from krnlpy import ScalarType
+from krnlpy import DTypeLike
 
 from ..errors import DeviceError, DtypeError, ShapeError
 from ..tensor import Tensor
@@ -31,7 +31,7 @@ def require_ndim(operation: str, name: str, tensor: Tensor, axes: str) -> None:
         raise ShapeError(f"{operation} takes {name} of shape {axes}, not {tensor.shape}")
 
 
-def require_dtype(operation: str, tensor: Tensor, *dtypes: ScalarType) -> None:
+def require_dtype(operation: str, tensor: Tensor, *dtypes: DTypeLike) -> None:
     """A tensor must have one of some dtypes."""
     if tensor.dtype not in dtypes:
         names = ", ".join(str(dtype) for dtype in dtypes)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from krnlpy import ScalarType, i32
+from krnlpy import ScalarType
 
 from ..errors import DeviceError, DtypeError, ShapeError
 from ..tensor import Tensor
@@ -56,4 +56,4 @@ def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
         return classes.detach()
     assert on_host is not None
     # Checked to be small: 32 bits serve devices that have no 64.
-    return Tensor.from_numpy(on_host.astype(i32.dtype), logits.device)
+    return Tensor.from_numpy(on_host.astype(np.int32), logits.device)

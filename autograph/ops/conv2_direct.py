@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from krnlpy import Buffer, Global, Out, Spec, f32, i32, kernel
 from krnlpy.dsl import global_id, global_threads, local_array
@@ -20,9 +20,9 @@ _SLICED_THREADS = 1 << 14  # the weight gradient's sum over images and rows is s
 
 @kernel(unchecked=True)
 def _forward(
-    x: Global[F, 4],
-    weight: Global[F, 4],
-    out: Out[F, 4],
+    x: Global[F, Literal[4]],
+    weight: Global[F, Literal[4]],
+    out: Out[F, Literal[4]],
     TILE: Spec[i32],  # noqa: N803
     PIXELS: Spec[i32],  # noqa: N803
     FH: Spec[i32],  # noqa: N803
@@ -69,9 +69,9 @@ def _forward(
 
 @kernel(unchecked=True)
 def _input_gradient(
-    dy: Global[F, 4],
-    weight: Global[F, 4],
-    dx: Out[F, 4],
+    dy: Global[F, Literal[4]],
+    weight: Global[F, Literal[4]],
+    dx: Out[F, Literal[4]],
     TILE: Spec[i32],  # noqa: N803
     PIXELS: Spec[i32],  # noqa: N803
     FH: Spec[i32],  # noqa: N803
@@ -121,9 +121,9 @@ def _input_gradient(
 
 @kernel(unchecked=True)
 def _weight_gradient(
-    x: Global[F, 4],
-    dy: Global[F, 4],
-    out: Out[f32, 5],
+    x: Global[F, Literal[4]],
+    dy: Global[F, Literal[4]],
+    out: Out[f32, Literal[5]],
     TILE: Spec[i32],  # noqa: N803
     TAPS: Spec[i32],  # noqa: N803
     FH: Spec[i32],  # noqa: N803

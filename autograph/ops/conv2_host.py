@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from krnlpy import Buffer, Global, GlobalMut, Out, ScalarType, Spec, f32, i32, kernel
+from krnlpy import Buffer, DTypeLike, Global, GlobalMut, Out, Spec, f32, i32, kernel
 from krnlpy.dsl import global_id, global_threads
 
 from .kinds import F
@@ -22,8 +22,8 @@ _BLOCK = 1 << 20  # elements that are unfolded at once: as many as the caches ho
 
 @kernel(unchecked=True)
 def _unfold(
-    x: Global[F, 4],
-    columns: GlobalMut[f32, 4],
+    x: Global[F, Literal[4]],
+    columns: GlobalMut[f32, Literal[4]],
     OW: Spec[i32],  # noqa: N803
     FH: Spec[i32],  # noqa: N803
     FW: Spec[i32],  # noqa: N803
@@ -57,8 +57,8 @@ def _unfold(
 
 @kernel(unchecked=True)
 def _fold(
-    columns: Global[f32, 4],
-    dx: Out[F, 4],
+    columns: Global[f32, Literal[4]],
+    dx: Out[F, Literal[4]],
     FH: Spec[i32],  # noqa: N803
     FW: Spec[i32],  # noqa: N803
     SH: Spec[i32],  # noqa: N803
@@ -137,7 +137,7 @@ def _matrix(weight: Buffer) -> np.ndarray[Any, Any]:
     return array.reshape(weight.shape[0], -1)
 
 
-def _cast(buffer: Buffer, dtype: ScalarType) -> Buffer:
+def _cast(buffer: Buffer, dtype: DTypeLike) -> Buffer:
     return buffer.contiguous() if buffer.dtype is dtype else buffer.cast(dtype)
 
 

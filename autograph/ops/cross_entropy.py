@@ -22,7 +22,7 @@ Reduction = Literal["mean", "sum"]
 
 @kernel(unchecked=True)
 def _losses(
-    logits: Global[F, 2], classes: Global[C, 1], loss: Out[f32, 1], log_sum: Out[f32, 1], scale: f32, invalid: f32
+    logits: Global[F, Literal[2]], classes: Global[C], loss: Out[f32], log_sum: Out[f32], scale: f32, invalid: f32
 ) -> None:
     """A thread has one row. ``log_sum`` is log(sum(exp(row))), computed without overflow: the row's maximum apart."""
     for row in range(global_id(), logits.shape[0], global_threads()):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from krnlpy import ScalarType, bf16, f16, f32, i8, i16, i32, i64, u8, u16, u32, u64
+from krnlpy import DTypeLike, ScalarType, bf16, f16, f32, i8, i16, i32, i64, scalar_type, u8, u16, u32, u64
 
 if TYPE_CHECKING:
     # Kernels call them, to convert, and mix them by rules of their own; Python's type variables know neither.
@@ -25,12 +25,12 @@ else:
     C = TypeVar("C", u8, i8, u16, i16, u32, i32, u64, i64)
     """The types of class indices."""
 
-_ACCUMULATORS: dict[ScalarType, ScalarType] = {f16: f32, bf16: f32, u8: u32, u16: u32, i8: i32, i16: i32}
+_ACCUMULATORS: dict[DTypeLike, DTypeLike] = {f16: f32, bf16: f32, u8: u32, u16: u32, i8: i32, i16: i32}
 
 
 def accumulator(dtype: ScalarType) -> ScalarType:
     """The type in which elements of a type are summed: at least 32 bits of the same kind."""
-    return _ACCUMULATORS.get(dtype, dtype)
+    return scalar_type(_ACCUMULATORS.get(dtype, dtype))
 
 
 def number_for(dtype: ScalarType, value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -90,7 +90,7 @@ def _tiled(wide: ScalarType) -> Any:
     """The kernel that accumulates in a type."""
 
     @kernel(threads=(_SIDE, _SIDE), unchecked=True)
-    def matmul(a: Global[T, 2], b: Global[T, 2], out: Out[U, 3]) -> None:
+    def matmul(a: Global[T, Literal[2]], b: Global[T, Literal[2]], out: Out[U, Literal[3]]) -> None:
         """``out[s]`` is the product over the s-th part of the inner axis. Neighbouring threads have neighbouring
         columns; a thread's own rows and columns are _SIDE apart."""
         total = local_array(wide, (_TILE, _TILE))

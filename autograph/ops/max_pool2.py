@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from krnlpy import Buffer, Global, Out, Spec, bf16, f16, f32, i32, kernel
 from krnlpy.dsl import global_id, global_threads, isnan
@@ -18,9 +18,9 @@ from .launch import lanes, over
 
 @kernel(unchecked=True)
 def _max_pool2(
-    x: Global[F, 4],
-    out: Out[F, 4],
-    places: Out[i32, 4],
+    x: Global[F, Literal[4]],
+    out: Out[F, Literal[4]],
+    places: Out[i32, Literal[4]],
     FH: Spec[i32],  # noqa: N803
     FW: Spec[i32],  # noqa: N803
     SH: Spec[i32],  # noqa: N803
@@ -49,9 +49,9 @@ def _max_pool2(
 
 @kernel(unchecked=True)
 def _gradient(
-    dy: Global[F, 4],
-    places: Global[i32, 4],
-    dx: Out[F, 4],
+    dy: Global[F, Literal[4]],
+    places: Global[i32, Literal[4]],
+    dx: Out[F, Literal[4]],
     FH: Spec[i32],  # noqa: N803
     FW: Spec[i32],  # noqa: N803
     SH: Spec[i32],  # noqa: N803
@@ -69,7 +69,7 @@ def _gradient(
             place = iy * dx.shape[3] + ix
             total = 0.0
             for oy in range(max(0, (iy - FH + SH) // SH), min(iy // SH + 1, dy.shape[2])):
-                for ox in range(max(0, (ix - FW + SW) // SW), min(ix // SW + 1, dy.shape[3])):  # type: ignore[call-overload]
+                for ox in range(max(0, (ix - FW + SW) // SW), min(ix // SW + 1, dy.shape[3])):
                     if places[n, c, oy, ox] == place:
                         total += dy[n, c, oy, ox]
             dx[n, c, iy, ix] = total

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Literal
 
-from krnlpy import Buffer, Global, Out, ScalarType, kernel
+from krnlpy import Buffer, DTypeLike, Global, Out, kernel
 from krnlpy.dsl import global_id, global_threads
 
 from ..autograd import differentiable
@@ -18,7 +19,7 @@ _LEAST = 32  # elements a thread adds in a pass: fewer do not pay for the next p
 
 
 @kernel(unchecked=True)
-def _sum_chunks(x: Global[T, 3], out: Out[U, 3]) -> None:
+def _sum_chunks(x: Global[T, Literal[3]], out: Out[U, Literal[3]]) -> None:
     """``out[o, c, i]`` is the sum of ``x[o, c::chunks, i]``; neighbouring threads read neighbouring elements."""
     chunks = out.shape[1]
     inner = out.shape[2]
@@ -72,7 +73,7 @@ def _axes(x: Tensor, axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
     return tuple(axes)
 
 
-def reduce_axes(buffer: Buffer, axes: tuple[int, ...], dtype: ScalarType) -> Buffer:
+def reduce_axes(buffer: Buffer, axes: tuple[int, ...], dtype: DTypeLike) -> Buffer:
     """The sums over axes (in ascending order), those that are neighbours together, the last ones first."""
     from .view import reshaped
 
@@ -91,7 +92,7 @@ def reduce_axes(buffer: Buffer, axes: tuple[int, ...], dtype: ScalarType) -> Buf
     return buffer if runs else buffer.cast(dtype)
 
 
-def _reduce_middle(buffer: Buffer, dtype: ScalarType) -> Buffer:
+def _reduce_middle(buffer: Buffer, dtype: DTypeLike) -> Buffer:
     """``[outer, n, inner]`` to ``[outer, 1, inner]``."""
     outer, n, inner = buffer.shape
     if not n:

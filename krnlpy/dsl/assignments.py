@@ -10,7 +10,7 @@ from typing import TypeVar
 from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, i32
 
-from . import builtins, compounds, ir
+from . import builtins, compounds, cooperative, ir
 from .composites import AnyType, CompositeType, MatrixType, StructType, TupleType, VectorType, composite_type
 from .conversions import default_type, fit, settled, typed, widen, widens
 from .expressions import ExpressionLowering
@@ -66,7 +66,7 @@ class AssignmentLowering(ExpressionLowering):
     def _AnnAssign(self, node: ast.AnnAssign) -> None:  # noqa: N802
         where = self.at(node.annotation)
         if not isinstance(node.target, ast.Name):
-            raise KernelSyntaxError("only variables are annotated", *where)
+            raise KernelSyntaxError("only variables are annotated; leave the annotation out", *where)
         if node.value is None:
             raise KernelSyntaxError("a variable gets a value where it is annotated", *self.at(node))
         storage = self.type_named(node.annotation)
@@ -88,7 +88,7 @@ class AssignmentLowering(ExpressionLowering):
         where = self.at(node)
         annotation = self.value(node)
         if not isinstance(annotation, Static):
-            raise KernelTypeError("expected a type", *where)
+            raise KernelTypeError(f"expected a type such as f32, found {describe(annotation)}", *where)
         try:
             composite = composite_type(annotation.value)
             if composite is not None:
@@ -101,6 +101,12 @@ class AssignmentLowering(ExpressionLowering):
 
     def _AugAssign(self, node: ast.AugAssign) -> None:  # noqa: N802
         where = self.at(node)
+        if isinstance(node.target, ast.Name) and node.target.id in self.matrices:
+            old, operand = self.values(
+                [ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target), node.value]
+            )
+            self._assign_name(node.target, self.binary(node.op, old, operand, where), where)
+            return
         if isinstance(node.target, ast.Name):  # it must have a value, and be something that has one
             self.value(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target))
         target = self.target(node.target)
@@ -143,9 +149,26 @@ class AssignmentLowering(ExpressionLowering):
             raise KernelSyntaxError("kernels have no starred targets; write the targets out", *self.at(target))
         if len(entries) != len(target.elts):
             raise KernelTypeError(f"{len(entries)} values for {len(target.elts)} targets", *where)
-        # All values are taken before any target changes: a, b = b, a.
-        for element, one in zip(target.elts, [self.kept(v) for v in entries], strict=True):
+        # A value that a target before it may change is taken first: a, b = b, a.
+        values = [
+            self.kept(v) if any(self._may_change(t, v) for t in target.elts[:n]) else v for n, v in enumerate(entries)
+        ]
+        for element, one in zip(target.elts, values, strict=True):
             self._assign(element, one, where)
+
+    def _may_change(self, target: ast.expr, value: Value) -> bool:
+        """Whether assigning a target may change a value."""
+        if isinstance(value, Compound):
+            return any(self._may_change(target, part) for part in value.parts)
+        if isinstance(value, Static):
+            parts = value.value if isinstance(value.value, tuple) else ()
+            return any(self._may_change(target, part) for part in parts if isinstance(part, Value))
+        if isinstance(target, ast.Name) and not (self.is_kernel and target.id in self.state.parameters):
+            written = set(_variables(self.locals[target.id])) if target.id in self.locals else set()
+            return any(isinstance(e, ir.Local) and e.variable in written for e in ir.walk(value))
+        # An element is written; the index may have effects of its own.
+        changed = (ir.Load, ir.Local) if any(isinstance(n, ast.NamedExpr) for n in ast.walk(target)) else ir.Load
+        return any(isinstance(e, changed) for e in ir.walk(value))
 
     def _assign_name(self, target: ast.Name, value: Value, where: ir.Location) -> None:
         name = target.id
@@ -157,6 +180,10 @@ class AssignmentLowering(ExpressionLowering):
         if name in self.arrays:
             raise KernelTypeError(f"the array {name} cannot be assigned; index it", *self.at(target))
         known = self.locals.get(name)
+        matrix = cooperative.matrix_of(value)
+        if matrix is not None or name in self.matrices:
+            self._assign_matrix(target, matrix, value, where)
+            return
         if known is None:
             self._check_new_name(target)
             value = value if isinstance(value, Static) and is_number(value.value) else settled(value)
@@ -165,9 +192,23 @@ class AssignmentLowering(ExpressionLowering):
         self.write(known, value, self.at(target), where)
         self.assigned.add(name)
 
+    def _assign_matrix(
+        self, target: ast.Name, matrix: ir.CooperativeMatrix | None, value: Value, where: ir.Location
+    ) -> None:
+        name = target.id
+        known = self.matrices.get(name)
+        if known is None:
+            self._check_new_name(target)
+        if matrix is None or name in self.locals:
+            raise KernelTypeError(
+                f"{name} is no longer free for {cooperative.described(value)}; use another name", *where
+            )
+        self.matrices[name] = cooperative.copied(self, matrix, known, name, where)
+        self.assigned.add(name)
+
     def _check_new_name(self, target: ast.Name) -> None:
         if target.id in self.arrays or (self.is_kernel and target.id in self.state.parameters):
-            raise KernelNameError(f"the name {target.id} is taken", *self.at(target))
+            raise KernelNameError(f"the name {target.id} is taken; choose another", *self.at(target))
 
     def new_name(self, name: str, type: AnyType, line: int) -> AnyName:
         """A variable of a type; of a composite one, a variable for each scalar."""
@@ -284,30 +325,30 @@ class AssignmentLowering(ExpressionLowering):
         Raises:
             KernelTypeError: the value does not fit.
         """
-        scalars = fit(value, target.type, _described(target), value_where)
+        parts = fit(value, target.type, _described(target), value_where)
         written = set(_variables(target))
-        if len(scalars) > 1 and any(
+        if len(parts) > 1 and any(
             isinstance(n, ir.Load) or (isinstance(n, ir.Local) and n.variable in written)
-            for scalar in scalars
+            for scalar in parts
             for n in ir.walk(scalar)
         ):
-            scalars = [self.keep(s) if not isinstance(s, ir.Const) else s for s in scalars]
-        self._write(target, iter(scalars), where)
+            parts = [self.keep(s) if not isinstance(s, ir.Const) else s for s in parts]
+        self._write(target, iter(parts), where)
 
-    def _write(self, target: Target, scalars: Iterator[ir.Expr], where: ir.Location) -> None:
+    def _write(self, target: Target, values: Iterator[ir.Expr], where: ir.Location) -> None:
         match target:
             case LocalName():
-                self.emit(ir.Assign(target.variable, next(scalars), location=where))
+                self.emit(ir.Assign(target.variable, next(values), location=where))
             case Element():
-                self._store(target, next(scalars), where)
+                self._store(target, next(values), where)
             case CompoundName() | Parts():
                 for part in target.parts:
-                    self._write(part, scalars, where)
+                    self._write(part, values, where)
             case Chosen():
-                values = [self.steady(next(scalars)) for _ in range(_count(target.type))]
+                steady = [self.steady(next(values)) for _ in range(_count(target.type))]
                 for place, part in enumerate(target.parts):
                     with self.branch() as block:
-                        self._write(part, iter(values), where)
+                        self._write(part, iter(steady), where)
                     condition = compounds.is_equal(target.index, place, where)
                     self.emit(ir.If(condition, tuple(block), (), location=where))
 
@@ -345,7 +386,7 @@ class AssignmentLowering(ExpressionLowering):
         if group and self.state.has_items:
             raise KernelSyntaxError("a kernel with items has no groups of its own, hence no group arrays", *where)
         if name in self.arrays or name in self.locals or (self.is_kernel and name in self.state.parameters):
-            raise KernelNameError(f"the name {name} is taken", *self.at(node.targets[0]))
+            raise KernelNameError(f"the name {name} is taken; choose another", *self.at(node.targets[0]))
         arguments = dict(zip(("type", "shape"), node.value.args, strict=False))
         arguments.update({k.arg: k.value for k in node.value.keywords if k.arg})
         if set(arguments) != {"type", "shape"} or len(node.value.args) + len(node.value.keywords) != 2:

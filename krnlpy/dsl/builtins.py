@@ -92,6 +92,11 @@ def barrier() -> None:
 
 
 @_builtin
+def cooperative_multiply_add(a: Any, b: Any, c: Any) -> Any:
+    """``a @ b + c`` of cooperative matrices, by all threads of the subgroup together."""
+
+
+@_builtin
 def unroll(values: Any) -> Any:
     """``for i in unroll(range(4))``: the loop's body written out for each value, which is known while compiling."""
 

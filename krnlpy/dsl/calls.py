@@ -6,6 +6,7 @@ import ast
 import builtins as python
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,10 @@ import numpy as np
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, u16, u32, u64
 
-from . import builtins, compounds, ir
+from . import builtins, compounds, cooperative, ir
 from .composites import composite_type
-from .conversions import cast, literal, typed, unify
+from .conversions import cast, literal, settled, typed, unify
+from .cooperative import CooperativeType
 from .lowering import Known
 from .powers import whole_power
 from .calls_subgroups import BALLOT_FUNCTIONS, SUBGROUP_FUNCTIONS
@@ -46,8 +48,20 @@ class Func:
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         return self.function(*arguments, **keywords)
 
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method of a dataclass it is bound, outside of kernels too."""
+        return self if instance is None else partial(self.function, instance)
+
     def __repr__(self) -> str:
         return f"<func {self.__name__}>"
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A function of a dataclass, and the struct that it was asked of."""
+
+    function: Func
+    owner: Compound
 
 
 def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
@@ -59,11 +73,17 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
     callee = target.value
     if any(isinstance(a, ast.Starred) for a in node.args):
         raise KernelSyntaxError("kernels have no starred arguments; write the values out", *where)
-    if isinstance(callee, Func):
-        result = lowering.call_function(callee, node)
+    if isinstance(callee, Func | Method):
+        result = call_user(lowering, callee, node)
         if result is None:
-            raise KernelTypeError(f"{callee.__name__} returns nothing: it has no value here", *where)
+            name = (callee.function if isinstance(callee, Method) else callee).__name__
+            raise KernelTypeError(f"{name} returns nothing: it has no value here", *where)
         return result
+    if isinstance(callee, CooperativeType | cooperative.Method):
+        made = cooperative.call(lowering, callee, node, lowering.values(node.args))
+        if made is None:
+            raise KernelTypeError("store returns nothing: it has no value here", *where)
+        return made
     composite = composite_type(callee)
     if composite is not None:
         return compounds.construct(lowering, composite, node)
@@ -84,6 +104,15 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
     if callee not in VECTOR_FUNCTIONS and callee not in BALLOT_FUNCTIONS and any(isinstance(v, Compound) for v in values):
         return compounds.each(lowering, handler, node, values)
     return handler(lowering, with_arguments(node, values))
+
+
+def call_user(lowering: ExpressionLowering, callee: Func | Method, node: ast.Call) -> Value | None:
+    """The call of a user's function; None where it returns nothing."""
+    if isinstance(callee, Func):
+        return lowering.call_function(callee, node)
+    owner: list[ast.expr] = [Known(callee.owner, node.func)]
+    call = ast.Call(node.func, owner + node.args, node.keywords)
+    return lowering.call_function(callee.function, ast.copy_location(call, node))
 
 
 def with_arguments(node: ast.Call, values: Sequence[Value]) -> ast.Call:
@@ -166,6 +195,13 @@ def _abs(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return ir.Math("abs", (operand,), type=operand.type, location=lowering.at(node))
 
 
+def _divmod(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    left, right = (lowering.steady(v) if isinstance(v, ir.Expr) else v for v in _arguments(lowering, node, 2, "divmod"))
+    quotient = lowering.binary(ast.FloorDiv(), left, right, where)
+    return Static((quotient, lowering.binary(ast.Mod(), left, right, where)), where)
+
+
 def _extremum(op: ir.BinaryOp) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
         where = lowering.at(node)
@@ -209,6 +245,19 @@ def _plain_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value
         return ir.Id(name, type=i32, location=lowering.at(node))
 
     return handler
+
+
+def _type(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    """``type(x)``: the type of an element as it is stored, of a parameter as declared, of any other value."""
+    (value,) = _arguments(lowering, node, 1, "type")
+    match value:
+        case ir.Load():
+            found: Any = value.place.type
+        case ir.Argument() | ir.SpecValue():
+            found = value.parameter.type
+        case _:
+            found = settled(value).type
+    return Static(found, lowering.at(node))
 
 
 def _only_as(name: str, what: str) -> Callable[[ExpressionLowering, ast.Call], Value]:
@@ -258,9 +307,11 @@ _UNEVALUATED = (python.range, builtins.barrier, builtins.group_array, builtins.l
 """What looks at its arguments before they are evaluated, or refuses them."""
 _HANDLERS: dict[Any, Handler] = {
     python.abs: _abs,
+    python.divmod: _divmod,
     python.min: _extremum("min"),
     python.max: _extremum("max"),
     python.range: _range,
+    python.type: _type,
     math.fabs: _abs,
     np.abs: _abs,
     np.minimum: _extremum("min"),
@@ -269,6 +320,7 @@ _HANDLERS: dict[Any, Handler] = {
     builtins.group_array: _only_as("group_array", "`name = group_array(type, shape)` at the function's top"),
     builtins.local_array: _only_as("local_array", "`name = local_array(type, shape)` at the function's top"),
     builtins.fma: _math("fma"),
+    builtins.cooperative_multiply_add: cooperative.product,
     builtins.unroll: _only_as("unroll", "`for i in unroll(range(...))`"),
     **VECTOR_FUNCTIONS,
     **SUBGROUP_FUNCTIONS,

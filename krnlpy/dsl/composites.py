@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -91,6 +91,16 @@ CompositeType = VectorType | MatrixType | StructType | TupleType
 AnyType = ScalarType | CompositeType
 
 
+def plain_number(value: Any) -> Any:
+    """The number in ``Literal[2]``, which is how type checkers want numbers in annotations; else the value."""
+    return get_args(value)[0] if get_origin(value) is Literal and len(get_args(value)) == 1 else value
+
+
+def plain_numbers(arguments: Any) -> Any:
+    """A tuple with the numbers that its literals hold."""
+    return tuple(map(plain_number, arguments)) if isinstance(arguments, tuple) else arguments
+
+
 class _VectorFamily:
     def __repr__(self) -> str:
         return "Vector"
@@ -101,7 +111,7 @@ class _VectorFamily:
         Raises:
             DtypeError: the type is no scalar type, or the length not 2 to 4.
         """
-        match arguments:
+        match plain_numbers(arguments):
             case (type, int() as length) if not isinstance(length, bool) and 2 <= length <= MAX_LENGTH:
                 return VectorType(_element(type), length)
         raise DtypeError(f"Vector[{arguments}]: write Vector[type, length] with a length of 2 to 4: Vector[f32, 3]")
@@ -117,7 +127,7 @@ class _MatrixFamily:
         Raises:
             DtypeError: the type is no scalar type, or rows or columns not 2 to 4.
         """
-        match arguments:
+        match plain_numbers(arguments):
             case (type, int() as rows, int() as columns) if (
                 not isinstance(rows, bool)
                 and not isinstance(columns, bool)

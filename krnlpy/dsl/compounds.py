@@ -320,7 +320,9 @@ def _construct_struct(lowering: ExpressionLowering, type: StructType, node: ast.
     order = names[: len(node.args)]
     for keyword in node.keywords:
         if keyword.arg not in names or keyword.arg in order:
-            raise KernelTypeError(f"{type} has no free field {keyword.arg}; it has {', '.join(names)}", *where)
+            raise KernelTypeError(
+                f"{type} has no free field {keyword.arg}; it has {', '.join(names)}", *lowering.at(keyword)
+            )
         order.append(keyword.arg)
     values = lowering.values([*node.args, *(k.value for k in node.keywords)])
     given = dict(zip(order, values, strict=True))

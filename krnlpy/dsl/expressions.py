@@ -10,9 +10,10 @@ from typing import Any, Literal, TypeVar
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, i32
 
-from . import calls, compounds, ir
-from .composites import Matrix, Vector
+from . import calls, compounds, cooperative, ir
+from .composites import Matrix, StructType, Vector
 from .conversions import typed, unify
+from .cooperative import CooperativeType
 from .lowering import AnyName, Known, LocalName, Lowering
 from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, assemble, describe, is_number, is_place, scalars
 
@@ -141,6 +142,8 @@ class ExpressionLowering(Lowering):
         if name in self.statics:
             known = self.statics[name]
             return Static(known.value, where) if isinstance(known, Static) else known
+        if name in self.matrices and name in self.assigned:
+            return Static(self.matrices[name], where)
         if name in self.arrays:
             return Static(self.arrays[name], where)
         if name in self.locals and name in self.assigned:
@@ -153,7 +156,7 @@ class ExpressionLowering(Lowering):
                 *where,
             )
         try:
-            captured = self.source.captured(name)
+            captured = self.state.capture(self.source.function, name, lambda: self.source.captured(name))
         except KeyError:
             raise KernelNameError(f"the name {name} is not defined", *where) from None
         if isinstance(captured, TypeVar):
@@ -196,13 +199,17 @@ class ExpressionLowering(Lowering):
         where = self.at(node)
         owner = self.value(node.value)
         if isinstance(owner, Compound):
+            if isinstance(owner.type, StructType) and isinstance(vars(owner.type.cls).get(node.attr), calls.Func):
+                return Static(calls.Method(vars(owner.type.cls)[node.attr], owner), where)
             return compounds.attribute(owner, node.attr, where)
         if isinstance(owner, Static):
             place = owner.value
             if is_place(place):
                 return self.array_attribute(place, node.attr, where)
+            if isinstance(place, CooperativeType | ir.CooperativeMatrix):
+                return cooperative.attribute(place, node.attr, where)
             if isinstance(place, ModuleType | type) and hasattr(place, node.attr):
-                return Static(getattr(place, node.attr), where)
+                return Static(self.state.capture(place, node.attr, lambda: getattr(place, node.attr)), where)
             if isinstance(place, ModuleType | type):
                 raise KernelNameError(f"{place.__name__} has no {node.attr}", *where)
         raise KernelTypeError(f"{describe(owner)} has no attributes in kernels", *where)
@@ -276,6 +283,8 @@ class ExpressionLowering(Lowering):
             return compounds.matmul(self, left, right, where)
         if isinstance(left, Compound) or isinstance(right, Compound):
             return compounds.binary(self, operator, left, right, where)
+        if cooperative.matrix_of(left) or cooperative.matrix_of(right):
+            return cooperative.binary(self, operator, left, right, where)
         op, symbol = _BINARY[type(operator)]
         if isinstance(left, Static) and isinstance(right, Static) and is_number(left.value) and is_number(right.value):
             return self._fold(op, left, right, where)
@@ -310,6 +319,8 @@ class ExpressionLowering(Lowering):
         """``operator value`` with Python's meaning."""
         if isinstance(value, Compound):
             return compounds.unary(self, operator, value, where)
+        if matrix := cooperative.matrix_of(value):
+            return cooperative.negated(self, operator, matrix, where)
         if isinstance(value, Static) and is_number(value.value):
             if isinstance(operator, ast.Invert) and isinstance(value.value, float):
                 raise KernelTypeError("~ needs an integer or a truth value", *where)
@@ -347,8 +358,10 @@ class ExpressionLowering(Lowering):
 
     def compare(self, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
         """``left operator right`` with Python's meaning."""
+        if isinstance(operator, ast.Is | ast.IsNot) and isinstance(left, Static) and isinstance(right, Static):
+            return Static((left.value is right.value) == isinstance(operator, ast.Is), where)
         if type(operator) not in _COMPARE:
-            raise KernelSyntaxError("kernels have no `is` and no `in`", *where)
+            raise KernelSyntaxError("kernels have no `in`, and `is` between types and None only", *where)
         if isinstance(left, Compound) or isinstance(right, Compound):
             return compounds.compare(self, operator, left, right, where)
         op = _COMPARE[type(operator)]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
-from krnlpy.scalar import ScalarType
+from krnlpy.scalar import ScalarType, i32
 
 from . import ir
 from .calls import Func
@@ -28,15 +28,21 @@ from .values import Compound, CompoundPlace, Static, Value, assemble, describe, 
 __all__ = ["Signature", "func", "lower", "read_signature"]
 
 
-def func(function: Callable[..., Any]) -> Func:
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def func(function: F) -> F:
     """Makes a function callable from kernels. Parameters without annotation take the type of the argument.
+
+    Returns:
+        A :class:`Func`; to type checkers, what the function was, so that they check its calls.
 
     >>> from krnlpy import func, f32
     >>> @func
     ... def lerp(a: f32, b: f32, t: f32):
     ...     return a + t * (b - a)
     """
-    return Func(function)
+    return Func(function)  # type: ignore[return-value]
 
 
 def lower(
@@ -55,7 +61,7 @@ def lower(
     bindings = {d.name: _binding(d, d.type, iter(d.leaves), parameters, chosen) for d in signature.declared}
     name = "_".join([signature.name, *(t.name for t in chosen.values())])
     has_items = any(isinstance(p, ir.ItemParameter) for p in parameters.values())
-    state = ProgramState(chosen, bindings, has_items)
+    state = ProgramState(chosen, bindings, has_items, signature.captured)
     state.names.add(name)
     lowering = FunctionLowering(signature.source, state, is_kernel=True)
     lowering.statements(lowering.without_docstring())
@@ -313,7 +319,9 @@ class FunctionLowering(StatementLowering):
         lowering.out, lowering.written_out, lowering.loops = self.out, [], []
         for variable, value in parameters:
             self.emit(ir.Assign(variable, value, location=value.location))
+        start = len(self.out)
         self._lower_body(callee, lowering)
+        self.out[start:start] = [_cleared(array, source.location(source.tree)) for array in lowering.local_arrays]
         self.local_arrays += lowering.local_arrays
         self.meets = self.effects = True
         values = lowering.written_out[0] if lowering.written_out else ()
@@ -328,6 +336,18 @@ class _Lowered:
     result: AnyType | tuple[()]
     effects: bool
     meets: bool
+
+
+def _cleared(array: ir.LocalArray, where: ir.Location) -> ir.Stmt:
+    """Sets an array to zeros, as a function's arrays are whenever it is called."""
+    kind = array.type.compute
+    variables = [ir.Variable("slot", i32) for _ in array.shape]
+    index = tuple(ir.Local(v, type=i32, location=where) for v in variables)
+    statement: ir.Stmt = ir.Store(array, index, ir.const(0.0 if kind.is_float else 0, kind, where), location=where)
+    for variable, extent in reversed(list(zip(variables, array.shape, strict=True))):
+        zero, one = (ir.const(n, i32, where) for n in (0, 1))
+        statement = ir.For(variable, zero, extent, one, (statement,), location=where)
+    return statement
 
 
 def _key(value: Value) -> Any:

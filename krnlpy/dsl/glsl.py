@@ -88,11 +88,13 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
     ]
     if program.items:
         declarations.append("uint item;")
+    own_code = f"{places.functions}\n{code}"
+    library = context.library.text(own_code)
     parts = [
-        f"// {program.name}\n" + "\n".join(declarations),
-        str(context.library),
+        f"// {program.name}\n" + "\n".join(declarations) + "\n",
+        library,
         context.subgroups.text,
-        f'#line 1 "accessors"\n{places.functions}' if places.functions else "",
+        places.functions and ('#line 1 "accessors"\n' if library else "") + places.functions,
         str(code),
     ]
     extensions = "".join(f"#extension {name} : require\n" for name in sorted(context.extensions))
@@ -170,9 +172,12 @@ def _kernel(context: Context, places: Places, code: Lines) -> None:
     program = context.program
     body = Lines()
     with body.indented():
-        Statements(context, places, body).body(program.body)
+        statements = Statements(context, places, body)
+        statements.matrices(program)
+        statements.body(program.body)
     local = [line for array in program.local_arrays for line in places.clear_local(array)]
     group = places.clear_group(GROUP_THREADS)
+    code.at(program.location)
     if not program.items:
         prologue = [*context.subgroups.prologue(), *group, *local]
         code.add("void main() {")
@@ -192,6 +197,7 @@ def _kernel(context: Context, places: Places, code: Lines) -> None:
 def _item_loop(context: Context, group: list[str], code: Lines) -> None:
     """Each thread does items a stride apart, so that any number of groups does all items."""
     items = context.items_field("items")
+    code.at(ir.Location("items", 1, 0, 0))
     code.add("void main() {")
     with code.indented():
         for line in (

@@ -37,6 +37,20 @@ class GlslOptions:
     subgroups: Features = frozenset(Feature)
     subgroup_threads: int = 32
 
+    @classmethod
+    def of(
+        cls, features: Features, max_parameter_bytes: int, debug: bool, subgroup_threads: int = 32
+    ) -> GlslOptions:
+        """The options for a device."""
+        return cls(
+            storage8=Feature.STORAGE8 in features,
+            storage16=Feature.STORAGE16 in features,
+            debug=debug,
+            max_parameter_bytes=max_parameter_bytes,
+            subgroups=features,
+            subgroup_threads=subgroup_threads,
+        )
+
 
 class Context:
     """The shader in the making: its names, and what its code turned out to need."""

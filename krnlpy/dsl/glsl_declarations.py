@@ -76,14 +76,11 @@ def _first_statement(paths: list[_Path]) -> ir.Stmt:
 
 
 def _loop_variables(body: ir.Block, uses: dict[ir.Variable, list[_Path]]) -> dict[ir.Variable, list[ir.Stmt]]:
-    """The variables that only loops give values, and only bodies of these loops read, with the loops."""
+    """The loops' variables that nothing but the bodies of these loops reads or assigns, with the loops."""
     loops: dict[ir.Variable, list[tuple[_Path, ir.For]]] = {}
-    assignments: set[ir.Variable] = set()
     for path, statement in _statements(body):
         if isinstance(statement, ir.For):
             loops.setdefault(statement.variable, []).append((path, statement))
-        else:
-            assignments.update(ir.targets(statement))
     result: dict[ir.Variable, list[ir.Stmt]] = {}
     for variable, found in loops.items():
         bodies = [loop.body for _, loop in found]
@@ -92,7 +89,7 @@ def _loop_variables(body: ir.Block, uses: dict[ir.Variable, list[_Path]]) -> dic
         # A loop's own header counts among the uses; a use in a bound would read what a loop before left behind.
         in_bounds = any(_reads_in_bounds(loop, variable) for _, loop in found)
         outside = any(not _enters(path, bodies) and path not in headers for path in uses[variable])
-        if variable not in assignments and not nested and not in_bounds and not outside:
+        if not nested and not in_bounds and not outside:
             result[variable] = [loop for _, loop in found]
     return result
 

@@ -63,6 +63,13 @@ class Places:
         arguments = [*index, value, *self._debug_arguments(where)]
         return f"{self._function('store', place)}({', '.join(arguments)});"
 
+    def whole(self, place: ir.Place, is_written: bool) -> tuple[str, str, tuple[str, ...]]:
+        """An array or contiguous buffer as a whole: its name, where it starts, in elements, and its lengths."""
+        (self.writes if is_written else self.reads).add(place)
+        axes = range(place.ndim if isinstance(place, ir.GlobalParameter) else len(_array(place).shape))
+        start = self._context.buffer_field(place, "offset") if isinstance(place, ir.GlobalParameter) else "0u"
+        return self._names[place], start, tuple(self._extent(place, axis) for axis in axes)
+
     def _debug_arguments(self, where: ir.Location) -> list[str]:
         return [f"{where.line}u", f"{where.column}u"] if self._context.options.debug else []
 
@@ -289,7 +296,7 @@ class Places:
     def _declared(self, array: ir.LocalArray) -> str:
         length = self._length(array)
         # GLSL has no arrays without elements.
-        count = f"{max(int(length), 1)}" if length.isdigit() else f"({length} > 0 ? {length} : 1)"
+        count = f"{max(int(length), 1)}" if length.isdigit() else f"{length} > 0 ? {length} : 1"
         return f"{self._context.type(array.type.compute)} {self._names[array]}[{count}];"
 
     def _length(self, array: ir.LocalArray) -> str:
@@ -297,6 +304,11 @@ class Places:
             return str(math.prod(n.value for n in array.shape if isinstance(n, ir.Const)))
         first, *rest = array.shape
         return self._constant(reduce(_product, rest, first))
+
+    def _count(self, array: ir.LocalArray) -> str:
+        """The length as a uint."""
+        length = self._length(array)
+        return f"{length}u" if length.isdigit() else f"uint({length})"
 
     def clear_local(self, array: ir.LocalArray) -> list[str]:
         """Statements that set a local array to zeros."""
@@ -309,7 +321,7 @@ class Places:
         """Statements that set all group arrays to zeros, all threads together."""
         arrays = self._context.program.group_arrays
         lines = [
-            f"for (uint slot = gl_LocalInvocationIndex; slot < uint({self._length(array)}); slot += {group_threads}) "
+            f"for (uint slot = gl_LocalInvocationIndex; slot < {self._count(array)}; slot += {group_threads}) "
             f"{self._names[array]}[slot] = {self._context.zero(array.type)};"
             for array in arrays
         ]

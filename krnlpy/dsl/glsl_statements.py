@@ -10,6 +10,7 @@ from krnlpy.scalar import ScalarType, i32
 
 from . import ir
 from .glsl_context import Context
+from .glsl_cooperative import CooperativeStatements
 from .glsl_declarations import Declarations, declarations
 from .glsl_expressions import Expressions
 from .glsl_names import Names
@@ -65,11 +66,19 @@ class Statements:
         self._declarations = Declarations()
         self._expressions = Expressions(context, places, self._variables)
         self._results: list[str] = []
+        self._cooperative = CooperativeStatements(
+            context, places.whole, self._expressions.text, self._expressions.index, lines.add
+        )
 
     def result(self, type: ScalarType) -> str:
         """Names one of several results of the function and returns its declaration."""
         self._results.append(self._names.unique(f"result{len(self._results)}"))
         return f"out {self._context.type(type)} {self._results[-1]}"
+
+    def matrices(self, program: ir.Program) -> None:
+        """Declares the cooperative matrices of the kernel."""
+        for line in self._cooperative.declarations(program):
+            self._lines.add(line)
 
     def parameter(self, variable: ir.Variable) -> str:
         """Names a parameter of the function and returns its declaration."""
@@ -126,6 +135,8 @@ class Statements:
                 self._invoke(statement)
             case ir.Collective():
                 self._collective(statement)
+            case ir.CooperativeStmt():
+                self._cooperative.write(statement)
             case ir.Barrier():
                 add("memoryBarrierBuffer(); memoryBarrierShared(); barrier();")
             case _:
@@ -183,7 +194,8 @@ class Statements:
 
     def _for(self, loop: ir.For) -> None:
         step = loop.step.value if isinstance(loop.step, ir.Const) else None
-        if loop in self._declarations.in_loop and step is not None and _cannot_overflow(loop, int(step)):
+        own = loop in self._declarations.in_loop and loop.variable not in ir.assigned_variables(loop.body)
+        if own and step is not None and _cannot_overflow(loop, int(step)):
             self._plain_for(loop, int(step))
         else:
             self._counted_for(loop)

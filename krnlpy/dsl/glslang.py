@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from typing import Any, Protocol
 
-from krnlpy.errors import CompileError
+from krnlpy.errors import CompileError, CompilerUnavailable
 
 # Values of glslang's glslang_c_shader_types.h, the same in every version since the C interface exists.
 _SOURCE_GLSL = 1
@@ -203,7 +203,7 @@ class Executable:
             try:
                 done = self._run([*self._options, "-o", str(code), str(text)])
             except OSError as error:
-                raise CompileError(f"{self._path} cannot be run: {error}") from error
+                raise CompilerUnavailable(f"{self._path} cannot be run: {error}") from error
             if done.returncode or not code.exists():
                 raise _failure(name, done.stdout.encode())
             return code.read_bytes()
@@ -217,7 +217,7 @@ def _encoded(source: str, name: str) -> bytes:
 
 def _failure(name: str, log: bytes | None) -> CompileError:
     lines = [line for line in (log or b"").decode(errors="replace").splitlines() if line.strip()]
-    return CompileError("\n".join([f"glslang refuses the GLSL made for {name}; please report this:", *lines]))
+    return CompileError("\n".join([f"glslang refuses the GLSL made for {name}:", *lines]))
 
 
 def _wheel() -> Library | None:
@@ -247,7 +247,7 @@ def find_compiler() -> Compiler:
     """The compiler of this process, looked for once.
 
     Raises:
-        CompileError: there is none; says what to install.
+        CompilerUnavailable: there is none; says what to install.
     """
     global _compiler
     with _lock:
@@ -270,7 +270,7 @@ def _find() -> Compiler:
                 return Executable(path)
             except OSError:
                 continue
-    raise CompileError(_INSTALL)
+    raise CompilerUnavailable(_INSTALL)
 
 
 def compile_glsl(source: str, name: str) -> bytes:

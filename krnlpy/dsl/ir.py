@@ -110,6 +110,18 @@ class GroupArray(LocalArray):
     """An array that the threads of a group share."""
 
 
+@dataclass(frozen=True, eq=False)
+class CooperativeMatrix:
+    """A variable that holds a matrix which the threads of a subgroup hold together. ``type`` may be a storage type.
+    ``use``: what it can be in a product ``a @ b + accumulator``."""
+
+    name: str
+    type: ScalarType
+    rows: int
+    columns: int
+    use: Literal["a", "b", "accumulator"]
+
+
 Place = ItemParameter | GlobalParameter | LocalArray | GroupArray
 
 
@@ -409,6 +421,57 @@ class Collective(Stmt):
     cluster: int = 0
 
 
+@dataclass(frozen=True, eq=False)
+class CooperativeStmt(Stmt):
+    """Something that all threads of a subgroup do together with ``matrix``."""
+
+    matrix: CooperativeMatrix
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeFill(CooperativeStmt):
+    """Gives each element of a matrix one value, which is the same for all threads of the subgroup."""
+
+    value: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeLoad(CooperativeStmt):
+    """Takes a matrix from a place of two dimensions, from ``index`` on; ``transposed``: its rows are the place's
+    columns. Where not all of it lies within the place, it is out of range: all elements are 0."""
+
+    place: GlobalParameter | GroupArray
+    index: tuple[Expr, ...]
+    transposed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeStore(CooperativeStmt):
+    """Writes a matrix to a place of two dimensions, as ``CooperativeLoad`` takes it; out of range it does nothing."""
+
+    place: GlobalParameter | GroupArray
+    index: tuple[Expr, ...]
+    transposed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeProduct(CooperativeStmt):
+    """``matrix = a @ b + c``, the sums in the type of ``c`` and in any order."""
+
+    a: CooperativeMatrix
+    b: CooperativeMatrix
+    c: CooperativeMatrix
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeMap(CooperativeStmt):
+    """An operator on the elements of matrices of one type, or of one and a number; ``copy`` and ``neg`` have one
+    operand."""
+
+    op: Literal["copy", "neg", "add", "sub", "mul", "div"]
+    operands: tuple[CooperativeMatrix | Expr, ...]
+
+
 # ------------------------------------------------------------------------------------------------------ programs
 
 
@@ -473,6 +536,10 @@ class Program:
     @property
     def specs(self) -> tuple[SpecParameter, ...]:
         return tuple(p for p in self.parameters if isinstance(p, SpecParameter))
+
+    @property
+    def has_cooperative_matrices(self) -> bool:
+        return any(isinstance(node, CooperativeStmt) for node in walk(self.body))
 
     @property
     def has_barriers(self) -> bool:
@@ -545,9 +612,11 @@ def const(value: int | float | bool, type: ScalarType, location: Location) -> Co
 
 __all__ = [
     "Argument", "Assign", "Barrier", "Binary", "BinaryOp", "Block", "Break", "BufferParameter", "Call", "Cast",
-    "Collective", "CollectiveOp", "Compare", "Const", "Continue", "Expr", "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id",
-    "IdName", "If", "Invoke", "ItemParameter", "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName",
-    "Parameter", "Place", "Program", "Return", "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue",
-    "Stmt", "Store", "Unary", "UnaryOp", "Variable", "While", "assigned_variables", "blocks", "boolean",
-    "captured_arrays", "const", "expressions", "i32", "targets", "walk",
+    "Collective", "CollectiveOp", "Compare", "Const", "Continue", "CooperativeFill", "CooperativeLoad",
+    "CooperativeMap", "CooperativeMatrix", "CooperativeProduct", "CooperativeStmt", "CooperativeStore", "Expr",
+    "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id", "IdName", "If", "Invoke", "ItemParameter",
+    "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName", "Parameter", "Place", "Program",
+    "Return", "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue", "Stmt", "Store", "Unary", "UnaryOp",
+    "Variable", "While", "assigned_variables", "blocks", "boolean", "captured_arrays", "const", "expressions", "i32",
+    "targets", "walk",
 ]  # fmt: skip

@@ -72,7 +72,9 @@ class LoopLowering(AssignmentLowering):
     def _For(self, node: ast.For) -> bool:  # noqa: N802
         where = self.at(node)
         if not isinstance(node.target, ast.Name):
-            raise KernelSyntaxError("a for loop has one variable", *self.at(node.target))
+            raise KernelSyntaxError(
+                "a for loop has one variable; take others from it in the body", *self.at(node.target)
+            )
         callee = self.value(node.iter.func) if isinstance(node.iter, ast.Call) else None
         kind = callee.value if isinstance(callee, Static) else None
         if kind is builtins.unroll:
@@ -84,7 +86,7 @@ class LoopLowering(AssignmentLowering):
         name = node.target.id
         known = self.locals.get(name)
         if name in self.arrays or name in self.statics or (self.is_kernel and name in self.state.parameters):
-            raise KernelNameError(f"the name {name} is taken", *self.at(node.target))
+            raise KernelNameError(f"the name {name} is taken; choose another", *self.at(node.target))
         if not isinstance(known, LocalName) or known.variable.type is not first.type:
             # A loop's variable may be used anew by a later loop over another type, unless it was a variable before.
             if known is not None and name in self.assigned:
@@ -182,7 +184,7 @@ class LoopLowering(AssignmentLowering):
         where = self.at(node)
         name = target.id
         if name in self.arrays or name in self.locals or (self.is_kernel and name in self.state.parameters):
-            raise KernelNameError(f"the name {name} is taken", *self.at(target))
+            raise KernelNameError(f"the name {name} is taken; choose another", *self.at(target))
         loop = Loop(unrolled=True, depth=self.depth)
         self.loops.append(loop)
         outer = self.statics.get(name)

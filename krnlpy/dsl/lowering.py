@@ -56,15 +56,23 @@ class ProgramState:
         parameters: what the kernel's parameters stand for, by name: one of the IR's parameters, or for those of
             composite types what is made of several.
         functions: those that were lowered, by what they were lowered for.
+        captured: what names from outside mean, by function (or module) and name; filled at their first use.
     """
 
     types: dict[TypeVar, ScalarType]
     parameters: dict[str, ir.Parameter | CompoundPlace | Compound]
     has_items: bool
+    captured: dict[tuple[Any, str], Any] = field(default_factory=dict)
     functions: dict[Any, Any] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     group_arrays: list[ir.GroupArray] = field(default_factory=list)
     calling: list[object] = field(default_factory=list)
+
+    def capture(self, owner: Any, name: str, find: Callable[[], Any]) -> Any:
+        """What a name of a function's or module's surroundings means, from its first use on."""
+        if (owner, name) not in self.captured:
+            self.captured[owner, name] = find()
+        return self.captured[owner, name]
 
     def unique(self, name: str) -> str:
         """A function name not yet taken in this program."""
@@ -91,6 +99,7 @@ class Lowering:
         out: the block that statements are added to.
         locals: the variables, by name. ``assigned`` are those that surely have a value here.
         arrays: local and group arrays, and in a function the places that were handed to it.
+        matrices: the cooperative matrices, by name.
         statics: names for what is known while compiling: counters of unrolled loops, types handed to a function.
         depth: of the nesting in conditions and loops.
         effects: whether something was added that reaches beyond the function's own variables and arrays.
@@ -105,6 +114,7 @@ class Lowering:
         self.locals: dict[str, AnyName] = {}
         self.assigned: set[str] = set()
         self.arrays: dict[str, ArrayPlace] = {}
+        self.matrices: dict[str, ir.CooperativeMatrix] = {}
         self.statics: dict[str, Value] = {}
         self.local_arrays: list[ir.LocalArray] = []
         self.local_names = _stored_names(source.tree)

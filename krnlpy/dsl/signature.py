@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
@@ -50,11 +50,17 @@ class Declared:
 
 @dataclass(frozen=True, eq=False)
 class Signature:
-    """A kernel's name, parameters and source. ``parameters`` are those of ``declared``, composite ones taken apart."""
+    """A kernel's name, parameters and source. ``parameters`` are those of ``declared``, composite ones taken apart.
+
+    Attributes:
+        captured: what names from outside meant when the kernel was first compiled, by function and name; it keeps
+            them for all types that it is compiled for later.
+    """
 
     name: str
     declared: tuple[Declared, ...]
     source: Source
+    captured: dict[tuple[Any, str], Any] = field(default_factory=dict)
 
     @cached_property
     def parameters(self) -> tuple[ParameterSpec, ...]:
@@ -85,7 +91,14 @@ def _evaluate(source: Source, node: ast.expr, text: object) -> object:
                 " out `from __future__ import annotations` or use it in the kernel's body too",
                 *source.location(node),
             ) from None
-    return eval(compile(text, source.file, "eval"), {}, names)
+    try:
+        return eval(compile(text, source.file, "eval"), {}, names)
+    except DtypeError:
+        raise
+    except Exception as error:  # whatever the user's own annotation raises
+        raise KernelTypeError(
+            f"the annotation {text} cannot be evaluated: {type(error).__name__}: {error}", *source.location(node)
+        ) from error
 
 
 def annotation_of(source: Source, argument: ast.arg) -> Annotation | None:
@@ -145,8 +158,6 @@ def read_signature(function: Callable[..., Any]) -> Signature:
                 raise KernelTypeError(f"parameter {argument.arg}: a buffer has no default", *where)
             if not isinstance(default, bool | int | float) or isinstance(annotation.type, CompositeType):
                 raise KernelTypeError(f"parameter {argument.arg}: the default {default!r} is not a number", *where)
-        if annotation.kind == "spec" and isinstance(annotation.type, CompositeType):
-            raise KernelTypeError(f"parameter {argument.arg}: a Spec is a single number", *where)
         found = []
         for path, type in leaves(annotation.type):
             name = argument.arg

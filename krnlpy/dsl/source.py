@@ -61,8 +61,9 @@ def read_source(function: Callable[..., Any]) -> Source:
     lines = linecache.getlines(file, function.__globals__)
     if not lines:
         raise KernelSyntaxError(
-            f"the source of {function.__name__} cannot be read; define it in a file or a notebook cell, since the"
-            " compiler reads the text of kernels",
+            f"the source of {function.__name__} cannot be read, since {file} is no file; define it in a file or a"
+            " notebook cell (the compiler reads the text of kernels, which the prompt of Python before 3.13, python -c"
+            " and exec do not keep)",
             file,
             line,
         )
@@ -72,7 +73,9 @@ def read_source(function: Callable[..., Any]) -> Source:
         try:
             _TREES[file] = (key, ast.parse(text, file))
         except SyntaxError:
-            raise KernelSyntaxError("the file was changed since it was imported", file, line) from None
+            raise KernelSyntaxError(
+                "the file was changed since it was imported, and is not Python now", file, line
+            ) from None
     for node in ast.walk(_TREES[file][1]):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             continue
@@ -84,4 +87,10 @@ def read_source(function: Callable[..., Any]) -> Source:
         if isinstance(node, ast.FunctionDef) and not inspect.isgeneratorfunction(function):
             return Source(function, file, node)
         break
+    else:
+        raise KernelSyntaxError(
+            f"{function.__name__} is no longer here: the file was changed since it was imported; import it anew",
+            file,
+            line,
+        )
     raise KernelSyntaxError("a kernel must be a function defined by def, without yield or async", file, line)

@@ -6,8 +6,8 @@ import ast
 
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 
-from . import builtins, ir
-from .calls import Func
+from . import builtins, cooperative, ir
+from .calls import Func, Method, call_user
 from .composites import AnyType
 from .conversions import fit, settled
 from .loops import Loop, LoopLowering
@@ -70,8 +70,10 @@ class StatementLowering(LoopLowering):
                 self._barrier(call)
                 return
             before = len(self.out)
-            if isinstance(target, Static) and isinstance(target.value, Func):
-                self.call_function(target.value, call)
+            if isinstance(target, Static) and isinstance(target.value, Func | Method):
+                call_user(self, target.value, call)
+            elif isinstance(target, Static) and isinstance(target.value, cooperative.Method):
+                cooperative.call(self, target.value, call, self.values(call.args))
             else:
                 self.value(call)
             if len(self.out) > before:  # it has an effect

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from krnlpy.errors import DtypeError
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, boolean
 
-from .composites import CompositeType, composite_type, leaves
+from .composites import CompositeType, composite_type, leaves, plain_number
 
 ElementType = ScalarType | TypeVar
 MAX_NDIM = 8
@@ -67,7 +67,7 @@ class _BufferAnnotation:
             if ndim is not None:
                 raise DtypeError(f"{self.name}[{type}, {ndim}]: an item is one element; write {self.name}[{type}]")
             return Annotation("item", type, 0, self.mutable)
-        ndim = 1 if ndim is None else ndim
+        ndim = 1 if ndim is None else plain_number(ndim)
         if isinstance(ndim, bool) or not isinstance(ndim, int) or not 1 <= ndim <= MAX_NDIM:
             raise DtypeError(f"{self.name}[{type}, {ndim}]: the number of dimensions must be 1 to {MAX_NDIM}")
         return Annotation("global", type, ndim, self.mutable, self.once)
@@ -82,13 +82,12 @@ class _SpecAnnotation:
 
 
 if TYPE_CHECKING:
-    _T = TypeVar("_T")
-    Item = Annotated[_T, "one element a thread, read"]
-    ItemMut = Annotated[_T, "one element a thread, read and written"]
-    Spec = Annotated[_T, "a specialization constant"]
-    Global: Any
-    GlobalMut: Any
-    Out: Any
+    from .checked import Global as Global
+    from .checked import GlobalMut as GlobalMut
+    from .checked import Item as Item
+    from .checked import ItemMut as ItemMut
+    from .checked import Out as Out
+    from .checked import Spec as Spec
 else:
     Item = _BufferAnnotation("Item", "item", mutable=False)
     ItemMut = _BufferAnnotation("ItemMut", "item", mutable=True)

@@ -94,6 +94,11 @@ class Compiler:
         passes.run(module, builder)
         return module
 
+    def assembly(self, text: str) -> str:
+        """The machine code of a module, in the CPU's assembly language."""
+        code: str = self._machine.emit_assembly(self.optimize(text))
+        return code
+
     def compile(self, text: str) -> bytes:
         """The object file of a module."""
         code: bytes = self._machine.emit_object(self.optimize(text))

@@ -9,8 +9,9 @@ from typing import NoReturn
 
 import numpy as np
 
-from krnlpy.backend import DeviceInfo
+from krnlpy.backend import DeviceInfo, check_subgroups
 from krnlpy.dsl import ir, llvm
+from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.layout import Variant, layout_of
 from krnlpy.errors import KernelIndexError, LimitExceeded
 
@@ -50,6 +51,8 @@ class HostExecutable:
             raise LimitExceeded(
                 f"{program.name}: groups of {threads} threads; the host runs 1 to {info.max_threads} in all"
             )
+        check_subgroups(program, threads, info)
+        program = expanded(program, info.subgroup_threads)
         code = llvm.emit(program, variant, specs, threads, llvm.LlvmOptions(debug, compiler.converts_half))
         if code.group_bytes > info.max_group_memory:
             raise LimitExceeded(

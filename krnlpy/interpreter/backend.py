@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from krnlpy.backend import Backend, Binding, DeviceInfo
+from krnlpy.backend import Backend, Binding, DeviceInfo, check_subgroups
 from krnlpy.dsl import ir
+from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.interpret import (
     Fault,
     Interpretation,
@@ -114,6 +115,8 @@ class InterpreterBackend:
             raise LimitExceeded(
                 f"{program.name}: {threads} is {prod(threads)} threads a group; at most {self.info.max_threads} fit"
             )
+        check_subgroups(program, threads, self.info)
+        program = expanded(program, SUBGROUP_THREADS)
         interpretation = translate(program, variant, specs, threads)
         sizes = zip(program.group_arrays, interpretation.group_arrays, strict=True)
         nbytes = sum(array.type.size * count for array, (_, count) in sizes)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from krnlpy.backend import DeviceInfo, DeviceKind
+from krnlpy.backend import CooperativeShape, DeviceInfo, DeviceKind
 from krnlpy.features import Feature, Features
 
+from . import cooperative
 from .api import Api, Functions
 
 _KINDS: dict[int, DeviceKind] = {0: "other", 1: "integrated", 2: "discrete", 3: "virtual", 4: "cpu"}
@@ -84,16 +85,26 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
     }
     structures = dict(zip(wanted, (features10.features, features11, features12), strict=True))
     enabled = {s: tuple(f for f in names if getattr(structures[s], f)) for s, names in wanted.items()}
+    added = (PORTABILITY_SUBSET,) if PORTABILITY_SUBSET in extensions else ()
+    has_narrow = features12.shaderFloat16 and features12.shaderInt8 and features10.features.shaderInt16
+    shapes: tuple[CooperativeShape, ...] = ()
+    if cooperative.EXTENSION in extensions and features12.vulkanMemoryModel and has_narrow:
+        shapes = cooperative.cooperative_shapes(api, functions, handle)
+    if shapes:
+        added = (*added, cooperative.EXTENSION)
+        enabled[cooperative.FEATURES] = ("cooperativeMatrix",)
+        enabled["VkPhysicalDeviceVulkan12Features"] += ("vulkanMemoryModel", "shaderFloat16", "shaderInt8")
+        enabled["VkPhysicalDeviceFeatures"] += ("shaderInt16",)
     limits = properties.limits
     names = {f for names in enabled.values() for f in names}
     info = _info(api, functions, handle, index, names, "VK_KHR_maintenance4" in extensions)
     return PhysicalDevice(
         handle=handle,
-        info=info,
+        info=replace(info, cooperative_shapes=shapes),
         queue_family=family,
         enabled=enabled,
         # The specification demands it to be enabled where it is there.
-        extensions=(PORTABILITY_SUBSET,) if PORTABILITY_SUBSET in extensions else (),
+        extensions=added,
         max_storage_bindings=min(
             limits.maxPerStageDescriptorStorageBuffers,
             limits.maxDescriptorSetStorageBuffers,
@@ -158,6 +169,7 @@ def _features(api: Api, enabled: set[str], properties11: Any) -> Features:
         "shaderFloat64": Feature.FLOAT64,
         "storageBuffer8BitAccess": Feature.STORAGE8,
         "storageBuffer16BitAccess": Feature.STORAGE16,
+        "cooperativeMatrix": Feature.COOPERATIVE_MATRIX,
     }
     found = {feature for name, feature in features.items() if name in enabled}
     if "shaderSubgroupExtendedTypes" in enabled:

@@ -6,6 +6,7 @@ from typing import Any
 
 from krnlpy.errors import DeviceUnavailable, OutOfMemory
 
+from . import cooperative
 from .api import Api
 from .description import PhysicalDevice
 from .instance import Instance
@@ -147,7 +148,12 @@ def _memory_type(types: list[tuple[int, int]], allowed: int, for_host: bool) -> 
 
 def _create(api: Api, instance: Instance, physical: PhysicalDevice) -> Any:
     enabled = {structure: dict.fromkeys(names, 1) for structure, names in physical.enabled.items()}
-    features12 = api.struct("VkPhysicalDeviceVulkan12Features", **enabled["VkPhysicalDeviceVulkan12Features"])
+    further = api.ffi.NULL
+    if cooperative.FEATURES in enabled:
+        further = api.struct(cooperative.FEATURES, **enabled[cooperative.FEATURES])
+    features12 = api.struct(
+        "VkPhysicalDeviceVulkan12Features", pNext=further, **enabled["VkPhysicalDeviceVulkan12Features"]
+    )
     features11 = api.struct(
         "VkPhysicalDeviceVulkan11Features", pNext=features12, **enabled["VkPhysicalDeviceVulkan11Features"]
     )

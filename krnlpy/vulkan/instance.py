@@ -11,6 +11,7 @@ from krnlpy import config
 from krnlpy.backend import Backend
 from krnlpy.errors import DeviceError, DeviceUnavailable
 
+from . import cooperative
 from .api import Api, load
 from .description import PhysicalDevice, describe
 from .drivers import installed_manifests, named_manifests, problems
@@ -50,6 +51,9 @@ class Instance:
             raise DeviceUnavailable("; ".join([str(error), *found])) from None
         self._handle = handle
         self.functions = self.api.functions(_FUNCTIONS, self.api.lib.vkGetInstanceProcAddr, handle)
+        if self.api.lib.vkGetInstanceProcAddr(handle, cooperative.FUNCTION.encode()) != self.api.ffi.NULL:
+            optional = self.api.functions((cooperative.FUNCTION,), self.api.lib.vkGetInstanceProcAddr, handle)
+            vars(self.functions).update(vars(optional))
         if self._validation is not None:
             self._validation.start(handle)
         self.open_backends: list[Backend] = []  # which close before the instance does

@@ -8,11 +8,14 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from krnlpy.backend import check_subgroups
 from krnlpy.dsl import glsl, ir, spirv
+from krnlpy.dsl.cooperative_expansion import expanded
+from krnlpy.dsl.glsl_cooperative import is_native
+from krnlpy.dsl.group_memory import group_array_bytes
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import KernelIndexError, LimitExceeded, MissingFeatures
-from krnlpy.features import Feature
-from krnlpy.scalar import ScalarType, boolean
+from krnlpy.scalar import ScalarType
 
 from .descriptors import Descriptors, SetLayout
 from .device import LogicalDevice
@@ -103,14 +106,11 @@ class PipelineBuilder:
         """
         self._check_limits(program, specs, threads)
         info = self._device.info
-        options = glsl.GlslOptions(
-            storage8=Feature.STORAGE8 in info.features,
-            storage16=Feature.STORAGE16 in info.features,
-            debug=debug,
-            max_parameter_bytes=info.max_parameter_bytes,
-            subgroups=info.features,
-            subgroup_threads=info.subgroup_threads,
-        )
+        check_subgroups(program, threads, info)
+        shapes = {(s.m, s.n, s.k, s.a, s.b, s.c) for s in info.cooperative_shapes}
+        if debug or not is_native(program, variant, shapes):
+            program = expanded(program, info.subgroup_threads)
+        options = glsl.GlslOptions.of(info.features, info.max_parameter_bytes, debug, info.subgroup_threads)
         shader = glsl.emit(program, variant, options)
         self._check_shader(program, shader)
         code = spirv.compile_shader(shader.source, program.name)
@@ -243,32 +243,3 @@ def _specialization(
 
 def _spec_value(value: int | float | bool, type: ScalarType) -> int | float:
     return float(value) if type.is_float else int(value)
-
-
-def group_array_bytes(array: ir.GroupArray, specs: Mapping[str, int | float | bool]) -> int:
-    """What a group array takes: elements are held in their type of computation, of at least 32 bits."""
-    length = math.prod(_length(extent, specs) for extent in array.shape)
-    element = array.type.compute
-    return max(length, 1) * (4 if element is boolean else max(4, element.size))
-
-
-def _length(expression: ir.Expr, specs: Mapping[str, int | float | bool]) -> int:
-    match expression:
-        case ir.Const():
-            return int(expression.value)
-        case ir.SpecValue():
-            return int(specs[expression.parameter.name])
-        case ir.Cast():
-            return _length(expression.operand, specs)
-        case ir.Binary():
-            left, right = _length(expression.left, specs), _length(expression.right, specs)
-            match expression.op:
-                case "add":
-                    return left + right
-                case "sub":
-                    return left - right
-                case "mul":
-                    return left * right
-                case "floordiv":
-                    return left // right if right else 0
-    raise TypeError(f"the length of an array cannot be {type(expression).__name__}")

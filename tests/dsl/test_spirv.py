@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
+from spirv_validator import Validator
 
 from krnlpy import config
 from krnlpy.dsl import glslang, spirv
@@ -122,3 +123,20 @@ def test_what_is_no_module_is_refused(damage: object, message: str) -> None:
     module = glslang.compile_glsl(SHADER, "kernel")
     with pytest.raises(CompileError, match=message):
         spirv.finish(damage(module), "kernel")  # type: ignore[operator]
+
+
+def test_a_module_that_is_not_valid_fails_the_test_that_made_it(cache: Path) -> None:
+    validate = Validator()
+    if not validate.available:
+        pytest.skip("no spirv-val")
+    module = spirv.compile_shader(SHADER, "kernel")
+    validate(module, "kernel")
+    validate(module, "kernel")
+    assert validate.count == 1
+    store = 62  # OpStore, here of a pointer that is none
+    words = list(spirv._words(module, "kernel"))
+    place = next(p for p, opcode, _ in spirv._instructions(tuple(words), "kernel") if opcode == store)
+    words[place + 1] = words[place + 2]
+    with pytest.raises(AssertionError, match=r"spirv-val --target-env vulkan1\.2: the module of kernel: .*OpStore"):
+        validate(struct.pack(f"<{len(words)}I", *words), "kernel")
+    assert validate.count == 1

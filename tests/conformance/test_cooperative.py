@@ -1,0 +1,248 @@
+"""Cooperative matrices: products, element-wise operators, loads and stores, on devices with and without them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pytest
+
+from krnlpy import Buffer, Device, DtypeError, Feature, LimitExceeded, kernel
+from krnlpy.dsl import (
+    CooperativeMatrix,
+    barrier,
+    cooperative_multiply_add,
+    frontend,
+    glsl,
+    group_array,
+    group_id,
+    spirv,
+)
+from krnlpy.dsl.glsl_cooperative import is_native
+from krnlpy.dsl.layout import Variant
+from krnlpy.dsl.types import Global, GlobalMut
+from krnlpy.errors import KernelError, KernelIndexError, KernelTypeError
+from krnlpy.scalar import ScalarType, bf16, f16, f32, i8, i32, u8
+
+T = TypeVar("T", f16, bf16, f32)
+I = TypeVar("I", i8, u8)  # noqa: E741
+A = CooperativeMatrix[T, 16, 8, "a"]
+B = CooperativeMatrix[T, 8, 16, "b"]
+C = CooperativeMatrix[f32, 16, 16, "accumulator"]
+C16 = CooperativeMatrix[f16, 16, 16, "accumulator"]
+
+
+@kernel
+def product(a: Global[T, 2], b: Global[T, 2], c: GlobalMut[f32, 2]):
+    row, column = group_id(1) * 16, group_id(0) * 16
+    total = C(0.0)
+    for k in range(0, a.shape[1], 8):
+        total = cooperative_multiply_add(A.load(a, row, k), B.load(b, column, k, transposed=True), total)
+    total.store(c, row, column)
+
+
+def launcher(kernel, device: Device, groups: tuple[int, ...] = (1,)):
+    return kernel.with_threads(device.info.subgroup_threads).with_groups(*groups)
+
+
+@pytest.mark.parametrize("type", [f16, bf16, f32], ids=str)
+def test_product(device: Device, type: ScalarType) -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((16, 24)).astype(type.dtype), rng.standard_normal((32, 24)).astype(type.dtype)
+    c = Buffer.zeros((16, 32), f32, device)
+    launcher(product, device, (2, 1))(Buffer.from_numpy(a, device), Buffer.from_numpy(b, device), c)
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    # 24 products and their sum: at most 25 roundings of at most the sum of the magnitudes.
+    bound = 25 * 2**-24 * (abs(x) @ abs(y).T)
+    assert (abs(c.numpy() - x @ y.T) <= bound).all()
+
+
+@pytest.mark.parametrize("type", [i8, u8], ids=str)
+def test_integers_are_added_up_exactly(device: Device, type: ScalarType) -> None:
+    left, right = CooperativeMatrix[I, 8, 16, "a"], CooperativeMatrix[I, 16, 8, "b"]
+    sums = CooperativeMatrix[i32, 8, 8, "accumulator"]
+
+    @kernel
+    def multiply(a: Global[I, 2], b: Global[I, 2], c: Global[i32, 2], y: GlobalMut[i32, 2]):
+        start = sums.load(c, 0, 0)
+        sums_of = cooperative_multiply_add(left.load(a, 0, 0), right.load(b, 0, 0), start)
+        sums_of.store(y, 0, 0, transposed=True)
+
+    rng = np.random.default_rng(1)
+    a, b = (rng.integers(type.min, type.max, shape, endpoint=True).astype(type.dtype) for shape in ((8, 16), (16, 8)))
+    c = rng.integers(-9, 9, (8, 8)).astype(np.int32)
+    out = Buffer.zeros((8, 8), i32, device)
+    launcher(multiply, device)(*(Buffer.from_numpy(array, device) for array in (a, b, c)), out)
+    assert (out.numpy() == (a.astype(np.int32) @ b.astype(np.int32) + c).T).all()
+
+
+def test_operators(device: Device) -> None:
+    @kernel
+    def operate(x: Global[f32, 2], y: GlobalMut[f32, 2]):
+        a = C.load(x, 0, 0)
+        b = -a * 3.0
+        b += C(2.0)
+        for _ in range(2):
+            b = b - a * a
+            b /= 2.0
+        b = 4.0 * b
+        b.store(y, 0, 0)
+
+    x = np.random.default_rng(2).standard_normal((16, 16)).astype(np.float32)
+    y = Buffer.zeros((16, 16), f32, device)
+    launcher(operate, device)(Buffer.from_numpy(x, device), y)
+    b = -x * np.float32(3) + np.float32(2)
+    for _ in range(2):
+        b = (b - x * x) / np.float32(2)
+    assert (y.numpy() == np.float32(4) * b).all()
+
+
+def test_narrow_accumulators_are_rounded(device: Device) -> None:
+    @kernel
+    def third(x: Global[f16, 2], y: GlobalMut[f16, 2]):
+        a = C16.load(x, 0, 0) / 3.0
+        (a + a).store(y, 0, 0)
+
+    x = np.random.default_rng(3).standard_normal((16, 16)).astype(np.float16)
+    y = Buffer.zeros((16, 16), f16, device)
+    launcher(third, device)(Buffer.from_numpy(x, device), y)
+    quotient = (x.astype(np.float32) / np.float32(3)).astype(np.float16)
+    assert (y.numpy() == quotient + quotient).all()
+
+
+def test_several_subgroups_and_group_arrays(device: Device) -> None:
+    matrix = CooperativeMatrix[f32, 4, 4, "accumulator"]
+
+    @kernel
+    def exchange(x: Global[f32, 2], y: GlobalMut[f32, 2]):
+        shared = group_array(f32, (4, 8))
+        matrix.load(x, 0, group_id() * 4, transposed=True).store(shared, 0, 0)
+        barrier()
+        (matrix.load(shared, 0, 0) * 2.0).store(y, group_id() * 4, 0)
+
+    x = np.arange(32, dtype=np.float32).reshape(4, 8)
+    y = Buffer.zeros((8, 4), f32, device)
+    # One subgroup a group, so that no two write the group array.
+    launcher(exchange, device, (2,))(Buffer.from_numpy(x, device), y)
+    assert (y.numpy() == np.vstack([x[:, :4].T, x[:, 4:].T]) * 2).all()
+
+
+def test_what_does_not_lie_within_is_out_of_range(device: Device) -> None:
+    @kernel
+    def copy(x: Global[f32, 2], y: GlobalMut[f32, 2], row: i32, column: i32):
+        a = C.load(x, row, column) + C(1.0)
+        a.store(y, row, column)
+
+    x = Buffer.ones((20, 20), f32, device)
+    for row, column, inside in ((4, 4, True), (5, 0, False), (0, -1, False), (2**31 - 8, 0, False)):
+        y = Buffer.zeros((20, 20), f32, device)
+        if not inside and device.info.kind == "interpreter":
+            with pytest.raises(KernelIndexError, match="is out of range: x has length 20"):
+                launcher(copy, device)(x, y, row, column)
+            continue
+        launcher(copy, device)(x, y, row, column)
+        want = np.zeros((20, 20))
+        if inside:
+            want[row : row + 16, column : column + 16] = 2
+        assert (y.numpy() == want).all()
+
+
+def test_subgroups_must_be_full(device: Device) -> None:
+    threads = device.info.subgroup_threads + 1
+    if device.info.subgroup_threads == 1:
+        pytest.skip("subgroups of one thread are always full")
+    x = Buffer.zeros((16, 8), f32, device)
+    with pytest.raises(LimitExceeded, match="are no whole number of subgroups"):
+        product.with_threads(threads).with_groups(1)(x, x, Buffer.zeros((16, 16), f32, device))
+
+
+# --------------------------------------------------------------------------------------- what the device itself has
+
+SHAPES = {(16, 16, 8, f16, f16, f32)}
+CONTIGUOUS = Variant(0, (True, True, True))
+
+
+def lowered(type: ScalarType):
+    return frontend.lower(product.signature, {T: type}, (32, 1, 1))
+
+
+def test_native_where_the_device_lists_the_shape() -> None:
+    assert is_native(lowered(f16), CONTIGUOUS, SHAPES)
+    assert not is_native(lowered(bf16), CONTIGUOUS, SHAPES)
+    assert not is_native(lowered(f16), Variant(0, (True, False, True)), SHAPES)
+    assert not is_native(lowered(f16), CONTIGUOUS, set())
+
+
+@pytest.mark.parametrize("type", [f16, f32], ids=str)
+def test_native_shader_is_valid(type: ScalarType, tmp_path: Path) -> None:
+    options = glsl.GlslOptions(storage8=True, storage16=True, debug=False, max_parameter_bytes=128)
+    shader = glsl.emit(lowered(type), CONTIGUOUS, options)
+    assert Feature.COOPERATIVE_MATRIX in shader.features
+    assert "coopMatMulAdd" in shader.source
+    module = tmp_path / "product.spv"
+    module.write_bytes(spirv.compile_shader(shader.source, "product"))
+    validator = shutil.which("spirv-val") or pytest.skip("spirv-val is not installed")
+    subprocess.run([validator, "--target-env", "vulkan1.2", str(module)], check=True)
+
+
+# ----------------------------------------------------------------------------------------------------------- errors
+
+
+def check(body, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        frontend.lower(frontend.read_signature(body), {}, (32, 1, 1))
+
+
+def test_errors() -> None:
+    a16, b16 = CooperativeMatrix[f16, 16, 8, "a"], CooperativeMatrix[f16, 8, 16, "b"]
+
+    def wrong_use(x: Global[f16, 2]):
+        a = a16.load(x, 0, 0)
+        c = cooperative_multiply_add(a, a, C(0.0))
+
+    def wrong_shape(x: Global[f16, 2]):
+        c = cooperative_multiply_add(a16.load(x, 0, 0), b16.load(x, 0, 0), CooperativeMatrix_8(0.0))
+
+    def wrong_type(x: Global[f32, 2]):
+        a = a16.load(x, 0, 0)
+
+    def wrong_rank(x: Global[f16]):
+        a = a16.load(x, 0, 0)
+
+    def wrong_index(x: Global[f16, 2]):
+        a = a16.load(x, 0.5, 0)
+
+    def read_only(x: Global[f32, 2]):
+        C(0.0).store(x, 0, 0)
+
+    def wrong_operator(x: GlobalMut[f32, 2]):
+        (C(1.0) + 1.0).store(x, 0, 0)
+
+    def wrong_variable(x: GlobalMut[f16, 2]):
+        a = a16.load(x, 0, 0)
+        a = C(0.0)
+
+    def no_value(x: GlobalMut[f32, 2]):
+        a = C(0.0).store(x, 0, 0)
+
+    check(
+        wrong_use, KernelTypeError, r'of the uses "a", "b" and "accumulator"; here CooperativeMatrix\[f16, 16, 8, "a"\]'
+    )
+    check(wrong_shape, KernelTypeError, "16x8 @ 8x16 \\+ 8x8: the shapes do not fit")
+    check(wrong_type, KernelTypeError, "x holds f32, the matrix f16")
+    check(wrong_rank, KernelTypeError, "buffers and group arrays of two dimensions; this is the array x")
+    check(wrong_index, KernelTypeError, "an index must be an integer, this is f32")
+    check(read_only, KernelTypeError, "x is read only; declare it GlobalMut")
+    check(wrong_operator, KernelTypeError, "cooperative matrices of one type have")
+    check(wrong_variable, KernelTypeError, r'a is a CooperativeMatrix\[f16, 16, 8, "a"\]')
+    check(no_value, KernelError, "store returns nothing")
+    with pytest.raises(DtypeError, match="write CooperativeMatrix"):
+        CooperativeMatrix[f16, 16, 16, "c"]
+    with pytest.raises(DtypeError, match="write CooperativeMatrix"):
+        CooperativeMatrix[f16, 0, 16, "a"]
+
+
+CooperativeMatrix_8 = CooperativeMatrix[f32, 8, 8, "accumulator"]

@@ -1,0 +1,58 @@
+#version 460
+#extension GL_GOOGLE_cpp_style_line_directive : require
+
+// branches
+layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
+layout(push_constant, std430) uniform Launch {
+    uint items;
+    uint x_offset;
+    uint y_offset;
+    uint flags_offset;
+} launch;
+layout(std430, binding = 0) readonly buffer Buffer0 { float x[]; };
+layout(std430, binding = 1) buffer Buffer1 { float y[]; };
+layout(std430, binding = 2) buffer Buffer2 { uint flags[]; };
+uint item;
+
+#line 134 "kernels.py"
+void kernel_body() {
+    uint at_x = launch.x_offset + item;
+    uint at_y = launch.y_offset + item;
+    uint at_flags = launch.flags_offset + item;
+    float sign_;
+#line 135 "kernels.py"
+    if (x[at_x] > 1.0) {
+        sign_ = 1.0;
+        flags[at_flags] = flags[at_flags] | 1u;
+    } else if (x[at_x] < -1.0 || x[at_x] == 0.0) {
+        sign_ = -1.0;
+    } else {
+        return;
+    }
+#line 142 "kernels.py"
+    float r = sqrt(x[at_x] * x[at_x] + y[at_y] * y[at_y]);
+    float a = x[at_x];
+#line 143 "kernels.py"
+    float b = r;
+    float value = a;
+#line 144 "kernels.py"
+    a = b;
+#line 144 "kernels.py"
+    b = value;
+    y[at_y] = sign_ * (a - (b - r)) / (a * (b + 1.0));
+}
+
+#line 1 "items"
+void main() {
+    uint threads = gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z;
+    uint groups = gl_NumWorkGroups.x * gl_NumWorkGroups.y * gl_NumWorkGroups.z;
+    uint row = gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y;
+    uint group = row * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+    uint stride = groups * threads;
+    item = group * threads + gl_LocalInvocationIndex;
+    while (item < launch.items) {
+        kernel_body();
+        if (launch.items - item <= stride) break;  // item + stride could wrap
+        item += stride;
+    }
+}

@@ -1,0 +1,123 @@
+#version 460
+#extension GL_GOOGLE_cpp_style_line_directive : require
+
+// matmul_f32
+layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
+layout(constant_id = 3) const int TILE = 16;
+layout(push_constant, std430) uniform Launch {
+    uint a_offset;
+    uint a_shape[2];
+    uint b_offset;
+    uint b_shape[2];
+    uint c_offset;
+    uint c_shape[2];
+} launch;
+layout(std430, binding = 0) readonly buffer Buffer0 { float a[]; };
+layout(std430, binding = 1) readonly buffer Buffer1 { float b[]; };
+layout(std430, binding = 2) writeonly buffer Buffer2 { float c[]; };
+layout(std430, binding = 3) restrict buffer Failure {
+    uint failed;
+    uint line;
+    uint index;
+    uint length_;
+    uint global_x;
+    uint global_y;
+    uint global_z;
+    uint column;
+} failure;
+shared float a_tile[TILE * TILE > 0 ? TILE * TILE : 1];
+shared float b_tile[TILE * TILE > 0 ? TILE * TILE : 1];
+
+#line 1 "range_count.glsl"
+// How many numbers range(start, stop, step) has; none for a step of 0.
+uint range_count(int start, int stop, int step) {
+    if (step > int(0)) return start < stop ? (uint(stop) - uint(start) - uint(1)) / uint(step) + uint(1) : uint(0);
+    if (step < int(0)) return start > stop ? (uint(start) - uint(stop) - uint(1)) / (uint(0) - uint(step)) + uint(1) : uint(0);
+    return uint(0);
+}
+
+#line 1 "debug.glsl"
+// Whether an index lies within a length; records the launch's first that doesn't.
+bool in_range(uint index, uint length_, uint line, uint column) {
+    if (index < length_) return true;
+    if (atomicCompSwap(failure.failed, 0u, 1u) == 0u) {
+        failure.line = line;
+        failure.column = column;
+        failure.index = index;
+        failure.length_ = length_;
+        failure.global_x = gl_GlobalInvocationID.x;
+        failure.global_y = gl_GlobalInvocationID.y;
+        failure.global_z = gl_GlobalInvocationID.z;
+    }
+    return false;
+}
+
+#line 1 "accessors"
+float load_a(uint i, uint j, uint line, uint column) {
+    if (!in_range(i, launch.a_shape[0], line, column) || !in_range(j, launch.a_shape[1], line, column)) return 0.0;
+    uint at = launch.a_offset + i * launch.a_shape[1] + j;
+    return a[at];
+}
+
+void store_a_tile(uint i, uint j, float value, uint line, uint column) {
+    if (!in_range(i, uint(TILE), line, column) || !in_range(j, uint(TILE), line, column)) return;
+    a_tile[i * uint(TILE) + j] = value;
+}
+
+float load_b(uint i, uint j, uint line, uint column) {
+    if (!in_range(i, launch.b_shape[0], line, column) || !in_range(j, launch.b_shape[1], line, column)) return 0.0;
+    uint at = launch.b_offset + i * launch.b_shape[1] + j;
+    return b[at];
+}
+
+void store_b_tile(uint i, uint j, float value, uint line, uint column) {
+    if (!in_range(i, uint(TILE), line, column) || !in_range(j, uint(TILE), line, column)) return;
+    b_tile[i * uint(TILE) + j] = value;
+}
+
+float load_a_tile(uint i, uint j, uint line, uint column) {
+    if (!in_range(i, uint(TILE), line, column) || !in_range(j, uint(TILE), line, column)) return 0.0;
+    return a_tile[i * uint(TILE) + j];
+}
+
+float load_b_tile(uint i, uint j, uint line, uint column) {
+    if (!in_range(i, uint(TILE), line, column) || !in_range(j, uint(TILE), line, column)) return 0.0;
+    return b_tile[i * uint(TILE) + j];
+}
+
+void store_c(uint i, uint j, float value, uint line, uint column) {
+    if (!in_range(i, launch.c_shape[0], line, column) || !in_range(j, launch.c_shape[1], line, column)) return;
+    uint at = launch.c_offset + i * launch.c_shape[1] + j;
+    c[at] = value;
+}
+
+#line 42 "kernels.py"
+void main() {
+    for (uint slot = gl_LocalInvocationIndex; slot < uint(TILE * TILE); slot += gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z) a_tile[slot] = 0.0;
+    for (uint slot = gl_LocalInvocationIndex; slot < uint(TILE * TILE); slot += gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z) b_tile[slot] = 0.0;
+    memoryBarrierShared();
+    barrier();
+#line 45 "kernels.py"
+    int i = int(gl_LocalInvocationID.y);
+    int j = int(gl_LocalInvocationID.x);
+    int row = int(gl_WorkGroupID.y) * TILE + i;
+    int column = int(gl_WorkGroupID.x) * TILE + j;
+    float total = 0.0;
+    const uint k_count = range_count(0, int(launch.a_shape[1]), TILE);
+    for (uint k_number = 0u; k_number < k_count; k_number += 1u) {
+        int k = int(k_number) * TILE;
+#line 51 "kernels.py"
+        store_a_tile(uint(i), uint(j), load_a(uint(row), uint(k + j), 51u, 23u), 51u, 8u);
+        store_b_tile(uint(i), uint(j), load_b(uint(k + i), uint(column), 52u, 23u), 52u, 8u);
+        memoryBarrierBuffer(); memoryBarrierShared(); barrier();
+        for (int n = 0; n < TILE; ++n) {
+            total = total + load_a_tile(uint(i), uint(n), 55u, 21u) * load_b_tile(uint(n), uint(j), 55u, 36u);
+        }
+#line 56 "kernels.py"
+        memoryBarrierBuffer(); memoryBarrierShared(); barrier();
+    }
+#line 57 "kernels.py"
+    if (row < int(launch.c_shape[0]) && column < int(launch.c_shape[1])) {
+        store_c(uint(row), uint(column), total, 58u, 8u);
+    }
+}
