@@ -16,12 +16,12 @@ from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, u16, u32, u64
 
 from . import builtins, compounds, cooperative, ir
+from .calls_subgroups import BALLOT_FUNCTIONS, SUBGROUP_FUNCTIONS
 from .composites import composite_type
 from .conversions import cast, literal, settled, typed, unify
 from .cooperative import CooperativeType
 from .lowering import Known
 from .powers import whole_power
-from .calls_subgroups import BALLOT_FUNCTIONS, SUBGROUP_FUNCTIONS
 from .values import Compound, Static, Value, is_number
 from .vectors import VECTOR_FUNCTIONS
 
@@ -101,7 +101,11 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
     if callee in _UNEVALUATED:
         return handler(lowering, node)
     values = lowering.values(node.args)
-    if callee not in VECTOR_FUNCTIONS and callee not in BALLOT_FUNCTIONS and any(isinstance(v, Compound) for v in values):
+    if (
+        callee not in VECTOR_FUNCTIONS
+        and callee not in BALLOT_FUNCTIONS
+        and any(isinstance(v, Compound) for v in values)
+    ):
         return compounds.each(lowering, handler, node, values)
     return handler(lowering, with_arguments(node, values))
 

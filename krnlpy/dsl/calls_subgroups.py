@@ -80,7 +80,7 @@ def _meet(
             " them by global_id()",
             *where,
         )
-    targets = tuple(lowering.temporary(type, f"subgroup_{op}") for type in results)
+    targets = tuple(lowering.temporary(type, op) for type in results)
     lowering.emit_meeting(ir.Collective(targets, op, operands, cluster, location=where))
     return [ir.Local(target, type=target.type, location=where) for target in targets]
 
@@ -218,7 +218,7 @@ def _ballot(lowering: ExpressionLowering, node: ast.Call, count: int = 1) -> tup
             f"{_name(node)} takes what subgroup_ballot returns, a Vector[u32, 4], not {describe(value)}",
             *value.location,
         )
-    return _Words(lowering, lowering.at(node)), [lowering.steady(typed(p), "ballot") for p in value.parts], rest  # type: ignore[arg-type]
+    return _Words(lowering, lowering.at(node)), [lowering.steady(typed(p), "ballot") for p in value.parts], rest
 
 
 def _bit(words: _Words, ballot: list[ir.Expr], lane: ir.Expr) -> ir.Expr:

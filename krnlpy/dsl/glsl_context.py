@@ -38,9 +38,7 @@ class GlslOptions:
     subgroup_threads: int = 32
 
     @classmethod
-    def of(
-        cls, features: Features, max_parameter_bytes: int, debug: bool, subgroup_threads: int = 32
-    ) -> GlslOptions:
+    def of(cls, features: Features, max_parameter_bytes: int, debug: bool, subgroup_threads: int = 32) -> GlslOptions:
         """The options for a device."""
         return cls(
             storage8=Feature.STORAGE8 in features,

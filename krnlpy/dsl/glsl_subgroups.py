@@ -54,9 +54,7 @@ def needs(op: ir.CollectiveOp, cluster: int, checked: bool) -> Features:
         found = {Feature.SUBGROUP_BASIC}
     elif op in ("all", "any", "all_equal"):
         found = {Feature.SUBGROUP_VOTE}
-    elif op in ("ballot", "broadcast_first"):
-        found = {Feature.SUBGROUP_BALLOT}
-    elif op == "broadcast":
+    elif op in ("ballot", "broadcast_first") or op == "broadcast":
         found = {Feature.SUBGROUP_BALLOT}
     elif op in ("shuffle", "shuffle_xor"):
         found = {Feature.SUBGROUP_SHUFFLE} | checks
@@ -97,6 +95,8 @@ class Subgroups:
         if s.cluster == 1:
             return operands[0]
         wanted = needs(s.op, cluster, not context.program.unchecked)
+        if s.op == "all_equal" and type.is_float:
+            wanted |= {Feature.SUBGROUP_BALLOT}
         if type in (u64, i64) and len(s.targets) == 1:
             wanted |= {Feature.SUBGROUP_EXTENDED_TYPES}
         if wanted <= options.subgroups:
@@ -128,6 +128,8 @@ class Subgroups:
             # Not all drivers move truth values about.
             value = f"uint({operands[0]})" if type is boolean else operands[0]
             kind = u32 if type is boolean else type
+            if op == "all_equal" and type.is_float:  # drivers differ over NaNs
+                return self._all_equal_floats(type, value)
             moved = f"{name}({value})" if op not in _SOURCES else self._move(s, name, kind, value, operands[1:])
             return f"{moved} != 0u" if type is boolean and op != "all_equal" else moved
         if cluster:
@@ -136,6 +138,11 @@ class Subgroups:
         if type.kind == "int" and type.size < 4 and op in ("exclusive_min", "exclusive_max"):
             return f"clamp({result}, {type.min}, {type.max})"  # the neutral element is that of 32 bits
         return result
+
+    def _all_equal_floats(self, type: ScalarType, value: str) -> str:
+        same = "return subgroupAll(value == subgroupBroadcastFirst(value));"
+        self._add(f"bool own_subgroup_all_equal({self._context.type(type)} value)", [f"    {same}"])
+        return f"own_subgroup_all_equal({value})"
 
     def _move(self, s: ir.Collective, name: str, type: ScalarType, value: str, place: Sequence[str]) -> str:
         """The value of another lane; 0 where that is not active."""
@@ -150,7 +157,7 @@ class Subgroups:
             arguments = ["min(place, gl_SubgroupSize - 1u)"] if place else []
         if self._context.program.unchecked:
             return f"{name}({', '.join([value, *(arguments if constant is not None else place)])})"
-        function = f"subgroup_{s.op}" + (f"_{number}" if constant is not None else "")
+        function = f"own_subgroup_{s.op}" + (f"_{number}" if constant is not None else "")
         glsl = self._context.type(type)
         parameters = [f"{glsl} value", *(["uint place"] if place and constant is None else [])]
         known = [f"    const uint place = {number}u;"] if constant is not None else []

@@ -26,9 +26,9 @@ from krnlpy.errors import KernelIndexError, SourceError
 from krnlpy.scalar import boolean, convert
 
 from . import ir
+from .collectives import SUBGROUP_THREADS
 from .interpret_expressions import PREFIX, RUNTIME, UNIFORM_IDS, BufferNames, Scope, Site, id_name
 from .interpret_statements import PER_THREAD_IDS, Statements, new_name, suspends, zero
-from .collectives import SUBGROUP_THREADS
 from .layout import Variant, layout_of
 
 __all__ = ["SUBGROUP_THREADS", "Fault", "Interpretation", "Site", "Storage", "translate"]

@@ -239,7 +239,7 @@ class Statements(Expressions):
     def _Collective(self, node: ir.Collective) -> list[ast.stmt]:  # noqa: N802
         values = tuple_of([self.expr(operand) for operand in node.operands])
         site = self.scope.site(node.location, f"subgroup_{node.op}")
-        self.scope.collectives[site.value] = node
+        self.scope.collectives[len(self.scope.sites) - 1] = node
         result = ast.Yield(tuple_of([self.here(site), site, values]))
         if not node.targets:
             return [ast.Expr(result)]

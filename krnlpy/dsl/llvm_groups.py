@@ -120,12 +120,14 @@ class GroupLoop:
         for node in nodes:
             if isinstance(node, regions.Masked):
                 self._mask_memory[node] = (self._scratch.take(self._count), self._scratch.take(self._count))
-        self._values = self._active = ""
+        self._values = self._active = self._present = ""
         if any(isinstance(node, regions.Meeting) for node in nodes):
-            self._values, self._active = self._scratch.take(8 * self._slots), self._scratch.take(self._slots)
-            zero(self._b, self._active, self._slots)  # slots without a thread are never active
+            self._values = self._scratch.take(8 * self._slots)
+            self._active, self._present = self._scratch.take(self._slots), self._scratch.take(self._slots)
+            for flags in (self._active, self._present):
+                zero(self._b, flags, self._slots)  # slots without a thread are never active
             with CountedLoop(self._b, "i64", "0", str(self._count)) as loop:
-                self._b.store("i8", "1", self._b.element(self._active, loop.index, 1))
+                self._b.store("i8", "1", self._b.element(self._present, loop.index, 1))
 
     # -- control flow of the group
 
@@ -148,9 +150,10 @@ class GroupLoop:
                     self._masked_if(node)
                 case regions.MaskedWhile() | regions.MaskedFor():
                     self._masked_loop(node)
-            if isinstance(node, regions.Region | regions.Masked) and self._split.returns and not self._is_masked:
-                if regions.has_return(node):
-                    self._elect_leader()
+            if not isinstance(node, regions.Region | regions.Masked) or self._is_masked:
+                continue
+            if self._split.returns and regions.has_return(node):
+                self._elect_leader()
 
     def _if(self, node: regions.UniformIf) -> None:
         b = self._b
@@ -279,12 +282,13 @@ class GroupLoop:
         if not s.targets:
             return
         mask = self._masks.current
+        active = self._present if self._slots != self._count else None
         if mask is not None:
+            active = self._active
             with CountedLoop(b, "i64", "0", str(self._count)) as loop:
                 flag = b.load("i8", b.element(mask, loop.index, 1))
                 b.store("i8", b.op(f"xor i8 {flag}, 1"), b.element(self._active, loop.index, 1))
-        partial = self._slots != self._count
-        lanes = Lanes(b, self._lanes, self._values, self._active if mask is not None or partial else None)
+        lanes = Lanes(b, self._lanes, self._values, active)
         for operand in s.operands[:1]:
             with self._each_thread() as (writer, position, _):
                 self._bring(writer, regions.read_variables(operand), position)

@@ -15,7 +15,6 @@ from .collectives import SOURCES, neutral
 from .llvm_builder import ACCESS_GROUP, Builder, literal
 
 
-
 def reads_one_lane(s: ir.Collective) -> bool:
     """Whether each thread chooses while running from which lane it reads."""
     return s.op in SOURCES and len(s.operands) > 1 and not isinstance(s.operands[1], ir.Const)
@@ -45,7 +44,9 @@ class Lanes:
         if s.op in SOURCES:
             return [self._permuted(s, value, active, type)]
         if s.op == "broadcast_first":
-            return [self._splat(self._b.op(f"extractelement {self._vector(type)} {value}, i32 {self._first(active)}"), type)]
+            return [
+                self._splat(self._b.op(f"extractelement {self._vector(type)} {value}, i32 {self._first(active)}"), type)
+            ]
         if s.op in ("elect", "all", "any", "all_equal", "ballot"):
             return self._vote(s, value, active, type)
         return [self._combined(s, value, active, type)]

@@ -248,8 +248,8 @@ class _Splitter:
             case ir.For():
                 variable = statement.variable
                 left = ir.Variable(f"{variable.name}_left", variable.type)
-                rest = (ir.Variable(f"{variable.name}_{what}", variable.type) for what in ("next", "step"))
-                return MaskedFor(statement, left, *rest, self.split(statement.body, masked=True))
+                next_, step = (ir.Variable(f"{variable.name}_{what}", variable.type) for what in ("next", "step"))
+                return MaskedFor(statement, left, next_, step, self.split(statement.body, masked=True))
         raise TypeError(f"threads cannot meet in {type(statement).__name__}")
 
 

@@ -88,9 +88,9 @@ def check_barriers(body: ir.Block) -> None:
     assert variance.where is not None
     advice = {
         "": "move the barrier out of it",
-        "return": "threads for which it is true return; put what they skip under conditions that end before the barrier",
+        "return": "threads for which it is true return; put what they skip under conditions that end before it",
         "break": "threads for which it is true leave the loop; let all threads make as many iterations",
-        "continue": "threads for which it is true skip the rest; put that under conditions that end before the barrier",
+        "continue": "threads for which it is true skip the rest; put that under conditions that end before it",
     }[variance.how]
     raise KernelSyntaxError(
         f"this depends on {variance.cause}, which differs between the threads of a group, but all of them must come to"
@@ -235,4 +235,3 @@ def _ids_of(function: ir.Function) -> Variance:
         elif isinstance(node, ir.Call):
             result |= _ids_of(node.function)
     return result
-

@@ -16,6 +16,7 @@ import numpy as np
 
 from krnlpy.backend import Backend, Binding, DeviceInfo, check_subgroups
 from krnlpy.dsl import ir
+from krnlpy.dsl.collectives import SUBGROUP_THREADS
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.interpret import (
     Fault,
@@ -24,7 +25,6 @@ from krnlpy.dsl.interpret import (
     contiguous_strides,
     translate,
 )
-from krnlpy.dsl.collectives import SUBGROUP_THREADS
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import KernelError, LimitExceeded, OutOfMemory
 from krnlpy.features import Feature

@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from krnlpy.dsl.interpret import Fault, Interpretation
 from krnlpy.dsl.collectives import combine
+from krnlpy.dsl.interpret import Fault, Interpretation
 from krnlpy.dsl.interpret_statements import zero
 from krnlpy.errors import KernelError
 

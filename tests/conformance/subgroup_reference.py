@@ -111,7 +111,9 @@ class Threads:
         def one(members: Any) -> None:
             held = {int(self.lane[i]): x[i] for i in members}
             for i in members:
-                source = int(self.lane[members[0]]) if op == "broadcast_first" else SOURCES[op](int(self.lane[i]), place[i])
+                source = (
+                    int(self.lane[members[0]]) if op == "broadcast_first" else SOURCES[op](int(self.lane[i]), place[i])
+                )
                 out[i] = held.get(source, 0)
 
         return self._each(out, one)

@@ -49,7 +49,7 @@ def through_locals(y: GlobalMut[i32], n: i32):
     b = a + subgroup_thread_id()
     c = b > 3
     if c:  # here
-        if n > 0:
+        for _ in range(n):
             barrier()
 
 

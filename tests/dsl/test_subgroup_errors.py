@@ -26,8 +26,18 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("a[0] = subgroup_quad_broadcast(a[0], n)", GROUPS), KernelTypeError, "the place in a quad is a whole", "n"),
     (body("a[0] = subgroup_shuffle(a[0], 1.5)", GROUPS), KernelTypeError, "a lane is an integer of at most", "1.5"),
     (body("a[0] = subgroup_shuffle_up(a[0], i64(n))", GROUPS), KernelTypeError, "a distance of lanes is an", "i64(n)"),
-    (body("a[0] = f32(subgroup_ballot_find_lsb(m))", GROUPS), KernelTypeError, "takes what subgroup_ballot returns", "m"),
-    (body("if thread_id() > n:\n    barrier()", GROUPS), KernelSyntaxError, "depends on thread_id()", "thread_id() > n"),
+    (
+        body("a[0] = f32(subgroup_ballot_find_lsb(m))", GROUPS),
+        KernelTypeError,
+        "takes what subgroup_ballot returns",
+        "m",
+    ),
+    (
+        body("if thread_id() > n:\n    barrier()", GROUPS),
+        KernelSyntaxError,
+        "depends on thread_id()",
+        "thread_id() > n",
+    ),
 ]
 
 
