@@ -26,8 +26,6 @@ class Feature(StrEnum):
     SUBGROUP_QUAD = "subgroup_quad"
     SUBGROUP_EXTENDED_TYPES = "subgroup_extended_types"
     """64-bit integers in operations of subgroups."""
-    SUBGROUP_SIZE_CONTROL = "subgroup_size_control"
-    """Kernels may require a subgroup size between the least and the greatest of the device."""
     COOPERATIVE_MATRIX = "cooperative_matrix"
     """Products of small matrices by a subgroup; ``DeviceInfo.cooperative_shapes`` lists which. Others, and those of
     devices without it, are computed by ordinary arithmetic."""

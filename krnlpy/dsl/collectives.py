@@ -17,6 +17,9 @@ from .arithmetic import round_f32
 SUBGROUP_THREADS = 8
 """Threads of a subgroup on the host and in the interpreter, where a kernel requires no other size."""
 
+SUBGROUP_SIZES = tuple(1 << n for n in range(8))
+"""The sizes that a kernel can require there: a ballot has 128 bits."""
+
 _COMBINE: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda a, b: a + b,
     "mul": lambda a, b: a * b,

@@ -50,6 +50,7 @@ def lower(
     types: Mapping[TypeVar, ScalarType],
     threads: tuple[int, int, int],
     unchecked: bool = False,
+    subgroup_threads: int = 0,
 ) -> ir.Program:
     """Compiles a kernel for one choice of its type variables.
 
@@ -78,6 +79,7 @@ def lower(
         tuple(lowering.local_arrays),
         threads,
         unchecked,
+        subgroup_threads,
     )
 
 

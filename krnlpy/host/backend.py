@@ -16,7 +16,7 @@ import numpy as np
 from krnlpy import config
 from krnlpy.backend import Binding, DeviceInfo
 from krnlpy.dsl import ir
-from krnlpy.dsl.collectives import SUBGROUP_THREADS
+from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import LimitExceeded
 from krnlpy.features import Feature
@@ -182,6 +182,7 @@ def _describe(compiler: Compiler) -> DeviceInfo:
         max_buffer_bytes=memory,
         max_parameter_bytes=1 << 16,
         subgroup_threads=SUBGROUP_THREADS,
+        subgroup_sizes=SUBGROUP_SIZES,
         memory_bytes=memory,
         extra={"cpu": compiler.cpu, "host_threads": config.host_threads},
     )

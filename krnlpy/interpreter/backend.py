@@ -16,7 +16,7 @@ import numpy as np
 
 from krnlpy.backend import Backend, Binding, DeviceInfo, check_subgroups
 from krnlpy.dsl import ir
-from krnlpy.dsl.collectives import SUBGROUP_THREADS
+from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.interpret import (
     Fault,
@@ -226,6 +226,7 @@ def _info() -> DeviceInfo:
         max_buffer_bytes=memory,
         max_parameter_bytes=64 * 1024,
         subgroup_threads=SUBGROUP_THREADS,
+        subgroup_sizes=SUBGROUP_SIZES,
         memory_bytes=memory,
     )
 

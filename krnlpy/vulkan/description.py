@@ -8,7 +8,7 @@ from typing import Any
 from krnlpy.backend import CooperativeShape, DeviceInfo, DeviceKind
 from krnlpy.features import Feature, Features
 
-from . import cooperative
+from . import cooperative, subgroup_sizes
 from .api import Api, Functions
 
 _KINDS: dict[int, DeviceKind] = {0: "other", 1: "integrated", 2: "discrete", 3: "virtual", 4: "cpu"}
@@ -95,12 +95,18 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
         enabled[cooperative.FEATURES] = ("cooperativeMatrix",)
         enabled["VkPhysicalDeviceVulkan12Features"] += ("vulkanMemoryModel", "shaderFloat16", "shaderInt8")
         enabled["VkPhysicalDeviceFeatures"] += ("shaderInt16",)
+    sizes: tuple[int, ...] = ()
+    if subgroup_sizes.EXTENSION in extensions:
+        sizes = subgroup_sizes.required_sizes(api, functions, handle)
+    if sizes:
+        added = (*added, subgroup_sizes.EXTENSION)
+        enabled[subgroup_sizes.FEATURES] = ("subgroupSizeControl",)
     limits = properties.limits
     names = {f for names in enabled.values() for f in names}
     info = _info(api, functions, handle, index, names, "VK_KHR_maintenance4" in extensions)
     return PhysicalDevice(
         handle=handle,
-        info=replace(info, cooperative_shapes=shapes),
+        info=replace(info, cooperative_shapes=shapes, subgroup_sizes=sizes or (info.subgroup_threads,)),
         queue_family=family,
         enabled=enabled,
         # The specification demands it to be enabled where it is there.
