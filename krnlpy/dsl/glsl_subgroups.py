@@ -2,7 +2,8 @@
 the lanes one by one, through shuffles where the device has them, or through group memory.
 
 In group memory each thread has a slot: by number of its subgroup and lane, since which threads of the group make a
-subgroup is the device's choice. Active threads put their values there and mark their slots; the others' are unmarked.
+subgroup is the device's choice. Active threads put their values there and mark their slots with the place in the
+program, since a device may run threads that took different ways by turns.
 That needs no more of a device than that the active threads of a subgroup can wait for each other.
 """
 
@@ -78,6 +79,7 @@ class Subgroups:
         self._context = context
         self._functions: dict[str, str] = {}
         self._value_words = 0
+        self._sites = 0
 
     @property
     def words(self) -> int:
@@ -208,7 +210,10 @@ class Subgroups:
                 "    own_subgroup_meet();",
             ]
             other = self._read(type)
-            active = "lane < gl_SubgroupSize && own_subgroup_active[first + lane] != 0u"
+            self._sites += 1
+            parameters.append("uint site")
+            place = [*place, f"{self._sites}u"]
+            active = "lane < gl_SubgroupSize && own_subgroup_active[first + lane] == site"
         self._add(
             f"{result} {function}({', '.join(parameters)})",
             [
@@ -233,7 +238,7 @@ class Subgroups:
             ]
         else:
             lines = [f"{store}{put};"]
-        return [*lines, "    own_subgroup_active[first + self] = 1u;"]
+        return [*lines, "    own_subgroup_active[first + self] = site;"]
 
     def _read(self, type: ScalarType) -> str:
         at = "first + min(lane, gl_SubgroupSize - 1u)"
