@@ -17,11 +17,15 @@ from .errors import (
     DtypeError,
     InspectionError,
     InternalCompilerError,
+    KernelAssertionError,
     KernelError,
     KernelIndexError,
     KernelNameError,
+    KernelOverflowError,
+    KernelRaceError,
     KernelSyntaxError,
     KernelTypeError,
+    KernelUninitializedError,
     KrnlpyError,
     LaunchError,
     LimitExceeded,
@@ -46,11 +50,12 @@ __version__ = "0.1.0"
 __all__ = [
     "SCALAR_TYPES", "Buffer", "CompileError", "CompilerUnavailable", "ConfigError", "DTypeLike", "Device",
     "DeviceError", "DeviceInfo", "DeviceLost", "DeviceUnavailable", "DtypeError", "Feature", "Global", "GlobalMut",
-    "InspectionError", "InternalCompilerError", "Item", "ItemMut", "Kernel", "KernelError", "KernelIndexError",
-    "KernelNameError", "KernelSyntaxError", "KernelTypeError", "KrnlpyError", "LaunchError", "LimitExceeded",
-    "MissingFeatures", "Out", "OutOfMemory", "ScalarType", "ShapeError", "SourceError", "Spec", "StructBuffer", "bf16",
-    "config", "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel", "scalar_type",
-    "u8", "u16", "u32", "u64",
+    "InspectionError", "InternalCompilerError", "Item", "ItemMut", "Kernel", "KernelAssertionError", "KernelError",
+    "KernelIndexError", "KernelNameError", "KernelOverflowError", "KernelRaceError", "KernelSyntaxError",
+    "KernelTypeError", "KernelUninitializedError", "KrnlpyError", "LaunchError", "LimitExceeded", "MissingFeatures",
+    "Out", "OutOfMemory", "ScalarType", "ShapeError", "SourceError", "Spec", "StructBuffer", "bf16", "config",
+    "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel", "scalar_type", "u8", "u16",
+    "u32", "u64",
 ]  # fmt: skip
 
 

@@ -140,6 +140,11 @@ class Backend(Protocol):
         """The memory as a uint8 array sharing it, after waiting for work on it; None where the host can't see it
         or where it must not be touched directly (all but the host and the interpreter)."""
 
+    def planes(self, memory: Any) -> tuple[np.ndarray[Any, Any], ...]:
+        """What a copy of the memory's bytes by NumPy has to copy, each an array as long as the memory: first the bytes,
+        then what is known of each byte (the interpreter's: 1 where it was written). () where the host can't see them.
+        """
+
     def upload(self, memory: Any, offset: int, data: np.ndarray[Any, Any]) -> None:
         """Copies a contiguous uint8 array into memory. ``data`` may be changed when this returns."""
 
@@ -166,7 +171,8 @@ class Backend(Protocol):
         self, executable: Any, groups: tuple[int, int, int], bindings: Sequence[Binding], parameters: bytes
     ) -> None:
         """Queues a dispatch. ``bindings`` follow ``program.buffers``, ``parameters`` is the block of layout_of.
-        Of an executable built for debugging, waits and raises KernelIndexError where a thread failed."""
+        What has something to tell is waited for: what it prints is written to ``sys.stdout``; of an executable built
+        for debugging, raises KernelIndexError or KernelAssertionError where a thread failed."""
 
     def wait(self) -> None:
         """Returns when all that was queued before is done."""

@@ -387,9 +387,9 @@ class Buffer:
     def __repr__(self) -> str:
         head = f"Buffer({self.dtype}, {self._shape}, {self.device!r}"
         # Values of a device would need a download, and a wait.
-        if self._size > 16 or self._memory is None or self.device.backend.view(self._memory) is None:
+        if self._size > 16 or self._memory is None or not self.device.backend.planes(self._memory):
             return head + ")"
-        return f"{head}, {np.array2string(self.numpy(), separator=', ')})"
+        return f"{head}, {np.array2string(transfer.planes(self)[0], separator=', ')})"
 
 
 def _checked_device(device: Device | None) -> Device:

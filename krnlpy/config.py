@@ -18,6 +18,13 @@ def _flag(name: str) -> bool:
     return os.environ.get(name, "").lower() not in ("", "0", "false", "no", "off")
 
 
+def _bytes(name: str, default: int) -> int:
+    text = os.environ.get(name, "")
+    if text and not (text.isdecimal() and int(text) <= 1 << 32):
+        raise ConfigError(f"{name}={text}: expected a number of bytes, at most {1 << 32}")
+    return int(text) if text else default
+
+
 def _threads(name: str) -> int:
     text = os.environ.get(name, "")
     if text.isdecimal() and int(text):
@@ -28,10 +35,24 @@ def _threads(name: str) -> int:
 
 
 debug: bool = _flag("KRNLPY_DEBUG")
-"""``KRNLPY_DEBUG``: check every index while kernels run and raise :class:`KernelIndexError`; each launch waits."""
+"""``KRNLPY_DEBUG``: check indices and asserts while kernels run, and raise :class:`KernelIndexError` and
+:class:`KernelAssertionError`; launches of kernels that have any wait."""
+
+print_bytes: int = _bytes("KRNLPY_PRINT_BYTES", 1 << 20)
+"""``KRNLPY_PRINT_BYTES``: room for what one launch prints on a device: 16 bytes for each ``print``, and 4 or 8 for each
+value in it. What does not fit is lost, and a warning counts it."""
 
 validate: bool = _flag("KRNLPY_VALIDATE")
 """``KRNLPY_VALIDATE``: open Vulkan devices under the validation layer with synchronization validation."""
+
+interpret: bool = _flag("KRNLPY_INTERPRET")
+"""``KRNLPY_INTERPRET``: every ``Device`` that is made is an interpreter, so that a program can be debugged as it is:
+each access to memory is checked, and ``breakpoint()`` and pdb work in kernels. ``Device.host()`` shares memory with
+NumPy as ever; ``Device(0)`` and others keep theirs to themselves, as GPUs do, and need neither the GPU nor a driver."""
+
+check_overflow: bool = _flag("KRNLPY_CHECK_OVERFLOW")
+"""``KRNLPY_CHECK_OVERFLOW``: whole numbers that wrap raise :class:`KernelOverflowError` in the interpreter. Off unless
+asked for, since hashes and random numbers wrap on purpose."""
 
 cache_dir: Path | None = (
     None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import inspect
 import sys
 from collections.abc import Callable, Iterator
@@ -63,6 +62,8 @@ def _report(function: Callable[..., Any], device: str, error: Exception) -> str:
 
 
 def _tracker() -> str:
+    import importlib.metadata  # takes its time, and only a report needs it
+
     try:
         entries = importlib.metadata.metadata(_DISTRIBUTION).get_all("Project-URL") or []
     except importlib.metadata.PackageNotFoundError:
@@ -75,6 +76,8 @@ def _tracker() -> str:
 
 
 def _versions() -> Iterator[str]:
+    import importlib.metadata  # as above
+
     yield f"Python {sys.version.split()[0]} on {sys.platform}"
     for package in _PACKAGES:
         try:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
+from . import config
 from .backend import Backend, DeviceInfo
 from .errors import DeviceUnavailable
 
@@ -137,6 +138,8 @@ class Device:
 
 
 def _by_index(index: int) -> Backend:
+    if config.interpret and index >= 0:
+        return _backend(f"interpreter {index}", lambda: _module("interpreter").open_interpreter(index))
     vulkan = _module("vulkan")
 
     def open_device() -> Backend:
@@ -156,9 +159,9 @@ def _by_index(index: int) -> Backend:
 
 def _by_name(name: str) -> Backend:
     wanted = name.strip().lower()
-    if wanted == "host":
+    if wanted == "host" and not config.interpret:
         return _backend("host", lambda: _module("host").open_host())
-    if wanted == "interpreter":
+    if wanted in ("interpreter", "host"):
         return _backend("interpreter", lambda: _module("interpreter").open_interpreter())
     if not wanted:
         raise DeviceUnavailable(

@@ -91,7 +91,7 @@ class SourceError(KrnlpyError):
 
 
 class KernelError(SourceError):
-    """A kernel is not valid: base of the compile-time errors."""
+    """A kernel is not valid, or did what a kernel must not: base of the errors in kernels."""
 
 
 class KernelSyntaxError(KernelError):
@@ -104,6 +104,22 @@ class KernelNameError(KernelError):
 
 class KernelTypeError(KernelError):
     """Types that do not fit each other."""
+
+
+class KernelAssertionError(KernelError, AssertionError):
+    """An ``assert`` of a kernel failed, seen in debug mode or in the interpreter."""
+
+
+class KernelUninitializedError(KernelError):
+    """A kernel read memory that nothing was ever written to, seen in the interpreter."""
+
+
+class KernelRaceError(KernelError):
+    """Two threads touched the same memory in no order, one of them to write, seen in the interpreter."""
+
+
+class KernelOverflowError(KernelError, OverflowError):
+    """A whole number did not fit its type, seen in the interpreter with ``KRNLPY_CHECK_OVERFLOW=1``."""
 
 
 class KernelIndexError(SourceError, IndexError):

@@ -16,6 +16,18 @@ class Feature(StrEnum):
     """Native 8-bit loads and stores; without it bytes are packed in 32-bit words."""
     STORAGE16 = "storage16"
     """Native 16-bit loads and stores; without it halves are packed in 32-bit words."""
+    INT64_ATOMICS = "int64_atomics"
+    """Atomics of 64-bit elements of buffers."""
+    GROUP_INT64_ATOMICS = "group_int64_atomics"
+    """Atomics of 64-bit elements of group arrays."""
+    FLOAT32_ATOMIC_ADD = "float32_atomic_add"
+    """Native atomic addition of f32 in buffers; without it, it is made of compare-and-exchange."""
+    GROUP_FLOAT32_ATOMIC_ADD = "group_float32_atomic_add"
+    """Likewise in group arrays."""
+    FLOAT64_ATOMIC_ADD = "float64_atomic_add"
+    """Native atomic addition of f64 in buffers; without it, it is made of compare-and-exchange of 64 bits."""
+    GROUP_FLOAT64_ATOMIC_ADD = "group_float64_atomic_add"
+    """Likewise in group arrays."""
     SUBGROUP_BASIC = "subgroup_basic"
     SUBGROUP_VOTE = "subgroup_vote"
     SUBGROUP_ARITHMETIC = "subgroup_arithmetic"
@@ -32,3 +44,11 @@ class Feature(StrEnum):
 
 
 Features = frozenset[Feature]
+
+FLOAT_ATOMICS: Features = frozenset(
+    (
+        *(Feature.FLOAT32_ATOMIC_ADD, Feature.GROUP_FLOAT32_ATOMIC_ADD),
+        *(Feature.FLOAT64_ATOMIC_ADD, Feature.GROUP_FLOAT64_ATOMIC_ADD),
+    )
+)
+"""The native atomics of floats. No kernel needs them."""

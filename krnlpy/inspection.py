@@ -165,8 +165,8 @@ def _features(subject: Subject) -> str:
         lines.append((f"binding {number}", f"{buffer.name}: {buffer.type}, {access}"))
     if shader.parameter_binding is not None:
         lines.append((f"binding {shader.parameter_binding}", "parameters"))
-    if shader.debug_binding is not None:
-        lines.append((f"binding {shader.debug_binding}", "record of the first failure"))
+    if shader.report_binding is not None:
+        lines.append((f"binding {shader.report_binding}", "report of the first failure and of prints"))
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
 

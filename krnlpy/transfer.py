@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,8 +48,9 @@ def _copy_within(source: Buffer, to: Buffer) -> None:
     if source.is_contiguous() and to.is_contiguous():
         size = source.dtype.size
         backend.copy(source.memory, source.offset * size, to.memory, to.offset * size, source.nbytes)
-    elif backend.view(to.memory) is not None:
-        to.numpy()[...] = source.numpy()
+    elif backend.planes(to.memory):
+        for elements, values in zip(planes(to), planes(source), strict=True):
+            elements[...] = values
     else:
         from . import kernels  # kernels are made of buffers, so they come later
 
@@ -61,13 +62,16 @@ def _copy_between(source: Buffer, to: Buffer) -> None:
     size, nbytes = source.dtype.size, source.nbytes
     first, second = source.device.backend, to.device.backend
     start, target = source.offset * size, to.offset * size
-    seen = first.view(source.memory)
-    if seen is not None:
-        second.upload(to.memory, target, seen[start : start + nbytes])
+    here, there = first.planes(source.memory), second.planes(to.memory)
+    if len(here) > 1 and len(there) > 1:
+        for a, b in zip(here, there, strict=True):
+            b[target : target + nbytes] = a[start : start + nbytes]
         return
-    seen = second.view(to.memory)
-    if seen is not None:
-        first.download(source.memory, start, seen[target : target + nbytes])
+    if here:
+        second.upload(to.memory, target, here[0][start : start + nbytes])
+        return
+    if len(there) == 1:
+        first.download(source.memory, start, there[0][target : target + nbytes])
         return
     staging = np.empty(min(nbytes, CHUNK_BYTES), np.uint8)
     for done in range(0, nbytes, CHUNK_BYTES):
@@ -83,8 +87,9 @@ def fill(to: Buffer, pattern: bytes) -> None:
     backend = to.device.backend
     if to.is_contiguous():
         backend.fill(to.memory, to.offset * to.dtype.size, to.nbytes, pattern)
-    elif backend.view(to.memory) is not None:
-        to.numpy()[...] = np.frombuffer(pattern, to.dtype.dtype)[0]
+    elif backend.planes(to.memory):
+        for elements, content in zip(planes(to), (pattern, b"\1" * len(pattern)), strict=False):
+            elements[...] = np.frombuffer(content, to.dtype.dtype)[0]
     else:
         from . import kernels
 
@@ -92,6 +97,16 @@ def fill(to: Buffer, pattern: bytes) -> None:
         values: list[int] = np.frombuffer(pattern, words.dtype.dtype).tolist()
         for i, value in enumerate(values):
             _in_parts(partial(kernels.fill, value), words if len(values) == 1 else words[..., i])
+
+
+def planes(buffer: Buffer) -> list[np.ndarray[Any, Any]]:
+    """The buffer's elements, and with the same strides what is known of their bytes."""
+    size = buffer.dtype.size
+    strides = tuple(stride * size for stride in buffer.strides)
+    return [
+        np.ndarray(buffer.shape, buffer.dtype.dtype, plane, buffer.offset * size, strides)
+        for plane in buffer.device.backend.planes(buffer.memory)
+    ]
 
 
 def cast(source: Buffer, to: Buffer) -> None:

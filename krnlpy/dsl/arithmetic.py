@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import struct
 from collections.abc import Callable
 
 import ml_dtypes
@@ -29,6 +30,37 @@ def round_f16(x: float) -> float:
 def round_bf16(x: float) -> float:
     """The nearest bf16 of an f32."""
     return float(ml_dtypes.bfloat16(x))
+
+
+def bitcast(value: float, source: str, to: str) -> float:
+    """The bits of an f32, f64, i32, u32, i64 or u64 read as another; types are named by NumPy's letters."""
+    (result,) = struct.unpack("=" + _LETTERS[to], struct.pack("=" + _LETTERS[source], value))
+    return result  # type: ignore[no-any-return]
+
+
+_LETTERS: dict[str, str] = {
+    np.dtype(t).char: letter for t, letter in zip(("i4", "u4", "f4", "i8", "u8", "f8"), "iIfqQd", strict=True)
+}
+"""Of struct for NumPy's, which depend on the system for integers."""
+
+
+def f16_bits(x: float) -> int:
+    """The bits of the nearest f16 of an f32."""
+    with np.errstate(over="ignore"):
+        return int(np.float16(x).view(np.uint16))
+
+
+def bf16_bits(x: float) -> int:
+    """The bits of the nearest bf16 of an f32."""
+    return int(np.asarray(x, ml_dtypes.bfloat16).view(np.uint16))
+
+
+def float_of_f16(bits: int) -> float:
+    return float(np.uint16(bits).view(np.float16))
+
+
+def float_of_bf16(bits: int) -> float:
+    return float(np.asarray(bits, np.uint16).view(ml_dtypes.bfloat16))
 
 
 def integer_to_f32(x: int) -> float:
@@ -122,6 +154,10 @@ def trunc(x: float) -> float:
     return math.copysign(math.trunc(x), x) if math.isfinite(x) else x
 
 
+def rint(x: float) -> float:
+    return math.copysign(round(x), x) if math.isfinite(x) else x
+
+
 def sqrt(x: float) -> float:
     return math.nan if x < 0 else math.sqrt(x)
 
@@ -170,11 +206,16 @@ FUNCTIONS: dict[str, Callable[..., float | bool]] = {
     "floor": floor,
     "ceil": ceil,
     "trunc": trunc,
+    "rint": rint,
     "fma": multiply_add,
     "isnan": math.isnan,
     "isinf": math.isinf,
+    "popcount": int.bit_count,
+    "clz": lambda x: 32 - x.bit_length(),
+    "reverse_bits": lambda x: int(f"{x:032b}"[::-1], 2),
+    "mul_hi": lambda x, y: x * y >> 32,
 }
-"""The functions of :class:`ir.Math`, of doubles; a result for f32 is rounded once more."""
+"""The functions of :class:`ir.Math`, of doubles, a result for f32 being rounded once more; or of a u32."""
 
-EXACT = frozenset(["abs", "floor", "ceil", "trunc", "isnan", "isinf"])
+EXACT = frozenset(["abs", "floor", "ceil", "trunc", "rint", "isnan", "isinf"])
 """Those that give an f32 for an f32 without rounding."""

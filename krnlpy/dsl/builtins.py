@@ -1,7 +1,8 @@
 """The functions that kernels call and Python does not have. Outside a kernel, calling one is an error.
 
 Kernels also know ``range``, ``len``, ``min``, ``max``, ``abs``, ``int`` (i32), ``float`` (f32), ``bool``, the scalar
-types as conversions, and the functions of ``math`` and NumPy that are named here.
+types as conversions, and the functions of ``math`` and NumPy of the names in :mod:`.math_builtins` and
+:mod:`.bit_builtins`.
 """
 
 from __future__ import annotations
@@ -91,6 +92,58 @@ def barrier() -> None:
     """Waits until every thread of the group is here; what they wrote before is seen after."""
 
 
+# ---------------------------------------------------------------------------------------------------------- atomics
+#
+# Each changes an element of a GlobalMut buffer or a group array, without another thread's coming in between, and
+# returns what the element was before. They order no other accesses: for the threads of a group, barrier() does.
+
+
+@_builtin
+def atomic_add(element: Any, value: Any) -> Any:
+    """``old = atomic_add(a[i, j], value)``: adds to the element."""
+
+
+@_builtin
+def atomic_sub(element: Any, value: Any) -> Any:
+    """``old = atomic_sub(a[i], value)``: subtracts from the element."""
+
+
+@_builtin
+def atomic_min(element: Any, value: Any) -> Any:
+    """``old = atomic_min(a[i], value)``: the element becomes ``value if value < old else old``."""
+
+
+@_builtin
+def atomic_max(element: Any, value: Any) -> Any:
+    """``old = atomic_max(a[i], value)``: the element becomes ``value if value > old else old``."""
+
+
+@_builtin
+def atomic_and(element: Any, value: Any) -> Any:
+    """``old = atomic_and(a[i], value)``: the element becomes ``old & value``."""
+
+
+@_builtin
+def atomic_or(element: Any, value: Any) -> Any:
+    """``old = atomic_or(a[i], value)``: the element becomes ``old | value``."""
+
+
+@_builtin
+def atomic_xor(element: Any, value: Any) -> Any:
+    """``old = atomic_xor(a[i], value)``: the element becomes ``old ^ value``."""
+
+
+@_builtin
+def atomic_exchange(element: Any, value: Any) -> Any:
+    """``old = atomic_exchange(a[i], value)``: the element becomes ``value``."""
+
+
+@_builtin
+def atomic_compare_exchange(element: Any, expected: Any, value: Any) -> Any:
+    """``old = atomic_compare_exchange(a[i], expected, value)``: the element becomes ``value`` if it has the bits of
+    ``expected``, that is, if the same bits are returned."""
+
+
 @_builtin
 def cooperative_multiply_add(a: Any, b: Any, c: Any) -> Any:
     """``a @ b + c`` of cooperative matrices, by all threads of the subgroup together."""
@@ -147,81 +200,3 @@ def determinant(m: Any) -> Any:
 @_builtin
 def inverse(m: Any) -> Any:
     """The inverse of a square matrix; of a singular one, infinities and NaN."""
-
-
-# -------------------------------------------------------------------------------------------------- mathematics
-
-
-@_builtin
-def sqrt(x: Any) -> Any:
-    """Square root, correctly rounded."""
-
-
-@_builtin
-def exp(x: Any) -> Any:
-    """e to the power x."""
-
-
-@_builtin
-def exp2(x: Any) -> Any:
-    """2 to the power x."""
-
-
-@_builtin
-def log(x: Any) -> Any:
-    """Natural logarithm."""
-
-
-@_builtin
-def log2(x: Any) -> Any:
-    """Logarithm to base 2."""
-
-
-@_builtin
-def sin(x: Any) -> Any:
-    """Sine of an angle in radians."""
-
-
-@_builtin
-def cos(x: Any) -> Any:
-    """Cosine of an angle in radians."""
-
-
-@_builtin
-def tan(x: Any) -> Any:
-    """Tangent of an angle in radians."""
-
-
-@_builtin
-def tanh(x: Any) -> Any:
-    """Hyperbolic tangent."""
-
-
-@_builtin
-def floor(x: Any) -> Any:
-    """The greatest whole number not above x, of x's type."""
-
-
-@_builtin
-def ceil(x: Any) -> Any:
-    """The least whole number not below x, of x's type."""
-
-
-@_builtin
-def trunc(x: Any) -> Any:
-    """x without its fraction, of x's type."""
-
-
-@_builtin
-def fma(x: Any, y: Any, z: Any) -> Any:
-    """x * y + z, rounded once where the device can."""
-
-
-@_builtin
-def isnan(x: Any) -> Any:
-    """Whether x is not a number."""
-
-
-@_builtin
-def isinf(x: Any) -> Any:
-    """Whether x is an infinity."""

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
-from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, u16, u32, u64
+from krnlpy.scalar import ScalarType, boolean, f32, i32, u16, u32, u64
 
-from . import builtins, compounds, cooperative, ir
+from . import atomics, builtins, calls_bits, calls_conversions, calls_math, compounds, cooperative, ir
+from .calls_conversions import conversion
+from .calls_library import call_library
 from .calls_subgroups import BALLOT_FUNCTIONS, SUBGROUP_FUNCTIONS
 from .composites import composite_type
-from .conversions import cast, literal, settled, typed, unify
-from .cooperative import CooperativeType
+from .conversions import cast, settled, typed, unify
+from .cooperative_type import CooperativeType
 from .lowering import Known
+from .operands import arguments, common
 from .powers import whole_power
 from .values import Compound, Static, Value, is_number
 from .vectors import VECTOR_FUNCTIONS
@@ -28,8 +31,6 @@ from .vectors import VECTOR_FUNCTIONS
 if TYPE_CHECKING:
     from .expressions import ExpressionLowering
 
-_FLOAT_MATH = ("sqrt", "exp", "exp2", "log", "log2", "sin", "cos", "tan", "tanh", "floor", "ceil", "trunc")
-_PREDICATES = ("isnan", "isinf")
 _IDS = (
     "global_id", "global_threads", "group_id", "groups", "thread_id", "threads",
 )  # fmt: skip
@@ -136,59 +137,8 @@ def _convert(type: ScalarType, lowering: ExpressionLowering, node: ast.Call) -> 
     return conversion(lowering, type, node)
 
 
-def conversion(lowering: ExpressionLowering, type: ScalarType, node: ast.Call) -> Value:
-    """``f32(x)`` and its like: an explicit cast; of a literal, one that is done while compiling."""
-    (argument,) = _arguments(lowering, node, 1, str(type))
-    where = lowering.at(node)
-    if type is boolean:
-        return lowering.truth(argument, where)
-    if isinstance(argument, Static) and is_number(argument.value):
-        number = argument.value
-        if isinstance(number, bool):
-            number = python.int(number)
-        if isinstance(number, python.int) and type.is_integer:
-            return literal(convert(np.int64(number) if abs(number) < 2**63 else number, type).item(), type, where)
-        if isinstance(number, python.int):
-            return cast(literal(python.float(number), type.compute, where), type, where)
-        return cast(ir.Const(number, type=f64 if type is f64 else f32, location=where), type, where)
-    return cast(typed(argument), type, where)
-
-
-def _arguments(lowering: ExpressionLowering, node: ast.Call, count: int | None, name: str) -> list[Value]:
-    if count is not None and len(node.args) != count:
-        raise KernelTypeError(f"{name} takes {count} argument(s), {len(node.args)} given", *lowering.at(node))
-    return [lowering.value(a) for a in node.args]
-
-
-def _common(values: list[Value], name: str, where: ir.Location) -> list[ir.Expr]:
-    """Several operands in one type."""
-    result = values[0]
-    for value in values[1:]:
-        a, b = unify(result, value, name, where)
-        result = a if isinstance(result, ir.Expr) or isinstance(value, Static) else b
-    kind = typed(result).type
-    return [unify(v, ir.Const(0, type=kind, location=where), name, where)[0] for v in values]
-
-
-def _math(name: ir.MathName) -> Callable[[ExpressionLowering, ast.Call], Value]:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        values = _arguments(lowering, node, 3 if name == "fma" else 1, name)
-        static = values[0]
-        if len(values) == 1 and isinstance(static, Static) and is_number(static.value):
-            values = [literal(python.float(static.value), f32, where)]
-        operands = _common(values, name, where)
-        kind = operands[0].type
-        if not kind.is_float:
-            raise KernelTypeError(f"{name} needs an f32 or f64, not {kind}; write {name}(f32(...))", *where)
-        result = boolean if name in _PREDICATES else kind
-        return ir.Math(name, tuple(operands), type=result, location=where)
-
-    return handler
-
-
 def _abs(lowering: ExpressionLowering, node: ast.Call) -> Value:
-    (value,) = _arguments(lowering, node, 1, "abs")
+    (value,) = arguments(lowering, node, 1, "abs")
     if isinstance(value, Static) and is_number(value.value):
         return Static(abs(value.value), value.location)
     operand = typed(value)
@@ -201,7 +151,7 @@ def _abs(lowering: ExpressionLowering, node: ast.Call) -> Value:
 
 def _divmod(lowering: ExpressionLowering, node: ast.Call) -> Value:
     where = lowering.at(node)
-    left, right = (lowering.steady(v) if isinstance(v, ir.Expr) else v for v in _arguments(lowering, node, 2, "divmod"))
+    left, right = (lowering.steady(v) if isinstance(v, ir.Expr) else v for v in arguments(lowering, node, 2, "divmod"))
     quotient = lowering.binary(ast.FloorDiv(), left, right, where)
     return Static((quotient, lowering.binary(ast.Mod(), left, right, where)), where)
 
@@ -209,13 +159,13 @@ def _divmod(lowering: ExpressionLowering, node: ast.Call) -> Value:
 def _extremum(op: ir.BinaryOp) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
         where = lowering.at(node)
-        values = _arguments(lowering, node, None, op)
+        values = arguments(lowering, node, None, op)
         if len(values) < 2:
             raise KernelTypeError(f"{op} takes two or more values", *where)
         if all(isinstance(v, Static) and is_number(v.value) for v in values):
             numbers = [v.value for v in values if isinstance(v, Static)]
             return Static((min if op == "min" else max)(numbers), where)
-        operands = _common(values, op, where)
+        operands = common(values, op, where)
         if operands[0].type is boolean:
             raise KernelTypeError(f"{op} of truth values; write and / or", *where)
         result = operands[0]
@@ -232,7 +182,7 @@ def _range(lowering: ExpressionLowering, node: ast.Call) -> Value:
 
 def _axis_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
-        values = _arguments(lowering, node, len(node.args) and 1, name)
+        values = arguments(lowering, node, len(node.args) and 1, name)
         axis = values[0] if values else Static(0, lowering.at(node))
         if not (isinstance(axis, Static) and axis.value in (0, 1, 2) and not isinstance(axis.value, bool)):
             raise KernelTypeError(f"{name} takes an axis: 0, 1 or 2, as a constant", *lowering.at(node))
@@ -243,7 +193,7 @@ def _axis_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]
 
 def _plain_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]:
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
-        _arguments(lowering, node, 0, name)
+        arguments(lowering, node, 0, name)
         if name in ("item_id", "items") and not lowering.state.has_items:
             raise KernelTypeError(f"{name}() needs a kernel with Item or ItemMut parameters", *lowering.at(node))
         return ir.Id(name, type=i32, location=lowering.at(node))
@@ -253,7 +203,7 @@ def _plain_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value
 
 def _type(lowering: ExpressionLowering, node: ast.Call) -> Value:
     """``type(x)``: the type of an element as it is stored, of a parameter as declared, of any other value."""
-    (value,) = _arguments(lowering, node, 1, "type")
+    (value,) = arguments(lowering, node, 1, "type")
     match value:
         case ir.Load():
             found: Any = value.place.type
@@ -272,7 +222,9 @@ def _only_as(name: str, what: str) -> Callable[[ExpressionLowering, ast.Call], V
 
 
 def power(lowering: ExpressionLowering, left: Value, right: Value, where: ir.Location) -> Value:
-    """``left ** right``: by multiplication for small whole constant exponents, by pow for other floats."""
+    """``left ** right``: by multiplication for whole exponents of integers and small constant ones, else by pow."""
+    if isinstance(right, Static) and isinstance(right.value, np.integer):
+        right = Static(python.int(right.value), right.location)
     if isinstance(right, Static) and isinstance(right.value, python.int) and not isinstance(right.value, bool):
         base, exponent = typed(left), right.value
         if base.type is boolean:
@@ -281,12 +233,22 @@ def power(lowering: ExpressionLowering, left: Value, right: Value, where: ir.Loc
             raise KernelTypeError("an integer has no negative powers; convert it first, for example f32(...)", *where)
         if base.type.is_integer or 0 <= exponent <= 4:
             return whole_power(lowering.state, base, exponent, where)
+    if isinstance(right, ir.Expr) and right.type.is_integer:
+        known = isinstance(left, Static) and isinstance(left.value, python.int | np.integer)
+        power_of = typed(left, right.type) if known else left
+        if isinstance(power_of, ir.Expr) and power_of.type.is_integer:
+            return integer_power(lowering, power_of, right, where)
     a, b = unify(left, right, "**", where)
     if not a.type.is_float:
-        raise KernelTypeError(
-            f"** of {a.type}: the exponent must be a constant; or convert first, for example f32(...)", *where
-        )
+        raise KernelTypeError("** of truth values; convert them, for example i32(...)", *where)
     return ir.Binary("pow", a, b, type=a.type, location=where)
+
+
+def integer_power(lowering: ExpressionLowering, base: ir.Expr, exponent: ir.Expr, where: ir.Location) -> ir.Expr:
+    """``base ** exponent`` of integers: by squaring, in the base's type, which wraps. The exponent is any integer."""
+    wide = i32 if exponent.type.bits < 32 else exponent.type
+    one = ir.Const(1, type=base.type, location=where)
+    return call_library(lowering, "power", (base, cast(exponent, wide), one), where)
 
 
 def shift(op: ir.BinaryOp, left: Value, right: Value, where: ir.Location) -> Value:
@@ -307,7 +269,16 @@ def shift(op: ir.BinaryOp, left: Value, right: Value, where: ir.Location) -> Val
 
 
 Handler = Callable[["ExpressionLowering", ast.Call], Value]
-_UNEVALUATED = (python.range, builtins.barrier, builtins.group_array, builtins.local_array, builtins.unroll)
+_UNEVALUATED = (
+    python.print,
+    python.breakpoint,
+    python.range,
+    builtins.barrier,
+    builtins.group_array,
+    builtins.local_array,
+    builtins.unroll,
+    *atomics.HANDLERS,
+)
 """What looks at its arguments before they are evaluated, or refuses them."""
 _HANDLERS: dict[Any, Handler] = {
     python.abs: _abs,
@@ -315,25 +286,22 @@ _HANDLERS: dict[Any, Handler] = {
     python.min: _extremum("min"),
     python.max: _extremum("max"),
     python.range: _range,
+    python.print: _only_as("print", "a statement of its own"),
+    python.breakpoint: _only_as("breakpoint", "a statement of its own"),
     python.type: _type,
     math.fabs: _abs,
+    np.fabs: _abs,
     np.abs: _abs,
-    np.minimum: _extremum("min"),
-    np.maximum: _extremum("max"),
     builtins.barrier: _only_as("barrier", "a statement of its own"),
     builtins.group_array: _only_as("group_array", "`name = group_array(type, shape)` at the function's top"),
     builtins.local_array: _only_as("local_array", "`name = local_array(type, shape)` at the function's top"),
-    builtins.fma: _math("fma"),
     builtins.cooperative_multiply_add: cooperative.product,
     builtins.unroll: _only_as("unroll", "`for i in unroll(range(...))`"),
     **VECTOR_FUNCTIONS,
     **SUBGROUP_FUNCTIONS,
+    **atomics.HANDLERS,
 }
-for _name in (*_FLOAT_MATH, *_PREDICATES):
-    _HANDLERS[getattr(builtins, _name)] = _math(_name)  # type: ignore[arg-type]
-    for _module in (np, math):
-        if hasattr(_module, _name):
-            _HANDLERS[getattr(_module, _name)] = _math(_name)  # type: ignore[arg-type]
+_HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | calls_conversions.HANDLERS
 for _name in _IDS:
     _HANDLERS[getattr(builtins, _name)] = _axis_id(_name)  # type: ignore[arg-type]
 for _name in _PLAIN_IDS:

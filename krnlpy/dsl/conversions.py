@@ -62,7 +62,7 @@ def literal(number: bool | int | float, type: ScalarType, location: Location) ->
                 *location,
             )
     else:
-        rounded = float(convert(float(number), type)) if abs(number) <= 1.8e308 else math.inf
+        rounded = math.inf if abs(number) > 1.8e308 else float(convert(float(number), type))  # NaN is not above
         if math.isinf(rounded) and not math.isinf(number):
             raise KernelTypeError(f"{number} is too large for {type}", *location)
         return ir.Const(rounded, type=type, location=location)

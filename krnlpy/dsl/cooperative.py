@@ -6,61 +6,15 @@ import ast
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError
-from krnlpy.scalar import ScalarType, boolean
+from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 
 from . import ir
-from .composites import plain_numbers
 from .conversions import assignable, typed
+from .cooperative_type import USES, CooperativeType
 from .values import Compound, Static, Value, describe, is_number
 
 if TYPE_CHECKING:
     from .expressions import ExpressionLowering
-
-MAX_SIDE = 64
-_USES = ("a", "b", "accumulator")
-
-
-@dataclass(frozen=True)
-class CooperativeType:
-    """The type of a matrix that a subgroup holds. ``use`` says what it can be in a product ``a @ b + accumulator``."""
-
-    type: Any
-    rows: int
-    columns: int
-    use: Literal["a", "b", "accumulator"]
-
-    def __repr__(self) -> str:
-        name = getattr(self.type, "__name__", self.type)
-        return f'CooperativeMatrix[{name}, {self.rows}, {self.columns}, "{self.use}"]'
-
-
-class _CooperativeFamily:
-    """``CooperativeMatrix[f16, 16, 16, "a"]``."""
-
-    def __repr__(self) -> str:
-        return "CooperativeMatrix"
-
-    def __getitem__(self, arguments: Any) -> CooperativeType:
-        match plain_numbers(arguments):
-            case (ScalarType() | TypeVar() as type, int() as rows, int() as columns, str() as use) if (
-                use in _USES and type is not boolean and 1 <= rows <= MAX_SIDE and 1 <= columns <= MAX_SIDE
-            ):
-                return CooperativeType(type, rows, columns, use)  # type: ignore[arg-type]
-        raise DtypeError(
-            f"CooperativeMatrix[{arguments}]: write CooperativeMatrix[type, rows, columns, use], 1 to {MAX_SIDE} rows"
-            ' and columns, use "a", "b" or "accumulator": CooperativeMatrix[f16, 16, 16, "a"]'
-        )
-
-
-CooperativeMatrix: Any = _CooperativeFamily()
-"""``CooperativeMatrix[f16, 16, 16, "a"]`` is the type of left factors of 16 rows and columns.
-
-Calling the type with a number makes a matrix of it, ``.load(source, row, column)`` takes one from a buffer or group
-array of two dimensions; ``matrix.store(target, row, column)`` writes it, ``cooperative_multiply_add(a, b, c)`` is
-``a @ b + c``; ``+ - * /`` go element by element. All threads of a subgroup do these together. A matrix that does not
-lie within its source as a whole is out of range: it is loaded as zeros, and not stored.
-"""
 
 
 @dataclass(frozen=True)
@@ -160,7 +114,7 @@ def product(lowering: ExpressionLowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     values = [lowering.value(argument) for argument in node.args]
     matrices = [matrix_of(value) for value in values]
-    if len(matrices) != 3 or [m.use if m else None for m in matrices] != list(_USES):
+    if len(matrices) != 3 or [m.use if m else None for m in matrices] != list(USES):
         raise KernelTypeError(
             'cooperative_multiply_add takes three cooperative matrices, of the uses "a", "b" and "accumulator"; here '
             + ", ".join(described(v) for v in values),

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, i32
 
 from . import calls, compounds, cooperative, ir
 from .composites import Matrix, StructType, Vector
 from .conversions import typed, unify
-from .cooperative import CooperativeType
+from .cooperative_type import CooperativeType
 from .lowering import AnyName, Known, LocalName, Lowering
 from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, assemble, describe, is_number, is_place, scalars
 
@@ -365,7 +367,8 @@ class ExpressionLowering(Lowering):
         if isinstance(left, Compound) or isinstance(right, Compound):
             return compounds.compare(self, operator, left, right, where)
         op = _COMPARE[type(operator)]
-        if isinstance(left, Static) and isinstance(right, Static):
+        typed_number = any(isinstance(v, Static) and isinstance(v.value, np.generic) for v in (left, right))
+        if isinstance(left, Static) and isinstance(right, Static) and not typed_number:
             if is_number(left.value) and is_number(right.value):
                 return self._fold(op, left, right, where)
             if op not in ("eq", "ne"):
@@ -442,6 +445,10 @@ class ExpressionLowering(Lowering):
 
     def call_function(self, callee: calls.Func, node: ast.Call) -> Value | None:
         """The call of a ``@func``; None where it returns nothing. Made by the lowering of functions."""
+        raise NotImplementedError
+
+    def library_function(self, callee: calls.Func, operands: tuple[ir.Expr, ...]) -> ir.Function:
+        """A function of the library for such operands; made by the lowering of functions."""
         raise NotImplementedError
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -32,7 +32,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def func(function: F) -> F:
-    """Makes a function callable from kernels. Parameters without annotation take the type of the argument.
+    """Makes a function callable from kernels. Parameters without annotation, or with Any, take the type of the
+    argument.
 
     Returns:
         A :class:`Func`; to type checkers, what the function was, so that they check its calls.
@@ -160,10 +161,7 @@ class FunctionLowering(StatementLowering):
         given = self._bind(callee, declared, node)
         bound = [self._argument(callee, source, a, v, where) for a, v in zip(declared, given, strict=True)]
         names = [a.arg for a in declared]
-        key = (callee, *map(_key, bound))
-        if key not in self.state.functions:
-            self.state.functions[key] = self._lower_function(callee, source, names, bound)
-        lowered: _Lowered = self.state.functions[key]
+        lowered = self._lowered(callee, source, names, bound)
         if lowered.meets:
             results = self._write_out(callee, source, names, bound)
         else:
@@ -193,6 +191,11 @@ class FunctionLowering(StatementLowering):
         if missing:
             raise KernelTypeError(f"{callee.__name__} misses {', '.join(missing)}", *self.at(node))
         return [given[name] for name in names]
+
+    def library_function(self, callee: Func, operands: tuple[ir.Expr, ...]) -> ir.Function:
+        source = read_source(callee.function)
+        names = [a.arg for a in positional_arguments(source)]
+        return self._lowered(callee, source, names, operands).function
 
     def _argument(self, callee: Func, source: Source, argument: ast.arg, value: Value, where: ir.Location) -> Value:
         """An argument as the function takes it: a typed value, or what is known while compiling."""
@@ -272,6 +275,14 @@ class FunctionLowering(StatementLowering):
             else:
                 lowering.statics[name] = value
         return lowering, parameters
+
+    def _lowered(self, callee: Func, source: Source, names: list[str], bound: Sequence[Value]) -> _Lowered:
+        """A function for such arguments, lowered when it is first called."""
+        key = (callee, *map(_key, bound))
+        if key not in self.state.functions:
+            self.state.functions[key] = self._lower_function(callee, source, names, list(bound))
+        lowered: _Lowered = self.state.functions[key]
+        return lowered
 
     def _lower_function(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> _Lowered:
         lowering, parameters = self._open(source, names, bound)

@@ -1,11 +1,13 @@
 """From the IR to the GLSL of a Vulkan compute shader.
 
 The shader reads the parameter block of ``layout.py`` as push constants or from a storage buffer, has one storage
-buffer for each buffer parameter, and a last one in debug mode. Group sizes are specialization constants 0, 1 and 2.
+buffer for each buffer parameter, and a last one where the kernel has something to tell the host. Group sizes are
+specialization constants 0, 1 and 2.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -18,7 +20,8 @@ from .glsl_context import Context, GlslOptions
 from .glsl_expressions import GROUP_THREADS, Expressions
 from .glsl_places import Places
 from .glsl_statements import Lines, Statements
-from .layout import DEBUG_WORDS, Layout, Variant, layout_of, scalar_field_type
+from .layout import Layout, Variant, layout_of, scalar_field_type
+from .reports import Reports
 
 _FIRST_SPEC_ID = 3
 
@@ -33,9 +36,10 @@ class Shader:
         layout: of the parameter block.
         parameters: ``none``, or where the block lies: ``push`` constants or a read-only storage ``buffer``.
         binding_count: of storage buffers, in set 0: those of the program in order, then ``parameter_binding``,
-            then ``debug_binding`` (None where there is none).
+            then ``report_binding`` (None where there is none).
         spec_ids: ``constant_id`` of each specialization constant, and the type it is declared with.
         subgroup_words: 32-bit words of group memory for each slot of a thread in its subgroup.
+        reports: what the kernel tells the host, in the report at the last binding.
         reads, writes: for each buffer of the program, whether the shader may read or write it.
     """
 
@@ -45,11 +49,12 @@ class Shader:
     parameters: Literal["none", "push", "buffer"]
     binding_count: int
     parameter_binding: int | None
-    debug_binding: int | None
+    report_binding: int | None
     spec_ids: Mapping[str, tuple[int, ScalarType]]
     subgroup_words: int
     reads: tuple[bool, ...]
     writes: tuple[bool, ...]
+    reports: Reports | None
 
 
 def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
@@ -73,28 +78,31 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
     parameters: Literal["none", "push", "buffer"] = "none"
     if layout.size:
         parameters = "push" if layout.size <= options.max_parameter_bytes else "buffer"
-    parameter_binding = debug_binding = None
+    parameter_binding = report_binding = None
     if parameters == "buffer":
         parameter_binding, bindings = bindings, bindings + 1
-    if options.debug:
-        debug_binding, bindings = bindings, bindings + 1
+    reports = context.reporter.sites.reports()
+    told: list[str] = []
+    if reports is not None:
+        report_binding, bindings = bindings, bindings + 1
+        thread = "uvec3(item, 0u, 0u)" if program.items else "gl_GlobalInvocationID"
+        told = context.reporter.declarations(report_binding, thread)
 
     declarations = [
         *_specs(context),
         *_parameter_block(context, layout, parameter_binding),
         *places.buffers(),
-        *_debug_block(debug_binding),
         *places.arrays(),
+        *(["uint item;"] if program.items else []),
+        *told,
     ]
-    if program.items:
-        declarations.append("uint item;")
-    own_code = f"{places.functions}\n{code}"
-    library = context.library.text(own_code)
+    functions = "\n".join(filter(None, (context.reporter.functions, places.functions)))
+    library = context.library.text(f"{functions}\n{code}")
     parts = [
         f"// {program.name}\n" + "\n".join(declarations) + "\n",
         library,
         context.subgroups.text,
-        places.functions and ('#line 1 "accessors"\n' if library else "") + places.functions,
+        functions and ('#line 1 "accessors"\n' if library else "") + functions,
         str(code),
     ]
     extensions = "".join(f"#extension {name} : require\n" for name in sorted(context.extensions))
@@ -106,7 +114,7 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         parameters=parameters,
         binding_count=bindings,
         parameter_binding=parameter_binding,
-        debug_binding=debug_binding,
+        report_binding=report_binding,
         spec_ids={
             spec.name: (number, scalar_field_type(spec.type))
             for number, spec in enumerate(program.specs, _FIRST_SPEC_ID)
@@ -114,6 +122,7 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         subgroup_words=context.subgroups.words,
         reads=tuple(buffer in places.reads for buffer in program.buffers),
         writes=tuple(buffer in places.writes for buffer in program.buffers),
+        reports=reports,
     )
 
 
@@ -121,8 +130,9 @@ def _specs(context: Context) -> list[str]:
     lines = ["layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;"]
     for number, (spec, name) in enumerate(context.spec_names.items(), _FIRST_SPEC_ID):
         type = scalar_field_type(spec.type)
-        # The value is given when a pipeline is made; 1 fits wherever a length must be positive.
-        default = 1 if spec.default is None else spec.default
+        # The value is given when a pipeline is made; 1 fits wherever a length must be positive. Only plain numbers are
+        # constants to GLSL.
+        default = 1 if spec.default is None or not math.isfinite(spec.default) else spec.default
         literal = context.literal(int(default) if spec.type is boolean else default, type)
         lines.append(f"layout(constant_id = {number}) const {context.type(type)} {name} = {literal};")
     return lines
@@ -141,13 +151,6 @@ def _parameter_block(context: Context, layout: Layout, binding: int | None) -> l
         for field, name in zip(layout.fields, context.members, strict=True)
     ]
     return [where, *members, "} launch;"]
-
-
-def _debug_block(binding: int | None) -> list[str]:
-    if binding is None:
-        return []
-    members = [f"    uint {word.replace('length', 'length_')};" for word in DEBUG_WORDS]  # .length is a method
-    return [f"layout(std430, binding = {binding}) restrict buffer Failure {{", *members, "} failure;"]
 
 
 def _function(context: Context, places: Places, function: ir.Function, code: Lines) -> None:

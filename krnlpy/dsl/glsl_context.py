@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from krnlpy.features import Feature, Features
+from krnlpy.features import FLOAT_ATOMICS, Feature, Features
 from krnlpy.scalar import ScalarType, boolean, f64, i32, i64, u64
 
 from . import ir
 from .glsl_library import Library, library_names
 from .glsl_names import Names
+from .glsl_reports import Reporter
 from .glsl_subgroups import Subgroups
 from .layout import Layout, Variant
 
@@ -24,8 +25,9 @@ class GlslOptions:
     Attributes:
         storage8: buffers of 8-bit elements can be read and written; without it bytes are packed in 32-bit words.
         storage16: likewise of 16-bit elements.
-        debug: record the first index out of range in a buffer of ``layout.DEBUG_WORDS``.
+        debug: report the first index out of range or failed assert.
         max_parameter_bytes: a larger parameter block lies in a storage buffer instead of push constants.
+        float_atomics: those of ``FLOAT_ATOMICS`` that can be used.
         subgroups: which operations of subgroups the device has; others go through group memory.
         subgroup_threads: threads of a subgroup.
     """
@@ -34,6 +36,7 @@ class GlslOptions:
     storage16: bool
     debug: bool
     max_parameter_bytes: int
+    float_atomics: Features = frozenset()
     subgroups: Features = frozenset(Feature)
     subgroup_threads: int = 32
 
@@ -45,6 +48,7 @@ class GlslOptions:
             storage16=Feature.STORAGE16 in features,
             debug=debug,
             max_parameter_bytes=max_parameter_bytes,
+            float_atomics=features & FLOAT_ATOMICS,
             subgroups=features,
             subgroup_threads=subgroup_threads,
         )
@@ -58,12 +62,15 @@ class Context:
         self.variant = variant
         self.options = options
         self.names = Names()
-        self.names.reserve("launch", "item", "kernel_body", "failure", "Launch", "Failure", *library_names())
+        self.names.reserve("launch", "item", "kernel_body", "Launch", *Reporter.NAMES, *library_names())
         self.library = Library()
+        self.reporter = Reporter(self.need, self.type)
         self.subgroups = Subgroups(self)
         self.features: set[Feature] = set()
         self.extensions = {"GL_GOOGLE_cpp_style_line_directive"}
         fields = list(layout.fields)
+        # Element type and length of the arrays in the parameter block.
+        self.block_arrays = {(f.type.glsl, f.count) for f in fields if f.count}
         members = Names()
         self.members = [members.unique(field.name) for field in fields]
         # Scalars come first in the block, then the items' fields, then the buffers'; names may repeat across these.

@@ -40,9 +40,12 @@ def is_native(program: ir.Program, variant: Variant, shapes: Collection[Shape]) 
     forms = {_form(matrix) for matrix in used}
     if any(_form(matrix) not in forms for matrix in cooperative_matrices(program)):
         return False
+    changed = {n.place for n in ir.walk(program.body) if isinstance(n, ir.Atomic)}
     for node in ir.walk(program.body):
         if isinstance(node, ir.CooperativeLoad | ir.CooperativeStore):
             place = node.place
+            if place in changed:
+                return False  # it may hold words instead of its elements
             if isinstance(place, ir.GlobalParameter):
                 if not variant.contiguous[program.buffers.index(place)]:
                     return False

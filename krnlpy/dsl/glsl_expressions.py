@@ -13,6 +13,7 @@ from krnlpy.scalar import ScalarType, bf16, boolean, f16, f32, f64, i32, u32
 
 from . import ir
 from .glsl_context import Context
+from .glsl_math import built_in, plain
 
 if TYPE_CHECKING:
     from .glsl_places import Places
@@ -146,6 +147,8 @@ class Expressions:
                 return f"{condition} ? {then} : {otherwise}", _SELECT
             case ir.Cast():
                 return self._cast(e)
+            case ir.Bitcast():
+                return self._bitcast(e), _PRIMARY
             case ir.Round():
                 return self.rounded(self.text(e.operand), e.to), _PRIMARY
             case ir.Math():
@@ -317,8 +320,33 @@ class Expressions:
         holds = source is boolean or (to.min <= source.min and source.max <= to.max)
         return (text, level) if not to.is_integer or holds else self._wrap(text, level, to)
 
+    def _bitcast(self, e: ir.Bitcast) -> str:
+        text, source, to = self.text(e.operand), e.source, e.to
+        storage = source if source.is_float else to
+        if storage.size == 2:
+            self._context.need(storage.name)
+            if source.is_float:
+                bits = f"f32_to_{source.name}({text})"
+                return bits if to.kind == "uint" else f"bitfieldExtract(int({bits}), 0, 16)"
+            return f"{to.name}_to_f32({text if source.kind == 'uint' else f'uint({text}) & 0xFFFFu'})"
+        if storage is f64:
+            if source.is_float:
+                words = f"unpackDouble2x32({text})"
+                return f"packUint2x32({words})" if to.kind == "uint" else f"packInt2x32(ivec2({words}))"
+            words = f"unpackUint2x32({text})" if source.kind == "uint" else f"uvec2(unpackInt2x32({text}))"
+            return f"packDouble2x32({words})"
+        kind = (to if source.is_float else source).glsl
+        return f"floatBitsTo{kind.title()}({text})" if source.is_float else f"{kind}BitsToFloat({text})"
+
     def _math(self, e: ir.Math) -> tuple[str, int]:
-        operands = ", ".join(self.text(o) for o in e.operands)
+        exact = plain(e)
+        if exact is not e:
+            return self._write(exact)
+        texts = [self.text(o) for o in e.operands]
+        text = built_in(e, texts, self._context)
+        if text is not None:
+            return text, _PRIMARY
+        operands = ", ".join(texts)
         kind = e.operands[0].type
         if e.name in ("isnan", "isinf"):
             self._context.need(f"is_nan_{self._context.type(kind)}")

@@ -15,10 +15,11 @@ from krnlpy.features import Feature
 from krnlpy.scalar import ScalarType
 
 from . import ir
+from .glsl_atomics import AtomicFunction, value_to_word, word_to_value, word_type, worded_places
 from .glsl_context import Context
 
 # What the functions that reach elements call their own variables.
-_ACCESSOR_NAMES = re.compile(r"[ijkl]|i\d+|at|value|line|column|bits|word|seen|changed|slot")
+_ACCESSOR_NAMES = re.compile(r"[ijkl]|i\d+|at|value|site|bits|word|seen|old|expected|changed|slot")
 
 # Types whose elements lie in buffers just as kernels compute with them.
 _PLAIN_SIZES = (4, 8)
@@ -43,6 +44,7 @@ class Places:
             self._names[place] = context.names.unique(f"{place.name}_" if clashes else place.name)
         self._addresses = {item: context.names.unique(f"at_{item.name}") for item in program.items}
         self._functions: dict[tuple[str, ir.Place], tuple[str, str]] = {}
+        self._worded = worded_places(program, context.options.float_atomics)
         self.reads: set[ir.Place] = set()
         self.writes: set[ir.Place] = set()
 
@@ -53,15 +55,27 @@ class Places:
         self.reads.add(place)
         if isinstance(place, ir.ItemParameter):
             return self._read(place, self._addresses[place])
-        return f"{self._function('load', place)}({', '.join([*index, *self._debug_arguments(where)])})"
+        return f"{self._function('load', place)}({', '.join([*index, *self._site(place, index, where)])})"
 
     def store(self, place: ir.Place, index: Sequence[str], value: str, where: ir.Location) -> str:
         """The statement that sets an element."""
         self.writes.add(place)
         if isinstance(place, ir.ItemParameter):
             return self._write(place, self._addresses[place], value)
-        arguments = [*index, value, *self._debug_arguments(where)]
+        arguments = [*index, value, *self._site(place, index, where)]
         return f"{self._function('store', place)}({', '.join(arguments)});"
+
+    def atomic(
+        self, place: ir.Place, op: ir.AtomicOp, index: Sequence[str], operands: Sequence[str], where: ir.Location
+    ) -> str:
+        """The call that changes an element and gives its old value."""
+        self.reads.add(place)
+        self.writes.add(place)
+        key = f"atomic_{op}", place
+        if key not in self._functions:
+            name = self._context.names.unique(f"atomic_{op}_{place.name}")
+            self._functions[key] = (name, self._atomic_function(name, place, op))
+        return f"{self._functions[key][0]}({', '.join([*index, *operands, *self._site(place, index, where)])})"
 
     def whole(self, place: ir.Place, is_written: bool) -> tuple[str, str, tuple[str, ...]]:
         """An array or contiguous buffer as a whole: its name, where it starts, in elements, and its lengths."""
@@ -70,8 +84,10 @@ class Places:
         start = self._context.buffer_field(place, "offset") if isinstance(place, ir.GlobalParameter) else "0u"
         return self._names[place], start, tuple(self._extent(place, axis) for axis in axes)
 
-    def _debug_arguments(self, where: ir.Location) -> list[str]:
-        return [f"{where.line}u", f"{where.column}u"] if self._context.options.debug else []
+    def _site(self, place: ir.Place, index: Sequence[str], where: ir.Location) -> list[str]:
+        if not self._context.options.debug or not index:
+            return []
+        return [self._context.reporter.access(place, len(index), where)]
 
     def _function(self, verb: str, place: ir.Place) -> str:
         if (verb, place) not in self._functions:
@@ -91,7 +107,8 @@ class Places:
         if check := self._out_of_range(place, index):
             lines.append(f"    if ({check}) return {self._context.zero(place.type)};")
         if isinstance(place, ir.LocalArray):
-            lines.append(f"    return {self._names[place]}[{self._linear(place, index)}];")
+            element = f"{self._names[place]}[{self._linear(place, index)}]"
+            lines.append(f"    return {word_to_value(place.type, element) if place in self._worded else element};")
         else:
             lines.append(f"    uint at = {self._linear(place, index)};")
             lines.append(f"    return {self._read(place, 'at')};")
@@ -104,15 +121,31 @@ class Places:
         if check := self._out_of_range(place, index):
             lines.append(f"    if ({check}) return;")
         if isinstance(place, ir.LocalArray):
-            lines.append(f"    {self._names[place]}[{self._linear(place, index)}] = {self._rounded(place)};")
+            value = self._rounded(place)
+            value = value_to_word(place.type, value) if place in self._worded else value
+            lines.append(f"    {self._names[place]}[{self._linear(place, index)}] = {value};")
         else:
             lines.append(f"    uint at = {self._linear(place, index)};")
             lines.append(f"    {self._write(place, 'at', 'value')}")
         return "\n".join([*lines, "}"]) + "\n"
 
+    def _atomic_function(self, name: str, place: ir.Place, op: ir.AtomicOp) -> str:
+        index, type = self._index_names(place), place.type
+        element, shift = f"{self._names[place]}[at]", None
+        if isinstance(place, ir.GlobalParameter) and type.size < 4:
+            element, shift = self._packed(type, self._names[place], "at")
+        function = AtomicFunction(self._context, place, op, element, shift, place in self._worded)
+        value = self._value_type(type)
+        lines = [f"{value} {name}({self._signature(index, *(f'{value} {o}' for o in function.operands))}) {{"]
+        if check := self._out_of_range(place, index):
+            lines.append(f"    if ({check}) return {self._context.zero(type)};")
+        lines.append(f"    uint at = {self._linear(place, index)};")
+        lines += [f"    {line}" for line in function.lines()]
+        return "\n".join([*lines, "}"]) + "\n"
+
     def _signature(self, index: list[str], *value: str) -> str:
-        debug = ["uint line", "uint column"] if self._context.options.debug else []
-        return ", ".join([*(f"uint {i}" for i in index), *value, *debug])
+        site = ["uint site"] if self._context.options.debug and index else []
+        return ", ".join([*(f"uint {i}" for i in index), *value, *site])
 
     @staticmethod
     def _index_names(place: ir.Place) -> list[str]:
@@ -130,9 +163,9 @@ class Places:
     def _out_of_range(self, place: ir.Place, index: list[str]) -> str:
         extents = [self._extent(place, axis) for axis in range(len(index))]
         if self._context.options.debug:
-            self._context.need("debug")
-            checks = [f"!in_range({i}, {n}, line, column)" for i, n in zip(index, extents, strict=True)]
-            return " || ".join(checks)
+            sites = [f"site + {axis}u" if axis else "site" for axis in range(len(index))]
+            checks = zip(index, extents, sites, strict=True)
+            return " || ".join(f"!in_range({i}, {n}, {site})" for i, n, site in checks)
         if self._context.program.unchecked:
             return ""
         return " || ".join(f"{i} >= {n}" for i, n in zip(index, extents, strict=True))
@@ -162,15 +195,20 @@ class Places:
     def _value_type(self, type: ScalarType) -> str:
         return self._context.type(type.compute)
 
-    def _is_native(self, type: ScalarType) -> bool:
-        options = self._context.options
+    def _is_native(self, place: ir.Place) -> bool:
+        options, type = self._context.options, place.type
+        if place in self._worded:
+            return False
         return type.size in _PLAIN_SIZES or (options.storage8 if type.size == 1 else options.storage16)
 
-    def _element_type(self, type: ScalarType) -> str:
+    def _element_type(self, place: ir.Place) -> str:
         """The type of a buffer's elements in GLSL."""
+        type = place.type
+        if place in self._worded:
+            return word_type(self._context, type)
         if type.size in _PLAIN_SIZES:
             return self._context.type(type)
-        if not self._is_native(type):
+        if not self._is_native(place):
             return "uint"
         bits = type.bits
         self._context.features.add(Feature.STORAGE8 if bits == 8 else Feature.STORAGE16)
@@ -181,9 +219,10 @@ class Places:
         """The value of a buffer's element at an address."""
         type, name = place.type, self._names[place]
         if type.size in _PLAIN_SIZES:
-            return f"{name}[{at}]"
+            element = f"{name}[{at}]"
+            return word_to_value(type, element) if place in self._worded else element
         signed = type.kind == "int"
-        if self._is_native(type):
+        if self._is_native(place):
             bits = f"{'int' if signed else 'uint'}({name}[{at}])"
         else:
             word, shift = self._packed(type, name, at)
@@ -197,12 +236,12 @@ class Places:
         """The statement that sets a buffer's element at an address."""
         type, name = place.type, self._names[place]
         if type.size in _PLAIN_SIZES:
-            return f"{name}[{at}] = {value};"
+            return f"{name}[{at}] = {value_to_word(type, value) if place in self._worded else value};"
         if type.is_float:
             self._context.need(type.name)
             value = f"f32_to_{type.name}({value})"
-        if self._is_native(type):
-            return f"{name}[{at}] = {self._element_type(type)}({value});"
+        if self._is_native(place):
+            return f"{name}[{at}] = {self._element_type(place)}({value});"
         self.reads.add(place)
         value = f"uint({value})" if type.kind == "int" else value
         return f"{self._insert_function(place)}({at}, {value});"
@@ -281,7 +320,7 @@ class Places:
             elif program.has_barriers:
                 qualifiers.append("coherent")  # what a thread wrote, others read after a barrier
             block = self._context.names.unique(f"Buffer{binding}")
-            declared = f"{self._element_type(buffer.type)} {self._names[buffer]}[];"
+            declared = f"{self._element_type(buffer)} {self._names[buffer]}[];"
             head = f"layout(std430, binding = {binding}) {' '.join([*qualifiers, 'buffer'])}"
             lines.append(f"{head} {block} {{ {declared} }};")
         return lines
@@ -295,9 +334,16 @@ class Places:
 
     def _declared(self, array: ir.LocalArray) -> str:
         length = self._length(array)
+        worded = array in self._worded
+        element = word_type(self._context, array.type) if worded else self._context.type(array.type.compute)
         # GLSL has no arrays without elements.
-        count = f"{max(int(length), 1)}" if length.isdigit() else f"{length} > 0 ? {length} : 1"
-        return f"{self._context.type(array.type.compute)} {self._names[array]}[{count}];"
+        if not length.isdigit():
+            return f"{element} {self._names[array]}[{length} > 0 ? {length} : 1];"
+        count = max(int(length), 1)
+        # glslang gives equal arrays one type; those of the parameter block have a layout, which others must not have.
+        while (element, count) in self._context.block_arrays:
+            count += 1
+        return f"{element} {self._names[array]}[{count}];"
 
     def _length(self, array: ir.LocalArray) -> str:
         if all(isinstance(n, ir.Const) for n in array.shape):
@@ -320,11 +366,14 @@ class Places:
     def clear_group(self, group_threads: str) -> list[str]:
         """Statements that set all group arrays to zeros, all threads together."""
         arrays = self._context.program.group_arrays
-        lines = [
-            f"for (uint slot = gl_LocalInvocationIndex; slot < {self._count(array)}; slot += {group_threads}) "
-            f"{self._names[array]}[slot] = {self._context.zero(array.type)};"
-            for array in arrays
-        ]
+        lines = []
+        for array in arrays:
+            zero = self._context.zero(array.type)
+            zero = value_to_word(array.type, zero) if array in self._worded else zero
+            lines.append(
+                f"for (uint slot = gl_LocalInvocationIndex; slot < {self._count(array)}; "
+                f"slot += {group_threads}) {self._names[array]}[slot] = {zero};"
+            )
         return [*lines, "memoryBarrierShared();", "barrier();"] if arrays else []
 
 

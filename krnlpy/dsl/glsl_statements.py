@@ -9,6 +9,7 @@ from pathlib import PurePath
 from krnlpy.scalar import ScalarType, i32
 
 from . import ir
+from .breakpoints import refuse
 from .glsl_context import Context
 from .glsl_cooperative import CooperativeStatements
 from .glsl_declarations import Declarations, declarations
@@ -131,16 +132,31 @@ class Statements:
                 add("continue;")
             case ir.Return():
                 self._return(statement)
+            case ir.Atomic():
+                self._atomic(statement)
             case ir.Invoke():
                 self._invoke(statement)
             case ir.Collective():
                 self._collective(statement)
             case ir.CooperativeStmt():
                 self._cooperative.write(statement)
+            case ir.Print():
+                add(self._context.reporter.call(statement, [text(value) for value in statement.values]))
+            case ir.Assert():
+                self._assert(statement)
             case ir.Barrier():
                 add("memoryBarrierBuffer(); memoryBarrierShared(); barrier();")
+            case ir.Breakpoint():
+                refuse(statement)
             case _:
                 raise TypeError(f"no GLSL for {statement.__class__.__name__}")
+
+    def _assert(self, statement: ir.Assert) -> None:
+        if not self._context.options.debug:
+            return
+        text = self._expressions.text
+        failed = self._context.reporter.call(statement, [text(value) for value in statement.values])
+        self._lines.add(f"if (!{self._expressions.operand(statement.condition)}) {failed}")
 
     def _return(self, statement: ir.Return) -> None:
         values = [self._expressions.text(value) for value in statement.values]
@@ -156,9 +172,7 @@ class Statements:
         targets = [self._name(v) for v in statement.targets]
         result = ""
         if len(targets) == 1:
-            declared = statement in self._declarations.with_assignment
-            result = f"{self._context.type(statement.targets[0].type)} " if declared else ""
-            result += f"{targets[0]} = "
+            result = self._taking(statement, statement.targets[0])
         else:
             arguments += targets
         self._lines.add(f"{result}{self._context.function_names[statement.function]}({', '.join(arguments)});")
@@ -168,14 +182,25 @@ class Statements:
         if not targets:
             self._lines.add(f"{value};")
         elif len(targets) == 1:
-            declared = statement in self._declarations.with_assignment
-            result = f"{self._context.type(statement.targets[0].type)} " if declared else ""
-            self._lines.add(f"{result}{targets[0]} = {value};")
+            self._lines.add(f"{self._taking(statement, statement.targets[0])}{value};")
         else:
             ballot = self._names.unique("ballot")
             self._lines.add(f"const uvec4 {ballot} = {value};")
             for target, component in zip(targets, "xyzw", strict=True):
                 self._lines.add(f"{target} = {ballot}.{component};")
+
+    def _atomic(self, statement: ir.Atomic) -> None:
+        index = [self._expressions.index(i) for i in statement.index]
+        operands = [e for e in (statement.expected, statement.value) if e is not None]
+        arguments = [self._expressions.text(e) for e in operands]
+        called = self._places.atomic(statement.place, statement.op, index, arguments, statement.location)
+        result = "".join(self._taking(statement, target) for target in statement.targets)
+        self._lines.add(f"{result}{called};")
+
+    def _taking(self, statement: ir.Stmt, target: ir.Variable) -> str:
+        """The left side of an assignment of a statement's one result."""
+        declared = statement in self._declarations.with_assignment
+        return f"{self._context.type(target.type) + ' ' if declared else ''}{self._name(target)} = "
 
     def _if(self, statement: ir.If, keyword: str) -> None:
         self._lines.add(f"{keyword} ({self._expressions.text(statement.condition)}) {{")

@@ -18,41 +18,21 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from types import CodeType, FunctionType
-from typing import Any, NoReturn
+from typing import Any
 
-from krnlpy.errors import KernelIndexError, SourceError
+import numpy as np
+
 from krnlpy.scalar import boolean, convert
 
 from . import ir
 from .collectives import SUBGROUP_THREADS
 from .interpret_expressions import PREFIX, RUNTIME, UNIFORM_IDS, BufferNames, Scope, Site, id_name
+from .interpret_runtime import Fault, Now, Storage, functions
 from .interpret_statements import PER_THREAD_IDS, Statements, new_name, suspends, zero
 from .layout import Variant, layout_of
 
-__all__ = ["SUBGROUP_THREADS", "Fault", "Interpretation", "Site", "Storage", "translate"]
-
-
-class Fault(Exception):
-    """A thread did what it must not. The scheduler, which knows the thread, raises ``error`` in its place."""
-
-    def __init__(self, error: type[SourceError], message: str, site: Site) -> None:
-        self.error, self.message, self.site = error, message, site
-        super().__init__(message)
-
-
-@dataclass(frozen=True)
-class Storage:
-    """A buffer's elements as generated code sees them.
-
-    Attributes:
-        view: what is indexed: a memoryview, or for f16 and bf16, which a memoryview cannot hold, a NumPy array.
-        write: for ``Out`` buffers: called with index, value, site and the index along each axis, instead of a store.
-    """
-
-    view: Any
-    write: Callable[..., None] | None = None
+__all__ = ["Fault", "Interpretation", "Now", "Placement", "Site", "Storage", "translate"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +41,7 @@ class Interpretation:
 
     Attributes:
         suspends: whether the kernel is a generator function.
-        group_arrays: for each group array, what an element is at first, and the count of elements.
+        group_arrays: for each group array, what an element is at first, and the shape.
         sites: the places that may fail or wait.
         collectives: the operations of subgroups, by their sites.
         subgroup_threads: threads of a subgroup.
@@ -71,52 +51,85 @@ class Interpretation:
     variant: Variant
     threads: tuple[int, int, int]
     suspends: bool
-    group_arrays: tuple[tuple[float, int], ...]
+    group_arrays: tuple[tuple[float, tuple[int, ...]], ...]
     sites: tuple[Site, ...]
     collectives: Mapping[int, ir.Collective]
     subgroup_threads: int
     _scope: Scope
     _codes: tuple[tuple[str, CodeType], ...]
 
-    def bind(
-        self, groups: tuple[int, int, int], parameters: bytes, buffers: Iterable[Storage]
-    ) -> tuple[Callable[..., Any], Mapping[str, Any]]:
-        """The kernel's function for one launch, and the values of its parameter block by name.
+    def unpack(self, parameters: bytes) -> Mapping[str, Any]:
+        """The values of the parameter block by name."""
+        layout = layout_of(self.program, self.variant)
+        flat = iter(layout.format.unpack(parameters[: layout.size]))
+        return {
+            field.name: tuple(itertools.islice(flat, field.count)) if field.count else next(flat)
+            for field in layout.fields
+        }
+
+    def placement(self, parameter: ir.BufferParameter, values: Mapping[str, Any]) -> Placement:
+        """Where the elements of a buffer lie in a launch with these values."""
+        shape = values.get(f"{parameter.name}_shape", ())
+        if isinstance(parameter, ir.ItemParameter):
+            shape = values.get("item_shape") or (values["items"],)
+        strides = values.get(f"{parameter.name}_strides") or contiguous_strides(shape)
+        return Placement(shape, strides, values[f"{parameter.name}_offset"])
+
+    def bind(self, values: Mapping[str, Any], buffers: Iterable[Storage], now: Now) -> Callable[..., Any]:
+        """The kernel's function for one launch.
 
         The function takes the group's ids x, y, z, the thread's ids in the group x, y, z, then if the kernel suspends
-        a position to count from, then if it has items the item's index, then the group arrays, as lists.
+        a position to count from, then if it has items the item's index, then the group arrays: what is indexed by one
+        number. ``now`` is kept up to date by whoever calls it.
         """
         scope, program = self._scope, self.program
-        layout = layout_of(program, self.variant)
-        flat = iter(layout.format.unpack(parameters[: layout.size]))
-        values: dict[str, Any] = {}
-        for field in layout.fields:
-            values[field.name] = tuple(itertools.islice(flat, field.count)) if field.count else next(flat)
-        namespace = dict(RUNTIME)
-        namespace[PREFIX + "out_of_range"] = partial(_out_of_range, self.sites)
+        namespace = {**functions(self.sites, scope.formats, now), **RUNTIME}
         for argument, id in scope.arguments.items():
             value = values[argument.name]
             namespace[id] = bool(value) if argument.type is boolean else value
         for axis in range(3):
-            namespace[f"{PREFIX}groups_{axis}"] = groups[axis]
-            namespace[f"{PREFIX}global_threads_{axis}"] = groups[axis] * self.threads[axis]
+            namespace[f"{PREFIX}groups_{axis}"] = now.groups[axis]
+            namespace[f"{PREFIX}global_threads_{axis}"] = now.groups[axis] * self.threads[axis]
         namespace[PREFIX + "items"] = values.get("items", 0)
         for axis, length in enumerate(values.get("item_shape", ())):
             namespace[f"{PREFIX}item_shape_{axis}"] = length
         for parameter, storage in zip(program.buffers, buffers, strict=True):
-            names = scope.buffers[parameter]
+            names, place = scope.buffers[parameter], self.placement(parameter, values)
             namespace[names.view] = storage.view
+            namespace[names.array] = storage.array
             namespace[names.write] = storage.write
-            namespace[names.offset] = values[f"{parameter.name}_offset"]
-            shape = values.get(f"{parameter.name}_shape", ())
-            namespace.update(zip(names.lengths, shape, strict=True))
-            strides = values.get(f"{parameter.name}_strides") or contiguous_strides(shape)
-            namespace.update(zip(names.strides, strides, strict=True))
+            namespace[names.offset] = place.offset
+            namespace.update(zip(names.lengths, place.shape, strict=False))
+            namespace.update(zip(names.strides, place.strides, strict=False))
+            namespace.setdefault(parameter.name, place.of(storage.array))
         function = None
         for id, code in self._codes:  # functions first, the kernel last
             namespace[id] = function = FunctionType(code, namespace)
         assert function is not None
-        return function, values
+        return function
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A strided view of a memory, in elements."""
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+
+    def of(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The view of all elements of the memory."""
+        strides = tuple(stride * array.itemsize for stride in self.strides)
+        return np.ndarray(self.shape, array.dtype, array, self.offset * array.itemsize, strides)
+
+    def index(self, at: int) -> tuple[int, ...]:
+        """The index along each axis of an element of the memory; 0 along axes that repeat it."""
+        rest = at - self.offset
+        found = dict.fromkeys(range(len(self.shape)), 0)
+        for axis in sorted(found, key=lambda axis: -self.strides[axis]):
+            if self.strides[axis] and self.shape[axis] > 1:
+                found[axis], rest = divmod(rest, self.strides[axis])
+        return tuple(found[axis] for axis in range(len(self.shape)))
 
 
 def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -125,20 +138,20 @@ def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(products)[::-1] if shape else ()
 
 
-def _out_of_range(sites: tuple[Site, ...], site: int, axis: int, index: int, length: int) -> NoReturn:
-    what = sites[site].what
-    message = f"index {index} is out of range: {what} has length {length} along axis {axis}"
-    raise Fault(KernelIndexError, message, sites[site])
-
-
 def translate(
     program: ir.Program,
     variant: Variant,
     specs: Mapping[str, int | float | bool],
     threads: tuple[int, int, int],
+    check_overflow: bool = False,
+    debugged: bool = False,
 ) -> Interpretation:
-    """Translates a program for known values of its spec parameters and threads of a group."""
-    scope = _scope(program, variant, specs, threads)
+    """Translates a program for known values of its spec parameters and threads of a group.
+
+    With ``check_overflow`` whole numbers that do not fit their types are faults; ``debugged`` gives items and arrays
+    names for debuggers, at some cost for each thread.
+    """
+    scope = _scope(program, variant, specs, threads, check_overflow, debugged)
     codes = []
     for function in program.functions:  # callees first
         if suspends(function.body, scope.suspending):
@@ -150,7 +163,7 @@ def translate(
         variant,
         threads,
         suspends(program.body, scope.suspending),
-        tuple((zero(array.type), math.prod(scope.shape(array))) for array in program.group_arrays),
+        tuple((zero(array.type), scope.shape(array)) for array in program.group_arrays),
         tuple(scope.sites),
         scope.collectives,
         program.subgroup_threads or SUBGROUP_THREADS,
@@ -164,6 +177,8 @@ def _scope(
     variant: Variant,
     specs: Mapping[str, int | float | bool],
     threads: tuple[int, int, int],
+    check_overflow: bool,
+    debugged: bool,
 ) -> Scope:
     bodies = [program.body, *(function.body for function in program.functions)]
     used = {id_name(n) for body in bodies for n in ir.walk(body) if isinstance(n, ir.Id) and n.name not in UNIFORM_IDS}
@@ -188,6 +203,8 @@ def _scope(
             for i, (parameter, contiguous) in enumerate(zip(program.buffers, variant.contiguous, strict=True))
         },
         functions={function: f"{PREFIX}function_{i}" for i, function in enumerate(program.functions)},
+        check_overflow=check_overflow,
+        debugged=debugged,
     )
 
 
@@ -196,6 +213,7 @@ def _buffer_names(prefix: str, parameter: ir.BufferParameter, item_rank: int, co
     axes = range(item_rank if isinstance(parameter, ir.ItemParameter) else parameter.ndim)
     return BufferNames(
         view=prefix,
+        array=f"{prefix}_array",
         write=f"{prefix}_write",
         offset=f"{prefix}_offset",
         at=f"{prefix}_at",

@@ -12,16 +12,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from krnlpy.errors import CompileError
-from krnlpy.scalar import ScalarType, boolean, f32
+from krnlpy.scalar import ScalarType, boolean, f32, u16
 
 from . import arithmetic, ir
+from .fast import exact
+from .formats import Format
 
 PREFIX = "_krnl_"
 
 RUNTIME: dict[str, Any] = {
     PREFIX + function.__name__: function
     for function in (
+        arithmetic.bf16_bits,
+        arithmetic.bitcast,
         arithmetic.divide,
+        arithmetic.f16_bits,
+        arithmetic.float_of_bf16,
+        arithmetic.float_of_f16,
         arithmetic.float_to_integer,
         arithmetic.floordiv_f32,
         arithmetic.floordiv_f64,
@@ -49,6 +56,8 @@ _OPERATORS: dict[str, type[ast.operator]] = {
     "add": ast.Add, "sub": ast.Sub, "mul": ast.Mult, "and": ast.BitAnd, "or": ast.BitOr, "xor": ast.BitXor
 }  # fmt: skip
 
+_SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "floordiv": "//", "mod": "%", "shl": "<<"}
+
 _COMPARISONS: dict[str, type[ast.cmpop]] = {
     "lt": ast.Lt, "le": ast.LtE, "gt": ast.Gt, "ge": ast.GtE, "eq": ast.Eq, "ne": ast.NotEq
 }  # fmt: skip
@@ -68,7 +77,7 @@ def target(id: str) -> ast.Name:
     return ast.Name(id, ast.Store())
 
 
-def number(value: float) -> ast.Constant:
+def number(value: Any) -> ast.Constant:
     return ast.Constant(value)
 
 
@@ -148,7 +157,7 @@ class BufferNames:
     """What generated code calls a buffer.
 
     Attributes:
-        view: what holds the elements.
+        view: what holds the elements; ``array``: likewise, for debuggers.
         write: the function that stores into an ``Out`` buffer.
         offset: of the first element.
         at: for items: where this thread's element is.
@@ -157,6 +166,7 @@ class BufferNames:
     """
 
     view: str
+    array: str
     write: str
     offset: str
     at: str
@@ -178,6 +188,9 @@ class Scope:
         uniform_ids: by name and axis, the value or the name of an id that all threads share.
         buffers: what buffers are called.
         functions: what functions are called.
+        check_overflow: whether whole numbers that wrap are faults.
+        debugged: whether items and arrays get names for debuggers.
+        formats: those of all prints and asserts.
         suspending: the functions that may wait: calls of them are ``yield from``.
     """
 
@@ -187,6 +200,9 @@ class Scope:
     uniform_ids: dict[tuple[str, int], int | str]
     buffers: dict[ir.BufferParameter, BufferNames]
     functions: dict[ir.Function, str]
+    check_overflow: bool
+    debugged: bool
+    formats: list[Format] = field(default_factory=list)
     sites: list[Site] = field(default_factory=list)
     collectives: dict[int, ir.Collective] = field(default_factory=dict)
     suspending: set[ir.Function] = field(default_factory=set)
@@ -194,6 +210,10 @@ class Scope:
     def site(self, location: ir.Location, what: str) -> ast.Constant:
         self.sites.append(Site(location, what))
         return number(len(self.sites) - 1)
+
+    def format(self, format: Format) -> ast.Constant:
+        self.formats.append(format)
+        return number(len(self.formats) - 1)
 
     def shape(self, array: ir.LocalArray) -> tuple[int, ...]:
         return tuple(self._extent(extent) for extent in array.shape)
@@ -329,14 +349,26 @@ class Expressions:
 
     # ---------------------------------------------------------------------------------------------- operators
 
+    def whole(self, node: ir.Expr, symbol: str, compute: Callable[..., ast.expr], *operands: ast.expr) -> ast.expr:
+        """A whole number computed of whole numbers without a limit, brought into its type: wrapped, or where that is
+        asked for a fault if it does not fit."""
+        if not self.scope.check_overflow:
+            return wrap(compute(*operands), node.type)
+        kept = [self.keep(operand) for operand in operands]
+        limits = number(node.type.min), number(node.type.max)
+        site = self.scope.site(node.location, node.type.name)
+        value = compute(*(first for first, _ in kept))
+        return call("fit", value, *limits, site, number(symbol), *(again for _, again in kept))
+
     def _Unary(self, node: ir.Unary) -> ast.expr:  # noqa: N802
         operand = self.expr(node.operand)
         if node.op == "not":
             return ast.UnaryOp(ast.Not(), operand)
         if node.op == "invert":
             return wrap(ast.UnaryOp(ast.Invert(), operand), node.type)
-        negative = ast.UnaryOp(ast.USub(), operand)
-        return negative if node.type.is_float else wrap(negative, node.type)
+        if node.type.is_float:
+            return ast.UnaryOp(ast.USub(), operand)
+        return self.whole(node, "-", lambda a: ast.UnaryOp(ast.USub(), a), operand)
 
     def _Binary(self, node: ir.Binary) -> ast.expr:  # noqa: N802
         left, right = self.expr(node.left), self.expr(node.right)
@@ -350,18 +382,19 @@ class Expressions:
             keep_b = comparison(a, ast.Gt() if op == "min" else ast.Lt(), b)
             return ast.IfExp(keep_b, again_b, again_a)
         if op in _OPERATORS:
-            result = operation(_OPERATORS[op](), left, right)
-            return rounded(result, type) if type.is_float else wrap(result, type)
+            if type.is_float:
+                return rounded(operation(_OPERATORS[op](), left, right), type)
+            return self.whole(node, _SYMBOLS[op], lambda a, b: operation(_OPERATORS[op](), a, b), left, right)
         if type.is_float:
             if op in ("floordiv", "mod"):
                 return call(f"{op}_{type.name}", left, right)
             return rounded(call({"div": "divide", "pow": "power"}[op], left, right), type)
         if op in ("floordiv", "mod"):
-            return wrap(call(f"integer_{op}", left, right), type)
+            return self.whole(node, _SYMBOLS[op], lambda a, b: call(f"integer_{op}", a, b), left, right)
         if op == "shr":
             return call("shift_right", left, right, number(type.bits))
         if op == "shl":
-            return wrap(call("shift_left", left, right, number(type.bits)), type)
+            return self.whole(node, _SYMBOLS[op], lambda a, b: call("shift_left", a, b, number(type.bits)), left, right)
         raise CompileError(f"the interpreter has no {op} of {type}")
 
     def _Compare(self, node: ir.Compare) -> ast.expr:  # noqa: N802
@@ -392,13 +425,28 @@ class Expressions:
             return call("integer_to_f32", value) if source.size == 8 else rounded(value, to)
         if to.is_float:
             return call("float", value)
-        return value if to.min <= source.min and source.max <= to.max else wrap(value, to)
+        if to.min <= source.min and source.max <= to.max:
+            return value
+        return self.whole(node, to.name, lambda a: a, value)
+
+    def _Bitcast(self, node: ir.Bitcast) -> ast.expr:  # noqa: N802
+        value, source, to = self.expr(node.operand), node.source, node.to
+        if source.is_float and source.size == 2:
+            return wrap(call(f"{source.name}_bits", value), to)
+        if to.is_float and to.size == 2:
+            return call(f"float_of_{to.name}", wrap(value, u16))
+        return call("bitcast", value, number(source.dtype.char), number(to.dtype.char))
 
     def _Round(self, node: ir.Round) -> ast.expr:  # noqa: N802
         return call(f"round_{node.to.name}", self.expr(node.operand))
 
     def _Math(self, node: ir.Math) -> ast.expr:  # noqa: N802
-        result = call(f"math_{node.name}", *(self.expr(operand) for operand in node.operands))
+        if node.name.startswith("fast_"):
+            return self.expr(exact(node))
+        operands = [self.expr(operand) for operand in node.operands]
+        if node.name == "abs" and node.type.is_integer:
+            return self.whole(node, node.name, lambda a: call("math_abs", a), *operands)
+        result = call(f"math_{node.name}", *operands)
         if node.type.is_integer:
             return wrap(result, node.type)
         return result if node.name in arithmetic.EXACT else rounded(result, node.type)

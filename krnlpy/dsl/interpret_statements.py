@@ -12,6 +12,7 @@ from typing import Any
 from krnlpy.scalar import ScalarType, boolean
 
 from . import ir
+from .interpret_atomics import in_steps
 from .interpret_expressions import (
     PREFIX,
     Expressions,
@@ -70,7 +71,10 @@ class Statements(Expressions):
 
     def variable(self, variable: ir.Variable | ir.LocalArray) -> str:
         if variable not in self._names:
-            self._names[variable] = new_name(variable.name, self._taken)
+            if isinstance(variable, ir.LocalArray):  # its own name is for debuggers
+                self._names[variable] = f"{PREFIX}array_{len(self._names)}"
+            else:
+                self._names[variable] = new_name(variable.name, self._taken)
         return self._names[variable]
 
     # ------------------------------------------------------------------------------------------------- functions
@@ -98,6 +102,7 @@ class Statements(Expressions):
         start = [*self._ids(threads), *self._items(program, variant)]
         for statement in start:
             locate(statement, program.location)
+        start += self._shown(program.group_arrays, program.location)
         start += self._arrays(program.local_arrays, program.location)
         return _compile(program.name, arguments, [*start, *self.block(program.body)], program.location)
 
@@ -138,6 +143,9 @@ class Statements(Expressions):
             contiguous = operation(ast.Add(), name(names.offset), name(_ITEM_ID))
             at = strided_index(names, coordinates) if variant.item_rank else contiguous
             result.append(ast.Assign([target(names.at)], at))
+            if self.scope.debugged:  # the item under its name, as an array without axes
+                element = ast.Subscript(name(names.array), tuple_of([name(names.at), number(...)]), ast.Load())
+                result.append(ast.Assign([target(new_name(item.name, self._taken))], element))
         return result
 
     def _arrays(self, arrays: Sequence[ir.LocalArray], where: ir.Location) -> list[ast.stmt]:
@@ -146,6 +154,16 @@ class Statements(Expressions):
             element = ast.List([number(zero(array.type))], ast.Load())
             size = number(math.prod(self.scope.shape(array)))
             result.append(ast.Assign([target(self.variable(array))], operation(ast.Mult(), element, size)))
+            locate(result[-1], where)
+        return [*result, *self._shown(arrays, where)]
+
+    def _shown(self, arrays: Sequence[ir.LocalArray], where: ir.Location) -> list[ast.stmt]:
+        """Gives arrays their own names, for debuggers."""
+        result: list[ast.stmt] = []
+        for array in arrays if self.scope.debugged else ():
+            shape = tuple_of([number(length) for length in self.scope.shape(array)])
+            shown = call("shown", name(self.variable(array)), shape, ast.Constant(array.type.name))
+            result.append(ast.Assign([target(new_name(array.name, self._taken))], shown))
             locate(result[-1], where)
         return result
 
@@ -232,6 +250,12 @@ class Statements(Expressions):
             return [ast.Expr(called)]
         return [ast.Assign([targets[0] if len(targets) == 1 else ast.Tuple(targets, ast.Store())], called)]
 
+    def _Atomic(self, node: ir.Atomic) -> list[ast.stmt]:  # noqa: N802
+        before, steps = in_steps(node)
+        # What the steps access counts as atomic where races are looked for.
+        marks = [ast.Expr(call("atomic", ast.Constant(on))) for on in (True, False)]
+        return [*self.block(before), marks[0], *self.block(steps), marks[1]]
+
     def _Barrier(self, node: ir.Barrier) -> list[ast.stmt]:  # noqa: N802
         site = self.scope.site(node.location, "barrier")
         return [ast.Expr(ast.Yield(tuple_of([self.here(site), site])))]
@@ -245,6 +269,20 @@ class Statements(Expressions):
             return [ast.Expr(result)]
         targets: list[ast.expr] = [target(self.variable(v)) for v in node.targets]
         return [ast.Assign([ast.Tuple(targets, ast.Store())], result)]
+
+    def _Print(self, node: ir.Print) -> list[ast.stmt]:  # noqa: N802
+        values = [self.expr(value) for value in node.values]
+        return [ast.Expr(call("write", self.scope.format(node.format), *values))]
+
+    def _Assert(self, node: ir.Assert) -> list[ast.stmt]:  # noqa: N802
+        condition = self.expr(node.condition)
+        site = self.scope.site(node.location, "assert")
+        values = [self.expr(value) for value in node.values]
+        failed = ast.Expr(call("assertion_failed", site, self.scope.format(node.format), *values))
+        return [ast.If(ast.UnaryOp(ast.Not(), condition), [failed], [])]
+
+    def _Breakpoint(self, node: ir.Breakpoint) -> list[ast.stmt]:  # noqa: N802
+        return [ast.Expr(call("breakpoint"))]
 
 
 def _compile(function: str, arguments: list[str], body: list[ast.stmt], where: ir.Location) -> CodeType:

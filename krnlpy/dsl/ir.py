@@ -31,6 +31,8 @@ from typing import Literal, NamedTuple
 
 from krnlpy.scalar import ScalarType, boolean, i32
 
+from .formats import Format
+
 
 class Location(NamedTuple):
     """A place in the source: lines from 1, columns (UTF-8 bytes, as in Python's ast) from 0."""
@@ -219,7 +221,8 @@ BinaryOp = Literal["add", "sub", "mul", "div", "floordiv", "mod", "pow", "min", 
 
 @dataclass(frozen=True, eq=False)
 class Binary(Expr):
-    """Both operands have the type of the result. and, or, xor are bitwise (also of booleans). pow: float only."""
+    """Both operands have the type of the result. and, or, xor are bitwise (also of booleans). pow: float only; powers
+    of integers are made of products."""
 
     op: BinaryOp
     left: Expr
@@ -261,6 +264,17 @@ class Cast(Expr):
 
 
 @dataclass(frozen=True, eq=False)
+class Bitcast(Expr):
+    """The operand's bits read as ``to``, of the same size; one of the two is an integer type, the other a float type.
+    Where ``source`` or ``to`` is f16 or bf16, the operand or the result is an f32: the operand is rounded to it, the
+    result widened. Of a NaN only that it is one is kept."""
+
+    operand: Expr
+    source: ScalarType
+    to: ScalarType
+
+
+@dataclass(frozen=True, eq=False)
 class Round(Expr):
     """An f32 rounded to what the storage type ``to`` (f16 or bf16) can hold; still an f32."""
 
@@ -271,15 +285,20 @@ class Round(Expr):
 MathName = Literal[
     "abs",  # numbers (the least integer wraps)
     "sqrt", "exp", "exp2", "log", "log2", "sin", "cos", "tan", "tanh",  # f32, f64
-    "floor", "ceil", "trunc",  # f32, f64, result of the same type
+    "floor", "ceil", "trunc", "rint",  # f32, f64, result of the same type; rint: halves to the even number
     "fma",  # f32, f64: three operands, may or may not be fused
     "isnan", "isinf",  # f32, f64 -> boolean
+    "popcount", "clz", "reverse_bits",  # u32; clz of 0 is 32
+    "mul_hi",  # u32: the high 32 bits of the product of two
+    # f32, f64: what the target has, as quick and as imprecise as that is; the exact function where there is none.
+    "fast_exp", "fast_exp2", "fast_log", "fast_log2", "fast_sin", "fast_cos", "fast_tan", "fast_tanh", "fast_rsqrt",
+    "fast_pow", "fast_min", "fast_max",  # two operands
 ]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Math(Expr):
-    """An elementary function; operands have one type."""
+    """An elementary function; operands have one type. What is not here is made of it: see :mod:`.library`."""
 
     name: MathName
     operands: tuple[Expr, ...]
@@ -374,6 +393,27 @@ class Invoke(Stmt):
     arguments: tuple[Expr, ...]
 
 
+AtomicOp = Literal["add", "sub", "min", "max", "and", "or", "xor", "exchange", "compare_exchange"]
+
+
+@dataclass(frozen=True, eq=False)
+class Atomic(Stmt):
+    """Reads an element, and writes what comes of it and ``value``, without another thread's coming in between. The
+    target, if there is one, takes what was read. Orders no other accesses (relaxed).
+
+    ``compare_exchange`` writes where the element has the bits of ``expected``, which only it has. An element of f16 or
+    bf16 is computed with as an f32 and rounded where it is written. Out of range it reads 0 and writes nothing. The
+    entries of ``index`` may be evaluated more than once.
+    """
+
+    targets: tuple[Variable, ...]
+    op: AtomicOp
+    place: GlobalParameter | GroupArray
+    index: tuple[Expr, ...]
+    value: Expr
+    expected: Expr | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Barrier(Stmt):
     """Every thread of the group arrives before any goes on; writes to group arrays and buffers made before are
@@ -419,6 +459,29 @@ class Collective(Stmt):
     op: CollectiveOp
     operands: tuple[Expr, ...] = ()
     cluster: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Print(Stmt):
+    """Writes the text of a format for the values of its fields. Each execution is one record, never torn."""
+
+    format: Format
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Assert(Stmt):
+    """Where the condition is false, raises KernelAssertionError with the text of a format; ``values`` are evaluated
+    only then. Checked by the interpreter and in debug mode; without effect elsewhere."""
+
+    condition: Expr
+    format: Format
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Breakpoint(Stmt):
+    """Stops in the debugger. Only the interpreter has one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -611,12 +674,12 @@ def const(value: int | float | bool, type: ScalarType, location: Location) -> Co
 
 
 __all__ = [
-    "Argument", "Assign", "Barrier", "Binary", "BinaryOp", "Block", "Break", "BufferParameter", "Call", "Cast",
-    "Collective", "CollectiveOp", "Compare", "Const", "Continue", "CooperativeFill", "CooperativeLoad",
-    "CooperativeMap", "CooperativeMatrix", "CooperativeProduct", "CooperativeStmt", "CooperativeStore", "Expr",
-    "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id", "IdName", "If", "Invoke", "ItemParameter",
-    "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName", "Parameter", "Place", "Program",
-    "Return", "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue", "Stmt", "Store", "Unary", "UnaryOp",
-    "Variable", "While", "assigned_variables", "blocks", "boolean", "captured_arrays", "const", "expressions", "i32",
-    "targets", "walk",
+    "Argument", "Assert", "Assign", "Atomic", "AtomicOp", "Barrier", "Binary", "BinaryOp", "Bitcast", "Block", "Break",
+    "Breakpoint", "BufferParameter", "Call", "Cast", "Collective", "CollectiveOp", "Compare", "Const", "Continue",
+    "CooperativeFill", "CooperativeLoad", "CooperativeMap", "CooperativeMatrix", "CooperativeProduct",
+    "CooperativeStmt", "CooperativeStore", "Expr", "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id",
+    "IdName", "If", "Invoke", "ItemParameter", "Load", "Local", "LocalArray", "Location", "Logical", "Math",
+    "MathName", "Parameter", "Place", "Print", "Program", "Return", "Round", "ScalarParameter", "Select",
+    "SpecParameter", "SpecValue", "Stmt", "Store", "Unary", "UnaryOp", "Variable", "While", "assigned_variables",
+    "blocks", "boolean", "captured_arrays", "const", "expressions", "i32", "targets", "walk",
 ]  # fmt: skip

@@ -124,9 +124,13 @@ def _statement(s: ir.Stmt, depth: int) -> Iterator[_Line]:
             yield line, depth, f"{results} = {call}" if results else call
         case ir.Collective():
             results = ", ".join(f"{v.name}: {v.type}" for v in s.targets)
-            operands = [_text(operand) for operand in s.operands] + ([f"cluster={s.cluster}"] if s.cluster else [])
-            call = f"subgroup_{s.op}({', '.join(operands)})"
+            arguments = [_text(operand) for operand in s.operands] + ([f"cluster={s.cluster}"] if s.cluster else [])
+            call = f"subgroup_{s.op}({', '.join(arguments)})"
             yield line, depth, f"{results} = {call}" if results else call
+        case ir.Atomic():
+            operands = (s.value,) if s.expected is None else (s.expected, s.value)
+            call = f"atomic_{s.op}({', '.join([_element(s.place, s.index), *map(_text, operands)])})"
+            yield line, depth, "".join(f"{v.name}: {v.type} = " for v in s.targets) + call
         case ir.Break() | ir.Continue():
             yield line, depth, type(s).__name__.lower()
         case _:

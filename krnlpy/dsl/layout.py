@@ -107,8 +107,3 @@ def layout_of(program: Program, variant: Variant) -> Layout:
         fields.append(Field(name, type, count, offset))
         offset += type.size * max(count, 1)
     return Layout(tuple(fields))
-
-
-# What a kernel built for debugging records, as eight u32 words in a buffer of its own, zeroed before each launch: only
-# the first thread to find word 0 at zero writes.
-DEBUG_WORDS = ("failed", "line", "index", "length", "global_x", "global_y", "global_z", "column")

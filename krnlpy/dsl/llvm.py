@@ -7,7 +7,8 @@ each with a range of its own:
 - ``buffers``: the addresses of the memory that the buffer parameters are bound to.
 - ``begin``, ``end``: row-major indices of items, or linear ids of groups (x fastest).
 - ``scratch``: ``scratch_bytes`` of the worker's own, aligned to 64 bytes.
-- ``launch``: the address of the debug record, then the groups of the dispatch along x, y, z (``LAUNCH``).
+- ``launch``: the address of the report (:mod:`krnlpy.dsl.reports`) or 0, then the groups of the dispatch along x, y,
+  z (``LAUNCH``).
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from dataclasses import dataclass
 from . import ir
 from .layout import Field, Layout, Variant, layout_of
 from .llvm_builder import ACCESS_GROUP, Builder, Module
-from .llvm_expressions import Array, Context, Site
+from .llvm_expressions import Array, Context
 from .llvm_groups import GroupLoop
 from .llvm_items import ItemBuffer, ItemLoop
 from .llvm_statements import element_count
+from .reports import Reports
 
 ENTRY = "kernel"
 
@@ -35,7 +37,7 @@ class LlvmOptions:
     """What code is generated for.
 
     Attributes:
-        debug: check every index, and record the first that is out of range.
+        debug: check every index and assert, and report the first that fails.
         half: the machine has instructions that convert f16.
     """
 
@@ -52,14 +54,14 @@ class LlvmCode:
         scratch_bytes: that each worker needs.
         group_bytes: of all group arrays.
         local_bytes: of a thread's local arrays, those of functions included.
-        sites: of a debug build, the accesses that can fail; word 0 of the record is a place in this tuple, plus one.
+        reports: what the kernel tells its caller, in the report, or None.
     """
 
     text: str
     scratch_bytes: int
     group_bytes: int
     local_bytes: int
-    sites: tuple[Site, ...]
+    reports: Reports | None
 
 
 def emit(
@@ -78,8 +80,7 @@ def emit(
     context = Context(module, program, specs, options.debug, options.half)
     b = Builder(module)
     block = _ParameterBlock(b, layout_of(program, variant))
-    if options.debug:
-        b.do("%debug = load ptr, ptr %launch, align 8")
+    b.do("%report = load ptr, ptr %launch, align 8")
     arguments = {p: block.scalar(p) for p in program.scalars}
     globals_: dict[ir.Place, Array] = {}
     items: list[ItemBuffer] = []
@@ -113,7 +114,7 @@ def emit(
         scratch_bytes,
         group_bytes=sum(_array_bytes(context, a) for a in program.group_arrays),
         local_bytes=sum(_array_bytes(context, a) for a in local),
-        sites=tuple(context.sites),
+        reports=context.sites.reports(),
     )
 
 

@@ -6,25 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from krnlpy.errors import CompileError
-from krnlpy.scalar import ScalarType, boolean, convert, f32, i32
+from krnlpy.scalar import ScalarType, boolean, convert, f32, i32, u32
 
-from . import ir
+from . import ir, llvm_reports
+from .fast import exact
+from .llvm_bits import BIT_FUNCTIONS, bit_function
 from .llvm_builder import Builder, Module, literal
 from .llvm_math import elementary, narrow, power, widen
+from .reports import Sites
 
 IdKey = tuple[ir.IdName, int]
 Capture = IdKey | ir.ScalarParameter
 """What a function reads of the kernel that calls it."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """An access that a kernel built for debugging checks: along one of a place's axes."""
-
-    place: str
-    axis: int
-    axes: int
-    location: ir.Location
 
 
 @dataclass
@@ -33,7 +26,7 @@ class Context:
 
     Attributes:
         half: whether the machine converts f16 itself; else integer code does.
-        sites: the checked accesses, the number of each being its place here.
+        sites: what the kernel tells its caller of.
     """
 
     module: Module
@@ -41,7 +34,7 @@ class Context:
     specs: Mapping[str, int | float | bool]
     debug: bool
     half: bool
-    sites: list[Site] = field(default_factory=list)
+    sites: Sites = field(default_factory=Sites)
 
     def spec(self, parameter: ir.SpecParameter) -> int | float | bool:
         value = self.specs[parameter.name]
@@ -76,17 +69,22 @@ class Context:
             lengths.append(length)
         return tuple(lengths)
 
+    @property
+    def thread_ids(self) -> list[IdKey]:
+        """What tells a thread from all others: its id along the axes, or the item that it is at."""
+        return [("item_id", 0)] if self.program.items else [("global_id", axis) for axis in range(3)]
+
     def captures(self, function: ir.Function) -> tuple[Capture, ...]:
         """What a function and the functions that it calls read of the kernel, in a fixed order."""
         found: dict[Capture, None] = {}
         if self.debug:
-            found.update({("global_id", axis): None for axis in range(3)})
+            found.update(dict.fromkeys(self.thread_ids))
         for node in ir.walk(function.body):
             if isinstance(node, ir.Id):
                 found[(node.name, node.axis)] = None
             elif isinstance(node, ir.Argument):
                 found[node.parameter] = None
-            elif isinstance(node, ir.Call):
+            elif isinstance(node, ir.Call | ir.Invoke):
                 found.update(dict.fromkeys(self.captures(node.function)))
         return tuple(found)
 
@@ -124,7 +122,7 @@ def memory_type(type: ScalarType) -> str:
 
 _INTEGER_OPS = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
 _FLOAT_OPS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
-_INTRINSICS = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "fma": "fmuladd"}
+_INTRINSICS = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "rint": "rint", "fma": "fmuladd"}
 
 
 class Expressions:
@@ -172,6 +170,8 @@ class Expressions:
                 return self._choose(self.value(expr.condition), expr.type, expr.then, expr.otherwise)
             case ir.Cast():
                 return self._cast(self.value(expr.operand), expr.operand.type, expr.type)
+            case ir.Bitcast():
+                return self._bitcast(self.value(expr.operand), expr.source, expr.to)
             case ir.Round():
                 bits = narrow(self.b, expr.to, self.value(expr.operand), self.context.half)
                 return widen(self.b, expr.to, bits, self.context.half)
@@ -274,9 +274,21 @@ class Expressions:
         symbol = f"llvm.{_INTRINSICS.get(name, name)}.{type.name}"
         return self.b.intrinsic(symbol, type.llvm, *((type.llvm, o) for o in operands))
 
+    def _bitcast(self, value: str, source: ScalarType, to: ScalarType) -> str:
+        b = self.b
+        if source.is_float and source.size == 2:
+            return narrow(b, source, value, self.context.half)
+        if to.is_float and to.size == 2:
+            return widen(b, to, value, self.context.half)
+        return b.op(f"bitcast {source.llvm} {value} to {to.llvm}")
+
     def _math(self, expr: ir.Math) -> str:
+        if expr.name.startswith("fast_"):
+            return self.value(exact(expr))
         b, type = self.b, expr.operands[0].type
         operands = [self.value(o) for o in expr.operands]
+        if expr.name in BIT_FUNCTIONS:
+            return bit_function(b, expr.name, operands)
         if expr.name == "isnan":
             return b.op(f"fcmp uno {type.llvm} {operands[0]}, {operands[0]}")
         if expr.name == "isinf":
@@ -390,6 +402,7 @@ class Expressions:
             return None
         b = self.b
         inside: str | None = None
+        site = self.context.sites.access(place.name, len(index), location) if self.context.debug else 0
         for axis, ((value, kind), length) in enumerate(zip(index, array.lengths, strict=True)):
             # Sign-extended and compared unsigned, a negative index is beyond every length.
             extend = "sext" if kind.is_signed else "zext"
@@ -401,14 +414,12 @@ class Expressions:
                     length = b.intrinsic("llvm.umin.i32", "i32", ("i32", length), ("i32", str(-(1 << 31))))
                 own = b.op(f"icmp ult i32 {wide}, {length}")
             if self.context.debug:
-                self._report_unless(own, (value, kind), length, Site(place.name, axis, len(index), location))
+                self._report_unless(own, (value, kind), length, site + axis)
             inside = own if inside is None else b.op(f"and i1 {inside}, {own}")
         return inside
 
-    def _report_unless(self, inside: str, index: tuple[str, ScalarType], length: str, site: Site) -> None:
+    def _report_unless(self, inside: str, index: tuple[str, ScalarType], length: str, site: int) -> None:
         b = self.b
-        _define_report(b.module)
-        self.context.sites.append(site)
         value, kind = index
         if kind.bits > 32:
             value = b.op(f"trunc {kind.llvm} {value} to i32")
@@ -417,29 +428,15 @@ class Expressions:
         fail, passed = b.fresh("fail"), b.fresh("passed")
         b.branch_if(inside, passed, fail)
         b.place(fail)
-        thread = [self.ids["global_id", axis] for axis in range(3)]
-        words = [str(len(self.context.sites)), str(site.location.line), value, length, *thread]
-        listed = ", ".join(f"i32 {word}" for word in [*words, str(site.location.column)])
-        b.do(f"call void @krnlpy_report(ptr %debug, {listed})")
+        llvm_reports.fail(b, site, self.thread, [(value, i32), (length, u32)])
         b.place(passed)
+
+    @property
+    def thread(self) -> list[str]:
+        """The thread's id along x, y and z; in a kernel with items, the item's and zeros."""
+        return ([self.ids[id] for id in self.context.thread_ids] + ["0", "0"])[:3]
 
 
 def _is_plain(expr: ir.Expr | None) -> bool:
     """Whether evaluating an expression for nothing costs little and does nothing."""
     return expr is None or not any(isinstance(node, ir.Load | ir.Call) for node in ir.walk(expr))
-
-
-def _define_report(module: Module) -> None:
-    """``krnlpy_report``: fills the debug record unless another thread did."""
-    if "krnlpy_report" in module:
-        return
-    b = Builder(module)
-    exchange = b.op("cmpxchg ptr %record, i32 0, i32 %w0 acq_rel monotonic")
-    b.branch_if(b.op(f"extractvalue {{ i32, i1 }} {exchange}, 1"), "first", "done")
-    b.place("first")
-    for word in range(1, 8):
-        b.store("i32", f"%w{word}", b.element("%record", str(word), 4))
-    b.place("done")
-    b.ret()
-    words = ", ".join(f"i32 %w{i}" for i in range(8))
-    module.define("krnlpy_report", b.finish(f"define internal void @krnlpy_report(ptr %record, {words}) noinline cold"))

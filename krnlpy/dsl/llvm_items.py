@@ -144,16 +144,18 @@ class ItemLoop:
         b.place(writer.return_label)
 
     def _name_ids(self, writer: Statements, item: str) -> None:
-        """Items are one thread each, in a single row of groups."""
+        """Groups stand in a single row; where there are more items than threads, a thread takes several."""
         b, threads = self._b, self._threads
-        thread = b.op(f"urem i32 {item}, {threads}")
-        groups = b.op(f"udiv i32 {b.op(f'add i32 {self._count}, {threads - 1}')}, {threads}")
+        groups = b.load("i32", b.element("%launch", "2", 4), ", align 4")
+        all_threads = b.op(f"mul i32 {groups}, {threads}")
+        thread = b.op(f"urem i32 {item}, {all_threads}")
+        in_group = b.op(f"urem i32 {thread}, {threads}")
         along_x = {
-            "global_id": item,
-            "global_threads": b.op(f"mul i32 {groups}, {threads}"),
-            "group_id": b.op(f"udiv i32 {item}, {threads}"),
+            "global_id": thread,
+            "global_threads": all_threads,
+            "group_id": b.op(f"udiv i32 {thread}, {threads}"),
             "groups": groups,
-            "thread_id": thread,
+            "thread_id": in_group,
             "threads": str(threads),
         }
         for name, value in along_x.items():
@@ -162,6 +164,6 @@ class ItemLoop:
                 writer.ids[name, axis] = value if axis == 0 else "1" if counts else "0"  # type: ignore[index]
         writer.ids["item_id", 0], writer.ids["items", 0] = item, self._count
         lanes = self._context.program.subgroup_threads or SUBGROUP_THREADS
-        writer.ids["subgroup_id", 0] = b.op(f"udiv i32 {thread}, {lanes}")
-        writer.ids["subgroup_thread_id", 0] = b.op(f"urem i32 {thread}, {lanes}")
+        writer.ids["subgroup_id", 0] = b.op(f"udiv i32 {in_group}, {lanes}")
+        writer.ids["subgroup_thread_id", 0] = b.op(f"urem i32 {in_group}, {lanes}")
         writer.ids["subgroups", 0], writer.ids["subgroup_threads", 0] = str(-(-threads // lanes)), str(lanes)

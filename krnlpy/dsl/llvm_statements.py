@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from krnlpy.errors import CompileError
 from krnlpy.scalar import ScalarType
 
-from . import ir
+from . import ir, llvm_reports
+from .breakpoints import refuse
+from .llvm_atomics import Atomics
 from .llvm_builder import Builder, literal
 from .llvm_expressions import Array, Capture, Context, Expressions
 
 
-class Statements(Expressions):
+class Statements(Atomics):
     """Writes the statements of one function, or of what a kernel's threads do between barriers."""
 
     def __init__(self, context: Context, builder: Builder) -> None:
@@ -72,8 +74,28 @@ class Statements(Expressions):
                 b.branch(self.return_label)
             case ir.Invoke():
                 self._invoke(statement)
+            case ir.Atomic():
+                self.atomic(statement)
+            case ir.Breakpoint():
+                refuse(statement)
+            case ir.Print():
+                site = self.context.sites.statement(statement)
+                llvm_reports.print_record(b, site, self.thread, [(self.value(v), v.type) for v in statement.values])
+            case ir.Assert():
+                self._assert(statement)
             case _:
                 raise CompileError(f"no LLVM IR for {type(statement).__name__}")
+
+    def _assert(self, statement: ir.Assert) -> None:
+        b = self.b
+        if not self.context.debug:
+            return
+        fail, passed = b.fresh("fail"), b.fresh("passed")
+        b.branch_if(self.value(statement.condition), passed, fail)
+        b.place(fail)
+        values = [(self.value(v), v.type) for v in statement.values]
+        llvm_reports.fail(b, self.context.sites.statement(statement), self.thread, values)
+        b.place(passed)
 
     def _if(self, statement: ir.If) -> None:
         b = self.b
@@ -135,7 +157,7 @@ class Statements(Expressions):
             else:
                 arguments.append(("i32", self.ids[capture]))
         if context.debug:
-            arguments.append(("ptr", "%debug"))
+            arguments.append(("ptr", "%report"))
         return self.b.call(call.type.llvm, define_function(context, function), arguments)
 
 
@@ -221,7 +243,7 @@ def define_function(context: Context, function: ir.Function) -> str:
         else:
             body.ids[capture] = f"%c{i}"
     if context.debug:
-        listed.append("ptr %debug")
+        listed.append("ptr %report")
     body.declare(v for v in ir.assigned_variables(function.body) if v not in function.parameters)
     body.declare_arrays(function.local_arrays)
     (type,) = (result.llvm for result in function.results)

@@ -102,7 +102,7 @@ def _evaluate(source: Source, node: ast.expr, text: object) -> object:
 
 
 def annotation_of(source: Source, argument: ast.arg) -> Annotation | None:
-    """The meaning of a parameter's annotation, or None where it has none.
+    """The meaning of a parameter's annotation, or None where it has none or Any.
 
     Raises:
         KernelTypeError: the annotation is not one of the language's.
@@ -113,6 +113,8 @@ def annotation_of(source: Source, argument: ast.arg) -> Annotation | None:
     raw = source.function.__annotations__.get(argument.arg)
     try:
         value = _evaluate(source, argument.annotation, raw)
+        if value is Any:
+            return None
         return value if isinstance(value, Annotation) else Annotation("scalar", any_type(value))
     except DtypeError as error:
         raise KernelTypeError(

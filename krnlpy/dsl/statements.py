@@ -7,11 +7,13 @@ import ast
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 
 from . import builtins, cooperative, ir
+from .atomics import without_result
 from .calls import Func, Method, call_user
 from .composites import AnyType
 from .conversions import fit, settled
 from .loops import Loop, LoopLowering
 from .lowering import ProgramState
+from .output import lower_assert, lower_breakpoint, lower_print
 from .source import Source
 from .values import Static, is_number
 
@@ -69,6 +71,12 @@ class StatementLowering(LoopLowering):
             if isinstance(target, Static) and target.value is builtins.barrier:
                 self._barrier(call)
                 return
+            if isinstance(target, Static) and target.value is print:
+                lower_print(self, call)
+                return
+            if isinstance(target, Static) and target.value is breakpoint:
+                lower_breakpoint(self, call)
+                return
             before = len(self.out)
             if isinstance(target, Static) and isinstance(target.value, Func | Method):
                 call_user(self, target.value, call)
@@ -77,8 +85,12 @@ class StatementLowering(LoopLowering):
             else:
                 self.value(call)
             if len(self.out) > before:  # it has an effect
+                self.out[-1] = without_result(self.out[-1])
                 return
         raise KernelSyntaxError("this statement does nothing: its value is not used", *self.at(node))
+
+    def _Assert(self, node: ast.Assert) -> None:  # noqa: N802
+        lower_assert(self, node)
 
     def _barrier(self, call: ast.Call) -> None:
         where = self.at(call)
@@ -150,7 +162,6 @@ _STATEMENTS: dict[type[ast.stmt], str] = {
     ast.Nonlocal: "no nonlocal: values come as parameters, results go to buffers",
     ast.Delete: "no del",
     ast.Match: "no match: write if and elif",
-    ast.Assert: "no assert yet: write if",
     ast.TryStar: "no exceptions: remove the try",
     ast.AsyncFor: "no async",
     ast.AsyncWith: "no async",

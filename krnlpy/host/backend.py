@@ -19,7 +19,7 @@ from krnlpy.dsl import ir
 from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import LimitExceeded
-from krnlpy.features import Feature
+from krnlpy.features import FLOAT_ATOMICS, Feature
 
 from .compiler import Compiler
 from .executable import HostExecutable
@@ -31,6 +31,8 @@ _FEATURES = frozenset(
     (
         *(Feature.INT64, Feature.FLOAT64, Feature.STORAGE8, Feature.STORAGE16),
         *(feature for feature in Feature if feature.startswith("subgroup")),
+        *(Feature.INT64_ATOMICS, Feature.GROUP_INT64_ATOMICS),
+        *FLOAT_ATOMICS,
     )
 )
 
@@ -69,6 +71,10 @@ class HostBackend:
         """The memory itself."""
         return memory.array
 
+    def planes(self, memory: HostMemory) -> tuple[Array, ...]:
+        """The memory itself."""
+        return (memory.array,)
+
     def upload(self, memory: HostMemory, offset: int, data: Array) -> None:
         """Copies bytes into memory."""
         memory.array[offset : offset + data.nbytes] = data
@@ -106,11 +112,11 @@ class HostBackend:
         bindings: Sequence[Binding],
         parameters: bytes,
     ) -> None:
-        """Runs a kernel, on all cores where it is worth it.
+        """Runs a kernel, on all cores where it is worth it; what it prints is written at the end.
 
         Raises:
             LimitExceeded: more threads along an axis than ids can count.
-            KernelIndexError: the executable is built for debugging, and an index was out of range.
+            KernelIndexError, KernelAssertionError: in an executable built for debugging, a thread failed.
         """
         if executable.is_items:
             count = executable.items.unpack_from(parameters, executable.items_offset)[0]
@@ -123,8 +129,8 @@ class HostBackend:
         if not count:
             return
         buffers = executable.buffers.pack(*[memory.address for memory, _, _ in bindings])
-        record = np.zeros(8, np.uint32) if executable.debug else None
-        launch = executable.launch.pack(0 if record is None else record.ctypes.data, *groups)
+        report = None if executable.reports is None else executable.reports.new(config.print_bytes)
+        launch = executable.launch.pack(0 if report is None else report.ctypes.data, *groups)
         workers = config.host_threads
         chunk = executable.chunk(count, workers)
         if chunk >= count:
@@ -135,8 +141,8 @@ class HostBackend:
                 executable.function(parameters, buffers, begin, end, self._scratch_of(executable), launch)
 
             self._pool.run(run, count, chunk)
-        if record is not None and record[0]:
-            executable.raise_failure(record)
+        if executable.reports is not None and report is not None:
+            executable.reports.tell(executable.name, executable.threads, report)
 
     def _scratch_of(self, executable: HostExecutable) -> int | None:
         """The address of this thread's scratch memory."""

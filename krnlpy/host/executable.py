@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Mapping
-from typing import NoReturn
 
 import numpy as np
 
@@ -13,10 +12,9 @@ from krnlpy.backend import DeviceInfo, check_subgroups
 from krnlpy.dsl import ir, llvm
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.layout import Variant, layout_of
-from krnlpy.errors import KernelIndexError, LimitExceeded
+from krnlpy.errors import LimitExceeded
 
 from .compiler import Compiler
-from .memory import Array
 
 _FUNCTION = ctypes.CFUNCTYPE(
     None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_char_p
@@ -65,10 +63,10 @@ class HostExecutable:
                 f"the host grants {_MAX_LOCAL_BYTES}"
             )
         self._code = compiler.load(code.text, llvm.ENTRY)
-        self._sites = code.sites
+        self.reports = code.reports
+        self.name = program.name
         self.function = _FUNCTION(self._code.address)
         self.threads = threads
-        self.debug = debug
         self.scratch_bytes = code.scratch_bytes
         self.is_items = bool(program.items)
         self.items = struct.Struct("<I")
@@ -87,18 +85,6 @@ class HostExecutable:
         chunk = max(self._least_chunk, -(-count // (_CHUNKS * workers)))
         # 64 items, of a byte or more each, fill whole cache lines.
         return -(-chunk // 64) * 64 if self.is_items else chunk
-
-    def raise_failure(self, record: Array) -> NoReturn:
-        """Raises what a thread recorded."""
-        site = self._sites[int(record[0]) - 1]
-        index = int(record[2])
-        index -= (index >> 31) << 32
-        thread = tuple(int(word) for word in record[4:7])
-        axis = f" along axis {site.axis}" if site.axes > 1 else ""
-        raise KernelIndexError(
-            f"index {index} is out of range for {site.place!r} of length {int(record[3])}{axis}, in thread {thread}",
-            *site.location,
-        )
 
 
 def _work(node: ir.Stmt | ir.Expr | ir.Block) -> int:

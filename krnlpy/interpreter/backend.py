@@ -5,55 +5,43 @@ from __future__ import annotations
 import itertools
 import os
 import platform
+import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from krnlpy import config
 from krnlpy.backend import Backend, Binding, DeviceInfo, check_subgroups
 from krnlpy.dsl import ir
+from krnlpy.dsl.breakpoints import is_debugged
 from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.dsl.cooperative_expansion import expanded
-from krnlpy.dsl.interpret import (
-    Fault,
-    Interpretation,
-    Storage,
-    contiguous_strides,
-    translate,
-)
+from krnlpy.dsl.interpret import Fault, Interpretation, Now, Storage, translate
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import KernelError, LimitExceeded, OutOfMemory
 from krnlpy.features import Feature
 from krnlpy.scalar import ScalarType
 
+from .memory import Bytes, InterpreterMemory
 from .schedule import run
-
-Bytes = np.ndarray[Any, np.dtype[np.uint8]]
-
-UNDEFINED = 0xA5
-"""What fills new memory, so that a kernel that reads what nobody wrote is seen to."""
-
-
-@dataclass(frozen=True, eq=False)
-class InterpreterMemory:
-    """Bytes of the process."""
-
-    bytes: Bytes
-
-    @property
-    def nbytes(self) -> int:
-        return self.bytes.nbytes
+from .watch import Watched, watch_buffers
 
 
 class InterpreterBackend:
-    """Runs kernels as Python functions."""
+    """Runs kernels as Python functions.
 
-    def __init__(self) -> None:
-        self.info = _info()
+    Args:
+        index: of the Vulkan device that it stands in for: it keeps memory to itself then, as that device would. None
+            for the interpreter itself.
+    """
+
+    def __init__(self, index: int | None = None) -> None:
+        self.info = replace(_info(), index=index)
         self._lock = threading.RLock()
 
     @property
@@ -64,23 +52,33 @@ class InterpreterBackend:
 
     def allocate(self, nbytes: int) -> InterpreterMemory:
         try:
-            return InterpreterMemory(np.full(nbytes, UNDEFINED, np.uint8))
+            return InterpreterMemory.new(nbytes)
         except MemoryError:
             raise OutOfMemory(f"no {nbytes} bytes of memory are free") from None
 
     def adopt(self, array: np.ndarray[Any, Any]) -> InterpreterMemory | None:
-        if not array.flags.c_contiguous or not array.flags.writeable:
+        if self.info.index is not None or not array.flags.c_contiguous or not array.flags.writeable:
             return None
         return InterpreterMemory(array.reshape(-1).view(np.uint8))
 
-    def view(self, memory: InterpreterMemory) -> Bytes:
+    def view(self, memory: InterpreterMemory) -> Bytes | None:
+        """The memory itself. From now on it counts as written: nothing sees what is written through arrays."""
+        if self.info.index is not None:
+            return None
+        memory.written = None
         return memory.bytes
+
+    def planes(self, memory: InterpreterMemory) -> tuple[Bytes, ...]:
+        return memory.planes()
 
     def upload(self, memory: InterpreterMemory, offset: int, data: Bytes) -> None:
         with self._lock:
             memory.bytes[offset : offset + data.nbytes] = data
+            memory.mark(offset, offset + data.nbytes)
 
     def download(self, memory: InterpreterMemory, offset: int, out: Bytes) -> None:
+        """Copies memory into an array. What was never written is no mistake here: a program may take a whole buffer
+        and use what it knows to be written."""
         with self._lock:
             out[:] = memory.bytes[offset : offset + out.nbytes]
 
@@ -93,12 +91,13 @@ class InterpreterBackend:
         nbytes: int,
     ) -> None:
         with self._lock:
-            to.bytes[to_offset : to_offset + nbytes] = source.bytes[source_offset : source_offset + nbytes]
+            to.copy_from(source, source_offset, to_offset, nbytes)
 
     def fill(self, memory: InterpreterMemory, offset: int, nbytes: int, pattern: bytes) -> None:
         with self._lock:
             rows = memory.bytes[offset : offset + nbytes].reshape(-1, len(pattern))
             rows[:] = np.frombuffer(pattern, np.uint8)
+            memory.mark(offset, offset + nbytes)
 
     # ------------------------------------------------------------------------------------------------ launches
 
@@ -109,26 +108,26 @@ class InterpreterBackend:
         specs: Mapping[str, int | float | bool],
         threads: tuple[int, int, int],
         debug: bool,
-    ) -> Interpretation:
+    ) -> InterpreterExecutable:
         """Translates the program; every access is checked whether ``debug`` is asked for or not."""
         if prod(threads) > self.info.max_threads:
             raise LimitExceeded(
                 f"{program.name}: {threads} is {prod(threads)} threads a group; at most {self.info.max_threads} fit"
             )
         check_subgroups(program, threads, self.info)
-        program = expanded(program, SUBGROUP_THREADS)
-        interpretation = translate(program, variant, specs, threads)
-        sizes = zip(program.group_arrays, interpretation.group_arrays, strict=True)
-        nbytes = sum(array.type.size * count for array, (_, count) in sizes)
+        program = expanded(program, program.subgroup_threads or SUBGROUP_THREADS)
+        executable = InterpreterExecutable(program, variant, dict(specs), threads)
+        sizes = zip(program.group_arrays, executable.interpretation(False, False).group_arrays, strict=True)
+        nbytes = sum(array.type.size * prod(shape) for array, (_, shape) in sizes)
         if nbytes > self.info.max_group_memory:
             raise LimitExceeded(
                 f"{program.name}: its group arrays take {nbytes} bytes; at most {self.info.max_group_memory} fit"
             )
-        return interpretation
+        return executable
 
     def launch(
         self,
-        executable: Interpretation,
+        executable: InterpreterExecutable,
         groups: tuple[int, int, int],
         bindings: Sequence[Binding],
         parameters: bytes,
@@ -137,21 +136,37 @@ class InterpreterBackend:
 
         Raises:
             KernelIndexError: an index was out of range.
-            KernelError: a barrier was not reached by all, or an ``Out`` buffer was not written as it must be.
+            KernelError: something else that a thread must not do: a race, a read of what was never written, a barrier
+                that not all reach, an assert that fails, an ``Out`` buffer not written as it must be.
         """
-        outs: dict[ir.BufferParameter, _Out] = {}
-        storages = []
-        for parameter, (memory, _, _) in zip(executable.program.buffers, bindings, strict=True):
-            view = _view(memory.bytes, parameter.type)
-            if isinstance(parameter, ir.GlobalParameter) and parameter.once:
-                outs[parameter] = _Out(executable, parameter, view)
-                storages.append(Storage(view, outs[parameter].write))
-            else:
-                storages.append(Storage(view))
-        kernel, values = executable.bind(groups, parameters, storages)
-        with self._lock, np.errstate(all="ignore"):
-            run(executable, kernel, groups, values.get("items", 0))
-        for out in outs.values():
+        interpretation = executable.interpretation(config.check_overflow, is_debugged(executable.program))
+        values = interpretation.unpack(parameters)
+        now = Now(
+            groups, interpretation.threads, values.get("items", 0), subgroup_threads=interpretation.subgroup_threads
+        )
+        buffers = interpretation.program.buffers
+        memories = [memory for memory, _, _ in bindings]
+        with self._lock:
+            arrays = [_elements(memory.bytes, p.type) for p, memory in zip(buffers, memories, strict=True)]
+            views = [_view(array, p.type) for p, array in zip(buffers, arrays, strict=True)]
+            ranges = [(start, end) for _, start, end in bindings]
+            views = watch_buffers(interpretation, memories, ranges, views, values, now)
+            outs: list[_Out] = []
+            storages = []
+            for parameter, view, array in zip(buffers, views, arrays, strict=True):
+                if isinstance(parameter, ir.GlobalParameter) and parameter.once:
+                    outs.append(_Out(interpretation, parameter, view))
+                    storages.append(Storage(view, array, outs[-1].write))
+                else:
+                    storages.append(Storage(view, array))
+            kernel = interpretation.bind(values, storages, now)
+            try:
+                with np.errstate(all="ignore"):
+                    run(interpretation, kernel, now)
+            finally:
+                for memory in memories:
+                    memory.settle()
+        for out in outs:
             out.check_complete(values)
 
     def wait(self) -> None:
@@ -161,13 +176,39 @@ class InterpreterBackend:
         """Memory goes with its last reference."""
 
 
-def _view(memory: Bytes, type: ScalarType) -> Any:
-    """Memory as elements. A memoryview's elements are Python's numbers; it knows no f16 and bf16, NumPy does."""
-    whole = memory[: memory.nbytes // type.size * type.size]
+class InterpreterExecutable:
+    """A program for known values of its spec parameters and threads of a group."""
+
+    def __init__(
+        self,
+        program: ir.Program,
+        variant: Variant,
+        specs: Mapping[str, int | float | bool],
+        threads: tuple[int, int, int],
+    ) -> None:
+        self.threads = threads
+        self.program = program
+        self._parts = variant, specs, threads
+        self._translated: dict[tuple[bool, bool], Interpretation] = {}
+
+    def interpretation(self, check_overflow: bool, debugged: bool) -> Interpretation:
+        """The program as Python functions, which look for overflow or do not, and have names for debuggers or not."""
+        key = check_overflow, debugged
+        if key not in self._translated:
+            self._translated[key] = translate(self.program, *self._parts, *key)
+        return self._translated[key]
+
+
+def _elements(memory: Bytes, type: ScalarType) -> np.ndarray[Any, Any]:
+    return memory[: memory.nbytes // type.size * type.size].view(type.dtype)
+
+
+def _view(elements: np.ndarray[Any, Any], type: ScalarType) -> Any:
+    """What kernels index. A memoryview's elements are Python's numbers; it knows no f16 and bf16, NumPy does."""
     if type.compute is not type:
-        return whole.view(type.dtype)
-    elements: Any = whole  # an array has the buffer protocol; NumPy's stubs say so from Python 3.12 on
-    view: Any = memoryview(elements)
+        return elements
+    whole: Any = elements.view(np.uint8)  # an array has the buffer protocol; NumPy's stubs say so from Python 3.12 on
+    view: Any = memoryview(whole)
     return view.cast(type.dtype.char)
 
 
@@ -183,21 +224,25 @@ class _Out:
     def write(self, value: float, at: int, site: int, index: tuple[int, ...]) -> None:
         if at in self._written:
             what = f"element {index} of {self._parameter.name} is written a second time"
-            raise Fault(KernelError, f"{what}; it is declared Out", self._executable.sites[site])
+            raise Fault(KernelError, f"{what}; it is declared Out", self._executable.sites[site].location)
         self._written.add(at)
-        self._view[at] = value
+        if isinstance(self._view, Watched):
+            self._view.store(at, value, sys._getframe(1))
+        else:
+            self._view[at] = value
 
     def check_complete(self, values: Mapping[str, Any]) -> None:
         name = self._parameter.name
-        shape = values.get(f"{name}_shape", ())
+        place = self._executable.placement(self._parameter, values)
+        shape = place.shape
         missing = prod(shape) - len(self._written)
         if not missing:
             return
-        strides = values.get(f"{name}_strides") or contiguous_strides(shape)
-        offset = values[f"{name}_offset"]
         for index in itertools.product(*(range(length) for length in shape)):
-            at = offset + sum(i * stride for i, stride in zip(index, strides, strict=True))
-            if at not in self._written:
+            if (
+                place.offset + sum(i * stride for i, stride in zip(index, place.strides, strict=True))
+                not in self._written
+            ):
                 break
         raise KernelError(
             f"{missing} of the {prod(shape)} elements of {name} were not written, the first at {index}; it is "
@@ -231,6 +276,6 @@ def _info() -> DeviceInfo:
     )
 
 
-def open_interpreter() -> Backend:
-    """The interpreter's backend."""
-    return InterpreterBackend()
+def open_interpreter(index: int | None = None) -> Backend:
+    """The interpreter's backend, or one that stands in for the Vulkan device of an index."""
+    return InterpreterBackend(index)

@@ -5,73 +5,85 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, NoReturn
 
 from krnlpy.dsl.collectives import combine
-from krnlpy.dsl.interpret import Fault, Interpretation
+from krnlpy.dsl.interpret import Fault, Interpretation, Now
 from krnlpy.dsl.interpret_statements import zero
 from krnlpy.errors import KernelError
+
+from .races import Accesses
+from .watch import Watched, watch_array
 
 Triple = tuple[int, int, int]
 Kernel = Callable[..., Any]
 
 
-def run(interpretation: Interpretation, kernel: Kernel, groups: Triple, items: int) -> None:
+def run(interpretation: Interpretation, kernel: Kernel, now: Now) -> None:
     """Runs all groups, one after another.
 
     Raises:
         KernelIndexError: a thread used an index that is out of range.
-        KernelError: a thread wrote an element of an ``Out`` again, or did not reach a barrier that others reached, or
-            in an unchecked kernel read from a lane that is not active.
+        KernelError: a thread did something else that it must not, or did not reach a barrier that others reached.
     """
-    geometry = _Geometry(groups, interpretation.threads, items, bool(interpretation.program.items))
     run_group = _run_suspending if interpretation.suspends else _run_free
-    for z, y, x in itertools.product(*(range(count) for count in reversed(groups))):
-        arrays = [[zero] * count for zero, count in interpretation.group_arrays]
-        run_group(interpretation, kernel, geometry, (x, y, z), arrays)
+    # Where threads take turns, or several items, what they print is not in the order that all targets keep.
+    if interpretation.suspends or now.items > now.groups[0] * now.threads[0]:
+        now.held = []
+    try:
+        for z, y, x in itertools.product(*(range(count) for count in reversed(now.groups))):
+            now.start_group((x, y, z))
+            run_group(interpretation, kernel, now, _group_arrays(interpretation, now))
+            if not now.items:
+                now.release()
+    finally:
+        now.release()
 
 
-@dataclass(frozen=True)
-class _Geometry:
-    groups: Triple
-    threads: Triple
-    items: int
-    has_items: bool
-
-    def thread_ids(self) -> Iterator[Triple]:
-        """The ids of a group's threads, in their order."""
-        for z, y, x in itertools.product(*(range(count) for count in reversed(self.threads))):
-            yield x, y, z
-
-    def items_of(self, group: Triple, thread: Triple) -> range:
-        """The items that a thread takes: its own, and where there are more items than threads, others after it."""
-        count, index = 1, 0
-        for axis in range(3):
-            index += count * (group[axis] * self.threads[axis] + thread[axis])
-            count *= self.groups[axis] * self.threads[axis]
-        return range(index, self.items, count)
-
-    def fail(self, fault: Fault, group: Triple, thread: Triple) -> NoReturn:
-        """Raises what a thread did wrong, with the thread's ids and the kernel's frames."""
-        ids = tuple(group[axis] * self.threads[axis] + thread[axis] for axis in range(3))
-        message = f"{fault.message} (thread with global_id {ids}: group {group}, thread {thread})"
-        error = fault.error(message, *fault.site.location)
-        raise error.with_traceback(fault.__traceback__) from None
+def _group_arrays(interpretation: Interpretation, now: Now) -> list[Watched]:
+    """The arrays of a group, of zeros."""
+    return [
+        watch_array(array, shape, [zero] * prod(shape), Accesses(now))
+        for array, (zero, shape) in zip(interpretation.program.group_arrays, interpretation.group_arrays, strict=True)
+    ]
 
 
-def _run_free(
-    interpretation: Interpretation, kernel: Kernel, geometry: _Geometry, group: Triple, arrays: list[Any]
-) -> None:
+def _thread_ids(now: Now) -> Iterator[Triple]:
+    """The ids of a group's threads, in their order."""
+    for z, y, x in itertools.product(*(range(count) for count in reversed(now.threads))):
+        yield x, y, z
+
+
+def _items_of(now: Now, thread: Triple) -> range:
+    """The items that a thread takes: its own, and where there are more items than threads, others after it."""
+    count, index = 1, 0
+    for axis in range(3):
+        index += count * (now.group[axis] * now.threads[axis] + thread[axis])
+        count *= now.groups[axis] * now.threads[axis]
+    return range(index, now.items, count)
+
+
+def _fail(fault: Fault, now: Now) -> NoReturn:
+    """Raises what the thread did wrong, with its ids and the kernel's frames."""
+    error = fault.error(f"{fault.message} ({now.describe(now.group, now.thread)})", *fault.location)
+    raise error.with_traceback(fault.__traceback__) from None
+
+
+def _run_free(interpretation: Interpretation, kernel: Kernel, now: Now, arrays: list[Watched]) -> None:
     """Runs a group whose threads never wait."""
-    for thread in geometry.thread_ids():
+    group, has_items = now.group, bool(interpretation.program.items)
+    for thread in _thread_ids(now):
+        now.thread = thread
         try:
-            if geometry.has_items:
-                for item in geometry.items_of(group, thread):
+            if has_items:
+                for item in _items_of(now, thread):
+                    now.item = item
                     kernel(*group, *thread, item)
             else:
                 kernel(*group, *thread, *arrays)
         except Fault as fault:
-            geometry.fail(fault, group, thread)
+            _fail(fault, now)
 
 
 @dataclass
@@ -83,40 +95,46 @@ class _Thread:
     waits: Any = field(default=None)
 
 
-def _run_suspending(
-    interpretation: Interpretation, kernel: Kernel, geometry: _Geometry, group: Triple, arrays: list[Any]
-) -> None:
+def _run_suspending(interpretation: Interpretation, kernel: Kernel, now: Now, arrays: list[Watched]) -> None:
     """Runs a group whose threads wait for each other."""
+    group, has_items = now.group, bool(interpretation.program.items)
+    items: dict[Triple, int] = {}
 
     def steps(thread: Triple) -> Generator[Any, Any, Any]:
-        if not geometry.has_items:
+        if not has_items:
             yield from kernel(*group, *thread, (), *arrays)
             return
-        for iteration, item in enumerate(geometry.items_of(group, thread)):
+        for iteration, item in enumerate(_items_of(now, thread)):
+            now.item = items[thread] = item
             yield from kernel(*group, *thread, (iteration,), item)
 
     def resume(thread: _Thread, value: Any = None) -> None:
+        now.thread = thread.ids
+        now.item = items.get(thread.ids, 0)
         try:
             thread.waits = thread.steps.send(value)
         except StopIteration:
             thread.waits = None
         except Fault as fault:
-            geometry.fail(fault, group, thread.ids)
+            _fail(fault, now)
 
     def results(subgroup: list[_Thread], active: list[_Thread]) -> list[tuple[Any, ...]]:
         """What an operation of a subgroup gives its active threads."""
         site = active[0].waits[1]
         operation = interpretation.collectives[site]
+        if operation.op == "barrier":
+            now.meet([thread.ids for thread in active])
         lanes = [subgroup.index(thread) for thread in active]
         found = []
         for thread, result in zip(active, combine(operation, lanes, [t.waits[2] for t in active], size), strict=True):
             if result is None and interpretation.program.unchecked:
                 message = f"{interpretation.sites[site].what} reads from a lane of which the thread is not active"
-                geometry.fail(Fault(KernelError, message, interpretation.sites[site]), group, thread.ids)
+                now.thread = thread.ids
+                _fail(Fault(KernelError, message, interpretation.sites[site].location), now)
             found.append((zero(operation.targets[0].type),) if result is None else result)
         return found
 
-    threads = [_Thread(ids, steps(ids)) for ids in geometry.thread_ids()]
+    threads = [_Thread(ids, steps(ids)) for ids in _thread_ids(now)]
     size = interpretation.subgroup_threads
     subgroups = [threads[i : i + size] for i in range(0, len(threads), size)]
     for thread in threads:
@@ -127,6 +145,7 @@ def _run_suspending(
                 for thread, result in zip(active, results(subgroup, active), strict=True):
                     resume(thread, result)
         _check_barrier(interpretation, threads, group)
+        now.phase += 1
         for thread in threads:
             if thread.waits is not None:
                 resume(thread)

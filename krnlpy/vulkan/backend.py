@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
@@ -12,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from krnlpy import config
 from krnlpy.backend import Binding, DeviceInfo
 from krnlpy.dsl.ir import Program
-from krnlpy.dsl.layout import DEBUG_WORDS, Variant
+from krnlpy.dsl.layout import Variant
+from krnlpy.dsl.reports import HEADER, Reports, Words
 from krnlpy.errors import DeviceLost, DeviceUnavailable
 
 from .commands import Queue
@@ -27,8 +28,6 @@ from .pipeline import PipelineBuilder, VulkanExecutable
 from .transfers import Transfers
 
 Array = np.ndarray[Any, Any]
-
-_DEBUG_RECORD = struct.Struct(f"<{len(DEBUG_WORDS)}I")
 
 _backends: weakref.WeakSet[VulkanBackend] = weakref.WeakSet()
 
@@ -51,7 +50,7 @@ class VulkanBackend:
         self._transfers = Transfers(device, self._queue)
         self._descriptors = Descriptors(device, self._queue)
         self._builder = PipelineBuilder(device, self._descriptors)
-        self._debug_record: VulkanMemory | None = None
+        self._report: VulkanMemory | None = None
 
         functions, api = device.functions, device.api
         self._bind_pipeline = functions.vkCmdBindPipeline
@@ -90,6 +89,10 @@ class VulkanBackend:
 
     def view(self, memory: VulkanMemory) -> None:
         """Nothing: a device's memory is only used through the device."""
+
+    def planes(self, memory: VulkanMemory) -> tuple[()]:
+        """None, as for :meth:`view`."""
+        return ()
 
     def upload(self, memory: VulkanMemory, offset: int, data: Array) -> None:
         """Copies bytes into memory."""
@@ -143,17 +146,18 @@ class VulkanBackend:
         bindings: Sequence[Binding],
         parameters: bytes,
     ) -> None:
-        """Queues a dispatch.
+        """Queues a dispatch. One that has something to tell is waited for; what it prints is written here.
 
         Raises:
-            KernelIndexError: the executable is built for debugging, and an index was out of range.
+            KernelIndexError, KernelAssertionError: in an executable built for debugging, a thread failed.
         """
         with self._lock:
             self._check()
-            if executable.debug:
-                self._launch_debug(executable, groups, bindings, parameters)
-            else:
+            if executable.reports is None:
                 self._record(executable, groups, bindings, parameters)
+                return
+            report = self._launch_reporting(executable, executable.reports, groups, bindings, parameters)
+        executable.reports.tell(executable.name, executable.threads, report)
 
     def _record(
         self,
@@ -205,23 +209,31 @@ class VulkanBackend:
             places.insert(executable.parameter_binding, block)
         return self._descriptors.write(executable.set_layout, key, places)
 
-    def _launch_debug(
+    def _launch_reporting(
         self,
         executable: VulkanExecutable,
+        reports: Reports,
         groups: tuple[int, int, int],
         bindings: Sequence[Binding],
         parameters: bytes,
-    ) -> None:
-        if self._debug_record is None:
-            self._debug_record = self._memory.allocate(_DEBUG_RECORD.size)
-        record = self._debug_record
-        self._transfers.upload(record, 0, np.zeros(_DEBUG_RECORD.size, np.uint8))
-        self._record(executable, groups, [*bindings, (record, 0, record.nbytes)], parameters)
-        words = np.empty(_DEBUG_RECORD.size, np.uint8)
-        self.download(record, 0, words)
-        found = _DEBUG_RECORD.unpack(words.tobytes())
-        if found[0]:
-            executable.raise_failure(found)
+    ) -> Words:
+        """Runs a kernel to its end; returns the words of its report that are used."""
+        capacity = reports.capacity(config.print_bytes)
+        header = np.frombuffer(reports.header(capacity), np.uint8)
+        nbytes = header.nbytes + 4 * capacity
+        memory = self._report
+        if memory is None or memory.nbytes < nbytes:
+            memory = self._report = self._memory.allocate(nbytes)
+        self._transfers.upload(memory, 0, header)
+        self._record(executable, groups, [*bindings, (memory, 0, memory.nbytes)], parameters)
+        words = self._read_words(memory, len(HEADER) + reports.failure_words)
+        used = len(HEADER) + int(words[HEADER.index("used")])
+        return words if len(words) == used else self._read_words(memory, used)
+
+    def _read_words(self, memory: VulkanMemory, count: int) -> Words:
+        words = np.empty(count, "<u4")
+        self.download(memory, 0, words.view(np.uint8))
+        return words
 
     # -- waiting and closing
 

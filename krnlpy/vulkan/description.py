@@ -31,6 +31,8 @@ _SUBGROUP_BITS = {
 }
 
 PORTABILITY_SUBSET = "VK_KHR_portability_subset"
+ATOMIC_FLOAT = "VK_EXT_shader_atomic_float"
+ATOMIC_FLOAT_FEATURES = "VkPhysicalDeviceShaderAtomicFloatFeaturesEXT"
 
 
 @dataclass(frozen=True)
@@ -63,29 +65,38 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
     if family is None:
         return f"{name}: has no queue for compute"
 
-    features12 = api.struct("VkPhysicalDeviceVulkan12Features")
-    features11 = api.struct("VkPhysicalDeviceVulkan11Features", pNext=features12)
-    features10 = api.struct("VkPhysicalDeviceFeatures2", pNext=features11)
-    functions.vkGetPhysicalDeviceFeatures2(handle, features10)
-    if not features12.timelineSemaphore:
-        return f"{name}: has no timeline semaphores"
-
     extensions = {
         api.text(extension.extensionName)
         for extension in api.enumerate(
             "VkExtensionProperties", functions.vkEnumerateDeviceExtensionProperties, handle, api.ffi.NULL
         )
     }
+    atomic_float = api.struct(ATOMIC_FLOAT_FEATURES)
+    has_atomic_float = ATOMIC_FLOAT in extensions
+    features12 = api.struct(
+        "VkPhysicalDeviceVulkan12Features", pNext=atomic_float if has_atomic_float else api.ffi.NULL
+    )
+    features11 = api.struct("VkPhysicalDeviceVulkan11Features", pNext=features12)
+    features10 = api.struct("VkPhysicalDeviceFeatures2", pNext=features11)
+    functions.vkGetPhysicalDeviceFeatures2(handle, features10)
+    if not features12.timelineSemaphore:
+        return f"{name}: has no timeline semaphores"
+
     wanted = {
         "VkPhysicalDeviceFeatures": ("shaderInt64", "shaderFloat64"),
         "VkPhysicalDeviceVulkan11Features": ("storageBuffer16BitAccess",),
         "VkPhysicalDeviceVulkan12Features": (
             *("timelineSemaphore", "storageBuffer8BitAccess", "shaderSubgroupExtendedTypes"),
+            *("shaderBufferInt64Atomics", "shaderSharedInt64Atomics"),
+        ),
+        ATOMIC_FLOAT_FEATURES: (
+            *("shaderBufferFloat32AtomicAdd", "shaderSharedFloat32AtomicAdd"),
+            *("shaderBufferFloat64AtomicAdd", "shaderSharedFloat64AtomicAdd"),
         ),
     }
-    structures = dict(zip(wanted, (features10.features, features11, features12), strict=True))
+    structures = dict(zip(wanted, (features10.features, features11, features12, atomic_float), strict=True))
     enabled = {s: tuple(f for f in names if getattr(structures[s], f)) for s, names in wanted.items()}
-    added = (PORTABILITY_SUBSET,) if PORTABILITY_SUBSET in extensions else ()
+    added = tuple(extension for extension in (PORTABILITY_SUBSET, ATOMIC_FLOAT) if extension in extensions)
     has_narrow = features12.shaderFloat16 and features12.shaderInt8 and features10.features.shaderInt16
     shapes: tuple[CooperativeShape, ...] = ()
     if cooperative.EXTENSION in extensions and features12.vulkanMemoryModel and has_narrow:
@@ -109,7 +120,7 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
         info=replace(info, cooperative_shapes=shapes, subgroup_sizes=sizes or (info.subgroup_threads,)),
         queue_family=family,
         enabled=enabled,
-        # The specification demands it to be enabled where it is there.
+        # The specification demands the portability subset to be enabled where it is there.
         extensions=added,
         max_storage_bindings=min(
             limits.maxPerStageDescriptorStorageBuffers,
@@ -175,6 +186,12 @@ def _features(api: Api, enabled: set[str], properties11: Any) -> Features:
         "shaderFloat64": Feature.FLOAT64,
         "storageBuffer8BitAccess": Feature.STORAGE8,
         "storageBuffer16BitAccess": Feature.STORAGE16,
+        "shaderBufferInt64Atomics": Feature.INT64_ATOMICS,
+        "shaderSharedInt64Atomics": Feature.GROUP_INT64_ATOMICS,
+        "shaderBufferFloat32AtomicAdd": Feature.FLOAT32_ATOMIC_ADD,
+        "shaderSharedFloat32AtomicAdd": Feature.GROUP_FLOAT32_ATOMIC_ADD,
+        "shaderBufferFloat64AtomicAdd": Feature.FLOAT64_ATOMIC_ADD,
+        "shaderSharedFloat64AtomicAdd": Feature.GROUP_FLOAT64_ATOMIC_ADD,
         "cooperativeMatrix": Feature.COOPERATIVE_MATRIX,
     }
     found = {feature for name, feature in features.items() if name in enabled}

@@ -8,7 +8,7 @@ from krnlpy.errors import DeviceUnavailable, OutOfMemory
 
 from . import cooperative, subgroup_sizes
 from .api import Api
-from .description import PhysicalDevice
+from .description import ATOMIC_FLOAT, ATOMIC_FLOAT_FEATURES, PhysicalDevice
 from .instance import Instance
 
 _FUNCTIONS = (
@@ -152,6 +152,8 @@ def _create(api: Api, instance: Instance, physical: PhysicalDevice) -> Any:
     for extension in (cooperative, subgroup_sizes):
         if extension.FEATURES in enabled:
             further = api.struct(extension.FEATURES, pNext=further, **enabled[extension.FEATURES])
+    if ATOMIC_FLOAT in physical.extensions:
+        further = api.struct(ATOMIC_FLOAT_FEATURES, pNext=further, **enabled[ATOMIC_FLOAT_FEATURES])
     features12 = api.struct(
         "VkPhysicalDeviceVulkan12Features", pNext=further, **enabled["VkPhysicalDeviceVulkan12Features"]
     )

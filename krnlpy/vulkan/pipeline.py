@@ -6,7 +6,7 @@ import math
 import struct
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from krnlpy.backend import check_subgroups
 from krnlpy.dsl import glsl, ir, spirv
@@ -14,7 +14,7 @@ from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.glsl_cooperative import is_native
 from krnlpy.dsl.group_memory import group_array_bytes
 from krnlpy.dsl.layout import Variant
-from krnlpy.errors import KernelIndexError, LimitExceeded, MissingFeatures
+from krnlpy.errors import LimitExceeded, MissingFeatures
 from krnlpy.scalar import ScalarType
 
 from .descriptors import Descriptors, SetLayout
@@ -27,15 +27,16 @@ class VulkanExecutable:
     """A program built for a device.
 
     Attributes:
-        writes: for each buffer, whether the kernel may write it; last, when debugging, for the record of a failure.
+        reports: what the kernel tells the host while it runs, or None.
+        writes: for each buffer, whether the kernel may write it; last, where the kernel has reports, for the report.
         parameter_bytes: of the parameter block.
         parameter_binding: where the block is bound, if it does not travel as push constants.
         key_end: what tells apart descriptor sets of the same buffers and layout.
     """
 
     __slots__ = (
-        *("debug", "file", "key_end", "layout", "name", "parameter_binding", "parameter_bytes", "pipeline"),
-        *("retired", "set_layout", "threads", "writes"),
+        *("key_end", "layout", "name", "parameter_binding", "parameter_bytes", "pipeline"),
+        *("reports", "retired", "set_layout", "threads", "writes"),
     )
 
     def __init__(
@@ -49,13 +50,12 @@ class VulkanExecutable:
         retired: deque[Any],
     ) -> None:
         self.name = program.name
-        self.file = program.file
         self.threads = threads
         self.pipeline = pipeline
         self.layout = layout
         self.set_layout = set_layout
-        self.debug = shader.debug_binding is not None
-        self.writes = (*shader.writes, True) if self.debug else shader.writes
+        self.reports = shader.reports
+        self.writes = (*shader.writes, True) if shader.reports else shader.writes
         self.parameter_bytes = shader.layout.size
         self.parameter_binding = shader.parameter_binding
         self.key_end = self.parameter_bytes if self.parameter_binding is not None else 0
@@ -63,17 +63,6 @@ class VulkanExecutable:
 
     def __del__(self) -> None:
         self.retired.append(self.pipeline)
-
-    def raise_failure(self, record: tuple[int, ...]) -> NoReturn:
-        """Raises what a thread recorded: the words of ``layout.DEBUG_WORDS``."""
-        _, line, index, length, x, y, z, column = record
-        index -= (index >> 31) << 32
-        raise KernelIndexError(
-            f"{self.name}: index {index} is out of range for length {length}, in thread {(x, y, z)}",
-            self.file,
-            line,
-            column,
-        )
 
 
 class PipelineBuilder:

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-import re
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+from pages import blocks, on, run
 
-README = Path(__file__).resolve().parents[2] / "README.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+from krnlpy import Device
 
-
-def run(tmp_path: Path, *blocks: str) -> ModuleType:
-    # Kernels are compiled from their file's text, so the blocks become a file.
-    path = tmp_path / "readme_example.py"
-    path.write_text("\n".join(blocks))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+BLOCKS = blocks("README.md")
 
 
-def test_kernels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    module = run(tmp_path, *BLOCKS[:2])
+def test_kernels(tmp_path: Path, capsys: pytest.CaptureFixture[str], device: Device) -> None:
+    module = run(tmp_path, *on(device, *BLOCKS[:2]))
+    assert module.device == device
     assert np.array_equal(module.y.numpy(), 2 * np.arange(1000, dtype=np.float32) + 1)
     assert capsys.readouterr().out.startswith("[1.000e+00 3.000e+00")
     rng = np.random.default_rng(0)

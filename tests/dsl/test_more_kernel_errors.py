@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import test_atomics_errors
 import test_composite_errors
 import test_kernel_errors
+import test_math_errors
 import test_subgroup_errors
 from test_kernel_errors import body, compile_kernel, load
 
@@ -141,6 +143,17 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("m = transpose(x, x)"), KernelTypeError, "transpose takes 1 argument(s), 2 given", "transpose(x, x)"),
     (body("y = sum(x, x)"), KernelTypeError, "sum takes one vector or tuple", "sum(x, x)"),
     (body("y = sum(x)"), KernelTypeError, "sum takes a vector or a tuple of numbers, not f32", "sum(x)"),
+    # -------------------------------------------------------------------------------- print, assert, breakpoint
+    (body("print(x, file=n)"), KernelSyntaxError, "takes sep and end, not file", "file=n"),
+    (body("print(*x)"), KernelSyntaxError, "kernels have no starred arguments", "*x"),
+    (body("print(x, sep=n)"), KernelTypeError, "sep of print is a text that is known while compiling", "n"),
+    (body("print(FLAGS)"), KernelTypeError, "is no number to be shown; name its elements", "FLAGS"),
+    (body("print(f'{x:d}')"), KernelTypeError, "'d' formats no f32: Unknown format code 'd'", "x"),
+    (body("print(f'{n:c}')"), KernelTypeError, "'c' formats no i32: numbers are not written as characters", "n"),
+    (body("print(f'{2:q}')"), KernelTypeError, "'q' does not format 2: Unknown format code 'q'", "2"),
+    (body("y = print(x)"), KernelSyntaxError, "print stands only as a statement of its own", "print(x)"),
+    (body("assert x, f'{n:.2}'"), KernelTypeError, "'.2' formats no i32: Precision not allowed", "n"),
+    (body("breakpoint(n)"), KernelTypeError, "breakpoint takes no arguments in a kernel", "breakpoint(n)"),
     # ---------------------------------------------------------------------------------------------- declarations
     (body("pass", "x: Item[f32], n: Spec[i32] = 'two'"), KernelTypeError, "the default 'two' is not a number", ""),
     (body("pass", "v: 'Spec[vec2]'"), KernelTypeError, "parameter v: Vector[f32, 2] is not a scalar type", ""),
@@ -164,7 +177,11 @@ def test_wrong_kernel(tmp_path: Path, source: str, error: type[KernelError], mes
     assert not marked or line[first : first + len(caret.strip())] == marked
 
 
-TESTED_ELSEWHERE = {"source.py": "test_sources.py", "cooperative.py": "conformance/test_cooperative.py"}
+TESTED_ELSEWHERE = {
+    "source.py": "test_sources.py",
+    "cooperative.py": "conformance/test_cooperative.py",
+    "breakpoints.py": "interpreter/test_debugger.py",
+}
 NEVER_SAID = {
     # Said of cooperative matrices, and tested with them.
     "{name} is no longer free for {cooperative.described(value)}",
@@ -179,6 +196,8 @@ NEVER_SAID = {
 CATALOGUES = {
     "": test_kernel_errors.WRONG,
     test_composite_errors.HELPERS: test_composite_errors.WRONG,
+    test_atomics_errors.HELPERS: test_atomics_errors.WRONG,
+    test_math_errors.HELPERS: test_math_errors.WRONG,
     HELPERS: WRONG,
     test_subgroup_errors.HELPERS: test_subgroup_errors.WRONG,
 }

@@ -15,18 +15,19 @@ layout(push_constant, std430) uniform Launch {
 layout(std430, binding = 0) readonly buffer Buffer0 { float a[]; };
 layout(std430, binding = 1) readonly buffer Buffer1 { float b[]; };
 layout(std430, binding = 2) writeonly buffer Buffer2 { float c[]; };
-layout(std430, binding = 3) restrict buffer Failure {
+shared float a_tile[TILE * TILE > 0 ? TILE * TILE : 1];
+shared float b_tile[TILE * TILE > 0 ? TILE * TILE : 1];
+layout(std430, binding = 3) restrict buffer Report {
     uint failed;
-    uint line;
-    uint index;
-    uint length_;
     uint global_x;
     uint global_y;
     uint global_z;
-    uint column;
-} failure;
-shared float a_tile[TILE * TILE > 0 ? TILE * TILE : 1];
-shared float b_tile[TILE * TILE > 0 ? TILE * TILE : 1];
+    uint used;
+    uint lost;
+    uint capacity;
+    uint words[];
+} report;
+uvec3 reporting_thread() { return gl_GlobalInvocationID; }
 
 #line 1 "range_count.glsl"
 // How many numbers range(start, stop, step) has; none for a step of 0.
@@ -36,57 +37,63 @@ uint range_count(int start, int stop, int step) {
     return uint(0);
 }
 
-#line 1 "debug.glsl"
-// Whether an index lies within a length; records the launch's first that doesn't.
-bool in_range(uint index, uint length_, uint line, uint column) {
+#line 1 "first_failure.glsl"
+// Whether this thread is the first of the launch to fail; the report then says where, and in which thread.
+bool first_failure(uint site) {
+    if (atomicCompSwap(report.failed, 0u, site) != 0u) return false;
+    uvec3 thread = reporting_thread();
+    report.global_x = thread.x;
+    report.global_y = thread.y;
+    report.global_z = thread.z;
+    return true;
+}
+
+#line 2 "in_range.glsl"
+// Whether an index lies within a length; reports the launch's first that doesn't.
+bool in_range(uint index, uint length_, uint site) {
     if (index < length_) return true;
-    if (atomicCompSwap(failure.failed, 0u, 1u) == 0u) {
-        failure.line = line;
-        failure.column = column;
-        failure.index = index;
-        failure.length_ = length_;
-        failure.global_x = gl_GlobalInvocationID.x;
-        failure.global_y = gl_GlobalInvocationID.y;
-        failure.global_z = gl_GlobalInvocationID.z;
+    if (first_failure(site)) {
+        report.words[0] = index;
+        report.words[1] = length_;
     }
     return false;
 }
 
 #line 1 "accessors"
-float load_a(uint i, uint j, uint line, uint column) {
-    if (!in_range(i, launch.a_shape[0], line, column) || !in_range(j, launch.a_shape[1], line, column)) return 0.0;
+float load_a(uint i, uint j, uint site) {
+    if (!in_range(i, launch.a_shape[0], site) || !in_range(j, launch.a_shape[1], site + 1u)) return 0.0;
     uint at = launch.a_offset + i * launch.a_shape[1] + j;
     return a[at];
 }
 
-void store_a_tile(uint i, uint j, float value, uint line, uint column) {
-    if (!in_range(i, uint(TILE), line, column) || !in_range(j, uint(TILE), line, column)) return;
+void store_a_tile(uint i, uint j, float value, uint site) {
+    if (!in_range(i, uint(TILE), site) || !in_range(j, uint(TILE), site + 1u)) return;
     a_tile[i * uint(TILE) + j] = value;
 }
 
-float load_b(uint i, uint j, uint line, uint column) {
-    if (!in_range(i, launch.b_shape[0], line, column) || !in_range(j, launch.b_shape[1], line, column)) return 0.0;
+float load_b(uint i, uint j, uint site) {
+    if (!in_range(i, launch.b_shape[0], site) || !in_range(j, launch.b_shape[1], site + 1u)) return 0.0;
     uint at = launch.b_offset + i * launch.b_shape[1] + j;
     return b[at];
 }
 
-void store_b_tile(uint i, uint j, float value, uint line, uint column) {
-    if (!in_range(i, uint(TILE), line, column) || !in_range(j, uint(TILE), line, column)) return;
+void store_b_tile(uint i, uint j, float value, uint site) {
+    if (!in_range(i, uint(TILE), site) || !in_range(j, uint(TILE), site + 1u)) return;
     b_tile[i * uint(TILE) + j] = value;
 }
 
-float load_a_tile(uint i, uint j, uint line, uint column) {
-    if (!in_range(i, uint(TILE), line, column) || !in_range(j, uint(TILE), line, column)) return 0.0;
+float load_a_tile(uint i, uint j, uint site) {
+    if (!in_range(i, uint(TILE), site) || !in_range(j, uint(TILE), site + 1u)) return 0.0;
     return a_tile[i * uint(TILE) + j];
 }
 
-float load_b_tile(uint i, uint j, uint line, uint column) {
-    if (!in_range(i, uint(TILE), line, column) || !in_range(j, uint(TILE), line, column)) return 0.0;
+float load_b_tile(uint i, uint j, uint site) {
+    if (!in_range(i, uint(TILE), site) || !in_range(j, uint(TILE), site + 1u)) return 0.0;
     return b_tile[i * uint(TILE) + j];
 }
 
-void store_c(uint i, uint j, float value, uint line, uint column) {
-    if (!in_range(i, launch.c_shape[0], line, column) || !in_range(j, launch.c_shape[1], line, column)) return;
+void store_c(uint i, uint j, float value, uint site) {
+    if (!in_range(i, launch.c_shape[0], site) || !in_range(j, launch.c_shape[1], site + 1u)) return;
     uint at = launch.c_offset + i * launch.c_shape[1] + j;
     c[at] = value;
 }
@@ -107,17 +114,17 @@ void main() {
     for (uint k_number = 0u; k_number < k_count; k_number += 1u) {
         int k = int(k_number) * TILE;
 #line 51 "kernels.py"
-        store_a_tile(uint(i), uint(j), load_a(uint(row), uint(k + j), 51u, 23u), 51u, 8u);
-        store_b_tile(uint(i), uint(j), load_b(uint(k + i), uint(column), 52u, 23u), 52u, 8u);
+        store_a_tile(uint(i), uint(j), load_a(uint(row), uint(k + j), 1u), 3u);
+        store_b_tile(uint(i), uint(j), load_b(uint(k + i), uint(column), 5u), 7u);
         memoryBarrierBuffer(); memoryBarrierShared(); barrier();
         for (int n = 0; n < TILE; ++n) {
-            total = total + load_a_tile(uint(i), uint(n), 55u, 21u) * load_b_tile(uint(n), uint(j), 55u, 36u);
+            total = total + load_a_tile(uint(i), uint(n), 9u) * load_b_tile(uint(n), uint(j), 11u);
         }
 #line 56 "kernels.py"
         memoryBarrierBuffer(); memoryBarrierShared(); barrier();
     }
 #line 57 "kernels.py"
     if (row < int(launch.c_shape[0]) && column < int(launch.c_shape[1])) {
-        store_c(uint(row), uint(column), total, 58u, 8u);
+        store_c(uint(row), uint(column), total, 13u);
     }
 }

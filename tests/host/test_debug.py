@@ -29,7 +29,7 @@ def test_the_error_names_everything(unchecked: bool) -> None:
     assert error.file == __file__
     assert error.line == first + len(lines) - 1
     assert error.column == lines[-1].index("x[i, j + 1]")
-    for part in ("index 4", "'x'", "length 4", "axis 1", "(3, 0, 0)"):
+    for part in ("index 4 is", "x has length 4 along axis 1", "global_id (3, 0, 0)", "group (0, 0, 0)"):
         assert part in error.message
     assert "^^^" in str(error)
 
@@ -55,7 +55,7 @@ def test_negative_index() -> None:
     def before(x: Item[f32], y: GlobalMut[f32]):
         y[i32(x) - 3] = x
 
-    with pytest.raises(KernelIndexError, match=r"index -2 is out of range for 'y' of length 5, in thread \(1, 0, 0\)"):
+    with pytest.raises(KernelIndexError, match=r"index -2 is out of range: y has length 5 .*global_id \(1, 0, 0\)"):
         launch(before, np.array([3, 1, 4], np.float32), np.zeros(5, np.float32), debug=True)
 
 
@@ -77,10 +77,10 @@ def test_functions_and_arrays() -> None:
         y[thread_id()] = shared[thread_id()]
 
     x = np.array([0, 1, 2, 3], np.float32)
-    with pytest.raises(KernelIndexError, match=r"index 3 .* 'kept' of length 3, in thread \(3, 0, 0\)") as caught:
+    with pytest.raises(KernelIndexError, match=r"index 3 .* kept has length 3 .*global_id \(3, 0, 0\)") as caught:
         launch(call, x, np.zeros(4, np.float32), debug=True)
     assert "return kept[i32(x)]" in str(caught.value)
-    with pytest.raises(KernelIndexError, match=r"index [46] .* 'shared' of length 4"):
+    with pytest.raises(KernelIndexError, match=r"index [46] .* shared has length 4"):
         launch(beyond, np.zeros(4, np.float32), threads=(4, 1, 1), debug=True)
     y = np.zeros(4, np.float32)
     launch(beyond, y, threads=(4, 1, 1))
@@ -91,5 +91,5 @@ def test_only_one_of_many_failures_is_reported() -> None:
     def wild(y: GlobalMut[f32]):
         y[global_id() + 100000] = 1.0
 
-    with pytest.raises(KernelIndexError, match="of length 10"):
+    with pytest.raises(KernelIndexError, match="y has length 10"):
         launch(wild, np.zeros(10, np.float32), threads=(64, 1, 1), groups=(100000, 1, 1), debug=True)

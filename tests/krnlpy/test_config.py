@@ -22,3 +22,16 @@ def test_not_a_number_of_threads(monkeypatch: pytest.MonkeyPatch, text: str) -> 
     monkeypatch.setenv("KRNLPY_HOST_THREADS", text)
     with pytest.raises(ConfigError, match=f"KRNLPY_HOST_THREADS={text}: expected a number"):
         config._threads("KRNLPY_HOST_THREADS")
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", 1000), ("0", 0), ("4096", 4096)])
+def test_bytes(monkeypatch: pytest.MonkeyPatch, text: str, expected: int) -> None:
+    monkeypatch.setenv("KRNLPY_PRINT_BYTES", text)
+    assert config._bytes("KRNLPY_PRINT_BYTES", 1000) == expected
+
+
+@pytest.mark.parametrize("text", ["1M", "-1", "1e6", "5000000000"])
+def test_not_a_number_of_bytes(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("KRNLPY_PRINT_BYTES", text)
+    with pytest.raises(ConfigError, match=f"KRNLPY_PRINT_BYTES={text}: expected a number of bytes"):
+        config._bytes("KRNLPY_PRINT_BYTES", 1000)

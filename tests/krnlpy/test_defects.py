@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import textwrap
 from collections.abc import Callable
 from typing import Any
@@ -117,7 +118,7 @@ def test_the_tracker_comes_from_the_package(monkeypatch: pytest.MonkeyPatch) -> 
         def get_all(self, name: str) -> list[str]:
             return {"Project-URL": ["Homepage, https://example.org", "Issues, https://example.org/issues"]}[name]
 
-    monkeypatch.setattr(defects_module.importlib.metadata, "metadata", lambda name: Metadata())
+    monkeypatch.setattr(importlib.metadata, "metadata", lambda name: Metadata())
     assert defects_module._tracker() == "at https://example.org/issues"
 
 

@@ -91,7 +91,9 @@ def test_debug_and_strided(capsys: pytest.CaptureFixture[str]) -> None:
 def test_features() -> None:
     text = inspected.everything.inspect("features", debug=True)
     assert "needs         float64, storage8\n" in text
-    assert "binding 2     record of the first failure" in text
+    assert "binding 2" not in text, "nothing in it can fail"
+    text = inspected.transpose.specialize(TILE=16).inspect("features", debug=True)
+    assert "binding 2     report of the first failure and of prints" in text
 
 
 def test_a_device_decides(device: Device) -> None:

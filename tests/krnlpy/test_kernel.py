@@ -164,7 +164,7 @@ def test_scalars_of_all_types_in_one_block(device: Device) -> None:
         out[8], out[9] = f64(i), f64(j)
 
     out = Buffer.zeros(10, f64, device)
-    scalars.with_groups(1)(255, 0.1, -128, -(2**40), True, 0.1, 2**50, 0.1, 0.1, 2**32 - 1, out)
+    scalars.with_threads(1).with_groups(1)(255, 0.1, -128, -(2**40), True, 0.1, 2**50, 0.1, 0.1, 2**32 - 1, out)
     expected = [255, 0.1, -128, -(2**40), 1, float(np.float16(0.1)), 2**50, float(bf16(0.1)), float(np.float32(0.1))]
     assert out.numpy().tolist() == [*expected, 2**32 - 1]
 
@@ -207,11 +207,11 @@ def test_numpys_scalars_decide_where_no_buffer_does(device: Device) -> None:
         out[0] = f32(value // T(2))
 
     out = Buffer.zeros(1, f32, device)
-    store.with_groups(1)(np.int32(-3), out)
+    store.with_threads(1).with_groups(1)(np.int32(-3), out)
     assert out.numpy()[0] == -2
-    store.with_groups(1)(np.uint8(255), out)
+    store.with_threads(1).with_groups(1)(np.uint8(255), out)
     assert out.numpy()[0] == 127
-    store.with_groups(1)(np.float32(5), out)
+    store.with_threads(1).with_groups(1)(np.float32(5), out)
     assert out.numpy()[0] == 2
 
 

@@ -1,0 +1,71 @@
+"""The interpreter's memory: bytes of the process, and beside them which of them anything was ever written to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+
+UNDEFINED = 0xA5
+"""What fills new memory, so that what was never written is seen for what it is."""
+
+
+class InterpreterMemory:
+    """Bytes of the process.
+
+    Attributes:
+        bytes: the content.
+        written: for each byte 1 where it was written, 0 where not; None where all were.
+    """
+
+    def __init__(self, bytes: Bytes, written: bytearray | None = None) -> None:
+        self.bytes = bytes
+        self.written = written
+
+    @classmethod
+    def new(cls, nbytes: int) -> InterpreterMemory:
+        """Memory that nothing was written to. Raises MemoryError."""
+        return cls(np.full(nbytes, UNDEFINED, np.uint8), bytearray(nbytes))
+
+    @property
+    def nbytes(self) -> int:
+        return self.bytes.nbytes
+
+    @property
+    def address(self) -> int:
+        """The first byte's address in the process."""
+        address: int = self.bytes.__array_interface__["data"][0]
+        return address
+
+    def mark(self, start: int = 0, end: int | None = None) -> None:
+        """Says that bytes were written."""
+        if self.written is not None:
+            end = self.nbytes if end is None else end
+            self.written[start:end] = b"\1" * (end - start)
+            self.settle()
+
+    def settle(self) -> None:
+        """Forgets what was written where all was."""
+        if self.written is not None and self.written.find(0) < 0:
+            self.written = None
+
+    def is_written(self, start: int, end: int) -> bool:
+        """Whether all bytes of a range were written."""
+        return self.written is None or self.written.find(0, start, end) < 0
+
+    def planes(self) -> tuple[Bytes, Bytes]:
+        """The bytes, and what is known of each, as arrays of one length."""
+        if self.written is None:
+            self.written = bytearray(b"\1") * self.nbytes
+        return self.bytes, np.frombuffer(self.written, np.uint8)
+
+    def copy_from(self, source: InterpreterMemory, source_start: int, start: int, nbytes: int) -> None:
+        """Copies bytes, and whether they were written: copying what is undefined is no mistake, using it is."""
+        self.bytes[start : start + nbytes] = source.bytes[source_start : source_start + nbytes]
+        if source.is_written(source_start, source_start + nbytes):
+            self.mark(start, start + nbytes)
+            return
+        known = source.planes()[1][source_start : source_start + nbytes]
+        self.planes()[1][start : start + nbytes] = known

@@ -1,0 +1,108 @@
+"""What the generator of random programs found, each as small as it was made."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from krnlpy import Buffer, Device, GlobalMut, Item, ItemMut, Spec, f16, f32, func, i32, kernel
+from krnlpy.dsl import global_id, global_threads, group_id, groups, isinf, isnan, thread_id
+
+NAN = math.nan
+THREE = np.uint8(3)
+ONE_HALF = np.float32(0.5)
+
+
+@kernel(threads=1)
+def nan_literal(out: GlobalMut[f32]):
+    out[0] = NAN
+    out[1] = 1.0 if isnan(f32(2.0) * NAN) else 0.0
+
+
+def test_captured_nan_is_a_number(device: Device) -> None:
+    out = Buffer.zeros(2, f32, device)
+    nan_literal.with_groups(1)(out)
+    assert np.isnan(out.numpy()[0])
+    assert out.numpy()[1] == 1
+
+
+@kernel(threads=1)
+def compare_captured(out: GlobalMut[i32]):
+    out[0] = 1 if THREE < 4 else 0
+    out[1] = 1 if ONE_HALF <= 0.25 else 0
+    out[2] = 1 if ONE_HALF == 0.5 < 0.75 else 0
+
+
+def test_captured_numpy_numbers_are_compared(device: Device) -> None:
+    out = Buffer.zeros(3, i32, device)
+    compare_captured.with_groups(1)(out)
+    assert out.numpy().tolist() == [1, 0, 1]
+
+
+@kernel(threads=4)
+def item_threads(x: Item[f32], a: ItemMut[i32], b: ItemMut[i32], c: ItemMut[i32]):
+    a = global_id() * 100 + global_threads()
+    b = group_id() * 100 + groups()
+    c = thread_id()
+
+
+def test_a_thread_of_several_items_keeps_its_id(device: Device) -> None:
+    x = Buffer.zeros(20, f32, device)
+    a, b, c = (Buffer.zeros(20, i32, device) for _ in range(3))
+    item_threads.with_groups(2)(x, a, b, c)
+    thread = np.arange(20) % 8
+    assert np.array_equal(a.numpy(), thread * 100 + 8)
+    assert np.array_equal(b.numpy(), thread // 4 * 100 + 2)
+    assert np.array_equal(c.numpy(), thread % 4)
+
+
+@func
+def pair():
+    return global_id(0), thread_id(2) + 1
+
+
+@func
+def calls_pair(p):
+    a, b = pair()
+    return a + b + p
+
+
+@kernel(threads=8)
+def ids_in_functions(out: GlobalMut[i32]):
+    out[global_id()] = calls_pair(10)
+
+
+def test_ids_in_functions_of_several_results(device: Device) -> None:
+    out = Buffer.zeros(16, i32, device)
+    ids_in_functions.with_groups(2)(out)
+    assert np.array_equal(out.numpy(), np.arange(16) + 11)
+
+
+@kernel(threads=1)
+def infinite_spec(out: GlobalMut[f32], LIMIT: Spec[f16] = math.inf):  # noqa: N803
+    out[0] = 1.0 if isinf(LIMIT) else LIMIT
+
+
+def test_default_of_a_spec_may_be_infinite(device: Device) -> None:
+    out = Buffer.zeros(1, f32, device)
+    infinite_spec.with_groups(1)(out)
+    assert out.numpy()[0] == 1
+    infinite_spec.specialize(LIMIT=2.5).with_groups(1)(out)
+    assert out.numpy()[0] == 2.5
+
+
+@kernel
+def floor_of_little(a: Item[f32], b: Item[f32], quotient: ItemMut[f32], rest: ItemMut[f32]):
+    quotient = a // b
+    rest = a % b
+
+
+def test_floor_division_of_a_little_by_much(device: Device) -> None:
+    a = np.array([1.0, -1.0, 1.0, 6.0, -6.0], np.float32)
+    b = np.array([-9e18, 9e18, 9e18, 3.0, 3.0], np.float32)
+    quotient, rest = Buffer.zeros(5, f32, device), Buffer.zeros(5, f32, device)
+    floor_of_little(Buffer.from_numpy(a, device), Buffer.from_numpy(b, device), quotient, rest)
+    want = np.floor(a / b)
+    assert np.array_equal(quotient.numpy(), want)
+    assert np.array_equal(rest.numpy(), a - b * want)
