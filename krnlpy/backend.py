@@ -61,6 +61,7 @@ class DeviceInfo:
         extra: further limits and properties, for reports.
         cooperative_shapes: the products of cooperative matrices that the device has; others are computed by ordinary
             arithmetic.
+        subgroup_sizes: threads of a subgroup that a kernel can require.
     """
 
     index: int | None
@@ -81,15 +82,22 @@ class DeviceInfo:
     memory_bytes: int
     extra: Mapping[str, Any] = field(default_factory=dict)
     cooperative_shapes: tuple[CooperativeShape, ...] = ()
+    subgroup_sizes: tuple[int, ...] = ()
 
 
 def check_subgroups(program: Program, threads: tuple[int, int, int], info: DeviceInfo) -> None:
-    """Raises LimitExceeded where a subgroup of a program with cooperative matrices would not be full."""
-    count = prod(threads)
-    if program.has_cooperative_matrices and count % info.subgroup_threads:
+    """Raises LimitExceeded where the device has not the subgroup size that a program requires, or a subgroup of one
+    with cooperative matrices would not be full."""
+    if program.subgroup_threads and program.subgroup_threads not in info.subgroup_sizes:
+        raise LimitExceeded(
+            f"{program.name} requires subgroups of {program.subgroup_threads} threads; {info.name} has them of"
+            f" {', '.join(map(str, info.subgroup_sizes))}"
+        )
+    count, size = prod(threads), program.subgroup_threads or info.subgroup_threads
+    if program.has_cooperative_matrices and count % size:
         raise LimitExceeded(
             f"{program.name}: groups of {count} threads are no whole number of subgroups, which have"
-            f" {info.subgroup_threads} threads on {info.name}; kernels with cooperative matrices need that"
+            f" {size} threads on {info.name}; kernels with cooperative matrices need that"
         )
 
 

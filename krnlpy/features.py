@@ -36,6 +36,8 @@ class Feature(StrEnum):
     SUBGROUP_SHUFFLE_RELATIVE = "subgroup_shuffle_relative"
     SUBGROUP_CLUSTERED = "subgroup_clustered"
     SUBGROUP_QUAD = "subgroup_quad"
+    SUBGROUP_EXTENDED_TYPES = "subgroup_extended_types"
+    """64-bit integers in operations of subgroups."""
     COOPERATIVE_MATRIX = "cooperative_matrix"
     """Products of small matrices by a subgroup; ``DeviceInfo.cooperative_shapes`` lists which. Others, and those of
     devices without it, are computed by ordinary arithmetic."""

@@ -34,7 +34,7 @@ def kernel(function: Callable[..., Any], /) -> Kernel: ...
 
 @overload
 def kernel(
-    *, threads: int | tuple[int, ...] | None = None, unchecked: bool = False
+    *, threads: int | tuple[int, ...] | None = None, unchecked: bool = False, subgroup_threads: int = 0
 ) -> Callable[[Callable[..., Any]], Kernel]: ...
 
 
@@ -44,6 +44,7 @@ def kernel(
     *,
     threads: int | tuple[int, ...] | None = None,
     unchecked: bool = False,
+    subgroup_threads: int = 0,
 ) -> Any:
     """Makes a kernel of a function. Its annotations are read now, its body when it is first called.
 
@@ -58,6 +59,8 @@ def kernel(
         threads: threads of a group along x, y and z. If not given, 256, or as many as the device has where it has
             fewer and the kernel neither shares memory nor has barriers.
         unchecked: the kernel never indexes out of range, and is not checked for it (but in debug mode).
+        subgroup_threads: the subgroup size that the kernel needs: a power of two; a device that has not that one
+            raises LimitExceeded. 0: any size, which ``subgroup_threads()`` tells.
 
     Raises:
         KernelError: the parameters are not those of a kernel.
@@ -74,15 +77,16 @@ def kernel(
     """
     if function is not None:
         return Kernel(function)
-    return lambda function: Kernel(function, threads, unchecked)
+    return lambda function: Kernel(function, threads, unchecked, subgroup_threads)
 
 
 class _Definition:
     """What all launchers of a kernel share: its parameters, and all that was compiled of it."""
 
-    def __init__(self, signature: Signature, unchecked: bool) -> None:
+    def __init__(self, signature: Signature, unchecked: bool, subgroup_threads: int) -> None:
         self.signature = signature
         self.unchecked = unchecked
+        self.subgroup_threads = subgroup_threads
         self.parameters = [p for p in signature.parameters if p.kind != "spec"]
         self.specs = {p.name: p for p in signature.parameters if p.kind == "spec"}
         self.arity = sum(d.kind != "spec" for d in signature.declared)
@@ -107,7 +111,9 @@ class _Definition:
             from .dsl import frontend
 
             with compiling(self.signature.function):
-                self.programs[key] = frontend.lower(self.signature, types, threads, self.unchecked)
+                self.programs[key] = frontend.lower(
+                    self.signature, types, threads, self.unchecked, self.subgroup_threads
+                )
         return self.programs[key]
 
 
@@ -119,13 +125,20 @@ class Kernel:
     """
 
     def __init__(
-        self, function: Callable[..., Any], threads: int | tuple[int, ...] | None = None, unchecked: bool = False
+        self,
+        function: Callable[..., Any],
+        threads: int | tuple[int, ...] | None = None,
+        unchecked: bool = False,
+        subgroup_threads: int = 0,
     ) -> None:
         from .dsl import frontend  # the compiler comes with the first kernel, so that `import krnlpy` stays light
 
         with compiling(function):
             signature = frontend.read_signature(function)
-        self._definition = _Definition(signature, unchecked)
+        sizes = "a power of two up to 128, or 0 for any"
+        if subgroup_threads.__class__ is not int or subgroup_threads not in (0, *(1 << n for n in range(8))):
+            raise LaunchError(f"{signature.name}: subgroups of {subgroup_threads!r} threads; expected {sizes}")
+        self._definition = _Definition(signature, unchecked, subgroup_threads)
         self._specs: dict[str, Any] = {}
         self._threads: Triple | None = None
         if threads is not None:

@@ -145,11 +145,6 @@ def atomic_compare_exchange(element: Any, expected: Any, value: Any) -> Any:
 
 
 @_builtin
-def subgroup_add(value: Any) -> Any:
-    """The sum of a value over the active threads of the subgroup."""
-
-
-@_builtin
 def cooperative_multiply_add(a: Any, b: Any, c: Any) -> Any:
     """``a @ b + c`` of cooperative matrices, by all threads of the subgroup together."""
 

@@ -18,6 +18,7 @@ from krnlpy.scalar import ScalarType, boolean, f32, i32, u16, u32, u64
 from . import atomics, builtins, calls_bits, calls_conversions, calls_math, compounds, cooperative, ir
 from .calls_conversions import conversion
 from .calls_library import call_library
+from .calls_subgroups import BALLOT_FUNCTIONS, SUBGROUP_FUNCTIONS
 from .composites import composite_type
 from .conversions import cast, settled, typed, unify
 from .cooperative_type import CooperativeType
@@ -101,7 +102,11 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
     if callee in _UNEVALUATED:
         return handler(lowering, node)
     values = lowering.values(node.args)
-    if callee not in VECTOR_FUNCTIONS and any(isinstance(v, Compound) for v in values):
+    if (
+        callee not in VECTOR_FUNCTIONS
+        and callee not in BALLOT_FUNCTIONS
+        and any(isinstance(v, Compound) for v in values)
+    ):
         return compounds.each(lowering, handler, node, values)
     return handler(lowering, with_arguments(node, values))
 
@@ -196,16 +201,6 @@ def _plain_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value
     return handler
 
 
-def _subgroup_add(lowering: ExpressionLowering, node: ast.Call) -> Value:
-    (value,) = arguments(lowering, node, 1, "subgroup_add")
-    operand = typed(value)
-    if operand.type is boolean or (operand.type.is_integer and operand.type.bits < 32):
-        raise KernelTypeError(
-            f"subgroup_add of {operand.type}: convert it to 32 bits, for example i32(...)", *lowering.at(node)
-        )
-    return ir.Subgroup("add", operand, type=operand.type, location=lowering.at(node))
-
-
 def _type(lowering: ExpressionLowering, node: ast.Call) -> Value:
     """``type(x)``: the type of an element as it is stored, of a parameter as declared, of any other value."""
     (value,) = arguments(lowering, node, 1, "type")
@@ -297,13 +292,13 @@ _HANDLERS: dict[Any, Handler] = {
     math.fabs: _abs,
     np.fabs: _abs,
     np.abs: _abs,
-    builtins.subgroup_add: _subgroup_add,
     builtins.barrier: _only_as("barrier", "a statement of its own"),
     builtins.group_array: _only_as("group_array", "`name = group_array(type, shape)` at the function's top"),
     builtins.local_array: _only_as("local_array", "`name = local_array(type, shape)` at the function's top"),
     builtins.cooperative_multiply_add: cooperative.product,
     builtins.unroll: _only_as("unroll", "`for i in unroll(range(...))`"),
     **VECTOR_FUNCTIONS,
+    **SUBGROUP_FUNCTIONS,
     **atomics.HANDLERS,
 }
 _HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | calls_conversions.HANDLERS

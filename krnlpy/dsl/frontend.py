@@ -22,6 +22,7 @@ from .signature import Declared, ParameterSpec, Signature, annotation_of, positi
 from .source import Source, read_source
 from .statements import StatementLowering
 from .types import Annotation
+from .uniformity import check_barriers
 from .values import Compound, CompoundPlace, Static, Value, assemble, describe, is_number, is_place, scalars
 
 __all__ = ["Signature", "func", "lower", "read_signature"]
@@ -50,6 +51,7 @@ def lower(
     types: Mapping[TypeVar, ScalarType],
     threads: tuple[int, int, int],
     unchecked: bool = False,
+    subgroup_threads: int = 0,
 ) -> ir.Program:
     """Compiles a kernel for one choice of its type variables.
 
@@ -66,6 +68,7 @@ def lower(
     lowering = FunctionLowering(signature.source, state, is_kernel=True)
     lowering.statements(lowering.without_docstring())
     body = tuple(lowering.out)
+    check_barriers(body)
     functions = [f.function if isinstance(f, _Lowered) else f for f in state.functions.values()]
     return ir.Program(
         name,
@@ -77,6 +80,7 @@ def lower(
         tuple(lowering.local_arrays),
         threads,
         unchecked,
+        subgroup_threads,
     )
 
 

@@ -39,6 +39,7 @@ class Shader:
         binding_count: of storage buffers, in set 0: those of the program in order, then ``parameter_binding``,
             then ``report_binding`` (None where there is none).
         spec_ids: ``constant_id`` of each specialization constant, and the type it is declared with.
+        subgroup_words: 32-bit words of group memory for each slot of a thread in its subgroup.
         reports: what the kernel tells the host, in the report at the last binding.
         reads, writes: for each buffer of the program, whether the shader may read or write it.
     """
@@ -51,6 +52,7 @@ class Shader:
     parameter_binding: int | None
     report_binding: int | None
     spec_ids: Mapping[str, tuple[int, ScalarType]]
+    subgroup_words: int
     reads: tuple[bool, ...]
     writes: tuple[bool, ...]
     reports: Reports | None
@@ -100,6 +102,7 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
     parts = [
         f"// {program.name}\n" + "\n".join(declarations) + "\n",
         library,
+        context.subgroups.text,
         functions and ('#line 1 "accessors"\n' if library else "") + functions,
         str(code),
     ]
@@ -114,6 +117,7 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         parameter_binding=parameter_binding,
         report_binding=report_binding,
         spec_ids={spec.name: (number, scalar_field_type(spec.type)) for spec, number in _spec_ids(program).items()},
+        subgroup_words=context.subgroups.words,
         reads=tuple(buffer in places.reads for buffer in program.buffers),
         writes=tuple(buffer in places.writes for buffer in program.buffers),
         reports=reports,
@@ -195,7 +199,7 @@ def _kernel(context: Context, places: Places, code: Lines) -> None:
     group = places.clear_group(GROUP_THREADS)
     code.at(program.location)
     if not program.items:
-        prologue = [*group, *local]
+        prologue = [*context.subgroups.prologue(), *group, *local]
         code.add("void main() {")
     else:
         prologue = [*places.item_addresses(), *local]

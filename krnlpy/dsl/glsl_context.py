@@ -14,6 +14,7 @@ from . import ir
 from .glsl_library import Library, library_names
 from .glsl_names import Names
 from .glsl_reports import Reporter
+from .glsl_subgroups import Subgroups
 from .layout import Layout, Variant
 
 
@@ -27,6 +28,8 @@ class GlslOptions:
         debug: report the first index out of range or failed assert.
         max_parameter_bytes: a larger parameter block lies in a storage buffer instead of push constants.
         float_atomics: those of ``FLOAT_ATOMICS`` that can be used.
+        subgroups: which operations of subgroups the device has; others go through group memory.
+        subgroup_threads: threads of a subgroup.
     """
 
     storage8: bool
@@ -34,9 +37,11 @@ class GlslOptions:
     debug: bool
     max_parameter_bytes: int
     float_atomics: Features = frozenset()
+    subgroups: Features = frozenset(Feature)
+    subgroup_threads: int = 32
 
     @classmethod
-    def of(cls, features: Features, max_parameter_bytes: int, debug: bool) -> GlslOptions:
+    def of(cls, features: Features, max_parameter_bytes: int, debug: bool, subgroup_threads: int = 32) -> GlslOptions:
         """The options for a device."""
         return cls(
             storage8=Feature.STORAGE8 in features,
@@ -44,6 +49,8 @@ class GlslOptions:
             debug=debug,
             max_parameter_bytes=max_parameter_bytes,
             float_atomics=features & FLOAT_ATOMICS,
+            subgroups=features,
+            subgroup_threads=subgroup_threads,
         )
 
 
@@ -58,6 +65,7 @@ class Context:
         self.names.reserve("launch", "item", "kernel_body", "Launch", *Reporter.NAMES, *library_names())
         self.library = Library()
         self.reporter = Reporter(self.need, self.type)
+        self.subgroups = Subgroups(self)
         self.features: set[Feature] = set()
         self.extensions = {"GL_GOOGLE_cpp_style_line_directive"}
         fields = list(layout.fields)

@@ -41,7 +41,7 @@ def declarations(body: ir.Block, parameters: tuple[ir.Variable, ...] = ()) -> De
         if variable in parameters or variable in own:
             continue
         first = _first_statement(paths)
-        if isinstance(first, ir.Assign | ir.Invoke | ir.Atomic) and ir.targets(first) == (variable,):
+        if isinstance(first, ir.Assign | ir.Invoke | ir.Atomic | ir.Collective) and ir.targets(first) == (variable,):
             result.with_assignment.add(first)
         else:
             result.before.setdefault(first, []).append(variable)

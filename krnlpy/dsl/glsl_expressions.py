@@ -156,8 +156,6 @@ class Expressions:
             case ir.Call():
                 arguments = ", ".join(self.text(a) for a in e.arguments)
                 return f"{self._context.function_names[e.function]}({arguments})", _PRIMARY
-            case ir.Subgroup():
-                return self._subgroup(e)
         raise TypeError(f"no GLSL for {type(e).__name__}")
 
     def rounded(self, text: str, to: ScalarType) -> str:
@@ -206,15 +204,12 @@ class Expressions:
             return "item", _PRIMARY
         if e.name == "items":
             return self._context.items_field("items"), _PRIMARY
-        self._subgroup_feature(Feature.SUBGROUP_BASIC, "basic")
+        self._context.features.add(Feature.SUBGROUP_BASIC)
+        self._context.extensions.add("GL_KHR_shader_subgroup_basic")
         if e.name == "subgroups":
             # gl_NumSubgroups is rounded down by some drivers.
             return f"({GROUP_THREADS} + gl_SubgroupSize - 1u) / gl_SubgroupSize", _MULTIPLY
         return _SUBGROUP_IDS[e.name], _PRIMARY
-
-    def _subgroup_feature(self, feature: Feature, extension: str) -> None:
-        self._context.features.add(feature)
-        self._context.extensions.add(f"GL_KHR_shader_subgroup_{extension}")
 
     def _wrap(self, text: str, level: int, type: ScalarType) -> tuple[str, int]:
         """A result in 32 bits brought back to the width of a narrow type."""
@@ -224,6 +219,12 @@ class Expressions:
             mask = "0xFFu" if type.size == 1 else "0xFFFFu"
             return f"{text if level >= _AND else f'({text})'} & {mask}", _AND
         return f"bitfieldExtract({text}, 0, {type.bits})", _PRIMARY
+
+    def collective(self, s: ir.Collective) -> str:
+        """An operation of a subgroup, as an expression of its target's type."""
+        text = self._context.subgroups.call(s, [self.text(operand) for operand in s.operands])
+        leaves_width = s.op.endswith(("add", "mul")) or s.op.startswith("exclusive")
+        return self._wrap(text, _SELECT, s.targets[0].type)[0] if leaves_width else text
 
     def _unary(self, e: ir.Unary) -> tuple[str, int]:
         operand = self.text(e.operand, _UNARY)
@@ -361,10 +362,3 @@ class Expressions:
                 return self._write(e.operands[0])
             return self._wrap(f"abs({operands})", _PRIMARY, kind)
         return f"{e.name}({operands})", _PRIMARY
-
-    def _subgroup(self, e: ir.Subgroup) -> tuple[str, int]:
-        self._subgroup_feature(Feature.SUBGROUP_BASIC, "basic")
-        self._subgroup_feature(Feature.SUBGROUP_ARITHMETIC, "arithmetic")
-        if e.type.size == 8 and e.type is not f64:
-            self._context.extensions.add("GL_EXT_shader_subgroup_extended_types_int64")
-        return self._wrap(f"subgroupAdd({self.text(e.operand)})", _PRIMARY, e.type)

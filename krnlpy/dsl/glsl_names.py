@@ -33,7 +33,20 @@ anyInvocation allInvocationsEqual noise1 noise2 noise3 noise4 main defined
 """
 
 _RESERVED = frozenset((_KEYWORDS + _FUNCTIONS).split())
-_RESERVED_PREFIXES = ("gl_", "GL_", "subgroup", "sampler", "texture", "image", "isampler", "usampler", "mat", "dmat")
+_RESERVED_PREFIXES = (
+    "gl_",
+    "GL_",
+    "subgroup",
+    "own_subgroup",
+    "OWN_SUBGROUP",
+    "sampler",
+    "texture",
+    "image",
+    "isampler",
+    "usampler",
+    "mat",
+    "dmat",
+)
 
 
 class Names:

@@ -136,6 +136,8 @@ class Statements:
                 self._atomic(statement)
             case ir.Invoke():
                 self._invoke(statement)
+            case ir.Collective():
+                self._collective(statement)
             case ir.CooperativeStmt():
                 self._cooperative.write(statement)
             case ir.Print():
@@ -174,6 +176,18 @@ class Statements:
         else:
             arguments += targets
         self._lines.add(f"{result}{self._context.function_names[statement.function]}({', '.join(arguments)});")
+
+    def _collective(self, statement: ir.Collective) -> None:
+        value, targets = self._expressions.collective(statement), [self._name(v) for v in statement.targets]
+        if not targets:
+            self._lines.add(f"{value};")
+        elif len(targets) == 1:
+            self._lines.add(f"{self._taking(statement, statement.targets[0])}{value};")
+        else:
+            ballot = self._names.unique("ballot")
+            self._lines.add(f"const uvec4 {ballot} = {value};")
+            for target, component in zip(targets, "xyzw", strict=True):
+                self._lines.add(f"{target} = {ballot}.{component};")
 
     def _atomic(self, statement: ir.Atomic) -> None:
         index = [self._expressions.index(i) for i in statement.index]

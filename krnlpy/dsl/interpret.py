@@ -5,7 +5,7 @@ call of the kernel's function is one thread (in kernels with items: one item). A
 operations becomes a generator function; it yields where it waits:
 
 - ``(position, site)`` at a barrier,
-- ``(position, site, value)`` at a subgroup operation, and is sent the combined value.
+- ``(position, site, values)`` at an operation of a subgroup, with the operands, and is sent the results.
 
 ``site`` is an index into ``Interpretation.sites``. ``position`` is a tuple that grows as control goes on: the place in
 the program, with the count of the iteration after each loop's place. Two threads wait together where their positions
@@ -26,12 +26,13 @@ import numpy as np
 from krnlpy.scalar import boolean, convert
 
 from . import ir
-from .interpret_expressions import PREFIX, RUNTIME, SUBGROUP_THREADS, UNIFORM_IDS, BufferNames, Scope, Site, id_name
+from .collectives import SUBGROUP_THREADS
+from .interpret_expressions import PREFIX, RUNTIME, UNIFORM_IDS, BufferNames, Scope, Site, id_name
 from .interpret_runtime import Fault, Now, Storage, functions
 from .interpret_statements import PER_THREAD_IDS, Statements, new_name, suspends, zero
 from .layout import Variant, layout_of
 
-__all__ = ["SUBGROUP_THREADS", "Fault", "Interpretation", "Now", "Placement", "Site", "Storage", "translate"]
+__all__ = ["Fault", "Interpretation", "Now", "Placement", "Site", "Storage", "translate"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Interpretation:
         suspends: whether the kernel is a generator function.
         group_arrays: for each group array, what an element is at first, and the shape.
         sites: the places that may fail or wait.
+        collectives: the operations of subgroups, by their sites.
+        subgroup_threads: threads of a subgroup.
     """
 
     program: ir.Program
@@ -50,6 +53,8 @@ class Interpretation:
     suspends: bool
     group_arrays: tuple[tuple[float, tuple[int, ...]], ...]
     sites: tuple[Site, ...]
+    collectives: Mapping[int, ir.Collective]
+    subgroup_threads: int
     _scope: Scope
     _codes: tuple[tuple[str, CodeType], ...]
 
@@ -160,6 +165,8 @@ def translate(
         suspends(program.body, scope.suspending),
         tuple((zero(array.type), scope.shape(array)) for array in program.group_arrays),
         tuple(scope.sites),
+        scope.collectives,
+        program.subgroup_threads or SUBGROUP_THREADS,
         scope,
         (*codes, (f"{PREFIX}kernel", kernel)),
     )
@@ -176,9 +183,10 @@ def _scope(
     bodies = [program.body, *(function.body for function in program.functions)]
     used = {id_name(n) for body in bodies for n in ir.walk(body) if isinstance(n, ir.Id) and n.name not in UNIFORM_IDS}
     taken = _local_names(program)
+    size = program.subgroup_threads or SUBGROUP_THREADS
     uniform: dict[tuple[str, int], int | str] = {
-        ("subgroup_threads", 0): SUBGROUP_THREADS,
-        ("subgroups", 0): -(-math.prod(threads) // SUBGROUP_THREADS),
+        ("subgroup_threads", 0): size,
+        ("subgroups", 0): -(-math.prod(threads) // size),
         ("items", 0): f"{PREFIX}items",
     }
     for axis in range(3):

@@ -19,7 +19,6 @@ from .fast import exact
 from .formats import Format
 
 PREFIX = "_krnl_"
-SUBGROUP_THREADS = 8
 
 RUNTIME: dict[str, Any] = {
     PREFIX + function.__name__: function
@@ -183,6 +182,7 @@ class Scope:
     Attributes:
         ids: names of the per-thread ids that are used; every function is handed all of them.
         sites: all places that may fail or wait.
+        collectives: the operations of subgroups, by their sites.
         specs: values of the spec parameters.
         arguments: names of the scalar parameters.
         uniform_ids: by name and axis, the value or the name of an id that all threads share.
@@ -204,6 +204,7 @@ class Scope:
     debugged: bool
     formats: list[Format] = field(default_factory=list)
     sites: list[Site] = field(default_factory=list)
+    collectives: dict[int, ir.Collective] = field(default_factory=dict)
     suspending: set[ir.Function] = field(default_factory=set)
 
     def site(self, location: ir.Location, what: str) -> ast.Constant:
@@ -463,12 +464,6 @@ class Expressions:
             return ast.Call(callee, given, [])
         here = self.here(self.scope.site(where, function.name))
         return ast.YieldFrom(ast.Call(callee, [here, *given], []))
-
-    def _Subgroup(self, node: ir.Subgroup) -> ast.expr:  # noqa: N802
-        value = self.expr(node.operand)
-        site = self.scope.site(node.location, f"subgroup_{node.op}")
-        result = ast.Yield(tuple_of([self.here(site), site, value]))
-        return rounded(result, node.type) if node.type.is_float else wrap(result, node.type)
 
     def here(self, site: ast.Constant) -> ast.expr:
         """The place of control now: sites count up in the order of the program."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
@@ -13,8 +14,9 @@ from krnlpy.errors import KernelAssertionError, KernelIndexError, KernelOverflow
 from krnlpy.scalar import scalar_type
 
 from .breakpoints import debugger
+from .collectives import SUBGROUP_THREADS
 from .formats import Format, render
-from .interpret_expressions import PREFIX, SUBGROUP_THREADS, Site
+from .interpret_expressions import PREFIX, Site
 from .ir import Location
 
 Triple = tuple[int, int, int]
@@ -39,6 +41,9 @@ class Now:
         atomic: whether what the thread accesses now is part of an atomic operation.
         held: what was printed and is not yet sorted, with the item or the thread's place in its group; None where
             threads print in the right order by themselves.
+        subgroup_threads: threads of a subgroup.
+        step: counts up with each barrier of a subgroup.
+        met: for two threads of the group, the step at which they last met at one.
     """
 
     groups: Triple
@@ -51,11 +56,20 @@ class Now:
     first_phase: int = 0
     atomic: bool = False
     held: list[tuple[int, str]] | None = None
+    subgroup_threads: int = SUBGROUP_THREADS
+    step: int = 0
+    met: dict[tuple[Triple, Triple], int] = field(default_factory=dict)
 
     def start_group(self, group: Triple) -> None:
         self.group = group
         self.phase += 1
         self.first_phase = self.phase
+        self.met.clear()
+
+    def meet(self, threads: Sequence[Triple]) -> None:
+        """Notes that threads of a subgroup came to a barrier of it together."""
+        self.step += 1
+        self.met.update(dict.fromkeys(itertools.product(threads, threads), self.step))
 
     def describe(self, group: Triple, thread: Triple) -> str:
         """A thread in words."""
@@ -165,8 +179,8 @@ def debugger_names(now: Now) -> Mapping[str, Any]:
         "groups": of_axis(lambda: now.groups),
         "threads": of_axis(lambda: now.threads),
         "global_threads": lambda axis=0: now.groups[axis] * now.threads[axis],
-        "subgroup_id": lambda: now.linear() // SUBGROUP_THREADS,
-        "subgroup_thread_id": lambda: now.linear() % SUBGROUP_THREADS,
+        "subgroup_id": lambda: now.linear() // now.subgroup_threads,
+        "subgroup_thread_id": lambda: now.linear() % now.subgroup_threads,
         "item_id": lambda: now.item,
         "items": lambda: now.items,
     }

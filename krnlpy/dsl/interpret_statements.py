@@ -15,7 +15,6 @@ from . import ir
 from .interpret_atomics import in_steps
 from .interpret_expressions import (
     PREFIX,
-    SUBGROUP_THREADS,
     Expressions,
     Scope,
     call,
@@ -41,7 +40,7 @@ _POSITION = f"{PREFIX}position"
 def suspends(body: ir.Block, suspending: set[ir.Function]) -> bool:
     """Whether statements wait for other threads, themselves or in a function that does."""
     return any(
-        isinstance(node, ir.Barrier | ir.Subgroup)
+        isinstance(node, ir.Barrier | ir.Collective)
         or (isinstance(node, ir.Call | ir.Invoke) and node.function in suspending)
         for node in ir.walk(body)
     )
@@ -117,8 +116,9 @@ class Statements(Expressions):
         x, y, z = (name(id) for id in _THREAD_ID)
         plane = operation(ast.Add(), operation(ast.Mult(), z, number(threads[1])), y)
         thread = operation(ast.Add(), operation(ast.Mult(), plane, number(threads[0])), x)
-        result += self._define(_SUBGROUP_ID, operation(ast.FloorDiv(), thread, number(SUBGROUP_THREADS)))
-        result += self._define(_LANE, operation(ast.Mod(), thread, number(SUBGROUP_THREADS)))
+        size = number(int(self.scope.uniform_ids["subgroup_threads", 0]))
+        result += self._define(_SUBGROUP_ID, operation(ast.FloorDiv(), thread, size))
+        result += self._define(_LANE, operation(ast.Mod(), thread, size))
         return result
 
     def _define(self, id: str, value: ast.expr) -> list[ast.stmt]:
@@ -259,6 +259,16 @@ class Statements(Expressions):
     def _Barrier(self, node: ir.Barrier) -> list[ast.stmt]:  # noqa: N802
         site = self.scope.site(node.location, "barrier")
         return [ast.Expr(ast.Yield(tuple_of([self.here(site), site])))]
+
+    def _Collective(self, node: ir.Collective) -> list[ast.stmt]:  # noqa: N802
+        values = tuple_of([self.expr(operand) for operand in node.operands])
+        site = self.scope.site(node.location, f"subgroup_{node.op}")
+        self.scope.collectives[len(self.scope.sites) - 1] = node
+        result = ast.Yield(tuple_of([self.here(site), site, values]))
+        if not node.targets:
+            return [ast.Expr(result)]
+        targets: list[ast.expr] = [target(self.variable(v)) for v in node.targets]
+        return [ast.Assign([ast.Tuple(targets, ast.Store())], result)]
 
     def _Print(self, node: ir.Print) -> list[ast.stmt]:  # noqa: N802
         values = [self.expr(value) for value in node.values]

@@ -312,14 +312,6 @@ class Call(Expr):
     arguments: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Subgroup(Expr):
-    """A value combined over the active threads of a subgroup. ``add`` of i32, u32, f32 (and 64-bit) values."""
-
-    op: Literal["add"]
-    operand: Expr
-
-
 # ---------------------------------------------------------------------------------------------------- statements
 
 
@@ -428,6 +420,47 @@ class Barrier(Stmt):
     seen by the group after. Stands only where all threads of the group arrive (kernel body, uniform flow)."""
 
 
+CollectiveOp = Literal[
+    "barrier",  # no operand, no target: what active threads wrote before is seen by them after
+    "elect",  # -> boolean: true for the active thread of the lowest lane
+    "all", "any",  # boolean -> boolean
+    "all_equal",  # any type -> boolean; floats are compared by ==, so that a NaN makes it false
+    "ballot",  # boolean -> four u32: a bit for each lane, 0 for inactive ones
+    "add", "mul", "min", "max",  # numbers
+    "and", "or", "xor",  # integers
+    "inclusive_add", "inclusive_mul", "inclusive_min", "inclusive_max",
+    "inclusive_and", "inclusive_or", "inclusive_xor",
+    "exclusive_add", "exclusive_mul", "exclusive_min", "exclusive_max",
+    "exclusive_and", "exclusive_or", "exclusive_xor",
+    "broadcast_first",  # any type: the value of the active thread of the lowest lane
+    "broadcast",  # any type, and a lane (u32, Const)
+    "shuffle",  # any type, and the lane to read (u32)
+    "shuffle_xor", "shuffle_up", "shuffle_down",  # any type, and what the lane is changed by (u32)
+    "quad_broadcast",  # any type, and a place in the quad: 0 to 3 (u32, Const)
+    "quad_swap_horizontal", "quad_swap_vertical", "quad_swap_diagonal",  # any type: lanes that differ by 1, 2, 3
+]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Collective(Stmt):
+    """An operation of the threads of a subgroup that are active: that execute this statement together. A thread that
+    took another way, has left the loop or has returned is not active. ``targets`` of the others stay as they are.
+
+    - Reductions and scans are over the active threads; a scan goes by lane, and of an exclusive one the first active
+      thread gets the operation's neutral element: 0, 1, the type's extremes (infinities of floats), all bits set. The
+      order of float operations, the sign of a sum that is zero, and what ``min`` and ``max`` make of NaNs is the
+      target's affair.
+    - ``cluster``, of a reduction, is a power of two: it is then over each so many adjacent lanes apart. 0: over all.
+    - Reading from a lane that is not active, or that the subgroup does not have, gives 0. An ``unchecked`` kernel
+      promises that it reads from none; the interpreter reports it.
+    """
+
+    targets: tuple[Variable, ...]
+    op: CollectiveOp
+    operands: tuple[Expr, ...] = ()
+    cluster: int = 0
+
+
 @dataclass(frozen=True, eq=False)
 class Print(Stmt):
     """Writes the text of a format for the values of its fields. Each execution is one record, never torn."""
@@ -532,6 +565,7 @@ class Program:
         name: the kernel's Python name, with its types where it has type variables: ``axpy_f32``. An identifier.
         threads: default threads of a group along x, y, z; always three numbers.
         functions: every function called, callees first.
+        subgroup_threads: the subgroup size that it needs; 0 for any.
     """
 
     name: str
@@ -543,6 +577,7 @@ class Program:
     local_arrays: tuple[LocalArray, ...]
     threads: tuple[int, int, int]
     unchecked: bool = False
+    subgroup_threads: int = 0
 
     @property
     def file(self) -> str:
@@ -596,8 +631,8 @@ def targets(statement: Stmt) -> tuple[Variable, ...]:
     return found
 
 
-def expressions(statement: Stmt) -> tuple[Expr, ...]:
-    """The expressions of a statement itself, not of the blocks in it."""
+def expressions(statement: Stmt | Expr) -> tuple[Expr, ...]:
+    """The expressions of a statement itself, not of the blocks in it; the operands of an expression."""
     found: list[Expr] = []
     for f in fields(statement):
         value = getattr(statement, f.name)
@@ -640,11 +675,11 @@ def const(value: int | float | bool, type: ScalarType, location: Location) -> Co
 
 __all__ = [
     "Argument", "Assert", "Assign", "Atomic", "AtomicOp", "Barrier", "Binary", "BinaryOp", "Bitcast", "Block", "Break",
-    "Breakpoint", "BufferParameter", "Call", "Cast", "Compare", "Const", "Continue", "CooperativeFill",
-    "CooperativeLoad", "CooperativeMap", "CooperativeMatrix", "CooperativeProduct", "CooperativeStmt",
-    "CooperativeStore", "Expr", "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id", "IdName", "If",
-    "Invoke", "ItemParameter", "Load", "Local", "LocalArray", "Location", "Logical", "Math", "MathName", "Parameter",
-    "Place", "Print", "Program", "Return", "Round", "ScalarParameter", "Select", "SpecParameter", "SpecValue", "Stmt",
-    "Store", "Subgroup", "Unary", "UnaryOp", "Variable", "While", "assigned_variables", "blocks", "boolean",
-    "captured_arrays", "const", "expressions", "i32", "targets", "walk",
+    "Breakpoint", "BufferParameter", "Call", "Cast", "Collective", "CollectiveOp", "Compare", "Const", "Continue",
+    "CooperativeFill", "CooperativeLoad", "CooperativeMap", "CooperativeMatrix", "CooperativeProduct",
+    "CooperativeStmt", "CooperativeStore", "Expr", "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id",
+    "IdName", "If", "Invoke", "ItemParameter", "Load", "Local", "LocalArray", "Location", "Logical", "Math",
+    "MathName", "Parameter", "Place", "Print", "Program", "Return", "Round", "ScalarParameter", "Select",
+    "SpecParameter", "SpecValue", "Stmt", "Store", "Unary", "UnaryOp", "Variable", "While", "assigned_variables",
+    "blocks", "boolean", "captured_arrays", "const", "expressions", "i32", "targets", "walk",
 ]  # fmt: skip

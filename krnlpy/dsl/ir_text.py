@@ -122,6 +122,11 @@ def _statement(s: ir.Stmt, depth: int) -> Iterator[_Line]:
             results = ", ".join(f"{v.name}: {v.type}" for v in s.targets)
             call = f"{s.function.name}({', '.join(_text(a) for a in s.arguments)})"
             yield line, depth, f"{results} = {call}" if results else call
+        case ir.Collective():
+            results = ", ".join(f"{v.name}: {v.type}" for v in s.targets)
+            arguments = [_text(operand) for operand in s.operands] + ([f"cluster={s.cluster}"] if s.cluster else [])
+            call = f"subgroup_{s.op}({', '.join(arguments)})"
+            yield line, depth, f"{results} = {call}" if results else call
         case ir.Atomic():
             operands = (s.value,) if s.expected is None else (s.expected, s.value)
             call = f"atomic_{s.op}({', '.join([_element(s.place, s.index), *map(_text, operands)])})"

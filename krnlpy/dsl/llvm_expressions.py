@@ -179,8 +179,6 @@ class Expressions:
                 return self._math(expr)
             case ir.Call():
                 return self.call_function(expr)
-            case ir.Subgroup():
-                return self.value(expr.operand)  # a subgroup is one thread
         raise CompileError(f"no LLVM IR for {type(expr).__name__}")
 
     # -- choice

@@ -1,14 +1,20 @@
-"""Groups of threads as loops: each stretch between two barriers becomes a loop over the threads of the group."""
+"""Groups of threads as loops: each stretch between two meetings becomes a loop over the threads of the group."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from krnlpy.scalar import boolean
 
 from . import ir, regions
+from .collectives import SUBGROUP_THREADS
 from .llvm_builder import ACCESS_GROUP, Builder, literal
 from .llvm_expressions import Array, Context, IdKey
 from .llvm_loops import CountedLoop
+from .llvm_masks import Masks
 from .llvm_statements import RangeLoop, Statements, element_count, row_major, zero
+from .llvm_subgroups import Lanes, memory_type, reads_one_lane
 
 
 class Scratch:
@@ -54,6 +60,10 @@ class GroupLoop:
         self._loops: list[tuple[str, str]] = []
         self._group_ids: dict[IdKey, str] = {}
         self._group_end = ""
+        self._lanes = context.program.subgroup_threads or SUBGROUP_THREADS
+        self._slots = -(-self._count // self._lanes) * self._lanes
+        self._masks = Masks(b, self._count)
+        self._mask_memory: dict[regions.Node, tuple[str, str]] = {}
 
     def write(self) -> int:
         """Writes the loop over groups ``%begin`` to ``%end``; returns the bytes of scratch that it needs."""
@@ -74,9 +84,11 @@ class GroupLoop:
         if self._split.returns:
             self._returned = self._scratch.take(self._count)
             self._leader = b.alloca("i32")
+            self._masks.push(self._returned)
         zeroed = self._scratch.size
         for variable in sorted(self._split.crossing, key=lambda v: v.name):
-            self._kept[variable] = self._scratch.take(variable.type.size * self._count)
+            self._kept[variable] = self._scratch.take(variable.type.size * self._slots)
+        self._take_masks()
         self._uniform = {v: b.alloca(v.type.llvm) for v in self._split.uniform}
         with CountedLoop(b, "i64", "%begin", "%end") as loop:
             self._group_end = loop.next_label
@@ -101,7 +113,21 @@ class GroupLoop:
             rest = b.op(f"udiv i32 {rest}, {groups}") if axis < 2 else rest
             ids["groups", axis], ids["threads", axis] = groups, str(threads)
             ids["global_threads", axis] = b.op(f"mul i32 {groups}, {threads}")
-        ids["subgroups", 0], ids["subgroup_threads", 0], ids["subgroup_thread_id", 0] = str(self._count), "1", "0"
+        ids["subgroups", 0], ids["subgroup_threads", 0] = str(self._slots // self._lanes), str(self._lanes)
+
+    def _take_masks(self) -> None:
+        nodes = list(regions.all_nodes(self._split.nodes))
+        for node in nodes:
+            if isinstance(node, regions.Masked):
+                self._mask_memory[node] = (self._scratch.take(self._count), self._scratch.take(self._count))
+        self._values = self._active = self._present = ""
+        if any(isinstance(node, regions.Meeting) for node in nodes):
+            self._values = self._scratch.take(8 * self._slots)
+            self._active, self._present = self._scratch.take(self._slots), self._scratch.take(self._slots)
+            for flags in (self._active, self._present):
+                zero(self._b, flags, self._slots)  # slots without a thread are never active
+            with CountedLoop(self._b, "i64", "0", str(self._count)) as loop:
+                self._b.store("i8", "1", self._b.element(self._present, loop.index, 1))
 
     # -- control flow of the group
 
@@ -118,6 +144,16 @@ class GroupLoop:
                     self._for(node)
                 case regions.UniformJump():
                     self._b.branch(self._loops[-1][0 if node.leave else 1])
+                case regions.Meeting():
+                    self._meeting(node.statement)
+                case regions.MaskedIf():
+                    self._masked_if(node)
+                case regions.MaskedWhile() | regions.MaskedFor():
+                    self._masked_loop(node)
+            if not isinstance(node, regions.Region | regions.Masked) or self._is_masked:
+                continue
+            if self._split.returns and regions.has_return(node):
+                self._elect_leader()
 
     def _if(self, node: regions.UniformIf) -> None:
         b = self._b
@@ -156,6 +192,124 @@ class GroupLoop:
         self._loops.pop()
         loop.close()
 
+    # -- control flow of single threads around meetings
+
+    @property
+    def _is_masked(self) -> bool:
+        return self._masks.current not in (None, getattr(self, "_returned", None))
+
+    def _masked_if(self, node: regions.MaskedIf) -> None:
+        b, masks = self._b, self._masks
+        for mask in self._mask_memory[node]:
+            masks.clear(mask)
+        then, otherwise = self._mask_memory[node]
+        with self._each_thread() as (writer, position, next_label):
+            yes, no = b.fresh("then"), b.fresh("else")
+            self._bring(writer, regions.read_variables(node.condition), position)
+            b.branch_if(writer.value(node.condition), yes, no)
+            b.place(yes)
+            masks.put_in(then, position)
+            b.branch(next_label)
+            b.place(no)
+            masks.put_in(otherwise, position)
+        for mask, nodes in ((then, node.then), (otherwise, node.otherwise)):
+            if nodes:
+                some, join = b.fresh("some"), b.fresh("join")
+                masks.branch_if_none(mask, join, some)
+                b.place(some)
+                with masks.under(mask):
+                    self._nodes(nodes)
+                b.place(join)
+
+    def _masked_loop(self, node: regions.MaskedWhile | regions.MaskedFor) -> None:
+        b, masks = self._b, self._masks
+        mask, iteration = self._mask_memory[node]
+        masks.start(mask)
+        head, body, leave = b.fresh("masked"), b.fresh("body"), b.fresh("leave")
+        if isinstance(node, regions.MaskedFor):
+            self._start_masked_for(node)
+        b.place(head)
+        with masks.under(mask):
+            with self._each_thread() as (writer, position, next_label):
+                goes = self._goes_on(node, writer, position)
+                out = b.fresh("out")
+                b.branch_if(goes, next_label, out)
+                b.place(out)
+                masks.take_out(mask, position)
+            masks.branch_if_none(mask, leave, body)
+            b.place(body)
+            masks.start(iteration)
+        with masks.loop(mask, iteration):
+            self._nodes(node.body)
+        b.branch(head)
+        b.place(leave)
+
+    def _start_masked_for(self, node: regions.MaskedFor) -> None:
+        statement, t = node.statement, node.statement.variable.type.llvm
+        with self._each_thread() as (writer, position, _):
+            for bound in (statement.start, statement.stop, statement.step):
+                self._bring(writer, regions.read_variables(bound), position)
+            for variable, value in zip(
+                (node.next, node.step, node.left), RangeLoop(writer, statement).by_count(), strict=True
+            ):
+                self._b.store(t, value, self._kept_element(variable, position), ACCESS_GROUP)
+
+    def _goes_on(self, node: regions.MaskedWhile | regions.MaskedFor, writer: Statements, position: str) -> str:
+        """Whether a thread makes another iteration (an i1); of a range, takes its next value."""
+        b = self._b
+        if isinstance(node, regions.MaskedWhile):
+            self._bring(writer, regions.read_variables(node.condition), position)
+            return writer.value(node.condition)
+        t = node.statement.variable.type.llvm
+        left, next_, step = (
+            b.load(t, self._kept_element(v, position), ACCESS_GROUP) for v in (node.left, node.next, node.step)
+        )
+        goes = b.op(f"icmp ne {t} {left}, 0")
+        some, join = b.fresh("some"), b.fresh("join")
+        b.branch_if(goes, some, join)
+        b.place(some)
+        for variable, value in (
+            (node.statement.variable, next_),
+            (node.next, b.op(f"add {t} {next_}, {step}")),
+            (node.left, b.op(f"sub {t} {left}, 1")),
+        ):
+            b.store(t, value, self._kept_element(variable, position), ACCESS_GROUP)
+        b.place(join)
+        return goes
+
+    def _meeting(self, s: ir.Collective) -> None:
+        b = self._b
+        if not s.targets:
+            return
+        mask = self._masks.current
+        active = self._present if self._slots != self._count else None
+        if mask is not None:
+            active = self._active
+            with CountedLoop(b, "i64", "0", str(self._count)) as loop:
+                flag = b.load("i8", b.element(mask, loop.index, 1))
+                b.store("i8", b.op(f"xor i8 {flag}, 1"), b.element(self._active, loop.index, 1))
+        lanes = Lanes(b, self._lanes, self._values, active)
+        for operand in s.operands[:1]:
+            with self._each_thread() as (writer, position, _):
+                self._bring(writer, regions.read_variables(operand), position)
+                value = writer.value(operand)
+                if operand.type is boolean:
+                    value = b.op(f"zext i1 {value} to i8")
+                at = b.element(self._values, position, operand.type.size)
+                b.store(memory_type(operand.type), value, at, ACCESS_GROUP)
+        if reads_one_lane(s):
+            target, place = s.targets[0], s.operands[1]
+            with self._each_thread() as (writer, position, _):
+                self._bring(writer, regions.read_variables(place), position)
+                lane = writer.ids["subgroup_thread_id", 0]
+                value = lanes.read(s, target.type, lane, writer.value(place), position)
+                b.store(memory_type(target.type), value, self._kept_element(target, position), ACCESS_GROUP)
+            return
+        with CountedLoop(b, "i64", "0", str(self._slots // self._lanes)) as subgroups:
+            first = b.op(f"mul i64 {subgroups.index}, {self._lanes}")
+            for target, result in zip(s.targets, lanes.results(s, first), strict=True):
+                lanes.store(target.type, self._kept[target], first, result)
+
     def _decider(self, exprs: Iterable[ir.Expr]) -> Statements:
         """Writes expressions as the first thread that has not returned computes them."""
         b = self._b
@@ -176,7 +330,10 @@ class GroupLoop:
 
     # -- what threads do
 
-    def _region(self, region: regions.Region) -> None:
+    @contextmanager
+    def _each_thread(self) -> Iterator[tuple[Statements, str, str]]:
+        """A loop over the threads that go this way: a writer of what one does, its position in the group (i64), and
+        where the next one is gone on to."""
         b = self._b
         x, y, z = self._threads
         with CountedLoop(b, "i32", "0", str(z)) as planes, CountedLoop(b, "i32", "0", str(y)) as rows:
@@ -184,21 +341,16 @@ class GroupLoop:
             row = b.op(f"mul nuw nsw i32 {b.op(f'add nuw nsw i32 {above}, {rows.index}')}, {x}")
             with CountedLoop(b, "i32", "0", str(x), parallel=True) as threads:
                 linear = b.op(f"add nuw nsw i32 {row}, {threads.index}")
-                self._region_thread(region, (threads.index, rows.index, planes.index), linear, threads.next_label)
-        if self._split.returns and any(isinstance(n, ir.Return) for n in ir.walk(region.body)):
-            self._elect_leader()
+                position = b.op(f"zext i32 {linear} to i64")
+                self._masks.skip(position, threads.next_label)
+                yield self._thread((threads.index, rows.index, planes.index), linear), position, threads.next_label
 
-    def _region_thread(
-        self, region: regions.Region, coordinates: tuple[str, str, str], linear: str, next_label: str
-    ) -> None:
+    def _region(self, region: regions.Region) -> None:
+        with self._each_thread() as (writer, position, next_label):
+            self._region_thread(region, writer, position, next_label)
+
+    def _region_thread(self, region: regions.Region, writer: Statements, position: str, next_label: str) -> None:
         b = self._b
-        position = b.op(f"zext i32 {linear} to i64")
-        if self._split.returns:
-            alive = b.fresh("alive")
-            flag = b.load("i8", b.element(self._returned, position, 1), ACCESS_GROUP)
-            b.branch_if(b.op(f"icmp eq i8 {flag}, 0"), alive, next_label)
-            b.place(alive)
-        writer = self._thread(coordinates, linear)
         assigned = ir.assigned_variables(region.body)
         used = dict.fromkeys([*assigned, *sorted(regions.read_variables(region.body), key=lambda v: v.name)])
         outside = {*self._kept, *self._uniform, *self._split.recomputed}
@@ -207,7 +359,17 @@ class GroupLoop:
         if not self._local:
             writer.declare_arrays(self._context.program.local_arrays)
         writer.return_label = b.fresh("return")
+        jumps = {"break": b.fresh("break"), "continue": b.fresh("continue")} if self._masks.in_loop else {}
+        writer.enter_loop(*jumps.values())
         writer.block(region.body)
+        if jumps:
+            kept = b.fresh("kept")
+            b.branch(kept)
+            for how, label in jumps.items():
+                b.place(label)
+                self._masks.leave(how, position)
+                b.branch(kept)
+            b.place(kept)
         for variable in assigned:
             if variable in self._kept:
                 value = b.load(variable.type.llvm, writer.variables[variable])
@@ -215,7 +377,7 @@ class GroupLoop:
         if self._split.returns:
             b.branch(next_label)
             b.place(writer.return_label)
-            b.store("i8", "1", b.element(self._returned, position, 1), ACCESS_GROUP)
+            self._masks.leave("return", position)
         else:
             b.place(writer.return_label)
 
@@ -230,7 +392,8 @@ class GroupLoop:
             writer.ids["thread_id", axis] = thread
             first = b.op(f"mul nsw i32 {self._group_ids['group_id', axis]}, {self._threads[axis]}")
             writer.ids["global_id", axis] = b.op(f"add nsw i32 {first}, {thread}")
-        writer.ids["subgroup_id", 0] = linear
+        writer.ids["subgroup_id", 0] = b.op(f"udiv i32 {linear}, {self._lanes}")
+        writer.ids["subgroup_thread_id", 0] = b.op(f"urem i32 {linear}, {self._lanes}")
         for array, base in self._local.items():
             # Neighbouring threads' elements are neighbours, for the vectoriser.
             shape = self._context.shape(array)

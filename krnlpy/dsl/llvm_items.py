@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from . import ir
+from .collectives import SUBGROUP_THREADS
 from .llvm_builder import ACCESS_GROUP, Builder
 from .llvm_expressions import Array, Context, Item, memory_type
 from .llvm_loops import CountedLoop
@@ -162,5 +163,7 @@ class ItemLoop:
                 counts = name in ("global_threads", "groups", "threads")
                 writer.ids[name, axis] = value if axis == 0 else "1" if counts else "0"  # type: ignore[index]
         writer.ids["item_id", 0], writer.ids["items", 0] = item, self._count
-        writer.ids["subgroup_id", 0], writer.ids["subgroups", 0] = in_group, str(threads)
-        writer.ids["subgroup_thread_id", 0], writer.ids["subgroup_threads", 0] = "0", "1"
+        lanes = self._context.program.subgroup_threads or SUBGROUP_THREADS
+        writer.ids["subgroup_id", 0] = b.op(f"udiv i32 {in_group}, {lanes}")
+        writer.ids["subgroup_thread_id", 0] = b.op(f"urem i32 {in_group}, {lanes}")
+        writer.ids["subgroups", 0], writer.ids["subgroup_threads", 0] = str(-(-threads // lanes)), str(lanes)

@@ -41,6 +41,10 @@ class Statements(Atomics):
                 self.arrays[array] = Array(base, tuple(map(str, shape)), row_major(shape))
             zero(self.b, self.arrays[array].base, size)
 
+    def enter_loop(self, *labels: str) -> None:
+        """Says where break and continue go to that stand in no loop of what is written."""
+        self._loops = [(labels[0], labels[1])] if labels else []
+
     def block(self, statements: ir.Block) -> None:
         for statement in statements:
             self.statement(statement)
@@ -170,6 +174,10 @@ class RangeLoop:
         self.next_label, self.leave_label = b.fresh("next"), b.fresh("leave")
         self.current = ""
         """The value of the iteration, once entered."""
+
+    def by_count(self) -> tuple[str, str, str]:
+        """The first value, the step and the count of iterations, for loops that are written otherwise."""
+        return self._start, self._step, self._count("s" if self._type.is_signed else "u")
 
     def enter(self) -> None:
         b, t = self._b, self._type.llvm

@@ -1,8 +1,9 @@
-"""Splits a kernel's body at its barriers, for targets that run the threads of a group one after another.
+"""Splits a kernel's body where threads meet, for targets that run the threads of a group one after another.
 
-Between two barriers every thread runs by itself: such a stretch is a region. A statement that holds a barrier is, by
+Between two meetings every thread runs by itself: such a stretch is a region. A statement that holds a barrier is, by
 the language's contract, entered by all threads of the group or by none; so is one that breaks out of such a loop. Its
-decisions are taken once for the group.
+decisions are taken once for the group. So are those of a statement that holds an operation of subgroups, where they
+can be proved to be uniform; else it is masked: all threads go through it, but only those that take this way act.
 
 A variable whose value is born in one region and read in another must be kept for each thread in between.
 """
@@ -11,13 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from . import ir
+from .uniformity import Uniformity, analyse
 
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """Statements without barriers, run by all threads."""
+    """Statements without meetings, run by all threads, or by those of a mask."""
 
     body: ir.Block
 
@@ -48,7 +51,43 @@ class UniformJump:
     leave: bool
 
 
-Node = Region | UniformIf | UniformWhile | UniformFor | UniformJump
+@dataclass(frozen=True, eq=False)
+class Meeting:
+    """An operation of subgroups."""
+
+    statement: ir.Collective
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedIf:
+    """Both ways are gone, each by its own threads."""
+
+    condition: ir.Expr
+    then: Nodes
+    otherwise: Nodes
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedWhile:
+    """Gone through until no thread is left; ``break`` and ``continue`` in regions below take threads out."""
+
+    condition: ir.Expr
+    body: Nodes
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedFor:
+    """Likewise; each thread keeps how many iterations are ``left``, its ``next`` value and its ``step``."""
+
+    statement: ir.For
+    left: ir.Variable
+    next: ir.Variable
+    step: ir.Variable
+    body: Nodes
+
+
+Masked = MaskedIf | MaskedWhile | MaskedFor
+Node = Region | UniformIf | UniformWhile | UniformFor | UniformJump | Meeting | Masked
 Nodes = tuple[Node, ...]
 
 
@@ -72,29 +111,37 @@ class Split:
 
 
 def split(body: ir.Block) -> Split:
-    """Splits a kernel's body at its barriers."""
-    nodes = _split(body, False)
+    """Splits a kernel's body where threads meet."""
+    nodes = _Splitter(body).split(body)
     if len(nodes) == 1 and isinstance(nodes[0], Region):
         return Split(nodes, frozenset(), {}, frozenset(), False)
     assigned: set[ir.Variable] = set()
     exposed: set[ir.Variable] = set()
     loops: set[ir.Variable] = set()
-    for node in _all_nodes(nodes):
+    shared: set[ir.Variable] = set()
+    for node in all_nodes(nodes):
         match node:
             case Region():
                 assigned.update(ir.assigned_variables(node.body))
                 _Exposure(exposed).block(node.body, frozenset())
-            case UniformIf() | UniformWhile():
+            case UniformIf() | UniformWhile() | MaskedIf() | MaskedWhile():
                 exposed |= read_variables(node.condition)
-            case UniformFor():
-                loops.add(node.statement.variable)
+            case UniformFor() | MaskedFor():
                 for bound in (node.statement.start, node.statement.stop, node.statement.step):
                     exposed |= read_variables(bound)
-    uniform = loops - assigned
+                if isinstance(node, UniformFor):
+                    loops.add(node.statement.variable)
+                else:
+                    shared.update((node.statement.variable, node.left, node.next, node.step))
+            case Meeting():
+                for operand in node.statement.operands:
+                    exposed |= read_variables(operand)
+                shared.update(node.statement.targets)
+    uniform = loops - assigned - shared
     recomputed = _recomputed(body)
-    crossing = (exposed | loops) - uniform - recomputed.keys()
+    crossing = (exposed | loops | shared) - uniform - recomputed.keys()
     last = nodes[-1] if nodes else None
-    returns = any(isinstance(n, Region) and n is not last and _has_return(n.body) for n in _all_nodes(nodes))
+    returns = any(isinstance(n, Region) and n is not last and has_return(n) for n in all_nodes(nodes))
     return Split(nodes, frozenset(uniform), recomputed, frozenset(crossing), returns)
 
 
@@ -127,54 +174,87 @@ def _recomputed(body: ir.Block) -> dict[ir.Variable, ir.Expr]:
     return found
 
 
-def _has_return(body: ir.Block) -> bool:
-    return any(isinstance(n, ir.Return) for n in ir.walk(body))
+def has_return(node: Node) -> bool:
+    """Whether a thread may return there."""
+    regions = (n for n in all_nodes((node,)) if isinstance(n, Region))
+    return any(isinstance(n, ir.Return) for region in regions for n in ir.walk(region.body))
 
 
-def _all_nodes(nodes: Nodes) -> Iterator[Node]:
+def all_nodes(nodes: Nodes) -> Iterator[Node]:
+    """The nodes and those in them."""
     for node in nodes:
         yield node
         match node:
-            case UniformIf():
-                yield from _all_nodes(node.then)
-                yield from _all_nodes(node.otherwise)
-            case UniformWhile() | UniformFor():
-                yield from _all_nodes(node.body)
+            case UniformIf() | MaskedIf():
+                yield from all_nodes(node.then)
+                yield from all_nodes(node.otherwise)
+            case UniformWhile() | UniformFor() | MaskedWhile() | MaskedFor():
+                yield from all_nodes(node.body)
 
 
-def _split(block: ir.Block, in_loop: bool) -> Nodes:
-    nodes: list[Node] = []
-    run: list[ir.Stmt] = []
+class _Splitter:
+    def __init__(self, body: ir.Block) -> None:
+        self._uniformity = analyse(body) if _has(body, ir.Collective) else Uniformity()
 
-    def close() -> None:
-        if run:
-            nodes.append(Region(tuple(run)))
-            run.clear()
+    def split(self, block: ir.Block, in_uniform_loop: bool = False, masked: bool = False) -> Nodes:
+        nodes: list[Node] = []
+        run: list[ir.Stmt] = []
 
-    for statement in block:
-        if not _is_uniform(statement, in_loop):
-            run.append(statement)
-            continue
+        def close() -> None:
+            if run:
+                nodes.append(Region(tuple(run)))
+                run.clear()
+
+        for statement in block:
+            meets = _has((statement,), ir.Barrier | ir.Collective)
+            if not meets and not (in_uniform_loop and _jumps(statement)):
+                run.append(statement)
+                continue
+            close()
+            if isinstance(statement, ir.Collective):
+                nodes.append(Meeting(statement))
+            elif isinstance(statement, ir.Break | ir.Continue):
+                nodes.append(UniformJump(isinstance(statement, ir.Break)))
+            elif not isinstance(statement, ir.Barrier):
+                jumps = in_uniform_loop and _jumps(statement)
+                if jumps or (not masked and self._is_uniform(statement)):
+                    nodes.append(self._uniform(statement, in_uniform_loop))
+                else:
+                    nodes.append(self._masked(statement))
         close()
+        return tuple(nodes)
+
+    def _is_uniform(self, statement: ir.Stmt) -> bool:
+        return _has((statement,), ir.Barrier) or self._uniformity.is_uniform(statement)
+
+    def _uniform(self, statement: ir.Stmt, in_loop: bool) -> Node:
         match statement:
             case ir.If():
-                then, otherwise = _split(statement.then, in_loop), _split(statement.otherwise, in_loop)
-                nodes.append(UniformIf(statement.condition, then, otherwise))
+                then, otherwise = self.split(statement.then, in_loop), self.split(statement.otherwise, in_loop)
+                return UniformIf(statement.condition, then, otherwise)
             case ir.While():
-                nodes.append(UniformWhile(statement.condition, _split(statement.body, True)))
+                return UniformWhile(statement.condition, self.split(statement.body, True))
             case ir.For():
-                nodes.append(UniformFor(statement, _split(statement.body, True)))
-            case ir.Break() | ir.Continue():
-                nodes.append(UniformJump(isinstance(statement, ir.Break)))
-    close()
-    return tuple(nodes)
+                return UniformFor(statement, self.split(statement.body, True))
+        raise TypeError(f"threads cannot meet in {type(statement).__name__}")
+
+    def _masked(self, statement: ir.Stmt) -> Node:
+        match statement:
+            case ir.If():
+                then, otherwise = (self.split(s, masked=True) for s in (statement.then, statement.otherwise))
+                return MaskedIf(statement.condition, then, otherwise)
+            case ir.While():
+                return MaskedWhile(statement.condition, self.split(statement.body, masked=True))
+            case ir.For():
+                variable = statement.variable
+                left = ir.Variable(f"{variable.name}_left", variable.type)
+                next_, step = (ir.Variable(f"{variable.name}_{what}", variable.type) for what in ("next", "step"))
+                return MaskedFor(statement, left, next_, step, self.split(statement.body, masked=True))
+        raise TypeError(f"threads cannot meet in {type(statement).__name__}")
 
 
-def _is_uniform(statement: ir.Stmt, in_loop: bool) -> bool:
-    """Whether a statement holds a barrier, or a jump of the enclosing uniform loop."""
-    if any(isinstance(n, ir.Barrier) for n in ir.walk(statement)):
-        return True
-    return in_loop and _jumps(statement)
+def _has(block: ir.Block, kind: Any) -> bool:
+    return any(isinstance(n, kind) for n in ir.walk(block))
 
 
 def _jumps(statement: ir.Stmt) -> bool:

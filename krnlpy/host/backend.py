@@ -16,6 +16,7 @@ import numpy as np
 from krnlpy import config
 from krnlpy.backend import Binding, DeviceInfo
 from krnlpy.dsl import ir
+from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import LimitExceeded
 from krnlpy.features import FLOAT_ATOMICS, Feature
@@ -29,9 +30,9 @@ _MAX_INDEX = (1 << 31) - 1
 _FEATURES = frozenset(
     (
         *(Feature.INT64, Feature.FLOAT64, Feature.STORAGE8, Feature.STORAGE16),
+        *(feature for feature in Feature if feature.startswith("subgroup")),
         *(Feature.INT64_ATOMICS, Feature.GROUP_INT64_ATOMICS),
         *FLOAT_ATOMICS,
-        *(Feature.SUBGROUP_BASIC, Feature.SUBGROUP_ARITHMETIC),
     )
 )
 
@@ -186,7 +187,8 @@ def _describe(compiler: Compiler) -> DeviceInfo:
         max_group_memory=64 << 10,
         max_buffer_bytes=memory,
         max_parameter_bytes=1 << 16,
-        subgroup_threads=1,
+        subgroup_threads=SUBGROUP_THREADS,
+        subgroup_sizes=SUBGROUP_SIZES,
         memory_bytes=memory,
         extra={"cpu": compiler.cpu, "host_threads": config.host_threads},
     )

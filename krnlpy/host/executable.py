@@ -50,7 +50,7 @@ class HostExecutable:
                 f"{program.name}: groups of {threads} threads; the host runs 1 to {info.max_threads} in all"
             )
         check_subgroups(program, threads, info)
-        program = expanded(program, info.subgroup_threads)
+        program = expanded(program, program.subgroup_threads or info.subgroup_threads)
         code = llvm.emit(program, variant, specs, threads, llvm.LlvmOptions(debug, compiler.converts_half))
         if code.group_bytes > info.max_group_memory:
             raise LimitExceeded(

@@ -19,8 +19,9 @@ from krnlpy import config
 from krnlpy.backend import Backend, Binding, DeviceInfo, check_subgroups
 from krnlpy.dsl import ir
 from krnlpy.dsl.breakpoints import is_debugged
+from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.dsl.cooperative_expansion import expanded
-from krnlpy.dsl.interpret import SUBGROUP_THREADS, Fault, Interpretation, Now, Storage, translate
+from krnlpy.dsl.interpret import Fault, Interpretation, Now, Storage, translate
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import KernelError, LimitExceeded, OutOfMemory
 from krnlpy.features import Feature
@@ -114,7 +115,7 @@ class InterpreterBackend:
                 f"{program.name}: {threads} is {prod(threads)} threads a group; at most {self.info.max_threads} fit"
             )
         check_subgroups(program, threads, self.info)
-        program = expanded(program, SUBGROUP_THREADS)
+        program = expanded(program, program.subgroup_threads or SUBGROUP_THREADS)
         executable = InterpreterExecutable(program, variant, dict(specs), threads)
         sizes = zip(program.group_arrays, executable.interpretation(False, False).group_arrays, strict=True)
         nbytes = sum(array.type.size * prod(shape) for array, (_, shape) in sizes)
@@ -140,7 +141,9 @@ class InterpreterBackend:
         """
         interpretation = executable.interpretation(config.check_overflow, is_debugged(executable.program))
         values = interpretation.unpack(parameters)
-        now = Now(groups, interpretation.threads, values.get("items", 0))
+        now = Now(
+            groups, interpretation.threads, values.get("items", 0), subgroup_threads=interpretation.subgroup_threads
+        )
         buffers = interpretation.program.buffers
         memories = [memory for memory, _, _ in bindings]
         with self._lock:
@@ -268,6 +271,7 @@ def _info() -> DeviceInfo:
         max_buffer_bytes=memory,
         max_parameter_bytes=64 * 1024,
         subgroup_threads=SUBGROUP_THREADS,
+        subgroup_sizes=SUBGROUP_SIZES,
         memory_bytes=memory,
     )
 

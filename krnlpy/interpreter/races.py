@@ -1,6 +1,7 @@
 """Data races: two threads touch the same memory, one of them writes, and nothing says which of them comes first.
 
-Threads of different groups are in no order at all; those of one group are ordered by barriers only. Two atomic accesses
+Threads of different groups are in no order at all; those of one group are ordered by barriers, and those of a subgroup
+by its barriers, only. Two atomic accesses
 never race with each other. Two writes race even where both write the same value, as in ThreadSanitizer: the memory
 models of Vulkan and C++ give no meaning to any race.
 """
@@ -23,8 +24,9 @@ AccessKind = Literal["read", "write", "atomic"]
 _WORDS = {"read": "read", "write": "written", "atomic": "changed by an atomic"}
 
 
-Access = tuple[int, tuple[int, int, int], tuple[int, int, int], CodeType, int]
-"""When (a phase), by which thread of which group, and by which instruction of generated code something was accessed."""
+Access = tuple[int, tuple[int, int, int], tuple[int, int, int], CodeType, int, int]
+"""When (a phase), by which thread of which group, and by which instruction of generated code something was accessed;
+and at which step of subgroups."""
 
 Describe = Callable[[int], str]
 """What an element of an index is called in messages."""
@@ -54,7 +56,7 @@ class Accesses:
         known = self._reads.get(unit)
         if known is not None and known[0][0] == phase and known[0][1] is thread:
             return  # this thread was here already
-        here = (phase, thread, now.group, code, instruction)
+        here = (phase, thread, now.group, code, instruction, now.step)
         if now.atomic:
             self._atomic(unit, here, describe, at)
             return
@@ -68,7 +70,7 @@ class Accesses:
     def write(self, unit: int, code: CodeType, instruction: int, describe: Describe, at: int) -> None:
         """Records a write, as :meth:`read` does."""
         now = self._now
-        here = (now.phase, now.thread, now.group, code, instruction)
+        here = (now.phase, now.thread, now.group, code, instruction, now.step)
         if now.atomic:
             self._atomic(unit, here, describe, at)
             return
@@ -89,7 +91,9 @@ class Accesses:
     def _races(self, other: Access) -> bool:
         """Whether an earlier access is in no order with what the thread does now."""
         now = self._now
-        return other[0] < now.first_phase or (other[0] == now.phase and other[1] is not now.thread)
+        if other[0] != now.phase or other[1] is now.thread:
+            return other[0] < now.first_phase
+        return now.met.get((other[1], now.thread), 0) <= other[5]
 
     def _hidden(self, known: tuple[Access, Access | None]) -> Access | None:
         """What must be kept beside the access that is made now."""
@@ -120,8 +124,8 @@ class Accesses:
             self._fail(kind, other, doing, here, describe(at))
 
     def _fail(self, kind: AccessKind, other: Access, doing: AccessKind, here: Access, name: str) -> NoReturn:
-        *_, there_group, there_code, there_instruction = other
-        where, there = locate(*here[3:]), locate(there_code, there_instruction)
+        there_group, there_code, there_instruction = other[2:5]
+        where, there = locate(*here[3:5]), locate(there_code, there_instruction)
         line = f"line {there.line}" if there.file == where.file else f"{PurePath(there.file).name}:{there.line}"
         text = linecache.getline(there.file, there.line).encode()[there.column : there.end_column].decode()
         if there_group == here[2]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NoReturn
 
-from krnlpy.dsl.interpret import SUBGROUP_THREADS, Fault, Interpretation, Now
+from krnlpy.dsl.collectives import combine
+from krnlpy.dsl.interpret import Fault, Interpretation, Now
+from krnlpy.dsl.interpret_statements import zero
 from krnlpy.errors import KernelError
 
 from .races import Accesses
@@ -116,17 +118,32 @@ def _run_suspending(interpretation: Interpretation, kernel: Kernel, now: Now, ar
         except Fault as fault:
             _fail(fault, now)
 
+    def results(subgroup: list[_Thread], active: list[_Thread]) -> list[tuple[Any, ...]]:
+        """What an operation of a subgroup gives its active threads."""
+        site = active[0].waits[1]
+        operation = interpretation.collectives[site]
+        if operation.op == "barrier":
+            now.meet([thread.ids for thread in active])
+        lanes = [subgroup.index(thread) for thread in active]
+        found = []
+        for thread, result in zip(active, combine(operation, lanes, [t.waits[2] for t in active], size), strict=True):
+            if result is None and interpretation.program.unchecked:
+                message = f"{interpretation.sites[site].what} reads from a lane of which the thread is not active"
+                now.thread = thread.ids
+                _fail(Fault(KernelError, message, interpretation.sites[site].location), now)
+            found.append((zero(operation.targets[0].type),) if result is None else result)
+        return found
+
     threads = [_Thread(ids, steps(ids)) for ids in _thread_ids(now)]
-    subgroups = [threads[i : i + SUBGROUP_THREADS] for i in range(0, len(threads), SUBGROUP_THREADS)]
+    size = interpretation.subgroup_threads
+    subgroups = [threads[i : i + size] for i in range(0, len(threads), size)]
     for thread in threads:
         resume(thread)
     while any(thread.waits is not None for thread in threads):
         for subgroup in subgroups:
             while active := _together(subgroup):
-                # Whole numbers wrap, and f32 is rounded, where the sum arrives.
-                total = sum(thread.waits[2] for thread in active)
-                for thread in active:
-                    resume(thread, total)
+                for thread, result in zip(active, results(subgroup, active), strict=True):
+                    resume(thread, result)
         _check_barrier(interpretation, threads, group)
         now.phase += 1
         for thread in threads:

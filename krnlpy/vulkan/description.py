@@ -8,7 +8,7 @@ from typing import Any
 from krnlpy.backend import CooperativeShape, DeviceInfo, DeviceKind
 from krnlpy.features import Feature, Features
 
-from . import cooperative
+from . import cooperative, subgroup_sizes
 from .api import Api, Functions
 
 _KINDS: dict[int, DeviceKind] = {0: "other", 1: "integrated", 2: "discrete", 3: "virtual", 4: "cpu"}
@@ -106,12 +106,18 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
         enabled[cooperative.FEATURES] = ("cooperativeMatrix",)
         enabled["VkPhysicalDeviceVulkan12Features"] += ("vulkanMemoryModel", "shaderFloat16", "shaderInt8")
         enabled["VkPhysicalDeviceFeatures"] += ("shaderInt16",)
+    sizes: tuple[int, ...] = ()
+    if subgroup_sizes.EXTENSION in extensions:
+        sizes = subgroup_sizes.required_sizes(api, functions, handle)
+    if sizes:
+        added = (*added, subgroup_sizes.EXTENSION)
+        enabled[subgroup_sizes.FEATURES] = ("subgroupSizeControl",)
     limits = properties.limits
     names = {f for names in enabled.values() for f in names}
     info = _info(api, functions, handle, index, names, "VK_KHR_maintenance4" in extensions)
     return PhysicalDevice(
         handle=handle,
-        info=replace(info, cooperative_shapes=shapes),
+        info=replace(info, cooperative_shapes=shapes, subgroup_sizes=sizes or (info.subgroup_threads,)),
         queue_family=family,
         enabled=enabled,
         # The specification demands the portability subset to be enabled where it is there.
@@ -170,7 +176,6 @@ def _info(
             "max_storage_buffers": limits.maxPerStageDescriptorStorageBuffers,
             "storage_buffer_alignment": limits.minStorageBufferOffsetAlignment,
             "timestamp_period_ns": limits.timestampPeriod if limits.timestampComputeAndGraphics else None,
-            "subgroup_extended_types": "shaderSubgroupExtendedTypes" in enabled,
         },
     )
 
@@ -190,6 +195,8 @@ def _features(api: Api, enabled: set[str], properties11: Any) -> Features:
         "cooperativeMatrix": Feature.COOPERATIVE_MATRIX,
     }
     found = {feature for name, feature in features.items() if name in enabled}
+    if "shaderSubgroupExtendedTypes" in enabled:
+        found.add(Feature.SUBGROUP_EXTENDED_TYPES)
     if properties11.subgroupSupportedStages & api.VK_SHADER_STAGE_COMPUTE_BIT:
         operations = properties11.subgroupSupportedOperations
         found |= {feature for bit, feature in _SUBGROUP_BITS.items() if operations & bit}

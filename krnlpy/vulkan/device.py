@@ -6,7 +6,7 @@ from typing import Any
 
 from krnlpy.errors import DeviceUnavailable, OutOfMemory
 
-from . import cooperative
+from . import cooperative, subgroup_sizes
 from .api import Api
 from .description import ATOMIC_FLOAT, ATOMIC_FLOAT_FEATURES, PhysicalDevice
 from .instance import Instance
@@ -149,8 +149,9 @@ def _memory_type(types: list[tuple[int, int]], allowed: int, for_host: bool) -> 
 def _create(api: Api, instance: Instance, physical: PhysicalDevice) -> Any:
     enabled = {structure: dict.fromkeys(names, 1) for structure, names in physical.enabled.items()}
     further = api.ffi.NULL
-    if cooperative.FEATURES in enabled:
-        further = api.struct(cooperative.FEATURES, **enabled[cooperative.FEATURES])
+    for extension in (cooperative, subgroup_sizes):
+        if extension.FEATURES in enabled:
+            further = api.struct(extension.FEATURES, pNext=further, **enabled[extension.FEATURES])
     if ATOMIC_FLOAT in physical.extensions:
         further = api.struct(ATOMIC_FLOAT_FEATURES, pNext=further, **enabled[ATOMIC_FLOAT_FEATURES])
     features12 = api.struct(

@@ -100,14 +100,17 @@ class PipelineBuilder:
         check_subgroups(program, threads, info)
         shapes = {(s.m, s.n, s.k, s.a, s.b, s.c) for s in info.cooperative_shapes}
         if debug or not is_native(program, variant, shapes):
-            program = expanded(program, info.subgroup_threads)
-        options = glsl.GlslOptions.of(info.features, info.max_parameter_bytes, debug)
+            program = expanded(program, program.subgroup_threads or info.subgroup_threads)
+        lanes = program.subgroup_threads or info.subgroup_threads
+        options = glsl.GlslOptions.of(info.features, info.max_parameter_bytes, debug, lanes)
         shader = glsl.emit(program, variant, options)
         self._check_shader(program, shader)
+        slots = -(-math.prod(threads) // lanes) * lanes
+        self._check_group_memory(program, specs, 4 * shader.subgroup_words * slots)
         code = spirv.compile_shader(shader.source, program.name)
         set_layout = self._descriptors.layout(shader.binding_count, shader.parameter_binding)
         layout = self._layout(set_layout, shader.layout.size if shader.parameters == "push" else 0)
-        pipeline = self._pipeline(code, shader, specs, threads, layout, program.name)
+        pipeline = self._pipeline(code, shader, specs, threads, layout, program)
         self._pipelines.add(pipeline)
         return VulkanExecutable(program, shader, threads, pipeline, layout, set_layout, self.retired)
 
@@ -121,16 +124,24 @@ class PipelineBuilder:
                 f"{program.name}: groups of {threads} threads; {info.name} grants {info.max_threads_xyz} along the "
                 f"axes and {info.max_threads} in all"
             )
-        group_bytes = sum(array_bytes(array, specs) for array in program.group_arrays)
-        if group_bytes > info.max_group_memory:
-            raise LimitExceeded(
-                f"{program.name}: its group arrays take {group_bytes} bytes; {info.name} grants {info.max_group_memory}"
-            )
+        self._check_group_memory(program, specs, 0)
         local_bytes = sum(array_bytes(array, specs) for array in local_arrays(program))
         if local_bytes > _MAX_LOCAL_BYTES:
             raise LimitExceeded(
                 f"{program.name}: its local arrays take {local_bytes} bytes a thread; devices of Vulkan are granted"
                 f" {_MAX_LOCAL_BYTES}"
+            )
+
+    def _check_group_memory(
+        self, program: ir.Program, specs: Mapping[str, int | float | bool], subgroup_bytes: int
+    ) -> None:
+        info = self._device.info
+        group_bytes = sum(array_bytes(array, specs) for array in program.group_arrays)
+        if group_bytes + subgroup_bytes > info.max_group_memory:
+            operations = f", and operations of subgroups {subgroup_bytes}" if subgroup_bytes else ""
+            raise LimitExceeded(
+                f"{program.name}: its group arrays take {group_bytes} bytes{operations}; {info.name} grants"
+                f" {info.max_group_memory}"
             )
 
     def _check_shader(self, program: ir.Program, shader: glsl.Shader) -> None:
@@ -168,7 +179,7 @@ class PipelineBuilder:
         specs: Mapping[str, int | float | bool],
         threads: tuple[int, int, int],
         layout: Any,
-        name: str,
+        program: ir.Program,
     ) -> Any:
         api, device = self._device.api, self._device
         words = api.ffi.from_buffer("uint32_t[]", code)
@@ -178,11 +189,17 @@ class PipelineBuilder:
             api.struct("VkShaderModuleCreateInfo", codeSize=len(code), pCode=words),
         )
         try:
+            # Where a device has one size, nothing needs to be said.
+            required = program.subgroup_threads if len(device.info.subgroup_sizes) > 1 else 0
+            size = api.struct(
+                "VkPipelineShaderStageRequiredSubgroupSizeCreateInfo", requiredSubgroupSize=program.subgroup_threads
+            )
             data, entries = _specialization(shader, specs, threads)
             info = api.struct(
                 "VkComputePipelineCreateInfo",
                 stage=api.struct(
                     "VkPipelineShaderStageCreateInfo",
+                    pNext=size if required else api.ffi.NULL,
                     stage=api.VK_SHADER_STAGE_COMPUTE_BIT,
                     module=module,
                     pName="main",
@@ -201,7 +218,7 @@ class PipelineBuilder:
             result = device.functions.vkCreateComputePipelines(
                 device.handle, api.ffi.NULL, 1, info, api.ffi.NULL, pipeline
             )
-            api.check(result, f"build the kernel {name} on {device.info.name}")
+            api.check(result, f"build the kernel {program.name} on {device.info.name}")
         finally:
             device.destroy("vkDestroyShaderModule", module)
         return pipeline[0]

@@ -463,8 +463,8 @@ def test_group_arrays_start_at_zero_behind_a_barrier() -> None:
 
 
 def test_subgroups() -> None:
-    def kernel(x: Item[T], y: ItemMut[T]):
-        y = subgroup_add(x) + T(subgroups())
+    def kernel(x: Global[T], y: GlobalMut[T]):
+        y[thread_id()] = subgroup_add(x[thread_id()]) + T(subgroups())
 
     for type in (i32, u32, f32, i64, u64, f64):
         shader = emit(lower(kernel, T=type))

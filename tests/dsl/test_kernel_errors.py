@@ -110,7 +110,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("v = u8(n) + 256\ny = x"), KernelTypeError, "256 does not fit u8", "256"),
     (body("y = 1e39"), KernelTypeError, "too large for f32", "1e39"),
     (body("y = x if x < n else 0.0"), KernelTypeError, "comparison of f32 and i32", "x < n"),
-    (body("y = subgroup_add(u8(n))"), KernelTypeError, "convert it to 32 bits", "subgroup_add(u8(n))"),
+    (body("y = subgroup_add(x)"), KernelSyntaxError, "a kernel with items has no groups", "subgroup_add(x)"),
     (body("pass", "x"), KernelTypeError, "parameter x has no annotation", "x"),
     (body("pass", "x: float"), KernelTypeError, "float has no width here; write i32 or f32", "float"),
     (body("pass", "x: 'Missing'"), KernelNameError, "Missing of this annotation is not defined", "'Missing'"),

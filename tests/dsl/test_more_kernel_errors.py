@@ -12,6 +12,7 @@ import test_atomics_errors
 import test_composite_errors
 import test_kernel_errors
 import test_math_errors
+import test_subgroup_errors
 from test_kernel_errors import body, compile_kernel, load
 
 from krnlpy import dsl
@@ -187,7 +188,7 @@ NEVER_SAID = {
     "store returns nothing: it has no value here",
     # Python itself refuses such targets.
     "kernels assign to variables and to elements of arrays",
-    # Functions with barriers are refused for the barrier; operations of subgroups are allowed beside items.
+    # Functions with barriers or operations of subgroups are refused for what they have.
     "a kernel with items has no groups of its own; {callee.__name__}",
 }
 """The beginnings of sentences that no kernel here brings about."""
@@ -198,6 +199,7 @@ CATALOGUES = {
     test_atomics_errors.HELPERS: test_atomics_errors.WRONG,
     test_math_errors.HELPERS: test_math_errors.WRONG,
     HELPERS: WRONG,
+    test_subgroup_errors.HELPERS: test_subgroup_errors.WRONG,
 }
 
 

@@ -30,6 +30,8 @@ void store_y(uint i, uint value) {
 void main() {
 #line 157 "kernels.py"
     int i = int(gl_GlobalInvocationID.x);
-    uint total = subgroupAdd(load_x(uint(i)));
+    uint add = subgroupAdd(load_x(uint(i)));
+#line 158 "kernels.py"
+    uint total = add;
     store_y(uint(i), total);
 }

@@ -207,12 +207,12 @@ def test_loop_variable_that_the_body_assigns() -> None:
 
 
 def test_return_before_a_barrier() -> None:
-    def early(x: Global[i32], y: GlobalMut[i32], n: i32):
+    def early(x: Global[i32], y: GlobalMut[i32], n: Global[i32]):
         shared = group_array(i32, 8)
         t = thread_id()
         if x[group_id()] < 0:
             return
-        if t < n:  # the others go on: more than the language promises, but no hang and no wrong memory
+        if n[t] > 0:  # the others go on: more than the language promises, but no hang and no wrong memory
             return
         shared[t] = t
         barrier()
@@ -223,7 +223,8 @@ def test_return_before_a_barrier() -> None:
             k += 1
 
     y = np.zeros((3, 8), np.int32)
-    launch(early, np.array([1, -1, 2], np.int32), y.reshape(-1), 3, threads=(8, 1, 1), groups=(3, 1, 1))
+    leaves = (np.arange(8) < 3).astype(np.int32)
+    launch(early, np.array([1, -1, 2], np.int32), y.reshape(-1), leaves, threads=(8, 1, 1), groups=(3, 1, 1))
     expected = [0, 0, 0, 7, 9, 11, 13, 15]
     assert y.tolist() == [expected, [0] * 8, expected]
 
@@ -255,19 +256,20 @@ def test_ids() -> None:
     def ids(y: GlobalMut[i32, 2]):
         t = (thread_id(2) * threads(1) + thread_id(1)) * threads(0) + thread_id(0)
         g = (group_id(2) * groups(1) + group_id(1)) * groups(0) + group_id(0)
-        row = g * subgroups() + t
+        row = g * threads(0) * threads(1) * threads(2) + t
 
         y[row, 0] = global_id(0) + global_threads(0) * (global_id(1) + global_threads(1) * global_id(2))
-        y[row, 1] = subgroup_id() - t
-        y[row, 2] = subgroup_add(t) + subgroup_thread_id()
+        y[row, 1] = subgroup_id() * 8 + subgroup_thread_id() - t
+        y[row, 2] = subgroup_add(t) + subgroups()
         y[row, 3] = subgroup_threads()
 
     y = np.full((3 * 2 * 4 * 24, 4), -1, np.int32)
     launch(ids, y, threads=(4, 3, 2), groups=(3, 2, 4))
     assert sorted(y[:, 0].tolist()) == list(range(len(y)))
     assert not y[:, 1].any()
-    assert np.array_equal(y[:, 2], np.tile(np.arange(24), 24))
-    assert (y[:, 3] == 1).all()
+    sums = np.arange(24).reshape(3, 8).sum(axis=1)
+    assert np.array_equal(y[:, 2], np.tile(np.repeat(sums, 8) + 3, 24))
+    assert (y[:, 3] == 8).all()
 
 
 def test_many_groups_on_all_cores() -> None:

@@ -135,8 +135,8 @@ def test_an_out_index_out_of_range(launch: Launcher) -> None:
 
 
 def test_a_barrier_that_only_some_threads_reach(launch: Launcher) -> None:
-    def kernel(y: GlobalMut[i32]):
-        if global_id() == 5:
+    def kernel(ids: Global[i32], y: GlobalMut[i32]):
+        if ids[global_id()] == 5:
             return
         barrier()
         y[0] = 1
@@ -145,8 +145,8 @@ def test_a_barrier_that_only_some_threads_reach(launch: Launcher) -> None:
 
 
 def test_two_different_barriers(launch: Launcher) -> None:
-    def kernel(y: GlobalMut[i32]):
-        if thread_id() < 8:
+    def kernel(ids: Global[i32], y: GlobalMut[i32]):
+        if ids[thread_id()] < 8:
             barrier()
             y[0] = 1
         else:
@@ -157,9 +157,9 @@ def test_two_different_barriers(launch: Launcher) -> None:
 
 
 def test_one_barrier_in_different_iterations(launch: Launcher) -> None:
-    def kernel(y: GlobalMut[i32]):
+    def kernel(ids: Global[i32], y: GlobalMut[i32]):
         for i in range(2):
-            if thread_id() != 3 or i == 1:
+            if ids[thread_id()] != 3 or i == 1:
                 barrier()
         y[0] = 1
 
@@ -168,7 +168,7 @@ def test_one_barrier_in_different_iterations(launch: Launcher) -> None:
 
 def check_divergent(launch: Launcher, kernel: Callable[..., Any], waiting: int, why: str) -> None:
     with pytest.raises(KernelError, match=why) as caught:
-        launch(kernel, np.zeros(1, np.int32), groups=(1, 1, 1))
+        launch(kernel, np.arange(16, dtype=np.int32), np.zeros(1, np.int32), groups=(1, 1, 1))
     assert f"divergent barrier: {waiting} of the 16 threads of group (0, 0, 0) wait here" in caught.value.message
     assert caught.value.line == line_of(kernel, "barrier()")
 
