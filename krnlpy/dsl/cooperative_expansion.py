@@ -1,7 +1,8 @@
 """Cooperative matrices where the device has none of that shape: written out as loops over arrays of each thread.
 
 Each thread holds the factors of a product as a whole, and of an accumulator the elements whose number leaves its lane
-as the remainder by the size of the subgroup. So no thread waits for another, and no product is computed twice.
+as the remainder by the size of the subgroup. So threads wait for each other at stores only, and no product is computed
+twice.
 """
 
 from __future__ import annotations
@@ -182,7 +183,9 @@ class _Expansion:
             first = ir.Compare("eq", lane, w.number(0), type=boolean, location=w.where)
             each = [ir.If(first, tuple(each), (), location=w.where)]
         outside = tuple(self._outside(s, [row0, column0], w))
-        return [*statements, ir.If(inside, tuple(each), outside, location=w.where)]
+        # What other threads of the subgroup loaded before, and load after, is not what this one stores meanwhile.
+        before, after = (ir.Collective((), "barrier", location=w.where) for _ in range(2))
+        return [*statements, before, ir.If(inside, tuple(each), outside, location=w.where), after]
 
     # ---------------------------------------------------------------------------------------- arithmetic
 

@@ -100,6 +100,19 @@ def test_operators(device: Device) -> None:
     assert (y.numpy() == np.float32(4) * b).all()
 
 
+def test_in_place(device: Device) -> None:
+    @kernel
+    def turn(x: GlobalMut[f32, 2]):
+        for _ in range(3):
+            a = C.load(x, 0, 0)
+            (a + a).store(x, 0, 0, transposed=True)
+
+    x = np.random.default_rng(4).standard_normal((16, 16)).astype(np.float32)
+    y = Buffer.from_numpy(x.copy(), device)
+    launcher(turn, device)(y)
+    assert (y.numpy() == 8 * x.T).all()
+
+
 def test_narrow_accumulators_are_rounded(device: Device) -> None:
     @kernel
     def third(x: Global[f16, 2], y: GlobalMut[f16, 2]):
