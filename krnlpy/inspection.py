@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .backend import DeviceInfo
 from .dsl import glsl, ir, ir_text, spirv
+from .dsl.array_sizes import array_bytes
 from .dsl.cooperative_expansion import expanded
 from .dsl.glsl_cooperative import is_native
-from .dsl.group_memory import group_array_bytes
 from .dsl.layout import Variant
 from .dsl.spirv_tools import disassemble
 from .dsl.types import type_choices
@@ -146,7 +146,7 @@ def _features(subject: Subject) -> str:
     program, shader = subject.program, _shader(subject)
     x, y, z = subject.threads
     specs = subject.specs()
-    group_bytes = sum(group_array_bytes(array, specs) for array in program.group_arrays)
+    group_bytes = sum(array_bytes(array, specs) for array in program.group_arrays)
     where = {"none": "", "push": ", as push constants", "buffer": ", in a buffer"}[shader.parameters]
     lines = [
         ("kernel", program.name),

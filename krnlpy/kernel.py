@@ -360,10 +360,13 @@ class Kernel:
     def _build(
         self, backend: Backend, program: Program, variant: Variant, specs: dict[str, Number], threads: Triple
     ) -> Any:
+        from .dsl.array_sizes import check_array_sizes  # as in __init__
+
         definition = self._definition
         key = (backend, program, variant, self._built, threads, config.debug)
         with definition.lock:
             if key not in definition.executables:
+                check_array_sizes(program, specs)
                 with compiling(definition.signature.function, f"{backend.info.name}, {backend.info.driver}"):
                     definition.executables[key] = backend.build(program, variant, specs, threads, config.debug)
             return definition.executables[key]

@@ -16,6 +16,7 @@ from krnlpy.features import Features
 from krnlpy.scalar import ScalarType, boolean
 
 from . import ir
+from .array_sizes import local_arrays
 from .glsl_context import Context, GlslOptions
 from .glsl_expressions import GROUP_THREADS, Expressions
 from .glsl_places import Places
@@ -115,10 +116,7 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         binding_count=bindings,
         parameter_binding=parameter_binding,
         report_binding=report_binding,
-        spec_ids={
-            spec.name: (number, scalar_field_type(spec.type))
-            for number, spec in enumerate(program.specs, _FIRST_SPEC_ID)
-        },
+        spec_ids={spec.name: (number, scalar_field_type(spec.type)) for spec, number in _spec_ids(program).items()},
         subgroup_words=context.subgroups.words,
         reads=tuple(buffer in places.reads for buffer in program.buffers),
         writes=tuple(buffer in places.writes for buffer in program.buffers),
@@ -126,15 +124,34 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
     )
 
 
+def _specs_in(*roots: ir.Expr | ir.Block) -> set[ir.SpecParameter]:
+    return {node.parameter for root in roots for node in ir.walk(root) if isinstance(node, ir.SpecValue)}
+
+
+def _specs_in_code(program: ir.Program) -> set[ir.SpecParameter]:
+    return _specs_in(program.body, *(function.body for function in program.functions))
+
+
+def _spec_ids(program: ir.Program) -> dict[ir.SpecParameter, int]:
+    """The ``constant_id`` of each specialization constant that is used: the others need not even exist."""
+    arrays = (*program.group_arrays, *local_arrays(program))
+    used = _specs_in_code(program) | _specs_in(*(extent for array in arrays for extent in array.shape))
+    return {spec: number for number, spec in enumerate(program.specs, _FIRST_SPEC_ID) if spec in used}
+
+
 def _specs(context: Context) -> list[str]:
     lines = ["layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;"]
-    for number, (spec, name) in enumerate(context.spec_names.items(), _FIRST_SPEC_ID):
-        type = scalar_field_type(spec.type)
+    in_code = _specs_in_code(context.program)
+    for spec, number in _spec_ids(context.program).items():
+        kind, constant = scalar_field_type(spec.type), context.spec_constants[spec]
+        type = context.type(kind)
         # The value is given when a pipeline is made; 1 fits wherever a length must be positive. Only plain numbers are
         # constants to GLSL.
         default = 1 if spec.default is None or not math.isfinite(spec.default) else spec.default
-        literal = context.literal(int(default) if spec.type is boolean else default, type)
-        lines.append(f"layout(constant_id = {number}) const {context.type(type)} {name} = {literal};")
+        literal = context.literal(int(default) if spec.type is boolean else default, kind)
+        lines.append(f"layout(constant_id = {number}) const {type} {constant} = {literal};")
+        if spec in in_code:
+            lines.append(f"{type} {context.spec_names[spec]} = {constant};")
     return lines
 
 

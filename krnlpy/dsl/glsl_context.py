@@ -80,7 +80,9 @@ class Context:
         header = (1 + (variant.item_rank > 0)) if program.items else 0
         self._items = {f.name: f"launch.{m}" for f, m in rest[:header]}
         self._buffers = {f.name: f"launch.{m}" for f, m in rest[header:]}
+        # Code reads variables: of expressions of constants alone, glslang makes constants that SPIR-V has not.
         self.spec_names = {spec: self.names.unique(spec.name) for spec in program.specs}
+        self.spec_constants = {spec: self.names.unique(f"{spec.name}_constant") for spec in program.specs}
         self.function_names = {f: self.names.unique(f.name) for f in program.functions}
 
     def scalar_field(self, parameter: ir.ScalarParameter) -> str:

@@ -186,6 +186,8 @@ class Expressions:
                 symbol, own = _OPERATORS[e.op]
             case ir.Cast():
                 return f"int({self._constant(e.operand, _SELECT)})"
+            case ir.SpecValue():
+                return self._context.spec_constants[e.parameter]
             case _:
                 return self.text(e, level)
         text = f"{self._constant(e.left, own)} {symbol} {self._constant(e.right, own + 1)}"

@@ -10,9 +10,9 @@ from typing import Any
 
 from krnlpy.backend import check_subgroups
 from krnlpy.dsl import glsl, ir, spirv
+from krnlpy.dsl.array_sizes import array_bytes, local_arrays
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.glsl_cooperative import is_native
-from krnlpy.dsl.group_memory import group_array_bytes
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import LimitExceeded, MissingFeatures
 from krnlpy.scalar import ScalarType
@@ -21,6 +21,8 @@ from .descriptors import Descriptors, SetLayout
 from .device import LogicalDevice
 
 _CODES = {"u32": "I", "i32": "i", "f32": "f", "u64": "Q", "i64": "q", "f64": "d"}
+_MAX_LOCAL_BYTES = 64 << 10
+"""Of a thread's local arrays. Vulkan states no limit; beyond it lavapipe ends the process while it compiles."""
 
 
 class VulkanExecutable:
@@ -123,12 +125,18 @@ class PipelineBuilder:
                 f"axes and {info.max_threads} in all"
             )
         self._check_group_memory(program, specs, 0)
+        local_bytes = sum(array_bytes(array, specs) for array in local_arrays(program))
+        if local_bytes > _MAX_LOCAL_BYTES:
+            raise LimitExceeded(
+                f"{program.name}: its local arrays take {local_bytes} bytes a thread; devices of Vulkan are granted"
+                f" {_MAX_LOCAL_BYTES}"
+            )
 
     def _check_group_memory(
         self, program: ir.Program, specs: Mapping[str, int | float | bool], subgroup_bytes: int
     ) -> None:
         info = self._device.info
-        group_bytes = sum(group_array_bytes(array, specs) for array in program.group_arrays)
+        group_bytes = sum(array_bytes(array, specs) for array in program.group_arrays)
         if group_bytes + subgroup_bytes > info.max_group_memory:
             operations = f", and operations of subgroups {subgroup_bytes}" if subgroup_bytes else ""
             raise LimitExceeded(

@@ -3,7 +3,8 @@
 
 // matmul_f32
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
-layout(constant_id = 3) const int TILE = 16;
+layout(constant_id = 3) const int TILE_constant = 16;
+int TILE = TILE_constant;
 layout(push_constant, std430) uniform Launch {
     uint a_offset;
     uint a_shape[2];
@@ -15,8 +16,8 @@ layout(push_constant, std430) uniform Launch {
 layout(std430, binding = 0) readonly buffer Buffer0 { float a[]; };
 layout(std430, binding = 1) readonly buffer Buffer1 { float b[]; };
 layout(std430, binding = 2) writeonly buffer Buffer2 { float c[]; };
-shared float a_tile[TILE * TILE > 0 ? TILE * TILE : 1];
-shared float b_tile[TILE * TILE > 0 ? TILE * TILE : 1];
+shared float a_tile[TILE_constant * TILE_constant > 0 ? TILE_constant * TILE_constant : 1];
+shared float b_tile[TILE_constant * TILE_constant > 0 ? TILE_constant * TILE_constant : 1];
 layout(std430, binding = 3) restrict buffer Report {
     uint failed;
     uint global_x;
@@ -67,8 +68,8 @@ float load_a(uint i, uint j, uint site) {
 }
 
 void store_a_tile(uint i, uint j, float value, uint site) {
-    if (!in_range(i, uint(TILE), site) || !in_range(j, uint(TILE), site + 1u)) return;
-    a_tile[i * uint(TILE) + j] = value;
+    if (!in_range(i, uint(TILE_constant), site) || !in_range(j, uint(TILE_constant), site + 1u)) return;
+    a_tile[i * uint(TILE_constant) + j] = value;
 }
 
 float load_b(uint i, uint j, uint site) {
@@ -78,18 +79,18 @@ float load_b(uint i, uint j, uint site) {
 }
 
 void store_b_tile(uint i, uint j, float value, uint site) {
-    if (!in_range(i, uint(TILE), site) || !in_range(j, uint(TILE), site + 1u)) return;
-    b_tile[i * uint(TILE) + j] = value;
+    if (!in_range(i, uint(TILE_constant), site) || !in_range(j, uint(TILE_constant), site + 1u)) return;
+    b_tile[i * uint(TILE_constant) + j] = value;
 }
 
 float load_a_tile(uint i, uint j, uint site) {
-    if (!in_range(i, uint(TILE), site) || !in_range(j, uint(TILE), site + 1u)) return 0.0;
-    return a_tile[i * uint(TILE) + j];
+    if (!in_range(i, uint(TILE_constant), site) || !in_range(j, uint(TILE_constant), site + 1u)) return 0.0;
+    return a_tile[i * uint(TILE_constant) + j];
 }
 
 float load_b_tile(uint i, uint j, uint site) {
-    if (!in_range(i, uint(TILE), site) || !in_range(j, uint(TILE), site + 1u)) return 0.0;
-    return b_tile[i * uint(TILE) + j];
+    if (!in_range(i, uint(TILE_constant), site) || !in_range(j, uint(TILE_constant), site + 1u)) return 0.0;
+    return b_tile[i * uint(TILE_constant) + j];
 }
 
 void store_c(uint i, uint j, float value, uint site) {
@@ -100,8 +101,8 @@ void store_c(uint i, uint j, float value, uint site) {
 
 #line 42 "kernels.py"
 void main() {
-    for (uint slot = gl_LocalInvocationIndex; slot < uint(TILE * TILE); slot += gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z) a_tile[slot] = 0.0;
-    for (uint slot = gl_LocalInvocationIndex; slot < uint(TILE * TILE); slot += gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z) b_tile[slot] = 0.0;
+    for (uint slot = gl_LocalInvocationIndex; slot < uint(TILE_constant * TILE_constant); slot += gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z) a_tile[slot] = 0.0;
+    for (uint slot = gl_LocalInvocationIndex; slot < uint(TILE_constant * TILE_constant); slot += gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z) b_tile[slot] = 0.0;
     memoryBarrierShared();
     barrier();
 #line 45 "kernels.py"

@@ -3,7 +3,8 @@
 
 // matmul_f32
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
-layout(constant_id = 3) const int TILE = 16;
+layout(constant_id = 3) const int TILE_constant = 16;
+int TILE = TILE_constant;
 layout(push_constant, std430) uniform Launch {
     uint a_offset;
     uint a_shape[2];
@@ -15,8 +16,8 @@ layout(push_constant, std430) uniform Launch {
 layout(std430, binding = 0) readonly buffer Buffer0 { float a[]; };
 layout(std430, binding = 1) readonly buffer Buffer1 { float b[]; };
 layout(std430, binding = 2) writeonly buffer Buffer2 { float c[]; };
-shared float a_tile[TILE * TILE > 0 ? TILE * TILE : 1];
-shared float b_tile[TILE * TILE > 0 ? TILE * TILE : 1];
+shared float a_tile[TILE_constant * TILE_constant > 0 ? TILE_constant * TILE_constant : 1];
+shared float b_tile[TILE_constant * TILE_constant > 0 ? TILE_constant * TILE_constant : 1];
 
 #line 1 "range_count.glsl"
 // How many numbers range(start, stop, step) has; none for a step of 0.
@@ -34,8 +35,8 @@ float load_a(uint i, uint j) {
 }
 
 void store_a_tile(uint i, uint j, float value) {
-    if (i >= uint(TILE) || j >= uint(TILE)) return;
-    a_tile[i * uint(TILE) + j] = value;
+    if (i >= uint(TILE_constant) || j >= uint(TILE_constant)) return;
+    a_tile[i * uint(TILE_constant) + j] = value;
 }
 
 float load_b(uint i, uint j) {
@@ -45,18 +46,18 @@ float load_b(uint i, uint j) {
 }
 
 void store_b_tile(uint i, uint j, float value) {
-    if (i >= uint(TILE) || j >= uint(TILE)) return;
-    b_tile[i * uint(TILE) + j] = value;
+    if (i >= uint(TILE_constant) || j >= uint(TILE_constant)) return;
+    b_tile[i * uint(TILE_constant) + j] = value;
 }
 
 float load_a_tile(uint i, uint j) {
-    if (i >= uint(TILE) || j >= uint(TILE)) return 0.0;
-    return a_tile[i * uint(TILE) + j];
+    if (i >= uint(TILE_constant) || j >= uint(TILE_constant)) return 0.0;
+    return a_tile[i * uint(TILE_constant) + j];
 }
 
 float load_b_tile(uint i, uint j) {
-    if (i >= uint(TILE) || j >= uint(TILE)) return 0.0;
-    return b_tile[i * uint(TILE) + j];
+    if (i >= uint(TILE_constant) || j >= uint(TILE_constant)) return 0.0;
+    return b_tile[i * uint(TILE_constant) + j];
 }
 
 void store_c(uint i, uint j, float value) {
@@ -67,8 +68,8 @@ void store_c(uint i, uint j, float value) {
 
 #line 42 "kernels.py"
 void main() {
-    for (uint slot = gl_LocalInvocationIndex; slot < uint(TILE * TILE); slot += gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z) a_tile[slot] = 0.0;
-    for (uint slot = gl_LocalInvocationIndex; slot < uint(TILE * TILE); slot += gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z) b_tile[slot] = 0.0;
+    for (uint slot = gl_LocalInvocationIndex; slot < uint(TILE_constant * TILE_constant); slot += gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z) a_tile[slot] = 0.0;
+    for (uint slot = gl_LocalInvocationIndex; slot < uint(TILE_constant * TILE_constant); slot += gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z) b_tile[slot] = 0.0;
     memoryBarrierShared();
     barrier();
 #line 45 "kernels.py"

@@ -3,8 +3,10 @@
 
 // spec_arrays
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
-layout(constant_id = 3) const int N = 4;
-layout(constant_id = 4) const float scale = 0.5;
+layout(constant_id = 3) const int N_constant = 4;
+int N = N_constant;
+layout(constant_id = 4) const float scale_constant = 0.5;
+float scale = scale_constant;
 layout(push_constant, std430) uniform Launch {
     uint x_offset;
     uint x_shape[1];
@@ -13,7 +15,7 @@ layout(push_constant, std430) uniform Launch {
 } launch;
 layout(std430, binding = 0) readonly buffer Buffer0 { float x[]; };
 layout(std430, binding = 1) writeonly buffer Buffer1 { float y[]; };
-float window[N * 2 + 1 > 0 ? N * 2 + 1 : 1];
+float window[N_constant * 2 + 1 > 0 ? N_constant * 2 + 1 : 1];
 
 float load_x(uint i) {
     if (i >= launch.x_shape[0]) return 0.0;
@@ -22,12 +24,12 @@ float load_x(uint i) {
 }
 
 void store_window(uint i, float value) {
-    if (i >= uint(N * 2 + 1)) return;
+    if (i >= uint(N_constant * 2 + 1)) return;
     window[i] = value;
 }
 
 float load_window(uint i) {
-    if (i >= uint(N * 2 + 1)) return 0.0;
+    if (i >= uint(N_constant * 2 + 1)) return 0.0;
     return window[i];
 }
 
@@ -39,7 +41,7 @@ void store_y(uint i, float value) {
 
 #line 81 "kernels.py"
 void main() {
-    for (int slot = 0; slot < N * 2 + 1; ++slot) window[slot] = 0.0;
+    for (int slot = 0; slot < N_constant * 2 + 1; ++slot) window[slot] = 0.0;
 #line 83 "kernels.py"
     int i = int(gl_GlobalInvocationID.x);
     const int k_stop = 2 * N + 1;

@@ -1,0 +1,44 @@
+"""docs/parity.md names a test for each row, and each test that it names exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "parity.md").read_text()
+NAMES = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)
+ROWS = [
+    line
+    for before, line in zip(["", *PAGE.splitlines()], PAGE.splitlines(), strict=False)
+    if line.startswith("|") and before.startswith("|") and not line.startswith("|---")
+]
+
+
+@cache
+def defined_in(file: str) -> frozenset[str]:
+    """The functions of a file that pytest runs; the file is not imported."""
+    tree = ast.parse((ROOT / file).read_text())
+    return frozenset(
+        node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    )
+
+
+@pytest.mark.parametrize("file", sorted({file for file, _ in NAMES}))
+def test_named_tests_exist(file: str) -> None:
+    assert (ROOT / file).is_file()
+    assert {name for of, name in NAMES if of == file} - defined_in(file) == set()
+
+
+def test_each_row_has_a_test_or_a_reason() -> None:
+    assert len(ROWS) > 100
+    assert [row for row in ROWS if not re.search("`tests/|not yet|left out", row)] == []
+
+
+def test_nothing_else_looks_like_a_test() -> None:
+    """A name that is misspelt beyond recognition would not be checked."""
+    assert PAGE.count("tests/") == len(NAMES) + 1, "the page names its own test once, without a function"
