@@ -38,6 +38,11 @@ class Feature(StrEnum):
     SUBGROUP_QUAD = "subgroup_quad"
     SUBGROUP_EXTENDED_TYPES = "subgroup_extended_types"
     """64-bit integers in operations of subgroups."""
+    FLOAT32_PRESERVE = "float32_preserve"
+    """Compilers can be told to keep the signs of zeros, infinities and NaN in floats of 32 bits (in which narrower ones
+    are computed too): without it ``0 * x`` may become 0 for an infinite x."""
+    FLOAT64_PRESERVE = "float64_preserve"
+    """Likewise in 64-bit floats."""
     COOPERATIVE_MATRIX = "cooperative_matrix"
     """Products of small matrices by a subgroup; ``DeviceInfo.cooperative_shapes`` lists which. Others, and those of
     devices without it, are computed by ordinary arithmetic."""
@@ -52,3 +57,6 @@ FLOAT_ATOMICS: Features = frozenset(
     )
 )
 """The native atomics of floats. No kernel needs them."""
+
+FLOAT_PRESERVE: Features = frozenset((Feature.FLOAT32_PRESERVE, Feature.FLOAT64_PRESERVE))
+"""What makes float arithmetic keep zeros' signs, infinities and NaN. No kernel needs it to run."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from krnlpy.features import Features
+from krnlpy.features import Feature, Features
 from krnlpy.scalar import ScalarType, boolean
 
 from . import ir
@@ -25,6 +25,8 @@ from .layout import Layout, Variant, layout_of, scalar_field_type
 from .reports import Reports
 
 _FIRST_SPEC_ID = 3
+# Numbers of the SPIR-V specification, sections 3.6 and 3.31. Without the mode, compilers may take 0 * x for 0.
+_SIGNED_ZERO_INF_NAN_PRESERVE = (4461, 4466)
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,9 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         functions and ('#line 1 "accessors"\n' if library else "") + functions,
         str(code),
     ]
+    modes = _execution_modes(context)
     extensions = "".join(f"#extension {name} : require\n" for name in sorted(context.extensions))
-    source = "\n".join([f"#version 460\n{extensions}", *filter(None, parts)])
+    source = "\n".join([f"#version 460\n{extensions}{modes}", *filter(None, parts)])
     return Shader(
         source=source,
         features=frozenset(context.features),
@@ -122,6 +125,15 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         writes=tuple(buffer in places.writes for buffer in program.buffers),
         reports=reports,
     )
+
+
+def _execution_modes(context: Context) -> str:
+    mode, capability = _SIGNED_ZERO_INF_NAN_PRESERVE
+    needed = {32: Feature.FLOAT32_PRESERVE, 64: Feature.FLOAT64_PRESERVE}
+    widths = [bits for bits in sorted(context.float_bits) if needed[bits] in context.options.float_preserve]
+    if widths:
+        context.extensions.add("GL_EXT_spirv_intrinsics")
+    return "".join(f"spirv_execution_mode(capabilities = [{capability}], {mode}, {bits});\n" for bits in widths)
 
 
 def _specs_in(*roots: ir.Expr | ir.Block) -> set[ir.SpecParameter]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from krnlpy.features import FLOAT_ATOMICS, Feature, Features
+from krnlpy.features import FLOAT_ATOMICS, FLOAT_PRESERVE, Feature, Features
 from krnlpy.scalar import ScalarType, boolean, f64, i32, i64, u64
 
 from . import ir
@@ -28,6 +28,7 @@ class GlslOptions:
         debug: report the first index out of range or failed assert.
         max_parameter_bytes: a larger parameter block lies in a storage buffer instead of push constants.
         float_atomics: those of ``FLOAT_ATOMICS`` that can be used.
+        float_preserve: those of ``FLOAT_PRESERVE`` that can be asked for.
         subgroups: which operations of subgroups the device has; others go through group memory.
         subgroup_threads: threads of a subgroup.
     """
@@ -37,6 +38,7 @@ class GlslOptions:
     debug: bool
     max_parameter_bytes: int
     float_atomics: Features = frozenset()
+    float_preserve: Features = frozenset()
     subgroups: Features = frozenset(Feature)
     subgroup_threads: int = 32
 
@@ -49,6 +51,7 @@ class GlslOptions:
             debug=debug,
             max_parameter_bytes=max_parameter_bytes,
             float_atomics=features & FLOAT_ATOMICS,
+            float_preserve=features & FLOAT_PRESERVE,
             subgroups=features,
             subgroup_threads=subgroup_threads,
         )
@@ -67,6 +70,7 @@ class Context:
         self.reporter = Reporter(self.need, self.type)
         self.subgroups = Subgroups(self)
         self.features: set[Feature] = set()
+        self.float_bits: set[int] = set()
         self.extensions = {"GL_GOOGLE_cpp_style_line_directive"}
         fields = list(layout.fields)
         # Element type and length of the arrays in the parameter block.
@@ -104,6 +108,8 @@ class Context:
             self.extensions.add("GL_EXT_shader_explicit_arithmetic_types_int64")
         elif type is f64:
             self.features.add(Feature.FLOAT64)
+        if type.is_float:
+            self.float_bits.add(64 if type is f64 else 32)
         return type.glsl
 
     def need(self, fragment: str, type: ScalarType | None = None) -> None:

@@ -136,7 +136,8 @@ def _info(
 ) -> DeviceInfo:
     maintenance4 = api.struct("VkPhysicalDeviceMaintenance4Properties")
     driver = api.struct("VkPhysicalDeviceDriverProperties", pNext=maintenance4 if has_maintenance4 else api.ffi.NULL)
-    properties11 = api.struct("VkPhysicalDeviceVulkan11Properties", pNext=driver)
+    properties12 = api.struct("VkPhysicalDeviceVulkan12Properties", pNext=driver)
+    properties11 = api.struct("VkPhysicalDeviceVulkan11Properties", pNext=properties12)
     properties2 = api.struct("VkPhysicalDeviceProperties2", pNext=properties11)
     functions.vkGetPhysicalDeviceProperties2(handle, properties2)
     properties = properties2.properties
@@ -157,7 +158,7 @@ def _info(
         vendor=_VENDORS.get(properties.vendorID, hex(properties.vendorID)),
         driver=f"{api.text(driver.driverName)} {api.text(driver.driverInfo)}".strip(),
         api_version=_version_text(properties.apiVersion),
-        features=_features(api, enabled, properties11),
+        features=_features(api, enabled, properties11, properties12),
         max_threads=limits.maxComputeWorkGroupInvocations,
         max_threads_xyz=tuple(limits.maxComputeWorkGroupSize),
         max_groups_xyz=tuple(limits.maxComputeWorkGroupCount),
@@ -180,7 +181,7 @@ def _info(
     )
 
 
-def _features(api: Api, enabled: set[str], properties11: Any) -> Features:
+def _features(api: Api, enabled: set[str], properties11: Any, properties12: Any) -> Features:
     features = {
         "shaderInt64": Feature.INT64,
         "shaderFloat64": Feature.FLOAT64,
@@ -197,6 +198,10 @@ def _features(api: Api, enabled: set[str], properties11: Any) -> Features:
     found = {feature for name, feature in features.items() if name in enabled}
     if "shaderSubgroupExtendedTypes" in enabled:
         found.add(Feature.SUBGROUP_EXTENDED_TYPES)
+    if properties12.shaderSignedZeroInfNanPreserveFloat32:
+        found.add(Feature.FLOAT32_PRESERVE)
+    if properties12.shaderSignedZeroInfNanPreserveFloat64:
+        found.add(Feature.FLOAT64_PRESERVE)
     if properties11.subgroupSupportedStages & api.VK_SHADER_STAGE_COMPUTE_BIT:
         operations = properties11.subgroupSupportedOperations
         found |= {feature for bit, feature in _SUBGROUP_BITS.items() if operations & bit}

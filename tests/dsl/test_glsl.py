@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,7 +38,7 @@ from krnlpy.dsl.glsl_reports import Reporter
 from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut, Out, Spec
 from krnlpy.errors import CompileError
-from krnlpy.features import Feature
+from krnlpy.features import FLOAT_PRESERVE, Feature, Features
 from krnlpy.scalar import (
     SCALAR_TYPES,
     ScalarType,
@@ -603,3 +604,18 @@ def test_small_arrays_do_not_take_the_layout_of_the_parameter_block() -> None:
 
     for contiguous in (True, False):
         check(emit(lower(kernel), contiguous=contiguous))  # spirv-val refuses shared memory with strides
+
+
+# ---------------------------------------------------------------------------------------- zeros, infinities and NaN
+
+
+@pytest.mark.parametrize(("type", "modes"), [(f32, {32}), (bf16, {32}), (f64, {64}), (i32, set()), (u8, set())])
+@pytest.mark.parametrize("allowed", [FLOAT_PRESERVE, frozenset({Feature.FLOAT32_PRESERVE}), frozenset[Feature]()])
+def test_compilers_are_told_to_keep_what_is_special(type: ScalarType, modes: set[int], allowed: Features) -> None:
+    options = replace(NATIVE, float_preserve=allowed)
+    shader = emit(lower(axpy, T=type), options)
+    bits = {32: Feature.FLOAT32_PRESERVE, 64: Feature.FLOAT64_PRESERVE}
+    check(shader)
+    told = {int(width) for width in re.findall(r"spirv_execution_mode\(.*4461, (\d+)\);", shader.source)}
+    assert told == {width for width in modes if bits[width] in allowed}
+    assert not shader.features & FLOAT_PRESERVE

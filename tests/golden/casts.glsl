@@ -1,7 +1,9 @@
 #version 460
 #extension GL_EXT_shader_8bit_storage : require
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#extension GL_EXT_spirv_intrinsics : require
 #extension GL_GOOGLE_cpp_style_line_directive : require
+spirv_execution_mode(capabilities = [4466], 4461, 32);
 
 // casts
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;

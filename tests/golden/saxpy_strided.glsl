@@ -1,5 +1,7 @@
 #version 460
+#extension GL_EXT_spirv_intrinsics : require
 #extension GL_GOOGLE_cpp_style_line_directive : require
+spirv_execution_mode(capabilities = [4466], 4461, 32);
 
 // saxpy
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;

@@ -10,13 +10,16 @@ import pytest
 
 from krnlpy.dsl import glsl, glslang
 from krnlpy.dsl.layout import Variant
+from krnlpy.features import FLOAT_PRESERVE
 from krnlpy.inspection import choose_types
 from krnlpy.kernel import DEFAULT_THREADS, Kernel
 
 from . import kernels
 
 FOLDER = Path(__file__).parent
-NATIVE = glsl.GlslOptions(storage8=True, storage16=True, debug=False, max_parameter_bytes=128)
+NATIVE = glsl.GlslOptions(
+    storage8=True, storage16=True, debug=False, max_parameter_bytes=128, float_preserve=FLOAT_PRESERVE
+)
 PACKED = glsl.GlslOptions(storage8=False, storage16=False, debug=False, max_parameter_bytes=0)
 DEBUG = glsl.GlslOptions(storage8=True, storage16=True, debug=True, max_parameter_bytes=128)
 
