@@ -1,4 +1,4 @@
-"""docs/parity.md names a test for each row, and each test that it names exists."""
+"""The pages on parity name a test for each row, and each test that they name exists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "parity.md").read_text()
+PAGES = {path.name: path.read_text() for path in sorted((ROOT / "docs").glob("parity*.md"))}
+PAGE = "\n\n".join(PAGES.values())
 NAMES = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)
 ROWS = [
     line
@@ -41,4 +42,4 @@ def test_each_row_has_a_test_or_a_reason() -> None:
 
 def test_nothing_else_looks_like_a_test() -> None:
     """A name that is misspelt beyond recognition would not be checked."""
-    assert PAGE.count("tests/") == len(NAMES) + 1, "the page names its own test once, without a function"
+    assert PAGE.count("tests/") == len(NAMES) + 1, "a page names its own test once, without a function"
