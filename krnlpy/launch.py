@@ -203,7 +203,7 @@ class Plan:
         """What an empty buffer is bound to: devices bind no nothing, and no index reaches it."""
         if self._placeholder is None:
             self._placeholder = self._backend.allocate(16)
-        return self._placeholder, 0, 16
+        return self._placeholder, 0, 0
 
     # -------------------------------------------------------------------------------------------------------- items
 

@@ -51,6 +51,8 @@ class VulkanBackend:
         self._descriptors = Descriptors(device, self._queue)
         self._builder = PipelineBuilder(device, self._descriptors)
         self._report: VulkanMemory | None = None
+        # The layer takes all that a descriptor covers for accessed, and misses barriers where kernels keep apart.
+        self._hazards_by_memory = config.validate
 
         functions, api = device.functions, device.api
         self._bind_pipeline = functions.vkCmdBindPipeline
@@ -101,14 +103,18 @@ class VulkanBackend:
             self._transfers.upload(memory, offset, data)
 
     def download(self, memory: VulkanMemory, offset: int, out: Array) -> None:
-        """Copies memory into an array, when the last work that writes the memory is done."""
+        """Copies memory into an array, when the last work that writes these bytes is done."""
         mapped = memory.block.mapped
-        if mapped is None:
-            with self._lock:
-                self._check()
+        with self._lock:
+            self._check()
+            if mapped is None:
                 self._transfers.download(memory, offset, out)
-            return
-        self._wait(memory.last_write)
+                return
+            batch = 0
+            if memory.last_write > self._queue.completed:
+                first = memory.address + offset
+                batch = self._queue.last_access(first, first + out.nbytes, only_writes=True)
+        self._wait(batch)
         start = memory.offset + offset
         out[...] = mapped[start : start + out.nbytes]
 
@@ -174,10 +180,12 @@ class VulkanBackend:
         batch = queue.open_value
         accesses = []
         key = []
-        for (memory, _, _), writes in zip(bindings, executable.writes, strict=True):
-            # A descriptor covers the whole memory, whatever part of it the kernel means: so does the hazard.
+        if self._hazards_by_memory:
+            bindings = [(memory, 0, memory.nbytes) for memory, _, _ in bindings]
+        for (memory, first, end), writes in zip(bindings, executable.writes, strict=True):
+            # A descriptor covers the whole memory, so that views of it share sets; kernels keep to the range.
             address = memory.address
-            accesses.append((address, address + memory.nbytes, writes))
+            accesses.append((address + first, address + end, writes))
             key.append(memory.key)
             memory.last_use = batch
             if writes:

@@ -6,13 +6,13 @@ Batches are numbered from 1; the number is the value that the queue's timeline s
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from krnlpy.errors import DeviceError, DeviceLost
 
 from .device import LogicalDevice
-from .hazards import Access, HazardTracker
+from .hazards import Access, HazardTracker, touches
 
 _MAX_COMMANDS = 64
 """Of a batch. Systems take a GPU away from who keeps it for seconds, and it should start before all is recorded."""
@@ -28,6 +28,7 @@ class _Batch(NamedTuple):
     pool: Any
     buffer: Any
     kernels: list[str]
+    accesses: list[Sequence[Access]]
 
 
 class Queue:
@@ -49,6 +50,7 @@ class Queue:
         self.open_value = 1
         self.completed = 0
         self._hazards = HazardTracker()
+        self._accesses: list[Sequence[Access]] = []
         self._pending: deque[_Batch] = deque()
         self._spare: list[tuple[Any, Any]] = []
         self._retired: list[tuple[int, Callable[[], None]]] = []
@@ -97,10 +99,11 @@ class Queue:
 
     # -- recording
 
-    def begin(self, accesses: list[Access]) -> Any:
+    def begin(self, accesses: Sequence[Access]) -> Any:
         """The command buffer for a command that makes these accesses; a barrier is in it if one is needed."""
         if self._buffer is None:
             self._open()
+        self._accesses.append(accesses)
         if self._hazards.record(accesses):
             self._cmd_barrier(self._buffer, *self._barrier_arguments)
         return self._buffer
@@ -136,6 +139,13 @@ class Queue:
         api.check(result, "allocate a command buffer")
         return pool, buffer[0]
 
+    def last_access(self, first: int, end: int, only_writes: bool = False) -> int:
+        """The number of the last batch that may access these bytes (or write them); 0 if all that do are done."""
+        if touches(self._accesses, first, end, only_writes):
+            return self.open_value
+        pending = (batch for batch in self._pending if batch.value > self.completed)
+        return max((b.value for b in pending if touches(b.accesses, first, end, only_writes)), default=0)
+
     # -- submission
 
     def submit(self) -> int:
@@ -154,10 +164,11 @@ class Queue:
         check(functions.vkEndCommandBuffer(self._buffer), "end a command buffer")
         self._signal_value[0] = self.open_value
         self._submitted_buffer[0] = self._buffer
-        self._pending.append(_Batch(self.open_value, self._pool, self._buffer, self.kernels))
+        self._pending.append(_Batch(self.open_value, self._pool, self._buffer, self.kernels, self._accesses))
         self._pool = self._buffer = None
         self._count = 0
         self.kernels = []
+        self._accesses = []
         self.open_value += 1
         result = functions.vkQueueSubmit(self._device.queue, 1, self._submit_info, self._api.ffi.NULL)
         self._check(result, "submit work")

@@ -6,6 +6,7 @@ Addresses are those of a device's blocks laid end to end, so that one set of ran
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 
 
 class ByteSet:
@@ -52,7 +53,7 @@ class HazardTracker:
         self._read = ByteSet()
         self._written = ByteSet()
 
-    def record(self, accesses: list[Access]) -> bool:
+    def record(self, accesses: Sequence[Access]) -> bool:
         """Notes the accesses of the next command; True if a barrier must stand before it.
 
         It must where it reads or writes what was written, or writes what was read. Ranges are rounded out to
@@ -60,17 +61,32 @@ class HazardTracker:
         """
         read, written = self._read, self._written
         needed = False
-        accesses = [(first & ~3, (end + 3) & ~3, writes) for first, end, writes in accesses if first < end]
         for first, end, writes in accesses:
-            if written.overlaps(first, end) or (writes and read.overlaps(first, end)):
-                needed = True
-                self.clear()
-                break
+            if first < end:
+                first, end = first & ~3, (end + 3) & ~3
+                if written.overlaps(first, end) or (writes and read.overlaps(first, end)):
+                    needed = True
+                    self.clear()
+                    break
         for first, end, writes in accesses:
-            (written if writes else read).add(first, end)
+            if first < end:
+                (written if writes else read).add(first & ~3, (end + 3) & ~3)
         return needed
 
     def clear(self) -> None:
         """Forgets all: there was a barrier."""
         self._read.clear()
         self._written.clear()
+
+
+def touches(commands: Iterable[Sequence[Access]], first: int, end: int, only_writes: bool) -> bool:
+    """Whether any of the commands, each given by its accesses, may read or write (or only write) a word with one of
+    the bytes ``first`` <= byte < ``end``."""
+    if first >= end:
+        return False
+    first, end = first & ~3, (end + 3) & ~3
+    return any(
+        a < end and first < b and a < b and (writes or not only_writes)
+        for accesses in commands
+        for a, b, writes in accesses
+    )

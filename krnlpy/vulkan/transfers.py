@@ -21,8 +21,8 @@ Array = np.ndarray[Any, Any]
 class Transfers:
     """Uploads, downloads, copies and fills. The caller holds the backend's lock.
 
-    Where host and device share the memory, the host copies directly: at once into memory that no queued work uses,
-    and from memory when the last work that wrote it is done. Everything else goes through the staging ring.
+    Where host and device share the memory, the host copies directly: at once into bytes that no queued work uses,
+    and from bytes when the last work that writes them is done. Everything else goes through the staging ring.
     """
 
     def __init__(self, device: LogicalDevice, queue: Queue) -> None:
@@ -40,7 +40,7 @@ class Transfers:
     def upload(self, memory: VulkanMemory, offset: int, data: Array) -> None:
         """Copies bytes into memory."""
         mapped = memory.block.mapped
-        if mapped is not None and not self._is_used(memory):
+        if mapped is not None and not self._is_used(memory, offset, data.nbytes):
             start = memory.offset + offset
             mapped[start : start + data.nbytes] = data
             return
@@ -51,9 +51,13 @@ class Transfers:
             if begin + CHUNK_BYTES < data.nbytes:
                 self._queue.submit()  # the device copies this piece while the host copies the next
 
-    def _is_used(self, memory: VulkanMemory) -> bool:
-        last_use, queue = memory.last_use, self._queue
-        return last_use > queue.completed and (last_use >= queue.open_value or last_use > queue.poll())
+    def _is_used(self, memory: VulkanMemory, offset: int, nbytes: int) -> bool:
+        """Whether queued work may access these bytes."""
+        queue, first = self._queue, memory.address + offset
+        if memory.last_use <= queue.completed:
+            return False
+        batch = queue.last_access(first, first + nbytes)
+        return batch > 0 and (batch >= queue.open_value or batch > queue.poll())
 
     def download(self, memory: VulkanMemory, offset: int, out: Array) -> None:
         """Copies memory that the host does not share into an array, after all work queued before."""
