@@ -14,6 +14,7 @@ from krnlpy.dsl.array_sizes import array_bytes, local_arrays
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.glsl_cooperative import is_native
 from krnlpy.dsl.layout import Variant
+from krnlpy.dsl.work import estimated_work
 from krnlpy.errors import LimitExceeded, MissingFeatures
 from krnlpy.scalar import ScalarType
 
@@ -34,10 +35,11 @@ class VulkanExecutable:
         parameter_bytes: of the parameter block.
         parameter_binding: where the block is bound, if it does not travel as push constants.
         key_end: what tells apart descriptor sets of the same buffers and layout.
+        group_work: roughly the operations of a group.
     """
 
     __slots__ = (
-        *("key_end", "layout", "name", "parameter_binding", "parameter_bytes", "pipeline"),
+        *("group_work", "key_end", "layout", "name", "parameter_binding", "parameter_bytes", "pipeline"),
         *("reports", "retired", "set_layout", "threads", "writes"),
     )
 
@@ -61,6 +63,7 @@ class VulkanExecutable:
         self.parameter_bytes = shader.layout.size
         self.parameter_binding = shader.parameter_binding
         self.key_end = self.parameter_bytes if self.parameter_binding is not None else 0
+        self.group_work = math.prod(threads) * estimated_work(program.body)
         self.retired = retired
 
     def __del__(self) -> None:

@@ -99,7 +99,7 @@ class Transfers:
             memory.last_use = memory.last_write = self._queue.open_value
             value = int.from_bytes(word, "little")
             self._fill(commands, memory.buffer, memory.offset + first, last - first, value)
-            self._queue.end()
+            self._queue.end((last - first) // 4)
 
     def _fill_from_ring(self, memory: VulkanMemory, offset: int, nbytes: int, pattern: bytes) -> None:
         if not nbytes:
@@ -115,7 +115,7 @@ class Transfers:
         commands = self._queue.begin([(address, address + nbytes, True)])
         memory.last_use = memory.last_write = self._queue.open_value
         self._copy(commands, self.ring.handle, memory.buffer, len(regions), api.new("VkBufferCopy[]", regions))
-        self._queue.end()
+        self._queue.end(nbytes // 4)
 
     def _record_copy(
         self,
@@ -144,7 +144,7 @@ class Transfers:
             to_offset += to.offset
         region.srcOffset, region.dstOffset, region.size = source_offset, to_offset, nbytes
         self._copy(commands, from_buffer, to_buffer, 1, self._region)
-        queue.end()
+        queue.end(nbytes // 4)
 
     def close(self) -> None:
         """Gives the staging ring back."""

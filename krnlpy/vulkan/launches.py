@@ -1,0 +1,110 @@
+"""Recording of kernels' launches: what is bound, and the dispatch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from krnlpy import config
+from krnlpy.backend import Binding
+
+from .commands import Queue
+from .descriptors import Descriptors
+from .device import LogicalDevice
+from .pipeline import VulkanExecutable
+from .transfers import Transfers
+
+
+class Launches:
+    """Records launches into the queue's open batch. The caller holds the backend's lock.
+
+    A call of Vulkan takes half a microsecond, so that what a batch has bound is not bound again.
+    """
+
+    def __init__(self, device: LogicalDevice, queue: Queue, transfers: Transfers, descriptors: Descriptors) -> None:
+        self._queue = queue
+        self._transfers = transfers
+        self._descriptors = descriptors
+        functions, api = device.functions, device.api
+        self._bind_pipeline = functions.vkCmdBindPipeline
+        self._bind_sets = functions.vkCmdBindDescriptorSets
+        self._push = functions.vkCmdPushConstants
+        self._dispatch = functions.vkCmdDispatch
+        self._point = api.VK_PIPELINE_BIND_POINT_COMPUTE
+        self._stage = api.VK_SHADER_STAGE_COMPUTE_BIT
+        self._null = api.ffi.NULL
+        self._dynamic_offset = api.new("uint32_t[1]")
+        # The layer takes all that a descriptor covers for accessed, and misses barriers where kernels keep apart.
+        self._hazards_by_memory = config.validate
+        self._batch = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Takes nothing for bound: another command buffer is recorded, or somebody else has bound something."""
+        self._pipeline: Any = None
+        self._layout: Any = None
+        self._set: Any = None
+        self._pushed = b""
+
+    def record(
+        self,
+        executable: VulkanExecutable,
+        groups: tuple[int, int, int],
+        bindings: Sequence[Binding],
+        parameters: bytes,
+    ) -> None:
+        """Records a dispatch, after a barrier where it needs one."""
+        # The hot path: every line here costs each launch.
+        queue = self._queue
+        offset = None
+        if executable.parameter_binding is not None:
+            offset = self._transfers.ring.put(parameters)
+        batch = queue.open_value
+        if batch != self._batch:
+            self._batch = batch
+            self.forget()
+        if self._hazards_by_memory:
+            bindings = [(memory, 0, memory.nbytes) for memory, _, _ in bindings]
+        accesses = []
+        key = []
+        for (memory, first, end), writes in zip(bindings, executable.writes, strict=True):
+            # A descriptor covers the whole memory, so that views of it share sets; kernels keep to the range.
+            address = memory.address
+            if first < end:
+                accesses.append((address + first, address + end, writes))
+            key.append(memory.key)
+            memory.last_use = batch
+            if writes:
+                memory.last_write = batch
+        commands = queue.begin(accesses)
+        pipeline, layout, set_layout = executable.pipeline, executable.layout, executable.set_layout
+        if pipeline is not self._pipeline:
+            self._bind_pipeline(commands, self._point, pipeline)
+            self._pipeline = pipeline
+            if layout is not self._layout:  # sets and push constants stay what they were under one layout only
+                self._layout, self._set, self._pushed = layout, None, b""
+        if set_layout.count:
+            key.append(executable.key_end)
+            found = tuple(key)
+            descriptor_set = set_layout.sets.get(found)
+            if descriptor_set is None:
+                descriptor_set = self._write_set(executable, found, bindings)
+            if offset is not None:
+                self._dynamic_offset[0] = offset
+                self._bind_sets(commands, self._point, layout, 0, 1, descriptor_set, 1, self._dynamic_offset)
+            elif descriptor_set is not self._set:
+                self._bind_sets(commands, self._point, layout, 0, 1, descriptor_set, 0, self._null)
+                self._set = descriptor_set
+        if offset is None and parameters != self._pushed:
+            self._push(commands, layout, self._stage, 0, executable.parameter_bytes, parameters)
+            self._pushed = parameters
+        self._dispatch(commands, *groups)
+        queue.kernels.append(executable.name)
+        queue.end(groups[0] * groups[1] * groups[2] * executable.group_work)
+
+    def _write_set(self, executable: VulkanExecutable, key: tuple[int, ...], bindings: Sequence[Binding]) -> Any:
+        places = [(memory.buffer, memory.offset, memory.nbytes) for memory, _, _ in bindings]
+        if executable.parameter_binding is not None:
+            block = (self._transfers.ring.handle, 0, executable.parameter_bytes)
+            places.insert(executable.parameter_binding, block)
+        return self._descriptors.write(executable.set_layout, key, places)
