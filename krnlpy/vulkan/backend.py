@@ -155,6 +155,21 @@ class VulkanBackend:
             report = self._launch_reporting(executable, executable.reports, groups, bindings, parameters)
         executable.reports.tell(executable.name, executable.threads, report)
 
+    def launch_indirect(
+        self, executable: VulkanExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
+    ) -> None:
+        """Queues a dispatch of as many groups as three u32 in memory say when it runs. Raises as :meth:`launch`."""
+        with self._lock:
+            self._check()
+            if executable.reports is None:
+                self._launches.record_indirect(executable, counts, bindings, parameters)
+                return
+        words = np.empty(3, "<u4")
+        self.download(counts[0], counts[1], words.view(np.uint8))
+        x, y, z = words.tolist()
+        if x and y and z:
+            self.launch(executable, (x, y, z), bindings, parameters)
+
     def _launch_reporting(
         self,
         executable: VulkanExecutable,

@@ -70,19 +70,8 @@ class Queue:
 
         functions = device.functions
         self._cmd_barrier = functions.vkCmdPipelineBarrier
-        work = api.VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | api.VK_PIPELINE_STAGE_TRANSFER_BIT
-        reads = api.VK_ACCESS_SHADER_READ_BIT | api.VK_ACCESS_TRANSFER_READ_BIT
-        writes = api.VK_ACCESS_SHADER_WRITE_BIT | api.VK_ACCESS_TRANSFER_WRITE_BIT
-        null = api.ffi.NULL
-        self._between = api.struct("VkMemoryBarrier", srcAccessMask=writes, dstAccessMask=reads | writes)
-        self._after = api.struct(
-            "VkMemoryBarrier",
-            srcAccessMask=writes,
-            dstAccessMask=reads | writes | api.VK_ACCESS_HOST_READ_BIT,
-        )
-        self._barrier_arguments = (work, work, 0, 1, self._between, 0, null, 0, null)
-        host = api.VK_PIPELINE_STAGE_HOST_BIT
-        self._end_arguments = (work, work | host, 0, 1, self._after, 0, null, 0, null)
+        self._barrier_arguments, self._end_arguments = self._barriers(0, 0)
+        self._is_indirect = False
 
         timeline = api.struct("VkSemaphoreTypeCreateInfo", semaphoreType=api.VK_SEMAPHORE_TYPE_TIMELINE, initialValue=0)
         info = api.struct("VkSemaphoreCreateInfo", pNext=timeline)
@@ -105,12 +94,36 @@ class Queue:
         )
         self._counter = api.new("uint64_t *")
 
+    def _barriers(self, stage: int, read: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """What a barrier between commands, and one at the end of a batch, are recorded with.
+
+        Args:
+            stage: another one where commands read, beside those of kernels and copies. ``read``: how they read there.
+        """
+        api = self._api
+        work = api.VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | api.VK_PIPELINE_STAGE_TRANSFER_BIT | stage
+        reads = api.VK_ACCESS_SHADER_READ_BIT | api.VK_ACCESS_TRANSFER_READ_BIT | read
+        writes = api.VK_ACCESS_SHADER_WRITE_BIT | api.VK_ACCESS_TRANSFER_WRITE_BIT
+        null = api.ffi.NULL
+        between = api.struct("VkMemoryBarrier", srcAccessMask=writes, dstAccessMask=reads | writes)
+        host_reads = reads | writes | api.VK_ACCESS_HOST_READ_BIT
+        after = api.struct("VkMemoryBarrier", srcAccessMask=writes, dstAccessMask=host_reads)
+        host = api.VK_PIPELINE_STAGE_HOST_BIT
+        return (work, work, 0, 1, between, 0, null, 0, null), (work, work | host, 0, 1, after, 0, null, 0, null)
+
     # -- recording
 
-    def begin(self, accesses: Sequence[Access]) -> Any:
-        """The command buffer for a command that makes these accesses; a barrier is in it if one is needed."""
+    def begin(self, accesses: Sequence[Access], is_indirect: bool = False) -> Any:
+        """The command buffer for a command that makes these accesses; a barrier is in it if one is needed.
+
+        Args:
+            accesses: of the command.
+            is_indirect: whether one of them is that of a dispatch that reads its groups from memory.
+        """
         if self._buffer is None:
             self._open()
+        if is_indirect and not self._is_indirect:
+            self._order_indirect()
         self._accesses.append(accesses)
         if self._hazards.record(accesses):
             self._cmd_barrier(self._buffer, *self._barrier_arguments)
@@ -124,6 +137,17 @@ class Queue:
             limit = min(2 * self._limit, _MAX_COMMANDS)
             self.submit()
             self._limit = limit
+
+    def _order_indirect(self) -> None:
+        """Lets barriers order indirect dispatches too, from now on: GPUs stop their front ends for it, which nobody
+        pays for who dispatches none. What was written before is made visible to them by a barrier here."""
+        api = self._api
+        self._is_indirect = True
+        self._barrier_arguments, self._end_arguments = self._barriers(
+            api.VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, api.VK_ACCESS_INDIRECT_COMMAND_READ_BIT
+        )
+        self._cmd_barrier(self._buffer, *self._barrier_arguments)
+        self._hazards.clear()
 
     def _open(self) -> None:
         self.poll()

@@ -23,6 +23,10 @@ def three(x: Item[u32], y: ItemMut[u32], z: ItemMut[u32]):
     z += x
 
 
+def fill_group(x: GlobalMut[u32, 1]):
+    x[0] = u32(1)
+
+
 N = 64
 Launch = Callable[..., None]
 
@@ -243,3 +247,26 @@ def test_random_work_against_numpy(build: Any, backend: Any, store: Any, load: A
             kernel((memory, a * N, N), (memory, b * N, N))
             rows[b] += rows[a]
     assert np.array_equal(load(memory, np.uint32, 6 * N), expected)
+
+
+def test_counts_of_groups_are_read(build: Any, backend: Any, store: Any, barriers: Barriers) -> None:
+    """By the dispatch itself, before any of its threads runs."""
+    kernel = build(fill_group, threads=1)
+    counts, x, other = (store(np.array([1, 1, 1, 1], np.uint32)) for _ in range(3))
+    one = [(x, 0, 4)]
+    block = kernel.layout.format.pack(0, 1)
+
+    def launch(to: Any) -> None:
+        backend.launch(kernel.executable, (1, 1, 1), [(to, 0, 4)], block)
+
+    def launch_indirect() -> None:
+        backend.launch_indirect(kernel.executable, (counts, 0, 12), one, block)
+
+    backend.wait()
+    assert barriers.during(launch_indirect) == 1  # from now on barriers order such dispatches too
+    assert barriers.during(lambda: launch(other)) == 0
+    assert barriers.during(lambda: launch(counts)) == 1  # write after read
+    assert barriers.during(launch_indirect) == 1  # read after write
+    backend.wait()
+    assert barriers.during(launch_indirect) == 0
+    assert barriers.during(lambda: backend.fill(counts, 0, 16, b"\1\0\0\0")) == 1
