@@ -12,8 +12,8 @@ from .collectives import SUBGROUP_THREADS
 from .llvm_builder import ACCESS_GROUP, Builder, literal
 from .llvm_expressions import Array, Context, IdKey
 from .llvm_loops import CountedLoop
-from .llvm_order import keeps_order
 from .llvm_masks import Masks
+from .llvm_order import keeps_order
 from .llvm_statements import RangeLoop, Statements, element_count, row_major, zero
 from .llvm_subgroups import Lanes, memory_type, reads_one_lane
 

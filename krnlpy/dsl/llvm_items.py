@@ -10,8 +10,8 @@ from .collectives import SUBGROUP_THREADS
 from .llvm_builder import ACCESS_GROUP, Builder
 from .llvm_expressions import Array, Context, Item, memory_type
 from .llvm_loops import CountedLoop
-from .llvm_order import keeps_order
 from .llvm_math import widen
+from .llvm_order import keeps_order
 from .llvm_statements import Statements, element_count
 
 
