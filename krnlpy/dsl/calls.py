@@ -273,13 +273,14 @@ _UNEVALUATED = (
     python.print,
     python.breakpoint,
     python.range,
+    python.type,
     builtins.barrier,
     builtins.group_array,
     builtins.local_array,
     builtins.unroll,
     *atomics.HANDLERS,
 )
-"""What looks at its arguments before they are evaluated, or refuses them."""
+"""What looks at its arguments before they are evaluated, takes values of any type, or refuses them."""
 _HANDLERS: dict[Any, Handler] = {
     python.abs: _abs,
     python.divmod: _divmod,

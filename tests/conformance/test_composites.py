@@ -220,6 +220,27 @@ def pushed(body: Body, force: vec3, dt=0.5):
     return body, length(body.velocity)
 
 
+@func
+def _zero_like(value):
+    return type(value)(0)
+
+
+def test_type_of_a_vector(device: Device) -> None:
+    @kernel
+    def sums(x: Item[vec3], y: ItemMut[f32], v: ItemMut[vec2]):
+        total = _zero_like(x)
+        for i in range(3):
+            total += x * i
+        y = total.x + total.y + total.z + _zero_like(y)
+        v = type(v)(total.z, type(total.x)(4))
+
+    x = np.array([[1, 2, 3], [4, 5, 7]], np.float32)
+    y, v = Buffer.ones(2, f32, device), Buffer.zeros((2, 2), f32, device)
+    sums(Buffer.from_numpy(x, device), y, v)
+    np.testing.assert_array_equal(y.numpy(), 3 * x.sum(1))
+    np.testing.assert_array_equal(v.numpy(), [[9, 4], [21, 4]])
+
+
 def test_structs_in_variables_and_functions(device: Device) -> None:
     def body(out: GlobalMut[f32]):
         b = Body(vec3(0.0), velocity=vec3(1.0, 0.0, 0.0), mass=2.0)
