@@ -229,8 +229,8 @@ def test_type_of_a_vector(device: Device) -> None:
     @kernel
     def sums(x: Item[vec3], y: ItemMut[f32], v: ItemMut[vec2]):
         total = _zero_like(x)
-        for i in range(3):
-            total += x * i
+        for _ in range(3):
+            total += x
         y = total.x + total.y + total.z + _zero_like(y)
         v = type(v)(total.z, type(total.x)(4))
 
