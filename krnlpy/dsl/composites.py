@@ -45,7 +45,8 @@ class VectorType:
 
 @dataclass(frozen=True)
 class MatrixType:
-    """A matrix of 2 to 4 rows and columns. In kernels, calling it makes one of its elements, row by row."""
+    """A matrix of 2 to 4 rows and columns. In kernels, calling it makes one of its elements, row by row, or of one
+    number on its diagonal; outside, a NumPy array."""
 
     element: Any
     rows: int
@@ -55,6 +56,8 @@ class MatrixType:
         return f"Matrix[{_name(self.element)}, {self.rows}, {self.columns}]"
 
     def __call__(self, *values: Any) -> NDArray[Any]:
+        if len(values) == 1:
+            return np.eye(self.rows, self.columns, dtype=_dtype(self.element)) * _dtype(self.element).type(values[0])
         return np.asarray(values, _dtype(self.element)).reshape(self.rows, self.columns)
 
     @property
