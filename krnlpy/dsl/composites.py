@@ -56,9 +56,12 @@ class MatrixType:
         return f"Matrix[{_name(self.element)}, {self.rows}, {self.columns}]"
 
     def __call__(self, *values: Any) -> NDArray[Any]:
-        if len(values) == 1:
-            return np.eye(self.rows, self.columns, dtype=_dtype(self.element)) * _dtype(self.element).type(values[0])
-        return np.asarray(values, _dtype(self.element)).reshape(self.rows, self.columns)
+        dtype = _dtype(self.element)
+        if len(values) > 1:
+            return np.asarray(values, dtype).reshape(self.rows, self.columns)
+        matrix = np.zeros((self.rows, self.columns), dtype)
+        np.fill_diagonal(matrix, values[0])
+        return matrix
 
     @property
     def parts(self) -> tuple[tuple[str, Any], ...]:

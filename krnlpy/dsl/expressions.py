@@ -424,9 +424,8 @@ class ExpressionLowering(Lowering):
             then = self.value(node.body)
         with self.branch() as else_effects:
             otherwise = self.value(node.orelse)
-        if not (
-            then_effects or else_effects or any(isinstance(v, Compound) or _is_tuple(v) for v in (then, otherwise))
-        ):
+        several = any(isinstance(v, Compound) or _is_tuple(v) for v in (then, otherwise))
+        if not (then_effects or else_effects or several):
             return choice(condition, then, otherwise, where)
         condition = self.steady(condition, "condition")
         left, right = compounds.alike(then, otherwise, where)

@@ -275,7 +275,7 @@ def test_the_variable_of_an_unrolled_loop_may_be_a_variable_before_and_after(lau
         for i in unroll(range(3)):
             x[1] += i
         i = 5
-        for i in unroll(range(0)):
+        for i in unroll(range(0)):  # noqa: B007
             x[2] = 9
         x[2] += i
         turn = 0

@@ -130,7 +130,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("for k in range():\n    y = x"), KernelTypeError, "range takes one to three numbers", "range()"),
     (body("for k in unroll(range()):\n    y = x"), KernelTypeError, "range takes one to three numbers", "range()"),
     (body("for k in unroll(range(1, 3, 0)):\n    y = x"), KernelTypeError, "the step of a range must not be 0", ""),
-    (body("k = i16(1)\nfor k in unroll((1, 2.5)):\n    y = x"), KernelTypeError, "the number 2.5 does not fit k, which is i16", ""),
+    (body("k = 1\nfor k in unroll((1, 2.5)):\n    y = x"), KernelTypeError, "2.5 does not fit k, which is i32", ""),
     (body("y = 1 if x > 2 else 300", BYTES), KernelTypeError, "300 does not fit u8", "300"),
     (body("y = 1 if x > 2 else 0.5", BYTES), KernelTypeError, "the number 0.5 does not fit y, which holds u8", ""),
     (body("y += 1 if x > 2 else -1", BYTES), KernelTypeError, "-1 does not fit u8", "-1"),
