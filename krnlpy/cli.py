@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import __version__, config, inspect_command
+from . import __version__, cache_command, compile_command, config, inspect_command
 from .backend import DeviceInfo
 from .device import Device
 from .errors import KrnlpyError
@@ -40,6 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "inspect",
             help="print what the compiler makes of a kernel",
             description="Prints a stage of the compilation of a kernel.",
+        )
+    )
+    cache_command.add_arguments(
+        commands.add_parser("cache", help="say what the cache of compiled kernels holds, or empty it")
+    )
+    compile_command.add_arguments(
+        commands.add_parser(
+            "compile",
+            help="compile the kernels of a package into a file that it ships",
+            description=compile_command.__doc__,
         )
     )
     chosen = parser.parse_args(arguments)

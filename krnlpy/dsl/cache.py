@@ -30,7 +30,7 @@ MAX_ENTRY_BYTES = 64 << 20
 """Larger entries are neither written nor read."""
 
 _SWEEPS = 16
-"""A folder is looked through when a sixteenth of what it may hold was put: so much may be over the limit."""
+"""A folder is looked through this often while as much is put as it may hold; by so much it may be over the limit."""
 _KEPT = 0.75
 """Of the limit, when entries are removed; more at once, so that not each entry costs a look at all."""
 _ABANDONED_SECONDS = 3600.0
@@ -38,8 +38,6 @@ _ABANDONED_SECONDS = 3600.0
 
 _ENTRY = re.compile(r"[0-9a-f]{64}\.cbor")
 _UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.tmp")
-
-_until_sweep: dict[Path, int] = {}
 
 
 class Cache:
@@ -102,8 +100,10 @@ class Cache:
             _make_directories(self._directory)
             if self._private and (trouble := _not_private(self._directory)):
                 raise PermissionError(trouble)
-            _write_atomically(self._path(self._directory, key), entry)
-            self._make_room(self._directory, len(entry))
+            path = self._path(self._directory, key)
+            _write_atomically(path, entry)
+            if _is_turn(path, len(entry)):
+                _sweep(self._directory, config.cache_bytes)
         except (OSError, ValueError) as error:
             _log.info("kernel cache: cannot write to %s: %s", self._directory, error)
 
@@ -140,13 +140,11 @@ class Cache:
     def _path(directory: Path, key: str) -> Path:
         return directory / f"{hashlib.sha256(key.encode()).hexdigest()}.cbor"
 
-    def _make_room(self, directory: Path, nbytes: int) -> None:
-        """Looks through the directory now and then: at a process's first entry, since others left theirs."""
-        left = _until_sweep.get(directory, 0) - nbytes
-        if left < 0:
-            left = config.cache_bytes // _SWEEPS
-            _sweep(directory, config.cache_bytes)
-        _until_sweep[directory] = left
+
+def _is_turn(path: Path, nbytes: int) -> bool:
+    """Whether to make room after putting an entry. Looking at all entries takes long, and no process knows what others
+    put; so chance decides, by an entry's own hash, as often as is needed."""
+    return int(path.name[:8], 16) * config.cache_bytes < nbytes * _SWEEPS << 32
 
 
 def _sweep(directory: Path, limit: int) -> None:

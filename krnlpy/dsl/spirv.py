@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from krnlpy.errors import CompileError
 
+from . import shipped
 from .cache import Cache
 from .glslang import compiler_identity, find_compiler
 
@@ -43,7 +44,7 @@ _LINE = re.compile(r"^#line .*\n?", re.MULTILINE)
 
 
 def compile_shader(source: str, name: str) -> bytes:
-    """The SPIR-V 1.5 module of a GLSL compute shader; found in ``config.cache_dir`` if compiled before.
+    """The SPIR-V 1.5 module of a GLSL compute shader: shipped by a package, found in the cache, or compiled.
 
     Args:
         source: GLSL as :func:`krnlpy.dsl.glsl.emit` makes it.
@@ -52,6 +53,11 @@ def compile_shader(source: str, name: str) -> bytes:
     Raises:
         CompileError: glslang refuses the source, or there is no glslang.
     """
+    return shipped.find(content_hash(source)) or compile_unless_cached(source, name)
+
+
+def compile_unless_cached(source: str, name: str) -> bytes:
+    """As :func:`compile_shader`, of a shader that no package ships."""
     # The compiler's version is in the key, but it is not loaded for it: a kernel that is found needs no compiler.
     key = f"spirv {content_hash(source)} {compiler_identity()}"
     cache = Cache.of("spirv")

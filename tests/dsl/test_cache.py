@@ -166,6 +166,12 @@ class TestRoom:
             largest = max(largest, cache.size()[1])
         assert 0.75 * config.cache_bytes < largest <= config.cache_bytes + len(packed("00", PAYLOAD))
 
+    def test_looks_are_rare_and_often_enough(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(config, "cache_bytes", 1000 * len(packed("000", PAYLOAD)))
+        paths = [Cache._path(tmp_path, str(n)) for n in range(1000)]
+        looks = sum(cache_module._is_turn(path, len(packed("000", PAYLOAD))) for path in paths)
+        assert 4 <= looks <= 36, "16 are expected; SHA-256 is as good as chance, and its deviation is 4"
+
     def test_what_killed_processes_left_goes(self, tmp_path: Path) -> None:
         cache = Cache(tmp_path)
         cache.put("0", PAYLOAD)
