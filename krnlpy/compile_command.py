@@ -52,11 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
         path = arguments.output or folder / shipped.FILE
         if arguments.check:
             return _check(path, package, shaders)
-        modules = [
-            shipped.Module(name, content, spirv.compile_unless_cached(source, name))
-            for content, (name, source) in shaders.items()
-        ]
-        shipped.write(path, package, modules)
+        modules: dict[str, dict[str, bytes]] = {}
+        for content, (name, source) in shaders.items():
+            modules.setdefault(name, {})[content] = spirv.compile_unless_cached(source, name)
+        shipped.write(path, package, itertools.starmap(shipped.Group.of, modules.items()))
     except KernelError as error:
         print(error, file=sys.stderr)
         return 1
@@ -64,8 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"krnlpy compile: {error}", file=sys.stderr)
         return 2
     size = path.stat().st_size
-    names = {module.name for module in modules}
-    print(f"{path}: {len(modules)} modules of {len(names)} kernels, {size} bytes")
+    print(f"{path}: {len(shaders)} modules of {len(modules)} kernels, {size} bytes")
     if unused:
         print(f"not in it: {', '.join(unused)}")
     return 0
@@ -120,7 +118,7 @@ def _add_all_types(kernel: Kernel, backend: CompileBackend) -> None:
 
 def _check(path: Path, package: str, shaders: Shaders) -> int:
     try:
-        found = {module.content: module.name for module in shipped.read(path, package)}
+        found = {content: group.name for group in shipped.read(path, package) for content in group.contents}
     except (OSError, ValueError) as error:
         print(f"krnlpy compile: {error}", file=sys.stderr)
         return 1

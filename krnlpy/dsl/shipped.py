@@ -10,7 +10,7 @@ import logging
 import sys
 import threading
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,25 +25,50 @@ FILE = "krnlpy-kernels.cbor"
 """The file's name, in the folder of the package."""
 
 _MAX_FILE_BYTES = 64 << 20
-_MAX_BYTES = 512 << 20
-"""Of what a file holds, uncompressed."""
+_MAX_GROUP_BYTES = 64 << 20
+"""Of the modules of one kernel, inflated."""
 
 _packages: set[str] = set()
 _lock = threading.Lock()
 
 
-@dataclass(frozen=True, order=True)
-class Module:
-    """SPIR-V for a kernel.
+@dataclass(frozen=True)
+class Group:
+    """The modules of one kernel for all kinds of devices: compressed together, since they differ in little.
 
     Attributes:
         name: the kernel's, with its types.
-        content: :func:`krnlpy.dsl.spirv.content_hash` of the GLSL.
+        contents: :func:`krnlpy.dsl.spirv.content_hash` of the GLSL of each, in ascending order.
+        sizes: of each, in bytes.
+        compressed: the modules one after the other, in zlib's format.
     """
 
     name: str
-    content: str
-    spirv: bytes
+    contents: tuple[str, ...]
+    sizes: tuple[int, ...]
+    compressed: bytes
+
+    @classmethod
+    def of(cls, name: str, modules: Mapping[str, bytes]) -> Group:
+        """The group of a kernel's modules, by content."""
+        ordered = dict(sorted(modules.items()))
+        data = b"".join(ordered.values())
+        return cls(name, tuple(ordered), tuple(map(len, ordered.values())), zlib.compress(data, 9))
+
+    def module(self, content: str) -> bytes:
+        """The SPIR-V of a content. Raises ValueError where the group is damaged."""
+        if sum(self.sizes) > _MAX_GROUP_BYTES:
+            raise ValueError(f"the modules of {self.name} are too large")
+        inflater = zlib.decompressobj()
+        try:
+            data = inflater.decompress(self.compressed, sum(self.sizes))
+        except zlib.error as error:
+            raise ValueError(f"the modules of {self.name} cannot be inflated: {error}") from error
+        if len(data) != sum(self.sizes):
+            raise ValueError(f"the modules of {self.name} are {len(data)} bytes, expected {sum(self.sizes)}")
+        place = self.contents.index(content)
+        start = sum(self.sizes[:place])
+        return data[start : start + self.sizes[place]]
 
 
 def announce(module: str) -> None:
@@ -55,9 +80,12 @@ def find(content: str) -> bytes | None:
     """The SPIR-V of a shader that a package with kernels ships, or None."""
     for package in tuple(_packages):
         with _lock:
-            modules = _shipped_by(package)
-        if content in modules:
-            return modules[content]
+            groups = _shipped_by(package)
+        if content in groups:
+            try:
+                return groups[content].module(content)
+            except ValueError as error:
+                _tell(package, error)
     return None
 
 
@@ -68,47 +96,51 @@ def folder_of(package: str) -> Path | None:
 
 
 @cache
-def _shipped_by(package: str) -> dict[str, bytes]:
+def _shipped_by(package: str) -> dict[str, Group]:
+    """The groups of a package, by the contents of their modules."""
     folder = folder_of(package)
     if folder is None:
         return {}
     try:
-        return {module.content: module.spirv for module in read(folder / FILE, package)}
+        return {content: group for group in read(folder / FILE, package) for content in group.contents}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        _log.warning("the compiled kernels of %s cannot be read, kernels are compiled anew: %s", package, error)
+        _tell(package, error)
         return {}
 
 
-def write(path: Path, package: str, modules: Iterable[Module]) -> None:
+def _tell(package: str, error: Exception) -> None:
+    _log.warning("the kernels that %s ships cannot be read, and are compiled anew: %s", package, error)
+
+
+def write(path: Path, package: str, groups: Iterable[Group]) -> None:
     """Writes the file of a package. The same modules make the same bytes."""
-    content = [[m.name, m.content, m.spirv] for m in sorted(modules)]
-    path.write_bytes(packed(_key(package), zlib.compress(cbor2.dumps(content), 9)))
+    content = [[g.name, g.contents, g.sizes, g.compressed] for g in sorted(groups, key=lambda g: g.name)]
+    path.write_bytes(packed(_key(package), cbor2.dumps(content)))
 
 
-def read(path: Path, package: str) -> list[Module]:
-    """The modules in the file of a package.
+def read(path: Path, package: str) -> list[Group]:
+    """The groups in the file of a package.
 
     Raises:
         ValueError: it is damaged, or of another package. OSError: it can't be read.
     """
     with path.open("rb") as file:
         data = file.read(_MAX_FILE_BYTES + 1)
-    compressed = unpacked(data, _key(package))
-    if compressed is None:
+    payload = unpacked(data, _key(package))
+    if payload is None:
         raise ValueError(f"{path} is damaged, or not of {package}, or of another version of krnlpy")
     try:
-        inflater = zlib.decompressobj()
-        content = cbor2.loads(inflater.decompress(compressed, _MAX_BYTES))
-        if not inflater.eof:
-            raise ValueError("it is too long")
-        modules = [Module(*fields) for fields in content]
-        if any([*map(type, (m.name, m.content, m.spirv))] != [str, str, bytes] for m in modules):
-            raise TypeError("its modules are of other types")
-    except (zlib.error, cbor2.CBORDecodeError, ValueError, TypeError) as error:
+        groups = [Group(n, tuple(c), tuple(s), z) for n, c, s, z in cbor2.loads(payload)]
+    except (cbor2.CBORDecodeError, ValueError, TypeError, OverflowError, MemoryError, RecursionError) as error:
         raise ValueError(f"{path} is not what krnlpy writes: {error}") from error
-    return modules
+    for g in groups:
+        kinds = [*map(type, (g.name, g.compressed, *g.contents, *g.sizes))]
+        count = len(g.contents)
+        if kinds != [str, bytes, *[str] * count, *[int] * count] or min(g.sizes, default=0) < 0:
+            raise ValueError(f"{path} is not what krnlpy writes: {g.name!r} has parts of other types")
+    return groups
 
 
 def _key(package: str) -> str:
