@@ -132,10 +132,11 @@ class Kernel:
         unchecked: bool = False,
         subgroup_threads: int = 0,
     ) -> None:
-        from .dsl import frontend  # the compiler comes with the first kernel, so that `import krnlpy` stays light
+        from .dsl import frontend, shipped  # the compiler comes with the first kernel, and `import krnlpy` stays light
 
         with compiling(function):
             signature = frontend.read_signature(function)
+        shipped.announce(function.__module__)
         sizes = "a power of two up to 128, or 0 for any"
         if subgroup_threads.__class__ is not int or subgroup_threads not in (0, *(1 << n for n in range(8))):
             raise LaunchError(f"{signature.name}: subgroups of {subgroup_threads!r} threads; expected {sizes}")
