@@ -23,7 +23,9 @@ _BEST: Final = ("discrete", "integrated", "virtual")
 
 def _backend(key: int | str, open_backend: Callable[[], Backend]) -> Backend:
     with _lock:
-        if key not in _backends or _backends[key].lost:
+        if key in _backends and _backends[key].lost:
+            _backends.pop(key).close()
+        if key not in _backends:
             _backends[key] = open_backend()
         return _backends[key]
 

@@ -23,6 +23,11 @@ _MISSING = (
     "mesa-vulkan-drivers`; Windows: the GPU's driver brings it; macOS: `brew install vulkan-loader molten-vk`"
 )
 
+_OUT_OF_MEMORY = (
+    *("VK_ERROR_OUT_OF_HOST_MEMORY", "VK_ERROR_OUT_OF_DEVICE_MEMORY", "VK_ERROR_OUT_OF_POOL_MEMORY"),
+    *("VK_ERROR_FRAGMENTED_POOL", "VK_ERROR_FRAGMENTATION", "VK_ERROR_MEMORY_MAP_FAILED", "VK_ERROR_TOO_MANY_OBJECTS"),
+)
+
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[a-z])(?=[0-9])")
 
 
@@ -48,6 +53,8 @@ class Api:
         if not name.startswith("VK_"):
             raise AttributeError(name)
         value = getattr(self._module, name)
+        if name.startswith("VK_ERROR_"):  # of which the package has some without their sign
+            value = -abs(value)
         setattr(self, name, value)
         return value
 
@@ -96,9 +103,12 @@ class Api:
         """What a function lists that is called for the count first. The items point into one array."""
         doing = f"list {type.removeprefix('Vk')}"
         count = self.ffi.new("uint32_t *")
-        self.check(function(*arguments, count, self.ffi.NULL), doing)
-        items = self.ffi.new(f"{type}[]", count[0])
-        self.check(function(*arguments, count, items), doing)
+        result = self.VK_INCOMPLETE
+        while result == self.VK_INCOMPLETE:  # there are more than there were when they were counted
+            self.check(function(*arguments, count, self.ffi.NULL), doing)
+            items = self.ffi.new(f"{type}[]", count[0])
+            result = function(*arguments, count, items)
+        self.check(result, doing)
         return [items[i] for i in range(count[0])]
 
     def functions(self, names: Iterable[str], get: Any, handle: Any) -> Functions:
@@ -123,15 +133,15 @@ class Api:
             return
         if result == self.VK_ERROR_DEVICE_LOST:
             raise DeviceLost(f"the device was lost: {doing}")
-        memory = ("VK_ERROR_OUT_OF_HOST_MEMORY", "VK_ERROR_OUT_OF_DEVICE_MEMORY", "VK_ERROR_OUT_OF_POOL_MEMORY")
-        if result in [getattr(self, name) for name in (*memory, "VK_ERROR_TOO_MANY_OBJECTS")]:
+        if result in [getattr(self, name) for name in _OUT_OF_MEMORY]:
             raise OutOfMemory(f"no memory is left to {doing} ({self.result_name(result)})")
         raise DeviceUnavailable(f"Vulkan cannot {doing}: {self.result_name(result)}")
 
     def result_name(self, result: int) -> str:
         """The name of a VkResult."""
         for name in dir(self._module):
-            if name.startswith(("VK_ERROR_", "VK_INCOMPLETE")) and getattr(self._module, name) == result:
+            value = getattr(self._module, name) if name.startswith("VK_ERROR_") else None
+            if value is not None and -abs(value) == result:
                 return name
         return f"VkResult {result}"
 

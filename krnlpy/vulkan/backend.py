@@ -45,12 +45,17 @@ class VulkanBackend:
         self._instance = instance
         self._lock = threading.RLock()
         device = self._device = LogicalDevice(instance, physical)
-        self._queue = Queue(device)
+        try:
+            self._queue = Queue(device)
+        except BaseException:
+            device.close()
+            raise
         self._memory = MemoryPool(device, self._queue)
         self._transfers = Transfers(device, self._queue)
         self._descriptors = Descriptors(device, self._queue)
         self._builder = PipelineBuilder(device, self._descriptors)
         self._report: VulkanMemory | None = None
+        self._is_closed = False
 
         functions, api = device.functions, device.api
         self._bind_pipeline = functions.vkCmdBindPipeline
@@ -248,7 +253,7 @@ class VulkanBackend:
         with self._lock:
             self._check()
             self._collect()
-            if batch >= self._queue.open_value:
+            if batch > self._queue.submitted:
                 batch = self._queue.submit()
             if batch <= self._queue.completed:
                 return
@@ -267,9 +272,11 @@ class VulkanBackend:
     def close(self) -> None:
         """Waits, then gives everything back; the device's memory and executables are of no use afterwards."""
         with self._lock:
-            if isinstance(self._queue.failure, DeviceUnavailable):  # closed before, or in a forked process
+            if self._is_closed:
                 return
-            self._queue.failure = DeviceUnavailable(f"{self.info.name} was closed")
+            self._is_closed = True
+            if self._queue.failure is None:
+                self._queue.failure = DeviceUnavailable(f"{self.info.name} was closed")
             self._instance.open_backends.remove(self)
             device = self._device
             device.functions.vkDeviceWaitIdle(device.handle)
@@ -285,6 +292,7 @@ def _after_fork() -> None:
     for backend in _backends:
         backend._lock = threading.RLock()  # another thread may have held it
         backend._queue.failure = DeviceUnavailable(FORKED)
+        backend._is_closed = True
 
 
 if hasattr(os, "register_at_fork"):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple, NoReturn
 
-from krnlpy.errors import DeviceError, DeviceLost
+from krnlpy.errors import DeviceError, DeviceLost, OutOfMemory
 
 from .device import LogicalDevice
 from .hazards import Access, HazardTracker
@@ -37,6 +38,7 @@ class Queue:
 
     Attributes:
         open_value: number of the open batch.
+        submitted: number of the last batch submitted.
         completed: number of the last batch known to be done.
         failure: why the queue is of no use any more, if so.
         kernels: names of the kernels in the open batch.
@@ -47,8 +49,10 @@ class Queue:
         self._device = device
         self._api = api
         self.open_value = 1
+        self.submitted = 0
         self.completed = 0
         self._hazards = HazardTracker()
+        self._sealed: _Batch | None = None  # ended, but not submitted
         self._pending: deque[_Batch] = deque()
         self._spare: list[tuple[Any, Any]] = []
         self._retired: list[tuple[int, Callable[[], None]]] = []
@@ -109,16 +113,22 @@ class Queue:
         """After the command: submits the batch if it is full."""
         self._count += 1
         if self._count >= _MAX_COMMANDS:
-            self.submit()
+            with suppress(OutOfMemory):  # the command stays queued: who calls next tries again, or fails
+                self.submit()
 
     def _open(self) -> None:
         self.poll()
         if len(self._pending) >= _MAX_PENDING:
             self.wait(self._pending[0].value)
-        pool, buffer = self._spare.pop() if self._spare else self._new_pool()
+        if self._sealed is not None:
+            self._send(self._sealed)
+        if not self._spare:
+            self._spare.append(self._new_pool())
+        pool, buffer = self._spare[-1]
         functions = self._device.functions
         self._api.check(functions.vkResetCommandPool(self._device.handle, pool, 0), "reset a command pool")
         self._api.check(functions.vkBeginCommandBuffer(buffer, self._begin_info), "begin a command buffer")
+        self._spare.pop()
         self._pool, self._buffer = pool, buffer
 
     def _new_pool(self) -> tuple[Any, Any]:
@@ -133,7 +143,11 @@ class Queue:
         )
         buffer = api.new("VkCommandBuffer *")
         result = device.functions.vkAllocateCommandBuffers(device.handle, info, buffer)
-        api.check(result, "allocate a command buffer")
+        try:
+            api.check(result, "allocate a command buffer")
+        except DeviceError:
+            device.destroy("vkDestroyCommandPool", pool)
+            raise
         return pool, buffer[0]
 
     # -- submission
@@ -142,26 +156,45 @@ class Queue:
         """Submits the open batch if anything is in it; returns the number of the last batch submitted.
 
         Raises:
-            DeviceLost: the device stopped answering.
-            OutOfMemory: no memory is left.
+            DeviceLost: the device stopped answering, or what was recorded is lost.
+            OutOfMemory: no memory is left. The batch stays, and the next call tries again.
         """
-        if self._buffer is None:
-            return self.open_value - 1
-        functions, check = self._device.functions, self._api.check
+        if self._buffer is not None:
+            self._seal()
+        if self._sealed is not None:
+            self._send(self._sealed)
+        return self.submitted
+
+    def _seal(self) -> None:
+        """Ends the open batch, which takes no more commands then."""
+        if self._sealed is not None:
+            self._send(self._sealed)
         # Makes everything visible to the batches after, and to the host.
         self._cmd_barrier(self._buffer, *self._end_arguments)
         self._hazards.clear()
-        check(functions.vkEndCommandBuffer(self._buffer), "end a command buffer")
-        self._signal_value[0] = self.open_value
-        self._submitted_buffer[0] = self._buffer
-        self._pending.append(_Batch(self.open_value, self._pool, self._buffer, self.kernels))
+        result = self._device.functions.vkEndCommandBuffer(self._buffer)
+        self._sealed = _Batch(self.open_value, self._pool, self._buffer, self.kernels)
         self._pool = self._buffer = None
         self._count = 0
         self.kernels = []
         self.open_value += 1
-        result = functions.vkQueueSubmit(self._device.queue, 1, self._submit_info, self._api.ffi.NULL)
+        if result:
+            # Commands that did not fit in memory are gone, and with them what buffers should hold.
+            self._lose(f"lost what was recorded for it ({self._api.result_name(result)})")
+
+    def _send(self, batch: _Batch) -> None:
+        self._signal_value[0] = batch.value
+        self._submitted_buffer[0] = batch.buffer
+        arguments = self._device.queue, 1, self._submit_info, self._api.ffi.NULL
+        result = self._device.functions.vkQueueSubmit(*arguments)
+        if result and result != self._api.VK_ERROR_DEVICE_LOST and self._pending:
+            # A call that fails changes nothing. Work that is done may have left some memory.
+            self.block(self.submitted)
+            result = self._device.functions.vkQueueSubmit(*arguments)
         self._check(result, "submit work")
-        return self.open_value - 1
+        self._pending.append(batch)
+        self.submitted = batch.value
+        self._sealed = None
 
     def poll(self) -> int:
         """Looks which batches are done, without waiting; returns the number of the last."""
@@ -183,7 +216,7 @@ class Queue:
 
     def wait(self, value: int) -> None:
         """Returns when a batch is done; submits it first if it is the open one."""
-        if value >= self.open_value:
+        if value > self.submitted:
             value = self.submit()
         self.block(value)
         self.poll()
@@ -204,15 +237,19 @@ class Queue:
         try:
             self._api.check(result, doing)
         except DeviceLost:
-            kernels = [name for batch in self._pending for name in batch.kernels][-_NAMED_KERNELS:]
-            last = f"; the last kernels were {', '.join(kernels)}" if kernels else ""
-            self.failure = DeviceLost(
-                f"{self._device.info.name} stopped answering, its buffers are gone ({doing}){last}"
-            )
-            raise self.failure from None
+            self._lose(f"stopped answering ({doing})")
+
+    def _lose(self, what: str) -> NoReturn:
+        batches = [*self._pending, *([self._sealed] if self._sealed else [])]
+        kernels = [*(name for batch in batches for name in batch.kernels), *self.kernels][-_NAMED_KERNELS:]
+        last = f"; the last kernels were {', '.join(kernels)}" if kernels else ""
+        self.failure = DeviceLost(f"{self._device.info.name} {what}, its buffers are gone{last}")
+        raise self.failure from None
 
     def retire(self, value: int, destroy: Callable[[], None]) -> None:
         """Calls ``destroy`` when a batch is done."""
+        if self._buffer is None:  # nothing is in the open batch yet
+            value = min(value, self.open_value - 1)
         if value <= self.completed:
             destroy()
         else:
@@ -223,7 +260,8 @@ class Queue:
         for _, destroy in self._retired:
             destroy()
         self._retired.clear()
-        pools = [*(b.pool for b in self._pending), *(pool for pool, _ in self._spare), self._pool]
+        sealed = [self._sealed] if self._sealed else []
+        pools = [*(b.pool for b in (*self._pending, *sealed)), *(pool for pool, _ in self._spare), self._pool]
         for pool in pools:
             if pool is not None:
                 self._device.destroy("vkDestroyCommandPool", pool)

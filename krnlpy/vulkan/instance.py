@@ -51,14 +51,21 @@ class Instance:
             raise DeviceUnavailable("; ".join([str(error), *found])) from None
         self._handle = handle
         self.functions = self.api.functions(_FUNCTIONS, self.api.lib.vkGetInstanceProcAddr, handle)
+        self.open_backends: list[Backend] = []  # which close before the instance does
+        self.devices: list[PhysicalDevice] = []
+        self.reasons = problems(named_manifests())
+        try:
+            self._find_devices(handle)
+        except BaseException:
+            self.close()
+            raise
+
+    def _find_devices(self, handle: Any) -> None:
         if self.api.lib.vkGetInstanceProcAddr(handle, cooperative.FUNCTION.encode()) != self.api.ffi.NULL:
             optional = self.api.functions((cooperative.FUNCTION,), self.api.lib.vkGetInstanceProcAddr, handle)
             vars(self.functions).update(vars(optional))
         if self._validation is not None:
             self._validation.start(handle)
-        self.open_backends: list[Backend] = []  # which close before the instance does
-        self.devices: list[PhysicalDevice] = []
-        self.reasons = problems(named_manifests())
         for physical in self._physical_devices():
             device = describe(self.api, self.functions, physical, len(self.devices))
             if isinstance(device, str):
@@ -74,7 +81,8 @@ class Instance:
             return self.api.enumerate("VkPhysicalDevice", function, self._handle)
         except DeviceError as error:
             self.reasons.append(f"the Vulkan loader found no device: {error}")
-            return []
+            self._add_reasons()
+            raise DeviceUnavailable("; ".join(self.reasons)) from None
 
     def _add_reasons(self) -> None:
         if named := named_manifests():

@@ -1,7 +1,7 @@
 """``python -m tests.faults [--device N] [--quick]``: fails every call of the workload with every code; prints a table.
 
 Each device is used as it is, and once more as though the host could not see its memory. ``--quick`` fails only the
-first and the last call made at each place of krnlpy's source.
+first call made at each place of krnlpy's source.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from krnlpy.errors import DeviceError, DeviceLost, DeviceUnavailable, KrnlpyError, OutOfMemory
@@ -32,8 +32,8 @@ class Outcome:
     result: str
 
 
-def sites(selector: int, is_discrete: bool) -> list[Site]:
-    """Where the workload, with opening and closing, makes calls that can fail."""
+def sites(selector: int, is_discrete: bool) -> Counter[Site]:
+    """Where the workload, with opening and closing, makes calls that can fail, and how often."""
     layer = Layer(is_discrete)
     forget_kernels()
     with injected(layer):
@@ -42,21 +42,17 @@ def sites(selector: int, is_discrete: bool) -> list[Site]:
     return layer.sites
 
 
-def faults(found: list[Site], every: bool) -> Iterator[Fault]:
-    """A fault for each code of each call; unless ``every``, only of the first and the last call at each site."""
-    first: dict[Site, int] = {}
-    last: dict[Site, int] = {}
-    for number, site in enumerate(found):
-        first.setdefault(site, number)
-        last[site] = number
-    chosen: Iterable[int] = range(len(found)) if every else sorted({*first.values(), *last.values()})
-    for number in chosen:
-        for code in CODES[found[number][0]]:
-            yield Fault(number, code)
+def faults(found: Counter[Site], every: bool) -> Iterator[Fault]:
+    """A fault for each code of each call; unless ``every``, only of the first call at each site."""
+    for site, count in found.items():
+        for skipped in range(count if every else 1):
+            for code in CODES[site[0]]:
+                yield Fault(site, skipped, code)
 
 
-def check(selector: int, is_discrete: bool, fault: Fault) -> Outcome:
-    """Runs the workload with a fault.
+def check(selector: int, is_discrete: bool, fault: Fault) -> Outcome | None:
+    """Runs the workload with a fault. None if the call was not made: how often krnlpy looks whether work is done
+    depends on time.
 
     Raises:
         Misbehaviour: an error that is none of ours, a leak, a result that is wrong afterwards.
@@ -68,7 +64,7 @@ def check(selector: int, is_discrete: bool, fault: Fault) -> Outcome:
     try:
         with injected(layer):
             result = _run(work, fault)
-            if fault.hit is not None:
+            if fault.is_hit:
                 _go_on(work, fault, result)
             work.device = work.witness = None
             forget_kernels()
@@ -79,10 +75,8 @@ def check(selector: int, is_discrete: bool, fault: Fault) -> Outcome:
         raise Misbehaviour(f"{fault}: {type(error).__name__}: {error}") from error
     finally:
         faulthandler.cancel_dump_traceback_later()
-    if fault.hit is None:
-        raise Misbehaviour(f"{fault}: the call was never made")
     _check_balance(layer, fault)
-    return Outcome(fault.hit, fault.code, result)
+    return Outcome(fault.site[0], fault.code, result) if fault.is_hit else None
 
 
 def _run(work: Workload, fault: Fault) -> str:
@@ -131,16 +125,16 @@ def _check_balance(layer: Layer, fault: Fault | None = None) -> None:
         raise Misbehaviour(f"{fault}: left alive {layer.counts()}; destroyed twice {layer.strangers}")
 
 
-def survey(
-    selector: int, is_discrete: bool, every: bool
-) -> tuple[Counter[Outcome], list[str]]:
+def survey(selector: int, is_discrete: bool, every: bool) -> tuple[Counter[Outcome], list[str]]:
     """All faults, counted by what came of them, and what was wrong."""
     outcomes: Counter[Outcome] = Counter()
     wrong = []
     found = sites(selector, is_discrete)
     for fault in faults(found, every):
         try:
-            outcomes[check(selector, is_discrete, fault)] += 1
+            outcome = check(selector, is_discrete, fault)
+            if outcome is not None:
+                outcomes[outcome] += 1
         except Misbehaviour as error:
-            wrong.append(f"{error}\n    at {' < '.join(found[fault.number])}")
+            wrong.append(str(error))
     return outcomes, wrong

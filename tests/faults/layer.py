@@ -30,15 +30,19 @@ Site = tuple[str, ...]
 
 @dataclass
 class Fault:
-    """The call number ``number`` (from 0) that can fail returns ``code``.
+    """A call at ``site`` returns ``code``: the one before which ``skipped`` calls were made there.
 
     Attributes:
-        hit: the function that failed, once it did.
+        is_hit: whether the call was made.
     """
 
-    number: int
+    site: Site
+    skipped: int
     code: str
-    hit: str | None = None
+    is_hit: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.code} of call {self.skipped} at {' < '.join(self.site)}"
 
 
 @dataclass
@@ -46,7 +50,7 @@ class Layer:
     """Wraps Vulkan's functions.
 
     Attributes:
-        sites: where each call was made that can fail, in order.
+        sites: where calls were made that can fail, and how often.
         calls: how often each function was called.
         alive: handles of the objects that exist, by type.
         strangers: handles that were destroyed without being alive.
@@ -55,7 +59,7 @@ class Layer:
 
     is_discrete: bool = False
     fault: Fault | None = None
-    sites: list[Site] = field(default_factory=list)
+    sites: Counter[Site] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
     alive: Counter[tuple[str, int]] = field(default_factory=Counter)
     strangers: list[str] = field(default_factory=list)
@@ -83,7 +87,7 @@ class Layer:
                 code = self._failing(name)
                 key = number(arguments[0]) if arguments and isinstance(arguments[0], ffi.CData) else 0
                 device = number(self._devices.get(key, arguments[0])) if key else 0
-                if code == LOST and device:
+                if code == LOST and device in self._idle:
                     self._lost.add(device)
                 if code is None and device in self._lost and LOST in CODES[name]:
                     code = LOST
@@ -106,13 +110,14 @@ class Layer:
         return call
 
     def _failing(self, name: str) -> str | None:
-        place = len(self.sites)
-        self.sites.append((name, *_stack()))
+        site = (name, *_stack())
+        skipped = self.sites[site]
+        self.sites[site] += 1
         fault = self.fault
-        if fault is None or fault.number != place:
+        if fault is None or fault.site != site or fault.skipped != skipped:
             return None
-        fault.hit = name
-        return fault.code if fault.code in CODES[name] else None
+        fault.is_hit = True
+        return fault.code
 
     def _remember(self, name: str, arguments: tuple[Any, ...], number: Callable[[Any], int]) -> None:
         if name.startswith("vkCreate"):

@@ -62,8 +62,8 @@ class Workload:
 
     def run(self) -> None:
         """Opens the device and uses it. Raises AssertionError if a result is wrong."""
-        krnlpy.devices()
         self.open()
+        assert krnlpy.devices()
         self.use()
 
     def use(self) -> None:
