@@ -105,6 +105,13 @@ class _Definition:
         self.plans: dict[Any, Plan] = {}
         self.lock = threading.RLock()
 
+    def forget_lost(self) -> None:
+        """Lets go of what was built for devices that are lost."""
+        for key in [key for key, plan in self.plans.items() if plan.backend.lost]:
+            del self.plans[key]
+        for key in [key for key in self.executables if key[0].lost]:
+            del self.executables[key]
+
     def program(self, types: dict[TypeVar, ScalarType], threads: Triple) -> Program:
         key = tuple(types[v] for v in self.signature.type_variables)
         if key not in self.programs:
@@ -341,6 +348,7 @@ class Kernel:
             def build(variant: Variant) -> Any:
                 return self._build(backend, program, variant, specs, threads)
 
+            definition.forget_lost()
             plan = Plan(self.name, parameters, arguments, types, program, threads, build)
             definition.plans[key] = plan
         return plan

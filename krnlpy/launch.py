@@ -131,8 +131,8 @@ class Plan:
             (i, self._items.index(i) if i in self._items else -1, not contiguous)
             for i, contiguous in zip(self._buffers, self._contiguous, strict=True)
         ]
-        self._backend: Backend = arguments[self._buffers[0]].device.backend
-        self._max_groups = self._backend.info.max_groups_xyz
+        self.backend: Backend = arguments[self._buffers[0]].device.backend
+        self._max_groups = self.backend.info.max_groups_xyz
         self._compiled: dict[int, tuple[Any, Callable[..., bytes]]] = {}
         self._placeholder: Any = None
 
@@ -185,7 +185,7 @@ class Plan:
                     values += buffer._strides
         compiled = self._compiled.get(rank)
         executable, pack = compiled or self._compile(rank)
-        self._backend.launch(executable, groups, bindings, pack(*values))
+        self.backend.launch(executable, groups, bindings, pack(*values))
 
     def _compile(self, rank: int) -> tuple[Any, Callable[..., bytes]]:
         from .dsl.layout import Variant, layout_of  # as in kernel.py
@@ -202,7 +202,7 @@ class Plan:
     def _nothing(self) -> tuple[Any, int, int]:
         """What an empty buffer is bound to: devices bind no nothing, and no index reaches it."""
         if self._placeholder is None:
-            self._placeholder = self._backend.allocate(16)
+            self._placeholder = self.backend.allocate(16)
         return self._placeholder, 0, 16
 
     # -------------------------------------------------------------------------------------------------------- items
@@ -262,7 +262,7 @@ class Plan:
             groups = -(-x // threads[0]), -(-y // threads[1]), -(-z // threads[2])
         most = self._max_groups
         if groups[0] > most[0] or groups[1] > most[1] or groups[2] > most[2]:
-            raise LimitExceeded(f"{self._kernel}: {groups} groups; {self._backend.info.name} has at most {most}")
+            raise LimitExceeded(f"{self._kernel}: {groups} groups; {self.backend.info.name} has at most {most}")
         if any(n * m > _LONGEST for n, m in zip(groups, threads, strict=True)):
             raise LimitExceeded(
                 f"{self._kernel}: {groups} groups of {threads} threads are more than {_LONGEST} along an axis"

@@ -40,8 +40,9 @@ class LogicalDevice:
         try:
             self.functions = api.functions(_FUNCTIONS, instance.functions.vkGetDeviceProcAddr, self.handle)
         except DeviceUnavailable:
-            destroy = instance.functions.vkGetDeviceProcAddr(self.handle, b"vkDestroyDevice")
-            api.ffi.cast("PFN_vkDestroyDevice", destroy)(self.handle, api.ffi.NULL)
+            names = ("vkDestroyDevice",)
+            self.functions = api.functions(names, instance.functions.vkGetDeviceProcAddr, self.handle)
+            self.close()
             raise
         queue = api.new("VkQueue *")
         self.functions.vkGetDeviceQueue(self.handle, physical.queue_family, 0, queue)
