@@ -52,6 +52,7 @@ class LogicalDevice:
         self._types = [(t.propertyFlags, t.heapIndex) for t in memory.memoryTypes[0 : memory.memoryTypeCount]]
         self._heaps = [heap.size for heap in memory.memoryHeaps[0 : memory.memoryHeapCount]]
         self._allocated = [0] * len(self._heaps)
+        self._allocations = 0
 
     def create(self, function: str, type: str, info: Any) -> Any:
         """A new object of the device, by one of the functions ``vkCreate...``."""
@@ -114,6 +115,7 @@ class DeviceBuffer:
         flags, self._heap = device._types[kind]
         self._memory = self._allocate(kind)
         device._allocated[self._heap] += self._bytes
+        device._allocations += 1
         result = functions.vkBindBufferMemory(device.handle, self.handle, self._memory, 0)
         api.check(result, "bind memory to a buffer")
         if flags & _HOST == _HOST and (for_host or flags & _HOST_CACHED):
@@ -130,6 +132,8 @@ class DeviceBuffer:
             raise OutOfMemory(
                 f"{device.info.name}: no memory is left for {self._bytes} bytes: {used} bytes are taken of {heap} bytes"
             )
+        if device._allocations >= (most := device.info.extra["max_memory_allocations"]):
+            raise OutOfMemory(f"{device.info.name}: it grants {most} allocations of memory, and all are taken")
         info = api.struct("VkMemoryAllocateInfo", allocationSize=self._bytes, memoryTypeIndex=kind)
         memory = api.new("VkDeviceMemory *")
         result = device.functions.vkAllocateMemory(device.handle, info, api.ffi.NULL, memory)
@@ -142,6 +146,7 @@ class DeviceBuffer:
         if self._memory is not None:
             self._device.destroy("vkFreeMemory", self._memory)
             self._device._allocated[self._heap] -= self._bytes
+            self._device._allocations -= 1
 
 
 def _memory_type(types: list[tuple[int, int]], allowed: int, for_host: bool) -> int:
