@@ -14,9 +14,11 @@ from typing import Any, Final
 from . import config
 from .backend import Backend, DeviceInfo
 from .errors import DeviceUnavailable
+from .locks import renew_after_fork
 
 _backends: dict[int | str, Backend] = {}
 _lock = threading.RLock()
+renew_after_fork(__name__, "_lock")
 
 _BEST: Final = ("discrete", "integrated", "virtual")
 

@@ -15,6 +15,7 @@ from .backend import Backend, DeviceInfo
 from .defects import compiling
 from .errors import LaunchError, LimitExceeded
 from .launch import Plan, check_buffers, check_types
+from .locks import renew_after_fork
 from .scalar import ScalarType
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class _Definition:
         self.executables: dict[Any, Any] = {}
         self.plans: dict[Any, Plan] = {}
         self.lock = threading.RLock()
+        renew_after_fork(self, "lock")
 
     def forget_lost(self) -> None:
         """Lets go of what was built for devices that are lost."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from krnlpy.errors import CompileError, CompilerUnavailable
+from krnlpy.locks import renew_after_fork
 
 # Values of glslang's glslang_c_shader_types.h, the same in every version since the C interface exists.
 _SOURCE_GLSL = 1
@@ -239,7 +240,8 @@ def _system_library() -> Library | None:
 
 
 _LIBRARIES = ("glslang", "SPIRV", "glslang-default-resource-limits")
-_lock = threading.Lock()
+_lock = threading.RLock()
+renew_after_fork(__name__, "_lock")
 _compiler: Compiler | None = None
 
 

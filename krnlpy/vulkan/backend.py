@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -16,7 +18,8 @@ from krnlpy.backend import Binding, DeviceInfo
 from krnlpy.dsl.ir import Program
 from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.reports import HEADER, Reports, Words
-from krnlpy.errors import DeviceLost, DeviceUnavailable
+from krnlpy.errors import DeviceError, DeviceLost, DeviceUnavailable
+from krnlpy.locks import renew_after_fork
 
 from .commands import Queue
 from .description import PhysicalDevice
@@ -44,6 +47,7 @@ class VulkanBackend:
     def __init__(self, instance: Instance, physical: PhysicalDevice) -> None:
         self._instance = instance
         self._lock = threading.RLock()
+        renew_after_fork(self, "_lock")
         device = self._device = LogicalDevice(instance, physical)
         try:
             self._queue = Queue(device)
@@ -56,6 +60,7 @@ class VulkanBackend:
         self._builder = PipelineBuilder(device, self._descriptors)
         self._report: VulkanMemory | None = None
         self._is_closed = False
+        self._unlocked: set[int] = set()  # threads that use the device without the lock
 
         functions, api = device.functions, device.api
         self._bind_pipeline = functions.vkCmdBindPipeline
@@ -115,7 +120,8 @@ class VulkanBackend:
             return
         self._wait(memory.last_write)
         start = memory.offset + offset
-        out[...] = mapped[start : start + out.nbytes]
+        with self._kept_open():
+            out[...] = mapped[start : start + out.nbytes]
 
     def copy(self, source: VulkanMemory, source_offset: int, to: VulkanMemory, to_offset: int, nbytes: int) -> None:
         """Copies bytes within the device."""
@@ -257,9 +263,26 @@ class VulkanBackend:
                 batch = self._queue.submit()
             if batch <= self._queue.completed:
                 return
-        self._queue.block(batch)
+        with self._kept_open():
+            self._queue.block(batch)
         with self._lock:
+            self._check()
             self._queue.poll()
+
+    @contextmanager
+    def _kept_open(self) -> Iterator[None]:
+        """Without the lock, keeps the device from being closed. Raises what is the matter with it."""
+        me = threading.get_ident()
+        try:
+            try:
+                self._unlocked.add(me)  # before the look: who closes looks the other way round
+                self._check()
+                yield
+            finally:
+                self._unlocked.discard(me)
+        except DeviceError:
+            with self._lock:  # which at the end of the process nobody gets any more
+                raise
 
     def _collect(self) -> None:
         """Takes back memory and pipelines whose last references are gone."""
@@ -268,6 +291,10 @@ class VulkanBackend:
         while retired:
             pipeline = retired.popleft()
             self._queue.retire(self._queue.open_value, partial(self._builder.destroy, pipeline))
+
+    def hold(self) -> None:
+        """Keeps all other threads out for good."""
+        self._lock.acquire()
 
     def close(self) -> None:
         """Waits, then gives everything back; the device's memory and executables are of no use afterwards."""
@@ -280,6 +307,8 @@ class VulkanBackend:
             self._instance.open_backends.remove(self)
             device = self._device
             device.functions.vkDeviceWaitIdle(device.handle)
+            while self._unlocked:
+                time.sleep(0.001)  # for threads that look at the semaphore, or copy from the memory
             self._queue.close()  # the first, because it destroys what is retired
             self._builder.close()
             self._descriptors.close()
@@ -290,7 +319,6 @@ class VulkanBackend:
 
 def _after_fork() -> None:
     for backend in _backends:
-        backend._lock = threading.RLock()  # another thread may have held it
         backend._queue.failure = DeviceUnavailable(FORKED)
         backend._is_closed = True
 

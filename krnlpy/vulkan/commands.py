@@ -227,10 +227,11 @@ class Queue:
             return
         api = self._api
         info = api.struct("VkSemaphoreWaitInfo", semaphoreCount=1, pSemaphores=self._semaphores, pValues=[value])
-        while (
-            result := self._device.functions.vkWaitSemaphores(self._device.handle, info, _WAIT_NS)
-        ) == api.VK_TIMEOUT:
-            pass
+        result = api.VK_TIMEOUT
+        while result == api.VK_TIMEOUT:
+            if self.failure is not None:
+                raise self.failure
+            result = self._device.functions.vkWaitSemaphores(self._device.handle, info, _WAIT_NS)
         self._check(result, "wait for work")
 
     def _check(self, result: int, doing: str) -> None:
@@ -240,7 +241,7 @@ class Queue:
             self._lose(f"stopped answering ({doing})")
 
     def _lose(self, what: str) -> NoReturn:
-        batches = [*self._pending, *([self._sealed] if self._sealed else [])]
+        batches = [*self._pending.copy(), *([self._sealed] if self._sealed else [])]
         kernels = [*(name for batch in batches for name in batch.kernels), *self.kernels][-_NAMED_KERNELS:]
         last = f"; the last kernels were {', '.join(kernels)}" if kernels else ""
         self.failure = DeviceLost(f"{self._device.info.name} {what}, its buffers are gone{last}")

@@ -5,17 +5,20 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from krnlpy import config
-from krnlpy.backend import Backend
 from krnlpy.errors import DeviceError, DeviceUnavailable
+from krnlpy.locks import renew_after_fork
 
 from . import cooperative
 from .api import Api, load
 from .description import PhysicalDevice, describe
 from .drivers import installed_manifests, named_manifests, problems
 from .validation import EXTENSION, LAYER, Validation
+
+if TYPE_CHECKING:
+    from .backend import VulkanBackend
 
 _FUNCTIONS = (
     "vkCreateDevice",
@@ -51,7 +54,7 @@ class Instance:
             raise DeviceUnavailable("; ".join([str(error), *found])) from None
         self._handle = handle
         self.functions = self.api.functions(_FUNCTIONS, self.api.lib.vkGetInstanceProcAddr, handle)
-        self.open_backends: list[Backend] = []  # which close before the instance does
+        self.open_backends: list[VulkanBackend] = []  # which close before the instance does
         self.devices: list[PhysicalDevice] = []
         self.reasons = problems(named_manifests())
         try:
@@ -143,7 +146,8 @@ _NO_DRIVER = (
     "(Debian and Ubuntu) `apt install mesa-vulkan-drivers`"
 )
 
-_lock = threading.Lock()
+_lock = threading.RLock()
+renew_after_fork(__name__, "_lock")
 _instance: Instance | None = None
 
 
@@ -157,7 +161,7 @@ def instance() -> Instance:
     with _lock:
         if _instance is None:
             _instance = Instance()
-            atexit.register(_close)
+            atexit.register(_end)
         if _instance.pid != os.getpid():
             raise DeviceUnavailable(FORKED)
         return _instance
@@ -167,6 +171,14 @@ FORKED = (
     "this process was forked from one that used Vulkan, which drivers do not survive; start processes by "
     "multiprocessing.get_context('spawn'), or use Vulkan only after the fork"
 )
+
+
+def _end() -> None:
+    """At the end of the process: threads that still run (daemons) come to rest where they next use a device."""
+    if _instance is not None and _instance.pid == os.getpid():
+        for backend in _instance.open_backends:
+            backend.hold()
+    _close()
 
 
 def _close() -> None:
