@@ -6,9 +6,9 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from krnlpy.backend import Binding, DeviceInfo
 from krnlpy.dsl.ir import Program
 from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.reports import HEADER, Reports, Words
-from krnlpy.errors import DeviceError, DeviceLost, DeviceUnavailable
+from krnlpy.errors import DeviceError, DeviceLost, DeviceUnavailable, KrnlpyError
 from krnlpy.locks import renew_after_fork
 
 from .commands import Queue
@@ -33,6 +33,21 @@ from .transfers import Transfers
 Array = np.ndarray[Any, Any]
 
 _backends: weakref.WeakSet[VulkanBackend] = weakref.WeakSet()
+
+
+def _repaired(method: Callable[..., Any]) -> Any:
+    """A method with the lock, after which everything is consistent even if it was broken off."""
+
+    @wraps(method)
+    def call(self: VulkanBackend, *arguments: Any) -> Any:
+        with self._lock:
+            try:
+                return method(self, *arguments)
+            except BaseException as error:
+                self._repair(error)
+                raise
+
+    return call
 
 
 class VulkanBackend:
@@ -88,6 +103,7 @@ class VulkanBackend:
 
     # -- memory
 
+    @_repaired
     def allocate(self, nbytes: int) -> VulkanMemory:
         """Memory, its size rounded up to 16 bytes. Raises OutOfMemory, LimitExceeded."""
         with self._lock:
@@ -104,6 +120,7 @@ class VulkanBackend:
         """None, as for :meth:`view`."""
         return ()
 
+    @_repaired
     def upload(self, memory: VulkanMemory, offset: int, data: Array) -> None:
         """Copies bytes into memory."""
         with self._lock:
@@ -114,21 +131,27 @@ class VulkanBackend:
         """Copies memory into an array, when the last work that writes the memory is done."""
         mapped = memory.block.mapped
         if mapped is None:
-            with self._lock:
-                self._check()
-                self._transfers.download(memory, offset, out)
+            self._download_staged(memory, offset, out)
             return
         self._wait(memory.last_write)
         start = memory.offset + offset
         with self._kept_open():
             out[...] = mapped[start : start + out.nbytes]
 
+    @_repaired
+    def _download_staged(self, memory: VulkanMemory, offset: int, out: Array) -> None:
+        with self._lock:
+            self._check()
+            self._transfers.download(memory, offset, out)
+
+    @_repaired
     def copy(self, source: VulkanMemory, source_offset: int, to: VulkanMemory, to_offset: int, nbytes: int) -> None:
         """Copies bytes within the device."""
         with self._lock:
             self._check()
             self._transfers.copy(source, source_offset, to, to_offset, nbytes)
 
+    @_repaired
     def fill(self, memory: VulkanMemory, offset: int, nbytes: int, pattern: bytes) -> None:
         """Repeats a pattern."""
         with self._lock:
@@ -137,6 +160,7 @@ class VulkanBackend:
 
     # -- kernels
 
+    @_repaired
     def build(
         self,
         program: Program,
@@ -165,7 +189,11 @@ class VulkanBackend:
         with self._lock:
             self._check()
             if executable.reports is None:
-                self._record(executable, groups, bindings, parameters)
+                try:
+                    self._record(executable, groups, bindings, parameters)
+                except BaseException as error:
+                    self._repair(error)
+                    raise
                 return
             report = self._launch_reporting(executable, executable.reports, groups, bindings, parameters)
         executable.reports.tell(executable.name, executable.threads, report)
@@ -220,6 +248,7 @@ class VulkanBackend:
             places.insert(executable.parameter_binding, block)
         return self._descriptors.write(executable.set_layout, key, places)
 
+    @_repaired
     def _launch_reporting(
         self,
         executable: VulkanExecutable,
@@ -256,18 +285,32 @@ class VulkanBackend:
 
     def _wait(self, batch: int) -> None:
         """Returns when a batch is done. Other threads may go on recording meanwhile."""
-        with self._lock:
-            self._check()
-            self._collect()
-            if batch > self._queue.submitted:
-                batch = self._queue.submit()
-            if batch <= self._queue.completed:
-                return
+        batch = self._submitted(batch)
+        if not batch:
+            return
         with self._kept_open():
             self._queue.block(batch)
-        with self._lock:
-            self._check()
-            self._queue.poll()
+        self._poll()
+
+    @_repaired
+    def _submitted(self, batch: int) -> int:
+        """The number of the last batch submitted, if this one was not; 0 if it is done."""
+        self._check()
+        self._collect()
+        if batch > self._queue.submitted:
+            batch = self._queue.submit()
+        return 0 if batch <= self._queue.completed else batch
+
+    @_repaired
+    def _poll(self) -> None:
+        self._check()
+        self._queue.poll()
+
+    def _repair(self, error: BaseException) -> None:
+        """Makes all consistent after something was broken off, by Ctrl-C say. Our own errors come where all is."""
+        if not isinstance(error, KrnlpyError) and not self._is_closed:
+            self._queue.repair()
+            self._memory.repair()
 
     @contextmanager
     def _kept_open(self) -> Iterator[None]:

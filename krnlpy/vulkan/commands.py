@@ -53,6 +53,10 @@ class Queue:
         self.completed = 0
         self._hazards = HazardTracker()
         self._sealed: _Batch | None = None  # ended, but not submitted
+        # Results that are not yet taken note of. Python looks for Ctrl-C after a call, before it assigns the result;
+        # but not within one of list's own methods, so that call and note are one.
+        self._ended: list[int] = []
+        self._sent: list[int] = []
         self._pending: deque[_Batch] = deque()
         self._spare: list[tuple[Any, Any]] = []
         self._retired: list[tuple[int, Callable[[], None]]] = []
@@ -128,8 +132,8 @@ class Queue:
         functions = self._device.functions
         self._api.check(functions.vkResetCommandPool(self._device.handle, pool, 0), "reset a command pool")
         self._api.check(functions.vkBeginCommandBuffer(buffer, self._begin_info), "begin a command buffer")
-        self._spare.pop()
         self._pool, self._buffer = pool, buffer
+        self._spare.pop()
 
     def _new_pool(self) -> tuple[Any, Any]:
         api, device = self._api, self._device
@@ -172,12 +176,18 @@ class Queue:
         # Makes everything visible to the batches after, and to the host.
         self._cmd_barrier(self._buffer, *self._end_arguments)
         self._hazards.clear()
-        result = self._device.functions.vkEndCommandBuffer(self._buffer)
-        self._sealed = _Batch(self.open_value, self._pool, self._buffer, self.kernels)
+        self._ended.extend(map(self._device.functions.vkEndCommandBuffer, (self._buffer,)))
+        self._note_ended()
+
+    def _note_ended(self) -> None:
+        if self._sealed is None:
+            self._sealed = _Batch(self.open_value, self._pool, self._buffer, self.kernels)
         self._pool = self._buffer = None
         self._count = 0
         self.kernels = []
-        self.open_value += 1
+        self.open_value = self._sealed.value + 1
+        result = self._ended[-1]
+        self._ended.clear()
         if result:
             # Commands that did not fit in memory are gone, and with them what buffers should hold.
             self._lose(f"lost what was recorded for it ({self._api.result_name(result)})")
@@ -185,16 +195,41 @@ class Queue:
     def _send(self, batch: _Batch) -> None:
         self._signal_value[0] = batch.value
         self._submitted_buffer[0] = batch.buffer
-        arguments = self._device.queue, 1, self._submit_info, self._api.ffi.NULL
-        result = self._device.functions.vkQueueSubmit(*arguments)
-        if result and result != self._api.VK_ERROR_DEVICE_LOST and self._pending:
+        if self._call_submit() not in (0, self._api.VK_ERROR_DEVICE_LOST) and self._pending:
             # A call that fails changes nothing. Work that is done may have left some memory.
             self.block(self.submitted)
-            result = self._device.functions.vkQueueSubmit(*arguments)
+            self._call_submit()
+        self._note_sent(batch)
+
+    def _call_submit(self) -> int:
+        null = self._api.ffi.NULL
+        arguments = (self._device.queue,), (1,), (self._submit_info,), (null,)
+        self._sent[:] = map(self._device.functions.vkQueueSubmit, *arguments)
+        return self._sent[0]
+
+    def _note_sent(self, batch: _Batch) -> None:
+        if not self._sent[0]:
+            if not self._pending or self._pending[-1] is not batch:
+                self._pending.append(batch)
+            self.submitted = batch.value
+            self._sealed = None
+        result = self._sent[0]
+        self._sent.clear()
         self._check(result, "submit work")
-        self._pending.append(batch)
-        self.submitted = batch.value
-        self._sealed = None
+
+    def repair(self) -> None:
+        """Makes the queue consistent after any method was broken off, by Ctrl-C say; work that was under way may be
+        queued or not."""
+        if self._ended:
+            self._note_ended()
+        if self._sent and self._sealed is not None:
+            self._note_sent(self._sealed)
+        self._sent.clear()
+        taken = [self._pool, *(batch.pool for batch in self._pending)]
+        self._spare = [spare for spare in self._spare if spare[0] not in taken]
+        if self._buffer is not None:  # a barrier may be missing
+            self._cmd_barrier(self._buffer, *self._barrier_arguments)
+        self._hazards.clear()
 
     def poll(self) -> int:
         """Looks which batches are done, without waiting; returns the number of the last."""
@@ -205,13 +240,13 @@ class Queue:
             self._check(result, "look whether work is done")
             self.completed = max(self.completed, self._counter[0])
             while self._pending and self._pending[0].value <= self.completed:
-                batch = self._pending.popleft()
+                batch = self._pending[0]
                 self._spare.append((batch.pool, batch.buffer))
+                self._pending.popleft()
         if self._retired:
-            due = [destroy for value, destroy in self._retired if value <= self.completed]
-            self._retired = [entry for entry in self._retired if entry[0] > self.completed]
-            for destroy in due:
-                destroy()
+            for entry in [entry for entry in self._retired if entry[0] <= self.completed]:
+                self._retired.remove(entry)
+                entry[1]()
         return self.completed
 
     def wait(self, value: int) -> None:

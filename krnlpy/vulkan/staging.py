@@ -47,8 +47,8 @@ class StagingRing:
             end, value = self._used[0]
             if value > self._queue.completed:
                 self._queue.wait(value)
-            self._used.popleft()
             self._begin = end
+            self._used.popleft()
         self._end = start + nbytes
         self._used.append((self._end, self._queue.open_value))
         return start % _RING_BYTES
