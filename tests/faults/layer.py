@@ -162,7 +162,9 @@ class _Library:
 
     def __getattr__(self, name: str) -> Any:
         layer, api, lib = self._parts
-        value = layer.wrap(api, name, getattr(lib, name))
+        value = getattr(lib, name)
+        if name.startswith("vk"):
+            value = layer.wrap(api, name, value)
         setattr(self, name, value)
         return value
 

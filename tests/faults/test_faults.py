@@ -95,14 +95,14 @@ def test_work_that_cannot_be_submitted_stays_and_runs_once(layer: Layer) -> None
     device = Device(0)
     x = Buffer.zeros(100, u32, device)
     device.wait()
-    for _ in range(10):
+    for _ in range(5):
         increment(x)
     calls = _fail(device.backend, "vkQueueSubmit", "VK_ERROR_OUT_OF_DEVICE_MEMORY")
     with pytest.raises(OutOfMemory, match="submit work"):
         device.wait()
     for _ in range(100):  # over the end of a batch
         increment(x)
-    assert (x.numpy() == 110).all()
+    assert (x.numpy() == 105).all()
     assert len(calls) == 1
 
 
@@ -180,7 +180,7 @@ def test_a_driver_without_a_function(layer: Layer, monkeypatch: pytest.MonkeyPat
 
 
 def test_codes_are_negative() -> None:
-    """Of which the package has some without their sign."""
+    """As Vulkan has them: the package's own constants lack the sign of some."""
     api = load()
     names = {code for codes in CODES.values() for code in codes if code.startswith("VK_ERROR")}
     assert all(getattr(api, name) < 0 for name in names)
