@@ -73,7 +73,8 @@ class VulkanExecutable:
         self.retired = retired
 
     def __del__(self) -> None:
-        self.retired.append(self.pipeline)
+        if hasattr(self, "retired"):  # Ctrl-C may have come before there was anything
+            self.retired.append(self.pipeline)
 
 
 class PipelineBuilder:
