@@ -6,15 +6,13 @@ import math
 import struct
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
 from krnlpy.backend import check_subgroups
 from krnlpy.dsl import glsl, ir, spirv
 from krnlpy.dsl.array_sizes import array_bytes, local_arrays
-from krnlpy.dsl.cooperative_expansion import expanded
-from krnlpy.dsl.glsl_cooperative import is_native
+from krnlpy.dsl.glsl_devices import Abilities, shader_for
 from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.work import estimated_work
 from krnlpy.errors import LimitExceeded, MissingFeatures
@@ -75,7 +73,8 @@ class VulkanExecutable:
         self.retired = retired
 
     def __del__(self) -> None:
-        self.retired.append(self.pipeline)
+        if hasattr(self, "retired"):  # Ctrl-C may have come before there was anything
+            self.retired.append(self.pipeline)
 
 
 class PipelineBuilder:
@@ -111,13 +110,9 @@ class PipelineBuilder:
         self._check_limits(program, specs, threads)
         info = self._device.info
         check_subgroups(program, threads, info)
-        shapes = {(s.m, s.n, s.k, s.a, s.b, s.c) for s in info.cooperative_shapes}
-        if debug or not is_native(program, variant, shapes):
-            program = expanded(program, program.subgroup_threads or info.subgroup_threads)
-        lanes = program.subgroup_threads or info.subgroup_threads
-        options = replace(glsl.GlslOptions.of(info.features, info.max_parameter_bytes, debug, lanes), split=split)
-        shader = glsl.emit(program, variant, options)
+        program, shader = shader_for(program, variant, Abilities.of(info), debug, split)
         self._check_shader(program, shader)
+        lanes = program.subgroup_threads or info.subgroup_threads
         slots = -(-math.prod(threads) // lanes) * lanes
         self._check_group_memory(program, specs, 4 * shader.subgroup_words * slots)
         code = spirv.compile_shader(shader.source, program.name)
