@@ -60,13 +60,15 @@ def report() -> dict[str, Any]:
             trouble.append(f"{name}: {str(error) or type(error).__name__}{missing}")
             return otherwise
 
-    devices = part("vulkan", lambda: _vulkan_devices(trouble), [])
+    trouble += part("drivers", _crashes, [])
+    harmful = bool(trouble)  # then no driver is loaded into this process
+    devices = [] if harmful else part("Vulkan", lambda: _vulkan_devices(trouble), [])
     for name in ("host", "interpreter"):
         devices += part(name, lambda name=name: [_as_dict(Device(name).info)], [])  # type: ignore[misc]
     return {
         "versions": part("versions", _versions, {"krnlpy": __version__}),
         "loader": part("Vulkan loader", _loader, None),
-        "drivers": part("drivers", _drivers, []),
+        "drivers": part("drivers", lambda: _drivers(not harmful), []),
         "glsl compiler": part("GLSL compiler", _glsl_compiler, None),
         "validation layer": part("validation layer", _validation_layer, None),
         "devices": devices,
@@ -98,10 +100,16 @@ def _loader() -> dict[str, Any] | None:
     return None if version is None else {"version": version, "file": vulkan.loader_file()}
 
 
-def _drivers() -> list[dict[str, Any]]:
+def _crashes() -> list[str]:
+    from .vulkan import probe
+
+    return probe.crashes()
+
+
+def _drivers(load: bool) -> list[dict[str, Any]]:
     from . import vulkan
 
-    return [{**dataclasses.asdict(manifest), "path": str(manifest.path)} for manifest in vulkan.manifests()]
+    return [{**dataclasses.asdict(manifest), "path": str(manifest.path)} for manifest in vulkan.manifests(load)]
 
 
 def _glsl_compiler() -> str:

@@ -21,9 +21,11 @@ NO_LIBRARY = '{"file_format_version": "1.0.0", "ICD": {"library_path": "/no/such
 
 
 @pytest.fixture(autouse=True)
-def no_caches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the user may hold many thousands of files."""
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the caches of the user, which may hold many thousands of files, and without a process of each call's own
+    that asks the drivers: those in use here answer."""
     monkeypatch.setattr(config, "cache_dir", None)
+    monkeypatch.setattr(info_command, "_crashes", list)
 
 
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,6 +182,32 @@ def test_no_loader(tmp_path: Path) -> None:
         assert "no Vulkan loader: looked for " in done.stdout
         assert "install" in done.stdout
         assert Device.host().info.name in done.stdout
+
+
+def test_a_driver_that_ends_the_process(tmp_path: Path) -> None:
+    """It is named, and all else is told."""
+    bad, good = tmp_path / "bad.json", tmp_path / "good.json"
+    for path in (bad, good):
+        path.write_text(NO_LIBRARY)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os\n"
+        "from krnlpy import vulkan\n"
+        "enumerate_devices = vulkan.enumerate_devices\n"
+        "def crash():\n"
+        "    if 'bad.json' in os.environ['VK_DRIVER_FILES']:\n"
+        "        os._exit(77)\n"
+        "    return enumerate_devices()\n"
+        "vulkan.enumerate_devices = crash\n"
+    )
+    environment = {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]),
+        "VK_DRIVER_FILES": os.pathsep.join(map(str, (bad, good))),
+    }
+    done = run("info", "--json", **environment)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["unavailable"] == [f"{bad}: its driver ends the process (status 77) when it is asked for devices"]
+    assert [device["backend"] for device in found["devices"]] == ["host", "interpreter"]
 
 
 def test_one_broken_driver_beside_others(tmp_path: Path) -> None:
