@@ -22,9 +22,8 @@ def crashes() -> list[str]:
     how = _end(None)
     if how is None:
         return []
-    found = [
-        f"{path}: its driver {way} when it is asked for devices" for path in all_manifests() if (way := _end(path))
-    ]
+    ways = [(path, _end(path)) for path in all_manifests()]
+    found = [f"{path}: its driver {way} when it is asked for devices" for path, way in ways if way]
     return found or [f"asking the Vulkan loader for devices {how}, though each driver by itself does not"]
 
 
