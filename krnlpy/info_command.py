@@ -115,7 +115,8 @@ def _drivers(load: bool) -> list[dict[str, Any]]:
 def _glsl_compiler() -> str:
     from .dsl import glslang
 
-    return glslang.find_compiler().identity
+    glslang.find_compiler()
+    return glslang.compiler_identity()
 
 
 def _validation_layer() -> str | None:
