@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import __version__, config
+from . import __version__, cache_command
 from .backend import CooperativeShape, DeviceInfo
 from .device import Device
 from .info_text import as_text
@@ -72,7 +72,7 @@ def report() -> dict[str, Any]:
         "glsl compiler": part("GLSL compiler", _glsl_compiler, None),
         "validation layer": part("validation layer", _validation_layer, None),
         "devices": devices,
-        "caches": part("caches", _caches, {"folder": None, "parts": {}}),
+        "caches": part("caches", cache_command.report, None),
         "environment": {k: v for k, v in sorted(os.environ.items()) if k.startswith(_VARIABLES)},
         "unavailable": trouble,
     }
@@ -150,24 +150,3 @@ def _as_dict(info: DeviceInfo) -> dict[str, Any]:
 
 def _shape(shape: CooperativeShape) -> str:
     return f"{shape.m}x{shape.n}x{shape.k}: {shape.a} @ {shape.b} + {shape.c}"
-
-
-def _caches() -> dict[str, Any]:
-    """The folder of compiled kernels, and what each part of it holds."""
-    folder = config.cache_dir
-    if folder is None:
-        return {"folder": None, "parts": {}}
-    parts = {}
-    for part in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if part.is_dir():
-            sizes = [size for file in part.rglob("*") if (size := _file_size(file)) is not None]
-            parts[part.name] = {"files": len(sizes), "bytes": sum(sizes)}
-    return {"folder": str(folder), "parts": parts}
-
-
-def _file_size(path: Path) -> int | None:
-    """Of a file; None where it is none, or was removed by another process just now."""
-    try:
-        return path.stat().st_size if path.is_file() else None
-    except OSError:
-        return None

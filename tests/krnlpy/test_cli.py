@@ -8,12 +8,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import krnlpy
-from krnlpy import Device, Feature, cli, config, info_command, info_text
+from krnlpy import Device, Feature, cache_command, cli, config, info_command, info_text
 from krnlpy import device as device_module
 from krnlpy.dsl import glslang
 
@@ -85,16 +86,17 @@ def test_sizes(nbytes: int, text: str) -> None:
 
 
 def test_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "spirv" / "ab").mkdir(parents=True)
-    (tmp_path / "spirv" / "ab" / "one").write_bytes(bytes(2048))
-    (tmp_path / "spirv" / "two").write_bytes(bytes(1024))
+    (tmp_path / "spirv").mkdir()
+    for name, nbytes in (("a", 2048), ("b", 1024)):
+        (tmp_path / "spirv" / f"{name * 64}.cbor").write_bytes(bytes(nbytes))
     monkeypatch.setattr(config, "cache_dir", tmp_path)
-    found = info_command.report()["caches"]
-    assert found == {"folder": str(tmp_path), "parts": {"spirv": {"files": 2, "bytes": 3072}}}
+    assert info_command.report()["caches"] == cache_command.report()
     cli.main(["info"])
-    assert "2 files, 3 KiB" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert f"folder  {tmp_path}" in text and re.search(r"spirv +2 entries, 3 KiB of at most \d", text)
     monkeypatch.setattr(config, "cache_dir", tmp_path / "not there")
-    assert info_command.report()["caches"]["parts"] == {}
+    cli.main(["info"])
+    assert re.search(r"spirv +0 entries, 0 B of at most", capsys.readouterr().out)
     monkeypatch.setattr(config, "cache_dir", None)
     cli.main(["info"])
     assert "none (KRNLPY_NO_CACHE)" in capsys.readouterr().out
@@ -135,7 +137,11 @@ def test_a_missing_package(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize(
-    "broken", ["_vulkan_devices", "_loader", "_drivers", "_glsl_compiler", "_validation_layer", "_versions", "_caches"]
+    "broken",
+    [
+        *("_crashes", "_vulkan_devices", "_loader", "_drivers", "_glsl_compiler", "_validation_layer", "_versions"),
+        "cache_command",
+    ],
 )
 def test_whatever_fails_the_rest_is_told(
     broken: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -143,7 +149,7 @@ def test_whatever_fails_the_rest_is_told(
     def fail(*_: Any) -> None:
         raise RuntimeError("this part is broken")
 
-    monkeypatch.setattr(info_command, broken, fail)
+    monkeypatch.setattr(info_command, broken, SimpleNamespace(report=fail) if broken == "cache_command" else fail)
     text = said(capsys)
     assert "this part is broken" in text
     assert Device.host().info.name in text
