@@ -120,6 +120,7 @@ def _validation_layer() -> str | None:
 def _versions() -> dict[str, str | None]:
     versions: dict[str, str | None] = {
         "krnlpy": __version__,
+        "krnlpy folder": str(Path(__file__).parent),
         "python": f"{platform.python_version()} ({platform.python_implementation()}, {sys.executable})",
         "system": platform.platform(),
         "machine": platform.machine(),

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from krnlpy.errors import CompileError, CompilerUnavailable
+from krnlpy.locks import renew_after_fork
 
 # Values of glslang's glslang_c_shader_types.h, the same in every version since the C interface exists.
 _SOURCE_GLSL = 1
@@ -281,7 +282,8 @@ def _prefixes() -> list[Path]:
 
 _LIBRARIES = ("glslang", "SPIRV", "glslang-default-resource-limits")
 _COMMANDS = ("glslangValidator", "glslang", "glslc")
-_lock = threading.Lock()
+_lock = threading.RLock()
+renew_after_fork(__name__, "_lock")
 _compiler: Compiler | None = None
 
 

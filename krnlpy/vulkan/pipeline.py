@@ -24,6 +24,9 @@ from .device import LogicalDevice
 _CODES = {"u32": "I", "i32": "i", "f32": "f", "u64": "Q", "i64": "q", "f64": "d"}
 _MAX_LOCAL_BYTES = 64 << 10
 """Of a thread's local arrays. Vulkan states no limit; beyond it lavapipe ends the process while it compiles."""
+_MAX_THREAD_WORK = 1 << 12
+"""Operations that a thread is taken to do at most: of loops within loops, whose lengths nobody knows, the estimate
+gets out of hand, and kernels that do little would be submitted one by one."""
 
 
 class VulkanExecutable:
@@ -66,11 +69,12 @@ class VulkanExecutable:
         self.parameter_binding = shader.parameter_binding
         self.key_end = self.parameter_bytes if self.parameter_binding is not None else 0
         self.split = cache(split)
-        self.group_work = math.prod(threads) * estimated_work(program.body)
+        self.group_work = math.prod(threads) * min(estimated_work(program.body), _MAX_THREAD_WORK)
         self.retired = retired
 
     def __del__(self) -> None:
-        self.retired.append(self.pipeline)
+        if hasattr(self, "retired"):  # Ctrl-C may have come before there was anything
+            self.retired.append(self.pipeline)
 
 
 class PipelineBuilder:
