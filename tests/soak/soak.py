@@ -32,8 +32,9 @@ class Figures:
     failures: list[BaseException] = field(default_factory=list)
 
 
-def soak(devices: list[Device], threads: int, seconds: float, seed: int) -> Figures:
-    """Lets threads work on devices; buffers move between these. Ends at the first failure."""
+def soak(devices: list[Device], threads: int, seconds: float, seed: int, least: int = 4) -> Figures:
+    """Lets threads work on devices; buffers move between these. Each does at least so many operations. Ends at the
+    first failure."""
     figures = Figures()
     begin = time.monotonic()
     over = threading.Event()
@@ -41,8 +42,10 @@ def soak(devices: list[Device], threads: int, seconds: float, seed: int) -> Figu
     def work(number: int) -> None:
         thread = Thread(devices, 1000 * seed + number)
         try:
-            while not over.is_set():
+            steps = 0
+            while not over.is_set() or (steps < least and not figures.failures):
                 thread.step()
+                steps += 1
             thread.check()
         except BaseException as error:
             figures.failures.append(error)
