@@ -57,9 +57,15 @@ def check_buffers(kernel: str, parameters: Sequence[ParameterSpec], arguments: S
             )
         if not buffer.can_be_indexed:
             raise LimitExceeded(
-                f"{what} has {buffer.size} elements, from {buffer.offset} on; kernels count to {_LONGEST} elements, and"
-                f" reach to {2 * _LONGEST + 1} in a memory: launch on slices"
+                f"{what} has {buffer.size} elements in {_extent_bytes(buffer)} bytes of memory; kernels count to"
+                f" {_LONGEST} elements, and reach {buffer.device.info.max_binding_bytes} bytes of a buffer on"
+                f" {buffer.device!r}: launch on slices"
             )
+
+
+def _extent_bytes(buffer: Buffer) -> int:
+    facts = views.facts(buffer.shape, buffer.strides)
+    return (facts.high - facts.low) * buffer.dtype.size
 
 
 def check_types(
@@ -175,7 +181,7 @@ class Plan:
         for i, item, strided in self._fields:
             buffer = arguments[i]
             bindings.append(buffer._binding if buffer._memory is not None else self._nothing())
-            values.append(buffer._offset)
+            values.append(buffer._place)
             if item >= 0:
                 if rank:
                     values += item_strides[item]
@@ -219,7 +225,7 @@ class Plan:
             return
         if a._offset == b._offset and a._strides == b._strides and a.dtype.size == b.dtype.size:
             return
-        if views.overlap(_bytes_of(a), _bytes_of(b)):
+        if a.shares_memory(b):
             raise LaunchError(
                 f"{self._kernel}: {self._parameters[i].name} is written to and shares elements with"
                 f" {self._parameters[j].name} at other indices (offsets {a.offset} and {b.offset}, strides"
@@ -268,8 +274,3 @@ class Plan:
                 f"{self._kernel}: {groups} groups of {threads} threads are more than {_LONGEST} along an axis"
             )
         return groups
-
-
-def _bytes_of(buffer: Buffer) -> tuple[views.Shape, views.Strides, int]:
-    size = buffer.dtype.size
-    return (*buffer.shape, size), (*(s * size for s in buffer.strides), 1), buffer.offset * size

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from krnlpy.errors import OutOfMemory
+from krnlpy.memory_stats import Usage
 
 ALIGNMENT = 64
 """Bytes: a cache line, and the widest vector."""
@@ -17,16 +18,23 @@ Array = np.ndarray[Any, Any]
 class HostMemory:
     """Bytes at a fixed address, kept by the array that they belong to."""
 
-    __slots__ = ("__weakref__", "address", "array", "nbytes")
+    __slots__ = ("__weakref__", "address", "array", "nbytes", "usage")
 
-    def __init__(self, array: Array) -> None:
+    def __init__(self, array: Array, usage: Usage | None = None) -> None:
         self.array = array
-        self.address: int = array.ctypes.data
+        self.address: int = array.__array_interface__["data"][0]
         self.nbytes: int = array.nbytes
+        self.usage = usage
+        if usage is not None:
+            usage.take(self.nbytes)
+
+    def __del__(self) -> None:
+        if self.usage is not None:
+            self.usage.give_back(self.nbytes)
 
 
-def allocate(nbytes: int) -> HostMemory:
-    """Aligned memory of undefined content.
+def allocate(nbytes: int, usage: Usage | None = None) -> HostMemory:
+    """Aligned memory of undefined content, counted where ``usage`` is given.
 
     Raises:
         OutOfMemory: the system has none left.
@@ -35,13 +43,5 @@ def allocate(nbytes: int) -> HostMemory:
         block = np.empty(nbytes + ALIGNMENT, np.uint8)
     except MemoryError as error:
         raise OutOfMemory(f"the host has no memory left for {nbytes} bytes") from error
-    start = -block.ctypes.data % ALIGNMENT
-    return HostMemory(block[start : start + nbytes])
-
-
-def adopt(array: Array) -> HostMemory | None:
-    """The memory of an array; None where kernels could not read and write it as it is."""
-    flags = array.flags
-    if not (flags.c_contiguous and flags.aligned and flags.writeable and array.dtype.isnative and array.nbytes):
-        return None
-    return HostMemory(array.reshape(-1).view(np.uint8))
+    start = -block.__array_interface__["data"][0] % ALIGNMENT
+    return HostMemory(block[start : start + nbytes], usage)

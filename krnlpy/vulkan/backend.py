@@ -17,13 +17,14 @@ from krnlpy.dsl.ir import Program
 from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.reports import HEADER, Reports, Words
 from krnlpy.errors import DeviceLost, DeviceUnavailable
+from krnlpy.memory_stats import MemoryStats
 
 from .commands import Queue
 from .description import PhysicalDevice
 from .descriptors import Descriptors
 from .device import LogicalDevice
 from .instance import FORKED, Instance
-from .memory import MemoryPool, VulkanMemory
+from .memory import MemoryPool, MemoryWindow, VulkanMemory
 from .pipeline import PipelineBuilder, VulkanExecutable
 from .transfers import Transfers
 
@@ -84,8 +85,21 @@ class VulkanBackend:
             self._check()
             return self._memory.allocate(nbytes)
 
-    def adopt(self, array: Array) -> None:
-        """Nothing: the device cannot use the memory of an array."""
+    def adopt(self, array: Array) -> tuple[VulkanMemory, int]:
+        """Memory of the process, where the device can use it. Raises SharingError, OutOfMemory."""
+        with self._lock:
+            self._check()
+            return self._memory.adopt(array)
+
+    def window(self, memory: VulkanMemory, first: int, end: int) -> tuple[MemoryWindow, int] | None:
+        """A part of memory, not longer than kernels reach."""
+        return self._memory.window(memory, first, end)
+
+    def memory_stats(self) -> MemoryStats:
+        """How much memory is taken."""
+        with self._lock:
+            self._check()
+            return self._memory.stats()
 
     def view(self, memory: VulkanMemory) -> None:
         """Nothing: a device's memory is only used through the device."""

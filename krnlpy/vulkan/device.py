@@ -6,7 +6,7 @@ from typing import Any
 
 from krnlpy.errors import DeviceUnavailable, OutOfMemory
 
-from . import cooperative, subgroup_sizes
+from . import cooperative, host_memory, subgroup_sizes
 from .api import Api
 from .description import ATOMIC_FLOAT, ATOMIC_FLOAT_FEATURES, PhysicalDevice
 from .instance import Instance
@@ -24,8 +24,12 @@ _FUNCTIONS = (
     *("vkUpdateDescriptorSets", "vkWaitSemaphores"),
 )
 
+BUFFER_USAGE = 0x20 | 0x1 | 0x2
+"""For kernels (storage buffers), and as the source and target of transfers."""
+
 _DEVICE_LOCAL, _HOST_VISIBLE, _HOST_COHERENT, _HOST_CACHED = 1, 2, 4, 8
-_HOST = _HOST_VISIBLE | _HOST_COHERENT
+HOST_MEMORY = _HOST_VISIBLE | _HOST_COHERENT
+"""What memory is that the host reads and writes through a pointer."""
 _AVOIDED = 0x20 | 0x40 | 0x80 | 0x100  # protected memory, and kinds that must be enabled to be used
 
 
@@ -37,15 +41,21 @@ class LogicalDevice:
         self.physical = physical
         self.info = physical.info
         self.handle = _create(api, instance, physical)
-        self.functions = api.functions(_FUNCTIONS, instance.functions.vkGetDeviceProcAddr, self.handle)
+        names = (*_FUNCTIONS, *(host_memory.FUNCTIONS if physical.import_alignment else ()))
+        self.functions = api.functions(names, instance.functions.vkGetDeviceProcAddr, self.handle)
         queue = api.new("VkQueue *")
         self.functions.vkGetDeviceQueue(self.handle, physical.queue_family, 0, queue)
         self.queue = queue[0]
         memory = api.new("VkPhysicalDeviceMemoryProperties *")
         instance.functions.vkGetPhysicalDeviceMemoryProperties(physical.handle, memory)
-        self._types = [(t.propertyFlags, t.heapIndex) for t in memory.memoryTypes[0 : memory.memoryTypeCount]]
+        self.memory_types = [(t.propertyFlags, t.heapIndex) for t in memory.memoryTypes[0 : memory.memoryTypeCount]]
         self._heaps = [heap.size for heap in memory.memoryHeaps[0 : memory.memoryHeapCount]]
         self._allocated = [0] * len(self._heaps)
+
+    @property
+    def allocated_bytes(self) -> int:
+        """What is taken of all heaps."""
+        return sum(self._allocated)
 
     def create(self, function: str, type: str, info: Any) -> Any:
         """A new object of the device, by one of the functions ``vkCreate...``."""
@@ -83,16 +93,14 @@ class DeviceBuffer:
             api.struct(
                 "VkBufferCreateInfo",
                 size=size,
-                usage=api.VK_BUFFER_USAGE_STORAGE_BUFFER_BIT
-                | api.VK_BUFFER_USAGE_TRANSFER_SRC_BIT
-                | api.VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                usage=BUFFER_USAGE,
             ),
         )
         requirements = api.new("VkMemoryRequirements *")
         functions.vkGetBufferMemoryRequirements(device.handle, self.handle, requirements)
         self._bytes = int(requirements.size)
-        kind = _memory_type(device._types, requirements.memoryTypeBits, for_host)
-        flags, self._heap = device._types[kind]
+        kind = _memory_type(device.memory_types, requirements.memoryTypeBits, for_host)
+        flags, self._heap = device.memory_types[kind]
         try:
             self._memory = self._allocate(kind)
         except BaseException:
@@ -103,7 +111,7 @@ class DeviceBuffer:
         api.check(result, "bind memory to a buffer")
         self.pointer: Any = None
         """The start of the memory where the host can see it, else None."""
-        if flags & _HOST == _HOST and (for_host or flags & _HOST_CACHED):
+        if flags & HOST_MEMORY == HOST_MEMORY and (for_host or flags & _HOST_CACHED):
             pointer = api.new("void **")
             result = functions.vkMapMemory(device.handle, self._memory, 0, size, 0, pointer)
             api.check(result, "map memory")
@@ -135,9 +143,14 @@ def _memory_type(types: list[tuple[int, int]], allowed: int, for_host: bool) -> 
     # Where the device's own memory is cached by the host, they share it: then the host uses it directly. A window
     # on a GPU's memory is visible but not cached, too slow to read and often small.
     preferences = (
-        [(_HOST | _HOST_CACHED, _DEVICE_LOCAL), (_HOST | _HOST_CACHED, 0), (_HOST, _DEVICE_LOCAL), (_HOST, 0)]
+        [
+            (HOST_MEMORY | _HOST_CACHED, _DEVICE_LOCAL),
+            (HOST_MEMORY | _HOST_CACHED, 0),
+            (HOST_MEMORY, _DEVICE_LOCAL),
+            (HOST_MEMORY, 0),
+        ]
         if for_host
-        else [(_DEVICE_LOCAL | _HOST | _HOST_CACHED, 0), (_DEVICE_LOCAL, _HOST_VISIBLE), (_DEVICE_LOCAL, 0)]
+        else [(_DEVICE_LOCAL | HOST_MEMORY | _HOST_CACHED, 0), (_DEVICE_LOCAL, _HOST_VISIBLE), (_DEVICE_LOCAL, 0)]
     )
     for needed, avoided in preferences:
         for i, flags in usable:
