@@ -142,6 +142,8 @@ def test_wrong_constructors(device: Device) -> None:
 KEYS: list[Any] = [
     0, -1, slice(1, 3), slice(None, None, 2), slice(3, 1), slice(-2, None), ..., (1, 2), (..., 0),
     (slice(None), slice(1, 5, 3)), (0, ..., slice(2, 2)), (slice(1, None), ..., -1, slice(0, 9, 4)), (),
+    slice(None, None, -1), (..., slice(None, None, -2)), (slice(None, 0, -1), 1, slice(4, None, -3)), slice(0, 3, -1),
+    (slice(None, None, -1), slice(None, None, -1), slice(None, None, -1)), (slice(9, -9, -2), ..., slice(-1, -9, -1)),
 ]  # fmt: skip
 
 
@@ -160,8 +162,7 @@ def test_indexing(device: Device, key: Any) -> None:
         (4, "index 4 is out of range: axis 0 has length 4"),
         ((0, -4), "index -4 is out of range: axis 1 has length 3"),
         ((0, 0, 0), "3 indices for a buffer of 2 dimensions"),
-        (slice(None, None, -1), "has the step -1; steps are at least 1"),
-        (slice(None, None, 0), "is not a slice of integers with a step of at least 1"),
+        (slice(None, None, 0), "is not a slice of integers with a step other than 0"),
         (slice(0.5, 2), "is not a slice of integers"),
         (1.0, "1.0 is no index"),
         (True, "True is no index"),
@@ -332,8 +333,8 @@ def test_wrong_copies(device: Device) -> None:
         buffer.copy_from(Buffer.zeros(3, f32, device))
     with pytest.raises(DtypeError, match=r"copy_from a buffer of i32 to one of f32: use \.cast\(f32\)"):
         buffer.copy_from(Buffer.zeros((2, 3), i32, device))
-    with pytest.raises(DtypeError, match="copy_from takes a Buffer, not ndarray"):
-        buffer.copy_from(np.zeros((2, 3), np.float32))  # type: ignore[arg-type]
+    with pytest.raises(DtypeError, match="copy_from takes a Buffer or a NumPy array, not list"):
+        buffer.copy_from([[1.0]])  # type: ignore[arg-type]
 
 
 def every_device() -> list[Device]:
@@ -442,22 +443,6 @@ def test_python_protocols(device: Device) -> None:
         1 in buffer  # type: ignore[operator] # noqa: B015
     with pytest.raises(ShapeError, match="neither true nor false"):
         bool(buffer)
-
-
-def test_repr() -> None:
-    assert repr(Buffer.ones(2, f32)) == "Buffer(f32, (2,), Device.host(), [1., 1.])"
-    assert repr(Buffer.ones(17, f32)) == "Buffer(f32, (17,), Device.host())"
-    assert repr(Buffer.ones(0, i8)) == "Buffer(i8, (0,), Device.host())"
-
-
-def test_repr_does_not_wait(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    buffer = Buffer.zeros(2, u8, device)
-
-    def waits(*_: Any) -> None:
-        raise AssertionError("downloaded")
-
-    monkeypatch.setattr(type(device.backend), "download", waits)
-    assert repr(buffer).startswith(f"Buffer(u8, (2,), {device!r}")
 
 
 def test_memory_is_given_back(device: Device) -> None:
