@@ -430,8 +430,8 @@ class Buffer:
         copy: bool | None = None,
     ) -> Any:
         """A capsule for ``from_dlpack`` of another library: it shares the buffer's memory on the host and the
-        interpreter. From another device it is a copy in the process's memory, for libraries that ask for one by
-        ``device="cpu"``.
+        interpreter. From another device it is a copy in the process's memory, for libraries that ask for one
+        (``numpy.from_dlpack(buffer, device="cpu")``); for others, ``.to_device(Device.host())`` makes it.
 
         Raises:
             SharingError: a BufferError, as the protocol demands.

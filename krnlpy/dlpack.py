@@ -93,8 +93,8 @@ def export(
         raise SharingError(f"dl_device={device}: buffers are shared in the process's memory only, which is (1, 0)")
     if here[0] != _CPU and (device is None or copy is False):
         raise SharingError(
-            f"the elements lie on {buffer.device!r}, which other libraries can't read; from_dlpack(buffer,"
-            ' device="cpu") copies them, and so does buffer.numpy()'
+            f"the elements lie on {buffer.device!r}, which other libraries can't read;"
+            " .to_device(Device.host()) copies them to the process's memory"
         )
     array = buffer.numpy()
     if buffer.dtype is bf16:

@@ -11,7 +11,29 @@ import pytest
 from devices import requires
 
 import krnlpy
-from krnlpy import SCALAR_TYPES, Buffer, Device, ScalarType, bf16, f16, f32, f64, i8, i32, i64, transfer, u8, u16, u32
+from krnlpy import (
+    SCALAR_TYPES,
+    Buffer,
+    Device,
+    Global,
+    GlobalMut,
+    Item,
+    ItemMut,
+    ScalarType,
+    bf16,
+    f16,
+    f32,
+    f64,
+    i8,
+    i32,
+    i64,
+    kernel,
+    transfer,
+    u8,
+    u16,
+    u32,
+)
+from krnlpy.dsl import global_id
 from krnlpy.errors import DtypeError, LimitExceeded, ShapeError
 from krnlpy.scalar import convert
 
@@ -248,6 +270,47 @@ def test_bitcast(device: Device) -> None:
             wrong.bitcast(u32)
     with pytest.raises(ShapeError, match="needs a contiguous last axis"):
         buffer.transpose().bitcast(u16)
+
+
+@kernel
+def add_items(x: Item[f32], y: ItemMut[f32]) -> None:
+    y += x
+
+
+@kernel
+def row_sums(x: Global[f32, 2], y: GlobalMut[f32, 1]) -> None:
+    row = global_id()
+    if row < x.shape[0]:
+        total = f32(0)
+        for column in range(x.shape[1]):
+            total += x[row, column] * f32(column + 1)
+        y[row] = total
+
+
+@pytest.mark.parametrize(
+    "key", [(slice(None, None, -1),), (slice(None), slice(None, None, -2)), (slice(9, 1, -3), slice(12, 3, -1))], ids=str
+)
+def test_kernels_over_negative_steps(device: Device, key: Any) -> None:
+    x, y = np.arange(130, dtype=np.float32).reshape(10, 13), np.zeros((10, 13), np.float32)
+    a, b = Buffer.from_numpy(x.copy(), device), Buffer.from_numpy(y.copy(), device)
+    for turn in (lambda v: v, lambda v: v.transpose(), lambda v: v[::-1]):
+        add_items(turn(a[key]), turn(b[key]))
+        y[key] += x[key]
+        assert same(b.numpy(), y)
+    add_items(a[key], b[: a[key].shape[0], : a[key].shape[1]])
+    y[: a[key].shape[0], : a[key].shape[1]] += x[key]
+    assert same(b.numpy(), y)
+    sums = Buffer.zeros(20, f32, device)[::-2]
+    row_sums.with_threads(16).with_groups(1)(a[key], sums)
+    expected = (x[key] * np.arange(1, x[key].shape[1] + 1)).sum(1)
+    assert same(sums[: len(expected)].numpy().copy(), expected.astype(np.float32))  # whole numbers below 2**24
+
+
+def test_faults_name_the_element_of_a_view_that_runs_backwards() -> None:
+    buffer = Buffer.empty((4, 6), f32, Device.interpreter())
+    buffer[1:].fill(0)  # row 3 of the view is what was never written
+    with pytest.raises(krnlpy.KernelUninitializedError, match=r"\(3, 0\)|3, 0"):
+        row_sums.with_threads(4).with_groups(1)(buffer[::-1, ::-2], Buffer.zeros(4, f32, Device.interpreter()))
 
 
 # ------------------------------------------------------------------------------------------------------------ copies
