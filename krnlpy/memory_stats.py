@@ -36,9 +36,11 @@ class Usage:
     def take(self, nbytes: int) -> None:
         """Counts bytes that were taken."""
         with self._lock:
-            self._settle()
+            if self._freed:
+                self._settle()
             self.in_use += nbytes
-            self.peak = max(self.peak, self.in_use)
+            if self.in_use > self.peak:
+                self.peak = self.in_use
 
     def give_back(self, nbytes: int) -> None:
         """Counts bytes that were given back. For finalizers, which run at any time: only leaves a note."""

@@ -29,8 +29,11 @@ def as_shape(shape: int | Iterable[int]) -> Shape:
     Raises:
         ShapeError: an entry is not an integer, or is negative.
     """
-    if shape.__class__ is tuple and all(n.__class__ is int and n >= 0 for n in shape):
-        return shape  # what most shapes are; buffers are made all the time
+    # What most shapes are; buffers are made all the time.
+    if shape.__class__ is int and shape >= 0:
+        return (shape,)
+    if shape.__class__ is tuple and all([n.__class__ is int and n >= 0 for n in shape]):
+        return shape
     try:
         entries = (shape,) if not isinstance(shape, Iterable) else tuple(shape)
         if isinstance(shape, str) or any(isinstance(n, bool | np.bool_) for n in entries):

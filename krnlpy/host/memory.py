@@ -20,9 +20,9 @@ class HostMemory:
 
     __slots__ = ("__weakref__", "address", "array", "nbytes", "usage")
 
-    def __init__(self, array: Array, usage: Usage | None = None) -> None:
+    def __init__(self, array: Array, address: int, usage: Usage | None = None) -> None:
         self.array = array
-        self.address: int = array.__array_interface__["data"][0]
+        self.address = address
         self.nbytes: int = array.nbytes
         self.usage = usage
         if usage is not None:
@@ -43,5 +43,12 @@ def allocate(nbytes: int, usage: Usage | None = None) -> HostMemory:
         block = np.empty(nbytes + ALIGNMENT, np.uint8)
     except MemoryError as error:
         raise OutOfMemory(f"the host has no memory left for {nbytes} bytes") from error
-    start = -block.__array_interface__["data"][0] % ALIGNMENT
-    return HostMemory(block[start : start + nbytes], usage)
+    address = address_of(block)
+    start = -address % ALIGNMENT
+    return HostMemory(block[start : start + nbytes], address + start, usage)
+
+
+def address_of(array: Array) -> int:
+    """Where an array of bytes begins in the process."""
+    address: int = array.__array_interface__["data"][0]
+    return address

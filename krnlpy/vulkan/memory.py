@@ -143,7 +143,14 @@ class MemoryPool:
             raise LimitExceeded(
                 f"a buffer of {nbytes} bytes; on {self._device.info.name} a buffer has at most {self._max_bytes} bytes"
             )
-        if self._freed:
+        freed = self._freed
+        if freed:
+            # What a loop makes and drops in each round is where it was in the last.
+            block, offset, was, last_use = freed.popleft()
+            if was == rounded and not isinstance(block.buffer, ImportedBuffer):
+                block.freed_use = max(block.freed_use, last_use)
+                return VulkanMemory(block, offset, rounded, freed)
+            freed.appendleft((block, offset, was, last_use))
             self.collect()
         size = self._round(rounded)
         block, offset = self._find(size) or self._find_after_growth(size)
