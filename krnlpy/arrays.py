@@ -14,7 +14,7 @@ from .scalar import scalar_type
 if TYPE_CHECKING:
     from .buffer import Buffer
     from .device import Device
-    from .views import Strides
+    from .views import Shape, Strides
 
 Array = np.ndarray[Any, Any]
 
@@ -46,6 +46,11 @@ def share(array: Array, device: Device) -> tuple[Any, Strides, int]:
     span, strides, offset = _span(array)
     memory, start = device.backend.adopt(span)
     return memory, strides, start // array.itemsize + offset
+
+
+def is_plain(array: Array, shape: Shape, dtype: np.dtype[Any]) -> bool:
+    """Whether the bytes of an array are those of a contiguous buffer of this shape and type."""
+    return array.flags.c_contiguous and array.shape == shape and array.dtype == dtype
 
 
 def reading(array: Array) -> Buffer:

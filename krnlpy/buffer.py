@@ -331,6 +331,10 @@ class Buffer:
             ShapeError: the shapes differ, or this buffer is a broadcast one. DtypeError: the types differ.
         """
         if isinstance(other, np.ndarray):
+            if arrays.is_plain(other, self._shape, self.dtype.dtype) and self._contiguous and other.size:
+                data = other.reshape(-1).view(np.uint8)
+                self.device.backend.upload(self._memory, self._offset * self.dtype.size, data)
+                return
             other = arrays.reading(other)
         if not isinstance(other, Buffer):
             raise DtypeError(
@@ -390,6 +394,11 @@ class Buffer:
                 foreign byte order.
         """
         if out is not None:
+            is_plain = arrays.is_plain(out, self._shape, self.dtype.dtype)
+            if is_plain and self._contiguous and out.size and out.flags.writeable:
+                data = out.reshape(-1).view(np.uint8)
+                self.device.backend.download(self._memory, self._offset * self.dtype.size, data)
+                return out
             Buffer.from_numpy(out, copy=False).copy_from(self)
             return out
         if self._memory is None:

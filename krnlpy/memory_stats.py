@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+
+_MAX_NOTES = 4096
+"""More are added up at once, so that they don't pile up where nobody asks for stats."""
 
 
 @dataclass(frozen=True)
@@ -24,34 +28,29 @@ class MemoryStats:
 
 
 class Usage:
-    """Counts bytes that are taken and given back, in any thread."""
+    """Counts bytes that are taken and given back, in any thread: each is a note, and notes are added up in order."""
 
-    __slots__ = ("_freed", "_lock", "in_use", "peak")
+    __slots__ = ("_in_use", "_lock", "_notes", "_peak", "give_back")
+
+    give_back: Callable[[int], None]
+    """Counts minus so many bytes. For finalizers, which run at any time: only leaves a note."""
 
     def __init__(self) -> None:
-        self.in_use = self.peak = 0
+        self._in_use = self._peak = 0
         self._lock = threading.Lock()
-        self._freed: deque[int] = deque()
+        self._notes: deque[int] = deque()
+        self.give_back = self._notes.append
 
     def take(self, nbytes: int) -> None:
         """Counts bytes that were taken."""
-        with self._lock:
-            if self._freed:
-                self._settle()
-            self.in_use += nbytes
-            if self.in_use > self.peak:
-                self.peak = self.in_use
-
-    def give_back(self, nbytes: int) -> None:
-        """Counts bytes that were given back. For finalizers, which run at any time: only leaves a note."""
-        self._freed.append(nbytes)
-
-    def _settle(self) -> None:
-        while self._freed:
-            self.in_use -= self._freed.popleft()
+        self._notes.append(nbytes)
+        if len(self._notes) > _MAX_NOTES:
+            self.stats()
 
     def stats(self) -> MemoryStats:
         """What is counted now; nothing is kept beyond what is in use."""
         with self._lock:
-            self._settle()
-            return MemoryStats(self.in_use, self.peak, self.in_use)
+            while self._notes:
+                self._in_use += self._notes.popleft()
+                self._peak = max(self._peak, self._in_use)
+            return MemoryStats(self._in_use, self._peak, self._in_use)

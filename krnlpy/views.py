@@ -32,7 +32,7 @@ def as_shape(shape: int | Iterable[int]) -> Shape:
     # What most shapes are; buffers are made all the time.
     if shape.__class__ is int and shape >= 0:
         return (shape,)
-    if shape.__class__ is tuple and all([n.__class__ is int and n >= 0 for n in shape]):
+    if shape.__class__ is tuple and all(n.__class__ is int and n >= 0 for n in shape):
         return shape
     try:
         entries = (shape,) if not isinstance(shape, Iterable) else tuple(shape)

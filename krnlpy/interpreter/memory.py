@@ -31,7 +31,7 @@ class InterpreterMemory:
 
     def __del__(self) -> None:
         if self._usage is not None:
-            self._usage.give_back(self.nbytes)
+            self._usage.give_back(-self.nbytes)
 
     @classmethod
     def new(cls, nbytes: int, usage: Usage | None = None) -> InterpreterMemory:

@@ -288,7 +288,9 @@ def row_sums(x: Global[f32, 2], y: GlobalMut[f32, 1]) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [(slice(None, None, -1),), (slice(None), slice(None, None, -2)), (slice(9, 1, -3), slice(12, 3, -1))], ids=str
+    "key",
+    [(slice(None, None, -1),), (slice(None), slice(None, None, -2)), (slice(9, 1, -3), slice(12, 3, -1))],
+    ids=str,
 )
 def test_kernels_over_negative_steps(device: Device, key: Any) -> None:
     x, y = np.arange(130, dtype=np.float32).reshape(10, 13), np.zeros((10, 13), np.float32)

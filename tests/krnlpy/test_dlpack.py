@@ -48,7 +48,7 @@ def test_other_devices_are_copied_when_asked(device: Device) -> None:
         assert buffer.__dlpack_device__() == (1, 0)
     else:
         assert buffer.__dlpack_device__() == (7, device.info.index)
-        with pytest.raises(BufferError, match="which other libraries can't read; .to_device"):
+        with pytest.raises(BufferError, match=r"which other libraries can't read; \.to_device"):
             np.from_dlpack(buffer)
         with pytest.raises(BufferError, match="can't read"):
             np.from_dlpack(buffer, device="cpu", copy=False)
@@ -185,7 +185,7 @@ def test_a_buffer_of_a_pytorch_tensor(device: Device, dtype: ScalarType) -> None
 def test_what_pytorch_does_not_share() -> None:
     torch = pytest.importorskip("torch")
     tensor = torch.ones(3, requires_grad=True)
-    with pytest.raises(SharingError, match="the tensor's memory can't be shared: .*requires? grad"):
+    with pytest.raises(SharingError, match=r"the tensor's memory can't be shared: .*requires? grad"):
         Buffer.from_dlpack(tensor)
     assert Buffer.from_dlpack(tensor.detach()).numpy().tolist() == [1, 1, 1]
 

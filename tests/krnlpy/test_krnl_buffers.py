@@ -88,7 +88,9 @@ def test_buffer_bitcast(device: Device, x: ScalarType, y: ScalarType) -> None:
             part = buffer[first:end]
             fits = part.size == 0 or (first * x.size % y.size == 0 and part.nbytes % y.size == 0)
             if not fits:
-                with pytest.raises(ShapeError, match=f"bitcast of {x} to {y}: .* must be multiples of {y.size // x.size}"):
+                with pytest.raises(
+                    ShapeError, match=f"bitcast of {x} to {y}: .* must be multiples of {y.size // x.size}"
+                ):
                     part.bitcast(y)
                 continue
             cast = part.bitcast(y)

@@ -121,7 +121,9 @@ def test_devices_that_share_nothing(device: Device, monkeypatch: pytest.MonkeyPa
     if Feature.SHARED_HOST_MEMORY not in device.info.features:
         with pytest.raises(SharingError, match="can't use memory of the process; copy=None copies the array"):
             Buffer.from_numpy(array, device, copy=False)
-    buffer = Buffer.from_numpy(array, device)  # where it can be avoided, no kernel goes through the bus for each element
+    buffer = Buffer.from_numpy(
+        array, device
+    )  # where it can be avoided, no kernel goes through the bus for each element
     array[:] = 1
     assert buffer.numpy().tolist() == [0] * 4
 

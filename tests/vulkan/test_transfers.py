@@ -134,3 +134,34 @@ def test_calls_take_effect_in_order(target: Any) -> None:
     want = np.full(64, 99, np.uint8)
     want[3:8] = 200
     assert np.array_equal(read(target, b, 0, 64), want)
+
+
+def test_the_host_copies_a_piece_while_the_device_copies_another(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where memory is not shared: what is uploaded is submitted piece by piece, and of what is downloaded the next
+    piece is under way before the host takes one."""
+    size = 5 * CHUNK_BYTES
+    memory, data = backend.allocate(size), numbers(size)
+    memory.block.mapped = None
+    events: list[str] = []
+    queue, ring = backend._queue, backend._transfers.ring
+    submit, wait, put = queue.submit, queue.wait, ring.put
+
+    def noting(name: str, function: Any) -> Any:
+        def noted(*arguments: Any) -> Any:
+            events.append(name)
+            return function(*arguments)
+
+        return noted
+
+    monkeypatch.setattr(queue, "submit", noting("submit", submit))
+    monkeypatch.setattr(ring, "put", noting("put", put))
+    backend.upload(memory, 0, data)
+    assert events[:6] == ["put", "submit"] * 3
+    assert events.count("submit") >= 4
+    backend.wait()
+    events.clear()
+    monkeypatch.setattr(queue, "wait", noting("wait", wait))
+    out = np.empty(size, np.uint8)
+    backend.download(memory, 0, out)
+    assert events == ["submit", "submit", "wait", "submit", "wait", "submit", "wait", "submit", "wait", "wait"]
+    assert np.array_equal(out, data)
