@@ -36,13 +36,15 @@ class _RawRunner(Runner):
     """Commands recorded and submitted at once."""
 
     def __init__(self, device: Device) -> None:
-        backend: Any = device.backend
+        self._backend: Any = device.backend
+        backend: Any = self._backend
+        self._made: list[tuple[str, Any]] = []
         logical = self.logical = backend._device
         api = self.api = logical.api
         self.functions = logical.functions
         get = backend._instance.functions.vkGetDeviceProcAddr
         self._wait_idle = api.functions(_FUNCTIONS, get, logical.handle).vkQueueWaitIdle
-        self._pool = logical.create(
+        self._pool = self.create(
             "vkCreateCommandPool",
             "VkCommandPool",
             api.struct("VkCommandPoolCreateInfo", queueFamilyIndex=logical.physical.queue_family),
@@ -64,6 +66,18 @@ class _RawRunner(Runner):
         self._barrier = (work, work, 0, 1, self._memory_barrier, 0, null, 0, null)
         self._begin = api.struct("VkCommandBufferBeginInfo", flags=api.VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT)
         self._submission = api.struct("VkSubmitInfo", commandBufferCount=1, pCommandBuffers=[self.commands])
+
+    def create(self, function: str, type: str, info: Any) -> Any:
+        """A new object, destroyed with the runner."""
+        handle = self.logical.create(function, type, info)
+        self._made.append((function.replace("Create", "Destroy"), handle))
+        return handle
+
+    def __del__(self) -> None:
+        if self._backend._queue.failure is None:  # else the device is gone, and all that was made of it
+            self.wait()
+            for function, handle in reversed(self._made):
+                self.logical.destroy(function, handle)
 
     def run(self, iterations: int) -> None:
         functions, commands, api = self.functions, self.commands, self.api
@@ -114,7 +128,7 @@ class RawSaxpy(_RawRunner):
         code = spirv.compile_shader(SAXPY, "saxpy")
         words = api.new("uint32_t[]", np.frombuffer(code, "<u4").tolist())
         info = api.struct("VkShaderModuleCreateInfo", codeSize=len(code), pCode=words)
-        shader = logical.create("vkCreateShaderModule", "VkShaderModule", info)
+        shader = self.create("vkCreateShaderModule", "VkShaderModule", info)
         bindings = api.new("VkDescriptorSetLayoutBinding[2]")
         for i in range(2):
             bindings[i].binding = i
@@ -122,7 +136,7 @@ class RawSaxpy(_RawRunner):
             bindings[i].descriptorCount = 1
             bindings[i].stageFlags = api.VK_SHADER_STAGE_COMPUTE_BIT
         info = api.struct("VkDescriptorSetLayoutCreateInfo", bindingCount=2, pBindings=bindings)
-        sets = logical.create("vkCreateDescriptorSetLayout", "VkDescriptorSetLayout", info)
+        sets = self.create("vkCreateDescriptorSetLayout", "VkDescriptorSetLayout", info)
         constants = api.struct("VkPushConstantRange", stageFlags=api.VK_SHADER_STAGE_COMPUTE_BIT, offset=0, size=8)
         info = api.struct(
             "VkPipelineLayoutCreateInfo",
@@ -131,7 +145,7 @@ class RawSaxpy(_RawRunner):
             pushConstantRangeCount=1,
             pPushConstantRanges=constants,
         )
-        self.layout = logical.create("vkCreatePipelineLayout", "VkPipelineLayout", info)
+        self.layout = self.create("vkCreatePipelineLayout", "VkPipelineLayout", info)
         stage = api.struct(
             "VkPipelineShaderStageCreateInfo", stage=api.VK_SHADER_STAGE_COMPUTE_BIT, module=shader, pName="main"
         )
@@ -141,6 +155,7 @@ class RawSaxpy(_RawRunner):
         result = self.functions.vkCreateComputePipelines(logical.handle, null, 1, info, null, pipeline)
         api.check(result, "build")
         self.pipeline = pipeline[0]
+        self._made.append(("vkDestroyPipeline", self.pipeline))
         self.set = self._bind(sets)
         self.groups = min(-(-len(x) // THREADS), device.info.max_groups_xyz[0])
         self.parameters = api.new("char[8]", np.float32(alpha).tobytes() + np.uint32(len(x)).tobytes())
@@ -150,7 +165,7 @@ class RawSaxpy(_RawRunner):
         size = api.new("VkDescriptorPoolSize *")
         size.type, size.descriptorCount = api.VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 2
         info = api.struct("VkDescriptorPoolCreateInfo", maxSets=1, poolSizeCount=1, pPoolSizes=size)
-        pool = logical.create("vkCreateDescriptorPool", "VkDescriptorPool", info)
+        pool = self.create("vkCreateDescriptorPool", "VkDescriptorPool", info)
         info = api.struct(
             "VkDescriptorSetAllocateInfo", descriptorPool=pool, descriptorSetCount=1, pSetLayouts=[layout]
         )
