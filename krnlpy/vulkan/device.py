@@ -14,6 +14,7 @@ from .instance import Instance
 _FUNCTIONS = (
     *("vkAllocateCommandBuffers", "vkAllocateDescriptorSets", "vkAllocateMemory", "vkBeginCommandBuffer"),
     *("vkBindBufferMemory", "vkCmdBindDescriptorSets", "vkCmdBindPipeline", "vkCmdCopyBuffer", "vkCmdDispatch"),
+    *("vkCmdDispatchIndirect",),
     *("vkCmdFillBuffer", "vkCmdPipelineBarrier", "vkCmdPushConstants", "vkCreateBuffer", "vkCreateCommandPool"),
     *("vkCreateComputePipelines", "vkCreateDescriptorPool", "vkCreateDescriptorSetLayout"),
     *("vkCreatePipelineLayout", "vkCreateSemaphore", "vkCreateShaderModule", "vkDestroyBuffer"),
@@ -24,8 +25,8 @@ _FUNCTIONS = (
     *("vkUpdateDescriptorSets", "vkWaitSemaphores"),
 )
 
-BUFFER_USAGE = 0x20 | 0x1 | 0x2
-"""For kernels (storage buffers), and as the source and target of transfers."""
+BUFFER_USAGE = 0x20 | 0x1 | 0x2 | 0x100
+"""For kernels (storage buffers), as source and target of transfers, and for the group counts of launches."""
 
 _DEVICE_LOCAL, _HOST_VISIBLE, _HOST_COHERENT, _HOST_CACHED = 1, 2, 4, 8
 HOST_MEMORY = _HOST_VISIBLE | _HOST_COHERENT
