@@ -118,6 +118,14 @@ class Memory(Protocol):
     @property
     def nbytes(self) -> int: ...
 
+    @property
+    def address(self) -> int:
+        """Where the first byte lies: two memories of a device that overlap are known by it."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is an array's memory, which may be another memory's too."""
+
 
 class Executable(Protocol):
     """A program built for a device, ready to launch."""

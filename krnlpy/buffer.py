@@ -318,10 +318,13 @@ class Buffer:
         return result
 
     def shares_memory(self, other: Buffer) -> bool:
-        """Whether the two have an element of memory in common. Where that is too hard to tell, they have."""
-        if self._memory is None or self._memory is not other._memory:
+        """Whether the two, of one device, have an element of memory in common. Where that is too hard to tell, they
+        have."""
+        a, b = self._memory, other._memory
+        if a is None or b is None or (a is not b and not (a.is_shared and b.is_shared)) or self.device != other.device:
             return False
-        return views.overlap(_bytes_of(self), _bytes_of(other))
+        base = min(a.address, b.address)
+        return views.overlap(_bytes_of(self, base), _bytes_of(other, base))
 
     def copy_from(self, other: Buffer | np.ndarray[Any, Any]) -> None:
         """Overwrites the elements by those of another buffer, on any device, or of a NumPy array, of the same shape and
@@ -484,9 +487,10 @@ class Buffer:
             return f"{head}: {error})"
 
 
-def _bytes_of(buffer: Buffer) -> tuple[Shape, Strides, int]:
+def _bytes_of(buffer: Buffer, base: int) -> tuple[Shape, Strides, int]:
     size = buffer.dtype.size
-    return (*buffer._shape, size), (*(s * size for s in buffer._strides), 1), buffer._offset * size
+    start: int = buffer._memory.address - base + buffer._offset * size
+    return (*buffer._shape, size), (*(s * size for s in buffer._strides), 1), start
 
 
 def _checked_device(device: Device | None) -> Device:

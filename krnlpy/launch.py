@@ -160,7 +160,8 @@ class Plan:
                 if arguments[i]._shape != shape:
                     raise self._unequal_items(arguments)
             for i, j in self._pairs:
-                if arguments[i]._memory is arguments[j]._memory:
+                memory, other = arguments[i]._memory, arguments[j]._memory
+                if memory is other or (memory is not None and memory.is_shared and other.is_shared):
                     self._check_overlap(i, j, arguments)
             count = first._size
             groups = self._item_groups(kernel, count)
@@ -230,7 +231,8 @@ class Plan:
         a, b = arguments[i], arguments[j]
         if a._memory is None:
             return
-        if a._offset == b._offset and a._strides == b._strides and a.dtype.size == b.dtype.size:
+        starts = [buffer._memory.address + buffer._offset * buffer.dtype.size for buffer in (a, b)]
+        if starts[0] == starts[1] and a._strides == b._strides and a.dtype.size == b.dtype.size:
             return
         if a.shares_memory(b):
             raise LaunchError(

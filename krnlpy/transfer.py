@@ -39,12 +39,11 @@ def copy(source: Buffer, to: Buffer) -> None:
 
 def _copy_within(source: Buffer, to: Buffer) -> None:
     backend = to.device.backend
-    if source.memory is to.memory:
-        here, there = (source.shape, source.strides, source.offset), (to.shape, to.strides, to.offset)
-        if here == there:
+    if source.shares_memory(to):
+        first, second = (b.memory.address + b.offset * b.dtype.size for b in (source, to))
+        if first == second and source.strides == to.strides:
             return
-        if views.overlap(here, there):
-            source = source.copy()
+        source = source.copy()
     if source.is_contiguous() and to.is_contiguous():
         size = source.dtype.size
         backend.copy(source.memory, source.offset * size, to.memory, to.offset * size, source.nbytes)

@@ -24,7 +24,7 @@ from krnlpy.memory_stats import MemoryStats, Usage
 
 from .compiler import Compiler
 from .executable import HostExecutable
-from .memory import Array, HostMemory, address_of, allocate
+from .memory import Array, ArrayMemory, HostMemory, address_of, allocate
 from .pool import ThreadPool
 
 _MAX_INDEX = (1 << 31) - 1
@@ -67,7 +67,7 @@ class HostBackend:
 
     def adopt(self, array: Array) -> tuple[HostMemory, int]:
         """The memory of the array."""
-        return HostMemory(array, address_of(array)), 0
+        return ArrayMemory(array, address_of(array)), 0
 
     def window(self, memory: HostMemory, first: int, end: int) -> tuple[HostMemory, int]:
         """The part of the memory."""

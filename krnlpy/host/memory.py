@@ -21,6 +21,8 @@ class HostMemory:
 
     __slots__ = ("__weakref__", "address", "array", "nbytes", "usage")
 
+    is_shared = False
+
     def __init__(self, array: Array, address: int, usage: Usage | None = None) -> None:
         self.array = array
         self.address = address
@@ -32,6 +34,14 @@ class HostMemory:
     def __del__(self) -> None:
         if self.usage is not None:
             self.usage.give_back(-self.nbytes)
+
+
+class ArrayMemory(HostMemory):
+    """Memory of somebody else's array."""
+
+    __slots__ = ()
+
+    is_shared = True
 
 
 def allocate(nbytes: int, usage: Usage | None = None) -> HostMemory:

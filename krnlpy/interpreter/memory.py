@@ -43,6 +43,11 @@ class InterpreterMemory:
         return self.bytes.nbytes
 
     @property
+    def is_shared(self) -> bool:
+        """Whether it is somebody else's array."""
+        return self._usage is None
+
+    @property
     def address(self) -> int:
         """The first byte's address in the process."""
         address: int = self.bytes.__array_interface__["data"][0]

@@ -21,6 +21,7 @@ class ImportedBuffer:
         SharingError: the device can't use memory of the process, or not this one. OutOfMemory: no memory is left.
 
     Attributes:
+        address: of the buffer's first byte in the process.
         start: the place of the array in the buffer.
     """
 
@@ -31,7 +32,7 @@ class ImportedBuffer:
         self._device = device
         self._array = array
         address: int = array.__array_interface__["data"][0]
-        first = address // page * page
+        first = self.address = address // page * page
         self.start = address - first
         self.size = -(-(self.start + array.nbytes) // page) * page
         api = device.api

@@ -22,6 +22,7 @@ from .device import DeviceBuffer, LogicalDevice
 from .imported import ImportedBuffer
 
 _ROUNDING = 16  # 8- and 16-bit elements are accessed in words of 32 bits where the device has no narrower ones
+_PROCESS = 1 << 62
 _BLOCK_BYTES = 64 << 20
 _KEPT_BYTES = 1 << 30
 
@@ -30,17 +31,22 @@ class Block:
     """Memory of the driver's, or of the process, with one buffer over all of it.
 
     Attributes:
-        base: its place among all blocks ever made, laid end to end; never used again.
+        unique: its place among all blocks ever made, laid end to end; never used again.
+        base: the same; but of memory of the process its address there, beyond all others, so that blocks over the same
+            pages are seen to overlap.
         mapped: its bytes where the host shares them, else None.
         freed_use: the last use of any memory that was freed in it.
     """
 
-    __slots__ = ("base", "buffer", "freed_use", "handle", "is_large", "mapped", "ranges")
+    __slots__ = ("base", "buffer", "freed_use", "handle", "is_large", "mapped", "ranges", "unique")
 
-    def __init__(self, device: LogicalDevice, buffer: DeviceBuffer | ImportedBuffer, base: int, is_large: bool) -> None:
+    def __init__(
+        self, device: LogicalDevice, buffer: DeviceBuffer | ImportedBuffer, unique: int, is_large: bool
+    ) -> None:
         self.buffer = buffer
         self.handle = buffer.handle
-        self.base = base
+        self.unique = unique
+        self.base = _PROCESS + buffer.address if isinstance(buffer, ImportedBuffer) else unique
         self.is_large = is_large
         self.ranges = RangeAllocator(buffer.size)
         self.freed_use = 0
@@ -62,19 +68,57 @@ class VulkanMemory:
 
     __slots__ = ("address", "block", "buffer", "freed", "key", "last_use", "last_write", "nbytes", "offset")
 
+    is_shared = False
+
     def __init__(self, block: Block, offset: int, nbytes: int, freed: deque[tuple[Block, int, int, int]]) -> None:
         self.block = block
         self.buffer = block.handle
         self.offset = offset
         self.nbytes = nbytes
         self.address = block.base + offset
-        self.key = (self.address << 64) | nbytes
+        self.key = ((block.unique + offset) << 64) | nbytes
         self.last_use = self.last_write = block.freed_use
         self.freed = freed
 
     def __del__(self) -> None:
         # May run at any time in any thread, even within the pool's own methods: so it only leaves a note.
         self.freed.append((self.block, self.offset, self.nbytes, self.last_use))
+
+
+class _Uses:
+    """The last use and the last write of any memory of the process."""
+
+    last_use = last_write = 0
+
+
+class ImportedMemory(VulkanMemory):
+    """Memory of somebody else's array. Others may be over the same pages, so all have the uses of all."""
+
+    __slots__ = ("_uses",)
+
+    is_shared = True
+
+    def __init__(
+        self, block: Block, offset: int, nbytes: int, freed: deque[tuple[Block, int, int, int]], uses: _Uses
+    ) -> None:
+        self._uses = uses
+        super().__init__(block, offset, nbytes, freed)
+
+    @property
+    def last_use(self) -> int:
+        return self._uses.last_use
+
+    @last_use.setter
+    def last_use(self, batch: int) -> None:
+        self._uses.last_use = max(self._uses.last_use, batch)
+
+    @property
+    def last_write(self) -> int:
+        return self._uses.last_write
+
+    @last_write.setter
+    def last_write(self, batch: int) -> None:
+        self._uses.last_write = max(self._uses.last_write, batch)
 
 
 class MemoryWindow:
@@ -89,7 +133,7 @@ class MemoryWindow:
         self.offset = whole.offset + first
         self.nbytes = end - first
         self.address = whole.address + first
-        self.key = (self.address << 64) | self.nbytes
+        self.key = ((self.block.unique + self.offset) << 64) | self.nbytes
 
     @property
     def last_use(self) -> int:
@@ -121,6 +165,7 @@ class MemoryPool:
         self._max_bytes = device.info.max_buffer_bytes
         self._blocks: list[Block] = []
         self._imported: list[Block] = []
+        self._process_uses = _Uses()
         self._in_use = self._peak = 0
         self._next_base = 0
         self._freed: deque[tuple[Block, int, int, int]] = deque()
@@ -167,7 +212,7 @@ class MemoryPool:
         self._imported.append(block)
         first = self._floor(buffer.start)
         nbytes = -(-(buffer.start - first + array.nbytes) // _ROUNDING) * _ROUNDING
-        return VulkanMemory(block, first, nbytes, self._freed), buffer.start - first
+        return ImportedMemory(block, first, nbytes, self._freed, self._process_uses), buffer.start - first
 
     def window(self, memory: VulkanMemory, first: int, end: int) -> tuple[MemoryWindow, int] | None:
         """A part of memory that begins where kernels can be given it; None if it is longer than they reach."""

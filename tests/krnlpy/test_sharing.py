@@ -14,7 +14,7 @@ import pytest
 from devices import requires
 
 from krnlpy import SCALAR_TYPES, Buffer, Device, Feature, Item, ItemMut, ScalarType, bf16, f32, i16, i32, kernel, u8
-from krnlpy.errors import DtypeError, ShapeError, SharingError
+from krnlpy.errors import DtypeError, LaunchError, ShapeError, SharingError
 
 
 @kernel
@@ -24,6 +24,11 @@ def double(x: ItemMut[f32]) -> None:
 
 @kernel
 def add(x: Item[i16], y: ItemMut[i16]) -> None:
+    y += x
+
+
+@kernel
+def accumulate(x: Item[f32], y: ItemMut[f32]) -> None:
     y += x
 
 
@@ -74,6 +79,37 @@ def test_strides_are_kept(sharing: Device) -> None:
         expected += 1
     sharing.wait()
     assert np.array_equal(array, want)
+
+
+def test_buffers_of_one_array_wait_for_each_other(sharing: Device) -> None:
+    """Each shares by itself, other parts of the array, which overlap: work is ordered by where the bytes are."""
+    array = np.zeros(300_000, np.float32)
+    whole, tail = Buffer.from_numpy(array, sharing, copy=False), Buffer.from_numpy(array[1000:], sharing, copy=False)
+    assert whole.shares_memory(tail) and not whole[:1000].shares_memory(tail)
+    for i in range(20):
+        whole.fill(i)
+        double(tail)
+        double(whole[:1000])
+        other = tail.copy()
+        tail.fill(0)
+        assert np.array_equal(other.numpy(), np.full(299_000, 2 * i, np.float32))
+        double(tail)
+        assert not whole[1000:].numpy().any()
+        double(tail)
+        whole[5000:].copy_from(np.ones(295_000, np.float32))  # not before what is queued is done
+        tail.fill(0)
+    sharing.wait()
+    assert (array[:1000] == 38).all() and not array[1000:].any()
+    whole.fill(1)
+    tail.fill(2)
+    assert whole.numpy()[[0, 999, 1000, -1]].tolist() == [1, 1, 2, 2]
+    array[:] = np.arange(300_000)
+    tail.copy_from(whole[:-1000])
+    assert np.array_equal(tail.numpy(), np.arange(299_000))
+    shifted = Buffer.from_numpy(array[1:1001], sharing, copy=False)
+    accumulate(whole[:1000], Buffer.from_numpy(array[:1000], sharing, copy=False))  # the same elements: no matter
+    with pytest.raises(LaunchError, match="y is written to and shares elements with x at other indices"):
+        accumulate(whole[:1000], shifted)
 
 
 def test_the_array_lives_as_long_as_the_device_uses_it(sharing: Device) -> None:
