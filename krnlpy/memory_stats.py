@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .locks import renew_after_fork
+
 _MAX_NOTES = 4096
 """More are added up at once, so that they don't pile up where nobody asks for stats."""
 
@@ -30,14 +32,15 @@ class MemoryStats:
 class Usage:
     """Counts bytes that are taken and given back, in any thread: each is a note, and notes are added up in order."""
 
-    __slots__ = ("_in_use", "_lock", "_notes", "_peak", "give_back")
+    __slots__ = ("__weakref__", "_in_use", "_lock", "_notes", "_peak", "give_back")
 
     give_back: Callable[[int], None]
     """Counts minus so many bytes. For finalizers, which run at any time: only leaves a note."""
 
     def __init__(self) -> None:
         self._in_use = self._peak = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        renew_after_fork(self, "_lock")
         self._notes: deque[int] = deque()
         self.give_back = self._notes.append
 

@@ -71,10 +71,12 @@ class ImportedBuffer:
                 allocationSize=self.size,
                 memoryTypeIndex=types[0],
             )
+            device.check_allocations()
             memory = api.new("VkDeviceMemory *")
             result = functions.vkAllocateMemory(device.handle, info, api.ffi.NULL, memory)
             api.check(result, "import memory of the process")
             self._memory = memory[0]
+            device.allocations += 1
             result = functions.vkBindBufferMemory(device.handle, self.handle, self._memory, 0)
             api.check(result, "bind memory to a buffer")
         except BaseException:
@@ -86,4 +88,5 @@ class ImportedBuffer:
         device = self._device
         device.destroy("vkDestroyBuffer", self.handle)
         if self._memory is not None:
-            device.functions.vkFreeMemory(device.handle, self._memory, device.api.ffi.NULL)
+            device.destroy("vkFreeMemory", self._memory)
+            device.allocations -= 1

@@ -82,7 +82,8 @@ class VulkanMemory:
 
     def __del__(self) -> None:
         # May run at any time in any thread, even within the pool's own methods: so it only leaves a note.
-        self.freed.append((self.block, self.offset, self.nbytes, self.last_use))
+        if hasattr(self, "freed"):  # Ctrl-C may have come before there was anything
+            self.freed.append((self.block, self.offset, self.nbytes, self.last_use))
 
 
 class _Uses:
@@ -191,11 +192,11 @@ class MemoryPool:
         freed = self._freed
         if freed:
             # What a loop makes and drops in each round is where it was in the last.
-            block, offset, was, last_use = freed.popleft()
+            block, offset, was, last_use = freed[0]
             if was == rounded and not isinstance(block.buffer, ImportedBuffer):
+                freed.popleft()
                 block.freed_use = max(block.freed_use, last_use)
                 return VulkanMemory(block, offset, rounded, freed)
-            freed.appendleft((block, offset, was, last_use))
             self.collect()
         size = self._round(rounded)
         block, offset = self._find(size) or self._find_after_growth(size)
@@ -241,6 +242,11 @@ class MemoryPool:
             block.ranges.free(offset, block.ranges.size if block.is_large else self._round(nbytes))
             if block.ranges.is_empty:
                 self._release_beyond(self._kept_bytes)
+
+    def repair(self) -> None:
+        """Makes the pool consistent after any method was broken off."""
+        for block in self._blocks:
+            block.ranges.repair()
 
     def _find(self, size: int) -> tuple[Block, int] | None:
         if self._is_large(size):
