@@ -141,10 +141,11 @@ class Kernel:
         unchecked: bool = False,
         subgroup_threads: int = 0,
     ) -> None:
-        from .dsl import frontend  # the compiler comes with the first kernel, so that `import krnlpy` stays light
+        from .dsl import frontend, shipped  # the compiler comes with the first kernel, and `import krnlpy` stays light
 
         with compiling(function):
             signature = frontend.read_signature(function)
+        shipped.announce(function.__module__)
         sizes = "a power of two up to 128, or 0 for any"
         if subgroup_threads.__class__ is not int or subgroup_threads not in (0, *(1 << n for n in range(8))):
             raise LaunchError(f"{signature.name}: subgroups of {subgroup_threads!r} threads; expected {sizes}")
@@ -356,14 +357,15 @@ class Kernel:
 
     def _launch(self, arguments: tuple[Any, ...]) -> None:
         """Queues a launch with an argument for each parameter of the compiled kernel."""
+        # The hot path: every line here costs each launch. (Loops that append take half the time of comprehensions.)
         definition = self._definition
+        parts = [self._built, config.debug]
         try:
-            key = (
-                self._built,
-                config.debug,
-                *[arguments[i]._key for i in definition.buffers],
-                *[arguments[i].__class__ for i in definition.deciding],
-            )
+            for i in definition.buffers:
+                parts.append(arguments[i]._key)
+            for i in definition.deciding:
+                parts.append(arguments[i].__class__)
+            key = tuple(parts)
             plan = definition.plans.get(key)
         except AttributeError:
             plan = key = None

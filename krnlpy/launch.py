@@ -143,7 +143,10 @@ class Plan:
             LaunchError: a number that does not fit, items that overlap partly, groups that are missing.
             ShapeError: items of unequal shapes. LimitExceeded: more groups than the device has.
         """
-        values = [convert(arguments[i]) for i, convert in self._scalars]
+        # The hot path: every line here costs each launch.
+        values: list[int | float] = []
+        for i, convert in self._scalars:
+            values.append(convert(arguments[i]))
         rank = 0
         counts = None
         item_strides: tuple[tuple[int, ...], ...] = ()

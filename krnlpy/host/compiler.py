@@ -15,7 +15,6 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-from krnlpy import config
 from krnlpy.dsl.cache import Cache
 from krnlpy.dsl.llvm_math import LIBM_SYMBOLS
 from krnlpy.errors import CompileError
@@ -49,7 +48,6 @@ class Compiler:
         self._machine = self._target_machine()
         # It takes over the machine that it is given.
         self._jit = llvm.create_lljit_compiler(self._target_machine())
-        self._cache = Cache(config.cache_dir / "host" if config.cache_dir else None, private=True)
         self._numbers = itertools.count()
         self._trackers: dict[int, Any] = {}  # of what is loaded
         self._released: deque[int] = deque()
@@ -85,10 +83,11 @@ class Compiler:
         def load() -> MachineCode:
             while self._released:
                 del self._trackers[self._released.popleft()]
-            code = self._cache.get(key)
+            cache = Cache.of("host")
+            code = cache.get(key)
             if code is None:
                 code = self.compile(text)
-                self._cache.put(key, code)
+                cache.put(key, code)
             return self._link(code, symbol)
 
         with self._lock:  # llvmlite hands objects over to LLVM in several steps

@@ -185,7 +185,8 @@ class VulkanBackend:
             KernelIndexError, KernelAssertionError: in an executable built for debugging, a thread failed.
         """
         with self._lock:
-            self._check()
+            if self._queue.failure is not None:
+                raise self._queue.failure
             try:
                 if executable.reports is None:
                     self._launches.record(executable, groups, bindings, parameters)
