@@ -76,7 +76,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="One computation on all devices at once.")
     parser.add_argument("--elements", type=int, default=1 << 20)
     count = parser.parse_args().elements
-    everyone = [*(Device(info.index) for info in krnlpy.devices()), Device.host()]
+    everyone = [*map(Device, range(len(krnlpy.devices()))), Device.host()]
     found, sizes = run(everyone, count)
     check(found)
     for one, size in zip(everyone, sizes, strict=True):

@@ -57,7 +57,7 @@ def with_torch(image: np.ndarray) -> str:
     import torch
 
     buffer = Buffer.from_numpy(image)
-    tensor = torch.from_dlpack(buffer)
+    tensor = torch.utils.dlpack.from_dlpack(buffer)
     tensor[0] = 0.25
     assert (image[0] == 0.25).all()
     brighten(2.0, Buffer.from_dlpack(tensor.T, copy=False)[:, 0])  # the first row once more
