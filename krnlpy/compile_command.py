@@ -15,7 +15,7 @@ import importlib.util
 import itertools
 import pkgutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,9 @@ from .kernel import DEFAULT_THREADS, Kernel
 WORKLOAD = "krnlpy_workload"
 _KINDS: Final = ("discrete", "cpu")
 """Of devices: packages do some things in different ways on them."""
+
+_LISTED = 20
+"""Names of a line: a new version of krnlpy may change all kernels."""
 
 Shaders = Mapping[str, tuple[str, str]]
 """GLSL by its content hash, with the kernel's name."""
@@ -134,5 +137,6 @@ def _check(path: Path, package: str, shaders: Shaders) -> int:
     return 1
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))
+def _listed(names: Collection[str]) -> str:
+    rest = len(names) - _LISTED
+    return ", ".join(sorted(names)[:_LISTED]) + (f" and {rest} more" if rest > 0 else "")

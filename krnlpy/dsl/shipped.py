@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ _MAX_GROUP_BYTES = 64 << 20
 """Of the modules of one kernel, inflated."""
 
 _packages: set[str] = set()
-_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,7 @@ def announce(module: str | None) -> None:
 def find(content: str) -> bytes | None:
     """The SPIR-V of a shader that a package with kernels ships, or None."""
     for package in tuple(_packages):
-        with _lock:
-            groups = _shipped_by(package)
+        groups = _shipped_by(package)
         if content in groups:
             try:
                 return groups[content].module(content)
