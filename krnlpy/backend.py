@@ -16,6 +16,7 @@ import numpy as np
 from .errors import LimitExceeded
 from .features import Features
 from .scalar import ScalarType
+from .timing import Timer
 
 if TYPE_CHECKING:
     from .dsl.ir import Program
@@ -112,7 +113,14 @@ class Executable(Protocol):
     """A program built for a device, ready to launch."""
 
     @property
+    def name(self) -> str: ...
+
+    @property
     def threads(self) -> tuple[int, int, int]: ...
+
+    @property
+    def accesses(self) -> Sequence[tuple[bool, bool]]:
+        """For each of the program's buffers: whether it may be read, whether it may be written."""
 
 
 Binding = tuple[Any, int, int]
@@ -121,7 +129,11 @@ Element offsets of the parameter block count from the start of the Memory, not f
 
 
 class Backend(Protocol):
-    """A kind of device."""
+    """A kind of device.
+
+    Whoever calls ``launch`` and the copies looks them up on the backend at each call: while a device is profiled, others
+    stand in their places, so that nothing needs to be asked when it is not.
+    """
 
     @property
     def info(self) -> DeviceInfo: ...
@@ -173,6 +185,9 @@ class Backend(Protocol):
         """Queues a dispatch. ``bindings`` follow ``program.buffers``, ``parameters`` is the block of layout_of.
         What has something to tell is waited for: what it prints is written to ``sys.stdout``; of an executable built
         for debugging, raises KernelIndexError or KernelAssertionError where a thread failed."""
+
+    def timer(self) -> Timer:
+        """What measures this backend's work."""
 
     def wait(self) -> None:
         """Returns when all that was queued before is done."""

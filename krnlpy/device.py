@@ -9,11 +9,15 @@ import atexit
 import importlib
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Final
 
 from . import config
 from .backend import Backend, DeviceInfo
 from .errors import DeviceUnavailable
+
+if TYPE_CHECKING:
+    from .profile import Profile
 
 _backends: dict[int | str, Backend] = {}
 _lock = threading.RLock()
@@ -121,6 +125,32 @@ class Device:
     def is_host(self) -> bool:
         """Whether this is the host: its buffers lie in the process's own memory."""
         return self.info.kind == "host"
+
+    def profile(self) -> Profile:
+        """Measures what the device does in a ``with`` block: each kernel, copy, fill, upload and download, with its
+        time, geometry, bytes and bandwidth.
+
+        >>> device = Device.host()
+        >>> with device.profile() as p:
+        ...     pass
+        >>> p.records
+        ()
+        """
+        from .profile import Profile  # which most programs don't need
+
+        return Profile(self.backend)
+
+    def label(self, name: str) -> AbstractContextManager[None]:
+        """Names what the calling thread queues on this device in a ``with`` block. Labels may be nested; profiles show
+        them, and tools such as RenderDoc and Nsight (see docs/runtime.md).
+
+        >>> device = Device.host()
+        >>> with device.label("forward"):
+        ...     pass
+        """
+        from .labels import label
+
+        return label(self.backend, name)
 
     def wait(self) -> None:
         """Returns when all work queued so far is done. Only needed to measure time."""

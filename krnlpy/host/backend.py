@@ -20,6 +20,7 @@ from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import LimitExceeded
 from krnlpy.features import FLOAT_ATOMICS, Feature
+from krnlpy.timing import HostTimer
 
 from .compiler import Compiler
 from .executable import HostExecutable
@@ -153,6 +154,10 @@ class HostBackend:
         if memory is None or memory.nbytes < need:
             memory = self._scratch.memory = allocate(need)
         return memory.address
+
+    def timer(self) -> HostTimer:
+        """By the process's own clock."""
+        return HostTimer()
 
     def wait(self) -> None:
         """Returns at once: nothing is ever queued."""

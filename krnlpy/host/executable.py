@@ -10,6 +10,7 @@ import numpy as np
 
 from krnlpy.backend import DeviceInfo, check_subgroups
 from krnlpy.dsl import ir, llvm
+from krnlpy.dsl.accesses import buffer_accesses
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.layout import Variant, layout_of
 from krnlpy.errors import LimitExceeded
@@ -65,6 +66,7 @@ class HostExecutable:
         self._code = compiler.load(code.text, llvm.ENTRY)
         self.reports = code.reports
         self.name = program.name
+        self.accesses = buffer_accesses(program)
         self.function = _FUNCTION(self._code.address)
         self.threads = threads
         self.scratch_bytes = code.scratch_bytes

@@ -17,6 +17,7 @@ from krnlpy.dsl.ir import Program
 from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.reports import HEADER, Reports, Words
 from krnlpy.errors import DeviceLost, DeviceUnavailable
+from krnlpy.timing import HostTimer, Timer
 
 from .commands import Queue
 from .description import PhysicalDevice
@@ -25,6 +26,7 @@ from .device import LogicalDevice
 from .instance import FORKED, Instance
 from .memory import MemoryPool, VulkanMemory
 from .pipeline import PipelineBuilder, VulkanExecutable
+from .timestamps import DeviceTimer, QueryPools
 from .transfers import Transfers
 
 Array = np.ndarray[Any, Any]
@@ -51,6 +53,7 @@ class VulkanBackend:
         self._descriptors = Descriptors(device, self._queue)
         self._builder = PipelineBuilder(device, self._descriptors)
         self._report: VulkanMemory | None = None
+        self._query_pools: QueryPools | None = None
 
         functions, api = device.functions, device.api
         self._bind_pipeline = functions.vkCmdBindPipeline
@@ -235,6 +238,17 @@ class VulkanBackend:
         self.download(memory, 0, words.view(np.uint8))
         return words
 
+    # -- measuring
+
+    def timer(self) -> Timer:
+        """By timestamps; by the host's clock, waiting before and after, where the device writes none."""
+        with self._lock:
+            self._check()
+            pools = self._query_pools = self._query_pools or QueryPools(self._instance, self._device)
+            if not pools.valid_bits:
+                return HostTimer(self.wait)
+            return DeviceTimer(pools, self._device, self._queue, self._lock, self._wait)
+
     # -- waiting and closing
 
     def wait(self) -> None:
@@ -274,6 +288,8 @@ class VulkanBackend:
             device = self._device
             device.functions.vkDeviceWaitIdle(device.handle)
             self._queue.close()  # the first, because it destroys what is retired
+            if self._query_pools is not None:
+                self._query_pools.close()
             self._builder.close()
             self._descriptors.close()
             self._transfers.close()

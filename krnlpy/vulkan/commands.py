@@ -105,6 +105,24 @@ class Queue:
             self._cmd_barrier(self._buffer, *self._barrier_arguments)
         return self._buffer
 
+    def commands(self) -> Any:
+        """The open command buffer, for what accesses no memory."""
+        if self._buffer is None:
+            self._open()
+        return self._buffer
+
+    def order(self) -> Any:
+        """The open command buffer, after a barrier between all commands so far and those to come."""
+        commands = self.commands()
+        self._cmd_barrier(commands, *self._barrier_arguments)
+        self._hazards.clear()
+        return commands
+
+    @property
+    def recorded(self) -> tuple[int, int]:
+        """What tells whether a command was recorded between two looks at it."""
+        return self.open_value, self._count
+
     def end(self) -> None:
         """After the command: submits the batch if it is full."""
         self._count += 1

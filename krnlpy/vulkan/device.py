@@ -22,6 +22,7 @@ _FUNCTIONS = (
     *("vkDeviceWaitIdle", "vkEndCommandBuffer", "vkFreeMemory", "vkGetBufferMemoryRequirements"),
     *("vkGetDeviceQueue", "vkGetSemaphoreCounterValue", "vkMapMemory", "vkQueueSubmit", "vkResetCommandPool"),
     *("vkUpdateDescriptorSets", "vkWaitSemaphores"),
+    *("vkCmdResetQueryPool", "vkCmdWriteTimestamp", "vkCreateQueryPool", "vkDestroyQueryPool", "vkGetQueryPoolResults"),
 )
 
 _DEVICE_LOCAL, _HOST_VISIBLE, _HOST_COHERENT, _HOST_CACHED = 1, 2, 4, 8

@@ -10,6 +10,7 @@ from typing import Any
 
 from krnlpy.backend import check_subgroups
 from krnlpy.dsl import glsl, ir, spirv
+from krnlpy.dsl.accesses import buffer_accesses
 from krnlpy.dsl.array_sizes import array_bytes, local_arrays
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.glsl_cooperative import is_native
@@ -37,7 +38,7 @@ class VulkanExecutable:
     """
 
     __slots__ = (
-        *("key_end", "layout", "name", "parameter_binding", "parameter_bytes", "pipeline"),
+        *("accesses", "key_end", "layout", "name", "parameter_binding", "parameter_bytes", "pipeline"),
         *("reports", "retired", "set_layout", "threads", "writes"),
     )
 
@@ -52,6 +53,7 @@ class VulkanExecutable:
         retired: deque[Any],
     ) -> None:
         self.name = program.name
+        self.accesses = buffer_accesses(program)
         self.threads = threads
         self.pipeline = pipeline
         self.layout = layout
