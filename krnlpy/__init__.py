@@ -54,9 +54,9 @@ __all__ = [
     "InspectionError", "InternalCompilerError", "Item", "ItemMut", "Kernel", "KernelAssertionError", "KernelError",
     "KernelIndexError", "KernelNameError", "KernelOverflowError", "KernelRaceError", "KernelSyntaxError",
     "KernelTypeError", "KernelUninitializedError", "KrnlpyError", "LaunchError", "LimitExceeded", "MissingFeatures",
-    "Out", "OutOfMemory", "ProfileError", "ScalarType", "ShapeError", "SourceError", "Spec", "StructBuffer", "bf16", "config",
-    "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel", "scalar_type", "u8", "u16",
-    "u32", "u64",
+    "Out", "OutOfMemory", "ProfileError", "ScalarType", "ShapeError", "SourceError", "Spec", "StructBuffer", "bf16",
+    "config", "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel", "scalar_type",
+    "u8", "u16", "u32", "u64",
 ]  # fmt: skip
 
 

@@ -131,8 +131,7 @@ Element offsets of the parameter block count from the start of the Memory, not f
 class Backend(Protocol):
     """A kind of device.
 
-    Whoever calls ``launch`` and the copies looks them up on the backend at each call: while a device is profiled, others
-    stand in their places, so that nothing needs to be asked when it is not.
+    Whoever calls a method looks it up on the backend at each call: others may stand in its place (interposition.py).
     """
 
     @property

@@ -28,8 +28,20 @@ _BEST: Final = ("discrete", "integrated", "virtual")
 def _backend(key: int | str, open_backend: Callable[[], Backend]) -> Backend:
     with _lock:
         if key not in _backends or _backends[key].lost:
-            _backends[key] = open_backend()
+            _backends[key] = _prepared(open_backend())
         return _backends[key]
+
+
+def _prepared(backend: Backend) -> Backend:
+    from .log import logger  # logging takes its time to import
+
+    info = backend.info
+    logger.info("opened %s: %s, driver %s, Vulkan %s", info.backend, info.name, info.driver, info.api_version or "-")
+    if config.serialize:
+        from .serialization import serialize
+
+        serialize(backend)
+    return backend
 
 
 @atexit.register

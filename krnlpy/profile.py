@@ -14,9 +14,10 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, Literal, NamedTuple, Self
 
-from . import labels, profile_report
+from . import interposition, labels, profile_report
 from .backend import Backend, Binding, DeviceInfo
 from .errors import DeviceError, ProfileError
+from .interposition import Layer, Rank
 from .timing import Clock, Span
 
 Kind = Literal["kernel", "copy", "fill", "upload", "download"]
@@ -33,8 +34,8 @@ class Record:
         begin: seconds since the profile began.
         seconds: that it took.
         groups: of a kernel, along x, y and z; None for others. ``threads``: of a group.
-        bytes_read: of the buffers that a kernel may read: the ranges that it was given, each counted once, however often
-            or rarely it is read. ``bytes_written``: of those that it may write.
+        bytes_read: of the buffers that a kernel may read: the ranges that it was given, each counted once, however
+            often or rarely it is read. ``bytes_written``: of those that it may write.
         thread: the thread that called.
     """
 
@@ -199,20 +200,21 @@ class _Session:
         self.entries: list[_Entry] = []
         self.regions: list[labels.Region] = []
         self.users = 0
-        self._originals: dict[str, Any] = {}
         self._inside = threading.local()
+        self._layer = Layer(
+            Rank.PROFILE,
+            ("launch", "copy", "fill", "upload", "download"),
+            lambda name, method: partial(getattr(self, f"_{name}"), method),
+        )
 
     def start(self) -> None:
         """Puts methods that measure in the place of the backend's."""
-        for name in ("launch", "copy", "fill", "upload", "download"):
-            self._originals[name] = getattr(self.backend, name)
-            setattr(self.backend, name, partial(getattr(self, f"_{name}"), self._originals[name]))
+        interposition.put(self.backend, self._layer)
         labels.listeners[self.backend] = self.regions.append
 
     def stop(self) -> None:
         """Puts the backend's own methods back."""
-        for name in self._originals:
-            delattr(self.backend, name)
+        interposition.remove(self.backend, self._layer)
         del labels.listeners[self.backend]
         self.timer.close()
 

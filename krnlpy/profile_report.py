@@ -108,9 +108,12 @@ def as_chrome_trace(
     events += [event(name, _DEVICE, begin, end - begin, {}) for name, begin, end in _label_spans(records)]
     for record in records:
         arguments = {
-            **{"kind": record.kind, "label": record.label, "thread": record.thread},
+            "kind": record.kind,
+            "label": record.label,
+            "thread": record.thread,
             **({"groups": record.groups, "threads": record.threads} if record.groups else {}),
-            **{"bytes read": record.bytes_read, "bytes written": record.bytes_written},
+            "bytes read": record.bytes_read,
+            "bytes written": record.bytes_written,
             "GB/s": round(record.bandwidth / 1e9, 3),
         }
         events.append(event(record.name, _DEVICE, record.begin, record.seconds, arguments))

@@ -64,6 +64,9 @@ class VulkanBackend:
         self._stage = api.VK_SHADER_STAGE_COMPUTE_BIT
         self._null = api.ffi.NULL
         self._dynamic_offset = api.new("uint32_t[1]")
+        if device.labels is not None:
+            self._dispatch = device.labels.around(self._dispatch)
+            device.labels.follow(self)
         instance.open_backends.append(self)
         _backends.add(self)
 

@@ -5,11 +5,13 @@ Batches are numbered from 1; the number is the value that the queue's timeline s
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from krnlpy.errors import DeviceError, DeviceLost
+from krnlpy.log import logger
 
 from .device import LogicalDevice
 from .hazards import Access, HazardTracker
@@ -173,6 +175,8 @@ class Queue:
         self._signal_value[0] = self.open_value
         self._submitted_buffer[0] = self._buffer
         self._pending.append(_Batch(self.open_value, self._pool, self._buffer, self.kernels))
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("submit batch %d: %d commands, kernels %s", self.open_value, self._count, self.kernels)
         self._pool = self._buffer = None
         self._count = 0
         self.kernels = []

@@ -8,6 +8,7 @@ from krnlpy.errors import DeviceUnavailable, OutOfMemory
 
 from . import cooperative, subgroup_sizes
 from .api import Api
+from .debug_labels import DebugLabels
 from .description import ATOMIC_FLOAT, ATOMIC_FLOAT_FEATURES, PhysicalDevice
 from .instance import Instance
 
@@ -39,6 +40,9 @@ class LogicalDevice:
         self.info = physical.info
         self.handle = _create(api, instance, physical)
         self.functions = api.functions(_FUNCTIONS, instance.functions.vkGetDeviceProcAddr, self.handle)
+        self.labels: DebugLabels | None = None
+        if instance.has_debug_labels:
+            self.labels = DebugLabels(api, instance.functions.vkGetDeviceProcAddr, self.handle)
         queue = api.new("VkQueue *")
         self.functions.vkGetDeviceQueue(self.handle, physical.queue_family, 0, queue)
         self.queue = queue[0]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from krnlpy.errors import LimitExceeded, OutOfMemory
+from krnlpy.log import logger
 
 from .allocator import RangeAllocator
 from .commands import Queue
@@ -154,6 +155,7 @@ class MemoryPool:
         block_size = size if is_large else self._block_bytes
         block = Block(self._device, block_size, self._next_base, is_large)
         self._next_base += block_size
+        logger.debug("%s: a block of %d bytes, the %d. one", self._device.info.name, block_size, len(self._blocks) + 1)
         self._blocks.append(block)
         block.ranges.allocate(size)  # a new block is taken from its start
         return block, 0

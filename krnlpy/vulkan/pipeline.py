@@ -6,6 +6,7 @@ import math
 import struct
 from collections import deque
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Any
 
 from krnlpy.backend import check_subgroups
@@ -16,6 +17,7 @@ from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.glsl_cooperative import is_native
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import LimitExceeded, MissingFeatures
+from krnlpy.log import logger
 from krnlpy.scalar import ScalarType
 
 from .descriptors import Descriptors, SetLayout
@@ -217,10 +219,15 @@ class PipelineBuilder:
                 basePipelineIndex=-1,
             )
             pipeline = api.new("VkPipeline *")
+            begin = perf_counter()
             result = device.functions.vkCreateComputePipelines(
                 device.handle, api.ffi.NULL, 1, info, api.ffi.NULL, pipeline
             )
             api.check(result, f"build the kernel {program.name} on {device.info.name}")
+            if device.labels is not None:
+                device.labels.name_pipeline(pipeline[0], program.name)
+            milliseconds = 1e3 * (perf_counter() - begin)
+            logger.debug("pipeline of %s: %.1f ms in the driver, %d bytes", program.name, milliseconds, len(code))
         finally:
             device.destroy("vkDestroyShaderModule", module)
         return pipeline[0]

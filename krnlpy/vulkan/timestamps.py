@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
@@ -193,4 +194,4 @@ class DeviceTimer:
             queue, pools = self._queue, [*self._full, self._pool]
             self._full, self._open = [], deque()
             for pool in pools:
-                queue.retire(queue.open_value, lambda pool=pool: self._pools.put_back(pool))
+                queue.retire(queue.open_value, partial(self._pools.put_back, pool))

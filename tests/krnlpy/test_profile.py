@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def test_exceptions(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "debug", True)
     x, y = Buffer.zeros(4, u32, device), Buffer.zeros(4, u32, device)
     p = device.profile()
-    with pytest.raises(KernelIndexError), p:  # noqa: PT012
+    with pytest.raises(KernelIndexError), p:
         x.fill(1)
         set_past_the_end(x, y)
     assert [r.name for r in p.records] == ["fill"]
@@ -215,7 +216,7 @@ def test_many_launches(device: Device) -> None:
         for _ in range(count):
             saxpy(0.0, x, x)
     assert len(p.records) == count
-    for before, after in zip(p.records, p.records[1:], strict=False):
+    for before, after in pairwise(p.records):
         # Rounded to nanoseconds, and seconds since the start of the profile to 2**-52 of themselves.
         assert before.begin + before.seconds <= after.begin + 2e-9
 
