@@ -14,8 +14,9 @@ import platformdirs
 from .errors import ConfigError
 
 
-def _flag(name: str) -> bool:
-    return os.environ.get(name, "").lower() not in ("", "0", "false", "no", "off")
+def _flag(name: str, default: bool = False) -> bool:
+    text = os.environ.get(name, "").lower()
+    return text not in ("0", "false", "no", "off") if text else default
 
 
 def _bytes(name: str, default: int) -> int:
@@ -56,11 +57,15 @@ validate: bool = _flag("KRNLPY_VALIDATE")
 
 log: str = _level("KRNLPY_LOG")
 """``KRNLPY_LOG``: ``debug``, ``info``, ``warning``, ``error`` or ``critical``: the level of the logger ``krnlpy``,
-which then writes to standard error. Read when the first device is opened; later, ``logging`` changes what it is told."""
+which then writes to standard error. Read when the first device is opened."""
 
 serialize: bool = _flag("KRNLPY_SERIALIZE")
 """``KRNLPY_SERIALIZE``: devices that are opened wait after each kernel, so that an error is raised by the call that
 caused it, and names its kernel. For finding what breaks a device; slow."""
+
+autotune: bool = _flag("KRNLPY_AUTOTUNE", default=True)
+"""``KRNLPY_AUTOTUNE=0``: tuned kernels measure nothing, and remember nothing from other processes: they use what was
+set or loaded for them, else the first of their configurations that the device can run."""
 
 interpret: bool = _flag("KRNLPY_INTERPRET")
 """``KRNLPY_INTERPRET``: every ``Device`` that is made is an interpreter, so that a program can be debugged as it is:

@@ -304,6 +304,10 @@ class Kernel:
             arguments = taken_apart(definition.signature, arguments)
         self._launch(arguments)
 
+    def _prepare(self, arguments: tuple[Any, ...]) -> None:
+        """Compiles for such arguments, and launches nothing. Raises MissingFeatures, LimitExceeded."""
+        self._plan(None, arguments).prepare(arguments)
+
     def _launch(self, arguments: tuple[Any, ...]) -> None:
         """Queues a launch with an argument for each parameter of the compiled kernel."""
         definition = self._definition
