@@ -39,7 +39,7 @@ from .errors import (
 from .features import Feature
 from .kernel import Kernel, kernel
 from .scalar import SCALAR_TYPES, DTypeLike, ScalarType, scalar_type
-from .struct_buffer import StructBuffer
+from .struct_buffer import StructBuffer, struct_dtype
 
 if TYPE_CHECKING:
     from .autotuning import autotune
@@ -58,7 +58,7 @@ __all__ = [
     "KernelTypeError", "KernelUninitializedError", "KrnlpyError", "LaunchError", "LimitExceeded", "MissingFeatures",
     "Out", "OutOfMemory", "ProfileError", "ScalarType", "ShapeError", "SourceError", "Spec", "StructBuffer",
     "TuningError", "autotune", "bf16", "config", "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32",
-    "i64", "kernel", "scalar_type", "u8", "u16", "u32", "u64",
+    "i64", "kernel", "scalar_type", "struct_dtype", "u8", "u16", "u32", "u64",
 ]  # fmt: skip
 
 

@@ -170,6 +170,10 @@ class TunedKernel:
         """As :meth:`Kernel.with_groups`, for all configurations."""
         return TunedKernel(self._kernel.with_groups(x, y, z), self._tuning, None)
 
+    def with_groups_from(self, counts: Buffer) -> TunedKernel:
+        """As :meth:`Kernel.with_groups_from`, for all configurations."""
+        return TunedKernel(self._kernel.with_groups_from(counts), self._tuning, None)
+
     def with_global_threads(self, x: int, y: int = 1, z: int = 1) -> TunedKernel:
         """As :meth:`Kernel.with_global_threads`: the groups follow from each configuration's threads."""
         return TunedKernel(self._kernel.with_global_threads(x, y, z), self._tuning, None)

@@ -33,7 +33,8 @@ class Record:
         label: the labels around the call: ``"step/forward"``, or "".
         begin: seconds since the profile began.
         seconds: that it took.
-        groups: of a kernel, along x, y and z; None for others. ``threads``: of a group.
+        groups: of a kernel, along x, y and z; None for others, and where only the device knows them
+            (``with_groups_from``). ``threads``: of a group; None for what is no kernel.
         bytes_read: of the buffers that a kernel may read: the ranges that it was given, each counted once, however
             often or rarely it is read. ``bytes_written``: of those that it may write.
         thread: the thread that called.
@@ -203,7 +204,7 @@ class _Session:
         self._inside = threading.local()
         self._layer = Layer(
             Rank.PROFILE,
-            ("launch", "copy", "fill", "upload", "download"),
+            ("launch", "launch_indirect", "copy", "fill", "upload", "download"),
             lambda name, method: partial(getattr(self, f"_{name}"), method),
         )
 
@@ -247,12 +248,19 @@ class _Session:
         bindings: Sequence[Binding],
         parameters: bytes,
     ) -> None:
-        read = written = 0
-        for (_, first, end), (reads, writes) in zip(bindings, executable.accesses, strict=True):
-            read += (end - first) * reads
-            written += (end - first) * writes
         work = partial(original, executable, groups, bindings, parameters)
-        self._note("kernel", executable.name, work, read, written, groups, executable.threads)
+        self._note("kernel", executable.name, work, *_bytes(executable, bindings), groups, executable.threads)
+
+    def _launch_indirect(
+        self,
+        original: Callable[..., None],
+        executable: Any,
+        counts: Binding,
+        bindings: Sequence[Binding],
+        parameters: bytes,
+    ) -> None:
+        work = partial(original, executable, counts, bindings, parameters)
+        self._note("kernel", executable.name, work, *_bytes(executable, bindings), None, executable.threads)
 
     def _copy(
         self, original: Callable[..., None], source: Any, source_offset: int, to: Any, to_offset: int, nbytes: int
@@ -268,6 +276,15 @@ class _Session:
     def _download(self, original: Callable[..., None], memory: Any, offset: int, out: Any) -> None:
         self.backend.wait()  # which a download does; here it is none of its time
         self._note("download", "download", partial(original, memory, offset, out), out.nbytes, 0)
+
+
+def _bytes(executable: Any, bindings: Sequence[Binding]) -> tuple[int, int]:
+    """What a launch may read, and what it may write."""
+    read = written = 0
+    for (_, first, end), (reads, writes) in zip(bindings, executable.accesses, strict=True):
+        read += (end - first) * reads
+        written += (end - first) * writes
+    return read, written
 
 
 _sessions: dict[Backend, _Session] = {}

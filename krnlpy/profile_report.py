@@ -111,7 +111,7 @@ def as_chrome_trace(
             "kind": record.kind,
             "label": record.label,
             "thread": record.thread,
-            **({"groups": record.groups, "threads": record.threads} if record.groups else {}),
+            **({"groups": record.groups, "threads": record.threads} if record.threads else {}),
             "bytes read": record.bytes_read,
             "bytes written": record.bytes_written,
             "GB/s": round(record.bandwidth / 1e9, 3),

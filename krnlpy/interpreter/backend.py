@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from krnlpy import config
-from krnlpy.backend import Backend, Binding, DeviceInfo, check_subgroups
+from krnlpy.backend import Backend, Binding, DeviceInfo, check_groups, check_subgroups
 from krnlpy.dsl import ir
 from krnlpy.dsl.accesses import buffer_accesses
 from krnlpy.dsl.breakpoints import is_debugged
@@ -24,7 +24,7 @@ from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.interpret import Fault, Interpretation, Now, Storage, translate
 from krnlpy.dsl.layout import Variant
-from krnlpy.errors import KernelError, LimitExceeded, OutOfMemory
+from krnlpy.errors import KernelError, KernelUninitializedError, LimitExceeded, OutOfMemory
 from krnlpy.features import Feature
 from krnlpy.scalar import ScalarType
 from krnlpy.timing import HostTimer
@@ -170,6 +170,30 @@ class InterpreterBackend:
                     memory.settle()
         for out in outs:
             out.check_complete(values)
+
+    def launch_indirect(
+        self, executable: InterpreterExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
+    ) -> None:
+        """Runs a kernel in as many groups as three u32 in memory say.
+
+        Raises:
+            KernelUninitializedError: they were never written. LimitExceeded: more than ids can count. Else as
+                :meth:`launch`.
+        """
+        memory, first, end = counts
+        name, location = executable.program.name, executable.program.location
+        with self._lock:
+            if not memory.is_written(first, end):
+                raise KernelUninitializedError(
+                    f"the counts of groups of {name} are read, but nothing was ever written to them;"
+                    " Buffer.from_numpy, .fill or a kernel before this one gives them values",
+                    location.file,
+                    location.line,
+                )
+            x, y, z = memory.bytes[first:end].view(np.uint32).tolist()
+            if x and y and z:
+                check_groups(name, (x, y, z), executable.threads)
+                self.launch(executable, (x, y, z), bindings, parameters)
 
     def timer(self) -> HostTimer:
         """By the process's own clock, which tells nothing of a device's."""

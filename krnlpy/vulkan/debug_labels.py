@@ -74,4 +74,4 @@ class DebugLabels:
 
             return followed
 
-        put(backend, Layer(Rank.LABELS, ("launch",), replace))
+        put(backend, Layer(Rank.LABELS, ("launch", "launch_indirect"), replace))

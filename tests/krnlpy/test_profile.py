@@ -30,7 +30,7 @@ from krnlpy import (
     profile_report,
     u32,
 )
-from krnlpy.dsl import global_id
+from krnlpy.dsl import global_id, group_id
 from krnlpy.profile import Record, _sessions
 
 
@@ -44,6 +44,11 @@ def add_2d(a: Global[f32, 2], b: Out[f32, 2]):
     i, j = global_id(1), global_id(0)
     if i < a.shape[0] and j < a.shape[1]:
         b[i, j] = a[i, j] + 1.0
+
+
+@kernel(threads=1)
+def mark(x: GlobalMut[u32]):
+    x[group_id(0)] = u32(1)
 
 
 @kernel
@@ -97,6 +102,15 @@ def test_what_is_no_kernel(device: Device) -> None:
     # What the host copies into memory that nothing uses comes before what is still queued.
     assert sorted(found) == sorted((kind, kind, read, written, None, None) for kind, read, written in kinds)
     assert (y.numpy() == 2).all() and (z.numpy() == data).all()
+
+
+def test_groups_that_only_the_device_knows(device: Device) -> None:
+    x, counts = Buffer.zeros(8, u32, device), Buffer.from_numpy(np.array([2, 1, 1], np.uint32), device)
+    with device.profile() as p, device.label("step"):
+        mark.with_groups_from(counts)(x)
+    assert [(r.name, r.groups, r.threads, r.label) for r in p.records] == [("mark", None, (1, 1, 1), "step")]
+    assert (p.records[0].bytes_read, p.records[0].bytes_written) == (0, 32)
+    np.testing.assert_array_equal(x.numpy(), [1, 1, 0, 0, 0, 0, 0, 0])
 
 
 def test_views_count_their_own_bytes(device: Device) -> None:
