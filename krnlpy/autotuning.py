@@ -160,6 +160,11 @@ class TunedKernel:
         """The kernel without any configuration."""
         return self._kernel
 
+    def with_config(self, config: Config) -> Kernel:
+        """The kernel with one of the configurations, as a kernel that chooses nothing. Where the configurations say how
+        many groups there are, it needs ``with_groups``."""
+        return configured(self._kernel, self._tuning.configs[self._tuning.number(self.name, config)])
+
     @property
     def configs(self) -> tuple[Config, ...]:
         """What there is to choose from."""

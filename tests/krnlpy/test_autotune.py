@@ -35,7 +35,7 @@ from krnlpy import (
     u32,
 )
 from krnlpy.autotuning import TunedKernel
-from krnlpy.dsl import barrier, global_id, group_array, thread_id
+from krnlpy.dsl import Vector, barrier, global_id, group_array, thread_id
 
 THREADS = [{"threads": n} for n in (32, 64, 128)]
 
@@ -445,6 +445,34 @@ def test_launchers(device: Device) -> None:
     np.testing.assert_array_equal(x.numpy(), 90.0)
     assert repr(scaled) == "<tuned <kernel scaled(x, N, FACTOR)>, 2 configurations>"
     assert scaled.__name__ == "scaled"
+
+
+def test_inspect(capsys: pytest.CaptureFixture[str]) -> None:
+    from krnlpy import cli
+
+    assert cli.main(["inspect", "examples.autotune:matmul", "--stage", "features"]) in (0, None)
+    assert "TILE = 8, EACH = 1" in capsys.readouterr().out
+
+
+def test_where_nothing_can_be_kept(device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a file").write_text("")
+    for directory in (tmp_path / "a file", None):
+        monkeypatch.setattr(config, "cache_dir", directory)
+        add = make_add()
+        x, y = ones(device), ones(device)
+        add(x, y)
+        np.testing.assert_array_equal(y.numpy(), 2.0)
+
+
+def test_composite_arguments(device: Device) -> None:
+    @autotune(THREADS, key=["at"], seconds=0.0)
+    @kernel
+    def move(by: Vector[f32, 2], at: ItemMut[Vector[f32, 2]]):
+        at += by
+
+    at = Buffer.zeros((50, 2), f32, device)
+    move((1.0, 2.0), at)
+    np.testing.assert_array_equal(at.numpy(), np.tile(np.array([1, 2], np.float32), (50, 1)))
 
 
 def test_wrong_configurations() -> None:
