@@ -21,6 +21,7 @@ from .backend import Backend
 from .buffer import Buffer
 from .errors import LaunchError, LimitExceeded, MissingFeatures
 from .kernel import DEFAULT_THREADS, Kernel
+from .locks import renew_after_fork
 from .log import logger
 from .struct_buffer import StructBuffer
 from .tuning import Tolerance, TuningResult, Twins, described, fastest
@@ -120,6 +121,7 @@ class _Tuning:
         self.known: dict[Any, int] = {}
         """Choices by what costs little to find out of a call."""
         self.lock = threading.RLock()
+        renew_after_fork(self, "lock")
         self.texts = "\n".join(texts)
 
     def key_of(self, name: str, arguments: Sequence[Any]) -> Any:
@@ -298,9 +300,8 @@ class TunedKernel:
 
     def _is_measured(self, arguments: tuple[Any, ...]) -> bool:
         backend = _backend(self.name, arguments)
-        return (
-            settings.autotune and not settings.debug and backend.info.backend != "interpreter" and len(self.configs) > 1
-        )
+        runs = backend.info.backend in ("vulkan", "host")
+        return runs and settings.autotune and not settings.debug and len(self.configs) > 1
 
     def _first(self, arguments: tuple[Any, ...]) -> int:
         """The first configuration that the device can run."""

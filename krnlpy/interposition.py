@@ -12,6 +12,8 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .locks import renew_after_fork
+
 if TYPE_CHECKING:
     from .backend import Backend
 
@@ -38,7 +40,8 @@ class Layer(NamedTuple):
     replace: Callable[[str, Callable[..., Any]], Callable[..., Any]]
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()
+renew_after_fork(__name__, "_lock")
 _LAYERS = "_interposed"
 """The attribute of a backend that holds its layers; it is not there while there are none."""
 

@@ -18,6 +18,7 @@ from . import interposition, labels, profile_report
 from .backend import Backend, Binding, DeviceInfo
 from .errors import DeviceError, ProfileError
 from .interposition import Layer, Rank
+from .locks import renew_after_fork
 from .timing import Clock, Span
 
 Kind = Literal["kernel", "copy", "fill", "upload", "download"]
@@ -289,6 +290,7 @@ def _bytes(executable: Any, bindings: Sequence[Binding]) -> tuple[int, int]:
 
 _sessions: dict[Backend, _Session] = {}
 _lock = threading.RLock()
+renew_after_fork(__name__, "_lock")
 
 
 def _enter(backend: Backend) -> _Session:

@@ -120,7 +120,7 @@ class Choices:
 
 
 def _cache() -> Cache:
-    return Cache(None if config.cache_dir is None else config.cache_dir / "tuning")
+    return Cache.of("tuning")
 
 
 def _cache_key(situation: Situation) -> str:

@@ -9,15 +9,16 @@ import itertools
 import os
 import platform
 import threading
+from time import perf_counter
 from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
 
-from krnlpy import config
 from krnlpy.dsl.cache import Cache
 from krnlpy.dsl.llvm_math import LIBM_SYMBOLS
 from krnlpy.errors import CompileError
+from krnlpy.log import logger
 
 _MEMORY_SYMBOLS = ("memset", "memcpy", "memmove")
 
@@ -41,7 +42,6 @@ class Compiler:
         self._machine = self._target_machine()
         # It takes over the machine that it is given.
         self._jit = llvm.create_lljit_compiler(self._target_machine())
-        self._cache = Cache(config.cache_dir / "host" if config.cache_dir else None, private=True)
         self._names = itertools.count()
         self._symbols = _library_symbols()
         self._lock = threading.Lock()
@@ -62,8 +62,8 @@ class Compiler:
         """Whether the CPU has instructions between f16 and f32; elsewhere LLVM would call a compiler's library."""
         return "+f16c" in self.features.split(",") or platform.machine().lower() in ("arm64", "aarch64")
 
-    def load(self, text: str, symbol: str) -> MachineCode:
-        """Compiles a module, or finds it in the cache, and loads it.
+    def load(self, text: str, symbol: str, name: str = "a kernel") -> MachineCode:
+        """Compiles a module, or finds it in the cache, and loads it. ``name``: the kernel's, for logs.
 
         Raises:
             CompileError: LLVM refuses the module.
@@ -72,10 +72,16 @@ class Compiler:
         hashed = hashlib.sha256("\0".join([version, self._machine.triple, self.cpu, self.features, text]).encode())
         key = f"host {hashed.hexdigest()}"
         with self._lock:
-            code = self._cache.get(key)
+            cache = Cache.of("host")
+            code = cache.get(key)
             if code is None:
+                begin = perf_counter()
                 code = self.compile(text)
-                self._cache.put(key, code)
+                milliseconds = 1e3 * (perf_counter() - begin)
+                logger.info("compiled %s for the host in %.1f ms; it was not in the cache", name, milliseconds)
+                cache.put(key, code)
+            else:
+                logger.debug("found the machine code of %s in the cache", name)
             return self._link(code, symbol)
 
     def optimize(self, text: str) -> Any:

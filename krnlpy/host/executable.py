@@ -60,7 +60,7 @@ class HostExecutable:
                 f"{program.name}: its local arrays take {code.local_bytes} bytes a thread; "
                 f"the host grants {_MAX_LOCAL_BYTES}"
             )
-        self._code = compiler.load(code.text, llvm.ENTRY)
+        self._code = compiler.load(code.text, llvm.ENTRY, program.name)
         self.reports = code.reports
         self.name = program.name
         self.accesses = buffer_accesses(program)

@@ -9,17 +9,22 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from time import perf_counter_ns
-from typing import Any, NamedTuple
+from time import perf_counter_ns, sleep
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from krnlpy.errors import DeviceUnavailable
 from krnlpy.timing import Clock, Span
 
-from .commands import Queue
 from .device import LogicalDevice
 from .instance import Instance
 
+if TYPE_CHECKING:
+    from .backend import VulkanBackend
+
 _POOL_SPANS = 128
 _LOOKS = 3
+_READS = 1000
+"""Of timestamps of work that is done, which should be there at once."""
 
 
 class _Pool:
@@ -84,23 +89,17 @@ class _Open(NamedTuple):
 class DeviceTimer:
     """Measures by the device's timestamps; see :class:`krnlpy.timing.Timer`.
 
-    Args:
-        lock: the backend's. ``wait``: waits for a batch, without holding the lock.
-
     Times are put on the host's clock by a look at both when the timer is made: they are exact among themselves, and off
     by about what a submission takes, a tenth of a millisecond, against what the host did.
     """
 
     clock: Clock = "device"
 
-    def __init__(
-        self, pools: QueryPools, device: LogicalDevice, queue: Queue, lock: Any, wait: Callable[[int], None]
-    ) -> None:
+    def __init__(self, backend: VulkanBackend, pools: QueryPools) -> None:
+        device = self._device = backend._device
+        self._backend = backend
         self._pools = pools
-        self._device = device
-        self._queue = queue
-        self._lock = lock
-        self._wait = wait
+        self._queue = backend._queue
         self._write = device.functions.vkCmdWriteTimestamp
         self._stage = device.api.VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT
         self._flags = device.api.VK_QUERY_RESULT_64_BIT
@@ -109,44 +108,51 @@ class DeviceTimer:
         self._open: deque[_Open] = deque()
         self._full: list[_Pool] = []
         self._pool = pools.take()
-        # The host's time when the device's counter was at ``_last``: of several looks the one that took least.
-        _, self._time, self._last = min(self._look() for _ in range(_LOOKS))
+        try:
+            # The host's time when the device's counter was at ``_last``: of several looks the one that took least.
+            _, self._time, self._last = min(self._look() for _ in range(_LOOKS))
+        except BaseException:
+            self.close()
+            raise
 
     def _look(self) -> tuple[int, float, int]:
         """How long it took to look at both clocks, and what they showed."""
-        with self._lock:
-            queue = self._queue
-            queue.wait(queue.open_value)
-            before = perf_counter_ns()
-            pool, first = self._begin()
-            self._write(queue.commands(), self._stage, pool.handle, first + 1)
-            queue.wait(queue.open_value)
-            after = perf_counter_ns()
-            return after - before, (before + after) / 2, self._read(pool, first)[0]
+        queue = self._queue
+        queue.wait(queue.open_value)
+        before = perf_counter_ns()
+        pool, first = self._begin()
+        self._write(queue.commands(), self._stage, pool.handle, first + 1)
+        queue.wait(queue.open_value)
+        after = perf_counter_ns()
+        return after - before, (before + after) / 2, self._read(pool, first)[0]
 
     def time(self, work: Callable[[], None]) -> Span:
         """Records work between two timestamps. What queues nothing, as copies by the host, is measured by its clock."""
-        with self._lock:
-            queue, span = self._queue, Span()
-            pool, first = self._begin()
-            recorded = queue.recorded
-            begin = perf_counter_ns()
-            work()
-            if queue.recorded == recorded:
-                span.begin, span.end, span.is_measured = begin, perf_counter_ns(), True
-                return span
-            self._write(queue.commands(), self._stage, pool.handle, first + 1)
-            pool.open += 1
-            self._open.append(_Open(span, pool, first, queue.open_value))
+        span: Span = self._backend.timed(self, work)
+        return span
+
+    def record(self, work: Callable[[], None]) -> Span:
+        """As :meth:`time`, for who holds the backend's lock."""
+        queue, span = self._queue, Span()
+        pool, first = self._begin()
+        recorded = queue.recorded
+        begin = perf_counter_ns()
+        work()
+        if queue.recorded == recorded:
+            span.begin, span.end, span.is_measured = begin, perf_counter_ns(), True
             return span
+        self._write(queue.commands(), self._stage, pool.handle, first + 1)
+        pool.open += 1
+        self._open.append(_Open(span, pool, first, queue.open_value))
+        return span
 
     def _begin(self) -> tuple[_Pool, int]:
         """Writes the first timestamp of a pair: its pool, and its place in it."""
         commands, functions = self._queue.order(), self._device.functions
         if self._pool.used == _POOL_SPANS:
-            self._full.append(self._pool)
+            full, self._pool = self._pool, self._pools.take()
+            self._full.append(full)
             self._collect()
-            self._pool = self._pools.take()
         pool = self._pool
         if not pool.used:
             functions.vkCmdResetQueryPool(commands, pool.handle, 0, 2 * _POOL_SPANS)
@@ -157,9 +163,14 @@ class DeviceTimer:
 
     def _read(self, pool: _Pool, first: int) -> tuple[int, int]:
         device, ticks = self._device, self._ticks
-        result = device.functions.vkGetQueryPoolResults(device.handle, pool.handle, first, 2, 16, ticks, 8, self._flags)
-        device.api.check(result, "read timestamps")
-        return int(ticks[0]) & self._mask, int(ticks[1]) & self._mask
+        read = device.functions.vkGetQueryPoolResults
+        for _ in range(_READS):
+            result = read(device.handle, pool.handle, first, 2, 16, ticks, 8, self._flags)
+            if result != device.api.VK_NOT_READY:
+                self._queue.check(result, "read timestamps")
+                return int(ticks[0]) & self._mask, int(ticks[1]) & self._mask
+            sleep(0.001)
+        raise DeviceUnavailable(f"{device.info.name} did not write its timestamps")
 
     def _collect(self) -> None:
         """Reads what is done."""
@@ -182,15 +193,16 @@ class DeviceTimer:
 
     def finish(self) -> None:
         """Waits for what is measured and reads it."""
-        with self._lock:
+        backend = self._backend
+        with backend._lock:
             batch = self._open[-1].batch if self._open else 0
-        self._wait(batch)  # others may queue work meanwhile
-        with self._lock:
+        backend._wait(batch)  # others may queue work meanwhile
+        with backend._lock:
             self._collect()
 
     def close(self) -> None:
         """Gives the pools back when no queued work uses them."""
-        with self._lock:
+        with self._backend._lock:
             queue, pools = self._queue, [*self._full, self._pool]
             self._full, self._open = [], deque()
             for pool in pools:
