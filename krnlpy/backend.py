@@ -55,7 +55,7 @@ class DeviceInfo:
         api_version: Vulkan version, or "".
         features: optional abilities.
         max_threads: threads of a group, in all. ``max_threads_xyz``: along each axis.
-        max_groups_xyz: groups of a dispatch along each axis.
+        max_groups_xyz: groups of a dispatch along each axis; launches of more go in parts.
         max_group_memory: of all group arrays of a kernel.
         max_buffer_bytes: of one buffer.
         max_parameter_bytes: that fit push constants; more go through memory.

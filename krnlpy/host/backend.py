@@ -24,6 +24,7 @@ from krnlpy.timing import HostTimer
 
 from .compiler import Compiler
 from .executable import HostExecutable
+from .interrupts import uninterrupted
 from .memory import Array, HostMemory, adopt, allocate
 from .pool import ThreadPool
 
@@ -45,7 +46,7 @@ class HostBackend:
     """
 
     def __init__(self) -> None:
-        self._compiler = Compiler()
+        self._compiler: Compiler = uninterrupted(Compiler)
         self._pool = ThreadPool()
         self._info = _describe(self._compiler)
         self._scratch = threading.local()
