@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import views
 from .buffer import Buffer
 from .errors import LimitExceeded, MissingFeatures, TuningError
 from .timing import Clock, Span, Timer
@@ -95,8 +96,10 @@ class Twins:
         }
         ranges: dict[int, tuple[Any, int, int]] = {}
         for buffer in buffers:
-            memory, begin, end = buffer._binding
+            memory = buffer.memory
             if id(memory) in mutable:
+                facts = views.facts(buffer.shape, buffer.strides)
+                begin, end = ((buffer.offset + place) * buffer.dtype.size for place in (facts.low, facts.high))
                 _, first, last = ranges.get(id(memory), (memory, begin, end))
                 ranges[id(memory)] = memory, min(first, begin) // 16 * 16, max(last, end)
         self._backend = buffers[0].device.backend if buffers else None

@@ -124,6 +124,10 @@ def test_what_shares_memory_goes_on_sharing_it(device: Device) -> None:
     np.testing.assert_array_equal(whole.numpy(), expected)
 
     add = make_add()
+    reversed_view = Buffer.from_numpy(np.arange(100, dtype=np.float32), device)[89:9:-2]
+    add(reversed_view, reversed_view)
+    np.testing.assert_array_equal(reversed_view.numpy(), 2 * np.arange(100, dtype=np.float32)[89:9:-2])
+
     x = Buffer.from_numpy(np.arange(100, dtype=np.float32), device)
     add(x, x)
     np.testing.assert_array_equal(x.numpy(), 2 * np.arange(100, dtype=np.float32))
