@@ -1,5 +1,7 @@
-"""Vectors, structs and tuples. Their components are variables of a scope: ``v.x``, ``s.mass`` and ``t[1]`` are named and
-assigned as ``x`` is."""
+"""Vectors, structs and tuples.
+
+Their components are variables of a scope: ``v.x``, ``s.mass`` and ``t[1]`` are named and assigned as ``x`` is.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,6 @@ from krnlpy.scalar import ScalarType
 from .kinds import Draw, Type, computed
 from .scope import Variable
 from .statements import Lines, Statements
-
 
 Parts = tuple[tuple[str, ScalarType], ...]
 

@@ -1,4 +1,4 @@
-"""What reaches beyond a thread: atomics whose order doesn't matter, subgroups whose size doesn't, asserts and prints."""
+"""What reaches beyond a thread: atomics whose order, subgroups whose size doesn't matter, asserts and prints."""
 
 from __future__ import annotations
 

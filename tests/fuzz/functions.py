@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from krnlpy.scalar import boolean, f32, i32
 
+from .effects import Effects
 from .kinds import Generic, Type, computed
 from .scope import Array, Function, Scope, Variable
-from .effects import Effects
 from .statements import Lines, indented
 
 ANY = Generic("T")
