@@ -157,7 +157,7 @@ def assignable(value: Value, to: ScalarType, target: str, location: Location) ->
         KernelTypeError: the conversion would lose something; ``target`` says what is assigned.
     """
     compute = to.compute
-    if isinstance(value, Static) and is_number(value.value):
+    if isinstance(value, Static) and is_number(value.value) and not is_strong(value):
         if isinstance(value.value, float) and compute.is_integer:
             raise KernelTypeError(
                 f"the number {value.value!r} does not fit {target}; write {to}({value.value!r}) to truncate it",
