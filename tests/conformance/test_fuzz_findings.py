@@ -5,8 +5,26 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
+from devices import requires
 
-from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, Spec, f16, f32, func, i32, kernel, u32
+from krnlpy import (
+    Buffer,
+    Device,
+    Global,
+    GlobalMut,
+    Item,
+    ItemMut,
+    KernelTypeError,
+    Spec,
+    f16,
+    f32,
+    f64,
+    func,
+    i32,
+    kernel,
+    u32,
+)
 from krnlpy.dsl import global_id, global_threads, group_id, groups, isinf, isnan, item_id, thread_id
 
 NAN = math.nan
@@ -137,3 +155,30 @@ def test_least_of_numbers_that_a_driver_finds_to_be_constant(device: Device) -> 
     out = Buffer.zeros((20, 4), u32, device)
     least_of_constants(x, y, out)
     assert out.numpy()[0].tolist() == [254] * 4
+
+
+TENTH = np.float64(0.1)
+
+
+@kernel(threads=1)
+def captured_double(out: GlobalMut[f64]):
+    tenth = TENTH
+    out[0] = tenth
+    out[1] = TENTH
+
+
+def test_a_captured_double_makes_a_variable_of_its_type(device: Device) -> None:
+    requires(device, f64)
+    out = Buffer.zeros(2, f64, device)
+    captured_double.with_groups(1)(out)
+    assert out.numpy().tolist() == [0.1, 0.1]
+
+
+@kernel(threads=1)
+def captured_double_in_single(out: GlobalMut[f32]):
+    out[0] = TENTH
+
+
+def test_a_captured_double_does_not_fit_a_single(device: Device) -> None:
+    with pytest.raises(KernelTypeError, match="f64 does not fit out, which holds f32"):
+        captured_double_in_single.with_groups(1)(Buffer.zeros(1, f32, device))

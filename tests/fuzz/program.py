@@ -39,6 +39,7 @@ class Program(Functions):
         self.start: Lines = []
         self.finish: list[tuple[str, Type]] = []
         """What is written in the end, so that what was computed is seen."""
+        self.last: Lines = []
 
     @property
     def stored(self) -> tuple[ScalarType, ...]:
@@ -49,6 +50,8 @@ class Program(Functions):
         random = self.random
         functions: list[str] = []
         callees = []
+        for i in range(random.choice((0, 0, 1, 2))):
+            functions += self.struct(f"P{i}")
         for i in range(random.choice((0, 1, 2, 2, 3))):
             function, lines = self.function(f"f{i}", list(callees))
             callees.append(function)
@@ -74,6 +77,7 @@ class Program(Functions):
         random = self.random
         body = [*self.start, *self.block(random.randint(3, 7), 3)]
         body += [f"{target} = {self.expr(type, 1)}" for target, type in self.finish]
+        body += self.last
         if random.chance(0.1):
             body.insert(0, '"""A kernel."""')
         definitions = [f"{name} = {text}" for name, text in self.constants.items()]
@@ -167,6 +171,12 @@ class Program(Functions):
         value = self.number(type)
         return value if abs(value) <= 65504 or math.isinf(value) or math.isnan(value) else 1.5
 
+    def _accumulators(self) -> None:
+        """Buffers that all threads change."""
+        for i in range(self.random.choice((0, 0, 0, 1, 2))):
+            made = self.accumulator(f"n{i}", self.random.randint(1, 9))
+            self._declare(made.name, f"GlobalMut[{made.type}]", self._data(made.type, (made.length,), True, True))
+
     def _local_arrays(self) -> None:
         random = self.random
         for _ in range(random.choice((0, 0, 1, 2))):
@@ -219,6 +229,7 @@ class Program(Functions):
         self._shared_parameters()
         self._size_spec()
         self._outputs(count)
+        self._accumulators()
         self._local_arrays()
         threads = random.choice((4, 8, 8, 16))
         groups = (random.randint(1, 3),) if random.chance(0.3) else None
@@ -253,10 +264,13 @@ class Program(Functions):
             scope.uniform_leaves.append((f"threads({axis})", i32))
         scope.has_barriers = random.chance(0.6)
         self._outputs(total, (gz * tz, gy * ty, gx * tx))
+        self._accumulators()
         self._local_arrays()
         if scope.has_barriers:
             for _ in range(random.randint(1, 2)):
                 self._group_array(local, (tz, ty, tx))
+            if random.chance(0.3):
+                self._group_accumulator(total)
         decorator = f"@kernel(threads={threads})"
         given = None
         if random.chance(0.2):
@@ -288,6 +302,14 @@ class Program(Functions):
         elements = [f"{name}[{own.format(j)}]" for j in range(spare)]
         self.start += [*(f"{element} = {self.expr(type, 1)}" for element in elements), "barrier()"]
         return self.scope.arrays.append(array)
+
+    def _group_accumulator(self, total: int) -> None:
+        """A group array that its threads change, and read in the end."""
+        length = self.random.randint(1, 5)
+        made = self.accumulator(self.scope.new_name(self.random), length)
+        self.start.append(f"{made.name} = group_array({made.type}, {length})")
+        self._declare("counted", f"GlobalMut[{made.type}]", self._data(made.type, (total,), False, True))
+        self.last = ["barrier()", f"counted[me] = {made.name}[lane % {length}]"]
 
     # ------------------------------------------------------------------------------------------------------ outputs
 

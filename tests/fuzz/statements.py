@@ -13,7 +13,8 @@ Lines = list[str]
 PRODUCTIONS: dict[str, float] = {
     "new": 5, "annotated": 1.5, "assign": 4, "augment": 3, "swap": 1, "chain": 0.5, "results": 1.5, "store": 4,
     "augment_store": 2, "if": 3, "range": 3, "edge_range": 0.7, "while": 1.5, "unroll": 0.7, "jump": 1.5,
-    "return": 0.4, "nothing": 0.3, "static_if": 0.3, "exchange": 3, "effect": 0.7,
+    "return": 0.4, "nothing": 0.3, "static_if": 0.3, "exchange": 3, "effect": 0.7, "composite": 1.2,
+    "change_composite": 1.5, "tuple": 0.4, "atomic": 1.5, "subgroup": 0.7, "assert": 0.4, "print": 0.1,
 }  # fmt: skip
 """The productions, by weight: methods ``_s_name(depth)``; None where one does not apply."""
 
@@ -343,9 +344,14 @@ class Statements(Expressions):
         name = self.scope.new_name(self.random)
         head = self.random.choice((f"range({trips})", f"range({trips}, 0, -1)", str(tuple(range(5, 5 + trips)))))
         # What is known while compiling is a weak number.
+        counter = Variable(f"i32({name})", i32, True, fixed=True, below=8)
         with self.scope.within(trips=self.scope.trips * trips, can_jump=False, loop=None):
-            self.scope.variables.append(Variable(f"i32({name})", i32, True, fixed=True, below=8))
+            self.scope.variables.append(counter)
             body = self.nested(depth, uniform=True)
+            if self.random.chance(0.3):  # a jump under a condition that is known while compiling
+                jump = self.random.choice(("break", "continue"))
+                test = f"{name} {self.random.choice(COMPARISONS)} {self.random.randrange(4)}"
+                body += indented([f"if {test}:", f"    {jump}", *self.block(1, depth - 1)])
         return [f"for {name} in unroll({head}):", *body]
 
     def _s_jump(self, depth: int) -> Lines | None:
