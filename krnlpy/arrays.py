@@ -30,15 +30,23 @@ class _Span:
         self.__array_interface__ = {"version": 3, "typestr": "|u1", "data": (start, False), "shape": (nbytes,)}
 
 
-def share(array: Array, device: Device) -> tuple[Any, Strides, int]:
-    """The memory of a non-empty array as memory of a device, and the strides and offset of its elements there.
+def shared(array: Array | np.generic, device: Device, must_share: bool) -> tuple[Any, Strides, int] | None:
+    """The memory of an array as memory of a device, and the strides and offset of its elements there; None of an empty
+    array, and unless it must, where to share would cost something or can't be.
 
     Raises:
-        SharingError: the array is read-only, not aligned or of foreign byte order, or the device can't use it.
+        SharingError: it must, and the array is read-only, not aligned or of foreign byte order, or the device can't
+            use it.
     """
-    reason = _obstacle(array)
-    if not reason and not array.flags.writeable:
-        reason = "it is read-only"
+    if not array.size or not (must_share or device.info.index is None):
+        return None
+    if not isinstance(array, np.ndarray):
+        if must_share:
+            raise SharingError(f"the number {array!r} has no memory to share; copy=None copies it")
+        return None
+    reason = _obstacle(array) or ("" if array.flags.writeable else "it is read-only")
+    if not must_share and (reason or not array.flags.c_contiguous):
+        return None
     if reason:
         raise SharingError(
             f"an array of shape {array.shape} and type {array.dtype} can't be shared: {reason}; copy=None copies it"
@@ -71,7 +79,9 @@ def reading(array: Array) -> Buffer:
 
 
 def pieces(array: Array, dtype: np.dtype[Any]) -> Iterator[Array]:
-    """The elements of a non-empty array in row-major order, as contiguous arrays of bytes."""
+    """The elements of an array in row-major order, as contiguous arrays of bytes, none of them empty."""
+    if not array.size:
+        return
     if array.flags.c_contiguous and array.dtype == dtype:
         yield array.reshape(-1).view(np.uint8)
     elif array.nbytes <= PIECE_BYTES or not array.ndim:

@@ -17,6 +17,7 @@ from .errors import LimitExceeded
 from .features import Features
 from .memory_stats import MemoryStats
 from .scalar import ScalarType
+from .timing import Timer
 
 if TYPE_CHECKING:
     from .dsl.ir import Program
@@ -131,7 +132,14 @@ class Executable(Protocol):
     """A program built for a device, ready to launch."""
 
     @property
+    def name(self) -> str: ...
+
+    @property
     def threads(self) -> tuple[int, int, int]: ...
+
+    @property
+    def accesses(self) -> Sequence[tuple[bool, bool]]:
+        """For each of the program's buffers: whether it may be read, whether it may be written."""
 
 
 Binding = tuple[Any, int, int]
@@ -140,7 +148,10 @@ Element offsets of the parameter block count from the start of the Memory, not f
 
 
 class Backend(Protocol):
-    """A kind of device."""
+    """A kind of device.
+
+    Whoever calls a method looks it up on the backend at each call: others may stand in its place (interposition.py).
+    """
 
     @property
     def info(self) -> DeviceInfo: ...
@@ -205,6 +216,9 @@ class Backend(Protocol):
     def launch_indirect(self, executable: Any, counts: Binding, bindings: Sequence[Binding], parameters: bytes) -> None:
         """Queues a dispatch of as many groups along x, y and z as three u32 at ``counts`` say when it runs: not more
         than the device has. Otherwise as :meth:`launch`."""
+
+    def timer(self) -> Timer:
+        """What measures this backend's work."""
 
     def wait(self) -> None:
         """Returns when all that was queued before is done."""

@@ -157,21 +157,13 @@ class Buffer:
                 " dtype) makes one"
             )
         dtype = scalar_type(array.dtype)
-        shape, size = array.shape, array.size
-        if size and copy is not True and isinstance(array, np.ndarray):
-            flags = array.flags
-            is_plain = flags.c_contiguous and flags.writeable and flags.aligned and array.dtype.isnative
-            if copy is False or (is_plain and device.info.index is None):
-                memory, strides, offset = arrays.share(array, device)
-                return cls(device, dtype, memory, shape, strides, offset)
-        elif copy is False and size:
-            raise SharingError(f"the number {array!r} has no memory to share; copy=None copies it")
-        result = cls.empty(shape, dtype, device)
-        if size:
-            done = 0
-            for piece in arrays.pieces(np.asarray(array), dtype.dtype):
-                device.backend.upload(result._memory, done, piece)
-                done += piece.nbytes
+        if copy is not True and (shared := arrays.shared(array, device, must_share=copy is False)):
+            memory, strides, offset = shared
+            return cls(device, dtype, memory, array.shape, strides, offset)
+        result, done = cls.empty(array.shape, dtype, device), 0
+        for piece in arrays.pieces(np.asarray(array), dtype.dtype):
+            device.backend.upload(result._memory, done, piece)
+            done += piece.nbytes
         return result
 
     @classmethod

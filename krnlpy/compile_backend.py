@@ -21,6 +21,7 @@ from .dsl.layout import Variant
 from .dsl.spirv import content_hash
 from .features import Feature
 from .memory_stats import MemoryStats
+from .timing import HostTimer
 
 _Array = np.ndarray[Any, Any]
 _MANY = (1 << 31) - 1
@@ -126,6 +127,9 @@ class CompileBackend:
         self, executable: Executable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
     ) -> None:
         pass
+
+    def timer(self) -> HostTimer:
+        return HostTimer()
 
     def wait(self) -> None:
         pass

@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from .autotuning import TunedKernel
 from .compile_backend import CompileBackend
 from .dsl import shipped, spirv
 from .dsl.layout import Variant
@@ -107,6 +108,8 @@ def _kernels(package: str) -> Iterator[tuple[str, Kernel]]:
         if module.endswith(".__main__"):
             continue
         for name, value in vars(load_module(module)).items():
+            if isinstance(value, TunedKernel):
+                value = value.kernel  # which the shaders of all configurations are those of
             if isinstance(value, Kernel) and value.signature.function.__module__ == module:
                 yield f"{module}.{name}", value
 

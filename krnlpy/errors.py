@@ -53,6 +53,14 @@ class LaunchError(KrnlpyError, TypeError):
     """A kernel was called with arguments or a geometry that do not fit its parameters."""
 
 
+class ProfileError(KrnlpyError, RuntimeError):
+    """A profile is entered twice, or asked before it began."""
+
+
+class TuningError(KrnlpyError):
+    """The configurations of a tuned kernel disagree, or a file of choices can't be used."""
+
+
 class InspectionError(KrnlpyError, ValueError):
     """A kernel can't be shown as asked for: no such module, kernel, stage, type or specialization constant."""
 

@@ -204,6 +204,14 @@ class Plan:
         else:
             self.backend.launch_indirect(executable, counts, bindings, pack(*values))
 
+    def prepare(self, arguments: Sequence[Any]) -> None:
+        """Compiles what a launch would."""
+        rank = 0
+        if self._strided_items:
+            items = [arguments[i] for i in self._items]
+            rank = len(views.collapse(items[0].shape, tuple([item.strides for item in items]))[0])
+        self._compile(min(rank, MAX_NDIM))
+
     def _compile(self, rank: int) -> tuple[Any, Callable[..., bytes]]:
         from .dsl.layout import Variant, layout_of  # as in kernel.py
 

@@ -21,6 +21,7 @@ from krnlpy.dsl.layout import Variant
 from krnlpy.errors import LimitExceeded
 from krnlpy.features import FLOAT_ATOMICS, Feature
 from krnlpy.memory_stats import MemoryStats, Usage
+from krnlpy.timing import HostTimer
 
 from .compiler import Compiler
 from .executable import HostExecutable
@@ -172,6 +173,10 @@ class HostBackend:
         if memory is None or memory.nbytes < need:
             memory = self._scratch.memory = allocate(need)
         return memory.address
+
+    def timer(self) -> HostTimer:
+        """By the process's own clock."""
+        return HostTimer()
 
     def wait(self) -> None:
         """Returns at once: nothing is ever queued."""

@@ -18,6 +18,7 @@ import numpy as np
 from krnlpy import config
 from krnlpy.backend import Backend, Binding, DeviceInfo, check_groups, check_subgroups
 from krnlpy.dsl import ir
+from krnlpy.dsl.accesses import buffer_accesses
 from krnlpy.dsl.breakpoints import is_debugged
 from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.dsl.cooperative_expansion import expanded
@@ -28,6 +29,7 @@ from krnlpy.features import Feature
 from krnlpy.locks import renew_after_fork
 from krnlpy.memory_stats import MemoryStats, Usage
 from krnlpy.scalar import ScalarType
+from krnlpy.timing import HostTimer
 
 from .memory import Bytes, InterpreterMemory
 from .schedule import run
@@ -202,6 +204,10 @@ class InterpreterBackend:
                 check_groups(name, (x, y, z), executable.threads)
                 self.launch(executable, (x, y, z), bindings, parameters)
 
+    def timer(self) -> HostTimer:
+        """By the process's own clock, which tells nothing of a device's."""
+        return HostTimer()
+
     def wait(self) -> None:
         """Nothing is ever under way."""
 
@@ -219,6 +225,8 @@ class InterpreterExecutable:
         specs: Mapping[str, int | float | bool],
         threads: tuple[int, int, int],
     ) -> None:
+        self.name = program.name
+        self.accesses = buffer_accesses(program)
         self.threads = threads
         self.program = program
         self._parts = variant, specs, threads

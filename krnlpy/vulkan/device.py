@@ -8,6 +8,7 @@ from krnlpy.errors import DeviceUnavailable, OutOfMemory
 
 from . import cooperative, host_memory, subgroup_sizes
 from .api import Api
+from .debug_labels import DebugLabels
 from .description import ATOMIC_FLOAT, ATOMIC_FLOAT_FEATURES, PhysicalDevice
 from .instance import Instance
 
@@ -23,6 +24,7 @@ _FUNCTIONS = (
     *("vkDeviceWaitIdle", "vkEndCommandBuffer", "vkFreeMemory", "vkGetBufferMemoryRequirements"),
     *("vkGetDeviceQueue", "vkGetSemaphoreCounterValue", "vkMapMemory", "vkQueueSubmit", "vkResetCommandPool"),
     *("vkUpdateDescriptorSets", "vkWaitSemaphores"),
+    *("vkCmdResetQueryPool", "vkCmdWriteTimestamp", "vkCreateQueryPool", "vkDestroyQueryPool", "vkGetQueryPoolResults"),
 )
 
 BUFFER_USAGE = 0x20 | 0x1 | 0x2 | 0x100
@@ -50,6 +52,9 @@ class LogicalDevice:
             self.functions = api.functions(names, instance.functions.vkGetDeviceProcAddr, self.handle)
             self.close()
             raise
+        self.labels: DebugLabels | None = None
+        if instance.has_debug_labels:
+            self.labels = DebugLabels(api, instance.functions.vkGetDeviceProcAddr, self.handle)
         queue = api.new("VkQueue *")
         self.functions.vkGetDeviceQueue(self.handle, physical.queue_family, 0, queue)
         self.queue = queue[0]

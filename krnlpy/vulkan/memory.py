@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from krnlpy.errors import LimitExceeded, OutOfMemory
+from krnlpy.log import logger
 from krnlpy.memory_stats import MemoryStats
 
 from .allocator import RangeAllocator
@@ -278,6 +279,7 @@ class MemoryPool:
         is_large = is_exact or self._is_large(size)
         block_size = size if is_large else self._block_bytes
         block = self._add_block(DeviceBuffer(self._device, block_size, for_host=False), is_large)
+        logger.debug("%s: a block of %d bytes, the %d. one", self._device.info.name, block_size, len(self._blocks) + 1)
         self._blocks.append(block)
         block.ranges.allocate(size)  # a new block is taken from its start
         return block, 0

@@ -98,6 +98,9 @@ class Workload:
         assert (counts.numpy() == 2 * sum(range(70))).all()
         assert (wide.numpy() == 0x0123456789ABCDEF).all()
         assert (travelled.numpy() == large).all()
+        with device.profile() as p:
+            saxpy(1.0, x, y)
+        assert [record.name for record in p.records] == ["saxpy"]
         device.wait()
 
     def check_unharmed(self) -> None:
