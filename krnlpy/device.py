@@ -14,16 +14,21 @@ from typing import Any, Final
 from . import config
 from .backend import Backend, DeviceInfo
 from .errors import DeviceUnavailable
+from .locks import renew_after_fork
+from .memory_stats import MemoryStats
 
 _backends: dict[int | str, Backend] = {}
 _lock = threading.RLock()
+renew_after_fork(__name__, "_lock")
 
 _BEST: Final = ("discrete", "integrated", "virtual")
 
 
 def _backend(key: int | str, open_backend: Callable[[], Backend]) -> Backend:
     with _lock:
-        if key not in _backends or _backends[key].lost:
+        if key in _backends and _backends[key].lost:
+            _backends.pop(key).close()
+        if key not in _backends:
             _backends[key] = open_backend()
         return _backends[key]
 
@@ -121,6 +126,18 @@ class Device:
     def is_host(self) -> bool:
         """Whether this is the host: its buffers lie in the process's own memory."""
         return self.info.kind == "host"
+
+    def memory_stats(self) -> MemoryStats:
+        """How much memory the device's buffers take now, and took at most.
+
+        >>> from krnlpy import Buffer, f32
+        >>> device = Device.host()
+        >>> before = device.memory_stats().in_use
+        >>> buffer = Buffer.zeros(1000, f32, device)
+        >>> device.memory_stats().in_use - before
+        4000
+        """
+        return self.backend.memory_stats()
 
     def wait(self) -> None:
         """Returns when all work queued so far is done. Only needed to measure time."""

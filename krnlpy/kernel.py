@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from . import config
 from .arguments import Number, check_buffer, converter, in_order, resolve_types
 from .backend import Backend, DeviceInfo
+from .buffer import Buffer
 from .defects import compiling
-from .errors import LaunchError, LimitExceeded
+from .errors import DtypeError, LaunchError, LimitExceeded, ShapeError
 from .launch import Plan, check_buffers, check_types
-from .scalar import ScalarType
+from .locks import renew_after_fork
+from .scalar import ScalarType, u32
 
 if TYPE_CHECKING:
     from .device import Device
@@ -104,6 +106,14 @@ class _Definition:
         self.executables: dict[Any, Any] = {}
         self.plans: dict[Any, Plan] = {}
         self.lock = threading.RLock()
+        renew_after_fork(self, "lock")
+
+    def forget_lost(self) -> None:
+        """Lets go of what was built for devices that are lost."""
+        for key in [key for key, plan in self.plans.items() if plan.backend.lost]:
+            del self.plans[key]
+        for key in [key for key in self.executables if key[0].lost]:
+            del self.executables[key]
 
     def program(self, types: dict[TypeVar, ScalarType], threads: Triple) -> Program:
         key = tuple(types[v] for v in self.signature.type_variables)
@@ -131,10 +141,11 @@ class Kernel:
         unchecked: bool = False,
         subgroup_threads: int = 0,
     ) -> None:
-        from .dsl import frontend  # the compiler comes with the first kernel, so that `import krnlpy` stays light
+        from .dsl import frontend, shipped  # the compiler comes with the first kernel, and `import krnlpy` stays light
 
         with compiling(function):
             signature = frontend.read_signature(function)
+        shipped.announce(function.__module__)
         sizes = "a power of two up to 128, or 0 for any"
         if subgroup_threads.__class__ is not int or subgroup_threads not in (0, *(1 << n for n in range(8))):
             raise LaunchError(f"{signature.name}: subgroups of {subgroup_threads!r} threads; expected {sizes}")
@@ -145,6 +156,7 @@ class Kernel:
             self._threads = self._checked_threads(threads if isinstance(threads, tuple) else (threads,))
         self._groups: Triple | None = None
         self._global_threads: Triple | None = None
+        self._group_counts: Buffer | None = None
         self._built = self._build_key()
         update_wrapper(self, function)
 
@@ -201,7 +213,46 @@ class Kernel:
         Raises:
             LaunchError: a negative number, or more than one axis for a kernel with items.
         """
-        return self._with(_groups=self._geometry("groups", (x, y, z), 0), _global_threads=None)
+        return self._with(_groups=self._geometry("groups", (x, y, z), 0), _global_threads=None, _group_counts=None)
+
+    def with_groups_from(self, counts: Buffer) -> Kernel:
+        """The kernel launched with as many groups as a buffer says when the launch runs: what kernels before it wrote
+        there need not come to the host first. (Vulkan's indirect dispatch.)
+
+        The counts may be 0, and are at most ``Device.info.max_groups_xyz`` (on the host and in the interpreter, what
+        ids can count). Nobody checks this but debug mode, which reads them first; more may be anything from no groups
+        to a lost device.
+
+        Args:
+            counts: three contiguous u32, along x, y and z, on the device of the kernel's buffers; the kernel itself
+                does not write them.
+
+        Raises:
+            LaunchError: not such a buffer, or the kernel has items, which say how many groups it takes. DtypeError,
+                ShapeError: a buffer of another type or shape.
+
+        >>> import numpy as np
+        >>> from krnlpy import Buffer, GlobalMut, kernel, u32
+        >>> from krnlpy.dsl import group_id
+        >>> @kernel(threads=1)
+        ... def mark(x: GlobalMut[u32]):
+        ...     x[group_id(0)] = u32(1)
+        >>> x, counts = Buffer.zeros(4, u32), Buffer.from_numpy(np.array([3, 1, 1], np.uint32))
+        >>> mark.with_groups_from(counts)(x)
+        >>> x.numpy()
+        array([1, 1, 1, 0], dtype=uint32)
+        """
+        if self._definition.has_items:
+            raise LaunchError(f"{self.name}: a kernel with items takes no counts of groups: they follow from the items")
+        if not isinstance(counts, Buffer):
+            raise LaunchError(f"{self.name}: counts of groups: expected a Buffer, got {type(counts).__name__}")
+        if counts.dtype is not u32:
+            raise DtypeError(f"{self.name}: counts of groups are u32; got a buffer of {counts.dtype}")
+        if counts.shape != (3,):
+            raise ShapeError(f"{self.name}: counts of groups are 3, along x, y and z; got a buffer of {counts.shape}")
+        if not counts.is_contiguous():
+            raise LaunchError(f"{self.name}: counts of groups are contiguous; got strides {counts.strides}: .copy()")
+        return self._with(_group_counts=counts, _groups=None, _global_threads=None)
 
     def with_global_threads(self, x: int, y: int = 1, z: int = 1) -> Kernel:
         """The kernel launched with at least so many threads, in whole groups: more threads than asked for may run.
@@ -209,7 +260,8 @@ class Kernel:
         Raises:
             LaunchError: a negative number, or more than one axis for a kernel with items.
         """
-        return self._with(_global_threads=self._geometry("global threads", (x, y, z), 0), _groups=None)
+        threads = self._geometry("global threads", (x, y, z), 0)
+        return self._with(_global_threads=threads, _groups=None, _group_counts=None)
 
     def _checked_threads(self, threads: tuple[Any, ...]) -> Triple:
         if not 1 <= len(threads) <= 3:
@@ -305,14 +357,15 @@ class Kernel:
 
     def _launch(self, arguments: tuple[Any, ...]) -> None:
         """Queues a launch with an argument for each parameter of the compiled kernel."""
+        # The hot path: every line here costs each launch. (Loops that append take half the time of comprehensions.)
         definition = self._definition
+        parts = [self._built, config.debug]
         try:
-            key = (
-                self._built,
-                config.debug,
-                *[arguments[i]._key for i in definition.buffers],
-                *[arguments[i].__class__ for i in definition.deciding],
-            )
+            for i in definition.buffers:
+                parts.append(arguments[i]._key)
+            for i in definition.deciding:
+                parts.append(arguments[i].__class__)
+            key = tuple(parts)
             plan = definition.plans.get(key)
         except AttributeError:
             plan = key = None
@@ -341,6 +394,7 @@ class Kernel:
             def build(variant: Variant) -> Any:
                 return self._build(backend, program, variant, specs, threads)
 
+            definition.forget_lost()
             plan = Plan(self.name, parameters, arguments, types, program, threads, build)
             definition.plans[key] = plan
         return plan

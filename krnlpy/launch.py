@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import views
+from . import config, views
 from .arguments import converter
-from .backend import Backend
+from .backend import Backend, check_groups
 from .buffer import Buffer
 from .dsl.types import MAX_NDIM
 from .errors import DtypeError, LaunchError, LimitExceeded, ShapeError
@@ -57,9 +57,15 @@ def check_buffers(kernel: str, parameters: Sequence[ParameterSpec], arguments: S
             )
         if not buffer.can_be_indexed:
             raise LimitExceeded(
-                f"{what} has {buffer.size} elements, from {buffer.offset} on; kernels count to {_LONGEST} elements, and"
-                f" reach to {2 * _LONGEST + 1} in a memory: launch on slices"
+                f"{what} has {buffer.size} elements in {_extent_bytes(buffer)} bytes of memory; kernels count to"
+                f" {_LONGEST} elements, and reach {buffer.device.info.max_binding_bytes} bytes of a buffer on"
+                f" {buffer.device!r}: launch on slices"
             )
+
+
+def _extent_bytes(buffer: Buffer) -> int:
+    facts = views.facts(buffer.shape, buffer.strides)
+    return (facts.high - facts.low) * buffer.dtype.size
 
 
 def check_types(
@@ -131,8 +137,8 @@ class Plan:
             (i, self._items.index(i) if i in self._items else -1, not contiguous)
             for i, contiguous in zip(self._buffers, self._contiguous, strict=True)
         ]
-        self._backend: Backend = arguments[self._buffers[0]].device.backend
-        self._max_groups = self._backend.info.max_groups_xyz
+        self.backend: Backend = arguments[self._buffers[0]].device.backend
+        self._max_groups = self.backend.info.max_groups_xyz
         self._compiled: dict[int, tuple[Any, Callable[..., bytes]]] = {}
         self._placeholder: Any = None
 
@@ -143,8 +149,12 @@ class Plan:
             LaunchError: a number that does not fit, items that overlap partly, groups that are missing.
             ShapeError: items of unequal shapes. LimitExceeded: more groups than the device has.
         """
-        values = [convert(arguments[i]) for i, convert in self._scalars]
+        # The hot path: every line here costs each launch.
+        values: list[int | float] = []
+        for i, convert in self._scalars:
+            values.append(convert(arguments[i]))
         rank = 0
+        counts = None
         item_strides: tuple[tuple[int, ...], ...] = ()
         if self._items:
             first = arguments[self._items[0]]
@@ -153,7 +163,8 @@ class Plan:
                 if arguments[i]._shape != shape:
                     raise self._unequal_items(arguments)
             for i, j in self._pairs:
-                if arguments[i]._memory is arguments[j]._memory:
+                memory, other = arguments[i]._memory, arguments[j]._memory
+                if memory is other or (memory is not None and memory.is_shared and other.is_shared):
                     self._check_overlap(i, j, arguments)
             count = first._size
             groups = self._item_groups(kernel, count)
@@ -167,15 +178,18 @@ class Plan:
                     kernel._launch(self._with_contiguous_items(arguments, rank))
                     return
                 values += shape
+        elif kernel._group_counts is not None and not config.debug:
+            self._check_counts(kernel._group_counts, arguments)
+            counts = kernel._group_counts._binding
         else:
-            groups = self._checked_groups(kernel._groups, kernel._global_threads)
+            groups = self._checked_groups(self._groups_of(kernel, arguments), kernel._global_threads)
             if 0 in groups:
                 return
         bindings = []
         for i, item, strided in self._fields:
             buffer = arguments[i]
             bindings.append(buffer._binding if buffer._memory is not None else self._nothing())
-            values.append(buffer._offset)
+            values.append(buffer._place)
             if item >= 0:
                 if rank:
                     values += item_strides[item]
@@ -185,7 +199,10 @@ class Plan:
                     values += buffer._strides
         compiled = self._compiled.get(rank)
         executable, pack = compiled or self._compile(rank)
-        self._backend.launch(executable, groups, bindings, pack(*values))
+        if counts is None:
+            self.backend.launch(executable, groups, bindings, pack(*values))
+        else:
+            self.backend.launch_indirect(executable, counts, bindings, pack(*values))
 
     def _compile(self, rank: int) -> tuple[Any, Callable[..., bytes]]:
         from .dsl.layout import Variant, layout_of  # as in kernel.py
@@ -202,8 +219,8 @@ class Plan:
     def _nothing(self) -> tuple[Any, int, int]:
         """What an empty buffer is bound to: devices bind no nothing, and no index reaches it."""
         if self._placeholder is None:
-            self._placeholder = self._backend.allocate(16)
-        return self._placeholder, 0, 16
+            self._placeholder = self.backend.allocate(16)
+        return self._placeholder, 0, 0
 
     # -------------------------------------------------------------------------------------------------------- items
 
@@ -217,9 +234,10 @@ class Plan:
         a, b = arguments[i], arguments[j]
         if a._memory is None:
             return
-        if a._offset == b._offset and a._strides == b._strides and a.dtype.size == b.dtype.size:
+        starts = [buffer._memory.address + buffer._offset * buffer.dtype.size for buffer in (a, b)]
+        if starts[0] == starts[1] and a._strides == b._strides and a.dtype.size == b.dtype.size:
             return
-        if views.overlap(_bytes_of(a), _bytes_of(b)):
+        if a.shares_memory(b):
             raise LaunchError(
                 f"{self._kernel}: {self._parameters[i].name} is written to and shares elements with"
                 f" {self._parameters[j].name} at other indices (offsets {a.offset} and {b.offset}, strides"
@@ -248,6 +266,14 @@ class Plan:
 
     # ----------------------------------------------------------------------------------------------------- geometry
 
+    def _groups_of(self, kernel: Kernel, arguments: Sequence[Any]) -> tuple[int, int, int] | None:
+        """The counts of groups that are given, in debug mode also those that a buffer holds."""
+        if kernel._group_counts is None:
+            return kernel._groups
+        self._check_counts(kernel._group_counts, arguments)
+        x, y, z = kernel._group_counts.numpy().tolist()
+        return x, y, z
+
     def _checked_groups(
         self, groups: tuple[int, int, int] | None, global_threads: tuple[int, int, int] | None
     ) -> tuple[int, int, int]:
@@ -260,16 +286,22 @@ class Plan:
                 )
             x, y, z = global_threads
             groups = -(-x // threads[0]), -(-y // threads[1]), -(-z // threads[2])
-        most = self._max_groups
-        if groups[0] > most[0] or groups[1] > most[1] or groups[2] > most[2]:
-            raise LimitExceeded(f"{self._kernel}: {groups} groups; {self._backend.info.name} has at most {most}")
-        if any(n * m > _LONGEST for n, m in zip(groups, threads, strict=True)):
-            raise LimitExceeded(
-                f"{self._kernel}: {groups} groups of {threads} threads are more than {_LONGEST} along an axis"
-            )
+        if groups[0] * threads[0] > _LONGEST or groups[1] * threads[1] > _LONGEST or groups[2] * threads[2] > _LONGEST:
+            check_groups(self._kernel, groups, threads)
         return groups
 
-
-def _bytes_of(buffer: Buffer) -> tuple[views.Shape, views.Strides, int]:
-    size = buffer.dtype.size
-    return (*buffer.shape, size), (*(s * size for s in buffer.strides), 1), buffer.offset * size
+    def _check_counts(self, counts: Buffer, arguments: Sequence[Any]) -> None:
+        """Raises LaunchError where the counts of groups can't be read by this launch."""
+        first = arguments[self._buffers[0]]
+        if counts.device != first.device:
+            name = self._parameters[self._buffers[0]].name
+            raise LaunchError(
+                f"{self._kernel}: the counts of groups are on {counts.device!r}, {name} on {first.device!r}; all"
+                " buffers of a launch are on one device: .to_device() moves them"
+            )
+        for i in self._buffers:
+            if self._parameters[i].mutable and arguments[i].shares_memory(counts):
+                raise LaunchError(
+                    f"{self._kernel}: {self._parameters[i].name} is written to and holds the counts of groups; they"
+                    " are read when the launch begins: .copy() them first"
+                )

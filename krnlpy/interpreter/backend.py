@@ -16,15 +16,17 @@ from typing import Any
 import numpy as np
 
 from krnlpy import config
-from krnlpy.backend import Backend, Binding, DeviceInfo, check_subgroups
+from krnlpy.backend import Backend, Binding, DeviceInfo, check_groups, check_subgroups
 from krnlpy.dsl import ir
 from krnlpy.dsl.breakpoints import is_debugged
 from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.interpret import Fault, Interpretation, Now, Storage, translate
 from krnlpy.dsl.layout import Variant
-from krnlpy.errors import KernelError, LimitExceeded, OutOfMemory
+from krnlpy.errors import KernelError, KernelUninitializedError, LimitExceeded, OutOfMemory
 from krnlpy.features import Feature
+from krnlpy.locks import renew_after_fork
+from krnlpy.memory_stats import MemoryStats, Usage
 from krnlpy.scalar import ScalarType
 
 from .memory import Bytes, InterpreterMemory
@@ -43,6 +45,8 @@ class InterpreterBackend:
     def __init__(self, index: int | None = None) -> None:
         self.info = replace(_info(), index=index)
         self._lock = threading.RLock()
+        renew_after_fork(self, "_lock")
+        self._usage = Usage()
 
     @property
     def lost(self) -> bool:
@@ -52,14 +56,19 @@ class InterpreterBackend:
 
     def allocate(self, nbytes: int) -> InterpreterMemory:
         try:
-            return InterpreterMemory.new(nbytes)
+            return InterpreterMemory.new(nbytes, self._usage)
         except MemoryError:
             raise OutOfMemory(f"no {nbytes} bytes of memory are free") from None
 
-    def adopt(self, array: np.ndarray[Any, Any]) -> InterpreterMemory | None:
-        if self.info.index is not None or not array.flags.c_contiguous or not array.flags.writeable:
-            return None
-        return InterpreterMemory(array.reshape(-1).view(np.uint8))
+    def adopt(self, array: Bytes) -> tuple[InterpreterMemory, int]:
+        """The memory of the array, which counts as written."""
+        return InterpreterMemory(array), 0
+
+    def window(self, memory: InterpreterMemory, first: int, end: int) -> None:
+        """None: races are looked for in whole memories."""
+
+    def memory_stats(self) -> MemoryStats:
+        return self._usage.stats()
 
     def view(self, memory: InterpreterMemory) -> Bytes | None:
         """The memory itself. From now on it counts as written: nothing sees what is written through arrays."""
@@ -169,6 +178,30 @@ class InterpreterBackend:
         for out in outs:
             out.check_complete(values)
 
+    def launch_indirect(
+        self, executable: InterpreterExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
+    ) -> None:
+        """Runs a kernel in as many groups as three u32 in memory say.
+
+        Raises:
+            KernelUninitializedError: they were never written. LimitExceeded: more than ids can count. Else as
+                :meth:`launch`.
+        """
+        memory, first, end = counts
+        name, location = executable.program.name, executable.program.location
+        with self._lock:
+            if not memory.is_written(first, end):
+                raise KernelUninitializedError(
+                    f"the counts of groups of {name} are read, but nothing was ever written to them;"
+                    " Buffer.from_numpy, .fill or a kernel before this one gives them values",
+                    location.file,
+                    location.line,
+                )
+            x, y, z = memory.bytes[first:end].view(np.uint32).tolist()
+            if x and y and z:
+                check_groups(name, (x, y, z), executable.threads)
+                self.launch(executable, (x, y, z), bindings, parameters)
+
     def wait(self) -> None:
         """Nothing is ever under way."""
 
@@ -269,6 +302,7 @@ def _info() -> DeviceInfo:
         max_groups_xyz=(limit, limit, limit),
         max_group_memory=64 * 1024,
         max_buffer_bytes=memory,
+        max_binding_bytes=memory,
         max_parameter_bytes=64 * 1024,
         subgroup_threads=SUBGROUP_THREADS,
         subgroup_sizes=SUBGROUP_SIZES,

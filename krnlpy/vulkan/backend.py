@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -16,20 +18,38 @@ from krnlpy.backend import Binding, DeviceInfo
 from krnlpy.dsl.ir import Program
 from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.reports import HEADER, Reports, Words
-from krnlpy.errors import DeviceLost, DeviceUnavailable
+from krnlpy.errors import DeviceError, DeviceLost, DeviceUnavailable, KrnlpyError
+from krnlpy.locks import renew_after_fork
+from krnlpy.memory_stats import MemoryStats
 
 from .commands import Queue
 from .description import PhysicalDevice
 from .descriptors import Descriptors
 from .device import LogicalDevice
 from .instance import FORKED, Instance
-from .memory import MemoryPool, VulkanMemory
+from .launches import Launches
+from .memory import MemoryPool, MemoryWindow, VulkanMemory
 from .pipeline import PipelineBuilder, VulkanExecutable
 from .transfers import Transfers
 
 Array = np.ndarray[Any, Any]
 
 _backends: weakref.WeakSet[VulkanBackend] = weakref.WeakSet()
+
+
+def _repaired(method: Callable[..., Any]) -> Any:
+    """A method with the lock, after which everything is consistent even if it was broken off."""
+
+    @wraps(method)
+    def call(self: VulkanBackend, *arguments: Any) -> Any:
+        with self._lock:
+            try:
+                return method(self, *arguments)
+            except BaseException as error:
+                self._repair(error)
+                raise
+
+    return call
 
 
 class VulkanBackend:
@@ -44,23 +64,21 @@ class VulkanBackend:
     def __init__(self, instance: Instance, physical: PhysicalDevice) -> None:
         self._instance = instance
         self._lock = threading.RLock()
+        renew_after_fork(self, "_lock")
         device = self._device = LogicalDevice(instance, physical)
-        self._queue = Queue(device)
+        try:
+            self._queue = Queue(device)
+        except BaseException:
+            device.close()
+            raise
         self._memory = MemoryPool(device, self._queue)
         self._transfers = Transfers(device, self._queue)
         self._descriptors = Descriptors(device, self._queue)
+        self._launches = Launches(device, self._queue, self._transfers, self._descriptors)
         self._builder = PipelineBuilder(device, self._descriptors)
         self._report: VulkanMemory | None = None
-
-        functions, api = device.functions, device.api
-        self._bind_pipeline = functions.vkCmdBindPipeline
-        self._bind_sets = functions.vkCmdBindDescriptorSets
-        self._push = functions.vkCmdPushConstants
-        self._dispatch = functions.vkCmdDispatch
-        self._point = api.VK_PIPELINE_BIND_POINT_COMPUTE
-        self._stage = api.VK_SHADER_STAGE_COMPUTE_BIT
-        self._null = api.ffi.NULL
-        self._dynamic_offset = api.new("uint32_t[1]")
+        self._is_closed = False
+        self._unlocked: set[int] = set()  # threads that use the device without the lock
         instance.open_backends.append(self)
         _backends.add(self)
 
@@ -78,14 +96,28 @@ class VulkanBackend:
 
     # -- memory
 
+    @_repaired
     def allocate(self, nbytes: int) -> VulkanMemory:
         """Memory, its size rounded up to 16 bytes. Raises OutOfMemory, LimitExceeded."""
         with self._lock:
             self._check()
             return self._memory.allocate(nbytes)
 
-    def adopt(self, array: Array) -> None:
-        """Nothing: the device cannot use the memory of an array."""
+    @_repaired
+    def adopt(self, array: Array) -> tuple[VulkanMemory, int]:
+        """Memory of the process, where the device can use it. Raises SharingError, OutOfMemory."""
+        self._check()
+        return self._memory.adopt(array)
+
+    def window(self, memory: VulkanMemory, first: int, end: int) -> tuple[MemoryWindow, int] | None:
+        """A part of memory, not longer than kernels reach."""
+        return self._memory.window(memory, first, end)
+
+    @_repaired
+    def memory_stats(self) -> MemoryStats:
+        """How much memory is taken."""
+        self._check()
+        return self._memory.stats()
 
     def view(self, memory: VulkanMemory) -> None:
         """Nothing: a device's memory is only used through the device."""
@@ -94,6 +126,7 @@ class VulkanBackend:
         """None, as for :meth:`view`."""
         return ()
 
+    @_repaired
     def upload(self, memory: VulkanMemory, offset: int, data: Array) -> None:
         """Copies bytes into memory."""
         with self._lock:
@@ -101,23 +134,36 @@ class VulkanBackend:
             self._transfers.upload(memory, offset, data)
 
     def download(self, memory: VulkanMemory, offset: int, out: Array) -> None:
-        """Copies memory into an array, when the last work that writes the memory is done."""
+        """Copies memory into an array, when the last work that writes these bytes is done."""
         mapped = memory.block.mapped
         if mapped is None:
-            with self._lock:
-                self._check()
-                self._transfers.download(memory, offset, out)
+            self._download_staged(memory, offset, out)
             return
-        self._wait(memory.last_write)
+        with self._lock:
+            self._check()
+            batch = 0
+            if memory.last_write > self._queue.completed:
+                first = memory.address + offset
+                batch = self._queue.last_access(first, first + out.nbytes, only_writes=True)
+        self._wait(batch)
         start = memory.offset + offset
-        out[...] = mapped[start : start + out.nbytes]
+        with self._kept_open():
+            out[...] = mapped[start : start + out.nbytes]
 
+    @_repaired
+    def _download_staged(self, memory: VulkanMemory, offset: int, out: Array) -> None:
+        with self._lock:
+            self._check()
+            self._transfers.download(memory, offset, out)
+
+    @_repaired
     def copy(self, source: VulkanMemory, source_offset: int, to: VulkanMemory, to_offset: int, nbytes: int) -> None:
         """Copies bytes within the device."""
         with self._lock:
             self._check()
             self._transfers.copy(source, source_offset, to, to_offset, nbytes)
 
+    @_repaired
     def fill(self, memory: VulkanMemory, offset: int, nbytes: int, pattern: bytes) -> None:
         """Repeats a pattern."""
         with self._lock:
@@ -126,6 +172,7 @@ class VulkanBackend:
 
     # -- kernels
 
+    @_repaired
     def build(
         self,
         program: Program,
@@ -152,63 +199,38 @@ class VulkanBackend:
             KernelIndexError, KernelAssertionError: in an executable built for debugging, a thread failed.
         """
         with self._lock:
-            self._check()
-            if executable.reports is None:
-                self._record(executable, groups, bindings, parameters)
-                return
+            if self._queue.failure is not None:
+                raise self._queue.failure
+            try:
+                if executable.reports is None:
+                    self._launches.record(executable, groups, bindings, parameters)
+                    return
+            except BaseException as error:
+                self._repair(error)
+                raise
             report = self._launch_reporting(executable, executable.reports, groups, bindings, parameters)
         executable.reports.tell(executable.name, executable.threads, report)
 
-    def _record(
-        self,
-        executable: VulkanExecutable,
-        groups: tuple[int, int, int],
-        bindings: Sequence[Binding],
-        parameters: bytes,
+    def launch_indirect(
+        self, executable: VulkanExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
     ) -> None:
-        # The hot path: every line here costs each launch.
-        queue = self._queue
-        offset = None
-        if executable.parameter_binding is not None:
-            offset = self._transfers.ring.put(parameters)
-        batch = queue.open_value
-        accesses = []
-        key = []
-        for (memory, _, _), writes in zip(bindings, executable.writes, strict=True):
-            # A descriptor covers the whole memory, whatever part of it the kernel means: so does the hazard.
-            address = memory.address
-            accesses.append((address, address + memory.nbytes, writes))
-            key.append(memory.key)
-            memory.last_use = batch
-            if writes:
-                memory.last_write = batch
-        commands = queue.begin(accesses)
-        layout = executable.layout
-        self._bind_pipeline(commands, self._point, executable.pipeline)
-        set_layout = executable.set_layout
-        if set_layout.count:
-            key.append(executable.key_end)
-            descriptor_set = set_layout.sets.get(tuple(key))
-            if descriptor_set is None:
-                descriptor_set = self._write_set(executable, tuple(key), bindings)
-            if offset is None:
-                self._bind_sets(commands, self._point, layout, 0, 1, descriptor_set, 0, self._null)
-            else:
-                self._dynamic_offset[0] = offset
-                self._bind_sets(commands, self._point, layout, 0, 1, descriptor_set, 1, self._dynamic_offset)
-        if offset is None and executable.parameter_bytes:
-            self._push(commands, layout, self._stage, 0, executable.parameter_bytes, parameters)
-        self._dispatch(commands, *groups)
-        queue.kernels.append(executable.name)
-        queue.end()
+        """Queues a dispatch of as many groups as three u32 in memory say when it runs. Raises as :meth:`launch`."""
+        with self._lock:
+            self._check()
+            if executable.reports is None:
+                self._record_indirect(executable, counts, bindings, parameters)
+                return
+        words = np.empty(3, "<u4")
+        self.download(counts[0], counts[1], words.view(np.uint8))
+        x, y, z = words.tolist()
+        if x and y and z:
+            self.launch(executable, (x, y, z), bindings, parameters)
 
-    def _write_set(self, executable: VulkanExecutable, key: tuple[int, ...], bindings: Sequence[Binding]) -> Any:
-        places = [(memory.buffer, memory.offset, memory.nbytes) for memory, _, _ in bindings]
-        if executable.parameter_binding is not None:
-            block = (self._transfers.ring.handle, 0, executable.parameter_bytes)
-            places.insert(executable.parameter_binding, block)
-        return self._descriptors.write(executable.set_layout, key, places)
+    @_repaired
+    def _record_indirect(self, *arguments: Any) -> None:
+        self._launches.record_indirect(*arguments)
 
+    @_repaired
     def _launch_reporting(
         self,
         executable: VulkanExecutable,
@@ -225,7 +247,7 @@ class VulkanBackend:
         if memory is None or memory.nbytes < nbytes:
             memory = self._report = self._memory.allocate(nbytes)
         self._transfers.upload(memory, 0, header)
-        self._record(executable, groups, [*bindings, (memory, 0, memory.nbytes)], parameters)
+        self._launches.record(executable, groups, [*bindings, (memory, 0, memory.nbytes)], parameters)
         words = self._read_words(memory, len(HEADER) + reports.failure_words)
         used = len(HEADER) + int(words[HEADER.index("used")])
         return words if len(words) == used else self._read_words(memory, used)
@@ -245,16 +267,48 @@ class VulkanBackend:
 
     def _wait(self, batch: int) -> None:
         """Returns when a batch is done. Other threads may go on recording meanwhile."""
-        with self._lock:
-            self._check()
-            self._collect()
-            if batch >= self._queue.open_value:
-                batch = self._queue.submit()
-            if batch <= self._queue.completed:
-                return
-        self._queue.block(batch)
-        with self._lock:
-            self._queue.poll()
+        batch = self._submitted(batch)
+        if not batch:
+            return
+        with self._kept_open():
+            self._queue.block(batch)
+        self._poll()
+
+    @_repaired
+    def _submitted(self, batch: int) -> int:
+        """The number of the last batch submitted, if this one was not; 0 if it is done."""
+        self._check()
+        self._collect()
+        if batch > self._queue.submitted:
+            batch = self._queue.submit()
+        return 0 if batch <= self._queue.completed else batch
+
+    @_repaired
+    def _poll(self) -> None:
+        self._check()
+        self._queue.poll()
+
+    def _repair(self, error: BaseException) -> None:
+        """Makes all consistent after something was broken off, by Ctrl-C say. Our own errors come where all is."""
+        if not isinstance(error, KrnlpyError) and not self._is_closed:
+            self._queue.repair()
+            self._memory.repair()
+            self._launches.forget()
+
+    @contextmanager
+    def _kept_open(self) -> Iterator[None]:
+        """Without the lock, keeps the device from being closed. Raises what is the matter with it."""
+        me = threading.get_ident()
+        try:
+            try:
+                self._unlocked.add(me)  # before the look: who closes looks the other way round
+                self._check()
+                yield
+            finally:
+                self._unlocked.discard(me)
+        except DeviceError:
+            with self._lock:  # which at the end of the process nobody gets any more
+                raise
 
     def _collect(self) -> None:
         """Takes back memory and pipelines whose last references are gone."""
@@ -264,15 +318,23 @@ class VulkanBackend:
             pipeline = retired.popleft()
             self._queue.retire(self._queue.open_value, partial(self._builder.destroy, pipeline))
 
+    def hold(self) -> None:
+        """Keeps all other threads out for good."""
+        self._lock.acquire()
+
     def close(self) -> None:
         """Waits, then gives everything back; the device's memory and executables are of no use afterwards."""
         with self._lock:
-            if isinstance(self._queue.failure, DeviceUnavailable):  # closed before, or in a forked process
+            if self._is_closed:
                 return
-            self._queue.failure = DeviceUnavailable(f"{self.info.name} was closed")
+            self._is_closed = True
+            if self._queue.failure is None:
+                self._queue.failure = DeviceUnavailable(f"{self.info.name} was closed")
             self._instance.open_backends.remove(self)
             device = self._device
             device.functions.vkDeviceWaitIdle(device.handle)
+            while self._unlocked:
+                time.sleep(0.001)  # for threads that look at the semaphore, or copy from the memory
             self._queue.close()  # the first, because it destroys what is retired
             self._builder.close()
             self._descriptors.close()
@@ -283,8 +345,8 @@ class VulkanBackend:
 
 def _after_fork() -> None:
     for backend in _backends:
-        backend._lock = threading.RLock()  # another thread may have held it
         backend._queue.failure = DeviceUnavailable(FORKED)
+        backend._is_closed = True
 
 
 if hasattr(os, "register_at_fork"):

@@ -6,16 +6,24 @@ Batches are numbered from 1; the number is the value that the queue's timeline s
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, NoReturn
 
-from krnlpy.errors import DeviceError, DeviceLost
+from krnlpy.errors import DeviceError, DeviceLost, OutOfMemory
 
 from .device import LogicalDevice
-from .hazards import Access, HazardTracker
+from .hazards import Access, HazardTracker, touches
 
 _MAX_COMMANDS = 64
-"""Of a batch. Systems take a GPU away from who keeps it for seconds, and it should start before all is recorded."""
+"""Of a batch. A submission takes the host some 20 us on the drivers measured, so that it adds 0.3 us to a command."""
+_FIRST_COMMANDS = 8
+"""Of the first batch after somebody waited, when the device idles until it is submitted: recording 8 commands takes
+some 60 us. Each full batch after it may have twice as many."""
+_MAX_WORK = 1 << 28
+"""Operations of a batch, roughly, after which it is submitted. Slow devices do 1e10 a second, so that a batch of small
+commands takes 30 ms there (systems take a device away from who keeps it for some seconds: Windows after 2); fast ones
+do 1e13, and still have 30 us to do while the host submits the next."""
 _MAX_PENDING = 16
 """Batches that may be queued; whoever is further ahead waits."""
 _WAIT_NS = 100_000_000
@@ -28,6 +36,7 @@ class _Batch(NamedTuple):
     pool: Any
     buffer: Any
     kernels: list[str]
+    accesses: list[Sequence[Access]]
 
 
 class Queue:
@@ -37,6 +46,7 @@ class Queue:
 
     Attributes:
         open_value: number of the open batch.
+        submitted: number of the last batch submitted.
         completed: number of the last batch known to be done.
         failure: why the queue is of no use any more, if so.
         kernels: names of the kernels in the open batch.
@@ -47,32 +57,29 @@ class Queue:
         self._device = device
         self._api = api
         self.open_value = 1
+        self.submitted = 0
         self.completed = 0
         self._hazards = HazardTracker()
+        self._sealed: _Batch | None = None  # ended, but not submitted
+        # Results that are not yet taken note of. Python looks for Ctrl-C after a call, before it assigns the result;
+        # but not within one of list's own methods, so that call and note are one.
+        self._ended: list[int] = []
+        self._sent: list[int] = []
+        self._accesses: list[Sequence[Access]] = []
         self._pending: deque[_Batch] = deque()
         self._spare: list[tuple[Any, Any]] = []
         self._retired: list[tuple[int, Callable[[], None]]] = []
         self._pool: Any = None
         self._buffer: Any = None
-        self._count = 0
+        self._count = self._work = 0
+        self._limit = _FIRST_COMMANDS
         self.failure: DeviceError | None = None
         self.kernels: list[str] = []
 
         functions = device.functions
         self._cmd_barrier = functions.vkCmdPipelineBarrier
-        work = api.VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | api.VK_PIPELINE_STAGE_TRANSFER_BIT
-        reads = api.VK_ACCESS_SHADER_READ_BIT | api.VK_ACCESS_TRANSFER_READ_BIT
-        writes = api.VK_ACCESS_SHADER_WRITE_BIT | api.VK_ACCESS_TRANSFER_WRITE_BIT
-        null = api.ffi.NULL
-        self._between = api.struct("VkMemoryBarrier", srcAccessMask=writes, dstAccessMask=reads | writes)
-        self._after = api.struct(
-            "VkMemoryBarrier",
-            srcAccessMask=writes,
-            dstAccessMask=reads | writes | api.VK_ACCESS_HOST_READ_BIT,
-        )
-        self._barrier_arguments = (work, work, 0, 1, self._between, 0, null, 0, null)
-        host = api.VK_PIPELINE_STAGE_HOST_BIT
-        self._end_arguments = (work, work | host, 0, 1, self._after, 0, null, 0, null)
+        self._barrier_arguments, self._end_arguments = self._barriers(0, 0)
+        self._is_indirect = False
 
         timeline = api.struct("VkSemaphoreTypeCreateInfo", semaphoreType=api.VK_SEMAPHORE_TYPE_TIMELINE, initialValue=0)
         info = api.struct("VkSemaphoreCreateInfo", pNext=timeline)
@@ -95,31 +102,76 @@ class Queue:
         )
         self._counter = api.new("uint64_t *")
 
+    def _barriers(self, stage: int, read: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """What a barrier between commands, and one at the end of a batch, are recorded with.
+
+        Args:
+            stage: another one where commands read, beside those of kernels and copies. ``read``: how they read there.
+        """
+        api = self._api
+        work = api.VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | api.VK_PIPELINE_STAGE_TRANSFER_BIT | stage
+        reads = api.VK_ACCESS_SHADER_READ_BIT | api.VK_ACCESS_TRANSFER_READ_BIT | read
+        writes = api.VK_ACCESS_SHADER_WRITE_BIT | api.VK_ACCESS_TRANSFER_WRITE_BIT
+        null = api.ffi.NULL
+        between = api.struct("VkMemoryBarrier", srcAccessMask=writes, dstAccessMask=reads | writes)
+        host_reads = reads | writes | api.VK_ACCESS_HOST_READ_BIT
+        after = api.struct("VkMemoryBarrier", srcAccessMask=writes, dstAccessMask=host_reads)
+        host = api.VK_PIPELINE_STAGE_HOST_BIT
+        return (work, work, 0, 1, between, 0, null, 0, null), (work, work | host, 0, 1, after, 0, null, 0, null)
+
     # -- recording
 
-    def begin(self, accesses: list[Access]) -> Any:
-        """The command buffer for a command that makes these accesses; a barrier is in it if one is needed."""
+    def begin(self, accesses: Sequence[Access], is_indirect: bool = False) -> Any:
+        """The command buffer for a command that makes these accesses; a barrier is in it if one is needed.
+
+        Args:
+            accesses: of the command.
+            is_indirect: whether one of them is that of a dispatch that reads its groups from memory.
+        """
         if self._buffer is None:
             self._open()
+        if is_indirect and not self._is_indirect:
+            self._order_indirect()
+        self._accesses.append(accesses)
         if self._hazards.record(accesses):
             self._cmd_barrier(self._buffer, *self._barrier_arguments)
         return self._buffer
 
-    def end(self) -> None:
-        """After the command: submits the batch if it is full."""
+    def end(self, work: int) -> None:
+        """After the command, of roughly so many operations: submits the batch if it is full."""
         self._count += 1
-        if self._count >= _MAX_COMMANDS:
-            self.submit()
+        self._work += work
+        if self._count >= self._limit or self._work >= _MAX_WORK:
+            limit = min(2 * self._limit, _MAX_COMMANDS)
+            with suppress(OutOfMemory):  # the command stays queued: who calls next tries again, or fails
+                self.submit()
+            self._limit = limit
+
+    def _order_indirect(self) -> None:
+        """Lets barriers order indirect dispatches too, from now on: GPUs stop their front ends for it, which nobody
+        pays for who dispatches none. What was written before is made visible to them by a barrier here."""
+        api = self._api
+        self._is_indirect = True
+        self._barrier_arguments, self._end_arguments = self._barriers(
+            api.VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, api.VK_ACCESS_INDIRECT_COMMAND_READ_BIT
+        )
+        self._cmd_barrier(self._buffer, *self._barrier_arguments)
+        self._hazards.clear()
 
     def _open(self) -> None:
         self.poll()
         if len(self._pending) >= _MAX_PENDING:
             self.wait(self._pending[0].value)
-        pool, buffer = self._spare.pop() if self._spare else self._new_pool()
+        if self._sealed is not None:
+            self._send(self._sealed)
+        if not self._spare:
+            self._spare.append(self._new_pool())
+        pool, buffer = self._spare[-1]
         functions = self._device.functions
         self._api.check(functions.vkResetCommandPool(self._device.handle, pool, 0), "reset a command pool")
         self._api.check(functions.vkBeginCommandBuffer(buffer, self._begin_info), "begin a command buffer")
         self._pool, self._buffer = pool, buffer
+        self._spare.pop()
 
     def _new_pool(self) -> tuple[Any, Any]:
         api, device = self._api, self._device
@@ -133,8 +185,21 @@ class Queue:
         )
         buffer = api.new("VkCommandBuffer *")
         result = device.functions.vkAllocateCommandBuffers(device.handle, info, buffer)
-        api.check(result, "allocate a command buffer")
+        try:
+            api.check(result, "allocate a command buffer")
+        except DeviceError:
+            device.destroy("vkDestroyCommandPool", pool)
+            raise
         return pool, buffer[0]
+
+    def last_access(self, first: int, end: int, only_writes: bool = False) -> int:
+        """The number of the last batch that may access these bytes (or write them); 0 if all that do are done."""
+        if touches(self._accesses, first, end, only_writes):
+            return self.open_value
+        if self._sealed is not None and touches(self._sealed.accesses, first, end, only_writes):
+            return self._sealed.value
+        pending = (batch for batch in self._pending if batch.value > self.completed)
+        return max((b.value for b in pending if touches(b.accesses, first, end, only_writes)), default=0)
 
     # -- submission
 
@@ -142,26 +207,78 @@ class Queue:
         """Submits the open batch if anything is in it; returns the number of the last batch submitted.
 
         Raises:
-            DeviceLost: the device stopped answering.
-            OutOfMemory: no memory is left.
+            DeviceLost: the device stopped answering, or what was recorded is lost.
+            OutOfMemory: no memory is left. The batch stays, and the next call tries again.
         """
-        if self._buffer is None:
-            return self.open_value - 1
-        functions, check = self._device.functions, self._api.check
+        if self._buffer is not None:
+            self._seal()
+        if self._sealed is not None:
+            self._send(self._sealed)
+        return self.submitted
+
+    def _seal(self) -> None:
+        """Ends the open batch, which takes no more commands then."""
+        if self._sealed is not None:
+            self._send(self._sealed)
         # Makes everything visible to the batches after, and to the host.
         self._cmd_barrier(self._buffer, *self._end_arguments)
         self._hazards.clear()
-        check(functions.vkEndCommandBuffer(self._buffer), "end a command buffer")
-        self._signal_value[0] = self.open_value
-        self._submitted_buffer[0] = self._buffer
-        self._pending.append(_Batch(self.open_value, self._pool, self._buffer, self.kernels))
+        self._ended.extend(map(self._device.functions.vkEndCommandBuffer, (self._buffer,)))
+        self._note_ended()
+
+    def _note_ended(self) -> None:
+        if self._sealed is None:
+            self._sealed = _Batch(self.open_value, self._pool, self._buffer, self.kernels, self._accesses)
         self._pool = self._buffer = None
-        self._count = 0
+        self._count = self._work = 0
+        self._limit = _FIRST_COMMANDS  # unless the batch was full, somebody is about to wait
         self.kernels = []
-        self.open_value += 1
-        result = functions.vkQueueSubmit(self._device.queue, 1, self._submit_info, self._api.ffi.NULL)
+        self._accesses = []
+        self.open_value = self._sealed.value + 1
+        result = self._ended[-1]
+        self._ended.clear()
+        if result:
+            # Commands that did not fit in memory are gone, and with them what buffers should hold.
+            self._lose(f"lost what was recorded for it ({self._api.result_name(result)})")
+
+    def _send(self, batch: _Batch) -> None:
+        self._signal_value[0] = batch.value
+        self._submitted_buffer[0] = batch.buffer
+        if self._call_submit() not in (0, self._api.VK_ERROR_DEVICE_LOST) and self._pending:
+            # A call that fails changes nothing. Work that is done may have left some memory.
+            self.block(self.submitted)
+            self._call_submit()
+        self._note_sent(batch)
+
+    def _call_submit(self) -> int:
+        null = self._api.ffi.NULL
+        arguments = (self._device.queue,), (1,), (self._submit_info,), (null,)
+        self._sent[:] = map(self._device.functions.vkQueueSubmit, *arguments)
+        return self._sent[0]
+
+    def _note_sent(self, batch: _Batch) -> None:
+        if not self._sent[0]:
+            if not self._pending or self._pending[-1] is not batch:
+                self._pending.append(batch)
+            self.submitted = batch.value
+            self._sealed = None
+        result = self._sent[0]
+        self._sent.clear()
         self._check(result, "submit work")
-        return self.open_value - 1
+
+    def repair(self) -> None:
+        """Makes the queue consistent after any method was broken off, by Ctrl-C say; work that was under way may be
+        queued or not."""
+        if self._ended:
+            self._note_ended()
+        if self._sent and self._sealed is not None:
+            self._note_sent(self._sealed)
+        self._sent.clear()
+        taken = [self._pool, *(batch.pool for batch in self._pending)]
+        self._spare = [spare for spare in self._spare if spare[0] not in taken]
+        if self._buffer is not None:  # a barrier may be missing
+            self._cmd_barrier(self._buffer, *self._barrier_arguments)
+        self._hazards.clear()
 
     def poll(self) -> int:
         """Looks which batches are done, without waiting; returns the number of the last."""
@@ -172,18 +289,18 @@ class Queue:
             self._check(result, "look whether work is done")
             self.completed = max(self.completed, self._counter[0])
             while self._pending and self._pending[0].value <= self.completed:
-                batch = self._pending.popleft()
+                batch = self._pending[0]
                 self._spare.append((batch.pool, batch.buffer))
+                self._pending.popleft()
         if self._retired:
-            due = [destroy for value, destroy in self._retired if value <= self.completed]
-            self._retired = [entry for entry in self._retired if entry[0] > self.completed]
-            for destroy in due:
-                destroy()
+            for entry in [entry for entry in self._retired if entry[0] <= self.completed]:
+                self._retired.remove(entry)
+                entry[1]()
         return self.completed
 
     def wait(self, value: int) -> None:
         """Returns when a batch is done; submits it first if it is the open one."""
-        if value >= self.open_value:
+        if value > self.submitted:
             value = self.submit()
         self.block(value)
         self.poll()
@@ -194,25 +311,30 @@ class Queue:
             return
         api = self._api
         info = api.struct("VkSemaphoreWaitInfo", semaphoreCount=1, pSemaphores=self._semaphores, pValues=[value])
-        while (
-            result := self._device.functions.vkWaitSemaphores(self._device.handle, info, _WAIT_NS)
-        ) == api.VK_TIMEOUT:
-            pass
+        result = api.VK_TIMEOUT
+        while result == api.VK_TIMEOUT:
+            if self.failure is not None:
+                raise self.failure
+            result = self._device.functions.vkWaitSemaphores(self._device.handle, info, _WAIT_NS)
         self._check(result, "wait for work")
 
     def _check(self, result: int, doing: str) -> None:
         try:
             self._api.check(result, doing)
         except DeviceLost:
-            kernels = [name for batch in self._pending for name in batch.kernels][-_NAMED_KERNELS:]
-            last = f"; the last kernels were {', '.join(kernels)}" if kernels else ""
-            self.failure = DeviceLost(
-                f"{self._device.info.name} stopped answering, its buffers are gone ({doing}){last}"
-            )
-            raise self.failure from None
+            self._lose(f"stopped answering ({doing})")
+
+    def _lose(self, what: str) -> NoReturn:
+        batches = [*self._pending.copy(), *([self._sealed] if self._sealed else [])]
+        kernels = [*(name for batch in batches for name in batch.kernels), *self.kernels][-_NAMED_KERNELS:]
+        last = f"; the last kernels were {', '.join(kernels)}" if kernels else ""
+        self.failure = DeviceLost(f"{self._device.info.name} {what}, its buffers are gone{last}")
+        raise self.failure from None
 
     def retire(self, value: int, destroy: Callable[[], None]) -> None:
         """Calls ``destroy`` when a batch is done."""
+        if self._buffer is None:  # nothing is in the open batch yet
+            value = min(value, self.open_value - 1)
         if value <= self.completed:
             destroy()
         else:
@@ -223,7 +345,8 @@ class Queue:
         for _, destroy in self._retired:
             destroy()
         self._retired.clear()
-        pools = [*(b.pool for b in self._pending), *(pool for pool, _ in self._spare), self._pool]
+        sealed = [self._sealed] if self._sealed else []
+        pools = [*(b.pool for b in (*self._pending, *sealed)), *(pool for pool, _ in self._spare), self._pool]
         for pool in pools:
             if pool is not None:
                 self._device.destroy("vkDestroyCommandPool", pool)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import struct
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 from krnlpy.backend import check_subgroups
 from krnlpy.dsl import glsl, ir, spirv
 from krnlpy.dsl.array_sizes import array_bytes, local_arrays
-from krnlpy.dsl.cooperative_expansion import expanded
-from krnlpy.dsl.glsl_cooperative import is_native
+from krnlpy.dsl.glsl_devices import Abilities, shader_for
 from krnlpy.dsl.layout import Variant
+from krnlpy.dsl.work import estimated_work
 from krnlpy.errors import LimitExceeded, MissingFeatures
 from krnlpy.scalar import ScalarType
 
@@ -23,6 +24,9 @@ from .device import LogicalDevice
 _CODES = {"u32": "I", "i32": "i", "f32": "f", "u64": "Q", "i64": "q", "f64": "d"}
 _MAX_LOCAL_BYTES = 64 << 10
 """Of a thread's local arrays. Vulkan states no limit; beyond it lavapipe ends the process while it compiles."""
+_MAX_THREAD_WORK = 1 << 12
+"""Operations that a thread is taken to do at most: of loops within loops, whose lengths nobody knows, the estimate
+gets out of hand, and kernels that do little would be submitted one by one."""
 
 
 class VulkanExecutable:
@@ -34,11 +38,13 @@ class VulkanExecutable:
         parameter_bytes: of the parameter block.
         parameter_binding: where the block is bound, if it does not travel as push constants.
         key_end: what tells apart descriptor sets of the same buffers and layout.
+        group_work: roughly the operations of a group.
+        split: makes the executable that is dispatched in parts; see Launches.
     """
 
     __slots__ = (
-        *("key_end", "layout", "name", "parameter_binding", "parameter_bytes", "pipeline"),
-        *("reports", "retired", "set_layout", "threads", "writes"),
+        *("group_work", "key_end", "layout", "name", "parameter_binding", "parameter_bytes", "pipeline"),
+        *("reports", "retired", "set_layout", "split", "threads", "writes"),
     )
 
     def __init__(
@@ -50,6 +56,7 @@ class VulkanExecutable:
         layout: Any,
         set_layout: SetLayout,
         retired: deque[Any],
+        split: Callable[[], VulkanExecutable],
     ) -> None:
         self.name = program.name
         self.threads = threads
@@ -58,13 +65,16 @@ class VulkanExecutable:
         self.set_layout = set_layout
         self.reports = shader.reports
         self.writes = (*shader.writes, True) if shader.reports else shader.writes
-        self.parameter_bytes = shader.layout.size
+        self.parameter_bytes = shader.parameter_bytes
         self.parameter_binding = shader.parameter_binding
         self.key_end = self.parameter_bytes if self.parameter_binding is not None else 0
+        self.split = cache(split)
+        self.group_work = math.prod(threads) * min(estimated_work(program.body), _MAX_THREAD_WORK)
         self.retired = retired
 
     def __del__(self) -> None:
-        self.retired.append(self.pipeline)
+        if hasattr(self, "retired"):  # Ctrl-C may have come before there was anything
+            self.retired.append(self.pipeline)
 
 
 class PipelineBuilder:
@@ -88,31 +98,30 @@ class PipelineBuilder:
         specs: Mapping[str, int | float | bool],
         threads: tuple[int, int, int],
         debug: bool,
+        split: bool = False,
     ) -> VulkanExecutable:
-        """A program as a pipeline.
+        """A program as a pipeline. ``split``: to be dispatched in parts.
 
         Raises:
             MissingFeatures: the device has not what the program needs.
             LimitExceeded: threads, group arrays or buffers are more than the device grants.
         """
+        given = program
         self._check_limits(program, specs, threads)
         info = self._device.info
         check_subgroups(program, threads, info)
-        shapes = {(s.m, s.n, s.k, s.a, s.b, s.c) for s in info.cooperative_shapes}
-        if debug or not is_native(program, variant, shapes):
-            program = expanded(program, program.subgroup_threads or info.subgroup_threads)
-        lanes = program.subgroup_threads or info.subgroup_threads
-        options = glsl.GlslOptions.of(info.features, info.max_parameter_bytes, debug, lanes)
-        shader = glsl.emit(program, variant, options)
+        program, shader = shader_for(program, variant, Abilities.of(info), debug, split)
         self._check_shader(program, shader)
+        lanes = program.subgroup_threads or info.subgroup_threads
         slots = -(-math.prod(threads) // lanes) * lanes
         self._check_group_memory(program, specs, 4 * shader.subgroup_words * slots)
         code = spirv.compile_shader(shader.source, program.name)
         set_layout = self._descriptors.layout(shader.binding_count, shader.parameter_binding)
-        layout = self._layout(set_layout, shader.layout.size if shader.parameters == "push" else 0)
+        layout = self._layout(set_layout, shader.parameter_bytes if shader.parameters == "push" else 0)
         pipeline = self._pipeline(code, shader, specs, threads, layout, program)
         self._pipelines.add(pipeline)
-        return VulkanExecutable(program, shader, threads, pipeline, layout, set_layout, self.retired)
+        in_parts = partial(self.build, given, variant, dict(specs), threads, debug, split=True)
+        return VulkanExecutable(program, shader, threads, pipeline, layout, set_layout, self.retired, in_parts)
 
     def _check_limits(
         self, program: ir.Program, specs: Mapping[str, int | float | bool], threads: tuple[int, int, int]

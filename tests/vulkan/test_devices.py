@@ -49,11 +49,11 @@ def test_index_out_of_range() -> None:
 
 
 def test_no_loader(python: Callable[..., str], tmp_path: Path) -> None:
-    (tmp_path / "vulkan.py").write_text("raise OSError('Cannot find Vulkan SDK version')")
-    count, reason, explained = python(_LIST).splitlines()
+    program = "from krnlpy.vulkan import loader\nloader.candidates = lambda: iter(['libnowhere.so.9'])\n" + _LIST
+    count, reason, explained = python(program).splitlines()
     assert count == "0"
     assert "no Vulkan loader" in reason
-    assert "apt install libvulkan1" in explained
+    assert "install" in explained
     assert "Device.host()" in explained
 
 
@@ -91,7 +91,7 @@ def test_a_bad_manifest_beside_good_ones(
 
 
 def test_importing_loads_no_vulkan(python: Callable[..., str]) -> None:
-    assert python("import sys, krnlpy.vulkan; print('vulkan' in sys.modules)") == "False\n"
+    assert python("import sys, krnlpy.vulkan; print('_cffi_backend' in sys.modules)") == "False\n"
 
 
 _FORK = """
@@ -152,3 +152,16 @@ def test_closed() -> None:
     for attempt in (lambda: backend.allocate(10), backend.wait, lambda: backend.fill(memory, 0, 8, b"\0")):
         with pytest.raises(DeviceUnavailable, match="closed"):
             attempt()
+
+
+@pytest.mark.skipif(not vulkan.enumerate_devices()[0], reason="no Vulkan device")
+def test_wait_returns_when_all_queued_work_is_done() -> None:
+    backend = vulkan.open_device(0)
+    memory = backend.allocate(1 << 20)
+    for value in range(20):
+        backend.fill(memory, 0, 1 << 20, bytes([value]))
+    queue = backend._queue
+    assert queue.completed < queue.open_value
+    backend.wait()
+    assert queue.poll() == queue.open_value - 1  # of batches that were submitted, the last
+    backend.close()
