@@ -31,15 +31,20 @@ from .errors import (
     LimitExceeded,
     MissingFeatures,
     OutOfMemory,
+    ProfileError,
     ShapeError,
+    SharingError,
     SourceError,
+    TuningError,
 )
 from .features import Feature
 from .kernel import Kernel, kernel
+from .memory_stats import MemoryStats
 from .scalar import SCALAR_TYPES, DTypeLike, ScalarType, scalar_type
 from .struct_buffer import StructBuffer, struct_dtype
 
 if TYPE_CHECKING:
+    from .autotuning import autotune
     from .dsl.checked import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
     from .dsl.frontend import func
 else:
@@ -52,17 +57,23 @@ __all__ = [
     "DeviceError", "DeviceInfo", "DeviceLost", "DeviceUnavailable", "DtypeError", "Feature", "Global", "GlobalMut",
     "InspectionError", "InternalCompilerError", "Item", "ItemMut", "Kernel", "KernelAssertionError", "KernelError",
     "KernelIndexError", "KernelNameError", "KernelOverflowError", "KernelRaceError", "KernelSyntaxError",
-    "KernelTypeError", "KernelUninitializedError", "KrnlpyError", "LaunchError", "LimitExceeded", "MissingFeatures",
-    "Out", "OutOfMemory", "ScalarType", "ShapeError", "SourceError", "Spec", "StructBuffer", "bf16", "config",
-    "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel", "scalar_type",
-    "struct_dtype", "u8", "u16", "u32", "u64",
+    "KernelTypeError", "KernelUninitializedError", "KrnlpyError", "LaunchError", "LimitExceeded", "MemoryStats",
+    "MissingFeatures", "Out", "OutOfMemory", "ProfileError", "ScalarType", "ShapeError", "SharingError", "SourceError",
+    "Spec", "StructBuffer", "TuningError", "autotune", "bf16", "config", "devices", "errors", "f16", "f32", "f64",
+    "func", "i8", "i16", "i32", "i64", "kernel", "scalar_type", "struct_dtype", "u8", "u16", "u32", "u64",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name == "func":  # the compiler comes when it is needed, so that `import krnlpy` stays light
+    # The compiler comes when it is needed, so that `import krnlpy` stays light.
+    if name == "func":
         from .dsl.frontend import func
 
         globals()["func"] = func
         return func
+    if name == "autotune":
+        from .autotuning import autotune
+
+        globals()["autotune"] = autotune
+        return autotune
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,7 +15,9 @@ import numpy as np
 
 from .errors import LimitExceeded
 from .features import Features
+from .memory_stats import MemoryStats
 from .scalar import ScalarType
+from .timing import Timer
 
 if TYPE_CHECKING:
     from .dsl.ir import Program
@@ -57,6 +59,7 @@ class DeviceInfo:
         max_groups_xyz: groups of a dispatch along each axis; launches of more go in parts.
         max_group_memory: of all group arrays of a kernel.
         max_buffer_bytes: of one buffer.
+        max_binding_bytes: that a kernel can reach in one buffer; of larger ones kernels take slices.
         max_parameter_bytes: that fit push constants; more go through memory.
         subgroup_threads: threads of a subgroup.
         memory_bytes: of the device's main heap.
@@ -79,6 +82,7 @@ class DeviceInfo:
     max_groups_xyz: tuple[int, int, int]
     max_group_memory: int
     max_buffer_bytes: int
+    max_binding_bytes: int
     max_parameter_bytes: int
     subgroup_threads: int
     memory_bytes: int
@@ -115,12 +119,27 @@ class Memory(Protocol):
     @property
     def nbytes(self) -> int: ...
 
+    @property
+    def address(self) -> int:
+        """Where the first byte lies: two memories of a device that overlap are known by it."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is an array's memory, which may be another memory's too."""
+
 
 class Executable(Protocol):
     """A program built for a device, ready to launch."""
 
     @property
+    def name(self) -> str: ...
+
+    @property
     def threads(self) -> tuple[int, int, int]: ...
+
+    @property
+    def accesses(self) -> Sequence[tuple[bool, bool]]:
+        """For each of the program's buffers: whether it may be read, whether it may be written."""
 
 
 Binding = tuple[Any, int, int]
@@ -129,7 +148,10 @@ Element offsets of the parameter block count from the start of the Memory, not f
 
 
 class Backend(Protocol):
-    """A kind of device."""
+    """A kind of device.
+
+    Whoever calls a method looks it up on the backend at each call: others may stand in its place (interposition.py).
+    """
 
     @property
     def info(self) -> DeviceInfo: ...
@@ -141,8 +163,17 @@ class Backend(Protocol):
     def allocate(self, nbytes: int) -> Any:
         """Memory of at least ``nbytes`` > 0, its content undefined. Raises OutOfMemory."""
 
-    def adopt(self, array: np.ndarray[Any, Any]) -> Any | None:
-        """Memory that is the very memory of a C-contiguous array, or None where the backend can't share it."""
+    def adopt(self, array: np.ndarray[Any, Any]) -> tuple[Any, int]:
+        """Memory in which the bytes of a contiguous, writable uint8 array lie, and the place of the first. The array
+        is kept alive. Raises SharingError where the device can't use it."""
+
+    def window(self, memory: Any, first: int, end: int) -> tuple[Any, int] | None:
+        """Memory that is the part of another from byte ``first`` or somewhat before to ``end``, and the byte of the
+        other with which it begins, a multiple of 8: for kernels, which reach ``max_binding_bytes`` of a memory at most.
+        None where kernels can't reach so much, or the backend has no parts."""
+
+    def memory_stats(self) -> MemoryStats:
+        """How much memory is taken."""
 
     def view(self, memory: Any) -> np.ndarray[Any, Any] | None:
         """The memory as a uint8 array sharing it, after waiting for work on it; None where the host can't see it
@@ -185,6 +216,9 @@ class Backend(Protocol):
     def launch_indirect(self, executable: Any, counts: Binding, bindings: Sequence[Binding], parameters: bytes) -> None:
         """Queues a dispatch of as many groups along x, y and z as three u32 at ``counts`` say when it runs: not more
         than the device has. Otherwise as :meth:`launch`."""
+
+    def timer(self) -> Timer:
+        """What measures this backend's work."""
 
     def wait(self) -> None:
         """Returns when all that was queued before is done."""

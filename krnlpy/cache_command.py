@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     info = commands.add_parser("info", help="print where the cache is and what it holds")
     info.add_argument("--json", action="store_true", help="print JSON instead of lines")
     info.set_defaults(run=_info)
-    clear = commands.add_parser("clear", help="remove all compiled kernels, and nothing else")
+    clear = commands.add_parser("clear", help="remove all compiled kernels and choices of tuned ones, and nothing else")
     clear.set_defaults(run=_clear)
 
 

@@ -15,10 +15,11 @@ import importlib.util
 import itertools
 import pkgutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from .autotuning import TunedKernel
 from .compile_backend import CompileBackend
 from .dsl import shipped, spirv
 from .dsl.layout import Variant
@@ -29,6 +30,9 @@ from .kernel import DEFAULT_THREADS, Kernel
 WORKLOAD = "krnlpy_workload"
 _KINDS: Final = ("discrete", "cpu")
 """Of devices: packages do some things in different ways on them."""
+
+_LISTED = 20
+"""Names of a line: a new version of krnlpy may change all kernels."""
 
 Shaders = Mapping[str, tuple[str, str]]
 """GLSL by its content hash, with the kernel's name."""
@@ -104,6 +108,8 @@ def _kernels(package: str) -> Iterator[tuple[str, Kernel]]:
         if module.endswith(".__main__"):
             continue
         for name, value in vars(load_module(module)).items():
+            if isinstance(value, TunedKernel):
+                value = value.kernel  # which the shaders of all configurations are those of
             if isinstance(value, Kernel) and value.signature.function.__module__ == module:
                 yield f"{module}.{name}", value
 
@@ -134,5 +140,6 @@ def _check(path: Path, package: str, shaders: Shaders) -> int:
     return 1
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))
+def _listed(names: Collection[str]) -> str:
+    rest = len(names) - _LISTED
+    return ", ".join(sorted(names)[:_LISTED]) + (f" and {rest} more" if rest > 0 else "")

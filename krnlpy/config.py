@@ -13,8 +13,9 @@ from typing import Any
 from .errors import ConfigError
 
 
-def _flag(name: str) -> bool:
-    return os.environ.get(name, "").lower() not in ("", "0", "false", "no", "off")
+def _flag(name: str, default: bool = False) -> bool:
+    text = os.environ.get(name, "").lower()
+    return text not in ("0", "false", "no", "off") if text else default
 
 
 def _bytes(name: str, default: int, most: int = 1 << 32) -> int:
@@ -33,6 +34,15 @@ def _threads(name: str) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _level(name: str) -> str:
+    text = os.environ.get(name, "").lower()
+    if text not in _LEVELS:
+        raise ConfigError(f"{name}={text}: expected {', '.join(_LEVELS[1:])}")
+    return text
+
+
+_LEVELS = ("", "debug", "info", "warning", "error", "critical")
+
 debug: bool = _flag("KRNLPY_DEBUG")
 """``KRNLPY_DEBUG``: check indices and asserts while kernels run, and raise :class:`KernelIndexError` and
 :class:`KernelAssertionError`; launches of kernels that have any wait."""
@@ -43,6 +53,18 @@ value in it. What does not fit is lost, and a warning counts it."""
 
 validate: bool = _flag("KRNLPY_VALIDATE")
 """``KRNLPY_VALIDATE``: open Vulkan devices under the validation layer with synchronization validation."""
+
+log: str = _level("KRNLPY_LOG")
+"""``KRNLPY_LOG``: ``debug``, ``info``, ``warning``, ``error`` or ``critical``: the level of the logger ``krnlpy``,
+which then writes to standard error. Read when the first device is opened."""
+
+serialize: bool = _flag("KRNLPY_SERIALIZE")
+"""``KRNLPY_SERIALIZE``: devices that are opened wait after each kernel, so that an error is raised by the call that
+caused it, and names its kernel. For finding what breaks a device; slow."""
+
+autotune: bool = _flag("KRNLPY_AUTOTUNE", default=True)
+"""``KRNLPY_AUTOTUNE=0``: tuned kernels measure nothing, and remember nothing from other processes: they use what was
+set or loaded for them, else the first of their configurations that the device can run."""
 
 interpret: bool = _flag("KRNLPY_INTERPRET")
 """``KRNLPY_INTERPRET``: every ``Device`` that is made is an interpreter, so that a program can be debugged as it is:

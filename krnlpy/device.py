@@ -9,12 +9,17 @@ import atexit
 import importlib
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Final
 
 from . import config
 from .backend import Backend, DeviceInfo
 from .errors import DeviceUnavailable
 from .locks import renew_after_fork
+from .memory_stats import MemoryStats
+
+if TYPE_CHECKING:
+    from .profile import Profile
 
 _backends: dict[int | str, Backend] = {}
 _lock = threading.RLock()
@@ -28,8 +33,20 @@ def _backend(key: int | str, open_backend: Callable[[], Backend]) -> Backend:
         if key in _backends and _backends[key].lost:
             _backends.pop(key).close()
         if key not in _backends:
-            _backends[key] = open_backend()
+            _backends[key] = _prepared(open_backend())
         return _backends[key]
+
+
+def _prepared(backend: Backend) -> Backend:
+    from .log import logger  # logging takes its time to import
+
+    info = backend.info
+    logger.info("opened %s: %s, driver %s, Vulkan %s", info.backend, info.name, info.driver, info.api_version or "-")
+    if config.serialize:
+        from .serialization import serialize
+
+        serialize(backend)
+    return backend
 
 
 @atexit.register
@@ -125,6 +142,44 @@ class Device:
     def is_host(self) -> bool:
         """Whether this is the host: its buffers lie in the process's own memory."""
         return self.info.kind == "host"
+
+    def profile(self) -> Profile:
+        """Measures what the device does in a ``with`` block: each kernel, copy, fill, upload and download, with its
+        time, geometry, bytes and bandwidth.
+
+        >>> device = Device.host()
+        >>> with device.profile() as p:
+        ...     pass
+        >>> p.records
+        ()
+        """
+        from .profile import Profile  # which most programs don't need
+
+        return Profile(self.backend)
+
+    def label(self, name: str) -> AbstractContextManager[None]:
+        """Names what the calling thread queues on this device in a ``with`` block. Labels may be nested; profiles show
+        them, and tools such as RenderDoc and Nsight (see docs/runtime.md).
+
+        >>> device = Device.host()
+        >>> with device.label("forward"):
+        ...     pass
+        """
+        from .labels import label
+
+        return label(self.backend, name)
+
+    def memory_stats(self) -> MemoryStats:
+        """How much memory the device's buffers take now, and took at most.
+
+        >>> from krnlpy import Buffer, f32
+        >>> device = Device.host()
+        >>> before = device.memory_stats().in_use
+        >>> buffer = Buffer.zeros(1000, f32, device)
+        >>> device.memory_stats().in_use - before
+        4000
+        """
+        return self.backend.memory_stats()
 
     def wait(self) -> None:
         """Returns when all work queued so far is done. Only needed to measure time."""

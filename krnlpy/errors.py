@@ -37,6 +37,10 @@ class ShapeError(KrnlpyError, ValueError):
     """Shapes or lengths do not fit each other, or an index or slice does not fit a shape."""
 
 
+class SharingError(KrnlpyError, ValueError, BufferError):
+    """Memory can't be shared with an array or another library, and a copy was not allowed."""
+
+
 class DtypeError(KrnlpyError, TypeError):
     """A scalar type is not one of the 12, or not the one expected."""
 
@@ -47,6 +51,14 @@ class ConfigError(KrnlpyError, ValueError):
 
 class LaunchError(KrnlpyError, TypeError):
     """A kernel was called with arguments or a geometry that do not fit its parameters."""
+
+
+class ProfileError(KrnlpyError, RuntimeError):
+    """A profile is entered twice, or asked before it began."""
+
+
+class TuningError(KrnlpyError):
+    """The configurations of a tuned kernel disagree, or a file of choices can't be used."""
 
 
 class InspectionError(KrnlpyError, ValueError):

@@ -10,7 +10,7 @@ from .features import Feature
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _LIMITS = (
     *("max_threads", "max_threads_xyz", "max_groups_xyz", "max_group_memory"),
-    *("max_buffer_bytes", "max_parameter_bytes", "subgroup_threads", "subgroup_sizes"),
+    *("max_buffer_bytes", "max_binding_bytes", "max_parameter_bytes", "subgroup_threads", "subgroup_sizes"),
 )
 
 

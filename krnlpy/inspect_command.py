@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from . import inspection
+from .autotuning import TunedKernel
 from .device import Device
 from .errors import InspectionError, KernelError, KrnlpyError
 from .kernel import Kernel
@@ -70,6 +71,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _plain(kernel: Kernel | TunedKernel) -> Kernel:
+    """A kernel itself, a tuned one with its first configuration."""
+    return kernel if isinstance(kernel, Kernel) else kernel.with_config(kernel.configs[0])
+
+
 def find_kernel(name: str) -> Kernel:
     """The kernel that ``module:kernel`` or ``path/to/file.py:kernel`` names.
 
@@ -80,7 +86,7 @@ def find_kernel(name: str) -> Kernel:
     if not place or not kernel.isidentifier():
         place, kernel = name.rstrip(":"), ""
     module = load_module(place)
-    found = {k: v for k, v in vars(module).items() if isinstance(v, Kernel)}
+    found = {k: _plain(v) for k, v in vars(module).items() if isinstance(v, Kernel | TunedKernel)}
     if kernel not in found:
         asked = f"no kernel {kernel}" if kernel else "expected MODULE:KERNEL"
         raise InspectionError(f"{asked}; the kernels of {place} are {', '.join(found) or 'none'}")

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from math import prod
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import config
@@ -355,6 +356,10 @@ class Kernel:
             arguments = taken_apart(definition.signature, arguments)
         self._launch(arguments)
 
+    def _prepare(self, arguments: tuple[Any, ...]) -> None:
+        """Compiles for such arguments, and launches nothing. Raises MissingFeatures, LimitExceeded."""
+        self._plan(None, arguments).prepare(arguments)
+
     def _launch(self, arguments: tuple[Any, ...]) -> None:
         """Queues a launch with an argument for each parameter of the compiled kernel."""
         # The hot path: every line here costs each launch. (Loops that append take half the time of comprehensions.)
@@ -420,9 +425,14 @@ class Kernel:
         key = (backend, program, variant, self._built, threads, config.debug)
         with definition.lock:
             if key not in definition.executables:
+                from .log import logger
+
                 check_array_sizes(program, specs)
+                begin = perf_counter()
                 with compiling(definition.signature.function, f"{backend.info.name}, {backend.info.driver}"):
                     definition.executables[key] = backend.build(program, variant, specs, threads, config.debug)
+                milliseconds = 1e3 * (perf_counter() - begin)
+                logger.info("built %s for %s in %.1f ms", program.name, backend.info.name, milliseconds)
             return definition.executables[key]
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ from .conversions import default_type, fit, settled, typed, widen, widens
 from .expressions import ExpressionLowering
 from .lowering import AnyName, CompoundName, LocalName
 from .types import element_type
-from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe, is_number
+from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe, is_number, is_strong
 
 
 @dataclass(eq=False)
@@ -186,7 +186,8 @@ class AssignmentLowering(ExpressionLowering):
             return
         if known is None:
             self._check_new_name(target)
-            value = value if isinstance(value, Static) and is_number(value.value) else settled(value)
+            weak = isinstance(value, Static) and is_number(value.value) and not is_strong(value)
+            value = value if weak else settled(value)
             kind = default_type(value.value) if isinstance(value, Static) else value.type
             known = self.locals[name] = self.new_name(name, kind, target.lineno)
         self.write(known, value, self.at(target), where)

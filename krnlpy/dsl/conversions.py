@@ -198,7 +198,7 @@ def assignable(value: Value, to: ScalarType, target: str, location: Location) ->
     compute = to.compute
     if isinstance(value, ir.Select) and value.weak:
         return _chosen(value, lambda number: assignable(number, to, target, location))
-    if isinstance(value, Static) and is_number(value.value):
+    if isinstance(value, Static) and is_number(value.value) and not is_strong(value):
         if isinstance(value.value, float) and compute.is_integer:
             raise KernelTypeError(
                 f"the number {value.value!r} does not fit {target}; write {to}({value.value!r}) to truncate it",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from krnlpy.scalar import ScalarType
 
+from .ir_node import dataclass
 from .ir_places import GlobalParameter, LocalArray, Location, Place, ScalarParameter, SpecParameter, Variable
 
 if TYPE_CHECKING:

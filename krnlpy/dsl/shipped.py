@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ _MAX_GROUP_BYTES = 64 << 20
 """Of the modules of one kernel, inflated."""
 
 _packages: set[str] = set()
-_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -71,16 +69,17 @@ class Group:
         return data[start : start + self.sizes[place]]
 
 
-def announce(module: str) -> None:
-    """Says that a Python module has kernels: its package may ship them compiled."""
-    _packages.add(module.partition(".")[0])
+def announce(module: str | None) -> None:
+    """Says that a Python module has kernels: its package may ship them compiled. What a notebook or ``exec`` defines
+    may be of no module."""
+    if module:
+        _packages.add(module.partition(".")[0])
 
 
 def find(content: str) -> bytes | None:
     """The SPIR-V of a shader that a package with kernels ships, or None."""
     for package in tuple(_packages):
-        with _lock:
-            groups = _shipped_by(package)
+        groups = _shipped_by(package)
         if content in groups:
             try:
                 return groups[content].module(content)

@@ -15,8 +15,10 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from time import perf_counter
 
 from krnlpy.errors import CompileError
+from krnlpy.log import logger
 
 from . import shipped
 from .cache import Cache
@@ -62,9 +64,13 @@ def compile_unless_cached(source: str, name: str) -> bytes:
     key = f"spirv {content_hash(source)} {compiler_identity()}"
     cache = Cache.of("spirv")
     module = cache.get(key)
-    if module is None:
-        module = finish(find_compiler().compile(source, name), name)
-        cache.put(key, module)
+    if module is not None:
+        logger.debug("found the SPIR-V of %s in the cache", name)
+        return module
+    begin = perf_counter()
+    module = finish(find_compiler().compile(source, name), name)
+    logger.info("compiled %s to SPIR-V in %.1f ms; it was not in the cache", name, 1e3 * (perf_counter() - begin))
+    cache.put(key, module)
     return module
 
 

@@ -10,6 +10,7 @@ import os
 import platform
 import threading
 from collections import deque
+from time import perf_counter
 from typing import Any
 
 import llvmlite
@@ -18,6 +19,7 @@ import llvmlite.binding as llvm
 from krnlpy.dsl.cache import Cache
 from krnlpy.dsl.llvm_math import LIBM_SYMBOLS
 from krnlpy.errors import CompileError
+from krnlpy.log import logger
 
 from .interrupts import uninterrupted
 
@@ -70,8 +72,8 @@ class Compiler:
         """Whether the CPU has instructions between f16 and f32; elsewhere LLVM would call a compiler's library."""
         return "+f16c" in self.features.split(",") or platform.machine().lower() in ("arm64", "aarch64")
 
-    def load(self, text: str, symbol: str) -> MachineCode:
-        """Compiles a module, or finds it in the cache, and loads it.
+    def load(self, text: str, symbol: str, name: str = "a kernel") -> MachineCode:
+        """Compiles a module, or finds it in the cache, and loads it. ``name``: the kernel's, for logs.
 
         Raises:
             CompileError: LLVM refuses the module.
@@ -86,8 +88,13 @@ class Compiler:
             cache = Cache.of("host")
             code = cache.get(key)
             if code is None:
+                begin = perf_counter()
                 code = self.compile(text)
+                milliseconds = 1e3 * (perf_counter() - begin)
+                logger.info("compiled %s for the host in %.1f ms; it was not in the cache", name, milliseconds)
                 cache.put(key, code)
+            else:
+                logger.debug("found the machine code of %s in the cache", name)
             return self._link(code, symbol)
 
         with self._lock:  # llvmlite hands objects over to LLVM in several steps

@@ -10,6 +10,7 @@ import numpy as np
 
 from krnlpy.backend import DeviceInfo, check_subgroups
 from krnlpy.dsl import ir, llvm
+from krnlpy.dsl.accesses import buffer_accesses
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.layout import Variant, layout_of
 from krnlpy.dsl.work import estimated_work
@@ -59,9 +60,10 @@ class HostExecutable:
                 f"{program.name}: its local arrays take {code.local_bytes} bytes a thread; "
                 f"the host grants {_MAX_LOCAL_BYTES}"
             )
-        self._code = compiler.load(code.text, llvm.ENTRY)
+        self._code = compiler.load(code.text, llvm.ENTRY, program.name)
         self.reports = code.reports
         self.name = program.name
+        self.accesses = buffer_accesses(program)
         self.function = _FUNCTION(self._code.address)
         self.threads = threads
         self.scratch_bytes = code.scratch_bytes

@@ -18,6 +18,7 @@ import numpy as np
 from krnlpy import config
 from krnlpy.backend import Backend, Binding, DeviceInfo, check_groups, check_subgroups
 from krnlpy.dsl import ir
+from krnlpy.dsl.accesses import buffer_accesses
 from krnlpy.dsl.breakpoints import is_debugged
 from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.dsl.cooperative_expansion import expanded
@@ -26,7 +27,9 @@ from krnlpy.dsl.layout import Variant
 from krnlpy.errors import KernelError, KernelUninitializedError, LimitExceeded, OutOfMemory
 from krnlpy.features import Feature
 from krnlpy.locks import renew_after_fork
+from krnlpy.memory_stats import MemoryStats, Usage
 from krnlpy.scalar import ScalarType
+from krnlpy.timing import HostTimer
 
 from .memory import Bytes, InterpreterMemory
 from .schedule import run
@@ -45,6 +48,7 @@ class InterpreterBackend:
         self.info = replace(_info(), index=index)
         self._lock = threading.RLock()
         renew_after_fork(self, "_lock")
+        self._usage = Usage()
 
     @property
     def lost(self) -> bool:
@@ -54,14 +58,19 @@ class InterpreterBackend:
 
     def allocate(self, nbytes: int) -> InterpreterMemory:
         try:
-            return InterpreterMemory.new(nbytes)
+            return InterpreterMemory.new(nbytes, self._usage)
         except MemoryError:
             raise OutOfMemory(f"no {nbytes} bytes of memory are free") from None
 
-    def adopt(self, array: np.ndarray[Any, Any]) -> InterpreterMemory | None:
-        if self.info.index is not None or not array.flags.c_contiguous or not array.flags.writeable:
-            return None
-        return InterpreterMemory(array.reshape(-1).view(np.uint8))
+    def adopt(self, array: Bytes) -> tuple[InterpreterMemory, int]:
+        """The memory of the array, which counts as written."""
+        return InterpreterMemory(array), 0
+
+    def window(self, memory: InterpreterMemory, first: int, end: int) -> None:
+        """None: races are looked for in whole memories."""
+
+    def memory_stats(self) -> MemoryStats:
+        return self._usage.stats()
 
     def view(self, memory: InterpreterMemory) -> Bytes | None:
         """The memory itself. From now on it counts as written: nothing sees what is written through arrays."""
@@ -195,6 +204,10 @@ class InterpreterBackend:
                 check_groups(name, (x, y, z), executable.threads)
                 self.launch(executable, (x, y, z), bindings, parameters)
 
+    def timer(self) -> HostTimer:
+        """By the process's own clock, which tells nothing of a device's."""
+        return HostTimer()
+
     def wait(self) -> None:
         """Nothing is ever under way."""
 
@@ -212,6 +225,8 @@ class InterpreterExecutable:
         specs: Mapping[str, int | float | bool],
         threads: tuple[int, int, int],
     ) -> None:
+        self.name = program.name
+        self.accesses = buffer_accesses(program)
         self.threads = threads
         self.program = program
         self._parts = variant, specs, threads
@@ -295,6 +310,7 @@ def _info() -> DeviceInfo:
         max_groups_xyz=(limit, limit, limit),
         max_group_memory=64 * 1024,
         max_buffer_bytes=memory,
+        max_binding_bytes=memory,
         max_parameter_bytes=64 * 1024,
         subgroup_threads=SUBGROUP_THREADS,
         subgroup_sizes=SUBGROUP_SIZES,

@@ -20,6 +20,8 @@ from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.reports import HEADER, Reports, Words
 from krnlpy.errors import DeviceError, DeviceLost, DeviceUnavailable, KrnlpyError
 from krnlpy.locks import renew_after_fork
+from krnlpy.memory_stats import MemoryStats
+from krnlpy.timing import HostTimer, Span, Timer
 
 from .commands import Queue
 from .description import PhysicalDevice
@@ -27,8 +29,9 @@ from .descriptors import Descriptors
 from .device import LogicalDevice
 from .instance import FORKED, Instance
 from .launches import Launches
-from .memory import MemoryPool, VulkanMemory
+from .memory import MemoryPool, MemoryWindow, VulkanMemory
 from .pipeline import PipelineBuilder, VulkanExecutable
+from .timestamps import DeviceTimer, QueryPools
 from .transfers import Transfers
 
 Array = np.ndarray[Any, Any]
@@ -76,8 +79,11 @@ class VulkanBackend:
         self._launches = Launches(device, self._queue, self._transfers, self._descriptors)
         self._builder = PipelineBuilder(device, self._descriptors)
         self._report: VulkanMemory | None = None
+        self._query_pools: QueryPools | None = None
         self._is_closed = False
         self._unlocked: set[int] = set()  # threads that use the device without the lock
+        if device.labels is not None:
+            device.labels.follow(self)
         instance.open_backends.append(self)
         _backends.add(self)
 
@@ -102,8 +108,21 @@ class VulkanBackend:
             self._check()
             return self._memory.allocate(nbytes)
 
-    def adopt(self, array: Array) -> None:
-        """Nothing: the device cannot use the memory of an array."""
+    @_repaired
+    def adopt(self, array: Array) -> tuple[VulkanMemory, int]:
+        """Memory of the process, where the device can use it. Raises SharingError, OutOfMemory."""
+        self._check()
+        return self._memory.adopt(array)
+
+    def window(self, memory: VulkanMemory, first: int, end: int) -> tuple[MemoryWindow, int] | None:
+        """A part of memory, not longer than kernels reach."""
+        return self._memory.window(memory, first, end)
+
+    @_repaired
+    def memory_stats(self) -> MemoryStats:
+        """How much memory is taken."""
+        self._check()
+        return self._memory.stats()
 
     def view(self, memory: VulkanMemory) -> None:
         """Nothing: a device's memory is only used through the device."""
@@ -243,6 +262,21 @@ class VulkanBackend:
         self.download(memory, 0, words.view(np.uint8))
         return words
 
+    # -- measuring
+
+    @_repaired
+    def timer(self) -> Timer:
+        """By timestamps; by the host's clock, waiting before and after, where the device writes none."""
+        self._check()
+        pools = self._query_pools = self._query_pools or QueryPools(self._instance, self._device)
+        return DeviceTimer(self, pools) if pools.valid_bits else HostTimer(self.wait)
+
+    @_repaired
+    def timed(self, timer: DeviceTimer, work: Callable[[], None]) -> Span:
+        """Does some work between two timestamps. For timers."""
+        self._check()
+        return timer.record(work)
+
     # -- waiting and closing
 
     def wait(self) -> None:
@@ -322,6 +356,8 @@ class VulkanBackend:
             while self._unlocked:
                 time.sleep(0.001)  # for threads that look at the semaphore, or copy from the memory
             self._queue.close()  # the first, because it destroys what is retired
+            if self._query_pools is not None:
+                self._query_pools.close()
             self._builder.close()
             self._descriptors.close()
             self._transfers.close()

@@ -5,12 +5,14 @@ Batches are numbered from 1; the number is the value that the queue's timeline s
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, NoReturn
 
 from krnlpy.errors import DeviceError, DeviceLost, OutOfMemory
+from krnlpy.log import logger
 
 from .device import LogicalDevice
 from .hazards import Access, HazardTracker, touches
@@ -137,6 +139,24 @@ class Queue:
             self._cmd_barrier(self._buffer, *self._barrier_arguments)
         return self._buffer
 
+    def commands(self) -> Any:
+        """The open command buffer, for what accesses no memory."""
+        if self._buffer is None:
+            self._open()
+        return self._buffer
+
+    def order(self) -> Any:
+        """The open command buffer, after a barrier between all commands so far and those to come."""
+        commands = self.commands()
+        self._cmd_barrier(commands, *self._barrier_arguments)
+        self._hazards.clear()
+        return commands
+
+    @property
+    def recorded(self) -> tuple[int, int]:
+        """What tells whether a command was recorded between two looks at it."""
+        return self.open_value, self._count
+
     def end(self, work: int) -> None:
         """After the command, of roughly so many operations: submits the batch if it is full."""
         self._count += 1
@@ -242,6 +262,8 @@ class Queue:
             self._lose(f"lost what was recorded for it ({self._api.result_name(result)})")
 
     def _send(self, batch: _Batch) -> None:
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("submit batch %d: %d commands, kernels %s", batch.value, len(batch.accesses), batch.kernels)
         self._signal_value[0] = batch.value
         self._submitted_buffer[0] = batch.buffer
         if self._call_submit() not in (0, self._api.VK_ERROR_DEVICE_LOST) and self._pending:
@@ -264,7 +286,7 @@ class Queue:
             self._sealed = None
         result = self._sent[0]
         self._sent.clear()
-        self._check(result, "submit work")
+        self.check(result, "submit work")
 
     def repair(self) -> None:
         """Makes the queue consistent after any method was broken off, by Ctrl-C say; work that was under way may be
@@ -286,7 +308,7 @@ class Queue:
             result = self._device.functions.vkGetSemaphoreCounterValue(
                 self._device.handle, self._semaphore, self._counter
             )
-            self._check(result, "look whether work is done")
+            self.check(result, "look whether work is done")
             self.completed = max(self.completed, self._counter[0])
             while self._pending and self._pending[0].value <= self.completed:
                 batch = self._pending[0]
@@ -316,9 +338,10 @@ class Queue:
             if self.failure is not None:
                 raise self.failure
             result = self._device.functions.vkWaitSemaphores(self._device.handle, info, _WAIT_NS)
-        self._check(result, "wait for work")
+        self.check(result, "wait for work")
 
-    def _check(self, result: int, doing: str) -> None:
+    def check(self, result: int, doing: str) -> None:
+        """Raises the error that a result stands for; a device that is lost is of no use from then on."""
         try:
             self._api.check(result, doing)
         except DeviceLost:

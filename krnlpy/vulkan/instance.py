@@ -11,12 +11,12 @@ from krnlpy import config
 from krnlpy.errors import DeviceError, DeviceUnavailable
 from krnlpy.locks import renew_after_fork
 
-from . import cooperative
+from . import cooperative, debug_labels
 from .api import Api, load
 from .description import PhysicalDevice, describe
 from .drivers import all_manifests, installed_manifests, named_manifests, only_named, problems
 from .loader import install_line
-from .validation import EXTENSION, LAYER, Validation
+from .validation import LAYER, Validation
 
 if TYPE_CHECKING:
     from .backend import VulkanBackend
@@ -44,13 +44,16 @@ class Instance:
 
     Raises:
         DeviceUnavailable: no loader, or none of Vulkan 1.2; or validation is asked for and not installed.
+
+    Attributes:
+        has_debug_labels: whether VK_EXT_debug_utils is enabled, to name what devices have and do.
     """
 
     def __init__(self) -> None:
         self.api = load()
         self.pid = os.getpid()
         try:
-            handle, self._validation = _create(self.api)
+            handle, self._validation, self.has_debug_labels = _create(self.api)
         except DeviceError as error:
             found = problems(all_manifests())
             raise DeviceUnavailable("; ".join([str(error), *found])) from None
@@ -110,7 +113,7 @@ class Instance:
         self.functions.vkDestroyInstance(self._handle, self.api.ffi.NULL)
 
 
-def _create(api: Api) -> tuple[Any, Validation | None]:
+def _create(api: Api) -> tuple[Any, Validation | None, bool]:
     # Loaders of Vulkan 1.0 lack this function and refuse any later version.
     if api.lib.vkGetInstanceProcAddr(api.ffi.NULL, b"vkEnumerateInstanceVersion") == api.ffi.NULL:
         raise DeviceUnavailable("the Vulkan loader is of version 1.0; install one of 1.2 or later")
@@ -125,7 +128,10 @@ def _create(api: Api) -> tuple[Any, Validation | None]:
         )
     }
     validation = Validation(api, layers) if config.validate else None
-    enabled = ([_PORTABILITY] if _PORTABILITY in extensions else []) + ([EXTENSION] if validation else [])
+    has_debug_labels = debug_labels.is_wanted() and debug_labels.EXTENSION in extensions
+    enabled = [_PORTABILITY] if _PORTABILITY in extensions else []
+    if validation or has_debug_labels:  # the layer brings the extension, whatever the loader lists
+        enabled.append(debug_labels.EXTENSION)
     names = [LAYER] if validation else []
     info = api.struct(
         "VkInstanceCreateInfo",
@@ -144,7 +150,7 @@ def _create(api: Api) -> tuple[Any, Validation | None]:
             "the Vulkan loader found no driver; for a GPU install its maker's driver or Mesa's; " + install_line()
         )
     api.check(result, "create an instance")
-    return instance[0], validation
+    return instance[0], validation, has_debug_labels
 
 
 _lock = threading.RLock()

@@ -37,6 +37,9 @@ class Launches:
         self._push = functions.vkCmdPushConstants
         self._dispatch = functions.vkCmdDispatch
         self._dispatch_indirect = functions.vkCmdDispatchIndirect
+        if device.labels is not None:
+            self._dispatch = device.labels.around(self._dispatch)
+            self._dispatch_indirect = device.labels.around(self._dispatch_indirect)
         self._max_groups = device.info.max_groups_xyz
         self._taken_groups = min(_TAKEN_GROUPS, self._max_groups[0]), 1, 1
         self._point = api.VK_PIPELINE_BIND_POINT_COMPUTE

@@ -7,15 +7,18 @@ import struct
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import cache, partial
+from time import perf_counter
 from typing import Any
 
 from krnlpy.backend import check_subgroups
 from krnlpy.dsl import glsl, ir, spirv
+from krnlpy.dsl.accesses import buffer_accesses
 from krnlpy.dsl.array_sizes import array_bytes, local_arrays
 from krnlpy.dsl.glsl_devices import Abilities, shader_for
 from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.work import estimated_work
 from krnlpy.errors import LimitExceeded, MissingFeatures
+from krnlpy.log import logger
 from krnlpy.scalar import ScalarType
 
 from .descriptors import Descriptors, SetLayout
@@ -43,7 +46,7 @@ class VulkanExecutable:
     """
 
     __slots__ = (
-        *("group_work", "key_end", "layout", "name", "parameter_binding", "parameter_bytes", "pipeline"),
+        *("accesses", "group_work", "key_end", "layout", "name", "parameter_binding", "parameter_bytes", "pipeline"),
         *("reports", "retired", "set_layout", "split", "threads", "writes"),
     )
 
@@ -59,6 +62,7 @@ class VulkanExecutable:
         split: Callable[[], VulkanExecutable],
     ) -> None:
         self.name = program.name
+        self.accesses = buffer_accesses(program)
         self.threads = threads
         self.pipeline = pipeline
         self.layout = layout
@@ -224,10 +228,15 @@ class PipelineBuilder:
                 basePipelineIndex=-1,
             )
             pipeline = api.new("VkPipeline *")
+            begin = perf_counter()
             result = device.functions.vkCreateComputePipelines(
                 device.handle, api.ffi.NULL, 1, info, api.ffi.NULL, pipeline
             )
             api.check(result, f"build the kernel {program.name} on {device.info.name}")
+            if device.labels is not None:
+                device.labels.name_pipeline(pipeline[0], program.name)
+            milliseconds = 1e3 * (perf_counter() - begin)
+            logger.debug("pipeline of %s: %.1f ms in the driver, %d bytes", program.name, milliseconds, len(code))
         finally:
             device.destroy("vkDestroyShaderModule", module)
         return pipeline[0]

@@ -9,8 +9,6 @@ from krnlpy.errors import DeviceUnavailable
 from .api import Api
 
 LAYER = "VK_LAYER_KHRONOS_validation"
-EXTENSION = "VK_EXT_debug_utils"
-
 _messages: list[str] = []
 
 

@@ -41,6 +41,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="where failing cases are written")
     parser.add_argument("--file", type=Path, help="runs the case of this file only")
     parser.add_argument("--broken", action="store_true", help="breaks the programs: only our errors may come out")
+    parser.add_argument("--trace", action="store_true", help="says each seed before it runs, to find what aborts")
     parser.add_argument("--no-shrink", action="store_true")
     options = parser.parse_args()
     devices = [Device(s) for _, s in selectors(options.device) if s != "interpreter"]
@@ -48,6 +49,8 @@ def main() -> int:
     seeds = [0] if options.file else range(options.seed, options.seed + options.count)
     for seed in seeds:
         faulthandler.dump_traceback_later(HANG, exit=True)
+        if options.trace:
+            print(f"seed {seed}", flush=True)
         if options.broken:
             for found in survey(seed, devices, counts):
                 counts["faults"] += 1

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import linecache
 import pprint
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from .data import values
 
 FILE = "<fuzz>"
 """What the source is called in messages."""
+NAME = "a_drawn_program"
 
 HEADER = """\
 from __future__ import annotations
@@ -111,11 +114,11 @@ class Case:
         """The kernel, as if its file were imported."""
         text = f"{HEADER}\n\n{self.source}\n"
         linecache.cache[FILE] = (len(text), None, text.splitlines(keepends=True), FILE)
-        names: dict[str, Any] = {"__name__": "fuzz"}
+        module = sys.modules[NAME] = ModuleType(NAME)  # where dataclasses look
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
-            exec(compile(text, FILE, "exec", dont_inherit=True), names)
-        result = names["kernel"]
+            exec(compile(text, FILE, "exec", dont_inherit=True), vars(module))
+        result = module.kernel
         assert isinstance(result, Kernel)
         return result
 

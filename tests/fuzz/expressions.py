@@ -16,16 +16,17 @@ COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 PRODUCTIONS: dict[str, dict[str, float]] = {
     "int": {
         "binary": 6, "whole_division": 2, "bits": 3, "shift": 2, "power": 0.5, "unary": 1, "extremum": 1, "choice": 1,
-        "cast": 3, "call": 1.5, "load": 2, "walrus": 0.5,
+        "cast": 3, "call": 1.5, "load": 2, "walrus": 0.5, "bit_function": 1.5, "saturate": 0.5, "bitcast": 0.5,
+        "component": 0.5,
     },
     "float": {
         "binary": 6, "real_division": 2, "power": 0.4, "unary": 1, "extremum": 1, "choice": 1, "cast": 2, "call": 1.5,
-        "load": 2, "whole": 1, "rounded": 1, "walrus": 0.5,
+        "load": 2, "whole": 1, "rounded": 1, "walrus": 0.5, "exact": 1, "component": 0.5,
     },
     "generic": {"binary": 6, "extremum": 1, "choice": 1, "cast": 1, "call": 1, "load": 2, "power": 0.3},
     "bool": {
         "comparison": 6, "logical": 3, "truth_bits": 1, "negation": 1, "choice": 0.5, "cast": 1, "predicate": 0.7,
-        "chain": 1.5, "call": 0.5,
+        "chain": 1.5, "call": 0.5, "truth_of_vector": 0.5,
     },
 }  # fmt: skip
 """The productions for each kind of type, by weight: methods ``_name(type, depth)``; None where one does not apply."""
@@ -87,8 +88,11 @@ class Expressions:
     def named(self) -> list[tuple[str, Type]]:
         """What has a name here and is no array."""
         scope = self.scope
+        counts = self.zeros or not scope.nonzero  # drivers write loops out, and then see that their counters begin at 0
         named = [
-            (v.name, v.type) for v in scope.variables if v.uniform or not scope.uniform_only
+            (v.name, v.type)
+            for v in scope.variables
+            if (v.uniform or not scope.uniform_only) and (counts or v.below is None)
         ] + scope.uniform_leaves
         return named if scope.uniform_only else named + scope.leaves
 
@@ -291,10 +295,38 @@ class Expressions:
         self.demands.add("division")
         return f"sqrt(abs({self.expr(type, depth)}))"
 
+    def _exact(self, type: Type, depth: int) -> str:
+        """Functions that are exact wherever they are computed."""
+        a, b = self.expr(type, depth), self.expr(type, depth)
+        return self.random.choice(
+            (f"sign({a})", f"rint({a})", f"copysign({a}, {type}({self.expr(i32, depth)}))", f"fmin({a}, {b})",
+             f"fmax({a}, {b})", f"clamp({a}, -2.5, {self.random.randint(1, 9)})")
+        )  # fmt: skip
+
+    def _bit_function(self, type: Type, depth: int) -> str:
+        a = self.expr(type, depth)
+        name = self.random.choice(
+            ("popcount", "clz", "ctz", "bit_length", "reverse_bits", "byte_swap", "rotl", "rotr", "mul_hi", "add_sat",
+             "sub_sat")
+        )  # fmt: skip
+        if name in ("rotl", "rotr"):
+            return f"{name}({a}, {self.expr(self.random.choice([t for t in self.types if t.is_integer]), depth)})"
+        return f"{name}({a}, {self.expr(type, depth)})" if name in ("mul_hi", "add_sat", "sub_sat") else f"{name}({a})"
+
+    def _saturate(self, type: Type, depth: int) -> str:
+        return f"saturate({self.expr(self.any_type(generic=False), depth)}, {type})"
+
+    def _bitcast(self, type: Type, depth: int) -> str:
+        """Of another integer: which bits a NaN has is the target's affair."""
+        assert isinstance(type, ScalarType)
+        source = self.random.choice([t for t in self.types if t.is_integer and t.size == type.size])
+        return f"bitcast({self.expr(source, depth)}, {type})"
+
     def _walrus(self, type: Type, depth: int) -> str | None:
         if self.scope.uniform_only:
             return None
-        names = [v.name for v in self.scope.variables if v.type is type and not (v.fixed or v.uniform or v.stored)]
+        free = [v for v in self.scope.variables if v.name.isidentifier()]
+        names = [v.name for v in free if v.type is type and not (v.fixed or v.uniform or v.stored)]
         return f"({self.random.choice(names)} := {self.expr(type, depth)})" if names else None
 
     # ------------------------------------------------------------------------------------------------ truth values
@@ -366,6 +398,9 @@ class Expressions:
             arguments.append(self.random.choice(self.arrays_for(function)).name)
         by_name = self.random.chance(0.2)
         for name, of in function.parameters:
+            if name in function.defaults and self.random.chance(0.5):
+                by_name = True
+                continue
             actual = type if isinstance(of, Generic) else of
             text = self.expr(actual, depth)
             arguments.append(f"{name}={text}" if by_name else text)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from krnlpy.scalar import boolean, f32, i32
 
+from .effects import Effects
 from .kinds import Generic, Type, computed
 from .scope import Array, Function, Scope, Variable
-from .statements import Lines, Statements, indented
+from .statements import Lines, indented
 
 ANY = Generic("T")
 
 
-class Functions(Statements):
+class Functions(Effects):
     """Writes functions."""
 
     def function(self, name: str, callees: list[Function]) -> tuple[Function, Lines]:
@@ -26,6 +27,8 @@ class Functions(Statements):
             results = (ANY,)
         array = random.choice(self.stored) if random.chance(0.25) else None
         function = Function(name, parameters, results, array, array is not None and random.chance(0.5))
+        if not generic and random.chance(0.3):
+            function.defaults = tuple(name for name, _ in parameters[random.randrange(len(parameters)) :])
         outer, generics = self.scope, self.generics
         self.scope = Scope(in_function=True, functions=callees, uniform_flow=True, has_items=True)
         self.generics = (ANY,) if generic else ()
@@ -47,7 +50,8 @@ class Functions(Statements):
         for name, type in function.parameters:
             scope.variables.append(Variable(name, type))
             typed = not isinstance(type, Generic) and random.chance(0.7)
-            declared.append(f"{name}: {type.name}" if typed else name)
+            default = f" = {self.weak(type)}" if name in function.defaults else ""
+            declared.append(f"{name}: {type.name}{default}" if typed or default else name)
         scope.used |= set(declared) | {name for name, _ in function.parameters}
         if random.chance(0.15):
             function.uniform = False
@@ -61,7 +65,9 @@ class Functions(Statements):
             extents = tuple(random.randint(1, 4) for _ in range(random.randint(1, 2)))
             name = scope.new_name(random)
             body.append(f"{name} = local_array({type.name}, {extents})")
-            scope.arrays.append(Array(name, computed(type), extents, writable=True))
+            array = Array(name, computed(type), extents, writable=True)
+            body += self.filled(array)
+            scope.arrays.append(array)
         # The first return says of what type the results are.
         if random.chance(0.5):
             scope.trips = 8

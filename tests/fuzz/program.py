@@ -39,6 +39,7 @@ class Program(Functions):
         self.start: Lines = []
         self.finish: list[tuple[str, Type]] = []
         """What is written in the end, so that what was computed is seen."""
+        self.last: Lines = []
 
     @property
     def stored(self) -> tuple[ScalarType, ...]:
@@ -49,6 +50,8 @@ class Program(Functions):
         random = self.random
         functions: list[str] = []
         callees = []
+        for i in range(random.choice((0, 0, 1, 2))):
+            functions += self.struct(f"P{i}")
         for i in range(random.choice((0, 1, 2, 2, 3))):
             function, lines = self.function(f"f{i}", list(callees))
             callees.append(function)
@@ -74,6 +77,7 @@ class Program(Functions):
         random = self.random
         body = [*self.start, *self.block(random.randint(3, 7), 3)]
         body += [f"{target} = {self.expr(type, 1)}" for target, type in self.finish]
+        body += self.last
         if random.chance(0.1):
             body.insert(0, '"""A kernel."""')
         definitions = [f"{name} = {text}" for name, text in self.constants.items()]
@@ -167,6 +171,12 @@ class Program(Functions):
         value = self.number(type)
         return value if abs(value) <= 65504 or math.isinf(value) or math.isnan(value) else 1.5
 
+    def _accumulators(self) -> None:
+        """Buffers that all threads change."""
+        for i in range(self.random.choice((0, 0, 0, 1, 2))):
+            made = self.accumulator(f"n{i}", self.random.randint(1, 9))
+            self._declare(made.name, f"GlobalMut[{made.type}]", self._data(made.type, (made.length,), True, True))
+
     def _local_arrays(self) -> None:
         random = self.random
         for _ in range(random.choice((0, 0, 1, 2))):
@@ -181,7 +191,9 @@ class Program(Functions):
                 )
             what = f"({', '.join(shape)},)" if len(shape) > 1 or random.chance(0.3) else shape[0]
             self.start.append(f"{name} = local_array({text}, {what})")
-            self.scope.arrays.append(Array(name, type, extents, writable=True))
+            array = Array(name, type, extents, writable=True)
+            self.start += self.filled(array)
+            self.scope.arrays.append(array)
 
     def _size_spec(self) -> None:
         """A spec that sizes of arrays are made of: at least 2."""
@@ -217,6 +229,7 @@ class Program(Functions):
         self._shared_parameters()
         self._size_spec()
         self._outputs(count)
+        self._accumulators()
         self._local_arrays()
         threads = random.choice((4, 8, 8, 16))
         groups = (random.randint(1, 3),) if random.chance(0.3) else None
@@ -251,10 +264,13 @@ class Program(Functions):
             scope.uniform_leaves.append((f"threads({axis})", i32))
         scope.has_barriers = random.chance(0.6)
         self._outputs(total, (gz * tz, gy * ty, gx * tx))
+        self._accumulators()
         self._local_arrays()
         if scope.has_barriers:
             for _ in range(random.randint(1, 2)):
                 self._group_array(local, (tz, ty, tx))
+            if random.chance(0.3):
+                self._group_accumulator(total)
         decorator = f"@kernel(threads={threads})"
         given = None
         if random.chance(0.2):
@@ -281,7 +297,19 @@ class Program(Functions):
             sizes[0] = f"{extents[0]} * SIZE"
         self.start.append(f"{name} = group_array({text}, ({', '.join(sizes)},))")
         array = Array(name, type, extents, writable=True, own=own, spare=spare, uniform=True, group=True)
-        self.scope.arrays.append(array)
+        if self.may_stay_zero():
+            return self.scope.arrays.append(array)
+        elements = [f"{name}[{own.format(j)}]" for j in range(spare)]
+        self.start += [*(f"{element} = {self.expr(type, 1)}" for element in elements), "barrier()"]
+        return self.scope.arrays.append(array)
+
+    def _group_accumulator(self, total: int) -> None:
+        """A group array that its threads change, and read in the end."""
+        length = self.random.randint(1, 5)
+        made = self.accumulator(self.scope.new_name(self.random), length)
+        self.start.append(f"{made.name} = group_array({made.type}, {length})")
+        self._declare("counted", f"GlobalMut[{made.type}]", self._data(made.type, (total,), False, True))
+        self.last = ["barrier()", f"counted[me] = {made.name}[lane % {length}]"]
 
     # ------------------------------------------------------------------------------------------------------ outputs
 
@@ -314,7 +342,7 @@ class Program(Functions):
             self.start.append(f"near[me] = {form.format(f'f32({self.expr(i32, 2)} % {most * 8}) * 0.125')}")
 
 
-MOST_NODES = 500
+MOST_NODES = 350
 """Drivers write all calls out: larger programs take them seconds to compile."""
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -71,8 +72,9 @@ def launch(case: Case, loaded: Kernel, device: Device) -> Arrays:
     config.debug = case.debug
     try:
         buffers = case.buffers(device)
-        case.launcher(loaded)(**case.bound(buffers))
-        return {name: buffer.numpy() for name, buffer in buffers.items()}
+        with redirect_stdout(io.StringIO()):  # kernels may print
+            case.launcher(loaded)(**case.bound(buffers))
+            return {name: buffer.numpy() for name, buffer in buffers.items()}
     finally:
         config.debug = before
 

@@ -73,6 +73,8 @@ class Function:
     """The element type of the array that it takes first, if it takes one."""
     writes: bool = False
     uniform: bool = True
+    defaults: tuple[str, ...] = ()
+    """The parameters at its end that may be left out."""
 
 
 @dataclass

@@ -13,7 +13,8 @@ Lines = list[str]
 PRODUCTIONS: dict[str, float] = {
     "new": 5, "annotated": 1.5, "assign": 4, "augment": 3, "swap": 1, "chain": 0.5, "results": 1.5, "store": 4,
     "augment_store": 2, "if": 3, "range": 3, "edge_range": 0.7, "while": 1.5, "unroll": 0.7, "jump": 1.5,
-    "return": 0.4, "nothing": 0.3, "static_if": 0.3, "exchange": 3, "effect": 0.7,
+    "return": 0.4, "nothing": 0.3, "static_if": 0.3, "exchange": 3, "effect": 0.7, "composite": 1.2,
+    "change_composite": 1.5, "tuple": 0.4, "atomic": 1.5, "subgroup": 0.7, "assert": 0.4, "print": 0.1,
 }  # fmt: skip
 """The productions, by weight: methods ``_s_name(depth)``; None where one does not apply."""
 
@@ -166,6 +167,24 @@ class Statements(Expressions):
             return None
         array = self.random.choice(choices)
         return array, self.own_element(array, 2) if array.own else self.element(array, 2)
+
+    def may_stay_zero(self) -> bool:
+        """Whether a new array keeps the zeros that it starts with: drivers see them, as they see constants."""
+        if self.random.chance(0.9):
+            return False
+        self.demands.add("zeros")
+        return True
+
+    def filled(self, array: Array) -> Lines:
+        """Gives all elements of a local array values."""
+        if self.may_stay_zero():
+            return []
+        names = [self.scope.new_name(self.random) for _ in array.extents]
+        lines: Lines = []
+        for depth, (name, extent) in enumerate(zip(names, array.extents, strict=True)):
+            lines.append(f"{'    ' * depth}for {name} in range({extent}):")
+        element = f"{array.name}[{', '.join(names)}]"
+        return [*lines, f"{'    ' * len(names)}{element} = {self.expr(array.type, 1)}"]
 
     def _s_store(self, depth: int) -> Lines | None:
         chosen = self.target()
@@ -323,12 +342,16 @@ class Statements(Expressions):
         if not self.may_loop(depth, trips):
             return None
         name = self.scope.new_name(self.random)
-        # What is known while compiling is a weak number: only indices and comparisons use it.
-        with self.scope.within(trips=self.scope.trips * trips, can_jump=False, loop=None):
-            self.scope.uniform_leaves.append((f"i32({name})", i32))
-            body = self.nested(depth, uniform=True)
-            self.scope.uniform_leaves.pop()
         head = self.random.choice((f"range({trips})", f"range({trips}, 0, -1)", str(tuple(range(5, 5 + trips)))))
+        # What is known while compiling is a weak number.
+        counter = Variable(f"i32({name})", i32, True, fixed=True, below=8)
+        with self.scope.within(trips=self.scope.trips * trips, can_jump=False, loop=None):
+            self.scope.variables.append(counter)
+            body = self.nested(depth, uniform=True)
+            if self.random.chance(0.3):  # a jump under a condition that is known while compiling
+                jump = self.random.choice(("break", "continue"))
+                test = f"{name} {self.random.choice(COMPARISONS)} {self.random.randrange(4)}"
+                body += indented([f"if {test}:", f"    {jump}", *self.block(1, depth - 1)])
         return [f"for {name} in unroll({head}):", *body]
 
     def _s_jump(self, depth: int) -> Lines | None:

@@ -29,6 +29,7 @@ def test_info(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
         "limit   3.0 MiB of each kind (KRNLPY_CACHE_BYTES)",
         "spirv   2 entries, 2.0 MiB of SPIR-V",
         "host    0 entries, 0.0 MiB of machine code",
+        "tuning  0 entries, 0.0 MiB of choices of tuned kernels",
     ]
     assert cli.main(["cache", "info", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -40,13 +41,13 @@ def test_info(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
 def test_clear(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for kind in KINDS:
         Cache.of(kind).put("a", b"payload")
-    (folder / "tuning").mkdir()
-    (folder / "tuning" / f"{'0' * 64}.cbor").write_bytes(b"of somebody else")
+    (folder / "other").mkdir()
+    (folder / "other" / f"{'0' * 64}.cbor").write_bytes(b"of somebody else")
     (folder / "host" / "notes.txt").write_text("mine")
     assert cli.main(["cache", "clear"]) == 0
     assert capsys.readouterr().out == f"removed {len(KINDS)} entries from {folder}\n"
     left = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
-    assert left == ["host/notes.txt", f"tuning/{'0' * 64}.cbor"]
+    assert left == ["host/notes.txt", f"other/{'0' * 64}.cbor"]
     shutil.rmtree(folder)
     assert cli.main(["cache", "clear"]) == 0
     assert not folder.exists()

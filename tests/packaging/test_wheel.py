@@ -75,6 +75,7 @@ def test_the_wheel_has_all_files_of_both_packages_and_no_others(built: tuple[Pat
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert names == files("krnlpy") | files("autograph")
     assert {"krnlpy/py.typed", "krnlpy/dsl/__init__.pyi", "krnlpy/dsl/shaders/bf16.glsl", "autograph/py.typed"} <= names
+    assert {"krnlpy/krnlpy-kernels.cbor", "autograph/krnlpy-kernels.cbor"} <= names
 
 
 def test_the_source_distribution_can_be_tested(built: tuple[Path, Path]) -> None:

@@ -1,0 +1,77 @@
+"""Putting something between a backend and those who call it, for as long as it is needed.
+
+Profiles, captures and the like replace a backend's methods, on that one object, by their own, which call the ones that
+were there. So nobody has to ask at each call whether there is a profile, and what is off costs nothing. Callers look a
+method up on the backend at each call.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .locks import renew_after_fork
+
+if TYPE_CHECKING:
+    from .backend import Backend
+
+
+class Rank(IntEnum):
+    """Who calls whom, whatever came first: the later are called first."""
+
+    LABELS = 0
+    SERIALIZATION = 1
+    PROFILE = 2
+    CAPTURE = 3
+
+
+class Layer(NamedTuple):
+    """What is put in.
+
+    Attributes:
+        names: of the methods that are replaced.
+        replace: makes, of a method's name and the method below, the one that takes its place.
+    """
+
+    rank: Rank
+    names: tuple[str, ...]
+    replace: Callable[[str, Callable[..., Any]], Callable[..., Any]]
+
+
+_lock = threading.RLock()
+renew_after_fork(__name__, "_lock")
+_LAYERS = "_interposed"
+"""The attribute of a backend that holds its layers; it is not there while there are none."""
+
+
+def put(backend: Backend, layer: Layer) -> None:
+    """Puts a layer in. Calls that are under way are not changed."""
+    with _lock:
+        layers = vars(backend).setdefault(_LAYERS, [])
+        layers.append(layer)
+        layers.sort(key=lambda layer: layer.rank)
+        _rebuild(backend, layers, layer.names)
+
+
+def remove(backend: Backend, layer: Layer) -> None:
+    """Takes a layer out again."""
+    with _lock:
+        layers = vars(backend)[_LAYERS]
+        layers[:] = [other for other in layers if other is not layer]
+        _rebuild(backend, layers, layer.names)
+        if not layers:
+            del vars(backend)[_LAYERS]
+
+
+def _rebuild(backend: Backend, layers: list[Layer], names: tuple[str, ...]) -> None:
+    for name in names:
+        own = method = getattr(type(backend), name).__get__(backend)
+        for layer in layers:
+            if name in layer.names:
+                method = layer.replace(name, method)
+        if method is not own:
+            setattr(backend, name, method)
+        else:
+            vars(backend).pop(name, None)

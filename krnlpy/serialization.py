@@ -1,0 +1,29 @@
+"""One kernel at a time (``krnlpy.config.serialize``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .backend import Backend, Binding
+from .errors import DeviceLost
+from .interposition import Layer, Rank, put
+
+
+def serialize(backend: Backend) -> None:
+    """Makes a backend wait after each kernel. A DeviceLost that the wait raises names the kernel and its geometry."""
+
+    def replace(name: str, launch: Callable[..., None]) -> Callable[..., None]:
+        def serialized(executable: Any, groups: Any, bindings: Sequence[Binding], parameters: bytes) -> None:
+            launch(executable, groups, bindings, parameters)
+            try:
+                backend.wait()
+            except DeviceLost as error:
+                geometry = f"{executable.threads} threads a group"
+                if name == "launch":
+                    geometry = f"{groups} groups of {executable.threads} threads"
+                raise DeviceLost(f"{error}; it was lost in {executable.name}, {geometry}") from None
+
+        return serialized
+
+    put(backend, Layer(Rank.SERIALIZATION, ("launch", "launch_indirect"), replace))

@@ -1,0 +1,27 @@
+"""`import krnlpy` brings NumPy and little more; how long it takes is `python -m benches run imports`'s affair."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+PROGRAM = """
+import json, sys
+import krnlpy
+print(json.dumps(sorted(sys.modules)))
+"""
+LATER = {
+    *("cffi", "llvmlite", "vulkan", "krnlpy.vulkan", "krnlpy.host", "krnlpy.interpreter"),  # a device
+    *("krnlpy.dsl.frontend", "krnlpy.dsl.glsl", "krnlpy.dsl.llvm", "ast", "inspect"),  # a kernel
+    *("cbor2", "platformdirs", "hashlib", "subprocess", "tempfile", "ctypes.util"),  # a cache, a compiler
+    *("argparse", "importlib.metadata", "importlib.resources", "logging"),  # commands
+}
+
+
+def test_what_comes_later_is_not_loaded() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    bare = "import json, sys, numpy; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", bare], capture_output=True, text=True, check=True)
+    assert (loaded - set(json.loads(done.stdout))) & LATER == set()
