@@ -8,6 +8,7 @@ from .buffer import Buffer
 from .device import Device, devices
 from .dsl.types import Global, GlobalMut, Item, ItemMut, Out, Spec
 from .errors import (
+    CaptureError,
     CompileError,
     CompilerUnavailable,
     ConfigError,
@@ -48,10 +49,10 @@ else:
 __version__ = "0.1.0"
 
 __all__ = [
-    "SCALAR_TYPES", "Buffer", "CompileError", "CompilerUnavailable", "ConfigError", "DTypeLike", "Device",
-    "DeviceError", "DeviceInfo", "DeviceLost", "DeviceUnavailable", "DtypeError", "Feature", "Global", "GlobalMut",
-    "InspectionError", "InternalCompilerError", "Item", "ItemMut", "Kernel", "KernelAssertionError", "KernelError",
-    "KernelIndexError", "KernelNameError", "KernelOverflowError", "KernelRaceError", "KernelSyntaxError",
+    "SCALAR_TYPES", "Buffer", "CaptureError", "CompileError", "CompilerUnavailable", "ConfigError", "DTypeLike",
+    "Device", "DeviceError", "DeviceInfo", "DeviceLost", "DeviceUnavailable", "DtypeError", "Feature", "Global",
+    "GlobalMut", "InspectionError", "InternalCompilerError", "Item", "ItemMut", "Kernel", "KernelAssertionError",
+    "KernelError", "KernelIndexError", "KernelNameError", "KernelOverflowError", "KernelRaceError", "KernelSyntaxError",
     "KernelTypeError", "KernelUninitializedError", "KrnlpyError", "LaunchError", "LimitExceeded", "MissingFeatures",
     "Out", "OutOfMemory", "ScalarType", "ShapeError", "SourceError", "Spec", "StructBuffer", "bf16", "config",
     "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel", "scalar_type", "u8", "u16",

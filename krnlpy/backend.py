@@ -18,6 +18,7 @@ from .features import Features
 from .scalar import ScalarType
 
 if TYPE_CHECKING:
+    from .commands import Command
     from .dsl.ir import Program
     from .dsl.layout import Variant
 
@@ -114,6 +115,10 @@ class Executable(Protocol):
     @property
     def threads(self) -> tuple[int, int, int]: ...
 
+    @property
+    def tells(self) -> str | None:
+        """What launches do that must be waited for, as a predicate such as "prints"; None if nothing."""
+
 
 Binding = tuple[Any, int, int]
 """What a buffer parameter is bound to: its Memory, and the first and past-the-last byte that the launch may touch.
@@ -173,6 +178,17 @@ class Backend(Protocol):
         """Queues a dispatch. ``bindings`` follow ``program.buffers``, ``parameters`` is the block of layout_of.
         What has something to tell is waited for: what it prints is written to ``sys.stdout``; of an executable built
         for debugging, raises KernelIndexError or KernelAssertionError where a thread failed."""
+
+    def record(self, commands: Sequence[Command], previous: Any) -> Any:
+        """A recording of commands, which can be replayed while it lives; it keeps what they use alive.
+
+        Args:
+            commands: none of whose executables ``tells`` anything.
+            previous: the recording whose place it takes, or None: what is equal in both need not be recorded anew.
+        """
+
+    def replay(self, recording: Any) -> None:
+        """Queues all commands of a recording, in their order."""
 
     def wait(self) -> None:
         """Returns when all that was queued before is done."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import transfer, views
+from .capture import capturable
 from .device import Device
 from .errors import DtypeError, LimitExceeded, ShapeError
 from .scalar import ScalarType, convert, scalar_type
@@ -309,6 +310,7 @@ class Buffer:
         self._check_writable()
         transfer.copy(other, self)
 
+    @capturable
     def fill(self, value: Any) -> None:
         """Sets every element to a number, converted as a kernel converts it: integers wrap, floats saturate.
 

@@ -9,11 +9,14 @@ import atexit
 import importlib
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from . import config
 from .backend import Backend, DeviceInfo
 from .errors import DeviceUnavailable
+
+if TYPE_CHECKING:
+    from .graph import Graph
 
 _backends: dict[int | str, Backend] = {}
 _lock = threading.RLock()
@@ -121,6 +124,21 @@ class Device:
     def is_host(self) -> bool:
         """Whether this is the host: its buffers lie in the process's own memory."""
         return self.info.kind == "host"
+
+    def capture(self) -> Graph:
+        """A graph of what is asked of the device within the ``with`` block; see :class:`Graph`.
+
+        >>> from krnlpy import Buffer, f32
+        >>> x, y = Buffer.zeros(2, f32), Buffer.ones(2, f32)
+        >>> with Device.host().capture() as graph:
+        ...     x.copy_from(y)
+        >>> graph.replay()
+        >>> x.numpy()
+        array([1., 1.], dtype=float32)
+        """
+        from .graph import Graph  # made of buffers, which are made of devices
+
+        return Graph(self)
 
     def wait(self) -> None:
         """Returns when all work queued so far is done. Only needed to measure time."""

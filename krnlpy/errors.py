@@ -49,6 +49,10 @@ class LaunchError(KrnlpyError, TypeError):
     """A kernel was called with arguments or a geometry that do not fit its parameters."""
 
 
+class CaptureError(KrnlpyError, RuntimeError):
+    """Something was asked for that can't be captured in a graph, or of a graph what it can't do now."""
+
+
 class InspectionError(KrnlpyError, ValueError):
     """A kernel can't be shown as asked for: no such module, kernel, stage, type or specialization constant."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from . import config
 from .arguments import Number, check_buffer, converter, in_order, resolve_types
 from .backend import Backend, DeviceInfo
+from .capture import is_taken, recorders
 from .defects import compiling
 from .errors import LaunchError, LimitExceeded
 from .launch import Plan, check_buffers, check_types
@@ -291,6 +292,8 @@ class Kernel:
             KernelError: the kernel is not valid. MissingFeatures, LimitExceeded: the device can't run it.
             KernelIndexError: an index out of range (interpreter and debug mode).
         """
+        if recorders and is_taken(self, arguments, keywords):
+            return
         definition = self._definition
         if keywords or len(arguments) != definition.arity:
             arguments, specs = in_order(definition.signature, arguments, keywords)

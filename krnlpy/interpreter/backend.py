@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from math import prod
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from krnlpy import config
 from krnlpy.backend import Backend, Binding, DeviceInfo, check_subgroups
+from krnlpy.commands import Command, Copy, Launch
 from krnlpy.dsl import ir
 from krnlpy.dsl.breakpoints import is_debugged
 from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
@@ -169,6 +170,21 @@ class InterpreterBackend:
         for out in outs:
             out.check_complete(values)
 
+    def record(self, commands: Sequence[Command], previous: Sequence[Command] | None) -> Sequence[Command]:
+        """The commands themselves: each is interpreted anew, and checked."""
+        return commands
+
+    def replay(self, recording: Sequence[Command]) -> None:
+        """Runs all commands. Raises what :meth:`launch` raises, after the commands before."""
+        with self._lock:
+            for command in recording:
+                if isinstance(command, Launch):
+                    self.launch(*command)
+                elif isinstance(command, Copy):
+                    self.copy(*command)
+                else:
+                    self.fill(*command)
+
     def wait(self) -> None:
         """Nothing is ever under way."""
 
@@ -190,6 +206,12 @@ class InterpreterExecutable:
         self.program = program
         self._parts = variant, specs, threads
         self._translated: dict[tuple[bool, bool], Interpretation] = {}
+
+    @cached_property
+    def tells(self) -> str | None:
+        """Whether it prints. Its errors need nobody who waits: a launch is over when it returns."""
+        bodies = (self.program.body, *(function.body for function in self.program.functions))
+        return "prints" if any(isinstance(node, ir.Print) for body in bodies for node in ir.walk(body)) else None
 
     def interpretation(self, check_overflow: bool, debugged: bool) -> Interpretation:
         """The program as Python functions, which look for overflow or do not, and have names for debuggers or not."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from krnlpy import config
 from krnlpy.backend import Binding, DeviceInfo
+from krnlpy.commands import Command
 from krnlpy.dsl.ir import Program
 from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.reports import HEADER, Reports, Words
@@ -22,6 +23,7 @@ from .commands import Queue
 from .description import PhysicalDevice
 from .descriptors import Descriptors
 from .device import LogicalDevice
+from .graphs import Graphs, Segment
 from .instance import FORKED, Instance
 from .memory import MemoryPool, VulkanMemory
 from .pipeline import PipelineBuilder, VulkanExecutable
@@ -50,6 +52,7 @@ class VulkanBackend:
         self._transfers = Transfers(device, self._queue)
         self._descriptors = Descriptors(device, self._queue)
         self._builder = PipelineBuilder(device, self._descriptors)
+        self._graphs = Graphs(device, self._queue, self._memory, self._transfers)
         self._report: VulkanMemory | None = None
 
         functions, api = device.functions, device.api
@@ -235,6 +238,20 @@ class VulkanBackend:
         self.download(memory, 0, words.view(np.uint8))
         return words
 
+    # -- graphs
+
+    def record(self, commands: Sequence[Command], previous: Sequence[Segment] | None) -> Sequence[Segment]:
+        """Command buffers of commands. Raises OutOfMemory."""
+        with self._lock:
+            self._check()
+            return self._graphs.record(commands, previous)
+
+    def replay(self, recording: Sequence[Segment]) -> None:
+        """Submits command buffers."""
+        with self._lock:
+            self._check()
+            self._graphs.replay(recording)
+
     # -- waiting and closing
 
     def wait(self) -> None:
@@ -258,6 +275,7 @@ class VulkanBackend:
 
     def _collect(self) -> None:
         """Takes back memory and pipelines whose last references are gone."""
+        self._graphs.collect()
         self._memory.collect()
         retired = self._builder.retired
         while retired:
@@ -274,6 +292,7 @@ class VulkanBackend:
             device = self._device
             device.functions.vkDeviceWaitIdle(device.handle)
             self._queue.close()  # the first, because it destroys what is retired
+            self._graphs.close()
             self._builder.close()
             self._descriptors.close()
             self._transfers.close()

@@ -112,16 +112,20 @@ class Queue:
             self.submit()
 
     def _open(self) -> None:
-        self.poll()
-        if len(self._pending) >= _MAX_PENDING:
-            self.wait(self._pending[0].value)
-        pool, buffer = self._spare.pop() if self._spare else self._new_pool()
+        self._make_room()
+        pool, buffer = self._spare.pop() if self._spare else self.new_pool()
         functions = self._device.functions
         self._api.check(functions.vkResetCommandPool(self._device.handle, pool, 0), "reset a command pool")
         self._api.check(functions.vkBeginCommandBuffer(buffer, self._begin_info), "begin a command buffer")
         self._pool, self._buffer = pool, buffer
 
-    def _new_pool(self) -> tuple[Any, Any]:
+    def _make_room(self) -> None:
+        self.poll()
+        if len(self._pending) >= _MAX_PENDING:
+            self.wait(self._pending[0].value)
+
+    def new_pool(self) -> tuple[Any, Any]:
+        """A command pool, and the one command buffer in it."""
         api, device = self._api, self._device
         info = api.struct("VkCommandPoolCreateInfo", queueFamilyIndex=device.physical.queue_family)
         pool = device.create("vkCreateCommandPool", "VkCommandPool", info)
@@ -136,6 +140,25 @@ class Queue:
         api.check(result, "allocate a command buffer")
         return pool, buffer[0]
 
+    # -- command buffers of graphs, which are recorded once
+
+    def barrier(self, buffer: Any) -> None:
+        """Records that the commands after see what those before did."""
+        self._cmd_barrier(buffer, *self._barrier_arguments)
+
+    def end_recorded(self, buffer: Any) -> None:
+        """Ends a command buffer, so that the batches after it and the host see what it did."""
+        self._cmd_barrier(buffer, *self._end_arguments)
+        self._api.check(self._device.functions.vkEndCommandBuffer(buffer), "end a command buffer")
+
+    def submit_recorded(self, buffer: Any, kernels: list[str]) -> int:
+        """Submits the open batch, then a recorded command buffer as a batch of its own; returns its number. Raises as
+        :meth:`submit`."""
+        self.submit()
+        self._make_room()
+        self._send(_Batch(self.open_value, None, buffer, kernels))
+        return self.open_value - 1
+
     # -- submission
 
     def submit(self) -> int:
@@ -147,21 +170,24 @@ class Queue:
         """
         if self._buffer is None:
             return self.open_value - 1
-        functions, check = self._device.functions, self._api.check
         # Makes everything visible to the batches after, and to the host.
         self._cmd_barrier(self._buffer, *self._end_arguments)
         self._hazards.clear()
-        check(functions.vkEndCommandBuffer(self._buffer), "end a command buffer")
-        self._signal_value[0] = self.open_value
-        self._submitted_buffer[0] = self._buffer
-        self._pending.append(_Batch(self.open_value, self._pool, self._buffer, self.kernels))
+        self._api.check(self._device.functions.vkEndCommandBuffer(self._buffer), "end a command buffer")
+        batch = _Batch(self.open_value, self._pool, self._buffer, self.kernels)
         self._pool = self._buffer = None
         self._count = 0
         self.kernels = []
-        self.open_value += 1
-        result = functions.vkQueueSubmit(self._device.queue, 1, self._submit_info, self._api.ffi.NULL)
-        self._check(result, "submit work")
+        self._send(batch)
         return self.open_value - 1
+
+    def _send(self, batch: _Batch) -> None:
+        self._signal_value[0] = batch.value
+        self._submitted_buffer[0] = batch.buffer
+        self._pending.append(batch)
+        self.open_value += 1
+        result = self._device.functions.vkQueueSubmit(self._device.queue, 1, self._submit_info, self._api.ffi.NULL)
+        self._check(result, "submit work")
 
     def poll(self) -> int:
         """Looks which batches are done, without waiting; returns the number of the last."""
@@ -173,7 +199,8 @@ class Queue:
             self.completed = max(self.completed, self._counter[0])
             while self._pending and self._pending[0].value <= self.completed:
                 batch = self._pending.popleft()
-                self._spare.append((batch.pool, batch.buffer))
+                if batch.pool is not None:  # those of graphs stay theirs
+                    self._spare.append((batch.pool, batch.buffer))
         if self._retired:
             due = [destroy for value, destroy in self._retired if value <= self.completed]
             self._retired = [entry for entry in self._retired if entry[0] > self.completed]

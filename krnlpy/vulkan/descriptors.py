@@ -55,6 +55,36 @@ class SetLayout:
             self.writes[i].pBufferInfo = self.buffers + i
 
 
+def new_pool(device: LogicalDevice, sets: int, descriptors: int) -> Any:
+    """A pool for so many sets, with so many buffers in all; each set may have one with an offset."""
+    api = device.api
+    sizes = api.new("VkDescriptorPoolSize[2]")
+    sizes[0].type = api.VK_DESCRIPTOR_TYPE_STORAGE_BUFFER
+    sizes[0].descriptorCount = descriptors
+    sizes[1].type = api.VK_DESCRIPTOR_TYPE_STORAGE_BUFFER_DYNAMIC
+    sizes[1].descriptorCount = sets
+    info = api.struct("VkDescriptorPoolCreateInfo", maxSets=sets, poolSizeCount=len(sizes), pPoolSizes=sizes)
+    return device.create("vkCreateDescriptorPool", "VkDescriptorPool", info)
+
+
+def new_set(device: LogicalDevice, pool: Any, layout: SetLayout, places: list[Place]) -> Any:
+    """A set of a pool that has room for it; it binds the places, in order of bindings."""
+    api, functions = device.api, device.functions
+    info = api.struct(
+        "VkDescriptorSetAllocateInfo", descriptorPool=pool, descriptorSetCount=1, pSetLayouts=[layout.handle]
+    )
+    found = api.new("VkDescriptorSet[1]")
+    result = functions.vkAllocateDescriptorSets(device.handle, info, found)
+    api.check(result, "allocate a descriptor set")
+    for i, (buffer, offset, nbytes) in enumerate(places):
+        layout.buffers[i].buffer = buffer
+        layout.buffers[i].offset = offset
+        layout.buffers[i].range = nbytes
+        layout.writes[i].dstSet = found[0]
+    functions.vkUpdateDescriptorSets(device.handle, len(places), layout.writes, 0, api.ffi.NULL)
+    return found
+
+
 class Descriptors:
     """The set layouts, pools and sets of a device. The caller holds the backend's lock."""
 
@@ -76,40 +106,18 @@ class Descriptors:
         """A new set that binds the places, in order of bindings; kept in ``layout.sets``."""
         if self._count >= _MAX_SETS:
             self._forget()
-        api, functions = self._device.api, self._device.functions
         if not self._sets_left or self._descriptors_left < layout.count:
             self._add_pool(layout.count)
-        info = api.struct(
-            "VkDescriptorSetAllocateInfo",
-            descriptorPool=self._pools[-1],
-            descriptorSetCount=1,
-            pSetLayouts=[layout.handle],
-        )
-        found = api.new("VkDescriptorSet[1]")
-        result = functions.vkAllocateDescriptorSets(self._device.handle, info, found)
-        api.check(result, "allocate a descriptor set")
+        found = new_set(self._device, self._pools[-1], layout, places)
         self._sets_left -= 1
         self._descriptors_left -= layout.count
         self._count += 1
-        for i, (buffer, offset, nbytes) in enumerate(places):
-            layout.buffers[i].buffer = buffer
-            layout.buffers[i].offset = offset
-            layout.buffers[i].range = nbytes
-            layout.writes[i].dstSet = found[0]
-        functions.vkUpdateDescriptorSets(self._device.handle, len(places), layout.writes, 0, api.ffi.NULL)
         layout.sets[key] = found
         return found
 
     def _add_pool(self, count: int) -> None:
-        api = self._device.api
         descriptors = max(_POOL_DESCRIPTORS, count)
-        sizes = api.new("VkDescriptorPoolSize[2]")
-        sizes[0].type = api.VK_DESCRIPTOR_TYPE_STORAGE_BUFFER
-        sizes[0].descriptorCount = descriptors
-        sizes[1].type = api.VK_DESCRIPTOR_TYPE_STORAGE_BUFFER_DYNAMIC
-        sizes[1].descriptorCount = _POOL_SETS
-        info = api.struct("VkDescriptorPoolCreateInfo", maxSets=_POOL_SETS, poolSizeCount=len(sizes), pPoolSizes=sizes)
-        self._pools.append(self._device.create("vkCreateDescriptorPool", "VkDescriptorPool", info))
+        self._pools.append(new_pool(self._device, _POOL_SETS, descriptors))
         self._sets_left, self._descriptors_left = _POOL_SETS, descriptors
 
     def _forget(self) -> None:

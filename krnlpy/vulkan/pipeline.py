@@ -63,6 +63,10 @@ class VulkanExecutable:
         self.key_end = self.parameter_bytes if self.parameter_binding is not None else 0
         self.retired = retired
 
+    @property
+    def tells(self) -> str | None:
+        return None if self.reports is None else self.reports.predicate
+
     def __del__(self) -> None:
         self.retired.append(self.pipeline)
 

@@ -1,0 +1,51 @@
+"""Work as data: what a graph holds, and what backends make recordings of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from .backend import Binding
+
+
+class Launch(NamedTuple):
+    """A dispatch; see ``Backend.launch``."""
+
+    executable: Any
+    groups: tuple[int, int, int]
+    bindings: Sequence[Binding]
+    parameters: bytes
+
+
+class Copy(NamedTuple):
+    """A copy of bytes within a device; see ``Backend.copy``."""
+
+    source: Any
+    source_offset: int
+    to: Any
+    to_offset: int
+    nbytes: int
+
+
+class Fill(NamedTuple):
+    """A repeated pattern; see ``Backend.fill``."""
+
+    memory: Any
+    offset: int
+    nbytes: int
+    pattern: bytes
+
+
+Command = Launch | Copy | Fill
+
+
+def memories(command: Command) -> Iterator[Any]:
+    """The memory that a command uses."""
+    if isinstance(command, Launch):
+        yield from (memory for memory, _, _ in command.bindings)
+    elif isinstance(command, Copy):
+        yield command.source
+        yield command.to
+    else:
+        yield command.memory
