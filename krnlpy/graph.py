@@ -22,6 +22,12 @@ class _Call(NamedTuple):
     arguments: tuple[Any, ...]
     keywords: Mapping[str, Any]
 
+    def step(self, recorder: capture.Recorder, values: Mapping[str, Any]) -> _Step:
+        """What the call does with these values of the parameters. Raises what it raises."""
+        keywords = {name: resolved(argument, values) for name, argument in self.keywords.items()}
+        self.function(*[resolved(argument, values) for argument in self.arguments], **keywords)
+        return _step_of(recorder, self)
+
 
 class _Step(NamedTuple):
     """Commands of a graph, the memory that was allocated meanwhile, and the call that they all came from, if it must be
@@ -141,16 +147,10 @@ class Graph:
             raise CaptureError(f"{', '.join(foreign)}: parameters of another graph")
         assert self._recorder is not None
         call = _Call(frozenset(parameter.name for parameter in parameters), function, arguments, keywords)
-        step = self._step(call, self._values)
+        with capture.recording(self._device.backend) as recorder:
+            step = call.step(recorder, self._values)
         self._steps += [_step_of(self._recorder), step]
         return True
-
-    def _step(self, call: _Call, values: Mapping[str, Any]) -> _Step:
-        """What a call does with these values of the parameters. Raises what the call raises."""
-        with capture.recording(self._device.backend) as recorder:
-            keywords = {name: resolved(argument, values) for name, argument in call.keywords.items()}
-            call.function(*[resolved(argument, values) for argument in call.arguments], **keywords)
-        return _step_of(recorder, call)
 
     # -------------------------------------------------------------------------------------------------------- replay
 
@@ -191,16 +191,18 @@ class Graph:
                 changed.add(name)
         if changed:
             new = {**self._values, **values}
-            steps = [
-                step if step.call is None or step.call.names.isdisjoint(changed) else self._step(step.call, new)
-                for step in self._steps
-            ]
+            with capture.recording(self._device.backend) as recorder:
+                steps = [
+                    step if step.call is None or step.call.names.isdisjoint(changed) else step.call.step(recorder, new)
+                    for step in self._steps
+                ]
             self._commit(steps, new)
 
     def _commit(self, steps: list[_Step], values: dict[str, Any]) -> None:
         commands = tuple(command for step in steps for command in step.commands)
-        used = {id(memory) for command in commands for memory in memories(command)}
-        steps = [step._replace(allocated=tuple(m for m in step.allocated if id(m) in used)) for step in steps]
+        if any(step.allocated for step in steps):
+            used = {id(memory) for command in commands for memory in memories(command)}
+            steps = [step._replace(allocated=tuple(m for m in step.allocated if id(m) in used)) for step in steps]
         recording = self._device.backend.record(commands, self._recording)
         self._steps, self._values, self._commands, self._recording = steps, values, commands, recording
 

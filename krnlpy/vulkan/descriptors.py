@@ -7,6 +7,7 @@ allocates the same sizes in the same order sees the same combinations.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -55,34 +56,40 @@ class SetLayout:
             self.writes[i].pBufferInfo = self.buffers + i
 
 
-def new_pool(device: LogicalDevice, sets: int, descriptors: int) -> Any:
-    """A pool for so many sets, with so many buffers in all; each set may have one with an offset."""
-    api = device.api
+def new_sets(device: LogicalDevice, wanted: Sequence[tuple[SetLayout, list[Place]]]) -> tuple[Any, list[Any]]:
+    """A pool with as many sets as are wanted, each of a layout and binding places; all made at once. The sets are gone
+    with the pool."""
+    api, functions = device.api, device.functions
+    count = sum(layout.count for layout, _ in wanted)
     sizes = api.new("VkDescriptorPoolSize[2]")
     sizes[0].type = api.VK_DESCRIPTOR_TYPE_STORAGE_BUFFER
-    sizes[0].descriptorCount = descriptors
     sizes[1].type = api.VK_DESCRIPTOR_TYPE_STORAGE_BUFFER_DYNAMIC
-    sizes[1].descriptorCount = sets
-    info = api.struct("VkDescriptorPoolCreateInfo", maxSets=sets, poolSizeCount=len(sizes), pPoolSizes=sizes)
-    return device.create("vkCreateDescriptorPool", "VkDescriptorPool", info)
-
-
-def new_set(device: LogicalDevice, pool: Any, layout: SetLayout, places: list[Place]) -> Any:
-    """A set of a pool that has room for it; it binds the places, in order of bindings."""
-    api, functions = device.api, device.functions
-    info = api.struct(
-        "VkDescriptorSetAllocateInfo", descriptorPool=pool, descriptorSetCount=1, pSetLayouts=[layout.handle]
-    )
-    found = api.new("VkDescriptorSet[1]")
-    result = functions.vkAllocateDescriptorSets(device.handle, info, found)
-    api.check(result, "allocate a descriptor set")
-    for i, (buffer, offset, nbytes) in enumerate(places):
-        layout.buffers[i].buffer = buffer
-        layout.buffers[i].offset = offset
-        layout.buffers[i].range = nbytes
-        layout.writes[i].dstSet = found[0]
-    functions.vkUpdateDescriptorSets(device.handle, len(places), layout.writes, 0, api.ffi.NULL)
-    return found
+    sizes[0].descriptorCount = sizes[1].descriptorCount = count
+    info = api.struct("VkDescriptorPoolCreateInfo", maxSets=len(wanted), poolSizeCount=len(sizes), pPoolSizes=sizes)
+    pool = device.create("vkCreateDescriptorPool", "VkDescriptorPool", info)
+    try:
+        found = api.new("VkDescriptorSet[]", len(wanted))
+        info = api.struct(
+            "VkDescriptorSetAllocateInfo",
+            descriptorPool=pool,
+            descriptorSetCount=len(wanted),
+            pSetLayouts=[layout.handle for layout, _ in wanted],
+        )
+        api.check(functions.vkAllocateDescriptorSets(device.handle, info, found), "allocate descriptor sets")
+    except BaseException:
+        device.destroy("vkDestroyDescriptorPool", pool)
+        raise
+    buffers = api.new("VkDescriptorBufferInfo[]", [place for _, places in wanted for place in places])
+    writes = api.new("VkWriteDescriptorSet[]", count)
+    first = 0
+    for descriptor_set, (layout, _) in zip(found, wanted, strict=True):
+        api.ffi.memmove(writes + first, layout.writes, layout.count * api.ffi.sizeof("VkWriteDescriptorSet"))
+        for i in range(first, first + layout.count):
+            writes[i].dstSet = descriptor_set
+            writes[i].pBufferInfo = buffers + i
+        first += layout.count
+    functions.vkUpdateDescriptorSets(device.handle, count, writes, 0, api.ffi.NULL)
+    return pool, list(found)
 
 
 class Descriptors:
@@ -106,18 +113,40 @@ class Descriptors:
         """A new set that binds the places, in order of bindings; kept in ``layout.sets``."""
         if self._count >= _MAX_SETS:
             self._forget()
+        api, functions = self._device.api, self._device.functions
         if not self._sets_left or self._descriptors_left < layout.count:
             self._add_pool(layout.count)
-        found = new_set(self._device, self._pools[-1], layout, places)
+        info = api.struct(
+            "VkDescriptorSetAllocateInfo",
+            descriptorPool=self._pools[-1],
+            descriptorSetCount=1,
+            pSetLayouts=[layout.handle],
+        )
+        found = api.new("VkDescriptorSet[1]")
+        result = functions.vkAllocateDescriptorSets(self._device.handle, info, found)
+        api.check(result, "allocate a descriptor set")
         self._sets_left -= 1
         self._descriptors_left -= layout.count
         self._count += 1
+        for i, (buffer, offset, nbytes) in enumerate(places):
+            layout.buffers[i].buffer = buffer
+            layout.buffers[i].offset = offset
+            layout.buffers[i].range = nbytes
+            layout.writes[i].dstSet = found[0]
+        functions.vkUpdateDescriptorSets(self._device.handle, len(places), layout.writes, 0, api.ffi.NULL)
         layout.sets[key] = found
         return found
 
     def _add_pool(self, count: int) -> None:
+        api = self._device.api
         descriptors = max(_POOL_DESCRIPTORS, count)
-        self._pools.append(new_pool(self._device, _POOL_SETS, descriptors))
+        sizes = api.new("VkDescriptorPoolSize[2]")
+        sizes[0].type = api.VK_DESCRIPTOR_TYPE_STORAGE_BUFFER
+        sizes[0].descriptorCount = descriptors
+        sizes[1].type = api.VK_DESCRIPTOR_TYPE_STORAGE_BUFFER_DYNAMIC
+        sizes[1].descriptorCount = _POOL_SETS
+        info = api.struct("VkDescriptorPoolCreateInfo", maxSets=_POOL_SETS, poolSizeCount=len(sizes), pPoolSizes=sizes)
+        self._pools.append(self._device.create("vkCreateDescriptorPool", "VkDescriptorPool", info))
         self._sets_left, self._descriptors_left = _POOL_SETS, descriptors
 
     def _forget(self) -> None:

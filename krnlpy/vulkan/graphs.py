@@ -19,7 +19,7 @@ from krnlpy import config
 from krnlpy.commands import Command, Copy, Fill, Launch, memories
 
 from .commands import Queue
-from .descriptors import Place, new_pool, new_set
+from .descriptors import Place, SetLayout, new_sets
 from .device import LogicalDevice
 from .hazards import Access, HazardTracker
 from .memory import MemoryPool, VulkanMemory
@@ -74,6 +74,8 @@ class Graphs:
         self._transfers = transfers
         self._retired: deque[tuple[int, tuple[Any, ...]]] = deque()
         self._live: set[tuple[Any, ...]] = set()
+        self._set = device.api.new("VkDescriptorSet[1]")
+        self._offset = device.api.new("uint32_t[1]")
         self._alignment = max(16, device.physical.storage_alignment)
 
     def record(self, commands: Sequence[Command], previous: Sequence[Segment] | None) -> list[Segment]:
@@ -160,24 +162,22 @@ class Graphs:
         self, commands: Sequence[Command], constants: VulkanMemory | None
     ) -> tuple[dict[tuple[Any, ...], Any], Any]:
         """A descriptor set for each combination of a layout and memory, and the pool that they are in."""
-        wanted: dict[tuple[Any, ...], tuple[Any, list[Place]]] = {}
+        wanted: dict[tuple[Any, ...], tuple[SetLayout, list[Place]]] = {}
         for command in commands:
             if isinstance(command, Launch) and command.executable.set_layout.count:
-                executable = command.executable
-                places = [(memory.buffer, memory.offset, memory.nbytes) for memory, _, _ in command.bindings]
-                if executable.parameter_binding is not None:
-                    assert constants is not None
-                    block = constants.buffer, constants.offset, executable.parameter_bytes
-                    places.insert(executable.parameter_binding, block)
-                wanted[_set_key(command)] = executable.set_layout, places
+                key = _set_key(command)
+                if key not in wanted:
+                    executable = command.executable
+                    places = [(memory.buffer, memory.offset, memory.nbytes) for memory, _, _ in command.bindings]
+                    if executable.parameter_binding is not None:
+                        assert constants is not None
+                        block = constants.buffer, constants.offset, executable.parameter_bytes
+                        places.insert(executable.parameter_binding, block)
+                    wanted[key] = executable.set_layout, places
         if not wanted:
             return {}, None
-        pool = new_pool(self._device, len(wanted), sum(layout.count for layout, _ in wanted.values()))
-        try:
-            return {key: new_set(self._device, pool, *value) for key, value in wanted.items()}, pool
-        except BaseException:
-            self._device.destroy("vkDestroyDescriptorPool", pool)
-            raise
+        pool, sets = new_sets(self._device, list(wanted.values()))
+        return dict(zip(wanted, sets, strict=True)), pool
 
     def _write(
         self,
@@ -219,9 +219,10 @@ class Graphs:
         functions.vkCmdBindPipeline(buffer, point, executable.pipeline)
         has_block = executable.parameter_binding is not None
         if executable.set_layout.count:
-            offsets = api.new("uint32_t[]", [constants.place(command.parameters)] if has_block else [])
-            bound = sets[_set_key(command)]
-            functions.vkCmdBindDescriptorSets(buffer, point, layout, 0, 1, bound, len(offsets), offsets)
+            self._set[0] = sets[_set_key(command)]
+            if has_block:
+                self._offset[0] = constants.place(command.parameters)
+            functions.vkCmdBindDescriptorSets(buffer, point, layout, 0, 1, self._set, int(has_block), self._offset)
         if executable.parameter_bytes and not has_block:
             stage = api.VK_SHADER_STAGE_COMPUTE_BIT
             functions.vkCmdPushConstants(buffer, layout, stage, 0, executable.parameter_bytes, command.parameters)
