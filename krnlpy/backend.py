@@ -112,6 +112,8 @@ class Memory(Protocol):
 class Executable(Protocol):
     """A program built for a device, ready to launch."""
 
+    name: str
+
     @property
     def threads(self) -> tuple[int, int, int]: ...
 

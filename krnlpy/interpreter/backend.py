@@ -202,6 +202,7 @@ class InterpreterExecutable:
         specs: Mapping[str, int | float | bool],
         threads: tuple[int, int, int],
     ) -> None:
+        self.name = program.name
         self.threads = threads
         self.program = program
         self._parts = variant, specs, threads
