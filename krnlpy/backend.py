@@ -181,12 +181,12 @@ class Backend(Protocol):
         What has something to tell is waited for: what it prints is written to ``sys.stdout``; of an executable built
         for debugging, raises KernelIndexError or KernelAssertionError where a thread failed."""
 
-    def record(self, commands: Sequence[Command], previous: Any) -> Any:
+    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Any) -> Any:
         """A recording of commands, which can be replayed while it lives; it keeps what they use alive.
 
         Args:
-            commands: none of whose executables ``tells`` anything.
-            previous: the recording whose place it takes, or None: what is equal in both need not be recorded anew.
+            pieces: the commands, in pieces that may change by themselves; no executable among them ``tells`` anything.
+            previous: the recording whose place it takes, or None: pieces of the same commands are not recorded anew.
         """
 
     def replay(self, recording: Any) -> None:

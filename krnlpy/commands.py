@@ -40,6 +40,11 @@ class Fill(NamedTuple):
 Command = Launch | Copy | Fill
 
 
+def identity(commands: Sequence[Command]) -> tuple[int, ...]:
+    """What is equal for the same commands; it means something as long as somebody keeps them."""
+    return tuple(map(id, commands))
+
+
 def memories(command: Command) -> Iterator[Any]:
     """The memory that a command uses."""
     if isinstance(command, Launch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from itertools import groupby
 from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple
 
@@ -44,6 +45,11 @@ def _step_of(recorder: capture.Recorder, call: _Call | None = None) -> _Step:
     recorder.commands.clear()
     recorder.allocated.clear()
     return step
+
+
+def _names_of(step: _Step) -> frozenset[str]:
+    """The parameters with which a step changes."""
+    return frozenset() if step.call is None else step.call.names
 
 
 class Graph:
@@ -149,7 +155,8 @@ class Graph:
         call = _Call(frozenset(parameter.name for parameter in parameters), function, arguments, keywords)
         with capture.recording(self._device.backend) as recorder:
             step = call.step(recorder, self._values)
-        self._steps += [_step_of(self._recorder), step]
+        before = _step_of(self._recorder)
+        self._steps += [before, step] if before.commands or before.allocated else [step]
         return True
 
     # -------------------------------------------------------------------------------------------------------- replay
@@ -203,7 +210,10 @@ class Graph:
         if any(step.allocated for step in steps):
             used = {id(memory) for command in commands for memory in memories(command)}
             steps = [step._replace(allocated=tuple(m for m in step.allocated if id(m) in used)) for step in steps]
-        recording = self._device.backend.record(commands, self._recording)
+        pieces = [
+            tuple(command for step in group for command in step.commands) for _, group in groupby(steps, _names_of)
+        ]
+        recording = self._device.backend.record([piece for piece in pieces if piece], self._recording)
         self._steps, self._values, self._commands, self._recording = steps, values, commands, recording
 
     # --------------------------------------------------------------------------------------------------- what it is

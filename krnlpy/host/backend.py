@@ -153,9 +153,9 @@ class HostBackend:
 
         self._pool.run(run, count, chunk)
 
-    def record(self, commands: Sequence[Command], previous: Recording | None) -> Recording:
+    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
         """A recording of commands."""
-        return Recording(self, commands)
+        return Recording(self, pieces, previous)
 
     def replay(self, recording: Recording) -> None:
         """Runs all commands of a recording."""

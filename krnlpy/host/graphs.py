@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from krnlpy import config
-from krnlpy.commands import Command, Copy, Fill, Launch
+from krnlpy.commands import Command, Copy, Fill, Launch, identity
 
 if TYPE_CHECKING:
     from .backend import HostBackend
@@ -18,22 +18,23 @@ Step = Callable[[], Any]
 
 
 class Recording:
-    """What is to be called, one after the other. Addresses are among the arguments: ``commands`` keeps the memory.
+    """What is to be called, one after the other. Addresses are among the arguments: the commands keep the memory."""
 
-    Attributes:
-        commands: what was recorded.
-        steps: what is called.
-    """
-
-    __slots__ = ("commands", "steps")
-
-    def __init__(self, backend: HostBackend, commands: Sequence[Command]) -> None:
-        self.commands = tuple(commands)
-        self.steps = [step for command in commands for step in _steps(backend, command)]
+    def __init__(self, backend: HostBackend, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> None:
+        old = previous._pieces if previous is not None else {}
+        self._pieces: dict[tuple[int, ...], tuple[tuple[Command, ...], list[Step]]] = {}
+        self._steps: list[Step] = []
+        for commands in pieces:
+            key = identity(commands)
+            if key in old:
+                self._pieces[key] = old[key]
+            else:
+                self._pieces[key] = commands, [step for command in commands for step in _steps(backend, command)]
+            self._steps += self._pieces[key][1]
 
     def replay(self) -> None:
         """Does it all."""
-        for step in self.steps:
+        for step in self._steps:
             step()
 
 

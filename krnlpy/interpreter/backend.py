@@ -170,9 +170,9 @@ class InterpreterBackend:
         for out in outs:
             out.check_complete(values)
 
-    def record(self, commands: Sequence[Command], previous: Sequence[Command] | None) -> Sequence[Command]:
+    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Sequence[Command] | None) -> Sequence[Command]:
         """The commands themselves: each is interpreted anew, and checked."""
-        return commands
+        return [command for piece in pieces for command in piece]
 
     def replay(self, recording: Sequence[Command]) -> None:
         """Runs all commands. Raises what :meth:`launch` raises, after the commands before."""

@@ -23,7 +23,7 @@ from .commands import Queue
 from .description import PhysicalDevice
 from .descriptors import Descriptors
 from .device import LogicalDevice
-from .graphs import Graphs, Segment
+from .graphs import Graphs, Submission
 from .instance import FORKED, Instance
 from .memory import MemoryPool, VulkanMemory
 from .pipeline import PipelineBuilder, VulkanExecutable
@@ -240,13 +240,13 @@ class VulkanBackend:
 
     # -- graphs
 
-    def record(self, commands: Sequence[Command], previous: Sequence[Segment] | None) -> Sequence[Segment]:
+    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Sequence[Submission] | None) -> list[Submission]:
         """Command buffers of commands. Raises OutOfMemory."""
         with self._lock:
             self._check()
-            return self._graphs.record(commands, previous)
+            return self._graphs.record(pieces, previous)
 
-    def replay(self, recording: Sequence[Segment]) -> None:
+    def replay(self, recording: Sequence[Submission]) -> None:
         """Submits command buffers."""
         with self._lock:
             self._check()

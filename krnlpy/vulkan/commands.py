@@ -113,9 +113,8 @@ class Queue:
 
     def _open(self) -> None:
         self._make_room()
-        pool, buffer = self._spare.pop() if self._spare else self.new_pool()
+        pool, buffer = self.take_pool()
         functions = self._device.functions
-        self._api.check(functions.vkResetCommandPool(self._device.handle, pool, 0), "reset a command pool")
         self._api.check(functions.vkBeginCommandBuffer(buffer, self._begin_info), "begin a command buffer")
         self._pool, self._buffer = pool, buffer
 
@@ -124,8 +123,20 @@ class Queue:
         if len(self._pending) >= _MAX_PENDING:
             self.wait(self._pending[0].value)
 
-    def new_pool(self) -> tuple[Any, Any]:
+    def take_pool(self) -> tuple[Any, Any]:
         """A command pool, and the one command buffer in it."""
+        if not self._spare:
+            return self._new_pool()
+        pool, buffer = self._spare.pop()
+        result = self._device.functions.vkResetCommandPool(self._device.handle, pool, 0)
+        self._api.check(result, "reset a command pool")
+        return pool, buffer
+
+    def give_pool(self, pool: Any, buffer: Any) -> None:
+        """Takes back what :meth:`take_pool` gave; no batch uses it any more."""
+        self._spare.append((pool, buffer))
+
+    def _new_pool(self) -> tuple[Any, Any]:
         api, device = self._api, self._device
         info = api.struct("VkCommandPoolCreateInfo", queueFamilyIndex=device.physical.queue_family)
         pool = device.create("vkCreateCommandPool", "VkCommandPool", info)
@@ -151,12 +162,17 @@ class Queue:
         self._cmd_barrier(buffer, *self._end_arguments)
         self._api.check(self._device.functions.vkEndCommandBuffer(buffer), "end a command buffer")
 
-    def submit_recorded(self, buffer: Any, kernels: list[str]) -> int:
-        """Submits the open batch, then a recorded command buffer as a batch of its own; returns its number. Raises as
-        :meth:`submit`."""
+    def submit_recorded(self, buffers: Any, kernels: list[str]) -> int:
+        """Submits the open batch, then an array of recorded command buffers as a batch of their own; returns its
+        number. Raises as :meth:`submit`."""
         self.submit()
         self._make_room()
-        self._send(_Batch(self.open_value, None, buffer, kernels))
+        info = self._submit_info
+        info.commandBufferCount, info.pCommandBuffers = len(buffers), buffers
+        try:
+            self._send(_Batch(self.open_value, None, None, kernels))
+        finally:
+            info.commandBufferCount, info.pCommandBuffers = 1, self._submitted_buffer
         return self.open_value - 1
 
     # -- submission
@@ -175,6 +191,7 @@ class Queue:
         self._hazards.clear()
         self._api.check(self._device.functions.vkEndCommandBuffer(self._buffer), "end a command buffer")
         batch = _Batch(self.open_value, self._pool, self._buffer, self.kernels)
+        self._submitted_buffer[0] = self._buffer
         self._pool = self._buffer = None
         self._count = 0
         self.kernels = []
@@ -183,7 +200,6 @@ class Queue:
 
     def _send(self, batch: _Batch) -> None:
         self._signal_value[0] = batch.value
-        self._submitted_buffer[0] = batch.buffer
         self._pending.append(batch)
         self.open_value += 1
         result = self._device.functions.vkQueueSubmit(self._device.queue, 1, self._submit_info, self._api.ffi.NULL)

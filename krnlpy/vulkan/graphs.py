@@ -1,22 +1,22 @@
 """Graphs: command buffers that are recorded once and submitted any number of times.
 
-A recording is cut into segments, each a command buffer that is submitted as a batch of its own, so that none keeps the
-device for long. To the queue a segment is a batch like any other, which accesses what all its commands access. A
-segment has all that its commands refer to for itself: descriptor sets, and in one piece of memory the parameter blocks
-that are no push constants and the patterns of fills. Where a graph changes, the segments that are equal stay.
+A recording is cut into segments, each a command buffer, which ends with a barrier, so that each can be recorded anew
+where the others stay. Segments are submitted together, but no more work at once than a batch has. To the queue a
+submission is a batch like any other. A segment has all that its commands refer to for itself: descriptor sets, and in
+one piece of memory the parameter blocks that are no push constants and the patterns of fills.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from krnlpy import config
-from krnlpy.commands import Command, Copy, Fill, Launch, memories
+from krnlpy.commands import Command, Copy, Fill, Launch, identity, memories
 
 from .commands import Queue
 from .descriptors import Place, SetLayout, new_sets
@@ -27,11 +27,38 @@ from .pipeline import VulkanExecutable
 from .transfers import Transfers
 
 _MAX_COMMANDS = 64
-"""Of a segment."""
+"""Of a submission."""
 _PATTERN_BYTES = 1 << 16
 """Of what is copied by a fill that no word repeats."""
 
 _Region = tuple[int, int, int]
+
+
+class _Handle:
+    """Something of the driver's that batches use, and that is destroyed when the last of them is done.
+
+    Attributes:
+        last_use: the batch that last used it.
+    """
+
+    __slots__ = ("_destroy", "_retired", "last_use")
+
+    def __init__(self, retired: deque[tuple[int, Callable[[], None]]], destroy: Callable[[], None]) -> None:
+        self._destroy = destroy
+        self._retired = retired
+        self.last_use = 0
+
+    def __del__(self) -> None:
+        # May run at any time in any thread; see VulkanMemory.
+        self._retired.append((self.last_use, self._destroy))
+
+
+class _Sets:
+    """Descriptor sets in a pool of theirs, by what they bind."""
+
+    def __init__(self, handle: _Handle, sets: dict[tuple[Any, ...], Any]) -> None:
+        self.handle = handle
+        self.sets = sets
 
 
 class Segment:
@@ -39,29 +66,32 @@ class Segment:
 
     Attributes:
         commands: what was recorded; keeps memory and executables alive.
-        buffer: the command buffer.
         kernels: names of the kernels.
         accesses: of each command.
         used: all memory that it uses; ``written``: that it writes.
-        last_use: the batch in which it was last submitted.
     """
 
-    __slots__ = ("accesses", "buffer", "commands", "handles", "kernels", "last_use", "retired", "used", "written")
-
-    def __init__(self, commands: tuple[Command, ...], retired: deque[tuple[int, tuple[Any, ...]]]) -> None:
+    def __init__(self, commands: tuple[Command, ...]) -> None:
         self.commands = commands
         self.kernels = [command.executable.name for command in commands if isinstance(command, Launch)]
         self.accesses: list[Sequence[Access]] = []
-        self.used: list[VulkanMemory] = []
-        self.written: list[VulkanMemory] = []
+        self.used = list({id(m): m for command in commands for m in memories(command)}.values())
+        self.written = list({id(m): m for command in commands for m in _written(command)}.values())
+        self.sets: _Sets | None = None
         self.buffer: Any = None
-        self.handles: tuple[Any, ...] = ()
-        self.last_use = 0
-        self.retired = retired
+        self.handles: list[_Handle] = []
 
-    def __del__(self) -> None:
-        # May run at any time in any thread; see VulkanMemory.
-        self.retired.append((self.last_use, self.handles))
+
+class Submission:
+    """Segments that are submitted together."""
+
+    def __init__(self, buffers: Any, segments: Sequence[Segment]) -> None:
+        self.buffers = buffers
+        self.segments = segments
+        self.kernels = [name for segment in segments for name in segment.kernels]
+        self.handles = [handle for segment in segments for handle in segment.handles]
+        self.used = list({id(m): m for segment in segments for m in segment.used}.values())
+        self.written = list({id(m): m for segment in segments for m in segment.written}.values())
 
 
 class Graphs:
@@ -72,57 +102,65 @@ class Graphs:
         self._queue = queue
         self._memory = memory
         self._transfers = transfers
-        self._retired: deque[tuple[int, tuple[Any, ...]]] = deque()
-        self._live: set[tuple[Any, ...]] = set()
+        self._retired: deque[tuple[int, Callable[[], None]]] = deque()
+        self._live_pools: dict[Any, str] = {}
         self._set = device.api.new("VkDescriptorSet[1]")
         self._offset = device.api.new("uint32_t[1]")
         self._alignment = max(16, device.physical.storage_alignment)
 
-    def record(self, commands: Sequence[Command], previous: Sequence[Segment] | None) -> list[Segment]:
-        """The segments of commands, those of the previous recording where they are equal.
+    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Sequence[Submission] | None) -> list[Submission]:
+        """The command buffers of commands, those of the previous recording where they are equal.
 
         Raises:
             OutOfMemory: no memory is left.
         """
-        old = {_identity(segment.commands): segment for segment in previous or ()}
+        old = [segment for submission in previous or () for segment in submission.segments]
+        found = {identity(segment.commands): segment for segment in old}
+        parts = [part for piece in pieces for part in _parts(piece)]
+        if len(old) != len(parts):
+            old = []
         segments = []
-        for part in _parts(commands):
-            segments.append(old.get(_identity(part)) or self._segment(part))
-        return segments
+        for i, part in enumerate(parts):
+            segments.append(found.get(identity(part)) or self._segment(part, old[i].sets if old else None))
+        return [
+            Submission(self._device.api.new("VkCommandBuffer[]", [segment.buffer for segment in together]), together)
+            for together in _batches(segments)
+        ]
 
-    def replay(self, segments: Sequence[Segment]) -> None:
-        """Submits segments, after what was recorded before."""
-        for segment in segments:
-            batch = segment.last_use = self._queue.submit_recorded(segment.buffer, segment.kernels)
-            for memory in segment.used:
-                memory.last_use = batch
-            for memory in segment.written:
+    def replay(self, recording: Sequence[Submission]) -> None:
+        """Submits all, after what was recorded before."""
+        for submission in recording:
+            batch = self._queue.submit_recorded(submission.buffers, submission.kernels)
+            for user in (*submission.handles, *submission.used):
+                user.last_use = batch
+            for memory in submission.written:
                 memory.last_write = batch
 
     def collect(self) -> None:
         """Takes back what segments had that are gone."""
         while self._retired:
-            last_use, handles = self._retired.popleft()
-            self._queue.retire(last_use, partial(self._destroy, handles))
+            self._queue.retire(*self._retired.popleft())
 
-    def _destroy(self, handles: tuple[Any, ...]) -> None:
-        if handles in self._live:
-            self._live.remove(handles)
-            command_pool, descriptor_pool = handles
-            self._device.destroy("vkDestroyCommandPool", command_pool)
-            if descriptor_pool is not None:
-                self._device.destroy("vkDestroyDescriptorPool", descriptor_pool)
+    def _handle(self, destroyer: str, pool: Any, give_back: Callable[[], None] | None = None) -> _Handle:
+        """Of a pool, which is given back or destroyed in the end."""
+        self._live_pools[pool] = destroyer
+
+        def end() -> None:
+            if self._live_pools.pop(pool, None) is not None:
+                give_back() if give_back is not None else self._device.destroy(destroyer, pool)
+
+        return _Handle(self._retired, end)
 
     def close(self) -> None:
         """Destroys all. The queue is idle."""
-        for handles in list(self._live):
-            self._destroy(handles)
+        while self._live_pools:
+            pool, destroyer = self._live_pools.popitem()
+            self._device.destroy(destroyer, pool)
 
     # ----------------------------------------------------------------------------------------------------- recording
 
-    def _segment(self, commands: tuple[Command, ...]) -> Segment:
-        segment = Segment(commands, self._retired)
-        api, functions = self._device.api, self._device.functions
+    def _segment(self, commands: tuple[Command, ...], old_sets: _Sets | None) -> Segment:
+        segment = Segment(commands)
         constants = _Constants(self._alignment)
         for command in commands:
             if isinstance(command, Launch) and command.executable.parameter_binding is not None:
@@ -131,24 +169,19 @@ class Graphs:
                 for data, _ in _copies_of_fill(command):
                     constants.add(data)
         memory = self._upload(constants)
-        pool, buffer = self._queue.new_pool()
-        try:
-            sets, descriptor_pool = self._sets(commands, memory)
-        except BaseException:
-            self._device.destroy("vkDestroyCommandPool", pool)
-            raise
-        segment.buffer, segment.handles = buffer, (pool, descriptor_pool)
-        self._live.add(segment.handles)
-
+        if memory is not None:
+            segment.used.append(memory)
+        segment.sets = self._sets(commands, memory, old_sets)
+        pool, buffer = self._queue.take_pool()
+        give_back = partial(self._queue.give_pool, pool, buffer)
+        segment.handles = [segment.sets.handle, self._handle("vkDestroyCommandPool", pool, give_back)]
+        segment.buffer = buffer
+        api, functions = self._device.api, self._device.functions
         # May be submitted again before it is done.
         begin = api.struct("VkCommandBufferBeginInfo", flags=api.VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT)
         api.check(functions.vkBeginCommandBuffer(buffer, begin), "begin a command buffer of a graph")
-        self._write(segment, buffer, constants, memory, sets)
+        self._write(segment, constants, memory)
         self._queue.end_recorded(buffer)
-        segment.used = list({id(m): m for command in commands for m in memories(command)}.values())
-        segment.written = list({id(m): m for command in commands for m in _written(command)}.values())
-        if memory is not None:
-            segment.used.append(memory)
         return segment
 
     def _upload(self, constants: _Constants) -> VulkanMemory | None:
@@ -158,14 +191,12 @@ class Graphs:
         self._transfers.upload(memory, 0, np.frombuffer(bytes(constants.bytes), np.uint8))
         return memory
 
-    def _sets(
-        self, commands: Sequence[Command], constants: VulkanMemory | None
-    ) -> tuple[dict[tuple[Any, ...], Any], Any]:
-        """A descriptor set for each combination of a layout and memory, and the pool that they are in."""
+    def _sets(self, commands: Sequence[Command], constants: VulkanMemory | None, old: _Sets | None) -> _Sets:
+        """A descriptor set for each combination of a layout and memory; the old ones where they have them all."""
         wanted: dict[tuple[Any, ...], tuple[SetLayout, list[Place]]] = {}
         for command in commands:
             if isinstance(command, Launch) and command.executable.set_layout.count:
-                key = _set_key(command)
+                key = _set_key(command, constants)
                 if key not in wanted:
                     executable = command.executable
                     places = [(memory.buffer, memory.offset, memory.nbytes) for memory, _, _ in command.bindings]
@@ -174,20 +205,15 @@ class Graphs:
                         block = constants.buffer, constants.offset, executable.parameter_bytes
                         places.insert(executable.parameter_binding, block)
                     wanted[key] = executable.set_layout, places
+        if old is not None and wanted.keys() <= old.sets.keys():
+            return old
         if not wanted:
-            return {}, None
+            return _Sets(_Handle(self._retired, lambda: None), {})
         pool, sets = new_sets(self._device, list(wanted.values()))
-        return dict(zip(wanted, sets, strict=True)), pool
+        return _Sets(self._handle("vkDestroyDescriptorPool", pool), dict(zip(wanted, sets, strict=True)))
 
-    def _write(
-        self,
-        segment: Segment,
-        buffer: Any,
-        constants: _Constants,
-        memory: VulkanMemory | None,
-        sets: dict[tuple[Any, ...], Any],
-    ) -> None:
-        hazards = HazardTracker()
+    def _write(self, segment: Segment, constants: _Constants, memory: VulkanMemory | None) -> None:
+        hazards, buffer = HazardTracker(), segment.buffer
 
         def access(accesses: list[Access]) -> None:
             segment.accesses.append(accesses)
@@ -197,7 +223,7 @@ class Graphs:
         for command in segment.commands:
             if isinstance(command, Launch):
                 access(_accesses(command))
-                self._write_launch(buffer, command, constants, sets)
+                self._write_launch(segment, command, constants, memory)
             elif isinstance(command, Copy):
                 source, to, nbytes = command.source, command.to, command.nbytes
                 first, second = source.address + command.source_offset, to.address + command.to_offset
@@ -211,15 +237,17 @@ class Graphs:
                 self._write_fill(buffer, command, constants, memory)
 
     def _write_launch(
-        self, buffer: Any, command: Launch, constants: _Constants, sets: dict[tuple[Any, ...], Any]
+        self, segment: Segment, command: Launch, constants: _Constants, memory: VulkanMemory | None
     ) -> None:
         executable: VulkanExecutable = command.executable
+        buffer = segment.buffer
         api, functions = self._device.api, self._device.functions
         point, layout = api.VK_PIPELINE_BIND_POINT_COMPUTE, executable.layout
         functions.vkCmdBindPipeline(buffer, point, executable.pipeline)
         has_block = executable.parameter_binding is not None
         if executable.set_layout.count:
-            self._set[0] = sets[_set_key(command)]
+            assert segment.sets is not None
+            self._set[0] = segment.sets.sets[_set_key(command, memory)]
             if has_block:
                 self._offset[0] = constants.place(command.parameters)
             functions.vkCmdBindDescriptorSets(buffer, point, layout, 0, 1, self._set, int(has_block), self._offset)
@@ -268,14 +296,24 @@ def _parts(commands: Sequence[Command]) -> Iterator[tuple[Command, ...]]:
         yield tuple(commands[first : first + _MAX_COMMANDS])
 
 
-def _identity(commands: Sequence[Command]) -> tuple[int, ...]:
-    # Commands are kept by who keeps segments, so that none takes another one's place in memory meanwhile.
-    return tuple(map(id, commands))
+def _batches(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
+    """Segments that are submitted together: as many as fit, at least one."""
+    together: list[Segment] = []
+    count = 0
+    for segment in segments:
+        if together and count + len(segment.commands) > _MAX_COMMANDS:
+            yield together
+            together, count = [], 0
+        together.append(segment)
+        count += len(segment.commands)
+    if together:
+        yield together
 
 
-def _set_key(command: Launch) -> tuple[Any, ...]:
+def _set_key(command: Launch, constants: VulkanMemory | None) -> tuple[Any, ...]:
     executable = command.executable
-    return executable.set_layout, executable.key_end, *(memory.key for memory, _, _ in command.bindings)
+    block = 0 if executable.parameter_binding is None or constants is None else constants.key
+    return executable.set_layout, executable.key_end, block, *(memory.key for memory, _, _ in command.bindings)
 
 
 def _accesses(command: Launch) -> list[Access]:
