@@ -38,7 +38,7 @@ from .errors import (
 from .features import Feature
 from .kernel import Kernel, kernel
 from .scalar import SCALAR_TYPES, DTypeLike, ScalarType, scalar_type
-from .struct_buffer import StructBuffer
+from .struct_buffer import StructBuffer, struct_dtype
 
 if TYPE_CHECKING:
     from .dsl.checked import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
@@ -55,8 +55,8 @@ __all__ = [
     "KernelError", "KernelIndexError", "KernelNameError", "KernelOverflowError", "KernelRaceError", "KernelSyntaxError",
     "KernelTypeError", "KernelUninitializedError", "KrnlpyError", "LaunchError", "LimitExceeded", "MissingFeatures",
     "Out", "OutOfMemory", "ScalarType", "ShapeError", "SourceError", "Spec", "StructBuffer", "bf16", "config",
-    "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel", "scalar_type", "u8", "u16",
-    "u32", "u64",
+    "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel", "scalar_type",
+    "struct_dtype", "u8", "u16", "u32", "u64",
 ]  # fmt: skip
 
 

@@ -36,6 +36,8 @@ class CooperativeShape:
     c: ScalarType
 
 
+_LONGEST = (1 << 31) - 1
+
 DeviceKind = Literal["discrete", "integrated", "virtual", "cpu", "other", "host", "interpreter"]
 
 
@@ -100,6 +102,12 @@ def check_subgroups(program: Program, threads: tuple[int, int, int], info: Devic
             f"{program.name}: groups of {count} threads are no whole number of subgroups, which have"
             f" {size} threads on {info.name}; kernels with cooperative matrices need that"
         )
+
+
+def check_groups(kernel: str, groups: tuple[int, int, int], threads: tuple[int, int, int]) -> None:
+    """Raises LimitExceeded where a launch has more threads along an axis than ids, which are i32, can count."""
+    if any(n * m > _LONGEST for n, m in zip(groups, threads, strict=True)):
+        raise LimitExceeded(f"{kernel}: {groups} groups of {threads} threads are more than {_LONGEST} along an axis")
 
 
 class Memory(Protocol):
@@ -177,9 +185,13 @@ class Backend(Protocol):
     def launch(
         self, executable: Any, groups: tuple[int, int, int], bindings: Sequence[Binding], parameters: bytes
     ) -> None:
-        """Queues a dispatch. ``bindings`` follow ``program.buffers``, ``parameters`` is the block of layout_of.
-        What has something to tell is waited for: what it prints is written to ``sys.stdout``; of an executable built
-        for debugging, raises KernelIndexError or KernelAssertionError where a thread failed."""
+        """Queues a dispatch of any number of groups. ``bindings`` follow ``program.buffers``, ``parameters`` is the
+        block of layout_of. What has something to tell is waited for: what it prints is written to ``sys.stdout``; of an
+        executable built for debugging, raises KernelIndexError or KernelAssertionError where a thread failed."""
+
+    def launch_indirect(self, executable: Any, counts: Binding, bindings: Sequence[Binding], parameters: bytes) -> None:
+        """Queues a dispatch of as many groups along x, y and z as three u32 at ``counts`` say when it runs: not more
+        than the device has. Otherwise as :meth:`launch`."""
 
     def record(self, pieces: Sequence[tuple[Command, ...]], previous: Any) -> Any:
         """A recording of commands, which can be replayed while it lives; it keeps what they use alive.

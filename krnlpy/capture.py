@@ -14,7 +14,7 @@ from functools import wraps
 from typing import Any, NoReturn, ParamSpec
 
 from .backend import Backend, Binding
-from .commands import Command, Copy, Fill, Launch
+from .commands import Command, Copy, Fill, Launch, LaunchIndirect
 from .errors import CaptureError
 
 P = ParamSpec("P")
@@ -59,12 +59,19 @@ class Recorder:
     def launch(
         self, executable: Any, groups: tuple[int, int, int], bindings: Sequence[Binding], parameters: bytes
     ) -> None:
+        self._check(executable)
+        self.commands.append(Launch(executable, groups, tuple(bindings), parameters))
+
+    def launch_indirect(self, executable: Any, counts: Binding, bindings: Sequence[Binding], parameters: bytes) -> None:
+        self._check(executable)
+        self.commands.append(LaunchIndirect(executable, counts, tuple(bindings), parameters))
+
+    def _check(self, executable: Any) -> None:
         if executable.tells is not None:
             self._refuse(
                 f"{executable.name} {executable.tells}, which needs somebody who waits for it",
                 "launch it outside of the with block, or without debug mode",
             )
-        self.commands.append(Launch(executable, groups, tuple(bindings), parameters))
 
     def planes(self, memory: Any) -> tuple[()]:
         """None: elements are moved by kernels, which can be captured, not by NumPy."""
@@ -92,7 +99,10 @@ class Recorder:
         raise CaptureError(f"while a graph is captured on {self.backend.info.name}, {what}; {instead}")
 
 
-_ROUTED = ("adopt", "allocate", "copy", "download", "fill", "launch", "planes", "upload", "view", "wait")
+_ROUTED = (
+    *("adopt", "allocate", "copy", "download", "fill", "launch", "launch_indirect", "planes", "upload", "view"),
+    *("wait",),
+)
 
 
 def _routed(backend: Backend, name: str) -> Callable[..., Any]:

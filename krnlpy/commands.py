@@ -18,6 +18,15 @@ class Launch(NamedTuple):
     parameters: bytes
 
 
+class LaunchIndirect(NamedTuple):
+    """A dispatch of groups that memory counts; see ``Backend.launch_indirect``."""
+
+    executable: Any
+    counts: Binding
+    bindings: Sequence[Binding]
+    parameters: bytes
+
+
 class Copy(NamedTuple):
     """A copy of bytes within a device; see ``Backend.copy``."""
 
@@ -37,7 +46,7 @@ class Fill(NamedTuple):
     pattern: bytes
 
 
-Command = Launch | Copy | Fill
+Command = Launch | LaunchIndirect | Copy | Fill
 
 
 def identity(commands: Sequence[Command]) -> tuple[int, ...]:
@@ -47,8 +56,10 @@ def identity(commands: Sequence[Command]) -> tuple[int, ...]:
 
 def memories(command: Command) -> Iterator[Any]:
     """The memory that a command uses."""
-    if isinstance(command, Launch):
+    if isinstance(command, Launch | LaunchIndirect):
         yield from (memory for memory, _, _ in command.bindings)
+        if isinstance(command, LaunchIndirect):
+            yield command.counts[0]
     elif isinstance(command, Copy):
         yield command.source
         yield command.to

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .buffer import Buffer
 from .errors import DtypeError, LaunchError, ShapeError
+from .kernel import Kernel
 from .struct_buffer import StructBuffer
 from .views import Shape, Strides
 
@@ -106,6 +107,8 @@ def parameters_in(argument: Any) -> set[Parameter]:
         return {argument.parameter}
     if isinstance(argument, StructBuffer):
         return parameters_in(argument._memory)
+    if isinstance(argument, Kernel):
+        return parameters_in(argument._group_counts)
     if isinstance(argument, list | tuple):
         return {parameter for part in argument for parameter in parameters_in(part)}
     return set()
@@ -120,6 +123,8 @@ def resolved(argument: Any, values: Mapping[str, Any]) -> Any:
         return argument.of(value._memory if isinstance(value, StructBuffer) else value)
     if isinstance(argument, StructBuffer):
         return StructBuffer(resolved(argument._memory, values), argument.dtype, argument.shape)
+    if isinstance(argument, Kernel) and argument._group_counts is not None:
+        return argument.with_groups_from(resolved(argument._group_counts, values))
     if isinstance(argument, list | tuple):
         return [resolved(part, values) for part in argument]
     return argument

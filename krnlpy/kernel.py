@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from . import config
 from .arguments import Number, check_buffer, converter, in_order, resolve_types
 from .backend import Backend, DeviceInfo
+from .buffer import Buffer
 from .capture import is_taken, recorders
 from .defects import compiling
-from .errors import LaunchError, LimitExceeded
+from .errors import DtypeError, LaunchError, LimitExceeded, ShapeError
 from .launch import Plan, check_buffers, check_types
-from .scalar import ScalarType
+from .scalar import ScalarType, u32
 
 if TYPE_CHECKING:
     from .device import Device
@@ -146,6 +147,7 @@ class Kernel:
             self._threads = self._checked_threads(threads if isinstance(threads, tuple) else (threads,))
         self._groups: Triple | None = None
         self._global_threads: Triple | None = None
+        self._group_counts: Buffer | None = None
         self._built = self._build_key()
         update_wrapper(self, function)
 
@@ -202,7 +204,46 @@ class Kernel:
         Raises:
             LaunchError: a negative number, or more than one axis for a kernel with items.
         """
-        return self._with(_groups=self._geometry("groups", (x, y, z), 0), _global_threads=None)
+        return self._with(_groups=self._geometry("groups", (x, y, z), 0), _global_threads=None, _group_counts=None)
+
+    def with_groups_from(self, counts: Buffer) -> Kernel:
+        """The kernel launched with as many groups as a buffer says when the launch runs: what kernels before it wrote
+        there need not come to the host first. (Vulkan's indirect dispatch.)
+
+        The counts may be 0, and are at most ``Device.info.max_groups_xyz`` (on the host and in the interpreter, what
+        ids can count). Nobody checks this but debug mode, which reads them first; more may be anything from no groups
+        to a lost device.
+
+        Args:
+            counts: three contiguous u32, along x, y and z, on the device of the kernel's buffers; the kernel itself
+                does not write them.
+
+        Raises:
+            LaunchError: not such a buffer, or the kernel has items, which say how many groups it takes. DtypeError,
+                ShapeError: a buffer of another type or shape.
+
+        >>> import numpy as np
+        >>> from krnlpy import Buffer, GlobalMut, kernel, u32
+        >>> from krnlpy.dsl import group_id
+        >>> @kernel(threads=1)
+        ... def mark(x: GlobalMut[u32]):
+        ...     x[group_id(0)] = u32(1)
+        >>> x, counts = Buffer.zeros(4, u32), Buffer.from_numpy(np.array([3, 1, 1], np.uint32))
+        >>> mark.with_groups_from(counts)(x)
+        >>> x.numpy()
+        array([1, 1, 1, 0], dtype=uint32)
+        """
+        if self._definition.has_items:
+            raise LaunchError(f"{self.name}: a kernel with items takes no counts of groups: they follow from the items")
+        if not isinstance(counts, Buffer):
+            raise LaunchError(f"{self.name}: counts of groups: expected a Buffer, got {type(counts).__name__}")
+        if counts.dtype is not u32:
+            raise DtypeError(f"{self.name}: counts of groups are u32; got a buffer of {counts.dtype}")
+        if counts.shape != (3,):
+            raise ShapeError(f"{self.name}: counts of groups are 3, along x, y and z; got a buffer of {counts.shape}")
+        if not counts.is_contiguous():
+            raise LaunchError(f"{self.name}: counts of groups are contiguous; got strides {counts.strides}: .copy()")
+        return self._with(_group_counts=counts, _groups=None, _global_threads=None)
 
     def with_global_threads(self, x: int, y: int = 1, z: int = 1) -> Kernel:
         """The kernel launched with at least so many threads, in whole groups: more threads than asked for may run.
@@ -210,7 +251,8 @@ class Kernel:
         Raises:
             LaunchError: a negative number, or more than one axis for a kernel with items.
         """
-        return self._with(_global_threads=self._geometry("global threads", (x, y, z), 0), _groups=None)
+        threads = self._geometry("global threads", (x, y, z), 0)
+        return self._with(_global_threads=threads, _groups=None, _group_counts=None)
 
     def _checked_threads(self, threads: tuple[Any, ...]) -> Triple:
         if not 1 <= len(threads) <= 3:
@@ -292,7 +334,7 @@ class Kernel:
             KernelError: the kernel is not valid. MissingFeatures, LimitExceeded: the device can't run it.
             KernelIndexError: an index out of range (interpreter and debug mode).
         """
-        if recorders and is_taken(self, arguments, keywords):
+        if recorders and is_taken(Kernel.__call__, (self, *arguments), keywords):
             return
         definition = self._definition
         if keywords or len(arguments) != definition.arity:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import views
+from . import config, views
 from .arguments import converter
-from .backend import Backend
+from .backend import Backend, check_groups
 from .buffer import Buffer
 from .dsl.types import MAX_NDIM
 from .errors import DtypeError, LaunchError, LimitExceeded, ShapeError
@@ -145,6 +145,7 @@ class Plan:
         """
         values = [convert(arguments[i]) for i, convert in self._scalars]
         rank = 0
+        counts = None
         item_strides: tuple[tuple[int, ...], ...] = ()
         if self._items:
             first = arguments[self._items[0]]
@@ -167,8 +168,11 @@ class Plan:
                     kernel._launch(self._with_contiguous_items(arguments, rank))
                     return
                 values += shape
+        elif kernel._group_counts is not None and not config.debug:
+            self._check_counts(kernel._group_counts, arguments)
+            counts = kernel._group_counts._binding
         else:
-            groups = self._checked_groups(kernel._groups, kernel._global_threads)
+            groups = self._checked_groups(self._groups_of(kernel, arguments), kernel._global_threads)
             if 0 in groups:
                 return
         bindings = []
@@ -185,7 +189,10 @@ class Plan:
                     values += buffer._strides
         compiled = self._compiled.get(rank)
         executable, pack = compiled or self._compile(rank)
-        self._backend.launch(executable, groups, bindings, pack(*values))
+        if counts is None:
+            self._backend.launch(executable, groups, bindings, pack(*values))
+        else:
+            self._backend.launch_indirect(executable, counts, bindings, pack(*values))
 
     def _compile(self, rank: int) -> tuple[Any, Callable[..., bytes]]:
         from .dsl.layout import Variant, layout_of  # as in kernel.py
@@ -203,7 +210,7 @@ class Plan:
         """What an empty buffer is bound to: devices bind no nothing, and no index reaches it."""
         if self._placeholder is None:
             self._placeholder = self._backend.allocate(16)
-        return self._placeholder, 0, 16
+        return self._placeholder, 0, 0
 
     # -------------------------------------------------------------------------------------------------------- items
 
@@ -248,6 +255,14 @@ class Plan:
 
     # ----------------------------------------------------------------------------------------------------- geometry
 
+    def _groups_of(self, kernel: Kernel, arguments: Sequence[Any]) -> tuple[int, int, int] | None:
+        """The counts of groups that are given, in debug mode also those that a buffer holds."""
+        if kernel._group_counts is None:
+            return kernel._groups
+        self._check_counts(kernel._group_counts, arguments)
+        x, y, z = kernel._group_counts.numpy().tolist()
+        return x, y, z
+
     def _checked_groups(
         self, groups: tuple[int, int, int] | None, global_threads: tuple[int, int, int] | None
     ) -> tuple[int, int, int]:
@@ -260,14 +275,27 @@ class Plan:
                 )
             x, y, z = global_threads
             groups = -(-x // threads[0]), -(-y // threads[1]), -(-z // threads[2])
-        most = self._max_groups
-        if groups[0] > most[0] or groups[1] > most[1] or groups[2] > most[2]:
-            raise LimitExceeded(f"{self._kernel}: {groups} groups; {self._backend.info.name} has at most {most}")
-        if any(n * m > _LONGEST for n, m in zip(groups, threads, strict=True)):
-            raise LimitExceeded(
-                f"{self._kernel}: {groups} groups of {threads} threads are more than {_LONGEST} along an axis"
-            )
+        if groups[0] * threads[0] > _LONGEST or groups[1] * threads[1] > _LONGEST or groups[2] * threads[2] > _LONGEST:
+            check_groups(self._kernel, groups, threads)
         return groups
+
+    def _check_counts(self, counts: Buffer, arguments: Sequence[Any]) -> None:
+        """Raises LaunchError where the counts of groups can't be read by this launch."""
+        first = arguments[self._buffers[0]]
+        if counts.device != first.device:
+            name = self._parameters[self._buffers[0]].name
+            raise LaunchError(
+                f"{self._kernel}: the counts of groups are on {counts.device!r}, {name} on {first.device!r}; all"
+                " buffers of a launch are on one device: .to_device() moves them"
+            )
+        for i in self._buffers:
+            if self._parameters[i].mutable and arguments[i]._memory is counts._memory:
+                (_, begin, end), (_, first_byte, past) = arguments[i]._binding, counts._binding
+                if begin < past and first_byte < end:
+                    raise LaunchError(
+                        f"{self._kernel}: {self._parameters[i].name} is written to and holds the counts of groups; they"
+                        " are read when the launch begins: .copy() them first"
+                    )
 
 
 def _bytes_of(buffer: Buffer) -> tuple[views.Shape, views.Strides, int]:

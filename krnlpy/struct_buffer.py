@@ -20,6 +20,15 @@ from .views import Shape, as_shape
 def struct_dtype(struct: type) -> np.dtype[np.void]:
     """The NumPy dtype of a struct: its fields in order, each aligned to its own size, as C lays them out.
 
+    >>> from dataclasses import dataclass
+    >>> from krnlpy import f32, struct_dtype, u8
+    >>> @dataclass
+    ... class Cell:
+    ...     alive: u8
+    ...     heat: f32
+    >>> struct_dtype(Cell).fields["heat"]
+    (dtype('float32'), 4)
+
     Raises:
         DtypeError: it is no dataclass of scalars, vectors, matrices and other such dataclasses; or a field is a bool.
     """

@@ -1,8 +1,7 @@
 """Price of a European call and put by Monte Carlo, next to the closed form of Black and Scholes.
 
-Random numbers come from Philox4x32-10, a function of a counter: each path has its own counter, so that no thread waits
-for another and the result does not depend on how many threads there are (J. Salmon and others, "Parallel random
-numbers: as easy as 1, 2, 3", 2011). Box and Muller's transform makes four normal numbers of its four words.
+Random numbers are functions of a counter, and four paths have one for their own: no thread waits for another, and the
+same seed gives the same paths on every device.
 """
 
 from __future__ import annotations
@@ -15,42 +14,30 @@ from statistics import NormalDist
 
 import numpy as np
 
-from krnlpy import Buffer, Device, Out, f32, func, kernel, u32
-from krnlpy.dsl import cos, exp, group_array, group_id, log, mul_hi, sin, sqrt, thread_id, unroll, vec2, vec3
+from krnlpy import Buffer, Device, Out, f32, func, i32, kernel, u32
+from krnlpy.dsl import (
+    exp,
+    global_id,
+    global_threads,
+    group_array,
+    group_id,
+    random_normal4,
+    subgroup_elect,
+    subgroup_id,
+    unroll,
+    vec3,
+)
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from examples.kernels._common import Work, main
 from examples.kernels._group import add_in_group
 
 THREADS = 128
-EACH = 16  # times four paths a thread
+ROUNDS = 4  # of four paths, a thread
 SEED = 2026
-M1, M2, W1, W2 = 0xD2511F53, 0xCD9E8D57, 0x9E3779B9, 0xBB67AE85  # Philox's multipliers and the steps of its key
 SPOT, STRIKE, RATE, VOLATILITY, YEARS = 100.0, 105.0, 0.05, 0.2, 1.0
 DISCOUNT = math.exp(-RATE * YEARS)
 DRIFT, SPREAD = (RATE - VOLATILITY**2 / 2) * YEARS, VOLATILITY * math.sqrt(YEARS)
-
-
-@func
-def uniform(word: u32) -> f32:
-    """A number in (0, 1], of the upper 24 bits: all of them f32 can hold, and a logarithm takes them."""
-    return (f32(word >> 8) + 1.0) * 2.0**-24
-
-
-@func
-def philox(a: u32, b: u32, c: u32, d: u32, key: u32, other: u32) -> tuple[u32, u32, u32, u32]:
-    """Four random words of a counter of four words and a key of two."""
-    for _ in range(10):
-        a, b, c, d = mul_hi(M2, c) ^ b ^ key, M2 * c, mul_hi(M1, a) ^ d ^ other, M1 * a
-        key, other = key + W1, other + W2
-    return a, b, c, d
-
-
-@func
-def normal(word: u32, another: u32) -> vec2:
-    """Two independent numbers of the standard normal distribution."""
-    angle = 2 * math.pi * uniform(another)
-    return sqrt(-2.0 * log(uniform(word))) * vec2(cos(angle), sin(angle))
 
 
 @func
@@ -62,20 +49,20 @@ def payoffs(x: f32) -> vec3:
 
 
 @kernel(threads=THREADS)
-def simulate(counters: u32, seed: u32, sums: Out[f32, 2]) -> None:
+def simulate(counters: i32, seed: u32, sums: Out[f32, 2]) -> None:
     """Row g of ``sums``: the payoffs added over the paths of group g."""
     shared = group_array(vec3, THREADS)
     total = vec3(0.0)
-    first = u32(group_id() * EACH * THREADS + thread_id())
-    for counter in range(first, min(first + EACH * THREADS, counters), THREADS):
-        a, b, c, d = philox(counter, 0, 0, 0, seed, 0)
-        for pair in unroll((normal(a, b), normal(c, d))):
-            total += payoffs(pair.x) + payoffs(pair.y)
-    shared[thread_id()] = total
-    add_in_group(shared)
-    if thread_id() == 0:
+    for round in unroll(range(ROUNDS)):  # unrolled, it is vectorised over threads on the host
+        counter = round * global_threads() + global_id()
+        if counter < counters:
+            ends = random_normal4(seed, counter)
+            for i in unroll(range(4)):
+                total += payoffs(ends[i])
+    total = add_in_group(total, shared)
+    if subgroup_id() == 0 and subgroup_elect():
         for i in unroll(range(3)):
-            sums[group_id(), i] = shared[0][i]
+            sums[group_id(), i] = total[i]
 
 
 def closed_form() -> tuple[float, float]:
@@ -90,7 +77,7 @@ def example(device: Device, size: int) -> Iterator[Work]:
     """``size`` paths, or up to three more."""
     counters = -(-size // 4)
     paths = 4 * counters
-    sums = Buffer.empty((-(-counters // (EACH * THREADS)), 3), f32, device)
+    sums = Buffer.empty((-(-counters // (ROUNDS * THREADS)), 3), f32, device)
     launcher = simulate.with_groups(sums.shape[0])
 
     def check() -> None:

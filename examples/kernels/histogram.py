@@ -1,6 +1,6 @@
-"""Histogram of bytes. Each thread counts in bins of its own, which no other thread touches; a second kernel adds them.
+"""Histogram of bytes: a group counts its part of them in bins of its own, then adds these to the bins of all.
 
-There are as many threads as pay: more of them have more bins to clear and to add.
+Threads that meet in a bin wait for each other, and far more meet in one of all bins than in one of a group's.
 """
 
 from __future__ import annotations
@@ -11,56 +11,40 @@ from pathlib import Path
 
 import numpy as np
 
-from krnlpy import Buffer, Device, Global, GlobalMut, Out, i32, kernel, u8
-from krnlpy.dsl import global_id, group_array, group_id, groups, thread_id
+from krnlpy import Buffer, Device, Global, GlobalMut, kernel, u8, u32
+from krnlpy.dsl import atomic_add, barrier, group_array, group_id, groups, thread_id
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from examples.kernels._common import Work, main
-from examples.kernels._group import add_in_group
 
-BINS = 256
-THREADS = 64
-GROUPS = 64  # that count
+BINS = 256  # and threads of a group: one adds each
+GROUPS = 64
+LEAST = 16 * BINS  # bytes that a group takes: fewer would not pay for adding its bins
 
 
-@kernel(threads=THREADS)
-def count(x: Global[u8], counts: GlobalMut[i32, 2]) -> None:
-    """``counts[t]`` is the histogram of what thread t reads."""
-    t = global_id()
-    for bin in range(BINS):
-        counts[t, bin] = 0
+@kernel(threads=BINS)
+def count(x: Global[u8], histogram: GlobalMut[u32]) -> None:
+    """Adds the histogram of x."""
+    own = group_array(u32, BINS)
     # A group's threads share a chunk, of which neighbours read neighbours.
     chunk = (len(x) + groups() - 1) // groups()
     start = group_id() * chunk
-    for j in range(start + thread_id(), min(start + chunk, len(x)), THREADS):
-        counts[t, x[j]] += 1
-
-
-@kernel(threads=THREADS)
-def add_counts(counts: Global[i32, 2], histogram: Out[i32]) -> None:
-    """Group b adds bin b of all threads."""
-    shared = group_array(i32, THREADS)
-    i, bin = thread_id(), group_id()
-    total = 0
-    for t in range(i, counts.shape[0], THREADS):
-        total += counts[t, bin]
-    shared[i] = total
-    add_in_group(shared)
-    if i == 0:
-        histogram[bin] = shared[0]
+    for i in range(start + thread_id(), min(start + chunk, len(x)), BINS):
+        atomic_add(own[x[i]], 1)
+    barrier()
+    atomic_add(histogram[thread_id()], own[thread_id()])
 
 
 def example(device: Device, size: int) -> Iterator[Work]:
     """``size`` bytes, normally distributed: some bins are hit far more often than others."""
     x = np.random.default_rng(0).normal(128, 30, size).clip(0, 255).astype(np.uint8)
     x_buffer = Buffer.from_numpy(x, device)
-    groups = min(GROUPS, -(-size // (THREADS * BINS)))
-    counts = Buffer.empty((groups * THREADS, BINS), i32, device)
-    histogram = Buffer.empty(BINS, i32, device)
+    histogram = Buffer.empty(BINS, u32, device)
+    launcher = count.with_groups(min(GROUPS, -(-size // LEAST)))
 
     def launch() -> None:
-        count.with_groups(groups)(x_buffer, counts)
-        add_counts.with_groups(BINS)(counts, histogram)
+        histogram.fill(0)
+        launcher(x_buffer, histogram)
 
     def check() -> None:
         np.testing.assert_array_equal(histogram.numpy(), np.bincount(x, minlength=BINS))

@@ -1,6 +1,8 @@
 """Sum of any number of elements, in rounds: each group adds a chunk to one number, until there is one number left.
 
-The order of the additions depends on nothing but the size, so that the same device always gives the same bits.
+In a group each thread adds some elements, each subgroup the sums of its threads without memory, and the first subgroup
+those of all subgroups. The order of the additions depends on nothing but the sizes, so that the same device always
+gives the same bits.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from krnlpy import Buffer, Device, Global, Out, f32, kernel
-from krnlpy.dsl import group_array, group_id, thread_id
+from krnlpy.dsl import group_array, group_id, subgroup_elect, subgroup_id, thread_id
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from examples.kernels._common import Work, main
@@ -27,15 +29,14 @@ CHUNK = 64 * THREADS  # elements that a group adds
 def sum_by_group(x: Global[f32], sums: Out[f32]) -> None:
     """``sums[g]`` is the sum of chunk g."""
     shared = group_array(f32, THREADS)
-    i, start = thread_id(), group_id() * CHUNK
+    start = group_id() * CHUNK
     total = 0.0
     # Neighbours read neighbours. A CPU runs a group's threads in turn: they share a chunk that fits its cache.
-    for j in range(start + i, min(start + CHUNK, len(x)), THREADS):
-        total += x[j]
-    shared[i] = total
-    add_in_group(shared)
-    if i == 0:
-        sums[group_id()] = shared[0]
+    for i in range(start + thread_id(), min(start + CHUNK, len(x)), THREADS):
+        total += x[i]
+    total = add_in_group(total, shared)
+    if subgroup_id() == 0 and subgroup_elect():
+        sums[group_id()] = total
 
 
 def total(x: Buffer) -> Buffer:
@@ -52,10 +53,12 @@ def example(device: Device, size: int) -> Iterator[Work]:
     x_buffer = Buffer.from_numpy(x, device)
 
     def check() -> None:
-        # In a round an element passes through at most 64 additions of a thread and 8 of the tree, each rounded by
-        # 2**-24; there is a round for each factor of CHUNK.
+        # In a round an element passes through at most 64 additions of its thread, and then, in a subgroup and among
+        # subgroups, fewer than THREADS / 4 + 4 (subgroups of 4 whose sums are added in turn), each rounded by 2**-24;
+        # there is a round for each factor of CHUNK.
         rounds = math.ceil(math.log(max(size, 2), CHUNK))
-        np.testing.assert_allclose(total(x_buffer).numpy(), x.sum(dtype=np.float64), rtol=rounds * 72 * 2**-24)
+        tolerance = rounds * (64 + THREADS // 4 + 4) * 2**-24
+        np.testing.assert_allclose(total(x_buffer).numpy(), x.sum(dtype=np.float64), rtol=tolerance)
 
     yield Work("sum", lambda: total(x_buffer), check, x.nbytes / 1e9, "GB")
 

@@ -1,7 +1,7 @@
 """Sparse matrix times vector. In CSR form the entries of row r are those from starts[r] up to starts[r + 1].
 
 A thread a row is best where rows are short and alike; a group a row, whose threads read neighbouring values and add
-their shares in a tree, where they are long.
+up their shares, where they are long.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from krnlpy import Buffer, Device, Global, Kernel, Out, f32, i32, kernel
-from krnlpy.dsl import global_id, group_array, group_id, thread_id
+from krnlpy.dsl import global_id, group_array, group_id, subgroup_elect, subgroup_id, thread_id
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from examples.kernels._common import Array, Work, main
@@ -35,14 +35,13 @@ def thread_a_row(starts: Global[i32], columns: Global[i32], values: Global[f32],
 @kernel(threads=THREADS)
 def group_a_row(starts: Global[i32], columns: Global[i32], values: Global[f32], x: Global[f32], y: Out[f32]) -> None:
     shared = group_array(f32, THREADS)
-    row, i = group_id(), thread_id()
+    row = group_id()
     total = 0.0
-    for j in range(starts[row] + i, starts[row + 1], THREADS):
+    for j in range(starts[row] + thread_id(), starts[row + 1], THREADS):
         total += values[j] * x[columns[j]]
-    shared[i] = total
-    add_in_group(shared)
-    if i == 0:
-        y[row] = shared[0]
+    total = add_in_group(total, shared)
+    if subgroup_id() == 0 and subgroup_elect():
+        y[row] = total
 
 
 def random_csr(rows: int, columns: int, mean: int) -> tuple[Array, Array, Array]:

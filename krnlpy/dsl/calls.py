@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
-from krnlpy.scalar import ScalarType, boolean, f32, i32, u16, u32, u64
+from krnlpy.scalar import ScalarType, boolean, f32, i32, i64, u16, u32, u64
 
 from . import atomics, builtins, calls_bits, calls_conversions, calls_math, compounds, cooperative, ir
 from .calls_conversions import conversion
@@ -235,13 +235,19 @@ def power(lowering: ExpressionLowering, left: Value, right: Value, where: ir.Loc
             return whole_power(lowering.state, base, exponent, where)
     if isinstance(right, ir.Expr) and right.type.is_integer:
         known = isinstance(left, Static) and isinstance(left.value, python.int | np.integer)
-        power_of = typed(left, right.type) if known else left
+        power_of = typed(left, _base_type(left, right.type)) if known else left
         if isinstance(power_of, ir.Expr) and power_of.type.is_integer:
             return integer_power(lowering, power_of, right, where)
     a, b = unify(left, right, "**", where)
     if not a.type.is_float:
         raise KernelTypeError("** of truth values; convert them, for example i32(...)", *where)
     return ir.Binary("pow", a, b, type=a.type, location=where)
+
+
+def _base_type(base: Value, exponent: ScalarType) -> ScalarType:
+    """The type of a whole number that is raised to a power: the exponent's, but (-1) ** n has a sign."""
+    assert isinstance(base, Static)
+    return {32: i32, 64: i64}[max(exponent.bits, 32)] if exponent.kind == "uint" and base.value < 0 else exponent
 
 
 def integer_power(lowering: ExpressionLowering, base: ir.Expr, exponent: ir.Expr, where: ir.Location) -> ir.Expr:
@@ -273,13 +279,14 @@ _UNEVALUATED = (
     python.print,
     python.breakpoint,
     python.range,
+    python.type,
     builtins.barrier,
     builtins.group_array,
     builtins.local_array,
     builtins.unroll,
     *atomics.HANDLERS,
 )
-"""What looks at its arguments before they are evaluated, or refuses them."""
+"""What looks at its arguments before they are evaluated, takes values of any type, or refuses them."""
 _HANDLERS: dict[Any, Handler] = {
     python.abs: _abs,
     python.divmod: _divmod,

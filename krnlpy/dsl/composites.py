@@ -45,7 +45,8 @@ class VectorType:
 
 @dataclass(frozen=True)
 class MatrixType:
-    """A matrix of 2 to 4 rows and columns. In kernels, calling it makes one of its elements, row by row."""
+    """A matrix of 2 to 4 rows and columns. In kernels, calling it makes one of its elements, row by row, or of one
+    number on its diagonal; outside, a NumPy array."""
 
     element: Any
     rows: int
@@ -55,7 +56,12 @@ class MatrixType:
         return f"Matrix[{_name(self.element)}, {self.rows}, {self.columns}]"
 
     def __call__(self, *values: Any) -> NDArray[Any]:
-        return np.asarray(values, _dtype(self.element)).reshape(self.rows, self.columns)
+        dtype = _dtype(self.element)
+        if len(values) > 1:
+            return np.asarray(values, dtype).reshape(self.rows, self.columns)
+        matrix = np.zeros((self.rows, self.columns), dtype)
+        np.fill_diagonal(matrix, values[0])
+        return matrix
 
     @property
     def parts(self) -> tuple[tuple[str, Any], ...]:

@@ -291,7 +291,8 @@ def inner(lowering: ExpressionLowering, a: Sequence[Value], b: Sequence[Value], 
 
 
 def construct(lowering: ExpressionLowering, type: CompositeType, node: ast.Call) -> Compound:
-    """``vec3(x, y, z)``, ``vec3(x)``, ``vec4(v, w)``, ``Particle(position=..., mass=...)``."""
+    """``vec3(x, y, z)``, ``vec3(x)``, ``vec4(v, w)``, ``mat2(a, b, c, d)``, ``mat2(x)``, which has x on its diagonal
+    and is 0 elsewhere, as in GLSL, ``Particle(position=..., mass=...)``."""
     where = lowering.at(node)
     if isinstance(type, StructType):
         return _construct_struct(lowering, type, node)
@@ -303,8 +304,11 @@ def construct(lowering: ExpressionLowering, type: CompositeType, node: ast.Call)
         for entry in entries:
             given += scalars(entry) if isinstance(entry, Compound) else [entry]
     count = len(type.parts)
-    if len(given) == 1 and isinstance(type, VectorType):
-        given = [lowering.steady(given[0]) if isinstance(given[0], ir.Expr) else given[0]] * count
+    if len(given) == 1:
+        number = lowering.steady(given[0]) if isinstance(given[0], ir.Expr) else given[0]
+        given = [number] * count
+        if isinstance(type, MatrixType):
+            given = [number if i // type.columns == i % type.columns else Static(0, where) for i in range(count)]
     if len(given) != count:
         raise KernelTypeError(f"{type} has {count} elements, {len(given)} given", *where)
     element: ScalarType = type.parts[0][1]

@@ -7,6 +7,8 @@ operands mix only if one can be widened to the other without loss. Nothing is ev
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -78,6 +80,8 @@ def typed(value: Value, type: ScalarType | None = None) -> ir.Expr:
     Raises:
         KernelTypeError: it is not a number.
     """
+    if isinstance(value, ir.Select) and value.weak and type is not None:
+        return _chosen(value, lambda number: typed(number, type))
     if isinstance(value, ir.Expr):
         return value
     if isinstance(value, Compound):
@@ -88,6 +92,28 @@ def typed(value: Value, type: ScalarType | None = None) -> ir.Expr:
     if not is_number(value.value):
         raise KernelTypeError(f"expected a number, found {describe(value)}", *value.location)
     return literal(value.value, type or default_type(value.value), value.location)
+
+
+def choice(condition: ir.Expr, then: Value, otherwise: Value, location: Location) -> ir.Select:
+    """``then if condition else otherwise`` of numbers; weak if both are.
+
+    Raises:
+        KernelTypeError: neither type can hold the other.
+    """
+    a, b = unify(then, otherwise, "if-else", location)
+    weak = () if is_strong(then) or is_strong(otherwise) else (_number(then), _number(otherwise))
+    return ir.Select(condition, a, b, weak, type=a.type, location=location)
+
+
+def _number(value: Value) -> Any:
+    return value.value if isinstance(value, Static) else None
+
+
+def _chosen(value: ir.Select, convert: Callable[[Value], ir.Expr]) -> ir.Select:
+    """A weak choice, with each of its numbers converted."""
+    arms = zip(value.weak, (value.then, value.otherwise), strict=True)
+    a, b = (convert(arm if number is None else Static(number, arm.location)) for number, arm in arms)
+    return ir.Select(value.condition, a, b, value.weak, type=a.type, location=value.location)
 
 
 def cast(value: ir.Expr, type: ScalarType, location: Location | None = None) -> ir.Expr:
@@ -121,6 +147,8 @@ def unify(left: Value, right: Value, what: str, location: Location) -> tuple[ir.
         a = _weak_beside(left, b, what)
     else:
         a, b = typed(left), typed(right)
+        if f32 in (a.type, b.type):  # 1 if x else 0.5
+            a, b = typed(left, f32), typed(right, f32)
     if widens(b.type, a.type):
         return a, widen(b, a.type)
     if widens(a.type, b.type):
@@ -133,6 +161,8 @@ def unify(left: Value, right: Value, what: str, location: Location) -> tuple[ir.
 
 
 def _weak_beside(value: Value, other: ir.Expr, what: str) -> ir.Expr:
+    if isinstance(value, ir.Select):
+        return _chosen(value, lambda number: _weak_beside(number, other, what))
     assert isinstance(value, Static)
     number = value.value
     if isinstance(number, float) and other.type.is_integer:
@@ -157,6 +187,8 @@ def assignable(value: Value, to: ScalarType, target: str, location: Location) ->
         KernelTypeError: the conversion would lose something; ``target`` says what is assigned.
     """
     compute = to.compute
+    if isinstance(value, ir.Select) and value.weak:
+        return _chosen(value, lambda number: assignable(number, to, target, location))
     if isinstance(value, Static) and is_number(value.value):
         if isinstance(value.value, float) and compute.is_integer:
             raise KernelTypeError(

@@ -14,7 +14,7 @@ from krnlpy.scalar import ScalarType, boolean, i32
 
 from . import calls, compounds, cooperative, ir
 from .composites import Matrix, StructType, Vector
-from .conversions import typed, unify
+from .conversions import choice, typed, unify
 from .cooperative_type import CooperativeType
 from .lowering import AnyName, Known, LocalName, Lowering
 from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, assemble, describe, is_number, is_place, scalars
@@ -219,7 +219,7 @@ class ExpressionLowering(Lowering):
     def array_attribute(self, array: ArrayPlace, name: str, where: ir.Location) -> Value:
         place = array.first if isinstance(array, CompoundPlace) else array
         assert isinstance(place, ir.GlobalParameter | ir.LocalArray)
-        extents = tuple(ir.Extent(place, axis, type=i32, location=where) for axis in range(rank_of(array)))
+        extents = tuple(_length(place, axis, where) for axis in range(rank_of(array)))
         match name:
             case "shape":
                 return Static(extents, where)
@@ -228,9 +228,9 @@ class ExpressionLowering(Lowering):
             case "dtype":
                 return Static(array.type, where)
             case "size":
-                size: ir.Expr = extents[0]
+                size = extents[0]
                 for extent in extents[1:]:
-                    size = ir.Binary("mul", size, extent, type=i32, location=where)
+                    size = self.binary(ast.Mult(), size, extent, where)
                 return size
         raise KernelNameError(f"arrays have shape, ndim, size and dtype, not {name}", *where)
 
@@ -424,8 +424,10 @@ class ExpressionLowering(Lowering):
             then = self.value(node.body)
         with self.branch() as else_effects:
             otherwise = self.value(node.orelse)
-        if then_effects or else_effects or isinstance(then, Compound) or _is_tuple(then):
-            condition = self.steady(condition, "condition")
+        several = any(isinstance(v, Compound) or _is_tuple(v) for v in (then, otherwise))
+        if not (then_effects or else_effects or several):
+            return choice(condition, then, otherwise, where)
+        condition = self.steady(condition, "condition")
         left, right = compounds.alike(then, otherwise, where)
         parts = []
         for a, b in zip(scalars(left), scalars(right), strict=True):
@@ -456,6 +458,14 @@ def rank_of(place: ArrayPlace) -> int:
     """Dimensions of an array."""
     first = place.first if isinstance(place, CompoundPlace) else place
     return first.ndim if isinstance(first, ir.GlobalParameter) else len(first.shape)  # type: ignore[union-attr]
+
+
+def _length(place: ir.GlobalParameter | ir.LocalArray, axis: int, where: ir.Location) -> Value:
+    """The length of an array along an axis; of one of the kernel's own, what it was declared with."""
+    if isinstance(place, ir.GlobalParameter):
+        return ir.Extent(place, axis, type=i32, location=where)
+    length = place.shape[axis]
+    return Static(length.value, where) if isinstance(length, ir.Const) else length
 
 
 def _is_tuple(value: Value) -> bool:

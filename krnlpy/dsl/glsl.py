@@ -17,7 +17,7 @@ from krnlpy.scalar import ScalarType, boolean
 
 from . import ir
 from .array_sizes import local_arrays
-from .glsl_context import Context, GlslOptions
+from .glsl_context import SPLIT_BYTES, Context, GlslOptions
 from .glsl_expressions import GROUP_THREADS, Expressions
 from .glsl_places import Places
 from .glsl_statements import Lines, Statements
@@ -36,7 +36,7 @@ class Shader:
     Attributes:
         source: GLSL 4.60; the entry point is ``main``.
         features: what a device must have.
-        layout: of the parameter block.
+        layout: of the parameter block. ``parameter_bytes``: of all of it, ``SPLIT_BYTES`` included.
         parameters: ``none``, or where the block lies: ``push`` constants or a read-only storage ``buffer``.
         binding_count: of storage buffers, in set 0: those of the program in order, then ``parameter_binding``,
             then ``report_binding`` (None where there is none).
@@ -49,6 +49,7 @@ class Shader:
     source: str
     features: Features
     layout: Layout
+    parameter_bytes: int
     parameters: Literal["none", "push", "buffer"]
     binding_count: int
     parameter_binding: int | None
@@ -79,8 +80,9 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
 
     bindings = len(program.buffers)
     parameters: Literal["none", "push", "buffer"] = "none"
-    if layout.size:
-        parameters = "push" if layout.size <= options.max_parameter_bytes else "buffer"
+    parameter_bytes = layout.size + (SPLIT_BYTES if options.split else 0)
+    if parameter_bytes:
+        parameters = "push" if parameter_bytes <= options.max_parameter_bytes else "buffer"
     parameter_binding = report_binding = None
     if parameters == "buffer":
         parameter_binding, bindings = bindings, bindings + 1
@@ -88,12 +90,13 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
     told: list[str] = []
     if reports is not None:
         report_binding, bindings = bindings, bindings + 1
-        thread = "uvec3(item, 0u, 0u)" if program.items else "gl_GlobalInvocationID"
+        thread = "uvec3(item, 0u, 0u)" if program.items else context.ids["global_id"]
         told = context.reporter.declarations(report_binding, thread)
 
     declarations = [
         *_specs(context),
         *_parameter_block(context, layout, parameter_binding),
+        *(_split_ids(context) if options.split else []),
         *places.buffers(),
         *places.arrays(),
         *(["uint item;"] if program.items else []),
@@ -115,6 +118,7 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         source=source,
         features=frozenset(context.features),
         layout=layout,
+        parameter_bytes=parameter_bytes,
         parameters=parameters,
         binding_count=bindings,
         parameter_binding=parameter_binding,
@@ -168,7 +172,7 @@ def _specs(context: Context) -> list[str]:
 
 
 def _parameter_block(context: Context, layout: Layout, binding: int | None) -> list[str]:
-    if not layout.size:
+    if not layout.size and not context.options.split:
         return []
     where = (
         "layout(push_constant, std430) uniform Launch {"
@@ -179,7 +183,20 @@ def _parameter_block(context: Context, layout: Layout, binding: int | None) -> l
         f"    {context.type(field.type)} {name}{f'[{field.count}]' if field.count else ''};"
         for field, name in zip(layout.fields, context.members, strict=True)
     ]
+    if context.options.split:
+        first, all = context.split_members
+        members += [f"    layout(offset = {layout.size}) uint {first}[3];", f"    uint {all}[3];"]
     return [where, *members, "} launch;"]
+
+
+def _split_ids(context: Context) -> list[str]:
+    first, all = (f"uvec3(launch.{m}[0], launch.{m}[1], launch.{m}[2])" for m in context.split_members)
+    ids = context.ids
+    return [
+        f"uvec3 {ids['groups']} = {all};",
+        f"uvec3 {ids['group_id']} = {first} + gl_WorkGroupID;",
+        f"uvec3 {ids['global_id']} = {ids['group_id']} * gl_WorkGroupSize + gl_LocalInvocationID;",
+    ]
 
 
 def _function(context: Context, places: Places, function: ir.Function, code: Lines) -> None:
@@ -226,18 +243,18 @@ def _kernel(context: Context, places: Places, code: Lines) -> None:
         _item_loop(context, group, code)
 
 
-def _item_loop(context: Context, group: list[str], code: Lines) -> None:
+def _item_loop(context: Context, prologue: list[str], code: Lines) -> None:
     """Each thread does items a stride apart, so that any number of groups does all items."""
-    items = context.items_field("items")
+    items, groups, group = context.items_field("items"), context.ids["groups"], context.ids["group_id"]
     code.at(ir.Location("items", 1, 0, 0))
     code.add("void main() {")
     with code.indented():
         for line in (
-            *group,
+            *prologue,
             f"uint threads = {GROUP_THREADS};",
-            "uint groups = gl_NumWorkGroups.x * gl_NumWorkGroups.y * gl_NumWorkGroups.z;",
-            "uint row = gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y;",
-            "uint group = row * gl_NumWorkGroups.x + gl_WorkGroupID.x;",
+            f"uint groups = {groups}.x * {groups}.y * {groups}.z;",
+            f"uint row = {group}.z * {groups}.y + {group}.y;",
+            f"uint group = row * {groups}.x + {group}.x;",
             "uint stride = groups * threads;",
             "item = group * threads + gl_LocalInvocationIndex;",
             f"while (item < {items}) {{",
@@ -250,4 +267,4 @@ def _item_loop(context: Context, group: list[str], code: Lines) -> None:
     code.add("}")
 
 
-__all__ = ["GlslOptions", "Shader", "emit"]
+__all__ = ["SPLIT_BYTES", "GlslOptions", "Shader", "emit"]

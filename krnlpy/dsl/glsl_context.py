@@ -17,6 +17,12 @@ from .glsl_reports import Reporter
 from .glsl_subgroups import Subgroups
 from .layout import Layout, Variant
 
+SPLIT_BYTES = 24
+"""Of the first group of a part, and the count of all groups, each three numbers of 32 bits."""
+
+_IDS = {"global_id": "gl_GlobalInvocationID", "group_id": "gl_WorkGroupID", "groups": "gl_NumWorkGroups"}
+_SPLIT_IDS = {"global_id": "whole_global_id", "group_id": "whole_group_id", "groups": "whole_groups"}
+
 
 @dataclass(frozen=True)
 class GlslOptions:
@@ -31,6 +37,9 @@ class GlslOptions:
         float_preserve: those of ``FLOAT_PRESERVE`` that can be asked for.
         subgroups: which operations of subgroups the device has; others go through group memory.
         subgroup_threads: threads of a subgroup.
+        split: the kernel's groups are dispatched in parts, since they are more than the device has along an axis. The
+            parameter block then ends with which group is the part's first, and how many there are of all parts
+            (``SPLIT_BYTES``).
     """
 
     storage8: bool
@@ -41,6 +50,7 @@ class GlslOptions:
     float_preserve: Features = frozenset()
     subgroups: Features = frozenset(Feature)
     subgroup_threads: int = 32
+    split: bool = False
 
     @classmethod
     def of(cls, features: Features, max_parameter_bytes: int, debug: bool, subgroup_threads: int = 32) -> GlslOptions:
@@ -66,6 +76,9 @@ class Context:
         self.options = options
         self.names = Names()
         self.names.reserve("launch", "item", "kernel_body", "Launch", *Reporter.NAMES, *library_names())
+        self.names.reserve(*_SPLIT_IDS.values())
+        # What tells a thread where it is: of the whole launch, whatever part of it is dispatched.
+        self.ids = _SPLIT_IDS if options.split else _IDS
         self.library = Library()
         self.reporter = Reporter(self.need, self.type)
         self.subgroups = Subgroups(self)
@@ -77,6 +90,7 @@ class Context:
         self.block_arrays = {(f.type.glsl, f.count) for f in fields if f.count}
         members = Names()
         self.members = [members.unique(field.name) for field in fields]
+        self.split_members = members.unique("first_group"), members.unique("all_groups")
         # Scalars come first in the block, then the items' fields, then the buffers'; names may repeat across these.
         count = len(program.scalars)
         self._scalars = {f.name: f"launch.{m}" for f, m in zip(fields[:count], self.members, strict=False)}

@@ -40,13 +40,7 @@ _COMPARISONS = {
     "eq": ("==", _EQUALITY),
     "ne": ("!=", _EQUALITY),
 }
-_VECTOR_IDS = {
-    "global_id": "gl_GlobalInvocationID",
-    "group_id": "gl_WorkGroupID",
-    "groups": "gl_NumWorkGroups",
-    "thread_id": "gl_LocalInvocationID",
-    "threads": "gl_WorkGroupSize",
-}
+_IDS_IN_GROUP = {"thread_id": "gl_LocalInvocationID", "threads": "gl_WorkGroupSize"}
 _SUBGROUP_IDS = {
     "subgroup_id": "gl_SubgroupID",
     "subgroup_thread_id": "gl_SubgroupInvocationID",
@@ -196,10 +190,11 @@ class Expressions:
     def _id(self, e: ir.Id) -> tuple[str, int]:
         """A coordinate or size as a uint."""
         axis = "xyz"[e.axis]
-        if e.name in _VECTOR_IDS:
-            return f"{_VECTOR_IDS[e.name]}.{axis}", _PRIMARY
+        ids = self._context.ids
+        if vector := ids.get(e.name) or _IDS_IN_GROUP.get(e.name):
+            return f"{vector}.{axis}", _PRIMARY
         if e.name == "global_threads":
-            return f"gl_NumWorkGroups.{axis} * gl_WorkGroupSize.{axis}", _MULTIPLY
+            return f"{ids['groups']}.{axis} * gl_WorkGroupSize.{axis}", _MULTIPLY
         if e.name == "item_id":
             return "item", _PRIMARY
         if e.name == "items":

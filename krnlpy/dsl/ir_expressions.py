@@ -132,11 +132,16 @@ class Logical(Expr):
 
 @dataclass(frozen=True, eq=False)
 class Select(Expr):
-    """``then if condition else otherwise``: only the chosen one is evaluated."""
+    """``then if condition else otherwise``: only the chosen one is evaluated.
+
+    ``weak`` is for the frontend: the two literals, where there are two, which take the type of what the value meets;
+    None for one that is such a choice itself.
+    """
 
     condition: Expr
     then: Expr
     otherwise: Expr
+    weak: tuple[bool | int | float | None, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,10 @@ from collections.abc import Iterable
 
 from krnlpy.scalar import ScalarType, boolean, f32
 
-ACCESS_GROUP = ", !llvm.access.group !0"
+ACCESS_GROUP = ", !llvm.access.group !0, !noalias !5"
+"""Of loads and stores of what other threads see: independent between threads, never in a local array."""
+LOCAL_ARRAY = ", !alias.scope !5"
+"""Of loads and stores of a local array."""
 
 
 def literal(value: int | float | bool, type: ScalarType) -> str:
@@ -40,6 +43,15 @@ class Module:
             "distinct !{}",
             '!{!"llvm.loop.parallel_accesses", !0}',
             '!{!"llvm.loop.unroll.disable"}',
+            # !5 is the scope of local arrays, in a domain of its own.
+            "distinct !{!3}",
+            "distinct !{!4, !3}",
+            "!{!4}",
+            '!{!"llvm.loop.unroll.full"}',
+            '!{!"llvm.loop.vectorize.enable", i1 true}',
+            '!{!"llvm.loop.interleave.count", i32 1}',
+            '!{!"llvm.loop.isvectorized", i32 1}',
+            '!{!"llvm.loop.vectorize.followup_vectorized", !6, !9}',
         ]
 
     def __contains__(self, name: str) -> bool:
@@ -52,6 +64,15 @@ class Module:
     def parallel_loop(self) -> str:
         """Metadata of the branch that closes a loop of which the iterations are independent of one another."""
         self._metadata.append(f"distinct !{{!{len(self._metadata)}, !1, !2}}")
+        return f", !llvm.loop !{len(self._metadata) - 1}"
+
+    def hinted_loop(self, width: int) -> str:
+        """Metadata of the branch that closes a loop which becomes vectors of a width, or is written out (0)."""
+        parts = "!6"
+        if width:
+            self._metadata.append(f'!{{!"llvm.loop.vectorize.width", i32 {width}}}')
+            parts = f"!2, !7, !8, !10, !{len(self._metadata) - 1}"
+        self._metadata.append(f"distinct !{{!{len(self._metadata)}, {parts}}}")
         return f", !llvm.loop !{len(self._metadata) - 1}"
 
     def __str__(self) -> str:

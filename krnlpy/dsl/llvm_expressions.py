@@ -13,6 +13,7 @@ from .fast import exact
 from .llvm_bits import BIT_FUNCTIONS, bit_function
 from .llvm_builder import Builder, Module, literal
 from .llvm_math import elementary, narrow, power, widen
+from .llvm_tiles import loop_hints
 from .reports import Sites
 
 IdKey = tuple[ir.IdName, int]
@@ -35,6 +36,14 @@ class Context:
     debug: bool
     half: bool
     sites: Sites = field(default_factory=Sites)
+    _hints: dict[ir.For, int] | None = None
+
+    def hint(self, loop: ir.For) -> int | None:
+        """How a loop over a small array is written; see ``llvm_tiles.py``."""
+        if self._hints is None:
+            blocks = (self.program.body, *(function.body for function in self.program.functions))
+            self._hints = {k: v for block in blocks for k, v in loop_hints(block, self.static).items()}
+        return self._hints.get(loop)
 
     def spec(self, parameter: ir.SpecParameter) -> int | float | bool:
         value = self.specs[parameter.name]

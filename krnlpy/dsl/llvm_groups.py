@@ -13,6 +13,7 @@ from .llvm_builder import ACCESS_GROUP, Builder, literal
 from .llvm_expressions import Array, Context, IdKey
 from .llvm_loops import CountedLoop
 from .llvm_masks import Masks
+from .llvm_order import keeps_order
 from .llvm_statements import RangeLoop, Statements, element_count, row_major, zero
 from .llvm_subgroups import Lanes, memory_type, reads_one_lane
 
@@ -331,22 +332,22 @@ class GroupLoop:
     # -- what threads do
 
     @contextmanager
-    def _each_thread(self) -> Iterator[tuple[Statements, str, str]]:
-        """A loop over the threads that go this way: a writer of what one does, its position in the group (i64), and
-        where the next one is gone on to."""
+    def _each_thread(self, block: ir.Block = ()) -> Iterator[tuple[Statements, str, str]]:
+        """A loop over the threads that go this way and do a block: a writer of what one does, its position in the group
+        (i64), and where the next one is gone on to."""
         b = self._b
         x, y, z = self._threads
         with CountedLoop(b, "i32", "0", str(z)) as planes, CountedLoop(b, "i32", "0", str(y)) as rows:
             above = b.op(f"mul nuw nsw i32 {planes.index}, {y}")
             row = b.op(f"mul nuw nsw i32 {b.op(f'add nuw nsw i32 {above}, {rows.index}')}, {x}")
-            with CountedLoop(b, "i32", "0", str(x), parallel=True) as threads:
+            with CountedLoop(b, "i32", "0", str(x), parallel=keeps_order(block)) as threads:
                 linear = b.op(f"add nuw nsw i32 {row}, {threads.index}")
                 position = b.op(f"zext i32 {linear} to i64")
                 self._masks.skip(position, threads.next_label)
                 yield self._thread((threads.index, rows.index, planes.index), linear), position, threads.next_label
 
     def _region(self, region: regions.Region) -> None:
-        with self._each_thread() as (writer, position, next_label):
+        with self._each_thread(region.body) as (writer, position, next_label):
             self._region_thread(region, writer, position, next_label)
 
     def _region_thread(self, region: regions.Region, writer: Statements, position: str, next_label: str) -> None:

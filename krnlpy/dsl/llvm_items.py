@@ -11,6 +11,7 @@ from .llvm_builder import ACCESS_GROUP, Builder
 from .llvm_expressions import Array, Context, Item, memory_type
 from .llvm_loops import CountedLoop
 from .llvm_math import widen
+from .llvm_order import keeps_order
 from .llvm_statements import Statements, element_count
 
 
@@ -49,13 +50,14 @@ class ItemLoop:
         self._arguments, self._globals = arguments, globals
         self._items, self._count, self._shape = items, count, shape
         self._threads = element_count(threads)
+        self._parallel = keeps_order(context.program.body)
 
     def write(self) -> None:
         """Writes the loop over items ``%begin`` to ``%end``."""
         if self._shape:
             self._write_rows()
             return
-        with CountedLoop(self._b, "i64", "%begin", "%end", parallel=True) as loop:
+        with CountedLoop(self._b, "i64", "%begin", "%end", parallel=self._parallel) as loop:
             self._body(loop.index, {i.parameter: Item(self._at(i, loop.index), ACCESS_GROUP) for i in self._items})
 
     def _at(self, item: ItemBuffer, index: str) -> str:
@@ -90,7 +92,7 @@ class ItemLoop:
         b.branch_if(simple, adjacent, strided)
         b.place(adjacent)
         values = {r.parameter: self._first_value(r) for r in rows if not r.parameter.mutable}
-        with CountedLoop(b, "i64", first, stop, parallel=True) as loop:
+        with CountedLoop(b, "i64", first, stop, parallel=self._parallel) as loop:
             items = {}
             for r in rows:
                 own = repeated[r.parameter] if r.parameter in values else None
@@ -98,7 +100,7 @@ class ItemLoop:
             self._body(b.op(f"add nsw i64 {origin}, {loop.index}"), items)
         b.branch(done)
         b.place(strided)
-        with CountedLoop(b, "i64", first, stop, parallel=True) as loop:
+        with CountedLoop(b, "i64", first, stop, parallel=self._parallel) as loop:
             items = {}
             for r in rows:
                 offset = b.op(f"mul nsw i64 {loop.index}, {r.strides[-1]}")

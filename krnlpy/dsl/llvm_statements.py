@@ -10,7 +10,7 @@ from krnlpy.scalar import ScalarType
 from . import ir, llvm_reports
 from .breakpoints import refuse
 from .llvm_atomics import Atomics
-from .llvm_builder import Builder, literal
+from .llvm_builder import LOCAL_ARRAY, Builder, literal
 from .llvm_expressions import Array, Capture, Context, Expressions
 
 
@@ -38,7 +38,7 @@ class Statements(Atomics):
             size = array.type.size * element_count(shape)
             if array not in self.arrays:
                 base = self.b.alloca(f"[{size} x i8], align 64", "array")
-                self.arrays[array] = Array(base, tuple(map(str, shape)), row_major(shape))
+                self.arrays[array] = Array(base, tuple(map(str, shape)), row_major(shape), LOCAL_ARRAY)
             zero(self.b, self.arrays[array].base, size)
 
     def enter_loop(self, *labels: str) -> None:
@@ -166,6 +166,7 @@ class RangeLoop:
 
     def __init__(self, writer: Expressions, loop: ir.For) -> None:
         b = self._b = writer.b
+        self._hint = writer.context.hint(loop)
         self._type: ScalarType = loop.variable.type
         self._step_value = writer.context.static(loop.step)
         self._start, self._stop = writer.value(loop.start), writer.value(loop.stop)
@@ -220,7 +221,7 @@ class RangeLoop:
         b.store(t, b.op(f"add{no_wrap} {t} {self.current}, {self._step}"), self._next)
         if not self._single:
             b.store(t, b.op(f"sub {t} {b.load(t, self._left)}, 1"), self._left)
-        b.branch(self._head)
+        b.branch(self._head, "" if self._hint is None else b.module.hinted_loop(self._hint))
         b.place(self.leave_label)
 
 

@@ -183,14 +183,15 @@ class LoopLowering(AssignmentLowering):
     def _unrolled(self, node: ast.For, target: ast.Name, call: ast.Call) -> bool:
         where = self.at(node)
         name = target.id
-        if name in self.arrays or name in self.locals or (self.is_kernel and name in self.state.parameters):
+        if name in self.arrays or name in self.matrices or (self.is_kernel and name in self.state.parameters):
             raise KernelNameError(f"the name {name} is taken; choose another", *self.at(target))
+        last: Value | None = None
         loop = Loop(unrolled=True, depth=self.depth)
         self.loops.append(loop)
         outer = self.statics.get(name)
         for value in self._unrolled_values(call):
             loop.left = ""
-            self.statics[name] = value
+            self.statics[name] = last = value
             if not self.statements(node.body) and not loop.left:
                 self.loops.pop()
                 return False
@@ -201,6 +202,8 @@ class LoopLowering(AssignmentLowering):
             self.statics.pop(name, None)
         else:
             self.statics[name] = outer
+        if last is not None and name in self.assigned:
+            self._assign(target, last, where)  # a variable before, it is one again
         if node.orelse and loop.left != "break":
             return self.statements(node.orelse)
         return True

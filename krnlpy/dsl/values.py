@@ -116,7 +116,9 @@ def matrix(parts: list[ir.Expr], rows: int, where: Location) -> Compound:
 
 
 def is_strong(value: Value) -> bool:
-    """Whether a value brings its own type, as a captured NumPy number does and a literal does not."""
+    """Whether a value brings its own type, as a captured NumPy number does; a literal, or a choice of two, does not."""
+    if isinstance(value, ir.Select):
+        return not value.weak
     return not isinstance(value, Static) or isinstance(value.value, np.generic)
 
 

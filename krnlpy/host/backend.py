@@ -161,6 +161,14 @@ class HostBackend:
         """Runs all commands of a recording."""
         recording.replay()
 
+    def launch_indirect(
+        self, executable: HostExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
+    ) -> None:
+        """Runs a kernel in as many groups as three u32 in memory say. Raises as :meth:`launch`."""
+        memory, first, end = counts
+        x, y, z = memory.array[first:end].view(np.uint32).tolist()
+        self.launch(executable, (x, y, z), bindings, parameters)
+
     def _scratch_of(self, executable: HostExecutable) -> int | None:
         """The address of this thread's scratch memory."""
         need = executable.scratch_bytes

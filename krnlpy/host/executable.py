@@ -12,6 +12,7 @@ from krnlpy.backend import DeviceInfo, check_subgroups
 from krnlpy.dsl import ir, llvm
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.layout import Variant, layout_of
+from krnlpy.dsl.work import estimated_work
 from krnlpy.errors import LimitExceeded
 
 from .compiler import Compiler
@@ -22,10 +23,6 @@ _FUNCTION = ctypes.CFUNCTYPE(
 
 _LEAST_WORK = 1 << 21
 """Nodes of the IR worth handing to another thread: some 30 us, what waking it costs."""
-_LOOP_WORK = 64
-"""How often the body of a loop is taken to run."""
-_MATH_WORK = 32
-"""An elementary function, in nodes."""
 _CHUNKS = 4
 """Chunks for each thread, so that one that was held up does not hold up all."""
 _MAX_LOCAL_BYTES = 128 << 10
@@ -73,7 +70,7 @@ class HostExecutable:
         self.items_offset = layout_of(program, variant)["items"].offset if self.is_items else 0
         self.buffers = struct.Struct(f"={len(program.buffers)}Q")
         self.launch = llvm.LAUNCH
-        weight = _work(program.body)
+        weight = estimated_work(program.body)
         if not self.is_items:
             weight *= threads[0] * threads[1] * threads[2]
         self._least_chunk = max(1, _LEAST_WORK // max(1, weight))
@@ -89,23 +86,3 @@ class HostExecutable:
         chunk = max(self._least_chunk, -(-count // (_CHUNKS * workers)))
         # 64 items, of a byte or more each, fill whole cache lines.
         return -(-chunk // 64) * 64 if self.is_items else chunk
-
-
-def _work(node: ir.Stmt | ir.Expr | ir.Block) -> int:
-    """Roughly how many nodes are evaluated, functions and repetitions of loops included."""
-    if isinstance(node, tuple):
-        return sum(map(_work, node))
-    if isinstance(node, ir.For | ir.While):
-        return _LOOP_WORK * _work(node.body)
-    if isinstance(node, ir.If):
-        return _work(node.condition) + _work(node.then) + _work(node.otherwise)
-    total = 0
-    for part in ir.walk(node):
-        if isinstance(part, ir.Call):
-            total += _work(part.function.body)
-        total += _MATH_WORK if isinstance(part, ir.Math) or _is_power(part) else 1
-    return total
-
-
-def _is_power(node: ir.Stmt | ir.Expr) -> bool:
-    return isinstance(node, ir.Binary) and node.op == "pow"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from krnlpy import config
-from krnlpy.commands import Command, Copy, Fill, Launch, identity
+from krnlpy.commands import Command, Copy, Fill, Launch, LaunchIndirect, identity
 
 if TYPE_CHECKING:
     from .backend import HostBackend
@@ -41,6 +41,8 @@ class Recording:
 def _steps(backend: HostBackend, command: Command) -> Iterator[Step]:
     if isinstance(command, Launch):
         yield from _launch(backend, command)
+    elif isinstance(command, LaunchIndirect):
+        yield partial(backend.launch_indirect, *command)
     elif isinstance(command, Copy):
         source = command.source.array[command.source_offset : command.source_offset + command.nbytes]
         yield partial(np.copyto, command.to.array[command.to_offset : command.to_offset + command.nbytes], source)

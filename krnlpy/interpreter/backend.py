@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 
 from krnlpy import config
-from krnlpy.backend import Backend, Binding, DeviceInfo, check_subgroups
-from krnlpy.commands import Command, Copy, Launch
+from krnlpy.backend import Backend, Binding, DeviceInfo, check_groups, check_subgroups
+from krnlpy.commands import Command, Copy, Launch, LaunchIndirect
 from krnlpy.dsl import ir
 from krnlpy.dsl.breakpoints import is_debugged
 from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.interpret import Fault, Interpretation, Now, Storage, translate
 from krnlpy.dsl.layout import Variant
-from krnlpy.errors import KernelError, LimitExceeded, OutOfMemory
+from krnlpy.errors import KernelError, KernelUninitializedError, LimitExceeded, OutOfMemory
 from krnlpy.features import Feature
 from krnlpy.scalar import ScalarType
 
@@ -180,10 +180,36 @@ class InterpreterBackend:
             for command in recording:
                 if isinstance(command, Launch):
                     self.launch(*command)
+                elif isinstance(command, LaunchIndirect):
+                    self.launch_indirect(*command)
                 elif isinstance(command, Copy):
                     self.copy(*command)
                 else:
                     self.fill(*command)
+
+    def launch_indirect(
+        self, executable: InterpreterExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
+    ) -> None:
+        """Runs a kernel in as many groups as three u32 in memory say.
+
+        Raises:
+            KernelUninitializedError: they were never written. LimitExceeded: more than ids can count. Else as
+                :meth:`launch`.
+        """
+        memory, first, end = counts
+        name, location = executable.program.name, executable.program.location
+        with self._lock:
+            if not memory.is_written(first, end):
+                raise KernelUninitializedError(
+                    f"the counts of groups of {name} are read, but nothing was ever written to them;"
+                    " Buffer.from_numpy, .fill or a kernel before this one gives them values",
+                    location.file,
+                    location.line,
+                )
+            x, y, z = memory.bytes[first:end].view(np.uint32).tolist()
+            if x and y and z:
+                check_groups(name, (x, y, z), executable.threads)
+                self.launch(executable, (x, y, z), bindings, parameters)
 
     def wait(self) -> None:
         """Nothing is ever under way."""

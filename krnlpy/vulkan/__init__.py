@@ -7,17 +7,24 @@ from krnlpy.errors import DeviceError, DeviceUnavailable
 
 from .api import load
 from .backend import VulkanBackend
-from .drivers import installed_manifests, named_manifests, problems
+from .description import version_text
+from .drivers import Manifest, all_manifests, problems, read_manifest
+from .heaps import Heap, heaps
 from .instance import instance
-from .validation import take_validation_messages
+from .loader import file_of
+from .validation import LAYER, take_validation_messages
 
 __all__ = [
     "VulkanBackend",
     "enumerate_devices",
     "explain_unavailable",
+    "loader_file",
     "loader_version",
+    "manifests",
+    "memory_heaps",
     "open_device",
     "take_validation_messages",
+    "validation_layer_version",
 ]
 
 
@@ -32,7 +39,7 @@ def enumerate_devices() -> tuple[list[DeviceInfo], list[str]]:
     except DeviceUnavailable as error:
         return [], [str(error)]
     except DeviceError as error:  # loaders report a manifest that they can't read as memory that ran out
-        return [], [f"the Vulkan loader failed: {error}", *problems(named_manifests() or installed_manifests())]
+        return [], [f"the Vulkan loader failed: {error}", *problems(all_manifests())]
     return [device.info for device in found.devices], list(found.reasons)
 
 
@@ -72,4 +79,37 @@ def loader_version() -> str | None:
         return None
     version = api.new("uint32_t *")
     api.check(function(version), "ask for its version")
-    return f"{version[0] >> 22 & 0x7F}.{version[0] >> 12 & 0x3FF}.{version[0] & 0xFFF}"
+    return version_text(version[0])
+
+
+def loader_file() -> str | None:
+    """The file of the loader; None if there is none, or the system does not say."""
+    try:
+        api = load()
+    except DeviceUnavailable:
+        return None
+    function = api.ffi.addressof(api.lib, "vkGetInstanceProcAddr")
+    return file_of(int(api.ffi.cast("uintptr_t", function)))
+
+
+def manifests() -> list[Manifest]:
+    """The manifests of drivers that the loader looks at, and what is wrong with some."""
+    return [read_manifest(path) for path in all_manifests()]
+
+
+def memory_heaps(index: int) -> tuple[Heap, ...]:
+    """The memory of a device, by its index in the list of :func:`enumerate_devices`, as it is now."""
+    found = instance()
+    return heaps(found.api, found.functions, found.devices[index].handle)
+
+
+def validation_layer_version() -> str | None:
+    """The version of the validation layer; None where it is not installed."""
+    try:
+        api = load()
+    except DeviceUnavailable:
+        return None
+    for layer in api.enumerate("VkLayerProperties", api.lib.vkEnumerateInstanceLayerProperties):
+        if api.text(layer.layerName) == LAYER:
+            return version_text(layer.specVersion)
+    return None

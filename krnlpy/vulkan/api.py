@@ -1,7 +1,7 @@
 """The Vulkan loader, and how it is called: raw functions, structures that keep alive what they point to, results.
 
-The ``vulkan`` package brings the declarations and opens the loader. Its wrappers are not used: they take some
-7 microseconds a call where the raw functions take 0.5, and free nested structures that are still pointed to.
+The declarations are those of the ``vulkan`` package, whose wrappers are not used: they take some 7 microseconds a call
+where the raw functions take 0.5, and free nested structures that are still pointed to.
 """
 
 from __future__ import annotations
@@ -14,14 +14,10 @@ from typing import Any
 
 from krnlpy.errors import DeviceLost, DeviceUnavailable, OutOfMemory
 
-WHOLE_SIZE = 0xFFFFFFFFFFFFFFFF
-"""VK_WHOLE_SIZE, which the package has as -1, which no 64-bit field takes."""
+from .loader import open_loader
 
-_MISSING = (
-    "no Vulkan loader: looked for libvulkan.so.1 (Linux), vulkan-1.dll (Windows), libvulkan.dylib (macOS). "
-    "Debian and Ubuntu: `apt install libvulkan1 mesa-vulkan-drivers`; Fedora: `dnf install vulkan-loader "
-    "mesa-vulkan-drivers`; Windows: the GPU's driver brings it; macOS: `brew install vulkan-loader molten-vk`"
-)
+WHOLE_SIZE = 0xFFFFFFFFFFFFFFFF
+"""VK_WHOLE_SIZE, which is no member of an enumeration."""
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[a-z])(?=[0-9])")
 
@@ -34,12 +30,11 @@ class Functions:
 
 
 class Api:
-    """The loader: ``ffi`` and ``lib`` of cffi, and the constants as attributes (``api.VK_SUCCESS``)."""
+    """The loader: ``ffi`` and ``lib`` of cffi, and the members of enumerations as attributes (``api.VK_SUCCESS``)."""
 
-    def __init__(self, module: Any) -> None:
-        self._module = module
-        self.ffi = module.ffi
-        self.lib = module.lib
+    def __init__(self, ffi: Any, lib: Any) -> None:
+        self.ffi = ffi
+        self.lib = lib
         self._structures: dict[str, tuple[Any, dict[str, Any], int | None]] = {}
         # A structure holds what it points to for as long as it lives itself.
         self._referenced: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
@@ -47,7 +42,7 @@ class Api:
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("VK_"):
             raise AttributeError(name)
-        value = getattr(self._module, name)
+        value = getattr(self.lib, name)
         setattr(self, name, value)
         return value
 
@@ -130,10 +125,7 @@ class Api:
 
     def result_name(self, result: int) -> str:
         """The name of a VkResult."""
-        for name in dir(self._module):
-            if name.startswith(("VK_ERROR_", "VK_INCOMPLETE")) and getattr(self._module, name) == result:
-                return name
-        return f"VkResult {result}"
+        return str(self.ffi.typeof("VkResult").elements.get(result, f"VkResult {result}"))
 
 
 def _structure_type(type: str) -> str:
@@ -149,8 +141,4 @@ def load() -> Api:
     Raises:
         DeviceUnavailable: there is none; says what to install.
     """
-    try:
-        import vulkan
-    except OSError:
-        raise DeviceUnavailable(_MISSING) from None
-    return Api(vulkan)
+    return Api(*open_loader())

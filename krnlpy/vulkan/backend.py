@@ -23,8 +23,9 @@ from .commands import Queue
 from .description import PhysicalDevice
 from .descriptors import Descriptors
 from .device import LogicalDevice
-from .graphs import Graphs, Submission
+from .graphs import Graphs, Recording
 from .instance import FORKED, Instance
+from .launches import Launches
 from .memory import MemoryPool, VulkanMemory
 from .pipeline import PipelineBuilder, VulkanExecutable
 from .transfers import Transfers
@@ -51,19 +52,10 @@ class VulkanBackend:
         self._memory = MemoryPool(device, self._queue)
         self._transfers = Transfers(device, self._queue)
         self._descriptors = Descriptors(device, self._queue)
+        self._launches = Launches(device, self._queue, self._transfers, self._descriptors)
         self._builder = PipelineBuilder(device, self._descriptors)
         self._graphs = Graphs(device, self._queue, self._memory, self._transfers)
         self._report: VulkanMemory | None = None
-
-        functions, api = device.functions, device.api
-        self._bind_pipeline = functions.vkCmdBindPipeline
-        self._bind_sets = functions.vkCmdBindDescriptorSets
-        self._push = functions.vkCmdPushConstants
-        self._dispatch = functions.vkCmdDispatch
-        self._point = api.VK_PIPELINE_BIND_POINT_COMPUTE
-        self._stage = api.VK_SHADER_STAGE_COMPUTE_BIT
-        self._null = api.ffi.NULL
-        self._dynamic_offset = api.new("uint32_t[1]")
         instance.open_backends.append(self)
         _backends.add(self)
 
@@ -104,14 +96,18 @@ class VulkanBackend:
             self._transfers.upload(memory, offset, data)
 
     def download(self, memory: VulkanMemory, offset: int, out: Array) -> None:
-        """Copies memory into an array, when the last work that writes the memory is done."""
+        """Copies memory into an array, when the last work that writes these bytes is done."""
         mapped = memory.block.mapped
-        if mapped is None:
-            with self._lock:
-                self._check()
+        with self._lock:
+            self._check()
+            if mapped is None:
                 self._transfers.download(memory, offset, out)
-            return
-        self._wait(memory.last_write)
+                return
+            batch = 0
+            if memory.last_write > self._queue.completed:
+                first = memory.address + offset
+                batch = self._queue.last_access(first, first + out.nbytes, only_writes=True)
+        self._wait(batch)
         start = memory.offset + offset
         out[...] = mapped[start : start + out.nbytes]
 
@@ -157,60 +153,25 @@ class VulkanBackend:
         with self._lock:
             self._check()
             if executable.reports is None:
-                self._record(executable, groups, bindings, parameters)
+                self._launches.record(executable, groups, bindings, parameters)
                 return
             report = self._launch_reporting(executable, executable.reports, groups, bindings, parameters)
         executable.reports.tell(executable.name, executable.threads, report)
 
-    def _record(
-        self,
-        executable: VulkanExecutable,
-        groups: tuple[int, int, int],
-        bindings: Sequence[Binding],
-        parameters: bytes,
+    def launch_indirect(
+        self, executable: VulkanExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
     ) -> None:
-        # The hot path: every line here costs each launch.
-        queue = self._queue
-        offset = None
-        if executable.parameter_binding is not None:
-            offset = self._transfers.ring.put(parameters)
-        batch = queue.open_value
-        accesses = []
-        key = []
-        for (memory, _, _), writes in zip(bindings, executable.writes, strict=True):
-            # A descriptor covers the whole memory, whatever part of it the kernel means: so does the hazard.
-            address = memory.address
-            accesses.append((address, address + memory.nbytes, writes))
-            key.append(memory.key)
-            memory.last_use = batch
-            if writes:
-                memory.last_write = batch
-        commands = queue.begin(accesses)
-        layout = executable.layout
-        self._bind_pipeline(commands, self._point, executable.pipeline)
-        set_layout = executable.set_layout
-        if set_layout.count:
-            key.append(executable.key_end)
-            descriptor_set = set_layout.sets.get(tuple(key))
-            if descriptor_set is None:
-                descriptor_set = self._write_set(executable, tuple(key), bindings)
-            if offset is None:
-                self._bind_sets(commands, self._point, layout, 0, 1, descriptor_set, 0, self._null)
-            else:
-                self._dynamic_offset[0] = offset
-                self._bind_sets(commands, self._point, layout, 0, 1, descriptor_set, 1, self._dynamic_offset)
-        if offset is None and executable.parameter_bytes:
-            self._push(commands, layout, self._stage, 0, executable.parameter_bytes, parameters)
-        self._dispatch(commands, *groups)
-        queue.kernels.append(executable.name)
-        queue.end()
-
-    def _write_set(self, executable: VulkanExecutable, key: tuple[int, ...], bindings: Sequence[Binding]) -> Any:
-        places = [(memory.buffer, memory.offset, memory.nbytes) for memory, _, _ in bindings]
-        if executable.parameter_binding is not None:
-            block = (self._transfers.ring.handle, 0, executable.parameter_bytes)
-            places.insert(executable.parameter_binding, block)
-        return self._descriptors.write(executable.set_layout, key, places)
+        """Queues a dispatch of as many groups as three u32 in memory say when it runs. Raises as :meth:`launch`."""
+        with self._lock:
+            self._check()
+            if executable.reports is None:
+                self._launches.record_indirect(executable, counts, bindings, parameters)
+                return
+        words = np.empty(3, "<u4")
+        self.download(counts[0], counts[1], words.view(np.uint8))
+        x, y, z = words.tolist()
+        if x and y and z:
+            self.launch(executable, (x, y, z), bindings, parameters)
 
     def _launch_reporting(
         self,
@@ -228,7 +189,7 @@ class VulkanBackend:
         if memory is None or memory.nbytes < nbytes:
             memory = self._report = self._memory.allocate(nbytes)
         self._transfers.upload(memory, 0, header)
-        self._record(executable, groups, [*bindings, (memory, 0, memory.nbytes)], parameters)
+        self._launches.record(executable, groups, [*bindings, (memory, 0, memory.nbytes)], parameters)
         words = self._read_words(memory, len(HEADER) + reports.failure_words)
         used = len(HEADER) + int(words[HEADER.index("used")])
         return words if len(words) == used else self._read_words(memory, used)
@@ -240,13 +201,13 @@ class VulkanBackend:
 
     # -- graphs
 
-    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Sequence[Submission] | None) -> list[Submission]:
+    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
         """Command buffers of commands. Raises OutOfMemory."""
         with self._lock:
             self._check()
             return self._graphs.record(pieces, previous)
 
-    def replay(self, recording: Sequence[Submission]) -> None:
+    def replay(self, recording: Recording) -> None:
         """Submits command buffers."""
         with self._lock:
             self._check()

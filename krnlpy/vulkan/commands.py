@@ -6,16 +6,23 @@ Batches are numbered from 1; the number is the value that the queue's timeline s
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from krnlpy.errors import DeviceError, DeviceLost
 
 from .device import LogicalDevice
-from .hazards import Access, HazardTracker
+from .hazards import Access, HazardTracker, touches
 
 _MAX_COMMANDS = 64
-"""Of a batch. Systems take a GPU away from who keeps it for seconds, and it should start before all is recorded."""
+"""Of a batch. A submission takes the host some 20 us on the drivers measured, so that it adds 0.3 us to a command."""
+_FIRST_COMMANDS = 8
+"""Of the first batch after somebody waited, when the device idles until it is submitted: recording 8 commands takes
+some 60 us. Each full batch after it may have twice as many."""
+_MAX_WORK = 1 << 28
+"""Operations of a batch, roughly, after which it is submitted. Slow devices do 1e10 a second, so that a batch of small
+commands takes 30 ms there (systems take a device away from who keeps it for some seconds: Windows after 2); fast ones
+do 1e13, and still have 30 us to do while the host submits the next."""
 _MAX_PENDING = 16
 """Batches that may be queued; whoever is further ahead waits."""
 _WAIT_NS = 100_000_000
@@ -28,6 +35,7 @@ class _Batch(NamedTuple):
     pool: Any
     buffer: Any
     kernels: list[str]
+    accesses: list[Sequence[Access]]
 
 
 class Queue:
@@ -49,30 +57,21 @@ class Queue:
         self.open_value = 1
         self.completed = 0
         self._hazards = HazardTracker()
+        self._accesses: list[Sequence[Access]] = []
         self._pending: deque[_Batch] = deque()
         self._spare: list[tuple[Any, Any]] = []
         self._retired: list[tuple[int, Callable[[], None]]] = []
         self._pool: Any = None
         self._buffer: Any = None
-        self._count = 0
+        self._count = self._work = 0
+        self._limit = _FIRST_COMMANDS
         self.failure: DeviceError | None = None
         self.kernels: list[str] = []
 
         functions = device.functions
         self._cmd_barrier = functions.vkCmdPipelineBarrier
-        work = api.VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | api.VK_PIPELINE_STAGE_TRANSFER_BIT
-        reads = api.VK_ACCESS_SHADER_READ_BIT | api.VK_ACCESS_TRANSFER_READ_BIT
-        writes = api.VK_ACCESS_SHADER_WRITE_BIT | api.VK_ACCESS_TRANSFER_WRITE_BIT
-        null = api.ffi.NULL
-        self._between = api.struct("VkMemoryBarrier", srcAccessMask=writes, dstAccessMask=reads | writes)
-        self._after = api.struct(
-            "VkMemoryBarrier",
-            srcAccessMask=writes,
-            dstAccessMask=reads | writes | api.VK_ACCESS_HOST_READ_BIT,
-        )
-        self._barrier_arguments = (work, work, 0, 1, self._between, 0, null, 0, null)
-        host = api.VK_PIPELINE_STAGE_HOST_BIT
-        self._end_arguments = (work, work | host, 0, 1, self._after, 0, null, 0, null)
+        self._barrier_arguments, self._end_arguments = self.barriers(0, 0)
+        self._is_indirect = False
 
         timeline = api.struct("VkSemaphoreTypeCreateInfo", semaphoreType=api.VK_SEMAPHORE_TYPE_TIMELINE, initialValue=0)
         info = api.struct("VkSemaphoreCreateInfo", pNext=timeline)
@@ -95,21 +94,64 @@ class Queue:
         )
         self._counter = api.new("uint64_t *")
 
+    def barriers(self, stage: int, read: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """What a barrier between commands, and one at the end of a batch, are recorded with.
+
+        Args:
+            stage: another one where commands read, beside those of kernels and copies. ``read``: how they read there.
+        """
+        api = self._api
+        work = api.VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | api.VK_PIPELINE_STAGE_TRANSFER_BIT | stage
+        reads = api.VK_ACCESS_SHADER_READ_BIT | api.VK_ACCESS_TRANSFER_READ_BIT | read
+        writes = api.VK_ACCESS_SHADER_WRITE_BIT | api.VK_ACCESS_TRANSFER_WRITE_BIT
+        null = api.ffi.NULL
+        between = api.struct("VkMemoryBarrier", srcAccessMask=writes, dstAccessMask=reads | writes)
+        host_reads = reads | writes | api.VK_ACCESS_HOST_READ_BIT
+        after = api.struct("VkMemoryBarrier", srcAccessMask=writes, dstAccessMask=host_reads)
+        host = api.VK_PIPELINE_STAGE_HOST_BIT
+        return (work, work, 0, 1, between, 0, null, 0, null), (work, work | host, 0, 1, after, 0, null, 0, null)
+
     # -- recording
 
-    def begin(self, accesses: list[Access]) -> Any:
-        """The command buffer for a command that makes these accesses; a barrier is in it if one is needed."""
+    def begin(self, accesses: Sequence[Access], is_indirect: bool = False) -> Any:
+        """The command buffer for a command that makes these accesses; a barrier is in it if one is needed.
+
+        Args:
+            accesses: of the command.
+            is_indirect: whether one of them is that of a dispatch that reads its groups from memory.
+        """
         if self._buffer is None:
             self._open()
+        if is_indirect and not self._is_indirect:
+            self._order_indirect()
+        self._accesses.append(accesses)
         if self._hazards.record(accesses):
             self._cmd_barrier(self._buffer, *self._barrier_arguments)
         return self._buffer
 
-    def end(self) -> None:
-        """After the command: submits the batch if it is full."""
+    def end(self, work: int) -> None:
+        """After the command, of roughly so many operations: submits the batch if it is full."""
         self._count += 1
-        if self._count >= _MAX_COMMANDS:
+        self._work += work
+        if self._count >= self._limit or self._work >= _MAX_WORK:
+            limit = min(2 * self._limit, _MAX_COMMANDS)
             self.submit()
+            self._limit = limit
+
+    def is_too_much(self, commands: int, work: int) -> bool:
+        """Whether so many commands, of roughly so many operations, are more than a batch should have."""
+        return commands > _MAX_COMMANDS or work > _MAX_WORK
+
+    def _order_indirect(self) -> None:
+        """Lets barriers order indirect dispatches too, from now on: GPUs stop their front ends for it, which nobody
+        pays for who dispatches none. What was written before is made visible to them by a barrier here."""
+        api = self._api
+        self._is_indirect = True
+        self._barrier_arguments, self._end_arguments = self.barriers(
+            api.VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, api.VK_ACCESS_INDIRECT_COMMAND_READ_BIT
+        )
+        self._cmd_barrier(self._buffer, *self._barrier_arguments)
+        self._hazards.clear()
 
     def _open(self) -> None:
         self._make_room()
@@ -151,29 +193,12 @@ class Queue:
         api.check(result, "allocate a command buffer")
         return pool, buffer[0]
 
-    # -- command buffers of graphs, which are recorded once
-
-    def barrier(self, buffer: Any) -> None:
-        """Records that the commands after see what those before did."""
-        self._cmd_barrier(buffer, *self._barrier_arguments)
-
-    def end_recorded(self, buffer: Any) -> None:
-        """Ends a command buffer, so that the batches after it and the host see what it did."""
-        self._cmd_barrier(buffer, *self._end_arguments)
-        self._api.check(self._device.functions.vkEndCommandBuffer(buffer), "end a command buffer")
-
-    def submit_recorded(self, buffers: Any, kernels: list[str]) -> int:
-        """Submits the open batch, then an array of recorded command buffers as a batch of their own; returns its
-        number. Raises as :meth:`submit`."""
-        self.submit()
-        self._make_room()
-        info = self._submit_info
-        info.commandBufferCount, info.pCommandBuffers = len(buffers), buffers
-        try:
-            self._send(_Batch(self.open_value, None, None, kernels))
-        finally:
-            info.commandBufferCount, info.pCommandBuffers = 1, self._submitted_buffer
-        return self.open_value - 1
+    def last_access(self, first: int, end: int, only_writes: bool = False) -> int:
+        """The number of the last batch that may access these bytes (or write them); 0 if all that do are done."""
+        if touches(self._accesses, first, end, only_writes):
+            return self.open_value
+        pending = (batch for batch in self._pending if batch.value > self.completed)
+        return max((b.value for b in pending if touches(b.accesses, first, end, only_writes)), default=0)
 
     # -- submission
 
@@ -190,12 +215,27 @@ class Queue:
         self._cmd_barrier(self._buffer, *self._end_arguments)
         self._hazards.clear()
         self._api.check(self._device.functions.vkEndCommandBuffer(self._buffer), "end a command buffer")
-        batch = _Batch(self.open_value, self._pool, self._buffer, self.kernels)
+        batch = _Batch(self.open_value, self._pool, self._buffer, self.kernels, self._accesses)
         self._submitted_buffer[0] = self._buffer
         self._pool = self._buffer = None
-        self._count = 0
+        self._count = self._work = 0
+        self._limit = _FIRST_COMMANDS  # unless the batch was full, somebody is about to wait
         self.kernels = []
+        self._accesses = []
         self._send(batch)
+        return self.open_value - 1
+
+    def submit_recorded(self, buffers: Any, kernels: list[str], accesses: list[Sequence[Access]]) -> int:
+        """Submits the open batch, then an array of command buffers that somebody recorded, as a batch of their own;
+        returns its number. Raises as :meth:`submit`."""
+        self.submit()
+        self._make_room()
+        info = self._submit_info
+        info.commandBufferCount, info.pCommandBuffers = len(buffers), buffers
+        try:
+            self._send(_Batch(self.open_value, None, None, kernels, accesses))
+        finally:
+            info.commandBufferCount, info.pCommandBuffers = 1, self._submitted_buffer
         return self.open_value - 1
 
     def _send(self, batch: _Batch) -> None:

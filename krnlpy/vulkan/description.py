@@ -60,7 +60,7 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
     name = api.text(properties.deviceName)
     version = properties.apiVersion
     if version < _version(1, 2):
-        return f"{name}: supports Vulkan {_version_text(version)}, needs 1.2"
+        return f"{name}: supports Vulkan {version_text(version)}, needs 1.2"
     family = _compute_family(api, functions, handle)
     if family is None:
         return f"{name}: has no queue for compute"
@@ -157,7 +157,7 @@ def _info(
         backend="vulkan",
         vendor=_VENDORS.get(properties.vendorID, hex(properties.vendorID)),
         driver=f"{api.text(driver.driverName)} {api.text(driver.driverInfo)}".strip(),
-        api_version=_version_text(properties.apiVersion),
+        api_version=version_text(properties.apiVersion),
         features=_features(api, enabled, properties11, properties12),
         max_threads=limits.maxComputeWorkGroupInvocations,
         max_threads_xyz=tuple(limits.maxComputeWorkGroupSize),
@@ -223,5 +223,6 @@ def _version(major: int, minor: int) -> int:
     return (major << 22) | (minor << 12)
 
 
-def _version_text(version: int) -> str:
+def version_text(version: int) -> str:
+    """Vulkan's packed version in words."""
     return f"{(version >> 22) & 0x7F}.{(version >> 12) & 0x3FF}.{version & 0xFFF}"

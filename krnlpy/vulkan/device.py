@@ -14,6 +14,7 @@ from .instance import Instance
 _FUNCTIONS = (
     *("vkAllocateCommandBuffers", "vkAllocateDescriptorSets", "vkAllocateMemory", "vkBeginCommandBuffer"),
     *("vkBindBufferMemory", "vkCmdBindDescriptorSets", "vkCmdBindPipeline", "vkCmdCopyBuffer", "vkCmdDispatch"),
+    *("vkCmdDispatchIndirect",),
     *("vkCmdFillBuffer", "vkCmdPipelineBarrier", "vkCmdPushConstants", "vkCreateBuffer", "vkCreateCommandPool"),
     *("vkCreateComputePipelines", "vkCreateDescriptorPool", "vkCreateDescriptorSetLayout"),
     *("vkCreatePipelineLayout", "vkCreateSemaphore", "vkCreateShaderModule", "vkDestroyBuffer"),
@@ -85,7 +86,8 @@ class DeviceBuffer:
                 size=size,
                 usage=api.VK_BUFFER_USAGE_STORAGE_BUFFER_BIT
                 | api.VK_BUFFER_USAGE_TRANSFER_SRC_BIT
-                | api.VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                | api.VK_BUFFER_USAGE_TRANSFER_DST_BIT
+                | api.VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT,
             ),
         )
         requirements = api.new("VkMemoryRequirements *")

@@ -9,57 +9,100 @@ import ctypes
 import json
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-_NAMING = ("VK_DRIVER_FILES", "VK_ICD_FILENAMES", "VK_ADD_DRIVER_FILES")
-_FOLDERS = (
-    "~/.config/vulkan/icd.d",
-    "/etc/xdg/vulkan/icd.d",
-    "/usr/local/etc/vulkan/icd.d",
-    "/etc/vulkan/icd.d",
-    "~/.local/share/vulkan/icd.d",
-    "/usr/local/share/vulkan/icd.d",
-    "/usr/share/vulkan/icd.d",
-    "/opt/homebrew/share/vulkan/icd.d",
-    "/opt/homebrew/etc/vulkan/icd.d",
-)
+
+@dataclass(frozen=True)
+class Manifest:
+    """A driver's manifest.
+
+    Attributes:
+        library: the driver, as the manifest names it; "" where it names none.
+        api_version: the version of Vulkan that it says it supports, or "".
+        problem: why the loader cannot use it; None where nothing is wrong.
+    """
+
+    path: Path
+    library: str = ""
+    api_version: str = ""
+    problem: str | None = None
+
+
+def only_named() -> str | None:
+    """The environment variable that makes the loader look at the drivers it names and at no others."""
+    return next((name for name in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES") if os.environ.get(name)), None)
 
 
 def named_manifests() -> list[Path]:
-    """What ``VK_DRIVER_FILES``, ``VK_ICD_FILENAMES`` and ``VK_ADD_DRIVER_FILES`` name: files, or folders of them."""
-    named = [Path(p) for name in _NAMING for p in os.environ.get(name, "").split(os.pathsep) if p]
+    """What the environment names: files, or folders of them."""
+    named = [p for name in (only_named(), "VK_ADD_DRIVER_FILES") if name for p in _paths(name)]
     return [file for path in named for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
 
 
 def installed_manifests() -> list[Path]:
-    """The manifests in the folders where the loader looks (on Windows it asks the registry instead)."""
-    return [file for folder in _FOLDERS for file in sorted(Path(folder).expanduser().glob("*.json"))]
+    """The manifests in the folders where the loader looks. On Windows drivers are named in the registry instead."""
+    return [file for folder in folders() for file in sorted(folder.glob("*.json"))]
+
+
+def all_manifests() -> list[Path]:
+    """Those that the loader looks at."""
+    return named_manifests() + ([] if only_named() else installed_manifests())
+
+
+def folders() -> list[Path]:
+    """Where the loader looks for manifests, first things first."""
+    if sys.platform == "win32":
+        return []
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where there is none
+    bases = _paths("XDG_CONFIG_HOME") or [home / ".config"]
+    bases += _paths("XDG_CONFIG_DIRS") or [Path("/etc/xdg")]
+    bases += [Path("/usr/local/etc"), Path("/etc")]
+    bases += _paths("XDG_DATA_HOME") or [home / ".local/share"]
+    bases += _paths("XDG_DATA_DIRS") or [Path("/usr/local/share"), Path("/usr/share")]
+    if sys.platform == "darwin":
+        prefixes = [*_paths("HOMEBREW_PREFIX"), Path("/opt/homebrew")]
+        bases += [prefix / part for prefix in prefixes for part in ("etc", "share")]
+        bases += [path / "share" for path in _paths("VULKAN_SDK")]
+    return list(dict.fromkeys(base / "vulkan" / "icd.d" for base in bases))
+
+
+def _paths(variable: str) -> list[Path]:
+    return [Path(p) for p in os.environ.get(variable, "").split(os.pathsep) if p]
 
 
 def problems(manifests: list[Path]) -> list[str]:
     """A sentence for each manifest of a driver that cannot be loaded."""
-    return [sentence for path in manifests if (sentence := _problem(path))]
+    return [f"{m.path}: {m.problem}" for m in map(read_manifest, manifests) if m.problem]
 
 
-def _problem(path: Path) -> str | None:
+def read_manifest(path: Path) -> Manifest:
+    """What a manifest says, and what is wrong with it or with its driver."""
     try:
-        library = json.loads(path.read_bytes())["ICD"]["library_path"]
+        icd = json.loads(path.read_bytes())["ICD"]
+        library, version = icd["library_path"], icd.get("api_version", "")
     except FileNotFoundError:
-        return f"{path}: no such file"
+        return Manifest(path, problem="no such file")
     except OSError as error:
-        return f"{path}: {error.strerror}"
-    except (ValueError, KeyError, TypeError):
-        return f"{path}: not a driver's manifest (expected JSON with ICD.library_path)"
+        return Manifest(path, problem=error.strerror or str(error))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return Manifest(path, problem="not a driver's manifest (expected JSON with ICD.library_path)")
     if not isinstance(library, str):
-        return f"{path}: not a driver's manifest (ICD.library_path is {library!r}, expected text)"
+        problem = f"not a driver's manifest (ICD.library_path is {library!r}, expected text)"
+        return Manifest(path, problem=problem)
+    return Manifest(path, library, str(version), _problem_of(path, library))
+
+
+def _problem_of(path: Path, library: str) -> str | None:
+    """Why a driver cannot be loaded."""
     if "/" in library or "\\" in library:
         library = str(path.parent / library)  # which is library itself where that is absolute
         if not Path(library).exists():
-            return f"{path}: its driver {library} does not exist"
+            return f"its driver {library} does not exist"
     if sys.platform == "win32":
         return None  # libraries of other architectures raise a dialogue there
     try:
         ctypes.CDLL(library)  # as the loader does
-    except OSError as error:
-        return f"{path}: its driver cannot be loaded: {error}"
+    except (OSError, ValueError) as error:
+        return f"its driver cannot be loaded: {error}"
     return None

@@ -11,23 +11,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from krnlpy import config
-from krnlpy.commands import Command, Copy, Fill, Launch, identity, memories
+from krnlpy.commands import Command, Copy, Fill, Launch, LaunchIndirect, identity, memories
 
 from .commands import Queue
 from .descriptors import Place, SetLayout, new_sets
 from .device import LogicalDevice
 from .hazards import Access, HazardTracker
+from .launches import INDIRECT_GROUPS, parts_of
 from .memory import MemoryPool, VulkanMemory
 from .pipeline import VulkanExecutable
 from .transfers import Transfers
 
-_MAX_COMMANDS = 64
-"""Of a submission."""
 _PATTERN_BYTES = 1 << 16
 """Of what is copied by a fill that no word repeats."""
 
@@ -73,7 +73,10 @@ class Segment:
 
     def __init__(self, commands: tuple[Command, ...]) -> None:
         self.commands = commands
-        self.kernels = [command.executable.name for command in commands if isinstance(command, Launch)]
+        launches = [command for command in commands if isinstance(command, Launch | LaunchIndirect)]
+        self.kernels = [command.executable.name for command in launches]
+        self.is_indirect = any(isinstance(command, LaunchIndirect) for command in launches)
+        self.work = sum(map(_work, commands))
         self.accesses: list[Sequence[Access]] = []
         self.used = list({id(m): m for command in commands for m in memories(command)}.values())
         self.written = list({id(m): m for command in commands for m in _written(command)}.values())
@@ -90,8 +93,17 @@ class Submission:
         self.segments = segments
         self.kernels = [name for segment in segments for name in segment.kernels]
         self.handles = [handle for segment in segments for handle in segment.handles]
+        self.accesses = [accesses for segment in segments for accesses in segment.accesses]
         self.used = list({id(m): m for segment in segments for m in segment.used}.values())
         self.written = list({id(m): m for segment in segments for m in segment.written}.values())
+
+
+class Recording:
+    """What is submitted at a replay, and of which commands it was made."""
+
+    def __init__(self, pieces: list[tuple[tuple[Command, ...], list[Segment]]], submissions: list[Submission]) -> None:
+        self.pieces = pieces
+        self.submissions = submissions
 
 
 class Graphs:
@@ -106,35 +118,81 @@ class Graphs:
         self._live_pools: dict[Any, str] = {}
         self._set = device.api.new("VkDescriptorSet[1]")
         self._offset = device.api.new("uint32_t[1]")
+        self._barrier = queue.barriers(0, 0)[0]
+        api = device.api
+        # Of indirect dispatches: a barrier, and one that ends a command buffer.
+        self._indirect = queue.barriers(
+            api.VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, api.VK_ACCESS_INDIRECT_COMMAND_READ_BIT
+        )
         self._alignment = max(16, device.physical.storage_alignment)
 
-    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Sequence[Submission] | None) -> list[Submission]:
+    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
         """The command buffers of commands, those of the previous recording where they are equal.
 
         Raises:
             OutOfMemory: no memory is left.
         """
-        old = [segment for submission in previous or () for segment in submission.segments]
-        found = {identity(segment.commands): segment for segment in old}
-        parts = [part for piece in pieces for part in _parts(piece)]
-        if len(old) != len(parts):
-            old = []
-        segments = []
-        for i, part in enumerate(parts):
-            segments.append(found.get(identity(part)) or self._segment(part, old[i].sets if old else None))
-        return [
-            Submission(self._device.api.new("VkCommandBuffer[]", [segment.buffer for segment in together]), together)
-            for together in _batches(segments)
-        ]
+        old = [] if previous is None else previous.pieces
+        found = {identity(piece): segments for piece, segments in old}
+        recorded = []
+        for i, piece in enumerate(pieces):
+            before = old[i][1] if len(old) == len(pieces) else []
+            recorded.append((piece, found.get(identity(piece)) or self._segments(piece, before)))
+        segments = [segment for _, part in recorded for segment in part]
+        new = self._device.api.new
+        return Recording(
+            recorded,
+            [
+                Submission(new("VkCommandBuffer[]", [segment.buffer for segment in together]), together)
+                for together in self._batches(segments)
+            ],
+        )
 
-    def replay(self, recording: Sequence[Submission]) -> None:
+    def replay(self, recording: Recording) -> None:
         """Submits all, after what was recorded before."""
-        for submission in recording:
-            batch = self._queue.submit_recorded(submission.buffers, submission.kernels)
+        for submission in recording.submissions:
+            batch = self._queue.submit_recorded(submission.buffers, submission.kernels, submission.accesses)
             for user in (*submission.handles, *submission.used):
                 user.last_use = batch
             for memory in submission.written:
                 memory.last_write = batch
+
+    def _segments(self, piece: Sequence[Command], before: Sequence[Segment]) -> list[Segment]:
+        """The segments of a piece, which take over the descriptor sets of those that were at their places before."""
+        parts: list[list[Command]] = []
+        work = 0
+        for command in chain.from_iterable(map(self._split, piece)):
+            work += _work(command)
+            if not parts or self._queue.is_too_much(len(parts[-1]) + 1, work):
+                parts.append([])
+                work = _work(command)
+            parts[-1].append(command)
+        olds = [segment.sets for segment in before] if len(before) == len(parts) else [None] * len(parts)
+        return [self._segment(tuple(part), sets) for part, sets in zip(parts, olds, strict=True)]
+
+    def _split(self, command: Command) -> Iterator[Command]:
+        """The parts of a launch of more groups than the device has along an axis; any other command itself."""
+        most = self._device.info.max_groups_xyz
+        if isinstance(command, Launch) and any(n > limit for n, limit in zip(command.groups, most, strict=True)):
+            executable, kind = command.executable.split(), Launch
+            for groups, end in parts_of(command.groups, most):
+                yield kind(executable, groups, command.bindings, command.parameters + end)
+                kind = _Continued
+        else:
+            yield command
+
+    def _batches(self, segments: Sequence[Segment]) -> Iterator[list[Segment]]:
+        """Segments that are submitted together: as many as a batch should have, at least one."""
+        together: list[Segment] = []
+        count = work = 0
+        for segment in segments:
+            count, work = count + len(segment.commands), work + segment.work
+            if together and self._queue.is_too_much(count, work):
+                yield together
+                together, count, work = [], len(segment.commands), segment.work
+            together.append(segment)
+        if together:
+            yield together
 
     def collect(self) -> None:
         """Takes back what segments had that are gone."""
@@ -163,7 +221,7 @@ class Graphs:
         segment = Segment(commands)
         constants = _Constants(self._alignment)
         for command in commands:
-            if isinstance(command, Launch) and command.executable.parameter_binding is not None:
+            if isinstance(command, Launch | LaunchIndirect) and command.executable.parameter_binding is not None:
                 constants.add(command.parameters)
             elif isinstance(command, Fill):
                 for data, _ in _copies_of_fill(command):
@@ -180,8 +238,12 @@ class Graphs:
         # May be submitted again before it is done.
         begin = api.struct("VkCommandBufferBeginInfo", flags=api.VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT)
         api.check(functions.vkBeginCommandBuffer(buffer, begin), "begin a command buffer of a graph")
+        if segment.is_indirect:
+            # Other batches' barriers need not order what counts groups.
+            functions.vkCmdPipelineBarrier(buffer, *self._indirect[0])
         self._write(segment, constants, memory)
-        self._queue.end_recorded(buffer)
+        functions.vkCmdPipelineBarrier(buffer, *self._indirect[1])
+        api.check(functions.vkEndCommandBuffer(buffer), "end a command buffer of a graph")
         return segment
 
     def _upload(self, constants: _Constants) -> VulkanMemory | None:
@@ -195,7 +257,7 @@ class Graphs:
         """A descriptor set for each combination of a layout and memory; the old ones where they have them all."""
         wanted: dict[tuple[Any, ...], tuple[SetLayout, list[Place]]] = {}
         for command in commands:
-            if isinstance(command, Launch) and command.executable.set_layout.count:
+            if isinstance(command, Launch | LaunchIndirect) and command.executable.set_layout.count:
                 key = _set_key(command, constants)
                 if key not in wanted:
                     executable = command.executable
@@ -214,15 +276,17 @@ class Graphs:
 
     def _write(self, segment: Segment, constants: _Constants, memory: VulkanMemory | None) -> None:
         hazards, buffer = HazardTracker(), segment.buffer
+        barrier = self._indirect[0] if segment.is_indirect else self._barrier
 
         def access(accesses: list[Access]) -> None:
             segment.accesses.append(accesses)
             if hazards.record(accesses):
-                self._queue.barrier(buffer)
+                self._device.functions.vkCmdPipelineBarrier(buffer, *barrier)
 
         for command in segment.commands:
-            if isinstance(command, Launch):
-                access(_accesses(command))
+            if isinstance(command, Launch | LaunchIndirect):
+                if not isinstance(command, _Continued) or config.validate:
+                    access(_accesses(command))
                 self._write_launch(segment, command, constants, memory)
             elif isinstance(command, Copy):
                 source, to, nbytes = command.source, command.to, command.nbytes
@@ -237,7 +301,7 @@ class Graphs:
                 self._write_fill(buffer, command, constants, memory)
 
     def _write_launch(
-        self, segment: Segment, command: Launch, constants: _Constants, memory: VulkanMemory | None
+        self, segment: Segment, command: Launch | LaunchIndirect, constants: _Constants, memory: VulkanMemory | None
     ) -> None:
         executable: VulkanExecutable = command.executable
         buffer = segment.buffer
@@ -254,7 +318,11 @@ class Graphs:
         if executable.parameter_bytes and not has_block:
             stage = api.VK_SHADER_STAGE_COMPUTE_BIT
             functions.vkCmdPushConstants(buffer, layout, stage, 0, executable.parameter_bytes, command.parameters)
-        functions.vkCmdDispatch(buffer, *command.groups)
+        if isinstance(command, Launch):
+            functions.vkCmdDispatch(buffer, *command.groups)
+        else:
+            counts, first, _ = command.counts
+            functions.vkCmdDispatchIndirect(buffer, counts.buffer, counts.offset + first)
 
     def _write_fill(self, buffer: Any, command: Fill, constants: _Constants, memory: VulkanMemory | None) -> None:
         to, start = command.memory, command.memory.offset
@@ -291,45 +359,39 @@ class _Constants:
         return self._places[data]
 
 
-def _parts(commands: Sequence[Command]) -> Iterator[tuple[Command, ...]]:
-    for first in range(0, len(commands), _MAX_COMMANDS):
-        yield tuple(commands[first : first + _MAX_COMMANDS])
+class _Continued(Launch):
+    """Another part of the launch before it, for which nothing must wait."""
 
 
-def _batches(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
-    """Segments that are submitted together: as many as fit, at least one."""
-    together: list[Segment] = []
-    count = 0
-    for segment in segments:
-        if together and count + len(segment.commands) > _MAX_COMMANDS:
-            yield together
-            together, count = [], 0
-        together.append(segment)
-        count += len(segment.commands)
-    if together:
-        yield together
+def _work(command: Command) -> int:
+    """Roughly how many operations a command takes."""
+    if isinstance(command, Launch):
+        x, y, z = command.groups
+        return int(x * y * z * command.executable.group_work)
+    if isinstance(command, LaunchIndirect):
+        return int(INDIRECT_GROUPS * command.executable.group_work)
+    return command.nbytes // 4
 
 
-def _set_key(command: Launch, constants: VulkanMemory | None) -> tuple[Any, ...]:
+def _set_key(command: Launch | LaunchIndirect, constants: VulkanMemory | None) -> tuple[Any, ...]:
     executable = command.executable
     block = 0 if executable.parameter_binding is None or constants is None else constants.key
     return executable.set_layout, executable.key_end, block, *(memory.key for memory, _, _ in command.bindings)
 
 
-def _accesses(command: Launch) -> list[Access]:
-    # The validation layer takes all that a descriptor covers for accessed.
-    by_memory = config.validate
+def _accesses(command: Launch | LaunchIndirect) -> list[Access]:
+    bindings = [(*binding, writes) for binding, writes in zip(command.bindings, command.executable.writes, strict=True)]
+    if config.validate:  # the validation layer takes all that a descriptor covers for accessed
+        bindings = [(memory, 0, memory.nbytes, writes) for memory, _, _, writes in bindings]
+    if isinstance(command, LaunchIndirect):
+        bindings.append((*command.counts, False))
     return [
-        (memory.address, memory.address + memory.nbytes, writes)
-        if by_memory
-        else (memory.address + first, memory.address + end, writes)
-        for (memory, first, end), writes in zip(command.bindings, command.executable.writes, strict=True)
-        if first < end or by_memory
+        (memory.address + first, memory.address + end, writes) for memory, first, end, writes in bindings if first < end
     ]
 
 
 def _written(command: Command) -> Iterator[VulkanMemory]:
-    if isinstance(command, Launch):
+    if isinstance(command, Launch | LaunchIndirect):
         for (memory, _, _), writes in zip(command.bindings, command.executable.writes, strict=True):
             if writes:
                 yield memory

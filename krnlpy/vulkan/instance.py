@@ -14,7 +14,8 @@ from krnlpy.errors import DeviceError, DeviceUnavailable
 from . import cooperative
 from .api import Api, load
 from .description import PhysicalDevice, describe
-from .drivers import installed_manifests, named_manifests, problems
+from .drivers import all_manifests, installed_manifests, named_manifests, only_named, problems
+from .loader import install_line
 from .validation import EXTENSION, LAYER, Validation
 
 _FUNCTIONS = (
@@ -25,6 +26,7 @@ _FUNCTIONS = (
     "vkGetDeviceProcAddr",
     "vkGetPhysicalDeviceFeatures2",
     "vkGetPhysicalDeviceMemoryProperties",
+    "vkGetPhysicalDeviceMemoryProperties2",
     "vkGetPhysicalDeviceProperties",
     "vkGetPhysicalDeviceProperties2",
     "vkGetPhysicalDeviceQueueFamilyProperties",
@@ -47,7 +49,7 @@ class Instance:
         try:
             handle, self._validation = _create(self.api)
         except DeviceError as error:
-            found = problems(named_manifests() or installed_manifests())
+            found = problems(all_manifests())
             raise DeviceUnavailable("; ".join([str(error), *found])) from None
         self._handle = handle
         self.functions = self.api.functions(_FUNCTIONS, self.api.lib.vkGetInstanceProcAddr, handle)
@@ -77,14 +79,16 @@ class Instance:
             return []
 
     def _add_reasons(self) -> None:
-        if named := named_manifests():
-            listed = ", ".join(map(str, named))
-            self.reasons.append(f"only these drivers are looked at (VK_DRIVER_FILES): {listed}")
+        if variable := only_named():
+            listed = ", ".join(map(str, named_manifests())) or "none"
+            self.reasons.append(f"only these drivers are looked at ({variable}): {listed}")
             return
         installed = installed_manifests()
         self.reasons += problems(installed)
         listed = ", ".join(map(str, installed)) or "none"
         self.reasons.append(f"the Vulkan loader found no usable device; manifests of drivers: {listed}")
+        if not installed:
+            self.reasons.append(install_line())
 
     def close(self) -> None:
         """Closes its open backends and destroys the instance."""
@@ -125,15 +129,12 @@ def _create(api: Api) -> tuple[Any, Validation | None]:
     instance = api.new("VkInstance *")
     result = api.lib.vkCreateInstance(info, api.ffi.NULL, instance)
     if result == api.VK_ERROR_INCOMPATIBLE_DRIVER:
-        raise DeviceUnavailable(_NO_DRIVER)
+        raise DeviceUnavailable(
+            "the Vulkan loader found no driver; for a GPU install its maker's driver or Mesa's; " + install_line()
+        )
     api.check(result, "create an instance")
     return instance[0], validation
 
-
-_NO_DRIVER = (
-    "the Vulkan loader found no driver; for a GPU install its maker's driver or Mesa's, for the CPU "
-    "(Debian and Ubuntu) `apt install mesa-vulkan-drivers`"
-)
 
 _lock = threading.Lock()
 _instance: Instance | None = None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import struct
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 from krnlpy.backend import check_subgroups
@@ -14,6 +16,7 @@ from krnlpy.dsl.array_sizes import array_bytes, local_arrays
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.glsl_cooperative import is_native
 from krnlpy.dsl.layout import Variant
+from krnlpy.dsl.work import estimated_work
 from krnlpy.errors import LimitExceeded, MissingFeatures
 from krnlpy.scalar import ScalarType
 
@@ -34,11 +37,13 @@ class VulkanExecutable:
         parameter_bytes: of the parameter block.
         parameter_binding: where the block is bound, if it does not travel as push constants.
         key_end: what tells apart descriptor sets of the same buffers and layout.
+        group_work: roughly the operations of a group.
+        split: makes the executable that is dispatched in parts; see Launches.
     """
 
     __slots__ = (
-        *("key_end", "layout", "name", "parameter_binding", "parameter_bytes", "pipeline"),
-        *("reports", "retired", "set_layout", "threads", "writes"),
+        *("group_work", "key_end", "layout", "name", "parameter_binding", "parameter_bytes", "pipeline"),
+        *("reports", "retired", "set_layout", "split", "threads", "writes"),
     )
 
     def __init__(
@@ -50,6 +55,7 @@ class VulkanExecutable:
         layout: Any,
         set_layout: SetLayout,
         retired: deque[Any],
+        split: Callable[[], VulkanExecutable],
     ) -> None:
         self.name = program.name
         self.threads = threads
@@ -58,9 +64,11 @@ class VulkanExecutable:
         self.set_layout = set_layout
         self.reports = shader.reports
         self.writes = (*shader.writes, True) if shader.reports else shader.writes
-        self.parameter_bytes = shader.layout.size
+        self.parameter_bytes = shader.parameter_bytes
         self.parameter_binding = shader.parameter_binding
         self.key_end = self.parameter_bytes if self.parameter_binding is not None else 0
+        self.split = cache(split)
+        self.group_work = math.prod(threads) * estimated_work(program.body)
         self.retired = retired
 
     @property
@@ -92,13 +100,15 @@ class PipelineBuilder:
         specs: Mapping[str, int | float | bool],
         threads: tuple[int, int, int],
         debug: bool,
+        split: bool = False,
     ) -> VulkanExecutable:
-        """A program as a pipeline.
+        """A program as a pipeline. ``split``: to be dispatched in parts.
 
         Raises:
             MissingFeatures: the device has not what the program needs.
             LimitExceeded: threads, group arrays or buffers are more than the device grants.
         """
+        given = program
         self._check_limits(program, specs, threads)
         info = self._device.info
         check_subgroups(program, threads, info)
@@ -106,17 +116,18 @@ class PipelineBuilder:
         if debug or not is_native(program, variant, shapes):
             program = expanded(program, program.subgroup_threads or info.subgroup_threads)
         lanes = program.subgroup_threads or info.subgroup_threads
-        options = glsl.GlslOptions.of(info.features, info.max_parameter_bytes, debug, lanes)
+        options = replace(glsl.GlslOptions.of(info.features, info.max_parameter_bytes, debug, lanes), split=split)
         shader = glsl.emit(program, variant, options)
         self._check_shader(program, shader)
         slots = -(-math.prod(threads) // lanes) * lanes
         self._check_group_memory(program, specs, 4 * shader.subgroup_words * slots)
         code = spirv.compile_shader(shader.source, program.name)
         set_layout = self._descriptors.layout(shader.binding_count, shader.parameter_binding)
-        layout = self._layout(set_layout, shader.layout.size if shader.parameters == "push" else 0)
+        layout = self._layout(set_layout, shader.parameter_bytes if shader.parameters == "push" else 0)
         pipeline = self._pipeline(code, shader, specs, threads, layout, program)
         self._pipelines.add(pipeline)
-        return VulkanExecutable(program, shader, threads, pipeline, layout, set_layout, self.retired)
+        in_parts = partial(self.build, given, variant, dict(specs), threads, debug, split=True)
+        return VulkanExecutable(program, shader, threads, pipeline, layout, set_layout, self.retired, in_parts)
 
     def _check_limits(
         self, program: ir.Program, specs: Mapping[str, int | float | bool], threads: tuple[int, int, int]

@@ -21,8 +21,8 @@ Array = np.ndarray[Any, Any]
 class Transfers:
     """Uploads, downloads, copies and fills. The caller holds the backend's lock.
 
-    Where host and device share the memory, the host copies directly: at once into memory that no queued work uses,
-    and from memory when the last work that wrote it is done. Everything else goes through the staging ring.
+    Where host and device share the memory, the host copies directly: at once into bytes that no queued work uses,
+    and from bytes when the last work that writes them is done. Everything else goes through the staging ring.
     """
 
     def __init__(self, device: LogicalDevice, queue: Queue) -> None:
@@ -40,7 +40,7 @@ class Transfers:
     def upload(self, memory: VulkanMemory, offset: int, data: Array) -> None:
         """Copies bytes into memory."""
         mapped = memory.block.mapped
-        if mapped is not None and not self._is_used(memory):
+        if mapped is not None and not self._is_used(memory, offset, data.nbytes):
             start = memory.offset + offset
             mapped[start : start + data.nbytes] = data
             return
@@ -51,9 +51,13 @@ class Transfers:
             if begin + CHUNK_BYTES < data.nbytes:
                 self._queue.submit()  # the device copies this piece while the host copies the next
 
-    def _is_used(self, memory: VulkanMemory) -> bool:
-        last_use, queue = memory.last_use, self._queue
-        return last_use > queue.completed and (last_use >= queue.open_value or last_use > queue.poll())
+    def _is_used(self, memory: VulkanMemory, offset: int, nbytes: int) -> bool:
+        """Whether queued work may access these bytes."""
+        queue, first = self._queue, memory.address + offset
+        if memory.last_use <= queue.completed:
+            return False
+        batch = queue.last_access(first, first + nbytes)
+        return batch > 0 and (batch >= queue.open_value or batch > queue.poll())
 
     def download(self, memory: VulkanMemory, offset: int, out: Array) -> None:
         """Copies memory that the host does not share into an array, after all work queued before."""
@@ -95,7 +99,7 @@ class Transfers:
             memory.last_use = memory.last_write = self._queue.open_value
             value = int.from_bytes(word, "little")
             self._fill(commands, memory.buffer, memory.offset + first, last - first, value)
-            self._queue.end()
+            self._queue.end((last - first) // 4)
 
     def _fill_from_ring(self, memory: VulkanMemory, offset: int, nbytes: int, pattern: bytes) -> None:
         if not nbytes:
@@ -111,7 +115,7 @@ class Transfers:
         commands = self._queue.begin([(address, address + nbytes, True)])
         memory.last_use = memory.last_write = self._queue.open_value
         self._copy(commands, self.ring.handle, memory.buffer, len(regions), api.new("VkBufferCopy[]", regions))
-        self._queue.end()
+        self._queue.end(nbytes // 4)
 
     def _record_copy(
         self,
@@ -140,7 +144,7 @@ class Transfers:
             to_offset += to.offset
         region.srcOffset, region.dstOffset, region.size = source_offset, to_offset, nbytes
         self._copy(commands, from_buffer, to_buffer, 1, self._region)
-        queue.end()
+        queue.end(nbytes // 4)
 
     def close(self) -> None:
         """Gives the staging ring back."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from krnlpy import Device, StructBuffer, dsl, kernel
+from krnlpy import Device, StructBuffer, dsl, kernel, struct_dtype
 from krnlpy.dsl import (
     atomic_add,
     atomic_compare_exchange,
@@ -30,7 +30,6 @@ from krnlpy.dsl.types import Global, GlobalMut, ItemMut
 from krnlpy.errors import KernelIndexError, MissingFeatures
 from krnlpy.features import FLOAT_ATOMICS, Feature
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
-from krnlpy.struct_buffer import struct_dtype
 
 from .launcher import Launcher
 from .values import assert_same, pairs

@@ -191,6 +191,23 @@ def test_matrices(device: Device) -> None:
     np.testing.assert_allclose(run(body, device, a), want, rtol=1e-6, atol=1e-6)
 
 
+def test_a_matrix_of_one_number_has_it_on_its_diagonal(device: Device) -> None:
+    """As in GLSL."""
+
+    @kernel
+    def body(a: ItemMut[Matrix[f32, 2, 3]], b: ItemMut[Matrix[i32, 4, 2]], c: ItemMut[mat2], x: Item[f32]):
+        a = Matrix[f32, 2, 3](x * 2.0)
+        b = Matrix[i32, 4, 2](7)
+        c = c * mat2(0.0)
+
+    a, b = Buffer.ones((1, 2, 3), f32, device), Buffer.ones((1, 4, 2), i32, device)
+    c, x = Buffer.ones((1, 2, 2), f32, device), Buffer.full(1, 1.5, f32, device)
+    body(a, b, c, x)
+    np.testing.assert_array_equal(a.numpy()[0], np.eye(2, 3) * 3)
+    np.testing.assert_array_equal(b.numpy()[0], np.eye(4, 2) * 7)
+    np.testing.assert_array_equal(c.numpy()[0], np.zeros((2, 2)))
+
+
 def test_determinant_and_inverse_of_four_rows(device: Device) -> None:
     def body(out: GlobalMut[f32], a: Global[f32, 2]):
         m = Matrix[f32, 4, 4](
@@ -218,6 +235,27 @@ def pushed(body: Body, force: vec3, dt=0.5):
     body.velocity += force / body.mass * dt
     body.hits += 1
     return body, length(body.velocity)
+
+
+@func
+def _zero_like(value):
+    return type(value)(0)
+
+
+def test_type_of_a_vector(device: Device) -> None:
+    @kernel
+    def sums(x: Item[vec3], y: ItemMut[f32], v: ItemMut[vec2]):
+        total = _zero_like(x)
+        for _ in range(3):
+            total += x
+        y = total.x + total.y + total.z + _zero_like(y)
+        v = type(v)(total.z, type(total.x)(4))
+
+    x = np.array([[1, 2, 3], [4, 5, 7]], np.float32)
+    y, v = Buffer.ones(2, f32, device), Buffer.zeros((2, 2), f32, device)
+    sums(Buffer.from_numpy(x, device), y, v)
+    np.testing.assert_array_equal(y.numpy(), 3 * x.sum(1))
+    np.testing.assert_array_equal(v.numpy(), [[9, 4], [21, 4]])
 
 
 def test_structs_in_variables_and_functions(device: Device) -> None:
@@ -453,3 +491,4 @@ def test_vectors_outside_of_kernels() -> None:
     assert vec3(1, 2, 3).tolist() == [1, 2, 3]
     assert vec2(4).tolist() == [4, 4]
     assert mat2(1, 2, 3, 4).tolist() == [[1, 2], [3, 4]]
+    assert Matrix[f32, 3, 2](5).tolist() == [[5, 0], [0, 5], [0, 0]]

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from krnlpy import Buffer, Device, GlobalMut, Item, ItemMut, Spec, f16, f32, func, i32, kernel
+from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, Spec, f16, f32, func, i32, kernel, u32
 from krnlpy.dsl import global_id, global_threads, group_id, groups, isinf, isnan, thread_id
 
 NAN = math.nan
@@ -106,3 +106,19 @@ def test_floor_division_of_a_little_by_much(device: Device) -> None:
     want = np.floor(a / b)
     assert np.array_equal(quotient.numpy(), want)
     assert np.array_equal(rest.numpy(), a - b * want)
+
+
+@kernel(threads=64, unchecked=True)
+def read_between_neighbours(pairs: GlobalMut[u32], same: Global[u32]):
+    me = global_id()
+    pairs[me * 2] = u32(me) + 7
+    pairs[me * 2 + 1] = same[me * 2] + 1
+
+
+def test_a_read_between_stores_to_neighbours_sees_the_first(device: Device) -> None:
+    """LLVM joined the stores to one, past the read."""
+    pairs = Buffer.from_numpy(np.arange(1000, 1256, dtype=np.uint32), device)
+    read_between_neighbours.with_groups(2)(pairs, pairs)
+    first, second = pairs.numpy().reshape(-1, 2).T
+    assert first.tolist() == list(range(7, 135))
+    assert second.tolist() == list(range(8, 136))

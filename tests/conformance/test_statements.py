@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from krnlpy.dsl import local_array
+from krnlpy.dsl import local_array, unroll
 from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut, Spec
 from krnlpy.scalar import f32, i32, u8
 
@@ -266,3 +266,30 @@ def test_augmented_assignment_of_elements(launch: Launcher) -> None:
     a = np.arange(100, 108, dtype=np.int32)
     want = ((((a + 5) * x) // 2 - 1) | 64) ^ 1
     assert_same(launch(kernel, a, x)[0], want)
+
+
+def test_the_variable_of_an_unrolled_loop_may_be_a_variable_before_and_after(launch: Launcher) -> None:
+    def kernel(x: GlobalMut[i32]):
+        for i in range(4):
+            x[0] += i
+        for i in unroll(range(3)):
+            x[1] += i
+        i = 5
+        for i in unroll(range(0)):  # noqa: B007
+            x[2] = 9
+        x[2] += i
+        turn = 0
+        while turn < 3:
+            x[3] = x[3] * 100 + i
+            for i in unroll((10, 20, 30)):
+                if i == 20:
+                    break
+                x[4] += i
+            turn += 1
+        for i in range(2):
+            for i in unroll((7, 8)):
+                x[5] += i
+            x[6] += i
+
+    (x,) = launch(kernel, np.zeros(7, np.int32), threads=(1, 1, 1), groups=(1, 1, 1))
+    np.testing.assert_array_equal(x, [6, 3, 5, 52020, 30, 30, 16])

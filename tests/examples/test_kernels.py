@@ -8,11 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from examples.kernels.black_scholes import philox
-from krnlpy import Buffer, Device, Out, kernel, u32
+from krnlpy import Device
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,25 +46,6 @@ def test_results(device: Device, name: str) -> None:
             work.launch()
             work.check()
             assert work.amount >= 0
-
-
-@kernel(threads=1)
-def _random_words(counter: u32, key: u32, words: Out[u32]):
-    words[0], words[1], words[2], words[3] = philox(counter, counter, counter, counter, key, key)
-
-
-@pytest.mark.parametrize(
-    ("number", "expected"),
-    [
-        (0, (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
-        (0xFFFFFFFF, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
-    ],
-)
-def test_philox(device: Device, number: int, expected: tuple[int, ...]) -> None:
-    """Known answers of philox4x32-10, from Random123's file kat_vectors."""
-    words = Buffer.zeros(4, u32, device)
-    _random_words.with_groups(1)(number, number, words)
-    np.testing.assert_array_equal(words.numpy(), np.array(expected, np.uint32))
 
 
 def call(*arguments: str) -> subprocess.CompletedProcess[str]:

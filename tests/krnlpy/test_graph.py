@@ -31,7 +31,7 @@ from krnlpy import (
     u16,
     u32,
 )
-from krnlpy.dsl import Vector, global_id
+from krnlpy.dsl import Vector, global_id, group_id
 
 pytestmark = pytest.mark.skipif(config.debug, reason="kernels that are checked in debug mode can't be captured")
 
@@ -59,6 +59,11 @@ def scaled(x: ItemMut[f32], FACTOR: Spec[f32] = 2.0):  # noqa: N803
 @kernel
 def shifted(by: Vector[f32, 2], x: ItemMut[f32]):
     x += by.x * 10.0 + by.y
+
+
+@kernel(threads=1)
+def mark(x: GlobalMut[u32, 1]):
+    x[group_id(0)] += u32(1)
 
 
 @kernel
@@ -189,6 +194,42 @@ def test_large_parameter_blocks(device: Device) -> None:
     expected = np.zeros((2,) * 6, np.float32)
     expected.transpose(0, 2, 4, 1, 3, 5)[...] = 3 * np.arange(64).reshape((2,) * 6).transpose()
     assert np.array_equal(y.numpy(), expected)
+
+
+def test_groups_that_memory_counts(device: Device) -> None:
+    """What a kernel or a copy of the graph writes, and what was written before, says how many groups there are."""
+    counts, marks = Buffer.zeros(3, u32, device), Buffer.zeros(8, u32, device)
+    counts.fill(1)
+    with device.capture() as graph:
+        mark.with_groups_from(counts)(marks)
+        increment(counts[:1])
+    for _ in range(3):
+        graph.replay()
+    counts[:1].fill(7)
+    graph.replay()
+    mark.with_groups_from(counts)(marks)
+    assert values(marks) == [5, 4, 3, 2, 2, 2, 2, 1]
+
+
+def test_counts_of_groups_change(device: Device) -> None:
+    marks = Buffer.zeros(4, u32, device)
+    few, many = (Buffer.from_numpy(np.array([n, 1, 1], np.uint32), device) for n in (1, 3))
+    with device.capture() as graph:
+        mark.with_groups_from(graph.parameter("counts", few))(marks)
+    graph.replay()
+    graph.replay(counts=many)
+    assert values(marks) == [2, 1, 1, 0]
+
+
+def test_more_groups_than_the_device_has(device: Device) -> None:
+    if device.info.index is None:
+        pytest.skip("the device has no such limit")
+    groups = device.info.max_groups_xyz[0] + 5
+    marks = Buffer.zeros(groups, u32, device)
+    with device.capture() as graph:
+        mark.with_groups(groups)(marks)
+    graph.replay()
+    assert marks.numpy().tolist() == [1] * groups
 
 
 # ---------------------------------------------------------------------------------------------------------- parameters

@@ -49,11 +49,11 @@ def test_index_out_of_range() -> None:
 
 
 def test_no_loader(python: Callable[..., str], tmp_path: Path) -> None:
-    (tmp_path / "vulkan.py").write_text("raise OSError('Cannot find Vulkan SDK version')")
-    count, reason, explained = python(_LIST).splitlines()
+    program = "from krnlpy.vulkan import loader\nloader.candidates = lambda: iter(['libnowhere.so.9'])\n" + _LIST
+    count, reason, explained = python(program).splitlines()
     assert count == "0"
     assert "no Vulkan loader" in reason
-    assert "apt install libvulkan1" in explained
+    assert "install" in explained
     assert "Device.host()" in explained
 
 
@@ -91,7 +91,7 @@ def test_a_bad_manifest_beside_good_ones(
 
 
 def test_importing_loads_no_vulkan(python: Callable[..., str]) -> None:
-    assert python("import sys, krnlpy.vulkan; print('vulkan' in sys.modules)") == "False\n"
+    assert python("import sys, krnlpy.vulkan; print('_cffi_backend' in sys.modules)") == "False\n"
 
 
 _FORK = """

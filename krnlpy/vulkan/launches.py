@@ -1,0 +1,179 @@
+"""Recording of kernels' launches: what is bound, and the dispatch."""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from krnlpy import config
+from krnlpy.backend import Binding
+
+from .commands import Queue
+from .descriptors import Descriptors
+from .device import LogicalDevice
+from .pipeline import VulkanExecutable
+from .transfers import Transfers
+
+INDIRECT_GROUPS = 1 << 10
+"""What a dispatch is taken for whose groups the host does not know."""
+_SPLIT = struct.Struct("<6I")  # see glsl_context.SPLIT_BYTES
+
+
+def parts_of(groups: tuple[int, int, int], most: tuple[int, int, int]) -> Iterator[tuple[tuple[int, int, int], bytes]]:
+    """The parts of a dispatch of more groups than the device has along an axis: the groups of each, and what its
+    parameter block ends with."""
+    for first in itertools.product(*map(range, (0, 0, 0), groups, most)):
+        x, y, z = (min(n - at, limit) for n, at, limit in zip(groups, first, most, strict=True))
+        yield (x, y, z), _SPLIT.pack(*first, *groups)
+
+
+class Launches:
+    """Records launches into the queue's open batch. The caller holds the backend's lock.
+
+    A call of Vulkan takes half a microsecond, so that what a batch has bound is not bound again.
+    """
+
+    def __init__(self, device: LogicalDevice, queue: Queue, transfers: Transfers, descriptors: Descriptors) -> None:
+        self._queue = queue
+        self._transfers = transfers
+        self._descriptors = descriptors
+        functions, api = device.functions, device.api
+        self._bind_pipeline = functions.vkCmdBindPipeline
+        self._bind_sets = functions.vkCmdBindDescriptorSets
+        self._push = functions.vkCmdPushConstants
+        self._dispatch = functions.vkCmdDispatch
+        self._dispatch_indirect = functions.vkCmdDispatchIndirect
+        self._max_groups = device.info.max_groups_xyz
+        self._point = api.VK_PIPELINE_BIND_POINT_COMPUTE
+        self._stage = api.VK_SHADER_STAGE_COMPUTE_BIT
+        self._null = api.ffi.NULL
+        self._dynamic_offset = api.new("uint32_t[1]")
+        # The layer takes all that a descriptor covers for accessed, and misses barriers where kernels keep apart.
+        self._hazards_by_memory = config.validate
+        self._batch = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Takes nothing for bound: another command buffer is recorded, or somebody else has bound something."""
+        self._pipeline: Any = None
+        self._layout: Any = None
+        self._set: Any = None
+        self._pushed = b""
+
+    def record(
+        self,
+        executable: VulkanExecutable,
+        groups: tuple[int, int, int],
+        bindings: Sequence[Binding],
+        parameters: bytes,
+    ) -> None:
+        """Records a dispatch, after a barrier where it needs one; in parts, if the groups are more than the device
+        has along an axis."""
+        x, y, z = groups
+        most = self._max_groups
+        if x > most[0] or y > most[1] or z > most[2]:
+            self._record_parts(executable.split(), groups, bindings, parameters)
+            return
+        self._dispatch(self._prepare(executable, bindings, parameters), x, y, z)
+        queue = self._queue
+        queue.kernels.append(executable.name)
+        queue.end(x * y * z * executable.group_work)
+
+    def record_indirect(
+        self, executable: VulkanExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
+    ) -> None:
+        """Records a dispatch of as many groups as three u32 in memory say."""
+        memory, first, _ = counts
+        commands = self._prepare(executable, bindings, parameters, counts)
+        self._dispatch_indirect(commands, memory.buffer, memory.offset + first)
+        self._queue.kernels.append(executable.name)
+        self._queue.end(INDIRECT_GROUPS * executable.group_work)
+
+    def _record_parts(
+        self,
+        executable: VulkanExecutable,
+        groups: tuple[int, int, int],
+        bindings: Sequence[Binding],
+        parameters: bytes,
+    ) -> None:
+        for place, (part, end) in enumerate(parts_of(groups, self._max_groups)):
+            commands = self._prepare(executable, bindings, parameters + end, continues=place > 0)
+            self._dispatch(commands, *part)
+            self._queue.kernels.append(executable.name)
+            self._queue.end(part[0] * part[1] * part[2] * executable.group_work)
+
+    def _prepare(
+        self,
+        executable: VulkanExecutable,
+        bindings: Sequence[Binding],
+        parameters: bytes,
+        counts: Binding | None = None,
+        continues: bool = False,
+    ) -> Any:
+        """The command buffer, with all that a dispatch needs bound.
+
+        Args:
+            counts: where the counts of groups are, if not known here.
+            continues: this is another part of the launch that was recorded last, for which nothing must wait.
+        """
+        # The hot path: every line here costs each launch.
+        queue = self._queue
+        offset = None
+        if executable.parameter_binding is not None:
+            offset = self._transfers.ring.put(parameters)
+        batch = queue.open_value
+        if batch != self._batch:
+            self._batch = batch
+            self.forget()
+            continues = False
+        if self._hazards_by_memory:
+            bindings = [(memory, 0, memory.nbytes) for memory, _, _ in bindings]
+        accesses = []
+        key = []
+        for (memory, first, end), writes in zip(bindings, executable.writes, strict=True):
+            # A descriptor covers the whole memory, so that views of it share sets; kernels keep to the range.
+            address = memory.address
+            if first < end:
+                accesses.append((address + first, address + end, writes))
+            key.append(memory.key)
+            memory.last_use = batch
+            if writes:
+                memory.last_write = batch
+        if counts is not None:
+            memory, first, end = counts
+            accesses.append((memory.address + first, memory.address + end, False))
+            memory.last_use = batch
+        if continues and not self._hazards_by_memory:
+            accesses = []
+        commands = queue.begin(accesses, counts is not None)
+        pipeline, layout, set_layout = executable.pipeline, executable.layout, executable.set_layout
+        if pipeline is not self._pipeline:
+            self._bind_pipeline(commands, self._point, pipeline)
+            self._pipeline = pipeline
+            if layout is not self._layout:  # sets and push constants stay what they were under one layout only
+                self._layout, self._set, self._pushed = layout, None, b""
+        if set_layout.count:
+            key.append(executable.key_end)
+            found = tuple(key)
+            descriptor_set = set_layout.sets.get(found)
+            if descriptor_set is None:
+                descriptor_set = self._write_set(executable, found, bindings)
+            if offset is not None:
+                self._dynamic_offset[0] = offset
+                self._bind_sets(commands, self._point, layout, 0, 1, descriptor_set, 1, self._dynamic_offset)
+            elif descriptor_set is not self._set:
+                self._bind_sets(commands, self._point, layout, 0, 1, descriptor_set, 0, self._null)
+                self._set = descriptor_set
+        if offset is None and parameters != self._pushed:
+            self._push(commands, layout, self._stage, 0, executable.parameter_bytes, parameters)
+            self._pushed = parameters
+        return commands
+
+    def _write_set(self, executable: VulkanExecutable, key: tuple[int, ...], bindings: Sequence[Binding]) -> Any:
+        places = [(memory.buffer, memory.offset, memory.nbytes) for memory, _, _ in bindings]
+        if executable.parameter_binding is not None:
+            block = (self._transfers.ring.handle, 0, executable.parameter_bytes)
+            places.insert(executable.parameter_binding, block)
+        return self._descriptors.write(executable.set_layout, key, places)

@@ -1,0 +1,76 @@
+"""When batches are submitted: soon after somebody waited, when they are full, and after much work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from krnlpy.dsl.types import ItemMut
+from krnlpy.dsl.work import estimated_work
+from krnlpy.scalar import u32
+from krnlpy.vulkan import commands
+
+
+def increment(x: ItemMut[u32]):
+    x += u32(1)
+
+
+def repeated(x: ItemMut[u32]):
+    for _i in range(3):
+        for _j in range(3):
+            for _k in range(3):
+                if x > u32(0):
+                    x += u32(1)
+
+
+def sizes(backend: Any, launch: Any, count: int) -> list[int]:
+    """Launches in each batch that was submitted, while so many launches were recorded."""
+    found, value, size = [], backend._queue.open_value, 0
+    for _ in range(count):
+        launch()
+        size += 1
+        if backend._queue.open_value != value:
+            found.append(size)
+            value, size = backend._queue.open_value, 0
+    return found
+
+
+def test_the_first_batches_are_small(build: Any, store: Any, backend: Any) -> None:
+    kernel, memory = build(increment), store(np.zeros(64, np.uint32))
+    for _ in range(2):
+        backend.wait()
+        assert sizes(backend, lambda: kernel((memory, 0, 64)), 250) == [8, 16, 32, 64, 64, 64]
+
+
+def test_much_work_is_submitted_at_once(
+    build: Any, store: Any, load: Any, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "_MAX_WORK", 1 << 22)
+    memory, small, large = store(np.ones(1 << 10, np.uint32)), build(increment), build(repeated)
+    backend.wait()
+    queue = backend._queue
+    batch = queue.open_value
+    small((memory, 0, 64))
+    assert queue.open_value == batch
+    large((memory, 0, 1 << 10))
+    assert queue.open_value == batch + 1
+    small((memory, 0, 64))
+    assert queue.open_value == batch + 1
+    assert load(memory, np.uint32, 1 << 10).tolist() == [30] * 64 + [28] * 960
+
+
+def test_bytes_that_are_copied_and_filled_count_as_work(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "_MAX_WORK", 1 << 12)
+    memory, nbytes = backend.allocate(1 << 14), 1 << 12
+    backend.wait()
+    copies = sizes(backend, lambda: backend.copy(memory, 0, memory, nbytes, nbytes), 8)
+    fills = sizes(backend, lambda: backend.fill(memory, 0, nbytes, b"\x01"), 8)
+    assert copies == fills == [4, 4]
+
+
+def test_estimated_work(build: Any) -> None:
+    few, many = (build(kernel).program.body for kernel in (increment, repeated))
+    assert 1 <= estimated_work(few) < 10
+    assert 64**3 < estimated_work(many) < 64**3 * 20
