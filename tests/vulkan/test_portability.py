@@ -9,8 +9,9 @@ import pytest
 
 from krnlpy import config
 from krnlpy.errors import DeviceUnavailable
-from krnlpy.vulkan import description, instance
+from krnlpy.vulkan import description
 from krnlpy.vulkan.api import Api, load
+from krnlpy.vulkan.instance import _create, instance
 
 PORTABILITY = "VK_KHR_portability_enumeration"
 SUBSET = "VK_KHR_portability_subset"
@@ -63,7 +64,7 @@ def no_validation(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("extensions", [[], ["VK_KHR_surface"], ["VK_KHR_surface", PORTABILITY]])
 def test_devices_of_a_subset_are_asked_for(extensions: list[str]) -> None:
     library = Loader(extensions)
-    instance._create(Api(load().ffi, library))
+    _create(Api(load().ffi, library))
     expected = [PORTABILITY] if PORTABILITY in extensions else []
     assert library.created == {"flags": len(expected), "extensions": expected}
 
@@ -74,12 +75,12 @@ def test_no_driver(system: str, line: str, monkeypatch: pytest.MonkeyPatch) -> N
     library = Loader([], load().VK_ERROR_INCOMPATIBLE_DRIVER)
     monkeypatch.setattr(sys, "platform", system)
     with pytest.raises(DeviceUnavailable, match=f"found no driver.*{line}"):
-        instance._create(Api(load().ffi, library))
+        _create(Api(load().ffi, library))
 
 
 def test_the_subset_is_enabled_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """The specification demands it; elsewhere asking for it would be an error."""
-    found = instance.instance()
+    found = instance()
     if not found.devices:
         pytest.skip("no Vulkan device")
     real = found.devices[0]
