@@ -162,8 +162,9 @@ class Queue:
 
     def _make_room(self) -> None:
         self.poll()
-        if len(self._pending) >= _MAX_PENDING:
-            self.wait(self._pending[0].value)
+        ahead = len(self._pending) - _MAX_PENDING
+        if ahead >= 0:
+            self.wait(self._pending[ahead].value)
 
     def take_pool(self) -> tuple[Any, Any]:
         """A command pool, and the one command buffer in it."""
@@ -215,35 +216,51 @@ class Queue:
         self._cmd_barrier(self._buffer, *self._end_arguments)
         self._hazards.clear()
         self._api.check(self._device.functions.vkEndCommandBuffer(self._buffer), "end a command buffer")
-        batch = _Batch(self.open_value, self._pool, self._buffer, self.kernels, self._accesses)
+        self._signal_value[0] = self.open_value
         self._submitted_buffer[0] = self._buffer
+        self._pending.append(_Batch(self.open_value, self._pool, self._buffer, self.kernels, self._accesses))
         self._pool = self._buffer = None
         self._count = self._work = 0
         self._limit = _FIRST_COMMANDS  # unless the batch was full, somebody is about to wait
         self.kernels = []
         self._accesses = []
-        self._send(batch)
-        return self.open_value - 1
-
-    def submit_recorded(self, buffers: Any, kernels: list[str], accesses: list[Sequence[Access]]) -> int:
-        """Submits the open batch, then an array of command buffers that somebody recorded, as a batch of their own;
-        returns its number. Raises as :meth:`submit`."""
-        self.submit()
-        self._make_room()
-        info = self._submit_info
-        info.commandBufferCount, info.pCommandBuffers = len(buffers), buffers
-        try:
-            self._send(_Batch(self.open_value, None, None, kernels, accesses))
-        finally:
-            info.commandBufferCount, info.pCommandBuffers = 1, self._submitted_buffer
-        return self.open_value - 1
-
-    def _send(self, batch: _Batch) -> None:
-        self._signal_value[0] = batch.value
-        self._pending.append(batch)
         self.open_value += 1
         result = self._device.functions.vkQueueSubmit(self._device.queue, 1, self._submit_info, self._api.ffi.NULL)
         self._check(result, "submit work")
+        return self.open_value - 1
+
+    def submission_of(self, batches: Sequence[Any]) -> tuple[Any, Any, list[Any]]:
+        """What :meth:`submit_recorded` takes to submit arrays of command buffers, each as a batch: an array of
+        VkSubmitInfo, the numbers of the batches that go there, and what the array points to."""
+        api = self._api
+        values = api.new("uint64_t[]", len(batches))
+        infos = api.new("VkSubmitInfo[]", len(batches))
+        kept = []
+        for i, buffers in enumerate(batches):
+            timeline = api.struct(
+                "VkTimelineSemaphoreSubmitInfo", signalSemaphoreValueCount=1, pSignalSemaphoreValues=values + i
+            )
+            infos[i] = self._submit_info[0]
+            infos[i].pNext = timeline
+            infos[i].commandBufferCount, infos[i].pCommandBuffers = len(buffers), buffers
+            kept += [timeline, buffers]
+        return infos, values, kept
+
+    def submit_recorded(
+        self, infos: Any, values: Any, kernels: Sequence[list[str]], accesses: Sequence[list[Sequence[Access]]]
+    ) -> int:
+        """Submits the open batch, then at once all batches of a submission, whose kernels and accesses these are;
+        returns the number of the first. Raises as :meth:`submit`."""
+        self.submit()
+        self._make_room()
+        first = self.open_value
+        for i, of_batch in enumerate(zip(kernels, accesses, strict=True)):
+            values[i] = first + i
+            self._pending.append(_Batch(first + i, None, None, *of_batch))
+        self.open_value = first + len(infos)
+        result = self._device.functions.vkQueueSubmit(self._device.queue, len(infos), infos, self._api.ffi.NULL)
+        self._check(result, "submit a graph")
+        return first
 
     def poll(self) -> int:
         """Looks which batches are done, without waiting; returns the number of the last."""

@@ -85,12 +85,10 @@ class Segment:
         self.handles: list[_Handle] = []
 
 
-class Submission:
-    """Segments that are submitted together."""
+class Batch:
+    """Segments that make up a batch of the queue."""
 
-    def __init__(self, buffers: Any, segments: Sequence[Segment]) -> None:
-        self.buffers = buffers
-        self.segments = segments
+    def __init__(self, segments: Sequence[Segment]) -> None:
         self.kernels = [name for segment in segments for name in segment.kernels]
         self.handles = [handle for segment in segments for handle in segment.handles]
         self.accesses = [accesses for segment in segments for accesses in segment.accesses]
@@ -99,11 +97,16 @@ class Submission:
 
 
 class Recording:
-    """What is submitted at a replay, and of which commands it was made."""
+    """The segments of each piece of a graph, and the batches that are submitted at a replay."""
 
-    def __init__(self, pieces: list[tuple[tuple[Command, ...], list[Segment]]], submissions: list[Submission]) -> None:
+    def __init__(
+        self, pieces: list[tuple[tuple[Command, ...], list[Segment]]], batches: list[Batch], submission: Any
+    ) -> None:
         self.pieces = pieces
-        self.submissions = submissions
+        self.batches = batches
+        self.infos, self.values, self.kept = submission
+        self.kernels = [batch.kernels for batch in batches]
+        self.accesses = [batch.accesses for batch in batches]
 
 
 class Graphs:
@@ -138,24 +141,21 @@ class Graphs:
         for i, piece in enumerate(pieces):
             before = old[i][1] if len(old) == len(pieces) else []
             recorded.append((piece, found.get(identity(piece)) or self._segments(piece, before)))
-        segments = [segment for _, part in recorded for segment in part]
+        together = list(self._batches([segment for _, part in recorded for segment in part]))
         new = self._device.api.new
-        return Recording(
-            recorded,
-            [
-                Submission(new("VkCommandBuffer[]", [segment.buffer for segment in together]), together)
-                for together in self._batches(segments)
-            ],
-        )
+        buffers = [new("VkCommandBuffer[]", [segment.buffer for segment in segments]) for segments in together]
+        return Recording(recorded, list(map(Batch, together)), self._queue.submission_of(buffers))
 
     def replay(self, recording: Recording) -> None:
         """Submits all, after what was recorded before."""
-        for submission in recording.submissions:
-            batch = self._queue.submit_recorded(submission.buffers, submission.kernels, submission.accesses)
-            for user in (*submission.handles, *submission.used):
-                user.last_use = batch
-            for memory in submission.written:
-                memory.last_write = batch
+        if not recording.batches:
+            return
+        first = self._queue.submit_recorded(recording.infos, recording.values, recording.kernels, recording.accesses)
+        for number, batch in enumerate(recording.batches, first):
+            for user in (*batch.handles, *batch.used):
+                user.last_use = number
+            for memory in batch.written:
+                memory.last_write = number
 
     def _segments(self, piece: Sequence[Command], before: Sequence[Segment]) -> list[Segment]:
         """The segments of a piece, which take over the descriptor sets of those that were at their places before."""
