@@ -36,6 +36,7 @@ from .errors import (
     SourceError,
 )
 from .features import Feature
+from .host_call import host_call
 from .kernel import Kernel, kernel
 from .scalar import SCALAR_TYPES, DTypeLike, ScalarType, scalar_type
 from .struct_buffer import StructBuffer, struct_dtype
@@ -55,7 +56,7 @@ __all__ = [
     "KernelError", "KernelIndexError", "KernelNameError", "KernelOverflowError", "KernelRaceError", "KernelSyntaxError",
     "KernelTypeError", "KernelUninitializedError", "KrnlpyError", "LaunchError", "LimitExceeded", "MissingFeatures",
     "Out", "OutOfMemory", "ScalarType", "ShapeError", "SourceError", "Spec", "StructBuffer", "bf16", "config",
-    "devices", "errors", "f16", "f32", "f64", "func", "i8", "i16", "i32", "i64", "kernel", "scalar_type",
+    "devices", "errors", "f16", "f32", "f64", "func", "host_call", "i8", "i16", "i32", "i64", "kernel", "scalar_type",
     "struct_dtype", "u8", "u16", "u32", "u64",
 ]  # fmt: skip
 

@@ -18,7 +18,6 @@ from .features import Features
 from .scalar import ScalarType
 
 if TYPE_CHECKING:
-    from .commands import Command
     from .dsl.ir import Program
     from .dsl.layout import Variant
 
@@ -193,11 +192,12 @@ class Backend(Protocol):
         """Queues a dispatch of as many groups along x, y and z as three u32 at ``counts`` say when it runs: not more
         than the device has. Otherwise as :meth:`launch`."""
 
-    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Any) -> Any:
+    def record(self, pieces: Sequence[tuple[Any, ...]], previous: Any) -> Any:
         """A recording of commands, which can be replayed while it lives; it keeps what they use alive.
 
         Args:
-            pieces: the commands, in pieces that may change by themselves; no executable among them ``tells`` anything.
+            pieces: the commands (commands.py), in pieces that may change by themselves; no executable among them
+                ``tells`` anything, and there are calls only where the backend has views.
             previous: the recording whose place it takes, or None: pieces of the same commands are not recorded anew.
         """
 

@@ -164,6 +164,17 @@ def recording(backend: Backend) -> Iterator[Recorder]:
             recorders[threading.get_ident(), backend] = outer
 
 
+@contextmanager
+def suspended(recorder: Recorder) -> Iterator[None]:
+    """Within the block, this thread's calls reach the recorder's backend."""
+    key = threading.get_ident(), recorder.backend
+    del recorders[key]
+    try:
+        yield
+    finally:
+        recorders[key] = recorder
+
+
 def current(backend: Backend) -> Recorder | None:
     """What takes this thread's calls of a backend, if it captures."""
     return recorders.get((threading.get_ident(), backend))

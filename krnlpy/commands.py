@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -46,7 +46,16 @@ class Fill(NamedTuple):
     pattern: bytes
 
 
-Command = Launch | LaunchIndirect | Copy | Fill
+class Call(NamedTuple):
+    """A call of a Python function with arrays of memory, on backends whose memory the process sees."""
+
+    function: Callable[..., Any]
+    arrays: tuple[Any, ...]
+    memories: tuple[Any, ...]
+
+
+DeviceCommand = Launch | LaunchIndirect | Copy | Fill
+Command = DeviceCommand | Call
 
 
 def identity(commands: Sequence[Command]) -> tuple[int, ...]:
@@ -63,5 +72,7 @@ def memories(command: Command) -> Iterator[Any]:
     elif isinstance(command, Copy):
         yield command.source
         yield command.to
+    elif isinstance(command, Call):
+        yield from command.memories
     else:
         yield command.memory

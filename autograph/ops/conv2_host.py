@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from krnlpy import Buffer, DTypeLike, Global, GlobalMut, Out, Spec, f32, i32, kernel
+from krnlpy import Buffer, DTypeLike, Global, GlobalMut, Out, Spec, f32, host_call, i32, kernel
 from krnlpy.dsl import global_id, global_threads
 
 from .kinds import F
 from .launch import over
+from .matmul import Array, multiply
 
 if TYPE_CHECKING:
     from .conv2 import Window
@@ -91,27 +93,34 @@ def forward(x: Buffer, weight: Buffer, out: Buffer, window: Window) -> None:
     """``out[n, oc, oh, ow]`` of images ``x`` and filters ``weight``."""
     filters = _matrix(weight)
     for block, columns in _unfolded(x, out.shape, window):
-        _store(out[block], np.matmul(filters, _flat(columns)))
+        part = out[block]
+        values = part if part.dtype is f32 else Buffer.empty(part.shape, f32, part.device)
+        host_call(multiply, filters, _flat(columns), _flat(values))
+        if values is not part:
+            part.copy_from(values.cast(part.dtype))
 
 
 def input_gradient(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> None:
     """``dx[n, ic, h, w]`` of the gradient ``dy`` of the output."""
-    filters = _matrix(weight).T
+    filters = _matrix(weight).transpose()
     for block in _blocks(dy.shape, filters.shape[0]):
         part = _cast(dy[block], f32)
-        columns = Buffer.from_numpy(np.matmul(filters, _flat(part)), dy.device)
-        shape = (part.shape[0], filters.shape[0], *dy.shape[2:])
+        columns = Buffer.empty((part.shape[0], filters.shape[0], *dy.shape[2:]), f32, dy.device)
+        host_call(multiply, filters, _flat(part), _flat(columns))
         out = dx[block]
-        over(_built(_fold, window), out.size)(columns.reshape(shape), out)
+        over(_built(_fold, window), out.size)(columns, out)
 
 
 def weight_gradient(x: Buffer, dy: Buffer, shape: tuple[int, ...], window: Window) -> Buffer:
     """The gradient of filters of a shape; images are added in order."""
-    total: Any = np.float32(0)
+    total = Buffer.zeros((shape[0], prod(shape[1:])), f32, x.device)
     for block, columns in _unfolded(x, dy.shape, window):
-        part = _flat(_cast(dy[block], f32))
-        total = total + np.matmul(part, _flat(columns).swapaxes(1, 2)).sum(axis=0)
-    return _cast(Buffer.from_numpy(np.ascontiguousarray(total), x.device).reshape(shape), x.dtype)
+        host_call(_add_products, _flat(_cast(dy[block], f32)), _flat(columns), total)
+    return _cast(total.reshape(shape), x.dtype)
+
+
+def _add_products(dy: Array, columns: Array, total: Array) -> None:
+    total += np.matmul(dy, columns.swapaxes(1, 2)).sum(axis=0)
 
 
 def _unfolded(x: Buffer, output: tuple[int, ...], window: Window) -> Iterator[tuple[slice, Buffer]]:
@@ -132,22 +141,16 @@ def _blocks(output: tuple[int, ...], taps: int) -> Iterator[slice]:
     return (slice(first, min(first + count, output[0])) for first in range(0, output[0], count))
 
 
-def _matrix(weight: Buffer) -> np.ndarray[Any, Any]:
-    array: np.ndarray[Any, Any] = _cast(weight, f32).numpy()
-    return array.reshape(weight.shape[0], -1)
+def _matrix(weight: Buffer) -> Buffer:
+    return _cast(weight, f32).reshape((weight.shape[0], -1))
 
 
 def _cast(buffer: Buffer, dtype: DTypeLike) -> Buffer:
     return buffer.contiguous() if buffer.dtype is dtype else buffer.cast(dtype)
 
 
-def _flat(images: Buffer) -> np.ndarray[Any, Any]:
-    array: np.ndarray[Any, Any] = images.numpy()
-    return array.reshape(*images.shape[:2], -1)
-
-
-def _store(out: Buffer, values: np.ndarray[Any, Any]) -> None:
-    out.copy_from(_cast(Buffer.from_numpy(values.reshape(out.shape), out.device), out.dtype))
+def _flat(images: Buffer) -> Buffer:
+    return images.reshape((*images.shape[:2], -1))
 
 
 @lru_cache(maxsize=1024)

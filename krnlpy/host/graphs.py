@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from krnlpy import config
-from krnlpy.commands import Command, Copy, Fill, Launch, LaunchIndirect, identity
+from krnlpy.commands import Call, Command, Copy, Launch, LaunchIndirect, identity
 
 if TYPE_CHECKING:
     from .backend import HostBackend
@@ -46,8 +46,9 @@ def _steps(backend: HostBackend, command: Command) -> Iterator[Step]:
     elif isinstance(command, Copy):
         source = command.source.array[command.source_offset : command.source_offset + command.nbytes]
         yield partial(np.copyto, command.to.array[command.to_offset : command.to_offset + command.nbytes], source)
+    elif isinstance(command, Call):
+        yield partial(command.function, *command.arrays)
     else:
-        assert isinstance(command, Fill)
         word = np.frombuffer(command.pattern, f"u{len(command.pattern)}")
         elements = command.memory.array[command.offset : command.offset + command.nbytes].view(word.dtype)
         yield partial(np.copyto, elements, word)

@@ -17,7 +17,7 @@ import numpy as np
 
 from krnlpy import config
 from krnlpy.backend import Backend, Binding, DeviceInfo, check_groups, check_subgroups
-from krnlpy.commands import Command, Copy, Launch, LaunchIndirect
+from krnlpy.commands import Call, Command, Copy, Launch, LaunchIndirect
 from krnlpy.dsl import ir
 from krnlpy.dsl.breakpoints import is_debugged
 from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
@@ -184,6 +184,8 @@ class InterpreterBackend:
                     self.launch_indirect(*command)
                 elif isinstance(command, Copy):
                     self.copy(*command)
+                elif isinstance(command, Call):
+                    command.function(*command.arrays)
                 else:
                     self.fill(*command)
 

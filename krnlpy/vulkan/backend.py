@@ -13,7 +13,7 @@ import numpy as np
 
 from krnlpy import config
 from krnlpy.backend import Binding, DeviceInfo
-from krnlpy.commands import Command
+from krnlpy.commands import DeviceCommand
 from krnlpy.dsl.ir import Program
 from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.reports import HEADER, Reports, Words
@@ -201,8 +201,8 @@ class VulkanBackend:
 
     # -- graphs
 
-    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
-        """Command buffers of commands. Raises OutOfMemory."""
+    def record(self, pieces: Sequence[tuple[DeviceCommand, ...]], previous: Recording | None) -> Recording:
+        """DeviceCommand buffers of commands. Raises OutOfMemory."""
         with self._lock:
             self._check()
             return self._graphs.record(pieces, previous)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from krnlpy import config
-from krnlpy.commands import Command, Copy, Fill, Launch, LaunchIndirect, identity, memories
+from krnlpy.commands import Copy, DeviceCommand, Fill, Launch, LaunchIndirect, identity, memories
 
 from .commands import Queue
 from .descriptors import Place, SetLayout, new_sets
@@ -71,7 +71,7 @@ class Segment:
         used: all memory that it uses; ``written``: that it writes.
     """
 
-    def __init__(self, commands: tuple[Command, ...]) -> None:
+    def __init__(self, commands: tuple[DeviceCommand, ...]) -> None:
         self.commands = commands
         launches = [command for command in commands if isinstance(command, Launch | LaunchIndirect)]
         self.kernels = [command.executable.name for command in launches]
@@ -100,7 +100,7 @@ class Recording:
     """The segments of each piece of a graph, and the batches that are submitted at a replay."""
 
     def __init__(
-        self, pieces: list[tuple[tuple[Command, ...], list[Segment]]], batches: list[Batch], submission: Any
+        self, pieces: list[tuple[tuple[DeviceCommand, ...], list[Segment]]], batches: list[Batch], submission: Any
     ) -> None:
         self.pieces = pieces
         self.batches = batches
@@ -129,12 +129,14 @@ class Graphs:
         )
         self._alignment = max(16, device.physical.storage_alignment)
 
-    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
+    def record(self, pieces: Sequence[tuple[DeviceCommand, ...]], previous: Recording | None) -> Recording:
         """The command buffers of commands, those of the previous recording where they are equal.
 
         Raises:
             OutOfMemory: no memory is left.
         """
+        self.collect()
+        self._queue.poll()  # what is done with gives its command pools back
         old = [] if previous is None else previous.pieces
         found = {identity(piece): segments for piece, segments in old}
         recorded = []
@@ -157,9 +159,9 @@ class Graphs:
             for memory in batch.written:
                 memory.last_write = number
 
-    def _segments(self, piece: Sequence[Command], before: Sequence[Segment]) -> list[Segment]:
+    def _segments(self, piece: Sequence[DeviceCommand], before: Sequence[Segment]) -> list[Segment]:
         """The segments of a piece, which take over the descriptor sets of those that were at their places before."""
-        parts: list[list[Command]] = []
+        parts: list[list[DeviceCommand]] = []
         work = 0
         for command in chain.from_iterable(map(self._split, piece)):
             work += _work(command)
@@ -170,7 +172,7 @@ class Graphs:
         olds = [segment.sets for segment in before] if len(before) == len(parts) else [None] * len(parts)
         return [self._segment(tuple(part), sets) for part, sets in zip(parts, olds, strict=True)]
 
-    def _split(self, command: Command) -> Iterator[Command]:
+    def _split(self, command: DeviceCommand) -> Iterator[DeviceCommand]:
         """The parts of a launch of more groups than the device has along an axis; any other command itself."""
         most = self._device.info.max_groups_xyz
         if isinstance(command, Launch) and any(n > limit for n, limit in zip(command.groups, most, strict=True)):
@@ -217,7 +219,7 @@ class Graphs:
 
     # ----------------------------------------------------------------------------------------------------- recording
 
-    def _segment(self, commands: tuple[Command, ...], old_sets: _Sets | None) -> Segment:
+    def _segment(self, commands: tuple[DeviceCommand, ...], old_sets: _Sets | None) -> Segment:
         segment = Segment(commands)
         constants = _Constants(self._alignment)
         for command in commands:
@@ -253,7 +255,7 @@ class Graphs:
         self._transfers.upload(memory, 0, np.frombuffer(bytes(constants.bytes), np.uint8))
         return memory
 
-    def _sets(self, commands: Sequence[Command], constants: VulkanMemory | None, old: _Sets | None) -> _Sets:
+    def _sets(self, commands: Sequence[DeviceCommand], constants: VulkanMemory | None, old: _Sets | None) -> _Sets:
         """A descriptor set for each combination of a layout and memory; the old ones where they have them all."""
         wanted: dict[tuple[Any, ...], tuple[SetLayout, list[Place]]] = {}
         for command in commands:
@@ -363,7 +365,7 @@ class _Continued(Launch):
     """Another part of the launch before it, for which nothing must wait."""
 
 
-def _work(command: Command) -> int:
+def _work(command: DeviceCommand) -> int:
     """Roughly how many operations a command takes."""
     if isinstance(command, Launch):
         x, y, z = command.groups
@@ -390,7 +392,7 @@ def _accesses(command: Launch | LaunchIndirect) -> list[Access]:
     ]
 
 
-def _written(command: Command) -> Iterator[VulkanMemory]:
+def _written(command: DeviceCommand) -> Iterator[VulkanMemory]:
     if isinstance(command, Launch | LaunchIndirect):
         for (memory, _, _), writes in zip(command.bindings, command.executable.writes, strict=True):
             if writes:
