@@ -2,14 +2,15 @@
 #
 #   make mnist [ARGS="--device 0 --epochs 5"]   train LeNet5 on MNIST
 #   make test  [ARGS="-k matmul -x"]            the whole test suite
-#   make check                                  ruff and mypy
+#   make check                                  ruff, mypy, and whether the shipped kernels are up to date
+#   make kernels                                compile the kernels that the packages ship
 #   make drivers [ARGS=--extra]                 Vulkan drivers that run on the CPU (see tools/drivers.sh)
 #
 # PYTHON=... chooses the Python that .venv is made from.
 
 SETUP := pyproject.toml tools/setup.sh tools/requirements.py
 
-.PHONY: mnist test check drivers clean
+.PHONY: mnist test check kernels drivers clean
 
 mnist: .venv/examples.stamp
 	@.venv/bin/python examples/mnist.py $(ARGS)
@@ -21,6 +22,13 @@ check: .venv/dev.stamp
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	.venv/bin/python -m krnlpy.cli compile krnlpy --check
+	.venv/bin/python -m krnlpy.cli compile autograph --check
+
+# What the packages ship of their kernels; after a change of a kernel or of the GLSL that is made of them.
+kernels: .venv/dev.stamp
+	.venv/bin/python -m krnlpy.cli compile krnlpy
+	.venv/bin/python -m krnlpy.cli compile autograph
 
 drivers:
 	@tools/drivers.sh $(ARGS)

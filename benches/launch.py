@@ -1,26 +1,27 @@
 """Time of the calling thread for a launch of a built kernel with three buffers and two scalars.
 
 Only the call is timed; waiting for the device comes after. The buffers have 256 elements, one group: the host backend
-runs kernels at once, so there the work, a few dozen nanoseconds, is in the figure. PyTorch's operation has one scalar.
+runs kernels at once, so there the work, a few dozen nanoseconds, is in the figure. ``again`` launches with the same
+arguments every time, ``in turn`` two kernels that have no argument in common, so that everything is bound anew.
+PyTorch's operation has one scalar.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from benches.harness import Case, Runner
-from benches.selection import TORCH, TORCH_CUDA, Peer, Selection
+from benches.launch_work import ALPHA, BETA, ELEMENTS, Array, inputs
+from benches.peer_process import ProcessRunner
+from benches.selection import NUMBA_VULKAN, TAICHI, TAICHI_VULKAN, TORCH, TORCH_CUDA, Peer, Selection
 from krnlpy import Buffer, Device, Item, ItemMut, f32, kernel
 
-PEERS = (TORCH, TORCH_CUDA)
-ELEMENTS = 256
-ALPHA, BETA = 0.5, 1.0
-
-Array = np.ndarray[Any, Any]
+PEERS = (TAICHI_VULKAN, NUMBA_VULKAN, TAICHI, TORCH, TORCH_CUDA)
 
 
 @kernel
@@ -28,21 +29,34 @@ def combine(alpha: f32, beta: f32, x: Item[f32], y: Item[f32], z: ItemMut[f32]) 
     z = alpha * x + beta * y
 
 
+@kernel
+def combine_doubled(alpha: f32, beta: f32, x: Item[f32], y: Item[f32], z: ItemMut[f32]) -> None:
+    z = 2.0 * (alpha * x + beta * y)
+
+
 def cases(selection: Selection) -> Iterator[Case]:
-    """The one case."""
-    rng = np.random.default_rng(0)
-    x, y = rng.random(ELEMENTS, np.float32), rng.random(ELEMENTS, np.float32)
+    """The same launch again, beside the peers; and two that have nothing in common, in turn."""
+    x, y = inputs()
     expected = ALPHA * x.astype(np.float64) + BETA * y.astype(np.float64)
 
     def judge(result: Array) -> None:
         # Three positive terms at most, each rounded by 2**-24.
         np.testing.assert_allclose(result, expected, rtol=2**-22, atol=0)
 
-    contenders = selection.contenders(
-        "krnlpy", lambda device: KrnlpyLaunch(device, x, y), lambda peer: TorchLaunch(peer, x, y)
-    )
-    # No more than a few hundred launches are ever under way, so that no queue is full while the clock runs.
-    yield Case("launch", {"buffers": 3, "scalars": 2}, contenders, judge, max_iterations=256)
+    def open_peer(peer: Peer) -> Runner:
+        if peer.package == "taichi":
+            arch = "cpu" if peer.device == "host" else peer.device
+            return ProcessRunner("benches.launch_taichi", arch, counts_wait=False)
+        if peer.package == "numba_vulkan":
+            return ProcessRunner("benches.launch_numba_vulkan", counts_wait=False)
+        return TorchLaunch(peer, x, y)
+
+    for kind in (KrnlpyLaunch, KrnlpyLaunchInTurn):
+        peers = selection if kind is KrnlpyLaunch else replace(selection, peers=())
+        contenders = peers.contenders("krnlpy", partial(kind, x, y), open_peer)
+        # No more than a few hundred launches are ever under way, so that no queue is full while the clock runs.
+        configuration = {"buffers": 3, "scalars": 2, "arguments": kind.arguments}
+        yield Case("launch", configuration, contenders, judge, max_iterations=256)
 
 
 class _Launch(Runner):
@@ -59,7 +73,9 @@ class _Launch(Runner):
 class KrnlpyLaunch(_Launch):
     """A kernel of our own."""
 
-    def __init__(self, device: Device, x: Array, y: Array) -> None:
+    arguments = "the same"
+
+    def __init__(self, x: Array, y: Array, device: Device) -> None:
         self.device = device
         self.x, self.y = Buffer.from_numpy(x.copy(), device), Buffer.from_numpy(y.copy(), device)
         self.z = Buffer.zeros(ELEMENTS, f32, device)
@@ -75,6 +91,23 @@ class KrnlpyLaunch(_Launch):
 
     def wait(self) -> None:
         self.device.wait()
+
+
+class KrnlpyLaunchInTurn(KrnlpyLaunch):
+    """Two kernels, with other buffers and numbers each."""
+
+    arguments = "in turn"
+
+    def __init__(self, x: Array, y: Array, device: Device) -> None:
+        super().__init__(x, y, device)
+        self.others = [Buffer.zeros(ELEMENTS, f32, device) for _ in range(3)]
+
+    def run(self, iterations: int) -> None:
+        for i in range(iterations):
+            if i % 2:
+                combine_doubled(BETA, ALPHA, *self.others)
+            else:
+                combine(ALPHA, BETA, self.x, self.y, self.z)
 
 
 class TorchLaunch(_Launch):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 
 import krnlpy
 from benches.harness import Case, Contender, Runner, Unavailable
+from benches.peer_process import FOLDERS
 from krnlpy import Device
 
 
@@ -19,15 +21,20 @@ class Peer:
         name: what ``--peer`` calls it.
         package: the module that must be installed.
         device: what it runs on.
+        runs_apart: in a process of its own, which sees ``BENCH_PEERS``; see peer_process.py.
     """
 
     name: str
     package: str
     device: str = "host"
+    runs_apart: bool = False
 
     def require(self) -> None:
         """Raises Unavailable where it is not installed, or has no device to run on."""
-        if importlib.util.find_spec(self.package) is None:
+        found = importlib.util.find_spec(self.package)
+        if self.runs_apart:
+            found = found or PathFinder.find_spec(self.package, FOLDERS)
+        if found is None:
             raise Unavailable(f"{self.package} is not installed")
         if self.device == "cuda":
             import torch
@@ -39,6 +46,9 @@ class Peer:
 NUMPY = Peer("numpy", "numpy")
 TORCH = Peer("torch", "torch")
 TORCH_CUDA = Peer("torch-cuda", "torch", "cuda")
+TAICHI = Peer("taichi", "taichi", runs_apart=True)
+NUMBA_VULKAN = Peer("numba-vulkan", "numba_vulkan", "vulkan", runs_apart=True)
+TAICHI_VULKAN = Peer("taichi-vulkan", "taichi", "vulkan", runs_apart=True)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import __version__, info_command, inspect_command
+from . import __version__, cache_command, compile_command, info_command, inspect_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "inspect",
             help="print what the compiler makes of a kernel",
             description="Prints a stage of the compilation of a kernel.",
+        )
+    )
+    cache_command.add_arguments(
+        commands.add_parser("cache", help="say what the cache of compiled kernels holds, or empty it")
+    )
+    compile_command.add_arguments(
+        commands.add_parser(
+            "compile",
+            help="compile the kernels of a package into a file that it ships",
+            description=compile_command.__doc__,
         )
     )
     chosen = parser.parse_args(arguments)

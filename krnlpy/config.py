@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-
-import platformdirs
+from typing import Any
 
 from .errors import ConfigError
 
@@ -18,10 +17,10 @@ def _flag(name: str) -> bool:
     return os.environ.get(name, "").lower() not in ("", "0", "false", "no", "off")
 
 
-def _bytes(name: str, default: int) -> int:
+def _bytes(name: str, default: int, most: int = 1 << 32) -> int:
     text = os.environ.get(name, "")
-    if text and not (text.isdecimal() and int(text) <= 1 << 32):
-        raise ConfigError(f"{name}={text}: expected a number of bytes, at most {1 << 32}")
+    if text and not (text.isdecimal() and int(text) <= most):
+        raise ConfigError(f"{name}={text}: expected a number of bytes, at most {most}")
     return int(text) if text else default
 
 
@@ -54,12 +53,26 @@ check_overflow: bool = _flag("KRNLPY_CHECK_OVERFLOW")
 """``KRNLPY_CHECK_OVERFLOW``: whole numbers that wrap raise :class:`KernelOverflowError` in the interpreter. Off unless
 asked for, since hashes and random numbers wrap on purpose."""
 
-cache_dir: Path | None = (
-    None
-    if _flag("KRNLPY_NO_CACHE")
-    else Path(os.environ.get("KRNLPY_CACHE_DIR") or platformdirs.user_cache_dir("krnlpy"))
-)
+cache_dir: Path | None
 """``KRNLPY_CACHE_DIR``: where compiled kernels are kept; None (``KRNLPY_NO_CACHE=1``) keeps none."""
+
+cache_bytes: int = _bytes("KRNLPY_CACHE_BYTES", 256 << 20, most=1 << 50)
+"""``KRNLPY_CACHE_BYTES``: how much is kept there of SPIR-V, and how much of machine code; beyond, what was not used for
+the longest time is removed."""
 
 host_threads: int = _threads("KRNLPY_HOST_THREADS")
 """``KRNLPY_HOST_THREADS``: threads of the host backend; as many as there are usable cores unless told."""
+
+
+def __getattr__(name: str) -> Any:
+    if name != "cache_dir":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    folder = None
+    if not _flag("KRNLPY_NO_CACHE"):
+        given = os.environ.get("KRNLPY_CACHE_DIR")
+        if not given:
+            import platformdirs  # with all that it imports in turn it takes longer than krnlpy itself
+
+            given = platformdirs.user_cache_dir("krnlpy")
+        folder = Path(given)
+    return globals().setdefault("cache_dir", folder)

@@ -14,19 +14,23 @@ from typing import TYPE_CHECKING, Any, Final
 from . import config
 from .backend import Backend, DeviceInfo
 from .errors import DeviceUnavailable
+from .locks import renew_after_fork
 
 if TYPE_CHECKING:
     from .graph import Graph
 
 _backends: dict[int | str, Backend] = {}
 _lock = threading.RLock()
+renew_after_fork(__name__, "_lock")
 
 _BEST: Final = ("discrete", "integrated", "virtual")
 
 
 def _backend(key: int | str, open_backend: Callable[[], Backend]) -> Backend:
     with _lock:
-        if key not in _backends or _backends[key].lost:
+        if key in _backends and _backends[key].lost:
+            _backends.pop(key).close()
+        if key not in _backends:
             _backends[key] = open_backend()
         return _backends[key]
 

@@ -107,7 +107,8 @@ def _drivers() -> list[dict[str, Any]]:
 def _glsl_compiler() -> str:
     from .dsl import glslang
 
-    return glslang.find_compiler().identity
+    glslang.find_compiler()
+    return glslang.compiler_identity()
 
 
 def _validation_layer() -> str | None:
@@ -119,6 +120,7 @@ def _validation_layer() -> str | None:
 def _versions() -> dict[str, str | None]:
     versions: dict[str, str | None] = {
         "krnlpy": __version__,
+        "krnlpy folder": str(Path(__file__).parent),
         "python": f"{platform.python_version()} ({platform.python_implementation()}, {sys.executable})",
         "system": platform.platform(),
         "machine": platform.machine(),

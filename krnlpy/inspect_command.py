@@ -79,7 +79,7 @@ def find_kernel(name: str) -> Kernel:
     place, _, kernel = name.rpartition(":")
     if not place or not kernel.isidentifier():
         place, kernel = name.rstrip(":"), ""
-    module = _load(place)
+    module = load_module(place)
     found = {k: v for k, v in vars(module).items() if isinstance(v, Kernel)}
     if kernel not in found:
         asked = f"no kernel {kernel}" if kernel else "expected MODULE:KERNEL"
@@ -87,7 +87,12 @@ def find_kernel(name: str) -> Kernel:
     return found[kernel]
 
 
-def _load(place: str) -> ModuleType:
+def load_module(place: str) -> ModuleType:
+    """The module of a name or of a file's path.
+
+    Raises:
+        InspectionError: it can't be imported. KernelError: it has a kernel that is not valid.
+    """
     # As `python file.py` and `python -m module` find the modules beside.
     is_file = place.endswith(".py")
     path = Path(place).resolve()

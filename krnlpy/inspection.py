@@ -11,22 +11,17 @@ from .backend import DeviceInfo
 from .dsl import glsl, ir, ir_text, spirv
 from .dsl.array_sizes import array_bytes
 from .dsl.cooperative_expansion import expanded
-from .dsl.glsl_cooperative import is_native
+from .dsl.glsl_devices import Abilities, shader_for
 from .dsl.layout import Variant
 from .dsl.spirv_tools import disassemble
 from .dsl.types import type_choices
 from .errors import DtypeError, InspectionError
-from .features import Feature
 from .scalar import ScalarType, f32, scalar_type
 
 if TYPE_CHECKING:
     from .dsl.signature import Signature
     from .host.compiler import Compiler
 
-_PUSH_BYTES = 128
-"""Of parameters, which every Vulkan device takes."""
-_LANES = 32
-"""Threads of a subgroup, for code that depends on it."""
 _STRIDED_RANK = 2
 """Axes of the strided items that code is shown for."""
 
@@ -99,15 +94,8 @@ def _ir(subject: Subject) -> str:
 
 
 def _shader(subject: Subject) -> glsl.Shader:
-    program, variant, info = subject.program, subject.variant, subject.info
-    if info is None:
-        features, push, lanes, native = frozenset(Feature), _PUSH_BYTES, _LANES, True
-    else:
-        features, push, lanes = info.features, info.max_parameter_bytes, info.subgroup_threads
-        native = is_native(program, variant, {(s.m, s.n, s.k, s.a, s.b, s.c) for s in info.cooperative_shapes})
-    if subject.debug or not native:
-        program = expanded(program, lanes)
-    return glsl.emit(program, variant, glsl.GlslOptions.of(features, push, subject.debug))
+    abilities = Abilities() if subject.info is None else Abilities.of(subject.info)
+    return shader_for(subject.program, subject.variant, abilities, subject.debug)[1]
 
 
 def _glsl(subject: Subject) -> str:

@@ -17,6 +17,7 @@ from .capture import is_taken, recorders
 from .defects import compiling
 from .errors import DtypeError, LaunchError, LimitExceeded, ShapeError
 from .launch import Plan, check_buffers, check_types
+from .locks import renew_after_fork
 from .scalar import ScalarType, u32
 
 if TYPE_CHECKING:
@@ -106,6 +107,14 @@ class _Definition:
         self.executables: dict[Any, Any] = {}
         self.plans: dict[Any, Plan] = {}
         self.lock = threading.RLock()
+        renew_after_fork(self, "lock")
+
+    def forget_lost(self) -> None:
+        """Lets go of what was built for devices that are lost."""
+        for key in [key for key, plan in self.plans.items() if plan.backend.lost]:
+            del self.plans[key]
+        for key in [key for key in self.executables if key[0].lost]:
+            del self.executables[key]
 
     def program(self, types: dict[TypeVar, ScalarType], threads: Triple) -> Program:
         key = tuple(types[v] for v in self.signature.type_variables)
@@ -133,10 +142,11 @@ class Kernel:
         unchecked: bool = False,
         subgroup_threads: int = 0,
     ) -> None:
-        from .dsl import frontend  # the compiler comes with the first kernel, so that `import krnlpy` stays light
+        from .dsl import frontend, shipped  # the compiler comes with the first kernel, and `import krnlpy` stays light
 
         with compiling(function):
             signature = frontend.read_signature(function)
+        shipped.announce(function.__module__)
         sizes = "a power of two up to 128, or 0 for any"
         if subgroup_threads.__class__ is not int or subgroup_threads not in (0, *(1 << n for n in range(8))):
             raise LaunchError(f"{signature.name}: subgroups of {subgroup_threads!r} threads; expected {sizes}")
@@ -350,14 +360,15 @@ class Kernel:
 
     def _launch(self, arguments: tuple[Any, ...]) -> None:
         """Queues a launch with an argument for each parameter of the compiled kernel."""
+        # The hot path: every line here costs each launch. (Loops that append take half the time of comprehensions.)
         definition = self._definition
+        parts = [self._built, config.debug]
         try:
-            key = (
-                self._built,
-                config.debug,
-                *[arguments[i]._key for i in definition.buffers],
-                *[arguments[i].__class__ for i in definition.deciding],
-            )
+            for i in definition.buffers:
+                parts.append(arguments[i]._key)
+            for i in definition.deciding:
+                parts.append(arguments[i].__class__)
+            key = tuple(parts)
             plan = definition.plans.get(key)
         except AttributeError:
             plan = key = None
@@ -386,6 +397,7 @@ class Kernel:
             def build(variant: Variant) -> Any:
                 return self._build(backend, program, variant, specs, threads)
 
+            definition.forget_lost()
             plan = Plan(self.name, parameters, arguments, types, program, threads, build)
             definition.plans[key] = plan
         return plan

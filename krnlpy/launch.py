@@ -131,8 +131,8 @@ class Plan:
             (i, self._items.index(i) if i in self._items else -1, not contiguous)
             for i, contiguous in zip(self._buffers, self._contiguous, strict=True)
         ]
-        self._backend: Backend = arguments[self._buffers[0]].device.backend
-        self._max_groups = self._backend.info.max_groups_xyz
+        self.backend: Backend = arguments[self._buffers[0]].device.backend
+        self._max_groups = self.backend.info.max_groups_xyz
         self._compiled: dict[int, tuple[Any, Callable[..., bytes]]] = {}
         self._placeholder: Any = None
 
@@ -143,7 +143,10 @@ class Plan:
             LaunchError: a number that does not fit, items that overlap partly, groups that are missing.
             ShapeError: items of unequal shapes. LimitExceeded: more groups than the device has.
         """
-        values = [convert(arguments[i]) for i, convert in self._scalars]
+        # The hot path: every line here costs each launch.
+        values: list[int | float] = []
+        for i, convert in self._scalars:
+            values.append(convert(arguments[i]))
         rank = 0
         counts = None
         item_strides: tuple[tuple[int, ...], ...] = ()
@@ -190,9 +193,9 @@ class Plan:
         compiled = self._compiled.get(rank)
         executable, pack = compiled or self._compile(rank)
         if counts is None:
-            self._backend.launch(executable, groups, bindings, pack(*values))
+            self.backend.launch(executable, groups, bindings, pack(*values))
         else:
-            self._backend.launch_indirect(executable, counts, bindings, pack(*values))
+            self.backend.launch_indirect(executable, counts, bindings, pack(*values))
 
     def _compile(self, rank: int) -> tuple[Any, Callable[..., bytes]]:
         from .dsl.layout import Variant, layout_of  # as in kernel.py
@@ -209,7 +212,7 @@ class Plan:
     def _nothing(self) -> tuple[Any, int, int]:
         """What an empty buffer is bound to: devices bind no nothing, and no index reaches it."""
         if self._placeholder is None:
-            self._placeholder = self._backend.allocate(16)
+            self._placeholder = self.backend.allocate(16)
         return self._placeholder, 0, 0
 
     # -------------------------------------------------------------------------------------------------------- items

@@ -1,160 +1,174 @@
-"""Convolution on the host: images are unfolded, a few at a time, into matrices that BLAS multiplies."""
+"""Convolution on the host: the sums of some pixels times some channels stay in registers, nothing is unfolded.
+
+One kernel slides filters over images. It computes the convolution, and with other operands its gradients: that of the
+images slides the turned filters over the gradient of the output, with zeros around and, for strides, between its
+pixels; that of the filters slides that gradient itself over the images, whose channels and numbers change places.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
-from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from krnlpy import Buffer, DTypeLike, Global, GlobalMut, Out, Spec, f32, host_call, i32, kernel
-from krnlpy.dsl import global_id, global_threads
+from krnlpy import Buffer, Global, GlobalMut, Out, Spec, f32, i32, kernel
+from krnlpy.dsl import fma, global_id, global_threads, local_array
 
 from .kinds import F
 from .launch import over
-from .matmul import Array, multiply
+from .sum import reduce_axes
 
 if TYPE_CHECKING:
     from .conv2 import Window
 
-_BLOCK = 1 << 20  # elements that are unfolded at once: as many as the caches hold
+_ITEMS = 64
+"""The filters' gradient is split until there are so many pieces of work: some for each core."""
+
+
+@kernel(threads=1, unchecked=True)
+def _slide(
+    images: Global[f32, Literal[4]],
+    filters: Global[f32, Literal[4]],
+    out: GlobalMut[F, Literal[5]],
+    step_y: i32,
+    tap_y: i32,
+    tap_x: i32,
+    STEP: Spec[i32],  # noqa: N803
+    PIXELS: Spec[i32],  # noqa: N803
+    LANES: Spec[i32],  # noqa: N803
+) -> None:
+    """``out[s, n, o, y, x]`` is the sum of ``images[n, c, y * step_y + i * tap_y, x * STEP + j * tap_x] * filters[c, i,
+    j, o]`` over every slices-th c and all i, j. Vectors are channels; what lies past the last one is not stored."""
+    total = local_array(f32, (PIXELS, LANES))
+    slices, count, oc, oh, ow = out.shape
+    blocks = (oc + LANES - 1) // LANES
+    for item in range(global_id(), slices * count * blocks * oh, global_threads()):
+        y = item % oh
+        o = item // oh % blocks * LANES
+        n = item // (oh * blocks) % count
+        part = item // (oh * blocks * count)
+        for chunk in range(0, ow, PIXELS):
+            first = min(chunk, ow - PIXELS)  # the last pixels of a row may be computed twice
+            for p in range(PIXELS):
+                for k in range(LANES):
+                    total[p, k] = 0.0
+            for c in range(part, images.shape[1], slices):
+                for i in range(filters.shape[1]):
+                    for j in range(filters.shape[2]):
+                        for p in range(PIXELS):
+                            pixel = images[n, c, y * step_y + i * tap_y, first * STEP + j * tap_x + p * STEP]
+                            for k in range(LANES):
+                                total[p, k] = fma(pixel, filters[c, i, j, o + k], total[p, k])
+            for p in range(PIXELS):
+                for k in range(LANES):
+                    if o + k < oc:
+                        out[part, n, o + k, y, first + p] = total[p, k]
 
 
 @kernel(unchecked=True)
-def _unfold(
-    x: Global[F, Literal[4]],
-    columns: GlobalMut[f32, Literal[4]],
-    OW: Spec[i32],  # noqa: N803
-    FH: Spec[i32],  # noqa: N803
-    FW: Spec[i32],  # noqa: N803
-    SH: Spec[i32],  # noqa: N803
-    SW: Spec[i32],  # noqa: N803
-    PH: Spec[i32],  # noqa: N803
-    PW: Spec[i32],  # noqa: N803
-    DH: Spec[i32],  # noqa: N803
-    DW: Spec[i32],  # noqa: N803
-) -> None:
-    """``columns[n, (c, ky, kx), oy, ox]`` is the pixel under that tap; a thread has a row of them."""
-    taps, oh = columns.shape[1], columns.shape[2]
-    for item in range(global_id(), columns.shape[0] * taps * oh, global_threads()):
-        oy = item % oh
-        tap = item // oh % taps
-        n = item // (oh * taps)
-        c = tap // (FH * FW)
-        iy = oy * SH - PH + tap // FW % FH * DH
-        left = tap % FW * DW - PW
-        if PH < 1 or 0 <= iy < x.shape[2]:
-            for ox in range(OW):
-                ix = ox * SW + left
+def _channels_last(x: Global[F, Literal[4]], out: Out[f32, Literal[4]], TURNED: Spec[bool]) -> None:  # noqa: N803
+    """``out[n, y, x, c]``, zero past the last channel; TURNED by half a turn in the plane."""
+    rows, columns = x.shape[2], x.shape[3]
+    for item in range(global_id(), out.shape[0] * rows, global_threads()):
+        n = item // rows
+        y = item % rows
+        row = rows - 1 - y if TURNED else y
+        for c in range(out.shape[3]):
+            for column in range(columns):
                 v = 0.0
-                if PW < 1 or 0 <= ix < x.shape[3]:
-                    v = x[n, c, iy, ix]
-                columns[n, tap, oy, ox] = v
-        else:
-            for ox in range(OW):
-                columns[n, tap, oy, ox] = 0.0
+                if c < x.shape[1]:
+                    v = f32(x[n, c, row, columns - 1 - column if TURNED else column])
+                out[n, y, column, c] = v
 
 
 @kernel(unchecked=True)
-def _fold(
-    columns: Global[f32, Literal[4]],
-    dx: Out[F, Literal[4]],
-    FH: Spec[i32],  # noqa: N803
-    FW: Spec[i32],  # noqa: N803
-    SH: Spec[i32],  # noqa: N803
-    SW: Spec[i32],  # noqa: N803
-    PH: Spec[i32],  # noqa: N803
-    PW: Spec[i32],  # noqa: N803
-    DH: Spec[i32],  # noqa: N803
-    DW: Spec[i32],  # noqa: N803
+def _spread(
+    x: Global[F, Literal[4]],
+    out: GlobalMut[f32, Literal[4]],
+    top: i32,
+    left: i32,
+    step_y: i32,
+    STEP: Spec[i32],  # noqa: N803
 ) -> None:
-    """The way back: each pixel is the sum over the taps under which it lay."""
-    for item in range(global_id(), dx.size, global_threads()):
-        ix = item % dx.shape[3]
-        iy = item // dx.shape[3] % dx.shape[2]
-        c = item // (dx.shape[3] * dx.shape[2]) % dx.shape[1]
-        n = item // (dx.shape[3] * dx.shape[2] * dx.shape[1])
-        total = 0.0
-        for ky in range(FH):
-            y = iy + PH - ky * DH
-            oy = y // SH
-            if y >= 0 and oy < columns.shape[2] and oy * SH == y:
-                for kx in range(FW):
-                    z = ix + PW - kx * DW
-                    ox = z // SW
-                    if z >= 0 and ox < columns.shape[3] and ox * SW == z:
-                        total += columns[n, (c * FH + ky) * FW + kx, oy, ox]
-        dx[n, c, iy, ix] = total
+    """``out[n, c, top + y * step_y, left + x * STEP] = x[n, c, y, x]`` where that lies inside, zeros elsewhere."""
+    channels, height, width = out.shape[1], out.shape[2], out.shape[3]
+    for item in range(global_id(), out.shape[0] * channels * height, global_threads()):
+        to = item % height
+        c = item // height % channels
+        n = item // (height * channels)
+        for column in range(width):
+            out[n, c, to, column] = 0.0
+        y = (to - top) // step_y
+        if y * step_y == to - top and 0 <= y < x.shape[2]:
+            first = max(0, (STEP - 1 - left) // STEP)  # left of the image where padding is cut off
+            stop = min(x.shape[3], (width - left + STEP - 1) // STEP)
+            for column in range(first, stop):
+                out[n, c, to, left + column * STEP] = f32(x[n, c, y, column])
 
 
 def forward(x: Buffer, weight: Buffer, out: Buffer, window: Window) -> None:
     """``out[n, oc, oh, ow]`` of images ``x`` and filters ``weight``."""
-    filters = _matrix(weight)
-    for block, columns in _unfolded(x, out.shape, window):
-        part = out[block]
-        values = part if part.dtype is f32 else Buffer.empty(part.shape, f32, part.device)
-        host_call(multiply, filters, _flat(columns), _flat(values))
-        if values is not part:
-            part.copy_from(values.cast(part.dtype))
+    (top, left), (height, width) = window.padding, x.shape[2:]
+    images = _placed(x, (height + 2 * top, width + 2 * left), (top, left), (1, 1))
+    filters = _packed(weight.transpose(1, 0, 2, 3))
+    _run(images, filters, out.reshape((1, *out.shape)), window.stride, window.dilation)
 
 
 def input_gradient(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> None:
     """``dx[n, ic, h, w]`` of the gradient ``dy`` of the output."""
-    filters = _matrix(weight).transpose()
-    for block in _blocks(dy.shape, filters.shape[0]):
-        part = _cast(dy[block], f32)
-        columns = Buffer.empty((part.shape[0], filters.shape[0], *dy.shape[2:]), f32, dy.device)
-        host_call(multiply, filters, _flat(part), _flat(columns))
-        out = dx[block]
-        over(_built(_fold, window), out.size)(columns, out)
+    reach = [(f - 1) * d for f, d in zip(window.filter, window.dilation, strict=True)]
+    top, left = (r - p for r, p in zip(reach, window.padding, strict=True))
+    height, width = (n + r for n, r in zip(dx.shape[2:], reach, strict=True))
+    images = _placed(dy, (height, width), (top, left), window.stride)
+    _run(images, _packed(weight, turned=True), dx.reshape((1, *dx.shape)), (1, 1), window.dilation)
 
 
 def weight_gradient(x: Buffer, dy: Buffer, shape: tuple[int, ...], window: Window) -> Buffer:
-    """The gradient of filters of a shape; images are added in order."""
-    total = Buffer.zeros((shape[0], prod(shape[1:])), f32, x.device)
-    for block, columns in _unfolded(x, dy.shape, window):
-        host_call(_add_products, _flat(_cast(dy[block], f32)), _flat(columns), total)
-    return _cast(total.reshape(shape), x.dtype)
+    """The gradient of filters of a shape; images are added in a fixed order."""
+    oc, ic, fh, fw = shape
+    (top, left), (height, width) = window.padding, x.shape[2:]
+    images = _placed(x, (height + 2 * top, width + 2 * left), (top, left), (1, 1))
+    filters = _packed(dy)
+    slices = max(1, min(dy.shape[0], _ITEMS // (ic * fh * (filters.shape[3] // _lanes(oc)))))
+    out = Buffer.empty((slices, ic, oc, fh, fw), f32, x.device)
+    _run(images.transpose(1, 0, 2, 3), filters, out, window.dilation, window.stride)
+    return reduce_axes(out.transpose(0, 2, 1, 3, 4), (0,), x.dtype)
 
 
-def _add_products(dy: Array, columns: Array, total: Array) -> None:
-    total += np.matmul(dy, columns.swapaxes(1, 2)).sum(axis=0)
+def _placed(x: Buffer, size: tuple[int, int], corner: tuple[int, int], step: tuple[int, int]) -> Buffer:
+    """Images in f32, in zeros of a size."""
+    if x.dtype is f32 and x.shape[2:] == size and corner == (0, 0) and step == (1, 1):
+        return x
+    out = Buffer.empty((*x.shape[:2], *size), f32, x.device)
+    over(_spread.specialize(STEP=step[1]), out.size // size[1])(x, out, *corner, step[0])
+    return out
 
 
-def _unfolded(x: Buffer, output: tuple[int, ...], window: Window) -> Iterator[tuple[slice, Buffer]]:
-    """Blocks of images as ``[n, taps, oh, ow]``; the next block takes the place of the last."""
-    taps = x.shape[1] * window.filter[0] * window.filter[1]
-    columns: Buffer | None = None
-    for block in _blocks(output, taps):
-        part = x[block]
-        if columns is None or columns.shape[0] != part.shape[0]:
-            columns = Buffer.empty((part.shape[0], taps, *output[2:]), f32, x.device)
-        unfold = _built(_unfold, window, output[3])
-        over(unfold, columns.shape[0] * taps * output[2])(part, columns)
-        yield block, columns
+def _packed(filters: Buffer, turned: bool = False) -> Buffer:
+    """``[c, o, h, w]`` as f32 ``[c, h, w, lanes]``."""
+    c, o, h, w = filters.shape
+    lanes = _lanes(o)
+    out = Buffer.empty((c, h, w, -(-o // lanes) * lanes), f32, filters.device)
+    over(_channels_last.specialize(TURNED=turned), c * h)(filters, out)
+    return out
 
 
-def _blocks(output: tuple[int, ...], taps: int) -> Iterator[slice]:
-    count = max(1, _BLOCK // (taps * output[2] * output[3]))
-    return (slice(first, min(first + count, output[0])) for first in range(0, output[0], count))
+def _run(images: Buffer, filters: Buffer, out: Buffer, step: tuple[int, int], tap: tuple[int, int]) -> None:
+    slices, count, oc, oh, ow = out.shape
+    lanes = _lanes(oc)
+    built = _built(step[1], _pixels(ow, lanes), lanes)
+    over(built, slices * count * -(-oc // lanes) * oh)(images, filters, out, step[0], *tap)
 
 
-def _matrix(weight: Buffer) -> Buffer:
-    return _cast(weight, f32).reshape((weight.shape[0], -1))
+def _lanes(channels: int) -> int:
+    return 16 if channels > 8 else 8 if channels > 4 else 4
 
 
-def _cast(buffer: Buffer, dtype: DTypeLike) -> Buffer:
-    return buffer.contiguous() if buffer.dtype is dtype else buffer.cast(dtype)
-
-
-def _flat(images: Buffer) -> Buffer:
-    return images.reshape((*images.shape[:2], -1))
+def _pixels(width: int, lanes: int) -> int:
+    """How many pixels of a row are computed at once: few enough for the registers, and few of them twice."""
+    choices = [n for n in ((4, 6, 5, 3) if lanes == 16 else (8, 7, 6, 5, 4)) if n <= width]
+    return min(choices, key=lambda n: -(-width // n) * n) if choices else width
 
 
 @lru_cache(maxsize=1024)
-def _built(kernel: Any, window: Window, ow: int | None = None) -> Any:
-    (fh, fw), (sh, sw), (ph, pw), (dh, dw) = window.filter, window.stride, window.padding, window.dilation
-    specs = {"FH": fh, "FW": fw, "SH": sh, "SW": sw, "PH": ph, "PW": pw, "DH": dh, "DW": dw}
-    return kernel.specialize(**specs) if ow is None else kernel.specialize(OW=ow, **specs)
+def _built(step: int, pixels: int, lanes: int) -> Any:
+    return _slide.specialize(STEP=step, PIXELS=pixels, LANES=lanes)

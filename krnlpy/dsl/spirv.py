@@ -16,11 +16,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from krnlpy import config
 from krnlpy.errors import CompileError
 
+from . import shipped
 from .cache import Cache
-from .glslang import find_compiler
+from .glslang import compiler_identity, find_compiler
 
 _MAGIC = 0x07230203
 _SPIRV_1_5 = 0x00010500
@@ -44,7 +44,7 @@ _LINE = re.compile(r"^#line .*\n?", re.MULTILINE)
 
 
 def compile_shader(source: str, name: str) -> bytes:
-    """The SPIR-V 1.5 module of a GLSL compute shader; found in ``config.cache_dir`` if compiled before.
+    """The SPIR-V 1.5 module of a GLSL compute shader: shipped by a package, found in the cache, or compiled.
 
     Args:
         source: GLSL as :func:`krnlpy.dsl.glsl.emit` makes it.
@@ -53,16 +53,27 @@ def compile_shader(source: str, name: str) -> bytes:
     Raises:
         CompileError: glslang refuses the source, or there is no glslang.
     """
-    compiler = find_compiler()
-    # #line leaves no trace in the module, so a kernel that only moved in its file is found again.
-    parts = (compiler.identity, "vulkan1.2", _FINISHING, _LINE.sub("", source))
-    key = "spirv " + hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    cache = Cache(config.cache_dir / "spirv" if config.cache_dir is not None else None)
+    return shipped.find(content_hash(source)) or compile_unless_cached(source, name)
+
+
+def compile_unless_cached(source: str, name: str) -> bytes:
+    """As :func:`compile_shader`, of a shader that no package ships."""
+    # The compiler's version is in the key, but it is not loaded for it: a kernel that is found needs no compiler.
+    key = f"spirv {content_hash(source)} {compiler_identity()}"
+    cache = Cache.of("spirv")
     module = cache.get(key)
     if module is None:
-        module = finish(compiler.compile(source, name), name)
+        module = finish(find_compiler().compile(source, name), name)
         cache.put(key, module)
     return module
+
+
+def content_hash(source: str) -> str:
+    """What stands for a shader in caches. All that a kernel's meaning depends on is in its GLSL: the kernel and what it
+    calls, what they capture, types, and the device's abilities; its place in a file is not."""
+    # #line leaves no trace in the module, so a kernel that only moved in its file is found again.
+    parts = ("vulkan1.2", _FINISHING, _LINE.sub("", source))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 @dataclass

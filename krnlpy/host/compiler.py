@@ -14,7 +14,6 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-from krnlpy import config
 from krnlpy.dsl.cache import Cache
 from krnlpy.dsl.llvm_math import LIBM_SYMBOLS
 from krnlpy.errors import CompileError
@@ -41,7 +40,6 @@ class Compiler:
         self._machine = self._target_machine()
         # It takes over the machine that it is given.
         self._jit = llvm.create_lljit_compiler(self._target_machine())
-        self._cache = Cache(config.cache_dir / "host" if config.cache_dir else None, private=True)
         self._names = itertools.count()
         self._symbols = _library_symbols()
         self._lock = threading.Lock()
@@ -72,10 +70,11 @@ class Compiler:
         hashed = hashlib.sha256("\0".join([version, self._machine.triple, self.cpu, self.features, text]).encode())
         key = f"host {hashed.hexdigest()}"
         with self._lock:
-            code = self._cache.get(key)
+            cache = Cache.of("host")
+            code = cache.get(key)
             if code is None:
                 code = self.compile(text)
-                self._cache.put(key, code)
+                cache.put(key, code)
             return self._link(code, symbol)
 
     def optimize(self, text: str) -> Any:

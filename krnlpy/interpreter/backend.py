@@ -26,6 +26,7 @@ from krnlpy.dsl.interpret import Fault, Interpretation, Now, Storage, translate
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import KernelError, KernelUninitializedError, LimitExceeded, OutOfMemory
 from krnlpy.features import Feature
+from krnlpy.locks import renew_after_fork
 from krnlpy.scalar import ScalarType
 
 from .memory import Bytes, InterpreterMemory
@@ -44,6 +45,7 @@ class InterpreterBackend:
     def __init__(self, index: int | None = None) -> None:
         self.info = replace(_info(), index=index)
         self._lock = threading.RLock()
+        renew_after_fork(self, "_lock")
 
     @property
     def lost(self) -> bool:

@@ -29,28 +29,47 @@ class RangeAllocator:
         if place == len(self._by_size):
             return None
         found, start = self._by_size.pop(place)
-        del self._end_of[start], self._start_of[start + found]
+        end = start + found
         if found > size:
-            self._add(start + size, start + found)
+            self._add(start + size, end)
+        else:
+            del self._start_of[end]
+        del self._end_of[start]
         return start
 
     def free(self, start: int, size: int) -> None:
         """Gives back a range that ``allocate`` returned."""
         end = start + size
-        if (before := self._start_of.pop(start, None)) is not None:
-            self._remove(before, start)
-            start = before
-        if (after := self._end_of.get(end)) is not None:
-            del self._start_of[after]
-            self._remove(end, after)
-            end = after
-        self._add(start, end)
+        low = self._start_of.pop(start, start)
+        high = self._end_of.get(end, end)
+        if low < start:
+            self._forget_size(low, start)
+        if end < high:
+            self._forget_size(end, high)
+        self._add(low, high)
+        if end < high:
+            del self._end_of[end]
+
+    def repair(self) -> None:
+        """Makes the free ranges consistent after ``allocate`` or ``free`` was broken off: what it was about is free or
+        taken. In between ranges overlap, but what is taken is never among those by their start."""
+        starts = sorted(self._end_of)
+        ends = [self._end_of[start] for start in starts]
+        self._end_of, self._start_of, self._by_size = {}, {}, []
+        low = high = -1
+        for start, end in zip(starts, ends, strict=True):
+            if start > high:
+                if high > low:
+                    self._add(low, high)
+                low, high = start, end
+            high = max(high, end)
+        if high > low:
+            self._add(low, high)
 
     def _add(self, start: int, end: int) -> None:
         self._end_of[start] = end
         self._start_of[end] = start
         insort(self._by_size, (end - start, start))
 
-    def _remove(self, start: int, end: int) -> None:
-        del self._end_of[start]
+    def _forget_size(self, start: int, end: int) -> None:
         del self._by_size[bisect_left(self._by_size, (end - start, start))]

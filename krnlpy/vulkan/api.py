@@ -19,6 +19,11 @@ from .loader import open_loader
 WHOLE_SIZE = 0xFFFFFFFFFFFFFFFF
 """VK_WHOLE_SIZE, which is no member of an enumeration."""
 
+_OUT_OF_MEMORY = (
+    *("VK_ERROR_OUT_OF_HOST_MEMORY", "VK_ERROR_OUT_OF_DEVICE_MEMORY", "VK_ERROR_OUT_OF_POOL_MEMORY"),
+    *("VK_ERROR_FRAGMENTED_POOL", "VK_ERROR_FRAGMENTATION", "VK_ERROR_MEMORY_MAP_FAILED", "VK_ERROR_TOO_MANY_OBJECTS"),
+)
+
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[a-z])(?=[0-9])")
 
 
@@ -91,9 +96,12 @@ class Api:
         """What a function lists that is called for the count first. The items point into one array."""
         doing = f"list {type.removeprefix('Vk')}"
         count = self.ffi.new("uint32_t *")
-        self.check(function(*arguments, count, self.ffi.NULL), doing)
-        items = self.ffi.new(f"{type}[]", count[0])
-        self.check(function(*arguments, count, items), doing)
+        result = self.VK_INCOMPLETE
+        while result == self.VK_INCOMPLETE:  # there are more than there were when they were counted
+            self.check(function(*arguments, count, self.ffi.NULL), doing)
+            items = self.ffi.new(f"{type}[]", count[0])
+            result = function(*arguments, count, items)
+        self.check(result, doing)
         return [items[i] for i in range(count[0])]
 
     def functions(self, names: Iterable[str], get: Any, handle: Any) -> Functions:
@@ -118,8 +126,7 @@ class Api:
             return
         if result == self.VK_ERROR_DEVICE_LOST:
             raise DeviceLost(f"the device was lost: {doing}")
-        memory = ("VK_ERROR_OUT_OF_HOST_MEMORY", "VK_ERROR_OUT_OF_DEVICE_MEMORY", "VK_ERROR_OUT_OF_POOL_MEMORY")
-        if result in [getattr(self, name) for name in (*memory, "VK_ERROR_TOO_MANY_OBJECTS")]:
+        if result in [getattr(self, name) for name in _OUT_OF_MEMORY]:
             raise OutOfMemory(f"no memory is left to {doing} ({self.result_name(result)})")
         raise DeviceUnavailable(f"Vulkan cannot {doing}: {self.result_name(result)}")
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,8 @@ from krnlpy.commands import DeviceCommand
 from krnlpy.dsl.ir import Program
 from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.reports import HEADER, Reports, Words
-from krnlpy.errors import DeviceLost, DeviceUnavailable
+from krnlpy.errors import DeviceError, DeviceLost, DeviceUnavailable, KrnlpyError
+from krnlpy.locks import renew_after_fork
 
 from .commands import Queue
 from .description import PhysicalDevice
@@ -35,6 +38,21 @@ Array = np.ndarray[Any, Any]
 _backends: weakref.WeakSet[VulkanBackend] = weakref.WeakSet()
 
 
+def _repaired(method: Callable[..., Any]) -> Any:
+    """A method with the lock, after which everything is consistent even if it was broken off."""
+
+    @wraps(method)
+    def call(self: VulkanBackend, *arguments: Any) -> Any:
+        with self._lock:
+            try:
+                return method(self, *arguments)
+            except BaseException as error:
+                self._repair(error)
+                raise
+
+    return call
+
+
 class VulkanBackend:
     """One opened device. May be used from several threads.
 
@@ -47,8 +65,13 @@ class VulkanBackend:
     def __init__(self, instance: Instance, physical: PhysicalDevice) -> None:
         self._instance = instance
         self._lock = threading.RLock()
+        renew_after_fork(self, "_lock")
         device = self._device = LogicalDevice(instance, physical)
-        self._queue = Queue(device)
+        try:
+            self._queue = Queue(device)
+        except BaseException:
+            device.close()
+            raise
         self._memory = MemoryPool(device, self._queue)
         self._transfers = Transfers(device, self._queue)
         self._descriptors = Descriptors(device, self._queue)
@@ -56,6 +79,8 @@ class VulkanBackend:
         self._builder = PipelineBuilder(device, self._descriptors)
         self._graphs = Graphs(device, self._queue, self._memory, self._transfers)
         self._report: VulkanMemory | None = None
+        self._is_closed = False
+        self._unlocked: set[int] = set()  # threads that use the device without the lock
         instance.open_backends.append(self)
         _backends.add(self)
 
@@ -73,6 +98,7 @@ class VulkanBackend:
 
     # -- memory
 
+    @_repaired
     def allocate(self, nbytes: int) -> VulkanMemory:
         """Memory, its size rounded up to 16 bytes. Raises OutOfMemory, LimitExceeded."""
         with self._lock:
@@ -89,6 +115,7 @@ class VulkanBackend:
         """None, as for :meth:`view`."""
         return ()
 
+    @_repaired
     def upload(self, memory: VulkanMemory, offset: int, data: Array) -> None:
         """Copies bytes into memory."""
         with self._lock:
@@ -98,25 +125,34 @@ class VulkanBackend:
     def download(self, memory: VulkanMemory, offset: int, out: Array) -> None:
         """Copies memory into an array, when the last work that writes these bytes is done."""
         mapped = memory.block.mapped
+        if mapped is None:
+            self._download_staged(memory, offset, out)
+            return
         with self._lock:
             self._check()
-            if mapped is None:
-                self._transfers.download(memory, offset, out)
-                return
             batch = 0
             if memory.last_write > self._queue.completed:
                 first = memory.address + offset
                 batch = self._queue.last_access(first, first + out.nbytes, only_writes=True)
         self._wait(batch)
         start = memory.offset + offset
-        out[...] = mapped[start : start + out.nbytes]
+        with self._kept_open():
+            out[...] = mapped[start : start + out.nbytes]
 
+    @_repaired
+    def _download_staged(self, memory: VulkanMemory, offset: int, out: Array) -> None:
+        with self._lock:
+            self._check()
+            self._transfers.download(memory, offset, out)
+
+    @_repaired
     def copy(self, source: VulkanMemory, source_offset: int, to: VulkanMemory, to_offset: int, nbytes: int) -> None:
         """Copies bytes within the device."""
         with self._lock:
             self._check()
             self._transfers.copy(source, source_offset, to, to_offset, nbytes)
 
+    @_repaired
     def fill(self, memory: VulkanMemory, offset: int, nbytes: int, pattern: bytes) -> None:
         """Repeats a pattern."""
         with self._lock:
@@ -125,6 +161,7 @@ class VulkanBackend:
 
     # -- kernels
 
+    @_repaired
     def build(
         self,
         program: Program,
@@ -151,10 +188,15 @@ class VulkanBackend:
             KernelIndexError, KernelAssertionError: in an executable built for debugging, a thread failed.
         """
         with self._lock:
-            self._check()
-            if executable.reports is None:
-                self._launches.record(executable, groups, bindings, parameters)
-                return
+            if self._queue.failure is not None:
+                raise self._queue.failure
+            try:
+                if executable.reports is None:
+                    self._launches.record(executable, groups, bindings, parameters)
+                    return
+            except BaseException as error:
+                self._repair(error)
+                raise
             report = self._launch_reporting(executable, executable.reports, groups, bindings, parameters)
         executable.reports.tell(executable.name, executable.threads, report)
 
@@ -165,7 +207,7 @@ class VulkanBackend:
         with self._lock:
             self._check()
             if executable.reports is None:
-                self._launches.record_indirect(executable, counts, bindings, parameters)
+                self._record_indirect(executable, counts, bindings, parameters)
                 return
         words = np.empty(3, "<u4")
         self.download(counts[0], counts[1], words.view(np.uint8))
@@ -173,6 +215,11 @@ class VulkanBackend:
         if x and y and z:
             self.launch(executable, (x, y, z), bindings, parameters)
 
+    @_repaired
+    def _record_indirect(self, *arguments: Any) -> None:
+        self._launches.record_indirect(*arguments)
+
+    @_repaired
     def _launch_reporting(
         self,
         executable: VulkanExecutable,
@@ -201,12 +248,14 @@ class VulkanBackend:
 
     # -- graphs
 
+    @_repaired
     def record(self, pieces: Sequence[tuple[DeviceCommand, ...]], previous: Recording | None) -> Recording:
-        """DeviceCommand buffers of commands. Raises OutOfMemory."""
+        """Command buffers of commands. Raises OutOfMemory."""
         with self._lock:
             self._check()
             return self._graphs.record(pieces, previous)
 
+    @_repaired
     def replay(self, recording: Recording) -> None:
         """Submits command buffers."""
         with self._lock:
@@ -223,16 +272,48 @@ class VulkanBackend:
 
     def _wait(self, batch: int) -> None:
         """Returns when a batch is done. Other threads may go on recording meanwhile."""
-        with self._lock:
-            self._check()
-            self._collect()
-            if batch >= self._queue.open_value:
-                batch = self._queue.submit()
-            if batch <= self._queue.completed:
-                return
-        self._queue.block(batch)
-        with self._lock:
-            self._queue.poll()
+        batch = self._submitted(batch)
+        if not batch:
+            return
+        with self._kept_open():
+            self._queue.block(batch)
+        self._poll()
+
+    @_repaired
+    def _submitted(self, batch: int) -> int:
+        """The number of the last batch submitted, if this one was not; 0 if it is done."""
+        self._check()
+        self._collect()
+        if batch > self._queue.submitted:
+            batch = self._queue.submit()
+        return 0 if batch <= self._queue.completed else batch
+
+    @_repaired
+    def _poll(self) -> None:
+        self._check()
+        self._queue.poll()
+
+    def _repair(self, error: BaseException) -> None:
+        """Makes all consistent after something was broken off, by Ctrl-C say. Our own errors come where all is."""
+        if not isinstance(error, KrnlpyError) and not self._is_closed:
+            self._queue.repair()
+            self._memory.repair()
+            self._launches.forget()
+
+    @contextmanager
+    def _kept_open(self) -> Iterator[None]:
+        """Without the lock, keeps the device from being closed. Raises what is the matter with it."""
+        me = threading.get_ident()
+        try:
+            try:
+                self._unlocked.add(me)  # before the look: who closes looks the other way round
+                self._check()
+                yield
+            finally:
+                self._unlocked.discard(me)
+        except DeviceError:
+            with self._lock:  # which at the end of the process nobody gets any more
+                raise
 
     def _collect(self) -> None:
         """Takes back memory and pipelines whose last references are gone."""
@@ -243,15 +324,23 @@ class VulkanBackend:
             pipeline = retired.popleft()
             self._queue.retire(self._queue.open_value, partial(self._builder.destroy, pipeline))
 
+    def hold(self) -> None:
+        """Keeps all other threads out for good."""
+        self._lock.acquire()
+
     def close(self) -> None:
         """Waits, then gives everything back; the device's memory and executables are of no use afterwards."""
         with self._lock:
-            if isinstance(self._queue.failure, DeviceUnavailable):  # closed before, or in a forked process
+            if self._is_closed:
                 return
-            self._queue.failure = DeviceUnavailable(f"{self.info.name} was closed")
+            self._is_closed = True
+            if self._queue.failure is None:
+                self._queue.failure = DeviceUnavailable(f"{self.info.name} was closed")
             self._instance.open_backends.remove(self)
             device = self._device
             device.functions.vkDeviceWaitIdle(device.handle)
+            while self._unlocked:
+                time.sleep(0.001)  # for threads that look at the semaphore, or copy from the memory
             self._queue.close()  # the first, because it destroys what is retired
             self._graphs.close()
             self._builder.close()
@@ -263,8 +352,8 @@ class VulkanBackend:
 
 def _after_fork() -> None:
     for backend in _backends:
-        backend._lock = threading.RLock()  # another thread may have held it
         backend._queue.failure = DeviceUnavailable(FORKED)
+        backend._is_closed = True
 
 
 if hasattr(os, "register_at_fork"):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple, NoReturn
 
-from krnlpy.errors import DeviceError, DeviceLost
+from krnlpy.errors import DeviceError, DeviceLost, OutOfMemory
 
 from .device import LogicalDevice
 from .hazards import Access, HazardTracker, touches
@@ -45,6 +46,7 @@ class Queue:
 
     Attributes:
         open_value: number of the open batch.
+        submitted: number of the last batch submitted.
         completed: number of the last batch known to be done.
         failure: why the queue is of no use any more, if so.
         kernels: names of the kernels in the open batch.
@@ -55,11 +57,19 @@ class Queue:
         self._device = device
         self._api = api
         self.open_value = 1
+        self.submitted = 0
         self.completed = 0
         self._hazards = HazardTracker()
+        self._sealed: _Batch | None = None  # ended, but not submitted
+        # Results that are not yet taken note of. Python looks for Ctrl-C after a call, before it assigns the result;
+        # but not within one of list's own methods, so that call and note are one.
+        self._ended: list[int] = []
+        self._sent: list[int] = []
         self._accesses: list[Sequence[Access]] = []
         self._pending: deque[_Batch] = deque()
         self._spare: list[tuple[Any, Any]] = []
+        self._lent: dict[Any, Any] = {}
+        self._replayed: list[_Batch] = []
         self._retired: list[tuple[int, Callable[[], None]]] = []
         self._pool: Any = None
         self._buffer: Any = None
@@ -135,7 +145,8 @@ class Queue:
         self._work += work
         if self._count >= self._limit or self._work >= _MAX_WORK:
             limit = min(2 * self._limit, _MAX_COMMANDS)
-            self.submit()
+            with suppress(OutOfMemory):  # the command stays queued: who calls next tries again, or fails
+                self.submit()
             self._limit = limit
 
     def is_too_much(self, commands: int, work: int) -> bool:
@@ -155,10 +166,16 @@ class Queue:
 
     def _open(self) -> None:
         self._make_room()
-        pool, buffer = self.take_pool()
+        if self._sealed is not None:
+            self._send(self._sealed)
+        if not self._spare:
+            self._spare.append(self._new_pool())
+        pool, buffer = self._spare[-1]
         functions = self._device.functions
+        self._api.check(functions.vkResetCommandPool(self._device.handle, pool, 0), "reset a command pool")
         self._api.check(functions.vkBeginCommandBuffer(buffer, self._begin_info), "begin a command buffer")
         self._pool, self._buffer = pool, buffer
+        self._spare.pop()
 
     def _make_room(self) -> None:
         self.poll()
@@ -166,18 +183,22 @@ class Queue:
         if ahead >= 0:
             self.wait(self._pending[ahead].value)
 
-    def take_pool(self) -> tuple[Any, Any]:
-        """A command pool, and the one command buffer in it."""
+    def lend_pool(self) -> tuple[Any, Any]:
+        """A command pool, and the one command buffer in it, for somebody who records it at leisure."""
         if not self._spare:
-            return self._new_pool()
-        pool, buffer = self._spare.pop()
+            self._spare.append(self._new_pool())
+        pool, buffer = self._spare[-1]
         result = self._device.functions.vkResetCommandPool(self._device.handle, pool, 0)
         self._api.check(result, "reset a command pool")
+        self._lent[pool] = buffer
+        self._spare.pop()
         return pool, buffer
 
-    def give_pool(self, pool: Any, buffer: Any) -> None:
-        """Takes back what :meth:`take_pool` gave; no batch uses it any more."""
-        self._spare.append((pool, buffer))
+    def take_pool_back(self, pool: Any) -> None:
+        """Takes what :meth:`lend_pool` gave; no batch uses it any more."""
+        if pool in self._lent:
+            self._spare.append((pool, self._lent[pool]))
+            del self._lent[pool]
 
     def _new_pool(self) -> tuple[Any, Any]:
         api, device = self._api, self._device
@@ -191,13 +212,19 @@ class Queue:
         )
         buffer = api.new("VkCommandBuffer *")
         result = device.functions.vkAllocateCommandBuffers(device.handle, info, buffer)
-        api.check(result, "allocate a command buffer")
+        try:
+            api.check(result, "allocate a command buffer")
+        except DeviceError:
+            device.destroy("vkDestroyCommandPool", pool)
+            raise
         return pool, buffer[0]
 
     def last_access(self, first: int, end: int, only_writes: bool = False) -> int:
         """The number of the last batch that may access these bytes (or write them); 0 if all that do are done."""
         if touches(self._accesses, first, end, only_writes):
             return self.open_value
+        if self._sealed is not None and touches(self._sealed.accesses, first, end, only_writes):
+            return self._sealed.value
         pending = (batch for batch in self._pending if batch.value > self.completed)
         return max((b.value for b in pending if touches(b.accesses, first, end, only_writes)), default=0)
 
@@ -207,27 +234,68 @@ class Queue:
         """Submits the open batch if anything is in it; returns the number of the last batch submitted.
 
         Raises:
-            DeviceLost: the device stopped answering.
-            OutOfMemory: no memory is left.
+            DeviceLost: the device stopped answering, or what was recorded is lost.
+            OutOfMemory: no memory is left. The batch stays, and the next call tries again.
         """
-        if self._buffer is None:
-            return self.open_value - 1
+        if self._buffer is not None:
+            self._seal()
+        if self._sealed is not None:
+            self._send(self._sealed)
+        return self.submitted
+
+    def _seal(self) -> None:
+        """Ends the open batch, which takes no more commands then."""
+        if self._sealed is not None:
+            self._send(self._sealed)
         # Makes everything visible to the batches after, and to the host.
         self._cmd_barrier(self._buffer, *self._end_arguments)
         self._hazards.clear()
-        self._api.check(self._device.functions.vkEndCommandBuffer(self._buffer), "end a command buffer")
-        self._signal_value[0] = self.open_value
-        self._submitted_buffer[0] = self._buffer
-        self._pending.append(_Batch(self.open_value, self._pool, self._buffer, self.kernels, self._accesses))
+        self._ended.extend(map(self._device.functions.vkEndCommandBuffer, (self._buffer,)))
+        self._note_ended()
+
+    def _note_ended(self) -> None:
+        if self._sealed is None:
+            self._sealed = _Batch(self.open_value, self._pool, self._buffer, self.kernels, self._accesses)
         self._pool = self._buffer = None
         self._count = self._work = 0
         self._limit = _FIRST_COMMANDS  # unless the batch was full, somebody is about to wait
         self.kernels = []
         self._accesses = []
-        self.open_value += 1
-        result = self._device.functions.vkQueueSubmit(self._device.queue, 1, self._submit_info, self._api.ffi.NULL)
+        self.open_value = self._sealed.value + 1
+        result = self._ended[-1]
+        self._ended.clear()
+        if result:
+            # Commands that did not fit in memory are gone, and with them what buffers should hold.
+            self._lose(f"lost what was recorded for it ({self._api.result_name(result)})")
+
+    def _send(self, batch: _Batch) -> None:
+        self._signal_value[0] = batch.value
+        self._submitted_buffer[0] = batch.buffer
+        self._try_submit(1, self._submit_info)
+        self._note_sent(batch)
+
+    def _try_submit(self, count: int, infos: Any) -> None:
+        if self._call_submit(count, infos) not in (0, self._api.VK_ERROR_DEVICE_LOST) and self._pending:
+            # A call that fails changes nothing. Work that is done may have left some memory.
+            self.block(self.submitted)
+            self._call_submit(count, infos)
+
+    def _call_submit(self, count: int, infos: Any) -> int:
+        arguments = (self._device.queue,), (count,), (infos,), (self._api.ffi.NULL,)
+        self._sent[:] = map(self._device.functions.vkQueueSubmit, *arguments)
+        return self._sent[0]
+
+    def _note_sent(self, batch: _Batch) -> None:
+        if not self._sent[0]:
+            if not self._pending or self._pending[-1] is not batch:
+                self._pending.append(batch)
+            self.submitted = batch.value
+            self._sealed = None
+        result = self._sent[0]
+        self._sent.clear()
         self._check(result, "submit work")
-        return self.open_value - 1
+
+    # -- what is submitted again and again
 
     def submission_of(self, batches: Sequence[Any]) -> tuple[Any, Any, list[Any]]:
         """What :meth:`submit_recorded` takes to submit arrays of command buffers, each as a batch: an array of
@@ -246,21 +314,57 @@ class Queue:
             kept += [timeline, buffers]
         return infos, values, kept
 
-    def submit_recorded(
-        self, infos: Any, values: Any, kernels: Sequence[list[str]], accesses: Sequence[list[Sequence[Access]]]
-    ) -> int:
-        """Submits the open batch, then at once all batches of a submission, whose kernels and accesses these are;
-        returns the number of the first. Raises as :meth:`submit`."""
+    def next_recorded(self) -> int:
+        """Submits the open batch; returns the number of the first batch of :meth:`submit_recorded`, which must be the
+        next call. Raises as :meth:`submit`."""
         self.submit()
         self._make_room()
+        return self.open_value
+
+    def submit_recorded(
+        self, infos: Any, values: Any, kernels: Sequence[list[str]], accesses: Sequence[list[Sequence[Access]]]
+    ) -> None:
+        """Submits all batches of a submission at once, whose kernels and accesses these are. Raises as
+        :meth:`submit`."""
         first = self.open_value
-        for i, of_batch in enumerate(zip(kernels, accesses, strict=True)):
+        self._replayed = [
+            _Batch(number, None, None, *of_batch)
+            for number, of_batch in enumerate(zip(kernels, accesses, strict=True), first)
+        ]
+        for i in range(len(infos)):
             values[i] = first + i
-            self._pending.append(_Batch(first + i, None, None, *of_batch))
-        self.open_value = first + len(infos)
-        result = self._device.functions.vkQueueSubmit(self._device.queue, len(infos), infos, self._api.ffi.NULL)
+        self._try_submit(len(infos), infos)
+        self._note_replayed()
+
+    def _note_replayed(self) -> None:
+        batches, result = self._replayed, self._sent[0]
+        if not result:
+            if not self._pending or self._pending[-1] is not batches[-1]:
+                self._pending += batches
+            self.submitted = batches[-1].value
+            self.open_value = self.submitted + 1
+        elif result == self._api.VK_ERROR_DEVICE_LOST:
+            self._pending += batches  # for the names of their kernels
+        self._replayed = []
+        self._sent.clear()
         self._check(result, "submit a graph")
-        return first
+
+    def repair(self) -> None:
+        """Makes the queue consistent after any method was broken off, by Ctrl-C say; work that was under way may be
+        queued or not."""
+        if self._ended:
+            self._note_ended()
+        if self._sent and self._sealed is not None:
+            self._note_sent(self._sealed)
+        if self._sent and self._replayed:
+            self._note_replayed()
+        self._sent.clear()
+        self._replayed = []
+        taken = [self._pool, *(batch.pool for batch in self._pending), *self._lent]
+        self._spare = [spare for spare in self._spare if spare[0] not in taken]
+        if self._buffer is not None:  # a barrier may be missing
+            self._cmd_barrier(self._buffer, *self._barrier_arguments)
+        self._hazards.clear()
 
     def poll(self) -> int:
         """Looks which batches are done, without waiting; returns the number of the last."""
@@ -271,19 +375,19 @@ class Queue:
             self._check(result, "look whether work is done")
             self.completed = max(self.completed, self._counter[0])
             while self._pending and self._pending[0].value <= self.completed:
-                batch = self._pending.popleft()
+                batch = self._pending[0]
                 if batch.pool is not None:  # those of graphs stay theirs
                     self._spare.append((batch.pool, batch.buffer))
+                self._pending.popleft()
         if self._retired:
-            due = [destroy for value, destroy in self._retired if value <= self.completed]
-            self._retired = [entry for entry in self._retired if entry[0] > self.completed]
-            for destroy in due:
-                destroy()
+            for entry in [entry for entry in self._retired if entry[0] <= self.completed]:
+                self._retired.remove(entry)
+                entry[1]()
         return self.completed
 
     def wait(self, value: int) -> None:
         """Returns when a batch is done; submits it first if it is the open one."""
-        if value >= self.open_value:
+        if value > self.submitted:
             value = self.submit()
         self.block(value)
         self.poll()
@@ -294,25 +398,30 @@ class Queue:
             return
         api = self._api
         info = api.struct("VkSemaphoreWaitInfo", semaphoreCount=1, pSemaphores=self._semaphores, pValues=[value])
-        while (
-            result := self._device.functions.vkWaitSemaphores(self._device.handle, info, _WAIT_NS)
-        ) == api.VK_TIMEOUT:
-            pass
+        result = api.VK_TIMEOUT
+        while result == api.VK_TIMEOUT:
+            if self.failure is not None:
+                raise self.failure
+            result = self._device.functions.vkWaitSemaphores(self._device.handle, info, _WAIT_NS)
         self._check(result, "wait for work")
 
     def _check(self, result: int, doing: str) -> None:
         try:
             self._api.check(result, doing)
         except DeviceLost:
-            kernels = [name for batch in self._pending for name in batch.kernels][-_NAMED_KERNELS:]
-            last = f"; the last kernels were {', '.join(kernels)}" if kernels else ""
-            self.failure = DeviceLost(
-                f"{self._device.info.name} stopped answering, its buffers are gone ({doing}){last}"
-            )
-            raise self.failure from None
+            self._lose(f"stopped answering ({doing})")
+
+    def _lose(self, what: str) -> NoReturn:
+        batches = [*self._pending.copy(), *([self._sealed] if self._sealed else [])]
+        kernels = [*(name for batch in batches for name in batch.kernels), *self.kernels][-_NAMED_KERNELS:]
+        last = f"; the last kernels were {', '.join(kernels)}" if kernels else ""
+        self.failure = DeviceLost(f"{self._device.info.name} {what}, its buffers are gone{last}")
+        raise self.failure from None
 
     def retire(self, value: int, destroy: Callable[[], None]) -> None:
         """Calls ``destroy`` when a batch is done."""
+        if self._buffer is None:  # nothing is in the open batch yet
+            value = min(value, self.open_value - 1)
         if value <= self.completed:
             destroy()
         else:
@@ -323,8 +432,9 @@ class Queue:
         for _, destroy in self._retired:
             destroy()
         self._retired.clear()
-        pools = [*(b.pool for b in self._pending), *(pool for pool, _ in self._spare), self._pool]
-        for pool in pools:
+        sealed = [self._sealed] if self._sealed else []
+        pools = [*(b.pool for b in (*self._pending, *sealed)), *(pool for pool, _ in self._spare), self._pool]
+        for pool in (*pools, *self._lent):
             if pool is not None:
                 self._device.destroy("vkDestroyCommandPool", pool)
         self._device.destroy("vkDestroySemaphore", self._semaphore)

@@ -116,14 +116,11 @@ class Descriptors:
         api, functions = self._device.api, self._device.functions
         if not self._sets_left or self._descriptors_left < layout.count:
             self._add_pool(layout.count)
-        info = api.struct(
-            "VkDescriptorSetAllocateInfo",
-            descriptorPool=self._pools[-1],
-            descriptorSetCount=1,
-            pSetLayouts=[layout.handle],
-        )
         found = api.new("VkDescriptorSet[1]")
-        result = functions.vkAllocateDescriptorSets(self._device.handle, info, found)
+        result = self._allocate(layout, found)
+        if result in (api.VK_ERROR_OUT_OF_POOL_MEMORY, api.VK_ERROR_FRAGMENTED_POOL):  # drivers may count otherwise
+            self._add_pool(layout.count)
+            result = self._allocate(layout, found)
         api.check(result, "allocate a descriptor set")
         self._sets_left -= 1
         self._descriptors_left -= layout.count
@@ -136,6 +133,16 @@ class Descriptors:
         functions.vkUpdateDescriptorSets(self._device.handle, len(places), layout.writes, 0, api.ffi.NULL)
         layout.sets[key] = found
         return found
+
+    def _allocate(self, layout: SetLayout, found: Any) -> int:
+        info = self._device.api.struct(
+            "VkDescriptorSetAllocateInfo",
+            descriptorPool=self._pools[-1],
+            descriptorSetCount=1,
+            pSetLayouts=[layout.handle],
+        )
+        result: int = self._device.functions.vkAllocateDescriptorSets(self._device.handle, info, found)
+        return result
 
     def _add_pool(self, count: int) -> None:
         api = self._device.api

@@ -38,7 +38,13 @@ class LogicalDevice:
         self.physical = physical
         self.info = physical.info
         self.handle = _create(api, instance, physical)
-        self.functions = api.functions(_FUNCTIONS, instance.functions.vkGetDeviceProcAddr, self.handle)
+        try:
+            self.functions = api.functions(_FUNCTIONS, instance.functions.vkGetDeviceProcAddr, self.handle)
+        except DeviceUnavailable:
+            names = ("vkDestroyDevice",)
+            self.functions = api.functions(names, instance.functions.vkGetDeviceProcAddr, self.handle)
+            self.close()
+            raise
         queue = api.new("VkQueue *")
         self.functions.vkGetDeviceQueue(self.handle, physical.queue_family, 0, queue)
         self.queue = queue[0]
@@ -47,6 +53,7 @@ class LogicalDevice:
         self._types = [(t.propertyFlags, t.heapIndex) for t in memory.memoryTypes[0 : memory.memoryTypeCount]]
         self._heaps = [heap.size for heap in memory.memoryHeaps[0 : memory.memoryHeapCount]]
         self._allocated = [0] * len(self._heaps)
+        self._allocations = 0
 
     def create(self, function: str, type: str, info: Any) -> Any:
         """A new object of the device, by one of the functions ``vkCreate...``."""
@@ -75,7 +82,7 @@ class DeviceBuffer:
     """
 
     def __init__(self, device: LogicalDevice, size: int, for_host: bool) -> None:
-        api, functions = device.api, device.functions
+        api = device.api
         self._device = device
         self.size = size
         self.handle = device.create(
@@ -90,24 +97,32 @@ class DeviceBuffer:
                 | api.VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT,
             ),
         )
+        self._memory: Any = None
+        self._heap = self._bytes = 0
+        self.pointer: Any = None
+        """The start of the memory where the host can see it, else None."""
+        try:
+            self._add_memory(for_host)
+        except BaseException:
+            self.close()
+            raise
+
+    def _add_memory(self, for_host: bool) -> None:
+        device = self._device
+        api, functions = device.api, device.functions
         requirements = api.new("VkMemoryRequirements *")
         functions.vkGetBufferMemoryRequirements(device.handle, self.handle, requirements)
         self._bytes = int(requirements.size)
         kind = _memory_type(device._types, requirements.memoryTypeBits, for_host)
         flags, self._heap = device._types[kind]
-        try:
-            self._memory = self._allocate(kind)
-        except BaseException:
-            device.destroy("vkDestroyBuffer", self.handle)
-            raise
+        self._memory = self._allocate(kind)
         device._allocated[self._heap] += self._bytes
+        device._allocations += 1
         result = functions.vkBindBufferMemory(device.handle, self.handle, self._memory, 0)
         api.check(result, "bind memory to a buffer")
-        self.pointer: Any = None
-        """The start of the memory where the host can see it, else None."""
         if flags & _HOST == _HOST and (for_host or flags & _HOST_CACHED):
             pointer = api.new("void **")
-            result = functions.vkMapMemory(device.handle, self._memory, 0, size, 0, pointer)
+            result = functions.vkMapMemory(device.handle, self._memory, 0, self.size, 0, pointer)
             api.check(result, "map memory")
             self.pointer = pointer[0]
 
@@ -119,6 +134,8 @@ class DeviceBuffer:
             raise OutOfMemory(
                 f"{device.info.name}: no memory is left for {self._bytes} bytes: {used} bytes are taken of {heap} bytes"
             )
+        if device._allocations >= (most := device.info.extra["max_memory_allocations"]):
+            raise OutOfMemory(f"{device.info.name}: it grants {most} allocations of memory, and all are taken")
         info = api.struct("VkMemoryAllocateInfo", allocationSize=self._bytes, memoryTypeIndex=kind)
         memory = api.new("VkDeviceMemory *")
         result = device.functions.vkAllocateMemory(device.handle, info, api.ffi.NULL, memory)
@@ -128,8 +145,10 @@ class DeviceBuffer:
     def close(self) -> None:
         """Gives the memory back. No queued work uses it."""
         self._device.destroy("vkDestroyBuffer", self.handle)
-        self._device.functions.vkFreeMemory(self._device.handle, self._memory, self._device.api.ffi.NULL)
-        self._device._allocated[self._heap] -= self._bytes
+        if self._memory is not None:
+            self._device.destroy("vkFreeMemory", self._memory)
+            self._device._allocated[self._heap] -= self._bytes
+            self._device._allocations -= 1
 
 
 def _memory_type(types: list[tuple[int, int]], allowed: int, for_host: bool) -> int:

@@ -23,7 +23,7 @@ from .commands import Queue
 from .descriptors import Place, SetLayout, new_sets
 from .device import LogicalDevice
 from .hazards import Access, HazardTracker
-from .launches import INDIRECT_GROUPS, parts_of
+from .launches import TAKEN_GROUPS, parts_of
 from .memory import MemoryPool, VulkanMemory
 from .pipeline import VulkanExecutable
 from .transfers import Transfers
@@ -118,7 +118,7 @@ class Graphs:
         self._memory = memory
         self._transfers = transfers
         self._retired: deque[tuple[int, Callable[[], None]]] = deque()
-        self._live_pools: dict[Any, str] = {}
+        self._descriptor_pools: set[Any] = set()
         self._set = device.api.new("VkDescriptorSet[1]")
         self._offset = device.api.new("uint32_t[1]")
         self._barrier = queue.barriers(0, 0)[0]
@@ -152,12 +152,14 @@ class Graphs:
         """Submits all, after what was recorded before."""
         if not recording.batches:
             return
-        first = self._queue.submit_recorded(recording.infos, recording.values, recording.kernels, recording.accesses)
+        # Before the submission: if that is broken off, nobody takes the memory for idle.
+        first = self._queue.next_recorded()
         for number, batch in enumerate(recording.batches, first):
             for user in (*batch.handles, *batch.used):
                 user.last_use = number
             for memory in batch.written:
                 memory.last_write = number
+        self._queue.submit_recorded(recording.infos, recording.values, recording.kernels, recording.accesses)
 
     def _segments(self, piece: Sequence[DeviceCommand], before: Sequence[Segment]) -> list[Segment]:
         """The segments of a piece, which take over the descriptor sets of those that were at their places before."""
@@ -199,23 +201,21 @@ class Graphs:
     def collect(self) -> None:
         """Takes back what segments had that are gone."""
         while self._retired:
-            self._queue.retire(*self._retired.popleft())
+            self._queue.retire(*self._retired[0])
+            self._retired.popleft()
 
-    def _handle(self, destroyer: str, pool: Any, give_back: Callable[[], None] | None = None) -> _Handle:
-        """Of a pool, which is given back or destroyed in the end."""
-        self._live_pools[pool] = destroyer
-
-        def end() -> None:
-            if self._live_pools.pop(pool, None) is not None:
-                give_back() if give_back is not None else self._device.destroy(destroyer, pool)
-
+    def _handle(self, end: Callable[[], None]) -> _Handle:
         return _Handle(self._retired, end)
+
+    def _destroy(self, descriptor_pool: Any) -> None:
+        if descriptor_pool in self._descriptor_pools:
+            self._descriptor_pools.remove(descriptor_pool)
+            self._device.destroy("vkDestroyDescriptorPool", descriptor_pool)
 
     def close(self) -> None:
         """Destroys all. The queue is idle."""
-        while self._live_pools:
-            pool, destroyer = self._live_pools.popitem()
-            self._device.destroy(destroyer, pool)
+        for pool in list(self._descriptor_pools):
+            self._destroy(pool)
 
     # ----------------------------------------------------------------------------------------------------- recording
 
@@ -232,9 +232,8 @@ class Graphs:
         if memory is not None:
             segment.used.append(memory)
         segment.sets = self._sets(commands, memory, old_sets)
-        pool, buffer = self._queue.take_pool()
-        give_back = partial(self._queue.give_pool, pool, buffer)
-        segment.handles = [segment.sets.handle, self._handle("vkDestroyCommandPool", pool, give_back)]
+        pool, buffer = self._queue.lend_pool()
+        segment.handles = [segment.sets.handle, self._handle(partial(self._queue.take_pool_back, pool))]
         segment.buffer = buffer
         api, functions = self._device.api, self._device.functions
         # May be submitted again before it is done.
@@ -272,9 +271,10 @@ class Graphs:
         if old is not None and wanted.keys() <= old.sets.keys():
             return old
         if not wanted:
-            return _Sets(_Handle(self._retired, lambda: None), {})
+            return _Sets(self._handle(lambda: None), {})
         pool, sets = new_sets(self._device, list(wanted.values()))
-        return _Sets(self._handle("vkDestroyDescriptorPool", pool), dict(zip(wanted, sets, strict=True)))
+        self._descriptor_pools.add(pool)
+        return _Sets(self._handle(partial(self._destroy, pool)), dict(zip(wanted, sets, strict=True)))
 
     def _write(self, segment: Segment, constants: _Constants, memory: VulkanMemory | None) -> None:
         hazards, buffer = HazardTracker(), segment.buffer
@@ -371,7 +371,7 @@ def _work(command: DeviceCommand) -> int:
         x, y, z = command.groups
         return int(x * y * z * command.executable.group_work)
     if isinstance(command, LaunchIndirect):
-        return int(INDIRECT_GROUPS * command.executable.group_work)
+        return int(TAKEN_GROUPS * command.executable.group_work)
     return command.nbytes // 4
 
 

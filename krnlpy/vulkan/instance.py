@@ -5,11 +5,11 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from krnlpy import config
-from krnlpy.backend import Backend
 from krnlpy.errors import DeviceError, DeviceUnavailable
+from krnlpy.locks import renew_after_fork
 
 from . import cooperative
 from .api import Api, load
@@ -17,6 +17,9 @@ from .description import PhysicalDevice, describe
 from .drivers import all_manifests, installed_manifests, named_manifests, only_named, problems
 from .loader import install_line
 from .validation import EXTENSION, LAYER, Validation
+
+if TYPE_CHECKING:
+    from .backend import VulkanBackend
 
 _FUNCTIONS = (
     "vkCreateDevice",
@@ -53,14 +56,21 @@ class Instance:
             raise DeviceUnavailable("; ".join([str(error), *found])) from None
         self._handle = handle
         self.functions = self.api.functions(_FUNCTIONS, self.api.lib.vkGetInstanceProcAddr, handle)
+        self.open_backends: list[VulkanBackend] = []  # which close before the instance does
+        self.devices: list[PhysicalDevice] = []
+        self.reasons = problems(named_manifests())
+        try:
+            self._find_devices(handle)
+        except BaseException:
+            self.close()
+            raise
+
+    def _find_devices(self, handle: Any) -> None:
         if self.api.lib.vkGetInstanceProcAddr(handle, cooperative.FUNCTION.encode()) != self.api.ffi.NULL:
             optional = self.api.functions((cooperative.FUNCTION,), self.api.lib.vkGetInstanceProcAddr, handle)
             vars(self.functions).update(vars(optional))
         if self._validation is not None:
             self._validation.start(handle)
-        self.open_backends: list[Backend] = []  # which close before the instance does
-        self.devices: list[PhysicalDevice] = []
-        self.reasons = problems(named_manifests())
         for physical in self._physical_devices():
             device = describe(self.api, self.functions, physical, len(self.devices))
             if isinstance(device, str):
@@ -76,7 +86,8 @@ class Instance:
             return self.api.enumerate("VkPhysicalDevice", function, self._handle)
         except DeviceError as error:
             self.reasons.append(f"the Vulkan loader found no device: {error}")
-            return []
+            self._add_reasons()
+            raise DeviceUnavailable("; ".join(self.reasons)) from None
 
     def _add_reasons(self) -> None:
         if variable := only_named():
@@ -136,7 +147,8 @@ def _create(api: Api) -> tuple[Any, Validation | None]:
     return instance[0], validation
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()
+renew_after_fork(__name__, "_lock")
 _instance: Instance | None = None
 
 
@@ -150,7 +162,7 @@ def instance() -> Instance:
     with _lock:
         if _instance is None:
             _instance = Instance()
-            atexit.register(_close)
+            atexit.register(_end)
         if _instance.pid != os.getpid():
             raise DeviceUnavailable(FORKED)
         return _instance
@@ -160,6 +172,14 @@ FORKED = (
     "this process was forked from one that used Vulkan, which drivers do not survive; start processes by "
     "multiprocessing.get_context('spawn'), or use Vulkan only after the fork"
 )
+
+
+def _end() -> None:
+    """At the end of the process: threads that still run (daemons) come to rest where they next use a device."""
+    if _instance is not None and _instance.pid == os.getpid():
+        for backend in _instance.open_backends:
+            backend.hold()
+    _close()
 
 
 def _close() -> None:

@@ -16,17 +16,19 @@ from .device import LogicalDevice
 from .pipeline import VulkanExecutable
 from .transfers import Transfers
 
-INDIRECT_GROUPS = 1 << 10
-"""What a dispatch is taken for whose groups the host does not know."""
+Groups = tuple[int, int, int]
+
+TAKEN_GROUPS = 1 << 10
+"""What a dispatch counts for whose groups the host does not know."""
 _SPLIT = struct.Struct("<6I")  # see glsl_context.SPLIT_BYTES
 
 
-def parts_of(groups: tuple[int, int, int], most: tuple[int, int, int]) -> Iterator[tuple[tuple[int, int, int], bytes]]:
-    """The parts of a dispatch of more groups than the device has along an axis: the groups of each, and what its
+def parts_of(groups: Groups, most: Groups) -> Iterator[tuple[Groups, bytes]]:
+    """The parts of a dispatch of more groups than a device has along an axis: the groups of each, and what its
     parameter block ends with."""
-    for first in itertools.product(*map(range, (0, 0, 0), groups, most)):
-        x, y, z = (min(n - at, limit) for n, at, limit in zip(groups, first, most, strict=True))
-        yield (x, y, z), _SPLIT.pack(*first, *groups)
+    for x, y, z in itertools.product(*map(range, (0, 0, 0), groups, most)):
+        part = min(groups[0] - x, most[0]), min(groups[1] - y, most[1]), min(groups[2] - z, most[2])
+        yield part, _SPLIT.pack(x, y, z, *groups)
 
 
 class Launches:
@@ -46,6 +48,7 @@ class Launches:
         self._dispatch = functions.vkCmdDispatch
         self._dispatch_indirect = functions.vkCmdDispatchIndirect
         self._max_groups = device.info.max_groups_xyz
+        self._taken_groups = min(TAKEN_GROUPS, self._max_groups[0]), 1, 1
         self._point = api.VK_PIPELINE_BIND_POINT_COMPUTE
         self._stage = api.VK_SHADER_STAGE_COMPUTE_BIT
         self._null = api.ffi.NULL
@@ -68,57 +71,22 @@ class Launches:
         groups: tuple[int, int, int],
         bindings: Sequence[Binding],
         parameters: bytes,
+        counts: Binding | None = None,
+        continues: bool = False,
     ) -> None:
         """Records a dispatch, after a barrier where it needs one; in parts, if the groups are more than the device
-        has along an axis."""
+        has along an axis.
+
+        Args:
+            counts: where the groups are, as three u32, if not known here.
+            continues: this is another part of the launch that was recorded last, for which nothing must wait.
+        """
+        # The hot path: every line here costs each launch.
         x, y, z = groups
         most = self._max_groups
         if x > most[0] or y > most[1] or z > most[2]:
             self._record_parts(executable.split(), groups, bindings, parameters)
             return
-        self._dispatch(self._prepare(executable, bindings, parameters), x, y, z)
-        queue = self._queue
-        queue.kernels.append(executable.name)
-        queue.end(x * y * z * executable.group_work)
-
-    def record_indirect(
-        self, executable: VulkanExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
-    ) -> None:
-        """Records a dispatch of as many groups as three u32 in memory say."""
-        memory, first, _ = counts
-        commands = self._prepare(executable, bindings, parameters, counts)
-        self._dispatch_indirect(commands, memory.buffer, memory.offset + first)
-        self._queue.kernels.append(executable.name)
-        self._queue.end(INDIRECT_GROUPS * executable.group_work)
-
-    def _record_parts(
-        self,
-        executable: VulkanExecutable,
-        groups: tuple[int, int, int],
-        bindings: Sequence[Binding],
-        parameters: bytes,
-    ) -> None:
-        for place, (part, end) in enumerate(parts_of(groups, self._max_groups)):
-            commands = self._prepare(executable, bindings, parameters + end, continues=place > 0)
-            self._dispatch(commands, *part)
-            self._queue.kernels.append(executable.name)
-            self._queue.end(part[0] * part[1] * part[2] * executable.group_work)
-
-    def _prepare(
-        self,
-        executable: VulkanExecutable,
-        bindings: Sequence[Binding],
-        parameters: bytes,
-        counts: Binding | None = None,
-        continues: bool = False,
-    ) -> Any:
-        """The command buffer, with all that a dispatch needs bound.
-
-        Args:
-            counts: where the counts of groups are, if not known here.
-            continues: this is another part of the launch that was recorded last, for which nothing must wait.
-        """
-        # The hot path: every line here costs each launch.
         queue = self._queue
         offset = None
         if executable.parameter_binding is not None:
@@ -148,6 +116,7 @@ class Launches:
         if continues and not self._hazards_by_memory:
             accesses = []
         commands = queue.begin(accesses, counts is not None)
+
         pipeline, layout, set_layout = executable.pipeline, executable.layout, executable.set_layout
         if pipeline is not self._pipeline:
             self._bind_pipeline(commands, self._point, pipeline)
@@ -169,7 +138,28 @@ class Launches:
         if offset is None and parameters != self._pushed:
             self._push(commands, layout, self._stage, 0, executable.parameter_bytes, parameters)
             self._pushed = parameters
-        return commands
+        if counts is None:
+            self._dispatch(commands, x, y, z)
+        else:
+            self._dispatch_indirect(commands, counts[0].buffer, counts[0].offset + counts[1])
+        queue.kernels.append(executable.name)
+        queue.end(x * y * z * executable.group_work)
+
+    def record_indirect(
+        self, executable: VulkanExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
+    ) -> None:
+        """Records a dispatch of as many groups as three u32 in memory say."""
+        self.record(executable, self._taken_groups, bindings, parameters, counts)
+
+    def _record_parts(
+        self,
+        executable: VulkanExecutable,
+        groups: tuple[int, int, int],
+        bindings: Sequence[Binding],
+        parameters: bytes,
+    ) -> None:
+        for place, (part, end) in enumerate(parts_of(groups, self._max_groups)):
+            self.record(executable, part, bindings, parameters + end, continues=place > 0)
 
     def _write_set(self, executable: VulkanExecutable, key: tuple[int, ...], bindings: Sequence[Binding]) -> Any:
         places = [(memory.buffer, memory.offset, memory.nbytes) for memory, _, _ in bindings]

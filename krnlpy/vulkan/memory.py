@@ -72,7 +72,8 @@ class VulkanMemory:
 
     def __del__(self) -> None:
         # May run at any time in any thread, even within the pool's own methods: so it only leaves a note.
-        self.freed.append((self.block, self.offset, self.nbytes, self.last_use))
+        if hasattr(self, "freed"):  # Ctrl-C may have come before there was anything
+            self.freed.append((self.block, self.offset, self.nbytes, self.last_use))
 
 
 class MemoryPool:
@@ -122,6 +123,11 @@ class MemoryPool:
             block.freed_use = max(block.freed_use, last_use)
             if block.ranges.is_empty:
                 self._release_beyond(self._kept_bytes)
+
+    def repair(self) -> None:
+        """Makes the pool consistent after any method was broken off."""
+        for block in self._blocks:
+            block.ranges.repair()
 
     def _find(self, size: int) -> tuple[Block, int] | None:
         if self._is_large(size):

@@ -6,15 +6,13 @@ import math
 import struct
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
 from krnlpy.backend import check_subgroups
 from krnlpy.dsl import glsl, ir, spirv
 from krnlpy.dsl.array_sizes import array_bytes, local_arrays
-from krnlpy.dsl.cooperative_expansion import expanded
-from krnlpy.dsl.glsl_cooperative import is_native
+from krnlpy.dsl.glsl_devices import Abilities, shader_for
 from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.work import estimated_work
 from krnlpy.errors import LimitExceeded, MissingFeatures
@@ -26,6 +24,9 @@ from .device import LogicalDevice
 _CODES = {"u32": "I", "i32": "i", "f32": "f", "u64": "Q", "i64": "q", "f64": "d"}
 _MAX_LOCAL_BYTES = 64 << 10
 """Of a thread's local arrays. Vulkan states no limit; beyond it lavapipe ends the process while it compiles."""
+_MAX_THREAD_WORK = 1 << 12
+"""Operations that a thread is taken to do at most: of loops within loops, whose lengths nobody knows, the estimate
+gets out of hand, and kernels that do little would be submitted one by one."""
 
 
 class VulkanExecutable:
@@ -68,7 +69,7 @@ class VulkanExecutable:
         self.parameter_binding = shader.parameter_binding
         self.key_end = self.parameter_bytes if self.parameter_binding is not None else 0
         self.split = cache(split)
-        self.group_work = math.prod(threads) * estimated_work(program.body)
+        self.group_work = math.prod(threads) * min(estimated_work(program.body), _MAX_THREAD_WORK)
         self.retired = retired
 
     @property
@@ -76,7 +77,8 @@ class VulkanExecutable:
         return None if self.reports is None else self.reports.predicate
 
     def __del__(self) -> None:
-        self.retired.append(self.pipeline)
+        if hasattr(self, "retired"):  # Ctrl-C may have come before there was anything
+            self.retired.append(self.pipeline)
 
 
 class PipelineBuilder:
@@ -112,13 +114,9 @@ class PipelineBuilder:
         self._check_limits(program, specs, threads)
         info = self._device.info
         check_subgroups(program, threads, info)
-        shapes = {(s.m, s.n, s.k, s.a, s.b, s.c) for s in info.cooperative_shapes}
-        if debug or not is_native(program, variant, shapes):
-            program = expanded(program, program.subgroup_threads or info.subgroup_threads)
-        lanes = program.subgroup_threads or info.subgroup_threads
-        options = replace(glsl.GlslOptions.of(info.features, info.max_parameter_bytes, debug, lanes), split=split)
-        shader = glsl.emit(program, variant, options)
+        program, shader = shader_for(program, variant, Abilities.of(info), debug, split)
         self._check_shader(program, shader)
+        lanes = program.subgroup_threads or info.subgroup_threads
         slots = -(-math.prod(threads) // lanes) * lanes
         self._check_group_memory(program, specs, 4 * shader.subgroup_words * slots)
         code = spirv.compile_shader(shader.source, program.name)

@@ -44,10 +44,11 @@ class StagingRing:
         if start % _RING_BYTES + nbytes > _RING_BYTES:
             start = -(-start // _RING_BYTES) * _RING_BYTES
         while start + nbytes - self._begin > _RING_BYTES:
-            end, value = self._used.popleft()
+            end, value = self._used[0]
             if value > self._queue.completed:
                 self._queue.wait(value)
             self._begin = end
+            self._used.popleft()
         self._end = start + nbytes
         self._used.append((self._end, self._queue.open_value))
         return start % _RING_BYTES

@@ -75,4 +75,6 @@ class Validation:
 
     def stop(self) -> None:
         """Before the instance is destroyed."""
-        self._destroy(self._instance, self._messenger, self._api.ffi.NULL)
+        if self._messenger is not None:
+            self._destroy(self._instance, self._messenger, self._api.ffi.NULL)
+            self._messenger = None

@@ -7,7 +7,7 @@ import pytest
 
 import krnlpy
 from autograph.dataset import load_mnist
-from benches import graph, imports, launch, lenet5, saxpy
+from benches import first, graph, imports, launch, lenet5, saxpy
 from benches.harness import Case, Unavailable, VerificationError
 from benches.lenet5_reference import Reference
 from benches.selection import Selection, open_devices
@@ -22,7 +22,7 @@ def verify(case: Case) -> None:
             assert contender.peer
 
 
-@pytest.mark.parametrize("module", [launch, graph, imports])
+@pytest.mark.parametrize("module", [launch, graph, imports, first])
 def test_results_are_right(module: object) -> None:
     for case in module.cases(Selection(open_devices(None), module.PEERS)):  # type: ignore[attr-defined]
         verify(case)

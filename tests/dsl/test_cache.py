@@ -8,14 +8,17 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import cbor2
 import pytest
 
+from krnlpy import config
 from krnlpy.dsl import cache as cache_module
 from krnlpy.dsl.cache import Cache
+from krnlpy.dsl.cache_entry import packed, unpacked
 
 KEY = "kernel 1"
 PAYLOAD = bytes(range(256)) * 20
@@ -70,6 +73,14 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "a list": lambda data: cbor2.dumps([KEY, PAYLOAD]),
     "a number": lambda data: cbor2.dumps(1),
     "unhashable keys": lambda data: b"\xa1\x81\x01\x01",
+    "array of 2**28": lambda data: b"\x9a\x10\x00\x00\x00" + data,
+    "number with a giant exponent": lambda data: b"\xc5\x82\x1a\x7f\xff\xff\xff\x01",
+    "regular expression": lambda data: cbor2.dumps(cbor2.CBORTag(35, "(a*)*" * 1000)),
+    "payload longer than the file": lambda data: data.replace(b"gpayload\x59", b"gpayload\x5a"),
+    "length written longer than need be": lambda data: entry(payload=b"").replace(b"gpayload@", b"gpayload\x58\x00"),
+    "something after it": lambda data: data + b"\0",
+    "twice": lambda data: data + data,
+    "another order": lambda data: cbor2.dumps(dict(reversed(cbor2.loads(data).items()))),
 }
 
 
@@ -83,6 +94,118 @@ def test_damaged_entries_are_removed(tmp_path: Path, damage: str) -> None:
     assert not path.exists()
     cache.put(KEY, PAYLOAD)
     assert cache.get(KEY) == PAYLOAD
+
+
+@pytest.mark.parametrize("length", [0, 1, 23, 24, 255, 256, 65535, 65536, 100_000])
+def test_entries_are_cbor(length: int) -> None:
+    payload = bytes(length)
+    data = packed(KEY, payload)
+    assert cbor2.loads(data) == {"key": KEY, "sha256": hashlib.sha256(payload).digest(), "payload": payload}
+    assert data == entry(payload=payload, sha256=hashlib.sha256(payload).digest())
+    assert unpacked(data, KEY) == payload
+    assert unpacked(data[:-1], KEY) is None
+
+
+def test_any_damaged_byte_is_seen() -> None:
+    data = packed(KEY, PAYLOAD[:300])
+    for place in range(len(data)):
+        assert unpacked(data[:place], KEY) is None
+        for bit in (1, 128):
+            assert unpacked(data[:place] + bytes([data[place] ^ bit]) + data[place + 1 :], KEY) is None
+
+
+class TestRoom:
+    """The cache is bounded: what was not used for the longest time goes."""
+
+    @pytest.fixture(autouse=True)
+    def limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(config, "cache_bytes", 21 * len(packed("0", PAYLOAD)) // 2)
+
+    @staticmethod
+    def aged(cache: Cache, directory: Path) -> Callable[[int], Path]:
+        """Puts an entry that was used so many hours ago."""
+
+        def put(hours: int) -> Path:
+            before = set(directory.iterdir()) if directory.exists() else set()
+            cache.put(str(hours), PAYLOAD)
+            (path,) = set(directory.iterdir()) - before
+            then = time.time() - 3600 * hours
+            os.utime(path, (then, then))
+            return path
+
+        return put
+
+    def test_the_least_recently_used_go(self, tmp_path: Path) -> None:
+        directory = tmp_path / "spirv"
+        cache = Cache(directory)
+        put = self.aged(cache, directory)
+        paths = {hours: put(hours) for hours in range(1, 11)}
+        assert len(cache.entries()) == 10
+        assert cache.get("10") == PAYLOAD, "used again now"
+        cache.put("0", PAYLOAD)
+        kept = {hours for hours, path in paths.items() if path.exists()}
+        assert kept == {1, 2, 3, 4, 5, 10}
+        assert cache.get("0") == PAYLOAD
+
+    def test_other_processes_entries_count(self, tmp_path: Path) -> None:
+        put = self.aged(Cache(tmp_path), tmp_path)
+        for hours in range(1, 11):
+            put(hours)
+        program = (
+            f"from pathlib import Path; from krnlpy import config; config.cache_bytes = {config.cache_bytes};"
+            f"from krnlpy.dsl.cache import Cache; Cache(Path({str(tmp_path)!r})).put('another', bytes(5000))"
+        )
+        subprocess.run([sys.executable, "-c", program], check=True)
+        assert Cache(tmp_path).size()[1] <= 0.75 * config.cache_bytes
+
+    def test_never_much_over_the_limit(self, tmp_path: Path) -> None:
+        cache = Cache(tmp_path)
+        largest = 0
+        for n in range(40):
+            cache.put(str(n), PAYLOAD)
+            largest = max(largest, cache.size()[1])
+        assert 0.75 * config.cache_bytes < largest <= config.cache_bytes + len(packed("00", PAYLOAD))
+
+    def test_looks_are_rare_and_often_enough(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(config, "cache_bytes", 1000 * len(packed("000", PAYLOAD)))
+        paths = [Cache._path(tmp_path, str(n)) for n in range(1000)]
+        looks = sum(cache_module._is_turn(path, len(packed("000", PAYLOAD))) for path in paths)
+        assert 4 <= looks <= 36, "16 are expected; SHA-256 is as good as chance, and its deviation is 4"
+
+    def test_what_killed_processes_left_goes(self, tmp_path: Path) -> None:
+        cache = Cache(tmp_path)
+        cache.put("0", PAYLOAD)
+        left, fresh, foreign = (tmp_path / n for n in (f".{'0' * 16}.tmp", f".{'1' * 16}.tmp", ".mine.tmp"))
+        for path in (left, fresh, foreign):
+            path.write_bytes(b"half")
+        for path in (left, foreign):
+            os.utime(path, (0, 0))
+        for n in range(20):
+            cache.put(str(n), PAYLOAD)
+        assert not left.exists() and fresh.exists() and foreign.exists()
+
+    def test_no_room_at_all(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(config, "cache_bytes", 0)
+        Cache(tmp_path / "spirv").put(KEY, PAYLOAD)
+        assert not (tmp_path / "spirv").exists()
+
+
+def test_clearing_removes_what_is_ours(tmp_path: Path) -> None:
+    directory = tmp_path / "spirv"
+    cache = Cache(directory)
+    assert (cache.clear(), cache.size()) == (0, (0, 0))
+    for n in range(3):
+        cache.put(str(n), PAYLOAD)
+    (directory / f".{'0' * 16}.tmp").write_bytes(b"half")
+    notes = directory / "notes.cbor"
+    notes.write_text("mine")
+    assert cache.size() == (3, 3 * len(packed("0", PAYLOAD)))
+    assert cache.clear() == 3
+    assert [*directory.iterdir()] == [notes]
+    notes.unlink()
+    cache.put("0", PAYLOAD)
+    assert cache.clear() == 1
+    assert not directory.exists() and tmp_path.exists()
 
 
 def test_too_large_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,6 +299,35 @@ def test_two_processes_at_once(tmp_path: Path) -> None:
 
 
 @posix_only
+class TestOwner:
+    """Nothing is read that another user can have written."""
+
+    @pytest.mark.parametrize("private", [False, True])
+    def test_file_that_others_can_write(self, tmp_path: Path, private: bool) -> None:
+        cache = Cache(tmp_path, private)
+        cache.put(KEY, PAYLOAD)
+        only_entry(tmp_path).chmod(0o666)
+        assert cache.get(KEY) is None
+
+    @pytest.mark.parametrize("private", [False, True])
+    def test_file_of_another_user(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, private: bool) -> None:
+        cache = Cache(tmp_path, private)
+        cache.put(KEY, PAYLOAD)
+        user = os.geteuid()
+        monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+        assert cache.get(KEY) is None
+
+    @pytest.mark.parametrize("private", [False, True])
+    def test_link_to_a_file(self, tmp_path: Path, private: bool) -> None:
+        cache = Cache(tmp_path / "code", private)
+        cache.put(KEY, PAYLOAD)
+        path = only_entry(tmp_path / "code")
+        path.rename(tmp_path / "elsewhere")
+        path.symlink_to(tmp_path / "elsewhere")
+        assert cache.get(KEY) is None
+
+
+@posix_only
 class TestPrivate:
     """Machine code is kept only where nobody else can put some."""
 
@@ -202,24 +354,3 @@ class TestPrivate:
         assert cache.get(KEY) is None
         above.chmod(0o1777)
         assert cache.get(KEY) == PAYLOAD, "the sticky bit keeps others from renaming"
-
-    def test_file_that_others_can_write(self, tmp_path: Path) -> None:
-        cache = Cache(tmp_path, private=True)
-        cache.put(KEY, PAYLOAD)
-        only_entry(tmp_path).chmod(0o666)
-        assert cache.get(KEY) is None
-
-    def test_link_to_a_file(self, tmp_path: Path) -> None:
-        cache = Cache(tmp_path / "code", private=True)
-        cache.put(KEY, PAYLOAD)
-        path = only_entry(tmp_path / "code")
-        path.rename(tmp_path / "elsewhere")
-        path.symlink_to(tmp_path / "elsewhere")
-        assert cache.get(KEY) is None
-
-    def test_directory_of_another_user(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        cache = Cache(tmp_path, private=True)
-        cache.put(KEY, PAYLOAD)
-        user = os.geteuid()
-        monkeypatch.setattr(os, "geteuid", lambda: user + 1)
-        assert cache.get(KEY) is None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import struct
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from krnlpy.dsl import glslang
-from krnlpy.errors import CompileError
+from krnlpy.errors import CompileError, CompilerUnavailable
 
 SHADER = """#version 460
 #extension GL_GOOGLE_cpp_style_line_directive : require
@@ -70,7 +72,27 @@ def test_threads_compile_at_the_same_time() -> None:
 
 def test_compiler_is_found_once() -> None:
     assert glslang.find_compiler() is glslang.find_compiler()
-    assert glslang.find_compiler().identity
+
+
+def test_the_identity_needs_no_compiler_loaded() -> None:
+    program = (
+        "import ctypes; from krnlpy.dsl import glslang; loaded = ctypes.CDLL; ctypes.CDLL = None;"
+        "print(glslang.compiler_identity(), end='')"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said == glslang.compiler_identity() != ""
+
+
+def test_what_is_found_but_cannot_be_loaded_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "cmeel.prefix" / "lib").mkdir(parents=True)
+    (tmp_path / "cmeel.prefix" / "lib" / "libglslang.so").write_bytes(b"of another machine")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = glslang._wheel()
+    assert found is not None and "libglslang.so, 18 bytes" in found.identity
+    with pytest.raises(OSError, match="libglslang"):
+        found.load()
+    with pytest.raises(CompilerUnavailable) if not shutil.which("glslangValidator") else contextlib.nullcontext():
+        glslang._load()
 
 
 def test_no_compiler_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,17 +123,14 @@ def test_libraries_of_the_sdk_are_found(
     library.parent.mkdir()
     library.write_text("")
     opened: list[list[str]] = []
-
-    def opening(libraries: list[str], identity: str) -> str:
-        opened.append(libraries)
-        return identity
-
     monkeypatch.setattr(sys, "platform", system)
     monkeypatch.setattr(glslang.ctypes.util, "find_library", lambda _: None)
-    monkeypatch.setattr(glslang, "Library", opening)
+    monkeypatch.setattr(glslang, "Library", opened.append)
     monkeypatch.setenv("VULKAN_SDK", str(tmp_path))
     monkeypatch.setenv("HOMEBREW_PREFIX", str(tmp_path / "nowhere"))
-    assert glslang._system_library() == f"system {library}"
+    found = glslang._system_library()
+    assert found is not None and found.identity == f"system {library}"
+    found.load()
     assert opened == [[str(library)]]
 
 
@@ -127,8 +146,7 @@ def test_a_library_that_cannot_be_loaded_is_passed_over(tmp_path: Path, monkeypa
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(glslang, "_wheel", lambda: None)
     monkeypatch.setattr(glslang.ctypes.util, "find_library", lambda _: None)
-    found = glslang._find()
-    assert isinstance(found, glslang.Executable) and found.identity == "glslc: shaderc 7"
+    assert isinstance(glslang._load(), glslang.Executable)
 
 
 def test_commands_of_homebrew_are_found_without_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,10 +158,10 @@ def test_commands_of_homebrew_are_found_without_a_shell(tmp_path: Path, monkeypa
     monkeypatch.delenv("VULKAN_SDK", raising=False)
     monkeypatch.setenv("HOMEBREW_PREFIX", str(tmp_path))
     if sys.platform != "darwin":
-        assert glslang._command() is None
+        assert glslang._command("glslangValidator") is None
     monkeypatch.setattr(sys, "platform", "darwin")
-    found = glslang._command()
-    assert found is not None and found.identity == "glslangValidator: Glslang 15"
+    found = glslang._command("glslangValidator")
+    assert found is not None and found.identity.startswith(f"{command}, 27 bytes, ")
 
 
 def test_a_command_that_disappears_is_an_error(tmp_path: Path) -> None:
@@ -151,7 +169,6 @@ def test_a_command_that_disappears_is_an_error(tmp_path: Path) -> None:
     command.write_text("#!/bin/sh\necho version 1\n")
     command.chmod(0o755)
     compiler = glslang.Executable(str(command))
-    assert compiler.identity == "glslangValidator: version 1"
     command.unlink()
     with pytest.raises(CompileError, match="cannot be run"):
         compiler.compile(SHADER, "kernel")

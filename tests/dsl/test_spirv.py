@@ -37,8 +37,6 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     compiler = glslang.find_compiler()
 
     class Counting:
-        identity = "counting"
-
         def compile(self, source: str, name: str) -> bytes:
             names.append(name)
             return compiler.compile(source, name)
@@ -82,6 +80,19 @@ def test_second_time_comes_from_the_cache(cache: Path, compilations: list[str]) 
     assert compilations == ["kernel"]
     spirv.compile_shader(SHADER.replace("y[4]", "y[5]"), "other")
     assert compilations == ["kernel", "other"]
+
+
+def test_another_compiler_compiles_anew(cache: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    spirv.compile_shader(SHADER, "kernel")
+    monkeypatch.setattr(spirv, "compiler_identity", lambda: "glslang 99")
+    spirv.compile_shader(SHADER, "kernel")
+    assert compilations == ["kernel"] * 2
+
+
+def test_what_is_cached_needs_no_compiler(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = spirv.compile_shader(SHADER, "kernel")
+    monkeypatch.setattr(spirv, "find_compiler", None)
+    assert spirv.compile_shader(SHADER, "kernel") == module
 
 
 def test_damaged_entry_is_compiled_anew(cache: Path, compilations: list[str]) -> None:

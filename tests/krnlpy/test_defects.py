@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from krnlpy import Buffer, Device, InternalCompilerError, ItemMut, Kernel, KernelSyntaxError, f32, kernel
+from krnlpy import Buffer, Device, InternalCompilerError, ItemMut, Kernel, KernelSyntaxError, config, f32, kernel
 from krnlpy import defects as defects_module
 from krnlpy.dsl import frontend, glsl, glslang, interpret, llvm, spirv
 from krnlpy.errors import CompileError, CompilerUnavailable
@@ -72,7 +72,7 @@ def test_a_failing_frontend(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_glslang_refuses_our_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spirv.config, "cache_dir", None)
+    monkeypatch.setattr(config, "cache_dir", None)
     emit = glsl.emit
 
     def broken(*arguments: Any) -> glsl.Shader:

@@ -47,7 +47,7 @@ def test_the_first_batches_are_small(build: Any, store: Any, backend: Any) -> No
 def test_much_work_is_submitted_at_once(
     build: Any, store: Any, load: Any, backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "_MAX_WORK", 1 << 22)
+    monkeypatch.setattr(commands, "_MAX_WORK", 1 << 21)
     memory, small, large = store(np.ones(1 << 10, np.uint32)), build(increment), build(repeated)
     backend.wait()
     queue = backend._queue
@@ -71,6 +71,8 @@ def test_bytes_that_are_copied_and_filled_count_as_work(backend: Any, monkeypatc
 
 
 def test_estimated_work(build: Any) -> None:
-    few, many = (build(kernel).program.body for kernel in (increment, repeated))
-    assert 1 <= estimated_work(few) < 10
-    assert 64**3 < estimated_work(many) < 64**3 * 20
+    few, many = build(increment, threads=32), build(repeated, threads=32)
+    assert 1 <= estimated_work(few.program.body) < 10
+    assert 64**3 < estimated_work(many.program.body) < 64**3 * 20
+    assert 32 <= few.executable.group_work < 320
+    assert many.executable.group_work == 32 << 12  # more is too little known

@@ -152,3 +152,16 @@ def test_closed() -> None:
     for attempt in (lambda: backend.allocate(10), backend.wait, lambda: backend.fill(memory, 0, 8, b"\0")):
         with pytest.raises(DeviceUnavailable, match="closed"):
             attempt()
+
+
+@pytest.mark.skipif(not vulkan.enumerate_devices()[0], reason="no Vulkan device")
+def test_wait_returns_when_all_queued_work_is_done() -> None:
+    backend = vulkan.open_device(0)
+    memory = backend.allocate(1 << 20)
+    for value in range(20):
+        backend.fill(memory, 0, 1 << 20, bytes([value]))
+    queue = backend._queue
+    assert queue.completed < queue.open_value
+    backend.wait()
+    assert queue.poll() == queue.open_value - 1  # of batches that were submitted, the last
+    backend.close()

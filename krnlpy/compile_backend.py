@@ -1,0 +1,155 @@
+"""A device that compiles and does not run: it collects the shaders of all kernels that are launched on it.
+
+For each kernel that it is given it makes the shader for every kind of device. Its memory holds zeros, whatever is
+written to it; reading a result back gives zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .backend import Binding, DeviceInfo, DeviceKind
+from .device import Device
+from .dsl import ir
+from .dsl.glsl_devices import shaders_for_all
+from .dsl.layout import Variant
+from .dsl.spirv import content_hash
+from .features import Feature
+
+_Array = np.ndarray[Any, Any]
+_MANY = (1 << 31) - 1
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Memory that is not there."""
+
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Executable:
+    """A kernel that was compiled, and will not run."""
+
+    name: str
+    threads: tuple[int, int, int]
+    tells: str | None = None
+
+
+class CompileBackend:
+    """Collects the shaders of what is built.
+
+    Args:
+        kind: of the device that it passes for.
+        folder: kernels written elsewhere are left out.
+
+    Attributes:
+        shaders: GLSL by its content hash, with the kernel's name.
+    """
+
+    def __init__(self, kind: DeviceKind, folder: Path) -> None:
+        self._folder = folder
+        self.info = _describe(kind)
+        self.lost = False
+        self.shaders: dict[str, tuple[str, str]] = {}
+        self._seen: set[tuple[ir.Program, Variant]] = set()
+
+    def device(self) -> Device:
+        """The device that this is the backend of."""
+        device = Device.__new__(Device)
+        device.backend = self
+        return device
+
+    def add(self, program: ir.Program, variant: Variant) -> None:
+        """Collects the shaders of a program, for every kind of device."""
+        if (program, variant) in self._seen or not Path(program.file).resolve().is_relative_to(self._folder):
+            return
+        self._seen.add((program, variant))
+        for shader in shaders_for_all(program, variant):
+            self.shaders[content_hash(shader.source)] = (program.name, shader.source)
+
+    # -- the protocol of backends
+
+    def allocate(self, nbytes: int) -> Nothing:
+        return Nothing(nbytes)
+
+    def adopt(self, array: _Array) -> None:
+        return None
+
+    def view(self, memory: Nothing) -> None:
+        return None
+
+    def planes(self, memory: Nothing) -> tuple[()]:
+        return ()
+
+    def upload(self, memory: Nothing, offset: int, data: _Array) -> None:
+        pass
+
+    def download(self, memory: Nothing, offset: int, out: _Array) -> None:
+        out[...] = 0
+
+    def copy(self, source: Nothing, source_offset: int, to: Nothing, to_offset: int, nbytes: int) -> None:
+        pass
+
+    def fill(self, memory: Nothing, offset: int, nbytes: int, pattern: bytes) -> None:
+        pass
+
+    def build(
+        self,
+        program: ir.Program,
+        variant: Variant,
+        specs: Mapping[str, int | float | bool],
+        threads: tuple[int, int, int],
+        debug: bool,
+    ) -> Executable:
+        self.add(program, variant)
+        return Executable(program.name, threads)
+
+    def launch(
+        self, executable: Executable, groups: tuple[int, int, int], bindings: Sequence[Binding], parameters: bytes
+    ) -> None:
+        pass
+
+    def launch_indirect(
+        self, executable: Executable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
+    ) -> None:
+        pass
+
+    def record(self, pieces: Sequence[Any], previous: None) -> None:
+        pass
+
+    def replay(self, recording: None) -> None:
+        pass
+
+    def wait(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def _describe(kind: DeviceKind) -> DeviceInfo:
+    return DeviceInfo(
+        index=None,
+        name=f"compiler for devices of kind {kind}",
+        kind=kind,
+        backend="compiler",
+        vendor="",
+        driver="",
+        api_version="",
+        features=frozenset(Feature),
+        max_threads=1024,
+        max_threads_xyz=(1024, 1024, 1024),
+        max_groups_xyz=(_MANY, _MANY, _MANY),
+        max_group_memory=_MANY,
+        max_buffer_bytes=_MANY,
+        max_parameter_bytes=256,
+        subgroup_threads=32,
+        subgroup_sizes=(4, 8, 16, 32, 64, 128),
+        memory_bytes=_MANY,
+    )
