@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,7 +74,8 @@ class First(Runner):
         self._empty = empty
         self._program = [sys.executable, str(_HERE / program)]
         self._arguments = arguments
-        self._folder = tempfile.TemporaryDirectory(prefix="bench-first-")
+        self._folder = Path(tempfile.mkdtemp(prefix="bench-first-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._result: list[float] = []
         self._run()  # Python's compiled modules, and the caches that are to be full
 
@@ -87,13 +89,13 @@ class First(Runner):
         return sum(self._run() for _ in range(iterations))
 
     def _run(self) -> float:
-        caches = Path(self._folder.name, "caches")
+        caches = self._folder / "caches"
         if self._empty:
             shutil.rmtree(caches, ignore_errors=True)
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join((str(_HERE.parent), *FOLDERS)),
-            "PYTHONPYCACHEPREFIX": str(Path(self._folder.name, "modules")),
+            "PYTHONPYCACHEPREFIX": str(self._folder / "modules"),
             "KRNLPY_CACHE_DIR": str(caches),
             "MESA_SHADER_CACHE_DIR": str(caches),
         }

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,8 @@ class Import(Runner):
     def __init__(self, module: str) -> None:
         self.module = module
         self.modules: frozenset[str] = frozenset()
-        self._compiled = tempfile.TemporaryDirectory(prefix="bench-import-")
+        self._compiled = tempfile.mkdtemp(prefix="bench-import-")
+        weakref.finalize(self, shutil.rmtree, self._compiled, ignore_errors=True)
 
     def result(self) -> frozenset[str]:
         """Names of all modules that are loaded then."""
@@ -75,7 +78,7 @@ class Import(Runner):
     def _import(self) -> float:
         program = [sys.executable, "-c", PROGRAM.format(module=self.module)]
         root = Path(__file__).resolve().parent.parent
-        environment = {**os.environ, "PYTHONPYCACHEPREFIX": self._compiled.name}
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": self._compiled}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         output = subprocess.run(program, capture_output=True, text=True, check=True, cwd=root, env=environment).stdout
         report: list[Any] = json.loads(output)

@@ -1,6 +1,7 @@
 """y += alpha * x in f32: bytes read and written a second, on 1 and all threads.
 
-The kernel of the README. NumPy runs on one thread whatever is asked, and makes two passes.
+The kernel of the README. NumPy runs on one thread whatever is asked, and makes two passes. Each Vulkan device once more
+by itself, beside the same kernel in GLSL through raw calls.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from unittest.mock import patch
 import numpy as np
 
 from benches.harness import Case, Runner
-from benches.selection import NUMPY, TORCH, TORCH_CUDA, Peer, Selection
+from benches.raw_vulkan import RawSaxpy
+from benches.selection import NUMPY, TORCH, TORCH_CUDA, VULKAN, Peer, Selection
 from krnlpy import Buffer, Device, Item, ItemMut, config, f32, kernel
 
-PEERS = (NUMPY, TORCH, TORCH_CUDA)
+PEERS = (NUMPY, TORCH, TORCH_CUDA, VULKAN)
 ELEMENTS = (1 << 20, 1 << 24)
 ALPHA = 0.5
 
@@ -31,12 +33,16 @@ def cases(selection: Selection) -> Iterator[Case]:
     """Each size on one thread, where there are threads to speak of, and on all."""
     hosts = tuple(device for device in selection.devices if device.is_host)
     host_peers = tuple(peer for peer in selection.peers if peer.device == "host")
+    others = tuple(peer for peer in selection.peers if peer is not VULKAN)
     for elements in ELEMENTS:
         yield _case(Selection(hosts, host_peers), elements, threads=1)
-        yield _case(selection, elements, threads=None)
+        yield _case(Selection(selection.devices, others), elements, threads=None)
+        for one in selection.by_device():
+            if VULKAN in one.peers:
+                yield _case(one, elements, threads=None, device=one.label)
 
 
-def _case(selection: Selection, elements: int, threads: int | None) -> Case:
+def _case(selection: Selection, elements: int, threads: int | None, **more: Any) -> Case:
     rng = np.random.default_rng(0)
     x, y = rng.random(elements, np.float32), rng.random(elements, np.float32)
     expected = y.astype(np.float64) + ALPHA * x.astype(np.float64)
@@ -49,15 +55,18 @@ def _case(selection: Selection, elements: int, threads: int | None) -> Case:
         return KrnlpySaxpy(device, x, y, threads or config.host_threads)
 
     def theirs(peer: Peer) -> Runner:
+        if peer is VULKAN:
+            return RawSaxpy(selection.devices[0], x, y, ALPHA)
         return NumpySaxpy(x, y) if peer is NUMPY else TorchSaxpy(peer, x, y, threads)
 
     return Case(
         "saxpy",
-        {"elements": elements, "threads": threads or "all"},
+        {"elements": elements, "threads": threads or "all", **more},
         selection.contenders("krnlpy", ours, theirs),
         judge,
         amount=3 * x.nbytes / 1e9,
         unit="GB",
+        max_iterations=256,  # a submission, of raw calls, is not made any longer
     )
 
 

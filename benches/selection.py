@@ -46,6 +46,8 @@ class Peer:
 NUMPY = Peer("numpy", "numpy")
 TORCH = Peer("torch", "torch")
 TORCH_CUDA = Peer("torch-cuda", "torch", "cuda")
+VULKAN = Peer("vulkan", "vulkan", "vulkan")
+"""Raw calls of Vulkan, on each device for itself; see raw_vulkan.py."""
 TAICHI = Peer("taichi", "taichi", runs_apart=True)
 NUMBA_VULKAN = Peer("numba-vulkan", "numba_vulkan", "vulkan", runs_apart=True)
 TAICHI_VULKAN = Peer("taichi-vulkan", "taichi", "vulkan", runs_apart=True)
@@ -57,6 +59,17 @@ class Selection:
 
     devices: tuple[Device, ...]
     peers: tuple[Peer, ...]
+
+    @property
+    def label(self) -> str:
+        """The device, of a selection that has one."""
+        return device_label(self.devices[0])
+
+    def by_device(self) -> Iterator[Selection]:
+        """Each device by itself, with the peers that run there: the host's, or raw calls of Vulkan."""
+        for device in self.devices:
+            where = "vulkan" if device.info.backend == "vulkan" else "host"
+            yield Selection((device,), tuple(peer for peer in self.peers if peer.device == where))
 
     def contenders(
         self, name: str, ours: Callable[[Device], Runner], theirs: Callable[[Peer], Runner]

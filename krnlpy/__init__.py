@@ -33,11 +33,13 @@ from .errors import (
     MissingFeatures,
     OutOfMemory,
     ShapeError,
+    SharingError,
     SourceError,
 )
 from .features import Feature
 from .host_call import host_call
 from .kernel import Kernel, kernel
+from .memory_stats import MemoryStats
 from .scalar import SCALAR_TYPES, DTypeLike, ScalarType, scalar_type
 from .struct_buffer import StructBuffer, struct_dtype
 
@@ -54,10 +56,10 @@ __all__ = [
     "Device", "DeviceError", "DeviceInfo", "DeviceLost", "DeviceUnavailable", "DtypeError", "Feature", "Global",
     "GlobalMut", "InspectionError", "InternalCompilerError", "Item", "ItemMut", "Kernel", "KernelAssertionError",
     "KernelError", "KernelIndexError", "KernelNameError", "KernelOverflowError", "KernelRaceError", "KernelSyntaxError",
-    "KernelTypeError", "KernelUninitializedError", "KrnlpyError", "LaunchError", "LimitExceeded", "MissingFeatures",
-    "Out", "OutOfMemory", "ScalarType", "ShapeError", "SourceError", "Spec", "StructBuffer", "bf16", "config",
-    "devices", "errors", "f16", "f32", "f64", "func", "host_call", "i8", "i16", "i32", "i64", "kernel", "scalar_type",
-    "struct_dtype", "u8", "u16", "u32", "u64",
+    "KernelTypeError", "KernelUninitializedError", "KrnlpyError", "LaunchError", "LimitExceeded", "MemoryStats",
+    "MissingFeatures", "Out", "OutOfMemory", "ScalarType", "ShapeError", "SharingError", "SourceError", "Spec",
+    "StructBuffer", "bf16", "config", "devices", "errors", "f16", "f32", "f64", "func", "host_call", "i8", "i16", "i32",
+    "i64", "kernel", "scalar_type", "struct_dtype", "u8", "u16", "u32", "u64",
 ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from .errors import LimitExceeded
 from .features import Features
+from .memory_stats import MemoryStats
 from .scalar import ScalarType
 
 if TYPE_CHECKING:
@@ -54,9 +55,10 @@ class DeviceInfo:
         api_version: Vulkan version, or "".
         features: optional abilities.
         max_threads: threads of a group, in all. ``max_threads_xyz``: along each axis.
-        max_groups_xyz: groups of a dispatch along each axis.
+        max_groups_xyz: groups of a dispatch along each axis; launches of more go in parts.
         max_group_memory: of all group arrays of a kernel.
         max_buffer_bytes: of one buffer.
+        max_binding_bytes: that a kernel can reach in one buffer; of larger ones kernels take slices.
         max_parameter_bytes: that fit push constants; more go through memory.
         subgroup_threads: threads of a subgroup.
         memory_bytes: of the device's main heap.
@@ -79,6 +81,7 @@ class DeviceInfo:
     max_groups_xyz: tuple[int, int, int]
     max_group_memory: int
     max_buffer_bytes: int
+    max_binding_bytes: int
     max_parameter_bytes: int
     subgroup_threads: int
     memory_bytes: int
@@ -115,6 +118,14 @@ class Memory(Protocol):
     @property
     def nbytes(self) -> int: ...
 
+    @property
+    def address(self) -> int:
+        """Where the first byte lies: two memories of a device that overlap are known by it."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is an array's memory, which may be another memory's too."""
+
 
 class Executable(Protocol):
     """A program built for a device, ready to launch."""
@@ -147,8 +158,17 @@ class Backend(Protocol):
     def allocate(self, nbytes: int) -> Any:
         """Memory of at least ``nbytes`` > 0, its content undefined. Raises OutOfMemory."""
 
-    def adopt(self, array: np.ndarray[Any, Any]) -> Any | None:
-        """Memory that is the very memory of a C-contiguous array, or None where the backend can't share it."""
+    def adopt(self, array: np.ndarray[Any, Any]) -> tuple[Any, int]:
+        """Memory in which the bytes of a contiguous, writable uint8 array lie, and the place of the first. The array
+        is kept alive. Raises SharingError where the device can't use it."""
+
+    def window(self, memory: Any, first: int, end: int) -> tuple[Any, int] | None:
+        """Memory that is the part of another from byte ``first`` or somewhat before to ``end``, and the byte of the
+        other with which it begins, a multiple of 8: for kernels, which reach ``max_binding_bytes`` of a memory at most.
+        None where kernels can't reach so much, or the backend has no parts."""
+
+    def memory_stats(self) -> MemoryStats:
+        """How much memory is taken."""
 
     def view(self, memory: Any) -> np.ndarray[Any, Any] | None:
         """The memory as a uint8 array sharing it, after waiting for work on it; None where the host can't see it

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from . import transfer, views
+from . import arrays, transfer, views
 from .capture import capturable
 from .device import Device
-from .errors import DtypeError, LimitExceeded, ShapeError
-from .scalar import ScalarType, convert, scalar_type
+from .errors import DtypeError, KrnlpyError, LimitExceeded, ShapeError, SharingError
+from .scalar import ScalarType, pattern_of, scalar_type
 from .views import Shape, Strides
 
 _LAST_ELEMENT = (1 << 32) - 1  # element positions are u32 in the parameter block
 _LONGEST = (1 << 31) - 1  # and indices are i32 in kernels
+_ALWAYS_BOUND = 1 << 27  # bytes of a memory that kernels reach on every device; Vulkan demands it
 
 
 class Buffer:
@@ -36,7 +37,7 @@ class Buffer:
     """
 
     __slots__ = (
-        *("_binding", "_contiguous", "_key", "_memory", "_offset", "_shape", "_size", "_strides"),
+        *("_binding", "_contiguous", "_key", "_memory", "_offset", "_place", "_shape", "_size", "_strides"),
         *("can_be_indexed", "device", "dtype"),
     )
 
@@ -45,7 +46,8 @@ class Buffer:
     dtype: ScalarType
     """The type of the elements."""
     can_be_indexed: bool
-    """Whether kernels can index it: at most 2**31 - 1 elements, none past the first 2**32 of the memory."""
+    """Whether kernels can index it: at most 2**31 - 1 elements, in at most 2**32 elements of memory and no more bytes
+    of it than ``device.info.max_binding_bytes``."""
 
     __iter__ = None
     __contains__ = None
@@ -60,12 +62,31 @@ class Buffer:
         self._shape = shape
         self._strides = strides
         self._offset = offset
-        self._size, self._contiguous, is_broadcast, extent = views.facts(shape, strides)
-        last = offset + extent
-        self._binding = (memory, offset * dtype.size, last * dtype.size)
-        self.can_be_indexed = last <= _LAST_ELEMENT and self._size <= _LONGEST
+        self._size, self._contiguous, is_broadcast, low, high = views.facts(shape, strides)
+        size = dtype.size
+        # What kernels are given: memory, the bytes in it that they may touch, and the place of the first element.
+        self._binding = (memory, (offset + low) * size, (offset + high) * size)
+        self._place = offset
+        self.can_be_indexed = (
+            memory is None or memory.nbytes <= _ALWAYS_BOUND or self._bind_window()
+        ) and self._size <= _LONGEST
         # All that the choice of a compiled kernel depends on; see launch.py.
         self._key = (device.backend, dtype, len(shape), self._contiguous, is_broadcast, self.can_be_indexed)
+
+    def _bind_window(self) -> bool:
+        """Binds a part of the memory where kernels can't reach all of it; whether they reach all elements then."""
+        memory, first, end = self._binding
+        backend, size = self.device.backend, self.dtype.size
+        limit = backend.info.max_binding_bytes
+        if memory.nbytes <= limit and end // size <= _LAST_ELEMENT:
+            return True
+        window = backend.window(memory, first, end) if end - first <= limit else None
+        if window is None:
+            return False
+        part, start = window
+        self._binding = (part, first - start, end - start)
+        self._place -= start // size
+        return (end - start) // size <= _LAST_ELEMENT
 
     # ------------------------------------------------------------------------------------------------- constructors
 
@@ -97,7 +118,7 @@ class Buffer:
     @classmethod
     def full(cls, shape: int | Iterable[int], value: Any, dtype: Any, device: Device | None = None) -> Buffer:
         """A buffer of which every element is ``value``, converted as :meth:`fill` does."""
-        pattern = _pattern(value, scalar_type(dtype))
+        pattern = pattern_of(value, scalar_type(dtype))
         result = cls.empty(shape, dtype, device)
         transfer.fill(result, pattern)
         return result
@@ -113,14 +134,22 @@ class Buffer:
         return cls.full(shape, 1, dtype, device)
 
     @classmethod
-    def from_numpy(cls, array: Any, device: Device | None = None) -> Buffer:
+    def from_numpy(cls, array: Any, device: Device | None = None, *, copy: bool | None = None) -> Buffer:
         """A buffer of the elements of a NumPy array.
 
-        On the host and the interpreter the buffer *is* the array's memory where it can be: the array is C-contiguous,
-        writable and of native byte order. Any other array, and any array for another device, is copied.
+        Args:
+            array: the array, of any strides and byte order.
+            device: where; the host unless told.
+            copy: as NumPy means it. None: on the host and the interpreter the buffer *is* the array's memory if the
+                array is C-contiguous, writable, aligned and of native byte order; all else is copied. False: the
+                buffer is the array's memory in any case, whatever the strides, on any device that has
+                ``Feature.SHARED_HOST_MEMORY``; what the device does to it is seen in the array after
+                ``device.wait()``, and the array may be changed while nothing queued uses it. True: a copy.
 
         Raises:
             DtypeError: the array's dtype is not one of the 12 (``bool``, ``complex64``, ``object``...).
+            SharingError: ``copy`` is False, and the array is read-only, not aligned or of foreign byte order, or the
+                device can't use the process's memory.
         """
         device = _checked_device(device)
         if not isinstance(array, np.ndarray | np.generic):
@@ -129,18 +158,40 @@ class Buffer:
                 " dtype) makes one"
             )
         dtype = scalar_type(array.dtype)
-        shape = array.shape
-        if isinstance(array, np.ndarray) and array.size and array.dtype.isnative:
+        shape, size = array.shape, array.size
+        if size and copy is not True and isinstance(array, np.ndarray):
             flags = array.flags
-            if flags.c_contiguous and flags.writeable and flags.aligned:
-                memory = device.backend.adopt(array.reshape(-1).view(np.uint8))
-                if memory is not None:
-                    return cls(device, dtype, memory, shape, views.contiguous_strides(shape), 0)
+            is_plain = flags.c_contiguous and flags.writeable and flags.aligned and array.dtype.isnative
+            if copy is False or (is_plain and device.info.index is None):
+                memory, strides, offset = arrays.share(array, device)
+                return cls(device, dtype, memory, shape, strides, offset)
+        elif copy is False and size:
+            raise SharingError(f"the number {array!r} has no memory to share; copy=None copies it")
         result = cls.empty(shape, dtype, device)
-        if array.size:
-            data = np.ascontiguousarray(array, dtype.dtype).reshape(-1).view(np.uint8)
-            device.backend.upload(result._memory, 0, data)
+        if size:
+            done = 0
+            for piece in arrays.pieces(np.asarray(array), dtype.dtype):
+                device.backend.upload(result._memory, done, piece)
+                done += piece.nbytes
         return result
+
+    @classmethod
+    def from_dlpack(cls, tensor: Any, device: Device | None = None, *, copy: bool | None = None) -> Buffer:
+        """A buffer of the elements of another library's tensor that lies in the process's memory: of PyTorch, JAX, or
+        whatever has ``__dlpack__``.
+
+        Args:
+            tensor: the tensor.
+            device: where; the host unless told.
+            copy: as in :meth:`from_numpy`.
+
+        Raises:
+            DtypeError: the tensor's type is not one of the 12, or it is none.
+            SharingError: the tensor lies on another device, or see :meth:`from_numpy`.
+        """
+        from .dlpack import array_of
+
+        return cls.from_numpy(array_of(tensor), device, copy=copy)
 
     # --------------------------------------------------------------------------------------------------- attributes
 
@@ -195,7 +246,7 @@ class Buffer:
         return Buffer(self.device, self.dtype, memory, shape, strides, offset if memory is not None else 0)
 
     def __getitem__(self, key: Any) -> Buffer:
-        """The view that integers, slices (steps of at least 1) and an ellipsis select.
+        """The view that integers, slices (of any step, ``[::-1]`` too) and an ellipsis select.
 
         Raises:
             ShapeError: the index does not fit the shape.
@@ -208,7 +259,7 @@ class Buffer:
         Raises:
             ShapeError: the sizes differ, or no strides give that view: use ``.contiguous()`` first.
         """
-        to = self._completed(shape)
+        to = views.completed(self._shape, shape)
         strides = views.reshape_strides(self._shape, self._strides, to)
         if strides is None:
             raise ShapeError(
@@ -216,20 +267,6 @@ class Buffer:
                 " .contiguous() first"
             )
         return self._view(to, strides, self._offset)
-
-    def _completed(self, shape: int | Iterable[int]) -> Shape:
-        entries = tuple(shape) if isinstance(shape, Iterable) else (shape,)
-        if sum(n == -1 for n in entries) == 1:
-            rest = prod(views.as_shape(n for n in entries if n != -1))
-            if not rest or self._size % rest:
-                raise ShapeError(f"{self._size} elements of shape {self._shape} don't fit the shape {entries}")
-            entries = tuple(self._size // rest if n == -1 else n for n in entries)
-        to = views.as_shape(entries)
-        if prod(to) != self._size:
-            raise ShapeError(
-                f"the shape {to} has {prod(to)} elements, the buffer of shape {self._shape} has {self._size}"
-            )
-        return to
 
     def transpose(self, *axes: int) -> Buffer:
         """A view with the axes in another order; reversed if none is given.
@@ -257,21 +294,8 @@ class Buffer:
                 multiple of the new size.
         """
         to = scalar_type(dtype)
-        shape, strides, offset = self._shape, self._strides, self._offset
-        old, new = self.dtype.size, to.size
-        if old != new:
-            if not shape or (strides[-1] != 1 and shape[-1] != 1):
-                raise ShapeError(f"bitcast of {self.dtype} to {to} needs a contiguous last axis; the shape is {shape}")
-            places = (shape[-1], offset, *strides[:-1])
-            if any(place * old % new for place in places):
-                raise ShapeError(
-                    f"bitcast of {self.dtype} to {to}: the last axis of shape {shape}, the strides {strides} and the"
-                    f" offset {offset} must be multiples of {new // old} elements"
-                )
-            shape = (*shape[:-1], shape[-1] * old // new)
-            strides = (*(s * old // new for s in strides[:-1]), 1)
-            offset = offset * old // new
-        return Buffer(self.device, to, self._memory, shape, strides, offset)
+        view = self._shape, self._strides, self._offset
+        return Buffer(self.device, to, self._memory, *views.bitcast(*view, self.dtype, to))
 
     # ------------------------------------------------------------------------------------------------------- copies
 
@@ -294,15 +318,32 @@ class Buffer:
         transfer.copy(self, result)
         return result
 
-    def copy_from(self, other: Buffer) -> None:
-        """Overwrites the elements by those of another buffer, of the same shape and type, on any device. The two may
-        overlap.
+    def shares_memory(self, other: Buffer) -> bool:
+        """Whether the two, of one device, have an element of memory in common. Where that is too hard to tell, they
+        have."""
+        a, b = self._memory, other._memory
+        if a is None or b is None or (a is not b and not (a.is_shared and b.is_shared)) or self.device != other.device:
+            return False
+        base = min(a.address, b.address)
+        return views.overlap(_bytes_of(self, base), _bytes_of(other, base))
+
+    def copy_from(self, other: Buffer | np.ndarray[Any, Any]) -> None:
+        """Overwrites the elements by those of another buffer, on any device, or of a NumPy array, of the same shape and
+        type. The two may overlap.
 
         Raises:
             ShapeError: the shapes differ, or this buffer is a broadcast one. DtypeError: the types differ.
         """
+        if isinstance(other, np.ndarray):
+            if arrays.is_plain(other, self._shape, self.dtype.dtype) and self._contiguous and other.size:
+                data = other.reshape(-1).view(np.uint8)
+                self.device.backend.upload(self._memory, self._offset * self.dtype.size, data)
+                return
+            other = arrays.reading(other)
         if not isinstance(other, Buffer):
-            raise DtypeError(f"copy_from takes a Buffer, not {type(other).__name__}; Buffer.from_numpy makes one")
+            raise DtypeError(
+                f"copy_from takes a Buffer or a NumPy array, not {type(other).__name__}; Buffer.from_numpy makes one"
+            )
         if other.dtype is not self.dtype:
             raise DtypeError(f"copy_from a buffer of {other.dtype} to one of {self.dtype}: use .cast({self.dtype})")
         if other._shape != self._shape:
@@ -317,7 +358,7 @@ class Buffer:
         Raises:
             DtypeError: the value is not a number. ShapeError: this buffer is a broadcast one.
         """
-        pattern = _pattern(value, self.dtype)
+        pattern = pattern_of(value, self.dtype)
         self._check_writable()
         transfer.fill(self, pattern)
 
@@ -343,12 +384,28 @@ class Buffer:
 
     # -------------------------------------------------------------------------------------------------------- NumPy
 
-    def numpy(self) -> np.ndarray[Any, Any]:
+    def numpy(self, out: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
         """The elements as a NumPy array.
 
         On the host and the interpreter it shares the buffer's memory, with its strides (read-only where broadcast). On
         other devices it is a contiguous copy, made after all work that was queued before.
+
+        Args:
+            out: an array of the same shape and type, of any strides: the elements are copied there, on any device, and
+                it is returned.
+
+        Raises:
+            ShapeError, DtypeError: ``out`` has another shape or type. SharingError: it is read-only, not aligned or of
+                foreign byte order.
         """
+        if out is not None:
+            is_plain = arrays.is_plain(out, self._shape, self.dtype.dtype)
+            if is_plain and self._contiguous and out.size and out.flags.writeable:
+                data = out.reshape(-1).view(np.uint8)
+                self.device.backend.download(self._memory, self._offset * self.dtype.size, data)
+                return out
+            Buffer.from_numpy(out, copy=False).copy_from(self)
+            return out
         if self._memory is None:
             return np.empty(self._shape, self.dtype.dtype)
         memory = self.device.backend.view(self._memory)
@@ -370,11 +427,47 @@ class Buffer:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         shared = self._memory is None or self.device.backend.view(self._memory) is not None
         if copy is False and not shared:
-            raise ShapeError(f"the elements lie on {self.device!r}; an array of them is always a copy")
+            raise SharingError(f"the elements lie on {self.device!r}; an array of them is always a copy")
         array = self.numpy()
         if dtype is not None and np.dtype(dtype) != array.dtype:
+            if copy is False:
+                raise SharingError(f"the elements are of type {self.dtype}; an array of {np.dtype(dtype)} is a copy")
             return array.astype(dtype)
         return array.copy() if copy and shared else array
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A capsule for ``from_dlpack`` of another library: it shares the buffer's memory on the host and the
+        interpreter. From another device it is a copy in the process's memory, for libraries that ask for one
+        (``numpy.from_dlpack(buffer, device="cpu")``); for others, ``.to_device(Device.host())`` makes it.
+
+        Raises:
+            SharingError: a BufferError, as the protocol demands.
+        """
+        from .dlpack import export
+
+        return export(self, stream, max_version, dl_device, copy)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """The device by DLPack's numbers: (1, 0), the CPU, or (7, index), a Vulkan device."""
+        from .dlpack import device_of
+
+        return device_of(self)
+
+    def __reduce__(self) -> Any:
+        return Buffer.from_numpy, (np.array(self),)
+
+    def __copy__(self) -> Buffer:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
+        return self.copy()
 
     # ------------------------------------------------------------------------------------------------------- Python
 
@@ -388,10 +481,18 @@ class Buffer:
 
     def __repr__(self) -> str:
         head = f"Buffer({self.dtype}, {self._shape}, {self.device!r}"
-        # Values of a device would need a download, and a wait.
-        if self._size > 16 or self._memory is None or not self.device.backend.planes(self._memory):
-            return head + ")"
-        return f"{head}, {np.array2string(transfer.planes(self)[0], separator=', ')})"
+        try:
+            from .summary import summary
+
+            return f"{head}, {summary(self)})" if self._size else f"{head})"
+        except KrnlpyError as error:  # the device was lost, say: what can be told of a buffer is told nonetheless
+            return f"{head}: {error})"
+
+
+def _bytes_of(buffer: Buffer, base: int) -> tuple[Shape, Strides, int]:
+    size = buffer.dtype.size
+    start: int = buffer._memory.address - base + buffer._offset * size
+    return (*buffer._shape, size), (*(s * size for s in buffer._strides), 1), start
 
 
 def _checked_device(device: Device | None) -> Device:
@@ -400,21 +501,3 @@ def _checked_device(device: Device | None) -> Device:
     if not isinstance(device, Device):
         raise DtypeError(f"{device!r} is not a Device; Device.host(), Device(0) or Device.best() gives one")
     return device
-
-
-def _pattern(value: Any, dtype: ScalarType) -> bytes:
-    """The bytes of a number converted to a scalar type."""
-    if value.__class__ is int and not value:
-        return bytes(dtype.size)
-    number = isinstance(value, int | float) or (isinstance(value, np.generic) and _is_number(value))
-    if not number:
-        raise DtypeError(f"{value!r} is not a number; a buffer of {dtype} is filled with an int or a float")
-    result: bytes = np.asarray(convert(value, dtype)).tobytes()
-    return result
-
-
-def _is_number(value: np.generic) -> bool:
-    try:
-        return value.dtype.kind == "b" or bool(scalar_type(value.dtype))
-    except DtypeError:
-        return False

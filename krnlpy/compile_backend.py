@@ -20,6 +20,7 @@ from .dsl.glsl_devices import shaders_for_all
 from .dsl.layout import Variant
 from .dsl.spirv import content_hash
 from .features import Feature
+from .memory_stats import MemoryStats
 
 _Array = np.ndarray[Any, Any]
 _MANY = (1 << 31) - 1
@@ -30,6 +31,8 @@ class Nothing:
     """Memory that is not there."""
 
     nbytes: int
+    address: int = 0
+    is_shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,14 @@ class CompileBackend:
     def allocate(self, nbytes: int) -> Nothing:
         return Nothing(nbytes)
 
-    def adopt(self, array: _Array) -> None:
-        return None
+    def adopt(self, array: _Array) -> tuple[Nothing, int]:
+        return Nothing(array.nbytes), 0
+
+    def window(self, memory: Nothing, first: int, end: int) -> tuple[Nothing, int]:
+        return memory, 0
+
+    def memory_stats(self) -> MemoryStats:
+        return MemoryStats(0, 0, 0)
 
     def view(self, memory: Nothing) -> None:
         return None
@@ -148,6 +157,7 @@ def _describe(kind: DeviceKind) -> DeviceInfo:
         max_groups_xyz=(_MANY, _MANY, _MANY),
         max_group_memory=_MANY,
         max_buffer_bytes=_MANY,
+        max_binding_bytes=_MANY,
         max_parameter_bytes=256,
         subgroup_threads=32,
         subgroup_sizes=(4, 8, 16, 32, 64, 128),

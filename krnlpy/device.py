@@ -15,6 +15,7 @@ from . import config
 from .backend import Backend, DeviceInfo
 from .errors import DeviceUnavailable
 from .locks import renew_after_fork
+from .memory_stats import MemoryStats
 
 if TYPE_CHECKING:
     from .graph import Graph
@@ -143,6 +144,18 @@ class Device:
         from .graph import Graph  # made of buffers, which are made of devices
 
         return Graph(self)
+
+    def memory_stats(self) -> MemoryStats:
+        """How much memory the device's buffers take now, and took at most.
+
+        >>> from krnlpy import Buffer, f32
+        >>> device = Device.host()
+        >>> before = device.memory_stats().in_use
+        >>> buffer = Buffer.zeros(1000, f32, device)
+        >>> device.memory_stats().in_use - before
+        4000
+        """
+        return self.backend.memory_stats()
 
     def wait(self) -> None:
         """Returns when all work queued so far is done. Only needed to measure time."""

@@ -37,6 +37,10 @@ class ShapeError(KrnlpyError, ValueError):
     """Shapes or lengths do not fit each other, or an index or slice does not fit a shape."""
 
 
+class SharingError(KrnlpyError, ValueError, BufferError):
+    """Memory can't be shared with an array or another library, and a copy was not allowed."""
+
+
 class DtypeError(KrnlpyError, TypeError):
     """A scalar type is not one of the 12, or not the one expected."""
 

@@ -47,6 +47,9 @@ class Feature(StrEnum):
     """Products of small matrices by a subgroup; ``DeviceInfo.cooperative_shapes`` lists which. Others, and those of
     devices without it, are computed by ordinary arithmetic."""
 
+    SHARED_HOST_MEMORY = "shared_host_memory"
+    """Buffers can be the very memory of NumPy arrays: ``Buffer.from_numpy(array, device, copy=False)``."""
+
 
 Features = frozenset[Feature]
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import __version__, config
+from . import __version__, cache_command
 from .backend import CooperativeShape, DeviceInfo
 from .device import Device
 from .info_text import as_text
@@ -60,17 +60,19 @@ def report() -> dict[str, Any]:
             trouble.append(f"{name}: {str(error) or type(error).__name__}{missing}")
             return otherwise
 
-    devices = part("vulkan", lambda: _vulkan_devices(trouble), [])
+    trouble += part("drivers", _crashes, [])
+    harmful = bool(trouble)  # then no driver is loaded into this process
+    devices = [] if harmful else part("Vulkan", lambda: _vulkan_devices(trouble), [])
     for name in ("host", "interpreter"):
         devices += part(name, lambda name=name: [_as_dict(Device(name).info)], [])  # type: ignore[misc]
     return {
         "versions": part("versions", _versions, {"krnlpy": __version__}),
         "loader": part("Vulkan loader", _loader, None),
-        "drivers": part("drivers", _drivers, []),
+        "drivers": part("drivers", lambda: _drivers(not harmful), []),
         "glsl compiler": part("GLSL compiler", _glsl_compiler, None),
         "validation layer": part("validation layer", _validation_layer, None),
         "devices": devices,
-        "caches": part("caches", _caches, {"folder": None, "parts": {}}),
+        "caches": part("caches", cache_command.report, None),
         "environment": {k: v for k, v in sorted(os.environ.items()) if k.startswith(_VARIABLES)},
         "unavailable": trouble,
     }
@@ -98,10 +100,16 @@ def _loader() -> dict[str, Any] | None:
     return None if version is None else {"version": version, "file": vulkan.loader_file()}
 
 
-def _drivers() -> list[dict[str, Any]]:
+def _crashes() -> list[str]:
+    from .vulkan import probe
+
+    return probe.crashes()
+
+
+def _drivers(load: bool) -> list[dict[str, Any]]:
     from . import vulkan
 
-    return [{**dataclasses.asdict(manifest), "path": str(manifest.path)} for manifest in vulkan.manifests()]
+    return [{**dataclasses.asdict(manifest), "path": str(manifest.path)} for manifest in vulkan.manifests(load)]
 
 
 def _glsl_compiler() -> str:
@@ -142,24 +150,3 @@ def _as_dict(info: DeviceInfo) -> dict[str, Any]:
 
 def _shape(shape: CooperativeShape) -> str:
     return f"{shape.m}x{shape.n}x{shape.k}: {shape.a} @ {shape.b} + {shape.c}"
-
-
-def _caches() -> dict[str, Any]:
-    """The folder of compiled kernels, and what each part of it holds."""
-    folder = config.cache_dir
-    if folder is None:
-        return {"folder": None, "parts": {}}
-    parts = {}
-    for part in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if part.is_dir():
-            sizes = [size for file in part.rglob("*") if (size := _file_size(file)) is not None]
-            parts[part.name] = {"files": len(sizes), "bytes": sum(sizes)}
-    return {"folder": str(folder), "parts": parts}
-
-
-def _file_size(path: Path) -> int | None:
-    """Of a file; None where it is none, or was removed by another process just now."""
-    try:
-        return path.stat().st_size if path.is_file() else None
-    except OSError:
-        return None

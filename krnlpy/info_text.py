@@ -10,7 +10,7 @@ from .features import Feature
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _LIMITS = (
     *("max_threads", "max_threads_xyz", "max_groups_xyz", "max_group_memory"),
-    *("max_buffer_bytes", "max_parameter_bytes", "subgroup_threads", "subgroup_sizes"),
+    *("max_buffer_bytes", "max_binding_bytes", "max_parameter_bytes", "subgroup_threads", "subgroup_sizes"),
 )
 
 
@@ -41,9 +41,10 @@ def _blocks(found: Mapping[str, Any], verbose: bool) -> Iterator[str]:
     versions["GLSL compiler"] = found["glsl compiler"] and found["glsl compiler"].splitlines()[0]
     versions["validation layer"] = found["validation layer"]
     yield table(("version", ""), [(k, v or "not found") for k, v in versions.items()])
-    caches = found["caches"]
-    parts = [(name, f"{p['files']} files, {size(p['bytes'])}") for name, p in caches["parts"].items()]
-    yield table(("cache", ""), [("folder", caches["folder"] or "none (KRNLPY_NO_CACHE)"), *parts])
+    if caches := found["caches"]:
+        limit = f"of at most {size(caches['limit_bytes'])}"
+        kinds = [(name, f"{k['entries']} entries, {size(k['bytes'])} {limit}") for name, k in caches["kinds"].items()]
+        yield table(("cache", ""), [("folder", caches["folder"] or "none (KRNLPY_NO_CACHE)"), *kinds])
 
 
 def _details(found: Mapping[str, Any], columns: list[str]) -> Iterator[str]:

@@ -57,9 +57,15 @@ def check_buffers(kernel: str, parameters: Sequence[ParameterSpec], arguments: S
             )
         if not buffer.can_be_indexed:
             raise LimitExceeded(
-                f"{what} has {buffer.size} elements, from {buffer.offset} on; kernels count to {_LONGEST} elements, and"
-                f" reach to {2 * _LONGEST + 1} in a memory: launch on slices"
+                f"{what} has {buffer.size} elements in {_extent_bytes(buffer)} bytes of memory; kernels count to"
+                f" {_LONGEST} elements, and reach {buffer.device.info.max_binding_bytes} bytes of a buffer on"
+                f" {buffer.device!r}: launch on slices"
             )
+
+
+def _extent_bytes(buffer: Buffer) -> int:
+    facts = views.facts(buffer.shape, buffer.strides)
+    return (facts.high - facts.low) * buffer.dtype.size
 
 
 def check_types(
@@ -157,7 +163,8 @@ class Plan:
                 if arguments[i]._shape != shape:
                     raise self._unequal_items(arguments)
             for i, j in self._pairs:
-                if arguments[i]._memory is arguments[j]._memory:
+                memory, other = arguments[i]._memory, arguments[j]._memory
+                if memory is other or (memory is not None and memory.is_shared and other.is_shared):
                     self._check_overlap(i, j, arguments)
             count = first._size
             groups = self._item_groups(kernel, count)
@@ -182,7 +189,7 @@ class Plan:
         for i, item, strided in self._fields:
             buffer = arguments[i]
             bindings.append(buffer._binding if buffer._memory is not None else self._nothing())
-            values.append(buffer._offset)
+            values.append(buffer._place)
             if item >= 0:
                 if rank:
                     values += item_strides[item]
@@ -227,9 +234,10 @@ class Plan:
         a, b = arguments[i], arguments[j]
         if a._memory is None:
             return
-        if a._offset == b._offset and a._strides == b._strides and a.dtype.size == b.dtype.size:
+        starts = [buffer._memory.address + buffer._offset * buffer.dtype.size for buffer in (a, b)]
+        if starts[0] == starts[1] and a._strides == b._strides and a.dtype.size == b.dtype.size:
             return
-        if views.overlap(_bytes_of(a), _bytes_of(b)):
+        if a.shares_memory(b):
             raise LaunchError(
                 f"{self._kernel}: {self._parameters[i].name} is written to and shares elements with"
                 f" {self._parameters[j].name} at other indices (offsets {a.offset} and {b.offset}, strides"
@@ -292,15 +300,8 @@ class Plan:
                 " buffers of a launch are on one device: .to_device() moves them"
             )
         for i in self._buffers:
-            if self._parameters[i].mutable and arguments[i]._memory is counts._memory:
-                (_, begin, end), (_, first_byte, past) = arguments[i]._binding, counts._binding
-                if begin < past and first_byte < end:
-                    raise LaunchError(
-                        f"{self._kernel}: {self._parameters[i].name} is written to and holds the counts of groups; they"
-                        " are read when the launch begins: .copy() them first"
-                    )
-
-
-def _bytes_of(buffer: Buffer) -> tuple[views.Shape, views.Strides, int]:
-    size = buffer.dtype.size
-    return (*buffer.shape, size), (*(s * size for s in buffer.strides), 1), buffer.offset * size
+            if self._parameters[i].mutable and arguments[i].shares_memory(counts):
+                raise LaunchError(
+                    f"{self._kernel}: {self._parameters[i].name} is written to and holds the counts of groups; they"
+                    " are read when the launch begins: .copy() them first"
+                )

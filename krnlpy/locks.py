@@ -9,18 +9,19 @@ import weakref
 from typing import Any
 
 _owners: list[tuple[weakref.ref[Any], str]] = []
+_most = 64
 
 
 def renew_after_fork(owner: Any, name: str) -> None:
     """In forked children, sets an attribute of an object, or a global of the module with the name ``owner``, to a new
     ``threading.RLock``."""
+    global _most
     if isinstance(owner, str):
         owner = sys.modules[owner]
-    _owners.append((weakref.ref(owner, _forget), name))
-
-
-def _forget(owner: weakref.ref[Any]) -> None:
-    _owners[:] = [entry for entry in _owners if entry[0] is not owner]
+    _owners.append((weakref.ref(owner), name))
+    if len(_owners) > _most:  # not by callbacks, in which Ctrl-C would be lost
+        _owners[:] = [entry for entry in _owners if entry[0]() is not None]
+        _most = 2 * len(_owners) + 64
 
 
 def _renew() -> None:

@@ -161,6 +161,28 @@ def convert(value: Any, to: ScalarType) -> Any:
         return source.astype(to.dtype)[()]
 
 
+def pattern_of(value: Any, dtype: ScalarType) -> bytes:
+    """The bytes of a number converted to a scalar type.
+
+    Raises:
+        DtypeError: it is no number.
+    """
+    if value.__class__ is int and not value:
+        return bytes(dtype.size)
+    number = isinstance(value, int | float) or (isinstance(value, np.generic) and _is_number(value))
+    if not number:
+        raise DtypeError(f"{value!r} is not a number; a buffer of {dtype} is filled with an int or a float")
+    result: bytes = np.asarray(convert(value, dtype)).tobytes()
+    return result
+
+
+def _is_number(value: np.generic) -> bool:
+    try:
+        return value.dtype.kind == "b" or bool(scalar_type(value.dtype))
+    except DtypeError:
+        return False
+
+
 def _wrap(value: int, to: ScalarType) -> Any:
     value &= (1 << to.bits) - 1
     if to.kind == "int" and value > to.max:

@@ -11,7 +11,7 @@ import numpy as np
 from .buffer import Buffer
 from .device import Device
 from .dsl.composites import AnyType, CompositeType, MatrixType, StructType, VectorType, struct_type
-from .errors import DtypeError, ShapeError
+from .errors import DtypeError, ShapeError, SharingError
 from .scalar import boolean, scalar_type, u8
 from .views import Shape, as_shape
 
@@ -135,7 +135,7 @@ class StructBuffer:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if copy is False:
-            raise ValueError("a struct buffer has no array that shares its memory: it is copied")
+            raise SharingError("a struct buffer has no array that shares its memory: it is copied")
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
 

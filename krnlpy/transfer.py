@@ -41,12 +41,11 @@ def copy(source: Buffer, to: Buffer) -> None:
 
 def _copy_within(source: Buffer, to: Buffer) -> None:
     backend = to.device.backend
-    if source.memory is to.memory:
-        here, there = (source.shape, source.strides, source.offset), (to.shape, to.strides, to.offset)
-        if here == there:
+    if source.shares_memory(to):
+        first, second = (b.memory.address + b.offset * b.dtype.size for b in (source, to))
+        if first == second and source.strides == to.strides:
             return
-        if views.overlap(here, there):
-            source = source.copy()
+        source = source.copy()
     if source.is_contiguous() and to.is_contiguous():
         size = source.dtype.size
         backend.copy(source.memory, source.offset * size, to.memory, to.offset * size, source.nbytes)
@@ -116,17 +115,26 @@ def cast(source: Buffer, to: Buffer) -> None:
     if source.size:
         from . import kernels
 
-        kernels.cast(source, to)
+        _in_parts(kernels.cast, source, to)
 
 
 def _in_parts(launch: Callable[..., None], *items: Buffer) -> None:
-    """Launches a kernel, over each index of the first axis by itself where there are more axes than kernels have."""
-    axes, _ = views.collapse(items[0].shape, tuple(item.strides for item in items))
-    if len(axes) <= MAX_NDIM:
+    """Launches a kernel, over parts by themselves where there are more axes than kernels have, or more memory than they
+    reach."""
+    shape = items[0].shape
+    axes, _ = views.collapse(shape, tuple(item.strides for item in items))
+    if len(axes) > MAX_NDIM:
+        for i in range(shape[0]):
+            _in_parts(launch, *(item[i] for item in items))
+        return
+    far = [item for item in items if not item.can_be_indexed]
+    if not far:
         launch(*items)
         return
-    for i in range(len(items[0])):
-        _in_parts(launch, *(item[i] for item in items))
+    # Halves along the axis of which a half reaches less far than that of any other.
+    axis = max(range(len(shape)), key=lambda axis: (shape[axis] - 1) * max(abs(item.strides[axis]) for item in far))
+    for half in (slice(None, shape[axis] // 2), slice(shape[axis] // 2, None)):
+        _in_parts(launch, *(item[(*(slice(None),) * axis, half)] for item in items))
 
 
 def _words(buffer: Buffer) -> Buffer:

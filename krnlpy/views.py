@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import ShapeError
+from .scalar import ScalarType
 
 Shape = tuple[int, ...]
 Strides = tuple[int, ...]
@@ -28,8 +29,11 @@ def as_shape(shape: int | Iterable[int]) -> Shape:
     Raises:
         ShapeError: an entry is not an integer, or is negative.
     """
+    # What most shapes are; buffers are made all the time.
+    if shape.__class__ is int and shape >= 0:
+        return (shape,)
     if shape.__class__ is tuple and all(n.__class__ is int and n >= 0 for n in shape):
-        return shape  # what most shapes are; buffers are made all the time
+        return shape
     try:
         entries = (shape,) if not isinstance(shape, Iterable) else tuple(shape)
         if isinstance(shape, str) or any(isinstance(n, bool | np.bool_) for n in entries):
@@ -60,21 +64,24 @@ class Facts(NamedTuple):
         size: the number of elements.
         contiguous: they lie row-major without gaps. Axes of length 1 don't matter, and nothing is contiguous.
         broadcast: one element of memory is seen at several indices.
-        extent: elements of memory from the first to past the last.
+        low: the element of memory that lies first, from that of index 0: below 0 where a stride is.
+        high: past that which lies last, likewise.
     """
 
     size: int
     contiguous: bool
     broadcast: bool
-    extent: int
+    low: int
+    high: int
 
 
 @lru_cache(maxsize=4096)  # a program makes the same views again and again
 def facts(shape: Shape, strides: Strides) -> Facts:
     """What follows from a shape and its strides."""
     if 0 in shape:
-        return Facts(0, True, False, 0)
-    step = extent = 1
+        return Facts(0, True, False, 0, 0)
+    step = high = 1
+    low = 0
     contiguous, broadcast = True, False
     for n, stride in zip(reversed(shape), reversed(strides), strict=True):
         if n == 1:
@@ -82,15 +89,18 @@ def facts(shape: Shape, strides: Strides) -> Facts:
         contiguous &= stride == step
         broadcast |= stride == 0
         step *= n
-        extent += (n - 1) * stride
-    return Facts(step, contiguous, broadcast, extent)
+        if stride < 0:
+            low += (n - 1) * stride
+        else:
+            high += (n - 1) * stride
+    return Facts(step, contiguous, broadcast, low, high)
 
 
 def index(shape: Shape, strides: Strides, offset: int, key: Any) -> tuple[Shape, Strides, int]:
-    """The view that ``key`` selects: integers, slices with steps of at least 1, one ellipsis.
+    """The view that ``key`` selects: integers, slices, one ellipsis.
 
     Raises:
-        ShapeError: too many indices, an integer out of range, a step below 1.
+        ShapeError: too many indices, an integer out of range, a step of 0.
     """
     keys = key if isinstance(key, tuple) else (key,)
     ellipses = sum(k is ... for k in keys)
@@ -113,7 +123,7 @@ def index(shape: Shape, strides: Strides, offset: int, key: Any) -> tuple[Shape,
             continue
         n, stride = shape[axis], strides[axis]
         if isinstance(k, slice):
-            start, count, step = _slice(k, n, axis)
+            start, count, step = _slice(k, n)
             new_shape.append(count)
             new_strides.append(stride * step)
             # An empty slice may start past the end; an offset there would lie outside the memory.
@@ -124,14 +134,12 @@ def index(shape: Shape, strides: Strides, offset: int, key: Any) -> tuple[Shape,
     return tuple(new_shape), tuple(new_strides), offset
 
 
-def _slice(key: slice, n: int, axis: int) -> tuple[int, int, int]:
+def _slice(key: slice, n: int) -> tuple[int, int, int]:
     try:
         start, stop, step = key.indices(n)
     except (TypeError, ValueError):
-        raise ShapeError(f"{key} is not a slice of integers with a step of at least 1") from None
-    if step < 1:
-        raise ShapeError(f"the slice along axis {axis} has the step {step}; steps are at least 1")
-    return start, max(0, -((start - stop) // step)), step
+        raise ShapeError(f"{key} is not a slice of integers with a step other than 0") from None
+    return start, len(range(start, stop, step)), step
 
 
 def _integer(key: Any, n: int, axis: int) -> int:
@@ -157,6 +165,51 @@ def broadcast_strides(shape: Shape, strides: Strides, to: Shape) -> Strides:
         raise ShapeError(f"the shape {shape} cannot be broadcast to {to}")
     return (0,) * missing + tuple(
         stride if n == m else 0 for n, m, stride in zip(shape, to[missing:], strides, strict=True)
+    )
+
+
+def completed(shape: Shape, to: int | Iterable[int]) -> Shape:
+    """The shape ``to`` for as many elements as ``shape`` has; one length may be -1: what is left.
+
+    Raises:
+        ShapeError: the sizes differ.
+    """
+    entries = tuple(to) if isinstance(to, Iterable) else (to,)
+    size = prod(shape)
+    if sum(n == -1 for n in entries) == 1:
+        rest = prod(as_shape(n for n in entries if n != -1))
+        if not rest or size % rest:
+            raise ShapeError(f"{size} elements of shape {shape} don't fit the shape {entries}")
+        entries = tuple(size // rest if n == -1 else n for n in entries)
+    result = as_shape(entries)
+    if prod(result) != size:
+        raise ShapeError(f"the shape {result} has {prod(result)} elements, the buffer of shape {shape} has {size}")
+    return result
+
+
+def bitcast(
+    shape: Shape, strides: Strides, offset: int, dtype: ScalarType, to: ScalarType
+) -> tuple[Shape, Strides, int]:
+    """The view of the same bytes as elements of another type: the last axis grows or shrinks with their size.
+
+    Raises:
+        ShapeError: the sizes differ, and the last axis is not contiguous, or its bytes or the offset are not a
+            multiple of the new size.
+    """
+    old, new = dtype.size, to.size
+    if old == new:
+        return shape, strides, offset
+    if not shape or (strides[-1] != 1 and shape[-1] != 1):
+        raise ShapeError(f"bitcast of {dtype} to {to} needs a contiguous last axis; the shape is {shape}")
+    if any(place * old % new for place in (shape[-1], offset, *strides[:-1])):
+        raise ShapeError(
+            f"bitcast of {dtype} to {to}: the last axis of shape {shape}, the strides {strides} and the"
+            f" offset {offset} must be multiples of {new // old} elements"
+        )
+    return (
+        (*shape[:-1], shape[-1] * old // new),
+        (*(s * old // new for s in strides[:-1]), 1),
+        offset * old // new,
     )
 
 
@@ -234,8 +287,10 @@ def overlap(a: tuple[Shape, Strides, int], b: tuple[Shape, Strides, int]) -> boo
     """Whether two views (shape, strides, offset) of one memory have an element in common. Where that is too hard to
     tell, they have."""
     (a_shape, a_strides, a_offset), (b_shape, b_strides, b_offset) = a, b
-    a_extent, b_extent = facts(a_shape, a_strides).extent, facts(b_shape, b_strides).extent
-    if a_offset + a_extent <= b_offset or b_offset + b_extent <= a_offset or not a_extent or not b_extent:
+    a_facts, b_facts = facts(a_shape, a_strides), facts(b_shape, b_strides)
+    if not a_facts.size or not b_facts.size:
+        return False
+    if a_offset + a_facts.high <= b_offset + b_facts.low or b_offset + b_facts.high <= a_offset + a_facts.low:
         return False
     try:
         return np.shares_memory(np.asarray(_Region(*a)), np.asarray(_Region(*b)), max_work=100_000)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -80,8 +81,8 @@ def typed(value: Value, type: ScalarType | None = None) -> ir.Expr:
     Raises:
         KernelTypeError: it is not a number.
     """
-    if isinstance(value, ir.Select) and value.weak and type is not None:
-        return _chosen(value, lambda number: typed(number, type))
+    if isinstance(value, ir.Select) and value.weak:
+        return replace(value, weak=()) if type is None else _chosen(value, lambda number: typed(number, type))
     if isinstance(value, ir.Expr):
         return value
     if isinstance(value, Compound):
@@ -101,19 +102,27 @@ def choice(condition: ir.Expr, then: Value, otherwise: Value, location: Location
         KernelTypeError: neither type can hold the other.
     """
     a, b = unify(then, otherwise, "if-else", location)
-    weak = () if is_strong(then) or is_strong(otherwise) else (_number(then), _number(otherwise))
+    weak = () if is_strong(then) or is_strong(otherwise) else (_numbers(then), _numbers(otherwise))
     return ir.Select(condition, a, b, weak, type=a.type, location=location)
 
 
-def _number(value: Value) -> Any:
-    return value.value if isinstance(value, Static) else None
+def _numbers(value: Value) -> Any:
+    return value.value if isinstance(value, Static) else value.weak  # type: ignore[union-attr]
 
 
-def _chosen(value: ir.Select, convert: Callable[[Value], ir.Expr]) -> ir.Select:
-    """A weak choice, with each of its numbers converted."""
-    arms = zip(value.weak, (value.then, value.otherwise), strict=True)
-    a, b = (convert(arm if number is None else Static(number, arm.location)) for number, arm in arms)
-    return ir.Select(value.condition, a, b, value.weak, type=a.type, location=value.location)
+def _chosen(choice: ir.Select, convert: Callable[[Static], ir.Expr]) -> ir.Select:
+    """A weak choice with each of its numbers converted."""
+
+    def converted(value: ir.Expr, number: Any) -> ir.Expr:
+        if not isinstance(number, tuple):
+            return convert(Static(number, value.location))
+        assert isinstance(value, ir.Select)
+        a, b = converted(value.then, number[0]), converted(value.otherwise, number[1])
+        return ir.Select(value.condition, a, b, type=a.type, location=value.location)
+
+    result = converted(choice, choice.weak)
+    assert isinstance(result, ir.Select)
+    return result
 
 
 def cast(value: ir.Expr, type: ScalarType, location: Location | None = None) -> ir.Expr:

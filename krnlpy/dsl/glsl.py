@@ -256,7 +256,10 @@ def _item_loop(context: Context, prologue: list[str], code: Lines) -> None:
             f"uint row = {group}.z * {groups}.y + {group}.y;",
             f"uint group = row * {groups}.x + {group}.x;",
             "uint stride = groups * threads;",
-            "item = group * threads + gl_LocalInvocationIndex;",
+            # Not gl_LocalInvocationIndex: llvmpipe sees from x alone that neighbours take neighbouring items, and then
+            # loads and stores them together, in less than two thirds of the time.
+            "uint line = gl_LocalInvocationID.z * gl_WorkGroupSize.y + gl_LocalInvocationID.y;",
+            "item = group * threads + line * gl_WorkGroupSize.x + gl_LocalInvocationID.x;",
             f"while (item < {items}) {{",
             "    kernel_body();",
             f"    if ({items} - item <= stride) break;  // item + stride could wrap",

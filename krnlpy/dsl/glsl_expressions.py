@@ -243,7 +243,9 @@ class Expressions:
                 return f"power({self.text(e.left)}, {self.text(e.right)})", _PRIMARY
             case "min" | "max":
                 if e.type.is_integer:
-                    return f"{e.op}({self.text(e.left)}, {self.text(e.right)})", _PRIMARY
+                    self._context.need("least", e.type)
+                    name = {"min": "least", "max": "greatest"}[e.op]
+                    return f"{name}({self.text(e.left)}, {self.text(e.right)})", _PRIMARY
                 self._context.need("minimum", e.type)
                 return f"{e.op}imum({self.text(e.left)}, {self.text(e.right)})", _PRIMARY
             case "shl" | "shr":

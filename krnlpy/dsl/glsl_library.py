@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
+_SHADERS = Path(__file__).parent / "shaders"
 _NEEDS = re.compile(r"^//! needs (\w+)$", re.MULTILINE)
 _DEFINED = re.compile(r"^(?:const )?\w+ (\w+)(?:[(\[]| =)", re.MULTILINE)
 _UNSIGNED = {"int": "uint", "int64_t": "uint64_t"}
@@ -20,15 +21,15 @@ _BITS = {"int": "32", "uint": "32", "float": "32", "int64_t": "64", "uint64_t": 
 
 @cache
 def _file(name: str) -> str:
-    return resources.files("krnlpy.dsl").joinpath("shaders", f"{name}.glsl").read_text(encoding="utf-8")
+    return (_SHADERS / f"{name}.glsl").read_text(encoding="utf-8")
 
 
 @cache
 def library_names() -> frozenset[str]:
     """The names that any fragment may define."""
     names: set[str] = set()
-    for file in resources.files("krnlpy.dsl").joinpath("shaders").iterdir():
-        names.update(_DEFINED.findall(_file(file.name.removesuffix(".glsl"))))
+    for file in _SHADERS.iterdir():
+        names.update(_DEFINED.findall(_file(file.stem)))
     return frozenset(names)
 
 

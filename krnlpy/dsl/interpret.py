@@ -124,11 +124,15 @@ class Placement:
 
     def index(self, at: int) -> tuple[int, ...]:
         """The index along each axis of an element of the memory; 0 along axes that repeat it."""
-        rest = at - self.offset
+        # Axes of negative strides are counted from their other ends.
+        rest = at - self.offset - sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True) if s < 0)
         found = dict.fromkeys(range(len(self.shape)), 0)
-        for axis in sorted(found, key=lambda axis: -self.strides[axis]):
-            if self.strides[axis] and self.shape[axis] > 1:
-                found[axis], rest = divmod(rest, self.strides[axis])
+        for axis in sorted(found, key=lambda axis: -abs(self.strides[axis])):
+            stride, length = self.strides[axis], self.shape[axis]
+            if stride and length > 1:
+                found[axis], rest = divmod(rest, abs(stride))
+                if stride < 0:
+                    found[axis] = length - 1 - found[axis]
         return tuple(found[axis] for axis in range(len(self.shape)))
 
 

@@ -26,7 +26,7 @@ Semantics that each target must give:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from krnlpy.scalar import ScalarType, boolean, i32
 
@@ -54,6 +54,7 @@ from .ir_expressions import (
     Unary,
     UnaryOp,
 )
+from .ir_node import dataclass
 from .ir_places import (
     BufferParameter,
     CooperativeMatrix,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from krnlpy.scalar import ScalarType
 
+from .ir_node import dataclass
 from .ir_places import GlobalParameter, LocalArray, Location, Place, ScalarParameter, SpecParameter, Variable
 
 if TYPE_CHECKING:
@@ -134,14 +134,14 @@ class Logical(Expr):
 class Select(Expr):
     """``then if condition else otherwise``: only the chosen one is evaluated.
 
-    ``weak`` is for the frontend: the two literals, where there are two, which take the type of what the value meets;
-    None for one that is such a choice itself.
+    ``weak`` is for the frontend: where both are literals, these, which take the type of what the value meets; for one
+    that is such a choice itself, its ``weak``.
     """
 
     condition: Expr
     then: Expr
     otherwise: Expr
-    weak: tuple[bool | int | float | None, ...] = ()
+    weak: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from krnlpy.scalar import ScalarType
+
+from .ir_node import dataclass
 
 if TYPE_CHECKING:
     from .ir_expressions import Expr

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from .formats import Format
 from .ir_expressions import Expr
+from .ir_node import dataclass
 from .ir_places import CooperativeMatrix, GlobalParameter, GroupArray, Location, Place, Variable
 
 if TYPE_CHECKING:

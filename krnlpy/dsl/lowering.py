@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from krnlpy.errors import KernelSyntaxError
@@ -167,6 +167,8 @@ class Lowering:
 
     def kept(self, value: Value, name: str = "value") -> Value:
         """The value as it is here, whatever is assigned later."""
+        if isinstance(value, ir.Select) and _is_simple_choice(value):
+            return replace(value, condition=self.keep(value.condition, "condition"))
         if isinstance(value, ir.Expr):
             return value if _is_constant(value) else self.keep(value, name)
         if isinstance(value, Compound):
@@ -180,6 +182,8 @@ class Lowering:
         """The expression in a form that may be written several times: itself where it is a name or a number."""
         if isinstance(value, ir.Const | ir.Local | ir.Argument | ir.SpecValue | ir.Id | ir.Extent):
             return value
+        if isinstance(value, ir.Select) and _is_simple_choice(value):
+            return replace(value, condition=self.steady(value.condition, "condition"))
         return self.keep(value, name)
 
     def in_order(self, steps: Iterable[Callable[[], Value]]) -> list[Value]:
@@ -210,6 +214,11 @@ class Lowering:
             yield self.out
         finally:
             self.out, self.assigned = outer, assigned
+
+
+def _is_simple_choice(value: ir.Select) -> bool:
+    """Whether a choice is one of two literals, which it stays if its condition is evaluated early."""
+    return bool(value.weak) and not any(isinstance(number, tuple) for number in value.weak)
 
 
 def _is_constant(value: ir.Expr) -> bool:

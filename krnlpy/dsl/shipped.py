@@ -71,9 +71,11 @@ class Group:
         return data[start : start + self.sizes[place]]
 
 
-def announce(module: str) -> None:
-    """Says that a Python module has kernels: its package may ship them compiled."""
-    _packages.add(module.partition(".")[0])
+def announce(module: str | None) -> None:
+    """Says that a Python module has kernels: its package may ship them compiled. What a notebook or ``exec`` defines
+    may be of no module."""
+    if module:
+        _packages.add(module.partition(".")[0])
 
 
 def find(content: str) -> bytes | None:

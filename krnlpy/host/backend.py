@@ -21,11 +21,13 @@ from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.dsl.layout import Variant
 from krnlpy.errors import LimitExceeded
 from krnlpy.features import FLOAT_ATOMICS, Feature
+from krnlpy.memory_stats import MemoryStats, Usage
 
 from .compiler import Compiler
 from .executable import HostExecutable
 from .graphs import Recording
-from .memory import Array, HostMemory, adopt, allocate
+from .interrupts import uninterrupted
+from .memory import Array, ArrayMemory, HostMemory, address_of, allocate
 from .pool import ThreadPool
 
 _MAX_INDEX = (1 << 31) - 1
@@ -33,7 +35,7 @@ _FEATURES = frozenset(
     (
         *(Feature.INT64, Feature.FLOAT64, Feature.STORAGE8, Feature.STORAGE16),
         *(feature for feature in Feature if feature.startswith("subgroup")),
-        *(Feature.INT64_ATOMICS, Feature.GROUP_INT64_ATOMICS),
+        *(Feature.INT64_ATOMICS, Feature.GROUP_INT64_ATOMICS, Feature.SHARED_HOST_MEMORY),
         *FLOAT_ATOMICS,
     )
 )
@@ -46,10 +48,11 @@ class HostBackend:
     """
 
     def __init__(self) -> None:
-        self._compiler = Compiler()
+        self._compiler: Compiler = uninterrupted(Compiler)
         self._pool = ThreadPool()
         self._info = _describe(self._compiler)
         self._scratch = threading.local()
+        self._usage = Usage()
 
     @property
     def info(self) -> DeviceInfo:
@@ -63,11 +66,19 @@ class HostBackend:
 
     def allocate(self, nbytes: int) -> HostMemory:
         """Memory aligned to 64 bytes. Raises OutOfMemory."""
-        return allocate(nbytes)
+        return allocate(nbytes, self._usage)
 
-    def adopt(self, array: Array) -> HostMemory | None:
-        """The memory of a C-contiguous array; None of one that is read-only, misaligned or of foreign byte order."""
-        return adopt(array)
+    def adopt(self, array: Array) -> tuple[HostMemory, int]:
+        """The memory of the array."""
+        return ArrayMemory(array, address_of(array)), 0
+
+    def window(self, memory: HostMemory, first: int, end: int) -> tuple[HostMemory, int]:
+        """The part of the memory."""
+        return HostMemory(memory.array[first:end], memory.address + first), first
+
+    def memory_stats(self) -> MemoryStats:
+        """What the buffers take that were allocated here; memory of arrays is not counted."""
+        return self._usage.stats()
 
     def view(self, memory: HostMemory) -> Array:
         """The memory itself."""
@@ -211,6 +222,7 @@ def _describe(compiler: Compiler) -> DeviceInfo:
         max_groups_xyz=(_MAX_INDEX, _MAX_INDEX, _MAX_INDEX),
         max_group_memory=64 << 10,
         max_buffer_bytes=memory,
+        max_binding_bytes=memory,
         max_parameter_bytes=1 << 16,
         subgroup_threads=SUBGROUP_THREADS,
         subgroup_sizes=SUBGROUP_SIZES,

@@ -9,6 +9,7 @@ import itertools
 import os
 import platform
 import threading
+from collections import deque
 from typing import Any
 
 import llvmlite
@@ -18,15 +19,22 @@ from krnlpy.dsl.cache import Cache
 from krnlpy.dsl.llvm_math import LIBM_SYMBOLS
 from krnlpy.errors import CompileError
 
+from .interrupts import uninterrupted
+
 _MEMORY_SYMBOLS = ("memset", "memcpy", "memmove")
 
 
 class MachineCode:
-    """A loaded function; it stays loaded as long as this object lives."""
+    """A loaded function; it stays loaded at least as long as this object lives."""
 
-    def __init__(self, tracker: Any, symbol: str) -> None:
-        self._tracker = tracker
-        self.address: int = tracker[symbol]
+    def __init__(self, address: int, number: int, released: deque[int]) -> None:
+        self.address = address
+        self._number = number
+        self._released = released
+
+    def __del__(self) -> None:
+        # The code goes when the next is loaded: here, Ctrl-C could leave llvmlite's lock locked.
+        self._released.append(self._number)
 
 
 class Compiler:
@@ -40,7 +48,9 @@ class Compiler:
         self._machine = self._target_machine()
         # It takes over the machine that it is given.
         self._jit = llvm.create_lljit_compiler(self._target_machine())
-        self._names = itertools.count()
+        self._numbers = itertools.count()
+        self._trackers: dict[int, Any] = {}  # of what is loaded
+        self._released: deque[int] = deque()
         self._symbols = _library_symbols()
         self._lock = threading.Lock()
         if hasattr(os, "register_at_fork"):
@@ -69,13 +79,20 @@ class Compiler:
         version = f"{llvmlite.__version__} {llvm.llvm_version_info}"
         hashed = hashlib.sha256("\0".join([version, self._machine.triple, self.cpu, self.features, text]).encode())
         key = f"host {hashed.hexdigest()}"
-        with self._lock:
+
+        def load() -> MachineCode:
+            while self._released:
+                del self._trackers[self._released.popleft()]
             cache = Cache.of("host")
             code = cache.get(key)
             if code is None:
                 code = self.compile(text)
                 cache.put(key, code)
             return self._link(code, symbol)
+
+        with self._lock:  # llvmlite hands objects over to LLVM in several steps
+            code: MachineCode = uninterrupted(load)
+        return code
 
     def optimize(self, text: str) -> Any:
         """The module after LLVM's optimiser."""
@@ -108,7 +125,10 @@ class Compiler:
         for name, address in self._symbols.items():
             library.import_symbol(name, address)
         try:
-            return MachineCode(library.link(self._jit, f"krnlpy{next(self._names)}"), symbol)
+            number = next(self._numbers)
+            tracker = library.link(self._jit, f"krnlpy{number}")
+            self._trackers[number] = tracker
+            return MachineCode(tracker[symbol], number, self._released)
         except RuntimeError as error:
             raise CompileError(f"LLVM cannot load the generated code: {error}") from error
 

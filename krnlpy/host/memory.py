@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
 
 from krnlpy.errors import OutOfMemory
+from krnlpy.memory_stats import Usage
 
 ALIGNMENT = 64
 """Bytes: a cache line, and the widest vector."""
@@ -17,16 +19,33 @@ Array = np.ndarray[Any, Any]
 class HostMemory:
     """Bytes at a fixed address, kept by the array that they belong to."""
 
-    __slots__ = ("__weakref__", "address", "array", "nbytes")
+    __slots__ = ("__weakref__", "address", "array", "nbytes", "usage")
 
-    def __init__(self, array: Array) -> None:
+    is_shared = False
+
+    def __init__(self, array: Array, address: int, usage: Usage | None = None) -> None:
         self.array = array
-        self.address: int = array.ctypes.data
+        self.address = address
         self.nbytes: int = array.nbytes
+        self.usage = usage
+        if usage is not None:
+            usage.take(self.nbytes)
+
+    def __del__(self) -> None:
+        if self.usage is not None:
+            self.usage.give_back(-self.nbytes)
 
 
-def allocate(nbytes: int) -> HostMemory:
-    """Aligned memory of undefined content.
+class ArrayMemory(HostMemory):
+    """Memory of somebody else's array."""
+
+    __slots__ = ()
+
+    is_shared = True
+
+
+def allocate(nbytes: int, usage: Usage | None = None) -> HostMemory:
+    """Aligned memory of undefined content, counted where ``usage`` is given.
 
     Raises:
         OutOfMemory: the system has none left.
@@ -35,13 +54,12 @@ def allocate(nbytes: int) -> HostMemory:
         block = np.empty(nbytes + ALIGNMENT, np.uint8)
     except MemoryError as error:
         raise OutOfMemory(f"the host has no memory left for {nbytes} bytes") from error
-    start = -block.ctypes.data % ALIGNMENT
-    return HostMemory(block[start : start + nbytes])
+    address = ctypes.addressof(ctypes.c_char.from_buffer(block.data))  # the quickest of all ways
+    start = -address % ALIGNMENT
+    return HostMemory(block[start : start + nbytes], address + start, usage)
 
 
-def adopt(array: Array) -> HostMemory | None:
-    """The memory of an array; None where kernels could not read and write it as it is."""
-    flags = array.flags
-    if not (flags.c_contiguous and flags.aligned and flags.writeable and array.dtype.isnative and array.nbytes):
-        return None
-    return HostMemory(array.reshape(-1).view(np.uint8))
+def address_of(array: Array) -> int:
+    """Where an array of bytes begins in the process."""
+    address: int = array.__array_interface__["data"][0]
+    return address

@@ -27,6 +27,7 @@ from krnlpy.dsl.layout import Variant
 from krnlpy.errors import KernelError, KernelUninitializedError, LimitExceeded, OutOfMemory
 from krnlpy.features import Feature
 from krnlpy.locks import renew_after_fork
+from krnlpy.memory_stats import MemoryStats, Usage
 from krnlpy.scalar import ScalarType
 
 from .memory import Bytes, InterpreterMemory
@@ -46,6 +47,7 @@ class InterpreterBackend:
         self.info = replace(_info(), index=index)
         self._lock = threading.RLock()
         renew_after_fork(self, "_lock")
+        self._usage = Usage()
 
     @property
     def lost(self) -> bool:
@@ -55,14 +57,19 @@ class InterpreterBackend:
 
     def allocate(self, nbytes: int) -> InterpreterMemory:
         try:
-            return InterpreterMemory.new(nbytes)
+            return InterpreterMemory.new(nbytes, self._usage)
         except MemoryError:
             raise OutOfMemory(f"no {nbytes} bytes of memory are free") from None
 
-    def adopt(self, array: np.ndarray[Any, Any]) -> InterpreterMemory | None:
-        if self.info.index is not None or not array.flags.c_contiguous or not array.flags.writeable:
-            return None
-        return InterpreterMemory(array.reshape(-1).view(np.uint8))
+    def adopt(self, array: Bytes) -> tuple[InterpreterMemory, int]:
+        """The memory of the array, which counts as written."""
+        return InterpreterMemory(array), 0
+
+    def window(self, memory: InterpreterMemory, first: int, end: int) -> None:
+        """None: races are looked for in whole memories."""
+
+    def memory_stats(self) -> MemoryStats:
+        return self._usage.stats()
 
     def view(self, memory: InterpreterMemory) -> Bytes | None:
         """The memory itself. From now on it counts as written: nothing sees what is written through arrays."""
@@ -322,6 +329,7 @@ def _info() -> DeviceInfo:
         max_groups_xyz=(limit, limit, limit),
         max_group_memory=64 * 1024,
         max_buffer_bytes=memory,
+        max_binding_bytes=memory,
         max_parameter_bytes=64 * 1024,
         subgroup_threads=SUBGROUP_THREADS,
         subgroup_sizes=SUBGROUP_SIZES,

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from krnlpy.memory_stats import Usage
+
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 UNDEFINED = 0xA5
@@ -20,18 +22,30 @@ class InterpreterMemory:
         written: for each byte 1 where it was written, 0 where not; None where all were.
     """
 
-    def __init__(self, bytes: Bytes, written: bytearray | None = None) -> None:
+    def __init__(self, bytes: Bytes, written: bytearray | None = None, usage: Usage | None = None) -> None:
         self.bytes = bytes
         self.written = written
+        self._usage = usage
+        if usage is not None:
+            usage.take(self.nbytes)
+
+    def __del__(self) -> None:
+        if self._usage is not None:
+            self._usage.give_back(-self.nbytes)
 
     @classmethod
-    def new(cls, nbytes: int) -> InterpreterMemory:
-        """Memory that nothing was written to. Raises MemoryError."""
-        return cls(np.full(nbytes, UNDEFINED, np.uint8), bytearray(nbytes))
+    def new(cls, nbytes: int, usage: Usage | None = None) -> InterpreterMemory:
+        """Memory that nothing was written to, counted where ``usage`` is given. Raises MemoryError."""
+        return cls(np.full(nbytes, UNDEFINED, np.uint8), bytearray(nbytes), usage)
 
     @property
     def nbytes(self) -> int:
         return self.bytes.nbytes
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is somebody else's array."""
+        return self._usage is None
 
     @property
     def address(self) -> int:

@@ -92,9 +92,13 @@ def loader_file() -> str | None:
     return file_of(int(api.ffi.cast("uintptr_t", function)))
 
 
-def manifests() -> list[Manifest]:
-    """The manifests of drivers that the loader looks at, and what is wrong with some."""
-    return [read_manifest(path) for path in all_manifests()]
+def manifests(load: bool = True) -> list[Manifest]:
+    """The manifests of drivers that the loader looks at, and what is wrong with some.
+
+    Args:
+        load: whether to try if a driver can be loaded.
+    """
+    return [read_manifest(path, load) for path in all_manifests()]
 
 
 def memory_heaps(index: int) -> tuple[Heap, ...]:

@@ -21,6 +21,7 @@ from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.reports import HEADER, Reports, Words
 from krnlpy.errors import DeviceError, DeviceLost, DeviceUnavailable, KrnlpyError
 from krnlpy.locks import renew_after_fork
+from krnlpy.memory_stats import MemoryStats
 
 from .commands import Queue
 from .description import PhysicalDevice
@@ -29,7 +30,7 @@ from .device import LogicalDevice
 from .graphs import Graphs, Recording
 from .instance import FORKED, Instance
 from .launches import Launches
-from .memory import MemoryPool, VulkanMemory
+from .memory import MemoryPool, MemoryWindow, VulkanMemory
 from .pipeline import PipelineBuilder, VulkanExecutable
 from .transfers import Transfers
 
@@ -105,8 +106,21 @@ class VulkanBackend:
             self._check()
             return self._memory.allocate(nbytes)
 
-    def adopt(self, array: Array) -> None:
-        """Nothing: the device cannot use the memory of an array."""
+    @_repaired
+    def adopt(self, array: Array) -> tuple[VulkanMemory, int]:
+        """Memory of the process, where the device can use it. Raises SharingError, OutOfMemory."""
+        self._check()
+        return self._memory.adopt(array)
+
+    def window(self, memory: VulkanMemory, first: int, end: int) -> tuple[MemoryWindow, int] | None:
+        """A part of memory, not longer than kernels reach."""
+        return self._memory.window(memory, first, end)
+
+    @_repaired
+    def memory_stats(self) -> MemoryStats:
+        """How much memory is taken."""
+        self._check()
+        return self._memory.stats()
 
     def view(self, memory: VulkanMemory) -> None:
         """Nothing: a device's memory is only used through the device."""

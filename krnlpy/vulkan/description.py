@@ -8,7 +8,7 @@ from typing import Any
 from krnlpy.backend import CooperativeShape, DeviceInfo, DeviceKind
 from krnlpy.features import Feature, Features
 
-from . import cooperative, subgroup_sizes
+from . import cooperative, host_memory, subgroup_sizes
 from .api import Api, Functions
 
 _KINDS: dict[int, DeviceKind] = {0: "other", 1: "integrated", 2: "discrete", 3: "virtual", 4: "cpu"}
@@ -42,6 +42,7 @@ class PhysicalDevice:
     Attributes:
         enabled: names of the features to enable, by the structure that holds them.
         extensions: to enable.
+        import_alignment: of memory of the process that the device can use, in bytes; 0 where it can't.
     """
 
     handle: Any
@@ -51,6 +52,7 @@ class PhysicalDevice:
     extensions: tuple[str, ...]
     max_storage_bindings: int
     storage_alignment: int
+    import_alignment: int
 
 
 def describe(api: Api, functions: Functions, handle: Any, index: int) -> PhysicalDevice | str:
@@ -112,12 +114,21 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
     if sizes:
         added = (*added, subgroup_sizes.EXTENSION)
         enabled[subgroup_sizes.FEATURES] = ("subgroupSizeControl",)
+    import_alignment = 0
+    if host_memory.EXTENSION in extensions:
+        import_alignment = host_memory.alignment(api, functions, handle)
+        added = (*added, host_memory.EXTENSION)
     limits = properties.limits
     names = {f for names in enabled.values() for f in names}
     info = _info(api, functions, handle, index, names, "VK_KHR_maintenance4" in extensions)
     return PhysicalDevice(
         handle=handle,
-        info=replace(info, cooperative_shapes=shapes, subgroup_sizes=sizes or (info.subgroup_threads,)),
+        info=replace(
+            info,
+            features=info.features | ({Feature.SHARED_HOST_MEMORY} if import_alignment else set()),
+            cooperative_shapes=shapes,
+            subgroup_sizes=sizes or (info.subgroup_threads,),
+        ),
         queue_family=family,
         enabled=enabled,
         # The specification demands the portability subset to be enabled where it is there.
@@ -128,6 +139,7 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
             limits.maxPerStageResources,
         ),
         storage_alignment=int(limits.minStorageBufferOffsetAlignment),
+        import_alignment=import_alignment,
     )
 
 
@@ -147,7 +159,7 @@ def _info(
     device_local = [heap.size for heap in memory.memoryHeaps[0 : memory.memoryHeapCount] if heap.flags & 1]
     memory_bytes = max(device_local)
     largest = min(
-        *(limits.maxStorageBufferRange, properties11.maxMemoryAllocationSize, memory_bytes),
+        *(properties11.maxMemoryAllocationSize, memory_bytes),
         *((maintenance4.maxBufferSize,) if has_maintenance4 else ()),
     )
     return DeviceInfo(
@@ -164,6 +176,7 @@ def _info(
         max_groups_xyz=tuple(limits.maxComputeWorkGroupCount),
         max_group_memory=limits.maxComputeSharedMemorySize,
         max_buffer_bytes=largest // 16 * 16,
+        max_binding_bytes=limits.maxStorageBufferRange // 16 * 16,
         max_parameter_bytes=limits.maxPushConstantsSize,
         subgroup_threads=properties11.subgroupSize,
         memory_bytes=memory_bytes,

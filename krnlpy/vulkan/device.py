@@ -6,7 +6,7 @@ from typing import Any
 
 from krnlpy.errors import DeviceUnavailable, OutOfMemory
 
-from . import cooperative, subgroup_sizes
+from . import cooperative, host_memory, subgroup_sizes
 from .api import Api
 from .description import ATOMIC_FLOAT, ATOMIC_FLOAT_FEATURES, PhysicalDevice
 from .instance import Instance
@@ -25,8 +25,12 @@ _FUNCTIONS = (
     *("vkUpdateDescriptorSets", "vkWaitSemaphores"),
 )
 
+BUFFER_USAGE = 0x20 | 0x1 | 0x2 | 0x100
+"""For kernels (storage buffers), as source and target of transfers, and for the group counts of launches."""
+
 _DEVICE_LOCAL, _HOST_VISIBLE, _HOST_COHERENT, _HOST_CACHED = 1, 2, 4, 8
-_HOST = _HOST_VISIBLE | _HOST_COHERENT
+HOST_MEMORY = _HOST_VISIBLE | _HOST_COHERENT
+"""What memory is that the host reads and writes through a pointer."""
 _AVOIDED = 0x20 | 0x40 | 0x80 | 0x100  # protected memory, and kinds that must be enabled to be used
 
 
@@ -38,8 +42,9 @@ class LogicalDevice:
         self.physical = physical
         self.info = physical.info
         self.handle = _create(api, instance, physical)
+        names: tuple[str, ...] = (*_FUNCTIONS, *(host_memory.FUNCTIONS if physical.import_alignment else ()))
         try:
-            self.functions = api.functions(_FUNCTIONS, instance.functions.vkGetDeviceProcAddr, self.handle)
+            self.functions = api.functions(names, instance.functions.vkGetDeviceProcAddr, self.handle)
         except DeviceUnavailable:
             names = ("vkDestroyDevice",)
             self.functions = api.functions(names, instance.functions.vkGetDeviceProcAddr, self.handle)
@@ -50,10 +55,20 @@ class LogicalDevice:
         self.queue = queue[0]
         memory = api.new("VkPhysicalDeviceMemoryProperties *")
         instance.functions.vkGetPhysicalDeviceMemoryProperties(physical.handle, memory)
-        self._types = [(t.propertyFlags, t.heapIndex) for t in memory.memoryTypes[0 : memory.memoryTypeCount]]
+        self.memory_types = [(t.propertyFlags, t.heapIndex) for t in memory.memoryTypes[0 : memory.memoryTypeCount]]
         self._heaps = [heap.size for heap in memory.memoryHeaps[0 : memory.memoryHeapCount]]
         self._allocated = [0] * len(self._heaps)
-        self._allocations = 0
+        self.allocations = 0
+
+    @property
+    def allocated_bytes(self) -> int:
+        """What is taken of all heaps."""
+        return sum(self._allocated)
+
+    def check_allocations(self) -> None:
+        """Raises OutOfMemory where no further allocation is granted, of whatever size."""
+        if self.allocations >= (most := self.info.extra["max_memory_allocations"]):
+            raise OutOfMemory(f"{self.info.name}: it grants {most} allocations of memory, and all are taken")
 
     def create(self, function: str, type: str, info: Any) -> Any:
         """A new object of the device, by one of the functions ``vkCreate...``."""
@@ -91,10 +106,7 @@ class DeviceBuffer:
             api.struct(
                 "VkBufferCreateInfo",
                 size=size,
-                usage=api.VK_BUFFER_USAGE_STORAGE_BUFFER_BIT
-                | api.VK_BUFFER_USAGE_TRANSFER_SRC_BIT
-                | api.VK_BUFFER_USAGE_TRANSFER_DST_BIT
-                | api.VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT,
+                usage=BUFFER_USAGE,
             ),
         )
         self._memory: Any = None
@@ -113,14 +125,14 @@ class DeviceBuffer:
         requirements = api.new("VkMemoryRequirements *")
         functions.vkGetBufferMemoryRequirements(device.handle, self.handle, requirements)
         self._bytes = int(requirements.size)
-        kind = _memory_type(device._types, requirements.memoryTypeBits, for_host)
-        flags, self._heap = device._types[kind]
+        kind = _memory_type(device.memory_types, requirements.memoryTypeBits, for_host)
+        flags, self._heap = device.memory_types[kind]
         self._memory = self._allocate(kind)
         device._allocated[self._heap] += self._bytes
-        device._allocations += 1
+        device.allocations += 1
         result = functions.vkBindBufferMemory(device.handle, self.handle, self._memory, 0)
         api.check(result, "bind memory to a buffer")
-        if flags & _HOST == _HOST and (for_host or flags & _HOST_CACHED):
+        if flags & HOST_MEMORY == HOST_MEMORY and (for_host or flags & _HOST_CACHED):
             pointer = api.new("void **")
             result = functions.vkMapMemory(device.handle, self._memory, 0, self.size, 0, pointer)
             api.check(result, "map memory")
@@ -134,8 +146,7 @@ class DeviceBuffer:
             raise OutOfMemory(
                 f"{device.info.name}: no memory is left for {self._bytes} bytes: {used} bytes are taken of {heap} bytes"
             )
-        if device._allocations >= (most := device.info.extra["max_memory_allocations"]):
-            raise OutOfMemory(f"{device.info.name}: it grants {most} allocations of memory, and all are taken")
+        device.check_allocations()
         info = api.struct("VkMemoryAllocateInfo", allocationSize=self._bytes, memoryTypeIndex=kind)
         memory = api.new("VkDeviceMemory *")
         result = device.functions.vkAllocateMemory(device.handle, info, api.ffi.NULL, memory)
@@ -148,7 +159,7 @@ class DeviceBuffer:
         if self._memory is not None:
             self._device.destroy("vkFreeMemory", self._memory)
             self._device._allocated[self._heap] -= self._bytes
-            self._device._allocations -= 1
+            self._device.allocations -= 1
 
 
 def _memory_type(types: list[tuple[int, int]], allowed: int, for_host: bool) -> int:
@@ -156,9 +167,14 @@ def _memory_type(types: list[tuple[int, int]], allowed: int, for_host: bool) -> 
     # Where the device's own memory is cached by the host, they share it: then the host uses it directly. A window
     # on a GPU's memory is visible but not cached, too slow to read and often small.
     preferences = (
-        [(_HOST | _HOST_CACHED, _DEVICE_LOCAL), (_HOST | _HOST_CACHED, 0), (_HOST, _DEVICE_LOCAL), (_HOST, 0)]
+        [
+            (HOST_MEMORY | _HOST_CACHED, _DEVICE_LOCAL),
+            (HOST_MEMORY | _HOST_CACHED, 0),
+            (HOST_MEMORY, _DEVICE_LOCAL),
+            (HOST_MEMORY, 0),
+        ]
         if for_host
-        else [(_DEVICE_LOCAL | _HOST | _HOST_CACHED, 0), (_DEVICE_LOCAL, _HOST_VISIBLE), (_DEVICE_LOCAL, 0)]
+        else [(_DEVICE_LOCAL | HOST_MEMORY | _HOST_CACHED, 0), (_DEVICE_LOCAL, _HOST_VISIBLE), (_DEVICE_LOCAL, 0)]
     )
     for needed, avoided in preferences:
         for i, flags in usable:

@@ -76,8 +76,8 @@ def problems(manifests: list[Path]) -> list[str]:
     return [f"{m.path}: {m.problem}" for m in map(read_manifest, manifests) if m.problem]
 
 
-def read_manifest(path: Path) -> Manifest:
-    """What a manifest says, and what is wrong with it or with its driver."""
+def read_manifest(path: Path, load: bool = True) -> Manifest:
+    """What a manifest says, and what is wrong with it or, if that is to be loaded, with its driver."""
     try:
         icd = json.loads(path.read_bytes())["ICD"]
         library, version = icd["library_path"], icd.get("api_version", "")
@@ -90,17 +90,17 @@ def read_manifest(path: Path) -> Manifest:
     if not isinstance(library, str):
         problem = f"not a driver's manifest (ICD.library_path is {library!r}, expected text)"
         return Manifest(path, problem=problem)
-    return Manifest(path, library, str(version), _problem_of(path, library))
+    return Manifest(path, library, str(version), _problem_of(path, library, load))
 
 
-def _problem_of(path: Path, library: str) -> str | None:
+def _problem_of(path: Path, library: str, load: bool) -> str | None:
     """Why a driver cannot be loaded."""
     if "/" in library or "\\" in library:
         library = str(path.parent / library)  # which is library itself where that is absolute
         if not Path(library).exists():
             return f"its driver {library} does not exist"
-    if sys.platform == "win32":
-        return None  # libraries of other architectures raise a dialogue there
+    if not load or sys.platform == "win32":
+        return None  # there, libraries of other architectures raise a dialogue
     try:
         ctypes.CDLL(library)  # as the loader does
     except (OSError, ValueError) as error:

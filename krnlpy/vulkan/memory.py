@@ -14,37 +14,45 @@ from typing import Any
 import numpy as np
 
 from krnlpy.errors import LimitExceeded, OutOfMemory
+from krnlpy.memory_stats import MemoryStats
 
 from .allocator import RangeAllocator
 from .commands import Queue
 from .device import DeviceBuffer, LogicalDevice
+from .imported import ImportedBuffer
 
 _ROUNDING = 16  # 8- and 16-bit elements are accessed in words of 32 bits where the device has no narrower ones
+_PROCESS = 1 << 62
 _BLOCK_BYTES = 64 << 20
 _KEPT_BYTES = 1 << 30
 
 
 class Block:
-    """Memory of the driver's, with one buffer over all of it.
+    """Memory of the driver's, or of the process, with one buffer over all of it.
 
     Attributes:
-        base: its place among all blocks ever made, laid end to end; never used again.
+        unique: its place among all blocks ever made, laid end to end; never used again.
+        base: the same; but of memory of the process its address there, beyond all others, so that blocks over the same
+            pages are seen to overlap.
         mapped: its bytes where the host shares them, else None.
         freed_use: the last use of any memory that was freed in it.
     """
 
-    __slots__ = ("base", "buffer", "freed_use", "handle", "is_large", "mapped", "ranges")
+    __slots__ = ("base", "buffer", "freed_use", "handle", "is_large", "mapped", "ranges", "unique")
 
-    def __init__(self, device: LogicalDevice, size: int, base: int, is_large: bool) -> None:
-        self.buffer = DeviceBuffer(device, size, for_host=False)
-        self.handle = self.buffer.handle
-        self.base = base
+    def __init__(
+        self, device: LogicalDevice, buffer: DeviceBuffer | ImportedBuffer, unique: int, is_large: bool
+    ) -> None:
+        self.buffer = buffer
+        self.handle = buffer.handle
+        self.unique = unique
+        self.base = _PROCESS + buffer.address if isinstance(buffer, ImportedBuffer) else unique
         self.is_large = is_large
-        self.ranges = RangeAllocator(size)
+        self.ranges = RangeAllocator(buffer.size)
         self.freed_use = 0
         self.mapped: np.ndarray[Any, Any] | None = None
-        if self.buffer.pointer is not None:
-            self.mapped = np.frombuffer(device.api.ffi.buffer(self.buffer.pointer, size), np.uint8)
+        if buffer.pointer is not None:
+            self.mapped = np.frombuffer(device.api.ffi.buffer(buffer.pointer, buffer.size), np.uint8)
 
 
 class VulkanMemory:
@@ -60,13 +68,15 @@ class VulkanMemory:
 
     __slots__ = ("address", "block", "buffer", "freed", "key", "last_use", "last_write", "nbytes", "offset")
 
+    is_shared = False
+
     def __init__(self, block: Block, offset: int, nbytes: int, freed: deque[tuple[Block, int, int, int]]) -> None:
         self.block = block
         self.buffer = block.handle
         self.offset = offset
         self.nbytes = nbytes
         self.address = block.base + offset
-        self.key = (self.address << 64) | nbytes
+        self.key = ((block.unique + offset) << 64) | nbytes
         self.last_use = self.last_write = block.freed_use
         self.freed = freed
 
@@ -74,6 +84,73 @@ class VulkanMemory:
         # May run at any time in any thread, even within the pool's own methods: so it only leaves a note.
         if hasattr(self, "freed"):  # Ctrl-C may have come before there was anything
             self.freed.append((self.block, self.offset, self.nbytes, self.last_use))
+
+
+class _Uses:
+    """The last use and the last write of any memory of the process."""
+
+    last_use = last_write = 0
+
+
+class ImportedMemory(VulkanMemory):
+    """Memory of somebody else's array. Others may be over the same pages, so all have the uses of all."""
+
+    __slots__ = ("_uses",)
+
+    is_shared = True
+
+    def __init__(
+        self, block: Block, offset: int, nbytes: int, freed: deque[tuple[Block, int, int, int]], uses: _Uses
+    ) -> None:
+        self._uses = uses
+        super().__init__(block, offset, nbytes, freed)
+
+    @property
+    def last_use(self) -> int:
+        return self._uses.last_use
+
+    @last_use.setter
+    def last_use(self, batch: int) -> None:
+        self._uses.last_use = max(self._uses.last_use, batch)
+
+    @property
+    def last_write(self) -> int:
+        return self._uses.last_write
+
+    @last_write.setter
+    def last_write(self, batch: int) -> None:
+        self._uses.last_write = max(self._uses.last_write, batch)
+
+
+class MemoryWindow:
+    """A part of a memory, for kernels, which can't reach all of it; has the attributes of VulkanMemory."""
+
+    __slots__ = ("address", "block", "buffer", "key", "nbytes", "offset", "whole")
+
+    def __init__(self, whole: VulkanMemory, first: int, end: int) -> None:
+        self.whole = whole
+        self.block = whole.block
+        self.buffer = whole.buffer
+        self.offset = whole.offset + first
+        self.nbytes = end - first
+        self.address = whole.address + first
+        self.key = ((self.block.unique + self.offset) << 64) | self.nbytes
+
+    @property
+    def last_use(self) -> int:
+        return self.whole.last_use
+
+    @last_use.setter
+    def last_use(self, batch: int) -> None:
+        self.whole.last_use = batch
+
+    @property
+    def last_write(self) -> int:
+        return self.whole.last_write
+
+    @last_write.setter
+    def last_write(self, batch: int) -> None:
+        self.whole.last_write = batch
 
 
 class MemoryPool:
@@ -86,7 +163,11 @@ class MemoryPool:
         heap = device.info.memory_bytes
         self._block_bytes = min(_BLOCK_BYTES, self._round(heap // 16), self._floor(device.info.max_buffer_bytes))
         self._kept_bytes = min(_KEPT_BYTES, heap // 8)
+        self._max_bytes = device.info.max_buffer_bytes
         self._blocks: list[Block] = []
+        self._imported: list[Block] = []
+        self._process_uses = _Uses()
+        self._in_use = self._peak = 0
         self._next_base = 0
         self._freed: deque[tuple[Block, int, int, int]] = deque()
 
@@ -104,23 +185,61 @@ class MemoryPool:
             OutOfMemory: no memory is left, even after waiting for all work.
         """
         rounded = -(-nbytes // _ROUNDING) * _ROUNDING
-        info = self._device.info
-        if rounded > info.max_buffer_bytes:
+        if rounded > self._max_bytes:
             raise LimitExceeded(
-                f"a buffer of {nbytes} bytes; on {info.name} a buffer has at most {info.max_buffer_bytes} bytes"
+                f"a buffer of {nbytes} bytes; on {self._device.info.name} a buffer has at most {self._max_bytes} bytes"
             )
-        self.collect()
+        freed = self._freed
+        if freed:
+            # What a loop makes and drops in each round is where it was in the last.
+            block, offset, was, last_use = freed[0]
+            if was == rounded and not isinstance(block.buffer, ImportedBuffer):
+                freed.popleft()
+                block.freed_use = max(block.freed_use, last_use)
+                return VulkanMemory(block, offset, rounded, freed)
+            self.collect()
         size = self._round(rounded)
         block, offset = self._find(size) or self._find_after_growth(size)
+        self._in_use += rounded
+        if self._in_use > self._peak:
+            self._peak = self._in_use
         return VulkanMemory(block, offset, rounded, self._freed)
+
+    def adopt(self, array: np.ndarray[Any, Any]) -> tuple[VulkanMemory, int]:
+        """Memory of the process, and where the array begins in it. Raises SharingError, OutOfMemory."""
+        self.collect()
+        buffer = ImportedBuffer(self._device, array)
+        block = self._add_block(buffer, is_large=True)
+        self._imported.append(block)
+        first = self._floor(buffer.start)
+        nbytes = -(-(buffer.start - first + array.nbytes) // _ROUNDING) * _ROUNDING
+        return ImportedMemory(block, first, nbytes, self._freed, self._process_uses), buffer.start - first
+
+    def window(self, memory: VulkanMemory, first: int, end: int) -> tuple[MemoryWindow, int] | None:
+        """A part of memory that begins where kernels can be given it; None if it is longer than they reach."""
+        start = self._floor(first)
+        end = -(-end // _ROUNDING) * _ROUNDING
+        if end - start > self._device.info.max_binding_bytes:
+            return None
+        return MemoryWindow(memory, start, end), start
+
+    def stats(self) -> MemoryStats:
+        """How much memory the buffers take; memory of the process is not counted."""
+        self.collect()
+        return MemoryStats(self._in_use, self._peak, self._device.allocated_bytes)
 
     def collect(self) -> None:
         """Takes back memory whose last reference is gone."""
         freed = self._freed
         while freed:
             block, offset, nbytes, last_use = freed.popleft()
-            block.ranges.free(offset, block.ranges.size if block.is_large else self._round(nbytes))
             block.freed_use = max(block.freed_use, last_use)
+            if isinstance(block.buffer, ImportedBuffer):
+                self._imported.remove(block)
+                self._queue.retire(block.freed_use, block.buffer.close)
+                continue
+            self._in_use -= nbytes
+            block.ranges.free(offset, block.ranges.size if block.is_large else self._round(nbytes))
             if block.ranges.is_empty:
                 self._release_beyond(self._kept_bytes)
 
@@ -158,11 +277,15 @@ class MemoryPool:
     def _new_block(self, size: int, is_exact: bool = False) -> tuple[Block, int]:
         is_large = is_exact or self._is_large(size)
         block_size = size if is_large else self._block_bytes
-        block = Block(self._device, block_size, self._next_base, is_large)
-        self._next_base += block_size
+        block = self._add_block(DeviceBuffer(self._device, block_size, for_host=False), is_large)
         self._blocks.append(block)
         block.ranges.allocate(size)  # a new block is taken from its start
         return block, 0
+
+    def _add_block(self, buffer: DeviceBuffer | ImportedBuffer, is_large: bool) -> Block:
+        block = Block(self._device, buffer, self._next_base, is_large)
+        self._next_base += buffer.size
+        return block
 
     def _is_large(self, size: int) -> bool:
         return size > self._block_bytes // 2
@@ -185,6 +308,7 @@ class MemoryPool:
 
     def close(self) -> None:
         """Gives all memory back. The queue is idle."""
-        for block in self._blocks:
+        for block in (*self._blocks, *self._imported):
             block.buffer.close()
         self._blocks.clear()
+        self._imported.clear()

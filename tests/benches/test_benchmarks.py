@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import krnlpy
 from autograph.dataset import load_mnist
-from benches import first, graph, imports, launch, lenet5, saxpy
+from benches import alloc, fill, first, graph, imports, launch, lenet5, saxpy, transfer
 from benches.harness import Case, Unavailable, VerificationError
 from benches.lenet5_reference import Reference
 from benches.selection import Selection, open_devices
@@ -31,9 +33,31 @@ def test_results_are_right(module: object) -> None:
 def test_saxpy_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(saxpy, "ELEMENTS", (1000,))
     cases = list(saxpy.cases(Selection(open_devices(None), saxpy.PEERS)))
-    assert [case.configuration["threads"] for case in cases] == [1, "all"]
+    count = len(krnlpy.devices())
+    assert [case.configuration["threads"] for case in cases] == [1, "all", *["all"] * count]
     for case in cases:
         verify(case)
+
+
+@pytest.mark.parametrize(("module", "sizes"), [(fill, (4096,)), (transfer, (8192, 1 << 20)), (alloc, None)])
+def test_memory_is_right(module: Any, sizes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    if sizes is not None:
+        monkeypatch.setattr(module, "SIZES", sizes)
+    for case in module.cases(Selection(open_devices(None), module.PEERS)):
+        verify(case)
+        for contender in case.contenders:
+            if not contender.peer or contender.name == "vulkan":
+                assert contender.open().sample(3) > 0
+
+
+def test_judges_of_memory_are_strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "SIZES", (4096,))
+    (up, down), (filled, *_) = (list(m.cases(Selection((Device.host(),), ()))) for m in (transfer, fill))
+    for case in (up, down, filled):
+        wrong = case.contenders[0].open().result().copy()
+        wrong[-1] += 1
+        with pytest.raises(AssertionError):
+            case.judge(wrong)
 
 
 @pytest.mark.parametrize("dtype", [f32, bf16])

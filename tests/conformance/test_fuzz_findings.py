@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, Spec, f16, f32, func, i32, kernel, u32
-from krnlpy.dsl import global_id, global_threads, group_id, groups, isinf, isnan, thread_id
+from krnlpy.dsl import global_id, global_threads, group_id, groups, isinf, isnan, item_id, thread_id
 
 NAN = math.nan
 THREE = np.uint8(3)
@@ -122,3 +122,18 @@ def test_a_read_between_stores_to_neighbours_sees_the_first(device: Device) -> N
     first, second = pairs.numpy().reshape(-1, 2).T
     assert first.tolist() == list(range(7, 135))
     assert second.tolist() == list(range(8, 136))
+
+
+@kernel(threads=4)
+def least_of_constants(x: Item[f32], y: Item[u32], out: GlobalMut[u32, 2]):
+    me = item_id()
+    out[0, me] = u32(254) >> min(u32(0) % y, 8)
+
+
+def test_least_of_numbers_that_a_driver_finds_to_be_constant(device: Device) -> None:
+    # SwiftShader took `count >= 32` to hold for a count of min(0, 8).
+    x = Buffer.zeros(4, f32, device)
+    y = Buffer.from_numpy(np.array([1, 5, 0, 3], np.uint32), device)
+    out = Buffer.zeros((20, 4), u32, device)
+    least_of_constants(x, y, out)
+    assert out.numpy()[0].tolist() == [254] * 4

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from krnlpy import func
+from krnlpy.dsl import ivec2, vec2
 from krnlpy.dsl.types import GlobalMut, Item, ItemMut
 from krnlpy.scalar import ScalarType, bf16, f16, f32, f64, i8, i32, u8, u16, u32
 
@@ -51,6 +52,42 @@ def test_a_choice_meets_numbers_of_its_surroundings(launch: Launcher) -> None:
     other = np.where(X < 4, 2, 1)
     chosen = np.where(start[2] > other, start[2], np.where(other == 2, 3, 4))
     assert_same(c, np.minimum(chosen, np.where(X == 5, 1000, start[2])).astype(np.uint16), X)
+
+
+def test_a_choice_with_a_type_keeps_it(launch: Launcher) -> None:
+    """What was converted, or put into a vector or a variable, takes no other type any more."""
+
+    def kernel(x: Item[i32], y: Item[u8], a: ItemMut[i32], b: ItemMut[i32], c: ItemMut[i32]):
+        a = y + i32(200 if x > 2 else 100)
+        b = y + ivec2(200 if x > 2 else 100, 0).x
+        chosen = 200 if x > 2 else 100
+        c = y + chosen
+
+    count = len(X)
+    y = np.full(count, 99, np.uint8)
+    want = 99 + np.where(X > 2, 200, 100).astype(np.int32)
+    for got in launch(kernel, X, y, *np.zeros((3, count), np.int32))[2:]:
+        assert_same(got, want, X)
+
+
+def test_a_choice_stays_weak_where_its_condition_is_evaluated_early(launch: Launcher) -> None:
+    @func
+    def next_of(counter: GlobalMut[i32], i):
+        counter[i] += 1
+        return counter[i]
+
+    def kernel(x: GlobalMut[i32], y: GlobalMut[u8], z: GlobalMut[f32]):
+        y[0], y[1] = 1 if x[0] == 0 else 2, 3 if x[0] == 1 else 4
+        y[2] = y[3] = 5 if x[0] == 0 else 6
+        y[4] = (7 if x[0] == 0 else 8) + u8(next_of(x, 0))
+        v = vec2(z[0], z[1]) * (2 if x[0] == 1 else 3)
+        z[0], z[1] = v.x, v.y
+
+    start = [np.zeros(1, np.int32), np.zeros(5, np.uint8), np.ones(2, np.float32)]
+    x, y, z = launch(kernel, *start, threads=(1, 1, 1), groups=(1, 1, 1))
+    assert x.tolist() == [1]
+    assert y.tolist() == [1, 4, 5, 5, 8]
+    assert z.tolist() == [2, 2]
 
 
 def test_choices_keep_all_of_their_digits(launch: Launcher) -> None:

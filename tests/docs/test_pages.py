@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 from pages import ROOT, blocks, run
 
+from krnlpy import config
+
 PAGES = [page for path in sorted((ROOT / "docs").glob("*.md")) if blocks(page := f"docs/{path.name}")]
+
+
+@pytest.fixture(autouse=True)
+def own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a page sets is as before afterwards."""
+    for name in ("cache_dir", "cache_bytes"):
+        monkeypatch.setattr(config, name, getattr(config, name))
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -114,80 +114,84 @@ def test_any_damaged_byte_is_seen() -> None:
             assert unpacked(data[:place] + bytes([data[place] ^ bit]) + data[place + 1 :], KEY) is None
 
 
-class TestRoom:
-    """The cache is bounded: what was not used for the longest time goes."""
+@pytest.fixture
+def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For ten entries."""
+    monkeypatch.setattr(config, "cache_bytes", 21 * len(packed("0", PAYLOAD)) // 2)
 
-    @pytest.fixture(autouse=True)
-    def limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(config, "cache_bytes", 21 * len(packed("0", PAYLOAD)) // 2)
 
-    @staticmethod
-    def aged(cache: Cache, directory: Path) -> Callable[[int], Path]:
-        """Puts an entry that was used so many hours ago."""
+def aged(cache: Cache, directory: Path) -> Callable[[int], Path]:
+    """Puts an entry that was used so many hours ago."""
 
-        def put(hours: int) -> Path:
-            before = set(directory.iterdir()) if directory.exists() else set()
-            cache.put(str(hours), PAYLOAD)
-            (path,) = set(directory.iterdir()) - before
-            then = time.time() - 3600 * hours
-            os.utime(path, (then, then))
-            return path
+    def put(hours: int) -> Path:
+        before = set(directory.iterdir()) if directory.exists() else set()
+        cache.put(str(hours), PAYLOAD)
+        (path,) = set(directory.iterdir()) - before
+        then = time.time() - 3600 * hours
+        os.utime(path, (then, then))
+        return path
 
-        return put
+    return put
 
-    def test_the_least_recently_used_go(self, tmp_path: Path) -> None:
-        directory = tmp_path / "spirv"
-        cache = Cache(directory)
-        put = self.aged(cache, directory)
-        paths = {hours: put(hours) for hours in range(1, 11)}
-        assert len(cache.entries()) == 10
-        assert cache.get("10") == PAYLOAD, "used again now"
-        cache.put("0", PAYLOAD)
-        kept = {hours for hours, path in paths.items() if path.exists()}
-        assert kept == {1, 2, 3, 4, 5, 10}
-        assert cache.get("0") == PAYLOAD
 
-    def test_other_processes_entries_count(self, tmp_path: Path) -> None:
-        put = self.aged(Cache(tmp_path), tmp_path)
-        for hours in range(1, 11):
-            put(hours)
-        program = (
-            f"from pathlib import Path; from krnlpy import config; config.cache_bytes = {config.cache_bytes};"
-            f"from krnlpy.dsl.cache import Cache; Cache(Path({str(tmp_path)!r})).put('another', bytes(5000))"
-        )
-        subprocess.run([sys.executable, "-c", program], check=True)
-        assert Cache(tmp_path).size()[1] <= 0.75 * config.cache_bytes
+def test_the_least_recently_used_go(little_room: None, tmp_path: Path) -> None:
+    directory = tmp_path / "spirv"
+    cache = Cache(directory)
+    put = aged(cache, directory)
+    paths = {hours: put(hours) for hours in range(1, 11)}
+    assert len(cache.entries()) == 10
+    assert cache.get("10") == PAYLOAD, "used again now"
+    cache.put("0", PAYLOAD)
+    kept = {hours for hours, path in paths.items() if path.exists()}
+    assert kept == {1, 2, 3, 4, 5, 10}
+    assert cache.get("0") == PAYLOAD
 
-    def test_never_much_over_the_limit(self, tmp_path: Path) -> None:
-        cache = Cache(tmp_path)
-        largest = 0
-        for n in range(40):
-            cache.put(str(n), PAYLOAD)
-            largest = max(largest, cache.size()[1])
-        assert 0.75 * config.cache_bytes < largest <= config.cache_bytes + len(packed("00", PAYLOAD))
 
-    def test_looks_are_rare_and_often_enough(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(config, "cache_bytes", 1000 * len(packed("000", PAYLOAD)))
-        paths = [Cache._path(tmp_path, str(n)) for n in range(1000)]
-        looks = sum(cache_module._is_turn(path, len(packed("000", PAYLOAD))) for path in paths)
-        assert 4 <= looks <= 36, "16 are expected; SHA-256 is as good as chance, and its deviation is 4"
+def test_other_processes_entries_count(little_room: None, tmp_path: Path) -> None:
+    put = aged(Cache(tmp_path), tmp_path)
+    for hours in range(1, 11):
+        put(hours)
+    program = (
+        f"from pathlib import Path; from krnlpy import config; config.cache_bytes = {config.cache_bytes};"
+        f"from krnlpy.dsl.cache import Cache; Cache(Path({str(tmp_path)!r})).put('another', bytes(5000))"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert Cache(tmp_path).size()[1] <= 0.75 * config.cache_bytes
 
-    def test_what_killed_processes_left_goes(self, tmp_path: Path) -> None:
-        cache = Cache(tmp_path)
-        cache.put("0", PAYLOAD)
-        left, fresh, foreign = (tmp_path / n for n in (f".{'0' * 16}.tmp", f".{'1' * 16}.tmp", ".mine.tmp"))
-        for path in (left, fresh, foreign):
-            path.write_bytes(b"half")
-        for path in (left, foreign):
-            os.utime(path, (0, 0))
-        for n in range(20):
-            cache.put(str(n), PAYLOAD)
-        assert not left.exists() and fresh.exists() and foreign.exists()
 
-    def test_no_room_at_all(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(config, "cache_bytes", 0)
-        Cache(tmp_path / "spirv").put(KEY, PAYLOAD)
-        assert not (tmp_path / "spirv").exists()
+def test_never_much_over_the_limit(little_room: None, tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    largest = 0
+    for n in range(40):
+        cache.put(str(n), PAYLOAD)
+        largest = max(largest, cache.size()[1])
+    assert 0.75 * config.cache_bytes < largest <= config.cache_bytes + len(packed("00", PAYLOAD))
+
+
+def test_looks_are_rare_and_often_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "cache_bytes", 1000 * len(packed("000", PAYLOAD)))
+    paths = [Cache._path(tmp_path, str(n)) for n in range(1000)]
+    looks = sum(cache_module._is_turn(path, len(packed("000", PAYLOAD))) for path in paths)
+    assert 4 <= looks <= 36, "16 are expected; SHA-256 is as good as chance, and its deviation is 4"
+
+
+def test_what_killed_processes_left_goes(little_room: None, tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.put("0", PAYLOAD)
+    left, fresh, foreign = (tmp_path / n for n in (f".{'0' * 16}.tmp", f".{'1' * 16}.tmp", ".mine.tmp"))
+    for path in (left, fresh, foreign):
+        path.write_bytes(b"half")
+    for path in (left, foreign):
+        os.utime(path, (0, 0))
+    for n in range(20):
+        cache.put(str(n), PAYLOAD)
+    assert not left.exists() and fresh.exists() and foreign.exists()
+
+
+def test_no_room_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "cache_bytes", 0)
+    Cache(tmp_path / "spirv").put(KEY, PAYLOAD)
+    assert not (tmp_path / "spirv").exists()
 
 
 def test_clearing_removes_what_is_ours(tmp_path: Path) -> None:

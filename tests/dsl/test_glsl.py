@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
+from krnlpy import config
 from krnlpy.dsl import (
     barrier,
     exp,
@@ -65,7 +66,7 @@ DEBUG = glsl.GlslOptions(storage8=True, storage16=True, debug=True, max_paramete
 
 @pytest.fixture(autouse=True)
 def no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spirv.config, "cache_dir", None)
+    monkeypatch.setattr(config, "cache_dir", None)
 
 
 def lower(kernel: Callable[..., Any], unchecked: bool = False, **types: ScalarType) -> ir.Program:

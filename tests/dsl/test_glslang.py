@@ -161,7 +161,7 @@ def test_commands_of_homebrew_are_found_without_a_shell(tmp_path: Path, monkeypa
         assert glslang._command("glslangValidator") is None
     monkeypatch.setattr(sys, "platform", "darwin")
     found = glslang._command("glslangValidator")
-    assert found is not None and found.identity.startswith(f"{command}, 27 bytes, ")
+    assert found is not None and found.identity.startswith(f"{command}, 26 bytes, ")
 
 
 def test_a_command_that_disappears_is_an_error(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ def test_found_by_content(package: Path) -> None:
 
 def test_packages_without(package: Path) -> None:
     assert shipped.find("a" * 64) is None
-    shipped.announce("__main__")
+    for name in ("__main__", "", None):
+        shipped.announce(name)
     shipped.announce("no_package_of_this_name")
     assert shipped.find("a" * 64) is None
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from krnlpy.errors import DeviceError, DeviceLost, DeviceUnavailable, KrnlpyError, OutOfMemory
+from krnlpy.errors import DeviceLost, DeviceUnavailable, KrnlpyError, OutOfMemory, SharingError
 
 from .codes import CODES, LOST
 from .layer import Fault, Layer, Site, injected
@@ -80,7 +80,7 @@ def check(selector: int, is_discrete: bool, fault: Fault) -> Outcome | None:
 
 
 def _run(work: Workload, fault: Fault) -> str:
-    expected: tuple[type[KrnlpyError], ...] = (OutOfMemory, DeviceUnavailable, DeviceLost)
+    expected: tuple[type[KrnlpyError], ...] = (OutOfMemory, DeviceUnavailable, DeviceLost, SharingError)
     if fault.code == LOST:
         expected = (DeviceLost,)
     try:
@@ -93,7 +93,7 @@ def _run(work: Workload, fault: Fault) -> str:
     return "succeeded"
 
 
-def _judge(error: DeviceError, work: Workload) -> None:
+def _judge(error: KrnlpyError, work: Workload) -> None:
     if len(str(error)) < 20:
         raise Misbehaviour(f"{error!r} says too little")
     if isinstance(error, DeviceLost) and work.device is not None and not work.device.backend.lost:

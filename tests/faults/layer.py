@@ -58,6 +58,7 @@ class Layer:
     """
 
     is_discrete: bool = False
+    records_sites: bool = True
     fault: Fault | None = None
     sites: Counter[Site] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
@@ -110,6 +111,8 @@ class Layer:
         return call
 
     def _failing(self, name: str) -> str | None:
+        if not self.records_sites:
+            return None
         site = (name, *_stack())
         skipped = self.sites[site]
         self.sites[site] += 1

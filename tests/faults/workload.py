@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import krnlpy
-from krnlpy import Buffer, Device, Item, ItemMut, config, f32, kernel, u32, u64
+from krnlpy import Buffer, Device, Feature, Item, ItemMut, config, f32, kernel, u32, u64
 
 _COUNT = 1000
 _LARGE = (4 << 20) + 4096  # more than what travels in one piece
@@ -95,6 +95,11 @@ class Workload:
             saxpy(1.0, x, copied)  # reports, and is waited for
         finally:
             config.debug = debug
+        if Feature.SHARED_HOST_MEMORY in device.info.features:
+            shared = np.ones(_COUNT, np.float32)
+            saxpy(1.0, x, Buffer.from_numpy(shared, device, copy=False))
+            device.wait()
+            assert (shared == small + 1).all()
         assert (y.numpy() == 2 * (2 * small + 1)).all()
         assert (reversed_rows.numpy() == (2 * (2 * small + 1)).reshape((40, 25)).T).all()
         assert (copied.numpy() == 3 * small + 1).all()

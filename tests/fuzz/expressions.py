@@ -87,8 +87,11 @@ class Expressions:
     def named(self) -> list[tuple[str, Type]]:
         """What has a name here and is no array."""
         scope = self.scope
+        counts = self.zeros or not scope.nonzero  # drivers write loops out, and then see that their counters begin at 0
         named = [
-            (v.name, v.type) for v in scope.variables if v.uniform or not scope.uniform_only
+            (v.name, v.type)
+            for v in scope.variables
+            if (v.uniform or not scope.uniform_only) and (counts or v.below is None)
         ] + scope.uniform_leaves
         return named if scope.uniform_only else named + scope.leaves
 

@@ -61,7 +61,9 @@ class Functions(Statements):
             extents = tuple(random.randint(1, 4) for _ in range(random.randint(1, 2)))
             name = scope.new_name(random)
             body.append(f"{name} = local_array({type.name}, {extents})")
-            scope.arrays.append(Array(name, computed(type), extents, writable=True))
+            array = Array(name, computed(type), extents, writable=True)
+            body += self.filled(array)
+            scope.arrays.append(array)
         # The first return says of what type the results are.
         if random.chance(0.5):
             scope.trips = 8

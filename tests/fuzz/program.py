@@ -181,7 +181,9 @@ class Program(Functions):
                 )
             what = f"({', '.join(shape)},)" if len(shape) > 1 or random.chance(0.3) else shape[0]
             self.start.append(f"{name} = local_array({text}, {what})")
-            self.scope.arrays.append(Array(name, type, extents, writable=True))
+            array = Array(name, type, extents, writable=True)
+            self.start += self.filled(array)
+            self.scope.arrays.append(array)
 
     def _size_spec(self) -> None:
         """A spec that sizes of arrays are made of: at least 2."""
@@ -281,7 +283,11 @@ class Program(Functions):
             sizes[0] = f"{extents[0]} * SIZE"
         self.start.append(f"{name} = group_array({text}, ({', '.join(sizes)},))")
         array = Array(name, type, extents, writable=True, own=own, spare=spare, uniform=True, group=True)
-        self.scope.arrays.append(array)
+        if self.may_stay_zero():
+            return self.scope.arrays.append(array)
+        elements = [f"{name}[{own.format(j)}]" for j in range(spare)]
+        self.start += [*(f"{element} = {self.expr(type, 1)}" for element in elements), "barrier()"]
+        return self.scope.arrays.append(array)
 
     # ------------------------------------------------------------------------------------------------------ outputs
 
@@ -314,7 +320,7 @@ class Program(Functions):
             self.start.append(f"near[me] = {form.format(f'f32({self.expr(i32, 2)} % {most * 8}) * 0.125')}")
 
 
-MOST_NODES = 500
+MOST_NODES = 350
 """Drivers write all calls out: larger programs take them seconds to compile."""
 
 

@@ -167,6 +167,24 @@ class Statements(Expressions):
         array = self.random.choice(choices)
         return array, self.own_element(array, 2) if array.own else self.element(array, 2)
 
+    def may_stay_zero(self) -> bool:
+        """Whether a new array keeps the zeros that it starts with: drivers see them, as they see constants."""
+        if self.random.chance(0.9):
+            return False
+        self.demands.add("zeros")
+        return True
+
+    def filled(self, array: Array) -> Lines:
+        """Gives all elements of a local array values."""
+        if self.may_stay_zero():
+            return []
+        names = [self.scope.new_name(self.random) for _ in array.extents]
+        lines: Lines = []
+        for depth, (name, extent) in enumerate(zip(names, array.extents, strict=True)):
+            lines.append(f"{'    ' * depth}for {name} in range({extent}):")
+        element = f"{array.name}[{', '.join(names)}]"
+        return [*lines, f"{'    ' * len(names)}{element} = {self.expr(array.type, 1)}"]
+
     def _s_store(self, depth: int) -> Lines | None:
         chosen = self.target()
         if chosen is None:
@@ -323,12 +341,11 @@ class Statements(Expressions):
         if not self.may_loop(depth, trips):
             return None
         name = self.scope.new_name(self.random)
-        # What is known while compiling is a weak number: only indices and comparisons use it.
-        with self.scope.within(trips=self.scope.trips * trips, can_jump=False, loop=None):
-            self.scope.uniform_leaves.append((f"i32({name})", i32))
-            body = self.nested(depth, uniform=True)
-            self.scope.uniform_leaves.pop()
         head = self.random.choice((f"range({trips})", f"range({trips}, 0, -1)", str(tuple(range(5, 5 + trips)))))
+        # What is known while compiling is a weak number.
+        with self.scope.within(trips=self.scope.trips * trips, can_jump=False, loop=None):
+            self.scope.variables.append(Variable(f"i32({name})", i32, True, fixed=True, below=8))
+            body = self.nested(depth, uniform=True)
         return [f"for {name} in unroll({head}):", *body]
 
     def _s_jump(self, depth: int) -> Lines | None:

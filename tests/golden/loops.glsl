@@ -13,6 +13,11 @@ layout(push_constant, std430) uniform Launch {
 layout(std430, binding = 0) readonly buffer Buffer0 { int x[]; };
 layout(std430, binding = 1) writeonly buffer Buffer1 { int y[]; };
 
+#line 6 "least.glsl"
+int greatest(int a, int b) {
+    return b > a ? b : a;
+}
+
 #line 1 "range_count.glsl"
 // How many numbers range(start, stop, step) has; none for a step of 0.
 uint range_count(int start, int stop, int step) {
@@ -62,7 +67,7 @@ void main() {
             break;
         }
 #line 121 "kernels.py"
-        best = max(best, load_x(uint(k)));
+        best = greatest(best, load_x(uint(k)));
     }
 #line 122 "kernels.py"
     for (int k = launch.n; k > 0; k += -3) {

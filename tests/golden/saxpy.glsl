@@ -30,7 +30,8 @@ void main() {
     uint row = gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y;
     uint group = row * gl_NumWorkGroups.x + gl_WorkGroupID.x;
     uint stride = groups * threads;
-    item = group * threads + gl_LocalInvocationIndex;
+    uint line = gl_LocalInvocationID.z * gl_WorkGroupSize.y + gl_LocalInvocationID.y;
+    item = group * threads + line * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
     while (item < launch.items) {
         kernel_body();
         if (launch.items - item <= stride) break;  // item + stride could wrap

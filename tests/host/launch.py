@@ -56,7 +56,8 @@ def launch(
     executable = backend.build(program, variant, chosen, threads, debug)
     bindings, offsets = [], []
     for array in arrays:
-        memory = backend.adopt(_root(array)) or backend.allocate(64)
+        bytes = _root(array).reshape(-1).view(np.uint8)
+        memory = backend.adopt(bytes)[0] if bytes.size else backend.allocate(64)
         bindings.append((memory, 0, memory.nbytes))
         offsets.append((array.ctypes.data - memory.address) // array.itemsize if array.size else 0)
     block = _pack(layout_of(program, variant), program, given, offsets)

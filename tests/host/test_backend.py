@@ -52,15 +52,10 @@ def test_memory() -> None:
 def test_adopted_arrays_share_memory() -> None:
     backend = open_host()
     array = np.zeros((3, 4), f16.dtype)
-    memory = backend.adopt(array)
-    assert memory is not None and memory.nbytes == 24
+    memory, start = backend.adopt(array.reshape(-1).view(np.uint8))
+    assert memory.nbytes == 24 and start == 0
     backend.fill(memory, 0, 24, np.float16(1.5).tobytes())
     assert (array == 1.5).all()
-    constant = np.zeros(3)
-    constant.flags.writeable = False
-    odd = np.zeros(9, np.uint8)[1:].view(np.float64)
-    for refused in (array.T, constant, odd, np.zeros(3, ">f4"), np.zeros(0)):
-        assert backend.adopt(refused) is None
 
 
 def test_too_much_memory() -> None:

@@ -8,12 +8,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import krnlpy
-from krnlpy import Device, Feature, cli, config, info_command, info_text
+from krnlpy import Device, Feature, cache_command, cli, config, info_command, info_text
 from krnlpy import device as device_module
 from krnlpy.dsl import glslang
 
@@ -21,9 +22,11 @@ NO_LIBRARY = '{"file_format_version": "1.0.0", "ICD": {"library_path": "/no/such
 
 
 @pytest.fixture(autouse=True)
-def no_caches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the user may hold many thousands of files."""
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the caches of the user, which may hold many thousands of files, and without a process of each call's own
+    that asks the drivers: those in use here answer."""
     monkeypatch.setattr(config, "cache_dir", None)
+    monkeypatch.setattr(info_command, "_crashes", list)
 
 
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,16 +86,17 @@ def test_sizes(nbytes: int, text: str) -> None:
 
 
 def test_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "spirv" / "ab").mkdir(parents=True)
-    (tmp_path / "spirv" / "ab" / "one").write_bytes(bytes(2048))
-    (tmp_path / "spirv" / "two").write_bytes(bytes(1024))
+    (tmp_path / "spirv").mkdir()
+    for name, nbytes in (("a", 2048), ("b", 1024)):
+        (tmp_path / "spirv" / f"{name * 64}.cbor").write_bytes(bytes(nbytes))
     monkeypatch.setattr(config, "cache_dir", tmp_path)
-    found = info_command.report()["caches"]
-    assert found == {"folder": str(tmp_path), "parts": {"spirv": {"files": 2, "bytes": 3072}}}
+    assert info_command.report()["caches"] == cache_command.report()
     cli.main(["info"])
-    assert "2 files, 3 KiB" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert f"folder  {tmp_path}" in text and re.search(r"spirv +2 entries, 3 KiB of at most \d", text)
     monkeypatch.setattr(config, "cache_dir", tmp_path / "not there")
-    assert info_command.report()["caches"]["parts"] == {}
+    cli.main(["info"])
+    assert re.search(r"spirv +0 entries, 0 B of at most", capsys.readouterr().out)
     monkeypatch.setattr(config, "cache_dir", None)
     cli.main(["info"])
     assert "none (KRNLPY_NO_CACHE)" in capsys.readouterr().out
@@ -133,7 +137,11 @@ def test_a_missing_package(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize(
-    "broken", ["_vulkan_devices", "_loader", "_drivers", "_glsl_compiler", "_validation_layer", "_versions", "_caches"]
+    "broken",
+    [
+        *("_crashes", "_vulkan_devices", "_loader", "_drivers", "_glsl_compiler", "_validation_layer", "_versions"),
+        "cache_command",
+    ],
 )
 def test_whatever_fails_the_rest_is_told(
     broken: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -141,7 +149,7 @@ def test_whatever_fails_the_rest_is_told(
     def fail(*_: Any) -> None:
         raise RuntimeError("this part is broken")
 
-    monkeypatch.setattr(info_command, broken, fail)
+    monkeypatch.setattr(info_command, broken, SimpleNamespace(report=fail) if broken == "cache_command" else fail)
     text = said(capsys)
     assert "this part is broken" in text
     assert Device.host().info.name in text
@@ -180,6 +188,32 @@ def test_no_loader(tmp_path: Path) -> None:
         assert "no Vulkan loader: looked for " in done.stdout
         assert "install" in done.stdout
         assert Device.host().info.name in done.stdout
+
+
+def test_a_driver_that_ends_the_process(tmp_path: Path) -> None:
+    """It is named, and all else is told."""
+    bad, good = tmp_path / "bad.json", tmp_path / "good.json"
+    for path in (bad, good):
+        path.write_text(NO_LIBRARY)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os\n"
+        "from krnlpy import vulkan\n"
+        "enumerate_devices = vulkan.enumerate_devices\n"
+        "def crash():\n"
+        "    if 'bad.json' in os.environ['VK_DRIVER_FILES']:\n"
+        "        os._exit(77)\n"
+        "    return enumerate_devices()\n"
+        "vulkan.enumerate_devices = crash\n"
+    )
+    environment = {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]),
+        "VK_DRIVER_FILES": os.pathsep.join(map(str, (bad, good))),
+    }
+    done = run("info", "--json", **environment)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["unavailable"] == [f"{bad}: its driver ends the process (status 77) when it is asked for devices"]
+    assert [device["backend"] for device in found["devices"]] == ["host", "interpreter"]
 
 
 def test_one_broken_driver_beside_others(tmp_path: Path) -> None:

@@ -190,3 +190,29 @@ def test_only_what_needs_it_is_compiled_again(limited: Limited) -> None:
         mark.with_groups(10)(x)
     assert len(pipelines) == 2
     assert x.numpy().tolist() == [4] * 8 + [3] * 32 + [0] * 24
+
+
+def test_names_of_the_kernels_own(limited: Limited) -> None:
+    """What the shader calls its own ids and fields, kernels may call theirs."""
+
+    @kernel(threads=2)
+    def named(first_group: u32, all_groups: u32, out: GlobalMut[u32, 1]):
+        whole_groups = first_group + u32(1)
+        whole_group_id = all_groups * u32(2)
+        whole_global_id = whole_groups + whole_group_id
+        out[global_id(0)] = whole_global_id + u32(group_id(0))
+
+    device = limited(2, 1, 1)
+    out = Buffer.zeros(10, u32, device)
+    named.with_groups(5)(3, 4, out)
+    assert out.numpy().tolist() == [12, 12, 13, 13, 14, 14, 15, 15, 16, 16]
+
+
+def test_kernels_that_print(limited: Limited, capsys: pytest.CaptureFixture[str]) -> None:
+    @kernel(threads=1)
+    def speak(x: GlobalMut[u32, 1]):
+        print("group", group_id(0), "of", groups(0))
+        x[group_id(0)] = u32(1)
+
+    speak.with_groups(5)(Buffer.zeros(5, u32, limited(2, 1, 1)))
+    assert capsys.readouterr().out == "".join(f"group {i} of 5\n" for i in range(5))

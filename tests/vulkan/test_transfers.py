@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -134,3 +135,86 @@ def test_calls_take_effect_in_order(target: Any) -> None:
     want = np.full(64, 99, np.uint8)
     want[3:8] = 200
     assert np.array_equal(read(target, b, 0, 64), want)
+
+
+def test_the_host_copies_a_piece_while_the_device_copies_another(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where memory is not shared: what is uploaded is submitted piece by piece, and of what is downloaded the next
+    piece is under way before the host takes one."""
+    size = 5 * CHUNK_BYTES
+    memory, data = backend.allocate(size), numbers(size)
+    memory.block.mapped = None
+    events: list[str] = []
+    queue, ring = backend._queue, backend._transfers.ring
+    submit, wait, put = queue.submit, queue.wait, ring.put
+
+    def noting(name: str, function: Any) -> Any:
+        def noted(*arguments: Any) -> Any:
+            events.append(name)
+            return function(*arguments)
+
+        return noted
+
+    monkeypatch.setattr(queue, "submit", noting("submit", submit))
+    monkeypatch.setattr(ring, "put", noting("put", put))
+    backend.upload(memory, 0, data)
+    assert events[:6] == ["put", "submit"] * 3
+    assert events.count("submit") >= 4
+    backend.wait()
+    events.clear()
+    monkeypatch.setattr(queue, "wait", noting("wait", wait))
+    out = np.empty(size, np.uint8)
+    backend.download(memory, 0, out)
+    assert events == ["submit", "submit", "wait", "submit", "wait", "submit", "wait", "submit", "wait", "wait"]
+    assert np.array_equal(out, data)
+
+
+def test_an_upload_waits_for_what_still_reads(target: Any) -> None:
+    size = 8 << 20
+    source, to = target.allocate(size), target.allocate(size)
+    data = numbers(size)
+    for _ in range(5):
+        target.upload(source, 0, data)
+        target.copy(source, 0, to, 0, size)
+        target.upload(source, 0, np.zeros(size, np.uint8))
+        assert np.array_equal(read(target, to, 0, size), data)
+
+
+def test_large_transfers_of_several_threads(target: Any) -> None:
+    """Each needs more of the ring than there is."""
+    size = 5 * CHUNK_BYTES + 3
+    failures: list[Any] = []
+
+    def work(seed: int) -> None:
+        try:
+            memory, data = target.allocate(size), numbers(size, seed)
+            for _ in range(2):
+                target.upload(memory, 0, data)
+                assert np.array_equal(read(target, memory, 0, size), data)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    assert failures == []
+
+
+def test_a_transfer_that_fails_loses_nothing(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the middle of one: the next ones have all of the ring."""
+    size = 3 * CHUNK_BYTES
+    memory, data = backend.allocate(size), numbers(size)
+    memory.block.mapped = None
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(5):
+        backend.upload(memory, 0, data)
+        with monkeypatch.context() as patch:
+            patch.setattr(backend._queue, "wait", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                read(backend, memory, 0, size)
+        assert np.array_equal(read(backend, memory, 0, size), data)

@@ -1,0 +1,102 @@
+"""NumPy arrays and buffers: which memory of an array a buffer can be, and how its elements travel where it can't."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import views
+from .errors import SharingError
+from .scalar import scalar_type
+
+if TYPE_CHECKING:
+    from .buffer import Buffer
+    from .device import Device
+    from .views import Shape, Strides
+
+Array = np.ndarray[Any, Any]
+
+PIECE_BYTES = 16 << 20
+"""Arrays that must be rearranged before they are uploaded are so in pieces of about this size."""
+
+
+class _Span:
+    """The bytes of an array from the first to the last, whatever lies between; keeps the array."""
+
+    def __init__(self, array: Array, start: int, nbytes: int) -> None:
+        self.array = array
+        self.__array_interface__ = {"version": 3, "typestr": "|u1", "data": (start, False), "shape": (nbytes,)}
+
+
+def share(array: Array, device: Device) -> tuple[Any, Strides, int]:
+    """The memory of a non-empty array as memory of a device, and the strides and offset of its elements there.
+
+    Raises:
+        SharingError: the array is read-only, not aligned or of foreign byte order, or the device can't use it.
+    """
+    reason = _obstacle(array)
+    if not reason and not array.flags.writeable:
+        reason = "it is read-only"
+    if reason:
+        raise SharingError(
+            f"an array of shape {array.shape} and type {array.dtype} can't be shared: {reason}; copy=None copies it"
+        )
+    span, strides, offset = _span(array)
+    memory, start = device.backend.adopt(span)
+    return memory, strides, start // array.itemsize + offset
+
+
+def is_plain(array: Array, shape: Shape, dtype: np.dtype[Any]) -> bool:
+    """Whether the bytes of an array are those of a contiguous buffer of this shape and type."""
+    return array.flags.c_contiguous and array.shape == shape and array.dtype == dtype
+
+
+def reading(array: Array) -> Buffer:
+    """An array as a buffer of the host that is only read: the array itself where it can be, else a copy.
+
+    Raises:
+        DtypeError: the array's dtype is not one of the 12.
+    """
+    from .buffer import Buffer
+    from .device import Device
+
+    dtype, host = scalar_type(array.dtype), Device.host()
+    if not array.size:
+        return Buffer.empty(array.shape, dtype, host)
+    span, strides, offset = _span(array.astype(dtype.dtype) if _obstacle(array) else array)
+    memory, start = host.backend.adopt(span)
+    return Buffer(host, dtype, memory, array.shape, strides, start // dtype.size + offset)
+
+
+def pieces(array: Array, dtype: np.dtype[Any]) -> Iterator[Array]:
+    """The elements of a non-empty array in row-major order, as contiguous arrays of bytes."""
+    if array.flags.c_contiguous and array.dtype == dtype:
+        yield array.reshape(-1).view(np.uint8)
+    elif array.nbytes <= PIECE_BYTES or not array.ndim:
+        yield np.ascontiguousarray(array, dtype).reshape(-1).view(np.uint8)
+    else:
+        rows = PIECE_BYTES * len(array) // array.nbytes
+        for begin in range(0, len(array), max(rows, 1)):
+            yield from pieces(array[begin : begin + rows] if rows else array[begin], dtype)
+
+
+def _obstacle(array: Array) -> str:
+    """Why the elements of an array can't be used where they lie; "" if they can."""
+    if not array.dtype.isnative:
+        return "its byte order is not the machine's"
+    if not array.flags.aligned or any(stride % array.itemsize for stride in array.strides):
+        return "its elements are not aligned"
+    return ""
+
+
+def _span(array: Array) -> tuple[Array, Strides, int]:
+    if array.flags.c_contiguous:
+        return array.reshape(-1).view(np.uint8), views.contiguous_strides(array.shape), 0
+    size = array.itemsize
+    strides = tuple(stride // size for stride in array.strides)
+    facts = views.facts(array.shape, strides)
+    start = array.__array_interface__["data"][0] + facts.low * size
+    span = np.asarray(_Span(array, start, (facts.high - facts.low) * size))
+    return span, strides, -facts.low

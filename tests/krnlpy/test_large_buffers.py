@@ -1,0 +1,144 @@
+"""Buffers of which kernels reach a part at a time: with limits lowered, and larger than this device's real ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import krnlpy.buffer
+from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, bf16, f32, i64, kernel, u8, u16
+from krnlpy.errors import LimitExceeded
+
+LIMIT = 4096
+
+
+@kernel
+def add(x: Item[f32], y: ItemMut[f32]) -> None:
+    y += x
+
+
+@kernel
+def add_one(x: ItemMut[u8]) -> None:
+    x += 1
+
+
+@kernel
+def first_and_last(x: Global[u16, 2], out: GlobalMut[u16, 1]) -> None:
+    out[0] = x[0, 0]
+    out[1] = x[x.shape[0] - 1, x.shape[1] - 1]
+
+
+@pytest.fixture
+def limited(device: Device, monkeypatch: pytest.MonkeyPatch) -> Device:
+    """A device whose kernels reach ``LIMIT`` bytes of a buffer; it is an error to bind more."""
+    backend: Any = device.backend
+    info = replace(device.info, max_binding_bytes=LIMIT)
+    monkeypatch.setattr(krnlpy.buffer, "_ALWAYS_BOUND", 0)
+    if device.info.backend == "vulkan":
+        monkeypatch.setattr(backend._device, "info", info)
+        write = backend._descriptors.write
+        alignment = info.extra["storage_buffer_alignment"]
+
+        def checked(layout: Any, key: Any, places: Any) -> Any:
+            assert all(offset % alignment == 0 and nbytes <= LIMIT for _, offset, nbytes in places)
+            return write(layout, key, places)
+
+        monkeypatch.setattr(backend._descriptors, "write", checked)
+    else:
+        name = "_info" if hasattr(backend, "_info") else "info"
+        monkeypatch.setattr(backend, name, info)
+    return device
+
+
+def skip_interpreter(device: Device) -> None:
+    if device.info.backend == "interpreter":
+        pytest.skip("its kernels reach whole memories or nothing")
+
+
+def test_kernels_work_on_slices(limited: Device) -> None:
+    skip_interpreter(limited)
+    values = np.arange(10_000, dtype=np.float32)
+    x, y = Buffer.from_numpy(values, limited, copy=True), Buffer.zeros(10_000, f32, limited)
+    assert not x.can_be_indexed and x[3:900].can_be_indexed and x[9100:].can_be_indexed
+    for first, end in ((0, 900), (900, 1001), (9101, 10_000)):
+        add(x[first:end], y[first:end])
+    add(x[::-1][:900], y[::-1][:900])
+    expected = np.zeros(10_000, np.float32)
+    expected[:1001], expected[9101:] = values[:1001], values[9101:]
+    expected[9100:] += values[9100:]
+    assert np.array_equal(y.numpy(), expected)
+
+
+def test_what_reaches_too_far(limited: Device) -> None:
+    x, y = Buffer.zeros(10_000, f32, limited), Buffer.zeros(10_000, f32, limited)
+    with pytest.raises(LimitExceeded, match=r"add: x has 10000 elements in 40000 bytes of memory; .* reach 4096 bytes"):
+        add(x, y)
+    with pytest.raises(LimitExceeded, match="x has 100 elements in 39604 bytes of memory"):
+        add(x[::100], y[:100])
+    for whole in (y, y.reshape((100, 100)).transpose()):
+        assert whole.copy().shape == whole.shape
+
+
+def test_globals_of_a_part(limited: Device) -> None:
+    skip_interpreter(limited)
+    values = np.arange(20_000, dtype=np.uint16).reshape(100, 200)
+    x, out = Buffer.from_numpy(values, limited, copy=True), Buffer.zeros(2, u16, limited)
+    for key in ((slice(0, 10),), (slice(95, 100), slice(3, 150)), (slice(50, 40, -1), slice(199, 100, -7))):
+        first_and_last.with_threads(1).with_groups(1)(x[key], out)
+        assert out.numpy().tolist() == [values[key][0, 0], values[key][-1, -1]]
+
+
+def test_narrow_elements_beside_each_other(limited: Device) -> None:
+    skip_interpreter(limited)
+    buffer = Buffer.zeros(9001, u8, limited)
+    for first in range(0, 9001, 1001):
+        add_one(buffer[first : first + 1001])
+    assert (buffer.numpy() == 1).all()
+
+
+@pytest.mark.parametrize("dtype", [u8, bf16, f32, i64], ids=str)
+def test_transfers_fills_and_casts_of_any_size(limited: Device, dtype: Any) -> None:
+    skip_interpreter(limited)
+    values = (np.arange(7 * 300 * 11) % 100).astype(dtype.dtype).reshape(7, 300, 11)
+    buffer = Buffer.from_numpy(values, limited, copy=True)
+    assert np.array_equal(buffer.numpy(), values) and np.array_equal(buffer.copy().numpy(), values)
+    turned = buffer.transpose()
+    assert np.array_equal(turned.copy().numpy(), values.T)
+    assert np.array_equal(buffer[::-1, ::2].copy().numpy(), values[::-1, ::2])
+    buffer[:, ::3].fill(5)
+    values[:, ::3] = 5
+    assert np.array_equal(turned.numpy(), values.T)
+    if dtype is not i64:
+        assert np.array_equal(turned.cast(u16).numpy(), values.T.astype(np.uint16))
+        assert np.array_equal(buffer.cast(f32).numpy(), values.astype(np.float32))
+
+
+def test_hazards_between_a_part_and_the_whole(limited: Device) -> None:
+    """A part has the whole's last use: what is uploaded waits for kernels, and what is downloaded for what they did."""
+    skip_interpreter(limited)
+    whole, one = Buffer.zeros(5000, f32, limited), Buffer.ones(900, f32, limited)
+    for i in range(30):
+        add(one, whole[4100:])
+        whole[4500:].fill(i)
+        add(one, whole[4100:])
+        whole[4999:].copy_from(np.full(1, 99, np.float32))
+    assert whole.numpy()[[0, 4100, 4499, 4500, 4998, 4999]].tolist() == [0, 60, 60, 30, 30, 99]
+
+
+def test_larger_than_the_devices_own_limit(device: Device) -> None:
+    """Nothing is lowered here: lavapipe's kernels reach 128 MiB of a buffer."""
+    info = device.info
+    nbytes = info.max_binding_bytes + (1 << 20)
+    if nbytes > min(info.max_buffer_bytes, 160 << 20):
+        pytest.skip(f"kernels reach {info.max_binding_bytes} bytes here")
+    x = Buffer.zeros(nbytes, u8, device)
+    tail = x[info.max_binding_bytes - 10 :]
+    add_one(tail)
+    x[-1].fill(9)
+    assert x[:20].numpy().tolist() == [0] * 20
+    assert x[info.max_binding_bytes - 12 :][:4].numpy().tolist() == [0, 0, 1, 1] and x[-2:].numpy().tolist() == [1, 9]
+    with pytest.raises(LimitExceeded, match="launch on slices"):
+        add_one(x)

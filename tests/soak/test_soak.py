@@ -1,0 +1,89 @@
+"""Short soaks; `python -m tests.soak` takes longer ones."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+import krnlpy
+from krnlpy import Buffer, Device, Item, ItemMut, f32, kernel
+
+from .leaks import COUNTS, measure
+from .operations import Thread
+from .soak import soak
+
+_COUNT = len(krnlpy.devices())
+
+needs_vulkan = pytest.mark.skipif(not _COUNT, reason="no Vulkan device")
+
+
+def test_threads_on_one_device(device: Device) -> None:
+    """Random operations of 8 threads, each result compared with NumPy's."""
+    if device.info.backend == "interpreter":
+        pytest.skip("the interpreter takes long for large buffers")
+    figures = soak([device], threads=8, seconds=2.0, seed=1)
+    assert not figures.failures, figures.failures[0]
+    assert figures.operations.total() >= 32
+
+
+@needs_vulkan
+def test_threads_on_all_devices() -> None:
+    """Buffers move between all devices of the process."""
+    devices = [Device.host(), *map(Device, range(_COUNT))]
+    figures = soak(devices, threads=8, seconds=2.0, seed=2)
+    assert not figures.failures, figures.failures[0]
+    assert figures.operations.total() >= 32
+
+
+def test_the_soak_notices() -> None:
+    """A wrong result fails it: the judge itself."""
+    thread = Thread([Device.host()], 3)
+    x = Buffer.ones(10, krnlpy.u32)
+    thread._keep(x, np.zeros(10, np.uint32))
+    with pytest.raises(AssertionError):
+        thread.check()
+
+
+def test_threads_that_compile_the_same(device: Device) -> None:
+    """The first launches of a kernel, all at once."""
+
+    @kernel
+    def axpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
+        y += alpha * x
+
+    start = threading.Barrier(8)
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            x, y = Buffer.ones(100, f32, device), Buffer.zeros(100, f32, device)
+            start.wait()
+            for _ in range(5):
+                axpy(float(number), x, y)
+            assert (y.numpy() == 5 * number).all()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures[0]
+    assert len(axpy._definition.executables) == 1
+
+
+# What a repetition may leave behind on average, in bytes: drivers and allocators keep some memory for later, which
+# many repetitions share. One object of Vulkan's leaked each time would be more than each of these, and is counted too.
+_MOST_BYTES = {"dispatches": 200, "allocations": 2000, "devices": 20_000, "pipelines": 40_000}
+
+
+@needs_vulkan
+@pytest.mark.parametrize("task", COUNTS)
+def test_nothing_is_left_behind(task: str) -> None:
+    """A twentieth of what `python -m tests.soak --leaks` does, on the last device."""
+    leak = measure(_COUNT - 1, task, COUNTS[task] // 20)
+    assert leak.is_flat, leak
+    assert leak.growth < _MOST_BYTES[task], leak
