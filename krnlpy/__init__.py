@@ -46,6 +46,7 @@ from .struct_buffer import StructBuffer, struct_dtype
 if TYPE_CHECKING:
     from .dsl.checked import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
     from .dsl.frontend import func
+    from .graph import Graph
 else:
     from .scalar import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 
@@ -54,12 +55,12 @@ __version__ = "0.1.0"
 __all__ = [
     "SCALAR_TYPES", "Buffer", "CaptureError", "CompileError", "CompilerUnavailable", "ConfigError", "DTypeLike",
     "Device", "DeviceError", "DeviceInfo", "DeviceLost", "DeviceUnavailable", "DtypeError", "Feature", "Global",
-    "GlobalMut", "InspectionError", "InternalCompilerError", "Item", "ItemMut", "Kernel", "KernelAssertionError",
-    "KernelError", "KernelIndexError", "KernelNameError", "KernelOverflowError", "KernelRaceError", "KernelSyntaxError",
-    "KernelTypeError", "KernelUninitializedError", "KrnlpyError", "LaunchError", "LimitExceeded", "MemoryStats",
-    "MissingFeatures", "Out", "OutOfMemory", "ScalarType", "ShapeError", "SharingError", "SourceError", "Spec",
-    "StructBuffer", "bf16", "config", "devices", "errors", "f16", "f32", "f64", "func", "host_call", "i8", "i16", "i32",
-    "i64", "kernel", "scalar_type", "struct_dtype", "u8", "u16", "u32", "u64",
+    "GlobalMut", "Graph", "InspectionError", "InternalCompilerError", "Item", "ItemMut", "Kernel",
+    "KernelAssertionError", "KernelError", "KernelIndexError", "KernelNameError", "KernelOverflowError",
+    "KernelRaceError", "KernelSyntaxError", "KernelTypeError", "KernelUninitializedError", "KrnlpyError", "LaunchError",
+    "LimitExceeded", "MemoryStats", "MissingFeatures", "Out", "OutOfMemory", "ScalarType", "ShapeError", "SharingError",
+    "SourceError", "Spec", "StructBuffer", "bf16", "config", "devices", "errors", "f16", "f32", "f64", "func",
+    "host_call", "i8", "i16", "i32", "i64", "kernel", "scalar_type", "struct_dtype", "u8", "u16", "u32", "u64",
 ]  # fmt: skip
 
 
@@ -69,4 +70,9 @@ def __getattr__(name: str) -> Any:
 
         globals()["func"] = func
         return func
+    if name == "Graph":
+        from .graph import Graph
+
+        globals()["Graph"] = Graph
+        return Graph
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
