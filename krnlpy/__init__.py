@@ -8,6 +8,7 @@ from .buffer import Buffer
 from .device import Device, devices
 from .dsl.types import Global, GlobalMut, Item, ItemMut, Out, Spec
 from .errors import (
+    CaptureError,
     CompileError,
     CompilerUnavailable,
     ConfigError,
@@ -38,6 +39,7 @@ from .errors import (
     TuningError,
 )
 from .features import Feature
+from .host_call import host_call
 from .kernel import Kernel, kernel
 from .memory_stats import MemoryStats
 from .scalar import SCALAR_TYPES, DTypeLike, ScalarType, scalar_type
@@ -47,20 +49,80 @@ if TYPE_CHECKING:
     from .autotuning import autotune
     from .dsl.checked import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
     from .dsl.frontend import func
+    from .graph import Graph
 else:
     from .scalar import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "SCALAR_TYPES", "Buffer", "CompileError", "CompilerUnavailable", "ConfigError", "DTypeLike", "Device",
-    "DeviceError", "DeviceInfo", "DeviceLost", "DeviceUnavailable", "DtypeError", "Feature", "Global", "GlobalMut",
-    "InspectionError", "InternalCompilerError", "Item", "ItemMut", "Kernel", "KernelAssertionError", "KernelError",
-    "KernelIndexError", "KernelNameError", "KernelOverflowError", "KernelRaceError", "KernelSyntaxError",
-    "KernelTypeError", "KernelUninitializedError", "KrnlpyError", "LaunchError", "LimitExceeded", "MemoryStats",
-    "MissingFeatures", "Out", "OutOfMemory", "ProfileError", "ScalarType", "ShapeError", "SharingError", "SourceError",
-    "Spec", "StructBuffer", "TuningError", "autotune", "bf16", "config", "devices", "errors", "f16", "f32", "f64",
-    "func", "i8", "i16", "i32", "i64", "kernel", "scalar_type", "struct_dtype", "u8", "u16", "u32", "u64",
+    "SCALAR_TYPES",
+    "Buffer",
+    "CaptureError",
+    "CompileError",
+    "CompilerUnavailable",
+    "ConfigError",
+    "DTypeLike",
+    "Device",
+    "DeviceError",
+    "DeviceInfo",
+    "DeviceLost",
+    "DeviceUnavailable",
+    "DtypeError",
+    "Feature",
+    "Global",
+    "GlobalMut",
+    "Graph",
+    "InspectionError",
+    "InternalCompilerError",
+    "Item",
+    "ItemMut",
+    "Kernel",
+    "KernelAssertionError",
+    "KernelError",
+    "KernelIndexError",
+    "KernelNameError",
+    "KernelOverflowError",
+    "KernelRaceError",
+    "KernelSyntaxError",
+    "KernelTypeError",
+    "KernelUninitializedError",
+    "KrnlpyError",
+    "LaunchError",
+    "LimitExceeded",
+    "MemoryStats",
+    "MissingFeatures",
+    "Out",
+    "OutOfMemory",
+    "ProfileError",
+    "ScalarType",
+    "ShapeError",
+    "SharingError",
+    "SourceError",
+    "Spec",
+    "StructBuffer",
+    "TuningError",
+    "autotune",
+    "bf16",
+    "config",
+    "devices",
+    "errors",
+    "f16",
+    "f32",
+    "f64",
+    "func",
+    "host_call",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "kernel",
+    "scalar_type",
+    "struct_dtype",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
 ]  # fmt: skip
 
 
@@ -76,4 +138,9 @@ def __getattr__(name: str) -> Any:
 
         globals()["autotune"] = autotune
         return autotune
+    if name == "Graph":
+        from .graph import Graph
+
+        globals()["Graph"] = Graph
+        return Graph
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -141,6 +141,10 @@ class Executable(Protocol):
     def accesses(self) -> Sequence[tuple[bool, bool]]:
         """For each of the program's buffers: whether it may be read, whether it may be written."""
 
+    @property
+    def tells(self) -> str | None:
+        """What launches do that must be waited for, as a predicate such as "prints"; None if nothing."""
+
 
 Binding = tuple[Any, int, int]
 """What a buffer parameter is bound to: its Memory, and the first and past-the-last byte that the launch may touch.
@@ -219,6 +223,18 @@ class Backend(Protocol):
 
     def timer(self) -> Timer:
         """What measures this backend's work."""
+
+    def record(self, pieces: Sequence[tuple[Any, ...]], previous: Any) -> Any:
+        """A recording of commands, which can be replayed while it lives; it keeps what they use alive.
+
+        Args:
+            pieces: the commands (commands.py), in pieces that may change by themselves; no executable among them
+                ``tells`` anything, and there are calls only where the backend has views.
+            previous: the recording whose place it takes, or None: pieces of the same commands are not recorded anew.
+        """
+
+    def replay(self, recording: Any) -> None:
+        """Queues all commands of a recording, in their order."""
 
     def wait(self) -> None:
         """Returns when all that was queued before is done."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import arrays, transfer, views
+from .capture import capturable
 from .device import Device
 from .errors import DtypeError, KrnlpyError, LimitExceeded, ShapeError, SharingError
 from .scalar import ScalarType, pattern_of, scalar_type
@@ -342,6 +343,7 @@ class Buffer:
         self._check_writable()
         transfer.copy(other, self)
 
+    @capturable
     def fill(self, value: Any) -> None:
         """Sets every element to a number, converted as a kernel converts it: integers wrap, floats saturate.
 

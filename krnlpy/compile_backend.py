@@ -40,7 +40,9 @@ class Nothing:
 class Executable:
     """A kernel that was compiled, and will not run."""
 
+    name: str
     threads: tuple[int, int, int]
+    tells: str | None = None
 
 
 class CompileBackend:
@@ -116,7 +118,7 @@ class CompileBackend:
         debug: bool,
     ) -> Executable:
         self.add(program, variant)
-        return Executable(threads)
+        return Executable(program.name, threads)
 
     def launch(
         self, executable: Executable, groups: tuple[int, int, int], bindings: Sequence[Binding], parameters: bytes
@@ -130,6 +132,12 @@ class CompileBackend:
 
     def timer(self) -> HostTimer:
         return HostTimer()
+
+    def record(self, pieces: Sequence[Any], previous: None) -> None:
+        pass
+
+    def replay(self, recording: None) -> None:
+        pass
 
     def wait(self) -> None:
         pass

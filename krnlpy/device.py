@@ -19,6 +19,7 @@ from .locks import renew_after_fork
 from .memory_stats import MemoryStats
 
 if TYPE_CHECKING:
+    from .graph import Graph
     from .profile import Profile
 
 _backends: dict[int | str, Backend] = {}
@@ -168,6 +169,21 @@ class Device:
         from .labels import label
 
         return label(self.backend, name)
+
+    def capture(self) -> Graph:
+        """A graph of what is asked of the device within the ``with`` block; see :class:`Graph`.
+
+        >>> from krnlpy import Buffer, f32
+        >>> x, y = Buffer.zeros(2, f32), Buffer.ones(2, f32)
+        >>> with Device.host().capture() as graph:
+        ...     x.copy_from(y)
+        >>> graph.replay()
+        >>> x.numpy()
+        array([1., 1.], dtype=float32)
+        """
+        from .graph import Graph  # made of buffers, which are made of devices
+
+        return Graph(self)
 
     def memory_stats(self) -> MemoryStats:
         """How much memory the device's buffers take now, and took at most.

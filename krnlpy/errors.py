@@ -61,6 +61,10 @@ class TuningError(KrnlpyError):
     """The configurations of a tuned kernel disagree, or a file of choices can't be used."""
 
 
+class CaptureError(KrnlpyError, RuntimeError):
+    """Something was asked for that can't be captured in a graph, or of a graph what it can't do now."""
+
+
 class InspectionError(KrnlpyError, ValueError):
     """A kernel can't be shown as asked for: no such module, kernel, stage, type or specialization constant."""
 

@@ -14,6 +14,7 @@ from . import config
 from .arguments import Number, check_buffer, converter, in_order, resolve_types
 from .backend import Backend, DeviceInfo
 from .buffer import Buffer
+from .capture import is_taken, recorders
 from .defects import compiling
 from .errors import DtypeError, LaunchError, LimitExceeded, ShapeError
 from .launch import Plan, check_buffers, check_types
@@ -344,6 +345,8 @@ class Kernel:
             KernelError: the kernel is not valid. MissingFeatures, LimitExceeded: the device can't run it.
             KernelIndexError: an index out of range (interpreter and debug mode).
         """
+        if recorders and is_taken(Kernel.__call__, (self, *arguments), keywords):
+            return
         definition = self._definition
         if keywords or len(arguments) != definition.arity:
             arguments, specs = in_order(definition.signature, arguments, keywords)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import views
+from .capture import capturable
 from .dsl.types import MAX_NDIM
 from .scalar import ScalarType, u8, u16, u32
 
@@ -25,6 +26,7 @@ CHUNK_BYTES = 32 << 20
 _WORDS: dict[int, tuple[ScalarType, int]] = {1: (u8, 1), 2: (u16, 1), 4: (u32, 1), 8: (u32, 2)}
 
 
+@capturable
 def copy(source: Buffer, to: Buffer) -> None:
     """Copies the elements of a buffer to another of the same shape and type; the two may overlap."""
     if not source.size:

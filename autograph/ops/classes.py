@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from krnlpy import ScalarType
+from krnlpy import ScalarType, host_call
 
 from ..errors import DeviceError, DtypeError, ShapeError
 from ..tensor import Tensor
@@ -31,8 +32,6 @@ def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
                 f"{operation}: classes on {classes.device.name}, logits on {logits.device.name}; move them with"
                 " tensor.to_device(device), or pass a NumPy array"
             )
-        if classes.device.is_host:
-            on_host = classes.buffer.numpy()
     else:
         on_host = np.asarray(classes)
     dtype: Any = classes.dtype if isinstance(classes, Tensor) else np.asarray(classes).dtype
@@ -43,17 +42,25 @@ def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
             f"{operation} of logits {logits.shape} takes one class a row, of shape {logits.shape[:1]}, not"
             f" {classes.shape}"
         )
-    if on_host is not None and on_host.size:
-        low, high = int(on_host.min()), int(on_host.max())
-        if low < 0 or high >= logits.shape[1]:
-            wrong = low if low < 0 else high
-            row = int(np.argmax(on_host == wrong))
-            raise ShapeError(
-                f"{operation}: class {wrong} of row {row} is out of range: the logits have {logits.shape[1]} classes,"
-                f" 0 to {logits.shape[1] - 1}"
-            )
+    check = partial(_check_range, operation, logits.shape[1])
     if isinstance(classes, Tensor):
+        if classes.device.is_host:
+            host_call(check, classes.buffer)
         return classes.detach()
     assert on_host is not None
+    check(on_host)
     # Checked to be small: 32 bits serve devices that have no 64.
     return Tensor.from_numpy(on_host.astype(np.int32), logits.device)
+
+
+def _check_range(operation: str, count: int, classes: np.ndarray[Any, Any]) -> None:
+    if not classes.size:
+        return
+    low, high = int(classes.min()), int(classes.max())
+    if low < 0 or high >= count:
+        wrong = low if low < 0 else high
+        row = int(np.argmax(classes == wrong))
+        raise ShapeError(
+            f"{operation}: class {wrong} of row {row} is out of range: the logits have {count} classes, 0 to"
+            f" {count - 1}"
+        )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from krnlpy import Buffer, Global, Out, ScalarType, kernel
+from krnlpy import Buffer, Global, Out, ScalarType, host_call, kernel
 from krnlpy.dsl import group_id, local_array, thread_id
 
 from ..autograd import differentiable
@@ -16,6 +16,8 @@ from ..tensor import Tensor
 from .checks import require_alike, require_ndim
 from .kinds import T, U, accumulator
 from .sum import reduce_axes
+
+Array = np.ndarray[Any, Any]
 
 _SIDE = 8  # threads of a group along each axis
 _TILE = 4  # rows and columns of the product that a thread computes
@@ -65,14 +67,20 @@ def product(a: Buffer, b: Buffer) -> Buffer:
 def _host(a: Buffer, b: Buffer, out: Buffer) -> None:
     wide = accumulator(a.dtype)
     if wide is a.dtype:
-        np.matmul(a.numpy(), b.numpy(), out=out.numpy())
+        host_call(multiply, a, b, out)
         return
-    right = b.cast(wide).numpy()
+    right = b.cast(wide)
     rows = max(1, _HOST_BLOCK // a.shape[1])
     for first in range(0, a.shape[0], rows):
-        left = a[first : first + rows].cast(wide).numpy()
-        block = Buffer.from_numpy(np.matmul(left, right), a.device)
+        left = a[first : first + rows].cast(wide)
+        block = Buffer.empty((left.shape[0], right.shape[1]), wide, a.device)
+        host_call(multiply, left, right, block)
         out[first : first + rows].copy_from(block.cast(a.dtype))
+
+
+def multiply(a: Array, b: Array, out: Array) -> None:
+    """NumPy's products of matrices, for :func:`krnlpy.host_call`."""
+    np.matmul(a, b, out=out)
 
 
 def _on_device(a: Buffer, b: Buffer, out: Buffer) -> None:

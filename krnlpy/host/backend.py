@@ -15,6 +15,7 @@ import numpy as np
 
 from krnlpy import config
 from krnlpy.backend import Binding, DeviceInfo
+from krnlpy.commands import Command
 from krnlpy.dsl import ir
 from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.dsl.layout import Variant
@@ -25,6 +26,7 @@ from krnlpy.timing import HostTimer
 
 from .compiler import Compiler
 from .executable import HostExecutable
+from .graphs import Recording
 from .interrupts import uninterrupted
 from .memory import Array, ArrayMemory, HostMemory, address_of, allocate
 from .pool import ThreadPool
@@ -130,31 +132,46 @@ class HostBackend:
             LimitExceeded: more threads along an axis than ids can count.
             KernelIndexError, KernelAssertionError: in an executable built for debugging, a thread failed.
         """
-        if executable.is_items:
-            count = executable.items.unpack_from(parameters, executable.items_offset)[0]
-        else:
-            count = groups[0] * groups[1] * groups[2]
-            for axis in range(3):
-                if groups[axis] * executable.threads[axis] > _MAX_INDEX:
-                    size = f"{groups[axis]} groups of {executable.threads[axis]} threads"
-                    raise LimitExceeded(f"{size} along axis {axis} are more than {_MAX_INDEX} threads")
+        count = self.count(executable, groups, parameters)
         if not count:
             return
         buffers = executable.buffers.pack(*[memory.address for memory, _, _ in bindings])
         report = None if executable.reports is None else executable.reports.new(config.print_bytes)
         launch = executable.launch.pack(0 if report is None else report.ctypes.data, *groups)
-        workers = config.host_threads
-        chunk = executable.chunk(count, workers)
-        if chunk >= count:
-            executable.function(parameters, buffers, 0, count, self._scratch_of(executable), launch)
-        else:
-
-            def run(begin: int, end: int) -> None:
-                executable.function(parameters, buffers, begin, end, self._scratch_of(executable), launch)
-
-            self._pool.run(run, count, chunk)
+        self.run(executable, parameters, buffers, launch, count, executable.chunk(count, config.host_threads))
         if executable.reports is not None and report is not None:
             executable.reports.tell(executable.name, executable.threads, report)
+
+    def count(self, executable: HostExecutable, groups: tuple[int, int, int], parameters: bytes) -> int:
+        """The items or groups of a launch. Raises LimitExceeded where ids can't count the threads."""
+        if executable.is_items:
+            return int(executable.items.unpack_from(parameters, executable.items_offset)[0])
+        for axis in range(3):
+            if groups[axis] * executable.threads[axis] > _MAX_INDEX:
+                size = f"{groups[axis]} groups of {executable.threads[axis]} threads"
+                raise LimitExceeded(f"{size} along axis {axis} are more than {_MAX_INDEX} threads")
+        return groups[0] * groups[1] * groups[2]
+
+    def run(
+        self, executable: HostExecutable, parameters: bytes, buffers: bytes, launch: bytes, count: int, chunk: int
+    ) -> None:
+        """Runs so many items or groups, on several cores where they are more than a chunk."""
+        if chunk >= count:
+            executable.function(parameters, buffers, 0, count, self._scratch_of(executable), launch)
+            return
+
+        def run(begin: int, end: int) -> None:
+            executable.function(parameters, buffers, begin, end, self._scratch_of(executable), launch)
+
+        self._pool.run(run, count, chunk)
+
+    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
+        """A recording of commands."""
+        return Recording(self, pieces, previous)
+
+    def replay(self, recording: Recording) -> None:
+        """Runs all commands of a recording."""
+        recording.replay()
 
     def launch_indirect(
         self, executable: HostExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes

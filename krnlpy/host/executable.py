@@ -77,6 +77,10 @@ class HostExecutable:
             weight *= threads[0] * threads[1] * threads[2]
         self._least_chunk = max(1, _LEAST_WORK // max(1, weight))
 
+    @property
+    def tells(self) -> str | None:
+        return None if self.reports is None else self.reports.predicate
+
     def chunk(self, count: int, workers: int) -> int:
         """How many items or groups of ``count`` a worker takes at a time."""
         if workers <= 1 or count <= self._least_chunk:

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from math import prod
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from krnlpy import config
 from krnlpy.backend import Backend, Binding, DeviceInfo, check_groups, check_subgroups
+from krnlpy.commands import Call, Command, Copy, Launch, LaunchIndirect
 from krnlpy.dsl import ir
 from krnlpy.dsl.accesses import buffer_accesses
 from krnlpy.dsl.breakpoints import is_debugged
@@ -180,6 +181,25 @@ class InterpreterBackend:
         for out in outs:
             out.check_complete(values)
 
+    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Sequence[Command] | None) -> Sequence[Command]:
+        """The commands themselves: each is interpreted anew, and checked."""
+        return [command for piece in pieces for command in piece]
+
+    def replay(self, recording: Sequence[Command]) -> None:
+        """Runs all commands. Raises what :meth:`launch` raises, after the commands before."""
+        with self._lock:
+            for command in recording:
+                if isinstance(command, Launch):
+                    self.launch(*command)
+                elif isinstance(command, LaunchIndirect):
+                    self.launch_indirect(*command)
+                elif isinstance(command, Copy):
+                    self.copy(*command)
+                elif isinstance(command, Call):
+                    command.function(*command.arrays)
+                else:
+                    self.fill(*command)
+
     def launch_indirect(
         self, executable: InterpreterExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
     ) -> None:
@@ -231,6 +251,12 @@ class InterpreterExecutable:
         self.program = program
         self._parts = variant, specs, threads
         self._translated: dict[tuple[bool, bool], Interpretation] = {}
+
+    @cached_property
+    def tells(self) -> str | None:
+        """Whether it prints. Its errors need nobody who waits: a launch is over when it returns."""
+        bodies = (self.program.body, *(function.body for function in self.program.functions))
+        return "prints" if any(isinstance(node, ir.Print) for body in bodies for node in ir.walk(body)) else None
 
     def interpretation(self, check_overflow: bool, debugged: bool) -> Interpretation:
         """The program as Python functions, which look for overflow or do not, and have names for debuggers or not."""

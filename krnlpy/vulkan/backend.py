@@ -15,6 +15,7 @@ import numpy as np
 
 from krnlpy import config
 from krnlpy.backend import Binding, DeviceInfo
+from krnlpy.commands import DeviceCommand
 from krnlpy.dsl.ir import Program
 from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.reports import HEADER, Reports, Words
@@ -27,6 +28,7 @@ from .commands import Queue
 from .description import PhysicalDevice
 from .descriptors import Descriptors
 from .device import LogicalDevice
+from .graphs import Graphs, Recording
 from .instance import FORKED, Instance
 from .launches import Launches
 from .memory import MemoryPool, MemoryWindow, VulkanMemory
@@ -78,6 +80,7 @@ class VulkanBackend:
         self._descriptors = Descriptors(device, self._queue)
         self._launches = Launches(device, self._queue, self._transfers, self._descriptors)
         self._builder = PipelineBuilder(device, self._descriptors)
+        self._graphs = Graphs(device, self._queue, self._memory, self._transfers)
         self._report: VulkanMemory | None = None
         self._query_pools: QueryPools | None = None
         self._is_closed = False
@@ -277,6 +280,22 @@ class VulkanBackend:
         self._check()
         return timer.record(work)
 
+    # -- graphs
+
+    @_repaired
+    def record(self, pieces: Sequence[tuple[DeviceCommand, ...]], previous: Recording | None) -> Recording:
+        """Command buffers of commands. Raises OutOfMemory."""
+        with self._lock:
+            self._check()
+            return self._graphs.record(pieces, previous)
+
+    @_repaired
+    def replay(self, recording: Recording) -> None:
+        """Submits command buffers."""
+        with self._lock:
+            self._check()
+            self._graphs.replay(recording)
+
     # -- waiting and closing
 
     def wait(self) -> None:
@@ -332,6 +351,7 @@ class VulkanBackend:
 
     def _collect(self) -> None:
         """Takes back memory and pipelines whose last references are gone."""
+        self._graphs.collect()
         self._memory.collect()
         retired = self._builder.retired
         while retired:
@@ -358,6 +378,7 @@ class VulkanBackend:
             self._queue.close()  # the first, because it destroys what is retired
             if self._query_pools is not None:
                 self._query_pools.close()
+            self._graphs.close()
             self._builder.close()
             self._descriptors.close()
             self._transfers.close()

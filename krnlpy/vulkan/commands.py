@@ -70,6 +70,8 @@ class Queue:
         self._accesses: list[Sequence[Access]] = []
         self._pending: deque[_Batch] = deque()
         self._spare: list[tuple[Any, Any]] = []
+        self._lent: dict[Any, Any] = {}
+        self._replayed: list[_Batch] = []
         self._retired: list[tuple[int, Callable[[], None]]] = []
         self._pool: Any = None
         self._buffer: Any = None
@@ -80,7 +82,7 @@ class Queue:
 
         functions = device.functions
         self._cmd_barrier = functions.vkCmdPipelineBarrier
-        self._barrier_arguments, self._end_arguments = self._barriers(0, 0)
+        self._barrier_arguments, self._end_arguments = self.barriers(0, 0)
         self._is_indirect = False
 
         timeline = api.struct("VkSemaphoreTypeCreateInfo", semaphoreType=api.VK_SEMAPHORE_TYPE_TIMELINE, initialValue=0)
@@ -104,7 +106,7 @@ class Queue:
         )
         self._counter = api.new("uint64_t *")
 
-    def _barriers(self, stage: int, read: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    def barriers(self, stage: int, read: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """What a barrier between commands, and one at the end of a batch, are recorded with.
 
         Args:
@@ -167,21 +169,23 @@ class Queue:
                 self.submit()
             self._limit = limit
 
+    def is_too_much(self, commands: int, work: int) -> bool:
+        """Whether so many commands, of roughly so many operations, are more than a batch should have."""
+        return commands > _MAX_COMMANDS or work > _MAX_WORK
+
     def _order_indirect(self) -> None:
         """Lets barriers order indirect dispatches too, from now on: GPUs stop their front ends for it, which nobody
         pays for who dispatches none. What was written before is made visible to them by a barrier here."""
         api = self._api
         self._is_indirect = True
-        self._barrier_arguments, self._end_arguments = self._barriers(
+        self._barrier_arguments, self._end_arguments = self.barriers(
             api.VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, api.VK_ACCESS_INDIRECT_COMMAND_READ_BIT
         )
         self._cmd_barrier(self._buffer, *self._barrier_arguments)
         self._hazards.clear()
 
     def _open(self) -> None:
-        self.poll()
-        if len(self._pending) >= _MAX_PENDING:
-            self.wait(self._pending[0].value)
+        self._make_room()
         if self._sealed is not None:
             self._send(self._sealed)
         if not self._spare:
@@ -192,6 +196,29 @@ class Queue:
         self._api.check(functions.vkBeginCommandBuffer(buffer, self._begin_info), "begin a command buffer")
         self._pool, self._buffer = pool, buffer
         self._spare.pop()
+
+    def _make_room(self) -> None:
+        self.poll()
+        ahead = len(self._pending) - _MAX_PENDING
+        if ahead >= 0:
+            self.wait(self._pending[ahead].value)
+
+    def lend_pool(self) -> tuple[Any, Any]:
+        """A command pool, and the one command buffer in it, for somebody who records it at leisure."""
+        if not self._spare:
+            self._spare.append(self._new_pool())
+        pool, buffer = self._spare[-1]
+        result = self._device.functions.vkResetCommandPool(self._device.handle, pool, 0)
+        self._api.check(result, "reset a command pool")
+        self._lent[pool] = buffer
+        self._spare.pop()
+        return pool, buffer
+
+    def take_pool_back(self, pool: Any) -> None:
+        """Takes what :meth:`lend_pool` gave; no batch uses it any more."""
+        if pool in self._lent:
+            self._spare.append((pool, self._lent[pool]))
+            del self._lent[pool]
 
     def _new_pool(self) -> tuple[Any, Any]:
         api, device = self._api, self._device
@@ -266,15 +293,17 @@ class Queue:
             logger.debug("submit batch %d: %d commands, kernels %s", batch.value, len(batch.accesses), batch.kernels)
         self._signal_value[0] = batch.value
         self._submitted_buffer[0] = batch.buffer
-        if self._call_submit() not in (0, self._api.VK_ERROR_DEVICE_LOST) and self._pending:
-            # A call that fails changes nothing. Work that is done may have left some memory.
-            self.block(self.submitted)
-            self._call_submit()
+        self._try_submit(1, self._submit_info)
         self._note_sent(batch)
 
-    def _call_submit(self) -> int:
-        null = self._api.ffi.NULL
-        arguments = (self._device.queue,), (1,), (self._submit_info,), (null,)
+    def _try_submit(self, count: int, infos: Any) -> None:
+        if self._call_submit(count, infos) not in (0, self._api.VK_ERROR_DEVICE_LOST) and self._pending:
+            # A call that fails changes nothing. Work that is done may have left some memory.
+            self.block(self.submitted)
+            self._call_submit(count, infos)
+
+    def _call_submit(self, count: int, infos: Any) -> int:
+        arguments = (self._device.queue,), (count,), (infos,), (self._api.ffi.NULL,)
         self._sent[:] = map(self._device.functions.vkQueueSubmit, *arguments)
         return self._sent[0]
 
@@ -288,6 +317,60 @@ class Queue:
         self._sent.clear()
         self.check(result, "submit work")
 
+    # -- what is submitted again and again
+
+    def submission_of(self, batches: Sequence[Any]) -> tuple[Any, Any, list[Any]]:
+        """What :meth:`submit_recorded` takes to submit arrays of command buffers, each as a batch: an array of
+        VkSubmitInfo, the numbers of the batches that go there, and what the array points to."""
+        api = self._api
+        values = api.new("uint64_t[]", len(batches))
+        infos = api.new("VkSubmitInfo[]", len(batches))
+        kept = []
+        for i, buffers in enumerate(batches):
+            timeline = api.struct(
+                "VkTimelineSemaphoreSubmitInfo", signalSemaphoreValueCount=1, pSignalSemaphoreValues=values + i
+            )
+            infos[i] = self._submit_info[0]
+            infos[i].pNext = timeline
+            infos[i].commandBufferCount, infos[i].pCommandBuffers = len(buffers), buffers
+            kept += [timeline, buffers]
+        return infos, values, kept
+
+    def next_recorded(self) -> int:
+        """Submits the open batch; returns the number of the first batch of :meth:`submit_recorded`, which must be the
+        next call. Raises as :meth:`submit`."""
+        self.submit()
+        self._make_room()
+        return self.open_value
+
+    def submit_recorded(
+        self, infos: Any, values: Any, kernels: Sequence[list[str]], accesses: Sequence[list[Sequence[Access]]]
+    ) -> None:
+        """Submits all batches of a submission at once, whose kernels and accesses these are. Raises as
+        :meth:`submit`."""
+        first = self.open_value
+        self._replayed = [
+            _Batch(number, None, None, *of_batch)
+            for number, of_batch in enumerate(zip(kernels, accesses, strict=True), first)
+        ]
+        for i in range(len(infos)):
+            values[i] = first + i
+        self._try_submit(len(infos), infos)
+        self._note_replayed()
+
+    def _note_replayed(self) -> None:
+        batches, result = self._replayed, self._sent[0]
+        if not result:
+            if not self._pending or self._pending[-1] is not batches[-1]:
+                self._pending += batches
+            self.submitted = batches[-1].value
+            self.open_value = self.submitted + 1
+        elif result == self._api.VK_ERROR_DEVICE_LOST:
+            self._pending += batches  # for the names of their kernels
+        self._replayed = []
+        self._sent.clear()
+        self.check(result, "submit a graph")
+
     def repair(self) -> None:
         """Makes the queue consistent after any method was broken off, by Ctrl-C say; work that was under way may be
         queued or not."""
@@ -295,8 +378,11 @@ class Queue:
             self._note_ended()
         if self._sent and self._sealed is not None:
             self._note_sent(self._sealed)
+        if self._sent and self._replayed:
+            self._note_replayed()
         self._sent.clear()
-        taken = [self._pool, *(batch.pool for batch in self._pending)]
+        self._replayed = []
+        taken = [self._pool, *(batch.pool for batch in self._pending), *self._lent]
         self._spare = [spare for spare in self._spare if spare[0] not in taken]
         if self._buffer is not None:  # a barrier may be missing
             self._cmd_barrier(self._buffer, *self._barrier_arguments)
@@ -312,7 +398,8 @@ class Queue:
             self.completed = max(self.completed, self._counter[0])
             while self._pending and self._pending[0].value <= self.completed:
                 batch = self._pending[0]
-                self._spare.append((batch.pool, batch.buffer))
+                if batch.pool is not None:  # those of graphs stay theirs
+                    self._spare.append((batch.pool, batch.buffer))
                 self._pending.popleft()
         if self._retired:
             for entry in [entry for entry in self._retired if entry[0] <= self.completed]:
@@ -370,7 +457,7 @@ class Queue:
         self._retired.clear()
         sealed = [self._sealed] if self._sealed else []
         pools = [*(b.pool for b in (*self._pending, *sealed)), *(pool for pool, _ in self._spare), self._pool]
-        for pool in pools:
+        for pool in (*pools, *self._lent):
             if pool is not None:
                 self._device.destroy("vkDestroyCommandPool", pool)
         self._device.destroy("vkDestroySemaphore", self._semaphore)

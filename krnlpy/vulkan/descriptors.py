@@ -7,6 +7,7 @@ allocates the same sizes in the same order sees the same combinations.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -53,6 +54,42 @@ class SetLayout:
             self.writes[i].descriptorCount = 1
             self.writes[i].descriptorType = type
             self.writes[i].pBufferInfo = self.buffers + i
+
+
+def new_sets(device: LogicalDevice, wanted: Sequence[tuple[SetLayout, list[Place]]]) -> tuple[Any, list[Any]]:
+    """A pool with as many sets as are wanted, each of a layout and binding places; all made at once. The sets are gone
+    with the pool."""
+    api, functions = device.api, device.functions
+    count = sum(layout.count for layout, _ in wanted)
+    sizes = api.new("VkDescriptorPoolSize[2]")
+    sizes[0].type = api.VK_DESCRIPTOR_TYPE_STORAGE_BUFFER
+    sizes[1].type = api.VK_DESCRIPTOR_TYPE_STORAGE_BUFFER_DYNAMIC
+    sizes[0].descriptorCount = sizes[1].descriptorCount = count
+    info = api.struct("VkDescriptorPoolCreateInfo", maxSets=len(wanted), poolSizeCount=len(sizes), pPoolSizes=sizes)
+    pool = device.create("vkCreateDescriptorPool", "VkDescriptorPool", info)
+    try:
+        found = api.new("VkDescriptorSet[]", len(wanted))
+        info = api.struct(
+            "VkDescriptorSetAllocateInfo",
+            descriptorPool=pool,
+            descriptorSetCount=len(wanted),
+            pSetLayouts=[layout.handle for layout, _ in wanted],
+        )
+        api.check(functions.vkAllocateDescriptorSets(device.handle, info, found), "allocate descriptor sets")
+    except BaseException:
+        device.destroy("vkDestroyDescriptorPool", pool)
+        raise
+    buffers = api.new("VkDescriptorBufferInfo[]", [place for _, places in wanted for place in places])
+    writes = api.new("VkWriteDescriptorSet[]", count)
+    first = 0
+    for descriptor_set, (layout, _) in zip(found, wanted, strict=True):
+        api.ffi.memmove(writes + first, layout.writes, layout.count * api.ffi.sizeof("VkWriteDescriptorSet"))
+        for i in range(first, first + layout.count):
+            writes[i].dstSet = descriptor_set
+            writes[i].pBufferInfo = buffers + i
+        first += layout.count
+    functions.vkUpdateDescriptorSets(device.handle, count, writes, 0, api.ffi.NULL)
+    return pool, list(found)
 
 
 class Descriptors:

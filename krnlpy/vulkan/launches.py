@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from krnlpy import config
@@ -16,9 +16,19 @@ from .device import LogicalDevice
 from .pipeline import VulkanExecutable
 from .transfers import Transfers
 
-_TAKEN_GROUPS = 1 << 10
+Groups = tuple[int, int, int]
+
+TAKEN_GROUPS = 1 << 10
 """What a dispatch counts for whose groups the host does not know."""
 _SPLIT = struct.Struct("<6I")  # see glsl_context.SPLIT_BYTES
+
+
+def parts_of(groups: Groups, most: Groups) -> Iterator[tuple[Groups, bytes]]:
+    """The parts of a dispatch of more groups than a device has along an axis: the groups of each, and what its
+    parameter block ends with."""
+    for x, y, z in itertools.product(*map(range, (0, 0, 0), groups, most)):
+        part = min(groups[0] - x, most[0]), min(groups[1] - y, most[1]), min(groups[2] - z, most[2])
+        yield part, _SPLIT.pack(x, y, z, *groups)
 
 
 class Launches:
@@ -41,7 +51,7 @@ class Launches:
             self._dispatch = device.labels.around(self._dispatch)
             self._dispatch_indirect = device.labels.around(self._dispatch_indirect)
         self._max_groups = device.info.max_groups_xyz
-        self._taken_groups = min(_TAKEN_GROUPS, self._max_groups[0]), 1, 1
+        self._taken_groups = min(TAKEN_GROUPS, self._max_groups[0]), 1, 1
         self._point = api.VK_PIPELINE_BIND_POINT_COMPUTE
         self._stage = api.VK_SHADER_STAGE_COMPUTE_BIT
         self._null = api.ffi.NULL
@@ -151,11 +161,8 @@ class Launches:
         bindings: Sequence[Binding],
         parameters: bytes,
     ) -> None:
-        x_most, y_most, z_most = self._max_groups
-        for x, y, z in itertools.product(*map(range, (0, 0, 0), groups, self._max_groups)):
-            part = min(groups[0] - x, x_most), min(groups[1] - y, y_most), min(groups[2] - z, z_most)
-            block = parameters + _SPLIT.pack(x, y, z, *groups)
-            self.record(executable, part, bindings, block, continues=(x, y, z) != (0, 0, 0))
+        for place, (part, end) in enumerate(parts_of(groups, self._max_groups)):
+            self.record(executable, part, bindings, parameters + end, continues=place > 0)
 
     def _write_set(self, executable: VulkanExecutable, key: tuple[int, ...], bindings: Sequence[Binding]) -> Any:
         places = [(memory.buffer, memory.offset, memory.nbytes) for memory, _, _ in bindings]

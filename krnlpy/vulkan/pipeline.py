@@ -76,6 +76,10 @@ class VulkanExecutable:
         self.group_work = math.prod(threads) * min(estimated_work(program.body), _MAX_THREAD_WORK)
         self.retired = retired
 
+    @property
+    def tells(self) -> str | None:
+        return None if self.reports is None else self.reports.predicate
+
     def __del__(self) -> None:
         if hasattr(self, "retired"):  # Ctrl-C may have come before there was anything
             self.retired.append(self.pipeline)

@@ -9,7 +9,7 @@ import pytest
 
 import krnlpy
 from autograph.dataset import load_mnist
-from benches import alloc, fill, first, imports, launch, lenet5, saxpy, transfer
+from benches import alloc, fill, first, graph, imports, launch, lenet5, saxpy, transfer
 from benches.harness import Case, Unavailable, VerificationError
 from benches.lenet5_reference import Reference
 from benches.selection import Selection, open_devices
@@ -24,7 +24,7 @@ def verify(case: Case) -> None:
             assert contender.peer
 
 
-@pytest.mark.parametrize("module", [launch, imports, first])
+@pytest.mark.parametrize("module", [launch, graph, imports, first])
 def test_results_are_right(module: object) -> None:
     for case in module.cases(Selection(open_devices(None), module.PEERS)):  # type: ignore[attr-defined]
         verify(case)

@@ -67,7 +67,7 @@ class Workload:
         self.use()
 
     def use(self) -> None:
-        """Allocates, uploads, builds, launches, copies, fills, downloads and waits, on the open device."""
+        """Allocates, uploads, builds, launches, copies, fills, replays, downloads and waits, on the open device."""
         device, (small, large) = self.device, self.inputs
         assert device is not None
         x, y = Buffer.from_numpy(small, device), Buffer.ones(_COUNT, f32, device)
@@ -82,6 +82,14 @@ class Workload:
         travelled = Buffer.from_numpy(large, device)  # has a block of its own
         for _ in range(70):  # more than a batch
             saxpy(0.0, x, y)
+        total, sums = Buffer.empty(_COUNT, f32, device), Buffer.empty(_COUNT, u32, device)
+        with device.capture() as graph:
+            total.fill(0.0)
+            sums.fill(0)
+            saxpy(graph.parameter("rate", 1.0), x, total)
+            many(*range(70), sums)
+        graph.replay()
+        graph.replay(rate=3.0)
         debug, config.debug = config.debug, True
         try:
             saxpy(1.0, x, copied)  # reports, and is waited for
@@ -96,6 +104,8 @@ class Workload:
         assert (reversed_rows.numpy() == (2 * (2 * small + 1)).reshape((40, 25)).T).all()
         assert (copied.numpy() == 3 * small + 1).all()
         assert (counts.numpy() == 2 * sum(range(70))).all()
+        assert (total.numpy() == 3 * small).all()
+        assert (sums.numpy() == sum(range(70))).all()
         assert (wide.numpy() == 0x0123456789ABCDEF).all()
         assert (travelled.numpy() == large).all()
         with device.profile() as p:

@@ -1,0 +1,198 @@
+"""Capturing: while a thread captures on a device, its calls of the backend go to a recorder instead.
+
+Nothing outside asks whether somebody captures: a backend's methods are replaced, on this one object, for as long as a
+thread captures on it, by ones that look who calls. So launches cost nothing more, and whatever krnlpy asks of a backend
+is captured or refused, wherever it asks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec
+
+from .backend import Backend, Binding
+from .commands import Command, Copy, Fill, Launch, LaunchIndirect
+from .errors import CaptureError
+
+P = ParamSpec("P")
+
+Taker = Callable[[Callable[..., None], tuple[Any, ...], dict[str, Any]], bool]
+
+recorders: dict[tuple[int, Backend], Recorder] = {}
+"""Who captures: by thread and backend. Empty nearly always, which is all that a launch looks at."""
+
+_lock = threading.Lock()
+
+
+class Recorder:
+    """Stands for a backend in a thread that captures: takes down what it is asked to do.
+
+    Args:
+        backend: the backend.
+        take: is offered each call of a function that is :func:`capturable`; True if it took the call over.
+
+    Attributes:
+        commands: what was recorded.
+        allocated: the memory that was allocated meanwhile.
+    """
+
+    def __init__(self, backend: Backend, take: Taker | None = None) -> None:
+        self.backend = backend
+        self.take = take
+        self.commands: list[Command] = []
+        self.allocated: list[Any] = []
+
+    def allocate(self, nbytes: int) -> Any:
+        memory = type(self.backend).allocate(self.backend, nbytes)
+        self.allocated.append(memory)
+        return memory
+
+    def copy(self, source: Any, source_offset: int, to: Any, to_offset: int, nbytes: int) -> None:
+        self.commands.append(Copy(source, source_offset, to, to_offset, nbytes))
+
+    def fill(self, memory: Any, offset: int, nbytes: int, pattern: bytes) -> None:
+        self.commands.append(Fill(memory, offset, nbytes, pattern))
+
+    def launch(
+        self, executable: Any, groups: tuple[int, int, int], bindings: Sequence[Binding], parameters: bytes
+    ) -> None:
+        self._check(executable)
+        self.commands.append(Launch(executable, groups, tuple(bindings), parameters))
+
+    def launch_indirect(self, executable: Any, counts: Binding, bindings: Sequence[Binding], parameters: bytes) -> None:
+        self._check(executable)
+        self.commands.append(LaunchIndirect(executable, counts, tuple(bindings), parameters))
+
+    def _check(self, executable: Any) -> None:
+        if executable.tells is not None:
+            self._refuse(
+                f"{executable.name} {executable.tells}, which needs somebody who waits for it",
+                "launch it outside of the with block, or without debug mode",
+            )
+
+    def planes(self, memory: Any) -> tuple[()]:
+        """None: elements are moved by kernels, which can be captured, not by NumPy."""
+        return ()
+
+    def view(self, memory: Any) -> NoReturn:
+        self._refuse("values can't be read: nothing has run yet", "read them after graph.replay()")
+
+    def download(self, *_: Any) -> NoReturn:
+        self.view(None)
+
+    def adopt(self, *_: Any) -> NoReturn:
+        self.upload()
+
+    def upload(self, *_: Any) -> NoReturn:
+        self._refuse(
+            "values can't be uploaded: replays would not see later ones",
+            "make the buffer before; graph.parameter() is for a buffer or number that changes",
+        )
+
+    def wait(self) -> NoReturn:
+        self._refuse("there is nothing to wait for: nothing has run yet", "wait after graph.replay()")
+
+    def _refuse(self, what: str, instead: str) -> NoReturn:
+        raise CaptureError(f"while a graph is captured on {self.backend.info.name}, {what}; {instead}")
+
+
+_ROUTED = (
+    *("adopt", "allocate", "copy", "download", "fill", "launch", "launch_indirect", "planes", "upload", "view"),
+    *("wait",),
+)
+
+
+def _routed(backend: Backend, name: str) -> Callable[..., Any]:
+    method = getattr(backend, name)
+
+    @wraps(method)
+    def routed(*arguments: Any) -> Any:
+        recorder = recorders.get((threading.get_ident(), backend))
+        return method(*arguments) if recorder is None else getattr(recorder, name)(*arguments)
+
+    return routed
+
+
+def begin(recorder: Recorder) -> None:
+    """From now on, this thread's calls of the backend go to the recorder.
+
+    Raises:
+        CaptureError: they go to one already.
+    """
+    backend = recorder.backend
+    with _lock:
+        key = (threading.get_ident(), backend)
+        if key in recorders:
+            raise CaptureError(
+                f"this thread captures a graph on {backend.info.name} already; end that with block first, or capture"
+                " before and replay within: a graph that is replayed while another is captured becomes part of it"
+            )
+        if not any(other is backend for _, other in recorders):
+            for name in _ROUTED:
+                setattr(backend, name, _routed(backend, name))
+        recorders[key] = recorder
+
+
+def end(recorder: Recorder) -> None:
+    """From now on, this thread's calls reach the backend again."""
+    backend = recorder.backend
+    with _lock:
+        del recorders[threading.get_ident(), backend]
+        if not any(other is backend for _, other in recorders):
+            for name in _ROUTED:
+                delattr(backend, name)
+
+
+@contextmanager
+def recording(backend: Backend) -> Iterator[Recorder]:
+    """A recorder of what this thread asks of a backend within the block; of a capture, if any, it takes the place."""
+    recorder = Recorder(backend)
+    outer = current(backend)
+    if outer is None:
+        begin(recorder)
+    else:
+        recorders[threading.get_ident(), backend] = recorder
+    try:
+        yield recorder
+    finally:
+        if outer is None:
+            end(recorder)
+        else:
+            recorders[threading.get_ident(), backend] = outer
+
+
+@contextmanager
+def suspended(recorder: Recorder) -> Iterator[None]:
+    """Within the block, this thread's calls reach the recorder's backend."""
+    key = threading.get_ident(), recorder.backend
+    del recorders[key]
+    try:
+        yield
+    finally:
+        recorders[key] = recorder
+
+
+def current(backend: Backend) -> Recorder | None:
+    """What takes this thread's calls of a backend, if it captures."""
+    return recorders.get((threading.get_ident(), backend))
+
+
+def is_taken(function: Callable[..., None], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
+    """Whether a graph that this thread captures took a call over, because a parameter is among its arguments."""
+    thread = threading.get_ident()
+    mine = [recorder for (owner, _), recorder in list(recorders.items()) if owner == thread]
+    return any(recorder.take is not None and recorder.take(function, arguments, keywords) for recorder in mine)
+
+
+def capturable(function: Callable[P, None]) -> Callable[P, None]:
+    """Makes a function take graphs' parameters as arguments while a graph is captured."""
+
+    @wraps(function)
+    def wrapper(*arguments: P.args, **keywords: P.kwargs) -> None:
+        if not (recorders and is_taken(function, arguments, keywords)):
+            function(*arguments, **keywords)
+
+    return wrapper

@@ -1,0 +1,68 @@
+"""Graphs on the host: calls of machine code and of NumPy, with all their arguments made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from krnlpy import config
+from krnlpy.commands import Call, Command, Copy, Launch, LaunchIndirect, identity
+
+if TYPE_CHECKING:
+    from .backend import HostBackend
+
+Step = Callable[[], Any]
+
+
+class Recording:
+    """What is to be called, one after the other. Addresses are among the arguments: the commands keep the memory."""
+
+    def __init__(self, backend: HostBackend, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> None:
+        old = previous._pieces if previous is not None else {}
+        self._pieces: dict[tuple[int, ...], tuple[tuple[Command, ...], list[Step]]] = {}
+        self._steps: list[Step] = []
+        for commands in pieces:
+            key = identity(commands)
+            if key in old:
+                self._pieces[key] = old[key]
+            else:
+                self._pieces[key] = commands, [step for command in commands for step in _steps(backend, command)]
+            self._steps += self._pieces[key][1]
+
+    def replay(self) -> None:
+        """Does it all."""
+        for step in self._steps:
+            step()
+
+
+def _steps(backend: HostBackend, command: Command) -> Iterator[Step]:
+    if isinstance(command, Launch):
+        yield from _launch(backend, command)
+    elif isinstance(command, LaunchIndirect):
+        yield partial(backend.launch_indirect, *command)
+    elif isinstance(command, Copy):
+        source = command.source.array[command.source_offset : command.source_offset + command.nbytes]
+        yield partial(np.copyto, command.to.array[command.to_offset : command.to_offset + command.nbytes], source)
+    elif isinstance(command, Call):
+        yield partial(command.function, *command.arrays)
+    else:
+        word = np.frombuffer(command.pattern, f"u{len(command.pattern)}")
+        elements = command.memory.array[command.offset : command.offset + command.nbytes].view(word.dtype)
+        yield partial(np.copyto, elements, word)
+
+
+def _launch(backend: HostBackend, command: Launch) -> Iterator[Step]:
+    executable, parameters = command.executable, command.parameters
+    count = backend.count(executable, command.groups, parameters)
+    if not count:
+        return
+    buffers = executable.buffers.pack(*[memory.address for memory, _, _ in command.bindings])
+    launch = executable.launch.pack(0, *command.groups)
+    chunk = executable.chunk(count, config.host_threads)
+    if chunk < count or executable.scratch_bytes:
+        yield partial(backend.run, executable, parameters, buffers, launch, count, chunk)
+    else:
+        yield partial(executable.function, parameters, buffers, 0, count, None, launch)
