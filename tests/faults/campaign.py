@@ -57,7 +57,7 @@ def check(selector: int, is_discrete: bool, fault: Fault) -> Outcome | None:
     Raises:
         Misbehaviour: an error that is none of ours, a leak, a result that is wrong afterwards.
     """
-    layer = Layer(is_discrete, fault)
+    layer = Layer(is_discrete, fault=fault)
     work = Workload(selector)
     forget_kernels()
     faulthandler.dump_traceback_later(_HANGS_S, exit=True)
