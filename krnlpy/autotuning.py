@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from . import capture, labels
 from . import config as settings
-from . import labels
 from .arguments import in_order, resolve_types
 from .backend import Backend
 from .buffer import Buffer
-from .errors import LaunchError, LimitExceeded, MissingFeatures
+from .errors import CaptureError, LaunchError, LimitExceeded, MissingFeatures
 from .kernel import DEFAULT_THREADS, Kernel
 from .locks import renew_after_fork
 from .log import logger
@@ -248,6 +248,7 @@ class TunedKernel:
 
         Raises:
             TuningError: two configurations computed different values.
+            CaptureError: this thread captures a graph, and there is no choice yet.
         """
         tuned, arguments = self._in_order(arguments, keywords)
         fixed = tuned._tuning.fixed
@@ -328,6 +329,11 @@ class TunedKernel:
         if not self._is_measured(arguments):
             return TuningResult(tuning.configs[self._first(arguments)])
         backend = _backend(name, arguments)
+        if capture.current(backend) is not None:
+            raise CaptureError(
+                f"{name} is not tuned for these arguments yet, and can't be while a graph is captured: nothing runs;"
+                " call it, or its .tune(), before"
+            )
         launches = [self._launcher(i, arguments)._launch for i in range(len(self.configs))]
         with labels.label(backend, f"autotune {name}"):
             twins = Twins(self._kernel._definition.parameters, self._flat(arguments))

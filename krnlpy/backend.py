@@ -225,7 +225,8 @@ class Backend(Protocol):
         """What measures this backend's work."""
 
     def record(self, pieces: Sequence[tuple[Any, ...]], previous: Any) -> Any:
-        """A recording of commands, which can be replayed while it lives; it keeps what they use alive.
+        """A recording of commands, which can be replayed while it lives; it keeps what they use alive, and has the
+        commands as ``commands``.
 
         Args:
             pieces: the commands (commands.py), in pieces that may change by themselves; no executable among them

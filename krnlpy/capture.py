@@ -1,6 +1,6 @@
 """Capturing: while a thread captures on a device, its calls of the backend go to a recorder instead.
 
-Nothing outside asks whether somebody captures: a backend's methods are replaced, on this one object, for as long as a
+Nothing outside asks whether somebody captures: a backend's methods are replaced (interposition.py) for as long as a
 thread captures on it, by ones that look who calls. So launches cost nothing more, and whatever krnlpy asks of a backend
 is captured or refused, wherever it asks.
 """
@@ -10,12 +10,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, NoReturn, ParamSpec
 
 from .backend import Backend, Binding
 from .commands import Command, Copy, Fill, Launch, LaunchIndirect
 from .errors import CaptureError
+from .interposition import Layer, Rank, put, remove
 
 P = ParamSpec("P")
 
@@ -105,9 +106,7 @@ _ROUTED = (
 )
 
 
-def _routed(backend: Backend, name: str) -> Callable[..., Any]:
-    method = getattr(backend, name)
-
+def _routed(backend: Backend, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def routed(*arguments: Any) -> Any:
         recorder = recorders.get((threading.get_ident(), backend))
@@ -131,8 +130,7 @@ def begin(recorder: Recorder) -> None:
                 " before and replay within: a graph that is replayed while another is captured becomes part of it"
             )
         if not any(other is backend for _, other in recorders):
-            for name in _ROUTED:
-                setattr(backend, name, _routed(backend, name))
+            put(backend, Layer(Rank.CAPTURE, _ROUTED, partial(_routed, backend)))
         recorders[key] = recorder
 
 
@@ -142,8 +140,7 @@ def end(recorder: Recorder) -> None:
     with _lock:
         del recorders[threading.get_ident(), backend]
         if not any(other is backend for _, other in recorders):
-            for name in _ROUTED:
-                delattr(backend, name)
+            remove(backend, Rank.CAPTURE)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from .backend import Binding
+    from .backend import Backend, Binding
 
 
 class Launch(NamedTuple):
@@ -76,3 +76,18 @@ def memories(command: Command) -> Iterator[Any]:
         yield from command.memories
     else:
         yield command.memory
+
+
+def perform(backend: Backend, commands: Sequence[Command]) -> None:
+    """Queues commands one by one."""
+    for command in commands:
+        if isinstance(command, Launch):
+            backend.launch(*command)
+        elif isinstance(command, LaunchIndirect):
+            backend.launch_indirect(*command)
+        elif isinstance(command, Copy):
+            backend.copy(*command)
+        elif isinstance(command, Call):
+            command.function(*command.arrays)
+        else:
+            backend.fill(*command)

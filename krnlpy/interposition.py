@@ -8,7 +8,7 @@ method up on the backend at each call.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -47,7 +47,7 @@ _LAYERS = "_interposed"
 
 
 def put(backend: Backend, layer: Layer) -> None:
-    """Puts a layer in. Calls that are under way are not changed."""
+    """Puts a layer in; there is none of its rank. Calls that are under way are not changed."""
     with _lock:
         layers = vars(backend).setdefault(_LAYERS, [])
         layers.append(layer)
@@ -55,17 +55,18 @@ def put(backend: Backend, layer: Layer) -> None:
         _rebuild(backend, layers, layer.names)
 
 
-def remove(backend: Backend, layer: Layer) -> None:
-    """Takes a layer out again."""
+def remove(backend: Backend, rank: Rank) -> None:
+    """Takes the layer of a rank out again."""
     with _lock:
         layers = vars(backend)[_LAYERS]
-        layers[:] = [other for other in layers if other is not layer]
-        _rebuild(backend, layers, layer.names)
+        names = [name for layer in layers if layer.rank == rank for name in layer.names]
+        layers[:] = [layer for layer in layers if layer.rank != rank]
+        _rebuild(backend, layers, names)
         if not layers:
             del vars(backend)[_LAYERS]
 
 
-def _rebuild(backend: Backend, layers: list[Layer], names: tuple[str, ...]) -> None:
+def _rebuild(backend: Backend, layers: list[Layer], names: Iterable[str]) -> None:
     for name in names:
         own = method = getattr(type(backend), name).__get__(backend)
         for layer in layers:

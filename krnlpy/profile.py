@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from . import interposition, labels, profile_report
 from .backend import Backend, Binding, DeviceInfo
+from .commands import perform
 from .errors import DeviceError, ProfileError
 from .interposition import Layer, Rank
 from .locks import renew_after_fork
@@ -193,6 +194,9 @@ class _Entry(NamedTuple):
     rest: tuple[Any, ...]
 
 
+_MEASURED = ("launch", "launch_indirect", "copy", "fill", "upload", "download", "replay")
+
+
 class _Session:
     """The profiling of a backend, which all its open profiles share."""
 
@@ -203,20 +207,18 @@ class _Session:
         self.regions: list[labels.Region] = []
         self.users = 0
         self._inside = threading.local()
-        self._layer = Layer(
-            Rank.PROFILE,
-            ("launch", "launch_indirect", "copy", "fill", "upload", "download"),
-            lambda name, method: partial(getattr(self, f"_{name}"), method),
-        )
 
     def start(self) -> None:
         """Puts methods that measure in the place of the backend's."""
-        interposition.put(self.backend, self._layer)
+        interposition.put(
+            self.backend,
+            Layer(Rank.PROFILE, _MEASURED, lambda name, method: partial(getattr(self, f"_{name}"), method)),
+        )
         labels.listeners[self.backend] = self.regions.append
 
     def stop(self) -> None:
         """Puts the backend's own methods back."""
-        interposition.remove(self.backend, self._layer)
+        interposition.remove(self.backend, Rank.PROFILE)
         del labels.listeners[self.backend]
         self.timer.close()
 
@@ -277,6 +279,10 @@ class _Session:
     def _download(self, original: Callable[..., None], memory: Any, offset: int, out: Any) -> None:
         self.backend.wait()  # which a download does; here it is none of its time
         self._note("download", "download", partial(original, memory, offset, out), out.nbytes, 0)
+
+    def _replay(self, original: Callable[..., None], recording: Any) -> None:
+        with labels.label(self.backend, "graph"):
+            perform(self.backend, recording.commands)
 
 
 def _bytes(executable: Any, bindings: Sequence[Binding]) -> tuple[int, int]:

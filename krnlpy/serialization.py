@@ -6,14 +6,22 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .backend import Backend, Binding
+from .commands import perform
 from .errors import DeviceLost
 from .interposition import Layer, Rank, put
 
 
 def serialize(backend: Backend) -> None:
-    """Makes a backend wait after each kernel. A DeviceLost that the wait raises names the kernel and its geometry."""
+    """Makes a backend wait after each kernel, those of graphs too. A DeviceLost that the wait raises names the
+    kernel and its geometry."""
+
+    def replay(recording: Any) -> None:
+        perform(backend, recording.commands)
 
     def replace(name: str, launch: Callable[..., None]) -> Callable[..., None]:
+        if name == "replay":
+            return replay
+
         def serialized(executable: Any, groups: Any, bindings: Sequence[Binding], parameters: bytes) -> None:
             launch(executable, groups, bindings, parameters)
             try:
@@ -26,4 +34,4 @@ def serialize(backend: Backend) -> None:
 
         return serialized
 
-    put(backend, Layer(Rank.SERIALIZATION, ("launch", "launch_indirect"), replace))
+    put(backend, Layer(Rank.SERIALIZATION, ("launch", "launch_indirect", "replay"), replace))

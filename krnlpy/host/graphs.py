@@ -21,6 +21,7 @@ class Recording:
     """What is to be called, one after the other. Addresses are among the arguments: the commands keep the memory."""
 
     def __init__(self, backend: HostBackend, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> None:
+        self._given = pieces
         old = previous._pieces if previous is not None else {}
         self._pieces: dict[tuple[int, ...], tuple[tuple[Command, ...], list[Step]]] = {}
         self._steps: list[Step] = []
@@ -31,6 +32,11 @@ class Recording:
             else:
                 self._pieces[key] = commands, [step for command in commands for step in _steps(backend, command)]
             self._steps += self._pieces[key][1]
+
+    @property
+    def commands(self) -> list[Command]:
+        """All of them, in order."""
+        return [command for commands in self._given for command in commands]
 
     def replay(self) -> None:
         """Does it all."""

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from krnlpy import config
 from krnlpy.backend import Backend, Binding, DeviceInfo, check_groups, check_subgroups
-from krnlpy.commands import Call, Command, Copy, Launch, LaunchIndirect
+from krnlpy.commands import Command, perform
 from krnlpy.dsl import ir
 from krnlpy.dsl.accesses import buffer_accesses
 from krnlpy.dsl.breakpoints import is_debugged
@@ -181,24 +181,14 @@ class InterpreterBackend:
         for out in outs:
             out.check_complete(values)
 
-    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Sequence[Command] | None) -> Sequence[Command]:
+    def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
         """The commands themselves: each is interpreted anew, and checked."""
-        return [command for piece in pieces for command in piece]
+        return Recording(tuple(command for piece in pieces for command in piece))
 
-    def replay(self, recording: Sequence[Command]) -> None:
+    def replay(self, recording: Recording) -> None:
         """Runs all commands. Raises what :meth:`launch` raises, after the commands before."""
         with self._lock:
-            for command in recording:
-                if isinstance(command, Launch):
-                    self.launch(*command)
-                elif isinstance(command, LaunchIndirect):
-                    self.launch_indirect(*command)
-                elif isinstance(command, Copy):
-                    self.copy(*command)
-                elif isinstance(command, Call):
-                    command.function(*command.arrays)
-                else:
-                    self.fill(*command)
+            perform(self, recording.commands)
 
     def launch_indirect(
         self, executable: InterpreterExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
@@ -233,6 +223,12 @@ class InterpreterBackend:
 
     def close(self) -> None:
         """Memory goes with its last reference."""
+
+
+class Recording(NamedTuple):
+    """What a graph does."""
+
+    commands: tuple[Command, ...]
 
 
 class InterpreterExecutable:

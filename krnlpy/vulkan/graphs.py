@@ -108,6 +108,11 @@ class Recording:
         self.kernels = [batch.kernels for batch in batches]
         self.accesses = [batch.accesses for batch in batches]
 
+    @property
+    def commands(self) -> list[DeviceCommand]:
+        """All of them, in order."""
+        return [command for piece, _ in self.pieces for command in piece]
+
 
 class Graphs:
     """Makes and submits recordings. The caller holds the backend's lock."""

@@ -15,6 +15,7 @@ import pytest
 
 from krnlpy import (
     Buffer,
+    CaptureError,
     Device,
     Global,
     GlobalMut,
@@ -466,6 +467,21 @@ def test_where_nothing_can_be_kept(device: Device, tmp_path: Path, monkeypatch: 
         x, y = ones(device), ones(device)
         add(x, y)
         np.testing.assert_array_equal(y.numpy(), 2.0)
+
+
+def test_graphs(device: Device) -> None:
+    add = make_add()
+    x, y = ones(device), ones(device)
+    if expected_count(device):
+        with pytest.raises(CaptureError, match=r"add is not tuned .* before"), device.capture():
+            add(x, y)
+    add.tune(x, y)
+    with device.capture() as graph:
+        x_now = graph.parameter("x", x)
+        add(x_now, y)
+    graph.replay()
+    graph.replay(x=Buffer.full(100, 5.0, f32, device))
+    np.testing.assert_array_equal(y.numpy(), 7.0)
 
 
 def test_composite_arguments(device: Device) -> None:

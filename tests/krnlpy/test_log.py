@@ -138,6 +138,13 @@ def test_serialized_kernels_are_waited_for(device: Device) -> None:
         second(x)
     assert [r.name for r in p.records] == ["second"]
     assert (x.numpy() == 5).all()
+    with own.capture() as graph:
+        first(x)
+        second(x)
+    before = backend._queue.open_value
+    graph.replay()
+    assert backend._queue.completed == backend._queue.open_value - 1 == before + 1  # a batch for each
+    assert (x.numpy() == 7).all()
     backend.close()
 
 

@@ -360,3 +360,43 @@ def test_table() -> None:
     assert re.fullmatch(r"saxpy +2 +4\.000 +2000\.0 +1000\.0 +3000\.0 +50\.0 % +1\.00", lines[3])
     assert len(set(map(len, lines[1:]))) == 1
     assert profile_report.summarize([], "label") == []
+
+
+def test_graphs_show_what_they_do(device: Device) -> None:
+    x, y = ones(device, 10), ones(device, 10)
+    with device.capture() as graph:
+        saxpy(1.0, x, y)
+        x.fill(3.0)
+        y[:5].copy_from(x[5:])
+        saxpy(1.0, x, y)
+    with device.profile() as p, device.label("step"):
+        graph.replay()
+    assert [(r.name, r.label) for r in p.records if r.kind == "kernel"] == [("saxpy", "step/graph")] * 2
+    assert len(p.records) == 4
+    measured = y.numpy().copy()
+    for buffer in (x, y):
+        buffer.fill(1.0)
+    graph.replay()
+    np.testing.assert_array_equal(y.numpy(), measured)
+    np.testing.assert_array_equal(measured, [6.0] * 5 + [5.0] * 5)
+
+
+def test_what_is_captured_is_not_measured(device: Device) -> None:
+    """Whichever began first, and whichever ends first."""
+    x = ones(device, 10)
+    with device.profile() as p:
+        with device.capture() as graph:
+            saxpy(1.0, x, x)
+        assert p.records == ()
+        graph.replay()
+    assert [r.name for r in p.records] == ["saxpy"]
+    saxpy(1.0, x, x)
+    assert (x.numpy() == 4).all()
+
+    with device.capture() as graph:
+        with device.profile() as inner:
+            saxpy(1.0, x, x)
+        saxpy(1.0, x, x)
+    assert inner.records == ()
+    graph.replay()
+    assert (x.numpy() == 16).all()
