@@ -15,7 +15,7 @@ from .program import draw
 from .run import Arrays, can_run, check, judge
 
 CHUNK = 30
-PROGRAMS = 390
+PROGRAMS = 360
 """Of which every driver of the CI can run at least 300: not all compute with 64 bits, or keep zeros' signs."""
 
 
@@ -45,5 +45,5 @@ def test_broken_programs_are_refused(first: int) -> None:
     for seed in range(first, first + 10):
         assert not list(survey(seed, [Device.host()], counts))
     # Breaking must neither be harmless nor so wild that nothing of the compiler is reached.
-    assert counts["refused by us"] >= 10
+    assert counts["refused by us"] >= 5
     assert counts["still work"] >= 3
