@@ -217,7 +217,7 @@ class Inference(_Autograph):
 def count_calls(device: Device) -> Iterator[dict[str, float]]:
     """Counts what is asked of a device: a step should launch kernels, and neither read back nor wait."""
     counts = {"launch": 0.0, "upload": 0.0, "download": 0.0, "wait": 0.0}
-    backend = type(device.backend)
+    backend = device.backend
 
     def counted(name: str) -> Any:
         original = getattr(backend, name)
@@ -228,6 +228,7 @@ def count_calls(device: Device) -> Iterator[dict[str, float]]:
 
         return call
 
+    # On the object: labels and the like may stand there already, in the place of the class's methods.
     patches = [patch.object(backend, name, counted(name)) for name in counts]
     for each in patches:
         each.start()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benches import __main__, environment, harness, report
+from benches import NAMES, __main__, environment, harness, report
 from benches.harness import Case, CaseResult, Contender, Runner, Unavailable, VerificationError, run_case
 from benches.selection import NUMPY, TORCH, Peer, Selection
 from krnlpy.errors import MissingFeatures
@@ -271,7 +272,9 @@ def test_the_status_tells_of_wrong_results(monkeypatch: Any, log: list[str], tmp
 def test_list_names_every_benchmark(capsys: Any) -> None:
     assert __main__.main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["lenet5", "saxpy", "launch", "imports"]
+    assert [line.split()[0] for line in lines] == list(NAMES)
+    modules = {p.stem for p in Path(__main__.__file__).parent.glob("*.py") if "def cases(" in p.read_text()}
+    assert modules == set(NAMES)
     assert all("Peers: " in line for line in lines)
 
 
