@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 import krnlpy
-from krnlpy import Buffer, Device, ItemMut, config, kernel, u32
+from krnlpy import Buffer, Device, ItemMut, config, kernel, u32, vulkan
 from krnlpy.errors import DeviceLost, DeviceUnavailable, OutOfMemory
 from krnlpy.vulkan.api import Functions, load
 
@@ -31,6 +32,15 @@ def increment(x: ItemMut[u32]):
 @kernel
 def double(x: ItemMut[u32]):
     x *= u32(2)
+
+
+@pytest.fixture(autouse=True)
+def only_young_objects() -> Iterator[None]:
+    """After each fault garbage is collected, which takes seconds where thousands of tests left objects."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
@@ -202,6 +212,8 @@ def test_the_layer_sees_leaks() -> None:
         layer.alive["VkSemaphore", int(device.api.ffi.cast("uintptr_t", semaphore))] -= 1
     assert layer.counts() == {"VkCommandPool": 1}
     assert len(layer.strangers) == 1
+    if config.validate:  # whose layer notices it too
+        assert "COMMAND_POOL" in "".join(vulkan.take_validation_messages())
 
 
 def test_faults_of_a_site() -> None:
