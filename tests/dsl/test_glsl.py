@@ -541,6 +541,7 @@ def test_every_fragment_compiles_alone() -> None:
         "floor_float": ("float", "double"),
         "shift": ("int", "uint", "int64_t", "uint64_t"),
         "minimum": ("float", "double"),
+        "least": ("int", "uint", "int64_t", "uint64_t"),
         "to_integer": ("float", "double"),
         "to_integer64": ("float", "double"),
         "range_count": ("int", "uint", "int64_t", "uint64_t"),
