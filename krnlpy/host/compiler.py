@@ -48,6 +48,7 @@ class Compiler:
         self.cpu: str = llvm.get_host_cpu_name()
         self.features: str = llvm.get_host_cpu_features().flatten()
         self._machine = self._target_machine()
+        self._triple: str = self._machine.triple
         # It takes over the machine that it is given.
         self._jit = llvm.create_lljit_compiler(self._target_machine())
         self._numbers = itertools.count()
@@ -79,7 +80,7 @@ class Compiler:
             CompileError: LLVM refuses the module.
         """
         version = f"{llvmlite.__version__} {llvm.llvm_version_info}"
-        hashed = hashlib.sha256("\0".join([version, self._machine.triple, self.cpu, self.features, text]).encode())
+        hashed = hashlib.sha256("\0".join([version, self._triple, self.cpu, self.features, text]).encode())
         key = f"host {hashed.hexdigest()}"
 
         def load() -> MachineCode:
@@ -107,7 +108,7 @@ class Compiler:
             module = llvm.parse_assembly(text)
         except RuntimeError as error:
             raise CompileError(f"LLVM refuses the generated code: {error}") from error
-        module.triple = self._machine.triple
+        module.triple = self._triple
         module.data_layout = str(self._machine.target_data)
         options = llvm.create_pipeline_tuning_options(speed_level=3)
         options.loop_vectorization = options.slp_vectorization = True

@@ -1,41 +1,30 @@
-"""Work that Ctrl-C must not break off."""
+"""Work that Ctrl-C may not break off: llvmlite's, whose lock it could leave locked for ever."""
 
 from __future__ import annotations
 
+import inspect
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any
 
 
 def uninterrupted(work: Callable[[], Any]) -> Any:
-    """What ``work()`` returns or raises. Ctrl-C, which Python raises in the main thread only, comes when it is done:
-    the main thread has another one do it."""
-    if threading.current_thread() is not threading.main_thread():
+    """What ``work()`` returns or raises. Ctrl-C, which Python handles in the main thread only, is handled when it is
+    done: until then a handler stands in the place of the program's that notes it."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
         return work()
-    results: list[Any] = []
-    errors: list[BaseException] = []
+    noted: list[int] = []
 
-    def run() -> None:
-        try:
-            results.append(work())
-        except BaseException as error:
-            errors.append(error)
+    def note(number: int, frame: object) -> None:
+        # Not the frame: the objects in it, which are LLVM's, would live until after the work, and die in the open.
+        noted.append(number)
 
-    thread = threading.Thread(target=run, name="krnlpy-compiles")
-    interrupt: BaseException | None = None
     try:
-        thread.start()
-    except RuntimeError:  # at the end of the process there are no new threads, and hardly a Ctrl-C
+        signal.signal(signal.SIGINT, note)
         return work()
-    except BaseException as error:
-        interrupt = error
-    while thread.is_alive():
-        try:
-            thread.join()
-        except BaseException as error:
-            interrupt = error
-    if interrupt is not None:
-        raise interrupt
-    if errors:
-        raise errors[0]
-    return results[0]
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if noted:
+            handler(noted[0], inspect.currentframe())

@@ -32,7 +32,7 @@ class HostMemory:
             usage.take(self.nbytes)
 
     def __del__(self) -> None:
-        if self.usage is not None:
+        if getattr(self, "usage", None) is not None:  # there is none where Ctrl-C broke off the constructor
             self.usage.give_back(-self.nbytes)
 
 

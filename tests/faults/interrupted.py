@@ -117,8 +117,8 @@ def main() -> None:
     print("ready", flush=True)
     while time.monotonic() < end:
         try:
-            armed = True
             while time.monotonic() < end:
+                armed = True  # again for each: Python swallows an exception in a __del__
                 work.step(rng)
             armed = False
         except KeyboardInterrupt as error:
