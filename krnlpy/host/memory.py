@@ -32,8 +32,9 @@ class HostMemory:
             usage.take(self.nbytes)
 
     def __del__(self) -> None:
-        if getattr(self, "usage", None) is not None:  # there is none where Ctrl-C broke off the constructor
-            self.usage.give_back(-self.nbytes)
+        usage = getattr(self, "usage", None)  # there is none where Ctrl-C broke off the constructor
+        if usage is not None:
+            usage.give_back(-self.nbytes)
 
 
 class ArrayMemory(HostMemory):
