@@ -129,10 +129,13 @@ class Memory(Protocol):
 
 
 class Executable(Protocol):
-    """A program built for a device, ready to launch."""
+    """A program built for a device, ready to launch.
 
-    @property
-    def name(self) -> str: ...
+    Attributes:
+        name: how logs, profiles and errors call it: the program's name, and the constants that were given.
+    """
+
+    name: str
 
     @property
     def threads(self) -> tuple[int, int, int]: ...

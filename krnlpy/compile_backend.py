@@ -36,7 +36,7 @@ class Nothing:
     is_shared: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Executable:
     """A kernel that was compiled, and will not run."""
 

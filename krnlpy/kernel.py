@@ -179,6 +179,11 @@ class Kernel:
         """The function's name."""
         return self._definition.signature.name
 
+    def _named(self, name: str) -> str:
+        """A name with the constants that were given, as logs, profiles and lost devices tell it."""
+        constants = ", ".join(f"{spec}={value}" for spec, value in self._specs.items())
+        return f"{name}[{constants}]" if constants else name
+
     @property
     def signature(self) -> Signature:
         """The parameters as declared."""
@@ -354,13 +359,41 @@ class Kernel:
                 self.specialize(**specs)(*arguments)
                 return
         if definition.has_composites:
-            from .composite_arguments import taken_apart  # as in __init__
-
-            arguments = taken_apart(definition.signature, arguments)
+            arguments = self._taken_apart(arguments)
         self._launch(arguments)
 
+    def prepare(self, *arguments: Any, **keywords: Any) -> None:
+        """Compiles what a call with such arguments needs, and launches nothing: the first launch will not wait for
+        the compiler. Buffers may hold anything; their devices, types and layouts count.
+
+        Raises:
+            As a call, but for what depends on counts of items and groups.
+
+        >>> from krnlpy import Buffer, ItemMut, f32, kernel
+        >>> @kernel
+        ... def double(x: ItemMut[f32]):
+        ...     x *= 2.0
+        >>> x = Buffer.ones(2, f32)
+        >>> double.prepare(x)
+        >>> x.numpy()
+        array([1., 1.], dtype=float32)
+        """
+        definition = self._definition
+        arguments, specs = in_order(definition.signature, arguments, keywords)
+        if specs:
+            self.specialize(**specs).prepare(*arguments)
+            return
+        if definition.has_composites:
+            arguments = self._taken_apart(arguments)
+        self._prepare(arguments)
+
+    def _taken_apart(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        from .composite_arguments import taken_apart  # as in __init__
+
+        return taken_apart(self._definition.signature, arguments)
+
     def _prepare(self, arguments: tuple[Any, ...]) -> None:
-        """Compiles for such arguments, and launches nothing. Raises MissingFeatures, LimitExceeded."""
+        """Compiles for arguments of the compiled kernel."""
         self._plan(None, arguments).prepare(arguments)
 
     def _launch(self, arguments: tuple[Any, ...]) -> None:
@@ -433,14 +466,16 @@ class Kernel:
                 check_array_sizes(program, specs)
                 begin = perf_counter()
                 with compiling(definition.signature.function, f"{backend.info.name}, {backend.info.driver}"):
-                    definition.executables[key] = backend.build(program, variant, specs, threads, config.debug)
+                    executable = backend.build(program, variant, specs, threads, config.debug)
+                executable.name = self._named(program.name)
+                definition.executables[key] = executable
                 milliseconds = 1e3 * (perf_counter() - begin)
-                logger.info("built %s for %s in %.1f ms", program.name, backend.info.name, milliseconds)
+                logger.info("built %s for %s in %.1f ms", executable.name, backend.info.name, milliseconds)
             return definition.executables[key]
 
     def __repr__(self) -> str:
         parameters = ", ".join(p.name for p in self._definition.signature.declared)
-        return f"<kernel {self.name}({parameters})>"
+        return f"<kernel {self._named(self.name)}({parameters})>"
 
 
 def default_threads(program: Program, info: DeviceInfo) -> Triple:
