@@ -187,28 +187,54 @@ def run_case(case: Case, seconds: float, say: Callable[[str], None]) -> CaseResu
     if wrong:
         say("not timed: results are wrong")
         return CaseResult(case, skipped=tuple(skipped), wrong=tuple(wrong))
-    return CaseResult(case, measure(ready, seconds, case.max_iterations), tuple(skipped))
+    measurements, ended = measure(ready, seconds, case.max_iterations)
+    for label, reason in ended:
+        say(f"skipped: {label}: {reason}")
+    return CaseResult(case, measurements, (*skipped, *ended))
 
 
-def measure(ready: Sequence[tuple[Contender, Runner]], seconds: float, max_iterations: int) -> tuple[Measurement, ...]:
-    """Samples of every contender, taken in turn."""
-    runners = [runner for _, runner in ready]
-    counts = [_iterations(runner, max_iterations) for runner in runners]
-    samples: list[list[float]] = [[] for _ in runners]
+def measure(
+    ready: Sequence[tuple[Contender, Runner]], seconds: float, max_iterations: int
+) -> tuple[tuple[Measurement, ...], tuple[tuple[str, str], ...]]:
+    """Samples of every contender, taken in turn; and which of them ended on the way, and why: they have no samples."""
+    counts: dict[Contender, int] = {}
+    samples: dict[Contender, list[float]] = {contender: [] for contender, _ in ready}
+    ended: dict[Contender, str] = {}
+
+    def attempt(step: Callable[[Contender, Runner], float]) -> float:
+        """A step of each that has not ended yet; the seconds timed in all."""
+        spent = 0.0
+        for contender, runner in ready:
+            if contender not in ended:
+                try:
+                    spent += step(contender, runner)
+                except Unavailable as error:
+                    ended[contender] = str(error)
+        return spent
+
+    def count(contender: Contender, runner: Runner) -> float:
+        counts[contender] = _iterations(runner, max_iterations)
+        return 0.0
+
+    def sample(contender: Contender, runner: Runner) -> float:
+        # Untimed: caches are the last contender's, and its threads may still be spinning.
+        runner.sample(-(-counts[contender] // 10))
+        taken = runner.sample(counts[contender])
+        samples[contender].append(taken / counts[contender])
+        return taken
+
+    attempt(count)
     spent = 0.0
     for turn in range(MAX_TURNS):
-        if turn >= MIN_TURNS and spent >= seconds * len(runners):
+        if turn >= MIN_TURNS and spent >= seconds * (len(ready) - len(ended)):
             break
-        for runner, count, own in zip(runners, counts, samples, strict=True):
-            # Untimed: caches are the last contender's, and its threads may still be spinning.
-            runner.sample(-(-count // 10))
-            taken = runner.sample(count)
-            spent += taken
-            own.append(taken / count)
-    return tuple(
-        Measurement(contender, count, tuple(own), dict(runner.facts()))
-        for (contender, runner), count, own in zip(ready, counts, samples, strict=True)
+        spent += attempt(sample)
+    measurements = tuple(
+        Measurement(contender, counts[contender], tuple(samples[contender]), dict(runner.facts()))
+        for contender, runner in ready
+        if contender not in ended
     )
+    return measurements, tuple((contender.label, reason) for contender, reason in ended.items())
 
 
 def _iterations(runner: Runner, max_iterations: int) -> int:

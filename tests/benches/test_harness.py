@@ -125,6 +125,25 @@ def test_who_cannot_run_is_skipped_with_a_line(log: list[str], error: Exception)
     assert [m.contender.name for m in result.measurements] == ["a"]
 
 
+def test_who_ends_on_the_way_is_skipped_with_a_line(log: list[str]) -> None:
+    times = itertools.chain([0.5] * 4, [None])
+
+    def seconds() -> float:
+        if (time := next(times)) is None:
+            raise Unavailable("its process has ended")
+        return time
+
+    ends, stays = Fake("ends", log, seconds), Fake("stays", log, steady(0.5))
+    lines: list[str] = []
+    result = run_case(case(contender(ends, peer=True), contender(stays)), 1.0, lines.append)
+    assert result.skipped == (("ends on fake", "its process has ended"),)
+    assert lines == ["skipped: ends on fake: its process has ended"]
+    (measured,) = result.measurements
+    assert measured.contender.name == "stays"
+    assert len(measured.samples) >= harness.MIN_TURNS
+    assert log.count("ends") == 5, "it is not asked again"
+
+
 def test_other_errors_are_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         run_case(case(refusing("broken", ZeroDivisionError())), 1.0, silent)
