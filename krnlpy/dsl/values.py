@@ -60,7 +60,8 @@ ArrayPlace = ir.GlobalParameter | ir.LocalArray | CompoundPlace
 
 
 def is_number(value: object) -> bool:
-    return isinstance(value, bool | int | float)
+    """Whether this is a number without a type of its own. NumPy's have one, np.float64 too, though it is a float."""
+    return isinstance(value, bool | int | float) and not isinstance(value, np.generic)
 
 
 def is_static_number(value: Value) -> bool:

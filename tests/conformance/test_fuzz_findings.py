@@ -25,7 +25,7 @@ from krnlpy import (
     kernel,
     u32,
 )
-from krnlpy.dsl import global_id, global_threads, group_id, groups, isinf, isnan, item_id, thread_id
+from krnlpy.dsl import ceil, global_id, global_threads, group_id, groups, isinf, isnan, item_id, sqrt, thread_id
 
 NAN = math.nan
 THREE = np.uint8(3)
@@ -182,3 +182,19 @@ def captured_double_in_single(out: GlobalMut[f32]):
 def test_a_captured_double_does_not_fit_a_single(device: Device) -> None:
     with pytest.raises(KernelTypeError, match="f64 does not fit out, which holds f32"):
         captured_double_in_single.with_groups(1)(Buffer.zeros(1, f32, device))
+
+
+@kernel(threads=4)
+def functions_of_a_captured_double(out: GlobalMut[f64, 2]):
+    me = thread_id()
+    out[me, 0] = ceil(TENTH) - groups()
+    out[me, 1] = sqrt(TENTH) + 1 + np.minimum(TENTH + 1, me)
+
+
+def test_functions_of_a_captured_double_are_doubles(device: Device) -> None:
+    # np.float64 is a float for Python: what was computed of it while compiling lost the type.
+    requires(device, f64)
+    out = Buffer.zeros((4, 2), f64, device)
+    functions_of_a_captured_double.with_groups(1)(out)
+    assert out.numpy()[:, 0].tolist() == [0.0] * 4
+    assert np.allclose(out.numpy()[:, 1], 1 + 0.1**0.5 + np.minimum(1.1, np.arange(4)), rtol=4e-16, atol=0)
