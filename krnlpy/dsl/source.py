@@ -8,13 +8,17 @@ import inspect
 import linecache
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from krnlpy.errors import KernelSyntaxError
 
 from .ir import Location
 
-_TREES: dict[str, tuple[int, ast.Module]] = {}
+
+@lru_cache(maxsize=64)  # a module's kernels follow one another; each cell of a notebook is a file of its own
+def _tree(text: str, file: str) -> ast.Module:
+    return ast.parse(text, file)
 
 
 @dataclass(frozen=True)
@@ -67,16 +71,13 @@ def read_source(function: Callable[..., Any]) -> Source:
             file,
             line,
         )
-    text = "".join(lines)
-    key = hash(text)
-    if file not in _TREES or _TREES[file][0] != key:
-        try:
-            _TREES[file] = (key, ast.parse(text, file))
-        except SyntaxError:
-            raise KernelSyntaxError(
-                "the file was changed since it was imported, and is not Python now", file, line
-            ) from None
-    for node in ast.walk(_TREES[file][1]):
+    try:
+        tree = _tree("".join(lines), file)
+    except SyntaxError:
+        raise KernelSyntaxError(
+            "the file was changed since it was imported, and is not Python now", file, line
+        ) from None
+    for node in ast.walk(tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             continue
         first = node.lineno if isinstance(node, ast.Lambda) else min(

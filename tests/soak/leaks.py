@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class Leak:
         return self.handles[-1] <= self.handles[0] and self.files[-1] <= self.files[0] and self.pools <= _MOST_POOLS
 
 
-def measure(selector: int, name: str, count: int) -> Leak:
+def measure(selector: int | str, name: str, count: int) -> Leak:
     """Does one of TASKS ``count`` times."""
     layer = Layer(records_sites=False)
     leak = Leak(name, count, [], [], [])
@@ -117,13 +118,13 @@ def _devices(selector: int) -> Callable[[int], None]:
     return open_and_close
 
 
-def _pipelines(selector: int) -> Callable[[int], None]:
+def _pipelines(selector: int | str) -> Callable[[int], None]:
     device = Device(selector)
     x = Buffer.ones(100, u32, device)
     return lambda number: new_kernel(number % 65536)(x)
 
 
-TASKS: dict[str, Callable[[int], Callable[[int], None]]] = {
+TASKS: dict[str, Callable[[Any], Callable[[int], None]]] = {
     "dispatches": _dispatches,
     "allocations": _allocations,
     "devices": _devices,

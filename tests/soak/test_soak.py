@@ -92,3 +92,12 @@ def test_nothing_is_left_behind(task: str, monkeypatch: pytest.MonkeyPatch) -> N
         leak = process.submit(measure, _COUNT - 1, task, COUNTS[task] // 20).result()
     assert leak.is_flat, leak
     assert leak.growth < _MOST_BYTES[task], leak
+
+
+def test_the_host_frees_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compiled for the host goes with its kernel: all but the name of its library, 10 KB, in LLVM's JIT."""
+    monkeypatch.setenv("KRNLPY_NO_CACHE", "1")
+    monkeypatch.setenv("KRNLPY_VALIDATE", "0")
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        leak = process.submit(measure, "host", "pipelines", 100).result()
+    assert leak.growth < _MOST_BYTES["pipelines"], leak
