@@ -102,8 +102,8 @@ def _binary(op: ir.BinaryOp, a: ir.Expr, b: ir.Expr, where: ir.Location) -> ir.E
 def _sign(lowering: ExpressionLowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     (value,) = arguments(lowering, node, 1, "sign")
-    if isinstance(value, Static) and is_number(value.value):
-        return Static(type(value.value)((value.value > 0) - (value.value < 0)), where)
+    if isinstance(value, Static) and is_number(number := value.value):
+        return Static(type(number)((number > 0) - (number < 0)) if number == number else number, where)
     (x,) = numbers([value], "sign", where)
     if x.type.is_float:
         return call_library(lowering, "sign", (x,), where)

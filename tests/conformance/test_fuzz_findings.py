@@ -25,7 +25,7 @@ from krnlpy import (
     kernel,
     u32,
 )
-from krnlpy.dsl import ceil, global_id, global_threads, group_id, groups, isinf, isnan, item_id, sqrt, thread_id
+from krnlpy.dsl import ceil, global_id, global_threads, group_id, groups, isinf, isnan, item_id, sign, sqrt, thread_id
 
 NAN = math.nan
 THREE = np.uint8(3)
@@ -36,12 +36,13 @@ ONE_HALF = np.float32(0.5)
 def nan_literal(out: GlobalMut[f32]):
     out[0] = NAN
     out[1] = 1.0 if isnan(f32(2.0) * NAN) else 0.0
+    out[2] = sign(NAN)
 
 
 def test_captured_nan_is_a_number(device: Device) -> None:
-    out = Buffer.zeros(2, f32, device)
+    out = Buffer.zeros(3, f32, device)
     nan_literal.with_groups(1)(out)
-    assert np.isnan(out.numpy()[0])
+    assert np.isnan(out.numpy()[[0, 2]]).all()
     assert out.numpy()[1] == 1
 
 
@@ -187,7 +188,7 @@ def test_a_captured_double_does_not_fit_a_single(device: Device) -> None:
 @kernel(threads=4)
 def functions_of_a_captured_double(out: GlobalMut[f64, 2]):
     me = thread_id()
-    out[me, 0] = ceil(TENTH) - groups()
+    out[me, 0] = ceil(TENTH) - groups() + (sign(TENTH) - 1)
     out[me, 1] = sqrt(TENTH) + 1 + np.minimum(TENTH + 1, me)
 
 
