@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 class Layer:
     """A layer, or a model made of layers.
 
-    Attributes that are layers or parameters, or lists or tuples of them, are its children, in the order in which they
-    were first assigned; attributes that are None or anything else are not. Without a ``forward`` of its own, a layer
-    hands its input through its child layers in that order.
+    Attributes that are layers or parameters, or lists or tuples of them (nested too), are its children, in the order in
+    which they were first assigned; None and anything else is not. So a layer that a model may or may not have is one or
+    None, and one of several alternatives is whichever was assigned. Without a ``forward`` of its own, a layer hands its
+    input through its child layers in that order.
 
     >>> from autograph import Dense, Layer, Relu, Tensor
     >>> class Perceptron(Layer):
@@ -52,12 +53,7 @@ class Layer:
 
     def _children(self) -> Iterator[tuple[str, Layer | Parameter]]:
         for name, value in vars(self).items():
-            if isinstance(value, Layer | Parameter):
-                yield name, value
-            elif isinstance(value, list | tuple):
-                for i, entry in enumerate(value):
-                    if isinstance(entry, Layer | Parameter):
-                        yield f"{name}.{i}", entry
+            yield from _layers_and_parameters(name, value)
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """All parameters with names such as ``conv1.weight``, in order; one that occurs twice, the first time only."""
@@ -121,6 +117,14 @@ class Layer:
         for child_name, child in layers:
             lines += [f"  {line}" for line in child._lines(child_name)]
         return lines
+
+
+def _layers_and_parameters(name: str, value: Any) -> Iterator[tuple[str, Layer | Parameter]]:
+    if isinstance(value, Layer | Parameter):
+        yield name, value
+    elif isinstance(value, list | tuple):
+        for i, entry in enumerate(value):
+            yield from _layers_and_parameters(f"{name}.{i}", entry)
 
 
 def settings(*values: Any, **named: Any) -> str:

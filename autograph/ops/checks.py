@@ -49,3 +49,14 @@ def pair(name: str, value: Any, least: int) -> tuple[int, int]:
     if len(both) != 2 or min(both) < least:
         raise ShapeError(f"{name}={value!r}: expected a whole number of at least {least}, or a pair of them")
     return both[0], both[1]
+
+
+def single(name: str, value: Any, least: int) -> int:
+    """A number for the one axis of a signal."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {least}")
+    return number
