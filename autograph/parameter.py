@@ -56,17 +56,37 @@ class Parameter(Tensor):
         return gradient
 
     def move(self, device: Device | None = None, dtype: DTypeLike | None = None) -> None:
-        """Moves the value and the optimizer's state to a device, and converts the value to a dtype, in place.
+        """Moves the parameter to a device, converts it to a dtype, or both, in place.
 
-        The slot is closed: a gradient belongs to the tensor as it was.
+        An open slot stays open, with the gradient that it has, which is moved and converted alike. The optimizer's
+        state is moved, but keeps its dtypes: in which precision to remember is the optimizer's choice. If anything
+        fails, for example for want of memory, the parameter is as it was.
+
+        What was computed of the parameter before cannot run backwards any more: its gradients are of another kind.
+
+        >>> weight = Parameter(Tensor.ones(2))
+        >>> weight.init_grad()
+        >>> weight.sum().backward()
+        >>> weight.move(dtype="bf16")
+        >>> weight.dtype, weight.grad.dtype
+        (bf16, bf16)
         """
-        value = self.detach()
-        if device is not None:
-            value = value.to_device(device)
-            self.state = {name: tensor.to_device(device) for name, tensor in self.state.items()}
-        if dtype is not None:
-            value = value.cast(dtype)
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor if device is None else tensor.to_device(device)
+
+        def converted(tensor: Tensor) -> Tensor:
+            return moved(tensor) if dtype is None else moved(tensor).cast(dtype)
+
+        node, value = self._node, converted(self.detach())
+        gradient = None if self.grad is None else converted(self.grad)
+        state = {name: moved(tensor) for name, tensor in self.state.items()}
         self.set(value)
+        self.state = state
+        if node is not None:
+            # The same node, so that a graph that still leads to it finds a gradient that does not fit, and says so.
+            node.device, node.dtype, node.gradient = value.device, value.dtype, gradient
+            self._node = node
 
     def set(self, value: Tensor) -> None:
         """Takes the value of another tensor, of any shape, dtype and device, and closes the slot."""

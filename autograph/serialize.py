@@ -26,7 +26,7 @@ from .errors import CheckpointError
 from .nn.layer import Layer
 from .optim import Optimizer
 from .parameter import Parameter
-from .tensor import Tensor
+from .tensor import Shape, Tensor
 from .typed_arrays import decode, encode
 
 _FORMAT = "autograph checkpoint"
@@ -152,12 +152,18 @@ def _state_differences(saved: Any, named: dict[str, Parameter], optimizer: Optim
     if saved.get("name") != type(optimizer).__name__:
         return [f"the file's optimizer is {saved.get('name')}, not {type(optimizer).__name__}"]
     return [
-        f"the optimizer's {key} of {name} is {array.shape} in the file, its parameter {named[name].shape}"
+        f"the optimizer's {key} of {name} is {array.shape} in the file, its parameter {named[name].shape}: it does not"
+        " broadcast to it"
         for name, state in saved["state"].items()
         if name in named
         for key, array in state.items()
-        if array.shape not in ((), named[name].shape)
+        if not _broadcasts(array.shape, named[name].shape)
     ]
+
+
+def _broadcasts(shape: Shape, to: Shape) -> bool:
+    tail = to[len(to) - len(shape) :]
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape, tail, strict=True))
 
 
 def _dtype_name(array: np.ndarray[Any, Any]) -> str:

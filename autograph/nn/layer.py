@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from krnlpy import Device, DTypeLike
+from krnlpy import Device, DTypeLike, scalar_type
 
-from ..errors import AutographError
+from ..errors import AutographError, DtypeError
 from ..parameter import Parameter
 from ..tensor import Tensor
 
@@ -92,12 +92,18 @@ class Layer:
                 optimizer.update(parameter, gradient, learning_rate)
 
     def to_device(self, device: Device) -> None:
-        """Moves all parameters, and what optimizers keep for them, to a device, in place."""
+        """Moves all parameters to a device, in place, with their gradients and what optimizers keep for them."""
         for parameter in self.parameters():
             parameter.move(device=device)
 
     def cast(self, dtype: DTypeLike) -> None:
-        """Converts all parameters to a dtype, in place."""
+        """Converts all parameters and their gradients to a dtype, in place; what optimizers keep stays as it is.
+
+        Raises:
+            DtypeError: ``dtype`` is no float type.
+        """
+        if not scalar_type(dtype).is_float:
+            raise DtypeError(f"a model of {dtype} cannot be trained; expected a float type, for example f32 or bf16")
         for parameter in self.parameters():
             parameter.move(dtype=dtype)
 

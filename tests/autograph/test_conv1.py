@@ -122,7 +122,7 @@ def test_what_does_not_fit(device):
         x[0].conv1(w)
     with pytest.raises(ShapeError, match=r"conv1 takes filters of shape \[oc, ic, fw\], not \(3, 3\)"):
         x.conv1(w[0])
-    with pytest.raises(ShapeError, match="conv1 .* have 2 channels, the filters take 3"):
+    with pytest.raises(ShapeError, match=r"conv1 .* have 2 channels, the filters take 3"):
         x[:, :2].conv1(w)
     with pytest.raises(ShapeError, match="padding 1 and dilation 4: the filter does not fit into the signal"):
         x.conv1(w, padding=1, dilation=4)
@@ -140,7 +140,7 @@ def test_what_does_not_fit(device):
     for options in ({"stride": 0}, {"padding": -1}, {"dilation": (1, 1)}):
         with pytest.raises(ShapeError, match="expected a whole number of at least"):
             x.conv1(w, **options)
-    with pytest.raises(ShapeError, match="max_pool1 of signals .*window 6 does not fit"):
+    with pytest.raises(ShapeError, match=r"max_pool1 of signals .*window 6 does not fit"):
         x.max_pool1(6)
     with pytest.raises(ShapeError, match=r"max_pool1 takes signals of shape \[n, c, w\]"):
         x[0].max_pool1(2)
