@@ -21,6 +21,7 @@ import numpy as np
 from krnlpy import scalar_type
 from krnlpy.errors import DtypeError
 
+from .cbor_subset import check_cbor
 from .container import read_container, write_container
 from .errors import CheckpointError
 from .nn.layer import Layer
@@ -62,7 +63,8 @@ def save_checkpoint(
     content["metadata"] = metadata
     try:
         payload = cbor2.dumps({key: encode(value, key) for key, value in content.items()})
-    except cbor2.CBORError as error:
+        check_cbor(payload)  # what is written can be read
+    except (cbor2.CBORError, RecursionError, ValueError) as error:
         raise CheckpointError(f"{path} was not written: {error}") from error
     write_container(Path(path), payload)
 
@@ -88,6 +90,7 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
     path = Path(path)
     payload = read_container(path)
     try:
+        check_cbor(payload)
         content = decode(cbor2.loads(payload), "content")
         parameters, saved, metadata = _parts(content)
     except (cbor2.CBORError, CheckpointError, RecursionError, ValueError, TypeError) as error:
