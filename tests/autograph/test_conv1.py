@@ -6,7 +6,7 @@ from reference import DTYPES, apart, bound, check, conv2, draw, max_pool2, tenso
 
 from autograph import Conv1, MaxPool1, Parameter, Tensor
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
-from krnlpy import Device, bf16, f32, i32
+from krnlpy import Device, bf16, f16, f32, i32
 
 CASES = {
     "plain": ((2, 2, 6), (3, 2, 2), {}),
@@ -40,7 +40,7 @@ def conv1(x, weight, stride=1, padding=0, dilation=1):
     return out
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", [*DTYPES, f16], ids=str)
 @pytest.mark.parametrize("case", CASES)
 def test_value_and_gradients(case, dtype, device):
     signals, filters, options = CASES[case]
@@ -59,7 +59,7 @@ def test_value_and_gradients(case, dtype, device):
     )
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", [*DTYPES, f16], ids=str)
 @pytest.mark.parametrize("case", POOLS)
 def test_max_pool1(case, dtype, device):
     shape, filter, stride = POOLS[case]
