@@ -199,3 +199,23 @@ def test_functions_of_a_captured_double_are_doubles(device: Device) -> None:
     functions_of_a_captured_double.with_groups(1)(out)
     assert out.numpy()[:, 0].tolist() == [0.0] * 4
     assert np.allclose(out.numpy()[:, 1], 1 + 0.1**0.5 + np.minimum(1.1, np.arange(4)), rtol=4e-16, atol=0)
+
+
+@kernel
+def whole_quotient(x: Item[f32], y: Item[f32], ratio: ItemMut[f32], quotient: ItemMut[f32]):
+    ratio = x / y
+    quotient = x // y
+
+
+def test_quotients_of_millions_are_whole_numbers_below_the_ratio(device: Device) -> None:
+    # 16777216 // 0.70710677 was 1 too great: ratios so great are whole or halves, and were taken for rounded down.
+    rng = np.random.default_rng(0)
+    x = np.exp2(rng.uniform(14, 26, 10_000)).astype(np.float32)
+    y = np.concatenate([[0.70710677], rng.uniform(0.5, 2, 9_999)]).astype(np.float32) * rng.choice([-1, 1], 10_000)
+    x[0] = 2**24
+    y = y.astype(np.float32)
+    ratio, quotient = Buffer.zeros(10_000, f32, device), Buffer.zeros(10_000, f32, device)
+    whole_quotient(Buffer.from_numpy(x, device), Buffer.from_numpy(y, device), ratio, quotient)
+    rounded_once = ratio.numpy() == x / y  # Vulkan grants a device 2.5 ulp
+    assert rounded_once.mean() > 0.2
+    np.testing.assert_array_equal(quotient.numpy()[rounded_once], np.floor(x / y)[rounded_once])

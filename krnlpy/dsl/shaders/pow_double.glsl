@@ -1,16 +1,8 @@
 //! needs is_nan_double
 //! needs exp_double
 //! needs log_double
+//! needs exact_product_double
 // x to the power y in double precision, to about 1 ulp, as in pow_float.glsl.
-
-dvec2 exact_product(double a, double b) {
-    double t = a * 134217729.0lf;
-    double a_high = t - (t - a), a_low = a - a_high;
-    t = b * 134217729.0lf;
-    double b_high = t - (t - b), b_low = b - b_high;
-    double product = a * b;
-    return dvec2(product, a_high * b_high - product + a_high * b_low + a_low * b_high + a_low * b_low);
-}
 
 dvec2 product2(dvec2 a, dvec2 b) {
     dvec2 p = exact_product(a.x, b.x);

@@ -1,17 +1,9 @@
 //! needs is_nan_float
 //! needs exp_float
 //! needs log_float
+//! needs exact_product_float
 // x to the power y as in C and Python, to about 1 ulp: 2^(y log2(x)) with the logarithm in two floats. Sums and
 // products in two floats: T. J. Dekker, A floating-point technique for extending the available precision, 1971.
-
-vec2 exact_product(float a, float b) {
-    float t = a * 4097.0;
-    float a_high = t - (t - a), a_low = a - a_high;
-    t = b * 4097.0;
-    float b_high = t - (t - b), b_low = b - b_high;
-    float product = a * b;
-    return vec2(product, a_high * b_high - product + a_high * b_low + a_low * b_high + a_low * b_low);
-}
 
 vec2 product2(vec2 a, vec2 b) {
     vec2 p = exact_product(a.x, b.x);
