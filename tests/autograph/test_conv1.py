@@ -75,6 +75,13 @@ def test_max_pool1(case, dtype, device):
     )
 
 
+@pytest.mark.parametrize("case", POOLS)
+def test_max_pool1_by_threads_that_share_a_row(case, device, monkeypatch):
+    """As GPUs do it."""
+    monkeypatch.setattr("autograph.ops.max_pool2.lanes", lambda device: 32)
+    test_max_pool1(case, f32, device)
+
+
 def test_it_is_conv2_of_height_1(device):
     x, w = draw(5, (2, 3, 10), f32), draw(6, (4, 3, 3), f32)
     expected = conv2(x[:, :, None], w[:, :, None], (1, 2), (0, 1), (1, 2))[:, :, 0]
