@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from krnlpy import Device, DTypeLike
 
 from .autograd import Node
@@ -38,6 +40,20 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.dtype}, device={self.device.name!r})"
+
+    def __copy__(self) -> Parameter:
+        """A parameter of its own with the same value, state, and slot, open or closed; deep copies are the same."""
+        result = _restored(self, {name: tensor.detach() for name, tensor in self.state.items()})
+        if self._node is not None:
+            result._node = Node(result)
+            result._node.gradient = None if self.grad is None else self.grad.detach()
+        return result
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        return self.__copy__()
+
+    def __reduce__(self) -> Any:
+        return _restored, (self.detach(), self.state)
 
     def init_grad(self) -> None:
         """Opens the slot, empty; one that is open keeps what it has."""
@@ -94,3 +110,9 @@ class Parameter(Tensor):
         value._storage.users += 1
         self._storage.users -= 1
         self._buffer, self._storage = value._buffer, value._storage
+
+
+def _restored(value: Tensor, state: dict[str, Tensor]) -> Parameter:
+    result = Parameter(value)
+    result.state = state
+    return result

@@ -183,6 +183,15 @@ class Tensor:
         self._storage.users += 1
         return result
 
+    def __copy__(self) -> Tensor:
+        return self._shared(self._buffer, self._node)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        return self.detach()  # what is changed in place is copied then
+
+    def __reduce__(self) -> Any:
+        return Tensor, (self._buffer,)  # which pickles to the host
+
     def _replace(self, buffer: Buffer) -> None:
         """Puts other elements in this tensor's place."""
         self._storage.users -= 1

@@ -63,12 +63,17 @@ class Layer:
                 seen.add(id(parameter))
                 yield name, parameter
 
-    def _walk(self, prefix: str) -> Iterator[tuple[str, Parameter]]:
+    def _walk(self, prefix: str, above: tuple[Layer, ...] = ()) -> Iterator[tuple[str, Parameter]]:
+        if any(self is layer for layer in above):
+            raise AutographError(
+                f"the layer {prefix[:-1]} contains itself: it is one of those that it lies in; what is no child is kept"
+                " in something other than an attribute, list or tuple, for example a dict"
+            )
         for name, child in self._children():
             if isinstance(child, Parameter):
                 yield prefix + name, child
             else:
-                yield from child._walk(f"{prefix}{name}.")
+                yield from child._walk(f"{prefix}{name}.", (*above, self))
 
     def parameters(self) -> Iterator[Parameter]:
         """All parameters, in order, each once."""

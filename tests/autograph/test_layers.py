@@ -222,6 +222,13 @@ def test_a_shared_parameter_is_trained_once():
     np.testing.assert_allclose(model.a.weight.numpy(), before - 0.5 * gradient, rtol=1e-6)
 
 
+def test_a_layer_that_contains_itself_is_refused():
+    model = Sequential(Dense(2, 2), Sequential(Relu()))
+    model[1].parent = model
+    with pytest.raises(AutographError, match=r"the layer layers\.1\.parent contains itself"):
+        model.init_parameter_grads()
+
+
 def test_parameters_without_a_forward():
     class Lonely(Layer):
         def __init__(self):
