@@ -4,7 +4,7 @@
 """
 
 from . import autograd, dataset, errors, nn, optim
-from .nn import Conv2, Dense, Flatten, Identity, Layer, MaxPool2, Relu
+from .nn import Conv1, Conv2, Dense, Flatten, Identity, Layer, MaxPool1, MaxPool2, Relu, Sequential
 from .optim import SGD, Optimizer
 from .parameter import Parameter
 from .serialize import load_checkpoint, save_checkpoint
@@ -12,15 +12,18 @@ from .tensor import Tensor
 
 __all__ = [
     "SGD",
+    "Conv1",
     "Conv2",
     "Dense",
     "Flatten",
     "Identity",
     "Layer",
+    "MaxPool1",
     "MaxPool2",
     "Optimizer",
     "Parameter",
     "Relu",
+    "Sequential",
     "Tensor",
     "autograd",
     "dataset",

@@ -53,7 +53,11 @@ class Node:
                 f"a gradient of shape {gradient.shape}, {gradient.dtype} on {gradient.device.name} for a tensor of"
                 f" shape {self.shape}, {self.dtype} on {self.device.name}: they must be alike"
             )
-        self.gradient = gradient if self.gradient is None else self.gradient + gradient
+        if self.gradient is not None:
+            self.gradient = self.gradient + gradient
+        else:
+            # An edge may hand one tensor to several nodes; what is changed in place must be a leaf's own.
+            self.gradient = gradient.detach() if self.is_leaf else gradient
 
 
 def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunction]]) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from krnlpy import Device, DTypeLike
 
 from .autograd import Node
@@ -39,6 +41,20 @@ class Parameter(Tensor):
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.dtype}, device={self.device.name!r})"
 
+    def __copy__(self) -> Parameter:
+        """A parameter of its own with the same value, state, and slot, open or closed; deep copies are the same."""
+        result = _restored(self, {name: tensor.detach() for name, tensor in self.state.items()})
+        if self._node is not None:
+            result._node = Node(result)
+            result._node.gradient = None if self.grad is None else self.grad.detach()
+        return result
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        return self.__copy__()
+
+    def __reduce__(self) -> Any:
+        return _restored, (self.detach(), self.state)
+
     def init_grad(self) -> None:
         """Opens the slot, empty; one that is open keeps what it has."""
         if self._node is None:
@@ -56,17 +72,37 @@ class Parameter(Tensor):
         return gradient
 
     def move(self, device: Device | None = None, dtype: DTypeLike | None = None) -> None:
-        """Moves the value and the optimizer's state to a device, and converts the value to a dtype, in place.
+        """Moves the parameter to a device, converts it to a dtype, or both, in place.
 
-        The slot is closed: a gradient belongs to the tensor as it was.
+        An open slot stays open, with the gradient that it has, which is moved and converted alike. The optimizer's
+        state is moved, but keeps its dtypes: in which precision to remember is the optimizer's choice. If anything
+        fails, for example for want of memory, the parameter is as it was.
+
+        What was computed of the parameter before cannot run backwards any more: its gradients are of another kind.
+
+        >>> weight = Parameter(Tensor.ones(2))
+        >>> weight.init_grad()
+        >>> weight.sum().backward()
+        >>> weight.move(dtype="bf16")
+        >>> weight.dtype, weight.grad.dtype
+        (bf16, bf16)
         """
-        value = self.detach()
-        if device is not None:
-            value = value.to_device(device)
-            self.state = {name: tensor.to_device(device) for name, tensor in self.state.items()}
-        if dtype is not None:
-            value = value.cast(dtype)
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor if device is None else tensor.to_device(device)
+
+        def converted(tensor: Tensor) -> Tensor:
+            return moved(tensor) if dtype is None else moved(tensor).cast(dtype)
+
+        node, value = self._node, converted(self.detach())
+        gradient = None if self.grad is None else converted(self.grad)
+        state = {name: moved(tensor) for name, tensor in self.state.items()}
         self.set(value)
+        self.state = state
+        if node is not None:
+            # The same node, so that a graph that still leads to it finds a gradient that does not fit, and says so.
+            node.device, node.dtype, node.gradient = value.device, value.dtype, gradient
+            self._node = node
 
     def set(self, value: Tensor) -> None:
         """Takes the value of another tensor, of any shape, dtype and device, and closes the slot."""
@@ -74,3 +110,9 @@ class Parameter(Tensor):
         value._storage.users += 1
         self._storage.users -= 1
         self._buffer, self._storage = value._buffer, value._storage
+
+
+def _restored(value: Tensor, state: dict[str, Tensor]) -> Parameter:
+    result = Parameter(value)
+    result.state = state
+    return result

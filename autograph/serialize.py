@@ -21,12 +21,13 @@ import numpy as np
 from krnlpy import scalar_type
 from krnlpy.errors import DtypeError
 
+from .cbor_subset import check_cbor
 from .container import read_container, write_container
 from .errors import CheckpointError
 from .nn.layer import Layer
 from .optim import Optimizer
 from .parameter import Parameter
-from .tensor import Tensor
+from .tensor import Shape, Tensor
 from .typed_arrays import decode, encode
 
 _FORMAT = "autograph checkpoint"
@@ -62,7 +63,8 @@ def save_checkpoint(
     content["metadata"] = metadata
     try:
         payload = cbor2.dumps({key: encode(value, key) for key, value in content.items()})
-    except cbor2.CBORError as error:
+        check_cbor(payload)  # what is written can be read
+    except (cbor2.CBORError, RecursionError, ValueError) as error:
         raise CheckpointError(f"{path} was not written: {error}") from error
     write_container(Path(path), payload)
 
@@ -88,6 +90,7 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
     path = Path(path)
     payload = read_container(path)
     try:
+        check_cbor(payload)
         content = decode(cbor2.loads(payload), "content")
         parameters, saved, metadata = _parts(content)
     except (cbor2.CBORError, CheckpointError, RecursionError, ValueError, TypeError) as error:
@@ -152,12 +155,18 @@ def _state_differences(saved: Any, named: dict[str, Parameter], optimizer: Optim
     if saved.get("name") != type(optimizer).__name__:
         return [f"the file's optimizer is {saved.get('name')}, not {type(optimizer).__name__}"]
     return [
-        f"the optimizer's {key} of {name} is {array.shape} in the file, its parameter {named[name].shape}"
+        f"the optimizer's {key} of {name} is {array.shape} in the file, its parameter {named[name].shape}: it does not"
+        " broadcast to it"
         for name, state in saved["state"].items()
         if name in named
         for key, array in state.items()
-        if array.shape not in ((), named[name].shape)
+        if not _broadcasts(array.shape, named[name].shape)
     ]
+
+
+def _broadcasts(shape: Shape, to: Shape) -> bool:
+    tail = to[len(to) - len(shape) :]
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape, tail, strict=True))
 
 
 def _dtype_name(array: np.ndarray[Any, Any]) -> str:

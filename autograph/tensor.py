@@ -221,6 +221,15 @@ class Tensor:
         self._storage.users += 1
         return result
 
+    def __copy__(self) -> Tensor:
+        return self._shared(self._buffer, self._node)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        return self.detach()  # what is changed in place is copied then
+
+    def __reduce__(self) -> Any:
+        return Tensor, (self._buffer,)  # which pickles to the host
+
     def _replace(self, buffer: Buffer) -> None:
         """Puts other elements in this tensor's place."""
         self._storage.users -= 1
@@ -371,6 +380,12 @@ class Tensor:
         """``x`` where it is above 0, else 0."""
         return ops.relu.relu(self)
 
+    def conv1(
+        self, weight: Tensor, bias: Tensor | None = None, *, stride: int = 1, padding: int = 0, dilation: int = 1
+    ) -> Tensor:
+        """Cross-correlation of signals ``[n, ic, w]`` with filters ``[oc, ic, fw]``."""
+        return ops.conv1.conv1(self, weight, bias, stride=stride, padding=padding, dilation=dilation)
+
     def conv2(
         self,
         weight: Tensor,
@@ -382,6 +397,10 @@ class Tensor:
     ) -> Tensor:
         """Cross-correlation of images ``[n, ic, h, w]`` with filters ``[oc, ic, fh, fw]``."""
         return ops.conv2.conv2(self, weight, bias, stride=stride, padding=padding, dilation=dilation)
+
+    def max_pool1(self, filter: int, stride: int | None = None) -> Tensor:
+        """The greatest value of each window of signals ``[n, c, w]``."""
+        return ops.max_pool1.max_pool1(self, filter, stride)
 
     def max_pool2(self, filter: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Tensor:
         """The greatest value of each window of images ``[n, c, h, w]``."""

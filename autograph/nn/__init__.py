@@ -1,10 +1,11 @@
 """Layers of neural networks."""
 
 from .activation import Relu
-from .conv import Conv2
+from .conv import Conv1, Conv2
 from .dense import Dense
 from .flatten import Flatten, Identity
 from .layer import Layer
-from .pool import MaxPool2
+from .pool import MaxPool1, MaxPool2
+from .sequential import Sequential
 
-__all__ = ["Conv2", "Dense", "Flatten", "Identity", "Layer", "MaxPool2", "Relu"]
+__all__ = ["Conv1", "Conv2", "Dense", "Flatten", "Identity", "Layer", "MaxPool1", "MaxPool2", "Relu", "Sequential"]

@@ -4,11 +4,77 @@ from __future__ import annotations
 
 from krnlpy import Device, DTypeLike, f32
 
-from ..ops.checks import pair
+from ..ops.checks import pair, single
 from ..parameter import Parameter
 from ..tensor import Tensor
 from .initialize import Seed, generator, require_counts, uniform
 from .layer import Layer, settings
+
+
+class Conv1(Layer):
+    """Cross-correlation of signals ``[n, inputs, w]`` with learned filters, giving ``[n, outputs, ow]``.
+
+    Args:
+        inputs: channels of the signals.
+        outputs: channels of the result.
+        filter: length of the filters.
+        stride, padding (zeros at both ends), dilation: in elements.
+        bias: whether a learned number is added to each channel.
+        device: where the parameters are; None is the host.
+        dtype: f16, bf16 or f32.
+        seed: an int, a generator to draw from, or None.
+
+    Attributes:
+        weight: ``[outputs, inputs, filter]``, drawn from ``[-a, a)`` with ``a = sqrt(2 / (inputs * filter))``.
+        bias: ``[outputs]``, drawn alike, or None.
+
+    Raises:
+        AutographError: a count is below 1; of filter, stride, padding and dilation, as ShapeError.
+        DtypeError: ``dtype`` is no float type.
+
+    >>> Conv1(2, 4, 3, padding=1, seed=0)(Tensor.ones((5, 2, 10))).shape
+    (5, 4, 10)
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        filter: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        dilation: int = 1,
+        bias: bool = False,
+        device: Device | None = None,
+        dtype: DTypeLike = f32,
+        seed: Seed = None,
+    ) -> None:
+        require_counts("Conv1", inputs=inputs, outputs=outputs)
+        length = single("filter", filter, 1)
+        self.stride = single("stride", stride, 1)
+        self.padding = single("padding", padding, 0)
+        self.dilation = single("dilation", dilation, 1)
+        rng = generator(seed)
+        fan_in = inputs * length
+        self.weight = uniform((outputs, inputs, length), fan_in, rng, dtype, device)
+        self.bias: Parameter | None = uniform((outputs,), fan_in, rng, dtype, device) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Signals ``[n, inputs, w]`` to ``[n, outputs, ow]``."""
+        return x.conv1(self.weight, self.bias, stride=self.stride, padding=self.padding, dilation=self.dilation)
+
+    def describe(self) -> str:
+        outputs, inputs, length = self.weight.shape
+        return settings(
+            inputs,
+            outputs,
+            length,
+            stride=(self.stride, 1),
+            padding=(self.padding, 0),
+            dilation=(self.dilation, 1),
+            bias=(self.bias is not None, False),
+        )
 
 
 class Conv2(Layer):

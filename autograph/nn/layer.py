@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from krnlpy import Device, DTypeLike
+from krnlpy import Device, DTypeLike, scalar_type
 
-from ..errors import AutographError
+from ..errors import AutographError, DtypeError
 from ..parameter import Parameter
 from ..tensor import Tensor
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 class Layer:
     """A layer, or a model made of layers.
 
-    Attributes that are layers or parameters, or lists or tuples of them, are its children, in the order in which they
-    were first assigned; attributes that are None or anything else are not. Without a ``forward`` of its own, a layer
-    hands its input through its child layers in that order.
+    Attributes that are layers or parameters, or lists or tuples of them (nested too), are its children, in the order in
+    which they were first assigned; None and anything else is not. So a layer that a model may or may not have is one or
+    None, and one of several alternatives is whichever was assigned. Without a ``forward`` of its own, a layer hands its
+    input through its child layers in that order.
 
     >>> from autograph import Dense, Layer, Relu, Tensor
     >>> class Perceptron(Layer):
@@ -52,12 +53,7 @@ class Layer:
 
     def _children(self) -> Iterator[tuple[str, Layer | Parameter]]:
         for name, value in vars(self).items():
-            if isinstance(value, Layer | Parameter):
-                yield name, value
-            elif isinstance(value, list | tuple):
-                for i, entry in enumerate(value):
-                    if isinstance(entry, Layer | Parameter):
-                        yield f"{name}.{i}", entry
+            yield from _layers_and_parameters(name, value)
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """All parameters with names such as ``conv1.weight``, in order; one that occurs twice, the first time only."""
@@ -67,12 +63,17 @@ class Layer:
                 seen.add(id(parameter))
                 yield name, parameter
 
-    def _walk(self, prefix: str) -> Iterator[tuple[str, Parameter]]:
+    def _walk(self, prefix: str, above: tuple[Layer, ...] = ()) -> Iterator[tuple[str, Parameter]]:
+        if any(self is layer for layer in above):
+            raise AutographError(
+                f"the layer {prefix[:-1]} contains itself: it is one of those that it lies in; what is no child is kept"
+                " in something other than an attribute, list or tuple, for example a dict"
+            )
         for name, child in self._children():
             if isinstance(child, Parameter):
                 yield prefix + name, child
             else:
-                yield from child._walk(f"{prefix}{name}.")
+                yield from child._walk(f"{prefix}{name}.", (*above, self))
 
     def parameters(self) -> Iterator[Parameter]:
         """All parameters, in order, each once."""
@@ -96,12 +97,18 @@ class Layer:
                 optimizer.update(parameter, gradient, learning_rate)
 
     def to_device(self, device: Device) -> None:
-        """Moves all parameters, and what optimizers keep for them, to a device, in place."""
+        """Moves all parameters to a device, in place, with their gradients and what optimizers keep for them."""
         for parameter in self.parameters():
             parameter.move(device=device)
 
     def cast(self, dtype: DTypeLike) -> None:
-        """Converts all parameters to a dtype, in place."""
+        """Converts all parameters and their gradients to a dtype, in place; what optimizers keep stays as it is.
+
+        Raises:
+            DtypeError: ``dtype`` is no float type.
+        """
+        if not scalar_type(dtype).is_float:
+            raise DtypeError(f"a model of {dtype} cannot be trained; expected a float type, for example f32 or bf16")
         for parameter in self.parameters():
             parameter.move(dtype=dtype)
 
@@ -121,6 +128,14 @@ class Layer:
         for child_name, child in layers:
             lines += [f"  {line}" for line in child._lines(child_name)]
         return lines
+
+
+def _layers_and_parameters(name: str, value: Any) -> Iterator[tuple[str, Layer | Parameter]]:
+    if isinstance(value, Layer | Parameter):
+        yield name, value
+    elif isinstance(value, list | tuple):
+        for i, entry in enumerate(value):
+            yield from _layers_and_parameters(f"{name}.{i}", entry)
 
 
 def settings(*values: Any, **named: Any) -> str:

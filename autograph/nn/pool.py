@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
-from ..ops.checks import pair
+from ..ops.checks import pair, single
 from ..tensor import Tensor
 from .layer import Layer, settings
+
+
+class MaxPool1(Layer):
+    """The greatest value of each window of signals ``[n, c, w]``.
+
+    Args:
+        filter: length of the windows.
+        stride: from window to window; None is the window's length.
+
+    Raises:
+        ShapeError: ``filter`` or ``stride`` is no whole number of at least 1.
+
+    >>> MaxPool1(3)(Tensor.ones((1, 2, 10))).shape
+    (1, 2, 3)
+    """
+
+    def __init__(self, filter: int, stride: int | None = None) -> None:
+        self.filter = single("filter", filter, 1)
+        self.stride = self.filter if stride is None else single("stride", stride, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[n, c, w]`` to ``[n, c, (w - filter) // stride + 1]``."""
+        return x.max_pool1(self.filter, self.stride)
+
+    def describe(self) -> str:
+        return settings(self.filter, stride=(self.stride, self.filter))
 
 
 class MaxPool2(Layer):

@@ -55,6 +55,17 @@ def pair(name: str, value: Any, least: int) -> tuple[int, int]:
     return both[0], both[1]
 
 
+def single(name: str, value: Any, least: int) -> int:
+    """A number for the one axis of a signal."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {least}")
+    return number
+
+
 def number_of(operation: str, value: Any, dtype: ScalarType) -> Any:
     """A number beside tensors of a dtype, as kernels take it; an integer dtype must hold it."""
     if isinstance(value, np.generic):

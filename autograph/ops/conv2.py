@@ -60,17 +60,7 @@ def conv2(
     """
     require_ndim("conv2", "images", x, "[n, ic, h, w]")
     require_ndim("conv2", "filters", weight, "[oc, ic, fh, fw]")
-    require_dtype("conv2", x, f16, bf16, f32)
-    require_alike("conv2", x, weight)
-    if x.shape[1] != weight.shape[1]:
-        raise ShapeError(
-            f"conv2 of images {x.shape} with filters {weight.shape}: the images have {x.shape[1]} channels, the filters"
-            f" take {weight.shape[1]}"
-        )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ShapeError(
-            f"conv2 with filters {weight.shape} takes a bias of shape {weight.shape[:1]}, not {bias.shape}"
-        )
+    require_filters("conv2", x, weight, bias)
     window = Window(
         (weight.shape[2], weight.shape[3]),
         pair("stride", stride, 1),
@@ -85,6 +75,23 @@ def conv2(
         )
     value = _conv2(x, weight, window, (oh, ow))
     return value if bias is None else add(value, bias.reshape((weight.shape[0], 1, 1)))
+
+
+def require_filters(operation: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    """Images ``[n, ic, ...]``, filters ``[oc, ic, ...]`` and a bias ``[oc]`` must fit each other."""
+    require_dtype(operation, x, f16, bf16, f32)
+    require_alike(operation, x, weight)
+    if x.shape[1] != weight.shape[1]:
+        raise ShapeError(
+            f"{operation} of images {x.shape} with filters {weight.shape}: the images have {x.shape[1]} channels, the"
+            f" filters take {weight.shape[1]}"
+        )
+    if bias is not None:
+        require_alike(operation, x, bias)
+        if bias.shape != weight.shape[:1]:
+            raise ShapeError(
+                f"{operation} with filters {weight.shape} takes a bias of shape {weight.shape[:1]}, not {bias.shape}"
+            )
 
 
 def _conv2(x: Tensor, weight: Tensor, window: Window, size: tuple[int, int]) -> Tensor:

@@ -9,7 +9,12 @@ from ..tensor import Tensor
 
 
 class Optimizer(Protocol):
-    """Changes parameters by their gradients; what it remembers of each is in ``parameter.state``, and is saved."""
+    """Changes parameters by their gradients. Any class that has these two methods is one.
+
+    What it remembers of each parameter are tensors in ``parameter.state``, by name. They are saved with the model (so
+    their shapes must broadcast to the parameter's), and are moved with it, but keep their dtype when the model is cast.
+    A name that another optimizer uses for something else should be avoided, for those who change from one to the other.
+    """
 
     def update(self, parameter: Parameter, gradient: Tensor, learning_rate: float) -> None:
         """Changes a parameter in place; nothing is read back."""

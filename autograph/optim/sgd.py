@@ -87,6 +87,10 @@ class SGD:
             return
         state = parameter.state
         narrow = parameter.dtype is not f32
+        if not narrow:
+            state.pop("master", None)  # of the time before the parameter was cast
+        if not self.momentum:
+            state.pop("velocity", None)  # of an optimizer with momentum
         if narrow and "master" not in state:
             state["master"] = parameter.detach().cast(f32)
         if self.momentum and "velocity" not in state:

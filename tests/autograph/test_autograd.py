@@ -52,6 +52,17 @@ def test_gradients_accumulate_over_passes(device):
     assert x.grad is None and not x.tracked
 
 
+def test_gradients_are_each_parameters_own(device):
+    x, y = parameter(2, device), parameter(3, device)
+    given = Tensor.ones((), f32, device)
+    (x + y).backward(given)
+    x.grad.fill(7)  # in place, as clipping does
+    assert (x.grad.item(), y.grad.item(), given.item()) == (7, 1, 1)
+    x.backward(given)
+    x.grad.fill(9)
+    assert given.item() == 1
+
+
 def test_a_second_backward_is_an_error(device):
     y = parameter(2, device) * 3
     y.backward()

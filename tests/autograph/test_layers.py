@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from lenet5 import LeNet5
 
-from autograph import SGD, Conv2, Dense, Flatten, Identity, Layer, MaxPool2, Parameter, Relu, Tensor
+from autograph import SGD, Conv2, Dense, Flatten, Identity, Layer, MaxPool2, Parameter, Relu, Sequential, Tensor
 from autograph.errors import AutographError, DtypeError, ShapeError
 from krnlpy import Device, bf16, f32, i32
 
@@ -113,6 +113,97 @@ def test_lists_and_nothing_run_in_order():
     np.testing.assert_array_equal(model(x).numpy(), np.maximum(model.layers[0].weight.numpy(), 0))
 
 
+def test_children_lie_in_lists_of_lists_too():
+    class Nest(Layer):
+        def __init__(self):
+            self.blocks = [[Dense(2, 3, seed=0), Relu()], (None, [Dense(3, 2, seed=1)]), "no layer", 5]
+            self.scales = (Parameter(Tensor.ones(())), [Parameter(Tensor.full((), 3.0))])
+
+        def forward(self, x):
+            first, relu = self.blocks[0]
+            return self.blocks[1][1][0](relu(first(x))) * self.scales[1][0]
+
+    model = Nest()
+    names = ["blocks.0.0.weight", "blocks.1.1.0.weight", "scales.0", "scales.1.0"]
+    assert [name for name, _ in model.named_parameters()] == names
+    assert str(model).splitlines() == [
+        "Nest  14 parameters",
+        "  blocks.0.0: Dense(2, 3)  6 parameters",
+        "  blocks.0.1: Relu()",
+        "  blocks.1.1.0: Dense(3, 2)  6 parameters",
+    ]
+    model.init_parameter_grads()
+    model(Tensor.ones((1, 2))).sum().backward()
+    assert [p.grad is not None for p in model.parameters()] == [True, True, False, True]
+    model.update(0.1, SGD())
+    model.cast(bf16)
+    assert all(p.dtype is bf16 for p in model.parameters())
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_an_optional_layer_is_none_or_there(bias):
+    class Optional(Layer):
+        def __init__(self):
+            self.first = Dense(2, 2, seed=0) if bias else None
+            self.then = Relu()
+
+    model, x = Optional(), Tensor.from_numpy(np.array([[-1, 2]], np.float32))
+    expected = x.numpy() @ model.first.weight.numpy() if bias else x.numpy()
+    np.testing.assert_allclose(model(x).numpy(), np.maximum(expected, 0), rtol=1e-6)
+    assert model.parameter_count == (4 if bias else 0)
+
+
+class LeakyRelu(Layer):
+    def forward(self, x):
+        return x.relu() - (-x).relu() * 0.5
+
+
+@pytest.mark.parametrize(("alternative", "expected"), [(Relu(), [0, 2]), (Identity(), [-4, 2]), (LeakyRelu(), [-2, 2])])
+def test_an_alternative_is_whichever_layer_was_assigned(alternative, expected):
+    """What an enum of layers is in the seed."""
+
+    class Activated(Layer):
+        def __init__(self, activation):
+            self.activation = activation
+            self.flatten = Flatten()
+
+    x = Tensor.from_numpy(np.array([[-4, 2]], np.float32))
+    np.testing.assert_array_equal(Activated(alternative)(x).numpy(), [expected])
+
+
+def test_a_forward_takes_and_gives_what_it_likes():
+    class Both(Layer):
+        """Of two inputs, as a tuple, two outputs."""
+
+        def __init__(self):
+            self.left, self.right = Dense(2, 1, seed=0), Dense(3, 1, seed=1)
+
+        def forward(self, x):
+            return self.left(x[0]), self.right(x[1])
+
+    left, right = Both()((Tensor.ones((4, 2)), Tensor.ones((4, 3))))
+    assert left.shape == right.shape == (4, 1)
+
+
+def test_sequential():
+    model = Sequential(Dense(3, 2, seed=0), None, Relu(), Sequential(Identity(), Flatten()))
+    x = Tensor.from_numpy(np.eye(3, dtype=np.float32))
+    np.testing.assert_array_equal(model(x).numpy(), np.maximum(model[0].weight.numpy(), 0))
+    assert len(model) == 3 and [type(layer) for layer in model] == [Dense, Relu, Sequential]
+    assert [name for name, _ in model.named_parameters()] == ["layers.0.weight"]
+    assert str(model).splitlines() == [
+        "Sequential  6 parameters",
+        "  layers.0: Dense(3, 2)  6 parameters",
+        "  layers.1: Relu()",
+        "  layers.2: Sequential",
+        "    layers.0: Identity()",
+        "    layers.1: Flatten()",
+    ]
+    assert Sequential()(x) is x
+    with pytest.raises(AutographError, match=r"argument 1 is <class .*Relu'>, a type; expected layers or None"):
+        Sequential(Dense(1, 1), Relu)
+
+
 def test_a_shared_parameter_is_trained_once():
     class Tied(Layer):
         def __init__(self):
@@ -129,6 +220,13 @@ def test_a_shared_parameter_is_trained_once():
     gradient = model.a.weight.grad.numpy()
     model.update(0.5, SGD())
     np.testing.assert_allclose(model.a.weight.numpy(), before - 0.5 * gradient, rtol=1e-6)
+
+
+def test_a_layer_that_contains_itself_is_refused():
+    model = Sequential(Dense(2, 2), Sequential(Relu()))
+    model[1].parent = model
+    with pytest.raises(AutographError, match=r"the layer layers\.1\.parent contains itself"):
+        model.init_parameter_grads()
 
 
 def test_parameters_without_a_forward():

@@ -34,6 +34,13 @@ def test_value_and_gradient(case, dtype, device):
     )
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_threads_that_share_a_row(case, device, monkeypatch):
+    """As GPUs do it."""
+    monkeypatch.setattr("autograph.ops.max_pool2.lanes", lambda device: 32)
+    test_value_and_gradient(case, f32, device)
+
+
 def test_the_first_maximum_gets_the_gradient(device):
     x = Parameter(tensor([[[[1, 2, 2], [2, 2, 2]]]], f32, device))
     x.init_grad()

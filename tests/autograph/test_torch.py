@@ -40,6 +40,35 @@ def test_conv2(options, device):
         close(ours.grad, theirs.grad, 200)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"stride": 2}, {"padding": 2}, {"dilation": 3}, {"stride": 2, "padding": 1, "dilation": 2}],
+    ids=str,
+)
+def test_conv1(options, device):
+    x, a = pair(draw(1, (2, 3, 11), f32), device)
+    w, b = pair(draw(2, (4, 3, 3), f32), device)
+    bias, c = pair(draw(3, (4,), f32), device)
+    y, z = x.conv1(w, bias, **options), torch.nn.functional.conv1d(a, b, c, **options)
+    close(y, z, 10)
+    g = draw(4, y.shape, f32)
+    y.backward(tensor(g, f32, device))
+    z.backward(torch.tensor(g, dtype=torch.float32))
+    for ours, theirs in ((x, a), (w, b), (bias, c)):
+        close(ours.grad, theirs.grad, 26)
+
+
+@pytest.mark.parametrize(("filter", "stride"), [(2, None), (3, 1), (2, 3)], ids=str)
+def test_max_pool1(filter, stride, device):
+    x, a = pair(np.round(draw(5, (2, 3, 11), f32) * 2), device)
+    y, z = x.max_pool1(filter, stride), torch.nn.functional.max_pool1d(a, filter, stride)
+    close(y, z, 1)
+    g = draw(6, y.shape, f32)
+    y.backward(tensor(g, f32, device))
+    z.backward(torch.tensor(g, dtype=torch.float32))
+    close(x.grad, a.grad, 3)
+
+
 @pytest.mark.parametrize(("filter", "stride"), [(2, None), (3, 1), ((2, 3), (3, 2))], ids=str)
 def test_max_pool2(filter, stride, device):
     # Of many equal values, both take the first.

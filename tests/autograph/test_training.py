@@ -5,7 +5,7 @@ import pytest
 from lenet5 import LeNet5
 
 from autograph import SGD, Tensor
-from krnlpy import bf16, f32
+from krnlpy import bf16, f16, f32
 
 
 def images(count, seed=0):
@@ -37,7 +37,7 @@ def run(device, dtype, steps, batch=20):
     return np.array([loss.item() for loss in losses]), [hit.item() for hit in hits], model
 
 
-@pytest.mark.parametrize("dtype", [f32, bf16], ids=str)
+@pytest.mark.parametrize("dtype", [f32, f16, bf16], ids=str)
 def test_training_lowers_the_loss(dtype, device):
     if device.info.kind == "interpreter":
         pytest.skip("millions of products")

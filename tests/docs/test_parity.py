@@ -40,6 +40,13 @@ def test_each_row_has_a_test_or_a_reason() -> None:
     assert [row for row in ROWS if not re.search("`tests/|not yet|left out", row)] == []
 
 
+def test_each_defect_of_the_seed_has_a_row() -> None:
+    numbers = re.findall(
+        r"^\| (\d+): .*`tests/autograph/test_defects\.py::test_(\d+)_", PAGES["parity_autograph.md"], re.M
+    )
+    assert numbers == [(str(n), str(n)) for n in range(1, 13)]
+
+
 def test_nothing_else_looks_like_a_test() -> None:
     """A name that is misspelt beyond recognition would not be checked."""
     assert PAGE.count("tests/") == len(NAMES) + 1, "a page names its own test once, without a function"

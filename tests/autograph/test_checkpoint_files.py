@@ -1,0 +1,196 @@
+"""Files of checkpoints, byte by byte: what is in them, and what becomes of damaged and of hostile ones."""
+
+import hashlib
+import struct
+
+import cbor2
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from autograph import SGD, Dense, Layer, Relu, Tensor, load_checkpoint, save_checkpoint
+from autograph.errors import CheckpointError
+from krnlpy import bf16, f32
+
+HEADER = 56
+
+
+class Model(Layer):
+    def __init__(self, seed=0, dtype=f32):
+        self.dense1 = Dense(2, 3, bias=True, seed=seed, dtype=dtype)
+        self.relu = Relu()
+        self.dense2 = Dense(3, 2, seed=seed, dtype=dtype)
+
+
+def values(model):
+    return [(p.numpy().tobytes(), {k: v.numpy().tobytes() for k, v in p.state.items()}) for p in model.parameters()]
+
+
+def test_the_format_is_what_the_documentation_says(tmp_path):
+    model = Model(dtype=bf16)
+    save_checkpoint(tmp_path / "m", model, epoch=1)
+    data = (tmp_path / "m").read_bytes()
+    assert data[:8] == b"\x89AGRAPH\n"
+    assert struct.unpack("<IIQ", data[8:24]) == (1, 0, len(data) - HEADER)
+    assert data[24:56] == hashlib.sha256(data[HEADER:]).digest()
+    content = cbor2.loads(data[HEADER:])
+    weight = content["parameters"]["dense1.weight"]
+    assert (weight["dtype"], weight["shape"], weight["bits"].tag) == ("bf16", [2, 3], 69)
+    assert weight["bits"].value == model.dense1.weight.numpy().tobytes()
+    save_checkpoint(tmp_path / "m", Model())
+    tag = cbor2.loads((tmp_path / "m").read_bytes()[HEADER:])["parameters"]["dense1.weight"]
+    assert (tag.tag, list(tag.value[0]), tag.value[1].tag) == (40, [2, 3], 85)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    model = Model()
+    for parameter in model.parameters():
+        SGD(0.9).update(parameter, Tensor.ones(parameter.shape), 0.1)
+    path = tmp_path_factory.mktemp("saved") / "model.cbor"
+    save_checkpoint(path, model, SGD(0.9), epoch=1)
+    return path.read_bytes()
+
+
+def refused(path, data):
+    path.write_bytes(data)
+    model = Model(seed=5)
+    before = values(model)
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(path, model, SGD(0.9))
+    assert str(path) in str(caught.value)
+    assert values(model) == before
+    return str(caught.value)
+
+
+def test_every_truncation_is_noticed(saved, tmp_path):
+    for length in range(len(saved)):
+        message = refused(tmp_path / "m", saved[:length])
+        assert "truncated" in message, (length, message)
+
+
+def test_a_longer_file_is_noticed(saved, tmp_path):
+    assert "longer than it says" in refused(tmp_path / "m", saved + b"\x00")
+
+
+def test_every_flipped_bit_is_noticed(saved, tmp_path):
+    for position in range(len(saved)):
+        # One bit of each byte, another from byte to byte.
+        damaged = bytearray(saved)
+        damaged[position] ^= 1 << position % 8
+        message = refused(tmp_path / "m", bytes(damaged))
+        where = "no autograph file" if position < 8 else "version" if position < 16 else "bytes"
+        assert where in message, (position, message)
+
+
+def sealed(content):
+    payload = content if isinstance(content, bytes) else cbor2.dumps(content)
+    header = struct.pack("<8sIIQ", b"\x89AGRAPH\n", 1, 0, len(payload))
+    return header + hashlib.sha256(payload).digest() + payload
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "premature end"),
+        (b"\xff", "does not hold a checkpoint"),
+        (b"\x5b\x7f\xff\xff\xff\xff\xff\xff\xff", "premature end"),
+        (b"\x81" * 100_000, "does not hold a checkpoint"),
+        ([1, 2], "something else"),
+        ({"format": "other"}, "something else"),
+        ({"format": "autograph checkpoint"}, "missing"),
+        ({"format": "autograph checkpoint", "parameters": {"w": 1}, "metadata": {}}, "w is no array"),
+        ({"format": "autograph checkpoint", "parameters": {}, "metadata": {}, "optimizer": 3}, "no state"),
+        (
+            {"format": "autograph checkpoint", "parameters": {}, "metadata": {}, "optimizer": {"state": {"w": 3}}},
+            "state of w is no map",
+        ),
+        ({"a": cbor2.CBORTag(40, [[2**40, 2**40], cbor2.CBORTag(85, b"1234")])}, "bytes are not"),
+        ({"a": cbor2.CBORTag(40, [[-1], cbor2.CBORTag(85, b"")])}, "is no shape"),
+        ({"a": cbor2.CBORTag(40, [[1], cbor2.CBORTag(85, "abcd")])}, "typed array"),
+        ({"a": cbor2.CBORTag(40, 5)}, "tag 40"),
+        ({"a": cbor2.CBORTag(4711, 5)}, "tag 4711"),
+        ({"a": {"dtype": "bf16", "shape": [1], "bits": cbor2.CBORTag(85, b"1234")}}, "not uint16"),
+        ({"a": {"dtype": "bf16", "shape": [3], "bits": cbor2.CBORTag(69, b"12")}}, "2 bytes are not 3 elements"),
+    ],
+)
+def test_a_whole_file_with_other_content(content, message, tmp_path):
+    assert message in refused(tmp_path / "m", sealed(content))
+
+
+def doubled(times):
+    """A list of two times a list of two times ...: each refers to the one before, and 5 bytes double what is built."""
+    lists = [b"\xd8\x1c\x81\x00"]
+    lists += [b"\xd8\x1c\x82" + 2 * (b"\xd8\x1d" + cbor2.dumps(i)) for i in range(times)]
+    return b"\xa1\x61a" + bytes([0x98, len(lists)]) + b"".join(lists)
+
+
+def test_references_that_would_fill_all_memory_are_refused(tmp_path):
+    assert "tag 28 at byte 5 does not belong" in refused(tmp_path / "m", sealed(doubled(100)))
+    assert "tag 28" in refused(tmp_path / "m", sealed(b"\xa1\x61a\xd8\x1c\x81\xd8\x1d\x00"))  # a list of itself
+    assert "tag 256" in refused(tmp_path / "m", sealed(cbor2.CBORTag(256, ["text", cbor2.CBORTag(25, 0)])))
+
+
+@pytest.mark.parametrize("tag", [0, 1, 4, 5, 30, 35, 36, 37, 258, 260])
+def test_tags_that_build_objects_are_refused(tag, tmp_path):
+    assert f"tag {tag} at byte 0" in refused(tmp_path / "m", sealed(cbor2.CBORTag(tag, [1, 2])))
+
+
+@given(data=st.binary(max_size=60), in_map=st.booleans())
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_are_refused(data, in_map, tmp_path):
+    refused(tmp_path / "m", sealed(b"\xa1\x6aparameters" + data if in_map else data))
+
+
+def test_a_file_of_another_machine(tmp_path):
+    """Put together byte by byte: what a machine of any byte order writes, and reads."""
+    weight, bias, velocity = [1.5, -2.0], [0.25], [3.0, 4.0]
+    little = {"f": "<f", "bits": "<H"}
+
+    def array(tag, shape, letter, values):
+        data = b"".join(struct.pack(little[letter], value) for value in values)
+        return cbor2.CBORTag(40, [shape, cbor2.CBORTag(tag, data)])
+
+    content = {
+        "format": "autograph checkpoint",
+        "parameters": {
+            "weight": array(85, [2, 1], "f", weight),
+            # bf16 is the upper half of f32.
+            "bias": {
+                "dtype": "bf16",
+                "shape": [1],
+                "bits": cbor2.CBORTag(69, struct.pack("<H", struct.unpack("<I", struct.pack("<f", bias[0]))[0] >> 16)),
+            },
+        },
+        "optimizer": {
+            "name": "SGD",
+            "settings": {"momentum": 0.5},
+            "state": {"weight": {"velocity": array(85, [2, 1], "f", velocity)}},
+        },
+        "metadata": {"epoch": 2},
+    }
+    (tmp_path / "m").write_bytes(sealed(content))
+
+    class Mixed(Layer):
+        def __init__(self):
+            self.weight, self.bias = Dense(2, 1).weight, Dense(1, 1, bias=True, dtype=bf16).bias
+
+    model = Mixed()
+    assert load_checkpoint(tmp_path / "m", model, SGD(0.5)) == {"epoch": 2}
+    assert model.weight.numpy().tolist() == [[1.5], [-2.0]] and model.bias.numpy().tolist() == [0.25]
+    assert model.weight.state["velocity"].numpy().tolist() == [[3.0], [4.0]] and model.bias.state == {}
+    # And what is written is the same, bit for bit.
+    save_checkpoint(tmp_path / "again", model, SGD(0.5), epoch=2)
+    written = cbor2.loads((tmp_path / "again").read_bytes()[HEADER:])
+    content["optimizer"]["state"]["bias"] = {}
+    assert written == cbor2.loads(cbor2.dumps(content))
+
+
+@pytest.mark.parametrize("kind", ["u2", "u4", "u8", "i2", "i4", "i8", "f2", "f4", "f8"])
+def test_arrays_of_both_byte_orders_are_one_file(kind, tmp_path):
+    for order in "<>":
+        save_checkpoint(tmp_path / order, Layer(), values=np.array([1, 2, 300], order + kind))
+    assert (tmp_path / "<").read_bytes() == (tmp_path / ">").read_bytes()
+    found = load_checkpoint(tmp_path / ">", Layer())["values"]
+    assert found.dtype.isnative and found.tolist() == [1, 2, 300]

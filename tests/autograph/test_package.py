@@ -1,0 +1,98 @@
+"""The package as a whole: what importing it takes, what tensors say of themselves, and what a training step costs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from lenet5 import LeNet5
+
+import autograph
+from autograph import SGD, Parameter, Tensor
+from krnlpy import Device, bf16, f32, i8
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(program: str, **environment: str) -> str:
+    env = {**os.environ, **environment, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_loads_no_backend_and_no_compiler() -> None:
+    program = "import sys, autograph; print([m for m in ('vulkan', 'llvmlite', 'torch') if m in sys.modules])"
+    assert run(program) == "[]\n"
+
+
+def test_the_host_trains_without_a_driver() -> None:
+    program = """
+import numpy as np
+from autograph import SGD, Dense, Tensor
+model = Dense(2, 2, seed=0)
+for _ in range(2):
+    model.init_parameter_grads()
+    loss = model(Tensor.ones((3, 2))).cross_entropy_loss(np.zeros(3, int))
+    loss.backward()
+    model.update(0.1, SGD(0.9))
+    print(loss.item())
+"""
+    first, second = map(float, run(program, VK_DRIVER_FILES="/nonexistent.json", VK_ICD_FILENAMES="").split())
+    assert second < first
+
+
+def test_all_names_are_there_and_told_of() -> None:
+    for name in autograph.__all__:
+        assert getattr(autograph, name).__doc__, name
+
+
+@pytest.mark.parametrize("rank", range(9))
+def test_tensors_of_any_rank(rank: int, device: Device) -> None:
+    shape = (2, 3, 1, 2, 1, 3, 2, 1, 2)[:rank]
+    array = np.arange(np.prod(shape, dtype=int), dtype=np.float32).reshape(shape)
+    x = Tensor.from_numpy(array, device)
+    assert (x.ndim, x.shape, x.size) == (rank, shape, array.size)
+    np.testing.assert_array_equal(x.T.numpy(), array.T)
+    np.testing.assert_array_equal((x + x).numpy(), array + array)
+    np.testing.assert_array_equal(x.T.copy().numpy(), array.T)
+    np.testing.assert_array_equal((x.T + 1).reshape(-1).numpy(), (array.T + 1).reshape(-1))
+    np.testing.assert_array_equal(x.broadcast_to((2, *shape)).sum(0).numpy(), 2 * array)
+    for axis in range(rank):
+        np.testing.assert_array_equal(x.sum(axis).numpy(), array.sum(axis))
+    assert x.sum().item() == array.sum()
+
+
+def test_repr_tells_what_it_is_and_not_what_is_in_it(device: Device) -> None:
+    x = Tensor.zeros((2, 3), i8, device)
+    assert repr(x) == f"Tensor(shape=(2, 3), dtype=i8, device={device.name!r})"
+    assert repr(Parameter(x)) == f"Parameter(shape=(2, 3), dtype=i8, device={device.name!r})"
+
+
+@pytest.mark.parametrize("dtype", [f32, bf16], ids=str)
+def test_a_training_step_of_lenet5_takes_at_most_60_dispatches(dtype: Any, device: Device) -> None:
+    if device.info.kind in ("host", "interpreter"):
+        pytest.skip("dispatches are a GPU's")
+    model, optimizer = LeNet5(device, dtype), SGD(0.9)
+    images = Tensor.zeros((4, 1, 28, 28), "u8", device)
+    classes = Tensor.zeros(4, "u8", device)
+
+    def step() -> None:
+        model.init_parameter_grads()
+        logits = model(images.scaled_cast(1 / 255, dtype))
+        loss = logits.cross_entropy_loss(classes)
+        logits.accuracy(classes)
+        loss.backward()
+        model.update(0.1, optimizer)
+
+    step()  # the optimizer makes its state
+    with device.profile() as profile:
+        step()
+    kinds = [record.kind for record in profile.records]
+    assert 20 < kinds.count("kernel") <= len(kinds) <= 60
+    assert kinds.count("download") == kinds.count("upload") == 0
