@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -122,3 +123,39 @@ def cross_entropy(logits: Array, classes: Array, reduction: str = "mean") -> Arr
     shifted = logits - logits.max(axis=1, keepdims=True)
     losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(classes)), classes]
     return losses.mean() if reduction == "mean" else losses.sum()
+
+
+def image_size(output, filter, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+    """The least height and width of images that give an output."""
+    return tuple(
+        max(1, (o - 1) * s + d * (f - 1) + 1 - 2 * p)
+        for o, f, s, p, d in zip(output, filter, stride, padding, dilation, strict=True)
+    )
+
+
+def windows(x, filter, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+    """Of a view of the padded images, all ``[n, oh, ow, c, fh, fw]``."""
+    (ph, pw), (dh, dw) = padding, dilation
+    padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    reach = [(f - 1) * d + 1 for f, d in zip(filter, dilation, strict=True)]
+    view = np.lib.stride_tricks.sliding_window_view(padded, reach, (2, 3))
+    return view[:, :, :: stride[0], :: stride[1], ::dh, ::dw].transpose(0, 2, 3, 1, 4, 5)
+
+
+def rows(x, filter, **options):
+    """The windows of images as rows, ``[n * oh * ow, c * fh * fw]``."""
+    whole = windows(x, filter, **options)
+    n, oh, ow, c, fh, fw = whole.shape
+    return whole.reshape(n * oh * ow, c * fh * fw)
+
+
+def summed(columns, shape, filter, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+    """The images of which windows are rows: a plain loop over the windows, summed in their dtype."""
+    n, c, h, w = shape
+    oh, ow = ((s + 2 * p - d * (f - 1) - 1) // t + 1
+              for s, p, d, f, t in zip((h, w), padding, dilation, filter, stride, strict=True))  # fmt: skip
+    whole = columns.reshape(n, oh, ow, c, *filter)
+    out = np.zeros((n, c, h + 2 * padding[0], w + 2 * padding[1]), columns.dtype)
+    for oy, ox, ky, kx in itertools.product(range(oh), range(ow), range(filter[0]), range(filter[1])):
+        out[:, :, oy * stride[0] + ky * dilation[0], ox * stride[1] + kx * dilation[1]] += whole[:, oy, ox, :, ky, kx]
+    return out[:, :, padding[0] : padding[0] + h, padding[1] : padding[1] + w]
