@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -63,13 +63,32 @@ class Tensor:
     # ---------------------------------------------------------------------------------------------- creation
 
     @staticmethod
-    def from_numpy(array: Any, device: Device | None = None) -> Tensor:
-        """A tensor of its own with an array's elements; ``device`` None is the host.
+    def from_numpy(array: Any, device: Device | None = None, *, copy: bool = True) -> Tensor:
+        """A tensor of an array's elements.
+
+        Args:
+            array: of any strides; without ``copy``, a NumPy array.
+            device: None is the host.
+            copy: False borrows the array's memory, on the host and on devices that can use it, whatever its strides.
+                The tensor never writes to it (a change in place copies first); whoever changes the array changes the
+                tensor.
 
         Raises:
             krnlpy.DtypeError: the array's dtype is none of the 12.
+            krnlpy.SharingError: without ``copy``: the array is read-only, not aligned or of foreign byte order, or the
+                device can't use it.
+
+        >>> import numpy as np
+        >>> array = np.zeros(2, np.float32)
+        >>> x = Tensor.from_numpy(array, copy=False)
+        >>> np.shares_memory(x.numpy(), array)
+        True
         """
-        return Tensor(Buffer.from_numpy(np.array(array, order="C"), device))
+        if copy:
+            return Tensor(Buffer.from_numpy(np.array(array, order="C"), device))
+        tensor = Tensor(Buffer.from_numpy(array, device, copy=False))
+        tensor._storage.users += 1  # the array: for as long as the memory lives
+        return tensor
 
     @staticmethod
     def full(shape: int | Shape, value: complex, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
@@ -113,6 +132,25 @@ class Tensor:
     @property
     def device(self) -> Device:
         return self._buffer.device
+
+    @property
+    def strides(self) -> Shape:
+        """Distances in memory between neighbours along each axis, in elements: 0 where the tensor is repeated, below 0
+        where it is reversed."""
+        return self._buffer.strides
+
+    def is_contiguous(self, order: Literal["C", "F"] = "C") -> bool:
+        """Whether the elements lie in memory without gaps in row-major (``"C"``) or column-major (``"F"``) order.
+
+        >>> x = Tensor.zeros((2, 3))
+        >>> x.is_contiguous(), x.T.is_contiguous(), x.T.is_contiguous("F")
+        (True, False, True)
+        """
+        if order == "F":
+            return self._buffer.transpose().is_contiguous()
+        if order != "C":
+            raise AutographError(f"is_contiguous(order={order!r}): expected 'C' or 'F'")
+        return self._buffer.is_contiguous()
 
     @property
     def buffer(self) -> Buffer:
@@ -219,13 +257,39 @@ class Tensor:
         self.writable().fill(value)
 
     def assign(self, other: Tensor) -> None:
-        """Sets the elements to those of another tensor of the same dtype and device, broadcast, in place."""
-        source = other.buffer.broadcast_to(self.shape)
-        self.writable().copy_from(source)
+        """Sets the elements to those of another tensor on the same device, converted as by :meth:`cast` and broadcast,
+        in place.
+
+        Raises:
+            ShapeError, DeviceError: the other does not fit.
+
+        >>> x = Tensor.zeros((2, 2))
+        >>> x.assign(Tensor.from_numpy([1, 2]))
+        >>> x.numpy().tolist()
+        [[1.0, 2.0], [1.0, 2.0]]
+        """
+        ops.in_place.assign(self, other)
 
     def add_assign(self, other: Tensor) -> None:
-        """Adds another tensor of the same dtype and device, broadcast, in place."""
-        ops.elementwise.add_assign(self, other)
+        """Adds another tensor of the same dtype and device, broadcast, in place.
+
+        Raises:
+            ShapeError, DtypeError, DeviceError: the other does not fit.
+        """
+        ops.in_place.add_assign(self, other)
+
+    def scaled_add(self, alpha: float, other: Tensor) -> None:
+        """Adds ``alpha`` times another tensor on the same device, converted as by :meth:`cast` and broadcast, in place.
+
+        Raises:
+            ShapeError, DeviceError: the other does not fit. DtypeError: this tensor's integers can't hold ``alpha``.
+
+        >>> x = Tensor.ones(2)
+        >>> x.scaled_add(-0.5, Tensor.from_numpy([1, 2]))
+        >>> x.numpy().tolist()
+        [0.5, 0.0]
+        """
+        ops.in_place.scaled_add(self, alpha, other)
 
     # ------------------------------------------------------------------------------------------- operations
 
@@ -236,6 +300,10 @@ class Tensor:
     def copy(self) -> Tensor:
         """A contiguous tensor of its own memory."""
         return ops.view.copy(self)
+
+    def contiguous(self) -> Tensor:
+        """The tensor itself where it is contiguous in row-major order, else a copy that is."""
+        return self if self.is_contiguous() else self.copy()
 
     def cast(self, dtype: DTypeLike) -> Tensor:
         """The elements converted: integers wrap, floats saturate, NaN becomes 0."""
@@ -300,9 +368,13 @@ class Tensor:
         """The matrix product of ``[m, k]`` and ``[k, n]``."""
         return ops.matmul.matmul(self, other)
 
-    def sum(self, axis: int | tuple[int, ...] | None = None) -> Tensor:
-        """The sum over an axis, over several, or over all."""
-        return ops.sum.sum(self, axis)
+    def sum(self, axis: int | tuple[int, ...] | None = None, *, out: Tensor | None = None, beta: float = 0) -> Tensor:
+        """The sum over an axis, over several, or over all. ``out`` becomes ``sum + beta * out`` in place."""
+        return ops.sum.sum(self, axis, out=out, beta=beta)
+
+    def one_hot(self, count: int, dtype: DTypeLike = f32) -> Tensor:
+        """Classes of any shape as ``[*shape, count]``: for each a row of zeros with a one."""
+        return ops.one_hot.one_hot(self, count, dtype)
 
     def relu(self) -> Tensor:
         """``x`` where it is above 0, else 0."""

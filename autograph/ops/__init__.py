@@ -1,6 +1,22 @@
 """The operations: one module each, with its kernels, its rules, its gradient and its choice between host and device."""
 
-from . import accuracy, cast, conv1, conv2, cross_entropy, elementwise, matmul, max_pool1, max_pool2, relu, sum, view
+from . import (
+    accuracy,
+    cast,
+    conv1,
+    conv2,
+    cross_entropy,
+    elementwise,
+    im2col,
+    in_place,
+    matmul,
+    max_pool1,
+    max_pool2,
+    one_hot,
+    relu,
+    sum,
+    view,
+)
 
 __all__ = [
     "accuracy",
@@ -9,9 +25,12 @@ __all__ = [
     "conv2",
     "cross_entropy",
     "elementwise",
+    "im2col",
+    "in_place",
     "matmul",
     "max_pool1",
     "max_pool2",
+    "one_hot",
     "relu",
     "sum",
     "view",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import operator
+from numbers import Real
 from typing import Any
 
-from krnlpy import DTypeLike
+import numpy as np
+
+from krnlpy import DTypeLike, ScalarType
 
 from ..errors import DeviceError, DtypeError, ShapeError
 from ..tensor import Tensor
+from .kinds import number_for
 
 
 def require_alike(operation: str, first: Tensor, *others: Tensor) -> None:
@@ -60,3 +64,19 @@ def single(name: str, value: Any, least: int) -> int:
     if number < least:
         raise ShapeError(f"{name}={value!r}: expected a whole number of at least {least}")
     return number
+
+
+def number_of(operation: str, value: Any, dtype: ScalarType) -> Any:
+    """A number beside tensors of a dtype, as kernels take it; an integer dtype must hold it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, Real):
+        raise DtypeError(
+            f"{operation} of a tensor and a {type(value).__name__}; expected a tensor or a number (arrays become"
+            " tensors by Tensor.from_numpy)"
+        )
+    if not dtype.is_float and not (isinstance(value, int) and dtype.min <= value <= dtype.max):
+        raise DtypeError(
+            f"{operation} of {dtype} and {value!r}: expected a whole number from {dtype.min} to {dtype.max}"
+        )
+    return number_for(dtype, value)

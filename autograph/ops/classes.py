@@ -42,7 +42,7 @@ def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
             f"{operation} of logits {logits.shape} takes one class a row, of shape {logits.shape[:1]}, not"
             f" {classes.shape}"
         )
-    check = partial(_check_range, operation, logits.shape[1])
+    check = partial(check_range, operation, logits.shape[1])
     if isinstance(classes, Tensor):
         if classes.device.is_host:
             host_call(check, classes.buffer)
@@ -53,14 +53,15 @@ def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
     return Tensor.from_numpy(on_host.astype(np.int32), logits.device)
 
 
-def _check_range(operation: str, count: int, classes: np.ndarray[Any, Any]) -> None:
+def check_range(operation: str, count: int, classes: np.ndarray[Any, Any]) -> None:
+    """Classes must be from 0 to ``count - 1``. Raises ShapeError."""
     if not classes.size:
         return
     low, high = int(classes.min()), int(classes.max())
     if low < 0 or high >= count:
         wrong = low if low < 0 else high
-        row = int(np.argmax(classes == wrong))
+        place = np.unravel_index(int(np.argmax(classes == wrong)), classes.shape)
+        row = f" of row {place[0]}" if classes.ndim == 1 else f" at {tuple(map(int, place))}" if classes.ndim else ""
         raise ShapeError(
-            f"{operation}: class {wrong} of row {row} is out of range: the logits have {count} classes, 0 to"
-            f" {count - 1}"
+            f"{operation}: class {wrong}{row} is out of range: expected one of {count} classes, 0 to {count - 1}"
         )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from krnlpy import Buffer, Item, ItemMut, ScalarType, kernel
+from krnlpy import Buffer, Item, ItemMut, kernel
 
 from ..autograd import GradientFunction, differentiable
 from ..errors import DtypeError, ShapeError
 from ..tensor import Shape, Tensor
-from .checks import require_alike
-from .kinds import T, W, number_for
+from .checks import number_of, require_alike
+from .kinds import T, W
 from .sum import sum_to_shape
 
 
@@ -72,11 +71,6 @@ def _number_div(x: W, y: Item[T], out: ItemMut[T]) -> None:
     out = x / y
 
 
-@kernel
-def _add_assign(x: ItemMut[T], y: Item[T]) -> None:
-    x += y
-
-
 Operand = Tensor | float
 
 
@@ -114,16 +108,6 @@ def neg(x: Tensor) -> Tensor:
     return differentiable(Tensor(out), [(x, neg)])
 
 
-def add_assign(x: Tensor, y: Tensor) -> None:
-    """``x += y`` in place; see :meth:`Tensor.add_assign`."""
-    require_alike("+=", x, y)
-    if _broadcast_shape("+=", x, y) != x.shape:
-        raise ShapeError(f"+= of shapes {x.shape} and {y.shape}: the result does not fit the left one")
-    source = y.buffer.broadcast_to(x.shape)
-    if x.size:
-        _add_assign(x.writable(), source)
-
-
 def _apply(symbol: str, x: Operand, y: Operand, both: Any, number_right: Any, number_left: Any) -> Tensor:
     """One of three kernels: of two tensors, of a tensor and a number, of a number and a tensor (None: commutes)."""
     tensor = x if isinstance(x, Tensor) else y
@@ -139,29 +123,16 @@ def _apply(symbol: str, x: Operand, y: Operand, both: Any, number_right: Any, nu
         return Tensor(out)
     out = Buffer.empty(tensor.shape, tensor.dtype, tensor.device)
     if isinstance(x, Tensor):
-        number = _number(symbol, y, tensor.dtype)
+        number = number_of(symbol, y, tensor.dtype)
         if out.size:
             number_right(tensor.buffer, number, out)
     else:
-        number = _number(symbol, x, tensor.dtype)
+        number = number_of(symbol, x, tensor.dtype)
         if out.size and number_left is None:
             number_right(tensor.buffer, number, out)
         elif out.size:
             number_left(number, tensor.buffer, out)
     return Tensor(out)
-
-
-def _number(symbol: str, value: Any, dtype: ScalarType) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if not isinstance(value, Real):
-        raise DtypeError(
-            f"{symbol} of a tensor and a {type(value).__name__}; expected a tensor or a number (arrays become tensors"
-            " by Tensor.from_numpy)"
-        )
-    if not dtype.is_float and not (isinstance(value, int) and dtype.min <= value <= dtype.max):
-        raise DtypeError(f"{symbol} of {dtype} and {value!r}: expected a whole number from {dtype.min} to {dtype.max}")
-    return number_for(dtype, value)
 
 
 def _broadcast_shape(symbol: str, x: Tensor, y: Tensor) -> Shape:

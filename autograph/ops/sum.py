@@ -5,13 +5,14 @@ from __future__ import annotations
 from math import prod
 from typing import Literal
 
-from krnlpy import Buffer, DTypeLike, Global, Out, kernel
+from krnlpy import Buffer, DTypeLike, Global, Item, ItemMut, Out, kernel, scalar_type
 from krnlpy.dsl import global_id, global_threads
 
 from ..autograd import differentiable
-from ..errors import ShapeError
+from ..errors import AutographError, DeviceError, DtypeError, ShapeError
 from ..tensor import Shape, Tensor
-from .kinds import T, U, accumulator
+from .checks import number_of
+from .kinds import T, U, W, accumulator
 from .launch import over
 
 _THREADS = 1 << 14  # of a pass: enough to fill a large GPU
@@ -33,7 +34,12 @@ def _sum_chunks(x: Global[T, Literal[3]], out: Out[U, Literal[3]]) -> None:
         out[o, chunk, i] = total
 
 
-def sum(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
+@kernel
+def _accumulate(out: ItemMut[T], total: Item[U], beta: W) -> None:
+    out = total + beta * out
+
+
+def sum(x: Tensor, axis: int | tuple[int, ...] | None = None, *, out: Tensor | None = None, beta: float = 0) -> Tensor:
     """The sum over an axis, several axes, or all.
 
     Floats keep their dtype and are accumulated in f32 (f64 in f64) in a fixed order; integers below 32 bits give u32
@@ -42,16 +48,50 @@ def sum(x: Tensor, axis: int | tuple[int, ...] | None = None) -> Tensor:
     Args:
         x: any shape and dtype.
         axis: counted from the end if negative; None means all axes.
+        out: a tensor that becomes ``sum + beta * out`` in place, rounded once, and is returned. This is not recorded
+            for gradients.
+        beta: what ``out`` is multiplied by; with 0 it may hold anything.
 
     Raises:
-        ShapeError: there is no such axis, or one is named twice.
+        ShapeError: there is no such axis, or one is named twice, or ``out`` is of another shape.
+        DtypeError, DeviceError: ``out`` is of another dtype, or elsewhere.
+        AutographError: ``out`` is given where gradients are recorded, or ``beta`` without it.
+
+    >>> total = Tensor.full((), 10.0)
+    >>> Tensor.ones(3).sum(out=total, beta=2).item()
+    23.0
     """
     axes = _axes(x, axis)
+    if out is not None:
+        return _sum_into(x, axes, out, beta)
+    if beta != 0:
+        raise AutographError(f"sum(beta={beta!r}) without out: beta is what out is multiplied by")
     wide = accumulator(x.dtype)
     source, dtype = x.shape, x.dtype
     kept = tuple(1 if a in axes else n for a, n in enumerate(source))
     value = Tensor(reduce_axes(x.buffer, axes, dtype if dtype.is_float else wide))
     return differentiable(value, [(x, lambda gradient: gradient.cast(dtype).reshape(kept).broadcast_to(source))])
+
+
+def _sum_into(x: Tensor, axes: tuple[int, ...], out: Tensor, beta: float) -> Tensor:
+    wide = accumulator(x.dtype)
+    dtype = x.dtype if x.dtype.is_float else wide
+    shape = tuple(n for a, n in enumerate(x.shape) if a not in axes)
+    if x.tracked or out.tracked:
+        raise AutographError("sum(out=) records nothing for gradients: sum without out, or of tensor.detach()")
+    if out.device != x.device:
+        raise DeviceError(f"sum of a tensor on {x.device.name} into one on {out.device.name}")
+    if out.shape != shape:
+        raise ShapeError(f"sum of shape {x.shape} over the axes {axes} has the shape {shape}, out has {out.shape}")
+    if out.dtype is not dtype:
+        raise DtypeError(f"sum of {x.dtype} gives {dtype}, out is {out.dtype}")
+    number = number_of("sum", beta, dtype)
+    total = reduce_axes(x.buffer, axes, dtype if beta == 0 else wide)
+    if beta == 0:
+        out.writable().copy_from(total)
+    elif out.size:
+        _accumulate(out.writable(), total, number)
+    return out
 
 
 def sum_to_shape(gradient: Tensor, shape: Shape) -> Tensor:
@@ -77,6 +117,9 @@ def reduce_axes(buffer: Buffer, axes: tuple[int, ...], dtype: DTypeLike) -> Buff
     """The sums over axes (in ascending order), those that are neighbours together, the last ones first."""
     from .view import reshaped
 
+    to = scalar_type(dtype)
+    if to.is_integer and (wide := accumulator(to)) is not to:
+        return reduce_axes(buffer, axes, wide).cast(to)  # kernels sum in the type of their result
     runs: list[list[int]] = []
     for axis in axes:
         if runs and runs[-1][-1] == axis - 1:

@@ -184,9 +184,10 @@ def _axis_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]
     def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
         values = arguments(lowering, node, len(node.args) and 1, name)
         axis = values[0] if values else Static(0, lowering.at(node))
-        if not (isinstance(axis, Static) and axis.value in (0, 1, 2) and not isinstance(axis.value, bool)):
+        number = axis.value if isinstance(axis, Static) else None
+        if not isinstance(number, int | np.integer) or isinstance(number, bool) or number not in (0, 1, 2):
             raise KernelTypeError(f"{name} takes an axis: 0, 1 or 2, as a constant", *lowering.at(node))
-        return ir.Id(name, axis.value, type=i32, location=lowering.at(node))
+        return ir.Id(name, int(number), type=i32, location=lowering.at(node))
 
     return handler
 

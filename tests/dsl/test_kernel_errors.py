@@ -105,6 +105,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("t = local_array(f32, 4)\ny = t[4]"), KernelTypeError, "out of range: t has length 4", "4"),
     (body("t = local_array(f32, 0)"), KernelTypeError, "at least 1", "0"),
     (body("y = global_id(3)"), KernelTypeError, "takes an axis: 0, 1 or 2", "global_id(3)"),
+    (body("y = global_id(1.0)"), KernelTypeError, "takes an axis: 0, 1 or 2", "global_id(1.0)"),
     (body("p, q = 1.0, 2.0, 3.0\ny = p"), KernelTypeError, "3 values for 2 targets", "1.0, 2.0, 3.0"),
     (body("v: u8 = 300\ny = x"), KernelTypeError, "300 does not fit u8", "300"),
     (body("v = u8(n) + 256\ny = x"), KernelTypeError, "256 does not fit u8", "256"),
