@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from krnlpy import Device, DTypeLike
@@ -42,15 +44,18 @@ class Parameter(Tensor):
         return f"Parameter(shape={self.shape}, dtype={self.dtype}, device={self.device.name!r})"
 
     def __copy__(self) -> Parameter:
-        """A parameter of its own with the same value, state, and slot, open or closed; deep copies are the same."""
-        result = _restored(self, {name: tensor.detach() for name, tensor in self.state.items()})
-        if self._node is not None:
-            result._node = Node(result)
-            result._node.gradient = None if self.grad is None else self.grad.detach()
-        return result
+        return self._twin(Tensor.detach)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        return self.__copy__()
+        return self._twin(deepcopy)
+
+    def _twin(self, copied: Callable[[Tensor], Tensor]) -> Parameter:
+        """A parameter of its own with the same value, state, and slot, open or closed."""
+        twin = _restored(copied(self.detach()), {name: copied(tensor) for name, tensor in self.state.items()})
+        if self._node is not None:
+            twin._node = Node(twin)
+            twin._node.gradient = None if self.grad is None else copied(self.grad)
+        return twin
 
     def __reduce__(self) -> Any:
         return _restored, (self.detach(), self.state)

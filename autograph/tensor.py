@@ -225,7 +225,7 @@ class Tensor:
         return self._shared(self._buffer, self._node)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        return self.detach()  # what is changed in place is copied then
+        return self.detach().copy()
 
     def __reduce__(self) -> Any:
         return Tensor, (self._buffer,)  # which pickles to the host

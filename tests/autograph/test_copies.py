@@ -24,6 +24,14 @@ def test_tensors(copied, device):
     np.testing.assert_array_equal(y.numpy(), np.full((2, 2), 7))
 
 
+def test_a_deep_copy_borrows_nothing():
+    array = np.zeros(3, np.float32)
+    x = Tensor.from_numpy(array, copy=False)
+    shallow, deep = copy.copy(x), copy.deepcopy(x)
+    array[0] = 1
+    assert (shallow.numpy()[0], deep.numpy()[0]) == (1, 0)
+
+
 def test_what_is_recorded_stays_so_in_a_shallow_copy(device):
     x = Parameter(Tensor.full((), 3.0, f32, device))
     x.init_grad()

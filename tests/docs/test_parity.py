@@ -42,7 +42,7 @@ def test_each_row_has_a_test_or_a_reason() -> None:
 
 def test_each_defect_of_the_seed_has_a_row() -> None:
     numbers = re.findall(
-        r"^\| (\d+): .*`tests/autograph/test_defects\.py::test_(\d+)_", PAGES["parity_autograph.md"], re.M
+        r"^\| (\d+): .*`tests/autograph/test_seed_defects\.py::test_(\d+)_", PAGES["parity_autograph.md"], re.M
     )
     assert numbers == [(str(n), str(n)) for n in range(1, 13)]
 
