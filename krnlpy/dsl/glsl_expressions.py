@@ -54,6 +54,14 @@ class _Bits(ir.Const):
     """An f32 written so that glslang does not compute with it."""
 
 
+def _may_be_known_zero(divisor: ir.Expr) -> bool:
+    """Whether a driver may find out, when it compiles, that a divisor is zero."""
+    if isinstance(divisor, ir.Const):
+        return divisor.value == 0
+    known = ir.Const | ir.SpecValue | ir.Unary | ir.Binary | ir.Cast
+    return all(isinstance(node, known) for node in ir.walk(divisor))
+
+
 def _opaque(e: ir.Expr) -> ir.Expr:
     """The expression, its first operand opaque if all are constants of f32: glslang would compute it in f64, and
     round neither the constants as they are written nor what it then goes on to compute with the result."""
@@ -250,6 +258,9 @@ class Expressions:
                 return f"{e.op}imum({self.text(e.left)}, {self.text(e.right)})", _PRIMARY
             case "shl" | "shr":
                 return self._shift(e)
+            case "div" if _may_be_known_zero(e.right):
+                self._context.need(f"divide_{self._context.type(e.type)}")
+                return f"divide({self.text(e.left)}, {self.text(e.right)})", _PRIMARY
         symbol, level = _OPERATORS[e.op]
         text = f"{self.text(e.left, level)} {symbol} {self.text(e.right, level + 1)}"
         return self._wrap(text, level, e.type) if e.op in ("add", "sub", "mul") else (text, level)

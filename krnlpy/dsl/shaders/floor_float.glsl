@@ -1,7 +1,8 @@
 //! needs exact_product_T
+//! needs divide_T
 // floor(a / b) with a / b as if correctly rounded: a device may return 1.9999999 for 6.0 / 3.0.
 T floor_div(T a, T b) {
-    T ratio = a / b;
+    T ratio = divide(a, b);
     T quotient = floor(ratio);
     // Only just below a whole number: of 1.0 / -1e20 the rest is as great as b too, but for rounding.
     if (ratio == quotient || !(quotient + T(1) - ratio <= abs(ratio) * T(1e-6))) {
@@ -15,5 +16,5 @@ T floor_div(T a, T b) {
 }
 
 T floor_mod(T a, T b) {
-    return a - b * floor_div(a, b);
+    return b == T(0) ? no_number() : a - b * floor_div(a, b);
 }
