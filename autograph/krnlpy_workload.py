@@ -79,4 +79,6 @@ def _operate(device: Device, dtype: DTypeLike) -> None:
             for axis in (0, 1, None):
                 a.sum(axis)
         x.add_assign(row)
+        x.scaled_add(2, row)
+        Tensor.zeros(shape[0], u8, device).one_hot(10, dtype)
         x.scaled_cast(1, f32), x.cast(f32), x.cast(i32)

@@ -16,6 +16,7 @@ from krnlpy import (
     Item,
     ItemMut,
     KernelTypeError,
+    ScalarType,
     Spec,
     f16,
     f32,
@@ -222,27 +223,27 @@ def test_quotients_of_millions_are_whole_numbers_below_the_ratio(device: Device)
 
 
 @kernel
-def by_a_constant(x: Item[f32], out: GlobalMut[f32, 2], ZERO: Spec[f32]):
+def by_a_constant(x: Item[f32], out: GlobalMut[f32, 2], zero: Spec[f32]):
     me = item_id()
-    out[0, me] = x / ZERO
-    out[1, me] = x / -ZERO
-    out[2, me] = x / (ZERO - ZERO)
+    out[0, me] = x / zero
+    out[1, me] = x / -zero
+    out[2, me] = x / (zero - zero)
     out[3, me] = x / 0.0
-    out[4, me] = x // ZERO
-    out[5, me] = x % ZERO
-    out[6, me] = x / (ZERO + 4)
+    out[4, me] = x // zero
+    out[5, me] = x % zero
+    out[6, me] = x / (zero + 4)
 
 
 @kernel
-def by_a_constant_double(x: Item[f64], out: GlobalMut[f64, 2], ZERO: Spec[f64]):
+def by_a_constant_double(x: Item[f64], out: GlobalMut[f64, 2], zero: Spec[f64]):
     me = item_id()
-    out[0, me] = x / ZERO
-    out[1, me] = x / -ZERO
-    out[2, me] = x / (ZERO - ZERO)
+    out[0, me] = x / zero
+    out[1, me] = x / -zero
+    out[2, me] = x / (zero - zero)
     out[3, me] = x / 0.0
-    out[4, me] = x // ZERO
-    out[5, me] = x % ZERO
-    out[6, me] = x / (ZERO + 4)
+    out[4, me] = x // zero
+    out[5, me] = x % zero
+    out[6, me] = x / (zero + 4)
 
 
 @pytest.mark.parametrize("type", [f32, f64], ids=str)
@@ -252,7 +253,7 @@ def test_a_constant_zero_divides_like_any_other(device: Device, type: ScalarType
     x = np.array([0, -0.0, 1, -2.5, np.inf, -np.inf, np.nan], type.dtype)
     out = Buffer.zeros((7, len(x)), type, device)
     divide = by_a_constant if type is f32 else by_a_constant_double
-    divide(Buffer.from_numpy(x, device), out, ZERO=0.0)
+    divide(Buffer.from_numpy(x, device), out, zero=0.0)
     with np.errstate(all="ignore"):
         zero = type.dtype.type(0)
         expected = [x / zero, x / -zero, x / zero, x / zero, x / zero, x * np.nan, x / 4]
