@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -123,7 +125,18 @@ def choose_device(wish: str) -> tuple[Device, str]:
     return Device(wish), "as asked"
 
 
-def plot(history: list[dict[str, float]], path: Path, title: str) -> None:
+def write_history(history: list[dict[str, Any]], path: Path, arguments: argparse.Namespace, device: Device) -> None:
+    """Writes loss and accuracy of each epoch as JSON, with what they depend on; a file that was there stays whole."""
+    options = {name: value for name, value in vars(arguments).items() if isinstance(value, str | int | float)}
+    about = options | {"model": "LeNet5", "device": device.info.name, "driver": device.info.driver}
+    curves = [{name: value for name, value in entry.items() if name != "batch_losses"} for entry in history]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(json.dumps(about | {"epochs": curves}, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def plot(history: list[dict[str, Any]], path: Path, title: str) -> None:
     """Writes the curves of loss and accuracy as a picture."""
     import matplotlib as mpl
 
@@ -156,6 +169,14 @@ def positive(text: str) -> int:
     return value
 
 
+def number(text: str) -> float:
+    """An argument that must be a finite number, at least 0."""
+    value = float(text)
+    if not math.isfinite(value) or value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number of at least 0")
+    return value
+
+
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Trains LeNet5 on MNIST.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
@@ -166,14 +187,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=positive, default=5, help="train until this many epochs are done")
     parser.add_argument("--train-batch-size", type=positive, default=100)
     parser.add_argument("--test-batch-size", type=positive, default=1000)
-    parser.add_argument("--learning-rate", type=float, default=0.05, help="of the first epoch")
-    parser.add_argument("--learning-rate-decay", type=float, default=0.65, help="factor from epoch to epoch")
-    parser.add_argument("--momentum", type=float, default=0.9)
+    parser.add_argument("--learning-rate", type=number, default=0.05, help="of the first epoch")
+    parser.add_argument("--learning-rate-decay", type=number, default=0.65, help="factor from epoch to epoch")
+    parser.add_argument("--momentum", type=number, default=0.9)
     parser.add_argument("--seed", type=int, default=0, help="of weights and of the order of the images")
     parser.add_argument("--data-dir", type=Path, default=None, help="folder that holds the data set's four files")
     parser.add_argument("--save", type=Path, default=Path("runs/lenet5.cbor"), help="where the model goes, each epoch")
     parser.add_argument("--resume", type=Path, default=None, help="a saved model to go on from")
-    parser.add_argument("--plot", type=Path, default=Path("runs/lenet5.png"), help="where the curves go")
+    parser.add_argument("--plot", type=Path, default=Path("runs/lenet5.png"), help="where the curves go as a picture")
+    parser.add_argument("--history", type=Path, default=Path("runs/lenet5.json"), help="where the curves go as numbers")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser.parse_args(argv)
 
@@ -222,6 +244,7 @@ def main(argv: list[str] | None = None) -> None:
             f"  {entry['images_per_second']:,.0f} images/s"
         )
         autograph.save_checkpoint(arguments.save, model, optimizer, history=history)
+        write_history(history, arguments.history, arguments, device)
     print(f"model: {arguments.save}")
     plot(history, arguments.plot, f"LeNet5 on {arguments.dataset}, {arguments.dtype}, {device.info.name}")
     print(f"curves: {arguments.plot}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import struct
 import subprocess
@@ -17,6 +18,7 @@ from autograph import SGD, load_checkpoint
 from autograph.dataset import load_mnist
 from examples import mnist
 from examples.lenet5 import LeNet5
+from krnlpy import Device
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,6 +46,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(data_dir: Path, folder: Path, *more: str) -> None:
     folder.mkdir(exist_ok=True)
     files = ["--save", str(folder / "model.cbor"), "--plot", str(folder / "curves.png")]
+    files += ["--history", str(folder / "curves.json")]
     mnist.main(["--device", "host", "--quiet", "--data-dir", str(data_dir), *files, *more])
 
 
@@ -62,6 +65,10 @@ def test_last_line_and_files(data_dir: Path, tmp_path: Path, capsys: pytest.Capt
     assert [line[:9] for line in lines if line.startswith("epoch ")] == ["epoch 1/2", "epoch 2/2"]
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert history(tmp_path)[-1]["test_accuracy"] == pytest.approx(float(found[1]) / 100, abs=5e-5)
+    curves = json.loads((tmp_path / "curves.json").read_text())
+    assert (curves["model"], curves["train_batch_size"], curves["device"]) == ("LeNet5", 20, Device.host().info.name)
+    for entry, saved in zip(curves["epochs"], history(tmp_path), strict=True):
+        assert entry == {name: value for name, value in saved.items() if name != "batch_losses"}
 
 
 @pytest.mark.parametrize("dtype", ["f32", "bf16"])
@@ -91,9 +98,25 @@ def test_help_names_every_option() -> None:
     )
     for option in (
         "device", "dataset", "dtype", "epochs", "train-batch-size", "test-batch-size", "learning-rate", "momentum",
-        "seed", "data-dir", "save", "resume", "plot",
+        "seed", "data-dir", "save", "resume", "plot", "history",
     ):  # fmt: skip
         assert f"--{option}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--momentum", "nan", "nan is not a finite number of at least 0"),
+        ("--learning-rate", "-0.1", "-0.1 is not a finite number of at least 0"),
+        ("--epochs", "0", "0 is not above 0"),
+        ("--train-batch-size", "many", "invalid positive value: 'many'"),
+        ("--dtype", "f64", "invalid choice: 'f64'"),
+    ],
+)
+def test_wrong_arguments(option: str, value: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        mnist.main([option, value])
+    assert said in capsys.readouterr().err
 
 
 def test_errors_are_one_line(tmp_path: Path) -> None:
