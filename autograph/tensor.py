@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -313,9 +313,16 @@ class Tensor:
         """The elements converted, then multiplied by ``alpha``: bytes of an image to numbers from 0 to 1."""
         return ops.cast.scaled_cast(self, alpha, dtype)
 
-    def reshape(self, shape: int | Shape) -> Tensor:
-        """The elements in row-major order in another shape; one length may be -1. A view where that is possible."""
-        return ops.view.reshape(self, shape)
+    def reshape(self, *shape: int | Sequence[int]) -> Tensor:
+        """The elements in row-major order in another shape; one length may be -1. A view where that is possible.
+
+        Raises:
+            ShapeError: the shape has another number of elements.
+
+        >>> Tensor.zeros((2, 3)).reshape(3, -1).shape, Tensor.zeros((2, 3)).reshape((6,)).shape
+        ((3, 2), (6,))
+        """
+        return ops.view.reshape(self, ops.view.integers(shape))
 
     def flatten(self) -> Tensor:
         """``[n, a, b, ...]`` as ``[n, a * b * ...]``."""
@@ -323,13 +330,21 @@ class Tensor:
             return self.reshape((1, 1))
         return self.reshape((self.shape[0], prod(self.shape[1:])))
 
-    def transpose(self, *axes: int) -> Tensor:
-        """The axes in another order, in reverse order if none is given. A view."""
-        return ops.view.transpose(self, axes)
+    def transpose(self, *axes: int | Sequence[int]) -> Tensor:
+        """The axes in another order, in reverse order if none is given. A view.
 
-    def broadcast_to(self, shape: Shape) -> Tensor:
-        """The tensor repeated along axes of length 1 and new leading axes, by NumPy's rules. A view."""
-        return ops.view.broadcast_to(self, shape)
+        Raises:
+            ShapeError: not each axis stands there once.
+        """
+        return ops.view.transpose(self, ops.view.integers(axes))
+
+    def broadcast_to(self, *shape: int | Sequence[int]) -> Tensor:
+        """The tensor repeated along axes of length 1 and new leading axes, by NumPy's rules. A view.
+
+        Raises:
+            ShapeError: an axis has another length, other than 1.
+        """
+        return ops.view.broadcast_to(self, ops.view.integers(shape))
 
     def __getitem__(self, key: Any) -> Tensor:
         return ops.view.index(self, key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterable
 from math import prod
 from typing import Any
 
@@ -14,6 +16,19 @@ from ..tensor import Shape, Tensor
 from .sum import sum_to_shape
 
 
+def integers(given: tuple[Any, ...]) -> Shape:
+    """Lengths or axes that were given one by one or as one sequence, as NumPy's methods take them.
+
+    Raises:
+        ShapeError: one of them is no integer.
+    """
+    entries = tuple(given[0]) if len(given) == 1 and isinstance(given[0], Iterable) else given
+    try:
+        return tuple(operator.index(n) for n in entries)
+    except TypeError:
+        raise ShapeError(f"expected integers, one by one or as a tuple, not {entries}") from None
+
+
 def reshaped(buffer: Buffer, shape: Shape) -> Buffer:
     """The buffer in another shape of the same size: a view if its strides allow one, else a copy."""
     try:
@@ -22,9 +37,9 @@ def reshaped(buffer: Buffer, shape: Shape) -> Buffer:
         return buffer.contiguous().reshape(shape)
 
 
-def reshape(x: Tensor, shape: int | Shape) -> Tensor:
+def reshape(x: Tensor, shape: Shape) -> Tensor:
     """See :meth:`Tensor.reshape`."""
-    wanted = shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    wanted = shape
     known = prod(n for n in wanted if n != -1)
     if wanted.count(-1) == 1 and known > 0 and x.size % known == 0:
         wanted = tuple(x.size // known if n == -1 else n for n in wanted)
@@ -47,7 +62,6 @@ def transpose(x: Tensor, axes: tuple[int, ...] = ()) -> Tensor:
 
 def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
     """See :meth:`Tensor.broadcast_to`."""
-    shape = tuple(shape)
     tail = shape[len(shape) - x.ndim :]
     if len(shape) < x.ndim or any(n not in (1, m) for n, m in zip(x.shape, tail, strict=True)):
         raise ShapeError(f"a tensor of shape {x.shape} cannot be broadcast to {shape}")

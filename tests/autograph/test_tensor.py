@@ -82,7 +82,10 @@ def test_views(device):
         (t[:, ::2, -1], x[:, ::2, -1]),
         (t.T, x.T),
         (t.transpose(1, 0, 2), x.transpose(1, 0, 2)),
+        (t.transpose((1, 0, 2)), x.transpose((1, 0, 2))),
         (t.reshape((4, -1)), x.reshape(4, -1)),
+        (t.reshape(np.int64(8), 3), x.reshape(8, 3)),
+        (t[0, 0, 0].reshape(()), x[0, 0, 0]),
         (t.T.reshape((6, 4)), x.T.reshape(6, 4)),
         (t.flatten(), x.reshape(2, 12)),
         (t[0, 0, 0].flatten(), x[:1, 0, 0].reshape(1, 1)),
@@ -127,6 +130,8 @@ def test_what_does_not_fit(device):
     x = Tensor.zeros((2, 3), f32, device)
     with pytest.raises(ShapeError, match=r"6 elements and cannot be reshaped to \(4,\)"):
         x.reshape(4)
+    with pytest.raises(ShapeError, match=r"expected integers, one by one or as a tuple, not \(1.5, 4\)"):
+        x.reshape(1.5, 4)
     with pytest.raises(ShapeError, match="cannot be broadcast"):
         x.broadcast_to((3, 3))
     with pytest.raises(ShapeError, match="not an order of the 2 axes"):
