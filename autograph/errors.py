@@ -1,21 +1,27 @@
-"""Every exception that autograph raises for a user's mistake or a damaged file."""
+"""Every exception that autograph raises for a user's mistake or a damaged file.
+
+Those that krnlpy has too are kinds of krnlpy's: ``except krnlpy.errors.ShapeError`` catches both, whether it was the
+tensor that found the mistake or the buffer below it, and ``except krnlpy.errors.KrnlpyError`` catches everything.
+"""
 
 from __future__ import annotations
 
+import krnlpy.errors
 
-class AutographError(Exception):
+
+class AutographError(krnlpy.errors.KrnlpyError):
     """Base of all autograph errors."""
 
 
-class ShapeError(AutographError, ValueError):
+class ShapeError(AutographError, krnlpy.errors.ShapeError):
     """Shapes do not fit each other or the operation."""
 
 
-class DtypeError(AutographError, TypeError):
+class DtypeError(AutographError, krnlpy.errors.DtypeError):
     """Scalar types do not fit each other or the operation."""
 
 
-class DeviceError(AutographError, ValueError):
+class DeviceError(AutographError, krnlpy.errors.DeviceError, ValueError):
     """Tensors of one operation are on different devices, or on one that cannot do it."""
 
 

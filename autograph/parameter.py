@@ -9,6 +9,7 @@ from typing import Any
 from krnlpy import Device, DTypeLike
 
 from .autograd import Node
+from .errors import DtypeError
 from .tensor import Tensor
 
 
@@ -34,6 +35,8 @@ class Parameter(Tensor):
     __slots__ = ("state",)
 
     def __init__(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise DtypeError(f"a parameter of a {type(value).__name__}: expected a Tensor")
         self._buffer = value.buffer
         self._node = None
         self._storage = value._storage

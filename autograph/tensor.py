@@ -11,7 +11,7 @@ import numpy as np
 from krnlpy import Buffer, Device, DTypeLike, ScalarType, f32
 
 from .autograd import run_backward
-from .errors import AutographError, ShapeError
+from .errors import AutographError, DtypeError, ShapeError
 
 if TYPE_CHECKING:
     from .autograd import Node
@@ -51,6 +51,11 @@ class Tensor:
     __array_ufunc__ = None  # NumPy's numbers and arrays leave `2 * tensor` to the tensor
 
     def __init__(self, buffer: Buffer) -> None:
+        if not isinstance(buffer, Buffer):
+            raise DtypeError(
+                f"a tensor of a {type(buffer).__name__}: expected a Buffer; Tensor.from_numpy(array) takes what NumPy"
+                " takes for an array"
+            )
         self._buffer = buffer
         self._node: Node | None = None
         self._storage = _Storage()
@@ -206,6 +211,15 @@ class Tensor:
         value = self._buffer.numpy().reshape(())[()]
         return float(value) if self.dtype.is_float else int(value)
 
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
     # --------------------------------------------------------------------------------- sharing and changing
 
     def detach(self) -> Tensor:
@@ -322,7 +336,7 @@ class Tensor:
         >>> Tensor.zeros((2, 3)).reshape(3, -1).shape, Tensor.zeros((2, 3)).reshape((6,)).shape
         ((3, 2), (6,))
         """
-        return ops.view.reshape(self, ops.view.integers(shape))
+        return ops.view.reshape(self, ops.checks.integers(shape))
 
     def flatten(self) -> Tensor:
         """``[n, a, b, ...]`` as ``[n, a * b * ...]``."""
@@ -336,7 +350,7 @@ class Tensor:
         Raises:
             ShapeError: not each axis stands there once.
         """
-        return ops.view.transpose(self, ops.view.integers(axes))
+        return ops.view.transpose(self, ops.checks.integers(axes))
 
     def broadcast_to(self, *shape: int | Sequence[int]) -> Tensor:
         """The tensor repeated along axes of length 1 and new leading axes, by NumPy's rules. A view.
@@ -344,7 +358,7 @@ class Tensor:
         Raises:
             ShapeError: an axis has another length, other than 1.
         """
-        return ops.view.broadcast_to(self, ops.view.integers(shape))
+        return ops.view.broadcast_to(self, ops.checks.integers(shape))
 
     def __getitem__(self, key: Any) -> Tensor:
         return ops.view.index(self, key)
@@ -451,7 +465,8 @@ class Tensor:
                     " pass backward(gradient), or sum() first"
                 )
             gradient = Tensor.ones(self.shape, self.dtype, self.device)
-        elif gradient.shape != self.shape:
+        ops.checks.require_tensor("backward", gradient)
+        if gradient.shape != self.shape:
             raise ShapeError(f"a gradient of shape {gradient.shape} for a tensor of shape {self.shape}")
         run_backward(self._node, gradient.detach())
 

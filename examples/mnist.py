@@ -255,7 +255,7 @@ def main(argv: list[str] | None = None) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (krnlpy.errors.KrnlpyError, autograph.errors.AutographError, OSError) as error:
+    except (krnlpy.errors.KrnlpyError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted; what was saved stays")

@@ -90,11 +90,16 @@ class Layer:
             parameter.init_grad()
 
     def update(self, learning_rate: float, optimizer: Optimizer) -> None:
-        """Lets an optimizer change each parameter that has a gradient, and closes all gradient slots."""
+        """Lets an optimizer change each parameter that has a gradient, and closes all gradient slots.
+
+        A slot is closed when its parameter is changed: where the optimizer refuses the learning rate, all stays as it
+        was. A graph's parameter may stand for the rate.
+        """
         for parameter in self.parameters():
-            gradient = parameter.take_grad()
+            gradient = parameter.grad
             if gradient is not None:
                 optimizer.update(parameter, gradient, learning_rate)
+            parameter.take_grad()
 
     def to_device(self, device: Device) -> None:
         """Moves all parameters to a device, in place, with their gradients and what optimizers keep for them."""

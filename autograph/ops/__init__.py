@@ -3,6 +3,7 @@
 from . import (
     accuracy,
     cast,
+    checks,
     conv1,
     conv2,
     cross_entropy,
@@ -21,6 +22,7 @@ from . import (
 __all__ = [
     "accuracy",
     "cast",
+    "checks",
     "conv1",
     "conv2",
     "cross_entropy",

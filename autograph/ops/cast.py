@@ -5,9 +5,9 @@ from __future__ import annotations
 from krnlpy import Buffer, DTypeLike, Item, ItemMut, kernel, scalar_type
 
 from ..autograd import differentiable
-from ..errors import DtypeError
 from ..tensor import Tensor
-from .kinds import T, U, W, number_for
+from .checks import number_of
+from .kinds import T, U, W
 
 
 @kernel
@@ -31,10 +31,9 @@ def scaled_cast(x: Tensor, alpha: float, dtype: DTypeLike) -> Tensor:
         DtypeError: ``dtype`` is an integer type and cannot hold ``alpha``.
     """
     to = scalar_type(dtype)
-    if not to.is_float and not (isinstance(alpha, int) and to.min <= alpha <= to.max):
-        raise DtypeError(f"scaled_cast to {to} by {alpha!r}: expected a whole number that {to} can hold")
+    number = number_of("scaled_cast", alpha, to)
     out = Buffer.empty(x.shape, to, x.device)
     if out.size:
-        _scaled_cast(x.buffer, number_for(to, alpha), out)
+        _scaled_cast(x.buffer, number, out)
     source = x.dtype
     return differentiable(Tensor(out), [(x, lambda gradient: scaled_cast(gradient, alpha, source))])

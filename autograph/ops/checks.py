@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
+from math import isfinite
 from numbers import Real
 from typing import Any
 
@@ -11,13 +13,23 @@ import numpy as np
 from krnlpy import DTypeLike, ScalarType
 
 from ..errors import DeviceError, DtypeError, ShapeError
-from ..tensor import Tensor
+from ..tensor import Shape, Tensor
 from .kinds import number_for
+
+
+def require_tensor(operation: str, value: Any) -> None:
+    """An operand must be a tensor."""
+    if not isinstance(value, Tensor):
+        raise DtypeError(
+            f"{operation} of a tensor and a {type(value).__name__}; expected a tensor (arrays become tensors by"
+            " Tensor.from_numpy)"
+        )
 
 
 def require_alike(operation: str, first: Tensor, *others: Tensor) -> None:
     """All tensors must have one device and one dtype."""
     for other in others:
+        require_tensor(operation, other)
         if other.device != first.device:
             raise DeviceError(
                 f"{operation} of tensors on {first.device.name} and on {other.device.name}; move one with"
@@ -31,6 +43,7 @@ def require_alike(operation: str, first: Tensor, *others: Tensor) -> None:
 
 def require_ndim(operation: str, name: str, tensor: Tensor, axes: str) -> None:
     """A tensor must have as many dimensions as ``axes``, written like ``"[n, c, h, w]"``, has names."""
+    require_tensor(operation, tensor)
     if tensor.ndim != axes.count(",") + 1:
         raise ShapeError(f"{operation} takes {name} of shape {axes}, not {tensor.shape}")
 
@@ -64,6 +77,24 @@ def single(name: str, value: Any, least: int) -> int:
     if number < least:
         raise ShapeError(f"{name}={value!r}: expected a whole number of at least {least}")
     return number
+
+
+def integers(given: tuple[Any, ...]) -> Shape:
+    """Lengths or axes that were given one by one or as one sequence, as NumPy's methods take them.
+
+    Raises:
+        ShapeError: one of them is no integer.
+    """
+    entries = tuple(given[0]) if len(given) == 1 and isinstance(given[0], Iterable) else given
+    try:
+        return tuple(operator.index(n) for n in entries)
+    except TypeError:
+        raise ShapeError(f"expected integers, one by one or as a tuple, not {entries}") from None
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite real number, of Python or NumPy."""
+    return isinstance(value, Real) and isfinite(value)
 
 
 def number_of(operation: str, value: Any, dtype: ScalarType) -> Any:

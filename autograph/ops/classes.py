@@ -33,8 +33,8 @@ def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
                 " tensor.to_device(device), or pass a NumPy array"
             )
     else:
-        on_host = np.asarray(classes)
-    dtype: Any = classes.dtype if isinstance(classes, Tensor) else np.asarray(classes).dtype
+        classes = on_host = np.asarray(classes)
+    dtype: Any = classes.dtype
     if not (dtype.is_integer if isinstance(dtype, ScalarType) else dtype.kind in "iu"):
         raise DtypeError(f"{operation} takes classes as integers, not {dtype}")
     if classes.shape != logits.shape[:1]:

@@ -8,7 +8,7 @@ from krnlpy import Buffer, Item, ItemMut, kernel
 
 from ..errors import DeviceError, ShapeError
 from ..tensor import Tensor
-from .checks import number_of, require_alike
+from .checks import number_of, require_alike, require_tensor
 from .kinds import T, W
 
 
@@ -30,8 +30,8 @@ def assign(x: Tensor, y: Tensor) -> None:
 
 def add_assign(x: Tensor, y: Tensor) -> None:
     """``x += y`` in place; see :meth:`Tensor.add_assign`."""
-    require_alike("+=", x, y)
-    source = _converted("+=", x, y)
+    require_alike("add_assign", x, y)
+    source = _converted("add_assign", x, y)
     if x.size:
         _add_assign(x.writable(), source)
 
@@ -46,6 +46,7 @@ def scaled_add(x: Tensor, alpha: float, y: Tensor) -> None:
 
 def _converted(operation: str, x: Tensor, y: Tensor) -> Buffer:
     """The elements of ``y`` in the dtype and the shape of ``x``."""
+    require_tensor(operation, y)
     if y.device != x.device:
         raise DeviceError(
             f"{operation} of tensors on {x.device.name} and on {y.device.name}; move one with tensor.to_device(device)"

@@ -11,7 +11,7 @@ from krnlpy.dsl import global_id, global_threads
 from ..autograd import differentiable
 from ..errors import AutographError, DeviceError, DtypeError, ShapeError
 from ..tensor import Shape, Tensor
-from .checks import number_of
+from .checks import integers, number_of
 from .kinds import T, U, W, accumulator
 from .launch import over
 
@@ -106,8 +106,7 @@ def sum_to_shape(gradient: Tensor, shape: Shape) -> Tensor:
 def _axes(x: Tensor, axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(x.ndim))
-    given = (axis,) if isinstance(axis, int) else tuple(axis)
-    axes = sorted(a + x.ndim if a < 0 else a for a in given)
+    axes = sorted(a + x.ndim if a < 0 else a for a in integers((axis,)))
     if len(set(axes)) != len(axes) or not all(0 <= a < x.ndim for a in axes):
         raise ShapeError(f"axis={axis!r}: a tensor of shape {x.shape} has the axes 0 to {x.ndim - 1}, each once")
     return tuple(axes)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable
 from math import prod
 from typing import Any
 
@@ -14,19 +12,6 @@ from ..autograd import differentiable
 from ..errors import ShapeError
 from ..tensor import Shape, Tensor
 from .sum import sum_to_shape
-
-
-def integers(given: tuple[Any, ...]) -> Shape:
-    """Lengths or axes that were given one by one or as one sequence, as NumPy's methods take them.
-
-    Raises:
-        ShapeError: one of them is no integer.
-    """
-    entries = tuple(given[0]) if len(given) == 1 and isinstance(given[0], Iterable) else given
-    try:
-        return tuple(operator.index(n) for n in entries)
-    except TypeError:
-        raise ShapeError(f"expected integers, one by one or as a tuple, not {entries}") from None
 
 
 def reshaped(buffer: Buffer, shape: Shape) -> Buffer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from krnlpy import Item, ItemMut, bf16, f16, f32, kernel
 
 from ..errors import AutographError
-from ..ops.checks import require_dtype
+from ..ops.checks import is_number, require_dtype
 from ..ops.kinds import F
 from ..parameter import Parameter
 from ..tensor import Tensor
@@ -65,7 +65,7 @@ class SGD:
     """
 
     def __init__(self, momentum: float = 0.0) -> None:
-        if not 0 <= momentum < 1:
+        if not (is_number(momentum) and 0 <= momentum < 1):
             raise AutographError(f"SGD: momentum={momentum!r}; expected a number from 0 to below 1")
         self.momentum = float(momentum)
 
