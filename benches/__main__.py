@@ -1,4 +1,4 @@
-"""``python -m benches list``, ``python -m benches run NAME ...``, ``python -m benches markdown FILE ...``."""
+"""``python -m benches list``, ``run NAME ...``, ``markdown FILE ...``, ``table``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benches import NAMES, environment, report
+from benches import NAMES, environment, readme, report
 from benches.harness import CaseResult, run_case
 from benches.selection import Peer, Selection, open_devices
 from krnlpy.errors import DeviceError
@@ -37,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     tables = commands.add_parser("markdown", help="print the tables of JSON reports as Markdown")
     tables.add_argument("files", nargs="+", type=Path, metavar="FILE")
     tables.set_defaults(command=_markdown)
+    table = commands.add_parser("table", help=f"put the tables of {readme.REPORT} into README.md")
+    table.add_argument("--check", action="store_true", help="only look whether they are there")
+    table.set_defaults(command=_table)
     arguments = parser.parse_args(argv)
     status: int = arguments.command(arguments)
     return status
@@ -90,6 +93,21 @@ def _peers(known: Sequence[Peer], wishes: Sequence[str] | None) -> tuple[Peer, .
         if wish not in names:
             raise LookupError(f"no peer {wish!r} in this benchmark; there are: {', '.join(names)}")
     return tuple(peer for peer in known if wishes is None or peer.name in wishes)
+
+
+def _table(arguments: argparse.Namespace) -> int:
+    try:
+        if readme.rewrite(arguments.check):
+            print("README.md: the tables are up to date")
+            return 0
+    except (OSError, ValueError, KeyError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if arguments.check:
+        print("README.md: the tables are not those of the report; python -m benches table writes them", file=sys.stderr)
+        return 1
+    print("README.md: written")
+    return 0
 
 
 def _positive(text: str) -> float:

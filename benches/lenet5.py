@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from itertools import cycle, islice
+from typing import Any, Literal
 from unittest.mock import patch
 
 import numpy as np
@@ -22,19 +23,14 @@ import numpy as np
 from autograph import SGD, Tensor
 from autograph.dataset import Mnist, load_mnist
 from benches.harness import Case, Runner, VerificationError
-from benches.lenet5_reference import Array, Reference
-from benches.selection import TORCH, TORCH_CUDA, Peer, Selection
+from benches.lenet5_reference import Reference
+from benches.lenet5_work import LEARNING_RATE, MOMENTUM, VERIFIED_RATE, Array, Batch, Work
+from benches.peer_process import ProcessRunner
+from benches.selection import JAX, TINYGRAD, TORCH, TORCH_CUDA, Peer, Selection
 from examples.lenet5 import LeNet5
 from krnlpy import Device, ScalarType, bf16, f32, scalar_type
 
-PEERS = (TORCH, TORCH_CUDA)
-LEARNING_RATE = 0.01
-MOMENTUM = 0.9
-VERIFIED_STEPS = 12
-VERIFIED_RATE = 0.1
-"""The steps that are verified learn faster: their loss falls by 0.3, ten times what is tolerated in bf16."""
-
-Batch = tuple[Array, Array]
+PEERS = (TORCH, TORCH_CUDA, JAX, TINYGRAD)
 
 
 @dataclass(frozen=True)
@@ -78,50 +74,36 @@ def initial_weights(dtype: ScalarType) -> dict[str, Array]:
 
 
 def _training_case(selection: Selection, data: Mnist, dtype: ScalarType, weights: Mapping[str, Array]) -> Case:
-    batches = _batches(data.train_images, data.train_classes, 100, 50, dtype)
-    expected = _expected_losses(weights, batches[0])
-
-    def ours(device: Device) -> Runner:
-        return Training(device, dtype, batches)
-
-    def theirs(peer: Peer) -> Runner:
-        from benches.lenet5_torch import TorchTraining
-
-        rates = [VERIFIED_RATE] * VERIFIED_STEPS
-        return TorchTraining(weights, batches, dtype.name, peer.device, rates, LEARNING_RATE, MOMENTUM)
-
-    contenders = selection.contenders("autograph", ours, theirs)
+    work = Work(weights, _batches(data.train_images, data.train_classes, 100, 50, dtype), dtype.name)
     return Case(
         "LeNet5 training",
         {"batch": 100, "dtype": dtype.name},
-        contenders,
-        partial(judge_losses, expected, TOLERANCES[dtype]),
+        selection.contenders("autograph", partial(Training, work), partial(_peer, "training", work)),
+        partial(judge_losses, _expected_losses(work), TOLERANCES[dtype]),
         amount=100,
         unit="images",
     )
 
 
 def _inference_case(selection: Selection, data: Mnist, dtype: ScalarType, weights: Mapping[str, Array]) -> Case:
-    batches = _batches(data.test_images, data.test_classes, 1000, 10, dtype)
-    expected = Reference(weights).logits(batches[0][0])
-
-    def ours(device: Device) -> Runner:
-        return Inference(device, dtype, batches)
-
-    def theirs(peer: Peer) -> Runner:
-        from benches.lenet5_torch import TorchInference
-
-        return TorchInference(weights, batches, dtype.name, peer.device)
-
-    contenders = selection.contenders("autograph", ours, theirs)
+    work = Work(weights, _batches(data.test_images, data.test_classes, 1000, 10, dtype), dtype.name)
     return Case(
         "LeNet5 inference",
         {"batch": 1000, "dtype": dtype.name},
-        contenders,
-        partial(judge_logits, expected, TOLERANCES[dtype]),
+        selection.contenders("autograph", partial(Inference, work), partial(_peer, "inference", work)),
+        partial(judge_logits, Reference(weights).logits(work.batches[0][0]), TOLERANCES[dtype]),
         amount=1000,
         unit="images",
     )
+
+
+def _peer(what: Literal["training", "inference"], work: Work, peer: Peer) -> Runner:
+    if peer.runs_apart:
+        with work.file() as path:
+            return ProcessRunner(f"benches.lenet5_{peer.name}", what, path, counts_wait=True)
+    from benches import lenet5_torch
+
+    return {"training": lenet5_torch.Training, "inference": lenet5_torch.Inference}[what](work, peer.device)
 
 
 def judge_losses(expected: Array, tolerance: Tolerance, losses: list[float]) -> None:
@@ -140,9 +122,10 @@ def judge_logits(expected: Array, tolerance: Tolerance, logits: Array) -> None:
     np.testing.assert_allclose(logits, expected, rtol=0, atol=tolerance.logits * float(np.abs(expected).max()))
 
 
-def _expected_losses(weights: Mapping[str, Array], batch: Batch) -> Array:
-    reference = Reference(weights)
-    return np.array([reference.step(*batch, VERIFIED_RATE, MOMENTUM) for _ in range(VERIFIED_STEPS)])
+def _expected_losses(work: Work) -> Array:
+    reference = Reference(work.weights)
+    steps = range(work.verified_steps)
+    return np.array([reference.step(*work.batches[0], VERIFIED_RATE, MOMENTUM) for _ in steps])
 
 
 def _batches(images: Array, classes: Array, size: int, count: int, dtype: ScalarType) -> list[Batch]:
@@ -155,18 +138,14 @@ def _batches(images: Array, classes: Array, size: int, count: int, dtype: Scalar
 class _Autograph(Runner):
     """A model and its batches on a device."""
 
-    def __init__(self, device: Device, dtype: ScalarType, batches: list[Batch]) -> None:
+    def __init__(self, work: Work, device: Device) -> None:
+        dtype = scalar_type(work.dtype)
         self.device = device
         self.model = LeNet5(device, dtype)
         self.batches = [
-            (Tensor.from_numpy(x.astype(dtype.dtype), device), Tensor.from_numpy(t, device)) for x, t in batches
+            (Tensor.from_numpy(x.astype(dtype.dtype), device), Tensor.from_numpy(t, device)) for x, t in work.batches
         ]
-        self.next = 0
-
-    def next_batch(self) -> tuple[Tensor, Tensor]:
-        batch = self.batches[self.next]
-        self.next = (self.next + 1) % len(self.batches)
-        return batch
+        self.turn, self.verified_steps = cycle(self.batches), work.verified_steps
 
     def wait(self) -> None:
         self.device.wait()
@@ -181,17 +160,17 @@ class _Autograph(Runner):
 class Training(_Autograph):
     """Steps of SGD with momentum."""
 
-    def __init__(self, device: Device, dtype: ScalarType, batches: list[Batch]) -> None:
-        super().__init__(device, dtype, batches)
+    def __init__(self, work: Work, device: Device) -> None:
+        super().__init__(work, device)
         self.optimizer = SGD(momentum=MOMENTUM)
 
     def result(self) -> list[float]:
         """The losses of the first steps, all on the first batch."""
-        return [float(self.step(*self.batches[0], VERIFIED_RATE).item()) for _ in range(VERIFIED_STEPS)]
+        return [float(self.step(*self.batches[0], VERIFIED_RATE).item()) for _ in range(self.verified_steps)]
 
     def run(self, iterations: int) -> None:
-        for _ in range(iterations):
-            self.step(*self.next_batch(), LEARNING_RATE)
+        for x, t in islice(self.turn, iterations):
+            self.step(x, t, LEARNING_RATE)
 
     def step(self, x: Tensor, t: Tensor, learning_rate: float) -> Tensor:
         self.model.init_parameter_grads()
@@ -205,12 +184,12 @@ class Inference(_Autograph):
     """Logits of a batch."""
 
     def result(self) -> Array:
-        logits: Array = self.model(self.next_batch()[0]).numpy().astype(np.float64)
+        logits: Array = self.model(self.batches[0][0]).numpy().astype(np.float64)
         return logits
 
     def run(self, iterations: int) -> None:
-        for _ in range(iterations):
-            self.model(self.next_batch()[0])
+        for x, _ in islice(self.turn, iterations):
+            self.model(x)
 
 
 @contextmanager

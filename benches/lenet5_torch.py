@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from itertools import cycle, islice
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from benches.harness import Runner
+from benches.lenet5_work import LEARNING_RATE, MOMENTUM, VERIFIED_RATE, Array, Work
 
-Array = np.ndarray[Any, Any]
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -41,26 +41,19 @@ def lenet5(weights: Mapping[str, Array], dtype: str, device: str) -> nn.Sequenti
 class _Torch(Runner):
     """A model and its batches on a device."""
 
-    def __init__(
-        self, weights: Mapping[str, Array], batches: Sequence[tuple[Array, Array]], dtype: str, device: str
-    ) -> None:
+    def __init__(self, work: Work, device: str) -> None:
         self.device = "cuda" if device == "cuda" else "cpu"
         # Else f32 convolutions on CUDA are computed with TF32's 10 bits.
         torch.backends.cudnn.allow_tf32 = False
-        self.model = lenet5(weights, dtype, self.device)
+        self.model = lenet5(work.weights, work.dtype, self.device)
         self.batches = [
             (
-                torch.from_numpy(x).to(self.device, DTYPES[dtype]),
+                torch.from_numpy(x).to(self.device, DTYPES[work.dtype]),
                 torch.from_numpy(t.astype(np.int64)).to(self.device),
             )
-            for x, t in batches
+            for x, t in work.batches
         ]
-        self.next = 0
-
-    def next_batch(self) -> tuple[Tensor, Tensor]:
-        batch = self.batches[self.next]
-        self.next = (self.next + 1) % len(self.batches)
-        return batch
+        self.turn, self.verified_steps = cycle(self.batches), work.verified_steps
 
     def wait(self) -> None:
         if self.device == "cuda":
@@ -70,35 +63,23 @@ class _Torch(Runner):
         return {"threads": torch.get_num_threads()}
 
 
-class TorchTraining(_Torch):
+class Training(_Torch):
     """Steps of SGD with momentum."""
 
-    def __init__(
-        self,
-        weights: Mapping[str, Array],
-        batches: Sequence[tuple[Array, Array]],
-        dtype: str,
-        device: str,
-        verified_rates: Sequence[float],
-        learning_rate: float,
-        momentum: float,
-    ) -> None:
-        super().__init__(weights, batches, dtype, device)
-        self.verified_rates = verified_rates
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=learning_rate, momentum=momentum)
+    def __init__(self, work: Work, device: str) -> None:
+        super().__init__(work, device)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=VERIFIED_RATE, momentum=MOMENTUM)
 
     def result(self) -> list[float]:
         """The losses of the first steps, all on the first batch."""
+        losses = [float(self.step(*self.batches[0])) for _ in range(self.verified_steps)]
         (group,) = self.optimizer.param_groups
-        rate, losses = group["lr"], []
-        for group["lr"] in self.verified_rates:
-            losses.append(float(self.step(*self.batches[0])))
-        group["lr"] = rate
+        group["lr"] = LEARNING_RATE
         return losses
 
     def run(self, iterations: int) -> None:
-        for _ in range(iterations):
-            self.step(*self.next_batch())
+        for x, t in islice(self.turn, iterations):
+            self.step(x, t)
 
     def step(self, x: Tensor, t: Tensor) -> Tensor:
         self.optimizer.zero_grad()
@@ -108,15 +89,15 @@ class TorchTraining(_Torch):
         return loss.detach()
 
 
-class TorchInference(_Torch):
+class Inference(_Torch):
     """Logits of a batch."""
 
     def result(self) -> Array:
         with torch.inference_mode():
-            logits: Array = self.model(self.next_batch()[0]).float().cpu().numpy()
+            logits: Array = self.model(self.batches[0][0]).float().cpu().numpy()
             return logits
 
     def run(self, iterations: int) -> None:
         with torch.inference_mode():
-            for _ in range(iterations):
-                self.model(self.next_batch()[0])
+            for x, _ in islice(self.turn, iterations):
+                self.model(x)

@@ -96,11 +96,16 @@ def busy_warning(machine: Mapping[str, Any]) -> str:
 
 
 def write_json(path: Path, report: Mapping[str, Any]) -> None:
-    """Writes a report; a file that was there stays whole until the new one is."""
+    """Writes a report."""
+    replace_text(path, json.dumps(report, indent=1) + "\n")
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a text; a file that was there stays whole until the new one is."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -48,6 +48,8 @@ TORCH = Peer("torch", "torch")
 TORCH_CUDA = Peer("torch-cuda", "torch", "cuda")
 VULKAN = Peer("vulkan", "vulkan", "vulkan")
 """Raw calls of Vulkan, on each device for itself; see raw_vulkan.py."""
+JAX = Peer("jax", "jax", runs_apart=True)
+TINYGRAD = Peer("tinygrad", "tinygrad", runs_apart=True)
 TAICHI = Peer("taichi", "taichi", runs_apart=True)
 NUMBA_VULKAN = Peer("numba-vulkan", "numba_vulkan", "vulkan", runs_apart=True)
 TAICHI_VULKAN = Peer("taichi-vulkan", "taichi", "vulkan", runs_apart=True)

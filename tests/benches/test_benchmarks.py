@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from autograph.dataset import load_mnist
 from benches import alloc, fill, first, graph, imports, launch, lenet5, saxpy, transfer
 from benches.harness import Case, Unavailable, VerificationError
 from benches.lenet5_reference import Reference
+from benches.lenet5_work import MOMENTUM, VERIFIED_RATE, Work, load
 from benches.selection import Selection, open_devices
 from krnlpy import Device, ScalarType, bf16, f32
 
@@ -63,7 +65,7 @@ def test_judges_of_memory_are_strict(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("dtype", [f32, bf16])
 def test_lenet5_is_right(dtype: ScalarType, monkeypatch: pytest.MonkeyPatch) -> None:
     # A run verifies all twelve. Three show the gradients in f32; slow drivers need seconds for each.
-    monkeypatch.setattr(lenet5, "VERIFIED_STEPS", 3)
+    monkeypatch.setattr(lenet5, "Work", partial(Work, verified_steps=3))
     data = load_mnist(download=False, progress=False)
     weights = lenet5.initial_weights(dtype)
     selection = Selection(open_devices(None), lenet5.PEERS)
@@ -76,11 +78,24 @@ def test_lenet5_is_right(dtype: ScalarType, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_training_step_neither_reads_back_nor_waits(index: int | None, dtype: ScalarType) -> None:
     data = load_mnist(download=False, progress=False)
     batches = lenet5._batches(data.train_images, data.train_classes, 10, 2, dtype)
-    training = lenet5.Training(Device.host() if index is None else Device(index), dtype, batches)
+    work = Work({}, batches, dtype.name)
+    training = lenet5.Training(work, Device.host() if index is None else Device(index))
     training.run(1)  # builds kernels and makes the optimizer's state
     facts = training.facts()
     assert facts["launch"] > 10
     assert (facts["upload"], facts["download"], facts["wait"]) == (0, 0, 0)
+
+
+def test_peers_in_their_own_process_get_the_same_work() -> None:
+    images, classes = np.random.default_rng(0).random((2, 3, 1, 28, 28), np.float32), np.arange(6).reshape(2, 3)
+    work = Work({"bias": np.arange(3.0)}, list(zip(images, classes, strict=True)), "bf16", 5)
+    with work.file() as path:
+        found = load(path)
+    assert (found.dtype, found.verified_steps, list(found.weights)) == ("bf16", 5, ["bias"])
+    np.testing.assert_array_equal(found.weights["bias"], work.weights["bias"])
+    for ours, theirs in zip(work.batches, found.batches, strict=True):
+        np.testing.assert_array_equal(ours[0], theirs[0])
+        np.testing.assert_array_equal(ours[1], theirs[1])
 
 
 def test_the_reference_has_the_gradients_of_its_loss() -> None:
@@ -124,15 +139,16 @@ def test_momentum_of_the_reference() -> None:
 def test_losses_of_wrong_training_are_refused(dtype: ScalarType, wrong: str) -> None:
     data = load_mnist(download=False, progress=False)
     weights = lenet5.initial_weights(dtype)
-    batch = lenet5._batches(data.train_images, data.train_classes, 30, 1, dtype)[0]
-    expected = lenet5._expected_losses(weights, batch)
+    work = Work(weights, lenet5._batches(data.train_images, data.train_classes, 30, 1, dtype), dtype.name)
+    (batch,) = work.batches
+    expected = lenet5._expected_losses(work)
     tolerance = lenet5.TOLERANCES[dtype]
     lenet5.judge_losses(expected, tolerance, list(expected))
-    rate = lenet5.VERIFIED_RATE * (0.5 if wrong == "rate" else 1)
-    momentum = 0.5 if wrong == "momentum" else lenet5.MOMENTUM
+    rate = VERIFIED_RATE * (0.5 if wrong == "rate" else 1)
+    momentum = 0.5 if wrong == "momentum" else MOMENTUM
     reference = Reference(weights)
     losses = []
-    for _ in range(lenet5.VERIFIED_STEPS):
+    for _ in range(work.verified_steps):
         losses.append(reference.step(*batch, rate, momentum))
         if wrong == "layer":  # one that does not learn
             reference.weights["dense1"] = weights["dense1"].astype(np.float64)

@@ -1,0 +1,91 @@
+"""The tables of LeNet5's times in README.md, made from the report that is committed: ``python -m benches table``."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benches.report import busy_warning, duration, in_words, replace_text
+
+ROOT = Path(__file__).resolve().parents[1]
+README, REPORT = ROOT / "README.md", Path("benches/results/lenet5.json")
+BEGIN, END = "<!-- benches: begin (python -m benches table writes this) -->", "<!-- benches: end -->"
+TITLES = {"torch": "PyTorch", "torch-cuda": "PyTorch, CUDA", "jax": "JAX"}
+"""Of the peers that are not called as their packages are."""
+_PEERS = ("torch", "jax", "tinygrad")
+
+
+def rewrite(check: bool) -> bool:
+    """Puts the tables into README.md; with ``check``, only looks. Whether they were there already.
+
+    Raises:
+        ValueError: README.md has no place for them, or the report is none.
+    """
+    text = README.read_text(encoding="utf-8")
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{README.name} has no lines {BEGIN} and {END}")
+    report = json.loads((ROOT / REPORT).read_text(encoding="utf-8"))
+    wanted = f"{head}{BEGIN}\n{tables(report)}\n{END}{tail}"
+    if wanted != text and not check:
+        replace_text(README, wanted)
+    return wanted == text
+
+
+def tables(report: Mapping[str, Any]) -> str:
+    """A table for each kind of work, a row a dtype, a column a contender; before them, where it was measured."""
+    machine, versions = report["machine"], report["versions"]
+    packages = ", ".join(f"{TITLES.get(name, name)} {versions[name]}" for name in _PEERS if name in versions)
+    date = datetime.datetime.fromisoformat(report["date"]).date()
+    parts = [f"_{date}, {machine['cpu']}, {machine['cores']} cores; {packages}; [all figures]({REPORT.as_posix()})._"]
+    if busy := busy_warning(machine):
+        parts.append(f"**{busy}**")
+    kinds: dict[str, list[Mapping[str, Any]]] = {}
+    for case in report["cases"]:
+        about = [f"{name} {value:,}" for name, value in case["configuration"].items() if name != "dtype"]
+        kinds.setdefault(", ".join([case["name"], *about]), []).append(case)
+    for title, cases in kinds.items():
+        parts += [f"{title}:", _table(cases)]
+    return "\n\n".join(parts)
+
+
+def _table(cases: Sequence[Mapping[str, Any]]) -> str:
+    columns = list(dict.fromkeys(m["label"] for case in cases for m in case["measurements"]))
+    headings = {m["label"]: heading(m) for case in cases for m in case["measurements"]}
+    lines = [
+        f"| | {' | '.join(headings[label] for label in columns)} |",
+        f"|---|{'---:|' * len(columns)}",
+    ]
+    for case in cases:
+        found = {m["label"]: m for m in case["measurements"]}
+        cells = [_cell(found.get(label), case["baseline"]) for label in columns]
+        lines.append(f"| {case['configuration']['dtype']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def heading(measurement: Mapping[str, Any]) -> str:
+    """Who it was, and on what: a Vulkan device by its driver, which tells two of one name apart.
+
+    >>> heading({"name": "autograph", "device": "0 llvmpipe (LLVM 15)", "driver": "llvmpipe Mesa 22.3.6 (LLVM 15)"})
+    'autograph, llvmpipe Mesa 22.3.6'
+    """
+    title, device = TITLES.get(measurement["name"], measurement["name"]), measurement["device"]
+    if measurement.get("peer"):
+        return str(title)
+    if device[:1].isdigit():
+        device = measurement["driver"] or device.partition(" ")[2]
+    return f"{title}, {re.sub(r' *[(][^)]*[)]|-[0-9]+~.*$', '', device)}"
+
+
+def _cell(measurement: Mapping[str, Any] | None, baseline: str | None) -> str:
+    if measurement is None:
+        return "-"
+    time = duration(measurement["median"])
+    if measurement["ratio"] is None or measurement["label"] == baseline:
+        return time
+    return f"{time} ({in_words(measurement['ratio'])})"
