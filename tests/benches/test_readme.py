@@ -92,3 +92,13 @@ def test_only_what_is_between_the_marks_is_written(
     assert text.startswith(f"before\n{readme.BEGIN}\n_2026-11-23")
     assert text.endswith(f"| f32 | 1 s |\n{readme.END}\nafter\n")
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["README.md"]
+
+
+def test_readme_has_the_accuracies_of_the_curves() -> None:
+    curves = [json.loads(path.read_text()) for path in sorted((readme.ROOT / readme.REPORT.parent / "curves").glob("*.json"))]
+    assert len(curves) == 12
+    lines = [line for line in readme.README.read_text().splitlines() if line.count(" % |") == 4]
+    rows = {line.split(" ")[1]: line for line in lines}
+    for curve in curves:
+        assert len(curve["epochs"]) == 5
+        assert f"| {100 * curve['epochs'][-1]['test_accuracy']:.2f} % |" in rows[curve["dtype"]]
