@@ -2,7 +2,7 @@
 #
 #   make mnist [ARGS="--device 0 --epochs 5"]   train LeNet5 on MNIST
 #   make test  [ARGS="-k matmul -x"]            the whole test suite
-#   make check                                  ruff, mypy, and whether the shipped kernels are up to date
+#   make check                                  ruff, mypy, and whether shipped kernels and README's tables are up to date
 #   make kernels                                compile the kernels that the packages ship
 #   make drivers [ARGS=--extra]                 Vulkan drivers that run on the CPU (see tools/drivers.sh)
 #
@@ -24,6 +24,7 @@ check: .venv/dev.stamp
 	.venv/bin/mypy
 	.venv/bin/python -m krnlpy.cli compile krnlpy --check
 	.venv/bin/python -m krnlpy.cli compile autograph --check
+	.venv/bin/python -m benches table --check
 
 # What the packages ship of their kernels; after a change of a kernel or of the GLSL that is made of them.
 kernels: .venv/dev.stamp

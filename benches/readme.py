@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ BEGIN, END = "<!-- benches: begin (python -m benches table writes this) -->", "<
 TITLES = {"torch": "PyTorch", "torch-cuda": "PyTorch, CUDA", "jax": "JAX"}
 """Of the peers that are not called as their packages are."""
 _PEERS = ("torch", "jax", "tinygrad")
+_BASELINE = "torch on host"
+"""What the README says that ratios refer to; a report's may be to another peer, where this one did not run."""
 
 
 def rewrite(check: bool) -> bool:
@@ -56,9 +59,8 @@ def tables(report: Mapping[str, Any]) -> str:
 
 def _table(cases: Sequence[Mapping[str, Any]]) -> str:
     columns = list(dict.fromkeys(m["label"] for case in cases for m in case["measurements"]))
-    headings = {m["label"]: heading(m) for case in cases for m in case["measurements"]}
     lines = [
-        f"| | {' | '.join(headings[label] for label in columns)} |",
+        f"| | {' | '.join(_headings(cases)[label] for label in columns)} |",
         f"|---|{'---:|' * len(columns)}",
     ]
     for case in cases:
@@ -69,23 +71,42 @@ def _table(cases: Sequence[Mapping[str, Any]]) -> str:
 
 
 def heading(measurement: Mapping[str, Any]) -> str:
-    """Who it was, and on what: a Vulkan device by its driver, which tells two of one name apart.
+    """Who it was, and on what: a Vulkan device by its name, or by its driver where that says the name and more.
 
     >>> heading({"name": "autograph", "device": "0 llvmpipe (LLVM 15)", "driver": "llvmpipe Mesa 22.3.6 (LLVM 15)"})
     'autograph, llvmpipe Mesa 22.3.6'
+    >>> heading({"name": "autograph", "device": "1 NVIDIA H200", "driver": "NVIDIA 570.124.06"})
+    'autograph, NVIDIA H200'
     """
     title, device = TITLES.get(measurement["name"], measurement["name"]), measurement["device"]
     if measurement.get("peer"):
         return str(title)
     if device[:1].isdigit():
-        device = measurement["driver"] or device.partition(" ")[2]
-    return f"{title}, {re.sub(r' *[(][^)]*[)]|-[0-9]+~.*$', '', device)}"
+        name, driver = _short(device.partition(" ")[2]), _short(measurement["driver"])
+        device = driver if driver.startswith(name) else name
+    return f"{title}, {device}"
+
+
+def _short(name: str) -> str:
+    """A device's or driver's name without what stands in parentheses and without a distribution's own version."""
+    return re.sub(r" *[(][^)]*[)]|-[0-9]+~.*$", "", name)
+
+
+def _headings(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """By label. Where two would be the same, as two GPUs of one kind, the devices are named in full."""
+    measurements = {m["label"]: m for case in cases for m in case["measurements"]}
+    found = {label: heading(m) for label, m in measurements.items()}
+    uses = Counter(found.values())
+    return {
+        label: text if uses[text] == 1 else f"{measurements[label]['name']}, {measurements[label]['device']}"
+        for label, text in found.items()
+    }
 
 
 def _cell(measurement: Mapping[str, Any] | None, baseline: str | None) -> str:
     if measurement is None:
         return "-"
     time = duration(measurement["median"])
-    if measurement["ratio"] is None or measurement["label"] == baseline:
+    if measurement["label"] == baseline or baseline != _BASELINE:
         return time
     return f"{time} ({in_words(measurement['ratio'])})"

@@ -18,6 +18,7 @@ def measurement(name: str, seconds: float, device: str = "host", driver: str = "
 
 
 def report(*cases: tuple[str, str, list[Any]], load: float = 0.1) -> dict[str, Any]:
+    """A made-up report; its ratios are to the first peer of a case, as the harness's are."""
     return {
         "date": "2026-11-23T01:02:03+00:00",
         "machine": {"cpu": "A CPU", "cores": 4, "load": load},
@@ -26,7 +27,7 @@ def report(*cases: tuple[str, str, list[Any]], load: float = 0.1) -> dict[str, A
             {
                 "name": name,
                 "configuration": {"batch": 1000, "dtype": dtype},
-                "baseline": "torch on host" if any(m["name"] == "torch" for m in measurements) else None,
+                "baseline": next((m["label"] for m in measurements if m["peer"]), None),
                 "measurements": measurements,
             }
             for name, dtype, measurements in cases
@@ -70,6 +71,21 @@ def test_two_drivers_of_one_device_and_two_kinds_of_work() -> None:
     assert lines.count(heading) == 2
     assert [line for line in lines if line.endswith(":")] == ["One, batch 1,000:", "Two, batch 1,000:"]
     assert any(line.startswith("**The machine was busy") for line in lines)
+
+
+def test_devices_that_have_all_in_common_are_named_in_full() -> None:
+    devices = [measurement("autograph", 1e-3, f"{i} NVIDIA H200", "NVIDIA 570.124.06") for i in range(2)]
+    devices.append(measurement("autograph", 1e-3, "2 SwiftShader Device (Subzero)", "SwiftShader driver"))
+    lines = readme.tables(report(("Work", "f32", devices))).splitlines()
+    assert "| | autograph, 0 NVIDIA H200 | autograph, 1 NVIDIA H200 | autograph, SwiftShader Device |" in lines
+    (one,) = (line for line in readme.tables(report(("Work", "f32", devices[1:]))).splitlines() if "autograph" in line)
+    assert one == "| | autograph, NVIDIA H200 | autograph, SwiftShader Device |"
+
+
+def test_ratios_to_another_peer_than_the_readme_says_are_left_out() -> None:
+    jax, ours = measurement("jax", 2e-3, ratio=1.0), measurement("autograph", 1e-3, ratio=0.5)
+    lines = readme.tables(report(("Work", "f32", [jax, ours]))).splitlines()
+    assert lines[-3:] == ["| | JAX | autograph, host |", "|---|---:|---:|", "| f32 | 2 ms | 1 ms |"]
 
 
 def test_only_what_is_between_the_marks_is_written(
