@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from krnlpy import Buffer, Global, GlobalMut, Out, Spec, f32, i32, kernel
+from krnlpy import Buffer, Global, GlobalMut, Out, Spec, f32, i32, i64, kernel
 from krnlpy.dsl import fma, global_id, global_threads, local_array
 
 from .kinds import F
@@ -29,15 +29,18 @@ def _slide(
     images: Global[f32, Literal[4]],
     filters: Global[f32, Literal[4]],
     out: GlobalMut[F, Literal[5]],
+    top: i32,
     step_y: i32,
     tap_y: i32,
     tap_x: i32,
     STEP: Spec[i32],  # noqa: N803
     PIXELS: Spec[i32],  # noqa: N803
     LANES: Spec[i32],  # noqa: N803
+    SWAPPED: Spec[bool],  # noqa: N803
 ) -> None:
-    """``out[s, n, o, y, x]`` is the sum of ``images[n, c, y * step_y + i * tap_y, x * STEP + j * tap_x] * filters[c, i,
-    j, o]`` over every slices-th c and all i, j. Vectors are channels; what lies past the last one is not stored."""
+    """``out[s, n, o, y, x]`` is the sum of ``images[n, c, y * step_y + i * tap_y - top, x * STEP + j * tap_x] *
+    filters[c, i, j, o]`` over every slices-th c and all i, j; above and below the images are zeros, over which nothing
+    is computed. Vectors are channels; what lies past the last one is not stored."""
     total = local_array(f32, (PIXELS, LANES))
     slices, count, oc, oh, ow = out.shape
     blocks = (oc + LANES - 1) // LANES
@@ -51,16 +54,22 @@ def _slide(
             for p in range(PIXELS):
                 for k in range(LANES):
                     total[p, k] = 0.0
-            for c in range(part, images.shape[1], slices):
+            for c in range(part, filters.shape[0], slices):
+                image = c if SWAPPED else n
+                channel = n if SWAPPED else c
                 for i in range(filters.shape[1]):
-                    for j in range(filters.shape[2]):
-                        for p in range(PIXELS):
-                            pixel = images[n, c, y * step_y + i * tap_y, first * STEP + j * tap_x + p * STEP]
-                            for k in range(LANES):
-                                total[p, k] = fma(pixel, filters[c, i, j, o + k], total[p, k])
-            for p in range(PIXELS):
-                for k in range(LANES):
-                    if o + k < oc:
+                    row = y * step_y + i * tap_y - top
+                    if 0 <= row < images.shape[2]:
+                        for j in range(filters.shape[2]):
+                            # In 64 bits: an i32 may wrap between two pixels, so each would need an address of its own.
+                            column = i64(first * STEP + j * tap_x)
+                            for p in range(PIXELS):
+                                pixel = images[image, channel, row, column + p * STEP]
+                                for k in range(LANES):
+                                    total[p, k] = fma(pixel, filters[c, i, j, o + k], total[p, k])
+            for k in range(LANES):
+                if o + k < oc:
+                    for p in range(PIXELS):
                         out[part, n, o + k, y, first + p] = total[p, k]
 
 
@@ -84,62 +93,58 @@ def _channels_last(x: Global[F, Literal[4]], out: Out[f32, Literal[4]], TURNED: 
 def _spread(
     x: Global[F, Literal[4]],
     out: GlobalMut[f32, Literal[4]],
-    top: i32,
     left: i32,
     step_y: i32,
     STEP: Spec[i32],  # noqa: N803
 ) -> None:
-    """``out[n, c, top + y * step_y, left + x * STEP] = x[n, c, y, x]`` where that lies inside, zeros elsewhere."""
+    """``out[n, c, y * step_y, left + x * STEP] = x[n, c, y, x]`` where that lies inside, zeros elsewhere."""
     channels, height, width = out.shape[1], out.shape[2], out.shape[3]
-    for item in range(global_id(), out.shape[0] * channels * height, global_threads()):
-        to = item % height
-        c = item // height % channels
-        n = item // (height * channels)
-        for column in range(width):
-            out[n, c, to, column] = 0.0
-        y = (to - top) // step_y
-        if y * step_y == to - top and 0 <= y < x.shape[2]:
-            first = max(0, (STEP - 1 - left) // STEP)  # left of the image where padding is cut off
-            stop = min(x.shape[3], (width - left + STEP - 1) // STEP)
+    first = max(0, (STEP - 1 - left) // STEP)  # left of the image where padding is cut off
+    stop = min(x.shape[3], (width - left + STEP - 1) // STEP)
+    for item in range(global_id(), out.shape[0] * channels, global_threads()):
+        c = item % channels
+        n = item // channels
+        for to in range(height):
+            for column in range(width):
+                out[n, c, to, column] = 0.0
+        for y in range(x.shape[2]):
             for column in range(first, stop):
-                out[n, c, to, left + column * STEP] = f32(x[n, c, y, column])
+                out[n, c, y * step_y, left + column * STEP] = f32(x[n, c, y, column])
 
 
 def forward(x: Buffer, weight: Buffer, out: Buffer, window: Window) -> None:
     """``out[n, oc, oh, ow]`` of images ``x`` and filters ``weight``."""
-    (top, left), (height, width) = window.padding, x.shape[2:]
-    images = _placed(x, (height + 2 * top, width + 2 * left), (top, left), (1, 1))
+    images = _placed(x, x.shape[3] + 2 * window.padding[1], window.padding[1])
     filters = _packed(weight.transpose(1, 0, 2, 3))
-    _run(images, filters, out.reshape((1, *out.shape)), window.stride, window.dilation)
+    _run(images, filters, out.reshape((1, *out.shape)), window.padding[0], window.stride, window.dilation)
 
 
 def input_gradient(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> None:
     """``dx[n, ic, h, w]`` of the gradient ``dy`` of the output."""
     reach = [(f - 1) * d for f, d in zip(window.filter, window.dilation, strict=True)]
     top, left = (r - p for r, p in zip(reach, window.padding, strict=True))
-    height, width = (n + r for n, r in zip(dx.shape[2:], reach, strict=True))
-    images = _placed(dy, (height, width), (top, left), window.stride)
-    _run(images, _packed(weight, turned=True), dx.reshape((1, *dx.shape)), (1, 1), window.dilation)
+    images = _placed(dy, dx.shape[3] + reach[1], left, window.stride)
+    _run(images, _packed(weight, turned=True), dx.reshape((1, *dx.shape)), top, (1, 1), window.dilation)
 
 
 def weight_gradient(x: Buffer, dy: Buffer, shape: tuple[int, ...], window: Window) -> Buffer:
     """The gradient of filters of a shape; images are added in a fixed order."""
     oc, ic, fh, fw = shape
-    (top, left), (height, width) = window.padding, x.shape[2:]
-    images = _placed(x, (height + 2 * top, width + 2 * left), (top, left), (1, 1))
+    images = _placed(x, x.shape[3] + 2 * window.padding[1], window.padding[1])
     filters = _packed(dy)
     slices = max(1, min(dy.shape[0], _ITEMS // (ic * fh * (filters.shape[3] // _lanes(oc)))))
     out = Buffer.empty((slices, ic, oc, fh, fw), f32, x.device)
-    _run(images.transpose(1, 0, 2, 3), filters, out, window.dilation, window.stride)
+    _run(images, filters, out, window.padding[0], window.dilation, window.stride, swapped=True)
     return reduce_axes(out.transpose(0, 2, 1, 3, 4), (0,), x.dtype)
 
 
-def _placed(x: Buffer, size: tuple[int, int], corner: tuple[int, int], step: tuple[int, int]) -> Buffer:
-    """Images in f32, in zeros of a size."""
-    if x.dtype is f32 and x.shape[2:] == size and corner == (0, 0) and step == (1, 1):
+def _placed(x: Buffer, width: int, left: int, step: tuple[int, int] = (1, 1)) -> Buffer:
+    """Images in f32, in zeros of a width, with zeros between their pixels for a step."""
+    height = (x.shape[2] - 1) * step[0] + 1
+    if x.dtype is f32 and x.shape[2:] == (height, width) and left == 0:
         return x
-    out = Buffer.empty((*x.shape[:2], *size), f32, x.device)
-    over(_spread.specialize(STEP=step[1]), out.size // size[1])(x, out, *corner, step[0])
+    out = Buffer.empty((*x.shape[:2], height, width), f32, x.device)
+    over(_spread.specialize(STEP=step[1]), x.shape[0] * x.shape[1])(x, out, left, step[0])
     return out
 
 
@@ -152,11 +157,19 @@ def _packed(filters: Buffer, turned: bool = False) -> Buffer:
     return out
 
 
-def _run(images: Buffer, filters: Buffer, out: Buffer, step: tuple[int, int], tap: tuple[int, int]) -> None:
+def _run(
+    images: Buffer,
+    filters: Buffer,
+    out: Buffer,
+    top: int,
+    step: tuple[int, int],
+    tap: tuple[int, int],
+    swapped: bool = False,
+) -> None:
     slices, count, oc, oh, ow = out.shape
     lanes = _lanes(oc)
-    built = _built(step[1], _pixels(ow, lanes), lanes)
-    over(built, slices * count * -(-oc // lanes) * oh)(images, filters, out, step[0], *tap)
+    built = _built(step[1], _pixels(ow, lanes), lanes, swapped)
+    over(built, slices * count * -(-oc // lanes) * oh)(images, filters, out, top, step[0], *tap)
 
 
 def _lanes(channels: int) -> int:
@@ -165,10 +178,10 @@ def _lanes(channels: int) -> int:
 
 def _pixels(width: int, lanes: int) -> int:
     """How many pixels of a row are computed at once: few enough for the registers, and few of them twice."""
-    choices = [n for n in ((4, 6, 5, 3) if lanes == 16 else (8, 7, 6, 5, 4)) if n <= width]
+    choices = [n for n in ((4, 6, 5, 3) if lanes == 16 else (12, 8, 7, 6, 5, 4)) if n <= width]
     return min(choices, key=lambda n: -(-width // n) * n) if choices else width
 
 
 @lru_cache(maxsize=1024)
-def _built(step: int, pixels: int, lanes: int) -> Any:
-    return _slide.specialize(STEP=step, PIXELS=pixels, LANES=lanes)
+def _built(step: int, pixels: int, lanes: int, swapped: bool) -> Any:
+    return _slide.specialize(STEP=step, PIXELS=pixels, LANES=lanes, SWAPPED=swapped)

@@ -111,7 +111,9 @@ def test_only_what_is_between_the_marks_is_written(
 
 
 def test_readme_has_the_accuracies_of_the_curves() -> None:
-    curves = [json.loads(path.read_text()) for path in sorted((readme.ROOT / readme.REPORT.parent / "curves").glob("*.json"))]
+    curves = [
+        json.loads(path.read_text()) for path in sorted((readme.ROOT / readme.REPORT.parent / "curves").glob("*.json"))
+    ]
     assert len(curves) == 12
     lines = [line for line in readme.README.read_text().splitlines() if line.count(" % |") == 4]
     rows = {line.split(" ")[1]: line for line in lines}
