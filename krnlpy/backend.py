@@ -59,7 +59,7 @@ class DeviceInfo:
         max_groups_xyz: groups of a dispatch along each axis; launches of more go in parts.
         max_group_memory: of all group arrays of a kernel.
         max_buffer_bytes: of one buffer.
-        max_binding_bytes: that a kernel can reach in one buffer; of larger ones kernels take slices.
+        max_binding_bytes: that a kernel can reach in one buffer; it takes larger ones in parts.
         max_parameter_bytes: that fit push constants; more go through memory.
         subgroup_threads: threads of a subgroup.
         memory_bytes: of the device's main heap.

@@ -19,6 +19,7 @@ from .defects import compiling
 from .errors import DtypeError, LaunchError, LimitExceeded, ShapeError
 from .launch import Plan, check_buffers, check_types
 from .locks import renew_after_fork
+from .parts import PartsPlan
 from .scalar import ScalarType, u32
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class _Definition:
         ]
         self.programs: dict[tuple[ScalarType, ...], Program] = {}
         self.executables: dict[Any, Any] = {}
-        self.plans: dict[Any, Plan] = {}
+        self.plans: dict[Any, Plan | PartsPlan] = {}
         self.lock = threading.RLock()
         renew_after_fork(self, "lock")
 
@@ -394,7 +395,7 @@ class Kernel:
 
     def _prepare(self, arguments: tuple[Any, ...]) -> None:
         """Compiles for arguments of the compiled kernel."""
-        self._plan(None, arguments).prepare(arguments)
+        self._plan(None, arguments).prepare(self, arguments)
 
     def _launch(self, arguments: tuple[Any, ...]) -> None:
         """Queues a launch with an argument for each parameter of the compiled kernel."""
@@ -414,7 +415,7 @@ class Kernel:
             plan = self._plan(key, arguments)
         plan.launch(self, arguments)
 
-    def _plan(self, key: Any, arguments: tuple[Any, ...]) -> Plan:
+    def _plan(self, key: Any, arguments: tuple[Any, ...]) -> Plan | PartsPlan:
         definition = self._definition
         for i in definition.buffers:
             check_buffer(self.name, definition.parameters[i], arguments[i])
@@ -436,7 +437,11 @@ class Kernel:
                 return self._build(backend, program, variant, specs, threads)
 
             definition.forget_lost()
-            plan = Plan(self.name, parameters, arguments, types, program, threads, build)
+            plan: Plan | PartsPlan
+            if all(arguments[i].can_be_indexed for i in definition.buffers):
+                plan = Plan(self.name, parameters, arguments, types, program, threads, build)
+            else:
+                plan = PartsPlan(self.name, parameters, arguments, program)
             definition.plans[key] = plan
         return plan
 

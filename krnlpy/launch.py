@@ -28,12 +28,11 @@ _LONGEST = (1 << 31) - 1  # ids and indices are i32
 
 
 def check_buffers(kernel: str, parameters: Sequence[ParameterSpec], arguments: Sequence[Any]) -> None:
-    """Checks device, dimensions, sizes and writability of the buffers of a call.
+    """Checks device, dimensions and writability of the buffers of a call.
 
     Raises:
         LaunchError: buffers on several devices, or a broadcast one that is written to.
         ShapeError: a buffer of other dimensions than declared.
-        LimitExceeded: more elements than kernels can count.
     """
     first = None
     for parameter, buffer in zip(parameters, arguments, strict=True):
@@ -55,17 +54,50 @@ def check_buffers(kernel: str, parameters: Sequence[ParameterSpec], arguments: S
                 f"{what} is written to; got a broadcast buffer (shape {buffer.shape}, strides {buffer.strides}), of"
                 " which an element stands for several: .copy() first"
             )
-        if not buffer.can_be_indexed:
-            raise LimitExceeded(
-                f"{what} has {buffer.size} elements in {_extent_bytes(buffer)} bytes of memory; kernels count to"
-                f" {_LONGEST} elements, and reach {buffer.device.info.max_binding_bytes} bytes of a buffer on"
-                f" {buffer.device!r}: launch on slices"
-            )
 
 
-def _extent_bytes(buffer: Buffer) -> int:
+def too_far(kernel: str, parameter: str, buffer: Buffer, why: str) -> LimitExceeded:
+    """What is raised for a buffer that kernels can't index, and that can't be taken in parts."""
     facts = views.facts(buffer.shape, buffer.strides)
-    return (facts.high - facts.low) * buffer.dtype.size
+    extent = (facts.high - facts.low) * buffer.dtype.size
+    return LimitExceeded(
+        f"{kernel}: {parameter} has {buffer.size} elements in {extent} bytes of memory; kernels count to {_LONGEST}"
+        f" elements, and reach {buffer.device.info.max_binding_bytes} bytes of a buffer on {buffer.device!r}. {why}:"
+        " launch on slices"
+    )
+
+
+def check_items(kernel: str, parameters: Sequence[ParameterSpec], arguments: Sequence[Any]) -> None:
+    """Checks the items of a launch against each other.
+
+    Raises:
+        ShapeError: they have unequal shapes.
+        LaunchError: one that is written to shares elements with another at other indices.
+    """
+    items = [(p, a) for p, a in zip(parameters, arguments, strict=True) if p.kind == "item"]
+    if any(item.shape != items[0][1].shape for _, item in items):
+        shapes = ", ".join(f"{parameter.name} {item.shape}" for parameter, item in items)
+        raise ShapeError(f"{kernel}: items have unequal shapes: {shapes}; .broadcast_to() repeats one along an axis")
+    for i, (first, a) in enumerate(items):
+        for second, b in items[i + 1 :]:
+            if first.mutable or second.mutable:
+                written = first.mutable
+                check_overlap(kernel, *((first, a, second, b) if written else (second, b, first, a)))
+
+
+def check_overlap(kernel: str, written: ParameterSpec, a: Buffer, other: ParameterSpec, b: Buffer) -> None:
+    """Raises LaunchError where an item that is written to shares elements with another at other indices."""
+    if a._memory is None:
+        return
+    starts = [buffer._memory.address + buffer._offset * buffer.dtype.size for buffer in (a, b)]
+    if starts[0] == starts[1] and a._strides == b._strides and a.dtype.size == b.dtype.size:
+        return
+    if a.shares_memory(b):
+        raise LaunchError(
+            f"{kernel}: {written.name} is written to and shares elements with {other.name} at other indices (offsets"
+            f" {a.offset} and {b.offset}, strides {a.strides} and {b.strides}); threads run in no order: .copy() one"
+            " of them"
+        )
 
 
 def check_types(
@@ -161,11 +193,11 @@ class Plan:
             shape = first._shape
             for i in self._items:
                 if arguments[i]._shape != shape:
-                    raise self._unequal_items(arguments)
+                    check_items(self._kernel, self._parameters, arguments)
             for i, j in self._pairs:
                 memory, other = arguments[i]._memory, arguments[j]._memory
                 if memory is other or (memory is not None and memory.is_shared and other.is_shared):
-                    self._check_overlap(i, j, arguments)
+                    check_overlap(self._kernel, self._parameters[i], arguments[i], self._parameters[j], arguments[j])
             count = first._size
             groups = self._item_groups(kernel, count)
             if not count or not groups[0]:
@@ -204,7 +236,7 @@ class Plan:
         else:
             self.backend.launch_indirect(executable, counts, bindings, pack(*values))
 
-    def prepare(self, arguments: Sequence[Any]) -> None:
+    def prepare(self, kernel: Kernel, arguments: Sequence[Any]) -> None:
         """Compiles what a launch would."""
         rank = 0
         if self._strided_items:
@@ -231,26 +263,6 @@ class Plan:
         return self._placeholder, 0, 0
 
     # -------------------------------------------------------------------------------------------------------- items
-
-    def _unequal_items(self, arguments: Sequence[Any]) -> ShapeError:
-        shapes = ", ".join(f"{self._parameters[i].name} {arguments[i].shape}" for i in self._items)
-        return ShapeError(
-            f"{self._kernel}: items have unequal shapes: {shapes}; .broadcast_to() repeats one along an axis"
-        )
-
-    def _check_overlap(self, i: int, j: int, arguments: Sequence[Any]) -> None:
-        a, b = arguments[i], arguments[j]
-        if a._memory is None:
-            return
-        starts = [buffer._memory.address + buffer._offset * buffer.dtype.size for buffer in (a, b)]
-        if starts[0] == starts[1] and a._strides == b._strides and a.dtype.size == b.dtype.size:
-            return
-        if a.shares_memory(b):
-            raise LaunchError(
-                f"{self._kernel}: {self._parameters[i].name} is written to and shares elements with"
-                f" {self._parameters[j].name} at other indices (offsets {a.offset} and {b.offset}, strides"
-                f" {a.strides} and {b.strides}); threads run in no order: .copy() one of them"
-            )
 
     def _with_contiguous_items(self, arguments: Sequence[Any], rank: int) -> tuple[Any, ...]:
         """The arguments with copies of the strided items that are only read."""

@@ -119,22 +119,14 @@ def cast(source: Buffer, to: Buffer) -> None:
 
 
 def _in_parts(launch: Callable[..., None], *items: Buffer) -> None:
-    """Launches a kernel, over parts by themselves where there are more axes than kernels have, or more memory than they
-    reach."""
+    """Launches a kernel, over parts by themselves where there are more axes than kernels have."""
     shape = items[0].shape
     axes, _ = views.collapse(shape, tuple(item.strides for item in items))
-    if len(axes) > MAX_NDIM:
-        for i in range(shape[0]):
-            _in_parts(launch, *(item[i] for item in items))
-        return
-    far = [item for item in items if not item.can_be_indexed]
-    if not far:
+    if len(axes) <= MAX_NDIM:
         launch(*items)
         return
-    # Halves along the axis of which a half reaches less far than that of any other.
-    axis = max(range(len(shape)), key=lambda axis: (shape[axis] - 1) * max(abs(item.strides[axis]) for item in far))
-    for half in (slice(None, shape[axis] // 2), slice(shape[axis] // 2, None)):
-        _in_parts(launch, *(item[(*(slice(None),) * axis, half)] for item in items))
+    for i in range(shape[0]):
+        _in_parts(launch, *(item[i] for item in items))
 
 
 def _words(buffer: Buffer) -> Buffer:

@@ -165,6 +165,12 @@ class Program:
         return any(isinstance(node, CooperativeStmt) for node in walk(self.body))
 
     @property
+    def has_ids(self) -> bool:
+        """Whether it asks which thread, group or item it is, or how many there are."""
+        bodies = (self.body, *(function.body for function in self.functions))
+        return any(isinstance(node, Id) for body in bodies for node in walk(body))
+
+    @property
     def has_barriers(self) -> bool:
         return any(isinstance(node, Barrier) for node in walk(self.body))
 

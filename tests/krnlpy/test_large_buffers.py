@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import krnlpy.buffer
-from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, bf16, f32, i64, kernel, u8, u16
-from krnlpy.errors import LimitExceeded
+from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, bf16, f32, func, i32, i64, kernel, u8, u16
+from krnlpy.dsl import item_id
+from krnlpy.errors import LaunchError, LimitExceeded, ShapeError
 
 LIMIT = 4096
 
@@ -18,6 +19,23 @@ LIMIT = 4096
 @kernel
 def add(x: Item[f32], y: ItemMut[f32]) -> None:
     y += x
+
+
+@kernel
+def look_up(table: Global[f32, 1], more: f32, y: ItemMut[f32]) -> None:
+    y = more
+    for i in range(3):
+        y += table[i]
+
+
+@func
+def place() -> i32:
+    return item_id()
+
+
+@kernel
+def number(y: ItemMut[f32]) -> None:
+    y = f32(place())
 
 
 @kernel
@@ -72,12 +90,82 @@ def test_kernels_work_on_slices(limited: Device) -> None:
     assert np.array_equal(y.numpy(), expected)
 
 
-def test_what_reaches_too_far(limited: Device) -> None:
-    x, y = Buffer.zeros(10_000, f32, limited), Buffer.zeros(10_000, f32, limited)
-    with pytest.raises(LimitExceeded, match=r"add: x has 10000 elements in 40000 bytes of memory; .* reach 4096 bytes"):
+def test_items_of_any_size(limited: Device) -> None:
+    skip_interpreter(limited)
+    values = np.arange(10_000, dtype=np.float32)
+    x, y = Buffer.from_numpy(values, limited, copy=True), Buffer.zeros(10_000, f32, limited)
+    add.prepare(x, y)
+    assert not y.numpy().any()
+    add(x, y)
+    add.with_groups(1)(x[::-1], y)
+    assert np.array_equal(y.numpy(), values + values[::-1])
+    square = y.reshape((100, 100))
+    add(square.transpose(), square[::-1].copy())
+    add(x.reshape((100, 100)).transpose(), square)  # the parts of one are not those of the other
+    assert np.array_equal(square.numpy(), (values + values[::-1]).reshape(100, 100) + values.reshape(100, 100).T)
+    add(x[:100].broadcast_to((100, 100)), square)
+    add(x[::100], y[:100])
+
+
+def test_narrow_items_of_any_size(limited: Device) -> None:
+    skip_interpreter(limited)
+    buffer = Buffer.zeros(9001, u8, limited)
+    for _ in range(3):
+        add_one(buffer)
+    assert (buffer.numpy() == 3).all()
+
+
+def test_more_items_than_kernels_count(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(krnlpy.buffer, "_LONGEST", 1000)
+    x, y = Buffer.ones(1, f32, device).broadcast_to((37, 81)), Buffer.zeros((37, 81), f32, device)
+    assert not x.can_be_indexed and not y.can_be_indexed and y[:, :20].can_be_indexed
+    add(x, y)
+    add(x, y.reshape((81, 37)).transpose())
+    assert (y.numpy() == 2).all()
+
+
+def test_parts_with_tables_and_numbers(limited: Device) -> None:
+    """What is no item is the same in each part."""
+    skip_interpreter(limited)
+    table = np.array([5, 7, 11], np.float32)
+    y = Buffer.zeros(5000, f32, limited)
+    look_up(Buffer.from_numpy(table, limited), 0.5, y)
+    assert (y.numpy() == table.sum() + 0.5).all()
+
+
+def test_parts_in_a_graph(limited: Device) -> None:
+    skip_interpreter(limited)
+    x, y = Buffer.ones(5000, f32, limited), Buffer.zeros(5000, f32, limited)
+    with limited.capture() as graph:
         add(x, y)
-    with pytest.raises(LimitExceeded, match="x has 100 elements in 39604 bytes of memory"):
-        add(x[::100], y[:100])
+    before = y.numpy().copy()
+    for _ in range(3):
+        graph.replay()
+    assert (y.numpy() - before == 3).all()
+
+
+def test_a_wrong_launch_of_parts_does_nothing(limited: Device) -> None:
+    skip_interpreter(limited)
+    x, y = Buffer.ones(10_000, f32, limited), Buffer.zeros(10_000, f32, limited)
+    with pytest.raises(ShapeError, match=r"add: items have unequal shapes: x \(9999,\), y \(10000,\)"):
+        add(x[1:], y)
+    with pytest.raises(LaunchError, match="y is written to and shares elements with x at other indices"):
+        add(y[1:], y[:-1])  # in no half do they meet but where the halves do
+    with pytest.raises(LaunchError, match="look_up: more is f32; got '1'"):
+        look_up(x[:3], "1", y)
+    assert not y.numpy().any()
+
+
+def test_what_has_no_parts(limited: Device) -> None:
+    x, y = Buffer.zeros(10_000, f32, limited), Buffer.zeros(10_000, f32, limited)
+    far = r"has 10000 elements in 40000 bytes of memory; .* reach 4096 bytes of a buffer on .*\. "
+    with pytest.raises(LimitExceeded, match=f"look_up: table {far}It is no Item: launch on slices"):
+        look_up(x, 1.0, y[:10])
+    with pytest.raises(LimitExceeded, match=f"number: y {far}The kernel asks for ids, which parts would change"):
+        number(y)
+    if limited.info.backend == "interpreter":
+        with pytest.raises(LimitExceeded, match=r"add: x has 1 elements .* Not even one is in reach"):
+            add(x, y)
     for whole in (y, y.reshape((100, 100)).transpose()):
         assert whole.copy().shape == whole.shape
 
@@ -140,5 +228,6 @@ def test_larger_than_the_devices_own_limit(device: Device) -> None:
     x[-1].fill(9)
     assert x[:20].numpy().tolist() == [0] * 20
     assert x[info.max_binding_bytes - 12 :][:4].numpy().tolist() == [0, 0, 1, 1] and x[-2:].numpy().tolist() == [1, 9]
-    with pytest.raises(LimitExceeded, match="launch on slices"):
-        add_one(x)
+    add_one(x)
+    assert x[info.max_binding_bytes - 12 :][:4].numpy().tolist() == [1, 1, 2, 2] and x[-2:].numpy().tolist() == [2, 10]
+    assert x[:: info.max_binding_bytes // 2].numpy().tolist() == [1, 1, 2]
