@@ -145,8 +145,8 @@ class Executable(Protocol):
         """For each of the program's buffers: whether it may be read, whether it may be written."""
 
     @property
-    def tells(self) -> str | None:
-        """What launches do that must be waited for, as a predicate such as "prints"; None if nothing."""
+    def tells(self) -> bool:
+        """Whether launches have something to tell, and so are waited for: what they print, or a check that failed."""
 
 
 Binding = tuple[Any, int, int]

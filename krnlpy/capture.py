@@ -60,19 +60,10 @@ class Recorder:
     def launch(
         self, executable: Any, groups: tuple[int, int, int], bindings: Sequence[Binding], parameters: bytes
     ) -> None:
-        self._check(executable)
         self.commands.append(Launch(executable, groups, tuple(bindings), parameters))
 
     def launch_indirect(self, executable: Any, counts: Binding, bindings: Sequence[Binding], parameters: bytes) -> None:
-        self._check(executable)
         self.commands.append(LaunchIndirect(executable, counts, tuple(bindings), parameters))
-
-    def _check(self, executable: Any) -> None:
-        if executable.tells is not None:
-            self._refuse(
-                f"{executable.name} {executable.tells}, which needs somebody who waits for it",
-                "launch it outside of the with block, or without debug mode",
-            )
 
     def planes(self, memory: Any) -> tuple[()]:
         """None: elements are moved by kernels, which can be captured, not by NumPy."""

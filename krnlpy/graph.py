@@ -9,7 +9,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple
 
 from . import capture
-from .commands import Command, memories
+from .commands import Command, Launch, LaunchIndirect, memories, perform
 from .device import Device
 from .errors import CaptureError, LaunchError
 from .graph_parameters import Parameter, is_same, parameters_in, resolved
@@ -58,8 +58,10 @@ class Graph:
     Made by :meth:`Device.capture`. What the thread asks of the device within the ``with`` block is checked as ever,
     but recorded and not run; what it asks of other devices, and what other threads ask of this one, runs as ever. What
     needs a result, or sends values to the device, raises CaptureError: ``numpy()``, ``device.wait()``,
-    ``Buffer.from_numpy``, kernels that print, and in debug mode kernels that are checked. An exception that leaves the
-    block ends the capture; nothing of it can be replayed.
+    ``Buffer.from_numpy``. An exception that leaves the block ends the capture; nothing of it can be replayed.
+
+    Kernels that print, and in debug mode those that are checked, tell what they have to tell at each replay, which then
+    queues one command after the other and waits for these kernels.
 
     A graph keeps the buffers that it uses alive, those that were made while it was captured too, and uses the same
     memory at each replay. :meth:`parameter` makes what is to change between replays.
@@ -173,6 +175,7 @@ class Graph:
                 recorded anew.
 
         Raises:
+            KernelIndexError, KernelAssertionError: in debug mode, a thread failed; commands after it were not queued.
             CaptureError: the graph is not, or not yet, captured. LaunchError: no such parameter, or a number that does
                 not fit; DtypeError, ShapeError: a buffer of another type, shape or strides.
         """
@@ -184,6 +187,8 @@ class Graph:
                 self._update(values)
             if capture.recorders and (recorder := capture.current(backend)) is not None:
                 recorder.commands += self._commands
+            elif self._recording is None:
+                perform(backend, self._commands)
             else:
                 backend.replay(self._recording)
 
@@ -213,7 +218,11 @@ class Graph:
         pieces = [
             tuple(command for step in group for command in step.commands) for _, group in groupby(steps, _names_of)
         ]
-        recording = self._device.backend.record([piece for piece in pieces if piece], self._recording)
+        # Where a kernel has something to tell, somebody waits for it: such a graph is no single submission.
+        tells = any(isinstance(c, Launch | LaunchIndirect) and c.executable.tells for c in commands)
+        recording = None
+        if not tells:
+            recording = self._device.backend.record([piece for piece in pieces if piece], self._recording)
         self._steps, self._values, self._commands, self._recording = steps, values, commands, recording
 
     # --------------------------------------------------------------------------------------------------- what it is

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import config, views
+from . import views
 from .arguments import converter
 from .backend import Backend, check_groups
 from .buffer import Buffer
@@ -210,11 +210,11 @@ class Plan:
                     kernel._launch(self._with_contiguous_items(arguments, rank))
                     return
                 values += shape
-        elif kernel._group_counts is not None and not config.debug:
+        elif kernel._group_counts is not None:
             self._check_counts(kernel._group_counts, arguments)
             counts = kernel._group_counts._binding
         else:
-            groups = self._checked_groups(self._groups_of(kernel, arguments), kernel._global_threads)
+            groups = self._checked_groups(kernel._groups, kernel._global_threads)
             if 0 in groups:
                 return
         bindings = []
@@ -285,14 +285,6 @@ class Plan:
         return min(-(-count // self._threads[0]), self._max_groups[0]), 1, 1
 
     # ----------------------------------------------------------------------------------------------------- geometry
-
-    def _groups_of(self, kernel: Kernel, arguments: Sequence[Any]) -> tuple[int, int, int] | None:
-        """The counts of groups that are given, in debug mode also those that a buffer holds."""
-        if kernel._group_counts is None:
-            return kernel._groups
-        self._check_counts(kernel._group_counts, arguments)
-        x, y, z = kernel._group_counts.numpy().tolist()
-        return x, y, z
 
     def _checked_groups(
         self, groups: tuple[int, int, int] | None, global_threads: tuple[int, int, int] | None

@@ -148,11 +148,6 @@ class Reports:
     def prints(self) -> bool:
         return any(_prints(site) for site in self.sites)
 
-    @property
-    def predicate(self) -> str:
-        """What a kernel that has them does."""
-        return "prints" if self.prints else "is checked in debug mode"
-
     def capacity(self, print_bytes: int) -> int:
         """The words after the header of a report with room for so many bytes of records."""
         return min(self.failure_words + (max(print_bytes, 0) // 4 if self.prints else 0), _MAX_WORDS)

@@ -14,7 +14,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from krnlpy import config
-from krnlpy.backend import Binding, DeviceInfo
+from krnlpy.backend import Binding, DeviceInfo, check_groups
 from krnlpy.commands import Command
 from krnlpy.dsl import ir
 from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
@@ -176,9 +176,11 @@ class HostBackend:
     def launch_indirect(
         self, executable: HostExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
     ) -> None:
-        """Runs a kernel in as many groups as three u32 in memory say. Raises as :meth:`launch`."""
+        """Runs a kernel in as many groups as three u32 in memory say. Raises LimitExceeded for more than ids can count,
+        else as :meth:`launch`."""
         memory, first, end = counts
         x, y, z = memory.array[first:end].view(np.uint32).tolist()
+        check_groups(executable.name, (x, y, z), executable.threads)
         self.launch(executable, (x, y, z), bindings, parameters)
 
     def _scratch_of(self, executable: HostExecutable) -> int | None:

@@ -78,8 +78,8 @@ class HostExecutable:
         self._least_chunk = max(1, _LEAST_WORK // max(1, weight))
 
     @property
-    def tells(self) -> str | None:
-        return None if self.reports is None else self.reports.predicate
+    def tells(self) -> bool:
+        return self.reports is not None
 
     def chunk(self, count: int, workers: int) -> int:
         """How many items or groups of ``count`` a worker takes at a time."""

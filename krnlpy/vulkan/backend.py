@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from krnlpy import config
-from krnlpy.backend import Binding, DeviceInfo
+from krnlpy.backend import Binding, DeviceInfo, check_groups
 from krnlpy.commands import DeviceCommand
 from krnlpy.dsl.ir import Program
 from krnlpy.dsl.layout import Variant
@@ -222,15 +222,19 @@ class VulkanBackend:
     def launch_indirect(
         self, executable: VulkanExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
     ) -> None:
-        """Queues a dispatch of as many groups as three u32 in memory say when it runs. Raises as :meth:`launch`."""
+        """Queues a dispatch of as many groups as three u32 in memory say when it runs. Raises as :meth:`launch`.
+
+        In debug mode the counts are read first. Raises LimitExceeded then for more threads than ids can count.
+        """
         with self._lock:
             self._check()
-            if executable.reports is None:
+            if executable.reports is None and not config.debug:
                 self._record_indirect(executable, counts, bindings, parameters)
                 return
         words = np.empty(3, "<u4")
         self.download(counts[0], counts[1], words.view(np.uint8))
         x, y, z = words.tolist()
+        check_groups(executable.name, (x, y, z), executable.threads)
         if x and y and z:
             self.launch(executable, (x, y, z), bindings, parameters)
 

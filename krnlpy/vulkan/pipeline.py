@@ -77,8 +77,8 @@ class VulkanExecutable:
         self.retired = retired
 
     @property
-    def tells(self) -> str | None:
-        return None if self.reports is None else self.reports.predicate
+    def tells(self) -> bool:
+        return self.reports is not None
 
     def __del__(self) -> None:
         if hasattr(self, "retired"):  # Ctrl-C may have come before there was anything

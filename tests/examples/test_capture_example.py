@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from examples import capture
-from krnlpy import Device, config
+from krnlpy import Device
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.skipif(config.debug, reason="kernels that are checked in debug mode can't be captured")
 def test_results(device: Device) -> None:
     capture.simulate(device, 40, 2 if device.info.kind == "interpreter" else 7)
 

@@ -19,6 +19,7 @@ from krnlpy import (
     GlobalMut,
     Item,
     ItemMut,
+    KernelIndexError,
     LaunchError,
     ShapeError,
     Spec,
@@ -32,8 +33,6 @@ from krnlpy import (
     u32,
 )
 from krnlpy.dsl import Vector, global_id, group_id
-
-pytestmark = pytest.mark.skipif(config.debug, reason="kernels that are checked in debug mode can't be captured")
 
 
 @kernel
@@ -64,6 +63,11 @@ def shifted(by: Vector[f32, 2], x: ItemMut[f32]):
 @kernel(threads=1)
 def mark(x: GlobalMut[u32, 1]):
     x[group_id(0)] += u32(1)
+
+
+@kernel(threads=1)
+def put(at: i32, x: GlobalMut[u32, 1]):
+    x[at] = u32(9)
 
 
 @kernel
@@ -399,7 +403,6 @@ def refused(device: Device) -> list[Any]:
         lambda: full(device, 2.0),
         lambda: x.copy_from(Buffer.ones(1, f32, other)),
         lambda: Buffer.ones(1, f32, other).copy_from(x),
-        lambda: printing(x),
     ]
 
 
@@ -414,6 +417,44 @@ def test_what_cannot_be_captured(device: Device) -> None:
             x = Buffer.ones(2, f32, device)
         graph.replay()  # the call alone was refused
         assert values(x) == [1, 1]
+
+
+def test_kernels_that_print(device: Device, capsys: pytest.CaptureFixture[str]) -> None:
+    """A replay is waited for then."""
+    x, y, z = full(device, 1.0), full(device, 2.0), full(device, 0.0)
+    with device.capture() as graph:
+        given = graph.parameter("given", x)
+        axpy(1.0, y, given)
+        printing(given)
+        axpy(1.0, y, given)
+        z.copy_from(given)
+    assert capsys.readouterr().out == ""
+    graph.replay()
+    assert capsys.readouterr().out == "3.0\n" and values(z) == [5]
+    graph.replay(given=full(device, 10.0))
+    assert capsys.readouterr().out == "12.0\n" and values(z) == [14] and values(x) == [5]
+    with device.capture() as outer:
+        graph.replay()
+    outer.replay()
+    assert capsys.readouterr().out == "16.0\n" and values(z) == [18]
+
+
+def test_kernels_that_are_checked(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is told by the replay, after the commands before it and before those after."""
+    monkeypatch.setattr(config, "debug", True)
+    x = Buffer.zeros(2, u32, device)
+    with device.capture() as graph:
+        where = graph.parameter("where", 1)
+        increment(x)
+        put.with_groups(1)(where, x)
+        increment(x)
+    graph.replay()
+    assert values(x) == [2, 10]
+    with pytest.raises(KernelIndexError, match="index 2 "):
+        graph.replay(where=2)
+    assert values(x) == [3, 11]
+    graph.replay(where=0)
+    assert values(x) == [10, 13]
 
 
 def test_an_exception_ends_the_capture(device: Device) -> None:
