@@ -7,7 +7,8 @@ RenderDoc, Nsight and their like. Otherwise the extension is not even enabled.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from krnlpy import config
@@ -53,14 +54,19 @@ class DebugLabels:
         )
         self._set_name(self._device, info)
 
+    @contextmanager
+    def region(self, commands: Any, name: str) -> Iterator[None]:
+        """Puts a label around the commands that are recorded within the block."""
+        self._begin(commands, self._api.struct("VkDebugUtilsLabelEXT", pLabelName=name))
+        yield
+        self._end(commands)
+
     def around(self, dispatch: Callable[..., None]) -> Callable[..., None]:
         """A command with the label of the launch that records it around it."""
 
         def labelled(commands: Any, *arguments: Any) -> None:
-            name = getattr(self._now, "label", "krnlpy")
-            self._begin(commands, self._api.struct("VkDebugUtilsLabelEXT", pLabelName=name))
-            dispatch(commands, *arguments)
-            self._end(commands)
+            with self.region(commands, getattr(self._now, "label", "krnlpy")):
+                dispatch(commands, *arguments)
 
         return labelled
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -325,11 +326,13 @@ class Graphs:
         if executable.parameter_bytes and not has_block:
             stage = api.VK_SHADER_STAGE_COMPUTE_BIT
             functions.vkCmdPushConstants(buffer, layout, stage, 0, executable.parameter_bytes, command.parameters)
-        if isinstance(command, Launch):
-            functions.vkCmdDispatch(buffer, *command.groups)
-        else:
-            counts, first, _ = command.counts
-            functions.vkCmdDispatchIndirect(buffer, counts.buffer, counts.offset + first)
+        labels = self._device.labels
+        with nullcontext() if labels is None else labels.region(buffer, executable.name):
+            if isinstance(command, Launch):
+                functions.vkCmdDispatch(buffer, *command.groups)
+            else:
+                counts, first, _ = command.counts
+                functions.vkCmdDispatchIndirect(buffer, counts.buffer, counts.offset + first)
 
     def _write_fill(self, buffer: Any, command: Fill, constants: _Constants, memory: VulkanMemory | None) -> None:
         to, start = command.memory, command.memory.offset

@@ -132,7 +132,10 @@ for index in range(len(devices())):
     double(x)
     with device.label("step"), device.label("forward"):
         double(x)
-    assert x.numpy()[0] == 4
+    with device.capture() as graph:
+        double(x)
+    graph.replay()
+    assert x.numpy()[0] == 8
     print(seen)
 """
 
@@ -140,7 +143,7 @@ for index in range(len(devices())):
 def test_labels_for_tools(python: Callable[..., str]) -> None:
     seen = python(LABELS.format(expected=True), KRNLPY_LOG="debug").splitlines()
     assert seen
-    assert set(seen) == {"['double', 'end', 'step/forward/double', 'end']"}
+    assert set(seen) == {"['double', 'end', 'step/forward/double', 'end', 'double', 'end']"}
 
 
 def test_no_labels_without_need(python: Callable[..., str]) -> None:
