@@ -40,7 +40,9 @@ class Transfers:
     def upload(self, memory: VulkanMemory, offset: int, data: Array) -> None:
         """Copies bytes into memory."""
         mapped = memory.block.mapped
-        if mapped is not None and not self._is_used(memory, offset, data.nbytes):
+        if mapped is not None and (
+            memory.last_use <= self._queue.completed or not self._is_used(memory, offset, data.nbytes)
+        ):
             start = memory.offset + offset
             mapped[start : start + data.nbytes] = data
             return
@@ -52,10 +54,8 @@ class Transfers:
                 self._queue.submit()  # the device copies this piece while the host copies the next
 
     def _is_used(self, memory: VulkanMemory, offset: int, nbytes: int) -> bool:
-        """Whether queued work may access these bytes."""
+        """Whether queued work may access these bytes of memory, of which some are in use."""
         queue, first = self._queue, memory.address + offset
-        if memory.last_use <= queue.completed:
-            return False
         batch = queue.last_access(first, first + nbytes)
         return batch > 0 and (batch >= queue.open_value or batch > queue.poll())
 
