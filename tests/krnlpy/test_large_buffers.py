@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import krnlpy.buffer
-from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, bf16, f32, func, i32, i64, kernel, u8, u16
+from krnlpy import (
+    Buffer,
+    Device,
+    Global,
+    GlobalMut,
+    Item,
+    ItemMut,
+    StructBuffer,
+    bf16,
+    f32,
+    func,
+    i32,
+    i64,
+    kernel,
+    struct_dtype,
+    u8,
+    u16,
+)
 from krnlpy.dsl import item_id
 from krnlpy.errors import LaunchError, LimitExceeded, ShapeError
 
@@ -36,6 +53,18 @@ def place() -> i32:
 @kernel
 def number(y: ItemMut[f32]) -> None:
     y = f32(place())
+
+
+@dataclass
+class Particle:
+    place: f32
+    step: i32
+
+
+@kernel
+def move(particle: ItemMut[Particle], seconds: f32) -> None:
+    particle.place += seconds * f32(particle.step)
+    particle.step += 1
 
 
 @kernel
@@ -122,6 +151,33 @@ def test_more_items_than_kernels_count(device: Device, monkeypatch: pytest.Monke
     add(x, y)
     add(x, y.reshape((81, 37)).transpose())
     assert (y.numpy() == 2).all()
+
+
+def test_structs_of_any_size(limited: Device) -> None:
+    """The fields lie among each other: a part takes all fields of its items."""
+    skip_interpreter(limited)
+    before = np.zeros(3000, struct_dtype(Particle))
+    before["place"], before["step"] = np.arange(3000), np.arange(3000) % 7
+    particles = StructBuffer.from_numpy(before, limited)
+    move(particles, 0.5)
+    move(particles, 0.5)
+    after = particles.numpy()
+    # steps * 0.5 + (steps + 1) * 0.5: halves, which f32 holds
+    assert np.array_equal(after["place"], before["place"] + before["step"] + 0.5)
+    assert np.array_equal(after["step"], before["step"] + 2)
+
+
+def test_views_of_any_size(limited: Device) -> None:
+    skip_interpreter(limited)
+    random = np.random.default_rng(0)
+    for _ in range(60):
+        values = random.integers(0, 100, random.integers(1, 40, random.integers(1, 4))).astype(np.float32)
+        axes = [int(axis) for axis in random.permutation(values.ndim)]
+        key = tuple(slice(None, None, int(step)) for step in random.choice([1, -1, 2, -2], values.ndim))
+        x = Buffer.from_numpy(values, limited, copy=True).transpose(*axes)[key]
+        y = Buffer.ones(x.shape, f32, limited)
+        add(x, y)
+        assert np.array_equal(y.numpy(), values.transpose(axes)[key] + 1)
 
 
 def test_parts_with_tables_and_numbers(limited: Device) -> None:
