@@ -95,7 +95,7 @@ def require_filters(operation: str, x: Tensor, weight: Tensor, bias: Tensor | No
 
 
 def _conv2(x: Tensor, weight: Tensor, window: Window, size: tuple[int, int]) -> Tensor:
-    # On the host, BLAS does the products of unfolded images; devices compute directly, without unfolded images.
+    # Both compute directly, without unfolded images: the host with vectors of channels, devices a few pixels a thread.
     algorithm = conv2_host if x.device.is_host else conv2_direct
     out = Buffer.empty((x.shape[0], weight.shape[0], *size), x.dtype, x.device)
     if out.size:
