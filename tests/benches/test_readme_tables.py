@@ -110,6 +110,22 @@ def test_only_what_is_between_the_marks_is_written(
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["README.md"]
 
 
+def test_readme_has_the_figures_of_saxpy() -> None:
+    report = json.loads((readme.ROOT / readme.REPORT).with_name("saxpy.json").read_text())
+    rates = {
+        (m["name"], case["configuration"]["threads"]): round(case["amount"] / m["median"])
+        for case in report["cases"]
+        for m in case["measurements"]
+        if m["device"] == "host" and case["configuration"]["elements"] == 1 << 24
+    }
+    ours, torch = ([rates[name, threads] for threads in (1, "all")] for name in ("krnlpy", "torch"))
+    text = (
+        f"saxpy on 16.8 million f32, GB/s: krnlpy's host {ours[0]} on one thread and {ours[1]} on two,"
+        f" NumPy {rates['numpy', 1]}, PyTorch {torch[0]} and {torch[1]}."
+    )
+    assert text in readme.README.read_text()
+
+
 def test_readme_has_the_accuracies_of_the_curves() -> None:
     curves = [
         json.loads(path.read_text()) for path in sorted((readme.ROOT / readme.REPORT.parent / "curves").glob("*.json"))
