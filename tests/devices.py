@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import krnlpy
+import krnlpy.buffer
 from krnlpy import Device, Feature, ScalarType
 
 
@@ -43,3 +45,23 @@ def selectors(chosen: list[str]) -> list[tuple[str, Any]]:
             raise pytest.UsageError(f"--device {wish}: there are {', '.join(name for name, _ in every)}")
         found += matches
     return list(dict.fromkeys(found))
+
+
+def limit_reach(device: Device, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a device's kernels reach so many bytes of a buffer; it is an error to bind more."""
+    backend: Any = device.backend
+    info = replace(device.info, max_binding_bytes=limit)
+    monkeypatch.setattr(krnlpy.buffer, "_ALWAYS_BOUND", 0)
+    if device.info.backend == "vulkan":
+        monkeypatch.setattr(backend._device, "info", info)
+        write = backend._descriptors.write
+        alignment = info.extra["storage_buffer_alignment"]
+
+        def checked(layout: Any, key: Any, places: Any) -> Any:
+            assert all(offset % alignment == 0 and nbytes <= limit for _, offset, nbytes in places)
+            return write(layout, key, places)
+
+        monkeypatch.setattr(backend._descriptors, "write", checked)
+    else:
+        name = "_info" if hasattr(backend, "_info") else "info"
+        monkeypatch.setattr(backend, name, info)

@@ -11,7 +11,7 @@ from ..tensor import Tensor
 from .checks import require_dtype
 from .classes import Classes, class_tensor
 from .kinds import C, F
-from .launch import over
+from .launch import over, parts
 from .sum import reduce_axes
 
 
@@ -47,5 +47,6 @@ def accuracy(logits: Tensor, classes: Classes) -> Tensor:
     targets = class_tensor("accuracy", logits, classes)
     hits = Buffer.empty(logits.shape[0], u32, logits.device)
     if hits.size:
-        over(_hits, hits.size)(logits.buffer, targets.buffer, hits)
+        for some, labels, part in parts(logits.buffer, targets.buffer, hits):
+            over(_hits, part.size)(some, labels, part)
     return Tensor(reduce_axes(hits, (0,), u32))

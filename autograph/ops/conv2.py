@@ -12,6 +12,8 @@ from ..tensor import Tensor
 from . import conv2_direct, conv2_host
 from .checks import pair, require_alike, require_dtype, require_ndim
 from .elementwise import add
+from .launch import parts
+from .sum import total
 
 
 @dataclass(frozen=True)
@@ -99,18 +101,22 @@ def _conv2(x: Tensor, weight: Tensor, window: Window, size: tuple[int, int]) -> 
     algorithm = conv2_host if x.device.is_host else conv2_direct
     out = Buffer.empty((x.shape[0], weight.shape[0], *size), x.dtype, x.device)
     if out.size:
-        algorithm.forward(x.buffer, weight.buffer, out, window)
+        for some, result in parts(x.buffer, out):
+            algorithm.forward(some, weight.buffer, result, window)
     images, filters = x.detach(), weight.detach()
 
     def gradient_of_x(gradient: Tensor) -> Tensor:
         dx = Buffer.zeros(images.shape, images.dtype, images.device)
         if dx.size and gradient.size:
-            algorithm.input_gradient(gradient.buffer, filters.buffer, dx, window)
+            for dy, result in parts(gradient.buffer, dx):
+                algorithm.input_gradient(dy, filters.buffer, result, window)
         return Tensor(dx)
 
     def gradient_of_weight(gradient: Tensor) -> Tensor:
         if not gradient.size:
             return Tensor.zeros(filters.shape, filters.dtype, filters.device)
-        return Tensor(algorithm.weight_gradient(images.buffer, gradient.buffer, filters.shape, window))
+        shape, pieces = filters.shape, list(parts(images.buffer, gradient.buffer))
+        sums = [algorithm.weight_gradient(some, dy, shape, window) for some, dy in pieces]
+        return Tensor(sums[0] if len(sums) == 1 else total(sums))
 
     return differentiable(Tensor(out), [(x, gradient_of_x), (weight, gradient_of_weight)])

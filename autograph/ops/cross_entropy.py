@@ -14,7 +14,7 @@ from ..tensor import Tensor
 from .checks import require_dtype
 from .classes import Classes, class_tensor
 from .kinds import C, F
-from .launch import over
+from .launch import over, parts
 from .sum import reduce_axes
 
 Reduction = Literal["mean", "sum"]
@@ -88,22 +88,16 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
     device = logits.device
     scale = 1 / batch if reduction == "mean" else 1.0
     loss, log_sum = Buffer.empty(batch, f32, device), Buffer.empty(batch, f32, device)
-    over(_losses, batch)(logits.buffer, targets.buffer, loss, log_sum, scale, nan)
+    for some, labels, part, logarithms in parts(logits.buffer, targets.buffer, loss, log_sum):
+        over(_losses, len(part))(some, labels, part, logarithms, scale, nan)
     value = Tensor(reduce_axes(loss, (0,), f32))
     kept = logits.detach()
 
     def gradient_of_logits(gradient: Tensor) -> Tensor:
         dlogits = Buffer.empty(kept.shape, kept.dtype, device)
-        _gradient(
-            kept.buffer,
-            targets.buffer.reshape((batch, 1)).broadcast_to(kept.shape),
-            log_sum.reshape((batch, 1)).broadcast_to(kept.shape),
-            gradient.buffer.broadcast_to(kept.shape),
-            dlogits,
-            count,
-            scale,
-            nan,
-        )
+        of_rows = [b.reshape((batch, 1)).broadcast_to(kept.shape) for b in (targets.buffer, log_sum)]
+        for items in parts(kept.buffer, *of_rows, gradient.buffer.broadcast_to(kept.shape), dlogits):
+            _gradient(*items, count, scale, nan)
         return Tensor(dlogits)
 
     return differentiable(value, [(logits, gradient_of_logits)])

@@ -18,7 +18,7 @@ from ..tensor import Shape, Tensor
 from .checks import pair, require_ndim
 from .conv2 import Window
 from .kinds import T, accumulator
-from .launch import over
+from .launch import over, parts
 
 Pair = int | tuple[int, int]
 
@@ -101,7 +101,8 @@ def im2col(x: Tensor, filter: Pair, *, stride: Pair = 1, padding: Pair = 0, dila
     (n, c), shape = x.shape[:2], x.shape
     columns = Buffer.empty((n, *size, c, *window.filter), x.dtype, x.device)
     if columns.size:
-        over(_im2col, columns.size // window.filter[1])(x.buffer, columns, *_numbers(window))
+        for some, part in parts(x.buffer, columns):
+            over(_im2col, part.size // window.filter[1])(some, part, *_numbers(window))
     value = Tensor(columns.reshape((n * size[0] * size[1], c * window.filter[0] * window.filter[1])))
     named = {"stride": stride, "padding": padding, "dilation": dilation}
     return differentiable(value, [(x, lambda gradient: col2im(gradient, shape, filter, **named))])
@@ -139,7 +140,8 @@ def col2im(
     x = Buffer.empty(shape, columns.dtype, columns.device)
     if x.size:
         whole = columns.buffer.contiguous().reshape((n, *size, c, *window.filter))
-        over(_col2im(accumulator(columns.dtype)), x.size)(whole, x, *_numbers(window))
+        for some, part in parts(whole, x):
+            over(_col2im(accumulator(columns.dtype)), part.size)(some, part, *_numbers(window))
     named = {"stride": stride, "padding": padding, "dilation": dilation}
     return differentiable(Tensor(x), [(columns, lambda gradient: im2col(gradient, filter, **named))])
 

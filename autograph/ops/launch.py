@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from krnlpy import Device
+from krnlpy import Buffer, Device
 
 MAX_THREADS = 1 << 22
 """More than any device runs at once, fewer than any limit on groups; each thread loops over what is left."""
@@ -16,6 +17,17 @@ def over(kernel: Any, count: int) -> Any:
     Its body is ``for item in range(global_id(), count, global_threads())``.
     """
     return kernel.with_global_threads(max(1, min(count, MAX_THREADS)))
+
+
+def parts(*buffers: Buffer) -> Iterator[tuple[Buffer, ...]]:
+    """Buffers of as many rows each, cut along the first axis until kernels reach all of every part: on some devices
+    they reach 128 MiB of a buffer. Of one row that they do not reach, the launch tells."""
+    rows = buffers[0].shape[0]
+    if rows < 2 or all(buffer.can_be_indexed for buffer in buffers):
+        yield buffers
+        return
+    for half in (slice(rows // 2), slice(rows // 2, None)):
+        yield from parts(*(buffer[half] for buffer in buffers))
 
 
 def lanes(device: Device) -> int:

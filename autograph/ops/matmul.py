@@ -85,12 +85,37 @@ def multiply(a: Array, b: Array, out: Array) -> None:
 
 def _on_device(a: Buffer, b: Buffer, out: Buffer) -> None:
     (m, k), n = a.shape, b.shape[1]
+    if not (a.can_be_indexed and b.can_be_indexed and out.can_be_indexed) and max(m, k, n) > 1:
+        _in_halves(a, b, out)
+        return
     columns, rows = -(-n // _BLOCK), -(-m // _BLOCK)
     slices = max(1, min(k // _LEAST, _GROUPS // (columns * rows)))
     partial = out.reshape((1, m, n)) if slices == 1 else Buffer.empty((slices, m, n), accumulator(a.dtype), a.device)
     _tiled(accumulator(a.dtype)).with_groups(columns, rows, slices)(a, b, partial)
     if slices > 1:
-        out.copy_from(reduce_axes(partial, (0,), a.dtype))
+        out.copy_from(reduce_axes(partial, (0,), out.dtype))
+
+
+def _in_halves(a: Buffer, b: Buffer, out: Buffer) -> None:
+    """The product of matrices of which kernels do not reach all at once, cut along the longest axis of those."""
+    (m, k), n = a.shape, b.shape[1]
+    far_a, far_b, far_out = (not matrix.can_be_indexed for matrix in (a, b, out))
+    rows, inner, columns = m * (far_a or far_out), k * (far_a or far_b), n * (far_b or far_out)
+    middle = max(rows, inner, columns) // 2
+    cuts = slice(middle), slice(middle, None)
+    if inner >= max(rows, columns):
+        sums = Buffer.empty((2, m, n), accumulator(a.dtype), a.device)
+        for i, cut in enumerate(cuts):
+            _on_device(a[:, cut], b[cut], sums[i])
+        out.copy_from(reduce_axes(sums, (0,), out.dtype))
+    elif rows >= columns:
+        for cut in cuts:
+            _on_device(a[cut], b, out[cut])
+    else:
+        for cut in cuts:
+            part = Buffer.empty((m, len(range(n)[cut])), out.dtype, a.device)
+            _on_device(a, b[:, cut], part)
+            out[:, cut].copy_from(part)
 
 
 @cache

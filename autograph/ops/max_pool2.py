@@ -13,7 +13,7 @@ from ..errors import ShapeError
 from ..tensor import Tensor
 from .checks import pair, require_dtype, require_ndim
 from .kinds import F
-from .launch import lanes, over
+from .launch import lanes, over, parts
 
 
 @kernel(unchecked=True)
@@ -119,16 +119,18 @@ def max_pool2(x: Tensor, filter: int | tuple[int, int], stride: int | tuple[int,
     out = Buffer.empty((n, c, (h - fh) // sh + 1, (w - fw) // sw + 1), x.dtype, x.device)
     places = Buffer.empty(out.shape, i32, x.device)
     if out.size:
-        _built(_max_pool2, (fh, fw, sh, sw), out)(x.buffer, out, places)
+        for some, result, found in parts(x.buffer, out, places):
+            _built(_max_pool2, (fh, fw, sh, sw), result)(some, result, found)
     shape, dtype, device = x.shape, x.dtype, x.device
 
     def gradient_of_x(gradient: Tensor) -> Tensor:
         dx = Buffer.empty(shape, dtype, device)
         if dx.size:
-            if lanes(device) == 1 and sh >= fh and sw >= fw:
-                _spread(gradient.buffer, places, dx, sh)
-            else:
-                _built(_gradient, (fh, fw, sh, sw), dx)(gradient.buffer, places, dx)
+            for dy, found, result in parts(gradient.buffer, places, dx):
+                if lanes(device) == 1 and sh >= fh and sw >= fw:
+                    _spread(dy, found, result, sh)
+                else:
+                    _built(_gradient, (fh, fw, sh, sw), result)(dy, found, result)
         return Tensor(dx)
 
     return differentiable(Tensor(out), [(x, gradient_of_x)])

@@ -12,6 +12,8 @@ from ..errors import DtypeError, ShapeError
 from ..tensor import Tensor
 from .classes import check_range
 from .kinds import C, T
+from .launch import parts
+from .view import reshaped
 
 
 @kernel
@@ -51,5 +53,8 @@ def one_hot(classes: Tensor, count: int, dtype: DTypeLike) -> Tensor:
         host_call(partial(check_range, "one_hot", length), classes.buffer)
     out = Buffer.empty((*classes.shape, length), dtype, classes.device)
     if out.size:
-        _one_hot(classes.buffer.reshape((*classes.shape, 1)).broadcast_to(out.shape), out, length)
+        rows = out.size // length
+        repeated = reshaped(classes.buffer, (rows, 1)).broadcast_to((rows, length))
+        for some, part in parts(repeated, out.reshape((rows, length))):
+            _one_hot(some, part, length)
     return Tensor(out)

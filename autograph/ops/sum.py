@@ -134,11 +134,21 @@ def reduce_axes(buffer: Buffer, axes: tuple[int, ...], dtype: DTypeLike) -> Buff
     return buffer if runs else buffer.cast(dtype)
 
 
+def total(buffers: list[Buffer]) -> Buffer:
+    """The sum of buffers of one shape and dtype of floats, rounded once."""
+    joined = Buffer.empty((len(buffers), *buffers[0].shape), buffers[0].dtype, buffers[0].device)
+    for i, buffer in enumerate(buffers):
+        joined[i].copy_from(buffer)
+    return reduce_axes(joined, (0,), joined.dtype)
+
+
 def _reduce_middle(buffer: Buffer, dtype: DTypeLike) -> Buffer:
     """``[outer, n, inner]`` to ``[outer, 1, inner]``."""
     outer, n, inner = buffer.shape
     if not n:
         return Buffer.zeros((outer, 1, inner), dtype, buffer.device)
+    if not buffer.can_be_indexed and buffer.size > 1:
+        return _reduce_halves(buffer, dtype)
     while True:
         chunks = max(1, min(n // _LEAST, _THREADS // max(1, outer * inner)))
         out = Buffer.empty((outer, chunks, inner), accumulator(buffer.dtype) if chunks > 1 else dtype, buffer.device)
@@ -147,3 +157,26 @@ def _reduce_middle(buffer: Buffer, dtype: DTypeLike) -> Buffer:
         if chunks == 1:
             return out
         buffer, n = out, chunks
+
+
+def _reduce_halves(buffer: Buffer, dtype: DTypeLike) -> Buffer:
+    """As :func:`_reduce_middle`, of what kernels do not reach at once."""
+
+    def reach(axis: int) -> tuple[int, int]:
+        return (buffer.shape[axis] - 1) * abs(buffer.strides[axis]), buffer.shape[axis]
+
+    outer, _, inner = buffer.shape
+    wide = accumulator(buffer.dtype)
+    sums = Buffer.empty((outer, 2, inner), wide, buffer.device)
+    # Halves of sums that are out of reach themselves would bring nothing.
+    axis = max(range(3) if sums.can_be_indexed else (0, 2), key=reach)
+    middle = buffer.shape[axis] // 2
+    keys = [(*(slice(None),) * axis, half) for half in (slice(middle), slice(middle, None))]
+    if axis == 1:
+        for i, key in enumerate(keys):
+            sums[:, i : i + 1].copy_from(_reduce_middle(buffer[key], wide))
+        return _reduce_middle(sums, dtype)
+    out = Buffer.empty((outer, 1, inner), dtype, buffer.device)
+    for key in keys:
+        out[key].copy_from(_reduce_middle(buffer[key], dtype))
+    return out

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+from devices import limit_reach
 
 import krnlpy.buffer
 from krnlpy import (
@@ -80,23 +81,7 @@ def first_and_last(x: Global[u16, 2], out: GlobalMut[u16, 1]) -> None:
 
 @pytest.fixture
 def limited(device: Device, monkeypatch: pytest.MonkeyPatch) -> Device:
-    """A device whose kernels reach ``LIMIT`` bytes of a buffer; it is an error to bind more."""
-    backend: Any = device.backend
-    info = replace(device.info, max_binding_bytes=LIMIT)
-    monkeypatch.setattr(krnlpy.buffer, "_ALWAYS_BOUND", 0)
-    if device.info.backend == "vulkan":
-        monkeypatch.setattr(backend._device, "info", info)
-        write = backend._descriptors.write
-        alignment = info.extra["storage_buffer_alignment"]
-
-        def checked(layout: Any, key: Any, places: Any) -> Any:
-            assert all(offset % alignment == 0 and nbytes <= LIMIT for _, offset, nbytes in places)
-            return write(layout, key, places)
-
-        monkeypatch.setattr(backend._descriptors, "write", checked)
-    else:
-        name = "_info" if hasattr(backend, "_info") else "info"
-        monkeypatch.setattr(backend, name, info)
+    limit_reach(device, LIMIT, monkeypatch)
     return device
 
 
