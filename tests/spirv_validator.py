@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from krnlpy.dsl import spirv
 from krnlpy.dsl.spirv_tools import TARGET, find_tool
 
 Check = Callable[[bytes], str]
@@ -75,6 +76,26 @@ def _command() -> Check | None:
     return check
 
 
+_SPEC_CONSTANT_OP, _FUNCTION = 52, 54
+_WITH_LITERALS = (79, 81, 82)  # VectorShuffle, CompositeExtract, CompositeInsert
+
+
+def constants_of_variables(module: bytes) -> str:
+    """What spirv-val does not see: constants that are computed of what is none. glslang makes such of ``&&`` and ``?:``
+    between constants, and drivers fail at them, or crash."""
+    words = spirv._words(module, "a kernel")
+    known: set[int] = set()
+    for place, opcode, count in spirv._instructions(words, "a kernel"):
+        if opcode == _FUNCTION:
+            break
+        if opcode == _SPEC_CONSTANT_OP and words[place + 3] not in _WITH_LITERALS:
+            unknown = [word for word in words[place + 4 : place + count] if word not in known]
+            if unknown:
+                return f"the constant %{words[place + 2]} is computed of %{unknown[0]}, which is none"
+        known.update(words[place + 1 : place + 3])  # the result among them
+    return ""
+
+
 class Validator:
     """Counts the modules that it found valid. ``available`` says whether there is anything that validates."""
 
@@ -95,6 +116,6 @@ class Validator:
         digest = hashlib.sha256(module).digest()
         if self._check is None or digest in self._valid:
             return
-        wrong = self._check(module)
+        wrong = self._check(module) or constants_of_variables(module)
         assert not wrong, f"spirv-val --target-env {TARGET}: the module of {name}: {wrong}"
         self._valid.add(digest)

@@ -17,7 +17,7 @@ from krnlpy.scalar import ScalarType, boolean
 
 from . import ir
 from .array_sizes import local_arrays
-from .glsl_context import SPLIT_BYTES, Context, GlslOptions
+from .glsl_context import GROUP_SIZE, SPLIT_BYTES, Context, GlslOptions
 from .glsl_expressions import GROUP_THREADS, Expressions
 from .glsl_places import Places
 from .glsl_statements import Lines, Statements
@@ -137,7 +137,9 @@ def _execution_modes(context: Context) -> str:
     widths = [bits for bits in sorted(context.float_bits) if needed[bits] in context.options.float_preserve]
     if widths:
         context.extensions.add("GL_EXT_spirv_intrinsics")
-    return "".join(f"spirv_execution_mode(capabilities = [{capability}], {mode}, {bits});\n" for bits in widths)
+        # Of two statements glslang keeps one: spirv.py makes one of each width.
+        return f"spirv_execution_mode(capabilities = [{capability}], {mode}, {', '.join(map(str, widths))});\n"
+    return ""
 
 
 def _specs_in(*roots: ir.Expr | ir.Block) -> set[ir.SpecParameter]:
@@ -168,6 +170,8 @@ def _specs(context: Context) -> list[str]:
         lines.append(f"layout(constant_id = {number}) const {type} {constant} = {literal};")
         if spec in in_code:
             lines.append(f"{type} {context.spec_names[spec]} = {constant};")
+    if context.reads_group_size:
+        lines.append(f"uvec3 {GROUP_SIZE} = gl_WorkGroupSize;")
     return lines
 
 

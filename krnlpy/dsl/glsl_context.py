@@ -20,6 +20,9 @@ from .layout import Layout, Variant
 SPLIT_BYTES = 24
 """Of the first group of a part, and the count of all groups, each three numbers of 32 bits."""
 
+GROUP_SIZE = "group_size"
+"""What holds the threads of a group: a variable, for the reason that Specs are (see ``Context.spec_names``)."""
+
 _IDS = {"global_id": "gl_GlobalInvocationID", "group_id": "gl_WorkGroupID", "groups": "gl_NumWorkGroups"}
 _SPLIT_IDS = {"global_id": "whole_global_id", "group_id": "whole_group_id", "groups": "whole_groups"}
 
@@ -76,7 +79,7 @@ class Context:
         self.options = options
         self.names = Names()
         self.names.reserve("launch", "item", "kernel_body", "Launch", *Reporter.NAMES, *library_names())
-        self.names.reserve(*_SPLIT_IDS.values())
+        self.names.reserve(GROUP_SIZE, *_SPLIT_IDS.values())
         # What tells a thread where it is: of the whole launch, whatever part of it is dispatched.
         self.ids = _SPLIT_IDS if options.split else _IDS
         self.library = Library()
@@ -84,6 +87,7 @@ class Context:
         self.subgroups = Subgroups(self)
         self.features: set[Feature] = set()
         self.float_bits: set[int] = set()
+        self.reads_group_size = False
         self.extensions = {"GL_GOOGLE_cpp_style_line_directive"}
         fields = list(layout.fields)
         # Element type and length of the arrays in the parameter block.

@@ -12,7 +12,7 @@ from krnlpy.features import Feature
 from krnlpy.scalar import ScalarType, bf16, boolean, f16, f32, f64, i32, u32
 
 from . import ir
-from .glsl_context import Context
+from .glsl_context import GROUP_SIZE, Context
 from .glsl_math import built_in, plain
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _COMPARISONS = {
     "eq": ("==", _EQUALITY),
     "ne": ("!=", _EQUALITY),
 }
-_IDS_IN_GROUP = {"thread_id": "gl_LocalInvocationID", "threads": "gl_WorkGroupSize"}
+_IDS_IN_GROUP = {"thread_id": "gl_LocalInvocationID", "threads": GROUP_SIZE}
 _SUBGROUP_IDS = {
     "subgroup_id": "gl_SubgroupID",
     "subgroup_thread_id": "gl_SubgroupInvocationID",
@@ -200,6 +200,7 @@ class Expressions:
         axis = "xyz"[e.axis]
         ids = self._context.ids
         if vector := ids.get(e.name) or _IDS_IN_GROUP.get(e.name):
+            self._context.reads_group_size |= e.name == "threads"
             return f"{vector}.{axis}", _PRIMARY
         if e.name == "global_threads":
             return f"{ids['groups']}.{axis} * gl_WorkGroupSize.{axis}", _MULTIPLY

@@ -6,6 +6,8 @@ What glslang leaves open is decided here, so that a kernel means the same on eve
 - Each storage buffer is decorated Aliased unless it is ``restrict``: SPIR-V assumes that buffers don't overlap
   where GLSL assumes that they may, and one buffer may be bound to two parameters. glslang puts Restrict on members
   of blocks, where SPIR-V does not have it (glslang issue 703); it goes to the variable.
+- An execution mode of floats with several widths becomes one of each: of statements that tell one mode of several
+  widths, glslang keeps the last.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ _SPIRV_1_5 = 0x00010500
 _HEADER_WORDS = 5
 
 # Numbers of the SPIR-V specification, sections 3.7, 3.20 and 3.32.
-_ENTRY_POINT, _TYPE_POINTER, _VARIABLE, _DECORATE, _MEMBER_DECORATE = 15, 32, 59, 71, 72
+_ENTRY_POINT, _EXECUTION_MODE, _TYPE_POINTER, _VARIABLE, _DECORATE, _MEMBER_DECORATE = 15, 16, 32, 59, 71, 72
 _FIRST_TYPE, _LAST_TYPE = 19, 39
 _FNEGATE, _FADD, _FSUB, _FMUL, _FDIV, _FREM, _FMOD, _DOT = 127, 129, 131, 133, 136, 140, 141, 148
 _MATRIX_PRODUCTS = range(142, 148)
@@ -40,6 +42,7 @@ _ARITHMETIC = frozenset((*_CONVERSIONS, _FNEGATE, _FADD, _FSUB, _FMUL, _FDIV, _F
 _RESTRICT, _ALIASED, _NO_CONTRACTION = 19, 20, 42
 _STORAGE_BUFFER = 12
 _GLCOMPUTE = 5
+_SIGNED_ZERO_INF_NAN_PRESERVE = 4461
 
 _FINISHING = "NoContraction Aliased 2"
 _LINE = re.compile(r"^#line .*\n?", re.MULTILINE)
@@ -91,7 +94,7 @@ class _Findings:
     results: list[int] = field(default_factory=list)
     decorated: set[tuple[int, int]] = field(default_factory=set)
     restrict_structs: set[int] = field(default_factory=set)
-    misplaced: list[int] = field(default_factory=list)
+    replacements: list[tuple[int, list[int]]] = field(default_factory=list)
     pointed_to: dict[int, int] = field(default_factory=dict)
     buffers: list[tuple[int, int]] = field(default_factory=list)
 
@@ -112,8 +115,8 @@ def finish(module: bytes, name: str) -> bytes:
         if (variable, _RESTRICT) not in found.decorated:
             decorations.append((variable, _RESTRICT if restrict else _ALIASED))
     annotations = list(words[: found.annotations_end])
-    for place in reversed(found.misplaced):
-        del annotations[place : place + (annotations[place] >> 16)]
+    for place, replacement in reversed(found.replacements):
+        annotations[place : place + (annotations[place] >> 16)] = replacement
     for decoration in decorations:
         if decoration not in found.decorated:
             annotations += (3 << 16 | _DECORATE, *decoration)
@@ -130,7 +133,10 @@ def _find(words: tuple[int, ...], name: str) -> _Findings:
             found.decorated.add((operands[0], operands[1]))
         elif opcode == _MEMBER_DECORATE and count > 3 and operands[2] == _RESTRICT:
             found.restrict_structs.add(operands[0])
-            found.misplaced.append(place)
+            found.replacements.append((place, []))
+        elif opcode == _EXECUTION_MODE and count > 4 and operands[1] == _SIGNED_ZERO_INF_NAN_PRESERVE:
+            each = [(4 << 16 | _EXECUTION_MODE, *operands[:2], width) for width in operands[2:]]
+            found.replacements.append((place, [word for mode in each for word in mode]))
         elif opcode == _ENTRY_POINT and count > 1:
             found.entry_points += operands[0] == _GLCOMPUTE
         elif opcode == _TYPE_POINTER and count == 4:

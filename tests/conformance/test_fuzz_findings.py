@@ -24,9 +24,23 @@ from krnlpy import (
     func,
     i32,
     kernel,
+    u8,
     u32,
 )
-from krnlpy.dsl import ceil, global_id, global_threads, group_id, groups, isinf, isnan, item_id, sign, sqrt, thread_id
+from krnlpy.dsl import (
+    ceil,
+    global_id,
+    global_threads,
+    group_id,
+    groups,
+    isinf,
+    isnan,
+    item_id,
+    sign,
+    sqrt,
+    thread_id,
+    threads,
+)
 
 NAN = math.nan
 THREE = np.uint8(3)
@@ -258,3 +272,66 @@ def test_a_constant_zero_divides_like_any_other(device: Device, type: ScalarType
         zero = type.dtype.type(0)
         expected = [x / zero, x / -zero, x / zero, x / zero, x / zero, x * np.nan, x / 4]
     np.testing.assert_array_equal(out.numpy(), np.array(expected))
+
+
+@kernel(threads=(8, 2, 1))
+def of_the_groups_size(out: GlobalMut[i32, 2]):
+    me = thread_id(1) * 8 + thread_id(0)
+    out[0, me] = 1 if bool(1) and threads(2) else 2
+    out[1, me] = 1 if threads(0) > 3 and threads(1) > 2 else 2
+    out[2, me] = 1 + (threads(1) * 2 if threads(0) > 3 else threads(2) + 5)
+    out[3, me] = 1 if not (threads(0) > 3 or threads(1) * 3 > 2) else 2
+    out[3, me] //= 2 - (1 if bool(1) and threads(2) and 1 else 0)
+    out[4, me] = min(threads(1) * 3, threads(0)) % 5
+
+
+def test_expressions_of_the_groups_size_alone(device: Device) -> None:
+    # glslang made constants of variables of them: SwiftShader crashed, lavapipe refused to build the kernel.
+    out = Buffer.zeros((5, 16), i32, device)
+    of_the_groups_size.with_groups(1)(out)
+    assert (out.numpy() == np.array([1, 2, 5, 2, 1])[:, None]).all()
+
+
+@kernel
+def divisions_in_both_widths(x: Item[f32], y: Item[f64], narrow: GlobalMut[f32, 2], wide: GlobalMut[f64, 2]):
+    me = item_id()
+    narrow[0, me], wide[0, me] = x // 3.0, y // 3.0
+    narrow[1, me], wide[1, me] = x % 3.0, y % 3.0
+    narrow[2, me], wide[2, me] = x / f32(0.0), y / 0.0
+    narrow[3, me], wide[3, me] = x % f32(0.0), y % 0.0
+
+
+def test_divisions_in_both_widths(device: Device) -> None:
+    # Two functions of one name: glslang refused the shader.
+    requires(device, f64)
+    values = np.array([-7.5, -0.0, 5.25, 9, np.inf, np.nan])
+    narrow, wide = Buffer.zeros((4, 6), f32, device), Buffer.zeros((4, 6), f64, device)
+    x, y = Buffer.from_numpy(values.astype(np.float32), device), Buffer.from_numpy(values, device)
+    divisions_in_both_widths(x, y, narrow, wide)
+    with np.errstate(all="ignore"):
+        quotient = np.floor(values / 3)
+        expected = [quotient, values - 3 * quotient, values / 0.0, values * np.nan]
+    np.testing.assert_array_equal(wide.numpy(), np.array(expected))
+    np.testing.assert_array_equal(narrow.numpy(), np.array(expected, np.float32))
+
+
+@kernel
+def zero_of_a_double(x: ItemMut[f32], zero: Spec[f64]):
+    x *= u8(zero)
+
+
+@kernel
+def zero_of_a_single(x: ItemMut[f32], zero: Spec[f32]):
+    x *= u8(zero)
+
+
+def test_zeros_multiply_alike_beside_doubles(device: Device) -> None:
+    # Of two execution modes for two widths glslang kept one: f32 lost the promise that 0 * inf is NaN.
+    requires(device, f64)
+    values = np.array([0, -1, 2, np.inf, -np.inf, np.nan], np.float32)
+    found = []
+    for multiply in (zero_of_a_single, zero_of_a_double):
+        x = Buffer.from_numpy(values.copy(), device)
+        multiply(x, zero=0.5)
+        found.append(x.numpy().tolist())
+    assert repr(found[0]) == repr(found[1])

@@ -621,3 +621,19 @@ def test_compilers_are_told_to_keep_what_is_special(type: ScalarType, modes: set
     told = {int(width) for width in re.findall(r"spirv_execution_mode\(.*4461, (\d+)\);", shader.source)}
     assert told == {width for width in modes if bits[width] in allowed}
     assert not shader.features & FLOAT_PRESERVE
+
+
+def test_fragments_of_both_widths_stand_together() -> None:
+    folder = Path(glsl.__file__).parent / "shaders"
+    library = Library()
+    for file in sorted(folder.glob("*_float.glsl")) + sorted(folder.glob("*_double.glsl")):
+        if re.search(r"^T \w+\(", file.read_text(), re.MULTILINE):
+            for type in ("float", "double"):
+                library.need(file.stem, type)
+        else:
+            library.need(file.stem)
+    text = library.text(" ".join(library_names()))
+    assert "double divide(" in text
+    assert "float divide(" in text
+    head = "#version 460\n#extension GL_GOOGLE_cpp_style_line_directive : require\nlayout(local_size_x_id = 0) in;\n"
+    spirv.compile_shader(f"{head}{text}\nvoid main() {{}}\n", "library")

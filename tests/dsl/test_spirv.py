@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from spirv_validator import Validator
+from spirv_validator import Validator, constants_of_variables
 
 from krnlpy import config
 from krnlpy.dsl import glslang, spirv
@@ -71,6 +71,25 @@ def test_buffers_may_overlap_unless_restrict(cache: Path) -> None:
     members = [words[p + 3] for p, op, _ in spirv._instructions(words, "test") if op == 72]
     assert 19 not in members, "SPIR-V has Restrict only on variables"
     assert spirv.finish(module, "kernel") == module
+
+
+def test_a_mode_of_two_widths_becomes_two(cache: Path) -> None:
+    mode = "spirv_execution_mode(capabilities = [4466], 4461, 32, 64);"
+    lines = SHADER.split("\n", 2)
+    source = "\n".join([*lines[:2], "#extension GL_EXT_spirv_intrinsics : require", mode, lines[2]])
+    module = spirv.compile_shader(source, "kernel")
+    words = spirv._words(module, "test")
+    found = [words[p + 2 : p + n] for p, op, n in spirv._instructions(words, "test") if op == 16]
+    assert [modes for modes in found if modes[0] == 4461] == [(4461, 32), (4461, 64)]
+    assert spirv.finish(module, "kernel") == module
+
+
+def test_validator_sees_constants_of_variables() -> None:
+    """What glslang makes of this is no SPIR-V, and spirv-val does not tell."""
+    compiler = glslang.find_compiler()
+    wrong = SHADER.replace("y[2] = ", "y[true && int(gl_WorkGroupSize.x) != 0 ? 1 : 2] = ")
+    assert "is computed of" in constants_of_variables(compiler.compile(wrong, "x"))
+    assert constants_of_variables(compiler.compile(SHADER, "x")) == ""
 
 
 def test_second_time_comes_from_the_cache(cache: Path, compilations: list[str]) -> None:

@@ -5,6 +5,7 @@ spirv_execution_mode(capabilities = [4466], 4461, 32);
 
 // reduction
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
+uvec3 group_size = gl_WorkGroupSize;
 layout(push_constant, std430) uniform Launch {
     uint x_offset;
     uint x_shape[1];
@@ -64,7 +65,7 @@ void main() {
 #line 64 "kernels.py"
     int i = int(gl_LocalInvocationID.x);
     float total = 0.0;
-    const int n_step = int(gl_WorkGroupSize.x) * int(gl_NumWorkGroups.x);
+    const int n_step = int(group_size.x) * int(gl_NumWorkGroups.x);
     const uint n_count = range_count(int(gl_GlobalInvocationID.x), int(launch.x_shape[0]), n_step);
     for (uint n_number = 0u; n_number < n_count; n_number += 1u) {
         int n = int(gl_GlobalInvocationID.x) + int(n_number) * n_step;
@@ -74,7 +75,7 @@ void main() {
 #line 68 "kernels.py"
     store_sums(uint(i), total);
     memoryBarrierBuffer(); memoryBarrierShared(); barrier();
-    int half_ = floor_div(int(gl_WorkGroupSize.x), 2);
+    int half_ = floor_div(int(group_size.x), 2);
     while (half_ > 0) {
         if (i < half_) {
             store_sums(uint(i), load_sums(uint(i)) + load_sums(uint(i + half_)));

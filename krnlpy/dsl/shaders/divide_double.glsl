@@ -4,6 +4,6 @@ double divide(double x, double y) {
     return y == 0.0lf ? x * infinity : x / y;
 }
 
-double no_number() {
+double no_number(double like) {
     return packDouble2x32(uvec2(0u, 0x7FF80000u));
 }

@@ -4,6 +4,6 @@ float divide(float x, float y) {
     return y == 0.0 ? x * infinity : x / y;
 }
 
-float no_number() {
+float no_number(float like) {
     return uintBitsToFloat(0x7FC00000u);
 }

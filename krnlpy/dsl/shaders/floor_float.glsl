@@ -16,5 +16,5 @@ T floor_div(T a, T b) {
 }
 
 T floor_mod(T a, T b) {
-    return b == T(0) ? no_number() : a - b * floor_div(a, b);
+    return b == T(0) ? no_number(b) : a - b * floor_div(a, b);
 }
