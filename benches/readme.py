@@ -45,7 +45,7 @@ def tables(report: Mapping[str, Any]) -> str:
     machine, versions = report["machine"], report["versions"]
     packages = ", ".join(f"{TITLES.get(name, name)} {versions[name]}" for name in _PEERS if name in versions)
     date = datetime.datetime.fromisoformat(report["date"]).date()
-    parts = [f"_{date}, {machine['cpu']}, {machine['cores']} cores; {packages}; [all figures]({REPORT.as_posix()})._"]
+    parts = [f"_{date}, {machine['cpu']}, {machine['cores']} cores; {packages}; [all figures]._"]
     if busy := busy_warning(machine):
         parts.append(f"**{busy}**")
     kinds: dict[str, list[Mapping[str, Any]]] = {}

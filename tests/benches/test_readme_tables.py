@@ -47,7 +47,7 @@ def test_a_peer_that_took_no_part_in_a_case_has_an_empty_cell() -> None:
         )
     )
     assert found.splitlines() == [
-        "_2026-11-23, A CPU, 4 cores; PyTorch 2.13.0; [all figures](benches/results/lenet5.json)._",
+        "_2026-11-23, A CPU, 4 cores; PyTorch 2.13.0; [all figures]._",
         "",
         "Work, batch 1,000:",
         "",
