@@ -26,11 +26,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     runner.add_argument("name", choices=NAMES)
     runner.add_argument(
         "--device",
+        action="extend",
         nargs="*",
         metavar="D",
         help="host, interpreter, indices or parts of names (default: the host and every Vulkan device)",
     )
-    runner.add_argument("--peer", nargs="*", metavar="P", help="peers by name (default: all of the benchmark's)")
+    runner.add_argument(
+        "--peer", action="extend", nargs="*", metavar="P", help="peers by name (default: all of the benchmark's)"
+    )
     runner.add_argument("--seconds", type=_positive, default=2.0, help="of samples for each contender (default: 2)")
     runner.add_argument("--json", type=Path, metavar="FILE", help="where to write all that was measured")
     runner.set_defaults(command=_run)
