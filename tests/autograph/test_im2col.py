@@ -4,13 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
-from devices import requires
-from reference import bound, conv2, draw, image_size, rows, summed, tensor
 
 from autograph import Parameter, Tensor
 from autograph.errors import ShapeError
 from autograph.ops.im2col import col2im, im2col
 from krnlpy import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from tests.devices import requires
+
+from .reference import bound, conv2, draw, image_size, rows, summed, tensor
 
 TYPES = [u8, i8, u16, i16, f16, bf16, u32, i32, f32, u64, i64, f64]
 FILTERS = [(1, 1), (3, 3), (5, 5), (7, 7), (1, 3), (3, 5), (1, 7)]

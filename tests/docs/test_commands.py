@@ -17,9 +17,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from pages import PAGES, ROOT, blocks, fenced
 
 from benches import __main__ as benches_program
+
+from .pages import PAGES, ROOT, blocks, fenced
 
 COMMANDS = sorted(
     {

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from pages import ROOT
+
+from .pages import ROOT
 
 FILES = sorted(
     path

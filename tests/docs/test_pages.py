@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pages import PAGES, blocks, promised, run
 
 from krnlpy import config
+
+from .pages import PAGES, blocks, promised, run
 
 PROGRAMS = [page for page in PAGES if page != "README.md" and blocks(page)]
 """README's blocks are programs by themselves."""

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pages import ROOT, blocks, on, promised, run
 
 from autograph import dataset
 from krnlpy import Device, KernelTypeError
+
+from .pages import ROOT, blocks, on, promised, run
 
 SAXPY, IRISES, MATMUL, LENET5 = blocks("README.md")
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,8 +45,8 @@ def test_lenet5(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch:
     assert module.model.parameter_count == 46_920
     said = re.fullmatch(r"(\d+) of 1000 digits are read right\n", capsys.readouterr().out)
     assert said is not None
-    # A guess gets 100; three runs got 795 to 878.
-    assert int(said[1]) > 600
+    # A guess gets 100. Of 43 runs from random weights the worst got 579, the others 682 to 909: 815 +- 55.
+    assert int(said[1]) > 300
 
 
 def test_the_mistake(tmp_path: Path) -> None:
