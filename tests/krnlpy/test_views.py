@@ -63,7 +63,7 @@ def test_reshape_is_a_view_where_numpys_is(case: Any, data: st.DataObject) -> No
 
 
 @pytest.mark.filterwarnings("default:Setting the shape")
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(SHAPES, SHAPES)
 def test_broadcast_is_numpys(shape: tuple[int, ...], to: tuple[int, ...]) -> None:
     base = array_of(shape)
