@@ -55,7 +55,7 @@ class Instance:
         try:
             with readable_manifests() as any_left:
                 if not any_left:
-                    raise DeviceUnavailable("no driver's manifest can be read")
+                    raise DeviceUnavailable(f"no driver's manifest can be read; {install_line()}")
                 handle, self._validation, self.has_debug_labels = _create(self.api)
         except DeviceError as error:
             found = problems(all_manifests())
