@@ -70,15 +70,15 @@ class Abilities:
 
 
 def shader_for(
-    program: ir.Program, variant: Variant, abilities: Abilities, debug: bool, split: bool = False
+    program: ir.Program, variant: Variant, abilities: Abilities, debug: bool, **changes: Any
 ) -> tuple[ir.Program, glsl.Shader]:
     """The shader of a program for a device, and the program that it is of: cooperative matrices that the device has
-    not are written out. ``split``: to be dispatched in parts."""
+    not are written out. ``changes``: further options of GLSL."""
     lanes = program.subgroup_threads or abilities.subgroup_threads
     if debug or not is_native(program, variant, abilities.shapes):
         program = expanded(program, lanes)
     options = glsl.GlslOptions.of(abilities.features, abilities.max_parameter_bytes, debug, lanes)
-    return program, glsl.emit(program, variant, replace(options, split=split))
+    return program, glsl.emit(program, variant, replace(options, **changes))
 
 
 def shaders_for_all(program: ir.Program, variant: Variant) -> Iterator[glsl.Shader]:

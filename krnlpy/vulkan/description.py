@@ -184,6 +184,8 @@ def _info(
             "vendor_id": properties.vendorID,
             "device_id": properties.deviceID,
             "driver_version": properties.driverVersion,
+            "driver_id": int(driver.driverID),
+            "driver_build": bytes(properties.pipelineCacheUUID).hex(),
             "max_storage_buffer_range": limits.maxStorageBufferRange,
             "max_memory_allocation_bytes": properties11.maxMemoryAllocationSize,
             "max_memory_allocations": limits.maxMemoryAllocationCount,
