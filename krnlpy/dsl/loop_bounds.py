@@ -187,7 +187,8 @@ class _Counter:
     def _while_turns(
         self, loop: ir.While, before: dict[ir.Variable, Interval], inside: dict[ir.Variable, Interval]
     ) -> Passes:
-        """The passes of a loop whose condition compares a variable that each pass brings nearer to its end."""
+        """The passes of a loop whose condition compares a variable that each pass brings nearer to its end; what is
+        known of this one when a pass begins is added to ``inside``."""
         conditions = list(_conjuncts(loop.condition))
         found = [self._counted(c, loop.body, before, inside) for c in conditions]
         most = min((turns[1] for turns in found), default=math.inf)
@@ -218,26 +219,29 @@ class _Counter:
             upwards = op in ("lt", "le")
             if change.op in ("add", "sub") and upwards == (change.op == "add") and step[0] >= 1:
                 if upwards and last[1] + is_same - 1 + step[1] <= limits[1]:
+                    inside[variable.variable] = first[0], last[1] + is_same - 1
                     return (
                         _turns(last[0] + is_same - first[1], step[1]),
                         _turns(last[1] + is_same - first[0], step[0]),
                     )
                 if not upwards and last[0] - is_same + 1 - step[1] >= limits[0]:
+                    inside[variable.variable] = last[0] - is_same + 1, first[1]
                     return (
                         _turns(first[0] - last[1] + is_same, step[1]),
                         _turns(first[1] - last[0] + is_same, step[0]),
                     )
             halves = (change.op == "floordiv" and step[0] >= 2) or (change.op == "shr" and step[0] >= 1)
-            if halves and not upwards and first[0] >= 0 and last[0] + (not is_same) >= 1:
-                return 0, first[1].bit_length() + 1
+            if halves and not upwards and last[0] + (not is_same) >= 1:
+                return 0, max(first[1], 0).bit_length() + 1
             doubles = (change.op == "mul" and step[0] >= 2) or (change.op == "shl" and step[0] >= 1)
             factor = step[1] if change.op == "mul" else 1 << min(max(step[1], 0), 64)
             if doubles and upwards and first[0] >= 1 and last[1] * factor <= limits[1]:
+                inside[variable.variable] = first[0], last[1] + is_same - 1
                 return 0, max(last[1], 1).bit_length() + 1
         return nothing
 
     def _forgotten(self, body: ir.Block, environment: dict[ir.Variable, Interval]) -> dict[ir.Variable, Interval]:
-        """What is known in any pass of a loop."""
+        """What is known whenever a pass of a loop begins."""
         assigned = set(ir.assigned_variables(body))
         return {variable: known for variable, known in environment.items() if variable not in assigned}
 
