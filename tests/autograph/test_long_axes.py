@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autograph import Tensor
-from autograph.ops import conv1, conv2, matmul, sum
+from autograph.ops import accuracy, conv1, conv2, matmul, sum
 from autograph.ops import conv2_direct as direct
 from autograph.ops import im2col as windows
 from krnlpy import Buffer, Device, f16, f32
@@ -39,6 +39,14 @@ def test_products(vulkan: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     b = np.arange(2 * LONG, dtype=np.int32).reshape(LONG, 2) % 3
     found = (Tensor.from_numpy(a, vulkan) @ Tensor.from_numpy(b, vulkan)).numpy()
     assert found.tolist() == (a @ b).tolist()
+
+
+def test_accuracy_of_many_classes(vulkan: Device) -> None:
+    logits = np.zeros((4, LONG), np.float32)
+    classes = np.array([0, LONG - 1, 40_000, 5], np.int32)
+    logits[np.arange(4), classes] = 1.0
+    logits[2, LONG - 2] = logits[3, 40_000] = 2.0  # greater, in another piece
+    assert accuracy.accuracy(Tensor.from_numpy(logits, vulkan), classes).item() == 2
 
 
 def test_wide_windows(vulkan: Device) -> None:
