@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from krnlpy import Global, GlobalMut, Item, ItemMut, Kernel, Spec, f32, f64, func, i32, i64, kernel, u8, u32
-from krnlpy.dsl import group_array, local_array, sin, thread_id
+from krnlpy.dsl import fmod, gamma, group_array, local_array, sin, thread_id
 from krnlpy.dsl.loop_bounds import KnownLaunch, has_loops, loop_passes
 
 THREADS = (64, 1, 1)
@@ -225,6 +225,15 @@ def test_functions_arrays_and_mathematics() -> None:
     assert passes(calls, scalars={"n": 1000}) == (1000, 1001 + 2001)
     assert passes(arrays) == (0, 101 + 11)
     assert passes(sines)[1] > 22
+
+
+def test_functions_of_the_library_end() -> None:
+    @kernel
+    def ours(x: Item[f64], y: ItemMut[f64], z: ItemMut[f64]):
+        y = fmod(x, y)
+        z = gamma(x)
+
+    assert 240 < passes(ours, items=(64, 64))[1] < 2000
 
 
 def test_wide_integers() -> None:
