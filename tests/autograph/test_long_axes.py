@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from autograph import Tensor
-from autograph.ops import accuracy, conv1, conv2, matmul, sum
+from autograph.ops import accuracy, conv1, conv2, cross_entropy, matmul, sum
 from autograph.ops import conv2_direct as direct
 from autograph.ops import im2col as windows
-from krnlpy import Buffer, Device, f16, f32
+from krnlpy import Buffer, Device, DriverDefect, f16, f32
 
 LONG = 70_001
 
@@ -47,6 +47,20 @@ def test_accuracy_of_many_classes(vulkan: Device) -> None:
     logits[np.arange(4), classes] = 1.0
     logits[2, LONG - 2] = logits[3, 40_000] = 2.0  # greater, in another piece
     assert accuracy.accuracy(Tensor.from_numpy(logits, vulkan), classes).item() == 2
+
+
+@pytest.mark.parametrize("count", [30_000, LONG])
+def test_cross_entropy_of_many_classes(vulkan: Device, count: int) -> None:
+    """A thread has a row: of more classes, it is refused where the driver ends loops."""
+    logits = Tensor.from_numpy(np.zeros((2, count), np.float32), vulkan)
+    try:
+        loss = cross_entropy.cross_entropy_loss(logits, np.array([0, count - 1])).item()
+    except DriverDefect:
+        assert count == LONG
+        assert any("ends the loops" in sentence for sentence in vulkan.defects)
+    else:
+        # Sums of ones up to 2^24 are exact; exp, log and the rest are right to a few of 2^-24.
+        assert abs(loss - np.log(count)) < 2**-20 * np.log(count)
 
 
 def test_wide_windows(vulkan: Device) -> None:
