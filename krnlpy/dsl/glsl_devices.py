@@ -109,7 +109,7 @@ def _kinds(program: ir.Program, variant: Variant) -> Iterator[Abilities]:
         _STORAGE if 1 in sizes else (_STORAGE[0], _STORAGE[2]) if 2 in sizes else _STORAGE[:1],
         either(has_atomics, _ATOMICS),
         _PRESERVE if has_doubles else (_PRESERVE[0], _PRESERVE[2]),
-        either(has_collectives, (_SUBGROUPS, frozenset[Feature]())),
+        either(has_collectives, (_SUBGROUPS, frozenset((Feature.SUBGROUP_BASIC,)))),
         either(has_collectives and not program.subgroup_threads, _LANES),
         either(layout_of(program, variant).size > _PUSH_BYTES[0], _PUSH_BYTES),
         either(is_cooperative, (_EveryShape(), ())),
