@@ -13,7 +13,7 @@ from ..errors import AutographError, DeviceError, DtypeError, ShapeError
 from ..tensor import Shape, Tensor
 from .checks import integers, number_of
 from .kinds import T, U, W, accumulator
-from .launch import over
+from .launch import LONGEST, over
 
 _THREADS = 1 << 14  # of a pass: enough to fill a large GPU
 _LEAST = 32  # elements a thread adds in a pass: fewer do not pay for the next pass
@@ -150,7 +150,7 @@ def _reduce_middle(buffer: Buffer, dtype: DTypeLike) -> Buffer:
     if not buffer.can_be_indexed and buffer.size > 1:
         return _reduce_halves(buffer, dtype)
     while True:
-        chunks = max(1, min(n // _LEAST, _THREADS // max(1, outer * inner)))
+        chunks = max(-(-n // LONGEST), min(n // _LEAST, _THREADS // max(1, outer * inner)))
         out = Buffer.empty((outer, chunks, inner), accumulator(buffer.dtype) if chunks > 1 else dtype, buffer.device)
         if out.size:
             over(_sum_chunks, out.size)(buffer, out)

@@ -20,11 +20,13 @@ from .layout import Layout, Variant
 SPLIT_BYTES = 24
 """Of the first group of a part, and the count of all groups, each three numbers of 32 bits."""
 
+THREAD_ID = "gl_LocalInvocationID"
 GROUP_SIZE = "group_size"
 """What holds the threads of a group: a variable, for the reason that Specs are (see ``Context.spec_names``)."""
 
 _IDS = {"global_id": "gl_GlobalInvocationID", "group_id": "gl_WorkGroupID", "groups": "gl_NumWorkGroups"}
 _SPLIT_IDS = {"global_id": "whole_global_id", "group_id": "whole_group_id", "groups": "whole_groups"}
+_FLAT_IDS = {"global_id": "whole_global_id", "thread_id": "flat_thread_id"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class GlslOptions:
         split: the kernel's groups are dispatched in parts, since they are more than the device has along an axis. The
             parameter block then ends with which group is the part's first, and how many there are of all parts
             (``SPLIT_BYTES``).
+        watch: where the driver ends all loops of a thread after so many passes: report that it did; 0: it does not.
+        flat: the group has all its threads along x for the device, and what the kernel knows of them is computed.
+        broken_meetings: the driver loses threads at a barrier of a subgroup to which others do not come.
     """
 
     storage8: bool
@@ -54,6 +59,9 @@ class GlslOptions:
     subgroups: Features = frozenset(Feature)
     subgroup_threads: int = 32
     split: bool = False
+    watch: int = 0
+    flat: bool = False
+    broken_meetings: bool = False
 
     @classmethod
     def of(cls, features: Features, max_parameter_bytes: int, debug: bool, subgroup_threads: int = 32) -> GlslOptions:
@@ -79,9 +87,11 @@ class Context:
         self.options = options
         self.names = Names()
         self.names.reserve("launch", "item", "kernel_body", "Launch", *Reporter.NAMES, *library_names())
-        self.names.reserve(GROUP_SIZE, *_SPLIT_IDS.values())
+        self.names.reserve(GROUP_SIZE, *_SPLIT_IDS.values(), *_FLAT_IDS.values())
         # What tells a thread where it is: of the whole launch, whatever part of it is dispatched.
-        self.ids = _SPLIT_IDS if options.split else _IDS
+        self.ids = {"thread_id": THREAD_ID, "threads": GROUP_SIZE, **(_SPLIT_IDS if options.split else _IDS)}
+        self.ids |= _FLAT_IDS if options.flat else {}
+        self.retries = False
         self.library = Library()
         self.reporter = Reporter(self.need, self.type)
         self.subgroups = Subgroups(self)

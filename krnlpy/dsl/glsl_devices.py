@@ -70,15 +70,15 @@ class Abilities:
 
 
 def shader_for(
-    program: ir.Program, variant: Variant, abilities: Abilities, debug: bool, split: bool = False
+    program: ir.Program, variant: Variant, abilities: Abilities, debug: bool, **changes: Any
 ) -> tuple[ir.Program, glsl.Shader]:
     """The shader of a program for a device, and the program that it is of: cooperative matrices that the device has
-    not are written out. ``split``: to be dispatched in parts."""
+    not are written out. ``changes``: further options of GLSL."""
     lanes = program.subgroup_threads or abilities.subgroup_threads
     if debug or not is_native(program, variant, abilities.shapes):
         program = expanded(program, lanes)
     options = glsl.GlslOptions.of(abilities.features, abilities.max_parameter_bytes, debug, lanes)
-    return program, glsl.emit(program, variant, replace(options, split=split))
+    return program, glsl.emit(program, variant, replace(options, **changes))
 
 
 def shaders_for_all(program: ir.Program, variant: Variant) -> Iterator[glsl.Shader]:
@@ -109,7 +109,7 @@ def _kinds(program: ir.Program, variant: Variant) -> Iterator[Abilities]:
         _STORAGE if 1 in sizes else (_STORAGE[0], _STORAGE[2]) if 2 in sizes else _STORAGE[:1],
         either(has_atomics, _ATOMICS),
         _PRESERVE if has_doubles else (_PRESERVE[0], _PRESERVE[2]),
-        either(has_collectives, (_SUBGROUPS, frozenset[Feature]())),
+        either(has_collectives, (_SUBGROUPS, frozenset((Feature.SUBGROUP_BASIC,)))),
         either(has_collectives and not program.subgroup_threads, _LANES),
         either(layout_of(program, variant).size > _PUSH_BYTES[0], _PUSH_BYTES),
         either(is_cooperative, (_EveryShape(), ())),

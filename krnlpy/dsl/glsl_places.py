@@ -262,6 +262,7 @@ class Places:
         """Sets a packed element; its word may hold elements that other threads set at the same time."""
         if ("insert", place) not in self._functions:
             name = self._context.names.unique(f"insert_{place.name}")
+            self._context.retries = True
             word, shift = self._packed(place.type, self._names[place], "at")
             text = (
                 f"void {name}(uint at, uint bits) {{\n"
