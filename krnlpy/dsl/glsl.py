@@ -76,17 +76,19 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
     layout = layout_of(program, variant)
     context = Context(program, variant, options, layout)
     # Lengths of arrays name no variables and load nothing, so that they can be written outside any function.
+    parameter_bytes = layout.size + (SPLIT_BYTES if options.split else 0)
+    in_buffer = parameter_bytes > options.max_parameter_bytes
+    kept, loads = context.kept_scalars() if in_buffer else ([], [])
     places = Places(context, lambda e: Expressions(context, places, {}).constant(e))
     code = Lines()
     for function in program.functions:
         _function(context, places, function, code)
-    _kernel(context, places, code)
+    _kernel(context, places, code, loads)
 
     bindings = len(program.buffers)
     parameters: Literal["none", "push", "buffer"] = "none"
-    parameter_bytes = layout.size + (SPLIT_BYTES if options.split else 0)
     if parameter_bytes:
-        parameters = "push" if parameter_bytes <= options.max_parameter_bytes else "buffer"
+        parameters = "buffer" if in_buffer else "push"
     parameter_binding = report_binding = None
     if parameters == "buffer":
         parameter_binding, bindings = bindings, bindings + 1
@@ -104,6 +106,7 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         *(_flat_ids(context) if options.flat else []),
         *places.buffers(),
         *places.arrays(),
+        *kept,
         *(["uint item;"] if program.items else []),
         *told,
     ]
@@ -249,7 +252,7 @@ def _function(context: Context, places: Places, function: ir.Function, code: Lin
     code.add("")
 
 
-def _kernel(context: Context, places: Places, code: Lines) -> None:
+def _kernel(context: Context, places: Places, code: Lines, loads: list[str]) -> None:
     program = context.program
     body = Lines()
     with body.indented():
@@ -260,10 +263,10 @@ def _kernel(context: Context, places: Places, code: Lines) -> None:
     group = places.clear_group(GROUP_THREADS)
     code.at(program.location)
     if not program.items:
-        prologue = [*context.subgroups.prologue(), *group, *local]
+        prologue = [*loads, *context.subgroups.prologue(), *group, *local]
         code.add(f"void {'kernel_body' if context.options.watch else 'main'}() {{")
     else:
-        prologue = [*places.item_addresses(), *local]
+        prologue = [*loads, *places.item_addresses(), *local]
         code.add("void kernel_body() {")
     with code.indented():
         for line in prologue:

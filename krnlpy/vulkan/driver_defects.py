@@ -23,7 +23,7 @@ from krnlpy.errors import CompileError, DeviceError
 from krnlpy.features import Feature
 from krnlpy.log import logger
 
-from .probe_kernels import PASSES, passes_of_a_loop, subgroups_have_ids, subgroups_meet
+from .probe_kernels import PASSES, loads_are_kept, passes_of_a_loop, subgroups_have_ids, subgroups_meet
 
 if TYPE_CHECKING:
     from .backend import VulkanBackend
@@ -42,11 +42,13 @@ class Defects:
         loop_passes: after so many passes, of all loops of a thread together, it ends each loop; 0: it does not.
         shared_subgroup_ids: it gives several subgroups of a group with two or three axes one id.
         broken_subgroup_barriers: it loses threads at a barrier of a subgroup to which other subgroups do not come.
+        forgotten_loads: it gives 0 for what a thread last read in a loop, once the thread has left it before others.
     """
 
     loop_passes: int = 0
     shared_subgroup_ids: bool = False
     broken_subgroup_barriers: bool = False
+    forgotten_loads: bool = False
 
     def sentences(self) -> tuple[str, ...]:
         """What is wrong, and what is done about it."""
@@ -60,6 +62,8 @@ class Defects:
             found.append("gives several subgroups of a group with two or three axes one id: these are laid out along x")
         if self.broken_subgroup_barriers:
             found.append("loses threads at subgroup_barrier() where other subgroups do not come: it only orders memory")
+        if self.forgotten_loads:
+            found.append("forgets what threads read in loops that they leave before others: kernels keep it")
         return tuple(found)
 
 
@@ -132,6 +136,7 @@ def _probed(open_backend: Callable[[], VulkanBackend]) -> Defects:
             loop_passes=passes if passes < PASSES else 0,
             shared_subgroup_ids=has_subgroups and not subgroups_have_ids(backend),
             broken_subgroup_barriers=has_subgroups and not subgroups_meet(backend),
+            forgotten_loads=not loads_are_kept(backend),
         )
     finally:
         backend.close()

@@ -6,6 +6,7 @@ import math
 import struct
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, partial
 from time import perf_counter
 from typing import Any
@@ -143,7 +144,8 @@ class PipelineBuilder:
         defects = self._defects() if has_loops(program) or has_subgroups(program) else Defects()
         flat = defects.shared_subgroup_ids and max(threads[1:]) > 1 and has_subgroups(program)
         ways = {"flat": flat, "broken_meetings": defects.broken_subgroup_barriers, "watch": watch}
-        program, shader = shader_for(program, variant, Abilities.of(info), debug, split=split, **ways)
+        abilities = replace(Abilities.of(info), forgets=defects.forgotten_loads)
+        program, shader = shader_for(program, variant, abilities, debug, split=split, **ways)
         self._check_shader(program, shader)
         lanes = program.subgroup_threads or info.subgroup_threads
         slots = -(-math.prod(threads) // lanes) * lanes

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from krnlpy.dsl import frontend, subgroup_barrier, subgroup_id, subgroup_thread_id, subgroup_threads, thread_id, threads
+from krnlpy.dsl import (
+    barrier,
+    frontend,
+    subgroup_barrier,
+    subgroup_id,
+    subgroup_thread_id,
+    subgroup_threads,
+    thread_id,
+    threads,
+)
 from krnlpy.dsl.ir import Program
 from krnlpy.dsl.layout import Variant, layout_of
 from krnlpy.dsl.types import GlobalMut
@@ -55,6 +64,20 @@ def probe_some_at_barriers(y: GlobalMut[u32]) -> None:
         y[i] = u32(3)
 
 
+def probe_left_loops(y: GlobalMut[u32]) -> None:
+    i = thread_id()
+    y[i] = u32(i + 1)
+    barrier()  # or compilers know what is read
+    last = u32(0)
+    k = 0
+    while True:
+        last = y[i]
+        k += 1
+        if k > i % 5:
+            break
+    y[i] = last
+
+
 def passes_of_a_loop(backend: VulkanBackend) -> int:
     """How many of ``PASSES`` passes a loop makes."""
     return int(_run(backend, probe_long_loop, (1, 1, 1), PASSES)[0])
@@ -70,14 +93,19 @@ def subgroups_meet(backend: VulkanBackend) -> bool:
     return bool((_run(backend, probe_some_at_barriers, (_THREADS, 1, 1)) == 3).all())
 
 
+def loads_are_kept(backend: VulkanBackend) -> bool:
+    """Whether each thread has what it last read in a loop, which threads leave one before the other."""
+    return bool((_run(backend, probe_left_loops, (_THREADS, 1, 1)) == np.arange(1, _THREADS + 1)).all())
+
+
 def probe_programs() -> list[tuple[Program, Variant]]:
     """All that are run, to be shipped compiled."""
-    kernels = (probe_long_loop, probe_subgroup_places, probe_some_at_barriers)
+    kernels = (probe_long_loop, probe_subgroup_places, probe_some_at_barriers, probe_left_loops)
     return [(_program(kernel, (1, 1, 1)), _VARIANT) for kernel in kernels]
 
 
 def _program(kernel: Callable[..., None], shape: tuple[int, int, int]) -> Program:
-    return frontend.lower(frontend.read_signature(kernel), {}, shape)
+    return frontend.lower(frontend.read_signature(kernel), {}, shape, unchecked=True)
 
 
 def _run(
