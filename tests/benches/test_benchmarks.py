@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import partial
 from typing import Any
 
@@ -39,6 +40,19 @@ def test_saxpy_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [case.configuration["threads"] for case in cases] == [1, "all", *["all"] * count]
     for case in cases:
         verify(case)
+
+
+def test_numpys_saxpy_makes_no_arrays() -> None:
+    x = np.ones(100_000, np.float32)
+    runner = saxpy.NumpySaxpy(x, x)
+    tracemalloc.start()
+    try:
+        runner.run(2)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < x.nbytes / 2
+    assert (runner.y == 1 + 2 * saxpy.ALPHA).all()
 
 
 @pytest.mark.parametrize(("module", "sizes"), [(fill, (4096,)), (transfer, (8192, 1 << 20)), (alloc, None)])
