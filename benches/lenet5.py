@@ -33,13 +33,13 @@ from krnlpy import Device, ScalarType, bf16, config, f32, scalar_type
 
 PEERS = (TORCH, TORCH_CUDA, JAX, TINYGRAD)
 TORCH_WAYS = {
-    "training": ("eager", "channels_last", "compile", "compile, channels_last"),
+    "training": ("eager", "channels_last", "compile", "compile + channels_last"),
     "inference": (
         "eager",
         "channels_last",
         "compile",
-        "compile, channels_last",
-        "compile, freezing",
+        "compile + channels_last",
+        "compile + freezing",
         "optimize_for_inference",
     ),
 }

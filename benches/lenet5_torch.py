@@ -3,8 +3,8 @@
 - ``eager``: as it stands.
 - ``channels_last``: weights and images with the channels side by side.
 - ``compile``: through ``torch.compile``, which writes C++ for the CPU and calls a compiler.
-- ``compile, channels_last``: both.
-- ``compile, freezing``: compiled with the weights as constants.
+- ``compile + channels_last``: both.
+- ``compile + freezing``: compiled with the weights as constants.
 - ``optimize_for_inference``: traced by ``torch.jit``, with the weights frozen and laid out for oneDNN.
 """
 

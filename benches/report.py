@@ -109,14 +109,14 @@ def markdown(report: Mapping[str, Any]) -> str:
 def cpu(machine: Mapping[str, Any]) -> str:
     """The CPU's model and instructions, so far as the report says.
 
-    >>> cpu({"cpu": "A CPU", "llvm_cpu": "znver3", "instructions": ["AVX2"]})
-    'A CPU (znver3; AVX2)'
+    >>> cpu({"cpu": "A CPU", "instructions": ["AVX2", "AVX-512"]})
+    'A CPU (AVX2, AVX-512)'
     >>> cpu({"cpu": "A CPU"})
     'A CPU (instructions not recorded)'
     """
     if "instructions" not in machine:
         return f"{machine['cpu']} (instructions not recorded)"
-    return f"{machine['cpu']} ({machine['llvm_cpu']}; {', '.join(machine['instructions'])})"
+    return f"{machine['cpu']} ({', '.join(machine['instructions'])})"
 
 
 def warnings(report: Mapping[str, Any]) -> list[str]:

@@ -297,7 +297,7 @@ def test_json(result: CaseResult, tmp_path: Any) -> None:
 
 def test_markdown(result: CaseResult) -> None:
     lines = report.markdown(json.loads(json.dumps(report.as_json("fake", ABOUT, [written(result)])))).splitlines()
-    assert lines[0] == "2026-11-30, abacus (beads; AVX2), 4 cores; krnlpy 0123456789."
+    assert lines[0] == "2026-11-30, abacus (AVX2), 4 cores; krnlpy 0123456789."
     assert lines[2:] == [
         "### work (size 3)",
         "",
