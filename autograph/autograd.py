@@ -1,7 +1,8 @@
 """Reverse-mode automatic differentiation: what is recorded, and how it runs backwards.
 
 A tensor that was computed from parameters has a node; a node has an edge to the node of each input: a function from
-the gradient of the output to the gradient of that input. Tensors without a node record nothing.
+the gradient of the output to the gradient of that input. Tensors without a node record nothing. Integers never have
+one: a function to whole numbers is constant between its steps, so that no gradient goes through them.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunctio
             ``tensor.detach()``, which later in-place changes do not reach.
 
     Returns:
-        ``value``, tracked if any of the inputs is. Functions of inputs that are not tracked are never called.
+        ``value``, tracked if it holds floats and any of the inputs is tracked. Functions of inputs that are not tracked
+        are never called.
 
     >>> from autograph import Parameter, Tensor
     >>> def square(x):
@@ -83,7 +85,7 @@ def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunctio
     6.0
     """
     edges = tuple((tensor._node, function) for tensor, function in inputs if tensor._node is not None)
-    if not edges:
+    if not edges or not value.dtype.is_float:
         return value
     return value._shared(value.buffer, Node(value, edges))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from krnlpy import Device, DTypeLike
+from krnlpy import Device, DTypeLike, scalar_type
 
 from .autograd import Node
 from .errors import DtypeError
@@ -64,7 +64,13 @@ class Parameter(Tensor):
         return _restored, (self.detach(), self.state)
 
     def init_grad(self) -> None:
-        """Opens the slot, empty; one that is open keeps what it has."""
+        """Opens the slot, empty; one that is open keeps what it has.
+
+        Raises:
+            DtypeError: the parameter holds integers, through which no gradient goes.
+        """
+        if not self.dtype.is_float:
+            raise DtypeError(f"a parameter of {self.dtype} has no gradient; expected a float type")
         if self._node is None:
             self._node = Node(self)
 
@@ -88,6 +94,9 @@ class Parameter(Tensor):
 
         What was computed of the parameter before cannot run backwards any more: its gradients are of another kind.
 
+        Raises:
+            DtypeError: ``dtype`` is an integer type, and the slot is open: no gradient goes through integers.
+
         >>> weight = Parameter(Tensor.ones(2))
         >>> weight.init_grad()
         >>> weight.sum().backward()
@@ -102,7 +111,10 @@ class Parameter(Tensor):
         def converted(tensor: Tensor) -> Tensor:
             return moved(tensor) if dtype is None else moved(tensor).cast(dtype)
 
-        node, value = self._node, converted(self.detach())
+        node = self._node
+        if node is not None and dtype is not None and not scalar_type(dtype).is_float:
+            raise DtypeError(f"a parameter with an open gradient slot as {dtype}; take_grad() closes it")
+        value = converted(self.detach())
         gradient = None if self.grad is None else converted(self.grad)
         state = {name: moved(tensor) for name, tensor in self.state.items()}
         self.set(value)

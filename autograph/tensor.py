@@ -164,7 +164,14 @@ class Tensor:
 
     @property
     def tracked(self) -> bool:
-        """Whether operations on this tensor are recorded: it is a parameter with a gradient slot, or comes of one."""
+        """Whether operations on this tensor are recorded: it is a parameter with a gradient slot, or comes of one.
+        Integers never are.
+
+        >>> x = Parameter(Tensor.full(2, 1.5))
+        >>> x.init_grad()
+        >>> (x * 2).tracked, x.cast("i32").tracked
+        (True, False)
+        """
         return self._node is not None
 
     @property
@@ -320,7 +327,11 @@ class Tensor:
         return self if self.is_contiguous() else self.copy()
 
     def cast(self, dtype: DTypeLike) -> Tensor:
-        """The elements converted: integers wrap, floats saturate, NaN becomes 0."""
+        """The elements converted: integers wrap, floats saturate, NaN becomes 0.
+
+        The gradient goes back from floats to floats. Integers are not recorded: ``x - x.cast(i32).cast(f32)`` has the
+        gradient of ``x``.
+        """
         return ops.cast.cast(self, dtype)
 
     def scaled_cast(self, alpha: float, dtype: DTypeLike) -> Tensor:
@@ -456,7 +467,7 @@ class Tensor:
         if self._node is None:
             raise AutographError(
                 "nothing was recorded for this tensor: call init_parameter_grads() on the model (or init_grad() on a"
-                " parameter) before the forward pass"
+                " parameter) before the forward pass; no gradient goes through integers"
             )
         if gradient is None:
             if self.size != 1:

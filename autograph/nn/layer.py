@@ -85,9 +85,10 @@ class Layer:
         return sum(parameter.size for parameter in self.parameters())
 
     def init_parameter_grads(self) -> None:
-        """Opens the gradient slot of each parameter: from now on, operations on them are recorded."""
+        """Opens the gradient slot of each parameter of floats: from now on, operations on them are recorded."""
         for parameter in self.parameters():
-            parameter.init_grad()
+            if parameter.dtype.is_float:
+                parameter.init_grad()
 
     def update(self, learning_rate: float, optimizer: Optimizer) -> None:
         """Lets an optimizer change each parameter that has a gradient, and closes all gradient slots.
