@@ -17,7 +17,7 @@ class Parameter(Tensor):
     """A tensor with a slot for its gradient and the state that an optimizer keeps for it.
 
     Operations on it are recorded only while the slot is open: between :meth:`init_grad` and :meth:`take_grad`.
-    Gradients of several backward passes add up in it.
+    Gradients of several backward passes add up in it, until it is opened anew.
 
     Args:
         value: the initial value, of which the parameter takes a share.
@@ -64,7 +64,7 @@ class Parameter(Tensor):
         return _restored, (self.detach(), self.state)
 
     def init_grad(self) -> None:
-        """Opens the slot, empty; one that is open keeps what it has.
+        """Opens the slot, and empties it: what backward passes left there is gone.
 
         Raises:
             DtypeError: the parameter holds integers, through which no gradient goes.
@@ -73,6 +73,7 @@ class Parameter(Tensor):
             raise DtypeError(f"a parameter of {self.dtype} has no gradient; expected a float type")
         if self._node is None:
             self._node = Node(self)
+        self._node.gradient = None
 
     @property
     def grad(self) -> Tensor | None:
