@@ -10,7 +10,7 @@ import numpy as np
 
 from krnlpy import Buffer, Device, DTypeLike, ScalarType, f32
 
-from .autograd import run_backward
+from .autograd import is_recording, run_backward
 from .errors import AutographError, DtypeError, ShapeError
 
 if TYPE_CHECKING:
@@ -165,14 +165,15 @@ class Tensor:
     @property
     def tracked(self) -> bool:
         """Whether operations on this tensor are recorded: it is a parameter with a gradient slot, or comes of one.
-        Integers never are.
+        Integers never are, nor is anything inside a gradient function.
 
+        >>> from autograph import Parameter
         >>> x = Parameter(Tensor.full(2, 1.5))
         >>> x.init_grad()
         >>> (x * 2).tracked, x.cast("i32").tracked
         (True, False)
         """
-        return self._node is not None
+        return self._node is not None and is_recording()
 
     @property
     def T(self) -> Tensor:  # noqa: N802
@@ -460,6 +461,8 @@ class Tensor:
         Args:
             gradient: that of this tensor; may be left out for a tensor of one element, where it is 1.
 
+        Several threads may do so at a time. Where a gradient function fails, all gradients stay as they were.
+
         Raises:
             AutographError: nothing was recorded, or it was used by a backward before.
             ShapeError: the tensor has several elements and no gradient is given, or one of another shape.
@@ -467,7 +470,8 @@ class Tensor:
         if self._node is None:
             raise AutographError(
                 "nothing was recorded for this tensor: call init_parameter_grads() on the model (or init_grad() on a"
-                " parameter) before the forward pass; no gradient goes through integers"
+                " parameter) before the forward pass; no gradient goes through integers, and gradient functions run"
+                " with recording off"
             )
         if gradient is None:
             if self.size != 1:
