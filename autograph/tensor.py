@@ -260,7 +260,8 @@ class Tensor:
         self._buffer = buffer
 
     def writable(self) -> Buffer:
-        """The elements for a kernel that changes them: copied first if another tensor or array shares them.
+        """The elements for a kernel that changes them: copied first if another tensor or array shares them, or if they
+        are repeated (see :meth:`broadcast_to`), so that each has a memory of its own.
 
         Raises:
             AutographError: the tensor was computed from parameters, so that its gradient would be wrong afterwards.
@@ -270,7 +271,7 @@ class Tensor:
                 "a tensor that was computed from parameters cannot be changed in place: backward() needs it as it was;"
                 " change a copy: tensor.detach()"
             )
-        if self._storage.users > 1:
+        if self._storage.users > 1 or self._buffer.is_broadcast():
             self._replace(self._buffer.copy())
         return self._buffer
 
