@@ -43,9 +43,6 @@ class Parameter(Tensor):
         self._storage.users += 1
         self.state: dict[str, Tensor] = {}
 
-    def __repr__(self) -> str:
-        return f"Parameter(shape={self.shape}, dtype={self.dtype}, device={self.device.name!r})"
-
     def __copy__(self) -> Parameter:
         return self._twin(Tensor.detach)
 

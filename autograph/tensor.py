@@ -47,7 +47,7 @@ class Tensor:
     [[5.0, 14.0], [14.0, 50.0]]
     """
 
-    __slots__ = ("_buffer", "_node", "_storage")
+    __slots__ = ("__weakref__", "_buffer", "_node", "_storage")
     __array_ufunc__ = None  # NumPy's numbers and arrays leave `2 * tensor` to the tensor
 
     def __init__(self, buffer: Buffer) -> None:
@@ -189,7 +189,15 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        return f"Tensor(shape={self.shape}, dtype={self.dtype}, device={self.device.name!r})"
+        return f"{type(self).__name__}{repr(self._buffer).removeprefix('Buffer')}"
+
+    def __format__(self, spec: str) -> str:
+        """The number of a tensor of one element in a format; without one, as ``str``.
+
+        >>> f"{Tensor.full((), 0.25):.3f}"
+        '0.250'
+        """
+        return format(self.item(), spec) if spec else str(self)
 
     # --------------------------------------------------------------------------------------------- reading
 
