@@ -4,12 +4,13 @@ import gc
 
 import numpy as np
 import pytest
-from devices import requires
-from reference import tensor
 
 from autograph import SGD, Parameter, Tensor, load_checkpoint, save_checkpoint
 from autograph.nn import Layer
 from krnlpy import SCALAR_TYPES, Item, ItemMut, bf16, f16, f32, kernel
+from tests.devices import requires
+
+from .reference import tensor
 
 
 def repeated(device, dtype=f32):

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from devices import requires
-from reference import tensor
 
 from autograph import SGD, Dense, Layer, Parameter, Tensor
 from autograph.autograd import differentiable
 from autograph.errors import AutographError, DtypeError
 from krnlpy import SCALAR_TYPES, bf16, f16, f32, f64, i32, u8
+from tests.devices import requires
+
+from .reference import tensor
 
 FLOATS = [f16, bf16, f32, f64]
 INTEGERS = [type for type in SCALAR_TYPES if type.is_integer]

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from reference import ROUNDING, tensor
 
 from autograph import Parameter, Tensor
 from autograph.errors import DtypeError
 from krnlpy import bf16, f16, f32, f64
+
+from .reference import ROUNDING, tensor
 
 DTYPES = [f16, bf16, f32]
 SIZES = {f16: [0, 1e4, 6e4], bf16: [0, 1e4, 1e6, 1e8, 1e30], f32: [0, 1e4, 1e6, 1e8, 1e30]}

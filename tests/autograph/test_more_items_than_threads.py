@@ -6,12 +6,13 @@ whole and small: sums are exact in any order.
 
 import numpy as np
 import pytest
-from reference import conv2, cross_entropy, max_pool2, rows, summed, tensor
 
 import autograph.ops.launch
 from autograph import Parameter, Tensor
 from autograph.ops.im2col import col2im, im2col
 from krnlpy import f32, u8
+
+from .reference import conv2, cross_entropy, max_pool2, rows, summed, tensor
 
 SHAPE = (3, 4, 20, 19)
 

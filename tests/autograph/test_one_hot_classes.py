@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from devices import requires
 
 from autograph import Tensor
 from autograph.errors import ShapeError
 from krnlpy import SCALAR_TYPES, bf16, f32, u8
+from tests.devices import requires
 
 INTEGERS = [type for type in SCALAR_TYPES if type.is_integer]
 

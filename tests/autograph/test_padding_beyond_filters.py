@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from reference import check, conv2, draw
 
 from autograph.ops import conv2_host
 from krnlpy import Device, f32
+
+from .reference import check, conv2, draw
 
 CASES = [
     # filter, stride, padding, dilation along one axis: they reach (filter - 1) * dilation pixels
@@ -42,8 +43,9 @@ def test_the_hosts_kernels_stay_inside(case, monkeypatch):
 
 
 def test_the_host():
-    tests = str(Path(__file__).parent)
-    run = subprocess.run([sys.executable, __file__], cwd=tests, capture_output=True, text=True, check=False)
+    root = Path(__file__).parents[2]
+    module = f"tests.autograph.{Path(__file__).stem}"
+    run = subprocess.run([sys.executable, "-m", module], cwd=root, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from devices import limit_reach
 
 from autograph import Parameter, Tensor
 from autograph.ops.launch import parts
 from krnlpy import Buffer, Item, ItemMut, f32, kernel
 from krnlpy.parts import PartsPlan
+from tests.devices import limit_reach
 
 ROWS = [1, 2, 3, 5, 7, 9, 11, 13, 31, 33, 63, 97]
 

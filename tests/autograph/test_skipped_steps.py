@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from reference import draw, tensor
 
 from autograph import SGD, Dense, Layer, Relu, Tensor
 from autograph.autograd import differentiable
 from krnlpy import f32
+
+from .reference import draw, tensor
 
 
 class Model(Layer):

@@ -1,5 +1,6 @@
 //! needs is_nan_double
 //! needs constants_double
+//! needs round_double
 // exp and exp2 in double precision to about 1 ulp, as in exp_float.glsl.
 // Polynomials are near-minimax: interpolated at Chebyshev nodes in 60 digits, for this file.
 
@@ -30,7 +31,7 @@ double own_exp2(double x) {
     if (is_nan(x)) return x;
     if (x >= 1024.0lf) return infinity_f64();
     if (x < -1076.0lf) return 0.0lf;
-    double n = floor(x + 0.5lf);
+    double n = own_floor(x + 0.5lf);
     return scale_exp2(exp2_rest(x - n), int(n));
 }
 
@@ -38,7 +39,7 @@ double own_exp(double x) {
     if (is_nan(x)) return x;
     if (x > 709.782712893384lf) return infinity_f64();
     if (x < -746.0lf) return 0.0lf;
-    double n = floor(x * 1.4426950408889634lf + 0.5lf);
+    double n = own_floor(x * 1.4426950408889634lf + 0.5lf);
     // ln 2 in two parts; n times the first is exact.
     double r = x - n * 0.6931471806019545lf - n * -4.2009150726810846e-11lf;
     double p = 2.5100424157005067e-08lf;

@@ -1,9 +1,10 @@
 //! needs exact_product_T
 //! needs divide_T
+//! needs round_T
 // floor(a / b) with a / b as if correctly rounded: a device may return 1.9999999 for 6.0 / 3.0.
 T floor_div(T a, T b) {
     T ratio = divide(a, b);
-    T quotient = floor(ratio);
+    T quotient = own_floor(ratio);
     // Only just below a whole number: of 1.0 / -1e20 the rest is as great as b too, but for rounding.
     if (ratio == quotient || !(quotient + T(1) - ratio <= abs(ratio) * T(1e-6))) {
         return quotient;

@@ -1,4 +1,5 @@
 //! needs constants_double
+//! needs round_double
 // sin and cos in double precision to about 2 ulp and tan to 4 for every argument. Great arguments are reduced with
 // as many bits of 2/pi as it takes (Payne and Hanek, SIGNUM 18, 1983).
 // Polynomials are near-minimax: interpolated at Chebyshev nodes in 60 digits, for this file.
@@ -53,7 +54,7 @@ double quarter_turns(double x, out int n) {
     n = 0;
     if (abs(x) < 0.7853981633974483lf) return x;
     if (abs(x) < 1048576.0lf) {
-        double q = floor(x * 0.6366197723675814lf + 0.5lf);
+        double q = own_floor(x * 0.6366197723675814lf + 0.5lf);
         n = int(q);
         // pi/2 in four parts; q times each of the first three is exact.
         double r = x - q * 1.5707963267341256lf - q * 6.077100506303966e-11lf;
