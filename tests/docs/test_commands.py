@@ -46,7 +46,7 @@ def test_every_block_says_what_it_is() -> None:
 def environment(folder: Path) -> dict[str, str]:
     """One in which ``python`` is this one, ``krnlpy`` the checkout's command, and modules of a folder are found."""
     bin = folder / "bin"
-    bin.mkdir()
+    bin.mkdir(exist_ok=True)
     for name, arguments in (("python", '"$@"'), ("krnlpy", '-m krnlpy.cli "$@"')):
         path = bin / name
         path.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} {arguments}\n")
@@ -69,6 +69,11 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.skipif(os.name == "nt", reason="the blocks are for a POSIX shell")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command(command: str, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "&&" in command:
+        first, _, rest = command.partition("&&")
+        test_command(first, checkout, tmp_path, monkeypatch)
+        test_command(rest.strip(), checkout, tmp_path, monkeypatch)
+        return
     words = [word for word in shlex.split(command) if not re.match(r"\w+=.*/", word)]
     if words[:2] == ["pip", "install"]:  # what that installs, tests/packaging shows
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
