@@ -12,7 +12,6 @@ The payload of the file (see :mod:`autograph.container`) is a CBOR map:
 from __future__ import annotations
 
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import cbor2
@@ -66,7 +65,7 @@ def save_checkpoint(
         check_cbor(payload)  # what is written can be read
     except (cbor2.CBORError, RecursionError, ValueError) as error:
         raise CheckpointError(f"{path} was not written: {error}") from error
-    write_container(Path(path), payload)
+    write_container(path, payload)
 
 
 def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimizer | None = None) -> dict[str, Any]:
@@ -85,9 +84,9 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
 
     Raises:
         CheckpointError: the file is damaged, or does not fit; the message says where, and lists every difference.
-        OSError: the file cannot be opened.
+        krnlpy.errors.FileMissing: there is no such file. krnlpy.errors.FileError: it cannot be opened, or is no plain
+            file.
     """
-    path = Path(path)
     payload = read_container(path)
     try:
         check_cbor(payload)

@@ -227,7 +227,11 @@ class TunedKernel:
             return tuned._tune(arguments, tuned._situation(arguments))
 
     def save_tuning(self, path: str | Path) -> None:
-        """Writes the choices made so far, and those loaded, to a file that can be shipped."""
+        """Writes the choices made so far, and those loaded, to a file that can be shipped.
+
+        Raises:
+            FileError: it can't be written; a file that was there before is unchanged.
+        """
         self._tuning.choices.save(path)
 
     def load_tuning(self, path: str | Path) -> int:

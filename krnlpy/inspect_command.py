@@ -102,6 +102,8 @@ def load_module(place: str) -> ModuleType:
     # As `python file.py` and `python -m module` find the modules beside.
     is_file = place.endswith(".py")
     path = Path(place).resolve()
+    if is_file and path.exists() and not path.is_file():
+        raise InspectionError(f"{place} cannot be imported: it is no plain file")
     sys.path.insert(0, str(path.parent) if is_file else "")
     try:
         if not is_file:

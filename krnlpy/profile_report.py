@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -137,28 +132,3 @@ def _label_spans(records: Sequence[Record]) -> list[tuple[str, float, float]]:
                 spans.append((here[-1], record.begin, record.begin + record.seconds))
             before = here
     return spans
-
-
-def write_json(path: str | Path, content: dict[str, Any]) -> None:
-    """Writes a file that is complete or not there, whatever ends the process.
-
-    Raises:
-        OSError: the directory is not there, or can't be written to.
-    """
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)  # it can only be read by setting it
-    os.umask(mask)
-    return mask

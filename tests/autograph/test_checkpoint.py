@@ -26,6 +26,7 @@ from autograph import (
 )
 from autograph.errors import CheckpointError
 from krnlpy import SCALAR_TYPES, Device, bf16, f32
+from krnlpy.errors import FileError
 
 
 class Model(Layer):
@@ -265,6 +266,42 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CheckpointError, match="was not written"):
         save_checkpoint(tmp_path / "file" / "m", Model())
+
+
+def test_a_killed_save_leaves_nothing_for_long(tmp_path):
+    """What was written of it goes with the next save."""
+    save_checkpoint(tmp_path / "m", Model(), epoch=1)
+    code = f"""
+import os, signal
+from autograph import Dense, save_checkpoint
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+save_checkpoint({str(tmp_path / "m")!r}, Dense(100, 100, seed=0))
+"""
+    environment = {"env": {**os.environ, "KRNLPY_NO_CACHE": "1"}, "cwd": Path(__file__).parents[2]}
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", code], check=False, **environment).returncode == -9
+    assert len(list(tmp_path.iterdir())) == 2, "of the first nothing is left"
+    assert load_checkpoint(tmp_path / "m", Model()) == {"epoch": 1}
+    save_checkpoint(tmp_path / "m", Model(), epoch=2)
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
+
+
+def test_what_is_no_plain_file(tmp_path):
+    """Refused at once: who opens a pipe waits for its other end."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, "/dev/null"):
+        with pytest.raises(FileError, match="expected a plain file"):
+            load_checkpoint(path, Model())
+        with pytest.raises(CheckpointError, match=r"was not written: it is a .*, expected a plain file"):
+            save_checkpoint(path, Model())
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", "\ud83d", None, 3], ids=repr)
+def test_what_is_no_path(path):
+    with pytest.raises(CheckpointError, match="path"):
+        save_checkpoint(path, Model())
+    with pytest.raises(FileError, match="path"):
+        load_checkpoint(path, Model())
 
 
 def test_files_have_the_usual_permissions(tmp_path):
