@@ -114,7 +114,7 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
 
 
 def _parts(content: Any) -> tuple[dict[str, Any], Any, dict[str, Any]]:
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+    if not isinstance(content, dict) or not _is_format(content.get("format")):
         raise CheckpointError("its content is something else")
     parameters, saved, metadata = (content.get(key) for key in ("parameters", "optimizer", "metadata"))
     if not isinstance(parameters, dict) or not isinstance(metadata, dict):
@@ -127,10 +127,16 @@ def _parts(content: Any) -> tuple[dict[str, Any], Any, dict[str, Any]]:
             if not isinstance(state, dict):
                 raise CheckpointError(f"the optimizer's state of {name} is no map")
             arrays.update({f"{name}, {key}": value for key, value in state.items()})
+        if not isinstance(saved.get("name"), str):
+            raise CheckpointError("the optimizer's name is no string")
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
             raise CheckpointError(f"{name} is no array")
     return parameters, saved, metadata
+
+
+def _is_format(value: Any) -> bool:
+    return isinstance(value, str) and value == _FORMAT
 
 
 def _differences(parameters: dict[str, Any], named: dict[str, Parameter]) -> list[str]:

@@ -125,6 +125,41 @@ def test_any_metadata_comes_back(metadata, tmp_path):
     assert load_checkpoint(tmp_path / "m", Layer())["data"] == metadata
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"dtype": "bf16", "shape": [4], "bits": 16},  # which is how arrays of bf16 are written, but for the bits
+        {"dtype": "bf16", "shape": [1], "bits": b"ab"},
+        {"dtype": "bf16", "shape": [], "bits": {"dtype": "bf16", "shape": [], "bits": None}},
+        {"dtype": 5, "shape": 6, "bits": 7},
+        {"bits": [2**20_000, -(2**20_000)], "format": "autograph checkpoint", "": {}},
+        [[]] * 70_000,
+        [0, -1, 23, 24, 255, 256, 65535, 65536, 2**32, 2**64 - 1, -(2**64)],
+        ["x" * n for n in (0, 23, 24, 255, 256, 70_000)],
+    ],
+    ids=lambda value: str(type(value).__name__),
+)
+def test_what_looks_like_something_else_comes_back(value, tmp_path):
+    save_checkpoint(tmp_path / "m", Layer(), value=value, also=[value])
+    assert load_checkpoint(tmp_path / "m", Layer()) == {"value": value, "also": [value]}
+
+
+def test_a_dict_of_an_array_with_the_keys_of_bf16(tmp_path):
+    value = {"dtype": "bf16", "shape": [2], "bits": np.array([1, 2], np.uint16)}
+    save_checkpoint(tmp_path / "m", Layer(), value=value, array=value["bits"].view(bf16.dtype))
+    found = load_checkpoint(tmp_path / "m", Layer())
+    assert found["value"]["dtype"] == "bf16" and found["value"]["bits"].dtype == np.uint16
+    assert found["value"]["bits"].tolist() == [1, 2]
+    assert found["array"].dtype == bf16.dtype and found["array"].view(np.uint16).tolist() == [1, 2]
+
+
+def test_where_it_is_that_cannot_be_saved(tmp_path):
+    with pytest.raises(CheckpointError, match=r"metadata\.a\[1\]\.b is a object, which is not saved"):
+        save_checkpoint(tmp_path / "m", Layer(), a=[1, {"b": object()}])
+    with pytest.raises(CheckpointError, match=r"metadata\.a is a masked array"):
+        save_checkpoint(tmp_path / "m", Layer(), a=np.ma.masked_equal([1, 2], 2))
+
+
 def test_what_could_not_be_read_is_not_written(tmp_path):
     deep, itself = [], []
     for _ in range(100):
