@@ -48,6 +48,7 @@ def save_checkpoint(
     Raises:
         CheckpointError: the file cannot be written (the old one is unchanged), or metadata cannot be saved.
     """
+    _check_kinds(model, optimizer)
     content: dict[str, Any] = {"format": _FORMAT, "optimizer": None}
     named = list(model.named_parameters())
     content["parameters"] = {name: parameter.numpy() for name, parameter in named}
@@ -87,6 +88,7 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
         krnlpy.errors.FileMissing: there is no such file. krnlpy.errors.FileError: it cannot be opened, or is no plain
             file.
     """
+    _check_kinds(model, optimizer)
     payload = read_container(path)
     try:
         check_cbor(payload)
@@ -111,6 +113,13 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
         parameter.set(values[name])
         parameter.state = states.get(name, {})
     return metadata
+
+
+def _check_kinds(model: Any, optimizer: Any) -> None:
+    if not isinstance(model, Layer):
+        raise CheckpointError(f"the model is a {type(model).__name__}, expected a Layer")
+    if not (optimizer is None or callable(getattr(optimizer, "settings", None))):
+        raise CheckpointError(f"the optimizer is a {type(optimizer).__name__}, which has no settings()")
 
 
 def _parts(content: Any) -> tuple[dict[str, Any], Any, dict[str, Any]]:

@@ -42,7 +42,7 @@ _KINDS = {
 
 
 def write(
-    path: str | os.PathLike[str], *chunks: bytes | memoryview, durable: bool = True, private: bool = False
+    path: str | os.PathLike[str], *chunks: bytes | bytearray | memoryview, durable: bool = True, private: bool = False
 ) -> None:
     """Writes a file that is there whole or not at all, whatever ends the process; a file before it is replaced by it.
 
@@ -67,6 +67,12 @@ def write(
     b'what is to be kept'
     """
     given = checked_path(path)
+    for chunk in chunks:
+        if not isinstance(chunk, bytes | bytearray | memoryview):
+            raise FileError(f"{given} was not written: expected bytes, got a {type(chunk).__name__}")
+    content = [
+        chunk.tobytes() if isinstance(chunk, memoryview) and not chunk.c_contiguous else chunk for chunk in chunks
+    ]
     with _told(f"{given} was not written", "; a file that was there before is unchanged"):
         target = given if private else Path(os.path.realpath(given))
         old = None if private else _status(target)
@@ -83,7 +89,7 @@ def write(
                 with open(part, "xb", opener=partial(os.open, mode=mode)) as file:
                     if not _locked(file.fileno(), part):
                         continue
-                    for chunk in chunks:
+                    for chunk in content:
                         file.write(chunk)
                     file.flush()
                     if old is not None:
@@ -112,6 +118,8 @@ def read(path: str | os.PathLike[str], most: int | None = None) -> bytes:
     Raises:
         FileMissing: it is not there. FileError: it can't be read, is larger, or is no plain file.
     """
+    if not (most is None or isinstance(most, int)):
+        raise FileError(f"at most {most!r} bytes: expected a whole number, or None")
     with opened(path) as file, _told(f"{path} can't be read"):
         size = os.fstat(file.fileno()).st_size
         if most is not None and size > most:
@@ -151,8 +159,9 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     return Path(text)
 
 
-def remove_abandoned_parts(folder: Path) -> None:
+def remove_abandoned_parts(folder: str | os.PathLike[str]) -> None:
     """Removes what writers left in a folder that were killed. What living ones write stays, and anything else."""
+    folder = checked_path(folder)
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             part = _PART.fullmatch(entry.name)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from .errors import ProfileError
+
 if TYPE_CHECKING:
     from .backend import DeviceInfo
     from .labels import Region
@@ -34,6 +36,8 @@ class Row:
 
 def summarize(records: Iterable[Record], by: Literal["name", "label"]) -> list[Row]:
     """Rows by name or label, what took longest first."""
+    if not isinstance(by, str) or by not in ("name", "label"):
+        raise ProfileError(f"by={by!r}: expected 'name' or 'label'")
     gathered: dict[str, list[Record]] = {}
     for record in records:
         gathered.setdefault(record.name if by == "name" else record.label, []).append(record)

@@ -65,7 +65,10 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int = 1 << 31) -> np.nd
         held = path.stat().st_size * (_MOST_INFLATION if path.suffix == ".gz" else 1)
         if size > held:
             raise DatasetError(f"{path}: truncated: {size} bytes of shape {shape} cannot be in a file of this size")
-        array = np.empty(shape, dtype)
+        try:
+            array = np.empty(shape, dtype)
+        except (ValueError, MemoryError) as error:  # lengths whose product no size can hold, even beside a 0
+            raise DatasetError(f"{path}: no array has the shape {shape}: {error}") from error
         content = array.reshape(-1).view(np.uint8)
         if (got := _read_into(file, content)) < size:
             raise DatasetError(f"{path}: truncated: {got} bytes of elements, expected {size} for shape {shape}")
@@ -102,6 +105,8 @@ def pack_idx(array: np.ndarray[Any, Any]) -> bytes:
     Raises:
         DatasetError: IDX has no such type or shape.
     """
+    if not isinstance(array, np.ndarray):
+        raise DatasetError(f"IDX holds arrays of NumPy; got a {type(array).__name__}")
     code = _CODES.get(array.dtype.newbyteorder("="))
     if code is None:
         raise DatasetError(f"IDX has no {array.dtype}; expected one of {', '.join(map(str, _CODES))}")

@@ -113,6 +113,12 @@ def test_more_than_max_bytes(tmp_path: Path) -> None:
         read_idx(tmp_path / "x", max_bytes=100)
 
 
+def test_an_empty_array_of_lengths_that_none_has(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(struct.pack(">BBBB4I", 0, 0, 8, 4, 0, *[2**32 - 1] * 3))
+    with pytest.raises(DatasetError, match="no array has the shape"):
+        read_idx(tmp_path / "x")
+
+
 def test_what_is_no_plain_file(tmp_path: Path) -> None:
     """Refused at once: who opens a pipe waits for its other end."""
     for name in ("x", "x.gz"):
