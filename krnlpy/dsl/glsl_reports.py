@@ -49,16 +49,13 @@ class Reporter:
         if name == "print_record":
             self._need("begin_record")
             # A record never starts the report, so that 0 is no place of values.
-            start = [
-                f"    uint at = begin_record(site, {word_count(types)}u);",
-                "    if (at == 0u) return;",
-            ]
-            stores = [f"    report.words[at{f' + {i}u' if i else ''}] = {word};" for i, word in enumerate(words)]
+            start = [f"    uint at = begin_record(site, {word_count(types)}u);", "    if (at != 0u) {"]
+            stores = [f"        report.words[at{f' + {i}u' if i else ''}] = {word};" for i, word in enumerate(words)]
         else:
             self._need("first_failure")
-            start = ["    if (!first_failure(site)) return;"]
-            stores = [f"    report.words[{i}] = {word};" for i, word in enumerate(words)]
-        return "\n".join([f"void {name}({', '.join(parameters)}) {{", *start, *stores, "}"]) + "\n"
+            start = ["    if (first_failure(site)) {"]
+            stores = [f"        report.words[{i}] = {word};" for i, word in enumerate(words)]
+        return "\n".join([f"void {name}({', '.join(parameters)}) {{", *start, *stores, "    }", "}"]) + "\n"
 
     @property
     def functions(self) -> str:

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from reference import DTYPES, apart, bound, check, conv2, draw, max_pool2, tensor
 
 from autograph import Conv1, MaxPool1, Parameter, Tensor
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from krnlpy import Device, bf16, f16, f32, i32
+
+from .reference import DTYPES, apart, bound, check, conv2, draw, max_pool2, tensor
 
 CASES = {
     "plain": ((2, 2, 6), (3, 2, 2), {}),

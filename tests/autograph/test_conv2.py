@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from reference import DTYPES, bound, check, conv2, draw, tensor
 
 from autograph import Conv2, Parameter, Tensor
 from autograph.errors import DtypeError, ShapeError
 from krnlpy import f32, i32
+
+from .reference import DTYPES, bound, check, conv2, draw, tensor
 
 CASES = {
     "plain": ((2, 2, 5, 6), (3, 2, 3, 2), {}),

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from reference import DTYPES, apart, check, draw, tensor
 
 from autograph import Parameter, Tensor
 from autograph.errors import DeviceError, DtypeError, ShapeError
 from krnlpy import Device, bf16, f32, i32, u8
+
+from .reference import DTYPES, apart, check, draw, tensor
 
 BINARY = {
     "add": lambda x, y: x + y,

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from reference import DTYPES, ROUNDING, cross_entropy, draw, numeric_gradient, tensor
 
 from autograph import Parameter, Tensor
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from krnlpy import Device, Feature, f32, i8, i16, i32, i64, u8, u16, u32, u64
+
+from .reference import DTYPES, ROUNDING, cross_entropy, draw, numeric_gradient, tensor
 
 CLASSES = [u8, i8, u16, i16, u32, i32, u64, i64]
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from reference import DTYPES, bound, check, draw, tensor
 
 from autograph import Tensor
 from autograph.errors import DtypeError, ShapeError
 from krnlpy import bf16, f16, f32, i32, u8
+
+from .reference import DTYPES, bound, check, draw, tensor
 
 SIZES = [(1, 1, 1), (3, 5, 2), (4, 4, 4), (33, 7, 9), (2, 31, 34)]
 

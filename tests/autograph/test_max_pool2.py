@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from reference import DTYPES, apart, check, max_pool2, tensor
 
 from autograph import Parameter, Tensor
 from autograph.errors import ShapeError
 from krnlpy import f32
+
+from .reference import DTYPES, apart, check, max_pool2, tensor
 
 CASES = {
     "plain": ((2, 2, 4, 6), (2, 2), (2, 2)),

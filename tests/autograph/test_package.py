@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lenet5 import LeNet5
 
 import autograph
 from autograph import SGD, Parameter, Tensor
 from krnlpy import Device, bf16, f32, i8
+
+from .lenet5 import LeNet5
 
 ROOT = Path(__file__).resolve().parents[2]
 

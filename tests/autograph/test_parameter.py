@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from reference import draw, tensor
 
 from autograph import SGD, Dense, Layer, Parameter, Relu, Tensor
 from autograph.errors import AutographError, DtypeError
 from krnlpy import Device, bf16, f16, f32, i32
+
+from .reference import draw, tensor
 
 
 def parameter(device, dtype=f32, seed=0):

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from reference import ROUNDING, cross_entropy, draw, max_pool2, tensor
 
 from autograph import Parameter, Tensor
 from krnlpy import Device, bf16, f32, u8, u16, u32
+
+from .reference import ROUNDING, cross_entropy, draw, max_pool2, tensor
 
 FLOATS = [bf16, f32]
 LABELS = [u8, u16, u32]

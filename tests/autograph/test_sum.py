@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from reference import DTYPES, check, draw, tensor
 
 from autograph import Tensor
 from autograph.errors import ShapeError
 from krnlpy import f32, i8, i32, u8, u32
+
+from .reference import DTYPES, check, draw, tensor
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

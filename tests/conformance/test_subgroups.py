@@ -257,6 +257,33 @@ def test_moves_by_constants(subgroups_of: Launcher, op: str) -> None:
 
 
 @pytest.mark.parametrize("op", ["shuffle", "shuffle_up", "shuffle_down", "shuffle_xor"])
+def test_unchecked_moves_ask_for_lanes_that_exist(subgroups_of: Launcher, op: str) -> None:
+    """Scans move values from before the first lane and leave them unused; a driver may die of such a lane."""
+    launch = subgroups_of
+    if launch.backend.info.kind == "interpreter":
+        pytest.skip("the interpreter raises where an unchecked kernel breaks its promise")
+    move = getattr(dsl, f"subgroup_{op}")
+
+    def kernel(x: Global[T], y: GlobalMut[T, 2]):
+        i = linear()
+        y[0, i] = move(x[i], 2)
+        y[1, i] = move(x[i], 3_000_000)
+
+    number, lane = layout(launch, "full")
+    for type in MOVED:
+        if lacks(launch, type):
+            continue
+        x = values(type, len(lane))
+        nothing = np.zeros_like(x)
+        want = Threads(number, lane).move(op, x, [2] * len(x), nothing)
+        # 0 is moved to no thread but by a lane that is not there.
+        there = Threads(number, lane).move(op, np.ones_like(x), [2] * len(x), nothing) != 0
+        size, groups_ = GEOMETRIES["full"]
+        got = launch(kernel, x, np.zeros((2, len(x)), type.dtype), threads=size, groups=groups_, unchecked=True)[1]
+        assert_same(got[0][there], want[there])
+
+
+@pytest.mark.parametrize("op", ["shuffle", "shuffle_up", "shuffle_down", "shuffle_xor"])
 def test_moves_chosen_by_each_thread(subgroups_of: Launcher, op: str) -> None:
     launch = subgroups_of
     move = getattr(dsl, f"subgroup_{op}")
