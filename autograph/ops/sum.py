@@ -70,7 +70,7 @@ def sum(x: Tensor, axis: int | tuple[int, ...] | None = None, *, out: Tensor | N
     source, dtype = x.shape, x.dtype
     kept = tuple(1 if a in axes else n for a, n in enumerate(source))
     value = Tensor(reduce_axes(x.buffer, axes, dtype if dtype.is_float else wide))
-    return differentiable(value, [(x, lambda gradient: gradient.cast(dtype).reshape(kept).broadcast_to(source))])
+    return differentiable(value, [(x, lambda gradient: gradient.reshape(kept).broadcast_to(source))])
 
 
 def _sum_into(x: Tensor, axes: tuple[int, ...], out: Tensor, beta: float) -> Tensor:
