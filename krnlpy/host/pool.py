@@ -71,6 +71,30 @@ class _Job:
             raise interrupt
 
 
+class _Crew:
+    """Helpers that sleep in a queue of their own: an end mark reaches one of those that it is meant for."""
+
+    def __init__(self) -> None:
+        self.queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self.threads: list[threading.Thread] = []
+
+    def grow(self, count: int) -> None:
+        """Starts helpers until there are so many, or the system gives no more threads."""
+        while len(self.threads) < count:
+            name = f"krnlpy-host-{len(self.threads) + 1}"
+            helper = threading.Thread(target=_help, args=(self.queue,), name=name, daemon=True)
+            try:
+                helper.start()
+            except RuntimeError:  # a limit, or the end of the process: the caller works alone
+                return
+            self.threads.append(helper)
+
+    def dismiss(self) -> None:
+        """Tells all helpers to end."""
+        for _ in self.threads:
+            self.queue.put(None)
+
+
 class ThreadPool:
     """Persistent helpers that sleep in a queue; a launch's own thread works too.
 
@@ -89,35 +113,28 @@ class ThreadPool:
             os.register_at_fork(after_in_child=after_fork)
 
     def _reset(self) -> None:
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
-        self._helpers: list[threading.Thread] = []
+        self._crew = _Crew()
         self._lock = threading.Lock()
 
     def run(self, run: Callable[[int, int], None], end: int, chunk: int) -> None:
         """Calls ``run(begin, end)`` for ranges that make up 0..end, each at most ``chunk`` long."""
         job = _Job(run, end, chunk)
         helpers = min(config.host_threads, -(-end // chunk)) - 1
-        if helpers > len(self._helpers):
-            self._start(helpers)
+        crew = self._crew
+        if helpers > len(crew.threads):
+            with self._lock:
+                if crew is self._crew:  # else it was dismissed
+                    crew.grow(helpers)
         for _ in range(helpers):
-            self._queue.put(job)
+            crew.queue.put(job)
         job.lead()
-
-    def _start(self, count: int) -> None:
-        with self._lock:
-            while len(self._helpers) < count:
-                name = f"krnlpy-host-{len(self._helpers) + 1}"
-                helper = threading.Thread(target=_help, args=(self._queue,), name=name, daemon=True)
-                helper.start()
-                self._helpers.append(helper)
 
     def close(self) -> None:
         """Ends the helpers; a later run starts new ones."""
         with self._lock:
-            helpers, self._helpers = self._helpers, []
-            for _ in helpers:
-                self._queue.put(None)
-        for helper in helpers:
+            crew, self._crew = self._crew, _Crew()
+            crew.dismiss()
+        for helper in crew.threads:
             helper.join()
 
 

@@ -166,6 +166,44 @@ def test_an_interrupt_waits_for_the_helpers(monkeypatch: pytest.MonkeyPatch) -> 
     pool.close()
 
 
+def test_a_pool_closes_while_threads_go_on_launching(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end marks are for the helpers of before, which are at work, not for those that a launch starts meanwhile."""
+    monkeypatch.setattr(config, "host_threads", 3)
+    pool = ThreadPool()
+    started, ends = threading.Barrier(4, timeout=10), threading.Event()
+
+    def held(begin: int, end: int) -> None:
+        started.wait()
+        assert ends.wait(10)
+
+    busy = threading.Thread(target=pool.run, args=(held, 3, 1))
+    busy.start()
+    started.wait()
+    closing = threading.Thread(target=pool.close, daemon=True)
+    crew = pool._crew
+    closing.start()
+    while pool._crew is crew:
+        time.sleep(0.001)
+    together = threading.Barrier(3, timeout=10)
+    pool.run(lambda begin, end: together.wait() and None, 3, 1)  # done by helpers that are started for it
+    ends.set()
+    busy.join()
+    closing.join(10)
+    assert not closing.is_alive()
+    pool.close()
+
+
+def test_a_system_without_threads_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(config, "host_threads", 4)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    seen: list[int] = []
+    ThreadPool().run(lambda begin, end: seen.extend(range(begin, end)), 1000, 10)
+    assert seen == list(range(1000))
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_launches_after_a_fork() -> None:
