@@ -19,6 +19,7 @@ from llvmlite.binding.newpassmanagers import NewPassManager
 
 from krnlpy.dsl.cache import Cache
 from krnlpy.dsl.llvm_math import LIBM_SYMBOLS
+from krnlpy.dsl.llvm_polls import CLOCK_SYMBOL, PYTHON_SYMBOLS
 from krnlpy.errors import CompileError
 from krnlpy.log import logger
 
@@ -160,9 +161,11 @@ def _library_symbols() -> dict[str, int]:
         libraries = [ctypes.CDLL("ucrtbase"), ctypes.CDLL("vcruntime140")]
     else:
         libraries = [ctypes.CDLL(None)]
+    libraries.append(ctypes.pythonapi)
     found = {}
-    for name in (*LIBM_SYMBOLS, *_MEMORY_SYMBOLS):
-        function = next((getattr(lib, name) for lib in libraries if hasattr(lib, name)), None)
+    for name in (*LIBM_SYMBOLS, *_MEMORY_SYMBOLS, *PYTHON_SYMBOLS, CLOCK_SYMBOL):
+        exported = f"_{CLOCK_SYMBOL[:8]}64{CLOCK_SYMBOL[8:]}" if system == "Windows" and name == CLOCK_SYMBOL else name
+        function = next((getattr(lib, exported) for lib in libraries if hasattr(lib, exported)), None)
         if function is not None:
             address = ctypes.cast(function, ctypes.c_void_p).value
             assert address is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 import weakref
@@ -14,8 +15,8 @@ from krnlpy import config
 class _Job:
     """A range cut into chunks, which the caller and any helpers that are free take one after another."""
 
-    def __init__(self, run: Callable[[int, int], None], end: int, chunk: int) -> None:
-        self._run, self._end, self._chunk = run, end, chunk
+    def __init__(self, run: Callable[[int, int], None], end: int, chunk: int, stop: ctypes.c_int32) -> None:
+        self._run, self._end, self._chunk, self._stop = run, end, chunk, stop
         self._next = 0
         self._helping = 0
         self._lock = threading.Lock()
@@ -40,16 +41,25 @@ class _Job:
             self._work()
         except BaseException as error:
             with self._lock:
-                self._error, self._next = error, self._end  # nobody starts another chunk
+                self._error = error
+                self._end_early()
         finally:
             with self._lock:
                 self._helping -= 1
                 self._done.notify()
 
+    def _end_early(self) -> None:
+        """Nobody starts another chunk, and those that run are told to stop."""
+        self._next = self._end
+        self._stop.value = 1
+
     def lead(self) -> None:
         """What the caller does: returns when no chunk is left or running; raises what a chunk raised."""
         try:
             self._work()
+        except BaseException:
+            self._stop.value = 1
+            raise
         finally:
             self._wait()
         if self._error is not None:
@@ -67,6 +77,7 @@ class _Job:
             except BaseException as error:
                 # Ctrl-C, say. Helpers must not touch memory any more once the caller goes on.
                 interrupt = error
+                self._stop.value = 1
         if interrupt is not None:
             raise interrupt
 
@@ -116,9 +127,13 @@ class ThreadPool:
         self._crew = _Crew()
         self._lock = threading.Lock()
 
-    def run(self, run: Callable[[int, int], None], end: int, chunk: int) -> None:
-        """Calls ``run(begin, end)`` for ranges that make up 0..end, each at most ``chunk`` long."""
-        job = _Job(run, end, chunk)
+    def run(self, run: Callable[[int, int], None], end: int, chunk: int, stop: ctypes.c_int32) -> None:
+        """Calls ``run(begin, end)`` for ranges that make up 0..end, each at most ``chunk`` long.
+
+        Args:
+            stop: becomes 1 when calls that run are to return early: one has raised, or the caller was interrupted.
+        """
+        job = _Job(run, end, chunk, stop)
         helpers = min(config.host_threads, -(-end // chunk)) - 1
         crew = self._crew
         if helpers > len(crew.threads):
@@ -130,12 +145,10 @@ class ThreadPool:
         job.lead()
 
     def close(self) -> None:
-        """Ends the helpers; a later run starts new ones."""
+        """Ends the helpers, those at work after it; a later run starts new ones."""
         with self._lock:
             crew, self._crew = self._crew, _Crew()
             crew.dismiss()
-        for helper in crew.threads:
-            helper.join()
 
 
 def _help(queue: SimpleQueue[_Job | None]) -> None:
