@@ -79,7 +79,7 @@ interrupted:
 go:
   br label %leave
 leave:
-  %budget = phi i64 [ {_BUDGET}, %go ], [ -1, %entry ], [ -1, %interrupted ]
+  %budget = phi i64 [ {_BUDGET}, %go ], [ 0, %entry ], [ 0, %interrupted ]
   ret i64 %budget
 }}
 @krnlpy_stop = internal constant i32 1, align 4
@@ -146,13 +146,14 @@ def charge(b: Builder, work: str) -> None:
     """Takes work (an i64) from the budget, and asks where it is used up. A kernel that is to stop goes no further."""
     b.module.define("krnlpy_poll", _POLL)
     poll, go = b.fresh("poll"), b.fresh("go")
-    left = b.op(f"sub nsw i64 {b.load('i64', '%budget')}, {work}")
-    b.store("i64", left, "%budget")
-    b.branch_if(b.op(f"icmp slt i64 {left}, 0"), poll, go, UNLIKELY)
+    budget = b.load("i64", "%budget")
+    used_up = b.op(f"icmp ult i64 {budget}, {work}")  # one instruction with the subtraction
+    b.store("i64", b.op(f"sub i64 {budget}, {work}"), "%budget")
+    b.branch_if(used_up, poll, go, UNLIKELY)
     b.place(poll)
     budget = b.op("call i64 @krnlpy_poll(ptr %control)")
     b.store("i64", budget, "%budget")
-    b.branch_if(b.op(f"icmp slt i64 {budget}, 0"), "stopped", go)
+    b.branch_if(b.op(f"icmp eq i64 {budget}, 0"), "stopped", go)
     b.place(go)
 
 
