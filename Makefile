@@ -1,7 +1,8 @@
 # Each of these works from a fresh clone: what is needed is set up once, and again when pyproject.toml changes.
 #
 #   make mnist [ARGS="--device 0 --epochs 5"]   train LeNet5 on MNIST
-#   make test  [ARGS="-k matmul -x"]            the whole test suite
+#   make test  [ARGS="-k matmul -x"]            what every change has to pass, in two processes
+#   make test-deep [ARGS=...]                   the grids and long runs that it leaves out
 #   make check                                  ruff, mypy, and whether shipped kernels and README's tables are up to date
 #   make kernels                                compile the kernels that the packages ship
 #   make drivers [ARGS=--extra]                 Vulkan drivers that run on the CPU (see tools/drivers.sh)
@@ -10,13 +11,16 @@
 
 SETUP := pyproject.toml tools/setup.sh tools/requirements.py
 
-.PHONY: mnist test check kernels drivers clean
+.PHONY: mnist test test-deep check kernels drivers clean
 
 mnist: .venv/examples.stamp
 	@.venv/bin/python examples/mnist.py $(ARGS)
 
 test: .venv/dev.stamp
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+test-deep: .venv/dev.stamp
+	@.venv/bin/python -m pytest -n 2 --dist worksteal -m deep $(ARGS)
 
 check: .venv/dev.stamp
 	.venv/bin/ruff check

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from devices import selectors
-from spirv_validator import Validator
 
 from krnlpy import Device, config
 from krnlpy.dsl import spirv
 from krnlpy.dsl.spirv_tools import TARGET
+from tests.devices import selectors
+from tests.spirv_validator import Validator
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,11 +56,23 @@ def valid_spirv() -> Iterator[None]:
     spirv.compile_shader = compile_shader
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if output := getattr(session.config, "workeroutput", None):  # one of several processes that share the tests
+        output["valid_modules"] = [digest.hex() for digest in validator.valid]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    validator.valid.update(map(bytes.fromhex, getattr(node, "workeroutput", {}).get("valid_modules", [])))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not validator.available:
         terminalreporter.write_line("spirv-val is not installed: no SPIR-V was validated", yellow=True)
-    elif validator.count:
-        terminalreporter.write_line(f"spirv-val --target-env {TARGET}: {validator.count} distinct modules, all valid")
+    elif validator.valid:
+        terminalreporter.write_line(
+            f"spirv-val --target-env {TARGET}: {len(validator.valid)} distinct modules, all valid"
+        )
 
 
 @pytest.fixture(autouse=True)

@@ -97,25 +97,21 @@ def constants_of_variables(module: bytes) -> str:
 
 
 class Validator:
-    """Counts the modules that it found valid. ``available`` says whether there is anything that validates."""
+    """Validates modules. ``valid`` has the hashes of those that are; ``available`` says whether anything validates."""
 
     def __init__(self) -> None:
         self._check = _library() or _command()
-        self._valid: set[bytes] = set()
+        self.valid: set[bytes] = set()
 
     @property
     def available(self) -> bool:
         return self._check is not None
 
-    @property
-    def count(self) -> int:
-        return len(self._valid)
-
     def __call__(self, module: bytes, name: str) -> None:
         """Fails the test if a module is not valid."""
         digest = hashlib.sha256(module).digest()
-        if self._check is None or digest in self._valid:
+        if self._check is None or digest in self.valid:
             return
         wrong = self._check(module) or constants_of_variables(module)
         assert not wrong, f"spirv-val --target-env {TARGET}: the module of {name}: {wrong}"
-        self._valid.add(digest)
+        self.valid.add(digest)

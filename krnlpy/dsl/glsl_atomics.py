@@ -82,7 +82,7 @@ def value_to_word(type: ScalarType, value: str) -> str:
 
 
 class AtomicFunction:
-    """Writes the body of a function that changes an element.
+    """Writes how a function changes an element.
 
     Args:
         element: the variable that holds the element, or the word with it.
@@ -101,15 +101,15 @@ class AtomicFunction:
         """The names of the function's parameters beside the index."""
         return ("expected", "value") if self._op == "compare_exchange" else ("value",)
 
-    def lines(self) -> Iterator[str]:
-        """The statements, the index having been checked."""
+    def lines(self, result: str) -> Iterator[str]:
+        """The statements, the index having been checked; ``result`` is the variable that takes the old value."""
         self._require_features()
         narrow = self._type.is_integer and self._type.size < 4
         if self._worded or (narrow and self._op in _ADDITIONS):
-            yield from self._loop()
+            yield from self._loop(result)
             return
         operands = ["-value"] if self._op == "sub" else self.operands
-        yield f"return {_FUNCTIONS[self._op]}({', '.join([self._element, *operands])});"
+        yield f"{result} = {_FUNCTIONS[self._op]}({', '.join([self._element, *operands])});"
 
     def _require_features(self) -> None:
         context, type = self._context, self._type
@@ -123,10 +123,11 @@ class AtomicFunction:
             context.features.add(feature)
             context.extensions.add("GL_EXT_shader_atomic_float")
 
-    def _loop(self) -> Iterator[str]:
+    def _loop(self, result: str) -> Iterator[str]:
         context, type = self._context, self._type
         word = word_type(context, type) if self._worded else context.type(type.compute)
         bits = "seen" if self._shift is None else self._extracted("seen")
+        context.retries = True
         yield f"{word} word = {self._element}, seen;"
         yield "do {"
         yield "    seen = word;"
@@ -141,7 +142,7 @@ class AtomicFunction:
             changed = f"bitfieldInsert(seen, {changed}, {self._shift}, {type.bits})"
         yield f"    word = atomicCompSwap({self._element}, seen, {changed});"
         yield "} while (word != seen);"
-        yield f"return {self._decoded(bits)};"
+        yield f"{result} = {self._decoded(bits)};"
 
     def _extracted(self, word: str) -> str:
         word = f"int({word})" if self._type.kind == "int" else word

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from krnlpy.scalar import f32
+from krnlpy.scalar import f32, f64
 
 from . import ir
 from .fast import exact
@@ -20,6 +20,7 @@ _FAST = {
     "fast_sin": "sin", "fast_cos": "cos", "fast_tan": "tan", "fast_tanh": "tanh", "fast_pow": "pow",
     "fast_min": "min", "fast_max": "max",
 }  # fmt: skip
+_ROUNDING = ("floor", "ceil", "trunc", "rint")
 
 
 def plain(e: ir.Math) -> ir.Expr:
@@ -33,6 +34,9 @@ def built_in(e: ir.Math, operands: list[str], context: Context) -> str | None:
     listed = ", ".join(operands)
     if e.name == "mul_hi":
         context.need("mul_hi")
+    if e.name in _ROUNDING and e.type is f64:
+        context.need("round_double")
+        return f"own_{e.name}({listed})"
     if e.name in _FAST:
         return f"{_FAST[e.name]}({listed})"
     return _FORMS[e.name].format(listed) if e.name in _FORMS else None

@@ -16,10 +16,10 @@ from krnlpy.scalar import ScalarType
 
 from . import ir
 from .glsl_atomics import AtomicFunction, value_to_word, word_to_value, word_type, worded_places
-from .glsl_context import Context
+from .glsl_context import ALWAYS, Context
 
 # What the functions that reach elements call their own variables.
-_ACCESSOR_NAMES = re.compile(r"[ijkl]|i\d+|at|value|site|bits|word|seen|old|expected|changed|slot")
+_ACCESSOR_NAMES = re.compile(r"[ijkl]|i\d+|at|value|site|bits|word|seen|old|before|expected|changed|slot")
 
 # Types whose elements lie in buffers just as kernels compute with them.
 _PLAIN_SIZES = (4, 8)
@@ -54,6 +54,8 @@ class Places:
         """The value of an element, as a primary expression; ``index`` holds uints."""
         self.reads.add(place)
         if isinstance(place, ir.ItemParameter):
+            if self._context.forgets:
+                return f"{self._function('load', place)}({self._addresses[place]})"
             return self._read(place, self._addresses[place])
         return f"{self._function('load', place)}({', '.join([*index, *self._site(place, index, where)])})"
 
@@ -102,32 +104,37 @@ class Places:
         return "\n".join(text for _, text in self._functions.values())
 
     def _load_function(self, name: str, place: ir.Place) -> str:
+        if isinstance(place, ir.ItemParameter):
+            return self._item_function(name, place)
         index = self._index_names(place)
-        lines = [f"{self._value_type(place.type)} {name}({self._signature(index)}) {{"]
-        if check := self._out_of_range(place, index):
-            lines.append(f"    if ({check}) return {self._context.zero(place.type)};")
         if isinstance(place, ir.LocalArray):
             element = f"{self._names[place]}[{self._linear(place, index)}]"
-            lines.append(f"    return {word_to_value(place.type, element) if place in self._worded else element};")
+            read = [f"value = {word_to_value(place.type, element) if place in self._worded else element};"]
         else:
-            lines.append(f"    uint at = {self._linear(place, index)};")
-            lines.append(f"    return {self._read(place, 'at')};")
-        return "\n".join([*lines, "}"]) + "\n"
+            read = [f"uint at = {self._linear(place, index)};", f"value = {self._read(place, 'at')};"]
+        body = [
+            f"{self._value_type(place.type)} value = {self._context.zero(place.type)};",
+            *self._where_in_range(place, index, read, gives=True),
+            "return value;",
+        ]
+        return _function(f"{self._value_type(place.type)} {name}({self._signature(index)})", body)
+
+    def _item_function(self, name: str, item: ir.ItemParameter) -> str:
+        type = self._value_type(item.type)
+        zero = self._context.zero(item.type)
+        body = [f"{type} value = {zero};", f"if ({ALWAYS}) value = {self._read(item, 'at')};", "return value;"]
+        return _function(f"{type} {name}(uint at)", body)
 
     def _store_function(self, name: str, place: ir.Place) -> str:
         index = self._index_names(place)
-        value = f"{self._value_type(place.type)} value"
-        lines = [f"void {name}({self._signature([*index], value)}) {{"]
-        if check := self._out_of_range(place, index):
-            lines.append(f"    if ({check}) return;")
+        signature = f"void {name}({self._signature([*index], f'{self._value_type(place.type)} value')})"
         if isinstance(place, ir.LocalArray):
             value = self._rounded(place)
             value = value_to_word(place.type, value) if place in self._worded else value
-            lines.append(f"    {self._names[place]}[{self._linear(place, index)}] = {value};")
+            write = [f"{self._names[place]}[{self._linear(place, index)}] = {value};"]
         else:
-            lines.append(f"    uint at = {self._linear(place, index)};")
-            lines.append(f"    {self._write(place, 'at', 'value')}")
-        return "\n".join([*lines, "}"]) + "\n"
+            write = [f"uint at = {self._linear(place, index)};", self._write(place, "at", "value")]
+        return _function(signature, self._where_in_range(place, index, write))
 
     def _atomic_function(self, name: str, place: ir.Place, op: ir.AtomicOp) -> str:
         index, type = self._index_names(place), place.type
@@ -136,12 +143,24 @@ class Places:
             element, shift = self._packed(type, self._names[place], "at")
         function = AtomicFunction(self._context, place, op, element, shift, place in self._worded)
         value = self._value_type(type)
-        lines = [f"{value} {name}({self._signature(index, *(f'{value} {o}' for o in function.operands))}) {{"]
-        if check := self._out_of_range(place, index):
-            lines.append(f"    if ({check}) return {self._context.zero(type)};")
-        lines.append(f"    uint at = {self._linear(place, index)};")
-        lines += [f"    {line}" for line in function.lines()]
-        return "\n".join([*lines, "}"]) + "\n"
+        change = [f"uint at = {self._linear(place, index)};", *function.lines("before")]
+        body = [
+            f"{value} before = {self._context.zero(type)};",
+            *self._where_in_range(place, index, change, gives=True),
+            "return before;",
+        ]
+        operands = [f"{value} {operand}" for operand in function.operands]
+        return _function(f"{value} {name}({self._signature(index, *operands)})", body)
+
+    def _where_in_range(self, place: ir.Place, index: list[str], lines: list[str], gives: bool = False) -> list[str]:
+        """Statements that happen only where an index is in range. A function has one exit: the compilers of drivers
+        that put functions in place of their calls may take twice as long for each other one (SwiftShader does).
+
+        Args:
+            gives: they give a value, which the driver must not forget.
+        """
+        check = self._in_range(place, index) or (ALWAYS if gives and self._context.forgets else "")
+        return [f"if ({check}) {{", *(f"    {line}" for line in lines), "}"] if check else lines
 
     def _signature(self, index: list[str], *value: str) -> str:
         site = ["uint site"] if self._context.options.debug and index else []
@@ -160,15 +179,15 @@ class Places:
             return f"{length.value}u"
         return f"uint({self._constant(length)})"
 
-    def _out_of_range(self, place: ir.Place, index: list[str]) -> str:
+    def _in_range(self, place: ir.Place, index: list[str]) -> str:
         extents = [self._extent(place, axis) for axis in range(len(index))]
         if self._context.options.debug:
             sites = [f"site + {axis}u" if axis else "site" for axis in range(len(index))]
             checks = zip(index, extents, sites, strict=True)
-            return " || ".join(f"!in_range({i}, {n}, {site})" for i, n, site in checks)
+            return " && ".join(f"in_range({i}, {n}, {site})" for i, n, site in checks)
         if self._context.program.unchecked:
             return ""
-        return " || ".join(f"{i} >= {n}" for i, n in zip(index, extents, strict=True))
+        return " && ".join(f"{i} < {n}" for i, n in zip(index, extents, strict=True))
 
     def _linear(self, place: ir.Place, index: list[str]) -> str:
         """Where an element is: its number in the array, or its place in the buffer's memory."""
@@ -257,6 +276,7 @@ class Places:
         """Sets a packed element; its word may hold elements that other threads set at the same time."""
         if ("insert", place) not in self._functions:
             name = self._context.names.unique(f"insert_{place.name}")
+            self._context.retries = True
             word, shift = self._packed(place.type, self._names[place], "at")
             text = (
                 f"void {name}(uint at, uint bits) {{\n"
@@ -375,6 +395,10 @@ class Places:
                 f"slot += {group_threads}) {self._names[array]}[slot] = {zero};"
             )
         return [*lines, "memoryBarrierShared();", "barrier();"] if arrays else []
+
+
+def _function(signature: str, body: list[str]) -> str:
+    return "\n".join([f"{signature} {{", *(f"    {line}" for line in body), "}"]) + "\n"
 
 
 def _product(a: ir.Expr, b: ir.Expr) -> ir.Expr:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from krnlpy.scalar import ScalarType, boolean, f32, f64
 
 from . import ir
-from .reports import HEADER, Sites, word_count
+from .reports import HEADER, LoopSite, Sites, word_count
 
 
 class Reporter:
@@ -43,22 +43,29 @@ class Reporter:
             self._functions[signature] = self._function(name, types)
         return f"{name}({', '.join([f'{self.sites.statement(statement)}u', *values])});"
 
+    def last_loop(self, where: ir.Location, budget: int) -> list[str]:
+        """What a kernel ends with that says whether the driver ended one of its loops: a loop of two passes, which it
+        then ends after the first. How many they are is read from memory, so that no compiler knows."""
+        self._need("first_failure")
+        return [
+            "uint last_passes = 0u, last_wanted = 2u + (report.capacity >> 31);",
+            "while (last_passes < last_wanted) ++last_passes;",
+            f"if (last_passes != last_wanted) first_failure({self.sites.number(LoopSite(where, budget))}u);",
+        ]
+
     def _function(self, name: str, types: list[ScalarType]) -> str:
         parameters = ["uint site", *(f"{self._type(type)} v{i}" for i, type in enumerate(types))]
         words = [word for i, type in enumerate(types) for word in _words(f"v{i}", type)]
         if name == "print_record":
             self._need("begin_record")
             # A record never starts the report, so that 0 is no place of values.
-            start = [
-                f"    uint at = begin_record(site, {word_count(types)}u);",
-                "    if (at == 0u) return;",
-            ]
-            stores = [f"    report.words[at{f' + {i}u' if i else ''}] = {word};" for i, word in enumerate(words)]
+            start = [f"    uint at = begin_record(site, {word_count(types)}u);", "    if (at != 0u) {"]
+            stores = [f"        report.words[at{f' + {i}u' if i else ''}] = {word};" for i, word in enumerate(words)]
         else:
             self._need("first_failure")
-            start = ["    if (!first_failure(site)) return;"]
-            stores = [f"    report.words[{i}] = {word};" for i, word in enumerate(words)]
-        return "\n".join([f"void {name}({', '.join(parameters)}) {{", *start, *stores, "}"]) + "\n"
+            start = ["    if (first_failure(site)) {"]
+            stores = [f"        report.words[{i}] = {word};" for i, word in enumerate(words)]
+        return "\n".join([f"void {name}({', '.join(parameters)}) {{", *start, *stores, "    }", "}"]) + "\n"
 
     @property
     def functions(self) -> str:

@@ -46,6 +46,14 @@ _SOURCES = {  # the lane that is read; beyond all lanes where there is none
     "quad_swap_diagonal": "self ^ 3u",
 }
 _CONSTANT_PLACE = ("broadcast", "quad_broadcast")
+_INSIDE = {  # a place, or a distance, of which the lane that the device is asked for exists: drivers die of others
+    "shuffle": "min({}, gl_SubgroupSize - 1u)",
+    "shuffle_xor": "min({}, gl_SubgroupSize - 1u)",
+    "shuffle_up": "min({}, gl_SubgroupInvocationID)",
+    "shuffle_down": "min({}, gl_SubgroupSize - 1u - gl_SubgroupInvocationID)",
+}
+_IS_ACTIVE = "lane < gl_SubgroupSize && (here[lane >> 5 & 3u] >> (lane & 31u) & 1u) != 0u"
+"""Whether a lane exists and is among the active ones, ``here``. Drivers read for lanes that && rules out too."""
 
 
 def needs(op: ir.CollectiveOp, cluster: int, checked: bool) -> Features:
@@ -80,6 +88,7 @@ class Subgroups:
         self._functions: dict[str, str] = {}
         self._value_words = 0
         self._sites = 0
+        self._meets = False
 
     @property
     def words(self) -> int:
@@ -101,6 +110,9 @@ class Subgroups:
             wanted |= {Feature.SUBGROUP_BALLOT}
         if type in (u64, i64) and len(s.targets) == 1:
             wanted |= {Feature.SUBGROUP_EXTENDED_TYPES}
+        if s.op == "barrier" and options.broken_meetings:
+            self._meets = True
+            return "own_subgroup_meet()"
         if wanted <= options.subgroups:
             self._use(wanted)
             return self._native(s, type, cluster, operands)
@@ -147,18 +159,22 @@ class Subgroups:
         return f"own_subgroup_all_equal({value})"
 
     def _move(self, s: ir.Collective, name: str, type: ScalarType, value: str, place: Sequence[str]) -> str:
-        """The value of another lane; 0 where that is not active."""
+        """The value of another lane; 0 where that is not active.
+
+        The device is only ever asked for a lane that exists; which lane was meant is looked at after.
+        """
         constant = s.operands[1] if s.op in _CONSTANT_PLACE else None
         if constant is not None:
             assert isinstance(constant, ir.Const)
             number = int(constant.value)
-            inside = number if number < self._context.options.subgroup_threads else 0
-            arguments = [f"{inside}u"]
+            inside = [f"{number if number < self._context.options.subgroup_threads else 0}u"]
         else:
             number = 0
-            arguments = ["min(place, gl_SubgroupSize - 1u)"] if place else []
+            inside = [_INSIDE[s.op].format("place")] if place else []
         if self._context.program.unchecked:
-            return f"{name}({', '.join([value, *(arguments if constant is not None else place)])})"
+            if constant is None:
+                inside = [_INSIDE[s.op].format(text) for text in place]
+            return f"{name}({', '.join([value, *inside])})"
         function = f"own_subgroup_{s.op}" + (f"_{number}" if constant is not None else "")
         glsl = self._context.type(type)
         parameters = [f"{glsl} value", *(["uint place"] if place and constant is None else [])]
@@ -170,10 +186,8 @@ class Subgroups:
                 "    uint self = gl_SubgroupInvocationID;",
                 f"    uint lane = {_SOURCES[s.op]};",
                 "    uvec4 here = subgroupBallot(true);",
-                f"    {glsl} found = {name}({', '.join(['value', *arguments])});",
-                f"    if (lane >= gl_SubgroupSize) return {self._context.zero(type)};",
-                "    bool reads = (here[lane >> 5] >> (lane & 31u) & 1u) != 0u;",
-                f"    return reads ? found : {self._context.zero(type)};",
+                f"    {glsl} found = {name}({', '.join(['value', *inside])});",
+                f"    return {_IS_ACTIVE} ? found : {self._context.zero(type)};",
             ],
         )
         return f"{function}({', '.join([value, *(place if constant is None else [])])})"
@@ -196,7 +210,7 @@ class Subgroups:
         if by_shuffles:
             before, after = ["    uvec4 here = subgroupBallot(true);"], []
             other = "subgroupShuffle(value, min(lane, gl_SubgroupSize - 1u))"
-            active = "lane < gl_SubgroupSize && (here[lane >> 5] >> (lane & 31u) & 1u) != 0u"
+            active = _IS_ACTIVE
         else:
             self._value_words = max(self._value_words, words)
             before = [
@@ -213,7 +227,7 @@ class Subgroups:
             self._sites += 1
             parameters.append("uint site")
             place = [*place, f"{self._sites}u"]
-            active = "lane < gl_SubgroupSize && own_subgroup_active[first + lane] == site"
+            active = "lane < gl_SubgroupSize && own_subgroup_active[first + min(lane, gl_SubgroupSize - 1u)] == site"
         self._add(
             f"{result} {function}({', '.join(parameters)})",
             [
@@ -299,11 +313,19 @@ class Subgroups:
             shared = [
                 f"#define OWN_SUBGROUP_SLOTS {slots}\n"
                 f"shared uint own_subgroup_values[OWN_SUBGROUP_SLOTS{slice_}];\n"
-                "shared uint own_subgroup_active[OWN_SUBGROUP_SLOTS];\n\n"
-                "void own_subgroup_meet() {\n    subgroupMemoryBarrierShared();\n    subgroupBarrier();\n}\n"
+                "shared uint own_subgroup_active[OWN_SUBGROUP_SLOTS];\n"
             ]
+        if self._value_words or self._meets:
+            shared.append(self._meeting())
         functions = "\n".join([*shared, *self._functions.values()])
         return f'#line 1 "subgroups"\n{functions}' if functions else ""
+
+    def _meeting(self) -> str:
+        """The function in which the threads of a subgroup wait for each other. Drivers that lose threads where other
+        subgroups do not come take a barrier of a subgroup for one of the group; their subgroups go in step."""
+        if self._context.options.broken_meetings:
+            return "void own_subgroup_meet() {\n    subgroupMemoryBarrier();\n}\n"
+        return "void own_subgroup_meet() {\n    subgroupMemoryBarrierShared();\n    subgroupBarrier();\n}\n"
 
     def prologue(self) -> list[str]:
         """What the kernel starts with: no slot is marked."""

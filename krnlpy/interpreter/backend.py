@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -50,6 +50,9 @@ class InterpreterBackend:
         self._lock = threading.RLock()
         renew_after_fork(self, "_lock")
         self._usage = Usage()
+
+    def defects(self) -> tuple[()]:
+        return ()
 
     @property
     def lost(self) -> bool:
@@ -248,8 +251,7 @@ class InterpreterExecutable:
         self._parts = variant, specs, threads
         self._translated: dict[tuple[bool, bool], Interpretation] = {}
 
-    @cached_property
-    def tells(self) -> bool:
+    def tells(self, groups: object, parameters: bytes) -> bool:
         """False: nothing waits longer for what it prints or raises, since a launch is over when it returns."""
         return False
 

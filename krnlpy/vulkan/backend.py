@@ -28,6 +28,7 @@ from .commands import Queue
 from .description import PhysicalDevice
 from .descriptors import Descriptors
 from .device import LogicalDevice
+from .driver_defects import Defects, defects_of
 from .graphs import Graphs, Recording
 from .instance import FORKED, Instance
 from .launches import Launches
@@ -68,8 +69,9 @@ class VulkanBackend:
         DeviceUnavailable: the driver refuses to open the device.
     """
 
-    def __init__(self, instance: Instance, physical: PhysicalDevice) -> None:
+    def __init__(self, instance: Instance, physical: PhysicalDevice, defects: Defects | None = None) -> None:
         self._instance = instance
+        self._defects = defects
         self._lock = threading.RLock()
         renew_after_fork(self, "_lock")
         device = self._device = LogicalDevice(instance, physical)
@@ -82,7 +84,7 @@ class VulkanBackend:
         self._transfers = Transfers(device, self._queue)
         self._descriptors = Descriptors(device, self._queue)
         self._launches = Launches(device, self._queue, self._transfers, self._descriptors)
-        self._builder = PipelineBuilder(device, self._descriptors)
+        self._builder = PipelineBuilder(device, self._descriptors, self._known_defects)
         self._graphs = Graphs(device, self._queue, self._memory, self._transfers)
         self._report: VulkanMemory | None = None
         self._query_pools: QueryPools | None = None
@@ -96,6 +98,18 @@ class VulkanBackend:
     @property
     def info(self) -> DeviceInfo:
         return self._device.info
+
+    def defects(self) -> tuple[str, ...]:
+        """What the driver computes wrongly, as probes found out."""
+        with self._lock:
+            return self._known_defects().sentences()
+
+    def _known_defects(self) -> Defects:
+        if self._defects is None:
+            # A device of its own, so that this one's memory and queue stay what they are.
+            physical = self._device.physical
+            self._defects = defects_of(self.info, lambda: VulkanBackend(self._instance, physical, Defects()))
+        return self._defects
 
     @property
     def lost(self) -> bool:
@@ -214,11 +228,14 @@ class VulkanBackend:
 
         Raises:
             KernelIndexError, KernelAssertionError: in an executable built for debugging, a thread failed.
+            DriverDefect: the driver ends a loop of it too early.
         """
         with self._lock:
             if self._queue.failure is not None:
                 raise self._queue.failure
             try:
+                if executable.guard is not None:
+                    executable = executable.guard.checked(executable, groups, parameters)
                 if executable.reports is None:
                     self._launches.record(executable, groups, bindings, parameters)
                     return
@@ -237,7 +254,7 @@ class VulkanBackend:
         """
         with self._lock:
             self._check()
-            if executable.reports is None and not config.debug:
+            if not executable.tells(None, parameters) and not config.debug:
                 self._record_indirect(executable, counts, bindings, parameters)
                 return
         words = np.empty(3, "<u4")

@@ -103,7 +103,9 @@ def test_metadata_comes_back(tmp_path):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("value", [object(), {1: 2}, [{3}], np.array(["a"]), np.zeros(1, complex)], ids=repr)
+@pytest.mark.parametrize(
+    "value", [object(), {1: 2}, [{3}], np.array(["a"]), np.zeros(1, complex)], ids=lambda v: type(v).__name__
+)
 def test_what_cannot_be_saved(value, tmp_path):
     with pytest.raises(CheckpointError, match=r"metadata.thing"):
         save_checkpoint(tmp_path / "m", Model(), thing=value)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from http_server import Site, serve
 
 from autograph.dataset.download import DownloadError, download
 from autograph.errors import DatasetError
+
+from .http_server import Site, serve
 
 CONTENT = bytes(range(256)) * 1200  # 300 KiB: several chunks
 NOWHERE = "http://127.0.0.1:9/"  # the discard port: nothing listens

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from devices import requires
-from reference import draw, tensor
 
 from autograph import Parameter, Tensor
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from krnlpy import Device, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from tests.devices import requires
+
+from .reference import draw, tensor
 
 TYPES = [u8, i8, u16, i16, f16, bf16, u32, i32, f32, u64, i64, f64]
 

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from devices import limit_reach
-from reference import conv2 as conv2_reference
 
 from autograph import Parameter, Tensor
 from autograph.ops.im2col import col2im, im2col
 from autograph.ops.one_hot import one_hot
 from krnlpy import Device, f32, i32, u8, u32
 from krnlpy.errors import LimitExceeded
+from tests.devices import limit_reach
+
+from .reference import conv2 as conv2_reference
 
 LIMIT = 1 << 18
 

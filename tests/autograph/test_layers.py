@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from lenet5 import LeNet5
 
 from autograph import SGD, Conv2, Dense, Flatten, Identity, Layer, MaxPool2, Parameter, Relu, Sequential, Tensor
 from autograph.errors import AutographError, DtypeError, ShapeError
 from krnlpy import Device, bf16, f32, i32
+
+from .lenet5 import LeNet5
 
 
 def test_lenet5_has_46920_parameters():

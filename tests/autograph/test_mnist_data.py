@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from http_server import Site, serve
 
 from autograph.dataset import Mnist, load_mnist, mnist, write_idx
 from autograph.dataset.idx import pack_idx
 from autograph.errors import DatasetError
+
+from .http_server import Site, serve
 
 SAMPLE = Path(mnist.__file__).parent / "data" / "mnist-sample"
 WHOLE = Path(os.environ.get("AUTOGRAPH_DATA", "../shared/data")).absolute()

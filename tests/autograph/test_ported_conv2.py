@@ -7,10 +7,11 @@ import itertools
 
 import numpy as np
 import pytest
-from reference import conv2, tensor
 
 from autograph import Parameter
 from krnlpy import f32
+
+from .reference import conv2, tensor
 
 FILTERS = [(1, 1), (3, 3), (5, 5), (7, 7), (1, 3), (3, 5), (1, 7)]
 SIZES = [(1, 1, 1), *((*([1] * i), n, *([1] * (2 - i))) for n in (2, 3, 13) for i in range(3))]

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from devices import requires
 
 from autograph import Parameter, Tensor
 from krnlpy import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from tests.devices import requires
 
 TYPES = [u8, i8, u16, i16, f16, bf16, u32, i32, f32, u64, i64, f64]
 INTEGERS = [u8, i8, u16, i16, u32, i32, u64, i64]

@@ -3,12 +3,13 @@ here."""
 
 import numpy as np
 import pytest
-from devices import requires
-from reference import bound, check, conv2, draw, max_pool2, tensor
 
 from autograph import SGD, Conv1, Conv2, Layer, Parameter, Tensor, load_checkpoint, save_checkpoint
 from autograph.errors import ShapeError
 from krnlpy import SCALAR_TYPES, Device, bf16, f16, f32, i32, u8, u32
+from tests.devices import requires
+
+from .reference import bound, check, conv2, draw, max_pool2, tensor
 
 # 1: Conv1 pads the height of 1 it has not
 
@@ -52,16 +53,7 @@ def test_2_a_bias_is_of_channels(layer, outputs, device):
 def test_3_gradients_of_any_window(options, device):
     x, w = draw(1, (2, 2, 6, 7), f32), draw(2, (3, 2, 2, 3), f32)
     pairs = {name: value if isinstance(value, tuple) else (value, value) for name, value in options.items()}
-    # A filter's gradient sums at most n * oh * ow = 2 * 9 * 7 products below 1, everything else fewer.
-    check(
-        lambda x, w: x.conv2(w, **options),
-        lambda x, w: conv2(x, w, **pairs),
-        [x, w],
-        f32,
-        device,
-        terms=126,
-        magnitude=126,
-    )
+    check(lambda x, w: x.conv2(w, **options), lambda x, w: conv2(x, w, **pairs), [x, w], f32, device)
 
 
 # 4: of one channel and 8 columns or more, the input's gradient is zero
@@ -70,7 +62,7 @@ def test_3_gradients_of_any_window(options, device):
 @pytest.mark.parametrize("columns", [7, 8, 9, 17])
 def test_4_the_gradient_of_one_channel(columns, device):
     x, w = draw(3, (1, 1, 3, columns + 1), f32), draw(4, (2, 1, 2, 2), f32)
-    check(lambda x, w: x.conv2(w), conv2, [x, w], f32, device, terms=4 * columns, magnitude=4 * columns)
+    check(lambda x, w: x.conv2(w), conv2, [x, w], f32, device)
 
 
 # 5: gradients of pooled images that are not square, overlap, or leave pixels out are of the input
@@ -124,8 +116,16 @@ def test_6_the_velocity_survives_a_file(device, tmp_path):
 
 @pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
 @pytest.mark.parametrize("length", [0, 1, 2, 3, 5, 8])
-def test_7_every_type_and_length_is_loaded(dtype, length, device, tmp_path):
-    requires(device, dtype)
+def test_7_every_type_and_length_is_loaded(dtype, length, tmp_path):
+    _save_and_load(dtype, length, Device.host(), tmp_path)
+
+
+def test_7_every_device_loads(device, tmp_path):
+    for dtype in (u8, bf16, f32):
+        _save_and_load(dtype, 3, device, tmp_path)
+
+
+def _save_and_load(dtype, length, device, tmp_path):
     value = np.arange(length).astype(dtype.dtype)
     save_checkpoint(tmp_path / "m", Weights(Tensor.from_numpy(value, device)))
     model = Weights(Tensor.zeros(length, dtype, device))

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from reference import draw, tensor
 
 from autograph import SGD, Parameter, Tensor
 from autograph.errors import AutographError, DtypeError
 from krnlpy import bf16, f16, f32, f64
+
+from .reference import draw, tensor
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])

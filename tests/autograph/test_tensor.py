@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from reference import tensor
 
 from autograph import Parameter, Tensor
 from autograph.errors import AutographError, ShapeError
 from krnlpy import SCALAR_TYPES, bf16, f32, i32
+
+from .reference import tensor
 
 
 @pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)

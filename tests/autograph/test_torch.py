@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from lenet5 import LeNet5
-from reference import draw, tensor
 
 from autograph import SGD, Parameter, Tensor
 from krnlpy import f32
+
+from .lenet5 import LeNet5
+from .reference import draw, tensor
 
 torch = pytest.importorskip("torch")
 

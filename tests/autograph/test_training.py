@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from lenet5 import LeNet5
 
 from autograph import SGD, Tensor
 from krnlpy import bf16, f16, f32
+
+from .lenet5 import LeNet5
 
 
 def images(count, seed=0):

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import user_kernels
 
 import krnlpy
 from krnlpy import Global, GlobalMut, Kernel, Out, dsl, f32
 from krnlpy.dsl.composites import Matrix, Vector
 from krnlpy.errors import DtypeError
+
+from . import user_kernels
 
 mypy = pytest.importorskip("mypy.api")
 HERE = Path(__file__).parent

@@ -15,6 +15,7 @@ import pytest
 from krnlpy import dsl
 from krnlpy.dsl.types import Item, ItemMut
 from krnlpy.scalar import ScalarType, f32, f64
+from tests.tiers import deep, sampled
 
 from . import special_functions
 from .launcher import Launcher
@@ -146,8 +147,14 @@ def test_every_bound_is_asserted() -> None:
     assert set(BOUNDS) == {*UNARY, *BINARY}
 
 
-CASES = [(name, where) for name, (_, places) in UNARY.items() for where in places]
-PAIRS = [(name, where) for name, (_, places) in BINARY.items() for where in places]
+def grid(functions: dict[str, tuple[Any, dict[str, Any]]]) -> list[Any]:
+    """Each function in each place; for each change, in the first of its places."""
+    return [
+        case for name, (_, places) in functions.items() for case in sampled([(name, p) for p in places], len(places))
+    ]
+
+
+CASES, PAIRS = grid(UNARY), grid(BINARY)
 by_type = pytest.mark.parametrize("type", (f32, f64), ids=str)
 
 
@@ -193,6 +200,7 @@ def denormals(type: ScalarType) -> Array:
 DEFINED_AT_0 = tuple(name for name in UNARY if name not in ("acosh", "gamma"))  # 1 / x overflows
 
 
+@deep
 @by_type
 @pytest.mark.parametrize("name", DEFINED_AT_0)
 def test_of_denormals(launch: Launcher, name: str, type: ScalarType) -> None:

@@ -7,7 +7,6 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-from devices import requires
 
 from krnlpy import Buffer, Device, DtypeError, LaunchError, ShapeError, StructBuffer, func, kernel
 from krnlpy.dsl import (
@@ -35,6 +34,7 @@ from krnlpy.dsl import (
 )
 from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, f64, i32, u8, u32
+from tests.devices import requires
 
 T = TypeVar("T")
 

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from devices import requires
 
 from krnlpy import (
     Buffer,
@@ -41,6 +40,7 @@ from krnlpy.dsl import (
     thread_id,
     threads,
 )
+from tests.devices import requires
 
 NAN = math.nan
 THREE = np.uint8(3)

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-from devices import requires
 
 from krnlpy import (
     SCALAR_TYPES,
@@ -38,6 +37,7 @@ from krnlpy import (
     u64,
 )
 from krnlpy.dsl import barrier, global_id, group_array, group_id, local_array, thread_id
+from tests.devices import requires
 
 T = TypeVar("T")
 every_type = pytest.mark.parametrize("type", SCALAR_TYPES, ids=str)

@@ -9,9 +9,10 @@ import re
 from pathlib import Path
 
 import numpy as np
-from pages import ROOT, blocks, on, run
 
 from krnlpy import Device
+
+from .pages import ROOT, blocks, on, run
 
 PAGE = "docs/migrating.md"
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pages import ROOT, blocks, run
 
 from krnlpy import config
+
+from .pages import ROOT, blocks, run
 
 PAGES = [page for path in sorted((ROOT / "docs").glob("*.md")) if blocks(page := f"docs/{path.name}")]
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pages import blocks, on, run
 
 from krnlpy import Device
+
+from .pages import blocks, on, run
 
 BLOCKS = blocks("README.md")
 

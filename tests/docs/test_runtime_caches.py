@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pages import blocks, run
-
 from krnlpy.compile_backend import CompileBackend
+
+from .pages import blocks, run
 
 (WORKLOAD,) = (block for block in blocks("docs/runtime.md") if "def workload" in block)
 

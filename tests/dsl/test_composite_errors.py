@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_kernel_errors import body, compile_kernel, load
 
 from krnlpy.errors import KernelError, KernelNameError, KernelSyntaxError, KernelTypeError
+
+from .test_kernel_errors import body, compile_kernel, load
 
 HELPERS = """
 from dataclasses import dataclass

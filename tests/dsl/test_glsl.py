@@ -423,14 +423,14 @@ def test_checks_of_indices() -> None:
         y[n] = x[global_id(), 3]
 
     checked = emit(lower(kernel)).source
-    assert "if (i >= launch.x_shape[0] || j >= launch.x_shape[1]) return 0.0;" in checked
-    assert "if (i >= launch.y_shape[0]) return;" in checked
+    assert "if (i < launch.x_shape[0] && j < launch.x_shape[1]) {" in checked
+    assert "if (i < launch.y_shape[0]) {" in checked
     assert "store_y(index_of(launch.n), load_x(gl_GlobalInvocationID.x, 3u));" in checked
     unchecked = emit(lower(kernel, unchecked=True)).source
-    assert ">= launch.x_shape" not in unchecked
+    assert "< launch.x_shape" not in unchecked
     for unchecked_too in (False, True):
         debug = emit(lower(kernel, unchecked=unchecked_too), DEBUG).source
-        assert "if (!in_range(i, launch.x_shape[0], site) || !in_range(j, launch.x_shape[1], site + 1u))" in debug
+        assert "if (in_range(i, launch.x_shape[0], site) && in_range(j, launch.x_shape[1], site + 1u)) {" in debug
         assert "store_y(index_of(launch.n), load_x(gl_GlobalInvocationID.x, 3u, 1u), 3u)" in debug
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import pytest
-from test_glsl import check, emit, lower
 
 from krnlpy.dsl import (
     atomic_add,
@@ -24,6 +23,8 @@ from krnlpy.dsl import (
 from krnlpy.dsl.types import Global, GlobalMut
 from krnlpy.features import FLOAT_ATOMICS, Feature
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, f16, f32, f64, i64, u8, u32, u64
+
+from .test_glsl import check, emit, lower
 
 T = TypeVar("T")
 OPTIONS = [

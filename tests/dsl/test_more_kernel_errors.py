@@ -8,15 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import test_atomics_errors
-import test_composite_errors
-import test_kernel_errors
-import test_math_errors
-import test_subgroup_errors
-from test_kernel_errors import body, compile_kernel, load
 
 from krnlpy import dsl
 from krnlpy.errors import KernelError, KernelNameError, KernelSyntaxError, KernelTypeError, SourceError
+
+from . import test_atomics_errors, test_composite_errors, test_kernel_errors, test_math_errors, test_subgroup_errors
+from .test_kernel_errors import body, compile_kernel, load
 
 HELPERS = """
 from dataclasses import dataclass

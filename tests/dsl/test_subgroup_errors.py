@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_kernel_errors import body, compile_kernel, load
 
 from krnlpy.errors import KernelError, KernelSyntaxError, KernelTypeError
+
+from .test_kernel_errors import body, compile_kernel, load
 
 HELPERS = "from krnlpy.dsl import *\n"
 GROUPS = "a: GlobalMut[f32], n: i32, m: u32"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from devices import requires
 
 from autograph import Dense, Parameter, Tensor, load_checkpoint, save_checkpoint
 from examples import custom_operation, custom_optimizer
 from krnlpy import Device, ScalarType, bf16, config, f16, f32, i32
+from tests.devices import requires
 
 ROOT = Path(__file__).resolve().parents[2]
 DTYPES = [f32, f16, bf16]

@@ -11,7 +11,6 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from pathlib import Path
 
 os.environ["KRNLPY_CACHE_DIR"] = tempfile.mkdtemp(prefix="krnlpy-faults-")
 
@@ -48,5 +47,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
     sys.exit(main())

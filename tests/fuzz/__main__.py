@@ -17,11 +17,9 @@ from pathlib import Path
 
 os.environ.setdefault("KRNLPY_NO_CACHE", "1")  # drawn programs are compiled once
 os.environ.setdefault("MESA_SHADER_CACHE_DISABLE", "true")
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from devices import selectors
 
 from krnlpy import Device
+from tests.devices import selectors
 
 from .breaker import survey
 from .case import Case

@@ -35,29 +35,45 @@ bool is_nan(float x) {
 #line 2 "to_integer64.glsl"
 // Truncates, saturates at the ends of the type, turns NaN into 0; GLSL's conversions are undefined there.
 int64_t to_int64(float x) {
-    if (is_nan(x)) return 0l;
-    if (x >= float(9223372036854775808.0)) return 0x7FFFFFFFFFFFFFFFl;
-    if (x <= float(-9223372036854775808.0)) return int64_t(0x8000000000000000ul);
-    return int64_t(x);
+    int64_t result;
+    if (is_nan(x)) {
+        result = 0l;
+    } else if (x >= float(9223372036854775808.0)) {
+        result = 0x7FFFFFFFFFFFFFFFl;
+    } else if (x <= float(-9223372036854775808.0)) {
+        result = int64_t(0x8000000000000000ul);
+    } else {
+        result = int64_t(x);
+    }
+    return result;
 }
 
 #line 1 "floor_signed.glsl"
 // Division and remainder as Python's: rounded towards minus infinity; 0 where the divisor is 0.
 // GLSL's % is undefined for negative operands, so it is not used.
 int floor_div(int a, int b) {
-    if (b == int(0)) return int(0);
-    if (b == int(-1)) return -a;  // the least integer wraps, where / would overflow
-    int quotient = a / b;
-    return quotient * b != a && (a < int(0)) != (b < int(0)) ? quotient - int(1) : quotient;
+    int quotient = b == int(-1) ? -a : int(0);  // the least integer wraps, where / would overflow
+    if (b != int(0) && b != int(-1)) {
+        quotient = a / b;
+        if (quotient * b != a && (a < int(0)) != (b < int(0))) quotient -= int(1);
+    }
+    return quotient;
 }
 
 #line 2 "to_integer.glsl"
 // Truncates, saturates at the ends of the type, turns NaN into 0; GLSL's conversions are undefined there.
 int to_int(float x) {
-    if (is_nan(x)) return 0;
-    if (x >= float(2147483648.0)) return 0x7FFFFFFF;
-    if (x <= float(-2147483648.0)) return int(0x80000000u);
-    return int(x);
+    int result;
+    if (is_nan(x)) {
+        result = 0;
+    } else if (x >= float(2147483648.0)) {
+        result = 0x7FFFFFFF;
+    } else if (x <= float(-2147483648.0)) {
+        result = int(0x80000000u);
+    } else {
+        result = int(x);
+    }
+    return result;
 }
 
 #line 149 "kernels.py"

@@ -31,30 +31,39 @@ float scale_exp2(float x, int n) {
     return x * intBitsToFloat(first + 127 << 23) * intBitsToFloat(n - first + 127 << 23);
 }
 
-#line 30 "exp_float.glsl"
+#line 37 "exp_float.glsl"
 float own_exp(float x) {
-    if (is_nan(x)) return x;
-    if (x > 88.72284) return uintBitsToFloat(0x7F800000u);
-    if (x < -104.0) return 0.0;
-    float n = floor(x * 1.44269504 + 0.5);
-    // ln 2 in two parts; n times the first is exact.
-    float r = x - n * 0.693359375 - n * -2.12194440e-4;
-    float p = 1.3950486900284886e-3;
-    p = p * r + 8.368889801204205e-3;
-    p = p * r + 4.166620597243309e-2;
-    p = p * r + 1.66665181517601e-1;
-    p = p * r + 0.5;
-    return scale_exp2(1.0 + (r + r * r * p), int(n));
+    float result;
+    if (is_nan(x)) {
+        result = x;
+    } else if (x > 88.72284) {
+        result = uintBitsToFloat(0x7F800000u);
+    } else if (x < -104.0) {
+        result = 0.0;
+    } else {
+        float n = floor(x * 1.44269504 + 0.5);
+        // ln 2 in two parts; n times the first is exact.
+        float r = x - n * 0.693359375 - n * -2.12194440e-4;
+        float p = 1.3950486900284886e-3;
+        p = p * r + 8.368889801204205e-3;
+        p = p * r + 4.166620597243309e-2;
+        p = p * r + 1.66665181517601e-1;
+        p = p * r + 0.5;
+        result = scale_exp2(1.0 + (r + r * r * p), int(n));
+    }
+    return result;
 }
 
 #line 1 "floor_signed.glsl"
 // Division and remainder as Python's: rounded towards minus infinity; 0 where the divisor is 0.
 // GLSL's % is undefined for negative operands, so it is not used.
 int floor_div(int a, int b) {
-    if (b == int(0)) return int(0);
-    if (b == int(-1)) return -a;  // the least integer wraps, where / would overflow
-    int quotient = a / b;
-    return quotient * b != a && (a < int(0)) != (b < int(0)) ? quotient - int(1) : quotient;
+    int quotient = b == int(-1) ? -a : int(0);  // the least integer wraps, where / would overflow
+    if (b != int(0) && b != int(-1)) {
+        quotient = a / b;
+        if (quotient * b != a && (a < int(0)) != (b < int(0))) quotient -= int(1);
+    }
+    return quotient;
 }
 
 int floor_mod(int a, int b) {

@@ -33,70 +33,88 @@ uvec3 reporting_thread() { return gl_GlobalInvocationID; }
 #line 1 "range_count.glsl"
 // How many numbers range(start, stop, step) has; none for a step of 0.
 uint range_count(int start, int stop, int step) {
-    if (step > int(0)) return start < stop ? (uint(stop) - uint(start) - uint(1)) / uint(step) + uint(1) : uint(0);
-    if (step < int(0)) return start > stop ? (uint(start) - uint(stop) - uint(1)) / (uint(0) - uint(step)) + uint(1) : uint(0);
-    return uint(0);
+    uint count = uint(0);
+    if (step > int(0) && start < stop) count = (uint(stop) - uint(start) - uint(1)) / uint(step) + uint(1);
+    if (step < int(0) && start > stop) count = (uint(start) - uint(stop) - uint(1)) / (uint(0) - uint(step)) + uint(1);
+    return count;
 }
 
 #line 1 "first_failure.glsl"
 // Whether this thread is the first of the launch to fail; the report then says where, and in which thread.
 bool first_failure(uint site) {
-    if (atomicCompSwap(report.failed, 0u, site) != 0u) return false;
-    uvec3 thread = reporting_thread();
-    report.global_x = thread.x;
-    report.global_y = thread.y;
-    report.global_z = thread.z;
-    return true;
+    bool first = atomicCompSwap(report.failed, 0u, site) == 0u;
+    if (first) {
+        uvec3 thread = reporting_thread();
+        report.global_x = thread.x;
+        report.global_y = thread.y;
+        report.global_z = thread.z;
+    }
+    return first;
 }
 
 #line 2 "in_range.glsl"
 // Whether an index lies within a length; reports the launch's first that doesn't.
 bool in_range(uint index, uint length_, uint site) {
-    if (index < length_) return true;
-    if (first_failure(site)) {
+    bool inside = index < length_;
+    if (!inside && first_failure(site)) {
         report.words[0] = index;
         report.words[1] = length_;
     }
-    return false;
+    return inside;
 }
 
 #line 1 "accessors"
 float load_a(uint i, uint j, uint site) {
-    if (!in_range(i, launch.a_shape[0], site) || !in_range(j, launch.a_shape[1], site + 1u)) return 0.0;
-    uint at = launch.a_offset + i * launch.a_shape[1] + j;
-    return a[at];
+    float value = 0.0;
+    if (in_range(i, launch.a_shape[0], site) && in_range(j, launch.a_shape[1], site + 1u)) {
+        uint at = launch.a_offset + i * launch.a_shape[1] + j;
+        value = a[at];
+    }
+    return value;
 }
 
 void store_a_tile(uint i, uint j, float value, uint site) {
-    if (!in_range(i, uint(TILE_constant), site) || !in_range(j, uint(TILE_constant), site + 1u)) return;
-    a_tile[i * uint(TILE_constant) + j] = value;
+    if (in_range(i, uint(TILE_constant), site) && in_range(j, uint(TILE_constant), site + 1u)) {
+        a_tile[i * uint(TILE_constant) + j] = value;
+    }
 }
 
 float load_b(uint i, uint j, uint site) {
-    if (!in_range(i, launch.b_shape[0], site) || !in_range(j, launch.b_shape[1], site + 1u)) return 0.0;
-    uint at = launch.b_offset + i * launch.b_shape[1] + j;
-    return b[at];
+    float value = 0.0;
+    if (in_range(i, launch.b_shape[0], site) && in_range(j, launch.b_shape[1], site + 1u)) {
+        uint at = launch.b_offset + i * launch.b_shape[1] + j;
+        value = b[at];
+    }
+    return value;
 }
 
 void store_b_tile(uint i, uint j, float value, uint site) {
-    if (!in_range(i, uint(TILE_constant), site) || !in_range(j, uint(TILE_constant), site + 1u)) return;
-    b_tile[i * uint(TILE_constant) + j] = value;
+    if (in_range(i, uint(TILE_constant), site) && in_range(j, uint(TILE_constant), site + 1u)) {
+        b_tile[i * uint(TILE_constant) + j] = value;
+    }
 }
 
 float load_a_tile(uint i, uint j, uint site) {
-    if (!in_range(i, uint(TILE_constant), site) || !in_range(j, uint(TILE_constant), site + 1u)) return 0.0;
-    return a_tile[i * uint(TILE_constant) + j];
+    float value = 0.0;
+    if (in_range(i, uint(TILE_constant), site) && in_range(j, uint(TILE_constant), site + 1u)) {
+        value = a_tile[i * uint(TILE_constant) + j];
+    }
+    return value;
 }
 
 float load_b_tile(uint i, uint j, uint site) {
-    if (!in_range(i, uint(TILE_constant), site) || !in_range(j, uint(TILE_constant), site + 1u)) return 0.0;
-    return b_tile[i * uint(TILE_constant) + j];
+    float value = 0.0;
+    if (in_range(i, uint(TILE_constant), site) && in_range(j, uint(TILE_constant), site + 1u)) {
+        value = b_tile[i * uint(TILE_constant) + j];
+    }
+    return value;
 }
 
 void store_c(uint i, uint j, float value, uint site) {
-    if (!in_range(i, launch.c_shape[0], site) || !in_range(j, launch.c_shape[1], site + 1u)) return;
-    uint at = launch.c_offset + i * launch.c_shape[1] + j;
-    c[at] = value;
+    if (in_range(i, launch.c_shape[0], site) && in_range(j, launch.c_shape[1], site + 1u)) {
+        uint at = launch.c_offset + i * launch.c_shape[1] + j;
+        c[at] = value;
+    }
 }
 
 #line 42 "kernels.py"

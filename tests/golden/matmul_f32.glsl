@@ -24,48 +24,64 @@ shared float b_tile[TILE_constant * TILE_constant > 0 ? TILE_constant * TILE_con
 #line 1 "range_count.glsl"
 // How many numbers range(start, stop, step) has; none for a step of 0.
 uint range_count(int start, int stop, int step) {
-    if (step > int(0)) return start < stop ? (uint(stop) - uint(start) - uint(1)) / uint(step) + uint(1) : uint(0);
-    if (step < int(0)) return start > stop ? (uint(start) - uint(stop) - uint(1)) / (uint(0) - uint(step)) + uint(1) : uint(0);
-    return uint(0);
+    uint count = uint(0);
+    if (step > int(0) && start < stop) count = (uint(stop) - uint(start) - uint(1)) / uint(step) + uint(1);
+    if (step < int(0) && start > stop) count = (uint(start) - uint(stop) - uint(1)) / (uint(0) - uint(step)) + uint(1);
+    return count;
 }
 
 #line 1 "accessors"
 float load_a(uint i, uint j) {
-    if (i >= launch.a_shape[0] || j >= launch.a_shape[1]) return 0.0;
-    uint at = launch.a_offset + i * launch.a_shape[1] + j;
-    return a[at];
+    float value = 0.0;
+    if (i < launch.a_shape[0] && j < launch.a_shape[1]) {
+        uint at = launch.a_offset + i * launch.a_shape[1] + j;
+        value = a[at];
+    }
+    return value;
 }
 
 void store_a_tile(uint i, uint j, float value) {
-    if (i >= uint(TILE_constant) || j >= uint(TILE_constant)) return;
-    a_tile[i * uint(TILE_constant) + j] = value;
+    if (i < uint(TILE_constant) && j < uint(TILE_constant)) {
+        a_tile[i * uint(TILE_constant) + j] = value;
+    }
 }
 
 float load_b(uint i, uint j) {
-    if (i >= launch.b_shape[0] || j >= launch.b_shape[1]) return 0.0;
-    uint at = launch.b_offset + i * launch.b_shape[1] + j;
-    return b[at];
+    float value = 0.0;
+    if (i < launch.b_shape[0] && j < launch.b_shape[1]) {
+        uint at = launch.b_offset + i * launch.b_shape[1] + j;
+        value = b[at];
+    }
+    return value;
 }
 
 void store_b_tile(uint i, uint j, float value) {
-    if (i >= uint(TILE_constant) || j >= uint(TILE_constant)) return;
-    b_tile[i * uint(TILE_constant) + j] = value;
+    if (i < uint(TILE_constant) && j < uint(TILE_constant)) {
+        b_tile[i * uint(TILE_constant) + j] = value;
+    }
 }
 
 float load_a_tile(uint i, uint j) {
-    if (i >= uint(TILE_constant) || j >= uint(TILE_constant)) return 0.0;
-    return a_tile[i * uint(TILE_constant) + j];
+    float value = 0.0;
+    if (i < uint(TILE_constant) && j < uint(TILE_constant)) {
+        value = a_tile[i * uint(TILE_constant) + j];
+    }
+    return value;
 }
 
 float load_b_tile(uint i, uint j) {
-    if (i >= uint(TILE_constant) || j >= uint(TILE_constant)) return 0.0;
-    return b_tile[i * uint(TILE_constant) + j];
+    float value = 0.0;
+    if (i < uint(TILE_constant) && j < uint(TILE_constant)) {
+        value = b_tile[i * uint(TILE_constant) + j];
+    }
+    return value;
 }
 
 void store_c(uint i, uint j, float value) {
-    if (i >= launch.c_shape[0] || j >= launch.c_shape[1]) return;
-    uint at = launch.c_offset + i * launch.c_shape[1] + j;
-    c[at] = value;
+    if (i < launch.c_shape[0] && j < launch.c_shape[1]) {
+        uint at = launch.c_offset + i * launch.c_shape[1] + j;
+        c[at] = value;
+    }
 }
 
 #line 42 "kernels.py"

@@ -18,27 +18,35 @@ layout(std430, binding = 1) writeonly buffer Buffer1 { uint8_t y[]; };
 layout(std430, binding = 2) buffer Buffer2 { uint16_t z[]; };
 
 uint load_x(uint i) {
-    if (i >= launch.x_shape[0]) return 0u;
-    uint at = launch.x_offset + i;
-    return uint(x[at]);
+    uint value = 0u;
+    if (i < launch.x_shape[0]) {
+        uint at = launch.x_offset + i;
+        value = uint(x[at]);
+    }
+    return value;
 }
 
 void store_y(uint i, uint value) {
-    if (i >= launch.y_shape[0]) return;
-    uint at = launch.y_offset + i;
-    y[at] = uint8_t(value);
+    if (i < launch.y_shape[0]) {
+        uint at = launch.y_offset + i;
+        y[at] = uint8_t(value);
+    }
 }
 
 uint load_z(uint i) {
-    if (i >= launch.z_shape[0]) return 0u;
-    uint at = launch.z_offset + i;
-    return uint(z[at]);
+    uint value = 0u;
+    if (i < launch.z_shape[0]) {
+        uint at = launch.z_offset + i;
+        value = uint(z[at]);
+    }
+    return value;
 }
 
 void store_z(uint i, uint value) {
-    if (i >= launch.z_shape[0]) return;
-    uint at = launch.z_offset + i;
-    z[at] = uint16_t(value);
+    if (i < launch.z_shape[0]) {
+        uint at = launch.z_offset + i;
+        z[at] = uint16_t(value);
+    }
 }
 
 #line 35 "kernels.py"

@@ -16,9 +16,12 @@ layout(std430, binding = 1) buffer Buffer1 { uint y[]; };
 layout(std430, binding = 2) buffer Buffer2 { uint z[]; };
 
 uint load_x(uint i) {
-    if (i >= launch.x_shape[0]) return 0u;
-    uint at = launch.x_offset + i;
-    return bitfieldExtract(x[at >> 2], int(at & 3u) * 8, 8);
+    uint value = 0u;
+    if (i < launch.x_shape[0]) {
+        uint at = launch.x_offset + i;
+        value = bitfieldExtract(x[at >> 2], int(at & 3u) * 8, 8);
+    }
+    return value;
 }
 
 void insert_y(uint at, uint bits) {
@@ -31,15 +34,19 @@ void insert_y(uint at, uint bits) {
 }
 
 void store_y(uint i, uint value) {
-    if (i >= launch.y_shape[0]) return;
-    uint at = launch.y_offset + i;
-    insert_y(at, value);
+    if (i < launch.y_shape[0]) {
+        uint at = launch.y_offset + i;
+        insert_y(at, value);
+    }
 }
 
 uint load_z(uint i) {
-    if (i >= launch.z_shape[0]) return 0u;
-    uint at = launch.z_offset + i;
-    return bitfieldExtract(z[at >> 1], int(at & 1u) * 16, 16);
+    uint value = 0u;
+    if (i < launch.z_shape[0]) {
+        uint at = launch.z_offset + i;
+        value = bitfieldExtract(z[at >> 1], int(at & 1u) * 16, 16);
+    }
+    return value;
 }
 
 void insert_z(uint at, uint bits) {
@@ -52,9 +59,10 @@ void insert_z(uint at, uint bits) {
 }
 
 void store_z(uint i, uint value) {
-    if (i >= launch.z_shape[0]) return;
-    uint at = launch.z_offset + i;
-    insert_z(at, value);
+    if (i < launch.z_shape[0]) {
+        uint at = launch.z_offset + i;
+        insert_z(at, value);
+    }
 }
 
 #line 35 "kernels.py"

@@ -19,42 +19,53 @@ shared float sums[256];
 #line 1 "range_count.glsl"
 // How many numbers range(start, stop, step) has; none for a step of 0.
 uint range_count(int start, int stop, int step) {
-    if (step > int(0)) return start < stop ? (uint(stop) - uint(start) - uint(1)) / uint(step) + uint(1) : uint(0);
-    if (step < int(0)) return start > stop ? (uint(start) - uint(stop) - uint(1)) / (uint(0) - uint(step)) + uint(1) : uint(0);
-    return uint(0);
+    uint count = uint(0);
+    if (step > int(0) && start < stop) count = (uint(stop) - uint(start) - uint(1)) / uint(step) + uint(1);
+    if (step < int(0) && start > stop) count = (uint(start) - uint(stop) - uint(1)) / (uint(0) - uint(step)) + uint(1);
+    return count;
 }
 
 #line 1 "floor_signed.glsl"
 // Division and remainder as Python's: rounded towards minus infinity; 0 where the divisor is 0.
 // GLSL's % is undefined for negative operands, so it is not used.
 int floor_div(int a, int b) {
-    if (b == int(0)) return int(0);
-    if (b == int(-1)) return -a;  // the least integer wraps, where / would overflow
-    int quotient = a / b;
-    return quotient * b != a && (a < int(0)) != (b < int(0)) ? quotient - int(1) : quotient;
+    int quotient = b == int(-1) ? -a : int(0);  // the least integer wraps, where / would overflow
+    if (b != int(0) && b != int(-1)) {
+        quotient = a / b;
+        if (quotient * b != a && (a < int(0)) != (b < int(0))) quotient -= int(1);
+    }
+    return quotient;
 }
 
 #line 1 "accessors"
 float load_x(uint i) {
-    if (i >= launch.x_shape[0]) return 0.0;
-    uint at = launch.x_offset + i;
-    return x[at];
+    float value = 0.0;
+    if (i < launch.x_shape[0]) {
+        uint at = launch.x_offset + i;
+        value = x[at];
+    }
+    return value;
 }
 
 void store_sums(uint i, float value) {
-    if (i >= 256u) return;
-    sums[i] = value;
+    if (i < 256u) {
+        sums[i] = value;
+    }
 }
 
 float load_sums(uint i) {
-    if (i >= 256u) return 0.0;
-    return sums[i];
+    float value = 0.0;
+    if (i < 256u) {
+        value = sums[i];
+    }
+    return value;
 }
 
 void store_partial(uint i, float value) {
-    if (i >= launch.partial_shape[0]) return;
-    uint at = launch.partial_offset + i;
-    partial[at] = value;
+    if (i < launch.partial_shape[0]) {
+        uint at = launch.partial_offset + i;
+        partial[at] = value;
+    }
 }
 
 #line 62 "kernels.py"

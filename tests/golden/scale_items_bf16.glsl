@@ -24,8 +24,8 @@ float bf16_to_f32(uint bits) {
 
 uint f32_to_bf16(float x) {
     uint bits = floatBitsToUint(x);
-    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return bits >> 16 | 0x40u;  // NaN stays NaN
-    return bits + 0x7FFFu + (bits >> 16 & 1u) >> 16;
+    bool nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;  // which stays NaN
+    return nan ? bits >> 16 | 0x40u : bits + 0x7FFFu + (bits >> 16 & 1u) >> 16;
 }
 
 float round_bf16(float x) {

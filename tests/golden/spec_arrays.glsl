@@ -20,25 +20,33 @@ layout(std430, binding = 1) writeonly buffer Buffer1 { float y[]; };
 float window[N_constant * 2 + 1 > 0 ? N_constant * 2 + 1 : 1];
 
 float load_x(uint i) {
-    if (i >= launch.x_shape[0]) return 0.0;
-    uint at = launch.x_offset + i;
-    return x[at];
+    float value = 0.0;
+    if (i < launch.x_shape[0]) {
+        uint at = launch.x_offset + i;
+        value = x[at];
+    }
+    return value;
 }
 
 void store_window(uint i, float value) {
-    if (i >= uint(N_constant * 2 + 1)) return;
-    window[i] = value;
+    if (i < uint(N_constant * 2 + 1)) {
+        window[i] = value;
+    }
 }
 
 float load_window(uint i) {
-    if (i >= uint(N_constant * 2 + 1)) return 0.0;
-    return window[i];
+    float value = 0.0;
+    if (i < uint(N_constant * 2 + 1)) {
+        value = window[i];
+    }
+    return value;
 }
 
 void store_y(uint i, float value) {
-    if (i >= launch.y_shape[0]) return;
-    uint at = launch.y_offset + i;
-    y[at] = value;
+    if (i < launch.y_shape[0]) {
+        uint at = launch.y_offset + i;
+        y[at] = value;
+    }
 }
 
 #line 81 "kernels.py"

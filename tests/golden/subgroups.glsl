@@ -15,15 +15,19 @@ layout(std430, binding = 0) readonly buffer Buffer0 { uint x[]; };
 layout(std430, binding = 1) writeonly buffer Buffer1 { uint y[]; };
 
 uint load_x(uint i) {
-    if (i >= launch.x_shape[0]) return 0u;
-    uint at = launch.x_offset + i;
-    return x[at];
+    uint value = 0u;
+    if (i < launch.x_shape[0]) {
+        uint at = launch.x_offset + i;
+        value = x[at];
+    }
+    return value;
 }
 
 void store_y(uint i, uint value) {
-    if (i >= launch.y_shape[0]) return;
-    uint at = launch.y_offset + i;
-    y[at] = value;
+    if (i < launch.y_shape[0]) {
+        uint at = launch.y_offset + i;
+        y[at] = value;
+    }
 }
 
 #line 156 "kernels.py"

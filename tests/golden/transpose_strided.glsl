@@ -17,15 +17,19 @@ layout(std430, binding = 0) readonly buffer Buffer0 { float a[]; };
 layout(std430, binding = 1) writeonly buffer Buffer1 { float b[]; };
 
 float load_a(uint i, uint j) {
-    if (i >= launch.a_shape[0] || j >= launch.a_shape[1]) return 0.0;
-    uint at = launch.a_offset + i * uint(launch.a_strides[0]) + j * uint(launch.a_strides[1]);
-    return a[at];
+    float value = 0.0;
+    if (i < launch.a_shape[0] && j < launch.a_shape[1]) {
+        uint at = launch.a_offset + i * uint(launch.a_strides[0]) + j * uint(launch.a_strides[1]);
+        value = a[at];
+    }
+    return value;
 }
 
 void store_b(uint i, uint j, float value) {
-    if (i >= launch.b_shape[0] || j >= launch.b_shape[1]) return;
-    uint at = launch.b_offset + i * uint(launch.b_strides[0]) + j * uint(launch.b_strides[1]);
-    b[at] = value;
+    if (i < launch.b_shape[0] && j < launch.b_shape[1]) {
+        uint at = launch.b_offset + i * uint(launch.b_strides[0]) + j * uint(launch.b_strides[1]);
+        b[at] = value;
+    }
 }
 
 #line 90 "kernels.py"

@@ -8,7 +8,6 @@ import time
 
 import numpy as np
 import pytest
-from launch import launch, program_of
 
 from krnlpy import config
 from krnlpy.backend import Backend
@@ -22,6 +21,8 @@ from krnlpy.host import open_host
 from krnlpy.host.compiler import Compiler
 from krnlpy.host.pool import ThreadPool
 from krnlpy.scalar import f16, f32, i32, u8
+
+from .launch import launch, program_of
 
 
 def test_one_backend_a_process() -> None:

@@ -4,13 +4,14 @@ import inspect
 
 import numpy as np
 import pytest
-from launch import launch
 
 from krnlpy.dsl import barrier, global_id, group_array, local_array, thread_id
 from krnlpy.dsl.frontend import func
 from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut
 from krnlpy.errors import KernelIndexError
 from krnlpy.scalar import f32, i32, i64
+
+from .launch import launch
 
 
 def shift(x: Global[f32, 2], y: GlobalMut[f32, 2]):

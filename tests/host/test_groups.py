@@ -4,7 +4,6 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-from launch import launch, program_of
 
 from krnlpy.dsl import (
     barrier,
@@ -25,6 +24,8 @@ from krnlpy.dsl import (
 )  # fmt: skip
 from krnlpy.dsl.types import Global, GlobalMut, Spec
 from krnlpy.scalar import f32, i32, u8, u32
+
+from .launch import launch, program_of
 
 T = TypeVar("T")
 

@@ -4,11 +4,12 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-from launch import launch
 
 from krnlpy.dsl import item_id, items
 from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, convert, f16, f32, f64, i32
+
+from .launch import launch
 
 T = TypeVar("T")
 

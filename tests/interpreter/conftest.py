@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from conformance.launcher import Launcher
 
 from krnlpy.interpreter import open_interpreter
+from tests.conformance.launcher import Launcher
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conformance.launcher import Launcher
 
 from krnlpy.dsl import barrier, global_id, group_array, local_array, thread_id
 from krnlpy.dsl.frontend import func
 from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut, Out
 from krnlpy.errors import KernelError, KernelIndexError
 from krnlpy.scalar import f32, i32, u32, u64
+from tests.conformance.launcher import Launcher
 
 
 def line_of(function: Callable[..., Any], text: str) -> int:

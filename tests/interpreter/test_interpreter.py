@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conformance.launcher import Launcher
 
 from krnlpy.dsl import barrier, frontend, group_array, subgroup_add, thread_id
 from krnlpy.dsl.frontend import func
@@ -16,6 +15,7 @@ from krnlpy.dsl.layout import Variant
 from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut, Out, Spec
 from krnlpy.errors import LimitExceeded
 from krnlpy.scalar import f32, i32
+from tests.conformance.launcher import Launcher
 
 
 def test_tracing_shows_the_users_lines_and_variables(launch: Launcher) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conformance.launcher import Launcher
 
 from krnlpy.dsl import subgroup_barrier, subgroup_shuffle_down, thread_id
 from krnlpy.dsl.types import GlobalMut, Out
 from krnlpy.errors import KernelError, KernelRaceError
 from krnlpy.scalar import i32
+from tests.conformance.launcher import Launcher
 
 
 def test_a_barrier_of_a_subgroup_orders_its_threads(launch: Launcher) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from devices import requires
 
 import krnlpy
 from krnlpy import (
@@ -36,6 +35,7 @@ from krnlpy import (
 from krnlpy.dsl import global_id
 from krnlpy.errors import DtypeError, LimitExceeded, ShapeError
 from krnlpy.scalar import convert
+from tests.devices import requires
 
 TYPES = pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
 

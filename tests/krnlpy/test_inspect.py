@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import inspected
 import pytest
 
 from krnlpy import Device, InspectionError, LaunchError, cli
 from krnlpy.dsl import spirv_tools
 from krnlpy.inspection import STAGES
+
+from . import inspected
 
 FILE = str(Path(__file__).with_name("inspected.py"))
 

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pytest
-from devices import requires
 
 import krnlpy
 from krnlpy import (
@@ -48,6 +47,7 @@ from krnlpy.dsl import (
     thread_id,
     threads,
 )
+from tests.devices import requires
 
 T = TypeVar("T")
 U = TypeVar("U")

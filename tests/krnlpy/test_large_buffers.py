@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from devices import limit_reach
 
 import krnlpy.buffer
 from krnlpy import (
@@ -30,6 +29,7 @@ from krnlpy import (
 )
 from krnlpy.dsl import item_id
 from krnlpy.errors import LaunchError, LimitExceeded, ShapeError
+from tests.devices import limit_reach
 
 LIMIT = 4096
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from devices import requires
 
 from krnlpy import SCALAR_TYPES, Buffer, Device, Feature, Item, ItemMut, ScalarType, bf16, f32, i16, i32, kernel, u8
 from krnlpy.errors import DtypeError, LaunchError, ShapeError, SharingError
+from tests.devices import requires
 
 
 @kernel

@@ -11,14 +11,11 @@ import os
 import sys
 import tempfile
 import traceback
-from pathlib import Path
 
 os.environ.setdefault("KRNLPY_CACHE_DIR", tempfile.mkdtemp(prefix="krnlpy-soak-"))
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from devices import selectors
 
 from krnlpy import Device
+from tests.devices import selectors
 
 from .leaks import COUNTS, measure
 from .soak import soak

@@ -20,24 +20,38 @@ float exp2_rest(float r) {
 }
 
 float own_exp2(float x) {
-    if (is_nan(x)) return x;
-    if (x >= 128.0) return uintBitsToFloat(0x7F800000u);
-    if (x < -150.0) return 0.0;
-    float n = floor(x + 0.5);
-    return scale_exp2(exp2_rest(x - n), int(n));
+    float result;
+    if (is_nan(x)) {
+        result = x;
+    } else if (x >= 128.0) {
+        result = uintBitsToFloat(0x7F800000u);
+    } else if (x < -150.0) {
+        result = 0.0;
+    } else {
+        float n = floor(x + 0.5);
+        result = scale_exp2(exp2_rest(x - n), int(n));
+    }
+    return result;
 }
 
 float own_exp(float x) {
-    if (is_nan(x)) return x;
-    if (x > 88.72284) return uintBitsToFloat(0x7F800000u);
-    if (x < -104.0) return 0.0;
-    float n = floor(x * 1.44269504 + 0.5);
-    // ln 2 in two parts; n times the first is exact.
-    float r = x - n * 0.693359375 - n * -2.12194440e-4;
-    float p = 1.3950486900284886e-3;
-    p = p * r + 8.368889801204205e-3;
-    p = p * r + 4.166620597243309e-2;
-    p = p * r + 1.66665181517601e-1;
-    p = p * r + 0.5;
-    return scale_exp2(1.0 + (r + r * r * p), int(n));
+    float result;
+    if (is_nan(x)) {
+        result = x;
+    } else if (x > 88.72284) {
+        result = uintBitsToFloat(0x7F800000u);
+    } else if (x < -104.0) {
+        result = 0.0;
+    } else {
+        float n = floor(x * 1.44269504 + 0.5);
+        // ln 2 in two parts; n times the first is exact.
+        float r = x - n * 0.693359375 - n * -2.12194440e-4;
+        float p = 1.3950486900284886e-3;
+        p = p * r + 8.368889801204205e-3;
+        p = p * r + 4.166620597243309e-2;
+        p = p * r + 1.66665181517601e-1;
+        p = p * r + 0.5;
+        result = scale_exp2(1.0 + (r + r * r * p), int(n));
+    }
+    return result;
 }

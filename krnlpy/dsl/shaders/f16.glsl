@@ -13,19 +13,22 @@ uint f32_to_f16(float x) {
     uint bits = floatBitsToUint(x);
     uint sign_bit = bits >> 16 & 0x8000u;
     uint magnitude = bits & 0x7FFFFFFFu;
-    if (magnitude > 0x7F800000u) return sign_bit | 0x7E00u | (magnitude >> 13 & 0x3FFu);  // NaN stays NaN
-    if (magnitude >= 0x47800000u) return sign_bit | 0x7C00u;  // 65536 and more
-    if (magnitude >= 0x38800000u) {
+    uint result = 0u;  // of half of the least denormal number, and less
+    if (magnitude > 0x7F800000u) {
+        result = 0x7E00u | (magnitude >> 13 & 0x3FFu);  // NaN stays NaN
+    } else if (magnitude >= 0x47800000u) {
+        result = 0x7C00u;  // 65536 and more
+    } else if (magnitude >= 0x38800000u) {
         // Rounding may carry into the exponent, up to infinity.
-        return sign_bit | (magnitude - (112u << 23) + 0xFFFu + (magnitude >> 13 & 1u)) >> 13;
+        result = (magnitude - (112u << 23) + 0xFFFu + (magnitude >> 13 & 1u)) >> 13;
+    } else if (magnitude > 0x33000000u) {
+        uint significand = magnitude & 0x7FFFFFu | 0x800000u;
+        uint shift = 126u - (magnitude >> 23);
+        result = significand >> shift;
+        uint rest = significand & (1u << shift) - 1u;
+        uint middle = 1u << shift - 1u;
+        if (rest > middle || (rest == middle && (result & 1u) == 1u)) result += 1u;
     }
-    if (magnitude <= 0x33000000u) return sign_bit;  // half of the least denormal number, and less
-    uint significand = magnitude & 0x7FFFFFu | 0x800000u;
-    uint shift = 126u - (magnitude >> 23);
-    uint result = significand >> shift;
-    uint rest = significand & (1u << shift) - 1u;
-    uint middle = 1u << shift - 1u;
-    if (rest > middle || (rest == middle && (result & 1u) == 1u)) result += 1u;
     return sign_bit | result;
 }
 

@@ -4,11 +4,6 @@ float f64_to_f32(double x) {
     uvec2 words = unpackDouble2x32(x);
     uint sign_bit = words.y & 0x80000000u;
     uint high = words.y & 0x7FFFFFFFu;
-    if (high >= 0x7FF00000u) {
-        bool nan = high > 0x7FF00000u || words.x != 0u;
-        return uintBitsToFloat(sign_bit | (nan ? 0x7FC00000u : 0x7F800000u));
-    }
-    if (high >= 0x47F00000u) return uintBitsToFloat(sign_bit | 0x7F800000u);  // 2^128 and more
     uint exponent = high >> 20;
     uint bits = (high - (896u << 20)) << 3 | words.x >> 29;
     uint rest = words.x & 0x1FFFFFFFu;
@@ -23,5 +18,7 @@ float f64_to_f32(double x) {
         middle = 1u << shift;
     }
     if (rest > middle || (rest == middle && (bits & 1u) == 1u)) bits += 1u;
+    if (high >= 0x47F00000u) bits = 0x7F800000u;  // 2^128 and more
+    if (high > 0x7FF00000u || (high == 0x7FF00000u && words.x != 0u)) bits = 0x7FC00000u;  // NaN
     return uintBitsToFloat(sign_bit | bits);
 }

@@ -1,10 +1,12 @@
 // Division and remainder that are 0 where the divisor is 0.
 T floor_div(T a, T b) {
-    if (b == T(0)) return T(0);
-    return a / b;
+    T quotient = T(0);
+    if (b != T(0)) quotient = a / b;
+    return quotient;
 }
 
 T floor_mod(T a, T b) {
-    if (b == T(0)) return T(0);
-    return a % b;
+    T rest = T(0);
+    if (b != T(0)) rest = a % b;
+    return rest;
 }

@@ -1,5 +1,4 @@
 // A 64-bit index as 32 bits; what doesn't fit becomes the greatest, which is out of range for every length.
 uint index_of(T i) {
-    if (i < T(0) || i > T(0xFFFFFFFFu)) return 0xFFFFFFFFu;
-    return uint(i);
+    return i < T(0) || i > T(0xFFFFFFFFu) ? 0xFFFFFFFFu : uint(i);
 }

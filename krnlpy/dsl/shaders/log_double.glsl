@@ -47,19 +47,23 @@ double log_rest(double f) {
 
 double own_log(double x) {
     double result;
-    if (log_limit(x, result)) return result;
-    int k;
-    double f = split_exponent(x, k) - 1.0lf;
-    // ln 2 in two parts; k times the first is exact.
-    return f + (log_rest(f) + double(k) * -4.2009150726810846e-11lf) + double(k) * 0.6931471806019545lf;
+    if (!log_limit(x, result)) {
+        int k;
+        double f = split_exponent(x, k) - 1.0lf;
+        // ln 2 in two parts; k times the first is exact.
+        result = f + (log_rest(f) + double(k) * -4.2009150726810846e-11lf) + double(k) * 0.6931471806019545lf;
+    }
+    return result;
 }
 
 double own_log2(double x) {
     double result;
-    if (log_limit(x, result)) return result;
-    int k;
-    double f = split_exponent(x, k) - 1.0lf;
-    double rest = log_rest(f);
-    // Times 1/ln 2 = 1 + 0.4426...
-    return rest * 0.4426950408889634lf + f * 0.4426950408889634lf + rest + f + double(k);
+    if (!log_limit(x, result)) {
+        int k;
+        double f = split_exponent(x, k) - 1.0lf;
+        double rest = log_rest(f);
+        // Times 1/ln 2 = 1 + 0.4426...
+        result = rest * 0.4426950408889634lf + f * 0.4426950408889634lf + rest + f + double(k);
+    }
+    return result;
 }

@@ -41,19 +41,23 @@ float log_rest(float f) {
 
 float own_log(float x) {
     float result;
-    if (log_limit(x, result)) return result;
-    int k;
-    float f = split_exponent(x, k) - 1.0;
-    // ln 2 in two parts; k times the first is exact.
-    return f + (log_rest(f) + float(k) * -2.12194440e-4) + float(k) * 0.693359375;
+    if (!log_limit(x, result)) {
+        int k;
+        float f = split_exponent(x, k) - 1.0;
+        // ln 2 in two parts; k times the first is exact.
+        result = f + (log_rest(f) + float(k) * -2.12194440e-4) + float(k) * 0.693359375;
+    }
+    return result;
 }
 
 float own_log2(float x) {
     float result;
-    if (log_limit(x, result)) return result;
-    int k;
-    float f = split_exponent(x, k) - 1.0;
-    float rest = log_rest(f);
-    // Times 1/ln 2 = 1 + 0.4426...
-    return rest * 0.44269504 + f * 0.44269504 + rest + f + float(k);
+    if (!log_limit(x, result)) {
+        int k;
+        float f = split_exponent(x, k) - 1.0;
+        float rest = log_rest(f);
+        // Times 1/ln 2 = 1 + 0.4426...
+        result = rest * 0.44269504 + f * 0.44269504 + rest + f + float(k);
+    }
+    return result;
 }

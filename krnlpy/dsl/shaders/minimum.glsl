@@ -1,11 +1,9 @@
 //! needs is_nan_T
 // b if b < a else a, and b if b > a else a: with a NaN on either side, a. GLSL's min and max may return either.
 T minimum(T a, T b) {
-    if (is_nan(a) || is_nan(b)) return a;
-    return b < a ? b : a;
+    return !is_nan(a) && !is_nan(b) && b < a ? b : a;
 }
 
 T maximum(T a, T b) {
-    if (is_nan(a) || is_nan(b)) return a;
-    return b > a ? b : a;
+    return !is_nan(a) && !is_nan(b) && b > a ? b : a;
 }

@@ -2,6 +2,7 @@
 //! needs exp_double
 //! needs log_double
 //! needs exact_product_double
+//! needs round_double
 // x to the power y in double precision, to about 1 ulp, as in pow_float.glsl.
 
 dvec2 product2(dvec2 a, dvec2 b) {
@@ -45,29 +46,30 @@ dvec2 log2_exact(double x) {
 }
 
 double power(double x, double y) {
-    if (y == 0.0lf || x == 1.0lf) return 1.0lf;
-    if (is_nan(x) || is_nan(y)) return not_a_number_f64();
     double base = abs(x);
-    bool whole = abs(y) >= 4503599627370496.0lf || floor(y) == y;
-    bool odd = whole && abs(y) < 9007199254740992.0lf && floor(0.5lf * y) != 0.5lf * y;
+    bool whole = abs(y) >= 4503599627370496.0lf || own_floor(y) == y;
+    bool odd = whole && abs(y) < 9007199254740992.0lf && own_floor(0.5lf * y) != 0.5lf * y;
     bool negative = (unpackDouble2x32(x).y & 0x80000000u) != 0u;
     uvec2 words = unpackDouble2x32(base);
     bool zero = (words.x | words.y) == 0u;
     double result;
-    if (is_inf(y)) {
-        if (base == 1.0lf) return 1.0lf;
-        return base > 1.0lf == y > 0.0lf ? infinity_f64() : 0.0lf;
-    }
-    if (zero || is_inf(base)) {
+    if (y == 0.0lf || x == 1.0lf) {
+        result = 1.0lf;
+    } else if (is_nan(x) || is_nan(y)) {
+        result = not_a_number_f64();
+    } else if (is_inf(y)) {
+        result = base == 1.0lf ? 1.0lf : base > 1.0lf == y > 0.0lf ? infinity_f64() : 0.0lf;
+    } else if (zero || is_inf(base)) {
         result = zero == y < 0.0lf ? infinity_f64() : 0.0lf;
+    } else if (negative && !whole) {
+        result = not_a_number_f64();
     } else {
-        if (negative && !whole) return not_a_number_f64();
         dvec2 exponent = log2_exact(base);
         // An exponent of this size overflows or underflows, unless the base is 1.
         double limited = clamp(y, -36893488147419103232.0lf, 36893488147419103232.0lf);
         dvec2 p = exact_product(limited, exponent.x);
         p.y += limited * exponent.y;
-        double n = floor(p.x + 0.5lf);
+        double n = own_floor(p.x + 0.5lf);
         if (n > 1024.0lf) {
             result = infinity_f64();
         } else if (n < -1077.0lf) {

@@ -39,21 +39,22 @@ vec2 log2_exact(float x) {
 float power(float x, float y) {
     const float infinity = uintBitsToFloat(0x7F800000u);
     const float not_a_number = uintBitsToFloat(0x7FC00000u);
-    if (y == 0.0 || x == 1.0) return 1.0;
-    if (is_nan(x) || is_nan(y)) return not_a_number;
     float base = abs(x);
     bool whole = abs(y) >= 8388608.0 || floor(y) == y;
     bool odd = whole && abs(y) < 16777216.0 && floor(0.5 * y) != 0.5 * y;
     bool negative = floatBitsToInt(x) < 0;
     float result;
-    if (is_inf(y)) {
-        if (base == 1.0) return 1.0;
-        return base > 1.0 == y > 0.0 ? infinity : 0.0;
-    }
-    if (floatBitsToUint(base) == 0u || is_inf(base)) {
+    if (y == 0.0 || x == 1.0) {
+        result = 1.0;
+    } else if (is_nan(x) || is_nan(y)) {
+        result = not_a_number;
+    } else if (is_inf(y)) {
+        result = base == 1.0 ? 1.0 : base > 1.0 == y > 0.0 ? infinity : 0.0;
+    } else if (floatBitsToUint(base) == 0u || is_inf(base)) {
         result = (floatBitsToUint(base) == 0u) == y < 0.0 ? infinity : 0.0;
+    } else if (negative && !whole) {
+        result = not_a_number;
     } else {
-        if (negative && !whole) return not_a_number;
         vec2 exponent = log2_exact(base);
         // An exponent of this size overflows or underflows, unless the base is 1.
         float limited = clamp(y, -8589934592.0, 8589934592.0);

@@ -1,4 +1,5 @@
 //! needs constants_double
+//! needs round_double
 // sin and cos in double precision to about 2 ulp and tan to 4 for every argument. Great arguments are reduced with
 // as many bits of 2/pi as it takes (Payne and Hanek, SIGNUM 18, 1983).
 // Polynomials are near-minimax: interpolated at Chebyshev nodes in 60 digits, for this file.
@@ -51,22 +52,24 @@ double great_quarter_turns(uvec2 x, out int n) {
 // The rest r of x = n pi/2 + r with r in [-pi/4, pi/4], and n modulo 4; of a finite x.
 double quarter_turns(double x, out int n) {
     n = 0;
-    if (abs(x) < 0.7853981633974483lf) return x;
-    if (abs(x) < 1048576.0lf) {
-        double q = floor(x * 0.6366197723675814lf + 0.5lf);
+    double r = x;
+    if (abs(x) >= 1048576.0lf) {
+        r = great_quarter_turns(unpackDouble2x32(x), n);
+        if (x < 0.0lf) {
+            r = -r;
+            n = -n;
+        }
+    } else if (abs(x) >= 0.7853981633974483lf) {
+        double q = own_floor(x * 0.6366197723675814lf + 0.5lf);
         n = int(q);
         // pi/2 in four parts; q times each of the first three is exact.
-        double r = x - q * 1.5707963267341256lf - q * 6.077100506303966e-11lf;
-        return r - q * 2.0222662487111665e-21lf - q * 8.4784276603689e-32lf;
+        r = x - q * 1.5707963267341256lf - q * 6.077100506303966e-11lf;
+        r = r - q * 2.0222662487111665e-21lf - q * 8.4784276603689e-32lf;
     }
-    double r = great_quarter_turns(unpackDouble2x32(x), n);
-    if (x > 0.0lf) return r;
-    n = -n;
-    return -r;
+    return r;
 }
 
 double sin_rest(double r) {
-    if (abs(r) < 1.0e-8lf) return r;  // -0 too
     double z = r * r;
     double p = 1.5917848524808262e-10lf;
     p = p * z - 2.5051127944014188e-08lf;
@@ -74,7 +77,7 @@ double sin_rest(double r) {
     p = p * z - 0.00019841269836722418lf;
     p = p * z + 0.008333333333330925lf;
     p = p * z - 0.16666666666666666lf;
-    return r + r * z * p;
+    return abs(r) < 1.0e-8lf ? r : r + r * z * p;  // -0 too
 }
 
 double cos_rest(double r) {
@@ -91,12 +94,15 @@ double cos_rest(double r) {
 
 // sin(x + turn pi/2)
 double sin_turned(double x, int turn) {
-    if ((unpackDouble2x32(x).y & 0x7FF00000u) == 0x7FF00000u) return not_a_number_f64();
-    int n;
-    double r = quarter_turns(x, n);
-    n += turn;
-    double result = (n & 1) == 0 ? sin_rest(r) : cos_rest(r);
-    return (n & 2) == 0 ? result : -result;
+    double result = not_a_number_f64();
+    if ((unpackDouble2x32(x).y & 0x7FF00000u) != 0x7FF00000u) {  // finite
+        int n;
+        double r = quarter_turns(x, n);
+        n += turn;
+        result = (n & 1) == 0 ? sin_rest(r) : cos_rest(r);
+        if ((n & 2) != 0) result = -result;
+    }
+    return result;
 }
 
 double own_sin(double x) {

@@ -6,18 +6,8 @@
 const uint TWO_OVER_PI[8] = uint[](
     0u, 0xA2F9836Eu, 0x4E441529u, 0xFC2757D1u, 0xF534DDC0u, 0xDB629599u, 0x3C439041u, 0xFE5163ABu);
 
-// The rest r of x = n pi/2 + r with r in [-pi/4, pi/4], and n modulo 4; of a finite x.
-float quarter_turns(float x, out int n) {
-    n = 0;
-    if (abs(x) < 0.78539816) return x;
-    uint bits = floatBitsToUint(x);
-    if ((bits & 0x7FFFFFFFu) < 0x44800000u) {  // |x| < 1024
-        float q = floor(x * 0.63661975 + 0.5);
-        n = int(q);
-        // pi/2 in four parts; q times each of the first three is exact.
-        float r = x - q * 1.57080078125 - q * -4.454515874385834e-6;
-        return r - q * 6.077272018956137e-11 - q * -1.7151245100058819e-15;
-    }
+// The rest r of x = n pi/2 + r with r in [-pi/4, pi/4], and n modulo 4; of the bits of a finite |x| >= 1024.
+float great_quarter_turns(uint bits, out int n) {
     // x = significand * 2^exponent. Bits of 2/pi that make multiples of 4 are left out, the next 96 are taken.
     uint significand = bits & 0x7FFFFFu | 0x800000u;
     uint first = (bits >> 23 & 0xFFu) - 120u;  // exponent + 30
@@ -58,14 +48,30 @@ float quarter_turns(float x, out int n) {
     return above != negative ? -r : r;
 }
 
+// The rest r of x = n pi/2 + r with r in [-pi/4, pi/4], and n modulo 4; of a finite x.
+float quarter_turns(float x, out int n) {
+    n = 0;
+    float r = x;
+    uint bits = floatBitsToUint(x);
+    if ((bits & 0x7FFFFFFFu) >= 0x44800000u) {  // |x| >= 1024
+        r = great_quarter_turns(bits, n);
+    } else if (abs(x) >= 0.78539816) {
+        float q = floor(x * 0.63661975 + 0.5);
+        n = int(q);
+        // pi/2 in four parts; q times each of the first three is exact.
+        r = x - q * 1.57080078125 - q * -4.454515874385834e-6;
+        r = r - q * 6.077272018956137e-11 - q * -1.7151245100058819e-15;
+    }
+    return r;
+}
+
 float sin_rest(float r) {
-    if (abs(r) < 2.0e-4) return r;  // -0 too
     float z = r * r;
     float p = 2.7182370558875846e-6;
     p = p * z - 1.9839327433146536e-4;
     p = p * z + 8.333329111337662e-3;
     p = p * z - 1.666666716337204e-1;
-    return r + r * z * p;
+    return abs(r) < 2.0e-4 ? r : r + r * z * p;  // -0 too
 }
 
 float cos_rest(float r) {
@@ -78,12 +84,15 @@ float cos_rest(float r) {
 
 // sin(x + turn pi/2)
 float sin_turned(float x, int turn) {
-    if ((floatBitsToUint(x) & 0x7F800000u) == 0x7F800000u) return uintBitsToFloat(0x7FC00000u);
-    int n;
-    float r = quarter_turns(x, n);
-    n += turn;
-    float result = (n & 1) == 0 ? sin_rest(r) : cos_rest(r);
-    return (n & 2) == 0 ? result : -result;
+    float result = uintBitsToFloat(0x7FC00000u);
+    if ((floatBitsToUint(x) & 0x7F800000u) != 0x7F800000u) {  // finite
+        int n;
+        float r = quarter_turns(x, n);
+        n += turn;
+        result = (n & 1) == 0 ? sin_rest(r) : cos_rest(r);
+        if ((n & 2) != 0) result = -result;
+    }
+    return result;
 }
 
 float own_sin(float x) {

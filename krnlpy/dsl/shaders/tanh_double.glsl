@@ -3,8 +3,10 @@
 // Polynomials are near-minimax: interpolated at Chebyshev nodes in 60 digits, for this file.
 double own_tanh(double x) {
     double size = abs(x);
-    if (size < 1.0e-8lf) return x;  // -0 too
-    if (size < 0.625lf) {
+    double result;
+    if (is_nan(x) || size < 1.0e-8lf) {
+        result = x;  // -0 too
+    } else if (size < 0.625lf) {
         double z = x * x;
         double p = 6.485163482793113e-06lf;
         p = p * z - 3.12011014257974e-05lf;
@@ -18,9 +20,10 @@ double own_tanh(double x) {
         p = p * z - 0.05396825396789699lf;
         p = p * z + 0.13333333333333042lf;
         p = p * z - 0.3333333333333333lf;
-        return x + x * z * p;
+        result = x + x * z * p;
+    } else {
+        result = size > 20.0lf ? 1.0lf : 1.0lf - 2.0lf / (own_exp(2.0lf * size) + 1.0lf);
+        if (x < 0.0lf) result = -result;
     }
-    if (is_nan(x)) return x;
-    double result = size > 20.0lf ? 1.0lf : 1.0lf - 2.0lf / (own_exp(2.0lf * size) + 1.0lf);
-    return x < 0.0lf ? -result : result;
+    return result;
 }
