@@ -313,6 +313,8 @@ class Buffer:
     def shares_memory(self, other: Buffer) -> bool:
         """Whether the two, of one device, have an element of memory in common. Where that is too hard to tell, they
         have."""
+        if not isinstance(other, Buffer):
+            raise DtypeError(f"shares_memory of a buffer and a {type(other).__name__}: expected a Buffer")
         a, b = self._memory, other._memory
         if a is None or b is None or (a is not b and not (a.is_shared and b.is_shared)) or self.device != other.device:
             return False
@@ -388,8 +390,9 @@ class Buffer:
 
         Raises:
             ShapeError, DtypeError: ``out`` has another shape or type. SharingError: it is read-only, not aligned or of
-                foreign byte order.
+                foreign byte order. OutOfMemory: the host has no memory for the array.
         """
+        arrays.check_out(out, self._shape)
         if out is not None:
             is_plain = arrays.is_plain(out, self._shape, self.dtype.dtype)
             if is_plain and self._contiguous and out.size and out.flags.writeable:
@@ -399,7 +402,7 @@ class Buffer:
             Buffer.from_numpy(out, copy=False).copy_from(self)
             return out
         if self._memory is None:
-            return np.empty(self._shape, self.dtype.dtype)
+            return arrays.empty(self._shape, self.dtype)
         memory = self.device.backend.view(self._memory)
         if memory is not None:
             size = self.dtype.size
@@ -411,7 +414,7 @@ class Buffer:
                 array.flags.writeable = False
             return array
         source = self.contiguous()
-        array = np.empty(self._shape, self.dtype.dtype)
+        array = arrays.empty(self._shape, self.dtype)
         out = array.reshape(-1).view(np.uint8)
         source.device.backend.download(source._memory, source._offset * self.dtype.size, out)
         return array

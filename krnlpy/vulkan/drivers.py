@@ -16,11 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from krnlpy import files
+
 _ONLY = ("VK_DRIVER_FILES", "VK_ICD_FILENAMES")
 """Variables that name the only drivers to look at; older loaders know the second one alone."""
 _ADDED = "VK_ADD_DRIVER_FILES"
 _ENTRIES = ("vk_icdGetInstanceProcAddr", "vk_icdNegotiateLoaderICDInterfaceVersion", "vkGetInstanceProcAddr")
 """Of these each driver has one."""
+_MAX_MANIFEST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,7 @@ def readable_manifests() -> Iterator[bool]:
 def read_manifest(path: Path, load: bool = True) -> Manifest:
     """What a manifest says, and what is wrong with it or, if that is to be loaded, with its driver."""
     try:
-        if path.exists() and not path.is_file():
-            return Manifest(path, problem="not a file")
-        icd = json.loads(path.read_bytes())["ICD"]
+        icd = json.loads(files.read(path, _MAX_MANIFEST_BYTES))["ICD"]
         library, version = icd["library_path"], icd.get("api_version")
     except FileNotFoundError:
         return Manifest(path, problem="no such file")
