@@ -27,11 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     runner.add_argument("names", nargs="+", choices=NAMES, metavar="NAME", help="one or several benchmarks")
     runner.add_argument(
         "--device",
+        action="extend",
         nargs="*",
         metavar="D",
         help="host, interpreter, indices or parts of names (default: the host and every Vulkan device)",
     )
-    runner.add_argument("--peer", nargs="*", metavar="P", help="peers by name (default: all of the benchmark's)")
+    runner.add_argument(
+        "--peer", action="extend", nargs="*", metavar="P", help="peers by name (default: all of the benchmark's)"
+    )
     runner.add_argument("--seconds", type=_positive, default=2.0, help="of samples for each contender (default: 2)")
     runner.add_argument(
         "--json",

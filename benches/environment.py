@@ -111,7 +111,7 @@ def _revision() -> str:
         changes = subprocess.run(changed, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         try:
-            return importlib.metadata.version("autograph-krnlpy")
+            return importlib.metadata.version("krnlpy")
         except importlib.metadata.PackageNotFoundError:
             return "unknown"
     return commit.stdout.strip() + ("+" if changes.stdout.strip() else "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from benches.report import busy, cpu, duration, is_dirty, replace_text, verdict,
 
 ROOT = Path(__file__).resolve().parents[1]
 README, RESULTS = ROOT / "README.md", Path("benches/results")
+_PROJECT = ROOT / "pyproject.toml"
 BEGIN, END = "<!-- benches: begin (python -m benches table writes this) -->", "<!-- benches: end -->"
 TITLES = {"torch": "PyTorch", "torch-cuda": "PyTorch, CUDA", "jax": "JAX", "numpy": "NumPy"}
 """Of the peers that are not called as their packages are."""
@@ -80,6 +82,12 @@ def _read(path: Path) -> Any:
     return report
 
 
+def _file(name: str) -> str:
+    """Where a report lies for whoever reads README, which is PyPI's page too."""
+    project = tomllib.loads(_PROJECT.read_text(encoding="utf-8"))["project"]
+    return f"{project['urls']['Repository']}/blob/main/{(RESULTS / name).as_posix()}"
+
+
 def _caption(report: Mapping[str, Any], name: str) -> str:
     """Where and of what it was measured."""
     machine, versions = report["machine"], report["versions"]
@@ -92,7 +100,7 @@ def _caption(report: Mapping[str, Any], name: str) -> str:
     where = f"{cpu(machine)}, {machine['host_threads']} threads on {machine['cores']} cores"
     settings = [f"{variable}={value}" for variable, value in machine.get("settings", {}).items()]
     about = ", ".join([f"krnlpy {versions['krnlpy']}", *packages, *settings])
-    lines = [f"_{date}, {where}; {about}; [all figures]({(RESULTS / name).as_posix()})._"]
+    lines = [f"_{date}, {where}; {about}; [all figures]({_file(name)})._"]
     return "\n\n".join(lines + [f"**{warning}**" for warning in warnings(report)])
 
 
@@ -178,5 +186,5 @@ def _saxpy(report: Mapping[str, Any], name: str) -> str:
                 rates.setdefault(m["name"], [title]).append(f"{case['amount'] / m['median']:.0f} on {threads}")
     threads_of = [f"{title} {', '.join(figures)}" for title, *figures in rates.values()]
     line = f"saxpy on {_ELEMENTS / 1e6:.1f} million f32, GB/s by threads: {'; '.join(threads_of)}"
-    line += f" ([all figures]({(RESULTS / name).as_posix()}))."
+    line += f" ([all figures]({_file(name)}))."
     return "\n\n".join([line, *(f"**{warning}**" for warning in warnings(report))])

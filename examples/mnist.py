@@ -22,6 +22,7 @@ from autograph.dataset import Mnist, batches, load_mnist
 from krnlpy import Device, ScalarType, files, scalar_type
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from examples._needs import require
 from examples.lenet5 import LeNet5
 
 READ_EVERY = 25
@@ -227,6 +228,7 @@ def epochs(
 def main(argv: list[str] | None = None) -> None:
     """The program."""
     arguments = parse(argv)
+    require("tqdm", "matplotlib")
     device, why = choose_device(arguments.device)
     print(f"device: {device.info.name} ({why})")
     data = load_mnist(arguments.dataset, data_dir=arguments.data_dir, progress=not arguments.quiet)

@@ -1,5 +1,6 @@
 """krnlpy: compute kernels written as Python functions, run on any GPU through Vulkan or on the host CPU."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import config, errors
@@ -132,21 +133,17 @@ __all__ = [
 ]  # fmt: skip
 
 
+# The compiler comes when it is needed, so that `import krnlpy` stays light.
+_LATER = {"Graph": "graph", "autotune": "autotuning", "func": "dsl.frontend"}
+
+
 def __getattr__(name: str) -> Any:
-    # The compiler comes when it is needed, so that `import krnlpy` stays light.
-    if name == "func":
-        from .dsl.frontend import func
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    globals()[name] = value
+    return value
 
-        globals()["func"] = func
-        return func
-    if name == "autotune":
-        from .autotuning import autotune
 
-        globals()["autotune"] = autotune
-        return autotune
-    if name == "Graph":
-        from .graph import Graph
-
-        globals()["Graph"] = Graph
-        return Graph
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -4,7 +4,8 @@ they need no GLSL compiler. With --check, says which kernels changed since, and 
 A package says which of its kernels it ships, for which types and layouts of buffers, by using them: by the function
 workload(device) of its module krnlpy_workload. It is run on a device that compiles for every kind of GPU and executes
 nothing. Without it, every kernel that a module of the package has is compiled for all types that its type variables
-list, and for contiguous buffers.
+list, and for contiguous buffers. A module that cannot be imported, say for want of a package that it needs, is left
+out, and named; but for the workload and what it imports.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pkgutil
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from .autotuning import TunedKernel
@@ -52,7 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
     package = arguments.package
     try:
         folder = _folder(package)
-        shaders, unused = collect(package, folder)
+        shaders, unused, left_out = collect(package, folder)
+        for reason in left_out:
+            print(f"left out: {reason}", file=sys.stderr)
+        if not shaders:
+            raise InspectionError(f"{package} has no kernel to ship")
         path = arguments.output or folder / shipped.FILE
         if arguments.check:
             return _check(path, package, shaders)
@@ -73,14 +79,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def collect(package: str, folder: Path) -> tuple[Shaders, list[str]]:
-    """The shaders that a package ships, and the names of the kernels of which it ships none.
+def collect(package: str, folder: Path) -> tuple[Shaders, list[str], list[str]]:
+    """The shaders that a package ships, the names of the kernels of which it ships none, and why modules are left out.
 
     Raises:
-        InspectionError: it cannot be imported. KernelError: a kernel is not valid.
+        InspectionError: it, or its workload, cannot be imported. KernelError: a kernel is not valid.
     """
     backends = [CompileBackend(kind, folder) for kind in _KINDS]
-    kernels = dict(_kernels(package))
+    left_out: list[str] = []
+    kernels = dict(_kernels(package, left_out))
     if importlib.util.find_spec(f"{package}.{WORKLOAD}") is not None:
         workload = load_module(f"{package}.{WORKLOAD}")
         for backend in backends:
@@ -89,7 +96,7 @@ def collect(package: str, folder: Path) -> tuple[Shaders, list[str]]:
         for kernel in kernels.values():
             _add_all_types(kernel, backends[0])
     shaders = {content: shader for backend in backends for content, shader in backend.shaders.items()}
-    return shaders, [name for name, kernel in kernels.items() if not kernel._definition.programs]
+    return shaders, [name for name, kernel in kernels.items() if not kernel._definition.programs], left_out
 
 
 def _folder(package: str) -> Path:
@@ -100,18 +107,28 @@ def _folder(package: str) -> Path:
     return folder.resolve()
 
 
-def _kernels(package: str) -> Iterator[tuple[str, Kernel]]:
-    """The kernels that the modules of a package have, by module and name."""
-    folders = [str(shipped.folder_of(package))]
-    names = [package, *(m.name for m in pkgutil.walk_packages(folders, f"{package}.", onerror=load_module))]
-    for module in names:
-        if module.endswith(".__main__"):
-            continue
-        for name, value in vars(load_module(module)).items():
+def _kernels(package: str, left_out: list[str]) -> Iterator[tuple[str, Kernel]]:
+    """The kernels that the modules of a package have, by module and name; of modules that cannot be imported, why."""
+    for module in _modules(load_module(package), left_out):
+        for name, value in vars(module).items():
             if isinstance(value, TunedKernel):
                 value = value.kernel  # which the shaders of all configurations are those of
-            if isinstance(value, Kernel) and value.signature.function.__module__ == module:
-                yield f"{module}.{name}", value
+            if isinstance(value, Kernel) and value.signature.function.__module__ == module.__name__:
+                yield f"{module.__name__}.{name}", value
+
+
+def _modules(module: ModuleType, left_out: list[str]) -> Iterator[ModuleType]:
+    """A module and, of a package, those in it."""
+    yield module
+    for found in pkgutil.iter_modules(getattr(module, "__path__", ()), f"{module.__name__}."):
+        if found.name.endswith(".__main__"):
+            continue
+        try:
+            inner = load_module(found.name)
+        except InspectionError as error:
+            left_out.append(str(error))
+        else:
+            yield from _modules(inner, left_out)
 
 
 def _add_all_types(kernel: Kernel, backend: CompileBackend) -> None:

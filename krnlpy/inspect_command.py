@@ -112,7 +112,7 @@ def load_module(place: str) -> ModuleType:
         return module
     except KernelError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # Whatever the module's own code raises; a report in one line, with its class.
         said = " ".join(str(error).split())
         raise InspectionError(f"{place} cannot be imported: {type(error).__name__}: {said}") from error

@@ -174,6 +174,14 @@ class Profile:
     def __str__(self) -> str:
         return self.table()
 
+    def __repr__(self) -> str:
+        about = f"profile of {self.info.name}, {self.info.driver}"
+        if self._session is not None:
+            return f"<{about}: open>"  # what was measured is not known before the device was waited for
+        if self._records is None:
+            return f"<{about}: not begun>"
+        return f"<{about}: {len(self._records)} records, {1e3 * self.seconds:.4g} ms by the {self.clock}'s clock>"
+
     def to_json(self, path: str | Path) -> None:
         """Writes the device, the clock, and all records with times in seconds, as JSON. The file is complete or not
         there.

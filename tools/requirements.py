@@ -1,6 +1,7 @@
-"""Print what pyproject.toml requires, one requirement a line: ``requirements.py [--unmet] [EXTRA,EXTRA ...]``.
+"""Print what pyproject.toml requires, one requirement a line: ``requirements.py [OPTION] [EXTRA,EXTRA ...]``.
 
-With ``--unmet``, only what the running Python does not have in a fitting version. Needs nothing but pip.
+With ``--unmet``, only what the running Python does not have in a fitting version. With ``--lowest``, each in the lowest
+version that it allows: constraints for pip, as in ``PIP_CONSTRAINT=FILE make test``. Needs nothing but pip.
 """
 
 from __future__ import annotations
@@ -31,14 +32,20 @@ def met(requirement: Requirement) -> bool:
         return False
 
 
+def lowest(requirement: Requirement) -> str:
+    """Return the requirement with the bound that it has below as the only version."""
+    (bound,) = (part.version for part in requirement.specifier if part.operator == ">=")
+    return f"{requirement.name}=={bound}"
+
+
 def main() -> None:
-    arguments = sys.argv[1:]
-    unmet = "--unmet" in arguments
-    extras = [extra for argument in arguments if argument != "--unmet" for extra in argument.split(",")]
+    options = {argument for argument in sys.argv[1:] if argument.startswith("--")}
+    extras = [extra for argument in sys.argv[1:] if argument not in options for extra in argument.split(",")]
     for requirement in required(extras):
-        if not (unmet and met(requirement)):
-            requirement.marker = None
-            print(requirement)
+        if "--unmet" in options and met(requirement):
+            continue
+        requirement.marker = None
+        print(lowest(requirement) if "--lowest" in options else requirement)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ install_from_wheels() {
 borrow_packages() {
   local site
   site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-  "$python" - "$PWD" >"$site/autograph-krnlpy.pth" <<'PYTHON'
+  "$python" - "$PWD" >"$site/krnlpy.pth" <<'PYTHON'
 import site, sys
 print(sys.argv[1])
 for folder in site.getsitepackages():
@@ -85,7 +85,7 @@ PYTHON
     say "using the packages of $python"
     return
   fi
-  rm "$site/autograph-krnlpy.pth"
+  rm "$site/krnlpy.pth"
   grep -E '^ERROR' "$scratch/fetch" "$scratch/install" -h | head -n 4 >&2 || true
   fail "these packages are missing and could not be had: ${unmet//$'\n'/, }.
   Any one of these helps: a network; a folder of wheels, named by PIP_FIND_LINKS; a Python that has them (make PYTHON=...);

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from examples._needs import require
 from krnlpy import Device
 from krnlpy.errors import KrnlpyError
 
@@ -55,6 +56,8 @@ def main(example: Example, size: int, picture: Path | None = None) -> None:
         picture: the default of ``--picture``, where the example draws one.
     """
     arguments = vars(_parser(example, size, picture).parse_args())
+    if picture is not None:
+        require("PIL")
     selector = arguments.pop("device")
     try:
         device = _device(selector)

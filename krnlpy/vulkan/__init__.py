@@ -38,7 +38,7 @@ def enumerate_devices() -> tuple[list[DeviceInfo], list[str]]:
         found = instance()
     except DeviceUnavailable as error:
         return [], [str(error)]
-    except DeviceError as error:  # loaders report a manifest that they can't read as memory that ran out
+    except DeviceError as error:  # of one driver or another, which the loader does not name
         return [], [f"the Vulkan loader failed: {error}", *problems(all_manifests())]
     return [device.info for device in found.devices], list(found.reasons)
 

@@ -66,6 +66,9 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
     family = _compute_family(api, functions, handle)
     if family is None:
         return f"{name}: has no queue for compute"
+    memory_bytes = _local_bytes(api, functions, handle)
+    if not memory_bytes:
+        return f"{name}: has no memory of its own"
 
     extensions = {
         api.text(extension.extensionName)
@@ -124,7 +127,7 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
         added = (*added, host_memory.EXTENSION)
     limits = properties.limits
     names = {f for names in enabled.values() for f in names}
-    info = _info(api, functions, handle, index, names, "VK_KHR_maintenance4" in extensions)
+    info = _info(api, functions, handle, index, names, memory_bytes, "VK_KHR_maintenance4" in extensions)
     return PhysicalDevice(
         handle=handle,
         info=replace(
@@ -148,7 +151,13 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
 
 
 def _info(
-    api: Api, functions: Functions, handle: Any, index: int, enabled: set[str], has_maintenance4: bool
+    api: Api,
+    functions: Functions,
+    handle: Any,
+    index: int,
+    enabled: set[str],
+    memory_bytes: int,
+    has_maintenance4: bool,
 ) -> DeviceInfo:
     maintenance4 = api.struct("VkPhysicalDeviceMaintenance4Properties")
     driver = api.struct("VkPhysicalDeviceDriverProperties", pNext=maintenance4 if has_maintenance4 else api.ffi.NULL)
@@ -158,10 +167,6 @@ def _info(
     functions.vkGetPhysicalDeviceProperties2(handle, properties2)
     properties = properties2.properties
     limits = properties.limits
-    memory = api.new("VkPhysicalDeviceMemoryProperties *")
-    functions.vkGetPhysicalDeviceMemoryProperties(handle, memory)
-    device_local = [heap.size for heap in memory.memoryHeaps[0 : memory.memoryHeapCount] if heap.flags & 1]
-    memory_bytes = max(device_local)
     largest = min(
         *(properties11.maxMemoryAllocationSize, memory_bytes),
         *((maintenance4.maxBufferSize,) if has_maintenance4 else ()),
@@ -225,6 +230,14 @@ def _features(api: Api, enabled: set[str], properties11: Any, properties12: Any)
         operations = properties11.subgroupSupportedOperations
         found |= {feature for bit, feature in _SUBGROUP_BITS.items() if operations & bit}
     return frozenset(found)
+
+
+def _local_bytes(api: Api, functions: Functions, handle: Any) -> int:
+    """The size of the largest heap that is the device's own; 0 where it has none, as Mesa's null devices."""
+    memory = api.new("VkPhysicalDeviceMemoryProperties *")
+    functions.vkGetPhysicalDeviceMemoryProperties(handle, memory)
+    heaps = memory.memoryHeaps[0 : memory.memoryHeapCount]
+    return max((int(heap.size) for heap in heaps if heap.flags & 1), default=0)
 
 
 def _compute_family(api: Api, functions: Functions, handle: Any) -> int | None:

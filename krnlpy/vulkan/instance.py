@@ -14,7 +14,7 @@ from krnlpy.locks import renew_after_fork
 from . import cooperative, debug_labels
 from .api import Api, load
 from .description import PhysicalDevice, describe
-from .drivers import all_manifests, installed_manifests, named_manifests, only_named, problems
+from .drivers import all_manifests, installed_manifests, named_manifests, only_named, problems, readable_manifests
 from .loader import install_line
 from .validation import LAYER, Validation
 
@@ -53,7 +53,10 @@ class Instance:
         self.api = load()
         self.pid = os.getpid()
         try:
-            handle, self._validation, self.has_debug_labels = _create(self.api)
+            with readable_manifests() as any_left:
+                if not any_left:
+                    raise DeviceUnavailable(f"no driver's manifest can be read; {install_line()}")
+                handle, self._validation, self.has_debug_labels = _create(self.api)
         except DeviceError as error:
             found = problems(all_manifests())
             raise DeviceUnavailable("; ".join([str(error), *found])) from None
@@ -62,6 +65,8 @@ class Instance:
         self.open_backends: list[VulkanBackend] = []  # which close before the instance does
         self.devices: list[PhysicalDevice] = []
         self.reasons = problems(named_manifests())
+        if not only_named():  # to load each driver that is installed would take its time
+            self.reasons += problems(installed_manifests(), load=False)
         try:
             self._find_devices(handle)
         except BaseException:
@@ -98,7 +103,7 @@ class Instance:
             self.reasons.append(f"only these drivers are looked at ({variable}): {listed}")
             return
         installed = installed_manifests()
-        self.reasons += problems(installed)
+        self.reasons += [problem for problem in problems(installed) if problem not in self.reasons]
         listed = ", ".join(map(str, installed)) or "none"
         self.reasons.append(f"the Vulkan loader found no usable device; manifests of drivers: {listed}")
         if not installed:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -35,6 +35,7 @@ def test_round_trip(tmp_path: Path, dtype: str, order: str, name: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@settings(deadline=None)
 @given(hnp.arrays(st.sampled_from(DTYPES), hnp.array_shapes(max_dims=5, min_side=0, max_side=4)))
 def test_round_trip_of_any_array(tmp_path_factory: pytest.TempPathFactory, array: np.ndarray[Any, Any]) -> None:
     path = tmp_path_factory.mktemp("idx") / "x"

@@ -89,7 +89,7 @@ def test_a_peer_that_took_no_part_in_a_case_has_an_empty_cell(tmp_path: Path) ->
     )
     assert lines_of(found, tmp_path) == [
         "_2026-11-23, A CPU (instructions not recorded), 2 threads on 4 cores; krnlpy 0123456789, PyTorch 2.13.0;"
-        " [all figures](benches/results/lenet5-avx2.json)._",
+        " [all figures](https://github.com/krnlpy/krnlpy/blob/main/benches/results/lenet5-avx2.json)._",
         "",
         "Work, batch 1,000:",
         "",
@@ -113,7 +113,7 @@ def test_the_fastest_way_is_shown_and_named(tmp_path: Path) -> None:
     assert lines[0] == (
         "_2026-11-23, A CPU (AVX2, AVX-512), 2 threads on 4 cores; krnlpy 0123456789,"
         " PyTorch 2.13.0 (compile; eager; channels_last), OMP_NUM_THREADS=1;"
-        " [all figures](benches/results/lenet5-avx2.json)._"
+        " [all figures](https://github.com/krnlpy/krnlpy/blob/main/benches/results/lenet5-avx2.json)._"
     )
     assert lines[-4:] == [
         "| | PyTorch | autograph, host |",
@@ -169,7 +169,7 @@ def test_saxpy_is_a_line(tmp_path: Path) -> None:
     (tmp_path / "saxpy-avx2.json").write_text(json.dumps(saxpy(**rates)))
     assert lines_of(report(("Work", "f32", [measurement("autograph", 1.0)])), tmp_path)[-1] == (
         "saxpy on 16.8 million f32, GB/s by threads: NumPy 15 on 1; PyTorch 47 on 1, 61 on 2; krnlpy 49 on 1, 58 on 2"
-        " ([all figures](benches/results/saxpy-avx2.json))."
+        " ([all figures](https://github.com/krnlpy/krnlpy/blob/main/benches/results/saxpy-avx2.json))."
     )
 
 

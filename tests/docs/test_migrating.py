@@ -27,7 +27,7 @@ def test_every_kernel_is_in_every_language() -> None:
 
 
 def test_krnlpy(tmp_path: Path, device: Device) -> None:
-    page = run(tmp_path, *on(device, *blocks(PAGE)))
+    page = run(tmp_path, on(device, "\n".join(blocks(PAGE))))
     assert page.device == device
     # A product, exact as it is by 2, and a sum, rounded to f32.
     np.testing.assert_array_equal(page.saxpy_result, page.y + 2 * page.x)

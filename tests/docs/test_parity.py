@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.autograph import test_im2col, test_ported_conv2
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {path.name: path.read_text() for path in sorted((ROOT / "docs").glob("parity*.md"))}
 PAGE = "\n\n".join(PAGES.values())
@@ -45,6 +47,20 @@ def test_each_defect_of_the_seed_has_a_row() -> None:
         r"^\| (\d+): .*`tests/autograph/test_seed_defects\.py::test_(\d+)_", PAGES["parity_autograph.md"], re.M
     )
     assert numbers == [(str(n), str(n)) for n in range(1, 13)]
+
+
+def test_ported_tests_say_how_much_of_them_runs() -> None:
+    """Of a grid that is thinned, which part of it; the numbers are those that the test files count."""
+    part = PAGES["parity_autograph.md"].partition("## The crate's tests")[2]
+    assert not re.search(r"\| ported\b", part)
+    grid, cases = test_im2col.GRID, test_im2col.CASES
+    quick = [
+        combination for combination in grid if isinstance(combination, tuple) and not hasattr(combination, "marks")
+    ]
+    assert f"of the {len(grid)} combinations of 7 filters, 7 options and 2 types, {len(quick)} for each change" in part
+    assert f"all {len(cases)} cases, Vulkan devices every 8th: {len(cases[::8])} of {len(cases)}" in part
+    assert f"{len(cases[::16])} of {len(cases)} cases, other devices {len(cases[::50])}" in part
+    assert f"{len(test_ported_conv2.CASES[::3])} of {len(test_ported_conv2.CASES)} for each filter" in part
 
 
 def test_nothing_else_looks_like_a_test() -> None:

@@ -236,6 +236,11 @@ def test_a_manifest_that_the_loader_stumbles_over(tmp_path: Path) -> None:
     assert f"{manifest}: not a driver's manifest" in done.stdout
 
 
+def test_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "krnlpy", "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"krnlpy {krnlpy.__version__}\n")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
 @pytest.mark.parametrize(
     "command",

@@ -168,6 +168,41 @@ def test_packages_that_cannot_be_used(
     assert done.returncode == 2 and "ZeroDivisionError" in done.stderr
 
 
+def test_modules_that_cannot_be_imported_are_left_out(
+    package: Path, run: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """Those that need what is not installed, or end the process when they do."""
+    assert run("shipping").returncode == 0
+    shipped_before = (package / shipped.FILE).read_bytes()
+    (package / "plots.py").write_text("import a_package_that_is_not_there")
+    (package / "tool.py").write_text("import sys\nsys.exit('run me otherwise')")
+    (package / "extra").mkdir()
+    (package / "extra" / "__init__.py").write_text("1 / 0")
+    (package / "extra" / "more.py").write_text(KERNELS)
+    for options in ([], ["--check"]):
+        done = run("shipping", *options)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.splitlines() == [
+            "left out: shipping.extra cannot be imported: ZeroDivisionError: division by zero",
+            "left out: shipping.plots cannot be imported: ModuleNotFoundError: No module named"
+            " 'a_package_that_is_not_there'",
+            "left out: shipping.tool cannot be imported: SystemExit: run me otherwise",
+        ]
+        assert (package / shipped.FILE).read_bytes() == shipped_before
+
+    # What the workload needs is not left out.
+    (package / "krnlpy_workload.py").write_text("from . import plots")
+    done = run("shipping")
+    assert done.returncode == 2 and "krnlpy_workload cannot be imported: ModuleNotFoundError" in done.stderr
+
+
+def test_nothing_to_ship(package: Path, run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    (package / "inner" / "kernels.py").write_text("import a_package_that_is_not_there")
+    done = run("shipping")
+    assert done.returncode == 2 and not (package / shipped.FILE).exists()
+    assert "left out: shipping.inner.kernels" in done.stderr and "shipping has no kernel to ship" in done.stderr
+
+
 def test_what_the_repository_ships_can_be_read() -> None:
     """Whether it is up to date, `make check` says."""
     root = Path(krnlpy.__file__).parents[1]

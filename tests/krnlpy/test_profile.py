@@ -153,6 +153,18 @@ def test_records_while_open(device: Device) -> None:
         assert len(p.records) == 2
 
 
+def test_repr(device: Device) -> None:
+    profile = device.profile()
+    about = f"<profile of {device.info.name}, {device.info.driver}: "
+    assert repr(profile) == f"{about}not begun>"
+    with profile:
+        Buffer.zeros(3, f32, device)
+        assert repr(profile) == f"{about}open>"
+    assert repr(profile).startswith(f"{about}1 records, ") and repr(profile).endswith(
+        f" ms by the {profile.clock}'s clock>"
+    )
+
+
 def test_exceptions(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "debug", True)
     x, y = Buffer.zeros(4, u32, device), Buffer.zeros(4, u32, device)

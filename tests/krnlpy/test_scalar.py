@@ -74,6 +74,17 @@ def test_f64_reaches_narrow_floats_through_f32() -> None:
     assert float(bf16(1 + 2**-8 + 2**-40)) == 1.0
 
 
+@pytest.mark.parametrize("kind", SCALAR_TYPES, ids=str)
+def test_numbers_that_know_their_type(kind: type) -> None:
+    """A converted number is one of NumPy's, with its dtype and its bits."""
+    for value in (0, 1):
+        number = kind(value)
+        assert number == value and scalar_type(number.dtype) is kind
+        assert len(number.tobytes()) == kind.size
+        bits = number.view(f"u{kind.size}")
+        assert (int(bits) == 0) == (value == 0) and bits.view(kind.dtype) == number
+
+
 def test_limits() -> None:
     assert (u8.min, u8.max, i8.min, i8.max) == (0, 255, -128, 127)
     assert (i64.min, u64.max) == (-(2**63), 2**64 - 1)

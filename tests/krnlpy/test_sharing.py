@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
-import sys
 import weakref
 from typing import Any
 
@@ -194,8 +193,8 @@ def test_the_buffer_protocol(device: Device) -> None:
     buffer = Buffer.from_numpy(np.arange(6, dtype=np.int32).reshape(2, 3), device)
     view = memoryview(buffer.numpy())
     assert (view.shape, view.format, view.tolist()) == ((2, 3), "i", [[0, 1, 2], [3, 4, 5]])
-    if sys.version_info >= (3, 12):
-        assert memoryview(buffer).tolist() == view.tolist()
+    with pytest.raises(TypeError):  # with Python 3.12 too, where classes may offer it: one program, one meaning
+        memoryview(buffer)
 
 
 @pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)

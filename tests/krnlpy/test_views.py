@@ -53,17 +53,15 @@ def test_reshape_is_a_view_where_numpys_is(case: Any, data: st.DataObject) -> No
     first = data.draw(st.sampled_from(divisors))
     to = (first, array.size // first) if first else (0,)
     found = views.reshape_strides(shape, strides, to)
-    view = array.view()
     try:
-        view.shape = to
-    except AttributeError:
+        view = np.reshape(array, to, copy=False)
+    except ValueError:
         assert found is None
     else:
         assert found is not None and np.array_equal(seen(base, to, found, offset), view)
 
 
-@pytest.mark.filterwarnings("default:Setting the shape")
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(SHAPES, SHAPES)
 def test_broadcast_is_numpys(shape: tuple[int, ...], to: tuple[int, ...]) -> None:
     base = array_of(shape)

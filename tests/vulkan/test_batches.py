@@ -76,3 +76,27 @@ def test_estimated_work(build: Any) -> None:
     assert 64**3 < estimated_work(many.program.body) < 64**3 * 20
     assert 32 <= few.executable.group_work < 320
     assert many.executable.group_work == 32 << 12  # more is too little known
+
+
+def test_waiting_does_not_spin(
+    build: Any, store: Any, load: Any, backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver is asked to wait, long each time, and asked nothing else until it has."""
+    kernel, memory = build(increment), store(np.zeros(1000, np.uint32))
+    backend.wait()
+    functions, asked, others = backend._device.functions, [], []
+    wait, look = functions.vkWaitSemaphores, functions.vkGetSemaphoreCounterValue
+
+    def time_out_twice(device: Any, info: Any, nanoseconds: int) -> Any:
+        asked.append(nanoseconds)
+        assert not others, "what is done is looked up when the wait is over"
+        return backend._device.api.VK_TIMEOUT if len(asked) < 3 else wait(device, info, nanoseconds)
+
+    monkeypatch.setattr(functions, "vkWaitSemaphores", time_out_twice)
+    kernel((memory, 0, 1000))
+    backend._queue.submit()
+    monkeypatch.setattr(functions, "vkGetSemaphoreCounterValue", lambda *a: (others.append(a), look(*a))[1])
+    backend.wait()
+    assert len(asked) == 3 and min(asked) >= 10_000_000
+    assert len(others) <= 1
+    assert (load(memory, np.uint32, 1000) == 1).all()

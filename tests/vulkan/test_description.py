@@ -68,6 +68,21 @@ def test_a_device_without_timeline_semaphores(answers: Answers) -> None:
     assert answers.describe() == f"{answers.real.info.name}: has no timeline semaphores"
 
 
+@pytest.mark.parametrize("none", ["heap", "bytes"])
+def test_a_device_without_memory_of_its_own(answers: Answers, none: str) -> None:
+    """As the null devices of Mesa's RADV, which compile and run nothing."""
+
+    def without(handle: Any, memory: Any) -> None:
+        for i in range(memory.memoryHeapCount):
+            if none == "heap":
+                memory.memoryHeaps[i].flags = 0
+            else:
+                memory.memoryHeaps[i].size = 0
+
+    answers.after("vkGetPhysicalDeviceMemoryProperties", without)
+    assert answers.describe() == f"{answers.real.info.name}: has no memory of its own"
+
+
 def test_only_what_the_device_has_is_enabled(answers: Answers) -> None:
     def without(handle: Any, features: Any) -> None:
         features.features.shaderInt64 = features.features.shaderFloat64 = 0

@@ -69,7 +69,11 @@ def test_no_driver(python: Callable[..., str], tmp_path: Path) -> None:
     [
         ("{", "not a driver's manifest"),
         ('{"ICD": {}}', "not a driver's manifest"),
-        ('{"ICD": {"library_path": 3, "api_version": "1.3.0"}}', "expected text"),
+        ('{"ICD": {"library_path": 3, "api_version": "1.3.0"}}', "library_path is 3"),
+        ('{"ICD": {"library_path": "", "api_version": "1.3.0"}}', "library_path is ''"),
+        ('{"ICD": {"library_path": "libc.so.6", "api_version": "1.3.0"}}', "no Vulkan driver"),
+        ('{"ICD": {"library_path": "./gone.so", "api_version": "new"}}', "api_version is 'new'"),
+        ('{"ICD": {"library_path": "./gone.so"}}', "api_version is None"),
         ('{"ICD": {"library_path": "./gone.so", "api_version": "1.3.0"}}', "gone.so does not exist"),
         ('{"ICD": {"library_path": "./broken.so", "api_version": "1.3.0"}}', "cannot be loaded"),
         ('{"ICD": {"library_path": "libnowhere.so.7", "api_version": "1.3.0"}}', "cannot be loaded"),
@@ -86,8 +90,19 @@ def test_a_bad_manifest_beside_good_ones(
     count, _, text = python(program, VK_DRIVER_FILES=os.pathsep.join(filter(None, [str(bad), good]))).partition(" ")
     assert str(bad) in text
     assert reason in text
-    if good and manifest != "{":  # some loaders give up on all drivers for that
+    if good:
         assert int(count) == len(vulkan.enumerate_devices()[0])
+
+
+def test_a_manifest_that_cannot_be_read_is_kept_from_the_loader(python: Callable[..., str], tmp_path: Path) -> None:
+    """Some loaders crash where a driver's name is a number."""
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"ICD": {"library_path": 3, "api_version": "1.3.0"}}')
+    program = "import os\n" + _LIST + "\nprint(os.environ['VK_DRIVER_FILES'], 'VK_ADD_DRIVER_FILES' in os.environ)"
+    count, reason, _, environment = python(program, VK_DRIVER_FILES=str(bad)).splitlines()
+    assert count == "0"
+    assert reason.startswith("no driver's manifest can be read; ") and f"{bad}: not a driver's manifest" in reason
+    assert environment == f"{bad} False", "it is as it was"
 
 
 def test_importing_loads_no_vulkan(python: Callable[..., str]) -> None:

@@ -189,10 +189,49 @@ def test_manifests_that_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path = tmp_path / "driver.json"
     path.write_text('{"ICD": {"library_path": "./libdriver.so", "api_version": "1.3.7"}}')
     (tmp_path / "libdriver.so").write_text("")
-    monkeypatch.setattr(drivers.ctypes, "CDLL", lambda _: None)
+    monkeypatch.setattr(drivers.ctypes, "CDLL", lambda _: SimpleNamespace(vk_icdGetInstanceProcAddr=None))
     assert drivers.read_manifest(path) == drivers.Manifest(path, "./libdriver.so", "1.3.7")
     path.write_text("[" * 100_000)
     assert "not a driver's manifest" in str(drivers.read_manifest(path).problem)
     path.unlink()
     path.mkdir()
-    assert drivers.read_manifest(path).problem
+    assert "expected a plain file" in str(drivers.read_manifest(path).problem)
+
+
+@pytest.mark.parametrize("system", ["linux", "win32"])
+def test_what_the_loader_gets_to_see(system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that the environment and the folders name but what is no manifest."""
+    good, other, bad, missing = (tmp_path / f"{name}.json" for name in ("good", "other", "bad", "missing"))
+    for path in (good, other):
+        path.write_text('{"ICD": {"library_path": "libdriver.so", "api_version": "1.3.7"}}')
+    bad.write_text("{")
+    monkeypatch.setattr(sys, "platform", system)
+    installed = [] if system == "win32" else [bad, other]
+    monkeypatch.setattr(drivers, "installed_manifests", lambda: installed)
+
+    def seen(**given: list[Path]) -> dict[str, str]:
+        for name in _VARIABLES[-3:]:
+            monkeypatch.delenv(name, raising=False)
+        for name, paths in given.items():
+            monkeypatch.setenv(name, os.pathsep.join(map(str, paths)))
+        before = {name: os.environ[name] for name in _VARIABLES[-3:] if name in os.environ}
+        with drivers.readable_manifests() as any_left:
+            found = {name: os.environ[name] for name in _VARIABLES[-3:] if name in os.environ}
+        assert {name: os.environ[name] for name in _VARIABLES[-3:] if name in os.environ} == before
+        assert any_left == any(found.values()) or not found or system == "win32"
+        return found
+
+    def only(*paths: Path) -> dict[str, str]:
+        return dict.fromkeys(("VK_DRIVER_FILES", "VK_ICD_FILENAMES"), os.pathsep.join(map(str, paths)))
+
+    assert seen(VK_DRIVER_FILES=[good, other]) == {"VK_DRIVER_FILES": os.pathsep.join([str(good), str(other)])}
+    assert seen(VK_DRIVER_FILES=[bad, good, missing, other]) == only(good, other)
+    assert seen(VK_ICD_FILENAMES=[bad]) == only()
+    if system == "win32":  # the registry names drivers too
+        assert seen(VK_ADD_DRIVER_FILES=[bad, good]) == {"VK_ADD_DRIVER_FILES": str(good)}
+        assert seen() == {}
+    else:
+        assert seen(VK_ADD_DRIVER_FILES=[good]) == only(good, other)
+        installed.remove(bad)
+        assert seen(VK_ADD_DRIVER_FILES=[good]) == {"VK_ADD_DRIVER_FILES": str(good)}
+        assert seen() == {}

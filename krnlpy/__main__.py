@@ -1,0 +1,7 @@
+"""``python -m krnlpy``: the command, where no script of it is on the path."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())
