@@ -168,6 +168,12 @@ def current(backend: Backend) -> Recorder | None:
     return recorders.get((threading.get_ident(), backend))
 
 
+def refuse_reading(backend: Backend) -> None:
+    """Raises CaptureError where this thread captures on a backend: nothing has run yet that could be read."""
+    if recorders and (recorder := current(backend)) is not None:
+        recorder.download()
+
+
 def is_taken(function: Callable[..., None], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
     """Whether a graph that this thread captures took a call over, because a parameter is among its arguments."""
     thread = threading.get_ident()
