@@ -56,12 +56,12 @@ class Compiler:
         self._trackers: dict[int, Any] = {}  # of what is loaded
         self._released: deque[int] = deque()
         self._symbols = _library_symbols()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a handler that interrupts may compile too
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._unlock)
 
     def _unlock(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def _target_machine(self) -> Any:
         target = llvm.Target.from_default_triple()

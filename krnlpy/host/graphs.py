@@ -69,6 +69,6 @@ def _launch(backend: HostBackend, command: Launch) -> Iterator[Step]:
     launch = executable.launch.pack(0, *command.groups)
     chunk = executable.chunk(count, config.host_threads)
     if chunk < count or executable.scratch_bytes:
-        yield partial(backend.run, executable, parameters, buffers, launch, count, chunk)
+        yield partial(backend.run, executable, parameters, buffers, launch, count, chunk, command.bindings)
     else:
         yield partial(executable.function, parameters, buffers, 0, count, None, launch)

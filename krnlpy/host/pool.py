@@ -91,7 +91,7 @@ class ThreadPool:
     def _reset(self) -> None:
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._helpers: list[threading.Thread] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def run(self, run: Callable[[int, int], None], end: int, chunk: int) -> None:
         """Calls ``run(begin, end)`` for ranges that make up 0..end, each at most ``chunk`` long."""

@@ -76,7 +76,7 @@ class ImportedBuffer:
             result = functions.vkAllocateMemory(device.handle, info, api.ffi.NULL, memory)
             api.check(result, "import memory of the process")
             self._memory = memory[0]
-            device.allocations += 1
+            device.allocations[self] = -1, 0  # of no heap
             result = functions.vkBindBufferMemory(device.handle, self.handle, self._memory, 0)
             api.check(result, "bind memory to a buffer")
         except BaseException:
@@ -89,4 +89,4 @@ class ImportedBuffer:
         device.destroy("vkDestroyBuffer", self.handle)
         if self._memory is not None:
             device.destroy("vkFreeMemory", self._memory)
-            device.allocations -= 1
+            device.allocations.pop(self, None)
