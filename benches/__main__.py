@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benches import NAMES, environment, readme, report
-from benches.harness import CaseResult, run_case
+from benches.harness import run_case
 from benches.selection import Peer, Selection, open_devices
 from krnlpy.errors import DeviceError
 
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     lister = commands.add_parser("list", help="say which benchmarks there are")
     lister.set_defaults(command=_list)
     runner = commands.add_parser("run", help="verify, time and report")
-    runner.add_argument("name", choices=NAMES)
+    runner.add_argument("names", nargs="+", choices=NAMES, metavar="NAME", help="one or several benchmarks")
     runner.add_argument(
         "--device",
         nargs="*",
@@ -32,12 +32,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     runner.add_argument("--peer", nargs="*", metavar="P", help="peers by name (default: all of the benchmark's)")
     runner.add_argument("--seconds", type=_positive, default=2.0, help="of samples for each contender (default: 2)")
-    runner.add_argument("--json", type=Path, metavar="FILE", help="where to write all that was measured")
+    runner.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="where to write all that was measured; in a folder, a file named after benchmark and kind of machine",
+    )
     runner.set_defaults(command=_run)
     tables = commands.add_parser("markdown", help="print the tables of JSON reports as Markdown")
     tables.add_argument("files", nargs="+", type=Path, metavar="FILE")
     tables.set_defaults(command=_markdown)
-    table = commands.add_parser("table", help=f"put the tables of {readme.REPORT} into README.md")
+    table = commands.add_parser("table", help=f"put the tables of {readme.RESULTS} into README.md")
     table.add_argument("--check", action="store_true", help="only look whether they are there")
     table.set_defaults(command=_table)
     arguments = parser.parse_args(argv)
@@ -54,23 +59,32 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    module = _module(arguments.name)
     try:
-        selection = Selection(open_devices(arguments.device), _peers(module.PEERS, arguments.peer))
+        if len(arguments.names) > 1 and arguments.json is not None and not arguments.json.is_dir():
+            raise LookupError(f"--json {arguments.json} is no folder: several benchmarks write a file each")
+        devices = open_devices(arguments.device)
+        selections = {name: Selection(devices, _peers(_module(name).PEERS, arguments.peer)) for name in arguments.names}
     except (DeviceError, LookupError) as error:
         print(f"error: {error.args[0]}", file=sys.stderr)
         return 2
-    machine = environment.machine()
-    if warning := report.busy_warning(machine):
+    about = environment.describe()
+    if warning := report.busy(about["machine"]):
         print(warning, end="\n\n")
-    results: list[CaseResult] = []
-    for case in module.cases(selection):
-        result = run_case(case, arguments.seconds, lambda line: print(line, flush=True))
-        results.append(result)
-        print(report.table(result), end="\n\n", flush=True)
-    if arguments.json is not None:
-        report.write_json(arguments.json, report.as_json(arguments.name, machine, results))
-    return 1 if any(result.wrong for result in results) else 0
+    wrong = False
+    for name, selection in selections.items():
+        cases: list[dict[str, Any]] = []
+        for case in _module(name).cases(selection):
+            result = run_case(case, arguments.seconds, lambda line: print(line, flush=True))
+            cases.append(report.case_as_json(result))
+            print(report.table(about["machine"], cases[-1]), end="\n\n", flush=True)
+            wrong = wrong or bool(result.wrong)
+        if arguments.json is not None:
+            path = arguments.json
+            if path.is_dir():
+                path /= f"{name}-{environment.kind(about['machine'])}.json"
+            report.write_json(path, report.as_json(name, about, cases))
+            print(f"written: {path}", end="\n\n")
+    return 1 if wrong else 0
 
 
 def _markdown(arguments: argparse.Namespace) -> int:
@@ -104,7 +118,9 @@ def _table(arguments: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if arguments.check:
-        print("README.md: the tables are not those of the report; python -m benches table writes them", file=sys.stderr)
+        print(
+            "README.md: the tables are not those of the reports; python -m benches table writes them", file=sys.stderr
+        )
         return 1
     print("README.md: written")
     return 0

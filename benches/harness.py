@@ -2,7 +2,7 @@
 
 A benchmark is a sequence of cases. A case is one piece of work in one configuration that several contenders do. The
 contenders take turns, one sample each (A B A B ...), so that whatever drifts while they run (clock rates, other
-processes) falls on all of them alike; a ratio is the median over the turns of one contender's time by the other's.
+processes) falls on all of them alike. What other processes took of the processors meanwhile is kept with the result.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
+from benches.usage import Watch
 from krnlpy.errors import LimitExceeded, MissingFeatures, OutOfMemory
 
 MIN_TURNS = 5
@@ -63,9 +64,10 @@ class Contender:
     Attributes:
         name: ``autograph``, ``krnlpy``, ``torch``, ...
         device: what it runs on.
-        driver: name and version of the device's driver, or "".
-        peer: whether it is somebody else's software. The first peer of a case that runs is what ratios refer to.
         open: makes it ready. Raises Unavailable, or krnlpy's errors for what a device lacks.
+        driver: name and version of the device's driver, or "".
+        peer: whether it is somebody else's software.
+        way: which of several ways to use it, or "".
     """
 
     name: str
@@ -73,10 +75,15 @@ class Contender:
     open: Callable[[], Runner]
     driver: str = ""
     peer: bool = False
+    way: str = ""
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} ({self.way})" if self.way else self.name
 
     @property
     def label(self) -> str:
-        return f"{self.name} on {self.device}"
+        return f"{self.title} on {self.device}"
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,12 @@ class Measurement:
     def minimum(self) -> float:
         return min(self.samples)
 
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """A quarter of the samples took less than the first, a quarter more than the second."""
+        first, _, third = quantiles(self.samples, n=4, method="inclusive")
+        return first, third
+
 
 @dataclass(frozen=True)
 class CaseResult:
@@ -132,31 +145,21 @@ class CaseResult:
         measurements: in the order of the contenders; empty where a result was wrong.
         skipped: label of a contender, and why it did not run.
         wrong: label of a contender, and what was wrong with its result.
+        others: how many processors other processes kept busy meanwhile; None where that is not known.
     """
 
     case: Case
     measurements: tuple[Measurement, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     wrong: tuple[tuple[str, str], ...] = ()
+    others: float | None = None
 
     @property
     def baseline(self) -> Measurement | None:
-        """The first peer's measurement."""
-        return next((m for m in self.measurements if m.contender.peer), None)
-
-    def ratio(self, measurement: Measurement) -> float | None:
-        """Time by the baseline's time: below 1 is faster. None without a peer."""
-        baseline = self.baseline
-        return None if baseline is None else paired_ratio(measurement.samples, baseline.samples)
-
-
-def paired_ratio(samples: Sequence[float], baseline: Sequence[float]) -> float:
-    """The median over the turns of one sample by the other of the same turn.
-
-    >>> paired_ratio([2.0, 4.0, 8.0], [1.0, 2.0, 4.0])
-    2.0
-    """
-    return median(a / b for a, b in zip(samples, baseline, strict=True))
+        """What ratios refer to: the first peer that ran, in the way in which it was fastest."""
+        peers = [m for m in self.measurements if m.contender.peer]
+        ways = [m for m in peers if m.contender.name == peers[0].contender.name]
+        return min(ways, key=lambda m: m.median, default=None)
 
 
 def run_case(case: Case, seconds: float, say: Callable[[str], None]) -> CaseResult:
@@ -187,10 +190,12 @@ def run_case(case: Case, seconds: float, say: Callable[[str], None]) -> CaseResu
     if wrong:
         say("not timed: results are wrong")
         return CaseResult(case, skipped=tuple(skipped), wrong=tuple(wrong))
+    watch = Watch()
     measurements, ended = measure(ready, seconds, case.max_iterations)
+    others = watch.others()
     for label, reason in ended:
         say(f"skipped: {label}: {reason}")
-    return CaseResult(case, measurements, (*skipped, *ended))
+    return CaseResult(case, measurements, (*skipped, *ended), others=others)
 
 
 def measure(

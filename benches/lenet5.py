@@ -3,7 +3,8 @@
 The same model (46,920 parameters) starts from the same weights everywhere. The images lie on the device, already
 numbers of the type in question; each iteration takes the next batch. A training step is forward pass, loss, backward
 pass and SGD with momentum; nothing is read back, and nobody waits for the device before the end of a sample. Of bf16
-parameters, autograph updates an f32 copy; PyTorch has none and updates the rounded parameters.
+parameters, autograph updates an f32 copy; PyTorch has none and updates the rounded parameters. PyTorch runs in each of
+its ways (eager, compiled, ...); ratios are to the fastest.
 
 Verified against NumPy with 64 bits: the losses of steps on one batch, and the logits.
 """
@@ -28,9 +29,21 @@ from benches.lenet5_work import LEARNING_RATE, MOMENTUM, VERIFIED_RATE, Array, B
 from benches.peer_process import ProcessRunner
 from benches.selection import JAX, TINYGRAD, TORCH, TORCH_CUDA, Peer, Selection
 from examples.lenet5 import LeNet5
-from krnlpy import Device, ScalarType, bf16, f32, scalar_type
+from krnlpy import Device, ScalarType, bf16, config, f32, scalar_type
 
 PEERS = (TORCH, TORCH_CUDA, JAX, TINYGRAD)
+TORCH_WAYS = {
+    "training": ("eager", "channels_last", "compile", "compile + channels_last"),
+    "inference": (
+        "eager",
+        "channels_last",
+        "compile",
+        "compile + channels_last",
+        "compile + freezing",
+        "optimize_for_inference",
+    ),
+}
+"""What PyTorch calls the ways in which it can run; see :mod:`benches.lenet5_torch`."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +91,9 @@ def _training_case(selection: Selection, data: Mnist, dtype: ScalarType, weights
     return Case(
         "LeNet5 training",
         {"batch": 100, "dtype": dtype.name},
-        selection.contenders("autograph", partial(Training, work), partial(_peer, "training", work)),
+        selection.in_ways("torch", TORCH_WAYS["training"]).contenders(
+            "autograph", partial(Training, work), partial(_peer, "training", work)
+        ),
         partial(judge_losses, _expected_losses(work), TOLERANCES[dtype]),
         amount=100,
         unit="images",
@@ -90,7 +105,9 @@ def _inference_case(selection: Selection, data: Mnist, dtype: ScalarType, weight
     return Case(
         "LeNet5 inference",
         {"batch": 1000, "dtype": dtype.name},
-        selection.contenders("autograph", partial(Inference, work), partial(_peer, "inference", work)),
+        selection.in_ways("torch", TORCH_WAYS["inference"]).contenders(
+            "autograph", partial(Inference, work), partial(_peer, "inference", work)
+        ),
         partial(judge_logits, Reference(weights).logits(work.batches[0][0]), TOLERANCES[dtype]),
         amount=1000,
         unit="images",
@@ -103,7 +120,8 @@ def _peer(what: Literal["training", "inference"], work: Work, peer: Peer) -> Run
             return ProcessRunner(f"benches.lenet5_{peer.name}", what, path, counts_wait=True)
     from benches import lenet5_torch
 
-    return {"training": lenet5_torch.Training, "inference": lenet5_torch.Inference}[what](work, peer.device)
+    open_ = {"training": lenet5_torch.Training, "inference": lenet5_torch.Inference}[what]
+    return open_(work, peer.device, peer.way)
 
 
 def judge_losses(expected: Array, tolerance: Tolerance, losses: list[float]) -> None:
@@ -154,7 +172,7 @@ class _Autograph(Runner):
         with count_calls(self.device) as counts:
             self.run(1)
         self.wait()
-        return counts
+        return {**counts, "threads": config.host_threads} if self.device.is_host else counts
 
 
 class Training(_Autograph):

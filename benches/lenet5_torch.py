@@ -1,15 +1,26 @@
-"""LeNet5 in PyTorch, as its users write it."""
+"""LeNet5 in PyTorch, as its users write it, in each of the ways that PyTorch has to make it fast.
+
+- ``eager``: as it stands.
+- ``channels_last``: weights and images with the channels side by side.
+- ``compile``: through ``torch.compile``, which writes C++ for the CPU and calls a compiler.
+- ``compile + channels_last``: both.
+- ``compile + freezing``: compiled with the weights as constants.
+- ``optimize_for_inference``: traced by ``torch.jit``, with the weights frozen and laid out for oneDNN.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import cycle, islice
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benches.harness import Runner
+from benches.harness import Runner, Unavailable
 from benches.lenet5_work import LEARNING_RATE, MOMENTUM, VERIFIED_RATE, Array, Work
 
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
@@ -38,17 +49,44 @@ def lenet5(weights: Mapping[str, Array], dtype: str, device: str) -> nn.Sequenti
     return model.to(device, DTYPES[dtype])
 
 
-class _Torch(Runner):
-    """A model and its batches on a device."""
+@contextmanager
+def making_ready(way: str) -> Iterator[None]:
+    """Whatever keeps PyTorch from making a model ready in this way is why this contender can't run."""
+    try:
+        with warnings.catch_warnings():
+            # Of torch.jit, in favour of torch.compile: those who use it still do, and torch.compile is one of them.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    except Exception as error:
+        # torch.compile says in the second line what was wrong, and from the next paragraph on how to be told more.
+        about = " ".join(str(error).strip().partition("\n\n")[0].split())
+        raise Unavailable(f"{way}: {type(error).__name__}: {about}") from error
 
-    def __init__(self, work: Work, device: str) -> None:
+
+def compiled(work: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """The work through ``torch.compile``, in one piece and for these shapes alone."""
+    import torch._dynamo
+    import torch._inductor.config
+
+    # Compiles in this process: idle helpers would be in the way of what is timed.
+    torch._inductor.config.compile_threads = 1
+    # All models share the code of nn.Sequential, and each takes one of its places.
+    torch._dynamo.config.recompile_limit = 64
+    return torch.compile(work, fullgraph=True, dynamic=False, options=options or None)
+
+
+class _Torch(Runner):
+    """A model and its batches on a device, to be used in one of the ways."""
+
+    def __init__(self, work: Work, device: str, way: str) -> None:
         self.device = "cuda" if device == "cuda" else "cpu"
         # Else f32 convolutions on CUDA are computed with TF32's 10 bits.
         torch.backends.cudnn.allow_tf32 = False
-        self.model = lenet5(work.weights, work.dtype, self.device)
+        layout = torch.channels_last if "channels_last" in way else torch.contiguous_format
+        self.model = lenet5(work.weights, work.dtype, self.device).to(memory_format=layout)  # type: ignore[call-overload]
         self.batches = [
             (
-                torch.from_numpy(x).to(self.device, DTYPES[work.dtype]),
+                torch.from_numpy(x).to(self.device, DTYPES[work.dtype], memory_format=layout),
                 torch.from_numpy(t.astype(np.int64)).to(self.device),
             )
             for x, t in work.batches
@@ -66,9 +104,17 @@ class _Torch(Runner):
 class Training(_Torch):
     """Steps of SGD with momentum."""
 
-    def __init__(self, work: Work, device: str) -> None:
-        super().__init__(work, device)
+    def __init__(self, work: Work, device: str, way: str) -> None:
+        super().__init__(work, device, way)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=VERIFIED_RATE, momentum=MOMENTUM)
+        self.loss: Callable[[Tensor, Tensor], Tensor] = self._loss
+        if way.startswith("compile"):
+            with making_ready(way):
+                self.loss = compiled(self._loss)
+                self.loss(*self.batches[0]).backward()
+
+    def _loss(self, x: Tensor, t: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(self.model(x), t)
 
     def result(self) -> list[float]:
         """The losses of the first steps, all on the first batch."""
@@ -83,7 +129,7 @@ class Training(_Torch):
 
     def step(self, x: Tensor, t: Tensor) -> Tensor:
         self.optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(self.model(x), t)
+        loss = self.loss(x, t)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return loss.detach()
@@ -92,12 +138,28 @@ class Training(_Torch):
 class Inference(_Torch):
     """Logits of a batch."""
 
+    def __init__(self, work: Work, device: str, way: str) -> None:
+        super().__init__(work, device, way)
+        self.predict: Callable[[Tensor], Tensor] = self.model.eval()
+        x, _ = self.batches[0]
+        with making_ready(way), torch.no_grad():
+            if way.startswith("compile"):
+                options = {"freezing": True} if "freezing" in way else {}
+                self.predict = compiled(self.model, **options)
+                self.predict(x)
+            elif way == "optimize_for_inference":
+                traced = torch.jit.trace(self.model, x)  # type: ignore[no-untyped-call]
+                self.predict = torch.jit.optimize_for_inference(traced)
+                for _ in range(3):  # it specializes in the first calls
+                    self.predict(x)
+
     def result(self) -> Array:
-        with torch.inference_mode():
-            logits: Array = self.model(self.batches[0][0]).float().cpu().numpy()
+        with torch.no_grad():
+            logits: Array = self.predict(self.batches[0][0]).float().cpu().numpy()
             return logits
 
     def run(self, iterations: int) -> None:
-        with torch.inference_mode():
+        # Not inference_mode(): code compiled in one mode is compiled again for the other.
+        with torch.no_grad():
             for x, _ in islice(self.turn, iterations):
-                self.model(x)
+                self.predict(x)

@@ -1,55 +1,95 @@
-"""Results as a table for the eye, as JSON for machines, and as Markdown for the README."""
+"""Results as a table for the eye, as JSON for machines, and as Markdown."""
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benches import environment
 from benches.harness import CaseResult
 
+OTHERS = 0.2
+"""Processors that others may take while contenders are timed: a system at rest takes a few hundredths."""
 
-def table(result: CaseResult) -> str:
-    """A case's measurements as plain text.
 
-    The ratio is the time by the first peer's time, with what it means in words.
+def as_json(benchmark: str, about: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Everything that was measured, and where.
+
+    Args:
+        benchmark: its name.
+        about: :func:`benches.environment.describe` as it was before the benchmark made the machine busy.
+        cases: of :func:`case_as_json`.
     """
-    amount, unit = result.case.amount, result.case.unit
+    return {"benchmark": benchmark, **about, "cases": list(cases)}
+
+
+def case_as_json(result: CaseResult) -> dict[str, Any]:
+    """What was measured of a case; times are seconds an iteration."""
     baseline = result.baseline
-    head = ["", "device", "median", "minimum"]
+    return {
+        "name": result.case.name,
+        "configuration": dict(result.case.configuration),
+        "amount": result.case.amount,
+        "unit": result.case.unit,
+        "baseline": baseline.contender.label if baseline else None,
+        "others": result.others,
+        "skipped": [{"label": label, "why": why} for label, why in result.skipped],
+        "wrong": [{"label": label, "what": what} for label, what in result.wrong],
+        "measurements": [
+            {
+                "label": m.contender.label,
+                "name": m.contender.name,
+                "way": m.contender.way,
+                "device": m.contender.device,
+                "driver": m.contender.driver,
+                "peer": m.contender.peer,
+                "median": m.median,
+                "minimum": m.minimum,
+                "quartiles": list(m.quartiles),
+                "iterations": m.iterations,
+                "samples": list(m.samples),
+                "facts": dict(m.facts),
+            }
+            for m in result.measurements
+        ],
+    }
+
+
+def table(machine: Mapping[str, Any], case: Mapping[str, Any]) -> str:
+    """A case's measurements as plain text, each with what its time means beside the baseline's."""
+    amount, unit = case["amount"], case["unit"]
+    against = "" if busy(machine, case) else case["baseline"]
+    head = ["", "device", "median", "quartiles", "minimum"]
     head += [f"{unit}/s"] if amount else []
-    head += [f"time / {baseline.contender.name}'s", ""] if baseline else []
+    head += [f"beside {against}"] if against else []
     rows = [head]
-    for m in result.measurements:
-        row = [m.contender.name, m.contender.device, duration(m.median), duration(m.minimum)]
-        if amount:
-            row.append(rate(amount / m.median))
-        ratio = result.ratio(m)
-        if ratio is not None:
-            row += [f"{ratio:.2f}", "" if m is baseline else in_words(ratio)]
+    for m in case["measurements"]:
+        times = [duration(m["median"]), " - ".join(map(duration, m["quartiles"])), duration(m["minimum"])]
+        row = [_title(m), m["device"], *times]
+        row += [rate(amount / m["median"])] if amount else []
+        row += [verdict(case, m)] if against else []
         rows.append(row)
     facts = [
-        f"  {m.contender.label}, an iteration: {', '.join(f'{v:g} {k}' for k, v in m.facts.items())}"
-        for m in result.measurements
-        if m.facts
+        f"  {m['label']}, an iteration: {', '.join(f'{v:g} {k}' for k, v in m['facts'].items())}"
+        for m in case["measurements"]
+        if m["facts"]
     ]
-    return "\n".join([result.case.label, *_columns(rows), *facts])
+    configuration = ", ".join(f"{key} {value}" for key, value in case["configuration"].items())
+    warning = [f"  {reason}" for reason in [busy(machine, case)] if reason]
+    return "\n".join([f"{case['name']} ({configuration})", *_columns(rows), *facts, *warning])
 
 
 def markdown(report: Mapping[str, Any]) -> str:
     """A JSON report as Markdown: a table a case, a row a contender; above them, where it was measured."""
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     machine = report["machine"]
-    parts = [f"{report['date'][:10]}, {machine['cpu']}, {machine['cores']} cores; {versions}."]
-    if busy := busy_warning(machine):
-        parts.append(f"**{busy}**")
+    parts = [f"{report['date'][:10]}, {cpu(machine)}, {machine['cores']} cores; {versions}."]
+    parts += [f"**{warning}**" for warning in warnings(report)]
     for case in report["cases"]:
         configuration = ", ".join(f"{key} {value}" for key, value in case["configuration"].items())
-        against = case["baseline"]
+        against = "" if busy(machine, case) else case["baseline"]
         per_second = f" {case['unit']}/s |" if case["amount"] else ""
         lines = [
             f"### {case['name']} ({configuration})",
@@ -58,41 +98,68 @@ def markdown(report: Mapping[str, Any]) -> str:
             "|---|---|---:|" + ("---:|" if per_second else "") + ("---|" if against else ""),
         ]
         for m in case["measurements"]:
-            line = f"| {m['name']} | {m['device']} | {duration(m['median'])} |"
+            line = f"| {_title(m)} | {m['device']} | {duration(m['median'])} |"
             line += f" {rate(case['amount'] / m['median'])} |" if per_second else ""
-            if against:
-                line += f" {'' if m['label'] == against else in_words(m['ratio'])} |"
+            line += f" {verdict(case, m)} |" if against else ""
             lines.append(line)
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
-def as_json(benchmark: str, machine: Mapping[str, Any], results: Sequence[CaseResult]) -> dict[str, Any]:
-    """Everything that was measured, and where; times are seconds an iteration.
+def cpu(machine: Mapping[str, Any]) -> str:
+    """The CPU's model and instructions, so far as the report says.
 
-    ``machine`` is :func:`benches.environment.machine` as it was before the benchmark made the machine busy.
+    >>> cpu({"cpu": "A CPU", "instructions": ["AVX2", "AVX-512"]})
+    'A CPU (AVX2, AVX-512)'
+    >>> cpu({"cpu": "A CPU"})
+    'A CPU (instructions not recorded)'
     """
-    return {
-        "benchmark": benchmark,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "machine": dict(machine),
-        "versions": environment.versions(),
-        "cases": [_case(result) for result in results],
-    }
+    if "instructions" not in machine:
+        return f"{machine['cpu']} (instructions not recorded)"
+    return f"{machine['cpu']} ({', '.join(machine['instructions'])})"
 
 
-def busy_warning(machine: Mapping[str, Any]) -> str:
-    """What to say where others were using the machine; "" where it was as good as idle.
+def warnings(report: Mapping[str, Any]) -> list[str]:
+    """What speaks against a report: a busy machine, and code that no commit has."""
+    reasons = [busy(report["machine"], case) for case in report["cases"]]
+    if is_dirty(report):
+        reasons.append(f"Measured of code that was not committed ({report['versions']['krnlpy']}).")
+    return list(dict.fromkeys(filter(None, reasons)))
+
+
+def is_dirty(report: Mapping[str, Any]) -> bool:
+    """Whether the code differed from its commit."""
+    return str(report["versions"]["krnlpy"]).endswith("+")
+
+
+def busy(machine: Mapping[str, Any], case: Mapping[str, Any] | None = None) -> str:
+    """Why there is no verdict: others were using the machine, before the start or during the case; "" if none did.
 
     Taking turns cancels a slow drift, not a fight for cores: threads that wait for each other by spinning, as those of
     PyTorch's OpenMP, then take a hundred times as long, and others don't.
     """
-    if machine["load"] <= 0.25 * machine["cores"]:
+    if machine["load"] > 0.25 * machine["cores"]:
+        what = f"before the start (load {machine['load']:g} on {machine['cores']} cores)"
+    elif case is not None and (case.get("others") or 0) > OTHERS:
+        what = f"during {case['name']} (others took {case['others']:.2f} of {machine['cores']} cores)"
+    else:
         return ""
-    return (
-        f"The machine was busy before the start (load {machine['load']:g} on {machine['cores']} cores):"
-        " these figures and ratios are not to be relied on."
-    )
+    return f"The machine was busy {what}: these times are not to be relied on, and there is no verdict."
+
+
+def verdict(case: Mapping[str, Any], measurement: Mapping[str, Any]) -> str:
+    """What a time means beside the baseline's; "" for the baseline, and where there is none.
+
+    The ratio is that of the two times as they are shown. Where it could as well be chance, it is "as fast": half of the
+    samples of each lie between its quartiles, and these overlap.
+    """
+    baseline = next((m for m in case["measurements"] if m["label"] == case["baseline"]), None)
+    if baseline is None or measurement is baseline:
+        return ""
+    (low, high), (baseline_low, baseline_high) = measurement["quartiles"], baseline["quartiles"]
+    if low <= baseline_high and baseline_low <= high:
+        return "as fast"
+    return in_words(shown(measurement["median"]) / shown(baseline["median"]))
 
 
 def write_json(path: Path, report: Mapping[str, Any]) -> None:
@@ -111,6 +178,15 @@ def replace_text(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def shown(seconds: float) -> float:
+    """A time as it is shown, with three figures.
+
+    >>> shown(0.0123456)
+    0.0123
+    """
+    return float(f"{seconds:.3g}")
+
+
 def duration(seconds: float) -> str:
     """A time with three figures and the unit that suits it.
 
@@ -118,8 +194,8 @@ def duration(seconds: float) -> str:
     ('12.3 ms', '2.5 µs')
     """
     for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
-        if seconds * factor >= 1 or unit == "µs":
-            return f"{seconds * factor:.3g} {unit}" if seconds * factor < 100 else f"{seconds * factor:.0f} {unit}"
+        if (number := float(f"{shown(seconds) * factor:.3g}")) >= 1 or unit == "µs":
+            return f"{number:g} {unit}"
     raise AssertionError
 
 
@@ -133,41 +209,20 @@ def rate(per_second: float) -> str:
 
 
 def in_words(ratio: float) -> str:
-    """What a ratio of times means.
+    """What a ratio of times means, with three figures, as times have.
 
-    >>> in_words(0.5), in_words(3.0)
-    ('2.00x faster', '3.00x slower')
+    >>> in_words(0.5), in_words(1.001), in_words(114.9)
+    ('2.00x faster', 'as fast', '115x slower')
     """
-    return f"{1 / ratio:.2f}x faster" if ratio < 1 else f"{ratio:.2f}x slower"
+    factor, word = (1 / ratio, "faster") if ratio < 1 else (ratio, "slower")
+    if factor < 1.005:
+        return "as fast"
+    return (f"{factor:#.3g}" if factor < 99.95 else f"{factor:,.0f}") + f"x {word}"
 
 
-def _case(result: CaseResult) -> dict[str, Any]:
-    baseline = result.baseline
-    return {
-        "name": result.case.name,
-        "configuration": dict(result.case.configuration),
-        "amount": result.case.amount,
-        "unit": result.case.unit,
-        "baseline": baseline.contender.label if baseline else None,
-        "skipped": [{"label": label, "why": why} for label, why in result.skipped],
-        "wrong": [{"label": label, "what": what} for label, what in result.wrong],
-        "measurements": [
-            {
-                "label": m.contender.label,
-                "name": m.contender.name,
-                "device": m.contender.device,
-                "driver": m.contender.driver,
-                "peer": m.contender.peer,
-                "median": m.median,
-                "minimum": m.minimum,
-                "ratio": result.ratio(m),
-                "iterations": m.iterations,
-                "samples": list(m.samples),
-                "facts": dict(m.facts),
-            }
-            for m in result.measurements
-        ],
-    }
+def _title(measurement: Mapping[str, Any]) -> str:
+    name, way = measurement["name"], measurement["way"]
+    return f"{name} ({way})" if way else str(name)
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:

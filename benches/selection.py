@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder
+from itertools import chain
 
 import krnlpy
 from benches.harness import Case, Contender, Runner, Unavailable
@@ -22,12 +23,14 @@ class Peer:
         package: the module that must be installed.
         device: what it runs on.
         runs_apart: in a process of its own, which sees ``BENCH_PEERS``; see peer_process.py.
+        way: which of several ways to use it, or "".
     """
 
     name: str
     package: str
     device: str = "host"
     runs_apart: bool = False
+    way: str = ""
 
     def require(self) -> None:
         """Raises Unavailable where it is not installed, or has no device to run on."""
@@ -67,6 +70,13 @@ class Selection:
         """The device, of a selection that has one."""
         return device_label(self.devices[0])
 
+    def in_ways(self, package: str, ways: Sequence[str]) -> Selection:
+        """The same with the peers of a package once for each way to use it."""
+        spread = [
+            [replace(peer, way=way) for way in ways] if peer.package == package else [peer] for peer in self.peers
+        ]
+        return Selection(self.devices, tuple(chain.from_iterable(spread)))
+
     def by_device(self) -> Iterator[Selection]:
         """Each device by itself, with the peers that run there: the host's, or raw calls of Vulkan."""
         for device in self.devices:
@@ -94,7 +104,7 @@ class Selection:
         def open_device(device: Device) -> Callable[[], Runner]:
             return lambda: ours(device)
 
-        peers = [Contender(peer.name, peer.device, open_peer(peer), peer=True) for peer in self.peers]
+        peers = [Contender(peer.name, peer.device, open_peer(peer), peer=True, way=peer.way) for peer in self.peers]
         return peers + [
             Contender(name, device_label(device), open_device(device), driver=device.info.driver)
             for device in self.devices

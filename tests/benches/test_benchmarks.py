@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import partial
 from typing import Any
 
@@ -41,6 +42,19 @@ def test_saxpy_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
         verify(case)
 
 
+def test_numpys_saxpy_makes_no_arrays() -> None:
+    x = np.ones(100_000, np.float32)
+    runner = saxpy.NumpySaxpy(x, x)
+    tracemalloc.start()
+    try:
+        runner.run(2)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < x.nbytes / 2
+    assert (runner.y == 1 + 2 * saxpy.ALPHA).all()
+
+
 @pytest.mark.parametrize(("module", "sizes"), [(fill, (4096,)), (transfer, (8192, 1 << 20)), (alloc, None)])
 def test_memory_is_right(module: Any, sizes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     if sizes is not None:
@@ -66,6 +80,8 @@ def test_judges_of_memory_are_strict(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_lenet5_is_right(dtype: ScalarType, monkeypatch: pytest.MonkeyPatch) -> None:
     # A run verifies all twelve. Three show the gradients in f32; slow drivers need seconds for each.
     monkeypatch.setattr(lenet5, "Work", partial(Work, verified_steps=3))
+    # Of PyTorch's other ways, tests/benches/test_lenet5_torch.py has smaller work.
+    monkeypatch.setattr(lenet5, "TORCH_WAYS", {"training": ("eager",), "inference": ("eager",)})
     data = load_mnist(download=False, progress=False)
     weights = lenet5.initial_weights(dtype)
     selection = Selection(open_devices(None), lenet5.PEERS)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import platform
+import re
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,7 +62,22 @@ def case(*contenders: Contender, **options: Any) -> Case:
     return Case("work", {"size": 3}, contenders, judge, **options)
 
 
-MACHINE = {"cpu": "abacus", "cores": 4, "host_threads": 4, "load": 0.5, "system": "wood"}
+MACHINE: dict[str, Any] = {
+    "cpu": "abacus",
+    "llvm_cpu": "beads",
+    "instructions": ["AVX2"],
+    "cores": 4,
+    "host_threads": 4,
+    "load": 0.5,
+    "system": "wood",
+    "settings": {},
+}
+ABOUT = {"date": "2026-11-30T01:02:03+00:00", "machine": MACHINE, "versions": {"krnlpy": "0123456789"}}
+
+
+def written(result: CaseResult) -> dict[str, Any]:
+    """As on a machine that nobody else used."""
+    return {**report.case_as_json(result), "others": 0.0}
 
 
 def silent(_: str) -> None:
@@ -157,23 +175,75 @@ def test_drift_cancels_in_the_ratio(log: list[str]) -> None:
     result = run_case(case(contender(a), contender(b, peer=True)), 1.0, silent)
     measured = {m.contender.name: m for m in result.measurements}
     assert measured["a"].samples[-1] > 1.3 * measured["a"].samples[0]
-    assert result.ratio(measured["a"]) == pytest.approx(3.0)
-    assert result.ratio(measured["b"]) == 1.0
+    assert measured["a"].median / measured["b"].median == pytest.approx(3.0)
+
+
+def verdicts(result: CaseResult) -> dict[str, str]:
+    found = written(result)
+    return {m["label"]: report.verdict(found, m) for m in found["measurements"]}
 
 
 def test_the_first_peer_that_runs_is_what_ratios_refer_to(log: list[str]) -> None:
-    fakes = {name: Fake(name, log, steady(seconds)) for name, seconds in (("us", 1.0), ("p", 0.5), ("q", 2.0))}
+    fakes = {name: Fake(name, log, steady(seconds)) for name, seconds in (("us", 1.0), ("p", 0.5), ("q", 0.25))}
     peers = [refusing("absent", Unavailable("x"), peer=True), *(contender(fakes[name], peer=True) for name in "pq")]
     result = run_case(case(contender(fakes["us"]), *peers), 1.0, silent)
-    assert result.baseline is not None and result.baseline.contender.name == "p"
-    assert [result.ratio(m) for m in result.measurements] == [2.0, 1.0, 4.0]
+    assert verdicts(result) == {"us on fake": "2.00x slower", "p on fake": "", "q on fake": "2.00x faster"}
+
+
+def test_the_fastest_way_of_a_peer_is_what_ratios_refer_to(log: list[str]) -> None:
+    def way(name: str, seconds: float) -> Contender:
+        return Contender("p", "fake", lambda: Fake("p", log, steady(seconds)), peer=True, way=name)
+
+    broken = Contender("p", "fake", refusing("p", Unavailable("no compiler")).open, peer=True, way="compile")
+    ours, other = Fake("us", log, steady(0.6)), Fake("other", log, steady(0.1))
+    contenders = [way("eager", 1.0), broken, way("laid out", 0.3), contender(other, peer=True), contender(ours)]
+    result = run_case(case(*contenders), 1.0, silent)
+    assert result.skipped == (("p (compile) on fake", "no compiler"),)
+    found = written(result)
+    assert found["baseline"] == "p (laid out) on fake"
+    assert [m["way"] for m in found["measurements"]] == ["eager", "laid out", "", ""]
+    assert verdicts(result) == {
+        "p (eager) on fake": "3.33x slower",
+        "p (laid out) on fake": "",
+        "other on fake": "3.00x faster",
+        "us on fake": "2.00x slower",
+    }
+    table = report.table(MACHINE, found)
+    assert "beside p (laid out) on fake" in table.splitlines()[1]
+    assert "p (eager)" in table.splitlines()[2]
 
 
 def test_no_ratio_without_a_peer(log: list[str]) -> None:
     result = run_case(case(contender(Fake("a", log, steady(0.5)))), 1.0, silent)
     assert result.baseline is None
-    assert result.ratio(result.measurements[0]) is None
-    assert "slower" not in report.table(result)
+    assert verdicts(result) == {"a on fake": ""}
+    assert "beside" not in report.table(MACHINE, written(result))
+
+
+def test_times_that_overlap_are_as_fast(log: list[str]) -> None:
+    # One sample in five is an outlier, which the quartiles leave out; calibration takes the first two.
+    a = itertools.chain([1.0] * 2, itertools.cycle([1.0, 1.1, 1.2, 1.3, 9.0]))
+    b = itertools.chain([1.0] * 2, itertools.cycle([1.05, 1.15, 1.25, 1.35, 0.1]))
+    peer = Fake("peer", log, lambda: next(b))
+    result = run_case(case(contender(peer, peer=True), contender(Fake("us", log, lambda: next(a)))), 1.0, silent)
+    ours = result.measurements[1]
+    assert ours.quartiles == pytest.approx((1.1, 1.3))
+    assert (ours.minimum, ours.median) == (1.0, 1.2)
+    assert verdicts(result)["us on fake"] == "as fast"
+
+
+@pytest.mark.parametrize("seconds", [0.0123456, 0.477, 0.00412206, 1.5364, 2.5e-6, 0.9996e-3])
+def test_ratios_are_those_of_the_times_shown(seconds: float) -> None:
+    units = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}
+
+    def read(text: str) -> float:
+        number, unit = text.split()
+        return float(number) * units[unit]
+
+    baseline = 0.00356789
+    measurements = [{"label": name, "median": t, "quartiles": (t, t)} for name, t in (("p", baseline), ("us", seconds))]
+    words = report.verdict({"baseline": "p", "measurements": measurements}, measurements[1])
+    assert words == report.in_words(read(report.duration(seconds)) / read(report.duration(baseline)))
 
 
 @pytest.fixture
@@ -184,46 +254,50 @@ def result(log: list[str]) -> CaseResult:
 
 
 def test_table(result: CaseResult) -> None:
-    lines = [line.split() for line in report.table(result).splitlines()]
-    assert lines[0] == ["work", "(size", "3)"]
-    assert lines[1] == ["device", "median", "minimum", "GB/s", "time", "/", "theirs's"]
-    assert lines[2] == ["ours", "fake", "500", "ms", "500", "ms", "6.00", "0.50", "2.00x", "faster"]
-    assert lines[3] == ["theirs", "fake", "1", "s", "1", "s", "3.00", "1.00"]
-    assert lines[4] == ["ours", "on", "fake,", "an", "iteration:", "7", "launches"]
+    lines = [" ".join(line.split()) for line in report.table(MACHINE, written(result)).splitlines()]
+    assert lines[:5] == [
+        "work (size 3)",
+        "device median quartiles minimum GB/s beside theirs on fake",
+        "ours fake 500 ms 500 ms - 500 ms 500 ms 6.00 2.00x faster",
+        "theirs fake 1 s 1 s - 1 s 1 s 3.00",
+        "ours on fake, an iteration: 7 launches",
+    ]
 
 
 def test_json(result: CaseResult, tmp_path: Any) -> None:
     path = tmp_path / "new" / "report.json"
-    report.write_json(path, report.as_json("fake", MACHINE, [result]))
+    report.write_json(path, report.as_json("fake", environment.describe(), [written(result)]))
     assert [p.name for p in path.parent.iterdir()] == ["report.json"]  # nothing temporary stays
     read = json.loads(path.read_text())
     assert read["benchmark"] == "fake"
     assert read["date"].endswith("+00:00")
-    assert read["machine"] == MACHINE
+    assert read["machine"].keys() == MACHINE.keys()
     assert {"python", "numpy", "krnlpy", "llvmlite"} <= read["versions"].keys()
-    (written,) = read["cases"]
-    assert (written["name"], written["configuration"]) == ("work", {"size": 3})
-    assert written["baseline"] == "theirs on fake"
-    assert written["skipped"] == [{"label": "absent on fake", "why": "not installed"}]
-    ours, theirs = written["measurements"]
+    (found,) = read["cases"]
+    assert (found["name"], found["configuration"]) == ("work", {"size": 3})
+    assert (found["baseline"], found["others"]) == ("theirs on fake", 0.0)
+    assert found["skipped"] == [{"label": "absent on fake", "why": "not installed"}]
+    ours, theirs = found["measurements"]
     assert ours == {
         "label": "ours on fake",
         "name": "ours",
+        "way": "",
         "device": "fake",
         "driver": "fake 1.0",
         "peer": False,
         "median": 0.5,
         "minimum": 0.5,
-        "ratio": 0.5,
+        "quartiles": [0.5, 0.5],
         "iterations": 1,
         "samples": [0.5] * harness.MIN_TURNS,
         "facts": {"launches": 7},
     }
-    assert theirs["peer"] and theirs["ratio"] == 1.0
+    assert theirs["peer"]
 
 
 def test_markdown(result: CaseResult) -> None:
-    lines = report.markdown(json.loads(json.dumps(report.as_json("fake", MACHINE, [result])))).splitlines()
+    lines = report.markdown(json.loads(json.dumps(report.as_json("fake", ABOUT, [written(result)])))).splitlines()
+    assert lines[0] == "2026-11-30, abacus (AVX2), 4 cores; krnlpy 0123456789."
     assert lines[2:] == [
         "### work (size 3)",
         "",
@@ -234,17 +308,73 @@ def test_markdown(result: CaseResult) -> None:
     ]
 
 
-def test_a_busy_machine_is_told_of(result: CaseResult) -> None:
-    busy = {**MACHINE, "load": 2.5}
-    assert report.busy_warning(MACHINE) == ""
-    assert "load 2.5 on 4 cores" in report.busy_warning(busy)
-    assert "not to be relied on" in report.markdown(report.as_json("fake", busy, [result]))
+def test_there_is_no_verdict_where_the_machine_was_busy(result: CaseResult) -> None:
+    quiet, disturbed = written(result), {**written(result), "others": 0.7}
+    loaded = {**MACHINE, "load": 2.5}
+    assert report.busy(MACHINE) == report.busy(MACHINE, quiet) == ""
+    assert "faster" in report.table(MACHINE, quiet)
+    for machine, one, reason in (
+        (loaded, quiet, "before the start (load 2.5 on 4 cores)"),
+        (MACHINE, disturbed, "during work (others took 0.70 of 4 cores)"),
+    ):
+        page = report.markdown(report.as_json("fake", {**ABOUT, "machine": machine}, [one]))
+        for text in (page, report.table(machine, one)):
+            assert f"The machine was busy {reason}" in text
+            assert "there is no verdict" in text
+            assert "500 ms" in text
+            assert "faster" not in text and "beside" not in text
 
 
-def test_the_machine_says_what_it_is() -> None:
+def test_code_that_was_not_committed_is_told_of(result: CaseResult) -> None:
+    dirty = {**ABOUT, "versions": {"krnlpy": "0123456789+"}}
+    text = "Measured of code that was not committed (0123456789+)."
+    assert text in report.markdown(report.as_json("fake", dirty, [written(result)]))
+    assert text not in report.markdown(report.as_json("fake", ABOUT, [written(result)]))
+
+
+def test_changes_of_code_are_noticed_and_those_of_results_are_not(tmp_path: Path, monkeypatch: Any) -> None:
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    paths = [tmp_path / name for name in ("benches/environment.py", "benches/results/fake.json", "README.md")]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("1")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "all")
+    monkeypatch.setattr(environment, "__file__", str(paths[0]))
+    clean = environment.versions()["krnlpy"]
+    assert re.fullmatch("[0-9a-f]{10}", clean)
+    for path in paths[1:]:
+        path.write_text("2")
+    assert environment.versions()["krnlpy"] == clean
+    paths[0].write_text("2")
+    assert environment.versions()["krnlpy"] == f"{clean}+"
+
+
+def test_the_machine_says_what_it_is(monkeypatch: Any) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setattr(
+        environment.llvm, "get_host_cpu_features", lambda: {"avx2": True, "avx512f": True, "amx-bf16": False}
+    )
     machine = environment.machine()
     assert machine.keys() == MACHINE.keys()
-    assert machine["cpu"] and machine["cores"] >= 1 and machine["load"] >= 0
+    assert machine["cpu"] and machine["cores"] >= 1 and machine["load"] >= 0 and machine["host_threads"] >= 1
+    assert machine["instructions"] == ["AVX2", "AVX-512"]
+    assert machine["settings"]["OMP_NUM_THREADS"] == "3"
+    assert environment.kind(machine) == "avx512"
+
+
+def test_the_instructions_are_those_that_the_system_names() -> None:
+    path = Path("/proc/cpuinfo")
+    if platform.machine() != "x86_64" or not path.exists():
+        pytest.skip("no system that names an x86 CPU's instructions")
+    flags = set(next(line for line in path.read_text().splitlines() if line.startswith("flags")).split())
+    names = {"AVX2": "avx2", "AVX-512": "avx512f", "AVX-512 bf16": "avx512_bf16", "AMX bf16": "amx_bf16"}
+    found = environment.machine()["instructions"]
+    assert [title for title in names if title in found] == [title for title, flag in names.items() if flag in flags]
 
 
 @pytest.mark.parametrize(
@@ -288,6 +418,25 @@ def test_the_status_tells_of_wrong_results(monkeypatch: Any, log: list[str], tmp
     assert "wrong: a on fake: 41 instead of 42" in capsys.readouterr().out
 
 
+def test_reports_in_a_folder_are_named_after_benchmark_and_kind_of_machine(
+    monkeypatch: Any, log: list[str], tmp_path: Any, capsys: Any
+) -> None:
+    from benches import fill, imports
+
+    fake = contender(Fake("a", log, steady(0.5)))
+    for module in (fill, imports):
+        monkeypatch.setattr(module, "cases", lambda selection: iter([case(fake)]))
+    monkeypatch.setattr(environment.llvm, "get_host_cpu_features", lambda: {"avx2": True})
+    command = ["run", "fill", "imports", "--device", "--json"]
+    assert __main__.main([*command, str(tmp_path)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fill-avx2.json", "imports-avx2.json"]
+    # Taken once, before the first: what it keeps busy is not blamed on others.
+    first, second = (json.loads(path.read_text()) for path in tmp_path.iterdir())
+    assert (first["machine"], first["date"]) == (second["machine"], second["date"])
+    assert __main__.main([*command, str(tmp_path / "one.json")]) == 2
+    assert "is no folder: several benchmarks write a file each" in capsys.readouterr().err
+
+
 def test_list_names_every_benchmark(capsys: Any) -> None:
     assert __main__.main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -295,6 +444,12 @@ def test_list_names_every_benchmark(capsys: Any) -> None:
     modules = {p.stem for p in Path(__main__.__file__).parent.glob("*.py") if "def cases(" in p.read_text()}
     assert modules == set(NAMES)
     assert all("Peers: " in line for line in lines)
+
+
+def test_peers_of_a_package_take_part_in_each_way() -> None:
+    found = Selection((), (NUMPY, TORCH)).in_ways("torch", ("eager", "compile"))
+    contenders = found.contenders("ours", lambda device: pytest.fail(), lambda peer: pytest.fail())
+    assert [c.label for c in contenders] == ["numpy on host", "torch (eager) on host", "torch (compile) on host"]
 
 
 def test_peers_are_chosen_by_name() -> None:
