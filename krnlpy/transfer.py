@@ -63,7 +63,7 @@ def _copy_between(source: Buffer, to: Buffer) -> None:
     size, nbytes = source.dtype.size, source.nbytes
     first, second = source.device.backend, to.device.backend
     start, target = source.offset * size, to.offset * size
-    here, there = first.planes(source.memory), second.planes(to.memory, is_written=True)
+    here, there = first.planes(source.memory), second.planes(to.memory, True)
     if len(here) > 1 and len(there) > 1:
         for a, b in zip(here, there, strict=True):
             b[target : target + nbytes] = a[start : start + nbytes]
