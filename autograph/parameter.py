@@ -6,7 +6,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from krnlpy import Device, DTypeLike
+from krnlpy import Device, DTypeLike, scalar_type
 
 from .autograd import Node
 from .errors import DtypeError
@@ -17,7 +17,7 @@ class Parameter(Tensor):
     """A tensor with a slot for its gradient and the state that an optimizer keeps for it.
 
     Operations on it are recorded only while the slot is open: between :meth:`init_grad` and :meth:`take_grad`.
-    Gradients of several backward passes add up in it.
+    Gradients of several backward passes add up in it, until it is opened anew.
 
     Args:
         value: the initial value, of which the parameter takes a share.
@@ -43,9 +43,6 @@ class Parameter(Tensor):
         self._storage.users += 1
         self.state: dict[str, Tensor] = {}
 
-    def __repr__(self) -> str:
-        return f"Parameter(shape={self.shape}, dtype={self.dtype}, device={self.device.name!r})"
-
     def __copy__(self) -> Parameter:
         return self._twin(Tensor.detach)
 
@@ -64,9 +61,16 @@ class Parameter(Tensor):
         return _restored, (self.detach(), self.state)
 
     def init_grad(self) -> None:
-        """Opens the slot, empty; one that is open keeps what it has."""
+        """Opens the slot, and empties it: what backward passes left there is gone.
+
+        Raises:
+            DtypeError: the parameter holds integers, through which no gradient goes.
+        """
+        if not self.dtype.is_float:
+            raise DtypeError(f"a parameter of {self.dtype} has no gradient; expected a float type")
         if self._node is None:
             self._node = Node(self)
+        self._node.gradient = None
 
     @property
     def grad(self) -> Tensor | None:
@@ -88,6 +92,9 @@ class Parameter(Tensor):
 
         What was computed of the parameter before cannot run backwards any more: its gradients are of another kind.
 
+        Raises:
+            DtypeError: ``dtype`` is an integer type, and the slot is open: no gradient goes through integers.
+
         >>> weight = Parameter(Tensor.ones(2))
         >>> weight.init_grad()
         >>> weight.sum().backward()
@@ -102,7 +109,10 @@ class Parameter(Tensor):
         def converted(tensor: Tensor) -> Tensor:
             return moved(tensor) if dtype is None else moved(tensor).cast(dtype)
 
-        node, value = self._node, converted(self.detach())
+        node = self._node
+        if node is not None and dtype is not None and not scalar_type(dtype).is_float:
+            raise DtypeError(f"a parameter with an open gradient slot as {dtype}; take_grad() closes it")
+        value = converted(self.detach())
         gradient = None if self.grad is None else converted(self.grad)
         state = {name: moved(tensor) for name, tensor in self.state.items()}
         self.set(value)

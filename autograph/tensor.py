@@ -10,7 +10,7 @@ import numpy as np
 
 from krnlpy import Buffer, Device, DTypeLike, ScalarType, SharingError, f32
 
-from .autograd import run_backward
+from .autograd import is_recording, run_backward
 from .errors import AutographError, DtypeError, ShapeError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Tensor:
     [[5.0, 14.0], [14.0, 50.0]]
     """
 
-    __slots__ = ("_buffer", "_node", "_storage")
+    __slots__ = ("__weakref__", "_buffer", "_node", "_storage")
     __array_ufunc__ = None  # NumPy's numbers and arrays leave `2 * tensor` to the tensor
 
     def __init__(self, buffer: Buffer) -> None:
@@ -164,8 +164,16 @@ class Tensor:
 
     @property
     def tracked(self) -> bool:
-        """Whether operations on this tensor are recorded: it is a parameter with a gradient slot, or comes of one."""
-        return self._node is not None
+        """Whether operations on this tensor are recorded: it is a parameter with a gradient slot, or comes of one.
+        Integers never are, nor is anything inside a gradient function.
+
+        >>> from autograph import Parameter
+        >>> x = Parameter(Tensor.full(2, 1.5))
+        >>> x.init_grad()
+        >>> (x * 2).tracked, x.cast("i32").tracked
+        (True, False)
+        """
+        return self._node is not None and is_recording()
 
     @property
     def T(self) -> Tensor:  # noqa: N802
@@ -181,7 +189,15 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        return f"Tensor(shape={self.shape}, dtype={self.dtype}, device={self.device.name!r})"
+        return f"{type(self).__name__}{repr(self._buffer).removeprefix('Buffer')}"
+
+    def __format__(self, spec: str) -> str:
+        """The number of a tensor of one element in a format; without one, as ``str``.
+
+        >>> f"{Tensor.full((), 0.25):.3f}"
+        '0.250'
+        """
+        return format(self.item(), spec) if spec else str(self)
 
     # --------------------------------------------------------------------------------------------- reading
 
@@ -259,7 +275,8 @@ class Tensor:
         self._buffer = buffer
 
     def writable(self) -> Buffer:
-        """The elements for a kernel that changes them: copied first if another tensor or array shares them.
+        """The elements for a kernel that changes them: copied first if another tensor or array shares them, or if they
+        are repeated (see :meth:`broadcast_to`), so that each has a memory of its own.
 
         Raises:
             AutographError: the tensor was computed from parameters, so that its gradient would be wrong afterwards.
@@ -269,7 +286,7 @@ class Tensor:
                 "a tensor that was computed from parameters cannot be changed in place: backward() needs it as it was;"
                 " change a copy: tensor.detach()"
             )
-        if self._storage.users > 1:
+        if self._storage.users > 1 or self._buffer.is_broadcast():
             self._replace(self._buffer.copy())
         return self._buffer
 
@@ -327,7 +344,11 @@ class Tensor:
         return self if self.is_contiguous() else self.copy()
 
     def cast(self, dtype: DTypeLike) -> Tensor:
-        """The elements converted: integers wrap, floats saturate, NaN becomes 0."""
+        """The elements converted: integers wrap, floats saturate, NaN becomes 0.
+
+        The gradient goes back from floats to floats. Integers are not recorded: ``x - x.cast(i32).cast(f32)`` has the
+        gradient of ``x``.
+        """
         return ops.cast.cast(self, dtype)
 
     def scaled_cast(self, alpha: float, dtype: DTypeLike) -> Tensor:
@@ -456,6 +477,8 @@ class Tensor:
         Args:
             gradient: that of this tensor; may be left out for a tensor of one element, where it is 1.
 
+        Several threads may do so at a time. Where a gradient function fails, all gradients stay as they were.
+
         Raises:
             AutographError: nothing was recorded, or it was used by a backward before.
             ShapeError: the tensor has several elements and no gradient is given, or one of another shape.
@@ -463,7 +486,8 @@ class Tensor:
         if self._node is None:
             raise AutographError(
                 "nothing was recorded for this tensor: call init_parameter_grads() on the model (or init_grad() on a"
-                " parameter) before the forward pass"
+                " parameter) before the forward pass; no gradient goes through integers, and gradient functions run"
+                " with recording off"
             )
         if gradient is None:
             if self.size != 1:

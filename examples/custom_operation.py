@@ -140,7 +140,7 @@ def learn(device: Device, steps: int) -> tuple[float, float, np.ndarray[Any, Any
     )
     optimizer, losses = SGD(0.9), []
     for _ in range(steps):
-        model.init_parameter_grads()
+        model.init_parameter_grads()  # opens the gradients, empty
         error = model(inputs) - targets
         loss = (error * error).sum() / len(x)
         loss.backward()

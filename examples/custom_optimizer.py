@@ -152,7 +152,7 @@ class Training:
         """The losses of some steps."""
         losses = []
         for _ in range(steps):
-            self.model.init_parameter_grads()
+            self.model.init_parameter_grads()  # opens the gradients, empty
             loss = self.model(self.features).cross_entropy_loss(self.classes)
             loss.backward()
             self.model.update(RATE, self.optimizer)

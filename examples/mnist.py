@@ -77,6 +77,8 @@ def train_epoch(
     with progress(count, f"epoch {epoch}", arguments.quiet) as bar:
         for step, chosen in enumerate(order):
             x, t = on_device(data.train_images[chosen], data.train_classes[chosen], device, dtype)
+            # Opens the gradients, empty: nothing is left of a step that was given up. To add up those of several
+            # batches, call it once, before their backward passes.
             model.init_parameter_grads()
             y = model(x)
             loss = y.cross_entropy_loss(t)

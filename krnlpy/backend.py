@@ -144,9 +144,15 @@ class Executable(Protocol):
     def accesses(self) -> Sequence[tuple[bool, bool]]:
         """For each of the program's buffers: whether it may be read, whether it may be written."""
 
-    @property
-    def tells(self) -> bool:
-        """Whether launches have something to tell, and so are waited for: what they print, or a check that failed."""
+    def tells(self, groups: tuple[int, int, int] | None, parameters: bytes) -> bool:
+        """Whether a launch has something to tell, and so is waited for: what it prints, or a check that failed.
+
+        Args:
+            groups: None where memory says how many when the launch runs.
+
+        Raises:
+            DriverDefect: the driver would compute it wrongly.
+        """
 
 
 Binding = tuple[Any, int, int]
@@ -162,6 +168,9 @@ class Backend(Protocol):
 
     @property
     def info(self) -> DeviceInfo: ...
+
+    def defects(self) -> tuple[str, ...]:
+        """A sentence for each thing that the device is known to compute wrongly, and what is done about it."""
 
     @property
     def lost(self) -> bool:

@@ -42,7 +42,9 @@ class Executable:
 
     name: str
     threads: tuple[int, int, int]
-    tells: str | None = None
+
+    def tells(self, groups: object, parameters: bytes) -> bool:
+        return False
 
 
 class CompileBackend:
@@ -78,6 +80,9 @@ class CompileBackend:
             self.shaders[content_hash(shader.source)] = (program.name, shader.source)
 
     # -- the protocol of backends
+
+    def defects(self) -> tuple[()]:
+        return ()
 
     def allocate(self, nbytes: int) -> Nothing:
         return Nothing(nbytes)

@@ -71,6 +71,10 @@ interpret: bool = _flag("KRNLPY_INTERPRET")
 each access to memory is checked, and ``breakpoint()`` and pdb work in kernels. ``Device.host()`` shares memory with
 NumPy as ever; ``Device(0)`` and others keep theirs to themselves, as GPUs do, and need neither the GPU nor a driver."""
 
+probes: bool = _flag("KRNLPY_PROBES", default=True)
+"""``KRNLPY_PROBES=0``: drivers are taken to compute rightly, and not tried. Read when a device builds its first
+kernel with loops or operations of subgroups."""
+
 check_overflow: bool = _flag("KRNLPY_CHECK_OVERFLOW")
 """``KRNLPY_CHECK_OVERFLOW``: whole numbers that wrap raise :class:`KernelOverflowError` in the interpreter. Off unless
 asked for, since hashes and random numbers wrap on purpose."""

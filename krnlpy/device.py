@@ -137,6 +137,18 @@ class Device:
         return self.backend.info
 
     @property
+    def defects(self) -> tuple[str, ...]:
+        """A sentence for each thing that the device's driver computes wrongly, and what krnlpy does about it.
+
+        The first process that asks tries the driver with a few small kernels, and the answer is kept on disk;
+        ``KRNLPY_PROBES=0`` leaves it to itself.
+
+        >>> Device.host().defects
+        ()
+        """
+        return self.backend.defects()
+
+    @property
     def name(self) -> str:
         """The device's own name; ``"host"`` and ``"interpreter"`` for those."""
         return self.info.name if self.info.index is not None else self.info.backend

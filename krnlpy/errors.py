@@ -34,6 +34,10 @@ class MissingFeatures(DeviceError):
     """A kernel needs features that the device does not have."""
 
 
+class DriverDefect(DeviceError):
+    """A driver computes a kernel wrongly, as a probe found out, and nothing gets round it; says what to install."""
+
+
 class LimitExceeded(DeviceError, ValueError):
     """A size is beyond a limit of the device."""
 

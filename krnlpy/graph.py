@@ -62,6 +62,12 @@ def _names_of(step: _Step) -> frozenset[str]:
     return frozenset() if step.call is None else step.call.names
 
 
+def _tells(command: Command) -> bool:
+    if isinstance(command, Launch):
+        return bool(command.executable.tells(command.groups, command.parameters))
+    return isinstance(command, LaunchIndirect) and bool(command.executable.tells(None, command.parameters))
+
+
 class Graph:
     """Kernels, copies and fills of a device, recorded once, that run again at the cost of one submission.
 
@@ -231,9 +237,9 @@ class Graph:
             tuple(command for step in group for command in step.commands) for _, group in groupby(steps, _names_of)
         ]
         # Where a kernel has something to tell, somebody waits for it: such a graph is no single submission.
-        tells = any(isinstance(c, Launch | LaunchIndirect) and c.executable.tells for c in commands)
+        told = [_tells(command) for command in commands]  # all of them are asked: some raise
         recording = None
-        if not tells:
+        if not any(told):
             recording = self._device.backend.record([piece for piece in pieces if piece], self._content.recording)
         self._content = _Content(steps, values, commands, recording)
 

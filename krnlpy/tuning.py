@@ -14,7 +14,7 @@ import numpy as np
 
 from . import views
 from .buffer import Buffer
-from .errors import LimitExceeded, MissingFeatures, TuningError
+from .errors import DriverDefect, LimitExceeded, MissingFeatures, TuningError
 from .timing import Clock, Span, Timer
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _checked(
         twins.restore()
         try:
             launch(twins.arguments)
-        except (LimitExceeded, MissingFeatures) as error:
+        except (DriverDefect, LimitExceeded, MissingFeatures) as error:
             reasons.append(str(error))
             continue
         reasons.append("")

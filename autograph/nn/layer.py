@@ -85,9 +85,24 @@ class Layer:
         return sum(parameter.size for parameter in self.parameters())
 
     def init_parameter_grads(self) -> None:
-        """Opens the gradient slot of each parameter: from now on, operations on them are recorded."""
+        """Opens the gradient slot of each parameter of floats, and empties it: from now on, operations on them are
+        recorded.
+
+        A step begins so. What a step that was given up left behind (a loss that is no number, an error, Ctrl-C) is gone
+        then. To add up the gradients of several backward passes, call it once, before the first of them:
+
+        >>> from autograph import SGD, Dense, Tensor
+        >>> model = Dense(2, 1, seed=0)
+        >>> model.init_parameter_grads()
+        >>> for batch in (Tensor.ones((3, 2)), Tensor.ones((4, 2))):
+        ...     model(batch).sum().backward()
+        >>> model.weight.grad.numpy().tolist()
+        [[7.0], [7.0]]
+        >>> model.update(0.1, SGD())
+        """
         for parameter in self.parameters():
-            parameter.init_grad()
+            if parameter.dtype.is_float:
+                parameter.init_grad()
 
     def update(self, learning_rate: float, optimizer: Optimizer) -> None:
         """Lets an optimizer change each parameter that has a gradient, and closes all gradient slots.

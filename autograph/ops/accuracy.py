@@ -11,22 +11,36 @@ from ..tensor import Tensor
 from .checks import require_dtype
 from .classes import Classes, class_tensor
 from .kinds import C, F
-from .launch import over, parts
+from .launch import LONGEST, over, parts
 from .sum import reduce_axes
 
 
 @kernel(unchecked=True)
-def _hits(logits: Global[F, Literal[2]], classes: Global[C], hits: Out[u32]) -> None:
-    for row in range(global_id(), logits.shape[0], global_threads()):
+def _hits(logits: Global[F, Literal[2]], classes: Global[C], hits: Out[u32, Literal[2]]) -> None:
+    """A thread has a row, or one of the pieces of a long one, of which all must be right."""
+    pieces = hits.shape[1]
+    size = (logits.shape[1] + pieces - 1) // pieces
+    for item in range(global_id(), hits.size, global_threads()):
+        row = item // pieces
+        first = item % pieces * size
         label = i32(classes[row])
         right = 0
         if C(label) == classes[row] and 0 <= label < logits.shape[1]:
             right = 1
-            for j in range(logits.shape[1]):
+            for j in range(first, min(first + size, logits.shape[1])):
                 # A comparison with NaN is false, so that NaN is never right.
                 if (j < label or j > label) and not logits[row, label] > logits[row, j]:
                     right = 0
-        hits[row] = u32(right)
+        hits[row, item % pieces] = u32(right)
+
+
+@kernel(unchecked=True)
+def _all_pieces(hits: Global[u32, Literal[2]], out: Out[u32]) -> None:
+    for row in range(global_id(), out.size, global_threads()):
+        right = u32(1)
+        for piece in range(hits.shape[1]):
+            right = min(right, hits[row, piece])
+        out[row] = right
 
 
 def accuracy(logits: Tensor, classes: Classes) -> Tensor:
@@ -45,8 +59,14 @@ def accuracy(logits: Tensor, classes: Classes) -> Tensor:
     """
     require_dtype("accuracy", logits, f16, bf16, f32)
     targets = class_tensor("accuracy", logits, classes)
-    hits = Buffer.empty(logits.shape[0], u32, logits.device)
+    rows, count = logits.shape
+    pieces = max(1, -(-count // LONGEST))
+    hits = Buffer.empty((rows, pieces), u32, logits.device)
     if hits.size:
         for some, labels, part in parts(logits.buffer, targets.buffer, hits):
             over(_hits, part.size)(some, labels, part)
-    return Tensor(reduce_axes(hits, (0,), u32))
+    if pieces > 1 and rows:
+        whole = Buffer.empty((rows, 1), u32, logits.device)
+        over(_all_pieces, rows)(hits, whole.reshape((rows,)))
+        hits = whole
+    return Tensor(reduce_axes(hits.reshape((rows,)), (0,), u32))

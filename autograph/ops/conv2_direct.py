@@ -9,7 +9,7 @@ from krnlpy import Buffer, Global, Out, Spec, f32, i32, kernel
 from krnlpy.dsl import global_id, global_threads, local_array
 
 from .kinds import F
-from .launch import over
+from .launch import LONGEST, over
 from .sum import reduce_axes
 
 if TYPE_CHECKING:
@@ -134,9 +134,10 @@ def _weight_gradient(
     PW: Spec[i32],  # noqa: N803
     DH: Spec[i32],  # noqa: N803
     DW: Spec[i32],  # noqa: N803
+    PIECES: Spec[i32],  # noqa: N803
 ) -> None:
-    """A thread has TAPS taps of a filter's row, of TILE output channels, summed over every slices-th row of all
-    images: ``out[slice, oc, ic, ky, kx]``."""
+    """A thread has TAPS taps of a filter's row, of TILE output channels, summed over one of PIECES pieces of every
+    so many-th row of all images: ``out[slice, oc, ic, ky, kx]``."""
     total = local_array(f32, (TILE, TAPS))
     pixel = local_array(f32, TAPS)
     slices, oc, ic = out.shape[0], out.shape[1], out.shape[2]
@@ -152,12 +153,14 @@ def _weight_gradient(
         for t in range(TILE):
             for k in range(TAPS):
                 total[t, k] = 0.0
-        for row in range(part, dy.shape[0] * oh, slices):
+        first = part % PIECES * ((dy.shape[3] + PIECES - 1) // PIECES)
+        last = min(first + (dy.shape[3] + PIECES - 1) // PIECES, dy.shape[3])
+        for row in range(part // PIECES, dy.shape[0] * oh, slices // PIECES):
             n = row // oh
             oy = row % oh
             iy = oy * SH - PH + ky * DH
             if PH < 1 or 0 <= iy < x.shape[2]:
-                for ox in range(dy.shape[3]):
+                for ox in range(first, last):
                     for k in range(TAPS):
                         ix = ox * SW - PW + min(kx + k, FW - 1) * DW
                         pixel[k] = x[n, c, iy, ix] if PW < 1 or 0 <= ix < x.shape[3] else 0.0
@@ -173,6 +176,9 @@ def _weight_gradient(
 
 def forward(x: Buffer, weight: Buffer, out: Buffer, window: Window) -> None:
     """``out[n, oc, oh, ow]`` of images ``x`` and filters ``weight``."""
+    if (channels := _channels(weight.shape[1], window)) < weight.shape[1]:
+        _by_channels(forward, 1, channels, x, weight, out, window)
+        return
     n, oc, oh, ow = out.shape
     tile, pixels = _tile(oc), _tile(ow)
     built = _built(_forward, window, TILE=tile, PIXELS=pixels)
@@ -181,6 +187,9 @@ def forward(x: Buffer, weight: Buffer, out: Buffer, window: Window) -> None:
 
 def input_gradient(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> None:
     """``dx[n, ic, h, w]`` of the gradient ``dy`` of the output."""
+    if (channels := _channels(weight.shape[0], window)) < weight.shape[0]:
+        _by_channels(input_gradient, 0, channels, dy, weight, dx, window)
+        return
     n, ic, h, w = dx.shape
     tile, pixels = _tile(ic), _tile(w)
     built = _built(_input_gradient, window, TILE=tile, PIXELS=pixels)
@@ -192,10 +201,32 @@ def weight_gradient(x: Buffer, dy: Buffer, shape: tuple[int, ...], window: Windo
     oc, ic, fh, fw = shape
     tile, taps = _tile(oc), _tile(fw)
     threads = -(-oc // tile) * ic * fh * -(-fw // taps)
-    slices = max(1, min(dy.shape[0] * dy.shape[2], _SLICED_THREADS // threads))
+    rows, width = dy.shape[0] * dy.shape[2], dy.shape[3]
+    pieces = -(-width // LONGEST)
+    least = -(-rows * (width + 1) // (pieces * LONGEST))
+    slices = pieces * min(rows, max(least, _SLICED_THREADS // threads, 1))
     out = Buffer.empty((slices, *shape), f32, x.device)
-    over(_built(_weight_gradient, window, TILE=tile, TAPS=taps), slices * threads)(x, dy, out)
+    over(_built(_weight_gradient, window, TILE=tile, TAPS=taps, PIECES=pieces), slices * threads)(x, dy, out)
     return reduce_axes(out, (0,), x.dtype)
+
+
+def _channels(count: int, window: Window) -> int:
+    """Of so many channels, those over which a thread sums."""
+    fh, fw = window.filter
+    return min(count, max(1, LONGEST // (1 + fh * (1 + fw))))
+
+
+def _by_channels(
+    convolve: Any, axis: int, channels: int, x: Buffer, weight: Buffer, out: Buffer, window: Window
+) -> None:
+    """The sum of convolutions over some channels each, which are ``weight``'s axis and images' channels."""
+    firsts = range(0, weight.shape[axis], channels)
+    sums = Buffer.empty((len(firsts), *out.shape), f32, out.device)
+    for i, first in enumerate(firsts):
+        some = slice(first, first + channels)
+        filters = weight[some] if axis == 0 else weight[:, some]
+        convolve(x[:, some].cast(f32), filters.cast(f32), sums[i], window)
+    out.copy_from(reduce_axes(sums, (0,), out.dtype))
 
 
 def _tile(count: int) -> int:

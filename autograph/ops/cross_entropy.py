@@ -22,9 +22,16 @@ Reduction = Literal["mean", "sum"]
 
 @kernel(unchecked=True)
 def _losses(
-    logits: Global[F, Literal[2]], classes: Global[C], loss: Out[f32], log_sum: Out[f32], scale: f32, invalid: f32
+    logits: Global[F, Literal[2]],
+    classes: Global[C],
+    loss: Out[f32],
+    maximum: Out[f32],
+    powers: Out[f32],
+    scale: f32,
+    invalid: f32,
 ) -> None:
-    """A thread has one row. ``log_sum`` is log(sum(exp(row))), computed without overflow: the row's maximum apart."""
+    """A thread has one row. ``powers`` is sum(exp(row - maximum)), which does not overflow. The two are kept apart: in
+    ``maximum + log(powers)`` a large maximum leaves no digits for the logarithm."""
     for row in range(global_id(), logits.shape[0], global_threads()):
         greatest = logits[row, 0]
         for j in range(1, logits.shape[1]):
@@ -32,12 +39,12 @@ def _losses(
         total = 0.0
         for j in range(logits.shape[1]):
             total += exp(logits[row, j] - greatest)
-        logarithm = log(total)
-        log_sum[row] = greatest + logarithm
+        maximum[row] = greatest
+        powers[row] = total
         label = i32(classes[row])
         result = invalid
         if C(label) == classes[row] and 0 <= label < logits.shape[1]:
-            result = (logarithm - (logits[row, label] - greatest)) * scale
+            result = (log(total) - (logits[row, label] - greatest)) * scale
         loss[row] = result
 
 
@@ -45,7 +52,8 @@ def _losses(
 def _gradient(
     logits: Item[F],
     classes: Item[C],
-    log_sum: Item[f32],
+    maximum: Item[f32],
+    powers: Item[f32],
     gradient: Item[f32],
     dlogits: ItemMut[F],
     count: i32,
@@ -54,7 +62,7 @@ def _gradient(
 ) -> None:
     """``softmax(row) - one_hot(class)``, times the gradient of the loss."""
     label = i32(classes)
-    p = exp(logits - log_sum)
+    p = exp(logits - maximum) / powers  # the powers that were summed, so that rows sum to 0
     if label == item_id() % count:
         p -= 1
     if C(label) != classes or label < 0 or label >= count:
@@ -87,15 +95,15 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
         raise ShapeError("cross_entropy_loss of an empty batch")
     device = logits.device
     scale = 1 / batch if reduction == "mean" else 1.0
-    loss, log_sum = Buffer.empty(batch, f32, device), Buffer.empty(batch, f32, device)
-    for some, labels, part, logarithms in parts(logits.buffer, targets.buffer, loss, log_sum):
-        over(_losses, len(part))(some, labels, part, logarithms, scale, nan)
+    loss, maximum, powers = (Buffer.empty(batch, f32, device) for _ in range(3))
+    for rows in parts(logits.buffer, targets.buffer, loss, maximum, powers):
+        over(_losses, len(rows[0]))(*rows, scale, nan)
     value = Tensor(reduce_axes(loss, (0,), f32))
     kept = logits.detach()
 
     def gradient_of_logits(gradient: Tensor) -> Tensor:
         dlogits = Buffer.empty(kept.shape, kept.dtype, device)
-        of_rows = [b.reshape((batch, 1)).broadcast_to(kept.shape) for b in (targets.buffer, log_sum)]
+        of_rows = [b.reshape((batch, 1)).broadcast_to(kept.shape) for b in (targets.buffer, maximum, powers)]
         for items in parts(kept.buffer, *of_rows, gradient.buffer.broadcast_to(kept.shape), dlogits):
             _gradient(*items, count, scale, nan)
         return Tensor(dlogits)

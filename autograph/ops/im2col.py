@@ -18,7 +18,8 @@ from ..tensor import Shape, Tensor
 from .checks import pair, require_ndim
 from .conv2 import Window
 from .kinds import T, accumulator
-from .launch import over, parts
+from .launch import LONGEST, over, parts
+from .sum import reduce_axes
 
 Pair = int | tuple[int, int]
 
@@ -102,7 +103,9 @@ def im2col(x: Tensor, filter: Pair, *, stride: Pair = 1, padding: Pair = 0, dila
     columns = Buffer.empty((n, *size, c, *window.filter), x.dtype, x.device)
     if columns.size:
         for some, part in parts(x.buffer, columns):
-            over(_im2col, part.size // window.filter[1])(some, part, *_numbers(window))
+            for kx in range(0, window.filter[1], LONGEST):
+                piece = part[..., kx : kx + LONGEST]
+                over(_im2col, piece.size // piece.shape[-1])(some, piece, *_numbers(window, 0, kx))
     value = Tensor(columns.reshape((n * size[0] * size[1], c * window.filter[0] * window.filter[1])))
     named = {"stride": stride, "padding": padding, "dilation": dilation}
     return differentiable(value, [(x, lambda gradient: col2im(gradient, shape, filter, **named))])
@@ -141,7 +144,7 @@ def col2im(
     if x.size:
         whole = columns.buffer.contiguous().reshape((n, *size, c, *window.filter))
         for some, part in parts(whole, x):
-            over(_col2im(accumulator(columns.dtype)), part.size)(some, part, *_numbers(window))
+            _add_windows(some, part, window)
     named = {"stride": stride, "padding": padding, "dilation": dilation}
     return differentiable(Tensor(x), [(columns, lambda gradient: im2col(gradient, filter, **named))])
 
@@ -159,5 +162,24 @@ def _fitted(
     return window, size
 
 
-def _numbers(window: Window) -> tuple[int, ...]:
-    return (*window.stride, *window.padding, *window.dilation)
+def _add_windows(columns: Buffer, x: Buffer, window: Window) -> None:
+    """``x`` is the sum of windows, a part of their pixels after the other where they are many."""
+    (fh, fw), wide = window.filter, accumulator(x.dtype)
+    across = min(fw, LONGEST)
+    down = max(1, LONGEST // (across + 1))
+    places = [(ky, kx) for ky in range(0, fh, down) for kx in range(0, fw, across)]
+    if len(places) == 1:
+        over(_col2im(wide), x.size)(columns, x, *_numbers(window, 0, 0))
+        return
+    sums = Buffer.empty((len(places), *x.shape), wide, x.device)
+    for i, (ky, kx) in enumerate(places):
+        part = sums[i]
+        piece = columns[..., ky : ky + down, kx : kx + across].cast(wide)
+        over(_col2im(wide), part.size)(piece, part, *_numbers(window, ky, kx))
+    x.copy_from(reduce_axes(sums, (0,), x.dtype))
+
+
+def _numbers(window: Window, ky: int, kx: int) -> tuple[int, ...]:
+    """Stride, padding and dilation for the part of windows that begins at a pixel of theirs."""
+    (ph, pw), (dh, dw) = window.padding, window.dilation
+    return (*window.stride, ph - ky * dh, pw - kx * dw, dh, dw)

@@ -10,6 +10,10 @@ from krnlpy import Buffer, Device
 MAX_THREADS = 1 << 22
 """More than any device runs at once, fewer than any limit on groups; each thread loops over what is left."""
 
+LONGEST = 1 << 15
+"""Passes of its loops that a thread is given at most, of loops whose lengths shapes decide: some drivers end all loops
+of a thread after 65,535 passes."""
+
 
 def over(kernel: Any, count: int) -> Any:
     """The kernel with as many threads as there are work items, up to a bound.

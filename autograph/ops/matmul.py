@@ -15,6 +15,7 @@ from ..errors import ShapeError
 from ..tensor import Tensor
 from .checks import require_alike, require_ndim
 from .kinds import T, U, accumulator
+from .launch import LONGEST
 from .sum import reduce_axes
 
 Array = np.ndarray[Any, Any]
@@ -89,7 +90,7 @@ def _on_device(a: Buffer, b: Buffer, out: Buffer) -> None:
         _in_halves(a, b, out)
         return
     columns, rows = -(-n // _BLOCK), -(-m // _BLOCK)
-    slices = max(1, min(k // _LEAST, _GROUPS // (columns * rows)))
+    slices = max(-(-k // LONGEST), min(k // _LEAST, _GROUPS // (columns * rows)))
     partial = out.reshape((1, m, n)) if slices == 1 else Buffer.empty((slices, m, n), accumulator(a.dtype), a.device)
     _tiled(accumulator(a.dtype)).with_groups(columns, rows, slices)(a, b, partial)
     if slices > 1:

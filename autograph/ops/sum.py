@@ -13,7 +13,7 @@ from ..errors import AutographError, DeviceError, DtypeError, ShapeError
 from ..tensor import Shape, Tensor
 from .checks import integers, number_of
 from .kinds import T, U, W, accumulator
-from .launch import over
+from .launch import LONGEST, over
 
 _THREADS = 1 << 14  # of a pass: enough to fill a large GPU
 _LEAST = 32  # elements a thread adds in a pass: fewer do not pay for the next pass
@@ -70,7 +70,7 @@ def sum(x: Tensor, axis: int | tuple[int, ...] | None = None, *, out: Tensor | N
     source, dtype = x.shape, x.dtype
     kept = tuple(1 if a in axes else n for a, n in enumerate(source))
     value = Tensor(reduce_axes(x.buffer, axes, dtype if dtype.is_float else wide))
-    return differentiable(value, [(x, lambda gradient: gradient.cast(dtype).reshape(kept).broadcast_to(source))])
+    return differentiable(value, [(x, lambda gradient: gradient.reshape(kept).broadcast_to(source))])
 
 
 def _sum_into(x: Tensor, axes: tuple[int, ...], out: Tensor, beta: float) -> Tensor:
@@ -150,7 +150,7 @@ def _reduce_middle(buffer: Buffer, dtype: DTypeLike) -> Buffer:
     if not buffer.can_be_indexed and buffer.size > 1:
         return _reduce_halves(buffer, dtype)
     while True:
-        chunks = max(1, min(n // _LEAST, _THREADS // max(1, outer * inner)))
+        chunks = max(-(-n // LONGEST), min(n // _LEAST, _THREADS // max(1, outer * inner)))
         out = Buffer.empty((outer, chunks, inner), accumulator(buffer.dtype) if chunks > 1 else dtype, buffer.device)
         if out.size:
             over(_sum_chunks, out.size)(buffer, out)

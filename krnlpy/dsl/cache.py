@@ -23,7 +23,12 @@ from .cache_entry import packed, unpacked
 
 _log = logging.getLogger(__name__)
 
-KINDS = {"spirv": "SPIR-V", "host": "machine code", "tuning": "choices of tuned kernels"}
+KINDS = {
+    "spirv": "SPIR-V",
+    "host": "machine code",
+    "tuning": "choices of tuned kernels",
+    "probes": "answers of drivers",
+}
 """The folders of ``config.cache_dir`` that hold entries, and what of."""
 
 MAX_ENTRY_BYTES = 64 << 20

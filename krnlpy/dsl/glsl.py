@@ -41,6 +41,8 @@ class Shader:
         binding_count: of storage buffers, in set 0: those of the program in order, then ``parameter_binding``,
             then ``report_binding`` (None where there is none).
         spec_ids: ``constant_id`` of each specialization constant, and the type it is declared with.
+        size_ids: ``constant_id`` of the group's size along x, y and z, where the device has its threads along x.
+        retries: whether it has loops that try again while other threads are quicker.
         subgroup_words: 32-bit words of group memory for each slot of a thread in its subgroup.
         reports: what the kernel tells the host, in the report at the last binding.
         reads, writes: for each buffer of the program, whether the shader may read or write it.
@@ -55,6 +57,8 @@ class Shader:
     parameter_binding: int | None
     report_binding: int | None
     spec_ids: Mapping[str, tuple[int, ScalarType]]
+    size_ids: tuple[int, ...]
+    retries: bool
     subgroup_words: int
     reads: tuple[bool, ...]
     writes: tuple[bool, ...]
@@ -72,17 +76,19 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
     layout = layout_of(program, variant)
     context = Context(program, variant, options, layout)
     # Lengths of arrays name no variables and load nothing, so that they can be written outside any function.
+    parameter_bytes = layout.size + (SPLIT_BYTES if options.split else 0)
+    in_buffer = parameter_bytes > options.max_parameter_bytes
+    kept, loads = context.kept_scalars() if in_buffer else ([], [])
     places = Places(context, lambda e: Expressions(context, places, {}).constant(e))
     code = Lines()
     for function in program.functions:
         _function(context, places, function, code)
-    _kernel(context, places, code)
+    _kernel(context, places, code, loads)
 
     bindings = len(program.buffers)
     parameters: Literal["none", "push", "buffer"] = "none"
-    parameter_bytes = layout.size + (SPLIT_BYTES if options.split else 0)
     if parameter_bytes:
-        parameters = "push" if parameter_bytes <= options.max_parameter_bytes else "buffer"
+        parameters = "buffer" if in_buffer else "push"
     parameter_binding = report_binding = None
     if parameters == "buffer":
         parameter_binding, bindings = bindings, bindings + 1
@@ -97,8 +103,10 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         *_specs(context),
         *_parameter_block(context, layout, parameter_binding),
         *(_split_ids(context) if options.split else []),
+        *(_flat_ids(context) if options.flat else []),
         *places.buffers(),
         *places.arrays(),
+        *kept,
         *(["uint item;"] if program.items else []),
         *told,
     ]
@@ -124,6 +132,8 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         parameter_binding=parameter_binding,
         report_binding=report_binding,
         spec_ids={spec.name: (number, scalar_field_type(spec.type)) for spec, number in _spec_ids(program).items()},
+        size_ids=_size_ids(program) if options.flat else (),
+        retries=context.retries,
         subgroup_words=context.subgroups.words,
         reads=tuple(buffer in places.reads for buffer in program.buffers),
         writes=tuple(buffer in places.writes for buffer in program.buffers),
@@ -157,6 +167,12 @@ def _spec_ids(program: ir.Program) -> dict[ir.SpecParameter, int]:
     return {spec: number for number, spec in enumerate(program.specs, _FIRST_SPEC_ID) if spec in used}
 
 
+def _size_ids(program: ir.Program) -> tuple[int, ...]:
+    """The ``constant_id`` of the group's size along each axis, where the device has another one."""
+    first = _FIRST_SPEC_ID + len(program.specs)
+    return first, first + 1, first + 2
+
+
 def _specs(context: Context) -> list[str]:
     lines = ["layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;"]
     in_code = _specs_in_code(context.program)
@@ -170,7 +186,11 @@ def _specs(context: Context) -> list[str]:
         lines.append(f"layout(constant_id = {number}) const {type} {constant} = {literal};")
         if spec in in_code:
             lines.append(f"{type} {context.spec_names[spec]} = {constant};")
-    if context.reads_group_size:
+    if context.options.flat:
+        sizes = {f"{GROUP_SIZE}_{axis}": number for axis, number in zip("xyz", _size_ids(context.program), strict=True)}
+        lines += [f"layout(constant_id = {number}) const uint {name} = 1u;" for name, number in sizes.items()]
+        lines.append(f"uvec3 {GROUP_SIZE} = uvec3({', '.join(sizes)});")
+    elif context.reads_group_size:
         lines.append(f"uvec3 {GROUP_SIZE} = gl_WorkGroupSize;")
     return lines
 
@@ -196,10 +216,21 @@ def _parameter_block(context: Context, layout: Layout, binding: int | None) -> l
 def _split_ids(context: Context) -> list[str]:
     first, all = (f"uvec3(launch.{m}[0], launch.{m}[1], launch.{m}[2])" for m in context.split_members)
     ids = context.ids
+    whole = f"uvec3 {ids['global_id']} = {ids['group_id']} * gl_WorkGroupSize + gl_LocalInvocationID;"
     return [
         f"uvec3 {ids['groups']} = {all};",
         f"uvec3 {ids['group_id']} = {first} + gl_WorkGroupID;",
-        f"uvec3 {ids['global_id']} = {ids['group_id']} * gl_WorkGroupSize + gl_LocalInvocationID;",
+        *([] if context.options.flat else [whole]),
+    ]
+
+
+def _flat_ids(context: Context) -> list[str]:
+    ids, size = context.ids, GROUP_SIZE
+    place = "gl_LocalInvocationIndex"
+    at = f"{place} % {size}.x, {place} / {size}.x % {size}.y, {place} / ({size}.x * {size}.y)"
+    return [
+        f"uvec3 {ids['thread_id']} = uvec3({at});",
+        f"uvec3 {ids['global_id']} = {ids['group_id']} * {size} + {ids['thread_id']};",
     ]
 
 
@@ -221,7 +252,7 @@ def _function(context: Context, places: Places, function: ir.Function, code: Lin
     code.add("")
 
 
-def _kernel(context: Context, places: Places, code: Lines) -> None:
+def _kernel(context: Context, places: Places, code: Lines, loads: list[str]) -> None:
     program = context.program
     body = Lines()
     with body.indented():
@@ -232,10 +263,10 @@ def _kernel(context: Context, places: Places, code: Lines) -> None:
     group = places.clear_group(GROUP_THREADS)
     code.at(program.location)
     if not program.items:
-        prologue = [*context.subgroups.prologue(), *group, *local]
-        code.add("void main() {")
+        prologue = [*loads, *context.subgroups.prologue(), *group, *local]
+        code.add(f"void {'kernel_body' if context.options.watch else 'main'}() {{")
     else:
-        prologue = [*places.item_addresses(), *local]
+        prologue = [*loads, *places.item_addresses(), *local]
         code.add("void kernel_body() {")
     with code.indented():
         for line in prologue:
@@ -245,11 +276,21 @@ def _kernel(context: Context, places: Places, code: Lines) -> None:
     if program.items:
         code.add("")
         _item_loop(context, group, code)
+    elif context.options.watch:
+        code.add("")
+        code.add("void main() {")
+        with code.indented():
+            code.add("kernel_body();")
+            for line in context.reporter.last_loop(program.location, context.options.watch):
+                code.add(line)
+        code.add("}")
 
 
 def _item_loop(context: Context, prologue: list[str], code: Lines) -> None:
     """Each thread does items a stride apart, so that any number of groups does all items."""
     items, groups, group = context.items_field("items"), context.ids["groups"], context.ids["group_id"]
+    watch, where = context.options.watch, context.program.location
+    last = context.reporter.last_loop(where, watch) if watch else []
     code.at(ir.Location("items", 1, 0, 0))
     code.add("void main() {")
     with code.indented():
@@ -269,6 +310,7 @@ def _item_loop(context: Context, prologue: list[str], code: Lines) -> None:
             f"    if ({items} - item <= stride) break;  // item + stride could wrap",
             "    item += stride;",
             "}",
+            *last,
         ):
             code.add(line)
     code.add("}")

@@ -127,6 +127,7 @@ class AtomicFunction:
         context, type = self._context, self._type
         word = word_type(context, type) if self._worded else context.type(type.compute)
         bits = "seen" if self._shift is None else self._extracted("seen")
+        context.retries = True
         yield f"{word} word = {self._element}, seen;"
         yield "do {"
         yield "    seen = word;"

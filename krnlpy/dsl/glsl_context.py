@@ -15,16 +15,21 @@ from .glsl_library import Library, library_names
 from .glsl_names import Names
 from .glsl_reports import Reporter
 from .glsl_subgroups import Subgroups
-from .layout import Layout, Variant
+from .layout import Layout, Variant, scalar_field_type
 
 SPLIT_BYTES = 24
 """Of the first group of a part, and the count of all groups, each three numbers of 32 bits."""
 
+THREAD_ID = "gl_LocalInvocationID"
 GROUP_SIZE = "group_size"
 """What holds the threads of a group: a variable, for the reason that Specs are (see ``Context.spec_names``)."""
 
 _IDS = {"global_id": "gl_GlobalInvocationID", "group_id": "gl_WorkGroupID", "groups": "gl_NumWorkGroups"}
 _SPLIT_IDS = {"global_id": "whole_global_id", "group_id": "whole_group_id", "groups": "whole_groups"}
+_FLAT_IDS = {"global_id": "whole_global_id", "thread_id": "flat_thread_id"}
+
+ALWAYS = "gl_NumWorkGroups.x > 0u"
+"""A condition that holds, which no compiler knows."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,10 @@ class GlslOptions:
         split: the kernel's groups are dispatched in parts, since they are more than the device has along an axis. The
             parameter block then ends with which group is the part's first, and how many there are of all parts
             (``SPLIT_BYTES``).
+        watch: where the driver ends all loops of a thread after so many passes: report that it did; 0: it does not.
+        flat: the group has all its threads along x for the device, and what the kernel knows of them is computed.
+        forgets: to threads that have left a loop, the driver gives 0 for what they last read in it.
+        broken_meetings: the driver loses threads at a barrier of a subgroup to which others do not come.
     """
 
     storage8: bool
@@ -54,6 +63,10 @@ class GlslOptions:
     subgroups: Features = frozenset(Feature)
     subgroup_threads: int = 32
     split: bool = False
+    watch: int = 0
+    flat: bool = False
+    broken_meetings: bool = False
+    forgets: bool = False
 
     @classmethod
     def of(cls, features: Features, max_parameter_bytes: int, debug: bool, subgroup_threads: int = 32) -> GlslOptions:
@@ -79,9 +92,12 @@ class Context:
         self.options = options
         self.names = Names()
         self.names.reserve("launch", "item", "kernel_body", "Launch", *Reporter.NAMES, *library_names())
-        self.names.reserve(GROUP_SIZE, *_SPLIT_IDS.values())
+        self.names.reserve(GROUP_SIZE, *_SPLIT_IDS.values(), *_FLAT_IDS.values())
         # What tells a thread where it is: of the whole launch, whatever part of it is dispatched.
-        self.ids = _SPLIT_IDS if options.split else _IDS
+        self.ids = {"thread_id": THREAD_ID, "threads": GROUP_SIZE, **(_SPLIT_IDS if options.split else _IDS)}
+        self.ids |= _FLAT_IDS if options.flat else {}
+        self.retries = False
+        self.forgets = options.forgets and leaves_loops(program)
         self.library = Library()
         self.reporter = Reporter(self.need, self.type)
         self.subgroups = Subgroups(self)
@@ -110,6 +126,19 @@ class Context:
     def scalar_field(self, parameter: ir.ScalarParameter) -> str:
         """A scalar parameter as it lies in the parameter block."""
         return self._scalars[parameter.name]
+
+    def kept_scalars(self) -> tuple[list[str], list[str]]:
+        """Where the driver would forget what is loaded in loops: the declarations of variables for the numbers of a
+        block in a buffer, which from now on stand for them, and the statements that load these once."""
+        if not self.forgets:
+            return [], []
+        declarations, loads = [], []
+        for parameter in self.program.scalars:
+            field, name = self._scalars[parameter.name], self.names.unique(f"{parameter.name}_kept")
+            declarations.append(f"{self.type(scalar_field_type(parameter.type))} {name};")
+            loads.append(f"{name} = {field};")
+            self._scalars[parameter.name] = name
+        return declarations, loads
 
     def items_field(self, name: str) -> str:
         """``items`` or ``item_shape`` of the parameter block."""
@@ -170,3 +199,10 @@ def _float(value: float, type: ScalarType) -> str:
             text = repr(float(single))
         return text if "." in text or "e" in text else f"{text}.0"
     return f"uintBitsToFloat({single.view(np.uint32):#010x}u)"
+
+
+def leaves_loops(program: ir.Program) -> bool:
+    """Whether threads leave loops in the middle of a pass: where they leave at its start, no driver forgets."""
+    bodies = (program.body, *(function.body for function in program.functions))
+    loops = [node for body in bodies for node in ir.walk(body) if isinstance(node, ir.For | ir.While)]
+    return any(isinstance(node, ir.Break | ir.Return) for loop in loops for node in ir.walk(loop))

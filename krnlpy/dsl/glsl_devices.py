@@ -12,6 +12,7 @@ from krnlpy.scalar import f64
 
 from . import glsl, ir
 from .cooperative_expansion import expanded
+from .glsl_context import leaves_loops
 from .glsl_cooperative import is_native
 from .layout import Variant, layout_of
 
@@ -55,12 +56,14 @@ class Abilities:
 
     Attributes:
         shapes: of the products of cooperative matrices that it has: m, n, k and the types of a, b and c.
+        forgets: its driver does what GlslOptions says under this name.
     """
 
     features: Features = frozenset(Feature)
     max_parameter_bytes: int = _PUSH_BYTES[0]
     subgroup_threads: int = _LANES[0]
     shapes: Collection[Any] = _EveryShape()
+    forgets: bool = False
 
     @classmethod
     def of(cls, info: DeviceInfo) -> Abilities:
@@ -70,15 +73,15 @@ class Abilities:
 
 
 def shader_for(
-    program: ir.Program, variant: Variant, abilities: Abilities, debug: bool, split: bool = False
+    program: ir.Program, variant: Variant, abilities: Abilities, debug: bool, **changes: Any
 ) -> tuple[ir.Program, glsl.Shader]:
     """The shader of a program for a device, and the program that it is of: cooperative matrices that the device has
-    not are written out. ``split``: to be dispatched in parts."""
+    not are written out. ``changes``: further options of GLSL."""
     lanes = program.subgroup_threads or abilities.subgroup_threads
     if debug or not is_native(program, variant, abilities.shapes):
         program = expanded(program, lanes)
     options = glsl.GlslOptions.of(abilities.features, abilities.max_parameter_bytes, debug, lanes)
-    return program, glsl.emit(program, variant, replace(options, split=split))
+    return program, glsl.emit(program, variant, replace(options, forgets=abilities.forgets, **changes))
 
 
 def shaders_for_all(program: ir.Program, variant: Variant) -> Iterator[glsl.Shader]:
@@ -105,17 +108,18 @@ def _kinds(program: ir.Program, variant: Variant) -> Iterator[Abilities]:
     has_doubles = any(p.type is f64 for p in program.parameters) or any(
         isinstance(node, ir.Expr) and node.type is f64 for node in nodes
     )
-    for storage, atomics, preserve, subgroups, lanes, push, shapes in itertools.product(
+    for storage, atomics, preserve, subgroups, lanes, push, shapes, forgets in itertools.product(
         _STORAGE if 1 in sizes else (_STORAGE[0], _STORAGE[2]) if 2 in sizes else _STORAGE[:1],
         either(has_atomics, _ATOMICS),
         _PRESERVE if has_doubles else (_PRESERVE[0], _PRESERVE[2]),
-        either(has_collectives, (_SUBGROUPS, frozenset[Feature]())),
+        either(has_collectives, (_SUBGROUPS, frozenset((Feature.SUBGROUP_BASIC,)))),
         either(has_collectives and not program.subgroup_threads, _LANES),
         either(layout_of(program, variant).size > _PUSH_BYTES[0], _PUSH_BYTES),
         either(is_cooperative, (_EveryShape(), ())),
+        either(leaves_loops(program), (False, True)),
     ):
         others = frozenset((Feature.INT64, Feature.FLOAT64, Feature.INT64_ATOMICS, Feature.GROUP_INT64_ATOMICS))
-        yield Abilities(storage | atomics | preserve | subgroups | others, push, lanes, shapes)
+        yield Abilities(storage | atomics | preserve | subgroups | others, push, lanes, shapes, forgets)
 
 
 __all__ = ["Abilities", "shader_for", "shaders_for_all"]

@@ -40,7 +40,6 @@ _COMPARISONS = {
     "eq": ("==", _EQUALITY),
     "ne": ("!=", _EQUALITY),
 }
-_IDS_IN_GROUP = {"thread_id": "gl_LocalInvocationID", "threads": GROUP_SIZE}
 _SUBGROUP_IDS = {
     "subgroup_id": "gl_SubgroupID",
     "subgroup_thread_id": "gl_SubgroupInvocationID",
@@ -199,11 +198,12 @@ class Expressions:
         """A coordinate or size as a uint."""
         axis = "xyz"[e.axis]
         ids = self._context.ids
-        if vector := ids.get(e.name) or _IDS_IN_GROUP.get(e.name):
+        if vector := ids.get(e.name):
             self._context.reads_group_size |= e.name == "threads"
             return f"{vector}.{axis}", _PRIMARY
         if e.name == "global_threads":
-            return f"{ids['groups']}.{axis} * gl_WorkGroupSize.{axis}", _MULTIPLY
+            size = GROUP_SIZE if self._context.options.flat else "gl_WorkGroupSize"
+            return f"{ids['groups']}.{axis} * {size}.{axis}", _MULTIPLY
         if e.name == "item_id":
             return "item", _PRIMARY
         if e.name == "items":

@@ -16,7 +16,7 @@ from krnlpy.scalar import ScalarType
 
 from . import ir
 from .glsl_atomics import AtomicFunction, value_to_word, word_to_value, word_type, worded_places
-from .glsl_context import Context
+from .glsl_context import ALWAYS, Context
 
 # What the functions that reach elements call their own variables.
 _ACCESSOR_NAMES = re.compile(r"[ijkl]|i\d+|at|value|site|bits|word|seen|old|before|expected|changed|slot")
@@ -54,6 +54,8 @@ class Places:
         """The value of an element, as a primary expression; ``index`` holds uints."""
         self.reads.add(place)
         if isinstance(place, ir.ItemParameter):
+            if self._context.forgets:
+                return f"{self._function('load', place)}({self._addresses[place]})"
             return self._read(place, self._addresses[place])
         return f"{self._function('load', place)}({', '.join([*index, *self._site(place, index, where)])})"
 
@@ -102,6 +104,8 @@ class Places:
         return "\n".join(text for _, text in self._functions.values())
 
     def _load_function(self, name: str, place: ir.Place) -> str:
+        if isinstance(place, ir.ItemParameter):
+            return self._item_function(name, place)
         index = self._index_names(place)
         if isinstance(place, ir.LocalArray):
             element = f"{self._names[place]}[{self._linear(place, index)}]"
@@ -110,10 +114,16 @@ class Places:
             read = [f"uint at = {self._linear(place, index)};", f"value = {self._read(place, 'at')};"]
         body = [
             f"{self._value_type(place.type)} value = {self._context.zero(place.type)};",
-            *self._where_in_range(place, index, read),
+            *self._where_in_range(place, index, read, gives=True),
             "return value;",
         ]
         return _function(f"{self._value_type(place.type)} {name}({self._signature(index)})", body)
+
+    def _item_function(self, name: str, item: ir.ItemParameter) -> str:
+        type = self._value_type(item.type)
+        zero = self._context.zero(item.type)
+        body = [f"{type} value = {zero};", f"if ({ALWAYS}) value = {self._read(item, 'at')};", "return value;"]
+        return _function(f"{type} {name}(uint at)", body)
 
     def _store_function(self, name: str, place: ir.Place) -> str:
         index = self._index_names(place)
@@ -136,16 +146,20 @@ class Places:
         change = [f"uint at = {self._linear(place, index)};", *function.lines("before")]
         body = [
             f"{value} before = {self._context.zero(type)};",
-            *self._where_in_range(place, index, change),
+            *self._where_in_range(place, index, change, gives=True),
             "return before;",
         ]
         operands = [f"{value} {operand}" for operand in function.operands]
         return _function(f"{value} {name}({self._signature(index, *operands)})", body)
 
-    def _where_in_range(self, place: ir.Place, index: list[str], lines: list[str]) -> list[str]:
+    def _where_in_range(self, place: ir.Place, index: list[str], lines: list[str], gives: bool = False) -> list[str]:
         """Statements that happen only where an index is in range. A function has one exit: the compilers of drivers
-        that put functions in place of their calls may take twice as long for each other one (SwiftShader does)."""
-        check = self._in_range(place, index)
+        that put functions in place of their calls may take twice as long for each other one (SwiftShader does).
+
+        Args:
+            gives: they give a value, which the driver must not forget.
+        """
+        check = self._in_range(place, index) or (ALWAYS if gives and self._context.forgets else "")
         return [f"if ({check}) {{", *(f"    {line}" for line in lines), "}"] if check else lines
 
     def _signature(self, index: list[str], *value: str) -> str:
@@ -262,6 +276,7 @@ class Places:
         """Sets a packed element; its word may hold elements that other threads set at the same time."""
         if ("insert", place) not in self._functions:
             name = self._context.names.unique(f"insert_{place.name}")
+            self._context.retries = True
             word, shift = self._packed(place.type, self._names[place], "at")
             text = (
                 f"void {name}(uint at, uint bits) {{\n"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from krnlpy.scalar import ScalarType, boolean, f32, f64
 
 from . import ir
-from .reports import HEADER, Sites, word_count
+from .reports import HEADER, LoopSite, Sites, word_count
 
 
 class Reporter:
@@ -42,6 +42,16 @@ class Reporter:
         if signature not in self._functions:
             self._functions[signature] = self._function(name, types)
         return f"{name}({', '.join([f'{self.sites.statement(statement)}u', *values])});"
+
+    def last_loop(self, where: ir.Location, budget: int) -> list[str]:
+        """What a kernel ends with that says whether the driver ended one of its loops: a loop of two passes, which it
+        then ends after the first. How many they are is read from memory, so that no compiler knows."""
+        self._need("first_failure")
+        return [
+            "uint last_passes = 0u, last_wanted = 2u + (report.capacity >> 31);",
+            "while (last_passes < last_wanted) ++last_passes;",
+            f"if (last_passes != last_wanted) first_failure({self.sites.number(LoopSite(where, budget))}u);",
+        ]
 
     def _function(self, name: str, types: list[ScalarType]) -> str:
         parameters = ["uint site", *(f"{self._type(type)} v{i}" for i, type in enumerate(types))]

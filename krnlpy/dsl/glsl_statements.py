@@ -10,7 +10,7 @@ from krnlpy.scalar import ScalarType, i32
 
 from . import ir
 from .breakpoints import refuse
-from .glsl_context import Context
+from .glsl_context import ALWAYS, Context
 from .glsl_cooperative import CooperativeStatements
 from .glsl_declarations import Declarations, declarations
 from .glsl_expressions import Expressions
@@ -182,10 +182,14 @@ class Statements:
         if not targets:
             self._lines.add(f"{value};")
         elif len(targets) == 1:
-            self._lines.add(f"{self._taking(statement, statement.targets[0])}{value};")
+            self._take(statement, value)
         else:
             ballot = self._names.unique("ballot")
-            self._lines.add(f"const uvec4 {ballot} = {value};")
+            if self._context.forgets:
+                self._lines.add(f"uvec4 {ballot};")
+                self._lines.add(f"if ({ALWAYS}) {ballot} = {value};")
+            else:
+                self._lines.add(f"const uvec4 {ballot} = {value};")
             for target, component in zip(targets, "xyzw", strict=True):
                 self._lines.add(f"{target} = {ballot}.{component};")
 
@@ -194,8 +198,20 @@ class Statements:
         operands = [e for e in (statement.expected, statement.value) if e is not None]
         arguments = [self._expressions.text(e) for e in operands]
         called = self._places.atomic(statement.place, statement.op, index, arguments, statement.location)
-        result = "".join(self._taking(statement, target) for target in statement.targets)
-        self._lines.add(f"{result}{called};")
+        if statement.targets:
+            self._take(statement, called)
+        else:
+            self._lines.add(f"{called};")
+
+    def _take(self, statement: ir.Atomic | ir.Collective, value: str) -> None:
+        """Assigns what threads find out of each other, which the driver must not forget."""
+        (target,) = statement.targets
+        taking = self._taking(statement, target)
+        if self._context.forgets:
+            if taking != f"{self._name(target)} = ":
+                self._lines.add(f"{self._context.type(target.type)} {self._name(target)};")
+            taking = f"if ({ALWAYS}) {self._name(target)} = "
+        self._lines.add(f"{taking}{value};")
 
     def _taking(self, statement: ir.Stmt, target: ir.Variable) -> str:
         """The left side of an assignment of a statement's one result."""

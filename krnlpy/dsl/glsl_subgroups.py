@@ -88,6 +88,7 @@ class Subgroups:
         self._functions: dict[str, str] = {}
         self._value_words = 0
         self._sites = 0
+        self._meets = False
 
     @property
     def words(self) -> int:
@@ -109,6 +110,9 @@ class Subgroups:
             wanted |= {Feature.SUBGROUP_BALLOT}
         if type in (u64, i64) and len(s.targets) == 1:
             wanted |= {Feature.SUBGROUP_EXTENDED_TYPES}
+        if s.op == "barrier" and options.broken_meetings:
+            self._meets = True
+            return "own_subgroup_meet()"
         if wanted <= options.subgroups:
             self._use(wanted)
             return self._native(s, type, cluster, operands)
@@ -309,11 +313,19 @@ class Subgroups:
             shared = [
                 f"#define OWN_SUBGROUP_SLOTS {slots}\n"
                 f"shared uint own_subgroup_values[OWN_SUBGROUP_SLOTS{slice_}];\n"
-                "shared uint own_subgroup_active[OWN_SUBGROUP_SLOTS];\n\n"
-                "void own_subgroup_meet() {\n    subgroupMemoryBarrierShared();\n    subgroupBarrier();\n}\n"
+                "shared uint own_subgroup_active[OWN_SUBGROUP_SLOTS];\n"
             ]
+        if self._value_words or self._meets:
+            shared.append(self._meeting())
         functions = "\n".join([*shared, *self._functions.values()])
         return f'#line 1 "subgroups"\n{functions}' if functions else ""
+
+    def _meeting(self) -> str:
+        """The function in which the threads of a subgroup wait for each other. Drivers that lose threads where other
+        subgroups do not come take a barrier of a subgroup for one of the group; their subgroups go in step."""
+        if self._context.options.broken_meetings:
+            return "void own_subgroup_meet() {\n    subgroupMemoryBarrier();\n}\n"
+        return "void own_subgroup_meet() {\n    subgroupMemoryBarrierShared();\n    subgroupBarrier();\n}\n"
 
     def prologue(self) -> list[str]:
         """What the kernel starts with: no slot is marked."""

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from krnlpy.errors import KernelAssertionError, KernelIndexError, SourceError
+from krnlpy.errors import DriverDefect, KernelAssertionError, KernelIndexError, SourceError
 from krnlpy.scalar import ScalarType, boolean
 
 from . import formats, ir
@@ -106,7 +106,39 @@ class TextSite:
         return KernelAssertionError(f"{message} ({thread})", *self.location)
 
 
-Site = IndexSite | TextSite
+def loops_ended(where: ir.Location, budget: int, what: str) -> DriverDefect:
+    """The error for a kernel whose loops make more passes than the driver lets them.
+
+    Args:
+        budget: how many it does.
+        what: how many these are, and what came of it.
+    """
+    return DriverDefect(
+        f"{where.file}:{where.line}: this driver ends the loops of a thread after {budget} passes of all together;"
+        f" {what}. {NEWER_DRIVER}"
+    )
+
+
+NEWER_DRIVER = (
+    "Install a newer driver (Mesa 25 has no such defect; on Debian 12: apt install -t bookworm-backports"
+    " mesa-vulkan-drivers), or use Device.host()"
+)
+
+
+@dataclass(frozen=True)
+class LoopSite:
+    """The end of a kernel of which the driver ended a loop."""
+
+    location: ir.Location
+    budget: int
+    words = 0
+
+    def error(self, words: Words, thread: str) -> DriverDefect:
+        """The error, which has no values."""
+        return loops_ended(self.location, self.budget, f"these were more, and the results are wrong ({thread})")
+
+
+Site = IndexSite | TextSite | LoopSite
 
 
 class Sites:
@@ -177,6 +209,7 @@ class Reports:
         Raises:
             KernelIndexError: an index was out of range.
             KernelAssertionError: an assert failed.
+            DriverDefect: the driver ended a loop.
         """
         failed, x, y, z, used, lost, _ = (int(word) for word in report[: len(HEADER)])
         words = report[len(HEADER) :]

@@ -62,6 +62,9 @@ class HostBackend:
     def info(self) -> DeviceInfo:
         return self._info
 
+    def defects(self) -> tuple[()]:
+        return ()
+
     @property
     def lost(self) -> bool:
         return False

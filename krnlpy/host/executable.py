@@ -77,8 +77,7 @@ class HostExecutable:
             weight *= threads[0] * threads[1] * threads[2]
         self._least_chunk = max(1, _LEAST_WORK // max(1, weight))
 
-    @property
-    def tells(self) -> bool:
+    def tells(self, groups: object, parameters: bytes) -> bool:
         return self.reports is not None
 
     def chunk(self, count: int, workers: int) -> int:

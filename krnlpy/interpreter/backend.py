@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -52,6 +52,9 @@ class InterpreterBackend:
         renew_after_fork(self, "_lock")
         self._usage = Usage()
         self._launches = Launches()
+
+    def defects(self) -> tuple[()]:
+        return ()
 
     @property
     def lost(self) -> bool:
@@ -284,8 +287,7 @@ class InterpreterExecutable:
         self._parts = variant, specs, threads
         self._translated: dict[tuple[bool, bool], Interpretation] = {}
 
-    @cached_property
-    def tells(self) -> bool:
+    def tells(self, groups: object, parameters: bytes) -> bool:
         """False: nothing waits longer for what it prints or raises, since a launch is over when it returns."""
         return False
 

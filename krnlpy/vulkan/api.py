@@ -57,11 +57,7 @@ class Api:
         A field takes numbers and handles; text; structures made by this function, for pointers and for structures
         inside; and sequences of any of these for pointers to arrays.
         """
-        if type not in self._structures:
-            types = {name: field.type for name, field in self.ffi.typeof(type).fields}
-            number = getattr(self, _structure_type(type)) if "sType" in types else None
-            self._structures[type] = self.ffi.typeof(f"{type} *"), types, number
-        pointer, types, number = self._structures[type]
+        pointer, types, number = self._structure(type)
         new = self.ffi.new(pointer)
         references: list[Any] = []
         if number is not None:
@@ -70,6 +66,14 @@ class Api:
             setattr(new, name, self._value(types[name], value, references))
         self._referenced[new] = references
         return new
+
+    def _structure(self, type: str) -> tuple[Any, dict[str, Any], int | None]:
+        """Of a structure: its pointer's type, its fields' types, and its ``sType`` if it has one."""
+        if type not in self._structures:
+            types = {name: field.type for name, field in self.ffi.typeof(type).fields or ()}
+            number = getattr(self, _structure_type(type)) if "sType" in types else None
+            self._structures[type] = self.ffi.typeof(f"{type} *"), types, number
+        return self._structures[type]
 
     def _value(self, type: Any, value: Any, references: list[Any]) -> Any:
         if isinstance(value, str):
@@ -85,8 +89,15 @@ class Api:
         return value
 
     def new(self, type: str, value: Any = None) -> Any:
-        """Memory for a C type, as ``ffi.new``."""
-        return self.ffi.new(type, value)
+        """Memory for a C type, as ``ffi.new``; of an array of structures, each with ``sType`` set."""
+        new = self.ffi.new(type, value)
+        name, bracket, _ = type.partition("[")
+        if bracket and name.startswith("Vk") and self.ffi.typeof(name).kind == "struct":
+            number = self._structure(name)[2]
+            if number is not None:
+                for i in range(len(new)):
+                    new[i].sType = number
+        return new
 
     def text(self, characters: Any) -> str:
         """A C string, or array of characters, as Python text."""
@@ -99,7 +110,7 @@ class Api:
         result = self.VK_INCOMPLETE
         while result == self.VK_INCOMPLETE:  # there are more than there were when they were counted
             self.check(function(*arguments, count, self.ffi.NULL), doing)
-            items = self.ffi.new(f"{type}[]", count[0])
+            items = self.new(f"{type}[]", count[0])
             result = function(*arguments, count, items)
         self.check(result, doing)
         return [items[i] for i in range(count[0])]

@@ -28,6 +28,7 @@ from .commands import Queue
 from .description import PhysicalDevice
 from .descriptors import Descriptors
 from .device import LogicalDevice
+from .driver_defects import Defects, defects_of
 from .graphs import Graphs, Recording
 from .instance import FORKED, Instance
 from .launches import Launches
@@ -85,8 +86,9 @@ class VulkanBackend:
         DeviceUnavailable: the driver refuses to open the device.
     """
 
-    def __init__(self, instance: Instance, physical: PhysicalDevice) -> None:
+    def __init__(self, instance: Instance, physical: PhysicalDevice, defects: Defects | None = None) -> None:
         self._instance = instance
+        self._defects = defects
         self._lock = threading.RLock()
         renew_after_fork(self, "_lock")
         self._timing = threading.RLock()
@@ -101,7 +103,7 @@ class VulkanBackend:
         self._transfers = Transfers(device, self._queue)
         self._descriptors = Descriptors(device, self._queue)
         self._launches = Launches(device, self._queue, self._transfers, self._descriptors)
-        self._builder = PipelineBuilder(device, self._descriptors)
+        self._builder = PipelineBuilder(device, self._descriptors, self._known_defects)
         self._graphs = Graphs(device, self._queue, self._memory.allocate, self._transfers)
         self._reentry = Reentry(device, self._queue, self._memory, self._builder)
         self._report: VulkanMemory | None = None
@@ -117,6 +119,18 @@ class VulkanBackend:
     @property
     def info(self) -> DeviceInfo:
         return self._device.info
+
+    def defects(self) -> tuple[str, ...]:
+        """What the driver computes wrongly, as probes found out."""
+        with self._lock:
+            return self._known_defects().sentences()
+
+    def _known_defects(self) -> Defects:
+        if self._defects is None:
+            # A device of its own, so that this one's memory and queue stay what they are.
+            physical = self._device.physical
+            self._defects = defects_of(self.info, lambda: VulkanBackend(self._instance, physical, Defects()))
+        return self._defects
 
     @property
     def lost(self) -> bool:
@@ -239,6 +253,7 @@ class VulkanBackend:
 
         Raises:
             KernelIndexError, KernelAssertionError: in an executable built for debugging, a thread failed.
+            DriverDefect: the driver ends a loop of it too early.
         """
         lock = self._lock
         if lock._is_owned():  # type: ignore[attr-defined]  # as is_mine
@@ -248,6 +263,8 @@ class VulkanBackend:
             if self._queue.failure is not None:
                 raise self._queue.failure
             try:
+                if executable.guard is not None:
+                    executable = executable.guard.checked(executable, groups, parameters)
                 if executable.reports is None:
                     self._launches.record(executable, groups, bindings, parameters)
                     return
@@ -269,7 +286,7 @@ class VulkanBackend:
             return
         with self._lock:
             self._check()
-            if executable.reports is None and not config.debug:
+            if not executable.tells(None, parameters) and not config.debug:
                 self._record_indirect(executable, counts, bindings, parameters)
                 return
         x, y, z = words_of(3, lambda out: self.download(counts[0], counts[1], out)).tolist()

@@ -101,12 +101,16 @@ def describe(api: Api, functions: Functions, handle: Any, index: int) -> Physica
     added = tuple(extension for extension in (PORTABILITY_SUBSET, ATOMIC_FLOAT) if extension in extensions)
     has_narrow = features12.shaderFloat16 and features12.shaderInt8 and features10.features.shaderInt16
     shapes: tuple[CooperativeShape, ...] = ()
-    if cooperative.EXTENSION in extensions and features12.vulkanMemoryModel and has_narrow:
+    # Atomics and barriers have the scope of the device, which the memory model grants by a feature of its own.
+    has_memory_model = features12.vulkanMemoryModel and features12.vulkanMemoryModelDeviceScope
+    if cooperative.EXTENSION in extensions and has_memory_model and has_narrow:
         shapes = cooperative.cooperative_shapes(api, functions, handle)
     if shapes:
         added = (*added, cooperative.EXTENSION)
         enabled[cooperative.FEATURES] = ("cooperativeMatrix",)
-        enabled["VkPhysicalDeviceVulkan12Features"] += ("vulkanMemoryModel", "shaderFloat16", "shaderInt8")
+        enabled["VkPhysicalDeviceVulkan12Features"] += (
+            *("vulkanMemoryModel", "vulkanMemoryModelDeviceScope", "shaderFloat16", "shaderInt8"),
+        )
         enabled["VkPhysicalDeviceFeatures"] += ("shaderInt16",)
     sizes: tuple[int, ...] = ()
     if subgroup_sizes.EXTENSION in extensions:
@@ -184,6 +188,8 @@ def _info(
             "vendor_id": properties.vendorID,
             "device_id": properties.deviceID,
             "driver_version": properties.driverVersion,
+            "driver_id": int(driver.driverID),
+            "driver_build": bytes(properties.pipelineCacheUUID).hex(),
             "max_storage_buffer_range": limits.maxStorageBufferRange,
             "max_memory_allocation_bytes": properties11.maxMemoryAllocationSize,
             "max_memory_allocations": limits.maxMemoryAllocationCount,

@@ -49,7 +49,6 @@ class SetLayout:
         self.buffers = api.new("VkDescriptorBufferInfo[]", count)
         self.writes = api.new("VkWriteDescriptorSet[]", count)
         for i, type in enumerate(types):
-            self.writes[i].sType = api.VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET
             self.writes[i].dstBinding = i
             self.writes[i].descriptorCount = 1
             self.writes[i].descriptorType = type

@@ -6,6 +6,7 @@ import math
 import struct
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, partial
 from time import perf_counter
 from typing import Any
@@ -16,6 +17,8 @@ from krnlpy.dsl.accesses import buffer_accesses
 from krnlpy.dsl.array_sizes import array_bytes, local_arrays
 from krnlpy.dsl.glsl_devices import Abilities, shader_for
 from krnlpy.dsl.layout import Variant
+from krnlpy.dsl.loop_bounds import KnownLaunch, has_loops
+from krnlpy.dsl.subgroup_uses import has_subgroups
 from krnlpy.dsl.work import estimated_work
 from krnlpy.errors import LimitExceeded, MissingFeatures
 from krnlpy.log import logger
@@ -23,6 +26,8 @@ from krnlpy.scalar import ScalarType
 
 from .descriptors import Descriptors, SetLayout
 from .device import LogicalDevice
+from .driver_defects import Defects
+from .loop_guard import LoopGuard, loop_guard
 
 _CODES = {"u32": "I", "i32": "i", "f32": "f", "u64": "Q", "i64": "q", "f64": "d"}
 _MAX_LOCAL_BYTES = 64 << 10
@@ -43,10 +48,21 @@ class VulkanExecutable:
         key_end: what tells apart descriptor sets of the same buffers and layout.
         group_work: roughly the operations of a group.
         split: makes the executable that is dispatched in parts; see Launches.
+        guard: what tells whether a launch may be too long for the driver; None where none can be.
     """
 
     __slots__ = (
-        *("accesses", "group_work", "key_end", "layout", "name", "parameter_binding", "parameter_bytes", "pipeline"),
+        *(
+            "accesses",
+            "group_work",
+            "guard",
+            "key_end",
+            "layout",
+            "name",
+            "parameter_binding",
+            "parameter_bytes",
+            "pipeline",
+        ),
         *("reports", "retired", "set_layout", "split", "threads", "writes"),
     )
 
@@ -60,6 +76,7 @@ class VulkanExecutable:
         set_layout: SetLayout,
         retired: deque[Any],
         split: Callable[[], VulkanExecutable],
+        guard: LoopGuard | None,
     ) -> None:
         self.name = program.name
         self.accesses = buffer_accesses(program)
@@ -73,12 +90,12 @@ class VulkanExecutable:
         self.parameter_binding = shader.parameter_binding
         self.key_end = self.parameter_bytes if self.parameter_binding is not None else 0
         self.split = cache(split)
+        self.guard = guard
         self.group_work = math.prod(threads) * min(estimated_work(program.body), _MAX_THREAD_WORK)
         self.retired = retired
 
-    @property
-    def tells(self) -> bool:
-        return self.reports is not None
+    def tells(self, groups: tuple[int, int, int] | None, parameters: bytes) -> bool:
+        return self.reports is not None or (self.guard is not None and self.guard.may_end(groups, parameters))
 
     def __del__(self) -> None:
         if hasattr(self, "retired"):  # Ctrl-C may have come before there was anything
@@ -92,8 +109,9 @@ class PipelineBuilder:
         retired: pipelines of executables that are gone.
     """
 
-    def __init__(self, device: LogicalDevice, descriptors: Descriptors) -> None:
+    def __init__(self, device: LogicalDevice, descriptors: Descriptors, defects: Callable[[], Defects]) -> None:
         self._device = device
+        self._defects = defects
         self._descriptors = descriptors
         self._layouts: dict[tuple[SetLayout, int], Any] = {}
         self._pipelines: set[Any] = set()
@@ -107,8 +125,13 @@ class PipelineBuilder:
         threads: tuple[int, int, int],
         debug: bool,
         split: bool = False,
+        watch: int = 0,
     ) -> VulkanExecutable:
-        """A program as a pipeline. ``split``: to be dispatched in parts.
+        """A program as a pipeline.
+
+        Args:
+            split: to be dispatched in parts.
+            watch: to tell where the driver ended a loop, which it does after so many passes.
 
         Raises:
             MissingFeatures: the device has not what the program needs.
@@ -118,7 +141,11 @@ class PipelineBuilder:
         self._check_limits(program, specs, threads)
         info = self._device.info
         check_subgroups(program, threads, info)
-        program, shader = shader_for(program, variant, Abilities.of(info), debug, split)
+        defects = self._defects() if has_loops(program) or has_subgroups(program) else Defects()
+        flat = defects.shared_subgroup_ids and max(threads[1:]) > 1 and has_subgroups(program)
+        ways = {"flat": flat, "broken_meetings": defects.broken_subgroup_barriers, "watch": watch}
+        abilities = replace(Abilities.of(info), forgets=defects.forgotten_loads)
+        program, shader = shader_for(program, variant, abilities, debug, split=split, **ways)
         self._check_shader(program, shader)
         lanes = program.subgroup_threads or info.subgroup_threads
         slots = -(-math.prod(threads) // lanes) * lanes
@@ -128,8 +155,14 @@ class PipelineBuilder:
         layout = self._layout(set_layout, shader.parameter_bytes if shader.parameters == "push" else 0)
         pipeline = self._pipeline(code, shader, specs, threads, layout, program)
         self._pipelines.add(pipeline)
-        in_parts = partial(self.build, given, variant, dict(specs), threads, debug, split=True)
-        return VulkanExecutable(program, shader, threads, pipeline, layout, set_layout, self.retired, in_parts)
+        again = partial(self.build, given, variant, dict(specs), threads, debug)
+        in_parts = partial(again, split=True, watch=watch)
+        guard = None
+        if defects.loop_passes and not watch:
+            known = KnownLaunch(threads, dict(specs), lanes)
+            watched = partial(again, split=split, watch=defects.loop_passes)
+            guard = loop_guard(program, shader, known, defects.loop_passes, watched)
+        return VulkanExecutable(program, shader, threads, pipeline, layout, set_layout, self.retired, in_parts, guard)
 
     def _check_limits(
         self, program: ir.Program, specs: Mapping[str, int | float | bool], threads: tuple[int, int, int]
@@ -272,6 +305,10 @@ def _specialization(
         entries.append({"constantID": number, "offset": len(data), "size": len(packed)})
         data += packed
 
+    if shader.size_ids:
+        for number, count in zip(shader.size_ids, threads, strict=True):
+            add(number, "I", count)
+        threads = math.prod(threads), 1, 1
     for number, count in enumerate(threads):
         add(number, "I", count)
     for name, (number, type) in shader.spec_ids.items():

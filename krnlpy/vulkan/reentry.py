@@ -175,6 +175,8 @@ class Reentry:
         bindings: Sequence[Binding],
         parameters: bytes,
     ) -> None:
+        if executable.guard is not None:
+            executable = executable.guard.checked(executable, groups, parameters)
         reports = executable.reports
         if reports is None:
             with self._alone():

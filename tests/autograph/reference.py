@@ -13,8 +13,10 @@ from krnlpy import Device, ScalarType, bf16, f16, f32
 Array = np.ndarray
 DTYPES = [f32, bf16]
 
-# Half the distance from 1 to the next number: what one rounding loses at most, relative.
-ROUNDING = {f32: 2.0**-24, f16: 2.0**-11, bf16: 2.0**-8 / 2}
+# Half the distance from 1 to the next number: what one rounding loses at most, relative; bf16 has 7 bits after the 1.
+ROUNDING = {f32: 2.0**-24, f16: 2.0**-11, bf16: 2.0**-8}
+# Half the distance of the least numbers: what one rounding loses at most, absolute.
+LEAST = {f32: 2.0**-150, f16: 2.0**-25, bf16: 2.0**-134}
 
 
 def draw(seed: int, shape: tuple[int, ...], dtype: ScalarType, low: float = -1.0, high: float = 1.0) -> Array:
@@ -57,6 +59,48 @@ def numeric_gradient(function: Callable[[Array], Array], x: Array, gradient: Arr
     return result
 
 
+def close(
+    found: Array,
+    expected: Array,
+    dtype: ScalarType,
+    terms: Array | int,
+    size: Array,
+    roundings: int = 1,
+    slack: float = 0.0,
+) -> None:
+    """Asserts of each element of a result that it is off by no more than f32 sums explain.
+
+    Args:
+        found: what a device computed in f32, rounded to the dtype at the end and ``roundings`` - 1 times before.
+        expected: the same in f64, of inputs that the dtype holds.
+        terms: how many products each element sums. Their products and sums are so many roundings, each of no more than
+            ``size``, in whichever order they are added; one more stands for the squares of roundings.
+        size: the sum of the absolute values of each element's products.
+        slack: what ``expected`` is off by itself.
+    """
+    unit = ROUNDING[dtype]
+    tolerance = (np.asarray(terms) + 1) * ROUNDING[f32] * size
+    tolerance = tolerance + unit * (np.abs(expected) + tolerance) + (roundings - 1) * unit * size + LEAST[dtype] + slack
+    excess = np.abs(found.astype(np.float64) - expected) - tolerance
+    assert found.shape == expected.shape and not np.isnan(excess).any()
+    assert np.all(excess <= 0), f"off by up to {np.max(excess)} more than {np.max(tolerance)}"
+
+
+def run(
+    operation: Callable[..., Tensor], inputs: Sequence[Array], gradient: Array, dtype: ScalarType, device: Device
+) -> tuple[Array, list[Array]]:
+    """The value of an operation and its gradients, for a gradient of the value."""
+    parameters = [Parameter(tensor(x, dtype, device)) for x in inputs]
+    for parameter in parameters:
+        parameter.init_grad()
+    value = operation(*parameters)
+    assert value.dtype is dtype and value.device == device
+    value.backward(tensor(gradient, dtype, device))
+    gradients = [parameter.grad for parameter in parameters]
+    assert all(gradient is not None and gradient.dtype is dtype for gradient in gradients)
+    return value.numpy(), [gradient.numpy() for gradient in gradients if gradient is not None]
+
+
 def check(
     operation: Callable[..., Tensor],
     reference: Callable[..., Array],
@@ -64,34 +108,60 @@ def check(
     dtype: ScalarType,
     device: Device,
     *,
-    terms: int,
-    magnitude: float = 1.0,
     roundings: int = 1,
+    terms: int | None = None,
+    step: float = 1.0,
 ) -> None:
     """Compares value and gradients of an operation with a reference in f64 and its finite differences.
 
-    ``terms`` bounds how many products are summed for an element of the value or of a gradient, ``magnitude`` the sum
-    of their absolute values.
+    What they may be off by is derived of the inputs, for each element of the value and of the gradients. An operation
+    that sums products, each linear in each input, gives the count of the products where it is given ones, and the sum
+    of their absolute values where it is given absolute values. Its differences are exact, whatever the step.
+
+    Args:
+        roundings: to the dtype, on the way to a value or a gradient.
+        terms: how many products are summed at most, where the operation is not linear in each input.
+        step: of the differences.
     """
-    parameters = [Parameter(tensor(x, dtype, device)) for x in inputs]
-    for parameter in parameters:
-        parameter.init_grad()
-    value = operation(*parameters)
+
+    def differences(arrays: Sequence[Array], i: int, gradient: Array) -> Array:
+        def vary(x: Array) -> Array:
+            return reference(*[*arrays[:i], x, *arrays[i + 1 :]])
+
+        return numeric_gradient(vary, arrays[i].copy(), gradient, step)
+
+    ones, sizes = [np.ones_like(x) for x in inputs], [np.abs(x) for x in inputs]
     expected = reference(*inputs)
-    tolerance = bound(dtype, terms, magnitude, roundings)
-    assert value.shape == expected.shape and value.dtype is dtype and value.device == device
-    np.testing.assert_allclose(value.numpy().astype(np.float64), expected, rtol=0, atol=tolerance)
     gradient = draw(99, expected.shape, dtype)
-    value.backward(tensor(gradient, dtype, device))
-    for i, parameter in enumerate(parameters):
+    value, gradients = run(operation, inputs, gradient, dtype, device)
+    count = reference(*ones) if terms is None else terms
+    close(value, expected, dtype, count, np.maximum(np.abs(reference(*sizes)), np.abs(expected)), roundings)
+    for i, found in enumerate(gradients):
+        wanted = differences(inputs, i, gradient)
+        count = differences(ones, i, np.ones_like(gradient)) if terms is None else terms
+        size = np.abs(differences(sizes, i, np.abs(gradient)))
+        close(found, wanted, dtype, count, size, roundings, slack=0.0 if step == 1.0 else 1e-8)
 
-        def vary(x: Array, i: int = i) -> Array:
-            return reference(*[*inputs[:i], x, *inputs[i + 1 :]])
 
-        numeric = numeric_gradient(vary, inputs[i].copy(), gradient)
-        found = parameter.take_grad()
-        assert found is not None
-        np.testing.assert_allclose(found.numpy().astype(np.float64), numeric, rtol=0, atol=tolerance + 1e-8)
+def check_choices(
+    operation: Callable[[Tensor], Tensor],
+    reference: Callable[[Array], Array],
+    x: Array,
+    dtype: ScalarType,
+    device: Device,
+) -> None:
+    """Compares an operation that chooses among its inputs, and gives the gradient to those chosen, with a reference:
+    values must be equal, gradients are sums of as many numbers as chose an element."""
+    expected = reference(x)
+    gradient = draw(99, expected.shape, dtype)
+    value, (found,) = run(operation, [x], gradient, dtype, device)
+    np.testing.assert_array_equal(value.astype(np.float64), expected)
+
+    def differences(gradient: Array) -> Array:
+        # Of numbers a 64th apart, a step of a 256th changes no choice, and is exact.
+        return numeric_gradient(reference, x.copy(), gradient, 1 / 256)
+
+    close(found, differences(gradient), dtype, differences(np.ones_like(gradient)), differences(np.abs(gradient)))
 
 
 def conv2(x: Array, weight: Array, stride=(1, 1), padding=(0, 0), dilation=(1, 1)) -> Array:

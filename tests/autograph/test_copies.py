@@ -53,7 +53,8 @@ def test_parameters(copied, slot, device):
     q = copied(p)
     assert type(q) is Parameter and q.tracked == p.tracked
     # Each has a value, a gradient and a state of its own.
-    q.init_grad()
+    if slot == "closed":
+        q.init_grad()
     (q * 2).sum().backward()
     q.fill(5)
     q.state["memory"].fill(5)

@@ -33,7 +33,8 @@ def test_value_and_gradient(shape, reduction, dtype, device):
     loss.backward()
     assert x.grad.dtype is dtype
     numeric = numeric_gradient(lambda x: cross_entropy(x, classes, reduction), logits.copy(), np.ones(()))
-    # exp(x - log_sum) of |x - log_sum| < 11 is off by 11 * 2**-24 and 25 ulp; then rounded to the dtype.
+    # exp(-y) is off by 3 + 2y ulp, of 1 at most 3; the sum of up to 16 by as many of itself and 16 roundings, the
+    # quotient by 2.5 ulp, the difference by one rounding: 6 + 6 + 16 + 5 + 1 halves of an ulp. Then to the dtype.
     tolerance = 40 * 2.0**-24 + ROUNDING[dtype]
     np.testing.assert_allclose(x.grad.numpy().astype(np.float64), numeric, rtol=0, atol=tolerance)
 

@@ -7,7 +7,7 @@ from autograph import Parameter, Tensor
 from autograph.errors import ShapeError
 from krnlpy import f32
 
-from .reference import DTYPES, apart, check, max_pool2, tensor
+from .reference import DTYPES, apart, check_choices, max_pool2, tensor
 
 CASES = {
     "plain": ((2, 2, 4, 6), (2, 2), (2, 2)),
@@ -23,15 +23,12 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_value_and_gradient(case, dtype, device):
     shape, filter, stride = CASES[case]
-    # A pixel lies in at most 6 windows: its gradient sums 6 numbers below 1.
-    check(
+    check_choices(
         lambda x: x.max_pool2(filter, stride),
         lambda x: max_pool2(x, filter, stride),
-        [apart(1, shape, dtype)],
+        apart(1, shape, dtype),
         dtype,
         device,
-        terms=6,
-        magnitude=6,
     )
 
 

@@ -104,13 +104,16 @@ class Model(Layer):
         self.dense2 = Dense(4, 2, seed=1, device=device)
 
 
-def step(model, seed, *, update=True):
+def backward(model, seed):
     weight = model.dense1.weight
     x = Tensor.from_numpy(draw(seed, (5, 3), f32).astype(weight.dtype.dtype), weight.device)
-    model.init_parameter_grads()
     model(x).cross_entropy_loss(np.arange(5) % 2).backward()
-    if update:
-        model.update(0.1, SGD(0.9))
+
+
+def step(model, seed):
+    model.init_parameter_grads()
+    backward(model, seed)
+    model.update(0.1, SGD(0.9))
 
 
 def test_training_goes_on_where_a_model_is_moved_to(device):
@@ -118,10 +121,12 @@ def test_training_goes_on_where_a_model_is_moved_to(device):
     stays, moves = Model(device), Model(other(device))
     for model in (stays, moves):
         step(model, 1)
-        step(model, 2, update=False)
+        model.init_parameter_grads()
+        backward(model, 2)
     moves.to_device(device)
     for model in (stays, moves):
-        step(model, 3)
+        backward(model, 3)
+        model.update(0.1, SGD(0.9))
     for a, b in zip(stays.parameters(), moves.parameters(), strict=True):
         assert b.device == b.state["velocity"].device == device
         # Three batches, each a sum of at most 5 products below 1 for each weight, rounded in another order; the

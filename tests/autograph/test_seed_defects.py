@@ -53,16 +53,7 @@ def test_2_a_bias_is_of_channels(layer, outputs, device):
 def test_3_gradients_of_any_window(options, device):
     x, w = draw(1, (2, 2, 6, 7), f32), draw(2, (3, 2, 2, 3), f32)
     pairs = {name: value if isinstance(value, tuple) else (value, value) for name, value in options.items()}
-    # A filter's gradient sums at most n * oh * ow = 2 * 9 * 7 products below 1, everything else fewer.
-    check(
-        lambda x, w: x.conv2(w, **options),
-        lambda x, w: conv2(x, w, **pairs),
-        [x, w],
-        f32,
-        device,
-        terms=126,
-        magnitude=126,
-    )
+    check(lambda x, w: x.conv2(w, **options), lambda x, w: conv2(x, w, **pairs), [x, w], f32, device)
 
 
 # 4: of one channel and 8 columns or more, the input's gradient is zero
@@ -71,7 +62,7 @@ def test_3_gradients_of_any_window(options, device):
 @pytest.mark.parametrize("columns", [7, 8, 9, 17])
 def test_4_the_gradient_of_one_channel(columns, device):
     x, w = draw(3, (1, 1, 3, columns + 1), f32), draw(4, (2, 1, 2, 2), f32)
-    check(lambda x, w: x.conv2(w), conv2, [x, w], f32, device, terms=4 * columns, magnitude=4 * columns)
+    check(lambda x, w: x.conv2(w), conv2, [x, w], f32, device)
 
 
 # 5: gradients of pooled images that are not square, overlap, or leave pixels out are of the input

@@ -13,9 +13,8 @@ from .reference import DTYPES, check, draw, tensor
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 2), (1, 2), ()], ids=str)
 def test_axes(axis, dtype, device):
-    # At most 60 numbers below 1.
     x = draw(1, (3, 4, 5), dtype)
-    check(lambda x: x.sum(axis), lambda x: x.sum(axis), [x], dtype, device, terms=60, magnitude=60)
+    check(lambda x: x.sum(axis), lambda x: x.sum(axis), [x], dtype, device)
 
 
 @pytest.mark.parametrize("shape", [(100_003,), (3, 5_001), (5_001, 3), (1, 1), (2, 0, 3)], ids=str)

@@ -75,8 +75,10 @@ def test_negative_gamma(launch: Launcher) -> None:
     for name, reference in (("gamma", math.gamma), ("lgamma", math.lgamma)):
         got = launch(unary(getattr(dsl, name)), x, np.zeros_like(x))[1]
         want = np.array([reference(v) for v in x])
-        # Near zeros of lgamma, what is left of a difference of numbers below 30.
-        np.testing.assert_allclose(got, want, rtol=2e-15, atol=1e-14 if name == "lgamma" else 0)
+        # Near zeros of lgamma, what is left of a difference of numbers below 30; of the last gamma, which is subnormal,
+        # what devices may take for 0 (lavapipe 26.1 does).
+        atol = 1e-14 if name == "lgamma" else float(np.finfo(np.float64).tiny)
+        np.testing.assert_allclose(got, want, rtol=2e-15, atol=atol)
 
 
 @by_type

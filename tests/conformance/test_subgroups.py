@@ -73,26 +73,9 @@ def subgroups_of(request: pytest.FixtureRequest, launch: Launcher, monkeypatch: 
         lacks = {f for f in Feature if f.startswith("subgroup")} - {Feature.SUBGROUP_BASIC}
         if request.param == "shuffles":
             lacks -= {Feature.SUBGROUP_SHUFFLE, Feature.SUBGROUP_BALLOT, Feature.SUBGROUP_EXTENDED_TYPES}
-        if request.param == "memory" and not _barriers_of_subgroups_work(launch):  # seen in Mesa 25
-            pytest.skip("the driver loses threads at a barrier of a subgroup to which other subgroups do not come")
         poor = dataclasses.replace(info, features=info.features - lacks)
         monkeypatch.setattr(launch.backend._device, "info", poor)  # type: ignore[attr-defined]
     return launch
-
-
-def _barriers_of_subgroups_work(launch: Launcher) -> bool:
-    def kernel(y: GlobalMut[i32]):
-        i = thread_id()
-        if subgroup_id() > 0:
-            y[i] = 1
-            subgroup_barrier()
-            y[i] += 1
-            subgroup_barrier()
-            y[i] += 1
-        else:
-            y[i] = 3
-
-    return bool((launch(kernel, np.zeros(64, np.int32), threads=(64, 1, 1), groups=(1, 1, 1))[0] == 3).all())
 
 
 @func
@@ -121,8 +104,7 @@ def layout(launch: Launcher, geometry: str) -> tuple[Any, Any]:
     assert ((ids[:, 1] >= 0) & (ids[:, 1] < width)).all()
     assert ((ids[:, 0] >= 0) & (ids[:, 0] < ids[:, 2])).all()
     number = np.arange(len(ids)) // total * total + ids[:, 0]
-    if len(np.unique(number * width + ids[:, 1])) != len(ids):  # seen in Mesa 22
-        pytest.skip("the driver gives several subgroups of a group of this shape one id")
+    assert len(np.unique(number * width + ids[:, 1])) == len(ids)
     return number, ids[:, 1]
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from krnlpy import vulkan
 from krnlpy.errors import DeviceLost, DeviceUnavailable, KrnlpyError, OutOfMemory, SharingError
 
 from .codes import CODES, LOST
@@ -36,6 +37,9 @@ def sites(selector: int, is_discrete: bool) -> Counter[Site]:
     """Where the workload, with opening and closing, makes calls that can fail, and how often."""
     layer = Layer(is_discrete)
     forget_kernels()
+    probed = vulkan.open_device(selector)  # once a process; there faults only mean that nothing is known
+    probed.defects()
+    probed.close()
     with injected(layer):
         Workload(selector).run()
     _check_balance(layer)

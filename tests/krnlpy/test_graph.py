@@ -256,6 +256,16 @@ def test_numbers_change(device: Device) -> None:
     assert graph.parameters["alpha"] == 3.0
 
 
+def test_zeros_of_either_sign_are_other_values(device: Device) -> None:
+    x = full(device, 1.0)
+    with device.capture() as graph:
+        x.fill(graph.parameter("value", 0.0))
+    for value in (0.0, -0.0, -0.0, 0.0):
+        graph.replay(value=value)
+        assert np.copysign(1.0, values(x)[0]) == np.copysign(1.0, value)
+        assert np.copysign(1.0, graph.parameters["value"]) == np.copysign(1.0, value)
+
+
 def test_many_changes_while_replays_are_under_way(device: Device) -> None:
     x, y = full(device, 1.0), full(device, 0.0)
     with device.capture() as graph:

@@ -128,3 +128,12 @@ def test_shapes_of_numpys_integers() -> None:
     assert views.as_shape(np.int64(3)) == (3,)
     assert views.as_shape(np.array([2, 3])) == (2, 3)
     assert views.as_shape(()) == ()
+
+
+def test_overlap_that_is_too_hard_to_tell_is_taken_for_one() -> None:
+    """The example of NumPy's documentation, which it takes a minute to solve."""
+    hard = ((1049,) * 3, (36674, 61119, 85569), 0), ((1049, 1049, 1), (12223, 12224, 1), 64023025)
+    with pytest.raises(np.exceptions.TooHardError):
+        np.shares_memory(*(np.asarray(views._Region(*view)) for view in hard), max_work=100_000)
+    assert views.overlap(*hard)
+    assert views.overlap(*hard[::-1])

@@ -10,7 +10,7 @@ from krnlpy import vulkan
 
 _RUN = """
 import numpy as np
-from .conftest import BuiltKernel
+from tests.vulkan.conftest import BuiltKernel
 from krnlpy import vulkan
 from krnlpy.dsl.types import Item, ItemMut
 from krnlpy.scalar import f32
