@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from krnlpy import Device, ScalarType
 
-from .errors import AutographError
+from .errors import AutographError, DtypeError
 
 if TYPE_CHECKING:
     from .tensor import Tensor
+
+__all__ = ["GradientFunction", "differentiable"]
 
 GradientFunction: TypeAlias = "Callable[[Tensor], Tensor]"
 """From the gradient of an operation's output to that of an input: of the input's shape, dtype and device."""
@@ -104,8 +106,15 @@ def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunctio
     >>> x.grad.item()
     6.0
     """
-    edges = tuple((tensor._node, function) for tensor, function in inputs if tensor._node is not None)
-    if not edges or not value.dtype.is_float or not _recording.on:
+    try:
+        edges = tuple((tensor._node, function) for tensor, function in inputs if tensor._node is not None)
+    except (TypeError, ValueError, AttributeError):
+        raise DtypeError("differentiable takes pairs of a Tensor and a function that gives its gradient") from None
+    if not edges:
+        return value
+    if not (hasattr(value, "_shared") and all(callable(function) for _, function in edges)):
+        raise DtypeError("differentiable takes a Tensor, and pairs of a Tensor and a function that gives its gradient")
+    if not value.dtype.is_float or not _recording.on:
         return value
     return value._shared(value.buffer, Node(value, edges))
 

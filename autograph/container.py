@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import struct
-from contextlib import suppress
-from pathlib import Path
+
+from krnlpy import files
+from krnlpy.errors import FileError
 
 from .errors import CheckpointError
 
@@ -30,37 +30,31 @@ _VERSION = 1
 _HEADER = struct.Struct("<8sIIQ32s")
 
 
-def write_container(path: Path, payload: bytes) -> None:
+def write_container(path: str | os.PathLike[str], payload: bytes) -> None:
     """Writes a file so that at any moment either the old or the new one is there, whole.
 
     Raises:
         CheckpointError: it cannot be written, for example because the disk is full; what was there stays as it was.
     """
     header = _HEADER.pack(_MAGIC, _VERSION, 0, len(payload), hashlib.sha256(payload).digest())
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
+        path = files.checked_path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("xb") as file:
-            file.write(header)
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        files.write(path, header, payload)
+    except FileError as error:
+        raise CheckpointError(str(error)) from error
     except OSError as error:
-        raise CheckpointError(f"{path} was not written: {error}; a file that was there before is unchanged") from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+        raise CheckpointError(f"{path} was not written: its folder cannot be made: {error}") from error
 
 
-def read_container(path: Path) -> bytes:
+def read_container(path: str | os.PathLike[str]) -> bytes:
     """The payload of a file that was written by :func:`write_container`.
 
     Raises:
         CheckpointError: the file is none, of a newer version, truncated or changed; the message says where.
-        OSError: it cannot be opened.
+        FileMissing: it is not there. FileError: it cannot be opened.
     """
-    with path.open("rb") as file:
+    with files.opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         header = file.read(_HEADER.size)
         if header[:8] != _MAGIC[: len(header)]:

@@ -124,6 +124,8 @@ class Parameter(Tensor):
 
     def set(self, value: Tensor) -> None:
         """Takes the value of another tensor, of any shape, dtype and device, and closes the slot."""
+        if not isinstance(value, Tensor):
+            raise DtypeError(f"set of a {type(value).__name__}: expected a Tensor")
         self._node = None
         value._storage.users += 1
         self._storage.users -= 1

@@ -12,7 +12,6 @@ The payload of the file (see :mod:`autograph.container`) is a CBOR map:
 from __future__ import annotations
 
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import cbor2
@@ -49,6 +48,7 @@ def save_checkpoint(
     Raises:
         CheckpointError: the file cannot be written (the old one is unchanged), or metadata cannot be saved.
     """
+    _check_kinds(model, optimizer)
     content: dict[str, Any] = {"format": _FORMAT, "optimizer": None}
     named = list(model.named_parameters())
     content["parameters"] = {name: parameter.numpy() for name, parameter in named}
@@ -66,7 +66,7 @@ def save_checkpoint(
         check_cbor(payload)  # what is written can be read
     except (cbor2.CBORError, RecursionError, ValueError) as error:
         raise CheckpointError(f"{path} was not written: {error}") from error
-    write_container(Path(path), payload)
+    write_container(path, payload)
 
 
 def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimizer | None = None) -> dict[str, Any]:
@@ -85,9 +85,10 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
 
     Raises:
         CheckpointError: the file is damaged, or does not fit; the message says where, and lists every difference.
-        OSError: the file cannot be opened.
+        krnlpy.errors.FileMissing: there is no such file. krnlpy.errors.FileError: it cannot be opened, or is no plain
+            file.
     """
-    path = Path(path)
+    _check_kinds(model, optimizer)
     payload = read_container(path)
     try:
         check_cbor(payload)
@@ -114,8 +115,15 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
     return metadata
 
 
+def _check_kinds(model: Any, optimizer: Any) -> None:
+    if not isinstance(model, Layer):
+        raise CheckpointError(f"the model is a {type(model).__name__}, expected a Layer")
+    if not (optimizer is None or callable(getattr(optimizer, "settings", None))):
+        raise CheckpointError(f"the optimizer is a {type(optimizer).__name__}, which has no settings()")
+
+
 def _parts(content: Any) -> tuple[dict[str, Any], Any, dict[str, Any]]:
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+    if not isinstance(content, dict) or not _is_format(content.get("format")):
         raise CheckpointError("its content is something else")
     parameters, saved, metadata = (content.get(key) for key in ("parameters", "optimizer", "metadata"))
     if not isinstance(parameters, dict) or not isinstance(metadata, dict):
@@ -128,10 +136,16 @@ def _parts(content: Any) -> tuple[dict[str, Any], Any, dict[str, Any]]:
             if not isinstance(state, dict):
                 raise CheckpointError(f"the optimizer's state of {name} is no map")
             arrays.update({f"{name}, {key}": value for key, value in state.items()})
+        if not isinstance(saved.get("name"), str):
+            raise CheckpointError("the optimizer's name is no string")
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
             raise CheckpointError(f"{name} is no array")
     return parameters, saved, metadata
+
+
+def _is_format(value: Any) -> bool:
+    return isinstance(value, str) and value == _FORMAT
 
 
 def _differences(parameters: dict[str, Any], named: dict[str, Parameter]) -> list[str]:

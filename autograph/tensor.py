@@ -90,7 +90,11 @@ class Tensor:
         True
         """
         if copy:
-            return Tensor(Buffer.from_numpy(np.asarray(array), device))
+            try:
+                own = np.asarray(array)
+            except Exception as error:  # whatever NumPy says, or the object that it asks
+                raise DtypeError(f"from_numpy of a {type(array).__name__} that is no array: {error}") from error
+            return Tensor(Buffer.from_numpy(own, device))
         tensor = Tensor(Buffer.from_numpy(array, device, copy=False))
         tensor._storage.users += 1  # the array: for as long as the memory lives
         return tensor
@@ -151,10 +155,10 @@ class Tensor:
         >>> x.is_contiguous(), x.T.is_contiguous(), x.T.is_contiguous("F")
         (True, False, True)
         """
+        if not isinstance(order, str) or order not in ("C", "F"):
+            raise AutographError(f"is_contiguous(order={order!r}): expected 'C' or 'F'")
         if order == "F":
             return self._buffer.transpose().is_contiguous()
-        if order != "C":
-            raise AutographError(f"is_contiguous(order={order!r}): expected 'C' or 'F'")
         return self._buffer.is_contiguous()
 
     @property
@@ -182,7 +186,7 @@ class Tensor:
 
     def __len__(self) -> int:
         if not self.ndim:
-            raise TypeError("a tensor of 0 dimensions has no length")
+            raise ShapeError("a tensor of 0 dimensions has no length")
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:

@@ -7,6 +7,7 @@ typed array}``, the typed array of u16 (tag 69) that hold the bits.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from math import prod
 from typing import Any
 
@@ -34,6 +35,20 @@ _DTYPES = {tag: dtype for dtype, tag in _TAGS.items()}
 _BF16 = np.dtype(ml_dtypes.bfloat16)
 
 
+_PLAIN = {type(None), bool, int, float, str, bytes}
+MAX_AXES = 64
+"""Of an array of NumPy."""
+
+
+class _Misfit(Exception):
+    """What does not belong in a file; the place is put together on the way out, for it costs where nothing is wrong."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place: list[str] = []
+
+
 def encode(value: Any, where: str) -> Any:
     """Plain data with arrays and NumPy numbers in it, as what CBOR can hold.
 
@@ -45,37 +60,7 @@ def encode(value: Any, where: str) -> Any:
     Raises:
         CheckpointError: there is something else in it.
     """
-    if value is None or isinstance(value, bool | int | float | str | bytes):
-        return value
-    if isinstance(value, np.ndarray):
-        return _encode_array(value, where)
-    if isinstance(value, np.bool_ | np.integer | np.floating):
-        return value.item()
-    if isinstance(value, list | tuple):
-        return [encode(entry, f"{where}[{i}]") for i, entry in enumerate(value)]
-    if isinstance(value, dict):
-        for key in value:
-            if not isinstance(key, str):
-                raise CheckpointError(f"{where}: the key {key!r} is no string")
-        return {key: encode(entry, f"{where}.{key}") for key, entry in value.items()}
-    raise CheckpointError(
-        f"{where} is a {type(value).__name__}, which is not saved; expected None, numbers, strings, bytes, arrays,"
-        " lists and dicts"
-    )
-
-
-def _encode_array(array: np.ndarray[Any, Any], where: str) -> Any:
-    if array.dtype == _BF16:
-        bits = cbor2.CBORTag(
-            _TAGS[np.dtype("<u2")], np.ascontiguousarray(array).view(np.uint16).astype("<u2").tobytes()
-        )
-        return {"dtype": "bf16", "shape": list(array.shape), "bits": bits}
-    dtype = array.dtype.newbyteorder("<")
-    if dtype not in _TAGS:
-        raise CheckpointError(f"{where} is an array of {array.dtype}, which is not saved")
-    return cbor2.CBORTag(
-        _MULTI_DIMENSIONAL, [list(array.shape), cbor2.CBORTag(_TAGS[dtype], array.astype(dtype).tobytes())]
-    )
+    return _through(_encoded, value, where)
 
 
 def decode(value: Any, where: str) -> Any:
@@ -84,34 +69,108 @@ def decode(value: Any, where: str) -> Any:
     Raises:
         CheckpointError: it is not what ``encode`` makes.
     """
+    return _through(_decoded, value, where)
+
+
+def _through(convert: Callable[[Any], Any], value: Any, where: str) -> Any:
+    try:
+        return convert(value)
+    except _Misfit as misfit:
+        raise CheckpointError(f"{where}{''.join(reversed(misfit.place))}{misfit.message}") from None
+
+
+def _entries(convert: Callable[[Any], Any], entries: Iterable[tuple[Any, Any]], place: str) -> Iterator[Any]:
+    """Converts what has a key or an index."""
+    for at, entry in entries:
+        try:
+            yield entry if type(entry) in _PLAIN else convert(entry)
+        except _Misfit as misfit:
+            misfit.place.append(place % at)
+            raise
+
+
+def _encoded(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str | bytes):
+        return value
+    if isinstance(value, np.ndarray):
+        return _encoded_array(value)
+    if isinstance(value, np.bool_ | np.integer | np.floating):
+        return value.item()
+    if isinstance(value, list | tuple):
+        return [*_entries(_encoded, enumerate(value), "[%d]")]
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise _Misfit(f": the key {key!r} is no string")
+        return dict(zip(value, _entries(_encoded, value.items(), ".%s"), strict=True))
+    raise _Misfit(
+        f" is a {type(value).__name__}, which is not saved; expected None, numbers, strings, bytes, arrays, lists and"
+        " dicts"
+    )
+
+
+def _encoded_array(array: np.ndarray[Any, Any]) -> Any:
+    if isinstance(array, np.ma.MaskedArray):
+        raise _Misfit(" is a masked array, which is not saved; expected its data and its mask as two arrays")
+    if array.dtype == _BF16:
+        bits = cbor2.CBORTag(
+            _TAGS[np.dtype("<u2")], np.ascontiguousarray(array).view(np.uint16).astype("<u2").tobytes()
+        )
+        return {"dtype": "bf16", "shape": list(array.shape), "bits": bits}
+    dtype = array.dtype.newbyteorder("<")
+    if dtype not in _TAGS:
+        raise _Misfit(f" is an array of {array.dtype}, which is not saved")
+    return cbor2.CBORTag(
+        _MULTI_DIMENSIONAL, [list(array.shape), cbor2.CBORTag(_TAGS[dtype], array.astype(dtype).tobytes())]
+    )
+
+
+def _decoded(value: Any) -> Any:
     if isinstance(value, cbor2.CBORTag):
         entries = value.value
         if value.tag != _MULTI_DIMENSIONAL or not isinstance(entries, list | tuple) or len(entries) != 2:
-            raise CheckpointError(f"{where}: the CBOR tag {value.tag} here is no array")
-        return _decode_array(entries[0], entries[1], where)
-    if value is None or isinstance(value, bool | int | float | str | bytes):
+            raise _Misfit(f": the CBOR tag {value.tag} here is no array")
+        return _decoded_array(entries[0], entries[1])
+    if type(value) in _PLAIN:
         return value
     if isinstance(value, list | tuple):
-        return [decode(entry, f"{where}[{i}]") for i, entry in enumerate(value)]
+        if _PLAIN.issuperset(map(type, value)):  # long lists
+            return list(value)
+        return [*_entries(_decoded, enumerate(value), "[%d]")]
     if isinstance(value, dict):
-        if set(value) == {"dtype", "shape", "bits"} and value["dtype"] == "bf16":
-            array = _decode_array(value["shape"], value["bits"], where)
+        if _is_bf16(value):
+            array = _decoded_array(value["shape"], value["bits"])
             if array.dtype != np.uint16:
-                raise CheckpointError(f"{where}: the bits of bf16 are {array.dtype}, not uint16")
+                raise _Misfit(f": the bits of bf16 are {array.dtype}, not uint16")
             return array.view(_BF16)
-        return {str(key): decode(entry, f"{where}.{key}") for key, entry in value.items()}
-    raise CheckpointError(f"{where}: a {type(value).__name__} does not belong there")
+        return dict(zip(value, _entries(_decoded, value.items(), ".%s"), strict=True))
+    raise _Misfit(f": a {type(value).__name__} does not belong there")
 
 
-def _decode_array(shape: Any, data: Any, where: str) -> np.ndarray[Any, Any]:
+def _is_bf16(value: dict[Any, Any]) -> bool:
+    """A dict that somebody saved may have the same keys; but a typed array without a shape only stands in arrays."""
+    bits = value.get("bits")
+    return (
+        value.keys() == {"dtype", "shape", "bits"}
+        and value["dtype"] == "bf16"
+        and isinstance(bits, cbor2.CBORTag)
+        and bits.tag != _MULTI_DIMENSIONAL
+    )
+
+
+def _decoded_array(shape: Any, data: Any) -> np.ndarray[Any, Any]:
     if not isinstance(data, cbor2.CBORTag) or data.tag not in _DTYPES or not isinstance(data.value, bytes):
-        raise CheckpointError(f"{where}: expected a typed array")
-    if not isinstance(shape, list | tuple) or not all(type(n) is int and 0 <= n < 1 << 62 for n in shape):
-        raise CheckpointError(f"{where}: {shape!r} is no shape")
+        raise _Misfit(": expected a typed array")
+    if (
+        not isinstance(shape, list | tuple)
+        or len(shape) > MAX_AXES
+        or not all(type(n) is int and 0 <= n < 1 << 62 for n in shape)
+    ):
+        raise _Misfit(f": what stands there is no shape of at most {MAX_AXES} lengths below 2**62")
     dtype = _DTYPES[data.tag]
     if len(data.value) != prod(shape) * dtype.itemsize:
-        raise CheckpointError(
-            f"{where}: {len(data.value)} bytes are not {prod(shape)} elements of {dtype.itemsize} bytes, as the shape"
+        raise _Misfit(
+            f": {len(data.value)} bytes are not {prod(shape)} elements of {dtype.itemsize} bytes, as the shape"
             f" {tuple(shape)} asks"
         )
     return np.frombuffer(data.value, dtype).astype(dtype.newbyteorder("=")).reshape(shape)

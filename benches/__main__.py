@@ -13,6 +13,7 @@ from typing import Any
 from benches import NAMES, environment, readme, report
 from benches.harness import run_case
 from benches.selection import Peer, Selection, open_devices
+from krnlpy import files
 from krnlpy.errors import DeviceError
 
 
@@ -90,7 +91,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _markdown(arguments: argparse.Namespace) -> int:
     for path in arguments.files:
         try:
-            print(report.markdown(json.loads(path.read_text(encoding="utf-8"))))
+            print(report.markdown(json.loads(files.read(path))))
         except (OSError, ValueError, KeyError) as error:
             print(f"error: {path} is no report: {error}", file=sys.stderr)
             return 2

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benches.harness import CaseResult
+from krnlpy import files
 
 OTHERS = 0.2
 """Processors that others may take while contenders are timed: a system at rest takes a few hundredths."""
@@ -170,12 +170,7 @@ def write_json(path: Path, report: Mapping[str, Any]) -> None:
 def replace_text(path: Path, text: str) -> None:
     """Writes a text; a file that was there stays whole until the new one is."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    files.write(path, text.encode())
 
 
 def shown(seconds: float) -> float:

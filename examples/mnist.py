@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
 import sys
@@ -18,7 +19,7 @@ import autograph
 import krnlpy
 from autograph import SGD, Tensor
 from autograph.dataset import Mnist, batches, load_mnist
-from krnlpy import Device, ScalarType, scalar_type
+from krnlpy import Device, ScalarType, files, scalar_type
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from examples.lenet5 import LeNet5
@@ -133,9 +134,7 @@ def write_history(history: list[dict[str, Any]], path: Path, arguments: argparse
     about = options | {"model": "LeNet5", "device": device.info.name, "driver": device.info.driver}
     curves = [{name: value for name, value in entry.items() if name != "batch_losses"} for entry in history]
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(json.dumps(about | {"epochs": curves}, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    files.write(path, json.dumps(about | {"epochs": curves}, indent=1).encode() + b"\n")
 
 
 def plot(history: list[dict[str, Any]], path: Path, title: str) -> None:
@@ -159,7 +158,9 @@ def plot(history: list[dict[str, Any]], path: Path, title: str) -> None:
     figure.suptitle(title)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    picture = io.BytesIO()
+    figure.savefig(picture, format=path.suffix[1:] or None, dpi=120)
+    files.write(path, picture.getvalue())
     pyplot.close(figure)
 
 

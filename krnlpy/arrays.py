@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import views
-from .errors import SharingError
-from .scalar import scalar_type
+from .errors import DtypeError, OutOfMemory, ShapeError, SharingError
+from .scalar import ScalarType, scalar_type
 
 if TYPE_CHECKING:
     from .buffer import Buffer
@@ -49,6 +49,34 @@ def shared(array: Array | np.generic, device: Device) -> tuple[Any, Strides, int
     span, strides, offset = _span(array)
     memory, start = device.backend.adopt(span)
     return memory, strides, start // array.itemsize + offset
+
+
+MOST_AXES = 64 if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else 32
+"""Of an array of NumPy."""
+
+
+def empty(shape: Shape, dtype: ScalarType) -> Array:
+    """An array of undefined content.
+
+    Raises:
+        OutOfMemory: the host has no memory for it.
+    """
+    try:
+        return np.empty(shape, dtype.dtype)
+    except MemoryError as error:
+        raise OutOfMemory(f"the host has no memory left for an array of shape {shape} of {dtype}") from error
+
+
+def check_out(out: Any, shape: Shape) -> None:
+    """The array that a buffer of this shape is downloaded to is none, or an array. They have fewer axes than buffers.
+
+    Raises:
+        DtypeError: it is something else. ShapeError: arrays can't have as many axes.
+    """
+    if not (out is None or isinstance(out, np.ndarray)):
+        raise DtypeError(f"numpy(out=) of a {type(out).__name__}: expected an array of NumPy")
+    if len(shape) > MOST_AXES:
+        raise ShapeError(f"{len(shape)} axes: an array of NumPy has at most {MOST_AXES}; reshape to fewer first")
 
 
 def is_plain(array: Array, shape: Shape, dtype: np.dtype[Any]) -> bool:

@@ -133,6 +133,8 @@ class _Tuning:
 
     def number(self, name: str, config: Config) -> int:
         """The place of a configuration. Raises LaunchError where there is none such."""
+        if not isinstance(config, Mapping):
+            raise LaunchError(f"{name}: a configuration is a mapping such as {{'threads': 64}}; got {config!r}")
         plain = {key: _plain(value) for key, value in config.items()}
         for i, own in enumerate(self.configs):
             if json.dumps(dict(own), sort_keys=True) == json.dumps(plain, sort_keys=True):
@@ -227,7 +229,11 @@ class TunedKernel:
             return tuned._tune(arguments, tuned._situation(arguments))
 
     def save_tuning(self, path: str | Path) -> None:
-        """Writes the choices made so far, and those loaded, to a file that can be shipped."""
+        """Writes the choices made so far, and those loaded, to a file that can be shipped.
+
+        Raises:
+            FileError: it can't be written; a file that was there before is unchanged.
+        """
         self._tuning.choices.save(path)
 
     def load_tuning(self, path: str | Path) -> int:

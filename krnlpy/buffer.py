@@ -311,6 +311,8 @@ class Buffer:
     def shares_memory(self, other: Buffer) -> bool:
         """Whether the two, of one device, have an element of memory in common. Where that is too hard to tell, they
         have."""
+        if not isinstance(other, Buffer):
+            raise DtypeError(f"shares_memory of a buffer and a {type(other).__name__}: expected a Buffer")
         a, b = self._memory, other._memory
         if a is None or b is None or (a is not b and not (a.is_shared and b.is_shared)) or self.device != other.device:
             return False
@@ -385,7 +387,9 @@ class Buffer:
         Raises:
             ShapeError, DtypeError: ``out`` has another shape or type. SharingError: it is read-only, not aligned or of
                 foreign byte order; or ``copy`` is False and the device has memory of its own, or ``out`` is given too.
+            OutOfMemory: the host has no memory for the array.
         """
+        arrays.check_out(out, self._shape)
         if copy is False:
             if out is not None:
                 raise SharingError("numpy(out=..., copy=False): what goes into an array is copied; give one of them")
@@ -398,31 +402,27 @@ class Buffer:
                 return out
             Buffer.from_numpy(out, copy=False).copy_from(self)
             return out
-        array: np.ndarray[Any, Any] = np.empty(self._shape, self.dtype.dtype)
-        if self._memory is None:
-            return array
+        array: np.ndarray[Any, Any] = arrays.empty(self._shape, self.dtype)
         if not self._contiguous:
             refuse_reading(self.device.backend)  # before a copy of the elements is asked for
             if elements := transfer.planes(self):
                 array[...] = elements[0]
                 return array
-        source = self.contiguous()
-        data = array.reshape(-1).view(np.uint8)
-        source.device.backend.download(source._memory, source._offset * self.dtype.size, data)
+        if array.size:
+            source, data = self.contiguous(), array.reshape(-1).view(np.uint8)
+            source.device.backend.download(source._memory, source._offset * self.dtype.size, data)
         return array
 
     def _shared_array(self) -> np.ndarray[Any, Any]:
         if self._memory is None:
-            return np.empty(self._shape, self.dtype.dtype)
+            return arrays.empty(self._shape, self.dtype)
         memory = self.device.backend.view(self._memory)
         if memory is None:
             raise SharingError(f"the elements lie on {self.device!r}; an array of them is always a copy")
-        size = self.dtype.size
-        strides = tuple(s * size for s in self._strides)
-        array: np.ndarray[Any, Any] = np.ndarray(self._shape, self.dtype.dtype, memory, self._offset * size, strides)
-        if self.is_broadcast():
-            array.flags.writeable = False
-        return array
+        size, dtype = self.dtype.size, self.dtype.dtype
+        array: Any = np.ndarray(self._shape, dtype, memory, self._offset * size, [s * size for s in self._strides])
+        array.flags.writeable = not self.is_broadcast()
+        return np.asarray(array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if copy is False:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +12,20 @@ from . import __version__, cache_command, compile_command, info_command, inspect
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough; what is left goes nowhere, at the end of the process too
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+        return 0
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(prog="krnlpy", description="Compute kernels in Python, on any GPU and on the CPU.")
     parser.add_argument("--version", action="version", version=f"krnlpy {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import DtypeError, SharingError
+from .errors import DtypeError, KrnlpyError, SharingError
 from .scalar import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 
 if TYPE_CHECKING:
@@ -132,7 +132,13 @@ def array_of(tensor: Any) -> Array:
     """
     if not hasattr(tensor, "__dlpack__") or not hasattr(tensor, "__dlpack_device__"):
         raise DtypeError(f"from_dlpack takes an object with __dlpack__, not {type(tensor).__name__}")
-    kind, index = tensor.__dlpack_device__()
+    place = tensor.__dlpack_device__()
+    if not (isinstance(place, tuple) and len(place) == 2 and all(isinstance(n, int) for n in place)):
+        raise SharingError(
+            f"__dlpack_device__ of the {type(tensor).__name__} gives no device: expected two whole numbers, its kind"
+            " and its index"
+        )
+    kind, index = place
     if kind not in _READABLE:
         name = _DEVICES.get(kind, f"kind {int(kind)}")
         raise SharingError(f"the tensor lies on device {index} of {name}; move it to the CPU first")
@@ -147,7 +153,9 @@ def array_of(tensor: Any) -> Array:
         if dtype is bf16:
             content.code = _UINT
         array: Array = np.from_dlpack(_Given(capsule, (kind, index)))
-    except (BufferError, RuntimeError) as error:
+    except KrnlpyError:
+        raise
+    except Exception as error:  # whatever the other library says
         raise SharingError(f"the tensor's memory can't be shared: {error}") from None
     return array.view(bf16.dtype) if dtype is bf16 else array
 

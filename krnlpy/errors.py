@@ -54,6 +54,14 @@ class DtypeError(KrnlpyError, TypeError):
     """A scalar type is not one of the 12, or not the one expected."""
 
 
+class FileError(KrnlpyError, OSError):
+    """A file can't be read or written, or a path is of no plain file. The system's own error is its ``__cause__``."""
+
+
+class FileMissing(FileError, FileNotFoundError):
+    """A file, or the folder it is to be in, is not there."""
+
+
 class ConfigError(KrnlpyError, ValueError):
     """An environment variable has a value that it can't have."""
 

@@ -36,6 +36,8 @@ def host_call(function: Callable[..., Any], *buffers: Buffer) -> None:
     >>> product.numpy()[0]
     array([18., 18.], dtype=float32)
     """
+    if not callable(function):
+        raise LaunchError(f"host_call of a {type(function).__name__}: expected a function of arrays")
     name = getattr(function, "__name__", repr(function))
     if not buffers or not all(isinstance(buffer, Buffer) for buffer in buffers):
         given = ", ".join(type(buffer).__name__ for buffer in buffers) or "none"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,10 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     except KrnlpyError as error:
         print(f"krnlpy inspect: {error}", file=sys.stderr)
         return 2
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:  # `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print(text)
     return 0
 
 
@@ -102,6 +98,8 @@ def load_module(place: str) -> ModuleType:
     # As `python file.py` and `python -m module` find the modules beside.
     is_file = place.endswith(".py")
     path = Path(place).resolve()
+    if is_file and path.exists() and not path.is_file():
+        raise InspectionError(f"{place} cannot be imported: it is no plain file")
     sys.path.insert(0, str(path.parent) if is_file else "")
     try:
         if not is_file:

@@ -49,12 +49,28 @@ class Subject:
         return Variant(rank, (not self.strided,) * len(self.program.buffers))
 
 
+def info_of(device: Any) -> DeviceInfo | None:
+    """What is known of a device, where there is one.
+
+    Raises:
+        InspectionError: it is none.
+    """
+    if device is None:
+        return None
+    info = getattr(device, "info", None)
+    if not isinstance(info, DeviceInfo):
+        raise InspectionError(f"the device is a {type(device).__name__}, expected a Device")
+    return info
+
+
 def choose_types(signature: Signature, types: Mapping[str, Any]) -> dict[TypeVar, ScalarType]:
     """What type variables stand for: as given by name, else f32 where it is allowed, else the first that is.
 
     Raises:
         InspectionError: no such variable, or not one of its types.
     """
+    if not isinstance(types, Mapping):
+        raise InspectionError(f"types of a {type(types).__name__}: expected a mapping such as {{'T': 'f32'}}")
     variables = {v.__name__: v for v in signature.type_variables}
     for name in types:
         if name not in variables:
@@ -80,7 +96,7 @@ def show(stage: str, subject: Subject) -> str:
     Raises:
         InspectionError: there is no such stage, or it is none of the device's.
     """
-    if stage not in STAGES:
+    if not isinstance(stage, str) or stage not in STAGES:
         raise InspectionError(f"no stage {stage!r}; there are {', '.join(STAGES)}")
     backends, writer = STAGES[stage]
     if subject.info is not None and subject.info.backend not in backends:

@@ -329,10 +329,10 @@ class Kernel:
         """
         from . import inspection
 
-        chosen = inspection.choose_types(self.signature, types or {})
+        chosen = inspection.choose_types(self.signature, {} if types is None else types)
         with self._definition.lock:
             program = self._definition.program(chosen, self._threads or DEFAULT_THREADS)
-        info = None if device is None else device.info
+        info = inspection.info_of(device)
         threads = self._threads or (DEFAULT_THREADS if info is None else default_threads(program, info))
         subject = inspection.Subject(program, threads, lambda: self._spec_values(chosen), info, debug, strided)
         with compiling(self.signature.function):

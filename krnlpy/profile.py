@@ -6,6 +6,7 @@ not, nothing is asked and nothing costs.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, Literal, NamedTuple, Self
 
-from . import interposition, labels, profile_report
+from . import files, interposition, labels, profile_report
 from .backend import Backend, Binding, DeviceInfo
 from .commands import perform
 from .errors import DeviceError, ProfileError
@@ -175,15 +176,23 @@ class Profile:
 
     def to_json(self, path: str | Path) -> None:
         """Writes the device, the clock, and all records with times in seconds, as JSON. The file is complete or not
-        there."""
-        profile_report.write_json(path, profile_report.as_json(self.info, self.clock, self.records))
+        there.
+
+        Raises:
+            FileError: it can't be written; a file that was there before is unchanged.
+        """
+        files.write(path, json.dumps(profile_report.as_json(self.info, self.clock, self.records)).encode())
 
     def to_chrome_trace(self, path: str | Path) -> None:
         """Writes the records and labels for https://ui.perfetto.dev, or ``chrome://tracing``. The file is complete or
-        not there."""
+        not there.
+
+        Raises:
+            FileError: it can't be written; a file that was there before is unchanged.
+        """
         records = self.records
         trace = profile_report.as_chrome_trace(self.info, self.clock, records, self._regions)
-        profile_report.write_json(path, trace)
+        files.write(path, json.dumps(trace).encode())
 
 
 class _Entry(NamedTuple):

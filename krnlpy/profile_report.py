@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from .errors import ProfileError
 
 if TYPE_CHECKING:
     from .backend import DeviceInfo
@@ -39,6 +36,8 @@ class Row:
 
 def summarize(records: Iterable[Record], by: Literal["name", "label"]) -> list[Row]:
     """Rows by name or label, what took longest first."""
+    if not isinstance(by, str) or by not in ("name", "label"):
+        raise ProfileError(f"by={by!r}: expected 'name' or 'label'")
     gathered: dict[str, list[Record]] = {}
     for record in records:
         gathered.setdefault(record.name if by == "name" else record.label, []).append(record)
@@ -137,28 +136,3 @@ def _label_spans(records: Sequence[Record]) -> list[tuple[str, float, float]]:
                 spans.append((here[-1], record.begin, record.begin + record.seconds))
             before = here
     return spans
-
-
-def write_json(path: str | Path, content: dict[str, Any]) -> None:
-    """Writes a file that is complete or not there, whatever ends the process.
-
-    Raises:
-        OSError: the directory is not there, or can't be written to.
-    """
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)  # it can only be read by setting it
-    os.umask(mask)
-    return mask

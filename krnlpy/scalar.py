@@ -6,6 +6,7 @@ as a dtype (``Buffer.zeros(10, f32)``) and as a conversion (``f32(x)``), in kern
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any, ClassVar, Literal
 
 import ml_dtypes
@@ -40,7 +41,12 @@ class ScalarType(type):
 
     def __call__(cls, value: Any) -> Any:
         """The value converted as a kernel converts it: integers wrap, floats saturate, NaN becomes 0."""
-        return convert(value, cls)
+        try:
+            return convert(value, cls)
+        except Exception as error:  # whatever NumPy says, or the object that it asks
+            raise DtypeError(
+                f"{cls.name} of a {type(value).__name__}: expected a number or an array: {error}"
+            ) from error
 
     @property
     def bits(cls) -> int:
@@ -130,9 +136,11 @@ def scalar_type(dtype: Any) -> ScalarType:
         if dtype is None:  # to NumPy, None means float64
             raise TypeError
         return _BY_DTYPE[np.dtype(dtype).newbyteorder("=")]
-    except (TypeError, KeyError):
+    except Exception:  # whatever NumPy says, or the object that it asks
         names = ", ".join(_BY_NAME)
-        raise DtypeError(f"{dtype!r} is not a scalar type; expected one of {names}, or its NumPy dtype") from None
+        raise DtypeError(
+            f"{reprlib.repr(dtype)} is not a scalar type; expected one of {names}, or its NumPy dtype"
+        ) from None
 
 
 def convert(value: Any, to: ScalarType) -> Any:

@@ -16,7 +16,6 @@ from .scalar import boolean, scalar_type, u8
 from .views import Shape, as_shape
 
 
-@cache
 def struct_dtype(struct: type) -> np.dtype[np.void]:
     """The NumPy dtype of a struct: its fields in order, each aligned to its own size, as C lays them out.
 
@@ -32,6 +31,15 @@ def struct_dtype(struct: type) -> np.dtype[np.void]:
     Raises:
         DtypeError: it is no dataclass of scalars, vectors, matrices and other such dataclasses; or a field is a bool.
     """
+    if not isinstance(struct, type):
+        raise DtypeError(
+            f"{struct!r} is no dataclass; expected one whose fields are scalar types, vectors and the like"
+        )
+    return _struct_dtype(struct)
+
+
+@cache
+def _struct_dtype(struct: type) -> np.dtype[np.void]:
     dtype: np.dtype[np.void] = np.dtype(_dtype(_struct(struct)))
     return dtype
 
@@ -161,6 +169,8 @@ class StructBuffer:
         Raises:
             ShapeError: the shapes differ. DtypeError: the fields differ.
         """
+        if not isinstance(other, StructBuffer):
+            raise DtypeError(f"copy_from of a {type(other).__name__}: expected a StructBuffer")
         if other.shape != self.shape:
             raise ShapeError(f"shape {other.shape} into {self.shape}")
         if other.dtype != self.dtype:
@@ -169,7 +179,7 @@ class StructBuffer:
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("a 0-d buffer has no length")
+            raise ShapeError("a 0-d buffer has no length")
         return self.shape[0]
 
     def __repr__(self) -> str:
@@ -189,7 +199,7 @@ class StructField:
 
     def __getitem__(self, name: str) -> Buffer | StructField:
         fields: Mapping[str, Any] = self.dtype.fields or {}
-        if name not in fields:
+        if not isinstance(name, str) or name not in fields:
             raise DtypeError(f"the struct has no field {name!r}; it has {', '.join(fields)}")
         dtype, start = fields[name][:2]
         offset = self._offset + start

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import transfer
+from . import arrays, transfer
 
 if TYPE_CHECKING:
     from .buffer import Buffer
@@ -17,6 +17,8 @@ _SHOWN_ELEMENTS = 100
 
 def summary(buffer: Buffer) -> str:
     """The values of a buffer as NumPy writes them, with ``...`` for what lies far from the ends of long axes."""
+    if buffer.ndim > arrays.MOST_AXES:
+        return f"{buffer.size} elements of {buffer.ndim} axes, more than an array of NumPy has"
     if buffer.size <= _SHOWN_ELEMENTS:
         array = np.empty(buffer.shape, buffer.dtype.dtype)
         _read(buffer, array)

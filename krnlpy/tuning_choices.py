@@ -12,11 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import config
+from . import config, files
 from .dsl.cache import Cache
-from .errors import TuningError
+from .errors import FileError, TuningError
 from .log import logger
-from .profile_report import write_json
 
 _MAX_FILE_BYTES = 16 << 20
 
@@ -89,9 +88,14 @@ class Choices:
     # -- in files
 
     def save(self, path: str | Path) -> None:
-        """Writes all choices, those of other devices that were loaded too."""
+        """Writes all choices, those of other devices that were loaded too.
+
+        Raises:
+            FileError: the file can't be written; one that was there before is unchanged.
+        """
         entries = [self._entry(situation, number) for situation, number in sorted(self._chosen.items())]
-        write_json(path, {"krnlpy_tuning": 1, "kernel": self._kernel, "choices": entries})
+        content = {"krnlpy_tuning": 1, "kernel": self._kernel, "choices": entries}
+        files.write(path, json.dumps(content).encode())
 
     def load(self, path: str | Path) -> int:
         """Takes over the choices in a file; returns how many there are.
@@ -99,7 +103,7 @@ class Choices:
         Raises:
             TuningError: the file can't be read, is none of this kernel, or is damaged.
         """
-        content = _content(Path(path))
+        content = _content(path)
         entries = content.get("choices") if isinstance(content, dict) and content.get("krnlpy_tuning") == 1 else None
         if not isinstance(entries, list):
             raise TuningError(f"{path} is no file that save_tuning wrote, or it is damaged")
@@ -134,12 +138,8 @@ def _parsed(payload: bytes) -> Any:
         return None
 
 
-def _content(path: Path) -> Any:
+def _content(path: str | Path) -> Any:
     try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise TuningError(f"{path} can't be read: {error.strerror}") from None
-    if len(data) > _MAX_FILE_BYTES:
-        raise TuningError(f"{path} is larger than {_MAX_FILE_BYTES} bytes: it is no file that save_tuning wrote")
-    return _parsed(data)
+        return _parsed(files.read(path, _MAX_FILE_BYTES))
+    except FileError as error:
+        raise TuningError(str(error)) from error

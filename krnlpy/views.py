@@ -168,13 +168,25 @@ def broadcast_strides(shape: Shape, strides: Strides, to: Shape) -> Strides:
     )
 
 
+def _listed(given: Any) -> tuple[int, ...]:
+    """The integers of what may be one.
+
+    Raises:
+        ShapeError: there is something else. Arrays of no axes say that they can be iterated, and can't.
+    """
+    try:
+        return tuple(operator.index(n) for n in (given if isinstance(given, Iterable) else (given,)))
+    except TypeError:
+        raise ShapeError(f"{given!r} is not a shape: expected integers") from None
+
+
 def completed(shape: Shape, to: int | Iterable[int]) -> Shape:
     """The shape ``to`` for as many elements as ``shape`` has; one length may be -1: what is left.
 
     Raises:
         ShapeError: the sizes differ.
     """
-    entries = tuple(to) if isinstance(to, Iterable) else (to,)
+    entries = _listed(to)
     size = prod(shape)
     if sum(n == -1 for n in entries) == 1:
         rest = prod(as_shape(n for n in entries if n != -1))

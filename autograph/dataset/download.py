@@ -47,7 +47,11 @@ def download(
     troubles: list[DatasetError] = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _turn(target.with_name(f"{target.name}.lock")):
+        lock = target.with_name(f"{target.name}.lock")
+        for path in (target, part, lock):  # opening a named pipe would wait for ever
+            if path.exists() and not path.is_file():
+                raise DatasetError(f"{path}: cannot be written: it is no plain file")
+        with _turn(lock):
             if target.exists() and _sound(target, verify):
                 return
             for url in urls:

@@ -22,6 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from autograph.errors import DatasetError
+from krnlpy import files
+from krnlpy.errors import FileError, FileMissing
 
 _DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _CODES = {np.dtype(dtype).newbyteorder("="): code for code, dtype in _DTYPES.items()}
@@ -54,7 +56,7 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int = 1 << 31) -> np.nd
     array([[0, 1, 2],
            [3, 4, 5]], dtype=uint8)
     """
-    path = Path(path)
+    path = _checked(path)
     with _opened(path) as file:
         dtype, shape = _read_header(file, path)
         size = math.prod(shape) * dtype.itemsize
@@ -63,7 +65,10 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int = 1 << 31) -> np.nd
         held = path.stat().st_size * (_MOST_INFLATION if path.suffix == ".gz" else 1)
         if size > held:
             raise DatasetError(f"{path}: truncated: {size} bytes of shape {shape} cannot be in a file of this size")
-        array = np.empty(shape, dtype)
+        try:
+            array = np.empty(shape, dtype)
+        except (ValueError, MemoryError) as error:  # lengths whose product no size can hold, even beside a 0
+            raise DatasetError(f"{path}: no array has the shape {shape}: {error}") from error
         content = array.reshape(-1).view(np.uint8)
         if (got := _read_into(file, content)) < size:
             raise DatasetError(f"{path}: truncated: {got} bytes of elements, expected {size} for shape {shape}")
@@ -82,21 +87,16 @@ def write_idx(path: str | os.PathLike[str], array: np.ndarray[Any, Any]) -> None
         array: u8, i8, i16, i32, f32 or f64, of 1 to 32 axes.
 
     Raises:
-        DatasetError: IDX has no such type or shape.
+        DatasetError: IDX has no such type or shape, or the file cannot be written.
     """
-    path = Path(path)
+    path = _checked(path)
     packed = pack_idx(array)
     if path.suffix == ".gz":
         packed = gzip.compress(packed, mtime=0)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with part.open("wb") as file:
-            file.write(packed)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        files.write(path, packed)
+    except FileError as error:
+        raise DatasetError(str(error)) from error
 
 
 def pack_idx(array: np.ndarray[Any, Any]) -> bytes:
@@ -105,6 +105,8 @@ def pack_idx(array: np.ndarray[Any, Any]) -> bytes:
     Raises:
         DatasetError: IDX has no such type or shape.
     """
+    if not isinstance(array, np.ndarray):
+        raise DatasetError(f"IDX holds arrays of NumPy; got a {type(array).__name__}")
     code = _CODES.get(array.dtype.newbyteorder("="))
     if code is None:
         raise DatasetError(f"IDX has no {array.dtype}; expected one of {', '.join(map(str, _CODES))}")
@@ -114,14 +116,27 @@ def pack_idx(array: np.ndarray[Any, Any]) -> bytes:
     return header + array.astype(_DTYPES[code]).tobytes()
 
 
+def _checked(path: str | os.PathLike[str]) -> Path:
+    try:
+        return files.checked_path(path)
+    except FileError as error:
+        raise DatasetError(str(error)) from None
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[_Readable]:
     """The unpacked content; whatever goes wrong in reading becomes a DatasetError that names the file."""
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            yield file
-    except FileNotFoundError:
+        with files.opened(path) as plain:
+            if path.suffix == ".gz":
+                with gzip.open(plain, "rb") as unpacked:
+                    yield unpacked
+            else:
+                yield plain
+    except FileMissing:
         raise DatasetError(f"{path}: no such file") from None
+    except FileError as error:
+        raise DatasetError(str(error)) from error
     except EOFError:
         raise DatasetError(f"{path}: truncated: the compressed data stop before their end") from None
     except (gzip.BadGzipFile, zlib.error) as error:

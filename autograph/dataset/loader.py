@@ -31,8 +31,9 @@ def batches(
     [[0, 1], [2, 3], [4]]
     """
     for name, value, least in (("n", n, 0), ("batch_size", batch_size, 1), ("seed", seed, 0), ("epoch", epoch, 0)):
-        if value < least:
-            raise DatasetError(f"{name} is {value}, expected at least {least}")
+        whole = isinstance(value, int | np.integer)
+        if not whole or value < least:
+            raise DatasetError(f"{name} is {value!r}, expected {'' if whole else 'a whole number of '}at least {least}")
     if not shuffle:
         order = np.arange(n)
     else:

@@ -17,6 +17,7 @@ import platformdirs
 from autograph.dataset.download import DownloadError, download
 from autograph.dataset.idx import pack_idx, read_idx
 from autograph.errors import DatasetError
+from krnlpy import files
 
 Kind = Literal["mnist", "fashion"]
 Bytes = npt.NDArray[np.uint8]
@@ -210,7 +211,7 @@ def _check_identity(source: _Source, name: str, array: Bytes, path: Path) -> Non
 def _check_download(source: _Source, name: str, path: Path) -> None:
     expected = source.packed_sha256.get(name)
     if expected is not None:
-        with path.open("rb") as file:
+        with files.opened(path) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != expected:
             raise DatasetError(f"{path}: SHA-256 is {digest}, expected {expected}")

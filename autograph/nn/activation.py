@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..ops.checks import require_tensor
 from ..tensor import Tensor
 from .layer import Layer
 
@@ -11,4 +12,5 @@ class Relu(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """The rectified input."""
+        require_tensor("Relu", x)
         return x.relu()

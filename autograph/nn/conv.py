@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from krnlpy import Device, DTypeLike, f32
 
-from ..ops.checks import pair, single
+from ..ops.checks import pair, require_tensor, single
 from ..parameter import Parameter
 from ..tensor import Tensor
 from .initialize import Seed, generator, require_counts, uniform
@@ -62,6 +62,7 @@ class Conv1(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Signals ``[n, inputs, w]`` to ``[n, outputs, ow]``."""
+        require_tensor("Conv1", x)
         return x.conv1(self.weight, self.bias, stride=self.stride, padding=self.padding, dilation=self.dilation)
 
     def describe(self) -> str:
@@ -121,6 +122,7 @@ class Conv2(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images ``[n, inputs, h, w]`` to ``[n, outputs, oh, ow]``."""
+        require_tensor("Conv2", x)
         return x.conv2(self.weight, self.bias, stride=self.stride, padding=self.padding, dilation=self.dilation)
 
     def describe(self) -> str:

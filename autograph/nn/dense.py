@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from krnlpy import Device, DTypeLike, f32
 
+from ..ops.checks import require_tensor
 from ..parameter import Parameter
 from ..tensor import Tensor
 from .initialize import Seed, generator, require_counts, uniform
@@ -43,6 +44,7 @@ class Dense(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[batch, inputs]`` to ``[batch, outputs]``."""
+        require_tensor("Dense", x)
         y = x @ self.weight
         return y if self.bias is None else y + self.bias
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..ops.checks import require_tensor
 from ..tensor import Tensor
 from .layer import Layer
 
@@ -11,6 +12,7 @@ class Flatten(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """The flattened input."""
+        require_tensor("Flatten", x)
         return x.flatten()
 
 

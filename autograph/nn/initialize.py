@@ -6,7 +6,7 @@ from math import sqrt
 
 import numpy as np
 
-from krnlpy import Device, DTypeLike, scalar_type
+from krnlpy import Device, DTypeLike, OutOfMemory, scalar_type
 
 from ..errors import AutographError, DtypeError
 from ..parameter import Parameter
@@ -23,15 +23,27 @@ def uniform(shape: Shape, fan_in: int, seed: np.random.Generator, dtype: DTypeLi
     """
     if not scalar_type(dtype).is_float:
         raise DtypeError(f"weights are floats, not {dtype}")
+    try:
+        drawn = seed.random(shape, dtype=np.float32)
+    except (ValueError, MemoryError) as error:
+        raise OutOfMemory(f"weights of shape {shape} are more than memory holds: {error}") from error
     # 2 * r - 1 is exact and below 1, hence the product below a.
-    values = (2 * seed.random(shape, dtype=np.float32) - 1) * np.float32(sqrt(2 / fan_in))
+    values = (2 * drawn - 1) * np.float32(sqrt(2 / fan_in))
     value = Tensor.from_numpy(values).cast(dtype)
     return Parameter(value if device is None else value.to_device(device))
 
 
 def generator(seed: Seed) -> np.random.Generator:
-    """The generator that a seed stands for."""
-    return np.random.default_rng(seed)
+    """The generator that a seed stands for.
+
+    Raises:
+        AutographError: it is no seed.
+    """
+    if (isinstance(seed, int | np.integer) and seed >= 0) or seed is None:
+        return np.random.default_rng(seed)
+    if isinstance(seed, np.random.Generator):
+        return seed
+    raise AutographError(f"seed={seed!r}; expected a whole number of at least 0, a NumPy Generator, or None")
 
 
 def require_counts(layer: str, **counts: int) -> None:

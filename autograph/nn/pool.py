@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ops.checks import pair, single
+from ..ops.checks import pair, require_tensor, single
 from ..tensor import Tensor
 from .layer import Layer, settings
 
@@ -27,6 +27,7 @@ class MaxPool1(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[n, c, w]`` to ``[n, c, (w - filter) // stride + 1]``."""
+        require_tensor("MaxPool1", x)
         return x.max_pool1(self.filter, self.stride)
 
     def describe(self) -> str:
@@ -47,6 +48,7 @@ class MaxPool2(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[n, c, h, w]`` to ``[n, c, (h - fh) // sh + 1, (w - fw) // sw + 1]``."""
+        require_tensor("MaxPool2", x)
         return x.max_pool2(self.filter, self.stride)
 
     def describe(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..errors import AutographError
+from ..errors import AutographError, ShapeError
 from .layer import Layer
 
 
@@ -39,7 +39,10 @@ class Sequential(Layer):
         return len(self.layers)
 
     def __getitem__(self, index: int) -> Layer:
-        return self.layers[index]
+        try:
+            return self.layers[index]
+        except (TypeError, IndexError) as error:
+            raise ShapeError(f"{index!r} is no index of a Sequential of {len(self.layers)} layers") from error
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

@@ -85,8 +85,9 @@ def integers(given: tuple[Any, ...]) -> Shape:
     Raises:
         ShapeError: one of them is no integer.
     """
-    entries = tuple(given[0]) if len(given) == 1 and isinstance(given[0], Iterable) else given
+    entries = given
     try:
+        entries = tuple(given[0]) if len(given) == 1 and isinstance(given[0], Iterable) else given
         return tuple(operator.index(n) for n in entries)
     except TypeError:
         raise ShapeError(f"expected integers, one by one or as a tuple, not {entries}") from None

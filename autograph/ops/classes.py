@@ -33,7 +33,10 @@ def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
                 " tensor.to_device(device), or pass a NumPy array"
             )
     else:
-        classes = on_host = np.asarray(classes)
+        try:
+            classes = on_host = np.asarray(classes)
+        except Exception as error:  # whatever NumPy says, or the object that it asks
+            raise DtypeError(f"{operation} takes classes as an array of integers: {error}") from error
     dtype: Any = classes.dtype
     if not (dtype.is_integer if isinstance(dtype, ScalarType) else dtype.kind in "iu"):
         raise DtypeError(f"{operation} takes classes as integers, not {dtype}")

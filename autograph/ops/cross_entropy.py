@@ -87,7 +87,7 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
         ShapeError, DtypeError, DeviceError: see :func:`autograph.ops.classes.class_tensor`.
     """
     require_dtype("cross_entropy_loss", logits, f16, bf16, f32)
-    if reduction not in ("mean", "sum"):
+    if not isinstance(reduction, str) or reduction not in ("mean", "sum"):
         raise AutographError(f"reduction={reduction!r}: expected 'mean' or 'sum'")
     targets = class_tensor("cross_entropy_loss", logits, classes)
     batch, count = logits.shape

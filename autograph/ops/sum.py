@@ -11,7 +11,7 @@ from krnlpy.dsl import global_id, global_threads
 from ..autograd import differentiable
 from ..errors import AutographError, DeviceError, DtypeError, ShapeError
 from ..tensor import Shape, Tensor
-from .checks import integers, number_of
+from .checks import integers, is_number, number_of, require_tensor
 from .kinds import T, U, W, accumulator
 from .launch import LONGEST, over
 
@@ -64,7 +64,7 @@ def sum(x: Tensor, axis: int | tuple[int, ...] | None = None, *, out: Tensor | N
     axes = _axes(x, axis)
     if out is not None:
         return _sum_into(x, axes, out, beta)
-    if beta != 0:
+    if not is_number(beta) or beta != 0:
         raise AutographError(f"sum(beta={beta!r}) without out: beta is what out is multiplied by")
     wide = accumulator(x.dtype)
     source, dtype = x.shape, x.dtype
@@ -74,6 +74,7 @@ def sum(x: Tensor, axis: int | tuple[int, ...] | None = None, *, out: Tensor | N
 
 
 def _sum_into(x: Tensor, axes: tuple[int, ...], out: Tensor, beta: float) -> Tensor:
+    require_tensor("sum(out=)", out)
     wide = accumulator(x.dtype)
     dtype = x.dtype if x.dtype.is_float else wide
     shape = tuple(n for a, n in enumerate(x.shape) if a not in axes)

@@ -83,7 +83,7 @@ def copy(x: Tensor) -> Tensor:
 
 def to_device(x: Tensor, device: Device) -> Tensor:
     """See :meth:`Tensor.to_device`."""
-    if device == x.device:
+    if isinstance(device, Device) and device == x.device:
         return x
     source = x.device
     return differentiable(Tensor(x.buffer.to_device(device)), [(x, lambda gradient: to_device(gradient, source))])

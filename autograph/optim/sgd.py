@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from krnlpy import Item, ItemMut, bf16, f16, f32, kernel
 
-from ..errors import AutographError
-from ..ops.checks import is_number, require_dtype
+from ..errors import AutographError, DtypeError
+from ..ops.checks import is_number, require_dtype, require_tensor
 from ..ops.kinds import F
 from ..parameter import Parameter
 from ..tensor import Tensor
@@ -82,6 +82,9 @@ class SGD:
         Raises:
             DtypeError: the parameter is not f16, bf16 or f32.
         """
+        if not isinstance(parameter, Parameter):
+            raise DtypeError(f"SGD of a {type(parameter).__name__}: expected a Parameter")
+        require_tensor("SGD", gradient)
         require_dtype("SGD", parameter, f16, bf16, f32)
         if not parameter.size:
             return

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from krnlpy import Buffer, Device, Out, f32, i32, kernel
+from krnlpy import Buffer, Device, Out, f32, files, i32, kernel
 from krnlpy.dsl import global_id
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -65,7 +66,9 @@ def example(device: Device, size: int, picture: Path | None = None) -> Iterator[
             from PIL import Image
 
             picture.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture_of(counts.numpy())).save(picture)
+            content = io.BytesIO()
+            Image.fromarray(picture_of(counts.numpy())).save(content, "PNG")
+            files.write(picture, content.getvalue())
 
     yield Work("mandelbrot", lambda: launch(left, top, pixel, counts), check, size * size / 1e6, "Mpixel")
 

@@ -13,11 +13,10 @@ import logging
 import os
 import re
 import stat
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from krnlpy import config
+from krnlpy import config, files
 
 from .cache_entry import packed, unpacked
 
@@ -38,11 +37,8 @@ _SWEEPS = 16
 """A folder is looked through this often while as much is put as it may hold; by so much it may be over the limit."""
 _KEPT = 0.75
 """Of the limit, when entries are removed; more at once, so that not each entry costs a look at all."""
-_ABANDONED_SECONDS = 3600.0
-"""After which an unfinished file is what a killed process left behind."""
 
 _ENTRY = re.compile(r"[0-9a-f]{64}\.cbor")
-_UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
 class Cache:
@@ -106,7 +102,8 @@ class Cache:
             if self._private and (trouble := _not_private(self._directory)):
                 raise PermissionError(trouble)
             path = self._path(self._directory, key)
-            _write_atomically(path, entry)
+            # Not durably: an entry that a power failure damages is found out, and made anew.
+            files.write(path, entry, durable=False, private=True)
             if _is_turn(path, len(entry)):
                 _sweep(self._directory, config.cache_bytes)
         except (OSError, ValueError) as error:
@@ -122,7 +119,7 @@ class Cache:
         return len(sizes), sum(sizes)
 
     def clear(self) -> int:
-        """Removes all entries, what unfinished writes left, and the directory if nothing else is in it.
+        """Removes all entries, what killed processes left of others, and the directory if nothing else is in it.
 
         Returns:
             The number of entries removed.
@@ -132,11 +129,12 @@ class Cache:
         """
         removed = 0
         for file in _files(self._directory):
-            if _ENTRY.fullmatch(file.name) or _UNFINISHED.fullmatch(file.name):
+            if _ENTRY.fullmatch(file.name):
                 with contextlib.suppress(FileNotFoundError):
                     Path(file.path).unlink()
-                    removed += file.name[0] != "."
+                    removed += 1
         if self._directory is not None:
+            files.remove_abandoned_parts(self._directory)
             with contextlib.suppress(OSError):
                 self._directory.rmdir()
         return removed
@@ -153,8 +151,8 @@ def _is_turn(path: Path, nbytes: int) -> bool:
 
 
 def _sweep(directory: Path, limit: int) -> None:
-    """Removes what unfinished writes left long ago, and entries that are too many, the least recently used first."""
-    now = time.time()
+    """Removes what killed processes left, and entries that are too many, the least recently used first."""
+    files.remove_abandoned_parts(directory)
     found = []
     for file in _files(directory):
         status = _status(file)
@@ -162,9 +160,6 @@ def _sweep(directory: Path, limit: int) -> None:
             continue
         if _ENTRY.fullmatch(file.name):
             found.append((status.st_mtime_ns, status.st_size, file.path))
-        elif _UNFINISHED.fullmatch(file.name) and now - status.st_mtime > _ABANDONED_SECONDS:
-            with contextlib.suppress(OSError):
-                Path(file.path).unlink()
     total = sum(size for _, size, _ in found)
     if total <= limit:
         return
@@ -179,8 +174,8 @@ def _sweep(directory: Path, limit: int) -> None:
 def _files(directory: Path | None) -> Iterator[os.DirEntry[str]]:
     if directory is None:
         return
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory) as files:
-        yield from files
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory) as entries:
+        yield from entries
 
 
 def _status(file: os.DirEntry[str]) -> os.stat_result | None:
@@ -221,18 +216,6 @@ def _make_directories(directory: Path) -> None:
         directory = directory.parent
     for path in reversed(missing):
         path.mkdir(mode=0o700, exist_ok=True)
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    temporary = path.parent / f".{os.urandom(8).hex()}.tmp"
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600), "wb") as file:
-            file.write(data)
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
 
 
 def _only_ours(status: os.stat_result) -> bool:

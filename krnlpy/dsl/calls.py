@@ -8,11 +8,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from krnlpy.errors import KernelSyntaxError, KernelTypeError
+from krnlpy.errors import KernelSyntaxError, KernelTypeError, KrnlpyError, LaunchError
 from krnlpy.scalar import ScalarType, boolean, f32, i32, i64, u16, u32, u64
 
 from . import atomics, builtins, calls_bits, calls_conversions, calls_math, compounds, cooperative, ir
@@ -41,13 +42,24 @@ class Func:
     """A function that kernels call, made by ``@func``. Outside a kernel it is the Python function it was."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
+        if not isinstance(function, FunctionType):
+            raise LaunchError(f"func of a {type(function).__name__}: expected a function, made by def")
         self.function = function
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        return self.function(*arguments, **keywords)
+        if not self.function.__module__.startswith("krnlpy."):
+            return self.function(*arguments, **keywords)
+        try:
+            return self.function(*arguments, **keywords)
+        except KrnlpyError:
+            raise
+        except Exception as error:
+            raise LaunchError(
+                f"{self.__name__}() outside of kernels, with values that it does not take: {error}"
+            ) from error
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method of a dataclass it is bound, outside of kernels too."""

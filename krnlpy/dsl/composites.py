@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -24,6 +25,15 @@ MAX_LENGTH = 4
 COMPONENTS = "xyzw"
 
 
+@contextmanager
+def _made(type: Any) -> Iterator[None]:
+    """Makes what NumPy says of values that a vector or matrix does not take an error of ours."""
+    try:
+        yield
+    except Exception as error:
+        raise DtypeError(f"{type!r} of other values than it has elements: {error}") from error
+
+
 @dataclass(frozen=True)
 class VectorType:
     """A vector of 2 to 4 scalars. In kernels, calling it makes one; outside, a NumPy array."""
@@ -35,7 +45,10 @@ class VectorType:
         return f"Vector[{_name(self.element)}, {self.length}]"
 
     def __call__(self, *values: Any) -> NDArray[Any]:
-        return np.asarray(values if len(values) > 1 else values * self.length, _dtype(self.element))
+        with _made(self):
+            if len(values) not in (1, self.length):
+                raise ValueError(f"{len(values)} values")
+            return np.asarray(values if len(values) > 1 else values * self.length, _dtype(self.element))
 
     @property
     def parts(self) -> tuple[tuple[str, Any], ...]:
@@ -57,11 +70,12 @@ class MatrixType:
 
     def __call__(self, *values: Any) -> NDArray[Any]:
         dtype = _dtype(self.element)
-        if len(values) > 1:
-            return np.asarray(values, dtype).reshape(self.rows, self.columns)
-        matrix = np.zeros((self.rows, self.columns), dtype)
-        np.fill_diagonal(matrix, values[0])
-        return matrix
+        with _made(self):
+            if len(values) != 1:
+                return np.asarray(values, dtype).reshape(self.rows, self.columns)
+            matrix = np.zeros((self.rows, self.columns), dtype)
+            np.fill_diagonal(matrix, values[0])
+            return matrix
 
     @property
     def parts(self) -> tuple[tuple[str, Any], ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -79,14 +78,14 @@ class Now:
     def write(self, text: str) -> None:
         """Prints, or keeps what the thread prints until it can be sorted."""
         if self.held is None:
-            sys.stdout.write(text)
+            print(text, end="")  # nothing where there is no sys.stdout
         else:
             self.held.append((self.item if self.items else self.linear(), text))
 
     def release(self) -> None:
         """Prints what is held, sorted by item or thread."""
         if self.held:
-            sys.stdout.write("".join(text for _, text in sorted(self.held, key=lambda entry: entry[0])))
+            print("".join(text for _, text in sorted(self.held, key=lambda entry: entry[0])), end="")
             self.held.clear()
 
     def linear(self) -> int:

@@ -10,7 +10,6 @@ devices know no texts. Only the first thread that fails writes its failure; a re
 from __future__ import annotations
 
 import struct
-import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -215,7 +214,7 @@ class Reports:
         words = report[len(HEADER) :]
         if used > self.failure_words:
             records = sorted(self._records(words[:used], threads), key=lambda record: record[0])
-            sys.stdout.write("".join(text for _, text in records))
+            print("".join(text for _, text in records), end="")  # nothing where there is no sys.stdout
         if lost:
             warnings.warn(
                 f"{kernel}: {lost} prints had no room and are lost; more bytes for krnlpy.config.print_bytes, or"

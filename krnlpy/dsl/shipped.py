@@ -16,6 +16,8 @@ from pathlib import Path
 
 import cbor2
 
+from krnlpy import files
+
 from .cache_entry import packed, unpacked
 
 _log = logging.getLogger(__name__)
@@ -116,7 +118,7 @@ def _tell(package: str, error: Exception) -> None:
 def write(path: Path, package: str, groups: Iterable[Group]) -> None:
     """Writes the file of a package. The same modules make the same bytes."""
     content = [[g.name, g.contents, g.sizes, g.compressed] for g in sorted(groups, key=lambda g: g.name)]
-    path.write_bytes(packed(_key(package), cbor2.dumps(content)))
+    files.write(path, packed(_key(package), cbor2.dumps(content)))
 
 
 def read(path: Path, package: str) -> list[Group]:
@@ -125,9 +127,7 @@ def read(path: Path, package: str) -> list[Group]:
     Raises:
         ValueError: it is damaged, or of another package. OSError: it can't be read.
     """
-    with path.open("rb") as file:
-        data = file.read(_MAX_FILE_BYTES + 1)
-    payload = unpacked(data, _key(package))
+    payload = unpacked(files.read(path, _MAX_FILE_BYTES), _key(package))
     if payload is None:
         raise ValueError(f"{path} is damaged, or not of {package}, or of another version of krnlpy")
     try:

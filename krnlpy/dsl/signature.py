@@ -6,9 +6,10 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import FunctionType
 from typing import Any, Literal, TypeVar
 
-from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError
+from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError, LaunchError
 from krnlpy.scalar import ScalarType
 
 from .composites import CompositeType, leaves
@@ -138,8 +139,11 @@ def read_signature(function: Callable[..., Any]) -> Signature:
 
     Raises:
         KernelTypeError: a parameter has no annotation or one that kernels do not know.
+        LaunchError: it is no function.
         KernelSyntaxError: the source cannot be read, or the function is not a plain ``def``.
     """
+    if not isinstance(function, FunctionType):
+        raise LaunchError(f"kernel of a {function.__class__.__name__}: expected a function, made by def")
     source = read_source(function)
     arguments = positional_arguments(source)
     defaults = dict(zip([a.arg for a in arguments][::-1], (function.__defaults__ or ())[::-1], strict=False))

@@ -12,6 +12,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from krnlpy import files
+
+_MAX_MANIFEST_BYTES = 1 << 20
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -79,7 +83,7 @@ def problems(manifests: list[Path]) -> list[str]:
 def read_manifest(path: Path, load: bool = True) -> Manifest:
     """What a manifest says, and what is wrong with it or, if that is to be loaded, with its driver."""
     try:
-        icd = json.loads(path.read_bytes())["ICD"]
+        icd = json.loads(files.read(path, _MAX_MANIFEST_BYTES))["ICD"]
         library, version = icd["library_path"], icd.get("api_version", "")
     except FileNotFoundError:
         return Manifest(path, problem="no such file")

@@ -26,6 +26,7 @@ from autograph import (
 )
 from autograph.errors import CheckpointError
 from krnlpy import SCALAR_TYPES, Device, bf16, f32
+from krnlpy.errors import FileError
 
 
 class Model(Layer):
@@ -124,6 +125,41 @@ PLAIN = st.recursive(
 def test_any_metadata_comes_back(metadata, tmp_path):
     save_checkpoint(tmp_path / "m", Layer(), data=metadata)
     assert load_checkpoint(tmp_path / "m", Layer())["data"] == metadata
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"dtype": "bf16", "shape": [4], "bits": 16},  # which is how arrays of bf16 are written, but for the bits
+        {"dtype": "bf16", "shape": [1], "bits": b"ab"},
+        {"dtype": "bf16", "shape": [], "bits": {"dtype": "bf16", "shape": [], "bits": None}},
+        {"dtype": 5, "shape": 6, "bits": 7},
+        {"bits": [2**20_000, -(2**20_000)], "format": "autograph checkpoint", "": {}},
+        [[]] * 70_000,
+        [0, -1, 23, 24, 255, 256, 65535, 65536, 2**32, 2**64 - 1, -(2**64)],
+        ["x" * n for n in (0, 23, 24, 255, 256, 70_000)],
+    ],
+    ids=lambda value: str(type(value).__name__),
+)
+def test_what_looks_like_something_else_comes_back(value, tmp_path):
+    save_checkpoint(tmp_path / "m", Layer(), value=value, also=[value])
+    assert load_checkpoint(tmp_path / "m", Layer()) == {"value": value, "also": [value]}
+
+
+def test_a_dict_of_an_array_with_the_keys_of_bf16(tmp_path):
+    value = {"dtype": "bf16", "shape": [2], "bits": np.array([1, 2], np.uint16)}
+    save_checkpoint(tmp_path / "m", Layer(), value=value, array=value["bits"].view(bf16.dtype))
+    found = load_checkpoint(tmp_path / "m", Layer())
+    assert found["value"]["dtype"] == "bf16" and found["value"]["bits"].dtype == np.uint16
+    assert found["value"]["bits"].tolist() == [1, 2]
+    assert found["array"].dtype == bf16.dtype and found["array"].view(np.uint16).tolist() == [1, 2]
+
+
+def test_where_it_is_that_cannot_be_saved(tmp_path):
+    with pytest.raises(CheckpointError, match=r"metadata\.a\[1\]\.b is a object, which is not saved"):
+        save_checkpoint(tmp_path / "m", Layer(), a=[1, {"b": object()}])
+    with pytest.raises(CheckpointError, match=r"metadata\.a is a masked array"):
+        save_checkpoint(tmp_path / "m", Layer(), a=np.ma.masked_equal([1, 2], 2))
 
 
 def test_what_could_not_be_read_is_not_written(tmp_path):
@@ -267,6 +303,42 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CheckpointError, match="was not written"):
         save_checkpoint(tmp_path / "file" / "m", Model())
+
+
+def test_a_killed_save_leaves_nothing_for_long(tmp_path):
+    """What was written of it goes with the next save."""
+    save_checkpoint(tmp_path / "m", Model(), epoch=1)
+    code = f"""
+import os, signal
+from autograph import Dense, save_checkpoint
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+save_checkpoint({str(tmp_path / "m")!r}, Dense(100, 100, seed=0))
+"""
+    environment = {"env": {**os.environ, "KRNLPY_NO_CACHE": "1"}, "cwd": Path(__file__).parents[2]}
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", code], check=False, **environment).returncode == -9
+    assert len(list(tmp_path.iterdir())) == 2, "of the first nothing is left"
+    assert load_checkpoint(tmp_path / "m", Model()) == {"epoch": 1}
+    save_checkpoint(tmp_path / "m", Model(), epoch=2)
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
+
+
+def test_what_is_no_plain_file(tmp_path):
+    """Refused at once: who opens a pipe waits for its other end."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, "/dev/null"):
+        with pytest.raises(FileError, match="expected a plain file"):
+            load_checkpoint(path, Model())
+        with pytest.raises(CheckpointError, match=r"was not written: it is a .*, expected a plain file"):
+            save_checkpoint(path, Model())
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", "\ud83d", None, 3], ids=repr)
+def test_what_is_no_path(path):
+    with pytest.raises(CheckpointError, match="path"):
+        save_checkpoint(path, Model())
+    with pytest.raises(FileError, match="path"):
+        load_checkpoint(path, Model())
 
 
 def test_files_have_the_usual_permissions(tmp_path):

@@ -109,6 +109,37 @@ def sealed(content):
         ({"a": cbor2.CBORTag(40, [[2**40, 2**40], cbor2.CBORTag(85, b"1234")])}, "bytes are not"),
         ({"a": cbor2.CBORTag(40, [[-1], cbor2.CBORTag(85, b"")])}, "is no shape"),
         ({"a": cbor2.CBORTag(40, [[1], cbor2.CBORTag(85, "abcd")])}, "typed array"),
+        (
+            {"a": cbor2.CBORTag(40, [[2**61] * 20_000, cbor2.CBORTag(85, b"")])},
+            "content.a: what stands there is no shape",
+        ),
+        ({"a": cbor2.CBORTag(40, [[2**40_000], cbor2.CBORTag(85, b"")])}, "is no shape"),
+        ({"a": cbor2.CBORTag(40, [[1] * 65, cbor2.CBORTag(85, b"1234")])}, "is no shape of at most 64 lengths"),
+        ({"a": [1, {"b": cbor2.CBORTag(40, [[2], cbor2.CBORTag(85, b"1234")])}]}, "content.a[1].b: 4 bytes are not 2"),
+        (b"\xa2\x61a\x01\x61a\x02", "the key at byte 4 is there twice"),
+        (b"\xa2\x61a\x01\x78\x01a\x02", "the key at byte 4 is there twice"),  # written in another way
+        (b"\xa1\x61b\x82\xa1\x61a\x01\xa2\x61a\x01\x61a\x02", "the key at byte 12 is there twice"),
+        (b"\xa1\x01\x01", "the key at byte 1 is no string"),
+        (b"\x82\x01\xf7", "the simple value 23 at byte 2"),
+        (b"\x82\x01\x9f", "the item at byte 2 is of indefinite length"),
+        (b"\x82\x01\x19\x01", "the item at byte 2 reaches beyond"),
+        ({"format": np.array(0).tolist(), "parameters": {}, "metadata": {}}, "something else"),
+        (
+            {"format": cbor2.CBORTag(40, [[2], cbor2.CBORTag(64, b"ab")]), "parameters": {}, "metadata": {}},
+            "something else",
+        ),
+        *(
+            (
+                {
+                    "format": "autograph checkpoint",
+                    "parameters": {},
+                    "metadata": {},
+                    "optimizer": {"name": name, "state": {}},
+                },
+                "the optimizer's name is no string",
+            )
+            for name in (cbor2.CBORTag(40, [[2], cbor2.CBORTag(64, b"ab")]), 2**40_000, None)
+        ),
         ({"a": cbor2.CBORTag(40, 5)}, "tag 40"),
         ({"a": cbor2.CBORTag(4711, 5)}, "tag 4711"),
         ({"a": {"dtype": "bf16", "shape": [1], "bits": cbor2.CBORTag(85, b"1234")}}, "not uint16"),

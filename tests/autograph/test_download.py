@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import resource
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,13 +143,28 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     assert not isinstance(error.value, DownloadError)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 def test_full_disk_is_no_network_trouble(tmp_path: Path) -> None:
-    (tmp_path / "x.part.gz").symlink_to("/dev/full")
-    with serve(Site({"x.gz": CONTENT})) as site, pytest.raises(DatasetError, match="No space left") as error:
-        get(site.url, target=tmp_path / "x.gz")
+    """Files can't grow beyond a limit; the process is told by an error, as on a full disk."""
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(CONTENT) - 1, before[1]))
+    try:
+        with serve(Site({"x.gz": CONTENT})) as site, pytest.raises(DatasetError, match="File too large") as error:
+            get(site.url, target=tmp_path / "x.gz")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
     assert not isinstance(error.value, DownloadError)
     assert not (tmp_path / "x.gz").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes in folders")
+@pytest.mark.parametrize("name", ["x.gz", "x.part.gz", "x.gz.lock"])
+def test_pipes_are_not_waited_for(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DatasetError, match=f"{name}: cannot be written: it is no plain file"):
+        get(NOWHERE, target=tmp_path / "x.gz")
+    assert os.listdir(tmp_path) == [name]  # noqa: PTH208
 
 
 def test_processes_take_turns(tmp_path: Path) -> None:

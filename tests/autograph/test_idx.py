@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +113,25 @@ def test_more_than_max_bytes(tmp_path: Path) -> None:
         read_idx(tmp_path / "x", max_bytes=100)
 
 
+def test_an_empty_array_of_lengths_that_none_has(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(struct.pack(">BBBB4I", 0, 0, 8, 4, 0, *[2**32 - 1] * 3))
+    with pytest.raises(DatasetError, match="no array has the shape"):
+        read_idx(tmp_path / "x")
+
+
+def test_what_is_no_plain_file(tmp_path: Path) -> None:
+    """Refused at once: who opens a pipe waits for its other end."""
+    for name in ("x", "x.gz"):
+        os.mkfifo(tmp_path / name)
+        for use in (read_idx, partial(write_idx, array=np.zeros(3, np.uint8))):
+            with pytest.raises(DatasetError, match="it is a named pipe, expected a plain file"):
+                use(tmp_path / name)
+
+
 def test_unreadable(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no such file"):
         read_idx(tmp_path / "x")
-    with pytest.raises(DatasetError, match="cannot be read"):
+    with pytest.raises(DatasetError, match="can't be read: it is a folder"):
         read_idx(tmp_path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any, TypeVar
 
 import numpy as np
@@ -245,3 +246,17 @@ def test_what_is_indexed_may_be_out_of_range(reporting: Launcher, capsys: Output
 
     reporting(kernel, np.array([5, 6], np.int32), np.zeros(1, np.int32), threads=(3, 1, 1), groups=(1, 1, 1))
     assert capsys.readouterr().out == "5\n6\n0\n"
+
+
+def test_where_there_is_no_standard_output(launch: Launcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in programs without a console: what is printed is lost, and the kernel runs."""
+
+    def kernel(x: Global[i32], y: GlobalMut[i32]):
+        print("x is", x[0])
+        y[0] = x[0]
+
+    y = np.zeros(1, np.int32)
+    monkeypatch.setattr(sys, "stdout", None)
+    _, found = launch(kernel, np.array([5], np.int32), y, threads=(1, 1, 1), groups=(1, 1, 1))
+    monkeypatch.undo()
+    assert found.tolist() == [5]

@@ -15,7 +15,7 @@ from pathlib import Path
 import cbor2
 import pytest
 
-from krnlpy import config
+from krnlpy import config, files
 from krnlpy.dsl import cache as cache_module
 from krnlpy.dsl.cache import Cache
 from krnlpy.dsl.cache_entry import packed, unpacked
@@ -178,14 +178,12 @@ def test_looks_are_rare_and_often_enough(tmp_path: Path, monkeypatch: pytest.Mon
 def test_what_killed_processes_left_goes(little_room: None, tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     cache.put("0", PAYLOAD)
-    left, fresh, foreign = (tmp_path / n for n in (f".{'0' * 16}.tmp", f".{'1' * 16}.tmp", ".mine.tmp"))
-    for path in (left, fresh, foreign):
-        path.write_bytes(b"half")
+    left, foreign = tmp_path / f".krnlpy-{files._HOST}-{'0' * 16}.part", tmp_path / ".mine.part"
     for path in (left, foreign):
-        os.utime(path, (0, 0))
+        path.write_bytes(b"half")
     for n in range(20):
         cache.put(str(n), PAYLOAD)
-    assert not left.exists() and fresh.exists() and foreign.exists()
+    assert not left.exists() and foreign.exists()
 
 
 def test_no_room_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +198,7 @@ def test_clearing_removes_what_is_ours(tmp_path: Path) -> None:
     assert (cache.clear(), cache.size()) == (0, (0, 0))
     for n in range(3):
         cache.put(str(n), PAYLOAD)
-    (directory / f".{'0' * 16}.tmp").write_bytes(b"half")
+    (directory / f".krnlpy-{files._HOST}-{'0' * 16}.part").write_bytes(b"half")
     notes = directory / "notes.cbor"
     notes.write_text("mine")
     assert cache.size() == (3, 3 * len(packed("0", PAYLOAD)))

@@ -76,9 +76,9 @@ def test_killed_while_it_writes(python: Callable[..., str], environment: dict[st
     """At whatever moment: entries are whole or not there."""
     script = Path(environment["KRNLPY_CACHE_DIR"]).with_name("killed.py")
     script.write_text(_PROGRAM)
-    writing = "import krnlpy.dsl.cache as cache, os, signal\n"
+    writing = "import krnlpy.files as files, os, signal\n"
     # One process is killed by itself, in the middle of a file; others whenever it comes.
-    writing += "cache.os.fdopen = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
+    writing += "files._locked = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
     script.with_name("writing.py").write_text(writing + _PROGRAM)
     done = subprocess.run([sys.executable, str(script.with_name("writing.py"))], env=environment, check=False)
     assert done.returncode == -signal.SIGKILL

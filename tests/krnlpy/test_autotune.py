@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -37,6 +38,7 @@ from krnlpy import (
 )
 from krnlpy.autotuning import TunedKernel
 from krnlpy.dsl import Vector, barrier, global_id, group_array, thread_id
+from krnlpy.errors import FileError
 
 THREADS = [{"threads": n} for n in (32, 64, 128)]
 
@@ -457,6 +459,17 @@ def test_inspect(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert cli.main(["inspect", "examples.autotune:matmul", "--stage", "features"]) in (0, None)
     assert "TILE = 8, EACH = 1" in capsys.readouterr().out
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    """Refused at once: who opens a pipe waits for its other end."""
+    add = make_add()
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(TuningError, match="expected a plain file"):
+            add.load_tuning(path)
+        with pytest.raises(FileError, match="expected a plain file"):
+            add.save_tuning(path)
 
 
 def test_where_nothing_can_be_kept(device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ from krnlpy import (
     u32,
 )
 from krnlpy.dsl import global_id
-from krnlpy.errors import DtypeError, LimitExceeded, ShapeError, SharingError
+from krnlpy.errors import DtypeError, LimitExceeded, OutOfMemory, ShapeError, SharingError
 from krnlpy.scalar import convert
 from tests.devices import requires
 
@@ -552,3 +552,26 @@ def test_large_buffers_survive_the_trip(device: Device) -> None:
     buffer = Buffer.from_numpy(array, device)
     assert np.array_equal(buffer.numpy(), array)
     assert np.array_equal(buffer[12_345:].copy().numpy(), array[12_345:])
+
+
+def test_no_memory_for_the_array(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = Buffer.ones(5, f32, device)
+    if np.shares_memory(x.numpy(), x.numpy()):
+        pytest.skip("arrays share the memory of this device's buffers")
+
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "empty", full)
+        with pytest.raises(OutOfMemory, match=r"no memory left for an array of shape \(5,\) of f32"):
+            x.numpy()
+    assert x.numpy().tolist() == [1.0] * 5
+
+
+def test_more_axes_than_arrays_have(device: Device) -> None:
+    x = Buffer.ones((1,) * 70, f32, device)
+    with pytest.raises(ShapeError, match="70 axes: an array of NumPy has at most"):
+        x.numpy()
+    assert "1 elements of 70 axes" in repr(x)
+    assert x.reshape(1).numpy().tolist() == [1.0]

@@ -236,6 +236,27 @@ def test_a_manifest_that_the_loader_stumbles_over(tmp_path: Path) -> None:
     assert f"{manifest}: not a driver's manifest" in done.stdout
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+@pytest.mark.parametrize(
+    "command",
+    ["info", "info --json", "cache info", "cache clear", "--help", "--version", "inspect examples.kernels.saxpy:saxpy",
+     "compile --help"],
+)  # fmt: skip
+def test_who_reads_may_stop(command: str, tmp_path: Path) -> None:
+    """As `krnlpy info | head` does; here before the first line, so that no command is too short."""
+    read, write = os.pipe()
+    os.close(read)
+    environment = {**os.environ, "KRNLPY_CACHE_DIR": str(tmp_path), "VK_DRIVER_FILES": ""}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "krnlpy.cli", *command.split()], stdout=write, stderr=subprocess.PIPE, text=True,
+            env=environment, cwd=Path(__file__).parents[2], check=False,
+        )  # fmt: skip
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_version_and_usage() -> None:
     assert run("--version").stdout == f"krnlpy {krnlpy.__version__}\n"
     wrong = run()

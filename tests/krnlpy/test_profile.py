@@ -32,6 +32,7 @@ from krnlpy import (
     u32,
 )
 from krnlpy.dsl import global_id, group_id
+from krnlpy.errors import FileMissing
 from krnlpy.profile import Record, _sessions
 
 
@@ -325,13 +326,16 @@ def test_chrome_trace(device: Device, tmp_path: Path) -> None:
 
 def test_files_are_complete_or_not_there(tmp_path: Path) -> None:
     path = tmp_path / "kept.json"
-    profile_report.write_json(path, {"a": 1})
-    with pytest.raises(TypeError):
-        profile_report.write_json(path, {"a": object()})
-    assert json.loads(path.read_text()) == {"a": 1}
+    profile = Device.host().profile()
+    with profile:
+        pass
+    profile.to_json(path)
+    profile.to_chrome_trace(path)
+    assert json.loads(path.read_text())["displayTimeUnit"] == "ns"
     assert os.listdir(tmp_path) == ["kept.json"]  # noqa: PTH208
-    with pytest.raises(FileNotFoundError):
-        profile_report.write_json(tmp_path / "missing" / "p.json", {})
+    for write in (profile.to_json, profile.to_chrome_trace):
+        with pytest.raises(FileMissing):
+            write(tmp_path / "missing" / "p.json")
 
 
 def record(name: str, label: str, seconds: float, nbytes: int) -> Record:
