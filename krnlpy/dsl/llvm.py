@@ -7,8 +7,12 @@ each with a range of its own:
 - ``buffers``: the addresses of the memory that the buffer parameters are bound to.
 - ``begin``, ``end``: row-major indices of items, or linear ids of groups (x fastest).
 - ``scratch``: ``scratch_bytes`` of the worker's own, aligned to 64 bytes.
-- ``launch``: the address of the report (:mod:`krnlpy.dsl.reports`) or 0, then the groups of the dispatch along x, y,
-  z (``LAUNCH``).
+- ``launch``: the address of the report (:mod:`krnlpy.dsl.reports`) or 0, that of a word which stops the kernel when it
+  is no longer 0, then the groups of the dispatch along x, y, z (``LAUNCH``).
+
+It is called with Python's lock held, gives it up while it works, and may return with a Python exception set: that of a
+signal's handler (:mod:`krnlpy.dsl.llvm_polls`). It returns 0; or 1, having done nothing, where it could not be stopped
+for long: it is to be generated with a level more of loops that ask (:mod:`krnlpy.dsl.loop_work`).
 """
 
 from __future__ import annotations
@@ -19,16 +23,23 @@ from dataclasses import dataclass
 
 from . import ir
 from .layout import Field, Layout, Variant, layout_of
-from .llvm_builder import ACCESS_GROUP, Builder, Module
+from .llvm_builder import ACCESS_GROUP, UNLIKELY, Builder, Module
 from .llvm_expressions import Array, Context
 from .llvm_groups import GroupLoop
 from .llvm_items import ItemBuffer, ItemLoop
-from .llvm_statements import element_count
+from .llvm_polls import Charges, begin, define_entry
+from .llvm_statements import Statements, element_count
 from .reports import Reports
 
 ENTRY = "kernel"
 
-LAUNCH = struct.Struct("<QIII4x")
+_WORK = "work"
+_PARAMETERS = (
+    *(("ptr noalias readonly", "%parameters"), ("ptr noalias readonly", "%buffers"), ("i64", "%begin")),
+    *(("i64", "%end"), ("ptr noalias", "%scratch"), ("ptr noalias readonly", "%launch")),
+)
+
+LAUNCH = struct.Struct("<QQIII4x")
 """What ``launch`` points to."""
 
 
@@ -39,10 +50,13 @@ class LlvmOptions:
     Attributes:
         debug: check every index and assert, and report the first that fails.
         half: the machine has instructions that convert f16.
+        asking_levels: how many levels of loops ask whether the kernel is to stop though their length is known at the
+            launch.
     """
 
     debug: bool
     half: bool
+    asking_levels: int = 0
 
 
 @dataclass(frozen=True)
@@ -77,7 +91,7 @@ def emit(
         CompileError: the program has what the language does not.
     """
     module = Module()
-    context = Context(module, program, specs, options.debug, options.half)
+    context = Context(module, program, specs, options.debug, options.half, options.asking_levels)
     b = Builder(module)
     block = _ParameterBlock(b, layout_of(program, variant))
     b.do("%report = load ptr, ptr %launch, align 8")
@@ -93,21 +107,23 @@ def emit(
             items.append(ItemBuffer(parameter, base, strides))
         else:
             globals_[parameter] = block.array(parameter, base, contiguous)
+    charges = Charges(context.work)
+    _refuse_if_long(b, context, charges, arguments, globals_, 1 if program.items else element_count(threads))
+    begin(b)
     scratch_bytes = 0
     if program.items:
         shape = tuple(block.word("item_shape", axis) for axis in range(variant.item_rank))
         count = block.word("items")
-        ItemLoop(context, b, arguments, globals_, tuple(items), count, shape, threads).write()
+        ItemLoop(context, b, charges, arguments, globals_, tuple(items), count, shape, threads).write()
     else:
-        words = [b.load("i32", b.element("%launch", str(2 + axis), 4), ", align 4") for axis in range(3)]
+        words = [b.load("i32", b.element("%launch", str(4 + axis), 4), ", align 4") for axis in range(3)]
         groups = (words[0], words[1], words[2])
-        scratch_bytes = GroupLoop(context, b, arguments, globals_, groups, threads).write()
-    b.ret()
-    header = (
-        f"define void @{ENTRY}(ptr noalias readonly %parameters, ptr noalias readonly %buffers, "
-        "i64 %begin, i64 %end, ptr noalias %scratch, ptr noalias readonly %launch) nounwind"
-    )
-    module.define(ENTRY, b.finish(header))
+        scratch_bytes = GroupLoop(context, b, charges, arguments, globals_, groups, threads).write()
+    b.place("stopped")
+    b.ret("i32", "0")
+    listed = ", ".join(f"{type} {value}" for type, value in _PARAMETERS)
+    module.define(_WORK, b.finish(f"define internal i32 @{_WORK}({listed}, ptr noalias %control) noinline nounwind"))
+    define_entry(module, ENTRY, _PARAMETERS, _WORK)
     local = [*program.local_arrays, *(array for f in program.functions for array in f.local_arrays)]
     return LlvmCode(
         str(module),
@@ -116,6 +132,26 @@ def emit(
         local_bytes=sum(_array_bytes(context, a) for a in local),
         reports=context.sites.reports(),
     )
+
+
+def _refuse_if_long(
+    b: Builder,
+    context: Context,
+    charges: Charges,
+    arguments: Mapping[ir.ScalarParameter, str],
+    globals_: Mapping[ir.Place, Array],
+    threads: int,
+) -> None:
+    """Returns 1 where an iteration of a loop would take too long without asking."""
+    writer = Statements(context, b, charges)
+    writer.arguments.update(arguments)
+    writer.arrays.update(globals_)
+    too_much = charges.write(writer, threads)
+    if too_much:
+        b.branch_if(too_much, "refused", "begins", UNLIKELY)
+        b.place("refused")
+        b.ret("i32", "1")
+        b.place("begins")
 
 
 def _array_bytes(context: Context, array: ir.LocalArray) -> int:

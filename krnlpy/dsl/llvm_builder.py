@@ -15,6 +15,8 @@ ACCESS_GROUP = ", !llvm.access.group !0, !noalias !5"
 """Of loads and stores of what other threads see: independent between threads, never in a local array."""
 LOCAL_ARRAY = ", !alias.scope !5"
 """Of loads and stores of a local array."""
+UNLIKELY = ", !prof !11"
+"""Of a branch that is hardly ever taken."""
 
 
 def literal(value: int | float | bool, type: ScalarType) -> str:
@@ -52,6 +54,7 @@ class Module:
             '!{!"llvm.loop.interleave.count", i32 1}',
             '!{!"llvm.loop.isvectorized", i32 1}',
             '!{!"llvm.loop.vectorize.followup_vectorized", !6, !9}',
+            '!{!"branch_weights", i32 1, i32 1048575}',
         ]
 
     def __contains__(self, name: str) -> bool:
@@ -112,8 +115,8 @@ class Builder:
     def branch(self, label: str, metadata: str = "") -> None:
         self._end(f"br label %{label}{metadata}")
 
-    def branch_if(self, condition: str, then: str, otherwise: str) -> None:
-        self._end(f"br i1 {condition}, label %{then}, label %{otherwise}")
+    def branch_if(self, condition: str, then: str, otherwise: str, metadata: str = "") -> None:
+        self._end(f"br i1 {condition}, label %{then}, label %{otherwise}{metadata}")
 
     def ret(self, type: str = "void", value: str = "") -> None:
         self._end(f"ret {type} {value}".rstrip())
@@ -134,9 +137,9 @@ class Builder:
         self.do(f"{name} = {text}")
         return name
 
-    def alloca(self, type: str, hint: str = "var") -> str:
+    def alloca(self, type: str, hint: str = "var", name: str = "") -> str:
         """Room in the frame of the function, whatever block is being written."""
-        name = "%" + self.fresh(hint)
+        name = name or "%" + self.fresh(hint)
         self._allocas.append(f"  {name} = alloca {type}")
         return name
 

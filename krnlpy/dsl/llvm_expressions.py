@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from krnlpy.errors import CompileError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, i32, u32
@@ -14,6 +15,7 @@ from .llvm_bits import BIT_FUNCTIONS, bit_function
 from .llvm_builder import Builder, Module, literal
 from .llvm_math import elementary, narrow, power, widen
 from .llvm_tiles import loop_hints
+from .loop_work import Work
 from .reports import Sites
 
 IdKey = tuple[ir.IdName, int]
@@ -27,6 +29,7 @@ class Context:
 
     Attributes:
         half: whether the machine converts f16 itself; else integer code does.
+        asking_levels: how many levels of loops ask whether the kernel is to stop; see ``loop_work.py``.
         sites: what the kernel tells its caller of.
     """
 
@@ -35,8 +38,14 @@ class Context:
     specs: Mapping[str, int | float | bool]
     debug: bool
     half: bool
+    asking_levels: int = 0
     sites: Sites = field(default_factory=Sites)
     _hints: dict[ir.For, int] | None = None
+
+    @cached_property
+    def work(self) -> Work:
+        """How much work the loops are."""
+        return Work(self.program, self.static, self.asking_levels)
 
     def hint(self, loop: ir.For) -> int | None:
         """How a loop over a small array is written; see ``llvm_tiles.py``."""

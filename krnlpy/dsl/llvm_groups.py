@@ -11,9 +11,10 @@ from . import ir, regions
 from .collectives import SUBGROUP_THREADS
 from .llvm_builder import ACCESS_GROUP, Builder, literal
 from .llvm_expressions import Array, Context, IdKey
-from .llvm_loops import CountedLoop
+from .llvm_loops import CountedLoop, Strips
 from .llvm_masks import Masks
 from .llvm_order import keeps_order
+from .llvm_polls import Charges, charge
 from .llvm_statements import RangeLoop, Statements, element_count, row_major, zero
 from .llvm_subgroups import Lanes, memory_type, reads_one_lane
 
@@ -36,6 +37,7 @@ class GroupLoop:
     """Writes the loop over the groups of a range.
 
     Args:
+        charges: what loops are charged.
         arguments: the values of the scalar parameters.
         globals: the buffers.
         groups: groups of the dispatch along x, y, z, as i32 values.
@@ -45,12 +47,13 @@ class GroupLoop:
         self,
         context: Context,
         b: Builder,
+        charges: Charges,
         arguments: Mapping[ir.ScalarParameter, str],
         globals: Mapping[ir.Place, Array],
         groups: tuple[str, str, str],
         threads: tuple[int, int, int],
     ) -> None:
-        self._context, self._b = context, b
+        self._context, self._b, self._charges = context, b, charges
         self._arguments, self._globals = arguments, globals
         self._groups, self._threads = groups, threads
         self._count = element_count(threads)
@@ -91,7 +94,10 @@ class GroupLoop:
             self._kept[variable] = self._scratch.take(variable.type.size * self._slots)
         self._take_masks()
         self._uniform = {v: b.alloca(v.type.llvm) for v in self._split.uniform}
-        with CountedLoop(b, "i64", "%begin", "%end") as loop:
+        with (
+            Strips(b, "%begin", "%end", *self._charges.of_body(b, self._count)) as strip,
+            CountedLoop(b, "i64", strip.start, strip.stop) as loop,
+        ):
             self._group_end = loop.next_label
             self._enter_group(loop.index)
             if zeroed:
@@ -171,17 +177,23 @@ class GroupLoop:
         b = self._b
         head, body, leave = b.fresh("while"), b.fresh("body"), b.fresh("leave")
         b.place(head)
-        b.branch_if(self._decider([node.condition]).value(node.condition), body, leave)
+        b.branch_if(self._decider([node.statement.condition]).value(node.statement.condition), body, leave)
         b.place(body)
+        self._charge(node)
         self._loops.append((leave, head))
         self._nodes(node.body)
         self._loops.pop()
         b.branch(head)
         b.place(leave)
 
+    def _charge(self, node: regions.UniformWhile | regions.MaskedWhile | regions.MaskedFor) -> None:
+        """Where an iteration of a loop of all threads begins, in which the kernel can be stopped."""
+        once = self._charges.of_loop(node.statement).once
+        charge(self._b, self._charges.once(self._b, once, self._count))
+
     def _for(self, node: regions.UniformFor) -> None:
         b, statement, variable = self._b, node.statement, node.statement.variable
-        loop = RangeLoop(self._decider([statement.start, statement.stop, statement.step]), statement)
+        loop = RangeLoop(self._decider([statement.start, statement.stop, statement.step]), statement, self._count)
         loop.enter()
         if variable in self._uniform:
             b.store(variable.type.llvm, loop.current, self._uniform[variable])
@@ -239,6 +251,7 @@ class GroupLoop:
                 masks.take_out(mask, position)
             masks.branch_if_none(mask, leave, body)
             b.place(body)
+            self._charge(node)
             masks.start(iteration)
         with masks.loop(mask, iteration):
             self._nodes(node.body)
@@ -259,8 +272,8 @@ class GroupLoop:
         """Whether a thread makes another iteration (an i1); of a range, takes its next value."""
         b = self._b
         if isinstance(node, regions.MaskedWhile):
-            self._bring(writer, regions.read_variables(node.condition), position)
-            return writer.value(node.condition)
+            self._bring(writer, regions.read_variables(node.statement.condition), position)
+            return writer.value(node.statement.condition)
         t = node.statement.variable.type.llvm
         left, next_, step = (
             b.load(t, self._kept_element(v, position), ACCESS_GROUP) for v in (node.left, node.next, node.step)
@@ -385,7 +398,7 @@ class GroupLoop:
     def _thread(self, coordinates: tuple[str, str, str], linear: str) -> Statements:
         """A writer of what one thread computes."""
         b = self._b
-        writer = Statements(self._context, b)
+        writer = Statements(self._context, b, self._charges)
         writer.arguments.update(self._arguments)
         writer.arrays.update(self._globals)
         writer.ids.update(self._group_ids)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from . import ir
 from .collectives import SUBGROUP_THREADS
 from .llvm_builder import ACCESS_GROUP, Builder
 from .llvm_expressions import Array, Context, Item, memory_type
-from .llvm_loops import CountedLoop
+from .llvm_loops import CountedLoop, Strips
 from .llvm_math import widen
 from .llvm_order import keeps_order
+from .llvm_polls import Charges
 from .llvm_statements import Statements, element_count
 
 
@@ -28,6 +30,7 @@ class ItemLoop:
     """Writes the loop over the items of a range.
 
     Args:
+        charges: what loops are charged.
         arguments: the values of the scalar parameters.
         globals: the buffers that are no items.
         items: the items, all with as many strides as ``shape`` has axes.
@@ -39,6 +42,7 @@ class ItemLoop:
         self,
         context: Context,
         b: Builder,
+        charges: Charges,
         arguments: Mapping[ir.ScalarParameter, str],
         globals: Mapping[ir.Place, Array],
         items: tuple[ItemBuffer, ...],
@@ -46,7 +50,7 @@ class ItemLoop:
         shape: tuple[str, ...],
         threads: tuple[int, int, int],
     ) -> None:
-        self._context, self._b = context, b
+        self._context, self._b, self._charges = context, b, charges
         self._arguments, self._globals = arguments, globals
         self._items, self._count, self._shape = items, count, shape
         self._threads = element_count(threads)
@@ -57,8 +61,16 @@ class ItemLoop:
         if self._shape:
             self._write_rows()
             return
-        with CountedLoop(self._b, "i64", "%begin", "%end", parallel=self._parallel) as loop:
+        with self._loop("%begin", "%end") as loop:
             self._body(loop.index, {i.parameter: Item(self._at(i, loop.index), ACCESS_GROUP) for i in self._items})
+
+    @contextmanager
+    def _loop(self, start: str, stop: str) -> Iterator[CountedLoop]:
+        with (
+            Strips(self._b, start, stop, *self._charges.of_body(self._b)) as strip,
+            CountedLoop(self._b, "i64", strip.start, strip.stop, parallel=self._parallel) as loop,
+        ):
+            yield loop
 
     def _at(self, item: ItemBuffer, index: str) -> str:
         return self._b.element(item.base, index, item.parameter.type.size)
@@ -92,7 +104,7 @@ class ItemLoop:
         b.branch_if(simple, adjacent, strided)
         b.place(adjacent)
         values = {r.parameter: self._first_value(r) for r in rows if not r.parameter.mutable}
-        with CountedLoop(b, "i64", first, stop, parallel=self._parallel) as loop:
+        with self._loop(first, stop) as loop:
             items = {}
             for r in rows:
                 own = repeated[r.parameter] if r.parameter in values else None
@@ -100,7 +112,7 @@ class ItemLoop:
             self._body(b.op(f"add nsw i64 {origin}, {loop.index}"), items)
         b.branch(done)
         b.place(strided)
-        with CountedLoop(b, "i64", first, stop, parallel=self._parallel) as loop:
+        with self._loop(first, stop) as loop:
             items = {}
             for r in rows:
                 offset = b.op(f"mul nsw i64 {loop.index}, {r.strides[-1]}")
@@ -134,7 +146,7 @@ class ItemLoop:
     def _body(self, index: str, items: Mapping[ir.ItemParameter, Item]) -> None:
         """Writes what is done for one item; ``index`` is its row-major index, an i64."""
         b, program = self._b, self._context.program
-        writer = Statements(self._context, b)
+        writer = Statements(self._context, b, self._charges)
         writer.arguments.update(self._arguments)
         writer.arrays.update(self._globals)
         writer.items.update(items)
@@ -148,7 +160,7 @@ class ItemLoop:
     def _name_ids(self, writer: Statements, item: str) -> None:
         """Groups stand in a single row; where there are more items than threads, a thread takes several."""
         b, threads = self._b, self._threads
-        groups = b.load("i32", b.element("%launch", "2", 4), ", align 4")
+        groups = b.load("i32", b.element("%launch", "4", 4), ", align 4")
         all_threads = b.op(f"mul i32 {groups}, {threads}")
         thread = b.op(f"urem i32 {item}, {all_threads}")
         in_group = b.op(f"urem i32 {thread}, {threads}")

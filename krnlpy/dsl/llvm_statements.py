@@ -7,18 +7,19 @@ from collections.abc import Iterable
 from krnlpy.errors import CompileError
 from krnlpy.scalar import ScalarType
 
-from . import ir, llvm_reports
+from . import ir, llvm_polls, llvm_reports
 from .breakpoints import refuse
 from .llvm_atomics import Atomics
 from .llvm_builder import LOCAL_ARRAY, Builder, literal
-from .llvm_expressions import Array, Capture, Context, Expressions
+from .llvm_expressions import Array, Capture, Context
 
 
 class Statements(Atomics):
     """Writes the statements of one function, or of what a kernel's threads do between barriers."""
 
-    def __init__(self, context: Context, builder: Builder) -> None:
+    def __init__(self, context: Context, builder: Builder, charges: llvm_polls.Charges) -> None:
         super().__init__(context, builder)
+        self.charges = charges
         self.call_function = self._call
         self._loops: list[tuple[str, str]] = []  # the labels of break and continue
         self.return_label = ""
@@ -114,6 +115,7 @@ class Statements(Atomics):
         b.place(head)
         b.branch_if(self.value(statement.condition), body, leave)
         b.place(body)
+        llvm_polls.charge(b, self.charges.once(b, self.charges.of_loop(statement).once))
         self._loops.append((leave, head))
         self.block(statement.body)
         self._loops.pop()
@@ -158,13 +160,25 @@ class Statements(Atomics):
                 arguments.append(("i32", self.ids[capture]))
         if context.debug:
             arguments.append(("ptr", "%report"))
-        return self.b.call(call.type.llvm, define_function(context, function), arguments)
+        if not context.work.asks(function):
+            return self.b.call(call.type.llvm, define_function(context, function), arguments)
+        llvm_polls.hand_over(self.b)
+        result = self.b.call(call.type.llvm, define_function(context, function), [*arguments, ("ptr", "%control")])
+        llvm_polls.take_back(self.b)
+        return result
 
 
 class RangeLoop:
-    """``for variable in range(start, stop, step)``, around whatever body is written between enter and close."""
+    """``for variable in range(start, stop, step)``, around whatever body is written between enter and close.
 
-    def __init__(self, writer: Expressions, loop: ir.For) -> None:
+    A loop that asks is done in strips, and the kernel can be stopped between two; where an iteration may leave the
+    loop, or is one of all threads of a group, before each iteration.
+
+    Args:
+        threads: how many do an iteration.
+    """
+
+    def __init__(self, writer: Statements, loop: ir.For, threads: int = 1) -> None:
         b = self._b = writer.b
         self._hint = writer.context.hint(loop)
         self._type: ScalarType = loop.variable.type
@@ -175,34 +189,77 @@ class RangeLoop:
         self.next_label, self.leave_label = b.fresh("next"), b.fresh("leave")
         self.current = ""
         """The value of the iteration, once entered."""
+        work, charges = writer.charges.of_loop(loop), writer.charges
+        asks = work.asks and self._hint is None
+        self._asks_each = asks and (work.leaves or threads > 1)
+        self._strips = asks and not self._asks_each
+        if asks:
+            self._work, self._longest = charges.once(b, work.once, threads), charges.strip(work.once, threads)
+        self._single = self._step_value == 1 or (self._step_value == -1 and self._type.is_signed)
 
     def by_count(self) -> tuple[str, str, str]:
         """The first value, the step and the count of iterations, for loops that are written otherwise."""
-        return self._start, self._step, self._count("s" if self._type.is_signed else "u")
+        return self._start, self._step, self._count()
 
     def enter(self) -> None:
         b, t = self._b, self._type.llvm
-        sign = "s" if self._type.is_signed else "u"
-        single = self._step_value == 1 or (self._step_value == -1 and self._type.is_signed)
-        if not single:
-            # The count is known before, so that no step over the end of the type's range goes wrong.
-            count = self._count(sign)
-            self._left = b.alloca(t)
-            b.store(t, count, self._left)
         self._next = b.alloca(t)
+        if not self._single:
+            # The count is known before, so that no step over the end of the type's range goes wrong.
+            self._left = b.alloca(t)
+            self._rest = b.alloca(t) if self._strips else self._left  # of the loop
+            b.store(t, self._count(), self._rest)
         b.store(t, self._start, self._next)
+        stop = self._enter_strip() if self._strips else self._stop
         b.place(self._head)
         self.current = b.load(t, self._next)
-        if single:
-            more = b.op(f"icmp {sign}{'lt' if self._step_value == 1 else 'gt'} {t} {self.current}, {self._stop}")
-        else:
-            more = b.op(f"icmp ne {t} {b.load(t, self._left)}, 0")
-        self._single, self._sign = single, sign
-        b.branch_if(more, self._body, self.leave_label)
+        b.branch_if(self._goes_on(self.current, stop), self._body, self._end_label)
         b.place(self._body)
+        if self._asks_each:
+            llvm_polls.charge(b, self._work)
 
-    def _count(self, sign: str) -> str:
+    @property
+    def _end_label(self) -> str:
+        """Where it goes on after the last iteration, or the last of a strip."""
+        return self._strip if self._strips else self.leave_label
+
+    def _goes_on(self, current: str, stop: str) -> str:
         b, t = self._b, self._type.llvm
+        if self._single:
+            return b.op(f"icmp {self._sign}{'lt' if self._step_value == 1 else 'gt'} {t} {current}, {stop}")
+        return b.op(f"icmp ne {t} {b.load(t, self._left)}, 0")
+
+    @property
+    def _sign(self) -> str:
+        return "s" if self._type.is_signed else "u"
+
+    def _enter_strip(self) -> str:
+        """Begins a strip; returns where it stops."""
+        b, t = self._b, self._type.llvm
+        self._strip, begin = b.fresh("strip"), b.fresh("begin")
+        b.place(self._strip)
+        first = b.load(t, self._next)
+        if self._single:
+            b.branch_if(self._goes_on(first, self._stop), begin, self.leave_label)
+        else:
+            left = b.load(t, self._rest)
+            b.branch_if(b.op(f"icmp ne {t} {left}, 0"), begin, self.leave_label)
+        b.place(begin)
+        if self._single:
+            up = self._step_value == 1
+            left = b.op(f"sub {t} {self._stop if up else first}, {first if up else self._stop}")
+        wide = left if self._type.bits == 64 else b.op(f"zext {t} {left} to i64")
+        wide = b.intrinsic("llvm.umin.i64", "i64", ("i64", wide), ("i64", self._longest))
+        count = wide if self._type.bits == 64 else b.op(f"trunc i64 {wide} to {t}")
+        llvm_polls.charge(b, b.op(f"mul i64 {wide}, {self._work}"))
+        if self._single:
+            return b.op(f"{'add' if up else 'sub'} n{self._sign}w {t} {first}, {count}")
+        b.store(t, b.op(f"sub {t} {left}, {count}"), self._rest)
+        b.store(t, count, self._left)
+        return ""
+
+    def _count(self) -> str:
+        b, t, sign = self._b, self._type.llvm, self._sign
         up = b.op(f"icmp {sign}gt {t} {self._step}, 0")
         low = b.select(up, t, self._start, self._stop)
         high = b.select(up, t, self._stop, self._start)
@@ -231,7 +288,7 @@ def define_function(context: Context, function: ir.Function) -> str:
     if symbol in context.module:
         return symbol
     b = Builder(context.module)
-    body = Statements(context, b)
+    body = Statements(context, b, llvm_polls.Charges(context.work))
     listed = []
     for i, parameter in enumerate(function.parameters):
         listed.append(f"{parameter.type.llvm} %p{i}")
@@ -243,14 +300,20 @@ def define_function(context: Context, function: ir.Function) -> str:
             body.arguments[capture] = f"%c{i}"
         else:
             body.ids[capture] = f"%c{i}"
+    asks = context.work.asks(function)
     if context.debug:
         listed.append("ptr %report")
+    if asks:
+        listed.append("ptr %control")
+        llvm_polls.enter_function(b)
     body.declare(v for v in ir.assigned_variables(function.body) if v not in function.parameters)
     body.declare_arrays(function.local_arrays)
     (type,) = (result.llvm for result in function.results)
     body.return_label, body.results = "finish", [b.alloca(type)]
     body.block(function.body)
     b.place("finish")
+    if asks:
+        llvm_polls.leave_function(b)
     b.ret(type, b.load(type, body.results[0]))
     header = f"define internal {type} @{symbol}({', '.join(listed)}) inlinehint nounwind"
     context.module.define(symbol, b.finish(header))

@@ -34,7 +34,7 @@ class UniformIf:
 
 @dataclass(frozen=True, eq=False)
 class UniformWhile:
-    condition: ir.Expr
+    statement: ir.While
     body: Nodes
 
 
@@ -71,7 +71,7 @@ class MaskedIf:
 class MaskedWhile:
     """Gone through until no thread is left; ``break`` and ``continue`` in regions below take threads out."""
 
-    condition: ir.Expr
+    statement: ir.While
     body: Nodes
 
 
@@ -124,8 +124,10 @@ def split(body: ir.Block) -> Split:
             case Region():
                 assigned.update(ir.assigned_variables(node.body))
                 _Exposure(exposed).block(node.body, frozenset())
-            case UniformIf() | UniformWhile() | MaskedIf() | MaskedWhile():
+            case UniformIf() | MaskedIf():
                 exposed |= read_variables(node.condition)
+            case UniformWhile() | MaskedWhile():
+                exposed |= read_variables(node.statement.condition)
             case UniformFor() | MaskedFor():
                 for bound in (node.statement.start, node.statement.stop, node.statement.step):
                     exposed |= read_variables(bound)
@@ -138,7 +140,7 @@ def split(body: ir.Block) -> Split:
                     exposed |= read_variables(operand)
                 shared.update(node.statement.targets)
     uniform = loops - assigned - shared
-    recomputed = _recomputed(body)
+    recomputed = recomputed_variables(body)
     crossing = (exposed | loops | shared) - uniform - recomputed.keys()
     last = nodes[-1] if nodes else None
     returns = any(isinstance(n, Region) and n is not last and has_return(n) for n in all_nodes(nodes))
@@ -156,7 +158,9 @@ _CHEAP = (
 )
 
 
-def _recomputed(body: ir.Block) -> dict[ir.Variable, ir.Expr]:
+def recomputed_variables(body: ir.Block) -> dict[ir.Variable, ir.Expr]:
+    """The variables that only ever have the value of one cheap expression of ids, arguments and constants, and of those
+    before them."""
     assignments: dict[ir.Variable, list[ir.Expr | None]] = {}
     for node in ir.walk(body):
         if isinstance(node, ir.Assign):
@@ -233,7 +237,7 @@ class _Splitter:
                 then, otherwise = self.split(statement.then, in_loop), self.split(statement.otherwise, in_loop)
                 return UniformIf(statement.condition, then, otherwise)
             case ir.While():
-                return UniformWhile(statement.condition, self.split(statement.body, True))
+                return UniformWhile(statement, self.split(statement.body, True))
             case ir.For():
                 return UniformFor(statement, self.split(statement.body, True))
         raise TypeError(f"threads cannot meet in {type(statement).__name__}")
@@ -244,7 +248,7 @@ class _Splitter:
                 then, otherwise = (self.split(s, masked=True) for s in (statement.then, statement.otherwise))
                 return MaskedIf(statement.condition, then, otherwise)
             case ir.While():
-                return MaskedWhile(statement.condition, self.split(statement.body, masked=True))
+                return MaskedWhile(statement, self.split(statement.body, masked=True))
             case ir.For():
                 variable = statement.variable
                 left = ir.Variable(f"{variable.name}_left", variable.type)

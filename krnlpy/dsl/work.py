@@ -22,9 +22,10 @@ def estimated_work(node: ir.Stmt | ir.Expr | ir.Block) -> int:
     for part in ir.walk(node):
         if isinstance(part, ir.Call):
             total += estimated_work(part.function.body)
-        total += _MATH_WORK if isinstance(part, ir.Math) or _is_power(part) else 1
+        total += node_work(part)
     return total
 
 
-def _is_power(node: ir.Stmt | ir.Expr) -> bool:
-    return isinstance(node, ir.Binary) and node.op == "pow"
+def node_work(node: ir.Stmt | ir.Expr) -> int:
+    """The work of a node itself, without what is in it."""
+    return _MATH_WORK if isinstance(node, ir.Math) or (isinstance(node, ir.Binary) and node.op == "pow") else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
 import platform
@@ -20,6 +21,7 @@ from krnlpy.commands import Command
 from krnlpy.dsl import ir
 from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.dsl.layout import Variant
+from krnlpy.dsl.llvm import LAUNCH
 from krnlpy.errors import LimitExceeded
 from krnlpy.features import FLOAT_ATOMICS, Feature
 from krnlpy.memory_stats import MemoryStats, Usage
@@ -27,7 +29,7 @@ from krnlpy.postponed import Launches, accesses_of
 from krnlpy.timing import HostTimer
 
 from .compiler import Compiler
-from .executable import HostExecutable
+from .executable import NEVER, HostExecutable, stopped_by
 from .graphs import Recording
 from .interrupts import uninterrupted
 from .memory import Array, ArrayMemory, HostMemory, address_of, allocate
@@ -166,7 +168,7 @@ class HostBackend:
             return
         buffers = executable.buffers.pack(*[memory.address for memory, _, _ in bindings])
         report = None if executable.reports is None else executable.reports.new(config.print_bytes)
-        launch = executable.launch.pack(0 if report is None else report.ctypes.data, *groups)
+        launch = LAUNCH.pack(0 if report is None else report.ctypes.data, NEVER, *groups)
         chunk = executable.chunk(count, config.host_threads)
         self.run(executable, parameters, buffers, launch, count, chunk, bindings)
         if executable.reports is not None and report is not None:
@@ -192,16 +194,23 @@ class HostBackend:
         chunk: int,
         bindings: Sequence[Binding],
     ) -> None:
-        """Runs so many items or groups, on several cores where they are more than a chunk."""
+        """Runs so many items or groups, on several cores where they are more than a chunk. Raises what the handler of a
+        signal raises meanwhile, KeyboardInterrupt say; the kernel has stopped then."""
         if chunk >= count:
-            executable.function(parameters, buffers, 0, count, self._scratch_of(executable), launch)
+            if executable.may_handle_signals(count):
+                with self._launches.run(accesses_of(executable, bindings)):
+                    self._run_range(executable, parameters, buffers, 0, count, launch)
+            else:
+                self._run_range(executable, parameters, buffers, 0, count, launch)
             return
+        stop = ctypes.c_int32()
+        launch = stopped_by(launch, stop)
 
         def run(begin: int, end: int) -> None:
-            executable.function(parameters, buffers, begin, end, self._scratch_of(executable), launch)
+            self._run_range(executable, parameters, buffers, begin, end, launch)
 
         with self._launches.run(accesses_of(executable, bindings)):
-            self._pool.run(run, count, chunk)
+            self._pool.run(run, count, chunk, stop)
 
     def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
         """A recording of commands."""
@@ -221,15 +230,22 @@ class HostBackend:
         check_groups(executable.name, (x, y, z), executable.threads)
         self.launch(executable, (x, y, z), bindings, parameters)
 
-    def _scratch_of(self, executable: HostExecutable) -> int | None:
-        """The address of this thread's scratch memory."""
+    def _run_range(
+        self, executable: HostExecutable, parameters: bytes, buffers: bytes, begin: int, end: int, launch: bytes
+    ) -> None:
         need = executable.scratch_bytes
         if not need:
-            return None
-        memory: HostMemory | None = getattr(self._scratch, "memory", None)
+            while (function := executable.function)(parameters, buffers, begin, end, None, launch):
+                executable.ask_more(function)
+            return
+        free: list[HostMemory] = self._scratch.__dict__.setdefault("free", [])
+        # Taken out of the list: a signal's handler may launch on the same thread while the kernel runs.
+        memory = free.pop() if free else None
         if memory is None or memory.nbytes < need:
-            memory = self._scratch.memory = allocate(need)
-        return memory.address
+            memory = allocate(need)
+        while (function := executable.function)(parameters, buffers, begin, end, memory.address, launch):
+            executable.ask_more(function)
+        free.append(memory)
 
     def timer(self) -> HostTimer:
         """By the process's own clock."""

@@ -19,6 +19,7 @@ from llvmlite.binding.newpassmanagers import NewPassManager
 
 from krnlpy.dsl.cache import Cache
 from krnlpy.dsl.llvm_math import LIBM_SYMBOLS
+from krnlpy.dsl.llvm_polls import CLOCK_SYMBOL, PYTHON_SYMBOLS
 from krnlpy.errors import CompileError
 from krnlpy.log import logger
 
@@ -48,26 +49,26 @@ class Compiler:
         llvm.initialize_native_asmprinter()
         self.cpu: str = llvm.get_host_cpu_name()
         self.features: str = llvm.get_host_cpu_features().flatten()
-        self._machine = self._target_machine()
+        self._target = llvm.Target.from_default_triple()
+        self._machine = self._target.create_target_machine(
+            cpu=self.cpu, features=self.features, opt=3, reloc="pic", codemodel="jitdefault", jit=True
+        )
         self._triple: str = self._machine.triple
-        # It takes over the machine that it is given.
-        self._jit = llvm.create_lljit_compiler(self._target_machine())
+        options = llvm.create_pipeline_tuning_options(speed_level=3)
+        options.loop_vectorization = options.slp_vectorization = True
+        options.loop_interleaving = options.loop_unrolling = True
+        self._passes = llvm.create_pass_builder(self._machine, options)  # one for all: llvmlite frees none wholly
         self._numbers = itertools.count()
-        self._trackers: dict[int, Any] = {}  # of what is loaded
+        self._engines: dict[int, Any] = {}  # of what is loaded, each its own: nothing of it stays when it goes
         self._released: deque[int] = deque()
-        self._symbols = _library_symbols()
-        self._lock = threading.RLock()  # a handler that interrupts may compile too
+        for name, address in _library_symbols().items():
+            llvm.add_symbol(name, address)
+        self._lock = threading.RLock()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._unlock)
 
     def _unlock(self) -> None:
         self._lock = threading.RLock()
-
-    def _target_machine(self) -> Any:
-        target = llvm.Target.from_default_triple()
-        return target.create_target_machine(
-            cpu=self.cpu, features=self.features, opt=3, reloc="pic", codemodel="jitdefault", jit=True
-        )
 
     @property
     def converts_half(self) -> bool:
@@ -86,7 +87,7 @@ class Compiler:
 
         def load() -> MachineCode:
             while self._released:
-                del self._trackers[self._released.popleft()]
+                del self._engines[self._released.popleft()]
             cache = Cache.of("host")
             code = cache.get(key)
             if code is None:
@@ -106,20 +107,17 @@ class Compiler:
     def optimize(self, text: str) -> Any:
         """The module after LLVM's optimiser."""
         try:
-            module = llvm.parse_assembly(text)
+            module = llvm.parse_assembly(text, llvm.create_context())  # the global one keeps all metadata
         except RuntimeError as error:
             raise CompileError(f"LLVM refuses the generated code: {error}") from error
         module.triple = self._triple
         module.data_layout = str(self._machine.target_data)
-        options = llvm.create_pipeline_tuning_options(speed_level=3)
-        options.loop_vectorization = options.slp_vectorization = True
-        options.loop_interleaving = options.loop_unrolling = True
-        builder = llvm.create_pass_builder(self._machine, options)
-        passes = builder.getModulePassManager()
-        try:
-            passes.run(module, builder)
-        finally:
-            _dispose(passes)
+        with self._lock:
+            passes = self._passes.getModulePassManager()
+            try:
+                passes.run(module, self._passes)
+            finally:
+                _dispose(passes)
         return module
 
     def assembly(self, text: str) -> str:
@@ -133,16 +131,17 @@ class Compiler:
         return code
 
     def _link(self, code: bytes, symbol: str) -> MachineCode:
-        library = llvm.JITLibraryBuilder().add_object_img(code).export_symbol(symbol)
-        for name, address in self._symbols.items():
-            library.import_symbol(name, address)
+        # The machine, which the engine takes over, only says what system the code is for.
+        machine = self._target.create_target_machine(codemodel="jitdefault", jit=True)
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         try:
-            number = next(self._numbers)
-            tracker = library.link(self._jit, f"krnlpy{number}")
-            self._trackers[number] = tracker
-            return MachineCode(tracker[symbol], number, self._released)
+            engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+            engine.finalize_object()
         except RuntimeError as error:
             raise CompileError(f"LLVM cannot load the generated code: {error}") from error
+        number = next(self._numbers)
+        self._engines[number] = engine
+        return MachineCode(engine.get_function_address(symbol), number, self._released)
 
 
 def _dispose(passes: Any) -> None:
@@ -160,9 +159,11 @@ def _library_symbols() -> dict[str, int]:
         libraries = [ctypes.CDLL("ucrtbase"), ctypes.CDLL("vcruntime140")]
     else:
         libraries = [ctypes.CDLL(None)]
+    libraries.append(ctypes.pythonapi)
     found = {}
-    for name in (*LIBM_SYMBOLS, *_MEMORY_SYMBOLS):
-        function = next((getattr(lib, name) for lib in libraries if hasattr(lib, name)), None)
+    for name in (*LIBM_SYMBOLS, *_MEMORY_SYMBOLS, *PYTHON_SYMBOLS, CLOCK_SYMBOL):
+        exported = f"_{CLOCK_SYMBOL[:8]}64{CLOCK_SYMBOL[8:]}" if system == "Windows" and name == CLOCK_SYMBOL else name
+        function = next((getattr(lib, exported) for lib in libraries if hasattr(lib, exported)), None)
         if function is not None:
             address = ctypes.cast(function, ctypes.c_void_p).value
             assert address is not None

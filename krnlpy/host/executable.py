@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,15 +15,22 @@ from krnlpy.dsl import ir, llvm
 from krnlpy.dsl.accesses import buffer_accesses
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.layout import Variant, layout_of
+from krnlpy.dsl.loop_bounds import has_loops
 from krnlpy.dsl.work import estimated_work
 from krnlpy.errors import LimitExceeded
 
-from .compiler import Compiler
+from .compiler import Compiler, MachineCode
 
-_FUNCTION = ctypes.CFUNCTYPE(
-    None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_char_p
+_FUNCTION = ctypes.PYFUNCTYPE(  # raises what a signal's handler raised meanwhile
+    ctypes.c_int32, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_char_p
 )
 
+Function = Callable[..., int]
+"""What :mod:`krnlpy.dsl.llvm` describes."""
+
+_no = ctypes.c_int32(0)
+NEVER = ctypes.addressof(_no)
+"""Where nobody tells a launch to stop."""
 _LEAST_WORK = 1 << 21
 """Nodes of the IR worth handing to another thread: some 30 us, what waking it costs."""
 _CHUNKS = 4
@@ -49,7 +58,10 @@ class HostExecutable:
             )
         check_subgroups(program, threads, info)
         program = expanded(program, program.subgroup_threads or info.subgroup_threads)
-        code = llvm.emit(program, variant, specs, threads, llvm.LlvmOptions(debug, compiler.converts_half))
+        self._compiler, self._lock = compiler, threading.RLock()
+        self._given = program, variant, specs, threads
+        self._options = llvm.LlvmOptions(debug, compiler.converts_half)
+        code = llvm.emit(*self._given, self._options)
         if code.group_bytes > info.max_group_memory:
             raise LimitExceeded(
                 f"{program.name}: its group arrays take {code.group_bytes} bytes; "
@@ -60,22 +72,40 @@ class HostExecutable:
                 f"{program.name}: its local arrays take {code.local_bytes} bytes a thread; "
                 f"the host grants {_MAX_LOCAL_BYTES}"
             )
-        self._code = compiler.load(code.text, llvm.ENTRY, program.name)
+        self._codes: list[MachineCode] = []
+        self.function = self._load(code)
         self.reports = code.reports
         self.name = program.name
         self.accesses = buffer_accesses(program)
-        self.function = _FUNCTION(self._code.address)
         self.threads = threads
         self.scratch_bytes = code.scratch_bytes
         self.is_items = bool(program.items)
         self.items = struct.Struct("<I")
         self.items_offset = layout_of(program, variant)["items"].offset if self.is_items else 0
         self.buffers = struct.Struct(f"={len(program.buffers)}Q")
-        self.launch = llvm.LAUNCH
+        self._has_loops = has_loops(program)
         weight = estimated_work(program.body)
         if not self.is_items:
             weight *= threads[0] * threads[1] * threads[2]
         self._least_chunk = max(1, _LEAST_WORK // max(1, weight))
+
+    def _load(self, code: llvm.LlvmCode) -> Function:
+        loaded = self._compiler.load(code.text, llvm.ENTRY, self._given[0].name)
+        self._codes.append(loaded)  # those of before may be running
+        return _FUNCTION(loaded.address)
+
+    def ask_more(self, refused: Function) -> None:
+        """Builds the kernel again so that it can be stopped in loops one level further inside, for the function that
+        returned 1; see :mod:`krnlpy.dsl.llvm`."""
+        with self._lock:
+            if self.function is refused:
+                self._options = replace(self._options, asking_levels=self._options.asking_levels + 1)
+                self.function = self._load(llvm.emit(*self._given, self._options))
+
+    def may_handle_signals(self, count: int) -> bool:
+        """Whether so many items or groups, run by one thread, may take so long that Python handles signals
+        meanwhile."""
+        return self._has_loops or count > self._least_chunk
 
     def tells(self, groups: object, parameters: bytes) -> bool:
         return self.reports is not None
@@ -87,3 +117,9 @@ class HostExecutable:
         chunk = max(self._least_chunk, -(-count // (_CHUNKS * workers)))
         # 64 items, of a byte or more each, fill whole cache lines.
         return -(-chunk // 64) * 64 if self.is_items else chunk
+
+
+def stopped_by(launch: bytes, stop: ctypes.c_int32) -> bytes:
+    """What the machine code is told of a launch that ``stop`` stops when it is no longer 0."""
+    report, _, *groups = llvm.LAUNCH.unpack(launch)
+    return llvm.LAUNCH.pack(report, ctypes.addressof(stop), *groups)

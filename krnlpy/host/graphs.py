@@ -10,6 +10,9 @@ import numpy as np
 
 from krnlpy import config
 from krnlpy.commands import Call, Command, Copy, Launch, LaunchIndirect, identity
+from krnlpy.dsl.llvm import LAUNCH
+
+from .executable import NEVER
 
 if TYPE_CHECKING:
     from .backend import HostBackend
@@ -66,9 +69,11 @@ def _launch(backend: HostBackend, command: Launch) -> Iterator[Step]:
     if not count:
         return
     buffers = executable.buffers.pack(*[memory.address for memory, _, _ in command.bindings])
-    launch = executable.launch.pack(0, *command.groups)
+    launch = LAUNCH.pack(0, NEVER, *command.groups)
     chunk = executable.chunk(count, config.host_threads)
     if chunk < count or executable.scratch_bytes:
         yield partial(backend.run, executable, parameters, buffers, launch, count, chunk, command.bindings)
     else:
-        yield partial(executable.function, parameters, buffers, 0, count, None, launch)
+        while (function := executable.function)(parameters, buffers, 0, 0, None, launch):
+            executable.ask_more(function)
+        yield partial(function, parameters, buffers, 0, count, None, launch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 import weakref
@@ -14,8 +15,8 @@ from krnlpy import config
 class _Job:
     """A range cut into chunks, which the caller and any helpers that are free take one after another."""
 
-    def __init__(self, run: Callable[[int, int], None], end: int, chunk: int) -> None:
-        self._run, self._end, self._chunk = run, end, chunk
+    def __init__(self, run: Callable[[int, int], None], end: int, chunk: int, stop: ctypes.c_int32) -> None:
+        self._run, self._end, self._chunk, self._stop = run, end, chunk, stop
         self._next = 0
         self._helping = 0
         self._lock = threading.Lock()
@@ -40,16 +41,25 @@ class _Job:
             self._work()
         except BaseException as error:
             with self._lock:
-                self._error, self._next = error, self._end  # nobody starts another chunk
+                self._error = error
+                self._end_early()
         finally:
             with self._lock:
                 self._helping -= 1
                 self._done.notify()
 
+    def _end_early(self) -> None:
+        """Nobody starts another chunk, and those that run are told to stop."""
+        self._next = self._end
+        self._stop.value = 1
+
     def lead(self) -> None:
         """What the caller does: returns when no chunk is left or running; raises what a chunk raised."""
         try:
             self._work()
+        except BaseException:
+            self._stop.value = 1
+            raise
         finally:
             self._wait()
         if self._error is not None:
@@ -67,8 +77,33 @@ class _Job:
             except BaseException as error:
                 # Ctrl-C, say. Helpers must not touch memory any more once the caller goes on.
                 interrupt = error
+                self._stop.value = 1
         if interrupt is not None:
             raise interrupt
+
+
+class _Crew:
+    """Helpers that sleep in a queue of their own: an end mark reaches one of those that it is meant for."""
+
+    def __init__(self) -> None:
+        self.queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self.threads: list[threading.Thread] = []
+
+    def grow(self, count: int) -> None:
+        """Starts helpers until there are so many, or the system gives no more threads."""
+        while len(self.threads) < count:
+            name = f"krnlpy-host-{len(self.threads) + 1}"
+            helper = threading.Thread(target=_help, args=(self.queue,), name=name, daemon=True)
+            try:
+                helper.start()
+            except RuntimeError:  # a limit, or the end of the process: the caller works alone
+                return
+            self.threads.append(helper)
+
+    def dismiss(self) -> None:
+        """Tells all helpers to end."""
+        for _ in self.threads:
+            self.queue.put(None)
 
 
 class ThreadPool:
@@ -89,36 +124,31 @@ class ThreadPool:
             os.register_at_fork(after_in_child=after_fork)
 
     def _reset(self) -> None:
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
-        self._helpers: list[threading.Thread] = []
-        self._lock = threading.RLock()
+        self._crew = _Crew()
+        self._lock = threading.RLock()  # a handler that interrupts may launch too
 
-    def run(self, run: Callable[[int, int], None], end: int, chunk: int) -> None:
-        """Calls ``run(begin, end)`` for ranges that make up 0..end, each at most ``chunk`` long."""
-        job = _Job(run, end, chunk)
+    def run(self, run: Callable[[int, int], None], end: int, chunk: int, stop: ctypes.c_int32) -> None:
+        """Calls ``run(begin, end)`` for ranges that make up 0..end, each at most ``chunk`` long.
+
+        Args:
+            stop: becomes 1 when calls that run are to return early: one has raised, or the caller was interrupted.
+        """
+        job = _Job(run, end, chunk, stop)
         helpers = min(config.host_threads, -(-end // chunk)) - 1
-        if helpers > len(self._helpers):
-            self._start(helpers)
+        crew = self._crew
+        if helpers > len(crew.threads):
+            with self._lock:
+                if crew is self._crew:  # else it was dismissed
+                    crew.grow(helpers)
         for _ in range(helpers):
-            self._queue.put(job)
+            crew.queue.put(job)
         job.lead()
 
-    def _start(self, count: int) -> None:
-        with self._lock:
-            while len(self._helpers) < count:
-                name = f"krnlpy-host-{len(self._helpers) + 1}"
-                helper = threading.Thread(target=_help, args=(self._queue,), name=name, daemon=True)
-                helper.start()
-                self._helpers.append(helper)
-
     def close(self) -> None:
-        """Ends the helpers; a later run starts new ones."""
+        """Ends the helpers, those at work after it; a later run starts new ones."""
         with self._lock:
-            helpers, self._helpers = self._helpers, []
-            for _ in helpers:
-                self._queue.put(None)
-        for helper in helpers:
-            helper.join()
+            crew, self._crew = self._crew, _Crew()
+            crew.dismiss()
 
 
 def _help(queue: SimpleQueue[_Job | None]) -> None:

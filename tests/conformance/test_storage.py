@@ -7,9 +7,9 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from krnlpy.dsl import global_id
+from krnlpy.dsl import bitcast, global_id
 from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut
-from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, i32
+from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, convert, f16, f32, f64, i32, u32
 
 from .launcher import Launcher
 from .values import assert_same, edges
@@ -93,3 +93,50 @@ def test_loads_are_exact(launch: Launcher, type: ScalarType) -> None:
     wide = values.astype(np.float32)
     values = values[(np.abs(wide) >= 2.0**-126) | (wide == 0) | np.isnan(wide)]
     assert_same(launch(kernel, values, np.zeros(values.shape, np.float32))[1], values.astype(np.float32), values)
+
+
+NAN_BITS = [0x7F800001, 0x7F80FFFF, 0x7FBFFFFF, 0x7FC00000, 0x7FFF8000, 0x7FFFFFFF]
+"""Of both kinds of NaN; adding half of the last place of a bf16 to some makes infinities and zeros of them."""
+
+
+@pytest.mark.parametrize("type", [f16, bf16], ids=str)
+def test_nan_payloads_stay_nan(launch: Launcher, type: ScalarType) -> None:
+    def stored(x: Item[f32], y: ItemMut[N]):
+        y = x
+
+    def made(x: Item[u32], y: ItemMut[N]):
+        y = bitcast(x, f32)
+
+    def rounded(x: Item[u32], y: ItemMut[f32], z: ItemMut[N]):
+        y = f32(N(bitcast(x, f32)))
+        z = N(0.0)
+
+    bits = np.array([*NAN_BITS, *(b | 1 << 31 for b in NAN_BITS)], np.uint32)
+    empty = np.zeros(bits.shape, type.dtype)
+    assert np.isnan(launch(stored, bits.view(np.float32), empty)[1].astype(np.float32)).all()
+    assert np.isnan(launch(made, bits, empty)[1].astype(np.float32)).all()
+    assert np.isnan(launch(rounded, bits, np.zeros(bits.shape, np.float32), empty)[1]).all()
+    assert np.isnan(convert(bits.view(np.float32), type).astype(np.float32)).all()
+
+
+@pytest.mark.parametrize(
+    ("type", "x", "want"),
+    [
+        # In f32 exactly between two neighbours, of which the even one is taken; rounded once, it would be the other.
+        (f16, 1 + 2.0**-11 + 2.0**-30, 1.0),
+        (f16, -1 - 2.0**-11 - 2.0**-30, -1.0),
+        (f16, 1 + 3 * 2.0**-11 - 2.0**-30, 1 + 2.0**-9),
+        (bf16, 1 + 2.0**-8 + 2.0**-30, 1.0),
+        (bf16, 1 + 3 * 2.0**-8 - 2.0**-30, 1 + 2.0**-6),
+        # Where f32 has no number, f16 has none either.
+        (f16, 65520 - 2.0**-30, np.inf),
+        (bf16, 1e300, np.inf),
+    ],
+)
+def test_doubles_are_stored_through_single_precision(launch: Launcher, type: ScalarType, x: float, want: float) -> None:
+    def kernel(x: Item[f64], y: ItemMut[N]):
+        y = N(x)
+
+    array = np.full(3, x, np.float64)
+    assert convert(x, type) == want and (convert(array, type) == want).all()
+    assert (launch(kernel, array, np.zeros(3, type.dtype))[1].astype(np.float64) == want).all()

@@ -1,5 +1,6 @@
 """The host backend's memory, threads, limits and cache."""
 
+import ctypes
 import os
 import sys
 import threading
@@ -122,12 +123,12 @@ def test_pool_covers_a_range_once(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.extend(range(begin, end))
         names.add(threading.current_thread().name)
 
-    pool.run(run, 1003, 10)
+    pool.run(run, 1003, 10, ctypes.c_int32())
     assert sorted(seen) == list(range(1003))
     assert len(names) > 1
     pool.close()
     seen.clear()
-    pool.run(run, 7, 2)  # after closing it starts anew
+    pool.run(run, 7, 2, ctypes.c_int32())  # after closing it starts anew
     assert sorted(seen) == list(range(7))
     pool.close()
 
@@ -142,7 +143,7 @@ def test_pool_raises_what_a_worker_raised(monkeypatch: pytest.MonkeyPatch) -> No
 
     for _ in range(20):
         with pytest.raises(ValueError, match="worker"):
-            pool.run(fail, 100, 10)
+            pool.run(fail, 100, 10, ctypes.c_int32())
     pool.close()
 
 
@@ -162,9 +163,45 @@ def test_an_interrupt_waits_for_the_helpers(monkeypatch: pytest.MonkeyPatch) -> 
         running.clear()
 
     with pytest.raises(KeyboardInterrupt):
-        pool.run(run, 1000, 1)
+        pool.run(run, 1000, 1, ctypes.c_int32())
     assert not running.is_set()
     pool.close()
+
+
+def test_a_pool_closes_while_threads_go_on_launching(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end marks are for the helpers of before, which are at work, not for those that a launch starts meanwhile."""
+    monkeypatch.setattr(config, "host_threads", 3)
+    pool = ThreadPool()
+    started, ends = threading.Barrier(4, timeout=10), threading.Event()
+
+    def held(begin: int, end: int) -> None:
+        started.wait()
+        assert ends.wait(10)
+
+    busy = threading.Thread(target=pool.run, args=(held, 3, 1, ctypes.c_int32()))
+    busy.start()
+    started.wait()
+    crew = pool._crew
+    pool.close()
+    together = threading.Barrier(3, timeout=10)
+    pool.run(lambda begin, end: together.wait() and None, 3, 1, ctypes.c_int32())  # by helpers started for it
+    ends.set()
+    busy.join()
+    for helper in crew.threads:
+        helper.join(10)
+        assert not helper.is_alive()
+    pool.close()
+
+
+def test_a_system_without_threads_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(config, "host_threads", 4)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    seen: list[int] = []
+    ThreadPool().run(lambda begin, end: seen.extend(range(begin, end)), 1000, 10, ctypes.c_int32())
+    assert seen == list(range(1000))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")

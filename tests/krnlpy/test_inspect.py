@@ -26,7 +26,7 @@ MARKS = {
     "ir": "y[] = y[] + alpha * x[]",
     "glsl": "y[at_y] = y[at_y] + launch.alpha * x[at_x];",
     "spirv": "OpEntryPoint GLCompute %main",
-    "llvm": "define void @kernel(",
+    "llvm": "i32 @kernel(",
     "asm": "\n\tret",
     "features": "2 x 1 x 1 threads",
 }

@@ -95,9 +95,10 @@ def test_nothing_is_left_behind(task: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_host_frees_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is compiled for the host goes with its kernel: all but the name of its library, 10 KB, in LLVM's JIT."""
+    """What is compiled for the host goes with its kernel, wholly. What Python and C's allocator keep for later comes in
+    pieces of some 100 KB: over 240 kernels 1 KB each, a tenth of what LLVM's JIT once kept of a kernel."""
     monkeypatch.setenv("KRNLPY_NO_CACHE", "1")
     monkeypatch.setenv("KRNLPY_VALIDATE", "0")
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        leak = process.submit(measure, "host", "pipelines", 100).result()
-    assert leak.growth < _MOST_BYTES["pipelines"], leak
+        leak = process.submit(measure, "host", "pipelines", 300).result()
+    assert leak.growth < 1000, leak
