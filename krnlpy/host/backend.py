@@ -197,7 +197,7 @@ class HostBackend:
         """Runs so many items or groups, on several cores where they are more than a chunk. Raises what the handler of a
         signal raises meanwhile, KeyboardInterrupt say; the kernel has stopped then."""
         if chunk >= count:
-            if executable.may_handle_signals(count):
+            if count > executable.uninterrupted:
                 with self._launches.run(accesses_of(executable, bindings)):
                     self._run_range(executable, parameters, buffers, 0, count, launch)
             else:

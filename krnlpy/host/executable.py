@@ -15,7 +15,7 @@ from krnlpy.dsl import ir, llvm
 from krnlpy.dsl.accesses import buffer_accesses
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.layout import Variant, layout_of
-from krnlpy.dsl.loop_bounds import has_loops
+from krnlpy.dsl.loop_bounds import has_written_loops
 from krnlpy.dsl.work import estimated_work
 from krnlpy.errors import LimitExceeded
 
@@ -83,11 +83,12 @@ class HostExecutable:
         self.items = struct.Struct("<I")
         self.items_offset = layout_of(program, variant)["items"].offset if self.is_items else 0
         self.buffers = struct.Struct(f"={len(program.buffers)}Q")
-        self._has_loops = has_loops(program)
         weight = estimated_work(program.body)
         if not self.is_items:
             weight *= threads[0] * threads[1] * threads[2]
         self._least_chunk = max(1, _LEAST_WORK // max(1, weight))
+        # So many items or groups in one thread are done before Python handles a signal meanwhile.
+        self.uninterrupted = 0 if has_written_loops(program) else self._least_chunk
 
     def _load(self, code: llvm.LlvmCode) -> Function:
         loaded = self._compiler.load(code.text, llvm.ENTRY, self._given[0].name)
@@ -101,11 +102,6 @@ class HostExecutable:
             if self.function is refused:
                 self._options = replace(self._options, asking_levels=self._options.asking_levels + 1)
                 self.function = self._load(llvm.emit(*self._given, self._options))
-
-    def may_handle_signals(self, count: int) -> bool:
-        """Whether so many items or groups, run by one thread, may take so long that Python handles signals
-        meanwhile."""
-        return self._has_loops or count > self._least_chunk
 
     def tells(self, groups: object, parameters: bytes) -> bool:
         return self.reports is not None
