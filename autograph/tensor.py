@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from krnlpy import Buffer, Device, DTypeLike, ScalarType, f32
+from krnlpy import Buffer, Device, DTypeLike, ScalarType, SharingError, f32
 
 from .autograd import is_recording, run_backward
 from .errors import AutographError, DtypeError, ShapeError
@@ -91,7 +91,7 @@ class Tensor:
         """
         if copy:
             try:
-                own = np.array(array, order="C")
+                own = np.asarray(array)
             except Exception as error:  # whatever NumPy says, or the object that it asks
                 raise DtypeError(f"from_numpy of a {type(array).__name__} that is no array: {error}") from error
             return Tensor(Buffer.from_numpy(own, device))
@@ -206,18 +206,25 @@ class Tensor:
     # --------------------------------------------------------------------------------------------- reading
 
     def numpy(self) -> np.ndarray[Any, Any]:
-        """The elements as an array, after all work on them is done.
+        """The elements as a read-only array, after all work on them is done: it keeps its values when the tensor is
+        changed in place. ``numpy.array(tensor)`` is one to write to.
 
-        On the host this is no copy and read-only; it keeps its values when the tensor is changed in place.
+        On the host and the interpreter this is no copy.
         """
-        array: np.ndarray[Any, Any] = self._buffer.numpy()
-        if array.base is not None:
+        shares = self._shares_with_arrays
+        array: np.ndarray[Any, Any] = self._buffer.numpy(copy=not shares)
+        if shares:
             self._storage.users += 1  # for as long as the memory lives: who holds the array cannot be known
-            array = array.view()
-            array.flags.writeable = False
+        array.flags.writeable = False
         return array
 
+    @property
+    def _shares_with_arrays(self) -> bool:
+        return self.device.info.index is None
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if copy is False and not self._shares_with_arrays:
+            raise SharingError(f"the elements lie on {self.device!r}; an array of them is always a copy")
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def item(self) -> int | float:

@@ -30,26 +30,21 @@ class _Span:
         self.__array_interface__ = {"version": 3, "typestr": "|u1", "data": (start, False), "shape": (nbytes,)}
 
 
-def shared(array: Array | np.generic, device: Device, must_share: bool) -> tuple[Any, Strides, int] | None:
+def shared(array: Array | np.generic, device: Device) -> tuple[Any, Strides, int] | None:
     """The memory of an array as memory of a device, and the strides and offset of its elements there; None of an empty
-    array, and unless it must, where to share would cost something or can't be.
+    array.
 
     Raises:
-        SharingError: it must, and the array is read-only, not aligned or of foreign byte order, or the device can't
-            use it.
+        SharingError: the array is read-only, not aligned or of foreign byte order, or the device can't use it.
     """
-    if not array.size or not (must_share or device.info.index is None):
+    if not array.size:
         return None
     if not isinstance(array, np.ndarray):
-        if must_share:
-            raise SharingError(f"the number {array!r} has no memory to share; copy=None copies it")
-        return None
+        raise SharingError(f"the number {array!r} has no memory to share; copy=True copies it")
     reason = _obstacle(array) or ("" if array.flags.writeable else "it is read-only")
-    if not must_share and (reason or not array.flags.c_contiguous):
-        return None
     if reason:
         raise SharingError(
-            f"an array of shape {array.shape} and type {array.dtype} can't be shared: {reason}; copy=None copies it"
+            f"an array of shape {array.shape} and type {array.dtype} can't be shared: {reason}; copy=True copies it"
         )
     span, strides, offset = _span(array)
     memory, start = device.backend.adopt(span)

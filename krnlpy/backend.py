@@ -195,9 +195,10 @@ class Backend(Protocol):
         """The memory as a uint8 array sharing it, after waiting for work on it; None where the host can't see it
         or where it must not be touched directly (all but the host and the interpreter)."""
 
-    def planes(self, memory: Any) -> tuple[np.ndarray[Any, Any], ...]:
+    def planes(self, memory: Any, is_written: bool = False) -> tuple[np.ndarray[Any, Any], ...]:
         """What a copy of the memory's bytes by NumPy has to copy, each an array as long as the memory: first the bytes,
-        then what is known of each byte (the interpreter's: 1 where it was written). () where the host can't see them.
+        then what is known of each byte (the interpreter's: 1 where it was written). () where the host can't see them,
+        or must not write them now (``is_written``): then kernels move the elements.
         """
 
     def upload(self, memory: Any, offset: int, data: np.ndarray[Any, Any]) -> None:
@@ -238,7 +239,8 @@ class Backend(Protocol):
 
     def record(self, pieces: Sequence[tuple[Any, ...]], previous: Any) -> Any:
         """A recording of commands, which can be replayed while it lives; it keeps what they use alive, and has the
-        commands as ``commands``.
+        commands as ``commands``. None within another call of the same thread that was interrupted: then the commands
+        are to be performed one by one.
 
         Args:
             pieces: the commands (commands.py), in pieces that may change by themselves; no executable among them

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import arrays, transfer, views
-from .capture import capturable
+from .capture import capturable, refuse_reading
 from .device import Device
 from .errors import DtypeError, KrnlpyError, LimitExceeded, ShapeError, SharingError
 from .scalar import ScalarType, pattern_of, scalar_type
@@ -134,17 +134,15 @@ class Buffer:
         return cls.full(shape, 1, dtype, device)
 
     @classmethod
-    def from_numpy(cls, array: Any, device: Device | None = None, *, copy: bool | None = None) -> Buffer:
-        """A buffer of the elements of a NumPy array.
+    def from_numpy(cls, array: Any, device: Device | None = None, *, copy: bool = True) -> Buffer:
+        """A buffer of the elements of a NumPy array: a copy, on every device, unless told.
 
         Args:
             array: the array, of any strides and byte order.
             device: where; the host unless told.
-            copy: as NumPy means it. None: on the host and the interpreter the buffer *is* the array's memory if the
-                array is C-contiguous, writable, aligned and of native byte order; all else is copied. False: the
-                buffer is the array's memory in any case, whatever the strides, on any device that has
+            copy: False: the buffer is the array's memory, whatever the strides, on any device that has
                 ``Feature.SHARED_HOST_MEMORY``; what the device does to it is seen in the array after
-                ``device.wait()``, and the array may be changed while nothing queued uses it. True: a copy.
+                ``device.wait()``, and the array may be changed while nothing queued uses it.
 
         Raises:
             DtypeError: the array's dtype is not one of the 12 (``bool``, ``complex64``, ``object``...).
@@ -158,7 +156,7 @@ class Buffer:
                 " dtype) makes one"
             )
         dtype = scalar_type(array.dtype)
-        if copy is not True and (shared := arrays.shared(array, device, must_share=copy is False)):
+        if copy is False and (shared := arrays.shared(array, device)):
             memory, strides, offset = shared
             return cls(device, dtype, memory, array.shape, strides, offset)
         result, done = cls.empty(array.shape, dtype, device), 0
@@ -168,9 +166,9 @@ class Buffer:
         return result
 
     @classmethod
-    def from_dlpack(cls, tensor: Any, device: Device | None = None, *, copy: bool | None = None) -> Buffer:
+    def from_dlpack(cls, tensor: Any, device: Device | None = None, *, copy: bool = True) -> Buffer:
         """A buffer of the elements of another library's tensor that lies in the process's memory: of PyTorch, JAX, or
-        whatever has ``__dlpack__``.
+        whatever has ``__dlpack__``. A copy, on every device, unless told.
 
         Args:
             tensor: the tensor.
@@ -378,21 +376,24 @@ class Buffer:
 
     # -------------------------------------------------------------------------------------------------------- NumPy
 
-    def numpy(self, out: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
-        """The elements as a NumPy array.
-
-        On the host and the interpreter it shares the buffer's memory, with its strides (read-only where broadcast). On
-        other devices it is a contiguous copy, made after all work that was queued before.
+    def numpy(self, out: np.ndarray[Any, Any] | None = None, *, copy: bool = True) -> np.ndarray[Any, Any]:
+        """The elements as a NumPy array: a contiguous copy, on every device, made after all work queued before.
 
         Args:
-            out: an array of the same shape and type, of any strides: the elements are copied there, on any device, and
-                it is returned.
+            out: an array of the same shape and type, of any strides: the elements are copied there, and it is returned.
+            copy: False: the array is the buffer's memory, with its strides (read-only where broadcast). Only the host
+                and the interpreter can do that.
 
         Raises:
             ShapeError, DtypeError: ``out`` has another shape or type. SharingError: it is read-only, not aligned or of
-                foreign byte order. OutOfMemory: the host has no memory for the array.
+                foreign byte order; or ``copy`` is False and the device has memory of its own, or ``out`` is given too.
+            OutOfMemory: the host has no memory for the array.
         """
         arrays.check_out(out, self._shape)
+        if copy is False:
+            if out is not None:
+                raise SharingError("numpy(out=..., copy=False): what goes into an array is copied; give one of them")
+            return self._shared_array()
         if out is not None:
             is_plain = arrays.is_plain(out, self._shape, self.dtype.dtype)
             if is_plain and self._contiguous and out.size and out.flags.writeable:
@@ -401,34 +402,35 @@ class Buffer:
                 return out
             Buffer.from_numpy(out, copy=False).copy_from(self)
             return out
+        array: np.ndarray[Any, Any] = arrays.empty(self._shape, self.dtype)
+        if not self._contiguous:
+            refuse_reading(self.device.backend)  # before a copy of the elements is asked for
+            if elements := transfer.planes(self):
+                array[...] = elements[0]
+                return array
+        if array.size:
+            source, data = self.contiguous(), array.reshape(-1).view(np.uint8)
+            source.device.backend.download(source._memory, source._offset * self.dtype.size, data)
+        return array
+
+    def _shared_array(self) -> np.ndarray[Any, Any]:
         if self._memory is None:
             return arrays.empty(self._shape, self.dtype)
         memory = self.device.backend.view(self._memory)
-        if memory is not None:
-            size = self.dtype.size
-            strides = tuple(s * size for s in self._strides)
-            array: np.ndarray[Any, Any] = np.ndarray(
-                self._shape, self.dtype.dtype, memory, self._offset * size, strides
-            )
-            if self.is_broadcast():
-                array.flags.writeable = False
-            return array
-        source = self.contiguous()
-        array = arrays.empty(self._shape, self.dtype)
-        out = array.reshape(-1).view(np.uint8)
-        source.device.backend.download(source._memory, source._offset * self.dtype.size, out)
-        return array
+        if memory is None:
+            raise SharingError(f"the elements lie on {self.device!r}; an array of them is always a copy")
+        size, dtype = self.dtype.size, self.dtype.dtype
+        array: Any = np.ndarray(self._shape, dtype, memory, self._offset * size, [s * size for s in self._strides])
+        array.flags.writeable = not self.is_broadcast()
+        return np.asarray(array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        shared = self._memory is None or self.device.backend.view(self._memory) is not None
-        if copy is False and not shared:
-            raise SharingError(f"the elements lie on {self.device!r}; an array of them is always a copy")
-        array = self.numpy()
-        if dtype is not None and np.dtype(dtype) != array.dtype:
-            if copy is False:
+        if copy is False:
+            if dtype is not None and np.dtype(dtype) != self.dtype.dtype:
                 raise SharingError(f"the elements are of type {self.dtype}; an array of {np.dtype(dtype)} is a copy")
-            return array.astype(dtype)
-        return array.copy() if copy and shared else array
+            return self._shared_array()
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype, copy=False)
 
     def __dlpack__(
         self,
@@ -438,9 +440,9 @@ class Buffer:
         dl_device: tuple[int, int] | None = None,
         copy: bool | None = None,
     ) -> Any:
-        """A capsule for ``from_dlpack`` of another library: it shares the buffer's memory on the host and the
-        interpreter. From another device it is a copy in the process's memory, for libraries that ask for one
-        (``numpy.from_dlpack(buffer, device="cpu")``); for others, ``.to_device(Device.host())`` makes it.
+        """A capsule for ``from_dlpack`` of another library: it shares the buffer's memory, which only the host's and
+        the interpreter's can. Where the library names the CPU (``numpy.from_dlpack(buffer, device="cpu")``) it is a
+        copy, from any device, unless ``copy`` is False.
 
         Raises:
             SharingError: a BufferError, as the protocol demands.

@@ -7,16 +7,19 @@ is captured or refused, wherever it asks.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
+from types import FrameType
 from typing import Any, NoReturn, ParamSpec
 
 from .backend import Backend, Binding
 from .commands import Command, Copy, Fill, Launch, LaunchIndirect
 from .errors import CaptureError
-from .interposition import Layer, Rank, put, remove
+from .interposition import Layer, Rank, put, refuse_within, remove
+from .locks import renew_after_fork
 
 P = ParamSpec("P")
 
@@ -25,7 +28,8 @@ Taker = Callable[[Callable[..., None], tuple[Any, ...], dict[str, Any]], bool]
 recorders: dict[tuple[int, Backend], Recorder] = {}
 """Who captures: by thread and backend. Empty nearly always, which is all that a launch looks at."""
 
-_lock = threading.Lock()
+_lock = threading.RLock()
+renew_after_fork(__name__, "_lock")
 
 
 class Recorder:
@@ -38,6 +42,7 @@ class Recorder:
     Attributes:
         commands: what was recorded.
         allocated: the memory that was allocated meanwhile.
+        owner: the frame of krnlpy's that records, if it is not the user who captures.
     """
 
     def __init__(self, backend: Backend, take: Taker | None = None) -> None:
@@ -45,6 +50,19 @@ class Recorder:
         self.take = take
         self.commands: list[Command] = []
         self.allocated: list[Any] = []
+        self.owner: FrameType | None = None
+
+    def is_asked(self) -> bool:
+        """Whether the call at hand is to be taken down: not that of a signal handler or finalizer which interrupted
+        krnlpy while it records for itself. Who captures explicitly can't be told from one."""
+        if self.owner is None:
+            return True
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame is not self.owner:
+            if not frame.f_globals.get("__name__", "").startswith("krnlpy."):
+                return False
+            frame = frame.f_back
+        return True
 
     def allocate(self, nbytes: int) -> Any:
         memory = type(self.backend).allocate(self.backend, nbytes)
@@ -65,7 +83,7 @@ class Recorder:
     def launch_indirect(self, executable: Any, counts: Binding, bindings: Sequence[Binding], parameters: bytes) -> None:
         self.commands.append(LaunchIndirect(executable, counts, tuple(bindings), parameters))
 
-    def planes(self, memory: Any) -> tuple[()]:
+    def planes(self, memory: Any, is_written: bool = False) -> tuple[()]:
         """None: elements are moved by kernels, which can be captured, not by NumPy."""
         return ()
 
@@ -101,7 +119,9 @@ def _routed(backend: Backend, name: str, method: Callable[..., Any]) -> Callable
     @wraps(method)
     def routed(*arguments: Any) -> Any:
         recorder = recorders.get((threading.get_ident(), backend))
-        return method(*arguments) if recorder is None else getattr(recorder, name)(*arguments)
+        if recorder is None or not recorder.is_asked():
+            return method(*arguments)
+        return getattr(recorder, name)(*arguments)
 
     return routed
 
@@ -110,9 +130,10 @@ def begin(recorder: Recorder) -> None:
     """From now on, this thread's calls of the backend go to the recorder.
 
     Raises:
-        CaptureError: they go to one already.
+        CaptureError: they go to one already. DeviceBusy: a capture or profile that begins or ends was interrupted.
     """
     backend = recorder.backend
+    refuse_within(_lock)
     with _lock:
         key = (threading.get_ident(), backend)
         if key in recorders:
@@ -136,9 +157,10 @@ def end(recorder: Recorder) -> None:
 
 @contextmanager
 def recording(backend: Backend) -> Iterator[Recorder]:
-    """A recorder of what this thread asks of a backend within the block; of a capture, if any, it takes the place."""
+    """A recorder of what krnlpy asks of a backend within the block; of a capture, if any, it takes the place."""
     recorder = Recorder(backend)
-    outer = current(backend)
+    recorder.owner = sys._getframe(2)  # whose block it is
+    outer = recorders.get((threading.get_ident(), backend))
     if outer is None:
         begin(recorder)
     else:
@@ -150,6 +172,7 @@ def recording(backend: Backend) -> Iterator[Recorder]:
             end(recorder)
         else:
             recorders[threading.get_ident(), backend] = outer
+        recorder.owner = None  # which has a reference to the recorder
 
 
 @contextmanager
@@ -165,7 +188,14 @@ def suspended(recorder: Recorder) -> Iterator[None]:
 
 def current(backend: Backend) -> Recorder | None:
     """What takes this thread's calls of a backend, if it captures."""
-    return recorders.get((threading.get_ident(), backend))
+    recorder = recorders.get((threading.get_ident(), backend))
+    return recorder if recorder is not None and recorder.is_asked() else None
+
+
+def refuse_reading(backend: Backend) -> None:
+    """Raises CaptureError where this thread captures on a backend: nothing has run yet that could be read."""
+    if recorders and (recorder := current(backend)) is not None:
+        recorder.download()
 
 
 def is_taken(function: Callable[..., None], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bool:

@@ -99,7 +99,7 @@ class CompileBackend:
     def view(self, memory: Nothing) -> None:
         return None
 
-    def planes(self, memory: Nothing) -> tuple[()]:
+    def planes(self, memory: Nothing, is_written: bool = False) -> tuple[()]:
         return ()
 
     def upload(self, memory: Nothing, offset: int, data: _Array) -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import config
 from .backend import Backend, DeviceInfo
-from .errors import DeviceUnavailable
-from .locks import renew_after_fork
+from .errors import DeviceBusy, DeviceUnavailable
+from .locks import is_mine, renew_after_fork
 from .memory_stats import MemoryStats
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ _BEST: Final = ("discrete", "integrated", "virtual")
 
 
 def _backend(key: int | str, open_backend: Callable[[], Backend]) -> Backend:
+    if is_mine(_lock) and key not in _backends:
+        raise DeviceBusy(f"device {key} is not open, and can't be opened within the opening that was interrupted")
     with _lock:
         if key in _backends and _backends[key].lost:
             _backends.pop(key).close()

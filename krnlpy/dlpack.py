@@ -96,11 +96,13 @@ def export(
             f"the elements lie on {buffer.device!r}, which other libraries can't read;"
             " .to_device(Device.host()) copies them to the process's memory"
         )
-    array = buffer.numpy()
+    # Who names a device asks for the elements there, and gets the same from every device.
+    shares = here[0] == _CPU and (device is None or copy is False)
+    array = buffer.numpy(copy=not shares)
     if buffer.dtype is bf16:
         array = array.view(np.uint16)
     try:
-        capsule = array.__dlpack__(max_version=max_version, copy=copy if here[0] == _CPU else None)
+        capsule = array.__dlpack__(max_version=max_version, copy=copy if shares else None)
     except BufferError as error:
         raise SharingError(str(error)) from None
     if buffer.dtype is bf16:

@@ -21,6 +21,11 @@ class DeviceLost(DeviceError):
     """The device stopped answering; its buffers are gone. A new ``Device`` may be opened."""
 
 
+class DeviceBusy(DeviceError):
+    """What a signal handler or a finalizer asked for can't be done within the call that it interrupted, and nothing of
+    it was: it interrupted another handler's call of the device, or a profile or graph that was beginning or ending."""
+
+
 class OutOfMemory(DeviceError, MemoryError):
     """The device, or the host, has no memory left for an allocation."""
 

@@ -13,6 +13,7 @@ from .commands import Command, Launch, LaunchIndirect, memories, perform
 from .device import Device
 from .errors import CaptureError, LaunchError
 from .graph_parameters import Parameter, is_same, parameters_in, resolved
+from .locks import is_mine
 
 
 class _Call(NamedTuple):
@@ -37,6 +38,15 @@ class _Step(NamedTuple):
     commands: tuple[Command, ...]
     allocated: tuple[Any, ...]
     call: _Call | None
+
+
+class _Content(NamedTuple):
+    """What a graph does. One object, so that whoever interrupts a change of the graph sees the old or the new one."""
+
+    steps: list[_Step]
+    values: Mapping[str, Any]
+    commands: tuple[Command, ...]
+    recording: Any
 
 
 def _step_of(recorder: capture.Recorder, call: _Call | None = None) -> _Step:
@@ -95,9 +105,8 @@ class Graph:
         self._recorder: capture.Recorder | None = None
         self._parameters: dict[str, Parameter] = {}
         self._values: dict[str, Any] = {}
-        self._steps: list[_Step] = []
-        self._commands: tuple[Command, ...] = ()
-        self._recording: Any = None
+        self._steps: list[_Step] = []  # while it is captured
+        self._content = _Content([], self._values, (), None)
 
     # ------------------------------------------------------------------------------------------------------- capture
 
@@ -188,15 +197,18 @@ class Graph:
         if self._state:
             raise CaptureError(f"the graph {self._state}")
         backend = self._device.backend
+        if values and is_mine(self._lock):
+            raise CaptureError("the graph's values can't be changed within a replay of it that was interrupted")
         with self._lock:
             if values:
                 self._update(values)
+            content = self._content
             if capture.recorders and (recorder := capture.current(backend)) is not None:
-                recorder.commands += self._commands
-            elif self._recording is None:
-                perform(backend, self._commands)
+                recorder.commands += content.commands
+            elif content.recording is None:
+                perform(backend, content.commands)
             else:
-                backend.replay(self._recording)
+                backend.replay(content.recording)
 
     def _update(self, values: dict[str, Any]) -> None:
         changed = set()
@@ -205,18 +217,18 @@ class Graph:
                 known = ", ".join(self._parameters) or "none"
                 raise LaunchError(f"the graph has no parameter {name}; it has {known}")
             self._parameters[name].check(value)
-            if not is_same(self._values[name], value):
+            if not is_same(self._content.values[name], value):
                 changed.add(name)
         if changed:
-            new = {**self._values, **values}
+            new = {**self._content.values, **values}
             with capture.recording(self._device.backend) as recorder:
                 steps = [
                     step if step.call is None or step.call.names.isdisjoint(changed) else step.call.step(recorder, new)
-                    for step in self._steps
+                    for step in self._content.steps
                 ]
             self._commit(steps, new)
 
-    def _commit(self, steps: list[_Step], values: dict[str, Any]) -> None:
+    def _commit(self, steps: list[_Step], values: Mapping[str, Any]) -> None:
         commands = tuple(command for step in steps for command in step.commands)
         if any(step.allocated for step in steps):
             used = {id(memory) for command in commands for memory in memories(command)}
@@ -228,8 +240,8 @@ class Graph:
         told = [_tells(command) for command in commands]  # all of them are asked: some raise
         recording = None
         if not any(told):
-            recording = self._device.backend.record([piece for piece in pieces if piece], self._recording)
-        self._steps, self._values, self._commands, self._recording = steps, values, commands, recording
+            recording = self._device.backend.record([piece for piece in pieces if piece], self._content.recording)
+        self._content = _Content(steps, values, commands, recording)
 
     # --------------------------------------------------------------------------------------------------- what it is
 
@@ -241,16 +253,16 @@ class Graph:
     @property
     def parameters(self) -> Mapping[str, Any]:
         """The values that the parameters have now, by name."""
-        return MappingProxyType(self._values)
+        return MappingProxyType(self._content.values)
 
     @property
     def memory_bytes(self) -> int:
         """Bytes of the buffers that were made while the graph was captured, and that it keeps because it uses them."""
-        return sum(memory.nbytes for step in self._steps for memory in step.allocated)
+        return sum(memory.nbytes for step in self._content.steps for memory in step.allocated)
 
     def __len__(self) -> int:
         """The number of commands: launches, copies and fills."""
-        return len(self._commands)
+        return len(self._content.commands)
 
     def __repr__(self) -> str:
         if self._state:

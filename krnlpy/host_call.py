@@ -16,9 +16,9 @@ def host_call(function: Callable[..., Any], *buffers: Buffer) -> None:
     """Calls a function with the arrays of buffers on the host or the interpreter: NumPy's or another library's work
     between kernels.
 
-    The arrays share the buffers' memory, as those of :meth:`Buffer.numpy` do. While a graph of the buffers' device is
-    captured, the call is recorded, and made at each replay with the same arrays; what the function raises, the replay
-    raises, after what stands before it.
+    The arrays share the buffers' memory, as those of ``Buffer.numpy(copy=False)`` do. While a graph of the buffers'
+    device is captured, the call is recorded, and made at each replay with the same arrays; what the function raises,
+    the replay raises, after what stands before it.
 
     Args:
         function: takes an array for each buffer. What it returns is not used.
@@ -53,9 +53,9 @@ def host_call(function: Callable[..., Any], *buffers: Buffer) -> None:
         )
     recorder = capture.current(device.backend)
     if recorder is None:
-        function(*[buffer.numpy() for buffer in buffers])
+        function(*[buffer.numpy(copy=False) for buffer in buffers])
         return
     with capture.suspended(recorder):
-        arrays = tuple(buffer.numpy() for buffer in buffers)
+        arrays = tuple(buffer.numpy(copy=False) for buffer in buffers)
     memories = tuple(buffer.memory for buffer in buffers if buffer.memory is not None)
     recorder.commands.append(Call(function, arrays, memories))

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .locks import renew_after_fork
+from .errors import DeviceBusy
+from .locks import is_mine, renew_after_fork
 
 if TYPE_CHECKING:
     from .backend import Backend
@@ -46,8 +47,19 @@ _LAYERS = "_interposed"
 """The attribute of a backend that holds its layers; it is not there while there are none."""
 
 
+def refuse_within(lock: Any) -> None:
+    """Raises DeviceBusy for who interrupted this thread while it held a lock."""
+    if is_mine(lock):
+        raise DeviceBusy("a graph's capture or a profile that was beginning or ending was interrupted; none begins now")
+
+
 def put(backend: Backend, layer: Layer) -> None:
-    """Puts a layer in; there is none of its rank. Calls that are under way are not changed."""
+    """Puts a layer in; there is none of its rank. Calls that are under way are not changed.
+
+    Raises:
+        DeviceBusy: this interrupted another one.
+    """
+    refuse_within(_lock)
     with _lock:
         layers = vars(backend).setdefault(_LAYERS, [])
         layers.append(layer)

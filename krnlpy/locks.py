@@ -1,4 +1,5 @@
-"""Locks that a forked child can take, whichever thread of its parent held them when it was forked."""
+"""Locks that a forked child can take, whichever thread of its parent held them when it was forked; and that tell a
+signal handler or a finalizer whether it interrupted what they protect."""
 
 from __future__ import annotations
 
@@ -22,6 +23,13 @@ def renew_after_fork(owner: Any, name: str) -> None:
     if len(_owners) > _most:  # not by callbacks, in which Ctrl-C would be lost
         _owners[:] = [entry for entry in _owners if entry[0]() is not None]
         _most = 2 * len(_owners) + 64
+
+
+def is_mine(lock: Any) -> bool:
+    """Whether this thread holds an RLock. Asked where a method that takes the lock begins, for methods that don't call
+    each other: then a handler or finalizer asks, which interrupted such a method of this thread, anywhere in it."""
+    held: bool = lock._is_owned()  # as threading.Condition asks
+    return held
 
 
 def _renew() -> None:

@@ -317,6 +317,7 @@ renew_after_fork(__name__, "_lock")
 
 
 def _enter(backend: Backend) -> _Session:
+    interposition.refuse_within(_lock)
     with _lock:
         session = _sessions.get(backend)
         if session is None:

@@ -110,7 +110,7 @@ class StructBuffer:
         """
         array = np.asarray(array)
         dtype = np.dtype(_aligned(array.dtype))
-        bytes = np.ascontiguousarray(array.astype(dtype)).reshape(-1).view(np.uint8)
+        bytes = np.ascontiguousarray(array, dtype).reshape(-1).view(np.uint8)
         return cls(Buffer.from_numpy(bytes, device), dtype, array.shape)
 
     @property
@@ -137,15 +137,22 @@ class StructBuffer:
         """
         return StructField(self, self.dtype, 0)[name]
 
-    def numpy(self) -> np.ndarray[Any, np.dtype[np.void]]:
-        """A copy as a structured array, after all work queued before."""
-        return self._memory.numpy().view(self.dtype).reshape(self.shape)
+    def numpy(self, *, copy: bool = True) -> np.ndarray[Any, np.dtype[np.void]]:
+        """A structured array: a copy, on every device, made after all work queued before.
+
+        Args:
+            copy: False: the array is the buffer's memory, which only the host's and the interpreter's can be.
+
+        Raises:
+            SharingError: ``copy`` is False and the device has memory of its own.
+        """
+        return self._memory.numpy(copy=copy).view(self.dtype).reshape(self.shape)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        if copy is False:
-            raise SharingError("a struct buffer has no array that shares its memory: it is copied")
-        array = self.numpy()
-        return array if dtype is None else array.astype(dtype)
+        if copy is False and dtype is not None and np.dtype(dtype) != self.dtype:
+            raise SharingError(f"the elements are of type {self.dtype}; an array of {np.dtype(dtype)} is a copy")
+        array = self.numpy(copy=copy is not False)
+        return array if dtype is None else array.astype(dtype, copy=False)
 
     def to_device(self, device: Device) -> StructBuffer:
         """A copy on a device, or itself where it is there."""

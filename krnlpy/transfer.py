@@ -49,8 +49,8 @@ def _copy_within(source: Buffer, to: Buffer) -> None:
     if source.is_contiguous() and to.is_contiguous():
         size = source.dtype.size
         backend.copy(source.memory, source.offset * size, to.memory, to.offset * size, source.nbytes)
-    elif backend.planes(to.memory):
-        for elements, values in zip(planes(to), planes(source), strict=True):
+    elif targets := planes(to, is_written=True):
+        for elements, values in zip(targets, planes(source), strict=True):
             elements[...] = values
     else:
         from . import kernels  # kernels are made of buffers, so they come later
@@ -63,7 +63,7 @@ def _copy_between(source: Buffer, to: Buffer) -> None:
     size, nbytes = source.dtype.size, source.nbytes
     first, second = source.device.backend, to.device.backend
     start, target = source.offset * size, to.offset * size
-    here, there = first.planes(source.memory), second.planes(to.memory)
+    here, there = first.planes(source.memory), second.planes(to.memory, True)
     if len(here) > 1 and len(there) > 1:
         for a, b in zip(here, there, strict=True):
             b[target : target + nbytes] = a[start : start + nbytes]
@@ -88,8 +88,8 @@ def fill(to: Buffer, pattern: bytes) -> None:
     backend = to.device.backend
     if to.is_contiguous():
         backend.fill(to.memory, to.offset * to.dtype.size, to.nbytes, pattern)
-    elif backend.planes(to.memory):
-        for elements, content in zip(planes(to), (pattern, b"\1" * len(pattern)), strict=False):
+    elif targets := planes(to, is_written=True):
+        for elements, content in zip(targets, (pattern, b"\1" * len(pattern)), strict=False):
             elements[...] = np.frombuffer(content, to.dtype.dtype)[0]
     else:
         from . import kernels
@@ -100,13 +100,14 @@ def fill(to: Buffer, pattern: bytes) -> None:
             _in_parts(partial(kernels.fill, value), words if len(values) == 1 else words[..., i])
 
 
-def planes(buffer: Buffer) -> list[np.ndarray[Any, Any]]:
-    """The buffer's elements, and with the same strides what is known of their bytes."""
+def planes(buffer: Buffer, is_written: bool = False) -> list[np.ndarray[Any, Any]]:
+    """The buffer's elements, and with the same strides what is known of their bytes; none where NumPy can't read them,
+    or may not write them."""
     size = buffer.dtype.size
     strides = tuple(stride * size for stride in buffer.strides)
     return [
         np.ndarray(buffer.shape, buffer.dtype.dtype, plane, buffer.offset * size, strides)
-        for plane in buffer.device.backend.planes(buffer.memory)
+        for plane in buffer.device.backend.planes(buffer.memory, is_written)
     ]
 
 

@@ -128,7 +128,7 @@ class Twins:
 
     def values(self) -> list[np.ndarray[Any, Any]]:
         """What is written, downloaded."""
-        return [np.array(buffer.numpy()) for _, buffer in self.written]
+        return [buffer.numpy() for _, buffer in self.written]
 
 
 @dataclass(frozen=True)

@@ -54,9 +54,13 @@ class KnownLaunch:
 
 def has_loops(program: ir.Program) -> bool:
     """Whether a thread may make a pass of a loop at all."""
-    return bool(program.items or program.group_arrays or local_arrays(program) or program.has_cooperative_matrices) or (
-        any(isinstance(node, ir.For | ir.While | ir.Collective) or _math_passes(node) for node in _nodes(program))
-    )
+    own = program.items or program.group_arrays or local_arrays(program) or program.has_cooperative_matrices
+    return bool(own) or has_written_loops(program)
+
+
+def has_written_loops(program: ir.Program) -> bool:
+    """Whether one of the loops is in the program, or in a function that it calls; not one over its items, say."""
+    return any(isinstance(node, ir.For | ir.While | ir.Collective) or _math_passes(node) for node in _nodes(program))
 
 
 def loop_passes(program: ir.Program, launch: KnownLaunch) -> Passes:

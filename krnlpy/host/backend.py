@@ -8,6 +8,7 @@ import os
 import platform
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import llvmlite
@@ -24,6 +25,7 @@ from krnlpy.dsl.llvm import LAUNCH
 from krnlpy.errors import LimitExceeded
 from krnlpy.features import FLOAT_ATOMICS, Feature
 from krnlpy.memory_stats import MemoryStats, Usage
+from krnlpy.postponed import Launches, accesses_of
 from krnlpy.timing import HostTimer
 
 from .compiler import Compiler
@@ -56,6 +58,7 @@ class HostBackend:
         self._info = _describe(self._compiler)
         self._scratch = threading.local()
         self._usage = Usage()
+        self._launches = Launches()
 
     @property
     def info(self) -> DeviceInfo:
@@ -88,26 +91,45 @@ class HostBackend:
 
     def view(self, memory: HostMemory) -> Array:
         """The memory itself."""
+        if self._launches.running:
+            self._launches.check_read(memory, 0, memory.nbytes)
         return memory.array
 
-    def planes(self, memory: HostMemory) -> tuple[Array, ...]:
+    def planes(self, memory: HostMemory, is_written: bool = False) -> tuple[Array, ...]:
         """The memory itself."""
+        if self._launches.running and not self._launches.lend(memory, is_written):
+            return ()
         return (memory.array,)
 
     def upload(self, memory: HostMemory, offset: int, data: Array) -> None:
         """Copies bytes into memory."""
+        if self._launches.running:
+            span = (memory, offset, data.nbytes)
+            if self._launches.postpone_transfer(self.upload, memory, offset, data.copy(), spans=[span]):
+                return
         memory.array[offset : offset + data.nbytes] = data
 
     def download(self, memory: HostMemory, offset: int, out: Array) -> None:
         """Copies memory into an array of bytes."""
+        if self._launches.running:
+            self._launches.check_read(memory, offset, out.nbytes)
         out[...] = memory.array[offset : offset + out.nbytes]
 
     def copy(self, source: HostMemory, source_offset: int, to: HostMemory, to_offset: int, nbytes: int) -> None:
         """Copies bytes from memory to memory."""
+        if self._launches.running:
+            spans = [(source, source_offset, nbytes), (to, to_offset, nbytes)]
+            arguments = source, source_offset, to, to_offset, nbytes
+            if self._launches.postpone_transfer(self.copy, *arguments, spans=spans):
+                return
         to.array[to_offset : to_offset + nbytes] = source.array[source_offset : source_offset + nbytes]
 
     def fill(self, memory: HostMemory, offset: int, nbytes: int, pattern: bytes) -> None:
         """Repeats a pattern."""
+        if self._launches.running:
+            arguments = memory, offset, nbytes, pattern
+            if self._launches.postpone_transfer(self.fill, *arguments, spans=[(memory, offset, nbytes)]):
+                return
         word = np.frombuffer(pattern, f"u{len(pattern)}")
         memory.array[offset : offset + nbytes].view(word.dtype)[...] = word
 
@@ -137,13 +159,18 @@ class HostBackend:
             LimitExceeded: more threads along an axis than ids can count.
             KernelIndexError, KernelAssertionError: in an executable built for debugging, a thread failed.
         """
+        if self._launches.running and self._launches.postpone(
+            accesses_of(executable, bindings), partial(self.launch, executable, groups, tuple(bindings), parameters)
+        ):
+            return
         count = self.count(executable, groups, parameters)
         if not count:
             return
         buffers = executable.buffers.pack(*[memory.address for memory, _, _ in bindings])
         report = None if executable.reports is None else executable.reports.new(config.print_bytes)
         launch = LAUNCH.pack(0 if report is None else report.ctypes.data, NEVER, *groups)
-        self.run(executable, parameters, buffers, launch, count, executable.chunk(count, config.host_threads))
+        chunk = executable.chunk(count, config.host_threads)
+        self.run(executable, parameters, buffers, launch, count, chunk, bindings)
         if executable.reports is not None and report is not None:
             executable.reports.tell(executable.name, executable.threads, report)
 
@@ -158,12 +185,23 @@ class HostBackend:
         return groups[0] * groups[1] * groups[2]
 
     def run(
-        self, executable: HostExecutable, parameters: bytes, buffers: bytes, launch: bytes, count: int, chunk: int
+        self,
+        executable: HostExecutable,
+        parameters: bytes,
+        buffers: bytes,
+        launch: bytes,
+        count: int,
+        chunk: int,
+        bindings: Sequence[Binding],
     ) -> None:
         """Runs so many items or groups, on several cores where they are more than a chunk. Raises what the handler of a
         signal raises meanwhile, KeyboardInterrupt say; the kernel has stopped then."""
         if chunk >= count:
-            self._run_range(executable, parameters, buffers, 0, count, launch)
+            if count > executable.uninterrupted:
+                with self._launches.run(accesses_of(executable, bindings)):
+                    self._run_range(executable, parameters, buffers, 0, count, launch)
+            else:
+                self._run_range(executable, parameters, buffers, 0, count, launch)
             return
         stop = ctypes.c_int32()
         launch = stopped_by(launch, stop)
@@ -171,7 +209,8 @@ class HostBackend:
         def run(begin: int, end: int) -> None:
             self._run_range(executable, parameters, buffers, begin, end, launch)
 
-        self._pool.run(run, count, chunk, stop)
+        with self._launches.run(accesses_of(executable, bindings)):
+            self._pool.run(run, count, chunk, stop)
 
     def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
         """A recording of commands."""

@@ -15,6 +15,7 @@ from krnlpy.dsl import ir, llvm
 from krnlpy.dsl.accesses import buffer_accesses
 from krnlpy.dsl.cooperative_expansion import expanded
 from krnlpy.dsl.layout import Variant, layout_of
+from krnlpy.dsl.loop_bounds import has_written_loops
 from krnlpy.dsl.work import estimated_work
 from krnlpy.errors import LimitExceeded
 
@@ -57,7 +58,7 @@ class HostExecutable:
             )
         check_subgroups(program, threads, info)
         program = expanded(program, program.subgroup_threads or info.subgroup_threads)
-        self._compiler, self._lock = compiler, threading.Lock()
+        self._compiler, self._lock = compiler, threading.RLock()
         self._given = program, variant, specs, threads
         self._options = llvm.LlvmOptions(debug, compiler.converts_half)
         code = llvm.emit(*self._given, self._options)
@@ -86,6 +87,8 @@ class HostExecutable:
         if not self.is_items:
             weight *= threads[0] * threads[1] * threads[2]
         self._least_chunk = max(1, _LEAST_WORK // max(1, weight))
+        # So many items or groups in one thread are done before Python handles a signal meanwhile.
+        self.uninterrupted = 0 if has_written_loops(program) else self._least_chunk
 
     def _load(self, code: llvm.LlvmCode) -> Function:
         loaded = self._compiler.load(code.text, llvm.ENTRY, self._given[0].name)

@@ -72,7 +72,7 @@ def _launch(backend: HostBackend, command: Launch) -> Iterator[Step]:
     launch = LAUNCH.pack(0, NEVER, *command.groups)
     chunk = executable.chunk(count, config.host_threads)
     if chunk < count or executable.scratch_bytes:
-        yield partial(backend.run, executable, parameters, buffers, launch, count, chunk)
+        yield partial(backend.run, executable, parameters, buffers, launch, count, chunk, command.bindings)
     else:
         while (function := executable.function)(parameters, buffers, 0, 0, None, launch):
             executable.ask_more(function)

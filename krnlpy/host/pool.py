@@ -125,7 +125,7 @@ class ThreadPool:
 
     def _reset(self) -> None:
         self._crew = _Crew()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a handler that interrupts may launch too
 
     def run(self, run: Callable[[int, int], None], end: int, chunk: int, stop: ctypes.c_int32) -> None:
         """Calls ``run(begin, end)`` for ranges that make up 0..end, each at most ``chunk`` long.

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ from krnlpy.errors import KernelError, KernelUninitializedError, LimitExceeded, 
 from krnlpy.features import Feature
 from krnlpy.locks import renew_after_fork
 from krnlpy.memory_stats import MemoryStats, Usage
+from krnlpy.postponed import Launches, accesses_of
 from krnlpy.scalar import ScalarType
 from krnlpy.timing import HostTimer
 
@@ -50,6 +51,7 @@ class InterpreterBackend:
         self._lock = threading.RLock()
         renew_after_fork(self, "_lock")
         self._usage = Usage()
+        self._launches = Launches()
 
     def defects(self) -> tuple[()]:
         return ()
@@ -80,13 +82,21 @@ class InterpreterBackend:
         """The memory itself. From now on it counts as written: nothing sees what is written through arrays."""
         if self.info.index is not None:
             return None
+        if self._launches.running:
+            self._launches.check_read(memory, 0, memory.nbytes)
         memory.written = None
         return memory.bytes
 
-    def planes(self, memory: InterpreterMemory) -> tuple[Bytes, ...]:
+    def planes(self, memory: InterpreterMemory, is_written: bool = False) -> tuple[Bytes, ...]:
+        if self._launches.running and not self._launches.lend(memory, is_written):
+            return ()
         return memory.planes()
 
     def upload(self, memory: InterpreterMemory, offset: int, data: Bytes) -> None:
+        if self._launches.running:
+            span = (memory, offset, data.nbytes)
+            if self._launches.postpone_transfer(self.upload, memory, offset, data.copy(), spans=[span]):
+                return
         with self._lock:
             memory.bytes[offset : offset + data.nbytes] = data
             memory.mark(offset, offset + data.nbytes)
@@ -94,6 +104,8 @@ class InterpreterBackend:
     def download(self, memory: InterpreterMemory, offset: int, out: Bytes) -> None:
         """Copies memory into an array. What was never written is no mistake here: a program may take a whole buffer
         and use what it knows to be written."""
+        if self._launches.running:
+            self._launches.check_read(memory, offset, out.nbytes)
         with self._lock:
             out[:] = memory.bytes[offset : offset + out.nbytes]
 
@@ -105,10 +117,19 @@ class InterpreterBackend:
         to_offset: int,
         nbytes: int,
     ) -> None:
+        if self._launches.running:
+            spans = [(source, source_offset, nbytes), (to, to_offset, nbytes)]
+            arguments = source, source_offset, to, to_offset, nbytes
+            if self._launches.postpone_transfer(self.copy, *arguments, spans=spans):
+                return
         with self._lock:
             to.copy_from(source, source_offset, to_offset, nbytes)
 
     def fill(self, memory: InterpreterMemory, offset: int, nbytes: int, pattern: bytes) -> None:
+        if self._launches.running:
+            arguments = memory, offset, nbytes, pattern
+            if self._launches.postpone_transfer(self.fill, *arguments, spans=[(memory, offset, nbytes)]):
+                return
         with self._lock:
             rows = memory.bytes[offset : offset + nbytes].reshape(-1, len(pattern))
             rows[:] = np.frombuffer(pattern, np.uint8)
@@ -154,6 +175,21 @@ class InterpreterBackend:
             KernelError: something else that a thread must not do: a race, a read of what was never written, a barrier
                 that not all reach, an assert that fails, an ``Out`` buffer not written as it must be.
         """
+        accesses = accesses_of(executable, bindings)
+        if self._launches.running and self._launches.postpone(
+            accesses, partial(self.launch, executable, groups, tuple(bindings), parameters)
+        ):
+            return
+        with self._launches.run(accesses):
+            self._run(executable, groups, bindings, parameters)
+
+    def _run(
+        self,
+        executable: InterpreterExecutable,
+        groups: tuple[int, int, int],
+        bindings: Sequence[Binding],
+        parameters: bytes,
+    ) -> None:
         interpretation = executable.interpretation(config.check_overflow, is_debugged(executable.program))
         values = interpretation.unpack(parameters)
         now = Now(

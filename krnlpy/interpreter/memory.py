@@ -55,25 +55,29 @@ class InterpreterMemory:
 
     def mark(self, start: int = 0, end: int | None = None) -> None:
         """Says that bytes were written."""
-        if self.written is not None:
+        written = self.written  # looked at once: what interrupts this thread may find that all was written
+        if written is not None:
             end = self.nbytes if end is None else end
-            self.written[start:end] = b"\1" * (end - start)
+            written[start:end] = b"\1" * (end - start)
             self.settle()
 
     def settle(self) -> None:
         """Forgets what was written where all was."""
-        if self.written is not None and self.written.find(0) < 0:
+        written = self.written
+        if written is not None and written.find(0) < 0:
             self.written = None
 
     def is_written(self, start: int, end: int) -> bool:
         """Whether all bytes of a range were written."""
-        return self.written is None or self.written.find(0, start, end) < 0
+        written = self.written
+        return written is None or written.find(0, start, end) < 0
 
     def planes(self) -> tuple[Bytes, Bytes]:
         """The bytes, and what is known of each, as arrays of one length."""
-        if self.written is None:
-            self.written = bytearray(b"\1") * self.nbytes
-        return self.bytes, np.frombuffer(self.written, np.uint8)
+        written = self.written
+        if written is None:
+            written = self.written = bytearray(b"\1") * self.nbytes
+        return self.bytes, np.frombuffer(written, np.uint8)
 
     def copy_from(self, source: InterpreterMemory, source_start: int, start: int, nbytes: int) -> None:
         """Copies bytes, and whether they were written: copying what is undefined is no mistake, using it is."""

@@ -18,9 +18,9 @@ from krnlpy.backend import Binding, DeviceInfo, check_groups
 from krnlpy.commands import DeviceCommand
 from krnlpy.dsl.ir import Program
 from krnlpy.dsl.layout import Variant
-from krnlpy.dsl.reports import HEADER, Reports, Words
-from krnlpy.errors import DeviceError, DeviceLost, DeviceUnavailable, KrnlpyError
-from krnlpy.locks import renew_after_fork
+from krnlpy.dsl.reports import Reports, Words
+from krnlpy.errors import DeviceBusy, DeviceError, DeviceLost, DeviceUnavailable, KrnlpyError
+from krnlpy.locks import is_mine, renew_after_fork
 from krnlpy.memory_stats import MemoryStats
 from krnlpy.timing import HostTimer, Span, Timer
 
@@ -34,6 +34,8 @@ from .instance import FORKED, Instance
 from .launches import Launches
 from .memory import MemoryPool, MemoryWindow, VulkanMemory
 from .pipeline import PipelineBuilder, VulkanExecutable
+from .reentry import Reentry
+from .reports import new_report, used_words, words_of
 from .timestamps import DeviceTimer, QueryPools
 from .transfers import Transfers
 
@@ -60,6 +62,21 @@ def _repaired(method: Callable[..., Any]) -> Any:
     return call
 
 
+def _public(method: Callable[..., Any]) -> Any:
+    """As :func:`_repaired`, for methods that others call: not the other methods with the lock, but whoever interrupts
+    them."""
+    repaired = _repaired(method)
+    name = method.__name__
+
+    @wraps(method)
+    def call(self: VulkanBackend, *arguments: Any) -> Any:
+        if is_mine(self._lock):
+            return getattr(self._reentry, name)(*arguments)
+        return repaired(self, *arguments)
+
+    return call
+
+
 class VulkanBackend:
     """One opened device. May be used from several threads.
 
@@ -74,6 +91,8 @@ class VulkanBackend:
         self._defects = defects
         self._lock = threading.RLock()
         renew_after_fork(self, "_lock")
+        self._timing = threading.RLock()
+        renew_after_fork(self, "_timing")
         device = self._device = LogicalDevice(instance, physical)
         try:
             self._queue = Queue(device)
@@ -85,11 +104,13 @@ class VulkanBackend:
         self._descriptors = Descriptors(device, self._queue)
         self._launches = Launches(device, self._queue, self._transfers, self._descriptors)
         self._builder = PipelineBuilder(device, self._descriptors, self._known_defects)
-        self._graphs = Graphs(device, self._queue, self._memory, self._transfers)
+        self._graphs = Graphs(device, self._queue, self._memory.allocate, self._transfers)
+        self._reentry = Reentry(device, self._queue, self._memory, self._builder)
         self._report: VulkanMemory | None = None
         self._query_pools: QueryPools | None = None
         self._is_closed = False
-        self._unlocked: set[int] = set()  # threads that use the device without the lock
+        self._unlocked: set[object] = set()  # those who use the device without the lock
+        self._is_held = False
         if device.labels is not None:
             device.labels.follow(self)
         instance.open_backends.append(self)
@@ -121,14 +142,13 @@ class VulkanBackend:
 
     # -- memory
 
-    @_repaired
+    @_public
     def allocate(self, nbytes: int) -> VulkanMemory:
         """Memory, its size rounded up to 16 bytes. Raises OutOfMemory, LimitExceeded."""
-        with self._lock:
-            self._check()
-            return self._memory.allocate(nbytes)
+        self._check()
+        return self._memory.allocate(nbytes)
 
-    @_repaired
+    @_public
     def adopt(self, array: Array) -> tuple[VulkanMemory, int]:
         """Memory of the process, where the device can use it. Raises SharingError, OutOfMemory."""
         self._check()
@@ -138,7 +158,7 @@ class VulkanBackend:
         """A part of memory, not longer than kernels reach."""
         return self._memory.window(memory, first, end)
 
-    @_repaired
+    @_public
     def memory_stats(self) -> MemoryStats:
         """How much memory is taken."""
         self._check()
@@ -147,13 +167,16 @@ class VulkanBackend:
     def view(self, memory: VulkanMemory) -> None:
         """Nothing: a device's memory is only used through the device."""
 
-    def planes(self, memory: VulkanMemory) -> tuple[()]:
+    def planes(self, memory: VulkanMemory, is_written: bool = False) -> tuple[()]:
         """None, as for :meth:`view`."""
         return ()
 
     def upload(self, memory: VulkanMemory, offset: int, data: Array) -> None:
         """Copies bytes into memory."""
-        with self._lock:  # as _repaired, without its cost
+        if self._lock._is_owned():  # type: ignore[attr-defined]  # as is_mine
+            self._reentry.upload(memory, offset, data)
+            return
+        with self._lock:  # as _public, without its cost
             try:
                 self._check()
                 self._transfers.upload(memory, offset, data)
@@ -163,6 +186,12 @@ class VulkanBackend:
 
     def download(self, memory: VulkanMemory, offset: int, out: Array) -> None:
         """Copies memory into an array, when the last work that writes these bytes is done."""
+        if is_mine(self._lock):
+            self._reentry.download(memory, offset, out)
+        else:
+            self._download(memory, offset, out)
+
+    def _download(self, memory: VulkanMemory, offset: int, out: Array) -> None:
         mapped = memory.block.mapped
         if mapped is None:
             self._download_staged(memory, offset, out)
@@ -183,27 +212,24 @@ class VulkanBackend:
 
     @_repaired
     def _download_staged(self, memory: VulkanMemory, offset: int, out: Array) -> None:
-        with self._lock:
-            self._check()
-            self._transfers.download(memory, offset, out)
+        self._check()
+        self._transfers.download(memory, offset, out)
 
-    @_repaired
+    @_public
     def copy(self, source: VulkanMemory, source_offset: int, to: VulkanMemory, to_offset: int, nbytes: int) -> None:
         """Copies bytes within the device."""
-        with self._lock:
-            self._check()
-            self._transfers.copy(source, source_offset, to, to_offset, nbytes)
+        self._check()
+        self._transfers.copy(source, source_offset, to, to_offset, nbytes)
 
-    @_repaired
+    @_public
     def fill(self, memory: VulkanMemory, offset: int, nbytes: int, pattern: bytes) -> None:
         """Repeats a pattern."""
-        with self._lock:
-            self._check()
-            self._transfers.fill(memory, offset, nbytes, pattern)
+        self._check()
+        self._transfers.fill(memory, offset, nbytes, pattern)
 
     # -- kernels
 
-    @_repaired
+    @_public
     def build(
         self,
         program: Program,
@@ -213,9 +239,8 @@ class VulkanBackend:
         debug: bool,
     ) -> VulkanExecutable:
         """A program built for the device. Raises MissingFeatures, LimitExceeded."""
-        with self._lock:
-            self._check()
-            return self._builder.build(program, variant, specs, threads, debug)
+        self._check()
+        return self._builder.build(program, variant, specs, threads, debug)
 
     def launch(
         self,
@@ -230,7 +255,11 @@ class VulkanBackend:
             KernelIndexError, KernelAssertionError: in an executable built for debugging, a thread failed.
             DriverDefect: the driver ends a loop of it too early.
         """
-        with self._lock:
+        lock = self._lock
+        if lock._is_owned():  # type: ignore[attr-defined]  # as is_mine
+            self._reentry.launch(executable, groups, bindings, parameters)
+            return
+        with lock:
             if self._queue.failure is not None:
                 raise self._queue.failure
             try:
@@ -252,14 +281,15 @@ class VulkanBackend:
 
         In debug mode the counts are read first. Raises LimitExceeded then for more threads than ids can count.
         """
+        if is_mine(self._lock):
+            self._reentry.launch_indirect(executable, counts, bindings, parameters)
+            return
         with self._lock:
             self._check()
             if not executable.tells(None, parameters) and not config.debug:
                 self._record_indirect(executable, counts, bindings, parameters)
                 return
-        words = np.empty(3, "<u4")
-        self.download(counts[0], counts[1], words.view(np.uint8))
-        x, y, z = words.tolist()
+        x, y, z = words_of(3, lambda out: self.download(counts[0], counts[1], out)).tolist()
         check_groups(executable.name, (x, y, z), executable.threads)
         if x and y and z:
             self.launch(executable, (x, y, z), bindings, parameters)
@@ -278,58 +308,59 @@ class VulkanBackend:
         parameters: bytes,
     ) -> Words:
         """Runs a kernel to its end; returns the words of its report that are used."""
-        capacity = reports.capacity(config.print_bytes)
-        header = np.frombuffer(reports.header(capacity), np.uint8)
-        nbytes = header.nbytes + 4 * capacity
+        header, nbytes = new_report(reports)
         memory = self._report
         if memory is None or memory.nbytes < nbytes:
             memory = self._report = self._memory.allocate(nbytes)
         self._transfers.upload(memory, 0, header)
         self._launches.record(executable, groups, [*bindings, (memory, 0, memory.nbytes)], parameters)
-        words = self._read_words(memory, len(HEADER) + reports.failure_words)
-        used = len(HEADER) + int(words[HEADER.index("used")])
-        return words if len(words) == used else self._read_words(memory, used)
-
-    def _read_words(self, memory: VulkanMemory, count: int) -> Words:
-        words = np.empty(count, "<u4")
-        self.download(memory, 0, words.view(np.uint8))
-        return words
+        return used_words(reports, lambda count: words_of(count, lambda out: self._download(memory, 0, out)))
 
     # -- measuring
 
-    @_repaired
+    @_public
     def timer(self) -> Timer:
         """By timestamps; by the host's clock, waiting before and after, where the device writes none."""
         self._check()
         pools = self._query_pools = self._query_pools or QueryPools(self._instance, self._device)
         return DeviceTimer(self, pools) if pools.valid_bits else HostTimer(self.wait)
 
-    @_repaired
     def timed(self, timer: DeviceTimer, work: Callable[[], None]) -> Span:
         """Does some work between two timestamps. For timers."""
+        if is_mine(self._lock):
+            return self._reentry.timed(timer, work)
+        with self._timing:  # else others' measured work would be between the two
+            open = self._call(timer.begin)
+            work()
+            span: Span = self._call(timer.end, open)
+            return span
+
+    @_repaired
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         self._check()
-        return timer.record(work)
+        return function(*arguments)
 
     # -- graphs
 
-    @_repaired
-    def record(self, pieces: Sequence[tuple[DeviceCommand, ...]], previous: Recording | None) -> Recording:
-        """Command buffers of commands. Raises OutOfMemory."""
-        with self._lock:
-            self._check()
-            return self._graphs.record(pieces, previous)
+    @_public
+    def record(self, pieces: Sequence[tuple[DeviceCommand, ...]], previous: Recording | None) -> Recording | None:
+        """Command buffers of commands; None within another call, whose memory they might need. Raises OutOfMemory."""
+        self._check()
+        return self._graphs.record(pieces, previous)
 
-    @_repaired
+    @_public
     def replay(self, recording: Recording) -> None:
         """Submits command buffers."""
-        with self._lock:
-            self._check()
-            self._graphs.replay(recording)
+        self._check()
+        self._graphs.replay(recording)
 
     # -- waiting and closing
 
     def wait(self) -> None:
         """Returns when all that was queued before is done."""
+        if is_mine(self._lock):
+            self._reentry.wait()
+            return
         with self._lock:
             batch = self._queue.open_value
         self._wait(batch)
@@ -367,7 +398,7 @@ class VulkanBackend:
     @contextmanager
     def _kept_open(self) -> Iterator[None]:
         """Without the lock, keeps the device from being closed. Raises what is the matter with it."""
-        me = threading.get_ident()
+        me = object()
         try:
             try:
                 self._unlocked.add(me)  # before the look: who closes looks the other way round
@@ -391,9 +422,12 @@ class VulkanBackend:
     def hold(self) -> None:
         """Keeps all other threads out for good."""
         self._lock.acquire()
+        self._is_held = True
 
     def close(self) -> None:
         """Waits, then gives everything back; the device's memory and executables are of no use afterwards."""
+        if is_mine(self._lock) and not self._is_held:
+            raise DeviceBusy(f"{self.info.name} can't be closed within the call that was interrupted")
         with self._lock:
             if self._is_closed:
                 return
@@ -409,6 +443,7 @@ class VulkanBackend:
             if self._query_pools is not None:
                 self._query_pools.close()
             self._graphs.close()
+            self._reentry.close()
             self._builder.close()
             self._descriptors.close()
             self._transfers.close()

@@ -5,15 +5,17 @@ Batches are numbered from 1; the number is the value that the queue's timeline s
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from krnlpy.errors import DeviceError, DeviceLost, OutOfMemory
 from krnlpy.log import logger
 
+from .batches import Log, QueuedBatch
 from .device import LogicalDevice
 from .hazards import Access, HazardTracker, touches
 
@@ -33,14 +35,6 @@ _WAIT_NS = 100_000_000
 _NAMED_KERNELS = 4
 
 
-class _Batch(NamedTuple):
-    value: int
-    pool: Any
-    buffer: Any
-    kernels: list[str]
-    accesses: list[Sequence[Access]]
-
-
 class Queue:
     """The queue of a device: one batch is open and takes commands, those before are submitted.
 
@@ -51,7 +45,7 @@ class Queue:
         submitted: number of the last batch submitted.
         completed: number of the last batch known to be done.
         failure: why the queue is of no use any more, if so.
-        kernels: names of the kernels in the open batch.
+        log: the commands of the open batch. Whoever records one adds it here, last of all.
     """
 
     def __init__(self, device: LogicalDevice) -> None:
@@ -62,23 +56,22 @@ class Queue:
         self.submitted = 0
         self.completed = 0
         self._hazards = HazardTracker()
-        self._sealed: _Batch | None = None  # ended, but not submitted
+        self._sealed: QueuedBatch | None = None  # ended, but not submitted
         # Results that are not yet taken note of. Python looks for Ctrl-C after a call, before it assigns the result;
         # but not within one of list's own methods, so that call and note are one.
         self._ended: list[int] = []
         self._sent: list[int] = []
         self._accesses: list[Sequence[Access]] = []
-        self._pending: deque[_Batch] = deque()
+        self._pending: deque[QueuedBatch] = deque()
         self._spare: list[tuple[Any, Any]] = []
         self._lent: dict[Any, Any] = {}
-        self._replayed: list[_Batch] = []
+        self._replayed: list[QueuedBatch] = []
         self._retired: list[tuple[int, Callable[[], None]]] = []
         self._pool: Any = None
         self._buffer: Any = None
         self._count = self._work = 0
         self._limit = _FIRST_COMMANDS
         self.failure: DeviceError | None = None
-        self.kernels: list[str] = []
 
         functions = device.functions
         self._cmd_barrier = functions.vkCmdPipelineBarrier
@@ -105,6 +98,8 @@ class Queue:
             pSignalSemaphores=self._semaphores,
         )
         self._counter = api.new("uint64_t *")
+        self.log = Log(self._submit_info)
+        self._no_log = Log(None)
 
     def barriers(self, stage: int, read: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """What a barrier between commands, and one at the end of a batch, are recorded with.
@@ -135,7 +130,7 @@ class Queue:
         if self._buffer is None:
             self._open()
         if is_indirect and not self._is_indirect:
-            self._order_indirect()
+            self.order_indirect()
         self._accesses.append(accesses)
         if self._hazards.record(accesses):
             self._cmd_barrier(self._buffer, *self._barrier_arguments)
@@ -147,12 +142,21 @@ class Queue:
             self._open()
         return self._buffer
 
-    def order(self) -> Any:
-        """The open command buffer, after a barrier between all commands so far and those to come."""
-        commands = self.commands()
-        self._cmd_barrier(commands, *self._barrier_arguments)
+    def order(self) -> None:
+        """Puts a barrier between all commands so far and those to come."""
+        self._cmd_barrier(self.commands(), *self._barrier_arguments)
         self._hazards.clear()
-        return commands
+
+    def record(self, command: Callable[..., Any], *arguments: Any) -> None:
+        """Records a command that accesses no memory."""
+        command(self.commands(), *arguments)
+        self.log.append((command, *arguments))
+
+    def write(self, buffer: Any, log: Log) -> None:
+        """Records what a log says into a command buffer."""
+        for command, *arguments in log:
+            self._cmd_barrier(buffer, *self._barrier_arguments)
+            command(buffer, *arguments)
 
     @property
     def recorded(self) -> tuple[int, int]:
@@ -173,7 +177,7 @@ class Queue:
         """Whether so many commands, of roughly so many operations, are more than a batch should have."""
         return commands > _MAX_COMMANDS or work > _MAX_WORK
 
-    def _order_indirect(self) -> None:
+    def order_indirect(self) -> None:
         """Lets barriers order indirect dispatches too, from now on: GPUs stop their front ends for it, which nobody
         pays for who dispatches none. What was written before is made visible to them by a barrier here."""
         api = self._api
@@ -181,8 +185,7 @@ class Queue:
         self._barrier_arguments, self._end_arguments = self.barriers(
             api.VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, api.VK_ACCESS_INDIRECT_COMMAND_READ_BIT
         )
-        self._cmd_barrier(self._buffer, *self._barrier_arguments)
-        self._hazards.clear()
+        self.order()
 
     def _open(self) -> None:
         self._make_room()
@@ -275,11 +278,11 @@ class Queue:
 
     def _note_ended(self) -> None:
         if self._sealed is None:
-            self._sealed = _Batch(self.open_value, self._pool, self._buffer, self.kernels, self._accesses)
+            self._sealed = QueuedBatch(self.open_value, self._pool, self._buffer, self._accesses, self.log)
         self._pool = self._buffer = None
         self._count = self._work = 0
         self._limit = _FIRST_COMMANDS  # unless the batch was full, somebody is about to wait
-        self.kernels = []
+        self.log = Log(self._submit_info)
         self._accesses = []
         self.open_value = self._sealed.value + 1
         result = self._ended[-1]
@@ -288,26 +291,51 @@ class Queue:
             # Commands that did not fit in memory are gone, and with them what buffers should hold.
             self._lose(f"lost what was recorded for it ({self._api.result_name(result)})")
 
-    def _send(self, batch: _Batch) -> None:
+    def _send(self, batch: QueuedBatch) -> None:
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("submit batch %d: %d commands, kernels %s", batch.value, len(batch.accesses), batch.kernels)
-        self._signal_value[0] = batch.value
-        self._submitted_buffer[0] = batch.buffer
-        self._try_submit(1, self._submit_info)
+        while not self._sent:
+            if not batch.log.valid:
+                batch.log.valid.append(self._submit_info)  # before it is true: it may cease to be at any time
+                self._record_anew(batch)
+            self._signal_value[0] = batch.value
+            self._submitted_buffer[0] = batch.buffer
+            self._try_submit(1, batch.log.valid)
         self._note_sent(batch)
 
-    def _try_submit(self, count: int, infos: Any) -> None:
+    def _record_anew(self, batch: QueuedBatch) -> None:
+        """Makes the command buffer of a batch what its log says."""
+        api, functions, buffer = self._api, self._device.functions, batch.buffer
+        try:
+            api.check(functions.vkResetCommandPool(self._device.handle, batch.pool, 0), "reset a command pool")
+            api.check(functions.vkBeginCommandBuffer(buffer, self._begin_info), "begin a command buffer")
+            self.write(buffer, batch.log)
+            self._cmd_barrier(buffer, *self._end_arguments)
+            api.check(functions.vkEndCommandBuffer(buffer), "end a command buffer")
+        except BaseException:
+            batch.log.valid.clear()
+            raise
+
+    def _try_submit(self, count: int, infos: Sequence[Any]) -> None:
         if self._call_submit(count, infos) not in (0, self._api.VK_ERROR_DEVICE_LOST) and self._pending:
             # A call that fails changes nothing. Work that is done may have left some memory.
             self.block(self.submitted)
             self._call_submit(count, infos)
 
-    def _call_submit(self, count: int, infos: Any) -> int:
-        arguments = (self._device.queue,), (count,), (infos,), (self._api.ffi.NULL,)
-        self._sent[:] = map(self._device.functions.vkQueueSubmit, *arguments)
-        return self._sent[0]
+    def _call_submit(self, count: int, infos: Sequence[Any]) -> int:
+        """Submits the item of ``infos`` if there is one, and notes the result, in one step, which nothing interrupts:
+        signals are handled between steps, finalizers by the garbage collector."""
+        arguments = (self._device.queue,), (count,), infos, (self._api.ffi.NULL,)
+        collects = gc.isenabled()
+        try:
+            gc.disable()
+            self._sent[:] = map(self._device.functions.vkQueueSubmit, *arguments)
+        finally:
+            if collects:
+                gc.enable()
+        return self._sent[0] if self._sent else 0
 
-    def _note_sent(self, batch: _Batch) -> None:
+    def _note_sent(self, batch: QueuedBatch) -> None:
         if not self._sent[0]:
             if not self._pending or self._pending[-1] is not batch:
                 self._pending.append(batch)
@@ -350,12 +378,12 @@ class Queue:
         :meth:`submit`."""
         first = self.open_value
         self._replayed = [
-            _Batch(number, None, None, *of_batch)
-            for number, of_batch in enumerate(zip(kernels, accesses, strict=True), first)
+            QueuedBatch(number, None, None, of_batch, self._no_log, names)
+            for number, (names, of_batch) in enumerate(zip(kernels, accesses, strict=True), first)
         ]
         for i in range(len(infos)):
             values[i] = first + i
-        self._try_submit(len(infos), infos)
+        self._try_submit(len(infos), (infos,))
         self._note_replayed()
 
     def _note_replayed(self) -> None:
@@ -436,10 +464,19 @@ class Queue:
 
     def _lose(self, what: str) -> NoReturn:
         batches = [*self._pending.copy(), *([self._sealed] if self._sealed else [])]
-        kernels = [*(name for batch in batches for name in batch.kernels), *self.kernels][-_NAMED_KERNELS:]
+        kernels = [*(name for batch in batches for name in batch.kernels), *self.log.kernels][-_NAMED_KERNELS:]
         last = f"; the last kernels were {', '.join(kernels)}" if kernels else ""
         self.failure = DeviceLost(f"{self._device.info.name} {what}, its buffers are gone{last}")
         raise self.failure from None
+
+    def is_sent(self, value: int) -> bool:
+        """Whether the sealed batch, or one before, was submitted. As the next method, may be asked within any other."""
+        return value <= self.submitted or self._sent == [0]
+
+    def unsubmitted(self) -> list[Log]:
+        """The logs of what was recorded and not submitted, in order."""
+        logs = [] if self._sealed is None or self.is_sent(self._sealed.value) else [self._sealed.log]
+        return logs if self._sealed is not None and self.log is self._sealed.log else [*logs, self.log]
 
     def retire(self, value: int, destroy: Callable[[], None]) -> None:
         """Calls ``destroy`` when a batch is done."""

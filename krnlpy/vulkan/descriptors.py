@@ -105,7 +105,9 @@ class Descriptors:
         """The layout of sets of so many storage buffers; see SetLayout."""
         key = (count, dynamic)
         if key not in self._layouts:
-            self._layouts[key] = SetLayout(self._device, count, dynamic)
+            new = SetLayout(self._device, count, dynamic)
+            if self._layouts.setdefault(key, new) is not new:  # who interrupted this was quicker
+                self._device.destroy("vkDestroyDescriptorSetLayout", new.handle)
         return self._layouts[key]
 
     def write(self, layout: SetLayout, key: tuple[int, ...], places: list[Place]) -> Any:

@@ -62,17 +62,16 @@ class LogicalDevice:
         instance.functions.vkGetPhysicalDeviceMemoryProperties(physical.handle, memory)
         self.memory_types = [(t.propertyFlags, t.heapIndex) for t in memory.memoryTypes[0 : memory.memoryTypeCount]]
         self._heaps = [heap.size for heap in memory.memoryHeaps[0 : memory.memoryHeapCount]]
-        self._allocated = [0] * len(self._heaps)
-        self.allocations = 0
+        # By what has it: heap and bytes. (No counts, between whose reading and writing a signal handler may count.)
+        self.allocations: dict[Any, tuple[int, int]] = {}
 
-    @property
-    def allocated_bytes(self) -> int:
-        """What is taken of all heaps."""
-        return sum(self._allocated)
+    def allocated_bytes(self, heap: int | None = None) -> int:
+        """What is taken of a heap, or of all heaps."""
+        return sum(nbytes for which, nbytes in list(self.allocations.values()) if heap is None or which == heap)
 
     def check_allocations(self) -> None:
         """Raises OutOfMemory where no further allocation is granted, of whatever size."""
-        if self.allocations >= (most := self.info.extra["max_memory_allocations"]):
+        if len(self.allocations) >= (most := self.info.extra["max_memory_allocations"]):
             raise OutOfMemory(f"{self.info.name}: it grants {most} allocations of memory, and all are taken")
 
     def create(self, function: str, type: str, info: Any) -> Any:
@@ -115,7 +114,7 @@ class DeviceBuffer:
             ),
         )
         self._memory: Any = None
-        self._heap = self._bytes = 0
+        self._bytes = 0
         self.pointer: Any = None
         """The start of the memory where the host can see it, else None."""
         try:
@@ -131,10 +130,9 @@ class DeviceBuffer:
         functions.vkGetBufferMemoryRequirements(device.handle, self.handle, requirements)
         self._bytes = int(requirements.size)
         kind = _memory_type(device.memory_types, requirements.memoryTypeBits, for_host)
-        flags, self._heap = device.memory_types[kind]
-        self._memory = self._allocate(kind)
-        device._allocated[self._heap] += self._bytes
-        device.allocations += 1
+        flags, heap = device.memory_types[kind]
+        self._memory = self._allocate(kind, heap)
+        device.allocations[self] = heap, self._bytes
         result = functions.vkBindBufferMemory(device.handle, self.handle, self._memory, 0)
         api.check(result, "bind memory to a buffer")
         if flags & HOST_MEMORY == HOST_MEMORY and (for_host or flags & _HOST_CACHED):
@@ -143,13 +141,13 @@ class DeviceBuffer:
             api.check(result, "map memory")
             self.pointer = pointer[0]
 
-    def _allocate(self, kind: int) -> Any:
+    def _allocate(self, kind: int, heap: int) -> Any:
         device, api = self._device, self._device.api
         # Drivers may take more than a heap holds, and swap or kill for it.
-        heap, used = device._heaps[self._heap], device._allocated[self._heap]
-        if used + self._bytes > heap:
+        size, used = device._heaps[heap], device.allocated_bytes(heap)
+        if used + self._bytes > size:
             raise OutOfMemory(
-                f"{device.info.name}: no memory is left for {self._bytes} bytes: {used} bytes are taken of {heap} bytes"
+                f"{device.info.name}: no memory is left for {self._bytes} bytes: {used} bytes are taken of {size} bytes"
             )
         device.check_allocations()
         info = api.struct("VkMemoryAllocateInfo", allocationSize=self._bytes, memoryTypeIndex=kind)
@@ -163,8 +161,7 @@ class DeviceBuffer:
         self._device.destroy("vkDestroyBuffer", self.handle)
         if self._memory is not None:
             self._device.destroy("vkFreeMemory", self._memory)
-            self._device._allocated[self._heap] -= self._bytes
-            self._device.allocations -= 1
+            self._device.allocations.pop(self, None)
 
 
 def _memory_type(types: list[tuple[int, int]], allowed: int, for_host: bool) -> int:

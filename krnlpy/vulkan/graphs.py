@@ -25,7 +25,7 @@ from .descriptors import Place, SetLayout, new_sets
 from .device import LogicalDevice
 from .hazards import Access, HazardTracker
 from .launches import TAKEN_GROUPS, parts_of
-from .memory import MemoryPool, VulkanMemory
+from .memory import VulkanMemory
 from .pipeline import VulkanExecutable
 from .transfers import Transfers
 
@@ -118,10 +118,16 @@ class Recording:
 class Graphs:
     """Makes and submits recordings. The caller holds the backend's lock."""
 
-    def __init__(self, device: LogicalDevice, queue: Queue, memory: MemoryPool, transfers: Transfers) -> None:
+    def __init__(
+        self,
+        device: LogicalDevice,
+        queue: Queue,
+        allocate: Callable[[int], VulkanMemory],
+        transfers: Transfers,
+    ) -> None:
         self._device = device
         self._queue = queue
-        self._memory = memory
+        self._allocate = allocate
         self._transfers = transfers
         self._retired: deque[tuple[int, Callable[[], None]]] = deque()
         self._descriptor_pools: set[Any] = set()
@@ -256,7 +262,7 @@ class Graphs:
     def _upload(self, constants: _Constants) -> VulkanMemory | None:
         if not constants.bytes:
             return None
-        memory = self._memory.allocate(len(constants.bytes))
+        memory = self._allocate(len(constants.bytes))
         self._transfers.upload(memory, 0, np.frombuffer(bytes(constants.bytes), np.uint8))
         return memory
 

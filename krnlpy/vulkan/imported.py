@@ -28,7 +28,7 @@ class ImportedBuffer:
     def __init__(self, device: LogicalDevice, array: np.ndarray[Any, Any]) -> None:
         page = device.physical.import_alignment
         if not page:
-            raise SharingError(f"{device.info.name} can't use memory of the process; copy=None copies the array")
+            raise SharingError(f"{device.info.name} can't use memory of the process; copy=True copies the array")
         self._device = device
         self._array = array
         address: int = array.__array_interface__["data"][0]
@@ -42,7 +42,7 @@ class ImportedBuffer:
         except DeviceUnavailable as error:
             raise SharingError(
                 f"{device.info.name} can't use {array.nbytes} bytes at {address:#x} of the process: {error};"
-                " copy=None copies the array"
+                " copy=True copies the array"
             ) from None
 
     def _create(self, api: Any, kind: int) -> None:
@@ -76,7 +76,7 @@ class ImportedBuffer:
             result = functions.vkAllocateMemory(device.handle, info, api.ffi.NULL, memory)
             api.check(result, "import memory of the process")
             self._memory = memory[0]
-            device.allocations += 1
+            device.allocations[self] = -1, 0  # of no heap
             result = functions.vkBindBufferMemory(device.handle, self.handle, self._memory, 0)
             api.check(result, "bind memory to a buffer")
         except BaseException:
@@ -89,4 +89,4 @@ class ImportedBuffer:
         device.destroy("vkDestroyBuffer", self.handle)
         if self._memory is not None:
             device.destroy("vkFreeMemory", self._memory)
-            device.allocations -= 1
+            device.allocations.pop(self, None)

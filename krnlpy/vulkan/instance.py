@@ -8,8 +8,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from krnlpy import config
-from krnlpy.errors import DeviceError, DeviceUnavailable
-from krnlpy.locks import renew_after_fork
+from krnlpy.errors import DeviceBusy, DeviceError, DeviceUnavailable
+from krnlpy.locks import is_mine, renew_after_fork
 
 from . import cooperative, debug_labels
 from .api import Api, load
@@ -170,6 +170,8 @@ def instance() -> Instance:
         DeviceUnavailable: as :class:`Instance`; or the process was forked from one that used Vulkan.
     """
     global _instance
+    if _instance is None and is_mine(_lock):
+        raise DeviceBusy("Vulkan can't be used within its first use, which was interrupted")
     with _lock:
         if _instance is None:
             _instance = Instance()

@@ -103,7 +103,7 @@ class Launches:
             bindings = [(memory, 0, memory.nbytes) for memory, _, _ in bindings]
         accesses = []
         key = []
-        for (memory, first, end), writes in zip(bindings, executable.writes, strict=True):
+        for (memory, first, end), writes in zip(bindings, executable.writes):  # noqa: B905  # which takes longer
             # A descriptor covers the whole memory, so that views of it share sets; kernels keep to the range.
             address = memory.address
             if first < end:
@@ -126,6 +126,7 @@ class Launches:
             self._pipeline = pipeline
             if layout is not self._layout:  # sets and push constants stay what they were under one layout only
                 self._layout, self._set, self._pushed = layout, None, b""
+        descriptor_set = None
         if set_layout.count:
             key.append(executable.key_end)
             found = tuple(key)
@@ -143,9 +144,11 @@ class Launches:
             self._pushed = parameters
         if counts is None:
             self._dispatch(commands, x, y, z)
+            queue.log.append((_record_anew, executable, self, descriptor_set, offset, parameters, groups, None))
         else:
-            self._dispatch_indirect(commands, counts[0].buffer, counts[0].offset + counts[1])
-        queue.kernels.append(executable.name)
+            place = counts[0].buffer, counts[0].offset + counts[1]
+            self._dispatch_indirect(commands, *place)
+            queue.log.append((_record_anew, executable, self, descriptor_set, offset, parameters, groups, place))
         queue.end(x * y * z * executable.group_work)
 
     def record_indirect(
@@ -170,3 +173,27 @@ class Launches:
             block = (self._transfers.ring.handle, 0, executable.parameter_bytes)
             places.insert(executable.parameter_binding, block)
         return self._descriptors.write(executable.set_layout, key, places)
+
+
+def _record_anew(
+    commands: Any,
+    executable: VulkanExecutable,
+    launches: Launches,
+    descriptor_set: Any,
+    offset: int | None,
+    parameters: bytes,
+    groups: Groups,
+    counts: tuple[Any, int] | None,
+) -> None:
+    """Records a launch whatever else is bound, with what it was recorded with at first."""
+    point, layout = launches._point, executable.layout
+    launches._bind_pipeline(commands, point, executable.pipeline)
+    if descriptor_set is not None:
+        offsets = [] if offset is None else [offset]
+        launches._bind_sets(commands, point, layout, 0, 1, descriptor_set, len(offsets), offsets or launches._null)
+    if offset is None and executable.parameter_bytes:
+        launches._push(commands, layout, launches._stage, 0, executable.parameter_bytes, parameters)
+    if counts is None:
+        launches._dispatch(commands, *groups)
+    else:
+        launches._dispatch_indirect(commands, *counts)

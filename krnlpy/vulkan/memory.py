@@ -15,7 +15,7 @@ import numpy as np
 
 from krnlpy.errors import LimitExceeded, OutOfMemory
 from krnlpy.log import logger
-from krnlpy.memory_stats import MemoryStats
+from krnlpy.memory_stats import MemoryStats, Usage
 
 from .allocator import RangeAllocator
 from .commands import Queue
@@ -24,6 +24,8 @@ from .imported import ImportedBuffer
 
 _ROUNDING = 16  # 8- and 16-bit elements are accessed in words of 32 bits where the device has no narrower ones
 _PROCESS = 1 << 62
+_APART = 1 << 63
+"""Where blocks lie that are made while another method is interrupted, which may be about to place one."""
 _BLOCK_BYTES = 64 << 20
 _KEPT_BYTES = 1 << 30
 
@@ -168,8 +170,8 @@ class MemoryPool:
         self._blocks: list[Block] = []
         self._imported: list[Block] = []
         self._process_uses = _Uses()
-        self._in_use = self._peak = 0
-        self._next_base = 0
+        self._usage = Usage()
+        self._next_base, self._next_apart = 0, _APART
         self._freed: deque[tuple[Block, int, int, int]] = deque()
 
     def _round(self, size: int) -> int:
@@ -185,11 +187,7 @@ class MemoryPool:
             LimitExceeded: more than one buffer can have.
             OutOfMemory: no memory is left, even after waiting for all work.
         """
-        rounded = -(-nbytes // _ROUNDING) * _ROUNDING
-        if rounded > self._max_bytes:
-            raise LimitExceeded(
-                f"a buffer of {nbytes} bytes; on {self._device.info.name} a buffer has at most {self._max_bytes} bytes"
-            )
+        rounded = self._rounded(nbytes)
         freed = self._freed
         if freed:
             # What a loop makes and drops in each round is where it was in the last.
@@ -201,16 +199,33 @@ class MemoryPool:
             self.collect()
         size = self._round(rounded)
         block, offset = self._find(size) or self._find_after_growth(size)
-        self._in_use += rounded
-        if self._in_use > self._peak:
-            self._peak = self._in_use
+        self._usage.take(rounded)
         return VulkanMemory(block, offset, rounded, self._freed)
 
-    def adopt(self, array: np.ndarray[Any, Any]) -> tuple[VulkanMemory, int]:
-        """Memory of the process, and where the array begins in it. Raises SharingError, OutOfMemory."""
-        self.collect()
+    def allocate_apart(self, nbytes: int) -> VulkanMemory:
+        """As :meth:`allocate`, but for who interrupted another method: in a block of its own."""
+        rounded = self._rounded(nbytes)
+        block = self._apart_block(DeviceBuffer(self._device, self._round(rounded), for_host=False))
+        block.ranges.allocate(block.ranges.size)
+        self._blocks.append(block)
+        self._usage.take(rounded)
+        return VulkanMemory(block, 0, rounded, self._freed)
+
+    def _rounded(self, nbytes: int) -> int:
+        rounded = -(-nbytes // _ROUNDING) * _ROUNDING
+        if rounded > self._max_bytes:
+            raise LimitExceeded(
+                f"a buffer of {nbytes} bytes; on {self._device.info.name} a buffer has at most {self._max_bytes} bytes"
+            )
+        return rounded
+
+    def adopt(self, array: np.ndarray[Any, Any], apart: bool = False) -> tuple[VulkanMemory, int]:
+        """Memory of the process, and where the array begins in it. ``apart``: as :meth:`allocate_apart`. Raises
+        SharingError, OutOfMemory."""
+        if not apart:
+            self.collect()
         buffer = ImportedBuffer(self._device, array)
-        block = self._add_block(buffer, is_large=True)
+        block = self._apart_block(buffer) if apart else self._add_block(buffer, is_large=True)
         self._imported.append(block)
         first = self._floor(buffer.start)
         nbytes = -(-(buffer.start - first + array.nbytes) // _ROUNDING) * _ROUNDING
@@ -227,7 +242,12 @@ class MemoryPool:
     def stats(self) -> MemoryStats:
         """How much memory the buffers take; memory of the process is not counted."""
         self.collect()
-        return MemoryStats(self._in_use, self._peak, self._device.allocated_bytes)
+        return self.counted()
+
+    def counted(self) -> MemoryStats:
+        """As :meth:`stats`, but for what was given back and not collected yet."""
+        usage = self._usage.stats()
+        return MemoryStats(usage.in_use, usage.peak, self._device.allocated_bytes())
 
     def collect(self) -> None:
         """Takes back memory whose last reference is gone."""
@@ -239,9 +259,11 @@ class MemoryPool:
                 self._imported.remove(block)
                 self._queue.retire(block.freed_use, block.buffer.close)
                 continue
-            self._in_use -= nbytes
+            self._usage.give_back(-nbytes)
             block.ranges.free(offset, block.ranges.size if block.is_large else self._round(nbytes))
-            if block.ranges.is_empty:
+            if block.is_large and not self._is_large(block.ranges.size):
+                self._release(block)  # nobody would find it
+            elif block.ranges.is_empty:
                 self._release_beyond(self._kept_bytes)
 
     def repair(self) -> None:
@@ -289,6 +311,11 @@ class MemoryPool:
         self._next_base += buffer.size
         return block
 
+    def _apart_block(self, buffer: DeviceBuffer | ImportedBuffer) -> Block:
+        block = Block(self._device, buffer, self._next_apart, is_large=True)
+        self._next_apart += buffer.size
+        return block
+
     def _is_large(self, size: int) -> bool:
         return size > self._block_bytes // 2
 
@@ -305,8 +332,11 @@ class MemoryPool:
             if excess <= 0:
                 return
             excess -= block.ranges.size
-            self._blocks.remove(block)
-            self._queue.retire(block.freed_use, block.buffer.close)
+            self._release(block)
+
+    def _release(self, block: Block) -> None:
+        self._blocks.remove(block)
+        self._queue.retire(block.freed_use, block.buffer.close)
 
     def close(self) -> None:
         """Gives all memory back. The queue is idle."""

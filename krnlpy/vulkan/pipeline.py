@@ -219,7 +219,9 @@ class PipelineBuilder:
                 pushConstantRangeCount=len(ranges),
                 pPushConstantRanges=ranges,
             )
-            self._layouts[key] = self._device.create("vkCreatePipelineLayout", "VkPipelineLayout", info)
+            new = self._device.create("vkCreatePipelineLayout", "VkPipelineLayout", info)
+            if self._layouts.setdefault(key, new) is not new:  # who interrupted this was quicker
+                self._device.destroy("vkDestroyPipelineLayout", new)
         return self._layouts[key]
 
     def _pipeline(

@@ -12,7 +12,8 @@ from functools import partial
 from time import perf_counter_ns, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from krnlpy.errors import DeviceUnavailable
+from krnlpy.errors import DeviceBusy, DeviceUnavailable
+from krnlpy.locks import is_mine
 from krnlpy.timing import Clock, Span
 
 from .device import LogicalDevice
@@ -86,6 +87,13 @@ class _Open(NamedTuple):
     batch: int
 
 
+class _Begun(NamedTuple):
+    pool: _Pool
+    first: int
+    recorded: tuple[int, int]
+    time: int
+
+
 class DeviceTimer:
     """Measures by the device's timestamps; see :class:`krnlpy.timing.Timer`.
 
@@ -121,7 +129,7 @@ class DeviceTimer:
         queue.wait(queue.open_value)
         before = perf_counter_ns()
         pool, first = self._begin()
-        self._write(queue.commands(), self._stage, pool.handle, first + 1)
+        queue.record(self._write, self._stage, pool.handle, first + 1)
         queue.wait(queue.open_value)
         after = perf_counter_ns()
         return after - before, (before + after) / 2, self._read(pool, first)[0]
@@ -131,34 +139,37 @@ class DeviceTimer:
         span: Span = self._backend.timed(self, work)
         return span
 
-    def record(self, work: Callable[[], None]) -> Span:
-        """As :meth:`time`, for who holds the backend's lock."""
-        queue, span = self._queue, Span()
+    def begin(self) -> _Begun:
+        """The first half of :meth:`time`, for who holds the backend's lock."""
         pool, first = self._begin()
-        recorded = queue.recorded
-        begin = perf_counter_ns()
-        work()
+        return _Begun(pool, first, self._queue.recorded, perf_counter_ns())
+
+    def end(self, begun: _Begun) -> Span:
+        """The second half."""
+        queue, span = self._queue, Span()
+        pool, first, recorded, begin = begun
         if queue.recorded == recorded:
             span.begin, span.end, span.is_measured = begin, perf_counter_ns(), True
             return span
-        self._write(queue.commands(), self._stage, pool.handle, first + 1)
+        queue.record(self._write, self._stage, pool.handle, first + 1)
         pool.open += 1
         self._open.append(_Open(span, pool, first, queue.open_value))
         return span
 
     def _begin(self) -> tuple[_Pool, int]:
         """Writes the first timestamp of a pair: its pool, and its place in it."""
-        commands, functions = self._queue.order(), self._device.functions
+        queue, functions = self._queue, self._device.functions
+        queue.order()
         if self._pool.used == _POOL_SPANS:
             full, self._pool = self._pool, self._pools.take()
             self._full.append(full)
             self._collect()
         pool = self._pool
         if not pool.used:
-            functions.vkCmdResetQueryPool(commands, pool.handle, 0, 2 * _POOL_SPANS)
+            queue.record(functions.vkCmdResetQueryPool, pool.handle, 0, 2 * _POOL_SPANS)
         first = 2 * pool.used
         pool.used += 1
-        self._write(commands, self._stage, pool.handle, first)
+        queue.record(self._write, self._stage, pool.handle, first)
         return pool, first
 
     def _read(self, pool: _Pool, first: int) -> tuple[int, int]:
@@ -192,8 +203,10 @@ class DeviceTimer:
         return round(self._time)
 
     def finish(self) -> None:
-        """Waits for what is measured and reads it."""
+        """Waits for what is measured and reads it. Raises DeviceBusy within the call that is measured."""
         backend = self._backend
+        if is_mine(backend._lock):
+            raise DeviceBusy(f"what was measured on {self._device.info.name} can't be read within an interrupted call")
         with backend._lock:
             batch = self._open[-1].batch if self._open else 0
         backend._wait(batch)  # others may queue work meanwhile

@@ -98,7 +98,9 @@ class Transfers:
             commands = self._queue.begin([(address + first, address + last, True)])
             memory.last_use = memory.last_write = self._queue.open_value
             value = int.from_bytes(word, "little")
-            self._fill(commands, memory.buffer, memory.offset + first, last - first, value)
+            arguments = memory.buffer, memory.offset + first, last - first, value
+            self._fill(commands, *arguments)
+            self._queue.log.append((self._fill, *arguments))
             self._queue.end((last - first) // 4)
 
     def _fill_from_ring(self, memory: VulkanMemory, offset: int, nbytes: int, pattern: bytes) -> None:
@@ -114,7 +116,9 @@ class Transfers:
         address = memory.address + offset
         commands = self._queue.begin([(address, address + nbytes, True)])
         memory.last_use = memory.last_write = self._queue.open_value
-        self._copy(commands, self.ring.handle, memory.buffer, len(regions), api.new("VkBufferCopy[]", regions))
+        arguments = self.ring.handle, memory.buffer, len(regions), api.new("VkBufferCopy[]", regions)
+        self._copy(commands, *arguments)
+        self._queue.log.append((self._copy, *arguments))
         self._queue.end(nbytes // 4)
 
     def _record_copy(
@@ -144,9 +148,15 @@ class Transfers:
             to_offset += to.offset
         region.srcOffset, region.dstOffset, region.size = source_offset, to_offset, nbytes
         self._copy(commands, from_buffer, to_buffer, 1, self._region)
+        queue.log.append((_copy_anew, self._copy, from_buffer, to_buffer, (source_offset, to_offset, nbytes)))
         queue.end(nbytes // 4)
 
     def close(self) -> None:
         """Gives the staging ring back."""
         if "ring" in self.__dict__:
             self.ring.close()
+
+
+def _copy_anew(commands: Any, copy: Any, source: Any, to: Any, region: tuple[int, int, int]) -> None:
+    """Records a copy once more. (Most are recorded once, with one region that all of them use.)"""
+    copy(commands, source, to, 1, [region])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from autograph import SGD, Dense, Layer, Parameter, Tensor
-from krnlpy import Device, bf16, f32
+from krnlpy import Device, SharingError, bf16, f32
 
 
 def pickled(value):
@@ -99,3 +99,19 @@ def test_models_train_on_alike_and_apart(copied, dtype, device):
     assert after != before
     assert [p.numpy().tobytes() for p in other.parameters()] == before
     assert train(other, 2) == after
+
+
+def test_arrays_of_a_tensor(device):
+    """On every device: ``numpy()`` cannot be written to and keeps its values, ``array`` can be, and changes nothing."""
+    x = Tensor.ones((2, 3), f32, device)
+    seen, written = x.numpy(), np.array(x)
+    assert not seen.flags.writeable and not np.asarray(x).flags.writeable
+    written[...] = 5
+    np.testing.assert_array_equal(x.numpy(), np.ones((2, 3)))
+    x.fill(2)
+    np.testing.assert_array_equal(seen, np.ones((2, 3)))
+    if device.info.index is None:
+        np.testing.assert_array_equal(np.asarray(x, copy=False), np.full((2, 3), 2))
+    else:
+        with pytest.raises(SharingError, match="always a copy"):
+            np.asarray(x, copy=False)

@@ -8,7 +8,18 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from krnlpy import Buffer, Device, DtypeError, LaunchError, ShapeError, StructBuffer, func, kernel
+from krnlpy import (
+    Buffer,
+    Device,
+    DtypeError,
+    LaunchError,
+    ShapeError,
+    SharingError,
+    StructBuffer,
+    func,
+    kernel,
+    struct_dtype,
+)
 from krnlpy.dsl import (
     Matrix,
     Vector,
@@ -435,6 +446,29 @@ def test_struct_buffer_copies_and_fields(device: Device) -> None:
     packed = np.zeros(3, np.dtype([("a", "u1"), ("b", "f4")]))
     packed["b"] = [1, 2, 3]
     assert StructBuffer.from_numpy(packed, device)["b"].numpy().tolist() == [1, 2, 3]
+
+
+def test_arrays_of_struct_buffers_are_copies(device: Device) -> None:
+    host = np.zeros(3, struct_dtype(Cell))
+    cells = StructBuffer.from_numpy(host, device)
+    for array in (cells.numpy(), np.array(cells), np.asarray(cells)):
+        array["flag"] = 5
+        assert (cells.numpy()["flag"] == 0).all()
+        cells["flag"].fill(2)
+        assert (array["flag"] == 5).all() and (host["flag"] == 0).all()
+        cells["flag"].fill(0)
+    host["flag"] = 4
+    assert (cells.numpy()["flag"] == 0).all()
+    if device.info.index is None:
+        for shared in (cells.numpy(copy=False), np.asarray(cells, copy=False)):
+            shared["flag"][1] += 3
+        assert cells["flag"].numpy().tolist() == [0, 6, 0]
+        with pytest.raises(SharingError, match="is a copy"):
+            np.asarray(cells, [("a", "u1")], copy=False)
+        return
+    for refused in (lambda: cells.numpy(copy=False), lambda: np.asarray(cells, copy=False)):
+        with pytest.raises(SharingError, match="always a copy"):
+            refused()
 
 
 # ---------------------------------------------------------------------------------------------------------- errors

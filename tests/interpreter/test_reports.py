@@ -138,9 +138,13 @@ def test_each_byte_counts() -> None:
 
 def test_what_counts_as_written() -> None:
     y = Buffer.zeros(3, f32, INTERPRETER)
-    double(on([1, 2, 3]), y)  # shared with NumPy
+    double(on([1, 2, 3]), y)
+    double(Buffer.from_numpy(np.ones(3, np.float32), INTERPRETER, copy=False), y)
     x = Buffer.empty(3, f32, INTERPRETER)
-    assert x.numpy().shape == (3,)  # from now on NumPy may write there, unseen
+    assert x.numpy().shape == x[::-1].numpy().shape == (3,)  # copies: nothing is written by that
+    with pytest.raises(KernelUninitializedError):
+        double(x, y)
+    assert x.numpy(copy=False).shape == (3,)  # from now on NumPy may write there, unseen
     double(x, y)
     x = Buffer.empty(3, f32, INTERPRETER)
     x.copy_from(Buffer.ones(3, f32, Device.host()))
@@ -249,7 +253,7 @@ def test_races_of_views_of_one_memory() -> None:
         with pytest.raises(KernelRaceError, match=rf"element \({at},\) of bytes"):
             crossed.with_groups(1)(words, words.bitcast(u8), out, at)
     array = np.zeros(3, np.uint32)  # two buffers that share NumPy's memory
-    first, second = Buffer.from_numpy(array, INTERPRETER), Buffer.from_numpy(array[1:], INTERPRETER)
+    first, second = (Buffer.from_numpy(part, INTERPRETER, copy=False) for part in (array, array[1:]))
     with pytest.raises(KernelRaceError):
         crossed.with_groups(1)(first, second.bitcast(u8), out, 0)
 

@@ -33,7 +33,7 @@ from krnlpy import (
     u32,
 )
 from krnlpy.dsl import global_id
-from krnlpy.errors import DtypeError, LimitExceeded, OutOfMemory, ShapeError
+from krnlpy.errors import DtypeError, LimitExceeded, OutOfMemory, ShapeError, SharingError
 from krnlpy.scalar import convert
 from tests.devices import requires
 
@@ -102,28 +102,53 @@ def test_arrays_of_any_layout(device: Device) -> None:
 
 
 @pytest.mark.parametrize("name", ["host", "interpreter"])
-def test_the_array_is_the_buffer_where_it_can_be(name: str) -> None:
+def test_the_array_is_the_buffer_where_it_is_asked_for(name: str) -> None:
     array = np.zeros((2, 3), np.float32)
-    buffer = Buffer.from_numpy(array, Device(name))
+    buffer = Buffer.from_numpy(array, Device(name), copy=False)
     buffer[0].fill(5)
     array[1, 2] = 7
-    assert np.array_equal(buffer.numpy(), [[5, 5, 5], [0, 0, 7]]) and np.shares_memory(buffer.numpy(), array)
+    assert np.array_equal(buffer.numpy(), [[5, 5, 5], [0, 0, 7]]) and np.shares_memory(buffer.numpy(copy=False), array)
     view = buffer.transpose()[1:, ::2]
-    assert np.shares_memory(view.numpy(), array) and np.array_equal(view.numpy(), array.T[1:, ::2])
+    shared = view.numpy(copy=False)
+    assert np.shares_memory(shared, array) and np.array_equal(shared, array.T[1:, ::2])
     del array, buffer
     gc.collect()
     assert view.numpy()[1, 0] == 5  # memory lives as long as any view of it
-    assert not view[0].broadcast_to((4, 1)).numpy().flags.writeable
+    assert not view[0].broadcast_to((4, 1)).numpy(copy=False).flags.writeable
 
 
-def test_numpy_of_a_device_is_a_copy(device: Device) -> None:
-    if device.info.backend != "vulkan":
-        pytest.skip("shares memory")
+@pytest.mark.parametrize("view", [lambda b: b, lambda b: b.transpose(), lambda b: b[::-1, ::2]])
+def test_arrays_of_a_buffer_are_copies(device: Device, view: Any) -> None:
+    """One program has one meaning: what it does to an array that it took leaves the buffer alone, and the reverse."""
     buffer = Buffer.ones((3, 2), f32, device)
-    buffer.numpy()[...] = 5
-    assert np.array_equal(buffer.numpy(), np.ones((3, 2)))
-    with pytest.raises(ValueError, match="always a copy"):
-        np.array(buffer, copy=False)
+    for array in (view(buffer).numpy(), np.array(view(buffer)), np.asarray(view(buffer))):
+        assert array.flags.c_contiguous and array.flags.writeable
+        array[...] = 5
+        assert np.array_equal(buffer.numpy(), np.ones((3, 2)))
+        buffer.fill(2)
+        assert (array == 5).all()
+        buffer.fill(1)
+    values = np.ones((3, 2), np.float32)
+    made = Buffer.from_numpy(values, device)
+    values[...] = 5
+    assert np.array_equal(made.numpy(), np.ones((3, 2)))
+    made.fill(3)
+    assert (values == 5).all()
+
+
+def test_arrays_are_shared_or_that_is_refused(device: Device) -> None:
+    buffer = Buffer.ones((3, 2), f32, device)
+    with pytest.raises(SharingError, match="give one of them"):
+        buffer.numpy(np.empty((3, 2), np.float32), copy=False)
+    if device.info.index is None:
+        shared = buffer.transpose().numpy(copy=False)
+        shared[0, 1] = 5
+        buffer[2].fill(7)
+        assert shared.tolist() == [[1, 5, 7], [1, 1, 7]] and buffer.numpy().tolist() == [[1, 1], [5, 1], [7, 7]]
+        return
+    for refused in (lambda: np.array(buffer, copy=False), lambda: buffer[1:].numpy(copy=False)):
+        with pytest.raises(SharingError, match="always a copy"):
+            refused()
 
 
 def test_array_protocol(device: Device) -> None:

@@ -52,7 +52,10 @@ def test_other_devices_are_copied_when_asked(device: Device) -> None:
             np.from_dlpack(buffer)
         with pytest.raises(BufferError, match="can't read"):
             np.from_dlpack(buffer, device="cpu", copy=False)
-    assert np.array_equal(np.from_dlpack(buffer.transpose(), device="cpu"), buffer.numpy().T)
+    copied = np.from_dlpack(buffer.transpose(), device="cpu")
+    assert np.array_equal(copied, buffer.numpy().T)
+    buffer.fill(9)  # who names a device gets a copy, from any device
+    assert copied.tolist() == [[0, 3], [1, 4], [2, 5]]
 
 
 def test_wrong_requests(device: Device) -> None:
@@ -69,16 +72,18 @@ def test_a_buffer_of_numpys_capsule(device: Device, dtype: ScalarType) -> None:
     values = np.arange(12).reshape(3, 4).astype(dtype.dtype)
     buffer = Buffer.from_dlpack(values, device)
     assert buffer.dtype is dtype and buffer.device == device and np.array_equal(buffer.numpy(), values)
+    values[1] = 9
+    assert buffer.numpy()[1].tolist() == [4, 5, 6, 7]
     if device.info.index is None:
-        values[1] = 9
-        assert buffer.numpy()[1].tolist() == [9] * 4
+        assert Buffer.from_dlpack(values, device, copy=False).numpy()[1].tolist() == [9] * 4
+        values[1] = 8
     assert np.array_equal(Buffer.from_dlpack(values.T, device, copy=True).numpy(), values.T)
 
 
 def test_the_memory_lives_as_long_as_any_side_needs_it() -> None:
     array = np.arange(1000, dtype=np.float32)
     gone = weakref.ref(array)
-    buffer = Buffer.from_dlpack(array)
+    buffer = Buffer.from_dlpack(array, copy=False)
     del array
     gc.collect()
     again = np.from_dlpack(buffer[500:])
@@ -174,9 +179,9 @@ def test_a_buffer_of_a_pytorch_tensor(device: Device, dtype: ScalarType) -> None
     tensor = torch.arange(12, dtype=torch.float32).reshape(3, 4).to(kind)
     buffer = Buffer.from_dlpack(tensor, device)
     assert buffer.dtype is dtype and np.array_equal(buffer.numpy().astype(np.float64), np.arange(12.0).reshape(3, 4))
+    tensor[1] = 3
+    assert buffer.numpy()[1].astype(np.float64).tolist() == [4, 5, 6, 7]
     if device.info.index is None:
-        tensor[1] = 3
-        assert buffer.numpy()[1].astype(np.float64).tolist() == [3] * 4
         turned = Buffer.from_dlpack(tensor.T, device, copy=False)
         turned.fill(5)
         assert tensor.to(torch.float64).tolist() == [[5] * 4] * 3
