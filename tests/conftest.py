@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -54,6 +55,11 @@ def valid_spirv() -> Iterator[None]:
     spirv.compile_shader = validated
     yield
     spirv.compile_shader = compile_shader
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):  # one of several processes: born deaf to Ctrl-C, as its children would be
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -30,6 +30,7 @@ def test_info(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
         "spirv   2 entries, 2.0 MiB of SPIR-V",
         "host    0 entries, 0.0 MiB of machine code",
         "tuning  0 entries, 0.0 MiB of choices of tuned kernels",
+        "probes  0 entries, 0.0 MiB of answers of drivers",
     ]
     assert cli.main(["cache", "info", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -67,6 +67,8 @@ def measure(selector: int | str, name: str, count: int) -> Leak:
                 device.wait()
                 device.wait()  # the second takes back what the first found done
             settle()
+            for device in list(krnlpy.device._backends.values()):
+                device.wait()  # destroys the pipelines of kernels that the garbage collector found
             leak.resident.append(resident_bytes())
             counts = layer.counts()
             leak.pools = max(leak.pools, counts.pop("VkCommandPool", 0))

@@ -96,9 +96,10 @@ def test_nothing_is_left_behind(task: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_host_frees_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is compiled for the host goes with its kernel, wholly. What Python and C's allocator keep for later comes in
-    pieces of some 100 KB: over 240 kernels 1 KB each, a tenth of what LLVM's JIT once kept of a kernel."""
+    pieces of some 100 KB: over 240 kernels up to 1.5 KB each. LLVM's JIT once kept 9 KB of a kernel, and its context as
+    much of what describes the code."""
     monkeypatch.setenv("KRNLPY_NO_CACHE", "1")
     monkeypatch.setenv("KRNLPY_VALIDATE", "0")
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         leak = process.submit(measure, "host", "pipelines", 300).result()
-    assert leak.growth < 1000, leak
+    assert leak.growth < 2000, leak
