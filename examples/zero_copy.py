@@ -1,7 +1,7 @@
 """One memory, several libraries: a NumPy array, a krnlpy buffer and, where it is installed, a PyTorch tensor.
 
-Nothing is copied but where it is said. On the host any buffer shares; on other devices memory of the process is shared
-where the driver can (VK_EXT_external_memory_host).
+Whatever says ``copy=False`` shares, or raises. On the host any buffer can; on other devices memory of the process is
+shared where the driver can (VK_EXT_external_memory_host).
 
     python examples/zero_copy.py [--device DEVICE]
 """
@@ -43,8 +43,8 @@ def in_place(device: Device, image: np.ndarray) -> str:
 
 def with_numpy(image: np.ndarray) -> str:
     """The host's buffers and NumPy's arrays, both ways."""
-    buffer = Buffer.from_numpy(image)  # contiguous and writable: the same memory
-    view = np.asarray(buffer[::-1, ::2])  # every other column, from below
+    buffer = Buffer.from_numpy(image, copy=False)
+    view = buffer[::-1, ::2].numpy(copy=False)  # every other column, from below
     assert np.shares_memory(view, image)
     assert np.from_dlpack(buffer)[0, 0] == image[0, 0]
     return "array, buffer and a view of it with steps are one memory"
@@ -56,7 +56,7 @@ def with_torch(image: np.ndarray) -> str:
         return "PyTorch is not installed"
     import torch
 
-    buffer = Buffer.from_numpy(image)
+    buffer = Buffer.from_numpy(image, copy=False)
     tensor = torch.utils.dlpack.from_dlpack(buffer)
     tensor[0] = 0.25
     assert (image[0] == 0.25).all()
