@@ -11,7 +11,7 @@ from ..tensor import Tensor
 from .checks import require_dtype
 from .classes import Classes, class_tensor
 from .kinds import C, F
-from .launch import LONGEST, over, parts
+from .launch import longest, over, parts
 from .sum import reduce_axes
 
 
@@ -60,13 +60,13 @@ def accuracy(logits: Tensor, classes: Classes) -> Tensor:
     require_dtype("accuracy", logits, f16, bf16, f32)
     targets = class_tensor("accuracy", logits, classes)
     rows, count = logits.shape
-    pieces = max(1, -(-count // LONGEST))
+    pieces = max(1, -(-count // longest(logits.device)))
     hits = Buffer.empty((rows, pieces), u32, logits.device)
     if hits.size:
         for some, labels, part in parts(logits.buffer, targets.buffer, hits):
-            over(_hits, part.size)(some, labels, part)
+            over(_hits, part.size, -(-count // pieces))(some, labels, part)
     if pieces > 1 and rows:
         whole = Buffer.empty((rows, 1), u32, logits.device)
-        over(_all_pieces, rows)(hits, whole.reshape((rows,)))
+        over(_all_pieces, rows, pieces)(hits, whole.reshape((rows,)))
         hits = whole
     return Tensor(reduce_axes(hits.reshape((rows,)), (0,), u32))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from krnlpy import Buffer, Global, Out, Spec, f32, i32, kernel
+from krnlpy import Buffer, Device, Global, Out, Spec, f32, i32, kernel
 from krnlpy.dsl import global_id, global_threads, local_array
 
 from .kinds import F
-from .launch import LONGEST, over
+from .launch import LONGEST, cut, over
 from .sum import reduce_axes
 
 if TYPE_CHECKING:
@@ -176,24 +177,41 @@ def _weight_gradient(
 
 def forward(x: Buffer, weight: Buffer, out: Buffer, window: Window) -> None:
     """``out[n, oc, oh, ow]`` of images ``x`` and filters ``weight``."""
-    if (channels := _channels(weight.shape[1], window)) < weight.shape[1]:
-        _by_channels(forward, 1, channels, x, weight, out, window)
+    pieces = _pieces(out.device, weight.shape[1], window)
+    if len(pieces) > 1:
+        sums = Buffer.empty((len(pieces), *out.shape), f32, out.device)
+        for i, (channels, rows, taps) in enumerate(pieces):
+            images = _padded(x[:, channels], window.padding)
+            some = images[..., rows.start * window.dilation[0] :, taps.start * window.dilation[1] :]
+            filters = weight[:, channels, rows, taps].cast(f32)
+            forward(some, filters, sums[i], replace(window, filter=_size(filters), padding=(0, 0)))
+        out.copy_from(reduce_axes(sums, (0,), out.dtype))
         return
     n, oc, oh, ow = out.shape
     tile, pixels = _tile(oc), _tile(ow)
     built = _built(_forward, window, TILE=tile, PIXELS=pixels)
-    over(built, n * -(-oc // tile) * oh * -(-ow // pixels))(x, weight, out)
+    passes = weight.shape[1] * _passes(*window.filter)
+    over(built, n * -(-oc // tile) * oh * -(-ow // pixels), passes)(x, weight, out)
 
 
 def input_gradient(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> None:
     """``dx[n, ic, h, w]`` of the gradient ``dy`` of the output."""
-    if (channels := _channels(weight.shape[0], window)) < weight.shape[0]:
-        _by_channels(input_gradient, 0, channels, dy, weight, dx, window)
+    pieces = _pieces(dx.device, weight.shape[0], window)
+    if len(pieces) > 1:
+        (ph, pw), (dh, dw) = window.padding, window.dilation
+        sums = Buffer.empty((len(pieces), *dx.shape), f32, dx.device)
+        for i, (channels, rows, taps) in enumerate(pieces):
+            padding = ph - rows.start * dh, pw - taps.start * dw
+            filters = weight[channels, :, rows, taps].cast(f32)
+            some = dy[:, channels].cast(f32)
+            input_gradient(some, filters, sums[i], replace(window, filter=_size(filters), padding=padding))
+        dx.copy_from(reduce_axes(sums, (0,), dx.dtype))
         return
     n, ic, h, w = dx.shape
     tile, pixels = _tile(ic), _tile(w)
     built = _built(_input_gradient, window, TILE=tile, PIXELS=pixels)
-    over(built, n * -(-ic // tile) * h * -(-w // pixels))(dy, weight, dx)
+    passes = weight.shape[0] * _passes(*window.filter)
+    over(built, n * -(-ic // tile) * h * -(-w // pixels), passes)(dy, weight, dx)
 
 
 def weight_gradient(x: Buffer, dy: Buffer, shape: tuple[int, ...], window: Window) -> Buffer:
@@ -204,29 +222,40 @@ def weight_gradient(x: Buffer, dy: Buffer, shape: tuple[int, ...], window: Windo
     rows, width = dy.shape[0] * dy.shape[2], dy.shape[3]
     pieces = -(-width // LONGEST)
     least = -(-rows * (width + 1) // (pieces * LONGEST))
-    slices = pieces * min(rows, max(least, _SLICED_THREADS // threads, 1))
-    out = Buffer.empty((slices, *shape), f32, x.device)
-    over(_built(_weight_gradient, window, TILE=tile, TAPS=taps, PIECES=pieces), slices * threads)(x, dy, out)
+    slices = min(rows, max(least, _SLICED_THREADS // threads, 1))
+    out = Buffer.empty((slices * pieces, *shape), f32, x.device)
+    built = _built(_weight_gradient, window, TILE=tile, TAPS=taps, PIECES=pieces)
+    passes = -(-rows // slices) * (1 + -(-width // pieces))
+    over(built, slices * pieces * threads, passes)(x, dy, out)
     return reduce_axes(out, (0,), x.dtype)
 
 
-def _channels(count: int, window: Window) -> int:
-    """Of so many channels, those over which a thread sums."""
-    fh, fw = window.filter
-    return min(count, max(1, LONGEST // (1 + fh * (1 + fw))))
+def _passes(rows: int, taps: int) -> int:
+    """Of a thread's loops over a channel."""
+    return 1 + rows * (1 + taps)
 
 
-def _by_channels(
-    convolve: Any, axis: int, channels: int, x: Buffer, weight: Buffer, out: Buffer, window: Window
-) -> None:
-    """The sum of convolutions over some channels each, which are ``weight``'s axis and images' channels."""
-    firsts = range(0, weight.shape[axis], channels)
-    sums = Buffer.empty((len(firsts), *out.shape), f32, out.device)
-    for i, first in enumerate(firsts):
-        some = slice(first, first + channels)
-        filters = weight[some] if axis == 0 else weight[:, some]
-        convolve(x[:, some].cast(f32), filters.cast(f32), sums[i], window)
-    out.copy_from(reduce_axes(sums, (0,), out.dtype))
+def _pieces(device: Device, count: int, window: Window) -> tuple[tuple[slice, slice, slice], ...]:
+    """The channels and the rows and taps of filters over which a thread sums, one after the other."""
+    windows = cut(device, window.filter)
+    rows, taps = (part.stop for part in windows[0])
+    channels = max(1, LONGEST // _passes(rows, taps))
+    if channels >= count:
+        return tuple((slice(None), *piece) for piece in windows)
+    firsts = range(0, count, channels)
+    return tuple((slice(first, first + channels), *piece) for first in firsts for piece in windows)
+
+
+def _size(filters: Buffer) -> tuple[int, int]:
+    return filters.shape[2], filters.shape[3]
+
+
+def _padded(x: Buffer, padding: tuple[int, int]) -> Buffer:
+    """Images in f32 with zeros around them."""
+    (n, c, h, w), (ph, pw) = x.shape, padding
+    out = Buffer.zeros((n, c, h + 2 * ph, w + 2 * pw), f32, x.device)
+    out[:, :, ph : ph + h, pw : pw + w].copy_from(x.cast(f32))
+    return out
 
 
 def _tile(count: int) -> int:

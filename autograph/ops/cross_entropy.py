@@ -14,10 +14,14 @@ from ..tensor import Tensor
 from .checks import require_dtype
 from .classes import Classes, class_tensor
 from .kinds import C, F
-from .launch import over, parts
+from .launch import longest, over, parts
 from .sum import reduce_axes
 
 Reduction = Literal["mean", "sum"]
+
+_REST = 128
+"""A thread passes twice over a whole row: that is up to twice the longest, less what all else may take, and still below
+what any driver ends. A row that fits is not cut."""
 
 
 @kernel(unchecked=True)
@@ -39,6 +43,66 @@ def _losses(
         total = 0.0
         for j in range(logits.shape[1]):
             total += exp(logits[row, j] - greatest)
+        maximum[row] = greatest
+        powers[row] = total
+        label = i32(classes[row])
+        result = invalid
+        if C(label) == classes[row] and 0 <= label < logits.shape[1]:
+            result = (log(total) - (logits[row, label] - greatest)) * scale
+        loss[row] = result
+
+
+@kernel(unchecked=True)
+def _piece_maxima(logits: Global[F, Literal[2]], maxima: Out[f32, Literal[2]]) -> None:
+    """A thread has one of the pieces of a row."""
+    pieces = maxima.shape[1]
+    size = (logits.shape[1] + pieces - 1) // pieces
+    for item in range(global_id(), maxima.size, global_threads()):
+        row = item // pieces
+        first = item % pieces * size
+        greatest = logits[row, first]
+        for j in range(1, min(size, logits.shape[1] - first)):
+            greatest = max(greatest, logits[row, first + j])
+        maxima[row, item % pieces] = greatest
+
+
+@kernel(unchecked=True)
+def _piece_powers(logits: Global[F, Literal[2]], maxima: Global[f32, Literal[2]], sums: Out[f32, Literal[2]]) -> None:
+    """The powers of a piece, of the differences to the row's maximum: its gradient is made of the same."""
+    pieces = sums.shape[1]
+    size = (logits.shape[1] + pieces - 1) // pieces
+    for item in range(global_id(), sums.size, global_threads()):
+        row = item // pieces
+        first = item % pieces * size
+        greatest = maxima[row, 0]
+        for piece in range(1, pieces):
+            greatest = max(greatest, maxima[row, piece])
+        total = 0.0
+        for j in range(min(size, logits.shape[1] - first)):
+            total += exp(logits[row, first + j] - greatest)
+        sums[row, item % pieces] = total
+
+
+@kernel(unchecked=True)
+def _losses_of_pieces(
+    logits: Global[F, Literal[2]],
+    classes: Global[C],
+    maxima: Global[f32, Literal[2]],
+    sums: Global[f32, Literal[2]],
+    loss: Out[f32],
+    maximum: Out[f32],
+    powers: Out[f32],
+    scale: f32,
+    invalid: f32,
+) -> None:
+    """What :func:`_losses` gives."""
+    for row in range(global_id(), logits.shape[0], global_threads()):
+        greatest = maxima[row, 0]
+        for piece in range(1, maxima.shape[1]):
+            greatest = max(greatest, maxima[row, piece])
+        total = 0.0
+        for piece in range(sums.shape[1]):
+            total += sums[row, piece]
         maximum[row] = greatest
         powers[row] = total
         label = i32(classes[row])
@@ -97,7 +161,7 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
     scale = 1 / batch if reduction == "mean" else 1.0
     loss, maximum, powers = (Buffer.empty(batch, f32, device) for _ in range(3))
     for rows in parts(logits.buffer, targets.buffer, loss, maximum, powers):
-        over(_losses, len(rows[0]))(*rows, scale, nan)
+        _losses_of_rows(rows, scale)
     value = Tensor(reduce_axes(loss, (0,), f32))
     kept = logits.detach()
 
@@ -109,3 +173,19 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
         return Tensor(dlogits)
 
     return differentiable(value, [(logits, gradient_of_logits)])
+
+
+def _losses_of_rows(buffers: tuple[Buffer, ...], scale: float) -> None:
+    """Launches what fills the last three of the buffers that :func:`_losses` takes."""
+    logits, *others = buffers
+    rows, count = logits.shape
+    most = longest(logits.device)
+    if count <= most - _REST:
+        over(_losses, rows, 2 * count)(logits, *others, scale, nan)
+        return
+    pieces = -(-count // most)
+    size = -(-count // pieces)
+    maxima, sums = (Buffer.empty((rows, pieces), f32, logits.device) for _ in range(2))
+    over(_piece_maxima, maxima.size, size)(logits, maxima)
+    over(_piece_powers, sums.size, size + pieces)(logits, maxima, sums)
+    over(_losses_of_pieces, rows, 2 * pieces)(logits, others[0], maxima, sums, *others[1:], scale, nan)

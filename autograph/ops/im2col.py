@@ -18,7 +18,7 @@ from ..tensor import Shape, Tensor
 from .checks import pair, require_ndim
 from .conv2 import Window
 from .kinds import T, accumulator
-from .launch import LONGEST, over, parts
+from .launch import cut, over, parts
 from .sum import reduce_axes
 
 Pair = int | tuple[int, int]
@@ -103,9 +103,10 @@ def im2col(x: Tensor, filter: Pair, *, stride: Pair = 1, padding: Pair = 0, dila
     columns = Buffer.empty((n, *size, c, *window.filter), x.dtype, x.device)
     if columns.size:
         for some, part in parts(x.buffer, columns):
-            for kx in range(0, window.filter[1], LONGEST):
-                piece = part[..., kx : kx + LONGEST]
-                over(_im2col, piece.size // piece.shape[-1])(some, piece, *_numbers(window, 0, kx))
+            for _, taps in cut(x.device, (1, window.filter[1])):
+                piece = part[..., taps]
+                width = piece.shape[-1]
+                over(_im2col, piece.size // width, width)(some, piece, *_numbers(window, 0, taps.start))
     value = Tensor(columns.reshape((n * size[0] * size[1], c * window.filter[0] * window.filter[1])))
     named = {"stride": stride, "padding": padding, "dilation": dilation}
     return differentiable(value, [(x, lambda gradient: col2im(gradient, shape, filter, **named))])
@@ -164,19 +165,19 @@ def _fitted(
 
 def _add_windows(columns: Buffer, x: Buffer, window: Window) -> None:
     """``x`` is the sum of windows, a part of their pixels after the other where they are many."""
-    (fh, fw), wide = window.filter, accumulator(x.dtype)
-    across = min(fw, LONGEST)
-    down = max(1, LONGEST // (across + 1))
-    places = [(ky, kx) for ky in range(0, fh, down) for kx in range(0, fw, across)]
-    if len(places) == 1:
-        over(_col2im(wide), x.size)(columns, x, *_numbers(window, 0, 0))
+    wide, pieces = accumulator(x.dtype), cut(x.device, window.filter)
+    if len(pieces) == 1:
+        _gather(columns, x, window, 0, 0)
         return
-    sums = Buffer.empty((len(places), *x.shape), wide, x.device)
-    for i, (ky, kx) in enumerate(places):
-        part = sums[i]
-        piece = columns[..., ky : ky + down, kx : kx + across].cast(wide)
-        over(_col2im(wide), part.size)(piece, part, *_numbers(window, ky, kx))
+    sums = Buffer.empty((len(pieces), *x.shape), wide, x.device)
+    for i, (rows, taps) in enumerate(pieces):
+        _gather(columns[..., rows, taps].cast(wide), sums[i], window, rows.start, taps.start)
     x.copy_from(reduce_axes(sums, (0,), x.dtype))
+
+
+def _gather(columns: Buffer, x: Buffer, window: Window, ky: int, kx: int) -> None:
+    fh, fw = columns.shape[-2:]
+    over(_col2im(accumulator(x.dtype)), x.size, fh * (1 + fw))(columns, x, *_numbers(window, ky, kx))
 
 
 def _numbers(window: Window, ky: int, kx: int) -> tuple[int, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from krnlpy import Buffer, Device
@@ -15,12 +17,50 @@ LONGEST = 1 << 15
 of a thread after 65,535 passes."""
 
 
-def over(kernel: Any, count: int) -> Any:
-    """The kernel with as many threads as there are work items, up to a bound.
+def longest(device: Device) -> int:
+    """Passes that a thread is given at most where cuts cost speed: on the host, which has no driver, as many as there
+    are."""
+    return sys.maxsize if device.is_host else LONGEST
+
+
+def over(kernel: Any, count: int, passes: int = 0) -> Any:
+    """The kernel with as many threads as there are work items, up to a bound, or more where a thread would make too
+    many passes.
 
     Its body is ``for item in range(global_id(), count, global_threads())``.
+
+    Args:
+        passes: of the loops in that one, all together.
     """
-    return kernel.with_global_threads(max(1, min(count, MAX_THREADS)))
+    items = max(1, LONGEST // (1 + passes))
+    return kernel.with_global_threads(max(1, min(count, MAX_THREADS), -(-count // items)))
+
+
+Pieces = tuple[tuple[slice, slice], ...]
+
+
+def cut(device: Device, size: tuple[int, int], reached: tuple[int, int] | None = None) -> Pieces:
+    """Rows and columns cut into pieces, in reading order, so that a thread can pass over each of them.
+
+    Args:
+        size: how many rows and columns there are.
+        reached: how many of them a thread passes over; all unless given.
+    """
+    return _cut(longest(device), size, reached or size)
+
+
+@lru_cache(maxsize=1024)
+def _cut(most: int, size: tuple[int, int], reached: tuple[int, int]) -> Pieces:
+    (height, width), (rows, columns) = size, reached
+    across = width if columns <= most else most
+    down = max(1, most // (1 + min(columns, most)))
+    if rows <= down:
+        down = height
+    return tuple(
+        (slice(y, min(y + down, height)), slice(x, min(x + across, width)))
+        for y in range(0, height, down)
+        for x in range(0, width, across)
+    )
 
 
 def parts(*buffers: Buffer) -> Iterator[tuple[Buffer, ...]]:

@@ -154,7 +154,7 @@ def _reduce_middle(buffer: Buffer, dtype: DTypeLike) -> Buffer:
         chunks = max(-(-n // LONGEST), min(n // _LEAST, _THREADS // max(1, outer * inner)))
         out = Buffer.empty((outer, chunks, inner), accumulator(buffer.dtype) if chunks > 1 else dtype, buffer.device)
         if out.size:
-            over(_sum_chunks, out.size)(buffer, out)
+            over(_sum_chunks, out.size, -(-n // chunks))(buffer, out)
         if chunks == 1:
             return out
         buffer, n = out, chunks
