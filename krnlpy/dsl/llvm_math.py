@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from krnlpy.scalar import ScalarType, f32, f64
 
+from . import ir
 from .llvm_builder import Builder, literal
 
 
@@ -358,6 +359,13 @@ def elementary(b: Builder, name: str, type: ScalarType, operand: str) -> str:
 def power(b: Builder, type: ScalarType, base: str, exponent: str) -> str:
     """``base ** exponent`` of floats, as C's pow: 0 ** 0 is 1, a negative base needs a whole exponent or gives NaN."""
     return _libm(b, "powf" if type is f32 else "pow", type, base, exponent)
+
+
+def calls_libm(node: ir.Stmt | ir.Expr) -> bool:
+    """Whether code that calls a function of libm is generated for a node itself."""
+    if isinstance(node, ir.Binary):
+        return node.op == "pow"
+    return isinstance(node, ir.Math) and node.name in _FORMULAS and node.operands[0].type is not f32
 
 
 def _libm(b: Builder, symbol: str, type: ScalarType, *operands: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from . import ir
+from .llvm_math import calls_libm
 
 _LONGEST = 64
 _LARGEST = 1024
@@ -84,16 +85,25 @@ def _is_tile(place: ir.Place, static: Static) -> bool:
 
 
 def _is_elementwise(loop: ir.For) -> bool:
-    """Whether an iteration does nothing but store, and nowhere else than at its own place of a last axis: a sum would
-    be added in another order, which the hint to vectorise allows."""
-    return (isinstance(loop.step, ir.Const) and loop.step.value == 1) and all(
-        isinstance(statement, ir.Store)
-        and isinstance(statement.place, ir.LocalArray)
-        and _is_variable(statement.index[-1], loop.variable)
-        and not any(_reads(index, loop.variable) for index in statement.index[:-1])
-        and not any(isinstance(node, ir.Call) for node in ir.walk(statement))
-        for statement in loop.body
+    """Whether LLVM can make vectors of a loop, and may: an iteration does nothing but store, and in the arrays in which
+    it stores touches nothing but its own place of a last axis. A sum would be added in another order, which the hint to
+    vectorise allows; of a function of libm there is none for vectors."""
+    if not isinstance(loop.step, ir.Const) or loop.step.value != 1:
+        return False
+    nodes = list(ir.walk(loop.body))
+    if not all(isinstance(statement, ir.Store) for statement in loop.body) or any(map(_is_call, nodes)):
+        return False
+    stored = {statement.place for statement in loop.body if isinstance(statement, ir.Store)}
+    return all(isinstance(place, ir.LocalArray) for place in stored) and all(
+        _is_variable(node.index[-1], loop.variable)
+        and not any(_reads(index, loop.variable) for index in node.index[:-1])
+        for node in nodes
+        if isinstance(node, ir.Load | ir.Store) and node.place in stored
     )
+
+
+def _is_call(node: ir.Stmt | ir.Expr) -> bool:
+    return isinstance(node, ir.Call) or calls_libm(node)
 
 
 def _is_variable(expression: ir.Expr, variable: ir.Variable) -> bool:

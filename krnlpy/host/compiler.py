@@ -15,7 +15,6 @@ from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
-from llvmlite.binding.newpassmanagers import NewPassManager
 
 from krnlpy.dsl.cache import Cache
 from krnlpy.dsl.llvm_math import LIBM_SYMBOLS
@@ -23,6 +22,7 @@ from krnlpy.dsl.llvm_polls import CLOCK_SYMBOL, PYTHON_SYMBOLS
 from krnlpy.errors import CompileError
 from krnlpy.log import logger
 
+from .effort import Efforts
 from .interrupts import uninterrupted
 
 _MEMORY_SYMBOLS = ("memset", "memcpy", "memmove")
@@ -49,15 +49,8 @@ class Compiler:
         llvm.initialize_native_asmprinter()
         self.cpu: str = llvm.get_host_cpu_name()
         self.features: str = llvm.get_host_cpu_features().flatten()
-        self._target = llvm.Target.from_default_triple()
-        self._machine = self._target.create_target_machine(
-            cpu=self.cpu, features=self.features, opt=3, reloc="pic", codemodel="jitdefault", jit=True
-        )
-        self._triple: str = self._machine.triple
-        options = llvm.create_pipeline_tuning_options(speed_level=3)
-        options.loop_vectorization = options.slp_vectorization = True
-        options.loop_interleaving = options.loop_unrolling = True
-        self._passes = llvm.create_pass_builder(self._machine, options)  # one for all: llvmlite frees none wholly
+        self._efforts = Efforts(self.cpu, self.features)
+        self._triple: str = self._efforts.full.machine.triple
         self._numbers = itertools.count()
         self._engines: dict[int, Any] = {}  # of what is loaded, each its own: nothing of it stays when it goes
         self._released: deque[int] = deque()
@@ -111,28 +104,25 @@ class Compiler:
         except RuntimeError as error:
             raise CompileError(f"LLVM refuses the generated code: {error}") from error
         module.triple = self._triple
-        module.data_layout = str(self._machine.target_data)
+        effort = self._efforts.of(text)
+        module.data_layout = str(effort.machine.target_data)
         with self._lock:
-            passes = self._passes.getModulePassManager()
-            try:
-                passes.run(module, self._passes)
-            finally:
-                _dispose(passes)
+            effort.optimize(module)
         return module
 
     def assembly(self, text: str) -> str:
         """The machine code of a module, in the CPU's assembly language."""
-        code: str = self._machine.emit_assembly(self.optimize(text))
+        code: str = self._efforts.of(text).machine.emit_assembly(self.optimize(text))
         return code
 
     def compile(self, text: str) -> bytes:
         """The object file of a module."""
-        code: bytes = self._machine.emit_object(self.optimize(text))
+        code: bytes = self._efforts.of(text).machine.emit_object(self.optimize(text))
         return code
 
     def _link(self, code: bytes, symbol: str) -> MachineCode:
         # The machine, which the engine takes over, only says what system the code is for.
-        machine = self._target.create_target_machine(codemodel="jitdefault", jit=True)
+        machine = llvm.Target.from_default_triple().create_target_machine(codemodel="jitdefault", jit=True)
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         try:
             engine.add_object_file(llvm.ObjectFileRef.from_data(code))
@@ -142,12 +132,6 @@ class Compiler:
         number = next(self._numbers)
         self._engines[number] = engine
         return MachineCode(engine.get_function_address(symbol), number, self._released)
-
-
-def _dispose(passes: Any) -> None:
-    """Frees a pass manager, 70 KB each: of its two base classes', llvmlite 0.50 finds the method that does nothing."""
-    if type(passes)._dispose is llvm.ffi.ObjectRef._dispose:
-        NewPassManager._dispose(passes)
 
 
 def _library_symbols() -> dict[str, int]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from krnlpy import Buffer, Device, Global, GlobalMut, Spec, f32, i32, kernel
+from krnlpy import Buffer, Device, Global, GlobalMut, Spec, config, f32, f64, i32, kernel
 from krnlpy.dsl import fma, global_id, local_array
 
 
@@ -85,3 +87,32 @@ def test_sums_keep_their_order(device: Device) -> None:
                 lanes[0] += lanes[lane]
             want[row] += lanes[0]
     np.testing.assert_array_equal(out.numpy(), want)
+
+
+@kernel(threads=1)
+def no_vectors(x: Global[f64], y: GlobalMut[f64, 2]):
+    """LLVM can make vectors of none of its loops over the array."""
+    own = local_array(f64, 8)
+    for r in range(x.shape[0]):
+        for k in range(8):
+            own[k] = pow(x[r], f64(k))
+        for k in range(8):
+            own[k] = own[(k + 7) % 8] + 1.0
+        for k in range(8):
+            y[r, k] = own[k]
+
+
+def test_loops_that_cannot_be_vectors_are_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """LLVM would say so on stderr."""
+    monkeypatch.setattr(config, "cache_dir", tmp_path)
+    x = np.array([2.0, 3.0])
+    out = Buffer.zeros((2, 8), f64, Device.host())
+    no_vectors.with_groups(1)(Buffer.from_numpy(x, Device.host()), out)
+    for row, base in zip(out.numpy(), x.tolist(), strict=True):
+        own = [base**k for k in range(8)]
+        for k in range(8):
+            own[k] = own[(k + 7) % 8] + 1.0
+        assert row.tolist() == own
+    assert capfd.readouterr().err == ""

@@ -1,0 +1,84 @@
+"""How hard LLVM tries for a kernel: less for longer ones, so that the time it takes stays in proportion.
+
+LLVM's vectorisers, its search for registers and its combination of instructions take time with the square of a body's
+length; 1,000 guarded assignments took 7 s, 2,000 of them 40 s. Without those that grow so, LLVM takes 50 us for each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite.binding.newpassmanagers import NewPassManager
+
+_LONG = 256 << 10
+"""Characters of LLVM IR that take up to 2 s: some 800 assignments."""
+_VERY_LONG = 2 << 20
+"""Characters that take some 3 s without vectors."""
+
+_PASSES = {
+    "long": ("sroa", "simplify_cfg", "instruction_combine", "loop_rotate", "new_gvn", "simplify_cfg", "aggressive_dce"),
+    "very long": ("sroa", "simplify_cfg", "aggressive_dce"),
+}
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What is done with modules of a length.
+
+    Attributes:
+        machine: generates the machine code.
+        builder: knows the passes. llvmlite frees none wholly, so that there is one for all modules.
+        passes: that are run; () for all that LLVM has.
+    """
+
+    machine: Any
+    builder: Any
+    passes: tuple[str, ...] = ()
+
+    def optimize(self, module: Any) -> None:
+        """Runs the passes."""
+        if self.passes:
+            manager = llvm.create_new_module_pass_manager()
+            for name in self.passes:
+                getattr(manager, f"add_{name}_pass")()
+        else:
+            manager = self.builder.getModulePassManager()
+        try:
+            manager.run(module, self.builder)
+        finally:
+            _dispose(manager)
+
+
+class Efforts:
+    """The efforts for a CPU, each made when it is first needed."""
+
+    def __init__(self, cpu: str, features: str) -> None:
+        self._target, self._cpu, self._features = llvm.Target.from_default_triple(), cpu, features
+        self.full = self._effort(3)
+        self._others: dict[str, Effort] = {}
+
+    def of(self, text: str) -> Effort:
+        """What is worth doing for a module."""
+        if len(text) <= _LONG:
+            return self.full
+        name, level = ("long", 1) if len(text) <= _VERY_LONG else ("very long", 0)
+        if name not in self._others:
+            self._others[name] = self._effort(level, _PASSES[name])
+        return self._others[name]
+
+    def _effort(self, level: int, passes: tuple[str, ...] = ()) -> Effort:
+        machine = self._target.create_target_machine(
+            cpu=self._cpu, features=self._features, opt=level, reloc="pic", codemodel="jitdefault", jit=True
+        )
+        options = llvm.create_pipeline_tuning_options(speed_level=3)
+        options.loop_vectorization = options.slp_vectorization = True
+        options.loop_interleaving = options.loop_unrolling = True
+        return Effort(machine, llvm.create_pass_builder(machine, options), passes)
+
+
+def _dispose(passes: Any) -> None:
+    """Frees a pass manager, 70 KB each: of its two base classes', llvmlite 0.50 finds the method that does nothing."""
+    if type(passes)._dispose is llvm.ffi.ObjectRef._dispose:
+        NewPassManager._dispose(passes)
