@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from krnlpy import Device, config
 from krnlpy.dsl import spirv
 from krnlpy.dsl.spirv_tools import TARGET
 from tests.devices import selectors
 from tests.spirv_validator import Validator
+
+
+# Every run draws the same examples. Newer versions of hypothesis have such a profile of that name themselves.
+settings.register_profile("ci", derandomize=True, deadline=None, database=None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
