@@ -16,7 +16,6 @@ from krnlpy.dsl.spirv_tools import TARGET
 from tests.devices import selectors
 from tests.spirv_validator import Validator
 
-
 # Every run draws the same examples. Newer versions of hypothesis have such a profile of that name themselves.
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
 
