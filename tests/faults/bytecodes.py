@@ -11,6 +11,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -159,6 +160,16 @@ class World:
     def wait(self) -> None:
         self.device.wait()
 
+    def within(self) -> None:
+        """What a handler does within a call that it interrupted: what comes then interrupts the handler."""
+        with getattr(self.device.backend, "_lock", nullcontext()):
+            self.launch()
+            self._keep(Buffer.from_numpy(np.arange(70, dtype=np.uint32), self.device), np.arange(70))
+            self.target[:, 0].fill(4)
+            self.replay()
+            self.download()
+        self._keep(self.target[:, 0], np.full(_COUNT, 4))
+
     def _keep(self, buffer: Buffer, values: Any) -> None:
         self.kept.append((buffer, np.asarray(values)))
 
@@ -240,6 +251,7 @@ OPERATIONS = (
     "replay_changed",
     "capture",
     "wait",
+    "within",
 )
 HANDLERS = ("launches", "reads", "works", "saves")
 
