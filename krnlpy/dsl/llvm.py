@@ -22,9 +22,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from . import ir
+from .collectives import SUBGROUP_THREADS
 from .layout import Field, Layout, Variant, layout_of
 from .llvm_builder import ACCESS_GROUP, UNLIKELY, Builder, Module
-from .llvm_expressions import Array, Context
+from .llvm_expressions import Array, Context, IdKey
 from .llvm_groups import GroupLoop
 from .llvm_items import ItemBuffer, ItemLoop
 from .llvm_polls import Charges, begin, define_entry
@@ -108,17 +109,21 @@ def emit(
         else:
             globals_[parameter] = block.array(parameter, base, contiguous)
     charges = Charges(context.work)
-    _refuse_if_long(b, context, charges, arguments, globals_, 1 if program.items else element_count(threads))
+    sizes = _sizes(b, context, threads)
+    if program.items:
+        sizes["items", 0] = block.word("items")
+    writer = Statements(context, b, charges)
+    writer.arguments.update(arguments)
+    writer.arrays.update(globals_)
+    writer.ids.update(sizes)
+    _refuse_if_long(writer, 1 if program.items else element_count(threads))
     begin(b)
     scratch_bytes = 0
     if program.items:
         shape = tuple(block.word("item_shape", axis) for axis in range(variant.item_rank))
-        count = block.word("items")
-        ItemLoop(context, b, charges, arguments, globals_, tuple(items), count, shape, threads).write()
+        ItemLoop(context, b, charges, arguments, globals_, tuple(items), sizes, shape, threads).write()
     else:
-        words = [b.load("i32", b.element("%launch", str(4 + axis), 4), ", align 4") for axis in range(3)]
-        groups = (words[0], words[1], words[2])
-        scratch_bytes = GroupLoop(context, b, charges, arguments, globals_, groups, threads).write()
+        scratch_bytes = GroupLoop(context, b, charges, arguments, globals_, sizes, threads).write()
     b.place("stopped")
     b.ret("i32", "0")
     listed = ", ".join(f"{type} {value}" for type, value in _PARAMETERS)
@@ -134,19 +139,23 @@ def emit(
     )
 
 
-def _refuse_if_long(
-    b: Builder,
-    context: Context,
-    charges: Charges,
-    arguments: Mapping[ir.ScalarParameter, str],
-    globals_: Mapping[ir.Place, Array],
-    threads: int,
-) -> None:
+def _sizes(b: Builder, context: Context, threads: tuple[int, int, int]) -> dict[IdKey, str]:
+    """The sizes of the dispatch, as i32 values. Those of an item kernel are all along x."""
+    program, sizes = context.program, dict[IdKey, str]()
+    along = (element_count(threads), 1, 1) if program.items else threads
+    for axis in range(3):
+        one = bool(program.items) and axis > 0
+        groups = "1" if one else b.load("i32", b.element("%launch", str(4 + axis), 4), ", align 4")
+        sizes["groups", axis], sizes["threads", axis] = groups, str(along[axis])
+        sizes["global_threads", axis] = "1" if one else b.op(f"mul i32 {groups}, {along[axis]}")
+    lanes = program.subgroup_threads or SUBGROUP_THREADS
+    sizes["subgroups", 0], sizes["subgroup_threads", 0] = str(-(-element_count(threads) // lanes)), str(lanes)
+    return sizes
+
+
+def _refuse_if_long(writer: Statements, threads: int) -> None:
     """Returns 1 where an iteration of a loop would take too long without asking."""
-    writer = Statements(context, b, charges)
-    writer.arguments.update(arguments)
-    writer.arrays.update(globals_)
-    too_much = charges.write(writer, threads)
+    b, too_much = writer.b, writer.charges.write(writer, threads)
     if too_much:
         b.branch_if(too_much, "refused", "begins", UNLIKELY)
         b.place("refused")

@@ -15,7 +15,7 @@ ACCESS_GROUP = ", !llvm.access.group !0, !noalias !5"
 """Of loads and stores of what other threads see: independent between threads, never in a local array."""
 LOCAL_ARRAY = ", !alias.scope !5"
 """Of loads and stores of a local array."""
-UNLIKELY = ", !prof !11"
+UNLIKELY = ", !prof !10"
 """Of a branch that is hardly ever taken."""
 
 
@@ -50,10 +50,9 @@ class Module:
             "distinct !{!4, !3}",
             "!{!4}",
             '!{!"llvm.loop.unroll.full"}',
-            '!{!"llvm.loop.vectorize.enable", i1 true}',
             '!{!"llvm.loop.interleave.count", i32 1}',
             '!{!"llvm.loop.isvectorized", i32 1}',
-            '!{!"llvm.loop.vectorize.followup_vectorized", !6, !9}',
+            '!{!"llvm.loop.vectorize.followup_vectorized", !6, !8}',
             '!{!"branch_weights", i32 1, i32 1048575}',
         ]
 
@@ -70,11 +69,14 @@ class Module:
         return f", !llvm.loop !{len(self._metadata) - 1}"
 
     def hinted_loop(self, width: int) -> str:
-        """Metadata of the branch that closes a loop which becomes vectors of a width, or is written out (0)."""
+        """Metadata of the branch that closes a loop which becomes vectors of a width, or is written out (0).
+
+        A width is a wish: were it an order (``llvm.loop.vectorize.enable``), LLVM would write to stderr where it can't.
+        """
         parts = "!6"
         if width:
             self._metadata.append(f'!{{!"llvm.loop.vectorize.width", i32 {width}}}')
-            parts = f"!2, !7, !8, !10, !{len(self._metadata) - 1}"
+            parts = f"!2, !7, !9, !{len(self._metadata) - 1}"
         self._metadata.append(f"distinct !{{!{len(self._metadata)}, {parts}}}")
         return f", !llvm.loop !{len(self._metadata) - 1}"
 

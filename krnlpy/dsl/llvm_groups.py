@@ -40,7 +40,7 @@ class GroupLoop:
         charges: what loops are charged.
         arguments: the values of the scalar parameters.
         globals: the buffers.
-        groups: groups of the dispatch along x, y, z, as i32 values.
+        sizes: ids that have one value in the launch.
     """
 
     def __init__(
@@ -50,19 +50,19 @@ class GroupLoop:
         charges: Charges,
         arguments: Mapping[ir.ScalarParameter, str],
         globals: Mapping[ir.Place, Array],
-        groups: tuple[str, str, str],
+        sizes: Mapping[IdKey, str],
         threads: tuple[int, int, int],
     ) -> None:
         self._context, self._b, self._charges = context, b, charges
         self._arguments, self._globals = arguments, globals
-        self._groups, self._threads = groups, threads
+        self._threads = threads
         self._count = element_count(threads)
         self._split = regions.split(context.program.body)
         self._scratch = Scratch(b)
         self._kept: dict[ir.Variable, str] = {}
         self._local: dict[ir.LocalArray, str] = {}
         self._loops: list[tuple[str, str]] = []
-        self._group_ids: dict[IdKey, str] = {}
+        self._group_ids = dict(sizes)
         self._group_end = ""
         self._lanes = context.program.subgroup_threads or SUBGROUP_THREADS
         self._slots = -(-self._count // self._lanes) * self._lanes
@@ -114,13 +114,10 @@ class GroupLoop:
         ids = self._group_ids
         rest = b.op(f"trunc i64 {index} to i32")
         for axis in range(3):
-            groups, threads = self._groups[axis], self._threads[axis]
+            groups = ids["groups", axis]
             # Quotients of group counts: never zero.
             ids["group_id", axis] = b.op(f"urem i32 {rest}, {groups}") if axis < 2 else rest
             rest = b.op(f"udiv i32 {rest}, {groups}") if axis < 2 else rest
-            ids["groups", axis], ids["threads", axis] = groups, str(threads)
-            ids["global_threads", axis] = b.op(f"mul i32 {groups}, {threads}")
-        ids["subgroups", 0], ids["subgroup_threads", 0] = str(self._slots // self._lanes), str(self._lanes)
 
     def _take_masks(self) -> None:
         nodes = list(regions.all_nodes(self._split.nodes))

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from . import ir
-from .collectives import SUBGROUP_THREADS
 from .llvm_builder import ACCESS_GROUP, Builder
-from .llvm_expressions import Array, Context, Item, memory_type
+from .llvm_expressions import Array, Context, IdKey, Item, memory_type
 from .llvm_loops import CountedLoop, Strips
 from .llvm_math import widen
 from .llvm_order import keeps_order
@@ -34,7 +33,7 @@ class ItemLoop:
         arguments: the values of the scalar parameters.
         globals: the buffers that are no items.
         items: the items, all with as many strides as ``shape`` has axes.
-        count: of the items, an i32.
+        sizes: ids that have one value in the launch.
         shape: of the merged axes, i32 values; () where all items are contiguous.
     """
 
@@ -46,13 +45,13 @@ class ItemLoop:
         arguments: Mapping[ir.ScalarParameter, str],
         globals: Mapping[ir.Place, Array],
         items: tuple[ItemBuffer, ...],
-        count: str,
+        sizes: Mapping[IdKey, str],
         shape: tuple[str, ...],
         threads: tuple[int, int, int],
     ) -> None:
         self._context, self._b, self._charges = context, b, charges
         self._arguments, self._globals = arguments, globals
-        self._items, self._count, self._shape = items, count, shape
+        self._items, self._sizes, self._shape = items, sizes, shape
         self._threads = element_count(threads)
         self._parallel = keeps_order(context.program.body)
 
@@ -160,24 +159,17 @@ class ItemLoop:
     def _name_ids(self, writer: Statements, item: str) -> None:
         """Groups stand in a single row; where there are more items than threads, a thread takes several."""
         b, threads = self._b, self._threads
-        groups = b.load("i32", b.element("%launch", "4", 4), ", align 4")
-        all_threads = b.op(f"mul i32 {groups}, {threads}")
-        thread = b.op(f"urem i32 {item}, {all_threads}")
+        writer.ids.update(self._sizes)
+        thread = b.op(f"urem i32 {item}, {self._sizes['global_threads', 0]}")
         in_group = b.op(f"urem i32 {thread}, {threads}")
-        along_x = {
+        along_x: dict[ir.IdName, str] = {
             "global_id": thread,
-            "global_threads": all_threads,
             "group_id": b.op(f"udiv i32 {thread}, {threads}"),
-            "groups": groups,
             "thread_id": in_group,
-            "threads": str(threads),
         }
         for name, value in along_x.items():
-            for axis in range(3):
-                counts = name in ("global_threads", "groups", "threads")
-                writer.ids[name, axis] = value if axis == 0 else "1" if counts else "0"  # type: ignore[index]
-        writer.ids["item_id", 0], writer.ids["items", 0] = item, self._count
-        lanes = self._context.program.subgroup_threads or SUBGROUP_THREADS
+            writer.ids[name, 0], writer.ids[name, 1], writer.ids[name, 2] = value, "0", "0"
+        lanes = self._sizes["subgroup_threads", 0]
+        writer.ids["item_id", 0] = item
         writer.ids["subgroup_id", 0] = b.op(f"udiv i32 {in_group}, {lanes}")
         writer.ids["subgroup_thread_id", 0] = b.op(f"urem i32 {in_group}, {lanes}")
-        writer.ids["subgroups", 0], writer.ids["subgroup_threads", 0] = str(-(-threads // lanes)), str(lanes)

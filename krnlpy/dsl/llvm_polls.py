@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from . import ir
 from .llvm_builder import UNLIKELY, Builder, Module
 from .llvm_expressions import Expressions
-from .loop_work import MOST, Amount, LoopWork, Work
+from .loop_work import MOST, Amount, Length, LoopWork, Work
 
 _BUDGET = 1 << 21
 """Nodes between two looks: 30 us to some milliseconds."""
@@ -162,7 +162,7 @@ class Charges:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._counts: dict[ir.For, str] = {}
+        self._counts: dict[Length, str] = {}
         self._values: dict[Amount, str] = {}
         self._strips: dict[Amount, str] = {}
 
@@ -214,27 +214,31 @@ class Charges:
         if amount in self._values:
             return self._values[amount]
         b, total = writer.b, str(amount.nodes)
-        for loop, inner in amount.loops:
-            product = b.op(f"mul i64 {self._count(writer, loop)}, {self._write(writer, inner)}")
+        for length, inner in amount.loops:
+            product = b.op(f"mul i64 {self._count(writer, length)}, {self._write(writer, inner)}")
             total = b.op(f"add i64 {total}, {product}")
             total = b.intrinsic("llvm.umin.i64", "i64", ("i64", total), ("i64", str(MOST)))
         self._values[amount] = total
         return total
 
-    def _count(self, writer: Expressions, loop: ir.For) -> str:
+    def _count(self, writer: Expressions, length: Length) -> str:
         """At most so many iterations (an i64), and at most MOST."""
-        if loop not in self._counts:
-            b, type, step = writer.b, loop.variable.type, writer.context.static(loop.step)
-            assert step
-            low, high = (writer.value(e) for e in ((loop.start, loop.stop) if step > 0 else (loop.stop, loop.start)))
+        if length not in self._counts:
+            b, type = writer.b, length.low.type
+            low, high = writer.value(length.low), writer.value(length.high)
             some = b.op(f"icmp {'s' if type.is_signed else 'u'}lt {type.llvm} {low}, {high}")
-            length = b.op(f"sub {type.llvm} {high}, {low}")
-            wide = length if type.bits == 64 else b.op(f"zext {type.llvm} {length} to i64")
-            if abs(step) > 1:
-                wide = b.op(f"add i64 {b.op(f'udiv i64 {wide}, {abs(step)}')}, 1")
+            distance = b.op(f"sub {type.llvm} {high}, {low}")
+            if length.step != 1:
+                step = str(length.step) if isinstance(length.step, int) else writer.value(length.step)
+                if not isinstance(length.step, int):
+                    step = b.intrinsic(f"llvm.umax.{type.llvm}", type.llvm, (type.llvm, step), (type.llvm, "1"))
+                distance = b.op(f"udiv {type.llvm} {distance}, {step}")
+            wide = distance if type.bits == 64 else b.op(f"zext {type.llvm} {distance} to i64")
+            if length.step != 1:
+                wide = b.op(f"add i64 {wide}, 1")
             least = b.intrinsic("llvm.umin.i64", "i64", ("i64", wide), ("i64", str(MOST)))
-            self._counts[loop] = b.select(some, "i64", least, "0")
-        return self._counts[loop]
+            self._counts[length] = b.select(some, "i64", least, "0")
+        return self._counts[length]
 
 
 def _field(b: Builder, number: int) -> str:

@@ -1,17 +1,18 @@
 """How much work loops do, for targets that ask from time to time whether a kernel is to stop.
 
-Work is counted in nodes of the IR. Asking costs nothing as long as it is done far enough outside: the work of a loop
-whose length is known when a kernel is launched is part of what is around it. It asks for itself if what is around it
-would take too long, which shows at the launch, and the kernel is built again with loops that ask one level further in.
+Work is counted in nodes of the IR. Asking costs nothing as long as it is done far enough outside: a loop of which it is
+known at the launch how long it is at most is part of what is around it. It asks for itself if what is around it would
+take too long, which shows at the launch, and the kernel is built again with loops that ask one level further in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from . import ir
-from .regions import recomputed_variables
+from .symbolic_bounds import SymbolicBounds
 from .work import node_work
 
 _SHORT = 1 << 14
@@ -20,18 +21,23 @@ _SHORT = 1 << 14
 MOST = 1 << 30
 """Nodes; of what is more, it does not matter how much more."""
 
-_INVARIANT = (
-    *(ir.Const, ir.SpecValue, ir.Argument, ir.Extent, ir.Local),
-    *(ir.Unary, ir.Binary, ir.Compare, ir.Logical, ir.Select, ir.Cast),
-)
+
+@dataclass(frozen=True, eq=False)
+class Length:
+    """How long a loop is at most: from ``low`` to ``high``, in steps of the size ``step``, each with one value in a
+    launch."""
+
+    low: ir.Expr
+    high: ir.Expr
+    step: int | ir.Expr
 
 
 @dataclass(frozen=True, eq=False)
 class Amount:
-    """So many nodes, and for each of some loops so many for each of its iterations."""
+    """So many nodes, and for each iteration of some loops so many more."""
 
     nodes: int
-    loops: tuple[tuple[ir.For, Amount], ...] = ()
+    loops: tuple[tuple[Length, Amount], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,15 +70,12 @@ class Work:
         self._functions: dict[ir.Function, int] = {}
         self._asking: set[ir.Function] = set()
         self.loops: dict[ir.Stmt, LoopWork] = {}
-        # Variables that have one value in a launch: the length of a loop is often given a name.
-        self.known: dict[ir.Variable, ir.Expr] = {}
-        self._is_kernel = False
+        self._bounds: SymbolicBounds | None = None  # none are known in functions
         for function in program.functions:
             self._function(function)
-        self._is_kernel = True
-        for variable, value in recomputed_variables(program.body).items():
-            if self._is_invariant(value):
-                self.known[variable] = value
+        self._bounds = SymbolicBounds(program.body, static)
+        self.known = self._bounds.known
+        """The variables that have one value in a launch."""
         self.body = self._block(program.body, 0)[0]
         """Of one thread, without loops that ask for themselves."""
 
@@ -93,25 +96,26 @@ class Work:
 
     def _block(self, block: Iterable[ir.Stmt], level: int) -> tuple[Amount, bool, bool]:
         """The work of statements; whether a break of the loop around them, and a return, is among them."""
-        nodes, loops, breaks, returns = 0, list[tuple[ir.For, Amount]](), False, False
+        nodes, loops, breaks, returns = 0, list[tuple[Length, Amount]](), False, False
         self.deepest = max(self.deepest, level)
         for statement in block:
             nodes += 1 + sum(map(self._expression, ir.expressions(statement)))
             if isinstance(statement, ir.For | ir.While):
-                inner, leaves, inner_returns = self._block(statement.body, level + 1)
+                with self._inside(statement):
+                    inner, leaves, inner_returns = self._block(statement.body, level + 1)
                 returns |= inner_returns
                 once = Amount(1 + inner.nodes, inner.loops)
                 count = self._count(statement)
                 total = None if count is None or once.loops else min(count * once.nodes, MOST)
-                known = count is not None or (isinstance(statement, ir.For) and self._is_known(statement))
-                asks = not known or (level < self.levels and (total is None or total > _SHORT))
+                length = self._length(statement) if count is None or once.loops else None
+                asks = (count is None and length is None) or (level < self.levels and (total is None or total > _SHORT))
                 self.loops[statement] = LoopWork(once, leaves or inner_returns, asks)
                 if asks:
                     continue
                 if total is not None:
                     nodes += total
-                elif isinstance(statement, ir.For):
-                    loops.append((statement, once))
+                elif length is not None:
+                    loops.append((length, once))
                 continue
             if isinstance(statement, ir.Invoke):
                 nodes += self._function(statement.function)
@@ -138,21 +142,19 @@ class Work:
         start, stop, step = (self._static(e) for e in (loop.start, loop.stop, loop.step))
         return None if start is None or stop is None or not step else len(range(start, stop, step))
 
-    def _is_known(self, loop: ir.For) -> bool:
-        """Whether it is known at the launch how long a loop of the kernel is."""
-        return (
-            self._is_kernel
-            and bool(self._static(loop.step))
-            and self._is_invariant(loop.start)
-            and self._is_invariant(loop.stop)
-        )
+    def _length(self, loop: ir.For | ir.While) -> Length | None:
+        """How long a loop of the kernel is at most, so far as it is known at the launch."""
+        if isinstance(loop, ir.While) or self._bounds is None:
+            return None
+        bounds, step = self._bounds, self._static(loop.step)
+        if step is None and not (bounds.is_natural(loop.step) and bounds.is_invariant(loop.step)):
+            return None
+        rises = step is None or step > 0
+        low, high = (loop.start, loop.stop) if rises else (loop.stop, loop.start)
+        least, most = bounds.least(low), bounds.most(high)
+        if least is None or most is None or step == 0:
+            return None
+        return Length(least, most, loop.step if step is None else abs(step))
 
-    def _is_invariant(self, expression: ir.Expr) -> bool:
-        for node in ir.walk(expression):
-            if not isinstance(node, _INVARIANT):
-                return False
-            if isinstance(node, ir.Extent) and not isinstance(node.place, ir.GlobalParameter):
-                return False
-            if isinstance(node, ir.Local) and node.variable not in self.known:
-                return False
-        return True
+    def _inside(self, loop: ir.For | ir.While) -> AbstractContextManager[None]:
+        return self._bounds.inside(loop) if self._bounds and isinstance(loop, ir.For) else nullcontext()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from krnlpy import Buffer, Device, Global, GlobalMut, ItemMut, Spec, config, f32, func, i32, kernel, u32
-from krnlpy.dsl import barrier, global_id, group_array, group_id, subgroup_any, thread_id
+from krnlpy.dsl import barrier, global_id, global_threads, group_array, group_id, subgroup_any, thread_id
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise on Windows")
 
@@ -79,6 +79,15 @@ def long_steps(n: i32, x: ItemMut[u32]):
             x += u32(i ^ j) * x
 
 
+@kernel(threads=4)
+def long_strided(x: GlobalMut[u32, 1], n: i32):
+    """At most so long as a launch knows, which is too long."""
+    for i in range(global_id(), n, global_threads()):
+        for j in range(thread_id() % 3, i, x.shape[0]):
+            for k in range(j, n):
+                x[thread_id()] += u32(i ^ k) * x[0]
+
+
 @kernel
 def long_with_break(n: u32, x: ItemMut[u32]):
     for i in range(n):
@@ -115,6 +124,7 @@ LAUNCHES: dict[str, Callable[[Buffer], object]] = {
     "subgroups": endless_subgroups.with_threads(64).with_groups(1),
     "range": lambda x: long_range(0xFFFFFFFF, x),
     "steps": lambda x: long_steps(1 << 30, x),
+    "strided": lambda x: long_strided.with_groups(1)(x, (1 << 31) - 1),
     "break": lambda x: long_with_break(0xFFFFFFFF, x),
     "constants": written_out,
     "groups": _many_groups,
