@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from krnlpy import Device, ScalarType
+from krnlpy.locks import is_mine
 
 from .errors import AutographError, DtypeError
 
@@ -116,13 +117,19 @@ def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunctio
         raise DtypeError("differentiable takes a Tensor, and pairs of a Tensor and a function that gives its gradient")
     if not value.dtype.is_float or not _recording.on:
         return value
-    return value._shared(value.buffer, Node(value, edges))
+    return value._shared(node=Node(value, edges))
 
 
 def run_backward(root: Node, gradient: Tensor) -> None:
     """Hands the gradient of a node on to all that it was computed of, and frees the graph as it goes. The slots get
-    theirs at the end: where a gradient function fails, they are as they were."""
+    theirs at the end: where a gradient function fails, they are as they were. Raises AutographError as :func:`_taken`,
+    and where this interrupted a backward that takes the graph or fills a slot."""
     root.require_fit(gradient)
+    if is_mine(_lock):
+        raise AutographError(
+            "backward() can't run within the backward() that was interrupted: let handlers set a flag, and act on it in"
+            " the program"
+        )
     with _lock:
         edges, pending = _taken(root)
     gradients = {root: gradient}

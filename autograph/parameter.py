@@ -37,10 +37,8 @@ class Parameter(Tensor):
     def __init__(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise DtypeError(f"a parameter of a {type(value).__name__}: expected a Tensor")
-        self._buffer = value.buffer
+        self._share = value.detach()._share
         self._node = None
-        self._storage = value._storage
-        self._storage.users += 1
         self.state: dict[str, Tensor] = {}
 
     def __copy__(self) -> Parameter:
@@ -127,9 +125,7 @@ class Parameter(Tensor):
         if not isinstance(value, Tensor):
             raise DtypeError(f"set of a {type(value).__name__}: expected a Tensor")
         self._node = None
-        value._storage.users += 1
-        self._storage.users -= 1
-        self._buffer, self._storage = value._buffer, value._storage
+        self._share = value.detach()._share
 
 
 def _restored(value: Tensor, state: dict[str, Tensor]) -> Parameter:

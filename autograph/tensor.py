@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +12,7 @@ from krnlpy import Buffer, Device, DTypeLike, ScalarType, SharingError, f32
 
 from .autograd import is_recording, run_backward
 from .errors import AutographError, DtypeError, ShapeError
+from .share import Share
 
 if TYPE_CHECKING:
     from .autograd import Node
@@ -19,15 +20,6 @@ if TYPE_CHECKING:
     from .ops.cross_entropy import Reduction
 
 Shape = tuple[int, ...]
-
-
-class _Storage:
-    """How many tensors look at one memory; what is changed in place is copied first if others look."""
-
-    __slots__ = ("users",)
-
-    def __init__(self) -> None:
-        self.users = 0
 
 
 class Tensor:
@@ -47,7 +39,7 @@ class Tensor:
     [[5.0, 14.0], [14.0, 50.0]]
     """
 
-    __slots__ = ("__weakref__", "_buffer", "_node", "_storage")
+    __slots__ = ("__weakref__", "_node", "_share")
     __array_ufunc__ = None  # NumPy's numbers and arrays leave `2 * tensor` to the tensor
 
     def __init__(self, buffer: Buffer) -> None:
@@ -56,14 +48,8 @@ class Tensor:
                 f"a tensor of a {type(buffer).__name__}: expected a Buffer; Tensor.from_numpy(array) takes what NumPy"
                 " takes for an array"
             )
-        self._buffer = buffer
+        self._share = Share(buffer, [])
         self._node: Node | None = None
-        self._storage = _Storage()
-        self._storage.users = 1
-
-    def __del__(self) -> None:
-        if hasattr(self, "_storage"):
-            self._storage.users -= 1
 
     # ---------------------------------------------------------------------------------------------- creation
 
@@ -96,7 +82,7 @@ class Tensor:
                 raise DtypeError(f"from_numpy of a {type(array).__name__} that is no array: {error}") from error
             return Tensor(Buffer.from_numpy(own, device))
         tensor = Tensor(Buffer.from_numpy(array, device, copy=False))
-        tensor._storage.users += 1  # the array: for as long as the memory lives
+        tensor._share.users.append(None)  # the array: for as long as the memory lives
         return tensor
 
     @staticmethod
@@ -123,30 +109,30 @@ class Tensor:
 
     @property
     def shape(self) -> Shape:
-        return self._buffer.shape
+        return self._share.buffer.shape
 
     @property
     def ndim(self) -> int:
-        return self._buffer.ndim
+        return self._share.buffer.ndim
 
     @property
     def size(self) -> int:
         """Count of elements."""
-        return self._buffer.size
+        return self._share.buffer.size
 
     @property
     def dtype(self) -> ScalarType:
-        return self._buffer.dtype
+        return self._share.buffer.dtype
 
     @property
     def device(self) -> Device:
-        return self._buffer.device
+        return self._share.buffer.device
 
     @property
     def strides(self) -> Shape:
         """Distances in memory between neighbours along each axis, in elements: 0 where the tensor is repeated, below 0
         where it is reversed."""
-        return self._buffer.strides
+        return self._share.buffer.strides
 
     def is_contiguous(self, order: Literal["C", "F"] = "C") -> bool:
         """Whether the elements lie in memory without gaps in row-major (``"C"``) or column-major (``"F"``) order.
@@ -158,13 +144,13 @@ class Tensor:
         if not isinstance(order, str) or order not in ("C", "F"):
             raise AutographError(f"is_contiguous(order={order!r}): expected 'C' or 'F'")
         if order == "F":
-            return self._buffer.transpose().is_contiguous()
-        return self._buffer.is_contiguous()
+            return self._share.buffer.transpose().is_contiguous()
+        return self._share.buffer.is_contiguous()
 
     @property
     def buffer(self) -> Buffer:
         """The elements, for kernels that read them. A kernel that changes them takes :meth:`writable`."""
-        return self._buffer
+        return self._share.buffer
 
     @property
     def tracked(self) -> bool:
@@ -193,7 +179,7 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}{repr(self._buffer).removeprefix('Buffer')}"
+        return f"{type(self).__name__}{repr(self._share.buffer).removeprefix('Buffer')}"
 
     def __format__(self, spec: str) -> str:
         """The number of a tensor of one element in a format; without one, as ``str``.
@@ -211,10 +197,10 @@ class Tensor:
 
         On the host and the interpreter this is no copy.
         """
-        shares = self._shares_with_arrays
-        array: np.ndarray[Any, Any] = self._buffer.numpy(copy=not shares)
-        if shares:
-            self._storage.users += 1  # for as long as the memory lives: who holds the array cannot be known
+        share, is_shared = self._share, self._shares_with_arrays
+        array: np.ndarray[Any, Any] = share.buffer.numpy(copy=not is_shared)
+        if is_shared:
+            share.users.append(None)  # for as long as the memory lives: who holds the array cannot be known
         array.flags.writeable = False
         return array
 
@@ -235,7 +221,7 @@ class Tensor:
         """
         if self.size != 1:
             raise ShapeError(f"item() of a tensor of shape {self.shape}: it has {self.size} elements, not one")
-        value = self._buffer.numpy().reshape(())[()]
+        value = self._share.buffer.numpy().reshape(())[()]
         return float(value) if self.dtype.is_float else int(value)
 
     def __float__(self) -> float:
@@ -251,32 +237,29 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same elements, not recorded. What a gradient function needs later is kept so."""
-        return self._shared(self._buffer)
+        return self._shared()
 
-    def _shared(self, buffer: Buffer, node: Node | None = None) -> Tensor:
-        """A tensor on a view of this tensor's memory."""
+    def _shared(self, view: Callable[[Buffer], Buffer] | None = None, node: Node | None = None) -> Tensor:
+        """A tensor on this tensor's memory, or on what a function makes of its buffer: a view, or a copy."""
+        share = self._share
+        buffer, users = share.buffer, share.users
+        if view is not None:
+            buffer = view(buffer)
+            if buffer.memory is not share.buffer.memory:
+                users = []
         result = Tensor.__new__(Tensor)
-        result._buffer = buffer
         result._node = node
-        result._storage = self._storage
-        self._storage.users += 1
+        result._share = Share(buffer, users)
         return result
 
     def __copy__(self) -> Tensor:
-        return self._shared(self._buffer, self._node)
+        return self._shared(node=self._node)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         return self.detach().copy()
 
     def __reduce__(self) -> Any:
-        return Tensor, (self._buffer,)  # which pickles to the host
-
-    def _replace(self, buffer: Buffer) -> None:
-        """Puts other elements in this tensor's place."""
-        self._storage.users -= 1
-        self._storage = _Storage()
-        self._storage.users = 1
-        self._buffer = buffer
+        return Tensor, (self.buffer,)  # which pickles to the host
 
     def writable(self) -> Buffer:
         """The elements for a kernel that changes them: copied first if another tensor or array shares them, or if they
@@ -290,9 +273,11 @@ class Tensor:
                 "a tensor that was computed from parameters cannot be changed in place: backward() needs it as it was;"
                 " change a copy: tensor.detach()"
             )
-        if self._storage.users > 1 or self._buffer.is_broadcast():
-            self._replace(self._buffer.copy())
-        return self._buffer
+        while len((share := self._share).users) > 1 or share.buffer.is_broadcast():
+            own = Share(share.buffer.copy(), [])
+            if self._share is share:  # else somebody changed the tensor meanwhile
+                self._share = own
+        return share.buffer
 
     def fill(self, value: complex) -> None:
         """Sets every element to a value, in place."""

@@ -7,18 +7,17 @@ is captured or refused, wherever it asks.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
-from types import FrameType
 from typing import Any, NoReturn, ParamSpec
 
 from .backend import Backend, Binding
 from .commands import Command, Copy, Fill, Launch, LaunchIndirect
 from .errors import CaptureError
 from .interposition import Layer, Rank, put, refuse_within, remove
+from .interruption import frames, is_interruption
 from .locks import renew_after_fork
 
 P = ParamSpec("P")
@@ -42,7 +41,7 @@ class Recorder:
     Attributes:
         commands: what was recorded.
         allocated: the memory that was allocated meanwhile.
-        owner: the frame of krnlpy's that records, if it is not the user who captures.
+        outer: the recorder whose place it has taken.
     """
 
     def __init__(self, backend: Backend, take: Taker | None = None) -> None:
@@ -50,19 +49,17 @@ class Recorder:
         self.take = take
         self.commands: list[Command] = []
         self.allocated: list[Any] = []
-        self.owner: FrameType | None = None
+        self.outer: Recorder | None = None
+        self._frames = frames()
 
     def is_asked(self) -> bool:
-        """Whether the call at hand is to be taken down: not that of a signal handler or finalizer which interrupted
-        krnlpy while it records for itself. Who captures explicitly can't be told from one."""
-        if self.owner is None:
-            return True
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and frame is not self.owner:
-            if not frame.f_globals.get("__name__", "").startswith("krnlpy."):
-                return False
-            frame = frame.f_back
-        return True
+        """Whether the call at hand is to be taken down: not that of a signal handler or a finalizer which interrupts
+        the block."""
+        return not is_interruption(self._frames)
+
+    def forget_frames(self) -> None:
+        """Lets go of the frames, which have references to the recorder."""
+        self._frames = frozenset()
 
     def allocate(self, nbytes: int) -> Any:
         memory = type(self.backend).allocate(self.backend, nbytes)
@@ -133,46 +130,48 @@ def begin(recorder: Recorder) -> None:
         CaptureError: they go to one already. DeviceBusy: a capture or profile that begins or ends was interrupted.
     """
     backend = recorder.backend
+    if current(backend) is not None:
+        raise CaptureError(
+            f"this thread captures a graph on {backend.info.name} already; end that with block first, or capture"
+            " before and replay within: a graph that is replayed while another is captured becomes part of it"
+        )
+    _begin(recorder)
+
+
+def _begin(recorder: Recorder) -> None:
+    backend = recorder.backend
     refuse_within(_lock)
     with _lock:
-        key = (threading.get_ident(), backend)
-        if key in recorders:
-            raise CaptureError(
-                f"this thread captures a graph on {backend.info.name} already; end that with block first, or capture"
-                " before and replay within: a graph that is replayed while another is captured becomes part of it"
-            )
-        if not any(other is backend for _, other in recorders):
+        key = threading.get_ident(), backend
+        recorder.outer = recorders.get(key)
+        if not any(other is backend for _, other in list(recorders)):
             put(backend, Layer(Rank.CAPTURE, _ROUTED, partial(_routed, backend)))
         recorders[key] = recorder
 
 
 def end(recorder: Recorder) -> None:
-    """From now on, this thread's calls reach the backend again."""
+    """From now on, this thread's calls go where they went before."""
     backend = recorder.backend
     with _lock:
-        del recorders[threading.get_ident(), backend]
-        if not any(other is backend for _, other in recorders):
-            remove(backend, Rank.CAPTURE)
+        key = threading.get_ident(), backend
+        if recorder.outer is not None:
+            recorders[key] = recorder.outer
+        else:
+            del recorders[key]
+            if not any(other is backend for _, other in list(recorders)):
+                remove(backend, Rank.CAPTURE)
+    recorder.forget_frames()
 
 
 @contextmanager
 def recording(backend: Backend) -> Iterator[Recorder]:
     """A recorder of what krnlpy asks of a backend within the block; of a capture, if any, it takes the place."""
     recorder = Recorder(backend)
-    recorder.owner = sys._getframe(2)  # whose block it is
-    outer = recorders.get((threading.get_ident(), backend))
-    if outer is None:
-        begin(recorder)
-    else:
-        recorders[threading.get_ident(), backend] = recorder
+    _begin(recorder)
     try:
         yield recorder
     finally:
-        if outer is None:
-            end(recorder)
-        else:
-            recorders[threading.get_ident(), backend] = outer
-        recorder.owner = None  # which has a reference to the recorder
+        end(recorder)
 
 
 @contextmanager
@@ -201,8 +200,11 @@ def refuse_reading(backend: Backend) -> None:
 def is_taken(function: Callable[..., None], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
     """Whether a graph that this thread captures took a call over, because a parameter is among its arguments."""
     thread = threading.get_ident()
-    mine = [recorder for (owner, _), recorder in list(recorders.items()) if owner == thread]
-    return any(recorder.take is not None and recorder.take(function, arguments, keywords) for recorder in mine)
+    for (owner, _), recorder in list(recorders.items()):
+        take = recorder.take if owner == thread and recorder.is_asked() else None
+        if take is not None and take(function, arguments, keywords):
+            return True
+    return False
 
 
 def capturable(function: Callable[P, None]) -> Callable[P, None]:

@@ -72,9 +72,10 @@ class Graph:
     """Kernels, copies and fills of a device, recorded once, that run again at the cost of one submission.
 
     Made by :meth:`Device.capture`. What the thread asks of the device within the ``with`` block is checked as ever,
-    but recorded and not run; what it asks of other devices, and what other threads ask of this one, runs as ever. What
-    needs a result, or sends values to the device, raises CaptureError: ``numpy()``, ``device.wait()``,
-    ``Buffer.from_numpy``. An exception that leaves the block ends the capture; nothing of it can be replayed.
+    but recorded and not run; what it asks of other devices, and what other threads, signal handlers and finalizers ask
+    of this one, runs as ever. What needs a result, or sends values to the device, raises CaptureError: ``numpy()``,
+    ``device.wait()``, ``Buffer.from_numpy``. An exception that leaves the block ends the capture; nothing of it can be
+    replayed.
 
     Kernels that print, and in debug mode those that are checked, tell what they have to tell at each replay, which then
     queues one command after the other and waits for these kernels.

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import weakref
+from contextlib import suppress
 from typing import Any
 
 _owners: list[tuple[weakref.ref[Any], str]] = []
@@ -21,7 +22,9 @@ def renew_after_fork(owner: Any, name: str) -> None:
         owner = sys.modules[owner]
     _owners.append((weakref.ref(owner), name))
     if len(_owners) > _most:  # not by callbacks, in which Ctrl-C would be lost
-        _owners[:] = [entry for entry in _owners if entry[0]() is not None]
+        for entry in [entry for entry in _owners if entry[0]() is None]:  # one by one: others may come meanwhile
+            with suppress(ValueError):
+                _owners.remove(entry)
         _most = 2 * len(_owners) + 64
 
 

@@ -8,9 +8,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .commands import Call, Command, perform
 from .errors import DeviceBusy
+
+if TYPE_CHECKING:
+    from .backend import Backend, Binding
 
 Access = tuple[int, int, bool]
 """First byte of the process's memory, past-the-last byte, and whether it may be written."""
@@ -25,6 +29,10 @@ class _Launch:
         self.thread = threading.get_ident()
         self.accesses = accesses
         self.waiting: list[tuple[Sequence[Access], Callable[[], None]]] = []
+
+    def meets(self, accesses: Sequence[Access]) -> bool:
+        """Whether others that access these bytes must wait for the launch, or for what waits for it."""
+        return _meet(accesses, self.accesses) or any(_meet(accesses, others) for others, _ in self.waiting)
 
 
 class Launches:
@@ -45,10 +53,16 @@ class Launches:
         try:
             yield
         finally:
-            self.running.remove(launch)
-            while launch.waiting:
-                _, work = launch.waiting.pop(0)
-                work()
+            launch.accesses = ()
+            try:
+                _work_off(launch.waiting)
+            finally:
+                self.running.remove(launch)
+
+    @property
+    def is_within(self) -> bool:
+        """Whether this thread is within a launch."""
+        return bool(self._mine())
 
     def lend(self, memory: Any, is_written: bool) -> bool:
         """Whether a memory may be read by others, or written: not within a launch that touches it. Raises as
@@ -57,15 +71,26 @@ class Launches:
             self.check_read(memory, 0, memory.nbytes)
             return True
         span = [(memory.address, memory.address + memory.nbytes, True)]
-        return not any(_meet(span, launch.accesses) for launch in self._mine())
+        return not any(launch.meets(span) for launch in self._mine())
 
     def postpone(self, accesses: Sequence[Access], work: Callable[[], None]) -> bool:
-        """Whether work is postponed: because this thread is within a launch that needs the same bytes."""
+        """Whether work is postponed: because this thread is within a launch that needs the same bytes. The work does
+        not ask again."""
         for launch in self._mine():
-            if _meet(accesses, launch.accesses) or any(_meet(accesses, others) for others, _ in launch.waiting):
+            if launch.meets(accesses):
                 launch.waiting.append((accesses, work))
                 return True
         return False
+
+    def perform(self, backend: Backend, commands: Sequence[Command]) -> None:
+        """Does commands one by one, or postpones them: calls of Python functions too, for as much of their memory as
+        they can reach."""
+        for command in commands:
+            if isinstance(command, Call):
+                accesses = [(memory.address, memory.address + memory.nbytes, True) for memory in command.memories]
+                if self.postpone(accesses, partial(command.function, *command.arrays)):
+                    continue
+            perform(backend, (command,))
 
     def postpone_transfer(self, work: Callable[..., None], *arguments: Any, spans: Sequence[Span]) -> bool:
         """As :meth:`postpone`, of work on spans of memory, of which it writes the last and reads the others."""
@@ -83,9 +108,25 @@ class Launches:
                     " kernel; it can't be read before"
                 )
 
-    def _mine(self) -> Iterable[_Launch]:
+    def _mine(self) -> Sequence[_Launch]:
+        """The outermost first: it is over last."""
         me = threading.get_ident()
-        return [launch for launch in self.running if launch.thread == me]
+        return [launch for launch in self.running.copy() if launch.thread == me]  # others may end meanwhile
+
+
+def _work_off(waiting: list[tuple[Sequence[Access], Callable[[], None]]]) -> None:
+    """Does it in order. What others postpone meanwhile because of some that waits comes after it. Raises the first
+    error when all is done."""
+    errors = []
+    while waiting:
+        try:
+            waiting[0][1]()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            waiting.pop(0)
+    if errors:
+        raise errors[0]
 
 
 def _meet(some: Sequence[Access], others: Sequence[Access]) -> bool:
@@ -96,9 +137,13 @@ def _meet(some: Sequence[Access], others: Sequence[Access]) -> bool:
     )
 
 
-def accesses_of(executable: Any, bindings: Iterable[tuple[Any, int, int]]) -> list[Access]:
-    """What a launch may touch."""
-    return [
+def accesses_of(executable: Any, bindings: Iterable[Binding], counts: Binding | None = None) -> list[Access]:
+    """What a launch may touch; ``counts``: where it reads how many groups it has."""
+    accesses = [
         (memory.address + first, memory.address + end, writes)
         for (memory, first, end), (_, writes) in zip(bindings, executable.accesses, strict=True)
     ]
+    if counts is not None:
+        memory, first, end = counts
+        accesses.append((memory.address + first, memory.address + end, False))
+    return accesses

@@ -31,8 +31,7 @@ def reshape(x: Tensor, shape: Shape) -> Tensor:
     if any(n < 0 for n in wanted) or prod(wanted) != x.size:
         raise ShapeError(f"a tensor of shape {x.shape} has {x.size} elements and cannot be reshaped to {shape}")
     source = x.shape
-    buffer = reshaped(x.buffer, wanted)
-    value = x._shared(buffer) if buffer.memory is x.buffer.memory else Tensor(buffer)
+    value = x._shared(lambda buffer: reshaped(buffer, wanted))
     return differentiable(value, [(x, lambda gradient: reshape(gradient, source))])
 
 
@@ -42,7 +41,8 @@ def transpose(x: Tensor, axes: tuple[int, ...] = ()) -> Tensor:
     if sorted(order) != list(range(x.ndim)):
         raise ShapeError(f"{axes} is not an order of the {x.ndim} axes of a tensor of shape {x.shape}")
     inverse = tuple(order.index(axis) for axis in range(x.ndim))
-    return differentiable(x._shared(x.buffer.transpose(*order)), [(x, lambda gradient: transpose(gradient, inverse))])
+    value = x._shared(lambda buffer: buffer.transpose(*order))
+    return differentiable(value, [(x, lambda gradient: transpose(gradient, inverse))])
 
 
 def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
@@ -51,9 +51,8 @@ def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
     if len(shape) < x.ndim or any(n not in (1, m) for n, m in zip(x.shape, tail, strict=True)):
         raise ShapeError(f"a tensor of shape {x.shape} cannot be broadcast to {shape}")
     source = x.shape
-    return differentiable(
-        x._shared(x.buffer.broadcast_to(shape)), [(x, lambda gradient: sum_to_shape(gradient, source))]
-    )
+    value = x._shared(lambda buffer: buffer.broadcast_to(shape))
+    return differentiable(value, [(x, lambda gradient: sum_to_shape(gradient, source))])
 
 
 def index(x: Tensor, key: Any) -> Tensor:
@@ -63,7 +62,7 @@ def index(x: Tensor, key: Any) -> Tensor:
         ShapeError: too many indices, or one out of range.
     """
     try:
-        buffer = x.buffer[key]
+        value = x._shared(lambda buffer: buffer[key])
     except krnlpy.errors.ShapeError as error:
         raise ShapeError(str(error)) from None
     shape, dtype, device = x.shape, x.dtype, x.device
@@ -73,7 +72,7 @@ def index(x: Tensor, key: Any) -> Tensor:
         result[key].copy_from(gradient.buffer)
         return Tensor(result)
 
-    return differentiable(x._shared(buffer), [(x, scatter)])
+    return differentiable(value, [(x, scatter)])
 
 
 def copy(x: Tensor) -> Tensor:

@@ -105,9 +105,9 @@ class HostBackend:
         """Copies bytes into memory."""
         if self._launches.running:
             span = (memory, offset, data.nbytes)
-            if self._launches.postpone_transfer(self.upload, memory, offset, data.copy(), spans=[span]):
+            if self._launches.postpone_transfer(_upload, memory, offset, data.copy(), spans=[span]):
                 return
-        memory.array[offset : offset + data.nbytes] = data
+        _upload(memory, offset, data)
 
     def download(self, memory: HostMemory, offset: int, out: Array) -> None:
         """Copies memory into an array of bytes."""
@@ -120,18 +120,17 @@ class HostBackend:
         if self._launches.running:
             spans = [(source, source_offset, nbytes), (to, to_offset, nbytes)]
             arguments = source, source_offset, to, to_offset, nbytes
-            if self._launches.postpone_transfer(self.copy, *arguments, spans=spans):
+            if self._launches.postpone_transfer(_copy, *arguments, spans=spans):
                 return
-        to.array[to_offset : to_offset + nbytes] = source.array[source_offset : source_offset + nbytes]
+        _copy(source, source_offset, to, to_offset, nbytes)
 
     def fill(self, memory: HostMemory, offset: int, nbytes: int, pattern: bytes) -> None:
         """Repeats a pattern."""
         if self._launches.running:
             arguments = memory, offset, nbytes, pattern
-            if self._launches.postpone_transfer(self.fill, *arguments, spans=[(memory, offset, nbytes)]):
+            if self._launches.postpone_transfer(_fill, *arguments, spans=[(memory, offset, nbytes)]):
                 return
-        word = np.frombuffer(pattern, f"u{len(pattern)}")
-        memory.array[offset : offset + nbytes].view(word.dtype)[...] = word
+        _fill(memory, offset, nbytes, pattern)
 
     # -- kernels
 
@@ -152,17 +151,21 @@ class HostBackend:
         groups: tuple[int, int, int],
         bindings: Sequence[Binding],
         parameters: bytes,
+        is_due: bool = False,
     ) -> None:
         """Runs a kernel, on all cores where it is worth it; what it prints is written at the end.
+
+        Args:
+            is_due: it was postponed, and is not again.
 
         Raises:
             LimitExceeded: more threads along an axis than ids can count.
             KernelIndexError, KernelAssertionError: in an executable built for debugging, a thread failed.
         """
-        if self._launches.running and self._launches.postpone(
-            accesses_of(executable, bindings), partial(self.launch, executable, groups, tuple(bindings), parameters)
-        ):
-            return
+        if self._launches.running and not is_due:
+            work = partial(HostBackend.launch, self, executable, groups, tuple(bindings), parameters, is_due=True)
+            if self._launches.postpone(accesses_of(executable, bindings), work):
+                return
         count = self.count(executable, groups, parameters)
         if not count:
             return
@@ -218,17 +221,29 @@ class HostBackend:
 
     def replay(self, recording: Recording) -> None:
         """Runs all commands of a recording."""
-        recording.replay()
+        if self._launches.running and self._launches.is_within:
+            self._launches.perform(self, recording.commands)
+        else:
+            recording.replay()
 
     def launch_indirect(
-        self, executable: HostExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
+        self,
+        executable: HostExecutable,
+        counts: Binding,
+        bindings: Sequence[Binding],
+        parameters: bytes,
+        is_due: bool = False,
     ) -> None:
         """Runs a kernel in as many groups as three u32 in memory say. Raises LimitExceeded for more than ids can count,
         else as :meth:`launch`."""
+        if self._launches.running and not is_due:
+            work = partial(HostBackend.launch_indirect, self, executable, counts, tuple(bindings), parameters, True)
+            if self._launches.postpone(accesses_of(executable, bindings, counts), work):
+                return
         memory, first, end = counts
         x, y, z = memory.array[first:end].view(np.uint32).tolist()
         check_groups(executable.name, (x, y, z), executable.threads)
-        self.launch(executable, (x, y, z), bindings, parameters)
+        HostBackend.launch(self, executable, (x, y, z), bindings, parameters, is_due)
 
     def _run_range(
         self, executable: HostExecutable, parameters: bytes, buffers: bytes, begin: int, end: int, launch: bytes
@@ -257,6 +272,19 @@ class HostBackend:
     def close(self) -> None:
         """Ends the threads of the pool."""
         self._pool.close()
+
+
+def _upload(memory: HostMemory, offset: int, data: Array) -> None:
+    memory.array[offset : offset + data.nbytes] = data
+
+
+def _copy(source: HostMemory, source_offset: int, to: HostMemory, to_offset: int, nbytes: int) -> None:
+    to.array[to_offset : to_offset + nbytes] = source.array[source_offset : source_offset + nbytes]
+
+
+def _fill(memory: HostMemory, offset: int, nbytes: int, pattern: bytes) -> None:
+    word = np.frombuffer(pattern, f"u{len(pattern)}")
+    memory.array[offset : offset + nbytes].view(word.dtype)[...] = word
 
 
 @functools.cache

@@ -71,7 +71,7 @@ def _launch(backend: HostBackend, command: Launch) -> Iterator[Step]:
     buffers = executable.buffers.pack(*[memory.address for memory, _, _ in command.bindings])
     launch = LAUNCH.pack(0, NEVER, *command.groups)
     chunk = executable.chunk(count, config.host_threads)
-    if chunk < count or executable.scratch_bytes:
+    if chunk < count or executable.scratch_bytes or count > executable.uninterrupted:
         yield partial(backend.run, executable, parameters, buffers, launch, count, chunk, command.bindings)
     else:
         while (function := executable.function)(parameters, buffers, 0, 0, None, launch):

@@ -17,7 +17,7 @@ import numpy as np
 
 from krnlpy import config
 from krnlpy.backend import Backend, Binding, DeviceInfo, check_groups, check_subgroups
-from krnlpy.commands import Command, perform
+from krnlpy.commands import Command
 from krnlpy.dsl import ir
 from krnlpy.dsl.accesses import buffer_accesses
 from krnlpy.dsl.breakpoints import is_debugged
@@ -95,8 +95,11 @@ class InterpreterBackend:
     def upload(self, memory: InterpreterMemory, offset: int, data: Bytes) -> None:
         if self._launches.running:
             span = (memory, offset, data.nbytes)
-            if self._launches.postpone_transfer(self.upload, memory, offset, data.copy(), spans=[span]):
+            if self._launches.postpone_transfer(self._upload, memory, offset, data.copy(), spans=[span]):
                 return
+        self._upload(memory, offset, data)
+
+    def _upload(self, memory: InterpreterMemory, offset: int, data: Bytes) -> None:
         with self._lock:
             memory.bytes[offset : offset + data.nbytes] = data
             memory.mark(offset, offset + data.nbytes)
@@ -120,16 +123,24 @@ class InterpreterBackend:
         if self._launches.running:
             spans = [(source, source_offset, nbytes), (to, to_offset, nbytes)]
             arguments = source, source_offset, to, to_offset, nbytes
-            if self._launches.postpone_transfer(self.copy, *arguments, spans=spans):
+            if self._launches.postpone_transfer(self._copy, *arguments, spans=spans):
                 return
+        self._copy(source, source_offset, to, to_offset, nbytes)
+
+    def _copy(
+        self, source: InterpreterMemory, source_offset: int, to: InterpreterMemory, to_offset: int, nbytes: int
+    ) -> None:
         with self._lock:
             to.copy_from(source, source_offset, to_offset, nbytes)
 
     def fill(self, memory: InterpreterMemory, offset: int, nbytes: int, pattern: bytes) -> None:
         if self._launches.running:
             arguments = memory, offset, nbytes, pattern
-            if self._launches.postpone_transfer(self.fill, *arguments, spans=[(memory, offset, nbytes)]):
+            if self._launches.postpone_transfer(self._fill, *arguments, spans=[(memory, offset, nbytes)]):
                 return
+        self._fill(memory, offset, nbytes, pattern)
+
+    def _fill(self, memory: InterpreterMemory, offset: int, nbytes: int, pattern: bytes) -> None:
         with self._lock:
             rows = memory.bytes[offset : offset + nbytes].reshape(-1, len(pattern))
             rows[:] = np.frombuffer(pattern, np.uint8)
@@ -175,12 +186,21 @@ class InterpreterBackend:
             KernelError: something else that a thread must not do: a race, a read of what was never written, a barrier
                 that not all reach, an assert that fails, an ``Out`` buffer not written as it must be.
         """
-        accesses = accesses_of(executable, bindings)
-        if self._launches.running and self._launches.postpone(
-            accesses, partial(self.launch, executable, groups, tuple(bindings), parameters)
+        arguments = executable, groups, tuple(bindings), parameters
+        if not (
+            self._launches.running
+            and self._launches.postpone(accesses_of(executable, bindings), partial(self._launch, *arguments))
         ):
-            return
-        with self._launches.run(accesses):
+            self._launch(*arguments)
+
+    def _launch(
+        self,
+        executable: InterpreterExecutable,
+        groups: tuple[int, int, int],
+        bindings: Sequence[Binding],
+        parameters: bytes,
+    ) -> None:
+        with self._launches.run(accesses_of(executable, bindings)):
             self._run(executable, groups, bindings, parameters)
 
     def _run(
@@ -227,7 +247,7 @@ class InterpreterBackend:
     def replay(self, recording: Recording) -> None:
         """Runs all commands. Raises what :meth:`launch` raises, after the commands before."""
         with self._lock:
-            perform(self, recording.commands)
+            self._launches.perform(self, recording.commands)
 
     def launch_indirect(
         self, executable: InterpreterExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
@@ -238,6 +258,18 @@ class InterpreterBackend:
             KernelUninitializedError: they were never written. LimitExceeded: more than ids can count. Else as
                 :meth:`launch`.
         """
+        arguments = executable, counts, tuple(bindings), parameters
+        if not (
+            self._launches.running
+            and self._launches.postpone(
+                accesses_of(executable, bindings, counts), partial(self._launch_indirect, *arguments)
+            )
+        ):
+            self._launch_indirect(*arguments)
+
+    def _launch_indirect(
+        self, executable: InterpreterExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
+    ) -> None:
         memory, first, end = counts
         name, location = executable.program.name, executable.program.location
         with self._lock:
@@ -251,7 +283,7 @@ class InterpreterBackend:
             x, y, z = memory.bytes[first:end].view(np.uint32).tolist()
             if x and y and z:
                 check_groups(name, (x, y, z), executable.threads)
-                self.launch(executable, (x, y, z), bindings, parameters)
+                self._launch(executable, (x, y, z), bindings, parameters)
 
     def timer(self) -> HostTimer:
         """By the process's own clock, which tells nothing of a device's."""

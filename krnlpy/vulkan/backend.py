@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from krnlpy import config
-from krnlpy.backend import Binding, DeviceInfo, check_groups
+from krnlpy.backend import Binding, DeviceInfo
 from krnlpy.commands import DeviceCommand
 from krnlpy.dsl.ir import Program
 from krnlpy.dsl.layout import Variant
@@ -31,7 +31,7 @@ from .device import LogicalDevice
 from .driver_defects import Defects, defects_of
 from .graphs import Graphs, Recording
 from .instance import FORKED, Instance
-from .launches import Launches
+from .launches import Launches, launch_counted
 from .memory import MemoryPool, MemoryWindow, VulkanMemory
 from .pipeline import PipelineBuilder, VulkanExecutable
 from .reentry import Reentry
@@ -289,10 +289,7 @@ class VulkanBackend:
             if not executable.tells(None, parameters) and not config.debug:
                 self._record_indirect(executable, counts, bindings, parameters)
                 return
-        x, y, z = words_of(3, lambda out: self.download(counts[0], counts[1], out)).tolist()
-        check_groups(executable.name, (x, y, z), executable.threads)
-        if x and y and z:
-            self.launch(executable, (x, y, z), bindings, parameters)
+        launch_counted(self, executable, counts, bindings, parameters)
 
     @_repaired
     def _record_indirect(self, *arguments: Any) -> None:

@@ -18,13 +18,15 @@ class Log(list[tuple[Any, ...]]):
     first is the executable), by which they are recorded once more where they must be.
 
     Attributes:
-        valid: what is submitted for the command buffer; nothing if the buffer has commands that are not in the log.
+        valid: what is submitted for the command buffer; nothing if the buffer is not what the log says.
+        others: the logs of others, whose commands come first.
     """
 
-    __slots__ = ("valid",)
+    __slots__ = ("others", "valid")
 
     def __init__(self, submitted: Any) -> None:
         self.valid = [submitted]
+        self.others: Sequence[Log] = ()
 
     @property
     def kernels(self) -> list[str]:

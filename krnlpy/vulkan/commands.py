@@ -152,8 +152,7 @@ class Queue:
         command(self.commands(), *arguments)
         self.log.append((command, *arguments))
 
-    def write(self, buffer: Any, log: Log) -> None:
-        """Records what a log says into a command buffer."""
+    def _write(self, buffer: Any, log: Log) -> None:
         for command, *arguments in log:
             self._cmd_barrier(buffer, *self._barrier_arguments)
             command(buffer, *arguments)
@@ -309,7 +308,8 @@ class Queue:
         try:
             api.check(functions.vkResetCommandPool(self._device.handle, batch.pool, 0), "reset a command pool")
             api.check(functions.vkBeginCommandBuffer(buffer, self._begin_info), "begin a command buffer")
-            self.write(buffer, batch.log)
+            for log in (*batch.log.others, batch.log):
+                self._write(buffer, log)
             self._cmd_barrier(buffer, *self._end_arguments)
             api.check(functions.vkEndCommandBuffer(buffer), "end a command buffer")
         except BaseException:

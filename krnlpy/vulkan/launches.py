@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from krnlpy import config
-from krnlpy.backend import Binding
+from krnlpy.backend import Binding, check_groups
 
 from .commands import Queue
 from .descriptors import Descriptors
 from .device import LogicalDevice
 from .pipeline import VulkanExecutable
+from .reports import words_of
 from .transfers import Transfers
 
 Groups = tuple[int, int, int]
@@ -29,6 +30,17 @@ def parts_of(groups: Groups, most: Groups) -> Iterator[tuple[Groups, bytes]]:
     for x, y, z in itertools.product(*map(range, (0, 0, 0), groups, most)):
         part = min(groups[0] - x, most[0]), min(groups[1] - y, most[1]), min(groups[2] - z, most[2])
         yield part, _SPLIT.pack(x, y, z, *groups)
+
+
+def launch_counted(
+    backend: Any, executable: VulkanExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
+) -> None:
+    """Launches as many groups as three u32 in memory say, which are read before. Raises LimitExceeded for more threads
+    than ids can count."""
+    x, y, z = words_of(3, lambda out: backend.download(counts[0], counts[1], out)).tolist()
+    check_groups(executable.name, (x, y, z), executable.threads)
+    if x and y and z:
+        backend.launch(executable, (x, y, z), bindings, parameters)
 
 
 class Launches:

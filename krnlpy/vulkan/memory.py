@@ -8,6 +8,7 @@ goes back to the driver only when its last use is done.
 from __future__ import annotations
 
 import gc
+import itertools
 from collections import deque
 from typing import Any
 
@@ -25,7 +26,8 @@ from .imported import ImportedBuffer
 _ROUNDING = 16  # 8- and 16-bit elements are accessed in words of 32 bits where the device has no narrower ones
 _PROCESS = 1 << 62
 _APART = 1 << 63
-"""Where blocks lie that are made while another method is interrupted, which may be about to place one."""
+"""Where blocks lie that are made while another method is interrupted, which may be about to place one: each at a
+multiple, so that one call finds the place."""
 _BLOCK_BYTES = 64 << 20
 _KEPT_BYTES = 1 << 30
 
@@ -171,7 +173,7 @@ class MemoryPool:
         self._imported: list[Block] = []
         self._process_uses = _Uses()
         self._usage = Usage()
-        self._next_base, self._next_apart = 0, _APART
+        self._next_base, self._next_apart = 0, itertools.count(_APART, _APART)
         self._freed: deque[tuple[Block, int, int, int]] = deque()
 
     def _round(self, size: int) -> int:
@@ -312,9 +314,7 @@ class MemoryPool:
         return block
 
     def _apart_block(self, buffer: DeviceBuffer | ImportedBuffer) -> Block:
-        block = Block(self._device, buffer, self._next_apart, is_large=True)
-        self._next_apart += buffer.size
-        return block
+        return Block(self._device, buffer, next(self._next_apart), is_large=True)
 
     def _is_large(self, size: int) -> bool:
         return size > self._block_bytes // 2

@@ -3,30 +3,30 @@
 The call stands still wherever it is, has changed some of what it changes, and goes on afterwards. So nothing of it is
 touched here. What is asked is done at once and to its end, by a queue and memory apart; before it runs what was
 recorded and not submitted, by the log that the call's queue keeps of it (batches.py). What the call was about to do
-comes after.
+comes after. Another handler that interrupts this is on a level of its own, and finds the logs of this one too.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
 
-from krnlpy.backend import Binding, check_groups
+from krnlpy.backend import Binding
 from krnlpy.commands import Fill, Launch, perform
-from krnlpy.dsl.ir import Program
-from krnlpy.dsl.layout import Variant
-from krnlpy.errors import DeviceBusy, DeviceLost
+from krnlpy.errors import DeviceLost
 from krnlpy.memory_stats import MemoryStats
 from krnlpy.timing import HostTimer, Span
 
+from .batches import Log
 from .commands import Queue
 from .device import LogicalDevice
 from .graphs import Graphs, Recording
+from .launches import launch_counted
 from .memory import MemoryPool, VulkanMemory
 from .pipeline import PipelineBuilder, VulkanExecutable
 from .reports import new_report, used_words, words_of
@@ -50,72 +50,96 @@ def _apart(memory: Any) -> Any:
     return _Apart(memory)
 
 
-class Reentry:
-    """Stands for a device's backend within its own calls, whose methods it has. The caller holds the backend's lock.
+class _Level:
+    """What a handler works by: a queue, and what goes with it."""
 
-    Args:
-        queue: of the calls that are interrupted; ``memory`` and ``builder`` too.
-    """
+    def __init__(self, device: LogicalDevice, memory: MemoryPool) -> None:
+        self.queue = Queue(device)
+        self.transfers = Transfers(device, self.queue)
+        self.graphs = Graphs(device, self.queue, memory.allocate_apart, self.transfers)
+        self._logs: list[Log] = []
+        self._number = 0
 
-    def __init__(self, device: LogicalDevice, queue: Queue, memory: MemoryPool, builder: PipelineBuilder) -> None:
-        self._device = device
-        self._interrupted = queue
-        self._memory = memory
-        self._builder = builder
-        self._queue: Queue | None = None
-        self._is_busy = False
-
-    @contextmanager
-    def _alone(self) -> Iterator[Queue]:
-        """With the queue apart, when all that was recorded and queued before is done. Nothing else gets here meanwhile:
-        no finalizer, as garbage waits, and no other signal handler, which is refused."""
-        if self._interrupted.failure is not None:
-            raise self._interrupted.failure
-        if self._is_busy:
-            raise DeviceBusy(
-                f"{self._device.info.name} is used by a signal handler that interrupted a call of it; a second handler"
-                " that interrupts the first can't use it: let handlers set a flag, and act on it in the program"
-            )
-        collects = gc.isenabled()
-        try:
-            self._is_busy = True
-            gc.disable()
-            yield self._settled()
-        except BaseException as error:
-            if isinstance(error, DeviceLost):
-                self._interrupted.failure = error
-            elif self._queue is not None:
-                self._queue.repair()
-            raise
-        finally:
-            if collects:
-                gc.enable()
-            self._is_busy = False
-
-    def _settled(self) -> Queue:
-        if self._queue is None:
-            queue = Queue(self._device)
-            self._transfers = Transfers(self._device, queue)
-            self._graphs = Graphs(self._device, queue, self._memory.allocate_apart, self._transfers)
-            self._queue = queue
-        queue = self._queue
-        if queue.open_value == 1:
+    def settle(self, logs: Sequence[Log]) -> None:
+        """Does what others recorded and did not submit, and waits for all that the device was given."""
+        queue = self.queue
+        self._logs = []
+        self._number = number = queue.open_value
+        self._logs = list(logs)
+        if number == 1:
             queue.order_indirect()
         queue.order()
-        logs = self._interrupted.unsubmitted()
-        for log in logs:
-            queue.write(queue.commands(), log)
-        for log in logs:
-            log.valid.clear()  # before it is submitted here: whoever recorded it looks, and records what is left anew
-        number = queue.open_value
+        # Before it is submitted here: whoever recorded it looks, and records what is left anew. So does this queue,
+        # whose handler may be interrupted too: what is done meanwhile is gone from the logs.
+        queue.log.others = self._logs
+        for log in (queue.log, *logs):
+            log.valid.clear()
         try:
             queue.submit()
         finally:
             if queue.is_sent(number):  # whatever broke this off: nothing is done twice
                 for log in logs:
                     log.clear()
-        queue.wait(queue.submitted)  # and with it for all that the device was given before
-        return queue
+        queue.wait(queue.submitted)
+
+    def has_done(self, log: Log) -> bool:
+        """Whether it has submitted what a log says, which may not be cleared yet."""
+        return self.queue.is_sent(self._number) and any(log is mine for mine in self._logs)
+
+    def close(self) -> None:
+        self.queue.close()
+        self.graphs.close()
+        self.transfers.close()
+
+
+class Reentry:
+    """Stands for a device's backend within its own calls, whose methods it has. The caller holds the backend's lock.
+
+    Args:
+        queue: of the calls that are interrupted; ``memory`` and ``builder`` too.
+
+    Attributes:
+        build: as that of the backend, as nothing of a queue is needed.
+    """
+
+    def __init__(self, device: LogicalDevice, queue: Queue, memory: MemoryPool, builder: PipelineBuilder) -> None:
+        self._device = device
+        self._interrupted = queue
+        self._memory = memory
+        self.build = builder.build
+        self._levels: list[_Level] = []
+        self._spare: list[_Level] = []
+        self._used: list[_Level] = []
+
+    @contextmanager
+    def _alone(self) -> Iterator[_Level]:
+        """With a queue apart, when all that was recorded and queued before is done: by the interrupted call, and by
+        handlers that were interrupted in their turn. No finalizer gets here meanwhile, as garbage waits."""
+        if self._interrupted.failure is not None:
+            raise self._interrupted.failure
+        collects = gc.isenabled()
+        level = None
+        try:
+            gc.disable()
+            level = self._spare.pop() if self._spare else self._new_level()
+            logs = [log for queue in (self._interrupted, *(u.queue for u in self._used)) for log in queue.unsubmitted()]
+            logs = [log for log in logs if not any(used.has_done(log) for used in self._used)]
+            self._used.append(level)
+            level.settle(logs)
+            yield level
+            self._spare.append(level)  # not one that was broken off
+        except DeviceLost as error:
+            self._interrupted.failure = error
+            raise
+        finally:
+            if level in self._used:
+                self._used.remove(level)
+            if collects:
+                gc.enable()
+
+    def _new_level(self) -> _Level:
+        self._levels.append(_Level(self._device, self._memory))
+        return self._levels[-1]
 
     # ---------------------------------------------------------------------------------------------------- memory
 
@@ -131,42 +155,32 @@ class Reentry:
         return self._memory.counted()
 
     def upload(self, memory: Any, offset: int, data: Array) -> None:
-        with self._alone() as queue:
-            self._transfers.upload(_apart(memory), offset, data)
-            queue.wait(queue.open_value)
+        with self._alone() as level:
+            level.transfers.upload(_apart(memory), offset, data)
+            level.queue.wait(level.queue.open_value)
 
     def download(self, memory: Any, offset: int, out: Array) -> None:
-        with self._alone():
-            self._read(memory, offset, out)
+        with self._alone() as level:
+            self._read(level, memory, offset, out)
 
-    def _read(self, memory: Any, offset: int, out: Array) -> None:
+    def _read(self, level: _Level, memory: Any, offset: int, out: Array) -> None:
         mapped = memory.block.mapped
         if mapped is None:
-            self._transfers.download(_apart(memory), offset, out)
+            level.transfers.download(_apart(memory), offset, out)
         else:
             start = memory.offset + offset
             out[...] = mapped[start : start + out.nbytes]
 
     def copy(self, source: Any, source_offset: int, to: Any, to_offset: int, nbytes: int) -> None:
-        with self._alone() as queue:
-            self._transfers.copy(_apart(source), source_offset, _apart(to), to_offset, nbytes)
-            queue.wait(queue.open_value)
+        with self._alone() as level:
+            level.transfers.copy(_apart(source), source_offset, _apart(to), to_offset, nbytes)
+            level.queue.wait(level.queue.open_value)
 
     def fill(self, memory: Any, offset: int, nbytes: int, pattern: bytes) -> None:
-        with self._alone():
-            self._run(Fill(memory, offset, nbytes, pattern))
+        with self._alone() as level:
+            self._run(level, Fill(memory, offset, nbytes, pattern))
 
     # --------------------------------------------------------------------------------------------------- kernels
-
-    def build(
-        self,
-        program: Program,
-        variant: Variant,
-        specs: Mapping[str, int | float | bool],
-        threads: tuple[int, int, int],
-        debug: bool,
-    ) -> VulkanExecutable:
-        return self._builder.build(program, variant, specs, threads, debug)
 
     def launch(
         self,
@@ -179,32 +193,28 @@ class Reentry:
             executable = executable.guard.checked(executable, groups, parameters)
         reports = executable.reports
         if reports is None:
-            with self._alone():
-                self._run(Launch(executable, groups, bindings, parameters))
+            with self._alone() as level:
+                self._run(level, Launch(executable, groups, bindings, parameters))
             return
         header, nbytes = new_report(reports)
-        with self._alone():
+        with self._alone() as level:
             memory = self._memory.allocate_apart(nbytes)
-            self._transfers.upload(_apart(memory), 0, header)
-            self._run(Launch(executable, groups, [*bindings, (memory, 0, memory.nbytes)], parameters))
-            words = used_words(reports, lambda count: words_of(count, lambda out: self._read(memory, 0, out)))
+            level.transfers.upload(_apart(memory), 0, header)
+            self._run(level, Launch(executable, groups, [*bindings, (memory, 0, memory.nbytes)], parameters))
+            words = used_words(reports, lambda count: words_of(count, lambda out: self._read(level, memory, 0, out)))
         reports.tell(executable.name, executable.threads, words)
 
     def launch_indirect(
         self, executable: VulkanExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
     ) -> None:
-        x, y, z = words_of(3, lambda out: self.download(counts[0], counts[1], out)).tolist()
-        check_groups(executable.name, (x, y, z), executable.threads)
-        if x and y and z:
-            self.launch(executable, (x, y, z), bindings, parameters)
+        launch_counted(self, executable, counts, bindings, parameters)
 
-    def _run(self, command: Launch | Fill) -> None:
-        recording = self._graphs.record([(command,)], None)
+    def _run(self, level: _Level, command: Launch | Fill) -> None:
+        recording = level.graphs.record([(command,)], None)
         for batch in recording.batches:
             batch.used, batch.written = [], []  # it is done when this returns
-        self._graphs.replay(recording)
-        assert self._queue is not None
-        self._queue.wait(self._queue.submitted)
+        level.graphs.replay(recording)
+        level.queue.wait(level.queue.submitted)
 
     # ------------------------------------------------------------------------------------- graphs and measuring
 
@@ -228,7 +238,5 @@ class Reentry:
 
     def close(self) -> None:
         """Destroys what it has. The device is idle."""
-        if self._queue is not None:
-            self._queue.close()
-            self._graphs.close()
-            self._transfers.close()
+        for level in self._levels:
+            level.close()

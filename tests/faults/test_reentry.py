@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import signal
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import krnlpy
+from autograph import Dense, load_checkpoint, save_checkpoint
 from krnlpy import Buffer, Device, DeviceBusy, Global, GlobalMut, ItemMut, f32, kernel, u32
 from krnlpy.dsl import global_id
 
@@ -141,31 +143,36 @@ def test_a_profiled_launch_is_interrupted(device: Device) -> None:
         assert x.numpy().tolist() == [1 + len(done) + sum(done)] * 2 and y.numpy().tolist() == [sum(done)] * 2
 
 
-def test_a_handler_that_interrupts_a_handler_is_refused(device: Device) -> None:
-    """The second of them, before anything of it is done; the first goes on."""
-    if device.info.backend != "vulkan":
-        pytest.skip("does everything at once")
-    x = Buffer.zeros(2, u32, device)
-    increment(x)
-    device.wait()
-    refused = []
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="the system has no such signals")
+def test_handlers_that_interrupt_handlers(device: Device, tmp_path: Any) -> None:
+    """Three deep, each within a call of the device, and each saves a checkpoint."""
+    lock = getattr(device.backend, "_lock", contextlib.nullcontext())
+    model, x = Dense(3, 2, device=device), Buffer.zeros(5, u32, device)
+    depths: list[int] = []
 
-    def again(method: Callable[..., Any] = device.backend._reentry._run) -> None:  # type: ignore[attr-defined]
-        def interrupted(command: Any) -> None:
-            with pytest.raises(DeviceBusy, match="a second handler"):
-                increment(x)
-            refused.append(1)
-            method(command)
-
-        device.backend._reentry._run = interrupted  # type: ignore[attr-defined]
-        try:
+    def handle(number: int, frame: object) -> None:
+        depth = len(depths) + 1
+        depths.append(depth)
+        with lock:
             increment(x)
-        finally:
-            del device.backend._reentry._run  # type: ignore[attr-defined]
+            if depth < 3:
+                signal.raise_signal(signal.SIGUSR1)
+            save_checkpoint(tmp_path / f"{depth}", model, None, step=depth)
+            assert (x.numpy() >= depth).all()
 
-    with device.backend._lock:  # type: ignore[attr-defined]
-        again()
-    assert refused == [1] and x.numpy().tolist() == [2, 2]
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        with lock:
+            increment(x)
+            signal.raise_signal(signal.SIGUSR1)
+            increment(x)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert depths == [1, 2, 3] and x.numpy().tolist() == [5] * 5
+    for depth in depths:
+        copy = Dense(3, 2, device=device)
+        assert load_checkpoint(tmp_path / f"{depth}", copy)["step"] == depth
+        assert np.array_equal(copy.weight.numpy(), model.weight.numpy())
 
 
 def test_finalizers_that_work(device: Device) -> None:

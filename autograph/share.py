@@ -1,0 +1,28 @@
+"""What a tensor holds of its memory."""
+
+from __future__ import annotations
+
+from krnlpy import Buffer
+
+
+class Share:
+    """A tensor's buffer, and who looks at its memory; what is changed in place is copied first if others look.
+
+    A handler, a finalizer or another thread may come between any two steps of a tensor's methods. So a tensor has the
+    two as one, and users are counted by single calls, one too many rather than one too few.
+
+    Attributes:
+        buffer: the elements.
+        users: as long as there are tensors, and arrays, that look at the memory. All shares of the memory have it.
+    """
+
+    __slots__ = ("buffer", "users")
+
+    def __init__(self, buffer: Buffer, users: list[None]) -> None:
+        users.append(None)
+        self.buffer, self.users = buffer, users
+
+    def __del__(self) -> None:
+        users = getattr(self, "users", None)  # there is none where Ctrl-C broke off the constructor
+        if users is not None:
+            users.pop()
