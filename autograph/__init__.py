@@ -3,12 +3,12 @@
 >>> from autograph import Conv2, Dense, Flatten, Layer, MaxPool2, Relu, SGD
 """
 
-from . import autograd, dataset, errors, nn, optim
+from . import autograd, data, errors, nn, optim
+from .files.checkpoints import load_checkpoint, save_checkpoint
 from .nn import Conv1, Conv2, Dense, Flatten, Identity, Layer, MaxPool1, MaxPool2, Relu, Sequential
 from .optim import SGD, Optimizer
-from .parameter import Parameter
-from .serialize import load_checkpoint, save_checkpoint
-from .tensor import Tensor
+from .tensor.parameter import Parameter
+from .tensor.tensor import Tensor
 
 __all__ = [
     "SGD",
@@ -26,7 +26,7 @@ __all__ = [
     "Sequential",
     "Tensor",
     "autograd",
-    "dataset",
+    "data",
     "errors",
     "load_checkpoint",
     "nn",

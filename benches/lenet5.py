@@ -22,7 +22,7 @@ from unittest.mock import patch
 import numpy as np
 
 from autograph import SGD, Tensor
-from autograph.dataset import Mnist, load_mnist
+from autograph.data import Mnist, load_mnist
 from benches.harness import Case, Runner, VerificationError
 from benches.lenet5_reference import Reference
 from benches.lenet5_work import LEARNING_RATE, MOMENTUM, VERIFIED_RATE, Array, Batch, Work

@@ -12,7 +12,7 @@ import numpy as np
 
 from benches.harness import Runner
 from krnlpy import Buffer, Device
-from krnlpy.dsl import spirv
+from krnlpy.dsl.spirv import module as spirv
 
 Array = np.ndarray[Any, Any]
 

@@ -21,7 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from autograph import Dense, Parameter, Relu, Sequential, Tensor, load_checkpoint, save_checkpoint
-from autograph.dataset import load_iris
+from autograph.data import load_iris
 from krnlpy import Device, DTypeLike, Item, ItemMut, bf16, f16, f32, i32, kernel, scalar_type
 from krnlpy.dsl import expm1, sqrt
 from krnlpy.errors import DeviceError

@@ -18,7 +18,7 @@ import numpy as np
 import autograph
 import krnlpy
 from autograph import SGD, Tensor
-from autograph.dataset import Mnist, batches, load_mnist
+from autograph.data import Mnist, batches, load_mnist
 from krnlpy import Device, ScalarType, files, scalar_type
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

@@ -4,10 +4,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import config, errors
-from .backend import DeviceInfo
-from .buffer import Buffer
+from .backend.memory_stats import MemoryStats
+from .backend.protocol import DeviceInfo
+from .buffers.buffer import Buffer
+from .buffers.struct_buffer import StructBuffer, struct_dtype
 from .device import Device, devices
-from .dsl.types import Global, GlobalMut, Item, ItemMut, Out, Spec
+from .dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out, Spec
 from .errors import (
     CaptureError,
     CompileError,
@@ -44,17 +46,15 @@ from .errors import (
     TuningError,
 )
 from .features import Feature
-from .host_call import host_call
-from .kernel import Kernel, kernel
-from .memory_stats import MemoryStats
+from .graphs.host_call import host_call
+from .kernels.kernel import Kernel, kernel
 from .scalar import SCALAR_TYPES, DTypeLike, ScalarType, scalar_type
-from .struct_buffer import StructBuffer, struct_dtype
 
 if TYPE_CHECKING:
-    from .autotuning import autotune
-    from .dsl.checked import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
-    from .dsl.frontend import func
-    from .graph import Graph
+    from .dsl.frontend.syntax.functions import func
+    from .dsl.types.checked import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+    from .graphs.graph import Graph
+    from .tuning.autotune import autotune
 else:
     from .scalar import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 
@@ -136,7 +136,7 @@ __all__ = [
 
 
 # The compiler comes when it is needed, so that `import krnlpy` stays light.
-_LATER = {"Graph": "graph", "autotune": "autotuning", "func": "dsl.frontend"}
+_LATER = {"Graph": "graphs.graph", "autotune": "tuning.autotune", "func": "dsl.frontend.syntax.functions"}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,14 +13,14 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 
 from . import config
-from .backend import Backend, DeviceInfo
+from .backend.memory_stats import MemoryStats
+from .backend.protocol import Backend, DeviceInfo
 from .errors import DeviceBusy, DeviceUnavailable
 from .locks import is_mine, renew_after_fork
-from .memory_stats import MemoryStats
 
 if TYPE_CHECKING:
-    from .graph import Graph
-    from .profile import Profile
+    from .graphs.graph import Graph
+    from .profiling.profile import Profile
 
 _backends: dict[int | str, Backend] = {}
 _lock = threading.RLock()
@@ -46,7 +46,7 @@ def _prepared(backend: Backend) -> Backend:
     info = backend.info
     logger.info("opened %s: %s, driver %s, Vulkan %s", info.backend, info.name, info.driver, info.api_version or "-")
     if config.serialize:
-        from .serialization import serialize
+        from .backend.serialization import serialize
 
         serialize(backend)
     return backend
@@ -168,7 +168,7 @@ class Device:
         >>> p.records
         ()
         """
-        from .profile import Profile  # which most programs don't need
+        from .profiling.profile import Profile  # which most programs don't need
 
         return Profile(self.backend)
 
@@ -180,7 +180,7 @@ class Device:
         >>> with device.label("forward"):
         ...     pass
         """
-        from .labels import label
+        from .backend.labels import label
 
         return label(self.backend, name)
 
@@ -195,7 +195,7 @@ class Device:
         >>> x.numpy()
         array([1., 1.], dtype=float32)
         """
-        from .graph import Graph  # made of buffers, which are made of devices
+        from .graphs.graph import Graph  # made of buffers, which are made of devices
 
         return Graph(self)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import Buffer, Device, ScalarType, bf16, f16, f32, i32, scalar_type, u8
 from .scalar import SCALAR_TYPES
-from .vulkan.probe_kernels import probe_programs
+from .vulkan.pipelines.probe_kernels import probe_programs
 
 _AXES = 4
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import settings
 
 from krnlpy import Device, config
-from krnlpy.dsl import spirv
-from krnlpy.dsl.spirv_tools import TARGET
-from tests.devices import selectors
-from tests.spirv_validator import Validator
+from krnlpy.dsl.spirv import module as spirv
+from krnlpy.dsl.spirv.tools import TARGET
+
+from .support.devices import selectors
+from .support.spirv_validator import Validator
 
 # Every run draws the same examples. Newer versions of hypothesis have such a profile of that name themselves.
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from autograph.dataset import load_mnist, write_idx
+from autograph.data import load_mnist, write_idx
 
 SIZES = {"train": 5_000, "t10k": 1_000}
-TARGET = Path(__file__).parent.parent / "autograph" / "dataset" / "data" / "mnist-sample"
+TARGET = Path(__file__).parent.parent / "autograph" / "data" / "samples" / "mnist-sample"
 
 
 def draw(classes: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.intp]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from autograph.functions.checks import require_tensor
+from autograph.tensor.parameter import Parameter
+from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, f32
 
-from ..ops.checks import require_tensor
-from ..parameter import Parameter
-from ..tensor import Tensor
 from .initialize import Seed, generator, require_counts, uniform
 from .layer import Layer, settings
 

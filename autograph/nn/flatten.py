@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..ops.checks import require_tensor
-from ..tensor import Tensor
+from autograph.functions.checks import require_tensor
+from autograph.tensor.tensor import Tensor
+
 from .layer import Layer
 
 

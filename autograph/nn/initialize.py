@@ -6,11 +6,10 @@ from math import sqrt
 
 import numpy as np
 
+from autograph.errors import AutographError, DtypeError
+from autograph.tensor.parameter import Parameter
+from autograph.tensor.tensor import Shape, Tensor
 from krnlpy import Device, DTypeLike, OutOfMemory, scalar_type
-
-from ..errors import AutographError, DtypeError
-from ..parameter import Parameter
-from ..tensor import Shape, Tensor
 
 Seed = int | np.random.Generator | None
 """An int; or a generator, drawn from by one layer after the other; or None for a different start each time."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from autograph.errors import AutographError, DtypeError
+from autograph.tensor.parameter import Parameter
+from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, scalar_type
 
-from ..errors import AutographError, DtypeError
-from ..parameter import Parameter
-from ..tensor import Tensor
-
 if TYPE_CHECKING:
-    from ..optim import Optimizer
+    from autograph.optim import Optimizer
 
 
 class Layer:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..ops.checks import pair, require_tensor, single
-from ..tensor import Tensor
+from autograph.functions.checks import pair, require_tensor, single
+from autograph.tensor.tensor import Tensor
+
 from .layer import Layer, settings
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..errors import AutographError, ShapeError
+from autograph.errors import AutographError, ShapeError
+
 from .layer import Layer
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..parameter import Parameter
-from ..tensor import Tensor
+from autograph.tensor.parameter import Parameter
+from autograph.tensor.tensor import Tensor
 
 
 class Optimizer(Protocol):

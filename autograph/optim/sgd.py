@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from autograph.errors import AutographError, DtypeError
+from autograph.functions.checks import is_number, require_dtype, require_tensor
+from autograph.functions.type_variables import F
+from autograph.tensor.parameter import Parameter
+from autograph.tensor.tensor import Tensor
 from krnlpy import Item, ItemMut, bf16, f16, f32, kernel
-
-from ..errors import AutographError, DtypeError
-from ..ops.checks import is_number, require_dtype, require_tensor
-from ..ops.kinds import F
-from ..parameter import Parameter
-from ..tensor import Tensor
 
 
 @kernel

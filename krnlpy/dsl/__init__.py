@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .bit_builtins import (
+from .builtins.bits import (
     add_sat,
     bit_length,
     bitcast,
@@ -18,7 +18,7 @@ from .bit_builtins import (
     saturate,
     sub_sat,
 )
-from .builtins import (
+from .builtins.core import (
     atomic_add,
     atomic_and,
     atomic_compare_exchange,
@@ -55,24 +55,7 @@ from .builtins import (
     transpose,
     unroll,
 )
-from .composites import (
-    Matrix,
-    Vector,
-    ivec2,
-    ivec3,
-    ivec4,
-    mat2,
-    mat3,
-    mat4,
-    uvec2,
-    uvec3,
-    uvec4,
-    vec2,
-    vec3,
-    vec4,
-)
-from .cooperative_type import CooperativeMatrix
-from .math_builtins import (
+from .builtins.math import (
     acos,
     acosh,
     asin,
@@ -138,7 +121,7 @@ from .math_builtins import (
     tanh,
     trunc,
 )
-from .subgroup_builtins import (
+from .builtins.subgroups import (
     subgroup_add,
     subgroup_all,
     subgroup_all_equal,
@@ -191,6 +174,23 @@ from .subgroup_builtins import (
     subgroup_shuffle_xor,
     subgroup_xor,
 )
+from .types.composites import (
+    Matrix,
+    Vector,
+    ivec2,
+    ivec3,
+    ivec4,
+    mat2,
+    mat3,
+    mat4,
+    uvec2,
+    uvec3,
+    uvec4,
+    vec2,
+    vec3,
+    vec4,
+)
+from .types.cooperative import CooperativeMatrix
 
 __all__ = [
     "CooperativeMatrix",
@@ -384,7 +384,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:  # random numbers are functions of the language: they come when the compiler does
-        from . import random
+        from .library import random
 
         return getattr(random, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,29 +5,29 @@ from typing import Any, Literal, TypeVar, overload
 
 from krnlpy.scalar import ScalarType
 
-from .checked import Array as Array
-from .checked import CooperativeMatrix as CooperativeMatrix
-from .checked import Matrix as Matrix
-from .checked import Vector as Vector
-from .checked import ivec2 as ivec2
-from .checked import ivec3 as ivec3
-from .checked import ivec4 as ivec4
-from .checked import mat2 as mat2
-from .checked import mat3 as mat3
-from .checked import mat4 as mat4
-from .checked import uvec2 as uvec2
-from .checked import uvec3 as uvec3
-from .checked import uvec4 as uvec4
-from .checked import vec2 as vec2
-from .checked import vec3 as vec3
-from .checked import vec4 as vec4
-from .random import philox as philox
-from .random import philox4x32 as philox4x32
-from .random import random_integers as random_integers
-from .random import random_normal as random_normal
-from .random import random_normal4 as random_normal4
-from .random import random_uniform as random_uniform
-from .random import random_uniform4 as random_uniform4
+from .library.random import philox as philox
+from .library.random import philox4x32 as philox4x32
+from .library.random import random_integers as random_integers
+from .library.random import random_normal as random_normal
+from .library.random import random_normal4 as random_normal4
+from .library.random import random_uniform as random_uniform
+from .library.random import random_uniform4 as random_uniform4
+from .types.checked import Array as Array
+from .types.checked import CooperativeMatrix as CooperativeMatrix
+from .types.checked import Matrix as Matrix
+from .types.checked import Vector as Vector
+from .types.checked import ivec2 as ivec2
+from .types.checked import ivec3 as ivec3
+from .types.checked import ivec4 as ivec4
+from .types.checked import mat2 as mat2
+from .types.checked import mat3 as mat3
+from .types.checked import mat4 as mat4
+from .types.checked import uvec2 as uvec2
+from .types.checked import uvec3 as uvec3
+from .types.checked import uvec4 as uvec4
+from .types.checked import vec2 as vec2
+from .types.checked import vec3 as vec3
+from .types.checked import vec4 as vec4
 
 _T = TypeVar("_T")
 _S = TypeVar("_S")

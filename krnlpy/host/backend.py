@@ -16,17 +16,17 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from krnlpy import config
-from krnlpy.backend import Binding, DeviceInfo, check_groups
-from krnlpy.commands import Command
+from krnlpy.backend.commands import Command
+from krnlpy.backend.memory_stats import MemoryStats, Usage
+from krnlpy.backend.postponed import Launches, accesses_of
+from krnlpy.backend.protocol import Binding, DeviceInfo, check_groups
+from krnlpy.backend.timing import HostTimer
 from krnlpy.dsl import ir
-from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
-from krnlpy.dsl.layout import Variant
-from krnlpy.dsl.llvm import LAUNCH
+from krnlpy.dsl.ir.layout import Variant
+from krnlpy.dsl.llvm.emit import LAUNCH
+from krnlpy.dsl.semantics.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.errors import LimitExceeded
 from krnlpy.features import FLOAT_ATOMICS, Feature
-from krnlpy.memory_stats import MemoryStats, Usage
-from krnlpy.postponed import Launches, accesses_of
-from krnlpy.timing import HostTimer
 
 from .compiler import Compiler
 from .executable import NEVER, HostExecutable, stopped_by

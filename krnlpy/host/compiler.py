@@ -16,9 +16,9 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
-from krnlpy.dsl.cache import Cache
-from krnlpy.dsl.llvm_math import LIBM_SYMBOLS
-from krnlpy.dsl.llvm_polls import CLOCK_SYMBOL, PYTHON_SYMBOLS
+from krnlpy.cache.store import Cache
+from krnlpy.dsl.llvm.math import LIBM_SYMBOLS
+from krnlpy.dsl.llvm.polls import CLOCK_SYMBOL, PYTHON_SYMBOLS
 from krnlpy.errors import CompileError
 from krnlpy.log import logger
 

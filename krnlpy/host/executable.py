@@ -10,13 +10,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from krnlpy.backend import DeviceInfo, check_subgroups
-from krnlpy.dsl import ir, llvm
-from krnlpy.dsl.accesses import buffer_accesses
-from krnlpy.dsl.cooperative_expansion import expanded
-from krnlpy.dsl.layout import Variant, layout_of
-from krnlpy.dsl.loop_bounds import has_written_loops
-from krnlpy.dsl.work import estimated_work
+from krnlpy.backend.protocol import DeviceInfo, check_subgroups
+from krnlpy.dsl import ir
+from krnlpy.dsl.ir.layout import Variant, layout_of
+from krnlpy.dsl.llvm import emit as llvm
+from krnlpy.dsl.passes.accesses import buffer_accesses
+from krnlpy.dsl.passes.cooperative_expansion import expanded
+from krnlpy.dsl.passes.loop_bounds import has_written_loops
+from krnlpy.dsl.passes.work import estimated_work
 from krnlpy.errors import LimitExceeded
 
 from .compiler import Compiler, MachineCode

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from krnlpy import config
-from krnlpy.commands import Call, Command, Copy, Launch, LaunchIndirect, identity
-from krnlpy.dsl.llvm import LAUNCH
+from krnlpy.backend.commands import Call, Command, Copy, Launch, LaunchIndirect, identity
+from krnlpy.dsl.llvm.emit import LAUNCH
 
 from .executable import NEVER
 

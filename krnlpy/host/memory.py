@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from krnlpy.backend.memory_stats import Usage
 from krnlpy.errors import OutOfMemory
-from krnlpy.memory_stats import Usage
 
 ALIGNMENT = 64
 """Bytes: a cache line, and the widest vector."""

@@ -16,22 +16,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from krnlpy import config
-from krnlpy.backend import Backend, Binding, DeviceInfo, check_groups, check_subgroups
-from krnlpy.commands import Command
+from krnlpy.backend.commands import Command
+from krnlpy.backend.memory_stats import MemoryStats, Usage
+from krnlpy.backend.postponed import Launches, accesses_of
+from krnlpy.backend.protocol import Backend, Binding, DeviceInfo, check_groups, check_subgroups
+from krnlpy.backend.timing import HostTimer
 from krnlpy.dsl import ir
-from krnlpy.dsl.accesses import buffer_accesses
-from krnlpy.dsl.breakpoints import is_debugged
-from krnlpy.dsl.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
-from krnlpy.dsl.cooperative_expansion import expanded
-from krnlpy.dsl.interpret import Fault, Interpretation, Now, Storage, translate
-from krnlpy.dsl.layout import Variant
+from krnlpy.dsl.interpret.translate import Fault, Interpretation, Now, Storage, translate
+from krnlpy.dsl.ir.layout import Variant
+from krnlpy.dsl.passes.accesses import buffer_accesses
+from krnlpy.dsl.passes.cooperative_expansion import expanded
+from krnlpy.dsl.semantics.breakpoints import is_debugged
+from krnlpy.dsl.semantics.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.errors import KernelError, KernelUninitializedError, LimitExceeded, OutOfMemory
 from krnlpy.features import Feature
 from krnlpy.locks import renew_after_fork
-from krnlpy.memory_stats import MemoryStats, Usage
-from krnlpy.postponed import Launches, accesses_of
 from krnlpy.scalar import ScalarType
-from krnlpy.timing import HostTimer
 
 from .memory import Bytes, InterpreterMemory
 from .schedule import run

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from krnlpy.memory_stats import Usage
+from krnlpy.backend.memory_stats import Usage
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 

@@ -15,7 +15,7 @@ from pathlib import PurePath
 from types import CodeType
 from typing import Literal, NoReturn
 
-from krnlpy.dsl.interpret import Fault, Now
+from krnlpy.dsl.interpret.translate import Fault, Now
 from krnlpy.dsl.ir import Location
 from krnlpy.errors import KernelRaceError
 

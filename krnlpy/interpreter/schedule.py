@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NoReturn
 
-from krnlpy.dsl.collectives import combine
-from krnlpy.dsl.interpret import Fault, Interpretation, Now
-from krnlpy.dsl.interpret_statements import zero
+from krnlpy.dsl.interpret.statements import zero
+from krnlpy.dsl.interpret.translate import Fault, Interpretation, Now
+from krnlpy.dsl.semantics.collectives import combine
 from krnlpy.errors import KernelError
 
 from .races import Accesses

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.interpret import Fault, Interpretation, Now, Placement
+from krnlpy.dsl.interpret.translate import Fault, Interpretation, Now, Placement
 from krnlpy.errors import KernelUninitializedError
 
 from .memory import InterpreterMemory

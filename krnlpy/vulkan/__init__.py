@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from krnlpy.backend import DeviceInfo
+from krnlpy.backend.protocol import DeviceInfo
 from krnlpy.errors import DeviceError, DeviceUnavailable
 
-from .api import load
 from .backend import VulkanBackend
-from .description import version_text
-from .drivers import Manifest, all_manifests, problems, read_manifest
-from .heaps import Heap, heaps
-from .instance import instance
-from .loader import file_of
-from .validation import LAYER, take_validation_messages
+from .loading.api import load
+from .loading.description import version_text
+from .loading.drivers import Manifest, all_manifests, problems, read_manifest
+from .loading.instance import instance
+from .loading.loader import file_of
+from .loading.validation import LAYER, take_validation_messages
+from .memory.heaps import Heap, heaps
 
 __all__ = [
     "VulkanBackend",

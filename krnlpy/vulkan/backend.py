@@ -14,30 +14,30 @@ from typing import Any
 import numpy as np
 
 from krnlpy import config
-from krnlpy.backend import Binding, DeviceInfo
-from krnlpy.commands import DeviceCommand
+from krnlpy.backend.commands import DeviceCommand
+from krnlpy.backend.memory_stats import MemoryStats
+from krnlpy.backend.protocol import Binding, DeviceInfo
+from krnlpy.backend.timing import HostTimer, Span, Timer
 from krnlpy.dsl.ir import Program
-from krnlpy.dsl.layout import Variant
-from krnlpy.dsl.reports import Reports, Words
+from krnlpy.dsl.ir.layout import Variant
+from krnlpy.dsl.ir.reports import Reports, Words
 from krnlpy.errors import DeviceBusy, DeviceError, DeviceLost, DeviceUnavailable, KrnlpyError
 from krnlpy.locks import is_mine, renew_after_fork
-from krnlpy.memory_stats import MemoryStats
-from krnlpy.timing import HostTimer, Span, Timer
 
-from .commands import Queue
-from .description import PhysicalDevice
-from .descriptors import Descriptors
-from .device import LogicalDevice
-from .driver_defects import Defects, defects_of
 from .graphs import Graphs, Recording
-from .instance import FORKED, Instance
-from .launches import Launches, launch_counted
-from .memory import MemoryPool, MemoryWindow, VulkanMemory
-from .pipeline import PipelineBuilder, VulkanExecutable
+from .loading.description import PhysicalDevice
+from .loading.device import LogicalDevice
+from .loading.instance import FORKED, Instance
+from .memory.blocks import MemoryPool, MemoryWindow, VulkanMemory
+from .memory.transfers import Transfers
+from .pipelines.descriptors import Descriptors
+from .pipelines.driver_defects import Defects, defects_of
+from .pipelines.launches import Launches, launch_counted
+from .pipelines.pipeline import PipelineBuilder, VulkanExecutable
+from .pipelines.reports import new_report, used_words, words_of
+from .queue.commands import Queue
+from .queue.timestamps import DeviceTimer, QueryPools
 from .reentry import Reentry
-from .reports import new_report, used_words, words_of
-from .timestamps import DeviceTimer, QueryPools
-from .transfers import Transfers
 
 Array = np.ndarray[Any, Any]
 

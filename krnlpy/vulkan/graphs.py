@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 
 from krnlpy import config
-from krnlpy.commands import Copy, DeviceCommand, Fill, Launch, LaunchIndirect, identity, memories
+from krnlpy.backend.commands import Copy, DeviceCommand, Fill, Launch, LaunchIndirect, identity, memories
 
-from .commands import Queue
-from .descriptors import Place, SetLayout, new_sets
-from .device import LogicalDevice
-from .hazards import Access, HazardTracker
-from .launches import TAKEN_GROUPS, parts_of
-from .memory import VulkanMemory
-from .pipeline import VulkanExecutable
-from .transfers import Transfers
+from .loading.device import LogicalDevice
+from .memory.blocks import VulkanMemory
+from .memory.transfers import Transfers
+from .pipelines.descriptors import Place, SetLayout, new_sets
+from .pipelines.launches import TAKEN_GROUPS, parts_of
+from .pipelines.pipeline import VulkanExecutable
+from .queue.commands import Queue
+from .queue.hazards import Access, HazardTracker
 
 _PATTERN_BYTES = 1 << 16
 """Of what is copied by a fill that no word repeats."""

@@ -16,21 +16,21 @@ from typing import Any
 
 import numpy as np
 
-from krnlpy.backend import Binding
-from krnlpy.commands import Fill, Launch, perform
+from krnlpy.backend.commands import Fill, Launch, perform
+from krnlpy.backend.memory_stats import MemoryStats
+from krnlpy.backend.protocol import Binding
+from krnlpy.backend.timing import HostTimer, Span
 from krnlpy.errors import DeviceLost
-from krnlpy.memory_stats import MemoryStats
-from krnlpy.timing import HostTimer, Span
 
-from .batches import Log
-from .commands import Queue
-from .device import LogicalDevice
 from .graphs import Graphs, Recording
-from .launches import launch_counted
-from .memory import MemoryPool, VulkanMemory
-from .pipeline import PipelineBuilder, VulkanExecutable
-from .reports import new_report, used_words, words_of
-from .transfers import Transfers
+from .loading.device import LogicalDevice
+from .memory.blocks import MemoryPool, VulkanMemory
+from .memory.transfers import Transfers
+from .pipelines.launches import launch_counted
+from .pipelines.pipeline import PipelineBuilder, VulkanExecutable
+from .pipelines.reports import new_report, used_words, words_of
+from .queue.batches import Log
+from .queue.commands import Queue
 
 Array = np.ndarray[Any, Any]
 

@@ -7,7 +7,7 @@ import pytest
 from autograph import SGD, Conv1, Conv2, Layer, Parameter, Tensor, load_checkpoint, save_checkpoint
 from autograph.errors import ShapeError
 from krnlpy import SCALAR_TYPES, Device, bf16, f16, f32, i32, u8, u32
-from tests.devices import requires
+from tests.support.devices import requires
 
 from .reference import bound, check, conv2, draw, max_pool2, tensor
 

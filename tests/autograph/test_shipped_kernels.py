@@ -18,7 +18,7 @@ import json
 import sys
 import numpy as np
 from krnlpy import Device, bf16, config, f32
-from krnlpy.dsl import glslang
+from krnlpy.dsl.spirv import glslang
 glslang._candidates = lambda: iter(())
 config.cache_dir = None
 from autograph import SGD, Tensor

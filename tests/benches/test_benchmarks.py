@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import krnlpy
-from autograph.dataset import load_mnist
+from autograph.data import load_mnist
 from benches import alloc, fill, first, graph, imports, launch, lenet5, saxpy, transfer
 from benches.harness import Case, Unavailable, VerificationError
 from benches.lenet5_reference import Reference

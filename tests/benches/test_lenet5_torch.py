@@ -13,7 +13,7 @@ from benches import lenet5
 from benches.harness import Runner, Unavailable
 from benches.lenet5_work import Work
 from krnlpy import bf16, f32
-from tests.tiers import deep
+from tests.support.tiers import deep
 
 torch = pytest.importorskip("torch")
 

@@ -11,7 +11,7 @@ import pytest
 
 import krnlpy
 from krnlpy import Global, GlobalMut, Kernel, Out, dsl, f32
-from krnlpy.dsl.composites import Matrix, Vector
+from krnlpy.dsl.types.composites import Matrix, Vector
 from krnlpy.errors import DtypeError
 
 from . import user_kernels

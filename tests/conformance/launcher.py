@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy.backend import Backend
-from krnlpy.dsl import frontend, ir
-from krnlpy.dsl.layout import Variant, layout_of
+from krnlpy.backend.protocol import Backend
+from krnlpy.dsl import ir
+from krnlpy.dsl.frontend.syntax import functions as frontend
+from krnlpy.dsl.ir.layout import Variant, layout_of
 from krnlpy.features import Feature
 from krnlpy.scalar import ScalarType, convert, scalar_type
 

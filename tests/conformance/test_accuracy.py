@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from krnlpy import dsl
-from krnlpy.dsl.types import Item, ItemMut
+from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import ScalarType, f32, f64
-from tests.tiers import deep, sampled
+from tests.support.tiers import deep, sampled
 
 from . import special_functions
 from .launcher import Launcher

@@ -6,7 +6,7 @@ import numpy as np
 
 from krnlpy import func
 from krnlpy.dsl import group_array, local_array, unroll, vec2
-from krnlpy.dsl.types import GlobalMut, Spec
+from krnlpy.dsl.types.annotations import GlobalMut, Spec
 from krnlpy.scalar import f32, i32
 
 from .launcher import Launcher

@@ -11,8 +11,8 @@ import pytest
 
 from krnlpy import Buffer, Device, config, kernel
 from krnlpy.dsl import barrier, global_id, group_array, local_array, thread_id
-from krnlpy.dsl.frontend import func
-from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut
+from krnlpy.dsl.frontend.syntax.functions import func
+from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut
 from krnlpy.errors import KernelAssertionError, KernelIndexError
 from krnlpy.scalar import f32, f64, i32, i64, u8
 

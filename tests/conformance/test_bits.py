@@ -21,7 +21,7 @@ from krnlpy.dsl import (
     rotr,
     sub_sat,
 )
-from krnlpy.dsl.types import Item, ItemMut
+from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import ScalarType, convert, i32, i64, u8, u32
 
 from .launcher import Launcher

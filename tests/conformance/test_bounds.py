@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from krnlpy.dsl import barrier, global_id, group_array, local_array, thread_id
-from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut
+from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut
 from krnlpy.errors import KernelIndexError
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, f32, i32, i64, u32
 

@@ -43,9 +43,9 @@ from krnlpy.dsl import (
     vec3,
     vec4,
 )
-from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut
+from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, f64, i32, u8, u32
-from tests.devices import requires
+from tests.support.devices import requires
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from krnlpy.dsl import bitcast, saturate
-from krnlpy.dsl.types import Item, ItemMut
+from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, f16, f32, i32, u8, u16, u32
 
 from .exact_casts import cast_exactly

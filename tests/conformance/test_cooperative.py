@@ -11,19 +11,13 @@ import numpy as np
 import pytest
 
 from krnlpy import Buffer, Device, DtypeError, Feature, LimitExceeded, kernel
-from krnlpy.dsl import (
-    CooperativeMatrix,
-    barrier,
-    cooperative_multiply_add,
-    frontend,
-    glsl,
-    group_array,
-    group_id,
-    spirv,
-)
-from krnlpy.dsl.glsl_cooperative import is_native
-from krnlpy.dsl.layout import Variant
-from krnlpy.dsl.types import Global, GlobalMut
+from krnlpy.dsl import CooperativeMatrix, barrier, cooperative_multiply_add, group_array, group_id
+from krnlpy.dsl.frontend.syntax import functions as frontend
+from krnlpy.dsl.glsl import emit as glsl
+from krnlpy.dsl.glsl.cooperative import is_native
+from krnlpy.dsl.ir.layout import Variant
+from krnlpy.dsl.spirv import module as spirv
+from krnlpy.dsl.types.annotations import Global, GlobalMut
 from krnlpy.errors import KernelError, KernelIndexError, KernelTypeError
 from krnlpy.scalar import ScalarType, bf16, f16, f32, i8, i32, u8
 

@@ -11,7 +11,7 @@ import pytest
 
 from krnlpy import dsl
 from krnlpy.dsl import clamp, ldexp, lerp, polynomial, sign, signbit, smoothstep, step
-from krnlpy.dsl.types import GlobalMut, Item, ItemMut
+from krnlpy.dsl.types.annotations import GlobalMut, Item, ItemMut
 from krnlpy.scalar import ScalarType, f16, f32, f64, i8, i32, i64, u8, u16, u32
 
 from .launcher import Launcher

@@ -7,8 +7,8 @@ from typing import TypeVar
 import numpy as np
 
 from krnlpy.dsl import barrier, global_id, group_array, local_array, thread_id
-from krnlpy.dsl.frontend import func
-from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut, Out
+from krnlpy.dsl.frontend.syntax.functions import func
+from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out
 from krnlpy.scalar import f32, i32, u8
 
 from .launcher import Launcher

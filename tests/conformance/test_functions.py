@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from krnlpy.dsl import global_id, local_array
-from krnlpy.dsl.frontend import func
-from krnlpy.dsl.types import Item, ItemMut, Out
+from krnlpy.dsl.frontend.syntax.functions import func
+from krnlpy.dsl.types.annotations import Item, ItemMut, Out
 from krnlpy.scalar import f32, i32, u32
 
 from .launcher import Launcher

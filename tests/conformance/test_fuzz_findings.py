@@ -40,7 +40,7 @@ from krnlpy.dsl import (
     thread_id,
     threads,
 )
-from tests.devices import requires
+from tests.support.devices import requires
 
 NAN = math.nan
 THREE = np.uint8(3)

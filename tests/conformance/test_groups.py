@@ -20,7 +20,7 @@ from krnlpy.dsl import (
     thread_id,
     threads,
 )
-from krnlpy.dsl.types import Global, GlobalMut, Out, Spec
+from krnlpy.dsl.types.annotations import Global, GlobalMut, Out, Spec
 from krnlpy.features import Feature
 from krnlpy.scalar import bf16, f32, i32, u32
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from krnlpy.dsl import item_id, items
-from krnlpy.dsl.types import Global, Item, ItemMut
+from krnlpy.dsl.types.annotations import Global, Item, ItemMut
 from krnlpy.scalar import f32, i32
 
 from .launcher import Launcher

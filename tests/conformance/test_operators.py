@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from krnlpy.dsl.types import Item, ItemMut
+from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 
 from .launcher import Launcher

@@ -24,7 +24,7 @@ from krnlpy.dsl import (
     uvec2,
     uvec4,
 )
-from krnlpy.dsl.random import _normal_pair
+from krnlpy.dsl.library.random import _normal_pair
 
 Array = np.ndarray[Any, Any]
 
@@ -196,7 +196,7 @@ def test_the_language_is_imported_without_them() -> None:
     import subprocess
     import sys
 
-    heavy = "{'krnlpy.dsl.random', 'krnlpy.dsl.frontend'}"
+    heavy = "{'krnlpy.dsl.library.random', 'krnlpy.dsl.frontend'}"
     code = f"import sys, krnlpy.dsl; sys.exit(not {heavy}.isdisjoint(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     with pytest.raises(AttributeError, match="no attribute 'randomm'"):

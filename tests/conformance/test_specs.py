@@ -37,7 +37,7 @@ from krnlpy import (
     u64,
 )
 from krnlpy.dsl import barrier, global_id, group_array, group_id, local_array, thread_id
-from tests.devices import requires
+from tests.support.devices import requires
 
 T = TypeVar("T")
 every_type = pytest.mark.parametrize("type", SCALAR_TYPES, ids=str)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from krnlpy.dsl import local_array, unroll
-from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut, Spec
+from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Spec
 from krnlpy.scalar import f32, i32, u8
 
 from .launcher import Launcher

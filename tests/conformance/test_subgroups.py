@@ -43,8 +43,8 @@ from krnlpy.dsl import (
     threads,
     vec3,
 )
-from krnlpy.dsl.frontend import func
-from krnlpy.dsl.types import Global, GlobalMut, Out
+from krnlpy.dsl.frontend.syntax.functions import func
+from krnlpy.dsl.types.annotations import Global, GlobalMut, Out
 from krnlpy.features import Feature
 from krnlpy.scalar import ScalarType, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 

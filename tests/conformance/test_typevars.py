@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from krnlpy.dsl import local_array
-from krnlpy.dsl.types import GlobalMut, Item, ItemMut
+from krnlpy.dsl.types.annotations import GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, f64, i32
 
 from .launcher import Launcher

@@ -9,7 +9,7 @@ import pytest
 
 from krnlpy import func
 from krnlpy.dsl import ivec2, vec2
-from krnlpy.dsl.types import GlobalMut, Item, ItemMut
+from krnlpy.dsl.types.annotations import GlobalMut, Item, ItemMut
 from krnlpy.scalar import ScalarType, bf16, f16, f32, f64, i8, i32, u8, u16, u32
 
 from .launcher import Launcher

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.autograph import test_im2col, test_ported_conv2
+from tests.autograph.functions import test_im2col, test_ported_conv2
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {path.name: path.read_text() for path in sorted((ROOT / "docs").glob("parity*.md"))}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograph import dataset
+from autograph import data
 from krnlpy import Device, KernelTypeError
 
 from .pages import ROOT, blocks, on, promised, run
@@ -40,7 +40,7 @@ def test_irises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_lenet5(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """On the sample of MNIST, whatever this machine has: 50 steps. (The whole set is the same program for longer.)"""
-    monkeypatch.setenv("AUTOGRAPH_DATA", str(Path(dataset.__file__).parent / "data" / "mnist-sample"))
+    monkeypatch.setenv("AUTOGRAPH_DATA", str(Path(data.__file__).parent / "samples" / "mnist-sample"))
     module = run(tmp_path, LENET5)
     assert module.model.parameter_count == 46_920
     said = re.fullmatch(r"(\d+) of 1000 digits are read right\n", capsys.readouterr().out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from krnlpy.compile_backend import CompileBackend
+from krnlpy.cli.compile_backend import CompileBackend
 
 from .pages import blocks, run
 

@@ -14,7 +14,7 @@ import pytest
 from autograph import Dense, Parameter, Tensor, load_checkpoint, save_checkpoint
 from examples import custom_operation, custom_optimizer
 from krnlpy import Device, ScalarType, bf16, config, f16, f32, i32
-from tests.devices import requires
+from tests.support.devices import requires
 
 ROOT = Path(__file__).resolve().parents[2]
 DTYPES = [f32, f16, bf16]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autograph import SGD, Tensor
-from autograph.dataset import Mnist, batches, load_mnist
+from autograph.data import Mnist, batches, load_mnist
 from examples.lenet5 import LeNet5
 from krnlpy import Device, f32
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from autograph import SGD, load_checkpoint
-from autograph.dataset import load_mnist
+from autograph.data import load_mnist
 from examples import mnist
 from examples.lenet5 import LeNet5
 from krnlpy import Device

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import krnlpy.device
-from krnlpy.vulkan import api as vulkan_api
+from krnlpy.vulkan.loading import api as vulkan_api
 
 from .codes import CODES, LOST
 
-vulkan_instance = sys.modules["krnlpy.vulkan.instance"]
+vulkan_instance = sys.modules["krnlpy.vulkan.loading.instance"]
 
 _ALLOCATES = {"vkAllocateMemory": "VkDeviceMemory"}
 _FREES = {"vkFreeMemory": "VkDeviceMemory"}

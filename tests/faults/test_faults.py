@@ -12,7 +12,7 @@ import pytest
 import krnlpy
 from krnlpy import Buffer, Device, ItemMut, config, kernel, u32, vulkan
 from krnlpy.errors import DeviceLost, DeviceUnavailable, OutOfMemory
-from krnlpy.vulkan.api import Functions, load
+from krnlpy.vulkan.loading.api import Functions, load
 
 from .campaign import Misbehaviour, check, faults, sites
 from .codes import CODES, MEMORY

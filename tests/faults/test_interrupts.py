@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import krnlpy
-from krnlpy.vulkan.allocator import RangeAllocator
+from krnlpy.vulkan.memory.allocator import RangeAllocator
 
 _SECONDS = 2
 

@@ -17,7 +17,7 @@ from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, Spec, kerne
 from krnlpy.dsl import barrier, group_array, group_id, thread_id
 from krnlpy.errors import LimitExceeded, OutOfMemory
 from krnlpy.vulkan import VulkanBackend
-from krnlpy.vulkan.instance import instance
+from krnlpy.vulkan.loading.instance import instance
 
 from .layer import Layer, injected
 

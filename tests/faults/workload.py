@@ -122,9 +122,9 @@ class Workload:
 
 def forget_kernels() -> None:
     """Lets go of all that kernels were built to, as new kernels would know nothing."""
-    from krnlpy import kernels
+    from krnlpy.buffers import copy_kernels
 
-    own: list[Any] = [k for k in vars(kernels).values() if isinstance(k, krnlpy.Kernel)]
+    own: list[Any] = [k for k in vars(copy_kernels).values() if isinstance(k, krnlpy.Kernel)]
     for known in (*_KERNELS, *own):
         known._definition.executables.clear()
         known._definition.plans.clear()

@@ -19,7 +19,7 @@ os.environ.setdefault("KRNLPY_NO_CACHE", "1")  # drawn programs are compiled onc
 os.environ.setdefault("MESA_SHADER_CACHE_DISABLE", "true")
 
 from krnlpy import Device
-from tests.devices import selectors
+from tests.support.devices import selectors
 
 from .breaker import survey
 from .case import Case

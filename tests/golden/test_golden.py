@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from krnlpy.dsl import glsl, glslang
-from krnlpy.dsl.layout import Variant
+from krnlpy.dsl.glsl import emit as glsl
+from krnlpy.dsl.ir.layout import Variant
+from krnlpy.dsl.spirv import glslang
 from krnlpy.features import FLOAT_PRESERVE
-from krnlpy.inspection import choose_types
-from krnlpy.kernel import DEFAULT_THREADS, Kernel
+from krnlpy.kernels.inspection import choose_types
+from krnlpy.kernels.kernel import DEFAULT_THREADS, Kernel
 
 from . import kernels
 

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from krnlpy.dsl import frontend, ir
-from krnlpy.dsl.layout import Layout, Variant, layout_of
+from krnlpy.dsl import ir
+from krnlpy.dsl.frontend.syntax import functions as frontend
+from krnlpy.dsl.ir.layout import Layout, Variant, layout_of
 from krnlpy.host import open_host
 from krnlpy.scalar import ScalarType
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from krnlpy import config
-from krnlpy.backend import Backend
+from krnlpy.backend.protocol import Backend
 from krnlpy.dsl import barrier, exp, group_array, local_array, thread_id
-from krnlpy.dsl.layout import Variant, layout_of
-from krnlpy.dsl.llvm import LlvmOptions, emit
-from krnlpy.dsl.types import GlobalMut, Item, ItemMut, Spec
+from krnlpy.dsl.ir.layout import Variant, layout_of
+from krnlpy.dsl.llvm.emit import LlvmOptions, emit
+from krnlpy.dsl.types.annotations import GlobalMut, Item, ItemMut, Spec
 from krnlpy.errors import CompileError, LimitExceeded, OutOfMemory
 from krnlpy.features import Feature
 from krnlpy.host import open_host

@@ -13,7 +13,6 @@ from krnlpy.dsl import (
     group_id,
     groups,
     local_array,
-    regions,
     subgroup_add,
     subgroup_id,
     subgroup_thread_id,
@@ -21,8 +20,9 @@ from krnlpy.dsl import (
     subgroups,
     thread_id,
     threads,
-)  # fmt: skip
-from krnlpy.dsl.types import Global, GlobalMut, Spec
+)
+from krnlpy.dsl.passes import regions  # fmt: skip
+from krnlpy.dsl.types.annotations import Global, GlobalMut, Spec
 from krnlpy.scalar import f32, i32, u8, u32
 
 from .launch import launch, program_of

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from krnlpy.dsl import item_id, items
-from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut
+from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, convert, f16, f32, f64, i32
 
 from .launch import launch

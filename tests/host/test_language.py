@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from krnlpy.dsl import global_id, global_threads, local_array
-from krnlpy.dsl.frontend import func
-from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut, Spec
+from krnlpy.dsl.frontend.syntax.functions import func
+from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Spec
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, convert, f16, f32, f64, i8, i16, i32, i64, u8, u32
 
 from .launch import launch

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from krnlpy.dsl import ceil, cos, exp, exp2, floor, fma, isinf, isnan, log, log2, sin, sqrt, tan, tanh, trunc
-from krnlpy.dsl.types import Item, ItemMut
+from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import ScalarType, f32, f64, i32, u8
 
 from .launch import launch

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from krnlpy.dsl import barrier, global_id, group_array, local_array, thread_id
-from krnlpy.dsl.frontend import func
-from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut, Out
+from krnlpy.dsl.frontend.syntax.functions import func
+from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out
 from krnlpy.errors import KernelError, KernelIndexError
 from krnlpy.scalar import f32, i32, u32, u64
 from tests.conformance.launcher import Launcher

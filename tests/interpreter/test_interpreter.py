@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy.dsl import barrier, frontend, group_array, subgroup_add, thread_id
-from krnlpy.dsl.frontend import func
-from krnlpy.dsl.layout import Variant
-from krnlpy.dsl.types import Global, GlobalMut, Item, ItemMut, Out, Spec
+from krnlpy.dsl import barrier, group_array, subgroup_add, thread_id
+from krnlpy.dsl.frontend.syntax import functions as frontend
+from krnlpy.dsl.frontend.syntax.functions import func
+from krnlpy.dsl.ir.layout import Variant
+from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out, Spec
 from krnlpy.errors import LimitExceeded
 from krnlpy.scalar import f32, i32
 from tests.conformance.launcher import Launcher

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from krnlpy.dsl.interpret import Fault, Now
+from krnlpy.dsl.interpret.translate import Fault, Now
 from krnlpy.interpreter.races import Accesses
 
 KINDS = ("read", "write", "atomic")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from krnlpy.dsl import subgroup_barrier, subgroup_shuffle_down, thread_id
-from krnlpy.dsl.types import GlobalMut, Out
+from krnlpy.dsl.types.annotations import GlobalMut, Out
 from krnlpy.errors import KernelError, KernelRaceError
 from krnlpy.scalar import i32
 from tests.conformance.launcher import Launcher

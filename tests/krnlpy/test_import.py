@@ -23,7 +23,7 @@ LATER = {
 }
 
 
-@pytest.mark.parametrize("module", ["krnlpy", "krnlpy.dsl", "autograph", "autograph.nn", "autograph.dataset"])
+@pytest.mark.parametrize("module", ["krnlpy", "krnlpy.dsl", "autograph", "autograph.nn", "autograph.data"])
 def test_dir_has_what_comes_later(module: str) -> None:
     """In a process that used none of it, as completion in a notebook sees it."""
     program = (

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from krnlpy import Buffer, ConfigError, Device, DeviceLost, ItemMut, config, f32, kernel
-from krnlpy.interposition import Rank
-from krnlpy.serialization import serialize
+from krnlpy.backend.interposition import Rank
+from krnlpy.backend.serialization import serialize
 
 ROOT = Path(__file__).resolve().parents[2]
 

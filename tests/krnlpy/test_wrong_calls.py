@@ -52,16 +52,16 @@ from krnlpy import (
 )
 from krnlpy.dsl import global_id
 
-MODULES = ("krnlpy", "krnlpy.dsl", "krnlpy.files", "autograph", "autograph.autograd", "autograph.dataset",
+MODULES = ("krnlpy", "krnlpy.dsl", "krnlpy.files", "autograph", "autograph.autograd", "autograph.data",
            "autograph.nn", "autograph.optim")  # fmt: skip
 DRAWS = 12
 """Calls of each name."""
 NOT_CALLED = {
-    "autograph.dataset.load_mnist": "it asks servers; test_mnist_data.py calls it wrongly",
+    "autograph.data.load_mnist": "it asks servers; test_mnist_data.py calls it wrongly",
     "krnlpy.Feature": "an enumeration, which Python makes",
     **dict.fromkeys(
         ("krnlpy.Buffer", "krnlpy.StructBuffer", "krnlpy.Graph", "krnlpy.DeviceInfo", "krnlpy.MemoryStats",
-         "autograph.dataset.Iris", "autograph.dataset.Mnist", "autograph.autograd.Node"),
+         "autograph.data.Iris", "autograph.data.Mnist", "autograph.autograd.tape.Node"),
         "made by krnlpy and autograph alone; users get them from functions",
     ),
 }  # fmt: skip
@@ -408,7 +408,7 @@ KNOWN = {
     "a layer of too much": (lambda: Dense(2**62, 2**62), "more than memory holds"),
     "a model that is none": (lambda: autograph.save_checkpoint("x", 3), "the model is a int, expected a Layer"),
     "an optimizer that is none": (lambda: autograph.save_checkpoint("x", autograph.Layer(), 3), "has no settings"),
-    "batches of text": (lambda: autograph.dataset.batches("x", 2), "expected a whole number"),
+    "batches of text": (lambda: autograph.data.batches("x", 2), "expected a whole number"),
     "a reduction of an array": (
         lambda: Tensor.ones((1, 2)).cross_entropy_loss([0], np.ones(2)),
         "expected 'mean' or 'sum'",

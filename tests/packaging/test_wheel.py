@@ -73,15 +73,17 @@ def files(package: str) -> set[str]:
 def test_the_wheel_has_all_files_of_both_packages_and_no_others(built: tuple[Path, Path]) -> None:
     with zipfile.ZipFile(built[0]) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert names == files("krnlpy") | files("autograph")
-    assert {"krnlpy/py.typed", "krnlpy/dsl/__init__.pyi", "krnlpy/dsl/shaders/bf16.glsl", "autograph/py.typed"} <= names
+    assert names == files("krnlpy") | files("autograph") | {f"krnlpy/{name}" for name in files("shaders")}
+    assert {"krnlpy/py.typed", "krnlpy/dsl/__init__.pyi", "krnlpy/shaders/bf16.glsl", "autograph/py.typed"} <= names
     assert {"krnlpy/krnlpy-kernels.cbor", "autograph/krnlpy-kernels.cbor"} <= names
 
 
 def test_the_source_distribution_can_be_tested(built: tuple[Path, Path]) -> None:
     with tarfile.open(built[1]) as source:
         names = {name.partition("/")[2] for name in source.getnames()}
-    expected = files("krnlpy") | files("autograph") | files("tests") | files("examples") | files("docs")
+    expected = (
+        files("krnlpy") | files("autograph") | files("shaders") | files("tests") | files("examples") | files("docs")
+    )
     assert expected <= names
     assert {"pyproject.toml", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "tools/setup.sh"} <= names
 
@@ -91,7 +93,7 @@ def test_metadata(built: tuple[Path, Path]) -> None:
         (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
         (scripts,) = (name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt"))
         text = wheel.read(metadata).decode()
-        assert "krnlpy = krnlpy.cli:main" in wheel.read(scripts).decode()
+        assert "krnlpy = krnlpy.cli.command:main" in wheel.read(scripts).decode()
     lines = text.partition("\n\n")[0].splitlines()
     assert "Name: krnlpy" in lines and "Requires-Python: >=3.11" in lines
     assert {f"Classifier: Programming Language :: Python :: 3.{minor}" for minor in range(11, 15)} <= set(lines)
@@ -131,7 +133,7 @@ for device in (Device.host(), Device.interpreter(), *map(Device, range(len(krnlp
     np.testing.assert_array_equal(y.numpy().astype(np.float32), np.arange(0, 12, 2))
 
 from autograph import Tensor
-from autograph.dataset import load_mnist
+from autograph.data import load_mnist
 
 digits = load_mnist(download=False, progress=False)
 pixels = Tensor.from_numpy(digits.train_images[:10].reshape(10, -1), device=Device.host()).scaled_cast(1 / 255, f32)

@@ -15,7 +15,7 @@ import traceback
 os.environ.setdefault("KRNLPY_CACHE_DIR", tempfile.mkdtemp(prefix="krnlpy-soak-"))
 
 from krnlpy import Device
-from tests.devices import selectors
+from tests.support.devices import selectors
 
 from .leaks import COUNTS, measure
 from .soak import soak

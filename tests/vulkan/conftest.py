@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from krnlpy import vulkan
-from krnlpy.dsl import frontend, ir
-from krnlpy.dsl.layout import Layout, Variant, layout_of
+from krnlpy.dsl import ir
+from krnlpy.dsl.frontend.syntax import functions as frontend
+from krnlpy.dsl.ir.layout import Layout, Variant, layout_of
 
 _ROOT = Path(__file__).parents[2]
 _INFOS = vulkan.enumerate_devices()[0]

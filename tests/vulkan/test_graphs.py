@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy.backend import Backend
-from krnlpy.commands import Command, Copy, Fill, Launch
-from krnlpy.dsl.types import Item, ItemMut
+from krnlpy.backend.commands import Command, Copy, Fill, Launch
+from krnlpy.backend.protocol import Backend
+from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.errors import DeviceLost, DeviceUnavailable
 from krnlpy.scalar import u32
-from krnlpy.vulkan import commands
+from krnlpy.vulkan.queue import commands
 
 ROOT = Path(__file__).resolve().parents[2]
 

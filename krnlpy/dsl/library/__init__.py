@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from krnlpy.scalar import ScalarType
 
 if TYPE_CHECKING:
-    from krnlpy.dsl.calls import Func
+    from krnlpy.dsl.frontend.operations.calls import Func
 
 Formula = Callable[..., Any]
 """To type checkers, a function of the library."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from krnlpy.dsl.bit_builtins import bitcast
-from krnlpy.dsl.frontend import func
-from krnlpy.dsl.math_builtins import copysign, exp, isnan, polynomial
+from krnlpy.dsl.builtins.bits import bitcast
+from krnlpy.dsl.builtins.math import copysign, exp, isnan, polynomial
+from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.scalar import ScalarType, f32, f64, u32, u64
 
 from . import Formula

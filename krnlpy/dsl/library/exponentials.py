@@ -5,8 +5,8 @@ The polynomials are near-minimax: interpolated at Chebyshev nodes in 50 digits, 
 
 from __future__ import annotations
 
-from krnlpy.dsl.frontend import func
-from krnlpy.dsl.math_builtins import copysign, exp, expm1, isnan, ldexp, polynomial, rint
+from krnlpy.dsl.builtins.math import copysign, exp, expm1, isnan, ldexp, polynomial, rint
+from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.scalar import ScalarType, f32, f64, i32
 
 from . import Formula

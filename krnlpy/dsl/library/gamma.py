@@ -6,8 +6,8 @@ with the coefficients of Boost's lanczos13m53 (J. Maddock), evaluated as in musl
 
 from __future__ import annotations
 
-from krnlpy.dsl.frontend import func
-from krnlpy.dsl.math_builtins import cos, exp, floor, isinf, isnan, log, polynomial, rint, sin
+from krnlpy.dsl.builtins.math import cos, exp, floor, isinf, isnan, log, polynomial, rint, sin
+from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.scalar import ScalarType, f32, f64, i32
 
 from . import Formula

@@ -5,9 +5,9 @@ The polynomials are near-minimax: interpolated at Chebyshev nodes in 50 digits, 
 
 from __future__ import annotations
 
-from krnlpy.dsl.bit_builtins import bitcast
-from krnlpy.dsl.frontend import func
-from krnlpy.dsl.math_builtins import copysign, isinf, isnan, polynomial, signbit, sqrt
+from krnlpy.dsl.builtins.bits import bitcast
+from krnlpy.dsl.builtins.math import copysign, isinf, isnan, polynomial, signbit, sqrt
+from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.scalar import ScalarType, f32, f64, u32, u64
 
 from . import Formula

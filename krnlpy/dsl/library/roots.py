@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from krnlpy.dsl.bit_builtins import bitcast
-from krnlpy.dsl.frontend import func
-from krnlpy.dsl.math_builtins import isinf, isnan, sqrt
+from krnlpy.dsl.builtins.bits import bitcast
+from krnlpy.dsl.builtins.math import isinf, isnan, sqrt
+from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.scalar import f32, f64, u32, u64
 
 

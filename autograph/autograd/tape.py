@@ -1,0 +1,184 @@
+"""Reverse-mode automatic differentiation: what is recorded, and how it runs backwards.
+
+A tensor that was computed from parameters has a node; a node has an edge to the node of each input: a function from
+the gradient of the output to the gradient of that input. Tensors without a node record nothing. Integers never have
+one: a function to whole numbers is constant between its steps, so that no gradient goes through them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from autograph.errors import AutographError, DtypeError
+from krnlpy import Device, ScalarType
+from krnlpy.locks import is_mine
+
+if TYPE_CHECKING:
+    from autograph.tensor.tensor import Tensor
+
+__all__ = ["GradientFunction", "differentiable"]
+
+GradientFunction: TypeAlias = "Callable[[Tensor], Tensor]"
+"""From the gradient of an operation's output to that of an input: of the input's shape, dtype and device."""
+
+
+class _Recording(threading.local):
+    """Whether operations of this thread are recorded."""
+
+    on = True
+
+
+_recording = _Recording()
+_lock = threading.RLock()
+"""Of what threads share: the graph while a backward takes it, and the slots. Nothing is computed under it."""
+
+
+def is_recording() -> bool:
+    """Whether operations are recorded: not by a gradient function."""
+    return _recording.on
+
+
+class Node:
+    """A tensor's place in the graph.
+
+    Attributes:
+        edges: to the inputs; () for a leaf; None once a backward has taken them.
+        gradient: of a leaf, what has been accumulated.
+    """
+
+    __slots__ = ("device", "dtype", "edges", "gradient", "shape")
+
+    def __init__(self, tensor: Tensor, edges: tuple[tuple[Node, GradientFunction], ...] = ()) -> None:
+        self.shape = tensor.shape
+        self.dtype: ScalarType = tensor.dtype
+        self.device: Device = tensor.device
+        self.edges: tuple[tuple[Node, GradientFunction], ...] | None = edges
+        self.gradient: Tensor | None = None
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.edges == ()
+
+    def require_fit(self, gradient: Tensor) -> None:
+        """Raises AutographError if shape, dtype or device of a gradient is not that of the tensor."""
+        if gradient.shape != self.shape or gradient.dtype is not self.dtype or gradient.device != self.device:
+            raise AutographError(
+                f"a gradient of shape {gradient.shape}, {gradient.dtype} on {gradient.device.name} for a tensor of"
+                f" shape {self.shape}, {self.dtype} on {self.device.name}: they must be alike"
+            )
+
+    def accumulate(self, gradient: Tensor) -> None:
+        """Adds to the gradient of a leaf; whatever other threads add meanwhile, nothing is lost."""
+        while True:
+            before = self.gradient
+            # An edge may hand one tensor to several nodes; what is changed in place must be a leaf's own.
+            after = gradient.detach() if before is None else before + gradient
+            with _lock:
+                if self.gradient is before:
+                    self.gradient = after
+                    return
+
+
+def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunction]]) -> Tensor:
+    """Records how a value was computed: the one way in which any operation, built in or yours, gets its gradient.
+
+    Args:
+        value: the result of the operation.
+        inputs: each input with the function that maps the gradient of ``value`` to the gradient of that input (same
+            shape, dtype and device as the input). What such a function needs of the inputs it should keep as
+            ``tensor.detach()``, which later in-place changes do not reach. They run with recording off: nothing that
+            they compute is tracked, whatever of.
+
+    Returns:
+        ``value``, tracked if it holds floats and any of the inputs is tracked. Functions of inputs that are not tracked
+        are never called.
+
+    >>> from autograph import Parameter, Tensor
+    >>> def square(x):
+    ...     saved = x.detach()
+    ...     return differentiable(saved * saved, [(x, lambda gradient: 2 * gradient * saved)])
+    >>> x = Parameter(Tensor.full((), 3.0))
+    >>> x.init_grad()
+    >>> square(x).backward()
+    >>> x.grad.item()
+    6.0
+    """
+    try:
+        edges = tuple((tensor._node, function) for tensor, function in inputs if tensor._node is not None)
+    except (TypeError, ValueError, AttributeError):
+        raise DtypeError("differentiable takes pairs of a Tensor and a function that gives its gradient") from None
+    if not edges:
+        return value
+    if not (hasattr(value, "_shared") and all(callable(function) for _, function in edges)):
+        raise DtypeError("differentiable takes a Tensor, and pairs of a Tensor and a function that gives its gradient")
+    if not value.dtype.is_float or not _recording.on:
+        return value
+    return value._shared(node=Node(value, edges))
+
+
+def run_backward(root: Node, gradient: Tensor) -> None:
+    """Hands the gradient of a node on to all that it was computed of, and frees the graph as it goes. The slots get
+    theirs at the end: where a gradient function fails, they are as they were. Raises AutographError as :func:`_taken`,
+    and where this interrupted a backward that takes the graph or fills a slot."""
+    root.require_fit(gradient)
+    if is_mine(_lock):
+        raise AutographError(
+            "backward() can't run within the backward() that was interrupted: let handlers set a flag, and act on it in"
+            " the program"
+        )
+    with _lock:
+        edges, pending = _taken(root)
+    gradients = {root: gradient}
+    ready = deque([root])
+    recorded = _recording.on
+    try:
+        _recording.on = False
+        while ready:
+            node = ready.popleft()
+            if node.is_leaf:
+                continue
+            complete = gradients.pop(node)
+            for target, function in edges.pop(node):
+                part = function(complete)
+                target.require_fit(part)
+                gradients[target] = gradients[target] + part if target in gradients else part
+                pending[target] -= 1
+                if not pending[target]:
+                    ready.append(target)
+        for leaf, complete in gradients.items():
+            leaf.accumulate(complete)
+    finally:
+        _recording.on = recorded
+
+
+def _taken(root: Node) -> tuple[dict[Node, tuple[tuple[Node, GradientFunction], ...]], dict[Node, int]]:
+    """The edges of all nodes that the root depends on, which have none afterwards, and how many lead to each node: of
+    no other graph that may be alive.
+
+    Raises:
+        AutographError: a backward has taken some before; all stay as they are.
+    """
+    edges: dict[Node, tuple[tuple[Node, GradientFunction], ...]] = {}
+    uses = {root: 0}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.edges is None:
+            raise AutographError(
+                "backward() was already called on this tensor or on one that shares its graph, and the graph is freed"
+                " as it runs; compute the forward pass again, or add the losses and call backward() once"
+            )
+        if node.is_leaf:
+            continue
+        edges[node] = node.edges
+        for target, _ in node.edges:
+            if target not in uses:
+                uses[target] = 0
+                stack.append(target)
+            uses[target] += 1
+    for node in edges:
+        node.edges = None
+    return edges, uses

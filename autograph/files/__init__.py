@@ -1,0 +1,1 @@
+"""Files of models and training state: written whole, read without executing anything."""

@@ -1,0 +1,190 @@
+"""Checkpoints: a model, what its optimizer remembers, and anything you add, in one file.
+
+The payload of the file (see :mod:`autograph.files.container`) is a CBOR map:
+
+- ``format``: ``"autograph checkpoint"``;
+- ``parameters``: from a parameter's name to its value (see :mod:`autograph.files.typed_arrays`);
+- ``optimizer``: None, or a map of its ``name``, its ``settings``, and ``state``: from a parameter's name to a map of
+  named arrays;
+- ``metadata``: what was added.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any
+
+import cbor2
+import numpy as np
+
+from autograph.errors import CheckpointError
+from autograph.nn.layer import Layer
+from autograph.optim import Optimizer
+from autograph.tensor.parameter import Parameter
+from autograph.tensor.tensor import Shape, Tensor
+from krnlpy import scalar_type
+from krnlpy.errors import DtypeError
+
+from .cbor_subset import check_cbor
+from .container import read_container, write_container
+from .typed_arrays import decode, encode
+
+_FORMAT = "autograph checkpoint"
+
+
+def save_checkpoint(
+    path: str | PathLike[str], model: Layer, optimizer: Optimizer | None = None, **metadata: Any
+) -> None:
+    """Writes a model to a file, and with an optimizer, what it needs to go on as if it had not stopped.
+
+    The file is written beside the old one and takes its place at the end, so that one of the two is always there.
+
+    Args:
+        path: the file; its folder is made if it is not there.
+        model: its parameters are saved by name. Gradients are not saved.
+        optimizer: its settings, and its state for each parameter, are saved too.
+        **metadata: None, numbers, strings, bytes, NumPy arrays, and lists and dicts of those.
+
+    Raises:
+        CheckpointError: the file cannot be written (the old one is unchanged), or metadata cannot be saved.
+    """
+    _check_kinds(model, optimizer)
+    content: dict[str, Any] = {"format": _FORMAT, "optimizer": None}
+    named = list(model.named_parameters())
+    content["parameters"] = {name: parameter.numpy() for name, parameter in named}
+    if optimizer is not None:
+        content["optimizer"] = {
+            "name": type(optimizer).__name__,
+            "settings": optimizer.settings(),
+            "state": {
+                name: {key: tensor.numpy() for key, tensor in parameter.state.items()} for name, parameter in named
+            },
+        }
+    content["metadata"] = metadata
+    try:
+        payload = cbor2.dumps({key: encode(value, key) for key, value in content.items()})
+        check_cbor(payload)  # what is written can be read
+    except (cbor2.CBORError, RecursionError, ValueError) as error:
+        raise CheckpointError(f"{path} was not written: {error}") from error
+    write_container(path, payload)
+
+
+def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimizer | None = None) -> dict[str, Any]:
+    """Reads a file of :func:`save_checkpoint` into a model; nothing in the file is executed.
+
+    Training goes on bit for bit on the same device if the optimizer is given here and was given when saving.
+
+    Args:
+        path: the file.
+        model: has the same parameters, of the same shapes and dtypes, on any device. If anything does not fit, it is
+            left as it was.
+        optimizer: of the class that was saved. Its own settings are kept, those in the file are not looked at.
+
+    Returns:
+        The metadata.
+
+    Raises:
+        CheckpointError: the file is damaged, or does not fit; the message says where, and lists every difference.
+        krnlpy.errors.FileMissing: there is no such file. krnlpy.errors.FileError: it cannot be opened, or is no plain
+            file.
+    """
+    _check_kinds(model, optimizer)
+    payload = read_container(path)
+    try:
+        check_cbor(payload)
+        content = decode(cbor2.loads(payload), "content")
+        parameters, saved, metadata = _parts(content)
+    except (cbor2.CBORError, CheckpointError, RecursionError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{path} does not hold a checkpoint: {error}") from error
+    named = dict(model.named_parameters())
+    differences = _differences(parameters, named)
+    if optimizer is not None:
+        differences += _state_differences(saved, named, optimizer)
+    if differences:
+        raise CheckpointError(f"{path} does not fit the model: " + "; ".join(differences))
+    # Everything is on its device before anything is changed.
+    values = {name: Tensor.from_numpy(parameters[name], p.device) for name, p in named.items()}
+    states: dict[str, dict[str, Tensor]] = {}
+    if optimizer is not None:
+        for name, parameter in named.items():
+            state = saved["state"].get(name, {})
+            states[name] = {key: Tensor.from_numpy(array, parameter.device) for key, array in state.items()}
+    for name, parameter in named.items():
+        parameter.set(values[name])
+        parameter.state = states.get(name, {})
+    return metadata
+
+
+def _check_kinds(model: Any, optimizer: Any) -> None:
+    if not isinstance(model, Layer):
+        raise CheckpointError(f"the model is a {type(model).__name__}, expected a Layer")
+    if not (optimizer is None or callable(getattr(optimizer, "settings", None))):
+        raise CheckpointError(f"the optimizer is a {type(optimizer).__name__}, which has no settings()")
+
+
+def _parts(content: Any) -> tuple[dict[str, Any], Any, dict[str, Any]]:
+    if not isinstance(content, dict) or not _is_format(content.get("format")):
+        raise CheckpointError("its content is something else")
+    parameters, saved, metadata = (content.get(key) for key in ("parameters", "optimizer", "metadata"))
+    if not isinstance(parameters, dict) or not isinstance(metadata, dict):
+        raise CheckpointError("parameters or metadata are missing")
+    arrays = dict(parameters)
+    if saved is not None:
+        if not isinstance(saved, dict) or not isinstance(saved.get("state"), dict):
+            raise CheckpointError("the optimizer has no state")
+        for name, state in saved["state"].items():
+            if not isinstance(state, dict):
+                raise CheckpointError(f"the optimizer's state of {name} is no map")
+            arrays.update({f"{name}, {key}": value for key, value in state.items()})
+        if not isinstance(saved.get("name"), str):
+            raise CheckpointError("the optimizer's name is no string")
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise CheckpointError(f"{name} is no array")
+    return parameters, saved, metadata
+
+
+def _is_format(value: Any) -> bool:
+    return isinstance(value, str) and value == _FORMAT
+
+
+def _differences(parameters: dict[str, Any], named: dict[str, Parameter]) -> list[str]:
+    result = [f"{name} is missing in the file" for name in named if name not in parameters]
+    result += [f"{name} is in the file only" for name in parameters if name not in named]
+    for name, parameter in named.items():
+        if name in parameters:
+            array = parameters[name]
+            in_file = (array.shape, _dtype_name(array))
+            in_model = (parameter.shape, str(parameter.dtype))
+            if in_file != in_model:
+                result.append(
+                    f"{name} is {in_file[1]} {in_file[0]} in the file, {in_model[1]} {in_model[0]} in the model"
+                )
+    return result
+
+
+def _state_differences(saved: Any, named: dict[str, Parameter], optimizer: Optimizer) -> list[str]:
+    if saved is None:
+        return ["the file has no optimizer; load it without one, or start the optimizer anew"]
+    if saved.get("name") != type(optimizer).__name__:
+        return [f"the file's optimizer is {saved.get('name')}, not {type(optimizer).__name__}"]
+    return [
+        f"the optimizer's {key} of {name} is {array.shape} in the file, its parameter {named[name].shape}: it does not"
+        " broadcast to it"
+        for name, state in saved["state"].items()
+        if name in named
+        for key, array in state.items()
+        if not _broadcasts(array.shape, named[name].shape)
+    ]
+
+
+def _broadcasts(shape: Shape, to: Shape) -> bool:
+    tail = to[len(to) - len(shape) :]
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape, tail, strict=True))
+
+
+def _dtype_name(array: np.ndarray[Any, Any]) -> str:
+    try:
+        return str(scalar_type(array.dtype))
+    except DtypeError:
+        return str(array.dtype)

@@ -1,0 +1,176 @@
+"""Arrays within CBOR, as RFC 8746 writes them.
+
+An array is tag 40 (multi-dimensional, row-major) of ``[shape, typed array]``, the typed array a byte string under the
+tag of its element type, little endian. bf16 has no such tag: it is a map ``{"dtype": "bf16", "shape": shape, "bits":
+typed array}``, the typed array of u16 (tag 69) that hold the bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from math import prod
+from typing import Any
+
+import cbor2
+import ml_dtypes
+import numpy as np
+
+from autograph.errors import CheckpointError
+
+_MULTI_DIMENSIONAL = 40
+_TAGS: dict[np.dtype[Any], int] = {
+    np.dtype("u1"): 64,
+    np.dtype("<u2"): 69,
+    np.dtype("<u4"): 70,
+    np.dtype("<u8"): 71,
+    np.dtype("i1"): 72,
+    np.dtype("<i2"): 77,
+    np.dtype("<i4"): 78,
+    np.dtype("<i8"): 79,
+    np.dtype("<f2"): 84,
+    np.dtype("<f4"): 85,
+    np.dtype("<f8"): 86,
+}
+_DTYPES = {tag: dtype for dtype, tag in _TAGS.items()}
+_BF16 = np.dtype(ml_dtypes.bfloat16)
+
+
+_PLAIN = {type(None), bool, int, float, str, bytes}
+MAX_AXES = 64
+"""Of an array of NumPy."""
+
+
+class _Misfit(Exception):
+    """What does not belong in a file; the place is put together on the way out, for it costs where nothing is wrong."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place: list[str] = []
+
+
+def encode(value: Any, where: str) -> Any:
+    """Plain data with arrays and NumPy numbers in it, as what CBOR can hold.
+
+    Args:
+        value: None, truth values, numbers, strings, bytes, arrays, and lists, tuples and dicts (with strings as keys)
+            of those.
+        where: the value's name, for errors.
+
+    Raises:
+        CheckpointError: there is something else in it.
+    """
+    return _through(_encoded, value, where)
+
+
+def decode(value: Any, where: str) -> Any:
+    """What :func:`encode` was given, tuples as lists.
+
+    Raises:
+        CheckpointError: it is not what ``encode`` makes.
+    """
+    return _through(_decoded, value, where)
+
+
+def _through(convert: Callable[[Any], Any], value: Any, where: str) -> Any:
+    try:
+        return convert(value)
+    except _Misfit as misfit:
+        raise CheckpointError(f"{where}{''.join(reversed(misfit.place))}{misfit.message}") from None
+
+
+def _entries(convert: Callable[[Any], Any], entries: Iterable[tuple[Any, Any]], place: str) -> Iterator[Any]:
+    """Converts what has a key or an index."""
+    for at, entry in entries:
+        try:
+            yield entry if type(entry) in _PLAIN else convert(entry)
+        except _Misfit as misfit:
+            misfit.place.append(place % at)
+            raise
+
+
+def _encoded(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str | bytes):
+        return value
+    if isinstance(value, np.ndarray):
+        return _encoded_array(value)
+    if isinstance(value, np.bool_ | np.integer | np.floating):
+        return value.item()
+    if isinstance(value, list | tuple):
+        return [*_entries(_encoded, enumerate(value), "[%d]")]
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise _Misfit(f": the key {key!r} is no string")
+        return dict(zip(value, _entries(_encoded, value.items(), ".%s"), strict=True))
+    raise _Misfit(
+        f" is a {type(value).__name__}, which is not saved; expected None, numbers, strings, bytes, arrays, lists and"
+        " dicts"
+    )
+
+
+def _encoded_array(array: np.ndarray[Any, Any]) -> Any:
+    if isinstance(array, np.ma.MaskedArray):
+        raise _Misfit(" is a masked array, which is not saved; expected its data and its mask as two arrays")
+    if array.dtype == _BF16:
+        bits = cbor2.CBORTag(
+            _TAGS[np.dtype("<u2")], np.ascontiguousarray(array).view(np.uint16).astype("<u2").tobytes()
+        )
+        return {"dtype": "bf16", "shape": list(array.shape), "bits": bits}
+    dtype = array.dtype.newbyteorder("<")
+    if dtype not in _TAGS:
+        raise _Misfit(f" is an array of {array.dtype}, which is not saved")
+    return cbor2.CBORTag(
+        _MULTI_DIMENSIONAL, [list(array.shape), cbor2.CBORTag(_TAGS[dtype], array.astype(dtype).tobytes())]
+    )
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, cbor2.CBORTag):
+        entries = value.value
+        if value.tag != _MULTI_DIMENSIONAL or not isinstance(entries, list | tuple) or len(entries) != 2:
+            raise _Misfit(f": the CBOR tag {value.tag} here is no array")
+        return _decoded_array(entries[0], entries[1])
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, list | tuple):
+        if _PLAIN.issuperset(map(type, value)):  # long lists
+            return list(value)
+        return [*_entries(_decoded, enumerate(value), "[%d]")]
+    if isinstance(value, dict):
+        if _is_bf16(value):
+            array = _decoded_array(value["shape"], value["bits"])
+            if array.dtype != np.uint16:
+                raise _Misfit(f": the bits of bf16 are {array.dtype}, not uint16")
+            return array.view(_BF16)
+        return dict(zip(value, _entries(_decoded, value.items(), ".%s"), strict=True))
+    raise _Misfit(f": a {type(value).__name__} does not belong there")
+
+
+def _is_bf16(value: dict[Any, Any]) -> bool:
+    """A dict that somebody saved may have the same keys; but a typed array without a shape only stands in arrays."""
+    bits = value.get("bits")
+    return (
+        value.keys() == {"dtype", "shape", "bits"}
+        and value["dtype"] == "bf16"
+        and isinstance(bits, cbor2.CBORTag)
+        and bits.tag != _MULTI_DIMENSIONAL
+    )
+
+
+def _decoded_array(shape: Any, data: Any) -> np.ndarray[Any, Any]:
+    if not isinstance(data, cbor2.CBORTag) or data.tag not in _DTYPES or not isinstance(data.value, bytes):
+        raise _Misfit(": expected a typed array")
+    if (
+        not isinstance(shape, list | tuple)
+        or len(shape) > MAX_AXES
+        or not all(type(n) is int and 0 <= n < 1 << 62 for n in shape)
+    ):
+        raise _Misfit(f": what stands there is no shape of at most {MAX_AXES} lengths below 2**62")
+    dtype = _DTYPES[data.tag]
+    if len(data.value) != prod(shape) * dtype.itemsize:
+        raise _Misfit(
+            f": {len(data.value)} bytes are not {prod(shape)} elements of {dtype.itemsize} bytes, as the shape"
+            f" {tuple(shape)} asks"
+        )
+    return np.frombuffer(data.value, dtype).astype(dtype.newbyteorder("=")).reshape(shape)

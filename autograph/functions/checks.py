@@ -1,0 +1,114 @@
+"""The rules that several operations share, and their errors."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from math import isfinite
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from autograph.errors import DeviceError, DtypeError, ShapeError
+from autograph.tensor.tensor import Shape, Tensor
+from krnlpy import DTypeLike, ScalarType
+
+from .type_variables import number_for
+
+
+def require_tensor(operation: str, value: Any) -> None:
+    """An operand must be a tensor."""
+    if not isinstance(value, Tensor):
+        raise DtypeError(
+            f"{operation} of a tensor and a {type(value).__name__}; expected a tensor (arrays become tensors by"
+            " Tensor.from_numpy)"
+        )
+
+
+def require_alike(operation: str, first: Tensor, *others: Tensor) -> None:
+    """All tensors must have one device and one dtype."""
+    for other in others:
+        require_tensor(operation, other)
+        if other.device != first.device:
+            raise DeviceError(
+                f"{operation} of tensors on {first.device.name} and on {other.device.name}; move one with"
+                " tensor.to_device(device)"
+            )
+        if other.dtype is not first.dtype:
+            raise DtypeError(
+                f"{operation} of {first.dtype} and {other.dtype}; convert one, for example tensor.cast({first.dtype})"
+            )
+
+
+def require_ndim(operation: str, name: str, tensor: Tensor, axes: str) -> None:
+    """A tensor must have as many dimensions as ``axes``, written like ``"[n, c, h, w]"``, has names."""
+    require_tensor(operation, tensor)
+    if tensor.ndim != axes.count(",") + 1:
+        raise ShapeError(f"{operation} takes {name} of shape {axes}, not {tensor.shape}")
+
+
+def require_dtype(operation: str, tensor: Tensor, *dtypes: DTypeLike) -> None:
+    """A tensor must have one of some dtypes."""
+    if tensor.dtype not in dtypes:
+        names = ", ".join(str(dtype) for dtype in dtypes)
+        raise DtypeError(f"{operation} takes {names}, not {tensor.dtype}; convert with tensor.cast(dtype)")
+
+
+def pair(name: str, value: Any, least: int) -> tuple[int, int]:
+    """A number for both axes of an image, or one for each: ``(vertical, horizontal)``."""
+    try:
+        both = tuple(operator.index(v) for v in value) if isinstance(value, tuple | list) else (operator.index(value),)
+    except TypeError:
+        both = ()
+    if len(both) == 1 and not isinstance(value, tuple | list):
+        both *= 2
+    if len(both) != 2 or min(both) < least:
+        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {least}, or a pair of them")
+    return both[0], both[1]
+
+
+def single(name: str, value: Any, least: int) -> int:
+    """A number for the one axis of a signal."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {least}")
+    return number
+
+
+def integers(given: tuple[Any, ...]) -> Shape:
+    """Lengths or axes that were given one by one or as one sequence, as NumPy's methods take them.
+
+    Raises:
+        ShapeError: one of them is no integer.
+    """
+    entries = given
+    try:
+        entries = tuple(given[0]) if len(given) == 1 and isinstance(given[0], Iterable) else given
+        return tuple(operator.index(n) for n in entries)
+    except TypeError:
+        raise ShapeError(f"expected integers, one by one or as a tuple, not {entries}") from None
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite real number, of Python or NumPy."""
+    return isinstance(value, Real) and isfinite(value)
+
+
+def number_of(operation: str, value: Any, dtype: ScalarType) -> Any:
+    """A number beside tensors of a dtype, as kernels take it; an integer dtype must hold it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, Real):
+        raise DtypeError(
+            f"{operation} of a tensor and a {type(value).__name__}; expected a tensor or a number (arrays become"
+            " tensors by Tensor.from_numpy)"
+        )
+    if not dtype.is_float and not (isinstance(value, int) and dtype.min <= value <= dtype.max):
+        raise DtypeError(
+            f"{operation} of {dtype} and {value!r}: expected a whole number from {dtype.min} to {dtype.max}"
+        )
+    return number_for(dtype, value)

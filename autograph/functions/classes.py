@@ -1,0 +1,69 @@
+"""True classes of a batch: their forms, and the check that they are in range."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autograph.errors import DeviceError, DtypeError, ShapeError
+from autograph.tensor.tensor import Tensor
+from krnlpy import ScalarType, host_call
+
+Classes = Tensor | np.ndarray[Any, Any]
+
+
+def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
+    """The classes as a tensor on the device of the logits; values are checked if they lie on the host.
+
+    Raises:
+        ShapeError: not one class for each row of ``[batch, classes]`` logits, or a class out of range.
+        DtypeError: no integers.
+        DeviceError: a tensor on another device.
+    """
+    if logits.ndim != 2 or not logits.shape[1]:
+        raise ShapeError(f"{operation} takes logits of shape [batch, classes], not {logits.shape}")
+    on_host: np.ndarray[Any, Any] | None = None
+    if isinstance(classes, Tensor):
+        if classes.device != logits.device:
+            raise DeviceError(
+                f"{operation}: classes on {classes.device.name}, logits on {logits.device.name}; move them with"
+                " tensor.to_device(device), or pass a NumPy array"
+            )
+    else:
+        try:
+            classes = on_host = np.asarray(classes)
+        except Exception as error:  # whatever NumPy says, or the object that it asks
+            raise DtypeError(f"{operation} takes classes as an array of integers: {error}") from error
+    dtype: Any = classes.dtype
+    if not (dtype.is_integer if isinstance(dtype, ScalarType) else dtype.kind in "iu"):
+        raise DtypeError(f"{operation} takes classes as integers, not {dtype}")
+    if classes.shape != logits.shape[:1]:
+        raise ShapeError(
+            f"{operation} of logits {logits.shape} takes one class a row, of shape {logits.shape[:1]}, not"
+            f" {classes.shape}"
+        )
+    check = partial(check_range, operation, logits.shape[1])
+    if isinstance(classes, Tensor):
+        if classes.device.is_host:
+            host_call(check, classes.buffer)
+        return classes.detach()
+    assert on_host is not None
+    check(on_host)
+    # Checked to be small: 32 bits serve devices that have no 64.
+    return Tensor.from_numpy(on_host.astype(np.int32), logits.device)
+
+
+def check_range(operation: str, count: int, classes: np.ndarray[Any, Any]) -> None:
+    """Classes must be from 0 to ``count - 1``. Raises ShapeError."""
+    if not classes.size:
+        return
+    low, high = int(classes.min()), int(classes.max())
+    if low < 0 or high >= count:
+        wrong = low if low < 0 else high
+        place = np.unravel_index(int(np.argmax(classes == wrong)), classes.shape)
+        row = f" of row {place[0]}" if classes.ndim == 1 else f" at {tuple(map(int, place))}" if classes.ndim else ""
+        raise ShapeError(
+            f"{operation}: class {wrong}{row} is out of range: expected one of {count} classes, 0 to {count - 1}"
+        )

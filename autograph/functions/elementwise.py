@@ -1,0 +1,158 @@
+"""Arithmetic element by element, of tensors that broadcast and of numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograph.autograd import GradientFunction, differentiable
+from autograph.errors import DtypeError, ShapeError
+from autograph.tensor.tensor import Shape, Tensor
+from krnlpy import Buffer, Item, ItemMut, kernel
+
+from .checks import number_of, require_alike
+from .reductions import sum_to_shape
+from .type_variables import T, W
+
+
+@kernel
+def _add(x: Item[T], y: Item[T], out: ItemMut[T]) -> None:
+    out = x + y
+
+
+@kernel
+def _sub(x: Item[T], y: Item[T], out: ItemMut[T]) -> None:
+    out = x - y
+
+
+@kernel
+def _mul(x: Item[T], y: Item[T], out: ItemMut[T]) -> None:
+    out = x * y
+
+
+@kernel
+def _div(x: Item[T], y: Item[T], out: ItemMut[T]) -> None:
+    out = x / y
+
+
+@kernel
+def _neg(x: Item[T], out: ItemMut[T]) -> None:
+    out = -x
+
+
+@kernel
+def _add_number(x: Item[T], y: W, out: ItemMut[T]) -> None:
+    out = x + y
+
+
+@kernel
+def _sub_number(x: Item[T], y: W, out: ItemMut[T]) -> None:
+    out = x - y
+
+
+@kernel
+def _number_sub(x: W, y: Item[T], out: ItemMut[T]) -> None:
+    out = x - y
+
+
+@kernel
+def _mul_number(x: Item[T], y: W, out: ItemMut[T]) -> None:
+    out = x * y
+
+
+@kernel
+def _div_number(x: Item[T], y: W, out: ItemMut[T]) -> None:
+    out = x / y
+
+
+@kernel
+def _number_div(x: W, y: Item[T], out: ItemMut[T]) -> None:
+    out = x / y
+
+
+Operand = Tensor | float
+
+
+def add(x: Operand, y: Operand) -> Tensor:
+    """``x + y``."""
+    value = _apply("+", x, y, _add, _add_number, None)
+    return differentiable(value, _edges(x, lambda g: g) + _edges(y, lambda g: g))
+
+
+def sub(x: Operand, y: Operand) -> Tensor:
+    """``x - y``."""
+    value = _apply("-", x, y, _sub, _sub_number, _number_sub)
+    return differentiable(value, _edges(x, lambda g: g) + _edges(y, neg))
+
+
+def mul(x: Operand, y: Operand) -> Tensor:
+    """``x * y``."""
+    value = _apply("*", x, y, _mul, _mul_number, None)
+    a, b = _kept(x), _kept(y)
+    return differentiable(value, _edges(x, lambda g: mul(g, b)) + _edges(y, lambda g: mul(g, a)))
+
+
+def div(x: Operand, y: Operand) -> Tensor:
+    """``x / y`` of floats."""
+    value = _apply("/", x, y, _div, _div_number, _number_div)
+    b, quotient = _kept(y), value.detach()
+    return differentiable(value, _edges(x, lambda g: div(g, b)) + _edges(y, lambda g: neg(div(mul(g, quotient), b))))
+
+
+def neg(x: Tensor) -> Tensor:
+    """``-x``."""
+    out = Buffer.empty(x.shape, x.dtype, x.device)
+    if x.size:
+        _neg(x.buffer, out)
+    return differentiable(Tensor(out), [(x, neg)])
+
+
+def _apply(symbol: str, x: Operand, y: Operand, both: Any, number_right: Any, number_left: Any) -> Tensor:
+    """One of three kernels: of two tensors, of a tensor and a number, of a number and a tensor (None: commutes)."""
+    tensor = x if isinstance(x, Tensor) else y
+    assert isinstance(tensor, Tensor)
+    if symbol == "/" and not tensor.dtype.is_float:
+        raise DtypeError(f"/ of {tensor.dtype}; convert to a float type first, for example tensor.cast(f32)")
+    if isinstance(x, Tensor) and isinstance(y, Tensor):
+        require_alike(symbol, x, y)
+        shape = _broadcast_shape(symbol, x, y)
+        out = Buffer.empty(shape, x.dtype, x.device)
+        if out.size:
+            both(x.buffer.broadcast_to(shape), y.buffer.broadcast_to(shape), out)
+        return Tensor(out)
+    out = Buffer.empty(tensor.shape, tensor.dtype, tensor.device)
+    if isinstance(x, Tensor):
+        number = number_of(symbol, y, tensor.dtype)
+        if out.size:
+            number_right(tensor.buffer, number, out)
+    else:
+        number = number_of(symbol, x, tensor.dtype)
+        if out.size and number_left is None:
+            number_right(tensor.buffer, number, out)
+        elif out.size:
+            number_left(number, tensor.buffer, out)
+    return Tensor(out)
+
+
+def _broadcast_shape(symbol: str, x: Tensor, y: Tensor) -> Shape:
+    if x.shape == y.shape:
+        return x.shape
+    try:
+        return np.broadcast_shapes(x.shape, y.shape)
+    except ValueError:
+        raise ShapeError(
+            f"{symbol} of shapes {x.shape} and {y.shape}: aligned at the right, lengths must be equal or 1"
+        ) from None
+
+
+def _kept(x: Operand) -> Operand:
+    return x.detach() if isinstance(x, Tensor) else x
+
+
+def _edges(x: Operand, function: GradientFunction) -> list[tuple[Tensor, GradientFunction]]:
+    """The edge to an operand that is a tensor; what broadcasting repeated is summed."""
+    if not isinstance(x, Tensor):
+        return []
+    shape = x.shape
+    return [(x, lambda gradient: sum_to_shape(function(gradient), shape))]

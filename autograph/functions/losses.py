@@ -1,0 +1,191 @@
+"""Cross-entropy loss of logits for true classes, with the softmax inside."""
+
+from __future__ import annotations
+
+from math import nan
+from typing import Literal
+
+from autograph.autograd import differentiable
+from autograph.errors import AutographError, ShapeError
+from autograph.tensor.tensor import Tensor
+from krnlpy import Buffer, Global, Item, ItemMut, Out, bf16, f16, f32, i32, kernel
+from krnlpy.dsl import exp, global_id, global_threads, item_id, log
+
+from .checks import require_dtype
+from .classes import Classes, class_tensor
+from .launch import longest, over, parts
+from .reductions import reduce_axes
+from .type_variables import C, F
+
+Reduction = Literal["mean", "sum"]
+
+_REST = 128
+"""A thread passes twice over a whole row: that is up to twice the longest, less what all else may take, and still below
+what any driver ends. A row that fits is not cut."""
+
+
+@kernel(unchecked=True)
+def _losses(
+    logits: Global[F, Literal[2]],
+    classes: Global[C],
+    loss: Out[f32],
+    maximum: Out[f32],
+    powers: Out[f32],
+    scale: f32,
+    invalid: f32,
+) -> None:
+    """A thread has one row. ``powers`` is sum(exp(row - maximum)), which does not overflow. The two are kept apart: in
+    ``maximum + log(powers)`` a large maximum leaves no digits for the logarithm."""
+    for row in range(global_id(), logits.shape[0], global_threads()):
+        greatest = logits[row, 0]
+        for j in range(1, logits.shape[1]):
+            greatest = max(greatest, logits[row, j])
+        total = 0.0
+        for j in range(logits.shape[1]):
+            total += exp(logits[row, j] - greatest)
+        maximum[row] = greatest
+        powers[row] = total
+        label = i32(classes[row])
+        result = invalid
+        if C(label) == classes[row] and 0 <= label < logits.shape[1]:
+            result = (log(total) - (logits[row, label] - greatest)) * scale
+        loss[row] = result
+
+
+@kernel(unchecked=True)
+def _piece_maxima(logits: Global[F, Literal[2]], maxima: Out[f32, Literal[2]]) -> None:
+    """A thread has one of the pieces of a row."""
+    pieces = maxima.shape[1]
+    size = (logits.shape[1] + pieces - 1) // pieces
+    for item in range(global_id(), maxima.size, global_threads()):
+        row = item // pieces
+        first = item % pieces * size
+        greatest = logits[row, first]
+        for j in range(1, min(size, logits.shape[1] - first)):
+            greatest = max(greatest, logits[row, first + j])
+        maxima[row, item % pieces] = greatest
+
+
+@kernel(unchecked=True)
+def _piece_powers(logits: Global[F, Literal[2]], maxima: Global[f32, Literal[2]], sums: Out[f32, Literal[2]]) -> None:
+    """The powers of a piece, of the differences to the row's maximum: its gradient is made of the same."""
+    pieces = sums.shape[1]
+    size = (logits.shape[1] + pieces - 1) // pieces
+    for item in range(global_id(), sums.size, global_threads()):
+        row = item // pieces
+        first = item % pieces * size
+        greatest = maxima[row, 0]
+        for piece in range(1, pieces):
+            greatest = max(greatest, maxima[row, piece])
+        total = 0.0
+        for j in range(min(size, logits.shape[1] - first)):
+            total += exp(logits[row, first + j] - greatest)
+        sums[row, item % pieces] = total
+
+
+@kernel(unchecked=True)
+def _losses_of_pieces(
+    logits: Global[F, Literal[2]],
+    classes: Global[C],
+    maxima: Global[f32, Literal[2]],
+    sums: Global[f32, Literal[2]],
+    loss: Out[f32],
+    maximum: Out[f32],
+    powers: Out[f32],
+    scale: f32,
+    invalid: f32,
+) -> None:
+    """What :func:`_losses` gives."""
+    for row in range(global_id(), logits.shape[0], global_threads()):
+        greatest = maxima[row, 0]
+        for piece in range(1, maxima.shape[1]):
+            greatest = max(greatest, maxima[row, piece])
+        total = 0.0
+        for piece in range(sums.shape[1]):
+            total += sums[row, piece]
+        maximum[row] = greatest
+        powers[row] = total
+        label = i32(classes[row])
+        result = invalid
+        if C(label) == classes[row] and 0 <= label < logits.shape[1]:
+            result = (log(total) - (logits[row, label] - greatest)) * scale
+        loss[row] = result
+
+
+@kernel
+def _gradient(
+    logits: Item[F],
+    classes: Item[C],
+    maximum: Item[f32],
+    powers: Item[f32],
+    gradient: Item[f32],
+    dlogits: ItemMut[F],
+    count: i32,
+    scale: f32,
+    invalid: f32,
+) -> None:
+    """``softmax(row) - one_hot(class)``, times the gradient of the loss."""
+    label = i32(classes)
+    p = exp(logits - maximum) / powers  # the powers that were summed, so that rows sum to 0
+    if label == item_id() % count:
+        p -= 1
+    if C(label) != classes or label < 0 or label >= count:
+        p = invalid
+    dlogits = p * scale * gradient
+
+
+def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = "mean") -> Tensor:
+    """The cross-entropy ``log(sum(exp(row))) - row[class]``, averaged or summed over the batch, in f32.
+
+    Args:
+        logits: ``[batch, classes]``, f16, bf16 or f32.
+        classes: ``[batch]`` true classes, of any integer type: a tensor on the logits' device, or a NumPy array. A
+            class out of range raises if the classes lie on the host (a NumPy array, or a host tensor); on a device,
+            where looking would mean waiting, it makes the loss and the row's gradient NaN.
+        reduction: ``"mean"`` (of a batch, not empty) or ``"sum"``.
+
+    Returns:
+        The loss, f32 of shape ``()``, on the device. Its gradient is that of what is returned.
+
+    Raises:
+        ShapeError, DtypeError, DeviceError: see :func:`autograph.functions.classes.class_tensor`.
+    """
+    require_dtype("cross_entropy_loss", logits, f16, bf16, f32)
+    if not isinstance(reduction, str) or reduction not in ("mean", "sum"):
+        raise AutographError(f"reduction={reduction!r}: expected 'mean' or 'sum'")
+    targets = class_tensor("cross_entropy_loss", logits, classes)
+    batch, count = logits.shape
+    if not batch:
+        raise ShapeError("cross_entropy_loss of an empty batch")
+    device = logits.device
+    scale = 1 / batch if reduction == "mean" else 1.0
+    loss, maximum, powers = (Buffer.empty(batch, f32, device) for _ in range(3))
+    for rows in parts(logits.buffer, targets.buffer, loss, maximum, powers):
+        _losses_of_rows(rows, scale)
+    value = Tensor(reduce_axes(loss, (0,), f32))
+    kept = logits.detach()
+
+    def gradient_of_logits(gradient: Tensor) -> Tensor:
+        dlogits = Buffer.empty(kept.shape, kept.dtype, device)
+        of_rows = [b.reshape((batch, 1)).broadcast_to(kept.shape) for b in (targets.buffer, maximum, powers)]
+        for items in parts(kept.buffer, *of_rows, gradient.buffer.broadcast_to(kept.shape), dlogits):
+            _gradient(*items, count, scale, nan)
+        return Tensor(dlogits)
+
+    return differentiable(value, [(logits, gradient_of_logits)])
+
+
+def _losses_of_rows(buffers: tuple[Buffer, ...], scale: float) -> None:
+    """Launches what fills the last three of the buffers that :func:`_losses` takes."""
+    logits, *others = buffers
+    rows, count = logits.shape
+    most = longest(logits.device)
+    if count <= most - _REST:
+        over(_losses, rows, 2 * count)(logits, *others, scale, nan)
+        return
+    pieces = -(-count // most)
+    size = -(-count // pieces)
+    maxima, sums = (Buffer.empty((rows, pieces), f32, logits.device) for _ in range(2))
+    over(_piece_maxima, maxima.size, size)(logits, maxima)
+    over(_piece_powers, sums.size, size + pieces)(logits, maxima, sums)
+    over(_losses_of_pieces, rows, 2 * pieces)(logits, others[0], maxima, sums, *others[1:], scale, nan)

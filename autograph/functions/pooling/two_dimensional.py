@@ -1,0 +1,221 @@
+"""The greatest value of each window of an image, and the gradient's way back to where it was found."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod
+from typing import Any, Literal
+
+from autograph.autograd import differentiable
+from autograph.errors import ShapeError
+from autograph.functions.checks import pair, require_dtype, require_ndim
+from autograph.functions.launch import cut, lanes, longest, over, parts
+from autograph.functions.reductions import reduce_axes
+from autograph.functions.type_variables import F
+from autograph.tensor.tensor import Tensor
+from krnlpy import Buffer, Global, GlobalMut, Item, ItemMut, Out, Spec, bf16, f16, f32, i32, kernel
+from krnlpy.dsl import global_id, global_threads, isnan
+
+Windows = tuple[int, int, int, int]
+"""A window's height and width, and the steps from one to the next."""
+
+
+@kernel(unchecked=True)
+def _max_pool2(
+    x: Global[F, Literal[4]],
+    out: Out[F, Literal[4]],
+    places: Out[i32, Literal[4]],
+    FH: Spec[i32],  # noqa: N803
+    FW: Spec[i32],  # noqa: N803
+    SH: Spec[i32],  # noqa: N803
+    SW: Spec[i32],  # noqa: N803
+    LANES: Spec[i32],  # noqa: N803
+) -> None:
+    """``places`` gets ``row * width + column`` of the maximum in its image. LANES threads share a row."""
+    rows = out.shape[0] * out.shape[1] * out.shape[2]
+    for item in range(global_id(), rows * LANES, global_threads()):
+        row = item // LANES
+        oy = row % out.shape[2]
+        c = row // out.shape[2] % out.shape[1]
+        n = row // (out.shape[2] * out.shape[1])
+        for ox in range(item % LANES, out.shape[3], LANES):
+            best = x[n, c, oy * SH, ox * SW]
+            place = oy * SH * x.shape[3] + ox * SW
+            for ky in range(FH):
+                for kx in range(FW):
+                    v = x[n, c, oy * SH + ky, ox * SW + kx]
+                    if v > best or (isnan(v) and not isnan(best)):
+                        best = v
+                        place = (oy * SH + ky) * x.shape[3] + ox * SW + kx
+            out[n, c, oy, ox] = best
+            places[n, c, oy, ox] = place
+
+
+@kernel(unchecked=True)
+def _gradient(
+    dy: Global[F, Literal[4]],
+    places: Global[i32, Literal[4]],
+    dx: Out[F, Literal[4]],
+    FH: Spec[i32],  # noqa: N803
+    FW: Spec[i32],  # noqa: N803
+    SH: Spec[i32],  # noqa: N803
+    SW: Spec[i32],  # noqa: N803
+    LANES: Spec[i32],  # noqa: N803
+) -> None:
+    """Each pixel gathers from the windows that it lies in and is the maximum of. LANES threads share a row."""
+    rows = dx.shape[0] * dx.shape[1] * dx.shape[2]
+    for item in range(global_id(), rows * LANES, global_threads()):
+        row = item // LANES
+        iy = row % dx.shape[2]
+        c = row // dx.shape[2] % dx.shape[1]
+        n = row // (dx.shape[2] * dx.shape[1])
+        for ix in range(item % LANES, dx.shape[3], LANES):
+            place = iy * dx.shape[3] + ix
+            total = 0.0
+            for oy in range(max(0, (iy - FH + SH) // SH), min(iy // SH + 1, dy.shape[2])):
+                for ox in range(max(0, (ix - FW + SW) // SW), min(ix // SW + 1, dy.shape[3])):
+                    if places[n, c, oy, ox] == place:
+                        total += dy[n, c, oy, ox]
+            dx[n, c, iy, ix] = total
+
+
+@kernel(unchecked=True)
+def _gradient_apart(
+    dy: Global[F, Literal[3]],
+    places: Global[i32, Literal[3]],
+    dx: GlobalMut[F, Literal[2]],
+    WIDTH: Spec[i32],  # noqa: N803
+    SH: Spec[i32],  # noqa: N803
+) -> None:
+    """Of windows that share no pixel, ``dx[image, y * WIDTH + x]``: a thread has the rows of a row of windows."""
+    for item in range(global_id(), dy.shape[0] * dy.shape[1], global_threads()):
+        oy = item % dy.shape[1]
+        image = item // dy.shape[1]
+        stop = dx.shape[1] if oy == dy.shape[1] - 1 else (oy + 1) * SH * WIDTH
+        for place in range(oy * SH * WIDTH, stop):
+            dx[image, place] = 0.0
+        for ox in range(dy.shape[2]):
+            dx[image, places[image, oy, ox]] = dy[image, oy, ox]
+
+
+@kernel
+def _move(place: Item[i32], moved: ItemMut[i32], width: i32, to_width: i32, first: i32) -> None:
+    """Places in images of a width become those in images of another, with ``first`` for their first pixel."""
+    moved = first + place // width * to_width + place % width
+
+
+@kernel
+def _keep_greatest(value: Item[F], place: Item[i32], best: ItemMut[F], best_place: ItemMut[i32]) -> None:
+    if value > best or (isnan(value) and not isnan(best)):
+        best = value
+        best_place = place
+
+
+def max_pool2(x: Tensor, filter: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Tensor:
+    """The greatest value of each window; of several, the first in reading order gets the gradient. NaN is greatest.
+
+    Args:
+        x: images ``[n, c, h, w]``, f16, bf16 or f32.
+        filter: the window's size, of both axes or ``(vertical, horizontal)``.
+        stride: from window to window; None is the window's size. Windows may overlap or leave pixels out.
+
+    Returns:
+        ``[n, c, (h - fh) // sh + 1, (w - fw) // sw + 1]``: windows lie wholly inside the image.
+
+    Raises:
+        ShapeError: not images, or the window is larger than the image.
+        DtypeError: other dtypes.
+    """
+    require_ndim("max_pool2", "images", x, "[n, c, h, w]")
+    require_dtype("max_pool2", x, f16, bf16, f32)
+    fh, fw = pair("filter", filter, 1)
+    sh, sw = (fh, fw) if stride is None else pair("stride", stride, 1)
+    n, c, h, w = x.shape
+    if fh > h or fw > w:
+        raise ShapeError(f"max_pool2 of images {x.shape}: the window {(fh, fw)} does not fit into them")
+    out = Buffer.empty((n, c, (h - fh) // sh + 1, (w - fw) // sw + 1), x.dtype, x.device)
+    places = Buffer.empty(out.shape, i32, x.device)
+    if out.size:
+        for some, result, found in parts(x.buffer, out, places):
+            _greatest(some, result, found, (fh, fw, sh, sw))
+    shape, dtype, device = x.shape, x.dtype, x.device
+
+    def gradient_of_x(gradient: Tensor) -> Tensor:
+        dx = Buffer.empty(shape, dtype, device)
+        if dx.size:
+            for dy, found, result in parts(gradient.buffer, places, dx):
+                if lanes(device) == 1 and sh >= fh and sw >= fw and _row_passes(dy, result, sh) <= longest(device):
+                    _spread(dy, found, result, sh)
+                else:
+                    _gather(dy, found, result, (fh, fw, sh, sw))
+        return Tensor(dx)
+
+    return differentiable(Tensor(out), [(x, gradient_of_x)])
+
+
+def _greatest(x: Buffer, out: Buffer, places: Buffer, window: Windows) -> None:
+    """The greatest of each window, and where it is; a part of the windows after the other where they are large."""
+    fh, fw, sh, sw = window
+    for rows, columns in cut(x.device, (fh, fw)):
+        ky, kx = rows.stop - rows.start, columns.stop - columns.start
+        built = _built(_max_pool2, (ky, kx, sh, sw), out, 1 + ky * (1 + kx))
+        if rows.start == columns.start == 0:
+            built(x, out, places)
+            continue
+        some = x[:, :, rows.start :, columns.start :]
+        value = Buffer.empty(out.shape, out.dtype, out.device)
+        found, moved = (Buffer.empty(out.shape, i32, out.device) for _ in range(2))
+        built(some, value, found)
+        _move(found, moved, some.shape[3], x.shape[3], rows.start * x.shape[3] + columns.start)
+        _keep_greatest(value, moved, out, places)
+
+
+def _gather(dy: Buffer, places: Buffer, dx: Buffer, window: Windows) -> None:
+    """The gradient of images; of some windows after the others where a pixel lies in many."""
+    fh, fw, sh, sw = window
+    down, across = min(-(-fh // sh), dy.shape[2]), min(-(-fw // sw), dy.shape[3])
+    pieces = cut(dx.device, (dy.shape[2], dy.shape[3]), (down, across))
+    passes = 1 + min(down, pieces[0][0].stop) * (1 + min(across, pieces[0][1].stop))
+    if len(pieces) == 1:
+        _built(_gradient, window, dx, passes)(dy, places, dx)
+        return
+    sums = Buffer.zeros((len(pieces), *dx.shape), f32, dx.device)
+    for i, (rows, columns) in enumerate(pieces):
+        some, found = dy[:, :, rows, columns].cast(f32), places[:, :, rows, columns]
+        # Of the pixels in these windows and those that follow.
+        top, left = rows.start * sh, columns.start * sw
+        part, moved = sums[i, :, :, top:, left:], Buffer.empty(found.shape, i32, dx.device)
+        _move(found, moved, dx.shape[3], part.shape[3], -top * part.shape[3] - left)
+        _built(_gradient, window, part, passes)(some, moved, part)
+    dx.copy_from(reduce_axes(sums, (0,), dx.dtype))
+
+
+def _row_passes(windows: Buffer, images: Buffer, stride: int) -> int:
+    """Of a thread that has all pixels of a row of windows; the last one has what is left."""
+    rows = max(stride, images.shape[2] - (windows.shape[2] - 1) * stride)
+    return rows * images.shape[3] + windows.shape[3]
+
+
+def _spread(dy: Buffer, places: Buffer, dx: Buffer, stride: int) -> None:
+    n, c, h, w = dx.shape
+    flat = (n * c, *dy.shape[2:])
+    built = over(_gradient_apart.specialize(WIDTH=w, SH=stride), n * c * dy.shape[2], _row_passes(dy, dx, stride))
+    built(dy.contiguous().reshape(flat), places.reshape(flat), dx.reshape((n * c, h * w)))
+
+
+def _built(kernel: Any, window: Windows, images: Buffer, passes: int) -> Any:
+    """The kernel for images of which a thread makes so many passes a pixel."""
+    device = images.device
+    return over(*_shared(kernel, window, images.shape, passes, lanes(device), longest(device)))
+
+
+@lru_cache(maxsize=1024)
+def _shared(
+    kernel: Any, window: Windows, shape: tuple[int, ...], passes: int, least: int, most: int
+) -> tuple[Any, int, int]:
+    """The kernel whose threads share rows, ``least`` or more of them each, its work items, and the passes of each."""
+    fh, fw, sh, sw = window
+    width = shape[3]
+    shared = max(least, -(-width * passes // most))
+    built = kernel.specialize(FH=fh, FW=fw, SH=sh, SW=sw, LANES=shared)
+    return built, prod(shape[:3]) * shared, -(-width // shared) * passes

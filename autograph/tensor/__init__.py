@@ -1,0 +1,1 @@
+"""What a tensor is, and the parameter: a tensor that is trained."""

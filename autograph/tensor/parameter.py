@@ -1,0 +1,134 @@
+"""The parameter: a tensor that is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+from autograph.autograd.tape import Node
+from autograph.errors import DtypeError
+from krnlpy import Device, DTypeLike, scalar_type
+
+from .tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A tensor with a slot for its gradient and the state that an optimizer keeps for it.
+
+    Operations on it are recorded only while the slot is open: between :meth:`init_grad` and :meth:`take_grad`.
+    Gradients of several backward passes add up in it, until it is opened anew.
+
+    Args:
+        value: the initial value, of which the parameter takes a share.
+
+    Attributes:
+        state: what the optimizer keeps, by name.
+
+    >>> weight = Parameter(Tensor.ones((2, 3)))
+    >>> weight.init_grad()
+    >>> weight.sum().backward()
+    >>> weight.take_grad().numpy().tolist()
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
+
+    __slots__ = ("state",)
+
+    def __init__(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise DtypeError(f"a parameter of a {type(value).__name__}: expected a Tensor")
+        self._share = value.detach()._share
+        self._node = None
+        self.state: dict[str, Tensor] = {}
+
+    def __copy__(self) -> Parameter:
+        return self._twin(Tensor.detach)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        return self._twin(deepcopy)
+
+    def _twin(self, copied: Callable[[Tensor], Tensor]) -> Parameter:
+        """A parameter of its own with the same value, state, and slot, open or closed."""
+        twin = _restored(copied(self.detach()), {name: copied(tensor) for name, tensor in self.state.items()})
+        if self._node is not None:
+            twin._node = Node(twin)
+            twin._node.gradient = None if self.grad is None else copied(self.grad)
+        return twin
+
+    def __reduce__(self) -> Any:
+        return _restored, (self.detach(), self.state)
+
+    def init_grad(self) -> None:
+        """Opens the slot, and empties it: what backward passes left there is gone.
+
+        Raises:
+            DtypeError: the parameter holds integers, through which no gradient goes.
+        """
+        if not self.dtype.is_float:
+            raise DtypeError(f"a parameter of {self.dtype} has no gradient; expected a float type")
+        if self._node is None:
+            self._node = Node(self)
+        self._node.gradient = None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient so far; None without one."""
+        return None if self._node is None else self._node.gradient
+
+    def take_grad(self) -> Tensor | None:
+        """The gradient, closing the slot; None without one."""
+        gradient = self.grad
+        self._node = None
+        return gradient
+
+    def move(self, device: Device | None = None, dtype: DTypeLike | None = None) -> None:
+        """Moves the parameter to a device, converts it to a dtype, or both, in place.
+
+        An open slot stays open, with the gradient that it has, which is moved and converted alike. The optimizer's
+        state is moved, but keeps its dtypes: in which precision to remember is the optimizer's choice. If anything
+        fails, for example for want of memory, the parameter is as it was.
+
+        What was computed of the parameter before cannot run backwards any more: its gradients are of another kind.
+
+        Raises:
+            DtypeError: ``dtype`` is an integer type, and the slot is open: no gradient goes through integers.
+
+        >>> weight = Parameter(Tensor.ones(2))
+        >>> weight.init_grad()
+        >>> weight.sum().backward()
+        >>> weight.move(dtype="bf16")
+        >>> weight.dtype, weight.grad.dtype
+        (bf16, bf16)
+        """
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor if device is None else tensor.to_device(device)
+
+        def converted(tensor: Tensor) -> Tensor:
+            return moved(tensor) if dtype is None else moved(tensor).cast(dtype)
+
+        node = self._node
+        if node is not None and dtype is not None and not scalar_type(dtype).is_float:
+            raise DtypeError(f"a parameter with an open gradient slot as {dtype}; take_grad() closes it")
+        value = converted(self.detach())
+        gradient = None if self.grad is None else converted(self.grad)
+        state = {name: moved(tensor) for name, tensor in self.state.items()}
+        self.set(value)
+        self.state = state
+        if node is not None:
+            # The same node, so that a graph that still leads to it finds a gradient that does not fit, and says so.
+            node.device, node.dtype, node.gradient = value.device, value.dtype, gradient
+            self._node = node
+
+    def set(self, value: Tensor) -> None:
+        """Takes the value of another tensor, of any shape, dtype and device, and closes the slot."""
+        if not isinstance(value, Tensor):
+            raise DtypeError(f"set of a {type(value).__name__}: expected a Tensor")
+        self._node = None
+        self._share = value.detach()._share
+
+
+def _restored(value: Tensor, state: dict[str, Tensor]) -> Parameter:
+    result = Parameter(value)
+    result.state = state
+    return result

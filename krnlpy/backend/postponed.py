@@ -1,0 +1,150 @@
+"""What a signal handler or a finalizer asks of a kernel's memory while it interrupts the launch of that kernel, on
+backends that run a launch at once: it is done when the launch is over.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from krnlpy.errors import DeviceBusy
+
+from .commands import Call, Command, perform
+
+if TYPE_CHECKING:
+    from .protocol import Backend, Binding
+
+Access = tuple[int, int, bool]
+"""First byte of the process's memory, past-the-last byte, and whether it may be written."""
+
+
+Span = tuple[Any, int, int]
+"""A memory, a byte of it, and a count of bytes."""
+
+
+class _Launch:
+    def __init__(self, accesses: Sequence[Access]) -> None:
+        self.thread = threading.get_ident()
+        self.accesses = accesses
+        self.waiting: list[tuple[Sequence[Access], Callable[[], None]]] = []
+
+    def meets(self, accesses: Sequence[Access]) -> bool:
+        """Whether others that access these bytes must wait for the launch, or for what waits for it."""
+        return _meet(accesses, self.accesses) or any(_meet(accesses, others) for others, _ in self.waiting)
+
+
+class Launches:
+    """Those of a backend that are running.
+
+    Attributes:
+        running: the list of them. Where it is empty, nothing needs to be asked.
+    """
+
+    def __init__(self) -> None:
+        self.running: list[_Launch] = []
+
+    @contextmanager
+    def run(self, accesses: Sequence[Access]) -> Iterator[None]:
+        """A launch that runs within the block, and after it what was postponed, in order."""
+        launch = _Launch(accesses)
+        self.running.append(launch)
+        try:
+            yield
+        finally:
+            launch.accesses = ()
+            try:
+                _work_off(launch.waiting)
+            finally:
+                self.running.remove(launch)
+
+    @property
+    def is_within(self) -> bool:
+        """Whether this thread is within a launch."""
+        return bool(self._mine())
+
+    def lend(self, memory: Any, is_written: bool) -> bool:
+        """Whether a memory may be read by others, or written: not within a launch that touches it. Raises as
+        :meth:`check_read`."""
+        if not is_written:
+            self.check_read(memory, 0, memory.nbytes)
+            return True
+        span = [(memory.address, memory.address + memory.nbytes, True)]
+        return not any(launch.meets(span) for launch in self._mine())
+
+    def postpone(self, accesses: Sequence[Access], work: Callable[[], None]) -> bool:
+        """Whether work is postponed: because this thread is within a launch that needs the same bytes. The work does
+        not ask again."""
+        for launch in self._mine():
+            if launch.meets(accesses):
+                launch.waiting.append((accesses, work))
+                return True
+        return False
+
+    def perform(self, backend: Backend, commands: Sequence[Command]) -> None:
+        """Does commands one by one, or postpones them: calls of Python functions too, for as much of their memory as
+        they can reach."""
+        for command in commands:
+            if isinstance(command, Call):
+                accesses = [(memory.address, memory.address + memory.nbytes, True) for memory in command.memories]
+                if self.postpone(accesses, partial(command.function, *command.arrays)):
+                    continue
+            perform(backend, (command,))
+
+    def postpone_transfer(self, work: Callable[..., None], *arguments: Any, spans: Sequence[Span]) -> bool:
+        """As :meth:`postpone`, of work on spans of memory, of which it writes the last and reads the others."""
+        last = len(spans) - 1
+        accesses = [(m.address + at, m.address + at + nbytes, i == last) for i, (m, at, nbytes) in enumerate(spans)]
+        return self.postpone(accesses, partial(work, *arguments))
+
+    def check_read(self, memory: Any, offset: int, nbytes: int) -> None:
+        """Raises DeviceBusy if these bytes are to be changed by what was postponed."""
+        access = memory.address + offset, memory.address + offset + nbytes, False
+        for launch in self._mine():
+            if any(_meet([access], accesses) for accesses, _ in launch.waiting):
+                raise DeviceBusy(
+                    "the kernel that was interrupted uses memory that was then asked to change, which happens after the"
+                    " kernel; it can't be read before"
+                )
+
+    def _mine(self) -> Sequence[_Launch]:
+        """The outermost first: it is over last."""
+        me = threading.get_ident()
+        return [launch for launch in self.running.copy() if launch.thread == me]  # others may end meanwhile
+
+
+def _work_off(waiting: list[tuple[Sequence[Access], Callable[[], None]]]) -> None:
+    """Does it in order. What others postpone meanwhile because of some that waits comes after it. Raises the first
+    error when all is done."""
+    errors = []
+    while waiting:
+        try:
+            waiting[0][1]()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            waiting.pop(0)
+    if errors:
+        raise errors[0]
+
+
+def _meet(some: Sequence[Access], others: Sequence[Access]) -> bool:
+    return any(
+        begin < end and first < past and (writes or wrote)
+        for first, end, writes in some
+        for begin, past, wrote in others
+    )
+
+
+def accesses_of(executable: Any, bindings: Iterable[Binding], counts: Binding | None = None) -> list[Access]:
+    """What a launch may touch; ``counts``: where it reads how many groups it has."""
+    accesses = [
+        (memory.address + first, memory.address + end, writes)
+        for (memory, first, end), (_, writes) in zip(bindings, executable.accesses, strict=True)
+    ]
+    if counts is not None:
+        memory, first, end = counts
+        accesses.append((memory.address + first, memory.address + end, False))
+    return accesses

@@ -1,0 +1,259 @@
+"""The protocol that a kind of device implements; devices, buffers and kernels know nothing else of it.
+
+A backend owns memory and runs programs on it. All calls of one backend take effect in the order in which they are
+made, whatever they queue: hazards are the backend's affair. Sizes and ranges were checked by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from krnlpy.errors import LimitExceeded
+from krnlpy.features import Features
+from krnlpy.scalar import ScalarType
+
+from .memory_stats import MemoryStats
+from .timing import Timer
+
+if TYPE_CHECKING:
+    from krnlpy.dsl.ir import Program
+    from krnlpy.dsl.ir.layout import Variant
+
+
+@dataclass(frozen=True)
+class CooperativeShape:
+    """A product that a device computes: of ``a``, m x k, and ``b``, k x n, added to ``c``, m x n, whose type the result
+    has."""
+
+    m: int
+    n: int
+    k: int
+    a: ScalarType
+    b: ScalarType
+    c: ScalarType
+
+
+_LONGEST = (1 << 31) - 1
+
+DeviceKind = Literal["discrete", "integrated", "virtual", "cpu", "other", "host", "interpreter"]
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """What is known of a device. Sizes are bytes unless the name says otherwise.
+
+    Attributes:
+        index: place in ``krnlpy.devices()``, or None for host and interpreter.
+        name: the device's own name.
+        kind: ``discrete``, ``integrated``, ``virtual``, ``cpu``, ``other`` (Vulkan), ``host`` or ``interpreter``.
+        backend: ``vulkan``, ``host`` or ``interpreter``.
+        vendor: the vendor's name where known, else its id in hex.
+        driver: name and version of the driver.
+        api_version: Vulkan version, or "".
+        features: optional abilities.
+        max_threads: threads of a group, in all. ``max_threads_xyz``: along each axis.
+        max_groups_xyz: groups of a dispatch along each axis; launches of more go in parts.
+        max_group_memory: of all group arrays of a kernel.
+        max_buffer_bytes: of one buffer.
+        max_binding_bytes: that a kernel can reach in one buffer; it takes larger ones in parts.
+        max_parameter_bytes: that fit push constants; more go through memory.
+        subgroup_threads: threads of a subgroup.
+        memory_bytes: of the device's main heap.
+        extra: further limits and properties, for reports.
+        cooperative_shapes: the products of cooperative matrices that the device has; others are computed by ordinary
+            arithmetic.
+        subgroup_sizes: threads of a subgroup that a kernel can require.
+    """
+
+    index: int | None
+    name: str
+    kind: DeviceKind
+    backend: str
+    vendor: str
+    driver: str
+    api_version: str
+    features: Features
+    max_threads: int
+    max_threads_xyz: tuple[int, int, int]
+    max_groups_xyz: tuple[int, int, int]
+    max_group_memory: int
+    max_buffer_bytes: int
+    max_binding_bytes: int
+    max_parameter_bytes: int
+    subgroup_threads: int
+    memory_bytes: int
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    cooperative_shapes: tuple[CooperativeShape, ...] = ()
+    subgroup_sizes: tuple[int, ...] = ()
+
+
+def check_subgroups(program: Program, threads: tuple[int, int, int], info: DeviceInfo) -> None:
+    """Raises LimitExceeded where the device has not the subgroup size that a program requires, or a subgroup of one
+    with cooperative matrices would not be full."""
+    if program.subgroup_threads and program.subgroup_threads not in info.subgroup_sizes:
+        raise LimitExceeded(
+            f"{program.name} requires subgroups of {program.subgroup_threads} threads; {info.name} has them of"
+            f" {', '.join(map(str, info.subgroup_sizes))}"
+        )
+    count, size = prod(threads), program.subgroup_threads or info.subgroup_threads
+    if program.has_cooperative_matrices and count % size:
+        raise LimitExceeded(
+            f"{program.name}: groups of {count} threads are no whole number of subgroups, which have"
+            f" {size} threads on {info.name}; kernels with cooperative matrices need that"
+        )
+
+
+def check_groups(kernel: str, groups: tuple[int, int, int], threads: tuple[int, int, int]) -> None:
+    """Raises LimitExceeded where a launch has more threads along an axis than ids, which are i32, can count."""
+    if any(n * m > _LONGEST for n, m in zip(groups, threads, strict=True)):
+        raise LimitExceeded(f"{kernel}: {groups} groups of {threads} threads are more than {_LONGEST} along an axis")
+
+
+class Memory(Protocol):
+    """Bytes on a device. Freed when the last reference is gone and no queued work uses it."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+    @property
+    def address(self) -> int:
+        """Where the first byte lies: two memories of a device that overlap are known by it."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is an array's memory, which may be another memory's too."""
+
+
+class Executable(Protocol):
+    """A program built for a device, ready to launch.
+
+    Attributes:
+        name: how logs, profiles and errors call it: the program's name, and the constants that were given.
+    """
+
+    name: str
+
+    @property
+    def threads(self) -> tuple[int, int, int]: ...
+
+    @property
+    def accesses(self) -> Sequence[tuple[bool, bool]]:
+        """For each of the program's buffers: whether it may be read, whether it may be written."""
+
+    def tells(self, groups: tuple[int, int, int] | None, parameters: bytes) -> bool:
+        """Whether a launch has something to tell, and so is waited for: what it prints, or a check that failed.
+
+        Args:
+            groups: None where memory says how many when the launch runs.
+
+        Raises:
+            DriverDefect: the driver would compute it wrongly.
+        """
+
+
+Binding = tuple[Any, int, int]
+"""What a buffer parameter is bound to: its Memory, and the first and past-the-last byte that the launch may touch.
+Element offsets of the parameter block count from the start of the Memory, not from the first byte."""
+
+
+class Backend(Protocol):
+    """A kind of device.
+
+    Whoever calls a method looks it up on the backend at each call: others may stand in its place (interposition.py).
+    """
+
+    @property
+    def info(self) -> DeviceInfo: ...
+
+    def defects(self) -> tuple[str, ...]:
+        """A sentence for each thing that the device is known to compute wrongly, and what is done about it."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether the device stopped answering: DeviceLost was raised, and everything but close raises it again."""
+
+    def allocate(self, nbytes: int) -> Any:
+        """Memory of at least ``nbytes`` > 0, its content undefined. Raises OutOfMemory."""
+
+    def adopt(self, array: np.ndarray[Any, Any]) -> tuple[Any, int]:
+        """Memory in which the bytes of a contiguous, writable uint8 array lie, and the place of the first. The array
+        is kept alive. Raises SharingError where the device can't use it."""
+
+    def window(self, memory: Any, first: int, end: int) -> tuple[Any, int] | None:
+        """Memory that is the part of another from byte ``first`` or somewhat before to ``end``, and the byte of the
+        other with which it begins, a multiple of 8: for kernels, which reach ``max_binding_bytes`` of a memory at most.
+        None where kernels can't reach so much, or the backend has no parts."""
+
+    def memory_stats(self) -> MemoryStats:
+        """How much memory is taken."""
+
+    def view(self, memory: Any) -> np.ndarray[Any, Any] | None:
+        """The memory as a uint8 array sharing it, after waiting for work on it; None where the host can't see it
+        or where it must not be touched directly (all but the host and the interpreter)."""
+
+    def planes(self, memory: Any, is_written: bool = False) -> tuple[np.ndarray[Any, Any], ...]:
+        """What a copy of the memory's bytes by NumPy has to copy, each an array as long as the memory: first the bytes,
+        then what is known of each byte (the interpreter's: 1 where it was written). () where the host can't see them,
+        or must not write them now (``is_written``): then kernels move the elements.
+        """
+
+    def upload(self, memory: Any, offset: int, data: np.ndarray[Any, Any]) -> None:
+        """Copies a contiguous uint8 array into memory. ``data`` may be changed when this returns."""
+
+    def download(self, memory: Any, offset: int, out: np.ndarray[Any, Any]) -> None:
+        """Copies memory into a contiguous uint8 array, after all work queued before."""
+
+    def copy(self, source: Any, source_offset: int, to: Any, to_offset: int, nbytes: int) -> None:
+        """Copies bytes within this device. The ranges don't overlap, unless they are the same."""
+
+    def fill(self, memory: Any, offset: int, nbytes: int, pattern: bytes) -> None:
+        """Repeats a pattern of 1, 2, 4 or 8 bytes; offset and nbytes are multiples of its length."""
+
+    def build(
+        self,
+        program: Program,
+        variant: Variant,
+        specs: Mapping[str, int | float | bool],
+        threads: tuple[int, int, int],
+        debug: bool,
+    ) -> Any:
+        """An Executable. ``specs`` has a value for each spec parameter. Raises MissingFeatures, LimitExceeded."""
+
+    def launch(
+        self, executable: Any, groups: tuple[int, int, int], bindings: Sequence[Binding], parameters: bytes
+    ) -> None:
+        """Queues a dispatch of any number of groups. ``bindings`` follow ``program.buffers``, ``parameters`` is the
+        block of layout_of. What has something to tell is waited for: what it prints is written to ``sys.stdout``; of an
+        executable built for debugging, raises KernelIndexError or KernelAssertionError where a thread failed."""
+
+    def launch_indirect(self, executable: Any, counts: Binding, bindings: Sequence[Binding], parameters: bytes) -> None:
+        """Queues a dispatch of as many groups along x, y and z as three u32 at ``counts`` say when it runs: not more
+        than the device has. Otherwise as :meth:`launch`."""
+
+    def timer(self) -> Timer:
+        """What measures this backend's work."""
+
+    def record(self, pieces: Sequence[tuple[Any, ...]], previous: Any) -> Any:
+        """A recording of commands, which can be replayed while it lives; it keeps what they use alive, and has the
+        commands as ``commands``. None within another call of the same thread that was interrupted: then the commands
+        are to be performed one by one.
+
+        Args:
+            pieces: the commands (commands.py), in pieces that may change by themselves; no executable among them
+                ``tells`` anything, and there are calls only where the backend has views.
+            previous: the recording whose place it takes, or None: pieces of the same commands are not recorded anew.
+        """
+
+    def replay(self, recording: Any) -> None:
+        """Queues all commands of a recording, in their order."""
+
+    def wait(self) -> None:
+        """Returns when all that was queued before is done."""
+
+    def close(self) -> None:
+        """Waits, then gives everything back. Called at interpreter exit."""

@@ -1,0 +1,1 @@
+"""Buffers: n-dimensional strided views of a device's memory, and how elements are moved."""

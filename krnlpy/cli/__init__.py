@@ -1,0 +1,1 @@
+"""The command ``krnlpy``: one module for each thing that it does."""

@@ -1,0 +1,59 @@
+"""The command ``krnlpy``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from krnlpy import __version__
+
+from . import cache, compile, info, inspect
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough; what is left goes nowhere, at the end of the process too
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+        return 0
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parser = argparse.ArgumentParser(prog="krnlpy", description="Compute kernels in Python, on any GPU and on the CPU.")
+    parser.add_argument("--version", action="version", version=f"krnlpy {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    info.add_arguments(
+        commands.add_parser(
+            "info",
+            help="list the devices, what they can do, and why others can't be used",
+            description="Lists devices, drivers, versions and caches, and why the rest can't be used. A report of a bug"
+            " contains what `krnlpy info --verbose` prints.",
+        )
+    )
+    inspect.add_arguments(
+        commands.add_parser(
+            "inspect",
+            help="print what the compiler makes of a kernel",
+            description="Prints a stage of the compilation of a kernel.",
+        )
+    )
+    cache.add_arguments(commands.add_parser("cache", help="say what the cache of compiled kernels holds, or empty it"))
+    compile.add_arguments(
+        commands.add_parser(
+            "compile",
+            help="compile the kernels of a package into a file that it ships",
+            description=compile.__doc__,
+        )
+    )
+    chosen = parser.parse_args(arguments)
+    status: int = chosen.run(chosen)
+    return status

@@ -1,0 +1,1 @@
+"""What kernels may call and Python does not have."""

@@ -1,0 +1,264 @@
+"""The rules of types: how literals take a type, when types mix, and what is converted without being asked.
+
+Literals and captured Python numbers are weak: they take the type of what they meet, if it can hold them. Two typed
+operands mix only if one can be widened to the other without loss. Nothing is ever narrowed silently.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from krnlpy.dsl import ir
+from krnlpy.dsl.ir import Location
+from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, StructType, TupleType
+from krnlpy.errors import KernelTypeError
+from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, scalar_type
+
+from .values import Compound, Static, Value, describe, is_number, is_strong
+
+
+def widens(source: ScalarType, to: ScalarType) -> bool:
+    """Whether every value of one type of computation is a value of the other."""
+    if source is to:
+        return True
+    if source is boolean or to is boolean:
+        return False
+    if source.is_float:
+        return source is f32 and to is f64
+    if to.is_float:
+        return source.bits <= (16 if to is f32 else 32)
+    if source.kind == to.kind:
+        return source.bits < to.bits
+    return source.kind == "uint" and source.bits < to.bits
+
+
+def default_type(value: object) -> ScalarType:
+    """The type of a literal that meets no other: bool, i32 or f32."""
+    if isinstance(value, bool):
+        return boolean
+    return i32 if isinstance(value, int) else f32
+
+
+def literal(number: bool | int | float, type: ScalarType, location: Location) -> ir.Const:
+    """A weak number as a constant of a type.
+
+    Raises:
+        KernelTypeError: the type cannot hold it.
+    """
+    type = type.compute
+    if type is boolean:
+        if isinstance(number, bool):
+            return ir.Const(number, type=boolean, location=location)
+    elif isinstance(number, bool):
+        pass
+    elif type.is_integer:
+        if isinstance(number, int):
+            if type.min <= number <= type.max:
+                return ir.Const(number, type=type, location=location)
+            raise KernelTypeError(
+                f"{number} does not fit {type}, which holds {type.min} to {type.max}; use a wider type",
+                *location,
+            )
+    else:
+        rounded = math.inf if abs(number) > 1.8e308 else float(convert(float(number), type))  # NaN is not above
+        if math.isinf(rounded) and not math.isinf(number):
+            raise KernelTypeError(f"{number} is too large for {type}", *location)
+        return ir.Const(rounded, type=type, location=location)
+    raise KernelTypeError(
+        f"the number {number!r} is no {type}; write {type}({number!r}) if it is meant to be converted",
+        *location,
+    )
+
+
+def typed(value: Value, type: ScalarType | None = None) -> ir.Expr:
+    """A value as an expression: weak numbers take ``type``, or their default type.
+
+    Raises:
+        KernelTypeError: it is not a number.
+    """
+    if isinstance(value, ir.Select) and value.weak:
+        return replace(value, weak=()) if type is None else _chosen(value, lambda number: typed(number, type))
+    if isinstance(value, ir.Expr):
+        return value
+    if isinstance(value, Compound):
+        raise KernelTypeError(f"expected a number, found {describe(value)}", *value.location)
+    if isinstance(value.value, np.generic):
+        own = boolean if isinstance(value.value, np.bool_) else scalar_type(value.value.dtype)
+        return ir.Const(value.value.item(), type=own.compute, location=value.location)
+    if not is_number(value.value):
+        raise KernelTypeError(f"expected a number, found {describe(value)}", *value.location)
+    return literal(value.value, type or default_type(value.value), value.location)
+
+
+def choice(condition: ir.Expr, then: Value, otherwise: Value, location: Location) -> ir.Select:
+    """``then if condition else otherwise`` of numbers; weak if both are.
+
+    Raises:
+        KernelTypeError: neither type can hold the other.
+    """
+    a, b = unify(then, otherwise, "if-else", location)
+    weak = () if is_strong(then) or is_strong(otherwise) else (_numbers(then), _numbers(otherwise))
+    return ir.Select(condition, a, b, weak, type=a.type, location=location)
+
+
+def _numbers(value: Value) -> Any:
+    return value.value if isinstance(value, Static) else value.weak  # type: ignore[union-attr]
+
+
+def _chosen(choice: ir.Select, convert: Callable[[Static], ir.Expr]) -> ir.Select:
+    """A weak choice with each of its numbers converted."""
+
+    def converted(value: ir.Expr, number: Any) -> ir.Expr:
+        if not isinstance(number, tuple):
+            return convert(Static(number, value.location))
+        assert isinstance(value, ir.Select)
+        a, b = converted(value.then, number[0]), converted(value.otherwise, number[1])
+        return ir.Select(value.condition, a, b, type=a.type, location=value.location)
+
+    result = converted(choice, choice.weak)
+    assert isinstance(result, ir.Select)
+    return result
+
+
+def cast(value: ir.Expr, type: ScalarType, location: Location | None = None) -> ir.Expr:
+    """An explicit conversion; to f16 or bf16 it rounds and stays an f32."""
+    location = location or value.location
+    to = type.compute
+    if isinstance(value, ir.Const) and to is not boolean:
+        number = convert(value.value, to).item() if not isinstance(value.value, bool) else int(value.value)
+        result: ir.Expr = ir.Const(float(number) if to.is_float else number, type=to, location=location)
+    else:
+        result = value if value.type is to else ir.Cast(value, type=to, location=location)
+    return result if type is to else ir.Round(result, type, type=to, location=location)
+
+
+def widen(value: ir.Expr, to: ScalarType) -> ir.Expr:
+    """The value in a type that ``widens`` allows."""
+    return value if value.type is to else cast(value, to)
+
+
+def unify(left: Value, right: Value, what: str, location: Location) -> tuple[ir.Expr, ir.Expr]:
+    """Two operands in one type.
+
+    Raises:
+        KernelTypeError: neither type can hold the other.
+    """
+    if is_strong(left):
+        a = typed(left)
+        b = typed(right) if is_strong(right) else _weak_beside(right, a, what)
+    elif is_strong(right):
+        b = typed(right)
+        a = _weak_beside(left, b, what)
+    else:
+        a, b = typed(left), typed(right)
+        if f32 in (a.type, b.type):  # 1 if x else 0.5
+            a, b = typed(left, f32), typed(right, f32)
+    if widens(b.type, a.type):
+        return a, widen(b, a.type)
+    if widens(a.type, b.type):
+        return widen(a, b.type), b
+    raise KernelTypeError(
+        f"{what} of {a.type} and {b.type}: neither holds every value of the other; convert one, for example"
+        f" {_suggest(a.type, b.type)}(...)",
+        *location,
+    )
+
+
+def _weak_beside(value: Value, other: ir.Expr, what: str) -> ir.Expr:
+    if isinstance(value, ir.Select):
+        return _chosen(value, lambda number: _weak_beside(number, other, what))
+    assert isinstance(value, Static)
+    number = value.value
+    if isinstance(number, float) and other.type.is_integer:
+        raise KernelTypeError(
+            f"{what} of {other.type} and the number {number!r}; convert the {other.type} first, for example"
+            f" f32(...) , or write a whole number",
+            *value.location,
+        )
+    return typed(value, other.type)
+
+
+def _suggest(a: ScalarType, b: ScalarType) -> ScalarType:
+    if a.is_float or b.is_float:
+        return a if a.is_float else b
+    return a if a.kind == "int" else b
+
+
+def assignable(value: Value, to: ScalarType, target: str, location: Location) -> ir.Expr:
+    """A value as it is stored where the type is fixed; ``to`` may be f16 or bf16, where an f32 is rounded.
+
+    Raises:
+        KernelTypeError: the conversion would lose something; ``target`` says what is assigned.
+    """
+    compute = to.compute
+    if isinstance(value, ir.Select) and value.weak:
+        return _chosen(value, lambda number: assignable(number, to, target, location))
+    if isinstance(value, Static) and is_number(value.value) and not is_strong(value):
+        if isinstance(value.value, float) and compute.is_integer:
+            raise KernelTypeError(
+                f"the number {value.value!r} does not fit {target}; write {to}({value.value!r}) to truncate it",
+                *location,
+            )
+        return typed(value, compute)
+    result = typed(value)
+    if widens(result.type, compute):
+        return widen(result, compute)
+    raise KernelTypeError(
+        f"a value of type {result.type} does not fit {target}; write {to}(...) if it is meant to be converted",
+        *location,
+    )
+
+
+def fit(value: Value, to: AnyType, target: str, location: Location) -> list[ir.Expr]:
+    """The scalars of a value as they are stored where the type is fixed, rounded to f16 and bf16 where it says so.
+
+    Raises:
+        KernelTypeError: the value is of another composite type, or a conversion would lose something.
+    """
+    if not isinstance(to, CompositeType):
+        scalar = assignable(value, to, target, location)
+        return [scalar if to.compute is to else ir.Round(scalar, to, type=scalar.type, location=location)]
+    return [
+        scalar
+        for part, (_, type) in zip(_parts(value, to, target, location), to.parts, strict=True)
+        for scalar in fit(part, type, target, location)
+    ]
+
+
+def _parts(value: Value, to: CompositeType, target: str, location: Location) -> tuple[Value, ...]:
+    if isinstance(to, TupleType) and isinstance(value, Static) and isinstance(value.value, tuple):
+        if len(value.value) == len(to.types):
+            return value.value
+    elif isinstance(value, Compound) and _same_form(value.type, to):
+        return value.parts
+    raise KernelTypeError(f"{describe(value)} does not fit {target}", *location)
+
+
+def _same_form(a: CompositeType, b: CompositeType) -> bool:
+    """Whether two types differ in nothing but the types of their scalars."""
+    if isinstance(a, MatrixType) and isinstance(b, MatrixType):
+        return (a.rows, a.columns) == (b.rows, b.columns)
+    if isinstance(a, StructType) or isinstance(b, StructType):
+        return a == b
+    return type(a) is type(b) and len(a.parts) == len(b.parts)
+
+
+def settled(value: Value) -> ir.Expr | Compound:
+    """A value with every literal in it typed: a tuple of values becomes a compound.
+
+    Raises:
+        KernelTypeError: it is, or has in it, something that is no value while kernels run.
+    """
+    if isinstance(value, Compound):
+        return value
+    if isinstance(value, Static) and isinstance(value.value, tuple):
+        parts = tuple(settled(v if isinstance(v, Value) else Static(v, value.location)) for v in value.value)
+        if not parts:
+            raise KernelTypeError("an empty tuple is no value in kernels", *value.location)
+        return Compound(TupleType(tuple(p.type for p in parts)), parts, value.location)
+    return typed(value)

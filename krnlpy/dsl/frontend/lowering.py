@@ -1,0 +1,249 @@
+"""What the lowering of a function keeps: its names, the statements written so far, and the order of effects.
+
+Expressions of the IR have no effects. Where a kernel's expression has one (an atomic, a call of a function that writes,
+``:=``), or is a meeting of threads, it becomes a statement before the statement that it stands in, and the expression
+reads the variable that this statement set. What Python evaluates before it is put into variables too, so that it is
+still evaluated before; and what Python evaluates only under a condition stays under it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from krnlpy.dsl import ir
+from krnlpy.dsl.types.composites import AnyType, CompositeType
+from krnlpy.errors import KernelSyntaxError
+from krnlpy.scalar import ScalarType
+
+from .source import Source
+from .values import ArrayPlace, Compound, CompoundPlace, Static, Value
+
+
+@dataclass(eq=False)
+class LocalName:
+    """A local variable while a function is lowered. ``storage`` is its annotated type, which may be f16 or bf16."""
+
+    variable: ir.Variable
+    storage: ScalarType
+    line: int
+
+    @property
+    def type(self) -> AnyType:
+        return self.storage
+
+
+@dataclass(eq=False)
+class CompoundName:
+    """A local variable of a composite type: one variable for each of its scalars."""
+
+    type: CompositeType
+    parts: tuple[AnyName, ...]
+    line: int
+
+
+AnyName = LocalName | CompoundName
+
+
+@dataclass(eq=False)
+class ProgramState:
+    """What the functions of one program share while it is lowered.
+
+    Attributes:
+        parameters: what the kernel's parameters stand for, by name: one of the IR's parameters, or for those of
+            composite types what is made of several.
+        functions: those that were lowered, by what they were lowered for.
+        captured: what names from outside mean, by function (or module) and name; filled at their first use.
+    """
+
+    types: dict[TypeVar, ScalarType]
+    parameters: dict[str, ir.Parameter | CompoundPlace | Compound]
+    has_items: bool
+    captured: dict[tuple[Any, str], Any] = field(default_factory=dict)
+    functions: dict[Any, Any] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
+    group_arrays: list[ir.GroupArray] = field(default_factory=list)
+    calling: list[object] = field(default_factory=list)
+
+    def capture(self, owner: Any, name: str, find: Callable[[], Any]) -> Any:
+        """What a name of a function's or module's surroundings means, from its first use on."""
+        if (owner, name) not in self.captured:
+            self.captured[owner, name] = find()
+        return self.captured[owner, name]
+
+    def unique(self, name: str) -> str:
+        """A function name not yet taken in this program."""
+        taken, count = name, 2
+        while taken in self.names:
+            taken, count = f"{name}_{count}", count + 1
+        self.names.add(taken)
+        return taken
+
+
+class Known(ast.expr):
+    """Stands in the syntax tree for an expression that was lowered already."""
+
+    def __init__(self, value: Value, node: ast.expr) -> None:
+        super().__init__()
+        self.value = value
+        ast.copy_location(self, node)
+
+
+class Lowering:
+    """The state of the lowering of one function.
+
+    Attributes:
+        out: the block that statements are added to.
+        locals: the variables, by name. ``assigned`` are those that surely have a value here.
+        arrays: local and group arrays, and in a function the places that were handed to it.
+        matrices: the cooperative matrices, by name.
+        statics: names for what is known while compiling: counters of unrolled loops, types handed to a function.
+        depth: of the nesting in conditions and loops.
+        effects: whether something was added that reaches beyond the function's own variables and arrays.
+        meets: whether the function has barriers or operations of subgroups.
+    """
+
+    def __init__(self, source: Source, state: ProgramState, is_kernel: bool) -> None:
+        self.source = source
+        self.state = state
+        self.is_kernel = is_kernel
+        self.out: list[ir.Stmt] = []
+        self.locals: dict[str, AnyName] = {}
+        self.assigned: set[str] = set()
+        self.arrays: dict[str, ArrayPlace] = {}
+        self.matrices: dict[str, ir.CooperativeMatrix] = {}
+        self.statics: dict[str, Value] = {}
+        self.local_arrays: list[ir.LocalArray] = []
+        self.local_names = _stored_names(source.tree)
+        self.depth = 0
+        self.effects = False
+        self.meets = False
+        self._temporaries: set[ir.Variable] = set()
+
+    def at(self, node: ast.AST) -> ir.Location:
+        return self.source.location(node)
+
+    def value(self, node: ast.expr) -> Value:
+        """Any value: typed, composite, weak, or known only to the compiler."""
+        method = getattr(self, f"_{type(node).__name__}", None)
+        if method is None:
+            raise KernelSyntaxError(unsupported_expression(node), *self.at(node))
+        result: Value = method(node)
+        return result
+
+    def _Known(self, node: Known) -> Value:  # noqa: N802
+        return node.value
+
+    # ------------------------------------------------------------------------------------------- statements, effects
+
+    def emit(self, statement: ir.Stmt) -> None:
+        """Adds a statement that touches variables of the function only."""
+        self.out.append(statement)
+
+    def emit_effect(self, statement: ir.Stmt) -> None:
+        """Adds a statement that other threads or the host may notice: a function that has it is called for it."""
+        self.effects = True
+        self.out.append(statement)
+
+    def emit_meeting(self, statement: ir.Stmt) -> None:
+        """Adds a statement at which threads meet: a barrier, an operation of subgroups."""
+        self.meets = self.effects = True
+        self.out.append(statement)
+
+    def temporary(self, type: ScalarType, name: str = "value") -> ir.Variable:
+        """A new variable for a value of a type of computation; names need not be unique."""
+        variable = ir.Variable(name, type)
+        self._temporaries.add(variable)
+        return variable
+
+    def keep(self, value: ir.Expr, name: str = "value") -> ir.Local:
+        """Evaluates an expression here, into a variable."""
+        variable = self.temporary(value.type, name)
+        self.emit(ir.Assign(variable, value, location=value.location))
+        return ir.Local(variable, type=value.type, location=value.location)
+
+    def kept(self, value: Value, name: str = "value") -> Value:
+        """The value as it is here, whatever is assigned later."""
+        if isinstance(value, ir.Select) and _is_simple_choice(value):
+            return replace(value, condition=self.keep(value.condition, "condition"))
+        if isinstance(value, ir.Expr):
+            return value if _is_constant(value) else self.keep(value, name)
+        if isinstance(value, Compound):
+            return Compound(value.type, tuple(self.kept(p, name) for p in value.parts), value.location)  # type: ignore[misc]
+        if isinstance(value.value, tuple):
+            parts = (self.kept(p, name) if isinstance(p, Value) else p for p in value.value)
+            return Static(tuple(parts), value.location)
+        return value
+
+    def steady(self, value: ir.Expr, name: str = "value") -> ir.Expr:
+        """The expression in a form that may be written several times: itself where it is a name or a number."""
+        if isinstance(value, ir.Const | ir.Local | ir.Argument | ir.SpecValue | ir.Id | ir.Extent):
+            return value
+        if isinstance(value, ir.Select) and _is_simple_choice(value):
+            return replace(value, condition=self.steady(value.condition, "condition"))
+        return self.keep(value, name)
+
+    def in_order(self, steps: Iterable[Callable[[], Value]]) -> list[Value]:
+        """The values of several steps, evaluated one after another: the effects of a later one do not change what an
+        earlier one read."""
+        values: list[Value] = []
+        for step in steps:
+            before = len(self.out)
+            value = step()
+            effects = self.out[before:]
+            if not all(isinstance(s, ir.Assign) and s.variable in self._temporaries for s in effects):
+                del self.out[before:]
+                values = [self.kept(v) for v in values]
+                self.out += effects
+            values.append(value)
+        return values
+
+    def values(self, nodes: Sequence[ast.expr]) -> list[Value]:
+        """The values of several expressions, evaluated from left to right."""
+        return self.in_order([lambda node=node: self.value(node) for node in nodes])  # type: ignore[misc]
+
+    @contextmanager
+    def branch(self) -> Iterator[list[ir.Stmt]]:
+        """Collects what is added inside as a block of its own, of which it is not certain that it is executed."""
+        outer, assigned = self.out, set(self.assigned)
+        self.out = []
+        try:
+            yield self.out
+        finally:
+            self.out, self.assigned = outer, assigned
+
+
+def _is_simple_choice(value: ir.Select) -> bool:
+    """Whether a choice is one of two literals, which it stays if its condition is evaluated early."""
+    return bool(value.weak) and not any(isinstance(number, tuple) for number in value.weak)
+
+
+def _is_constant(value: ir.Expr) -> bool:
+    """Whether an expression has the same value wherever it stands."""
+    constant = (ir.Const, ir.Argument, ir.SpecValue, ir.Id, ir.Extent)
+    return isinstance(value, constant) or (isinstance(value, ir.Cast) and isinstance(value.operand, constant))
+
+
+def _stored_names(tree: ast.FunctionDef) -> set[str]:
+    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+_WORDS: dict[type[ast.AST], str] = {
+    ast.Lambda: "lambda; define a function with @func",
+    ast.ListComp: "list comprehensions; write a loop over a local_array",
+    ast.List: "lists; use local_array",
+    ast.Dict: "dictionaries",
+    ast.Set: "sets",
+    ast.GeneratorExp: "generator expressions; write a loop",
+    ast.JoinedStr: "strings",
+    ast.Starred: "starred expressions; write the values out",
+    ast.Await: "await",
+    ast.Yield: "yield",
+}
+
+
+def unsupported_expression(node: ast.expr) -> str:
+    return f"kernels have no {_WORDS.get(type(node), type(node).__name__)}"

@@ -1,0 +1,1 @@
+"""Calls and operations by kind: which operands they take, and the IR that they become."""

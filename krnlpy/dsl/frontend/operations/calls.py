@@ -1,0 +1,332 @@
+"""Calls: conversions, built-in functions and ``@func`` functions."""
+
+from __future__ import annotations
+
+import ast
+import builtins as python
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from krnlpy.dsl import ir
+from krnlpy.dsl.builtins import core as builtins
+from krnlpy.dsl.frontend.conversions import cast, settled, typed, unify
+from krnlpy.dsl.frontend.lowering import Known
+from krnlpy.dsl.frontend.values import Compound, Static, Value, is_number
+from krnlpy.dsl.types.composites import composite_type
+from krnlpy.dsl.types.cooperative import CooperativeType
+from krnlpy.errors import KernelSyntaxError, KernelTypeError, KrnlpyError, LaunchError
+from krnlpy.scalar import ScalarType, boolean, f32, i32, i64, u16, u32, u64
+
+from . import atomics, compounds, conversions, cooperative
+from . import bits as calls_bits
+from . import math as calls_math
+from .conversions import conversion
+from .library import call_library
+from .operands import arguments, common
+from .powers import whole_power
+from .subgroups import BALLOT_FUNCTIONS, SUBGROUP_FUNCTIONS
+from .vectors import VECTOR_FUNCTIONS
+
+if TYPE_CHECKING:
+    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
+
+_IDS = (
+    "global_id", "global_threads", "group_id", "groups", "thread_id", "threads",
+)  # fmt: skip
+_PLAIN_IDS = ("subgroup_id", "subgroups", "subgroup_thread_id", "subgroup_threads", "item_id", "items")
+
+
+class Func:
+    """A function that kernels call, made by ``@func``. Outside a kernel it is the Python function it was."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        if not isinstance(function, FunctionType):
+            raise LaunchError(f"func of a {type(function).__name__}: expected a function, made by def")
+        self.function = function
+        self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+        self.__wrapped__ = function
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        if not self.function.__module__.startswith("krnlpy."):
+            return self.function(*arguments, **keywords)
+        try:
+            return self.function(*arguments, **keywords)
+        except KrnlpyError:
+            raise
+        except Exception as error:
+            raise LaunchError(
+                f"{self.__name__}() outside of kernels, with values that it does not take: {error}"
+            ) from error
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method of a dataclass it is bound, outside of kernels too."""
+        return self if instance is None else partial(self.function, instance)
+
+    def __repr__(self) -> str:
+        return f"<func {self.__name__}>"
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A function of a dataclass, and the struct that it was asked of."""
+
+    function: Func
+    owner: Compound
+
+
+def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    """The value of a call."""
+    where = lowering.at(node)
+    target = lowering.value(node.func)
+    if not isinstance(target, Static):
+        raise KernelTypeError(f"a value of type {target.type} cannot be called", *lowering.at(node.func))
+    callee = target.value
+    if any(isinstance(a, ast.Starred) for a in node.args):
+        raise KernelSyntaxError("kernels have no starred arguments; write the values out", *where)
+    if isinstance(callee, Func | Method):
+        result = call_user(lowering, callee, node)
+        if result is None:
+            name = (callee.function if isinstance(callee, Method) else callee).__name__
+            raise KernelTypeError(f"{name} returns nothing: it has no value here", *where)
+        return result
+    if isinstance(callee, CooperativeType | cooperative.Method):
+        made = cooperative.call(lowering, callee, node, lowering.values(node.args))
+        if made is None:
+            raise KernelTypeError("store returns nothing: it has no value here", *where)
+        return made
+    composite = composite_type(callee)
+    if composite is not None:
+        return compounds.construct(lowering, composite, node)
+    if node.keywords and callee not in (builtins.group_array, builtins.local_array):
+        raise KernelSyntaxError("only @func functions take keyword arguments", *where)
+    if isinstance(callee, python.type) and callee in (int, float, bool):
+        callee = {int: i32, float: f32, bool: boolean}[callee]
+    handler = partial(_convert, callee) if isinstance(callee, ScalarType) else _handler(callee)
+    if handler is None:
+        name = getattr(callee, "__name__", repr(callee))
+        raise KernelTypeError(
+            f"{name} cannot be called from a kernel; decorate a function with @func, or use what krnlpy.dsl has",
+            *where,
+        )
+    if callee in _UNEVALUATED:
+        return handler(lowering, node)
+    values = lowering.values(node.args)
+    if (
+        callee not in VECTOR_FUNCTIONS
+        and callee not in BALLOT_FUNCTIONS
+        and any(isinstance(v, Compound) for v in values)
+    ):
+        return compounds.each(lowering, handler, node, values)
+    return handler(lowering, with_arguments(node, values))
+
+
+def call_user(lowering: ExpressionLowering, callee: Func | Method, node: ast.Call) -> Value | None:
+    """The call of a user's function; None where it returns nothing."""
+    if isinstance(callee, Func):
+        return lowering.call_function(callee, node)
+    owner: list[ast.expr] = [Known(callee.owner, node.func)]
+    call = ast.Call(node.func, owner + node.args, node.keywords)
+    return lowering.call_function(callee.function, ast.copy_location(call, node))
+
+
+def with_arguments(node: ast.Call, values: Sequence[Value]) -> ast.Call:
+    """A call with arguments that were evaluated already."""
+    known: list[ast.expr] = [Known(value, argument) for value, argument in zip(values, node.args, strict=True)]
+    return ast.copy_location(ast.Call(node.func, known, node.keywords), node)
+
+
+def _handler(callee: Any) -> Handler | None:
+    try:
+        return _HANDLERS.get(callee)
+    except TypeError:
+        return None
+
+
+def _convert(type: ScalarType, lowering: ExpressionLowering, node: ast.Call) -> Value:
+    return conversion(lowering, type, node)
+
+
+def _abs(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    (value,) = arguments(lowering, node, 1, "abs")
+    if isinstance(value, Static) and is_number(value.value):
+        return Static(abs(value.value), value.location)
+    operand = typed(value)
+    if operand.type is boolean:
+        raise KernelTypeError("abs of a truth value; convert it, for example i32(...)", *lowering.at(node))
+    if operand.type.kind == "uint":
+        return operand
+    return ir.Math("abs", (operand,), type=operand.type, location=lowering.at(node))
+
+
+def _divmod(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    left, right = (lowering.steady(v) if isinstance(v, ir.Expr) else v for v in arguments(lowering, node, 2, "divmod"))
+    quotient = lowering.binary(ast.FloorDiv(), left, right, where)
+    return Static((quotient, lowering.binary(ast.Mod(), left, right, where)), where)
+
+
+def _extremum(op: ir.BinaryOp) -> Callable[[ExpressionLowering, ast.Call], Value]:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        where = lowering.at(node)
+        values = arguments(lowering, node, None, op)
+        if len(values) < 2:
+            raise KernelTypeError(f"{op} takes two or more values", *where)
+        if all(isinstance(v, Static) and is_number(v.value) for v in values):
+            numbers = [v.value for v in values if isinstance(v, Static)]
+            return Static((min if op == "min" else max)(numbers), where)
+        operands = common(values, op, where)
+        if operands[0].type is boolean:
+            raise KernelTypeError(f"{op} of truth values; write and / or", *where)
+        result = operands[0]
+        for operand in operands[1:]:
+            result = ir.Binary(op, result, operand, type=result.type, location=where)
+        return result
+
+    return handler
+
+
+def _range(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    raise KernelSyntaxError("range stands only in `for i in range(...)`", *lowering.at(node))
+
+
+def _axis_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        values = arguments(lowering, node, len(node.args) and 1, name)
+        axis = values[0] if values else Static(0, lowering.at(node))
+        number = axis.value if isinstance(axis, Static) else None
+        if not isinstance(number, int | np.integer) or isinstance(number, bool) or number not in (0, 1, 2):
+            raise KernelTypeError(f"{name} takes an axis: 0, 1 or 2, as a constant", *lowering.at(node))
+        return ir.Id(name, int(number), type=i32, location=lowering.at(node))
+
+    return handler
+
+
+def _plain_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        arguments(lowering, node, 0, name)
+        if name in ("item_id", "items") and not lowering.state.has_items:
+            raise KernelTypeError(f"{name}() needs a kernel with Item or ItemMut parameters", *lowering.at(node))
+        return ir.Id(name, type=i32, location=lowering.at(node))
+
+    return handler
+
+
+def _type(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    """``type(x)``: the type of an element as it is stored, of a parameter as declared, of any other value."""
+    (value,) = arguments(lowering, node, 1, "type")
+    match value:
+        case ir.Load():
+            found: Any = value.place.type
+        case ir.Argument() | ir.SpecValue():
+            found = value.parameter.type
+        case _:
+            found = settled(value).type
+    return Static(found, lowering.at(node))
+
+
+def _only_as(name: str, what: str) -> Callable[[ExpressionLowering, ast.Call], Value]:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        raise KernelSyntaxError(f"{name} stands only as {what}", *lowering.at(node))
+
+    return handler
+
+
+def power(lowering: ExpressionLowering, left: Value, right: Value, where: ir.Location) -> Value:
+    """``left ** right``: by multiplication for whole exponents of integers and small constant ones, else by pow."""
+    if isinstance(right, Static) and isinstance(right.value, np.integer):
+        right = Static(python.int(right.value), right.location)
+    if isinstance(right, Static) and isinstance(right.value, python.int) and not isinstance(right.value, bool):
+        base, exponent = typed(left), right.value
+        if base.type is boolean:
+            raise KernelTypeError("** of a truth value; convert it, for example i32(...)", *where)
+        if base.type.is_integer and exponent < 0:
+            raise KernelTypeError("an integer has no negative powers; convert it first, for example f32(...)", *where)
+        if base.type.is_integer or 0 <= exponent <= 4:
+            return whole_power(lowering.state, base, exponent, where)
+    if isinstance(right, ir.Expr) and right.type.is_integer:
+        known = isinstance(left, Static) and isinstance(left.value, python.int | np.integer)
+        power_of = typed(left, _base_type(left, right.type)) if known else left
+        if isinstance(power_of, ir.Expr) and power_of.type.is_integer:
+            return integer_power(lowering, power_of, right, where)
+    a, b = unify(left, right, "**", where)
+    if not a.type.is_float:
+        raise KernelTypeError("** of truth values; convert them, for example i32(...)", *where)
+    return ir.Binary("pow", a, b, type=a.type, location=where)
+
+
+def _base_type(base: Value, exponent: ScalarType) -> ScalarType:
+    """The type of a whole number that is raised to a power: the exponent's, but (-1) ** n has a sign."""
+    assert isinstance(base, Static)
+    return {32: i32, 64: i64}[max(exponent.bits, 32)] if exponent.kind == "uint" and base.value < 0 else exponent
+
+
+def integer_power(lowering: ExpressionLowering, base: ir.Expr, exponent: ir.Expr, where: ir.Location) -> ir.Expr:
+    """``base ** exponent`` of integers: by squaring, in the base's type, which wraps. The exponent is any integer."""
+    wide = i32 if exponent.type.bits < 32 else exponent.type
+    one = ir.Const(1, type=base.type, location=where)
+    return call_library(lowering, "power", (base, cast(exponent, wide), one), where)
+
+
+def shift(op: ir.BinaryOp, left: Value, right: Value, where: ir.Location) -> Value:
+    """``left << right``: the result has the left operand's type, the count any integer type."""
+    if isinstance(left, Static) and isinstance(right, ir.Expr):
+        left = typed(left, right.type if right.type.is_integer else None)
+    value = typed(left)
+    count = typed(right, value.type if value.type.is_integer else None)
+    if not (value.type.is_integer and count.type.is_integer):
+        raise KernelTypeError(f"shifts need integers, not {value.type} and {count.type}", *where)
+    if count.type.bits > value.type.bits:
+        # Bits cut off by the conversion could turn a huge or a negative count into a small one.
+        if count.type.kind == "int":
+            count = cast(count, {16: u16, 32: u32, 64: u64}[count.type.bits])
+        limit = ir.Const(value.type.bits, type=count.type, location=where)
+        count = ir.Binary("min", count, limit, type=count.type, location=where)
+    return ir.Binary(op, value, cast(count, value.type), type=value.type, location=where)
+
+
+Handler = Callable[["ExpressionLowering", ast.Call], Value]
+_UNEVALUATED = (
+    python.print,
+    python.breakpoint,
+    python.range,
+    python.type,
+    builtins.barrier,
+    builtins.group_array,
+    builtins.local_array,
+    builtins.unroll,
+    *atomics.HANDLERS,
+)
+"""What looks at its arguments before they are evaluated, takes values of any type, or refuses them."""
+_HANDLERS: dict[Any, Handler] = {
+    python.abs: _abs,
+    python.divmod: _divmod,
+    python.min: _extremum("min"),
+    python.max: _extremum("max"),
+    python.range: _range,
+    python.print: _only_as("print", "a statement of its own"),
+    python.breakpoint: _only_as("breakpoint", "a statement of its own"),
+    python.type: _type,
+    math.fabs: _abs,
+    np.fabs: _abs,
+    np.abs: _abs,
+    builtins.barrier: _only_as("barrier", "a statement of its own"),
+    builtins.group_array: _only_as("group_array", "`name = group_array(type, shape)` at the function's top"),
+    builtins.local_array: _only_as("local_array", "`name = local_array(type, shape)` at the function's top"),
+    builtins.cooperative_multiply_add: cooperative.product,
+    builtins.unroll: _only_as("unroll", "`for i in unroll(range(...))`"),
+    **VECTOR_FUNCTIONS,
+    **SUBGROUP_FUNCTIONS,
+    **atomics.HANDLERS,
+}
+_HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | conversions.HANDLERS
+for _name in _IDS:
+    _HANDLERS[getattr(builtins, _name)] = _axis_id(_name)  # type: ignore[arg-type]
+for _name in _PLAIN_IDS:
+    _HANDLERS[getattr(builtins, _name)] = _plain_id(_name)  # type: ignore[arg-type]

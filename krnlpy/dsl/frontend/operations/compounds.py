@@ -1,0 +1,363 @@
+"""Operations on vectors, matrices, structs and tuples, written out as operations on their scalars.
+
+``+ - * / // % **``, bit operations and comparisons go element by element, as NumPy's do, and a scalar goes with every
+element; ``@`` is the product of linear algebra.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from krnlpy.dsl import ir
+from krnlpy.dsl.frontend.conversions import fit, settled, typed, unify
+from krnlpy.dsl.frontend.lowering import Known
+from krnlpy.dsl.frontend.values import Compound, Static, Value, assemble, describe, is_number, matrix, scalars, vector
+from krnlpy.dsl.types.composites import COMPONENTS, CompositeType, MatrixType, StructType, TupleType, VectorType
+from krnlpy.errors import DtypeError, KernelNameError, KernelTypeError
+from krnlpy.scalar import ScalarType, boolean
+
+if TYPE_CHECKING:
+    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
+
+_SWIZZLES = (COMPONENTS, "rgba")
+
+
+# ---------------------------------------------------------------------------------------------------------- parts
+
+
+def swizzle(type: VectorType, name: str) -> list[int] | None:
+    """The components that a name like ``x``, ``xyz`` or ``rgb`` means, or None."""
+    for letters in _SWIZZLES:
+        places = [letters.find(letter) for letter in name]
+        if 1 <= len(name) <= len(COMPONENTS) and all(0 <= place < type.length for place in places):
+            return places
+    return None
+
+
+def attribute(owner: Compound, name: str, where: ir.Location) -> Value:
+    """``owner.name``: a field, components, the transpose, the shape."""
+    type = owner.type
+    if isinstance(type, VectorType):
+        components = swizzle(type, name)
+        if components is not None:
+            parts = [_scalar(owner.parts[i]) for i in components]
+            return parts[0] if len(parts) == 1 else vector(parts, where)
+        raise KernelNameError(
+            f"{type} has the components {', '.join(COMPONENTS[: type.length])} and their combinations, not {name}",
+            *where,
+        )
+    if isinstance(type, MatrixType):
+        if name == "T":
+            return transpose(owner, where)
+        if name == "shape":
+            return Static((type.rows, type.columns), where)
+        raise KernelNameError(f"{type} has T, shape and elements [row, column], not {name}", *where)
+    part = owner.part(name) if isinstance(type, StructType) else None
+    if part is None:
+        known = ", ".join(part for part, _ in type.parts)
+        raise KernelNameError(f"{type} has no {name}; it has {known}", *where)
+    return part
+
+
+def type_subscript(lowering: ExpressionLowering, family: Any, node: ast.Subscript) -> Static:
+    """``Vector[T, 3]`` in a kernel."""
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    values = lowering.values(parts)
+    where = lowering.at(node)
+    if not all(isinstance(v, Static) for v in values):
+        raise KernelTypeError(f"{family}[...] takes a type and constants", *where)
+    try:
+        return Static(family[tuple(v.value for v in values if isinstance(v, Static))], where)
+    except DtypeError as error:
+        raise KernelTypeError(str(error), *where) from None
+
+
+def subscript(lowering: ExpressionLowering, owner: Compound, node: ast.Subscript) -> Value:
+    """``v[i]``, ``m[i, j]``, ``m[i]`` (a row), ``t[0]``."""
+    where = lowering.at(node)
+    type = owner.type
+    entries = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    index = [index_entry(lowering, value, node) for value in lowering.values(entries)]
+    if isinstance(type, MatrixType):
+        rows = [owner.parts[row * type.columns : (row + 1) * type.columns] for row in range(type.rows)]
+        if len(index) == 1:
+            columns = [choose(lowering, [row[c] for row in rows], index[0], where) for c in range(type.columns)]
+            return vector([_scalar(c) for c in columns], where)
+        if len(index) == 2:
+            return choose(lowering, [choose(lowering, row, index[1], where) for row in rows], index[0], where)
+        raise KernelTypeError(f"{type} is indexed by row and column: m[i, j]", *where)
+    if len(index) != 1 or isinstance(type, StructType):
+        raise KernelTypeError(f"{type} cannot be indexed so", *where)
+    if isinstance(type, TupleType) and not isinstance(index[0], int):
+        raise KernelTypeError("a tuple is indexed by a constant", *where)
+    return choose(lowering, owner.parts, index[0], where)
+
+
+def index_entry(lowering: ExpressionLowering, value: Value, node: ast.Subscript) -> int | ir.Expr:
+    where = lowering.at(node.slice)
+    if isinstance(value, Static) and isinstance(value.value, int) and not isinstance(value.value, bool):
+        return value.value
+    if not isinstance(value, ir.Expr) or not value.type.is_integer:
+        raise KernelTypeError(f"an index must be an integer, this is {describe(value)}; write i32(...)", *where)
+    return lowering.steady(value, "index")
+
+
+def choose(
+    lowering: ExpressionLowering, parts: Sequence[ir.Expr | Compound], index: int | ir.Expr, where: ir.Location
+) -> ir.Expr | Compound:
+    """One of several values. An index that is out of range at run time gives the first."""
+    if isinstance(index, int):
+        if not -len(parts) <= index < len(parts):
+            raise KernelTypeError(f"index {index} is out of range: there are {len(parts)} elements", *where)
+        return parts[index]
+    result = parts[0]
+    for place, part in enumerate(parts[1:], 1):
+        result = _select(is_equal(index, place, where), part, result, where)
+    return result
+
+
+def is_equal(index: ir.Expr, value: int, where: ir.Location) -> ir.Expr:
+    return ir.Compare("eq", index, ir.const(value, index.type, where), type=boolean, location=where)
+
+
+def _select(condition: ir.Expr, a: ir.Expr | Compound, b: ir.Expr | Compound, where: ir.Location) -> ir.Expr | Compound:
+    pairs = zip(scalars(a), scalars(b), strict=True)
+    return assemble(a.type, iter([ir.Select(condition, x, y, type=x.type, location=where) for x, y in pairs]), where)
+
+
+def _scalar(part: ir.Expr | Compound) -> ir.Expr:
+    assert isinstance(part, ir.Expr)
+    return part
+
+
+# ------------------------------------------------------------------------------------------------------- operators
+
+
+def binary(
+    lowering: ExpressionLowering, operator: ast.operator, left: Value, right: Value, where: ir.Location
+) -> Compound:
+    """An operator on vectors or matrices of one shape, or on one and a scalar: element by element."""
+    return _zip(lowering, left, right, lambda a, b: lowering.binary(operator, a, b, where), _symbol(operator), where)
+
+
+def compare(lowering: ExpressionLowering, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
+    """A comparison element by element, of which ``any`` and ``all`` make one truth; of structs and tuples only
+    ``==`` and ``!=``, of the whole."""
+    whole = (StructType, TupleType)
+    if isinstance(left, Compound) and isinstance(left.type, whole):
+        if not isinstance(operator, ast.Eq | ast.NotEq) or not isinstance(right, Compound) or right.type != left.type:
+            raise KernelTypeError(f"{left.type} and {describe(right)} cannot be compared so", *where)
+        pairs = zip(scalars(left), scalars(right), strict=True)
+        equal = [ir.Compare("eq", a, b, type=boolean, location=where) for a, b in pairs]
+        result = _join("and", equal, where)
+        return result if isinstance(operator, ast.Eq) else ir.Unary("not", result, type=boolean, location=where)
+    return _zip(lowering, left, right, lambda a, b: lowering.compare(operator, a, b, where), "comparison", where)
+
+
+def unary(lowering: ExpressionLowering, operator: ast.unaryop, value: Compound, where: ir.Location) -> Compound:
+    """``-v``, ``+v``, ``~v``; ``not v`` of a vector of truth values."""
+    if not isinstance(value.type, VectorType | MatrixType):
+        raise KernelTypeError(f"{value.type} has no sign and no bits; take its parts", *where)
+    if isinstance(operator, ast.Not) and value.type.element is not boolean:
+        raise KernelTypeError(f"{value.type} is neither true nor false; write any(...) or all(...)", *where)
+    parts = [typed(lowering.unary(operator, part, where)) for part in scalars(value)]
+    return _alike(value, parts, where)
+
+
+def _zip(
+    lowering: ExpressionLowering, left: Value, right: Value, operation: Any, what: str, where: ir.Location
+) -> Compound:
+    for side in (left, right):
+        number = isinstance(side, ir.Expr) or (isinstance(side, Static) and is_number(side.value))
+        if not number and not (isinstance(side, Compound) and isinstance(side.type, VectorType | MatrixType)):
+            raise KernelTypeError(f"{what} of {describe(left)} and {describe(right)}", *where)
+    model = left if isinstance(left, Compound) else right
+    assert isinstance(model, Compound)
+    if isinstance(left, Compound) and isinstance(right, Compound) and _shape(left.type) != _shape(right.type):
+        raise KernelTypeError(f"{what} of {left.type} and {right.type}: their shapes differ", *where)
+    count = len(model.parts)
+    a = _spread(lowering, left, count)
+    b = _spread(lowering, right, count)
+    return _alike(model, [typed(operation(x, y)) for x, y in zip(a, b, strict=True)], where)
+
+
+def _spread(lowering: ExpressionLowering, value: Value, count: int) -> list[Value]:
+    """The elements of a vector or matrix; a scalar as often as needed, evaluated once."""
+    if isinstance(value, Compound):
+        return list(value.parts)
+    return [lowering.steady(value) if isinstance(value, ir.Expr) else value] * count
+
+
+def _alike(model: Compound, parts: list[ir.Expr], where: ir.Location) -> Compound:
+    return matrix(parts, model.type.rows, where) if isinstance(model.type, MatrixType) else vector(parts, where)
+
+
+def _shape(type: CompositeType) -> tuple[int, ...]:
+    return (type.rows, type.columns) if isinstance(type, MatrixType) else (len(type.parts),)
+
+
+def _symbol(operator: ast.operator) -> str:
+    return {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}.get(type(operator), type(operator).__name__)
+
+
+def _join(op: Any, truths: Sequence[ir.Expr], where: ir.Location) -> ir.Expr:
+    result = truths[0]
+    for truth in truths[1:]:
+        result = ir.Logical(op, result, truth, type=boolean, location=where)
+    return result
+
+
+def alike(left: Value, right: Value, where: ir.Location) -> tuple[ir.Expr | Compound, ir.Expr | Compound]:
+    """Two values of which one is chosen, in one type."""
+    composite = isinstance(left, Compound) or isinstance(right, Compound)
+    tuples = [v for v in (left, right) if isinstance(v, Static) and isinstance(v.value, tuple)]
+    if not composite and not tuples:
+        return unify(left, right, "if-else", where)
+    a, b = settled(left), settled(right)
+    if not isinstance(a, Compound) or not isinstance(b, Compound) or len(a.parts) != len(b.parts):
+        raise KernelTypeError(f"if-else of {describe(left)} and {describe(right)}: they are of different types", *where)
+    if isinstance(a.type, StructType):
+        fit(b, a.type, f"the other value, which is {a.type}", where)
+        return a, b
+    pairs = [alike(x, y, where) for x, y in zip(a.parts, b.parts, strict=True)]
+    return _retyped(a, [x for x, _ in pairs], where), _retyped(b, [y for _, y in pairs], where)
+
+
+def _retyped(model: Compound, parts: list[ir.Expr | Compound], where: ir.Location) -> Compound:
+    type: CompositeType
+    match model.type:
+        case VectorType(length=length):
+            type = VectorType(parts[0].type, length)
+        case MatrixType(rows=rows, columns=columns):
+            type = MatrixType(parts[0].type, rows, columns)
+        case _:
+            type = TupleType(tuple(part.type for part in parts))
+    return Compound(type, tuple(parts), where)
+
+
+# ---------------------------------------------------------------------------------------------- products, construction
+
+
+def transpose(value: Compound, where: ir.Location) -> Compound:
+    """The matrix with rows and columns exchanged."""
+    type = value.type
+    assert isinstance(type, MatrixType)
+    parts = [_scalar(value.parts[row * type.columns + c]) for c in range(type.columns) for row in range(type.rows)]
+    return matrix(parts, type.columns, where)
+
+
+def matmul(lowering: ExpressionLowering, left: Value, right: Value, where: ir.Location) -> Value:
+    """``left @ right``: of matrices and vectors as NumPy has it; of two vectors the inner product."""
+    a, b = _as_rows(left), _as_rows(right)
+    if a is None or b is None:
+        raise KernelTypeError(f"@ of {describe(left)} and {describe(right)}: it takes vectors and matrices", *where)
+    is_vector = isinstance(right, Compound) and isinstance(right.type, VectorType)
+    columns = [b[0]] if is_vector else [list(column) for column in zip(*b, strict=True)]
+    if len(a[0]) != len(columns[0]):
+        raise KernelTypeError(f"@ of {describe(left)} and {describe(right)}: their shapes do not fit", *where)
+    a = [[lowering.steady(entry) for entry in row] for row in a]
+    columns = [[lowering.steady(entry) for entry in column] for column in columns]
+    products = [[inner(lowering, row, column, where) for column in columns] for row in a]
+    left_is_vector = isinstance(left, Compound) and isinstance(left.type, VectorType)
+    if left_is_vector and is_vector:
+        return products[0][0]
+    if left_is_vector:
+        return vector(products[0], where)
+    if is_vector:
+        return vector([row[0] for row in products], where)
+    return matrix([entry for row in products for entry in row], len(products), where)
+
+
+def _as_rows(value: Value) -> list[list[ir.Expr]] | None:
+    if not isinstance(value, Compound) or not isinstance(value.type, VectorType | MatrixType):
+        return None
+    parts = [_scalar(p) for p in value.parts]
+    columns = value.type.columns if isinstance(value.type, MatrixType) else len(parts)
+    return [parts[start : start + columns] for start in range(0, len(parts), columns)]
+
+
+def inner(lowering: ExpressionLowering, a: Sequence[Value], b: Sequence[Value], where: ir.Location) -> ir.Expr:
+    """The sum of products, from left to right."""
+    total: Value | None = None
+    for x, y in zip(a, b, strict=True):
+        product = lowering.binary(ast.Mult(), x, y, where)
+        total = product if total is None else lowering.binary(ast.Add(), total, product, where)
+    assert total is not None
+    return typed(total)
+
+
+def construct(lowering: ExpressionLowering, type: CompositeType, node: ast.Call) -> Compound:
+    """``vec3(x, y, z)``, ``vec3(x)``, ``vec4(v, w)``, ``mat2(a, b, c, d)``, ``mat2(x)``, which has x on its diagonal
+    and is 0 elsewhere, as in GLSL, ``Particle(position=..., mass=...)``."""
+    where = lowering.at(node)
+    if isinstance(type, StructType):
+        return _construct_struct(lowering, type, node)
+    if node.keywords:
+        raise KernelTypeError(f"{type} takes its elements by place, not by name", *where)
+    given: list[Value] = []
+    for value in lowering.values(node.args):
+        entries = value.value if isinstance(value, Static) and isinstance(value.value, tuple) else (value,)
+        for entry in entries:
+            given += scalars(entry) if isinstance(entry, Compound) else [entry]
+    count = len(type.parts)
+    if len(given) == 1:
+        number = lowering.steady(given[0]) if isinstance(given[0], ir.Expr) else given[0]
+        given = [number] * count
+        if isinstance(type, MatrixType):
+            given = [number if i // type.columns == i % type.columns else Static(0, where) for i in range(count)]
+    if len(given) != count:
+        raise KernelTypeError(f"{type} has {count} elements, {len(given)} given", *where)
+    element: ScalarType = type.parts[0][1]
+    parts = [fit(value, element, f"an element of {type}", where)[0] for value in given]
+    return matrix(parts, type.rows, where) if isinstance(type, MatrixType) else vector(parts, where)
+
+
+def _construct_struct(lowering: ExpressionLowering, type: StructType, node: ast.Call) -> Compound:
+    where = lowering.at(node)
+    names = [name for name, _ in type.parts]
+    if len(node.args) > len(names):
+        raise KernelTypeError(f"{type} has {len(names)} fields, {len(node.args)} given", *where)
+    order = names[: len(node.args)]
+    for keyword in node.keywords:
+        if keyword.arg not in names or keyword.arg in order:
+            raise KernelTypeError(
+                f"{type} has no free field {keyword.arg}; it has {', '.join(names)}", *lowering.at(keyword)
+            )
+        order.append(keyword.arg)
+    values = lowering.values([*node.args, *(k.value for k in node.keywords)])
+    given = dict(zip(order, values, strict=True))
+    defaults = _defaults(type)
+    parts: list[ir.Expr | Compound] = []
+    for name, part in type.parts:
+        if name not in given and name in defaults:
+            given[name] = Static(defaults[name], where)
+        if name not in given:
+            raise KernelTypeError(f"{type} misses {', '.join(n for n in names if n not in given)}", *where)
+        what = f"{type}.{name}, which is {part}"
+        parts.append(assemble(part, iter(fit(given[name], part, what, where)), where))
+    return Compound(type, tuple(parts), where)
+
+
+def _defaults(type: StructType) -> dict[str, Any]:
+    fields = dataclasses.fields(type.cls)
+    return {f.name: f.default for f in fields if is_number(f.default)}
+
+
+def each(lowering: ExpressionLowering, handler: Any, node: ast.Call, values: Sequence[Value]) -> Compound:
+    """A function of numbers applied to vectors or matrices of one shape, element by element."""
+    where = lowering.at(node)
+    models = [v for v in values if isinstance(v, Compound)]
+    for value in models:
+        if not isinstance(value.type, VectorType | MatrixType) or _shape(value.type) != _shape(models[0].type):
+            types = ", ".join(describe(v) for v in values)
+            raise KernelTypeError(f"this function takes numbers, or vectors of one shape; here {types}", *where)
+    count = len(models[0].parts)
+    columns = [_spread(lowering, value, count) for value in values]
+    parts = []
+    for row in zip(*columns, strict=True):
+        known: list[ast.expr] = [Known(value, argument) for value, argument in zip(row, node.args, strict=True)]
+        parts.append(typed(handler(lowering, ast.copy_location(ast.Call(node.func, known, []), node))))
+    return _alike(models[0], parts, where)

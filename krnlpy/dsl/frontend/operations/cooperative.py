@@ -1,0 +1,203 @@
+"""Cooperative matrices: matrices that the threads of a subgroup hold and multiply together, in kernels."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from krnlpy.dsl import ir
+from krnlpy.dsl.frontend.conversions import assignable, typed
+from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, is_number
+from krnlpy.dsl.types.cooperative import USES, CooperativeType
+from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
+
+if TYPE_CHECKING:
+    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
+
+
+@dataclass(frozen=True)
+class Method:
+    """``load`` of a type, or ``store`` of a matrix, before it is called."""
+
+    name: Literal["load", "store"]
+    owner: CooperativeType | ir.CooperativeMatrix
+
+
+def matrix_of(value: Value) -> ir.CooperativeMatrix | None:
+    """The matrix that a value is, or None."""
+    found = value.value if isinstance(value, Static) else None
+    return found if isinstance(found, ir.CooperativeMatrix) else None
+
+
+def attribute(owner: CooperativeType | ir.CooperativeMatrix, name: str, where: ir.Location) -> Static:
+    """``type.load`` and ``matrix.store``."""
+    wanted = "load" if isinstance(owner, CooperativeType) else "store"
+    if name == wanted:
+        return Static(Method(wanted, owner), where)  # type: ignore[arg-type]
+    raise KernelNameError(f"a cooperative matrix{' type' if wanted == 'load' else ''} has {wanted}, not {name}", *where)
+
+
+def call(
+    lowering: ExpressionLowering, callee: CooperativeType | Method, node: ast.Call, values: list[Value]
+) -> Value | None:
+    """A call of a matrix type or of a method; None where it has no value."""
+    where = lowering.at(node)
+    if isinstance(callee, CooperativeType):
+        if len(values) != 1 or node.keywords:
+            raise KernelTypeError(f"{callee} takes one number; .load takes a matrix from a buffer", *where)
+        matrix = _new(lowering, callee)
+        value = assignable(values[0], matrix.type, f"an element of {callee}", where)
+        lowering.emit_meeting(ir.CooperativeFill(matrix, value, location=where))
+        return Static(matrix, where)
+    transposed = _transposed(lowering, node)
+    if len(values) != 3:
+        raise KernelTypeError(f"write .{callee.name}(array, row, column)", *where)
+    place = values[0].value if isinstance(values[0], Static) else None
+    rank = place.ndim if isinstance(place, ir.GlobalParameter) else len(getattr(place, "shape", ()))
+    if not isinstance(place, ir.GlobalParameter | ir.GroupArray) or rank != 2:
+        raise KernelTypeError(
+            f"cooperative matrices lie in buffers and group arrays of two dimensions; this is {describe(values[0])}",
+            *lowering.at(node.args[0]),
+        )
+    index = tuple(_integer(value, lowering.at(n)) for value, n in zip(values[1:], node.args[1:], strict=True))
+    if isinstance(callee.owner, CooperativeType):
+        matrix = _new(lowering, callee.owner)
+        _check_type(matrix, place, where)
+        lowering.emit_meeting(ir.CooperativeLoad(matrix, place, index, transposed, location=where))
+        return Static(matrix, where)
+    _check_type(callee.owner, place, where)
+    if isinstance(place, ir.GlobalParameter) and not place.mutable:
+        raise KernelTypeError(f"{place.name} is read only; declare it GlobalMut[{place.type}, 2] to write", *where)
+    lowering.emit_meeting(ir.CooperativeStore(callee.owner, place, index, transposed, location=where))
+    return None
+
+
+def _transposed(lowering: ExpressionLowering, node: ast.Call) -> bool:
+    for keyword in node.keywords:
+        value = lowering.value(keyword.value)
+        if keyword.arg != "transposed" or not isinstance(value, Static) or not isinstance(value.value, bool):
+            raise KernelTypeError("the only keyword here is transposed=True or False", *lowering.at(keyword))
+        return value.value
+    return False
+
+
+def _integer(value: Value, where: ir.Location) -> ir.Expr:
+    index = typed(value)
+    if not index.type.is_integer:
+        raise KernelTypeError(f"an index must be an integer, this is {index.type}; write i32(...)", *where)
+    return index
+
+
+def _check_type(matrix: ir.CooperativeMatrix, place: ir.Place, where: ir.Location) -> None:
+    if place.type is not matrix.type:
+        raise KernelTypeError(f"{place.name} holds {place.type}, the matrix {matrix.type}", *where)
+
+
+def _new(lowering: ExpressionLowering, type: CooperativeType, name: str = "matrix") -> ir.CooperativeMatrix:
+    if isinstance(type.type, TypeVar):
+        type = replace(type, type=lowering.state.types[type.type])
+    return ir.CooperativeMatrix(name, type.type, type.rows, type.columns, type.use)
+
+
+def _like(matrix: ir.CooperativeMatrix, name: str = "matrix") -> ir.CooperativeMatrix:
+    return replace(matrix, name=name)
+
+
+def same_type(a: ir.CooperativeMatrix, b: ir.CooperativeMatrix) -> bool:
+    return replace(a, name="").__dict__ == replace(b, name="").__dict__
+
+
+def product(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    """``cooperative_multiply_add(a, b, c)``"""
+    where = lowering.at(node)
+    values = [lowering.value(argument) for argument in node.args]
+    matrices = [matrix_of(value) for value in values]
+    if len(matrices) != 3 or [m.use if m else None for m in matrices] != list(USES):
+        raise KernelTypeError(
+            'cooperative_multiply_add takes three cooperative matrices, of the uses "a", "b" and "accumulator"; here '
+            + ", ".join(described(v) for v in values),
+            *where,
+        )
+    a, b, c = matrices
+    assert a is not None and b is not None and c is not None
+    if a.columns != b.rows or (a.rows, b.columns) != (c.rows, c.columns):
+        raise KernelTypeError(f"{shape(a)} @ {shape(b)} + {shape(c)}: the shapes do not fit", *where)
+    if a.type is not b.type or (a.type.is_float != c.type.is_float) or c.type.size < a.type.size:
+        raise KernelTypeError(f"a product of {a.type} and {b.type} cannot be added up in {c.type}", *where)
+    result = _like(c)
+    lowering.emit_meeting(ir.CooperativeProduct(result, a, b, c, location=where))
+    return Static(result, where)
+
+
+def shape(matrix: ir.CooperativeMatrix) -> str:
+    return f"{matrix.rows}x{matrix.columns}"
+
+
+def described(value: Value) -> str:
+    matrix = matrix_of(value)
+    return describe(value) if matrix is None else repr(_type_of(matrix))
+
+
+def _type_of(matrix: ir.CooperativeMatrix) -> CooperativeType:
+    return CooperativeType(matrix.type, matrix.rows, matrix.columns, matrix.use)
+
+
+_OPERATORS: dict[type[ast.operator], Any] = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div"}
+
+
+def binary(
+    lowering: ExpressionLowering, operator: ast.operator, left: Value, right: Value, where: ir.Location
+) -> Static:
+    """``+ - *`` of two matrices of one type, ``*`` and ``/`` of a matrix and a number."""
+    op: Any = _OPERATORS.get(type(operator))
+    a, b = matrix_of(left), matrix_of(right)
+    model = a or b
+    assert model is not None
+    operands: list[ir.CooperativeMatrix | ir.Expr] = []
+    for value, matrix in ((left, a), (right, b)):
+        if matrix is not None:
+            operands.append(matrix)
+        elif isinstance(value, Compound) or (isinstance(value, Static) and not is_number(value.value)):
+            raise KernelTypeError(f"this operator of {described(left)} and {described(right)}", *where)
+        else:
+            operands.append(assignable(value, model.type, f"an element of {_type_of(model)}", where))
+    both = a is not None and b is not None
+    wrong = (
+        op is None or (op == "div" and (not model.type.is_float or a is None)) or (not both and op in ("add", "sub"))
+    )
+    if wrong or (a is not None and b is not None and not same_type(a, b)):
+        raise KernelTypeError(
+            f"cooperative matrices of one type have + - * /, and * and / by a number; here {described(left)} and"
+            f" {described(right)}",
+            *where,
+        )
+    result = _like(model)
+    lowering.emit_meeting(ir.CooperativeMap(result, op, tuple(operands), location=where))
+    return Static(result, where)
+
+
+def negated(
+    lowering: ExpressionLowering, operator: ast.unaryop, matrix: ir.CooperativeMatrix, where: ir.Location
+) -> Static:
+    """``-matrix``"""
+    if not isinstance(operator, ast.USub):
+        raise KernelSyntaxError("a cooperative matrix has no such operator", *where)
+    result = _like(matrix)
+    lowering.emit_meeting(ir.CooperativeMap(result, "neg", (matrix,), location=where))
+    return Static(result, where)
+
+
+def copied(
+    lowering: ExpressionLowering,
+    matrix: ir.CooperativeMatrix,
+    to: ir.CooperativeMatrix | None,
+    name: str,
+    where: ir.Location,
+) -> ir.CooperativeMatrix:
+    """Assigns a matrix to a variable, which is new where it is None."""
+    if to is not None and not same_type(matrix, to):
+        raise KernelTypeError(f"{name} is a {_type_of(to)}; this is a {_type_of(matrix)}", *where)
+    target = to or _like(matrix, name)
+    lowering.emit_meeting(ir.CooperativeMap(target, "copy", (matrix,), location=where))
+    return target

@@ -1,0 +1,288 @@
+"""Calls of mathematical functions, by their names in Python's ``math``, in NumPy and in :mod:`.math_builtins`."""
+
+from __future__ import annotations
+
+import ast
+import builtins as python
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from krnlpy.dsl import ir
+from krnlpy.dsl.builtins import math as math_builtins
+from krnlpy.dsl.frontend.conversions import cast, literal
+from krnlpy.dsl.frontend.values import Static, Value, is_number
+from krnlpy.errors import KernelTypeError
+from krnlpy.scalar import boolean, i32
+
+from .library import call_library, horner
+from .operands import arguments, constant, floats, integers, numbers
+from .powers import whole_power
+
+if TYPE_CHECKING:
+    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
+
+Handler = Callable[["ExpressionLowering", ast.Call], Value]
+
+_FLOAT_FUNCTIONS = {
+    1: "sqrt rsqrt cbrt exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh"
+    " atanh erf erfc gamma lgamma floor ceil trunc rint signbit isnan isinf isfinite fast_exp fast_exp2 fast_log"
+    " fast_log2 fast_sin fast_cos fast_tan fast_tanh fast_rsqrt",
+    2: "hypot atan2 fmod remainder copysign nextafter fast_pow fast_min fast_max",
+    3: "fma lerp smoothstep",
+}
+_IN_IR = frozenset(get_args(ir.MathName))
+_PREDICATES = frozenset(["isnan", "isinf"])
+_OTHER_NAMES = {
+    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "asinh": "arcsinh", "acosh": "arccosh",
+    "atanh": "arctanh", "degrees": "rad2deg", "radians": "deg2rad", "trunc": "fix",
+}  # fmt: skip
+# Of the same name in NumPy, but with another meaning.
+_NOT_NUMPYS = frozenset(["remainder"])
+# Of what is known while compiling, in double precision; for the others Python's math has a function of the name.
+_FOLDED: dict[str, Callable[..., Any]] = {
+    "rsqrt": lambda x: 1 / math.sqrt(x),
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "trunc": np.trunc,
+    "rint": np.rint,
+    "signbit": np.signbit,
+}
+
+
+def fold(name: str, values: list[Value], where: ir.Location) -> Static | None:
+    """The function of numbers known while compiling, which is such a number too; None if there is none."""
+    function = _FOLDED.get(name) or getattr(math, name, None)
+    if function is None or not all(isinstance(v, Static) and is_number(v.value) for v in values):
+        return None
+    try:
+        result = function(*(python.float(v.value) for v in values if isinstance(v, Static)))
+    except (ArithmeticError, ValueError):  # infinities and NaN, which literals are not
+        return None
+    return Static(result.item() if isinstance(result, np.generic) else result, where)
+
+
+def _function(name: str, count: int) -> Handler:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        return _apply(lowering, name, arguments(lowering, node, count, name), lowering.at(node))
+
+    return handler
+
+
+def _apply(lowering: ExpressionLowering, name: Any, values: list[Value], where: ir.Location) -> Value:
+    folded = fold(name, values, where)
+    if folded is not None:
+        return folded
+    operands = tuple(floats(values, name, where))
+    if name in _IN_IR:
+        return ir.Math(name, operands, type=boolean if name in _PREDICATES else operands[0].type, location=where)
+    return call_library(lowering, name, operands, where)
+
+
+def _factor(name: str, factor: float) -> Handler:
+    """Multiplies by a constant."""
+
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        where = lowering.at(node)
+        values = arguments(lowering, node, 1, name)
+        folded = fold(name, values, where)
+        if folded is not None:
+            return folded
+        (x,) = floats(values, name, where)
+        return ir.Binary("mul", x, constant(factor, x.type, where), type=x.type, location=where)
+
+    return handler
+
+
+def _binary(op: ir.BinaryOp, a: ir.Expr, b: ir.Expr, where: ir.Location) -> ir.Expr:
+    return ir.Binary(op, a, b, type=a.type, location=where)
+
+
+def _sign(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    (value,) = arguments(lowering, node, 1, "sign")
+    if isinstance(value, Static) and is_number(number := value.value):
+        return Static(type(number)((number > 0) - (number < 0)) if number == number else number, where)
+    (x,) = numbers([value], "sign", where)
+    if x.type.is_float:
+        return call_library(lowering, "sign", (x,), where)
+    if x.type.is_signed:
+        x = _binary("max", x, constant(-1, x.type, where), where)
+    return _binary("min", x, constant(1, x.type, where), where)
+
+
+def _clamp(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    values = arguments(lowering, node, 3, "clamp")
+    x, low, high = numbers(values, "clamp", where)
+    return _binary("min", _binary("max", x, low, where), high, where)
+
+
+def _extremum(name: str, op: ir.BinaryOp) -> Handler:
+    """min or max with a rule of its own for NaN; without one where no operand can be NaN."""
+
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        where = lowering.at(node)
+        a, b = numbers(arguments(lowering, node, 2, name), name, where)
+        return _with_nan(lowering, name, op, a, b, where)
+
+    return handler
+
+
+def _with_nan(
+    lowering: ExpressionLowering, name: str, op: ir.BinaryOp, a: ir.Expr, b: ir.Expr, where: ir.Location
+) -> ir.Expr:
+    # min and max give a where either is NaN: what NumPy's minimum wants of a, fmin of b.
+    doubtful = b if name in ("minimum", "maximum") else a
+    if not a.type.is_float or (isinstance(doubtful, ir.Const) and doubtful.value == doubtful.value):
+        return _binary(op, a, b, where)
+    return call_library(lowering, name, (a, b), where)
+
+
+def _clip(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    x, low, high = numbers(arguments(lowering, node, 3, "clip"), "clip", where)
+    return _with_nan(lowering, "minimum", "min", _with_nan(lowering, "maximum", "max", x, low, where), high, where)
+
+
+def _step(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    edge, x = floats(arguments(lowering, node, 2, "step"), "step", where)
+    below = ir.Compare("lt", x, edge, type=boolean, location=where)
+    zero, one = constant(0, x.type, where), constant(1, x.type, where)
+    return ir.Select(below, zero, one, type=x.type, location=where)
+
+
+def _ldexp(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    value, power = arguments(lowering, node, 2, "ldexp")
+    (x,) = floats([value], "ldexp", where)
+    (n,) = integers([power], "ldexp", where)
+    # No result is other than 0 or infinity beyond these.
+    if n.type.is_signed and n.type.bits > 16:
+        n = _binary("max", n, constant(-5000, n.type, where), where)
+    if n.type.bits > 8:
+        n = _binary("min", n, constant(5000, n.type, where), where)
+    return call_library(lowering, "ldexp", (x, cast(n, i32)), where)
+
+
+def _polynomial(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    value, coefficients = arguments(lowering, node, 2, "polynomial")
+    listed = coefficients.value if isinstance(coefficients, Static) else None
+    listed = listed if isinstance(listed, python.tuple) else ()
+    entries = [entry.value if isinstance(entry, Static) else entry for entry in listed]
+    if not entries or not all(is_number(entry) for entry in entries):
+        raise KernelTypeError(
+            "polynomial takes its coefficients as a tuple of one or more numbers known while compiling, lowest power"
+            " first",
+            *lowering.at(node.args[1]),
+        )
+    (x,) = floats([value], "polynomial", where)
+    constants = tuple(literal(python.float(entry), x.type, where) for entry in entries)
+    return horner(lowering, x, constants, where)
+
+
+def _round(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    if len(node.args) == 2:
+        raise KernelTypeError("round takes 1 argument in kernels; scale before and after", *lowering.at(node))
+    values, where = arguments(lowering, node, 1, "round"), lowering.at(node)
+    (value,) = values
+    if isinstance(value, ir.Expr) and value.type.is_integer:
+        return value
+    return _apply(lowering, "rint", values, where)
+
+
+def _square(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    (value,) = arguments(lowering, node, 1, "square")
+    return whole_power(lowering.state, numbers([value], "square", lowering.at(node))[0], 2, lowering.at(node))
+
+
+def _reciprocal(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    (value,) = arguments(lowering, node, 1, "reciprocal")
+    where = lowering.at(node)
+    return lowering.binary(ast.Div(), Static(1.0, where), value, where)
+
+
+def _operator(name: str, operator: ast.operator) -> Handler:
+    """A function that is an operator of the language."""
+
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        a, b = arguments(lowering, node, 2, name)
+        return lowering.binary(operator, a, b, lowering.at(node))
+
+    return handler
+
+
+def _unary(name: str, operator: ast.unaryop) -> Handler:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        if len(node.args) != 1:
+            raise KernelTypeError(f"{name} takes 1 argument(s), {len(node.args)} given", *lowering.at(node))
+        return lowering.value(ast.copy_location(ast.UnaryOp(operator, node.args[0]), node))
+
+    return handler
+
+
+def _math_pow(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    values = arguments(lowering, node, 2, "pow")
+    a, b = floats(values, "pow", where)
+    return _binary("pow", a, b, where)
+
+
+_OPERATORS: dict[str, ast.operator] = {
+    "add": ast.Add(), "subtract": ast.Sub(), "multiply": ast.Mult(), "divide": ast.Div(), "true_divide": ast.Div(),
+    "floor_divide": ast.FloorDiv(), "mod": ast.Mod(), "remainder": ast.Mod(), "power": ast.Pow(),
+    "bitwise_and": ast.BitAnd(), "bitwise_or": ast.BitOr(), "bitwise_xor": ast.BitXor(),
+    "left_shift": ast.LShift(), "right_shift": ast.RShift(),
+}  # fmt: skip
+_UNARY: dict[str, ast.unaryop] = {
+    "negative": ast.USub(), "positive": ast.UAdd(), "invert": ast.Invert(), "bitwise_not": ast.Invert(),
+    "logical_not": ast.Not(),
+}  # fmt: skip
+
+HANDLERS: dict[Any, Handler] = {
+    np.sign: _sign,
+    math_builtins.sign: _sign,
+    math_builtins.clamp: _clamp,
+    np.clip: _clip,
+    np.minimum: _extremum("minimum", "min"),
+    np.maximum: _extremum("maximum", "max"),
+    np.fmin: _extremum("fmin", "min"),
+    np.fmax: _extremum("fmax", "max"),
+    math_builtins.fmin: _extremum("fmin", "min"),
+    math_builtins.fmax: _extremum("fmax", "max"),
+    math_builtins.step: _step,
+    math_builtins.polynomial: _polynomial,
+    python.round: _round,
+    np.round: _round,
+    np.square: _square,
+    np.reciprocal: _reciprocal,
+    python.pow: _operator("pow", ast.Pow()),
+    math.pow: _math_pow,
+}
+"""What is called for each function."""
+
+
+def _register(name: str, handler: Handler) -> None:
+    HANDLERS[getattr(math_builtins, name)] = handler
+    if hasattr(math, name):
+        HANDLERS[getattr(math, name)] = handler
+    for numpys in (name, _OTHER_NAMES.get(name)):
+        if numpys is not None and numpys not in _NOT_NUMPYS and hasattr(np, numpys):
+            HANDLERS[getattr(np, numpys)] = handler
+
+
+for _count, _names in _FLOAT_FUNCTIONS.items():
+    for _name in _names.split():
+        _register(_name, _function(_name, _count))
+_register("degrees", _factor("degrees", 180 / math.pi))
+_register("radians", _factor("radians", math.pi / 180))
+_register("ldexp", _ldexp)
+for _name, _symbol in _OPERATORS.items():
+    HANDLERS[getattr(np, _name)] = _operator(_name, _symbol)
+for _name, _sign_symbol in _UNARY.items():
+    if hasattr(np, _name):
+        HANDLERS[getattr(np, _name)] = _unary(_name, _sign_symbol)

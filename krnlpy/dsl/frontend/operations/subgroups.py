@@ -1,0 +1,312 @@
+"""The frontend of what subgroups do: calls of ``subgroup_...`` as statements of the IR.
+
+Ballots are vectors of four u32; all that is asked of one but the ballot itself is arithmetic, which each thread does
+by itself.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from functools import reduce
+from typing import TYPE_CHECKING, Any, get_args
+
+from krnlpy.dsl import ir
+from krnlpy.dsl.builtins import subgroups
+from krnlpy.dsl.frontend.conversions import cast, settled, typed
+from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, vector
+from krnlpy.dsl.types.composites import VectorType
+from krnlpy.errors import KernelSyntaxError, KernelTypeError
+from krnlpy.scalar import ScalarType, boolean, i32, u32
+
+if TYPE_CHECKING:
+    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
+
+Handler = Callable[["ExpressionLowering", ast.Call], Value]
+
+REDUCTIONS: tuple[ir.CollectiveOp, ...] = ("add", "mul", "min", "max", "and", "or", "xor")
+_OPERATIONS: tuple[ir.CollectiveOp, ...] = get_args(ir.CollectiveOp)
+_VOTES = ("all", "any", "ballot")
+_MOVES = ("shuffle", "shuffle_xor", "shuffle_up", "shuffle_down", "broadcast", "quad_broadcast")
+_MAX_LANES = 128
+"""A ballot has no more bits."""
+
+
+# ------------------------------------------------------------------------------------------------------ arguments
+
+
+def _name(node: ast.Call) -> str:
+    return getattr(node.func, "attr", getattr(node.func, "id", "this function"))
+
+
+def _values(lowering: ExpressionLowering, node: ast.Call, count: int) -> list[Value]:
+    if len(node.args) != count:
+        raise KernelTypeError(f"{_name(node)} takes {count} argument(s), {len(node.args)} given", *lowering.at(node))
+    return [lowering.value(argument) for argument in node.args]
+
+
+def _whole(value: Value, what: str) -> int:
+    """A number that is known while compiling."""
+    if isinstance(value, Static) and isinstance(value.value, int) and not isinstance(value.value, bool):
+        return value.value
+    raise KernelTypeError(f"{what} is a whole number known while compiling, not {describe(value)}", *value.location)
+
+
+def _lane(value: Value, what: str) -> ir.Expr:
+    """A lane, or a distance of lanes, as u32: a negative one is beyond all lanes."""
+    expr = typed(value)
+    if not expr.type.is_integer or expr.type.size > 4:
+        raise KernelTypeError(
+            f"{what} is an integer of at most 32 bits, not {expr.type}; convert it: u32(...)", *expr.location
+        )
+    return cast(cast(expr, i32) if expr.type.kind == "int" else expr, u32)
+
+
+# ----------------------------------------------------------------------------------------------------- operations
+
+
+def _meet(
+    lowering: ExpressionLowering,
+    op: ir.CollectiveOp,
+    operands: tuple[ir.Expr, ...],
+    results: tuple[ScalarType, ...],
+    where: ir.Location,
+    cluster: int = 0,
+) -> list[ir.Expr]:
+    """Adds an operation; returns its results."""
+    if lowering.state.has_items:
+        raise KernelSyntaxError(
+            "a kernel with items has no groups of its own, hence no subgroups; take the buffers as Global, and index"
+            " them by global_id()",
+            *where,
+        )
+    targets = tuple(lowering.temporary(type, op) for type in results)
+    lowering.emit_meeting(ir.Collective(targets, op, operands, cluster, location=where))
+    return [ir.Local(target, type=target.type, location=where) for target in targets]
+
+
+def _barrier(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    _values(lowering, node, 0)
+    _meet(lowering, "barrier", (), (), lowering.at(node))
+    return Static(None, lowering.at(node))
+
+
+def _elect(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    _values(lowering, node, 0)
+    return _meet(lowering, "elect", (), (boolean,), lowering.at(node))[0]
+
+
+def _vote(op: ir.CollectiveOp) -> Handler:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        where = lowering.at(node)
+        condition = lowering.truth(_values(lowering, node, 1)[0], where)
+        if op == "ballot":
+            return vector(_meet(lowering, op, (condition,), (u32,) * 4, where), where)
+        return _meet(lowering, op, (condition,), (boolean,), where)[0]
+
+    return handler
+
+
+def _all_equal(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    value = typed(_values(lowering, node, 1)[0])
+    return _meet(lowering, "all_equal", (value,), (boolean,), lowering.at(node))[0]
+
+
+def _reduction(op: ir.CollectiveOp, clustered: bool = False) -> Handler:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        where = lowering.at(node)
+        value, *rest = _values(lowering, node, 2 if clustered else 1)
+        operand = typed(value)
+        bits = op.endswith(("and", "or", "xor"))
+        if operand.type is boolean:
+            instead = "write subgroup_all or subgroup_any" if bits else "convert it, for example i32(...)"
+            raise KernelTypeError(f"{_name(node)} of a truth value; {instead}", *where)
+        if bits and not operand.type.is_integer:
+            raise KernelTypeError(f"{_name(node)} needs an integer, not {operand.type}", *where)
+        cluster = _whole(rest[0], "the size of a cluster") if rest else 0
+        if rest and not (1 <= cluster <= _MAX_LANES and cluster & (cluster - 1) == 0):
+            raise KernelTypeError(f"the size of a cluster is a power of two up to {_MAX_LANES}, not {cluster}", *where)
+        return _meet(lowering, op, (operand,), (operand.type,), where, cluster)[0]
+
+    return handler
+
+
+def _broadcast_first(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    value = typed(_values(lowering, node, 1)[0])
+    return _meet(lowering, "broadcast_first", (value,), (value.type,), lowering.at(node))[0]
+
+
+def _move(op: ir.CollectiveOp) -> Handler:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        where = lowering.at(node)
+        value, place = _values(lowering, node, 2)
+        operand, chosen = typed(value), op
+        if op == "quad_broadcast":
+            number = _whole(place, "the place in a quad")
+            if not 0 <= number < 4:
+                raise KernelTypeError(f"a quad has the places 0 to 3, not {number}", *where)
+        lane = _lane(place, "a lane" if op in ("shuffle", "broadcast") else "a distance of lanes")
+        if op == "broadcast" and not isinstance(lane, ir.Const):
+            chosen = "shuffle"
+        return _meet(lowering, chosen, (operand, lane), (operand.type,), where)[0]
+
+    return handler
+
+
+def _swap(op: ir.CollectiveOp) -> Handler:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        value = typed(_values(lowering, node, 1)[0])
+        return _meet(lowering, op, (value,), (value.type,), lowering.at(node))[0]
+
+    return handler
+
+
+# -------------------------------------------------------------------------------------------- arithmetic of ballots
+
+
+class _Words:
+    """Writes arithmetic of u32 at a place in the source."""
+
+    def __init__(self, lowering: ExpressionLowering, where: ir.Location) -> None:
+        self.lowering = lowering
+        self.where = where
+
+    def number(self, value: int) -> ir.Expr:
+        return ir.const(value, u32, self.where)
+
+    def binary(self, op: ir.BinaryOp, left: ir.Expr, right: ir.Expr | int) -> ir.Expr:
+        right = self.number(right) if isinstance(right, int) else right
+        return ir.Binary(op, left, right, type=u32, location=self.where)
+
+    def steady(self, value: ir.Expr, name: str = "value") -> ir.Expr:
+        return self.lowering.steady(value, name)
+
+    def select(self, condition: ir.Expr, then: ir.Expr, otherwise: ir.Expr) -> ir.Expr:
+        return ir.Select(condition, then, otherwise, type=then.type, location=self.where)
+
+    def is_zero(self, word: ir.Expr) -> ir.Expr:
+        return ir.Compare("eq", word, self.number(0), type=boolean, location=self.where)
+
+    def lane(self) -> ir.Expr:
+        return cast(ir.Id("subgroup_thread_id", type=i32, location=self.where), u32)
+
+    def ones(self, word: ir.Expr) -> ir.Expr:
+        """How many bits are 1: sums of pairs, of nibbles, of bytes, and of all (Warren, Hacker's Delight, 5-1)."""
+        word = self.steady(word, "word")
+        word = self.steady(self.binary("sub", word, self.binary("and", self.binary("shr", word, 1), 0x55555555)))
+        pairs = self.binary("and", self.binary("shr", word, 2), 0x33333333)
+        word = self.steady(self.binary("add", self.binary("and", word, 0x33333333), pairs))
+        word = self.binary("and", self.binary("add", word, self.binary("shr", word, 4)), 0x0F0F0F0F)
+        return self.binary("shr", self.binary("mul", word, 0x01010101), 24)
+
+    def total(self, words: list[ir.Expr]) -> ir.Expr:
+        return reduce(lambda a, b: self.binary("add", a, b), map(self.ones, words))
+
+    def below(self, lane: ir.Expr, word: int) -> ir.Expr:
+        """A word of the ballot of all lanes below one."""
+        # A shift by 32 or more gives 0, and 0 - 1 all bits; lanes before the word become no lanes at all.
+        first = self.binary("max", lane, 32 * word)
+        return self.binary("sub", self.binary("shl", self.number(1), self.binary("sub", first, 32 * word)), 1)
+
+
+def _ballot(lowering: ExpressionLowering, node: ast.Call, count: int = 1) -> tuple[_Words, list[ir.Expr], list[Value]]:
+    """The four words of the ballot that is the first argument, and the other arguments."""
+    value, *rest = _values(lowering, node, count)
+    value = settled(value)
+    if not isinstance(value, Compound) or value.type != VectorType(u32, 4):
+        raise KernelTypeError(
+            f"{_name(node)} takes what subgroup_ballot returns, a Vector[u32, 4], not {describe(value)}",
+            *value.location,
+        )
+    return _Words(lowering, lowering.at(node)), [lowering.steady(typed(p), "ballot") for p in value.parts], rest
+
+
+def _bit(words: _Words, ballot: list[ir.Expr], lane: ir.Expr) -> ir.Expr:
+    lane = words.steady(lane, "lane")
+    number = words.steady(words.binary("shr", lane, 5))
+    chosen = words.number(0)
+    for i in (3, 2, 1, 0):
+        here = ir.Compare("eq", number, words.number(i), type=boolean, location=words.where)
+        chosen = words.select(here, ballot[i], chosen)
+    bit = words.binary("and", words.binary("shr", chosen, words.binary("and", lane, 31)), 1)
+    return ir.Compare("ne", bit, words.number(0), type=boolean, location=words.where)
+
+
+def _inverse_ballot(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    words, ballot, _ = _ballot(lowering, node)
+    return _bit(words, ballot, words.lane())
+
+
+def _bit_extract(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    words, ballot, (lane,) = _ballot(lowering, node, 2)
+    return _bit(words, ballot, _lane(lane, "a lane"))
+
+
+def _bit_count(kind: str = "") -> Handler:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        words, ballot, _ = _ballot(lowering, node)
+        if kind:
+            lane = words.lane()
+            lane = words.steady(words.binary("add", lane, 1) if kind == "inclusive" else lane, "lane")
+            ballot = [words.binary("and", word, words.below(lane, i)) for i, word in enumerate(ballot)]
+        return words.total(ballot)
+
+    return handler
+
+
+def _find_lsb(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    words, ballot, _ = _ballot(lowering, node)
+    found = words.number(_MAX_LANES)
+    for i in (3, 2, 1, 0):
+        lowest = words.binary("and", ballot[i], words.binary("sub", words.number(0), ballot[i]))
+        place = words.binary("add", words.ones(words.binary("sub", lowest, 1)), 32 * i)
+        found = words.steady(words.select(words.is_zero(ballot[i]), found, place), "found")
+    return found
+
+
+def _find_msb(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    words, ballot, _ = _ballot(lowering, node)
+    found = words.number(_MAX_LANES)
+    for i in range(4):
+        word = ballot[i]
+        for distance in (1, 2, 4, 8, 16):  # all bits below the highest become 1
+            word = words.steady(words.binary("or", word, words.binary("shr", word, distance)))
+        place = words.binary("add", words.ones(word), 32 * i - 1) if i else words.binary("sub", words.ones(word), 1)
+        found = words.steady(words.select(words.is_zero(ballot[i]), found, place), "found")
+    return found
+
+
+_SPECIAL: dict[str, Handler] = {
+    "barrier": _barrier,
+    "elect": _elect,
+    "all_equal": _all_equal,
+    "broadcast_first": _broadcast_first,
+}
+
+
+def _handler(op: ir.CollectiveOp) -> Handler:
+    if op in _SPECIAL:
+        return _SPECIAL[op]
+    if op in _VOTES:
+        return _vote(op)
+    if op in _MOVES:
+        return _move(op)
+    return _swap(op) if op.startswith("quad_swap") else _reduction(op)
+
+
+BALLOT_FUNCTIONS: dict[Any, Handler] = {
+    subgroups.subgroup_inverse_ballot: _inverse_ballot,
+    subgroups.subgroup_ballot_bit_extract: _bit_extract,
+    subgroups.subgroup_ballot_bit_count: _bit_count(),
+    subgroups.subgroup_ballot_inclusive_bit_count: _bit_count("inclusive"),
+    subgroups.subgroup_ballot_exclusive_bit_count: _bit_count("exclusive"),
+    subgroups.subgroup_ballot_find_lsb: _find_lsb,
+    subgroups.subgroup_ballot_find_msb: _find_msb,
+}
+"""What takes a ballot, which is one vector and not several numbers."""
+
+SUBGROUP_FUNCTIONS: dict[Any, Handler] = {
+    **{getattr(subgroups, f"subgroup_{op}"): _handler(op) for op in _OPERATIONS},
+    **{getattr(subgroups, f"subgroup_clustered_{op}"): _reduction(op, clustered=True) for op in REDUCTIONS},
+    **BALLOT_FUNCTIONS,
+}

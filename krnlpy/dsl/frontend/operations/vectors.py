@@ -1,0 +1,239 @@
+"""The functions of vectors and matrices: products, lengths, determinants and inverses, ``any`` and ``all``."""
+
+from __future__ import annotations
+
+import ast
+import builtins as python
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from krnlpy.dsl import ir
+from krnlpy.dsl.builtins import core as builtins
+from krnlpy.dsl.frontend.conversions import settled, typed
+from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, matrix, vector
+from krnlpy.dsl.types.composites import MatrixType, VectorType
+from krnlpy.errors import KernelTypeError
+from krnlpy.scalar import boolean
+
+from . import compounds
+
+if TYPE_CHECKING:
+    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
+
+Handler = Callable[["ExpressionLowering", ast.Call], Value]
+
+
+def _operands(lowering: ExpressionLowering, node: ast.Call, *kinds: Any) -> list[Compound]:
+    """The arguments, which are of these kinds; each scalar in them is evaluated once."""
+    where = lowering.at(node)
+    values = [lowering.value(argument) for argument in node.args]
+    name = getattr(node.func, "attr", getattr(node.func, "id", "this function"))
+    if len(values) != len(kinds):
+        raise KernelTypeError(f"{name} takes {len(kinds)} argument(s), {len(values)} given", *where)
+    operands = []
+    for value, kind in zip(values, kinds, strict=True):
+        if not isinstance(value, Compound) or not isinstance(value.type, kind):
+            wanted = "a matrix" if kind is MatrixType else "a vector"
+            raise KernelTypeError(f"{name} takes {wanted}, not {describe(value)}", *where)
+        parts = tuple(lowering.steady(typed(p)) for p in value.parts if isinstance(p, ir.Expr))
+        operands.append(Compound(value.type, parts, value.location))
+    return operands
+
+
+def _floats(value: Compound, name: str, where: ir.Location) -> None:
+    if not value.type.parts[0][1].is_float:
+        raise KernelTypeError(f"{name} needs floats, not {value.type}; convert it, for example f32(...)", *where)
+
+
+def _same_length(a: Compound, b: Compound, name: str, where: ir.Location) -> None:
+    if len(a.parts) != len(b.parts):
+        raise KernelTypeError(f"{name} of {a.type} and {b.type}: their lengths differ", *where)
+
+
+def _dot(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    a, b = _operands(lowering, node, VectorType, VectorType)
+    _same_length(a, b, "dot", where)
+    return compounds.inner(lowering, a.parts, b.parts, where)
+
+
+def _cross(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    a, b = _operands(lowering, node, VectorType, VectorType)
+    if len(a.parts) != 3 or len(b.parts) != 3:
+        raise KernelTypeError(f"cross needs vectors of three, not {a.type} and {b.type}", *where)
+    return vector([_minor(lowering, a.parts, b.parts, (i + 1) % 3, (i + 2) % 3, where) for i in range(3)], where)
+
+
+def _minor(
+    lowering: ExpressionLowering, a: Sequence[Value], b: Sequence[Value], i: int, j: int, where: ir.Location
+) -> ir.Expr:
+    """``a[i] * b[j] - a[j] * b[i]``"""
+    left = lowering.binary(ast.Mult(), a[i], b[j], where)
+    right = lowering.binary(ast.Mult(), a[j], b[i], where)
+    return typed(lowering.binary(ast.Sub(), left, right, where))
+
+
+def _sqrt(value: ir.Expr, where: ir.Location) -> ir.Expr:
+    return ir.Math("sqrt", (value,), type=value.type, location=where)
+
+
+def _length(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    (v,) = _operands(lowering, node, VectorType)
+    _floats(v, "length", where)
+    return _sqrt(compounds.inner(lowering, v.parts, v.parts, where), where)
+
+
+def _distance(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    a, b = _operands(lowering, node, VectorType, VectorType)
+    _same_length(a, b, "distance", where)
+    difference = compounds.binary(lowering, ast.Sub(), a, b, where)
+    _floats(difference, "distance", where)
+    parts = [lowering.steady(typed(p)) for p in difference.parts if isinstance(p, ir.Expr)]
+    return _sqrt(compounds.inner(lowering, parts, parts, where), where)
+
+
+def _normalize(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    (v,) = _operands(lowering, node, VectorType)
+    _floats(v, "normalize", where)
+    length = lowering.keep(_sqrt(compounds.inner(lowering, v.parts, v.parts, where), where), "length")
+    return compounds.binary(lowering, ast.Div(), v, length, where)
+
+
+def _outer(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    a, b = _operands(lowering, node, VectorType, VectorType)
+    parts = [typed(lowering.binary(ast.Mult(), x, y, where)) for x in a.parts for y in b.parts]
+    return matrix(parts, len(a.parts), where)
+
+
+def _transpose(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    (m,) = _operands(lowering, node, MatrixType)
+    return compounds.transpose(m, lowering.at(node))
+
+
+def _square(lowering: ExpressionLowering, node: ast.Call, name: str) -> list[list[ir.Expr]]:
+    where = lowering.at(node)
+    (m,) = _operands(lowering, node, MatrixType)
+    assert isinstance(m.type, MatrixType)
+    if m.type.rows != m.type.columns:
+        raise KernelTypeError(f"{name} needs as many rows as columns, not {m.type}", *where)
+    _floats(m, name, where)
+    parts = [typed(p) for p in m.parts if isinstance(p, ir.Expr)]
+    return [parts[row * m.type.columns : (row + 1) * m.type.columns] for row in range(m.type.rows)]
+
+
+def _expand(lowering: ExpressionLowering, rows: list[list[ir.Expr]], where: ir.Location) -> ir.Expr:
+    """The determinant, by expansion along the first row (Laplace)."""
+    if len(rows) == 1:
+        return rows[0][0]
+    total: Value | None = None
+    for column, entry in enumerate(rows[0]):
+        minor = [[e for c, e in enumerate(row) if c != column] for row in rows[1:]]
+        term = lowering.binary(ast.Mult(), entry, _expand(lowering, minor, where), where)
+        if total is None:
+            total = term
+        else:
+            total = lowering.binary(ast.Sub() if column % 2 else ast.Add(), total, term, where)
+    assert total is not None
+    return lowering.keep(typed(total), "minor")
+
+
+def _determinant(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    return _expand(lowering, _square(lowering, node, "determinant"), lowering.at(node))
+
+
+def _inverse(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    """The adjugate over the determinant: exact in form, and short for up to four rows."""
+    where = lowering.at(node)
+    rows = _square(lowering, node, "inverse")
+    size = len(rows)
+    cofactors: list[list[ir.Expr]] = []
+    for i in range(size):
+        line = []
+        for j in range(size):
+            rest = [[e for c, e in enumerate(row) if c != j] for r, row in enumerate(rows) if r != i]
+            minor = _expand(lowering, rest, where)
+            line.append(ir.Unary("neg", minor, type=minor.type, location=where) if (i + j) % 2 else minor)
+        cofactors.append([lowering.keep(entry, "cofactor") for entry in line])
+    determinant = lowering.keep(compounds.inner(lowering, rows[0], cofactors[0], where), "determinant")
+    transposed = [cofactors[j][i] for i in range(size) for j in range(size)]
+    parts = [typed(lowering.binary(ast.Div(), entry, determinant, where)) for entry in transposed]
+    return matrix(parts, size, where)
+
+
+def _truths(op: str) -> Handler:
+    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+        where = lowering.at(node)
+        (v,) = _operands(lowering, node, VectorType | MatrixType)
+        truths = [lowering.truth(part, where) for part in v.parts]
+        result = truths[0]
+        for truth in truths[1:]:
+            result = ir.Logical(op, result, truth, type=boolean, location=where)  # type: ignore[arg-type]
+        return result
+
+    return handler
+
+
+def _sum(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    if len(node.args) != 1:
+        raise KernelTypeError("sum takes one vector or tuple", *where)
+    value = lowering.value(node.args[0])
+    if isinstance(value, Static) and isinstance(value.value, tuple):
+        value = settled(value)
+    if not isinstance(value, Compound) or not all(isinstance(part, ir.Expr) for part in value.parts):
+        raise KernelTypeError(f"sum takes a vector or a tuple of numbers, not {describe(value)}", *where)
+    total: Value = value.parts[0]
+    for part in value.parts[1:]:
+        total = lowering.binary(ast.Add(), total, part, where)
+    return total
+
+
+def _len(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    where = lowering.at(node)
+    if len(node.args) != 1:
+        raise KernelTypeError(f"len takes 1 argument(s), {len(node.args)} given", *where)
+    value = lowering.value(node.args[0])
+    if isinstance(value, Compound):
+        return Static(value.type.rows if isinstance(value.type, MatrixType) else len(value.parts), where)
+    if isinstance(value, Static) and isinstance(value.value, tuple):
+        return Static(len(value.value), where)
+    place = lowering.place(value, node.args[0])
+    extents = lowering.array_attribute(place, "shape", where)
+    assert isinstance(extents, Static)
+    first: Value = extents.value[0]
+    return first
+
+
+VECTOR_FUNCTIONS: dict[Any, Handler] = {
+    builtins.dot: _dot,
+    np.dot: _dot,
+    builtins.cross: _cross,
+    np.cross: _cross,
+    builtins.length: _length,
+    builtins.distance: _distance,
+    builtins.normalize: _normalize,
+    builtins.outer: _outer,
+    np.outer: _outer,
+    builtins.transpose: _transpose,
+    np.transpose: _transpose,
+    builtins.determinant: _determinant,
+    np.linalg.det: _determinant,
+    builtins.inverse: _inverse,
+    np.linalg.inv: _inverse,
+    np.linalg.norm: _length,
+    python.any: _truths("or"),
+    python.all: _truths("and"),
+    np.any: _truths("or"),
+    np.all: _truths("and"),
+    python.sum: _sum,
+    np.sum: _sum,
+    python.len: _len,
+}
+"""What takes vectors and matrices whole; any other function is applied element by element."""

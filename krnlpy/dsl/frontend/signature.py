@@ -1,0 +1,198 @@
+"""The declared interface of a kernel: its parameters, read from the annotations when the kernel is decorated."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import FunctionType
+from typing import Any, Literal, TypeVar
+
+from krnlpy.dsl.ir import Location
+from krnlpy.dsl.types.annotations import Annotation, ElementType, any_type
+from krnlpy.dsl.types.composites import CompositeType, leaves
+from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError, LaunchError
+from krnlpy.scalar import ScalarType
+
+from .source import Source, read_source
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """A parameter as declared: its type may be a type variable. ``default`` None means none."""
+
+    name: str
+    kind: Literal["scalar", "spec", "item", "global"]
+    type: ElementType
+    ndim: int
+    mutable: bool
+    once: bool
+    default: int | float | bool | None
+    location: Location
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A parameter as the user wrote it. One of a composite type stands for several: its ``leaves``."""
+
+    name: str
+    kind: Literal["scalar", "spec", "item", "global"]
+    type: Any
+    ndim: int
+    leaves: tuple[ParameterSpec, ...]
+    location: Location
+
+    @property
+    def default(self) -> int | float | bool | None:
+        """The value where none is given; composite parameters have none."""
+        return self.leaves[0].default
+
+
+@dataclass(frozen=True, eq=False)
+class Signature:
+    """A kernel's name, parameters and source. ``parameters`` are those of ``declared``, composite ones taken apart.
+
+    Attributes:
+        captured: what names from outside meant when the kernel was first compiled, by function and name; it keeps
+            them for all types that it is compiled for later.
+    """
+
+    name: str
+    declared: tuple[Declared, ...]
+    source: Source
+    captured: dict[tuple[Any, str], Any] = field(default_factory=dict)
+
+    @cached_property
+    def parameters(self) -> tuple[ParameterSpec, ...]:
+        return tuple(leaf for declared in self.declared for leaf in declared.leaves)
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        return self.source.function
+
+    @cached_property
+    def type_variables(self) -> tuple[TypeVar, ...]:
+        """Each type variable once, in order of first use."""
+        return tuple(dict.fromkeys(p.type for p in self.parameters if isinstance(p.type, TypeVar)))
+
+
+def _evaluate(source: Source, node: ast.expr, text: object) -> object:
+    # Under `from __future__ import annotations` an annotation is a string of the user's own module. Names of
+    # enclosing functions are not in its globals; those that the function captures are added.
+    if not isinstance(text, str):
+        return text
+    names: dict[str, object] = {}
+    for name in {n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)}:
+        try:
+            names[name] = source.captured(name)
+        except KeyError:
+            raise KernelNameError(
+                f"the name {name} of this annotation is not defined; where it belongs to an enclosing function, leave"
+                " out `from __future__ import annotations` or use it in the kernel's body too",
+                *source.location(node),
+            ) from None
+    try:
+        return eval(compile(text, source.file, "eval"), {}, names)
+    except DtypeError:
+        raise
+    except Exception as error:  # whatever the user's own annotation raises
+        raise KernelTypeError(
+            f"the annotation {text} cannot be evaluated: {type(error).__name__}: {error}", *source.location(node)
+        ) from error
+
+
+def annotation_of(source: Source, argument: ast.arg) -> Annotation | None:
+    """The meaning of a parameter's annotation, or None where it has none or Any.
+
+    Raises:
+        KernelTypeError: the annotation is not one of the language's.
+    """
+    if argument.annotation is None:
+        return None
+    where = source.location(argument.annotation)
+    raw = source.function.__annotations__.get(argument.arg)
+    try:
+        value = _evaluate(source, argument.annotation, raw)
+        if value is Any:
+            return None
+        return value if isinstance(value, Annotation) else Annotation("scalar", any_type(value))
+    except DtypeError as error:
+        raise KernelTypeError(
+            f"parameter {argument.arg}: {error}; parameters are annotated by a scalar type, Item, ItemMut, Global,"
+            " GlobalMut, Out or Spec",
+            *where,
+        ) from None
+
+
+def positional_arguments(source: Source) -> list[ast.arg]:
+    """The parameters of a function that has only plain ones."""
+    arguments = source.tree.args
+    for extra in (arguments.vararg, arguments.kwarg, *arguments.kwonlyargs, *arguments.posonlyargs):
+        if extra is not None:
+            raise KernelSyntaxError("kernels have plain parameters only: no *, / or **", *source.location(extra))
+    return arguments.args
+
+
+def read_signature(function: Callable[..., Any]) -> Signature:
+    """Reads the parameters of a kernel from its annotations.
+
+    Raises:
+        KernelTypeError: a parameter has no annotation or one that kernels do not know.
+        LaunchError: it is no function.
+        KernelSyntaxError: the source cannot be read, or the function is not a plain ``def``.
+    """
+    if not isinstance(function, FunctionType):
+        raise LaunchError(f"kernel of a {function.__class__.__name__}: expected a function, made by def")
+    source = read_source(function)
+    arguments = positional_arguments(source)
+    defaults = dict(zip([a.arg for a in arguments][::-1], (function.__defaults__ or ())[::-1], strict=False))
+    declared = []
+    taken = {a.arg for a in arguments}
+    for argument in arguments:
+        where = source.location(argument)
+        annotation = annotation_of(source, argument)
+        if annotation is None:
+            raise KernelTypeError(
+                f"parameter {argument.arg} has no annotation; write for example {argument.arg}: f32 or"
+                f" {argument.arg}: Item[f32]",
+                *where,
+            )
+        default = defaults.get(argument.arg)
+        if default is not None:
+            if annotation.kind in ("item", "global"):
+                raise KernelTypeError(f"parameter {argument.arg}: a buffer has no default", *where)
+            if not isinstance(default, bool | int | float) or isinstance(annotation.type, CompositeType):
+                raise KernelTypeError(f"parameter {argument.arg}: the default {default!r} is not a number", *where)
+        found = []
+        for path, type in leaves(annotation.type):
+            name = argument.arg
+            if path:
+                name = f"{name}_{path}"
+                while name in taken:
+                    name += "_"
+                taken.add(name)
+            found.append(
+                ParameterSpec(
+                    name,
+                    annotation.kind,
+                    type,
+                    annotation.ndim,
+                    annotation.mutable,
+                    annotation.once,
+                    default,
+                    where,
+                )
+            )
+        declared.append(Declared(argument.arg, annotation.kind, annotation.type, annotation.ndim, tuple(found), where))
+    if source.tree.returns is not None and function.__annotations__.get("return") not in (None, "None"):
+        raise KernelTypeError(
+            "a kernel returns nothing; write its results to ItemMut, GlobalMut or Out parameters",
+            *source.location(source.tree.returns),
+        )
+    return Signature(function.__name__, tuple(declared), source)
+
+
+def resolve(type: ElementType, types: dict[TypeVar, ScalarType]) -> ScalarType:
+    """The scalar type that a declared type means for one choice of the type variables."""
+    return types[type] if isinstance(type, TypeVar) else type

@@ -1,0 +1,96 @@
+"""From a Python function to its syntax tree, with the file's own lines and columns, and to the names it captures."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import linecache
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from krnlpy.dsl.ir import Location
+from krnlpy.errors import KernelSyntaxError
+
+
+@lru_cache(maxsize=64)  # a module's kernels follow one another; each cell of a notebook is a file of its own
+def _tree(text: str, file: str) -> ast.Module:
+    return ast.parse(text, file)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A function with its syntax tree."""
+
+    function: Callable[..., Any]
+    file: str
+    tree: ast.FunctionDef
+
+    def location(self, node: ast.AST) -> Location:
+        """Where a node stands; a node of several lines is cut at the end of its first."""
+        line = getattr(node, "lineno", self.tree.lineno)
+        column = getattr(node, "col_offset", 0)
+        end = getattr(node, "end_col_offset", None)
+        if end is None or getattr(node, "end_lineno", line) != line:
+            end = max(column + 1, len(linecache.getline(self.file, line).rstrip().encode()))
+        return Location(self.file, line, column, end)
+
+    def captured(self, name: str) -> Any:
+        """The object that a free name of the function stands for; raises KeyError where there is none."""
+        code = self.function.__code__
+        if name in code.co_freevars:
+            cell = (self.function.__closure__ or ())[code.co_freevars.index(name)]
+            try:
+                return cell.cell_contents
+            except ValueError:
+                raise KeyError(name) from None
+        if name in self.function.__globals__:
+            return self.function.__globals__[name]
+        return vars(builtins)[name]
+
+
+def read_source(function: Callable[..., Any]) -> Source:
+    """The source of a function defined by ``def``.
+
+    Raises:
+        KernelSyntaxError: there is no source text (``python -c``, exec), or it is a lambda, async or a generator.
+    """
+    code = function.__code__
+    file = code.co_filename
+    line = code.co_firstlineno
+    linecache.checkcache(file)
+    lines = linecache.getlines(file, function.__globals__)
+    if not lines:
+        raise KernelSyntaxError(
+            f"the source of {function.__name__} cannot be read, since {file} is no file; define it in a file or a"
+            " notebook cell (the compiler reads the text of kernels, which the prompt of Python before 3.13, python -c"
+            " and exec do not keep)",
+            file,
+            line,
+        )
+    try:
+        tree = _tree("".join(lines), file)
+    except SyntaxError:
+        raise KernelSyntaxError(
+            "the file was changed since it was imported, and is not Python now", file, line
+        ) from None
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        first = node.lineno if isinstance(node, ast.Lambda) else min(
+            [node.lineno, *(d.lineno for d in node.decorator_list)]
+        )  # fmt: skip
+        if first != line or (not isinstance(node, ast.Lambda) and node.name != code.co_name):
+            continue
+        if isinstance(node, ast.FunctionDef) and not inspect.isgeneratorfunction(function):
+            return Source(function, file, node)
+        break
+    else:
+        raise KernelSyntaxError(
+            f"{function.__name__} is no longer here: the file was changed since it was imported; import it anew",
+            file,
+            line,
+        )
+    raise KernelSyntaxError("a kernel must be a function defined by def, without yield or async", file, line)

@@ -1,0 +1,1 @@
+"""Statements, expressions and functions of Python's syntax tree as IR."""

@@ -1,0 +1,483 @@
+"""Expressions: from Python's syntax tree to typed IR."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from krnlpy.dsl import ir
+from krnlpy.dsl.frontend.conversions import choice, typed, unify
+from krnlpy.dsl.frontend.lowering import AnyName, Known, LocalName, Lowering
+from krnlpy.dsl.frontend.operations import calls, compounds, cooperative
+from krnlpy.dsl.frontend.values import (
+    ArrayPlace,
+    Compound,
+    CompoundPlace,
+    Static,
+    Value,
+    assemble,
+    describe,
+    is_number,
+    is_place,
+    scalars,
+)
+from krnlpy.dsl.types.composites import Matrix, StructType, Vector
+from krnlpy.dsl.types.cooperative import CooperativeType
+from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
+from krnlpy.scalar import ScalarType, boolean, i32
+
+_BINARY: dict[type[ast.operator], tuple[ir.BinaryOp, str]] = {
+    ast.Add: ("add", "+"),
+    ast.Sub: ("sub", "-"),
+    ast.Mult: ("mul", "*"),
+    ast.Div: ("div", "/"),
+    ast.FloorDiv: ("floordiv", "//"),
+    ast.Mod: ("mod", "%"),
+    ast.Pow: ("pow", "**"),
+    ast.BitAnd: ("and", "&"),
+    ast.BitOr: ("or", "|"),
+    ast.BitXor: ("xor", "^"),
+    ast.LShift: ("shl", "<<"),
+    ast.RShift: ("shr", ">>"),
+}
+_COMPARE: dict[type[ast.cmpop], Any] = {
+    ast.Lt: "lt",
+    ast.LtE: "le",
+    ast.Gt: "gt",
+    ast.GtE: "ge",
+    ast.Eq: "eq",
+    ast.NotEq: "ne",
+}
+_FOLD: dict[str, Callable[[Any, Any], Any]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "floordiv": lambda a, b: a // b,
+    "mod": lambda a, b: a % b,
+    "pow": lambda a, b: a**b,
+    "and": lambda a, b: a & b,
+    "or": lambda a, b: a | b,
+    "xor": lambda a, b: a ^ b,
+    "shl": lambda a, b: a << b,
+    "shr": lambda a, b: a >> b,
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+    "gt": lambda a, b: a > b,
+    "ge": lambda a, b: a >= b,
+    "eq": lambda a, b: a == b,
+    "ne": lambda a, b: a != b,
+}
+
+
+class ExpressionLowering(Lowering):
+    """Lowers the expressions of one function."""
+
+    # ---------------------------------------------------------------------------------------------- entry points
+
+    def typed(self, node: ast.expr, type: ScalarType | None = None) -> ir.Expr:
+        value = self.value(node)
+        if isinstance(value, Static) and not is_number(value.value):
+            return typed(Static(value.value, self.at(node)), type)
+        return typed(value, type)
+
+    def condition(self, node: ast.expr) -> ir.Expr:
+        """A truth value: numbers are true unless they are 0."""
+        return self.truth(self.value(node), self.at(node))
+
+    def truth(self, value: Value, location: ir.Location) -> ir.Expr:
+        if isinstance(value, Compound):
+            raise KernelTypeError(f"{describe(value)} is neither true nor false; write any(...) or all(...)", *location)
+        if isinstance(value, Static) and is_number(value.value):
+            return ir.Const(bool(value.value), type=boolean, location=location)
+        result = typed(value)
+        if result.type is boolean:
+            return result
+        zero = ir.Const(0.0 if result.type.is_float else 0, type=result.type, location=location)
+        return ir.Compare("ne", result, zero, type=boolean, location=location)
+
+    def index(self, node: ast.Subscript, place: ArrayPlace) -> tuple[ir.Expr, ...]:
+        """The integers of a subscript; constants below 0 count from the end."""
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        for part in parts:
+            if isinstance(part, ast.Slice):
+                raise KernelSyntaxError("kernels index single elements, not slices", *self.at(part))
+        values = self.values(parts)
+        if len(values) == 1 and isinstance(values[0], Static) and isinstance(values[0].value, tuple):
+            parts = [parts[0]] * len(values[0].value)
+            values = [v if isinstance(v, Value) else Static(v, self.at(node)) for v in values[0].value]
+        elif len(values) == 1 and isinstance(values[0], Compound):
+            values = list(values[0].parts)
+            parts = [parts[0]] * len(values)
+        rank = rank_of(place)
+        if len(values) != rank:
+            raise KernelTypeError(f"{place.name} has {rank} dimensions, indexed with {len(values)}", *self.at(node))
+        return tuple(
+            self._index_entry(value, axis, place, self.at(part))
+            for axis, (value, part) in enumerate(zip(values, parts, strict=True))
+        )
+
+    def _index_entry(self, value: Value, axis: int, place: ArrayPlace, where: ir.Location) -> ir.Expr:
+        if not isinstance(value, Static) and not isinstance(value, ir.Expr):
+            raise KernelTypeError(f"an index must be an integer, this is {describe(value)}", *where)
+        expr = typed(value)
+        if not expr.type.is_integer:
+            raise KernelTypeError(f"an index must be an integer, this is {describe(value)}; write i32(...)", *where)
+        first = place.first if isinstance(place, CompoundPlace) else place
+        extent = first.shape[axis] if isinstance(first, ir.LocalArray) else None
+        if isinstance(expr, ir.Const) and isinstance(extent, ir.Const):
+            if not -extent.value <= expr.value < extent.value:
+                raise KernelTypeError(
+                    f"index {expr.value} is out of range: {place.name} has length {extent.value} there", *where
+                )
+            return expr if expr.value >= 0 else ir.const(extent.value + expr.value, i32, where)
+        if isinstance(expr, ir.Const) and expr.value < 0:
+            assert isinstance(first, ir.GlobalParameter | ir.LocalArray)
+            length = ir.Extent(first, axis, type=i32, location=where)
+            if expr.value < i32.min:
+                raise KernelTypeError(f"index {expr.value} is out of range", *where)
+            return ir.Binary("sub", length, ir.const(-int(expr.value), i32, where), type=i32, location=where)
+        return expr
+
+    # ------------------------------------------------------------------------------------------ names, constants
+
+    def _Constant(self, node: ast.Constant) -> Value:  # noqa: N802
+        if is_number(node.value) or node.value is None:
+            return Static(node.value, self.at(node))
+        raise KernelSyntaxError(f"kernels have no {type(node.value).__name__} values", *self.at(node))
+
+    def _Name(self, node: ast.Name) -> Value:  # noqa: N802
+        name, where = node.id, self.at(node)
+        if name in self.statics:
+            known = self.statics[name]
+            return Static(known.value, where) if isinstance(known, Static) else known
+        if name in self.matrices and name in self.assigned:
+            return Static(self.matrices[name], where)
+        if name in self.arrays:
+            return Static(self.arrays[name], where)
+        if name in self.locals and name in self.assigned:
+            return self.read(self.locals[name], where)
+        if self.is_kernel and name in self.state.parameters:
+            return self._parameter(self.state.parameters[name], where)
+        if name in self.local_names:
+            raise KernelNameError(
+                f"the variable {name} may not have a value here; assign it on every path before it is read",
+                *where,
+            )
+        try:
+            captured = self.state.capture(self.source.function, name, lambda: self.source.captured(name))
+        except KeyError:
+            raise KernelNameError(f"the name {name} is not defined", *where) from None
+        if isinstance(captured, TypeVar):
+            if captured not in self.state.types:
+                raise KernelTypeError(f"no parameter of the kernel says what the type {name} is", *where)
+            captured = self.state.types[captured]
+        return Static(captured, where)
+
+    def read(self, name: AnyName, where: ir.Location) -> ir.Expr | Compound:
+        """The value of a variable."""
+        if isinstance(name, LocalName):
+            return ir.Local(name.variable, type=name.variable.type, location=where)
+        return Compound(name.type, tuple(self.read(part, where) for part in name.parts), where)
+
+    def _parameter(self, parameter: ir.Parameter | CompoundPlace | Compound, where: ir.Location) -> Value:
+        if isinstance(parameter, Compound):
+            return parameter
+        if isinstance(parameter, CompoundPlace):
+            if isinstance(parameter.first, ir.ItemParameter):
+                return self.element(parameter, (), where)
+            return Static(parameter, where)
+        kind = parameter.type.compute
+        if isinstance(parameter, ir.ScalarParameter):
+            return ir.Argument(parameter, type=kind, location=where)
+        if isinstance(parameter, ir.SpecParameter):
+            return ir.SpecValue(parameter, type=kind, location=where)
+        if isinstance(parameter, ir.ItemParameter):
+            return ir.Load(parameter, (), type=kind, location=where)
+        return Static(parameter, where)
+
+    def element(
+        self, place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...], where: ir.Location
+    ) -> ir.Expr | Compound:
+        """The value of an element of an array, buffer or item."""
+        if isinstance(place, CompoundPlace):
+            return Compound(place.type, tuple(self.element(part, index, where) for part in place.parts), where)
+        return ir.Load(place, index, type=place.type.compute, location=where)
+
+    def _Attribute(self, node: ast.Attribute) -> Value:  # noqa: N802
+        where = self.at(node)
+        owner = self.value(node.value)
+        if isinstance(owner, Compound):
+            if isinstance(owner.type, StructType) and isinstance(vars(owner.type.cls).get(node.attr), calls.Func):
+                return Static(calls.Method(vars(owner.type.cls)[node.attr], owner), where)
+            return compounds.attribute(owner, node.attr, where)
+        if isinstance(owner, Static):
+            place = owner.value
+            if is_place(place):
+                return self.array_attribute(place, node.attr, where)
+            if isinstance(place, CooperativeType | ir.CooperativeMatrix):
+                return cooperative.attribute(place, node.attr, where)
+            if isinstance(place, ModuleType | type) and hasattr(place, node.attr):
+                return Static(self.state.capture(place, node.attr, lambda: getattr(place, node.attr)), where)
+            if isinstance(place, ModuleType | type):
+                raise KernelNameError(f"{place.__name__} has no {node.attr}", *where)
+        raise KernelTypeError(f"{describe(owner)} has no attributes in kernels", *where)
+
+    def array_attribute(self, array: ArrayPlace, name: str, where: ir.Location) -> Value:
+        place = array.first if isinstance(array, CompoundPlace) else array
+        assert isinstance(place, ir.GlobalParameter | ir.LocalArray)
+        extents = tuple(_length(place, axis, where) for axis in range(rank_of(array)))
+        match name:
+            case "shape":
+                return Static(extents, where)
+            case "ndim":
+                return Static(len(extents), where)
+            case "dtype":
+                return Static(array.type, where)
+            case "size":
+                size = extents[0]
+                for extent in extents[1:]:
+                    size = self.binary(ast.Mult(), size, extent, where)
+                return size
+        raise KernelNameError(f"arrays have shape, ndim, size and dtype, not {name}", *where)
+
+    def _Tuple(self, node: ast.Tuple) -> Value:  # noqa: N802
+        return Static(tuple(self.values(node.elts)), self.at(node))
+
+    def _Subscript(self, node: ast.Subscript) -> Value:  # noqa: N802
+        where = self.at(node)
+        owner = self.value(node.value)
+        if isinstance(owner, Compound):
+            return compounds.subscript(self, owner, node)
+        if isinstance(owner, Static) and isinstance(owner.value, tuple):
+            at = self.value(node.slice)
+            if not (isinstance(at, Static) and isinstance(at.value, int)):
+                raise KernelTypeError("a tuple or shape is indexed by a constant", *self.at(node.slice))
+            if not -len(owner.value) <= at.value < len(owner.value):
+                raise KernelTypeError(
+                    f"index {at.value} is out of range: there are {len(owner.value)} entries",
+                    *self.at(node.slice),
+                )
+            entry = owner.value[at.value]
+            return entry if isinstance(entry, Value) else Static(entry, where)
+        if isinstance(owner, Static) and (owner.value is Vector or owner.value is Matrix):
+            return compounds.type_subscript(self, owner.value, node)
+        place = self.place(owner, node.value)
+        index = self.index(node, place)
+        if isinstance(place, CompoundPlace):
+            index = tuple(self.steady(i, "index") for i in index)
+        return self.element(place, index, where)
+
+    def place(self, owner: Value, node: ast.expr) -> ArrayPlace:
+        """The array that is indexed."""
+        if isinstance(owner, Static) and is_place(owner.value):
+            place: ArrayPlace = owner.value
+            return place
+        if isinstance(owner, ir.Load) and isinstance(owner.place, ir.ItemParameter):
+            raise KernelTypeError(
+                f"{owner.place.name} is an item, one element; declare it Global or GlobalMut to index it",
+                *self.at(node),
+            )
+        raise KernelTypeError(f"{describe(owner)} cannot be indexed", *self.at(node))
+
+    # ------------------------------------------------------------------------------------------------- operators
+
+    def _BinOp(self, node: ast.BinOp) -> Value:  # noqa: N802
+        left, right = self.values([node.left, node.right])
+        return self.binary(node.op, left, right, self.at(node))
+
+    def binary(self, operator: ast.operator, left: Value, right: Value, where: ir.Location) -> Value:
+        """``left operator right`` with Python's meaning."""
+        if isinstance(operator, ast.MatMult):
+            return compounds.matmul(self, left, right, where)
+        if isinstance(left, Compound) or isinstance(right, Compound):
+            return compounds.binary(self, operator, left, right, where)
+        if cooperative.matrix_of(left) or cooperative.matrix_of(right):
+            return cooperative.binary(self, operator, left, right, where)
+        op, symbol = _BINARY[type(operator)]
+        if isinstance(left, Static) and isinstance(right, Static) and is_number(left.value) and is_number(right.value):
+            return self._fold(op, left, right, where)
+        if op == "pow":
+            return calls.power(self, left, right, where)
+        if op in ("shl", "shr"):
+            return calls.shift(op, left, right, where)
+        a, b = unify(left, right, symbol, where)
+        if a.type is boolean and op not in ("and", "or", "xor"):
+            raise KernelTypeError(f"{symbol} of truth values; convert them, for example i32(...)", *where)
+        if op in ("and", "or", "xor") and a.type.is_float:
+            raise KernelTypeError(f"{symbol} needs integers or truth values, not {a.type}", *where)
+        if op == "div" and a.type.is_integer:
+            raise KernelTypeError(
+                f"/ of {a.type}: write // for a whole result, or convert first, for example f32(...)", *where
+            )
+        return ir.Binary(op, a, b, type=a.type, location=where)
+
+    def _fold(self, op: str, left: Static, right: Static, where: ir.Location) -> Static:
+        try:
+            result = _FOLD[op](left.value, right.value)
+        except (ArithmeticError, TypeError, ValueError) as error:
+            raise KernelTypeError(f"{left.value!r} and {right.value!r}: {error}", *where) from None
+        if not is_number(result):
+            raise KernelTypeError(f"the result {result!r} is no number that kernels have", *where)
+        return Static(result, where)
+
+    def _UnaryOp(self, node: ast.UnaryOp) -> Value:  # noqa: N802
+        return self.unary(node.op, self.value(node.operand), self.at(node))
+
+    def unary(self, operator: ast.unaryop, value: Value, where: ir.Location) -> Value:
+        """``operator value`` with Python's meaning."""
+        if isinstance(value, Compound):
+            return compounds.unary(self, operator, value, where)
+        if matrix := cooperative.matrix_of(value):
+            return cooperative.negated(self, operator, matrix, where)
+        if isinstance(value, Static) and is_number(value.value):
+            if isinstance(operator, ast.Invert) and isinstance(value.value, float):
+                raise KernelTypeError("~ needs an integer or a truth value", *where)
+            fold: dict[type[ast.unaryop], Callable[[Any], Any]] = {
+                ast.USub: lambda a: -a, ast.UAdd: lambda a: +a, ast.Not: lambda a: not a, ast.Invert: lambda a: ~int(a)
+            }  # fmt: skip
+            return Static(fold[type(operator)](value.value), where)
+        if isinstance(operator, ast.Not):
+            return ir.Unary("not", self.truth(value, where), type=boolean, location=where)
+        operand = typed(value)
+        if isinstance(operator, ast.Invert):
+            if operand.type is boolean:
+                return ir.Unary("not", operand, type=boolean, location=where)
+            if not operand.type.is_integer:
+                raise KernelTypeError(f"~ needs an integer or a truth value, not {operand.type}", *where)
+            return ir.Unary("invert", operand, type=operand.type, location=where)
+        if operand.type is boolean:
+            raise KernelTypeError("a truth value has no sign; convert it, for example i32(...)", *where)
+        if isinstance(operator, ast.UAdd):
+            return operand
+        return ir.Unary("neg", operand, type=operand.type, location=where)
+
+    def _Compare(self, node: ast.Compare) -> Value:  # noqa: N802
+        if len(node.ops) == 1:
+            left, right = self.values([node.left, node.comparators[0]])
+            return self.compare(node.ops[0], left, right, self.at(node))
+        # In a < b < c, Python evaluates b once, and c only if a < b.
+        where = self.at(node)
+        left, right = self.values([node.left, node.comparators[0]])
+        if isinstance(right, ir.Expr):
+            right = self.steady(right)
+        first = self.compare(node.ops[0], left, right, where)
+        rest = ast.Compare(Known(right, node.comparators[0]), node.ops[1:], node.comparators[1:])
+        return self._logical("and", [Known(first, node.left), ast.copy_location(rest, node)], where)
+
+    def compare(self, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
+        """``left operator right`` with Python's meaning."""
+        if isinstance(operator, ast.Is | ast.IsNot) and isinstance(left, Static) and isinstance(right, Static):
+            return Static((left.value is right.value) == isinstance(operator, ast.Is), where)
+        if type(operator) not in _COMPARE:
+            raise KernelSyntaxError("kernels have no `in`, and `is` between types and None only", *where)
+        if isinstance(left, Compound) or isinstance(right, Compound):
+            return compounds.compare(self, operator, left, right, where)
+        op = _COMPARE[type(operator)]
+        typed_number = any(isinstance(v, Static) and isinstance(v.value, np.generic) for v in (left, right))
+        if isinstance(left, Static) and isinstance(right, Static) and not typed_number:
+            if is_number(left.value) and is_number(right.value):
+                return self._fold(op, left, right, where)
+            if op not in ("eq", "ne"):
+                raise KernelTypeError(f"{describe(left)} and {describe(right)} cannot be ordered", *where)
+            if not any(isinstance(v.value, ir.Expr | tuple) for v in (left, right)):
+                return Static((left.value == right.value) == (op == "eq"), where)
+        a, b = unify(left, right, "comparison", where)
+        if a.type is boolean and op not in ("eq", "ne"):
+            raise KernelTypeError("truth values are not ordered; convert them, for example i32(...)", *where)
+        return ir.Compare(op, a, b, type=boolean, location=where)
+
+    def _BoolOp(self, node: ast.BoolOp) -> Value:  # noqa: N802
+        return self._logical("and" if isinstance(node.op, ast.And) else "or", node.values, self.at(node))
+
+    def _logical(self, op: Literal["and", "or"], operands: list[ast.expr], where: ir.Location) -> Value:
+        """``and`` and ``or``: what the left operand decides, the right one is not evaluated for."""
+        left = self._truth_value(operands[0])
+        for operand in operands[1:]:
+            if isinstance(left, Static):
+                if bool(left.value) == (op == "or"):
+                    return left  # decided while compiling: the rest is never evaluated
+                left = self._truth_value(operand)
+                continue
+            with self.branch() as effects:
+                right = typed(self._truth_value(operand))
+            if not effects:
+                left = ir.Logical(op, left, right, type=boolean, location=where)
+                continue
+            result = self.temporary(boolean, op)
+            chosen: ir.Expr = ir.Local(result, type=boolean, location=where)
+            self.emit(ir.Assign(result, left, location=where))
+            effects.append(ir.Assign(result, right, location=where))
+            if op == "or":
+                self.emit(ir.If(chosen, (), tuple(effects), location=where))
+            else:
+                self.emit(ir.If(chosen, tuple(effects), (), location=where))
+            left = chosen
+        return left
+
+    def _truth_value(self, node: ast.expr) -> ir.Expr | Static:
+        value = self.value(node)
+        if isinstance(value, Static) and is_number(value.value):
+            return Static(bool(value.value), self.at(node))
+        return self.truth(value, self.at(node))
+
+    def _IfExp(self, node: ast.IfExp) -> Value:  # noqa: N802
+        where = self.at(node)
+        test = self.value(node.test)
+        if isinstance(test, Static) and is_number(test.value):
+            return self.value(node.body if test.value else node.orelse)
+        condition = self.truth(test, self.at(node.test))
+        with self.branch() as then_effects:
+            then = self.value(node.body)
+        with self.branch() as else_effects:
+            otherwise = self.value(node.orelse)
+        several = any(isinstance(v, Compound) or _is_tuple(v) for v in (then, otherwise))
+        if not (then_effects or else_effects or several):
+            return choice(condition, then, otherwise, where)
+        condition = self.steady(condition, "condition")
+        left, right = compounds.alike(then, otherwise, where)
+        parts = []
+        for a, b in zip(scalars(left), scalars(right), strict=True):
+            if not (then_effects or else_effects):
+                parts.append(ir.Select(condition, a, b, type=a.type, location=where))
+                continue
+            result = self.temporary(a.type, "chosen")
+            then_effects.append(ir.Assign(result, a, location=where))
+            else_effects.append(ir.Assign(result, b, location=where))
+            parts.append(ir.Local(result, type=a.type, location=where))  # type: ignore[arg-type]
+        if then_effects or else_effects:
+            self.emit(ir.If(condition, tuple(then_effects), tuple(else_effects), location=where))
+        return assemble(left.type, iter(parts), where)
+
+    def _Call(self, node: ast.Call) -> Value:  # noqa: N802
+        return calls.lower_call(self, node)
+
+    def call_function(self, callee: calls.Func, node: ast.Call) -> Value | None:
+        """The call of a ``@func``; None where it returns nothing. Made by the lowering of functions."""
+        raise NotImplementedError
+
+    def library_function(self, callee: calls.Func, operands: tuple[ir.Expr, ...]) -> ir.Function:
+        """A function of the library for such operands; made by the lowering of functions."""
+        raise NotImplementedError
+
+
+def rank_of(place: ArrayPlace) -> int:
+    """Dimensions of an array."""
+    first = place.first if isinstance(place, CompoundPlace) else place
+    return first.ndim if isinstance(first, ir.GlobalParameter) else len(first.shape)  # type: ignore[union-attr]
+
+
+def _length(place: ir.GlobalParameter | ir.LocalArray, axis: int, where: ir.Location) -> Value:
+    """The length of an array along an axis; of one of the kernel's own, what it was declared with."""
+    if isinstance(place, ir.GlobalParameter):
+        return ir.Extent(place, axis, type=i32, location=where)
+    length = place.shape[axis]
+    return Static(length.value, where) if isinstance(length, ir.Const) else length
+
+
+def _is_tuple(value: Value) -> bool:
+    return isinstance(value, Static) and isinstance(value.value, tuple)

@@ -1,0 +1,401 @@
+"""From a kernel to a Program: the entry points of the compiler's front, and the functions that kernels call."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from krnlpy.dsl import ir
+from krnlpy.dsl.frontend.conversions import fit, settled
+from krnlpy.dsl.frontend.lowering import AnyName, LocalName, ProgramState
+from krnlpy.dsl.frontend.operations.calls import Func
+from krnlpy.dsl.frontend.signature import (
+    Declared,
+    ParameterSpec,
+    Signature,
+    annotation_of,
+    positional_arguments,
+    read_signature,
+    resolve,
+)
+from krnlpy.dsl.frontend.source import Source, read_source
+from krnlpy.dsl.frontend.values import (
+    Compound,
+    CompoundPlace,
+    Static,
+    Value,
+    assemble,
+    describe,
+    is_number,
+    is_place,
+    scalars,
+)
+from krnlpy.dsl.passes.uniformity import check_barriers
+from krnlpy.dsl.types.annotations import Annotation
+from krnlpy.dsl.types.composites import AnyType, CompositeType, leaves, resolved
+from krnlpy.errors import KernelSyntaxError, KernelTypeError
+from krnlpy.scalar import ScalarType, i32
+
+from .expressions import rank_of
+from .statements import StatementLowering
+
+__all__ = ["Signature", "func", "lower", "read_signature"]
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def func(function: F) -> F:
+    """Makes a function callable from kernels. Parameters without annotation, or with Any, take the type of the
+    argument.
+
+    Returns:
+        A :class:`Func`; to type checkers, what the function was, so that they check its calls.
+
+    >>> from krnlpy import func, f32
+    >>> @func
+    ... def lerp(a: f32, b: f32, t: f32):
+    ...     return a + t * (b - a)
+    """
+    return Func(function)  # type: ignore[return-value]
+
+
+def lower(
+    signature: Signature,
+    types: Mapping[TypeVar, ScalarType],
+    threads: tuple[int, int, int],
+    unchecked: bool = False,
+    subgroup_threads: int = 0,
+) -> ir.Program:
+    """Compiles a kernel for one choice of its type variables.
+
+    Raises:
+        KernelError: the kernel is not valid; the error shows the line.
+    """
+    chosen = {variable: types[variable] for variable in signature.type_variables}
+    parameters = {p.name: _parameter(p, chosen) for p in signature.parameters}
+    bindings = {d.name: _binding(d, d.type, iter(d.leaves), parameters, chosen) for d in signature.declared}
+    name = "_".join([signature.name, *(t.name for t in chosen.values())])
+    has_items = any(isinstance(p, ir.ItemParameter) for p in parameters.values())
+    state = ProgramState(chosen, bindings, has_items, signature.captured)
+    state.names.add(name)
+    lowering = FunctionLowering(signature.source, state, is_kernel=True)
+    lowering.statements(lowering.without_docstring())
+    body = tuple(lowering.out)
+    check_barriers(body)
+    functions = [f.function if isinstance(f, _Lowered) else f for f in state.functions.values()]
+    return ir.Program(
+        name,
+        signature.source.location(signature.source.tree),
+        tuple(parameters.values()),
+        body,
+        _called(body, functions),
+        tuple(state.group_arrays),
+        tuple(lowering.local_arrays),
+        threads,
+        unchecked,
+        subgroup_threads,
+    )
+
+
+def _called(body: ir.Block, functions: list[ir.Function]) -> tuple[ir.Function, ...]:
+    """The functions that a kernel calls, directly or not, callees first."""
+    called: set[ir.Function] = set()
+    blocks = [body]
+    while blocks:
+        for node in ir.walk(blocks.pop()):
+            if isinstance(node, ir.Call | ir.Invoke) and node.function not in called:
+                called.add(node.function)
+                blocks.append(node.function.body)
+    return tuple(f for f in functions if f in called)
+
+
+def _binding(
+    declared: Declared,
+    type: Any,
+    rest: Iterator[ParameterSpec],
+    parameters: dict[str, ir.Parameter],
+    types: dict[TypeVar, ScalarType],
+) -> Any:
+    """What a parameter's name stands for in the kernel."""
+    if not isinstance(type, CompositeType):
+        return parameters[next(rest).name]
+    parts = tuple(_binding(declared, part, rest, parameters, types) for _, part in type.parts)
+    type = resolved(type, types)
+    if declared.kind != "scalar":
+        return CompoundPlace(declared.name, type, parts)
+    return Compound(type, tuple(_argument_value(part) for part in parts), declared.location)
+
+
+def _argument_value(part: ir.Parameter | Compound) -> ir.Expr | Compound:
+    if isinstance(part, Compound):
+        return part
+    assert isinstance(part, ir.ScalarParameter)
+    return ir.Argument(part, type=part.type.compute, location=part.location)
+
+
+def _parameter(spec: ParameterSpec, types: dict[TypeVar, ScalarType]) -> ir.Parameter:
+    type = resolve(spec.type, types)
+    if spec.kind == "scalar":
+        return ir.ScalarParameter(spec.name, type, spec.location)
+    if spec.kind == "spec":
+        return ir.SpecParameter(spec.name, type, spec.location, spec.default)
+    if spec.kind == "item":
+        return ir.ItemParameter(spec.name, type, spec.location, spec.mutable)
+    return ir.GlobalParameter(spec.name, type, spec.location, spec.ndim, spec.mutable, spec.once)
+
+
+class FunctionLowering(StatementLowering):
+    """Lowers the body of a kernel or of a function, and the functions that it calls.
+
+    Attributes:
+        written_out: for a function that is written out where it is called: its result, once it returned.
+    """
+
+    written_out: list[tuple[ir.Expr, ...]] | None = None
+
+    def add_return(self, values: tuple[ir.Expr, ...], where: ir.Location) -> None:
+        if self.written_out is None:
+            super().add_return(values, where)
+        elif self.depth:
+            raise KernelSyntaxError(
+                f"{self.source.function.__name__} has barriers or operations of subgroups, to which all threads come;"
+                " it returns only at its end, not under a condition",
+                *where,
+            )
+        else:
+            self.written_out.append(values)
+
+    def call_function(self, callee: Func, node: ast.Call) -> Value | None:
+        where = self.at(node)
+        source = read_source(callee.function)
+        if callee in self.state.calling:
+            raise KernelSyntaxError(f"{callee.__name__} calls itself; kernels have no recursion", *where)
+        declared = positional_arguments(source)
+        given = self._bind(callee, declared, node)
+        bound = [self._argument(callee, source, a, v, where) for a, v in zip(declared, given, strict=True)]
+        names = [a.arg for a in declared]
+        lowered = self._lowered(callee, source, names, bound)
+        if lowered.meets:
+            results = self._write_out(callee, source, names, bound)
+        else:
+            results = self._invoke(lowered, bound, where)
+        return None if lowered.result == () else assemble(lowered.result, iter(results), where)  # type: ignore[arg-type]
+
+    # --------------------------------------------------------------------------------------------------- arguments
+
+    def _bind(self, callee: Func, declared: list[ast.arg], node: ast.Call) -> list[Value]:
+        """The arguments of a call in order of the parameters; defaults are captured numbers."""
+        names = [a.arg for a in declared]
+        if len(node.args) > len(names):
+            raise KernelTypeError(
+                f"{callee.__name__} takes {len(names)} arguments, {len(node.args)} given", *self.at(node)
+            )
+        order = names[: len(node.args)]
+        for keyword in node.keywords:
+            if keyword.arg not in names or keyword.arg in order:
+                raise KernelTypeError(f"{callee.__name__} has no free parameter {keyword.arg}", *self.at(keyword))
+            order.append(keyword.arg)
+        values = self.values([*node.args, *(k.value for k in node.keywords)])
+        given = dict(zip(order, values, strict=True))
+        defaults = callee.function.__defaults__ or ()
+        for name, default in zip(names[::-1], defaults[::-1], strict=False):
+            given.setdefault(name, Static(default, self.at(node)))
+        missing = [name for name in names if name not in given]
+        if missing:
+            raise KernelTypeError(f"{callee.__name__} misses {', '.join(missing)}", *self.at(node))
+        return [given[name] for name in names]
+
+    def library_function(self, callee: Func, operands: tuple[ir.Expr, ...]) -> ir.Function:
+        source = read_source(callee.function)
+        names = [a.arg for a in positional_arguments(source)]
+        return self._lowered(callee, source, names, operands).function
+
+    def _argument(self, callee: Func, source: Source, argument: ast.arg, value: Value, where: ir.Location) -> Value:
+        """An argument as the function takes it: a typed value, or what is known while compiling."""
+        annotation = annotation_of(source, argument)
+        name = f"the parameter {argument.arg} of {callee.__name__}"
+        if annotation is None:
+            static = isinstance(value, Static) and not is_number(value.value) and not isinstance(value.value, tuple)
+            return value if static and not isinstance(value.value, np.generic) else settled(value)  # type: ignore[union-attr]
+        here = source.location(argument)
+        if annotation.kind == "global":
+            return self._array_argument(annotation, value, name, here)
+        if annotation.kind != "scalar":
+            raise KernelTypeError(
+                "functions take values, annotated by their type, and arrays, annotated by Global or GlobalMut", *here
+            )
+        kind = self._function_type(annotation.type, value, here)
+        return assemble(kind, iter(fit(value, kind, f"{name}, which is {kind}", value.location)), where)
+
+    def _array_argument(self, annotation: Annotation, value: Value, name: str, here: ir.Location) -> Value:
+        place = value.value if isinstance(value, Static) else None
+        if not is_place(place):
+            raise KernelTypeError(f"{name} is an array; this is {describe(value)}", *value.location)
+        assert isinstance(place, ir.GlobalParameter | ir.LocalArray | CompoundPlace)
+        type = annotation.type
+        if isinstance(type, TypeVar):
+            type = self.state.types.get(type, place.type)
+        first = place.first if isinstance(place, CompoundPlace) else place
+        mutable = not isinstance(first, ir.GlobalParameter) or first.mutable
+        if place.type != type or rank_of(place) != annotation.ndim or (annotation.mutable and not mutable):
+            raise KernelTypeError(
+                f"{name} is {'GlobalMut' if annotation.mutable else 'Global'}[{type}, {annotation.ndim}];"
+                f" {place.name} is {'GlobalMut' if mutable else 'Global'}[{place.type}, {rank_of(place)}]",
+                *value.location,
+            )
+        return value
+
+    def _function_type(self, type: Any, value: Value, where: ir.Location) -> AnyType:
+        if not isinstance(type, TypeVar):
+            known: AnyType = resolved(type, self.state.types)
+            return known
+        if type in self.state.types:
+            return self.state.types[type]
+        found = settled(value).type
+        if type.__constraints__ and found not in type.__constraints__:
+            raise KernelTypeError(f"{found} is none of the types of {type.__name__}", *where)
+        return found
+
+    # ------------------------------------------------------------------------------------------------------- calls
+
+    def _invoke(self, function: _Lowered, bound: list[Value], where: ir.Location) -> list[ir.Expr]:
+        """Calls a function; returns its results."""
+        target = function.function
+        arguments = tuple(scalar for value in bound if not isinstance(value, Static) for scalar in scalars(value))
+        if target.pure:
+            return [ir.Call(target, arguments, type=target.results[0], location=where)]
+        variables = tuple(self.temporary(type, target.name) for type in target.results)
+        statement = ir.Invoke(variables, target, arguments, location=where)
+        if function.effects:
+            self.emit_effect(statement)
+        else:
+            self.emit(statement)
+        return [ir.Local(v, type=v.type, location=where) for v in variables]
+
+    def _open(
+        self, source: Source, names: list[str], bound: list[Value]
+    ) -> tuple[FunctionLowering, list[tuple[ir.Variable, ir.Expr]]]:
+        """A lowering of a function with its parameters; and the variables with the values that they take."""
+        lowering = FunctionLowering(source, self.state, is_kernel=False)
+        parameters: list[tuple[ir.Variable, ir.Expr]] = []
+        for name, value in zip(names, bound, strict=True):
+            if not isinstance(value, Static):
+                known = lowering.locals[name] = lowering.new_name(name, value.type, source.tree.lineno)
+                lowering.assigned.add(name)
+                parameters += zip(variables_of(known), scalars(value), strict=True)
+            elif is_place(value.value):
+                lowering.arrays[name] = value.value
+            else:
+                lowering.statics[name] = value
+        return lowering, parameters
+
+    def _lowered(self, callee: Func, source: Source, names: list[str], bound: Sequence[Value]) -> _Lowered:
+        """A function for such arguments, lowered when it is first called."""
+        key = (callee, *map(_key, bound))
+        if key not in self.state.functions:
+            self.state.functions[key] = self._lower_function(callee, source, names, list(bound))
+        lowered: _Lowered = self.state.functions[key]
+        return lowered
+
+    def _lower_function(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> _Lowered:
+        lowering, parameters = self._open(source, names, bound)
+        self._lower_body(callee, lowering)
+        result = lowering.result
+        suffix = "_".join(str(v.type) for v, _ in parameters)
+        name = self.state.unique(f"{callee.__name__}_{suffix}" if suffix else callee.__name__)
+        results = tuple(leaf.compute for _, leaf in leaves(result)) if result != () else ()
+        pure = len(results) == 1 and not lowering.effects and not any(
+            isinstance(v, Static) and is_place(v.value) for v in bound
+        )  # fmt: skip
+        function = ir.Function(
+            name,
+            tuple(variable for variable, _ in parameters),
+            results,
+            tuple(lowering.out),
+            tuple(lowering.local_arrays),
+            source.location(source.tree),
+            pure,
+        )
+        assert result is not None
+        return _Lowered(function, result, lowering.effects, lowering.meets)
+
+    def _lower_body(self, callee: Func, lowering: FunctionLowering) -> None:
+        self.state.calling.append(callee)
+        try:
+            reaches = lowering.statements(lowering.without_docstring())
+        finally:
+            self.state.calling.pop()
+        if lowering.result is None:
+            lowering.result = ()
+        if reaches and lowering.result != ():
+            raise KernelTypeError(
+                f"{callee.__name__} may end without a value; return one on every path",
+                *lowering.at(lowering.source.tree),
+            )
+
+    def _write_out(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> list[ir.Expr]:
+        """Writes the body of a function in place of its call: threads can meet only in the kernel itself."""
+        if self.state.has_items:
+            raise KernelSyntaxError(
+                f"a kernel with items has no groups of its own; {callee.__name__} has barriers or operations of"
+                " subgroups",
+                *source.location(source.tree),
+            )
+        lowering, parameters = self._open(source, names, bound)
+        lowering.out, lowering.written_out, lowering.loops = self.out, [], []
+        for variable, value in parameters:
+            self.emit(ir.Assign(variable, value, location=value.location))
+        start = len(self.out)
+        self._lower_body(callee, lowering)
+        self.out[start:start] = [_cleared(array, source.location(source.tree)) for array in lowering.local_arrays]
+        self.local_arrays += lowering.local_arrays
+        self.meets = self.effects = True
+        values = lowering.written_out[0] if lowering.written_out else ()
+        return [self.keep(value) for value in values]
+
+
+@dataclass(frozen=True)
+class _Lowered:
+    """A function that was lowered, and what its callers must know of it."""
+
+    function: ir.Function
+    result: AnyType | tuple[()]
+    effects: bool
+    meets: bool
+
+
+def _cleared(array: ir.LocalArray, where: ir.Location) -> ir.Stmt:
+    """Sets an array to zeros, as a function's arrays are whenever it is called."""
+    kind = array.type.compute
+    variables = [ir.Variable("slot", i32) for _ in array.shape]
+    index = tuple(ir.Local(v, type=i32, location=where) for v in variables)
+    statement: ir.Stmt = ir.Store(array, index, ir.const(0.0 if kind.is_float else 0, kind, where), location=where)
+    for variable, extent in reversed(list(zip(variables, array.shape, strict=True))):
+        zero, one = (ir.const(n, i32, where) for n in (0, 1))
+        statement = ir.For(variable, zero, extent, one, (statement,), location=where)
+    return statement
+
+
+def _key(value: Value) -> Any:
+    """What of an argument decides how a function is compiled."""
+    if not isinstance(value, Static):
+        return value.type
+    if is_place(value.value):
+        return value.value
+    try:
+        hash(value.value)
+    except TypeError:
+        raise KernelTypeError(f"{describe(value)} cannot be handed to a function", *value.location) from None
+    return (type(value.value), value.value)
+
+
+def variables_of(name: AnyName) -> list[ir.Variable]:
+    """The variables that a name stands for, in order."""
+    if isinstance(name, LocalName):
+        return [name.variable]
+    return [variable for part in name.parts for variable in variables_of(part)]

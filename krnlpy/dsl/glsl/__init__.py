@@ -1,0 +1,1 @@
+"""From IR to GLSL, for Vulkan."""

@@ -1,0 +1,126 @@
+"""What the GLSL of a program depends on of a device, and the kinds of devices that there are in that."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from krnlpy.dsl import ir
+from krnlpy.dsl.ir.layout import Variant, layout_of
+from krnlpy.dsl.passes.cooperative_expansion import expanded
+from krnlpy.features import FLOAT_ATOMICS, FLOAT_PRESERVE, Feature, Features
+from krnlpy.scalar import f64
+
+from . import emit as glsl
+from .context import leaves_loops
+from .cooperative import is_native
+
+if TYPE_CHECKING:
+    from krnlpy.backend.protocol import DeviceInfo
+
+_PUSH_BYTES = (128, 256)
+"""Of parameters: what every device takes, and what most take."""
+_SUBGROUPS = frozenset(feature for feature in Feature if feature.startswith("subgroup"))
+_LANES = (32, 4, 8, 16, 64, 128)
+"""Threads of a subgroup."""
+_STORAGE: tuple[Features, ...] = (
+    frozenset((Feature.STORAGE8, Feature.STORAGE16)),
+    frozenset((Feature.STORAGE16,)),
+    frozenset(),
+)
+_ATOMICS: tuple[Features, ...] = (
+    FLOAT_ATOMICS,
+    frozenset((Feature.FLOAT32_ATOMIC_ADD, Feature.GROUP_FLOAT32_ATOMIC_ADD)),
+    frozenset(),
+)
+_PRESERVE: tuple[Features, ...] = (FLOAT_PRESERVE, frozenset((Feature.FLOAT32_PRESERVE,)), frozenset())
+
+
+class _EveryShape(Collection[Any]):
+    """The products of cooperative matrices of a device that has them all."""
+
+    def __contains__(self, shape: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What the GLSL of a program depends on of a device; unless told, of one that has every feature.
+
+    Attributes:
+        shapes: of the products of cooperative matrices that it has: m, n, k and the types of a, b and c.
+        forgets: its driver does what GlslOptions says under this name.
+    """
+
+    features: Features = frozenset(Feature)
+    max_parameter_bytes: int = _PUSH_BYTES[0]
+    subgroup_threads: int = _LANES[0]
+    shapes: Collection[Any] = _EveryShape()
+    forgets: bool = False
+
+    @classmethod
+    def of(cls, info: DeviceInfo) -> Abilities:
+        """Those of a device."""
+        shapes = frozenset((s.m, s.n, s.k, s.a, s.b, s.c) for s in info.cooperative_shapes)
+        return cls(info.features, info.max_parameter_bytes, info.subgroup_threads, shapes)
+
+
+def shader_for(
+    program: ir.Program, variant: Variant, abilities: Abilities, debug: bool, **changes: Any
+) -> tuple[ir.Program, glsl.Shader]:
+    """The shader of a program for a device, and the program that it is of: cooperative matrices that the device has
+    not are written out. ``changes``: further options of GLSL."""
+    lanes = program.subgroup_threads or abilities.subgroup_threads
+    if debug or not is_native(program, variant, abilities.shapes):
+        program = expanded(program, lanes)
+    options = glsl.GlslOptions.of(abilities.features, abilities.max_parameter_bytes, debug, lanes)
+    return program, glsl.emit(program, variant, replace(options, forgets=abilities.forgets, **changes))
+
+
+def shaders_for_all(program: ir.Program, variant: Variant) -> Iterator[glsl.Shader]:
+    """The shaders of a program for devices of every kind, some of them equal, but for those dispatched in parts.
+
+    Devices that have the operations of subgroups, or float atomics, in part are no kind of their own: kernels that use
+    several of these may lack a shader there.
+    """
+    for abilities in _kinds(program, variant):
+        yield shader_for(program, variant, abilities, debug=False)[1]
+
+
+def _kinds(program: ir.Program, variant: Variant) -> Iterator[Abilities]:
+    nodes = [node for body in (program.body, *(f.body for f in program.functions)) for node in ir.walk(body)]
+    places = (*program.buffers, *program.group_arrays)
+    sizes = {place.type.size for place in places}
+
+    def either(relevant: bool, choices: Sequence[Any]) -> Sequence[Any]:
+        return choices if relevant else choices[:1]
+
+    is_cooperative = program.has_cooperative_matrices
+    has_collectives = is_cooperative or any(isinstance(node, ir.Collective) for node in nodes)
+    has_atomics = any(isinstance(node, ir.Atomic) and node.place.type.is_float for node in nodes)
+    has_doubles = any(p.type is f64 for p in program.parameters) or any(
+        isinstance(node, ir.Expr) and node.type is f64 for node in nodes
+    )
+    for storage, atomics, preserve, subgroups, lanes, push, shapes, forgets in itertools.product(
+        _STORAGE if 1 in sizes else (_STORAGE[0], _STORAGE[2]) if 2 in sizes else _STORAGE[:1],
+        either(has_atomics, _ATOMICS),
+        _PRESERVE if has_doubles else (_PRESERVE[0], _PRESERVE[2]),
+        either(has_collectives, (_SUBGROUPS, frozenset((Feature.SUBGROUP_BASIC,)))),
+        either(has_collectives and not program.subgroup_threads, _LANES),
+        either(layout_of(program, variant).size > _PUSH_BYTES[0], _PUSH_BYTES),
+        either(is_cooperative, (_EveryShape(), ())),
+        either(leaves_loops(program), (False, True)),
+    ):
+        others = frozenset((Feature.INT64, Feature.FLOAT64, Feature.INT64_ATOMICS, Feature.GROUP_INT64_ATOMICS))
+        yield Abilities(storage | atomics | preserve | subgroups | others, push, lanes, shapes, forgets)
+
+
+__all__ = ["Abilities", "shader_for", "shaders_for_all"]

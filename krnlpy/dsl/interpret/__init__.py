@@ -1,0 +1,1 @@
+"""From IR to plain Python: the executable definition of the language."""

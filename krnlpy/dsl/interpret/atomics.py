@@ -1,0 +1,42 @@
+"""Atomics as the interpreter runs them: threads run one at a time, so reading, computing and writing is enough."""
+
+from __future__ import annotations
+
+from krnlpy.dsl import ir
+from krnlpy.scalar import ScalarType, boolean, u32, u64
+
+
+def in_steps(node: ir.Atomic) -> tuple[ir.Block, ir.Block]:
+    """An atomic as what is evaluated before, and a load and a store."""
+    type, where = node.place.type.compute, node.location
+    before: list[ir.Stmt] = []
+
+    def evaluated(value: ir.Expr, name: str) -> ir.Expr:
+        if isinstance(value, ir.Const | ir.Local):
+            return value
+        variable = ir.Variable(name, value.type)
+        before.append(ir.Assign(variable, value, location=where))
+        return ir.Local(variable, type=value.type, location=where)
+
+    index = tuple(evaluated(i, "index") for i in node.index)
+    expected = None if node.expected is None else evaluated(node.expected, "expected")
+    value = evaluated(node.value, "value")
+    variable = node.targets[0] if node.targets else ir.Variable("old", type)
+    old = ir.Local(variable, type=type, location=where)
+    load = ir.Assign(variable, ir.Load(node.place, index, type=type, location=where), location=where)
+    if node.op == "exchange":
+        new = value
+    elif node.op != "compare_exchange":
+        new = ir.Binary(node.op, old, value, type=type, location=where)
+    else:
+        assert expected is not None
+        same = ir.Compare("eq", _bits(old, type), _bits(expected, type), type=boolean, location=where)
+        new = ir.Select(same, value, old, type=type, location=where)
+    return tuple(before), (load, ir.Store(node.place, index, new, location=where))
+
+
+def _bits(value: ir.Expr, type: ScalarType) -> ir.Expr:
+    if type.is_integer:
+        return value
+    to = u64 if type.size == 8 else u32
+    return ir.Bitcast(value, type, to, type=to, location=value.location)

@@ -1,0 +1,1 @@
+"""What is found out of a program, and programs rewritten."""

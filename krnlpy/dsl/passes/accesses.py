@@ -1,0 +1,29 @@
+"""Which of its buffers a program reads, and which it writes."""
+
+from __future__ import annotations
+
+from krnlpy.dsl import ir
+
+Accesses = tuple[tuple[bool, bool], ...]
+"""For each of ``program.buffers``: whether it may be read, whether it may be written."""
+
+
+def buffer_accesses(program: ir.Program) -> Accesses:
+    """What a program may do with its buffers, on any path.
+
+    >>> from krnlpy import Item, ItemMut, Out, f32, kernel
+    >>> @kernel
+    ... def double(x: Item[f32], y: ItemMut[f32]):
+    ...     y = 2.0 * x
+    >>> buffer_accesses(double._definition.program({}, (256, 1, 1)))
+    ((True, False), (False, True))
+    """
+    read: set[ir.Place] = set()
+    written: set[ir.Place] = set()
+    for body in (program.body, *(function.body for function in program.functions)):
+        for node in ir.walk(body):
+            if isinstance(node, ir.Load | ir.CooperativeLoad | ir.Atomic):
+                read.add(node.place)
+            if isinstance(node, ir.Store | ir.CooperativeStore | ir.Atomic):
+                written.add(node.place)
+    return tuple((buffer in read, buffer in written) for buffer in program.buffers)

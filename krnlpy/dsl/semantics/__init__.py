@@ -1,0 +1,1 @@
+"""What operations mean on Python's numbers: what every target must give."""

@@ -1,0 +1,1 @@
+"""From GLSL to SPIR-V: the compiler in process, modules finished and checked, tools for who reads them."""

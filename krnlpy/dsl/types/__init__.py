@@ -1,0 +1,1 @@
+"""The types of the language: annotations of parameters, vectors, matrices and structs."""

@@ -1,0 +1,61 @@
+"""Python functions among the work of a device whose memory is the process's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from krnlpy.backend import recorder as capture
+from krnlpy.backend.commands import Call
+from krnlpy.buffers.buffer import Buffer
+from krnlpy.errors import LaunchError
+
+
+@capture.capturable
+def host_call(function: Callable[..., Any], *buffers: Buffer) -> None:
+    """Calls a function with the arrays of buffers on the host or the interpreter: NumPy's or another library's work
+    between kernels.
+
+    The arrays share the buffers' memory, as those of ``Buffer.numpy(copy=False)`` do. While a graph of the buffers'
+    device is captured, the call is recorded, and made at each replay with the same arrays; what the function raises,
+    the replay raises, after what stands before it.
+
+    Args:
+        function: takes an array for each buffer. What it returns is not used.
+        buffers: at least one; all on one device.
+
+    Raises:
+        LaunchError: not such buffers.
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Device, f32, host_call
+    >>> a, product = Buffer.full((2, 2), 3.0, f32), Buffer.empty((2, 2), f32)
+    >>> with Device.host().capture() as graph:
+    ...     host_call(lambda x, out: np.matmul(x, x, out=out), a, product)
+    >>> graph.replay()
+    >>> product.numpy()[0]
+    array([18., 18.], dtype=float32)
+    """
+    if not callable(function):
+        raise LaunchError(f"host_call of a {type(function).__name__}: expected a function of arrays")
+    name = getattr(function, "__name__", repr(function))
+    if not buffers or not all(isinstance(buffer, Buffer) for buffer in buffers):
+        given = ", ".join(type(buffer).__name__ for buffer in buffers) or "none"
+        raise LaunchError(f"host_call of {name} takes at least one Buffer, and nothing else; got {given}")
+    devices = dict.fromkeys(buffer.device for buffer in buffers)
+    if len(devices) > 1:
+        raise LaunchError(f"host_call of {name}: buffers on {', '.join(map(repr, devices))}; expected one device")
+    device = buffers[0].device
+    if device.info.index is not None:
+        raise LaunchError(
+            f"host_call of {name}: the buffers are on {device!r}, whose memory functions of the host can't use;"
+            " .to_device(Device.host()) copies"
+        )
+    recorder = capture.current(device.backend)
+    if recorder is None:
+        function(*[buffer.numpy(copy=False) for buffer in buffers])
+        return
+    with capture.suspended(recorder):
+        arrays = tuple(buffer.numpy(copy=False) for buffer in buffers)
+    memories = tuple(buffer.memory for buffer in buffers if buffer.memory is not None)
+    recorder.commands.append(Call(function, arrays, memories))

@@ -1,0 +1,140 @@
+"""What of a graph can be changed between replays: numbers and buffers that stand for others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from krnlpy.buffers.buffer import Buffer
+from krnlpy.buffers.struct_buffer import StructBuffer
+from krnlpy.errors import DtypeError, LaunchError, ShapeError
+from krnlpy.kernels.kernel import Kernel
+from krnlpy.views.strides import Shape, Strides
+
+if TYPE_CHECKING:
+    from .graph import Graph
+
+
+class Parameter:
+    """A name in a graph, and what kernels are given for it.
+
+    Attributes:
+        graph: the graph.
+        name: its name.
+        first: the value that it had when it was made; what takes its place is like it.
+    """
+
+    __slots__ = ("first", "graph", "name")
+
+    def __init__(self, graph: Graph, name: str, first: Any) -> None:
+        self.graph = graph
+        self.name = name
+        self.first = first
+
+    def __repr__(self) -> str:
+        return f"<parameter {self.name} of a graph>"
+
+    def placeholder(self) -> Any:
+        """What the user hands to kernels."""
+        first = self.first
+        if isinstance(first, StructBuffer):
+            return StructBuffer(_BufferParameter(self, first._memory), first.dtype, first.shape)
+        return _BufferParameter(self, first) if isinstance(first, Buffer) else self
+
+    def check(self, value: Any) -> None:
+        """Raises an error unless the value can take the place of the first one. What kernels say to a number, they say
+        when they are launched with it."""
+        first, what = self.first, f"the graph's parameter {self.name}"
+        if isinstance(first, StructBuffer):
+            if not isinstance(value, StructBuffer):
+                raise LaunchError(f"{what} is a StructBuffer; got {type(value).__name__}")
+            if value.dtype != first.dtype:
+                raise DtypeError(f"{what} is of structs {first.dtype}; got {value.dtype}")
+            first, value = first._memory, value._memory
+        if not isinstance(first, Buffer):
+            if isinstance(value, Buffer | StructBuffer | Parameter):
+                raise LaunchError(f"{what} is a number; got {type(value).__name__}")
+            return
+        if not isinstance(value, Buffer):
+            raise LaunchError(f"{what} is a buffer; got {type(value).__name__}")
+        if value.device != first.device:
+            raise LaunchError(f"{what} is on {first.device!r}; got a buffer on {value.device!r}: .to_device() moves it")
+        if value.dtype is not first.dtype:
+            raise DtypeError(f"{what} is a buffer of {first.dtype}; got one of {value.dtype}")
+        if value.shape != first.shape:
+            raise ShapeError(f"{what} has the shape {first.shape}; got a buffer of shape {value.shape}")
+        if value.strides != first.strides:
+            hint = ": .contiguous() copies" if first.is_contiguous() else ""
+            raise ShapeError(f"{what} has the strides {first.strides}; got a buffer of strides {value.strides}{hint}")
+
+
+class _BufferParameter(Buffer):
+    """A buffer that stands for others of its type, shape and strides; its views are such buffers too."""
+
+    __slots__ = ("parameter",)
+
+    def __init__(self, parameter: Parameter, view: Buffer) -> None:
+        super().__init__(view.device, view.dtype, view.memory, view.shape, view.strides, view.offset)
+        self.parameter = parameter
+
+    def _view(self, shape: Shape, strides: Strides, offset: int) -> Buffer:
+        return _BufferParameter(self.parameter, super()._view(shape, strides, offset))
+
+    def bitcast(self, dtype: Any) -> Buffer:
+        return _BufferParameter(self.parameter, super().bitcast(dtype))
+
+    def of(self, value: Buffer) -> Buffer:
+        """The same view of the buffer that has taken the first one's place."""
+        first = self.parameter.first
+        first = first._memory if isinstance(first, StructBuffer) else first
+        if self.memory is None:
+            return Buffer(self.device, self.dtype, None, self.shape, self.strides, 0)
+        size = self.dtype.size
+        start = self.offset * size + (value.offset - first.offset) * first.dtype.size
+        if start % size:
+            raise ShapeError(
+                f"the graph's parameter {self.parameter.name} is used as elements of {self.dtype}; the offset of the"
+                f" buffer given, {value.offset} elements of {value.dtype}, is no multiple of their size"
+            )
+        return Buffer(self.device, self.dtype, value.memory, self.shape, self.strides, start // size)
+
+
+def parameters_in(argument: Any) -> set[Parameter]:
+    """The parameters that an argument of a call stands for."""
+    if isinstance(argument, Parameter):
+        return {argument}
+    if isinstance(argument, _BufferParameter):
+        return {argument.parameter}
+    if isinstance(argument, StructBuffer):
+        return parameters_in(argument._memory)
+    if isinstance(argument, Kernel):
+        return parameters_in(argument._group_counts)
+    if isinstance(argument, list | tuple):
+        return {parameter for part in argument for parameter in parameters_in(part)}
+    return set()
+
+
+def resolved(argument: Any, values: Mapping[str, Any]) -> Any:
+    """An argument with the values of the parameters in their places."""
+    if isinstance(argument, Parameter):
+        return values[argument.name]
+    if isinstance(argument, _BufferParameter):
+        value = values[argument.parameter.name]
+        return argument.of(value._memory if isinstance(value, StructBuffer) else value)
+    if isinstance(argument, StructBuffer):
+        return StructBuffer(resolved(argument._memory, values), argument.dtype, argument.shape)
+    if isinstance(argument, Kernel) and argument._group_counts is not None:
+        return argument.with_groups_from(resolved(argument._group_counts, values))
+    if isinstance(argument, list | tuple):
+        return [resolved(part, values) for part in argument]
+    return argument
+
+
+def is_same(a: Any, b: Any) -> bool:
+    """Whether a value of a parameter may stay when it is given again."""
+    if isinstance(a, StructBuffer) and isinstance(b, StructBuffer):
+        a, b = a._memory, b._memory
+    if isinstance(a, Buffer) and isinstance(b, Buffer):
+        return a.memory is b.memory and a.offset == b.offset
+    # Numbers by their repr: 0.0 and -0.0 are equal, and NaN not even to itself.
+    return a is b or (isinstance(a, int | float) and a.__class__ is b.__class__ and repr(a) == repr(b))

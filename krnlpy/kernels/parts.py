@@ -1,0 +1,83 @@
+"""Launches of items of which kernels reach a part at a time: more elements than they count, or more memory than the
+device binds. They run in parts, one after the other; no part is launched unless all can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from krnlpy.backend.protocol import Backend
+
+from .plan import check_items, too_far
+
+if TYPE_CHECKING:
+    from krnlpy.buffers.buffer import Buffer
+    from krnlpy.dsl.frontend.signature import ParameterSpec
+    from krnlpy.dsl.ir import Program
+
+    from .kernel import Kernel
+
+
+class PartsPlan:
+    """How a kernel is launched with items that it does not reach at once; stands in for a ``launch.Plan``.
+
+    Args:
+        kernel: the kernel's name, for messages.
+        parameters: those that are no specs, in order.
+        arguments: the first arguments; their devices, types and dimensions were checked.
+        program: the kernel for these types.
+
+    Raises:
+        LimitExceeded: what is out of reach is no item, or the kernel asks for ids, which would begin anew in each part.
+    """
+
+    def __init__(
+        self, kernel: str, parameters: Sequence[ParameterSpec], arguments: Sequence[Any], program: Program
+    ) -> None:
+        self._kernel = kernel
+        self._parameters = parameters
+        self._items = [i for i, p in enumerate(parameters) if p.kind == "item"]
+        for parameter, argument in zip(parameters, arguments, strict=True):
+            if parameter.kind == "scalar":
+                continue
+            self.backend: Backend = argument.device.backend
+            if not argument.can_be_indexed:
+                if parameter.kind == "global":
+                    raise too_far(kernel, parameter.name, argument, "It is no Item")
+                if program.has_ids:
+                    raise too_far(kernel, parameter.name, argument, "The kernel asks for ids, which parts would change")
+
+    def launch(self, kernel: Kernel, arguments: Sequence[Any]) -> None:
+        """Launches the kernel over parts of the items.
+
+        Raises:
+            ShapeError, LaunchError: the items do not fit together. LimitExceeded: there are no parts in reach.
+        """
+        check_items(self._kernel, self._parameters, arguments)
+        for part in list(self._parts(arguments)):
+            kernel._launch(part)
+
+    def prepare(self, kernel: Kernel, arguments: Sequence[Any]) -> None:
+        """Compiles what a launch would."""
+        check_items(self._kernel, self._parameters, arguments)
+        for part in self._parts(arguments):
+            kernel._prepare(part)
+
+    def _parts(self, arguments: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        items: list[Buffer] = [arguments[i] for i in self._items]
+        far = [item for item in items if not item.can_be_indexed]
+        if not far:
+            yield tuple(arguments)
+            return
+        shape = items[0].shape
+        if items[0].size == 1:
+            place = next(i for i in self._items if not arguments[i].can_be_indexed)
+            raise too_far(self._kernel, self._parameters[place].name, arguments[place], "Not even one is in reach")
+
+        def reach(axis: int) -> tuple[int, int]:
+            return (shape[axis] - 1) * max(abs(item.strides[axis]) for item in far), shape[axis]
+
+        axis = max(range(len(shape)), key=reach)  # of which a half reaches less far than that of any other
+        for half in (slice(None, shape[axis] // 2), slice(shape[axis] // 2, None)):
+            key = (*(slice(None),) * axis, half)
+            yield from self._parts([a[key] if i in self._items else a for i, a in enumerate(arguments)])

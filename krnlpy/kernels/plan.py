@@ -1,0 +1,321 @@
+"""From checked arguments to a dispatch: a plan is all of a launch that does not change from call to call.
+
+There is one plan for each combination of the buffers' types, dimensions, contiguity and device with what is fixed of
+the kernel. :func:`check_buffers` checks what these decide, once; :meth:`Plan.launch` checks the rest and does as little
+as it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from krnlpy.backend.protocol import Backend, check_groups
+from krnlpy.buffers.buffer import Buffer
+from krnlpy.dsl.types.annotations import MAX_NDIM
+from krnlpy.errors import DtypeError, LaunchError, LimitExceeded, ShapeError
+from krnlpy.scalar import ScalarType
+from krnlpy.views import strides as views
+
+from .arguments import converter
+
+if TYPE_CHECKING:
+    from krnlpy.dsl.frontend.signature import ParameterSpec
+    from krnlpy.dsl.ir import Program
+    from krnlpy.dsl.ir.layout import Variant
+
+    from .kernel import Kernel
+
+_LONGEST = (1 << 31) - 1  # ids and indices are i32
+
+
+def check_buffers(kernel: str, parameters: Sequence[ParameterSpec], arguments: Sequence[Any]) -> None:
+    """Checks device, dimensions and writability of the buffers of a call.
+
+    Raises:
+        LaunchError: buffers on several devices, or a broadcast one that is written to.
+        ShapeError: a buffer of other dimensions than declared.
+    """
+    first = None
+    for parameter, buffer in zip(parameters, arguments, strict=True):
+        if not isinstance(buffer, Buffer):
+            continue
+        what = f"{kernel}: {parameter.name}"
+        first = first or (parameter.name, buffer.device)
+        if buffer.device != first[1]:
+            raise LaunchError(
+                f"{what} is on {buffer.device!r}, {first[0]} on {first[1]!r}; all buffers of a launch are on one"
+                " device: .to_device() moves them"
+            )
+        if parameter.kind == "global" and buffer.ndim != parameter.ndim:
+            raise ShapeError(
+                f"{what} has {parameter.ndim} dimensions; got a buffer of {buffer.ndim}, of shape {buffer.shape}"
+            )
+        if parameter.mutable and buffer.is_broadcast():
+            raise LaunchError(
+                f"{what} is written to; got a broadcast buffer (shape {buffer.shape}, strides {buffer.strides}), of"
+                " which an element stands for several: .copy() first"
+            )
+
+
+def too_far(kernel: str, parameter: str, buffer: Buffer, why: str) -> LimitExceeded:
+    """What is raised for a buffer that kernels can't index, and that can't be taken in parts."""
+    facts = views.facts(buffer.shape, buffer.strides)
+    extent = (facts.high - facts.low) * buffer.dtype.size
+    return LimitExceeded(
+        f"{kernel}: {parameter} has {buffer.size} elements in {extent} bytes of memory; kernels count to {_LONGEST}"
+        f" elements, and reach {buffer.device.info.max_binding_bytes} bytes of a buffer on {buffer.device!r}. {why}:"
+        " launch on slices"
+    )
+
+
+def check_items(kernel: str, parameters: Sequence[ParameterSpec], arguments: Sequence[Any]) -> None:
+    """Checks the items of a launch against each other.
+
+    Raises:
+        ShapeError: they have unequal shapes.
+        LaunchError: one that is written to shares elements with another at other indices.
+    """
+    items = [(p, a) for p, a in zip(parameters, arguments, strict=True) if p.kind == "item"]
+    if any(item.shape != items[0][1].shape for _, item in items):
+        shapes = ", ".join(f"{parameter.name} {item.shape}" for parameter, item in items)
+        raise ShapeError(f"{kernel}: items have unequal shapes: {shapes}; .broadcast_to() repeats one along an axis")
+    for i, (first, a) in enumerate(items):
+        for second, b in items[i + 1 :]:
+            if first.mutable or second.mutable:
+                written = first.mutable
+                check_overlap(kernel, *((first, a, second, b) if written else (second, b, first, a)))
+
+
+def check_overlap(kernel: str, written: ParameterSpec, a: Buffer, other: ParameterSpec, b: Buffer) -> None:
+    """Raises LaunchError where an item that is written to shares elements with another at other indices."""
+    if a._memory is None:
+        return
+    starts = [buffer._memory.address + buffer._offset * buffer.dtype.size for buffer in (a, b)]
+    if starts[0] == starts[1] and a._strides == b._strides and a.dtype.size == b.dtype.size:
+        return
+    if a.shares_memory(b):
+        raise LaunchError(
+            f"{kernel}: {written.name} is written to and shares elements with {other.name} at other indices (offsets"
+            f" {a.offset} and {b.offset}, strides {a.strides} and {b.strides}); threads run in no order: .copy() one"
+            " of them"
+        )
+
+
+def check_types(
+    kernel: str,
+    parameters: Sequence[ParameterSpec],
+    arguments: Sequence[Any],
+    types: Mapping[TypeVar, ScalarType],
+) -> None:
+    """Raises DtypeError if a buffer is not of the type declared."""
+    for parameter, buffer in zip(parameters, arguments, strict=True):
+        declared = _declared(parameter, types)
+        if isinstance(buffer, Buffer) and buffer.dtype is not declared:
+            raise DtypeError(
+                f"{kernel}: {parameter.name} is a buffer of {declared}; got one of {buffer.dtype}: .cast({declared})"
+                " converts"
+            )
+
+
+def _declared(parameter: ParameterSpec, types: Mapping[TypeVar, ScalarType]) -> ScalarType:
+    return types[parameter.type] if isinstance(parameter.type, TypeVar) else parameter.type
+
+
+class Plan:
+    """How a kernel is launched with buffers of certain properties.
+
+    Args:
+        kernel: the kernel's name, for messages.
+        parameters: those that are no specs, in order.
+        arguments: the first arguments with these properties; they were checked.
+        types: what the type variables stand for.
+        program: the kernel for these types.
+        threads: of a group.
+        build: makes an executable of a variant.
+    """
+
+    def __init__(
+        self,
+        kernel: str,
+        parameters: Sequence[ParameterSpec],
+        arguments: Sequence[Any],
+        types: Mapping[TypeVar, ScalarType],
+        program: Program,
+        threads: tuple[int, int, int],
+        build: Callable[[Variant], Any],
+    ) -> None:
+        places = range(len(parameters))
+        self._kernel = kernel
+        self._parameters = parameters
+        self._program = program
+        self._threads = threads
+        self._build = build
+        self._buffers = [i for i in places if parameters[i].kind in ("item", "global")]
+        self._items = [i for i in places if parameters[i].kind == "item"]
+        # A mutable item and another one, in any order; of two mutable ones each pair once.
+        self._pairs = [
+            (i, j)
+            for i in self._items
+            for j in self._items
+            if parameters[i].mutable and i != j and not (parameters[j].mutable and j < i)
+        ]
+        scalars = [i for i in places if parameters[i].kind == "scalar"]
+        kinds = {i: _declared(parameters[i], types) for i in scalars}
+        scalars.sort(key=lambda i: kinds[i].size != 8)  # layout.py: those of 64 bits come first
+        self._scalars = [(i, converter(f"{kernel}: {parameters[i].name}", kinds[i])) for i in scalars]
+        self._contiguous = [arguments[i].is_contiguous() for i in self._buffers]
+        self._strided_items = any(not arguments[i].is_contiguous() for i in self._items)
+        # For each buffer: its place, its place among the items or -1, whether the block has its strides.
+        self._fields = [
+            (i, self._items.index(i) if i in self._items else -1, not contiguous)
+            for i, contiguous in zip(self._buffers, self._contiguous, strict=True)
+        ]
+        self.backend: Backend = arguments[self._buffers[0]].device.backend
+        self._max_groups = self.backend.info.max_groups_xyz
+        self._compiled: dict[int, tuple[Any, Callable[..., bytes]]] = {}
+        self._placeholder: Any = None
+
+    def launch(self, kernel: Kernel, arguments: Sequence[Any]) -> None:
+        """Checks what the plan does not know, and queues the launch.
+
+        Raises:
+            LaunchError: a number that does not fit, items that overlap partly, groups that are missing.
+            ShapeError: items of unequal shapes. LimitExceeded: more groups than the device has.
+        """
+        # The hot path: every line here costs each launch.
+        values: list[int | float] = []
+        for i, convert in self._scalars:
+            values.append(convert(arguments[i]))
+        rank = 0
+        counts = None
+        item_strides: tuple[tuple[int, ...], ...] = ()
+        if self._items:
+            first = arguments[self._items[0]]
+            shape = first._shape
+            for i in self._items:
+                if arguments[i]._shape != shape:
+                    check_items(self._kernel, self._parameters, arguments)
+            for i, j in self._pairs:
+                memory, other = arguments[i]._memory, arguments[j]._memory
+                if memory is other or (memory is not None and memory.is_shared and other.is_shared):
+                    check_overlap(self._kernel, self._parameters[i], arguments[i], self._parameters[j], arguments[j])
+            count = first._size
+            groups = self._item_groups(kernel, count)
+            if not count or not groups[0]:
+                return
+            values.append(count)
+            if self._strided_items:
+                shape, item_strides = views.collapse(shape, tuple([arguments[i]._strides for i in self._items]))
+                rank = len(shape)
+                if rank > MAX_NDIM:
+                    kernel._launch(self._with_contiguous_items(arguments, rank))
+                    return
+                values += shape
+        elif kernel._group_counts is not None:
+            self._check_counts(kernel._group_counts, arguments)
+            counts = kernel._group_counts._binding
+        else:
+            groups = self._checked_groups(kernel._groups, kernel._global_threads)
+            if 0 in groups:
+                return
+        bindings = []
+        for i, item, strided in self._fields:
+            buffer = arguments[i]
+            bindings.append(buffer._binding if buffer._memory is not None else self._nothing())
+            values.append(buffer._place)
+            if item >= 0:
+                if rank:
+                    values += item_strides[item]
+            else:
+                values += buffer._shape
+                if strided:
+                    values += buffer._strides
+        compiled = self._compiled.get(rank)
+        executable, pack = compiled or self._compile(rank)
+        if counts is None:
+            self.backend.launch(executable, groups, bindings, pack(*values))
+        else:
+            self.backend.launch_indirect(executable, counts, bindings, pack(*values))
+
+    def prepare(self, kernel: Kernel, arguments: Sequence[Any]) -> None:
+        """Compiles what a launch would."""
+        rank = 0
+        if self._strided_items:
+            items = [arguments[i] for i in self._items]
+            rank = len(views.collapse(items[0].shape, tuple([item.strides for item in items]))[0])
+        self._compile(min(rank, MAX_NDIM))
+
+    def _compile(self, rank: int) -> tuple[Any, Callable[..., bytes]]:
+        from krnlpy.dsl.ir.layout import Variant, layout_of  # as in kernel.py
+
+        contiguous = [
+            contiguous if item < 0 else not rank
+            for (_, item, _), contiguous in zip(self._fields, self._contiguous, strict=True)
+        ]
+        variant = Variant(rank, tuple(contiguous))
+        pack = layout_of(self._program, variant).format.pack
+        self._compiled[rank] = self._build(variant), pack
+        return self._compiled[rank]
+
+    def _nothing(self) -> tuple[Any, int, int]:
+        """What an empty buffer is bound to: devices bind no nothing, and no index reaches it."""
+        if self._placeholder is None:
+            self._placeholder = self.backend.allocate(16)
+        return self._placeholder, 0, 0
+
+    # -------------------------------------------------------------------------------------------------------- items
+
+    def _with_contiguous_items(self, arguments: Sequence[Any], rank: int) -> tuple[Any, ...]:
+        """The arguments with copies of the strided items that are only read."""
+        result = list(arguments)
+        for i in self._items:
+            if not self._parameters[i].mutable:
+                result[i] = result[i].contiguous()
+        if all(a is b for a, b in zip(result, arguments, strict=True)):
+            names = ", ".join(self._parameters[i].name for i in self._items if not result[i].is_contiguous())
+            raise LaunchError(
+                f"{self._kernel}: {names} is written to and is strided along {rank} axes that can't be merged; at most"
+                f" {MAX_NDIM} can be: write to a contiguous buffer, then copy_from"
+            )
+        return tuple(result)
+
+    def _item_groups(self, kernel: Kernel, count: int) -> tuple[int, int, int]:
+        if kernel._groups is not None or kernel._global_threads is not None:
+            return self._checked_groups(kernel._groups, kernel._global_threads)
+        # Where there are more items than threads, a thread takes several.
+        return min(-(-count // self._threads[0]), self._max_groups[0]), 1, 1
+
+    # ----------------------------------------------------------------------------------------------------- geometry
+
+    def _checked_groups(
+        self, groups: tuple[int, int, int] | None, global_threads: tuple[int, int, int] | None
+    ) -> tuple[int, int, int]:
+        threads = self._threads
+        if groups is None:
+            if global_threads is None:
+                raise LaunchError(
+                    f"{self._kernel} has no items to count; .with_groups() or .with_global_threads() says how many"
+                    " groups to launch"
+                )
+            x, y, z = global_threads
+            groups = -(-x // threads[0]), -(-y // threads[1]), -(-z // threads[2])
+        if groups[0] * threads[0] > _LONGEST or groups[1] * threads[1] > _LONGEST or groups[2] * threads[2] > _LONGEST:
+            check_groups(self._kernel, groups, threads)
+        return groups
+
+    def _check_counts(self, counts: Buffer, arguments: Sequence[Any]) -> None:
+        """Raises LaunchError where the counts of groups can't be read by this launch."""
+        first = arguments[self._buffers[0]]
+        if counts.device != first.device:
+            name = self._parameters[self._buffers[0]].name
+            raise LaunchError(
+                f"{self._kernel}: the counts of groups are on {counts.device!r}, {name} on {first.device!r}; all"
+                " buffers of a launch are on one device: .to_device() moves them"
+            )
+        for i in self._buffers:
+            if self._parameters[i].mutable and arguments[i].shares_memory(counts):
+                raise LaunchError(
+                    f"{self._kernel}: {self._parameters[i].name} is written to and holds the counts of groups; they"
+                    " are read when the launch begins: .copy() them first"
+                )

@@ -1,0 +1,1 @@
+"""Kernels that choose, by measuring, how they are launched; and what is remembered of it."""

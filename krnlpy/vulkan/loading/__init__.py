@@ -1,0 +1,1 @@
+"""From the loader's library to an opened device: drivers, descriptions, what can be used and why not."""

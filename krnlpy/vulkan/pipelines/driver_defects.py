@@ -1,0 +1,142 @@
+"""What drivers are known to compute wrongly, found out by probes: small kernels that are run once a driver.
+
+The answers are kept on disk, under all that tells one driver from another. What a driver says of itself, its name
+above all, decides nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from krnlpy import config
+from krnlpy.backend.protocol import DeviceInfo
+from krnlpy.cache.store import Cache
+from krnlpy.errors import CompileError, DeviceError
+from krnlpy.features import Feature
+from krnlpy.log import logger
+
+from .probe_kernels import PASSES, loads_are_kept, passes_of_a_loop, subgroups_have_ids, subgroups_meet
+
+if TYPE_CHECKING:
+    from krnlpy.vulkan.backend import VulkanBackend
+
+_VERSION = 1
+"""Of the probes: another one asks all drivers anew."""
+_VARIABLES = ("GALLIUM_OVERRIDE_CPU_CAPS", "LP_NATIVE_VECTOR_WIDTH")
+"""What changes the code that drivers on the CPU make."""
+
+
+@dataclass(frozen=True)
+class Defects:
+    """What a driver computes wrongly.
+
+    Attributes:
+        loop_passes: after so many passes, of all loops of a thread together, it ends each loop; 0: it does not.
+        shared_subgroup_ids: it gives several subgroups of a group with two or three axes one id.
+        broken_subgroup_barriers: it loses threads at a barrier of a subgroup to which other subgroups do not come.
+        forgotten_loads: it gives 0 for what a thread last read in a loop, once the thread has left it before others.
+    """
+
+    loop_passes: int = 0
+    shared_subgroup_ids: bool = False
+    broken_subgroup_barriers: bool = False
+    forgotten_loads: bool = False
+
+    def sentences(self) -> tuple[str, ...]:
+        """What is wrong, and what is done about it."""
+        found = []
+        if self.loop_passes:
+            found.append(
+                f"ends the loops of a thread after {self.loop_passes} passes of all together: launches that surely have"
+                " more are refused, those that may have more are watched"
+            )
+        if self.shared_subgroup_ids:
+            found.append("gives several subgroups of a group with two or three axes one id: these are laid out along x")
+        if self.broken_subgroup_barriers:
+            found.append("loses threads at subgroup_barrier() where other subgroups do not come: it only orders memory")
+        if self.forgotten_loads:
+            found.append("forgets what threads read in loops that they leave before others: kernels keep it")
+        return tuple(found)
+
+
+def defects_of(info: DeviceInfo, open_backend: Callable[[], VulkanBackend]) -> Defects:
+    """What a driver computes wrongly, as kept on disk or as probes find; nothing where these fail.
+
+    Args:
+        open_backend: opens the device once more, for the probes.
+    """
+    if not config.probes:
+        return Defects()
+    key = _key(info)
+    if key not in _asked:
+        cache = Cache.of("probes")
+        kept = _read(cache.get(key))
+        if kept is None:
+            try:
+                kept = _probed(open_backend)
+                cache.put(key, json.dumps(asdict(kept)).encode())
+            except (DeviceError, CompileError) as error:
+                logger.warning("%s: its driver cannot be probed for defects: %s", info.name, error)
+                kept = Defects()
+        for sentence in kept.sentences():
+            logger.info("%s: its driver %s", info.name, sentence)
+        _asked[key] = kept
+    return _asked[key]
+
+
+_asked: dict[str, Defects] = {}
+
+
+def _key(info: DeviceInfo) -> str:
+    driver = {name: info.extra[name] for name in ("vendor_id", "device_id", "driver_version", "driver_id")}
+    cpu = _cpu() if info.kind == "cpu" else ""
+    parts = [_VERSION, info.name, info.driver, info.api_version, driver, info.extra["driver_build"], cpu]
+    return json.dumps(["probes", *parts])
+
+
+@functools.cache
+def _cpu() -> str:
+    """What tells one kind of CPU from another, for drivers that make code for it."""
+    flags = ""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    except OSError:
+        flags = platform.processor()
+    digest = hashlib.sha256(flags.encode()).hexdigest()[:16]
+    return " ".join([platform.machine(), digest, *(f"{v}={os.environ[v]}" for v in _VARIABLES if v in os.environ)])
+
+
+def _read(payload: bytes | None) -> Defects | None:
+    """What was kept, if it is what this version keeps."""
+    try:
+        found = json.loads(payload or b"")
+        kinds = {field.name: type(getattr(Defects(), field.name)) for field in fields(Defects)}
+        if {name: type(value) for name, value in found.items()} == kinds:
+            return Defects(**found)
+    except (ValueError, AttributeError):
+        pass
+    return None
+
+
+def _probed(open_backend: Callable[[], VulkanBackend]) -> Defects:
+    backend = open_backend()
+    try:
+        passes = passes_of_a_loop(backend)
+        has_subgroups = Feature.SUBGROUP_BASIC in backend.info.features
+        return Defects(
+            loop_passes=passes if passes < PASSES else 0,
+            shared_subgroup_ids=has_subgroups and not subgroups_have_ids(backend),
+            broken_subgroup_barriers=has_subgroups and not subgroups_meet(backend),
+            forgotten_loads=not loads_are_kept(backend),
+        )
+    finally:
+        backend.close()

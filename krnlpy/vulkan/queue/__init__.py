@@ -1,0 +1,1 @@
+"""Commands recorded and submitted in batches: barriers where needed, waiting, timestamps."""

@@ -1,0 +1,112 @@
+"""A step that is given up in the middle leaves nothing to the next one; gradients add up where that is asked for."""
+
+import numpy as np
+import pytest
+
+from autograph import SGD, Dense, Layer, Relu, Tensor
+from autograph.autograd import differentiable
+from krnlpy import f32
+from tests.autograph.reference import draw, tensor
+
+
+class Model(Layer):
+    def __init__(self, device):
+        self.first = Dense(3, 4, bias=True, device=device, seed=0)
+        self.relu = Relu()
+        self.second = Dense(4, 2, device=device, seed=1)
+
+
+def batch(device, seed):
+    return tensor(draw(seed, (5, 3), f32), f32, device), np.arange(5) % 2
+
+
+def loss_of(model, device, seed):
+    x, classes = batch(device, seed)
+    return model(x).cross_entropy_loss(classes)
+
+
+def step(model, device, seed):
+    model.init_parameter_grads()
+    loss_of(model, device, seed).backward()
+    model.update(0.1, SGD(0.9))
+
+
+def values(model):
+    return [parameter.numpy().tobytes() for parameter in model.parameters()]
+
+
+def skipped_after_backward(model, device):
+    """As a guard against losses that are no number does it."""
+    model.init_parameter_grads()
+    (loss_of(model, device, 9) * float("nan")).backward()
+    assert all(np.isnan(parameter.grad.numpy()).all() for parameter in model.parameters())
+
+
+def interrupted_in_backward(model, device):
+    def interrupt(gradient):
+        raise KeyboardInterrupt
+
+    model.init_parameter_grads()
+    loss_of(model, device, 8).backward()
+    before = [parameter.grad.numpy() for parameter in model.parameters()]
+    hidden = model.first(batch(device, 9)[0])
+    stopped = differentiable(hidden.detach() * 1, [(hidden, interrupt)])
+    with pytest.raises(KeyboardInterrupt):
+        model.second(stopped).sum().backward()
+    # The step before is still there, and nothing of the one that was interrupted, which had got to the second layer.
+    for parameter, gradient in zip(model.parameters(), before, strict=True):
+        np.testing.assert_array_equal(parameter.grad.numpy(), gradient)
+
+
+def failed_in_forward(model, device):
+    model.init_parameter_grads()
+    loss_of(model, device, 8).backward()
+    model.init_parameter_grads()
+    model(batch(device, 9)[0])
+
+
+@pytest.mark.parametrize("skip", [skipped_after_backward, interrupted_in_backward, failed_in_forward])
+def test_a_skipped_step_leaves_nothing_behind(skip, device):
+    skips, does_not = Model(device), Model(device)
+    for model in (skips, does_not):
+        step(model, device, 1)
+    skip(skips, device)
+    for model in (skips, does_not):
+        step(model, device, 2)
+    assert values(skips) == values(does_not)
+
+
+def test_gradients_of_several_passes_add_up(device):
+    model = Model(device)
+    gradients = []
+    for seeds in ([1], [2], [1, 2]):
+        model.init_parameter_grads()
+        for seed in seeds:
+            loss_of(model, device, seed).backward()
+        gradients.append([parameter.grad.numpy() for parameter in model.parameters()])
+    for first, second, both in zip(*gradients, strict=True):
+        np.testing.assert_array_equal(both, first + second)
+
+
+def test_a_slot_is_emptied_without_losing_what_was_recorded(device):
+    """Whether the forward pass or the opening comes first makes no difference to an open slot."""
+    model = Model(device)
+    model.init_parameter_grads()
+    loss_of(model, device, 1).backward()
+    expected = [parameter.grad.numpy() for parameter in model.parameters()]
+    loss = loss_of(model, device, 1)
+    model.init_parameter_grads()
+    assert all(parameter.tracked and parameter.grad is None for parameter in model.parameters())
+    loss.backward()
+    for parameter, gradient in zip(model.parameters(), expected, strict=True):
+        np.testing.assert_array_equal(parameter.grad.numpy(), gradient)
+
+
+def test_a_gradient_that_is_held_stays_as_it_is(device):
+    model = Dense(2, 1, device=device, seed=0)
+    model.init_parameter_grads()
+    model(Tensor.ones((1, 2), f32, device)).sum().backward()
+    held = model.weight.grad
+    model.init_parameter_grads()
+    model(Tensor.full((1, 2), 3.0, f32, device)).sum().backward()
+    assert (held.numpy() == 1).all() and (model.weight.grad.numpy() == 3).all()

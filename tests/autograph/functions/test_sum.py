@@ -1,0 +1,59 @@
+"""Sums over axes."""
+
+import numpy as np
+import pytest
+
+from autograph import Tensor
+from autograph.errors import ShapeError
+from krnlpy import f32, i8, i32, u8, u32
+from tests.autograph.reference import DTYPES, check, draw, tensor
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 2), (1, 2), ()], ids=str)
+def test_axes(axis, dtype, device):
+    x = draw(1, (3, 4, 5), dtype)
+    check(lambda x: x.sum(axis), lambda x: x.sum(axis), [x], dtype, device)
+
+
+@pytest.mark.parametrize("shape", [(100_003,), (3, 5_001), (5_001, 3), (1, 1), (2, 0, 3)], ids=str)
+def test_lengths_that_take_several_passes(shape, device):
+    if device.info.kind == "interpreter" and np.prod(shape) > 20_000:
+        shape = (2_003,)
+    x = draw(2, shape, f32)
+    t = tensor(x, f32, device)
+    # Partial sums of at most 32 numbers below 1, then of at most 32 of those, ...: each pass rounds 2**-24 of sums
+    # that stay below the count of elements in it; 4 passes at most.
+    for axis in range(len(shape)):
+        atol = 4 * 32 * 2.0**-24 * max(1, shape[axis]) ** 0.5
+        np.testing.assert_allclose(t.sum(axis).numpy(), x.sum(axis), rtol=0, atol=max(atol, 1e-6))
+
+
+def test_strided_input(device):
+    x = draw(3, (6, 7, 8), f32)
+    t = tensor(x, f32, device).transpose(2, 0, 1)[1:, ::2]
+    expected = x.transpose(2, 0, 1)[1:, ::2]
+    for axis in (0, 1, 2, (0, 2), None):
+        # At most 147 numbers below 1.
+        np.testing.assert_allclose(t.sum(axis).numpy(), expected.sum(axis), rtol=0, atol=147 * 147 * 2.0**-24)
+
+
+def test_integers_do_not_overflow_their_width(device):
+    x = Tensor.full(300, 255, u8, device).sum()
+    assert (x.dtype, x.item()) == (u32, 300 * 255)
+    x = Tensor.full(300, -128, i8, device).sum()
+    assert (x.dtype, x.item()) == (i32, -300 * 128)
+
+
+def test_a_sum_is_the_same_each_time(device):
+    count = 2_000 if device.info.kind == "interpreter" else 70_000
+    x = tensor(draw(4, (count,), f32), f32, device)
+    assert len({x.sum().item() for _ in range(5)}) == 1
+
+
+def test_what_does_not_fit(device):
+    x = Tensor.zeros((2, 3), f32, device)
+    with pytest.raises(ShapeError, match="axis=2"):
+        x.sum(2)
+    with pytest.raises(ShapeError, match="each once"):
+        x.sum((0, -2))

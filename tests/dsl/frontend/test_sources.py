@@ -1,0 +1,271 @@
+"""Where kernels are written, and what they see from there: files, cells, prompts, doctests, other modules."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import itertools
+import linecache
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+
+from krnlpy import (
+    Buffer,
+    GlobalMut,
+    Item,
+    ItemMut,
+    KernelNameError,
+    KernelSyntaxError,
+    KernelTypeError,
+    bf16,
+    f32,
+    func,
+    i32,
+    kernel,
+)
+from krnlpy.kernels.kernel import Kernel
+
+_numbers = itertools.count(1)
+IMPORTS = "from krnlpy import GlobalMut, Item, ItemMut, f32, func, i32, kernel\n"
+
+
+def cell(text: str, scope: dict[str, Any], name: str = "<ipython-input-{}-0123456789ab>") -> None:
+    """Runs a cell as IPython does, and Python 3.13's prompt: its lines are in linecache, under a name of its own."""
+    name = name.format(next(_numbers))
+    text = textwrap.dedent(text)
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    exec(compile(text, name, "exec"), scope)
+
+
+def result(kernel: Kernel, *arguments: Any) -> float:
+    y = Buffer.zeros(1, f32)
+    kernel(*arguments, y)
+    return float(y.numpy()[0])
+
+
+# -------------------------------------------------------------------------------------------------- cells, prompts
+
+
+@pytest.mark.parametrize("name", ["<ipython-input-{}-0123456789ab>", "/tmp/ipykernel_7/{}.py", "<python-input-{}>"])
+def test_cells(name: str) -> None:
+    scope: dict[str, Any] = {}
+    cell(IMPORTS + "N = 3", scope, name)
+    cell("@func\ndef twice(x):\n    return 2 * x\n", scope, name)
+    cell("\n\n@kernel\ndef fill(y: ItemMut[f32]):\n    y = twice(N + 0.5)\n", scope, name)
+    assert result(scope["fill"]) == 7
+    cell("@kernel\ndef fill(y: ItemMut[f32]):\n    y = 1.0\n", scope, name)
+    assert result(scope["fill"]) == 1
+
+
+def test_an_error_in_a_cell_shows_its_line() -> None:
+    scope: dict[str, Any] = {}
+    cell(IMPORTS, scope)
+    cell("@kernel\ndef fill(y: ItemMut[f32]):\n    y = missing\n", scope)
+    with pytest.raises(KernelNameError) as raised:
+        result(scope["fill"])
+    head, line, caret = str(raised.value).splitlines()
+    assert head.startswith("<ipython-input-") and head.endswith(":3: the name missing is not defined")
+    assert line.endswith("    y = missing") and caret.endswith(" ^^^^^^^")
+
+
+@pytest.mark.parametrize("name", ["<stdin>", "<string>"])
+def test_without_source(name: str) -> None:
+    """The prompt of Python before 3.13, and python -c."""
+    text = IMPORTS + "@kernel\ndef fill(y: ItemMut[f32]):\n    y = 1.0\n"
+    with pytest.raises(KernelSyntaxError, match=rf"the source of fill cannot be read, since {name} is no file; define"):
+        exec(compile(text, name, "exec"), {})
+
+
+def test_a_function_without_source() -> None:
+    scope: dict[str, Any] = {}
+    exec(IMPORTS + "@func\ndef helper(x):\n    return x\n", scope)
+    helper = scope["helper"]
+
+    @kernel
+    def fill(y: ItemMut[f32]):
+        y = helper(1.0)
+
+    with pytest.raises(KernelSyntaxError, match="the source of helper cannot be read"):
+        result(fill)
+
+
+def test_doctests() -> None:
+    text = """
+    >>> from krnlpy import Buffer, ItemMut, f32, kernel
+    >>> @kernel
+    ... def fill(y: ItemMut[f32]):
+    ...     y = 4.0
+    >>> y = Buffer.zeros(2, f32)
+    >>> fill(y)
+    >>> y.numpy().tolist()
+    [4.0, 4.0]
+    """
+    test = doctest.DocTestParser().get_doctest(text, {}, "of_a_kernel", None, None)
+    runner = doctest.DocTestRunner(verbose=False)
+    said: list[str] = []
+    runner.run(test, out=said.append)
+    assert (runner.failures, said) == (0, [])
+
+
+# ------------------------------------------------------------------------------------------------------------ files
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], ModuleType]:
+    """Writes a module and imports it."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    known = set(sys.modules)
+
+    def make(name: str, text: str) -> ModuleType:
+        (tmp_path / f"{name}.py").write_text(IMPORTS + textwrap.dedent(text))
+        importlib.invalidate_caches()
+        return importlib.import_module(name)
+
+    yield make  # type: ignore[misc]
+    for name in set(sys.modules) - known:
+        del sys.modules[name]
+
+
+def test_other_modules(module: Callable[[str, str], ModuleType]) -> None:
+    """A function sees the names of its own module, whoever calls it."""
+    module(
+        "library_of_functions",
+        """
+        SCALE = 10.0
+
+        @func
+        def scaled(x):
+            return inner(x) * SCALE
+
+        @func
+        def inner(x):
+            return x + 1
+
+        @kernel
+        def whole(y: ItemMut[f32]):
+            y = scaled(SCALE)
+        """,
+    )
+    user = module(
+        "user_of_library",
+        """
+        import library_of_functions as lib
+        from library_of_functions import scaled, whole
+
+        SCALE = 0.5
+        inner = None
+
+        @kernel
+        def both(y: ItemMut[f32]):
+            y = scaled(SCALE) + lib.scaled(1.0) * lib.SCALE
+        """,
+    )
+    assert result(user.both) == 15 + 200
+    assert result(user.whole) == 110
+
+
+def test_the_file_was_changed(module: Callable[[str, str], ModuleType], tmp_path: Path) -> None:
+    text = "@func\ndef helper(x):\n    return x\n\n@kernel\ndef fill(y: ItemMut[f32]):\n    y = helper(1.0)\n"
+    user = module("changed_later", text)
+    (tmp_path / "changed_later.py").write_text("# nothing is left\n")
+    with pytest.raises(KernelSyntaxError, match="helper is no longer here: the file was changed"):
+        result(user.fill)
+    other = module("broken_later", text)
+    (tmp_path / "broken_later.py").write_text("def (:\n")
+    with pytest.raises(KernelSyntaxError, match="is not Python now"):
+        result(other.fill)
+
+
+# --------------------------------------------------------------------------------------------------------- captures
+
+T = TypeVar("T", f32, bf16)
+LIMIT = 4
+
+
+def test_a_captured_number_stays_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    factor = 3.0
+
+    @func
+    def scaled(x):
+        return x * factor + LIMIT
+
+    @kernel
+    def fill(x: Item[T], y: ItemMut[T]):
+        y = scaled(x) + factor
+
+    def run(kernel: Kernel, type: Any) -> float:
+        x, y = Buffer.ones(1, type), Buffer.zeros(1, type)
+        kernel(x, y)
+        return float(y.numpy()[0])
+
+    assert run(fill, f32) == 10
+    factor = 5.0
+    monkeypatch.setitem(globals(), "LIMIT", 40)
+    assert run(fill, f32) == 10, "compiled"
+    assert run(fill, bf16) == 10, "compiled only now, and of the same values"
+    assert run(kernel(fill.__wrapped__), f32) == 50, "another kernel of the same function"
+
+
+def test_before_the_first_call_nothing_is_captured(module: Callable[[str, str], ModuleType]) -> None:
+    """Hence a kernel may stand before the functions that it calls."""
+    user = module(
+        "names_follow",
+        """
+        @kernel
+        def fill(y: ItemMut[f32]):
+            y = later(N)
+
+        @func
+        def later(x):
+            return x + 0.5
+
+        N = 1.0
+        """,
+    )
+    user.N = 2.0
+    assert result(user.fill) == 2.5
+    user.N = 3.0
+    assert result(user.fill) == 2.5
+
+
+def test_each_closure_has_its_own_values() -> None:
+    def power(n: int) -> Kernel:
+        @kernel
+        def raised(x: Item[f32], y: ItemMut[f32]):
+            y = x**n
+
+        return raised
+
+    x = Buffer.from_numpy(np.array([3], np.float32))
+    assert [result(power(n), x) for n in (1, 2, 3)] == [3, 9, 27]
+
+
+def test_what_can_be_captured() -> None:
+    import math
+
+    size, flags, one = (2, 3), {"on": True}, np.uint8(200)
+
+    @kernel
+    def fill(y: GlobalMut[i32]):
+        a, b = size
+        y[0] = a * b + len(size)
+        y[1] = i32(one + one)
+        y[2] = i32(math.pi * 100)
+
+    y = Buffer.zeros(3, i32)
+    fill.with_groups(1)(y)
+    assert y.numpy().tolist() == [8, 144, 314]
+
+    @kernel
+    def dictionary(y: ItemMut[f32]):
+        y = flags["on"]
+
+    with pytest.raises(KernelTypeError, match="cannot be indexed"):
+        result(dictionary)
