@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import config, errors
 from .backend.memory_stats import MemoryStats
-from .backend.protocol import DeviceInfo
 from .buffers.buffer import Buffer
 from .buffers.struct_buffer import StructBuffer, struct_dtype
 from .device import Device, devices
+from .device_info import DeviceInfo
 from .dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out, Spec
 from .errors import (
     CaptureError,

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import config
 from .backend.memory_stats import MemoryStats
-from .backend.protocol import Backend, DeviceInfo
+from .backend.protocol import Backend
+from .device_info import DeviceInfo
 from .errors import DeviceBusy, DeviceUnavailable
 from .locks import is_mine, renew_after_fork
 

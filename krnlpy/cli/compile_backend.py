@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from krnlpy.backend.memory_stats import MemoryStats
-from krnlpy.backend.protocol import Binding, DeviceInfo, DeviceKind
+from krnlpy.backend.protocol import Binding
 from krnlpy.backend.timing import HostTimer
 from krnlpy.device import Device
+from krnlpy.device_info import DeviceInfo, DeviceKind
 from krnlpy.dsl import ir
 from krnlpy.dsl.glsl.devices import shaders_for_all
 from krnlpy.dsl.ir.layout import Variant

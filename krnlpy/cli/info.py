@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from krnlpy import __version__
-from krnlpy.backend.protocol import CooperativeShape, DeviceInfo
 from krnlpy.device import Device
+from krnlpy.device_info import CooperativeShape, DeviceInfo
 from krnlpy.errors import KrnlpyError
 
 from . import cache

@@ -19,8 +19,9 @@ from krnlpy import config
 from krnlpy.backend.commands import Command
 from krnlpy.backend.memory_stats import MemoryStats, Usage
 from krnlpy.backend.postponed import Launches, accesses_of
-from krnlpy.backend.protocol import Binding, DeviceInfo, check_groups
+from krnlpy.backend.protocol import Binding, check_groups
 from krnlpy.backend.timing import HostTimer
+from krnlpy.device_info import DeviceInfo
 from krnlpy.dsl import ir
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.llvm.emit import LAUNCH

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from krnlpy.backend.protocol import DeviceInfo, check_subgroups
+from krnlpy.backend.protocol import check_subgroups
+from krnlpy.device_info import DeviceInfo
 from krnlpy.dsl import ir
 from krnlpy.dsl.ir.layout import Variant, layout_of
 from krnlpy.dsl.llvm import emit as llvm

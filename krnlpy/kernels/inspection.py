@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from krnlpy.backend.protocol import DeviceInfo
+from krnlpy.device_info import DeviceInfo
 from krnlpy.dsl import ir
 from krnlpy.dsl.glsl import emit as glsl
 from krnlpy.dsl.glsl.devices import Abilities, shader_for

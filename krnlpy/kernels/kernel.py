@@ -11,9 +11,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from krnlpy import config
-from krnlpy.backend.protocol import Backend, DeviceInfo
+from krnlpy.backend.protocol import Backend
 from krnlpy.backend.recorder import is_taken, recorders
 from krnlpy.buffers.buffer import Buffer
+from krnlpy.device_info import DeviceInfo
 from krnlpy.errors import DtypeError, LaunchError, LimitExceeded, ShapeError
 from krnlpy.locks import renew_after_fork
 from krnlpy.scalar import ScalarType, u32

@@ -19,8 +19,9 @@ from krnlpy import files
 from krnlpy.backend import interposition, labels
 from krnlpy.backend.commands import perform
 from krnlpy.backend.interposition import Layer, Rank
-from krnlpy.backend.protocol import Backend, Binding, DeviceInfo
+from krnlpy.backend.protocol import Backend, Binding
 from krnlpy.backend.timing import Clock, Span
+from krnlpy.device_info import DeviceInfo
 from krnlpy.errors import DeviceError, ProfileError
 from krnlpy.locks import renew_after_fork
 

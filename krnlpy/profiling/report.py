@@ -10,8 +10,8 @@ from krnlpy.errors import ProfileError
 
 if TYPE_CHECKING:
     from krnlpy.backend.labels import Region
-    from krnlpy.backend.protocol import DeviceInfo
     from krnlpy.backend.timing import Clock
+    from krnlpy.device_info import DeviceInfo
 
     from .profile import Record
 

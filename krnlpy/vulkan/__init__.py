@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from krnlpy.backend.protocol import DeviceInfo
+from krnlpy.device_info import DeviceInfo
 from krnlpy.errors import DeviceError, DeviceUnavailable
 
 from .backend import VulkanBackend

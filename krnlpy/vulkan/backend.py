@@ -16,8 +16,9 @@ import numpy as np
 from krnlpy import config
 from krnlpy.backend.commands import DeviceCommand
 from krnlpy.backend.memory_stats import MemoryStats
-from krnlpy.backend.protocol import Binding, DeviceInfo
+from krnlpy.backend.protocol import Binding
 from krnlpy.backend.timing import HostTimer, Span, Timer
+from krnlpy.device_info import DeviceInfo
 from krnlpy.dsl.ir import Program
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.ir.reports import Reports, Words

@@ -18,7 +18,7 @@ from .context import leaves_loops
 from .cooperative import is_native
 
 if TYPE_CHECKING:
-    from krnlpy.backend.protocol import DeviceInfo
+    from krnlpy.device_info import DeviceInfo
 
 _PUSH_BYTES = (128, 256)
 """Of parameters: what every device takes, and what most take."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from krnlpy.backend.protocol import CooperativeShape
+from krnlpy.device_info import CooperativeShape
 from krnlpy.scalar import ScalarType, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 
 from .api import Api, Functions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from krnlpy.backend.protocol import CooperativeShape, DeviceInfo, DeviceKind
+from krnlpy.device_info import CooperativeShape, DeviceInfo, DeviceKind
 from krnlpy.features import Feature, Features
 
 from . import cooperative, host_memory, subgroup_sizes

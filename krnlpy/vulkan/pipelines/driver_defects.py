@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from krnlpy import config
-from krnlpy.backend.protocol import DeviceInfo
 from krnlpy.cache.store import Cache
+from krnlpy.device_info import DeviceInfo
 from krnlpy.errors import CompileError, DeviceError
 from krnlpy.features import Feature
 from krnlpy.log import logger
