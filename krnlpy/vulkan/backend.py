@@ -321,7 +321,9 @@ class VulkanBackend:
         """By timestamps; by the host's clock, waiting before and after, where the device writes none."""
         self._check()
         pools = self._query_pools = self._query_pools or QueryPools(self._instance, self._device)
-        return DeviceTimer(self, pools) if pools.valid_bits else HostTimer(self.wait)
+        if not pools.valid_bits:
+            return HostTimer(self.wait)
+        return DeviceTimer(self._device, self._queue, pools, lock=self._lock, wait=self._wait, timed=self.timed)
 
     def timed(self, timer: DeviceTimer, work: Callable[[], None]) -> Span:
         """Does some work between two timestamps. For timers."""

@@ -18,7 +18,7 @@ from krnlpy.backend.labels import path
 from .api import Api
 
 if TYPE_CHECKING:
-    from krnlpy.vulkan.backend import VulkanBackend
+    from krnlpy.backend.protocol import Backend
 
 EXTENSION = "VK_EXT_debug_utils"
 
@@ -70,7 +70,7 @@ class DebugLabels:
 
         return labelled
 
-    def follow(self, backend: VulkanBackend) -> None:
+    def follow(self, backend: Backend) -> None:
         """Labels each launch of a backend by its kernel, behind the labels around the call: ``step/forward/saxpy``."""
 
         def replace(_: str, launch: Callable[..., None]) -> Callable[..., None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from krnlpy import config
 from krnlpy.errors import DeviceBusy, DeviceError, DeviceUnavailable
@@ -17,9 +17,6 @@ from .description import PhysicalDevice, describe
 from .drivers import all_manifests, installed_manifests, named_manifests, only_named, problems, readable_manifests
 from .loader import install_line
 from .validation import LAYER, Validation
-
-if TYPE_CHECKING:
-    from krnlpy.vulkan.backend import VulkanBackend
 
 _FUNCTIONS = (
     "vkCreateDevice",
@@ -37,6 +34,14 @@ _FUNCTIONS = (
 _PORTABILITY = "VK_KHR_portability_enumeration"
 _PORTABILITY_BIT = 1
 _VULKAN_1_2 = (1 << 22) | (2 << 12)
+
+
+class OpenBackend(Protocol):
+    """What an instance knows of the backends that use it."""
+
+    def hold(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Instance:
@@ -62,7 +67,7 @@ class Instance:
             raise DeviceUnavailable("; ".join([str(error), *found])) from None
         self._handle = handle
         self.functions = self.api.functions(_FUNCTIONS, self.api.lib.vkGetInstanceProcAddr, handle)
-        self.open_backends: list[VulkanBackend] = []  # which close before the instance does
+        self.open_backends: list[OpenBackend] = []  # which close before the instance does
         self.devices: list[PhysicalDevice] = []
         self.reasons = problems(named_manifests())
         if not only_named():  # to load each driver that is installed would take its time

@@ -26,7 +26,7 @@ from krnlpy.log import logger
 from .probe_kernels import PASSES, loads_are_kept, passes_of_a_loop, subgroups_have_ids, subgroups_meet
 
 if TYPE_CHECKING:
-    from krnlpy.vulkan.backend import VulkanBackend
+    from krnlpy.backend.protocol import Backend
 
 _VERSION = 1
 """Of the probes: another one asks all drivers anew."""
@@ -67,7 +67,7 @@ class Defects:
         return tuple(found)
 
 
-def defects_of(info: DeviceInfo, open_backend: Callable[[], VulkanBackend]) -> Defects:
+def defects_of(info: DeviceInfo, open_backend: Callable[[], Backend]) -> Defects:
     """What a driver computes wrongly, as kept on disk or as probes find; nothing where these fail.
 
     Args:
@@ -127,7 +127,7 @@ def _read(payload: bytes | None) -> Defects | None:
     return None
 
 
-def _probed(open_backend: Callable[[], VulkanBackend]) -> Defects:
+def _probed(open_backend: Callable[[], Backend]) -> Defects:
     backend = open_backend()
     try:
         passes = passes_of_a_loop(backend)

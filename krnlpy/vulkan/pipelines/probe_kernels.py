@@ -18,8 +18,8 @@ from krnlpy.dsl.ir.layout import Variant, layout_of
 from krnlpy.dsl.types.annotations import GlobalMut
 
 if TYPE_CHECKING:
+    from krnlpy.backend.protocol import Backend
     from krnlpy.dsl.types.checked import i32, u32
-    from krnlpy.vulkan.backend import VulkanBackend
 else:
     from krnlpy.scalar import i32, u32
 
@@ -69,22 +69,22 @@ def probe_left_loops(y: GlobalMut[u32]) -> None:
     y[i] = last
 
 
-def passes_of_a_loop(backend: VulkanBackend) -> int:
+def passes_of_a_loop(backend: Backend) -> int:
     """How many of ``PASSES`` passes a loop makes."""
     return int(_run(backend, probe_long_loop, (1, 1, 1), PASSES)[0])
 
 
-def subgroups_have_ids(backend: VulkanBackend) -> bool:
+def subgroups_have_ids(backend: Backend) -> bool:
     """Whether each thread of groups with several axes has a place of its own: a subgroup's id, and a lane."""
     return all(len(np.unique(_run(backend, probe_subgroup_places, shape))) == prod(shape) for shape in _SHAPES)
 
 
-def subgroups_meet(backend: VulkanBackend) -> bool:
+def subgroups_meet(backend: Backend) -> bool:
     """Whether all threads go on after barriers of subgroups to which one of the subgroups does not come."""
     return bool((_run(backend, probe_some_at_barriers, (_THREADS, 1, 1)) == 3).all())
 
 
-def loads_are_kept(backend: VulkanBackend) -> bool:
+def loads_are_kept(backend: Backend) -> bool:
     """Whether each thread has what it last read in a loop, which threads leave one before the other."""
     return bool((_run(backend, probe_left_loops, (_THREADS, 1, 1)) == np.arange(1, _THREADS + 1)).all())
 
@@ -100,7 +100,7 @@ def _program(kernel: Callable[..., None], shape: tuple[int, int, int]) -> Progra
 
 
 def _run(
-    backend: VulkanBackend, kernel: Callable[..., None], shape: tuple[int, int, int], *numbers: int
+    backend: Backend, kernel: Callable[..., None], shape: tuple[int, int, int], *numbers: int
 ) -> np.ndarray[Any, Any]:
     """What a group of a kernel writes, an element for each thread."""
     program, count = _program(kernel, shape), prod(shape)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from time import perf_counter_ns, sleep
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from krnlpy.backend.timing import Clock, Span
 from krnlpy.errors import DeviceBusy, DeviceUnavailable
@@ -18,8 +19,7 @@ from krnlpy.locks import is_mine
 from krnlpy.vulkan.loading.device import LogicalDevice
 from krnlpy.vulkan.loading.instance import Instance
 
-if TYPE_CHECKING:
-    from krnlpy.vulkan.backend import VulkanBackend
+from .commands import Queue
 
 _POOL_SPANS = 128
 _LOOKS = 3
@@ -102,11 +102,23 @@ class DeviceTimer:
 
     clock: Clock = "device"
 
-    def __init__(self, backend: VulkanBackend, pools: QueryPools) -> None:
-        device = self._device = backend._device
-        self._backend = backend
+    def __init__(
+        self,
+        device: LogicalDevice,
+        queue: Queue,
+        pools: QueryPools,
+        *,
+        lock: AbstractContextManager[bool],
+        wait: Callable[[int], None],
+        timed: Callable[[DeviceTimer, Callable[[], None]], Span],
+    ) -> None:
+        """Of a backend: its lock; what waits for a batch; what does some work between :meth:`begin` and :meth:`end`."""
+        self._lock = lock
+        self._wait = wait
+        self._device = device
+        self._timed = timed
         self._pools = pools
-        self._queue = backend._queue
+        self._queue = queue
         self._write = device.functions.vkCmdWriteTimestamp
         self._stage = device.api.VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT
         self._flags = device.api.VK_QUERY_RESULT_64_BIT
@@ -135,8 +147,7 @@ class DeviceTimer:
 
     def time(self, work: Callable[[], None]) -> Span:
         """Records work between two timestamps. What queues nothing, as copies by the host, is measured by its clock."""
-        span: Span = self._backend.timed(self, work)
-        return span
+        return self._timed(self, work)
 
     def begin(self) -> _Begun:
         """The first half of :meth:`time`, for who holds the backend's lock."""
@@ -203,18 +214,17 @@ class DeviceTimer:
 
     def finish(self) -> None:
         """Waits for what is measured and reads it. Raises DeviceBusy within the call that is measured."""
-        backend = self._backend
-        if is_mine(backend._lock):
+        if is_mine(self._lock):
             raise DeviceBusy(f"what was measured on {self._device.info.name} can't be read within an interrupted call")
-        with backend._lock:
+        with self._lock:
             batch = self._open[-1].batch if self._open else 0
-        backend._wait(batch)  # others may queue work meanwhile
-        with backend._lock:
+        self._wait(batch)  # others may queue work meanwhile
+        with self._lock:
             self._collect()
 
     def close(self) -> None:
         """Gives the pools back when no queued work uses them."""
-        with self._backend._lock:
+        with self._lock:
             queue, pools = self._queue, [*self._full, self._pool]
             self._full, self._open = [], deque()
             for pool in pools:
