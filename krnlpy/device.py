@@ -62,6 +62,7 @@ def _close_all() -> None:
 
 
 def _module(name: str) -> Any:
+    """A room above this one, by name: backends, and what is made of devices."""
     return importlib.import_module(f"{__package__}.{name}")
 
 
@@ -169,9 +170,8 @@ class Device:
         >>> p.records
         ()
         """
-        from .profiling.profile import Profile  # which most programs don't need
-
-        return Profile(self.backend)
+        profile: Profile = _module("profiling.profile").Profile(self.backend)
+        return profile
 
     def label(self, name: str) -> AbstractContextManager[None]:
         """Names what the calling thread queues on this device in a ``with`` block. Labels may be nested; profiles show
@@ -196,9 +196,8 @@ class Device:
         >>> x.numpy()
         array([1., 1.], dtype=float32)
         """
-        from .graphs.graph import Graph  # made of buffers, which are made of devices
-
-        return Graph(self)
+        graph: Graph = _module("graphs.graph").Graph(self)
+        return graph
 
     def memory_stats(self) -> MemoryStats:
         """How much memory the device's buffers take now, and took at most.
