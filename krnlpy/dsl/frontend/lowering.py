@@ -15,37 +15,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.types.composites import AnyType, CompositeType
 from krnlpy.errors import KernelSyntaxError
 from krnlpy.scalar import ScalarType
 
+from .callables import Func
 from .source import Source
+from .targets import AnyName, Target
 from .values import ArrayPlace, Compound, CompoundPlace, Static, Value
-
-
-@dataclass(eq=False)
-class LocalName:
-    """A local variable while a function is lowered. ``storage`` is its annotated type, which may be f16 or bf16."""
-
-    variable: ir.Variable
-    storage: ScalarType
-    line: int
-
-    @property
-    def type(self) -> AnyType:
-        return self.storage
-
-
-@dataclass(eq=False)
-class CompoundName:
-    """A local variable of a composite type: one variable for each of its scalars."""
-
-    type: CompositeType
-    parts: tuple[AnyName, ...]
-    line: int
-
-
-AnyName = LocalName | CompoundName
 
 
 @dataclass(eq=False)
@@ -136,6 +112,44 @@ class Lowering:
 
     def _Known(self, node: Known) -> Value:  # noqa: N802
         return node.value
+
+    # ------------------------------------------------------------------- made by those who lower syntax, for operations
+
+    def truth(self, value: Value, location: ir.Location) -> ir.Expr:
+        """Whether a value is true: numbers are unless they are 0."""
+        raise NotImplementedError
+
+    def unary(self, operator: ast.unaryop, value: Value, where: ir.Location) -> Value:
+        """An operator of Python's with its operand."""
+        raise NotImplementedError
+
+    def binary(self, operator: ast.operator, left: Value, right: Value, where: ir.Location) -> Value:
+        """An operator of Python's between two values."""
+        raise NotImplementedError
+
+    def compare(self, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
+        """A comparison of two values."""
+        raise NotImplementedError
+
+    def array_attribute(self, array: ArrayPlace, name: str, where: ir.Location) -> Value:
+        """An attribute of an array, such as its shape."""
+        raise NotImplementedError
+
+    def place(self, owner: Value, node: ast.expr) -> ArrayPlace:
+        """The array that a value stands for."""
+        raise NotImplementedError
+
+    def target(self, node: ast.expr) -> Target:
+        """What an assignment to an expression would change."""
+        raise NotImplementedError
+
+    def call_function(self, callee: Func, node: ast.Call) -> Value | None:
+        """The call of a ``@func``; None where it returns nothing."""
+        raise NotImplementedError
+
+    def library_function(self, callee: Func, operands: tuple[ir.Expr, ...]) -> ir.Function:
+        """A function of the library for such operands."""
+        raise NotImplementedError
 
     # ------------------------------------------------------------------------------------------- statements, effects
 

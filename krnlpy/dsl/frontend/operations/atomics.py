@@ -9,20 +9,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.builtins import core as builtins
 from krnlpy.dsl.frontend.conversions import fit
+from krnlpy.dsl.frontend.lowering import Lowering
+from krnlpy.dsl.frontend.targets import Chosen, Element, Target
 from krnlpy.dsl.frontend.values import Static, Value
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean
 
 from . import compounds
-
-if TYPE_CHECKING:
-    from krnlpy.dsl.frontend.syntax.assignments import Element, Target
-    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
 
 _OPERATIONS: dict[Any, ir.AtomicOp] = {
     builtins.atomic_add: "add",
@@ -37,13 +35,7 @@ _OPERATIONS: dict[Any, ir.AtomicOp] = {
 }
 
 
-def _lower(op: ir.AtomicOp, lowering: ExpressionLowering, node: ast.Call) -> Value:
-    from krnlpy.dsl.frontend.syntax.assignments import (  # which lowers expressions, hence imports this module
-        AssignmentLowering,
-        Chosen,
-    )
-
-    assert isinstance(lowering, AssignmentLowering)
+def _lower(op: ir.AtomicOp, lowering: Lowering, node: ast.Call) -> Value:
     where, name = lowering.at(node), f"atomic_{op}"
     count = 3 if op == "compare_exchange" else 2
     form = f"{name}(a[i], expected, value)" if count == 3 else f"{name}(a[i], value)"
@@ -92,7 +84,7 @@ def _lower(op: ir.AtomicOp, lowering: ExpressionLowering, node: ast.Call) -> Val
     return ir.Local(result, type=type.compute, location=where)
 
 
-def _refuse_place(lowering: ExpressionLowering, node: ast.Call, form: str) -> None:
+def _refuse_place(lowering: Lowering, node: ast.Call, form: str) -> None:
     where = lowering.at(node.args[0] if node.args else node)
     if node.args and isinstance(node.args[0], ast.Name):
         value = lowering.value(node.args[0])
@@ -103,8 +95,6 @@ def _refuse_place(lowering: ExpressionLowering, node: ast.Call, form: str) -> No
 
 def _elements(target: Target, form: str, where: ir.Location) -> list[Element]:
     """The elements one of which the atomic changes."""
-    from krnlpy.dsl.frontend.syntax.assignments import Chosen, Element
-
     parts = target.parts if isinstance(target, Chosen) else (target,)
     elements = [part for part in parts if isinstance(part, Element)]
     if len(elements) == len(parts):
@@ -141,7 +131,7 @@ def without_result(statement: ir.Stmt) -> ir.Stmt:
     return replace(statement, targets=()) if isinstance(statement, ir.Atomic) else statement
 
 
-def _handler(op: ir.AtomicOp) -> Callable[[ExpressionLowering, ast.Call], Value]:
+def _handler(op: ir.AtomicOp) -> Callable[[Lowering, ast.Call], Value]:
     return lambda lowering, node: _lower(op, lowering, node)
 
 

@@ -7,25 +7,23 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.builtins import bits as bit_builtins
 from krnlpy.dsl.frontend.conversions import cast
+from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Value
 from krnlpy.scalar import i8, i16, i32, i64, u8, u16, u32, u64
 
 from .library import call_library
 from .operands import arguments, constant, integers
 
-if TYPE_CHECKING:
-    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
-
-Handler = Callable[["ExpressionLowering", ast.Call], Value]
-_Unary = Callable[["ExpressionLowering", ir.Expr, ir.Location], ir.Expr]
-_Binary = Callable[["ExpressionLowering", ir.Expr, ir.Expr, ir.Location], ir.Expr]
+Handler = Callable[["Lowering", ast.Call], Value]
+_Unary = Callable[["Lowering", ir.Expr, ir.Location], ir.Expr]
+_Binary = Callable[["Lowering", ir.Expr, ir.Expr, ir.Location], ir.Expr]
 
 _UNSIGNED = {t.size: t for t in (u8, u16, u32, u64)}
 _SIGNED = {t.size: t for t in (i8, i16, i32, i64)}
@@ -47,7 +45,7 @@ def _bits(x: ir.Expr) -> ir.Expr:
 
 
 def _unary(name: str, function: _Unary) -> Handler:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         where = lowering.at(node)
         (x,) = integers(arguments(lowering, node, 1, name), name, where)
         return cast(function(lowering, x, where), x.type, where)
@@ -56,7 +54,7 @@ def _unary(name: str, function: _Unary) -> Handler:
 
 
 def _binary(name: str, function: _Binary) -> Handler:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         where = lowering.at(node)
         a, b = integers(arguments(lowering, node, 2, name), name, where)
         return function(lowering, a, b, where)
@@ -67,12 +65,12 @@ def _binary(name: str, function: _Binary) -> Handler:
 # ---------------------------------------------------------------------------------------------------------- counts
 
 
-def _popcount(lowering: ExpressionLowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
+def _popcount(lowering: Lowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
     bits = _bits(x)
     return call_library(lowering, "popcount_64", (bits,), where) if bits.type is u64 else _u32("popcount", where, bits)
 
 
-def _clz(lowering: ExpressionLowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
+def _clz(lowering: Lowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
     bits = _bits(x)
     if bits.type is u64:
         return call_library(lowering, "clz_64", (bits,), where)
@@ -80,12 +78,12 @@ def _clz(lowering: ExpressionLowering, x: ir.Expr, where: ir.Location) -> ir.Exp
     return zeros if x.type.bits == 32 else _operation("sub", zeros, 32 - x.type.bits, where)
 
 
-def _bit_length(lowering: ExpressionLowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
+def _bit_length(lowering: Lowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
     zeros = _clz(lowering, x, where)
     return _operation("sub", constant(x.type.bits, zeros.type, where), zeros, where)
 
 
-def _reverse_bits(lowering: ExpressionLowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
+def _reverse_bits(lowering: Lowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
     bits = _bits(x)
     if bits.type is u64:
         return call_library(lowering, "reverse_bits_64", (bits,), where)
@@ -93,13 +91,13 @@ def _reverse_bits(lowering: ExpressionLowering, x: ir.Expr, where: ir.Location) 
     return reverse if x.type.bits == 32 else _operation("shr", reverse, 32 - x.type.bits, where)
 
 
-def _ctz(lowering: ExpressionLowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
+def _ctz(lowering: Lowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
     # The zeros below the lowest 1 are those above the highest 1 of the reverse.
     reverse = _reverse_bits(lowering, x, where)
     return _clz(lowering, cast(reverse, _UNSIGNED[x.type.size]), where)
 
 
-def _byte_swap(lowering: ExpressionLowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
+def _byte_swap(lowering: Lowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
     if x.type.size == 1:
         return x
     bits = _bits(x)
@@ -111,7 +109,7 @@ def _byte_swap(lowering: ExpressionLowering, x: ir.Expr, where: ir.Location) -> 
 
 
 def _rotation(name: str, left: bool) -> Handler:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         where = lowering.at(node)
         value, turn = arguments(lowering, node, 2, name)
         (x,) = integers([value], name, where)
@@ -137,7 +135,7 @@ def _rotation(name: str, left: bool) -> Handler:
 # -------------------------------------------------------------------------------------------------------- arithmetic
 
 
-def _mul_hi(lowering: ExpressionLowering, a: ir.Expr, b: ir.Expr, where: ir.Location) -> ir.Expr:
+def _mul_hi(lowering: Lowering, a: ir.Expr, b: ir.Expr, where: ir.Location) -> ir.Expr:
     kind = a.type
     if kind.bits < 32:
         wide = i32 if kind.is_signed else u32
@@ -149,7 +147,7 @@ def _mul_hi(lowering: ExpressionLowering, a: ir.Expr, b: ir.Expr, where: ir.Loca
 
 
 def _saturating(op: Any) -> _Binary:
-    def function(lowering: ExpressionLowering, a: ir.Expr, b: ir.Expr, where: ir.Location) -> ir.Expr:
+    def function(lowering: Lowering, a: ir.Expr, b: ir.Expr, where: ir.Location) -> ir.Expr:
         kind = a.type
         if kind.bits < 32:
             result = _operation(op, cast(a, i32), cast(b, i32), where)
@@ -178,7 +176,7 @@ HANDLERS: dict[Any, Handler] = {
 """What is called for each function."""
 
 
-def _bitwise_count(lowering: ExpressionLowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
+def _bitwise_count(lowering: Lowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
     """NumPy counts the bits of the magnitude."""
     return _popcount(lowering, ir.Math("abs", (x,), type=x.type, location=where) if x.type.is_signed else x, where)
 

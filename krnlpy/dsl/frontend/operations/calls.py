@@ -6,21 +6,20 @@ import ast
 import builtins as python
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.builtins import core as builtins
+from krnlpy.dsl.frontend.callables import Func, Method
 from krnlpy.dsl.frontend.conversions import cast, settled, typed, unify
-from krnlpy.dsl.frontend.lowering import Known
+from krnlpy.dsl.frontend.lowering import Known, Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, is_number
 from krnlpy.dsl.types.composites import composite_type
 from krnlpy.dsl.types.cooperative import CooperativeType
-from krnlpy.errors import KernelSyntaxError, KernelTypeError, KrnlpyError, LaunchError
+from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, f32, i32, i64, u16, u32, u64
 
 from . import atomics, compounds, conversions, cooperative
@@ -33,55 +32,13 @@ from .powers import whole_power
 from .subgroups import BALLOT_FUNCTIONS, SUBGROUP_FUNCTIONS
 from .vectors import VECTOR_FUNCTIONS
 
-if TYPE_CHECKING:
-    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
-
 _IDS = (
     "global_id", "global_threads", "group_id", "groups", "thread_id", "threads",
 )  # fmt: skip
 _PLAIN_IDS = ("subgroup_id", "subgroups", "subgroup_thread_id", "subgroup_threads", "item_id", "items")
 
 
-class Func:
-    """A function that kernels call, made by ``@func``. Outside a kernel it is the Python function it was."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        if not isinstance(function, FunctionType):
-            raise LaunchError(f"func of a {type(function).__name__}: expected a function, made by def")
-        self.function = function
-        self.__name__ = function.__name__
-        self.__doc__ = function.__doc__
-        self.__wrapped__ = function
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        if not self.function.__module__.startswith("krnlpy."):
-            return self.function(*arguments, **keywords)
-        try:
-            return self.function(*arguments, **keywords)
-        except KrnlpyError:
-            raise
-        except Exception as error:
-            raise LaunchError(
-                f"{self.__name__}() outside of kernels, with values that it does not take: {error}"
-            ) from error
-
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """As a method of a dataclass it is bound, outside of kernels too."""
-        return self if instance is None else partial(self.function, instance)
-
-    def __repr__(self) -> str:
-        return f"<func {self.__name__}>"
-
-
-@dataclass(frozen=True, eq=False)
-class Method:
-    """A function of a dataclass, and the struct that it was asked of."""
-
-    function: Func
-    owner: Compound
-
-
-def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def lower_call(lowering: Lowering, node: ast.Call) -> Value:
     """The value of a call."""
     where = lowering.at(node)
     target = lowering.value(node.func)
@@ -127,7 +84,7 @@ def lower_call(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return handler(lowering, with_arguments(node, values))
 
 
-def call_user(lowering: ExpressionLowering, callee: Func | Method, node: ast.Call) -> Value | None:
+def call_user(lowering: Lowering, callee: Func | Method, node: ast.Call) -> Value | None:
     """The call of a user's function; None where it returns nothing."""
     if isinstance(callee, Func):
         return lowering.call_function(callee, node)
@@ -149,11 +106,11 @@ def _handler(callee: Any) -> Handler | None:
         return None
 
 
-def _convert(type: ScalarType, lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _convert(type: ScalarType, lowering: Lowering, node: ast.Call) -> Value:
     return conversion(lowering, type, node)
 
 
-def _abs(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _abs(lowering: Lowering, node: ast.Call) -> Value:
     (value,) = arguments(lowering, node, 1, "abs")
     if isinstance(value, Static) and is_number(value.value):
         return Static(abs(value.value), value.location)
@@ -165,15 +122,15 @@ def _abs(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return ir.Math("abs", (operand,), type=operand.type, location=lowering.at(node))
 
 
-def _divmod(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _divmod(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     left, right = (lowering.steady(v) if isinstance(v, ir.Expr) else v for v in arguments(lowering, node, 2, "divmod"))
     quotient = lowering.binary(ast.FloorDiv(), left, right, where)
     return Static((quotient, lowering.binary(ast.Mod(), left, right, where)), where)
 
 
-def _extremum(op: ir.BinaryOp) -> Callable[[ExpressionLowering, ast.Call], Value]:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _extremum(op: ir.BinaryOp) -> Callable[[Lowering, ast.Call], Value]:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         where = lowering.at(node)
         values = arguments(lowering, node, None, op)
         if len(values) < 2:
@@ -192,12 +149,12 @@ def _extremum(op: ir.BinaryOp) -> Callable[[ExpressionLowering, ast.Call], Value
     return handler
 
 
-def _range(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _range(lowering: Lowering, node: ast.Call) -> Value:
     raise KernelSyntaxError("range stands only in `for i in range(...)`", *lowering.at(node))
 
 
-def _axis_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _axis_id(name: ir.IdName) -> Callable[[Lowering, ast.Call], Value]:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         values = arguments(lowering, node, len(node.args) and 1, name)
         axis = values[0] if values else Static(0, lowering.at(node))
         number = axis.value if isinstance(axis, Static) else None
@@ -208,8 +165,8 @@ def _axis_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]
     return handler
 
 
-def _plain_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value]:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _plain_id(name: ir.IdName) -> Callable[[Lowering, ast.Call], Value]:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         arguments(lowering, node, 0, name)
         if name in ("item_id", "items") and not lowering.state.has_items:
             raise KernelTypeError(f"{name}() needs a kernel with Item or ItemMut parameters", *lowering.at(node))
@@ -218,7 +175,7 @@ def _plain_id(name: ir.IdName) -> Callable[[ExpressionLowering, ast.Call], Value
     return handler
 
 
-def _type(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _type(lowering: Lowering, node: ast.Call) -> Value:
     """``type(x)``: the type of an element as it is stored, of a parameter as declared, of any other value."""
     (value,) = arguments(lowering, node, 1, "type")
     match value:
@@ -231,14 +188,14 @@ def _type(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return Static(found, lowering.at(node))
 
 
-def _only_as(name: str, what: str) -> Callable[[ExpressionLowering, ast.Call], Value]:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _only_as(name: str, what: str) -> Callable[[Lowering, ast.Call], Value]:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         raise KernelSyntaxError(f"{name} stands only as {what}", *lowering.at(node))
 
     return handler
 
 
-def power(lowering: ExpressionLowering, left: Value, right: Value, where: ir.Location) -> Value:
+def power(lowering: Lowering, left: Value, right: Value, where: ir.Location) -> Value:
     """``left ** right``: by multiplication for whole exponents of integers and small constant ones, else by pow."""
     if isinstance(right, Static) and isinstance(right.value, np.integer):
         right = Static(python.int(right.value), right.location)
@@ -267,7 +224,7 @@ def _base_type(base: Value, exponent: ScalarType) -> ScalarType:
     return {32: i32, 64: i64}[max(exponent.bits, 32)] if exponent.kind == "uint" and base.value < 0 else exponent
 
 
-def integer_power(lowering: ExpressionLowering, base: ir.Expr, exponent: ir.Expr, where: ir.Location) -> ir.Expr:
+def integer_power(lowering: Lowering, base: ir.Expr, exponent: ir.Expr, where: ir.Location) -> ir.Expr:
     """``base ** exponent`` of integers: by squaring, in the base's type, which wraps. The exponent is any integer."""
     wide = i32 if exponent.type.bits < 32 else exponent.type
     one = ir.Const(1, type=base.type, location=where)
@@ -291,7 +248,7 @@ def shift(op: ir.BinaryOp, left: Value, right: Value, where: ir.Location) -> Val
     return ir.Binary(op, value, cast(count, value.type), type=value.type, location=where)
 
 
-Handler = Callable[["ExpressionLowering", ast.Call], Value]
+Handler = Callable[["Lowering", ast.Call], Value]
 _UNEVALUATED = (
     python.print,
     python.breakpoint,

@@ -9,18 +9,15 @@ from __future__ import annotations
 import ast
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import fit, settled, typed, unify
-from krnlpy.dsl.frontend.lowering import Known
+from krnlpy.dsl.frontend.lowering import Known, Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, assemble, describe, is_number, matrix, scalars, vector
 from krnlpy.dsl.types.composites import COMPONENTS, CompositeType, MatrixType, StructType, TupleType, VectorType
 from krnlpy.errors import DtypeError, KernelNameError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean
-
-if TYPE_CHECKING:
-    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
 
 _SWIZZLES = (COMPONENTS, "rgba")
 
@@ -62,7 +59,7 @@ def attribute(owner: Compound, name: str, where: ir.Location) -> Value:
     return part
 
 
-def type_subscript(lowering: ExpressionLowering, family: Any, node: ast.Subscript) -> Static:
+def type_subscript(lowering: Lowering, family: Any, node: ast.Subscript) -> Static:
     """``Vector[T, 3]`` in a kernel."""
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     values = lowering.values(parts)
@@ -75,7 +72,7 @@ def type_subscript(lowering: ExpressionLowering, family: Any, node: ast.Subscrip
         raise KernelTypeError(str(error), *where) from None
 
 
-def subscript(lowering: ExpressionLowering, owner: Compound, node: ast.Subscript) -> Value:
+def subscript(lowering: Lowering, owner: Compound, node: ast.Subscript) -> Value:
     """``v[i]``, ``m[i, j]``, ``m[i]`` (a row), ``t[0]``."""
     where = lowering.at(node)
     type = owner.type
@@ -96,7 +93,7 @@ def subscript(lowering: ExpressionLowering, owner: Compound, node: ast.Subscript
     return choose(lowering, owner.parts, index[0], where)
 
 
-def index_entry(lowering: ExpressionLowering, value: Value, node: ast.Subscript) -> int | ir.Expr:
+def index_entry(lowering: Lowering, value: Value, node: ast.Subscript) -> int | ir.Expr:
     where = lowering.at(node.slice)
     if isinstance(value, Static) and isinstance(value.value, int) and not isinstance(value.value, bool):
         return value.value
@@ -106,7 +103,7 @@ def index_entry(lowering: ExpressionLowering, value: Value, node: ast.Subscript)
 
 
 def choose(
-    lowering: ExpressionLowering, parts: Sequence[ir.Expr | Compound], index: int | ir.Expr, where: ir.Location
+    lowering: Lowering, parts: Sequence[ir.Expr | Compound], index: int | ir.Expr, where: ir.Location
 ) -> ir.Expr | Compound:
     """One of several values. An index that is out of range at run time gives the first."""
     if isinstance(index, int):
@@ -136,14 +133,12 @@ def _scalar(part: ir.Expr | Compound) -> ir.Expr:
 # ------------------------------------------------------------------------------------------------------- operators
 
 
-def binary(
-    lowering: ExpressionLowering, operator: ast.operator, left: Value, right: Value, where: ir.Location
-) -> Compound:
+def binary(lowering: Lowering, operator: ast.operator, left: Value, right: Value, where: ir.Location) -> Compound:
     """An operator on vectors or matrices of one shape, or on one and a scalar: element by element."""
     return _zip(lowering, left, right, lambda a, b: lowering.binary(operator, a, b, where), _symbol(operator), where)
 
 
-def compare(lowering: ExpressionLowering, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
+def compare(lowering: Lowering, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
     """A comparison element by element, of which ``any`` and ``all`` make one truth; of structs and tuples only
     ``==`` and ``!=``, of the whole."""
     whole = (StructType, TupleType)
@@ -157,7 +152,7 @@ def compare(lowering: ExpressionLowering, operator: ast.cmpop, left: Value, righ
     return _zip(lowering, left, right, lambda a, b: lowering.compare(operator, a, b, where), "comparison", where)
 
 
-def unary(lowering: ExpressionLowering, operator: ast.unaryop, value: Compound, where: ir.Location) -> Compound:
+def unary(lowering: Lowering, operator: ast.unaryop, value: Compound, where: ir.Location) -> Compound:
     """``-v``, ``+v``, ``~v``; ``not v`` of a vector of truth values."""
     if not isinstance(value.type, VectorType | MatrixType):
         raise KernelTypeError(f"{value.type} has no sign and no bits; take its parts", *where)
@@ -167,9 +162,7 @@ def unary(lowering: ExpressionLowering, operator: ast.unaryop, value: Compound, 
     return _alike(value, parts, where)
 
 
-def _zip(
-    lowering: ExpressionLowering, left: Value, right: Value, operation: Any, what: str, where: ir.Location
-) -> Compound:
+def _zip(lowering: Lowering, left: Value, right: Value, operation: Any, what: str, where: ir.Location) -> Compound:
     for side in (left, right):
         number = isinstance(side, ir.Expr) or (isinstance(side, Static) and is_number(side.value))
         if not number and not (isinstance(side, Compound) and isinstance(side.type, VectorType | MatrixType)):
@@ -184,7 +177,7 @@ def _zip(
     return _alike(model, [typed(operation(x, y)) for x, y in zip(a, b, strict=True)], where)
 
 
-def _spread(lowering: ExpressionLowering, value: Value, count: int) -> list[Value]:
+def _spread(lowering: Lowering, value: Value, count: int) -> list[Value]:
     """The elements of a vector or matrix; a scalar as often as needed, evaluated once."""
     if isinstance(value, Compound):
         return list(value.parts)
@@ -249,7 +242,7 @@ def transpose(value: Compound, where: ir.Location) -> Compound:
     return matrix(parts, type.columns, where)
 
 
-def matmul(lowering: ExpressionLowering, left: Value, right: Value, where: ir.Location) -> Value:
+def matmul(lowering: Lowering, left: Value, right: Value, where: ir.Location) -> Value:
     """``left @ right``: of matrices and vectors as NumPy has it; of two vectors the inner product."""
     a, b = _as_rows(left), _as_rows(right)
     if a is None or b is None:
@@ -279,7 +272,7 @@ def _as_rows(value: Value) -> list[list[ir.Expr]] | None:
     return [parts[start : start + columns] for start in range(0, len(parts), columns)]
 
 
-def inner(lowering: ExpressionLowering, a: Sequence[Value], b: Sequence[Value], where: ir.Location) -> ir.Expr:
+def inner(lowering: Lowering, a: Sequence[Value], b: Sequence[Value], where: ir.Location) -> ir.Expr:
     """The sum of products, from left to right."""
     total: Value | None = None
     for x, y in zip(a, b, strict=True):
@@ -289,7 +282,7 @@ def inner(lowering: ExpressionLowering, a: Sequence[Value], b: Sequence[Value], 
     return typed(total)
 
 
-def construct(lowering: ExpressionLowering, type: CompositeType, node: ast.Call) -> Compound:
+def construct(lowering: Lowering, type: CompositeType, node: ast.Call) -> Compound:
     """``vec3(x, y, z)``, ``vec3(x)``, ``vec4(v, w)``, ``mat2(a, b, c, d)``, ``mat2(x)``, which has x on its diagonal
     and is 0 elsewhere, as in GLSL, ``Particle(position=..., mass=...)``."""
     where = lowering.at(node)
@@ -315,7 +308,7 @@ def construct(lowering: ExpressionLowering, type: CompositeType, node: ast.Call)
     return matrix(parts, type.rows, where) if isinstance(type, MatrixType) else vector(parts, where)
 
 
-def _construct_struct(lowering: ExpressionLowering, type: StructType, node: ast.Call) -> Compound:
+def _construct_struct(lowering: Lowering, type: StructType, node: ast.Call) -> Compound:
     where = lowering.at(node)
     names = [name for name, _ in type.parts]
     if len(node.args) > len(names):
@@ -346,7 +339,7 @@ def _defaults(type: StructType) -> dict[str, Any]:
     return {f.name: f.default for f in fields if is_number(f.default)}
 
 
-def each(lowering: ExpressionLowering, handler: Any, node: ast.Call, values: Sequence[Value]) -> Compound:
+def each(lowering: Lowering, handler: Any, node: ast.Call, values: Sequence[Value]) -> Compound:
     """A function of numbers applied to vectors or matrices of one shape, element by element."""
     where = lowering.at(node)
     models = [v for v in values if isinstance(v, Compound)]

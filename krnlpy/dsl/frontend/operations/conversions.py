@@ -6,21 +6,19 @@ import ast
 import builtins as python
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.builtins import bits as bit_builtins
 from krnlpy.dsl.frontend.conversions import cast, literal, typed
+from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Static, Value, describe, is_number
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, u8, u16, u32, u64
 
 from .operands import arguments, constant
-
-if TYPE_CHECKING:
-    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
 
 _UNSIGNED = {1: u8, 2: u16, 4: u32, 8: u64}
 
@@ -33,13 +31,13 @@ _GREATEST = {
 }
 
 
-def conversion(lowering: ExpressionLowering, type: ScalarType, node: ast.Call) -> Value:
+def conversion(lowering: Lowering, type: ScalarType, node: ast.Call) -> Value:
     """``f32(x)`` and its like: an explicit cast; of a literal, one that is done while compiling."""
     (argument,) = arguments(lowering, node, 1, str(type))
     return _converted(lowering, argument, type, node)
 
 
-def _converted(lowering: ExpressionLowering, argument: Value, type: ScalarType, node: ast.Call) -> ir.Expr:
+def _converted(lowering: Lowering, argument: Value, type: ScalarType, node: ast.Call) -> ir.Expr:
     where = lowering.at(node)
     if type is boolean:
         return lowering.truth(argument, where)
@@ -55,7 +53,7 @@ def _converted(lowering: ExpressionLowering, argument: Value, type: ScalarType, 
     return cast(typed(argument), type, where)
 
 
-def _with_type(lowering: ExpressionLowering, node: ast.Call, name: str) -> tuple[Value, ScalarType]:
+def _with_type(lowering: Lowering, node: ast.Call, name: str) -> tuple[Value, ScalarType]:
     """The arguments of ``name(value, type)``."""
     value, named = arguments(lowering, node, 2, name)
     type = named.value if isinstance(named, Static) else None
@@ -69,12 +67,12 @@ def _with_type(lowering: ExpressionLowering, node: ast.Call, name: str) -> tuple
     return value, type
 
 
-def _cast(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _cast(lowering: Lowering, node: ast.Call) -> Value:
     value, type = _with_type(lowering, node, "cast")
     return _converted(lowering, value, type, node)
 
 
-def _saturate(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _saturate(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     value, to = _with_type(lowering, node, "saturate")
     if to is boolean:
@@ -109,7 +107,7 @@ def _ends(to: ScalarType, source: ScalarType) -> tuple[int | float | None, int |
     return -whole if source.is_signed else None, whole
 
 
-def _bitcast(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _bitcast(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     value, to = _with_type(lowering, node, "bitcast")
     x = typed(value)
@@ -146,7 +144,7 @@ def _storage(x: ir.Expr) -> ScalarType:
     return x.type
 
 
-HANDLERS: dict[Any, Callable[[ExpressionLowering, ast.Call], Value]] = {
+HANDLERS: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
     bit_builtins.cast: _cast,
     bit_builtins.saturate: _saturate,
     bit_builtins.bitcast: _bitcast,

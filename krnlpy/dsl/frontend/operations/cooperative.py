@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import assignable, typed
+from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, is_number
 from krnlpy.dsl.types.cooperative import USES, CooperativeType
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
-
-if TYPE_CHECKING:
-    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
 
 
 @dataclass(frozen=True)
@@ -38,9 +36,7 @@ def attribute(owner: CooperativeType | ir.CooperativeMatrix, name: str, where: i
     raise KernelNameError(f"a cooperative matrix{' type' if wanted == 'load' else ''} has {wanted}, not {name}", *where)
 
 
-def call(
-    lowering: ExpressionLowering, callee: CooperativeType | Method, node: ast.Call, values: list[Value]
-) -> Value | None:
+def call(lowering: Lowering, callee: CooperativeType | Method, node: ast.Call, values: list[Value]) -> Value | None:
     """A call of a matrix type or of a method; None where it has no value."""
     where = lowering.at(node)
     if isinstance(callee, CooperativeType):
@@ -73,7 +69,7 @@ def call(
     return None
 
 
-def _transposed(lowering: ExpressionLowering, node: ast.Call) -> bool:
+def _transposed(lowering: Lowering, node: ast.Call) -> bool:
     for keyword in node.keywords:
         value = lowering.value(keyword.value)
         if keyword.arg != "transposed" or not isinstance(value, Static) or not isinstance(value.value, bool):
@@ -94,7 +90,7 @@ def _check_type(matrix: ir.CooperativeMatrix, place: ir.Place, where: ir.Locatio
         raise KernelTypeError(f"{place.name} holds {place.type}, the matrix {matrix.type}", *where)
 
 
-def _new(lowering: ExpressionLowering, type: CooperativeType, name: str = "matrix") -> ir.CooperativeMatrix:
+def _new(lowering: Lowering, type: CooperativeType, name: str = "matrix") -> ir.CooperativeMatrix:
     if isinstance(type.type, TypeVar):
         type = replace(type, type=lowering.state.types[type.type])
     return ir.CooperativeMatrix(name, type.type, type.rows, type.columns, type.use)
@@ -108,7 +104,7 @@ def same_type(a: ir.CooperativeMatrix, b: ir.CooperativeMatrix) -> bool:
     return replace(a, name="").__dict__ == replace(b, name="").__dict__
 
 
-def product(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def product(lowering: Lowering, node: ast.Call) -> Value:
     """``cooperative_multiply_add(a, b, c)``"""
     where = lowering.at(node)
     values = [lowering.value(argument) for argument in node.args]
@@ -146,9 +142,7 @@ def _type_of(matrix: ir.CooperativeMatrix) -> CooperativeType:
 _OPERATORS: dict[type[ast.operator], Any] = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div"}
 
 
-def binary(
-    lowering: ExpressionLowering, operator: ast.operator, left: Value, right: Value, where: ir.Location
-) -> Static:
+def binary(lowering: Lowering, operator: ast.operator, left: Value, right: Value, where: ir.Location) -> Static:
     """``+ - *`` of two matrices of one type, ``*`` and ``/`` of a matrix and a number."""
     op: Any = _OPERATORS.get(type(operator))
     a, b = matrix_of(left), matrix_of(right)
@@ -177,9 +171,7 @@ def binary(
     return Static(result, where)
 
 
-def negated(
-    lowering: ExpressionLowering, operator: ast.unaryop, matrix: ir.CooperativeMatrix, where: ir.Location
-) -> Static:
+def negated(lowering: Lowering, operator: ast.unaryop, matrix: ir.CooperativeMatrix, where: ir.Location) -> Static:
     """``-matrix``"""
     if not isinstance(operator, ast.USub):
         raise KernelSyntaxError("a cooperative matrix has no such operator", *where)
@@ -189,7 +181,7 @@ def negated(
 
 
 def copied(
-    lowering: ExpressionLowering,
+    lowering: Lowering,
     matrix: ir.CooperativeMatrix,
     to: ir.CooperativeMatrix | None,
     name: str,

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
 
-from krnlpy.dsl import ir, library
+from krnlpy.dsl import ir
+from krnlpy.dsl.frontend.callables import Func
+from krnlpy.dsl.frontend.lowering import Lowering
+from krnlpy.scalar import ScalarType
 
-if TYPE_CHECKING:
-    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
+_MODULES = {
+    "error_function": "erf erfc",
+    "exponentials": "expm1 sinh cosh",
+    "gamma": "gamma lgamma",
+    "integers": "popcount_64 reverse_bits_64 clz_64 mul_hi_64 mul_hi_signed add_sat_signed add_sat_unsigned"
+    " sub_sat_signed sub_sat_unsigned byte_swap_32 byte_swap_64 rotate power",
+    "inverse_trigonometric": "asin acos atan atan2",
+    "logarithms": "log10 log1p asinh acosh atanh",
+    "parts": "copysign signbit isfinite sign nextafter ldexp fmin fmax minimum maximum lerp step smoothstep",
+    "remainders": "fmod remainder",
+    "roots": "rsqrt cbrt hypot",
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
-def call_library(lowering: ExpressionLowering, name: str, operands: tuple[ir.Expr, ...], where: ir.Location) -> ir.Expr:
+def _find(name: str, type: ScalarType) -> Func:
+    """The function of a name for operands of a type."""
+    module = import_module(f"krnlpy.dsl.library.{_MODULE_OF[name]}")
+    function: Func = getattr(module, f"{name}_{type}", None) or getattr(module, name)
+    return function
+
+
+def call_library(lowering: Lowering, name: str, operands: tuple[ir.Expr, ...], where: ir.Location) -> ir.Expr:
     """A call of a library function with operands of the types that it takes; the first one's type chooses it."""
-    function = lowering.library_function(library.find(name, operands[0].type), operands)
+    function = lowering.library_function(_find(name, operands[0].type), operands)
     return ir.Call(function, operands, type=function.results[0], location=where)
 
 
-def horner(lowering: ExpressionLowering, x: ir.Expr, coefficients: tuple[ir.Const, ...], where: ir.Location) -> ir.Expr:
+def horner(lowering: Lowering, x: ir.Expr, coefficients: tuple[ir.Const, ...], where: ir.Location) -> ir.Expr:
     """The polynomial of x with the coefficients, lowest power first, by Horner's rule."""
     x = lowering.steady(x) if len(coefficients) > 2 else x
     result: ir.Expr = coefficients[-1]

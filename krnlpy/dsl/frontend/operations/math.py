@@ -6,13 +6,14 @@ import ast
 import builtins as python
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.builtins import math as math_builtins
 from krnlpy.dsl.frontend.conversions import cast, literal
+from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Static, Value, is_number
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import boolean, i32
@@ -21,10 +22,7 @@ from .library import call_library, horner
 from .operands import arguments, constant, floats, integers, numbers
 from .powers import whole_power
 
-if TYPE_CHECKING:
-    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
-
-Handler = Callable[["ExpressionLowering", ast.Call], Value]
+Handler = Callable[["Lowering", ast.Call], Value]
 
 _FLOAT_FUNCTIONS = {
     1: "sqrt rsqrt cbrt exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh"
@@ -65,13 +63,13 @@ def fold(name: str, values: list[Value], where: ir.Location) -> Static | None:
 
 
 def _function(name: str, count: int) -> Handler:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         return _apply(lowering, name, arguments(lowering, node, count, name), lowering.at(node))
 
     return handler
 
 
-def _apply(lowering: ExpressionLowering, name: Any, values: list[Value], where: ir.Location) -> Value:
+def _apply(lowering: Lowering, name: Any, values: list[Value], where: ir.Location) -> Value:
     folded = fold(name, values, where)
     if folded is not None:
         return folded
@@ -84,7 +82,7 @@ def _apply(lowering: ExpressionLowering, name: Any, values: list[Value], where: 
 def _factor(name: str, factor: float) -> Handler:
     """Multiplies by a constant."""
 
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         where = lowering.at(node)
         values = arguments(lowering, node, 1, name)
         folded = fold(name, values, where)
@@ -100,7 +98,7 @@ def _binary(op: ir.BinaryOp, a: ir.Expr, b: ir.Expr, where: ir.Location) -> ir.E
     return ir.Binary(op, a, b, type=a.type, location=where)
 
 
-def _sign(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _sign(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     (value,) = arguments(lowering, node, 1, "sign")
     if isinstance(value, Static) and is_number(number := value.value):
@@ -113,7 +111,7 @@ def _sign(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return _binary("min", x, constant(1, x.type, where), where)
 
 
-def _clamp(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _clamp(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     values = arguments(lowering, node, 3, "clamp")
     x, low, high = numbers(values, "clamp", where)
@@ -123,7 +121,7 @@ def _clamp(lowering: ExpressionLowering, node: ast.Call) -> Value:
 def _extremum(name: str, op: ir.BinaryOp) -> Handler:
     """min or max with a rule of its own for NaN; without one where no operand can be NaN."""
 
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         where = lowering.at(node)
         a, b = numbers(arguments(lowering, node, 2, name), name, where)
         return _with_nan(lowering, name, op, a, b, where)
@@ -131,9 +129,7 @@ def _extremum(name: str, op: ir.BinaryOp) -> Handler:
     return handler
 
 
-def _with_nan(
-    lowering: ExpressionLowering, name: str, op: ir.BinaryOp, a: ir.Expr, b: ir.Expr, where: ir.Location
-) -> ir.Expr:
+def _with_nan(lowering: Lowering, name: str, op: ir.BinaryOp, a: ir.Expr, b: ir.Expr, where: ir.Location) -> ir.Expr:
     # min and max give a where either is NaN: what NumPy's minimum wants of a, fmin of b.
     doubtful = b if name in ("minimum", "maximum") else a
     if not a.type.is_float or (isinstance(doubtful, ir.Const) and doubtful.value == doubtful.value):
@@ -141,13 +137,13 @@ def _with_nan(
     return call_library(lowering, name, (a, b), where)
 
 
-def _clip(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _clip(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     x, low, high = numbers(arguments(lowering, node, 3, "clip"), "clip", where)
     return _with_nan(lowering, "minimum", "min", _with_nan(lowering, "maximum", "max", x, low, where), high, where)
 
 
-def _step(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _step(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     edge, x = floats(arguments(lowering, node, 2, "step"), "step", where)
     below = ir.Compare("lt", x, edge, type=boolean, location=where)
@@ -155,7 +151,7 @@ def _step(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return ir.Select(below, zero, one, type=x.type, location=where)
 
 
-def _ldexp(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _ldexp(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     value, power = arguments(lowering, node, 2, "ldexp")
     (x,) = floats([value], "ldexp", where)
@@ -168,7 +164,7 @@ def _ldexp(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return call_library(lowering, "ldexp", (x, cast(n, i32)), where)
 
 
-def _polynomial(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _polynomial(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     value, coefficients = arguments(lowering, node, 2, "polynomial")
     listed = coefficients.value if isinstance(coefficients, Static) else None
@@ -185,7 +181,7 @@ def _polynomial(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return horner(lowering, x, constants, where)
 
 
-def _round(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _round(lowering: Lowering, node: ast.Call) -> Value:
     if len(node.args) == 2:
         raise KernelTypeError("round takes 1 argument in kernels; scale before and after", *lowering.at(node))
     values, where = arguments(lowering, node, 1, "round"), lowering.at(node)
@@ -195,12 +191,12 @@ def _round(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return _apply(lowering, "rint", values, where)
 
 
-def _square(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _square(lowering: Lowering, node: ast.Call) -> Value:
     (value,) = arguments(lowering, node, 1, "square")
     return whole_power(lowering.state, numbers([value], "square", lowering.at(node))[0], 2, lowering.at(node))
 
 
-def _reciprocal(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _reciprocal(lowering: Lowering, node: ast.Call) -> Value:
     (value,) = arguments(lowering, node, 1, "reciprocal")
     where = lowering.at(node)
     return lowering.binary(ast.Div(), Static(1.0, where), value, where)
@@ -209,7 +205,7 @@ def _reciprocal(lowering: ExpressionLowering, node: ast.Call) -> Value:
 def _operator(name: str, operator: ast.operator) -> Handler:
     """A function that is an operator of the language."""
 
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         a, b = arguments(lowering, node, 2, name)
         return lowering.binary(operator, a, b, lowering.at(node))
 
@@ -217,7 +213,7 @@ def _operator(name: str, operator: ast.operator) -> Handler:
 
 
 def _unary(name: str, operator: ast.unaryop) -> Handler:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         if len(node.args) != 1:
             raise KernelTypeError(f"{name} takes 1 argument(s), {len(node.args)} given", *lowering.at(node))
         return lowering.value(ast.copy_location(ast.UnaryOp(operator, node.args[0]), node))
@@ -225,7 +221,7 @@ def _unary(name: str, operator: ast.unaryop) -> Handler:
     return handler
 
 
-def _math_pow(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _math_pow(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     values = arguments(lowering, node, 2, "pow")
     a, b = floats(values, "pow", where)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import cast, literal, typed, unify
+from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Static, Value, is_number
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, f32
 
-if TYPE_CHECKING:
-    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
 
-
-def arguments(lowering: ExpressionLowering, node: ast.Call, count: int | None, name: str) -> list[Value]:
+def arguments(lowering: Lowering, node: ast.Call, count: int | None, name: str) -> list[Value]:
     """The values of a call's arguments, of which there must be ``count``, if that is not None."""
     if count is not None and len(node.args) != count:
         raise KernelTypeError(f"{name} takes {count} argument(s), {len(node.args)} given", *lowering.at(node))

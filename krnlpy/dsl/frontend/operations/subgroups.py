@@ -9,20 +9,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from functools import reduce
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.builtins import subgroups
 from krnlpy.dsl.frontend.conversions import cast, settled, typed
+from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, vector
 from krnlpy.dsl.types.composites import VectorType
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, i32, u32
 
-if TYPE_CHECKING:
-    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
-
-Handler = Callable[["ExpressionLowering", ast.Call], Value]
+Handler = Callable[["Lowering", ast.Call], Value]
 
 REDUCTIONS: tuple[ir.CollectiveOp, ...] = ("add", "mul", "min", "max", "and", "or", "xor")
 _OPERATIONS: tuple[ir.CollectiveOp, ...] = get_args(ir.CollectiveOp)
@@ -39,7 +37,7 @@ def _name(node: ast.Call) -> str:
     return getattr(node.func, "attr", getattr(node.func, "id", "this function"))
 
 
-def _values(lowering: ExpressionLowering, node: ast.Call, count: int) -> list[Value]:
+def _values(lowering: Lowering, node: ast.Call, count: int) -> list[Value]:
     if len(node.args) != count:
         raise KernelTypeError(f"{_name(node)} takes {count} argument(s), {len(node.args)} given", *lowering.at(node))
     return [lowering.value(argument) for argument in node.args]
@@ -66,7 +64,7 @@ def _lane(value: Value, what: str) -> ir.Expr:
 
 
 def _meet(
-    lowering: ExpressionLowering,
+    lowering: Lowering,
     op: ir.CollectiveOp,
     operands: tuple[ir.Expr, ...],
     results: tuple[ScalarType, ...],
@@ -85,19 +83,19 @@ def _meet(
     return [ir.Local(target, type=target.type, location=where) for target in targets]
 
 
-def _barrier(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _barrier(lowering: Lowering, node: ast.Call) -> Value:
     _values(lowering, node, 0)
     _meet(lowering, "barrier", (), (), lowering.at(node))
     return Static(None, lowering.at(node))
 
 
-def _elect(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _elect(lowering: Lowering, node: ast.Call) -> Value:
     _values(lowering, node, 0)
     return _meet(lowering, "elect", (), (boolean,), lowering.at(node))[0]
 
 
 def _vote(op: ir.CollectiveOp) -> Handler:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         where = lowering.at(node)
         condition = lowering.truth(_values(lowering, node, 1)[0], where)
         if op == "ballot":
@@ -107,13 +105,13 @@ def _vote(op: ir.CollectiveOp) -> Handler:
     return handler
 
 
-def _all_equal(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _all_equal(lowering: Lowering, node: ast.Call) -> Value:
     value = typed(_values(lowering, node, 1)[0])
     return _meet(lowering, "all_equal", (value,), (boolean,), lowering.at(node))[0]
 
 
 def _reduction(op: ir.CollectiveOp, clustered: bool = False) -> Handler:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         where = lowering.at(node)
         value, *rest = _values(lowering, node, 2 if clustered else 1)
         operand = typed(value)
@@ -131,13 +129,13 @@ def _reduction(op: ir.CollectiveOp, clustered: bool = False) -> Handler:
     return handler
 
 
-def _broadcast_first(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _broadcast_first(lowering: Lowering, node: ast.Call) -> Value:
     value = typed(_values(lowering, node, 1)[0])
     return _meet(lowering, "broadcast_first", (value,), (value.type,), lowering.at(node))[0]
 
 
 def _move(op: ir.CollectiveOp) -> Handler:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         where = lowering.at(node)
         value, place = _values(lowering, node, 2)
         operand, chosen = typed(value), op
@@ -154,7 +152,7 @@ def _move(op: ir.CollectiveOp) -> Handler:
 
 
 def _swap(op: ir.CollectiveOp) -> Handler:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         value = typed(_values(lowering, node, 1)[0])
         return _meet(lowering, op, (value,), (value.type,), lowering.at(node))[0]
 
@@ -167,7 +165,7 @@ def _swap(op: ir.CollectiveOp) -> Handler:
 class _Words:
     """Writes arithmetic of u32 at a place in the source."""
 
-    def __init__(self, lowering: ExpressionLowering, where: ir.Location) -> None:
+    def __init__(self, lowering: Lowering, where: ir.Location) -> None:
         self.lowering = lowering
         self.where = where
 
@@ -209,7 +207,7 @@ class _Words:
         return self.binary("sub", self.binary("shl", self.number(1), self.binary("sub", first, 32 * word)), 1)
 
 
-def _ballot(lowering: ExpressionLowering, node: ast.Call, count: int = 1) -> tuple[_Words, list[ir.Expr], list[Value]]:
+def _ballot(lowering: Lowering, node: ast.Call, count: int = 1) -> tuple[_Words, list[ir.Expr], list[Value]]:
     """The four words of the ballot that is the first argument, and the other arguments."""
     value, *rest = _values(lowering, node, count)
     value = settled(value)
@@ -232,18 +230,18 @@ def _bit(words: _Words, ballot: list[ir.Expr], lane: ir.Expr) -> ir.Expr:
     return ir.Compare("ne", bit, words.number(0), type=boolean, location=words.where)
 
 
-def _inverse_ballot(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _inverse_ballot(lowering: Lowering, node: ast.Call) -> Value:
     words, ballot, _ = _ballot(lowering, node)
     return _bit(words, ballot, words.lane())
 
 
-def _bit_extract(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _bit_extract(lowering: Lowering, node: ast.Call) -> Value:
     words, ballot, (lane,) = _ballot(lowering, node, 2)
     return _bit(words, ballot, _lane(lane, "a lane"))
 
 
 def _bit_count(kind: str = "") -> Handler:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         words, ballot, _ = _ballot(lowering, node)
         if kind:
             lane = words.lane()
@@ -254,7 +252,7 @@ def _bit_count(kind: str = "") -> Handler:
     return handler
 
 
-def _find_lsb(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _find_lsb(lowering: Lowering, node: ast.Call) -> Value:
     words, ballot, _ = _ballot(lowering, node)
     found = words.number(_MAX_LANES)
     for i in (3, 2, 1, 0):
@@ -264,7 +262,7 @@ def _find_lsb(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return found
 
 
-def _find_msb(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _find_msb(lowering: Lowering, node: ast.Call) -> Value:
     words, ballot, _ = _ballot(lowering, node)
     found = words.number(_MAX_LANES)
     for i in range(4):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import builtins as python
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.builtins import core as builtins
 from krnlpy.dsl.frontend.conversions import settled, typed
+from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, matrix, vector
 from krnlpy.dsl.types.composites import MatrixType, VectorType
 from krnlpy.errors import KernelTypeError
@@ -19,13 +20,10 @@ from krnlpy.scalar import boolean
 
 from . import compounds
 
-if TYPE_CHECKING:
-    from krnlpy.dsl.frontend.syntax.expressions import ExpressionLowering
-
-Handler = Callable[["ExpressionLowering", ast.Call], Value]
+Handler = Callable[["Lowering", ast.Call], Value]
 
 
-def _operands(lowering: ExpressionLowering, node: ast.Call, *kinds: Any) -> list[Compound]:
+def _operands(lowering: Lowering, node: ast.Call, *kinds: Any) -> list[Compound]:
     """The arguments, which are of these kinds; each scalar in them is evaluated once."""
     where = lowering.at(node)
     values = [lowering.value(argument) for argument in node.args]
@@ -52,14 +50,14 @@ def _same_length(a: Compound, b: Compound, name: str, where: ir.Location) -> Non
         raise KernelTypeError(f"{name} of {a.type} and {b.type}: their lengths differ", *where)
 
 
-def _dot(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _dot(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     a, b = _operands(lowering, node, VectorType, VectorType)
     _same_length(a, b, "dot", where)
     return compounds.inner(lowering, a.parts, b.parts, where)
 
 
-def _cross(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _cross(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     a, b = _operands(lowering, node, VectorType, VectorType)
     if len(a.parts) != 3 or len(b.parts) != 3:
@@ -67,9 +65,7 @@ def _cross(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return vector([_minor(lowering, a.parts, b.parts, (i + 1) % 3, (i + 2) % 3, where) for i in range(3)], where)
 
 
-def _minor(
-    lowering: ExpressionLowering, a: Sequence[Value], b: Sequence[Value], i: int, j: int, where: ir.Location
-) -> ir.Expr:
+def _minor(lowering: Lowering, a: Sequence[Value], b: Sequence[Value], i: int, j: int, where: ir.Location) -> ir.Expr:
     """``a[i] * b[j] - a[j] * b[i]``"""
     left = lowering.binary(ast.Mult(), a[i], b[j], where)
     right = lowering.binary(ast.Mult(), a[j], b[i], where)
@@ -80,14 +76,14 @@ def _sqrt(value: ir.Expr, where: ir.Location) -> ir.Expr:
     return ir.Math("sqrt", (value,), type=value.type, location=where)
 
 
-def _length(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _length(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     (v,) = _operands(lowering, node, VectorType)
     _floats(v, "length", where)
     return _sqrt(compounds.inner(lowering, v.parts, v.parts, where), where)
 
 
-def _distance(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _distance(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     a, b = _operands(lowering, node, VectorType, VectorType)
     _same_length(a, b, "distance", where)
@@ -97,7 +93,7 @@ def _distance(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return _sqrt(compounds.inner(lowering, parts, parts, where), where)
 
 
-def _normalize(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _normalize(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     (v,) = _operands(lowering, node, VectorType)
     _floats(v, "normalize", where)
@@ -105,19 +101,19 @@ def _normalize(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return compounds.binary(lowering, ast.Div(), v, length, where)
 
 
-def _outer(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _outer(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     a, b = _operands(lowering, node, VectorType, VectorType)
     parts = [typed(lowering.binary(ast.Mult(), x, y, where)) for x in a.parts for y in b.parts]
     return matrix(parts, len(a.parts), where)
 
 
-def _transpose(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _transpose(lowering: Lowering, node: ast.Call) -> Value:
     (m,) = _operands(lowering, node, MatrixType)
     return compounds.transpose(m, lowering.at(node))
 
 
-def _square(lowering: ExpressionLowering, node: ast.Call, name: str) -> list[list[ir.Expr]]:
+def _square(lowering: Lowering, node: ast.Call, name: str) -> list[list[ir.Expr]]:
     where = lowering.at(node)
     (m,) = _operands(lowering, node, MatrixType)
     assert isinstance(m.type, MatrixType)
@@ -128,7 +124,7 @@ def _square(lowering: ExpressionLowering, node: ast.Call, name: str) -> list[lis
     return [parts[row * m.type.columns : (row + 1) * m.type.columns] for row in range(m.type.rows)]
 
 
-def _expand(lowering: ExpressionLowering, rows: list[list[ir.Expr]], where: ir.Location) -> ir.Expr:
+def _expand(lowering: Lowering, rows: list[list[ir.Expr]], where: ir.Location) -> ir.Expr:
     """The determinant, by expansion along the first row (Laplace)."""
     if len(rows) == 1:
         return rows[0][0]
@@ -144,11 +140,11 @@ def _expand(lowering: ExpressionLowering, rows: list[list[ir.Expr]], where: ir.L
     return lowering.keep(typed(total), "minor")
 
 
-def _determinant(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _determinant(lowering: Lowering, node: ast.Call) -> Value:
     return _expand(lowering, _square(lowering, node, "determinant"), lowering.at(node))
 
 
-def _inverse(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _inverse(lowering: Lowering, node: ast.Call) -> Value:
     """The adjugate over the determinant: exact in form, and short for up to four rows."""
     where = lowering.at(node)
     rows = _square(lowering, node, "inverse")
@@ -168,7 +164,7 @@ def _inverse(lowering: ExpressionLowering, node: ast.Call) -> Value:
 
 
 def _truths(op: str) -> Handler:
-    def handler(lowering: ExpressionLowering, node: ast.Call) -> Value:
+    def handler(lowering: Lowering, node: ast.Call) -> Value:
         where = lowering.at(node)
         (v,) = _operands(lowering, node, VectorType | MatrixType)
         truths = [lowering.truth(part, where) for part in v.parts]
@@ -180,7 +176,7 @@ def _truths(op: str) -> Handler:
     return handler
 
 
-def _sum(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _sum(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     if len(node.args) != 1:
         raise KernelTypeError("sum takes one vector or tuple", *where)
@@ -195,7 +191,7 @@ def _sum(lowering: ExpressionLowering, node: ast.Call) -> Value:
     return total
 
 
-def _len(lowering: ExpressionLowering, node: ast.Call) -> Value:
+def _len(lowering: Lowering, node: ast.Call) -> Value:
     where = lowering.at(node)
     if len(node.args) != 1:
         raise KernelTypeError(f"len takes 1 argument(s), {len(node.args)} given", *where)

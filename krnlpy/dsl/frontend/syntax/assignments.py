@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.builtins import core as builtins
 from krnlpy.dsl.frontend.conversions import default_type, fit, settled, typed, widen, widens
-from krnlpy.dsl.frontend.lowering import AnyName, CompoundName, LocalName
 from krnlpy.dsl.frontend.operations import compounds, cooperative
+from krnlpy.dsl.frontend.targets import AnyName, Chosen, CompoundName, Element, LocalName, Parts, Target
 from krnlpy.dsl.frontend.values import (
     ArrayPlace,
     Compound,
@@ -33,41 +32,9 @@ from krnlpy.dsl.types.composites import (
     composite_type,
 )
 from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError
-from krnlpy.scalar import ScalarType, i32
+from krnlpy.scalar import i32
 
 from .expressions import ExpressionLowering
-
-
-@dataclass(eq=False)
-class Element:
-    """An element of an array, a buffer or an item, as a target; ``index`` is steady."""
-
-    place: ir.Place
-    index: tuple[ir.Expr, ...]
-
-    @property
-    def type(self) -> ScalarType:
-        return self.place.type
-
-
-@dataclass(eq=False)
-class Parts:
-    """A target of a composite type."""
-
-    type: CompositeType
-    parts: tuple[Target, ...]
-
-
-@dataclass(eq=False)
-class Chosen:
-    """One of several targets of one type, which one is known only while the kernel runs."""
-
-    type: AnyType
-    parts: tuple[Target, ...]
-    index: ir.Expr
-
-
-Target = LocalName | CompoundName | Element | Parts | Chosen
 
 
 class AssignmentLowering(ExpressionLowering):

@@ -10,9 +10,11 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from krnlpy.dsl import ir
+from krnlpy.dsl.frontend.callables import Func, Method
 from krnlpy.dsl.frontend.conversions import choice, typed, unify
-from krnlpy.dsl.frontend.lowering import AnyName, Known, LocalName, Lowering
+from krnlpy.dsl.frontend.lowering import Known, Lowering
 from krnlpy.dsl.frontend.operations import calls, compounds, cooperative
+from krnlpy.dsl.frontend.targets import AnyName, LocalName
 from krnlpy.dsl.frontend.values import (
     ArrayPlace,
     Compound,
@@ -212,8 +214,8 @@ class ExpressionLowering(Lowering):
         where = self.at(node)
         owner = self.value(node.value)
         if isinstance(owner, Compound):
-            if isinstance(owner.type, StructType) and isinstance(vars(owner.type.cls).get(node.attr), calls.Func):
-                return Static(calls.Method(vars(owner.type.cls)[node.attr], owner), where)
+            if isinstance(owner.type, StructType) and isinstance(vars(owner.type.cls).get(node.attr), Func):
+                return Static(Method(vars(owner.type.cls)[node.attr], owner), where)
             return compounds.attribute(owner, node.attr, where)
         if isinstance(owner, Static):
             place = owner.value
@@ -455,14 +457,6 @@ class ExpressionLowering(Lowering):
 
     def _Call(self, node: ast.Call) -> Value:  # noqa: N802
         return calls.lower_call(self, node)
-
-    def call_function(self, callee: calls.Func, node: ast.Call) -> Value | None:
-        """The call of a ``@func``; None where it returns nothing. Made by the lowering of functions."""
-        raise NotImplementedError
-
-    def library_function(self, callee: calls.Func, operands: tuple[ir.Expr, ...]) -> ir.Function:
-        """A function of the library for such operands; made by the lowering of functions."""
-        raise NotImplementedError
 
 
 def rank_of(place: ArrayPlace) -> int:

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from krnlpy.dsl import ir
+from krnlpy.dsl.frontend.callables import Func
 from krnlpy.dsl.frontend.conversions import fit, settled
-from krnlpy.dsl.frontend.lowering import AnyName, LocalName, ProgramState
-from krnlpy.dsl.frontend.operations.calls import Func
+from krnlpy.dsl.frontend.lowering import ProgramState
 from krnlpy.dsl.frontend.signature import (
     Declared,
     ParameterSpec,
@@ -23,6 +23,7 @@ from krnlpy.dsl.frontend.signature import (
     resolve,
 )
 from krnlpy.dsl.frontend.source import Source, read_source
+from krnlpy.dsl.frontend.targets import AnyName, LocalName
 from krnlpy.dsl.frontend.values import (
     Compound,
     CompoundPlace,

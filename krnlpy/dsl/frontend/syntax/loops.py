@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from krnlpy.dsl import ir
 from krnlpy.dsl.builtins import core as builtins
 from krnlpy.dsl.frontend.conversions import unify, widen
-from krnlpy.dsl.frontend.lowering import LocalName
+from krnlpy.dsl.frontend.targets import LocalName
 from krnlpy.dsl.frontend.values import Static, Value, is_number
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import boolean

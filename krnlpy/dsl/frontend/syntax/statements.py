@@ -6,11 +6,12 @@ import ast
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.builtins import core as builtins
+from krnlpy.dsl.frontend.callables import Func, Method
 from krnlpy.dsl.frontend.conversions import fit, settled
 from krnlpy.dsl.frontend.lowering import ProgramState
 from krnlpy.dsl.frontend.operations import cooperative
 from krnlpy.dsl.frontend.operations.atomics import without_result
-from krnlpy.dsl.frontend.operations.calls import Func, Method, call_user
+from krnlpy.dsl.frontend.operations.calls import call_user
 from krnlpy.dsl.frontend.source import Source
 from krnlpy.dsl.frontend.values import Static, is_number
 from krnlpy.dsl.types.composites import AnyType

@@ -1,0 +1,52 @@
+"""What kernels call that Python has defined: functions made by ``@func``, and methods of dataclasses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from types import FunctionType
+from typing import Any
+
+from krnlpy.errors import KrnlpyError, LaunchError
+
+from .values import Compound
+
+
+class Func:
+    """A function that kernels call, made by ``@func``. Outside a kernel it is the Python function it was."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        if not isinstance(function, FunctionType):
+            raise LaunchError(f"func of a {type(function).__name__}: expected a function, made by def")
+        self.function = function
+        self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+        self.__wrapped__ = function
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        if not self.function.__module__.startswith("krnlpy."):
+            return self.function(*arguments, **keywords)
+        try:
+            return self.function(*arguments, **keywords)
+        except KrnlpyError:
+            raise
+        except Exception as error:
+            raise LaunchError(
+                f"{self.__name__}() outside of kernels, with values that it does not take: {error}"
+            ) from error
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method of a dataclass it is bound, outside of kernels too."""
+        return self if instance is None else partial(self.function, instance)
+
+    def __repr__(self) -> str:
+        return f"<func {self.__name__}>"
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A function of a dataclass, and the struct that it was asked of."""
+
+    function: Func
+    owner: Compound

@@ -1,0 +1,66 @@
+"""What an assignment or an atomic changes: variables, elements of arrays, and parts of composite values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from krnlpy.dsl import ir
+from krnlpy.dsl.types.composites import AnyType, CompositeType
+from krnlpy.scalar import ScalarType
+
+
+@dataclass(eq=False)
+class LocalName:
+    """A local variable while a function is lowered. ``storage`` is its annotated type, which may be f16 or bf16."""
+
+    variable: ir.Variable
+    storage: ScalarType
+    line: int
+
+    @property
+    def type(self) -> AnyType:
+        return self.storage
+
+
+@dataclass(eq=False)
+class CompoundName:
+    """A local variable of a composite type: one variable for each of its scalars."""
+
+    type: CompositeType
+    parts: tuple[AnyName, ...]
+    line: int
+
+
+AnyName = LocalName | CompoundName
+
+
+@dataclass(eq=False)
+class Element:
+    """An element of an array, a buffer or an item, as a target; ``index`` is steady."""
+
+    place: ir.Place
+    index: tuple[ir.Expr, ...]
+
+    @property
+    def type(self) -> ScalarType:
+        return self.place.type
+
+
+@dataclass(eq=False)
+class Parts:
+    """A target of a composite type."""
+
+    type: CompositeType
+    parts: tuple[Target, ...]
+
+
+@dataclass(eq=False)
+class Chosen:
+    """One of several targets of one type, which one is known only while the kernel runs."""
+
+    type: AnyType
+    parts: tuple[Target, ...]
+    index: ir.Expr
+
+
+Target = LocalName | CompoundName | Element | Parts | Chosen
