@@ -1,4 +1,4 @@
-"""The intermediate representation that all targets share; ``nodes.py`` says what it means."""
+"""The intermediate representation that all targets share; ``nodes.py`` has it on one page."""
 
 from .nodes import (
     Argument,
@@ -49,7 +49,6 @@ from .nodes import (
     Parameter,
     Place,
     Print,
-    Program,
     Return,
     Round,
     ScalarParameter,
@@ -62,16 +61,9 @@ from .nodes import (
     UnaryOp,
     Variable,
     While,
-    assigned_variables,
-    blocks,
-    boolean,
-    captured_arrays,
     const,
-    expressions,
-    i32,
-    targets,
-    walk,
 )
+from .program import Program, assigned_variables, blocks, captured_arrays, expressions, targets, walk
 
 __all__ = [
     "Argument",
@@ -137,11 +129,9 @@ __all__ = [
     "While",
     "assigned_variables",
     "blocks",
-    "boolean",
     "captured_arrays",
     "const",
     "expressions",
-    "i32",
     "targets",
     "walk",
 ]

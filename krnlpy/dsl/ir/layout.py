@@ -15,7 +15,8 @@ from functools import cached_property
 
 from krnlpy.scalar import ScalarType, boolean, f32, i32, u32
 
-from .nodes import GlobalParameter, ItemParameter, Program
+from .nodes import GlobalParameter, ItemParameter
+from .program import Program
 
 
 @dataclass(frozen=True)

@@ -25,77 +25,525 @@ Semantics that each target must give:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
+from typing import Any, Literal, NamedTuple
 
-from krnlpy.scalar import ScalarType, boolean, i32
+from krnlpy.scalar import ScalarType
 
-from .expressions import (
-    Argument,
-    Binary,
-    BinaryOp,
-    Bitcast,
-    Call,
-    Cast,
-    Compare,
-    Const,
-    Expr,
-    Extent,
-    Id,
-    IdName,
-    Load,
-    Local,
-    Logical,
-    Math,
-    MathName,
-    Round,
-    Select,
-    SpecValue,
-    Unary,
-    UnaryOp,
-)
+from .formats import Format
 from .node import dataclass
-from .places import (
-    BufferParameter,
-    CooperativeMatrix,
-    GlobalParameter,
-    GroupArray,
-    ItemParameter,
-    LocalArray,
-    Location,
-    Parameter,
-    Place,
-    ScalarParameter,
-    SpecParameter,
-    Variable,
-)
-from .statements import (
-    Assert,
-    Assign,
-    Atomic,
-    AtomicOp,
-    Barrier,
-    Block,
-    Break,
-    Breakpoint,
-    Collective,
-    CollectiveOp,
-    Continue,
-    CooperativeFill,
-    CooperativeLoad,
-    CooperativeMap,
-    CooperativeProduct,
-    CooperativeStmt,
-    CooperativeStore,
-    For,
-    If,
-    Invoke,
-    Print,
-    Return,
-    Stmt,
-    Store,
-    While,
-)
+
+
+class Location(NamedTuple):
+    """A place in the source: lines from 1, columns (UTF-8 bytes, as in Python's ast) from 0."""
+
+    file: str
+    line: int
+    column: int
+    end_column: int
+
+
+# ---------------------------------------------------------------------------------------------------- parameters
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """A kernel's parameter. ``type`` is the declared scalar type, which may be a storage type."""
+
+    name: str
+    type: ScalarType
+    location: Location
+
+
+@dataclass(frozen=True, eq=False)
+class ScalarParameter(Parameter):
+    """A number handed over with each launch; read through :class:`Argument`."""
+
+
+@dataclass(frozen=True, eq=False)
+class SpecParameter(Parameter):
+    """A specialization constant: fixed when the kernel is built for a device; read through :class:`SpecValue`."""
+
+    default: int | float | bool | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ItemParameter(Parameter):
+    """One element a thread of a buffer; all items of a launch have one shape. Loaded and stored with index ()."""
+
+    mutable: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalParameter(Parameter):
+    """A whole buffer of ``ndim`` dimensions. ``once``: declared ``Out``, each element is written exactly once."""
+
+    ndim: int = 1
+    mutable: bool = False
+    once: bool = False
+
+
+BufferParameter = ItemParameter | GlobalParameter
+
+
+# --------------------------------------------------------------------------------------------- variables, arrays
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """A local variable or a function's parameter. Compared by identity; names may repeat in other functions."""
+
+    name: str
+    type: ScalarType
+
+
+@dataclass(frozen=True, eq=False)
+class LocalArray:
+    """An array of each thread's own. ``type`` may be a storage type."""
+
+    name: str
+    type: ScalarType
+    shape: tuple[Expr, ...]
+    """Const or SpecValue, or add, sub, mul, floordiv of those (all i32)."""
+
+
+@dataclass(frozen=True, eq=False)
+class GroupArray(LocalArray):
+    """An array that the threads of a group share."""
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeMatrix:
+    """A variable that holds a matrix which the threads of a subgroup hold together. ``type`` may be a storage type.
+    ``use``: what it can be in a product ``a @ b + accumulator``."""
+
+    name: str
+    type: ScalarType
+    rows: int
+    columns: int
+    use: Literal["a", "b", "accumulator"]
+
+
+Place = ItemParameter | GlobalParameter | LocalArray | GroupArray
+
+
+# ---------------------------------------------------------------------------------------------------------- expressions
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Expr:
+    """A value of a type of computation. Expressions have no effects and may be left out where nothing needs them;
+    what has effects, or is a meeting of threads, is a statement that gives a variable its result."""
+
+    type: ScalarType
+    location: Location
+
+
+@dataclass(frozen=True, eq=False)
+class Const(Expr):
+    """A literal or captured constant, already of ``type``."""
+
+    value: int | float | bool
+
+
+@dataclass(frozen=True, eq=False)
+class Local(Expr):
+    """The value of a variable."""
+
+    variable: Variable
+
+
+@dataclass(frozen=True, eq=False)
+class Argument(Expr):
+    """The value of a scalar parameter (in its type of computation)."""
+
+    parameter: ScalarParameter
+
+
+@dataclass(frozen=True, eq=False)
+class SpecValue(Expr):
+    """The value of a specialization constant (in its type of computation)."""
+
+    parameter: SpecParameter
+
+
+@dataclass(frozen=True, eq=False)
+class Extent(Expr):
+    """The length (i32) of a global parameter or array along one axis."""
+
+    place: GlobalParameter | LocalArray
+    axis: int
+
+
+IdName = Literal[
+    "global_id",  # id of the thread in the dispatch, along axis
+    "global_threads",  # threads of the dispatch, along axis
+    "group_id",  # id of the group, along axis
+    "groups",  # groups of the dispatch, along axis
+    "thread_id",  # id of the thread in its group, along axis
+    "threads",  # threads of a group, along axis
+    "subgroup_id",  # id of the subgroup in its group
+    "subgroups",  # subgroups of a group, rounded up
+    "subgroup_thread_id",  # lane
+    "subgroup_threads",  # subgroup size
+    "item_id",  # row-major index of the item
+    "items",  # count of items
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Id(Expr):
+    """A coordinate or size of the dispatch, as i32. ``axis`` 0 is the fastest (x)."""
+
+    name: IdName
+    axis: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Load(Expr):
+    """An element of a place, in its type of computation. ``index`` is () for items; entries are any integers."""
+
+    place: Place
+    index: tuple[Expr, ...]
+
+
+UnaryOp = Literal["neg", "invert", "not"]  # neg: numbers; invert: integers; not: boolean
+
+
+@dataclass(frozen=True, eq=False)
+class Unary(Expr):
+    op: UnaryOp
+    operand: Expr
+
+
+BinaryOp = Literal["add", "sub", "mul", "div", "floordiv", "mod", "pow", "min", "max", "and", "or", "xor", "shl", "shr"]
+
+
+@dataclass(frozen=True, eq=False)
+class Binary(Expr):
+    """Both operands have the type of the result. and, or, xor are bitwise (also of booleans). pow: float only; powers
+    of integers are made of products."""
+
+    op: BinaryOp
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class Compare(Expr):
+    """Boolean; both operands have one type."""
+
+    op: Literal["lt", "le", "gt", "ge", "eq", "ne"]
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class Logical(Expr):
+    """Boolean, short-circuit."""
+
+    op: Literal["and", "or"]
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class Select(Expr):
+    """``then if condition else otherwise``: only the chosen one is evaluated.
+
+    ``weak`` is for the frontend: where both are literals, these, which take the type of what the value meets; for one
+    that is such a choice itself, its ``weak``.
+    """
+
+    condition: Expr
+    then: Expr
+    otherwise: Expr
+    weak: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Cast(Expr):
+    """The operand converted to ``type``."""
+
+    operand: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class Bitcast(Expr):
+    """The operand's bits read as ``to``, of the same size; one of the two is an integer type, the other a float type.
+    Where ``source`` or ``to`` is f16 or bf16, the operand or the result is an f32: the operand is rounded to it, the
+    result widened. Of a NaN only that it is one is kept."""
+
+    operand: Expr
+    source: ScalarType
+    to: ScalarType
+
+
+@dataclass(frozen=True, eq=False)
+class Round(Expr):
+    """An f32 rounded to what the storage type ``to`` (f16 or bf16) can hold; still an f32."""
+
+    operand: Expr
+    to: ScalarType
+
+
+MathName = Literal[
+    "abs",  # numbers (the least integer wraps)
+    "sqrt", "exp", "exp2", "log", "log2", "sin", "cos", "tan", "tanh",  # f32, f64
+    "floor", "ceil", "trunc", "rint",  # f32, f64, result of the same type; rint: halves to the even number
+    "fma",  # f32, f64: three operands, may or may not be fused
+    "isnan", "isinf",  # f32, f64 -> boolean
+    "popcount", "clz", "reverse_bits",  # u32; clz of 0 is 32
+    "mul_hi",  # u32: the high 32 bits of the product of two
+    # f32, f64: what the target has, as quick and as imprecise as that is; the exact function where there is none.
+    "fast_exp", "fast_exp2", "fast_log", "fast_log2", "fast_sin", "fast_cos", "fast_tan", "fast_tanh", "fast_rsqrt",
+    "fast_pow", "fast_min", "fast_max",  # two operands
+]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Math(Expr):
+    """An elementary function; operands have one type. What is not here is made of it: see :mod:`.library`."""
+
+    name: MathName
+    operands: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Call(Expr):
+    """A call of a function that is pure and has one result; any other is called by the statement ``Invoke``."""
+
+    function: Function
+    arguments: tuple[Expr, ...]
+
+
+def const(value: int | float | bool, type: ScalarType, location: Location) -> Const:
+    return Const(value, type=type, location=location)
+
+
+# ----------------------------------------------------------------------------------------------------------- statements
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Stmt:
+    location: Location
+
+
+Block = tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Assign(Stmt):
+    """Gives a variable a value of the variable's type. The frontend has proved assignment before use."""
+
+    variable: Variable
+    value: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class Store(Stmt):
+    """Writes an element of a place; ``value`` has the place's type of computation."""
+
+    place: Place
+    index: tuple[Expr, ...]
+    value: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class If(Stmt):
+    condition: Expr
+    then: Block
+    otherwise: Block
+
+
+@dataclass(frozen=True, eq=False)
+class While(Stmt):
+    condition: Expr
+    body: Block
+
+
+@dataclass(frozen=True, eq=False)
+class For(Stmt):
+    """``for variable in range(start, stop, step)``, as Python's range: the three are evaluated once, before; the
+    body may assign the variable without changing the iteration; after the loop it keeps its last value. ``start``,
+    ``stop`` and ``step`` have the variable's type. A step of 0 runs no iteration."""
+
+    variable: Variable
+    start: Expr
+    stop: Expr
+    step: Expr
+    body: Block
+
+
+@dataclass(frozen=True, eq=False)
+class Break(Stmt):
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class Continue(Stmt):
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class Return(Stmt):
+    """Leaves the function with its results; in a kernel ends the thread (in an item kernel: the item)."""
+
+    values: tuple[Expr, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Invoke(Stmt):
+    """Calls a function that has effects, reads or writes places, or has any number of results but one; ``targets``
+    are the variables that take the results."""
+
+    targets: tuple[Variable, ...]
+    function: Function
+    arguments: tuple[Expr, ...]
+
+
+AtomicOp = Literal["add", "sub", "min", "max", "and", "or", "xor", "exchange", "compare_exchange"]
+
+
+@dataclass(frozen=True, eq=False)
+class Atomic(Stmt):
+    """Reads an element, and writes what comes of it and ``value``, without another thread's coming in between. The
+    target, if there is one, takes what was read. Orders no other accesses (relaxed).
+
+    ``compare_exchange`` writes where the element has the bits of ``expected``, which only it has. An element of f16 or
+    bf16 is computed with as an f32 and rounded where it is written. Out of range it reads 0 and writes nothing. The
+    entries of ``index`` may be evaluated more than once.
+    """
+
+    targets: tuple[Variable, ...]
+    op: AtomicOp
+    place: GlobalParameter | GroupArray
+    index: tuple[Expr, ...]
+    value: Expr
+    expected: Expr | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Barrier(Stmt):
+    """Every thread of the group arrives before any goes on; writes to group arrays and buffers made before are
+    seen by the group after. Stands only where all threads of the group arrive (kernel body, uniform flow)."""
+
+
+CollectiveOp = Literal[
+    "barrier",  # no operand, no target: what active threads wrote before is seen by them after
+    "elect",  # -> boolean: true for the active thread of the lowest lane
+    "all", "any",  # boolean -> boolean
+    "all_equal",  # any type -> boolean; floats are compared by ==, so that a NaN makes it false
+    "ballot",  # boolean -> four u32: a bit for each lane, 0 for inactive ones
+    "add", "mul", "min", "max",  # numbers
+    "and", "or", "xor",  # integers
+    "inclusive_add", "inclusive_mul", "inclusive_min", "inclusive_max",
+    "inclusive_and", "inclusive_or", "inclusive_xor",
+    "exclusive_add", "exclusive_mul", "exclusive_min", "exclusive_max",
+    "exclusive_and", "exclusive_or", "exclusive_xor",
+    "broadcast_first",  # any type: the value of the active thread of the lowest lane
+    "broadcast",  # any type, and a lane (u32, Const)
+    "shuffle",  # any type, and the lane to read (u32)
+    "shuffle_xor", "shuffle_up", "shuffle_down",  # any type, and what the lane is changed by (u32)
+    "quad_broadcast",  # any type, and a place in the quad: 0 to 3 (u32, Const)
+    "quad_swap_horizontal", "quad_swap_vertical", "quad_swap_diagonal",  # any type: lanes that differ by 1, 2, 3
+]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Collective(Stmt):
+    """An operation of the threads of a subgroup that are active: that execute this statement together. A thread that
+    took another way, has left the loop or has returned is not active. ``targets`` of the others stay as they are.
+
+    - Reductions and scans are over the active threads; a scan goes by lane, and of an exclusive one the first active
+      thread gets the operation's neutral element: 0, 1, the type's extremes (infinities of floats), all bits set. The
+      order of float operations, the sign of a sum that is zero, and what ``min`` and ``max`` make of NaNs is the
+      target's affair.
+    - ``cluster``, of a reduction, is a power of two: it is then over each so many adjacent lanes apart. 0: over all.
+    - Reading from a lane that is not active, or that the subgroup does not have, gives 0. An ``unchecked`` kernel
+      promises that it reads from none; the interpreter reports it.
+    """
+
+    targets: tuple[Variable, ...]
+    op: CollectiveOp
+    operands: tuple[Expr, ...] = ()
+    cluster: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Print(Stmt):
+    """Writes the text of a format for the values of its fields. Each execution is one record, never torn."""
+
+    format: Format
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Assert(Stmt):
+    """Where the condition is false, raises KernelAssertionError with the text of a format; ``values`` are evaluated
+    only then. Checked by the interpreter and in debug mode; without effect elsewhere."""
+
+    condition: Expr
+    format: Format
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Breakpoint(Stmt):
+    """Stops in the debugger. Only the interpreter has one."""
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeStmt(Stmt):
+    """Something that all threads of a subgroup do together with ``matrix``."""
+
+    matrix: CooperativeMatrix
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeFill(CooperativeStmt):
+    """Gives each element of a matrix one value, which is the same for all threads of the subgroup."""
+
+    value: Expr
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeLoad(CooperativeStmt):
+    """Takes a matrix from a place of two dimensions, from ``index`` on; ``transposed``: its rows are the place's
+    columns. Where not all of it lies within the place, it is out of range: all elements are 0."""
+
+    place: GlobalParameter | GroupArray
+    index: tuple[Expr, ...]
+    transposed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeStore(CooperativeStmt):
+    """Writes a matrix to a place of two dimensions, as ``CooperativeLoad`` takes it; out of range it does nothing."""
+
+    place: GlobalParameter | GroupArray
+    index: tuple[Expr, ...]
+    transposed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeProduct(CooperativeStmt):
+    """``matrix = a @ b + c``, the sums in the type of ``c`` and in any order."""
+
+    a: CooperativeMatrix
+    b: CooperativeMatrix
+    c: CooperativeMatrix
+
+
+@dataclass(frozen=True, eq=False)
+class CooperativeMap(CooperativeStmt):
+    """An operator on the elements of matrices of one type, or of one and a number; ``copy`` and ``neg`` have one
+    operand."""
+
+    op: Literal["copy", "neg", "add", "sub", "mul", "div"]
+    operands: tuple[CooperativeMatrix | Expr, ...]
+
+
+# ------------------------------------------------------------------------------------------------------------ functions
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,137 +563,3 @@ class Function:
     local_arrays: tuple[LocalArray, ...]
     location: Location
     pure: bool = True
-
-
-@dataclass(frozen=True, eq=False)
-class Program:
-    """A kernel with all types known: one for each choice of its type variables.
-
-    Attributes:
-        name: the kernel's Python name, with its types where it has type variables: ``axpy_f32``. An identifier.
-        threads: default threads of a group along x, y, z; always three numbers.
-        functions: every function called, callees first.
-        subgroup_threads: the subgroup size that it needs; 0 for any.
-    """
-
-    name: str
-    location: Location
-    parameters: tuple[Parameter, ...]
-    body: Block
-    functions: tuple[Function, ...]
-    group_arrays: tuple[GroupArray, ...]
-    local_arrays: tuple[LocalArray, ...]
-    threads: tuple[int, int, int]
-    unchecked: bool = False
-    subgroup_threads: int = 0
-
-    @property
-    def file(self) -> str:
-        return self.location.file
-
-    @property
-    def buffers(self) -> tuple[BufferParameter, ...]:
-        """The parameters that are buffers, in order: their place here is their binding."""
-        return tuple(p for p in self.parameters if isinstance(p, ItemParameter | GlobalParameter))
-
-    @property
-    def items(self) -> tuple[ItemParameter, ...]:
-        return tuple(p for p in self.parameters if isinstance(p, ItemParameter))
-
-    @property
-    def scalars(self) -> tuple[ScalarParameter, ...]:
-        return tuple(p for p in self.parameters if isinstance(p, ScalarParameter))
-
-    @property
-    def specs(self) -> tuple[SpecParameter, ...]:
-        return tuple(p for p in self.parameters if isinstance(p, SpecParameter))
-
-    @property
-    def has_cooperative_matrices(self) -> bool:
-        return any(isinstance(node, CooperativeStmt) for node in walk(self.body))
-
-    @property
-    def has_ids(self) -> bool:
-        """Whether it asks which thread, group or item it is, or how many there are."""
-        bodies = (self.body, *(function.body for function in self.functions))
-        return any(isinstance(node, Id) for body in bodies for node in walk(body))
-
-    @property
-    def has_barriers(self) -> bool:
-        return any(isinstance(node, Barrier) for node in walk(self.body))
-
-
-def walk(node: Stmt | Expr | Block) -> Iterator[Stmt | Expr]:
-    """The statements and expressions below and including a node, outermost first (not those of called functions)."""
-    if isinstance(node, tuple):
-        for child in node:
-            if isinstance(child, Stmt | Expr):
-                yield from walk(child)
-        return
-    yield node
-    for f in fields(node):
-        child = getattr(node, f.name)
-        if isinstance(child, Stmt | Expr | tuple) and not isinstance(child, Location):
-            yield from walk(child)
-
-
-def targets(statement: Stmt) -> tuple[Variable, ...]:
-    """The variables that a statement itself gives values, without those in it."""
-    if isinstance(statement, Assign | For):
-        return (statement.variable,)
-    found: tuple[Variable, ...] = getattr(statement, "targets", ())
-    return found
-
-
-def expressions(statement: Stmt | Expr) -> tuple[Expr, ...]:
-    """The expressions of a statement itself, not of the blocks in it; the operands of an expression."""
-    found: list[Expr] = []
-    for f in fields(statement):
-        value = getattr(statement, f.name)
-        for part in value if isinstance(value, tuple) else (value,):
-            if isinstance(part, Expr):
-                found.append(part)
-    return tuple(found)
-
-
-def blocks(statement: Stmt) -> tuple[Block, ...]:
-    """The blocks in a statement."""
-    match statement:
-        case If():
-            return (statement.then, statement.otherwise)
-        case While() | For():
-            return (statement.body,)
-    return ()
-
-
-def assigned_variables(body: Block) -> list[Variable]:
-    """The variables that statements and those in them give values, each once, in order."""
-    return list(dict.fromkeys(v for node in walk(body) if isinstance(node, Stmt) for v in targets(node)))
-
-
-def captured_arrays(function: Function) -> tuple[LocalArray, ...]:
-    """The arrays of its callers that a function, or one that it calls, touches."""
-    found: dict[LocalArray, None] = {}
-    for node in walk(function.body):
-        if isinstance(node, Call | Invoke):
-            found.update(dict.fromkeys(captured_arrays(node.function)))
-        place = getattr(node, "place", None)
-        if isinstance(place, LocalArray):
-            found[place] = None
-    return tuple(array for array in found if array not in function.local_arrays)
-
-
-def const(value: int | float | bool, type: ScalarType, location: Location) -> Const:
-    return Const(value, type=type, location=location)
-
-
-__all__ = [
-    "Argument", "Assert", "Assign", "Atomic", "AtomicOp", "Barrier", "Binary", "BinaryOp", "Bitcast", "Block", "Break",
-    "Breakpoint", "BufferParameter", "Call", "Cast", "Collective", "CollectiveOp", "Compare", "Const", "Continue",
-    "CooperativeFill", "CooperativeLoad", "CooperativeMap", "CooperativeMatrix", "CooperativeProduct",
-    "CooperativeStmt", "CooperativeStore", "Expr", "Extent", "For", "Function", "GlobalParameter", "GroupArray", "Id",
-    "IdName", "If", "Invoke", "ItemParameter", "Load", "Local", "LocalArray", "Location", "Logical", "Math",
-    "MathName", "Parameter", "Place", "Print", "Program", "Return", "Round", "ScalarParameter", "Select",
-    "SpecParameter", "SpecValue", "Stmt", "Store", "Unary", "UnaryOp", "Variable", "While", "assigned_variables",
-    "blocks", "boolean", "captured_arrays", "const", "expressions", "i32", "targets", "walk",
-]  # fmt: skip

@@ -25,6 +25,7 @@ from krnlpy.dsl import ir
 from krnlpy.dsl.ir.layout import Field, Layout, Variant, layout_of
 from krnlpy.dsl.ir.reports import Reports
 from krnlpy.dsl.semantics.collectives import SUBGROUP_THREADS
+from krnlpy.scalar import boolean
 
 from .builder import ACCESS_GROUP, UNLIKELY, Builder, Module
 from .expressions import Array, Context, IdKey
@@ -189,7 +190,7 @@ class _ParameterBlock:
         """A scalar parameter in its type of computation."""
         b, type = self._b, parameter.type.compute
         value = self.word(parameter.name)
-        if type is ir.boolean:
+        if type is boolean:
             return b.op(f"icmp ne i32 {value}, 0")
         return b.op(f"trunc i32 {value} to {type.llvm}") if type.size < 4 else value
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from krnlpy.dsl import ir
 from krnlpy.dsl.semantics.breakpoints import refuse
 from krnlpy.errors import CompileError
-from krnlpy.scalar import ScalarType
+from krnlpy.scalar import ScalarType, i32
 
 from . import polls, reports
 from .atomics import Atomics
@@ -322,7 +322,7 @@ def define_function(context: Context, function: ir.Function) -> str:
 
 
 def _capture_type(capture: Capture) -> ScalarType:
-    return capture.type.compute if isinstance(capture, ir.ScalarParameter) else ir.i32
+    return capture.type.compute if isinstance(capture, ir.ScalarParameter) else i32
 
 
 def element_count(shape: tuple[int, ...]) -> int:

@@ -1,0 +1,151 @@
+"""A program: a kernel with all types known, and ways through the statements and expressions in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from .node import dataclass
+from .nodes import (
+    Assign,
+    Barrier,
+    Block,
+    BufferParameter,
+    Call,
+    CooperativeStmt,
+    Expr,
+    For,
+    Function,
+    GlobalParameter,
+    GroupArray,
+    Id,
+    If,
+    Invoke,
+    ItemParameter,
+    LocalArray,
+    Location,
+    Parameter,
+    ScalarParameter,
+    SpecParameter,
+    Stmt,
+    Variable,
+    While,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A kernel with all types known: one for each choice of its type variables.
+
+    Attributes:
+        name: the kernel's Python name, with its types where it has type variables: ``axpy_f32``. An identifier.
+        threads: default threads of a group along x, y, z; always three numbers.
+        functions: every function called, callees first.
+        subgroup_threads: the subgroup size that it needs; 0 for any.
+    """
+
+    name: str
+    location: Location
+    parameters: tuple[Parameter, ...]
+    body: Block
+    functions: tuple[Function, ...]
+    group_arrays: tuple[GroupArray, ...]
+    local_arrays: tuple[LocalArray, ...]
+    threads: tuple[int, int, int]
+    unchecked: bool = False
+    subgroup_threads: int = 0
+
+    @property
+    def file(self) -> str:
+        return self.location.file
+
+    @property
+    def buffers(self) -> tuple[BufferParameter, ...]:
+        """The parameters that are buffers, in order: their place here is their binding."""
+        return tuple(p for p in self.parameters if isinstance(p, ItemParameter | GlobalParameter))
+
+    @property
+    def items(self) -> tuple[ItemParameter, ...]:
+        return tuple(p for p in self.parameters if isinstance(p, ItemParameter))
+
+    @property
+    def scalars(self) -> tuple[ScalarParameter, ...]:
+        return tuple(p for p in self.parameters if isinstance(p, ScalarParameter))
+
+    @property
+    def specs(self) -> tuple[SpecParameter, ...]:
+        return tuple(p for p in self.parameters if isinstance(p, SpecParameter))
+
+    @property
+    def has_cooperative_matrices(self) -> bool:
+        return any(isinstance(node, CooperativeStmt) for node in walk(self.body))
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether it asks which thread, group or item it is, or how many there are."""
+        bodies = (self.body, *(function.body for function in self.functions))
+        return any(isinstance(node, Id) for body in bodies for node in walk(body))
+
+    @property
+    def has_barriers(self) -> bool:
+        return any(isinstance(node, Barrier) for node in walk(self.body))
+
+
+def walk(node: Stmt | Expr | Block) -> Iterator[Stmt | Expr]:
+    """The statements and expressions below and including a node, outermost first (not those of called functions)."""
+    if isinstance(node, tuple):
+        for child in node:
+            if isinstance(child, Stmt | Expr):
+                yield from walk(child)
+        return
+    yield node
+    for f in fields(node):
+        child = getattr(node, f.name)
+        if isinstance(child, Stmt | Expr | tuple) and not isinstance(child, Location):
+            yield from walk(child)
+
+
+def targets(statement: Stmt) -> tuple[Variable, ...]:
+    """The variables that a statement itself gives values, without those in it."""
+    if isinstance(statement, Assign | For):
+        return (statement.variable,)
+    found: tuple[Variable, ...] = getattr(statement, "targets", ())
+    return found
+
+
+def expressions(statement: Stmt | Expr) -> tuple[Expr, ...]:
+    """The expressions of a statement itself, not of the blocks in it; the operands of an expression."""
+    found: list[Expr] = []
+    for f in fields(statement):
+        value = getattr(statement, f.name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, Expr):
+                found.append(part)
+    return tuple(found)
+
+
+def blocks(statement: Stmt) -> tuple[Block, ...]:
+    """The blocks in a statement."""
+    match statement:
+        case If():
+            return (statement.then, statement.otherwise)
+        case While() | For():
+            return (statement.body,)
+    return ()
+
+
+def assigned_variables(body: Block) -> list[Variable]:
+    """The variables that statements and those in them give values, each once, in order."""
+    return list(dict.fromkeys(v for node in walk(body) if isinstance(node, Stmt) for v in targets(node)))
+
+
+def captured_arrays(function: Function) -> tuple[LocalArray, ...]:
+    """The arrays of its callers that a function, or one that it calls, touches."""
+    found: dict[LocalArray, None] = {}
+    for node in walk(function.body):
+        if isinstance(node, Call | Invoke):
+            found.update(dict.fromkeys(captured_arrays(node.function)))
+        place = getattr(node, "place", None)
+        if isinstance(place, LocalArray):
+            found[place] = None
+    return tuple(array for array in found if array not in function.local_arrays)
