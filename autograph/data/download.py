@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -12,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from filelock import FileLock
 
 from autograph.errors import DatasetError
 
@@ -51,7 +52,7 @@ def download(
         for path in (target, part, lock):  # opening a named pipe would wait for ever
             if path.exists() and not path.is_file():
                 raise DatasetError(f"{path}: cannot be written: it is no plain file")
-        with _turn(lock):
+        with FileLock(lock):
             if target.exists() and _sound(target, verify):
                 return
             for url in urls:
@@ -173,18 +174,3 @@ def _progress_bar(part: Path, start: int, total: int | None, progress: bool) -> 
     name = part.name.replace(".part", "")
     with tqdm(desc=name, initial=start, total=total, unit="B", unit_scale=True, unit_divisor=1024) as bar:
         yield bar.update
-
-
-@contextmanager
-def _turn(lock: Path) -> Iterator[None]:
-    """Hold the lock file, waiting for whoever has it."""
-    with lock.open("w") as file:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
