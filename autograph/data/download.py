@@ -14,15 +14,11 @@ from typing import IO, Any
 
 from filelock import FileLock
 
-from autograph.errors import DatasetError
+from autograph.errors import DatasetError, DownloadError
 
 _CHUNK = 1 << 16
 _TIMEOUT = 15.0  # seconds without a byte
 _RESUMES = 8  # of one mirror, as long as something changes
-
-
-class DownloadError(DatasetError):
-    """No mirror could be reached, or none delivered the whole file."""
 
 
 def download(
