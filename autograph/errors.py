@@ -29,5 +29,9 @@ class DatasetError(AutographError, ValueError):
     """A data set is not there, cannot be had, or is not what it should be."""
 
 
+class DownloadError(DatasetError):
+    """No mirror could be reached, or none delivered the whole file."""
+
+
 class CheckpointError(AutographError, ValueError):
     """A saved file is damaged, or does not fit the model it is loaded into."""

@@ -14,6 +14,7 @@ from krnlpy import Device, config
 from krnlpy.dsl.spirv import module as spirv
 from krnlpy.dsl.spirv.tools import TARGET
 
+from .support.counts import table
 from .support.devices import selectors
 from .support.programs import verify_programs
 from .support.spirv_validator import Validator
@@ -32,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DEVICE",
         help="run tests on this device only: host, interpreter, an index, or a part of a name; may be repeated",
     )
+    parser.addoption("--counts", action="store_true", help="say at the end how many tests ran, by room and device")
     parser.addoption("--update-golden", action="store_true", help="rewrite the GLSL kept in tests/golden")
 
 
@@ -80,7 +82,12 @@ def pytest_testnodedown(node: Any) -> None:
     validator.valid.update(map(bytes.fromhex, getattr(node, "workeroutput", {}).get("valid_modules", [])))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.getoption("--counts"):
+        passed = (r for key in ("passed", "") for r in terminalreporter.stats.get(key, []) if hasattr(r, "duration"))
+        terminalreporter.write_sep("=", "tests by room and device")
+        for line in table(passed, [name for name, _ in selectors(config.getoption("--device"))]):
+            terminalreporter.write_line(line)
     if not validator.available:
         terminalreporter.write_line("spirv-val is not installed: no SPIR-V was validated", yellow=True)
     elif validator.valid:

@@ -166,7 +166,7 @@ def test_rooms_say_what_they_are() -> None:
     ["autograph", pytest.param("examples", marks=pytest.mark.xfail(strict=True, reason="Profile is not exported"))],
 )
 def test_only_public_names_of_krnlpy_are_used(folder: str) -> None:
-    public = {"krnlpy", "krnlpy.config", "krnlpy.dsl", "krnlpy.errors", "krnlpy.files"}
+    public = {"krnlpy", "krnlpy.config", "krnlpy.dsl", "krnlpy.errors", "krnlpy.files", "krnlpy.locks"}
     for path in (ROOT / folder).rglob("*.py"):
         for base, name, _ in imports(path, ".".join(path.relative_to(ROOT).with_suffix("").parts)):
             if base.partition(".")[0] == "krnlpy":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -13,15 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from autograph.errors import DatasetError
+from filelock import FileLock
+
+from autograph.errors import DatasetError, DownloadError
 
 _CHUNK = 1 << 16
 _TIMEOUT = 15.0  # seconds without a byte
 _RESUMES = 8  # of one mirror, as long as something changes
-
-
-class DownloadError(DatasetError):
-    """No mirror could be reached, or none delivered the whole file."""
 
 
 def download(
@@ -51,7 +48,7 @@ def download(
         for path in (target, part, lock):  # opening a named pipe would wait for ever
             if path.exists() and not path.is_file():
                 raise DatasetError(f"{path}: cannot be written: it is no plain file")
-        with _turn(lock):
+        with FileLock(lock):
             if target.exists() and _sound(target, verify):
                 return
             for url in urls:
@@ -173,18 +170,3 @@ def _progress_bar(part: Path, start: int, total: int | None, progress: bool) -> 
     name = part.name.replace(".part", "")
     with tqdm(desc=name, initial=start, total=total, unit="B", unit_scale=True, unit_divisor=1024) as bar:
         yield bar.update
-
-
-@contextmanager
-def _turn(lock: Path) -> Iterator[None]:
-    """Hold the lock file, waiting for whoever has it."""
-    with lock.open("w") as file:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
-from autograph.errors import DatasetError
+from autograph.errors import DatasetError, DownloadError
 from krnlpy import files
 
-from .download import DownloadError, download
 from .idx import pack_idx, read_idx
 
 Kind = Literal["mnist", "fashion"]
@@ -224,6 +223,8 @@ def _check_download(source: _Source, name: str, path: Path) -> None:
 
 
 def _download(source: _Source, name: str, path: Path, progress: bool) -> None:
+    from .download import download  # HTTP, which takes longer to import than most programs need it
+
     unpacked = _LENGTHS[name.split("-")[0]] * (_SIDE * _SIDE if "images" in name else 1)
     urls = [f"{mirror}{name}.gz" for mirror in source.mirrors]
     verify = partial(_check_download, source, name)

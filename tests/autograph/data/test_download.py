@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from autograph.data.download import DownloadError, download
-from autograph.errors import DatasetError
+from autograph.data.download import download
+from autograph.errors import DatasetError, DownloadError
 
 from .http_server import Site, serve
 
