@@ -43,7 +43,7 @@ krnlpy.__main__
 autograph.errors
 autograph.autograd
 autograph.tensor
-autograph.functions.convolution autograph.functions.pooling
+autograph.functions.convolution
 autograph.functions
 autograph.optim
 autograph.nn

@@ -1,15 +1,11 @@
 """The operations: kernels, rules, gradients, and the choice between host and device. One module a family."""
 
 from . import (
-    activations,
-    casts,
     checks,
     convolution,
     elementwise,
-    encoding,
     in_place,
     losses,
-    metrics,
     pooling,
     products,
     reductions,
@@ -17,15 +13,11 @@ from . import (
 )
 
 __all__ = [
-    "activations",
-    "casts",
     "checks",
     "convolution",
     "elementwise",
-    "encoding",
     "in_place",
     "losses",
-    "metrics",
     "pooling",
     "products",
     "reductions",

@@ -1,4 +1,4 @@
-"""Arithmetic element by element, of tensors that broadcast and of numbers."""
+"""Arithmetic element by element, of tensors that broadcast and of numbers; conversions; activations."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from autograph.autograd import GradientFunction, differentiable
 from autograph.errors import DtypeError, ShapeError
 from autograph.tensor.tensor import Shape, Tensor
-from krnlpy import Buffer, Item, ItemMut, kernel
+from krnlpy import Buffer, DTypeLike, Item, ItemMut, kernel, scalar_type
 
 from .checks import number_of, require_alike
 from .reductions import sum_to_shape
-from .type_variables import T, W
+from .type_variables import T, U, W
 
 
 @kernel
@@ -71,6 +71,21 @@ def _number_div(x: W, y: Item[T], out: ItemMut[T]) -> None:
     out = x / y
 
 
+@kernel
+def _relu(x: Item[T], y: ItemMut[T]) -> None:
+    y = max(x, 0)
+
+
+@kernel
+def _relu_gradient(y: Item[T], dy: Item[T], dx: ItemMut[T]) -> None:
+    dx = 0 if y <= 0 else dy
+
+
+@kernel
+def _scaled_cast(x: Item[T], alpha: W, out: ItemMut[U]) -> None:
+    out = U(x) * alpha
+
+
 Operand = Tensor | float
 
 
@@ -106,6 +121,53 @@ def neg(x: Tensor) -> Tensor:
     if x.size:
         _neg(x.buffer, out)
     return differentiable(Tensor(out), [(x, neg)])
+
+
+def cast(x: Tensor, dtype: DTypeLike) -> Tensor:
+    """See :meth:`Tensor.cast`. The tensor itself if it has the dtype."""
+    dtype = scalar_type(dtype)
+    if dtype is x.dtype:
+        return x
+    source = x.dtype
+    return differentiable(Tensor(x.buffer.cast(dtype)), [(x, lambda gradient: cast(gradient, source))])
+
+
+def scaled_cast(x: Tensor, alpha: float, dtype: DTypeLike) -> Tensor:
+    """See :meth:`Tensor.scaled_cast`: ``dtype(x) * alpha``, the product in the dtype's type of computation.
+
+    Raises:
+        DtypeError: ``dtype`` is an integer type and cannot hold ``alpha``.
+    """
+    to = scalar_type(dtype)
+    number = number_of("scaled_cast", alpha, to)
+    out = Buffer.empty(x.shape, to, x.device)
+    if out.size:
+        _scaled_cast(x.buffer, number, out)
+    source = x.dtype
+    return differentiable(Tensor(out), [(x, lambda gradient: scaled_cast(gradient, alpha, source))])
+
+
+def relu(x: Tensor) -> Tensor:
+    """``x`` where it is above 0, else 0; NaN stays NaN. The gradient at 0 is 0.
+
+    Args:
+        x: any shape and dtype.
+    """
+    out = Buffer.empty(x.shape, x.dtype, x.device)
+    if out.size:
+        _relu(x.buffer, out)
+    value = Tensor(out)
+    if not x.tracked:
+        return value
+    kept = value.detach()
+
+    def gradient_of_x(gradient: Tensor) -> Tensor:
+        dx = Buffer.empty(kept.shape, kept.dtype, kept.device)
+        if dx.size:
+            _relu_gradient(kept.buffer, gradient.buffer, dx)
+        return Tensor(dx)
+
+    return differentiable(value, [(x, gradient_of_x)])
 
 
 def _apply(symbol: str, x: Operand, y: Operand, both: Any, number_right: Any, number_left: Any) -> Tensor:

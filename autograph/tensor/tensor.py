@@ -338,11 +338,11 @@ class Tensor:
         The gradient goes back from floats to floats. Integers are not recorded: ``x - x.cast(i32).cast(f32)`` has the
         gradient of ``x``.
         """
-        return functions.casts.cast(self, dtype)
+        return functions.elementwise.cast(self, dtype)
 
     def scaled_cast(self, alpha: float, dtype: DTypeLike) -> Tensor:
         """The elements converted, then multiplied by ``alpha``: bytes of an image to numbers from 0 to 1."""
-        return functions.casts.scaled_cast(self, alpha, dtype)
+        return functions.elementwise.scaled_cast(self, alpha, dtype)
 
     def reshape(self, *shape: int | Sequence[int]) -> Tensor:
         """The elements in row-major order in another shape; one length may be -1. A view where that is possible.
@@ -420,11 +420,11 @@ class Tensor:
 
     def one_hot(self, count: int, dtype: DTypeLike = f32) -> Tensor:
         """Classes of any shape as ``[*shape, count]``: for each a row of zeros with a one."""
-        return functions.encoding.one_hot(self, count, dtype)
+        return functions.losses.one_hot(self, count, dtype)
 
     def relu(self) -> Tensor:
         """``x`` where it is above 0, else 0."""
-        return functions.activations.relu(self)
+        return functions.elementwise.relu(self)
 
     def conv1(
         self, weight: Tensor, bias: Tensor | None = None, *, stride: int = 1, padding: int = 0, dilation: int = 1
@@ -450,11 +450,11 @@ class Tensor:
 
     def max_pool1(self, filter: int, stride: int | None = None) -> Tensor:
         """The greatest value of each window of signals ``[n, c, w]``."""
-        return functions.pooling.one_dimensional.max_pool1(self, filter, stride)
+        return functions.pooling.max_pool1(self, filter, stride)
 
     def max_pool2(self, filter: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Tensor:
         """The greatest value of each window of images ``[n, c, h, w]``."""
-        return functions.pooling.two_dimensional.max_pool2(self, filter, stride)
+        return functions.pooling.max_pool2(self, filter, stride)
 
     def cross_entropy_loss(self, classes: Classes, reduction: Reduction = "mean") -> Tensor:
         """The loss of logits ``[batch, classes]`` for true classes ``[batch]``: a tensor of one f32 on the device."""
@@ -462,7 +462,7 @@ class Tensor:
 
     def accuracy(self, classes: Classes) -> Tensor:
         """How many rows of logits ``[batch, classes]`` have their greatest value at the true class: one u32."""
-        return functions.metrics.accuracy(self, classes)
+        return functions.losses.accuracy(self, classes)
 
     def backward(self, gradient: Tensor | None = None) -> None:
         """Computes the gradients of the parameters of which this tensor was computed, adding to what they have.
