@@ -5,20 +5,21 @@ from __future__ import annotations
 import operator
 from functools import partial
 from math import nan
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from autograph.autograd import differentiable
 from autograph.errors import AutographError, DtypeError, ShapeError
-from autograph.tensor.tensor import Tensor
 from krnlpy import Buffer, DTypeLike, Global, Item, ItemMut, Out, bf16, f16, f32, host_call, i32, kernel, u32
 from krnlpy.dsl import exp, global_id, global_threads, item_id, log
 
 from .checks import require_dtype
 from .classes import Classes, check_range, class_tensor
-from .launch import longest, over, parts
+from .launch import longest, over, parts, reshaped
 from .reductions import reduce_axes
-from .shapes import reshaped
 from .type_variables import C, F, T
+
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
 
 Reduction = Literal["mean", "sum"]
 
@@ -199,7 +200,7 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
     loss, maximum, powers = (Buffer.empty(batch, f32, device) for _ in range(3))
     for rows in parts(logits.buffer, targets.buffer, loss, maximum, powers):
         _losses_of_rows(rows, scale)
-    value = Tensor(reduce_axes(loss, (0,), f32))
+    value = logits.result(reduce_axes(loss, (0,), f32))
     kept = logits.detach()
 
     def gradient_of_logits(gradient: Tensor) -> Tensor:
@@ -207,7 +208,7 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
         of_rows = [b.reshape((batch, 1)).broadcast_to(kept.shape) for b in (targets.buffer, maximum, powers)]
         for items in parts(kept.buffer, *of_rows, gradient.buffer.broadcast_to(kept.shape), dlogits):
             _gradient(*items, count, scale, nan)
-        return Tensor(dlogits)
+        return kept.result(dlogits)
 
     return differentiable(value, [(logits, gradient_of_logits)])
 
@@ -238,10 +239,10 @@ def accuracy(logits: Tensor, classes: Classes) -> Tensor:
         whole = Buffer.empty((rows, 1), u32, logits.device)
         over(_all_pieces, rows, pieces)(hits, whole.reshape((rows,)))
         hits = whole
-    return Tensor(reduce_axes(hits.reshape((rows,)), (0,), u32))
+    return logits.result(reduce_axes(hits.reshape((rows,)), (0,), u32))
 
 
-def one_hot(classes: Tensor, count: int, dtype: DTypeLike) -> Tensor:
+def one_hot(classes: Tensor, count: int, dtype: DTypeLike = f32) -> Tensor:
     """A row of zeros with a one at its class, for each of a tensor of classes.
 
     Args:
@@ -257,7 +258,8 @@ def one_hot(classes: Tensor, count: int, dtype: DTypeLike) -> Tensor:
         DtypeError: the classes are no integers. ShapeError: a class is out of range, or ``count`` is no count.
 
     >>> import numpy as np
-    >>> one_hot(Tensor.from_numpy(np.array([2, 0], np.uint8)), 3, i32).numpy().tolist()
+    >>> from autograph import Tensor
+    >>> Tensor.from_numpy(np.array([2, 0], np.uint8)).one_hot(3, "i32").numpy().tolist()
     [[0, 0, 1], [1, 0, 0]]
     """
     if not classes.dtype.is_integer:
@@ -276,7 +278,7 @@ def one_hot(classes: Tensor, count: int, dtype: DTypeLike) -> Tensor:
         repeated = reshaped(classes.buffer, (rows, 1)).broadcast_to((rows, length))
         for some, part in parts(repeated, out.reshape((rows, length))):
             _one_hot(some, part, length)
-    return Tensor(out)
+    return classes.result(out)
 
 
 def _losses_of_rows(buffers: tuple[Buffer, ...], scale: float) -> None:

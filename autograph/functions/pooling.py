@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
-from autograph.tensor.tensor import Tensor
 from krnlpy import Buffer, Global, GlobalMut, Item, ItemMut, Out, Spec, bf16, f16, f32, i32, kernel
 from krnlpy.dsl import global_id, global_threads, isnan
 
@@ -16,6 +15,9 @@ from .checks import pair, require_dtype, require_ndim, single
 from .launch import cut, lanes, longest, over, parts
 from .reductions import reduce_axes
 from .type_variables import F
+
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
 
 Windows = tuple[int, int, int, int]
 """A window's height and width, and the steps from one to the next."""
@@ -149,9 +151,9 @@ def max_pool2(x: Tensor, filter: int | tuple[int, int], stride: int | tuple[int,
                     _spread(dy, found, result, sh)
                 else:
                     _gather(dy, found, result, (fh, fw, sh, sw))
-        return Tensor(dx)
+        return gradient.result(dx)
 
-    return differentiable(Tensor(out), [(x, gradient_of_x)])
+    return differentiable(x.result(out), [(x, gradient_of_x)])
 
 
 def max_pool1(x: Tensor, filter: int, stride: int | None = None) -> Tensor:
@@ -169,7 +171,8 @@ def max_pool1(x: Tensor, filter: int, stride: int | None = None) -> Tensor:
         ShapeError: not signals, or the window is longer than the signal.
         DtypeError: other dtypes.
 
-    >>> max_pool1(Tensor.from_numpy([[[3.0, 1.0, 4.0, 1.0, 5.0]]]).cast("f32"), 2).numpy().tolist()
+    >>> from autograph import Tensor
+    >>> Tensor.from_numpy([[[3.0, 1.0, 4.0, 1.0, 5.0]]]).cast("f32").max_pool1(2).numpy().tolist()
     [[[3.0, 4.0]]]
     """
     require_ndim("max_pool1", "signals", x, "[n, c, w]")
