@@ -137,16 +137,17 @@ def neg(x: Tensor) -> Tensor:
 
 
 def cast(x: Tensor, dtype: DTypeLike) -> Tensor:
-    """The elements converted: integers wrap, floats saturate, NaN becomes 0. The tensor itself if it has the dtype.
+    """The elements converted: integers wrap, floats saturate, NaN becomes 0.
+
+    The result is always another tensor: no change of one is seen in the other. Of the same dtype, the two share memory
+    until one is changed.
 
     The gradient goes back from floats to floats. Integers are not recorded: ``x - x.cast(i32).cast(f32)`` has the
     gradient of ``x``.
     """
-    dtype = scalar_type(dtype)
-    if dtype is x.dtype:
-        return x
-    source = x.dtype
-    return differentiable(x.result(x.buffer.cast(dtype)), [(x, lambda gradient: cast(gradient, source))])
+    dtype, source = scalar_type(dtype), x.dtype
+    value = x.detach() if dtype is source else x.result(x.buffer.cast(dtype))
+    return differentiable(value, [(x, lambda gradient: cast(gradient, source))])
 
 
 def scaled_cast(x: Tensor, alpha: float, dtype: DTypeLike) -> Tensor:

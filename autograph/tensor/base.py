@@ -159,7 +159,7 @@ class TensorBase:
 
     def __len__(self) -> int:
         if not self.ndim:
-            raise ShapeError("a tensor of 0 dimensions has no length")
+            raise ShapeError("a tensor of shape () has no length")
         return self.shape[0]
 
     def __repr__(self) -> str:
