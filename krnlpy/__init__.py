@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from . import config, errors
 from .backend.memory_stats import MemoryStats
 from .buffers.buffer import Buffer
-from .buffers.struct_buffer import StructBuffer, struct_dtype
+from .buffers.struct_buffer import StructBuffer
 from .device import Device, devices
 from .device_info import DeviceInfo
 from .dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out, Spec
@@ -49,6 +49,7 @@ from .features import Feature
 from .graphs.host_call import host_call
 from .kernels.kernel import Kernel, kernel
 from .scalar import SCALAR_TYPES, DTypeLike, ScalarType, scalar_type
+from .views.struct_view import struct_dtype
 
 if TYPE_CHECKING:
     from .dsl.frontend.syntax.functions import func

@@ -16,7 +16,7 @@ FLOORS = """
 krnlpy.errors
 krnlpy.config krnlpy.scalar krnlpy.features krnlpy.locks
 krnlpy.device_info krnlpy.files krnlpy.log
-krnlpy.cache krnlpy.views
+krnlpy.cache
 krnlpy.dsl.builtins krnlpy.dsl.types
 krnlpy.dsl.ir
 krnlpy.dsl.semantics
@@ -29,6 +29,7 @@ krnlpy.dsl
 krnlpy.dsl.glsl krnlpy.dsl.llvm krnlpy.dsl.interpret krnlpy.dsl.spirv
 krnlpy.backend
 krnlpy.device
+krnlpy.views
 krnlpy.vulkan.loading
 krnlpy.vulkan.queue
 krnlpy.vulkan.memory

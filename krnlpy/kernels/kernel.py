@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from krnlpy import config
 from krnlpy.backend.protocol import Backend
 from krnlpy.backend.recorder import is_taken, recorders
-from krnlpy.buffers.buffer import Buffer
 from krnlpy.device_info import DeviceInfo
 from krnlpy.errors import DtypeError, LaunchError, LimitExceeded, ShapeError
 from krnlpy.locks import renew_after_fork
 from krnlpy.scalar import ScalarType, u32
+from krnlpy.views.view import View
 
 from .arguments import Number, check_buffer, converter, in_order, resolve_types
 from .defects import compiling
@@ -162,7 +162,7 @@ class Kernel:
             self._threads = self._checked_threads(threads if isinstance(threads, tuple) else (threads,))
         self._groups: Triple | None = None
         self._global_threads: Triple | None = None
-        self._group_counts: Buffer | None = None
+        self._group_counts: View | None = None
         self._built = self._build_key()
         update_wrapper(self, function)
 
@@ -226,7 +226,7 @@ class Kernel:
         """
         return self._with(_groups=self._geometry("groups", (x, y, z), 0), _global_threads=None, _group_counts=None)
 
-    def with_groups_from(self, counts: Buffer) -> Kernel:
+    def with_groups_from(self, counts: View) -> Kernel:
         """The kernel launched with as many groups as a buffer says when the launch runs: what kernels before it wrote
         there need not come to the host first. (Vulkan's indirect dispatch.)
 
@@ -255,7 +255,7 @@ class Kernel:
         """
         if self._definition.has_items:
             raise LaunchError(f"{self.name}: a kernel with items takes no counts of groups: they follow from the items")
-        if not isinstance(counts, Buffer):
+        if not isinstance(counts, View):
             raise LaunchError(f"{self.name}: counts of groups: expected a Buffer, got {type(counts).__name__}")
         if counts.dtype is not u32:
             raise DtypeError(f"{self.name}: counts of groups are u32; got a buffer of {counts.dtype}")
@@ -407,7 +407,7 @@ class Kernel:
         parts = [self._built, config.debug]
         try:
             for i in definition.buffers:
-                parts.append(arguments[i]._key)
+                parts.append(arguments[i].launch_key)
             for i in definition.deciding:
                 parts.append(arguments[i].__class__)
             key = tuple(parts)

@@ -11,9 +11,9 @@ from krnlpy.backend.protocol import Backend
 from .plan import check_items, too_far
 
 if TYPE_CHECKING:
-    from krnlpy.buffers.buffer import Buffer
     from krnlpy.dsl.frontend.signature import ParameterSpec
     from krnlpy.dsl.ir import Program
+    from krnlpy.views.view import View
 
     from .kernel import Kernel
 
@@ -64,7 +64,7 @@ class PartsPlan:
             kernel._prepare(part)
 
     def _parts(self, arguments: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-        items: list[Buffer] = [arguments[i] for i in self._items]
+        items: list[View] = [arguments[i] for i in self._items]
         far = [item for item in items if not item.can_be_indexed]
         if not far:
             yield tuple(arguments)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from krnlpy.backend.protocol import Backend, check_groups
-from krnlpy.buffers.buffer import Buffer
 from krnlpy.dsl.types.annotations import MAX_NDIM
 from krnlpy.errors import DtypeError, LaunchError, LimitExceeded, ShapeError
 from krnlpy.scalar import ScalarType
 from krnlpy.views import strides as views
+from krnlpy.views.view import View
 
 from .arguments import converter
 
@@ -38,7 +38,7 @@ def check_buffers(kernel: str, parameters: Sequence[ParameterSpec], arguments: S
     """
     first = None
     for parameter, buffer in zip(parameters, arguments, strict=True):
-        if not isinstance(buffer, Buffer):
+        if not isinstance(buffer, View):
             continue
         what = f"{kernel}: {parameter.name}"
         first = first or (parameter.name, buffer.device)
@@ -58,7 +58,7 @@ def check_buffers(kernel: str, parameters: Sequence[ParameterSpec], arguments: S
             )
 
 
-def too_far(kernel: str, parameter: str, buffer: Buffer, why: str) -> LimitExceeded:
+def too_far(kernel: str, parameter: str, buffer: View, why: str) -> LimitExceeded:
     """What is raised for a buffer that kernels can't index, and that can't be taken in parts."""
     facts = views.facts(buffer.shape, buffer.strides)
     extent = (facts.high - facts.low) * buffer.dtype.size
@@ -87,12 +87,12 @@ def check_items(kernel: str, parameters: Sequence[ParameterSpec], arguments: Seq
                 check_overlap(kernel, *((first, a, second, b) if written else (second, b, first, a)))
 
 
-def check_overlap(kernel: str, written: ParameterSpec, a: Buffer, other: ParameterSpec, b: Buffer) -> None:
+def check_overlap(kernel: str, written: ParameterSpec, a: View, other: ParameterSpec, b: View) -> None:
     """Raises LaunchError where an item that is written to shares elements with another at other indices."""
-    if a._memory is None:
+    if a.memory is None:
         return
-    starts = [buffer._memory.address + buffer._offset * buffer.dtype.size for buffer in (a, b)]
-    if starts[0] == starts[1] and a._strides == b._strides and a.dtype.size == b.dtype.size:
+    starts = [buffer.memory.address + buffer.offset * buffer.dtype.size for buffer in (a, b)]
+    if starts[0] == starts[1] and a.strides == b.strides and a.dtype.size == b.dtype.size:
         return
     if a.shares_memory(b):
         raise LaunchError(
@@ -111,7 +111,7 @@ def check_types(
     """Raises DtypeError if a buffer is not of the type declared."""
     for parameter, buffer in zip(parameters, arguments, strict=True):
         declared = _declared(parameter, types)
-        if isinstance(buffer, Buffer) and buffer.dtype is not declared:
+        if isinstance(buffer, View) and buffer.dtype is not declared:
             raise DtypeError(
                 f"{kernel}: {parameter.name} is a buffer of {declared}; got one of {buffer.dtype}: .cast({declared})"
                 " converts"
@@ -191,22 +191,20 @@ class Plan:
         counts = None
         item_strides: tuple[tuple[int, ...], ...] = ()
         if self._items:
-            first = arguments[self._items[0]]
-            shape = first._shape
+            _, shape, _, count, _, _ = arguments[self._items[0]].operand
             for i in self._items:
-                if arguments[i]._shape != shape:
+                if arguments[i].operand[1] != shape:
                     check_items(self._kernel, self._parameters, arguments)
             for i, j in self._pairs:
-                memory, other = arguments[i]._memory, arguments[j]._memory
+                memory, other = arguments[i].operand[0], arguments[j].operand[0]
                 if memory is other or (memory is not None and memory.is_shared and other.is_shared):
                     check_overlap(self._kernel, self._parameters[i], arguments[i], self._parameters[j], arguments[j])
-            count = first._size
             groups = self._item_groups(kernel, count)
             if not count or not groups[0]:
                 return
             values.append(count)
             if self._strided_items:
-                shape, item_strides = views.collapse(shape, tuple([arguments[i]._strides for i in self._items]))
+                shape, item_strides = views.collapse(shape, tuple([arguments[i].strides for i in self._items]))
                 rank = len(shape)
                 if rank > MAX_NDIM:
                     kernel._launch(self._with_contiguous_items(arguments, rank))
@@ -214,23 +212,23 @@ class Plan:
                 values += shape
         elif kernel._group_counts is not None:
             self._check_counts(kernel._group_counts, arguments)
-            counts = kernel._group_counts._binding
+            counts = kernel._group_counts.operand[4]
         else:
             groups = self._checked_groups(kernel._groups, kernel._global_threads)
             if 0 in groups:
                 return
         bindings = []
-        for i, item, strided in self._fields:
-            buffer = arguments[i]
-            bindings.append(buffer._binding if buffer._memory is not None else self._nothing())
-            values.append(buffer._place)
+        for i, item, is_strided in self._fields:
+            memory, shape, strides, _, binding, place = arguments[i].operand
+            bindings.append(binding if memory is not None else self._nothing())
+            values.append(place)
             if item >= 0:
                 if rank:
                     values += item_strides[item]
             else:
-                values += buffer._shape
-                if strided:
-                    values += buffer._strides
+                values += shape
+                if is_strided:
+                    values += strides
         compiled = self._compiled.get(rank)
         executable, pack = compiled or self._compile(rank)
         if counts is None:
@@ -304,7 +302,7 @@ class Plan:
             check_groups(self._kernel, groups, threads)
         return groups
 
-    def _check_counts(self, counts: Buffer, arguments: Sequence[Any]) -> None:
+    def _check_counts(self, counts: View, arguments: Sequence[Any]) -> None:
         """Raises LaunchError where the counts of groups can't be read by this launch."""
         first = arguments[self._buffers[0]]
         if counts.device != first.device:

@@ -129,7 +129,7 @@ class _Tuning:
         """What the user's key says of a call."""
         if self.key_function is None:
             found = [arguments[i] for i in self.key_places]
-            return tuple([a._shape if a.__class__ is Buffer else _fact(name, a) for a in found])
+            return tuple([a.shape if a.__class__ is Buffer else _fact(name, a) for a in found])
         return _checked_key(name, self.key_function(*arguments))
 
     def number(self, name: str, config: Config) -> int:
@@ -282,7 +282,7 @@ class TunedKernel:
 
     def _quick_key(self, arguments: tuple[Any, ...]) -> Any:
         """What decides, in a form that costs little."""
-        kinds = tuple([a._key if a.__class__ is Buffer else _kind(a) for a in arguments])
+        kinds = tuple([a.launch_key if a.__class__ is Buffer else _kind(a) for a in arguments])
         key = self._tuning.key_of(self.name, arguments)
         return self._kernel._built, kinds, key, settings.debug, settings.autotune
 
