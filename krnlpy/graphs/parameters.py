@@ -108,7 +108,7 @@ def parameters_in(argument: Any) -> set[Parameter]:
     if isinstance(argument, StructBuffer):
         return parameters_in(argument.storage)
     if isinstance(argument, Kernel):
-        return parameters_in(argument._group_counts)
+        return parameters_in(argument.geometry.counts)
     if isinstance(argument, list | tuple):
         return {parameter for part in argument for parameter in parameters_in(part)}
     return set()
@@ -123,8 +123,8 @@ def resolved(argument: Any, values: Mapping[str, Any]) -> Any:
         return argument.of(value.storage if isinstance(value, StructBuffer) else value)
     if isinstance(argument, StructBuffer):
         return StructBuffer(resolved(argument.storage, values), argument.dtype, argument.shape)
-    if isinstance(argument, Kernel) and argument._group_counts is not None:
-        return argument.with_groups_from(resolved(argument._group_counts, values))
+    if isinstance(argument, Kernel) and argument.geometry.counts is not None:
+        return argument.with_groups_from(resolved(argument.geometry.counts, values))
     if isinstance(argument, list | tuple):
         return [resolved(part, values) for part in argument]
     return argument
