@@ -115,19 +115,12 @@ def arrows() -> Iterator[tuple[str, str, bool]]:
                 yield module, target, for_types
 
 
-PACKAGES = [
-    pytest.param("krnlpy", marks=pytest.mark.xfail(strict=True, reason="kernels know buffers; two files are long")),
-    "autograph",
-]
-
-
-@pytest.mark.parametrize("package", PACKAGES)
-def test_imports_go_down(package: str) -> None:
+def test_imports_go_down() -> None:
     up = set()
     for module, target, for_types in arrows():
         ours, theirs = room_of(module), room_of(target)
         allowed = for_types and (ours, theirs) in UP_FOR_TYPES
-        if ours != theirs and FLOOR[theirs] >= FLOOR[ours] and not allowed and module.startswith(package):
+        if ours != theirs and FLOOR[theirs] >= FLOOR[ours] and not allowed:
             up.add(f"{module} -> {target}{' for types' if for_types else ''}")
     assert not up, "\n".join(sorted(up))
 
@@ -146,9 +139,8 @@ def test_a_third_file_with_a_prefix_is_a_room() -> None:
     assert [(str(folder), prefix) for (folder, prefix), n in counts.items() if n > 2] == []
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_files_are_short(package: str) -> None:
-    lines = {p.relative_to(ROOT).as_posix(): p.read_text().count("\n") for p in (ROOT / package).rglob("*.py")}
+def test_files_are_short() -> None:
+    lines = {path.relative_to(ROOT).as_posix(): path.read_text().count("\n") for path in modules().values()}
     assert {name: n for name, n in lines.items() if n > 500 and name not in LONG} == {}
 
 
@@ -170,10 +162,7 @@ def test_rooms_say_what_they_are() -> None:
             assert row.replace("``", "`") + " |\n" in page, f"docs/architecture.md lacks the room {module}"
 
 
-@pytest.mark.parametrize(
-    "folder",
-    ["autograph", pytest.param("examples", marks=pytest.mark.xfail(strict=True, reason="Profile is not exported"))],
-)
+@pytest.mark.parametrize("folder", ["autograph", "examples"])
 def test_only_public_names_of_krnlpy_are_used(folder: str) -> None:
     public = {"krnlpy", "krnlpy.config", "krnlpy.dsl", "krnlpy.errors", "krnlpy.files", "krnlpy.locks"}
     for path in (ROOT / folder).rglob("*.py"):
