@@ -3,7 +3,7 @@
 #   make mnist [ARGS="--device 0 --epochs 5"]   train LeNet5 on MNIST
 #   make test  [ARGS="-k matmul -x"]            what every change has to pass, in two processes
 #   make test-deep [ARGS=...]                   the grids and long runs that it leaves out
-#   make check                                  ruff, mypy, and whether shipped kernels and README's tables are up to date
+#   make check                                  ruff, mypy, import-linter, and whether shipped kernels and README's tables are up to date
 #   make kernels                                compile the kernels that the packages ship
 #   make drivers [ARGS=--extra]                 Vulkan drivers that run on the CPU (see tools/drivers.sh)
 #
@@ -26,6 +26,7 @@ check: .venv/dev.stamp
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	.venv/bin/lint-imports
 	.venv/bin/python -m krnlpy.cli compile krnlpy --check
 	.venv/bin/python -m krnlpy.cli compile autograph --check
 	.venv/bin/python -m benches table --check
@@ -39,7 +40,7 @@ drivers:
 	@tools/drivers.sh $(ARGS)
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .venv/examples.stamp: $(SETUP)
 	@PYTHON='$(PYTHON)' tools/setup.sh examples

@@ -16,10 +16,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from krnlpy import Buffer, Device, Global, Item, ItemMut, Out, f32, kernel
+from krnlpy import Buffer, Device, Global, Item, ItemMut, Out, Profile, f32, kernel
 from krnlpy.dsl import global_id
 from krnlpy.errors import KrnlpyError
-from krnlpy.profiling.profile import Profile
 
 
 @kernel

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from . import config, errors
 from .backend.memory_stats import MemoryStats
 from .buffers.buffer import Buffer
-from .buffers.struct_buffer import StructBuffer, struct_dtype
+from .buffers.struct_buffer import StructBuffer
 from .device import Device, devices
 from .device_info import DeviceInfo
 from .dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out, Spec
@@ -49,12 +49,15 @@ from .features import Feature
 from .graphs.host_call import host_call
 from .kernels.kernel import Kernel, kernel
 from .scalar import SCALAR_TYPES, DTypeLike, ScalarType, scalar_type
+from .views.struct_view import struct_dtype
 
 if TYPE_CHECKING:
     from .dsl.frontend.syntax.functions import func
     from .dsl.types.checked import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
     from .graphs.graph import Graph
+    from .profiling.profile import Profile, Record
     from .tuning.autotune import autotune
+    from .tuning.trials import TuningResult
 else:
     from .scalar import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 
@@ -103,7 +106,9 @@ __all__ = [
     "MissingFeatures",
     "Out",
     "OutOfMemory",
+    "Profile",
     "ProfileError",
+    "Record",
     "ScalarType",
     "ShapeError",
     "SharingError",
@@ -111,6 +116,7 @@ __all__ = [
     "Spec",
     "StructBuffer",
     "TuningError",
+    "TuningResult",
     "autotune",
     "bf16",
     "config",
@@ -136,7 +142,14 @@ __all__ = [
 
 
 # The compiler comes when it is needed, so that `import krnlpy` stays light.
-_LATER = {"Graph": "graphs.graph", "autotune": "tuning.autotune", "func": "dsl.frontend.syntax.functions"}
+_LATER = {
+    "Graph": "graphs.graph",
+    "Profile": "profiling.profile",
+    "Record": "profiling.profile",
+    "TuningResult": "tuning.trials",
+    "autotune": "tuning.autotune",
+    "func": "dsl.frontend.syntax.functions",
+}
 
 
 def __getattr__(name: str) -> Any:

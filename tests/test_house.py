@@ -1,8 +1,12 @@
-"""The rules that keep the house one of rooms: floors, sizes, names, and which imports there may be."""
+"""The rules that keep the house one of rooms: floors, sizes, names, and which imports there may be.
+
+The floors of krnlpy are contracts of import-linter in pyproject.toml, which `make check` checks.
+"""
 
 from __future__ import annotations
 
 import ast
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -13,52 +17,25 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 FLOORS = """
-krnlpy.errors
-krnlpy.config krnlpy.scalar krnlpy.features krnlpy.locks
-krnlpy.device_info krnlpy.files krnlpy.log
-krnlpy.cache krnlpy.views
-krnlpy.dsl.builtins krnlpy.dsl.types
-krnlpy.dsl.ir
-krnlpy.dsl.semantics
-krnlpy.dsl.passes
-krnlpy.dsl.frontend
-krnlpy.dsl.frontend.operations
-krnlpy.dsl.frontend.syntax
-krnlpy.dsl.library
-krnlpy.dsl
-krnlpy.dsl.glsl krnlpy.dsl.llvm krnlpy.dsl.interpret krnlpy.dsl.spirv
-krnlpy.backend
-krnlpy.device
-krnlpy.vulkan.loading
-krnlpy.vulkan.queue
-krnlpy.vulkan.memory
-krnlpy.vulkan.pipelines
-krnlpy.vulkan krnlpy.host krnlpy.interpreter
-krnlpy.kernels
-krnlpy.buffers
-krnlpy.graphs krnlpy.profiling krnlpy.tuning
-krnlpy
-krnlpy.cli krnlpy.krnlpy_workload
-krnlpy.__main__
 autograph.errors
+autograph.tensor.share
+autograph.tensor.base
 autograph.autograd
-autograph.tensor
-autograph.functions.convolution autograph.functions.pooling
 autograph.functions
+autograph.functions.convolution
+autograph.tensor
 autograph.optim
 autograph.nn
 autograph.data autograph.files
 autograph
 autograph.krnlpy_workload
 """
-"""From the ground up. Rooms of one floor don't know each other."""
+"""Of autograph, from the ground up. Rooms of one floor don't know each other."""
 
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS.split("\n")) for room in rooms.split()}
 
 UP_FOR_TYPES = {
-    ("krnlpy.device", "krnlpy.graphs"): "what Device.capture returns, loaded by name as backends are",
-    ("krnlpy.device", "krnlpy.profiling"): "what Device.profile returns, likewise",
-    ("autograph.autograd", "autograph.tensor"): "the tape holds what it is a part of",
+    ("autograph.tensor.base", "autograph.tensor"): "what operations return, whose methods they are",
 }
 
 LONG = {"krnlpy/dsl/ir/nodes.py": "the IR on one page"}
@@ -112,10 +89,11 @@ def arrows() -> Iterator[tuple[str, str, bool]]:
                 yield module, target, for_types
 
 
-@pytest.mark.xfail(strict=True, reason="kernels know buffers, of which they need the views; tensors know functions")
 def test_imports_go_down() -> None:
     up = set()
     for module, target, for_types in arrows():
+        if not (module.startswith("autograph") and target.startswith("autograph")):
+            continue
         ours, theirs = room_of(module), room_of(target)
         allowed = for_types and (ours, theirs) in UP_FOR_TYPES
         if ours != theirs and FLOOR[theirs] >= FLOOR[ours] and not allowed:
@@ -124,7 +102,9 @@ def test_imports_go_down() -> None:
 
 
 def test_at_most_three_arrows_go_up_for_types() -> None:
-    assert len(UP_FOR_TYPES) <= 3
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    assert len(UP_FOR_TYPES) + sum(len(contract.get("ignore_imports", ())) for contract in contracts) <= 3
 
 
 def test_folders_are_small() -> None:
@@ -137,9 +117,8 @@ def test_a_third_file_with_a_prefix_is_a_room() -> None:
     assert [(str(folder), prefix) for (folder, prefix), n in counts.items() if n > 2] == []
 
 
-@pytest.mark.xfail(strict=True, reason="kernel.py, buffer.py and tensor.py are a few lines longer")
 def test_files_are_short() -> None:
-    lines = {p.relative_to(ROOT).as_posix(): p.read_text().count("\n") for p in modules().values()}
+    lines = {path.relative_to(ROOT).as_posix(): path.read_text().count("\n") for path in modules().values()}
     assert {name: n for name, n in lines.items() if n > 500 and name not in LONG} == {}
 
 
@@ -161,10 +140,7 @@ def test_rooms_say_what_they_are() -> None:
             assert row.replace("``", "`") + " |\n" in page, f"docs/architecture.md lacks the room {module}"
 
 
-@pytest.mark.parametrize(
-    "folder",
-    ["autograph", pytest.param("examples", marks=pytest.mark.xfail(strict=True, reason="Profile is not exported"))],
-)
+@pytest.mark.parametrize("folder", ["autograph", "examples"])
 def test_only_public_names_of_krnlpy_are_used(folder: str) -> None:
     public = {"krnlpy", "krnlpy.config", "krnlpy.dsl", "krnlpy.errors", "krnlpy.files", "krnlpy.locks"}
     for path in (ROOT / folder).rglob("*.py"):

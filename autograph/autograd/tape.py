@@ -9,77 +9,21 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from autograph.errors import AutographError, DtypeError
-from krnlpy import Device, ScalarType
+from autograph.errors import AutographError, DtypeError, ShapeError
+from autograph.tensor.base import GradientFunction, Node, TensorBase, recording, require_tensor
+from krnlpy import Buffer
 from krnlpy.locks import is_mine
 
 if TYPE_CHECKING:
-    from autograph.tensor.tensor import Tensor
+    from autograph.tensor.base import Tensor
 
-__all__ = ["GradientFunction", "differentiable"]
+__all__ = ["GradientFunction", "backward", "differentiable"]
 
-GradientFunction: TypeAlias = "Callable[[Tensor], Tensor]"
-"""From the gradient of an operation's output to that of an input: of the input's shape, dtype and device."""
-
-
-class _Recording(threading.local):
-    """Whether operations of this thread are recorded."""
-
-    on = True
-
-
-_recording = _Recording()
 _lock = threading.RLock()
 """Of what threads share: the graph while a backward takes it, and the slots. Nothing is computed under it."""
-
-
-def is_recording() -> bool:
-    """Whether operations are recorded: not by a gradient function."""
-    return _recording.on
-
-
-class Node:
-    """A tensor's place in the graph.
-
-    Attributes:
-        edges: to the inputs; () for a leaf; None once a backward has taken them.
-        gradient: of a leaf, what has been accumulated.
-    """
-
-    __slots__ = ("device", "dtype", "edges", "gradient", "shape")
-
-    def __init__(self, tensor: Tensor, edges: tuple[tuple[Node, GradientFunction], ...] = ()) -> None:
-        self.shape = tensor.shape
-        self.dtype: ScalarType = tensor.dtype
-        self.device: Device = tensor.device
-        self.edges: tuple[tuple[Node, GradientFunction], ...] | None = edges
-        self.gradient: Tensor | None = None
-
-    @property
-    def is_leaf(self) -> bool:
-        return self.edges == ()
-
-    def require_fit(self, gradient: Tensor) -> None:
-        """Raises AutographError if shape, dtype or device of a gradient is not that of the tensor."""
-        if gradient.shape != self.shape or gradient.dtype is not self.dtype or gradient.device != self.device:
-            raise AutographError(
-                f"a gradient of shape {gradient.shape}, {gradient.dtype} on {gradient.device.name} for a tensor of"
-                f" shape {self.shape}, {self.dtype} on {self.device.name}: they must be alike"
-            )
-
-    def accumulate(self, gradient: Tensor) -> None:
-        """Adds to the gradient of a leaf; whatever other threads add meanwhile, nothing is lost."""
-        while True:
-            before = self.gradient
-            # An edge may hand one tensor to several nodes; what is changed in place must be a leaf's own.
-            after = gradient.detach() if before is None else before + gradient
-            with _lock:
-                if self.gradient is before:
-                    self.gradient = after
-                    return
 
 
 def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunction]]) -> Tensor:
@@ -112,14 +56,47 @@ def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunctio
         raise DtypeError("differentiable takes pairs of a Tensor and a function that gives its gradient") from None
     if not edges:
         return value
-    if not (hasattr(value, "_shared") and all(callable(function) for _, function in edges)):
+    if not (isinstance(value, TensorBase) and all(callable(function) for _, function in edges)):
         raise DtypeError("differentiable takes a Tensor, and pairs of a Tensor and a function that gives its gradient")
-    if not value.dtype.is_float or not _recording.on:
+    if not value.dtype.is_float or not recording.on:
         return value
-    return value._shared(node=Node(value, edges))
+    recorded = value.detach()
+    recorded._node = Node(value, edges)
+    return recorded
 
 
-def run_backward(root: Node, gradient: Tensor) -> None:
+def backward(x: Tensor, gradient: Tensor | None = None) -> None:
+    """Computes the gradients of the parameters of which this tensor was computed, adding to what they have.
+
+    Args:
+        gradient: that of this tensor; may be left out for a tensor of one element, where it is 1.
+
+    Several threads may do so at a time. Where a gradient function fails, all gradients stay as they were.
+
+    Raises:
+        AutographError: nothing was recorded, or it was used by a backward before.
+        ShapeError: the tensor has several elements and no gradient is given, or one of another shape.
+    """
+    if x._node is None:
+        raise AutographError(
+            "nothing was recorded for this tensor: call init_parameter_grads() on the model (or init_grad() on a"
+            " parameter) before the forward pass; no gradient goes through integers, and gradient functions run"
+            " with recording off"
+        )
+    if gradient is None:
+        if x.size != 1:
+            raise ShapeError(
+                f"backward() of a tensor of shape {x.shape}: only of one element is the gradient known to be 1;"
+                " pass backward(gradient), or sum() first"
+            )
+        gradient = x.result(Buffer.ones(x.shape, x.dtype, x.device))
+    require_tensor("backward", gradient)
+    if gradient.shape != x.shape:
+        raise ShapeError(f"a gradient of shape {gradient.shape} for a tensor of shape {x.shape}")
+    _run(x._node, gradient.detach())
+
+
+def _run(root: Node, gradient: Tensor) -> None:
     """Hands the gradient of a node on to all that it was computed of, and frees the graph as it goes. The slots get
     theirs at the end: where a gradient function fails, they are as they were. Raises AutographError as :func:`_taken`,
     and where this interrupted a backward that takes the graph or fills a slot."""
@@ -133,9 +110,9 @@ def run_backward(root: Node, gradient: Tensor) -> None:
         edges, pending = _taken(root)
     gradients = {root: gradient}
     ready = deque([root])
-    recorded = _recording.on
+    recorded = recording.on
     try:
-        _recording.on = False
+        recording.on = False
         while ready:
             node = ready.popleft()
             if node.is_leaf:
@@ -149,9 +126,21 @@ def run_backward(root: Node, gradient: Tensor) -> None:
                 if not pending[target]:
                     ready.append(target)
         for leaf, complete in gradients.items():
-            leaf.accumulate(complete)
+            _accumulate(leaf, complete)
     finally:
-        _recording.on = recorded
+        recording.on = recorded
+
+
+def _accumulate(leaf: Node, gradient: Tensor) -> None:
+    """Adds to the gradient of a leaf; whatever other threads add meanwhile, nothing is lost."""
+    while True:
+        before = leaf.gradient
+        # An edge may hand one tensor to several nodes; what is changed in place must be a leaf's own.
+        after = gradient.detach() if before is None else before + gradient
+        with _lock:
+            if leaf.gradient is before:
+                leaf.gradient = after
+                return
 
 
 def _taken(root: Node) -> tuple[dict[Node, tuple[tuple[Node, GradientFunction], ...]], dict[Node, int]]:

@@ -20,8 +20,9 @@ import numpy as np
 from autograph.errors import CheckpointError
 from autograph.nn.layer import Layer
 from autograph.optim import Optimizer
+from autograph.tensor.base import Shape
 from autograph.tensor.parameter import Parameter
-from autograph.tensor.tensor import Shape, Tensor
+from autograph.tensor.tensor import Tensor
 from krnlpy import scalar_type
 from krnlpy.errors import DtypeError
 

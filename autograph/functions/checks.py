@@ -6,24 +6,18 @@ import operator
 from collections.abc import Iterable
 from math import isfinite
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograph.errors import DeviceError, DtypeError, ShapeError
-from autograph.tensor.tensor import Shape, Tensor
+from autograph.tensor.base import Shape, require_tensor
 from krnlpy import DTypeLike, ScalarType
 
 from .type_variables import number_for
 
-
-def require_tensor(operation: str, value: Any) -> None:
-    """An operand must be a tensor."""
-    if not isinstance(value, Tensor):
-        raise DtypeError(
-            f"{operation} of a tensor and a {type(value).__name__}; expected a tensor (arrays become tensors by"
-            " Tensor.from_numpy)"
-        )
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
 
 
 def require_alike(operation: str, first: Tensor, *others: Tensor) -> None:

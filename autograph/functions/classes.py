@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from autograph.errors import DeviceError, DtypeError, ShapeError
-from autograph.tensor.tensor import Tensor
-from krnlpy import ScalarType, host_call
+from autograph.tensor.base import TensorBase
+from krnlpy import Buffer, ScalarType, host_call
 
-Classes = Tensor | np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
+
+Classes: TypeAlias = "Tensor | np.ndarray[Any, Any]"
 
 
 def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
@@ -25,7 +28,7 @@ def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
     if logits.ndim != 2 or not logits.shape[1]:
         raise ShapeError(f"{operation} takes logits of shape [batch, classes], not {logits.shape}")
     on_host: np.ndarray[Any, Any] | None = None
-    if isinstance(classes, Tensor):
+    if isinstance(classes, TensorBase):
         if classes.device != logits.device:
             raise DeviceError(
                 f"{operation}: classes on {classes.device.name}, logits on {logits.device.name}; move them with"
@@ -45,14 +48,14 @@ def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
             f" {classes.shape}"
         )
     check = partial(check_range, operation, logits.shape[1])
-    if isinstance(classes, Tensor):
+    if isinstance(classes, TensorBase):
         if classes.device.is_host:
             host_call(check, classes.buffer)
         return classes.detach()
     assert on_host is not None
     check(on_host)
     # Checked to be small: 32 bits serve devices that have no 64.
-    return Tensor.from_numpy(on_host.astype(np.int32), logits.device)
+    return logits.result(Buffer.from_numpy(on_host.astype(np.int32), logits.device))
 
 
 def check_range(operation: str, count: int, classes: np.ndarray[Any, Any]) -> None:

@@ -1,19 +1,22 @@
-"""Arithmetic element by element, of tensors that broadcast and of numbers."""
+"""Arithmetic element by element, of tensors that broadcast and of numbers; conversions; activations."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from autograph.autograd import GradientFunction, differentiable
 from autograph.errors import DtypeError, ShapeError
-from autograph.tensor.tensor import Shape, Tensor
-from krnlpy import Buffer, Item, ItemMut, kernel
+from autograph.tensor.base import Shape, TensorBase
+from krnlpy import Buffer, DTypeLike, Item, ItemMut, kernel, scalar_type
 
 from .checks import number_of, require_alike
 from .reductions import sum_to_shape
-from .type_variables import T, W
+from .type_variables import T, U, W
+
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
 
 
 @kernel
@@ -71,7 +74,22 @@ def _number_div(x: W, y: Item[T], out: ItemMut[T]) -> None:
     out = x / y
 
 
-Operand = Tensor | float
+@kernel
+def _relu(x: Item[T], y: ItemMut[T]) -> None:
+    y = max(x, 0)
+
+
+@kernel
+def _relu_gradient(y: Item[T], dy: Item[T], dx: ItemMut[T]) -> None:
+    dx = 0 if y <= 0 else dy
+
+
+@kernel
+def _scaled_cast(x: Item[T], alpha: W, out: ItemMut[U]) -> None:
+    out = U(x) * alpha
+
+
+Operand: TypeAlias = "Tensor | float"
 
 
 def add(x: Operand, y: Operand) -> Tensor:
@@ -84,6 +102,11 @@ def sub(x: Operand, y: Operand) -> Tensor:
     """``x - y``."""
     value = _apply("-", x, y, _sub, _sub_number, _number_sub)
     return differentiable(value, _edges(x, lambda g: g) + _edges(y, neg))
+
+
+def rsub(x: Tensor, y: Operand) -> Tensor:
+    """``y - x``."""
+    return sub(y, x)
 
 
 def mul(x: Operand, y: Operand) -> Tensor:
@@ -100,29 +123,88 @@ def div(x: Operand, y: Operand) -> Tensor:
     return differentiable(value, _edges(x, lambda g: div(g, b)) + _edges(y, lambda g: neg(div(mul(g, quotient), b))))
 
 
+def rdiv(x: Tensor, y: Operand) -> Tensor:
+    """``y / x`` of floats."""
+    return div(y, x)
+
+
 def neg(x: Tensor) -> Tensor:
     """``-x``."""
     out = Buffer.empty(x.shape, x.dtype, x.device)
     if x.size:
         _neg(x.buffer, out)
-    return differentiable(Tensor(out), [(x, neg)])
+    return differentiable(x.result(out), [(x, neg)])
+
+
+def cast(x: Tensor, dtype: DTypeLike) -> Tensor:
+    """The elements converted: integers wrap, floats saturate, NaN becomes 0.
+
+    The result is always another tensor: no change of one is seen in the other. Of the same dtype, the two share memory
+    until one is changed.
+
+    The gradient goes back from floats to floats. Integers are not recorded: ``x - x.cast(i32).cast(f32)`` has the
+    gradient of ``x``.
+    """
+    dtype, source = scalar_type(dtype), x.dtype
+    value = x.detach() if dtype is source else x.result(x.buffer.cast(dtype))
+    return differentiable(value, [(x, lambda gradient: cast(gradient, source))])
+
+
+def scaled_cast(x: Tensor, alpha: float, dtype: DTypeLike) -> Tensor:
+    """The elements converted, then multiplied by ``alpha``: bytes of an image to numbers from 0 to 1.
+
+    The product is computed in the dtype's type of computation.
+
+    Raises:
+        DtypeError: ``dtype`` is an integer type and cannot hold ``alpha``.
+    """
+    to = scalar_type(dtype)
+    number = number_of("scaled_cast", alpha, to)
+    out = Buffer.empty(x.shape, to, x.device)
+    if out.size:
+        _scaled_cast(x.buffer, number, out)
+    source = x.dtype
+    return differentiable(x.result(out), [(x, lambda gradient: scaled_cast(gradient, alpha, source))])
+
+
+def relu(x: Tensor) -> Tensor:
+    """``x`` where it is above 0, else 0; NaN stays NaN. The gradient at 0 is 0.
+
+    Args:
+        x: any shape and dtype.
+    """
+    out = Buffer.empty(x.shape, x.dtype, x.device)
+    if out.size:
+        _relu(x.buffer, out)
+    value = x.result(out)
+    if not x.tracked:
+        return value
+    kept = value.detach()
+
+    def gradient_of_x(gradient: Tensor) -> Tensor:
+        dx = Buffer.empty(kept.shape, kept.dtype, kept.device)
+        if dx.size:
+            _relu_gradient(kept.buffer, gradient.buffer, dx)
+        return gradient.result(dx)
+
+    return differentiable(value, [(x, gradient_of_x)])
 
 
 def _apply(symbol: str, x: Operand, y: Operand, both: Any, number_right: Any, number_left: Any) -> Tensor:
     """One of three kernels: of two tensors, of a tensor and a number, of a number and a tensor (None: commutes)."""
-    tensor = x if isinstance(x, Tensor) else y
-    assert isinstance(tensor, Tensor)
+    tensor = x if isinstance(x, TensorBase) else y
+    assert isinstance(tensor, TensorBase)
     if symbol == "/" and not tensor.dtype.is_float:
         raise DtypeError(f"/ of {tensor.dtype}; convert to a float type first, for example tensor.cast(f32)")
-    if isinstance(x, Tensor) and isinstance(y, Tensor):
+    if isinstance(x, TensorBase) and isinstance(y, TensorBase):
         require_alike(symbol, x, y)
         shape = _broadcast_shape(symbol, x, y)
         out = Buffer.empty(shape, x.dtype, x.device)
         if out.size:
             both(x.buffer.broadcast_to(shape), y.buffer.broadcast_to(shape), out)
-        return Tensor(out)
+        return x.result(out)
     out = Buffer.empty(tensor.shape, tensor.dtype, tensor.device)
-    if isinstance(x, Tensor):
+    if isinstance(x, TensorBase):
         number = number_of(symbol, y, tensor.dtype)
         if out.size:
             number_right(tensor.buffer, number, out)
@@ -132,7 +214,7 @@ def _apply(symbol: str, x: Operand, y: Operand, both: Any, number_right: Any, nu
             number_right(tensor.buffer, number, out)
         elif out.size:
             number_left(number, tensor.buffer, out)
-    return Tensor(out)
+    return tensor.result(out)
 
 
 def _broadcast_shape(symbol: str, x: Tensor, y: Tensor) -> Shape:
@@ -147,12 +229,12 @@ def _broadcast_shape(symbol: str, x: Tensor, y: Tensor) -> Shape:
 
 
 def _kept(x: Operand) -> Operand:
-    return x.detach() if isinstance(x, Tensor) else x
+    return x.detach() if isinstance(x, TensorBase) else x
 
 
 def _edges(x: Operand, function: GradientFunction) -> list[tuple[Tensor, GradientFunction]]:
     """The edge to an operand that is a tensor; what broadcasting repeated is summed."""
-    if not isinstance(x, Tensor):
+    if not isinstance(x, TensorBase):
         return []
     shape = x.shape
     return [(x, lambda gradient: sum_to_shape(function(gradient), shape))]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from autograph.errors import DeviceError, ShapeError
-from autograph.tensor.tensor import Tensor
+from autograph.tensor.base import require_tensor
 from krnlpy import Buffer, Item, ItemMut, kernel
 
-from .checks import number_of, require_alike, require_tensor
+from .checks import number_of, require_alike
 from .type_variables import T, W
+
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
 
 
 @kernel
@@ -22,24 +27,54 @@ def _scaled_add(x: ItemMut[T], alpha: W, y: Item[T]) -> None:
     x += alpha * y
 
 
-def assign(x: Tensor, y: Tensor) -> None:
-    """``x = y`` in place; see :meth:`Tensor.assign`."""
-    source = _converted("assign", x, y)
+def fill(x: Tensor, value: complex) -> None:
+    """Sets every element to a value, in place."""
+    x.writable().fill(value)
+
+
+def assign(x: Tensor, other: Tensor) -> None:
+    """Sets the elements to those of another tensor on the same device, converted as by :meth:`cast` and broadcast,
+    in place.
+
+    Raises:
+        ShapeError, DeviceError: the other does not fit.
+
+    >>> from autograph import Tensor
+    >>> x = Tensor.zeros((2, 2))
+    >>> x.assign(Tensor.from_numpy([1, 2]))
+    >>> x.numpy().tolist()
+    [[1.0, 2.0], [1.0, 2.0]]
+    """
+    source = _converted("assign", x, other)
     x.writable().copy_from(source)
 
 
-def add_assign(x: Tensor, y: Tensor) -> None:
-    """``x += y`` in place; see :meth:`Tensor.add_assign`."""
-    require_alike("add_assign", x, y)
-    source = _converted("add_assign", x, y)
+def add_assign(x: Tensor, other: Tensor) -> None:
+    """Adds another tensor of the same dtype and device, broadcast, in place.
+
+    Raises:
+        ShapeError, DtypeError, DeviceError: the other does not fit.
+    """
+    require_alike("add_assign", x, other)
+    source = _converted("add_assign", x, other)
     if x.size:
         _add_assign(x.writable(), source)
 
 
-def scaled_add(x: Tensor, alpha: float, y: Tensor) -> None:
-    """``x += alpha * y`` in place; see :meth:`Tensor.scaled_add`."""
+def scaled_add(x: Tensor, alpha: float, other: Tensor) -> None:
+    """Adds ``alpha`` times another tensor on the same device, converted as by :meth:`cast` and broadcast, in place.
+
+    Raises:
+        ShapeError, DeviceError: the other does not fit. DtypeError: this tensor's integers can't hold ``alpha``.
+
+    >>> from autograph import Tensor
+    >>> x = Tensor.ones(2)
+    >>> x.scaled_add(-0.5, Tensor.from_numpy([1, 2]))
+    >>> x.numpy().tolist()
+    [0.5, 0.0]
+    """
     number = number_of("scaled_add", alpha, x.dtype)
-    source = _converted("scaled_add", x, y)
+    source = _converted("scaled_add", x, other)
     if x.size:
         _scaled_add(x.writable(), number, source)
 

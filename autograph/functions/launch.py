@@ -1,4 +1,4 @@
-"""How kernels that loop over a count of work items are launched."""
+"""How kernels that loop over a count of work items are launched, and buffers as they take them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+import krnlpy
 from krnlpy import Buffer, Device
 
 MAX_THREADS = 1 << 22
@@ -72,6 +73,14 @@ def parts(*buffers: Buffer) -> Iterator[tuple[Buffer, ...]]:
         return
     for half in (slice(rows // 2), slice(rows // 2, None)):
         yield from parts(*(buffer[half] for buffer in buffers))
+
+
+def reshaped(buffer: Buffer, shape: tuple[int, ...]) -> Buffer:
+    """The buffer in another shape of the same size: a view if its strides allow one, else a copy."""
+    try:
+        return buffer.reshape(shape)
+    except krnlpy.errors.ShapeError:
+        return buffer.contiguous().reshape(shape)
 
 
 def lanes(device: Device) -> int:

@@ -1,21 +1,25 @@
-"""Cross-entropy loss of logits for true classes, with the softmax inside."""
+"""Logits and true classes: cross-entropy loss with the softmax inside, accuracy, one-hot rows."""
 
 from __future__ import annotations
 
+import operator
+from functools import partial
 from math import nan
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from autograph.autograd import differentiable
-from autograph.errors import AutographError, ShapeError
-from autograph.tensor.tensor import Tensor
-from krnlpy import Buffer, Global, Item, ItemMut, Out, bf16, f16, f32, i32, kernel
+from autograph.errors import AutographError, DtypeError, ShapeError
+from krnlpy import Buffer, DTypeLike, Global, Item, ItemMut, Out, bf16, f16, f32, host_call, i32, kernel, u32
 from krnlpy.dsl import exp, global_id, global_threads, item_id, log
 
 from .checks import require_dtype
-from .classes import Classes, class_tensor
-from .launch import longest, over, parts
+from .classes import Classes, check_range, class_tensor
+from .launch import longest, over, parts, reshaped
 from .reductions import reduce_axes
-from .type_variables import C, F
+from .type_variables import C, F, T
+
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
 
 Reduction = Literal["mean", "sum"]
 
@@ -134,6 +138,40 @@ def _gradient(
     dlogits = p * scale * gradient
 
 
+@kernel(unchecked=True)
+def _hits(logits: Global[F, Literal[2]], classes: Global[C], hits: Out[u32, Literal[2]]) -> None:
+    """A thread has a row, or one of the pieces of a long one, of which all must be right."""
+    pieces = hits.shape[1]
+    size = (logits.shape[1] + pieces - 1) // pieces
+    for item in range(global_id(), hits.size, global_threads()):
+        row = item // pieces
+        first = item % pieces * size
+        label = i32(classes[row])
+        right = 0
+        if C(label) == classes[row] and 0 <= label < logits.shape[1]:
+            right = 1
+            for j in range(first, min(first + size, logits.shape[1])):
+                # A comparison with NaN is false, so that NaN is never right.
+                if (j < label or j > label) and not logits[row, label] > logits[row, j]:
+                    right = 0
+        hits[row, item % pieces] = u32(right)
+
+
+@kernel(unchecked=True)
+def _all_pieces(hits: Global[u32, Literal[2]], out: Out[u32]) -> None:
+    for row in range(global_id(), out.size, global_threads()):
+        right = u32(1)
+        for piece in range(hits.shape[1]):
+            right = min(right, hits[row, piece])
+        out[row] = right
+
+
+@kernel
+def _one_hot(classes: Item[C], out: ItemMut[T], count: i32) -> None:
+    label = i32(classes)
+    out = 1 if C(label) == classes and label == item_id() % count else 0
+
+
 def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = "mean") -> Tensor:
     """The cross-entropy ``log(sum(exp(row))) - row[class]``, averaged or summed over the batch, in f32.
 
@@ -162,7 +200,7 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
     loss, maximum, powers = (Buffer.empty(batch, f32, device) for _ in range(3))
     for rows in parts(logits.buffer, targets.buffer, loss, maximum, powers):
         _losses_of_rows(rows, scale)
-    value = Tensor(reduce_axes(loss, (0,), f32))
+    value = logits.result(reduce_axes(loss, (0,), f32))
     kept = logits.detach()
 
     def gradient_of_logits(gradient: Tensor) -> Tensor:
@@ -170,9 +208,77 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
         of_rows = [b.reshape((batch, 1)).broadcast_to(kept.shape) for b in (targets.buffer, maximum, powers)]
         for items in parts(kept.buffer, *of_rows, gradient.buffer.broadcast_to(kept.shape), dlogits):
             _gradient(*items, count, scale, nan)
-        return Tensor(dlogits)
+        return kept.result(dlogits)
 
     return differentiable(value, [(logits, gradient_of_logits)])
+
+
+def accuracy(logits: Tensor, classes: Classes) -> Tensor:
+    """The count of rows whose greatest logit is that of the true class; ties and NaN are wrong.
+
+    Args:
+        logits: ``[batch, classes]``, f16, bf16 or f32.
+        classes: ``[batch]``, as :func:`cross_entropy_loss` takes them; on a device, a
+            class out of range is wrong.
+
+    Returns:
+        The count, u32 of shape ``()``, on the device.
+
+    Raises:
+        ShapeError, DtypeError, DeviceError: see :func:`autograph.functions.classes.class_tensor`.
+    """
+    require_dtype("accuracy", logits, f16, bf16, f32)
+    targets = class_tensor("accuracy", logits, classes)
+    rows, count = logits.shape
+    pieces = max(1, -(-count // longest(logits.device)))
+    hits = Buffer.empty((rows, pieces), u32, logits.device)
+    if hits.size:
+        for some, labels, part in parts(logits.buffer, targets.buffer, hits):
+            over(_hits, part.size, -(-count // pieces))(some, labels, part)
+    if pieces > 1 and rows:
+        whole = Buffer.empty((rows, 1), u32, logits.device)
+        over(_all_pieces, rows, pieces)(hits, whole.reshape((rows,)))
+        hits = whole
+    return logits.result(reduce_axes(hits.reshape((rows,)), (0,), u32))
+
+
+def one_hot(classes: Tensor, count: int, dtype: DTypeLike = f32) -> Tensor:
+    """A row of zeros with a one at its class, for each of a tensor of classes.
+
+    Args:
+        classes: of any shape and any of the 8 integer types. A class out of range raises if the tensor lies on the
+            host; on a device, where looking would mean waiting, its row is zeros.
+        count: of classes, at least 1.
+        dtype: of the result, any of the 12.
+
+    Returns:
+        ``[*classes.shape, count]``.
+
+    Raises:
+        DtypeError: the classes are no integers. ShapeError: a class is out of range, or ``count`` is no count.
+
+    >>> import numpy as np
+    >>> from autograph import Tensor
+    >>> Tensor.from_numpy(np.array([2, 0], np.uint8)).one_hot(3, "i32").numpy().tolist()
+    [[0, 0, 1], [1, 0, 0]]
+    """
+    if not classes.dtype.is_integer:
+        raise DtypeError(f"one_hot takes classes as integers, not {classes.dtype}")
+    try:
+        length = operator.index(count)
+    except TypeError:
+        length = 0
+    if length < 1:
+        raise ShapeError(f"one_hot of {count!r} classes: expected a whole number of at least 1")
+    if classes.device.is_host:
+        host_call(partial(check_range, "one_hot", length), classes.buffer)
+    out = Buffer.empty((*classes.shape, length), dtype, classes.device)
+    if out.size:
+        rows = out.size // length
+        repeated = reshaped(classes.buffer, (rows, 1)).broadcast_to((rows, length))
+        for some, part in parts(repeated, out.reshape((rows, length))):
+            _one_hot(some, part, length)
+    return classes.result(out)
 
 
 def _losses_of_rows(buffers: tuple[Buffer, ...], scale: float) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
-from autograph.tensor.tensor import Tensor
 from krnlpy import Buffer, Global, Out, ScalarType, host_call, kernel
 from krnlpy.dsl import group_id, local_array, thread_id
 
@@ -17,6 +16,9 @@ from .checks import require_alike, require_ndim
 from .launch import LONGEST
 from .reductions import reduce_axes
 from .type_variables import T, U, accumulator
+
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
 
 Array = np.ndarray[Any, Any]
 
@@ -40,13 +42,13 @@ def matmul(x: Tensor, y: Tensor) -> Tensor:
     if x.shape[1] != y.shape[0]:
         raise ShapeError(f"@ of shapes {x.shape} and {y.shape}: {x.shape[1]} columns do not fit {y.shape[0]} rows")
     require_alike("@", x, y)
-    value = Tensor(product(x.buffer, y.buffer))
+    value = x.result(product(x.buffer, y.buffer))
     a, b = x.detach(), y.detach()
     return differentiable(
         value,
         [
-            (x, lambda gradient: Tensor(product(gradient.buffer, b.buffer.transpose()))),
-            (y, lambda gradient: Tensor(product(a.buffer.transpose(), gradient.buffer))),
+            (x, lambda gradient: gradient.result(product(gradient.buffer, b.buffer.transpose()))),
+            (y, lambda gradient: gradient.result(product(a.buffer.transpose(), gradient.buffer))),
         ],
     )
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from autograph.autograd import differentiable
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
-from autograph.tensor.tensor import Shape, Tensor
+from autograph.tensor.base import Shape, require_tensor
 from krnlpy import Buffer, DTypeLike, Global, Item, ItemMut, Out, kernel, scalar_type
 from krnlpy.dsl import global_id, global_threads
 
-from .checks import integers, is_number, number_of, require_tensor
-from .launch import LONGEST, over
+from .checks import integers, is_number, number_of
+from .launch import LONGEST, over, reshaped
 from .type_variables import T, U, W, accumulator
+
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
 
 _THREADS = 1 << 14  # of a pass: enough to fill a large GPU
 _LEAST = 32  # elements a thread adds in a pass: fewer do not pay for the next pass
@@ -57,6 +60,7 @@ def sum(x: Tensor, axis: int | tuple[int, ...] | None = None, *, out: Tensor | N
         DtypeError, DeviceError: ``out`` is of another dtype, or elsewhere.
         AutographError: ``out`` is given where gradients are recorded, or ``beta`` without it.
 
+    >>> from autograph import Tensor
     >>> total = Tensor.full((), 10.0)
     >>> Tensor.ones(3).sum(out=total, beta=2).item()
     23.0
@@ -69,7 +73,7 @@ def sum(x: Tensor, axis: int | tuple[int, ...] | None = None, *, out: Tensor | N
     wide = accumulator(x.dtype)
     source, dtype = x.shape, x.dtype
     kept = tuple(1 if a in axes else n for a, n in enumerate(source))
-    value = Tensor(reduce_axes(x.buffer, axes, dtype if dtype.is_float else wide))
+    value = x.result(reduce_axes(x.buffer, axes, dtype if dtype.is_float else wide))
     return differentiable(value, [(x, lambda gradient: gradient.reshape(kept).broadcast_to(source))])
 
 
@@ -101,7 +105,7 @@ def sum_to_shape(gradient: Tensor, shape: Shape) -> Tensor:
         return gradient
     added = gradient.ndim - len(shape)
     axes = tuple(a for a, n in enumerate(gradient.shape) if a < added or (shape[a - added] == 1 and n != 1))
-    return Tensor(reduce_axes(gradient.buffer, axes, gradient.dtype)).reshape(shape)
+    return gradient.result(reduce_axes(gradient.buffer, axes, gradient.dtype)).reshape(shape)
 
 
 def _axes(x: Tensor, axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
@@ -115,8 +119,6 @@ def _axes(x: Tensor, axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
 
 def reduce_axes(buffer: Buffer, axes: tuple[int, ...], dtype: DTypeLike) -> Buffer:
     """The sums over axes (in ascending order), those that are neighbours together, the last ones first."""
-    from .shapes import reshaped
-
     to = scalar_type(dtype)
     if to.is_integer and (wide := accumulator(to)) is not to:
         return reduce_axes(buffer, axes, wide).cast(to)  # kernels sum in the type of their result

@@ -2,56 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import krnlpy
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
-from autograph.tensor.tensor import Shape, Tensor
 from krnlpy import Buffer, Device
 
+from .checks import integers
+from .launch import reshaped
 from .reductions import sum_to_shape
 
-
-def reshaped(buffer: Buffer, shape: Shape) -> Buffer:
-    """The buffer in another shape of the same size: a view if its strides allow one, else a copy."""
-    try:
-        return buffer.reshape(shape)
-    except krnlpy.errors.ShapeError:
-        return buffer.contiguous().reshape(shape)
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
 
 
-def reshape(x: Tensor, shape: Shape) -> Tensor:
-    """See :meth:`Tensor.reshape`."""
-    wanted = shape
+def reshape(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
+    """The elements in row-major order in another shape; one length may be -1. A view where that is possible.
+
+    Raises:
+        ShapeError: the shape has another number of elements.
+
+    >>> from autograph import Tensor
+    >>> Tensor.zeros((2, 3)).reshape(3, -1).shape, Tensor.zeros((2, 3)).reshape((6,)).shape
+    ((3, 2), (6,))
+    """
+    wanted = integers(shape)
     known = prod(n for n in wanted if n != -1)
     if wanted.count(-1) == 1 and known > 0 and x.size % known == 0:
         wanted = tuple(x.size // known if n == -1 else n for n in wanted)
     if any(n < 0 for n in wanted) or prod(wanted) != x.size:
-        raise ShapeError(f"a tensor of shape {x.shape} has {x.size} elements and cannot be reshaped to {shape}")
+        raise ShapeError(f"a tensor of shape {x.shape} has {x.size} elements and cannot be reshaped to {wanted}")
     source = x.shape
-    value = x._shared(lambda buffer: reshaped(buffer, wanted))
+    value = x.view(lambda buffer: reshaped(buffer, wanted))
     return differentiable(value, [(x, lambda gradient: reshape(gradient, source))])
 
 
-def transpose(x: Tensor, axes: tuple[int, ...] = ()) -> Tensor:
-    """See :meth:`Tensor.transpose`."""
-    order = tuple(a + x.ndim if a < 0 else a for a in axes) or tuple(reversed(range(x.ndim)))
+def flatten(x: Tensor) -> Tensor:
+    """``[n, a, b, ...]`` as ``[n, a * b * ...]``."""
+    return reshape(x, (x.shape[0], prod(x.shape[1:])) if x.ndim else (1, 1))
+
+
+def transpose(x: Tensor, *axes: int | Sequence[int]) -> Tensor:
+    """The axes in another order, in reverse order if none is given. A view.
+
+    Raises:
+        ShapeError: not each axis stands there once.
+    """
+    given = integers(axes)
+    order = tuple(a + x.ndim if a < 0 else a for a in given) or tuple(reversed(range(x.ndim)))
     if sorted(order) != list(range(x.ndim)):
-        raise ShapeError(f"{axes} is not an order of the {x.ndim} axes of a tensor of shape {x.shape}")
+        raise ShapeError(f"{given} is not an order of the {x.ndim} axes of a tensor of shape {x.shape}")
     inverse = tuple(order.index(axis) for axis in range(x.ndim))
-    value = x._shared(lambda buffer: buffer.transpose(*order))
+    value = x.view(lambda buffer: buffer.transpose(*order))
     return differentiable(value, [(x, lambda gradient: transpose(gradient, inverse))])
 
 
-def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
-    """See :meth:`Tensor.broadcast_to`."""
-    tail = shape[len(shape) - x.ndim :]
-    if len(shape) < x.ndim or any(n not in (1, m) for n, m in zip(x.shape, tail, strict=True)):
-        raise ShapeError(f"a tensor of shape {x.shape} cannot be broadcast to {shape}")
+def broadcast_to(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
+    """The tensor repeated along axes of length 1 and new leading axes, by NumPy's rules. A view.
+
+    Raises:
+        ShapeError: an axis has another length, other than 1.
+    """
+    wanted = integers(shape)
+    tail = wanted[len(wanted) - x.ndim :]
+    if len(wanted) < x.ndim or any(n not in (1, m) for n, m in zip(x.shape, tail, strict=True)):
+        raise ShapeError(f"a tensor of shape {x.shape} cannot be broadcast to {wanted}")
     source = x.shape
-    value = x._shared(lambda buffer: buffer.broadcast_to(shape))
+    value = x.view(lambda buffer: buffer.broadcast_to(wanted))
     return differentiable(value, [(x, lambda gradient: sum_to_shape(gradient, source))])
 
 
@@ -62,7 +82,7 @@ def index(x: Tensor, key: Any) -> Tensor:
         ShapeError: too many indices, or one out of range.
     """
     try:
-        value = x._shared(lambda buffer: buffer[key])
+        value = x.view(lambda buffer: buffer[key])
     except krnlpy.errors.ShapeError as error:
         raise ShapeError(str(error)) from None
     shape, dtype, device = x.shape, x.dtype, x.device
@@ -70,19 +90,24 @@ def index(x: Tensor, key: Any) -> Tensor:
     def scatter(gradient: Tensor) -> Tensor:
         result = Buffer.zeros(shape, dtype, device)
         result[key].copy_from(gradient.buffer)
-        return Tensor(result)
+        return gradient.result(result)
 
     return differentiable(value, [(x, scatter)])
 
 
 def copy(x: Tensor) -> Tensor:
-    """See :meth:`Tensor.copy`."""
-    return differentiable(Tensor(x.buffer.copy()), [(x, lambda gradient: gradient)])
+    """A contiguous tensor of its own memory."""
+    return differentiable(x.result(x.buffer.copy()), [(x, lambda gradient: gradient)])
+
+
+def contiguous(x: Tensor) -> Tensor:
+    """The tensor itself where it is contiguous in row-major order, else a copy that is."""
+    return x if x.is_contiguous() else copy(x)
 
 
 def to_device(x: Tensor, device: Device) -> Tensor:
-    """See :meth:`Tensor.to_device`."""
+    """The tensor on a device; itself if it is there."""
     if isinstance(device, Device) and device == x.device:
         return x
     source = x.device
-    return differentiable(Tensor(x.buffer.to_device(device)), [(x, lambda gradient: to_device(gradient, source))])
+    return differentiable(x.result(x.buffer.to_device(device)), [(x, lambda gradient: to_device(gradient, source))])

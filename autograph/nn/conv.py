@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from autograph.functions.checks import pair, require_tensor, single
+from autograph.functions.checks import pair, single
+from autograph.tensor.base import require_tensor
 from autograph.tensor.parameter import Parameter
 from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, f32

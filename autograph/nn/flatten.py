@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograph.functions.checks import require_tensor
+from autograph.tensor.base import require_tensor
 from autograph.tensor.tensor import Tensor
 
 from .layer import Layer

@@ -7,8 +7,9 @@ from math import sqrt
 import numpy as np
 
 from autograph.errors import AutographError, DtypeError
+from autograph.tensor.base import Shape
 from autograph.tensor.parameter import Parameter
-from autograph.tensor.tensor import Shape, Tensor
+from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, OutOfMemory, scalar_type
 
 Seed = int | np.random.Generator | None

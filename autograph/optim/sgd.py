@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from autograph.errors import AutographError, DtypeError
-from autograph.functions.checks import is_number, require_dtype, require_tensor
+from autograph.functions.checks import is_number, require_dtype
 from autograph.functions.type_variables import F
+from autograph.tensor.base import require_tensor
 from autograph.tensor.parameter import Parameter
 from autograph.tensor.tensor import Tensor
 from krnlpy import Item, ItemMut, bf16, f16, f32, kernel

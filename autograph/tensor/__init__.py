@@ -1,1 +1,1 @@
-"""What a tensor is, and the parameter: a tensor that is trained."""
+"""What a tensor is; Tensor, whose methods are the functions; the parameter, which is trained."""

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from autograph.autograd.tape import Node
 from autograph.errors import DtypeError
 from krnlpy import Device, DTypeLike, scalar_type
 
+from .base import Node
 from .tensor import Tensor
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from krnlpy import Device, GlobalMut, StructBuffer, f32, kernel
-from krnlpy.buffers.struct_buffer import struct_dtype
+from krnlpy import Device, GlobalMut, StructBuffer, f32, kernel, struct_dtype
 from krnlpy.dsl import barrier, dot, global_id, group_array, sqrt, thread_id, vec3, vec4
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))

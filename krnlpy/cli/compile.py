@@ -25,7 +25,7 @@ from krnlpy.cache import shipped
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.spirv import module as spirv
 from krnlpy.errors import InspectionError, KernelError
-from krnlpy.kernels.kernel import DEFAULT_THREADS, Kernel
+from krnlpy.kernels.kernel import Kernel
 from krnlpy.tuning.autotune import TunedKernel
 
 from .compile_backend import CompileBackend
@@ -98,7 +98,7 @@ def collect(package: str, folder: Path) -> tuple[Shaders, list[str], list[str]]:
         for kernel in kernels.values():
             _add_all_types(kernel, backends[0])
     shaders = {content: shader for backend in backends for content, shader in backend.shaders.items()}
-    return shaders, [name for name, kernel in kernels.items() if not kernel._definition.programs], left_out
+    return shaders, [name for name, kernel in kernels.items() if not kernel.definition.programs], left_out
 
 
 def _folder(package: str) -> Path:
@@ -134,10 +134,10 @@ def _modules(module: ModuleType, left_out: list[str]) -> Iterator[ModuleType]:
 
 
 def _add_all_types(kernel: Kernel, backend: CompileBackend) -> None:
-    definition = kernel._definition
+    definition = kernel.definition
     variables = definition.signature.type_variables
     for types in itertools.product(*(variable.__constraints__ for variable in variables)):
-        program = definition.program(dict(zip(variables, types, strict=True)), kernel._threads or DEFAULT_THREADS)
+        program = definition.program(dict(zip(variables, types, strict=True)), kernel.configuration.threads)
         backend.add(program, Variant(0, (True,) * len(program.buffers)))
 
 

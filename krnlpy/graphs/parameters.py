@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from krnlpy.buffers.buffer import Buffer
 from krnlpy.buffers.struct_buffer import StructBuffer
 from krnlpy.errors import DtypeError, LaunchError, ShapeError
 from krnlpy.kernels.kernel import Kernel
+from krnlpy.scalar import ScalarType
 from krnlpy.views.strides import Shape, Strides
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Parameter:
         """What the user hands to kernels."""
         first = self.first
         if isinstance(first, StructBuffer):
-            return StructBuffer(_BufferParameter(self, first._memory), first.dtype, first.shape)
+            return StructBuffer(_BufferParameter(self, first.storage), first.dtype, first.shape)
         return _BufferParameter(self, first) if isinstance(first, Buffer) else self
 
     def check(self, value: Any) -> None:
@@ -50,7 +51,7 @@ class Parameter:
                 raise LaunchError(f"{what} is a StructBuffer; got {type(value).__name__}")
             if value.dtype != first.dtype:
                 raise DtypeError(f"{what} is of structs {first.dtype}; got {value.dtype}")
-            first, value = first._memory, value._memory
+            first, value = first.storage, value.storage
         if not isinstance(first, Buffer):
             if isinstance(value, Buffer | StructBuffer | Parameter):
                 raise LaunchError(f"{what} is a number; got {type(value).__name__}")
@@ -77,16 +78,15 @@ class _BufferParameter(Buffer):
         super().__init__(view.device, view.dtype, view.memory, view.shape, view.strides, view.offset)
         self.parameter = parameter
 
-    def _view(self, shape: Shape, strides: Strides, offset: int) -> Buffer:
-        return _BufferParameter(self.parameter, super()._view(shape, strides, offset))
-
-    def bitcast(self, dtype: Any) -> Buffer:
-        return _BufferParameter(self.parameter, super().bitcast(dtype))
+    def _view(self, shape: Shape, strides: Strides, offset: int, dtype: ScalarType | None = None) -> Self:
+        memory = self.memory if 0 not in shape else None
+        view = Buffer(self.device, dtype or self.dtype, memory, shape, strides, offset if memory is not None else 0)
+        return type(self)(self.parameter, view)
 
     def of(self, value: Buffer) -> Buffer:
         """The same view of the buffer that has taken the first one's place."""
         first = self.parameter.first
-        first = first._memory if isinstance(first, StructBuffer) else first
+        first = first.storage if isinstance(first, StructBuffer) else first
         if self.memory is None:
             return Buffer(self.device, self.dtype, None, self.shape, self.strides, 0)
         size = self.dtype.size
@@ -106,9 +106,9 @@ def parameters_in(argument: Any) -> set[Parameter]:
     if isinstance(argument, _BufferParameter):
         return {argument.parameter}
     if isinstance(argument, StructBuffer):
-        return parameters_in(argument._memory)
+        return parameters_in(argument.storage)
     if isinstance(argument, Kernel):
-        return parameters_in(argument._group_counts)
+        return parameters_in(argument.geometry.counts)
     if isinstance(argument, list | tuple):
         return {parameter for part in argument for parameter in parameters_in(part)}
     return set()
@@ -120,11 +120,11 @@ def resolved(argument: Any, values: Mapping[str, Any]) -> Any:
         return values[argument.name]
     if isinstance(argument, _BufferParameter):
         value = values[argument.parameter.name]
-        return argument.of(value._memory if isinstance(value, StructBuffer) else value)
+        return argument.of(value.storage if isinstance(value, StructBuffer) else value)
     if isinstance(argument, StructBuffer):
-        return StructBuffer(resolved(argument._memory, values), argument.dtype, argument.shape)
-    if isinstance(argument, Kernel) and argument._group_counts is not None:
-        return argument.with_groups_from(resolved(argument._group_counts, values))
+        return StructBuffer(resolved(argument.storage, values), argument.dtype, argument.shape)
+    if isinstance(argument, Kernel) and argument.geometry.counts is not None:
+        return argument.with_groups_from(resolved(argument.geometry.counts, values))
     if isinstance(argument, list | tuple):
         return [resolved(part, values) for part in argument]
     return argument
@@ -133,7 +133,7 @@ def resolved(argument: Any, values: Mapping[str, Any]) -> Any:
 def is_same(a: Any, b: Any) -> bool:
     """Whether a value of a parameter may stay when it is given again."""
     if isinstance(a, StructBuffer) and isinstance(b, StructBuffer):
-        a, b = a._memory, b._memory
+        a, b = a.storage, b.storage
     if isinstance(a, Buffer) and isinstance(b, Buffer):
         return a.memory is b.memory and a.offset == b.offset
     # Numbers by their repr: 0.0 and -0.0 are equal, and NaN not even to itself.

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from krnlpy.buffers.buffer import Buffer
 from krnlpy.dsl.types.annotations import type_choices
 from krnlpy.errors import DtypeError, LaunchError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, scalar_type
+from krnlpy.views.view import View
 
 if TYPE_CHECKING:
     from krnlpy.dsl.frontend.signature import ParameterSpec, Signature
@@ -118,7 +118,7 @@ def _float(what: str, value: Any, type: ScalarType) -> float:
 
 
 def _described(value: Any) -> str:
-    if isinstance(value, Buffer):
+    if isinstance(value, View):
         return "a Buffer"
     if isinstance(value, np.ndarray):
         return f"a NumPy array of shape {value.shape}"
@@ -128,7 +128,7 @@ def _described(value: Any) -> str:
 
 def check_buffer(kernel: str, parameter: ParameterSpec, value: Any) -> None:
     """Raises LaunchError unless the value is a Buffer."""
-    if isinstance(value, Buffer):
+    if isinstance(value, View):
         return
     hint = "; Buffer.from_numpy makes one" if isinstance(value, np.ndarray) else ""
     raise LaunchError(f"{kernel}: {parameter.name} is a buffer; got {_described(value)}{hint}")
@@ -178,7 +178,7 @@ def resolve_types(
 
 
 def _type_of(value: Any) -> ScalarType | None:
-    if isinstance(value, Buffer):
+    if isinstance(value, View):
         return value.dtype
     if isinstance(value, np.generic):
         try:

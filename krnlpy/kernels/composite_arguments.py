@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from krnlpy.buffers.buffer import Buffer
-from krnlpy.buffers.struct_buffer import StructBuffer, StructField, struct_dtype
 from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, StructType, VectorType
 from krnlpy.errors import DtypeError, LaunchError, ShapeError
+from krnlpy.views.struct_view import StructField, StructView, struct_dtype
+from krnlpy.views.view import View
 
 if TYPE_CHECKING:
     from krnlpy.dsl.frontend.signature import Declared, Signature
@@ -63,10 +63,10 @@ def _values(what: str, type: AnyType, value: Any) -> Iterator[Any]:
     yield from (value if isinstance(value, list | tuple) and array.ndim == 1 else array.ravel())
 
 
-def _views(what: str, parameter: Declared, argument: Any) -> Iterator[Buffer]:
+def _views(what: str, parameter: Declared, argument: Any) -> Iterator[View]:
     type = parameter.type
     if isinstance(type, StructType):
-        if not isinstance(argument, StructBuffer):
+        if not isinstance(argument, StructView):
             raise LaunchError(f"{what} holds {type}: expected a StructBuffer, got {_kind(argument)}")
         expected = struct_dtype(type.cls)
         if argument.dtype != expected:
@@ -75,12 +75,12 @@ def _views(what: str, parameter: Declared, argument: Any) -> Iterator[Buffer]:
             raise ShapeError(f"{what} has {parameter.ndim} dimensions; the buffer has {len(argument.shape)}")
         yield from _fields(type, argument)
         return
-    if not isinstance(argument, Buffer):
+    if not isinstance(argument, View):
         raise LaunchError(f"{what} holds {type}: expected a Buffer, got {_kind(argument)}")
     yield from _elements(what, parameter, argument)
 
 
-def _fields(type: StructType, buffer: StructBuffer | StructField) -> Iterator[Buffer]:
+def _fields(type: StructType, buffer: StructView[View] | StructField[View]) -> Iterator[View]:
     for name, part in type.parts:
         view = buffer[name]
         if isinstance(view, StructField):
@@ -91,7 +91,7 @@ def _fields(type: StructType, buffer: StructBuffer | StructField) -> Iterator[Bu
             yield view
 
 
-def _elements(what: str, parameter: Declared, buffer: Buffer) -> Iterator[Buffer]:
+def _elements(what: str, parameter: Declared, buffer: View) -> Iterator[View]:
     """A buffer of vectors or matrices: their elements lie along its last axes."""
     type = parameter.type
     shape = _shape(type)
@@ -107,7 +107,7 @@ def _shape(type: Any) -> tuple[int, ...]:
     return (type.rows, type.columns) if isinstance(type, MatrixType) else (type.length,)
 
 
-def _last_axes(type: Any, buffer: Buffer) -> Iterator[Buffer]:
+def _last_axes(type: Any, buffer: View) -> Iterator[View]:
     for index in np.ndindex(_shape(type)):
         yield buffer[(..., *index)]
 

@@ -3,7 +3,7 @@ device binds. They run in parts, one after the other; no part is launched unless
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from krnlpy.backend.protocol import Backend
@@ -11,29 +11,37 @@ from krnlpy.backend.protocol import Backend
 from .plan import check_items, too_far
 
 if TYPE_CHECKING:
-    from krnlpy.buffers.buffer import Buffer
     from krnlpy.dsl.frontend.signature import ParameterSpec
     from krnlpy.dsl.ir import Program
+    from krnlpy.views.view import View
 
-    from .kernel import Kernel
+    from .configuration import Geometry
 
 
 class PartsPlan:
-    """How a kernel is launched with items that it does not reach at once; stands in for a ``launch.Plan``.
+    """How a kernel is launched with items that it does not reach at once; stands in for a ``Plan``.
 
     Args:
         kernel: the kernel's name, for messages.
         parameters: those that are no specs, in order.
         arguments: the first arguments; their devices, types and dimensions were checked.
         program: the kernel for these types.
+        launch, prepare: do so with a part.
 
     Raises:
         LimitExceeded: what is out of reach is no item, or the kernel asks for ids, which would begin anew in each part.
     """
 
     def __init__(
-        self, kernel: str, parameters: Sequence[ParameterSpec], arguments: Sequence[Any], program: Program
+        self,
+        kernel: str,
+        parameters: Sequence[ParameterSpec],
+        arguments: Sequence[Any],
+        program: Program,
+        launch: Callable[[Geometry, Sequence[Any]], None],
+        prepare: Callable[[Sequence[Any]], None],
     ) -> None:
+        self._launch, self._prepare = launch, prepare
         self._kernel = kernel
         self._parameters = parameters
         self._items = [i for i, p in enumerate(parameters) if p.kind == "item"]
@@ -47,7 +55,7 @@ class PartsPlan:
                 if program.has_ids:
                     raise too_far(kernel, parameter.name, argument, "The kernel asks for ids, which parts would change")
 
-    def launch(self, kernel: Kernel, arguments: Sequence[Any]) -> None:
+    def launch(self, geometry: Geometry, arguments: Sequence[Any]) -> None:
         """Launches the kernel over parts of the items.
 
         Raises:
@@ -55,16 +63,16 @@ class PartsPlan:
         """
         check_items(self._kernel, self._parameters, arguments)
         for part in list(self._parts(arguments)):
-            kernel._launch(part)
+            self._launch(geometry, part)
 
-    def prepare(self, kernel: Kernel, arguments: Sequence[Any]) -> None:
+    def prepare(self, arguments: Sequence[Any]) -> None:
         """Compiles what a launch would."""
         check_items(self._kernel, self._parameters, arguments)
         for part in self._parts(arguments):
-            kernel._prepare(part)
+            self._prepare(part)
 
     def _parts(self, arguments: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-        items: list[Buffer] = [arguments[i] for i in self._items]
+        items: list[View] = [arguments[i] for i in self._items]
         far = [item for item in items if not item.can_be_indexed]
         if not far:
             yield tuple(arguments)

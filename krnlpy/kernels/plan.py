@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from krnlpy.backend.protocol import Backend, check_groups
-from krnlpy.buffers.buffer import Buffer
 from krnlpy.dsl.types.annotations import MAX_NDIM
 from krnlpy.errors import DtypeError, LaunchError, LimitExceeded, ShapeError
 from krnlpy.scalar import ScalarType
 from krnlpy.views import strides as views
+from krnlpy.views.view import View
 
 from .arguments import converter
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from krnlpy.dsl.ir import Program
     from krnlpy.dsl.ir.layout import Variant
 
-    from .kernel import Kernel
+    from .configuration import Geometry
 
 _LONGEST = (1 << 31) - 1  # ids and indices are i32
 
@@ -38,7 +38,7 @@ def check_buffers(kernel: str, parameters: Sequence[ParameterSpec], arguments: S
     """
     first = None
     for parameter, buffer in zip(parameters, arguments, strict=True):
-        if not isinstance(buffer, Buffer):
+        if not isinstance(buffer, View):
             continue
         what = f"{kernel}: {parameter.name}"
         first = first or (parameter.name, buffer.device)
@@ -58,7 +58,7 @@ def check_buffers(kernel: str, parameters: Sequence[ParameterSpec], arguments: S
             )
 
 
-def too_far(kernel: str, parameter: str, buffer: Buffer, why: str) -> LimitExceeded:
+def too_far(kernel: str, parameter: str, buffer: View, why: str) -> LimitExceeded:
     """What is raised for a buffer that kernels can't index, and that can't be taken in parts."""
     facts = views.facts(buffer.shape, buffer.strides)
     extent = (facts.high - facts.low) * buffer.dtype.size
@@ -87,12 +87,12 @@ def check_items(kernel: str, parameters: Sequence[ParameterSpec], arguments: Seq
                 check_overlap(kernel, *((first, a, second, b) if written else (second, b, first, a)))
 
 
-def check_overlap(kernel: str, written: ParameterSpec, a: Buffer, other: ParameterSpec, b: Buffer) -> None:
+def check_overlap(kernel: str, written: ParameterSpec, a: View, other: ParameterSpec, b: View) -> None:
     """Raises LaunchError where an item that is written to shares elements with another at other indices."""
-    if a._memory is None:
+    if a.memory is None:
         return
-    starts = [buffer._memory.address + buffer._offset * buffer.dtype.size for buffer in (a, b)]
-    if starts[0] == starts[1] and a._strides == b._strides and a.dtype.size == b.dtype.size:
+    starts = [buffer.memory.address + buffer.offset * buffer.dtype.size for buffer in (a, b)]
+    if starts[0] == starts[1] and a.strides == b.strides and a.dtype.size == b.dtype.size:
         return
     if a.shares_memory(b):
         raise LaunchError(
@@ -111,7 +111,7 @@ def check_types(
     """Raises DtypeError if a buffer is not of the type declared."""
     for parameter, buffer in zip(parameters, arguments, strict=True):
         declared = _declared(parameter, types)
-        if isinstance(buffer, Buffer) and buffer.dtype is not declared:
+        if isinstance(buffer, View) and buffer.dtype is not declared:
             raise DtypeError(
                 f"{kernel}: {parameter.name} is a buffer of {declared}; got one of {buffer.dtype}: .cast({declared})"
                 " converts"
@@ -133,6 +133,7 @@ class Plan:
         program: the kernel for these types.
         threads: of a group.
         build: makes an executable of a variant.
+        launch: launches the kernel with other arguments, for which there is another plan.
     """
 
     def __init__(
@@ -144,6 +145,7 @@ class Plan:
         program: Program,
         threads: tuple[int, int, int],
         build: Callable[[Variant], Any],
+        launch: Callable[[Geometry, Sequence[Any]], None],
     ) -> None:
         places = range(len(parameters))
         self._kernel = kernel
@@ -151,8 +153,10 @@ class Plan:
         self._program = program
         self._threads = threads
         self._build = build
+        self._launch = launch
         self._buffers = [i for i in places if parameters[i].kind in ("item", "global")]
         self._items = [i for i in places if parameters[i].kind == "item"]
+        self._others = self._items[1:]
         # A mutable item and another one, in any order; of two mutable ones each pair once.
         self._pairs = [
             (i, j)
@@ -176,7 +180,7 @@ class Plan:
         self._compiled: dict[int, tuple[Any, Callable[..., bytes]]] = {}
         self._placeholder: Any = None
 
-    def launch(self, kernel: Kernel, arguments: Sequence[Any]) -> None:
+    def launch(self, geometry: Geometry, arguments: Sequence[Any]) -> None:
         """Checks what the plan does not know, and queues the launch.
 
         Raises:
@@ -191,46 +195,48 @@ class Plan:
         counts = None
         item_strides: tuple[tuple[int, ...], ...] = ()
         if self._items:
-            first = arguments[self._items[0]]
-            shape = first._shape
-            for i in self._items:
-                if arguments[i]._shape != shape:
+            _, shape, _, count, _, _ = arguments[self._items[0]].operand
+            for i in self._others:
+                if arguments[i].operand[1] != shape:
                     check_items(self._kernel, self._parameters, arguments)
             for i, j in self._pairs:
-                memory, other = arguments[i]._memory, arguments[j]._memory
+                memory, other = arguments[i].operand[0], arguments[j].operand[0]
                 if memory is other or (memory is not None and memory.is_shared and other.is_shared):
                     check_overlap(self._kernel, self._parameters[i], arguments[i], self._parameters[j], arguments[j])
-            count = first._size
-            groups = self._item_groups(kernel, count)
+            if geometry.groups is None and geometry.global_threads is None:
+                # Where there are more items than threads, a thread takes several.
+                groups = min(-(-count // self._threads[0]), self._max_groups[0]), 1, 1
+            else:
+                groups = self._checked_groups(geometry)
             if not count or not groups[0]:
                 return
             values.append(count)
             if self._strided_items:
-                shape, item_strides = views.collapse(shape, tuple([arguments[i]._strides for i in self._items]))
+                shape, item_strides = views.collapse(shape, tuple([arguments[i].strides for i in self._items]))
                 rank = len(shape)
                 if rank > MAX_NDIM:
-                    kernel._launch(self._with_contiguous_items(arguments, rank))
+                    self._launch(geometry, self._with_contiguous_items(arguments, rank))
                     return
                 values += shape
-        elif kernel._group_counts is not None:
-            self._check_counts(kernel._group_counts, arguments)
-            counts = kernel._group_counts._binding
+        elif geometry.counts is not None:
+            self._check_counts(geometry.counts, arguments)
+            counts = geometry.counts.operand[4]
         else:
-            groups = self._checked_groups(kernel._groups, kernel._global_threads)
+            groups = self._checked_groups(geometry)
             if 0 in groups:
                 return
         bindings = []
-        for i, item, strided in self._fields:
-            buffer = arguments[i]
-            bindings.append(buffer._binding if buffer._memory is not None else self._nothing())
-            values.append(buffer._place)
+        for i, item, is_strided in self._fields:
+            memory, shape, strides, _, binding, place = arguments[i].operand
+            bindings.append(binding if memory is not None else self._nothing())
+            values.append(place)
             if item >= 0:
                 if rank:
                     values += item_strides[item]
             else:
-                values += buffer._shape
-                if strided:
-                    values += buffer._strides
+                values += shape
+                if is_strided:
+                    values += strides
         compiled = self._compiled.get(rank)
         executable, pack = compiled or self._compile(rank)
         if counts is None:
@@ -238,7 +244,7 @@ class Plan:
         else:
             self.backend.launch_indirect(executable, counts, bindings, pack(*values))
 
-    def prepare(self, kernel: Kernel, arguments: Sequence[Any]) -> None:
+    def prepare(self, arguments: Sequence[Any]) -> None:
         """Compiles what a launch would."""
         rank = 0
         if self._strided_items:
@@ -280,31 +286,23 @@ class Plan:
             )
         return tuple(result)
 
-    def _item_groups(self, kernel: Kernel, count: int) -> tuple[int, int, int]:
-        if kernel._groups is not None or kernel._global_threads is not None:
-            return self._checked_groups(kernel._groups, kernel._global_threads)
-        # Where there are more items than threads, a thread takes several.
-        return min(-(-count // self._threads[0]), self._max_groups[0]), 1, 1
-
     # ----------------------------------------------------------------------------------------------------- geometry
 
-    def _checked_groups(
-        self, groups: tuple[int, int, int] | None, global_threads: tuple[int, int, int] | None
-    ) -> tuple[int, int, int]:
-        threads = self._threads
+    def _checked_groups(self, geometry: Geometry) -> tuple[int, int, int]:
+        threads, groups = self._threads, geometry.groups
         if groups is None:
-            if global_threads is None:
+            if geometry.global_threads is None:
                 raise LaunchError(
                     f"{self._kernel} has no items to count; .with_groups() or .with_global_threads() says how many"
                     " groups to launch"
                 )
-            x, y, z = global_threads
+            x, y, z = geometry.global_threads
             groups = -(-x // threads[0]), -(-y // threads[1]), -(-z // threads[2])
         if groups[0] * threads[0] > _LONGEST or groups[1] * threads[1] > _LONGEST or groups[2] * threads[2] > _LONGEST:
             check_groups(self._kernel, groups, threads)
         return groups
 
-    def _check_counts(self, counts: Buffer, arguments: Sequence[Any]) -> None:
+    def _check_counts(self, counts: View, arguments: Sequence[Any]) -> None:
         """Raises LaunchError where the counts of groups can't be read by this launch."""
         first = arguments[self._buffers[0]]
         if counts.device != first.device:

@@ -7,7 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,7 +21,7 @@ from krnlpy.buffers.buffer import Buffer
 from krnlpy.buffers.struct_buffer import StructBuffer
 from krnlpy.errors import CaptureError, LaunchError, LimitExceeded, MissingFeatures
 from krnlpy.kernels.arguments import in_order, resolve_types
-from krnlpy.kernels.kernel import DEFAULT_THREADS, Kernel
+from krnlpy.kernels.kernel import Kernel
 from krnlpy.locks import renew_after_fork
 from krnlpy.log import logger
 
@@ -129,7 +129,7 @@ class _Tuning:
         """What the user's key says of a call."""
         if self.key_function is None:
             found = [arguments[i] for i in self.key_places]
-            return tuple([a._shape if a.__class__ is Buffer else _fact(name, a) for a in found])
+            return tuple([a.shape if a.__class__ is Buffer else _fact(name, a) for a in found])
         return _checked_key(name, self.key_function(*arguments))
 
     def number(self, name: str, config: Config) -> int:
@@ -265,7 +265,7 @@ class TunedKernel:
         tuned._launcher(fixed, arguments)(*arguments)
 
     def _in_order(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[TunedKernel, tuple[Any, ...]]:
-        definition = self._kernel._definition
+        definition = self._kernel.definition
         if not keywords and len(arguments) == definition.arity:
             return self, arguments
         arguments, specs = in_order(definition.signature, arguments, keywords)
@@ -282,9 +282,9 @@ class TunedKernel:
 
     def _quick_key(self, arguments: tuple[Any, ...]) -> Any:
         """What decides, in a form that costs little."""
-        kinds = tuple([a._key if a.__class__ is Buffer else _kind(a) for a in arguments])
+        kinds = tuple([a.launch_key if a.__class__ is Buffer else _kind(a) for a in arguments])
         key = self._tuning.key_of(self.name, arguments)
-        return self._kernel._built, kinds, key, settings.debug, settings.autotune
+        return self._kernel.configuration.key, kinds, key, settings.debug, settings.autotune
 
     def _number(self, arguments: tuple[Any, ...]) -> int:
         """Which configuration to use."""
@@ -313,23 +313,15 @@ class TunedKernel:
 
     def _first(self, arguments: tuple[Any, ...]) -> int:
         """The first configuration that the device can run."""
-        flat = self._flat(arguments)
         errors: list[Exception] = []
         for number in range(len(self.configs)):
             try:
-                self._launcher(number, arguments)._prepare(flat)
+                self._launcher(number, arguments).prepare(*arguments)
             except (LimitExceeded, MissingFeatures) as error:
                 errors.append(error)
             else:
                 return number
         raise errors[0]
-
-    def _flat(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        if self._kernel._definition.has_composites:
-            from krnlpy.kernels.composite_arguments import taken_apart  # as in kernel.py
-
-            return taken_apart(self._kernel.signature, arguments)
-        return arguments
 
     def _tune(self, arguments: tuple[Any, ...], situation: Situation) -> TuningResult:
         tuning, name = self._tuning, self.name
@@ -341,9 +333,10 @@ class TunedKernel:
                 f"{name} is not tuned for these arguments yet, and can't be while a graph is captured: nothing runs;"
                 " call it, or its .tune(), before"
             )
-        launches = [self._launcher(i, arguments)._launch for i in range(len(self.configs))]
+        launchers = [self._launcher(i, arguments) for i in range(len(self.configs))]
+        launches = [partial(k.definition.launch, k.configuration, k.geometry) for k in launchers]
         with labels.label(backend, f"autotune {name}"):
-            twins = Twins(self._kernel._definition.parameters, self._flat(arguments))
+            twins = Twins(self._kernel.definition.parameters, self._kernel.definition.taken_apart(arguments))
             timer = backend.timer()
             try:
                 result = fastest(name, tuning.configs, launches, twins, timer, tuning.tolerance, tuning.seconds)
@@ -358,16 +351,21 @@ class TunedKernel:
         from krnlpy.dsl.ir.text import program_text
 
         kernel = self._kernel
-        definition = kernel._definition
-        flat = self._flat(arguments)
+        definition = kernel.definition
+        flat = definition.taken_apart(arguments)
         given = {p.name: a for p, a in zip(definition.parameters, flat, strict=True)}
-        types = resolve_types(definition.signature, given, {**self._tuning.configs[0], **kernel._specs})
-        with definition.lock:
-            program = definition.program(types, kernel._threads or DEFAULT_THREADS)
+        types = resolve_types(definition.signature, given, {**self._tuning.configs[0], **kernel.configuration.specs})
+        program = definition.program(types, kernel.configuration.threads)
         # Without the numbers of lines, so that a kernel that moved in its file is the same.
         text = re.sub(r"^ *\d* ", "", program_text(program), flags=re.MULTILINE)
         tuning = self._tuning
-        parts = (text, tuning.texts, repr(tuning.tolerance), repr(kernel._built), str(definition.subgroup_threads))
+        parts = (
+            text,
+            tuning.texts,
+            repr(tuning.tolerance),
+            repr(kernel.configuration.key),
+            str(definition.subgroup_threads),
+        )
         source = hashlib.sha256("\0".join(parts).encode()).hexdigest()
         info = _backend(self.name, arguments).info
         return Situation(

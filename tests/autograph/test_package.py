@@ -32,6 +32,17 @@ def test_importing_loads_no_backend_and_no_compiler() -> None:
     assert run(program) == "[]\n"
 
 
+def test_what_few_programs_need_is_loaded_when_asked_for() -> None:
+    program = """
+import sys, autograph
+print([m for m in ("http.client", "ssl", "csv", "gzip", "autograph.files.checkpoints") if m in sys.modules])
+print(set(autograph.__all__) - set(dir(autograph)))
+print(autograph.data.read_idx.__name__, autograph.save_checkpoint.__name__)
+from autograph import data, load_checkpoint
+"""
+    assert run(program) == "[]\nset()\nread_idx save_checkpoint\n"
+
+
 def test_the_host_trains_without_a_driver() -> None:
     program = """
 import numpy as np

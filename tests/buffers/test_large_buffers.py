@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import krnlpy.buffers.buffer
+import krnlpy.views.view
 from krnlpy import (
     Buffer,
     Device,
@@ -130,7 +130,7 @@ def test_narrow_items_of_any_size(limited: Device) -> None:
 
 
 def test_more_items_than_kernels_count(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(krnlpy.buffers.buffer, "_LONGEST", 1000)
+    monkeypatch.setattr(krnlpy.views.view, "_LONGEST", 1000)
     x, y = Buffer.ones(1, f32, device).broadcast_to((37, 81)), Buffer.zeros((37, 81), f32, device)
     assert not x.can_be_indexed and not y.can_be_indexed and y[:, :20].can_be_indexed
     add(x, y)

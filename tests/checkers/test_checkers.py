@@ -23,9 +23,9 @@ ROOT = HERE.parents[1]
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What mypy says of the modules beside; of krnlpy itself `make check` asks."""
+    """What mypy says of the modules beside; of the packages themselves `make check` asks."""
     cache = tmp_path_factory.mktemp("mypy")
-    modules = [str(HERE / "user_kernels.py"), str(HERE / "wrong_kernels.py")]
+    modules = [str(HERE / f"{name}.py") for name in ("user_kernels", "user_tensors", "wrong_kernels")]
     options = ["--strict", "--follow-imports=silent", "--config-file=", "--ignore-missing-imports"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MYPYPATH", str(ROOT))
@@ -36,6 +36,11 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_a_users_kernels_pass(said: str) -> None:
     assert [line for line in said.splitlines() if "user_kernels.py" in line] == []
+
+
+def test_a_users_tensors_pass(said: str) -> None:
+    """What is wrong in that module is ignored there, and an ignored line without an error would be one."""
+    assert [line for line in said.splitlines() if "user_tensors.py" in line] == []
 
 
 def test_wrong_kernels_are_found(said: str) -> None:

@@ -44,5 +44,5 @@ def test_no_more_temporaries_than_needed() -> None:
         y[0], c = a, b
         y[1] = c
 
-    program = names._definition.program({}, (1, 1, 1))
+    program = names.definition.program({})
     assert [s.variable.name for s in program.body if isinstance(s, ir.Assign)] == ["a", "b", "value", "a", "b", "c"]

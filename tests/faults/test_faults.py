@@ -75,7 +75,7 @@ def test_every_call_may_fail(is_discrete: bool) -> None:
 def layer() -> Iterator[Layer]:
     """A layer, below a device to be opened."""
     layer = Layer()
-    known = [k._definition for k in (increment, double)]
+    known = [k.definition for k in (increment, double)]
     with injected(layer):
         yield layer
         for definition in known:
@@ -170,7 +170,7 @@ def test_a_lost_device(layer: Layer) -> None:
     y = Buffer.zeros(100, u32, again)
     increment(y)
     assert (y.numpy() == 1).all()
-    assert all(key[0] is again.backend for key in increment._definition.executables)
+    assert all(key[0] is again.backend for key in increment.definition.executables)
 
 
 def test_a_driver_without_a_function(layer: Layer, monkeypatch: pytest.MonkeyPatch) -> None:

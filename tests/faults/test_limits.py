@@ -56,8 +56,8 @@ def layer() -> Iterator[Layer]:
     with injected(layer):
         yield layer
         for known in (add, four_numbers, mark, turn):
-            known._definition.executables.clear()
-            known._definition.plans.clear()
+            known.definition.executables.clear()
+            known.definition.plans.clear()
     assert not layer.alive
 
 

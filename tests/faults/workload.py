@@ -126,5 +126,5 @@ def forget_kernels() -> None:
 
     own: list[Any] = [k for k in vars(copy_kernels).values() if isinstance(k, krnlpy.Kernel)]
     for known in (*_KERNELS, *own):
-        known._definition.executables.clear()
-        known._definition.plans.clear()
+        known.definition.executables.clear()
+        known.definition.plans.clear()

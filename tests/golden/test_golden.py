@@ -13,7 +13,7 @@ from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.spirv import glslang
 from krnlpy.features import FLOAT_PRESERVE
 from krnlpy.kernels.inspection import choose_types
-from krnlpy.kernels.kernel import DEFAULT_THREADS, Kernel
+from krnlpy.kernels.kernel import Kernel
 
 from . import kernels
 
@@ -47,7 +47,7 @@ CASES: dict[str, tuple[Kernel, glsl.GlslOptions, dict[str, str], int]] = {
 
 def generated(name: str) -> str:
     kernel, options, types, rank = CASES[name]
-    program = kernel._definition.program(choose_types(kernel.signature, types), kernel._threads or DEFAULT_THREADS)
+    program = kernel.definition.program(choose_types(kernel.signature, types), kernel.configuration.threads)
     item_rank = rank if program.items else 0
     return glsl.emit(program, Variant(item_rank, (not rank,) * len(program.buffers)), options).source
 

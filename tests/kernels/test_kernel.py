@@ -220,7 +220,7 @@ def test_one_program_for_each_choice_of_types() -> None:
     def twice(x: ItemMut[F]):
         x = x + x
 
-    programs = twice._definition.programs
+    programs = twice.definition.programs
     twice(Buffer.ones(3, f32))
     twice(Buffer.ones(3, f32))
     assert [p.name for p in programs.values()] == ["twice_f32"]
@@ -322,7 +322,7 @@ def test_items_launch_as_many_groups_as_there_are_at_most(monkeypatch: pytest.Mo
     x = Buffer.ones(1000, f32)
     one = saxpy.with_threads(64)
     one(1.0, x, x)
-    (plan,) = [p for p in saxpy._definition.plans.values() if p._threads == (64, 1, 1)]
+    (plan,) = [p for p in saxpy.definition.plans.values() if p._threads == (64, 1, 1)]
     monkeypatch.setattr(plan, "_max_groups", (5, 5, 5))
     one(1.0, x, x)
     one(1.0, x[:64], x[:64])

@@ -74,7 +74,7 @@ def test_threads_that_compile_the_same(device: Device) -> None:
     for thread in threads:
         thread.join()
     assert not failures, failures[0]
-    assert len(axpy._definition.executables) == 1
+    assert len(axpy.definition.executables) == 1
 
 
 # What a repetition may leave behind on average, in bytes: drivers and allocators keep some memory for later, which

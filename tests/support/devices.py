@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import krnlpy
-import krnlpy.buffers.buffer
+import krnlpy.views.view
 from krnlpy import Device, Feature, ScalarType
 
 
@@ -51,7 +51,7 @@ def limit_reach(device: Device, limit: int, monkeypatch: pytest.MonkeyPatch) -> 
     """Lets a device's kernels reach so many bytes of a buffer; it is an error to bind more."""
     backend: Any = device.backend
     info = replace(device.info, max_binding_bytes=limit)
-    monkeypatch.setattr(krnlpy.buffers.buffer, "_ALWAYS_BOUND", 0)
+    monkeypatch.setattr(krnlpy.views.view, "_ALWAYS_BOUND", 0)
     if device.info.backend == "vulkan":
         monkeypatch.setattr(backend._device, "info", info)
         write = backend._descriptors.write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from autograph.functions.launch import LONGEST, cut, over
 from autograph.functions.reductions import reduce_axes
@@ -12,8 +12,7 @@ from autograph.functions.type_variables import F
 from krnlpy import Buffer, Device, Global, Out, Spec, f32, i32, kernel
 from krnlpy.dsl import global_id, global_threads, local_array
 
-if TYPE_CHECKING:
-    from .two_dimensional import Window
+from .geometry import Window
 
 _SLICED_THREADS = 1 << 14  # the weight gradient's sum over images and rows is split until there are so many
 

@@ -8,7 +8,7 @@ pixels; that of the filters slides that gradient itself over the images, whose c
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from autograph.functions.launch import over
 from autograph.functions.reductions import reduce_axes
@@ -16,8 +16,7 @@ from autograph.functions.type_variables import F
 from krnlpy import Buffer, Global, GlobalMut, Out, Spec, f32, i32, i64, kernel
 from krnlpy.dsl import fma, global_id, global_threads, local_array
 
-if TYPE_CHECKING:
-    from .two_dimensional import Window
+from .geometry import Window
 
 _ITEMS = 64
 """The filters' gradient is split until there are so many pieces of work: some for each core."""

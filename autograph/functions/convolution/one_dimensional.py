@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from autograph.errors import ShapeError
 from autograph.functions.checks import require_ndim, single
-from autograph.tensor.tensor import Tensor
 
 from .two_dimensional import conv2, require_filters
+
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
 
 
 def conv1(
@@ -33,8 +37,9 @@ def conv1(
         ShapeError: ranks or channels do not fit, or the filter is longer than the padded signal.
         DtypeError, DeviceError: the tensors differ, or are no floats of at most 32 bits.
 
+    >>> from autograph import Tensor
     >>> x, difference = Tensor.from_numpy([[[1.0, 4.0, 9.0, 16.0]]]), Tensor.from_numpy([[[-1.0, 1.0]]])
-    >>> conv1(x.cast("f32"), difference.cast("f32")).numpy().tolist()
+    >>> x.cast("f32").conv1(difference.cast("f32")).numpy().tolist()
     [[[3.0, 5.0, 7.0]]]
     """
     require_ndim("conv1", "signals", x, "[n, ic, w]")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
@@ -10,31 +10,14 @@ from autograph.functions.checks import pair, require_alike, require_dtype, requi
 from autograph.functions.elementwise import add
 from autograph.functions.launch import parts
 from autograph.functions.reductions import total
-from autograph.tensor.tensor import Tensor
 from krnlpy import Buffer, bf16, f16, f32
 
 from . import direct as conv2_direct
 from . import host as conv2_host
+from .geometry import Window
 
-
-@dataclass(frozen=True)
-class Window:
-    """How filters lie on images: the filter's height and width, then stride, padding and dilation of both axes."""
-
-    filter: tuple[int, int]
-    stride: tuple[int, int]
-    padding: tuple[int, int]
-    dilation: tuple[int, int]
-
-    def output(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the result: ``(n + 2 * padding - dilation * (filter - 1) - 1) // stride + 1``."""
-        h, w = (
-            (n + 2 * p - d * (f - 1) - 1) // s + 1
-            for n, f, s, p, d in zip(
-                (height, width), self.filter, self.stride, self.padding, self.dilation, strict=True
-            )
-        )
-        return h, w
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
 
 
 def conv2(
@@ -111,13 +94,13 @@ def _conv2(x: Tensor, weight: Tensor, window: Window, size: tuple[int, int]) -> 
         if dx.size and gradient.size:
             for dy, result in parts(gradient.buffer, dx):
                 algorithm.input_gradient(dy, filters.buffer, result, window)
-        return Tensor(dx)
+        return gradient.result(dx)
 
     def gradient_of_weight(gradient: Tensor) -> Tensor:
         if not gradient.size:
-            return Tensor.zeros(filters.shape, filters.dtype, filters.device)
+            return filters.result(Buffer.zeros(filters.shape, filters.dtype, filters.device))
         shape, pieces = filters.shape, list(parts(images.buffer, gradient.buffer))
         sums = [algorithm.weight_gradient(some, dy, shape, window) for some, dy in pieces]
-        return Tensor(sums[0] if len(sums) == 1 else total(sums))
+        return filters.result(sums[0] if len(sums) == 1 else total(sums))
 
-    return differentiable(Tensor(out), [(x, gradient_of_x), (weight, gradient_of_weight)])
+    return differentiable(x.result(out), [(x, gradient_of_x), (weight, gradient_of_weight)])

@@ -7,7 +7,7 @@ operations of one's own.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
@@ -15,11 +15,14 @@ from autograph.functions.checks import pair, require_ndim
 from autograph.functions.launch import cut, over, parts
 from autograph.functions.reductions import reduce_axes
 from autograph.functions.type_variables import T, accumulator
-from autograph.tensor.tensor import Shape, Tensor
+from autograph.tensor.base import Shape
 from krnlpy import Buffer, Global, Out, ScalarType, i32, kernel
 from krnlpy.dsl import global_id, global_threads
 
-from .two_dimensional import Window
+from .geometry import Window
+
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
 
 Pair = int | tuple[int, int]
 
@@ -93,6 +96,7 @@ def im2col(x: Tensor, filter: Pair, *, stride: Pair = 1, padding: Pair = 0, dila
     Raises:
         ShapeError: not images, or the window does not fit into them.
 
+    >>> from autograph import Tensor
     >>> x = Tensor.from_numpy([[[[1, 2, 3], [4, 5, 6]]]])
     >>> im2col(x, 2).numpy().tolist()
     [[1, 2, 4, 5], [2, 3, 5, 6]]
@@ -107,7 +111,7 @@ def im2col(x: Tensor, filter: Pair, *, stride: Pair = 1, padding: Pair = 0, dila
                 piece = part[..., taps]
                 width = piece.shape[-1]
                 over(_im2col, piece.size // width, width)(some, piece, *_numbers(window, 0, taps.start))
-    value = Tensor(columns.reshape((n * size[0] * size[1], c * window.filter[0] * window.filter[1])))
+    value = x.result(columns.reshape((n * size[0] * size[1], c * window.filter[0] * window.filter[1])))
     named = {"stride": stride, "padding": padding, "dilation": dilation}
     return differentiable(value, [(x, lambda gradient: col2im(gradient, shape, filter, **named))])
 
@@ -129,6 +133,7 @@ def col2im(
     Raises:
         ShapeError: the windows of such images are not of that shape.
 
+    >>> from autograph import Tensor
     >>> col2im(Tensor.ones((2, 4)), (1, 1, 2, 3), 2).numpy().tolist()
     [[[[1.0, 2.0, 1.0], [1.0, 2.0, 1.0]]]]
     """
@@ -147,7 +152,7 @@ def col2im(
         for some, part in parts(whole, x):
             _add_windows(some, part, window)
     named = {"stride": stride, "padding": padding, "dilation": dilation}
-    return differentiable(Tensor(x), [(columns, lambda gradient: im2col(gradient, filter, **named))])
+    return differentiable(columns.result(x), [(columns, lambda gradient: im2col(gradient, filter, **named))])
 
 
 def _fitted(

@@ -15,7 +15,7 @@ def buffer_accesses(program: ir.Program) -> Accesses:
     >>> @kernel
     ... def double(x: Item[f32], y: ItemMut[f32]):
     ...     y = 2.0 * x
-    >>> buffer_accesses(double._definition.program({}, (256, 1, 1)))
+    >>> buffer_accesses(double.definition.program({}))
     ((True, False), (False, True))
     """
     read: set[ir.Place] = set()

@@ -7,8 +7,8 @@ import pytest
 
 from autograph import Parameter, Tensor
 from autograph.autograd import differentiable
-from autograph.autograd.tape import Node
 from autograph.errors import AutographError
+from autograph.tensor.base import Node
 from krnlpy import f32
 
 

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
-from autograph.functions import launch, losses, metrics
+from autograph.functions import launch, losses, pooling
 from autograph.functions.convolution import direct as conv2_direct
-from autograph.functions.pooling import two_dimensional as max_pool2
 from krnlpy import Device, ScalarType, bf16, f16, f32
 from tests.autograph.reference import apart, check_choices
 from tests.autograph.reference import max_pool2 as max_pool2_reference
@@ -29,7 +28,7 @@ def give(monkeypatch: pytest.MonkeyPatch) -> Give:
     """Gives a thread so many passes at most, on every device."""
 
     def given(passes: int) -> None:
-        for module in (metrics, losses, launch, max_pool2):
+        for module in (losses, launch, pooling):
             monkeypatch.setattr(module, "longest", lambda device: passes)
         for module in (conv2_direct, launch):
             monkeypatch.setattr(module, "LONGEST", passes)

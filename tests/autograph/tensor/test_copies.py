@@ -115,3 +115,17 @@ def test_arrays_of_a_tensor(device):
     else:
         with pytest.raises(SharingError, match="always a copy"):
             np.asarray(x, copy=False)
+
+
+def test_a_cast_to_the_same_dtype_is_another_tensor(device):
+    """As to another dtype, and as that of a buffer: no change of one is seen in the other."""
+    x = Tensor.ones(3, f32, device)
+    y = x.cast(f32)
+    assert y is not x and y.buffer.memory is x.buffer.memory
+    y.fill(2)
+    assert x.numpy().tolist() == [1, 1, 1] and y.numpy().tolist() == [2, 2, 2]
+    parameter = Parameter(x)
+    assert type(parameter.cast(f32)) is Tensor
+    parameter.init_grad()
+    (parameter.cast(f32) * 3).sum().backward()
+    assert parameter.grad.numpy().tolist() == [3, 3, 3]

@@ -12,7 +12,7 @@ READ, WRITTEN, BOTH, UNUSED = (True, False), (False, True), (True, True), (False
 
 
 def accesses(made: Kernel) -> Any:
-    return buffer_accesses(made._definition.program({}, (64, 1, 1)))
+    return buffer_accesses(made.definition.program({}))
 
 
 def test_items_and_globals() -> None:

@@ -16,7 +16,7 @@ THREADS = (64, 1, 1)
 
 def passes(made: Kernel, **known: Any) -> tuple[int, float]:
     """Of a launch of one group, without what is added for prologues."""
-    program = made._definition.program({}, THREADS)
+    program = made.definition.program({}, THREADS)
     scalars = {name: (value, value) for name, value in known.pop("scalars", {}).items()}
     launch = KnownLaunch(THREADS, known.pop("specs", {}), 0, ((1, 1),) * 3, scalars, **known)
     return loop_passes(program, launch)
@@ -27,7 +27,7 @@ def test_what_has_no_loops() -> None:
     def plain(x: Global[f32], y: GlobalMut[f32]):
         y[thread_id()] = x[thread_id()] if x.size > 1 else 0.0
 
-    assert not has_loops(plain._definition.program({}, THREADS))
+    assert not has_loops(plain.definition.program({}, THREADS))
     assert passes(plain) == (0, 0)
 
 

@@ -1,20 +1,23 @@
-"""The greatest value of each window of an image, and the gradient's way back to where it was found."""
+"""The greatest value of each window of signals and images, and the gradient's way back to where it was found."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
-from autograph.functions.checks import pair, require_dtype, require_ndim
-from autograph.functions.launch import cut, lanes, longest, over, parts
-from autograph.functions.reductions import reduce_axes
-from autograph.functions.type_variables import F
-from autograph.tensor.tensor import Tensor
 from krnlpy import Buffer, Global, GlobalMut, Item, ItemMut, Out, Spec, bf16, f16, f32, i32, kernel
 from krnlpy.dsl import global_id, global_threads, isnan
+
+from .checks import pair, require_dtype, require_ndim, single
+from .launch import cut, lanes, longest, over, parts
+from .reductions import reduce_axes
+from .type_variables import F
+
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
 
 Windows = tuple[int, int, int, int]
 """A window's height and width, and the steps from one to the next."""
@@ -148,9 +151,39 @@ def max_pool2(x: Tensor, filter: int | tuple[int, int], stride: int | tuple[int,
                     _spread(dy, found, result, sh)
                 else:
                     _gather(dy, found, result, (fh, fw, sh, sw))
-        return Tensor(dx)
+        return gradient.result(dx)
 
-    return differentiable(Tensor(out), [(x, gradient_of_x)])
+    return differentiable(x.result(out), [(x, gradient_of_x)])
+
+
+def max_pool1(x: Tensor, filter: int, stride: int | None = None) -> Tensor:
+    """The greatest value of each window; of several, the first gets the gradient. NaN is greatest.
+
+    Args:
+        x: signals ``[n, c, w]``, f16, bf16 or f32.
+        filter: the window's length.
+        stride: from window to window; None is the window's length. Windows may overlap or leave elements out.
+
+    Returns:
+        ``[n, c, (w - filter) // stride + 1]``: windows lie wholly inside the signal.
+
+    Raises:
+        ShapeError: not signals, or the window is longer than the signal.
+        DtypeError: other dtypes.
+
+    >>> from autograph import Tensor
+    >>> Tensor.from_numpy([[[3.0, 1.0, 4.0, 1.0, 5.0]]]).cast("f32").max_pool1(2).numpy().tolist()
+    [[[3.0, 4.0]]]
+    """
+    require_ndim("max_pool1", "signals", x, "[n, c, w]")
+    require_dtype("max_pool1", x, f16, bf16, f32)
+    length = single("filter", filter, 1)
+    step = length if stride is None else single("stride", stride, 1)
+    n, c, w = x.shape
+    if length > w:
+        raise ShapeError(f"max_pool1 of signals {x.shape}: the window {length} does not fit into them")
+    value = max_pool2(x.reshape((n, c, 1, w)), (1, length), (1, step))
+    return value.reshape((n, c, value.shape[3]))
 
 
 def _greatest(x: Buffer, out: Buffer, places: Buffer, window: Windows) -> None:

@@ -1,0 +1,262 @@
+"""What a tensor is: elements on a device, who shares their memory, and a place in the graph of gradients.
+
+Operations take and return tensors; the methods of :class:`autograph.Tensor` are those operations. So it stands above
+them, and what they need of a tensor stands here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from autograph.errors import AutographError, DtypeError, ShapeError
+from krnlpy import Buffer, Device, ScalarType, SharingError
+
+from .share import Share
+
+if TYPE_CHECKING:
+    # What operations return, which are below it. They take the name from here: no other import of types goes up.
+    from .tensor import Tensor as Tensor
+
+Shape = tuple[int, ...]
+
+GradientFunction: TypeAlias = "Callable[[Tensor], Tensor]"
+"""From the gradient of an operation's output to that of an input: of the input's shape, dtype and device."""
+
+
+class Node:
+    """A tensor's place in the graph.
+
+    Attributes:
+        edges: to the inputs; () for a leaf; None once a backward has taken them.
+        gradient: of a leaf, what has been accumulated.
+    """
+
+    __slots__ = ("device", "dtype", "edges", "gradient", "shape")
+
+    def __init__(self, tensor: TensorBase, edges: tuple[tuple[Node, GradientFunction], ...] = ()) -> None:
+        self.shape = tensor.shape
+        self.dtype: ScalarType = tensor.dtype
+        self.device: Device = tensor.device
+        self.edges: tuple[tuple[Node, GradientFunction], ...] | None = edges
+        self.gradient: Tensor | None = None
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.edges == ()
+
+    def require_fit(self, gradient: TensorBase) -> None:
+        """Raises AutographError if shape, dtype or device of a gradient is not that of the tensor."""
+        if gradient.shape != self.shape or gradient.dtype is not self.dtype or gradient.device != self.device:
+            raise AutographError(
+                f"a gradient of shape {gradient.shape}, {gradient.dtype} on {gradient.device.name} for a tensor of"
+                f" shape {self.shape}, {self.dtype} on {self.device.name}: they must be alike"
+            )
+
+
+class Recording(threading.local):
+    """Whether operations of this thread are recorded: not by a gradient function."""
+
+    on = True
+
+
+recording = Recording()
+
+
+class TensorBase:
+    """The elements of a tensor, shared with others until one is changed, and its node.
+
+    Args:
+        buffer: the elements. The tensor takes the buffer over; it should not be changed by others afterwards.
+    """
+
+    __slots__ = ("__weakref__", "_node", "_share")
+    __array_ufunc__ = None  # NumPy's numbers and arrays leave `2 * tensor` to the tensor
+
+    def __init__(self, buffer: Buffer) -> None:
+        require_buffer(buffer)
+        self._share = Share(buffer, [])
+        self._node: Node | None = None
+
+    def result(self, buffer: Buffer) -> Tensor:
+        """A tensor of what an operation on this one gave: a :class:`Tensor`, whatever subclass this is of. The buffer
+        is no view of this tensor's.
+
+        Raises:
+            DtypeError: no buffer.
+        """
+        raise NotImplementedError
+
+    def view(self, of: Callable[[Buffer], Buffer]) -> Tensor:
+        """A tensor of what a function makes of this tensor's buffer: a view, or a copy. Not recorded.
+
+        Raises:
+            DtypeError: the function is none, or gives no buffer.
+        """
+        raise NotImplementedError
+
+    @property
+    def shape(self) -> Shape:
+        return self._share.buffer.shape
+
+    @property
+    def ndim(self) -> int:
+        return self._share.buffer.ndim
+
+    @property
+    def size(self) -> int:
+        """Count of elements."""
+        return self._share.buffer.size
+
+    @property
+    def dtype(self) -> ScalarType:
+        return self._share.buffer.dtype
+
+    @property
+    def device(self) -> Device:
+        return self._share.buffer.device
+
+    @property
+    def strides(self) -> Shape:
+        """Distances in memory between neighbours along each axis, in elements: 0 where the tensor is repeated, below 0
+        where it is reversed."""
+        return self._share.buffer.strides
+
+    def is_contiguous(self, order: Literal["C", "F"] = "C") -> bool:
+        """Whether the elements lie in memory without gaps in row-major (``"C"``) or column-major (``"F"``) order.
+
+        >>> from autograph import Tensor
+        >>> x = Tensor.zeros((2, 3))
+        >>> x.is_contiguous(), x.T.is_contiguous(), x.T.is_contiguous("F")
+        (True, False, True)
+        """
+        if not isinstance(order, str) or order not in ("C", "F"):
+            raise AutographError(f"is_contiguous(order={order!r}): expected 'C' or 'F'")
+        if order == "F":
+            return self._share.buffer.transpose().is_contiguous()
+        return self._share.buffer.is_contiguous()
+
+    @property
+    def buffer(self) -> Buffer:
+        """The elements, for kernels that read them. A kernel that changes them takes :meth:`writable`."""
+        return self._share.buffer
+
+    @property
+    def tracked(self) -> bool:
+        """Whether operations on this tensor are recorded: it is a parameter with a gradient slot, or comes of one.
+        Integers never are, nor is anything inside a gradient function.
+
+        >>> from autograph import Parameter, Tensor
+        >>> x = Parameter(Tensor.full(2, 1.5))
+        >>> x.init_grad()
+        >>> (x * 2).tracked, x.cast("i32").tracked
+        (True, False)
+        """
+        return self._node is not None and recording.on
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise ShapeError("a tensor of shape () has no length")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{repr(self._share.buffer).removeprefix('Buffer')}"
+
+    def __format__(self, spec: str) -> str:
+        """The number of a tensor of one element in a format; without one, as ``str``.
+
+        >>> from autograph import Tensor
+        >>> f"{Tensor.full((), 0.25):.3f}"
+        '0.250'
+        """
+        return format(self.item(), spec) if spec else str(self)
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The elements as a read-only array, after all work on them is done: it keeps its values when the tensor is
+        changed in place. ``numpy.array(tensor)`` is one to write to.
+
+        On the host and the interpreter this is no copy.
+        """
+        share, is_shared = self._share, self._shares_with_arrays
+        array: np.ndarray[Any, Any] = share.buffer.numpy(copy=not is_shared)
+        if is_shared:
+            share.users.append(None)  # for as long as the memory lives: who holds the array cannot be known
+        array.flags.writeable = False
+        return array
+
+    @property
+    def _shares_with_arrays(self) -> bool:
+        return self.device.info.index is None
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if copy is False and not self._shares_with_arrays:
+            raise SharingError(f"the elements lie on {self.device!r}; an array of them is always a copy")
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def item(self) -> int | float:
+        """The value of a tensor of one element; waits for it.
+
+        Raises:
+            ShapeError: it has none or several.
+        """
+        if self.size != 1:
+            raise ShapeError(f"item() of a tensor of shape {self.shape}: it has {self.size} elements, not one")
+        value = self._share.buffer.numpy().reshape(())[()]
+        return float(value) if self.dtype.is_float else int(value)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def detach(self) -> Tensor:
+        """The same elements, not recorded. What a gradient function needs later is kept so."""
+        return self.view(lambda buffer: buffer)
+
+    def __copy__(self) -> Tensor:
+        twin = self.detach()
+        twin._node = self._node
+        return twin
+
+    def writable(self) -> Buffer:
+        """The elements for a kernel that changes them: copied first if another tensor or array shares them, or if they
+        are repeated (see :meth:`broadcast_to`), so that each has a memory of its own.
+
+        Raises:
+            AutographError: the tensor was computed from parameters, so that its gradient would be wrong afterwards.
+        """
+        if self._node is not None and not self._node.is_leaf:
+            raise AutographError(
+                "a tensor that was computed from parameters cannot be changed in place: backward() needs it as it was;"
+                " change a copy: tensor.detach()"
+            )
+        while len((share := self._share).users) > 1 or share.buffer.is_broadcast():
+            own = Share(share.buffer.copy(), [])
+            if self._share is share:  # else somebody changed the tensor meanwhile
+                self._share = own
+        return share.buffer
+
+
+def require_buffer(value: Any) -> None:
+    """The elements of a tensor must be a buffer."""
+    if not isinstance(value, Buffer):
+        raise DtypeError(
+            f"a tensor of a {type(value).__name__}: expected a Buffer; Tensor.from_numpy(array) takes what NumPy"
+            " takes for an array"
+        )
+
+
+def require_tensor(operation: str, value: Any) -> None:
+    """An operand must be a tensor."""
+    if not isinstance(value, TensorBase):
+        raise DtypeError(
+            f"{operation} of a tensor and a {type(value).__name__}; expected a tensor (arrays become tensors by"
+            " Tensor.from_numpy)"
+        )

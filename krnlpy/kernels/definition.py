@@ -1,0 +1,176 @@
+"""Definitions: what all launchers of a kernel share, and how one of them is launched."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from krnlpy import config
+from krnlpy.backend.protocol import Backend
+from krnlpy.errors import LaunchError
+from krnlpy.locks import renew_after_fork
+from krnlpy.scalar import ScalarType
+
+from .arguments import Number, check_buffer, converter, resolve_types
+from .configuration import DEFAULT_THREADS, Configuration, Geometry, Triple, check_threads, default_threads
+from .defects import compiling
+from .parts import PartsPlan
+from .plan import Plan, check_buffers, check_types
+
+if TYPE_CHECKING:
+    from krnlpy.dsl.frontend.signature import Signature
+    from krnlpy.dsl.ir import Program
+    from krnlpy.dsl.ir.layout import Variant
+
+
+class Definition:
+    """What all launchers of a kernel share: its parameters, and all that was compiled of it.
+
+    Methods take arguments as a tuple with one for each parameter of the compiled kernel: those of composite types are
+    :meth:`taken_apart`.
+    """
+
+    def __init__(self, signature: Signature, unchecked: bool, subgroup_threads: int) -> None:
+        self.signature = signature
+        self.unchecked = unchecked
+        self.subgroup_threads = subgroup_threads
+        self.parameters = [p for p in signature.parameters if p.kind != "spec"]
+        self.specs = {p.name: p for p in signature.parameters if p.kind == "spec"}
+        self.arity = sum(d.kind != "spec" for d in signature.declared)
+        self.has_composites = any(len(d.leaves) > 1 for d in signature.declared)
+        self.buffers = [i for i, p in enumerate(self.parameters) if p.kind in ("item", "global")]
+        self.has_items = any(p.kind == "item" for p in self.parameters)
+        fixed = {self.parameters[i].type for i in self.buffers}
+        # Numbers whose own types decide what a type variable stands for.
+        self.deciding = [
+            i
+            for i, p in enumerate(self.parameters)
+            if p.kind == "scalar" and isinstance(p.type, TypeVar) and p.type not in fixed
+        ]
+        self.programs: dict[tuple[ScalarType, ...], Program] = {}
+        self.executables: dict[Any, Any] = {}
+        self.plans: dict[Any, Plan | PartsPlan] = {}
+        self.lock = threading.RLock()
+        renew_after_fork(self, "lock")
+
+    def forget_lost(self) -> None:
+        """Lets go of what was built for devices that are lost."""
+        for key in [key for key, plan in self.plans.items() if plan.backend.lost]:
+            del self.plans[key]
+        for key in [key for key in self.executables if key[0].lost]:
+            del self.executables[key]
+
+    def program(self, types: dict[TypeVar, ScalarType], threads: Triple | None = None) -> Program:
+        """The kernel for what its type variables stand for."""
+        key = tuple(types[v] for v in self.signature.type_variables)
+        with self.lock:
+            if key not in self.programs:
+                from krnlpy.dsl.frontend.syntax import functions as frontend
+
+                threads = threads or DEFAULT_THREADS
+                with compiling(self.signature.function):
+                    self.programs[key] = frontend.lower(
+                        self.signature, types, threads, self.unchecked, self.subgroup_threads
+                    )
+            return self.programs[key]
+
+    def spec_values(self, configuration: Configuration, types: Mapping[TypeVar, ScalarType]) -> dict[str, Number]:
+        """A value for each ``Spec`` parameter: the one that was given, or its default.
+
+        Raises:
+            LaunchError: there is none, or it does not fit the parameter's type.
+        """
+        name, values = self.signature.name, {}
+        for spec, parameter in self.specs.items():
+            value = configuration.specs.get(spec, parameter.default)
+            if value is None:
+                raise LaunchError(f"{name}: {spec} has no value and no default; .specialize({spec}=...) gives it one")
+            type = types[parameter.type] if isinstance(parameter.type, TypeVar) else parameter.type
+            values[spec] = converter(f"{name}: {spec}", type)(value)
+        return values
+
+    def taken_apart(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments of a call as those of the compiled kernel."""
+        if not self.has_composites:
+            return arguments
+        from .composite_arguments import taken_apart  # as in kernel.py
+
+        return taken_apart(self.signature, arguments)
+
+    def launch(self, configuration: Configuration, geometry: Geometry, arguments: Sequence[Any]) -> None:
+        """Queues a launch."""
+        # The hot path: every line here costs each launch. (Loops that append take half the time of comprehensions.)
+        parts = [configuration.key, config.debug]
+        try:
+            for i in self.buffers:
+                parts.append(arguments[i].launch_key)
+            for i in self.deciding:
+                parts.append(arguments[i].__class__)
+            key = tuple(parts)
+            plan = self.plans.get(key)
+        except AttributeError:
+            plan = key = None
+        if plan is None:
+            plan = self._plan(configuration, key, arguments)
+        plan.launch(geometry, arguments)
+
+    def prepare(self, configuration: Configuration, arguments: Sequence[Any]) -> None:
+        """Compiles what a launch needs."""
+        self._plan(configuration, None, arguments).prepare(arguments)
+
+    def _plan(self, configuration: Configuration, key: Any, arguments: Sequence[Any]) -> Plan | PartsPlan:
+        name, parameters = self.signature.name, self.parameters
+        for i in self.buffers:
+            check_buffer(name, parameters[i], arguments[i])
+        if not self.buffers:
+            raise LaunchError(f"{name} has no buffers: nothing says where to run it, or would show that it ran")
+        check_buffers(name, parameters, arguments)
+        given = {p.name: a for p, a in zip(parameters, arguments, strict=True)}
+        types = resolve_types(self.signature, given, configuration.specs)
+        check_types(name, parameters, arguments, types)
+        specs = self.spec_values(configuration, types)
+        backend = arguments[self.buffers[0]].device.backend
+        with self.lock:
+            program = self.program(types, configuration.threads)
+            threads = configuration.threads or default_threads(program, backend.info)
+            check_threads(name, threads, backend.info)
+            self.forget_lost()
+            plan: Plan | PartsPlan
+            launch = partial(self.launch, configuration)
+            if all(arguments[i].can_be_indexed for i in self.buffers):
+                build = partial(self._build, configuration, backend, program, specs, threads)
+                plan = Plan(name, parameters, arguments, types, program, threads, build, launch)
+            else:
+                prepare = partial(self.prepare, configuration)
+                plan = PartsPlan(name, parameters, arguments, program, launch, prepare)
+            self.plans[key] = plan
+        return plan
+
+    def _build(
+        self,
+        configuration: Configuration,
+        backend: Backend,
+        program: Program,
+        specs: dict[str, Number],
+        threads: Triple,
+        variant: Variant,
+    ) -> Any:
+        from krnlpy.dsl.passes.array_sizes import check_array_sizes  # as in kernel.py
+
+        key = (backend, program, variant, configuration.key, threads, config.debug)
+        with self.lock:
+            if key not in self.executables:
+                from krnlpy.log import logger
+
+                check_array_sizes(program, specs)
+                begin = perf_counter()
+                with compiling(self.signature.function, f"{backend.info.name}, {backend.info.driver}"):
+                    executable = backend.build(program, variant, specs, threads, config.debug)
+                executable.name = configuration.named(program.name)
+                self.executables[key] = executable
+                milliseconds = 1e3 * (perf_counter() - begin)
+                logger.info("built %s for %s in %.1f ms", executable.name, backend.info.name, milliseconds)
+            return self.executables[key]

@@ -1,0 +1,135 @@
+"""Views of structs: each field of them is a strided view of their memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from krnlpy.device import Device
+from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, StructType, VectorType, struct_type
+from krnlpy.errors import DtypeError, ShapeError
+from krnlpy.scalar import boolean, scalar_type
+
+from .strides import Shape
+from .view import View
+
+V = TypeVar("V", bound=View)
+
+
+def struct_dtype(struct: type) -> np.dtype[np.void]:
+    """The NumPy dtype of a struct: its fields in order, each aligned to its own size, as C lays them out.
+
+    >>> from dataclasses import dataclass
+    >>> from krnlpy import f32, struct_dtype, u8
+    >>> @dataclass
+    ... class Cell:
+    ...     alive: u8
+    ...     heat: f32
+    >>> struct_dtype(Cell).fields["heat"]
+    (dtype('float32'), 4)
+
+    Raises:
+        DtypeError: it is no dataclass of scalars, vectors, matrices and other such dataclasses; or a field is a bool.
+    """
+    if not isinstance(struct, type):
+        raise DtypeError(
+            f"{struct!r} is no dataclass; expected one whose fields are scalar types, vectors and the like"
+        )
+    return _struct_dtype(struct)
+
+
+@cache
+def _struct_dtype(struct: type) -> np.dtype[np.void]:
+    dtype: np.dtype[np.void] = np.dtype(_dtype(_struct(struct)))
+    return dtype
+
+
+def _struct(struct: object) -> StructType:
+    if isinstance(struct, type) and hasattr(struct, "__dataclass_fields__"):
+        return struct_type(struct)
+    raise DtypeError(f"{struct!r} is no dataclass; expected one whose fields are scalar types, vectors and the like")
+
+
+def _dtype(type: AnyType) -> Any:
+    if isinstance(type, VectorType):
+        return np.dtype((_dtype(type.element), (type.length,)))
+    if isinstance(type, MatrixType):
+        return np.dtype((_dtype(type.element), (type.rows, type.columns)))
+    if isinstance(type, CompositeType):
+        return np.dtype([(name, _dtype(part)) for name, part in type.parts], align=True)
+    if type is boolean:
+        raise DtypeError("buffers hold the 12 scalar types, not booleans; use u8 in structs of buffers")
+    return type.dtype
+
+
+class StructView(Generic[V]):
+    """An n-dimensional array of structs in a device's memory, contiguous.
+
+    Attributes:
+        storage: the bytes of all structs, as a view of u8.
+        dtype: the NumPy dtype of an element, aligned.
+        shape: elements along each axis.
+    """
+
+    def __init__(self, storage: V, dtype: np.dtype[np.void], shape: Shape) -> None:
+        self.storage, self.dtype, self.shape = storage, dtype, shape
+
+    @property
+    def device(self) -> Device:
+        """Where it is."""
+        return self.storage.device
+
+    @property
+    def size(self) -> int:
+        """Count of elements."""
+        return int(np.prod(self.shape, dtype=object))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.size * self.dtype.itemsize
+
+    def __getitem__(self, name: str) -> V | StructField[V]:
+        """The view of a field: a buffer of the structs' shape, with axes more for vectors and matrices; of a
+        struct in the struct, what can be asked for its fields.
+
+        Raises:
+            DtypeError: there is no such field.
+        """
+        return StructField(self, self.dtype, 0)[name]
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise ShapeError("a 0-d buffer has no length")
+        return self.shape[0]
+
+
+class StructField(Generic[V]):
+    """A struct in others, at a place in each element."""
+
+    def __init__(self, structs: StructView[V], dtype: np.dtype[Any], offset: int) -> None:
+        self._structs, self.dtype, self._offset = structs, dtype, offset
+
+    @property
+    def shape(self) -> Shape:
+        return self._structs.shape
+
+    def __getitem__(self, name: str) -> V | StructField[V]:
+        fields: Mapping[str, Any] = self.dtype.fields or {}
+        if not isinstance(name, str) or name not in fields:
+            raise DtypeError(f"the struct has no field {name!r}; it has {', '.join(fields)}")
+        dtype, start = fields[name][:2]
+        offset = self._offset + start
+        base, inner = dtype.base, dtype.shape
+        if base.fields:
+            return StructField(self._structs, base, offset)
+        structs, element = self._structs, scalar_type(base)
+        row = structs.dtype.itemsize // element.size
+        words = structs.storage.bitcast(element).reshape((*structs.shape, row))
+        first, count = offset // element.size, int(np.prod(inner, dtype=int))
+        if not inner:
+            return words[..., first]
+        return words[..., first : first + count].reshape((*structs.shape, *inner))

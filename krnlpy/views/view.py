@@ -1,0 +1,211 @@
+"""Views: what launches know of a buffer, and views made of views. They move no elements: buffers do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Self
+
+from krnlpy.device import Device
+from krnlpy.errors import DtypeError, ShapeError
+from krnlpy.scalar import ScalarType, scalar_type
+
+from . import strides as arithmetic
+from .strides import Shape, Strides
+
+_LAST_ELEMENT = (1 << 32) - 1  # element positions are u32 in the parameter block
+_LONGEST = (1 << 31) - 1  # and indices are i32 in kernels
+_ALWAYS_BOUND = 1 << 27  # bytes of a memory that kernels reach on every device; Vulkan demands it
+
+
+Operand = tuple[Any, Shape, Strides, int, tuple[Any, int, int], int]
+"""What a launch is given of a view, in one plain tuple, since launches read it all the time: the memory (None where
+there are no elements), the shape, the strides, the number of elements, the binding (the memory that is bound, the first
+byte in it that kernels may touch, and past the last one), and the place of the first element in what is bound."""
+
+
+class View:
+    """An n-dimensional strided view of a device's memory: what kernels take for a buffer."""
+
+    __slots__ = (
+        *("_contiguous", "_memory", "_offset", "_shape", "_size", "_strides"),
+        *("can_be_indexed", "device", "dtype", "launch_key", "operand"),
+    )
+
+    device: Device
+    """Where the buffer lies."""
+    dtype: ScalarType
+    """The type of the elements."""
+    can_be_indexed: bool
+    """Whether kernels can index it: at most 2**31 - 1 elements, in at most 2**32 elements of memory and no more bytes
+    of it than ``device.info.max_binding_bytes``."""
+    operand: Operand
+    """What launches are given. For krnlpy's own modules."""
+    launch_key: tuple[Any, ...]
+    """All that the choice of a compiled kernel depends on. For krnlpy's own modules."""
+
+    __iter__ = None
+    __contains__ = None
+
+    def __init__(
+        self, device: Device, dtype: ScalarType, memory: Any, shape: Shape, strides: Strides, offset: int
+    ) -> None:
+        # For krnlpy's own modules: arguments are not checked.
+        self.device = device
+        self.dtype = dtype
+        self._memory = memory
+        self._shape = shape
+        self._strides = strides
+        self._offset = offset
+        self._size, self._contiguous, is_broadcast, low, high = arithmetic.facts(shape, strides)
+        width, place, is_reached = dtype.size, offset, True
+        binding = memory, (offset + low) * width, (offset + high) * width
+        if memory is not None and memory.nbytes > _ALWAYS_BOUND:
+            binding, place, is_reached = _bound(device, binding, place, width)
+        self.can_be_indexed = is_reached and self._size <= _LONGEST
+        self.operand = memory, shape, strides, self._size, binding, place
+        self.launch_key = (device.backend, dtype, len(shape), self._contiguous, is_broadcast, self.can_be_indexed)
+
+    # --------------------------------------------------------------------------------------------------- attributes
+
+    @property
+    def shape(self) -> Shape:
+        """The lengths of the axes."""
+        return self._shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self._shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the elements take when they are contiguous."""
+        return self._size * self.dtype.size
+
+    @property
+    def strides(self) -> Strides:
+        """The distance, in elements, between neighbours along each axis."""
+        return self._strides
+
+    @property
+    def offset(self) -> int:
+        """The place of the first element in the memory, in elements."""
+        return self._offset
+
+    @property
+    def memory(self) -> Any:
+        """The backend's memory that this is a view of; None if the buffer is empty."""
+        return self._memory
+
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie row-major without gaps."""
+        return self._contiguous
+
+    def is_broadcast(self) -> bool:
+        """Whether one element of the memory stands for several, so that the buffer can't be written to."""
+        return arithmetic.facts(self._shape, self._strides).broadcast
+
+    # -------------------------------------------------------------------------------------------------------- views
+
+    def _view(self, shape: Shape, strides: Strides, offset: int, dtype: ScalarType | None = None) -> Self:
+        # A view of nothing needs no memory.
+        memory = self._memory if 0 not in shape else None
+        return type(self)(self.device, dtype or self.dtype, memory, shape, strides, offset if memory is not None else 0)
+
+    def __getitem__(self, key: Any) -> Self:
+        """The view that integers, slices (of any step, ``[::-1]`` too) and an ellipsis select.
+
+        Raises:
+            ShapeError: the index does not fit the shape.
+        """
+        return self._view(*arithmetic.index(self._shape, self._strides, self._offset, key))
+
+    def reshape(self, shape: int | Iterable[int]) -> Self:
+        """A view of the same elements, in row-major order, in another shape. One length may be -1: what is left.
+
+        Raises:
+            ShapeError: the sizes differ, or no strides give that view: use ``.contiguous()`` first.
+        """
+        to = arithmetic.completed(self._shape, shape)
+        strides = arithmetic.reshape_strides(self._shape, self._strides, to)
+        if strides is None:
+            raise ShapeError(
+                f"no view of the strided buffer of shape {self._shape}, strides {self._strides} has the shape {to}; use"
+                " .contiguous() first"
+            )
+        return self._view(to, strides, self._offset)
+
+    def transpose(self, *axes: int) -> Self:
+        """A view with the axes in another order; reversed if none is given.
+
+        Raises:
+            ShapeError: ``axes`` is not a permutation of the axes.
+        """
+        shape, strides = arithmetic.transpose(self._shape, self._strides, axes)
+        return self._view(shape, strides, self._offset)
+
+    def broadcast_to(self, shape: int | Iterable[int]) -> Self:
+        """A view in which axes of length 1, and axes added in front, are repeated. It can't be written to.
+
+        Raises:
+            ShapeError: an axis is neither 1 nor as long as asked.
+        """
+        to = arithmetic.as_shape(shape)
+        return self._view(to, arithmetic.broadcast_strides(self._shape, self._strides, to), self._offset)
+
+    def bitcast(self, dtype: Any) -> Self:
+        """A view of the same bytes as elements of another type; the last axis grows or shrinks with their size.
+
+        Raises:
+            ShapeError: the sizes differ, and the last axis is not contiguous, or its bytes or the offset are not a
+                multiple of the new size.
+        """
+        to = scalar_type(dtype)
+        return self._view(*arithmetic.bitcast(self._shape, self._strides, self._offset, self.dtype, to), to)
+
+    def contiguous(self) -> Self:
+        """The buffer itself where it is contiguous, else a contiguous copy."""
+        raise NotImplementedError  # a copy moves elements
+
+    def shares_memory(self, other: View) -> bool:
+        """Whether the two, of one device, have an element of memory in common. Where that is too hard to tell, they
+        have."""
+        if not isinstance(other, View):
+            raise DtypeError(f"shares_memory of a buffer and a {type(other).__name__}: expected a Buffer")
+        a, b = self._memory, other.memory
+        if a is None or b is None or (a is not b and not (a.is_shared and b.is_shared)) or self.device != other.device:
+            return False
+        base = min(a.address, b.address)
+        return arithmetic.overlap(_bytes_of(self, base), _bytes_of(other, base))
+
+    def __len__(self) -> int:
+        if not self._shape:
+            raise ShapeError("a buffer of shape () has no length")
+        return self._shape[0]
+
+
+def _bound(
+    device: Device, binding: tuple[Any, int, int], place: int, width: int
+) -> tuple[tuple[Any, int, int], int, bool]:
+    """What is bound of a memory that kernels may not reach all of, the place of the first element in it, and whether
+    kernels reach all elements then."""
+    memory, first, end = binding
+    limit = device.info.max_binding_bytes
+    if memory.nbytes <= limit and end // width <= _LAST_ELEMENT:
+        return binding, place, True
+    window = device.backend.window(memory, first, end) if end - first <= limit else None
+    if window is None:
+        return binding, place, False
+    part, start = window
+    return (part, first - start, end - start), place - start // width, (end - start) // width <= _LAST_ELEMENT
+
+
+def _bytes_of(view: View, base: int) -> tuple[Shape, Strides, int]:
+    size = view.dtype.size
+    start: int = view.memory.address - base + view.offset * size
+    return (*view.shape, size), (*(s * size for s in view.strides), 1), start

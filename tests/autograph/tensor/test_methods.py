@@ -1,0 +1,85 @@
+"""The methods of tensors are the functions: one docstring, one signature, nothing between."""
+
+from __future__ import annotations
+
+import inspect
+import pydoc
+from typing import Any
+
+import pytest
+
+from autograph import Parameter, Tensor
+from autograph.autograd import tape
+from autograph.functions import elementwise, losses, pooling, products, reductions, shapes
+from autograph.functions.convolution import one_dimensional, two_dimensional
+from krnlpy import Device, f32
+
+FUNCTIONS: dict[str, Any] = {
+    "__add__": elementwise.add,
+    "__radd__": elementwise.add,
+    "__getitem__": shapes.index,
+    "__matmul__": products.matmul,
+    "accuracy": losses.accuracy,
+    "backward": tape.backward,
+    "cast": elementwise.cast,
+    "conv1": one_dimensional.conv1,
+    "conv2": two_dimensional.conv2,
+    "cross_entropy_loss": losses.cross_entropy_loss,
+    "matmul": products.matmul,
+    "max_pool2": pooling.max_pool2,
+    "one_hot": losses.one_hot,
+    "relu": elementwise.relu,
+    "reshape": shapes.reshape,
+    "sum": reductions.sum,
+}
+
+
+class Named(Tensor):
+    """A tensor of somebody else's class."""
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_method_is_the_function(name: str) -> None:
+    assert getattr(Tensor, name) is getattr(Parameter, name) is FUNCTIONS[name]
+
+
+def test_help_shows_the_docstring_of_the_function() -> None:
+    text = pydoc.plain(pydoc.render_doc(Tensor.conv2))
+    assert "conv2(x: 'Tensor', weight: 'Tensor', bias: 'Tensor | None' = None, *, stride" in text
+    assert "bias: ``[oc]``, added to each channel." in text
+    assert "weight: filters ``[oc, ic, fh, fw]``." in pydoc.plain(pydoc.render_doc(Tensor))
+
+
+def test_every_method_has_a_docstring() -> None:
+    methods = {name: method for name, method in inspect.getmembers(Tensor, callable) if name[0] != "_"}
+    assert len(methods) > 30
+    assert [name for name, method in methods.items() if not inspect.getdoc(method)] == []
+
+
+@pytest.mark.parametrize("made", [Parameter, lambda x: Named(x.buffer)], ids=["parameter", "subclass"])
+def test_results_are_plain_tensors(made: Any, device: Device) -> None:
+    x = made(Tensor.ones((2, 3), f32, device))
+    results = [
+        x + 1,
+        1 - x,
+        -x,
+        x.T @ x,
+        x.relu(),
+        x[0],
+        x.T,
+        x.reshape(-1),
+        x.copy(),
+        x.sum(),
+        x.detach(),
+        x.cast("f16"),
+    ]
+    assert {type(result) for result in results} == {Tensor}
+
+
+def test_results_share_memory_only_with_what_they_are_views_of(device: Device) -> None:
+    x = Tensor.ones((2, 3), f32, device)
+    view, other = x.T, x + 0
+    assert view.buffer.memory is x.buffer.memory
+    other.fill(2)
+    x.fill(3)
+    assert view.numpy().max() == 1 and other.numpy().min() == 2 and x.numpy().min() == 3
