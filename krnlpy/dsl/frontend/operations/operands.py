@@ -9,7 +9,7 @@ from krnlpy.dsl.frontend.conversions import cast, literal, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Static, Value, is_number
 from krnlpy.errors import KernelTypeError
-from krnlpy.scalar import ScalarType, boolean, f32
+from krnlpy.scalar import ScalarType, boolean, convert, f32
 
 
 def arguments(lowering: Lowering, node: ast.Call, count: int | None, name: str) -> list[Value]:
@@ -63,5 +63,5 @@ def integers(values: list[Value], name: str, where: ir.Location) -> list[ir.Expr
 
 
 def constant(value: int | float, type: ScalarType, where: ir.Location) -> ir.Const:
-    """A constant of a number's type."""
-    return ir.Const(float(value) if type.is_float else value, type=type, location=where)
+    """A constant of a number's type: the nearest float of it."""
+    return ir.Const(float(convert(float(value), type)) if type.is_float else value, type=type, location=where)
