@@ -45,7 +45,7 @@ _LEVELS = ("", "debug", "info", "warning", "error", "critical")
 
 debug: bool = _flag("KRNLPY_DEBUG")
 """``KRNLPY_DEBUG``: check indices and asserts while kernels run, and raise :class:`KernelIndexError` and
-:class:`KernelAssertionError`; launches of kernels that have any wait."""
+:class:`KernelAssertionError`; launches of kernels that have any wait. The compiler checks its own programs too."""
 
 print_bytes: int = _bytes("KRNLPY_PRINT_BYTES", 1 << 20)
 """``KRNLPY_PRINT_BYTES``: room for what one launch prints on a device: 16 bytes for each ``print``, and 4 or 8 for each

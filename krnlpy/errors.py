@@ -169,3 +169,8 @@ class CompilerUnavailable(CompileError):
 
 class InternalCompilerError(CompileError):
     """A kernel could not be compiled, and it is krnlpy's fault; says how to report it, with the kernel."""
+
+
+class InvalidProgram(CompileError, SourceError):
+    """The compiler made a program that breaks a rule of its own, seen in debug mode: the cause of an
+    InternalCompilerError."""

@@ -16,10 +16,13 @@ from krnlpy.dsl.spirv.tools import TARGET
 
 from .support.counts import table
 from .support.devices import selectors
+from .support.programs import verify_programs
 from .support.spirv_validator import Validator
 
 # Every run draws the same examples. Newer versions of hypothesis have such a profile of that name themselves.
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
+
+verify_programs()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,15 +6,16 @@ made, whatever they queue: hazards are the backend's affair. Sizes and ranges we
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
 from krnlpy.device_info import DeviceInfo
 from krnlpy.errors import LimitExceeded
 
+from .commands import Command
 from .memory_stats import MemoryStats
 from .timing import Timer
 
@@ -63,6 +64,13 @@ class Memory(Protocol):
         """Whether it is an array's memory, which may be another memory's too."""
 
 
+class Recording(Protocol):
+    """Commands that were recorded, to be replayed."""
+
+    @property
+    def commands(self) -> Iterable[Command]: ...
+
+
 class Executable(Protocol):
     """A program built for a device, ready to launch.
 
@@ -90,13 +98,20 @@ class Executable(Protocol):
         """
 
 
-Binding = tuple[Any, int, int]
+M = TypeVar("M", bound=Memory)
+E = TypeVar("E", bound=Executable)
+R = TypeVar("R", bound=Recording)
+C = TypeVar("C", bound=Command, contravariant=True)
+
+BindingOf = tuple[M, int, int]
 """What a buffer parameter is bound to: its Memory, and the first and past-the-last byte that the launch may touch.
 Element offsets of the parameter block count from the start of the Memory, not from the first byte."""
+Binding = BindingOf[Any]
 
 
-class Backend(Protocol):
-    """A kind of device.
+class BackendOf(Protocol[M, E, R, C]):
+    """A kind of device, with its own types of memory, of executables and of recordings, and the commands that it
+    records. None of another backend is ever handed to it.
 
     Whoever calls a method looks it up on the backend at each call: others may stand in its place (interposition.py).
     """
@@ -111,14 +126,14 @@ class Backend(Protocol):
     def lost(self) -> bool:
         """Whether the device stopped answering: DeviceLost was raised, and everything but close raises it again."""
 
-    def allocate(self, nbytes: int) -> Any:
+    def allocate(self, nbytes: int) -> M:
         """Memory of at least ``nbytes`` > 0, its content undefined. Raises OutOfMemory."""
 
-    def adopt(self, array: np.ndarray[Any, Any]) -> tuple[Any, int]:
+    def adopt(self, array: np.ndarray[Any, Any]) -> tuple[M, int]:
         """Memory in which the bytes of a contiguous, writable uint8 array lie, and the place of the first. The array
         is kept alive. Raises SharingError where the device can't use it."""
 
-    def window(self, memory: Any, first: int, end: int) -> tuple[Any, int] | None:
+    def window(self, memory: M, first: int, end: int) -> tuple[Memory, int] | None:
         """Memory that is the part of another from byte ``first`` or somewhat before to ``end``, and the byte of the
         other with which it begins, a multiple of 8: for kernels, which reach ``max_binding_bytes`` of a memory at most.
         None where kernels can't reach so much, or the backend has no parts."""
@@ -126,26 +141,26 @@ class Backend(Protocol):
     def memory_stats(self) -> MemoryStats:
         """How much memory is taken."""
 
-    def view(self, memory: Any) -> np.ndarray[Any, Any] | None:
+    def view(self, memory: M) -> np.ndarray[Any, Any] | None:
         """The memory as a uint8 array sharing it, after waiting for work on it; None where the host can't see it
         or where it must not be touched directly (all but the host and the interpreter)."""
 
-    def planes(self, memory: Any, is_written: bool = False) -> tuple[np.ndarray[Any, Any], ...]:
+    def planes(self, memory: M, is_written: bool = False) -> tuple[np.ndarray[Any, Any], ...]:
         """What a copy of the memory's bytes by NumPy has to copy, each an array as long as the memory: first the bytes,
         then what is known of each byte (the interpreter's: 1 where it was written). () where the host can't see them,
         or must not write them now (``is_written``): then kernels move the elements.
         """
 
-    def upload(self, memory: Any, offset: int, data: np.ndarray[Any, Any]) -> None:
+    def upload(self, memory: M, offset: int, data: np.ndarray[Any, Any]) -> None:
         """Copies a contiguous uint8 array into memory. ``data`` may be changed when this returns."""
 
-    def download(self, memory: Any, offset: int, out: np.ndarray[Any, Any]) -> None:
+    def download(self, memory: M, offset: int, out: np.ndarray[Any, Any]) -> None:
         """Copies memory into a contiguous uint8 array, after all work queued before."""
 
-    def copy(self, source: Any, source_offset: int, to: Any, to_offset: int, nbytes: int) -> None:
+    def copy(self, source: M, source_offset: int, to: M, to_offset: int, nbytes: int) -> None:
         """Copies bytes within this device. The ranges don't overlap, unless they are the same."""
 
-    def fill(self, memory: Any, offset: int, nbytes: int, pattern: bytes) -> None:
+    def fill(self, memory: M, offset: int, nbytes: int, pattern: bytes) -> None:
         """Repeats a pattern of 1, 2, 4 or 8 bytes; offset and nbytes are multiples of its length."""
 
     def build(
@@ -155,24 +170,26 @@ class Backend(Protocol):
         specs: Mapping[str, int | float | bool],
         threads: tuple[int, int, int],
         debug: bool,
-    ) -> Any:
+    ) -> E:
         """An Executable. ``specs`` has a value for each spec parameter. Raises MissingFeatures, LimitExceeded."""
 
     def launch(
-        self, executable: Any, groups: tuple[int, int, int], bindings: Sequence[Binding], parameters: bytes
+        self, executable: E, groups: tuple[int, int, int], bindings: Sequence[BindingOf[M]], parameters: bytes
     ) -> None:
         """Queues a dispatch of any number of groups. ``bindings`` follow ``program.buffers``, ``parameters`` is the
         block of layout_of. What has something to tell is waited for: what it prints is written to ``sys.stdout``; of an
         executable built for debugging, raises KernelIndexError or KernelAssertionError where a thread failed."""
 
-    def launch_indirect(self, executable: Any, counts: Binding, bindings: Sequence[Binding], parameters: bytes) -> None:
+    def launch_indirect(
+        self, executable: E, counts: BindingOf[M], bindings: Sequence[BindingOf[M]], parameters: bytes
+    ) -> None:
         """Queues a dispatch of as many groups along x, y and z as three u32 at ``counts`` say when it runs: not more
         than the device has. Otherwise as :meth:`launch`."""
 
     def timer(self) -> Timer:
         """What measures this backend's work."""
 
-    def record(self, pieces: Sequence[tuple[Any, ...]], previous: Any) -> Any:
+    def record(self, pieces: Sequence[tuple[C, ...]], previous: R | None) -> R | None:
         """A recording of commands, which can be replayed while it lives; it keeps what they use alive, and has the
         commands as ``commands``. None within another call of the same thread that was interrupted: then the commands
         are to be performed one by one.
@@ -183,7 +200,7 @@ class Backend(Protocol):
             previous: the recording whose place it takes, or None: pieces of the same commands are not recorded anew.
         """
 
-    def replay(self, recording: Any) -> None:
+    def replay(self, recording: R) -> None:
         """Queues all commands of a recording, in their order."""
 
     def wait(self) -> None:
@@ -191,3 +208,7 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Waits, then gives everything back. Called at interpreter exit."""
+
+
+Backend = BackendOf[Any, Any, Any, Any]
+"""A backend of any kind: those who only hand on what it gave them know no more."""

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -19,7 +20,7 @@ from krnlpy import config
 from krnlpy.backend.commands import Command
 from krnlpy.backend.memory_stats import MemoryStats, Usage
 from krnlpy.backend.postponed import Launches, accesses_of
-from krnlpy.backend.protocol import Binding, check_groups
+from krnlpy.backend.protocol import BackendOf, Binding, check_groups
 from krnlpy.backend.timing import HostTimer
 from krnlpy.device_info import DeviceInfo
 from krnlpy.dsl import ir
@@ -332,3 +333,9 @@ def _cpu_name() -> tuple[str, str]:
         pass
     name = found.get("model name") or platform.processor() or platform.machine() or "CPU"
     return name, found.get("vendor_id", "")
+
+
+if TYPE_CHECKING:
+
+    def _is_backend(backend: HostBackend) -> BackendOf[HostMemory, HostExecutable, Recording, Command]:
+        return backend

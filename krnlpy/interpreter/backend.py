@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from math import prod
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from krnlpy import config
 from krnlpy.backend.commands import Command
 from krnlpy.backend.memory_stats import MemoryStats, Usage
 from krnlpy.backend.postponed import Launches, accesses_of
-from krnlpy.backend.protocol import Backend, Binding, check_groups, check_subgroups
+from krnlpy.backend.protocol import Backend, BackendOf, Binding, check_groups, check_subgroups
 from krnlpy.backend.timing import HostTimer
 from krnlpy.device_info import DeviceInfo
 from krnlpy.dsl import ir
@@ -413,3 +413,11 @@ def _info() -> DeviceInfo:
 def open_interpreter(index: int | None = None) -> Backend:
     """The interpreter's backend, or one that stands in for the Vulkan device of an index."""
     return InterpreterBackend(index)
+
+
+if TYPE_CHECKING:
+
+    def _is_backend(
+        backend: InterpreterBackend,
+    ) -> BackendOf[InterpreterMemory, InterpreterExecutable, Recording, Command]:
+        return backend

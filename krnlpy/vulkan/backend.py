@@ -9,14 +9,14 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from krnlpy import config
 from krnlpy.backend.commands import DeviceCommand
 from krnlpy.backend.memory_stats import MemoryStats
-from krnlpy.backend.protocol import Binding
+from krnlpy.backend.protocol import BackendOf, Binding
 from krnlpy.backend.timing import HostTimer, Span, Timer
 from krnlpy.device_info import DeviceInfo
 from krnlpy.dsl.ir import Program
@@ -459,3 +459,9 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+if TYPE_CHECKING:
+
+    def _is_backend(backend: VulkanBackend) -> BackendOf[VulkanMemory, VulkanExecutable, Recording, DeviceCommand]:
+        return backend

@@ -17,8 +17,8 @@ from krnlpy.dsl.glsl import emit as glsl
 from krnlpy.dsl.glsl.cooperative import is_native
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.spirv import module as spirv
-from krnlpy.dsl.types.annotations import Global, GlobalMut
-from krnlpy.errors import KernelError, KernelIndexError, KernelTypeError
+from krnlpy.dsl.types.annotations import Global, GlobalMut, ItemMut
+from krnlpy.errors import KernelError, KernelIndexError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, bf16, f16, f32, i8, i32, u8
 
 T = TypeVar("T", f16, bf16, f32)
@@ -235,6 +235,9 @@ def test_errors() -> None:
     def no_value(x: GlobalMut[f32, 2]):
         a = C(0.0).store(x, 0, 0)
 
+    def no_groups(x: GlobalMut[f32, 2], y: ItemMut[f32]):
+        C(0.0).store(x, 0, 0)
+
     check(
         wrong_use, KernelTypeError, r'of the uses "a", "b" and "accumulator"; here CooperativeMatrix\[f16, 16, 8, "a"\]'
     )
@@ -246,6 +249,7 @@ def test_errors() -> None:
     check(wrong_operator, KernelTypeError, "cooperative matrices of one type have")
     check(wrong_variable, KernelTypeError, r'a is a CooperativeMatrix\[f16, 16, 8, "a"\]')
     check(no_value, KernelError, "store returns nothing")
+    check(no_groups, KernelSyntaxError, "a kernel with items has no groups of its own, hence no subgroups")
     with pytest.raises(DtypeError, match="write CooperativeMatrix"):
         CooperativeMatrix[f16, 16, 16, "c"]
     with pytest.raises(DtypeError, match="write CooperativeMatrix"):

@@ -20,6 +20,7 @@ os.environ.setdefault("MESA_SHADER_CACHE_DISABLE", "true")
 
 from krnlpy import Device
 from tests.support.devices import selectors
+from tests.support.programs import verify_programs
 
 from .breaker import survey
 from .case import Case
@@ -42,6 +43,7 @@ def main() -> int:
     parser.add_argument("--trace", action="store_true", help="says each seed before it runs, to find what aborts")
     parser.add_argument("--no-shrink", action="store_true")
     options = parser.parse_args()
+    verify_programs()
     devices = [Device(s) for _, s in selectors(options.device) if s != "interpreter"]
     counts: Counter[str] = Counter()
     seeds = [0] if options.file else range(options.seed, options.seed + options.count)

@@ -163,7 +163,18 @@ class Lowering:
         self.out.append(statement)
 
     def emit_meeting(self, statement: ir.Stmt) -> None:
-        """Adds a statement at which threads meet: a barrier, an operation of subgroups."""
+        """Adds a statement at which threads meet: a barrier, an operation of subgroups.
+
+        Raises:
+            KernelSyntaxError: the kernel has items.
+        """
+        if self.state.has_items:
+            what = "barriers" if isinstance(statement, ir.Barrier) else "subgroups"
+            raise KernelSyntaxError(
+                f"a kernel with items has no groups of its own, hence no {what}; take the buffers as Global, and index"
+                " them by global_id()",
+                *statement.location,
+            )
         self.meets = self.effects = True
         self.out.append(statement)
 

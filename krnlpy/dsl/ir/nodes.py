@@ -21,6 +21,8 @@ Semantics that each target must give:
   ``unchecked`` promises that it has none, and gets no checks except in debug mode and in the interpreter.
 - Group arrays hold zeros when the kernel's body starts. Local arrays hold zeros where control first reaches the body.
 - ``and``, ``or`` and ``Select`` evaluate only what Python would.
+
+What holds of each node and of a program as a whole, :mod:`.verify` checks: in debug mode, and in all tests.
 """
 
 from __future__ import annotations
@@ -103,7 +105,7 @@ class LocalArray:
     name: str
     type: ScalarType
     shape: tuple[Expr, ...]
-    """Const or SpecValue, or add, sub, mul, floordiv of those (all i32)."""
+    """Const or SpecValue, or Cast, add, sub, mul, floordiv of those; each is an i32."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 
+from krnlpy import config
+
 from .node import dataclass
 from .nodes import (
     Assign,
@@ -54,6 +56,13 @@ class Program:
     threads: tuple[int, int, int]
     unchecked: bool = False
     subgroup_threads: int = 0
+
+    def __post_init__(self) -> None:
+        """In debug mode, every program is verified: what the frontend makes, and what passes make of it."""
+        if config.debug:
+            from .verify import verify  # only then
+
+            verify(self)
 
     @property
     def file(self) -> str:

@@ -43,19 +43,18 @@ def expanded(program: ir.Program, lanes: int) -> ir.Program:
     matrices = cooperative_matrices(program)
     if not matrices:
         return program
-    expansion = _Expansion(matrices, lanes)
+    expansion = _Expansion(matrices, lanes, program.location)
     body = expansion.block(program.body)
     return replace(program, body=body, local_arrays=(*program.local_arrays, *expansion.arrays.values()))
 
 
 class _Expansion:
-    def __init__(self, matrices: Sequence[ir.CooperativeMatrix], lanes: int) -> None:
-        self.arrays = {matrix: self._array(matrix, lanes) for matrix in matrices}
+    def __init__(self, matrices: Sequence[ir.CooperativeMatrix], lanes: int, where: ir.Location) -> None:
+        self.arrays = {matrix: self._array(matrix, lanes, where) for matrix in matrices}
 
     @staticmethod
-    def _array(matrix: ir.CooperativeMatrix, lanes: int) -> ir.LocalArray:
+    def _array(matrix: ir.CooperativeMatrix, lanes: int, where: ir.Location) -> ir.LocalArray:
         size = matrix.rows * matrix.columns
-        where = ir.Location("", 1, 0, 1)
         own = -(-size // lanes) if matrix.use == "accumulator" else size
         return ir.LocalArray(matrix.name, matrix.type, (ir.const(own, i32, where),))
 

@@ -142,6 +142,10 @@ class MemoryWindow:
         self.key = ((self.block.unique + self.offset) << 64) | self.nbytes
 
     @property
+    def is_shared(self) -> bool:
+        return self.whole.is_shared
+
+    @property
     def last_use(self) -> int:
         return self.whole.last_use
 

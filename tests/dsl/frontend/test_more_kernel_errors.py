@@ -193,8 +193,6 @@ NEVER_SAID = {
     "store returns nothing: it has no value here",
     # Python itself refuses such targets.
     "kernels assign to variables and to elements of arrays",
-    # Functions with barriers or operations of subgroups are refused for what they have.
-    "a kernel with items has no groups of its own; {callee.__name__}",
 }
 """The beginnings of sentences that no kernel here brings about."""
 

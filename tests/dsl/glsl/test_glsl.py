@@ -406,7 +406,7 @@ def test_errors_name_the_python_line() -> None:
 
 
 def test_strange_file_names() -> None:
-    where = ir.Location('a/b\\"\n;.py', 0, 0, 0)
+    where = ir.Location('a/b\\"\n;.py', 1, 0, 0)
     y = ir.GlobalParameter("y", f32, where, mutable=True)
     one = ir.const(1.0, f32, where)
     store = ir.Store(y, (ir.const(0, i32, where),), one, location=where)

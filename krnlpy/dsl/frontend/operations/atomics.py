@@ -21,6 +21,7 @@ from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean
 
 from . import compounds
+from .operands import constant
 
 _OPERATIONS: dict[Any, ir.AtomicOp] = {
     builtins.atomic_add: "add",
@@ -75,7 +76,7 @@ def _lower(op: ir.AtomicOp, lowering: Lowering, node: ast.Call) -> Value:
         # One of several elements, as in v[i][k]: which one is known only while the kernel runs.
         value = lowering.steady(value)
         expected = None if expected is None else lowering.steady(expected)
-        lowering.emit(ir.Assign(result, ir.Const(0, type=type.compute, location=where), location=where))
+        lowering.emit(ir.Assign(result, constant(0, type.compute, where), location=where))
         assert isinstance(found[0], Chosen)
         index = lowering.steady(found[0].index, "index")
         for number, place in enumerate(places):

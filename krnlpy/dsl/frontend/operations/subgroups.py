@@ -17,7 +17,7 @@ from krnlpy.dsl.frontend.conversions import cast, settled, typed
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, vector
 from krnlpy.dsl.types.composites import VectorType
-from krnlpy.errors import KernelSyntaxError, KernelTypeError
+from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, i32, u32
 
 Handler = Callable[["Lowering", ast.Call], Value]
@@ -72,12 +72,6 @@ def _meet(
     cluster: int = 0,
 ) -> list[ir.Expr]:
     """Adds an operation; returns its results."""
-    if lowering.state.has_items:
-        raise KernelSyntaxError(
-            "a kernel with items has no groups of its own, hence no subgroups; take the buffers as Global, and index"
-            " them by global_id()",
-            *where,
-        )
     targets = tuple(lowering.temporary(type, op) for type in results)
     lowering.emit_meeting(ir.Collective(targets, op, operands, cluster, location=where))
     return [ir.Local(target, type=target.type, location=where) for target in targets]

@@ -341,12 +341,6 @@ class FunctionLowering(StatementLowering):
 
     def _write_out(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> list[ir.Expr]:
         """Writes the body of a function in place of its call: threads can meet only in the kernel itself."""
-        if self.state.has_items:
-            raise KernelSyntaxError(
-                f"a kernel with items has no groups of its own; {callee.__name__} has barriers or operations of"
-                " subgroups",
-                *source.location(source.tree),
-            )
         lowering, parameters = self._open(source, names, bound)
         lowering.out, lowering.written_out, lowering.loops = self.out, [], []
         for variable, value in parameters:

@@ -97,8 +97,6 @@ class StatementLowering(LoopLowering):
 
     def _barrier(self, call: ast.Call) -> None:
         where = self.at(call)
-        if self.state.has_items:
-            raise KernelSyntaxError("a kernel with items has no groups of its own, hence no barriers", *where)
         if call.args or call.keywords:
             raise KernelTypeError("barrier takes no arguments", *where)
         self.emit_meeting(ir.Barrier(location=where))
