@@ -88,6 +88,8 @@ class Profile:
     """
 
     def __init__(self, backend: Backend) -> None:
+        if not isinstance(getattr(backend, "info", None), DeviceInfo):
+            raise ProfileError(f"a profile of a {type(backend).__name__}: device.profile() makes one")
         # For Device.profile.
         self._backend = backend
         self._session: _Session | None = None

@@ -59,6 +59,12 @@ class TuningResult:
     trials: tuple[Trial, ...] = ()
     clock: Clock = "host"
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.config, Mapping):
+            raise TuningError(f"a result with the configuration {self.config!r}: expected one by names, as a dict")
+        if not isinstance(self.trials, tuple) or not all(isinstance(trial, Trial) for trial in self.trials):
+            raise TuningError("a result has a tuple of trials: krnlpy makes it where a kernel is tuned")
+
     def __str__(self) -> str:
         """A line for each configuration."""
         lines = []
