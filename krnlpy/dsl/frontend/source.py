@@ -62,14 +62,15 @@ def read_source(function: Callable[..., Any]) -> Source:
     line = code.co_firstlineno
     linecache.checkcache(file)
     lines = linecache.getlines(file, function.__globals__)
+    unread = KernelSyntaxError(
+        f"the source of {function.__name__} cannot be read, since {file} is no file; define it in a file or a"
+        " notebook cell (the compiler reads the text of kernels, which exec, and the prompt and python -c before"
+        " Python 3.13, do not keep)",
+        file,
+        line,
+    )
     if not lines:
-        raise KernelSyntaxError(
-            f"the source of {function.__name__} cannot be read, since {file} is no file; define it in a file or a"
-            " notebook cell (the compiler reads the text of kernels, which the prompt of Python before 3.13, python -c"
-            " and exec do not keep)",
-            file,
-            line,
-        )
+        raise unread
     try:
         tree = _tree("".join(lines), file)
     except SyntaxError:
@@ -88,6 +89,8 @@ def read_source(function: Callable[..., Any]) -> Source:
             return Source(function, file, node)
         break
     else:
+        if file == "<string>":  # what Python 3.13 keeps is the text of python -c, which is not what exec was given
+            raise unread
         raise KernelSyntaxError(
             f"{function.__name__} is no longer here: the file was changed since it was imported; import it anew",
             file,
