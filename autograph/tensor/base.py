@@ -217,8 +217,8 @@ class TensorBase:
         return bool(self.item())
 
     def detach(self) -> Tensor:
-        """The same elements, not recorded. What a gradient function needs later is kept so."""
-        return self.view(lambda buffer: buffer)
+        """The same elements, not recorded."""
+        raise NotImplementedError
 
     def __copy__(self) -> Tensor:
         twin = self.detach()

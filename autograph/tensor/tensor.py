@@ -145,6 +145,14 @@ class Tensor(TensorBase):
     def result(self, buffer: Buffer) -> Tensor:
         return Tensor(buffer)
 
+    def detach(self) -> Tensor:
+        """The same elements, not recorded. What a gradient function needs later is kept so."""
+        share = self._share
+        result = Tensor.__new__(Tensor)
+        result._node = None
+        result._share = Share(share.buffer, share.users)
+        return result
+
     def view(self, of: Callable[[Buffer], Buffer]) -> Tensor:
         if not callable(of):
             raise DtypeError(f"a view by a {type(of).__name__}: expected a function from buffer to buffer")

@@ -253,9 +253,11 @@ class Buffer(View):
         if memory is None:
             raise SharingError(f"the elements lie on {self.device!r}; an array of them is always a copy")
         size, dtype = self.dtype.size, self.dtype.dtype
-        array: Any = np.ndarray(self.shape, dtype, memory, self.offset * size, [s * size for s in self.strides])
-        array.flags.writeable = not self.is_broadcast()
-        return np.asarray(array)
+        strides = [s * size for s in self.strides]
+        array: np.ndarray[Any, Any] = np.ndarray(self.shape, dtype, memory, self.offset * size, strides)
+        if self.is_broadcast():
+            array.flags.writeable = False
+        return array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if copy is False:
