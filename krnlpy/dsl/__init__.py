@@ -110,11 +110,13 @@ from .builtins.math import (
     remainder,
     rint,
     rsqrt,
+    sigmoid,
     sign,
     signbit,
     sin,
     sinh,
     smoothstep,
+    softplus,
     sqrt,
     step,
     tan,
@@ -228,7 +230,9 @@ __all__ = [
     "cosh",
     "cross",
     "ctz",
+    "define_partials",
     "degrees",
+    "derivative",
     "determinant",
     "distance",
     "dot",
@@ -303,11 +307,13 @@ __all__ = [
     "rotr",
     "rsqrt",
     "saturate",
+    "sigmoid",
     "sign",
     "signbit",
     "sin",
     "sinh",
     "smoothstep",
+    "softplus",
     "sqrt",
     "step",
     "sub_sat",
@@ -376,6 +382,7 @@ __all__ = [
     "uvec2",
     "uvec3",
     "uvec4",
+    "value_and_partials",
     "vec2",
     "vec3",
     "vec4",
@@ -383,6 +390,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("define_partials", "derivative", "value_and_partials"):
+        from .frontend import derivatives
+
+        return getattr(derivatives, name)
     if name in __all__:  # random numbers are functions of the language: they come when the compiler does
         from .library import random
 

@@ -156,6 +156,16 @@ def erfc(x: Any) -> Any:
 
 
 @builtin
+def sigmoid(x: Any) -> Any:
+    """The logistic function, 1 / (1 + exp(-x)), without overflow on the way."""
+
+
+@builtin
+def softplus(x: Any) -> Any:
+    """log(1 + exp(x)), without overflow on the way."""
+
+
+@builtin
 def gamma(x: Any) -> Any:
     """Gamma function: gamma(n) is (n - 1)! of whole n; NaN of negative whole numbers."""
 

@@ -22,7 +22,7 @@ from krnlpy.dsl.types.cooperative import CooperativeType
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, f32, i32, i64, u16, u32, u64
 
-from . import atomics, compounds, conversions, cooperative
+from . import atomics, compounds, conversions, cooperative, derivatives
 from . import bits as calls_bits
 from . import math as calls_math
 from .conversions import conversion
@@ -61,7 +61,7 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
     composite = composite_type(callee)
     if composite is not None:
         return compounds.construct(lowering, composite, node)
-    if node.keywords and callee not in (builtins.group_array, builtins.local_array):
+    if node.keywords and callee not in _WITH_KEYWORDS:
         raise KernelSyntaxError("only @func functions take keyword arguments", *where)
     if isinstance(callee, python.type) and callee in (int, float, bool):
         callee = {int: i32, float: f32, bool: boolean}[callee]
@@ -259,8 +259,10 @@ _UNEVALUATED = (
     builtins.local_array,
     builtins.unroll,
     *atomics.HANDLERS,
+    *derivatives.HANDLERS,
 )
 """What looks at its arguments before they are evaluated, takes values of any type, or refuses them."""
+_WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
 _HANDLERS: dict[Any, Handler] = {
     python.abs: _abs,
     python.divmod: _divmod,
@@ -281,6 +283,7 @@ _HANDLERS: dict[Any, Handler] = {
     **VECTOR_FUNCTIONS,
     **SUBGROUP_FUNCTIONS,
     **atomics.HANDLERS,
+    **derivatives.HANDLERS,
 }
 _HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | conversions.HANDLERS
 for _name in _IDS:
