@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from krnlpy.dsl import ir
@@ -64,27 +64,14 @@ class Copies:
 
     def replaced(self, node: Any) -> Any:
         """A node, or nodes, with what belongs to the derived function."""
-        if isinstance(node, ir.Location):
-            return node
-        if isinstance(node, ir.Variable):
-            return self.variable(node)
-        if isinstance(node, tuple):
-            return tuple(self.replaced(n) for n in node)
-        if isinstance(node, ir.LocalArray):
-            return self.place(node)
-        if isinstance(node, ir.Stmt | ir.Expr):
-            changed = {}
-            for field in fields(node):
-                before = getattr(node, field.name)
-                after = self.replaced(before)
-                if after is not before and not (isinstance(before, tuple) and _same(before, after)):
-                    changed[field.name] = after
-            return replace(node, **changed) if changed else node
-        return node
+        return ir.substituted(node, self._substitute)
 
-
-def _same(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
-    return len(before) == len(after) and all(a is b for a, b in zip(before, after, strict=True))
+    def _substitute(self, owned: ir.Variable | ir.LocalArray) -> ir.Variable | ir.LocalArray:
+        if isinstance(owned, ir.Variable):
+            return self.variable(owned)
+        place = self.place(owned)
+        assert isinstance(place, ir.LocalArray)
+        return place
 
 
 def used_arrays(body: ir.Block) -> Iterator[Any]:

@@ -75,6 +75,14 @@ class ForwardMode:
         """
         function = self._function
         self._with_value, self._all, self._casts = with_value, all_results, casts
+        for node in ir.walk(function.body):
+            # What is made of bits would be taken for unchanging, as whole numbers are.
+            if isinstance(node, ir.Bitcast) and self._activity.of(node.operand):
+                raise KernelTypeError(
+                    "no derivative through a bitcast of what changes with the argument; give the function its"
+                    " derivatives by define_partials",
+                    *node.location,
+                )
         handed = self._parameters()
         self._statements(function.body)
         results = list(function.results) if with_value else []
@@ -215,12 +223,6 @@ class ForwardMode:
             case ir.Binary() | ir.Math():
                 partials = self._rules.partials(e)
                 return self._arithmetic(e) if partials is None else self._by_rule(e, partials)
-            case ir.Bitcast():
-                raise KernelTypeError(
-                    "a bitcast of what changes with the argument has no derivative; give the function its derivatives"
-                    " by define_partials",
-                    *e.location,
-                )
         raise KernelTypeError(f"no derivative of {type(e).__name__}", *e.location)
 
     def _load(self, e: ir.Load, mask: int) -> tuple[ir.Expr, Tangents]:
