@@ -5,11 +5,11 @@ from __future__ import annotations
 import operator
 from functools import partial
 from math import nan
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from autograph.autograd import differentiable
 from autograph.errors import AutographError, DtypeError, ShapeError
-from krnlpy import Buffer, DTypeLike, Global, Item, ItemMut, Out, bf16, f16, f32, host_call, i32, kernel, u32
+from krnlpy import Buffer, DTypeLike, Global, Item, ItemMut, Out, bf16, f16, f32, func, host_call, i32, kernel, u32
 from krnlpy.dsl import exp, global_id, global_threads, item_id, log
 
 from .checks import require_dtype
@@ -28,6 +28,25 @@ _REST = 128
 what any driver ends. A row that fits is not cut."""
 
 
+@func
+def _class_index(given: Any, count: Any) -> Any:
+    """A class as an i32, -1 where it is out of range: the classes may have 64 bits."""
+    index = i32(given)
+    return index if C(index) == given and 0 <= index < count else -1
+
+
+@func
+def _piece_size(length: Any, pieces: Any) -> Any:
+    return (length + pieces - 1) // pieces
+
+
+@func
+def _row_loss(logits: Any, row: Any, index: Any, maximum: Any, powers: Any) -> Any:
+    """``log(sum(exp(row))) - row[class]``. The maximum and the logarithm are never added: a large maximum would leave
+    no digits for the logarithm."""
+    return log(powers) - (logits[row, index] - maximum)
+
+
 @kernel(unchecked=True)
 def _losses(
     logits: Global[F, Literal[2]],
@@ -38,8 +57,7 @@ def _losses(
     scale: f32,
     invalid: f32,
 ) -> None:
-    """A thread has one row. ``powers`` is sum(exp(row - maximum)), which does not overflow. The two are kept apart: in
-    ``maximum + log(powers)`` a large maximum leaves no digits for the logarithm."""
+    """A thread has one row. ``powers`` is sum(exp(row - maximum)), which does not overflow."""
     for row in range(global_id(), logits.shape[0], global_threads()):
         greatest = logits[row, 0]
         for j in range(1, logits.shape[1]):
@@ -49,18 +67,15 @@ def _losses(
             total += exp(logits[row, j] - greatest)
         maximum[row] = greatest
         powers[row] = total
-        label = i32(classes[row])
-        result = invalid
-        if C(label) == classes[row] and 0 <= label < logits.shape[1]:
-            result = (log(total) - (logits[row, label] - greatest)) * scale
-        loss[row] = result
+        index = _class_index(classes[row], logits.shape[1])
+        loss[row] = _row_loss(logits, row, index, greatest, total) * scale if index >= 0 else invalid
 
 
 @kernel(unchecked=True)
 def _piece_maxima(logits: Global[F, Literal[2]], maxima: Out[f32, Literal[2]]) -> None:
     """A thread has one of the pieces of a row."""
     pieces = maxima.shape[1]
-    size = (logits.shape[1] + pieces - 1) // pieces
+    size = _piece_size(logits.shape[1], pieces)
     for item in range(global_id(), maxima.size, global_threads()):
         row = item // pieces
         first = item % pieces * size
@@ -74,7 +89,7 @@ def _piece_maxima(logits: Global[F, Literal[2]], maxima: Out[f32, Literal[2]]) -
 def _piece_powers(logits: Global[F, Literal[2]], maxima: Global[f32, Literal[2]], sums: Out[f32, Literal[2]]) -> None:
     """The powers of a piece, of the differences to the row's maximum: its gradient is made of the same."""
     pieces = sums.shape[1]
-    size = (logits.shape[1] + pieces - 1) // pieces
+    size = _piece_size(logits.shape[1], pieces)
     for item in range(global_id(), sums.size, global_threads()):
         row = item // pieces
         first = item % pieces * size
@@ -109,11 +124,8 @@ def _losses_of_pieces(
             total += sums[row, piece]
         maximum[row] = greatest
         powers[row] = total
-        label = i32(classes[row])
-        result = invalid
-        if C(label) == classes[row] and 0 <= label < logits.shape[1]:
-            result = (log(total) - (logits[row, label] - greatest)) * scale
-        loss[row] = result
+        index = _class_index(classes[row], logits.shape[1])
+        loss[row] = _row_loss(logits, row, index, greatest, total) * scale if index >= 0 else invalid
 
 
 @kernel
@@ -129,11 +141,11 @@ def _gradient(
     invalid: f32,
 ) -> None:
     """``softmax(row) - one_hot(class)``, times the gradient of the loss."""
-    label = i32(classes)
+    index = _class_index(classes, count)
     p = exp(logits - maximum) / powers  # the powers that were summed, so that rows sum to 0
-    if label == item_id() % count:
+    if index == item_id() % count:
         p -= 1
-    if C(label) != classes or label < 0 or label >= count:
+    if index < 0:
         p = invalid
     dlogits = p * scale * gradient
 
@@ -142,17 +154,17 @@ def _gradient(
 def _hits(logits: Global[F, Literal[2]], classes: Global[C], hits: Out[u32, Literal[2]]) -> None:
     """A thread has a row, or one of the pieces of a long one, of which all must be right."""
     pieces = hits.shape[1]
-    size = (logits.shape[1] + pieces - 1) // pieces
+    size = _piece_size(logits.shape[1], pieces)
     for item in range(global_id(), hits.size, global_threads()):
         row = item // pieces
         first = item % pieces * size
-        label = i32(classes[row])
+        index = _class_index(classes[row], logits.shape[1])
         right = 0
-        if C(label) == classes[row] and 0 <= label < logits.shape[1]:
+        if index >= 0:
             right = 1
             for j in range(first, min(first + size, logits.shape[1])):
                 # A comparison with NaN is false, so that NaN is never right.
-                if (j < label or j > label) and not logits[row, label] > logits[row, j]:
+                if (j < index or j > index) and not logits[row, index] > logits[row, j]:
                     right = 0
         hits[row, item % pieces] = u32(right)
 
@@ -168,8 +180,7 @@ def _all_pieces(hits: Global[u32, Literal[2]], out: Out[u32]) -> None:
 
 @kernel
 def _one_hot(classes: Item[C], out: ItemMut[T], count: i32) -> None:
-    label = i32(classes)
-    out = 1 if C(label) == classes and label == item_id() % count else 0
+    out = 1 if _class_index(classes, count) == item_id() % count else 0
 
 
 def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = "mean") -> Tensor:

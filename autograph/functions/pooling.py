@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
-from krnlpy import Buffer, Global, GlobalMut, Item, ItemMut, Out, Spec, bf16, f16, f32, i32, kernel
+from krnlpy import Buffer, Global, GlobalMut, Item, ItemMut, Out, Spec, bf16, f16, f32, func, i32, kernel
 from krnlpy.dsl import global_id, global_threads, isnan
 
 from .checks import pair, require_dtype, require_ndim, single
@@ -23,31 +23,45 @@ Windows = tuple[int, int, int, int]
 """A window's height and width, and the steps from one to the next."""
 
 
+@func
+def _rows(images: Any) -> Any:
+    return images.shape[0] * images.shape[1] * images.shape[2]
+
+
+@func
+def _row_of(images: Any, row: Any) -> Any:
+    """The image, channel and y of a row, counted over all images and channels."""
+    channels, height = images.shape[1], images.shape[2]
+    return row // (height * channels), row // height % channels, row % height
+
+
+@func
+def _is_greater(value: Any, best: Any) -> Any:
+    """Whether a value that comes later in reading order takes the place of the greatest so far. NaN is greatest."""
+    return value > best or (isnan(value) and not isnan(best))
+
+
 @kernel(unchecked=True)
 def _max_pool2(
     x: Global[F, Literal[4]],
     out: Out[F, Literal[4]],
     places: Out[i32, Literal[4]],
-    FH: Spec[i32],  # noqa: N803
-    FW: Spec[i32],  # noqa: N803
-    SH: Spec[i32],  # noqa: N803
-    SW: Spec[i32],  # noqa: N803
-    LANES: Spec[i32],  # noqa: N803
+    FH: Spec[i32],
+    FW: Spec[i32],
+    SH: Spec[i32],
+    SW: Spec[i32],
+    LANES: Spec[i32],
 ) -> None:
     """``places`` gets ``row * width + column`` of the maximum in its image. LANES threads share a row."""
-    rows = out.shape[0] * out.shape[1] * out.shape[2]
-    for item in range(global_id(), rows * LANES, global_threads()):
-        row = item // LANES
-        oy = row % out.shape[2]
-        c = row // out.shape[2] % out.shape[1]
-        n = row // (out.shape[2] * out.shape[1])
+    for item in range(global_id(), _rows(out) * LANES, global_threads()):
+        n, c, oy = _row_of(out, item // LANES)
         for ox in range(item % LANES, out.shape[3], LANES):
             best = x[n, c, oy * SH, ox * SW]
             place = oy * SH * x.shape[3] + ox * SW
             for ky in range(FH):
                 for kx in range(FW):
                     v = x[n, c, oy * SH + ky, ox * SW + kx]
-                    if v > best or (isnan(v) and not isnan(best)):
+                    if _is_greater(v, best):
                         best = v
                         place = (oy * SH + ky) * x.shape[3] + ox * SW + kx
             out[n, c, oy, ox] = best
@@ -59,19 +73,15 @@ def _gradient(
     dy: Global[F, Literal[4]],
     places: Global[i32, Literal[4]],
     dx: Out[F, Literal[4]],
-    FH: Spec[i32],  # noqa: N803
-    FW: Spec[i32],  # noqa: N803
-    SH: Spec[i32],  # noqa: N803
-    SW: Spec[i32],  # noqa: N803
-    LANES: Spec[i32],  # noqa: N803
+    FH: Spec[i32],
+    FW: Spec[i32],
+    SH: Spec[i32],
+    SW: Spec[i32],
+    LANES: Spec[i32],
 ) -> None:
     """Each pixel gathers from the windows that it lies in and is the maximum of. LANES threads share a row."""
-    rows = dx.shape[0] * dx.shape[1] * dx.shape[2]
-    for item in range(global_id(), rows * LANES, global_threads()):
-        row = item // LANES
-        iy = row % dx.shape[2]
-        c = row // dx.shape[2] % dx.shape[1]
-        n = row // (dx.shape[2] * dx.shape[1])
+    for item in range(global_id(), _rows(dx) * LANES, global_threads()):
+        n, c, iy = _row_of(dx, item // LANES)
         for ix in range(item % LANES, dx.shape[3], LANES):
             place = iy * dx.shape[3] + ix
             total = 0.0
@@ -87,8 +97,8 @@ def _gradient_apart(
     dy: Global[F, Literal[3]],
     places: Global[i32, Literal[3]],
     dx: GlobalMut[F, Literal[2]],
-    WIDTH: Spec[i32],  # noqa: N803
-    SH: Spec[i32],  # noqa: N803
+    WIDTH: Spec[i32],
+    SH: Spec[i32],
 ) -> None:
     """Of windows that share no pixel, ``dx[image, y * WIDTH + x]``: a thread has the rows of a row of windows."""
     for item in range(global_id(), dy.shape[0] * dy.shape[1], global_threads()):
@@ -109,7 +119,7 @@ def _move(place: Item[i32], moved: ItemMut[i32], width: i32, to_width: i32, firs
 
 @kernel
 def _keep_greatest(value: Item[F], place: Item[i32], best: ItemMut[F], best_place: ItemMut[i32]) -> None:
-    if value > best or (isnan(value) and not isnan(best)):
+    if _is_greater(value, best):
         best = value
         best_place = place
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from autograph.errors import AutographError, DtypeError
 from autograph.functions.checks import is_number, require_dtype
 from autograph.functions.type_variables import F
 from autograph.tensor.base import require_tensor
 from autograph.tensor.parameter import Parameter
 from autograph.tensor.tensor import Tensor
-from krnlpy import Item, ItemMut, bf16, f16, f32, kernel
+from krnlpy import Item, ItemMut, bf16, f16, f32, func, kernel
 
 
 @kernel
@@ -23,11 +25,15 @@ def _momentum_step(rate: f32, momentum: f32, g: Item[f32], v: ItemMut[f32], w: I
     w -= rate * velocity
 
 
+@func
+def _exact(weight: Any, master: Any) -> Any:
+    """The weight as an f32. Where it is not what the master rounds to, somebody set it: then the weight is right."""
+    return master if F(master) == weight else f32(weight)
+
+
 @kernel
 def _narrow_step(rate: f32, g: Item[F], master: ItemMut[f32], w: ItemMut[F]) -> None:
-    # Where the weight is not what the master rounds to, somebody set it: then the weight is right.
-    exact = master if F(master) == w else f32(w)
-    exact -= rate * g
+    exact = _exact(w, master) - rate * g
     master = exact
     w = F(exact)
 
@@ -36,9 +42,8 @@ def _narrow_step(rate: f32, g: Item[F], master: ItemMut[f32], w: ItemMut[F]) -> 
 def _narrow_momentum_step(
     rate: f32, momentum: f32, g: Item[F], v: ItemMut[f32], master: ItemMut[f32], w: ItemMut[F]
 ) -> None:
-    exact = master if F(master) == w else f32(w)
     velocity = momentum * v + g
-    exact -= rate * velocity
+    exact = _exact(w, master) - rate * velocity
     v = velocity
     master = exact
     w = F(exact)

@@ -31,10 +31,10 @@ def _slide(
     step_y: i32,
     tap_y: i32,
     tap_x: i32,
-    STEP: Spec[i32],  # noqa: N803
-    PIXELS: Spec[i32],  # noqa: N803
-    LANES: Spec[i32],  # noqa: N803
-    SWAPPED: Spec[bool],  # noqa: N803
+    STEP: Spec[i32],
+    PIXELS: Spec[i32],
+    LANES: Spec[i32],
+    SWAPPED: Spec[bool],
 ) -> None:
     """``out[s, n, o, y, x]`` is the sum of ``images[n, c, y * step_y + i * tap_y - top, x * STEP + j * tap_x] *
     filters[c, i, j, o]`` over every slices-th c and all i, j; above and below the images are zeros, over which nothing
@@ -72,7 +72,7 @@ def _slide(
 
 
 @kernel(unchecked=True)
-def _channels_last(x: Global[F, Literal[4]], out: Out[f32, Literal[4]], TURNED: Spec[bool]) -> None:  # noqa: N803
+def _channels_last(x: Global[F, Literal[4]], out: Out[f32, Literal[4]], TURNED: Spec[bool]) -> None:
     """``out[n, y, x, c]``, zero past the last channel; TURNED by half a turn in the plane."""
     rows, columns = x.shape[2], x.shape[3]
     for item in range(global_id(), out.shape[0] * rows, global_threads()):
@@ -93,7 +93,7 @@ def _spread(
     out: GlobalMut[f32, Literal[4]],
     left: i32,
     step_y: i32,
-    STEP: Spec[i32],  # noqa: N803
+    STEP: Spec[i32],
 ) -> None:
     """``out[n, c, y * step_y, left + x * STEP] = x[n, c, y, x]`` where that lies inside, zeros elsewhere."""
     channels, height, width = out.shape[1], out.shape[2], out.shape[3]
