@@ -51,7 +51,7 @@ def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunctio
     6.0
     """
     try:
-        edges = tuple((tensor._node, function) for tensor, function in inputs if tensor._node is not None)
+        edges = tuple((tensor.node, function) for tensor, function in inputs if tensor.node is not None)
     except (TypeError, ValueError, AttributeError):
         raise DtypeError("differentiable takes pairs of a Tensor and a function that gives its gradient") from None
     if not edges:
@@ -61,7 +61,7 @@ def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunctio
     if not value.dtype.is_float or not recording.on:
         return value
     recorded = value.detach()
-    recorded._node = Node(value, edges)
+    recorded.node = Node(value, edges)
     return recorded
 
 
@@ -77,7 +77,7 @@ def backward(x: Tensor, gradient: Tensor | None = None) -> None:
         AutographError: nothing was recorded, or it was used by a backward before.
         ShapeError: the tensor has several elements and no gradient is given, or one of another shape.
     """
-    if x._node is None:
+    if x.node is None:
         raise AutographError(
             "nothing was recorded for this tensor: call init_parameter_grads() on the model (or init_grad() on a"
             " parameter) before the forward pass; no gradient goes through integers, and gradient functions run"
@@ -93,7 +93,7 @@ def backward(x: Tensor, gradient: Tensor | None = None) -> None:
     require_tensor("backward", gradient)
     if gradient.shape != x.shape:
         raise ShapeError(f"a gradient of shape {gradient.shape} for a tensor of shape {x.shape}")
-    _run(x._node, gradient.detach())
+    _run(x.node, gradient.detach())
 
 
 def _run(root: Node, gradient: Tensor) -> None:

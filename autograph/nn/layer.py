@@ -41,7 +41,7 @@ class Layer:
 
     def forward(self, x: Tensor) -> Tensor:
         """Runs the child layers in order; define it anew to do otherwise."""
-        for name, child in self._children():
+        for name, child in _children(self):
             if not isinstance(child, Layer):
                 raise AutographError(
                     f"{type(self).__name__} has the parameter {name} but no forward(self, x) that says what to do with"
@@ -50,29 +50,13 @@ class Layer:
             x = child(x)
         return x
 
-    def _children(self) -> Iterator[tuple[str, Layer | Parameter]]:
-        for name, value in vars(self).items():
-            yield from _layers_and_parameters(name, value)
-
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """All parameters with names such as ``conv1.weight``, in order; one that occurs twice, the first time only."""
         seen: set[int] = set()
-        for name, parameter in self._walk(""):
+        for name, parameter in _walk(self, ""):
             if id(parameter) not in seen:
                 seen.add(id(parameter))
                 yield name, parameter
-
-    def _walk(self, prefix: str, above: tuple[Layer, ...] = ()) -> Iterator[tuple[str, Parameter]]:
-        if any(self is layer for layer in above):
-            raise AutographError(
-                f"the layer {prefix[:-1]} contains itself: it is one of those that it lies in; what is no child is kept"
-                " in something other than an attribute, list or tuple, for example a dict"
-            )
-        for name, child in self._children():
-            if isinstance(child, Parameter):
-                yield prefix + name, child
-            else:
-                yield from child._walk(f"{prefix}{name}.", (*above, self))
 
     def parameters(self) -> Iterator[Parameter]:
         """All parameters, in order, each once."""
@@ -136,17 +120,12 @@ class Layer:
         return "()"
 
     def __repr__(self) -> str:
-        return "\n".join(self._lines(""))
+        return "\n".join(_lines(self, ""))
 
-    def _lines(self, name: str) -> list[str]:
-        layers = [(n, child) for n, child in self._children() if isinstance(child, Layer)]
-        title = f"{name}: " if name else ""
-        title += type(self).__name__ + (self.describe() if not layers else "")
-        count = self.parameter_count
-        lines = [f"{title}  {count:,} parameters" if count else title]
-        for child_name, child in layers:
-            lines += [f"  {line}" for line in child._lines(child_name)]
-        return lines
+
+def _children(layer: Layer) -> Iterator[tuple[str, Layer | Parameter]]:
+    for name, value in vars(layer).items():
+        yield from _layers_and_parameters(name, value)
 
 
 def _layers_and_parameters(name: str, value: Any) -> Iterator[tuple[str, Layer | Parameter]]:
@@ -155,6 +134,32 @@ def _layers_and_parameters(name: str, value: Any) -> Iterator[tuple[str, Layer |
     elif isinstance(value, list | tuple):
         for i, entry in enumerate(value):
             yield from _layers_and_parameters(f"{name}.{i}", entry)
+
+
+def _walk(layer: Layer, prefix: str, parents: tuple[Layer, ...] = ()) -> Iterator[tuple[str, Parameter]]:
+    """The parameters of a layer and of all layers in it, with their full names."""
+    if any(layer is parent for parent in parents):
+        raise AutographError(
+            f"the layer {prefix[:-1]} contains itself; keep a layer that is no child in something other than an"
+            " attribute, list or tuple, for example in a dict"
+        )
+    for name, child in _children(layer):
+        if isinstance(child, Parameter):
+            yield prefix + name, child
+        else:
+            yield from _walk(child, f"{prefix}{name}.", (*parents, layer))
+
+
+def _lines(layer: Layer, name: str) -> list[str]:
+    """The lines of ``repr``: a layer, and below it, indented, the layers in it."""
+    layers = [(n, child) for n, child in _children(layer) if isinstance(child, Layer)]
+    title = f"{name}: " if name else ""
+    title += type(layer).__name__ + (layer.describe() if not layers else "")
+    count = layer.parameter_count
+    lines = [f"{title}  {count:,} parameters" if count else title]
+    for child_name, child in layers:
+        lines += [f"  {line}" for line in _lines(child, child_name)]
+    return lines
 
 
 def settings(*values: Any, **named: Any) -> str:

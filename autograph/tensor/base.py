@@ -71,15 +71,19 @@ class TensorBase:
 
     Args:
         buffer: the elements. The tensor takes the buffer over; it should not be changed by others afterwards.
+
+    Attributes:
+        share: the elements, and who looks at their memory. For the package's own use.
+        node: the place in the graph; None where nothing is recorded. For the package's own use.
     """
 
-    __slots__ = ("__weakref__", "_node", "_share")
+    __slots__ = ("__weakref__", "node", "share")
     __array_ufunc__ = None  # NumPy's numbers and arrays leave `2 * tensor` to the tensor
 
     def __init__(self, buffer: Buffer) -> None:
         require_buffer(buffer)
-        self._share = Share(buffer, [])
-        self._node: Node | None = None
+        self.share = Share(buffer, [])
+        self.node: Node | None = None
 
     def result(self, buffer: Buffer) -> Tensor:
         """A tensor of what an operation on this one gave: a :class:`Tensor`, whatever subclass this is of. The buffer
@@ -100,30 +104,30 @@ class TensorBase:
 
     @property
     def shape(self) -> Shape:
-        return self._share.buffer.shape
+        return self.share.buffer.shape
 
     @property
     def ndim(self) -> int:
-        return self._share.buffer.ndim
+        return self.share.buffer.ndim
 
     @property
     def size(self) -> int:
         """Count of elements."""
-        return self._share.buffer.size
+        return self.share.buffer.size
 
     @property
     def dtype(self) -> ScalarType:
-        return self._share.buffer.dtype
+        return self.share.buffer.dtype
 
     @property
     def device(self) -> Device:
-        return self._share.buffer.device
+        return self.share.buffer.device
 
     @property
     def strides(self) -> Shape:
         """Distances in memory between neighbours along each axis, in elements: 0 where the tensor is repeated, below 0
         where it is reversed."""
-        return self._share.buffer.strides
+        return self.share.buffer.strides
 
     def is_contiguous(self, order: Literal["C", "F"] = "C") -> bool:
         """Whether the elements lie in memory without gaps in row-major (``"C"``) or column-major (``"F"``) order.
@@ -136,13 +140,13 @@ class TensorBase:
         if not isinstance(order, str) or order not in ("C", "F"):
             raise AutographError(f"is_contiguous(order={order!r}): expected 'C' or 'F'")
         if order == "F":
-            return self._share.buffer.transpose().is_contiguous()
-        return self._share.buffer.is_contiguous()
+            return self.share.buffer.transpose().is_contiguous()
+        return self.share.buffer.is_contiguous()
 
     @property
     def buffer(self) -> Buffer:
         """The elements, for kernels that read them. A kernel that changes them takes :meth:`writable`."""
-        return self._share.buffer
+        return self.share.buffer
 
     @property
     def tracked(self) -> bool:
@@ -155,7 +159,7 @@ class TensorBase:
         >>> (x * 2).tracked, x.cast("i32").tracked
         (True, False)
         """
-        return self._node is not None and recording.on
+        return self.node is not None and recording.on
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -163,7 +167,7 @@ class TensorBase:
         return self.shape[0]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}{repr(self._share.buffer).removeprefix('Buffer')}"
+        return f"{type(self).__name__}{repr(self.share.buffer).removeprefix('Buffer')}"
 
     def __format__(self, spec: str) -> str:
         """The number of a tensor of one element in a format; without one, as ``str``.
@@ -180,7 +184,7 @@ class TensorBase:
 
         On the host and the interpreter this is no copy.
         """
-        share, is_shared = self._share, self._shares_with_arrays
+        share, is_shared = self.share, self._shares_with_arrays
         array: np.ndarray[Any, Any] = share.buffer.numpy(copy=not is_shared)
         if is_shared:
             share.users.append(None)  # for as long as the memory lives: who holds the array cannot be known
@@ -204,7 +208,7 @@ class TensorBase:
         """
         if self.size != 1:
             raise ShapeError(f"item() of a tensor of shape {self.shape}: it has {self.size} elements, not one")
-        value = self._share.buffer.numpy().reshape(())[()]
+        value = self.share.buffer.numpy().reshape(())[()]
         return float(value) if self.dtype.is_float else int(value)
 
     def __float__(self) -> float:
@@ -222,7 +226,7 @@ class TensorBase:
 
     def __copy__(self) -> Tensor:
         twin = self.detach()
-        twin._node = self._node
+        twin.node = self.node
         return twin
 
     def writable(self) -> Buffer:
@@ -232,15 +236,15 @@ class TensorBase:
         Raises:
             AutographError: the tensor was computed from parameters, so that its gradient would be wrong afterwards.
         """
-        if self._node is not None and not self._node.is_leaf:
+        if self.node is not None and not self.node.is_leaf:
             raise AutographError(
                 "a tensor that was computed from parameters cannot be changed in place: backward() needs it as it was;"
                 " change a copy: tensor.detach()"
             )
-        while len((share := self._share).users) > 1 or share.buffer.is_broadcast():
+        while len((share := self.share).users) > 1 or share.buffer.is_broadcast():
             own = Share(share.buffer.copy(), [])
-            if self._share is share:  # else somebody changed the tensor meanwhile
-                self._share = own
+            if self.share is share:  # else somebody changed the tensor meanwhile
+                self.share = own
         return share.buffer
 
 

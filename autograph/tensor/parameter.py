@@ -37,8 +37,8 @@ class Parameter(Tensor):
     def __init__(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise DtypeError(f"a parameter of a {type(value).__name__}: expected a Tensor")
-        self._share = value.detach()._share
-        self._node = None
+        self.share = value.detach().share
+        self.node = None
         self.state: dict[str, Tensor] = {}
 
     def __copy__(self) -> Parameter:
@@ -50,9 +50,9 @@ class Parameter(Tensor):
     def _twin(self, copied: Callable[[Tensor], Tensor]) -> Parameter:
         """A parameter of its own with the same value, state, and slot, open or closed."""
         twin = _restored(copied(self.detach()), {name: copied(tensor) for name, tensor in self.state.items()})
-        if self._node is not None:
-            twin._node = Node(twin)
-            twin._node.gradient = None if self.grad is None else copied(self.grad)
+        if self.node is not None:
+            twin.node = Node(twin)
+            twin.node.gradient = None if self.grad is None else copied(self.grad)
         return twin
 
     def __reduce__(self) -> Any:
@@ -66,19 +66,19 @@ class Parameter(Tensor):
         """
         if not self.dtype.is_float:
             raise DtypeError(f"a parameter of {self.dtype} has no gradient; expected a float type")
-        if self._node is None:
-            self._node = Node(self)
-        self._node.gradient = None
+        if self.node is None:
+            self.node = Node(self)
+        self.node.gradient = None
 
     @property
     def grad(self) -> Tensor | None:
         """The gradient so far; None without one."""
-        return None if self._node is None else self._node.gradient
+        return None if self.node is None else self.node.gradient
 
     def take_grad(self) -> Tensor | None:
         """The gradient, closing the slot; None without one."""
         gradient = self.grad
-        self._node = None
+        self.node = None
         return gradient
 
     def move(self, device: Device | None = None, dtype: DTypeLike | None = None) -> None:
@@ -107,7 +107,7 @@ class Parameter(Tensor):
         def converted(tensor: Tensor) -> Tensor:
             return moved(tensor) if dtype is None else moved(tensor).cast(dtype)
 
-        node = self._node
+        node = self.node
         if node is not None and dtype is not None and not scalar_type(dtype).is_float:
             raise DtypeError(f"a parameter with an open gradient slot as {dtype}; take_grad() closes it")
         value = converted(self.detach())
@@ -118,14 +118,14 @@ class Parameter(Tensor):
         if node is not None:
             # The same node, so that a graph that still leads to it finds a gradient that does not fit, and says so.
             node.device, node.dtype, node.gradient = value.device, value.dtype, gradient
-            self._node = node
+            self.node = node
 
     def set(self, value: Tensor) -> None:
         """Takes the value of another tensor, of any shape, dtype and device, and closes the slot."""
         if not isinstance(value, Tensor):
             raise DtypeError(f"set of a {type(value).__name__}: expected a Tensor")
-        self._node = None
-        self._share = value.detach()._share
+        self.node = None
+        self.share = value.detach().share
 
 
 def _restored(value: Tensor, state: dict[str, Tensor]) -> Parameter:

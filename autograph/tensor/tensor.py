@@ -105,7 +105,7 @@ class Tensor(TensorBase):
                 raise DtypeError(f"from_numpy of a {type(array).__name__} that is no array: {error}") from error
             return Tensor(Buffer.from_numpy(own, device))
         tensor = Tensor(Buffer.from_numpy(array, device, copy=False))
-        tensor._share.users.append(None)  # the array: for as long as the memory lives
+        tensor.share.users.append(None)  # the array: for as long as the memory lives
         return tensor
 
     @staticmethod
@@ -147,19 +147,19 @@ class Tensor(TensorBase):
 
     def detach(self) -> Tensor:
         """The same elements, not recorded. What a gradient function needs later is kept so."""
-        share = self._share
+        share = self.share
         result = Tensor.__new__(Tensor)
-        result._node = None
-        result._share = Share(share.buffer, share.users)
+        result.node = None
+        result.share = Share(share.buffer, share.users)
         return result
 
     def view(self, of: Callable[[Buffer], Buffer]) -> Tensor:
         if not callable(of):
             raise DtypeError(f"a view by a {type(of).__name__}: expected a function from buffer to buffer")
-        share = self._share
+        share = self.share
         buffer = of(share.buffer)
         require_buffer(buffer)
         result = Tensor.__new__(Tensor)
-        result._node = None
-        result._share = Share(buffer, share.users if buffer.memory is share.buffer.memory else [])
+        result.node = None
+        result.share = Share(buffer, share.users if buffer.memory is share.buffer.memory else [])
         return result
