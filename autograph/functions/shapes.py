@@ -101,13 +101,16 @@ def copy(x: Tensor) -> Tensor:
 
 
 def contiguous(x: Tensor) -> Tensor:
-    """The tensor itself where it is contiguous in row-major order, else a copy that is."""
-    return x if x.is_contiguous() else copy(x)
+    """The elements in memory without gaps, in row-major order: another tensor, that shares the memory where it lies so
+    already."""
+    if not x.is_contiguous():
+        return copy(x)
+    return differentiable(x.detach(), [(x, lambda gradient: gradient)])
 
 
 def to_device(x: Tensor, device: Device) -> Tensor:
-    """The tensor on a device; itself if it is there."""
-    if isinstance(device, Device) and device == x.device:
-        return x
+    """The tensor on a device: another one, that shares the memory where it lies there already."""
     source = x.device
-    return differentiable(x.result(x.buffer.to_device(device)), [(x, lambda gradient: to_device(gradient, source))])
+    is_there = isinstance(device, Device) and device == source
+    value = x.detach() if is_there else x.result(x.buffer.to_device(device))
+    return differentiable(value, [(x, lambda gradient: to_device(gradient, source))])
