@@ -86,51 +86,80 @@ class TensorBase:
         self.node: Node | None = None
 
     def result(self, buffer: Buffer) -> Tensor:
-        """A tensor of what an operation on this one gave: a :class:`Tensor`, whatever subclass this is of. The buffer
-        is no view of this tensor's.
+        """A tensor of the buffer that an operation on this one gave: a :class:`Tensor`, also where this is a parameter.
+
+        Args:
+            buffer: the elements; no view of this tensor's, for which there is :meth:`view`.
 
         Raises:
-            DtypeError: no buffer.
+            DtypeError: ``buffer`` is no Buffer.
+
+        >>> from autograph import Parameter, Tensor
+        >>> from krnlpy import Buffer, f32
+        >>> x = Parameter(Tensor.ones(2))
+        >>> out = Buffer.empty(x.shape, x.dtype, x.device)  # a kernel would fill it
+        >>> out.fill(0.5)
+        >>> x.result(out)
+        Tensor(f32, (2,), Device.host(), [0.5, 0.5])
         """
         raise NotImplementedError
 
     def view(self, of: Callable[[Buffer], Buffer]) -> Tensor:
-        """A tensor of what a function makes of this tensor's buffer: a view, or a copy. Not recorded.
+        """A tensor of what a function makes of this tensor's buffer: a view, or a copy. It is not recorded.
+
+        The two share memory until one of them is changed in place.
+
+        Args:
+            of: the function; it does not change the elements.
 
         Raises:
-            DtypeError: the function is none, or gives no buffer.
+            DtypeError: ``of`` is no function, or returns no Buffer.
+
+        >>> from autograph import Tensor
+        >>> x = Tensor.from_numpy([1, 2, 3])
+        >>> every_other = x.view(lambda buffer: buffer[::2])
+        >>> every_other.fill(0)
+        >>> every_other.numpy().tolist(), x.numpy().tolist()
+        ([0, 0], [1, 2, 3])
         """
         raise NotImplementedError
 
     @property
     def shape(self) -> Shape:
+        """The lengths of the axes."""
         return self.share.buffer.shape
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return self.share.buffer.ndim
 
     @property
     def size(self) -> int:
-        """Count of elements."""
+        """The number of elements."""
         return self.share.buffer.size
 
     @property
     def dtype(self) -> ScalarType:
+        """The type of the elements, one of krnlpy's scalar types."""
         return self.share.buffer.dtype
 
     @property
     def device(self) -> Device:
+        """Where the elements lie."""
         return self.share.buffer.device
 
     @property
     def strides(self) -> Shape:
-        """Distances in memory between neighbours along each axis, in elements: 0 where the tensor is repeated, below 0
-        where it is reversed."""
+        """The distances in memory between neighbours along each axis, in elements: 0 where the tensor is repeated,
+        below 0 where it is reversed."""
         return self.share.buffer.strides
 
     def is_contiguous(self, order: Literal["C", "F"] = "C") -> bool:
         """Whether the elements lie in memory without gaps in row-major (``"C"``) or column-major (``"F"``) order.
+
+        Raises:
+            AutographError: ``order`` is something else.
 
         >>> from autograph import Tensor
         >>> x = Tensor.zeros((2, 3))
@@ -150,8 +179,10 @@ class TensorBase:
 
     @property
     def tracked(self) -> bool:
-        """Whether operations on this tensor are recorded: it is a parameter with a gradient slot, or comes of one.
-        Integers never are, nor is anything inside a gradient function.
+        """Whether operations on this tensor are recorded.
+
+        They are where it is a parameter with an open gradient slot, or was computed from one. Integers never are, nor
+        is anything inside a gradient function.
 
         >>> from autograph import Parameter, Tensor
         >>> x = Parameter(Tensor.full(2, 1.5))
@@ -179,10 +210,20 @@ class TensorBase:
         return format(self.item(), spec) if spec else str(self)
 
     def numpy(self) -> np.ndarray[Any, Any]:
-        """The elements as a read-only array, after all work on them is done: it keeps its values when the tensor is
-        changed in place. ``numpy.array(tensor)`` is one to write to.
+        """The elements as a read-only array; waits for all work on them.
 
-        On the host and the interpreter this is no copy.
+        The array keeps its values when the tensor is changed in place. ``numpy.array(tensor)`` is one to write to. On
+        the host and the interpreter this copies nothing.
+
+        Raises:
+            CaptureError: the device captures a graph.
+
+        >>> from autograph import Tensor
+        >>> x = Tensor.ones(2)
+        >>> before = x.numpy()
+        >>> x.fill(5)
+        >>> before, x.numpy()
+        (array([1., 1.], dtype=float32), array([5., 5.], dtype=float32))
         """
         share, is_shared = self.share, self._shares_with_arrays
         array: np.ndarray[Any, Any] = share.buffer.numpy(copy=not is_shared)
@@ -201,10 +242,14 @@ class TensorBase:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def item(self) -> int | float:
-        """The value of a tensor of one element; waits for it.
+        """The number that a tensor of one element holds; waits for it.
 
         Raises:
-            ShapeError: it has none or several.
+            ShapeError: the tensor has no element, or several.
+
+        >>> from autograph import Tensor
+        >>> Tensor.from_numpy([1, 2, 4]).sum().item()
+        7
         """
         if self.size != 1:
             raise ShapeError(f"item() of a tensor of shape {self.shape}: it has {self.size} elements, not one")
@@ -221,7 +266,18 @@ class TensorBase:
         return bool(self.item())
 
     def detach(self) -> Tensor:
-        """The same elements, not recorded."""
+        """A tensor of the same elements that is not recorded.
+
+        The two share memory until one of them is changed in place. A gradient function keeps what it needs later so.
+
+        >>> from autograph import Parameter, Tensor
+        >>> x = Parameter(Tensor.ones(2))
+        >>> x.init_grad()
+        >>> saved = x.detach()
+        >>> x.fill(3)
+        >>> saved.tracked, saved.numpy().tolist()
+        (False, [1.0, 1.0])
+        """
         raise NotImplementedError
 
     def __copy__(self) -> Tensor:
@@ -230,11 +286,24 @@ class TensorBase:
         return twin
 
     def writable(self) -> Buffer:
-        """The elements for a kernel that changes them: copied first if another tensor or array shares them, or if they
-        are repeated (see :meth:`broadcast_to`), so that each has a memory of its own.
+        """The elements for a kernel that changes them.
+
+        They are copied first if another tensor or array shares them, or if they are repeated (see
+        :meth:`broadcast_to`), so that the kernel changes this tensor only.
 
         Raises:
-            AutographError: the tensor was computed from parameters, so that its gradient would be wrong afterwards.
+            AutographError: the tensor was computed from parameters: its gradient would be wrong afterwards.
+
+        >>> from autograph import Tensor
+        >>> from krnlpy import ItemMut, f32, kernel
+        >>> @kernel
+        ... def square(x: ItemMut[f32]):
+        ...     x *= x
+        >>> x = Tensor.full(2, 3.0)
+        >>> y = x.detach()
+        >>> square(x.writable())
+        >>> x.numpy().tolist(), y.numpy().tolist()
+        ([9.0, 9.0], [3.0, 3.0])
         """
         if self.node is not None and not self.node.is_leaf:
             raise AutographError(

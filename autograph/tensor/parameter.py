@@ -20,11 +20,15 @@ class Parameter(Tensor):
     Gradients of several backward passes add up in it, until it is opened anew.
 
     Args:
-        value: the initial value, of which the parameter takes a share.
+        value: the initial value; the parameter shares its memory until one of the two is changed.
 
     Attributes:
         state: what the optimizer keeps, by name.
 
+    Raises:
+        DtypeError: ``value`` is no Tensor.
+
+    >>> from autograph import Parameter, Tensor
     >>> weight = Parameter(Tensor.ones((2, 3)))
     >>> weight.init_grad()
     >>> weight.sum().backward()
@@ -59,10 +63,18 @@ class Parameter(Tensor):
         return _restored, (self.detach(), self.state)
 
     def init_grad(self) -> None:
-        """Opens the slot, and empties it: what backward passes left there is gone.
+        """Opens the gradient slot, and empties it: what backward passes left there is gone.
 
         Raises:
             DtypeError: the parameter holds integers, through which no gradient goes.
+
+        >>> from autograph import Parameter, Tensor
+        >>> weight = Parameter(Tensor.ones(2))
+        >>> weight.tracked
+        False
+        >>> weight.init_grad()
+        >>> weight.tracked
+        True
         """
         if not self.dtype.is_float:
             raise DtypeError(f"a parameter of {self.dtype} has no gradient; expected a float type")
@@ -72,11 +84,19 @@ class Parameter(Tensor):
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient so far; None without one."""
+        """The gradient so far; None where no backward pass left one."""
         return None if self.node is None else self.node.gradient
 
     def take_grad(self) -> Tensor | None:
-        """The gradient, closing the slot; None without one."""
+        """Closes the gradient slot, and returns what was in it; None where no backward pass left a gradient.
+
+        >>> from autograph import Parameter, Tensor
+        >>> weight = Parameter(Tensor.full((), 3.0))
+        >>> weight.init_grad()
+        >>> (weight * weight).backward()
+        >>> weight.take_grad().item(), weight.tracked
+        (6.0, False)
+        """
         gradient = self.grad
         self.node = None
         return gradient
@@ -85,13 +105,19 @@ class Parameter(Tensor):
         """Moves the parameter to a device, converts it to a dtype, or both, in place.
 
         An open slot stays open, with the gradient that it has, which is moved and converted alike. The optimizer's
-        state is moved, but keeps its dtypes: in which precision to remember is the optimizer's choice. If anything
-        fails, for example for want of memory, the parameter is as it was.
+        state is moved, but keeps its dtypes, which are the optimizer's choice. If anything fails, for example for want
+        of memory, the parameter is as it was.
 
-        What was computed of the parameter before cannot run backwards any more: its gradients are of another kind.
+        What was computed from the parameter before cannot run backwards any more: its gradients are of another kind.
+
+        Args:
+            device: None leaves the parameter where it is.
+            dtype: None leaves the dtype as it is.
 
         Raises:
-            DtypeError: ``dtype`` is an integer type, and the slot is open: no gradient goes through integers.
+            DtypeError: ``dtype`` is no scalar type, or is an integer type while the slot is open, or ``device`` is no
+                Device.
+            OutOfMemory: the device has not enough memory.
 
         >>> weight = Parameter(Tensor.ones(2))
         >>> weight.init_grad()
@@ -121,7 +147,17 @@ class Parameter(Tensor):
             self.node = node
 
     def set(self, value: Tensor) -> None:
-        """Takes the value of another tensor, of any shape, dtype and device, and closes the slot."""
+        """Takes the value of another tensor, of any shape, dtype and device, and closes the gradient slot.
+
+        Raises:
+            DtypeError: ``value`` is no Tensor.
+
+        >>> from autograph import Parameter, Tensor
+        >>> weight = Parameter(Tensor.ones(2))
+        >>> weight.set(Tensor.from_numpy([[1, 2]]).cast("f16"))
+        >>> weight
+        Parameter(f16, (1, 2), Device.host(), [[1., 2.]])
+        """
         if not isinstance(value, Tensor):
             raise DtypeError(f"set of a {type(value).__name__}: expected a Tensor")
         self.node = None
