@@ -27,18 +27,23 @@ _lock = threading.RLock()
 
 
 def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunction]]) -> Tensor:
-    """Records how a value was computed: the one way in which any operation, built in or yours, gets its gradient.
+    """Records how a value was computed: so any operation, built in or yours, gets its gradient.
+
+    The method is reverse-mode differentiation; see A. Griewank and A. Walther, "Evaluating Derivatives", 2nd ed., 2008.
 
     Args:
         value: the result of the operation.
         inputs: each input with the function that maps the gradient of ``value`` to the gradient of that input (same
-            shape, dtype and device as the input). What such a function needs of the inputs it should keep as
-            ``tensor.detach()``, which later in-place changes do not reach. They run with recording off: nothing that
-            they compute is tracked, whatever of.
+            shape, dtype and device as the input). Such a function keeps what it needs of the inputs as
+            ``tensor.detach()``, which later in-place changes do not reach. It runs with recording off: nothing that
+            it computes is tracked.
 
     Returns:
         ``value``, tracked if it holds floats and any of the inputs is tracked. Functions of inputs that are not tracked
         are never called.
+
+    Raises:
+        DtypeError: ``value`` is no Tensor, or ``inputs`` are no pairs of a Tensor and a function.
 
     >>> from autograph import Parameter, Tensor
     >>> def square(x):
@@ -66,16 +71,26 @@ def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunctio
 
 
 def backward(x: Tensor, gradient: Tensor | None = None) -> None:
-    """Computes the gradients of the parameters of which this tensor was computed, adding to what they have.
+    """Adds the gradients of this tensor to the open slots of the parameters that it was computed from.
+
+    The graph is freed on the way. Several threads may do so at a time. Where a gradient function fails, all slots stay
+    as they were.
 
     Args:
-        gradient: that of this tensor; may be left out for a tensor of one element, where it is 1.
-
-    Several threads may do so at a time. Where a gradient function fails, all gradients stay as they were.
+        gradient: that of this tensor, of its shape, dtype and device; None stands for 1 and is for tensors of one
+            element.
 
     Raises:
-        AutographError: nothing was recorded, or it was used by a backward before.
-        ShapeError: the tensor has several elements and no gradient is given, or one of another shape.
+        AutographError: nothing was recorded, or an earlier call freed it; or the gradient's dtype or device is another.
+        ShapeError: the tensor has several elements and no gradient is given, or the gradient has another shape.
+        DtypeError: ``gradient`` is no tensor.
+
+    >>> from autograph import Parameter, Tensor
+    >>> x = Parameter(Tensor.from_numpy([1.0, 2.0]))
+    >>> x.init_grad()
+    >>> (x * x).sum().backward()
+    >>> x.grad.numpy().tolist()
+    [2.0, 4.0]
     """
     if x.node is None:
         raise AutographError(

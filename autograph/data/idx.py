@@ -88,6 +88,14 @@ def write_idx(path: str | os.PathLike[str], array: np.ndarray[Any, Any]) -> None
 
     Raises:
         DatasetError: IDX has no such type or shape, or the file cannot be written.
+
+    >>> import numpy as np, tempfile
+    >>> from pathlib import Path
+    >>> from autograph.data import write_idx
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_idx(f"{folder}/classes.idx", np.array([3, 7], np.uint8))
+    ...     Path(f"{folder}/classes.idx").read_bytes().hex(" ")  # u8, one axis, of length 2
+    '00 00 08 01 00 00 00 02 03 07'
     """
     path = _checked(path)
     packed = pack_idx(array)

@@ -197,7 +197,17 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
         The loss, f32 of shape ``()``, on the device. Its gradient is that of what is returned.
 
     Raises:
-        ShapeError, DtypeError, DeviceError: see :func:`autograph.functions.classes.class_tensor`.
+        ShapeError: not one class a row, or a class is out of range, or the batch is empty.
+        DtypeError: the logits are no floats of at most 32 bits, or the classes no integers.
+        DeviceError: the classes are a tensor on another device.
+        AutographError: ``reduction`` is something else.
+
+    >>> import numpy as np
+    >>> from autograph import Tensor
+    >>> logits = Tensor.from_numpy([[0.0, 0.0], [100.0, 0.0]]).cast("f32")
+    >>> loss = logits.cross_entropy_loss(np.array([1, 0]))  # log(2) and 0
+    >>> round(loss.item(), 4)
+    0.3466
     """
     require_dtype("cross_entropy_loss", logits, f16, bf16, f32)
     if not isinstance(reduction, str) or reduction not in ("mean", "sum"):
@@ -229,14 +239,21 @@ def accuracy(logits: Tensor, classes: Classes) -> Tensor:
 
     Args:
         logits: ``[batch, classes]``, f16, bf16 or f32.
-        classes: ``[batch]``, as :func:`cross_entropy_loss` takes them; on a device, a
-            class out of range is wrong.
+        classes: ``[batch]``, as :func:`cross_entropy_loss` takes them; on a device, a class out of range is wrong.
 
     Returns:
         The count, u32 of shape ``()``, on the device.
 
     Raises:
-        ShapeError, DtypeError, DeviceError: see :func:`autograph.functions.classes.class_tensor`.
+        ShapeError: not one class a row, or a class is out of range.
+        DtypeError: the logits are no floats of at most 32 bits, or the classes no integers.
+        DeviceError: the classes are a tensor on another device.
+
+    >>> import numpy as np
+    >>> from autograph import Tensor
+    >>> logits = Tensor.from_numpy([[0.2, 0.8], [0.9, 0.1], [0.5, 0.5]]).cast("f32")
+    >>> logits.accuracy(np.array([1, 1, 0])).item()  # right, wrong, a tie
+    1
     """
     require_dtype("accuracy", logits, f16, bf16, f32)
     targets = class_tensor("accuracy", logits, classes)
@@ -266,7 +283,8 @@ def one_hot(classes: Tensor, count: int, dtype: DTypeLike = f32) -> Tensor:
         ``[*classes.shape, count]``.
 
     Raises:
-        DtypeError: the classes are no integers. ShapeError: a class is out of range, or ``count`` is no count.
+        DtypeError: the classes are no integers, or ``dtype`` is no scalar type.
+        ShapeError: a class is out of range, or ``count`` is no whole number of at least 1.
 
     >>> import numpy as np
     >>> from autograph import Tensor

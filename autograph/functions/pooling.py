@@ -1,4 +1,4 @@
-"""The greatest value of each window of signals and images, and the gradient's way back to where it was found."""
+"""The greatest value of each window of signals and images, and its gradient."""
 
 from __future__ import annotations
 
@@ -136,8 +136,14 @@ def max_pool2(x: Tensor, filter: int | tuple[int, int], stride: int | tuple[int,
         ``[n, c, (h - fh) // sh + 1, (w - fw) // sw + 1]``: windows lie wholly inside the image.
 
     Raises:
-        ShapeError: not images, or the window is larger than the image.
+        ShapeError: not images, or the window is larger than the image, or a size or stride is below 1.
         DtypeError: other dtypes.
+
+    >>> import numpy as np
+    >>> from autograph import Tensor
+    >>> image = Tensor.from_numpy(np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4))
+    >>> image.max_pool2(2).numpy().tolist()
+    [[[[5.0, 7.0], [13.0, 15.0]]]]
     """
     require_ndim("max_pool2", "images", x, "[n, c, h, w]")
     require_dtype("max_pool2", x, f16, bf16, f32)
@@ -178,7 +184,7 @@ def max_pool1(x: Tensor, filter: int, stride: int | None = None) -> Tensor:
         ``[n, c, (w - filter) // stride + 1]``: windows lie wholly inside the signal.
 
     Raises:
-        ShapeError: not signals, or the window is longer than the signal.
+        ShapeError: not signals, or the window is longer than the signal, or a length or stride is below 1.
         DtypeError: other dtypes.
 
     >>> from autograph import Tensor

@@ -31,11 +31,17 @@ _HOST_BLOCK = 1 << 22  # elements of the left operand that are converted to f32 
 
 
 def matmul(x: Tensor, y: Tensor) -> Tensor:
-    """The product of ``[m, k]`` and ``[k, n]``; narrow types are accumulated in 32 bits.
+    """The product of matrices ``[m, k]`` and ``[k, n]``, of any dtype; narrow types are accumulated in 32 bits.
 
     Raises:
         ShapeError: not two matrices, or the inner lengths differ.
-        DtypeError, DeviceError: the operands differ.
+        DtypeError: the dtypes differ, or ``y`` is no tensor.
+        DeviceError: the matrices lie on different devices.
+
+    >>> from autograph import Tensor
+    >>> x = Tensor.from_numpy([[1, 2], [3, 4]])
+    >>> (x @ x.T).numpy().tolist()
+    [[5, 11], [11, 25]]
     """
     require_ndim("@", "matrices", x, "[m, k]")
     require_ndim("@", "matrices", y, "[k, n]")

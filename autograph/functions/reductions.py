@@ -53,14 +53,18 @@ def sum(x: Tensor, axis: int | tuple[int, ...] | None = None, *, out: Tensor | N
         axis: counted from the end if negative; None means all axes.
         out: a tensor that becomes ``sum + beta * out`` in place, rounded once, and is returned. This is not recorded
             for gradients.
-        beta: what ``out`` is multiplied by; with 0 it may hold anything.
+        beta: what ``out`` is multiplied by; with 0, ``out`` may hold anything.
 
     Raises:
         ShapeError: there is no such axis, or one is named twice, or ``out`` is of another shape.
-        DtypeError, DeviceError: ``out`` is of another dtype, or elsewhere.
-        AutographError: ``out`` is given where gradients are recorded, or ``beta`` without it.
+        DtypeError: ``out`` is of another dtype, or no tensor.
+        DeviceError: ``out`` lies on another device.
+        AutographError: ``out`` is given where gradients are recorded, or ``beta`` without ``out``.
 
     >>> from autograph import Tensor
+    >>> x = Tensor.from_numpy([[1.0, 2.0], [3.0, 4.0]])
+    >>> x.sum().item(), x.sum(axis=0).numpy().tolist()
+    (10.0, [4.0, 6.0])
     >>> total = Tensor.full((), 10.0)
     >>> Tensor.ones(3).sum(out=total, beta=2).item()
     23.0

@@ -40,7 +40,20 @@ class Layer:
         return self.forward(x)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Runs the child layers in order; define it anew to do otherwise."""
+        """Runs the child layers in order; a subclass may define it anew.
+
+        Raises:
+            AutographError: the layer has a parameter of its own, but no ``forward`` of its own.
+
+        >>> from autograph import Layer, Parameter, Tensor
+        >>> class Scale(Layer):
+        ...     def __init__(self):
+        ...         self.factor = Parameter(Tensor.full((), 3.0))
+        ...     def forward(self, x):
+        ...         return x * self.factor
+        >>> Scale()(Tensor.ones(2)).numpy().tolist()
+        [3.0, 3.0]
+        """
         for name, child in _children(self):
             if not isinstance(child, Layer):
                 raise AutographError(
@@ -51,7 +64,16 @@ class Layer:
         return x
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """All parameters with names such as ``conv1.weight``, in order; one that occurs twice, the first time only."""
+        """All parameters with names such as ``conv1.weight``, in order; one that occurs twice, the first time only.
+
+        Raises:
+            AutographError: a layer contains itself.
+
+        >>> from autograph import Dense, Sequential
+        >>> model = Sequential(Dense(4, 8, bias=True), Dense(8, 3))
+        >>> {name: parameter.shape for name, parameter in model.named_parameters()}
+        {'layers.0.weight': (4, 8), 'layers.0.bias': (8,), 'layers.1.weight': (8, 3)}
+        """
         seen: set[int] = set()
         for name, parameter in _walk(self, ""):
             if id(parameter) not in seen:
@@ -59,12 +81,20 @@ class Layer:
                 yield name, parameter
 
     def parameters(self) -> Iterator[Parameter]:
-        """All parameters, in order, each once."""
+        """All parameters, in order, each once.
+
+        Raises:
+            AutographError: a layer contains itself.
+
+        >>> from autograph import Dense
+        >>> [parameter.shape for parameter in Dense(4, 3, bias=True).parameters()]
+        [(4, 3), (3,)]
+        """
         return (parameter for _, parameter in self.named_parameters())
 
     @property
     def parameter_count(self) -> int:
-        """Count of the elements of all parameters."""
+        """The number of elements of all parameters."""
         return sum(parameter.size for parameter in self.parameters())
 
     def init_parameter_grads(self) -> None:
@@ -90,8 +120,22 @@ class Layer:
     def update(self, learning_rate: float, optimizer: Optimizer) -> None:
         """Lets an optimizer change each parameter that has a gradient, and closes all gradient slots.
 
-        A slot is closed when its parameter is changed: where the optimizer refuses the learning rate, all stays as it
-        was. A graph's parameter may stand for the rate.
+        Args:
+            learning_rate: a number, or a parameter of the graph that is being captured.
+            optimizer: what changes a parameter by its gradient.
+
+        Raises:
+            LaunchError: the learning rate is no number. A slot is closed after its parameter is changed, so that all
+                stay as they were.
+
+        >>> from autograph import SGD, Dense, Tensor
+        >>> model = Dense(2, 1, seed=0)
+        >>> before = model.weight.numpy()
+        >>> model.init_parameter_grads()
+        >>> model(Tensor.ones((1, 2))).sum().backward()
+        >>> model.update(0.5, SGD())
+        >>> (before - model.weight.numpy()).tolist()  # the gradient is 1
+        [[0.5], [0.5]]
         """
         for parameter in self.parameters():
             gradient = parameter.grad
@@ -100,7 +144,19 @@ class Layer:
             parameter.take_grad()
 
     def to_device(self, device: Device) -> None:
-        """Moves all parameters to a device, in place, with their gradients and what optimizers keep for them."""
+        """Moves all parameters to a device, in place, with their gradients and what optimizers keep for them.
+
+        Raises:
+            DtypeError: ``device`` is no Device.
+            OutOfMemory: the device has not enough memory; parameters before that one have been moved.
+
+        >>> from autograph import Dense
+        >>> from krnlpy import Device
+        >>> model = Dense(4, 3)
+        >>> model.to_device(Device.interpreter())
+        >>> model.weight.device
+        Device.interpreter()
+        """
         for parameter in self.parameters():
             parameter.move(device=device)
 
@@ -109,6 +165,12 @@ class Layer:
 
         Raises:
             DtypeError: ``dtype`` is no float type.
+
+        >>> from autograph import Dense
+        >>> model = Dense(4, 3)
+        >>> model.cast("bf16")
+        >>> model.weight.dtype
+        bf16
         """
         if not scalar_type(dtype).is_float:
             raise DtypeError(f"a model of {dtype} cannot be trained; expected a float type, for example f32 or bf16")
@@ -116,7 +178,12 @@ class Layer:
             parameter.move(dtype=dtype)
 
     def describe(self) -> str:
-        """The layer's settings in parentheses, for ``repr``."""
+        """The layer's settings in parentheses, for ``repr``; a subclass may define it anew.
+
+        >>> from autograph import Conv1, Relu
+        >>> Conv1(2, 4, 3, padding=1).describe(), Relu().describe()
+        ('(2, 4, 3, padding=1)', '()')
+        """
         return "()"
 
     def __repr__(self) -> str:

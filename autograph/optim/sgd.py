@@ -62,6 +62,9 @@ class SGD:
     Args:
         momentum: 0 for none, below 1.
 
+    Raises:
+        AutographError: ``momentum`` is no number from 0 to below 1.
+
     >>> from autograph import SGD, Parameter, Tensor
     >>> weight = Parameter(Tensor.full(2, 1.0))
     >>> SGD().update(weight, Tensor.ones(2), learning_rate=0.5)
@@ -78,14 +81,33 @@ class SGD:
         return f"SGD(momentum={self.momentum})"
 
     def settings(self) -> dict[str, float | int | str | bool]:
-        """The settings, by name."""
+        """The settings, by name.
+
+        >>> from autograph import SGD
+        >>> SGD(momentum=0.9).settings()
+        {'momentum': 0.9}
+        """
         return {"momentum": self.momentum}
 
     def update(self, parameter: Parameter, gradient: Tensor, learning_rate: float) -> None:
-        """Changes a parameter by its gradient.
+        """Changes a parameter by its gradient, in place; nothing is read back.
+
+        Args:
+            parameter: what is changed; its ``state`` gets ``velocity`` (with momentum) and ``master`` (f16 and bf16).
+            gradient: of the parameter's shape, dtype and device.
+            learning_rate: a number, or a parameter of the graph that is being captured.
 
         Raises:
-            DtypeError: the parameter is not f16, bf16 or f32.
+            DtypeError: the parameter is none, or not f16, bf16 or f32, or the gradient has another dtype.
+            ShapeError: the gradient has another shape.
+            LaunchError: the gradient lies on another device, or the learning rate is no number.
+
+        >>> from autograph import SGD, Parameter, Tensor
+        >>> weight, optimizer = Parameter(Tensor.zeros(1)), SGD(momentum=0.5)
+        >>> for _ in range(2):
+        ...     optimizer.update(weight, Tensor.ones(1), learning_rate=1.0)
+        >>> weight.item()  # the second step is half as long again
+        -2.5
         """
         if not isinstance(parameter, Parameter):
             raise DtypeError(f"SGD of a {type(parameter).__name__}: expected a Parameter")

@@ -42,7 +42,14 @@ def conv2(
 
     Raises:
         ShapeError: ranks or channels do not fit, or the filter is larger than the padded image.
-        DtypeError, DeviceError: the tensors differ, or are no floats of at most 32 bits.
+        DtypeError: the dtypes differ, or are no floats of at most 32 bits.
+        DeviceError: the tensors lie on different devices.
+
+    >>> import numpy as np
+    >>> from autograph import Tensor
+    >>> image = Tensor.from_numpy(np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3))
+    >>> image.conv2(Tensor.ones((1, 1, 2, 2))).numpy().tolist()  # the sum of each window
+    [[[[8.0, 12.0], [20.0, 24.0]]]]
     """
     require_ndim("conv2", "images", x, "[n, ic, h, w]")
     require_ndim("conv2", "filters", weight, "[oc, ic, fh, fw]")
