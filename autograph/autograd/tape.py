@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["GradientFunction", "backward", "differentiable"]
 
 _lock = threading.RLock()
-"""Of what threads share: the graph while a backward takes it, and the slots. Nothing is computed under it."""
+"""Guards what threads share: the graph while backward() takes it, and the slots. Nothing is computed under it."""
 
 
 def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunction]]) -> Tensor:
@@ -108,13 +108,17 @@ def backward(x: Tensor, gradient: Tensor | None = None) -> None:
     require_tensor("backward", gradient)
     if gradient.shape != x.shape:
         raise ShapeError(f"a gradient of shape {gradient.shape} for a tensor of shape {x.shape}")
-    _run(x.node, gradient.detach())
+    _propagate(x.node, gradient.detach())
 
 
-def _run(root: Node, gradient: Tensor) -> None:
-    """Hands the gradient of a node on to all that it was computed of, and frees the graph as it goes. The slots get
-    theirs at the end: where a gradient function fails, they are as they were. Raises AutographError as :func:`_taken`,
-    and where this interrupted a backward that takes the graph or fills a slot."""
+def _propagate(root: Node, gradient: Tensor) -> None:
+    """Passes the gradient of a node on to all nodes that it was computed from, and frees the graph as it goes.
+
+    The slots are filled at the end: where a gradient function fails, they are as they were.
+
+    Raises:
+        AutographError: as :func:`_take_graph`; or this call interrupted one that takes the graph or fills a slot.
+    """
     root.require_fit(gradient)
     if is_mine(_lock):
         raise AutographError(
@@ -122,7 +126,7 @@ def _run(root: Node, gradient: Tensor) -> None:
             " the program"
         )
     with _lock:
-        edges, pending = _taken(root)
+        edges, pending = _take_graph(root)
     gradients = {root: gradient}
     ready = deque([root])
     recorded = recording.on
@@ -158,12 +162,11 @@ def _accumulate(leaf: Node, gradient: Tensor) -> None:
                 return
 
 
-def _taken(root: Node) -> tuple[dict[Node, tuple[tuple[Node, GradientFunction], ...]], dict[Node, int]]:
-    """The edges of all nodes that the root depends on, which have none afterwards, and how many lead to each node: of
-    no other graph that may be alive.
+def _take_graph(root: Node) -> tuple[dict[Node, tuple[tuple[Node, GradientFunction], ...]], dict[Node, int]]:
+    """Takes the edges of all nodes that the root depends on. Returns them, and how many of them lead to each node.
 
     Raises:
-        AutographError: a backward has taken some before; all stay as they are.
+        AutographError: backward() has used some before; all stay as they are.
     """
     edges: dict[Node, tuple[tuple[Node, GradientFunction], ...]] = {}
     uses = {root: 0}

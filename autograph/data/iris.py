@@ -46,7 +46,7 @@ def load_iris() -> Iris:
     numbers that differ from it, in the rows 34 and 37.)
 
     Returns:
-        Arrays of one's own, to change at will.
+        New arrays, which may be changed.
 
     Raises:
         DatasetError: the package's file is missing or was changed.

@@ -112,14 +112,14 @@ def rsub(x: Tensor, y: Operand) -> Tensor:
 def mul(x: Operand, y: Operand) -> Tensor:
     """``x * y``."""
     value = _apply("*", x, y, _mul, _mul_number, None)
-    a, b = _kept(x), _kept(y)
+    a, b = _detached(x), _detached(y)
     return differentiable(value, _edges(x, lambda g: mul(g, b)) + _edges(y, lambda g: mul(g, a)))
 
 
 def div(x: Operand, y: Operand) -> Tensor:
     """``x / y`` of floats."""
     value = _apply("/", x, y, _div, _div_number, _number_div)
-    b, quotient = _kept(y), value.detach()
+    b, quotient = _detached(y), value.detach()
     return differentiable(value, _edges(x, lambda g: div(g, b)) + _edges(y, lambda g: neg(div(mul(g, quotient), b))))
 
 
@@ -201,12 +201,12 @@ def relu(x: Tensor) -> Tensor:
     value = x.result(out)
     if not x.tracked:
         return value
-    kept = value.detach()
+    saved = value.detach()
 
     def gradient_of_x(gradient: Tensor) -> Tensor:
-        dx = Buffer.empty(kept.shape, kept.dtype, kept.device)
+        dx = Buffer.empty(saved.shape, saved.dtype, saved.device)
         if dx.size:
-            _relu_gradient(kept.buffer, gradient.buffer, dx)
+            _relu_gradient(saved.buffer, gradient.buffer, dx)
         return gradient.result(dx)
 
     return differentiable(value, [(x, gradient_of_x)])
@@ -250,7 +250,7 @@ def _broadcast_shape(symbol: str, x: Tensor, y: Tensor) -> Shape:
         ) from None
 
 
-def _kept(x: Operand) -> Operand:
+def _detached(x: Operand) -> Operand:
     return x.detach() if isinstance(x, TensorBase) else x
 
 

@@ -14,8 +14,8 @@ from krnlpy.dsl import exp, global_id, global_threads, item_id, log
 
 from .checks import require_dtype
 from .classes import Classes, check_range, class_tensor
-from .launch import longest, over, parts, reshaped
-from .reductions import reduce_axes
+from .launch import grid_stride, max_passes, reshape_or_copy, split_rows
+from .reductions import sum_axes
 from .type_variables import C, F, T
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 Reduction = Literal["mean", "sum"]
 
-_REST = 128
-"""A thread passes twice over a whole row: that is up to twice the longest, less what all else may take, and still below
-what any driver ends. A row that fits is not cut."""
+_RESERVED_PASSES = 128
+"""A thread loops twice over a row that is not split: up to twice MAX_PASSES, less these, so that all its loops together
+stay below the limit of any driver."""
 
 
 @func
@@ -219,17 +219,17 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
     device = logits.device
     scale = 1 / batch if reduction == "mean" else 1.0
     loss, maximum, powers = (Buffer.empty(batch, f32, device) for _ in range(3))
-    for rows in parts(logits.buffer, targets.buffer, loss, maximum, powers):
+    for rows in split_rows(logits.buffer, targets.buffer, loss, maximum, powers):
         _losses_of_rows(rows, scale)
-    value = logits.result(reduce_axes(loss, (0,), f32))
-    kept = logits.detach()
+    value = logits.result(sum_axes(loss, (0,), f32))
+    saved = logits.detach()
 
     def gradient_of_logits(gradient: Tensor) -> Tensor:
-        dlogits = Buffer.empty(kept.shape, kept.dtype, device)
-        of_rows = [b.reshape((batch, 1)).broadcast_to(kept.shape) for b in (targets.buffer, maximum, powers)]
-        for items in parts(kept.buffer, *of_rows, gradient.buffer.broadcast_to(kept.shape), dlogits):
+        dlogits = Buffer.empty(saved.shape, saved.dtype, device)
+        of_rows = [b.reshape((batch, 1)).broadcast_to(saved.shape) for b in (targets.buffer, maximum, powers)]
+        for items in split_rows(saved.buffer, *of_rows, gradient.buffer.broadcast_to(saved.shape), dlogits):
             _gradient(*items, count, scale, nan)
-        return kept.result(dlogits)
+        return saved.result(dlogits)
 
     return differentiable(value, [(logits, gradient_of_logits)])
 
@@ -258,16 +258,16 @@ def accuracy(logits: Tensor, classes: Classes) -> Tensor:
     require_dtype("accuracy", logits, f16, bf16, f32)
     targets = class_tensor("accuracy", logits, classes)
     rows, count = logits.shape
-    pieces = max(1, -(-count // longest(logits.device)))
+    pieces = max(1, -(-count // max_passes(logits.device)))
     hits = Buffer.empty((rows, pieces), u32, logits.device)
     if hits.size:
-        for some, labels, part in parts(logits.buffer, targets.buffer, hits):
-            over(_hits, part.size, -(-count // pieces))(some, labels, part)
+        for some, labels, part in split_rows(logits.buffer, targets.buffer, hits):
+            grid_stride(_hits, part.size, -(-count // pieces))(some, labels, part)
     if pieces > 1 and rows:
         whole = Buffer.empty((rows, 1), u32, logits.device)
-        over(_all_pieces, rows, pieces)(hits, whole.reshape((rows,)))
+        grid_stride(_all_pieces, rows, pieces)(hits, whole.reshape((rows,)))
         hits = whole
-    return logits.result(reduce_axes(hits.reshape((rows,)), (0,), u32))
+    return logits.result(sum_axes(hits.reshape((rows,)), (0,), u32))
 
 
 def one_hot(classes: Tensor, count: int, dtype: DTypeLike = f32) -> Tensor:
@@ -304,8 +304,8 @@ def one_hot(classes: Tensor, count: int, dtype: DTypeLike = f32) -> Tensor:
     out = Buffer.empty((*classes.shape, length), dtype, classes.device)
     if out.size:
         rows = out.size // length
-        repeated = reshaped(classes.buffer, (rows, 1)).broadcast_to((rows, length))
-        for some, part in parts(repeated, out.reshape((rows, length))):
+        repeated = reshape_or_copy(classes.buffer, (rows, 1)).broadcast_to((rows, length))
+        for some, part in split_rows(repeated, out.reshape((rows, length))):
             _one_hot(some, part, length)
     return classes.result(out)
 
@@ -314,13 +314,13 @@ def _losses_of_rows(buffers: tuple[Buffer, ...], scale: float) -> None:
     """Launches what fills the last three of the buffers that :func:`_losses` takes."""
     logits, *others = buffers
     rows, count = logits.shape
-    most = longest(logits.device)
-    if count <= most - _REST:
-        over(_losses, rows, 2 * count)(logits, *others, scale, nan)
+    most = max_passes(logits.device)
+    if count <= most - _RESERVED_PASSES:
+        grid_stride(_losses, rows, 2 * count)(logits, *others, scale, nan)
         return
     pieces = -(-count // most)
     size = -(-count // pieces)
     maxima, sums = (Buffer.empty((rows, pieces), f32, logits.device) for _ in range(2))
-    over(_piece_maxima, maxima.size, size)(logits, maxima)
-    over(_piece_powers, sums.size, size + pieces)(logits, maxima, sums)
-    over(_losses_of_pieces, rows, 2 * pieces)(logits, others[0], maxima, sums, *others[1:], scale, nan)
+    grid_stride(_piece_maxima, maxima.size, size)(logits, maxima)
+    grid_stride(_piece_powers, sums.size, size + pieces)(logits, maxima, sums)
+    grid_stride(_losses_of_pieces, rows, 2 * pieces)(logits, others[0], maxima, sums, *others[1:], scale, nan)

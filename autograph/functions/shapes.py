@@ -12,7 +12,7 @@ from autograph.errors import ShapeError
 from krnlpy import Buffer, Device
 
 from .checks import integers
-from .launch import reshaped
+from .launch import reshape_or_copy
 from .reductions import sum_to_shape
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def reshape(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
     if any(n < 0 for n in wanted) or prod(wanted) != x.size:
         raise ShapeError(f"a tensor of shape {x.shape} has {x.size} elements and cannot be reshaped to {wanted}")
     source = x.shape
-    value = x.view(lambda buffer: reshaped(buffer, wanted))
+    value = x.view(lambda buffer: reshape_or_copy(buffer, wanted))
     return differentiable(value, [(x, lambda gradient: reshape(gradient, source))])
 
 

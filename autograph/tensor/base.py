@@ -1,7 +1,7 @@
 """What a tensor is: elements on a device, who shares their memory, and a place in the graph of gradients.
 
-Operations take and return tensors; the methods of :class:`autograph.Tensor` are those operations. So it stands above
-them, and what they need of a tensor stands here.
+Operations take and return tensors; the methods of :class:`autograph.Tensor` are those operations. So Tensor stands above
+the operations, and this module has what they need of a tensor.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from krnlpy import Buffer, Device, ScalarType, SharingError
 from .share import Share
 
 if TYPE_CHECKING:
-    # What operations return, which are below it. They take the name from here: no other import of types goes up.
+    # Operations return it, although they are below it. They import the name from here: no other import goes up.
     from .tensor import Tensor as Tensor
 
 Shape = tuple[int, ...]
@@ -31,8 +31,8 @@ class Node:
     """A tensor's place in the graph.
 
     Attributes:
-        edges: to the inputs; () for a leaf; None once a backward has taken them.
-        gradient: of a leaf, what has been accumulated.
+        edges: to the inputs; () for a leaf; None once backward() has used them.
+        gradient: a leaf's gradient so far.
     """
 
     __slots__ = ("device", "dtype", "edges", "gradient", "shape")
@@ -281,9 +281,9 @@ class TensorBase:
         raise NotImplementedError
 
     def __copy__(self) -> Tensor:
-        twin = self.detach()
-        twin.node = self.node
-        return twin
+        result = self.detach()
+        result.node = self.node
+        return result
 
     def writable(self) -> Buffer:
         """The elements for a kernel that changes them.

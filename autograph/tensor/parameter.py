@@ -46,21 +46,21 @@ class Parameter(Tensor):
         self.state: dict[str, Tensor] = {}
 
     def __copy__(self) -> Parameter:
-        return self._twin(Tensor.detach)
+        return self._copy_by(Tensor.detach)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        return self._twin(deepcopy)
+        return self._copy_by(deepcopy)
 
-    def _twin(self, copied: Callable[[Tensor], Tensor]) -> Parameter:
-        """A parameter of its own with the same value, state, and slot, open or closed."""
-        twin = _restored(copied(self.detach()), {name: copied(tensor) for name, tensor in self.state.items()})
+    def _copy_by(self, copied: Callable[[Tensor], Tensor]) -> Parameter:
+        """Another parameter with the same value, state, and slot, open or closed."""
+        result = _make_parameter(copied(self.detach()), {name: copied(tensor) for name, tensor in self.state.items()})
         if self.node is not None:
-            twin.node = Node(twin)
-            twin.node.gradient = None if self.grad is None else copied(self.grad)
-        return twin
+            result.node = Node(result)
+            result.node.gradient = None if self.grad is None else copied(self.grad)
+        return result
 
     def __reduce__(self) -> Any:
-        return _restored, (self.detach(), self.state)
+        return _make_parameter, (self.detach(), self.state)
 
     def init_grad(self) -> None:
         """Opens the gradient slot, and empties it: what backward passes left there is gone.
@@ -164,7 +164,7 @@ class Parameter(Tensor):
         self.share = value.detach().share
 
 
-def _restored(value: Tensor, state: dict[str, Tensor]) -> Parameter:
+def _make_parameter(value: Tensor, state: dict[str, Tensor]) -> Parameter:
     result = Parameter(value)
     result.state = state
     return result

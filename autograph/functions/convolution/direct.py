@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal
 
-from autograph.functions.launch import LONGEST, cut, over
-from autograph.functions.reductions import reduce_axes
+from autograph.functions.launch import MAX_PASSES, grid_stride, split_plane
+from autograph.functions.reductions import sum_axes
 from autograph.functions.type_variables import F
 from krnlpy import Buffer, Device, Global, Out, Spec, f32, func, i32, kernel
 from krnlpy.dsl import global_id, global_threads, local_array
@@ -156,8 +156,8 @@ def _weight_gradient(
     DW: Spec[i32],
     PIECES: Spec[i32],
 ) -> None:
-    """``out[slice, oc, ic * FH + ky, kx]``: a thread has TAPS taps of a filter's row, of TILE output channels, summed
-    over one of PIECES pieces of every so many-th row of all images."""
+    """``out[slice, oc, ic * FH + ky, kx]``: a thread has TAPS taps of a filter's row, of TILE output channels. A slice
+    sums every (slices / PIECES)-th row of all images, and of these rows one of PIECES pieces."""
     total = local_array(f32, (TILE, TAPS))
     pixel = local_array(f32, TAPS)
     slices, steps = out.shape[0], _steps(out, total)
@@ -191,13 +191,13 @@ def forward(x: Buffer, weight: Buffer, out: Buffer, window: Window) -> None:
             some = images[..., rows.start * window.dilation[0] :, taps.start * window.dilation[1] :]
             filters = weight[:, channels, rows, taps].cast(f32)
             forward(some, filters, sums[i], replace(window, filter=_size(filters), padding=(0, 0)))
-        out.copy_from(reduce_axes(sums, (0,), out.dtype))
+        out.copy_from(sum_axes(sums, (0,), out.dtype))
         return
     n, oc, oh, ow = out.shape
     tile, pixels = _tile(oc), _tile(ow)
-    built = _built(_forward, window, TILE=tile, PIXELS=pixels)
+    built = _specialized(_forward, window, TILE=tile, PIXELS=pixels)
     passes = weight.shape[1] * _passes(*window.filter)
-    over(built, n * -(-oc // tile) * oh * -(-ow // pixels), passes)(x, weight, out)
+    grid_stride(built, n * -(-oc // tile) * oh * -(-ow // pixels), passes)(x, weight, out)
 
 
 def input_gradient(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> None:
@@ -211,13 +211,13 @@ def input_gradient(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> No
             filters = weight[channels, :, rows, taps].cast(f32)
             some = dy[:, channels].cast(f32)
             input_gradient(some, filters, sums[i], replace(window, filter=_size(filters), padding=padding))
-        dx.copy_from(reduce_axes(sums, (0,), dx.dtype))
+        dx.copy_from(sum_axes(sums, (0,), dx.dtype))
         return
     n, ic, h, w = dx.shape
     tile, pixels = _tile(ic), _tile(w)
-    built = _built(_input_gradient, window, TILE=tile, PIXELS=pixels)
+    built = _specialized(_input_gradient, window, TILE=tile, PIXELS=pixels)
     passes = weight.shape[0] * _passes(*window.filter)
-    over(built, n * -(-ic // tile) * h * -(-w // pixels), passes)(dy, weight, dx)
+    grid_stride(built, n * -(-ic // tile) * h * -(-w // pixels), passes)(dy, weight, dx)
 
 
 def weight_gradient(x: Buffer, dy: Buffer, shape: tuple[int, ...], window: Window) -> Buffer:
@@ -226,26 +226,26 @@ def weight_gradient(x: Buffer, dy: Buffer, shape: tuple[int, ...], window: Windo
     tile, taps = _tile(oc), _tile(fw)
     threads = -(-oc // tile) * ic * fh * -(-fw // taps)
     rows, width = dy.shape[0] * dy.shape[2], dy.shape[3]
-    pieces = -(-width // LONGEST)
-    least = -(-rows * (width + 1) // (pieces * LONGEST))
+    pieces = -(-width // MAX_PASSES)
+    least = -(-rows * (width + 1) // (pieces * MAX_PASSES))
     slices = min(rows, max(least, _SLICED_THREADS // threads, 1))
     out = Buffer.empty((slices * pieces, oc, ic * fh, fw), f32, x.device)
-    built = _built(_weight_gradient, window, TILE=tile, TAPS=taps, PIECES=pieces)
+    built = _specialized(_weight_gradient, window, TILE=tile, TAPS=taps, PIECES=pieces)
     passes = -(-rows // slices) * (1 + -(-width // pieces))
-    over(built, slices * pieces * threads, passes)(x, dy, out)
-    return reduce_axes(out, (0,), x.dtype).reshape(shape)
+    grid_stride(built, slices * pieces * threads, passes)(x, dy, out)
+    return sum_axes(out, (0,), x.dtype).reshape(shape)
 
 
 def _passes(rows: int, taps: int) -> int:
-    """Of a thread's loops over a channel."""
+    """The loop passes of a thread over one channel."""
     return 1 + rows * (1 + taps)
 
 
 def _pieces(device: Device, count: int, window: Window) -> tuple[tuple[slice, slice, slice], ...]:
-    """The channels and the rows and taps of filters over which a thread sums, one after the other."""
-    windows = cut(device, window.filter)
+    """Channels, filter rows and taps, split into pieces so small that a thread can sum over each."""
+    windows = split_plane(device, window.filter)
     rows, taps = (part.stop for part in windows[0])
-    channels = max(1, LONGEST // _passes(rows, taps))
+    channels = max(1, MAX_PASSES // _passes(rows, taps))
     if channels >= count:
         return tuple((slice(None), *piece) for piece in windows)
     firsts = range(0, count, channels)
@@ -265,11 +265,11 @@ def _padded(x: Buffer, padding: tuple[int, int]) -> Buffer:
 
 
 def _tile(count: int) -> int:
-    """How many channels, pixels or taps a thread has: the more, the fewer loads; but few computed in vain."""
+    """How many channels, pixels or taps a thread computes: more need fewer loads, but waste more past the end."""
     return min((5, 4, 3, 2, 1), key=lambda tile: -(-count // tile) * (tile + 1))
 
 
 @lru_cache(maxsize=1024)
-def _built(kernel: Any, window: Window, **tiles: int) -> Any:
+def _specialized(kernel: Any, window: Window, **tiles: int) -> Any:
     (fh, fw), (sh, sw), (ph, pw), (dh, dw) = window.filter, window.stride, window.padding, window.dilation
     return kernel.specialize(FH=fh, FW=fw, SH=sh, SW=sw, PH=ph, PW=pw, DH=dh, DW=dw, **tiles)
