@@ -43,7 +43,7 @@ def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunctio
         are never called.
 
     Raises:
-        DtypeError: ``value`` is no Tensor, or ``inputs`` are no pairs of a Tensor and a function.
+        DtypeError: ``value`` is not a Tensor, or ``inputs`` are not pairs of a Tensor and a function.
 
     >>> from autograph import Parameter, Tensor
     >>> def square(x):
@@ -83,7 +83,7 @@ def backward(x: Tensor, gradient: Tensor | None = None) -> None:
     Raises:
         AutographError: nothing was recorded, or an earlier call freed it; or the gradient's dtype or device is another.
         ShapeError: the tensor has several elements and no gradient is given, or the gradient has another shape.
-        DtypeError: ``gradient`` is no tensor.
+        DtypeError: ``gradient`` is not a tensor.
 
     >>> from autograph import Parameter, Tensor
     >>> x = Parameter(Tensor.from_numpy([1.0, 2.0]))

@@ -48,7 +48,7 @@ def save_checkpoint(
 
     Raises:
         CheckpointError: the file cannot be written (the old one is unchanged), or metadata cannot be saved, or the
-            model is no Layer, or the optimizer has no ``settings``.
+            model is not a Layer, or the optimizer has no ``settings``.
 
     >>> import tempfile
     >>> from autograph import SGD, Dense, load_checkpoint, save_checkpoint
@@ -95,7 +95,7 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
     Raises:
         CheckpointError: the file is damaged, or does not fit; the message says where, and lists every difference.
         FileMissing: there is no such file.
-        FileError: the file cannot be opened, or is no plain file.
+        FileError: the file cannot be opened, or is not a plain file.
 
     >>> import tempfile
     >>> from autograph import Dense, load_checkpoint, save_checkpoint

@@ -146,7 +146,7 @@ def cast(x: Tensor, dtype: DTypeLike) -> Tensor:
     gradient of ``x``.
 
     Raises:
-        DtypeError: ``dtype`` is no scalar type.
+        DtypeError: ``dtype`` is not a scalar type.
 
     >>> from autograph import Tensor
     >>> Tensor.from_numpy([-1.5, 2.9, 300.0]).cast("u8").numpy().tolist()
@@ -165,7 +165,7 @@ def scaled_cast(x: Tensor, alpha: float, dtype: DTypeLike) -> Tensor:
         dtype: the result's.
 
     Raises:
-        DtypeError: ``alpha`` is no number, or one that the dtype cannot hold, or ``dtype`` is no scalar type.
+        DtypeError: ``alpha`` is not a number, or one that the dtype cannot hold, or ``dtype`` is not a scalar type.
 
     >>> import numpy as np
     >>> from autograph import Tensor

@@ -35,7 +35,7 @@ def fill(x: Tensor, value: complex) -> None:
 
     Raises:
         AutographError: the tensor was computed from parameters.
-        DtypeError: ``value`` is no number.
+        DtypeError: ``value`` is not a number.
 
     >>> from autograph import Tensor
     >>> x = Tensor.empty((2, 2))
@@ -54,7 +54,7 @@ def assign(x: Tensor, other: Tensor) -> None:
         AutographError: this tensor was computed from parameters.
         ShapeError: the other's shape does not broadcast to this one's.
         DeviceError: the other lies on another device.
-        DtypeError: ``other`` is no tensor.
+        DtypeError: ``other`` is not a tensor.
 
     >>> from autograph import Tensor
     >>> x = Tensor.zeros((2, 2))
@@ -72,7 +72,7 @@ def add_assign(x: Tensor, other: Tensor) -> None:
     Raises:
         AutographError: this tensor was computed from parameters.
         ShapeError: the other's shape does not broadcast to this one's.
-        DtypeError: the other has another dtype, or is no tensor.
+        DtypeError: the other has another dtype, or is not a tensor.
         DeviceError: the other lies on another device.
 
     >>> from autograph import Tensor
@@ -94,7 +94,8 @@ def scaled_add(x: Tensor, alpha: float, other: Tensor) -> None:
         AutographError: this tensor was computed from parameters.
         ShapeError: the other's shape does not broadcast to this one's.
         DeviceError: the other lies on another device.
-        DtypeError: ``alpha`` is no number, or one that this tensor's integers cannot hold, or ``other`` is no tensor.
+        DtypeError: ``alpha`` is not a number, or one that this tensor's integers cannot hold, or ``other`` is not a
+            tensor.
 
     >>> from autograph import Tensor
     >>> x = Tensor.ones(2)

@@ -198,7 +198,7 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
 
     Raises:
         ShapeError: not one class a row, or a class is out of range, or the batch is empty.
-        DtypeError: the logits are no floats of at most 32 bits, or the classes no integers.
+        DtypeError: the logits are not floats of at most 32 bits, or the classes are not integers.
         DeviceError: the classes are a tensor on another device.
         AutographError: ``reduction`` is something else.
 
@@ -246,7 +246,7 @@ def accuracy(logits: Tensor, classes: Classes) -> Tensor:
 
     Raises:
         ShapeError: not one class a row, or a class is out of range.
-        DtypeError: the logits are no floats of at most 32 bits, or the classes no integers.
+        DtypeError: the logits are not floats of at most 32 bits, or the classes are not integers.
         DeviceError: the classes are a tensor on another device.
 
     >>> import numpy as np
@@ -283,8 +283,8 @@ def one_hot(classes: Tensor, count: int, dtype: DTypeLike = f32) -> Tensor:
         ``[*classes.shape, count]``.
 
     Raises:
-        DtypeError: the classes are no integers, or ``dtype`` is no scalar type.
-        ShapeError: a class is out of range, or ``count`` is no whole number of at least 1.
+        DtypeError: the classes are not integers, or ``dtype`` is not a scalar type.
+        ShapeError: a class is out of range, or ``count`` is not a whole number of at least 1.
 
     >>> import numpy as np
     >>> from autograph import Tensor

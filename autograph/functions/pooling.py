@@ -242,7 +242,7 @@ def _gather(dy: Buffer, indices: Buffer, dx: Buffer, window: Windows) -> None:
 
 
 def _row_passes(windows: Buffer, images: Buffer, stride: int) -> int:
-    """The loop passes of a thread of _gradient_of_disjoint: the last row of windows has all image rows that are left."""
+    """The loop passes of a thread of _gradient_of_disjoint: the last row of windows has all rows that are left."""
     rows = max(stride, images.shape[2] - (windows.shape[2] - 1) * stride)
     return rows * images.shape[3] + windows.shape[3]
 

@@ -35,7 +35,7 @@ def matmul(x: Tensor, y: Tensor) -> Tensor:
 
     Raises:
         ShapeError: not two matrices, or the inner lengths differ.
-        DtypeError: the dtypes differ, or ``y`` is no tensor.
+        DtypeError: the dtypes differ, or ``y`` is not a tensor.
         DeviceError: the matrices lie on different devices.
 
     >>> from autograph import Tensor

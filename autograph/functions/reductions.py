@@ -57,7 +57,7 @@ def sum(x: Tensor, axis: int | tuple[int, ...] | None = None, *, out: Tensor | N
 
     Raises:
         ShapeError: there is no such axis, or one is named twice, or ``out`` is of another shape.
-        DtypeError: ``out`` is of another dtype, or no tensor.
+        DtypeError: ``out`` is of another dtype, or not a tensor.
         DeviceError: ``out`` lies on another device.
         AutographError: ``out`` is given where gradients are recorded, or ``beta`` without ``out``.
 

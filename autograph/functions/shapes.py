@@ -154,7 +154,7 @@ def to_device(x: Tensor, device: Device) -> Tensor:
     """The elements on a device: a copy only where they do not lie there already.
 
     Raises:
-        DtypeError: ``device`` is no Device.
+        DtypeError: ``device`` is not a Device.
         LimitExceeded: the tensor is larger than the device's buffers can be.
         OutOfMemory: the device has not enough memory.
 

@@ -23,7 +23,7 @@ class Relu(Layer):
         """The rectified input.
 
         Raises:
-            DtypeError: ``x`` is no tensor.
+            DtypeError: ``x`` is not a tensor.
 
         >>> from autograph import Relu, Tensor
         >>> Relu()(Tensor.from_numpy([-2.0, 3.0])).numpy().tolist()

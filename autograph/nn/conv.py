@@ -30,9 +30,9 @@ class Conv1(Layer):
         bias: ``[outputs]``, drawn alike, or None.
 
     Raises:
-        AutographError: a count of channels is below 1, or ``seed`` is no seed.
+        AutographError: a count of channels is below 1, or ``seed`` is not a seed.
         ShapeError: filter, stride or dilation is below 1, or padding below 0.
-        DtypeError: ``dtype`` is no float type, or ``device`` no Device.
+        DtypeError: ``dtype`` is not a float type, or ``device`` no Device.
 
     >>> Conv1(2, 4, 3, padding=1, seed=0)(Tensor.ones((5, 2, 10))).shape
     (5, 4, 10)
@@ -67,7 +67,7 @@ class Conv1(Layer):
 
         Raises:
             ShapeError: ``x`` has other channels or another rank, or is shorter than the filter.
-            DtypeError: ``x`` has another dtype than the weights, or is no tensor.
+            DtypeError: ``x`` has another dtype than the weights, or is not a tensor.
             DeviceError: ``x`` lies on another device than the weights.
 
         >>> from autograph import Conv1, Tensor
@@ -108,9 +108,9 @@ class Conv2(Layer):
         bias: ``[outputs]``, drawn alike, or None.
 
     Raises:
-        AutographError: a count of channels is below 1, or ``seed`` is no seed.
+        AutographError: a count of channels is below 1, or ``seed`` is not a seed.
         ShapeError: filter, stride or dilation is below 1, or padding below 0.
-        DtypeError: ``dtype`` is no float type, or ``device`` no Device.
+        DtypeError: ``dtype`` is not a float type, or ``device`` no Device.
 
     >>> from autograph import Conv2
     >>> Conv2(1, 6, 5, padding=(2, 0), bias=True)
@@ -146,7 +146,7 @@ class Conv2(Layer):
 
         Raises:
             ShapeError: ``x`` has other channels or another rank, or is smaller than the filter.
-            DtypeError: ``x`` has another dtype than the weights, or is no tensor.
+            DtypeError: ``x`` has another dtype than the weights, or is not a tensor.
             DeviceError: ``x`` lies on another device than the weights.
 
         >>> from autograph import Conv2, Tensor

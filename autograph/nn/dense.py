@@ -27,8 +27,8 @@ class Dense(Layer):
         bias: ``[outputs]``, drawn alike, or None.
 
     Raises:
-        AutographError: a count is below 1, or ``seed`` is no seed.
-        DtypeError: ``dtype`` is no float type, or ``device`` no Device.
+        AutographError: a count is below 1, or ``seed`` is not a seed.
+        DtypeError: ``dtype`` is not a float type, or ``device`` no Device.
 
     >>> from autograph import Dense
     >>> layer = Dense(4, 3, bias=True, seed=0)
@@ -55,8 +55,8 @@ class Dense(Layer):
         """``[batch, inputs]`` to ``[batch, outputs]``.
 
         Raises:
-            ShapeError: ``x`` has another number of features, or is no matrix.
-            DtypeError: ``x`` has another dtype than the weights, or is no tensor.
+            ShapeError: ``x`` has another number of features, or is not a matrix.
+            DtypeError: ``x`` has another dtype than the weights, or is not a tensor.
             DeviceError: ``x`` lies on another device than the weights.
 
         >>> from autograph import Dense, Tensor

@@ -21,7 +21,7 @@ class Flatten(Layer):
         """The input with one axis for all features.
 
         Raises:
-            DtypeError: ``x`` is no tensor.
+            DtypeError: ``x`` is not a tensor.
 
         >>> from autograph import Flatten, Tensor
         >>> Flatten()(Tensor.ones((2, 4, 6, 6))).shape

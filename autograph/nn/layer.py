@@ -101,8 +101,8 @@ class Layer:
         """Opens the gradient slot of each parameter of floats, and empties it: from now on, operations on them are
         recorded.
 
-        A step begins so. What a step that was given up left behind (a loss that is no number, an error, Ctrl-C) is gone
-        then. To add up the gradients of several backward passes, call it once, before the first of them:
+        A step begins so. What a step that was given up left behind (after a loss that is not a number, an error,
+        Ctrl-C) is gone then. To add up the gradients of several backward passes, call it once, before the first:
 
         >>> from autograph import SGD, Dense, Tensor
         >>> model = Dense(2, 1, seed=0)
@@ -125,7 +125,7 @@ class Layer:
             optimizer: what changes a parameter by its gradient.
 
         Raises:
-            LaunchError: the learning rate is no number. A slot is closed after its parameter is changed, so that all
+            LaunchError: the learning rate is not a number. A slot is closed after its parameter is changed, so that all
                 stay as they were.
 
         >>> from autograph import SGD, Dense, Tensor
@@ -147,7 +147,7 @@ class Layer:
         """Moves all parameters to a device, in place, with their gradients and what optimizers keep for them.
 
         Raises:
-            DtypeError: ``device`` is no Device.
+            DtypeError: ``device`` is not a Device.
             OutOfMemory: the device has not enough memory; parameters before that one have been moved.
 
         >>> from autograph import Dense
@@ -164,7 +164,7 @@ class Layer:
         """Converts all parameters and their gradients to a dtype, in place; what optimizers keep stays as it is.
 
         Raises:
-            DtypeError: ``dtype`` is no float type.
+            DtypeError: ``dtype`` is not a float type.
 
         >>> from autograph import Dense
         >>> model = Dense(4, 3)

@@ -17,7 +17,7 @@ class MaxPool1(Layer):
         stride: from window to window; None is the window's length.
 
     Raises:
-        ShapeError: ``filter`` or ``stride`` is no whole number of at least 1.
+        ShapeError: ``filter`` or ``stride`` is not a whole number of at least 1.
 
     >>> MaxPool1(3)(Tensor.ones((1, 2, 10))).shape
     (1, 2, 3)
@@ -31,8 +31,8 @@ class MaxPool1(Layer):
         """``[n, c, w]`` to ``[n, c, (w - filter) // stride + 1]``.
 
         Raises:
-            ShapeError: ``x`` is no signals, or shorter than the window.
-            DtypeError: ``x`` is not f16, bf16 or f32, or no tensor.
+            ShapeError: ``x`` is not signals, or shorter than the window.
+            DtypeError: ``x`` is not f16, bf16 or f32, or not a tensor.
 
         >>> from autograph import MaxPool1, Tensor
         >>> x = Tensor.from_numpy([[[3.0, 1.0, 4.0, 1.0, 5.0]]]).cast("f32")
@@ -54,7 +54,7 @@ class MaxPool2(Layer):
         stride: from window to window; None is the window's size.
 
     Raises:
-        ShapeError: ``filter`` or ``stride`` is no whole number of at least 1, nor a pair of them.
+        ShapeError: ``filter`` or ``stride`` is not a whole number of at least 1, nor a pair of them.
 
     >>> from autograph import MaxPool2
     >>> MaxPool2(2), MaxPool2((2, 3), stride=1)
@@ -69,8 +69,8 @@ class MaxPool2(Layer):
         """``[n, c, h, w]`` to ``[n, c, (h - fh) // sh + 1, (w - fw) // sw + 1]``.
 
         Raises:
-            ShapeError: ``x`` is no images, or smaller than the window.
-            DtypeError: ``x`` is not f16, bf16 or f32, or no tensor.
+            ShapeError: ``x`` is not images, or smaller than the window.
+            DtypeError: ``x`` is not f16, bf16 or f32, or not a tensor.
 
         >>> from autograph import MaxPool2, Tensor
         >>> MaxPool2(2)(Tensor.ones((5, 6, 24, 24))).shape

@@ -63,7 +63,7 @@ class SGD:
         momentum: 0 for none, below 1.
 
     Raises:
-        AutographError: ``momentum`` is no number from 0 to below 1.
+        AutographError: ``momentum`` is not a number from 0 to below 1.
 
     >>> from autograph import SGD, Parameter, Tensor
     >>> weight = Parameter(Tensor.full(2, 1.0))
@@ -100,7 +100,7 @@ class SGD:
         Raises:
             DtypeError: the parameter is none, or not f16, bf16 or f32, or the gradient has another dtype.
             ShapeError: the gradient has another shape.
-            LaunchError: the gradient lies on another device, or the learning rate is no number.
+            LaunchError: the gradient lies on another device, or the learning rate is not a number.
 
         >>> from autograph import SGD, Parameter, Tensor
         >>> weight, optimizer = Parameter(Tensor.zeros(1)), SGD(momentum=0.5)

@@ -1,7 +1,7 @@
 """What a tensor is: elements on a device, who shares their memory, and a place in the graph of gradients.
 
-Operations take and return tensors; the methods of :class:`autograph.Tensor` are those operations. So Tensor stands above
-the operations, and this module has what they need of a tensor.
+Operations take and return tensors; the methods of :class:`autograph.Tensor` are those operations. So Tensor stands
+above the operations, and this module has what they need of a tensor.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class TensorBase:
             buffer: the elements; no view of this tensor's, for which there is :meth:`view`.
 
         Raises:
-            DtypeError: ``buffer`` is no Buffer.
+            DtypeError: ``buffer`` is not a Buffer.
 
         >>> from autograph import Parameter, Tensor
         >>> from krnlpy import Buffer, f32
@@ -113,7 +113,7 @@ class TensorBase:
             of: the function; it does not change the elements.
 
         Raises:
-            DtypeError: ``of`` is no function, or returns no Buffer.
+            DtypeError: ``of`` is not a function, or returns no Buffer.
 
         >>> from autograph import Tensor
         >>> x = Tensor.from_numpy([1, 2, 3])

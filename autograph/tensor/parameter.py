@@ -26,7 +26,7 @@ class Parameter(Tensor):
         state: what the optimizer keeps, by name.
 
     Raises:
-        DtypeError: ``value`` is no Tensor.
+        DtypeError: ``value`` is not a Tensor.
 
     >>> from autograph import Parameter, Tensor
     >>> weight = Parameter(Tensor.ones((2, 3)))
@@ -115,8 +115,8 @@ class Parameter(Tensor):
             dtype: None leaves the dtype as it is.
 
         Raises:
-            DtypeError: ``dtype`` is no scalar type, or is an integer type while the slot is open, or ``device`` is no
-                Device.
+            DtypeError: ``dtype`` is not a scalar type, or is an integer type while the slot is open, or ``device`` is
+                not a Device.
             OutOfMemory: the device has not enough memory.
 
         >>> weight = Parameter(Tensor.ones(2))
@@ -150,7 +150,7 @@ class Parameter(Tensor):
         """Takes the value of another tensor, of any shape, dtype and device, and closes the gradient slot.
 
         Raises:
-            DtypeError: ``value`` is no Tensor.
+            DtypeError: ``value`` is not a Tensor.
 
         >>> from autograph import Parameter, Tensor
         >>> weight = Parameter(Tensor.ones(2))

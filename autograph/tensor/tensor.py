@@ -119,8 +119,8 @@ class Tensor(TensorBase):
             device: None is the host.
 
         Raises:
-            ShapeError: ``shape`` is no shape.
-            DtypeError: ``value`` is no number, ``dtype`` no scalar type, or ``device`` no Device.
+            ShapeError: ``shape`` is not a shape.
+            DtypeError: ``value`` is not a number, ``dtype`` no scalar type, or ``device`` no Device.
             LimitExceeded: the tensor is larger than the device's buffers can be.
             OutOfMemory: the device has not enough memory.
 
@@ -135,8 +135,8 @@ class Tensor(TensorBase):
         """A tensor of zeros; arguments are those of :meth:`full`.
 
         Raises:
-            ShapeError: ``shape`` is no shape.
-            DtypeError: ``dtype`` is no scalar type, or ``device`` no Device.
+            ShapeError: ``shape`` is not a shape.
+            DtypeError: ``dtype`` is not a scalar type, or ``device`` no Device.
             LimitExceeded: the tensor is larger than the device's buffers can be.
             OutOfMemory: the device has not enough memory.
 
@@ -151,8 +151,8 @@ class Tensor(TensorBase):
         """A tensor of ones; arguments are those of :meth:`full`.
 
         Raises:
-            ShapeError: ``shape`` is no shape.
-            DtypeError: ``dtype`` is no scalar type, or ``device`` no Device.
+            ShapeError: ``shape`` is not a shape.
+            DtypeError: ``dtype`` is not a scalar type, or ``device`` no Device.
             LimitExceeded: the tensor is larger than the device's buffers can be.
             OutOfMemory: the device has not enough memory.
 
@@ -167,8 +167,8 @@ class Tensor(TensorBase):
         """A tensor of undefined content, to be filled; arguments are those of :meth:`full`.
 
         Raises:
-            ShapeError: ``shape`` is no shape.
-            DtypeError: ``dtype`` is no scalar type, or ``device`` no Device.
+            ShapeError: ``shape`` is not a shape.
+            DtypeError: ``dtype`` is not a scalar type, or ``device`` no Device.
             LimitExceeded: the tensor is larger than the device's buffers can be.
             OutOfMemory: the device has not enough memory.
 

@@ -35,7 +35,7 @@ def conv1(
 
     Raises:
         ShapeError: ranks or channels do not fit, or the filter is longer than the padded signal.
-        DtypeError: the dtypes differ, or are no floats of at most 32 bits.
+        DtypeError: the dtypes differ, or are not floats of at most 32 bits.
         DeviceError: the tensors lie on different devices.
 
     >>> from autograph import Tensor

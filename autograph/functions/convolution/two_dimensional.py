@@ -42,7 +42,7 @@ def conv2(
 
     Raises:
         ShapeError: ranks or channels do not fit, or the filter is larger than the padded image.
-        DtypeError: the dtypes differ, or are no floats of at most 32 bits.
+        DtypeError: the dtypes differ, or are not floats of at most 32 bits.
         DeviceError: the tensors lie on different devices.
 
     >>> import numpy as np

@@ -130,7 +130,7 @@ def col2im(
         ``[n, c, h, w]``.
 
     Raises:
-        ShapeError: ``columns`` has not the shape of such images' windows, or the window does not fit into them.
+        ShapeError: ``columns`` does not have the shape of such images' windows, or the window does not fit into them.
 
     >>> from autograph import Tensor
     >>> col2im(Tensor.ones((2, 4)), (1, 1, 2, 3), 2).numpy().tolist()
