@@ -48,7 +48,7 @@ def test_sums(few_threads, device):
 @pytest.mark.parametrize(("filter", "stride"), [((1, 2), (1, 2)), ((2, 2), (1, 1)), ((2, 1), (3, 2))], ids=str)
 @pytest.mark.parametrize("lanes", [1, 32])
 def test_pools(filter, stride, lanes, few_threads, device, monkeypatch):
-    monkeypatch.setattr("autograph.functions.pooling.lanes", lambda device: lanes)
+    monkeypatch.setattr("autograph.functions.pooling.threads_per_row", lambda device: lanes)
     # Distinct numbers, so that one of each window is the greatest.
     x = np.random.default_rng(2).permutation(4 * 8 * 20 * 6).reshape(4, 8, 20, 6).astype(np.float64)
     p = opened(x, device)
