@@ -14,7 +14,7 @@ from krnlpy.features import FLOAT_ATOMICS, FLOAT_PRESERVE, Feature, Features
 from krnlpy.scalar import f64
 
 from . import emit as glsl
-from .context import leaves_loops
+from .context import leaves_loops, nests_loops
 from .cooperative import is_native
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Abilities:
 
     Attributes:
         shapes: of the products of cooperative matrices that it has: m, n, k and the types of a, b and c.
-        forgets: its driver does what GlslOptions says under this name.
+        forgets, strays: its driver does what GlslOptions says under this name.
     """
 
     features: Features = frozenset(Feature)
@@ -65,6 +65,7 @@ class Abilities:
     subgroup_threads: int = _LANES[0]
     shapes: Collection[Any] = _EveryShape()
     forgets: bool = False
+    strays: bool = False
 
     @classmethod
     def of(cls, info: DeviceInfo) -> Abilities:
@@ -82,7 +83,9 @@ def shader_for(
     if debug or not is_native(program, variant, abilities.shapes):
         program = expanded(program, lanes)
     options = glsl.GlslOptions.of(abilities.features, abilities.max_parameter_bytes, debug, lanes)
-    return program, glsl.emit(program, variant, replace(options, forgets=abilities.forgets, **changes))
+    return program, glsl.emit(
+        program, variant, replace(options, forgets=abilities.forgets, strays=abilities.strays, **changes)
+    )
 
 
 def shaders_for_all(program: ir.Program, variant: Variant) -> Iterator[glsl.Shader]:
@@ -109,7 +112,8 @@ def _kinds(program: ir.Program, variant: Variant) -> Iterator[Abilities]:
     has_doubles = any(p.type is f64 for p in program.parameters) or any(
         isinstance(node, ir.Expr) and node.type is f64 for node in nodes
     )
-    for storage, atomics, preserve, subgroups, lanes, push, shapes, forgets in itertools.product(
+    defects = [(False, False)] + [(True, False)] * leaves_loops(program) + [(False, True)] * nests_loops(program)
+    for storage, atomics, preserve, subgroups, lanes, push, shapes, (forgets, strays) in itertools.product(
         _STORAGE if 1 in sizes else (_STORAGE[0], _STORAGE[2]) if 2 in sizes else _STORAGE[:1],
         either(has_atomics, _ATOMICS),
         _PRESERVE if has_doubles else (_PRESERVE[0], _PRESERVE[2]),
@@ -117,10 +121,10 @@ def _kinds(program: ir.Program, variant: Variant) -> Iterator[Abilities]:
         either(has_collectives and not program.subgroup_threads, _LANES),
         either(layout_of(program, variant).size > _PUSH_BYTES[0], _PUSH_BYTES),
         either(is_cooperative, (_EveryShape(), ())),
-        either(leaves_loops(program), (False, True)),
+        defects,
     ):
         others = frozenset((Feature.INT64, Feature.FLOAT64, Feature.INT64_ATOMICS, Feature.GROUP_INT64_ATOMICS))
-        yield Abilities(storage | atomics | preserve | subgroups | others, push, lanes, shapes, forgets)
+        yield Abilities(storage | atomics | preserve | subgroups | others, push, lanes, shapes, forgets, strays)
 
 
 __all__ = ["Abilities", "shader_for", "shaders_for_all"]
