@@ -231,8 +231,8 @@ def test_file_and_folder_reach_the_disk(tmp_path: Path, monkeypatch: pytest.Monk
 class Interrupt:
     """Raises KeyboardInterrupt at one instruction, counted over all that run in the module of files and below it.
 
-    But for NOT_TAKEN, which Python 3.14 leaves out of the ranges that handlers and ``finally`` guard: it does nothing and
-    looks for no signals, so that nothing but a trace function can raise there.
+    But for NOT_TAKEN, which Python 3.14 leaves out of the ranges that handlers and ``finally`` guard: it does nothing
+    and looks for no signals, so that nothing but a trace function can raise there.
     """
 
     def __init__(self, at: int) -> None:
