@@ -14,7 +14,7 @@ from krnlpy.features import FLOAT_ATOMICS, FLOAT_PRESERVE, Feature, Features
 from krnlpy.scalar import f64
 
 from . import emit as glsl
-from .context import leaves_loops, nests_loops
+from .context import leaves_loops
 from .cooperative import is_native
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def shaders_for_all(program: ir.Program, variant: Variant) -> Iterator[glsl.Shad
     """The shaders of a program for devices of every kind, some of them equal, but for those dispatched in parts.
 
     Devices that have the operations of subgroups, or float atomics, in part are no kind of their own: kernels that use
-    several of these may lack a shader there.
+    several of these may lack a shader there. Nor are those whose drivers stray: CPUs, for which there is a compiler.
     """
     for abilities in _kinds(program, variant):
         yield shader_for(program, variant, abilities, debug=False)[1]
@@ -112,8 +112,7 @@ def _kinds(program: ir.Program, variant: Variant) -> Iterator[Abilities]:
     has_doubles = any(p.type is f64 for p in program.parameters) or any(
         isinstance(node, ir.Expr) and node.type is f64 for node in nodes
     )
-    defects = [(False, False)] + [(True, False)] * leaves_loops(program) + [(False, True)] * nests_loops(program)
-    for storage, atomics, preserve, subgroups, lanes, push, shapes, (forgets, strays) in itertools.product(
+    for storage, atomics, preserve, subgroups, lanes, push, shapes, forgets in itertools.product(
         _STORAGE if 1 in sizes else (_STORAGE[0], _STORAGE[2]) if 2 in sizes else _STORAGE[:1],
         either(has_atomics, _ATOMICS),
         _PRESERVE if has_doubles else (_PRESERVE[0], _PRESERVE[2]),
@@ -121,10 +120,10 @@ def _kinds(program: ir.Program, variant: Variant) -> Iterator[Abilities]:
         either(has_collectives and not program.subgroup_threads, _LANES),
         either(layout_of(program, variant).size > _PUSH_BYTES[0], _PUSH_BYTES),
         either(is_cooperative, (_EveryShape(), ())),
-        defects,
+        either(leaves_loops(program), (False, True)),
     ):
         others = frozenset((Feature.INT64, Feature.FLOAT64, Feature.INT64_ATOMICS, Feature.GROUP_INT64_ATOMICS))
-        yield Abilities(storage | atomics | preserve | subgroups | others, push, lanes, shapes, forgets, strays)
+        yield Abilities(storage | atomics | preserve | subgroups | others, push, lanes, shapes, forgets)
 
 
 __all__ = ["Abilities", "shader_for", "shaders_for_all"]
