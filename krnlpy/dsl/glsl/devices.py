@@ -57,7 +57,7 @@ class Abilities:
 
     Attributes:
         shapes: of the products of cooperative matrices that it has: m, n, k and the types of a, b and c.
-        forgets: its driver does what GlslOptions says under this name.
+        forgets, strays: its driver does what GlslOptions says under this name.
     """
 
     features: Features = frozenset(Feature)
@@ -65,6 +65,7 @@ class Abilities:
     subgroup_threads: int = _LANES[0]
     shapes: Collection[Any] = _EveryShape()
     forgets: bool = False
+    strays: bool = False
 
     @classmethod
     def of(cls, info: DeviceInfo) -> Abilities:
@@ -82,14 +83,16 @@ def shader_for(
     if debug or not is_native(program, variant, abilities.shapes):
         program = expanded(program, lanes)
     options = glsl.GlslOptions.of(abilities.features, abilities.max_parameter_bytes, debug, lanes)
-    return program, glsl.emit(program, variant, replace(options, forgets=abilities.forgets, **changes))
+    return program, glsl.emit(
+        program, variant, replace(options, forgets=abilities.forgets, strays=abilities.strays, **changes)
+    )
 
 
 def shaders_for_all(program: ir.Program, variant: Variant) -> Iterator[glsl.Shader]:
     """The shaders of a program for devices of every kind, some of them equal, but for those dispatched in parts.
 
     Devices that have the operations of subgroups, or float atomics, in part are no kind of their own: kernels that use
-    several of these may lack a shader there.
+    several of these may lack a shader there. Nor are those whose drivers stray: CPUs, for which there is a compiler.
     """
     for abilities in _kinds(program, variant):
         yield shader_for(program, variant, abilities, debug=False)[1]
