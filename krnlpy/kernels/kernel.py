@@ -14,7 +14,7 @@ from krnlpy.views.view import View
 from .arguments import converter, in_order
 from .configuration import DEFAULT_THREADS, Configuration, Geometry, Triple, checked_axes, default_threads
 from .defects import compiling
-from .definition import Definition
+from .definition import Definition, launch_hooks
 
 if TYPE_CHECKING:
     from krnlpy.device import Device
@@ -287,6 +287,13 @@ class Kernel:
         if definition.has_composites:
             arguments = definition.taken_apart(arguments)
         definition.launch(self.configuration, self.geometry, arguments)
+        if launch_hooks:
+            self._tell(arguments[definition.buffers[0]].device)
+
+    def _tell(self, device: Device) -> None:
+        from .events import Launch, tell
+
+        tell(launch_hooks, Launch(self.name, device, self.configuration, self.geometry))
 
     def prepare(self, *arguments: Any, **keywords: Any) -> None:
         """Compiles what a call with such arguments needs, and launches nothing: the first launch will not wait for
