@@ -324,7 +324,7 @@ class Buffer(View):
         >>> x.numpy(out=out[:, 0]) is not None, out.tolist()
         (True, [[1.0, 0.0], [1.0, 0.0]])
         """
-        arrays.check_out(out, self.shape)
+        arrays.check_out(out, self._shape)
         if copy is False:
             if out is not None:
                 raise SharingError("numpy(out=..., copy=False): what goes into an array is copied; give one of them")
@@ -337,15 +337,16 @@ class Buffer(View):
                 return out
             Buffer.from_numpy(out, copy=False).copy_from(self)
             return out
-        array: np.ndarray[Any, Any] = arrays.empty(self.shape, self.dtype)
-        if not self.is_contiguous():
+        array: np.ndarray[Any, Any] = arrays.empty(self._shape, self.dtype)
+        if not self._contiguous:
             refuse_reading(self.device.backend)  # before a copy of the elements is asked for
             if elements := transfer.planes(self):
                 array[...] = elements[0]
                 return array
+            return self.copy().numpy(array)
         if array.size:
-            source, data = self.contiguous(), array.reshape(-1).view(np.uint8)
-            source.device.backend.download(source.memory, source.offset * self.dtype.size, data)
+            data = array.reshape(-1).view(np.uint8)
+            self.device.backend.download(self._memory, self._offset * self.dtype.size, data)
         return array
 
     def _shared_array(self) -> np.ndarray[Any, Any]:
