@@ -20,7 +20,7 @@ from krnlpy.device_info import DeviceInfo
 from krnlpy.dsl.ir import Program
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.ir.reports import Reports, Words
-from krnlpy.errors import DeviceBusy, DeviceLost, DeviceUnavailable, KrnlpyError
+from krnlpy.errors import DeviceBusy, DeviceError, DeviceLost, DeviceUnavailable, KrnlpyError
 from krnlpy.locks import is_mine, renew_after_fork
 
 from .graphs import Graphs, Recording
@@ -407,6 +407,11 @@ class VulkanBackend:
         self._lock.acquire()
         self._is_held = True
 
+    def abandon(self, reason: DeviceError) -> None:
+        """Calls nothing of Vulkan's any more, not even to close; whatever is asked for raises the reason."""
+        self._queue.failure = reason
+        self._is_closed = True
+
     def close(self) -> None:
         """Waits, then gives everything back; the device's memory and executables are of no use afterwards."""
         if is_mine(self._lock) and not self._is_held:
@@ -435,8 +440,7 @@ class VulkanBackend:
 
 def _after_fork() -> None:
     for backend in _backends:
-        backend._queue.failure = DeviceUnavailable(FORKED)
-        backend._is_closed = True
+        backend.abandon(DeviceUnavailable(FORKED))
 
 
 if hasattr(os, "register_at_fork"):
