@@ -18,7 +18,7 @@ from krnlpy.dsl import ir
 from krnlpy.errors import KernelSyntaxError
 from krnlpy.scalar import ScalarType
 
-from .callables import Func
+from .callables import Argument, Call, Func
 from .source import Source
 from .targets import AnyName, Target
 from .values import ArrayPlace, Compound, CompoundPlace, Static, Value
@@ -57,15 +57,6 @@ class ProgramState:
             taken, count = f"{name}_{count}", count + 1
         self.names.add(taken)
         return taken
-
-
-class Known(ast.expr):
-    """Stands in the syntax tree for an expression that was lowered already."""
-
-    def __init__(self, value: Value, node: ast.expr) -> None:
-        super().__init__()
-        self.value = value
-        ast.copy_location(self, node)
 
 
 class Lowering:
@@ -110,8 +101,20 @@ class Lowering:
         result: Value = method(node)
         return result
 
-    def _Known(self, node: Known) -> Value:  # noqa: N802
-        return node.value
+    def call(self, node: ast.Call) -> Call:
+        """A call with its arguments evaluated, from left to right.
+
+        Raises:
+            KernelSyntaxError: an argument is starred.
+        """
+        where = self.at(node)
+        if any(isinstance(a, ast.Starred) for a in node.args):
+            raise KernelSyntaxError("kernels have no starred arguments; write the values out", *where)
+        name = getattr(node.func, "attr", getattr(node.func, "id", "this function"))
+        values = self.values([*node.args, *(keyword.value for keyword in node.keywords)])
+        positional = tuple(Argument(v, self.at(a)) for v, a in zip(values, node.args, strict=False))
+        keywords = zip(values[len(node.args) :], node.keywords, strict=True)
+        return Call(name, where, positional, tuple((k.arg, Argument(v, self.at(k))) for v, k in keywords))
 
     # ------------------------------------------------------------------- made by those who lower syntax, for operations
 
@@ -135,7 +138,7 @@ class Lowering:
         """An attribute of an array, such as its shape."""
         raise NotImplementedError
 
-    def place(self, owner: Value, node: ast.expr) -> ArrayPlace:
+    def place(self, owner: Value, where: ir.Location) -> ArrayPlace:
         """The array that a value stands for."""
         raise NotImplementedError
 
@@ -143,7 +146,7 @@ class Lowering:
         """What an assignment to an expression would change."""
         raise NotImplementedError
 
-    def call_function(self, callee: Func, node: ast.Call) -> Value | None:
+    def call_function(self, callee: Func, call: Call) -> Value | None:
         """The call of a ``@func``; None where it returns nothing."""
         raise NotImplementedError
 

@@ -5,7 +5,6 @@ Devices have most of them for u32 alone. Narrower integers are widened, 64-bit o
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.builtins import bits as bit_builtins
+from krnlpy.dsl.frontend.callables import Call
 from krnlpy.dsl.frontend.conversions import cast
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Value
@@ -21,7 +21,7 @@ from krnlpy.scalar import i8, i16, i32, i64, u8, u16, u32, u64
 from .library import call_library
 from .operands import arguments, constant, integers
 
-Handler = Callable[["Lowering", ast.Call], Value]
+Handler = Callable[[Lowering, Call], Value]
 _Unary = Callable[["Lowering", ir.Expr, ir.Location], ir.Expr]
 _Binary = Callable[["Lowering", ir.Expr, ir.Expr, ir.Location], ir.Expr]
 
@@ -45,18 +45,18 @@ def _bits(x: ir.Expr) -> ir.Expr:
 
 
 def _unary(name: str, function: _Unary) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        (x,) = integers(arguments(lowering, node, 1, name), name, where)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        (x,) = integers(arguments(call, 1, name), name, where)
         return cast(function(lowering, x, where), x.type, where)
 
     return handler
 
 
 def _binary(name: str, function: _Binary) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        a, b = integers(arguments(lowering, node, 2, name), name, where)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        a, b = integers(arguments(call, 2, name), name, where)
         return function(lowering, a, b, where)
 
     return handler
@@ -109,9 +109,9 @@ def _byte_swap(lowering: Lowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
 
 
 def _rotation(name: str, left: bool) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        value, turn = arguments(lowering, node, 2, name)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        value, turn = arguments(call, 2, name)
         (x,) = integers([value], name, where)
         (count,) = integers([turn], name, where)
         kind, bits = x.type, x.type.bits

@@ -9,11 +9,13 @@ from __future__ import annotations
 import ast
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from krnlpy.dsl import ir
+from krnlpy.dsl.frontend.callables import Argument, Call
 from krnlpy.dsl.frontend.conversions import fit, settled, typed, unify
-from krnlpy.dsl.frontend.lowering import Known, Lowering
+from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, assemble, describe, is_number, matrix, scalars, vector
 from krnlpy.dsl.types.composites import COMPONENTS, CompositeType, MatrixType, StructType, TupleType, VectorType
 from krnlpy.errors import DtypeError, KernelNameError, KernelTypeError
@@ -282,16 +284,16 @@ def inner(lowering: Lowering, a: Sequence[Value], b: Sequence[Value], where: ir.
     return typed(total)
 
 
-def construct(lowering: Lowering, type: CompositeType, node: ast.Call) -> Compound:
+def construct(lowering: Lowering, type: CompositeType, call: Call) -> Compound:
     """``vec3(x, y, z)``, ``vec3(x)``, ``vec4(v, w)``, ``mat2(a, b, c, d)``, ``mat2(x)``, which has x on its diagonal
     and is 0 elsewhere, as in GLSL, ``Particle(position=..., mass=...)``."""
-    where = lowering.at(node)
+    where = call.location
     if isinstance(type, StructType):
-        return _construct_struct(lowering, type, node)
-    if node.keywords:
+        return _construct_struct(type, call)
+    if call.named:
         raise KernelTypeError(f"{type} takes its elements by place, not by name", *where)
     given: list[Value] = []
-    for value in lowering.values(node.args):
+    for value in call.values:
         entries = value.value if isinstance(value, Static) and isinstance(value.value, tuple) else (value,)
         for entry in entries:
             given += scalars(entry) if isinstance(entry, Compound) else [entry]
@@ -308,20 +310,16 @@ def construct(lowering: Lowering, type: CompositeType, node: ast.Call) -> Compou
     return matrix(parts, type.rows, where) if isinstance(type, MatrixType) else vector(parts, where)
 
 
-def _construct_struct(lowering: Lowering, type: StructType, node: ast.Call) -> Compound:
-    where = lowering.at(node)
+def _construct_struct(type: StructType, call: Call) -> Compound:
+    where = call.location
     names = [name for name, _ in type.parts]
-    if len(node.args) > len(names):
-        raise KernelTypeError(f"{type} has {len(names)} fields, {len(node.args)} given", *where)
-    order = names[: len(node.args)]
-    for keyword in node.keywords:
-        if keyword.arg not in names or keyword.arg in order:
-            raise KernelTypeError(
-                f"{type} has no free field {keyword.arg}; it has {', '.join(names)}", *lowering.at(keyword)
-            )
-        order.append(keyword.arg)
-    values = lowering.values([*node.args, *(k.value for k in node.keywords)])
-    given = dict(zip(order, values, strict=True))
+    if len(call.positional) > len(names):
+        raise KernelTypeError(f"{type} has {len(names)} fields, {len(call.positional)} given", *where)
+    given = dict(zip(names, call.values, strict=False))
+    for name, argument in call.named:
+        if name not in names or name in given:
+            raise KernelTypeError(f"{type} has no free field {name}; it has {', '.join(names)}", *argument.location)
+        given[name] = argument.value
     defaults = _defaults(type)
     parts: list[ir.Expr | Compound] = []
     for name, part in type.parts:
@@ -339,9 +337,9 @@ def _defaults(type: StructType) -> dict[str, Any]:
     return {f.name: f.default for f in fields if is_number(f.default)}
 
 
-def each(lowering: Lowering, handler: Any, node: ast.Call, values: Sequence[Value]) -> Compound:
+def each(lowering: Lowering, handler: Any, call: Call) -> Compound:
     """A function of numbers applied to vectors or matrices of one shape, element by element."""
-    where = lowering.at(node)
+    where, values = call.location, call.values
     models = [v for v in values if isinstance(v, Compound)]
     for value in models:
         if not isinstance(value.type, VectorType | MatrixType) or _shape(value.type) != _shape(models[0].type):
@@ -351,6 +349,6 @@ def each(lowering: Lowering, handler: Any, node: ast.Call, values: Sequence[Valu
     columns = [_spread(lowering, value, count) for value in values]
     parts = []
     for row in zip(*columns, strict=True):
-        known: list[ast.expr] = [Known(value, argument) for value, argument in zip(row, node.args, strict=True)]
-        parts.append(typed(handler(lowering, ast.copy_location(ast.Call(node.func, known, []), node))))
+        arguments = tuple(Argument(value, a.location) for value, a in zip(row, call.positional, strict=True))
+        parts.append(typed(handler(lowering, replace(call, positional=arguments))))
     return _alike(models[0], parts, where)

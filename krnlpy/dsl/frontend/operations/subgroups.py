@@ -6,13 +6,13 @@ by itself.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from functools import reduce
 from typing import Any, get_args
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.builtins import subgroups
+from krnlpy.dsl.frontend.callables import Call
 from krnlpy.dsl.frontend.conversions import cast, settled, typed
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, vector
@@ -20,7 +20,9 @@ from krnlpy.dsl.types.composites import VectorType
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, i32, u32
 
-Handler = Callable[["Lowering", ast.Call], Value]
+from .operands import arguments
+
+Handler = Callable[[Lowering, Call], Value]
 
 REDUCTIONS: tuple[ir.CollectiveOp, ...] = ("add", "mul", "min", "max", "and", "or", "xor")
 _OPERATIONS: tuple[ir.CollectiveOp, ...] = get_args(ir.CollectiveOp)
@@ -31,16 +33,6 @@ _MAX_LANES = 128
 
 
 # ------------------------------------------------------------------------------------------------------ arguments
-
-
-def _name(node: ast.Call) -> str:
-    return getattr(node.func, "attr", getattr(node.func, "id", "this function"))
-
-
-def _values(lowering: Lowering, node: ast.Call, count: int) -> list[Value]:
-    if len(node.args) != count:
-        raise KernelTypeError(f"{_name(node)} takes {count} argument(s), {len(node.args)} given", *lowering.at(node))
-    return [lowering.value(argument) for argument in node.args]
 
 
 def _whole(value: Value, what: str) -> int:
@@ -77,21 +69,21 @@ def _meet(
     return [ir.Local(target, type=target.type, location=where) for target in targets]
 
 
-def _barrier(lowering: Lowering, node: ast.Call) -> Value:
-    _values(lowering, node, 0)
-    _meet(lowering, "barrier", (), (), lowering.at(node))
-    return Static(None, lowering.at(node))
+def _barrier(lowering: Lowering, call: Call) -> Value:
+    arguments(call, 0, call.name)
+    _meet(lowering, "barrier", (), (), call.location)
+    return Static(None, call.location)
 
 
-def _elect(lowering: Lowering, node: ast.Call) -> Value:
-    _values(lowering, node, 0)
-    return _meet(lowering, "elect", (), (boolean,), lowering.at(node))[0]
+def _elect(lowering: Lowering, call: Call) -> Value:
+    arguments(call, 0, call.name)
+    return _meet(lowering, "elect", (), (boolean,), call.location)[0]
 
 
 def _vote(op: ir.CollectiveOp) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        condition = lowering.truth(_values(lowering, node, 1)[0], where)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        condition = lowering.truth(arguments(call, 1, call.name)[0], where)
         if op == "ballot":
             return vector(_meet(lowering, op, (condition,), (u32,) * 4, where), where)
         return _meet(lowering, op, (condition,), (boolean,), where)[0]
@@ -99,22 +91,22 @@ def _vote(op: ir.CollectiveOp) -> Handler:
     return handler
 
 
-def _all_equal(lowering: Lowering, node: ast.Call) -> Value:
-    value = typed(_values(lowering, node, 1)[0])
-    return _meet(lowering, "all_equal", (value,), (boolean,), lowering.at(node))[0]
+def _all_equal(lowering: Lowering, call: Call) -> Value:
+    value = typed(arguments(call, 1, call.name)[0])
+    return _meet(lowering, "all_equal", (value,), (boolean,), call.location)[0]
 
 
 def _reduction(op: ir.CollectiveOp, clustered: bool = False) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        value, *rest = _values(lowering, node, 2 if clustered else 1)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        value, *rest = arguments(call, 2 if clustered else 1, call.name)
         operand = typed(value)
         bits = op.endswith(("and", "or", "xor"))
         if operand.type is boolean:
             instead = "write subgroup_all or subgroup_any" if bits else "convert it, for example i32(...)"
-            raise KernelTypeError(f"{_name(node)} of a truth value; {instead}", *where)
+            raise KernelTypeError(f"{call.name} of a truth value; {instead}", *where)
         if bits and not operand.type.is_integer:
-            raise KernelTypeError(f"{_name(node)} needs an integer, not {operand.type}", *where)
+            raise KernelTypeError(f"{call.name} needs an integer, not {operand.type}", *where)
         cluster = _whole(rest[0], "the size of a cluster") if rest else 0
         if rest and not (1 <= cluster <= _MAX_LANES and cluster & (cluster - 1) == 0):
             raise KernelTypeError(f"the size of a cluster is a power of two up to {_MAX_LANES}, not {cluster}", *where)
@@ -123,15 +115,15 @@ def _reduction(op: ir.CollectiveOp, clustered: bool = False) -> Handler:
     return handler
 
 
-def _broadcast_first(lowering: Lowering, node: ast.Call) -> Value:
-    value = typed(_values(lowering, node, 1)[0])
-    return _meet(lowering, "broadcast_first", (value,), (value.type,), lowering.at(node))[0]
+def _broadcast_first(lowering: Lowering, call: Call) -> Value:
+    value = typed(arguments(call, 1, call.name)[0])
+    return _meet(lowering, "broadcast_first", (value,), (value.type,), call.location)[0]
 
 
 def _move(op: ir.CollectiveOp) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        value, place = _values(lowering, node, 2)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        value, place = arguments(call, 2, call.name)
         operand, chosen = typed(value), op
         if op == "quad_broadcast":
             number = _whole(place, "the place in a quad")
@@ -146,9 +138,9 @@ def _move(op: ir.CollectiveOp) -> Handler:
 
 
 def _swap(op: ir.CollectiveOp) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        value = typed(_values(lowering, node, 1)[0])
-        return _meet(lowering, op, (value,), (value.type,), lowering.at(node))[0]
+    def handler(lowering: Lowering, call: Call) -> Value:
+        value = typed(arguments(call, 1, call.name)[0])
+        return _meet(lowering, op, (value,), (value.type,), call.location)[0]
 
     return handler
 
@@ -201,16 +193,16 @@ class _Words:
         return self.binary("sub", self.binary("shl", self.number(1), self.binary("sub", first, 32 * word)), 1)
 
 
-def _ballot(lowering: Lowering, node: ast.Call, count: int = 1) -> tuple[_Words, list[ir.Expr], list[Value]]:
+def _ballot(lowering: Lowering, call: Call, count: int = 1) -> tuple[_Words, list[ir.Expr], list[Value]]:
     """The four words of the ballot that is the first argument, and the other arguments."""
-    value, *rest = _values(lowering, node, count)
+    value, *rest = arguments(call, count, call.name)
     value = settled(value)
     if not isinstance(value, Compound) or value.type != VectorType(u32, 4):
         raise KernelTypeError(
-            f"{_name(node)} takes what subgroup_ballot returns, a Vector[u32, 4], not {describe(value)}",
+            f"{call.name} takes what subgroup_ballot returns, a Vector[u32, 4], not {describe(value)}",
             *value.location,
         )
-    return _Words(lowering, lowering.at(node)), [lowering.steady(typed(p), "ballot") for p in value.parts], rest
+    return _Words(lowering, call.location), [lowering.steady(typed(p), "ballot") for p in value.parts], rest
 
 
 def _bit(words: _Words, ballot: list[ir.Expr], lane: ir.Expr) -> ir.Expr:
@@ -224,19 +216,19 @@ def _bit(words: _Words, ballot: list[ir.Expr], lane: ir.Expr) -> ir.Expr:
     return ir.Compare("ne", bit, words.number(0), type=boolean, location=words.where)
 
 
-def _inverse_ballot(lowering: Lowering, node: ast.Call) -> Value:
-    words, ballot, _ = _ballot(lowering, node)
+def _inverse_ballot(lowering: Lowering, call: Call) -> Value:
+    words, ballot, _ = _ballot(lowering, call)
     return _bit(words, ballot, words.lane())
 
 
-def _bit_extract(lowering: Lowering, node: ast.Call) -> Value:
-    words, ballot, (lane,) = _ballot(lowering, node, 2)
+def _bit_extract(lowering: Lowering, call: Call) -> Value:
+    words, ballot, (lane,) = _ballot(lowering, call, 2)
     return _bit(words, ballot, _lane(lane, "a lane"))
 
 
 def _bit_count(kind: str = "") -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        words, ballot, _ = _ballot(lowering, node)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        words, ballot, _ = _ballot(lowering, call)
         if kind:
             lane = words.lane()
             lane = words.steady(words.binary("add", lane, 1) if kind == "inclusive" else lane, "lane")
@@ -246,8 +238,8 @@ def _bit_count(kind: str = "") -> Handler:
     return handler
 
 
-def _find_lsb(lowering: Lowering, node: ast.Call) -> Value:
-    words, ballot, _ = _ballot(lowering, node)
+def _find_lsb(lowering: Lowering, call: Call) -> Value:
+    words, ballot, _ = _ballot(lowering, call)
     found = words.number(_MAX_LANES)
     for i in (3, 2, 1, 0):
         lowest = words.binary("and", ballot[i], words.binary("sub", words.number(0), ballot[i]))
@@ -256,8 +248,8 @@ def _find_lsb(lowering: Lowering, node: ast.Call) -> Value:
     return found
 
 
-def _find_msb(lowering: Lowering, node: ast.Call) -> Value:
-    words, ballot, _ = _ballot(lowering, node)
+def _find_msb(lowering: Lowering, call: Call) -> Value:
+    words, ballot, _ = _ballot(lowering, call)
     found = words.number(_MAX_LANES)
     for i in range(4):
         word = ballot[i]

@@ -220,7 +220,7 @@ class AssignmentLowering(ExpressionLowering):
             return self._part(owner, node.attr, where)
         if isinstance(node, ast.Subscript):
             if not isinstance(node.value, ast.Attribute | ast.Subscript) and not self._is_compound(node.value):
-                place = self.place(self.value(node.value), node.value)
+                place = self.place(self.value(node.value), self.at(node.value))
                 index = tuple(self.steady(i, "index") for i in self.index(node, place))
                 return _elements(place, index)
             return self._component(self.target(node.value), node)

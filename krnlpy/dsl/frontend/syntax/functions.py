@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.frontend.callables import Func
+from krnlpy.dsl.frontend.callables import Call, Func
 from krnlpy.dsl.frontend.conversions import fit, settled
 from krnlpy.dsl.frontend.lowering import ProgramState
 from krnlpy.dsl.frontend.signature import (
@@ -171,13 +171,13 @@ class FunctionLowering(StatementLowering):
         else:
             self.written_out.append(values)
 
-    def call_function(self, callee: Func, node: ast.Call) -> Value | None:
-        where = self.at(node)
+    def call_function(self, callee: Func, call: Call) -> Value | None:
+        where = call.location
         source = read_source(callee.function)
         if callee in self.state.calling:
             raise KernelSyntaxError(f"{callee.__name__} calls itself; kernels have no recursion", *where)
         declared = positional_arguments(source)
-        given = self._bind(callee, declared, node)
+        given = self._bind(callee, declared, call)
         bound = [self._argument(callee, source, a, v, where) for a, v in zip(declared, given, strict=True)]
         names = [a.arg for a in declared]
         lowered = self._lowered(callee, source, names, bound)
@@ -189,26 +189,25 @@ class FunctionLowering(StatementLowering):
 
     # --------------------------------------------------------------------------------------------------- arguments
 
-    def _bind(self, callee: Func, declared: list[ast.arg], node: ast.Call) -> list[Value]:
+    @staticmethod
+    def _bind(callee: Func, declared: list[ast.arg], call: Call) -> list[Value]:
         """The arguments of a call in order of the parameters; defaults are captured numbers."""
         names = [a.arg for a in declared]
-        if len(node.args) > len(names):
+        if len(call.positional) > len(names):
             raise KernelTypeError(
-                f"{callee.__name__} takes {len(names)} arguments, {len(node.args)} given", *self.at(node)
+                f"{callee.__name__} takes {len(names)} arguments, {len(call.positional)} given", *call.location
             )
-        order = names[: len(node.args)]
-        for keyword in node.keywords:
-            if keyword.arg not in names or keyword.arg in order:
-                raise KernelTypeError(f"{callee.__name__} has no free parameter {keyword.arg}", *self.at(keyword))
-            order.append(keyword.arg)
-        values = self.values([*node.args, *(k.value for k in node.keywords)])
-        given = dict(zip(order, values, strict=True))
+        given = dict(zip(names, call.values, strict=False))
+        for name, (value, where) in call.named:
+            if name not in names or name in given:
+                raise KernelTypeError(f"{callee.__name__} has no free parameter {name}", *where)
+            given[name] = value
         defaults = callee.function.__defaults__ or ()
         for name, default in zip(names[::-1], defaults[::-1], strict=False):
-            given.setdefault(name, Static(default, self.at(node)))
+            given.setdefault(name, Static(default, call.location))
         missing = [name for name in names if name not in given]
         if missing:
-            raise KernelTypeError(f"{callee.__name__} misses {', '.join(missing)}", *self.at(node))
+            raise KernelTypeError(f"{callee.__name__} misses {', '.join(missing)}", *call.location)
         return [given[name] for name in names]
 
     def library_function(self, callee: Func, operands: tuple[ir.Expr, ...]) -> ir.Function:

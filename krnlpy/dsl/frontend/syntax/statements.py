@@ -82,9 +82,9 @@ class StatementLowering(LoopLowering):
                 return
             before = len(self.out)
             if isinstance(target, Static) and isinstance(target.value, Func | Method):
-                call_user(self, target.value, call)
+                call_user(self, target.value, self.call(call))
             elif isinstance(target, Static) and isinstance(target.value, cooperative.Method):
-                cooperative.call(self, target.value, call, self.values(call.args))
+                cooperative.call(self, target.value, self.call(call))
             else:
                 self.value(call)
             if len(self.out) > before:  # it has an effect
