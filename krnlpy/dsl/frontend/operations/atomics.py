@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import core as builtins
+from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.conversions import fit
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.targets import Chosen, Element, Target

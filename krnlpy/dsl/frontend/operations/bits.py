@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import bits as bit_builtins
+from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Call
 from krnlpy.dsl.frontend.conversions import cast
 from krnlpy.dsl.frontend.lowering import Lowering
@@ -161,17 +160,17 @@ def _saturating(op: Any) -> _Binary:
 
 
 HANDLERS: dict[Any, Handler] = {
-    bit_builtins.popcount: _unary("popcount", _popcount),
-    bit_builtins.clz: _unary("clz", _clz),
-    bit_builtins.ctz: _unary("ctz", _ctz),
-    bit_builtins.bit_length: _unary("bit_length", _bit_length),
-    bit_builtins.reverse_bits: _unary("reverse_bits", _reverse_bits),
-    bit_builtins.byte_swap: _unary("byte_swap", _byte_swap),
-    bit_builtins.rotl: _rotation("rotl", left=True),
-    bit_builtins.rotr: _rotation("rotr", left=False),
-    bit_builtins.mul_hi: _binary("mul_hi", _mul_hi),
-    bit_builtins.add_sat: _binary("add_sat", _saturating("add")),
-    bit_builtins.sub_sat: _binary("sub_sat", _saturating("sub")),
+    builtins.popcount: _unary("popcount", _popcount),
+    builtins.clz: _unary("clz", _clz),
+    builtins.ctz: _unary("ctz", _ctz),
+    builtins.bit_length: _unary("bit_length", _bit_length),
+    builtins.reverse_bits: _unary("reverse_bits", _reverse_bits),
+    builtins.byte_swap: _unary("byte_swap", _byte_swap),
+    builtins.rotl: _rotation("rotl", left=True),
+    builtins.rotr: _rotation("rotr", left=False),
+    builtins.mul_hi: _binary("mul_hi", _mul_hi),
+    builtins.add_sat: _binary("add_sat", _saturating("add")),
+    builtins.sub_sat: _binary("sub_sat", _saturating("sub")),
 }
 """What is called for each function."""
 

@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import core as builtins
+from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Argument, Call, Func, Method
 from krnlpy.dsl.frontend.conversions import cast, settled, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering

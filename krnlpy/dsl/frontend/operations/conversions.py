@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import bits as bit_builtins
+from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Call
 from krnlpy.dsl.frontend.conversions import cast, literal, typed
 from krnlpy.dsl.frontend.lowering import Lowering
@@ -145,8 +144,8 @@ def _storage(x: ir.Expr) -> ScalarType:
 
 
 HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
-    bit_builtins.cast: _cast,
-    bit_builtins.saturate: _saturate,
-    bit_builtins.bitcast: _bitcast,
+    builtins.cast: _cast,
+    builtins.saturate: _saturate,
+    builtins.bitcast: _bitcast,
 }
 """What is called for each function."""

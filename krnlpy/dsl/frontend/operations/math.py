@@ -1,4 +1,4 @@
-"""Calls of mathematical functions, by their names in Python's ``math``, in NumPy and in :mod:`.math_builtins`."""
+"""Calls of mathematical functions, by their names in Python's ``math``, in NumPy and in :mod:`.builtins`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import math as math_builtins
+from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Call
 from krnlpy.dsl.frontend.conversions import cast, literal
 from krnlpy.dsl.frontend.lowering import Lowering
@@ -241,17 +240,17 @@ _UNARY: dict[str, ast.unaryop] = {
 
 HANDLERS: dict[Any, Handler] = {
     np.sign: _sign,
-    math_builtins.sign: _sign,
-    math_builtins.clamp: _clamp,
+    builtins.sign: _sign,
+    builtins.clamp: _clamp,
     np.clip: _clip,
     np.minimum: _extremum("minimum", "min"),
     np.maximum: _extremum("maximum", "max"),
     np.fmin: _extremum("fmin", "min"),
     np.fmax: _extremum("fmax", "max"),
-    math_builtins.fmin: _extremum("fmin", "min"),
-    math_builtins.fmax: _extremum("fmax", "max"),
-    math_builtins.step: _step,
-    math_builtins.polynomial: _polynomial,
+    builtins.fmin: _extremum("fmin", "min"),
+    builtins.fmax: _extremum("fmax", "max"),
+    builtins.step: _step,
+    builtins.polynomial: _polynomial,
     python.round: _round,
     np.round: _round,
     np.square: _square,
@@ -263,7 +262,7 @@ HANDLERS: dict[Any, Handler] = {
 
 
 def _register(name: str, handler: Handler) -> None:
-    HANDLERS[getattr(math_builtins, name)] = handler
+    HANDLERS[getattr(builtins, name)] = handler
     if hasattr(math, name):
         HANDLERS[getattr(math, name)] = handler
     for numpys in (name, _OTHER_NAMES.get(name)):

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any, get_args
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import subgroups
+from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Call
 from krnlpy.dsl.frontend.conversions import cast, settled, typed
 from krnlpy.dsl.frontend.lowering import Lowering
@@ -279,18 +278,18 @@ def _handler(op: ir.CollectiveOp) -> Handler:
 
 
 BALLOT_FUNCTIONS: dict[Any, Handler] = {
-    subgroups.subgroup_inverse_ballot: _inverse_ballot,
-    subgroups.subgroup_ballot_bit_extract: _bit_extract,
-    subgroups.subgroup_ballot_bit_count: _bit_count(),
-    subgroups.subgroup_ballot_inclusive_bit_count: _bit_count("inclusive"),
-    subgroups.subgroup_ballot_exclusive_bit_count: _bit_count("exclusive"),
-    subgroups.subgroup_ballot_find_lsb: _find_lsb,
-    subgroups.subgroup_ballot_find_msb: _find_msb,
+    builtins.subgroup_inverse_ballot: _inverse_ballot,
+    builtins.subgroup_ballot_bit_extract: _bit_extract,
+    builtins.subgroup_ballot_bit_count: _bit_count(),
+    builtins.subgroup_ballot_inclusive_bit_count: _bit_count("inclusive"),
+    builtins.subgroup_ballot_exclusive_bit_count: _bit_count("exclusive"),
+    builtins.subgroup_ballot_find_lsb: _find_lsb,
+    builtins.subgroup_ballot_find_msb: _find_msb,
 }
 """What takes a ballot, which is one vector and not several numbers."""
 
 SUBGROUP_FUNCTIONS: dict[Any, Handler] = {
-    **{getattr(subgroups, f"subgroup_{op}"): _handler(op) for op in _OPERATIONS},
-    **{getattr(subgroups, f"subgroup_clustered_{op}"): _reduction(op, clustered=True) for op in REDUCTIONS},
+    **{getattr(builtins, f"subgroup_{op}"): _handler(op) for op in _OPERATIONS},
+    **{getattr(builtins, f"subgroup_clustered_{op}"): _reduction(op, clustered=True) for op in REDUCTIONS},
     **BALLOT_FUNCTIONS,
 }

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import core as builtins
+from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Call
 from krnlpy.dsl.frontend.conversions import settled, typed
 from krnlpy.dsl.frontend.lowering import Lowering

@@ -6,8 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import core as builtins
+from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.conversions import default_type, fit, settled, typed, widen, widens
 from krnlpy.dsl.frontend.operations import compounds, cooperative
 from krnlpy.dsl.frontend.targets import AnyName, Chosen, CompoundName, Element, LocalName, Parts, Target

@@ -51,16 +51,28 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def func(function: F) -> F:
-    """Makes a function callable from kernels. Parameters without annotation, or with Any, take the type of the
-    argument.
+    """Makes a function callable from kernels.
+
+    Parameters without annotation, or with Any, take the type of the argument. Outside of kernels it remains the Python
+    function that it was.
 
     Returns:
         A :class:`Func`; to type checkers, what the function was, so that they check its calls.
 
-    >>> from krnlpy import func, f32
+    Raises:
+        LaunchError: it is not a function made by ``def``.
+
+    >>> from krnlpy import Buffer, ItemMut, f32, func, kernel
     >>> @func
-    ... def lerp(a: f32, b: f32, t: f32):
+    ... def mix(a: f32, b: f32, t: f32) -> f32:
     ...     return a + t * (b - a)
+    >>> @kernel
+    ... def fade(x: ItemMut[f32]):
+    ...     x = mix(x, 10.0, 0.25)
+    >>> x = Buffer.full(2, 2.0, f32)
+    >>> fade(x)
+    >>> x.numpy().tolist(), mix(0, 1, 0.5)
+    ([4.0, 4.0], 0.5)
     """
     return Func(function)  # type: ignore[return-value]
 

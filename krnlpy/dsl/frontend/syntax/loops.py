@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import core as builtins
+from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.conversions import unify, widen
 from krnlpy.dsl.frontend.targets import LocalName
 from krnlpy.dsl.frontend.values import Static, Value, is_number

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import core as builtins
+from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Func, Method
 from krnlpy.dsl.frontend.conversions import fit, settled
 from krnlpy.dsl.frontend.lowering import ProgramState
