@@ -95,7 +95,7 @@ class Lowering:
 
     def value(self, node: ast.expr) -> Value:
         """Any value: typed, composite, weak, or known only to the compiler."""
-        method = getattr(self, f"_{type(node).__name__}", None)
+        method = getattr(self, f"visit_{type(node).__name__}", None)
         if method is None:
             raise KernelSyntaxError(unsupported_expression(node), *self.at(node))
         result: Value = method(node)

@@ -39,7 +39,7 @@ from .expressions import ExpressionLowering
 class AssignmentLowering(ExpressionLowering):
     """Lowers assignments."""
 
-    def _Assign(self, node: ast.Assign) -> None:  # noqa: N802
+    def visit_Assign(self, node: ast.Assign) -> None:
         if self._array_declaration(node):
             return
         value = self.value(node.value)
@@ -48,7 +48,7 @@ class AssignmentLowering(ExpressionLowering):
         for target in node.targets:
             self._assign(target, value, self.at(node.value))
 
-    def _AnnAssign(self, node: ast.AnnAssign) -> None:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         where = self.at(node.annotation)
         if not isinstance(node.target, ast.Name):
             raise KernelSyntaxError("only variables are annotated; leave the annotation out", *where)
@@ -84,7 +84,7 @@ class AssignmentLowering(ExpressionLowering):
         assert not isinstance(type, TypeVar)
         return type
 
-    def _AugAssign(self, node: ast.AugAssign) -> None:  # noqa: N802
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
         where = self.at(node)
         if isinstance(node.target, ast.Name) and node.target.id in self.matrices:
             old, operand = self.values(
@@ -98,7 +98,7 @@ class AssignmentLowering(ExpressionLowering):
         old, operand = self.in_order([lambda: self._read(target, self.at(node.target)), lambda: self.value(node.value)])
         self.write(target, self.binary(node.op, old, operand, where), self.at(node.target), where)
 
-    def _NamedExpr(self, node: ast.NamedExpr) -> Value:  # noqa: N802
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> Value:
         value = self.value(node.value)
         self._assign(node.target, value, self.at(node.value))
         return self.value(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target))

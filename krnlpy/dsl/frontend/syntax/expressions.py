@@ -148,12 +148,12 @@ class ExpressionLowering(Lowering):
 
     # ------------------------------------------------------------------------------------------ names, constants
 
-    def _Constant(self, node: ast.Constant) -> Value:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> Value:
         if is_number(node.value) or node.value is None:
             return Static(node.value, self.at(node))
         raise KernelSyntaxError(f"kernels have no {type(node.value).__name__} values", *self.at(node))
 
-    def _Name(self, node: ast.Name) -> Value:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> Value:
         name, where = node.id, self.at(node)
         if name in self.statics:
             known = self.statics[name]
@@ -211,7 +211,7 @@ class ExpressionLowering(Lowering):
             return Compound(place.type, tuple(self.element(part, index, where) for part in place.parts), where)
         return ir.Load(place, index, type=place.type.compute, location=where)
 
-    def _Attribute(self, node: ast.Attribute) -> Value:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> Value:
         where = self.at(node)
         owner = self.value(node.value)
         if isinstance(owner, Compound):
@@ -248,10 +248,10 @@ class ExpressionLowering(Lowering):
                 return size
         raise KernelNameError(f"arrays have shape, ndim, size and dtype, not {name}", *where)
 
-    def _Tuple(self, node: ast.Tuple) -> Value:  # noqa: N802
+    def visit_Tuple(self, node: ast.Tuple) -> Value:
         return Static(tuple(self.values(node.elts)), self.at(node))
 
-    def _Subscript(self, node: ast.Subscript) -> Value:  # noqa: N802
+    def visit_Subscript(self, node: ast.Subscript) -> Value:
         where = self.at(node)
         owner = self.value(node.value)
         if isinstance(owner, Compound):
@@ -289,7 +289,7 @@ class ExpressionLowering(Lowering):
 
     # ------------------------------------------------------------------------------------------------- operators
 
-    def _BinOp(self, node: ast.BinOp) -> Value:  # noqa: N802
+    def visit_BinOp(self, node: ast.BinOp) -> Value:
         left, right = self.values([node.left, node.right])
         return self.binary(node.op, left, right, self.at(node))
 
@@ -328,7 +328,7 @@ class ExpressionLowering(Lowering):
             raise KernelTypeError(f"the result {result!r} is no number that kernels have", *where)
         return Static(result, where)
 
-    def _UnaryOp(self, node: ast.UnaryOp) -> Value:  # noqa: N802
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> Value:
         return self.unary(node.op, self.value(node.operand), self.at(node))
 
     def unary(self, operator: ast.unaryop, value: Value, where: ir.Location) -> Value:
@@ -359,7 +359,7 @@ class ExpressionLowering(Lowering):
             return operand
         return ir.Unary("neg", operand, type=operand.type, location=where)
 
-    def _Compare(self, node: ast.Compare) -> Value:  # noqa: N802
+    def visit_Compare(self, node: ast.Compare) -> Value:
         terms = [lambda term=term: self.value(term) for term in (node.left, *node.comparators)]
         return self.comparisons(node.ops, terms, self.at(node))
 
@@ -398,7 +398,7 @@ class ExpressionLowering(Lowering):
             raise KernelTypeError("truth values are not ordered; convert them, for example i32(...)", *where)
         return ir.Compare(op, a, b, type=boolean, location=where)
 
-    def _BoolOp(self, node: ast.BoolOp) -> Value:  # noqa: N802
+    def visit_BoolOp(self, node: ast.BoolOp) -> Value:
         operands = [(partial(self.value, operand), self.at(operand)) for operand in node.values]
         return self._logical("and" if isinstance(node.op, ast.And) else "or", operands, self.at(node))
 
@@ -438,7 +438,7 @@ class ExpressionLowering(Lowering):
             return Static(bool(value.value), where)
         return self.truth(value, where)
 
-    def _IfExp(self, node: ast.IfExp) -> Value:  # noqa: N802
+    def visit_IfExp(self, node: ast.IfExp) -> Value:
         where = self.at(node)
         test = self.value(node.test)
         if isinstance(test, Static) and is_number(test.value):
@@ -466,7 +466,7 @@ class ExpressionLowering(Lowering):
             self.emit(ir.If(condition, tuple(then_effects), tuple(else_effects), location=where))
         return assemble(left.type, iter(parts), where)
 
-    def _Call(self, node: ast.Call) -> Value:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> Value:
         return calls.lower_call(self, node)
 
 

@@ -56,15 +56,15 @@ class StatementLowering(LoopLowering):
             self.out = outer
 
     def statement(self, node: ast.stmt) -> bool:
-        method = getattr(self, f"_{type(node).__name__}", None)
+        method = getattr(self, f"visit_{type(node).__name__}", None)
         if method is None or isinstance(node, ast.expr):
             raise KernelSyntaxError(_unsupported(node), *self.at(node))
         return method(node) is not False
 
-    def _Pass(self, node: ast.Pass) -> None:  # noqa: N802
+    def visit_Pass(self, node: ast.Pass) -> None:
         pass
 
-    def _Expr(self, node: ast.Expr) -> None:  # noqa: N802
+    def visit_Expr(self, node: ast.Expr) -> None:
         call = node.value
         if isinstance(call, ast.Constant) and (call.value is ... or isinstance(call.value, str)):
             return
@@ -91,7 +91,7 @@ class StatementLowering(LoopLowering):
                 return
         raise KernelSyntaxError("this statement does nothing: its value is not used", *self.at(node))
 
-    def _Assert(self, node: ast.Assert) -> None:  # noqa: N802
+    def visit_Assert(self, node: ast.Assert) -> None:
         lower_assert(self, node)
 
     def _barrier(self, call: ast.Call) -> None:
@@ -102,7 +102,7 @@ class StatementLowering(LoopLowering):
 
     # --------------------------------------------------------------------------------------------- control flow
 
-    def _If(self, node: ast.If) -> bool:  # noqa: N802
+    def visit_If(self, node: ast.If) -> bool:
         test = self.value(node.test)
         if isinstance(test, Static) and (is_number(test.value) or test.value is None):
             # Decided while compiling: the other branch need not even be valid, as with types that differ.
@@ -120,7 +120,7 @@ class StatementLowering(LoopLowering):
         self.emit(ir.If(condition, then, otherwise, location=self.at(node)))
         return then_reaches or otherwise_reaches
 
-    def _Return(self, node: ast.Return) -> bool:  # noqa: N802
+    def visit_Return(self, node: ast.Return) -> bool:
         where = self.at(node)
         nothing = node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None)
         if self.is_kernel:
