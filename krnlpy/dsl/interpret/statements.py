@@ -13,7 +13,7 @@ from krnlpy.dsl import ir
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.scalar import ScalarType, boolean
 
-from .atomics import in_steps
+from .atomics import as_load_and_store
 from .expressions import (
     PREFIX,
     Expressions,
@@ -251,7 +251,7 @@ class Statements(Expressions):
         return [ast.Assign([targets[0] if len(targets) == 1 else ast.Tuple(targets, ast.Store())], called)]
 
     def visit_Atomic(self, node: ir.Atomic) -> list[ast.stmt]:
-        before, steps = in_steps(node)
+        before, steps = as_load_and_store(node)
         # What the steps access counts as atomic where races are looked for.
         marks = [ast.Expr(call("atomic", ast.Constant(on))) for on in (True, False)]
         return [*self.block(before), marks[0], *self.block(steps), marks[1]]

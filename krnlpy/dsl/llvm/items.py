@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from krnlpy.dsl import ir
 
+from .access_order import tolerates_reordering
 from .builder import ACCESS_GROUP, Builder
 from .expressions import Array, Context, IdKey, Item, memory_type
 from .loops import CountedLoop, Strips
 from .math import widen
-from .order import keeps_order
-from .polls import Charges
+from .polls import BudgetCharges
 from .statements import Statements, element_count
 
 
@@ -42,7 +42,7 @@ class ItemLoop:
         self,
         context: Context,
         b: Builder,
-        charges: Charges,
+        charges: BudgetCharges,
         arguments: Mapping[ir.ScalarParameter, str],
         globals: Mapping[ir.Place, Array],
         items: tuple[ItemBuffer, ...],
@@ -54,7 +54,7 @@ class ItemLoop:
         self._arguments, self._globals = arguments, globals
         self._items, self._sizes, self._shape = items, sizes, shape
         self._threads = element_count(threads)
-        self._parallel = keeps_order(context.program.body)
+        self._parallel = tolerates_reordering(context.program.body)
 
     def write(self) -> None:
         """Writes the loop over items ``%begin`` to ``%end``."""

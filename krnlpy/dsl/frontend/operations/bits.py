@@ -118,7 +118,7 @@ def _rotation(name: str, left: bool) -> Handler:
         if isinstance(count, ir.Const):
             turns = (int(count.value) if left else -int(count.value)) % bits
             if turns:
-                own = lowering.steady(own)
+                own = lowering.evaluate_once(own)
                 up, down = _operation("shl", own, turns, where), _operation("shr", own, bits - turns, where)
                 return cast(_operation("or", up, down, where), kind, where)
             return cast(own, kind, where)

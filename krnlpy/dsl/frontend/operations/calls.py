@@ -14,7 +14,7 @@ import numpy as np
 
 from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Argument, Call, Func, Method
-from krnlpy.dsl.frontend.conversions import cast, settled, typed, unify
+from krnlpy.dsl.frontend.conversions import cast, concretized, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, is_number
 from krnlpy.dsl.types.composites import composite_type
@@ -77,7 +77,7 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
         )
     call = lowering.call(node)
     if callee not in _WHOLE and any(isinstance(value, Compound) for value in call.values):
-        return compounds.each(lowering, handler, call)
+        return compounds.apply_elementwise(lowering, handler, call)
     return handler(lowering, call)
 
 
@@ -110,7 +110,7 @@ def _abs(lowering: Lowering, call: Call) -> Value:
 
 def _divmod(lowering: Lowering, call: Call) -> Value:
     where = call.location
-    left, right = (lowering.steady(v) if isinstance(v, ir.Expr) else v for v in arguments(call, 2, "divmod"))
+    left, right = (lowering.evaluate_once(v) if isinstance(v, ir.Expr) else v for v in arguments(call, 2, "divmod"))
     quotient = lowering.binary(ast.FloorDiv(), left, right, where)
     return Static((quotient, lowering.binary(ast.Mod(), left, right, where)), where)
 
@@ -166,7 +166,7 @@ def _type(lowering: Lowering, call: Call) -> Value:
         case ir.Argument() | ir.SpecValue():
             found = value.parameter.type
         case _:
-            found = settled(value).type
+            found = concretized(value).type
     return Static(found, call.location)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Call
-from krnlpy.dsl.frontend.conversions import settled, typed
+from krnlpy.dsl.frontend.conversions import concretized, typed
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, matrix, vector
 from krnlpy.dsl.types.composites import MatrixType, VectorType
@@ -33,7 +33,7 @@ def _operands(lowering: Lowering, call: Call, *kinds: Any) -> list[Compound]:
         if not isinstance(value, Compound) or not isinstance(value.type, kind):
             wanted = "a matrix" if kind is MatrixType else "a vector"
             raise KernelTypeError(f"{call.name} takes {wanted}, not {describe(value)}", *where)
-        parts = tuple(lowering.steady(typed(p)) for p in value.parts if isinstance(p, ir.Expr))
+        parts = tuple(lowering.evaluate_once(typed(p)) for p in value.parts if isinstance(p, ir.Expr))
         operands.append(Compound(value.type, parts, value.location))
     return operands
 
@@ -87,7 +87,7 @@ def _distance(lowering: Lowering, call: Call) -> Value:
     _same_length(a, b, "distance", where)
     difference = compounds.binary(lowering, ast.Sub(), a, b, where)
     _floats(difference, "distance", where)
-    parts = [lowering.steady(typed(p)) for p in difference.parts if isinstance(p, ir.Expr)]
+    parts = [lowering.evaluate_once(typed(p)) for p in difference.parts if isinstance(p, ir.Expr)]
     return _sqrt(compounds.inner(lowering, parts, parts, where), where)
 
 
@@ -95,7 +95,7 @@ def _normalize(lowering: Lowering, call: Call) -> Value:
     where = call.location
     (v,) = _operands(lowering, call, VectorType)
     _floats(v, "normalize", where)
-    length = lowering.keep(_sqrt(compounds.inner(lowering, v.parts, v.parts, where), where), "length")
+    length = lowering.assign_temporary(_sqrt(compounds.inner(lowering, v.parts, v.parts, where), where), "length")
     return compounds.binary(lowering, ast.Div(), v, length, where)
 
 
@@ -135,7 +135,7 @@ def _expand(lowering: Lowering, rows: list[list[ir.Expr]], where: ir.Location) -
         else:
             total = lowering.binary(ast.Sub() if column % 2 else ast.Add(), total, term, where)
     assert total is not None
-    return lowering.keep(typed(total), "minor")
+    return lowering.assign_temporary(typed(total), "minor")
 
 
 def _determinant(lowering: Lowering, call: Call) -> Value:
@@ -154,8 +154,8 @@ def _inverse(lowering: Lowering, call: Call) -> Value:
             rest = [[e for c, e in enumerate(row) if c != j] for r, row in enumerate(rows) if r != i]
             minor = _expand(lowering, rest, where)
             line.append(ir.Unary("neg", minor, type=minor.type, location=where) if (i + j) % 2 else minor)
-        cofactors.append([lowering.keep(entry, "cofactor") for entry in line])
-    determinant = lowering.keep(compounds.inner(lowering, rows[0], cofactors[0], where), "determinant")
+        cofactors.append([lowering.assign_temporary(entry, "cofactor") for entry in line])
+    determinant = lowering.assign_temporary(compounds.inner(lowering, rows[0], cofactors[0], where), "determinant")
     transposed = [cofactors[j][i] for i in range(size) for j in range(size)]
     parts = [typed(lowering.binary(ast.Div(), entry, determinant, where)) for entry in transposed]
     return matrix(parts, size, where)
@@ -180,7 +180,7 @@ def _sum(lowering: Lowering, call: Call) -> Value:
         raise KernelTypeError("sum takes one vector or tuple", *where)
     (value,) = call.values
     if isinstance(value, Static) and isinstance(value.value, tuple):
-        value = settled(value)
+        value = concretized(value)
     if not isinstance(value, Compound) or not all(isinstance(part, ir.Expr) for part in value.parts):
         raise KernelTypeError(f"sum takes a vector or a tuple of numbers, not {describe(value)}", *where)
     total: Value = value.parts[0]

@@ -272,7 +272,7 @@ class ExpressionLowering(Lowering):
         place = self.place(owner, self.at(node.value))
         index = self.index(node, place)
         if isinstance(place, CompoundPlace):
-            index = tuple(self.steady(i, "index") for i in index)
+            index = tuple(self.evaluate_once(i, "index") for i in index)
         return self.element(place, index, where)
 
     def place(self, owner: Value, where: ir.Location) -> ArrayPlace:
@@ -371,7 +371,7 @@ class ExpressionLowering(Lowering):
         if len(operators) == 1:
             return self.compare(operators[0], left, right, where)
         if isinstance(right, ir.Expr):
-            right = self.steady(right)
+            right = self.evaluate_once(right)
         first = self.compare(operators[0], left, right, where)
         rest = partial(self.comparisons, operators[1:], [lambda: right, *terms[2:]], where)
         return self._logical("and", [(lambda: first, where), (rest, where)], where)
@@ -451,8 +451,8 @@ class ExpressionLowering(Lowering):
         several = any(isinstance(v, Compound) or _is_tuple(v) for v in (then, otherwise))
         if not (then_effects or else_effects or several):
             return choice(condition, then, otherwise, where)
-        condition = self.steady(condition, "condition")
-        left, right = compounds.alike(then, otherwise, where)
+        condition = self.evaluate_once(condition, "condition")
+        left, right = compounds.unify_types(then, otherwise, where)
         parts = []
         for a, b in zip(scalars(left), scalars(right), strict=True):
             if not (then_effects or else_effects):

@@ -6,7 +6,7 @@ import ast
 
 from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Func, Method
-from krnlpy.dsl.frontend.conversions import fit, settled
+from krnlpy.dsl.frontend.conversions import coerce, concretized
 from krnlpy.dsl.frontend.lowering import ProgramState
 from krnlpy.dsl.frontend.operations import cooperative
 from krnlpy.dsl.frontend.operations.atomics import without_result
@@ -98,7 +98,7 @@ class StatementLowering(LoopLowering):
         where = self.at(call)
         if call.args or call.keywords:
             raise KernelTypeError("barrier takes no arguments", *where)
-        self.emit_meeting(ir.Barrier(location=where))
+        self.emit_convergent(ir.Barrier(location=where))
 
     # --------------------------------------------------------------------------------------------- control flow
 
@@ -140,8 +140,8 @@ class StatementLowering(LoopLowering):
             if isinstance(result, tuple):
                 raise KernelTypeError("this function returns nothing elsewhere", *where)
             if result is None:
-                self.result = result = settled(value).type
-            values = tuple(fit(value, result, f"the function's result, which is {result}", where))
+                self.result = result = concretized(value).type
+            values = tuple(coerce(value, result, f"the function's result, which is {result}", where))
         self.add_return(values, where)
         return False
 
