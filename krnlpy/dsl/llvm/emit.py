@@ -29,10 +29,10 @@ from krnlpy.scalar import boolean
 
 from .builder import ACCESS_GROUP, UNLIKELY, Builder, Module
 from .expressions import Array, Context, IdKey
-from .groups import GroupLoop
-from .items import ItemBuffer, ItemLoop
 from .polls import BudgetCharges, begin, define_entry
 from .statements import Statements, element_count
+from .threads.groups import GroupLoop
+from .threads.items import ItemBuffer, ItemLoop
 
 ENTRY = "kernel"
 

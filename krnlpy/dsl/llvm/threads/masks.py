@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .builder import ACCESS_GROUP, Builder
-from .loops import CountedLoop
+from krnlpy.dsl.llvm.builder import ACCESS_GROUP, Builder
+
+from .strips import CountedLoop
 
 
 class Masks:

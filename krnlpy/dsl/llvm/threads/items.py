@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from krnlpy.dsl import ir
+from krnlpy.dsl.llvm.builder import ACCESS_GROUP, Builder
+from krnlpy.dsl.llvm.expressions import Array, Context, IdKey, Item, memory_type
+from krnlpy.dsl.llvm.math import widen
+from krnlpy.dsl.llvm.polls import BudgetCharges
+from krnlpy.dsl.llvm.statements import Statements, element_count
 
 from .access_order import tolerates_reordering
-from .builder import ACCESS_GROUP, Builder
-from .expressions import Array, Context, IdKey, Item, memory_type
-from .loops import CountedLoop, Strips
-from .math import widen
-from .polls import BudgetCharges
-from .statements import Statements, element_count
+from .strips import CountedLoop, Strips
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from krnlpy.dsl import ir
+from krnlpy.dsl.llvm.builder import ACCESS_GROUP, Builder, literal
+from krnlpy.dsl.llvm.expressions import Array, Context, IdKey
+from krnlpy.dsl.llvm.polls import BudgetCharges, charge
+from krnlpy.dsl.llvm.statements import RangeLoop, Statements, element_count, row_major, zero
 from krnlpy.dsl.passes import parallel_regions as regions
 from krnlpy.dsl.semantics.collectives import SUBGROUP_THREADS
 from krnlpy.scalar import boolean
 
 from .access_order import tolerates_reordering
-from .builder import ACCESS_GROUP, Builder, literal
-from .expressions import Array, Context, IdKey
-from .loops import CountedLoop, Strips
+from .lanes import Lanes, memory_type, reads_one_lane
 from .masks import Masks
-from .polls import BudgetCharges, charge
-from .statements import RangeLoop, Statements, element_count, row_major, zero
-from .subgroups import Lanes, memory_type, reads_one_lane
+from .strips import CountedLoop, Strips
 
 
 class Scratch:
