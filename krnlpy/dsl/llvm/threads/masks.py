@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .builder import ACCESS_GROUP, Builder
-from .loops import CountedLoop
+from krnlpy.dsl.llvm.builder import ACCESS_GROUP, Builder
+
+from .strips import CountedLoop
 
 
 class Masks:
@@ -39,7 +40,7 @@ class Masks:
         self._stack.append(mask)
 
     @contextmanager
-    def under(self, mask: str) -> Iterator[None]:
+    def masked_by(self, mask: str) -> Iterator[None]:
         """What is written inside is done by the threads of a mask."""
         self._stack.append(mask)
         yield
@@ -49,7 +50,7 @@ class Masks:
     def loop(self, mask: str, iteration: str) -> Iterator[None]:
         """What is written inside is the body of a loop: ``iteration`` is the mask of one pass."""
         self._loops.append(len(self._stack))
-        with self.under(mask), self.under(iteration):
+        with self.masked_by(mask), self.masked_by(iteration):
             yield
         self._loops.pop()
 
@@ -59,9 +60,9 @@ class Masks:
         if first is None:
             first = self._loops[-1] + 1
         for mask in self._stack[first:]:
-            self.take_out(mask, position)
+            self.disable(mask, position)
 
-    def take_out(self, mask: str, position: str) -> None:
+    def disable(self, mask: str, position: str) -> None:
         self._b.store("i8", "1", self._b.element(mask, position, 1), ACCESS_GROUP)
 
     def skip(self, position: str, next_label: str) -> None:
@@ -88,7 +89,7 @@ class Masks:
         """A mask of no threads."""
         self._fill(mask, 1)
 
-    def put_in(self, mask: str, position: str) -> None:
+    def enable(self, mask: str, position: str) -> None:
         self._b.store("i8", "0", self._b.element(mask, position, 1), ACCESS_GROUP)
 
     def _fill(self, mask: str, value: int) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from .builder import Builder
-from .polls import charge
+from krnlpy.dsl.llvm.builder import Builder
+from krnlpy.dsl.llvm.polls import charge
 
 
 class Strips:

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from krnlpy.dsl import ir
+from krnlpy.dsl.llvm.builder import ACCESS_GROUP, Builder
+from krnlpy.dsl.llvm.expressions import Array, Context, IdKey, Item, memory_type
+from krnlpy.dsl.llvm.math import widen
+from krnlpy.dsl.llvm.polls import BudgetCharges
+from krnlpy.dsl.llvm.statements import Statements, element_count
 
-from .builder import ACCESS_GROUP, Builder
-from .expressions import Array, Context, IdKey, Item, memory_type
-from .loops import CountedLoop, Strips
-from .math import widen
-from .order import keeps_order
-from .polls import Charges
-from .statements import Statements, element_count
+from .access_order import tolerates_reordering
+from .strips import CountedLoop, Strips
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ItemLoop:
         self,
         context: Context,
         b: Builder,
-        charges: Charges,
+        charges: BudgetCharges,
         arguments: Mapping[ir.ScalarParameter, str],
         globals: Mapping[ir.Place, Array],
         items: tuple[ItemBuffer, ...],
@@ -54,7 +54,7 @@ class ItemLoop:
         self._arguments, self._globals = arguments, globals
         self._items, self._sizes, self._shape = items, sizes, shape
         self._threads = element_count(threads)
-        self._parallel = keeps_order(context.program.body)
+        self._parallel = tolerates_reordering(context.program.body)
 
     def write(self) -> None:
         """Writes the loop over items ``%begin`` to ``%end``."""

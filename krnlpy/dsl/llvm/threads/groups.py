@@ -6,18 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.passes import regions
+from krnlpy.dsl.llvm.builder import ACCESS_GROUP, Builder, literal
+from krnlpy.dsl.llvm.expressions import Array, Context, IdKey
+from krnlpy.dsl.llvm.polls import BudgetCharges, charge
+from krnlpy.dsl.llvm.statements import RangeLoop, Statements, element_count, row_major, zero
+from krnlpy.dsl.passes import parallel_regions as regions
 from krnlpy.dsl.semantics.collectives import SUBGROUP_THREADS
 from krnlpy.scalar import boolean
 
-from .builder import ACCESS_GROUP, Builder, literal
-from .expressions import Array, Context, IdKey
-from .loops import CountedLoop, Strips
+from .access_order import tolerates_reordering
+from .lanes import Lanes, memory_type, reads_one_lane
 from .masks import Masks
-from .order import keeps_order
-from .polls import Charges, charge
-from .statements import RangeLoop, Statements, element_count, row_major, zero
-from .subgroups import Lanes, memory_type, reads_one_lane
+from .strips import CountedLoop, Strips
 
 
 class Scratch:
@@ -48,7 +48,7 @@ class GroupLoop:
         self,
         context: Context,
         b: Builder,
-        charges: Charges,
+        charges: BudgetCharges,
         arguments: Mapping[ir.ScalarParameter, str],
         globals: Mapping[ir.Place, Array],
         sizes: Mapping[IdKey, str],
@@ -93,7 +93,7 @@ class GroupLoop:
         zeroed = self._scratch.size
         for variable in sorted(self._split.crossing, key=lambda v: v.name):
             self._kept[variable] = self._scratch.take(variable.type.size * self._slots)
-        self._take_masks()
+        self._allocate_masks()
         self._uniform = {v: b.alloca(v.type.llvm) for v in self._split.uniform}
         with (
             Strips(b, "%begin", "%end", *self._charges.of_body(b, self._count)) as strip,
@@ -120,13 +120,13 @@ class GroupLoop:
             ids["group_id", axis] = b.op(f"urem i32 {rest}, {groups}") if axis < 2 else rest
             rest = b.op(f"udiv i32 {rest}, {groups}") if axis < 2 else rest
 
-    def _take_masks(self) -> None:
+    def _allocate_masks(self) -> None:
         nodes = list(regions.all_nodes(self._split.nodes))
         for node in nodes:
             if isinstance(node, regions.Masked):
                 self._mask_memory[node] = (self._scratch.take(self._count), self._scratch.take(self._count))
         self._values = self._active = self._present = ""
-        if any(isinstance(node, regions.Meeting) for node in nodes):
+        if any(isinstance(node, regions.SyncPoint) for node in nodes):
             self._values = self._scratch.take(8 * self._slots)
             self._active, self._present = self._scratch.take(self._slots), self._scratch.take(self._slots)
             for flags in (self._active, self._present):
@@ -149,7 +149,7 @@ class GroupLoop:
                     self._for(node)
                 case regions.UniformJump():
                     self._b.branch(self._loops[-1][0 if node.leave else 1])
-                case regions.Meeting():
+                case regions.SyncPoint():
                     self._meeting(node.statement)
                 case regions.MaskedIf():
                     self._masked_if(node)
@@ -186,8 +186,8 @@ class GroupLoop:
 
     def _charge(self, node: regions.UniformWhile | regions.MaskedWhile | regions.MaskedFor) -> None:
         """Where an iteration of a loop of all threads begins, in which the kernel can be stopped."""
-        once = self._charges.of_loop(node.statement).once
-        charge(self._b, self._charges.once(self._b, once, self._count))
+        once = self._charges.of_loop(node.statement).per_iteration
+        charge(self._b, self._charges.per_iteration(self._b, once, self._count))
 
     def _for(self, node: regions.UniformFor) -> None:
         b, statement, variable = self._b, node.statement, node.statement.variable
@@ -216,19 +216,19 @@ class GroupLoop:
         then, otherwise = self._mask_memory[node]
         with self._each_thread() as (writer, position, next_label):
             yes, no = b.fresh("then"), b.fresh("else")
-            self._bring(writer, regions.read_variables(node.condition), position)
+            self._load_variables(writer, regions.read_variables(node.condition), position)
             b.branch_if(writer.value(node.condition), yes, no)
             b.place(yes)
-            masks.put_in(then, position)
+            masks.enable(then, position)
             b.branch(next_label)
             b.place(no)
-            masks.put_in(otherwise, position)
+            masks.enable(otherwise, position)
         for mask, nodes in ((then, node.then), (otherwise, node.otherwise)):
             if nodes:
                 some, join = b.fresh("some"), b.fresh("join")
                 masks.branch_if_none(mask, join, some)
                 b.place(some)
-                with masks.under(mask):
+                with masks.masked_by(mask):
                     self._nodes(nodes)
                 b.place(join)
 
@@ -240,13 +240,13 @@ class GroupLoop:
         if isinstance(node, regions.MaskedFor):
             self._start_masked_for(node)
         b.place(head)
-        with masks.under(mask):
+        with masks.masked_by(mask):
             with self._each_thread() as (writer, position, next_label):
-                goes = self._goes_on(node, writer, position)
+                goes = self._continues(node, writer, position)
                 out = b.fresh("out")
                 b.branch_if(goes, next_label, out)
                 b.place(out)
-                masks.take_out(mask, position)
+                masks.disable(mask, position)
             masks.branch_if_none(mask, leave, body)
             b.place(body)
             self._charge(node)
@@ -260,17 +260,17 @@ class GroupLoop:
         statement, t = node.statement, node.statement.variable.type.llvm
         with self._each_thread() as (writer, position, _):
             for bound in (statement.start, statement.stop, statement.step):
-                self._bring(writer, regions.read_variables(bound), position)
+                self._load_variables(writer, regions.read_variables(bound), position)
             for variable, value in zip(
                 (node.next, node.step, node.left), RangeLoop(writer, statement).by_count(), strict=True
             ):
                 self._b.store(t, value, self._kept_element(variable, position), ACCESS_GROUP)
 
-    def _goes_on(self, node: regions.MaskedWhile | regions.MaskedFor, writer: Statements, position: str) -> str:
+    def _continues(self, node: regions.MaskedWhile | regions.MaskedFor, writer: Statements, position: str) -> str:
         """Whether a thread makes another iteration (an i1); of a range, takes its next value."""
         b = self._b
         if isinstance(node, regions.MaskedWhile):
-            self._bring(writer, regions.read_variables(node.statement.condition), position)
+            self._load_variables(writer, regions.read_variables(node.statement.condition), position)
             return writer.value(node.statement.condition)
         t = node.statement.variable.type.llvm
         left, next_, step = (
@@ -303,7 +303,7 @@ class GroupLoop:
         lanes = Lanes(b, self._lanes, self._values, active)
         for operand in s.operands[:1]:
             with self._each_thread() as (writer, position, _):
-                self._bring(writer, regions.read_variables(operand), position)
+                self._load_variables(writer, regions.read_variables(operand), position)
                 value = writer.value(operand)
                 if operand.type is boolean:
                     value = b.op(f"zext i1 {value} to i8")
@@ -312,7 +312,7 @@ class GroupLoop:
         if reads_one_lane(s):
             target, place = s.targets[0], s.operands[1]
             with self._each_thread() as (writer, position, _):
-                self._bring(writer, regions.read_variables(place), position)
+                self._load_variables(writer, regions.read_variables(place), position)
                 lane = writer.ids["subgroup_thread_id", 0]
                 value = lanes.read(s, target.type, lane, writer.value(place), position)
                 b.store(memory_type(target.type), value, self._kept_element(target, position), ACCESS_GROUP)
@@ -337,7 +337,7 @@ class GroupLoop:
         read: set[ir.Variable] = set()
         for expr in exprs:
             read |= regions.read_variables(expr)
-        self._bring(writer, read, b.op(f"zext i32 {leader} to i64"))
+        self._load_variables(writer, read, b.op(f"zext i32 {leader} to i64"))
         return writer
 
     # -- what threads do
@@ -351,7 +351,7 @@ class GroupLoop:
         with CountedLoop(b, "i32", "0", str(z)) as planes, CountedLoop(b, "i32", "0", str(y)) as rows:
             above = b.op(f"mul nuw nsw i32 {planes.index}, {y}")
             row = b.op(f"mul nuw nsw i32 {b.op(f'add nuw nsw i32 {above}, {rows.index}')}, {x}")
-            with CountedLoop(b, "i32", "0", str(x), parallel=keeps_order(block)) as threads:
+            with CountedLoop(b, "i32", "0", str(x), parallel=tolerates_reordering(block)) as threads:
                 linear = b.op(f"add nuw nsw i32 {row}, {threads.index}")
                 position = b.op(f"zext i32 {linear} to i64")
                 self._masks.skip(position, threads.next_label)
@@ -367,7 +367,7 @@ class GroupLoop:
         used = dict.fromkeys([*assigned, *sorted(regions.read_variables(region.body), key=lambda v: v.name)])
         outside = {*self._kept, *self._uniform, *self._split.recomputed}
         writer.declare(v for v in used if v not in outside)
-        self._bring(writer, used, position)
+        self._load_variables(writer, used, position)
         if not self._local:
             writer.declare_arrays(self._context.program.local_arrays)
         writer.return_label = b.fresh("return")
@@ -414,7 +414,7 @@ class GroupLoop:
             writer.arrays[array] = Array(own, tuple(map(str, shape)), strides, ACCESS_GROUP)
         return writer
 
-    def _bring(self, writer: Statements, variables: Iterable[ir.Variable], position: str) -> None:
+    def _load_variables(self, writer: Statements, variables: Iterable[ir.Variable], position: str) -> None:
         """Gives a writer the variables that come from outside of its region."""
         b = self._b
         recomputed = self._split.recomputed

@@ -53,7 +53,7 @@ class UniformJump:
 
 
 @dataclass(frozen=True, eq=False)
-class Meeting:
+class SyncPoint:
     """An operation of subgroups."""
 
     statement: ir.Collective
@@ -88,7 +88,7 @@ class MaskedFor:
 
 
 Masked = MaskedIf | MaskedWhile | MaskedFor
-Node = Region | UniformIf | UniformWhile | UniformFor | UniformJump | Meeting | Masked
+Node = Region | UniformIf | UniformWhile | UniformFor | UniformJump | SyncPoint | Masked
 Nodes = tuple[Node, ...]
 
 
@@ -136,7 +136,7 @@ def split(body: ir.Block) -> Split:
                     loops.add(node.statement.variable)
                 else:
                     shared.update((node.statement.variable, node.left, node.next, node.step))
-            case Meeting():
+            case SyncPoint():
                 for operand in node.statement.operands:
                     exposed |= read_variables(operand)
                 shared.update(node.statement.targets)
@@ -211,13 +211,13 @@ class _Splitter:
                 run.clear()
 
         for statement in block:
-            meets = _has((statement,), ir.Barrier | ir.Collective)
-            if not meets and not (in_uniform_loop and _jumps(statement)):
+            synchronizes = _has((statement,), ir.Barrier | ir.Collective)
+            if not synchronizes and not (in_uniform_loop and _jumps(statement)):
                 run.append(statement)
                 continue
             close()
             if isinstance(statement, ir.Collective):
-                nodes.append(Meeting(statement))
+                nodes.append(SyncPoint(statement))
             elif isinstance(statement, ir.Break | ir.Continue):
                 nodes.append(UniformJump(isinstance(statement, ir.Break)))
             elif not isinstance(statement, ir.Barrier):

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from krnlpy.dsl import ir
+from krnlpy.dsl.llvm.builder import ACCESS_GROUP, Builder, literal
 from krnlpy.dsl.semantics.collectives import SOURCES, neutral
 from krnlpy.scalar import ScalarType, boolean
-
-from .builder import ACCESS_GROUP, Builder, literal
 
 
 def reads_one_lane(s: ir.Collective) -> bool:

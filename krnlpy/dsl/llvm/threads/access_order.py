@@ -13,7 +13,7 @@ from collections import Counter
 from krnlpy.dsl import ir
 
 
-def keeps_order(block: ir.Block) -> bool:
+def tolerates_reordering(block: ir.Block) -> bool:
     """Whether what a thread does means the same when its accesses to neighbours are joined."""
     accesses: list[tuple[str, ir.Place]] = []
     _collect(block, accesses)
