@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ import autograph
 from autograph import SGD, Conv2, Dense, Flatten, Layer, MaxPool2, Relu, Tensor
 from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, KernelSyntaxError, f32, kernel, u32
 from krnlpy.dsl import barrier, exp, global_id, group_array, thread_id
+from tests.support import process
 
 
 @kernel
@@ -89,5 +88,4 @@ def test_training(device: Device, tmp_path: Path) -> None:
 
 
 def test_command() -> None:
-    done = subprocess.run([sys.executable, "-m", "krnlpy", "info"], capture_output=True, text=True, check=True)
-    assert "host" in done.stdout
+    assert "host" in process.output("-m", "krnlpy", "info")

@@ -15,10 +15,10 @@ import pytest
 from krnlpy import dsl
 from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import ScalarType, f32, f64
+from tests.support.launching import Launcher
 from tests.support.tiers import deep, sampled
 
 from . import special_functions
-from .launcher import Launcher
 from .ulp_bounds import BOUNDS
 
 T = TypeVar("T", f32, f64)

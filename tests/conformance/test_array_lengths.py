@@ -8,8 +8,7 @@ from krnlpy import func
 from krnlpy.dsl import group_array, local_array, unroll, vec2
 from krnlpy.dsl.types.annotations import GlobalMut, Spec
 from krnlpy.scalar import f32, i32
-
-from .launcher import Launcher
+from tests.support.launching import Launcher
 
 
 def test_lengths_size_arrays_and_unroll(launch: Launcher) -> None:

@@ -15,8 +15,7 @@ from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut
 from krnlpy.errors import KernelAssertionError, KernelIndexError
 from krnlpy.scalar import f32, f64, i32, i64, u8
-
-from .launcher import Launcher
+from tests.support.launching import Launcher
 
 Output = pytest.CaptureFixture[str]
 

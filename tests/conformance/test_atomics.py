@@ -30,8 +30,8 @@ from krnlpy.dsl.types.annotations import Global, GlobalMut, ItemMut
 from krnlpy.errors import KernelIndexError, MissingFeatures
 from krnlpy.features import FLOAT_ATOMICS, Feature
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same, pairs
 
 T = TypeVar("T")

@@ -23,8 +23,8 @@ from krnlpy.dsl import (
 )
 from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import ScalarType, convert, i32, i64, u8, u32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import INTEGERS, assert_same, edges, pairs
 
 T = TypeVar("T")

@@ -13,8 +13,8 @@ from krnlpy.dsl import barrier, global_id, group_array, local_array, thread_id
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut
 from krnlpy.errors import KernelIndexError
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, f32, i32, i64, u32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 T = TypeVar("T")

@@ -10,9 +10,9 @@ import pytest
 from krnlpy.dsl import cast
 from krnlpy.dsl.types.annotations import GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, convert, f16, f32, f64, i16, i32, i64, u8, u32, u64
+from tests.support.launching import Launcher
 
 from .exact_casts import cast_exactly
-from .launcher import Launcher
 from .values import FLOATS, assert_same, edges
 
 T = TypeVar("T")

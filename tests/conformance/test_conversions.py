@@ -11,9 +11,9 @@ import pytest
 from krnlpy.dsl import bitcast, saturate
 from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, f16, f32, i32, u8, u16, u32
+from tests.support.launching import Launcher
 
 from .exact_casts import cast_exactly
-from .launcher import Launcher
 from .test_casts import interesting, without_subnormals
 from .values import FLOATS, assert_same, edges
 

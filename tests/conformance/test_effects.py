@@ -8,8 +8,8 @@ from krnlpy.dsl import local_array, unroll
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Spec
 from krnlpy.scalar import f32, i32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .test_statements import check
 from .values import assert_same
 

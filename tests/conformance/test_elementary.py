@@ -13,8 +13,8 @@ from krnlpy import dsl
 from krnlpy.dsl import clamp, ldexp, lerp, polynomial, sign, signbit, smoothstep, step
 from krnlpy.dsl.types.annotations import GlobalMut, Item, ItemMut
 from krnlpy.scalar import ScalarType, f16, f32, f64, i8, i32, i64, u8, u16, u32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import COMPUTED_FLOATS, INTEGERS, assert_same, edges, pairs
 
 T = TypeVar("T")

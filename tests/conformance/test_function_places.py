@@ -10,8 +10,8 @@ from krnlpy.dsl import barrier, global_id, group_array, local_array, thread_id
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out
 from krnlpy.scalar import f32, i32, u8
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 T = TypeVar("T", f32, i32)

@@ -8,8 +8,8 @@ from krnlpy.dsl import global_id, local_array
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Item, ItemMut, Out
 from krnlpy.scalar import f32, i32, u32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 X = np.linspace(-2, 2, 17, dtype=np.float32)

@@ -23,8 +23,8 @@ from krnlpy.dsl import (
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Out, Spec
 from krnlpy.features import Feature
 from krnlpy.scalar import bf16, f32, i32, u32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 

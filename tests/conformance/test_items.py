@@ -10,8 +10,8 @@ import pytest
 from krnlpy.dsl import item_id, items
 from krnlpy.dsl.types.annotations import Global, Item, ItemMut
 from krnlpy.scalar import f32, i32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 Array = np.ndarray

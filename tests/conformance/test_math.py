@@ -12,8 +12,8 @@ import pytest
 from krnlpy.dsl import ceil, cos, exp, exp2, floor, fma, isinf, isnan, log, log2, sin, sqrt, tan, tanh, trunc
 from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import ScalarType, f32, f64, u8
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .test_operators import assert_close
 from .values import COMPUTED_FLOATS, assert_same, edges
 

@@ -11,8 +11,8 @@ import pytest
 
 from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import COMPUTED_FLOATS, FLOATS, INTEGERS, assert_same, edges, pairs
 
 T = TypeVar("T")

@@ -14,8 +14,7 @@ from krnlpy.dsl import barrier, global_id, group_array, item_id, thread_id
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, f32, f64, i8, i32, i64, u8, u16, u32, u64
-
-from .launcher import Launcher
+from tests.support.launching import Launcher
 
 T = TypeVar("T")
 Output = pytest.CaptureFixture[str]

@@ -7,8 +7,8 @@ import numpy as np
 from krnlpy.dsl import local_array, unroll
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Spec
 from krnlpy.scalar import f32, i32, u8
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 N = np.arange(-5, 20, dtype=np.int32)

@@ -10,8 +10,8 @@ import pytest
 from krnlpy.dsl import bitcast, global_id
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, convert, f16, f32, f64, i32, u32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same, edges
 
 T = TypeVar("T")

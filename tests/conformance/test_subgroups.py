@@ -47,8 +47,8 @@ from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Out
 from krnlpy.features import Feature
 from krnlpy.scalar import ScalarType, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .subgroup_reference import Threads
 from .values import assert_same
 

@@ -6,8 +6,7 @@ import numpy as np
 
 from krnlpy import Global, GlobalMut, i32, kernel
 from krnlpy.dsl import ir
-
-from .launcher import Launcher
+from tests.support.launching import Launcher
 
 
 def kernel_of_tuples(x: Global[i32], y: GlobalMut[i32]):

@@ -11,8 +11,8 @@ import pytest
 from krnlpy.dsl import local_array
 from krnlpy.dsl.types.annotations import GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, f64, i32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ from krnlpy import func
 from krnlpy.dsl import ivec2, vec2
 from krnlpy.dsl.types.annotations import GlobalMut, Item, ItemMut
 from krnlpy.scalar import ScalarType, bf16, f16, f32, f64, i8, i32, u8, u16, u32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 T = TypeVar("T")

@@ -21,8 +21,9 @@ from krnlpy.host import open_host
 from krnlpy.host.compiler import Compiler
 from krnlpy.host.pool import ThreadPool
 from krnlpy.scalar import f16, f32, i32, u8
+from tests.support.launching import lower
 
-from .launch import launch, program_of
+from .launch import launch
 
 
 def test_one_backend_a_process() -> None:
@@ -241,7 +242,7 @@ def test_what_llvm_refuses() -> None:
 
 
 def optimized(function, **options: bool) -> str:  # type: ignore[no-untyped-def]
-    program = program_of(function)
+    program = lower(function)
     variant = Variant(0, (True,) * len(program.buffers))
     assert layout_of(program, variant).size
     code = emit(program, variant, {}, (64, 1, 1), LlvmOptions(debug=False, half=options.get("half", True)))

@@ -9,8 +9,9 @@ from krnlpy import Global, GlobalMut, Item, ItemMut, bf16, config, f16, f32, f64
 from krnlpy.dsl import atomic_add, barrier, exp, global_id, group_array, local_array, sin, subgroup_add, thread_id
 from krnlpy.host import effort
 from krnlpy.host.compiler import Compiler
+from tests.support.launching import lower
 
-from .launch import launch, program_of
+from .launch import launch
 
 LIMITS = {"full": (1 << 40, 1 << 40), "long": (0, 1 << 40), "very long": (0, 0)}
 
@@ -62,7 +63,7 @@ def test_results(limits: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None
     rows = x.reshape(3, 32).astype(np.float64)
     want = [sum(0.7 * np.roll(row, -k) * row[::-1] for k in range(4)) for row in rows]
     np.testing.assert_allclose(sums, np.concatenate(want), rtol=8 * 2**-24)
-    lanes = program_of(groups).subgroup_threads or 8
+    lanes = lower(groups).subgroup_threads or 8
     assert total[0] == 3 * sum(range(32)) * lanes
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import pytest
 
 from krnlpy import Buffer, Device, Global, GlobalMut, ItemMut, Spec, config, f32, func, i32, kernel, u32
 from krnlpy.dsl import barrier, global_id, global_threads, group_array, group_id, subgroup_any, thread_id
+from tests.support import process
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise on Windows")
 
@@ -256,13 +256,4 @@ print("end")
 def test_a_process_ends_while_a_daemon_runs_an_endless_kernel(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(_DAEMON)
-    root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", str(program)],
-        env={**os.environ, "PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
+    assert process.output(program) == "end\n"

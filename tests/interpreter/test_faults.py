@@ -15,7 +15,7 @@ from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out
 from krnlpy.errors import KernelError, KernelIndexError
 from krnlpy.scalar import f32, i32, u32, u64
-from tests.conformance.launcher import Launcher
+from tests.support.launching import Launcher
 
 
 def line_of(function: Callable[..., Any], text: str) -> int:

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 from krnlpy.dsl import barrier, group_array, subgroup_add, thread_id
-from krnlpy.dsl.frontend.syntax import functions as frontend
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out, Spec
 from krnlpy.errors import LimitExceeded
 from krnlpy.scalar import f32, i32
-from tests.conformance.launcher import Launcher
+from tests.support.launching import Launcher, lower
 
 
 def test_tracing_shows_the_users_lines_and_variables(launch: Launcher) -> None:
@@ -124,7 +123,7 @@ def test_group_memory_and_threads_are_limited(launch: Launcher) -> None:
         barrier()
         y[thread_id()] = a[thread_id()]
 
-    program = frontend.lower(frontend.read_signature(kernel), {}, (1, 1, 1))
+    program = lower(kernel, (1, 1, 1))
     variant, build = Variant(0, (True,)), launch.backend.build
     assert build(program, variant, {"SIZE": 2**14}, (32, 32, 1), False).threads == (32, 32, 1)
     with pytest.raises(LimitExceeded, match="65540 bytes; at most 65536"):

@@ -9,7 +9,7 @@ from krnlpy.dsl import subgroup_barrier, subgroup_shuffle_down, thread_id
 from krnlpy.dsl.types.annotations import GlobalMut, Out
 from krnlpy.errors import KernelError, KernelRaceError
 from krnlpy.scalar import i32
-from tests.conformance.launcher import Launcher
+from tests.support.launching import Launcher
 
 
 def test_a_barrier_of_a_subgroup_orders_its_threads(launch: Launcher) -> None:

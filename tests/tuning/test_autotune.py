@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +37,7 @@ from krnlpy.errors import FileError
 from krnlpy.tuning import autotune as autotuning
 from krnlpy.tuning import trials
 from krnlpy.tuning.autotune import TunedKernel
+from tests.support import process
 
 THREADS = [{"threads": n} for n in (32, 64, 128)]
 
@@ -575,16 +574,8 @@ print([p.name for p in config.cache_dir.glob("tuning/*")] != [])
 
 @pytest.mark.parametrize(("text", "expected"), [("0", False), ("", True), ("1", True)])
 def test_environment(text: str, expected: bool, tmp_path: Path) -> None:
-    import os
 
     path = tmp_path / "program.py"
     path.write_text(PROGRAM.format(expected=expected))
-    environment = {
-        "KRNLPY_AUTOTUNE": text,
-        "KRNLPY_CACHE_DIR": str(tmp_path / "c"),
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    done = subprocess.run(
-        [sys.executable, str(path)], env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
-    assert (done.stdout, done.stderr) == (f"{expected}\n", "")
+    printed = process.output(path, KRNLPY_AUTOTUNE=text, KRNLPY_CACHE_DIR=str(tmp_path / "c"))
+    assert printed == f"{expected}\n"

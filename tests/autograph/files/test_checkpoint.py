@@ -2,9 +2,6 @@
 
 import os
 import stat
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +24,7 @@ from autograph import (
 from autograph.errors import CheckpointError
 from krnlpy import SCALAR_TYPES, Device, bf16, f32
 from krnlpy.errors import FileError
+from tests.support import process
 
 
 class Model(Layer):
@@ -292,9 +290,7 @@ try:
 except CheckpointError as error:
     print(error)
 """
-    limits = {"env": {**os.environ, "KRNLPY_NO_CACHE": "1"}, "cwd": Path(__file__).parents[3]}
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, **limits)
-    assert "File too large" in run.stdout
+    assert "File too large" in process.output("-c", code, KRNLPY_NO_CACHE="1")
     assert (tmp_path / "m").read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["m"]
 
@@ -314,9 +310,8 @@ from autograph import Dense, save_checkpoint
 os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
 save_checkpoint({str(tmp_path / "m")!r}, Dense(100, 100, seed=0))
 """
-    environment = {"env": {**os.environ, "KRNLPY_NO_CACHE": "1"}, "cwd": Path(__file__).parents[3]}
     for _ in range(2):
-        assert subprocess.run([sys.executable, "-c", code], check=False, **environment).returncode == -9
+        assert process.run("-c", code, KRNLPY_NO_CACHE="1").returncode == -9
     assert len(list(tmp_path.iterdir())) == 2, "of the first nothing is left"
     assert load_checkpoint(tmp_path / "m", Model()) == {"epoch": 1}
     save_checkpoint(tmp_path / "m", Model(), epoch=2)

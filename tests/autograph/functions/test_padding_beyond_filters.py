@@ -5,8 +5,6 @@ interpreter runs the same kernels, and checks each access; the host itself compu
 """
 
 import itertools
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from autograph.functions.convolution import host as conv2_host
 from krnlpy import Device, f32
 from tests.autograph.reference import check, conv2, draw
+from tests.support import process
 
 CASES = [
     # filter, stride, padding, dilation along one axis: they reach (filter - 1) * dilation pixels
@@ -42,10 +41,7 @@ def test_the_hosts_kernels_stay_inside(case, monkeypatch):
 
 
 def test_the_host():
-    root = Path(__file__).parents[3]
-    module = f"tests.autograph.functions.{Path(__file__).stem}"
-    run = subprocess.run([sys.executable, "-m", module], cwd=root, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
+    process.output("-m", f"tests.autograph.functions.{Path(__file__).stem}")
 
 
 def test_devices(device):

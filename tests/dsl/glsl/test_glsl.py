@@ -4,11 +4,8 @@ with the other targets, in tests/conformance."""
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -56,6 +53,8 @@ from krnlpy.scalar import (
     u32,
     u64,
 )
+from tests.support import process
+from tests.support.launching import lower
 
 T = TypeVar("T")
 NATIVE = glsl.GlslOptions(storage8=True, storage16=True, debug=False, max_parameter_bytes=128)
@@ -66,12 +65,6 @@ DEBUG = glsl.GlslOptions(storage8=True, storage16=True, debug=True, max_paramete
 @pytest.fixture(autouse=True)
 def no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "cache_dir", None)
-
-
-def lower(kernel: Callable[..., Any], unchecked: bool = False, **types: ScalarType) -> ir.Program:
-    signature = frontend.read_signature(kernel)
-    chosen = {v: types[v.__name__] for v in signature.type_variables}
-    return frontend.lower(signature, chosen, (64, 1, 1), unchecked)
 
 
 def emit(
@@ -587,7 +580,7 @@ def test_emitting_twice_gives_the_same_text() -> None:
 def test_no_module_of_a_device_is_loaded() -> None:
     modules = "sys, krnlpy.dsl.glsl.emit, krnlpy.dsl.spirv.module"
     code = f"import {modules}; assert not {{'vulkan', 'llvmlite', 'cffi'}} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    process.output("-c", code)
 
 
 def test_scalar_types_are_all_known() -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
@@ -49,6 +46,7 @@ from krnlpy.dsl.ir.program import Program, walk
 from krnlpy.dsl.passes.cooperative_expansion import expanded
 from krnlpy.errors import InvalidProgram
 from krnlpy.scalar import bf16, boolean, f16, f32, f64, i32, u8, u32
+from tests.support import process
 
 WHERE = Location("x.py", 1, 0, 1)
 NOWHERE = Location("", 0, 0, 0)
@@ -579,9 +577,7 @@ print("krnlpy.dsl.ir.verify" in sys.modules)
 def test_programs_are_verified_in_debug_mode_only(debug: str, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(DEBUGGED)
-    environment = {**os.environ, "KRNLPY_DEBUG": debug}
-    run = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=120)
-    assert (run.stdout, run.stderr) == (f"{debug == '1'}\n", "")
+    assert process.output(script, KRNLPY_DEBUG=debug) == f"{debug == '1'}\n"
 
 
 def test_a_kernel_of_which_a_wrong_program_is_made_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from krnlpy import Global, GlobalMut, Item, ItemMut, Spec, f32, i32
 from krnlpy.dsl import global_id, global_threads, ir, item_id, thread_id
 from krnlpy.dsl.passes.loop_work import Work
 from krnlpy.dsl.passes.symbolic_bounds import SymbolicBounds
-from tests.host.launch import program_of
+from tests.support.launching import lower
 
 THREADS = 6
 _HERE = ir.Location("here", 1, 0, 0)
@@ -129,7 +129,7 @@ KNOWN = [_grid_stride, _triangle, _named_step, _windows, _items]
 
 @pytest.mark.parametrize("function", KNOWN, ids=lambda f: f.__name__)
 def test_loops_are_part_of_what_is_around_them(function: Callable[..., None]) -> None:
-    program = program_of(function)
+    program = lower(function)
     work = Work(program, lambda e: int(e.value) if isinstance(e, ir.Const) else None, 0)
     assert work.loops
     assert not any(loop.asks for loop in work.loops.values())
@@ -155,7 +155,7 @@ def _unknown_direction(y: GlobalMut[f32], n: i32, step: i32):
 
 @pytest.mark.parametrize("function", [_rows, _assigned, _unknown_direction], ids=lambda f: f.__name__)
 def test_loops_of_unknown_length_ask(function: Callable[..., None]) -> None:
-    work = Work(program_of(function), lambda e: int(e.value) if isinstance(e, ir.Const) else None, 0)
+    work = Work(lower(function), lambda e: int(e.value) if isinstance(e, ir.Const) else None, 0)
     assert any(loop.asks for loop in work.loops.values())
 
 
