@@ -9,14 +9,10 @@ import pytest
 
 import autograph
 from autograph import SGD, Conv2, Dense, Flatten, Layer, MaxPool2, Relu, Tensor
-from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, KernelSyntaxError, f32, kernel, u32
+from krnlpy import Buffer, Device, Global, GlobalMut, ItemMut, KernelSyntaxError, f32, kernel, u32
 from krnlpy.dsl import barrier, exp, global_id, group_array, thread_id
 from tests.support import process
-
-
-@kernel
-def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
-    y += alpha * x
+from tests.support.kernels import saxpy
 
 
 @kernel(threads=32)

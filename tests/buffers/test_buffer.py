@@ -16,8 +16,6 @@ from krnlpy import (
     Device,
     Global,
     GlobalMut,
-    Item,
-    ItemMut,
     ScalarType,
     bf16,
     f16,
@@ -36,6 +34,7 @@ from krnlpy.dsl import global_id
 from krnlpy.errors import DtypeError, LimitExceeded, OutOfMemory, ShapeError, SharingError
 from krnlpy.scalar import convert
 from tests.support.devices import requires
+from tests.support.kernels import accumulate
 
 TYPES = pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
 
@@ -298,11 +297,6 @@ def test_bitcast(device: Device) -> None:
 
 
 @kernel
-def add_items(x: Item[f32], y: ItemMut[f32]) -> None:
-    y += x
-
-
-@kernel
 def row_sums(x: Global[f32, 2], y: GlobalMut[f32, 1]) -> None:
     row = global_id()
     if row < x.shape[0]:
@@ -321,10 +315,10 @@ def test_kernels_over_negative_steps(device: Device, key: Any) -> None:
     x, y = np.arange(130, dtype=np.float32).reshape(10, 13), np.zeros((10, 13), np.float32)
     a, b = Buffer.from_numpy(x.copy(), device), Buffer.from_numpy(y.copy(), device)
     for turn in (lambda v: v, lambda v: v.transpose(), lambda v: v[::-1]):
-        add_items(turn(a[key]), turn(b[key]))
+        accumulate(turn(a[key]), turn(b[key]))
         y[key] += x[key]
         assert same(b.numpy(), y)
-    add_items(a[key], b[: a[key].shape[0], : a[key].shape[1]])
+    accumulate(a[key], b[: a[key].shape[0], : a[key].shape[1]])
     y[: a[key].shape[0], : a[key].shape[1]] += x[key]
     assert same(b.numpy(), y)
     sums = Buffer.zeros(20, f32, device)[::-2]

@@ -33,6 +33,7 @@ from krnlpy import (
     u8,
 )
 from krnlpy.dsl import global_id, group_id, item_id, items, thread_id
+from tests.support.kernels import saxpy
 
 T = TypeVar("T")
 
@@ -48,11 +49,6 @@ def module(path: Path, source: str) -> ModuleType:
 
 
 # ------------------------------------------------------------------------------------------------ items and features
-
-
-@kernel
-def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
-    y += alpha * x
 
 
 def test_several_items_need_no_narrow_integers() -> None:

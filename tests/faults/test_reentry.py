@@ -17,16 +17,12 @@ import krnlpy
 from autograph import Dense, load_checkpoint, save_checkpoint
 from krnlpy import Buffer, Device, DeviceBusy, Global, GlobalMut, ItemMut, f32, kernel, u32
 from krnlpy.dsl import global_id
+from tests.support.kernels import increment
 
 from .bytecodes import HANDLERS, OPERATIONS, interrupt, interrupt_some
 
 _PLACES = 12
 """Of each operation and handler, where it is interrupted; ``make test-deep`` interrupts everywhere."""
-
-
-@kernel
-def increment(x: ItemMut[u32]):
-    x += u32(1)
 
 
 @kernel

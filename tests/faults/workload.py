@@ -7,15 +7,11 @@ from typing import Any
 import numpy as np
 
 import krnlpy
-from krnlpy import Buffer, Device, Feature, Item, ItemMut, config, f32, kernel, u32, u64
+from krnlpy import Buffer, Device, Feature, ItemMut, config, f32, kernel, u32, u64
+from tests.support.kernels import saxpy
 
 _COUNT = 1000
 _LARGE = (4 << 20) + 4096  # more than what travels in one piece
-
-
-@kernel
-def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
-    y += alpha * x
 
 
 @kernel

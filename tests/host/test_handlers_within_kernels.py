@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy import Buffer, Device, DeviceBusy, GlobalMut, ItemMut, KernelIndexError, config, f32, host_call, kernel, u32
+from krnlpy import Buffer, Device, DeviceBusy, GlobalMut, KernelIndexError, config, f32, host_call, kernel, u32
+from tests.support.kernels import increment
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="the system sends no signals to threads")
 
@@ -26,11 +27,6 @@ def busy(seen: GlobalMut[u32], x: GlobalMut[u32]):
             break
     for i in range(x.shape[0]):
         x[i] += u32(1)
-
-
-@kernel
-def increment(x: ItemMut[u32]):
-    x += u32(1)
 
 
 @kernel(threads=1)

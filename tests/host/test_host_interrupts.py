@@ -16,6 +16,7 @@ import pytest
 from krnlpy import Buffer, Device, Global, GlobalMut, ItemMut, Spec, config, f32, func, i32, kernel, u32
 from krnlpy.dsl import barrier, global_id, global_threads, group_array, group_id, subgroup_any, thread_id
 from tests.support import process
+from tests.support.kernels import increment
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise on Windows")
 
@@ -141,11 +142,6 @@ def interrupted(after: float = 0.2) -> Iterator[None]:
             yield
     finally:
         timer.cancel()
-
-
-@kernel
-def increment(x: ItemMut[u32]):
-    x += u32(1)
 
 
 def check(x: Buffer) -> None:

@@ -48,21 +48,11 @@ from krnlpy.dsl import (
     threads,
 )
 from tests.support.devices import requires
+from tests.support.kernels import axpy, saxpy
 
 T = TypeVar("T")
 U = TypeVar("U")
 F = TypeVar("F", f32, bf16)
-
-
-@kernel
-def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
-    """y plus alpha times x."""
-    y += alpha * x
-
-
-@kernel
-def axpy(alpha: T, x: Item[T], y: ItemMut[T]):
-    y += alpha * x
 
 
 @kernel

@@ -34,19 +34,10 @@ from krnlpy import (
     u8,
 )
 from krnlpy.dsl import barrier, global_id, group_array, thread_id
+from tests.support.kernels import axpy, saxpy
 
 T = TypeVar("T")
 F = TypeVar("F", f32, bf16)
-
-
-@kernel
-def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
-    y += alpha * x
-
-
-@kernel
-def axpy(alpha: T, x: Item[T], y: ItemMut[T]):
-    y += alpha * x
 
 
 @kernel

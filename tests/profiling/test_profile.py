@@ -20,7 +20,6 @@ from krnlpy import (
     DeviceLost,
     Global,
     GlobalMut,
-    Item,
     ItemMut,
     KernelIndexError,
     Out,
@@ -34,11 +33,7 @@ from krnlpy.dsl import global_id, group_id
 from krnlpy.errors import FileMissing
 from krnlpy.profiling import report
 from krnlpy.profiling.profile import Record, _sessions
-
-
-@kernel
-def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
-    y += alpha * x
+from tests.support.kernels import saxpy
 
 
 @kernel(threads=(4, 2))

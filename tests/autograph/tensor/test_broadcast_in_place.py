@@ -7,9 +7,10 @@ import pytest
 
 from autograph import SGD, Parameter, Tensor, load_checkpoint, save_checkpoint
 from autograph.nn import Layer
-from krnlpy import SCALAR_TYPES, Item, ItemMut, bf16, f16, f32, kernel
+from krnlpy import SCALAR_TYPES, bf16, f16, f32
 from tests.autograph.reference import tensor
 from tests.support.devices import requires
+from tests.support.kernels import accumulate
 
 
 def repeated(device, dtype=f32):
@@ -18,11 +19,6 @@ def repeated(device, dtype=f32):
     gc.collect()
     assert result.buffer.is_broadcast()
     return result
-
-
-@kernel
-def add_one(x: Item[f32], y: ItemMut[f32]) -> None:
-    y += x
 
 
 CHANGES = {
@@ -34,7 +30,7 @@ CHANGES = {
     "scaled_add": (lambda x: x.scaled_add(2, row(x)), [[5, 7, 9]] * 2),
     "sum out": (lambda x: rows(x).sum(0, out=x), [[2, 4, 6]] * 2),
     "sum out with beta": (lambda x: rows(x).sum(0, out=x, beta=2), [[8, 10, 12]] * 2),
-    "a kernel": (lambda x: add_one(Tensor.ones((2, 3), f32, x.device).buffer, x.writable()), [[4] * 3] * 2),
+    "a kernel": (lambda x: accumulate(Tensor.ones((2, 3), f32, x.device).buffer, x.writable()), [[4] * 3] * 2),
 }
 
 

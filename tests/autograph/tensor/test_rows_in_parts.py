@@ -5,9 +5,10 @@ import pytest
 
 from autograph import Parameter, Tensor
 from autograph.functions.launch import parts
-from krnlpy import Buffer, Item, ItemMut, f32, kernel
+from krnlpy import Buffer, f32
 from krnlpy.kernels.parts import PartsPlan
 from tests.support.devices import limit_reach
+from tests.support.kernels import accumulate
 
 ROWS = [1, 2, 3, 5, 7, 9, 11, 13, 31, 33, 63, 97]
 
@@ -33,11 +34,6 @@ def test_every_row_is_in_one_part(count, reach):
     assert all(part.can_be_indexed for part, _ in found)
 
 
-@kernel
-def add(x: Item[f32], y: ItemMut[f32]) -> None:
-    y += x
-
-
 @pytest.fixture
 def limited(device, monkeypatch):
     if device.info.backend == "interpreter":
@@ -60,8 +56,8 @@ def test_every_item_is_launched_once(shape, limited, monkeypatch):
     values = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     x, y = Buffer.from_numpy(values, limited, copy=True), Buffer.from_numpy(-values, limited, copy=True)
     assert not y.can_be_indexed
-    add(x, y)
-    add(x, y)
+    accumulate(x, y)
+    accumulate(x, y)
     np.testing.assert_array_equal(y.numpy(), values)
     assert launched[-1] == values.size
 
