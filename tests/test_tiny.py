@@ -16,7 +16,7 @@ from tests.support.kernels import saxpy
 
 
 @kernel(threads=32)
-def reverse_groups(x: Global[u32], y: GlobalMut[u32]):
+def reverse_groups(x: Global[u32], y: GlobalMut[u32]) -> None:
     """Each group's elements in reverse order."""
     kept = group_array(u32, 32)
     kept[thread_id()] = x[global_id()]
@@ -25,7 +25,7 @@ def reverse_groups(x: Global[u32], y: GlobalMut[u32]):
 
 
 @kernel
-def wrong(x: ItemMut[f32]):
+def wrong(x: ItemMut[f32]) -> None:
     x = exp("x")
 
 

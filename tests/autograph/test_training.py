@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autograph import SGD, Tensor
-from krnlpy import bf16, f16, f32
+from krnlpy import Device, bf16, f16, f32
 
 from .lenet5 import LeNet5
 
@@ -39,7 +39,7 @@ def run(device, dtype, steps, batch=20):
 
 
 @pytest.mark.parametrize("dtype", [f32, f16, bf16], ids=str)
-def test_training_lowers_the_loss(dtype, device):
+def test_training_lowers_the_loss(dtype, device: Device) -> None:
     if device.info.kind == "interpreter":
         pytest.skip("millions of products")
     losses, hits, _ = run(device, dtype, 40)
@@ -50,7 +50,7 @@ def test_training_lowers_the_loss(dtype, device):
 
 
 @pytest.mark.parametrize("dtype", [f32, bf16], ids=str)
-def test_training_is_reproducible_bit_for_bit(dtype, device):
+def test_training_is_reproducible_bit_for_bit(dtype, device: Device) -> None:
     if device.info.kind == "interpreter":
         pytest.skip("millions of products")
     first, _, a = run(device, dtype, 5)

@@ -27,14 +27,14 @@ Array = np.ndarray[Any, Any]
 
 
 def unary(function: Callable[..., Any]) -> Callable[..., Any]:
-    def kernel(x: Item[T], y: ItemMut[T]):
+    def kernel(x: Item[T], y: ItemMut[T]) -> None:
         y = function(x)
 
     return kernel
 
 
 def binary(function: Callable[..., Any]) -> Callable[..., Any]:
-    def kernel(x: Item[T], y: Item[T], z: ItemMut[T]):
+    def kernel(x: Item[T], y: Item[T], z: ItemMut[T]) -> None:
         z = function(x, y)
 
     return kernel

@@ -12,7 +12,7 @@ from tests.support.launching import Launcher
 
 
 def test_lengths_size_arrays_and_unroll(launch: Launcher) -> None:
-    def kernel(x: GlobalMut[i32]):
+    def kernel(x: GlobalMut[i32]) -> None:
         shared = group_array(i32, (8, 2))
         own = local_array(f32, (len(shared) // 2, 3))
         pairs = local_array(vec2, own.shape[0] + 1)
@@ -40,7 +40,7 @@ def test_lengths_in_functions(launch: Launcher) -> None:
             total = total * 10 + copy[i]
         return total
 
-    def kernel(x: GlobalMut[i32]):
+    def kernel(x: GlobalMut[i32]) -> None:
         a = local_array(i32, 3)
         b = local_array(i32, 4)
         for i in range(4):
@@ -54,7 +54,7 @@ def test_lengths_in_functions(launch: Launcher) -> None:
 
 
 def test_lengths_that_specs_decide(launch: Launcher) -> None:
-    def kernel(x: GlobalMut[i32], N: Spec[i32] = 5):  # noqa: N803
+    def kernel(x: GlobalMut[i32], N: Spec[i32] = 5) -> None:
         first = local_array(i32, (N, 2))
         second = local_array(i32, len(first) * 2 - 1)
         third = local_array(i32, first.size + second.shape[0] // 2)

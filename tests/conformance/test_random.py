@@ -38,7 +38,7 @@ KNOWN = [
 
 
 @kernel
-def generator(counters: Global[u32, 2], keys: Global[u32, 2], out: GlobalMut[u32, 2]):
+def generator(counters: Global[u32, 2], keys: Global[u32, 2], out: GlobalMut[u32, 2]) -> None:
     i = global_id()
     c = uvec4(counters[i, 0], counters[i, 1], counters[i, 2], counters[i, 3])
     bits = philox4x32(c, uvec2(keys[i, 0], keys[i, 1]))
@@ -47,7 +47,7 @@ def generator(counters: Global[u32, 2], keys: Global[u32, 2], out: GlobalMut[u32
 
 
 @kernel
-def everything(bits: GlobalMut[u32, 2], floats: GlobalMut[f32, 2], whole: GlobalMut[i32, 2], seed: u32):
+def everything(bits: GlobalMut[u32, 2], floats: GlobalMut[f32, 2], whole: GlobalMut[i32, 2], seed: u32) -> None:
     i = global_id()
     b = philox(seed, i)
     u = random_uniform4(seed, i)
@@ -148,7 +148,7 @@ def test_normal_numbers_are_those_of_the_transform() -> None:
 
 
 @kernel
-def edges(bits: Global[u32], out: GlobalMut[f32, 2]):
+def edges(bits: Global[u32], out: GlobalMut[f32, 2]) -> None:
     from_bits = _normal_pair(bits[global_id()], bits[global_id()])
     out[global_id(), 0] = from_bits.x
     out[global_id(), 1] = from_bits.y
@@ -178,7 +178,7 @@ def test_integers() -> None:
 
 
 @kernel
-def noise(x: ItemMut[f32], seed: u32, step: i32):
+def noise(x: ItemMut[f32], seed: u32, step: i32) -> None:
     x = random_normal(seed, item_id(), step)
 
 

@@ -25,7 +25,7 @@ _LARGE = 3 << 20
 def fresh_kernel(number: int) -> Kernel:
     """A kernel that was never compiled."""
 
-    def scale(x: ItemMut[f32], BY: Spec[u32] = 1):  # noqa: N803
+    def scale(x: ItemMut[f32], BY: Spec[u32] = 1) -> None:
         x *= f32(BY)
 
     return kernel(scale).specialize(BY=number)

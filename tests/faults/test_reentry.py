@@ -26,13 +26,13 @@ _PLACES = 12
 
 
 @kernel
-def printing(x: ItemMut[u32]):
+def printing(x: ItemMut[u32]) -> None:
     x += u32(1)
     print(x)
 
 
 @kernel
-def spread(x: Global[u32], y: GlobalMut[u32]):
+def spread(x: Global[u32], y: GlobalMut[u32]) -> None:
     i = global_id()
     if i < y.shape[0]:
         y[i] = x[0]
@@ -90,7 +90,7 @@ def test_a_kernel_is_built_within_a_launch(device: Device) -> None:
     numbers = itertools.count(1000)
 
     def build() -> None:
-        def scale(y: ItemMut[f32], BY: krnlpy.Spec[u32] = 1):  # noqa: N803
+        def scale(y: ItemMut[f32], BY: krnlpy.Spec[u32] = 1) -> None:
             y *= f32(BY)
 
         y, number = Buffer.ones(3, f32, device), next(numbers)

@@ -38,32 +38,32 @@ from tests.support.kernels import increment, saxpy
 
 
 @kernel
-def gather(x: Global[f32, 2], at: Item[i32], y: ItemMut[f32]):
+def gather(x: Global[f32, 2], at: Item[i32], y: ItemMut[f32]) -> None:
     y = x[0, at]
 
 
 @kernel
-def scaled(x: ItemMut[f32], FACTOR: Spec[f32] = 2.0):  # noqa: N803
+def scaled(x: ItemMut[f32], FACTOR: Spec[f32] = 2.0) -> None:
     x *= FACTOR
 
 
 @kernel
-def shifted(by: Vector[f32, 2], x: ItemMut[f32]):
+def shifted(by: Vector[f32, 2], x: ItemMut[f32]) -> None:
     x += by.x * 10.0 + by.y
 
 
 @kernel(threads=1)
-def mark(x: GlobalMut[u32, 1]):
+def mark(x: GlobalMut[u32, 1]) -> None:
     x[group_id(0)] += u32(1)
 
 
 @kernel(threads=1)
-def put(at: i32, x: GlobalMut[u32, 1]):
+def put(at: i32, x: GlobalMut[u32, 1]) -> None:
     x[at] = u32(9)
 
 
 @kernel
-def printing(x: ItemMut[f32]):
+def printing(x: ItemMut[f32]) -> None:
     print(x)
 
 
@@ -74,7 +74,7 @@ class Particle:
 
 
 @kernel
-def move(seconds: f32, particles: GlobalMut[Particle, 1]):
+def move(seconds: f32, particles: GlobalMut[Particle, 1]) -> None:
     i = global_id()
     if i < len(particles):
         particles[i].place += seconds * particles[i].speed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -26,13 +28,13 @@ def smallest_divisor(n: i32) -> i32:
     return n
 
 
-def items(x: Item[f32], y: ItemMut[f16], z: ItemMut[bf16], w: ItemMut[f64]):
+def items(x: Item[f32], y: ItemMut[f16], z: ItemMut[bf16], w: ItemMut[f64]) -> None:
     y = f16(exp(x) + x * 0.3)
     z = bf16(sin(x) - x / 3.0)
     w += f64(x) * f64(smallest_divisor(i32(x * 10.0)))
 
 
-def groups(x: Global[f32], y: GlobalMut[f32], total: GlobalMut[i32]):
+def groups(x: Global[f32], y: GlobalMut[f32], total: GlobalMut[i32]) -> None:
     shared = group_array(f32, 32)
     own = local_array(f32, 4)
     t = thread_id()
@@ -46,7 +48,7 @@ def groups(x: Global[f32], y: GlobalMut[f32], total: GlobalMut[i32]):
 
 
 @pytest.mark.parametrize("limits", LIMITS)
-def test_results(limits: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_results(limits: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(config, "cache_dir", tmp_path)  # what was compiled before was so with another effort
     monkeypatch.setattr(effort, "_LONG", LIMITS[limits][0])
     monkeypatch.setattr(effort, "_VERY_LONG", LIMITS[limits][1])

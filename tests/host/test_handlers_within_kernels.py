@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="the
 
 
 @kernel(threads=1)
-def busy(seen: GlobalMut[u32], x: GlobalMut[u32]):
+def busy(seen: GlobalMut[u32], x: GlobalMut[u32]) -> None:
     """Runs until a handler has changed what it watches, which is not the memory of others; then counts."""
     for _ in range(1 << 30):
         if seen[0] != u32(0):
@@ -30,12 +30,12 @@ def busy(seen: GlobalMut[u32], x: GlobalMut[u32]):
 
 
 @kernel(threads=1)
-def outside(x: GlobalMut[u32]):
+def outside(x: GlobalMut[u32]) -> None:
     x[x.shape[0]] = u32(1)
 
 
 @kernel(threads=1)
-def mark(x: GlobalMut[u32]):
+def mark(x: GlobalMut[u32]) -> None:
     x[0] += u32(100)
 
 

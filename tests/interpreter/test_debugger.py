@@ -120,7 +120,7 @@ def test_breakpoints_of_pdb(tmp_path: Path) -> None:
 
 def test_the_users_own_hook(monkeypatch: pytest.MonkeyPatch) -> None:
     @kernel
-    def stops(x: ItemMut[f32]):
+    def stops(x: ItemMut[f32]) -> None:
         t = x + 1.0
         breakpoint()
         x = t
@@ -139,7 +139,7 @@ def test_another_debugger(tmp_path: Path) -> None:
 
 def test_a_breakpoint_on_another_target() -> None:
     @kernel
-    def stops(x: ItemMut[f32]):
+    def stops(x: ItemMut[f32]) -> None:
         breakpoint()
         x = 1.0
 

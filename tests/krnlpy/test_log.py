@@ -96,12 +96,12 @@ def test_importing_krnlpy_does_not_import_logging() -> None:
 
 
 @kernel
-def first(x: ItemMut[f32]):
+def first(x: ItemMut[f32]) -> None:
     x += 1.0
 
 
 @kernel
-def second(x: ItemMut[f32]):
+def second(x: ItemMut[f32]) -> None:
     x += 1.0
 
 

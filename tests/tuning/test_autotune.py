@@ -65,7 +65,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def make_add(**options: Any) -> TunedKernel:
     @autotune(THREADS, **{"seconds": 0.0, **options})
     @kernel
-    def add(x: Item[f32], y: ItemMut[f32]):
+    def add(x: Item[f32], y: ItemMut[f32]) -> None:
         y += x
 
     return add
@@ -113,7 +113,7 @@ def test_what_shares_memory_goes_on_sharing_it(device: Device) -> None:
 
     @autotune(THREADS, seconds=0.0)
     @kernel
-    def shifted(x: Global[f32, 1], y: GlobalMut[f32, 1]):
+    def shifted(x: Global[f32, 1], y: GlobalMut[f32, 1]) -> None:
         i = global_id(0)
         if i < y.shape[0]:
             y[i] = y[i] * 2.0 + x[0]
@@ -138,7 +138,7 @@ def test_what_shares_memory_goes_on_sharing_it(device: Device) -> None:
 def test_specs_and_global_threads(device: Device) -> None:
     @autotune([{"TILE": n, "threads": (n, n)} for n in (2, 4, 8)], key=["a", "b"], seconds=0.0)
     @kernel
-    def matmul(a: Global[i32, 2], b: Global[i32, 2], c: Out[i32, 2], TILE: Spec[i32]):  # noqa: N803
+    def matmul(a: Global[i32, 2], b: Global[i32, 2], c: Out[i32, 2], TILE: Spec[i32]) -> None:
         rows = group_array(i32, (TILE, TILE))
         columns = group_array(i32, (TILE, TILE))
         x, y = thread_id(0), thread_id(1)
@@ -172,7 +172,7 @@ def test_groups_that_depend_on_the_configuration(device: Device) -> None:
 
     @autotune([{"EACH": 1}, {"EACH": 3}, {"EACH": 4}], groups=groups, seconds=0.0)
     @kernel(threads=32)
-    def count_up(x: GlobalMut[i32, 1], EACH: Spec[i32]):  # noqa: N803
+    def count_up(x: GlobalMut[i32, 1], EACH: Spec[i32]) -> None:
         for n in range(EACH):
             i = global_id(0) * EACH + n
             if i < x.shape[0]:
@@ -213,7 +213,7 @@ def test_keys(device: Device, measured: list[str]) -> None:
 def test_a_configuration_that_computes_something_else(device: Device) -> None:
     @autotune([{"N": 1}, {"N": 2}], seconds=0.0)
     @kernel
-    def wrong(x: ItemMut[f32], N: Spec[i32]):  # noqa: N803
+    def wrong(x: ItemMut[f32], N: Spec[i32]) -> None:
         x += f32(N)
 
     x = ones(device)
@@ -228,7 +228,7 @@ def test_a_configuration_that_computes_something_else(device: Device) -> None:
 def make_rounding(**options: float) -> TunedKernel:
     @autotune([{"STEP": 1.0}, {"STEP": 3.0}], seconds=0.0, **options)
     @kernel
-    def rounded(x: ItemMut[f32], STEP: Spec[f32]):  # noqa: N803
+    def rounded(x: ItemMut[f32], STEP: Spec[f32]) -> None:
         x = (x / STEP) * STEP
 
     return rounded
@@ -253,7 +253,7 @@ def test_tolerances(device: Device) -> None:
 def test_what_the_device_cant_run_is_left_out(device: Device) -> None:
     @autotune([{"N": 1 << 28}, {"N": 64}, {"N": 128}], seconds=0.0)
     @kernel(threads=64)
-    def shared(x: GlobalMut[i32, 1], N: Spec[i32]):  # noqa: N803
+    def shared(x: GlobalMut[i32, 1], N: Spec[i32]) -> None:
         values = group_array(i32, N)
         values[thread_id(0)] = 1
         barrier()
@@ -269,7 +269,7 @@ def test_what_the_device_cant_run_is_left_out(device: Device) -> None:
 
     @autotune([{"threads": 1 << 16}, {"threads": 1 << 17}], seconds=0.0)
     @kernel
-    def too_large(x: ItemMut[i32]):
+    def too_large(x: ItemMut[i32]) -> None:
         x = 1
 
     with pytest.raises(LimitExceeded):
@@ -407,7 +407,7 @@ def test_another_source_is_tuned_anew(device: Device, measured: list[str]) -> No
     def variant(number: int) -> TunedKernel:
         @autotune(THREADS, seconds=0.0)
         @kernel
-        def grow(x: ItemMut[u32]):
+        def grow(x: ItemMut[u32]) -> None:
             x += u32(number)
 
         return grow
@@ -433,7 +433,7 @@ def test_one_thread_tunes(device: Device, measured: list[str]) -> None:
 def test_launchers(device: Device) -> None:
     @autotune([{"N": 1, "threads": 32}, {"N": 2, "threads": 64}], seconds=0.0)
     @kernel
-    def scaled(x: ItemMut[f32], N: Spec[i32], FACTOR: Spec[f32] = 3.0):  # noqa: N803
+    def scaled(x: ItemMut[f32], N: Spec[i32], FACTOR: Spec[f32] = 3.0) -> None:
         for _ in range(N):
             x = x * 1.0
         x *= FACTOR
@@ -499,7 +499,7 @@ def test_graphs(device: Device) -> None:
 def test_composite_arguments(device: Device) -> None:
     @autotune(THREADS, key=["at"], seconds=0.0)
     @kernel
-    def move(by: Vector[f32, 2], at: ItemMut[Vector[f32, 2]]):
+    def move(by: Vector[f32, 2], at: ItemMut[Vector[f32, 2]]) -> None:
         at += by
 
     at = Buffer.zeros((50, 2), f32, device)
@@ -509,7 +509,7 @@ def test_composite_arguments(device: Device) -> None:
 
 def test_wrong_configurations() -> None:
     @kernel
-    def scaled(x: ItemMut[f32], N: Spec[i32]):  # noqa: N803
+    def scaled(x: ItemMut[f32], N: Spec[i32]) -> None:
         x *= f32(N)
 
     for configs, message in (

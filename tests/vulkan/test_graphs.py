@@ -21,11 +21,11 @@ from tests.support import process
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def increment(x: ItemMut[u32]):
+def increment(x: ItemMut[u32]) -> None:
     x += u32(1)
 
 
-def add(x: Item[u32], y: ItemMut[u32]):
+def add(x: Item[u32], y: ItemMut[u32]) -> None:
     y += x
 
 

@@ -8,7 +8,7 @@ import pytest
 from autograph import Parameter, Tensor
 from autograph.autograd import differentiable
 from autograph.errors import AutographError
-from krnlpy import f32
+from krnlpy import Device, f32
 
 
 @pytest.fixture
@@ -26,11 +26,11 @@ def opened(device, value=1.0):
     return result
 
 
-def test_gradients_of_all_threads_add_up(device, short_turns):
+def test_gradients_of_all_threads_add_up(device: Device, short_turns) -> None:
     p, passes, count = opened(device), 8, 4
     ready = threading.Barrier(count)
 
-    def run(factor):
+    def run(factor) -> None:
         losses = [p * factor for _ in range(passes)]
         ready.wait()
         for loss in losses:
@@ -47,7 +47,7 @@ def test_gradients_of_all_threads_add_up(device, short_turns):
 
 
 @pytest.fixture
-def held_up(monkeypatch):
+def held_up(monkeypatch: pytest.MonkeyPatch):
     """A function that starts another in a thread of its own, and holds that up where it adds its first tensors; what it
     gives lets the thread go on and waits for its end."""
     add = Tensor.__add__
@@ -66,7 +66,7 @@ def held_up(monkeypatch):
         thread.start()
         assert reached.wait(60)
 
-        def end():
+        def end() -> None:
             go_on.set()
             thread.join()
 
@@ -75,7 +75,7 @@ def held_up(monkeypatch):
     return start
 
 
-def test_what_comes_while_a_sum_is_computed_is_not_lost(device, held_up):
+def test_what_comes_while_a_sum_is_computed_is_not_lost(device: Device, held_up) -> None:
     p = opened(device)
     (p * 1).backward()
     end = held_up(lambda: (p * 2).backward())
@@ -84,7 +84,7 @@ def test_what_comes_while_a_sum_is_computed_is_not_lost(device, held_up):
     assert p.grad.item() == 7
 
 
-def test_a_slot_that_is_emptied_meanwhile_is_empty(device, held_up):
+def test_a_slot_that_is_emptied_meanwhile_is_empty(device: Device, held_up) -> None:
     p = opened(device)
     (p * 1).backward()
     end = held_up(lambda: (p * 2).backward())
@@ -93,7 +93,7 @@ def test_a_slot_that_is_emptied_meanwhile_is_empty(device, held_up):
     assert p.grad.item() == 2
 
 
-def test_two_threads_do_not_run_through_one_graph(device):
+def test_two_threads_do_not_run_through_one_graph(device: Device) -> None:
     p = opened(device)
     reached, go_on = threading.Event(), threading.Event()
 
@@ -114,7 +114,7 @@ def test_two_threads_do_not_run_through_one_graph(device):
     assert p.grad.item() == 3
 
 
-def test_one_thread_records_while_another_runs_backwards(device):
+def test_one_thread_records_while_another_runs_backwards(device: Device) -> None:
     p = opened(device)
     reached, go_on = threading.Event(), threading.Event()
 

@@ -5,12 +5,12 @@ import pytest
 
 from autograph import SGD, Dense, Layer, Relu, Tensor
 from autograph.autograd import differentiable
-from krnlpy import f32
+from krnlpy import Device, f32
 from tests.autograph.reference import draw, tensor
 
 
 class Model(Layer):
-    def __init__(self, device):
+    def __init__(self, device) -> None:
         self.first = Dense(3, 4, bias=True, device=device, seed=0)
         self.relu = Relu()
         self.second = Dense(4, 2, device=device, seed=1)
@@ -25,7 +25,7 @@ def loss_of(model, device, seed):
     return model(x).cross_entropy_loss(classes)
 
 
-def step(model, device, seed):
+def step(model, device, seed) -> None:
     model.init_parameter_grads()
     loss_of(model, device, seed).backward()
     model.update(0.1, SGD(0.9))
@@ -35,15 +35,15 @@ def values(model):
     return [parameter.numpy().tobytes() for parameter in model.parameters()]
 
 
-def skipped_after_backward(model, device):
+def skipped_after_backward(model, device) -> None:
     """As a guard against losses that are no number does it."""
     model.init_parameter_grads()
     (loss_of(model, device, 9) * float("nan")).backward()
     assert all(np.isnan(parameter.grad.numpy()).all() for parameter in model.parameters())
 
 
-def interrupted_in_backward(model, device):
-    def interrupt(gradient):
+def interrupted_in_backward(model, device) -> None:
+    def interrupt(gradient) -> None:
         raise KeyboardInterrupt
 
     model.init_parameter_grads()
@@ -58,7 +58,7 @@ def interrupted_in_backward(model, device):
         np.testing.assert_array_equal(parameter.grad.numpy(), gradient)
 
 
-def failed_in_forward(model, device):
+def failed_in_forward(model, device) -> None:
     model.init_parameter_grads()
     loss_of(model, device, 8).backward()
     model.init_parameter_grads()
@@ -66,7 +66,7 @@ def failed_in_forward(model, device):
 
 
 @pytest.mark.parametrize("skip", [skipped_after_backward, interrupted_in_backward, failed_in_forward])
-def test_a_skipped_step_leaves_nothing_behind(skip, device):
+def test_a_skipped_step_leaves_nothing_behind(skip, device: Device) -> None:
     skips, does_not = Model(device), Model(device)
     for model in (skips, does_not):
         step(model, device, 1)
@@ -76,7 +76,7 @@ def test_a_skipped_step_leaves_nothing_behind(skip, device):
     assert values(skips) == values(does_not)
 
 
-def test_gradients_of_several_passes_add_up(device):
+def test_gradients_of_several_passes_add_up(device: Device) -> None:
     model = Model(device)
     gradients = []
     for seeds in ([1], [2], [1, 2]):
@@ -88,7 +88,7 @@ def test_gradients_of_several_passes_add_up(device):
         np.testing.assert_array_equal(both, first + second)
 
 
-def test_a_slot_is_emptied_without_losing_what_was_recorded(device):
+def test_a_slot_is_emptied_without_losing_what_was_recorded(device: Device) -> None:
     """Whether the forward pass or the opening comes first makes no difference to an open slot."""
     model = Model(device)
     model.init_parameter_grads()
@@ -102,7 +102,7 @@ def test_a_slot_is_emptied_without_losing_what_was_recorded(device):
         np.testing.assert_array_equal(parameter.grad.numpy(), gradient)
 
 
-def test_a_gradient_that_is_held_stays_as_it_is(device):
+def test_a_gradient_that_is_held_stays_as_it_is(device: Device) -> None:
     model = Dense(2, 1, device=device, seed=0)
     model.init_parameter_grads()
     model(Tensor.ones((1, 2), f32, device)).sum().backward()

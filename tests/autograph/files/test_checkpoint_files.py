@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+from pathlib import Path
 
 import cbor2
 import numpy as np
@@ -17,7 +18,7 @@ HEADER = 56
 
 
 class Model(Layer):
-    def __init__(self, seed=0, dtype=f32):
+    def __init__(self, seed=0, dtype=f32) -> None:
         self.dense1 = Dense(2, 3, bias=True, seed=seed, dtype=dtype)
         self.relu = Relu()
         self.dense2 = Dense(3, 2, seed=seed, dtype=dtype)
@@ -27,7 +28,7 @@ def values(model):
     return [(p.numpy().tobytes(), {k: v.numpy().tobytes() for k, v in p.state.items()}) for p in model.parameters()]
 
 
-def test_the_format_is_what_the_documentation_says(tmp_path):
+def test_the_format_is_what_the_documentation_says(tmp_path: Path) -> None:
     model = Model(dtype=bf16)
     save_checkpoint(tmp_path / "m", model, epoch=1)
     data = (tmp_path / "m").read_bytes()
@@ -64,17 +65,17 @@ def refused(path, data):
     return str(caught.value)
 
 
-def test_every_truncation_is_noticed(saved, tmp_path):
+def test_every_truncation_is_noticed(saved, tmp_path: Path) -> None:
     for length in range(len(saved)):
         message = refused(tmp_path / "m", saved[:length])
         assert "truncated" in message, (length, message)
 
 
-def test_a_longer_file_is_noticed(saved, tmp_path):
+def test_a_longer_file_is_noticed(saved, tmp_path: Path) -> None:
     assert "longer than it says" in refused(tmp_path / "m", saved + b"\x00")
 
 
-def test_every_flipped_bit_is_noticed(saved, tmp_path):
+def test_every_flipped_bit_is_noticed(saved, tmp_path: Path) -> None:
     for position in range(len(saved)):
         # One bit of each byte, another from byte to byte.
         damaged = bytearray(saved)
@@ -146,7 +147,7 @@ def sealed(content):
         ({"a": {"dtype": "bf16", "shape": [3], "bits": cbor2.CBORTag(69, b"12")}}, "2 bytes are not 3 elements"),
     ],
 )
-def test_a_whole_file_with_other_content(content, message, tmp_path):
+def test_a_whole_file_with_other_content(content, message, tmp_path: Path) -> None:
     assert message in refused(tmp_path / "m", sealed(content))
 
 
@@ -157,24 +158,24 @@ def doubled(times):
     return b"\xa1\x61a" + bytes([0x98, len(lists)]) + b"".join(lists)
 
 
-def test_references_that_would_fill_all_memory_are_refused(tmp_path):
+def test_references_that_would_fill_all_memory_are_refused(tmp_path: Path) -> None:
     assert "tag 28 at byte 5 does not belong" in refused(tmp_path / "m", sealed(doubled(100)))
     assert "tag 28" in refused(tmp_path / "m", sealed(b"\xa1\x61a\xd8\x1c\x81\xd8\x1d\x00"))  # a list of itself
     assert "tag 256" in refused(tmp_path / "m", sealed(cbor2.CBORTag(256, ["text", cbor2.CBORTag(25, 0)])))
 
 
 @pytest.mark.parametrize("tag", [0, 1, 4, 5, 30, 35, 36, 37, 258, 260])
-def test_tags_that_build_objects_are_refused(tag, tmp_path):
+def test_tags_that_build_objects_are_refused(tag, tmp_path: Path) -> None:
     assert f"tag {tag} at byte 0" in refused(tmp_path / "m", sealed(cbor2.CBORTag(tag, [1, 2])))
 
 
 @given(data=st.binary(max_size=60), in_map=st.booleans())
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_bytes_are_refused(data, in_map, tmp_path):
+def test_any_bytes_are_refused(data, in_map, tmp_path: Path) -> None:
     refused(tmp_path / "m", sealed(b"\xa1\x6aparameters" + data if in_map else data))
 
 
-def test_a_file_of_another_machine(tmp_path):
+def test_a_file_of_another_machine(tmp_path: Path) -> None:
     """Put together byte by byte: what a machine of any byte order writes, and reads."""
     weight, bias, velocity = [1.5, -2.0], [0.25], [3.0, 4.0]
     little = {"f": "<f", "bits": "<H"}
@@ -204,7 +205,7 @@ def test_a_file_of_another_machine(tmp_path):
     (tmp_path / "m").write_bytes(sealed(content))
 
     class Mixed(Layer):
-        def __init__(self):
+        def __init__(self) -> None:
             self.weight, self.bias = Dense(2, 1).weight, Dense(1, 1, bias=True, dtype=bf16).bias
 
     model = Mixed()
@@ -219,7 +220,7 @@ def test_a_file_of_another_machine(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["u2", "u4", "u8", "i2", "i4", "i8", "f2", "f4", "f8"])
-def test_arrays_of_both_byte_orders_are_one_file(kind, tmp_path):
+def test_arrays_of_both_byte_orders_are_one_file(kind, tmp_path: Path) -> None:
     for order in "<>":
         save_checkpoint(tmp_path / order, Layer(), values=np.array([1, 2, 300], order + kind))
     assert (tmp_path / "<").read_bytes() == (tmp_path / ">").read_bytes()

@@ -35,16 +35,16 @@ def gradients_are_right(case: tuple[int, int, int, int], device: Device) -> None
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_the_hosts_kernels_stay_inside(case, monkeypatch):
+def test_the_hosts_kernels_stay_inside(case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autograph.functions.convolution.two_dimensional.conv2_direct", conv2_host)
     gradients_are_right(case, Device.interpreter())
 
 
-def test_the_host():
+def test_the_host() -> None:
     process.output("-m", f"tests.autograph.functions.{Path(__file__).stem}")
 
 
-def test_devices(device):
+def test_devices(device: Device) -> None:
     if device.is_host:
         pytest.skip("in a process of its own, above")
     for case in CASES[::5]:  # others have no such kernels, and each case compiles three

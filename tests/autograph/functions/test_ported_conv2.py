@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autograph import Parameter
-from krnlpy import f32
+from krnlpy import Device, f32
 from tests.autograph.reference import conv2, tensor
 
 FILTERS = [(1, 1), (3, 3), (5, 5), (7, 7), (1, 3), (3, 5), (1, 7)]
@@ -30,7 +30,7 @@ def gradients(x, weight, dy):
 
 
 @pytest.mark.parametrize("filter", FILTERS, ids=str)
-def test_value_and_gradients(filter, device):
+def test_value_and_gradients(filter, device: Device) -> None:
     rng = np.random.default_rng(0)
     # All of them on the host, whose direct convolution the reference tests; the interpreter takes seconds for each.
     every = {"host": 1, "interpreter": 53}.get(device.info.kind, 3)

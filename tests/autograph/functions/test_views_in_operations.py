@@ -9,7 +9,7 @@ import pytest
 
 from autograph import Parameter, Tensor
 from autograph.functions.convolution.windows import im2col
-from krnlpy import bf16, f16, f32, i32, u8
+from krnlpy import Device, bf16, f16, f32, i32, u8
 
 SHAPE = (2, 3, 4, 6)
 VIEWS = {
@@ -60,7 +60,7 @@ OPERATIONS = {
 
 @pytest.mark.parametrize("dtype", [f32, bf16], ids=str)
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_view_is_as_good_as_its_copy(operation, dtype, device):
+def test_a_view_is_as_good_as_its_copy(operation, dtype, device: Device) -> None:
     function = OPERATIONS[operation]
     for name, (shape, view) in VIEWS.items():
         y = small(2, SHAPE, dtype, device)
@@ -77,7 +77,7 @@ def test_a_view_is_as_good_as_its_copy(operation, dtype, device):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_losses_and_classes_of_views(view, device):
+def test_losses_and_classes_of_views(view, device: Device) -> None:
     shape, function = VIEWS[view]
     x = function(small(1, shape, f32, device))[0, 0]
     classes = function(small(4, shape, i32, device))[1, 2, :, 3] * function(small(4, shape, i32, device))[1, 2, :, 3]

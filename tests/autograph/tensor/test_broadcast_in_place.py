@@ -1,13 +1,14 @@
 """Tensors that repeat one element are changed in place as others are: they are copied first."""
 
 import gc
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from autograph import SGD, Parameter, Tensor, load_checkpoint, save_checkpoint
 from autograph.nn import Layer
-from krnlpy import SCALAR_TYPES, bf16, f16, f32
+from krnlpy import SCALAR_TYPES, Device, bf16, f16, f32
 from tests.autograph.reference import tensor
 from tests.support.devices import requires
 from tests.support.kernels import accumulate
@@ -43,7 +44,7 @@ def rows(x):
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_changes(change, device):
+def test_changes(change, device: Device) -> None:
     changed, expected = CHANGES[change]
     x = repeated(device)
     changed(x)
@@ -51,7 +52,7 @@ def test_changes(change, device):
 
 
 @pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
-def test_every_dtype(dtype, device):
+def test_every_dtype(dtype, device: Device) -> None:
     requires(device, dtype)
     x = repeated(device, dtype)
     x.scaled_add(2, row(x))
@@ -61,7 +62,7 @@ def test_every_dtype(dtype, device):
 
 
 @pytest.mark.parametrize("change", ["fill", "assign", "add_assign", "scaled_add"])
-def test_the_gradient_of_a_sum(change, device):
+def test_the_gradient_of_a_sum(change, device: Device) -> None:
     """It is one number, repeated: the gradient that users clip and scale most often."""
     p = Parameter(Tensor.zeros((2, 3), f32, device))
     p.init_grad()
@@ -81,7 +82,7 @@ def test_the_gradient_of_a_sum(change, device):
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5])
 @pytest.mark.parametrize("dtype", [f16, bf16, f32], ids=str)
-def test_sgd_of_a_repeated_parameter(dtype, momentum, device):
+def test_sgd_of_a_repeated_parameter(dtype, momentum, device: Device) -> None:
     p = Parameter(repeated(device, dtype))
     gc.collect()
     for _ in range(2):
@@ -91,14 +92,14 @@ def test_sgd_of_a_repeated_parameter(dtype, momentum, device):
     np.testing.assert_array_equal(p.numpy().astype(float), 3 - 0.25 * scale * np.array([[1, 2, 4]] * 2))
 
 
-def test_sgd_with_state_that_is_repeated(device):
+def test_sgd_with_state_that_is_repeated(device: Device) -> None:
     p = Parameter(Tensor.zeros((2, 3), f32, device))
     p.state["velocity"] = repeated(device)
     SGD(0.5).update(p, Tensor.ones((2, 3), f32, device), 1.0)
     np.testing.assert_array_equal(p.numpy(), np.full((2, 3), -2.5))
 
 
-def test_others_keep_their_values(device):
+def test_others_keep_their_values(device: Device) -> None:
     base = tensor([[1, 2, 3]], f32, device)
     x = base.broadcast_to(2, 3)
     y = x[:, 1:]
@@ -111,9 +112,9 @@ def test_others_keep_their_values(device):
     np.testing.assert_array_equal(y.numpy(), [[4, 6]] * 2)
 
 
-def test_a_repeated_parameter_is_saved_and_loaded(device, tmp_path):
+def test_a_repeated_parameter_is_saved_and_loaded(device: Device, tmp_path: Path) -> None:
     class Model(Layer):
-        def __init__(self):
+        def __init__(self) -> None:
             self.weight = Parameter(repeated(device))
 
     model = Model()

@@ -5,7 +5,7 @@ import pytest
 
 from autograph import Parameter, Tensor
 from autograph.functions.launch import parts
-from krnlpy import Buffer, f32
+from krnlpy import Buffer, Device, f32
 from krnlpy.kernels.parts import PartsPlan
 from tests.support.devices import limit_reach
 from tests.support.kernels import accumulate
@@ -16,7 +16,7 @@ ROWS = [1, 2, 3, 5, 7, 9, 11, 13, 31, 33, 63, 97]
 class Far:
     """Rows of which kernels reach some at once: as much of a buffer as ``parts`` asks for."""
 
-    def __init__(self, rows, reach):
+    def __init__(self, rows, reach) -> None:
         self.rows, self.reach = rows, reach
         self.shape = (len(rows), 2)
         self.can_be_indexed = len(rows) <= reach
@@ -27,7 +27,7 @@ class Far:
 
 @pytest.mark.parametrize("reach", [1, 2, 3, 8])
 @pytest.mark.parametrize("count", ROWS)
-def test_every_row_is_in_one_part(count, reach):
+def test_every_row_is_in_one_part(count, reach) -> None:
     found = list(parts(Far(range(count), reach), Far(range(count), 2 * reach)))
     assert [row for part, _ in found for row in part.rows] == list(range(count))
     assert [part.rows for part, _ in found] == [part.rows for _, part in found]
@@ -35,7 +35,7 @@ def test_every_row_is_in_one_part(count, reach):
 
 
 @pytest.fixture
-def limited(device, monkeypatch):
+def limited(device: Device, monkeypatch: pytest.MonkeyPatch):
     if device.info.backend == "interpreter":
         pytest.skip("its kernels reach whole memories or nothing")
     limit_reach(device, 4096, monkeypatch)
@@ -43,7 +43,7 @@ def limited(device, monkeypatch):
 
 
 @pytest.mark.parametrize("shape", [(count, 1025) for count in ROWS] + [(2049,), (3, 5, 411), (1025, 7)], ids=str)
-def test_every_item_is_launched_once(shape, limited, monkeypatch):
+def test_every_item_is_launched_once(shape, limited, monkeypatch: pytest.MonkeyPatch) -> None:
     launched = []
     of = PartsPlan._parts
 
@@ -63,7 +63,7 @@ def test_every_item_is_launched_once(shape, limited, monkeypatch):
 
 
 @pytest.mark.parametrize("count", [3, 5, 7, 13])
-def test_operations_of_odd_counts_of_rows(count, limited):
+def test_operations_of_odd_counts_of_rows(count, limited) -> None:
     """Whole small numbers, each operation beside the same of each row alone."""
     if limited.info.backend != "vulkan":
         pytest.skip("its kernels reach all of its memory")
@@ -89,7 +89,7 @@ def test_operations_of_odd_counts_of_rows(count, limited):
 
 
 @pytest.mark.parametrize("count", [1025, 2051])
-def test_losses_and_classes_of_odd_counts_of_rows(count, limited):
+def test_losses_and_classes_of_odd_counts_of_rows(count, limited) -> None:
     if limited.info.backend != "vulkan":
         pytest.skip("its kernels reach all of its memory")
     classes = np.arange(count, dtype=np.int32) % 5

@@ -21,7 +21,7 @@ def nodes(program: ir.Program, kind: type) -> list:
 
 
 def test_items_load_and_store() -> None:
-    def kernel(alpha: f32, x: Item[f32], y: ItemMut[f32]):
+    def kernel(alpha: f32, x: Item[f32], y: ItemMut[f32]) -> None:
         """A docstring is no statement."""
         y += alpha * x
 
@@ -32,7 +32,7 @@ def test_items_load_and_store() -> None:
 
 
 def test_storage_types_compute_in_f32() -> None:
-    def kernel(x: Item[T], y: ItemMut[T]):
+    def kernel(x: Item[T], y: ItemMut[T]) -> None:
         v: T = x * 2
         w = x * 2
         y = v + w + T(0.1)
@@ -46,7 +46,7 @@ def test_storage_types_compute_in_f32() -> None:
 
 
 def test_literals_take_the_type_they_meet() -> None:
-    def kernel(a: GlobalMut[f64], b: GlobalMut[u8], n: u32):
+    def kernel(a: GlobalMut[f64], b: GlobalMut[u8], n: u32) -> None:
         a[0] = 1 + a[1] * 0.5
         b[n] = b[0] + 255
         v = 7
@@ -60,7 +60,7 @@ def test_literals_take_the_type_they_meet() -> None:
 
 
 def test_lossless_widening_only() -> None:
-    def kernel(a: GlobalMut[f32], b: Global[u8], n: i32):
+    def kernel(a: GlobalMut[f32], b: Global[u8], n: i32) -> None:
         a[0] = b[0] + a[1]
         a[1] = f32(n + b[0])
 
@@ -71,7 +71,7 @@ def test_lossless_widening_only() -> None:
 def test_captured_values_are_constants() -> None:
     factor = 0.25
 
-    def kernel(y: ItemMut[f64]):
+    def kernel(y: ItemMut[f64]) -> None:
         y = y * factor + SCALE + TYPED
 
     assert [(c.value, c.type) for c in nodes(lower(kernel), ir.Const)] == [(0.25, f64), (3.0, f64), (2.5, f64)]
@@ -80,7 +80,7 @@ def test_captured_values_are_constants() -> None:
 def test_branches_on_constants_are_decided_while_compiling() -> None:
     verbose = False
 
-    def kernel(y: ItemMut[f32]):
+    def kernel(y: ItemMut[f32]) -> None:
         if verbose:
             y = nonsense  # noqa: F821
         elif SCALE == 3:
@@ -91,7 +91,7 @@ def test_branches_on_constants_are_decided_while_compiling() -> None:
 
 
 def test_a_branch_on_a_type() -> None:
-    def kernel(y: ItemMut[T]):
+    def kernel(y: ItemMut[T]) -> None:
         if T is f32:
             y = 1.0
         else:
@@ -100,7 +100,7 @@ def test_a_branch_on_a_type() -> None:
     assert nodes(lower(kernel, T=f32), ir.Const)[0].value == 1.0
     assert nodes(lower(kernel, T=bf16), ir.Const)[0].value == 2.0
 
-    def with_equals(y: ItemMut[T]):
+    def with_equals(y: ItemMut[T]) -> None:
         if f32 == T:
             y = 1.0
         else:
@@ -110,7 +110,7 @@ def test_a_branch_on_a_type() -> None:
 
 
 def test_swap_takes_all_values_first() -> None:
-    def kernel(y: ItemMut[f32]):
+    def kernel(y: ItemMut[f32]) -> None:
         a, b = 1.0, 2.0
         a, b = b, a
         y = a - b
@@ -120,7 +120,7 @@ def test_swap_takes_all_values_first() -> None:
 
 
 def test_augmented_assignment_evaluates_the_index_once() -> None:
-    def kernel(a: GlobalMut[f32], b: Global[i32]):
+    def kernel(a: GlobalMut[f32], b: Global[i32]) -> None:
         a[b[0]] += 1
 
     program = lower(kernel)
@@ -128,7 +128,7 @@ def test_augmented_assignment_evaluates_the_index_once() -> None:
 
 
 def test_unreachable_statements_are_left_out() -> None:
-    def kernel(y: ItemMut[f32]):
+    def kernel(y: ItemMut[f32]) -> None:
         return
         y = 1.0
 
@@ -136,7 +136,7 @@ def test_unreachable_statements_are_left_out() -> None:
 
 
 def test_a_name_assigned_in_both_branches_may_be_read() -> None:
-    def kernel(y: ItemMut[f32], n: i32):
+    def kernel(y: ItemMut[f32], n: i32) -> None:
         if n > 0:
             v = 1.0
         else:
@@ -151,7 +151,7 @@ def test_functions_have_one_instance_for_each_type() -> None:
     def double(v):
         return v + v
 
-    def kernel(y: ItemMut[f32], n: i32):
+    def kernel(y: ItemMut[f32], n: i32) -> None:
         y = double(y) + double(y) + f32(double(n))
 
     program = lower(kernel)
@@ -164,7 +164,7 @@ def test_function_defaults_and_keywords() -> None:
     def clamp(v: f32, low: f32 = 0, high: f32 = 1):
         return min(max(v, low), high)
 
-    def kernel(y: ItemMut[f32]):
+    def kernel(y: ItemMut[f32]) -> None:
         y = clamp(y, high=2.0)
 
     (call,) = nodes(lower(kernel), ir.Call)
@@ -172,7 +172,7 @@ def test_function_defaults_and_keywords() -> None:
 
 
 def test_whole_powers_multiply() -> None:
-    def kernel(y: ItemMut[f32], n: i32):
+    def kernel(y: ItemMut[f32], n: i32) -> None:
         v = y
         y = v**2 + y**3 + y**0.5 + f32(n**5)
 
@@ -182,7 +182,7 @@ def test_whole_powers_multiply() -> None:
 
 
 def test_array_shapes_of_constants_and_specs() -> None:
-    def kernel(a: GlobalMut[f32], TILE: Spec[i32] = 4):  # noqa: N803
+    def kernel(a: GlobalMut[f32], TILE: Spec[i32] = 4) -> None:
         t = local_array(f32, (TILE * 2, SCALE))
         t[0, 2] = 1.0
         a[0] = t[0, 2]
@@ -194,7 +194,7 @@ def test_array_shapes_of_constants_and_specs() -> None:
 
 
 def test_extents() -> None:
-    def kernel(a: GlobalMut[f32, 2]):
+    def kernel(a: GlobalMut[f32, 2]) -> None:
         for i in range(len(a)):
             for j in range(a.shape[1]):
                 a[i, j] = f32(a.size) + f32(a.ndim)
@@ -203,7 +203,7 @@ def test_extents() -> None:
 
 
 def test_truth_of_numbers() -> None:
-    def kernel(y: ItemMut[f32], n: i32, flag: bool):
+    def kernel(y: ItemMut[f32], n: i32, flag: bool) -> None:
         if (n and not y) or flag:
             y = 1.0
         y = 2.0 if 0 <= n < 8 else 3.0
@@ -214,14 +214,14 @@ def test_truth_of_numbers() -> None:
 
 
 def test_type_variables_in_order_of_use() -> None:
-    def kernel(x: Item[T], y: ItemMut[f32]):
+    def kernel(x: Item[T], y: ItemMut[f32]) -> None:
         y = x
 
     assert frontend.read_signature(kernel).type_variables == (T,)
 
 
 def test_locations_are_those_of_the_file() -> None:
-    def kernel(a: GlobalMut[f32]):
+    def kernel(a: GlobalMut[f32]) -> None:
         a[global_id()] = 1.0
 
     (store,) = lower(kernel).body

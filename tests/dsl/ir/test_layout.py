@@ -11,7 +11,7 @@ def names(layout):
 
 
 def test_wide_scalars_first_and_narrow_ones_widened() -> None:
-    def kernel(a: u8, b: f64, c: bf16, d: u64, e: i8, f: bool, y: ItemMut[f32]):
+    def kernel(a: u8, b: f64, c: bf16, d: u64, e: i8, f: bool, y: ItemMut[f32]) -> None:
         y = 1.0
 
     layout = layout_of(lower(kernel), Variant(0, (True,)))
@@ -26,7 +26,7 @@ def test_wide_scalars_first_and_narrow_ones_widened() -> None:
 
 
 def test_strided_items_have_a_common_shape() -> None:
-    def kernel(x: Item[f32], y: ItemMut[f32]):
+    def kernel(x: Item[f32], y: ItemMut[f32]) -> None:
         y = x
 
     layout = layout_of(lower(kernel), Variant(2, (False, False)))
@@ -39,7 +39,7 @@ def test_strided_items_have_a_common_shape() -> None:
 
 
 def test_globals_have_strides_only_where_they_are_not_known() -> None:
-    def kernel(a: Global[f32, 2], b: GlobalMut[f32], N: Spec[i32] = 1):  # noqa: N803
+    def kernel(a: Global[f32, 2], b: GlobalMut[f32], N: Spec[i32] = 1) -> None:
         b[0] = a[0, 0]
 
     known = layout_of(lower(kernel), Variant(0, (True, True)))

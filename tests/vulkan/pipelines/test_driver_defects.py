@@ -124,7 +124,7 @@ def test_probes_of_each_driver(index: int) -> None:
 
 
 @kernel
-def places(y: GlobalMut[u32, 2]):
+def places(y: GlobalMut[u32, 2]) -> None:
     place = (thread_id(2) * threads(1) + thread_id(1)) * threads(0) + thread_id(0)
     y[place, 0] = u32(subgroup_id() * subgroup_threads() + subgroup_thread_id())
     y[place, 1] = u32(subgroups())
