@@ -1,14 +1,18 @@
 """What the source of the Rust crate autograph (0.2.2-alpha) has wrong: a section for each defect, and that it is right
 here."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from autograph import SGD, Conv1, Conv2, Layer, Parameter, Tensor, load_checkpoint, save_checkpoint
 from autograph.errors import ShapeError
-from krnlpy import SCALAR_TYPES, Device, bf16, f16, f32, i32, u8, u32
+from krnlpy import SCALAR_TYPES, Device, ScalarType
+from krnlpy.scalar import bf16, f16, f32, i32, u8, u32
 from tests.support.devices import requires
 
 from .reference import bound, check, conv2, draw, max_pool2, tensor
@@ -17,7 +21,7 @@ from .reference import bound, check, conv2, draw, max_pool2, tensor
 
 
 @pytest.mark.parametrize("padding", [0, 1, 2])
-def test_1_conv1_pads_the_width_alone(padding, device: Device) -> None:
+def test_1_conv1_pads_the_width_alone(padding: Any, device: Device) -> None:
     layer = Conv1(2, 3, 3, padding=padding, device=device, seed=0)
     x = draw(1, (2, 2, 7), f32)
     y = layer(tensor(x, f32, device))
@@ -32,7 +36,7 @@ def test_1_conv1_pads_the_width_alone(padding, device: Device) -> None:
 
 @pytest.mark.parametrize("outputs", [1, 3, 4], ids=["one channel", "unlike the width", "as many as columns"])
 @pytest.mark.parametrize("layer", [Conv1, Conv2])
-def test_2_a_bias_is_of_channels(layer, outputs, device: Device) -> None:
+def test_2_a_bias_is_of_channels(layer: Any, outputs: Any, device: Device) -> None:
     conv = layer(2, outputs, 2, bias=True, device=device, seed=0)
     x = Tensor.zeros((2, 2, *([5] * (conv.weight.ndim - 2))), f32, device)  # 4 outputs along each axis
     conv.init_parameter_grads()
@@ -52,7 +56,7 @@ def test_2_a_bias_is_of_channels(layer, outputs, device: Device) -> None:
     [{"padding": 1}, {"stride": 2}, {"dilation": 2}, {"padding": 2, "stride": (2, 3), "dilation": (1, 2)}],
     ids=str,
 )
-def test_3_gradients_of_any_window(options, device: Device) -> None:
+def test_3_gradients_of_any_window(options: dict[str, Any], device: Device) -> None:
     x, w = draw(1, (2, 2, 6, 7), f32), draw(2, (3, 2, 2, 3), f32)
     pairs = {name: value if isinstance(value, tuple) else (value, value) for name, value in options.items()}
     check(lambda x, w: x.conv2(w, **options), lambda x, w: conv2(x, w, **pairs), [x, w], f32, device)
@@ -62,7 +66,7 @@ def test_3_gradients_of_any_window(options, device: Device) -> None:
 
 
 @pytest.mark.parametrize("columns", [7, 8, 9, 17])
-def test_4_the_gradient_of_one_channel(columns, device: Device) -> None:
+def test_4_the_gradient_of_one_channel(columns: int, device: Device) -> None:
     x, w = draw(3, (1, 1, 3, columns + 1), f32), draw(4, (2, 1, 2, 2), f32)
     check(lambda x, w: x.conv2(w), conv2, [x, w], f32, device)
 
@@ -100,7 +104,7 @@ def test_5_a_pixel_of_several_windows_has_the_sum(device: Device) -> None:
 
 
 class Weights(Layer):
-    def __init__(self, *parameters) -> None:
+    def __init__(self, *parameters: Any) -> None:
         self.all = [Parameter(value) for value in parameters]
 
 
@@ -118,7 +122,7 @@ def test_6_the_velocity_survives_a_file(device: Device, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
 @pytest.mark.parametrize("length", [0, 1, 2, 3, 5, 8])
-def test_7_every_type_and_length_is_loaded(dtype, length, tmp_path: Path) -> None:
+def test_7_every_type_and_length_is_loaded(dtype: ScalarType, length: int, tmp_path: Path) -> None:
     _save_and_load(dtype, length, Device.host(), tmp_path)
 
 
@@ -127,7 +131,7 @@ def test_7_every_device_loads(device: Device, tmp_path: Path) -> None:
         _save_and_load(dtype, 3, device, tmp_path)
 
 
-def _save_and_load(dtype, length, device, tmp_path) -> None:
+def _save_and_load(dtype: ScalarType, length: int, device: Device, tmp_path: Any) -> None:
     value = np.arange(length).astype(dtype.dtype)
     save_checkpoint(tmp_path / "m", Weights(Tensor.from_numpy(value, device)))
     model = Weights(Tensor.zeros(length, dtype, device))
@@ -140,7 +144,7 @@ def _save_and_load(dtype, length, device, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("dtype", [f32, bf16, u8], ids=str)
-def test_8_values_of_any_strides_are_written_in_order(dtype, device: Device, tmp_path: Path) -> None:
+def test_8_values_of_any_strides_are_written_in_order(dtype: ScalarType, device: Device, tmp_path: Path) -> None:
     array = np.arange(24).reshape(2, 3, 4)
     x = tensor(array, dtype, device)
     views = [x.T, x.transpose(1, 0, 2), x[:, ::2, ::-1], tensor(array[0, 0], dtype, device).broadcast_to((5, 4))]
@@ -159,13 +163,13 @@ def test_8_values_of_any_strides_are_written_in_order(dtype, device: Device, tmp
 
 
 @pytest.fixture(params=["last row", "rows to the end", "column", "backwards"])
-def late_view(request: pytest.FixtureRequest, device: Device):
+def late_view(request: pytest.FixtureRequest, device: Device) -> Tensor:
     array = draw(9, (4, 6), f32)
     key = {"last row": np.s_[3:], "rows to the end": np.s_[2:], "column": np.s_[:, 5:], "backwards": np.s_[::-1, 3:]}
     return tensor(array, f32, device)[key[request.param]], array[key[request.param]], array
 
 
-def test_9_a_view_is_copied_cast_and_moved_from_where_it_begins(late_view, device: Device) -> None:
+def test_9_a_view_is_copied_cast_and_moved_from_where_it_begins(late_view: Any, device: Device) -> None:
     x, expected, _ = late_view
     other = Device("interpreter") if device.info.kind == "host" else Device.host()
     np.testing.assert_array_equal(x.numpy(), expected)
@@ -178,7 +182,7 @@ def test_9_a_view_is_copied_cast_and_moved_from_where_it_begins(late_view, devic
     assert x[0, 0].item() == expected[0, 0] and x.size == expected.size
 
 
-def test_9_a_view_is_computed_with_from_where_it_begins(late_view, device: Device) -> None:
+def test_9_a_view_is_computed_with_from_where_it_begins(late_view: Any, device: Device) -> None:
     x, expected, _ = late_view
     tolerance = bound(f32, expected.size, expected.size)
     np.testing.assert_array_equal((x + x).numpy(), 2 * expected)
@@ -208,7 +212,7 @@ def test_9_filling_a_view_fills_nothing_else(device: Device) -> None:
 
 
 @pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
-def test_10_scaled_cast_by_zero_is_zero(dtype, device: Device) -> None:
+def test_10_scaled_cast_by_zero_is_zero(dtype: ScalarType, device: Device) -> None:
     requires(device, dtype)
     x = tensor(np.arange(1, 7).reshape(2, 3), dtype, device)
     np.testing.assert_array_equal(x.scaled_cast(0, dtype).numpy(), np.zeros((2, 3)))
@@ -221,7 +225,7 @@ def test_10_scaled_cast_by_zero_is_zero(dtype, device: Device) -> None:
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 4)], ids=str)
 @pytest.mark.parametrize("dtype", [f32, f16, bf16, i32, u8], ids=str)
-def test_11_empty_tensors(shape, dtype, device: Device) -> None:
+def test_11_empty_tensors(shape: tuple[int, ...], dtype: ScalarType, device: Device) -> None:
     x = Tensor.zeros(shape, dtype, device)
     assert x.numpy().shape == shape and x.T.numpy().shape == shape[::-1]
     for y in (x + x, x * 2, -x, x.relu(), x.copy(), x.cast(f32), x.scaled_cast(2, i32), x.reshape(-1), x[..., :0]):
@@ -259,7 +263,7 @@ def test_11_sums_of_any_order_of_axes(device: Device) -> None:
 
 @pytest.mark.parametrize("wrong", [4, 5, 255])
 @pytest.mark.parametrize("dtype", [u8, u32, i32], ids=str)
-def test_12_the_class_after_the_last_is_none(wrong, dtype, device: Device) -> None:
+def test_12_the_class_after_the_last_is_none(wrong: Any, dtype: ScalarType, device: Device) -> None:
     logits = Parameter(tensor(draw(12, (3, 4), f32), f32, device))
     right = np.argmax(logits.numpy(), axis=1)
     right[1] = wrong

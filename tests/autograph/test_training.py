@@ -1,15 +1,19 @@
 """Training a network, end to end."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import SGD, Tensor
-from krnlpy import Device, bf16, f16, f32
+from krnlpy import Device, ScalarType, bf16, f16, f32
 
 from .lenet5 import LeNet5
 
 
-def images(count, seed=0):
+def images(count: int, seed: int = 0) -> Any:
     """Ten classes: a bright bar whose place and direction tell the class, in noise."""
     rng = np.random.default_rng(seed)
     classes = rng.integers(0, 10, count).astype(np.uint8)
@@ -21,7 +25,7 @@ def images(count, seed=0):
     return pixels.astype(np.uint8), classes
 
 
-def run(device, dtype, steps, batch=20):
+def run(device: Device, dtype: ScalarType, steps: int, batch: int = 20) -> Any:
     model, optimizer = LeNet5(device, dtype, seed=1), SGD(0.9)
     losses, hits = [], []
     for step in range(steps):
@@ -39,7 +43,7 @@ def run(device, dtype, steps, batch=20):
 
 
 @pytest.mark.parametrize("dtype", [f32, f16, bf16], ids=str)
-def test_training_lowers_the_loss(dtype, device: Device) -> None:
+def test_training_lowers_the_loss(dtype: ScalarType, device: Device) -> None:
     if device.info.kind == "interpreter":
         pytest.skip("millions of products")
     losses, hits, _ = run(device, dtype, 40)
@@ -50,7 +54,7 @@ def test_training_lowers_the_loss(dtype, device: Device) -> None:
 
 
 @pytest.mark.parametrize("dtype", [f32, bf16], ids=str)
-def test_training_is_reproducible_bit_for_bit(dtype, device: Device) -> None:
+def test_training_is_reproducible_bit_for_bit(dtype: ScalarType, device: Device) -> None:
     if device.info.kind == "interpreter":
         pytest.skip("millions of products")
     first, _, a = run(device, dtype, 5)

@@ -1,5 +1,9 @@
 """What is no tensor, number or shape gets an error of ours that says what was expected, and changes nothing."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -48,7 +52,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_errors_say_what_was_expected(case) -> None:
+def test_errors_say_what_was_expected(case: Any) -> None:
     function, error, message = CASES[case]
     with pytest.raises(error, match=message):
         function()
@@ -65,7 +69,7 @@ IN_PLACE = {
 
 
 @pytest.mark.parametrize("case", IN_PLACE)
-def test_what_is_not_done_changes_nothing(case, device: Device) -> None:
+def test_what_is_not_done_changes_nothing(case: Any, device: Device) -> None:
     x = Tensor.full(3, 7.0, f32, device)
     function, message = IN_PLACE[case]
     with pytest.raises(DtypeError, match=message):
@@ -74,7 +78,7 @@ def test_what_is_not_done_changes_nothing(case, device: Device) -> None:
 
 
 @pytest.mark.parametrize("rate", ["a", None, Tensor.ones(())], ids=repr)
-def test_a_learning_rate_that_is_none_closes_no_slot(rate) -> None:
+def test_a_learning_rate_that_is_none_closes_no_slot(rate: Any) -> None:
     class Model(Layer):
         def __init__(self) -> None:
             self.weight = Parameter(Tensor.ones(2))

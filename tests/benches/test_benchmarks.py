@@ -16,7 +16,8 @@ from benches.harness import Case, Unavailable, VerificationError
 from benches.lenet5_reference import Reference
 from benches.lenet5_work import MOMENTUM, VERIFIED_RATE, Work, load
 from benches.selection import Selection, open_devices
-from krnlpy import Device, ScalarType, bf16, f32
+from krnlpy import Device, ScalarType
+from krnlpy.scalar import bf16, f32
 
 
 def verify(case: Case) -> None:

@@ -105,7 +105,7 @@ def wrapped(value: int, type: ScalarType) -> int:
     return value - (1 << type.bits) if value > type.max else value
 
 
-def by_name(values: Any) -> Any:
+def by_name(values: Any) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("type", values, ids=str)
 
 

@@ -224,7 +224,7 @@ def lifted(x: ItemMut[u8]) -> None:
     x += 1
 
 
-def test_machine_code_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_machine_code_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o700)
     monkeypatch.setattr(config, "cache_dir", tmp_path)
     text = "define i32 @kernel() {\n  ret i32 7\n}\n"
@@ -242,7 +242,7 @@ def test_what_llvm_refuses() -> None:
         Compiler().load("define i32 @kernel() {\n  ret i64 7\n}\n", "kernel")
 
 
-def optimized(function, **options: bool) -> str:  # type: ignore[no-untyped-def]
+def optimized(function, **options: bool) -> str:
     program = lower(function)
     variant = Variant(0, (True,) * len(program.buffers))
     assert layout_of(program, variant).size

@@ -48,7 +48,7 @@ def groups(x: Global[f32], y: GlobalMut[f32], total: GlobalMut[i32]) -> None:
 
 
 @pytest.mark.parametrize("limits", LIMITS)
-def test_results(limits: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_results(limits: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(config, "cache_dir", tmp_path)  # what was compiled before was so with another effort
     monkeypatch.setattr(effort, "_LONG", LIMITS[limits][0])
     monkeypatch.setattr(effort, "_VERY_LONG", LIMITS[limits][1])

@@ -61,7 +61,7 @@ def test_no_items() -> None:
     ],
 )
 @pytest.mark.parametrize("type", [f32, bf16, f64, f16], ids=repr)
-def test_strided_items(view, type: ScalarType) -> None:  # type: ignore[no-untyped-def]
+def test_strided_items(view, type: ScalarType) -> None:
     x = view(numbers(type, 1200))
     y = numbers(type, x.size).reshape(x.shape)
     expected = (y.astype(np.float64) + 2 * x.astype(np.float64)).astype(type.dtype)

@@ -65,11 +65,11 @@ def test_booleans(type: ScalarType) -> None:
     assert np.array_equal(z.astype(np.float64), x.astype(np.float64) == 0)
 
 
-def floordiv(a, b):  # type: ignore[no-untyped-def]
+def floordiv(a, b):
     return a // b if b else 0
 
 
-def mod(a, b):  # type: ignore[no-untyped-def]
+def mod(a, b):
     return a % b if b else 0
 
 
@@ -97,7 +97,7 @@ def test_integer_arithmetic(type: ScalarType) -> None:
     launch(both, a, b, *results, types={T: type})
     pairs = list(zip(a.tolist(), b.tolist(), strict=True))
 
-    def shifted(op, x: int, n: int) -> int:  # type: ignore[no-untyped-def]
+    def shifted(op, x: int, n: int) -> int:
         if 0 <= n < type.bits:
             return op(x, n)
         return -1 if op is operator.rshift and x < 0 else 0

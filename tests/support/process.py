@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,7 +22,7 @@ def command(*arguments: object) -> list[str]:
 
 
 def run(
-    *arguments: object, input: str | None = None, cwd: Path = ROOT, **changed: str
+    *arguments: object, input: str | None = None, cwd: Path = ROOT, **changed: Any
 ) -> subprocess.CompletedProcess[str]:
     """Runs ``python ARGUMENTS`` in a changed environment until it ends, however it ends."""
     return subprocess.run(
@@ -36,14 +37,14 @@ def run(
     )
 
 
-def output(*arguments: object, input: str | None = None, cwd: Path = ROOT, **changed: str) -> str:
+def output(*arguments: object, input: str | None = None, cwd: Path = ROOT, **changed: Any) -> str:
     """What ``python ARGUMENTS`` prints; it must succeed and say nothing on stderr."""
     done = run(*arguments, input=input, cwd=cwd, **changed)
     assert (done.returncode, done.stderr) == (0, ""), f"{done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
-def start(*arguments: object, cwd: Path = ROOT, **changed: str) -> subprocess.Popen[str]:
+def start(*arguments: object, cwd: Path = ROOT, **changed: Any) -> subprocess.Popen[str]:
     """Starts ``python ARGUMENTS`` in a changed environment, with pipes for all of its streams."""
     return subprocess.Popen(
         command(*arguments),

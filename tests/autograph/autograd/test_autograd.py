@@ -1,7 +1,10 @@
 """The tape: what is recorded, in which order it runs, and what is refused."""
 
+from __future__ import annotations
+
 import gc
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +12,10 @@ import pytest
 from autograph import Parameter, Tensor
 from autograph.autograd import differentiable
 from autograph.errors import AutographError, ShapeError
-from krnlpy import Device, Item, ItemMut, bf16, f32, kernel
+from krnlpy import Device, DTypeLike, Item, ItemMut, bf16, f32, kernel
 
 
-def parameter(value, device, dtype=f32):
+def parameter(value: Any, device: Device, dtype: DTypeLike = f32) -> Any:
     result = Parameter(Tensor.full((), value, dtype, device))
     result.init_grad()
     return result
@@ -148,12 +151,12 @@ def square_gradient(x: Item[f32], dy: Item[f32], dx: ItemMut[f32]) -> None:
 
 
 def test_an_operation_of_ones_own(device: Device) -> None:
-    def square(x):
+    def square(x: Tensor) -> Any:
         value = Tensor.empty(x.shape, x.dtype, x.device)
         square_kernel(x.buffer, value.writable())
         saved = x.detach()
 
-        def gradient_of_x(gradient):
+        def gradient_of_x(gradient: Tensor) -> Tensor:
             dx = Tensor.empty(saved.shape, saved.dtype, saved.device)
             square_gradient(saved.buffer, gradient.buffer, dx.writable())
             return dx
@@ -167,7 +170,7 @@ def test_an_operation_of_ones_own(device: Device) -> None:
 
 
 @pytest.mark.parametrize("wrong", [lambda g: g.sum(), lambda g: g.cast(bf16)], ids=["shape", "dtype"])
-def test_a_wrong_gradient_is_refused(wrong, device: Device) -> None:
+def test_a_wrong_gradient_is_refused(wrong: Any, device: Device) -> None:
     x = Parameter(Tensor.ones(2, f32, device))
     x.init_grad()
     y = differentiable(x.detach() + 1, [(x, wrong)])

@@ -1,12 +1,17 @@
 """No gradient goes through integers: what holds whole numbers is never tracked, however it was computed."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import SGD, Dense, Layer, Parameter, Tensor
 from autograph.autograd import differentiable
 from autograph.errors import AutographError, DtypeError
-from krnlpy import SCALAR_TYPES, Device, bf16, f16, f32, f64, i32, u8
+from krnlpy import SCALAR_TYPES, Device, ScalarType
+from krnlpy.scalar import bf16, f16, f32, f64, i32, u8
 from tests.autograph.reference import tensor
 from tests.support.devices import requires
 
@@ -14,14 +19,14 @@ FLOATS = [f16, bf16, f32, f64]
 INTEGERS = [type for type in SCALAR_TYPES if type.is_integer]
 
 
-def opened(values, dtype, device):
+def opened(values: Any, dtype: ScalarType, device: Device) -> Parameter:
     result = Parameter(tensor(values, dtype, device))
     result.init_grad()
     return result
 
 
 @pytest.mark.parametrize("source", FLOATS, ids=str)
-def test_the_fractional_part_has_gradient_1(source, device: Device) -> None:
+def test_the_fractional_part_has_gradient_1(source: ScalarType, device: Device) -> None:
     requires(device, source)
     x = opened([0.25, 1.75, -2.5], source, device)
     y = x - x.cast(i32).cast(source)
@@ -32,7 +37,7 @@ def test_the_fractional_part_has_gradient_1(source, device: Device) -> None:
 
 @pytest.mark.parametrize("dtype", INTEGERS, ids=str)
 @pytest.mark.parametrize("source", FLOATS, ids=str)
-def test_conversions_to_integers_are_not_tracked(source, dtype, device: Device) -> None:
+def test_conversions_to_integers_are_not_tracked(source: ScalarType, dtype: ScalarType, device: Device) -> None:
     requires(device, source, dtype)
     x = opened([1.5, 2.5], source, device)
     for y in (x.cast(dtype), x.scaled_cast(3, dtype), (x * 2).cast(dtype)):
@@ -48,7 +53,7 @@ def test_conversions_to_integers_are_not_tracked(source, dtype, device: Device) 
 
 
 def test_an_operation_of_ones_own_with_whole_results_is_not_tracked(device: Device) -> None:
-    def floor(x):
+    def floor(x: Tensor) -> Any:
         return differentiable(x.detach().cast(i32), [(x, lambda gradient: pytest.fail("was asked for a gradient"))])
 
     x = opened([1.5], f32, device)
@@ -81,7 +86,7 @@ def test_a_model_keeps_whole_numbers_as_they_are(device: Device) -> None:
             self.dense = Dense(2, 1, device=device, seed=0)
             self.steps = Parameter(Tensor.zeros((), i32, device))
 
-        def forward(self, x):
+        def forward(self, x: Tensor) -> Tensor:
             return self.dense(x)
 
     model = Counting()

@@ -1,7 +1,10 @@
 """Gradient functions run with recording off: what they compute of tracked tensors is tracked by nothing."""
 
+from __future__ import annotations
+
 import gc
 import weakref
+from typing import Any
 
 import pytest
 
@@ -12,13 +15,13 @@ from autograph.tensor.base import Node
 from krnlpy import Device, f32
 
 
-def opened(device, value):
+def opened(device: Device, value: Any) -> Parameter:
     result = Parameter(Tensor.full((), value, f32, device))
     result.init_grad()
     return result
 
 
-def squared(p):
+def squared(p: Any) -> Any:
     """With a gradient function that uses the parameter itself, not what it is kept as."""
     return differentiable(p.detach() * p.detach(), [(p, lambda gradient: 2 * gradient * p)])
 
@@ -52,7 +55,7 @@ def test_no_graph_is_kept(device: Device) -> None:
 def test_every_operation_in_a_gradient_function_is_untracked(device: Device) -> None:
     p, seen = opened(device, 2.0), []
 
-    def gradient_of_p(gradient):
+    def gradient_of_p(gradient: Tensor) -> Tensor:
         x = p.reshape((1, 1))
         results = [p, x, x @ x, x.sum(), x.relu(), p + 1, p.cast("bf16"), x.broadcast_to((2, 2)), x[0], x.copy(), -p]
         results.append(p.sum(out=Tensor.zeros((), f32, device)))
@@ -66,10 +69,10 @@ def test_every_operation_in_a_gradient_function_is_untracked(device: Device) -> 
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_recording_goes_on_after_an_error(error, device: Device) -> None:
+def test_recording_goes_on_after_an_error(error: Any, device: Device) -> None:
     p = opened(device, 2.0)
 
-    def fails(gradient) -> None:
+    def fails(gradient: Tensor) -> None:
         raise error
 
     with pytest.raises(error):
@@ -84,7 +87,7 @@ def test_a_backward_inside_a_gradient_function(device: Device) -> None:
     p, q = opened(device, 2.0), opened(device, 3.0)
     other = q * 5
 
-    def gradient_of_p(gradient):
+    def gradient_of_p(gradient: Tensor) -> Tensor:
         other.backward()
         with pytest.raises(AutographError, match="gradient functions run with recording off"):
             (q * 2).backward()

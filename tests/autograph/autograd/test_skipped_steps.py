@@ -1,5 +1,9 @@
 """A step that is given up in the middle leaves nothing to the next one; gradients add up where that is asked for."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,40 +14,40 @@ from tests.autograph.reference import draw, tensor
 
 
 class Model(Layer):
-    def __init__(self, device) -> None:
+    def __init__(self, device: Device) -> None:
         self.first = Dense(3, 4, bias=True, device=device, seed=0)
         self.relu = Relu()
         self.second = Dense(4, 2, device=device, seed=1)
 
 
-def batch(device, seed):
+def batch(device: Device, seed: int) -> Any:
     return tensor(draw(seed, (5, 3), f32), f32, device), np.arange(5) % 2
 
 
-def loss_of(model, device, seed):
+def loss_of(model: Any, device: Device, seed: int) -> Any:
     x, classes = batch(device, seed)
     return model(x).cross_entropy_loss(classes)
 
 
-def step(model, device, seed) -> None:
+def step(model: Any, device: Device, seed: int) -> None:
     model.init_parameter_grads()
     loss_of(model, device, seed).backward()
     model.update(0.1, SGD(0.9))
 
 
-def values(model):
+def values(model: Any) -> Any:
     return [parameter.numpy().tobytes() for parameter in model.parameters()]
 
 
-def skipped_after_backward(model, device) -> None:
+def skipped_after_backward(model: Any, device: Device) -> None:
     """As a guard against losses that are no number does it."""
     model.init_parameter_grads()
     (loss_of(model, device, 9) * float("nan")).backward()
     assert all(np.isnan(parameter.grad.numpy()).all() for parameter in model.parameters())
 
 
-def interrupted_in_backward(model, device) -> None:
-    def interrupt(gradient) -> None:
+def interrupted_in_backward(model: Any, device: Device) -> None:
+    def interrupt(gradient: Tensor) -> None:
         raise KeyboardInterrupt
 
     model.init_parameter_grads()
@@ -58,7 +62,7 @@ def interrupted_in_backward(model, device) -> None:
         np.testing.assert_array_equal(parameter.grad.numpy(), gradient)
 
 
-def failed_in_forward(model, device) -> None:
+def failed_in_forward(model: Any, device: Device) -> None:
     model.init_parameter_grads()
     loss_of(model, device, 8).backward()
     model.init_parameter_grads()
@@ -66,7 +70,7 @@ def failed_in_forward(model, device) -> None:
 
 
 @pytest.mark.parametrize("skip", [skipped_after_backward, interrupted_in_backward, failed_in_forward])
-def test_a_skipped_step_leaves_nothing_behind(skip, device: Device) -> None:
+def test_a_skipped_step_leaves_nothing_behind(skip: Any, device: Device) -> None:
     skips, does_not = Model(device), Model(device)
     for model in (skips, does_not):
         step(model, device, 1)

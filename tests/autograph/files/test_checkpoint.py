@@ -1,8 +1,11 @@
 """Saved files: what comes back, and what becomes of damaged ones and of full disks."""
 
+from __future__ import annotations
+
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,19 +26,20 @@ from autograph import (
     save_checkpoint,
 )
 from autograph.errors import CheckpointError
-from krnlpy import SCALAR_TYPES, Device, bf16, f32
+from krnlpy import SCALAR_TYPES, Device, ScalarType
 from krnlpy.errors import FileError
+from krnlpy.scalar import bf16, f32
 from tests.support import process
 
 
 class Model(Layer):
-    def __init__(self, seed=0, width=3, device=None, dtype=f32) -> None:
+    def __init__(self, seed: int = 0, width: int = 3, device: Device | None = None, dtype: ScalarType = f32) -> None:
         self.dense1 = Dense(2, width, bias=True, seed=seed, device=device, dtype=dtype)
         self.relu = Relu()
         self.dense2 = Dense(width, 2, seed=seed, device=device, dtype=dtype)
 
 
-def train(model, optimizer, steps, first=0):
+def train(model: Any, optimizer: Any, steps: int, first: int = 0) -> Any:
     device, dtype = model.dense1.weight.device, model.dense1.weight.dtype
     losses = []
     for step in range(first, first + steps):
@@ -49,12 +53,12 @@ def train(model, optimizer, steps, first=0):
     return losses
 
 
-def values(model):
+def values(model: Any) -> Any:
     return [(p.numpy().tobytes(), {k: v.numpy().tobytes() for k, v in p.state.items()}) for p in model.parameters()]
 
 
 @pytest.mark.parametrize("dtype", [f32, bf16], ids=str)
-def test_going_on_is_as_if_it_had_not_stopped(dtype, device: Device, tmp_path: Path) -> None:
+def test_going_on_is_as_if_it_had_not_stopped(dtype: ScalarType, device: Device, tmp_path: Path) -> None:
     whole = Model(device=device, dtype=dtype)
     losses = train(whole, SGD(0.9), 6)
     stopped = Model(device=device, dtype=dtype)
@@ -106,7 +110,7 @@ def test_metadata_comes_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "value", [object(), {1: 2}, [{3}], np.array(["a"]), np.zeros(1, complex)], ids=lambda v: type(v).__name__
 )
-def test_what_cannot_be_saved(value, tmp_path: Path) -> None:
+def test_what_cannot_be_saved(value: Any, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"metadata.thing"):
         save_checkpoint(tmp_path / "m", Model(), thing=value)
     assert list(tmp_path.iterdir()) == []
@@ -121,7 +125,7 @@ PLAIN = st.recursive(
 
 @given(metadata=st.dictionaries(st.text(), PLAIN, max_size=3))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_metadata_comes_back(metadata, tmp_path: Path) -> None:
+def test_any_metadata_comes_back(metadata: Any, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "m", Layer(), data=metadata)
     assert load_checkpoint(tmp_path / "m", Layer())["data"] == metadata
 
@@ -140,7 +144,7 @@ def test_any_metadata_comes_back(metadata, tmp_path: Path) -> None:
     ],
     ids=lambda value: str(type(value).__name__),
 )
-def test_what_looks_like_something_else_comes_back(value, tmp_path: Path) -> None:
+def test_what_looks_like_something_else_comes_back(value: Any, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "m", Layer(), value=value, also=[value])
     assert load_checkpoint(tmp_path / "m", Layer()) == {"value": value, "also": [value]}
 
@@ -190,11 +194,11 @@ def test_training_goes_on_on_another_device(device: Device, tmp_path: Path) -> N
 
 def test_layers_of_all_kinds_and_nested_lists(device: Device, tmp_path: Path) -> None:
     class Mixed(Layer):
-        def __init__(self, seed) -> None:
+        def __init__(self, seed: int) -> None:
             self.body = Sequential(Conv1(1, 2, 3, bias=True, seed=seed, device=device), Relu(), MaxPool1(2), Flatten())
             self.head = [None, [Dense(4, 2, seed=seed, device=device)]]
 
-    def step(model, optimizer) -> None:
+    def step(model: Any, optimizer: Any) -> None:
         model.init_parameter_grads()
         x = Tensor.from_numpy(np.linspace(-1, 1, 12, dtype=np.float32).reshape(2, 1, 6), device)
         model(x).cross_entropy_loss(np.array([0, 1])).backward()
@@ -213,7 +217,7 @@ def test_layers_of_all_kinds_and_nested_lists(device: Device, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("shape", "fits"), [((), 1), ((3,), 1), ((2, 1), 1), ((2, 3), 1), ((2,), 0), ((1, 2, 3), 0)])
-def test_state_must_broadcast_to_its_parameter(shape, fits, tmp_path: Path) -> None:
+def test_state_must_broadcast_to_its_parameter(shape: tuple[int, ...], fits: Any, tmp_path: Path) -> None:
     model = Model()
     model.dense1.weight.state["row"] = Tensor.ones(shape)
     save_checkpoint(tmp_path / "m", model, SGD())
@@ -266,7 +270,7 @@ def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     save_checkpoint(path, Model(), epoch=1)
     before = path.read_bytes()
 
-    def full(_) -> None:
+    def full(_: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
@@ -330,7 +334,7 @@ def test_what_is_no_plain_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "a\0b", "\ud83d", None, 3], ids=repr)
-def test_what_is_no_path(path) -> None:
+def test_what_is_no_path(path: Path) -> None:
     with pytest.raises(CheckpointError, match="path"):
         save_checkpoint(path, Model())
     with pytest.raises(FileError, match="path"):

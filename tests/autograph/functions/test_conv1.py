@@ -1,11 +1,15 @@
 """Convolution and max pooling of signals."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Conv1, MaxPool1, Parameter, Tensor
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
-from krnlpy import Device, bf16, f16, f32, i32
+from krnlpy import Device, ScalarType, bf16, f16, f32, i32
 from tests.autograph.reference import DTYPES, apart, bound, check, check_choices, conv2, draw, max_pool2, tensor
 
 CASES = {
@@ -28,7 +32,7 @@ POOLS = {
 }
 
 
-def conv1(x, weight, stride=1, padding=0, dilation=1):
+def conv1(x: Tensor, weight: Any, stride: int = 1, padding: int = 0, dilation: int = 1) -> Any:
     """In NumPy, as a plain loop over outputs and taps."""
     x = np.pad(x, ((0, 0), (0, 0), (padding, padding)))
     taps = weight.shape[2]
@@ -42,7 +46,7 @@ def conv1(x, weight, stride=1, padding=0, dilation=1):
 
 @pytest.mark.parametrize("dtype", [*DTYPES, f16], ids=str)
 @pytest.mark.parametrize("case", CASES)
-def test_value_and_gradients(case, dtype, device: Device) -> None:
+def test_value_and_gradients(case: Any, dtype: ScalarType, device: Device) -> None:
     signals, filters, options = CASES[case]
     x, w, b = draw(1, signals, dtype), draw(2, filters, dtype), draw(3, filters[:1], dtype)
     # The bias is added to a value already rounded.
@@ -58,7 +62,7 @@ def test_value_and_gradients(case, dtype, device: Device) -> None:
 
 @pytest.mark.parametrize("dtype", [*DTYPES, f16], ids=str)
 @pytest.mark.parametrize("case", POOLS)
-def test_max_pool1(case, dtype, device: Device) -> None:
+def test_max_pool1(case: Any, dtype: ScalarType, device: Device) -> None:
     shape, filter, stride = POOLS[case]
     check_choices(
         lambda x: x.max_pool1(filter, stride),
@@ -70,7 +74,7 @@ def test_max_pool1(case, dtype, device: Device) -> None:
 
 
 @pytest.mark.parametrize("case", POOLS)
-def test_max_pool1_by_threads_that_share_a_row(case, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_max_pool1_by_threads_that_share_a_row(case: Any, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """As GPUs do it."""
     monkeypatch.setattr("autograph.functions.pooling.lanes", lambda device: 32)
     test_max_pool1(case, f32, device)

@@ -1,11 +1,15 @@
 """Convolution."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Conv2, Parameter, Tensor
 from autograph.errors import DtypeError, ShapeError
-from krnlpy import Device, f32, i32
+from krnlpy import Device, ScalarType, f32, i32
 from tests.autograph.reference import DTYPES, bound, check, conv2, draw, tensor
 
 CASES = {
@@ -22,14 +26,14 @@ CASES = {
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("case", CASES)
-def test_value_and_gradients(case, dtype, device: Device) -> None:
+def test_value_and_gradients(case: Any, dtype: ScalarType, device: Device) -> None:
     images, filters, options = CASES[case]
     x, w = draw(1, images, dtype), draw(2, filters, dtype)
     check(lambda x, w: x.conv2(w, **options), lambda x, w: conv2(x, w, **options), [x, w], dtype, device)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_bias_is_of_channels(dtype, device: Device) -> None:
+def test_bias_is_of_channels(dtype: ScalarType, device: Device) -> None:
     x, w, b = draw(3, (2, 1, 3, 4), dtype), draw(4, (4, 1, 2, 2), dtype), draw(5, (4,), dtype)
     # The bias is added to a value already rounded.
     check(

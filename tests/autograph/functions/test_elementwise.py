@@ -1,11 +1,16 @@
 """Arithmetic, relu and casts."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
 from autograph.errors import DeviceError, DtypeError, ShapeError
-from krnlpy import Device, bf16, f32, i32, u8
+from krnlpy import Device, ScalarType, bf16, f32, i32, u8
 from tests.autograph.reference import DTYPES, apart, check, check_choices, draw, tensor
 
 BINARY = {
@@ -19,7 +24,7 @@ BINARY = {
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("name", BINARY)
 @pytest.mark.parametrize("shapes", [((7,), (7,)), ((2, 3, 4), (3, 1)), ((3, 1), (2, 1, 4)), ((), (5,))], ids=str)
-def test_arithmetic_of_tensors(name, shapes, dtype, device: Device) -> None:
+def test_arithmetic_of_tensors(name: Any, shapes: Any, dtype: ScalarType, device: Device) -> None:
     x = draw(1, shapes[0], dtype)
     y = draw(2, shapes[1], dtype, 0.5, 1.5)
     # A gradient sums at most 8 repeated elements; on its way it is rounded to the dtype up to four times: the quotient
@@ -43,14 +48,14 @@ def test_arithmetic_of_tensors(name, shapes, dtype, device: Device) -> None:
     ],
     ids=["x+n", "n+x", "x-n", "n-x", "x*n", "n*x", "x/n", "n/x", "-x"],
 )
-def test_arithmetic_with_numbers(function, dtype, device: Device) -> None:
+def test_arithmetic_with_numbers(function: Callable[..., Any], dtype: ScalarType, device: Device) -> None:
     # One or two f32 operations; rounded up to three times, as above.
     check(function, function, [draw(3, (3, 5), dtype, 0.5, 1.5)], dtype, device, terms=2, roundings=3, step=1e-5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_relu(dtype, device: Device) -> None:
-    def reference(x):
+def test_relu(dtype: ScalarType, device: Device) -> None:
+    def reference(x: Tensor) -> Any:
         return np.maximum(x, 0)
 
     check_choices(lambda x: x.relu(), reference, apart(4, (4, 9), dtype), dtype, device)
@@ -66,7 +71,7 @@ def test_relu_at_zero_and_nan(device: Device) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_views_of_any_strides_are_operands(dtype, device: Device) -> None:
+def test_views_of_any_strides_are_operands(dtype: ScalarType, device: Device) -> None:
     x = draw(5, (4, 6), dtype)
     y = draw(6, (3, 4), dtype)
     a, b = tensor(x, dtype, device), tensor(y, dtype, device)
@@ -88,7 +93,7 @@ def test_integers(device: Device) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_scaled_cast_of_bytes(dtype, device: Device) -> None:
+def test_scaled_cast_of_bytes(dtype: ScalarType, device: Device) -> None:
     x = np.arange(256, dtype=np.uint8)
     found = Tensor.from_numpy(x, device).scaled_cast(1 / 255, dtype)
     assert found.dtype is dtype

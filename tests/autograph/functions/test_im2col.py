@@ -1,6 +1,9 @@
 """Windows of images as rows, and back; the reference's tests, ported, against plain loops."""
 
+from __future__ import annotations
+
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +11,8 @@ import pytest
 from autograph import Parameter, Tensor
 from autograph.errors import ShapeError
 from autograph.functions.convolution.windows import col2im, im2col
-from krnlpy import Device, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from krnlpy import Device, ScalarType
+from krnlpy.scalar import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 from tests.autograph.reference import bound, close, conv2, draw, image_size, rows, summed, tensor
 from tests.support.devices import requires
 from tests.support.tiers import sampled
@@ -28,7 +32,7 @@ SIZES = [(1, 1), (2, 1), (1, 2), (3, 1), (1, 3), (13, 1), (1, 13)]  # images, ch
 OUTPUTS = list(itertools.product((1, 2, 3, 5), repeat=2))
 
 
-def some(device, cases):
+def some(device: Device, cases: Any) -> Any:
     """The interpreter takes seconds for what devices do in microseconds."""
     return cases[:: 13 if device.info.kind == "interpreter" else 1]
 
@@ -39,7 +43,7 @@ GRID = sampled(list(itertools.product(FILTERS, OPTIONS, (bf16, f32))), 9)
 
 
 @pytest.mark.parametrize(("filter", "options", "dtype"), GRID, ids=str)
-def test_im2col_and_col2im(filter, options, dtype, device: Device) -> None:
+def test_im2col_and_col2im(filter: tuple[int, int], options: dict[str, Any], dtype: ScalarType, device: Device) -> None:
     for (n, c), output in some(device, CASES)[:: 8 if device.info.kind != "host" else 1]:
         shape = n, c, *image_size(output, filter, **options)
         x = (np.arange(np.prod(shape)) % 251).astype(dtype.dtype).reshape(shape)
@@ -53,7 +57,7 @@ def test_im2col_and_col2im(filter, options, dtype, device: Device) -> None:
 
 
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
-def test_every_dtype(dtype, device: Device) -> None:
+def test_every_dtype(dtype: ScalarType, device: Device) -> None:
     requires(device, dtype)
     x = (np.arange(2 * 3 * 4 * 5) % 60).astype(dtype.dtype).reshape(2, 3, 4, 5)
     options = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)}
@@ -99,7 +103,9 @@ def test_each_is_the_gradient_of_the_other(device: Device) -> None:
 
 
 @pytest.mark.parametrize(("filter", "options", "dtype"), GRID, ids=str)
-def test_convolution_is_a_product(filter, options, dtype, device: Device) -> None:
+def test_convolution_is_a_product(
+    filter: tuple[int, int], options: dict[str, Any], dtype: ScalarType, device: Device
+) -> None:
     for (n, c), output in CASES[:: 16 if device.info.kind == "host" else 50]:
         shape = n, c, *image_size(output, filter, **options)
         x, weight = draw(4, shape, dtype), draw(5, (2, c, *filter), dtype)

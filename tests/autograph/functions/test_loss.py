@@ -1,24 +1,28 @@
 """Cross-entropy loss and accuracy."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
-from krnlpy import Device, Feature, f32, i8, i16, i32, i64, u8, u16, u32, u64
+from krnlpy import Device, Feature, ScalarType, f32, i8, i16, i32, i64, u8, u16, u32, u64
 from tests.autograph.reference import DTYPES, ROUNDING, cross_entropy, draw, numeric_gradient, tensor
 
 CLASSES = [u8, i8, u16, i16, u32, i32, u64, i64]
 
 
-def supports(device, dtype):
+def supports(device: Device, dtype: ScalarType) -> Any:
     return dtype.size < 8 or Feature.INT64 in device.info.features
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("shape", [(1, 8), (7, 3), (31, 16)], ids=str)
-def test_value_and_gradient(shape, reduction, dtype, device: Device) -> None:
+def test_value_and_gradient(shape: tuple[int, ...], reduction: str, dtype: ScalarType, device: Device) -> None:
     logits = draw(1, shape, dtype, -4, 4)
     classes = np.random.default_rng(2).integers(0, shape[1], shape[0])
     x = Parameter(tensor(logits, dtype, device))
@@ -39,7 +43,7 @@ def test_value_and_gradient(shape, reduction, dtype, device: Device) -> None:
 
 
 @pytest.mark.parametrize("dtype", CLASSES, ids=str)
-def test_any_integer_is_a_class(dtype, device: Device) -> None:
+def test_any_integer_is_a_class(dtype: ScalarType, device: Device) -> None:
     if not supports(device, dtype):
         pytest.skip("no 64-bit integers")
     logits, classes = draw(3, (5, 4), f32), np.array([0, 3, 1, 2, 3])
@@ -62,7 +66,7 @@ def test_large_logits_do_not_overflow(device: Device) -> None:
 
 @pytest.mark.parametrize("operation", ["cross_entropy_loss", "accuracy"])
 @pytest.mark.parametrize("wrong", [4, -1, 255, 2**32 + 3])
-def test_classes_out_of_range_in_an_array(operation, wrong, device: Device) -> None:
+def test_classes_out_of_range_in_an_array(operation: Any, wrong: Any, device: Device) -> None:
     x = Tensor.zeros((3, 4), f32, device)
     with pytest.raises(ShapeError, match=rf"{operation}: class {wrong} of row 1 is out of range.*4 classes, 0 to 3"):
         getattr(x, operation)(np.array([0, wrong, 1]))
@@ -74,7 +78,7 @@ def test_classes_out_of_range_on_the_host() -> None:
 
 
 @pytest.mark.parametrize("dtype", CLASSES, ids=str)
-def test_classes_out_of_range_on_a_device(dtype, device: Device) -> None:
+def test_classes_out_of_range_on_a_device(dtype: ScalarType, device: Device) -> None:
     if device.is_host:
         pytest.skip("an error there")
     if not supports(device, dtype):

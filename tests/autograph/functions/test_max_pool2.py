@@ -1,11 +1,15 @@
 """Max pooling."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
 from autograph.errors import ShapeError
-from krnlpy import Device, f32
+from krnlpy import Device, ScalarType, f32
 from tests.autograph.reference import DTYPES, apart, check_choices, max_pool2, tensor
 
 CASES = {
@@ -20,7 +24,7 @@ CASES = {
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("case", CASES)
-def test_value_and_gradient(case, dtype, device: Device) -> None:
+def test_value_and_gradient(case: Any, dtype: ScalarType, device: Device) -> None:
     shape, filter, stride = CASES[case]
     check_choices(
         lambda x: x.max_pool2(filter, stride),
@@ -32,7 +36,7 @@ def test_value_and_gradient(case, dtype, device: Device) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_threads_that_share_a_row(case, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_share_a_row(case: Any, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """As GPUs do it."""
     monkeypatch.setattr("autograph.functions.pooling.lanes", lambda device: 32)
     test_value_and_gradient(case, f32, device)

@@ -4,6 +4,10 @@ There are at most 2**22 threads. Most tests lower that, so that small tensors ha
 whole and small: sums are exact in any order.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -22,21 +26,21 @@ def few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autograph.functions.launch, "MAX_THREADS", 1)
 
 
-def whole(seed, shape):
+def whole(seed: int, shape: tuple[int, ...]) -> Any:
     return np.random.default_rng(seed).integers(-3, 4, shape).astype(np.float64)
 
 
-def opened(array, device):
+def opened(array: Any, device: Device) -> Parameter:
     result = Parameter(tensor(array, f32, device))
     result.init_grad()
     return result
 
 
-def equal(tensor, expected) -> None:
+def equal(tensor: Any, expected: Any) -> None:
     np.testing.assert_array_equal(tensor.numpy().astype(np.float64), expected)
 
 
-def test_sums(few_threads, device: Device) -> None:
+def test_sums(few_threads: Any, device: Device) -> None:
     x = whole(1, (5, 700))
     t = tensor(x, f32, device)
     equal(t.sum(0), x.sum(0))
@@ -47,7 +51,9 @@ def test_sums(few_threads, device: Device) -> None:
 
 @pytest.mark.parametrize(("filter", "stride"), [((1, 2), (1, 2)), ((2, 2), (1, 1)), ((2, 1), (3, 2))], ids=str)
 @pytest.mark.parametrize("lanes", [1, 32])
-def test_pools(filter, stride, lanes, few_threads, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pools(
+    filter: tuple[int, int], stride: Any, lanes: Any, few_threads: Any, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("autograph.functions.pooling.lanes", lambda device: lanes)
     # Distinct numbers, so that one of each window is the greatest.
     x = np.random.default_rng(2).permutation(4 * 8 * 20 * 6).reshape(4, 8, 20, 6).astype(np.float64)
@@ -66,7 +72,7 @@ def test_pools(filter, stride, lanes, few_threads, device: Device, monkeypatch: 
     equal(p.grad, dx)
 
 
-def test_convolutions(few_threads, device: Device) -> None:
+def test_convolutions(few_threads: Any, device: Device) -> None:
     x, w = whole(4, SHAPE), whole(5, (6, 4, 2, 3))
     p, q = opened(x, device), opened(w, device)
     y = p.conv2(q)
@@ -78,14 +84,14 @@ def test_convolutions(few_threads, device: Device) -> None:
     equal(q.grad, conv2(x.transpose(1, 0, 2, 3), dy.transpose(1, 0, 2, 3)).transpose(1, 0, 2, 3))
 
 
-def test_windows_as_rows(few_threads, device: Device) -> None:
+def test_windows_as_rows(few_threads: Any, device: Device) -> None:
     x = whole(7, (2, 3, 12, 14))
     columns = im2col(tensor(x, f32, device), (2, 3))
     equal(columns, rows(x, (2, 3)))
     equal(col2im(columns, x.shape, (2, 3)), summed(rows(x, (2, 3)), x.shape, (2, 3)))
 
 
-def test_losses(few_threads, device: Device) -> None:
+def test_losses(few_threads: Any, device: Device) -> None:
     logits, classes = whole(8, (1500, 3)), np.arange(1500) % 3
     p = opened(logits, device)
     # As many losses of about 1, added 32 at a time, each good to a few times 2**-24.
@@ -98,7 +104,7 @@ def test_losses(few_threads, device: Device) -> None:
 COUNT = (1 << 22) + 3
 
 
-def skip_interpreter(device) -> None:
+def skip_interpreter(device: Device) -> None:
     if device.info.kind == "interpreter":
         pytest.skip("millions of threads")
 

@@ -4,8 +4,11 @@ The host's kernels are not checked while they run, so that what they would write
 interpreter runs the same kernels, and checks each access; the host itself computes in a process of its own.
 """
 
+from __future__ import annotations
+
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +38,7 @@ def gradients_are_right(case: tuple[int, int, int, int], device: Device) -> None
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_the_hosts_kernels_stay_inside(case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hosts_kernels_stay_inside(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autograph.functions.convolution.two_dimensional.conv2_direct", conv2_host)
     gradients_are_right(case, Device.interpreter())
 

@@ -3,12 +3,15 @@
 All numbers are whole and small, so that each sum is exact in f32 in any order, and nothing may be off at all.
 """
 
+from __future__ import annotations
+
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
 
-from autograph import Parameter
+from autograph import Parameter, Tensor
 from krnlpy import Device, f32
 from tests.autograph.reference import conv2, tensor
 
@@ -19,7 +22,7 @@ OUTPUTS = list(itertools.product((1, 2, 3, 5), repeat=2))
 CASES = list(itertools.product(SIZES, OUTPUTS))
 
 
-def gradients(x, weight, dy):
+def gradients(x: Tensor, weight: Any, dy: Tensor) -> Any:
     dx, dw = np.zeros_like(x), np.zeros_like(weight)
     oh, ow = dy.shape[2:]
     for ky, kx in np.ndindex(*weight.shape[2:]):
@@ -30,7 +33,7 @@ def gradients(x, weight, dy):
 
 
 @pytest.mark.parametrize("filter", FILTERS, ids=str)
-def test_value_and_gradients(filter, device: Device) -> None:
+def test_value_and_gradients(filter: tuple[int, int], device: Device) -> None:
     rng = np.random.default_rng(0)
     # All of them on the host, whose direct convolution the reference tests; the interpreter takes seconds for each.
     every = {"host": 1, "interpreter": 53}.get(device.info.kind, 3)

@@ -1,23 +1,27 @@
 """Sums over axes."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Tensor
 from autograph.errors import ShapeError
-from krnlpy import Device, f32, i8, i32, u8, u32
+from krnlpy import Device, ScalarType, f32, i8, i32, u8, u32
 from tests.autograph.reference import DTYPES, check, draw, tensor
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 2), (1, 2), ()], ids=str)
-def test_axes(axis, dtype, device: Device) -> None:
+def test_axes(axis: Any, dtype: ScalarType, device: Device) -> None:
     x = draw(1, (3, 4, 5), dtype)
     check(lambda x: x.sum(axis), lambda x: x.sum(axis), [x], dtype, device)
 
 
 @pytest.mark.parametrize("shape", [(100_003,), (3, 5_001), (5_001, 3), (1, 1), (2, 0, 3)], ids=str)
-def test_lengths_that_take_several_passes(shape, device: Device) -> None:
+def test_lengths_that_take_several_passes(shape: tuple[int, ...], device: Device) -> None:
     if device.info.kind == "interpreter" and np.prod(shape) > 20_000:
         shape = (2_003,)
     x = draw(2, shape, f32)

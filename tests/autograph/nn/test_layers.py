@@ -1,11 +1,16 @@
 """Layers: children, names, initial weights, moving and casting."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import SGD, Conv2, Dense, Flatten, Identity, Layer, MaxPool2, Parameter, Relu, Sequential, Tensor
 from autograph.errors import AutographError, DtypeError, ShapeError
-from krnlpy import Device, bf16, f32, i32
+from krnlpy import Device
+from krnlpy.scalar import bf16, f32, i32
 from tests.autograph.lenet5 import LeNet5
 
 
@@ -64,7 +69,7 @@ def test_initial_weights_fill_their_range() -> None:
 
 
 def test_seeds() -> None:
-    def weight(seed):
+    def weight(seed: int) -> Any:
         return Dense(4, 4, seed=seed).weight.numpy()
 
     np.testing.assert_array_equal(weight(1), weight(1))
@@ -76,7 +81,7 @@ def test_seeds() -> None:
 
 
 class Block(Layer):
-    def __init__(self, skip) -> None:
+    def __init__(self, skip: Any) -> None:
         self.first = Dense(3, 3, seed=0)
         self.skip = skip
         self.rest = [Relu(), Dense(3, 3, bias=True, seed=1)]
@@ -84,7 +89,7 @@ class Block(Layer):
         self.scale = Parameter(Tensor.full((), 2.0))
         self.name = "a block"
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         y = self.first(x)
         for layer in self.rest:
             y = layer(y)
@@ -119,7 +124,7 @@ def test_children_lie_in_lists_of_lists_too() -> None:
             self.blocks = [[Dense(2, 3, seed=0), Relu()], (None, [Dense(3, 2, seed=1)]), "no layer", 5]
             self.scales = (Parameter(Tensor.ones(())), [Parameter(Tensor.full((), 3.0))])
 
-        def forward(self, x):
+        def forward(self, x: Tensor) -> Tensor:
             first, relu = self.blocks[0]
             return self.blocks[1][1][0](relu(first(x))) * self.scales[1][0]
 
@@ -141,7 +146,7 @@ def test_children_lie_in_lists_of_lists_too() -> None:
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_an_optional_layer_is_none_or_there(bias) -> None:
+def test_an_optional_layer_is_none_or_there(bias: Any) -> None:
     class Optional(Layer):
         def __init__(self) -> None:
             self.first = Dense(2, 2, seed=0) if bias else None
@@ -154,16 +159,16 @@ def test_an_optional_layer_is_none_or_there(bias) -> None:
 
 
 class LeakyRelu(Layer):
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return x.relu() - (-x).relu() * 0.5
 
 
 @pytest.mark.parametrize(("alternative", "expected"), [(Relu(), [0, 2]), (Identity(), [-4, 2]), (LeakyRelu(), [-2, 2])])
-def test_an_alternative_is_whichever_layer_was_assigned(alternative, expected) -> None:
+def test_an_alternative_is_whichever_layer_was_assigned(alternative: Any, expected: Any) -> None:
     """What an enum of layers is in the seed."""
 
     class Activated(Layer):
-        def __init__(self, activation) -> None:
+        def __init__(self, activation: Any) -> None:
             self.activation = activation
             self.flatten = Flatten()
 
@@ -178,7 +183,7 @@ def test_a_forward_takes_and_gives_what_it_likes() -> None:
         def __init__(self) -> None:
             self.left, self.right = Dense(2, 1, seed=0), Dense(3, 1, seed=1)
 
-        def forward(self, x):
+        def forward(self, x: Tensor) -> Tensor:
             return self.left(x[0]), self.right(x[1])
 
     left, right = Both()((Tensor.ones((4, 2)), Tensor.ones((4, 3))))

@@ -1,16 +1,18 @@
 """Stochastic gradient descent."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 
 from autograph import SGD, Parameter, Tensor
 from autograph.errors import AutographError, DtypeError
-from krnlpy import Device, bf16, f16, f32, f64
+from krnlpy import Device, ScalarType, bf16, f16, f32, f64
 from tests.autograph.reference import draw, tensor
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_steps(momentum, device: Device) -> None:
+def test_steps(momentum: float, device: Device) -> None:
     w, v = draw(1, (3, 5), f32), np.zeros((3, 5))
     p = Parameter(tensor(w, f32, device))
     optimizer = SGD(momentum)
@@ -26,7 +28,7 @@ def test_steps(momentum, device: Device) -> None:
 
 @pytest.mark.parametrize("dtype", [bf16, f16], ids=str)
 @pytest.mark.parametrize("momentum", [0.0, 0.5])
-def test_steps_below_the_resolution_of_a_narrow_type_add_up(dtype, momentum, device: Device) -> None:
+def test_steps_below_the_resolution_of_a_narrow_type_add_up(dtype: ScalarType, momentum: float, device: Device) -> None:
     p = Parameter(Tensor.ones(2, dtype, device))
     optimizer = SGD(momentum)
     for _ in range(64):
@@ -39,7 +41,7 @@ def test_steps_below_the_resolution_of_a_narrow_type_add_up(dtype, momentum, dev
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5])
-def test_a_narrow_weight_that_was_set_is_not_overwritten(momentum, device: Device) -> None:
+def test_a_narrow_weight_that_was_set_is_not_overwritten(momentum: float, device: Device) -> None:
     p = Parameter(Tensor.ones(2, bf16, device))
     optimizer = SGD(momentum)
     optimizer.update(p, Tensor.zeros(2, bf16, device), 0.5)

@@ -1,20 +1,23 @@
 """Tensors that repeat one element are changed in place as others are: they are copied first."""
 
+from __future__ import annotations
+
 import gc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from autograph import SGD, Parameter, Tensor, load_checkpoint, save_checkpoint
 from autograph.nn import Layer
-from krnlpy import SCALAR_TYPES, Device, bf16, f16, f32
+from krnlpy import SCALAR_TYPES, Device, DTypeLike, ScalarType, bf16, f16, f32
 from tests.autograph.reference import tensor
 from tests.support.devices import requires
 from tests.support.kernels import accumulate
 
 
-def repeated(device, dtype=f32):
+def repeated(device: Device, dtype: DTypeLike = f32) -> Any:
     """``[[3, 3, 3], [3, 3, 3]]``, of which nothing else holds the memory."""
     result = tensor(3, dtype, device).broadcast_to(2, 3)
     gc.collect()
@@ -35,16 +38,16 @@ CHANGES = {
 }
 
 
-def row(x):
+def row(x: Tensor) -> Tensor:
     return tensor([1, 2, 3], x.dtype, x.device)
 
 
-def rows(x):
+def rows(x: Tensor) -> Tensor:
     return tensor([[[1, 2, 3]] * 2] * 2, x.dtype, x.device)
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_changes(change, device: Device) -> None:
+def test_changes(change: Any, device: Device) -> None:
     changed, expected = CHANGES[change]
     x = repeated(device)
     changed(x)
@@ -52,7 +55,7 @@ def test_changes(change, device: Device) -> None:
 
 
 @pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
-def test_every_dtype(dtype, device: Device) -> None:
+def test_every_dtype(dtype: ScalarType, device: Device) -> None:
     requires(device, dtype)
     x = repeated(device, dtype)
     x.scaled_add(2, row(x))
@@ -62,7 +65,7 @@ def test_every_dtype(dtype, device: Device) -> None:
 
 
 @pytest.mark.parametrize("change", ["fill", "assign", "add_assign", "scaled_add"])
-def test_the_gradient_of_a_sum(change, device: Device) -> None:
+def test_the_gradient_of_a_sum(change: Any, device: Device) -> None:
     """It is one number, repeated: the gradient that users clip and scale most often."""
     p = Parameter(Tensor.zeros((2, 3), f32, device))
     p.init_grad()
@@ -82,7 +85,7 @@ def test_the_gradient_of_a_sum(change, device: Device) -> None:
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5])
 @pytest.mark.parametrize("dtype", [f16, bf16, f32], ids=str)
-def test_sgd_of_a_repeated_parameter(dtype, momentum, device: Device) -> None:
+def test_sgd_of_a_repeated_parameter(dtype: ScalarType, momentum: float, device: Device) -> None:
     p = Parameter(repeated(device, dtype))
     gc.collect()
     for _ in range(2):

@@ -1,21 +1,24 @@
 """Copies of tensors, parameters and models, and pickles of them."""
 
+from __future__ import annotations
+
 import copy
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
 
 from autograph import SGD, Dense, Layer, Parameter, Tensor
-from krnlpy import Device, SharingError, bf16, f32
+from krnlpy import Device, ScalarType, SharingError, bf16, f32
 
 
-def pickled(value):
+def pickled(value: Any) -> Any:
     return pickle.loads(pickle.dumps(value))
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
-def test_tensors(copied, device: Device) -> None:
+def test_tensors(copied: Any, device: Device) -> None:
     x = Tensor.from_numpy(np.arange(6, dtype=np.float32).reshape(2, 3), device).T[1:]
     y = copied(x)
     assert y.device == (Device.host() if copied is pickled else device)
@@ -43,7 +46,7 @@ def test_what_is_recorded_stays_so_in_a_shallow_copy(device: Device) -> None:
 
 @pytest.mark.parametrize("slot", ["closed", "empty", "full"])
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
-def test_parameters(copied, slot, device: Device) -> None:
+def test_parameters(copied: Any, slot: str, device: Device) -> None:
     p = Parameter(Tensor.ones(3, f32, device))
     p.state["memory"] = Tensor.zeros(3, f32, device)
     if slot != "closed":
@@ -67,17 +70,17 @@ def test_parameters(copied, slot, device: Device) -> None:
 
 
 class Tied(Layer):
-    def __init__(self, device, dtype) -> None:
+    def __init__(self, device: Device, dtype: ScalarType) -> None:
         self.first = Dense(2, 2, bias=True, seed=0, device=device, dtype=dtype)
         self.second = Dense(2, 2, seed=1, device=device, dtype=dtype)
         self.third = [Dense(2, 2, seed=1, device=device, dtype=dtype)]
         self.third[0].weight = self.first.weight
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.third[0](self.second(self.first(x)))
 
 
-def train(model, steps):
+def train(model: Any, steps: int) -> Any:
     weight = model.first.weight
     x = Tensor.from_numpy(np.ones((3, 2), weight.dtype.dtype), weight.device)
     for _ in range(steps):
@@ -89,7 +92,7 @@ def train(model, steps):
 
 @pytest.mark.parametrize("dtype", [f32, bf16], ids=str)
 @pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
-def test_models_train_on_alike_and_apart(copied, dtype, device: Device) -> None:
+def test_models_train_on_alike_and_apart(copied: Any, dtype: ScalarType, device: Device) -> None:
     model = Tied(device, dtype)
     before = train(model, 2)
     other = copied(model)

@@ -1,11 +1,16 @@
 """Tensors that are changed in place by others: assign, add_assign, scaled_add, sums into a tensor."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
-from krnlpy import Device, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from krnlpy import Device, ScalarType
+from krnlpy.scalar import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 from tests.autograph.reference import draw, tensor
 from tests.support.devices import requires
 
@@ -13,7 +18,7 @@ TYPES = [u8, i8, u16, i16, f16, bf16, u32, i32, f32, u64, i64, f64]
 
 
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
-def test_assign_converts(dtype, device: Device) -> None:
+def test_assign_converts(dtype: ScalarType, device: Device) -> None:
     requires(device, dtype)
     for other in TYPES:
         if other.size == 8 and dtype.size < 8:
@@ -37,7 +42,7 @@ def test_assign_of_itself(device: Device) -> None:
 
 
 @pytest.mark.parametrize("dtype", [f16, bf16, f32], ids=str)
-def test_scaled_add_rounds_once(dtype, device: Device) -> None:
+def test_scaled_add_rounds_once(dtype: ScalarType, device: Device) -> None:
     x, y = draw(1, (3, 50), dtype), draw(2, (50,), dtype)
     t = tensor(x, dtype, device)
     t.scaled_add(-0.3, tensor(y, dtype, device))
@@ -66,10 +71,10 @@ def test_others_that_share_the_memory_keep_their_values(device: Device) -> None:
 
 
 @pytest.mark.parametrize("operation", ["assign", "add_assign", "scaled_add"])
-def test_what_does_not_fit_changes_nothing(operation, device: Device) -> None:
+def test_what_does_not_fit_changes_nothing(operation: Any, device: Device) -> None:
     x = tensor(np.arange(6.0), f32, device).reshape((2, 3))
 
-    def change(other, alpha=1) -> None:
+    def change(other: Any, alpha: int = 1) -> None:
         if operation == "scaled_add":
             x.scaled_add(alpha, other)
         else:
@@ -109,7 +114,7 @@ def test_empty(device: Device) -> None:
 
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
 @pytest.mark.parametrize("beta", [0, 1, 3])
-def test_sum_into_a_tensor(beta, dtype, device: Device) -> None:
+def test_sum_into_a_tensor(beta: Any, dtype: ScalarType, device: Device) -> None:
     requires(device, dtype)
     array = (np.arange(24) % 5).astype(dtype.dtype).reshape(2, 3, 4)
     x = Tensor.from_numpy(array, device)

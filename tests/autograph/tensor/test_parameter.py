@@ -1,27 +1,31 @@
 """Parameters and models on the move: values, gradients and the optimizer's state."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import SGD, Dense, Layer, Parameter, Relu, Tensor
 from autograph.errors import AutographError, DtypeError
-from krnlpy import Device, bf16, f16, f32, i32
+from krnlpy import Device, DTypeLike, ScalarType, bf16, f16, f32, i32
 from tests.autograph.reference import draw, tensor
 
 
-def parameter(device, dtype=f32, seed=0):
+def parameter(device: Device, dtype: DTypeLike = f32, seed: int = 0) -> Any:
     result = Parameter(tensor(draw(seed, (3, 2), dtype), dtype, device))
     result.init_grad()
     return result
 
 
-def other(device):
+def other(device: Device) -> Any:
     """Another device, so that each device is moved from and to."""
     return Device("interpreter") if device.info.kind == "host" else Device.host()
 
 
 @pytest.mark.parametrize("slot", ["closed", "empty", "full"])
-def test_moving_keeps_the_slot_as_it_is(slot, device: Device) -> None:
+def test_moving_keeps_the_slot_as_it_is(slot: str, device: Device) -> None:
     p = parameter(device)
     if slot == "full":
         (p * 2).sum().backward()
@@ -44,7 +48,7 @@ def test_moving_keeps_the_slot_as_it_is(slot, device: Device) -> None:
 
 
 @pytest.mark.parametrize("dtype", [bf16, f16], ids=str)
-def test_casting_converts_the_gradient(dtype, device: Device) -> None:
+def test_casting_converts_the_gradient(dtype: ScalarType, device: Device) -> None:
     p = parameter(device)
     value = p.numpy().copy()
     gradient = draw(1, (3, 2), f32)
@@ -76,7 +80,7 @@ def test_where_moving_fails_nothing_has_changed(device: Device, monkeypatch: pyt
     before, there = (p.buffer, p.grad, p.state), other(device)
     to_device, calls = Tensor.to_device, []
 
-    def fails_at_last(self, target):
+    def fails_at_last(self, target: Any) -> Any:
         calls.append(self)
         if len(calls) == 3:
             raise MemoryError
@@ -97,19 +101,19 @@ def test_what_was_computed_before_cannot_run_backwards(device: Device) -> None:
 
 
 class Model(Layer):
-    def __init__(self, device) -> None:
+    def __init__(self, device: Device) -> None:
         self.dense1 = Dense(3, 4, bias=True, seed=0, device=device)
         self.relu = Relu()
         self.dense2 = Dense(4, 2, seed=1, device=device)
 
 
-def backward(model, seed) -> None:
+def backward(model: Any, seed: int) -> None:
     weight = model.dense1.weight
     x = Tensor.from_numpy(draw(seed, (5, 3), f32).astype(weight.dtype.dtype), weight.device)
     model(x).cross_entropy_loss(np.arange(5) % 2).backward()
 
 
-def step(model, seed) -> None:
+def step(model: Any, seed: int) -> None:
     model.init_parameter_grads()
     backward(model, seed)
     model.update(0.1, SGD(0.9))

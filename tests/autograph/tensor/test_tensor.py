@@ -1,16 +1,21 @@
 """Tensors: creation, views, sharing and changing in place."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
 from autograph.errors import AutographError, ShapeError
-from krnlpy import SCALAR_TYPES, Device, bf16, f32, i32
+from krnlpy import SCALAR_TYPES, Device, ScalarType, bf16, f32, i32
 from tests.autograph.reference import tensor
 
 
 @pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
-def test_to_numpy_and_back(dtype, device: Device) -> None:
+def test_to_numpy_and_back(dtype: ScalarType, device: Device) -> None:
     x = np.arange(24).reshape(2, 3, 4).astype(dtype.dtype)
     found = Tensor.from_numpy(x, device)
     assert (found.shape, found.ndim, found.size, found.dtype) == ((2, 3, 4), 3, 24, dtype)
@@ -43,7 +48,7 @@ def test_an_array_is_not_changed_by_its_tensor(device: Device) -> None:
 
 @pytest.mark.parametrize("change", ["fill", "assign", "add_assign"])
 @pytest.mark.parametrize("shared", ["view", "whole"])
-def test_no_tensor_sees_a_change_of_another(change, shared, device: Device) -> None:
+def test_no_tensor_sees_a_change_of_another(change: Any, shared: Any, device: Device) -> None:
     x = tensor(np.arange(6.0).reshape(2, 3), f32, device)
     y = x.T[1:] if shared == "view" else x.detach()
     before = y.numpy().copy()
@@ -100,7 +105,7 @@ def test_views(device: Device) -> None:
 def test_gradients_of_views(device: Device) -> None:
     x = Parameter(tensor(np.arange(12.0).reshape(3, 4), f32, device))
 
-    def gradient_of(function):
+    def gradient_of(function: Callable[..., Any]) -> Any:
         x.init_grad()
         function(x).sum().backward()
         return x.take_grad().numpy()

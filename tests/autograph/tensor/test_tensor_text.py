@@ -1,7 +1,10 @@
 """Tensors and parameters as text, and weak references to them."""
 
+from __future__ import annotations
+
 import gc
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +46,7 @@ def test_a_tensor_of_a_lost_device(device: Device, monkeypatch: pytest.MonkeyPat
         pytest.skip("is never lost")
     x = Tensor.zeros(3, f32, device)
 
-    def lost(*_) -> None:
+    def lost(*_: Any) -> None:
         raise DeviceLost("gone")
 
     with monkeypatch.context() as patch:

@@ -128,7 +128,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
         importlib.invalidate_caches()
         return importlib.import_module(name)
 
-    yield make  # type: ignore[misc]
+    yield make
     for name in set(sys.modules) - known:
         del sys.modules[name]
 
