@@ -11,6 +11,9 @@ from autograph import SGD, Conv2, Dense, Layer, Parameter, Tensor
 from autograph.errors import AutographError
 from krnlpy import Device, f32, i32, u8
 from krnlpy.errors import DtypeError, LaunchError, ShapeError
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 X = Tensor.ones((2, 3))
 IMAGES = Tensor.ones((1, 1, 4, 4))

@@ -15,6 +15,9 @@ from krnlpy import SCALAR_TYPES, Buffer, Device, Feature, Item, ItemMut, ScalarT
 from krnlpy.errors import DtypeError, LaunchError, ShapeError, SharingError
 from tests.support.devices import requires
 from tests.support.kernels import accumulate, double
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
 @kernel

@@ -7,6 +7,7 @@ test runs with the device's own operations, and with none of them.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any, TypeVar
 
 import numpy as np
@@ -48,6 +49,7 @@ from krnlpy.dsl.types.annotations import Global, GlobalMut, Out
 from krnlpy.features import Feature
 from krnlpy.scalar import ScalarType, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 from tests.support.launching import Launcher
+from tests.support.tiers import sampled
 
 from .subgroup_reference import Threads
 from .values import assert_same
@@ -124,8 +126,10 @@ def lacks(launch: Launcher, type: ScalarType) -> bool:
     return type.size == 8 and needed not in launch.backend.info.features
 
 
-@pytest.mark.parametrize("flow", ["uniform", "branch", "loop"])
-@pytest.mark.parametrize("op", ["add", "mul", "min", "max", "and", "or", "xor"])
+FLOWS = itertools.product(["add", "mul", "min", "max", "and", "or", "xor"], ["uniform", "branch", "loop"])
+
+
+@pytest.mark.parametrize(("op", "flow"), sampled(list(FLOWS), 2))
 def test_arithmetic(subgroups_of: Launcher, op: str, flow: str) -> None:
     launch = subgroups_of
     reduce_, inclusive, exclusive, clustered = (

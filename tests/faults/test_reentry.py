@@ -52,12 +52,13 @@ def test_interrupted_at_bytecodes(device: Device, operation: str, handler: str) 
 
 
 @pytest.mark.deep
+@pytest.mark.parametrize("first", range(1, 5))
 @pytest.mark.parametrize("handler", HANDLERS)
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_interrupted_at_every_bytecode(device: Device, operation: str, handler: str) -> None:
-    """Where Python itself runs kernels, at every 97th: most are the kernels'."""
-    step = 97 if device.info.backend == "interpreter" else 1
-    assert interrupt(device, operation, handler, lambda count: range(1, count + 1, step))
+def test_interrupted_at_every_bytecode(device: Device, operation: str, handler: str, first: int) -> None:
+    """At every fourth in each of four tests. Where Python itself runs kernels, of which most are, at fewer."""
+    step = 97 * 4 if device.info.backend == "interpreter" else 4
+    assert interrupt(device, operation, handler, lambda count: range(first, count + 1, step))
 
 
 def test_a_launch_that_prints_within_another(device: Device, capsys: pytest.CaptureFixture[str]) -> None:

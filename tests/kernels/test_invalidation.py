@@ -18,6 +18,9 @@ import pytest
 from krnlpy import Device, config
 from krnlpy.dsl.spirv import glslang
 from krnlpy.dsl.spirv import module as spirv
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 MODULE = '''
 from math import pi

@@ -496,8 +496,13 @@ def test_threads_launch_at_once(device: Device) -> None:
 
 
 def test_a_kernel_looks_like_its_function() -> None:
-    assert isinstance(saxpy, Kernel) and saxpy.name == saxpy.__name__ == "saxpy"
-    assert saxpy.__doc__ == "y plus alpha times x." and saxpy.__module__ == __name__
-    assert repr(saxpy) == "<kernel saxpy(alpha, x, y)>"
-    assert saxpy.with_threads(4).name == "saxpy"
+    @kernel
+    def documented(alpha: f32, x: Item[f32], y: ItemMut[f32]) -> None:
+        """y plus alpha times x."""
+        y += alpha * x
+
+    assert isinstance(documented, Kernel) and documented.name == documented.__name__ == "documented"
+    assert documented.__doc__ == "y plus alpha times x." and documented.__module__ == __name__
+    assert repr(documented) == "<kernel documented(alpha, x, y)>"
+    assert documented.with_threads(4).name == "documented"
     assert [p.name for p in matmul.signature.parameters] == ["a", "b", "c", "TILE"]

@@ -35,6 +35,9 @@ from krnlpy import (
 )
 from krnlpy.dsl import barrier, global_id, group_array, thread_id
 from tests.support.kernels import axpy, saxpy
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 T = TypeVar("T")
 F = TypeVar("F", f32, bf16)

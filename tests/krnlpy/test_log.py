@@ -13,6 +13,9 @@ from krnlpy import Buffer, ConfigError, Device, DeviceLost, ItemMut, config, f32
 from krnlpy.backend.interposition import Rank
 from krnlpy.backend.serialization import serialize
 from tests.support import process
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 PROGRAM = """
 import logging, sys

@@ -95,20 +95,24 @@ class Launcher:
                 pytest.skip(f"the device has no {feature}")
 
     def __call__(self, kernel: Callable[..., Any], *arguments: Any, **options: Any) -> list[Array]:
-        """Runs a kernel on copies of the arrays, and returns the copies as they are after; see :meth:`run`."""
+        """Runs a kernel on copies of the arrays, and returns the copies as they are after; see :meth:`run`.
+
+        Each array is copied, also where it is given twice, or shares memory with another.
+        """
         copies = self.run(kernel, *arguments, **options)
         arrays = [value for value in arguments if isinstance(value, np.ndarray)]
         return [
-            np.lib.stride_tricks.as_strided(copies[id(_base(a))].reshape(-1)[_offset(a) :], a.shape, a.strides)
-            for a in arrays
+            np.lib.stride_tricks.as_strided(copy.reshape(-1)[_offset(array) :], array.shape, array.strides)
+            for array, copy in zip(arrays, copies, strict=True)
         ]
 
     def in_place(self, kernel: Callable[..., Any], *arguments: Any, **options: Any) -> None:
         """Runs a kernel, and changes the arrays as it does; see :meth:`run`."""
-        copies = self.run(kernel, *arguments, **options)
-        for base in (_base(value) for value in arguments if isinstance(value, np.ndarray)):
+        copies = self.run(kernel, *arguments, shared=True, **options)
+        bases = [_base(value) for value in arguments if isinstance(value, np.ndarray)]
+        for base, copy in zip(bases, copies, strict=True):
             if base.flags.writeable:
-                np.copyto(base, copies[id(base)])
+                np.copyto(base, copy)
 
     def run(
         self,
@@ -121,8 +125,9 @@ class Launcher:
         debug: bool = False,
         unchecked: bool = False,
         strided: bool = False,
-    ) -> dict[int, Array]:
-        """Runs a kernel on copies of what the arrays are views of; returns the copies by the ids of the originals.
+        shared: bool = False,
+    ) -> list[Array]:
+        """Runs a kernel on copies of what the arrays are views of; returns the copies as they are after.
 
         Args:
             kernel: a function in the language.
@@ -134,6 +139,7 @@ class Launcher:
             debug: with checks.
             unchecked: without checks of indices.
             strided: bind contiguous arrays as views, too.
+            shared: views of one array are views of one copy.
         """
         signature = frontend.read_signature(kernel)
         names = [p.name for p in signature.parameters if p.kind != "spec"]
@@ -155,7 +161,8 @@ class Launcher:
         variant = Variant(max(items[0].ndim, 1) if strided_items else 0, contiguous)
         built = BuiltKernel(self.backend, program, threads, variant, specs, debug)
 
-        bases = {id(base): base for base in map(_base, arrays.values())}
+        keys = {name: id(_base(array)) if shared else name for name, array in arrays.items()}
+        bases = {keys[name]: _base(array) for name, array in arrays.items()}
         copies = {key: np.ascontiguousarray(base) for key, base in bases.items()}
         memories = {key: self.backend.allocate(max(base.nbytes, 4)) for key, base in bases.items()}
         for key, copy in copies.items():
@@ -167,7 +174,7 @@ class Launcher:
             values[f"{name}_strides"] = [stride // array.itemsize for stride in array.strides]
         if items:
             values["items"], values["item_shape"] = items[0].size, list(items[0].shape)
-        bindings = [(memories[key], 0, bases[key].nbytes) for key in (id(_base(a)) for a in arrays.values())]
+        bindings = [(memories[key], 0, bases[key].nbytes) for key in keys.values()]
         if groups is None:
             groups = (-(-items[0].size // math.prod(threads)), 1, 1)
         built.launch(groups, bindings, values)
@@ -175,7 +182,7 @@ class Launcher:
         after = {key: np.empty_like(copy) for key, copy in copies.items()}
         for key, copy in after.items():
             self.backend.download(memories[key], 0, copy.reshape(-1).view(np.uint8))
-        return after
+        return [after[key] for key in keys.values()]
 
 
 def by_name(program: ir.Program, arguments: Sequence[Any]) -> dict[str, Any]:

@@ -38,6 +38,9 @@ from krnlpy.tuning import autotune as autotuning
 from krnlpy.tuning import trials
 from krnlpy.tuning.autotune import TunedKernel
 from tests.support import process
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 THREADS = [{"threads": n} for n in (32, 64, 128)]
 

@@ -13,6 +13,9 @@ from autograph import Parameter, Tensor
 from autograph.autograd import differentiable
 from autograph.errors import AutographError, ShapeError
 from krnlpy import Device, DTypeLike, Item, ItemMut, bf16, f32, kernel
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
 def parameter(value: Any, device: Device, dtype: DTypeLike = f32) -> Any:

@@ -13,6 +13,9 @@ from autograph import Parameter, Tensor
 from autograph.autograd import differentiable
 from autograph.errors import AutographError
 from krnlpy import Device, f32
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
 @pytest.fixture

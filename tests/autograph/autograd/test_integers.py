@@ -14,6 +14,9 @@ from krnlpy import SCALAR_TYPES, Device, ScalarType
 from krnlpy.scalar import bf16, f16, f32, f64, i32, u8
 from tests.autograph.reference import tensor
 from tests.support.devices import requires
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 FLOATS = [f16, bf16, f32, f64]
 INTEGERS = [type for type in SCALAR_TYPES if type.is_integer]

@@ -13,6 +13,9 @@ from autograph.autograd import differentiable
 from autograph.errors import AutographError
 from autograph.tensor.base import Node
 from krnlpy import Device, f32
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
 def opened(device: Device, value: Any) -> Parameter:

@@ -11,6 +11,9 @@ from autograph import SGD, Dense, Layer, Relu, Tensor
 from autograph.autograd import differentiable
 from krnlpy import Device, f32
 from tests.autograph.reference import draw, tensor
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
 class Model(Layer):

@@ -9,6 +9,9 @@ from autograph import SGD, Dense, Relu, Sequential, Tensor
 from autograph.data import iris, load_iris
 from autograph.errors import DatasetError
 from krnlpy import Device
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
 def test_what_fisher_published() -> None:

@@ -11,6 +11,9 @@ from autograph import Tensor
 from autograph.errors import ShapeError
 from krnlpy import SCALAR_TYPES, Device, ScalarType, bf16, f32, u8
 from tests.support.devices import requires
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 INTEGERS = [type for type in SCALAR_TYPES if type.is_integer]
 

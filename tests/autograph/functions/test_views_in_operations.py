@@ -15,6 +15,9 @@ from autograph import Parameter, Tensor
 from autograph.functions.convolution.windows import im2col
 from krnlpy import Device, ScalarType
 from krnlpy.scalar import bf16, f16, f32, i32, u8
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 SHAPE = (2, 3, 4, 6)
 VIEWS = {

@@ -12,6 +12,9 @@ from autograph.errors import AutographError, DtypeError, ShapeError
 from krnlpy import Device
 from krnlpy.scalar import bf16, f32, i32
 from tests.autograph.lenet5 import LeNet5
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
 def test_lenet5_has_46920_parameters() -> None:

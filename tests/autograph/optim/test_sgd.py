@@ -9,6 +9,9 @@ from autograph import SGD, Parameter, Tensor
 from autograph.errors import AutographError, DtypeError
 from krnlpy import Device, ScalarType, bf16, f16, f32, f64
 from tests.autograph.reference import draw, tensor
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])

@@ -15,6 +15,9 @@ from krnlpy import SCALAR_TYPES, Device, DTypeLike, ScalarType, bf16, f16, f32
 from tests.autograph.reference import tensor
 from tests.support.devices import requires
 from tests.support.kernels import accumulate
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
 def repeated(device: Device, dtype: DTypeLike = f32) -> Any:

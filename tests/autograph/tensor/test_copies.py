@@ -11,6 +11,9 @@ import pytest
 
 from autograph import SGD, Dense, Layer, Parameter, Tensor
 from krnlpy import Device, ScalarType, SharingError, bf16, f32
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
 def pickled(value: Any) -> Any:

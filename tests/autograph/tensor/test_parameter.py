@@ -11,6 +11,9 @@ from autograph import SGD, Dense, Layer, Parameter, Relu, Tensor
 from autograph.errors import AutographError, DtypeError
 from krnlpy import Device, DTypeLike, ScalarType, bf16, f16, f32, i32
 from tests.autograph.reference import draw, tensor
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
 def parameter(device: Device, dtype: DTypeLike = f32, seed: int = 0) -> Any:

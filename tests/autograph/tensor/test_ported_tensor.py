@@ -12,6 +12,9 @@ from autograph import Parameter, Tensor
 from krnlpy import Device, ScalarType
 from krnlpy.scalar import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 from tests.support.devices import requires
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 TYPES = [u8, i8, u16, i16, f16, bf16, u32, i32, f32, u64, i64, f64]
 INTEGERS = [u8, i8, u16, i16, u32, i32, u64, i64]

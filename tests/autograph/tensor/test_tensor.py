@@ -12,6 +12,9 @@ from autograph import Parameter, Tensor
 from autograph.errors import AutographError, ShapeError
 from krnlpy import SCALAR_TYPES, Device, ScalarType, bf16, f32, i32
 from tests.autograph.reference import tensor
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
 @pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)

@@ -13,6 +13,9 @@ from autograph import Parameter, Tensor
 from autograph.errors import ShapeError
 from krnlpy import Device, bf16, f32, i8, u32
 from krnlpy.errors import DeviceLost
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
 def test_values_are_shown(device: Device) -> None:
