@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from autograph.autograd.tape import backward
 from autograph.errors import DtypeError
 from autograph.functions import elementwise, in_place, losses, pooling, products, reductions, shapes
@@ -99,11 +97,7 @@ class Tensor(TensorBase):
         True
         """
         if copy:
-            try:
-                own = np.asarray(array)
-            except Exception as error:  # whatever NumPy says, or the object that it asks
-                raise DtypeError(f"from_numpy of a {type(array).__name__} that is no array: {error}") from error
-            return Tensor(Buffer.from_numpy(own, device))
+            return Tensor(Buffer.from_numpy(array, device))
         tensor = Tensor(Buffer.from_numpy(array, device, copy=False))
         tensor.share.users.append(None)  # the array: for as long as the memory lives
         return tensor
