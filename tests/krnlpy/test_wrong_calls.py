@@ -409,7 +409,7 @@ KNOWN = {
     "a seed that contains itself": (lambda: Dense(2, 2, seed=ITSELF), "expected a whole number of at least 0"),
     "a layer of a list": (lambda: Dense(2, 2)([1, 2]), "Dense of a tensor and a list"),
     "a layer of too much": (lambda: Dense(2**62, 2**62), "more than memory holds"),
-    "a model that is none": (lambda: autograph.save_checkpoint("x", 3), "the model is a int, expected a Layer"),
+    "a model that is none": (lambda: autograph.save_checkpoint("x", 3), "the model is of type int; expected a Layer"),
     "an optimizer that is none": (lambda: autograph.save_checkpoint("x", autograph.Layer(), 3), "has no settings"),
     "batches of text": (lambda: autograph.data.batches("x", 2), "expected a whole number"),
     "a reduction of an array": (
