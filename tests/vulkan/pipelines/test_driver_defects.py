@@ -140,7 +140,7 @@ def test_a_probe_in_a_process_of_its_own(status: int | str | None, has: bool, mo
 
 
 @kernel
-def places(y: GlobalMut[u32, 2]):
+def places(y: GlobalMut[u32, 2]) -> None:
     place = (thread_id(2) * threads(1) + thread_id(1)) * threads(0) + thread_id(0)
     y[place, 0] = u32(subgroup_id() * subgroup_threads() + subgroup_thread_id())
     y[place, 1] = u32(subgroups())
