@@ -45,8 +45,8 @@ class NullExecutable:
     accesses: Sequence[tuple[bool, bool]]
     parameter_bytes: int
 
-    def tells(self, groups: tuple[int, int, int] | None, parameters: bytes) -> bool:
-        """Nothing runs, so nothing is told."""
+    def needs_wait(self, groups: tuple[int, int, int] | None, parameters: bytes) -> bool:
+        """False: nothing runs."""
         return False
 
 

@@ -287,7 +287,7 @@ class InterpreterBackend:
                 self._launch(executable, (x, y, z), bindings, parameters)
 
     def timer(self) -> HostTimer:
-        """By the process's own clock, which tells nothing of a device's."""
+        """By the process's own clock, which says nothing about a device's."""
         return HostTimer()
 
     def wait(self) -> None:
@@ -320,7 +320,7 @@ class InterpreterExecutable:
         self._parts = variant, specs, threads
         self._translated: dict[tuple[bool, bool], Interpretation] = {}
 
-    def tells(self, groups: object, parameters: bytes) -> bool:
+    def needs_wait(self, groups: object, parameters: bytes) -> bool:
         """False: nothing waits longer for what it prints or raises, since a launch is over when it returns."""
         return False
 
@@ -346,7 +346,7 @@ def _view(elements: np.ndarray[Any, Any], type: ScalarType) -> Any:
 
 
 class _Out:
-    """A buffer of which each element must be written exactly once."""
+    """A buffer whose elements must each be written exactly once."""
 
     def __init__(self, executable: Interpretation, parameter: ir.GlobalParameter, view: Any) -> None:
         self._executable = executable

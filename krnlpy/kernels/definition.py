@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 compile_hooks: list[Any] = []
-"""Who is told of each kernel that is built; see krnlpy/hooks.py."""
+"""Called for each kernel that is built; see krnlpy/hooks.py."""
 launch_hooks: list[Any] = []
-"""Who is told of each call of a kernel."""
+"""Called for each call of a kernel."""
 
 
 class Definition:
@@ -109,13 +109,13 @@ class Definition:
     def launch(self, configuration: Configuration, geometry: Geometry, arguments: Sequence[Any]) -> None:
         """Queues a launch."""
         # The hot path: every line here costs each launch. (Loops that append take half the time of comprehensions.)
-        parts = [configuration.key, config.debug]
+        facts = [configuration.key, config.debug]
         try:
             for i in self.buffers:
-                parts.append(arguments[i].launch_key)
+                facts.append(arguments[i].launch_key)
             for i in self.deciding:
-                parts.append(arguments[i].__class__)
-            key = tuple(parts)
+                facts.append(arguments[i].__class__)
+            key = tuple(facts)
             plan = self.plans.get(key)
         except AttributeError:
             plan = key = None

@@ -80,7 +80,7 @@ def _public(method: Callable[..., Any]) -> Any:
 class VulkanBackend:
     """One opened device. May be used from several threads.
 
-    Calls only record; work is submitted in batches, and at the latest when somebody waits for it.
+    Calls only record. Work is submitted in batches, at the latest when a thread waits for it.
 
     Raises:
         DeviceUnavailable: the driver refuses to open the device.
@@ -250,7 +250,7 @@ class VulkanBackend:
         bindings: Sequence[Binding],
         parameters: bytes,
     ) -> None:
-        """Queues a dispatch. One that has something to tell is waited for; what it prints is written here.
+        """Queues a dispatch. One that prints or is checked is waited for; what it prints is written here.
 
         Raises:
             KernelIndexError, KernelAssertionError: in an executable built for debugging, a thread failed.
@@ -287,7 +287,7 @@ class VulkanBackend:
             return
         with self._lock:
             self._check()
-            if not executable.tells(None, parameters) and not config.debug:
+            if not executable.needs_wait(None, parameters) and not config.debug:
                 self._record_indirect(executable, counts, bindings, parameters)
                 return
         launch_counted(self, executable, counts, bindings, parameters)

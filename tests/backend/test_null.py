@@ -58,7 +58,7 @@ def test_all_of_the_protocol() -> None:
     executable = built(backend)
     assert (executable.name, executable.threads) == ("scale", (32, 1, 1))
     assert list(executable.accesses) == [(True, False), (False, True)]
-    assert not executable.tells(None, PARAMETERS)
+    assert not executable.needs_wait(None, PARAMETERS)
     bindings = [(x, 0, 128), (y, 0, 128)]
     backend.launch(executable, (1, 1, 1), bindings, PARAMETERS)
     backend.launch_indirect(executable, (shared, 0, 12), bindings, PARAMETERS)

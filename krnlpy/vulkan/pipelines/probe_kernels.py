@@ -1,4 +1,4 @@
-"""Small kernels of which the right results are known, to find out what a driver computes wrongly.
+"""Small kernels with known results, which show what a driver computes wrongly.
 
 Each is run in one group; every driver that knows Vulkan survives them.
 """
