@@ -273,7 +273,7 @@ class VulkanBackend:
                 self._repair(error)
                 raise
             report = self._launch_reporting(executable, executable.reports, groups, bindings, parameters)
-        executable.reports.tell(executable.name, executable.threads, report)
+        executable.reports.deliver(executable.name, executable.threads, report)
 
     def launch_indirect(
         self, executable: VulkanExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes

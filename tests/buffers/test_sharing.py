@@ -14,20 +14,14 @@ import pytest
 from krnlpy import SCALAR_TYPES, Buffer, Device, Feature, Item, ItemMut, ScalarType, bf16, f32, i16, i32, kernel, u8
 from krnlpy.errors import DtypeError, LaunchError, ShapeError, SharingError
 from tests.support.devices import requires
+from tests.support.kernels import accumulate, double
+from tests.support.tiers import one_vulkan_device
 
-
-@kernel
-def double(x: ItemMut[f32]) -> None:
-    x *= 2.0
+pytestmark = one_vulkan_device
 
 
 @kernel
 def add(x: Item[i16], y: ItemMut[i16]) -> None:
-    y += x
-
-
-@kernel
-def accumulate(x: Item[f32], y: ItemMut[f32]) -> None:
     y += x
 
 

@@ -27,22 +27,22 @@ Open = Callable[..., Device]
 
 
 @kernel
-def add(a: Item[u32], b: Item[u32], c: ItemMut[u32]):
+def add(a: Item[u32], b: Item[u32], c: ItemMut[u32]) -> None:
     c = a + b
 
 
 @kernel
-def four_numbers(a: u32, b: u32, c: u32, d: u32, x: ItemMut[u32]):
+def four_numbers(a: u32, b: u32, c: u32, d: u32, x: ItemMut[u32]) -> None:
     x += a + b + c + d
 
 
 @kernel
-def mark(x: GlobalMut[u32, 1]):
+def mark(x: GlobalMut[u32, 1]) -> None:
     x[group_id(0)] = u32(1)
 
 
 @kernel(threads=64)
-def turn(x: GlobalMut[u32, 1], LENGTH: Spec[u32] = 64):  # noqa: N803
+def turn(x: GlobalMut[u32, 1], LENGTH: Spec[u32] = 64) -> None:
     values = group_array(u32, (LENGTH,))
     values[thread_id(0)] = x[thread_id(0)]
     barrier()
@@ -230,7 +230,7 @@ def test_elements_that_kernels_cannot_count(lowered: Open, layer: Layer) -> None
     y = Buffer.zeros(1, u8, device)
 
     @kernel
-    def look(x: Global[u8, 1], y: ItemMut[u8]):
+    def look(x: Global[u8, 1], y: ItemMut[u8]) -> None:
         y = x[0]
 
     _refuses(layer, LimitExceeded, "kernels count to", lambda: look(x, y))

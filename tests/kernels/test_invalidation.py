@@ -15,6 +15,9 @@ from types import ModuleType
 import pytest
 
 from krnlpy import Device, config, hooks
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 MODULE = '''
 from math import pi

@@ -15,7 +15,7 @@ T = TypeVar("T", i32, f32)
 
 
 @kernel
-def scale(x: ItemMut[f32], BY: Spec[i32] = 2):  # noqa: N803
+def scale(x: ItemMut[f32], BY: Spec[i32] = 2) -> None:
     x *= f32(BY)
 
 
@@ -23,7 +23,7 @@ def test_prepared(device: Device) -> None:
     """Everything is built, nothing is launched; the launch builds nothing."""
 
     @kernel(threads=8)
-    def fill(value: f32, x: GlobalMut[f32]):
+    def fill(value: f32, x: GlobalMut[f32]) -> None:
         x[global_id()] = value
 
     x = Buffer.zeros(8, f32, device)
@@ -47,7 +47,7 @@ def test_preparing_checks_arguments(device: Device) -> None:
 
 def test_names_tell_the_constants(device: Device, caplog: pytest.LogCaptureFixture) -> None:
     @kernel(threads=8)
-    def shift(x: ItemMut[T], N: Spec[i32] = 1):  # noqa: N803
+    def shift(x: ItemMut[T], N: Spec[i32] = 1) -> None:
         x += T(N)
 
     assert repr(shift) == "<kernel shift(x, N)>"

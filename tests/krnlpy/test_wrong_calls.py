@@ -51,6 +51,9 @@ from krnlpy import (
     u8,
 )
 from krnlpy.dsl import global_id
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 MODULES = ("krnlpy", "krnlpy.dsl", "krnlpy.files", "autograph", "autograph.autograd", "autograph.data",
            "autograph.nn", "autograph.optim")  # fmt: skip

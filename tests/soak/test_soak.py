@@ -52,7 +52,7 @@ def test_threads_that_compile_the_same(device: Device) -> None:
     """The first launches of a kernel, all at once."""
 
     @kernel
-    def axpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
+    def axpy(alpha: f32, x: Item[f32], y: ItemMut[f32]) -> None:
         y += alpha * x
 
     start = threading.Barrier(8)

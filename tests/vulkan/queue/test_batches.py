@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy.dsl.passes.work import estimated_work
+from krnlpy.dsl.passes.cost_model import estimated_work
 from krnlpy.dsl.types.annotations import ItemMut
 from krnlpy.scalar import u32
 from krnlpy.vulkan.queue import commands
 
 
-def increment(x: ItemMut[u32]):
+def increment(x: ItemMut[u32]) -> None:
     x += u32(1)
 
 
-def repeated(x: ItemMut[u32]):
+def repeated(x: ItemMut[u32]) -> None:
     for _i in range(3):
         for _j in range(3):
             for _k in range(3):
