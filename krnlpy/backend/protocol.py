@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -98,6 +98,23 @@ class Executable(Protocol):
         """
 
 
+class BuildRequest(NamedTuple):
+    """What an executable is built from.
+
+    Attributes:
+        variant: what is known of the layout of the buffers.
+        specs: a value for each ``Spec`` parameter.
+        threads: of a group.
+        debug: with checks of every index and assert.
+    """
+
+    program: Program
+    variant: Variant
+    specs: Mapping[str, int | float | bool]
+    threads: tuple[int, int, int]
+    debug: bool = False
+
+
 M = TypeVar("M", bound=Memory)
 E = TypeVar("E", bound=Executable)
 R = TypeVar("R", bound=Recording)
@@ -163,15 +180,8 @@ class BackendOf(Protocol[M, E, R, C]):
     def fill(self, memory: M, offset: int, nbytes: int, pattern: bytes) -> None:
         """Repeats a pattern of 1, 2, 4 or 8 bytes; offset and nbytes are multiples of its length."""
 
-    def build(
-        self,
-        program: Program,
-        variant: Variant,
-        specs: Mapping[str, int | float | bool],
-        threads: tuple[int, int, int],
-        debug: bool,
-    ) -> E:
-        """An Executable. ``specs`` has a value for each spec parameter. Raises MissingFeatures, LimitExceeded."""
+    def build(self, request: BuildRequest) -> E:
+        """An Executable. Raises MissingFeatures, LimitExceeded."""
 
     def launch(
         self, executable: E, groups: tuple[int, int, int], bindings: Sequence[BindingOf[M]], parameters: bytes

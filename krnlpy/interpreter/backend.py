@@ -19,7 +19,7 @@ from krnlpy import config
 from krnlpy.backend.commands import Command
 from krnlpy.backend.memory_stats import MemoryStats, Usage
 from krnlpy.backend.postponed import Launches, accesses_of
-from krnlpy.backend.protocol import Backend, BackendOf, Binding, check_groups, check_subgroups
+from krnlpy.backend.protocol import Backend, BackendOf, Binding, BuildRequest, check_groups, check_subgroups
 from krnlpy.backend.timing import HostTimer
 from krnlpy.device_info import DeviceInfo
 from krnlpy.dsl import ir
@@ -149,15 +149,9 @@ class InterpreterBackend:
 
     # ------------------------------------------------------------------------------------------------ launches
 
-    def build(
-        self,
-        program: ir.Program,
-        variant: Variant,
-        specs: Mapping[str, int | float | bool],
-        threads: tuple[int, int, int],
-        debug: bool,
-    ) -> InterpreterExecutable:
+    def build(self, request: BuildRequest) -> InterpreterExecutable:
         """Translates the program; every access is checked whether ``debug`` is asked for or not."""
+        program, variant, specs, threads, _ = request
         if prod(threads) > self.info.max_threads:
             raise LimitExceeded(
                 f"{program.name}: {threads} is {prod(threads)} threads a group; at most {self.info.max_threads} fit"

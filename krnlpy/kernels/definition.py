@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from krnlpy import config
+from krnlpy.backend.protocol import BuildRequest
 from krnlpy.errors import LaunchError
 from krnlpy.locks import renew_after_fork
 from krnlpy.scalar import ScalarType
@@ -178,7 +179,7 @@ class Definition:
             last_lookup.found = False
             begin = perf_counter()
             with compiling(self.signature.function, f"{info.name}, {info.driver}"):
-                executable = backend.build(program, variant, specs, threads, config.debug)
+                executable = backend.build(BuildRequest(program, variant, specs, threads, config.debug))
             seconds, from_cache = perf_counter() - begin, last_lookup.found
             executable.name = configuration.named(program.name)
             self.executables[key] = executable

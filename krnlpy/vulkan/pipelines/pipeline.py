@@ -11,11 +11,10 @@ from functools import cache, partial
 from time import perf_counter
 from typing import Any
 
-from krnlpy.backend.protocol import check_subgroups
+from krnlpy.backend.protocol import BuildRequest, check_subgroups
 from krnlpy.dsl import ir
 from krnlpy.dsl.glsl import emit as glsl
 from krnlpy.dsl.glsl.devices import Capabilities, shader_for
-from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.passes.accesses import buffer_accesses
 from krnlpy.dsl.passes.array_sizes import array_bytes, local_arrays
 from krnlpy.dsl.passes.cost_model import estimated_work
@@ -119,16 +118,7 @@ class PipelineBuilder:
         self._pipelines: set[Any] = set()
         self.retired: deque[Any] = deque()
 
-    def build(
-        self,
-        program: ir.Program,
-        variant: Variant,
-        specs: Mapping[str, int | float | bool],
-        threads: tuple[int, int, int],
-        debug: bool,
-        split: bool = False,
-        watch: int = 0,
-    ) -> VulkanExecutable:
+    def build(self, request: BuildRequest, split: bool = False, watch: int = 0) -> VulkanExecutable:
         """A program as a pipeline.
 
         Args:
@@ -139,7 +129,7 @@ class PipelineBuilder:
             MissingFeatures: the device lacks what the program needs.
             LimitExceeded: threads, group arrays or buffers are more than the device grants.
         """
-        given = program
+        program, variant, specs, threads, debug = request
         self._check_limits(program, specs, threads)
         info = self._device.info
         check_subgroups(program, threads, info)
@@ -157,7 +147,7 @@ class PipelineBuilder:
         layout = self._layout(set_layout, shader.parameter_bytes if shader.parameters == "push" else 0)
         pipeline = self._pipeline(code, shader, specs, threads, layout, program)
         self._pipelines.add(pipeline)
-        again = partial(self.build, given, variant, dict(specs), threads, debug)
+        again = partial(self.build, request._replace(specs=dict(specs)))
         in_parts = partial(again, split=True, watch=watch)
         guard = None
         if defects.loop_passes and not watch:
