@@ -404,7 +404,7 @@ KNOWN = {
     "a vector of too few": (lambda: krnlpy.dsl.vec3(1.0, 2.0), "Vector.*2 values"),
     "a number of text": (lambda: f32("x"), "f32 of a str: expected a number"),
     "a foreign device": (lambda: Buffer.from_dlpack(Foreign(place=("a", 0))), "__dlpack_device__ of the Foreign"),
-    "no foreign capsule": (lambda: Buffer.from_dlpack(Foreign(place=(1, 0), capsule=3)), "no DLPack capsule"),
+    "no foreign capsule": (lambda: Buffer.from_dlpack(Foreign(place=(1, 0), capsule=3)), "is not a DLPack capsule"),
     "a tensor of a ragged list": (lambda: Tensor.from_numpy([[1], [1, 2]]), "NumPy makes no array of this list"),
     "a seed that contains itself": (lambda: Dense(2, 2, seed=ITSELF), "expected a whole number of at least 0"),
     "a layer of a list": (lambda: Dense(2, 2)([1, 2]), "Dense of a tensor and a list"),
