@@ -1,12 +1,19 @@
 """What is no tensor, number or shape gets an error of ours that says what was expected, and changes nothing."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import SGD, Conv2, Dense, Layer, Parameter, Tensor
 from autograph.errors import AutographError
-from krnlpy import f32, i32, u8
+from krnlpy import Device, f32, i32, u8
 from krnlpy.errors import DtypeError, LaunchError, ShapeError
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 X = Tensor.ones((2, 3))
 IMAGES = Tensor.ones((1, 1, 4, 4))
@@ -48,7 +55,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_errors_say_what_was_expected(case):
+def test_errors_say_what_was_expected(case: Any) -> None:
     function, error, message = CASES[case]
     with pytest.raises(error, match=message):
         function()
@@ -65,7 +72,7 @@ IN_PLACE = {
 
 
 @pytest.mark.parametrize("case", IN_PLACE)
-def test_what_is_not_done_changes_nothing(case, device):
+def test_what_is_not_done_changes_nothing(case: Any, device: Device) -> None:
     x = Tensor.full(3, 7.0, f32, device)
     function, message = IN_PLACE[case]
     with pytest.raises(DtypeError, match=message):
@@ -74,9 +81,9 @@ def test_what_is_not_done_changes_nothing(case, device):
 
 
 @pytest.mark.parametrize("rate", ["a", None, Tensor.ones(())], ids=repr)
-def test_a_learning_rate_that_is_none_closes_no_slot(rate):
+def test_a_learning_rate_that_is_none_closes_no_slot(rate: Any) -> None:
     class Model(Layer):
-        def __init__(self):
+        def __init__(self) -> None:
             self.weight = Parameter(Tensor.ones(2))
 
     model = Model()
@@ -89,7 +96,7 @@ def test_a_learning_rate_that_is_none_closes_no_slot(rate):
     assert model.weight.numpy().tolist() == [0.5, 0.5]
 
 
-def test_a_gradient_that_is_no_tensor():
+def test_a_gradient_that_is_no_tensor() -> None:
     x = Parameter(Tensor.ones(2))
     x.init_grad()
     y = x + 1
@@ -99,6 +106,6 @@ def test_a_gradient_that_is_no_tensor():
     assert x.grad.numpy().tolist() == [1.0, 1.0]
 
 
-def test_tensors_of_one_element_are_numbers(device):
+def test_tensors_of_one_element_are_numbers(device: Device) -> None:
     x = Tensor.from_numpy(np.array([[0.0, 2.5]], np.float32), device)
     assert (float(x[0, 1]), int(x[0, 1]), bool(x[0, 1]), bool(x[0, 0])) == (2.5, 2, True, False)

@@ -23,7 +23,7 @@ from krnlpy.errors import LimitExceeded
 VARIANT = Variant(0, (True, True))
 
 
-def scale(x: Global[f32], y: GlobalMut[f32], N: Spec[i32] = 2):  # noqa: N803
+def scale(x: Global[f32], y: GlobalMut[f32], N: Spec[i32] = 2) -> None:
     y[global_id()] = x[global_id()] * f32(N)
 
 

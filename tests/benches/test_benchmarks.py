@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tracemalloc
 from functools import partial
 from typing import Any
@@ -16,7 +17,9 @@ from benches.harness import Case, Unavailable, VerificationError
 from benches.lenet5_reference import Reference
 from benches.lenet5_work import MOMENTUM, VERIFIED_RATE, Work, load
 from benches.selection import Selection, open_devices
-from krnlpy import Device, ScalarType, bf16, f32
+from krnlpy import Device, ScalarType
+from krnlpy.scalar import bf16, f32
+from tests.support.tiers import sampled
 
 
 def verify(case: Case) -> None:
@@ -150,8 +153,9 @@ def test_momentum_of_the_reference() -> None:
     np.testing.assert_allclose(before - trained.weights["bias"], 0.5 * (0.9 * first + second), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("dtype", [f32, bf16])
-@pytest.mark.parametrize("wrong", ["rate", "momentum", "layer"])
+@pytest.mark.parametrize(
+    ("dtype", "wrong"), sampled(list(itertools.product([f32, bf16], ["rate", "momentum", "layer"])), 2), ids=str
+)
 def test_losses_of_wrong_training_are_refused(dtype: ScalarType, wrong: str) -> None:
     data = load_mnist(download=False, progress=False)
     weights = lenet5.initial_weights(dtype)

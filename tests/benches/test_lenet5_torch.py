@@ -12,7 +12,7 @@ import pytest
 from benches import lenet5
 from benches.harness import Runner, Unavailable
 from benches.lenet5_work import Work
-from krnlpy import bf16, f32
+from krnlpy.scalar import bf16, f32
 from tests.support.tiers import deep
 
 torch = pytest.importorskip("torch")

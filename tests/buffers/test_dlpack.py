@@ -10,8 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy import SCALAR_TYPES, Buffer, Device, KrnlpyError, ScalarType, bf16, f16, f32, i32, u8
+from krnlpy import SCALAR_TYPES, Buffer, Device, KrnlpyError, ScalarType
 from krnlpy.errors import DtypeError, SharingError
+from krnlpy.scalar import bf16, f16, f32, i32, u8
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 LOCAL = pytest.mark.parametrize("name", ["host", "interpreter"])
 TYPES = pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)

@@ -84,7 +84,7 @@ def test_literals_stand_for_numbers_in_annotations() -> None:
 
 def test_type_of_a_value() -> None:
     @krnlpy.kernel
-    def types(x: krnlpy.Item[krnlpy.bf16], n: krnlpy.u8, y: krnlpy.ItemMut[f32], z: krnlpy.ItemMut[krnlpy.u32]):
+    def types(x: krnlpy.Item[krnlpy.bf16], n: krnlpy.u8, y: krnlpy.ItemMut[f32], z: krnlpy.ItemMut[krnlpy.u32]) -> None:
         third = type(y)(1) / 3
         y = type(x)(third)
         z = type(n)(300) + type(z)(1)

@@ -15,14 +15,10 @@ import numpy as np
 import pytest
 
 from autograph import Dense, Tensor, load_checkpoint, save_checkpoint
-from krnlpy import Buffer, CaptureError, Device, ItemMut, kernel, u32
+from krnlpy import Buffer, CaptureError, Device, u32
+from tests.support.kernels import increment
 
 needs_signals = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="the system has no such signal")
-
-
-@kernel
-def increment(x: ItemMut[u32]):
-    x += u32(1)
 
 
 class _Handler:

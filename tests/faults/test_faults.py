@@ -25,12 +25,12 @@ pytestmark = pytest.mark.skipif(not _DEVICES, reason="no Vulkan device")
 
 
 @kernel
-def increment(x: ItemMut[u32]):
+def increment(x: ItemMut[u32]) -> None:
     x += u32(1)
 
 
 @kernel
-def double(x: ItemMut[u32]):
+def double(x: ItemMut[u32]) -> None:
     x *= u32(2)
 
 

@@ -7,14 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy import Buffer, Device, ItemMut, LaunchError, f32, host_call, kernel
+from krnlpy import Buffer, Device, LaunchError, f32, host_call
+from tests.support.kernels import double
 
 Array = np.ndarray[Any, Any]
-
-
-@kernel
-def double(x: ItemMut[f32]):
-    x *= 2.0
 
 
 def multiply(a: Array, b: Array, out: Array) -> None:

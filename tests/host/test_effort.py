@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,9 @@ from krnlpy import Global, GlobalMut, Item, ItemMut, bf16, config, f16, f32, f64
 from krnlpy.dsl import atomic_add, barrier, exp, global_id, group_array, local_array, sin, subgroup_add, thread_id
 from krnlpy.host import effort
 from krnlpy.host.compiler import Compiler
+from tests.support.launching import lower
 
-from .launch import launch, program_of
+from .launch import launch
 
 LIMITS = {"full": (1 << 40, 1 << 40), "long": (0, 1 << 40), "very long": (0, 0)}
 
@@ -25,13 +28,13 @@ def smallest_divisor(n: i32) -> i32:
     return n
 
 
-def items(x: Item[f32], y: ItemMut[f16], z: ItemMut[bf16], w: ItemMut[f64]):
+def items(x: Item[f32], y: ItemMut[f16], z: ItemMut[bf16], w: ItemMut[f64]) -> None:
     y = f16(exp(x) + x * 0.3)
     z = bf16(sin(x) - x / 3.0)
     w += f64(x) * f64(smallest_divisor(i32(x * 10.0)))
 
 
-def groups(x: Global[f32], y: GlobalMut[f32], total: GlobalMut[i32]):
+def groups(x: Global[f32], y: GlobalMut[f32], total: GlobalMut[i32]) -> None:
     shared = group_array(f32, 32)
     own = local_array(f32, 4)
     t = thread_id()
@@ -45,7 +48,7 @@ def groups(x: Global[f32], y: GlobalMut[f32], total: GlobalMut[i32]):
 
 
 @pytest.mark.parametrize("limits", LIMITS)
-def test_results(limits: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_results(limits: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(config, "cache_dir", tmp_path)  # what was compiled before was so with another effort
     monkeypatch.setattr(effort, "_LONG", LIMITS[limits][0])
     monkeypatch.setattr(effort, "_VERY_LONG", LIMITS[limits][1])
@@ -62,7 +65,7 @@ def test_results(limits: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None
     rows = x.reshape(3, 32).astype(np.float64)
     want = [sum(0.7 * np.roll(row, -k) * row[::-1] for k in range(4)) for row in rows]
     np.testing.assert_allclose(sums, np.concatenate(want), rtol=8 * 2**-24)
-    lanes = program_of(groups).subgroup_threads or 8
+    lanes = lower(groups).subgroup_threads or 8
     assert total[0] == 3 * sum(range(32)) * lanes
 
 

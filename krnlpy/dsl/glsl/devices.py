@@ -57,7 +57,7 @@ class Capabilities:
 
     Attributes:
         shapes: the products of cooperative matrices that it has: m, n, k and the types of a, b and c.
-        forgets: whether its driver has the defect that GlslOptions describes.
+        forgets, strays: whether its driver has the defects that GlslOptions describes.
     """
 
     features: Features = frozenset(Feature)
@@ -65,6 +65,7 @@ class Capabilities:
     subgroup_threads: int = _LANES[0]
     shapes: Collection[Any] = _EveryShape()
     forgets: bool = False
+    strays: bool = False
 
     @classmethod
     def of(cls, info: DeviceInfo) -> Capabilities:
@@ -82,14 +83,16 @@ def shader_for(
     if debug or not is_native(program, variant, capabilities.shapes):
         program = expanded(program, lanes)
     options = glsl.GlslOptions.of(capabilities.features, capabilities.max_parameter_bytes, debug, lanes)
-    return program, glsl.emit(program, variant, replace(options, forgets=capabilities.forgets, **changes))
+    return program, glsl.emit(
+        program, variant, replace(options, forgets=capabilities.forgets, strays=capabilities.strays, **changes)
+    )
 
 
 def shaders_for_all(program: ir.Program, variant: Variant) -> Iterator[glsl.Shader]:
     """The shaders of a program for devices of every kind, some of them equal, but for those dispatched in parts.
 
     Devices with only some subgroup operations or float atomics do not count as a kind: kernels that use several of
-    these may lack a shader there.
+    these may lack a shader there. Nor do drivers that stray: they are for CPUs, where there is a compiler.
     """
     for capabilities in _device_classes(program, variant):
         yield shader_for(program, variant, capabilities, debug=False)[1]

@@ -315,6 +315,9 @@ class Expressions:
         if source is f64 and to.is_float:
             self._context.need("f64_to_f32")
             return f"f64_to_f32({text})", _PRIMARY
+        if source.is_float and to is f64:
+            self._context.need("f32_to_f64")
+            return f"f32_to_f64({text})", _PRIMARY
         if source is u32 and to is f32:
             self._context.need("u32_to_f32")
             return f"u32_to_f32({text})", _PRIMARY

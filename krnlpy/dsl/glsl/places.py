@@ -63,7 +63,8 @@ class Places:
         """The statement that sets an element."""
         self.writes.add(place)
         if isinstance(place, ir.ItemParameter):
-            return self._write(place, self._addresses[place], value)
+            write = self._write(place, self._addresses[place], value)
+            return f"if ({ALWAYS}) {{ {write} }}" if self._context.strays else write
         arguments = [*index, value, *self._site(place, index, where)]
         return f"{self._function('store', place)}({', '.join(arguments)});"
 
@@ -159,7 +160,8 @@ class Places:
         Args:
             gives: they give a value, which the driver must not forget.
         """
-        check = self._in_range(place, index) or (ALWAYS if gives and self._context.forgets else "")
+        always = self._context.strays or (gives and self._context.forgets)
+        check = self._in_range(place, index) or (ALWAYS if always else "")
         return [f"if ({check}) {{", *(f"    {line}" for line in lines), "}"] if check else lines
 
     def _signature(self, index: list[str], *value: str) -> str:

@@ -14,6 +14,7 @@ are equal, and the thread with the lesser position is behind.
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -83,7 +84,8 @@ class Interpretation:
         number. ``now`` is kept up to date by whoever calls it.
         """
         scope, program = self._scope, self.program
-        namespace = {**functions(self.sites, scope.formats, now), **RUNTIME}
+        # What Python's own `breakpoint` imports by the name that PYTHONBREAKPOINT has needs `__builtins__`.
+        namespace = {"__builtins__": builtins, **functions(self.sites, scope.formats, now), **RUNTIME}
         for argument, id in scope.arguments.items():
             value = values[argument.name]
             namespace[id] = bool(value) if argument.type is boolean else value

@@ -13,13 +13,13 @@ import pytest
 import vulkan as package
 
 from krnlpy import vulkan
-from krnlpy.dsl.frontend.syntax import functions as frontend
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.types.annotations import GlobalMut
 from krnlpy.scalar import u32
 from krnlpy.vulkan.loading.api import Api, Functions, load
 from krnlpy.vulkan.loading.instance import Instance
 from krnlpy.vulkan.pipelines.driver_defects import Defects
+from tests.support.launching import lower
 
 FOLDER = Path(vulkan.__file__).parent
 
@@ -132,7 +132,7 @@ def test_all_that_is_handed_over(index: int, monkeypatch: pytest.MonkeyPatch) ->
     instance = Instance()
     try:
         backend = vulkan.VulkanBackend(instance, instance.devices[index], Defects())
-        program = frontend.lower(frontend.read_signature(add_one), {}, (1, 1, 1))
+        program = lower(add_one, (1, 1, 1))
         executable = backend.build(program, Variant(0, (True,)), {}, (1, 1, 1), False)
         memory, other = backend.allocate(1 << 12), backend.allocate(1 << 12)
         backend.upload(memory, 0, np.zeros(1 << 12, np.uint8))

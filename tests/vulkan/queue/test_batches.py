@@ -13,11 +13,11 @@ from krnlpy.scalar import u32
 from krnlpy.vulkan.queue import commands
 
 
-def increment(x: ItemMut[u32]):
+def increment(x: ItemMut[u32]) -> None:
     x += u32(1)
 
 
-def repeated(x: ItemMut[u32]):
+def repeated(x: ItemMut[u32]) -> None:
     for _i in range(3):
         for _j in range(3):
             for _k in range(3):

@@ -17,7 +17,7 @@ from krnlpy.scalar import u32
 from krnlpy.vulkan.queue.timestamps import _POOL_SPANS, DeviceTimer, QueryPools
 
 
-def increment(x: ItemMut[u32]):
+def increment(x: ItemMut[u32]) -> None:
     x += u32(1)
 
 
