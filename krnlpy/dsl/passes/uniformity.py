@@ -1,9 +1,9 @@
-"""Where the threads of a group may go different ways.
+"""Where the control flow of a group's threads may diverge.
 
-A value is *uniform* if all threads of a group surely have the same, *varying* if it is computed from something that
-differs between them, such as their ids; of others, as what is loaded from memory, it is *unknown*. Control flow is what
-its conditions are. Only what is surely uniform may be decided once for a group; only what is varying is an error where
-all threads must come together.
+A value is *uniform* if all threads of a group surely have the same one, *varying* if it is computed from something that
+differs between them, such as their ids, and *unknown* otherwise, for example if it is loaded from memory. Control flow
+is like its conditions. A condition is evaluated once for a group only if it is surely uniform; it is an error around a
+barrier only if it is varying.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Variance:
-    """How a value, or the way to a place, differs between threads.
+    """How a value, or the control flow to a place, differs between threads.
 
     Attributes:
         cause: what of it differs.
@@ -61,15 +61,15 @@ class Uniformity:
     """What was found of a kernel's body.
 
     Attributes:
-        conditions: of each condition and loop, jumps out of it included, how it differs.
-        divergent: the first barrier to which some threads surely need not come, and why.
+        conditions: how each condition and loop differs, including jumps out of it.
+        divergent: the first barrier that some threads may skip, and why.
     """
 
     conditions: dict[ir.Stmt, Variance] = field(default_factory=dict)
     divergent: tuple[ir.Barrier, Variance] | None = None
 
     def is_uniform(self, statement: ir.Stmt) -> bool:
-        """Whether all threads of the group that come to a condition or loop go the same way there."""
+        """Whether all threads of the group that reach a condition or loop take the same branch there."""
         return self.conditions[statement].level is Level.UNIFORM
 
 
@@ -79,7 +79,7 @@ def analyse(body: ir.Block) -> Uniformity:
 
 
 def check_barriers(body: ir.Block) -> None:
-    """Raises KernelSyntaxError where a barrier stands that some threads of a group can be seen not to come to."""
+    """Raises KernelSyntaxError if some threads of a group provably may not reach a barrier."""
     found = analyse(body).divergent
     if found is None:
         return
@@ -92,8 +92,8 @@ def check_barriers(body: ir.Block) -> None:
         "continue": "threads for which it is true skip the rest; put that under conditions that end before it",
     }[variance.how]
     raise KernelSyntaxError(
-        f"this depends on {variance.cause}, which differs between the threads of a group, but all of them must come to"
-        f" the barrier in line {barrier.location.line}: {advice}",
+        f"this depends on {variance.cause}, which differs between the threads of a group, but all of them must"
+        f" reach the barrier in line {barrier.location.line}: {advice}",
         *variance.where,
     )
 
@@ -202,7 +202,8 @@ class _Analysis:
             _restore(assigned, values, around)
             self._loops.pop()
             leaving = condition | loop.left | loop.skipped
-            # The conditions around count for what is decided inside, but are the same for all who come here.
+            # The conditions around matter for what is decided inside, but are the same for all threads that arrive
+            # here.
             self._note(s, leaving)
             for variable in assigned:
                 values[variable] = values.get(variable, UNIFORM) | inside.get(variable, UNIFORM) | leaving
