@@ -135,7 +135,7 @@ def compilations(device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         pytest.skip("it compiles nothing")
     monkeypatch.setattr(config, "cache_dir", tmp_path / "cache")
     if device.is_host:
-        compiler: Any = device.backend._compiler  # type: ignore[attr-defined]
+        compiler: Any = device.backend._compiler
         compile_text = compiler.compile
         monkeypatch.setattr(compiler, "compile", lambda text: [given.append(text), compile_text(text)][1])
     else:
@@ -201,7 +201,7 @@ def test_zeros_of_either_sign(device: Device, compilations: list[str], write: Ca
 def test_globals_of_the_same_source(device: Device, compilations: list[str], write: Callable[..., ModuleType]) -> None:
     """The same text in two modules means what each module's names mean."""
     first, second = write(), write()
-    second.SCALE = 5.0  # type: ignore[attr-defined]
+    second.SCALE = 5.0
     assert (first.run(device), second.run(device)) == (VALUE, VALUE + 6)
     assert len(compilations) == 2
 
@@ -210,7 +210,7 @@ def test_closures_of_one_function(device: Device, compilations: list[str], write
     module = write()
     values = []
     for captured in (0.25, 0.5, 0.25):
-        module.compute = module.make(captured)  # type: ignore[attr-defined]
+        module.compute = module.make(captured)
         values.append(module.run(device))
     assert values == [VALUE, VALUE - 0.25, VALUE]
     assert len(compilations) == 2, "the third is the first"
@@ -222,9 +222,9 @@ def test_captured_when_first_compiled(
     """As the decorator documents; another process, or a new kernel, sees the new value."""
     module = write()
     assert module.run(device) == VALUE
-    module.SCALE = 4.0  # type: ignore[attr-defined]
+    module.SCALE = 4.0
     assert module.run(device) == VALUE
-    module.compute = module.make(0.25)  # type: ignore[attr-defined]
+    module.compute = module.make(0.25)
     assert module.run(device) == VALUE + 3
     assert len(compilations) == 2
 
@@ -250,7 +250,7 @@ def test_specializations(device: Device, compilations: list[str], write: Callabl
     """Vulkan is given a specialization's values when a pipeline is made; for the host they are part of the code."""
     module = write()
     for size in (1, 2):
-        module.compute = module.make(0.25).specialize(SIZE=size)  # type: ignore[attr-defined]
+        module.compute = module.make(0.25).specialize(SIZE=size)
         assert module.run(device) == VALUE - 1 + size
     assert len(compilations) == (2 if device.is_host else 1)
 
@@ -258,7 +258,7 @@ def test_specializations(device: Device, compilations: list[str], write: Callabl
 def test_group_sizes(device: Device, compilations: list[str], write: Callable[..., ModuleType]) -> None:
     module = write()
     for threads in (64, 128):
-        module.compute = module.make(0.25).with_threads(threads)  # type: ignore[attr-defined]
+        module.compute = module.make(0.25).with_threads(threads)
         assert module.run(device) == VALUE
     assert len(compilations) == 1 or device.is_host
 
