@@ -46,6 +46,13 @@ class ShapeError(KrnlpyError, ValueError):
     """Shapes or lengths do not fit each other, or an index or slice does not fit a shape."""
 
 
+class UnsizedError(ShapeError, TypeError):
+    """``len()`` of a buffer or tensor that has no axes; a TypeError, as NumPy's is."""
+
+    def __init__(self, message: str = "len() of an array of shape (): it has no axes; .size counts elements") -> None:
+        super().__init__(message)
+
+
 class SharingError(KrnlpyError, ValueError, BufferError):
     """Memory can't be shared with an array or another library, and a copy was not allowed."""
 

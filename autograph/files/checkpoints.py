@@ -47,7 +47,15 @@ def save_checkpoint(
         **metadata: None, numbers, strings, bytes, NumPy arrays, and lists and dicts of those.
 
     Raises:
-        CheckpointError: the file cannot be written (the old one is unchanged), or metadata cannot be saved.
+        CheckpointError: the file cannot be written (the old one is unchanged), or metadata cannot be saved, or the
+            model is not a Layer, or the optimizer has no ``settings``.
+
+    >>> import tempfile
+    >>> from autograph import SGD, Dense, load_checkpoint, save_checkpoint
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_checkpoint(f"{folder}/model.cbor", Dense(4, 3), SGD(), epoch=7, losses=[0.5, 0.25])
+    ...     load_checkpoint(f"{folder}/model.cbor", Dense(4, 3))
+    {'epoch': 7, 'losses': [0.5, 0.25]}
     """
     _check_kinds(model, optimizer)
     content: dict[str, Any] = {"format": _FORMAT, "optimizer": None}
@@ -86,8 +94,18 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
 
     Raises:
         CheckpointError: the file is damaged, or does not fit; the message says where, and lists every difference.
-        krnlpy.errors.FileMissing: there is no such file. krnlpy.errors.FileError: it cannot be opened, or is no plain
-            file.
+        FileMissing: there is no such file.
+        FileError: the file cannot be opened, or is not a plain file.
+
+    >>> import tempfile
+    >>> from autograph import Dense, load_checkpoint, save_checkpoint
+    >>> trained, model = Dense(4, 3, seed=1), Dense(4, 3, seed=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_checkpoint(f"{folder}/model.cbor", trained)
+    ...     load_checkpoint(f"{folder}/model.cbor", model)
+    {}
+    >>> (model.weight.numpy() == trained.weight.numpy()).all().item()
+    True
     """
     _check_kinds(model, optimizer)
     payload = read_container(path)

@@ -49,7 +49,7 @@ def require_dtype(operation: str, tensor: Tensor, *dtypes: DTypeLike) -> None:
         raise DtypeError(f"{operation} takes {names}, not {tensor.dtype}; convert with tensor.cast(dtype)")
 
 
-def pair(name: str, value: Any, least: int) -> tuple[int, int]:
+def pair(name: str, value: Any, minimum: int) -> tuple[int, int]:
     """A number for both axes of an image, or one for each: ``(vertical, horizontal)``."""
     try:
         both = tuple(operator.index(v) for v in value) if isinstance(value, tuple | list) else (operator.index(value),)
@@ -57,19 +57,19 @@ def pair(name: str, value: Any, least: int) -> tuple[int, int]:
         both = ()
     if len(both) == 1 and not isinstance(value, tuple | list):
         both *= 2
-    if len(both) != 2 or min(both) < least:
-        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {least}, or a pair of them")
+    if len(both) != 2 or min(both) < minimum:
+        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {minimum}, or a pair of them")
     return both[0], both[1]
 
 
-def single(name: str, value: Any, least: int) -> int:
+def single(name: str, value: Any, minimum: int) -> int:
     """A number for the one axis of a signal."""
     try:
         number = operator.index(value)
     except TypeError:
-        number = least - 1
-    if number < least:
-        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {least}")
+        number = minimum - 1
+    if number < minimum:
+        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {minimum}")
     return number
 
 

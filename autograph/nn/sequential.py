@@ -19,7 +19,7 @@ class Sequential(Layer):
         layers: the list of them, without what was None; names of parameters begin with ``layers.0``.
 
     Raises:
-        AutographError: an argument is no layer.
+        AutographError: an argument is not a layer.
 
     >>> from autograph import Dense, Relu, Tensor
     >>> model = Sequential(Dense(4, 8, seed=0), Relu(), Dense(8, 3, seed=1))

@@ -19,6 +19,7 @@ import cbor2
 from krnlpy import files
 
 from .entry import packed, unpacked
+from .store import last_lookup
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +85,9 @@ def find(content: str) -> bytes | None:
         groups = _shipped_by(package)
         if content in groups:
             try:
-                return groups[content].module(content)
+                module = groups[content].module(content)
+                last_lookup.found = True
+                return module
             except ValueError as error:
                 _tell(package, error)
     return None

@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,15 @@ _KEPT = 0.75
 """Of the limit, when entries are removed; more at once, so that not each entry costs a look at all."""
 
 _ENTRY = re.compile(r"[0-9a-f]{64}\.cbor")
+
+
+class LastLookup(threading.local):
+    """Of this thread's last look for compiled code, in a cache or among what packages ship: whether any was found."""
+
+    found = False
+
+
+last_lookup = LastLookup()
 
 
 class Cache:
@@ -71,6 +81,11 @@ class Cache:
 
     def get(self, key: str) -> bytes | None:
         """The payload put under a key, or None. A damaged entry is removed."""
+        payload = self._get(key)
+        last_lookup.found = payload is not None
+        return payload
+
+    def _get(self, key: str) -> bytes | None:
         if self._directory is None:
             return None
         path = self._path(self._directory, key)

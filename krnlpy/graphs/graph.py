@@ -147,8 +147,17 @@ class Graph:
                 strides only.
 
         Raises:
-            CaptureError: the capture has ended, or there is a parameter of this name.
+            CaptureError: the capture has ended, ``name`` is not an identifier or is taken, or ``value`` stands for a
+                parameter itself.
             LaunchError: the buffer lies on another device.
+
+        >>> from krnlpy import Buffer, Device
+        >>> x = Buffer.zeros(2)
+        >>> with Device.host().capture() as graph:
+        ...     x.fill(graph.parameter("value", 1.0))
+        >>> graph.replay(value=7.0)
+        >>> x.numpy()
+        array([7., 7.], dtype=float32)
         """
         if self._recorder is None and not self._state.startswith("is not"):
             raise CaptureError(f"the capture has ended; {name} can't be a parameter of the graph any more")
@@ -195,6 +204,17 @@ class Graph:
             KernelIndexError, KernelAssertionError: in debug mode, a thread failed; commands after it were not queued.
             CaptureError: the graph is not, or not yet, captured. LaunchError: no such parameter, or a number that does
                 not fit; DtypeError, ShapeError: a buffer of another type, shape or strides.
+
+        >>> from krnlpy import Buffer, Device
+        >>> x, y, z = Buffer.zeros(2), Buffer.ones(2), Buffer.full(2, 5.0)
+        >>> with Device.host().capture() as graph:
+        ...     x.copy_from(graph.parameter("source", y))
+        >>> graph.replay()
+        >>> x.numpy()
+        array([1., 1.], dtype=float32)
+        >>> graph.replay(source=z)
+        >>> x.numpy()
+        array([5., 5.], dtype=float32)
         """
         if self._state:
             raise CaptureError(f"the graph {self._state}")

@@ -177,7 +177,7 @@ class HostBackend:
         chunk = executable.chunk(count, config.host_threads)
         self.run(executable, parameters, buffers, launch, count, chunk, bindings)
         if executable.reports is not None and report is not None:
-            executable.reports.tell(executable.name, executable.threads, report)
+            executable.reports.deliver(executable.name, executable.threads, report)
 
     def count(self, executable: HostExecutable, groups: tuple[int, int, int], parameters: bytes) -> int:
         """The items or groups of a launch. Raises LimitExceeded where ids can't count the threads."""

@@ -17,8 +17,8 @@ from krnlpy.dsl.ir.layout import Variant, layout_of
 from krnlpy.dsl.llvm import emit as llvm
 from krnlpy.dsl.passes.accesses import buffer_accesses
 from krnlpy.dsl.passes.cooperative_expansion import expanded
+from krnlpy.dsl.passes.cost_model import estimated_work
 from krnlpy.dsl.passes.loop_bounds import has_written_loops
-from krnlpy.dsl.passes.work import estimated_work
 from krnlpy.errors import LimitExceeded
 
 from .compiler import Compiler, MachineCode
@@ -102,7 +102,7 @@ class HostExecutable:
         returned 1; see :mod:`krnlpy.dsl.llvm`."""
         with self._lock:
             if self.function is refused:
-                self._options = replace(self._options, asking_levels=self._options.asking_levels + 1)
+                self._options = replace(self._options, polling_levels=self._options.polling_levels + 1)
                 self.function = self._load(llvm.emit(*self._given, self._options))
 
     def tells(self, groups: object, parameters: bytes) -> bool:

@@ -113,17 +113,18 @@ class ThreadPool:
     """
 
     def __init__(self) -> None:
-        self._reset()
+        self.reset()
         pool = weakref.ref(self)
 
         def after_fork() -> None:
             if (alive := pool()) is not None:
-                alive._reset()
+                alive.reset()
 
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=after_fork)
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Forgets all helpers: in a forked child there are none."""
         self._crew = _Crew()
         self._lock = threading.RLock()  # a handler that interrupts may launch too
 

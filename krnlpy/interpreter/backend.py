@@ -23,7 +23,7 @@ from krnlpy.backend.protocol import Backend, BackendOf, Binding, check_groups, c
 from krnlpy.backend.timing import HostTimer
 from krnlpy.device_info import DeviceInfo
 from krnlpy.dsl import ir
-from krnlpy.dsl.interpret.translate import Fault, Interpretation, Now, Storage, translate
+from krnlpy.dsl.interpret.translate import ExecutionState, Fault, Interpretation, Storage, translate
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.passes.accesses import buffer_accesses
 from krnlpy.dsl.passes.cooperative_expansion import expanded
@@ -213,7 +213,7 @@ class InterpreterBackend:
     ) -> None:
         interpretation = executable.interpretation(config.check_overflow, is_debugged(executable.program))
         values = interpretation.unpack(parameters)
-        now = Now(
+        now = ExecutionState(
             groups, interpretation.threads, values.get("items", 0), subgroup_threads=interpretation.subgroup_threads
         )
         buffers = interpretation.program.buffers

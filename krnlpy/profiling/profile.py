@@ -45,6 +45,12 @@ class Record:
         bytes_read: of the buffers that a kernel may read: the ranges that it was given, each counted once, however
             often or rarely it is read. ``bytes_written``: of those that it may write.
         thread: the thread that called.
+
+    >>> from krnlpy import Buffer, Device
+    >>> with Device.host().profile() as p:
+    ...     x = Buffer.ones(1000).copy()
+    >>> [(record.kind, record.bytes_read, record.bytes_written) for record in p.records]
+    [('fill', 0, 4000), ('copy', 4000, 4000)]
     """
 
     kind: Kind
@@ -170,11 +176,31 @@ class Profile:
         return sum(record.seconds for record in self.records)
 
     def summary(self, by: Literal["name", "label"] = "name") -> list[report.Row]:
-        """The records gathered by the name of what was done, or by label; what took longest comes first."""
+        """The records gathered by the name of what was done, or by label; what took longest comes first.
+
+        Raises:
+            ProfileError: ``by`` is neither, or the profile has not begun. DeviceLost: the device stopped answering.
+
+        >>> from krnlpy import Buffer, Device
+        >>> with Device.host().profile() as p:
+        ...     x, y = Buffer.ones(1000), Buffer.ones(1000)
+        >>> [(row.name, row.calls, row.share) for row in p.summary()]
+        [('fill', 2, 1.0)]
+        """
         return report.summarize(self.records, by)
 
     def table(self, by: Literal["name", "label"] = "name") -> str:
-        """:meth:`summary` as text."""
+        """:meth:`summary` as text.
+
+        Raises:
+            ProfileError, DeviceLost: as :meth:`summary`.
+
+        >>> from krnlpy import Buffer, Device
+        >>> with Device.host().profile() as p:
+        ...     x = Buffer.ones(1000)
+        >>> print(p.table().splitlines()[1])
+              calls  total ms  mean us  min us  max us    share  GB/s
+        """
         return report.table(self.summary(by), f"{self.info.name}, {self.info.driver}", self.clock)
 
     def __str__(self) -> str:
@@ -194,6 +220,16 @@ class Profile:
 
         Raises:
             FileError: it can't be written; a file that was there before is unchanged.
+            ProfileError: the profile has not begun. DeviceLost: the device stopped answering.
+
+        >>> import json
+        >>> from pathlib import Path
+        >>> from krnlpy import Buffer, Device
+        >>> with Device.host().profile() as p:
+        ...     x = Buffer.ones(1000)
+        >>> p.to_json("profile.json")
+        >>> [record["kind"] for record in json.loads(Path("profile.json").read_text())["records"]]
+        ['fill']
         """
         files.write(path, json.dumps(report.as_json(self.info, self.clock, self.records)).encode())
 
@@ -203,6 +239,12 @@ class Profile:
 
         Raises:
             FileError: it can't be written; a file that was there before is unchanged.
+            ProfileError: the profile has not begun. DeviceLost: the device stopped answering.
+
+        >>> from krnlpy import Buffer, Device
+        >>> with Device.host().profile() as p:
+        ...     x = Buffer.ones(1000)
+        >>> p.to_chrome_trace("trace.json")
         """
         records = self.records
         trace = report.as_chrome_trace(self.info, self.clock, records, self._regions)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from krnlpy.columns import in_columns
 from krnlpy.errors import ProfileError
 
 if TYPE_CHECKING:
@@ -66,12 +67,8 @@ def table(rows: Sequence[Row], device: str, clock: Clock) -> str:
         )
         for row in rows
     ]
-    widths = [max(map(len, column)) for column in zip(_COLUMNS, *cells, strict=True)]
-    lines = [f"{device}: {'timestamps of the device' if clock == 'device' else 'time of the host'}"]
-    for first, *others in (_COLUMNS, *cells):
-        numbers = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
-        lines.append("  ".join([first.ljust(widths[0]), *numbers]))
-    return "\n".join(lines)
+    title = f"{device}: {'timestamps of the device' if clock == 'device' else 'time of the host'}"
+    return "\n".join([title, *in_columns([_COLUMNS, *cells], right=range(1, len(_COLUMNS)))])
 
 
 def as_json(info: DeviceInfo, clock: Clock, records: Sequence[Record]) -> dict[str, Any]:

@@ -216,8 +216,10 @@ class TunedKernel:
     def config_for(self, *arguments: Any, **keywords: Any) -> Config:
         """The configuration that a call with these arguments uses; measured now if it was not before. Nothing is
         launched on the arguments themselves."""
-        tuned, arguments = self._in_order(arguments, keywords)
-        return tuned._tuning.configs[tuned._number(arguments)]
+        arguments, specs = self._in_order(arguments, keywords)
+        if specs:
+            return self.specialize(**specs).config_for(*arguments)
+        return self._tuning.configs[self._number(arguments)]
 
     def tune(self, *arguments: Any, **keywords: Any) -> TuningResult:
         """Measures now, whatever was chosen before, and remembers the choice. The arguments stay as they are.
@@ -225,9 +227,11 @@ class TunedKernel:
         Raises:
             TuningError: two configurations computed different values.
         """
-        tuned, arguments = self._in_order(arguments, keywords)
-        with tuned._tuning.lock:
-            return tuned._tune(arguments, tuned._situation(arguments))
+        arguments, specs = self._in_order(arguments, keywords)
+        if specs:
+            return self.specialize(**specs).tune(*arguments)
+        with self._tuning.lock:
+            return self._tune(arguments, self._situation(arguments))
 
     def save_tuning(self, path: str | Path) -> None:
         """Writes the choices made so far, and those loaded, to a file that can be shipped.
@@ -257,19 +261,23 @@ class TunedKernel:
             TuningError: two configurations computed different values.
             CaptureError: this thread captures a graph, and there is no choice yet.
         """
-        tuned, arguments = self._in_order(arguments, keywords)
-        fixed = tuned._tuning.fixed
-        if fixed is None:
-            number = tuned._tuning.known.get(tuned._quick_key(arguments))
-            fixed = tuned._number(arguments) if number is None else number
-        tuned._launcher(fixed, arguments)(*arguments)
+        arguments, specs = self._in_order(arguments, keywords)
+        if specs:
+            self.specialize(**specs)(*arguments)
+            return
+        number = self._tuning.fixed
+        if number is None:
+            number = self._tuning.known.get(self._quick_key(arguments))
+            if number is None:
+                number = self._number(arguments)
+        self._launcher(number, arguments)(*arguments)
 
-    def _in_order(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[TunedKernel, tuple[Any, ...]]:
+    def _in_order(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments by place, and values of ``Spec`` parameters."""
         definition = self._kernel.definition
         if not keywords and len(arguments) == definition.arity:
-            return self, arguments
-        arguments, specs = in_order(definition.signature, arguments, keywords)
-        return (self.specialize(**specs) if specs else self), arguments
+            return arguments, {}
+        return in_order(definition.signature, arguments, keywords)
 
     def _launcher(self, number: int, arguments: tuple[Any, ...]) -> Kernel:
         launcher = self._launchers.get(number)

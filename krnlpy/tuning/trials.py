@@ -53,6 +53,17 @@ class TuningResult:
         config: the one chosen.
         trials: of each configuration, in order; empty where nothing was measured.
         clock: ``device`` if the times are the device's own.
+
+    >>> from krnlpy import Buffer, ItemMut, autotune, f32, kernel
+    >>> @autotune([{"threads": 64}, {"threads": 256}], seconds=0.01)
+    ... @kernel
+    ... def double(x: ItemMut[f32]):
+    ...     x *= 2.0
+    >>> result = double.tune(Buffer.ones(1000))
+    >>> [(trial.config["threads"], trial.count > 0) for trial in result.trials]
+    [(64, True), (256, True)]
+    >>> result.config in ({"threads": 64}, {"threads": 256})
+    True
     """
 
     config: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Pure arithmetic of shapes, strides and offsets, all counted in elements. Strides are never negative.
+"""Pure arithmetic of shapes, strides and offsets, all counted in elements.
 
 Nothing here knows buffers or devices: a view is a shape, strides of the same length and an offset.
 """

@@ -26,6 +26,7 @@ from .memory.transfers import Transfers
 from .pipelines.descriptors import Place, SetLayout, new_sets
 from .pipelines.launches import TAKEN_GROUPS, parts_of
 from .pipelines.pipeline import VulkanExecutable
+from .queue.barriers import barriers
 from .queue.commands import Queue
 from .queue.hazards import Access, HazardTracker
 
@@ -133,12 +134,10 @@ class Graphs:
         self._descriptor_pools: set[Any] = set()
         self._set = device.api.new("VkDescriptorSet[1]")
         self._offset = device.api.new("uint32_t[1]")
-        self._barrier = queue.barriers(0, 0)[0]
+        self._barrier = barriers(device.api, 0, 0)[0]
         api = device.api
         # Of indirect dispatches: a barrier, and one that ends a command buffer.
-        self._indirect = queue.barriers(
-            api.VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, api.VK_ACCESS_INDIRECT_COMMAND_READ_BIT
-        )
+        self._indirect = barriers(api, api.VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, api.VK_ACCESS_INDIRECT_COMMAND_READ_BIT)
         self._alignment = max(16, device.physical.storage_alignment)
 
     def record(self, pieces: Sequence[tuple[DeviceCommand, ...]], previous: Recording | None) -> Recording:

@@ -33,7 +33,7 @@ from krnlpy import (
 )
 from krnlpy.buffers import transfer
 from krnlpy.dsl import global_id
-from krnlpy.errors import DtypeError, LimitExceeded, OutOfMemory, ShapeError, SharingError
+from krnlpy.errors import DtypeError, LimitExceeded, OutOfMemory, ShapeError, SharingError, UnsizedError
 from krnlpy.scalar import convert
 from tests.support.devices import requires
 from tests.support.kernels import accumulate
@@ -75,6 +75,12 @@ def test_zeros_ones_full(device: Device, dtype: ScalarType) -> None:
     assert same(Buffer.full((2, 2, 2), 3, dtype.dtype, device).numpy(), np.full((2, 2, 2), 3, dtype.dtype))
     empty = Buffer.empty([4, 2], dtype, device)
     assert (empty.shape, empty.strides, empty.dtype) == ((4, 2), (2, 1), dtype)
+
+
+def test_f32_is_the_default(device: Device) -> None:
+    made = Buffer.empty(2, device=device), Buffer.zeros(2, device=device), Buffer.ones(2, device=device)
+    for buffer in (*made, Buffer.full(2, 3, device=device)):
+        assert buffer.dtype is f32 and buffer.device == device
 
 
 def test_the_host_is_the_default() -> None:
@@ -161,10 +167,23 @@ def test_array_protocol(device: Device) -> None:
     assert np.sum(np.asarray(Buffer.zeros(0, f32, device))) == 0
 
 
-@pytest.mark.parametrize("array", [[1, 2], 3.0, np.zeros(2, bool), np.zeros(2, complex), np.array(["a"]), None])
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros(2, bool), np.zeros(2, complex), np.array(["a"]), None, "a", [1, None], [[1], [1, 2]], [1 << 70], {1}],
+    ids=str,
+)
 def test_what_from_numpy_refuses(array: Any) -> None:
-    with pytest.raises(DtypeError, match=r"expected one of u8|takes a NumPy array"):
+    with pytest.raises(DtypeError, match=r"expected one of u8|NumPy makes no array of "):
         Buffer.from_numpy(array)
+
+
+@pytest.mark.parametrize("numbers", [3, 2.5, [], [1, 2], (0.5, 1), [[1, 2], [3, -4]], [np.float32([1, 2])]], ids=str)
+def test_numbers_and_lists_have_the_type_that_numpy_gives_them(device: Device, numbers: Any) -> None:
+    buffer, expected = Buffer.from_numpy(numbers, device), np.asarray(numbers)
+    assert buffer.dtype.dtype == expected.dtype and buffer.shape == expected.shape
+    assert buffer.numpy().tolist() == expected.tolist()
+    with pytest.raises(SharingError, match=f"a {type(numbers).__name__} is not a NumPy array"):
+        Buffer.from_numpy(numbers, device, copy=False)
 
 
 def test_wrong_constructors(device: Device) -> None:
@@ -274,6 +293,7 @@ def test_broadcast(device: Device) -> None:
     array = numbers((3, 1), f32)
     view = Buffer.from_numpy(array, device).broadcast_to((2, 3, 4))
     assert view.strides == (0, 1, 0) and not view.is_contiguous() and view.is_broadcast()
+    assert Buffer.from_numpy(array, device).broadcast_to((3, 4)).is_broadcast()
     assert same(view.numpy(), np.ascontiguousarray(np.broadcast_to(array, (2, 3, 4))))
     assert same(view.copy().numpy(), np.ascontiguousarray(np.broadcast_to(array, (2, 3, 4))))
     with pytest.raises(ShapeError, match=r"the shape \(3, 1\) cannot be broadcast to \(3,\)"):
@@ -521,8 +541,9 @@ def test_empty_buffers_touch_no_backend(device: Device, monkeypatch: pytest.Monk
 def test_python_protocols(device: Device) -> None:
     buffer = Buffer.zeros((3, 2), f32, device)
     assert len(buffer) == 3
-    with pytest.raises(ShapeError, match=r"shape \(\) has no length"):
-        len(Buffer.zeros((), f32, device))
+    for error in (TypeError, ShapeError, UnsizedError):
+        with pytest.raises(error, match=r"len\(\) of an array of shape \(\): it has no axes"):
+            len(Buffer.zeros((), f32, device))
     with pytest.raises(TypeError, match="not iterable"):
         iter(buffer)
     with pytest.raises(TypeError):

@@ -273,12 +273,17 @@ def test_full_disk_in_the_middle_of_a_file(tmp_path: Path) -> None:
 
 @posix_only
 def test_read_only_directory(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root writes everywhere")
-    tmp_path.chmod(0o500)
-    cache = Cache(tmp_path / "below")
-    cache.put(KEY, PAYLOAD)
-    assert cache.get(KEY) is None
+    tmp_path.chmod(0o555)
+    user = os.geteuid()
+    if user == 0:  # who writes everywhere
+        os.seteuid(65534)
+    try:
+        cache = Cache(tmp_path / "below")
+        cache.put(KEY, PAYLOAD)
+        assert cache.get(KEY) is None
+    finally:
+        os.seteuid(user)
+    assert list(tmp_path.iterdir()) == []
 
 
 WRITER = """

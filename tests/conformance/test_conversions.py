@@ -10,7 +10,7 @@ import pytest
 
 from krnlpy.dsl import bitcast, saturate
 from krnlpy.dsl.types.annotations import Item, ItemMut
-from krnlpy.scalar import SCALAR_TYPES, ScalarType, f16, f32, i32, u8, u16, u32
+from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, f64, i32, u8, u16, u32
 from tests.support.launching import Launcher
 
 from .exact_casts import cast_exactly
@@ -82,6 +82,21 @@ def test_bitcast(launch: Launcher, source: ScalarType, to: ScalarType) -> None:
         subnormal = (wide != 0) & (wide < float(ml_dtypes.finfo(to.compute.dtype).smallest_normal))
         got, want = got[~subnormal], want[~subnormal]
     assert_same(got, want)
+
+
+def widened(x: Item[T], y: ItemMut[f64]) -> None:
+    y = f64(x)
+
+
+@pytest.mark.parametrize("source", [f16, bf16, f32], ids=str)
+def test_subnormal_numbers_become_f64(launch: Launcher, source: ScalarType) -> None:
+    """They are none there."""
+    bits = np.array([1, 2, 3, 0x7F, 0x80, 0], f"u{source.size}")
+    negative = bits | (1 << (source.bits - 1))
+    x = np.concatenate([bits, negative.astype(bits.dtype)]).view(source.dtype)
+    launch.needs(f64)
+    _, y = launch(widened, x, np.zeros(x.shape))
+    assert_same(y, x.astype(np.float64), x)
 
 
 def of_rounded(x: Item[f32], bits: ItemMut[u16], back: ItemMut[f32]) -> None:

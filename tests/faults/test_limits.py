@@ -107,13 +107,13 @@ def test_groups(lowered: Open) -> None:
     x = Buffer.zeros(16, u32, device)
     dispatched = []
     backend: Any = device.backend
-    dispatch = backend._launches._dispatch
+    dispatch = backend._launches.dispatch
 
     def watch(commands: Any, *groups: int) -> None:
         dispatched.append(groups)
         dispatch(commands, *groups)
 
-    backend._launches._dispatch = watch
+    backend._launches.dispatch = watch
     for groups in ((6, 1, 1), (1, 4, 1), (1, 1, 3), (16, 3, 3), (5, 3, 2)):
         x.fill(0)
         mark.with_groups(*groups)(x)
@@ -214,7 +214,7 @@ def test_the_size_of_the_heap(lowered: Open, layer: Layer) -> None:
     device = lowered()
     backend: Any = device.backend
     block = backend._memory._block_bytes
-    backend._device._heaps = [2 * block] * len(backend._device._heaps)
+    backend._device.heap_bytes = [2 * block] * len(backend._device.heap_bytes)
     kept = [Buffer.empty(block, u8, device) for _ in range(2)]
     before = layer.calls["vkAllocateMemory"]
     with pytest.raises(OutOfMemory, match=f"no memory is left for {block}"):

@@ -21,7 +21,7 @@ from krnlpy.dsl import (
     thread_id,
     threads,
 )
-from krnlpy.dsl.passes import regions  # fmt: skip
+from krnlpy.dsl.passes import parallel_regions  # fmt: skip
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Spec
 from krnlpy.scalar import f32, i32, u8, u32
 from tests.support.launching import lower
@@ -244,11 +244,11 @@ def test_return_after_the_last_barrier() -> None:
     y = np.zeros(8, np.int32)
     launch(late, y, threads=(8, 1, 1))
     assert y.tolist() == [0, 6, 0, 4, 0, 2, 0, 0]
-    assert not regions.split(lower(late).body).returns
+    assert not parallel_regions.split(lower(late).body).returns
 
 
 def test_only_needed_variables_are_kept() -> None:
-    split = regions.split(lower(matmul, T=f32).body)
+    split = parallel_regions.split(lower(matmul, T=f32).body)
     assert {v.name for v in split.uniform} == {"k"}
     assert {v.name for v in split.recomputed} == {"row", "column", "x", "y"}
     assert {v.name for v in split.crossing} == {"total"}

@@ -406,7 +406,7 @@ KNOWN = {
     "a number of text": (lambda: f32("x"), "f32 of a str: expected a number"),
     "a foreign device": (lambda: Buffer.from_dlpack(Foreign(place=("a", 0))), "__dlpack_device__ of the Foreign"),
     "no foreign capsule": (lambda: Buffer.from_dlpack(Foreign(place=(1, 0), capsule=3)), "no DLPack capsule"),
-    "a tensor of a ragged list": (lambda: Tensor.from_numpy([[1], [1, 2]]), "that is no array"),
+    "a tensor of a ragged list": (lambda: Tensor.from_numpy([[1], [1, 2]]), "NumPy makes no array of this list"),
     "a seed that contains itself": (lambda: Dense(2, 2, seed=ITSELF), "expected a whole number of at least 0"),
     "a layer of a list": (lambda: Dense(2, 2)([1, 2]), "Dense of a tensor and a list"),
     "a layer of too much": (lambda: Dense(2**62, 2**62), "more than memory holds"),

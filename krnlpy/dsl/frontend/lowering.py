@@ -18,7 +18,7 @@ from krnlpy.dsl import ir
 from krnlpy.errors import KernelSyntaxError
 from krnlpy.scalar import ScalarType
 
-from .callables import Func
+from .callables import Argument, Call, Func
 from .source import Source
 from .targets import AnyName, Target
 from .values import ArrayPlace, Compound, CompoundPlace, Static, Value
@@ -59,15 +59,6 @@ class ProgramState:
         return taken
 
 
-class Known(ast.expr):
-    """Stands in the syntax tree for an expression that was lowered already."""
-
-    def __init__(self, value: Value, node: ast.expr) -> None:
-        super().__init__()
-        self.value = value
-        ast.copy_location(self, node)
-
-
 class Lowering:
     """The state of the lowering of one function.
 
@@ -79,7 +70,7 @@ class Lowering:
         statics: names for what is known while compiling: counters of unrolled loops, types handed to a function.
         depth: of the nesting in conditions and loops.
         effects: whether something was added that reaches beyond the function's own variables and arrays.
-        meets: whether the function has barriers or operations of subgroups.
+        is_convergent: whether the function has barriers or operations of subgroups.
     """
 
     def __init__(self, source: Source, state: ProgramState, is_kernel: bool) -> None:
@@ -96,7 +87,7 @@ class Lowering:
         self.local_names = _stored_names(source.tree)
         self.depth = 0
         self.effects = False
-        self.meets = False
+        self.is_convergent = False
         self._temporaries: set[ir.Variable] = set()
 
     def at(self, node: ast.AST) -> ir.Location:
@@ -104,14 +95,26 @@ class Lowering:
 
     def value(self, node: ast.expr) -> Value:
         """Any value: typed, composite, weak, or known only to the compiler."""
-        method = getattr(self, f"_{type(node).__name__}", None)
+        method = getattr(self, f"visit_{type(node).__name__}", None)
         if method is None:
             raise KernelSyntaxError(unsupported_expression(node), *self.at(node))
         result: Value = method(node)
         return result
 
-    def _Known(self, node: Known) -> Value:  # noqa: N802
-        return node.value
+    def call(self, node: ast.Call) -> Call:
+        """A call with its arguments evaluated, from left to right.
+
+        Raises:
+            KernelSyntaxError: an argument is starred.
+        """
+        where = self.at(node)
+        if any(isinstance(a, ast.Starred) for a in node.args):
+            raise KernelSyntaxError("kernels have no starred arguments; write the values out", *where)
+        name = getattr(node.func, "attr", getattr(node.func, "id", "this function"))
+        values = self.values([*node.args, *(keyword.value for keyword in node.keywords)])
+        positional = tuple(Argument(v, self.at(a)) for v, a in zip(values, node.args, strict=False))
+        keywords = zip(values[len(node.args) :], node.keywords, strict=True)
+        return Call(name, where, positional, tuple((k.arg, Argument(v, self.at(k))) for v, k in keywords))
 
     # ------------------------------------------------------------------- made by those who lower syntax, for operations
 
@@ -135,7 +138,7 @@ class Lowering:
         """An attribute of an array, such as its shape."""
         raise NotImplementedError
 
-    def place(self, owner: Value, node: ast.expr) -> ArrayPlace:
+    def place(self, owner: Value, where: ir.Location) -> ArrayPlace:
         """The array that a value stands for."""
         raise NotImplementedError
 
@@ -143,7 +146,7 @@ class Lowering:
         """What an assignment to an expression would change."""
         raise NotImplementedError
 
-    def call_function(self, callee: Func, node: ast.Call) -> Value | None:
+    def call_function(self, callee: Func, call: Call) -> Value | None:
         """The call of a ``@func``; None where it returns nothing."""
         raise NotImplementedError
 
@@ -162,7 +165,7 @@ class Lowering:
         self.effects = True
         self.out.append(statement)
 
-    def emit_meeting(self, statement: ir.Stmt) -> None:
+    def emit_convergent(self, statement: ir.Stmt) -> None:
         """Adds a statement at which threads meet: a barrier, an operation of subgroups.
 
         Raises:
@@ -175,7 +178,7 @@ class Lowering:
                 " them by global_id()",
                 *statement.location,
             )
-        self.meets = self.effects = True
+        self.is_convergent = self.effects = True
         self.out.append(statement)
 
     def temporary(self, type: ScalarType, name: str = "value") -> ir.Variable:
@@ -184,32 +187,32 @@ class Lowering:
         self._temporaries.add(variable)
         return variable
 
-    def keep(self, value: ir.Expr, name: str = "value") -> ir.Local:
+    def assign_temporary(self, value: ir.Expr, name: str = "value") -> ir.Local:
         """Evaluates an expression here, into a variable."""
         variable = self.temporary(value.type, name)
         self.emit(ir.Assign(variable, value, location=value.location))
         return ir.Local(variable, type=value.type, location=value.location)
 
-    def kept(self, value: Value, name: str = "value") -> Value:
+    def snapshot(self, value: Value, name: str = "value") -> Value:
         """The value as it is here, whatever is assigned later."""
         if isinstance(value, ir.Select) and _is_simple_choice(value):
-            return replace(value, condition=self.keep(value.condition, "condition"))
+            return replace(value, condition=self.assign_temporary(value.condition, "condition"))
         if isinstance(value, ir.Expr):
-            return value if _is_constant(value) else self.keep(value, name)
+            return value if _is_constant(value) else self.assign_temporary(value, name)
         if isinstance(value, Compound):
-            return Compound(value.type, tuple(self.kept(p, name) for p in value.parts), value.location)  # type: ignore[misc]
+            return Compound(value.type, tuple(self.snapshot(p, name) for p in value.parts), value.location)  # type: ignore[misc]
         if isinstance(value.value, tuple):
-            parts = (self.kept(p, name) if isinstance(p, Value) else p for p in value.value)
+            parts = (self.snapshot(p, name) if isinstance(p, Value) else p for p in value.value)
             return Static(tuple(parts), value.location)
         return value
 
-    def steady(self, value: ir.Expr, name: str = "value") -> ir.Expr:
+    def evaluate_once(self, value: ir.Expr, name: str = "value") -> ir.Expr:
         """The expression in a form that may be written several times: itself where it is a name or a number."""
         if isinstance(value, ir.Const | ir.Local | ir.Argument | ir.SpecValue | ir.Id | ir.Extent):
             return value
         if isinstance(value, ir.Select) and _is_simple_choice(value):
-            return replace(value, condition=self.steady(value.condition, "condition"))
-        return self.keep(value, name)
+            return replace(value, condition=self.evaluate_once(value.condition, "condition"))
+        return self.assign_temporary(value, name)
 
     def in_order(self, steps: Iterable[Callable[[], Value]]) -> list[Value]:
         """The values of several steps, evaluated one after another: the effects of a later one do not change what an
@@ -221,7 +224,7 @@ class Lowering:
             effects = self.out[before:]
             if not all(isinstance(s, ir.Assign) and s.variable in self._temporaries for s in effects):
                 del self.out[before:]
-                values = [self.kept(v) for v in values]
+                values = [self.snapshot(v) for v in values]
                 self.out += effects
             values.append(value)
         return values

@@ -36,7 +36,7 @@ AnyName = LocalName | CompoundName
 
 @dataclass(eq=False)
 class Element:
-    """An element of an array, a buffer or an item, as a target; ``index`` is steady."""
+    """An element of an array, a buffer or an item, as a target; ``index`` is evaluated already."""
 
     place: ir.Place
     index: tuple[ir.Expr, ...]
@@ -47,7 +47,7 @@ class Element:
 
 
 @dataclass(eq=False)
-class Parts:
+class CompositeTarget:
     """A target of a composite type."""
 
     type: CompositeType
@@ -55,7 +55,7 @@ class Parts:
 
 
 @dataclass(eq=False)
-class Chosen:
+class SelectedTarget:
     """One of several targets of one type, which one is known only while the kernel runs."""
 
     type: AnyType
@@ -63,4 +63,4 @@ class Chosen:
     index: ir.Expr
 
 
-Target = LocalName | CompoundName | Element | Parts | Chosen
+Target = LocalName | CompoundName | Element | CompositeTarget | SelectedTarget

@@ -78,7 +78,7 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
     # Lengths of arrays name no variables and load nothing, so that they can be written outside any function.
     parameter_bytes = layout.size + (SPLIT_BYTES if options.split else 0)
     in_buffer = parameter_bytes > options.max_parameter_bytes
-    kept, loads = context.kept_scalars() if in_buffer else ([], [])
+    kept, loads = context.kept_fields() if in_buffer else ([], [])
     places = Places(context, lambda e: Expressions(context, places, {}).constant(e))
     code = Lines()
     for function in program.functions:
@@ -266,7 +266,7 @@ def _kernel(context: Context, places: Places, code: Lines, loads: list[str]) -> 
         prologue = [*loads, *context.subgroups.prologue(), *group, *local]
         code.add(f"void {'kernel_body' if context.options.watch else 'main'}() {{")
     else:
-        prologue = [*loads, *places.item_addresses(), *local]
+        prologue = [*places.item_addresses(), *local]
         code.add("void kernel_body() {")
     with code.indented():
         for line in prologue:
@@ -275,7 +275,7 @@ def _kernel(context: Context, places: Places, code: Lines, loads: list[str]) -> 
     code.add("}")
     if program.items:
         code.add("")
-        _item_loop(context, group, code)
+        _item_loop(context, [*loads, *group], code)
     elif context.options.watch:
         code.add("")
         code.add("void main() {")

@@ -30,10 +30,10 @@ from krnlpy.dsl.semantics.collectives import SUBGROUP_THREADS
 from krnlpy.scalar import boolean, convert
 
 from .expressions import PREFIX, RUNTIME, UNIFORM_IDS, BufferNames, Scope, Site, id_name
-from .runtime import Fault, Now, Storage, functions
+from .runtime import ExecutionState, Fault, Storage, functions
 from .statements import PER_THREAD_IDS, Statements, new_name, suspends, zero
 
-__all__ = ["Fault", "Interpretation", "Now", "Placement", "Site", "Storage", "translate"]
+__all__ = ["ExecutionState", "Fault", "Interpretation", "Placement", "Site", "Storage", "translate"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Interpretation:
         strides = values.get(f"{parameter.name}_strides") or contiguous_strides(shape)
         return Placement(shape, strides, values[f"{parameter.name}_offset"])
 
-    def bind(self, values: Mapping[str, Any], buffers: Iterable[Storage], now: Now) -> Callable[..., Any]:
+    def bind(self, values: Mapping[str, Any], buffers: Iterable[Storage], now: ExecutionState) -> Callable[..., Any]:
         """The kernel's function for one launch.
 
         The function takes the group's ids x, y, z, the thread's ids in the group x, y, z, then if the kernel suspends

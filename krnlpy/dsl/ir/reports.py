@@ -195,7 +195,7 @@ class Reports:
         report[: len(HEADER)] = np.frombuffer(self.header(capacity), "<u4")
         return report
 
-    def tell(self, kernel: str, threads: Triple, report: Words) -> None:
+    def deliver(self, kernel: str, threads: Triple, report: Words) -> None:
         """Writes to ``sys.stdout`` what was printed, then raises what failed.
 
         What threads print comes sorted by group and thread (x fastest; in kernels with items: by item), that of a

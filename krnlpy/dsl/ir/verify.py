@@ -11,7 +11,7 @@ from typing import NoReturn
 from krnlpy.errors import InvalidProgram
 from krnlpy.scalar import SCALAR_TYPES
 
-from .assignment import check_assigned
+from .definite_assignment import check_assigned
 from .nodes import (
     Argument,
     Assert,

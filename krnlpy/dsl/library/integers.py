@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from krnlpy.dsl.builtins.bits import clz, mul_hi, popcount, reverse_bits
+from krnlpy.dsl.builtins import clz, mul_hi, popcount, reverse_bits
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.scalar import i32, i64, u32, u64
 

@@ -29,10 +29,10 @@ from krnlpy.scalar import boolean
 
 from .builder import ACCESS_GROUP, UNLIKELY, Builder, Module
 from .expressions import Array, Context, IdKey
-from .groups import GroupLoop
-from .items import ItemBuffer, ItemLoop
-from .polls import Charges, begin, define_entry
+from .polls import BudgetCharges, begin, define_entry
 from .statements import Statements, element_count
+from .threads.groups import GroupLoop
+from .threads.items import ItemBuffer, ItemLoop
 
 ENTRY = "kernel"
 
@@ -53,13 +53,13 @@ class LlvmOptions:
     Attributes:
         debug: check every index and assert, and report the first that fails.
         half: the machine has instructions that convert f16.
-        asking_levels: how many levels of loops ask whether the kernel is to stop though their length is known at the
+        polling_levels: how many levels of loops ask whether the kernel is to stop though their length is known at the
             launch.
     """
 
     debug: bool
     half: bool
-    asking_levels: int = 0
+    polling_levels: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def emit(
         CompileError: the program has what the language does not.
     """
     module = Module()
-    context = Context(module, program, specs, options.debug, options.half, options.asking_levels)
+    context = Context(module, program, specs, options.debug, options.half, options.polling_levels)
     b = Builder(module)
     block = _ParameterBlock(b, layout_of(program, variant))
     b.do("%report = load ptr, ptr %launch, align 8")
@@ -110,7 +110,7 @@ def emit(
             items.append(ItemBuffer(parameter, base, strides))
         else:
             globals_[parameter] = block.array(parameter, base, contiguous)
-    charges = Charges(context.work)
+    charges = BudgetCharges(context.work)
     sizes = _sizes(b, context, threads)
     if program.items:
         sizes["items", 0] = block.word("items")

@@ -30,7 +30,7 @@ class Context:
 
     Attributes:
         half: whether the machine converts f16 itself; else integer code does.
-        asking_levels: how many levels of loops ask whether the kernel is to stop; see ``loop_work.py``.
+        polling_levels: how many levels of loops ask whether the kernel is to stop; see ``loop_work.py``.
         sites: what the kernel tells its caller of.
     """
 
@@ -39,14 +39,14 @@ class Context:
     specs: Mapping[str, int | float | bool]
     debug: bool
     half: bool
-    asking_levels: int = 0
+    polling_levels: int = 0
     sites: Sites = field(default_factory=Sites)
     _hints: dict[ir.For, int] | None = None
 
     @cached_property
     def work(self) -> Work:
         """How much work the loops are."""
-        return Work(self.program, self.static, self.asking_levels)
+        return Work(self.program, self.static, self.polling_levels)
 
     def hint(self, loop: ir.For) -> int | None:
         """How a loop over a small array is written; see ``tiles.py``."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.passes.loop_work import MOST, Amount, Length, LoopWork, Work
+from krnlpy.dsl.passes.loop_work import MOST, LoopWork, TripCount, Work, WorkEstimate
 
 from .builder import UNLIKELY, Builder, Module
 from .expressions import Expressions
@@ -124,21 +124,21 @@ def begin(b: Builder) -> None:
 def enter_function(b: Builder) -> None:
     """Where a function begins that has loops that ask: takes its caller's budget over."""
     b.alloca("i64", name="%budget")
-    take_back(b)
+    load_budget(b)
 
 
 def leave_function(b: Builder) -> None:
     """Where it ends: gives what is left back."""
     b.place("stopped")
-    hand_over(b)
+    save_budget(b)
 
 
-def hand_over(b: Builder) -> None:
+def save_budget(b: Builder) -> None:
     """Puts the budget where the function that is called, or goes on, finds it."""
     b.store("i64", b.load("i64", "%budget"), _field(b, 0))
 
 
-def take_back(b: Builder) -> None:
+def load_budget(b: Builder) -> None:
     """Takes over what a function left."""
     b.store("i64", b.load("i64", _field(b, 0)), "%budget")
 
@@ -158,14 +158,14 @@ def charge(b: Builder, work: str) -> None:
     b.place(go)
 
 
-class Charges:
+class BudgetCharges:
     """What is charged in the function that is being written, as i64 values."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._counts: dict[Length, str] = {}
-        self._values: dict[Amount, str] = {}
-        self._strips: dict[Amount, str] = {}
+        self._counts: dict[TripCount, str] = {}
+        self._values: dict[WorkEstimate, str] = {}
+        self._strips: dict[WorkEstimate, str] = {}
 
     def write(self, writer: Expressions, threads: int) -> str:
         """Computes, where a kernel begins, what depends on the launch. Returns whether an iteration takes too long (an
@@ -175,11 +175,11 @@ class Charges:
             own = writer.variables[variable] = b.alloca(variable.type.llvm)
             b.store(variable.type.llvm, writer.value(value), own)
         amounts = {work.body: threads}
-        amounts.update({loop.once: 1 for loop in work.loops.values() if loop.asks})
+        amounts.update({loop.per_iteration: 1 for loop in work.loops.values() if loop.polls})
         too_much = ""
         for amount, factor in amounts.items():
             self._write(writer, amount)
-            whole = self.once(b, amount, factor)
+            whole = self.per_iteration(b, amount, factor)
             if amount.loops:
                 shorter = b.op(f"udiv i64 {_STRIP}, {whole}")
                 self._strips[amount] = b.intrinsic("llvm.umax.i64", "i64", ("i64", shorter), ("i64", "1"))
@@ -188,13 +188,13 @@ class Charges:
                 too_much = more if not too_much else b.op(f"or i1 {too_much}, {more}")
         return too_much
 
-    def once(self, b: Builder, amount: Amount, threads: int = 1) -> str:
+    def per_iteration(self, b: Builder, amount: WorkEstimate, threads: int = 1) -> str:
         """What an iteration of so many threads is charged."""
         if not amount.loops:
             return str(amount.nodes * threads)
         return self._values[amount] if threads == 1 else b.op(f"mul i64 {self._values[amount]}, {threads}")
 
-    def strip(self, amount: Amount, threads: int = 1) -> str:
+    def strip(self, amount: WorkEstimate, threads: int = 1) -> str:
         """How many iterations are done without asking."""
         if amount.loops:
             return self._strips[amount]
@@ -203,13 +203,13 @@ class Charges:
 
     def of_body(self, b: Builder, threads: int = 1) -> tuple[str, str]:
         """How many items or groups are done without asking, and what one is charged."""
-        return self.strip(self._work.body, threads), self.once(b, self._work.body, threads)
+        return self.strip(self._work.body, threads), self.per_iteration(b, self._work.body, threads)
 
     def of_loop(self, loop: ir.Stmt) -> LoopWork:
         """The work of a loop."""
         return self._work.loops[loop]
 
-    def _write(self, writer: Expressions, amount: Amount) -> str:
+    def _write(self, writer: Expressions, amount: WorkEstimate) -> str:
         if not amount.loops:
             return str(amount.nodes)
         if amount in self._values:
@@ -222,7 +222,7 @@ class Charges:
         self._values[amount] = total
         return total
 
-    def _count(self, writer: Expressions, length: Length) -> str:
+    def _count(self, writer: Expressions, length: TripCount) -> str:
         """At most so many iterations (an i64), and at most MOST."""
         if length not in self._counts:
             b, type = writer.b, length.low.type

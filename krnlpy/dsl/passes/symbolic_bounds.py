@@ -191,9 +191,9 @@ class SymbolicBounds:
         loop = self._loops.get(variable)
         if loop is None:
             return self._values.get(variable)
-        return loop.stop if self._rises(loop) == most else loop.start
+        return loop.stop if self._is_increasing(loop) == most else loop.start
 
-    def _rises(self, loop: ir.For) -> bool:
+    def _is_increasing(self, loop: ir.For) -> bool:
         step = self._static(loop.step)
         return self._is_natural(loop.step) if step is None else step > 0
 

@@ -14,13 +14,13 @@ from typing import Any
 from krnlpy.backend.protocol import check_subgroups
 from krnlpy.dsl import ir
 from krnlpy.dsl.glsl import emit as glsl
-from krnlpy.dsl.glsl.devices import Abilities, shader_for
+from krnlpy.dsl.glsl.devices import Capabilities, shader_for
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.passes.accesses import buffer_accesses
 from krnlpy.dsl.passes.array_sizes import array_bytes, local_arrays
+from krnlpy.dsl.passes.cost_model import estimated_work
 from krnlpy.dsl.passes.loop_bounds import KnownLaunch, has_loops
 from krnlpy.dsl.passes.subgroup_uses import has_subgroups
-from krnlpy.dsl.passes.work import estimated_work
 from krnlpy.dsl.spirv import module as spirv
 from krnlpy.errors import LimitExceeded, MissingFeatures
 from krnlpy.log import logger
@@ -146,8 +146,8 @@ class PipelineBuilder:
         defects = self._defects() if has_loops(program) or has_subgroups(program) else Defects()
         flat = defects.shared_subgroup_ids and max(threads[1:]) > 1 and has_subgroups(program)
         ways = {"flat": flat, "broken_meetings": defects.broken_subgroup_barriers, "watch": watch}
-        abilities = replace(Abilities.of(info), forgets=defects.forgotten_loads)
-        program, shader = shader_for(program, variant, abilities, debug, split=split, **ways)
+        capabilities = replace(Capabilities.of(info), forgets=defects.forgotten_loads, strays=defects.stray_loops)
+        program, shader = shader_for(program, variant, capabilities, debug, split=split, **ways)
         self._check_shader(program, shader)
         lanes = program.subgroup_threads or info.subgroup_threads
         slots = -(-math.prod(threads) // lanes) * lanes

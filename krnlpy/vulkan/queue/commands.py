@@ -16,6 +16,7 @@ from krnlpy.errors import DeviceError, DeviceLost, OutOfMemory
 from krnlpy.log import logger
 from krnlpy.vulkan.loading.device import LogicalDevice
 
+from .barriers import barriers
 from .batches import Log, QueuedBatch
 from .hazards import Access, HazardTracker, touches
 
@@ -75,7 +76,7 @@ class Queue:
 
         functions = device.functions
         self._cmd_barrier = functions.vkCmdPipelineBarrier
-        self._barrier_arguments, self._end_arguments = self.barriers(0, 0)
+        self._barrier_arguments, self._end_arguments = barriers(api, 0, 0)
         self._is_indirect = False
 
         timeline = api.struct("VkSemaphoreTypeCreateInfo", semaphoreType=api.VK_SEMAPHORE_TYPE_TIMELINE, initialValue=0)
@@ -97,26 +98,10 @@ class Queue:
             signalSemaphoreCount=1,
             pSignalSemaphores=self._semaphores,
         )
+        self._wait_info = api.struct("VkSemaphoreWaitInfo", semaphoreCount=1, pSemaphores=self._semaphores)
         self._counter = api.new("uint64_t *")
         self.log = Log(self._submit_info)
         self._no_log = Log(None)
-
-    def barriers(self, stage: int, read: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """What a barrier between commands, and one at the end of a batch, are recorded with.
-
-        Args:
-            stage: another one where commands read, beside those of kernels and copies. ``read``: how they read there.
-        """
-        api = self._api
-        work = api.VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | api.VK_PIPELINE_STAGE_TRANSFER_BIT | stage
-        reads = api.VK_ACCESS_SHADER_READ_BIT | api.VK_ACCESS_TRANSFER_READ_BIT | read
-        writes = api.VK_ACCESS_SHADER_WRITE_BIT | api.VK_ACCESS_TRANSFER_WRITE_BIT
-        null = api.ffi.NULL
-        between = api.struct("VkMemoryBarrier", srcAccessMask=writes, dstAccessMask=reads | writes)
-        host_reads = reads | writes | api.VK_ACCESS_HOST_READ_BIT
-        after = api.struct("VkMemoryBarrier", srcAccessMask=writes, dstAccessMask=host_reads)
-        host = api.VK_PIPELINE_STAGE_HOST_BIT
-        return (work, work, 0, 1, between, 0, null, 0, null), (work, work | host, 0, 1, after, 0, null, 0, null)
 
     # -- recording
 
@@ -181,8 +166,8 @@ class Queue:
         pays for who dispatches none. What was written before is made visible to them by a barrier here."""
         api = self._api
         self._is_indirect = True
-        self._barrier_arguments, self._end_arguments = self.barriers(
-            api.VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, api.VK_ACCESS_INDIRECT_COMMAND_READ_BIT
+        self._barrier_arguments, self._end_arguments = barriers(
+            api, api.VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, api.VK_ACCESS_INDIRECT_COMMAND_READ_BIT
         )
         self.order()
 
@@ -343,7 +328,8 @@ class Queue:
             self._sealed = None
         result = self._sent[0]
         self._sent.clear()
-        self.check(result, "submit work")
+        if result:
+            self.check(result, "submit work")
 
     # -- what is submitted again and again
 
@@ -422,7 +408,8 @@ class Queue:
             result = self._device.functions.vkGetSemaphoreCounterValue(
                 self._device.handle, self._semaphore, self._counter
             )
-            self.check(result, "look whether work is done")
+            if result:
+                self.check(result, "look whether work is done")
             self.completed = max(self.completed, self._counter[0])
             while self._pending and self._pending[0].value <= self.completed:
                 batch = self._pending[0]
@@ -446,14 +433,18 @@ class Queue:
         """Returns when a submitted batch is done. Needs no lock."""
         if value <= self.completed:
             return
-        api = self._api
-        info = api.struct("VkSemaphoreWaitInfo", semaphoreCount=1, pSemaphores=self._semaphores, pValues=[value])
-        result = api.VK_TIMEOUT
-        while result == api.VK_TIMEOUT:
+        ffi, timeout = self._api.ffi, self._api.VK_TIMEOUT
+        # Of its own for each wait, since several threads may wait.
+        info = ffi.new("VkSemaphoreWaitInfo *", self._wait_info[0])
+        info.pValues = values = ffi.new("uint64_t[1]", [value])
+        result = timeout
+        while result == timeout:
             if self.failure is not None:
                 raise self.failure
             result = self._device.functions.vkWaitSemaphores(self._device.handle, info, _WAIT_NS)
-        self.check(result, "wait for work")
+        del values
+        if result:
+            self.check(result, "wait for work")
 
     def check(self, result: int, doing: str) -> None:
         """Raises the error that a result stands for; a device that is lost is of no use from then on."""

@@ -117,7 +117,7 @@ def test_the_graph_is_freed_as_it_runs(device: Device) -> None:
 def test_a_dropped_graph_is_freed(device: Device) -> None:
     x = parameter(2, device)
     y = x * 3
-    node = y._node
+    node = y.node
     count = len(gc.get_referrers(node))
     z = y * y
     assert len(gc.get_referrers(node)) > count

@@ -183,10 +183,44 @@ def test_borrowed_arrays_are_not_written_to() -> None:
     assert array.tolist() == [0, 1, 2, 3, 4, 7] and x.numpy().tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize(
+    "same",
+    [
+        lambda x: x.contiguous(),
+        lambda x: x.to_device(x.device),
+        lambda x: x.cast(x.dtype),
+        lambda x: x.reshape(x.shape),
+        lambda x: x.broadcast_to(x.shape),
+        lambda x: x.transpose(0, 1),
+        lambda x: x[...],
+        lambda x: x.detach(),
+    ],
+    ids=["contiguous", "to_device", "cast", "reshape", "broadcast_to", "transpose", "index", "detach"],
+)
+def test_what_changes_nothing_is_another_tensor(same: Any, device: Device) -> None:
+    x = Tensor.ones((2, 2), f32, device)
+    y = same(x)
+    assert y.buffer.memory is x.buffer.memory  # until one of the two is changed
+    y.fill(3)
+    assert x.numpy().tolist() == [[1, 1], [1, 1]]
+    z = same(x)
+    x.fill(2)
+    assert z.numpy().tolist() == [[1, 1], [1, 1]] and y.numpy().tolist() == [[3, 3], [3, 3]]
+
+
+@pytest.mark.parametrize("same", [lambda x: x.contiguous(), lambda x: x.to_device(x.device)])
+def test_gradients_go_through_what_changes_nothing(same: Any, device: Device) -> None:
+    x = Parameter(Tensor.full((2, 2), 3.0, f32, device))
+    x.init_grad()
+    y = same(x)
+    assert type(y) is Tensor and y.tracked
+    (y * y).sum().backward()
+    assert x.grad.numpy().tolist() == [[6, 6], [6, 6]]
+
+
 def test_layout(device: Device) -> None:
     x = Tensor.zeros((2, 3, 1, 4), f32, device)
     assert x.strides == (12, 4, 4, 1) and x.is_contiguous() and not x.is_contiguous("F")
-    assert x.contiguous() is x
     y = x.T
     assert y.is_contiguous("F") and not y.is_contiguous()
     assert y.contiguous().is_contiguous() and y.contiguous().shape == y.shape

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
-from autograph.functions.launch import parts
+from autograph.functions.launch import split_rows
 from krnlpy import Buffer, Device, f32
 from krnlpy.kernels.parts import PartsPlan
 from tests.support.devices import limit_reach
@@ -32,7 +32,7 @@ class Far:
 @pytest.mark.parametrize("reach", [1, 2, 3, 8])
 @pytest.mark.parametrize("count", ROWS)
 def test_every_row_is_in_one_part(count: int, reach: int) -> None:
-    found = list(parts(Far(range(count), reach), Far(range(count), 2 * reach)))
+    found = list(split_rows(Far(range(count), reach), Far(range(count), 2 * reach)))
     assert [row for part, _ in found for row in part.rows] == list(range(count))
     assert [part.rows for part, _ in found] == [part.rows for _, part in found]
     assert all(part.can_be_indexed for part, _ in found)

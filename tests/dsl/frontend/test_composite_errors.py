@@ -117,7 +117,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("for v in unroll(range(2000)):\n    y = x"), KernelTypeError, "more than 1024 iterations", ""),
     (body("for v in unroll(n):\n    y = x"), KernelTypeError, "unroll takes a range or a tuple", "n"),
     (body("for v in unroll(range(3)):\n    v = 2"), KernelTypeError, "v is known while compiling", ""),
-    (body("y = unroll(range(3))"), KernelSyntaxError, "unroll stands only as `for i in unroll(range(...))`", ""),
+    (body("y = unroll(range(3))"), KernelSyntaxError, "unroll stands only in `for i in unroll(range(...))`", ""),
     (body("if x > 0 and (k := n) > 1:\n    y = x\ny = f32(k)"), KernelNameError, "k may not have a value", "k"),
     (
         body("for i in range(n):\n    k = i\n    if k > 2:\n        break\ny = f32(k)"),

@@ -38,7 +38,7 @@ from krnlpy.dsl import (
     thread_id,
 )
 from krnlpy.dsl.frontend.syntax import functions as frontend
-from krnlpy.dsl.ir import assignment, rules, verify
+from krnlpy.dsl.ir import definite_assignment, rules, verify
 from krnlpy.dsl.ir import nodes as N  # noqa: N812
 from krnlpy.dsl.ir.formats import Field
 from krnlpy.dsl.ir.nodes import Location
@@ -499,7 +499,7 @@ def test_a_broken_rule_is_named(rule: str, function: Callable[..., Any], breaks:
 
 def test_every_rule_has_a_program_that_breaks_it() -> None:
     stated = set()
-    for module in (rules, verify, assignment):
+    for module in (rules, verify, definite_assignment):
         for node in ast.walk(ast.parse(getsource(module))):
             match node:  # a rule stands after a truth value
                 case (

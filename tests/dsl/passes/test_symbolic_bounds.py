@@ -132,7 +132,7 @@ def test_loops_are_part_of_what_is_around_them(function: Callable[..., None]) ->
     program = lower(function)
     work = Work(program, lambda e: int(e.value) if isinstance(e, ir.Const) else None, 0)
     assert work.loops
-    assert not any(loop.asks for loop in work.loops.values())
+    assert not any(loop.polls for loop in work.loops.values())
 
 
 def _rows(starts: Global[i32], x: Global[f32], y: GlobalMut[f32]) -> None:
@@ -156,7 +156,7 @@ def _unknown_direction(y: GlobalMut[f32], n: i32, step: i32) -> None:
 @pytest.mark.parametrize("function", [_rows, _assigned, _unknown_direction], ids=lambda f: f.__name__)
 def test_loops_of_unknown_length_ask(function: Callable[..., None]) -> None:
     work = Work(lower(function), lambda e: int(e.value) if isinstance(e, ir.Const) else None, 0)
-    assert any(loop.asks for loop in work.loops.values())
+    assert any(loop.polls for loop in work.loops.values())
 
 
 def test_what_grows_with_each_name_ends() -> None:

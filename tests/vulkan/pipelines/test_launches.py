@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy.dsl.builtins.core import group_array, thread_id
+from krnlpy.dsl.builtins import group_array, thread_id
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Spec
 from krnlpy.errors import DeviceLost, KernelIndexError, LimitExceeded, MissingFeatures
 from krnlpy.features import Feature

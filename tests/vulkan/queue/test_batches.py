@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy.dsl.passes.work import estimated_work
+from krnlpy.dsl.passes.cost_model import estimated_work
 from krnlpy.dsl.types.annotations import ItemMut
 from krnlpy.scalar import u32
 from krnlpy.vulkan.queue import commands

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import core as builtins
-from krnlpy.dsl.frontend.conversions import fit
+from krnlpy.dsl import builtins, ir
+from krnlpy.dsl.frontend.conversions import coerce
 from krnlpy.dsl.frontend.lowering import Lowering
-from krnlpy.dsl.frontend.targets import Chosen, Element, Target
+from krnlpy.dsl.frontend.targets import Element, SelectedTarget, Target
 from krnlpy.dsl.frontend.values import Static, Value
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean
@@ -58,7 +57,8 @@ def _lower(op: ir.AtomicOp, lowering: Lowering, node: ast.Call) -> Value:
         _check(place.place, op, lowering.at(element))
     what = f"{places[0].place.name}, which holds {type}"
     operands = [
-        fit(value, type, what, lowering.at(argument))[0] for value, argument in zip(values, node.args[1:], strict=True)
+        coerce(value, type, what, lowering.at(argument))[0]
+        for value, argument in zip(values, node.args[1:], strict=True)
     ]
     value = operands[-1]
     if isinstance(value, ir.Round):
@@ -74,11 +74,11 @@ def _lower(op: ir.AtomicOp, lowering: Lowering, node: ast.Call) -> Value:
         lowering.emit_effect(atomic(places[0], value, expected))
     else:
         # One of several elements, as in v[i][k]: which one is known only while the kernel runs.
-        value = lowering.steady(value)
-        expected = None if expected is None else lowering.steady(expected)
+        value = lowering.evaluate_once(value)
+        expected = None if expected is None else lowering.evaluate_once(expected)
         lowering.emit(ir.Assign(result, constant(0, type.compute, where), location=where))
-        assert isinstance(found[0], Chosen)
-        index = lowering.steady(found[0].index, "index")
+        assert isinstance(found[0], SelectedTarget)
+        index = lowering.evaluate_once(found[0].index, "index")
         for number, place in enumerate(places):
             condition = compounds.is_equal(index, number, where)
             lowering.emit_effect(ir.If(condition, (atomic(place, value, expected),), (), location=where))
@@ -96,7 +96,7 @@ def _refuse_place(lowering: Lowering, node: ast.Call, form: str) -> None:
 
 def _elements(target: Target, form: str, where: ir.Location) -> list[Element]:
     """The elements one of which the atomic changes."""
-    parts = target.parts if isinstance(target, Chosen) else (target,)
+    parts = target.parts if isinstance(target, SelectedTarget) else (target,)
     elements = [part for part in parts if isinstance(part, Element)]
     if len(elements) == len(parts):
         return elements

@@ -39,7 +39,7 @@ def call_library(lowering: Lowering, name: str, operands: tuple[ir.Expr, ...], w
 
 def horner(lowering: Lowering, x: ir.Expr, coefficients: tuple[ir.Const, ...], where: ir.Location) -> ir.Expr:
     """The polynomial of x with the coefficients, lowest power first, by Horner's rule."""
-    x = lowering.steady(x) if len(coefficients) > 2 else x
+    x = lowering.evaluate_once(x) if len(coefficients) > 2 else x
     result: ir.Expr = coefficients[-1]
     for coefficient in reversed(coefficients[:-1]):
         product = ir.Binary("mul", result, x, type=x.type, location=where)

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.frontend.callables import Func
-from krnlpy.dsl.frontend.conversions import fit, settled
+from krnlpy.dsl.frontend.callables import Call, Func
+from krnlpy.dsl.frontend.conversions import coerce, concretized
 from krnlpy.dsl.frontend.lowering import ProgramState
 from krnlpy.dsl.frontend.signature import (
     Declared,
@@ -51,16 +51,28 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def func(function: F) -> F:
-    """Makes a function callable from kernels. Parameters without annotation, or with Any, take the type of the
-    argument.
+    """Makes a function callable from kernels.
+
+    Parameters without annotation, or with Any, take the type of the argument. Outside of kernels it remains the Python
+    function that it was.
 
     Returns:
         A :class:`Func`; to type checkers, what the function was, so that they check its calls.
 
-    >>> from krnlpy import func, f32
+    Raises:
+        LaunchError: it is not a function made by ``def``.
+
+    >>> from krnlpy import Buffer, ItemMut, f32, func, kernel
     >>> @func
-    ... def lerp(a: f32, b: f32, t: f32):
+    ... def mix(a: f32, b: f32, t: f32) -> f32:
     ...     return a + t * (b - a)
+    >>> @kernel
+    ... def fade(x: ItemMut[f32]):
+    ...     x = mix(x, 10.0, 0.25)
+    >>> x = Buffer.full(2, 2.0, f32)
+    >>> fade(x)
+    >>> x.numpy().tolist(), mix(0, 1, 0.5)
+    ([4.0, 4.0], 0.5)
     """
     return Func(function)  # type: ignore[return-value]
 
@@ -154,13 +166,13 @@ class FunctionLowering(StatementLowering):
     """Lowers the body of a kernel or of a function, and the functions that it calls.
 
     Attributes:
-        written_out: for a function that is written out where it is called: its result, once it returned.
+        inlined_results: for a function that is written out where it is called: its result, once it returned.
     """
 
-    written_out: list[tuple[ir.Expr, ...]] | None = None
+    inlined_results: list[tuple[ir.Expr, ...]] | None = None
 
     def add_return(self, values: tuple[ir.Expr, ...], where: ir.Location) -> None:
-        if self.written_out is None:
+        if self.inlined_results is None:
             super().add_return(values, where)
         elif self.depth:
             raise KernelSyntaxError(
@@ -169,46 +181,45 @@ class FunctionLowering(StatementLowering):
                 *where,
             )
         else:
-            self.written_out.append(values)
+            self.inlined_results.append(values)
 
-    def call_function(self, callee: Func, node: ast.Call) -> Value | None:
-        where = self.at(node)
+    def call_function(self, callee: Func, call: Call) -> Value | None:
+        where = call.location
         source = read_source(callee.function)
         if callee in self.state.calling:
             raise KernelSyntaxError(f"{callee.__name__} calls itself; kernels have no recursion", *where)
         declared = positional_arguments(source)
-        given = self._bind(callee, declared, node)
+        given = self._bind(callee, declared, call)
         bound = [self._argument(callee, source, a, v, where) for a, v in zip(declared, given, strict=True)]
         names = [a.arg for a in declared]
         lowered = self._lowered(callee, source, names, bound)
-        if lowered.meets:
-            results = self._write_out(callee, source, names, bound)
+        if lowered.is_convergent:
+            results = self._inline(callee, source, names, bound)
         else:
             results = self._invoke(lowered, bound, where)
         return None if lowered.result == () else assemble(lowered.result, iter(results), where)  # type: ignore[arg-type]
 
     # --------------------------------------------------------------------------------------------------- arguments
 
-    def _bind(self, callee: Func, declared: list[ast.arg], node: ast.Call) -> list[Value]:
+    @staticmethod
+    def _bind(callee: Func, declared: list[ast.arg], call: Call) -> list[Value]:
         """The arguments of a call in order of the parameters; defaults are captured numbers."""
         names = [a.arg for a in declared]
-        if len(node.args) > len(names):
+        if len(call.positional) > len(names):
             raise KernelTypeError(
-                f"{callee.__name__} takes {len(names)} arguments, {len(node.args)} given", *self.at(node)
+                f"{callee.__name__} takes {len(names)} arguments, {len(call.positional)} given", *call.location
             )
-        order = names[: len(node.args)]
-        for keyword in node.keywords:
-            if keyword.arg not in names or keyword.arg in order:
-                raise KernelTypeError(f"{callee.__name__} has no free parameter {keyword.arg}", *self.at(keyword))
-            order.append(keyword.arg)
-        values = self.values([*node.args, *(k.value for k in node.keywords)])
-        given = dict(zip(order, values, strict=True))
+        given = dict(zip(names, call.values, strict=False))
+        for name, (value, where) in call.named:
+            if name not in names or name in given:
+                raise KernelTypeError(f"{callee.__name__} has no free parameter {name}", *where)
+            given[name] = value
         defaults = callee.function.__defaults__ or ()
         for name, default in zip(names[::-1], defaults[::-1], strict=False):
-            given.setdefault(name, Static(default, self.at(node)))
+            given.setdefault(name, Static(default, call.location))
         missing = [name for name in names if name not in given]
         if missing:
-            raise KernelTypeError(f"{callee.__name__} misses {', '.join(missing)}", *self.at(node))
+            raise KernelTypeError(f"{callee.__name__} misses {', '.join(missing)}", *call.location)
         return [given[name] for name in names]
 
     def library_function(self, callee: Func, operands: tuple[ir.Expr, ...]) -> ir.Function:
@@ -222,7 +233,7 @@ class FunctionLowering(StatementLowering):
         name = f"the parameter {argument.arg} of {callee.__name__}"
         if annotation is None:
             static = isinstance(value, Static) and not is_number(value.value) and not isinstance(value.value, tuple)
-            return value if static and not isinstance(value.value, np.generic) else settled(value)  # type: ignore[union-attr]
+            return value if static and not isinstance(value.value, np.generic) else concretized(value)  # type: ignore[union-attr]
         here = source.location(argument)
         if annotation.kind == "global":
             return self._array_argument(annotation, value, name, here)
@@ -231,7 +242,7 @@ class FunctionLowering(StatementLowering):
                 "functions take values, annotated by their type, and arrays, annotated by Global or GlobalMut", *here
             )
         kind = self._function_type(annotation.type, value, here)
-        return assemble(kind, iter(fit(value, kind, f"{name}, which is {kind}", value.location)), where)
+        return assemble(kind, iter(coerce(value, kind, f"{name}, which is {kind}", value.location)), where)
 
     def _array_argument(self, annotation: Annotation, value: Value, name: str, here: ir.Location) -> Value:
         place = value.value if isinstance(value, Static) else None
@@ -257,7 +268,7 @@ class FunctionLowering(StatementLowering):
             return known
         if type in self.state.types:
             return self.state.types[type]
-        found = settled(value).type
+        found = concretized(value).type
         if type.__constraints__ and found not in type.__constraints__:
             raise KernelTypeError(f"{found} is none of the types of {type.__name__}", *where)
         return found
@@ -323,7 +334,7 @@ class FunctionLowering(StatementLowering):
             pure,
         )
         assert result is not None
-        return _Lowered(function, result, lowering.effects, lowering.meets)
+        return _Lowered(function, result, lowering.effects, lowering.is_convergent)
 
     def _lower_body(self, callee: Func, lowering: FunctionLowering) -> None:
         self.state.calling.append(callee)
@@ -339,19 +350,19 @@ class FunctionLowering(StatementLowering):
                 *lowering.at(lowering.source.tree),
             )
 
-    def _write_out(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> list[ir.Expr]:
+    def _inline(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> list[ir.Expr]:
         """Writes the body of a function in place of its call: threads can meet only in the kernel itself."""
         lowering, parameters = self._open(source, names, bound)
-        lowering.out, lowering.written_out, lowering.loops = self.out, [], []
+        lowering.out, lowering.inlined_results, lowering.loops = self.out, [], []
         for variable, value in parameters:
             self.emit(ir.Assign(variable, value, location=value.location))
         start = len(self.out)
         self._lower_body(callee, lowering)
         self.out[start:start] = [_cleared(array, source.location(source.tree)) for array in lowering.local_arrays]
         self.local_arrays += lowering.local_arrays
-        self.meets = self.effects = True
-        values = lowering.written_out[0] if lowering.written_out else ()
-        return [self.keep(value) for value in values]
+        self.is_convergent = self.effects = True
+        values = lowering.inlined_results[0] if lowering.inlined_results else ()
+        return [self.assign_temporary(value) for value in values]
 
 
 @dataclass(frozen=True)
@@ -361,7 +372,7 @@ class _Lowered:
     function: ir.Function
     result: AnyType | tuple[()]
     effects: bool
-    meets: bool
+    is_convergent: bool
 
 
 def _cleared(array: ir.LocalArray, where: ir.Location) -> ir.Stmt:

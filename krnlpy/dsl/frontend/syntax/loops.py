@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import core as builtins
+from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.conversions import unify, widen
 from krnlpy.dsl.frontend.targets import LocalName
 from krnlpy.dsl.frontend.values import Static, Value, is_number
@@ -51,7 +50,7 @@ class LoopLowering(AssignmentLowering):
 
     # ------------------------------------------------------------------------------------------------------- loops
 
-    def _While(self, node: ast.While) -> bool:  # noqa: N802
+    def visit_While(self, node: ast.While) -> bool:
         where = self.at(node)
         before = set(self.assigned)
         outer, self.out = self.out, []
@@ -70,7 +69,7 @@ class LoopLowering(AssignmentLowering):
         self.assigned = known if effects else before
         return self._close_loop(loop, node, ends=not forever)
 
-    def _For(self, node: ast.For) -> bool:  # noqa: N802
+    def visit_For(self, node: ast.For) -> bool:
         where = self.at(node)
         if not isinstance(node.target, ast.Name):
             raise KernelSyntaxError(
@@ -162,7 +161,7 @@ class LoopLowering(AssignmentLowering):
         self.assigned = set.intersection(*ways)
         return True
 
-    def _Break(self, node: ast.Break) -> bool:  # noqa: N802
+    def visit_Break(self, node: ast.Break) -> bool:
         where = self.at(node)
         loop = self.loops[-1]
         if loop.unrolled:
@@ -173,7 +172,7 @@ class LoopLowering(AssignmentLowering):
         self.emit(ir.Break(location=where))
         return False
 
-    def _Continue(self, node: ast.Continue) -> bool:  # noqa: N802
+    def visit_Continue(self, node: ast.Continue) -> bool:
         if self.loops[-1].unrolled:
             return self._leave_unrolled(self.loops[-1], "continue", self.at(node))
         self.emit(ir.Continue(location=self.at(node)))
