@@ -328,7 +328,8 @@ def arguments_for(
             return rng.choice(bad) if bad else rng.choice(good[0][1])
         return rng.choice(fits)
 
-    arguments, keywords = [], {}
+    arguments: list[Any] = []
+    keywords: dict[str, Any] = {}
     for parameter in parameters_of(function):
         if parameter.kind is parameter.VAR_POSITIONAL:
             arguments += [value(parameter) for _ in range(rng.choice((0, 1, 1, 2, 3)))]
@@ -394,9 +395,9 @@ def troubles(device: Device) -> dict[str, str]:
 
 
 KNOWN = {
-    "a kernel of a number": (lambda: kernel(5), "kernel of a int: expected a function"),
+    "a kernel of a number": (lambda: kernel(5), "kernel of a int: expected a function"),  # type: ignore[call-overload]
     "a kernel of a kernel": (lambda: kernel(scale), "kernel of a Kernel: expected a function"),
-    "a func of a number": (lambda: krnlpy.func(5), "func of a int: expected a function"),
+    "a func of a number": (lambda: krnlpy.func(5), "func of a int: expected a function"),  # type: ignore[type-var]
     "a stage that is no text": (lambda: scale.inspect(np.ones(2)), "no stage array"),
     "memory shared with a number": (lambda: Buffer.ones(3, f32).shares_memory(1), "expected a Buffer"),
     "a download to a tuple": (lambda: Buffer.ones(3, f32).numpy(out=(1,)), "of a tuple: expected an array"),
