@@ -2,7 +2,8 @@
 #
 #   make mnist [ARGS="--device 0 --epochs 5"]   train LeNet5 on MNIST
 #   make test  [ARGS="-k matmul -x"]            what every change has to pass, in two processes
-#   make test-deep [ARGS=...]                   the grids and long runs that it leaves out
+#   make test-deep [ARGS="--deep-part 3/24"]    the grids and long runs that it leaves out, or a part of them
+#   make mutants [ARGS="-k hazards"]            whether tests fail where the code is wrong (tools/mutants.py)
 #   make check                                  ruff, mypy, import-linter, and whether shipped kernels and README's tables are up to date
 #   make kernels                                compile the kernels that the packages ship
 #   make drivers [ARGS=--extra]                 Vulkan drivers that run on the CPU (see tools/drivers.sh)
@@ -11,7 +12,7 @@
 
 SETUP := pyproject.toml tools/setup.sh tools/requirements.py
 
-.PHONY: mnist test test-deep check kernels drivers clean
+.PHONY: mnist test test-deep mutants check kernels drivers clean
 
 mnist: .venv/examples.stamp
 	@.venv/bin/python examples/mnist.py $(ARGS)
@@ -21,6 +22,9 @@ test: .venv/dev.stamp
 
 test-deep: .venv/dev.stamp
 	@.venv/bin/python -m pytest -n 2 --dist worksteal -m deep $(ARGS)
+
+mutants: .venv/dev.stamp
+	@.venv/bin/python tools/mutants.py $(ARGS)
 
 check: .venv/dev.stamp
 	.venv/bin/ruff check

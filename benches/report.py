@@ -9,6 +9,7 @@ from typing import Any
 
 from benches.harness import CaseResult
 from krnlpy import files
+from krnlpy.columns import in_columns
 
 OTHERS = 0.2
 """Processors that others may take while contenders are timed: a system at rest takes a few hundredths."""
@@ -221,13 +222,4 @@ def _title(measurement: Mapping[str, Any]) -> str:
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    numbers = range(2, len(widths))  # right-aligned
-    return [
-        "  "
-        + "  ".join(
-            cell.rjust(width) if i in numbers else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return [f"  {line}" for line in in_columns(rows, right=range(2, len(rows[0])))]

@@ -38,7 +38,7 @@ def groups(config: Any, a: Buffer, b: Buffer, c: Buffer) -> tuple[int, int]:
 # All configurations add the same products in the same order, so that they agree to the bit.
 @autotune(CONFIGS, key=["a", "b"], groups=groups)
 @kernel
-def matmul(a: Global[f32, 2], b: Global[f32, 2], c: Out[f32, 2], TILE: Spec[i32], EACH: Spec[i32]) -> None:  # noqa: N803
+def matmul(a: Global[f32, 2], b: Global[f32, 2], c: Out[f32, 2], TILE: Spec[i32], EACH: Spec[i32]) -> None:
     a_tile = group_array(f32, (TILE, TILE))
     b_tile = group_array(f32, (TILE, TILE))
     total = local_array(f32, EACH)

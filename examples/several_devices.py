@@ -31,7 +31,7 @@ def roots(count: i32, x: Item[f32], y: ItemMut[f32]) -> None:
     y = value
 
 
-def parts(count: int, weights: list[float]) -> list[slice]:
+def split(count: int, weights: list[float]) -> list[slice]:
     """``count`` elements cut into parts in proportion to the weights."""
     ends = np.rint(np.cumsum(weights) / sum(weights) * count).astype(int).tolist()
     return [slice(first, end) for first, end in zip([0, *ends], ends, strict=False)]
@@ -54,7 +54,7 @@ def measure(devices: list[Device], x: np.ndarray) -> list[float]:
 def run(devices: list[Device], elements: int) -> tuple[np.ndarray, list[int]]:
     """The result, computed by all devices, and how many elements each had."""
     x = np.linspace(0, 100, elements, dtype=np.float32)
-    shares = parts(elements, measure(devices, x[: min(elements, 4096)]))
+    shares = split(elements, measure(devices, x[: min(elements, 4096)]))
     sources = [Buffer.from_numpy(x[share], device) for share, device in zip(shares, devices, strict=True)]
     results = [Buffer.empty(source.shape, f32, source.device) for source in sources]
     for source, result in zip(sources, results, strict=True):

@@ -44,6 +44,7 @@ from .errors import (
     SharingError,
     SourceError,
     TuningError,
+    UnsizedError,
 )
 from .features import Feature
 from .graphs.host_call import host_call
@@ -117,6 +118,7 @@ __all__ = [
     "StructBuffer",
     "TuningError",
     "TuningResult",
+    "UnsizedError",
     "autotune",
     "bf16",
     "config",

@@ -16,7 +16,7 @@ from . import config
 from .backend.memory_stats import MemoryStats
 from .backend.protocol import Backend
 from .device_info import DeviceInfo
-from .errors import DeviceBusy, DeviceUnavailable
+from .errors import DeviceBusy, DeviceUnavailable, ProfileError
 from .locks import is_mine, renew_after_fork
 
 if TYPE_CHECKING:
@@ -112,12 +112,27 @@ class Device:
 
     @classmethod
     def host(cls) -> Device:
-        """The CPU, through LLVM; needs no driver."""
+        """The CPU, through LLVM; needs no driver.
+
+        >>> from krnlpy import Device
+        >>> Device.host().info.kind
+        'host'
+        """
         return cls("host")
 
     @classmethod
     def interpreter(cls) -> Device:
-        """Plain Python, one thread of a kernel after the other, every access checked: for debugging and tests."""
+        """Plain Python, one thread of a kernel after the other, every access checked: for debugging and tests.
+
+        >>> from krnlpy import Buffer, Device, ItemMut, f32, kernel
+        >>> @kernel
+        ... def halve(x: ItemMut[f32]):
+        ...     print("x is", x)  # breakpoint() works too
+        ...     x *= 0.5
+        >>> halve(Buffer.ones(2, f32, Device.interpreter()))
+        x is 1.0
+        x is 1.0
+        """
         return cls("interpreter")
 
     @classmethod
@@ -125,6 +140,10 @@ class Device:
         """The first discrete GPU, else the first integrated, else the first virtual one, else the host.
 
         Vulkan drivers that run on the CPU are never best: the host is faster.
+
+        >>> from krnlpy import Device
+        >>> Device.best().info.kind in ("discrete", "integrated", "virtual", "host")
+        True
         """
         found = devices()
         for kind in _BEST:
@@ -164,11 +183,12 @@ class Device:
         """Measures what the device does in a ``with`` block: each kernel, copy, fill, upload and download, with its
         time, geometry, bytes and bandwidth.
 
+        >>> from krnlpy import Buffer, Device
         >>> device = Device.host()
         >>> with device.profile() as p:
-        ...     pass
-        >>> p.records
-        ()
+        ...     _ = Buffer.ones(1000, device=device)
+        >>> [(record.kind, record.bytes_written) for record in p.records]
+        [('fill', 4000)]
         """
         profile: Profile = _module("profiling.profile").Profile(self.backend)
         return profile
@@ -177,16 +197,24 @@ class Device:
         """Names what the calling thread queues on this device in a ``with`` block. Labels may be nested; profiles show
         them, and tools such as RenderDoc and Nsight (see docs/runtime.md).
 
+        Raises:
+            ProfileError: ``name`` is not text.
+
+        >>> from krnlpy import Buffer, Device
         >>> device = Device.host()
-        >>> with device.label("forward"):
-        ...     pass
+        >>> with device.profile() as p, device.label("step"), device.label("forward"):
+        ...     _ = Buffer.ones(1000, device=device)
+        >>> [(record.kind, record.label) for record in p.records]
+        [('fill', 'step/forward')]
         """
         from .backend.labels import label
 
+        if not isinstance(name, str):
+            raise ProfileError(f"a label of a {type(name).__name__}: expected text")
         return label(self.backend, name)
 
     def capture(self) -> Graph:
-        """A graph of what is asked of the device within the ``with`` block; see :class:`Graph`.
+        """Records what the thread asks of the device in a ``with`` block as a :class:`Graph`.
 
         >>> from krnlpy import Buffer, f32
         >>> x, y = Buffer.zeros(2, f32), Buffer.ones(2, f32)
@@ -212,7 +240,13 @@ class Device:
         return self.backend.memory_stats()
 
     def wait(self) -> None:
-        """Returns when all work queued so far is done. Only needed to measure time."""
+        """Returns when all work queued so far is done. Only needed to measure time.
+
+        >>> from krnlpy import Buffer, Device
+        >>> device = Device.best()
+        >>> x = Buffer.ones(1000, device=device)
+        >>> device.wait()
+        """
         self.backend.wait()
 
     def __eq__(self, other: object) -> bool:

@@ -50,6 +50,11 @@ class DeviceInfo:
         cooperative_shapes: the products of cooperative matrices that the device has; others are computed by ordinary
             arithmetic.
         subgroup_sizes: threads of a subgroup that a kernel can require.
+
+    >>> from krnlpy import Device, Feature
+    >>> info = Device.host().info
+    >>> info.kind, info.max_threads >= 256, Feature.FLOAT64 in info.features
+    ('host', True, True)
     """
 
     index: int | None

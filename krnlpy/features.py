@@ -6,7 +6,12 @@ from enum import StrEnum
 
 
 class Feature(StrEnum):
-    """Optional abilities of a device. Arithmetic on narrow types needs none: it is done in 32 bits."""
+    """Optional abilities of a device. Arithmetic on narrow types needs none: it is done in 32 bits.
+
+    >>> from krnlpy import Device, Feature
+    >>> Feature.FLOAT64 in Device.host().info.features
+    True
+    """
 
     INT64 = "int64"
     """64-bit integer arithmetic and storage."""

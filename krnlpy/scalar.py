@@ -27,6 +27,12 @@ class ScalarType(type):
         dtype: the NumPy dtype (bf16's comes from ml_dtypes).
         glsl: the GLSL type in which a kernel computes with it.
         llvm: the LLVM type in which it lies in memory.
+
+    >>> from krnlpy import ScalarType, bf16, f32, i8
+    >>> isinstance(i8, ScalarType), i8.name, i8.size, i8.kind, (i8.min, i8.max)
+    (True, 'i8', 1, 'int', (-128, 127))
+    >>> bf16.is_float, bf16.compute is f32
+    (True, True)
     """
 
     name: str
@@ -50,18 +56,22 @@ class ScalarType(type):
 
     @property
     def bits(cls) -> int:
+        """Bits that an element takes."""
         return 8 * cls.size
 
     @property
     def is_float(cls) -> bool:
+        """Whether it is a float type, of storage (f16, bf16) or of computation (f32, f64)."""
         return cls.kind == "float"
 
     @property
     def is_integer(cls) -> bool:
+        """Whether it is an integer type; bool is not."""
         return cls.kind in ("uint", "int")
 
     @property
     def is_signed(cls) -> bool:
+        """Whether it has negative numbers."""
         return cls.kind in ("int", "float")
 
     @property
@@ -108,6 +118,88 @@ u64 = _define("u64", "uint", np.uint64, "uint64_t", "i64")
 i64 = _define("i64", "int", np.int64, "int64_t", "i64")
 f64 = _define("f64", "float", np.float64, "double", "double")
 boolean = _define("bool", "bool", np.bool_, "bool", "i1")
+
+u8.__doc__ = """Whole numbers from 0 to 255.
+
+>>> from krnlpy import u8
+>>> int(u8(257)), int(u8(-3.5)), u8.max
+(1, 0, 255)
+"""
+i8.__doc__ = """Whole numbers from -128 to 127.
+
+>>> from krnlpy import i8
+>>> int(i8(200)), int(i8(200.5)), i8.min
+(-56, 127, -128)
+"""
+u16.__doc__ = """Whole numbers from 0 to 65,535.
+
+>>> from krnlpy import u16
+>>> int(u16(-1)), u16.size
+(65535, 2)
+"""
+i16.__doc__ = """Whole numbers from -32,768 to 32,767.
+
+>>> from krnlpy import i16
+>>> int(i16(40000)), i16.max
+(-25536, 32767)
+"""
+f16.__doc__ = """IEEE's 16-bit floats: 11 significant bits, up to 65,504.
+
+Kernels compute in f32 and round where they store.
+
+>>> from krnlpy import f16
+>>> float(f16(0.1)), float(f16(70000)), f16.compute
+(0.0999755859375, inf, f32)
+"""
+bf16.__doc__ = """16-bit floats of f32's range: 8 significant bits.
+
+Kernels compute in f32 and round where they store.
+
+>>> from krnlpy import bf16
+>>> float(bf16(0.1)), float(bf16(70000)), bf16.compute
+(0.10009765625, 70144.0, f32)
+"""
+u32.__doc__ = """Whole numbers from 0 to 4,294,967,295.
+
+>>> from krnlpy import u32
+>>> int(u32(-1)), int(u32(float("nan")))
+(4294967295, 0)
+"""
+i32.__doc__ = """Whole numbers from -2,147,483,648 to 2,147,483,647.
+
+What ``int`` means in kernels, and the type of whole numbers that are written there.
+
+>>> from krnlpy import i32
+>>> int(i32(2**31)), int(i32(1e10)), int(i32(-2.9))
+(-2147483648, 2147483647, -2)
+"""
+f32.__doc__ = """IEEE's 32-bit floats: 24 significant bits, up to 3.4e38.
+
+What ``float`` means in kernels, and the type of numbers with a point that are written there.
+
+>>> from krnlpy import f32
+>>> float(f32(0.1)), float(f32(16777217)), f32.bits
+(0.10000000149011612, 16777216.0, 32)
+"""
+u64.__doc__ = """Whole numbers from 0 to 2**64 - 1.
+
+>>> from krnlpy import u64
+>>> int(u64(-1)), u64.is_signed
+(18446744073709551615, False)
+"""
+i64.__doc__ = """Whole numbers from -2**63 to 2**63 - 1.
+
+>>> from krnlpy import i64
+>>> int(i64(2**63)), int(i64(1e30))
+(-9223372036854775808, 9223372036854775807)
+"""
+f64.__doc__ = """IEEE's 64-bit floats, Python's own: 53 significant bits.
+
+>>> from krnlpy import f64
+>>> float(f64(0.1)), f64.dtype, f64.is_float
+(0.1, dtype('float64'), True)
+"""
+boolean.__doc__ = """Truth values: what comparisons give."""
 
 SCALAR_TYPES: tuple[ScalarType, ...] = (u8, i8, u16, i16, f16, bf16, u32, i32, f32, u64, i64, f64)
 """The types that a buffer can hold."""
@@ -173,7 +265,7 @@ def pattern_of(value: Any, dtype: ScalarType) -> bytes:
     """The bytes of a number converted to a scalar type.
 
     Raises:
-        DtypeError: it is no number.
+        DtypeError: it is not a number.
     """
     if value.__class__ is int and not value:
         return bytes(dtype.size)

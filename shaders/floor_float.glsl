@@ -1,5 +1,5 @@
-//! needs exact_product_T
-//! needs divide_T
+//! needs exact_product of T
+//! needs divide of T
 //! needs round_T
 // floor(a / b) with a / b as if correctly rounded: a device may return 1.9999999 for 6.0 / 3.0.
 T floor_div(T a, T b) {
@@ -16,5 +16,5 @@ T floor_div(T a, T b) {
 }
 
 T floor_mod(T a, T b) {
-    return b == T(0) ? no_number(b) : a - b * floor_div(a, b);
+    return b == T(0) ? not_a_number(b) : a - b * floor_div(a, b);
 }

@@ -1,4 +1,4 @@
-//! needs is_nan_T
+//! needs bits_T
 // Truncates, saturates at the ends of the type, turns NaN into 0; GLSL's conversions are undefined there.
 int to_int(T x) {
     int result;

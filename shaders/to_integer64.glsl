@@ -1,4 +1,4 @@
-//! needs is_nan_T
+//! needs bits_T
 // Truncates, saturates at the ends of the type, turns NaN into 0; GLSL's conversions are undefined there.
 int64_t to_int64(T x) {
     int64_t result;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from .support.counts import table
 from .support.devices import selectors
 from .support.programs import verify_programs
 from .support.spirv_validator import Validator
+from .support.tiers import deep, in_part, part_of
 
 # Every run draws the same examples. Newer versions of hypothesis have such a profile of that name themselves.
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
@@ -33,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DEVICE",
         help="run tests on this device only: host, interpreter, an index, or a part of a name; may be repeated",
     )
+    parser.addoption("--deep-part", metavar="K/N", help="of the deep tier, the K-th of N parts")
     parser.addoption("--counts", action="store_true", help="say at the end how many tests ran, by room and device")
     parser.addoption("--update-golden", action="store_true", help="rewrite the GLSL kept in tests/golden")
 
@@ -40,7 +43,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "device" in metafunc.fixturenames:
         found = selectors(metafunc.config.getoption("--device"))
-        metafunc.parametrize("device", [s for _, s in found], ids=[name for name, _ in found], indirect=True)
+        others = [s for _, s in found if isinstance(s, int)][1:]
+        if metafunc.definition.get_closest_marker("one_vulkan_device") is None:
+            others = []
+        devices = [pytest.param(s, id=name, marks=[deep] if s in others else []) for name, s in found]
+        metafunc.parametrize("device", devices, indirect=True)
 
 
 @pytest.fixture
@@ -67,6 +74,20 @@ def valid_spirv() -> Iterator[None]:
     spirv.compile_shader = compile_shader
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if text := config.getoption("--deep-part"):
+        chosen = in_part([item.nodeid for item in items], *part_of(text))
+        config.hook.pytest_deselected(items=[item for item, kept in zip(items, chosen, strict=True) if not kept])
+        items[:] = [item for item, kept in zip(items, chosen, strict=True) if kept]
+
+
+def pytest_collection_finish() -> None:
+    """Some hundred tests collect garbage: what thousands of tests and their modules are made of is not looked at."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):  # one of several processes: born deaf to Ctrl-C, as its children would be
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -80,6 +101,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     validator.valid.update(map(bytes.fromhex, getattr(node, "workeroutput", {}).get("valid_modules", [])))
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    text = config.getoption("--deep-part")
+    return f"deep tier, part {text}; to run it again: make test-deep ARGS='--deep-part {text}'" if text else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

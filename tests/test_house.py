@@ -1,6 +1,6 @@
-"""The rules that keep the house one of rooms: floors, sizes, names, and which imports there may be.
+"""The rules that keep the house one of rooms: sizes, names, and which names of krnlpy autograph may import.
 
-The floors of krnlpy are contracts of import-linter in pyproject.toml, which `make check` checks.
+The floors are contracts of import-linter in pyproject.toml, which `make check` checks.
 """
 
 from __future__ import annotations
@@ -16,28 +16,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-FLOORS = """
-autograph.errors
-autograph.tensor.share
-autograph.tensor.base
-autograph.autograd
-autograph.functions
-autograph.functions.convolution
-autograph.tensor
-autograph.optim
-autograph.nn
-autograph.data autograph.files
-autograph
-autograph.krnlpy_workload
-"""
-"""Of autograph, from the ground up. Rooms of one floor don't know each other."""
-
-FLOOR = {room: floor for floor, rooms in enumerate(FLOORS.split("\n")) for room in rooms.split()}
-
-UP_FOR_TYPES = {
-    ("autograph.tensor.base", "autograph.tensor"): "what operations return, whose methods they are",
-}
-
 LONG = {"krnlpy/dsl/ir/nodes.py": "the IR on one page"}
 
 
@@ -52,59 +30,25 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def room_of(module: str) -> str:
-    while module not in FLOOR:
-        module = module.rpartition(".")[0]
-    return module
-
-
-def imports(path: Path, module: str) -> Iterator[tuple[str, str, bool]]:
-    """Each import of a file, wherever it stands: the module, the name, and whether it is for types only."""
+def imports(path: Path, module: str) -> Iterator[tuple[str, str]]:
+    """Each import of a file, wherever it stands: the module and the name."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    typing = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        for statement in node.body
-        for inner in ast.walk(statement)
-    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield alias.name, "", node in typing
+                yield alias.name, ""
         elif isinstance(node, ast.ImportFrom):
             parts = package.split(".")
             base = ".".join([*parts[: len(parts) - node.level + 1], node.module or ""]) if node.level else node.module
             for alias in node.names:
-                yield (base or "").rstrip("."), alias.name, node in typing
-
-
-def arrows() -> Iterator[tuple[str, str, bool]]:
-    """From module to module, and whether for types only."""
-    for module, path in modules().items():
-        for base, name, for_types in imports(path, module):
-            target = f"{base}.{name}" if f"{base}.{name}" in modules() else base
-            if target in modules() and target != module:
-                yield module, target, for_types
-
-
-def test_imports_go_down() -> None:
-    up = set()
-    for module, target, for_types in arrows():
-        if not (module.startswith("autograph") and target.startswith("autograph")):
-            continue
-        ours, theirs = room_of(module), room_of(target)
-        allowed = for_types and (ours, theirs) in UP_FOR_TYPES
-        if ours != theirs and FLOOR[theirs] >= FLOOR[ours] and not allowed:
-            up.add(f"{module} -> {target}{' for types' if for_types else ''}")
-    assert not up, "\n".join(sorted(up))
+                yield (base or "").rstrip("."), alias.name
 
 
 def test_at_most_three_arrows_go_up_for_types() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contracts = settings["tool"]["importlinter"]["contracts"]
-    assert len(UP_FOR_TYPES) + sum(len(contract.get("ignore_imports", ())) for contract in contracts) <= 3
+    assert len({arrow for contract in contracts for arrow in contract.get("ignore_imports", ())}) <= 3
 
 
 def test_folders_are_small() -> None:
@@ -126,7 +70,7 @@ def test_no_module_has_the_name_of_what_its_package_exports() -> None:
     doubled = []
     for module, path in modules().items():
         if path.name == "__init__.py":
-            exported = {name for base, name, _ in imports(path, module) if f"{base}.{name}" not in modules()}
+            exported = {name for base, name in imports(path, module) if f"{base}.{name}" not in modules()}
             doubled += [f"{module}.{name}" for name in exported if f"{module}.{name}" in modules()]
     assert doubled == []
 
@@ -144,6 +88,6 @@ def test_rooms_say_what_they_are() -> None:
 def test_only_public_names_of_krnlpy_are_used(folder: str) -> None:
     public = {"krnlpy", "krnlpy.config", "krnlpy.dsl", "krnlpy.errors", "krnlpy.files", "krnlpy.locks"}
     for path in (ROOT / folder).rglob("*.py"):
-        for base, name, _ in imports(path, ".".join(path.relative_to(ROOT).with_suffix("").parts)):
+        for base, name in imports(path, ".".join(path.relative_to(ROOT).with_suffix("").parts)):
             if base.partition(".")[0] == "krnlpy":
                 assert base in public and not name.startswith("_"), f"{path}: {base} {name}"

@@ -23,22 +23,27 @@ if TYPE_CHECKING:
 __all__ = ["GradientFunction", "backward", "differentiable"]
 
 _lock = threading.RLock()
-"""Of what threads share: the graph while a backward takes it, and the slots. Nothing is computed under it."""
+"""Guards what threads share: the graph while backward() takes it, and the slots. Nothing is computed under it."""
 
 
 def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunction]]) -> Tensor:
-    """Records how a value was computed: the one way in which any operation, built in or yours, gets its gradient.
+    """Records how a value was computed: so any operation, built in or yours, gets its gradient.
+
+    The method is reverse-mode differentiation; see A. Griewank and A. Walther, "Evaluating Derivatives", 2nd ed., 2008.
 
     Args:
         value: the result of the operation.
         inputs: each input with the function that maps the gradient of ``value`` to the gradient of that input (same
-            shape, dtype and device as the input). What such a function needs of the inputs it should keep as
-            ``tensor.detach()``, which later in-place changes do not reach. They run with recording off: nothing that
-            they compute is tracked, whatever of.
+            shape, dtype and device as the input). Such a function keeps what it needs of the inputs as
+            ``tensor.detach()``, which later in-place changes do not reach. It runs with recording off: nothing that
+            it computes is tracked.
 
     Returns:
         ``value``, tracked if it holds floats and any of the inputs is tracked. Functions of inputs that are not tracked
         are never called.
+
+    Raises:
+        DtypeError: ``value`` is not a Tensor, or ``inputs`` are not pairs of a Tensor and a function.
 
     >>> from autograph import Parameter, Tensor
     >>> def square(x):
@@ -51,7 +56,7 @@ def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunctio
     6.0
     """
     try:
-        edges = tuple((tensor._node, function) for tensor, function in inputs if tensor._node is not None)
+        edges = tuple((tensor.node, function) for tensor, function in inputs if tensor.node is not None)
     except (TypeError, ValueError, AttributeError):
         raise DtypeError("differentiable takes pairs of a Tensor and a function that gives its gradient") from None
     if not edges:
@@ -61,23 +66,33 @@ def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunctio
     if not value.dtype.is_float or not recording.on:
         return value
     recorded = value.detach()
-    recorded._node = Node(value, edges)
+    recorded.node = Node(value, edges)
     return recorded
 
 
 def backward(x: Tensor, gradient: Tensor | None = None) -> None:
-    """Computes the gradients of the parameters of which this tensor was computed, adding to what they have.
+    """Adds the gradients of this tensor to the open slots of the parameters that it was computed from.
+
+    The graph is freed on the way. Several threads may do so at a time. Where a gradient function fails, all slots stay
+    as they were.
 
     Args:
-        gradient: that of this tensor; may be left out for a tensor of one element, where it is 1.
-
-    Several threads may do so at a time. Where a gradient function fails, all gradients stay as they were.
+        gradient: that of this tensor, of its shape, dtype and device; None stands for 1 and is for tensors of one
+            element.
 
     Raises:
-        AutographError: nothing was recorded, or it was used by a backward before.
-        ShapeError: the tensor has several elements and no gradient is given, or one of another shape.
+        AutographError: nothing was recorded, or an earlier call freed it; or the gradient's dtype or device is another.
+        ShapeError: the tensor has several elements and no gradient is given, or the gradient has another shape.
+        DtypeError: ``gradient`` is not a tensor.
+
+    >>> from autograph import Parameter, Tensor
+    >>> x = Parameter(Tensor.from_numpy([1.0, 2.0]))
+    >>> x.init_grad()
+    >>> (x * x).sum().backward()
+    >>> x.grad.numpy().tolist()
+    [2.0, 4.0]
     """
-    if x._node is None:
+    if x.node is None:
         raise AutographError(
             "nothing was recorded for this tensor: call init_parameter_grads() on the model (or init_grad() on a"
             " parameter) before the forward pass; no gradient goes through integers, and gradient functions run"
@@ -93,13 +108,17 @@ def backward(x: Tensor, gradient: Tensor | None = None) -> None:
     require_tensor("backward", gradient)
     if gradient.shape != x.shape:
         raise ShapeError(f"a gradient of shape {gradient.shape} for a tensor of shape {x.shape}")
-    _run(x._node, gradient.detach())
+    _propagate(x.node, gradient.detach())
 
 
-def _run(root: Node, gradient: Tensor) -> None:
-    """Hands the gradient of a node on to all that it was computed of, and frees the graph as it goes. The slots get
-    theirs at the end: where a gradient function fails, they are as they were. Raises AutographError as :func:`_taken`,
-    and where this interrupted a backward that takes the graph or fills a slot."""
+def _propagate(root: Node, gradient: Tensor) -> None:
+    """Passes the gradient of a node on to all nodes that it was computed from, and frees the graph as it goes.
+
+    The slots are filled at the end: where a gradient function fails, they are as they were.
+
+    Raises:
+        AutographError: as :func:`_take_graph`; or this call interrupted one that takes the graph or fills a slot.
+    """
     root.require_fit(gradient)
     if is_mine(_lock):
         raise AutographError(
@@ -107,7 +126,7 @@ def _run(root: Node, gradient: Tensor) -> None:
             " the program"
         )
     with _lock:
-        edges, pending = _taken(root)
+        edges, pending = _take_graph(root)
     gradients = {root: gradient}
     ready = deque([root])
     recorded = recording.on
@@ -143,12 +162,11 @@ def _accumulate(leaf: Node, gradient: Tensor) -> None:
                 return
 
 
-def _taken(root: Node) -> tuple[dict[Node, tuple[tuple[Node, GradientFunction], ...]], dict[Node, int]]:
-    """The edges of all nodes that the root depends on, which have none afterwards, and how many lead to each node: of
-    no other graph that may be alive.
+def _take_graph(root: Node) -> tuple[dict[Node, tuple[tuple[Node, GradientFunction], ...]], dict[Node, int]]:
+    """Takes the edges of all nodes that the root depends on. Returns them, and how many of them lead to each node.
 
     Raises:
-        AutographError: a backward has taken some before; all stay as they are.
+        AutographError: backward() has used some before; all stay as they are.
     """
     edges: dict[Node, tuple[tuple[Node, GradientFunction], ...]] = {}
     uses = {root: 0}

@@ -18,7 +18,7 @@ from autograph.errors import DatasetError, DownloadError
 
 _CHUNK = 1 << 16
 _TIMEOUT = 15.0  # seconds without a byte
-_RESUMES = 8  # of one mirror, as long as something changes
+_RESUMES = 8  # of one mirror, as long as each brings something
 
 
 def download(
@@ -41,32 +41,32 @@ def download(
         DatasetError: what the mirrors deliver is not sound, or it cannot be written.
     """
     part = target.with_name(f"{target.stem}.part{target.suffix}")
-    troubles: list[DatasetError] = []
+    errors: list[DatasetError] = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         lock = target.with_name(f"{target.name}.lock")
         for path in (target, part, lock):  # opening a named pipe would wait for ever
             if path.exists() and not path.is_file():
-                raise DatasetError(f"{path}: cannot be written: it is no plain file")
+                raise DatasetError(f"{path}: cannot be written: it is not a plain file")
         with FileLock(lock):
-            if target.exists() and _sound(target, verify):
+            if target.exists() and _is_valid(target, verify):
                 return
             for url in urls:
                 try:
                     _fetch_verified(url, part, max_bytes, verify, progress)
-                except DatasetError as trouble:
-                    troubles.append(trouble)
+                except DatasetError as error:
+                    errors.append(error)
                 else:
                     part.replace(target)
                     return
     except OSError as error:
         raise DatasetError(f"{target}: cannot be written: {error}") from error
-    message = f"{target.name} could not be downloaded: {'; '.join(map(str, troubles))}"
-    unsound = any(not isinstance(trouble, DownloadError) for trouble in troubles)
+    message = f"{target.name} could not be downloaded: {'; '.join(map(str, errors))}"
+    unsound = any(not isinstance(error, DownloadError) for error in errors)
     raise DatasetError(message) if unsound else DownloadError(message)
 
 
-def _sound(path: Path, verify: Callable[[Path], None]) -> bool:
+def _is_valid(path: Path, verify: Callable[[Path], None]) -> bool:
     try:
         verify(path)
     except DatasetError:
@@ -81,7 +81,7 @@ def _fetch_verified(url: str, part: Path, max_bytes: int, verify: Callable[[Path
         verify(part)
     except DatasetError as error:
         part.unlink()
-        # The bytes before the stop may be of another mirror or another day: only a fresh copy speaks against this one.
+        # The first part may come from another mirror or another day: only a whole download shows what this one has.
         if not resumed:
             raise DatasetError(f"{url} delivers a damaged file: {error}") from None
         _fetch_verified(url, part, max_bytes, verify, progress)

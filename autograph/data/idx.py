@@ -29,8 +29,8 @@ _DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: 
 _CODES = {np.dtype(dtype).newbyteorder("="): code for code, dtype in _DTYPES.items()}
 _Readable = gzip.GzipFile | io.BufferedReader
 _CHUNK = 1 << 20
-_MOST_AXES = 32  # of an array of NumPy 1
-_MOST_INFLATION = 1032  # of deflate: 258 bytes from 2 bits
+_MAX_AXES = 32  # that NumPy 1 has
+_MAX_RATIO = 1032  # of deflate: 258 bytes from 2 bits
 
 
 def read_idx(path: str | os.PathLike[str], *, max_bytes: int = 1 << 31) -> np.ndarray[Any, Any]:
@@ -46,7 +46,7 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int = 1 << 31) -> np.nd
         A new array in the machine's byte order, of the type and shape that the header says.
 
     Raises:
-        DatasetError: the file cannot be read, is no IDX file, is larger than ``max_bytes``, is truncated, has bytes
+        DatasetError: the file cannot be read, is not an IDX file, is larger than ``max_bytes``, is truncated, has bytes
             left over, or is damaged.
 
     >>> import numpy as np, tempfile
@@ -62,8 +62,8 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int = 1 << 31) -> np.nd
         size = math.prod(shape) * dtype.itemsize
         if size > max_bytes:
             raise DatasetError(f"{path}: its header says {size} bytes of shape {shape}, more than {max_bytes}")
-        held = path.stat().st_size * (_MOST_INFLATION if path.suffix == ".gz" else 1)
-        if size > held:
+        capacity = path.stat().st_size * (_MAX_RATIO if path.suffix == ".gz" else 1)
+        if size > capacity:
             raise DatasetError(f"{path}: truncated: {size} bytes of shape {shape} cannot be in a file of this size")
         try:
             array = np.empty(shape, dtype)
@@ -88,6 +88,14 @@ def write_idx(path: str | os.PathLike[str], array: np.ndarray[Any, Any]) -> None
 
     Raises:
         DatasetError: IDX has no such type or shape, or the file cannot be written.
+
+    >>> import numpy as np, tempfile
+    >>> from pathlib import Path
+    >>> from autograph.data import write_idx
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_idx(f"{folder}/classes.idx", np.array([3, 7], np.uint8))
+    ...     Path(f"{folder}/classes.idx").read_bytes().hex(" ")  # u8, one axis, of length 2
+    '00 00 08 01 00 00 00 02 03 07'
     """
     path = _checked(path)
     packed = pack_idx(array)
@@ -106,12 +114,12 @@ def pack_idx(array: np.ndarray[Any, Any]) -> bytes:
         DatasetError: IDX has no such type or shape.
     """
     if not isinstance(array, np.ndarray):
-        raise DatasetError(f"IDX holds arrays of NumPy; got a {type(array).__name__}")
+        raise DatasetError(f"IDX holds NumPy arrays, not {type(array).__name__}")
     code = _CODES.get(array.dtype.newbyteorder("="))
     if code is None:
         raise DatasetError(f"IDX has no {array.dtype}; expected one of {', '.join(map(str, _CODES))}")
-    if not 1 <= array.ndim <= _MOST_AXES or max(array.shape) >= 1 << 32:
-        raise DatasetError(f"IDX has no shape {array.shape}; expected 1 to {_MOST_AXES} axes shorter than 2**32")
+    if not 1 <= array.ndim <= _MAX_AXES or max(array.shape) >= 1 << 32:
+        raise DatasetError(f"IDX has no shape {array.shape}; expected 1 to {_MAX_AXES} axes shorter than 2**32")
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
     return header + array.astype(_DTYPES[code]).tobytes()
 
@@ -147,10 +155,10 @@ def _opened(path: Path) -> Iterator[_Readable]:
 
 def _read_header(file: _Readable, path: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:
     magic = file.read(4)
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or not 1 <= magic[3] <= _MOST_AXES:
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or not 1 <= magic[3] <= _MAX_AXES:
         raise DatasetError(
             f"{path}: not an IDX file: it starts with {magic.hex(' ') or 'nothing'}, expected 00 00, a type code "
-            f"({', '.join(f'{code:02x}' for code in _DTYPES)}) and the number of axes (1 to {_MOST_AXES})"
+            f"({', '.join(f'{code:02x}' for code in _DTYPES)}) and the number of axes (1 to {_MAX_AXES})"
         )
     lengths = file.read(4 * magic[3])
     if len(lengths) < 4 * magic[3]:

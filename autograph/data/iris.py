@@ -25,6 +25,11 @@ class Iris:
         classes: u8 of shape ``[150]``, 0 to 2, in order.
         feature_names: what the columns of ``features`` are.
         class_names: the species.
+
+    >>> from autograph.data import load_iris
+    >>> iris = load_iris()
+    >>> iris.feature_names[2], iris.features[0, 2].item(), iris.class_names
+    ('petal_length', 1.399999976158142, ('setosa', 'versicolor', 'virginica'))
     """
 
     features: npt.NDArray[np.float32]
@@ -41,7 +46,7 @@ def load_iris() -> Iris:
     numbers that differ from it, in the rows 34 and 37.)
 
     Returns:
-        Arrays of one's own, to change at will.
+        New arrays, which may be changed.
 
     Raises:
         DatasetError: the package's file is missing or was changed.

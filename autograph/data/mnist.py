@@ -85,6 +85,13 @@ class Mnist:
         test_images: as ``train_images``.
         test_classes: as ``train_classes``.
         source: a sentence that says where the data came from.
+
+    >>> import numpy as np
+    >>> from autograph.data import Mnist
+    >>> images, classes = np.zeros((2, 1, 28, 28), np.uint8), np.array([3, 7], np.uint8)
+    >>> data = Mnist(images, classes, images[:1], classes[:1], source="two images of one's own")
+    >>> data.train_images.shape, data.test_classes.tolist()
+    ((2, 1, 28, 28), [3])
     """
 
     train_images: Bytes
@@ -150,7 +157,7 @@ def load_mnist(
 
 def _find(folder: Path, why: str, source: _Source) -> dict[str, Path] | None:
     if not folder.is_dir():
-        raise DatasetError(f"{why} names {folder}, which is no folder")
+        raise DatasetError(f"{why} names {folder}, which is not a folder")
     for place in (folder / source.folder, folder):
         found: dict[str, Path] = {}
         for name in _NAMES:

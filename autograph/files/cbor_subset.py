@@ -1,4 +1,4 @@
-"""What of CBOR (RFC 8949) is in the files of this package, checked before a decoder sees it.
+"""The subset of CBOR (RFC 8949) that this package's files use, checked before a decoder sees it.
 
 CBOR can do more than hold data: its tags build dates, regular expressions and sets, and refer to parts that stand
 elsewhere, so that a few bytes become more than any memory holds. None of that is written, and none is read.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from autograph.errors import CheckpointError
 
 MAX_DEPTH = 100
-"""Of lists, maps and tags within each other."""
+"""How deep lists, maps and tags may be nested."""
 
 _BIG_INTEGERS = {2, 3}
 _ARRAYS = {40, *range(64, 88)}
@@ -18,7 +18,7 @@ _BYTES, _TEXT, _LIST, _MAP, _TAG = range(2, 7)
 
 
 def _length(first: int) -> int:
-    """Of an item that its first byte tells all about; 0 for others."""
+    """The length of an item whose first byte determines it; 0 for others."""
     kind, info = first >> 5, first & 31
     if kind in (_BYTES, _TEXT):
         return 1 + info if info < 24 else 0
@@ -44,8 +44,8 @@ def check_cbor(data: bytes) -> None:
     >>> check_cbor(bytes([0x82, 1, 0x61, ord("a")]))  # [1, "a"]
     """
     start = position = 0
-    # How many items are to come in the innermost list, map or tag, and the keys that a map had; the same of those that
-    # it is in.
+    # The items still to come in the innermost list, map or tag, and the keys seen in a map. The stack has the same for
+    # those around it.
     left, keys = 1, None
     stack: list[tuple[int, set[bytes] | None]] = []
     try:
@@ -63,7 +63,7 @@ def check_cbor(data: bytes) -> None:
             kind, argument, position = _head(data, start)
             if keys is not None and left % 2:
                 if kind != _TEXT:
-                    raise CheckpointError(f"the key at byte {start} is no string")
+                    raise CheckpointError(f"the key at byte {start} is not a string")
                 key = data[position : position + argument]
                 if key in keys:
                     raise CheckpointError(f"the key at byte {start} is there twice")

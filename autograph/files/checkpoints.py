@@ -47,7 +47,15 @@ def save_checkpoint(
         **metadata: None, numbers, strings, bytes, NumPy arrays, and lists and dicts of those.
 
     Raises:
-        CheckpointError: the file cannot be written (the old one is unchanged), or metadata cannot be saved.
+        CheckpointError: the file cannot be written (the old one is unchanged), or metadata cannot be saved, or the
+            model is not a Layer, or the optimizer has no ``settings``.
+
+    >>> import tempfile
+    >>> from autograph import SGD, Dense, load_checkpoint, save_checkpoint
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_checkpoint(f"{folder}/model.cbor", Dense(4, 3), SGD(), epoch=7, losses=[0.5, 0.25])
+    ...     load_checkpoint(f"{folder}/model.cbor", Dense(4, 3))
+    {'epoch': 7, 'losses': [0.5, 0.25]}
     """
     _check_kinds(model, optimizer)
     content: dict[str, Any] = {"format": _FORMAT, "optimizer": None}
@@ -86,8 +94,18 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
 
     Raises:
         CheckpointError: the file is damaged, or does not fit; the message says where, and lists every difference.
-        krnlpy.errors.FileMissing: there is no such file. krnlpy.errors.FileError: it cannot be opened, or is no plain
-            file.
+        FileMissing: there is no such file.
+        FileError: the file cannot be opened, or is not a plain file.
+
+    >>> import tempfile
+    >>> from autograph import Dense, load_checkpoint, save_checkpoint
+    >>> trained, model = Dense(4, 3, seed=1), Dense(4, 3, seed=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_checkpoint(f"{folder}/model.cbor", trained)
+    ...     load_checkpoint(f"{folder}/model.cbor", model)
+    {}
+    >>> (model.weight.numpy() == trained.weight.numpy()).all().item()
+    True
     """
     _check_kinds(model, optimizer)
     payload = read_container(path)
@@ -118,9 +136,9 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
 
 def _check_kinds(model: Any, optimizer: Any) -> None:
     if not isinstance(model, Layer):
-        raise CheckpointError(f"the model is a {type(model).__name__}, expected a Layer")
+        raise CheckpointError(f"the model is of type {type(model).__name__}; expected a Layer")
     if not (optimizer is None or callable(getattr(optimizer, "settings", None))):
-        raise CheckpointError(f"the optimizer is a {type(optimizer).__name__}, which has no settings()")
+        raise CheckpointError(f"the optimizer is of type {type(optimizer).__name__}, which has no settings()")
 
 
 def _parts(content: Any) -> tuple[dict[str, Any], Any, dict[str, Any]]:
@@ -135,13 +153,13 @@ def _parts(content: Any) -> tuple[dict[str, Any], Any, dict[str, Any]]:
             raise CheckpointError("the optimizer has no state")
         for name, state in saved["state"].items():
             if not isinstance(state, dict):
-                raise CheckpointError(f"the optimizer's state of {name} is no map")
+                raise CheckpointError(f"the optimizer's state of {name} is not a map")
             arrays.update({f"{name}, {key}": value for key, value in state.items()})
         if not isinstance(saved.get("name"), str):
-            raise CheckpointError("the optimizer's name is no string")
+            raise CheckpointError("the optimizer's name is not a string")
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
-            raise CheckpointError(f"{name} is no array")
+            raise CheckpointError(f"{name} is not an array")
     return parameters, saved, metadata
 
 

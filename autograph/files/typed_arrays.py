@@ -37,11 +37,11 @@ _BF16 = np.dtype(ml_dtypes.bfloat16)
 
 _PLAIN = {type(None), bool, int, float, str, bytes}
 MAX_AXES = 64
-"""Of an array of NumPy."""
+"""The most axes that an array of NumPy has."""
 
 
-class _Misfit(Exception):
-    """What does not belong in a file; the place is put together on the way out, for it costs where nothing is wrong."""
+class _FormatError(Exception):
+    """Something that does not belong in a file. Its place is put together on the way out: sound data pay nothing."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -60,7 +60,7 @@ def encode(value: Any, where: str) -> Any:
     Raises:
         CheckpointError: there is something else in it.
     """
-    return _through(_encoded, value, where)
+    return _converted(_encoded, value, where)
 
 
 def decode(value: Any, where: str) -> Any:
@@ -69,14 +69,14 @@ def decode(value: Any, where: str) -> Any:
     Raises:
         CheckpointError: it is not what ``encode`` makes.
     """
-    return _through(_decoded, value, where)
+    return _converted(_decoded, value, where)
 
 
-def _through(convert: Callable[[Any], Any], value: Any, where: str) -> Any:
+def _converted(convert: Callable[[Any], Any], value: Any, where: str) -> Any:
     try:
         return convert(value)
-    except _Misfit as misfit:
-        raise CheckpointError(f"{where}{''.join(reversed(misfit.place))}{misfit.message}") from None
+    except _FormatError as error:
+        raise CheckpointError(f"{where}{''.join(reversed(error.place))}{error.message}") from None
 
 
 def _entries(convert: Callable[[Any], Any], entries: Iterable[tuple[Any, Any]], place: str) -> Iterator[Any]:
@@ -84,8 +84,8 @@ def _entries(convert: Callable[[Any], Any], entries: Iterable[tuple[Any, Any]], 
     for at, entry in entries:
         try:
             yield entry if type(entry) in _PLAIN else convert(entry)
-        except _Misfit as misfit:
-            misfit.place.append(place % at)
+        except _FormatError as error:
+            error.place.append(place % at)
             raise
 
 
@@ -101,17 +101,17 @@ def _encoded(value: Any) -> Any:
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):
-                raise _Misfit(f": the key {key!r} is no string")
+                raise _FormatError(f": the key {key!r} is not a string")
         return dict(zip(value, _entries(_encoded, value.items(), ".%s"), strict=True))
-    raise _Misfit(
-        f" is a {type(value).__name__}, which is not saved; expected None, numbers, strings, bytes, arrays, lists and"
-        " dicts"
+    raise _FormatError(
+        f" is of type {type(value).__name__}, which is not saved; expected None, numbers, strings, bytes, arrays,"
+        " lists and dicts"
     )
 
 
 def _encoded_array(array: np.ndarray[Any, Any]) -> Any:
     if isinstance(array, np.ma.MaskedArray):
-        raise _Misfit(" is a masked array, which is not saved; expected its data and its mask as two arrays")
+        raise _FormatError(" is a masked array, which is not saved; expected its data and its mask as two arrays")
     if array.dtype == _BF16:
         bits = cbor2.CBORTag(
             _TAGS[np.dtype("<u2")], np.ascontiguousarray(array).view(np.uint16).astype("<u2").tobytes()
@@ -119,7 +119,7 @@ def _encoded_array(array: np.ndarray[Any, Any]) -> Any:
         return {"dtype": "bf16", "shape": list(array.shape), "bits": bits}
     dtype = array.dtype.newbyteorder("<")
     if dtype not in _TAGS:
-        raise _Misfit(f" is an array of {array.dtype}, which is not saved")
+        raise _FormatError(f" is an array of {array.dtype}, which is not saved")
     return cbor2.CBORTag(
         _MULTI_DIMENSIONAL, [list(array.shape), cbor2.CBORTag(_TAGS[dtype], array.astype(dtype).tobytes())]
     )
@@ -129,7 +129,7 @@ def _decoded(value: Any) -> Any:
     if isinstance(value, cbor2.CBORTag):
         entries = value.value
         if value.tag != _MULTI_DIMENSIONAL or not isinstance(entries, list | tuple) or len(entries) != 2:
-            raise _Misfit(f": the CBOR tag {value.tag} here is no array")
+            raise _FormatError(f": the CBOR tag {value.tag} here is not an array")
         return _decoded_array(entries[0], entries[1])
     if type(value) in _PLAIN:
         return value
@@ -141,10 +141,10 @@ def _decoded(value: Any) -> Any:
         if _is_bf16(value):
             array = _decoded_array(value["shape"], value["bits"])
             if array.dtype != np.uint16:
-                raise _Misfit(f": the bits of bf16 are {array.dtype}, not uint16")
+                raise _FormatError(f": the bits of bf16 are {array.dtype}, not uint16")
             return array.view(_BF16)
         return dict(zip(value, _entries(_decoded, value.items(), ".%s"), strict=True))
-    raise _Misfit(f": a {type(value).__name__} does not belong there")
+    raise _FormatError(f": a value of type {type(value).__name__} does not belong there")
 
 
 def _is_bf16(value: dict[Any, Any]) -> bool:
@@ -160,16 +160,16 @@ def _is_bf16(value: dict[Any, Any]) -> bool:
 
 def _decoded_array(shape: Any, data: Any) -> np.ndarray[Any, Any]:
     if not isinstance(data, cbor2.CBORTag) or data.tag not in _DTYPES or not isinstance(data.value, bytes):
-        raise _Misfit(": expected a typed array")
+        raise _FormatError(": expected a typed array")
     if (
         not isinstance(shape, list | tuple)
         or len(shape) > MAX_AXES
         or not all(type(n) is int and 0 <= n < 1 << 62 for n in shape)
     ):
-        raise _Misfit(f": what stands there is no shape of at most {MAX_AXES} lengths below 2**62")
+        raise _FormatError(f": expected a shape of at most {MAX_AXES} lengths below 2**62")
     dtype = _DTYPES[data.tag]
     if len(data.value) != prod(shape) * dtype.itemsize:
-        raise _Misfit(
+        raise _FormatError(
             f": {len(data.value)} bytes are not {prod(shape)} elements of {dtype.itemsize} bytes, as the shape"
             f" {tuple(shape)} asks"
         )

@@ -49,7 +49,7 @@ def require_dtype(operation: str, tensor: Tensor, *dtypes: DTypeLike) -> None:
         raise DtypeError(f"{operation} takes {names}, not {tensor.dtype}; convert with tensor.cast(dtype)")
 
 
-def pair(name: str, value: Any, least: int) -> tuple[int, int]:
+def pair(name: str, value: Any, minimum: int) -> tuple[int, int]:
     """A number for both axes of an image, or one for each: ``(vertical, horizontal)``."""
     try:
         both = tuple(operator.index(v) for v in value) if isinstance(value, tuple | list) else (operator.index(value),)
@@ -57,19 +57,19 @@ def pair(name: str, value: Any, least: int) -> tuple[int, int]:
         both = ()
     if len(both) == 1 and not isinstance(value, tuple | list):
         both *= 2
-    if len(both) != 2 or min(both) < least:
-        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {least}, or a pair of them")
+    if len(both) != 2 or min(both) < minimum:
+        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {minimum}, or a pair of them")
     return both[0], both[1]
 
 
-def single(name: str, value: Any, least: int) -> int:
+def single(name: str, value: Any, minimum: int) -> int:
     """A number for the one axis of a signal."""
     try:
         number = operator.index(value)
     except TypeError:
-        number = least - 1
-    if number < least:
-        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {least}")
+        number = minimum - 1
+    if number < minimum:
+        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {minimum}")
     return number
 
 
@@ -77,7 +77,7 @@ def integers(given: tuple[Any, ...]) -> Shape:
     """Lengths or axes that were given one by one or as one sequence, as NumPy's methods take them.
 
     Raises:
-        ShapeError: one of them is no integer.
+        ShapeError: one of them is not an integer.
     """
     entries = given
     try:
@@ -98,8 +98,8 @@ def number_of(operation: str, value: Any, dtype: ScalarType) -> Any:
         value = value.item()
     if not isinstance(value, Real):
         raise DtypeError(
-            f"{operation} of a tensor and a {type(value).__name__}; expected a tensor or a number (arrays become"
-            " tensors by Tensor.from_numpy)"
+            f"{operation} takes a tensor or a number, not {type(value).__name__}; Tensor.from_numpy makes a tensor of"
+            " an array"
         )
     if not dtype.is_float and not (isinstance(value, int) and dtype.min <= value <= dtype.max):
         raise DtypeError(

@@ -37,7 +37,7 @@ def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
     else:
         try:
             classes = on_host = np.asarray(classes)
-        except Exception as error:  # whatever NumPy says, or the object that it asks
+        except Exception as error:  # whatever NumPy raises, or the object itself
             raise DtypeError(f"{operation} takes classes as an array of integers: {error}") from error
     dtype: Any = classes.dtype
     if not (dtype.is_integer if isinstance(dtype, ScalarType) else dtype.kind in "iu"):

@@ -112,14 +112,14 @@ def rsub(x: Tensor, y: Operand) -> Tensor:
 def mul(x: Operand, y: Operand) -> Tensor:
     """``x * y``."""
     value = _apply("*", x, y, _mul, _mul_number, None)
-    a, b = _kept(x), _kept(y)
+    a, b = _detached(x), _detached(y)
     return differentiable(value, _edges(x, lambda g: mul(g, b)) + _edges(y, lambda g: mul(g, a)))
 
 
 def div(x: Operand, y: Operand) -> Tensor:
     """``x / y`` of floats."""
     value = _apply("/", x, y, _div, _div_number, _number_div)
-    b, quotient = _kept(y), value.detach()
+    b, quotient = _detached(y), value.detach()
     return differentiable(value, _edges(x, lambda g: div(g, b)) + _edges(y, lambda g: neg(div(mul(g, quotient), b))))
 
 
@@ -137,13 +137,20 @@ def neg(x: Tensor) -> Tensor:
 
 
 def cast(x: Tensor, dtype: DTypeLike) -> Tensor:
-    """The elements converted: integers wrap, floats saturate, NaN becomes 0.
+    """The elements converted to a dtype.
 
-    The result is always another tensor: no change of one is seen in the other. Of the same dtype, the two share memory
-    until one is changed.
+    Integers wrap. From floats to integers, fractions are cut off, what is out of range becomes the nearest integer that
+    there is, and NaN becomes 0. To the dtype that the tensor has, the two share memory until one is changed.
 
     The gradient goes back from floats to floats. Integers are not recorded: ``x - x.cast(i32).cast(f32)`` has the
     gradient of ``x``.
+
+    Raises:
+        DtypeError: ``dtype`` is not a scalar type.
+
+    >>> from autograph import Tensor
+    >>> Tensor.from_numpy([-1.5, 2.9, 300.0]).cast("u8").numpy().tolist()
+    [0, 2, 255]
     """
     dtype, source = scalar_type(dtype), x.dtype
     value = x.detach() if dtype is source else x.result(x.buffer.cast(dtype))
@@ -151,12 +158,20 @@ def cast(x: Tensor, dtype: DTypeLike) -> Tensor:
 
 
 def scaled_cast(x: Tensor, alpha: float, dtype: DTypeLike) -> Tensor:
-    """The elements converted, then multiplied by ``alpha``: bytes of an image to numbers from 0 to 1.
+    """The elements converted to a dtype, then multiplied by a number, in one kernel.
 
-    The product is computed in the dtype's type of computation.
+    Args:
+        alpha: the number; an integer dtype must hold it. Of f16 and bf16 the product is computed in f32.
+        dtype: the result's.
 
     Raises:
-        DtypeError: ``dtype`` is an integer type and cannot hold ``alpha``.
+        DtypeError: ``alpha`` is not a number, or one that the dtype cannot hold, or ``dtype`` is not a scalar type.
+
+    >>> import numpy as np
+    >>> from autograph import Tensor
+    >>> pixels = Tensor.from_numpy(np.array([0, 51, 255], np.uint8))
+    >>> [round(x, 6) for x in pixels.scaled_cast(1 / 255, "f32").numpy().tolist()]
+    [0.0, 0.2, 1.0]
     """
     to = scalar_type(dtype)
     number = number_of("scaled_cast", alpha, to)
@@ -172,6 +187,13 @@ def relu(x: Tensor) -> Tensor:
 
     Args:
         x: any shape and dtype.
+
+    Raises:
+        OutOfMemory: the device has not enough memory for the result.
+
+    >>> from autograph import Tensor
+    >>> Tensor.from_numpy([-1.0, 0.0, 2.0]).relu().numpy().tolist()
+    [0.0, 0.0, 2.0]
     """
     out = Buffer.empty(x.shape, x.dtype, x.device)
     if out.size:
@@ -179,12 +201,12 @@ def relu(x: Tensor) -> Tensor:
     value = x.result(out)
     if not x.tracked:
         return value
-    kept = value.detach()
+    saved = value.detach()
 
     def gradient_of_x(gradient: Tensor) -> Tensor:
-        dx = Buffer.empty(kept.shape, kept.dtype, kept.device)
+        dx = Buffer.empty(saved.shape, saved.dtype, saved.device)
         if dx.size:
-            _relu_gradient(kept.buffer, gradient.buffer, dx)
+            _relu_gradient(saved.buffer, gradient.buffer, dx)
         return gradient.result(dx)
 
     return differentiable(value, [(x, gradient_of_x)])
@@ -228,7 +250,7 @@ def _broadcast_shape(symbol: str, x: Tensor, y: Tensor) -> Shape:
         ) from None
 
 
-def _kept(x: Operand) -> Operand:
+def _detached(x: Operand) -> Operand:
     return x.detach() if isinstance(x, TensorBase) else x
 
 

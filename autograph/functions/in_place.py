@@ -28,7 +28,21 @@ def _scaled_add(x: ItemMut[T], alpha: W, y: Item[T]) -> None:
 
 
 def fill(x: Tensor, value: complex) -> None:
-    """Sets every element to a value, in place."""
+    """Sets every element to a value, in place.
+
+    Args:
+        value: a number, converted as by :meth:`cast`; or a parameter of the graph that is being captured.
+
+    Raises:
+        AutographError: the tensor was computed from parameters.
+        DtypeError: ``value`` is not a number.
+
+    >>> from autograph import Tensor
+    >>> x = Tensor.empty((2, 2))
+    >>> x.fill(0.5)
+    >>> x.numpy().tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
+    """
     x.writable().fill(value)
 
 
@@ -37,7 +51,10 @@ def assign(x: Tensor, other: Tensor) -> None:
     in place.
 
     Raises:
-        ShapeError, DeviceError: the other does not fit.
+        AutographError: this tensor was computed from parameters.
+        ShapeError: the other's shape does not broadcast to this one's.
+        DeviceError: the other lies on another device.
+        DtypeError: ``other`` is not a tensor.
 
     >>> from autograph import Tensor
     >>> x = Tensor.zeros((2, 2))
@@ -53,7 +70,16 @@ def add_assign(x: Tensor, other: Tensor) -> None:
     """Adds another tensor of the same dtype and device, broadcast, in place.
 
     Raises:
-        ShapeError, DtypeError, DeviceError: the other does not fit.
+        AutographError: this tensor was computed from parameters.
+        ShapeError: the other's shape does not broadcast to this one's.
+        DtypeError: the other has another dtype, or is not a tensor.
+        DeviceError: the other lies on another device.
+
+    >>> from autograph import Tensor
+    >>> x = Tensor.zeros((2, 2))
+    >>> x.add_assign(Tensor.full(2, 1.5))
+    >>> x.numpy().tolist()
+    [[1.5, 1.5], [1.5, 1.5]]
     """
     require_alike("add_assign", x, other)
     source = _converted("add_assign", x, other)
@@ -65,7 +91,11 @@ def scaled_add(x: Tensor, alpha: float, other: Tensor) -> None:
     """Adds ``alpha`` times another tensor on the same device, converted as by :meth:`cast` and broadcast, in place.
 
     Raises:
-        ShapeError, DeviceError: the other does not fit. DtypeError: this tensor's integers can't hold ``alpha``.
+        AutographError: this tensor was computed from parameters.
+        ShapeError: the other's shape does not broadcast to this one's.
+        DeviceError: the other lies on another device.
+        DtypeError: ``alpha`` is not a number, or one that this tensor's integers cannot hold, or ``other`` is not a
+            tensor.
 
     >>> from autograph import Tensor
     >>> x = Tensor.ones(2)

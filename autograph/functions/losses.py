@@ -5,17 +5,17 @@ from __future__ import annotations
 import operator
 from functools import partial
 from math import nan
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from autograph.autograd import differentiable
 from autograph.errors import AutographError, DtypeError, ShapeError
-from krnlpy import Buffer, DTypeLike, Global, Item, ItemMut, Out, bf16, f16, f32, host_call, i32, kernel, u32
+from krnlpy import Buffer, DTypeLike, Global, Item, ItemMut, Out, bf16, f16, f32, func, host_call, i32, kernel, u32
 from krnlpy.dsl import exp, global_id, global_threads, item_id, log
 
 from .checks import require_dtype
 from .classes import Classes, check_range, class_tensor
-from .launch import longest, over, parts, reshaped
-from .reductions import reduce_axes
+from .launch import grid_stride, max_passes, reshape_or_copy, split_rows
+from .reductions import sum_axes
 from .type_variables import C, F, T
 
 if TYPE_CHECKING:
@@ -23,9 +23,28 @@ if TYPE_CHECKING:
 
 Reduction = Literal["mean", "sum"]
 
-_REST = 128
-"""A thread passes twice over a whole row: that is up to twice the longest, less what all else may take, and still below
-what any driver ends. A row that fits is not cut."""
+_RESERVED_PASSES = 128
+"""A thread loops twice over a row that is not split: up to twice MAX_PASSES, less these, so that all its loops together
+stay below the limit of any driver."""
+
+
+@func
+def _class_index(given: Any, count: Any) -> Any:
+    """A class as an i32, -1 where it is out of range: the classes may have 64 bits."""
+    index = i32(given)
+    return index if C(index) == given and 0 <= index < count else -1
+
+
+@func
+def _piece_size(length: Any, pieces: Any) -> Any:
+    return (length + pieces - 1) // pieces
+
+
+@func
+def _row_loss(logits: Any, row: Any, index: Any, maximum: Any, powers: Any) -> Any:
+    """``log(sum(exp(row))) - row[class]``. The maximum and the logarithm are never added: a large maximum would leave
+    no digits for the logarithm."""
+    return log(powers) - (logits[row, index] - maximum)
 
 
 @kernel(unchecked=True)
@@ -38,8 +57,7 @@ def _losses(
     scale: f32,
     invalid: f32,
 ) -> None:
-    """A thread has one row. ``powers`` is sum(exp(row - maximum)), which does not overflow. The two are kept apart: in
-    ``maximum + log(powers)`` a large maximum leaves no digits for the logarithm."""
+    """A thread has one row. ``powers`` is sum(exp(row - maximum)), which does not overflow."""
     for row in range(global_id(), logits.shape[0], global_threads()):
         greatest = logits[row, 0]
         for j in range(1, logits.shape[1]):
@@ -49,18 +67,15 @@ def _losses(
             total += exp(logits[row, j] - greatest)
         maximum[row] = greatest
         powers[row] = total
-        label = i32(classes[row])
-        result = invalid
-        if C(label) == classes[row] and 0 <= label < logits.shape[1]:
-            result = (log(total) - (logits[row, label] - greatest)) * scale
-        loss[row] = result
+        index = _class_index(classes[row], logits.shape[1])
+        loss[row] = _row_loss(logits, row, index, greatest, total) * scale if index >= 0 else invalid
 
 
 @kernel(unchecked=True)
 def _piece_maxima(logits: Global[F, Literal[2]], maxima: Out[f32, Literal[2]]) -> None:
     """A thread has one of the pieces of a row."""
     pieces = maxima.shape[1]
-    size = (logits.shape[1] + pieces - 1) // pieces
+    size = _piece_size(logits.shape[1], pieces)
     for item in range(global_id(), maxima.size, global_threads()):
         row = item // pieces
         first = item % pieces * size
@@ -74,7 +89,7 @@ def _piece_maxima(logits: Global[F, Literal[2]], maxima: Out[f32, Literal[2]]) -
 def _piece_powers(logits: Global[F, Literal[2]], maxima: Global[f32, Literal[2]], sums: Out[f32, Literal[2]]) -> None:
     """The powers of a piece, of the differences to the row's maximum: its gradient is made of the same."""
     pieces = sums.shape[1]
-    size = (logits.shape[1] + pieces - 1) // pieces
+    size = _piece_size(logits.shape[1], pieces)
     for item in range(global_id(), sums.size, global_threads()):
         row = item // pieces
         first = item % pieces * size
@@ -109,11 +124,8 @@ def _losses_of_pieces(
             total += sums[row, piece]
         maximum[row] = greatest
         powers[row] = total
-        label = i32(classes[row])
-        result = invalid
-        if C(label) == classes[row] and 0 <= label < logits.shape[1]:
-            result = (log(total) - (logits[row, label] - greatest)) * scale
-        loss[row] = result
+        index = _class_index(classes[row], logits.shape[1])
+        loss[row] = _row_loss(logits, row, index, greatest, total) * scale if index >= 0 else invalid
 
 
 @kernel
@@ -129,11 +141,11 @@ def _gradient(
     invalid: f32,
 ) -> None:
     """``softmax(row) - one_hot(class)``, times the gradient of the loss."""
-    label = i32(classes)
+    index = _class_index(classes, count)
     p = exp(logits - maximum) / powers  # the powers that were summed, so that rows sum to 0
-    if label == item_id() % count:
+    if index == item_id() % count:
         p -= 1
-    if C(label) != classes or label < 0 or label >= count:
+    if index < 0:
         p = invalid
     dlogits = p * scale * gradient
 
@@ -142,17 +154,17 @@ def _gradient(
 def _hits(logits: Global[F, Literal[2]], classes: Global[C], hits: Out[u32, Literal[2]]) -> None:
     """A thread has a row, or one of the pieces of a long one, of which all must be right."""
     pieces = hits.shape[1]
-    size = (logits.shape[1] + pieces - 1) // pieces
+    size = _piece_size(logits.shape[1], pieces)
     for item in range(global_id(), hits.size, global_threads()):
         row = item // pieces
         first = item % pieces * size
-        label = i32(classes[row])
+        index = _class_index(classes[row], logits.shape[1])
         right = 0
-        if C(label) == classes[row] and 0 <= label < logits.shape[1]:
+        if index >= 0:
             right = 1
             for j in range(first, min(first + size, logits.shape[1])):
                 # A comparison with NaN is false, so that NaN is never right.
-                if (j < label or j > label) and not logits[row, label] > logits[row, j]:
+                if (j < index or j > index) and not logits[row, index] > logits[row, j]:
                     right = 0
         hits[row, item % pieces] = u32(right)
 
@@ -168,8 +180,7 @@ def _all_pieces(hits: Global[u32, Literal[2]], out: Out[u32]) -> None:
 
 @kernel
 def _one_hot(classes: Item[C], out: ItemMut[T], count: i32) -> None:
-    label = i32(classes)
-    out = 1 if C(label) == classes and label == item_id() % count else 0
+    out = 1 if _class_index(classes, count) == item_id() % count else 0
 
 
 def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = "mean") -> Tensor:
@@ -186,7 +197,17 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
         The loss, f32 of shape ``()``, on the device. Its gradient is that of what is returned.
 
     Raises:
-        ShapeError, DtypeError, DeviceError: see :func:`autograph.functions.classes.class_tensor`.
+        ShapeError: not one class a row, or a class is out of range, or the batch is empty.
+        DtypeError: the logits are not floats of at most 32 bits, or the classes are not integers.
+        DeviceError: the classes are a tensor on another device.
+        AutographError: ``reduction`` is something else.
+
+    >>> import numpy as np
+    >>> from autograph import Tensor
+    >>> logits = Tensor.from_numpy([[0.0, 0.0], [100.0, 0.0]]).cast("f32")
+    >>> loss = logits.cross_entropy_loss(np.array([1, 0]))  # log(2) and 0
+    >>> round(loss.item(), 4)
+    0.3466
     """
     require_dtype("cross_entropy_loss", logits, f16, bf16, f32)
     if not isinstance(reduction, str) or reduction not in ("mean", "sum"):
@@ -198,17 +219,17 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
     device = logits.device
     scale = 1 / batch if reduction == "mean" else 1.0
     loss, maximum, powers = (Buffer.empty(batch, f32, device) for _ in range(3))
-    for rows in parts(logits.buffer, targets.buffer, loss, maximum, powers):
+    for rows in split_rows(logits.buffer, targets.buffer, loss, maximum, powers):
         _losses_of_rows(rows, scale)
-    value = logits.result(reduce_axes(loss, (0,), f32))
-    kept = logits.detach()
+    value = logits.result(sum_axes(loss, (0,), f32))
+    saved = logits.detach()
 
     def gradient_of_logits(gradient: Tensor) -> Tensor:
-        dlogits = Buffer.empty(kept.shape, kept.dtype, device)
-        of_rows = [b.reshape((batch, 1)).broadcast_to(kept.shape) for b in (targets.buffer, maximum, powers)]
-        for items in parts(kept.buffer, *of_rows, gradient.buffer.broadcast_to(kept.shape), dlogits):
+        dlogits = Buffer.empty(saved.shape, saved.dtype, device)
+        of_rows = [b.reshape((batch, 1)).broadcast_to(saved.shape) for b in (targets.buffer, maximum, powers)]
+        for items in split_rows(saved.buffer, *of_rows, gradient.buffer.broadcast_to(saved.shape), dlogits):
             _gradient(*items, count, scale, nan)
-        return kept.result(dlogits)
+        return saved.result(dlogits)
 
     return differentiable(value, [(logits, gradient_of_logits)])
 
@@ -218,28 +239,35 @@ def accuracy(logits: Tensor, classes: Classes) -> Tensor:
 
     Args:
         logits: ``[batch, classes]``, f16, bf16 or f32.
-        classes: ``[batch]``, as :func:`cross_entropy_loss` takes them; on a device, a
-            class out of range is wrong.
+        classes: ``[batch]``, as :func:`cross_entropy_loss` takes them; on a device, a class out of range is wrong.
 
     Returns:
         The count, u32 of shape ``()``, on the device.
 
     Raises:
-        ShapeError, DtypeError, DeviceError: see :func:`autograph.functions.classes.class_tensor`.
+        ShapeError: not one class a row, or a class is out of range.
+        DtypeError: the logits are not floats of at most 32 bits, or the classes are not integers.
+        DeviceError: the classes are a tensor on another device.
+
+    >>> import numpy as np
+    >>> from autograph import Tensor
+    >>> logits = Tensor.from_numpy([[0.2, 0.8], [0.9, 0.1], [0.5, 0.5]]).cast("f32")
+    >>> logits.accuracy(np.array([1, 1, 0])).item()  # right, wrong, a tie
+    1
     """
     require_dtype("accuracy", logits, f16, bf16, f32)
     targets = class_tensor("accuracy", logits, classes)
     rows, count = logits.shape
-    pieces = max(1, -(-count // longest(logits.device)))
+    pieces = max(1, -(-count // max_passes(logits.device)))
     hits = Buffer.empty((rows, pieces), u32, logits.device)
     if hits.size:
-        for some, labels, part in parts(logits.buffer, targets.buffer, hits):
-            over(_hits, part.size, -(-count // pieces))(some, labels, part)
+        for some, labels, part in split_rows(logits.buffer, targets.buffer, hits):
+            grid_stride(_hits, part.size, -(-count // pieces))(some, labels, part)
     if pieces > 1 and rows:
         whole = Buffer.empty((rows, 1), u32, logits.device)
-        over(_all_pieces, rows, pieces)(hits, whole.reshape((rows,)))
+        grid_stride(_all_pieces, rows, pieces)(hits, whole.reshape((rows,)))
         hits = whole
-    return logits.result(reduce_axes(hits.reshape((rows,)), (0,), u32))
+    return logits.result(sum_axes(hits.reshape((rows,)), (0,), u32))
 
 
 def one_hot(classes: Tensor, count: int, dtype: DTypeLike = f32) -> Tensor:
@@ -255,7 +283,8 @@ def one_hot(classes: Tensor, count: int, dtype: DTypeLike = f32) -> Tensor:
         ``[*classes.shape, count]``.
 
     Raises:
-        DtypeError: the classes are no integers. ShapeError: a class is out of range, or ``count`` is no count.
+        DtypeError: the classes are not integers, or ``dtype`` is not a scalar type.
+        ShapeError: a class is out of range, or ``count`` is not a whole number of at least 1.
 
     >>> import numpy as np
     >>> from autograph import Tensor
@@ -275,8 +304,8 @@ def one_hot(classes: Tensor, count: int, dtype: DTypeLike = f32) -> Tensor:
     out = Buffer.empty((*classes.shape, length), dtype, classes.device)
     if out.size:
         rows = out.size // length
-        repeated = reshaped(classes.buffer, (rows, 1)).broadcast_to((rows, length))
-        for some, part in parts(repeated, out.reshape((rows, length))):
+        repeated = reshape_or_copy(classes.buffer, (rows, 1)).broadcast_to((rows, length))
+        for some, part in split_rows(repeated, out.reshape((rows, length))):
             _one_hot(some, part, length)
     return classes.result(out)
 
@@ -285,13 +314,13 @@ def _losses_of_rows(buffers: tuple[Buffer, ...], scale: float) -> None:
     """Launches what fills the last three of the buffers that :func:`_losses` takes."""
     logits, *others = buffers
     rows, count = logits.shape
-    most = longest(logits.device)
-    if count <= most - _REST:
-        over(_losses, rows, 2 * count)(logits, *others, scale, nan)
+    most = max_passes(logits.device)
+    if count <= most - _RESERVED_PASSES:
+        grid_stride(_losses, rows, 2 * count)(logits, *others, scale, nan)
         return
     pieces = -(-count // most)
     size = -(-count // pieces)
     maxima, sums = (Buffer.empty((rows, pieces), f32, logits.device) for _ in range(2))
-    over(_piece_maxima, maxima.size, size)(logits, maxima)
-    over(_piece_powers, sums.size, size + pieces)(logits, maxima, sums)
-    over(_losses_of_pieces, rows, 2 * pieces)(logits, others[0], maxima, sums, *others[1:], scale, nan)
+    grid_stride(_piece_maxima, maxima.size, size)(logits, maxima)
+    grid_stride(_piece_powers, sums.size, size + pieces)(logits, maxima, sums)
+    grid_stride(_losses_of_pieces, rows, 2 * pieces)(logits, others[0], maxima, sums, *others[1:], scale, nan)

@@ -1,4 +1,4 @@
-"""The greatest value of each window of signals and images, and the gradient's way back to where it was found."""
+"""The greatest value of each window of signals and images, and its gradient."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
-from krnlpy import Buffer, Global, GlobalMut, Item, ItemMut, Out, Spec, bf16, f16, f32, i32, kernel
+from krnlpy import Buffer, Global, GlobalMut, Item, ItemMut, Out, Spec, bf16, f16, f32, func, i32, kernel
 from krnlpy.dsl import global_id, global_threads, isnan
 
 from .checks import pair, require_dtype, require_ndim, single
-from .launch import cut, lanes, longest, over, parts
-from .reductions import reduce_axes
+from .launch import grid_stride, max_passes, split_plane, split_rows, threads_per_row
+from .reductions import sum_axes
 from .type_variables import F
 
 if TYPE_CHECKING:
@@ -23,95 +23,105 @@ Windows = tuple[int, int, int, int]
 """A window's height and width, and the steps from one to the next."""
 
 
+@func
+def _rows(images: Any) -> Any:
+    return images.shape[0] * images.shape[1] * images.shape[2]
+
+
+@func
+def _row_of(images: Any, row: Any) -> Any:
+    """The image, channel and y of a row, counted over all images and channels."""
+    channels, height = images.shape[1], images.shape[2]
+    return row // (height * channels), row // height % channels, row % height
+
+
+@func
+def _is_greater(value: Any, best: Any) -> Any:
+    """Whether a value that comes later in reading order takes the place of the greatest so far. NaN is greatest."""
+    return value > best or (isnan(value) and not isnan(best))
+
+
 @kernel(unchecked=True)
 def _max_pool2(
     x: Global[F, Literal[4]],
     out: Out[F, Literal[4]],
-    places: Out[i32, Literal[4]],
-    FH: Spec[i32],  # noqa: N803
-    FW: Spec[i32],  # noqa: N803
-    SH: Spec[i32],  # noqa: N803
-    SW: Spec[i32],  # noqa: N803
-    LANES: Spec[i32],  # noqa: N803
+    indices: Out[i32, Literal[4]],
+    FH: Spec[i32],
+    FW: Spec[i32],
+    SH: Spec[i32],
+    SW: Spec[i32],
+    LANES: Spec[i32],
 ) -> None:
-    """``places`` gets ``row * width + column`` of the maximum in its image. LANES threads share a row."""
-    rows = out.shape[0] * out.shape[1] * out.shape[2]
-    for item in range(global_id(), rows * LANES, global_threads()):
-        row = item // LANES
-        oy = row % out.shape[2]
-        c = row // out.shape[2] % out.shape[1]
-        n = row // (out.shape[2] * out.shape[1])
+    """``indices`` gets ``row * width + column`` of the maximum in its image. LANES threads share a row."""
+    for item in range(global_id(), _rows(out) * LANES, global_threads()):
+        n, c, oy = _row_of(out, item // LANES)
         for ox in range(item % LANES, out.shape[3], LANES):
             best = x[n, c, oy * SH, ox * SW]
-            place = oy * SH * x.shape[3] + ox * SW
+            index = oy * SH * x.shape[3] + ox * SW
             for ky in range(FH):
                 for kx in range(FW):
                     v = x[n, c, oy * SH + ky, ox * SW + kx]
-                    if v > best or (isnan(v) and not isnan(best)):
+                    if _is_greater(v, best):
                         best = v
-                        place = (oy * SH + ky) * x.shape[3] + ox * SW + kx
+                        index = (oy * SH + ky) * x.shape[3] + ox * SW + kx
             out[n, c, oy, ox] = best
-            places[n, c, oy, ox] = place
+            indices[n, c, oy, ox] = index
 
 
 @kernel(unchecked=True)
 def _gradient(
     dy: Global[F, Literal[4]],
-    places: Global[i32, Literal[4]],
+    indices: Global[i32, Literal[4]],
     dx: Out[F, Literal[4]],
-    FH: Spec[i32],  # noqa: N803
-    FW: Spec[i32],  # noqa: N803
-    SH: Spec[i32],  # noqa: N803
-    SW: Spec[i32],  # noqa: N803
-    LANES: Spec[i32],  # noqa: N803
+    FH: Spec[i32],
+    FW: Spec[i32],
+    SH: Spec[i32],
+    SW: Spec[i32],
+    LANES: Spec[i32],
 ) -> None:
     """Each pixel gathers from the windows that it lies in and is the maximum of. LANES threads share a row."""
-    rows = dx.shape[0] * dx.shape[1] * dx.shape[2]
-    for item in range(global_id(), rows * LANES, global_threads()):
-        row = item // LANES
-        iy = row % dx.shape[2]
-        c = row // dx.shape[2] % dx.shape[1]
-        n = row // (dx.shape[2] * dx.shape[1])
+    for item in range(global_id(), _rows(dx) * LANES, global_threads()):
+        n, c, iy = _row_of(dx, item // LANES)
         for ix in range(item % LANES, dx.shape[3], LANES):
-            place = iy * dx.shape[3] + ix
+            index = iy * dx.shape[3] + ix
             total = 0.0
             for oy in range(max(0, (iy - FH + SH) // SH), min(iy // SH + 1, dy.shape[2])):
                 for ox in range(max(0, (ix - FW + SW) // SW), min(ix // SW + 1, dy.shape[3])):
-                    if places[n, c, oy, ox] == place:
+                    if indices[n, c, oy, ox] == index:
                         total += dy[n, c, oy, ox]
             dx[n, c, iy, ix] = total
 
 
 @kernel(unchecked=True)
-def _gradient_apart(
+def _gradient_of_disjoint(
     dy: Global[F, Literal[3]],
-    places: Global[i32, Literal[3]],
+    indices: Global[i32, Literal[3]],
     dx: GlobalMut[F, Literal[2]],
-    WIDTH: Spec[i32],  # noqa: N803
-    SH: Spec[i32],  # noqa: N803
+    WIDTH: Spec[i32],
+    SH: Spec[i32],
 ) -> None:
-    """Of windows that share no pixel, ``dx[image, y * WIDTH + x]``: a thread has the rows of a row of windows."""
+    """``dx[image, y * WIDTH + x]`` where windows share no pixel: a thread has the image rows of a row of windows."""
     for item in range(global_id(), dy.shape[0] * dy.shape[1], global_threads()):
         oy = item % dy.shape[1]
         image = item // dy.shape[1]
         stop = dx.shape[1] if oy == dy.shape[1] - 1 else (oy + 1) * SH * WIDTH
-        for place in range(oy * SH * WIDTH, stop):
-            dx[image, place] = 0.0
+        for index in range(oy * SH * WIDTH, stop):
+            dx[image, index] = 0.0
         for ox in range(dy.shape[2]):
-            dx[image, places[image, oy, ox]] = dy[image, oy, ox]
+            dx[image, indices[image, oy, ox]] = dy[image, oy, ox]
 
 
 @kernel
-def _move(place: Item[i32], moved: ItemMut[i32], width: i32, to_width: i32, first: i32) -> None:
-    """Places in images of a width become those in images of another, with ``first`` for their first pixel."""
-    moved = first + place // width * to_width + place % width
+def _shift_indices(index: Item[i32], moved: ItemMut[i32], width: i32, to_width: i32, first: i32) -> None:
+    """Turns indices in images of one width into those in images of another; index 0 becomes ``first``."""
+    moved = first + index // width * to_width + index % width
 
 
 @kernel
-def _keep_greatest(value: Item[F], place: Item[i32], best: ItemMut[F], best_place: ItemMut[i32]) -> None:
-    if value > best or (isnan(value) and not isnan(best)):
+def _keep_maximum(value: Item[F], index: Item[i32], best: ItemMut[F], best_index: ItemMut[i32]) -> None:
+    if _is_greater(value, best):
         best = value
-        best_place = place
+        best_index = index
 
 
 def max_pool2(x: Tensor, filter: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> Tensor:
@@ -126,8 +136,14 @@ def max_pool2(x: Tensor, filter: int | tuple[int, int], stride: int | tuple[int,
         ``[n, c, (h - fh) // sh + 1, (w - fw) // sw + 1]``: windows lie wholly inside the image.
 
     Raises:
-        ShapeError: not images, or the window is larger than the image.
+        ShapeError: not images, or the window is larger than the image, or a size or stride is below 1.
         DtypeError: other dtypes.
+
+    >>> import numpy as np
+    >>> from autograph import Tensor
+    >>> image = Tensor.from_numpy(np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4))
+    >>> image.max_pool2(2).numpy().tolist()
+    [[[[5.0, 7.0], [13.0, 15.0]]]]
     """
     require_ndim("max_pool2", "images", x, "[n, c, h, w]")
     require_dtype("max_pool2", x, f16, bf16, f32)
@@ -137,17 +153,19 @@ def max_pool2(x: Tensor, filter: int | tuple[int, int], stride: int | tuple[int,
     if fh > h or fw > w:
         raise ShapeError(f"max_pool2 of images {x.shape}: the window {(fh, fw)} does not fit into them")
     out = Buffer.empty((n, c, (h - fh) // sh + 1, (w - fw) // sw + 1), x.dtype, x.device)
-    places = Buffer.empty(out.shape, i32, x.device)
+    indices = Buffer.empty(out.shape, i32, x.device)
     if out.size:
-        for some, result, found in parts(x.buffer, out, places):
-            _greatest(some, result, found, (fh, fw, sh, sw))
+        for some, result, found in split_rows(x.buffer, out, indices):
+            _maxima(some, result, found, (fh, fw, sh, sw))
     shape, dtype, device = x.shape, x.dtype, x.device
 
     def gradient_of_x(gradient: Tensor) -> Tensor:
         dx = Buffer.empty(shape, dtype, device)
         if dx.size:
-            for dy, found, result in parts(gradient.buffer, places, dx):
-                if lanes(device) == 1 and sh >= fh and sw >= fw and _row_passes(dy, result, sh) <= longest(device):
+            for dy, found, result in split_rows(gradient.buffer, indices, dx):
+                are_disjoint = sh >= fh and sw >= fw
+                fits = _row_passes(dy, result, sh) <= max_passes(device)
+                if are_disjoint and fits and threads_per_row(device) == 1:
                     _spread(dy, found, result, sh)
                 else:
                     _gather(dy, found, result, (fh, fw, sh, sw))
@@ -168,7 +186,7 @@ def max_pool1(x: Tensor, filter: int, stride: int | None = None) -> Tensor:
         ``[n, c, (w - filter) // stride + 1]``: windows lie wholly inside the signal.
 
     Raises:
-        ShapeError: not signals, or the window is longer than the signal.
+        ShapeError: not signals, or the window is longer than the signal, or a length or stride is below 1.
         DtypeError: other dtypes.
 
     >>> from autograph import Tensor
@@ -186,67 +204,69 @@ def max_pool1(x: Tensor, filter: int, stride: int | None = None) -> Tensor:
     return value.reshape((n, c, value.shape[3]))
 
 
-def _greatest(x: Buffer, out: Buffer, places: Buffer, window: Windows) -> None:
-    """The greatest of each window, and where it is; a part of the windows after the other where they are large."""
+def _maxima(x: Buffer, out: Buffer, indices: Buffer, window: Windows) -> None:
+    """The greatest of each window, and where it is. Large windows are searched piece by piece."""
     fh, fw, sh, sw = window
-    for rows, columns in cut(x.device, (fh, fw)):
+    for rows, columns in split_plane(x.device, (fh, fw)):
         ky, kx = rows.stop - rows.start, columns.stop - columns.start
-        built = _built(_max_pool2, (ky, kx, sh, sw), out, 1 + ky * (1 + kx))
+        built = _for_images(_max_pool2, (ky, kx, sh, sw), out, 1 + ky * (1 + kx))
         if rows.start == columns.start == 0:
-            built(x, out, places)
+            built(x, out, indices)
             continue
         some = x[:, :, rows.start :, columns.start :]
         value = Buffer.empty(out.shape, out.dtype, out.device)
         found, moved = (Buffer.empty(out.shape, i32, out.device) for _ in range(2))
         built(some, value, found)
-        _move(found, moved, some.shape[3], x.shape[3], rows.start * x.shape[3] + columns.start)
-        _keep_greatest(value, moved, out, places)
+        _shift_indices(found, moved, some.shape[3], x.shape[3], rows.start * x.shape[3] + columns.start)
+        _keep_maximum(value, moved, out, indices)
 
 
-def _gather(dy: Buffer, places: Buffer, dx: Buffer, window: Windows) -> None:
-    """The gradient of images; of some windows after the others where a pixel lies in many."""
+def _gather(dy: Buffer, indices: Buffer, dx: Buffer, window: Windows) -> None:
+    """The gradient of images. Where a pixel lies in many windows, they are summed piece by piece."""
     fh, fw, sh, sw = window
     down, across = min(-(-fh // sh), dy.shape[2]), min(-(-fw // sw), dy.shape[3])
-    pieces = cut(dx.device, (dy.shape[2], dy.shape[3]), (down, across))
+    pieces = split_plane(dx.device, (dy.shape[2], dy.shape[3]), (down, across))
     passes = 1 + min(down, pieces[0][0].stop) * (1 + min(across, pieces[0][1].stop))
     if len(pieces) == 1:
-        _built(_gradient, window, dx, passes)(dy, places, dx)
+        _for_images(_gradient, window, dx, passes)(dy, indices, dx)
         return
     sums = Buffer.zeros((len(pieces), *dx.shape), f32, dx.device)
     for i, (rows, columns) in enumerate(pieces):
-        some, found = dy[:, :, rows, columns].cast(f32), places[:, :, rows, columns]
-        # Of the pixels in these windows and those that follow.
+        some, found = dy[:, :, rows, columns].cast(f32), indices[:, :, rows, columns]
+        # No pixel above or left of these windows has a gradient of them.
         top, left = rows.start * sh, columns.start * sw
         part, moved = sums[i, :, :, top:, left:], Buffer.empty(found.shape, i32, dx.device)
-        _move(found, moved, dx.shape[3], part.shape[3], -top * part.shape[3] - left)
-        _built(_gradient, window, part, passes)(some, moved, part)
-    dx.copy_from(reduce_axes(sums, (0,), dx.dtype))
+        _shift_indices(found, moved, dx.shape[3], part.shape[3], -top * part.shape[3] - left)
+        _for_images(_gradient, window, part, passes)(some, moved, part)
+    dx.copy_from(sum_axes(sums, (0,), dx.dtype))
 
 
 def _row_passes(windows: Buffer, images: Buffer, stride: int) -> int:
-    """Of a thread that has all pixels of a row of windows; the last one has what is left."""
+    """The loop passes of a thread of _gradient_of_disjoint: the last row of windows has all rows that are left."""
     rows = max(stride, images.shape[2] - (windows.shape[2] - 1) * stride)
     return rows * images.shape[3] + windows.shape[3]
 
 
-def _spread(dy: Buffer, places: Buffer, dx: Buffer, stride: int) -> None:
+def _spread(dy: Buffer, indices: Buffer, dx: Buffer, stride: int) -> None:
     n, c, h, w = dx.shape
     flat = (n * c, *dy.shape[2:])
-    built = over(_gradient_apart.specialize(WIDTH=w, SH=stride), n * c * dy.shape[2], _row_passes(dy, dx, stride))
-    built(dy.contiguous().reshape(flat), places.reshape(flat), dx.reshape((n * c, h * w)))
+    built = grid_stride(
+        _gradient_of_disjoint.specialize(WIDTH=w, SH=stride), n * c * dy.shape[2], _row_passes(dy, dx, stride)
+    )
+    built(dy.contiguous().reshape(flat), indices.reshape(flat), dx.reshape((n * c, h * w)))
 
 
-def _built(kernel: Any, window: Windows, images: Buffer, passes: int) -> Any:
-    """The kernel for images of which a thread makes so many passes a pixel."""
+def _for_images(kernel: Any, window: Windows, images: Buffer, passes: int) -> Any:
+    """The kernel launched over images, where a thread makes ``passes`` loop passes for each pixel."""
     device = images.device
-    return over(*_shared(kernel, window, images.shape, passes, lanes(device), longest(device)))
+    return grid_stride(*_specialized(kernel, window, images.shape, passes, threads_per_row(device), max_passes(device)))
 
 
 @lru_cache(maxsize=1024)
-def _shared(
+def _specialized(
     kernel: Any, window: Windows, shape: tuple[int, ...], passes: int, least: int, most: int
 ) -> tuple[Any, int, int]:
-    """The kernel whose threads share rows, ``least`` or more of them each, its work items, and the passes of each."""
+    """The kernel with ``least`` or more threads for a row, the number of work items, and the loop passes of each."""
     fh, fw, sh, sw = window
     width = shape[3]
     shared = max(least, -(-width * passes // most))

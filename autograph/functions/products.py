@@ -13,8 +13,8 @@ from krnlpy import Buffer, Global, Out, ScalarType, host_call, kernel
 from krnlpy.dsl import group_id, local_array, thread_id
 
 from .checks import require_alike, require_ndim
-from .launch import LONGEST
-from .reductions import reduce_axes
+from .launch import MAX_PASSES
+from .reductions import sum_axes
 from .type_variables import T, U, accumulator
 
 if TYPE_CHECKING:
@@ -26,16 +26,22 @@ _SIDE = 8  # threads of a group along each axis
 _TILE = 4  # rows and columns of the product that a thread computes
 _BLOCK = _SIDE * _TILE
 _GROUPS = 128  # where there are fewer groups, the inner axis is split between groups
-_LEAST = 64  # of the inner axis, for each group
+_MIN_SLICE = 64  # of the inner axis, for each group
 _HOST_BLOCK = 1 << 22  # elements of the left operand that are converted to f32 at once
 
 
 def matmul(x: Tensor, y: Tensor) -> Tensor:
-    """The product of ``[m, k]`` and ``[k, n]``; narrow types are accumulated in 32 bits.
+    """The product of matrices ``[m, k]`` and ``[k, n]``, of any dtype; narrow types are accumulated in 32 bits.
 
     Raises:
         ShapeError: not two matrices, or the inner lengths differ.
-        DtypeError, DeviceError: the operands differ.
+        DtypeError: the dtypes differ, or ``y`` is not a tensor.
+        DeviceError: the matrices lie on different devices.
+
+    >>> from autograph import Tensor
+    >>> x = Tensor.from_numpy([[1, 2], [3, 4]])
+    >>> (x @ x.T).numpy().tolist()
+    [[5, 11], [11, 25]]
     """
     require_ndim("@", "matrices", x, "[m, k]")
     require_ndim("@", "matrices", y, "[k, n]")
@@ -92,15 +98,15 @@ def _on_device(a: Buffer, b: Buffer, out: Buffer) -> None:
         _in_halves(a, b, out)
         return
     columns, rows = -(-n // _BLOCK), -(-m // _BLOCK)
-    slices = max(-(-k // LONGEST), min(k // _LEAST, _GROUPS // (columns * rows)))
+    slices = max(-(-k // MAX_PASSES), min(k // _MIN_SLICE, _GROUPS // (columns * rows)))
     partial = out.reshape((1, m, n)) if slices == 1 else Buffer.empty((slices, m, n), accumulator(a.dtype), a.device)
     _tiled(accumulator(a.dtype)).with_groups(columns, rows, slices)(a, b, partial)
     if slices > 1:
-        out.copy_from(reduce_axes(partial, (0,), out.dtype))
+        out.copy_from(sum_axes(partial, (0,), out.dtype))
 
 
 def _in_halves(a: Buffer, b: Buffer, out: Buffer) -> None:
-    """The product of matrices of which kernels do not reach all at once, cut along the longest axis of those."""
+    """The product of matrices that kernels do not reach at once, split along the longest axis that is out of reach."""
     (m, k), n = a.shape, b.shape[1]
     far_a, far_b, far_out = (not matrix.can_be_indexed for matrix in (a, b, out))
     rows, inner, columns = m * (far_a or far_out), k * (far_a or far_b), n * (far_b or far_out)
@@ -110,7 +116,7 @@ def _in_halves(a: Buffer, b: Buffer, out: Buffer) -> None:
         sums = Buffer.empty((2, m, n), accumulator(a.dtype), a.device)
         for i, cut in enumerate(cuts):
             _on_device(a[:, cut], b[cut], sums[i])
-        out.copy_from(reduce_axes(sums, (0,), out.dtype))
+        out.copy_from(sum_axes(sums, (0,), out.dtype))
     elif rows >= columns:
         for cut in cuts:
             _on_device(a[cut], b, out[cut])

@@ -12,14 +12,14 @@ from krnlpy import Buffer, DTypeLike, Global, Item, ItemMut, Out, kernel, scalar
 from krnlpy.dsl import global_id, global_threads
 
 from .checks import integers, is_number, number_of
-from .launch import LONGEST, over, reshaped
+from .launch import MAX_PASSES, grid_stride, reshape_or_copy
 from .type_variables import T, U, W, accumulator
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
 _THREADS = 1 << 14  # of a pass: enough to fill a large GPU
-_LEAST = 32  # elements a thread adds in a pass: fewer do not pay for the next pass
+_MIN_CHUNK = 32  # elements a thread adds in a pass: fewer do not pay for the next pass
 
 
 @kernel(unchecked=True)
@@ -53,14 +53,18 @@ def sum(x: Tensor, axis: int | tuple[int, ...] | None = None, *, out: Tensor | N
         axis: counted from the end if negative; None means all axes.
         out: a tensor that becomes ``sum + beta * out`` in place, rounded once, and is returned. This is not recorded
             for gradients.
-        beta: what ``out`` is multiplied by; with 0 it may hold anything.
+        beta: what ``out`` is multiplied by; with 0, ``out`` may hold anything.
 
     Raises:
         ShapeError: there is no such axis, or one is named twice, or ``out`` is of another shape.
-        DtypeError, DeviceError: ``out`` is of another dtype, or elsewhere.
-        AutographError: ``out`` is given where gradients are recorded, or ``beta`` without it.
+        DtypeError: ``out`` is of another dtype, or not a tensor.
+        DeviceError: ``out`` lies on another device.
+        AutographError: ``out`` is given where gradients are recorded, or ``beta`` without ``out``.
 
     >>> from autograph import Tensor
+    >>> x = Tensor.from_numpy([[1.0, 2.0], [3.0, 4.0]])
+    >>> x.sum().item(), x.sum(axis=0).numpy().tolist()
+    (10.0, [4.0, 6.0])
     >>> total = Tensor.full((), 10.0)
     >>> Tensor.ones(3).sum(out=total, beta=2).item()
     23.0
@@ -72,9 +76,9 @@ def sum(x: Tensor, axis: int | tuple[int, ...] | None = None, *, out: Tensor | N
         raise AutographError(f"sum(beta={beta!r}) without out: beta is what out is multiplied by")
     wide = accumulator(x.dtype)
     source, dtype = x.shape, x.dtype
-    kept = tuple(1 if a in axes else n for a, n in enumerate(source))
-    value = x.result(reduce_axes(x.buffer, axes, dtype if dtype.is_float else wide))
-    return differentiable(value, [(x, lambda gradient: gradient.reshape(kept).broadcast_to(source))])
+    keepdims_shape = tuple(1 if a in axes else n for a, n in enumerate(source))
+    value = x.result(sum_axes(x.buffer, axes, dtype if dtype.is_float else wide))
+    return differentiable(value, [(x, lambda gradient: gradient.reshape(keepdims_shape).broadcast_to(source))])
 
 
 def _sum_into(x: Tensor, axes: tuple[int, ...], out: Tensor, beta: float) -> Tensor:
@@ -91,7 +95,7 @@ def _sum_into(x: Tensor, axes: tuple[int, ...], out: Tensor, beta: float) -> Ten
     if out.dtype is not dtype:
         raise DtypeError(f"sum of {x.dtype} gives {dtype}, out is {out.dtype}")
     number = number_of("sum", beta, dtype)
-    total = reduce_axes(x.buffer, axes, dtype if beta == 0 else wide)
+    total = sum_axes(x.buffer, axes, dtype if beta == 0 else wide)
     if beta == 0:
         out.writable().copy_from(total)
     elif out.size:
@@ -105,7 +109,7 @@ def sum_to_shape(gradient: Tensor, shape: Shape) -> Tensor:
         return gradient
     added = gradient.ndim - len(shape)
     axes = tuple(a for a, n in enumerate(gradient.shape) if a < added or (shape[a - added] == 1 and n != 1))
-    return gradient.result(reduce_axes(gradient.buffer, axes, gradient.dtype)).reshape(shape)
+    return gradient.result(sum_axes(gradient.buffer, axes, gradient.dtype)).reshape(shape)
 
 
 def _axes(x: Tensor, axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
@@ -117,11 +121,11 @@ def _axes(x: Tensor, axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
     return tuple(axes)
 
 
-def reduce_axes(buffer: Buffer, axes: tuple[int, ...], dtype: DTypeLike) -> Buffer:
-    """The sums over axes (in ascending order), those that are neighbours together, the last ones first."""
+def sum_axes(buffer: Buffer, axes: tuple[int, ...], dtype: DTypeLike) -> Buffer:
+    """The sums over axes in ascending order. Neighbouring axes are summed together, the last ones first."""
     to = scalar_type(dtype)
     if to.is_integer and (wide := accumulator(to)) is not to:
-        return reduce_axes(buffer, axes, wide).cast(to)  # kernels sum in the type of their result
+        return sum_axes(buffer, axes, wide).cast(to)  # kernels sum in the type of their result
     runs: list[list[int]] = []
     for axis in axes:
         if runs and runs[-1][-1] == axis - 1:
@@ -131,18 +135,18 @@ def reduce_axes(buffer: Buffer, axes: tuple[int, ...], dtype: DTypeLike) -> Buff
     shape = buffer.shape
     for left, run in zip(reversed(range(len(runs))), reversed(runs), strict=True):
         before, after = shape[: run[0]], shape[run[-1] + 1 :]
-        whole = reshaped(buffer, (prod(before), prod(shape[run[0] : run[-1] + 1]), prod(after)))
+        whole = reshape_or_copy(buffer, (prod(before), prod(shape[run[0] : run[-1] + 1]), prod(after)))
         shape = before + after
         buffer = _reduce_middle(whole, accumulator(buffer.dtype) if left else dtype).reshape(shape)
     return buffer if runs else buffer.cast(dtype)
 
 
-def total(buffers: list[Buffer]) -> Buffer:
+def sum_buffers(buffers: list[Buffer]) -> Buffer:
     """The sum of buffers of one shape and dtype of floats, rounded once."""
     joined = Buffer.empty((len(buffers), *buffers[0].shape), buffers[0].dtype, buffers[0].device)
     for i, buffer in enumerate(buffers):
         joined[i].copy_from(buffer)
-    return reduce_axes(joined, (0,), joined.dtype)
+    return sum_axes(joined, (0,), joined.dtype)
 
 
 def _reduce_middle(buffer: Buffer, dtype: DTypeLike) -> Buffer:
@@ -153,17 +157,17 @@ def _reduce_middle(buffer: Buffer, dtype: DTypeLike) -> Buffer:
     if not buffer.can_be_indexed and buffer.size > 1:
         return _reduce_halves(buffer, dtype)
     while True:
-        chunks = max(-(-n // LONGEST), min(n // _LEAST, _THREADS // max(1, outer * inner)))
+        chunks = max(-(-n // MAX_PASSES), min(n // _MIN_CHUNK, _THREADS // max(1, outer * inner)))
         out = Buffer.empty((outer, chunks, inner), accumulator(buffer.dtype) if chunks > 1 else dtype, buffer.device)
         if out.size:
-            over(_sum_chunks, out.size, -(-n // chunks))(buffer, out)
+            grid_stride(_sum_chunks, out.size, -(-n // chunks))(buffer, out)
         if chunks == 1:
             return out
         buffer, n = out, chunks
 
 
 def _reduce_halves(buffer: Buffer, dtype: DTypeLike) -> Buffer:
-    """As :func:`_reduce_middle`, of what kernels do not reach at once."""
+    """As :func:`_reduce_middle`, for a buffer that kernels do not reach at once."""
 
     def reach(axis: int) -> tuple[int, int]:
         return (buffer.shape[axis] - 1) * abs(buffer.strides[axis]), buffer.shape[axis]
@@ -171,7 +175,7 @@ def _reduce_halves(buffer: Buffer, dtype: DTypeLike) -> Buffer:
     outer, _, inner = buffer.shape
     wide = accumulator(buffer.dtype)
     sums = Buffer.empty((outer, 2, inner), wide, buffer.device)
-    # Halves of sums that are out of reach themselves would bring nothing.
+    # Splitting the summed axis does not help where the sums themselves are out of reach.
     axis = max(range(3) if sums.can_be_indexed else (0, 2), key=reach)
     middle = buffer.shape[axis] // 2
     keys = [(*(slice(None),) * axis, half) for half in (slice(middle), slice(middle, None))]

@@ -1,4 +1,4 @@
-"""Other looks at the same elements, copies and transfers; the gradients go the way back."""
+"""Views of the same elements, copies and transfers, with their gradients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autograph.errors import ShapeError
 from krnlpy import Buffer, Device
 
 from .checks import integers
-from .launch import reshaped
+from .launch import reshape_or_copy
 from .reductions import sum_to_shape
 
 if TYPE_CHECKING:
@@ -36,20 +36,36 @@ def reshape(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
     if any(n < 0 for n in wanted) or prod(wanted) != x.size:
         raise ShapeError(f"a tensor of shape {x.shape} has {x.size} elements and cannot be reshaped to {wanted}")
     source = x.shape
-    value = x.view(lambda buffer: reshaped(buffer, wanted))
+    value = x.view(lambda buffer: reshape_or_copy(buffer, wanted))
     return differentiable(value, [(x, lambda gradient: reshape(gradient, source))])
 
 
 def flatten(x: Tensor) -> Tensor:
-    """``[n, a, b, ...]`` as ``[n, a * b * ...]``."""
+    """``[n, a, b, ...]`` as ``[n, a * b * ...]``. A view where that is possible.
+
+    Raises:
+        OutOfMemory: the device has not enough memory for a copy.
+
+    >>> from autograph import Tensor
+    >>> Tensor.zeros((5, 2, 3)).flatten().shape
+    (5, 6)
+    """
     return reshape(x, (x.shape[0], prod(x.shape[1:])) if x.ndim else (1, 1))
 
 
 def transpose(x: Tensor, *axes: int | Sequence[int]) -> Tensor:
     """The axes in another order, in reverse order if none is given. A view.
 
+    Args:
+        *axes: each axis once, one by one or as a tuple; below 0 they count from the end.
+
     Raises:
-        ShapeError: not each axis stands there once.
+        ShapeError: an axis is missing, named twice, or not there.
+
+    >>> from autograph import Tensor
+    >>> images = Tensor.zeros((10, 3, 28, 32))
+    >>> images.transpose(0, 2, 3, 1).shape, images.transpose().shape
+    ((10, 28, 32, 3), (32, 28, 3, 10))
     """
     given = integers(axes)
     order = tuple(a + x.ndim if a < 0 else a for a in given) or tuple(reversed(range(x.ndim)))
@@ -64,7 +80,11 @@ def broadcast_to(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
     """The tensor repeated along axes of length 1 and new leading axes, by NumPy's rules. A view.
 
     Raises:
-        ShapeError: an axis has another length, other than 1.
+        ShapeError: an axis is neither of the wanted length nor of length 1, or the shape has too few axes.
+
+    >>> from autograph import Tensor
+    >>> Tensor.from_numpy([1, 2]).broadcast_to(3, 2).numpy().tolist()
+    [[1, 2], [1, 2], [1, 2]]
     """
     wanted = integers(shape)
     tail = wanted[len(wanted) - x.ndim :]
@@ -79,7 +99,12 @@ def index(x: Tensor, key: Any) -> Tensor:
     """The view that integers, slices and an ellipsis select.
 
     Raises:
-        ShapeError: too many indices, or one out of range.
+        ShapeError: too many indices, or one that is out of range, or something else than these.
+
+    >>> from autograph import Tensor
+    >>> x = Tensor.from_numpy([[1, 2, 3], [4, 5, 6]])
+    >>> x[1, ::2].numpy().tolist(), x[..., -1].numpy().tolist()
+    ([4, 6], [3, 6])
     """
     try:
         value = x.view(lambda buffer: buffer[key])
@@ -96,18 +121,50 @@ def index(x: Tensor, key: Any) -> Tensor:
 
 
 def copy(x: Tensor) -> Tensor:
-    """A contiguous tensor of its own memory."""
+    """The elements in memory of their own, without gaps, in row-major order.
+
+    Raises:
+        OutOfMemory: the device has not enough memory for the copy.
+
+    >>> from autograph import Tensor
+    >>> x = Tensor.zeros((2, 3)).T
+    >>> x.strides, x.copy().strides
+    ((1, 3), (2, 1))
+    """
     return differentiable(x.result(x.buffer.copy()), [(x, lambda gradient: gradient)])
 
 
 def contiguous(x: Tensor) -> Tensor:
-    """The tensor itself where it is contiguous in row-major order, else a copy that is."""
-    return x if x.is_contiguous() else copy(x)
+    """The elements in memory without gaps, in row-major order: a copy only where they do not lie so already.
+
+    Raises:
+        OutOfMemory: the device has not enough memory for a copy.
+
+    >>> from autograph import Tensor
+    >>> x = Tensor.zeros((2, 3))
+    >>> x.T.is_contiguous(), x.T.contiguous().is_contiguous()
+    (False, True)
+    """
+    if not x.is_contiguous():
+        return copy(x)
+    return differentiable(x.detach(), [(x, lambda gradient: gradient)])
 
 
 def to_device(x: Tensor, device: Device) -> Tensor:
-    """The tensor on a device; itself if it is there."""
-    if isinstance(device, Device) and device == x.device:
-        return x
+    """The elements on a device: a copy only where they do not lie there already.
+
+    Raises:
+        DtypeError: ``device`` is not a Device.
+        LimitExceeded: the tensor is larger than the device's buffers can be.
+        OutOfMemory: the device has not enough memory.
+
+    >>> from autograph import Tensor
+    >>> from krnlpy import Device
+    >>> x = Tensor.ones(2).to_device(Device("interpreter"))
+    >>> x.device
+    Device.interpreter()
+    """
     source = x.device
-    return differentiable(x.result(x.buffer.to_device(device)), [(x, lambda gradient: to_device(gradient, source))])
+    is_there = isinstance(device, Device) and device == source
+    value = x.detach() if is_there else x.result(x.buffer.to_device(device))
+    return differentiable(value, [(x, lambda gradient: to_device(gradient, source))])

@@ -9,7 +9,7 @@ import numpy as np
 from krnlpy import DTypeLike, ScalarType, bf16, f16, f32, i8, i16, i32, i64, scalar_type, u8, u16, u32, u64
 
 if TYPE_CHECKING:
-    # Kernels call them, to convert, and mix them by rules of their own; Python's type variables know neither.
+    # Kernels call them to convert, and mix them by rules of their own; Python's type variables allow neither.
     T: Any
     U: Any
     W: Any

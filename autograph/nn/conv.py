@@ -30,8 +30,9 @@ class Conv1(Layer):
         bias: ``[outputs]``, drawn alike, or None.
 
     Raises:
-        AutographError: a count is below 1; of filter, stride, padding and dilation, as ShapeError.
-        DtypeError: ``dtype`` is no float type.
+        AutographError: a count of channels is below 1, or ``seed`` is not a seed.
+        ShapeError: filter, stride or dilation is below 1, or padding below 0.
+        DtypeError: ``dtype`` is not a float type, or ``device`` no Device.
 
     >>> Conv1(2, 4, 3, padding=1, seed=0)(Tensor.ones((5, 2, 10))).shape
     (5, 4, 10)
@@ -62,7 +63,17 @@ class Conv1(Layer):
         self.bias: Parameter | None = uniform((outputs,), fan_in, rng, dtype, device) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Signals ``[n, inputs, w]`` to ``[n, outputs, ow]``."""
+        """Signals ``[n, inputs, w]`` to ``[n, outputs, ow]``, as :meth:`autograph.Tensor.conv1`.
+
+        Raises:
+            ShapeError: ``x`` has other channels or another rank, or is shorter than the filter.
+            DtypeError: ``x`` has another dtype than the weights, or is not a tensor.
+            DeviceError: ``x`` lies on another device than the weights.
+
+        >>> from autograph import Conv1, Tensor
+        >>> Conv1(2, 4, 3, stride=2, seed=0)(Tensor.ones((5, 2, 11))).shape
+        (5, 4, 5)
+        """
         require_tensor("Conv1", x)
         return x.conv1(self.weight, self.bias, stride=self.stride, padding=self.padding, dilation=self.dilation)
 
@@ -95,6 +106,15 @@ class Conv2(Layer):
     Attributes:
         weight: ``[outputs, inputs, fh, fw]``, drawn from ``[-a, a)`` with ``a = sqrt(2 / (inputs * fh * fw))``.
         bias: ``[outputs]``, drawn alike, or None.
+
+    Raises:
+        AutographError: a count of channels is below 1, or ``seed`` is not a seed.
+        ShapeError: filter, stride or dilation is below 1, or padding below 0.
+        DtypeError: ``dtype`` is not a float type, or ``device`` no Device.
+
+    >>> from autograph import Conv2
+    >>> Conv2(1, 6, 5, padding=(2, 0), bias=True)
+    Conv2(1, 6, (5, 5), padding=(2, 0), bias=True)  156 parameters
     """
 
     def __init__(
@@ -122,7 +142,17 @@ class Conv2(Layer):
         self.bias: Parameter | None = uniform((outputs,), fan_in, rng, dtype, device) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images ``[n, inputs, h, w]`` to ``[n, outputs, oh, ow]``."""
+        """Images ``[n, inputs, h, w]`` to ``[n, outputs, oh, ow]``, as :meth:`autograph.Tensor.conv2`.
+
+        Raises:
+            ShapeError: ``x`` has other channels or another rank, or is smaller than the filter.
+            DtypeError: ``x`` has another dtype than the weights, or is not a tensor.
+            DeviceError: ``x`` lies on another device than the weights.
+
+        >>> from autograph import Conv2, Tensor
+        >>> Conv2(1, 6, 5, seed=0)(Tensor.ones((2, 1, 28, 28))).shape
+        (2, 6, 24, 24)
+        """
         require_tensor("Conv2", x)
         return x.conv2(self.weight, self.bias, stride=self.stride, padding=self.padding, dilation=self.dilation)
 

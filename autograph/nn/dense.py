@@ -25,6 +25,15 @@ class Dense(Layer):
     Attributes:
         weight: ``[inputs, outputs]``, drawn from ``[-a, a)`` with ``a = sqrt(2 / inputs)``.
         bias: ``[outputs]``, drawn alike, or None.
+
+    Raises:
+        AutographError: a count is below 1, or ``seed`` is not a seed.
+        DtypeError: ``dtype`` is not a float type, or ``device`` no Device.
+
+    >>> from autograph import Dense
+    >>> layer = Dense(4, 3, bias=True, seed=0)
+    >>> layer.weight.shape, layer.bias.shape
+    ((4, 3), (3,))
     """
 
     def __init__(
@@ -43,7 +52,17 @@ class Dense(Layer):
         self.bias: Parameter | None = uniform((outputs,), inputs, rng, dtype, device) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[batch, inputs]`` to ``[batch, outputs]``."""
+        """``[batch, inputs]`` to ``[batch, outputs]``.
+
+        Raises:
+            ShapeError: ``x`` has another number of features, or is not a matrix.
+            DtypeError: ``x`` has another dtype than the weights, or is not a tensor.
+            DeviceError: ``x`` lies on another device than the weights.
+
+        >>> from autograph import Dense, Tensor
+        >>> Dense(4, 3, seed=0)(Tensor.ones((5, 4))).shape
+        (5, 3)
+        """
         require_tensor("Dense", x)
         y = x @ self.weight
         return y if self.bias is None else y + self.bias

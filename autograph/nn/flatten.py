@@ -9,17 +9,49 @@ from .layer import Layer
 
 
 class Flatten(Layer):
-    """``[n, a, b, ...]`` to ``[n, a * b * ...]``."""
+    """``[n, a, b, ...]`` to ``[n, a * b * ...]``: between convolutions and dense layers.
+
+    >>> from autograph import Conv2, Dense, Flatten, Sequential, Tensor
+    >>> model = Sequential(Conv2(1, 4, 3), Flatten(), Dense(4 * 6 * 6, 10))
+    >>> model(Tensor.ones((2, 1, 8, 8))).shape
+    (2, 10)
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        """The flattened input."""
+        """The input with one axis for all features.
+
+        Raises:
+            DtypeError: ``x`` is not a tensor.
+
+        >>> from autograph import Flatten, Tensor
+        >>> Flatten()(Tensor.ones((2, 4, 6, 6))).shape
+        (2, 144)
+        """
         require_tensor("Flatten", x)
         return x.flatten()
 
 
 class Identity(Layer):
-    """Hands its input through."""
+    """Hands its input through: a place where a layer may be put.
+
+    >>> from autograph import Identity, Layer, Relu
+    >>> class Block(Layer):
+    ...     def __init__(self, activate):
+    ...         self.activation = Relu() if activate else Identity()
+    >>> Block(False)
+    Block
+      activation: Identity()
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        """The input."""
+        """The input itself, whatever it is.
+
+        Raises:
+            Nothing.
+
+        >>> from autograph import Identity, Tensor
+        >>> x = Tensor.ones(2)
+        >>> Identity()(x) is x
+        True
+        """
         return x

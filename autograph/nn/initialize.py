@@ -37,7 +37,7 @@ def generator(seed: Seed) -> np.random.Generator:
     """The generator that a seed stands for.
 
     Raises:
-        AutographError: it is no seed.
+        AutographError: it is not a seed.
     """
     if (isinstance(seed, int | np.integer) and seed >= 0) or seed is None:
         return np.random.default_rng(seed)

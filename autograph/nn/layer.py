@@ -40,8 +40,21 @@ class Layer:
         return self.forward(x)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Runs the child layers in order; define it anew to do otherwise."""
-        for name, child in self._children():
+        """Runs the child layers in order; a subclass may define it anew.
+
+        Raises:
+            AutographError: the layer has a parameter of its own, but no ``forward`` of its own.
+
+        >>> from autograph import Layer, Parameter, Tensor
+        >>> class Scale(Layer):
+        ...     def __init__(self):
+        ...         self.factor = Parameter(Tensor.full((), 3.0))
+        ...     def forward(self, x):
+        ...         return x * self.factor
+        >>> Scale()(Tensor.ones(2)).numpy().tolist()
+        [3.0, 3.0]
+        """
+        for name, child in _children(self):
             if not isinstance(child, Layer):
                 raise AutographError(
                     f"{type(self).__name__} has the parameter {name} but no forward(self, x) that says what to do with"
@@ -50,45 +63,46 @@ class Layer:
             x = child(x)
         return x
 
-    def _children(self) -> Iterator[tuple[str, Layer | Parameter]]:
-        for name, value in vars(self).items():
-            yield from _layers_and_parameters(name, value)
-
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """All parameters with names such as ``conv1.weight``, in order; one that occurs twice, the first time only."""
+        """All parameters with names such as ``conv1.weight``, in order; one that occurs twice, the first time only.
+
+        Raises:
+            AutographError: a layer contains itself.
+
+        >>> from autograph import Dense, Sequential
+        >>> model = Sequential(Dense(4, 8, bias=True), Dense(8, 3))
+        >>> {name: parameter.shape for name, parameter in model.named_parameters()}
+        {'layers.0.weight': (4, 8), 'layers.0.bias': (8,), 'layers.1.weight': (8, 3)}
+        """
         seen: set[int] = set()
-        for name, parameter in self._walk(""):
+        for name, parameter in _walk(self, ""):
             if id(parameter) not in seen:
                 seen.add(id(parameter))
                 yield name, parameter
 
-    def _walk(self, prefix: str, above: tuple[Layer, ...] = ()) -> Iterator[tuple[str, Parameter]]:
-        if any(self is layer for layer in above):
-            raise AutographError(
-                f"the layer {prefix[:-1]} contains itself: it is one of those that it lies in; what is no child is kept"
-                " in something other than an attribute, list or tuple, for example a dict"
-            )
-        for name, child in self._children():
-            if isinstance(child, Parameter):
-                yield prefix + name, child
-            else:
-                yield from child._walk(f"{prefix}{name}.", (*above, self))
-
     def parameters(self) -> Iterator[Parameter]:
-        """All parameters, in order, each once."""
+        """All parameters, in order, each once.
+
+        Raises:
+            AutographError: a layer contains itself.
+
+        >>> from autograph import Dense
+        >>> [parameter.shape for parameter in Dense(4, 3, bias=True).parameters()]
+        [(4, 3), (3,)]
+        """
         return (parameter for _, parameter in self.named_parameters())
 
     @property
     def parameter_count(self) -> int:
-        """Count of the elements of all parameters."""
+        """The number of elements of all parameters."""
         return sum(parameter.size for parameter in self.parameters())
 
     def init_parameter_grads(self) -> None:
         """Opens the gradient slot of each parameter of floats, and empties it: from now on, operations on them are
         recorded.
 
-        A step begins so. What a step that was given up left behind (a loss that is no number, an error, Ctrl-C) is gone
-        then. To add up the gradients of several backward passes, call it once, before the first of them:
+        A step begins so. What a step that was given up left behind (after a loss that is not a number, an error,
+        Ctrl-C) is gone then. To add up the gradients of several backward passes, call it once, before the first:
 
         >>> from autograph import SGD, Dense, Tensor
         >>> model = Dense(2, 1, seed=0)
@@ -106,8 +120,22 @@ class Layer:
     def update(self, learning_rate: float, optimizer: Optimizer) -> None:
         """Lets an optimizer change each parameter that has a gradient, and closes all gradient slots.
 
-        A slot is closed when its parameter is changed: where the optimizer refuses the learning rate, all stays as it
-        was. A graph's parameter may stand for the rate.
+        Args:
+            learning_rate: a number, or a parameter of the graph that is being captured.
+            optimizer: what changes a parameter by its gradient.
+
+        Raises:
+            LaunchError: the learning rate is not a number. A slot is closed after its parameter is changed, so that all
+                stay as they were.
+
+        >>> from autograph import SGD, Dense, Tensor
+        >>> model = Dense(2, 1, seed=0)
+        >>> before = model.weight.numpy()
+        >>> model.init_parameter_grads()
+        >>> model(Tensor.ones((1, 2))).sum().backward()
+        >>> model.update(0.5, SGD())
+        >>> (before - model.weight.numpy()).tolist()  # the gradient is 1
+        [[0.5], [0.5]]
         """
         for parameter in self.parameters():
             gradient = parameter.grad
@@ -116,7 +144,19 @@ class Layer:
             parameter.take_grad()
 
     def to_device(self, device: Device) -> None:
-        """Moves all parameters to a device, in place, with their gradients and what optimizers keep for them."""
+        """Moves all parameters to a device, in place, with their gradients and what optimizers keep for them.
+
+        Raises:
+            DtypeError: ``device`` is not a Device.
+            OutOfMemory: the device has not enough memory; parameters before that one have been moved.
+
+        >>> from autograph import Dense
+        >>> from krnlpy import Device
+        >>> model = Dense(4, 3)
+        >>> model.to_device(Device.interpreter())
+        >>> model.weight.device
+        Device.interpreter()
+        """
         for parameter in self.parameters():
             parameter.move(device=device)
 
@@ -124,7 +164,13 @@ class Layer:
         """Converts all parameters and their gradients to a dtype, in place; what optimizers keep stays as it is.
 
         Raises:
-            DtypeError: ``dtype`` is no float type.
+            DtypeError: ``dtype`` is not a float type.
+
+        >>> from autograph import Dense
+        >>> model = Dense(4, 3)
+        >>> model.cast("bf16")
+        >>> model.weight.dtype
+        bf16
         """
         if not scalar_type(dtype).is_float:
             raise DtypeError(f"a model of {dtype} cannot be trained; expected a float type, for example f32 or bf16")
@@ -132,21 +178,21 @@ class Layer:
             parameter.move(dtype=dtype)
 
     def describe(self) -> str:
-        """The layer's settings in parentheses, for ``repr``."""
+        """The layer's settings in parentheses, for ``repr``; a subclass may define it anew.
+
+        >>> from autograph import Conv1, Relu
+        >>> Conv1(2, 4, 3, padding=1).describe(), Relu().describe()
+        ('(2, 4, 3, padding=1)', '()')
+        """
         return "()"
 
     def __repr__(self) -> str:
-        return "\n".join(self._lines(""))
+        return "\n".join(_lines(self, ""))
 
-    def _lines(self, name: str) -> list[str]:
-        layers = [(n, child) for n, child in self._children() if isinstance(child, Layer)]
-        title = f"{name}: " if name else ""
-        title += type(self).__name__ + (self.describe() if not layers else "")
-        count = self.parameter_count
-        lines = [f"{title}  {count:,} parameters" if count else title]
-        for child_name, child in layers:
-            lines += [f"  {line}" for line in child._lines(child_name)]
-        return lines
+
+def _children(layer: Layer) -> Iterator[tuple[str, Layer | Parameter]]:
+    for name, value in vars(layer).items():
+        yield from _layers_and_parameters(name, value)
 
 
 def _layers_and_parameters(name: str, value: Any) -> Iterator[tuple[str, Layer | Parameter]]:
@@ -155,6 +201,32 @@ def _layers_and_parameters(name: str, value: Any) -> Iterator[tuple[str, Layer |
     elif isinstance(value, list | tuple):
         for i, entry in enumerate(value):
             yield from _layers_and_parameters(f"{name}.{i}", entry)
+
+
+def _walk(layer: Layer, prefix: str, parents: tuple[Layer, ...] = ()) -> Iterator[tuple[str, Parameter]]:
+    """The parameters of a layer and of all layers in it, with their full names."""
+    if any(layer is parent for parent in parents):
+        raise AutographError(
+            f"the layer {prefix[:-1]} contains itself; keep what is not a child in something other than an"
+            " attribute, list or tuple, for example in a dict"
+        )
+    for name, child in _children(layer):
+        if isinstance(child, Parameter):
+            yield prefix + name, child
+        else:
+            yield from _walk(child, f"{prefix}{name}.", (*parents, layer))
+
+
+def _lines(layer: Layer, name: str) -> list[str]:
+    """The lines of ``repr``: a layer, and below it, indented, the layers in it."""
+    layers = [(n, child) for n, child in _children(layer) if isinstance(child, Layer)]
+    title = f"{name}: " if name else ""
+    title += type(layer).__name__ + (layer.describe() if not layers else "")
+    count = layer.parameter_count
+    lines = [f"{title}  {count:,} parameters" if count else title]
+    for child_name, child in layers:
+        lines += [f"  {line}" for line in _lines(child, child_name)]
+    return lines
 
 
 def settings(*values: Any, **named: Any) -> str:

@@ -19,7 +19,7 @@ class Sequential(Layer):
         layers: the list of them, without what was None; names of parameters begin with ``layers.0``.
 
     Raises:
-        AutographError: an argument is no layer.
+        AutographError: an argument is not a layer.
 
     >>> from autograph import Dense, Relu, Tensor
     >>> model = Sequential(Dense(4, 8, seed=0), Relu(), Dense(8, 3, seed=1))
@@ -43,7 +43,7 @@ class Sequential(Layer):
         try:
             return self.layers[index]
         except (TypeError, IndexError) as error:
-            raise ShapeError(f"{index!r} is no index of a Sequential of {len(self.layers)} layers") from error
+            raise ShapeError(f"{index!r} is not an index of a Sequential of {len(self.layers)} layers") from error
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from autograph.errors import AutographError, DtypeError
 from autograph.functions.checks import is_number, require_dtype
 from autograph.functions.type_variables import F
 from autograph.tensor.base import require_tensor
 from autograph.tensor.parameter import Parameter
 from autograph.tensor.tensor import Tensor
-from krnlpy import Item, ItemMut, bf16, f16, f32, kernel
+from krnlpy import Item, ItemMut, bf16, f16, f32, func, kernel
 
 
 @kernel
@@ -23,11 +25,15 @@ def _momentum_step(rate: f32, momentum: f32, g: Item[f32], v: ItemMut[f32], w: I
     w -= rate * velocity
 
 
+@func
+def _exact(weight: Any, master: Any) -> Any:
+    """The weight as an f32. Where it is not what the master rounds to, somebody set it: then the weight is right."""
+    return master if F(master) == weight else f32(weight)
+
+
 @kernel
 def _narrow_step(rate: f32, g: Item[F], master: ItemMut[f32], w: ItemMut[F]) -> None:
-    # Where the weight is not what the master rounds to, somebody set it: then the weight is right.
-    exact = master if F(master) == w else f32(w)
-    exact -= rate * g
+    exact = _exact(w, master) - rate * g
     master = exact
     w = F(exact)
 
@@ -36,9 +42,8 @@ def _narrow_step(rate: f32, g: Item[F], master: ItemMut[f32], w: ItemMut[F]) -> 
 def _narrow_momentum_step(
     rate: f32, momentum: f32, g: Item[F], v: ItemMut[f32], master: ItemMut[f32], w: ItemMut[F]
 ) -> None:
-    exact = master if F(master) == w else f32(w)
     velocity = momentum * v + g
-    exact -= rate * velocity
+    exact = _exact(w, master) - rate * velocity
     v = velocity
     master = exact
     w = F(exact)
@@ -57,6 +62,9 @@ class SGD:
     Args:
         momentum: 0 for none, below 1.
 
+    Raises:
+        AutographError: ``momentum`` is not a number from 0 to below 1.
+
     >>> from autograph import SGD, Parameter, Tensor
     >>> weight = Parameter(Tensor.full(2, 1.0))
     >>> SGD().update(weight, Tensor.ones(2), learning_rate=0.5)
@@ -73,17 +81,36 @@ class SGD:
         return f"SGD(momentum={self.momentum})"
 
     def settings(self) -> dict[str, float | int | str | bool]:
-        """The settings, by name."""
+        """The settings, by name.
+
+        >>> from autograph import SGD
+        >>> SGD(momentum=0.9).settings()
+        {'momentum': 0.9}
+        """
         return {"momentum": self.momentum}
 
     def update(self, parameter: Parameter, gradient: Tensor, learning_rate: float) -> None:
-        """Changes a parameter by its gradient.
+        """Changes a parameter by its gradient, in place; nothing is read back.
+
+        Args:
+            parameter: what is changed; its ``state`` gets ``velocity`` (with momentum) and ``master`` (f16 and bf16).
+            gradient: of the parameter's shape, dtype and device.
+            learning_rate: a number, or a parameter of the graph that is being captured.
 
         Raises:
-            DtypeError: the parameter is not f16, bf16 or f32.
+            DtypeError: the parameter is none, or not f16, bf16 or f32, or the gradient has another dtype.
+            ShapeError: the gradient has another shape.
+            LaunchError: the gradient lies on another device, or the learning rate is not a number.
+
+        >>> from autograph import SGD, Parameter, Tensor
+        >>> weight, optimizer = Parameter(Tensor.zeros(1)), SGD(momentum=0.5)
+        >>> for _ in range(2):
+        ...     optimizer.update(weight, Tensor.ones(1), learning_rate=1.0)
+        >>> weight.item()  # the second step is half as long again
+        -2.5
         """
         if not isinstance(parameter, Parameter):
-            raise DtypeError(f"SGD of a {type(parameter).__name__}: expected a Parameter")
+            raise DtypeError(f"SGD takes a Parameter, not {type(parameter).__name__}")
         require_tensor("SGD", gradient)
         require_dtype("SGD", parameter, f16, bf16, f32)
         if not parameter.size:

@@ -1,7 +1,7 @@
 """What a tensor is: elements on a device, who shares their memory, and a place in the graph of gradients.
 
-Operations take and return tensors; the methods of :class:`autograph.Tensor` are those operations. So it stands above
-them, and what they need of a tensor stands here.
+Operations take and return tensors; the methods of :class:`autograph.Tensor` are those operations. So Tensor stands
+above the operations, and this module has what they need of a tensor.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from krnlpy import Buffer, Device, ScalarType, SharingError
 from .share import Share
 
 if TYPE_CHECKING:
-    # What operations return, which are below it. They take the name from here: no other import of types goes up.
+    # Operations return it, although they are below it. They import the name from here: no other import goes up.
     from .tensor import Tensor as Tensor
 
 Shape = tuple[int, ...]
@@ -31,8 +31,8 @@ class Node:
     """A tensor's place in the graph.
 
     Attributes:
-        edges: to the inputs; () for a leaf; None once a backward has taken them.
-        gradient: of a leaf, what has been accumulated.
+        edges: to the inputs; () for a leaf; None once backward() has used them.
+        gradient: a leaf's gradient so far.
     """
 
     __slots__ = ("device", "dtype", "edges", "gradient", "shape")
@@ -71,62 +71,95 @@ class TensorBase:
 
     Args:
         buffer: the elements. The tensor takes the buffer over; it should not be changed by others afterwards.
+
+    Attributes:
+        share: the elements, and who looks at their memory. For the package's own use.
+        node: the place in the graph; None where nothing is recorded. For the package's own use.
     """
 
-    __slots__ = ("__weakref__", "_node", "_share")
+    __slots__ = ("__weakref__", "node", "share")
     __array_ufunc__ = None  # NumPy's numbers and arrays leave `2 * tensor` to the tensor
 
     def __init__(self, buffer: Buffer) -> None:
         require_buffer(buffer)
-        self._share = Share(buffer, [])
-        self._node: Node | None = None
+        self.share = Share(buffer, [])
+        self.node: Node | None = None
 
     def result(self, buffer: Buffer) -> Tensor:
-        """A tensor of what an operation on this one gave: a :class:`Tensor`, whatever subclass this is of. The buffer
-        is no view of this tensor's.
+        """A tensor of the buffer that an operation on this one gave: a :class:`Tensor`, also where this is a parameter.
+
+        Args:
+            buffer: the elements; no view of this tensor's, for which there is :meth:`view`.
 
         Raises:
-            DtypeError: no buffer.
+            DtypeError: ``buffer`` is not a Buffer.
+
+        >>> from autograph import Parameter, Tensor
+        >>> from krnlpy import Buffer, f32
+        >>> x = Parameter(Tensor.ones(2))
+        >>> out = Buffer.empty(x.shape, x.dtype, x.device)  # a kernel would fill it
+        >>> out.fill(0.5)
+        >>> x.result(out)
+        Tensor(f32, (2,), Device.host(), [0.5, 0.5])
         """
         raise NotImplementedError
 
     def view(self, of: Callable[[Buffer], Buffer]) -> Tensor:
-        """A tensor of what a function makes of this tensor's buffer: a view, or a copy. Not recorded.
+        """A tensor of what a function makes of this tensor's buffer: a view, or a copy. It is not recorded.
+
+        The two share memory until one of them is changed in place.
+
+        Args:
+            of: the function; it does not change the elements.
 
         Raises:
-            DtypeError: the function is none, or gives no buffer.
+            DtypeError: ``of`` is not a function, or returns no Buffer.
+
+        >>> from autograph import Tensor
+        >>> x = Tensor.from_numpy([1, 2, 3])
+        >>> every_other = x.view(lambda buffer: buffer[::2])
+        >>> every_other.fill(0)
+        >>> every_other.numpy().tolist(), x.numpy().tolist()
+        ([0, 0], [1, 2, 3])
         """
         raise NotImplementedError
 
     @property
     def shape(self) -> Shape:
-        return self._share.buffer.shape
+        """The lengths of the axes."""
+        return self.share.buffer.shape
 
     @property
     def ndim(self) -> int:
-        return self._share.buffer.ndim
+        """The number of axes."""
+        return self.share.buffer.ndim
 
     @property
     def size(self) -> int:
-        """Count of elements."""
-        return self._share.buffer.size
+        """The number of elements."""
+        return self.share.buffer.size
 
     @property
     def dtype(self) -> ScalarType:
-        return self._share.buffer.dtype
+        """The type of the elements, one of krnlpy's scalar types."""
+        return self.share.buffer.dtype
 
     @property
     def device(self) -> Device:
-        return self._share.buffer.device
+        """Where the elements lie."""
+        return self.share.buffer.device
 
     @property
     def strides(self) -> Shape:
-        """Distances in memory between neighbours along each axis, in elements: 0 where the tensor is repeated, below 0
-        where it is reversed."""
-        return self._share.buffer.strides
+        """The distances in memory between neighbours along each axis, in elements: 0 where the tensor is repeated,
+        below 0 where it is reversed."""
+        return self.share.buffer.strides
 
     def is_contiguous(self, order: Literal["C", "F"] = "C") -> bool:
         """Whether the elements lie in memory without gaps in row-major (``"C"``) or column-major (``"F"``) order.
+
+        Raises:
+            AutographError: ``order`` is something else.
 
         >>> from autograph import Tensor
         >>> x = Tensor.zeros((2, 3))
@@ -136,18 +169,20 @@ class TensorBase:
         if not isinstance(order, str) or order not in ("C", "F"):
             raise AutographError(f"is_contiguous(order={order!r}): expected 'C' or 'F'")
         if order == "F":
-            return self._share.buffer.transpose().is_contiguous()
-        return self._share.buffer.is_contiguous()
+            return self.share.buffer.transpose().is_contiguous()
+        return self.share.buffer.is_contiguous()
 
     @property
     def buffer(self) -> Buffer:
         """The elements, for kernels that read them. A kernel that changes them takes :meth:`writable`."""
-        return self._share.buffer
+        return self.share.buffer
 
     @property
     def tracked(self) -> bool:
-        """Whether operations on this tensor are recorded: it is a parameter with a gradient slot, or comes of one.
-        Integers never are, nor is anything inside a gradient function.
+        """Whether operations on this tensor are recorded.
+
+        They are where it is a parameter with an open gradient slot, or was computed from one. Integers never are, nor
+        is anything inside a gradient function.
 
         >>> from autograph import Parameter, Tensor
         >>> x = Parameter(Tensor.full(2, 1.5))
@@ -155,7 +190,7 @@ class TensorBase:
         >>> (x * 2).tracked, x.cast("i32").tracked
         (True, False)
         """
-        return self._node is not None and recording.on
+        return self.node is not None and recording.on
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -163,7 +198,7 @@ class TensorBase:
         return self.shape[0]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}{repr(self._share.buffer).removeprefix('Buffer')}"
+        return f"{type(self).__name__}{repr(self.share.buffer).removeprefix('Buffer')}"
 
     def __format__(self, spec: str) -> str:
         """The number of a tensor of one element in a format; without one, as ``str``.
@@ -175,12 +210,22 @@ class TensorBase:
         return format(self.item(), spec) if spec else str(self)
 
     def numpy(self) -> np.ndarray[Any, Any]:
-        """The elements as a read-only array, after all work on them is done: it keeps its values when the tensor is
-        changed in place. ``numpy.array(tensor)`` is one to write to.
+        """The elements as a read-only array; waits for all work on them.
 
-        On the host and the interpreter this is no copy.
+        The array keeps its values when the tensor is changed in place. ``numpy.array(tensor)`` is one to write to. On
+        the host and the interpreter this copies nothing.
+
+        Raises:
+            CaptureError: the device captures a graph.
+
+        >>> from autograph import Tensor
+        >>> x = Tensor.ones(2)
+        >>> before = x.numpy()
+        >>> x.fill(5)
+        >>> before, x.numpy()
+        (array([1., 1.], dtype=float32), array([5., 5.], dtype=float32))
         """
-        share, is_shared = self._share, self._shares_with_arrays
+        share, is_shared = self.share, self._shares_with_arrays
         array: np.ndarray[Any, Any] = share.buffer.numpy(copy=not is_shared)
         if is_shared:
             share.users.append(None)  # for as long as the memory lives: who holds the array cannot be known
@@ -197,14 +242,18 @@ class TensorBase:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def item(self) -> int | float:
-        """The value of a tensor of one element; waits for it.
+        """The number that a tensor of one element holds; waits for it.
 
         Raises:
-            ShapeError: it has none or several.
+            ShapeError: the tensor has no element, or several.
+
+        >>> from autograph import Tensor
+        >>> Tensor.from_numpy([1, 2, 4]).sum().item()
+        7
         """
         if self.size != 1:
             raise ShapeError(f"item() of a tensor of shape {self.shape}: it has {self.size} elements, not one")
-        value = self._share.buffer.numpy().reshape(())[()]
+        value = self.share.buffer.numpy().reshape(())[()]
         return float(value) if self.dtype.is_float else int(value)
 
     def __float__(self) -> float:
@@ -217,30 +266,54 @@ class TensorBase:
         return bool(self.item())
 
     def detach(self) -> Tensor:
-        """The same elements, not recorded."""
+        """A tensor of the same elements that is not recorded.
+
+        The two share memory until one of them is changed in place. A gradient function keeps what it needs later so.
+
+        >>> from autograph import Parameter, Tensor
+        >>> x = Parameter(Tensor.ones(2))
+        >>> x.init_grad()
+        >>> saved = x.detach()
+        >>> x.fill(3)
+        >>> saved.tracked, saved.numpy().tolist()
+        (False, [1.0, 1.0])
+        """
         raise NotImplementedError
 
     def __copy__(self) -> Tensor:
-        twin = self.detach()
-        twin._node = self._node
-        return twin
+        result = self.detach()
+        result.node = self.node
+        return result
 
     def writable(self) -> Buffer:
-        """The elements for a kernel that changes them: copied first if another tensor or array shares them, or if they
-        are repeated (see :meth:`broadcast_to`), so that each has a memory of its own.
+        """The elements for a kernel that changes them.
+
+        They are copied first if another tensor or array shares them, or if they are repeated (see
+        :meth:`broadcast_to`), so that the kernel changes this tensor only.
 
         Raises:
-            AutographError: the tensor was computed from parameters, so that its gradient would be wrong afterwards.
+            AutographError: the tensor was computed from parameters: its gradient would be wrong afterwards.
+
+        >>> from autograph import Tensor
+        >>> from krnlpy import ItemMut, f32, kernel
+        >>> @kernel
+        ... def square(x: ItemMut[f32]):
+        ...     x *= x
+        >>> x = Tensor.full(2, 3.0)
+        >>> y = x.detach()
+        >>> square(x.writable())
+        >>> x.numpy().tolist(), y.numpy().tolist()
+        ([9.0, 9.0], [3.0, 3.0])
         """
-        if self._node is not None and not self._node.is_leaf:
+        if self.node is not None and not self.node.is_leaf:
             raise AutographError(
                 "a tensor that was computed from parameters cannot be changed in place: backward() needs it as it was;"
                 " change a copy: tensor.detach()"
             )
-        while len((share := self._share).users) > 1 or share.buffer.is_broadcast():
+        while len((share := self.share).users) > 1 or share.buffer.is_broadcast():
             own = Share(share.buffer.copy(), [])
-            if self._share is share:  # else somebody changed the tensor meanwhile
-                self._share = own
+            if self.share is share:  # else somebody changed the tensor meanwhile
+                self.share = own
         return share.buffer
 
 
@@ -248,8 +321,7 @@ def require_buffer(value: Any) -> None:
     """The elements of a tensor must be a buffer."""
     if not isinstance(value, Buffer):
         raise DtypeError(
-            f"a tensor of a {type(value).__name__}: expected a Buffer; Tensor.from_numpy(array) takes what NumPy"
-            " takes for an array"
+            f"Tensor takes a Buffer, not {type(value).__name__}; Tensor.from_numpy makes a tensor of an array or a list"
         )
 
 
@@ -257,6 +329,5 @@ def require_tensor(operation: str, value: Any) -> None:
     """An operand must be a tensor."""
     if not isinstance(value, TensorBase):
         raise DtypeError(
-            f"{operation} of a tensor and a {type(value).__name__}; expected a tensor (arrays become tensors by"
-            " Tensor.from_numpy)"
+            f"{operation} takes a tensor, not {type(value).__name__}; Tensor.from_numpy makes a tensor of an array"
         )

@@ -20,11 +20,15 @@ class Parameter(Tensor):
     Gradients of several backward passes add up in it, until it is opened anew.
 
     Args:
-        value: the initial value, of which the parameter takes a share.
+        value: the initial value; the parameter shares its memory until one of the two is changed.
 
     Attributes:
         state: what the optimizer keeps, by name.
 
+    Raises:
+        DtypeError: ``value`` is not a Tensor.
+
+    >>> from autograph import Parameter, Tensor
     >>> weight = Parameter(Tensor.ones((2, 3)))
     >>> weight.init_grad()
     >>> weight.sum().backward()
@@ -36,62 +40,84 @@ class Parameter(Tensor):
 
     def __init__(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
-            raise DtypeError(f"a parameter of a {type(value).__name__}: expected a Tensor")
-        self._share = value.detach()._share
-        self._node = None
+            raise DtypeError(f"Parameter takes a Tensor, not {type(value).__name__}")
+        self.share = value.detach().share
+        self.node = None
         self.state: dict[str, Tensor] = {}
 
     def __copy__(self) -> Parameter:
-        return self._twin(Tensor.detach)
+        return self._copy_by(Tensor.detach)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
-        return self._twin(deepcopy)
+        return self._copy_by(deepcopy)
 
-    def _twin(self, copied: Callable[[Tensor], Tensor]) -> Parameter:
-        """A parameter of its own with the same value, state, and slot, open or closed."""
-        twin = _restored(copied(self.detach()), {name: copied(tensor) for name, tensor in self.state.items()})
-        if self._node is not None:
-            twin._node = Node(twin)
-            twin._node.gradient = None if self.grad is None else copied(self.grad)
-        return twin
+    def _copy_by(self, copied: Callable[[Tensor], Tensor]) -> Parameter:
+        """Another parameter with the same value, state, and slot, open or closed."""
+        result = _make_parameter(copied(self.detach()), {name: copied(tensor) for name, tensor in self.state.items()})
+        if self.node is not None:
+            result.node = Node(result)
+            result.node.gradient = None if self.grad is None else copied(self.grad)
+        return result
 
     def __reduce__(self) -> Any:
-        return _restored, (self.detach(), self.state)
+        return _make_parameter, (self.detach(), self.state)
 
     def init_grad(self) -> None:
-        """Opens the slot, and empties it: what backward passes left there is gone.
+        """Opens the gradient slot, and empties it: what backward passes left there is gone.
 
         Raises:
             DtypeError: the parameter holds integers, through which no gradient goes.
+
+        >>> from autograph import Parameter, Tensor
+        >>> weight = Parameter(Tensor.ones(2))
+        >>> weight.tracked
+        False
+        >>> weight.init_grad()
+        >>> weight.tracked
+        True
         """
         if not self.dtype.is_float:
             raise DtypeError(f"a parameter of {self.dtype} has no gradient; expected a float type")
-        if self._node is None:
-            self._node = Node(self)
-        self._node.gradient = None
+        if self.node is None:
+            self.node = Node(self)
+        self.node.gradient = None
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient so far; None without one."""
-        return None if self._node is None else self._node.gradient
+        """The gradient so far; None where no backward pass left one."""
+        return None if self.node is None else self.node.gradient
 
     def take_grad(self) -> Tensor | None:
-        """The gradient, closing the slot; None without one."""
+        """Closes the gradient slot, and returns what was in it; None where no backward pass left a gradient.
+
+        >>> from autograph import Parameter, Tensor
+        >>> weight = Parameter(Tensor.full((), 3.0))
+        >>> weight.init_grad()
+        >>> (weight * weight).backward()
+        >>> weight.take_grad().item(), weight.tracked
+        (6.0, False)
+        """
         gradient = self.grad
-        self._node = None
+        self.node = None
         return gradient
 
     def move(self, device: Device | None = None, dtype: DTypeLike | None = None) -> None:
         """Moves the parameter to a device, converts it to a dtype, or both, in place.
 
         An open slot stays open, with the gradient that it has, which is moved and converted alike. The optimizer's
-        state is moved, but keeps its dtypes: in which precision to remember is the optimizer's choice. If anything
-        fails, for example for want of memory, the parameter is as it was.
+        state is moved, but keeps its dtypes, which are the optimizer's choice. If anything fails, for example for want
+        of memory, the parameter is as it was.
 
-        What was computed of the parameter before cannot run backwards any more: its gradients are of another kind.
+        What was computed from the parameter before cannot run backwards any more: its gradients are of another kind.
+
+        Args:
+            device: None leaves the parameter where it is.
+            dtype: None leaves the dtype as it is.
 
         Raises:
-            DtypeError: ``dtype`` is an integer type, and the slot is open: no gradient goes through integers.
+            DtypeError: ``dtype`` is not a scalar type, or is an integer type while the slot is open, or ``device`` is
+                not a Device.
+            OutOfMemory: the device has not enough memory.
 
         >>> weight = Parameter(Tensor.ones(2))
         >>> weight.init_grad()
@@ -107,7 +133,7 @@ class Parameter(Tensor):
         def converted(tensor: Tensor) -> Tensor:
             return moved(tensor) if dtype is None else moved(tensor).cast(dtype)
 
-        node = self._node
+        node = self.node
         if node is not None and dtype is not None and not scalar_type(dtype).is_float:
             raise DtypeError(f"a parameter with an open gradient slot as {dtype}; take_grad() closes it")
         value = converted(self.detach())
@@ -118,17 +144,27 @@ class Parameter(Tensor):
         if node is not None:
             # The same node, so that a graph that still leads to it finds a gradient that does not fit, and says so.
             node.device, node.dtype, node.gradient = value.device, value.dtype, gradient
-            self._node = node
+            self.node = node
 
     def set(self, value: Tensor) -> None:
-        """Takes the value of another tensor, of any shape, dtype and device, and closes the slot."""
+        """Takes the value of another tensor, of any shape, dtype and device, and closes the gradient slot.
+
+        Raises:
+            DtypeError: ``value`` is not a Tensor.
+
+        >>> from autograph import Parameter, Tensor
+        >>> weight = Parameter(Tensor.ones(2))
+        >>> weight.set(Tensor.from_numpy([[1, 2]]).cast("f16"))
+        >>> weight
+        Parameter(f16, (1, 2), Device.host(), [[1., 2.]])
+        """
         if not isinstance(value, Tensor):
-            raise DtypeError(f"set of a {type(value).__name__}: expected a Tensor")
-        self._node = None
-        self._share = value.detach()._share
+            raise DtypeError(f"set takes a Tensor, not {type(value).__name__}")
+        self.node = None
+        self.share = value.detach().share
 
 
-def _restored(value: Tensor, state: dict[str, Tensor]) -> Parameter:
+def _make_parameter(value: Tensor, state: dict[str, Tensor]) -> Parameter:
     result = Parameter(value)
     result.state = state
     return result

@@ -1,4 +1,4 @@
-"""What a tensor holds of its memory."""
+"""A tensor's hold on its memory."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from krnlpy import Buffer
 class Share:
     """A tensor's buffer, and who looks at its memory; what is changed in place is copied first if others look.
 
-    A handler, a finalizer or another thread may come between any two steps of a tensor's methods. So a tensor has the
-    two as one, and users are counted by single calls, one too many rather than one too few.
+    A handler, a finalizer or another thread may come between any two steps of a tensor's methods. So a tensor replaces
+    both at once, and users are counted by single calls, one too many rather than one too few.
 
     Attributes:
         buffer: the elements.
-        users: as long as there are tensors, and arrays, that look at the memory. All shares of the memory have it.
+        users: has an entry for each tensor, and each array, that looks at the memory. All shares of the memory have
+            this one list.
     """
 
     __slots__ = ("buffer", "users")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from autograph.autograd.tape import backward
 from autograph.errors import DtypeError
 from autograph.functions import elementwise, in_place, losses, pooling, products, reductions, shapes
@@ -99,38 +97,86 @@ class Tensor(TensorBase):
         True
         """
         if copy:
-            try:
-                own = np.asarray(array)
-            except Exception as error:  # whatever NumPy says, or the object that it asks
-                raise DtypeError(f"from_numpy of a {type(array).__name__} that is no array: {error}") from error
-            return Tensor(Buffer.from_numpy(own, device))
+            return Tensor(Buffer.from_numpy(array, device))
         tensor = Tensor(Buffer.from_numpy(array, device, copy=False))
-        tensor._share.users.append(None)  # the array: for as long as the memory lives
+        tensor.share.users.append(None)  # the array: for as long as the memory lives
         return tensor
 
     @staticmethod
     def full(shape: int | Shape, value: complex, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-        """A tensor of one value."""
+        """A tensor whose elements are all one value.
+
+        Args:
+            shape: an int, or the lengths of the axes.
+            value: converted as in :meth:`fill`.
+            dtype: a scalar type, its name, or its NumPy dtype.
+            device: None is the host.
+
+        Raises:
+            ShapeError: ``shape`` is not a shape.
+            DtypeError: ``value`` is not a number, ``dtype`` no scalar type, or ``device`` no Device.
+            LimitExceeded: the tensor is larger than the device's buffers can be.
+            OutOfMemory: the device has not enough memory.
+
+        >>> from autograph import Tensor
+        >>> Tensor.full((2, 2), 7, "u8").numpy().tolist()
+        [[7, 7], [7, 7]]
+        """
         return Tensor(Buffer.full(shape, value, dtype, device))
 
     @staticmethod
     def zeros(shape: int | Shape, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-        """A tensor of zeros."""
+        """A tensor of zeros; arguments are those of :meth:`full`.
+
+        Raises:
+            ShapeError: ``shape`` is not a shape.
+            DtypeError: ``dtype`` is not a scalar type, or ``device`` no Device.
+            LimitExceeded: the tensor is larger than the device's buffers can be.
+            OutOfMemory: the device has not enough memory.
+
+        >>> from autograph import Tensor
+        >>> Tensor.zeros(3)
+        Tensor(f32, (3,), Device.host(), [0., 0., 0.])
+        """
         return Tensor(Buffer.zeros(shape, dtype, device))
 
     @staticmethod
     def ones(shape: int | Shape, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-        """A tensor of ones."""
+        """A tensor of ones; arguments are those of :meth:`full`.
+
+        Raises:
+            ShapeError: ``shape`` is not a shape.
+            DtypeError: ``dtype`` is not a scalar type, or ``device`` no Device.
+            LimitExceeded: the tensor is larger than the device's buffers can be.
+            OutOfMemory: the device has not enough memory.
+
+        >>> from autograph import Tensor
+        >>> Tensor.ones((2, 3)).sum(axis=1).numpy().tolist()
+        [3.0, 3.0]
+        """
         return Tensor(Buffer.ones(shape, dtype, device))
 
     @staticmethod
     def empty(shape: int | Shape, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-        """A tensor of whatever its memory held."""
+        """A tensor of undefined content, to be filled; arguments are those of :meth:`full`.
+
+        Raises:
+            ShapeError: ``shape`` is not a shape.
+            DtypeError: ``dtype`` is not a scalar type, or ``device`` no Device.
+            LimitExceeded: the tensor is larger than the device's buffers can be.
+            OutOfMemory: the device has not enough memory.
+
+        >>> from autograph import Tensor
+        >>> x = Tensor.empty(2, "i32")
+        >>> x.assign(Tensor.from_numpy([3, 4]))
+        >>> x.numpy().tolist()
+        [3, 4]
+        """
         return Tensor(Buffer.empty(shape, dtype, device))
 
     @property
     def T(self) -> Tensor:  # noqa: N802
-        """The transpose: all axes in reverse order."""
+        """The transpose, a view: all axes in reverse order."""
         return self.transpose()
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -146,20 +192,19 @@ class Tensor(TensorBase):
         return Tensor(buffer)
 
     def detach(self) -> Tensor:
-        """The same elements, not recorded. What a gradient function needs later is kept so."""
-        share = self._share
+        share = self.share
         result = Tensor.__new__(Tensor)
-        result._node = None
-        result._share = Share(share.buffer, share.users)
+        result.node = None
+        result.share = Share(share.buffer, share.users)
         return result
 
     def view(self, of: Callable[[Buffer], Buffer]) -> Tensor:
         if not callable(of):
-            raise DtypeError(f"a view by a {type(of).__name__}: expected a function from buffer to buffer")
-        share = self._share
+            raise DtypeError(f"view takes a function from buffer to buffer, not {type(of).__name__}")
+        share = self.share
         buffer = of(share.buffer)
         require_buffer(buffer)
         result = Tensor.__new__(Tensor)
-        result._node = None
-        result._share = Share(buffer, share.users if buffer.memory is share.buffer.memory else [])
+        result.node = None
+        result.share = Share(buffer, share.users if buffer.memory is share.buffer.memory else [])
         return result

@@ -22,6 +22,12 @@ class MemoryStats:
         peak: the most that ever was in use.
         reserved: taken from the driver or the system: what is in use, what is kept for the next buffers, and the
             memory through which bytes travel to the device and back.
+
+    >>> from krnlpy import Buffer, Device
+    >>> x = Buffer.zeros(1000)
+    >>> stats = Device.host().memory_stats()
+    >>> x.nbytes <= stats.in_use <= stats.peak
+    True
     """
 
     in_use: int

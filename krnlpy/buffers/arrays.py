@@ -23,6 +23,23 @@ PIECE_BYTES = 16 << 20
 """Arrays that must be rearranged before they are uploaded are so in pieces of about this size."""
 
 
+def as_array(value: Any) -> Array:
+    """What NumPy makes of a value: an array, a number, a list of these. Its rules decide about the dtype.
+
+    Raises:
+        DtypeError: it makes nothing of it. OutOfMemory: the host has no memory for the array.
+    """
+    try:
+        array = np.asarray(value)
+    except MemoryError as error:
+        raise OutOfMemory(f"the host has no memory left for an array of a {type(value).__name__}") from error
+    except Exception as error:  # whatever NumPy says, or the object that it asks
+        raise DtypeError(f"NumPy makes no array of this {type(value).__name__}: {error}") from error
+    if array.dtype == object and array is not value:
+        raise DtypeError(f"NumPy makes no array of numbers of this {type(value).__name__}")
+    return array
+
+
 class _Span:
     """The bytes of an array from the first to the last, whatever lies between; keeps the array."""
 
@@ -31,17 +48,20 @@ class _Span:
         self.__array_interface__ = {"version": 3, "typestr": "|u1", "data": (start, False), "shape": (nbytes,)}
 
 
-def shared(array: Array | np.generic, device: Device) -> tuple[Any, Strides, int] | None:
+def shared(array: Any, device: Device) -> tuple[Any, Strides, int] | None:
     """The memory of an array as memory of a device, and the strides and offset of its elements there; None of an empty
     array.
 
     Raises:
-        SharingError: the array is read-only, not aligned or of foreign byte order, or the device can't use it.
+        SharingError: it is not an array, or is read-only, not aligned or of foreign byte order; or the device can't use
+            it.
     """
+    if not isinstance(array, np.ndarray):
+        raise SharingError(
+            f"a {type(array).__name__} is not a NumPy array, whose memory is shared; copy=True copies it"
+        )
     if not array.size:
         return None
-    if not isinstance(array, np.ndarray):
-        raise SharingError(f"the number {array!r} has no memory to share; copy=True copies it")
     reason = _obstacle(array) or ("" if array.flags.writeable else "it is read-only")
     if reason:
         raise SharingError(
@@ -69,7 +89,7 @@ def empty(shape: Shape, dtype: ScalarType) -> Array:
 
 
 def check_out(out: Any, shape: Shape) -> None:
-    """The array that a buffer of this shape is downloaded to is none, or an array. They have fewer axes than buffers.
+    """Checks what a buffer of this shape is downloaded to: an array or None. Arrays have fewer axes than buffers.
 
     Raises:
         DtypeError: it is something else. ShapeError: arrays can't have as many axes.

@@ -11,7 +11,7 @@ import numpy as np
 from krnlpy.backend.recorder import capturable, refuse_reading
 from krnlpy.device import Device
 from krnlpy.errors import DtypeError, KrnlpyError, LimitExceeded, ShapeError, SharingError
-from krnlpy.scalar import pattern_of, scalar_type
+from krnlpy.scalar import f32, pattern_of, scalar_type
 from krnlpy.views.strides import as_shape, contiguous_strides
 from krnlpy.views.view import View
 
@@ -39,17 +39,22 @@ class Buffer(View):
     # ------------------------------------------------------------------------------------------------- constructors
 
     @classmethod
-    def empty(cls, shape: int | Iterable[int], dtype: Any, device: Device | None = None) -> Buffer:
+    def empty(cls, shape: int | Iterable[int], dtype: Any = f32, device: Device | None = None) -> Buffer:
         """A buffer of undefined content.
 
         Args:
             shape: an int or a tuple of ints.
             dtype: a scalar type, its name, or its NumPy dtype.
-            device: where; the host unless told.
+            device: the device; the host if not given.
 
         Raises:
-            ShapeError: the shape is none. DtypeError: the dtype is none of the 12. LimitExceeded: larger than the
-                device's buffers can be. OutOfMemory: the device has not enough memory.
+            ShapeError: ``shape`` is not a shape. DtypeError: ``dtype`` is none of the 12.
+            LimitExceeded: the buffer is larger than the device allows. OutOfMemory: the device has too little memory.
+
+        >>> from krnlpy import Buffer
+        >>> x = Buffer.empty((2, 3), "u16")
+        >>> x.shape, x.dtype, x.nbytes
+        ((2, 3), u16, 12)
         """
         device = _checked_device(device)
         dtype, shape = scalar_type(dtype), as_shape(shape)
@@ -64,68 +69,114 @@ class Buffer(View):
         return cls(device, dtype, memory, shape, contiguous_strides(shape), 0)
 
     @classmethod
-    def full(cls, shape: int | Iterable[int], value: Any, dtype: Any, device: Device | None = None) -> Buffer:
-        """A buffer of which every element is ``value``, converted as :meth:`fill` does."""
+    def full(cls, shape: int | Iterable[int], value: Any, dtype: Any = f32, device: Device | None = None) -> Buffer:
+        """A buffer of one number, converted as :meth:`fill` does.
+
+        Args:
+            shape: an int or a tuple of ints.
+            value: the number.
+            dtype: a scalar type, its name, or its NumPy dtype.
+            device: the device; the host if not given.
+
+        Raises:
+            ShapeError: ``shape`` is not a shape. DtypeError: ``dtype`` is none of the 12, or ``value`` is not a number.
+            LimitExceeded: the buffer is larger than the device allows. OutOfMemory: the device has too little memory.
+
+        >>> from krnlpy import Buffer, u8
+        >>> Buffer.full(3, 300, u8).numpy()  # integers wrap
+        array([44, 44, 44], dtype=uint8)
+        """
         pattern = pattern_of(value, scalar_type(dtype))
         result = cls.empty(shape, dtype, device)
         transfer.fill(result, pattern)
         return result
 
     @classmethod
-    def zeros(cls, shape: int | Iterable[int], dtype: Any, device: Device | None = None) -> Buffer:
-        """A buffer of zeros."""
+    def zeros(cls, shape: int | Iterable[int], dtype: Any = f32, device: Device | None = None) -> Buffer:
+        """A buffer of zeros. Arguments are those of :meth:`empty`.
+
+        Raises:
+            ShapeError: ``shape`` is not a shape. DtypeError: ``dtype`` is none of the 12.
+            LimitExceeded: the buffer is larger than the device allows. OutOfMemory: the device has too little memory.
+
+        >>> from krnlpy import Buffer
+        >>> Buffer.zeros(3).numpy()
+        array([0., 0., 0.], dtype=float32)
+        """
         return cls.full(shape, 0, dtype, device)
 
     @classmethod
-    def ones(cls, shape: int | Iterable[int], dtype: Any, device: Device | None = None) -> Buffer:
-        """A buffer of ones."""
+    def ones(cls, shape: int | Iterable[int], dtype: Any = f32, device: Device | None = None) -> Buffer:
+        """A buffer of ones. Arguments are those of :meth:`empty`.
+
+        Raises:
+            ShapeError: ``shape`` is not a shape. DtypeError: ``dtype`` is none of the 12.
+            LimitExceeded: the buffer is larger than the device allows. OutOfMemory: the device has too little memory.
+
+        >>> from krnlpy import Buffer, i32
+        >>> Buffer.ones((2, 2), i32).numpy().tolist()
+        [[1, 1], [1, 1]]
+        """
         return cls.full(shape, 1, dtype, device)
 
     @classmethod
     def from_numpy(cls, array: Any, device: Device | None = None, *, copy: bool = True) -> Buffer:
-        """A buffer of the elements of a NumPy array: a copy, on every device, unless told.
+        """A buffer of the elements of a NumPy array, copied unless ``copy`` is False.
 
         Args:
-            array: the array, of any strides and byte order.
-            device: where; the host unless told.
-            copy: False: the buffer is the array's memory, whatever the strides, on any device that has
-                ``Feature.SHARED_HOST_MEMORY``; what the device does to it is seen in the array after
-                ``device.wait()``, and the array may be changed while nothing queued uses it.
+            array: an array of any strides and byte order. Where it is copied, also what ``numpy.asarray`` takes, a
+                number or a nested list, with the dtype that NumPy gives it: f64 for Python's floats, i64 for its ints.
+            device: the device; the host if not given.
+            copy: False: the buffer is the array's memory, with its strides, on devices that have
+                ``Feature.SHARED_HOST_MEMORY``. The array shows what the device wrote after ``device.wait()``, and may
+                be changed while nothing that is queued uses it.
 
         Raises:
-            DtypeError: the array's dtype is not one of the 12 (``bool``, ``complex64``, ``object``...).
-            SharingError: ``copy`` is False, and the array is read-only, not aligned or of foreign byte order, or the
-                device can't use the process's memory.
+            DtypeError: the dtype is not one of the 12 (``bool``, ``complex64``, ``object``...), or NumPy makes no array
+                of it.
+            SharingError: ``copy`` is False, and ``array`` is not an array, or is read-only, not aligned or of foreign
+                byte order, or the device can't use the process's memory.
+            LimitExceeded: the buffer is larger than the device allows. OutOfMemory: the device has too little memory.
+
+        >>> import numpy as np
+        >>> from krnlpy import Buffer
+        >>> array = np.zeros(3, np.float32)
+        >>> Buffer.from_numpy(array, copy=False).fill(2.0)
+        >>> array
+        array([2., 2., 2.], dtype=float32)
+        >>> Buffer.from_numpy([[1, 2], [3, 4]]).dtype
+        i64
         """
         device = _checked_device(device)
-        if not isinstance(array, np.ndarray | np.generic):
-            raise DtypeError(
-                f"from_numpy takes a NumPy array, not {type(array).__name__}; numpy.asarray({type(array).__name__},"
-                " dtype) makes one"
-            )
-        dtype = scalar_type(array.dtype)
+        of = array if isinstance(array, np.ndarray) else arrays.as_array(array)
+        dtype = scalar_type(of.dtype)
         if copy is False and (shared := arrays.shared(array, device)):
             memory, strides, offset = shared
-            return cls(device, dtype, memory, array.shape, strides, offset)
-        result, done = cls.empty(array.shape, dtype, device), 0
-        for piece in arrays.pieces(np.asarray(array), dtype.dtype):
+            return cls(device, dtype, memory, of.shape, strides, offset)
+        result, done = cls.empty(of.shape, dtype, device), 0
+        for piece in arrays.pieces(np.asarray(of), dtype.dtype):
             device.backend.upload(result.memory, done, piece)
             done += piece.nbytes
         return result
 
     @classmethod
     def from_dlpack(cls, tensor: Any, device: Device | None = None, *, copy: bool = True) -> Buffer:
-        """A buffer of the elements of another library's tensor that lies in the process's memory: of PyTorch, JAX, or
-        whatever has ``__dlpack__``. A copy, on every device, unless told.
+        """A buffer of the elements of another library's tensor, copied unless ``copy`` is False.
 
         Args:
-            tensor: the tensor.
-            device: where; the host unless told.
-            copy: as in :meth:`from_numpy`.
+            tensor: a tensor of PyTorch, JAX or another library with ``__dlpack__``, in the process's memory.
+            device: the device; the host if not given.
+            copy: as for :meth:`from_numpy`.
 
         Raises:
-            DtypeError: the tensor's type is not one of the 12, or it is none.
-            SharingError: the tensor lies on another device, or see :meth:`from_numpy`.
+            DtypeError: the tensor's type is not one of the 12, or there is no tensor.
+            SharingError: the tensor lies on another device; or as for :meth:`from_numpy`.
+            LimitExceeded: the buffer is larger than the device allows. OutOfMemory: the device has too little memory.
+
+        >>> import numpy as np
+        >>> from krnlpy import Buffer
+        >>> Buffer.from_dlpack(np.arange(3, dtype=np.int16)).dtype
+        i16
         """
         from .dlpack import array_of
 
@@ -134,17 +185,39 @@ class Buffer(View):
     # ------------------------------------------------------------------------------------------------------- copies
 
     def copy(self) -> Buffer:
-        """A contiguous copy on the same device."""
+        """A contiguous copy on the same device.
+
+        >>> from krnlpy import Buffer
+        >>> x = Buffer.zeros(2)
+        >>> x.copy().fill(1.0)
+        >>> x.numpy()
+        array([0., 0.], dtype=float32)
+        """
         result = Buffer.empty(self.shape, self.dtype, self.device)
         transfer.copy(self, result)
         return result
 
     def contiguous(self) -> Buffer:
-        """The buffer itself where it is contiguous, else a contiguous copy."""
+        """The buffer itself if it is contiguous, else a contiguous copy.
+
+        >>> from krnlpy import Buffer
+        >>> x = Buffer.zeros((2, 3))
+        >>> x.contiguous() is x, x.transpose().contiguous().shares_memory(x)
+        (True, False)
+        """
         return self if self.is_contiguous() else self.copy()
 
     def to_device(self, device: Device) -> Buffer:
-        """The buffer itself where it is on ``device``, else a contiguous copy there."""
+        """The buffer itself if it is on ``device``, else a contiguous copy there.
+
+        Raises:
+            DtypeError: ``device`` is not a Device. LimitExceeded: the buffer is larger than the device allows.
+            OutOfMemory: the device has too little memory.
+
+        >>> from krnlpy import Buffer, Device
+        >>> Buffer.zeros(3).to_device(Device.interpreter()).device
+        Device.interpreter()
+        """
         device = _checked_device(device)
         if device.backend is self.device.backend:
             return self
@@ -157,7 +230,15 @@ class Buffer(View):
         type. The two may overlap.
 
         Raises:
-            ShapeError: the shapes differ, or this buffer is a broadcast one. DtypeError: the types differ.
+            ShapeError: the shapes differ, or this buffer is a broadcast one.
+            DtypeError: the types differ, or ``other`` is something else.
+
+        >>> import numpy as np
+        >>> from krnlpy import Buffer
+        >>> x = Buffer.zeros((2, 2))
+        >>> x[:, 1].copy_from(np.float32([7, 8]))
+        >>> x.numpy().tolist()
+        [[0.0, 7.0], [0.0, 8.0]]
         """
         if isinstance(other, np.ndarray):
             if arrays.is_plain(other, self.shape, self.dtype.dtype) and self.is_contiguous() and other.size:
@@ -182,16 +263,29 @@ class Buffer(View):
 
         Raises:
             DtypeError: the value is not a number. ShapeError: this buffer is a broadcast one.
+
+        >>> from krnlpy import Buffer
+        >>> x = Buffer.zeros(4)
+        >>> x[::2].fill(5)
+        >>> x.numpy()
+        array([5., 0., 5., 0.], dtype=float32)
         """
         pattern = pattern_of(value, self.dtype)
         self._check_writable()
         transfer.fill(self, pattern)
 
     def cast(self, dtype: Any) -> Buffer:
-        """A contiguous buffer of another type, on the same device: integers wrap, floats to integers saturate.
+        """A contiguous copy as elements of a type, on the same device: integers wrap, floats to integers saturate.
 
         Raises:
-            MissingFeatures: a type is 64 bits wide and the device has none.
+            DtypeError: ``dtype`` is none of the 12. MissingFeatures: one of the types is 64 bits wide, which the device
+                can't compute with.
+            LimitExceeded: the buffer is larger than the device allows. OutOfMemory: the device has too little memory.
+
+        >>> import numpy as np
+        >>> from krnlpy import Buffer, u8
+        >>> Buffer.from_numpy(np.float32([-1, 2.9, 300])).cast(u8).numpy()
+        array([  0,   2, 255], dtype=uint8)
         """
         to = scalar_type(dtype)
         if to is self.dtype:
@@ -221,8 +315,16 @@ class Buffer(View):
             ShapeError, DtypeError: ``out`` has another shape or type. SharingError: it is read-only, not aligned or of
                 foreign byte order; or ``copy`` is False and the device has memory of its own, or ``out`` is given too.
             OutOfMemory: the host has no memory for the array.
+
+        >>> import numpy as np
+        >>> from krnlpy import Buffer
+        >>> x, out = Buffer.ones(2), np.zeros((2, 2), np.float32)
+        >>> x.numpy()
+        array([1., 1.], dtype=float32)
+        >>> x.numpy(out=out[:, 0]) is not None, out.tolist()
+        (True, [[1.0, 0.0], [1.0, 0.0]])
         """
-        arrays.check_out(out, self.shape)
+        arrays.check_out(out, self._shape)
         if copy is False:
             if out is not None:
                 raise SharingError("numpy(out=..., copy=False): what goes into an array is copied; give one of them")
@@ -235,15 +337,16 @@ class Buffer(View):
                 return out
             Buffer.from_numpy(out, copy=False).copy_from(self)
             return out
-        array: np.ndarray[Any, Any] = arrays.empty(self.shape, self.dtype)
-        if not self.is_contiguous():
+        array: np.ndarray[Any, Any] = arrays.empty(self._shape, self.dtype)
+        if not self._contiguous:
             refuse_reading(self.device.backend)  # before a copy of the elements is asked for
             if elements := transfer.planes(self):
                 array[...] = elements[0]
                 return array
+            return self.copy().numpy(array)
         if array.size:
-            source, data = self.contiguous(), array.reshape(-1).view(np.uint8)
-            source.device.backend.download(source.memory, source.offset * self.dtype.size, data)
+            data = array.reshape(-1).view(np.uint8)
+            self.device.backend.download(self._memory, self._offset * self.dtype.size, data)
         return array
 
     def _shared_array(self) -> np.ndarray[Any, Any]:
@@ -312,7 +415,7 @@ class Buffer(View):
             from .summary import summary
 
             return f"{head}, {summary(self)})" if self.size else f"{head})"
-        except KrnlpyError as error:  # the device was lost, say: what can be told of a buffer is told nonetheless
+        except KrnlpyError as error:  # say of a lost device: the rest of the text is still true
             return f"{head}: {error})"
 
 

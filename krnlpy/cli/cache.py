@@ -10,6 +10,8 @@ from typing import Any
 from krnlpy import config
 from krnlpy.cache.store import KINDS, Cache
 
+from .info_text import size
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The subcommands and their options."""
@@ -38,9 +40,9 @@ def _info(arguments: argparse.Namespace) -> int:
         print()
         return 0
     print(f"folder  {found['folder'] or 'none: nothing is kept (KRNLPY_NO_CACHE)'}")
-    print(f"limit   {_mebibytes(found['limit_bytes'])} of each kind (KRNLPY_CACHE_BYTES)")
+    print(f"limit   {size(found['limit_bytes'])} of each kind (KRNLPY_CACHE_BYTES)")
     for kind, held in found["kinds"].items():
-        print(f"{kind:<7} {held['entries']} entries, {_mebibytes(held['bytes'])} of {held['contents']}")
+        print(f"{kind:<7} {held['entries']} entries, {size(held['bytes'])} of {held['contents']}")
     return 0
 
 
@@ -52,7 +54,3 @@ def _clear(_: argparse.Namespace) -> int:
         return 1
     print(f"removed {removed} entries from {config.cache_dir or 'nowhere: nothing is kept'}")
     return 0
-
-
-def _mebibytes(nbytes: int) -> str:
-    return f"{nbytes / (1 << 20):.1f} MiB"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from krnlpy.columns import in_columns
 from krnlpy.features import Feature
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -81,10 +82,8 @@ def _details(found: Mapping[str, Any], columns: list[str]) -> Iterator[str]:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows below a head and a line, in columns."""
-    lines = [head, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([text[0], "-" * max(map(len, text)), *text[1:]])
+    first, *others = in_columns([head, *rows])
+    return "\n".join([first, "-" * max(map(len, (first, *others))), *others])
 
 
 def _limit(name: str, value: Any) -> str:

@@ -17,8 +17,8 @@ from krnlpy.dsl.ir.layout import Variant, layout_of
 from krnlpy.dsl.llvm import emit as llvm
 from krnlpy.dsl.passes.accesses import buffer_accesses
 from krnlpy.dsl.passes.cooperative_expansion import expanded
+from krnlpy.dsl.passes.cost_model import estimated_work
 from krnlpy.dsl.passes.loop_bounds import has_written_loops
-from krnlpy.dsl.passes.work import estimated_work
 from krnlpy.errors import LimitExceeded
 
 from .compiler import Compiler, MachineCode
@@ -32,7 +32,7 @@ Function = Callable[..., int]
 
 _no = ctypes.c_int32(0)
 NEVER = ctypes.addressof(_no)
-"""Where nobody tells a launch to stop."""
+"""A flag that never stops a launch."""
 _LEAST_WORK = 1 << 21
 """Nodes of the IR worth handing to another thread: some 30 us, what waking it costs."""
 _CHUNKS = 4
@@ -102,10 +102,10 @@ class HostExecutable:
         returned 1; see :mod:`krnlpy.dsl.llvm`."""
         with self._lock:
             if self.function is refused:
-                self._options = replace(self._options, asking_levels=self._options.asking_levels + 1)
+                self._options = replace(self._options, polling_levels=self._options.polling_levels + 1)
                 self.function = self._load(llvm.emit(*self._given, self._options))
 
-    def tells(self, groups: object, parameters: bytes) -> bool:
+    def needs_wait(self, groups: object, parameters: bytes) -> bool:
         return self.reports is not None
 
     def chunk(self, count: int, workers: int) -> int:

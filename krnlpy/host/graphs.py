@@ -21,20 +21,24 @@ Step = Callable[[], Any]
 
 
 class Recording:
-    """What is to be called, one after the other. Addresses are among the arguments: the commands keep the memory."""
+    """What is to be called, one after the other. Addresses are among the arguments: the commands keep the memory.
+
+    Attributes:
+        pieces: the commands of each piece, and what is called for them, by the commands' identity.
+    """
 
     def __init__(self, backend: HostBackend, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> None:
         self._given = pieces
-        old = previous._pieces if previous is not None else {}
-        self._pieces: dict[tuple[int, ...], tuple[tuple[Command, ...], list[Step]]] = {}
+        old = previous.pieces if previous is not None else {}
+        self.pieces: dict[tuple[int, ...], tuple[tuple[Command, ...], list[Step]]] = {}
         self._steps: list[Step] = []
         for commands in pieces:
             key = identity(commands)
             if key in old:
-                self._pieces[key] = old[key]
+                self.pieces[key] = old[key]
             else:
-                self._pieces[key] = commands, [step for command in commands for step in _steps(backend, command)]
-            self._steps += self._pieces[key][1]
+                self.pieces[key] = commands, [step for command in commands for step in _steps(backend, command)]
+            self._steps += self.pieces[key][1]
 
     @property
     def commands(self) -> list[Command]:

@@ -49,7 +49,7 @@ class _Job:
                 self._done.notify()
 
     def _end_early(self) -> None:
-        """Nobody starts another chunk, and those that run are told to stop."""
+        """No chunk is started any more, and those that run stop early."""
         self._next = self._end
         self._stop.value = 1
 
@@ -113,17 +113,18 @@ class ThreadPool:
     """
 
     def __init__(self) -> None:
-        self._reset()
+        self.reset()
         pool = weakref.ref(self)
 
         def after_fork() -> None:
             if (alive := pool()) is not None:
-                alive._reset()
+                alive.reset()
 
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=after_fork)
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Forgets all helpers: in a forked child there are none."""
         self._crew = _Crew()
         self._lock = threading.RLock()  # a handler that interrupts may launch too
 

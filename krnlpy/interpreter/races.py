@@ -15,7 +15,7 @@ from pathlib import PurePath
 from types import CodeType
 from typing import Literal, NoReturn
 
-from krnlpy.dsl.interpret.translate import Fault, Now
+from krnlpy.dsl.interpret.translate import ExecutionState, Fault
 from krnlpy.dsl.ir import Location
 from krnlpy.errors import KernelRaceError
 
@@ -39,7 +39,7 @@ class Accesses:
     if it races with one of these two.
     """
 
-    def __init__(self, now: Now) -> None:
+    def __init__(self, now: ExecutionState) -> None:
         self._now = now
         self._writes: dict[int, Access] = {}
         self._reads: dict[int, tuple[Access, Access | None]] = {}
@@ -93,7 +93,7 @@ class Accesses:
         now = self._now
         if other[0] != now.phase or other[1] is now.thread:
             return other[0] < now.first_phase
-        return now.met.get((other[1], now.thread), 0) <= other[5]
+        return now.synchronized_at.get((other[1], now.thread), 0) <= other[5]
 
     def _hidden(self, known: tuple[Access, Access | None]) -> Access | None:
         """What must be kept beside the access that is made now."""

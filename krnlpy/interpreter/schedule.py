@@ -9,7 +9,7 @@ from math import prod
 from typing import Any, NoReturn
 
 from krnlpy.dsl.interpret.statements import zero
-from krnlpy.dsl.interpret.translate import Fault, Interpretation, Now
+from krnlpy.dsl.interpret.translate import ExecutionState, Fault, Interpretation
 from krnlpy.dsl.semantics.collectives import combine
 from krnlpy.errors import KernelError
 
@@ -20,7 +20,7 @@ Triple = tuple[int, int, int]
 Kernel = Callable[..., Any]
 
 
-def run(interpretation: Interpretation, kernel: Kernel, now: Now) -> None:
+def run(interpretation: Interpretation, kernel: Kernel, now: ExecutionState) -> None:
     """Runs all groups, one after another.
 
     Raises:
@@ -41,7 +41,7 @@ def run(interpretation: Interpretation, kernel: Kernel, now: Now) -> None:
         now.release()
 
 
-def _group_arrays(interpretation: Interpretation, now: Now) -> list[Watched]:
+def _group_arrays(interpretation: Interpretation, now: ExecutionState) -> list[Watched]:
     """The arrays of a group, of zeros."""
     return [
         watch_array(array, shape, [zero] * prod(shape), Accesses(now))
@@ -49,13 +49,13 @@ def _group_arrays(interpretation: Interpretation, now: Now) -> list[Watched]:
     ]
 
 
-def _thread_ids(now: Now) -> Iterator[Triple]:
+def _thread_ids(now: ExecutionState) -> Iterator[Triple]:
     """The ids of a group's threads, in their order."""
     for z, y, x in itertools.product(*(range(count) for count in reversed(now.threads))):
         yield x, y, z
 
 
-def _items_of(now: Now, thread: Triple) -> range:
+def _items_of(now: ExecutionState, thread: Triple) -> range:
     """The items that a thread takes: its own, and where there are more items than threads, others after it."""
     count, index = 1, 0
     for axis in range(3):
@@ -64,13 +64,13 @@ def _items_of(now: Now, thread: Triple) -> range:
     return range(index, now.items, count)
 
 
-def _fail(fault: Fault, now: Now) -> NoReturn:
+def _fail(fault: Fault, now: ExecutionState) -> NoReturn:
     """Raises what the thread did wrong, with its ids and the kernel's frames."""
     error = fault.error(f"{fault.message} ({now.describe(now.group, now.thread)})", *fault.location)
     raise error.with_traceback(fault.__traceback__) from None
 
 
-def _run_free(interpretation: Interpretation, kernel: Kernel, now: Now, arrays: list[Watched]) -> None:
+def _run_free(interpretation: Interpretation, kernel: Kernel, now: ExecutionState, arrays: list[Watched]) -> None:
     """Runs a group whose threads never wait."""
     group, has_items = now.group, bool(interpretation.program.items)
     for thread in _thread_ids(now):
@@ -95,7 +95,7 @@ class _Thread:
     waits: Any = field(default=None)
 
 
-def _run_suspending(interpretation: Interpretation, kernel: Kernel, now: Now, arrays: list[Watched]) -> None:
+def _run_suspending(interpretation: Interpretation, kernel: Kernel, now: ExecutionState, arrays: list[Watched]) -> None:
     """Runs a group whose threads wait for each other."""
     group, has_items = now.group, bool(interpretation.program.items)
     items: dict[Triple, int] = {}
@@ -123,7 +123,7 @@ def _run_suspending(interpretation: Interpretation, kernel: Kernel, now: Now, ar
         site = active[0].waits[1]
         operation = interpretation.collectives[site]
         if operation.op == "barrier":
-            now.meet([thread.ids for thread in active])
+            now.synchronize([thread.ids for thread in active])
         lanes = [subgroup.index(thread) for thread in active]
         found = []
         for thread, result in zip(active, combine(operation, lanes, [t.waits[2] for t in active], size), strict=True):

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.interpret.translate import Fault, Interpretation, Now, Placement
+from krnlpy.dsl.interpret.translate import ExecutionState, Fault, Interpretation, Placement
 from krnlpy.errors import KernelUninitializedError
 
 from .memory import InterpreterMemory
@@ -104,7 +104,7 @@ def watch_buffers(
     ranges: Sequence[tuple[int, int]],
     views: Sequence[Any],
     values: Mapping[str, Any],
-    now: Now,
+    now: ExecutionState,
 ) -> list[Any]:
     """What stands for the buffers of a launch: the views themselves, or where threads could race in them, or read what
     was not written, what watches that. ``ranges`` are the bytes that the launch may touch."""

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from krnlpy import config
-from krnlpy.backend.protocol import Backend
+from krnlpy.backend.protocol import BuildRequest
 from krnlpy.errors import LaunchError
 from krnlpy.locks import renew_after_fork
 from krnlpy.scalar import ScalarType
@@ -21,9 +21,16 @@ from .parts import PartsPlan
 from .plan import Plan, check_buffers, check_types
 
 if TYPE_CHECKING:
+    from krnlpy.device import Device
     from krnlpy.dsl.frontend.signature import Signature
     from krnlpy.dsl.ir import Program
     from krnlpy.dsl.ir.layout import Variant
+
+
+compile_hooks: list[Any] = []
+"""Called for each kernel that is built; see krnlpy/hooks.py."""
+launch_hooks: list[Any] = []
+"""Called for each call of a kernel."""
 
 
 class Definition:
@@ -103,13 +110,13 @@ class Definition:
     def launch(self, configuration: Configuration, geometry: Geometry, arguments: Sequence[Any]) -> None:
         """Queues a launch."""
         # The hot path: every line here costs each launch. (Loops that append take half the time of comprehensions.)
-        parts = [configuration.key, config.debug]
+        facts = [configuration.key, config.debug]
         try:
             for i in self.buffers:
-                parts.append(arguments[i].launch_key)
+                facts.append(arguments[i].launch_key)
             for i in self.deciding:
-                parts.append(arguments[i].__class__)
-            key = tuple(parts)
+                facts.append(arguments[i].__class__)
+            key = tuple(facts)
             plan = self.plans.get(key)
         except AttributeError:
             plan = key = None
@@ -132,16 +139,16 @@ class Definition:
         types = resolve_types(self.signature, given, configuration.specs)
         check_types(name, parameters, arguments, types)
         specs = self.spec_values(configuration, types)
-        backend = arguments[self.buffers[0]].device.backend
+        device = arguments[self.buffers[0]].device
         with self.lock:
             program = self.program(types, configuration.threads)
-            threads = configuration.threads or default_threads(program, backend.info)
-            check_threads(name, threads, backend.info)
+            threads = configuration.threads or default_threads(program, device.info)
+            check_threads(name, threads, device.info)
             self.forget_lost()
             plan: Plan | PartsPlan
             launch = partial(self.launch, configuration)
             if all(arguments[i].can_be_indexed for i in self.buffers):
-                build = partial(self._build, configuration, backend, program, specs, threads)
+                build = partial(self._build, configuration, device, program, specs, threads)
                 plan = Plan(name, parameters, arguments, types, program, threads, build, launch)
             else:
                 prepare = partial(self.prepare, configuration)
@@ -152,7 +159,7 @@ class Definition:
     def _build(
         self,
         configuration: Configuration,
-        backend: Backend,
+        device: Device,
         program: Program,
         specs: dict[str, Number],
         threads: Triple,
@@ -160,17 +167,25 @@ class Definition:
     ) -> Any:
         from krnlpy.dsl.passes.array_sizes import check_array_sizes  # as in kernel.py
 
+        backend, info = device.backend, device.info
         key = (backend, program, variant, configuration.key, threads, config.debug)
         with self.lock:
-            if key not in self.executables:
-                from krnlpy.log import logger
+            if key in self.executables:
+                return self.executables[key]
+            from krnlpy.cache.store import last_lookup
+            from krnlpy.log import logger
 
-                check_array_sizes(program, specs)
-                begin = perf_counter()
-                with compiling(self.signature.function, f"{backend.info.name}, {backend.info.driver}"):
-                    executable = backend.build(program, variant, specs, threads, config.debug)
-                executable.name = configuration.named(program.name)
-                self.executables[key] = executable
-                milliseconds = 1e3 * (perf_counter() - begin)
-                logger.info("built %s for %s in %.1f ms", executable.name, backend.info.name, milliseconds)
-            return self.executables[key]
+            check_array_sizes(program, specs)
+            last_lookup.found = False
+            begin = perf_counter()
+            with compiling(self.signature.function, f"{info.name}, {info.driver}"):
+                executable = backend.build(BuildRequest(program, variant, specs, threads, config.debug))
+            seconds, from_cache = perf_counter() - begin, last_lookup.found
+            executable.name = configuration.named(program.name)
+            self.executables[key] = executable
+            logger.info("built %s for %s in %.1f ms", executable.name, info.name, 1e3 * seconds)
+        if compile_hooks:  # without the lock
+            from .events import Compilation, tell
+
+            tell(compile_hooks, Compilation(self.signature.name, device, configuration, seconds, from_cache))
+        return executable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from krnlpy.device_info import DeviceInfo
 from krnlpy.dsl import ir
 from krnlpy.dsl.glsl import emit as glsl
-from krnlpy.dsl.glsl.devices import Abilities, shader_for
+from krnlpy.dsl.glsl.devices import Capabilities, shader_for
 from krnlpy.dsl.ir import text as ir_text
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.passes.array_sizes import array_bytes
@@ -97,7 +97,7 @@ def show(stage: str, subject: Subject) -> str:
     """A stage as text.
 
     Raises:
-        InspectionError: there is no such stage, or it is none of the device's.
+        InspectionError: there is no such stage, or the device does not have it.
     """
     if not isinstance(stage, str) or stage not in STAGES:
         raise InspectionError(f"no stage {stage!r}; there are {', '.join(STAGES)}")
@@ -113,8 +113,8 @@ def _ir(subject: Subject) -> str:
 
 
 def _shader(subject: Subject) -> glsl.Shader:
-    abilities = Abilities() if subject.info is None else Abilities.of(subject.info)
-    return shader_for(subject.program, subject.variant, abilities, subject.debug)[1]
+    capabilities = Capabilities() if subject.info is None else Capabilities.of(subject.info)
+    return shader_for(subject.program, subject.variant, capabilities, subject.debug)[1]
 
 
 def _glsl(subject: Subject) -> str:

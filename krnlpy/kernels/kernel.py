@@ -14,7 +14,7 @@ from krnlpy.views.view import View
 from .arguments import converter, in_order
 from .configuration import DEFAULT_THREADS, Configuration, Geometry, Triple, checked_axes, default_threads
 from .defects import compiling
-from .definition import Definition
+from .definition import Definition, launch_hooks
 
 if TYPE_CHECKING:
     from krnlpy.device import Device
@@ -41,10 +41,9 @@ def kernel(
 ) -> Any:
     """Makes a kernel of a function. Its annotations are read now, its body when it is first called.
 
-    Names from outside, numbers and functions of the module or of enclosing functions, are captured by value when the
-    kernel is first compiled, and stay what they were then, whatever is assigned to them later: a number that changes
-    is a parameter. The text of the function must be found in a file, a notebook cell, a doctest, or the prompt of
-    Python 3.13.
+    Names from outside (numbers and functions of the module or of enclosing functions) are captured by value when the
+    kernel is first compiled. What is assigned to them later changes nothing: a number that changes is a parameter.
+    The text of the function must be found in a file, a notebook cell, a doctest, or the prompt of Python 3.13.
 
     Args:
         function: a plain ``def`` whose parameters are annotated by scalar types, ``Item``, ``ItemMut``, ``Global``,
@@ -52,8 +51,8 @@ def kernel(
         threads: threads of a group along x, y and z. If not given, 256, or as many as the device has where it has
             fewer and the kernel neither shares memory nor has barriers.
         unchecked: the kernel never indexes out of range, and is not checked for it (but in debug mode).
-        subgroup_threads: the subgroup size that the kernel needs: a power of two; a device that has not that one
-            raises LimitExceeded. 0: any size, which ``subgroup_threads()`` tells.
+        subgroup_threads: the subgroup size that the kernel needs, a power of two. Devices without it raise
+            LimitExceeded. 0: any size; ``krnlpy.dsl.subgroup_threads()`` gives it.
 
     Raises:
         KernelError: the parameters are not those of a kernel.
@@ -78,6 +77,13 @@ class Kernel:
 
     Calling it queues a launch on the device of its buffers, after compiling it where it is called with these types for
     the first time. The ``with_`` methods and :meth:`specialize` return new kernels that share what is compiled.
+
+    >>> from krnlpy import ItemMut, Kernel, Spec, f32, kernel
+    >>> @kernel
+    ... def scale(x: ItemMut[f32], factor: Spec[f32] = 2.0):
+    ...     x *= factor
+    >>> scale.specialize(factor=3.0), isinstance(scale, Kernel)
+    (<kernel scale[factor=3.0](x, factor)>, True)
     """
 
     definition: Definition
@@ -134,6 +140,15 @@ class Kernel:
 
         Raises:
             LaunchError: no such spec, or a value that does not fit its type.
+
+        >>> from krnlpy import Buffer, ItemMut, Spec, f32, kernel
+        >>> @kernel
+        ... def scale(x: ItemMut[f32], factor: Spec[f32] = 2.0):
+        ...     x *= factor
+        >>> x = Buffer.ones(2)
+        >>> scale.specialize(factor=3.0)(x)
+        >>> x.numpy()
+        array([3., 3.], dtype=float32)
         """
         for name, value in values.items():
             spec = self.definition.specs.get(name)
@@ -150,6 +165,16 @@ class Kernel:
 
         Raises:
             LaunchError: a number below 1, or more than one axis for a kernel with items.
+
+        >>> from krnlpy import Buffer, GlobalMut, kernel, u32
+        >>> from krnlpy.dsl import group_id
+        >>> @kernel
+        ... def mark(x: GlobalMut[u32]):
+        ...     x[group_id(0)] += u32(1)
+        >>> x = Buffer.zeros(3, u32)
+        >>> mark.with_threads(1).with_groups(3)(x)
+        >>> x.numpy()
+        array([1, 1, 1], dtype=uint32)
         """
         return self._with(configuration=Configuration(self._checked_threads((x, y, z)), self.configuration.specs))
 
@@ -158,6 +183,16 @@ class Kernel:
 
         Raises:
             LaunchError: a negative number, or more than one axis for a kernel with items.
+
+        >>> from krnlpy import Buffer, GlobalMut, f32, kernel
+        >>> from krnlpy.dsl import global_id
+        >>> @kernel(threads=(4, 2))
+        ... def table(x: GlobalMut[f32, 2]):
+        ...     x[global_id(1), global_id(0)] = f32(10 * global_id(1) + global_id(0))
+        >>> x = Buffer.zeros((2, 4))
+        >>> table.with_groups(1)(x)
+        >>> x.numpy()[1]
+        array([10., 11., 12., 13.], dtype=float32)
         """
         return self._with(geometry=Geometry(groups=self._axes("groups", (x, y, z), 0)))
 
@@ -166,8 +201,8 @@ class Kernel:
         there need not come to the host first. (Vulkan's indirect dispatch.)
 
         The counts may be 0, and are at most ``Device.info.max_groups_xyz`` (on the host and in the interpreter, what
-        ids can count). Nobody checks this but debug mode, which reads them first; more may be anything from no groups
-        to a lost device.
+        ids can count). Only debug mode checks this, since it reads them first; more may do anything from launching no
+        groups to losing the device.
 
         Args:
             counts: three contiguous u32, along x, y and z, on the device of the kernel's buffers; the kernel itself
@@ -205,6 +240,17 @@ class Kernel:
 
         Raises:
             LaunchError: a negative number, or more than one axis for a kernel with items.
+
+        >>> from krnlpy import Buffer, GlobalMut, kernel, u32
+        >>> from krnlpy.dsl import global_id
+        >>> @kernel
+        ... def count(x: GlobalMut[u32]):
+        ...     if global_id() < len(x):
+        ...         x[global_id()] = u32(global_id())
+        >>> x = Buffer.zeros(5, u32)
+        >>> count.with_global_threads(5)(x)
+        >>> x.numpy()
+        array([0, 1, 2, 3, 4], dtype=uint32)
         """
         return self._with(geometry=Geometry(global_threads=self._axes("global threads", (x, y, z), 0)))
 
@@ -287,6 +333,13 @@ class Kernel:
         if definition.has_composites:
             arguments = definition.taken_apart(arguments)
         definition.launch(self.configuration, self.geometry, arguments)
+        if launch_hooks:
+            self._tell(arguments[definition.buffers[0]].device)
+
+    def _tell(self, device: Device) -> None:
+        from .events import Launch, tell
+
+        tell(launch_hooks, Launch(self.name, device, self.configuration, self.geometry))
 
     def prepare(self, *arguments: Any, **keywords: Any) -> None:
         """Compiles what a call with such arguments needs, and launches nothing: the first launch will not wait for

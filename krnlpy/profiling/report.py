@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from krnlpy.columns import in_columns
 from krnlpy.errors import ProfileError
 
 if TYPE_CHECKING:
-    from krnlpy.backend.labels import Region
+    from krnlpy.backend.labels import LabelRange
     from krnlpy.backend.timing import Clock
     from krnlpy.device_info import DeviceInfo
 
@@ -66,12 +67,8 @@ def table(rows: Sequence[Row], device: str, clock: Clock) -> str:
         )
         for row in rows
     ]
-    widths = [max(map(len, column)) for column in zip(_COLUMNS, *cells, strict=True)]
-    lines = [f"{device}: {'timestamps of the device' if clock == 'device' else 'time of the host'}"]
-    for first, *others in (_COLUMNS, *cells):
-        numbers = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
-        lines.append("  ".join([first.ljust(widths[0]), *numbers]))
-    return "\n".join(lines)
+    title = f"{device}: {'timestamps of the device' if clock == 'device' else 'time of the host'}"
+    return "\n".join([title, *in_columns([_COLUMNS, *cells], right=range(1, len(_COLUMNS)))])
 
 
 def as_json(info: DeviceInfo, clock: Clock, records: Sequence[Record]) -> dict[str, Any]:
@@ -88,7 +85,7 @@ _DEVICE, _HOST = 1, 2
 
 
 def as_chrome_trace(
-    info: DeviceInfo, clock: Clock, records: Sequence[Record], regions: Sequence[Region]
+    info: DeviceInfo, clock: Clock, records: Sequence[Record], ranges: Sequence[LabelRange]
 ) -> dict[str, Any]:
     """The profile in Chrome's trace event format: a row for the device with the labels around what it did, and one with
     when the host was in each label. Times are microseconds since the profile began.
@@ -117,8 +114,8 @@ def as_chrome_trace(
             "GB/s": round(record.bandwidth / 1e9, 3),
         }
         events.append(event(record.name, _DEVICE, record.begin, record.seconds, arguments))
-    for region in regions:
-        events.append(event(region.path, _HOST, region.begin / 1e9, (region.end - region.begin) / 1e9, {}))
+    for found in ranges:
+        events.append(event(found.path, _HOST, found.begin / 1e9, (found.end - found.begin) / 1e9, {}))
     return {"displayTimeUnit": "ns", "traceEvents": events}
 
 

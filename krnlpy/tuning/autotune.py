@@ -26,7 +26,7 @@ from krnlpy.locks import renew_after_fork
 from krnlpy.log import logger
 
 from .choices import Choices, Situation
-from .trials import Tolerance, TuningResult, Twins, described, fastest
+from .trials import ArgumentCopies, Tolerance, TuningResult, described, fastest
 
 Config = Mapping[str, Any]
 Groups = Callable[..., int | tuple[int, ...]]
@@ -133,7 +133,7 @@ class _Tuning:
         return _checked_key(name, self.key_function(*arguments))
 
     def number(self, name: str, config: Config) -> int:
-        """The place of a configuration. Raises LaunchError where there is none such."""
+        """The place of a configuration. Raises LaunchError if there is no such configuration."""
         if not isinstance(config, Mapping):
             raise LaunchError(f"{name}: a configuration is a mapping such as {{'threads': 64}}; got {config!r}")
         plain = {key: _plain(value) for key, value in config.items()}
@@ -216,8 +216,10 @@ class TunedKernel:
     def config_for(self, *arguments: Any, **keywords: Any) -> Config:
         """The configuration that a call with these arguments uses; measured now if it was not before. Nothing is
         launched on the arguments themselves."""
-        tuned, arguments = self._in_order(arguments, keywords)
-        return tuned._tuning.configs[tuned._number(arguments)]
+        arguments, specs = self._in_order(arguments, keywords)
+        if specs:
+            return self.specialize(**specs).config_for(*arguments)
+        return self._tuning.configs[self._number(arguments)]
 
     def tune(self, *arguments: Any, **keywords: Any) -> TuningResult:
         """Measures now, whatever was chosen before, and remembers the choice. The arguments stay as they are.
@@ -225,9 +227,11 @@ class TunedKernel:
         Raises:
             TuningError: two configurations computed different values.
         """
-        tuned, arguments = self._in_order(arguments, keywords)
-        with tuned._tuning.lock:
-            return tuned._tune(arguments, tuned._situation(arguments))
+        arguments, specs = self._in_order(arguments, keywords)
+        if specs:
+            return self.specialize(**specs).tune(*arguments)
+        with self._tuning.lock:
+            return self._tune(arguments, self._situation(arguments))
 
     def save_tuning(self, path: str | Path) -> None:
         """Writes the choices made so far, and those loaded, to a file that can be shipped.
@@ -257,19 +261,23 @@ class TunedKernel:
             TuningError: two configurations computed different values.
             CaptureError: this thread captures a graph, and there is no choice yet.
         """
-        tuned, arguments = self._in_order(arguments, keywords)
-        fixed = tuned._tuning.fixed
-        if fixed is None:
-            number = tuned._tuning.known.get(tuned._quick_key(arguments))
-            fixed = tuned._number(arguments) if number is None else number
-        tuned._launcher(fixed, arguments)(*arguments)
+        arguments, specs = self._in_order(arguments, keywords)
+        if specs:
+            self.specialize(**specs)(*arguments)
+            return
+        number = self._tuning.fixed
+        if number is None:
+            number = self._tuning.known.get(self._quick_key(arguments))
+            if number is None:
+                number = self._number(arguments)
+        self._launcher(number, arguments)(*arguments)
 
-    def _in_order(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[TunedKernel, tuple[Any, ...]]:
+    def _in_order(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments by place, and values of ``Spec`` parameters."""
         definition = self._kernel.definition
         if not keywords and len(arguments) == definition.arity:
-            return self, arguments
-        arguments, specs = in_order(definition.signature, arguments, keywords)
-        return (self.specialize(**specs) if specs else self), arguments
+            return arguments, {}
+        return in_order(definition.signature, arguments, keywords)
 
     def _launcher(self, number: int, arguments: tuple[Any, ...]) -> Kernel:
         launcher = self._launchers.get(number)
@@ -336,10 +344,10 @@ class TunedKernel:
         launchers = [self._launcher(i, arguments) for i in range(len(self.configs))]
         launches = [partial(k.definition.launch, k.configuration, k.geometry) for k in launchers]
         with labels.label(backend, f"autotune {name}"):
-            twins = Twins(self._kernel.definition.parameters, self._kernel.definition.taken_apart(arguments))
+            copies = ArgumentCopies(self._kernel.definition.parameters, self._kernel.definition.taken_apart(arguments))
             timer = backend.timer()
             try:
-                result = fastest(name, tuning.configs, launches, twins, timer, tuning.tolerance, tuning.seconds)
+                result = fastest(name, tuning.configs, launches, copies, timer, tuning.tolerance, tuning.seconds)
             finally:
                 timer.close()
         logger.info("tuned %s for %s, %s:\n%s", name, backend.info.name, situation.key, result)

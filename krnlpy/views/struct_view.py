@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from math import prod
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from krnlpy.device import Device
 from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, StructType, VectorType, struct_type
-from krnlpy.errors import DtypeError, ShapeError
+from krnlpy.errors import DtypeError, UnsizedError
 from krnlpy.scalar import boolean, scalar_type
 
 from .strides import Shape
@@ -32,11 +33,11 @@ def struct_dtype(struct: type) -> np.dtype[np.void]:
     (dtype('float32'), 4)
 
     Raises:
-        DtypeError: it is no dataclass of scalars, vectors, matrices and other such dataclasses; or a field is a bool.
+        DtypeError: it is not a dataclass of scalars, vectors, matrices and such dataclasses; or a field is a bool.
     """
     if not isinstance(struct, type):
         raise DtypeError(
-            f"{struct!r} is no dataclass; expected one whose fields are scalar types, vectors and the like"
+            f"{struct!r} is not a dataclass; expected one whose fields are scalar types, vectors and the like"
         )
     return _struct_dtype(struct)
 
@@ -50,7 +51,7 @@ def _struct_dtype(struct: type) -> np.dtype[np.void]:
 def _struct(struct: object) -> StructType:
     if isinstance(struct, type) and hasattr(struct, "__dataclass_fields__"):
         return struct_type(struct)
-    raise DtypeError(f"{struct!r} is no dataclass; expected one whose fields are scalar types, vectors and the like")
+    raise DtypeError(f"{struct!r} is not a dataclass; expected one whose fields are scalar types, vectors and the like")
 
 
 def _dtype(type: AnyType) -> Any:
@@ -74,22 +75,30 @@ class StructView(Generic[V]):
         shape: elements along each axis.
     """
 
+    __iter__ = None
+    __contains__ = None
+
     def __init__(self, storage: V, dtype: np.dtype[np.void], shape: Shape) -> None:
         self.storage, self.dtype, self.shape = storage, dtype, shape
 
     @property
     def device(self) -> Device:
-        """Where it is."""
+        """The device of the structs."""
         return self.storage.device
 
     @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
     def size(self) -> int:
-        """Count of elements."""
-        return int(np.prod(self.shape, dtype=object))
+        """The number of structs."""
+        return prod(self.shape)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all elements."""
+        """Bytes of all structs."""
         return self.size * self.dtype.itemsize
 
     def __getitem__(self, name: str) -> V | StructField[V]:
@@ -101,9 +110,28 @@ class StructView(Generic[V]):
         """
         return StructField(self, self.dtype, 0)[name]
 
+    def shares_memory(self, other: StructView[Any]) -> bool:
+        """Whether two buffers of structs have memory in common.
+
+        Raises:
+            DtypeError: ``other`` is not a StructBuffer.
+
+        >>> from dataclasses import dataclass
+        >>> from krnlpy import StructBuffer, f32
+        >>> @dataclass
+        ... class Cell:
+        ...     heat: f32
+        >>> cells = StructBuffer.zeros(6, Cell)
+        >>> cells.shares_memory(cells.reshape((2, 3))), cells.shares_memory(cells.copy())
+        (True, False)
+        """
+        if not isinstance(other, StructView):
+            raise DtypeError(f"shares_memory of a StructBuffer and a {type(other).__name__}: expected a StructBuffer")
+        return self.storage.shares_memory(other.storage)
+
     def __len__(self) -> int:
         if not self.shape:
-            raise ShapeError("a 0-d buffer has no length")
+            raise UnsizedError
         return self.shape[0]
 
 
@@ -129,7 +157,7 @@ class StructField(Generic[V]):
         structs, element = self._structs, scalar_type(base)
         row = structs.dtype.itemsize // element.size
         words = structs.storage.bitcast(element).reshape((*structs.shape, row))
-        first, count = offset // element.size, int(np.prod(inner, dtype=int))
+        first, count = offset // element.size, prod(inner)
         if not inner:
             return words[..., first]
         return words[..., first : first + count].reshape((*structs.shape, *inner))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from krnlpy.device import Device
-from krnlpy.errors import DtypeError, ShapeError
+from krnlpy.errors import DtypeError, ShapeError, UnsizedError
 from krnlpy.scalar import ScalarType, scalar_type
 
 from . import strides as arithmetic
@@ -103,11 +103,22 @@ class View:
         return self._memory
 
     def is_contiguous(self) -> bool:
-        """Whether the elements lie row-major without gaps."""
+        """Whether the elements lie in row-major order without gaps.
+
+        >>> from krnlpy import Buffer
+        >>> x = Buffer.zeros((2, 3))
+        >>> x.is_contiguous(), x[:, 1].is_contiguous()
+        (True, False)
+        """
         return self._contiguous
 
     def is_broadcast(self) -> bool:
-        """Whether one element of the memory stands for several, so that the buffer can't be written to."""
+        """Whether one element of the memory stands for several, so that the buffer can't be written to.
+
+        >>> from krnlpy import Buffer
+        >>> Buffer.zeros((1, 3)).broadcast_to((2, 3)).is_broadcast()
+        True
+        """
         return arithmetic.facts(self._shape, self._strides).broadcast
 
     # -------------------------------------------------------------------------------------------------------- views
@@ -130,6 +141,10 @@ class View:
 
         Raises:
             ShapeError: the sizes differ, or no strides give that view: use ``.contiguous()`` first.
+
+        >>> from krnlpy import Buffer
+        >>> Buffer.zeros((2, 6)).reshape((3, -1)).shape
+        (3, 4)
         """
         to = arithmetic.completed(self._shape, shape)
         strides = arithmetic.reshape_strides(self._shape, self._strides, to)
@@ -145,6 +160,11 @@ class View:
 
         Raises:
             ShapeError: ``axes`` is not a permutation of the axes.
+
+        >>> from krnlpy import Buffer
+        >>> x = Buffer.zeros((2, 3, 4))
+        >>> x.transpose().shape, x.transpose(0, 2, 1).shape
+        ((4, 3, 2), (2, 4, 3))
         """
         shape, strides = arithmetic.transpose(self._shape, self._strides, axes)
         return self._view(shape, strides, self._offset)
@@ -153,7 +173,11 @@ class View:
         """A view in which axes of length 1, and axes added in front, are repeated. It can't be written to.
 
         Raises:
-            ShapeError: an axis is neither 1 nor as long as asked.
+            ShapeError: an axis has neither length 1 nor the length asked for.
+
+        >>> from krnlpy import Buffer
+        >>> Buffer.ones(3).broadcast_to((2, 3)).numpy().tolist()
+        [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
         """
         to = arithmetic.as_shape(shape)
         return self._view(to, arithmetic.broadcast_strides(self._shape, self._strides, to), self._offset)
@@ -162,19 +186,31 @@ class View:
         """A view of the same bytes as elements of another type; the last axis grows or shrinks with their size.
 
         Raises:
-            ShapeError: the sizes differ, and the last axis is not contiguous, or its bytes or the offset are not a
-                multiple of the new size.
+            DtypeError: ``dtype`` is none of the 12. ShapeError: the sizes differ, and the last axis is not contiguous,
+                or its bytes or the offset are not a multiple of the new size.
+
+        >>> from krnlpy import Buffer, u8, u32
+        >>> Buffer.full(2, 0x01020304, u32).bitcast(u8).numpy().tolist()
+        [4, 3, 2, 1, 4, 3, 2, 1]
         """
         to = scalar_type(dtype)
         return self._view(*arithmetic.bitcast(self._shape, self._strides, self._offset, self.dtype, to), to)
 
     def contiguous(self) -> Self:
-        """The buffer itself where it is contiguous, else a contiguous copy."""
+        """The view itself if it is contiguous, else a contiguous copy."""
         raise NotImplementedError  # a copy moves elements
 
     def shares_memory(self, other: View) -> bool:
-        """Whether the two, of one device, have an element of memory in common. Where that is too hard to tell, they
-        have."""
+        """Whether two buffers have an element of memory in common. True also where that is too hard to find out.
+
+        Raises:
+            DtypeError: ``other`` is not a Buffer.
+
+        >>> from krnlpy import Buffer
+        >>> x = Buffer.zeros(4)
+        >>> x[::2].shares_memory(x), x[::2].shares_memory(x[1::2])
+        (True, False)
+        """
         if not isinstance(other, View):
             raise DtypeError(f"shares_memory of a buffer and a {type(other).__name__}: expected a Buffer")
         a, b = self._memory, other.memory
@@ -185,7 +221,7 @@ class View:
 
     def __len__(self) -> int:
         if not self._shape:
-            raise ShapeError("a buffer of shape () has no length")
+            raise UnsizedError
         return self._shape[0]
 
 

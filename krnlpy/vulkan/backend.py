@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +14,9 @@ import numpy as np
 from krnlpy import config
 from krnlpy.backend.commands import DeviceCommand
 from krnlpy.backend.memory_stats import MemoryStats
-from krnlpy.backend.protocol import BackendOf, Binding
+from krnlpy.backend.protocol import BackendOf, Binding, BuildRequest
 from krnlpy.backend.timing import HostTimer, Span, Timer
 from krnlpy.device_info import DeviceInfo
-from krnlpy.dsl.ir import Program
-from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.ir.reports import Reports, Words
 from krnlpy.errors import DeviceBusy, DeviceError, DeviceLost, DeviceUnavailable, KrnlpyError
 from krnlpy.locks import is_mine, renew_after_fork
@@ -38,6 +34,7 @@ from .pipelines.pipeline import PipelineBuilder, VulkanExecutable
 from .pipelines.reports import new_report, used_words, words_of
 from .queue.commands import Queue
 from .queue.timestamps import DeviceTimer, QueryPools
+from .queue.waiting import Unlocked
 from .reentry import Reentry
 
 Array = np.ndarray[Any, Any]
@@ -81,7 +78,7 @@ def _public(method: Callable[..., Any]) -> Any:
 class VulkanBackend:
     """One opened device. May be used from several threads.
 
-    Calls only record; work is submitted in batches, and at the latest when somebody waits for it.
+    Calls only record. Work is submitted in batches, at the latest when a thread waits for it.
 
     Raises:
         DeviceUnavailable: the driver refuses to open the device.
@@ -100,6 +97,7 @@ class VulkanBackend:
         except BaseException:
             device.close()
             raise
+        self._unlocked = Unlocked(self._queue, self._lock)
         self._memory = MemoryPool(device, self._queue)
         self._transfers = Transfers(device, self._queue)
         self._descriptors = Descriptors(device, self._queue)
@@ -110,7 +108,6 @@ class VulkanBackend:
         self._report: VulkanMemory | None = None
         self._query_pools: QueryPools | None = None
         self._is_closed = False
-        self._unlocked: set[object] = set()  # those who use the device without the lock
         self._is_held = False
         if device.labels is not None:
             device.labels.follow(self)
@@ -187,29 +184,30 @@ class VulkanBackend:
 
     def download(self, memory: VulkanMemory, offset: int, out: Array) -> None:
         """Copies memory into an array, when the last work that writes these bytes is done."""
-        if is_mine(self._lock):
+        if self._lock._is_owned():  # type: ignore[attr-defined]  # as is_mine
             self._reentry.download(memory, offset, out)
         else:
             self._download(memory, offset, out)
 
     def _download(self, memory: VulkanMemory, offset: int, out: Array) -> None:
-        mapped = memory.block.mapped
+        mapped, queue = memory.block.mapped, self._queue
         if mapped is None:
             self._download_staged(memory, offset, out)
             return
-        start = memory.offset + offset
+        content = mapped[memory.offset + offset : memory.offset + offset + out.nbytes]
         with self._lock:
-            self._check()
+            if queue.failure is not None:
+                raise queue.failure
             batch = 0
-            if memory.last_write > self._queue.completed:
+            if memory.last_write > queue.completed:
                 first = memory.address + offset
-                batch = self._queue.last_access(first, first + out.nbytes, only_writes=True)
+                batch = queue.last_access(first, first + out.nbytes, only_writes=True)
             if not batch and out.nbytes <= _COPIED_UNDER_LOCK:
-                out[...] = mapped[start : start + out.nbytes]
+                out[...] = content
                 return
-        self._wait(batch)
-        with self._kept_open():
-            out[...] = mapped[start : start + out.nbytes]
+        if batch:
+            self._wait(batch)
+        self._unlocked.call(out.__setitem__, ..., content)
 
     @_repaired
     def _download_staged(self, memory: VulkanMemory, offset: int, out: Array) -> None:
@@ -231,17 +229,10 @@ class VulkanBackend:
     # -- kernels
 
     @_public
-    def build(
-        self,
-        program: Program,
-        variant: Variant,
-        specs: Mapping[str, int | float | bool],
-        threads: tuple[int, int, int],
-        debug: bool,
-    ) -> VulkanExecutable:
+    def build(self, request: BuildRequest) -> VulkanExecutable:
         """A program built for the device. Raises MissingFeatures, LimitExceeded."""
         self._check()
-        return self._builder.build(program, variant, specs, threads, debug)
+        return self._builder.build(request)
 
     def launch(
         self,
@@ -250,7 +241,7 @@ class VulkanBackend:
         bindings: Sequence[Binding],
         parameters: bytes,
     ) -> None:
-        """Queues a dispatch. One that has something to tell is waited for; what it prints is written here.
+        """Queues a dispatch. One that prints or is checked is waited for; what it prints is written here.
 
         Raises:
             KernelIndexError, KernelAssertionError: in an executable built for debugging, a thread failed.
@@ -273,7 +264,7 @@ class VulkanBackend:
                 self._repair(error)
                 raise
             report = self._launch_reporting(executable, executable.reports, groups, bindings, parameters)
-        executable.reports.tell(executable.name, executable.threads, report)
+        executable.reports.deliver(executable.name, executable.threads, report)
 
     def launch_indirect(
         self, executable: VulkanExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes
@@ -287,7 +278,7 @@ class VulkanBackend:
             return
         with self._lock:
             self._check()
-            if not executable.tells(None, parameters) and not config.debug:
+            if not executable.needs_wait(None, parameters) and not config.debug:
                 self._record_indirect(executable, counts, bindings, parameters)
                 return
         launch_counted(self, executable, counts, bindings, parameters)
@@ -368,11 +359,9 @@ class VulkanBackend:
     def _wait(self, batch: int) -> None:
         """Returns when a batch is done. Other threads may go on recording meanwhile."""
         batch = self._submitted(batch)
-        if not batch:
-            return
-        with self._kept_open():
-            self._queue.block(batch)
-        self._poll()
+        if batch:
+            self._unlocked.wait(batch)
+            self._poll()
 
     @_repaired
     def _submitted(self, batch: int) -> int:
@@ -395,21 +384,6 @@ class VulkanBackend:
             self._memory.repair()
             self._launches.forget()
 
-    @contextmanager
-    def _kept_open(self) -> Iterator[None]:
-        """Without the lock, keeps the device from being closed. Raises what is the matter with it."""
-        me = object()
-        try:
-            try:
-                self._unlocked.add(me)  # before the look: who closes looks the other way round
-                self._check()
-                yield
-            finally:
-                self._unlocked.discard(me)
-        except DeviceError:
-            with self._lock:  # which at the end of the process nobody gets any more
-                raise
-
     def _collect(self) -> None:
         """Takes back memory and pipelines whose last references are gone."""
         self._graphs.collect()
@@ -424,6 +398,11 @@ class VulkanBackend:
         self._lock.acquire()
         self._is_held = True
 
+    def abandon(self, reason: DeviceError) -> None:
+        """Calls nothing of Vulkan's any more, not even to close; whatever is asked for raises the reason."""
+        self._queue.failure = reason
+        self._is_closed = True
+
     def close(self) -> None:
         """Waits, then gives everything back; the device's memory and executables are of no use afterwards."""
         if is_mine(self._lock) and not self._is_held:
@@ -437,8 +416,7 @@ class VulkanBackend:
             self._instance.open_backends.remove(self)
             device = self._device
             device.functions.vkDeviceWaitIdle(device.handle)
-            while self._unlocked:
-                time.sleep(0.001)  # for threads that look at the semaphore, or copy from the memory
+            self._unlocked.end()
             self._queue.close()  # the first, because it destroys what is retired
             if self._query_pools is not None:
                 self._query_pools.close()
@@ -453,8 +431,7 @@ class VulkanBackend:
 
 def _after_fork() -> None:
     for backend in _backends:
-        backend._queue.failure = DeviceUnavailable(FORKED)
-        backend._is_closed = True
+        backend.abandon(DeviceUnavailable(FORKED))
 
 
 if hasattr(os, "register_at_fork"):

@@ -26,6 +26,7 @@ from .memory.transfers import Transfers
 from .pipelines.descriptors import Place, SetLayout, new_sets
 from .pipelines.launches import TAKEN_GROUPS, parts_of
 from .pipelines.pipeline import VulkanExecutable
+from .queue.barriers import barriers
 from .queue.commands import Queue
 from .queue.hazards import Access, HazardTracker
 
@@ -105,7 +106,7 @@ class Recording:
     ) -> None:
         self.pieces = pieces
         self.batches = batches
-        self.infos, self.values, self.kept = submission
+        self.infos, self.values, self.referenced = submission
         self.kernels = [batch.kernels for batch in batches]
         self.accesses = [batch.accesses for batch in batches]
 
@@ -133,12 +134,10 @@ class Graphs:
         self._descriptor_pools: set[Any] = set()
         self._set = device.api.new("VkDescriptorSet[1]")
         self._offset = device.api.new("uint32_t[1]")
-        self._barrier = queue.barriers(0, 0)[0]
+        self._barrier = barriers(device.api, 0, 0)[0]
         api = device.api
         # Of indirect dispatches: a barrier, and one that ends a command buffer.
-        self._indirect = queue.barriers(
-            api.VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, api.VK_ACCESS_INDIRECT_COMMAND_READ_BIT
-        )
+        self._indirect = barriers(api, api.VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, api.VK_ACCESS_INDIRECT_COMMAND_READ_BIT)
         self._alignment = max(16, device.physical.storage_alignment)
 
     def record(self, pieces: Sequence[tuple[DeviceCommand, ...]], previous: Recording | None) -> Recording:
@@ -164,7 +163,7 @@ class Graphs:
         """Submits all, after what was recorded before."""
         if not recording.batches:
             return
-        # Before the submission: if that is broken off, nobody takes the memory for idle.
+        # Before the submission: if that is broken off, the memory does not count as idle.
         first = self._queue.next_recorded()
         for number, batch in enumerate(recording.batches, first):
             for user in (*batch.handles, *batch.used):
@@ -333,7 +332,7 @@ class Graphs:
             stage = api.VK_SHADER_STAGE_COMPUTE_BIT
             functions.vkCmdPushConstants(buffer, layout, stage, 0, executable.parameter_bytes, command.parameters)
         labels = self._device.labels
-        with nullcontext() if labels is None else labels.region(buffer, executable.name):
+        with nullcontext() if labels is None else labels.labelled(buffer, executable.name):
             if isinstance(command, Launch):
                 functions.vkCmdDispatch(buffer, *command.groups)
             else:

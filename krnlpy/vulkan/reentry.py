@@ -202,7 +202,7 @@ class Reentry:
             level.transfers.upload(_apart(memory), 0, header)
             self._run(level, Launch(executable, groups, [*bindings, (memory, 0, memory.nbytes)], parameters))
             words = used_words(reports, lambda count: words_of(count, lambda out: self._read(level, memory, 0, out)))
-        reports.tell(executable.name, executable.threads, words)
+        reports.deliver(executable.name, executable.threads, words)
 
     def launch_indirect(
         self, executable: VulkanExecutable, counts: Binding, bindings: Sequence[Binding], parameters: bytes

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from autograph import Parameter, Tensor
-from krnlpy import Device, ScalarType, bf16, f16, f32
+from krnlpy import Device, DTypeLike, scalar_type
+from krnlpy.scalar import bf16, f16, f32
 
-Array = np.ndarray
+Array = np.ndarray[Any, Any]
 DTYPES = [f32, bf16]
 
 # Half the distance from 1 to the next number: what one rounding loses at most, relative; bf16 has 7 bits after the 1.
@@ -19,28 +22,28 @@ ROUNDING = {f32: 2.0**-24, f16: 2.0**-11, bf16: 2.0**-8}
 LEAST = {f32: 2.0**-150, f16: 2.0**-25, bf16: 2.0**-134}
 
 
-def draw(seed: int, shape: tuple[int, ...], dtype: ScalarType, low: float = -1.0, high: float = 1.0) -> Array:
+def draw(seed: int, shape: tuple[int, ...], dtype: DTypeLike, low: float = -1.0, high: float = 1.0) -> Array:
     """Numbers that the dtype can hold, as f64."""
     values = np.random.default_rng(seed).uniform(low, high, shape)
-    return values.astype(dtype.dtype).astype(np.float64)
+    return values.astype(scalar_type(dtype).dtype).astype(np.float64)
 
 
-def apart(seed: int, shape: tuple[int, ...], dtype: ScalarType, step: float = 1 / 64) -> Array:
+def apart(seed: int, shape: tuple[int, ...], dtype: DTypeLike, step: float = 1 / 64) -> Array:
     """Distinct numbers, none 0, further apart than finite differences reach: for operations with kinks."""
     count = int(np.prod(shape))
     values = (np.random.default_rng(seed).permutation(count) - count // 2 + 0.5) * step
-    return values.reshape(shape).astype(dtype.dtype).astype(np.float64)
+    return values.reshape(shape).astype(scalar_type(dtype).dtype).astype(np.float64)
 
 
-def tensor(array: Array, dtype: ScalarType, device: Device) -> Tensor:
-    return Tensor.from_numpy(np.asarray(array).astype(dtype.dtype), device)
+def tensor(array: ArrayLike, dtype: DTypeLike, device: Device) -> Tensor:
+    return Tensor.from_numpy(np.asarray(array).astype(scalar_type(dtype).dtype), device)
 
 
-def bound(dtype: ScalarType, terms: int, magnitude: float, roundings: int = 1) -> float:
+def bound(dtype: DTypeLike, terms: int, magnitude: float, roundings: int = 1) -> float:
     """How far a sum of ``terms`` products may be off. Each f32 multiplication and addition rounds a partial sum of at
     most ``magnitude`` (the sum of the terms' absolute values); the result is rounded to the dtype, ``roundings`` times
     on its way."""
-    return (2 * terms * 2.0**-24 + roundings * ROUNDING[dtype]) * magnitude
+    return (2 * terms * 2.0**-24 + roundings * ROUNDING[scalar_type(dtype)]) * magnitude
 
 
 def numeric_gradient(function: Callable[[Array], Array], x: Array, gradient: Array, step: float = 1e-5) -> Array:
@@ -62,7 +65,7 @@ def numeric_gradient(function: Callable[[Array], Array], x: Array, gradient: Arr
 def close(
     found: Array,
     expected: Array,
-    dtype: ScalarType,
+    dtype: DTypeLike,
     terms: Array | int,
     size: Array,
     roundings: int = 1,
@@ -78,26 +81,32 @@ def close(
         size: the sum of the absolute values of each element's products.
         slack: what ``expected`` is off by itself.
     """
-    unit = ROUNDING[dtype]
+    unit = ROUNDING[scalar_type(dtype)]
     tolerance = (np.asarray(terms) + 1) * ROUNDING[f32] * size
-    tolerance = tolerance + unit * (np.abs(expected) + tolerance) + (roundings - 1) * unit * size + LEAST[dtype] + slack
+    tolerance = (
+        tolerance
+        + unit * (np.abs(expected) + tolerance)
+        + (roundings - 1) * unit * size
+        + LEAST[scalar_type(dtype)]
+        + slack
+    )
     excess = np.abs(found.astype(np.float64) - expected) - tolerance
     assert found.shape == expected.shape and not np.isnan(excess).any()
     assert np.all(excess <= 0), f"off by up to {np.max(excess)} more than {np.max(tolerance)}"
 
 
 def run(
-    operation: Callable[..., Tensor], inputs: Sequence[Array], gradient: Array, dtype: ScalarType, device: Device
+    operation: Callable[..., Tensor], inputs: Sequence[Array], gradient: Array, dtype: DTypeLike, device: Device
 ) -> tuple[Array, list[Array]]:
     """The value of an operation and its gradients, for a gradient of the value."""
     parameters = [Parameter(tensor(x, dtype, device)) for x in inputs]
     for parameter in parameters:
         parameter.init_grad()
     value = operation(*parameters)
-    assert value.dtype is dtype and value.device == device
+    assert value.dtype is scalar_type(dtype) and value.device == device
     value.backward(tensor(gradient, dtype, device))
     gradients = [parameter.grad for parameter in parameters]
-    assert all(gradient is not None and gradient.dtype is dtype for gradient in gradients)
+    assert all(gradient is not None and gradient.dtype is scalar_type(dtype) for gradient in gradients)
     return value.numpy(), [gradient.numpy() for gradient in gradients if gradient is not None]
 
 
@@ -105,7 +114,7 @@ def check(
     operation: Callable[..., Tensor],
     reference: Callable[..., Array],
     inputs: Sequence[Array],
-    dtype: ScalarType,
+    dtype: DTypeLike,
     device: Device,
     *,
     roundings: int = 1,
@@ -147,7 +156,7 @@ def check_choices(
     operation: Callable[[Tensor], Tensor],
     reference: Callable[[Array], Array],
     x: Array,
-    dtype: ScalarType,
+    dtype: DTypeLike,
     device: Device,
 ) -> None:
     """Compares an operation that chooses among its inputs, and gives the gradient to those chosen, with a reference:
@@ -164,7 +173,13 @@ def check_choices(
     close(found, differences(gradient), dtype, differences(np.ones_like(gradient)), differences(np.abs(gradient)))
 
 
-def conv2(x: Array, weight: Array, stride=(1, 1), padding=(0, 0), dilation=(1, 1)) -> Array:
+def conv2(
+    x: Array,
+    weight: Array,
+    stride: tuple[int, int] = (1, 1),
+    padding: tuple[int, int] = (0, 0),
+    dilation: tuple[int, int] = (1, 1),
+) -> Array:
     (sh, sw), (ph, pw), (dh, dw) = stride, padding, dilation
     fh, fw = weight.shape[2:]
     x = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
@@ -195,7 +210,13 @@ def cross_entropy(logits: Array, classes: Array, reduction: str = "mean") -> Arr
     return losses.mean() if reduction == "mean" else losses.sum()
 
 
-def image_size(output, filter, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+def image_size(
+    output: Any,
+    filter: tuple[int, int],
+    stride: tuple[int, int] = (1, 1),
+    padding: tuple[int, int] = (0, 0),
+    dilation: tuple[int, int] = (1, 1),
+) -> Any:
     """The least height and width of images that give an output."""
     return tuple(
         max(1, (o - 1) * s + d * (f - 1) + 1 - 2 * p)
@@ -203,7 +224,13 @@ def image_size(output, filter, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
     )
 
 
-def windows(x, filter, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+def windows(
+    x: Array,
+    filter: tuple[int, int],
+    stride: tuple[int, int] = (1, 1),
+    padding: tuple[int, int] = (0, 0),
+    dilation: tuple[int, int] = (1, 1),
+) -> Any:
     """Of a view of the padded images, all ``[n, oh, ow, c, fh, fw]``."""
     (ph, pw), (dh, dw) = padding, dilation
     padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
@@ -212,14 +239,21 @@ def windows(x, filter, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
     return view[:, :, :: stride[0], :: stride[1], ::dh, ::dw].transpose(0, 2, 3, 1, 4, 5)
 
 
-def rows(x, filter, **options):
+def rows(x: Array, filter: tuple[int, int], **options: Any) -> Any:
     """The windows of images as rows, ``[n * oh * ow, c * fh * fw]``."""
     whole = windows(x, filter, **options)
     n, oh, ow, c, fh, fw = whole.shape
     return whole.reshape(n * oh * ow, c * fh * fw)
 
 
-def summed(columns, shape, filter, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+def summed(
+    columns: int,
+    shape: tuple[int, ...],
+    filter: tuple[int, int],
+    stride: tuple[int, int] = (1, 1),
+    padding: tuple[int, int] = (0, 0),
+    dilation: tuple[int, int] = (1, 1),
+) -> Any:
     """The images of which windows are rows: a plain loop over the windows, summed in their dtype."""
     n, c, h, w = shape
     oh, ow = ((s + 2 * p - d * (f - 1) - 1) // t + 1

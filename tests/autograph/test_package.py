@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +11,16 @@ import pytest
 import autograph
 from autograph import SGD, Tensor
 from krnlpy import Device, bf16, f32
+from tests.support import process
 
 from .lenet5 import LeNet5
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(program: str, **environment: str) -> str:
-    env = {**os.environ, **environment, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_importing_loads_no_backend_and_no_compiler() -> None:
     program = "import sys, autograph; print([m for m in ('vulkan', 'llvmlite', 'torch') if m in sys.modules])"
-    assert run(program) == "[]\n"
+    assert process.output("-c", program) == "[]\n"
 
 
 def test_what_few_programs_need_is_loaded_when_asked_for() -> None:
@@ -40,7 +31,7 @@ print(set(autograph.__all__) - set(dir(autograph)))
 print(autograph.data.read_idx.__name__, autograph.save_checkpoint.__name__)
 from autograph import data, load_checkpoint
 """
-    assert run(program) == "[]\nset()\nread_idx save_checkpoint\n"
+    assert process.output("-c", program) == "[]\nset()\nread_idx save_checkpoint\n"
 
 
 def test_the_host_trains_without_a_driver() -> None:
@@ -55,7 +46,8 @@ for _ in range(2):
     model.update(0.1, SGD(0.9))
     print(loss.item())
 """
-    first, second = map(float, run(program, VK_DRIVER_FILES="/nonexistent.json", VK_ICD_FILENAMES="").split())
+    printed = process.output("-c", program, VK_DRIVER_FILES="/nonexistent.json", VK_ICD_FILENAMES="")
+    first, second = map(float, printed.split())
     assert second < first
 
 

@@ -1,12 +1,18 @@
 """What the source of the Rust crate autograph (0.2.2-alpha) has wrong: a section for each defect, and that it is right
 here."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import SGD, Conv1, Conv2, Layer, Parameter, Tensor, load_checkpoint, save_checkpoint
 from autograph.errors import ShapeError
-from krnlpy import SCALAR_TYPES, Device, bf16, f16, f32, i32, u8, u32
+from krnlpy import SCALAR_TYPES, Device, ScalarType
+from krnlpy.scalar import bf16, f16, f32, i32, u8, u32
 from tests.support.devices import requires
 
 from .reference import bound, check, conv2, draw, max_pool2, tensor
@@ -15,7 +21,7 @@ from .reference import bound, check, conv2, draw, max_pool2, tensor
 
 
 @pytest.mark.parametrize("padding", [0, 1, 2])
-def test_1_conv1_pads_the_width_alone(padding, device):
+def test_1_conv1_pads_the_width_alone(padding: Any, device: Device) -> None:
     layer = Conv1(2, 3, 3, padding=padding, device=device, seed=0)
     x = draw(1, (2, 2, 7), f32)
     y = layer(tensor(x, f32, device))
@@ -30,7 +36,7 @@ def test_1_conv1_pads_the_width_alone(padding, device):
 
 @pytest.mark.parametrize("outputs", [1, 3, 4], ids=["one channel", "unlike the width", "as many as columns"])
 @pytest.mark.parametrize("layer", [Conv1, Conv2])
-def test_2_a_bias_is_of_channels(layer, outputs, device):
+def test_2_a_bias_is_of_channels(layer: Any, outputs: Any, device: Device) -> None:
     conv = layer(2, outputs, 2, bias=True, device=device, seed=0)
     x = Tensor.zeros((2, 2, *([5] * (conv.weight.ndim - 2))), f32, device)  # 4 outputs along each axis
     conv.init_parameter_grads()
@@ -50,7 +56,7 @@ def test_2_a_bias_is_of_channels(layer, outputs, device):
     [{"padding": 1}, {"stride": 2}, {"dilation": 2}, {"padding": 2, "stride": (2, 3), "dilation": (1, 2)}],
     ids=str,
 )
-def test_3_gradients_of_any_window(options, device):
+def test_3_gradients_of_any_window(options: dict[str, Any], device: Device) -> None:
     x, w = draw(1, (2, 2, 6, 7), f32), draw(2, (3, 2, 2, 3), f32)
     pairs = {name: value if isinstance(value, tuple) else (value, value) for name, value in options.items()}
     check(lambda x, w: x.conv2(w, **options), lambda x, w: conv2(x, w, **pairs), [x, w], f32, device)
@@ -60,7 +66,7 @@ def test_3_gradients_of_any_window(options, device):
 
 
 @pytest.mark.parametrize("columns", [7, 8, 9, 17])
-def test_4_the_gradient_of_one_channel(columns, device):
+def test_4_the_gradient_of_one_channel(columns: int, device: Device) -> None:
     x, w = draw(3, (1, 1, 3, columns + 1), f32), draw(4, (2, 1, 2, 2), f32)
     check(lambda x, w: x.conv2(w), conv2, [x, w], f32, device)
 
@@ -68,14 +74,14 @@ def test_4_the_gradient_of_one_channel(columns, device):
 # 5: gradients of pooled images that are not square, overlap, or leave pixels out are of the input
 
 
-def test_5_images_that_are_not_square(device):
+def test_5_images_that_are_not_square(device: Device) -> None:
     x = Parameter(tensor(np.arange(24.0).reshape(1, 1, 3, 8) + 1, f32, device))
     x.init_grad()
     x.max_pool2((1, 2)).sum().backward()
     np.testing.assert_array_equal(x.grad.numpy()[0, 0], np.tile([0, 1], (3, 4)))
 
 
-def test_5_pixels_in_no_window_have_no_gradient(device):
+def test_5_pixels_in_no_window_have_no_gradient(device: Device) -> None:
     x = Parameter(Tensor.full((1, 1, 5, 7), 9.0, f32, device))
     x.init_grad()
     x.max_pool2(2, 3).sum().backward()
@@ -85,7 +91,7 @@ def test_5_pixels_in_no_window_have_no_gradient(device):
     np.testing.assert_array_equal(x.grad.numpy()[0, 0], expected)
 
 
-def test_5_a_pixel_of_several_windows_has_the_sum(device):
+def test_5_a_pixel_of_several_windows_has_the_sum(device: Device) -> None:
     x = Parameter(tensor([[[[0, 1, 0], [1, 9, 1], [0, 1, 0]]]], f32, device))
     x.init_grad()
     y = x.max_pool2(2, 1)
@@ -98,11 +104,11 @@ def test_5_a_pixel_of_several_windows_has_the_sum(device):
 
 
 class Weights(Layer):
-    def __init__(self, *parameters):
+    def __init__(self, *parameters: Any) -> None:
         self.all = [Parameter(value) for value in parameters]
 
 
-def test_6_the_velocity_survives_a_file(device, tmp_path):
+def test_6_the_velocity_survives_a_file(device: Device, tmp_path: Path) -> None:
     optimizer, ones = SGD(0.5), Tensor.ones(3, f32, device)
     model, loaded = (Weights(Tensor.zeros(3, f32, device)) for _ in range(2))
     optimizer.update(model.all[0], ones, 1.0)
@@ -116,16 +122,16 @@ def test_6_the_velocity_survives_a_file(device, tmp_path):
 
 @pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
 @pytest.mark.parametrize("length", [0, 1, 2, 3, 5, 8])
-def test_7_every_type_and_length_is_loaded(dtype, length, tmp_path):
+def test_7_every_type_and_length_is_loaded(dtype: ScalarType, length: int, tmp_path: Path) -> None:
     _save_and_load(dtype, length, Device.host(), tmp_path)
 
 
-def test_7_every_device_loads(device, tmp_path):
+def test_7_every_device_loads(device: Device, tmp_path: Path) -> None:
     for dtype in (u8, bf16, f32):
         _save_and_load(dtype, 3, device, tmp_path)
 
 
-def _save_and_load(dtype, length, device, tmp_path):
+def _save_and_load(dtype: ScalarType, length: int, device: Device, tmp_path: Any) -> None:
     value = np.arange(length).astype(dtype.dtype)
     save_checkpoint(tmp_path / "m", Weights(Tensor.from_numpy(value, device)))
     model = Weights(Tensor.zeros(length, dtype, device))
@@ -138,7 +144,7 @@ def _save_and_load(dtype, length, device, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", [f32, bf16, u8], ids=str)
-def test_8_values_of_any_strides_are_written_in_order(dtype, device, tmp_path):
+def test_8_values_of_any_strides_are_written_in_order(dtype: ScalarType, device: Device, tmp_path: Path) -> None:
     array = np.arange(24).reshape(2, 3, 4)
     x = tensor(array, dtype, device)
     views = [x.T, x.transpose(1, 0, 2), x[:, ::2, ::-1], tensor(array[0, 0], dtype, device).broadcast_to((5, 4))]
@@ -157,13 +163,18 @@ def test_8_values_of_any_strides_are_written_in_order(dtype, device, tmp_path):
 
 
 @pytest.fixture(params=["last row", "rows to the end", "column", "backwards"])
-def late_view(request, device):
+def late_view(request: pytest.FixtureRequest, device: Device) -> tuple[Tensor, Any, Any]:
     array = draw(9, (4, 6), f32)
-    key = {"last row": np.s_[3:], "rows to the end": np.s_[2:], "column": np.s_[:, 5:], "backwards": np.s_[::-1, 3:]}
+    key: dict[str, Any] = {
+        "last row": np.s_[3:],
+        "rows to the end": np.s_[2:],
+        "column": np.s_[:, 5:],
+        "backwards": np.s_[::-1, 3:],
+    }
     return tensor(array, f32, device)[key[request.param]], array[key[request.param]], array
 
 
-def test_9_a_view_is_copied_cast_and_moved_from_where_it_begins(late_view, device):
+def test_9_a_view_is_copied_cast_and_moved_from_where_it_begins(late_view: Any, device: Device) -> None:
     x, expected, _ = late_view
     other = Device("interpreter") if device.info.kind == "host" else Device.host()
     np.testing.assert_array_equal(x.numpy(), expected)
@@ -176,7 +187,7 @@ def test_9_a_view_is_copied_cast_and_moved_from_where_it_begins(late_view, devic
     assert x[0, 0].item() == expected[0, 0] and x.size == expected.size
 
 
-def test_9_a_view_is_computed_with_from_where_it_begins(late_view, device):
+def test_9_a_view_is_computed_with_from_where_it_begins(late_view: Any, device: Device) -> None:
     x, expected, _ = late_view
     tolerance = bound(f32, expected.size, expected.size)
     np.testing.assert_array_equal((x + x).numpy(), 2 * expected)
@@ -189,7 +200,7 @@ def test_9_a_view_is_computed_with_from_where_it_begins(late_view, device):
     np.testing.assert_array_equal(image.conv2(Tensor.ones((1, 1, 1, 1), f32, device)).numpy()[0, 0], expected)
 
 
-def test_9_filling_a_view_fills_nothing_else(device):
+def test_9_filling_a_view_fills_nothing_else(device: Device) -> None:
     whole = tensor(np.arange(12.0).reshape(3, 4), f32, device)
     row = whole[2]
     row.fill(7)
@@ -206,7 +217,7 @@ def test_9_filling_a_view_fills_nothing_else(device):
 
 
 @pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
-def test_10_scaled_cast_by_zero_is_zero(dtype, device):
+def test_10_scaled_cast_by_zero_is_zero(dtype: ScalarType, device: Device) -> None:
     requires(device, dtype)
     x = tensor(np.arange(1, 7).reshape(2, 3), dtype, device)
     np.testing.assert_array_equal(x.scaled_cast(0, dtype).numpy(), np.zeros((2, 3)))
@@ -219,7 +230,7 @@ def test_10_scaled_cast_by_zero_is_zero(dtype, device):
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 4)], ids=str)
 @pytest.mark.parametrize("dtype", [f32, f16, bf16, i32, u8], ids=str)
-def test_11_empty_tensors(shape, dtype, device):
+def test_11_empty_tensors(shape: tuple[int, ...], dtype: ScalarType, device: Device) -> None:
     x = Tensor.zeros(shape, dtype, device)
     assert x.numpy().shape == shape and x.T.numpy().shape == shape[::-1]
     for y in (x + x, x * 2, -x, x.relu(), x.copy(), x.cast(f32), x.scaled_cast(2, i32), x.reshape(-1), x[..., :0]):
@@ -234,7 +245,7 @@ def test_11_empty_tensors(shape, dtype, device):
         assert length or not total.numpy().any()
 
 
-def test_11_empty_parameters_are_trained(device):
+def test_11_empty_parameters_are_trained(device: Device) -> None:
     p = Parameter(Tensor.zeros((0, 3), f32, device))
     p.init_grad()
     (Tensor.ones((2, 0), f32, device) @ p).sum().backward()
@@ -242,7 +253,7 @@ def test_11_empty_parameters_are_trained(device):
     assert p.shape == (0, 3)
 
 
-def test_11_sums_of_any_order_of_axes(device):
+def test_11_sums_of_any_order_of_axes(device: Device) -> None:
     array = np.arange(60.0).reshape(3, 4, 5)
     x = tensor(array, f32, device)
     for axes in ((2, 1, 0), (1, 0, 2), (0, 2, 1)):
@@ -257,7 +268,7 @@ def test_11_sums_of_any_order_of_axes(device):
 
 @pytest.mark.parametrize("wrong", [4, 5, 255])
 @pytest.mark.parametrize("dtype", [u8, u32, i32], ids=str)
-def test_12_the_class_after_the_last_is_none(wrong, dtype, device):
+def test_12_the_class_after_the_last_is_none(wrong: Any, dtype: ScalarType, device: Device) -> None:
     logits = Parameter(tensor(draw(12, (3, 4), f32), f32, device))
     right = np.argmax(logits.numpy(), axis=1)
     right[1] = wrong

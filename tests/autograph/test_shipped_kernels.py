@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 import krnlpy
+from tests.support import process
 
-ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import json
 import sys
@@ -48,17 +44,10 @@ for dtype in (f32, bf16):
 def test_lenet5_trains_without_a_compiler(index: int) -> None:
     """Where this fails for want of a compiler, `make kernels` was forgotten, or a kernel in krnlpy_workload.py."""
     batch = 64
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(index), str(batch)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    for line in done.stdout.splitlines():
+    lines = process.output("-c", PROGRAM, index, batch).splitlines()
+    for line in lines:
         first, second, right = json.loads(line)
         # A new network says one in ten, whose loss is log(10) = 2.3; a step along the gradient lowers it.
         assert 2.1 < second < first < 2.5
         assert 0 <= right <= batch
-    assert len(done.stdout.splitlines()) == 2
+    assert len(lines) == 2

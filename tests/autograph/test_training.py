@@ -1,15 +1,20 @@
 """Training a network, end to end."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import SGD, Tensor
-from krnlpy import bf16, f16, f32
+from krnlpy import Device, ScalarType, bf16, f16, f32
+from tests.support.tiers import deep
 
 from .lenet5 import LeNet5
 
 
-def images(count, seed=0):
+def images(count: int, seed: int = 0) -> Any:
     """Ten classes: a bright bar whose place and direction tell the class, in noise."""
     rng = np.random.default_rng(seed)
     classes = rng.integers(0, 10, count).astype(np.uint8)
@@ -21,7 +26,7 @@ def images(count, seed=0):
     return pixels.astype(np.uint8), classes
 
 
-def run(device, dtype, steps, batch=20):
+def run(device: Device, dtype: ScalarType, steps: int, batch: int = 20) -> Any:
     model, optimizer = LeNet5(device, dtype, seed=1), SGD(0.9)
     losses, hits = [], []
     for step in range(steps):
@@ -38,8 +43,8 @@ def run(device, dtype, steps, batch=20):
     return np.array([loss.item() for loss in losses]), [hit.item() for hit in hits], model
 
 
-@pytest.mark.parametrize("dtype", [f32, f16, bf16], ids=str)
-def test_training_lowers_the_loss(dtype, device):
+@pytest.mark.parametrize("dtype", [f32, pytest.param(f16, marks=deep), bf16], ids=str)
+def test_training_lowers_the_loss(dtype: ScalarType, device: Device) -> None:
     if device.info.kind == "interpreter":
         pytest.skip("millions of products")
     losses, hits, _ = run(device, dtype, 40)
@@ -50,7 +55,7 @@ def test_training_lowers_the_loss(dtype, device):
 
 
 @pytest.mark.parametrize("dtype", [f32, bf16], ids=str)
-def test_training_is_reproducible_bit_for_bit(dtype, device):
+def test_training_is_reproducible_bit_for_bit(dtype: ScalarType, device: Device) -> None:
     if device.info.kind == "interpreter":
         pytest.skip("millions of products")
     first, _, a = run(device, dtype, 5)

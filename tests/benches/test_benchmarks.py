@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tracemalloc
 from functools import partial
 from typing import Any
@@ -16,7 +17,9 @@ from benches.harness import Case, Unavailable, VerificationError
 from benches.lenet5_reference import Reference
 from benches.lenet5_work import MOMENTUM, VERIFIED_RATE, Work, load
 from benches.selection import Selection, open_devices
-from krnlpy import Device, ScalarType, bf16, f32
+from krnlpy import Device, ScalarType
+from krnlpy.scalar import bf16, f32
+from tests.support.tiers import sampled
 
 
 def verify(case: Case) -> None:
@@ -29,7 +32,7 @@ def verify(case: Case) -> None:
 
 @pytest.mark.parametrize("module", [launch, graph, imports, first])
 def test_results_are_right(module: object) -> None:
-    for case in module.cases(Selection(open_devices(None), module.PEERS)):  # type: ignore[attr-defined]
+    for case in module.cases(Selection(open_devices(None), module.PEERS)):
         verify(case)
 
 
@@ -125,7 +128,7 @@ def test_the_reference_has_the_gradients_of_its_loss() -> None:
     trained = Reference(weights)
     trained.step(x, t, 1.0, 0.0)
     for name, weight in weights.items():
-        direction = rng.standard_normal(weight.shape)
+        direction: Any = rng.standard_normal(weight.shape)
         direction /= np.linalg.norm(direction)
         # A step small beside the distance to the next kink of relu or pooling: central differences are then good to
         # h**2, rounding to 1e-16 / h.
@@ -150,8 +153,9 @@ def test_momentum_of_the_reference() -> None:
     np.testing.assert_allclose(before - trained.weights["bias"], 0.5 * (0.9 * first + second), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("dtype", [f32, bf16])
-@pytest.mark.parametrize("wrong", ["rate", "momentum", "layer"])
+@pytest.mark.parametrize(
+    ("dtype", "wrong"), sampled(list(itertools.product([f32, bf16], ["rate", "momentum", "layer"])), 2), ids=str
+)
 def test_losses_of_wrong_training_are_refused(dtype: ScalarType, wrong: str) -> None:
     data = load_mnist(download=False, progress=False)
     weights = lenet5.initial_weights(dtype)

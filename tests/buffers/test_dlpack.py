@@ -10,8 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy import SCALAR_TYPES, Buffer, Device, KrnlpyError, ScalarType, bf16, f16, f32, i32, u8
+from krnlpy import SCALAR_TYPES, Buffer, Device, KrnlpyError, ScalarType
 from krnlpy.errors import DtypeError, SharingError
+from krnlpy.scalar import bf16, f16, f32, i32, u8
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 LOCAL = pytest.mark.parametrize("name", ["host", "interpreter"])
 TYPES = pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
@@ -130,7 +134,7 @@ def test_what_from_dlpack_refuses() -> None:
         Buffer.from_dlpack(Tensor(None, (2, 3)))
     with pytest.raises(SharingError, match="lies on device 0 of kind 99"):
         Buffer.from_dlpack(Tensor(None, (99, 0)))
-    with pytest.raises(SharingError, match="which is no DLPack capsule"):
+    with pytest.raises(SharingError, match="which is not a DLPack capsule"):
         Buffer.from_dlpack(Tensor(lambda **_: "capsule"))
 
     def refuses(**_: Any) -> Any:
@@ -145,7 +149,7 @@ def test_what_from_dlpack_refuses() -> None:
         Buffer.from_dlpack(constant, copy=False)
     used = np.zeros(3, np.float32).__dlpack__()
     np.from_dlpack(Tensor(lambda **_: used))
-    with pytest.raises(SharingError, match="which is no DLPack capsule"):
+    with pytest.raises(SharingError, match="which is not a DLPack capsule"):
         Buffer.from_dlpack(Tensor(lambda **_: used))
 
 

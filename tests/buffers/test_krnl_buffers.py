@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import krnlpy
-from krnlpy import SCALAR_TYPES, Buffer, Device, Feature, MissingFeatures, ScalarType, f32, i32, u8, u32
+from krnlpy import SCALAR_TYPES, Buffer, Device, Feature, MissingFeatures, ScalarType
 from krnlpy.errors import LimitExceeded, ShapeError
-from krnlpy.scalar import convert
+from krnlpy.scalar import convert, f32, i32, u8, u32
 from tests.conformance.exact_casts import cast_exactly
 
 PAIRS = [(x, y) for x in SCALAR_TYPES for y in SCALAR_TYPES]

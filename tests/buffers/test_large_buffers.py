@@ -14,7 +14,6 @@ from krnlpy import (
     Device,
     Global,
     GlobalMut,
-    Item,
     ItemMut,
     StructBuffer,
     bf16,
@@ -30,13 +29,9 @@ from krnlpy import (
 from krnlpy.dsl import item_id
 from krnlpy.errors import LaunchError, LimitExceeded, ShapeError
 from tests.support.devices import limit_reach
+from tests.support.kernels import accumulate
 
 LIMIT = 4096
-
-
-@kernel
-def add(x: Item[f32], y: ItemMut[f32]) -> None:
-    y += x
 
 
 @kernel
@@ -96,8 +91,8 @@ def test_kernels_work_on_slices(limited: Device) -> None:
     x, y = Buffer.from_numpy(values, limited, copy=True), Buffer.zeros(10_000, f32, limited)
     assert not x.can_be_indexed and x[3:900].can_be_indexed and x[9100:].can_be_indexed
     for first, end in ((0, 900), (900, 1001), (9101, 10_000)):
-        add(x[first:end], y[first:end])
-    add(x[::-1][:900], y[::-1][:900])
+        accumulate(x[first:end], y[first:end])
+    accumulate(x[::-1][:900], y[::-1][:900])
     expected = np.zeros(10_000, np.float32)
     expected[:1001], expected[9101:] = values[:1001], values[9101:]
     expected[9100:] += values[9100:]
@@ -108,17 +103,17 @@ def test_items_of_any_size(limited: Device) -> None:
     skip_interpreter(limited)
     values = np.arange(10_000, dtype=np.float32)
     x, y = Buffer.from_numpy(values, limited, copy=True), Buffer.zeros(10_000, f32, limited)
-    add.prepare(x, y)
+    accumulate.prepare(x, y)
     assert not y.numpy().any()
-    add(x, y)
-    add.with_groups(1)(x[::-1], y)
+    accumulate(x, y)
+    accumulate.with_groups(1)(x[::-1], y)
     assert np.array_equal(y.numpy(), values + values[::-1])
     square = y.reshape((100, 100))
-    add(square.transpose(), square[::-1].copy())
-    add(x.reshape((100, 100)).transpose(), square)  # the parts of one are not those of the other
+    accumulate(square.transpose(), square[::-1].copy())
+    accumulate(x.reshape((100, 100)).transpose(), square)  # the parts of one are not those of the other
     assert np.array_equal(square.numpy(), (values + values[::-1]).reshape(100, 100) + values.reshape(100, 100).T)
-    add(x[:100].broadcast_to((100, 100)), square)
-    add(x[::100], y[:100])
+    accumulate(x[:100].broadcast_to((100, 100)), square)
+    accumulate(x[::100], y[:100])
 
 
 def test_narrow_items_of_any_size(limited: Device) -> None:
@@ -133,8 +128,8 @@ def test_more_items_than_kernels_count(device: Device, monkeypatch: pytest.Monke
     monkeypatch.setattr(krnlpy.views.view, "_LONGEST", 1000)
     x, y = Buffer.ones(1, f32, device).broadcast_to((37, 81)), Buffer.zeros((37, 81), f32, device)
     assert not x.can_be_indexed and not y.can_be_indexed and y[:, :20].can_be_indexed
-    add(x, y)
-    add(x, y.reshape((81, 37)).transpose())
+    accumulate(x, y)
+    accumulate(x, y.reshape((81, 37)).transpose())
     assert (y.numpy() == 2).all()
 
 
@@ -161,7 +156,7 @@ def test_views_of_any_size(limited: Device) -> None:
         key = tuple(slice(None, None, int(step)) for step in random.choice([1, -1, 2, -2], values.ndim))
         x = Buffer.from_numpy(values, limited, copy=True).transpose(*axes)[key]
         y = Buffer.ones(x.shape, f32, limited)
-        add(x, y)
+        accumulate(x, y)
         assert np.array_equal(y.numpy(), values.transpose(axes)[key] + 1)
 
 
@@ -178,7 +173,7 @@ def test_parts_in_a_graph(limited: Device) -> None:
     skip_interpreter(limited)
     x, y = Buffer.ones(5000, f32, limited), Buffer.zeros(5000, f32, limited)
     with limited.capture() as graph:
-        add(x, y)
+        accumulate(x, y)
     before = y.numpy().copy()
     for _ in range(3):
         graph.replay()
@@ -188,10 +183,10 @@ def test_parts_in_a_graph(limited: Device) -> None:
 def test_a_wrong_launch_of_parts_does_nothing(limited: Device) -> None:
     skip_interpreter(limited)
     x, y = Buffer.ones(10_000, f32, limited), Buffer.zeros(10_000, f32, limited)
-    with pytest.raises(ShapeError, match=r"add: items have unequal shapes: x \(9999,\), y \(10000,\)"):
-        add(x[1:], y)
+    with pytest.raises(ShapeError, match=r"accumulate: items have unequal shapes: x \(9999,\), y \(10000,\)"):
+        accumulate(x[1:], y)
     with pytest.raises(LaunchError, match="y is written to and shares elements with x at other indices"):
-        add(y[1:], y[:-1])  # in no half do they meet but where the halves do
+        accumulate(y[1:], y[:-1])  # in no half do they meet but where the halves do
     with pytest.raises(LaunchError, match="look_up: more is f32; got '1'"):
         look_up(x[:3], "1", y)
     assert not y.numpy().any()
@@ -205,8 +200,8 @@ def test_what_has_no_parts(limited: Device) -> None:
     with pytest.raises(LimitExceeded, match=f"number: y {far}The kernel asks for ids, which parts would change"):
         number(y)
     if limited.info.backend == "interpreter":
-        with pytest.raises(LimitExceeded, match=r"add: x has 1 elements .* Not even one is in reach"):
-            add(x, y)
+        with pytest.raises(LimitExceeded, match=r"accumulate: x has 1 elements .* Not even one is in reach"):
+            accumulate(x, y)
     for whole in (y, y.reshape((100, 100)).transpose()):
         assert whole.copy().shape == whole.shape
 
@@ -250,9 +245,9 @@ def test_hazards_between_a_part_and_the_whole(limited: Device) -> None:
     skip_interpreter(limited)
     whole, one = Buffer.zeros(5000, f32, limited), Buffer.ones(900, f32, limited)
     for i in range(30):
-        add(one, whole[4100:])
+        accumulate(one, whole[4100:])
         whole[4500:].fill(i)
-        add(one, whole[4100:])
+        accumulate(one, whole[4100:])
         whole[4999:].copy_from(np.full(1, 99, np.float32))
     assert whole.numpy()[[0, 4100, 4499, 4500, 4998, 4999]].tolist() == [0, 60, 60, 30, 30, 99]
 

@@ -9,6 +9,9 @@ import pytest
 
 from krnlpy import Buffer, Device, bf16, f32, i8, i32, u8
 from krnlpy.errors import DeviceLost
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
 def test_small_buffers_are_shown_whole(device: Device) -> None:

@@ -6,8 +6,6 @@ import errno
 import hashlib
 import os
 import resource
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +17,7 @@ from krnlpy import config, files
 from krnlpy.cache import store as cache_module
 from krnlpy.cache.entry import packed, unpacked
 from krnlpy.cache.store import Cache
+from tests.support import process
 
 KEY = "kernel 1"
 PAYLOAD = bytes(range(256)) * 20
@@ -155,7 +154,7 @@ def test_other_processes_entries_count(little_room: None, tmp_path: Path) -> Non
         f"from pathlib import Path; from krnlpy import config; config.cache_bytes = {config.cache_bytes};"
         f"from krnlpy.cache.store import Cache; Cache(Path({str(tmp_path)!r})).put('another', bytes(5000))"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    process.output("-c", program)
     assert Cache(tmp_path).size()[1] <= 0.75 * config.cache_bytes
 
 
@@ -274,12 +273,17 @@ def test_full_disk_in_the_middle_of_a_file(tmp_path: Path) -> None:
 
 @posix_only
 def test_read_only_directory(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root writes everywhere")
-    tmp_path.chmod(0o500)
-    cache = Cache(tmp_path / "below")
-    cache.put(KEY, PAYLOAD)
-    assert cache.get(KEY) is None
+    tmp_path.chmod(0o555)
+    user = os.geteuid()
+    if user == 0:  # who writes everywhere
+        os.seteuid(65534)
+    try:
+        cache = Cache(tmp_path / "below")
+        cache.put(KEY, PAYLOAD)
+        assert cache.get(KEY) is None
+    finally:
+        os.seteuid(user)
+    assert list(tmp_path.iterdir()) == []
 
 
 WRITER = """
@@ -295,8 +299,9 @@ for n in range(200):
 
 
 def test_two_processes_at_once(tmp_path: Path) -> None:
-    processes = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)]) for _ in range(2)]
-    assert [process.wait() for process in processes] == [0, 0]
+    writers = [process.start("-c", WRITER, tmp_path) for _ in range(2)]
+    for writer in writers:
+        assert (writer.communicate(), writer.returncode) == (("", ""), 0)
     assert len(list(tmp_path.iterdir())) == 4
 
 

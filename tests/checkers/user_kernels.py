@@ -99,7 +99,7 @@ def functions(t: f32, x: Item[f32], y: ItemMut[f32]) -> None:
 
 
 @kernel(threads=(16, 16))
-def matmul(a: Global[T, Literal[2]], b: Global[T, Literal[2]], c: Out[T, Literal[2]], TILE: Spec[i32] = 16) -> None:  # noqa: N803
+def matmul(a: Global[T, Literal[2]], b: Global[T, Literal[2]], c: Out[T, Literal[2]], TILE: Spec[i32] = 16) -> None:
     a_tile = group_array(a.dtype, (TILE, TILE))
     b_tile = group_array(b.dtype, (TILE, TILE))
     i, j = thread_id(1), thread_id(0)

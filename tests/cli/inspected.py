@@ -14,12 +14,12 @@ def lerp(a, b, t):
 
 
 @kernel
-def axpy(alpha: T, x: Item[T], y: ItemMut[T]):
+def axpy(alpha: T, x: Item[T], y: ItemMut[T]) -> None:
     y += alpha * x
 
 
 @kernel(threads=(16, 16))
-def transpose(a: Global[f32, 2], b: Out[f32, 2], TILE: Spec[i32]):  # noqa: N803
+def transpose(a: Global[f32, 2], b: Out[f32, 2], TILE: Spec[i32]) -> None:
     tile = group_array(f32, (TILE, TILE))
     i, j = thread_id(1), thread_id(0)
     tile[i, j] = a[group_id(1) * TILE + i, group_id(0) * TILE + j]
@@ -28,7 +28,7 @@ def transpose(a: Global[f32, 2], b: Out[f32, 2], TILE: Spec[i32]):  # noqa: N803
 
 
 @kernel
-def everything(n: i32, x: Item[u8], y: ItemMut[f64]):
+def everything(n: i32, x: Item[u8], y: ItemMut[f64]) -> None:
     total = 0.5
     for k in range(n):
         if k % 3 == 0 and not k < x:
@@ -44,5 +44,5 @@ def everything(n: i32, x: Item[u8], y: ItemMut[f64]):
 
 
 @kernel
-def broken(x: ItemMut[f32]):
+def broken(x: ItemMut[f32]) -> None:
     x = nothing  # noqa: F821

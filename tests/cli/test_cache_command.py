@@ -27,11 +27,11 @@ def test_info(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     assert cli.main(["cache", "info"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"folder  {folder}",
-        "limit   3.0 MiB of each kind (KRNLPY_CACHE_BYTES)",
-        "spirv   2 entries, 2.0 MiB of SPIR-V",
-        "host    0 entries, 0.0 MiB of machine code",
-        "tuning  0 entries, 0.0 MiB of choices of tuned kernels",
-        "probes  0 entries, 0.0 MiB of answers of drivers",
+        "limit   3 MiB of each kind (KRNLPY_CACHE_BYTES)",
+        "spirv   2 entries, 2 MiB of SPIR-V",
+        "host    0 entries, 0 B of machine code",
+        "tuning  0 entries, 0 B of choices of tuned kernels",
+        "probes  0 entries, 0 B of answers of drivers",
     ]
     assert cli.main(["cache", "info", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -20,6 +20,7 @@ from krnlpy.cli import cache, info_text
 from krnlpy.cli import command as cli
 from krnlpy.cli import info as info_command
 from krnlpy.dsl.spirv import glslang
+from tests.support import process
 
 NO_LIBRARY = '{"file_format_version": "1.0.0", "ICD": {"library_path": "/no/such.so", "api_version": "1.3.0"}}'
 
@@ -160,13 +161,7 @@ def test_whatever_fails_the_rest_is_told(
 
 
 def run(*arguments: str, **environment: str) -> Any:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "krnlpy.cli", *arguments],
-        env={**os.environ, "KRNLPY_NO_CACHE": "1", "PYTHONPATH": os.pathsep.join(sys.path), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return process.run("-m", "krnlpy.cli", *arguments, **{"KRNLPY_NO_CACHE": "1", **environment})
 
 
 def test_reasons_for_drivers_that_cannot_be_used(tmp_path: Path) -> None:
@@ -241,8 +236,7 @@ def test_a_manifest_that_the_loader_stumbles_over(tmp_path: Path) -> None:
 
 
 def test_module() -> None:
-    done = subprocess.run([sys.executable, "-m", "krnlpy", "--version"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, f"krnlpy {krnlpy.__version__}\n")
+    assert process.output("-m", "krnlpy", "--version") == f"krnlpy {krnlpy.__version__}\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
@@ -255,12 +249,12 @@ def test_who_reads_may_stop(command: str, tmp_path: Path) -> None:
     """As `krnlpy info | head` does; here before the first line, so that no command is too short."""
     read, write = os.pipe()
     os.close(read)
-    environment = {**os.environ, "KRNLPY_CACHE_DIR": str(tmp_path), "VK_DRIVER_FILES": ""}
+    environment = process.environment(KRNLPY_CACHE_DIR=str(tmp_path), VK_DRIVER_FILES="")
+    arguments = process.command("-m", "krnlpy.cli", *command.split())
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "krnlpy.cli", *command.split()], stdout=write, stderr=subprocess.PIPE, text=True,
-            env=environment, cwd=Path(__file__).parents[2], check=False,
-        )  # fmt: skip
+            arguments, stdout=write, stderr=subprocess.PIPE, text=True, env=environment, cwd=process.ROOT, check=False
+        )
     finally:
         os.close(write)
     assert (done.returncode, done.stderr) == (0, "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 import krnlpy
 from krnlpy.cache import shipped
+from tests.support import process
 
 KERNELS = """
 from typing import TypeVar
@@ -86,13 +86,7 @@ def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run(*arguments: str, program: str | None = None) -> subprocess.CompletedProcess[str]:
         what = ["-m", "krnlpy.cli", "compile", *arguments] if program is None else ["-c", program]
-        return subprocess.run(
-            [sys.executable, "-W", "error", *what],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return process.run(*what, PYTHONPATH=os.pathsep.join([str(tmp_path), str(process.ROOT)]))
 
     return run
 
@@ -157,7 +151,7 @@ def test_packages_that_cannot_be_used(
     package: Path, tmp_path: Path, run: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     (tmp_path / "single.py").write_text("")
-    for name, says in (("nowhere", "cannot be imported"), ("single", "no package"), ("shipping.inner", "no package")):
+    for name, says in (("nowhere", "cannot be imported"), ("single", "a package:"), ("shipping.inner", "a package:")):
         done = run(name)
         assert done.returncode == 2 and says in done.stderr, name
     (package / "inner" / "kernels.py").write_text(KERNELS.replace("y = x + 1.0", "y = z"))

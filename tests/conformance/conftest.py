@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from krnlpy import Device
-
-from .launcher import Launcher
+from tests.support.launching import Launcher
 
 
 @pytest.fixture

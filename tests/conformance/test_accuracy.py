@@ -15,10 +15,10 @@ import pytest
 from krnlpy import dsl
 from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import ScalarType, f32, f64
+from tests.support.launching import Launcher
 from tests.support.tiers import deep, sampled
 
 from . import special_functions
-from .launcher import Launcher
 from .ulp_bounds import BOUNDS
 
 T = TypeVar("T", f32, f64)
@@ -27,14 +27,14 @@ Array = np.ndarray[Any, Any]
 
 
 def unary(function: Callable[..., Any]) -> Callable[..., Any]:
-    def kernel(x: Item[T], y: ItemMut[T]):
+    def kernel(x: Item[T], y: ItemMut[T]) -> None:
         y = function(x)
 
     return kernel
 
 
 def binary(function: Callable[..., Any]) -> Callable[..., Any]:
-    def kernel(x: Item[T], y: Item[T], z: ItemMut[T]):
+    def kernel(x: Item[T], y: Item[T], z: ItemMut[T]) -> None:
         z = function(x, y)
 
     return kernel

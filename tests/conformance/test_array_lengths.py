@@ -8,12 +8,11 @@ from krnlpy import func
 from krnlpy.dsl import group_array, local_array, unroll, vec2
 from krnlpy.dsl.types.annotations import GlobalMut, Spec
 from krnlpy.scalar import f32, i32
-
-from .launcher import Launcher
+from tests.support.launching import Launcher
 
 
 def test_lengths_size_arrays_and_unroll(launch: Launcher) -> None:
-    def kernel(x: GlobalMut[i32]):
+    def kernel(x: GlobalMut[i32]) -> None:
         shared = group_array(i32, (8, 2))
         own = local_array(f32, (len(shared) // 2, 3))
         pairs = local_array(vec2, own.shape[0] + 1)
@@ -41,7 +40,7 @@ def test_lengths_in_functions(launch: Launcher) -> None:
             total = total * 10 + copy[i]
         return total
 
-    def kernel(x: GlobalMut[i32]):
+    def kernel(x: GlobalMut[i32]) -> None:
         a = local_array(i32, 3)
         b = local_array(i32, 4)
         for i in range(4):
@@ -55,7 +54,7 @@ def test_lengths_in_functions(launch: Launcher) -> None:
 
 
 def test_lengths_that_specs_decide(launch: Launcher) -> None:
-    def kernel(x: GlobalMut[i32], N: Spec[i32] = 5):  # noqa: N803
+    def kernel(x: GlobalMut[i32], N: Spec[i32] = 5) -> None:
         first = local_array(i32, (N, 2))
         second = local_array(i32, len(first) * 2 - 1)
         third = local_array(i32, first.size + second.shape[0] // 2)

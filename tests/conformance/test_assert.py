@@ -15,8 +15,7 @@ from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut
 from krnlpy.errors import KernelAssertionError, KernelIndexError
 from krnlpy.scalar import f32, f64, i32, i64, u8
-
-from .launcher import Launcher
+from tests.support.launching import Launcher
 
 Output = pytest.CaptureFixture[str]
 
@@ -34,7 +33,7 @@ def line_of(function: Callable[..., Any], text: str) -> int:
     return first + next(n for n, line in enumerate(lines) if text in line)
 
 
-def positive(x: Item[f32], y: ItemMut[f32]):
+def positive(x: Item[f32], y: ItemMut[f32]) -> None:
     assert x > 0.5, "x is too small"
     y = x * 2.0
 
@@ -65,13 +64,13 @@ def test_without_debugging_nothing_is_checked(lenient: Launcher) -> None:
 
 
 def test_formats_of_messages(launch: Launcher) -> None:
-    def kernel(x: Item[i32], at: i32):
+    def kernel(x: Item[i32], at: i32) -> None:
         assert x != 3 and at < 9, f"at {at:03d}: {x + 1}"
 
-    def bare(x: Item[i32], at: i32):
+    def bare(x: Item[i32], at: i32) -> None:
         assert x < at
 
-    def truth(x: Item[i32], at: i32):
+    def truth(x: Item[i32], at: i32) -> None:
         assert x - at
 
     x = np.array([1, 3], np.int32)
@@ -86,7 +85,7 @@ def test_formats_of_messages(launch: Launcher) -> None:
 def test_values_of_many_types(launch: Launcher) -> None:
     launch.needs(i64, f64)
 
-    def kernel(x: Item[f64], a: i64):
+    def kernel(x: Item[f64], a: i64) -> None:
         small = u8(250)
         assert a < 0 or x < 1.0, f"{a} {x} {small} {a > 0} {f32(x)}"
 
@@ -108,10 +107,10 @@ def met(x: f32):
 
 
 def test_functions(launch: Launcher) -> None:
-    def call(x: Item[f32], y: ItemMut[f32]):
+    def call(x: Item[f32], y: ItemMut[f32]) -> None:
         y = root(x) + root(x + 1.0)
 
-    def written_out(y: GlobalMut[f32]):
+    def written_out(y: GlobalMut[f32]) -> None:
         y[thread_id()] = met(f32(thread_id()))
 
     x = np.array([1, 4, -1], np.float32)
@@ -124,7 +123,7 @@ def test_functions(launch: Launcher) -> None:
 
 
 def test_threads_in_three_dimensions(launch: Launcher) -> None:
-    def kernel(y: GlobalMut[i32]):
+    def kernel(y: GlobalMut[i32]) -> None:
         assert global_id(0) + 10 * global_id(1) + 100 * global_id(2) != 325, "here"
 
     with pytest.raises(KernelAssertionError, match=r"global_id \(5, 2, 3\): group \(2, 1, 1\), thread \(1, 0, 1\)"):
@@ -132,7 +131,7 @@ def test_threads_in_three_dimensions(launch: Launcher) -> None:
 
 
 def test_one_of_many_failures_is_reported(launch: Launcher) -> None:
-    def kernel(x: Item[i32]):
+    def kernel(x: Item[i32]) -> None:
         assert x < 0, f"item {x}"
 
     with pytest.raises(KernelAssertionError, match=r"item (\d+) \(x is \1\) \(thread with global_id \(\1, 0, 0\)"):
@@ -140,7 +139,7 @@ def test_one_of_many_failures_is_reported(launch: Launcher) -> None:
 
 
 def test_asserts_and_indices_share_a_report(launch: Launcher) -> None:
-    def kernel(x: Global[i32], n: i32, y: GlobalMut[i32]):
+    def kernel(x: Global[i32], n: i32, y: GlobalMut[i32]) -> None:
         own = local_array(i32, 2)
         ours = group_array(i32, 3)
         own[0] = x[n]
@@ -164,7 +163,7 @@ def test_asserts_and_indices_share_a_report(launch: Launcher) -> None:
 
 
 def test_prints_come_before_the_error(launch: Launcher, capsys: Output) -> None:
-    def kernel(x: Item[i32]):
+    def kernel(x: Item[i32]) -> None:
         print("item", x)
         assert x < 2, "two"
 
@@ -174,7 +173,7 @@ def test_prints_come_before_the_error(launch: Launcher, capsys: Output) -> None:
 
 
 @kernel
-def counted(x: Item[i32], y: ItemMut[i32]):
+def counted(x: Item[i32], y: ItemMut[i32]) -> None:
     assert x != 3, f"{x}"
     y = x + 1
 

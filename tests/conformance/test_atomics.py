@@ -30,8 +30,9 @@ from krnlpy.dsl.types.annotations import Global, GlobalMut, ItemMut
 from krnlpy.errors import KernelIndexError, MissingFeatures
 from krnlpy.features import FLOAT_ATOMICS, Feature
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from tests.support.launching import Launcher
+from tests.support.tiers import sampled
 
-from .launcher import Launcher
 from .values import assert_same, pairs
 
 T = TypeVar("T")
@@ -87,14 +88,16 @@ def applied(operation: str, old: Array, value: Array, expected: Array) -> Array:
 CASES = [(op, t) for t in SCALAR_TYPES for op in (*ARITHMETIC, *(BITWISE if t.is_integer else ()))]
 
 
-@pytest.mark.parametrize(("operation", "type"), CASES, ids=[f"{op}-{t}" for op, t in CASES])
+@pytest.mark.parametrize(("operation", "type"), sampled(CASES, 2), ids=str)
 def test_each_operation_of_each_type(any_launch: Launcher, operation: str, type: ScalarType) -> None:
     launch = any_launch
     needs(launch, type)
     atomic: Any = getattr(dsl, f"atomic_{operation}")
     exchanges = operation == "compare_exchange"
 
-    def kernel(a: GlobalMut[T], s: GlobalMut[T, 2], value: Global[T], expected: Global[T], out: GlobalMut[T, 2]):
+    def kernel(
+        a: GlobalMut[T], s: GlobalMut[T, 2], value: Global[T], expected: Global[T], out: GlobalMut[T, 2]
+    ) -> None:
         g = group_array(T, (2, 16))
         i = global_id()
         k = thread_id()
@@ -131,7 +134,7 @@ def test_old_values_of_additions_are_a_permutation(any_launch: Launcher, type: S
     launch = any_launch
     needs(launch, type)
 
-    def kernel(a: GlobalMut[T], total: GlobalMut[T], of_all: GlobalMut[T], of_group: GlobalMut[T]):
+    def kernel(a: GlobalMut[T], total: GlobalMut[T], of_all: GlobalMut[T], of_group: GlobalMut[T]) -> None:
         g = group_array(T, 3)
         i = global_id()
         of_all[i] = atomic_add(a[1], 1)
@@ -154,7 +157,7 @@ def test_old_values_of_additions_are_a_permutation(any_launch: Launcher, type: S
 
 @pytest.mark.parametrize("type", NARROW, ids=str)
 def test_neighbours_in_one_word_lose_nothing(any_launch: Launcher, type: ScalarType) -> None:
-    def kernel(a: GlobalMut[T], count: i32):
+    def kernel(a: GlobalMut[T], count: i32) -> None:
         g = group_array(T, 7)
         i = global_id()
         atomic_add(a[i % count], 1)
@@ -171,7 +174,7 @@ def test_neighbours_in_one_word_lose_nothing(any_launch: Launcher, type: ScalarT
 
 @pytest.mark.parametrize("type", [u8, i8, u16, i16], ids=str)
 def test_contended_narrow_integers_wrap(any_launch: Launcher, type: ScalarType) -> None:
-    def kernel(a: GlobalMut[T], out: GlobalMut[T], step: T):
+    def kernel(a: GlobalMut[T], out: GlobalMut[T], step: T) -> None:
         g = group_array(T, 2)
         atomic_add(a[1], step)
         atomic_add(g[1], step)
@@ -191,7 +194,7 @@ def test_contended_extremes(any_launch: Launcher, type: ScalarType) -> None:
     launch = any_launch
     needs(launch, type)
 
-    def kernel(x: Global[T], least: GlobalMut[T], greatest: GlobalMut[T]):
+    def kernel(x: Global[T], least: GlobalMut[T], greatest: GlobalMut[T]) -> None:
         low = group_array(T, 1)
         high = group_array(T, 1)
         i = global_id()
@@ -218,7 +221,7 @@ def test_contended_extremes(any_launch: Launcher, type: ScalarType) -> None:
 
 
 def test_contended_bits(launch: Launcher) -> None:
-    def kernel(a: GlobalMut[u32], seen: GlobalMut[u32]):
+    def kernel(a: GlobalMut[u32], seen: GlobalMut[u32]) -> None:
         i = global_id()
         seen[i] = atomic_or(a[i // 32], u32(1) << (i % 32))
 
@@ -233,7 +236,7 @@ def test_exchanged_values_are_handed_on(any_launch: Launcher, type: ScalarType) 
     launch = any_launch
     needs(launch, type)
 
-    def kernel(a: GlobalMut[T], seen: GlobalMut[T]):
+    def kernel(a: GlobalMut[T], seen: GlobalMut[T]) -> None:
         i = global_id()
         seen[i] = atomic_exchange(a[2], T(i + 1))
 
@@ -248,7 +251,7 @@ def test_a_maximum_by_compare_and_exchange(any_launch: Launcher, type: ScalarTyp
     needs(launch, type)
 
     @func
-    def raise_to(a: GlobalMut[T], i, value):
+    def raise_to(a: GlobalMut[T], i, value) -> None:
         old = atomic_add(a[i], 0)
         while old < value:
             seen = atomic_compare_exchange(a[i], old, value)
@@ -256,7 +259,7 @@ def test_a_maximum_by_compare_and_exchange(any_launch: Launcher, type: ScalarTyp
                 break
             old = seen
 
-    def kernel(x: Global[T], a: GlobalMut[T]):
+    def kernel(x: Global[T], a: GlobalMut[T]) -> None:
         raise_to(a, 1, x[global_id()])
 
     x = np.random.default_rng(5).permutation(np.arange(1, 129)).astype(type.dtype)
@@ -265,7 +268,7 @@ def test_a_maximum_by_compare_and_exchange(any_launch: Launcher, type: ScalarTyp
 
 
 def test_a_histogram_in_a_group_array(launch: Launcher) -> None:
-    def kernel(x: Global[u32], counts: GlobalMut[u32]):
+    def kernel(x: Global[u32], counts: GlobalMut[u32]) -> None:
         own = group_array(u32, 16)
         i = global_id()
         for k in range(i, len(x), 64):
@@ -282,7 +285,7 @@ def test_a_histogram_in_a_group_array(launch: Launcher) -> None:
 def test_neighbouring_threads_touch_one_element_in_order(launch: Launcher) -> None:
     """On the host a group's threads are a loop: a vectorised one would read before the neighbour wrote."""
 
-    def kernel(x: Global[f32], sums: GlobalMut[f32]):
+    def kernel(x: Global[f32], sums: GlobalMut[f32]) -> None:
         g = group_array(f32, 65)
         k = thread_id()
         g[k] = x[global_id()]
@@ -300,7 +303,7 @@ def test_neighbouring_threads_touch_one_element_in_order(launch: Launcher) -> No
 
 @pytest.mark.parametrize("strided", [False, True])
 def test_items_add_to_a_buffer(launch: Launcher, strided: bool) -> None:
-    def kernel(x: ItemMut[u32], counts: GlobalMut[u32], total: GlobalMut[f32]):
+    def kernel(x: ItemMut[u32], counts: GlobalMut[u32], total: GlobalMut[f32]) -> None:
         old = atomic_add(counts[i32(x)], 1)
         atomic_add(total[0], f32(x))
         x = old
@@ -315,7 +318,7 @@ def test_items_add_to_a_buffer(launch: Launcher, strided: bool) -> None:
 
 
 def test_components_of_vectors(launch: Launcher) -> None:
-    def kernel(out: GlobalMut[i32, 2]):
+    def kernel(out: GlobalMut[i32, 2]) -> None:
         g = group_array(ivec3, 2)
         k = thread_id()
         atomic_add(g[0].y, 1)
@@ -342,7 +345,7 @@ class Cell:
 
 def test_fields_of_structs(device: Device) -> None:
     @kernel(threads=64)
-    def gather(cells: GlobalMut[Cell]):
+    def gather(cells: GlobalMut[Cell]) -> None:
         i = global_id()
         cell = i % len(cells)
         atomic_add(cells[cell].count, 1)
@@ -363,7 +366,7 @@ def test_fields_of_structs(device: Device) -> None:
 
 
 def test_an_atomic_in_an_expression_stands_in_order(launch: Launcher) -> None:
-    def kernel(a: GlobalMut[i32], out: GlobalMut[i32]):
+    def kernel(a: GlobalMut[i32], out: GlobalMut[i32]) -> None:
         i = global_id()
         out[3 * i] = a[i] + atomic_add(a[i], 5) * 10 + a[i] * 100
         if i > 0 and atomic_add(a[i], 1) == 7:
@@ -382,7 +385,7 @@ def test_out_of_range_nothing_happens(launch: Launcher) -> None:
     if launch.backend.info.backend == "interpreter":
         pytest.skip("it raises instead")
 
-    def kernel(a: GlobalMut[i32], f: GlobalMut[f32], seen: GlobalMut[i32], past: i32):
+    def kernel(a: GlobalMut[i32], f: GlobalMut[f32], seen: GlobalMut[i32], past: i32) -> None:
         g = group_array(i32, 4)
         i = global_id()
         seen[i] = atomic_add(a[i + past], 1) + atomic_exchange(g[i + past], 3) + i32(atomic_max(f[-i - past], 9.0))
@@ -393,7 +396,7 @@ def test_out_of_range_nothing_happens(launch: Launcher) -> None:
 
 
 def test_debug_reports_an_index(launch: Launcher) -> None:
-    def kernel(a: GlobalMut[i32]):
+    def kernel(a: GlobalMut[i32]) -> None:
         atomic_add(a[global_id() + 3], 1)
 
     with pytest.raises(KernelIndexError, match="out of range"):
@@ -407,7 +410,7 @@ def test_without_wide_atomics_the_kernel_says_so(device: Device, monkeypatch: py
     without = backend._device.info.features - {Feature.INT64_ATOMICS}
     monkeypatch.setattr(backend._device, "info", replace(backend._device.info, features=without))
 
-    def kernel(a: GlobalMut[u64]):
+    def kernel(a: GlobalMut[u64]) -> None:
         atomic_add(a[0], 1)
 
     with pytest.raises(MissingFeatures, match="int64_atomics"):

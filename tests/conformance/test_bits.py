@@ -23,8 +23,8 @@ from krnlpy.dsl import (
 )
 from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import ScalarType, convert, i32, i64, u8, u32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import INTEGERS, assert_same, edges, pairs
 
 T = TypeVar("T")
@@ -36,14 +36,14 @@ integers = pytest.mark.parametrize("type", INTEGERS, ids=str)
 
 
 def unary(function: Callable[..., Any]) -> Callable[..., Any]:
-    def kernel(x: Item[T], y: ItemMut[T]):
+    def kernel(x: Item[T], y: ItemMut[T]) -> None:
         y = function(x)
 
     return kernel
 
 
 def binary(function: Callable[..., Any]) -> Callable[..., Any]:
-    def kernel(x: Item[T], c: Item[C], y: ItemMut[T]):
+    def kernel(x: Item[T], c: Item[C], y: ItemMut[T]) -> None:
         y = function(x, c)
 
     return kernel
@@ -101,7 +101,7 @@ def test_rotations(launch: Launcher, counts: ScalarType, type: ScalarType) -> No
 @integers
 @pytest.mark.parametrize("count", (0, 1, 5, 64, -3))
 def test_rotations_by_constants(launch: Launcher, count: int, type: ScalarType) -> None:
-    def both(x: Item[T], left: ItemMut[T], right: ItemMut[T]):
+    def both(x: Item[T], left: ItemMut[T], right: ItemMut[T]) -> None:
         value = x
         left = rotl(value, count)
         right = rotr(x, count)
@@ -133,7 +133,7 @@ def test_arithmetic(launch: Launcher, function: Callable[..., Any], type: Scalar
     assert_same(launch(binary(function), x, y, np.zeros_like(x))[2], np.array(want, type.dtype), x, y)
 
 
-def power(x: Item[T], n: Item[C], y: ItemMut[T]):
+def power(x: Item[T], n: Item[C], y: ItemMut[T]) -> None:
     y = x**n
 
 
@@ -156,7 +156,7 @@ def test_powers(launch: Launcher, exponents: ScalarType, type: ScalarType) -> No
     assert_same(launch(power, x, n, np.zeros_like(x))[2], expected, x, n)
 
 
-def power_of_two(n: Item[i32], y: ItemMut[i32]):
+def power_of_two(n: Item[i32], y: ItemMut[i32]) -> None:
     y = 2**n
 
 
@@ -166,7 +166,7 @@ def test_a_number_to_a_power(launch: Launcher) -> None:
     assert got.tolist() == [1, 2, 1024, 1 << 30, -(1 << 31), 0, 0]
 
 
-def known_powers(n: Item[i32], y: ItemMut[i32], z: ItemMut[i64]):
+def known_powers(n: Item[i32], y: ItemMut[i32], z: ItemMut[i64]) -> None:
     y = n**CUBE
     z = THREE**n
 
@@ -179,7 +179,7 @@ def test_powers_of_and_by_captured_numpy_numbers(launch: Launcher) -> None:
     assert z.tolist() == [1, 3, 27, 3**30, 0]
 
 
-def numpys(x: Item[T], n: Item[T], a: ItemMut[T], b: ItemMut[T], c: ItemMut[T], d: ItemMut[T]):
+def numpys(x: Item[T], n: Item[T], a: ItemMut[T], b: ItemMut[T], c: ItemMut[T], d: ItemMut[T]) -> None:
     a = np.bitwise_and(x, np.invert(n))
     b = np.left_shift(x, n & 7)
     c = np.floor_divide(x, np.maximum(n, 1))

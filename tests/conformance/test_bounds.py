@@ -13,8 +13,8 @@ from krnlpy.dsl import barrier, global_id, group_array, local_array, thread_id
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut
 from krnlpy.errors import KernelIndexError
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, f32, i32, i64, u32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ def lenient(launch: Launcher) -> Launcher:
 
 @every_type
 def test_a_load_out_of_range_gives_zero(lenient: Launcher, type: ScalarType) -> None:
-    def kernel(x: Global[T], at: Item[i32], y: ItemMut[T]):
+    def kernel(x: Global[T], at: Item[i32], y: ItemMut[T]) -> None:
         y = x[at]
 
     at = np.array([0, 4, 5, 6, -1, 7, 100, -(2**31), 2**31 - 1, 2**30], np.int32)
@@ -44,7 +44,7 @@ def test_a_load_out_of_range_gives_zero(lenient: Launcher, type: ScalarType) -> 
 
 @every_type
 def test_a_store_out_of_range_does_nothing(lenient: Launcher, type: ScalarType) -> None:
-    def kernel(y: GlobalMut[T], at: Item[i32]):
+    def kernel(y: GlobalMut[T], at: Item[i32]) -> None:
         y[at] = 7
 
     at = np.array([2, 5, 6, -1, 7, 100, -(2**31), 2**31 - 1], np.int32)
@@ -57,7 +57,7 @@ def test_a_store_out_of_range_does_nothing(lenient: Launcher, type: ScalarType) 
 
 
 def test_each_axis_has_its_own_range(lenient: Launcher) -> None:
-    def kernel(x: Global[f32, 2], i: Item[i32], j: Item[i32], y: ItemMut[f32]):
+    def kernel(x: Global[f32, 2], i: Item[i32], j: Item[i32], y: ItemMut[f32]) -> None:
         y = x[i, j]
 
     x = np.ones((3, 4), np.float32)
@@ -68,7 +68,7 @@ def test_each_axis_has_its_own_range(lenient: Launcher) -> None:
 
 
 def test_wide_indices_are_not_cut_off(lenient: Launcher) -> None:
-    def kernel(x: Global[f32], at: Item[i64], y: ItemMut[f32]):
+    def kernel(x: Global[f32], at: Item[i64], y: ItemMut[f32]) -> None:
         y = x[at]
 
     at = np.array([1, 2**32 + 1, -(2**32) + 1, 2**62], np.int64)
@@ -77,7 +77,7 @@ def test_wide_indices_are_not_cut_off(lenient: Launcher) -> None:
 
 
 def test_unsigned_indices_beyond_i32(lenient: Launcher) -> None:
-    def kernel(x: Global[f32], at: Item[u32], y: ItemMut[f32]):
+    def kernel(x: Global[f32], at: Item[u32], y: ItemMut[f32]) -> None:
         y = x[at]
 
     at = np.array([1, 2**31 + 1, 2**32 - 1], np.uint32)
@@ -86,7 +86,7 @@ def test_unsigned_indices_beyond_i32(lenient: Launcher) -> None:
 
 
 def test_local_and_group_arrays(lenient: Launcher) -> None:
-    def kernel(at: Global[i32], y: GlobalMut[f32, 2]):
+    def kernel(at: Global[i32], y: GlobalMut[f32, 2]) -> None:
         mine = local_array(f32, (2, 3))
         ours = group_array(f32, 16)
         i = thread_id()
@@ -113,16 +113,16 @@ def test_local_and_group_arrays(lenient: Launcher) -> None:
     assert_same(got, np.stack([first, second, third], 1).astype(np.float32))
 
 
-def load_2d(x: Global[f32, 2], i: i32, j: i32, y: GlobalMut[f32]):
+def load_2d(x: Global[f32, 2], i: i32, j: i32, y: GlobalMut[f32]) -> None:
     y[0] = 1.0
     y[0] = x[i, j] + 1.0
 
 
-def store(x: Global[f32, 2], i: i32, j: i32, y: GlobalMut[f32]):
+def store(x: Global[f32, 2], i: i32, j: i32, y: GlobalMut[f32]) -> None:
     y[j] = x[0, i]
 
 
-def in_a_local_array(x: Global[f32, 2], i: i32, j: i32, y: GlobalMut[f32]):
+def in_a_local_array(x: Global[f32, 2], i: i32, j: i32, y: GlobalMut[f32]) -> None:
     a = local_array(f32, 4)
     a[0] = x[0, 0]
     y[i] = a[j]
@@ -154,7 +154,7 @@ def test_debugging_raises_with_the_line(
 
 
 def test_debugging_names_the_thread(launch: Launcher) -> None:
-    def kernel(x: Global[f32], y: GlobalMut[f32]):
+    def kernel(x: Global[f32], y: GlobalMut[f32]) -> None:
         i = global_id(0) + 8 * global_id(1)
         y[i] = x[i]
 
@@ -165,7 +165,7 @@ def test_debugging_names_the_thread(launch: Launcher) -> None:
 
 
 def test_debugging_changes_no_right_kernel(launch: Launcher) -> None:
-    def kernel(x: Global[f32], y: GlobalMut[f32]):
+    def kernel(x: Global[f32], y: GlobalMut[f32]) -> None:
         if global_id() < len(x):
             y[global_id()] = x[global_id()] * 2.0
 
@@ -174,7 +174,7 @@ def test_debugging_changes_no_right_kernel(launch: Launcher) -> None:
 
 
 def test_unchecked_kernels_run_alike(launch: Launcher) -> None:
-    def kernel(x: Global[f32], y: GlobalMut[f32]):
+    def kernel(x: Global[f32], y: GlobalMut[f32]) -> None:
         if global_id() < len(x):
             y[global_id()] = x[global_id()] * 2.0
 

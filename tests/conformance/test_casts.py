@@ -10,25 +10,25 @@ import pytest
 from krnlpy.dsl import cast
 from krnlpy.dsl.types.annotations import GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, convert, f16, f32, f64, i16, i32, i64, u8, u32, u64
+from tests.support.launching import Launcher
 
 from .exact_casts import cast_exactly
-from .launcher import Launcher
 from .values import FLOATS, assert_same, edges
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def casts(x: Item[T], y: ItemMut[R], z: ItemMut[R]):
+def casts(x: Item[T], y: ItemMut[R], z: ItemMut[R]) -> None:
     y = R(x)
     z = cast(x, R)
 
 
-def to_bool(x: Item[T], y: ItemMut[u8]):
+def to_bool(x: Item[T], y: ItemMut[u8]) -> None:
     y = u8(bool(x))
 
 
-def from_bool(x: Item[u8], y: ItemMut[T]):
+def from_bool(x: Item[u8], y: ItemMut[T]) -> None:
     y = T(x > 1)
 
 
@@ -98,7 +98,7 @@ def test_truth(launch: Launcher, type: ScalarType) -> None:
 def test_conversion_to_a_storage_type_rounds_at_once(launch: Launcher, type: ScalarType) -> None:
     T16 = type  # noqa: N806
 
-    def twice(x: Item[f32], y: ItemMut[f32]):
+    def twice(x: Item[f32], y: ItemMut[f32]) -> None:
         y = T16(x) + T16(x)
 
     x = np.array([0.1, 1 / 3, 65504.0, 1.00390625, 1.01171875, -0.7], np.float32)
@@ -106,7 +106,7 @@ def test_conversion_to_a_storage_type_rounds_at_once(launch: Launcher, type: Sca
     assert_same(launch(twice, x, np.zeros_like(x))[1], want, x)
 
 
-def through_f32(x: Item[f64], y: ItemMut[f64]):
+def through_f32(x: Item[f64], y: ItemMut[f64]) -> None:
     y = f64(f32(x))
 
 
@@ -117,7 +117,7 @@ def test_f64_to_f32_rounds(launch: Launcher) -> None:
     assert_same(launch(through_f32, x, np.zeros_like(x))[1], want, x)
 
 
-def low_word(x: Item[u64], y: ItemMut[u64]):
+def low_word(x: Item[u64], y: ItemMut[u64]) -> None:
     y = u64(u8(x))
 
 
@@ -126,7 +126,7 @@ def test_a_narrow_cast_wraps_at_once(launch: Launcher) -> None:
     assert_same(launch(low_word, x, np.zeros_like(x))[1], x & np.uint64(255), x)
 
 
-def compare_widened(n: Item[i32], y: ItemMut[u8]):
+def compare_widened(n: Item[i32], y: ItemMut[u8]) -> None:
     bits = 0
     if i64(n) < 0:
         bits += 1
@@ -151,7 +151,7 @@ def test_comparisons_of_widened_numbers(launch: Launcher) -> None:
     assert_same(launch(compare_widened, n, np.zeros(n.shape, np.uint8))[1], want, n)
 
 
-def there_and_back(x: Item[f32], n: Item[i32], m: Item[u32], y: ItemMut[f32], k: ItemMut[i32], j: ItemMut[u32]):
+def there_and_back(x: Item[f32], n: Item[i32], m: Item[u32], y: ItemMut[f32], k: ItemMut[i32], j: ItemMut[u32]) -> None:
     y = f32(i32(x))
     k = i32(f32(n))
     j = u32(f32(m))
@@ -167,7 +167,7 @@ def test_conversions_to_and_fro_are_both_made(launch: Launcher) -> None:
     assert_same(got[5], convert(convert(m, f32), u32), m)
 
 
-def of_constants(y: GlobalMut[f64]):
+def of_constants(y: GlobalMut[f64]) -> None:
     y[0] = f64(f32(0.1))
     y[1] = f64(f32(0.1) * f32(3.0) + f32(1e-3))
     y[2] = f64(f32(32.625282287597656) + f32(-27.694257736206055))

@@ -83,7 +83,7 @@ def run(body, device: Device, *inputs, count: int = 8, dtype: ScalarType = f32) 
 
 
 def test_construction_and_components(device: Device) -> None:
-    def body(out: GlobalMut[f32]):
+    def body(out: GlobalMut[f32]) -> None:
         v = vec3(1.0, 2.0, 3.0)
         w = vec4(v.zy, vec2(7.0))
         out[0] = w.x
@@ -99,7 +99,7 @@ def test_construction_and_components(device: Device) -> None:
 
 
 def test_assignment_to_components(device: Device) -> None:
-    def body(out: GlobalMut[f32]):
+    def body(out: GlobalMut[f32]) -> None:
         v = vec4(1.0, 2.0, 3.0, 4.0)
         v.x = 10.0
         v.yz = v.zy
@@ -117,7 +117,7 @@ def test_assignment_to_components(device: Device) -> None:
 
 
 def test_swap_reads_before_it_writes(device: Device) -> None:
-    def body(out: GlobalMut[f32]):
+    def body(out: GlobalMut[f32]) -> None:
         v = vec2(1.0, 2.0)
         v = vec2(v.y, v.x)
         w = vec2(3.0, 4.0)
@@ -135,7 +135,7 @@ def test_operators_go_element_by_element(device: Device, type: ScalarType) -> No
     requires(device, type)
     E = type  # noqa: N806
 
-    def body(out: GlobalMut[E], a: Global[E]):
+    def body(out: GlobalMut[E], a: Global[E]) -> None:
         v = Vector[E, 3](a[0], a[1], a[2])
         w = Vector[E, 3](a[3], a[4], a[5])
         u = v + w * a[0] - 1
@@ -157,7 +157,7 @@ def test_operators_go_element_by_element(device: Device, type: ScalarType) -> No
 
 
 def test_functions_of_vectors(device: Device) -> None:
-    def body(out: GlobalMut[f32]):
+    def body(out: GlobalMut[f32]) -> None:
         v, w = vec3(1.0, 2.0, 2.0), vec3(-1.0, 0.5, 4.0)
         out[0] = dot(v, w)
         c = cross(v, w)
@@ -178,7 +178,7 @@ def test_functions_of_vectors(device: Device) -> None:
 
 
 def test_matrices(device: Device) -> None:
-    def body(out: GlobalMut[f32], a: Global[f32, 2]):
+    def body(out: GlobalMut[f32], a: Global[f32, 2]) -> None:
         m = Matrix[f32, 3, 3](a[0, 0], a[0, 1], a[0, 2], a[1, 0], a[1, 1], a[1, 2], a[2, 0], a[2, 1], a[2, 2])
         product = m @ inverse(m)
         out[0] = determinant(m)
@@ -206,7 +206,7 @@ def test_a_matrix_of_one_number_has_it_on_its_diagonal(device: Device) -> None:
     """As in GLSL."""
 
     @kernel
-    def body(a: ItemMut[Matrix[f32, 2, 3]], b: ItemMut[Matrix[i32, 4, 2]], c: ItemMut[mat2], x: Item[f32]):
+    def body(a: ItemMut[Matrix[f32, 2, 3]], b: ItemMut[Matrix[i32, 4, 2]], c: ItemMut[mat2], x: Item[f32]) -> None:
         a = Matrix[f32, 2, 3](x * 2.0)
         b = Matrix[i32, 4, 2](7)
         c = c * mat2(0.0)
@@ -220,7 +220,7 @@ def test_a_matrix_of_one_number_has_it_on_its_diagonal(device: Device) -> None:
 
 
 def test_determinant_and_inverse_of_four_rows(device: Device) -> None:
-    def body(out: GlobalMut[f32], a: Global[f32, 2]):
+    def body(out: GlobalMut[f32], a: Global[f32, 2]) -> None:
         m = Matrix[f32, 4, 4](
             a[0, 0], a[0, 1], a[0, 2], a[0, 3], a[1, 0], a[1, 1], a[1, 2], a[1, 3],
             a[2, 0], a[2, 1], a[2, 2], a[2, 3], a[3, 0], a[3, 1], a[3, 2], a[3, 3],
@@ -255,7 +255,7 @@ def _zero_like(value):
 
 def test_type_of_a_vector(device: Device) -> None:
     @kernel
-    def sums(x: Item[vec3], y: ItemMut[f32], v: ItemMut[vec2]):
+    def sums(x: Item[vec3], y: ItemMut[f32], v: ItemMut[vec2]) -> None:
         total = _zero_like(x)
         for _ in range(3):
             total += x
@@ -270,7 +270,7 @@ def test_type_of_a_vector(device: Device) -> None:
 
 
 def test_structs_in_variables_and_functions(device: Device) -> None:
-    def body(out: GlobalMut[f32]):
+    def body(out: GlobalMut[f32]) -> None:
         b = Body(vec3(0.0), velocity=vec3(1.0, 0.0, 0.0), mass=2.0)
         c, speed = pushed(b, vec3(0.0, 8.0, 0.0))
         out[0] = b.velocity.y
@@ -290,7 +290,7 @@ def test_structs_in_variables_and_functions(device: Device) -> None:
 
 def test_arrays_of_composites(device: Device) -> None:
     @kernel(threads=4)
-    def body(out: GlobalMut[f32]):
+    def body(out: GlobalMut[f32]) -> None:
         own = local_array(vec2, (2, 2))
         shared = group_array(Body, 4)
         i = thread_id()
@@ -313,12 +313,12 @@ def test_buffers_of_vectors(device: Device, type: ScalarType) -> None:
     requires(device, type)
 
     @kernel
-    def body(a: ItemMut[Vector[T, 3]], b: Item[Vector[T, 3]], s: Item[T]):
+    def body(a: ItemMut[Vector[T, 3]], b: Item[Vector[T, 3]], s: Item[T]) -> None:
         a = a.zyx + b * s
         a.x += 1
 
     @kernel(threads=4)
-    def rotate(a: GlobalMut[Vector[T, 3]], b: Global[Vector[T, 3], 2]):
+    def rotate(a: GlobalMut[Vector[T, 3]], b: Global[Vector[T, 3], 2]) -> None:
         i = global_id()
         if i < len(a):
             a[i] = b[1, i]
@@ -340,7 +340,7 @@ def test_buffers_of_vectors(device: Device, type: ScalarType) -> None:
 
 def test_views_of_vectors(device: Device) -> None:
     @kernel
-    def add(a: ItemMut[vec2], b: Item[vec2]):
+    def add(a: ItemMut[vec2], b: Item[vec2]) -> None:
         a += b
 
     a = Buffer.zeros((4, 3, 2), f32, device)
@@ -355,7 +355,7 @@ def test_views_of_vectors(device: Device) -> None:
 
 def test_struct_buffers(device: Device) -> None:
     @kernel
-    def fall(body: ItemMut[Body], energy: ItemMut[f32], gravity: vec3, dt: f32):
+    def fall(body: ItemMut[Body], energy: ItemMut[f32], gravity: vec3, dt: f32) -> None:
         body.velocity += gravity * dt
         body.position += body.velocity * dt
         body.hits += 1
@@ -380,7 +380,7 @@ def test_struct_buffers(device: Device) -> None:
 
 def test_structs_of_structs_and_narrow_types(device: Device) -> None:
     @kernel(threads=4)
-    def change(cells: GlobalMut[Cell, 2], given: Cell):
+    def change(cells: GlobalMut[Cell, 2], given: Cell) -> None:
         i = global_id()
         if i >= cells.size:
             return
@@ -415,7 +415,7 @@ def test_structs_of_structs_and_narrow_types(device: Device) -> None:
 
 def test_composite_scalars_of_many_kinds(device: Device) -> None:
     @kernel(threads=1)
-    def body(out: GlobalMut[f32], v: Vector[u32, 2], m: Matrix[f32, 2, 3], b: Body):
+    def body(out: GlobalMut[f32], v: Vector[u32, 2], m: Matrix[f32, 2, 3], b: Body) -> None:
         out[0] = f32(v.x)
         out[1] = f32(v.y)
         out[2] = m[1, 2]
@@ -476,11 +476,11 @@ def test_arrays_of_struct_buffers_are_copies(device: Device) -> None:
 
 def test_wrong_arguments() -> None:
     @kernel
-    def body(a: ItemMut[Body], v: vec3):
+    def body(a: ItemMut[Body], v: vec3) -> None:
         a.position += v
 
     @kernel
-    def vectors(a: ItemMut[vec3], b: Global[vec3]):
+    def vectors(a: ItemMut[vec3], b: Global[vec3]) -> None:
         a += b[0]
 
     bodies = StructBuffer.zeros(2, Body)
@@ -509,11 +509,11 @@ def test_wrong_types() -> None:
     class Flags:
         up: bool
 
-    with pytest.raises(DtypeError, match=r"Wrong\.name: <class 'str'> is no type that a struct can hold"):
+    with pytest.raises(DtypeError, match=r"Wrong\.name: <class 'str'> is not a type that a struct can hold"):
         StructBuffer.zeros(1, Wrong)
     with pytest.raises(DtypeError, match="use u8 in structs of buffers"):
         StructBuffer.zeros(1, Flags)
-    with pytest.raises(DtypeError, match="is no dataclass"):
+    with pytest.raises(DtypeError, match="is not a dataclass"):
         StructBuffer.zeros(1, int)
     with pytest.raises(DtypeError, match="length of 2 to 4"):
         Vector[f32, 5]

@@ -10,10 +10,10 @@ import pytest
 
 from krnlpy.dsl import bitcast, saturate
 from krnlpy.dsl.types.annotations import Item, ItemMut
-from krnlpy.scalar import SCALAR_TYPES, ScalarType, f16, f32, i32, u8, u16, u32
+from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, f64, i32, u8, u16, u32
+from tests.support.launching import Launcher
 
 from .exact_casts import cast_exactly
-from .launcher import Launcher
 from .test_casts import interesting, without_subnormals
 from .values import FLOATS, assert_same, edges
 
@@ -21,11 +21,11 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def saturates(x: Item[T], y: ItemMut[R]):
+def saturates(x: Item[T], y: ItemMut[R]) -> None:
     y = saturate(x, R)
 
 
-def bitcasts(x: Item[T], y: ItemMut[R]):
+def bitcasts(x: Item[T], y: ItemMut[R]) -> None:
     y = bitcast(x, R)
 
 
@@ -84,7 +84,22 @@ def test_bitcast(launch: Launcher, source: ScalarType, to: ScalarType) -> None:
     assert_same(got, want)
 
 
-def of_rounded(x: Item[f32], bits: ItemMut[u16], back: ItemMut[f32]):
+def widened(x: Item[T], y: ItemMut[f64]) -> None:
+    y = f64(x)
+
+
+@pytest.mark.parametrize("source", [f16, bf16, f32], ids=str)
+def test_subnormal_numbers_become_f64(launch: Launcher, source: ScalarType) -> None:
+    """They are none there."""
+    bits = np.array([1, 2, 3, 0x7F, 0x80, 0], f"u{source.size}")
+    negative = bits | (1 << (source.bits - 1))
+    x = np.concatenate([bits, negative.astype(bits.dtype)]).view(source.dtype)
+    launch.needs(f64)
+    _, y = launch(widened, x, np.zeros(x.shape))
+    assert_same(y, x.astype(np.float64), x)
+
+
+def of_rounded(x: Item[f32], bits: ItemMut[u16], back: ItemMut[f32]) -> None:
     half = f16(x)
     bits = bitcast(f16(half), u16)
     back = bitcast(bitcast(f16(x), u16), f16)
@@ -99,7 +114,7 @@ def test_bits_of_a_rounded_number(launch: Launcher) -> None:
     assert_same(back, half.astype(np.float32), x)
 
 
-def of_constants(y: ItemMut[f32], n: ItemMut[i32], m: ItemMut[u32], k: ItemMut[u8]):
+def of_constants(y: ItemMut[f32], n: ItemMut[i32], m: ItemMut[u32], k: ItemMut[u8]) -> None:
     y = bitcast(u32(0x40490FDB), f32)
     n = bitcast(-1.0, i32)
     m = bitcast(-2, u32)

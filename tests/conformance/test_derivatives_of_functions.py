@@ -14,9 +14,9 @@ from krnlpy import dsl, func
 from krnlpy.dsl import derivative, value_and_partials
 from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import ScalarType, f32, f64
+from tests.support.launching import Launcher
 
 from .derivative_table import CASES, SECOND, Case
-from .launcher import Launcher
 from .values import COMPUTED_FLOATS
 
 T = TypeVar("T", f32, f64)

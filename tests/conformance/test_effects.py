@@ -8,8 +8,8 @@ from krnlpy.dsl import local_array, unroll
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Spec
 from krnlpy.scalar import f32, i32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .test_statements import check
 from .values import assert_same
 
@@ -17,7 +17,7 @@ N = np.arange(-5, 20, dtype=np.int32)
 
 
 def test_walrus_in_conditions(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         k = 0
         if (n := x * 3) > 9 and (m := n - 4) < 30:
             m = n - 4
@@ -37,14 +37,14 @@ def test_walrus_in_conditions(launch: Launcher) -> None:
 
 
 def test_walrus_in_a_conditional_expression(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         y = n + 1 if (n := x * 3) > 9 else n
 
     check(launch, kernel, lambda x: x * 3 + 1 if x * 3 > 9 else x * 3)
 
 
 def test_walrus_in_a_while_condition(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         i = 0
         total = 0
         while (square := i * i) < x:
@@ -67,7 +67,7 @@ def test_walrus_in_a_while_condition(launch: Launcher) -> None:
 
 
 def test_operands_are_read_before_later_effects(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         v = x
         y = v * 100 + (v := v + 1) * 10 + v
 
@@ -81,7 +81,7 @@ def push(a, n, value):
 
 
 def test_effects_under_conditions_happen_only_there(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         log = local_array(i32, 8)
         n = 0
         if x > 3 and push(log, n, 7) == 1:
@@ -106,7 +106,7 @@ def test_effects_under_conditions_happen_only_there(launch: Launcher) -> None:
 
 
 def test_chained_comparison_evaluates_once_and_only_as_far_as_needed(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         calls = local_array(i32, 2)
         inside = 0 < counted(calls, 0, x) < counted(calls, 1, 10)
         y = i32(inside) + 10 * calls[0] + 100 * calls[1]
@@ -121,7 +121,7 @@ def counted(calls, i, value):
 
 
 def test_for_else(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         for d in range(2, x):
             if x % d == 0:
                 found = d
@@ -138,7 +138,7 @@ def test_for_else(launch: Launcher) -> None:
 
 
 def test_while_else_and_continue(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         i = 0
         while i < 5:
             i += 1
@@ -154,7 +154,7 @@ def test_while_else_and_continue(launch: Launcher) -> None:
 
 
 def test_else_of_a_loop_without_break_always_runs(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         total = 0
         for i in range(x):
             total += i
@@ -166,7 +166,7 @@ def test_else_of_a_loop_without_break_always_runs(launch: Launcher) -> None:
 
 
 def test_nested_loops_with_else(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         count = 0
         for i in range(4):
             for j in range(4):
@@ -185,7 +185,7 @@ def test_nested_loops_with_else(launch: Launcher) -> None:
 
 
 def test_variables_of_an_endless_loop_have_values_after_it(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         i = 0
         while True:
             i += 1
@@ -198,7 +198,7 @@ def test_variables_of_an_endless_loop_have_values_after_it(launch: Launcher) -> 
 
 
 def test_unrolled_loops(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         total = 0
         for i in unroll(range(6, 0, -2)):
             for weight in unroll((1, 10)):
@@ -215,7 +215,7 @@ def test_unrolled_loops(launch: Launcher) -> None:
 
 
 def test_unrolled_loop_left_by_a_static_break(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         total = x
         for i in unroll(range(100)):
             if i == 3:
@@ -229,7 +229,7 @@ def test_unrolled_loop_left_by_a_static_break(launch: Launcher) -> None:
 
 
 def test_unrolled_loop_over_values(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         total = 0
         for value in unroll((x, x * 2, 5)):
             total = total * 3 + value
@@ -239,7 +239,7 @@ def test_unrolled_loop_over_values(launch: Launcher) -> None:
 
 
 def test_negative_constant_indices(launch: Launcher) -> None:
-    def kernel(a: Global[i32, 2], y: GlobalMut[i32], TILE: Spec[i32] = 3):  # noqa: N803
+    def kernel(a: Global[i32, 2], y: GlobalMut[i32], TILE: Spec[i32] = 3) -> None:
         t = local_array(i32, (TILE, 4))
         t[-1, -4] = a[-1, -2]
         t[0, -1] = a[-2, 0]
@@ -254,7 +254,7 @@ def test_negative_constant_indices(launch: Launcher) -> None:
 
 
 def test_divmod_and_static_identity(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         quotient, rest = divmod(x, 3)
         y = quotient * 10 + rest
         if x_type is i32 and x_type is not f32:
@@ -267,7 +267,7 @@ x_type = i32
 
 
 def test_several_targets_and_tuple_variables(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         a = b = x
         b += 1
         pair = (a, f32(b) * 0.5)

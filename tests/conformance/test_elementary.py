@@ -13,8 +13,8 @@ from krnlpy import dsl
 from krnlpy.dsl import clamp, ldexp, lerp, polynomial, sign, signbit, smoothstep, step
 from krnlpy.dsl.types.annotations import GlobalMut, Item, ItemMut
 from krnlpy.scalar import ScalarType, f16, f32, f64, i8, i32, i64, u8, u16, u32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import COMPUTED_FLOATS, INTEGERS, assert_same, edges, pairs
 
 T = TypeVar("T")
@@ -24,14 +24,14 @@ by_type = pytest.mark.parametrize("type", COMPUTED_FLOATS, ids=str)
 
 
 def unary(function: Callable[..., Any]) -> Callable[..., Any]:
-    def kernel(x: Item[T], y: ItemMut[T]):
+    def kernel(x: Item[T], y: ItemMut[T]) -> None:
         y = function(x)
 
     return kernel
 
 
 def binary(function: Callable[..., Any]) -> Callable[..., Any]:
-    def kernel(x: Item[T], c: Item[C], y: ItemMut[T]):
+    def kernel(x: Item[T], c: Item[C], y: ItemMut[T]) -> None:
         y = function(x, c)
 
     return kernel
@@ -159,7 +159,7 @@ def test_rint(launch: Launcher, function: Callable[..., Any], type: ScalarType) 
     assert_same(launch(unary(function), x, np.zeros_like(x))[1], np.rint(x), x)
 
 
-def classes(x: Item[T], y: ItemMut[u8]):
+def classes(x: Item[T], y: ItemMut[u8]) -> None:
     y = u8(np.isfinite(x)) + 2 * u8(signbit(x))
 
 
@@ -188,7 +188,7 @@ def test_ldexp(launch: Launcher, counts: ScalarType, type: ScalarType) -> None:
     assert_same(got[keep], want[keep], x[keep], n[keep])
 
 
-def bounds(x: Item[T], y: Item[T], a: ItemMut[T], b: ItemMut[T], c: ItemMut[T]):
+def bounds(x: Item[T], y: Item[T], a: ItemMut[T], b: ItemMut[T], c: ItemMut[T]) -> None:
     a = clamp(x, y, y + 2)
     b = np.clip(x, 1, 5)
     c = sign(x)
@@ -208,7 +208,7 @@ def test_bounds(launch: Launcher, type: ScalarType) -> None:
         assert_same(results[2], np.sign(x), x)
 
 
-def curves(x: Item[T], a: ItemMut[T], b: ItemMut[T], c: ItemMut[T], d: ItemMut[T], e: ItemMut[T]):
+def curves(x: Item[T], a: ItemMut[T], b: ItemMut[T], c: ItemMut[T], d: ItemMut[T], e: ItemMut[T]) -> None:
     a = lerp(2.0, 6.0, x)
     b = step(0.5, x)
     c = smoothstep(0.25, 0.75, x)
@@ -231,7 +231,7 @@ def test_curves(launch: Launcher, type: ScalarType) -> None:
 # ------------------------------------------------------------------------------------------------------------ names
 
 
-def numpys(x: Item[f32], a: ItemMut[f32], b: ItemMut[f32], c: ItemMut[f32]):
+def numpys(x: Item[f32], a: ItemMut[f32], b: ItemMut[f32], c: ItemMut[f32]) -> None:
     a = np.arctan2(np.arcsin(x), np.deg2rad(90.0)) + np.square(x) + np.reciprocal(x + 2)
     b = np.add(np.negative(x), np.true_divide(x, 2.0)) * np.remainder(x, 0.75)
     c = math.hypot(x, math.pow(x + 1, 2.0)) + math.degrees(math.atan(x)) + np.fabs(math.remainder(x, 0.75))
@@ -247,7 +247,7 @@ def test_names_of_math_and_numpy(launch: Launcher) -> None:
     np.testing.assert_allclose(c, np.hypot(w, (w + 1) ** 2) + np.degrees(np.arctan(w)) + ieee, rtol=1e-5, atol=1e-6)
 
 
-def folded(x: Item[f64], y: ItemMut[f64], z: ItemMut[f64]):
+def folded(x: Item[f64], y: ItemMut[f64], z: ItemMut[f64]) -> None:
     y = x * math.sqrt(2.0)
     z = x + dsl.atan2(1, 1) * np.exp(1)
 
@@ -259,7 +259,7 @@ def test_functions_of_known_numbers_are_computed_in_double_precision(launch: Lau
     assert_same(z, x + math.atan2(1, 1) * math.exp(1))
 
 
-def of_narrow(n: Item[u16], h: Item[f16], y: ItemMut[f32], z: ItemMut[f16]):
+def of_narrow(n: Item[u16], h: Item[f16], y: ItemMut[f32], z: ItemMut[f16]) -> None:
     y = dsl.sqrt(n) + dsl.hypot(n, h)
     z = dsl.erf(h)
 
@@ -272,7 +272,7 @@ def test_narrow_types_are_computed_in_f32(launch: Launcher) -> None:
     assert_same(z, np.array([math.erf(v) for v in h], np.float16))
 
 
-def of_vectors(a: GlobalMut[f32], n: GlobalMut[i32]):
+def of_vectors(a: GlobalMut[f32], n: GlobalMut[i32]) -> None:
     v = dsl.vec3(a[0], a[1], a[2])
     w = polynomial(v, (1.0, 2.0, 3.0)) + lerp(v, v * 2.0, 0.5) + clamp(v, 0.0, 1.0) + np.minimum(dsl.rint(v), 0.5)
     bits = dsl.rotl(dsl.bitcast(v, u32), 4) >> dsl.popcount(dsl.uvec3(1, 3, 7))
@@ -315,7 +315,7 @@ def test_fast_functions(launch: Launcher, name: str, type: ScalarType) -> None:
     np.testing.assert_allclose(got, reference(x.astype(np.float64)), rtol=relative, atol=absolute)
 
 
-def fast_pairs(x: Item[T], y: Item[T], a: ItemMut[T], b: ItemMut[T], c: ItemMut[T]):
+def fast_pairs(x: Item[T], y: Item[T], a: ItemMut[T], b: ItemMut[T], c: ItemMut[T]) -> None:
     a = dsl.fast_pow(x, y)
     b = dsl.fast_min(x, y)
     c = dsl.fast_max(x, y)

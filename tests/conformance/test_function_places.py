@@ -10,8 +10,8 @@ from krnlpy.dsl import barrier, global_id, group_array, local_array, thread_id
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out
 from krnlpy.scalar import f32, i32, u8
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 T = TypeVar("T", f32, i32)
@@ -31,14 +31,14 @@ def nested_results(a):
 
 
 @func
-def add_at(values: GlobalMut[T], i: i32, amount: T):
+def add_at(values: GlobalMut[T], i: i32, amount: T) -> None:
     if i >= len(values):
         return
     values[i] += amount
 
 
 @func
-def add_twice(values, i, amount):
+def add_twice(values, i, amount) -> None:
     add_at(values, i, amount)
     add_at(values, i, amount)
 
@@ -88,7 +88,7 @@ def with_scratch(partial, value):
 
 
 def test_several_results(launch: Launcher) -> None:
-    def kernel(x: Item[f32], y: ItemMut[f32]):
+    def kernel(x: Item[f32], y: ItemMut[f32]) -> None:
         low, high = low_high(x, 0.5)
         (same, more), double = nested_results(x)
         pair = low_high(low, -1.0)
@@ -102,7 +102,7 @@ def test_several_results(launch: Launcher) -> None:
 
 
 def test_functions_write_to_buffers_and_arrays(launch: Launcher) -> None:
-    def kernel(y: GlobalMut[f32], n: GlobalMut[i32]):
+    def kernel(y: GlobalMut[f32], n: GlobalMut[i32]) -> None:
         i = global_id()
         own = local_array(f32, 3)
         add_twice(own, 1, 0.25)
@@ -116,7 +116,7 @@ def test_functions_write_to_buffers_and_arrays(launch: Launcher) -> None:
 
 
 def test_functions_read_arrays_of_every_kind(launch: Launcher) -> None:
-    def kernel(a: Global[f32], b: Global[u8], y: Out[f32]):
+    def kernel(a: Global[f32], b: Global[u8], y: Out[f32]) -> None:
         shared = group_array(f32, 4)
         own = local_array(i32, 3)
         own[2] = thread_id()
@@ -130,7 +130,7 @@ def test_functions_read_arrays_of_every_kind(launch: Launcher) -> None:
 
 
 def test_functions_and_types_as_arguments(launch: Launcher) -> None:
-    def kernel(x: Item[f32], y: ItemMut[f32]):
+    def kernel(x: Item[f32], y: ItemMut[f32]) -> None:
         y = apply(square, x) + scaled_default(x) + scaled_default(x, factor=3.0) + f32(zero_of(u8)) + zero_of(f32)
 
     want = X * X + X * np.float32(2) + X * np.float32(3) + np.float32(0) + np.float32(0)
@@ -143,7 +143,7 @@ def scaled_default(value, factor=2.0):
 
 
 def test_functions_with_barriers_are_written_out(launch: Launcher) -> None:
-    def kernel(x: Global[f32], y: GlobalMut[f32]):
+    def kernel(x: Global[f32], y: GlobalMut[f32]) -> None:
         partial = group_array(f32, 8)
         partial[thread_id()] = x[global_id()]
         sum = tree_sum(partial, 8)
@@ -158,7 +158,7 @@ def test_functions_with_barriers_are_written_out(launch: Launcher) -> None:
 
 
 def test_local_arrays_of_written_out_functions_start_at_zero_in_each_call(launch: Launcher) -> None:
-    def kernel(y: GlobalMut[f32]):
+    def kernel(y: GlobalMut[f32]) -> None:
         partial = group_array(f32, 4)
         for i in range(3):
             other, zero = with_scratch(partial, f32(thread_id() + i))

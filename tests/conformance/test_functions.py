@@ -8,8 +8,8 @@ from krnlpy.dsl import global_id, local_array
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Item, ItemMut, Out
 from krnlpy.scalar import f32, i32, u32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 X = np.linspace(-2, 2, 17, dtype=np.float32)
@@ -55,7 +55,7 @@ def nested(x):
 
 
 def test_functions_of_functions(launch: Launcher) -> None:
-    def kernel(x: Item[f32], y: ItemMut[f32]):
+    def kernel(x: Item[f32], y: ItemMut[f32]) -> None:
         y = nested(x) + lerp(x, 2.0, 0.25)
 
     one = np.float32(1)
@@ -66,7 +66,7 @@ def test_functions_of_functions(launch: Launcher) -> None:
 
 
 def test_a_function_for_each_type_it_is_called_with(launch: Launcher) -> None:
-    def kernel(x: Item[f32], n: Item[i32], y: ItemMut[f32], m: ItemMut[i32]):
+    def kernel(x: Item[f32], n: Item[i32], y: ItemMut[f32], m: ItemMut[i32]) -> None:
         y = clamp(x, -1.0, 1.0)
         m = clamp(n, -1, 1)
 
@@ -77,7 +77,7 @@ def test_a_function_for_each_type_it_is_called_with(launch: Launcher) -> None:
 
 
 def test_parameters_of_a_function_are_its_own(launch: Launcher) -> None:
-    def kernel(n: Item[u32], steps: ItemMut[i32]):
+    def kernel(n: Item[u32], steps: ItemMut[i32]) -> None:
         count = n
         steps = collatz(count) * 100 + i32(count)
 
@@ -95,14 +95,14 @@ def twice_global_id():
 
 
 def test_ids_in_functions(launch: Launcher) -> None:
-    def kernel(out: Out[i32]):
+    def kernel(out: Out[i32]) -> None:
         out[global_id()] = twice_global_id() + 1
 
     assert_same(launch(kernel, np.zeros(32, np.int32), groups=(2, 1, 1))[0], np.arange(1, 65, 2, dtype=np.int32))
 
 
 def test_whole_powers(launch: Launcher) -> None:
-    def kernel(n: Item[i32], x: Item[f32], m: ItemMut[i32], y: ItemMut[f32]):
+    def kernel(n: Item[i32], x: Item[f32], m: ItemMut[i32], y: ItemMut[f32]) -> None:
         m = n**3 + n**7 * n**0
         y = x**2 + x**4
 

@@ -48,7 +48,7 @@ ONE_HALF = np.float32(0.5)
 
 
 @kernel(threads=1)
-def nan_literal(out: GlobalMut[f32]):
+def nan_literal(out: GlobalMut[f32]) -> None:
     out[0] = NAN
     out[1] = 1.0 if isnan(f32(2.0) * NAN) else 0.0
     out[2] = sign(NAN)
@@ -62,7 +62,7 @@ def test_captured_nan_is_a_number(device: Device) -> None:
 
 
 @kernel(threads=1)
-def compare_captured(out: GlobalMut[i32]):
+def compare_captured(out: GlobalMut[i32]) -> None:
     out[0] = 1 if THREE < 4 else 0
     out[1] = 1 if ONE_HALF <= 0.25 else 0
     out[2] = 1 if ONE_HALF == 0.5 < 0.75 else 0
@@ -75,7 +75,7 @@ def test_captured_numpy_numbers_are_compared(device: Device) -> None:
 
 
 @kernel(threads=4)
-def item_threads(x: Item[f32], a: ItemMut[i32], b: ItemMut[i32], c: ItemMut[i32]):
+def item_threads(x: Item[f32], a: ItemMut[i32], b: ItemMut[i32], c: ItemMut[i32]) -> None:
     a = global_id() * 100 + global_threads()
     b = group_id() * 100 + groups()
     c = thread_id()
@@ -103,7 +103,7 @@ def calls_pair(p):
 
 
 @kernel(threads=8)
-def ids_in_functions(out: GlobalMut[i32]):
+def ids_in_functions(out: GlobalMut[i32]) -> None:
     out[global_id()] = calls_pair(10)
 
 
@@ -114,7 +114,7 @@ def test_ids_in_functions_of_several_results(device: Device) -> None:
 
 
 @kernel(threads=1)
-def infinite_spec(out: GlobalMut[f32], LIMIT: Spec[f16] = math.inf):  # noqa: N803
+def infinite_spec(out: GlobalMut[f32], LIMIT: Spec[f16] = math.inf) -> None:
     out[0] = 1.0 if isinf(LIMIT) else LIMIT
 
 
@@ -127,7 +127,7 @@ def test_default_of_a_spec_may_be_infinite(device: Device) -> None:
 
 
 @kernel
-def floor_of_little(a: Item[f32], b: Item[f32], quotient: ItemMut[f32], rest: ItemMut[f32]):
+def floor_of_little(a: Item[f32], b: Item[f32], quotient: ItemMut[f32], rest: ItemMut[f32]) -> None:
     quotient = a // b
     rest = a % b
 
@@ -143,7 +143,7 @@ def test_floor_division_of_a_little_by_much(device: Device) -> None:
 
 
 @kernel(threads=64, unchecked=True)
-def read_between_neighbours(pairs: GlobalMut[u32], same: Global[u32]):
+def read_between_neighbours(pairs: GlobalMut[u32], same: Global[u32]) -> None:
     me = global_id()
     pairs[me * 2] = u32(me) + 7
     pairs[me * 2 + 1] = same[me * 2] + 1
@@ -159,7 +159,7 @@ def test_a_read_between_stores_to_neighbours_sees_the_first(device: Device) -> N
 
 
 @kernel(threads=4)
-def least_of_constants(x: Item[f32], y: Item[u32], out: GlobalMut[u32, 2]):
+def least_of_constants(x: Item[f32], y: Item[u32], out: GlobalMut[u32, 2]) -> None:
     me = item_id()
     out[0, me] = u32(254) >> min(u32(0) % y, 8)
 
@@ -177,7 +177,7 @@ TENTH = np.float64(0.1)
 
 
 @kernel(threads=1)
-def captured_double(out: GlobalMut[f64]):
+def captured_double(out: GlobalMut[f64]) -> None:
     tenth = TENTH
     out[0] = tenth
     out[1] = TENTH
@@ -191,7 +191,7 @@ def test_a_captured_double_makes_a_variable_of_its_type(device: Device) -> None:
 
 
 @kernel(threads=1)
-def captured_double_in_single(out: GlobalMut[f32]):
+def captured_double_in_single(out: GlobalMut[f32]) -> None:
     out[0] = TENTH
 
 
@@ -201,7 +201,7 @@ def test_a_captured_double_does_not_fit_a_single(device: Device) -> None:
 
 
 @kernel(threads=4)
-def functions_of_a_captured_double(out: GlobalMut[f64, 2]):
+def functions_of_a_captured_double(out: GlobalMut[f64, 2]) -> None:
     me = thread_id()
     out[me, 0] = ceil(TENTH) - groups() + (sign(TENTH) - 1)
     out[me, 1] = sqrt(TENTH) + 1 + np.minimum(TENTH + 1, me)
@@ -217,7 +217,7 @@ def test_functions_of_a_captured_double_are_doubles(device: Device) -> None:
 
 
 @kernel
-def whole_quotient(x: Item[f32], y: Item[f32], ratio: ItemMut[f32], quotient: ItemMut[f32]):
+def whole_quotient(x: Item[f32], y: Item[f32], ratio: ItemMut[f32], quotient: ItemMut[f32]) -> None:
     ratio = x / y
     quotient = x // y
 
@@ -237,7 +237,7 @@ def test_quotients_of_millions_are_whole_numbers_below_the_ratio(device: Device)
 
 
 @kernel
-def by_a_constant(x: Item[f32], out: GlobalMut[f32, 2], zero: Spec[f32]):
+def by_a_constant(x: Item[f32], out: GlobalMut[f32, 2], zero: Spec[f32]) -> None:
     me = item_id()
     out[0, me] = x / zero
     out[1, me] = x / -zero
@@ -249,7 +249,7 @@ def by_a_constant(x: Item[f32], out: GlobalMut[f32, 2], zero: Spec[f32]):
 
 
 @kernel
-def by_a_constant_double(x: Item[f64], out: GlobalMut[f64, 2], zero: Spec[f64]):
+def by_a_constant_double(x: Item[f64], out: GlobalMut[f64, 2], zero: Spec[f64]) -> None:
     me = item_id()
     out[0, me] = x / zero
     out[1, me] = x / -zero
@@ -275,7 +275,7 @@ def test_a_constant_zero_divides_like_any_other(device: Device, type: ScalarType
 
 
 @kernel(threads=(8, 2, 1))
-def of_the_groups_size(out: GlobalMut[i32, 2]):
+def of_the_groups_size(out: GlobalMut[i32, 2]) -> None:
     me = thread_id(1) * 8 + thread_id(0)
     out[0, me] = 1 if bool(1) and threads(2) else 2
     out[1, me] = 1 if threads(0) > 3 and threads(1) > 2 else 2
@@ -293,7 +293,7 @@ def test_expressions_of_the_groups_size_alone(device: Device) -> None:
 
 
 @kernel
-def divisions_in_both_widths(x: Item[f32], y: Item[f64], narrow: GlobalMut[f32, 2], wide: GlobalMut[f64, 2]):
+def divisions_in_both_widths(x: Item[f32], y: Item[f64], narrow: GlobalMut[f32, 2], wide: GlobalMut[f64, 2]) -> None:
     me = item_id()
     narrow[0, me], wide[0, me] = x // 3.0, y // 3.0
     narrow[1, me], wide[1, me] = x % 3.0, y % 3.0
@@ -316,12 +316,12 @@ def test_divisions_in_both_widths(device: Device) -> None:
 
 
 @kernel
-def zero_of_a_double(x: ItemMut[f32], zero: Spec[f64]):
+def zero_of_a_double(x: ItemMut[f32], zero: Spec[f64]) -> None:
     x *= u8(zero)
 
 
 @kernel
-def zero_of_a_single(x: ItemMut[f32], zero: Spec[f32]):
+def zero_of_a_single(x: ItemMut[f32], zero: Spec[f32]) -> None:
     x *= u8(zero)
 
 

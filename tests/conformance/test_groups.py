@@ -23,14 +23,14 @@ from krnlpy.dsl import (
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Out, Spec
 from krnlpy.features import Feature
 from krnlpy.scalar import bf16, f32, i32, u32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_ids_of_three_dimensions(launch: Launcher, axis: int) -> None:
-    def kernel(out: Out[i32, 4]):
+    def kernel(out: Out[i32, 4]) -> None:
         x = global_id(0)
         y = global_id(1)
         z = global_id(2)
@@ -50,7 +50,7 @@ def test_ids_of_three_dimensions(launch: Launcher, axis: int) -> None:
 
 
 def test_group_arrays_start_at_zero_in_every_group(launch: Launcher) -> None:
-    def kernel(out: GlobalMut[f32]):
+    def kernel(out: GlobalMut[f32]) -> None:
         shared = group_array(f32, 16)
         i = thread_id()
         found = shared[15 - i]
@@ -64,7 +64,7 @@ def test_group_arrays_start_at_zero_in_every_group(launch: Launcher) -> None:
 
 
 def test_a_group_array_of_a_storage_type_rounds(launch: Launcher) -> None:
-    def kernel(x: Global[f32], out: Out[f32]):
+    def kernel(x: Global[f32], out: Out[f32]) -> None:
         shared = group_array(bf16, 16)
         shared[thread_id()] = x[global_id()]
         barrier()
@@ -76,7 +76,7 @@ def test_a_group_array_of_a_storage_type_rounds(launch: Launcher) -> None:
 
 
 def test_tree_reduction(launch: Launcher) -> None:
-    def kernel(x: Global[i32], sums: Out[i32]):
+    def kernel(x: Global[i32], sums: Out[i32]) -> None:
         shared = group_array(i32, 32)
         i = thread_id()
         if global_id() < len(x):
@@ -98,7 +98,7 @@ def test_tree_reduction(launch: Launcher) -> None:
 
 @pytest.mark.parametrize("tile", [2, 4])
 def test_tiled_matrix_product(launch: Launcher, tile: int) -> None:
-    def kernel(a: Global[f32, 2], b: Global[f32, 2], c: Out[f32, 2], TILE: Spec[u32] = 4):  # noqa: N803
+    def kernel(a: Global[f32, 2], b: Global[f32, 2], c: Out[f32, 2], TILE: Spec[u32] = 4) -> None:
         left = group_array(f32, (TILE, TILE))
         right = group_array(f32, (TILE, TILE))
         x = thread_id(0)
@@ -130,7 +130,7 @@ def test_tiled_matrix_product(launch: Launcher, tile: int) -> None:
 
 
 def test_threads_of_a_group_see_writes_to_buffers_after_a_barrier(launch: Launcher) -> None:
-    def kernel(a: GlobalMut[i32], out: Out[i32]):
+    def kernel(a: GlobalMut[i32], out: Out[i32]) -> None:
         i = global_id()
         a[i] = i * i
         barrier()
@@ -142,7 +142,7 @@ def test_threads_of_a_group_see_writes_to_buffers_after_a_barrier(launch: Launch
 
 
 def test_barriers_in_a_loop_of_varying_length(launch: Launcher) -> None:
-    def kernel(out: Out[i32]):
+    def kernel(out: Out[i32]) -> None:
         shared = group_array(i32, 16)
         i = thread_id()
         for k in range(group_id() + 1):
@@ -165,7 +165,7 @@ def test_subgroup_ids_and_sum(launch: Launcher) -> None:
     if Feature.SUBGROUP_ARITHMETIC not in launch.backend.info.features:
         pytest.skip("the device has no subgroup arithmetic")
 
-    def kernel(x: Global[i32], y: Global[f32], out: Out[i32, 2], sums: Out[f32]):
+    def kernel(x: Global[i32], y: Global[f32], out: Out[i32, 2], sums: Out[f32]) -> None:
         i = global_id()
         out[i, 0] = subgroup_id()
         out[i, 1] = subgroups()
@@ -195,7 +195,7 @@ def test_the_sum_of_a_subgroup_is_of_its_active_threads(launch: Launcher) -> Non
     if Feature.SUBGROUP_ARITHMETIC not in launch.backend.info.features:
         pytest.skip("the device has no subgroup arithmetic")
 
-    def kernel(out: GlobalMut[i32, 2]):
+    def kernel(out: GlobalMut[i32, 2]) -> None:
         i = thread_id()
         out[i, 0] = subgroup_id()
         if i % 3 == 0:

@@ -10,14 +10,14 @@ import pytest
 from krnlpy.dsl import item_id, items
 from krnlpy.dsl.types.annotations import Global, Item, ItemMut
 from krnlpy.scalar import f32, i32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 Array = np.ndarray
 
 
-def combine(x: Item[f32], y: Item[f32], z: ItemMut[f32]):
+def combine(x: Item[f32], y: Item[f32], z: ItemMut[f32]) -> None:
     z = x + 100 * y
 
 
@@ -50,7 +50,7 @@ def test_views(launch: Launcher, case: str) -> None:
 
 
 def test_elements_beside_a_view_are_left_alone(launch: Launcher) -> None:
-    def kernel(y: ItemMut[f32]):
+    def kernel(y: ItemMut[f32]) -> None:
         y = -1.0
 
     whole = ramp(6, 8)
@@ -63,7 +63,7 @@ def test_elements_beside_a_view_are_left_alone(launch: Launcher) -> None:
 
 @pytest.mark.parametrize("strided", [False, True])
 def test_item_ids_count_in_row_major_order(launch: Launcher, strided: bool) -> None:
-    def kernel(index: ItemMut[i32], count: ItemMut[i32]):
+    def kernel(index: ItemMut[i32], count: ItemMut[i32]) -> None:
         index = item_id()
         count = items()
 
@@ -74,7 +74,7 @@ def test_item_ids_count_in_row_major_order(launch: Launcher, strided: bool) -> N
 
 
 def test_items_beside_globals(launch: Launcher) -> None:
-    def kernel(table: Global[f32, 2], row: Item[i32], column: Item[i32], y: ItemMut[f32]):
+    def kernel(table: Global[f32, 2], row: Item[i32], column: Item[i32], y: ItemMut[f32]) -> None:
         y = table[row, column]
 
     table = ramp(4, 6)[:, ::2]
@@ -84,7 +84,7 @@ def test_items_beside_globals(launch: Launcher) -> None:
 
 
 def test_strided_globals(launch: Launcher) -> None:
-    def kernel(a: Global[f32, 3], y: ItemMut[f32]):
+    def kernel(a: Global[f32, 3], y: ItemMut[f32]) -> None:
         i = item_id()
         k = i % a.shape[2]
         j = i // a.shape[2] % a.shape[1]
@@ -96,7 +96,7 @@ def test_strided_globals(launch: Launcher) -> None:
 
 
 def test_more_threads_than_items(launch: Launcher) -> None:
-    def kernel(y: ItemMut[i32]):
+    def kernel(y: ItemMut[i32]) -> None:
         y += 1
 
     for size in (1, 15, 16, 17, 31, 257):

@@ -18,7 +18,7 @@ VALUES = np.arange(1, THREADS + 1, dtype=np.float32)
 
 
 @kernel
-def of_items(x: Item[f32], n: Item[i32], y: ItemMut[f32]):
+def of_items(x: Item[f32], n: Item[i32], y: ItemMut[f32]) -> None:
     v = 0.0
     k = 0
     while True:
@@ -38,7 +38,7 @@ def last_of(x, i: i32, passes: i32):
     return -1.0
 
 
-def of_buffers(x: Global[f32], n: Global[i32], y: GlobalMut[f32]):
+def of_buffers(x: Global[f32], n: Global[i32], y: GlobalMut[f32]) -> None:
     i = thread_id()
     v = 0.0
     k = 0
@@ -50,7 +50,7 @@ def of_buffers(x: Global[f32], n: Global[i32], y: GlobalMut[f32]):
     y[i] = v
 
 
-def by_functions(x: Global[f32], n: Global[i32], y: GlobalMut[f32]):
+def by_functions(x: Global[f32], n: Global[i32], y: GlobalMut[f32]) -> None:
     i = thread_id()
     y[i] = last_of(x, i, n[i])
 
@@ -72,7 +72,7 @@ def test_items(device: Device) -> None:
 @pytest.mark.parametrize("unchecked", [False, True], ids=["checked", "unchecked"])
 def test_atomics(device: Device, unchecked: bool) -> None:
     @kernel(threads=THREADS, unchecked=unchecked)
-    def count(n: Global[i32], counts: GlobalMut[i32], y: GlobalMut[f32]):
+    def count(n: Global[i32], counts: GlobalMut[i32], y: GlobalMut[f32]) -> None:
         i = thread_id()
         before = 0
         while True:
@@ -93,7 +93,7 @@ def test_subgroups(device: Device) -> None:
         pytest.skip("the device has no subgroups")
 
     @kernel(threads=THREADS)
-    def active(n: Global[i32], y: GlobalMut[i32, 2]):
+    def active(n: Global[i32], y: GlobalMut[i32, 2]) -> None:
         i = thread_id()
         total = 0
         low = 0

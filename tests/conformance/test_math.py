@@ -12,67 +12,67 @@ import pytest
 from krnlpy.dsl import ceil, cos, exp, exp2, floor, fma, isinf, isnan, log, log2, sin, sqrt, tan, tanh, trunc
 from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import ScalarType, f32, f64, u8
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .test_operators import assert_close
 from .values import COMPUTED_FLOATS, assert_same, edges
 
 T = TypeVar("T", f32, f64)
 
 
-def square_root(x: Item[T], y: ItemMut[T]):
+def square_root(x: Item[T], y: ItemMut[T]) -> None:
     y = sqrt(x)
 
 
-def exponential(x: Item[T], y: ItemMut[T]):
+def exponential(x: Item[T], y: ItemMut[T]) -> None:
     y = exp(x)
 
 
-def exponential2(x: Item[T], y: ItemMut[T]):
+def exponential2(x: Item[T], y: ItemMut[T]) -> None:
     y = exp2(x)
 
 
-def logarithm(x: Item[T], y: ItemMut[T]):
+def logarithm(x: Item[T], y: ItemMut[T]) -> None:
     y = log(x)
 
 
-def logarithm2(x: Item[T], y: ItemMut[T]):
+def logarithm2(x: Item[T], y: ItemMut[T]) -> None:
     y = log2(x)
 
 
-def sine(x: Item[T], y: ItemMut[T]):
+def sine(x: Item[T], y: ItemMut[T]) -> None:
     y = sin(x)
 
 
-def cosine(x: Item[T], y: ItemMut[T]):
+def cosine(x: Item[T], y: ItemMut[T]) -> None:
     y = cos(x)
 
 
-def tangent(x: Item[T], y: ItemMut[T]):
+def tangent(x: Item[T], y: ItemMut[T]) -> None:
     y = tan(x)
 
 
-def hyperbolic_tangent(x: Item[T], y: ItemMut[T]):
+def hyperbolic_tangent(x: Item[T], y: ItemMut[T]) -> None:
     y = tanh(x)
 
 
-def floors(x: Item[T], y: ItemMut[T]):
+def floors(x: Item[T], y: ItemMut[T]) -> None:
     y = floor(x)
 
 
-def ceils(x: Item[T], y: ItemMut[T]):
+def ceils(x: Item[T], y: ItemMut[T]) -> None:
     y = ceil(x)
 
 
-def truncs(x: Item[T], y: ItemMut[T]):
+def truncs(x: Item[T], y: ItemMut[T]) -> None:
     y = trunc(x)
 
 
-def classify(x: Item[T], y: ItemMut[u8]):
+def classify(x: Item[T], y: ItemMut[u8]) -> None:
     y = u8(isnan(x)) + 2 * u8(isinf(x))
 
 
-def fused(x: Item[T], y: Item[T], z: ItemMut[T]):
+def fused(x: Item[T], y: Item[T], z: ItemMut[T]) -> None:
     z = fma(x, y, -1.0)
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import COMPUTED_FLOATS, FLOATS, INTEGERS, assert_same, edges, pairs
 
 T = TypeVar("T")
@@ -20,59 +20,59 @@ I = TypeVar("I", u8, i8, u16, i16, u32, i32, u64, i64)  # noqa: E741
 S = TypeVar("S", i8, i16, i32, i64, f32, f64)
 
 
-def add(x: Item[T], y: Item[T], z: ItemMut[T]):
+def add(x: Item[T], y: Item[T], z: ItemMut[T]) -> None:
     z = x + y
 
 
-def sub(x: Item[T], y: Item[T], z: ItemMut[T]):
+def sub(x: Item[T], y: Item[T], z: ItemMut[T]) -> None:
     z = x - y
 
 
-def mul(x: Item[T], y: Item[T], z: ItemMut[T]):
+def mul(x: Item[T], y: Item[T], z: ItemMut[T]) -> None:
     z = x * y
 
 
-def div(x: Item[T], y: Item[T], z: ItemMut[T]):
+def div(x: Item[T], y: Item[T], z: ItemMut[T]) -> None:
     z = x / y
 
 
-def floordiv(x: Item[T], y: Item[T], z: ItemMut[T]):
+def floordiv(x: Item[T], y: Item[T], z: ItemMut[T]) -> None:
     z = x // y
 
 
-def mod(x: Item[T], y: Item[T], z: ItemMut[T]):
+def mod(x: Item[T], y: Item[T], z: ItemMut[T]) -> None:
     z = x % y
 
 
-def power(x: Item[T], y: Item[T], z: ItemMut[T]):
+def power(x: Item[T], y: Item[T], z: ItemMut[T]) -> None:
     z = x**y
 
 
-def least(x: Item[T], y: Item[T], z: ItemMut[T]):
+def least(x: Item[T], y: Item[T], z: ItemMut[T]) -> None:
     z = min(x, y)
 
 
-def greatest(x: Item[T], y: Item[T], z: ItemMut[T]):
+def greatest(x: Item[T], y: Item[T], z: ItemMut[T]) -> None:
     z = max(x, y)
 
 
-def bit_and(x: Item[I], y: Item[I], z: ItemMut[I]):
+def bit_and(x: Item[I], y: Item[I], z: ItemMut[I]) -> None:
     z = x & y
 
 
-def bit_or(x: Item[I], y: Item[I], z: ItemMut[I]):
+def bit_or(x: Item[I], y: Item[I], z: ItemMut[I]) -> None:
     z = x | y
 
 
-def bit_xor(x: Item[I], y: Item[I], z: ItemMut[I]):
+def bit_xor(x: Item[I], y: Item[I], z: ItemMut[I]) -> None:
     z = x ^ y
 
 
-def shift_left(x: Item[I], y: Item[I], z: ItemMut[I]):
+def shift_left(x: Item[I], y: Item[I], z: ItemMut[I]) -> None:
     z = x << y
 
 
-def shift_right(x: Item[I], y: Item[I], z: ItemMut[I]):
+def shift_right(x: Item[I], y: Item[I], z: ItemMut[I]) -> None:
     z = x >> y
 
 
@@ -105,7 +105,7 @@ def wrapped(value: int, type: ScalarType) -> int:
     return value - (1 << type.bits) if value > type.max else value
 
 
-def by_name(values: Any) -> Any:
+def by_name(values: Any) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("type", values, ids=str)
 
 
@@ -218,7 +218,7 @@ def test_power(launch: Launcher, type: ScalarType) -> None:
     assert_close(got[normal], want[normal], 144, a[normal], b[normal])
 
 
-def compare(x: Item[T], y: Item[T], z: ItemMut[u8]):
+def compare(x: Item[T], y: Item[T], z: ItemMut[u8]) -> None:
     bits = 0
     if x < y:
         bits += 1
@@ -244,15 +244,15 @@ def test_comparisons(launch: Launcher, type: ScalarType) -> None:
     assert_same(launch(compare, a, b, np.zeros(a.shape, np.uint8))[2], want, a, b)
 
 
-def negative(x: Item[T], y: ItemMut[T]):
+def negative(x: Item[T], y: ItemMut[T]) -> None:
     y = -x
 
 
-def magnitude(x: Item[S], y: ItemMut[S]):
+def magnitude(x: Item[S], y: ItemMut[S]) -> None:
     y = abs(x)
 
 
-def inverted(x: Item[I], y: ItemMut[I]):
+def inverted(x: Item[I], y: ItemMut[I]) -> None:
     y = ~x
 
 
@@ -276,7 +276,7 @@ def test_inversion(launch: Launcher, type: ScalarType) -> None:
     assert_same(launch(inverted, a, np.zeros_like(a))[1], ~a, a)
 
 
-def shift_by_wide(x: Item[u8], count: Item[i64], y: ItemMut[u8]):
+def shift_by_wide(x: Item[u8], count: Item[i64], y: ItemMut[u8]) -> None:
     y = x << count
 
 

@@ -33,6 +33,7 @@ from krnlpy import (
     u8,
 )
 from krnlpy.dsl import global_id, group_id, item_id, items, thread_id
+from tests.support.kernels import saxpy
 
 T = TypeVar("T")
 
@@ -50,11 +51,6 @@ def module(path: Path, source: str) -> ModuleType:
 # ------------------------------------------------------------------------------------------------ items and features
 
 
-@kernel
-def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
-    y += alpha * x
-
-
 def test_several_items_need_no_narrow_integers() -> None:
     assert "needs         no optional feature" in saxpy.inspect("features")
     assert "needs         no optional feature" in saxpy.inspect("features", strided=True, debug=True)
@@ -62,7 +58,7 @@ def test_several_items_need_no_narrow_integers() -> None:
 
 def test_items_counts_what_runs(device: Device) -> None:
     @kernel
-    def count(x: Item[i32], out: ItemMut[i32]):
+    def count(x: Item[i32], out: ItemMut[i32]) -> None:
         out = items() * 100 + item_id() + x
 
     for length, threads in itertools.product([1, 5, 33], [1, 4, 64]):
@@ -75,7 +71,7 @@ def test_items_in_fewer_threads_than_items(device: Device) -> None:
     """Where groups are chosen, each thread strides over the items that are left."""
 
     @kernel
-    def increment(x: ItemMut[i32], at: Item[i32]):
+    def increment(x: ItemMut[i32], at: Item[i32]) -> None:
         x += at + 1
 
     at = np.arange(100, dtype=np.int32)
@@ -92,7 +88,7 @@ def test_slices_need_no_alignment(device: Device) -> None:
         ones = Buffer.ones(64, type, device)
 
         @kernel
-        def add(x: Item[T], y: ItemMut[T], table: Global[T]):
+        def add(x: Item[T], y: ItemMut[T], table: Global[T]) -> None:
             y = y + x + table[0]
 
         add(ones[3:34], whole[1:32], ones[5:6])
@@ -138,7 +134,9 @@ def test_many_buffers_work_or_are_refused_by_number(device: Device, tmp_path: Pa
 
 def test_all_kinds_of_parameters_in_one_kernel(device: Device) -> None:
     @kernel
-    def mixed(a: f32, x: Item[i32], table: Global[f32], y: ItemMut[f32], log: GlobalMut[i32], flag: bool, N: Spec[i32]):  # noqa: N803
+    def mixed(
+        a: f32, x: Item[i32], table: Global[f32], y: ItemMut[f32], log: GlobalMut[i32], flag: bool, N: Spec[i32]
+    ) -> None:
         log[item_id()] = x * N
         y = (table[x] if flag else 0.0) + a
 
@@ -155,7 +153,7 @@ def test_all_kinds_of_parameters_in_one_kernel(device: Device) -> None:
 
 def test_builders_come_in_any_order(device: Device) -> None:
     @kernel
-    def fill(out: GlobalMut[i32], N: Spec[i32]):  # noqa: N803
+    def fill(out: GlobalMut[i32], N: Spec[i32]) -> None:
         out[global_id()] = N * 100 + group_id() * 10 + thread_id()
 
     steps: list[Callable[[Any], Any]] = [
@@ -174,7 +172,7 @@ def test_builders_come_in_any_order(device: Device) -> None:
 
 def test_builders_leave_the_kernel_as_it_was(device: Device) -> None:
     @kernel
-    def fill(out: ItemMut[i32], N: Spec[i32] = 1):  # noqa: N803
+    def fill(out: ItemMut[i32], N: Spec[i32] = 1) -> None:
         out = N
 
     out = Buffer.zeros(2, i32, device)
@@ -185,7 +183,7 @@ def test_builders_leave_the_kernel_as_it_was(device: Device) -> None:
 
 def test_a_missing_step_is_an_error_at_the_call(device: Device) -> None:
     @kernel
-    def fill(out: GlobalMut[i32], N: Spec[i32]):  # noqa: N803
+    def fill(out: GlobalMut[i32], N: Spec[i32]) -> None:
         out[global_id()] = N
 
     out = Buffer.zeros(2, i32, device)
@@ -199,7 +197,7 @@ def test_empty_buffers_are_no_error(device: Device) -> None:
     saxpy(1.0, Buffer.zeros(0, f32, device), Buffer.zeros(0, f32, device))
 
     @kernel
-    def lengths(x: Global[f32], y: GlobalMut[f32], out: GlobalMut[i32]):
+    def lengths(x: Global[f32], y: GlobalMut[f32], out: GlobalMut[i32]) -> None:
         if global_id() < len(x):
             y[global_id()] = x[global_id()]
         if global_id() == 0:
@@ -231,7 +229,7 @@ def test_functions_run_on_the_host_too(device: Device) -> None:
         return t * t * (3.0 - 2.0 * t)
 
     @kernel
-    def apply(x: ItemMut[f32]):
+    def apply(x: ItemMut[f32]) -> None:
         x = smoothstep(0.0, 4.0, x)
 
     x = [-1.0, 0.0, 1.0, 2.0, 5.0]
@@ -247,7 +245,7 @@ def test_index_and_length_stand_in_their_places(device: Device, monkeypatch: pyt
     monkeypatch.setattr(config, "debug", True)
 
     @kernel(threads=1)
-    def read(x: Global[f32], at: i32, y: GlobalMut[f32]):
+    def read(x: Global[f32], at: i32, y: GlobalMut[f32]) -> None:
         y[0] = x[at]
 
     x, y = Buffer.ones(3, f32, device), Buffer.zeros(1, f32, device)
@@ -263,7 +261,7 @@ def test_a_thread_goes_on_after_an_index_out_of_range(device: Device, monkeypatc
     monkeypatch.setattr(config, "debug", False)
 
     @kernel
-    def shift(x: Global[f32], at: Item[i32], y: GlobalMut[f32], z: ItemMut[f32]):
+    def shift(x: Global[f32], at: Item[i32], y: GlobalMut[f32], z: ItemMut[f32]) -> None:
         v = x[at]
         y[at] = v + 10.0
         z = v + 1.0

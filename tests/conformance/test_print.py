@@ -14,8 +14,7 @@ from krnlpy.dsl import barrier, global_id, group_array, item_id, thread_id
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, f32, f64, i8, i32, i64, u8, u16, u32, u64
-
-from .launcher import Launcher
+from tests.support.launching import Launcher
 
 T = TypeVar("T")
 Output = pytest.CaptureFixture[str]
@@ -39,7 +38,7 @@ def edge_values(type: ScalarType) -> np.ndarray[Any, Any]:
 
 @pytest.mark.parametrize("type", SCALAR_TYPES, ids=str)
 def test_every_type_prints_as_its_number(launch: Launcher, capsys: Output, type: ScalarType) -> None:
-    def kernel(x: Item[T]):
+    def kernel(x: Item[T]) -> None:
         print(x)
 
     values = edge_values(type)
@@ -52,7 +51,7 @@ def test_every_type_prints_as_its_number(launch: Launcher, capsys: Output, type:
 def test_numbers_of_64_bits_are_whole(launch: Launcher, capsys: Output) -> None:
     launch.needs(i64, f64)
 
-    def kernel(a: i64, b: u64, c: f64, y: ItemMut[i32]):
+    def kernel(a: i64, b: u64, c: f64, y: ItemMut[i32]) -> None:
         print(y, a, b, c, y + 1)
 
     launch(kernel, -(2**62) - 5, 2**64 - 3, math.pi, np.array([1], np.int32))
@@ -60,7 +59,7 @@ def test_numbers_of_64_bits_are_whole(launch: Launcher, capsys: Output) -> None:
 
 
 def test_narrow_numbers_and_booleans(launch: Launcher, capsys: Output) -> None:
-    def kernel(x: Item[i32]):
+    def kernel(x: Item[i32]) -> None:
         print(i8(x), u8(x), u16(x), x > 0, not x > 0, u32(x))
 
     launch(kernel, np.array([-1, 300], np.int32))
@@ -68,7 +67,7 @@ def test_narrow_numbers_and_booleans(launch: Launcher, capsys: Output) -> None:
 
 
 def test_formats(launch: Launcher, capsys: Output) -> None:
-    def kernel(x: Item[f32], n: i32):
+    def kernel(x: Item[f32], n: i32) -> None:
         print(f"x={x:.3f} {x:>8.1e}|{n:+d} {n:#06x} {n:<5}| {n * 2}% {{}}", "text", 3, sep=" ~ ", end=".\n")
         print()
         print("no values")
@@ -80,7 +79,7 @@ def test_formats(launch: Launcher, capsys: Output) -> None:
 
 
 def test_items_come_in_their_order(launch: Launcher, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    def kernel(x: Item[i32], once: i32):
+    def kernel(x: Item[i32], once: i32) -> None:
         if x % 3 == 0:
             # As loops go, worth several workers on the host.
             for _ in range(once):
@@ -97,7 +96,7 @@ def test_items_come_in_their_order(launch: Launcher, capsys: Output, monkeypatch
 
 
 def test_items_of_which_a_thread_takes_several(launch: Launcher, capsys: Output) -> None:
-    def kernel(x: Item[i32]):
+    def kernel(x: Item[i32]) -> None:
         print(item_id(), x)
 
     launch(kernel, np.arange(10, 110, dtype=np.int32), threads=(4, 1, 1), groups=(3, 1, 1))
@@ -107,7 +106,7 @@ def test_items_of_which_a_thread_takes_several(launch: Launcher, capsys: Output)
 
 
 def test_strided_items(launch: Launcher, capsys: Output) -> None:
-    def kernel(x: Item[i32]):
+    def kernel(x: Item[i32]) -> None:
         print(item_id(), x)
 
     x = np.arange(12, dtype=np.int32).reshape(3, 4)
@@ -116,7 +115,7 @@ def test_strided_items(launch: Launcher, capsys: Output) -> None:
 
 
 def test_groups_then_threads_then_their_own_order(launch: Launcher, capsys: Output) -> None:
-    def kernel(y: GlobalMut[i32]):
+    def kernel(y: GlobalMut[i32]) -> None:
         for k in range(2):
             print(global_id(0), global_id(1), global_id(2), k)
 
@@ -131,7 +130,7 @@ def test_groups_then_threads_then_their_own_order(launch: Launcher, capsys: Outp
 
 
 def test_around_barriers(launch: Launcher, capsys: Output) -> None:
-    def kernel(y: GlobalMut[i32]):
+    def kernel(y: GlobalMut[i32]) -> None:
         shared = group_array(i32, 4)
         shared[thread_id()] = global_id() * 10
         print("before", global_id())
@@ -156,13 +155,13 @@ def quartered(x: f32):
 
 
 @func
-def exchanged(values: Global[f32], x: f32):
+def exchanged(values: Global[f32], x: f32) -> None:
     barrier()
     print("in a function with a barrier", values[0], x)
 
 
 def test_functions(launch: Launcher, capsys: Output) -> None:
-    def kernel(x: Item[f32], y: ItemMut[f32]):
+    def kernel(x: Item[f32], y: ItemMut[f32]) -> None:
         y = quartered(x) + halved(x, 0)
         print(y)
 
@@ -174,7 +173,7 @@ def test_functions(launch: Launcher, capsys: Output) -> None:
 
 
 def test_functions_written_out(launch: Launcher, capsys: Output) -> None:
-    def kernel(x: Global[f32]):
+    def kernel(x: Global[f32]) -> None:
         exchanged(x, 2.0)
 
     launch(kernel, np.array([8], np.float32), threads=(2, 1, 1), groups=(1, 1, 1))
@@ -182,10 +181,10 @@ def test_functions_written_out(launch: Launcher, capsys: Output) -> None:
 
 
 def test_launches_come_in_their_order(launch: Launcher, capsys: Output) -> None:
-    def kernel(n: i32, x: Item[i32]):
+    def kernel(n: i32, x: Item[i32]) -> None:
         print("launch", n, "item", x)
 
-    def silent(n: i32, x: Item[i32]):
+    def silent(n: i32, x: Item[i32]) -> None:
         if n < 0:
             print("never")
 
@@ -196,7 +195,7 @@ def test_launches_come_in_their_order(launch: Launcher, capsys: Output) -> None:
 
 
 def test_the_rest_of_the_kernel_is_not_changed(launch: Launcher, capsys: Output) -> None:
-    def kernel(x: Item[f32], y: ItemMut[f32]):
+    def kernel(x: Item[f32], y: ItemMut[f32]) -> None:
         y = x * 2.0 + y
         if x == 70000.0:
             print("there", y)
@@ -208,7 +207,7 @@ def test_the_rest_of_the_kernel_is_not_changed(launch: Launcher, capsys: Output)
 
 
 def test_what_has_no_room_is_counted(reporting: Launcher, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    def kernel(x: Item[i32]):
+    def kernel(x: Item[i32]) -> None:
         print("item", x)
 
     monkeypatch.setattr(config, "print_bytes", 7 * 20 + 10)
@@ -229,7 +228,7 @@ def test_what_has_no_room_is_counted(reporting: Launcher, capsys: Output, monkey
 def test_small_records_find_room_after_large_ones(
     reporting: Launcher, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def kernel(x: Item[i32]):
+    def kernel(x: Item[i32]) -> None:
         print("large", x, x, x, x, x, x)
         print("small")
 
@@ -241,7 +240,7 @@ def test_small_records_find_room_after_large_ones(
 
 
 def test_what_is_indexed_may_be_out_of_range(reporting: Launcher, capsys: Output) -> None:
-    def kernel(x: Global[i32], y: GlobalMut[i32]):
+    def kernel(x: Global[i32], y: GlobalMut[i32]) -> None:
         print(x[thread_id()])
 
     reporting(kernel, np.array([5, 6], np.int32), np.zeros(1, np.int32), threads=(3, 1, 1), groups=(1, 1, 1))
@@ -251,7 +250,7 @@ def test_what_is_indexed_may_be_out_of_range(reporting: Launcher, capsys: Output
 def test_where_there_is_no_standard_output(launch: Launcher, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in programs without a console: what is printed is lost, and the kernel runs."""
 
-    def kernel(x: Global[i32], y: GlobalMut[i32]):
+    def kernel(x: Global[i32], y: GlobalMut[i32]) -> None:
         print("x is", x[0])
         y[0] = x[0]
 

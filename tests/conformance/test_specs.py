@@ -47,7 +47,7 @@ every_type = pytest.mark.parametrize("type", SCALAR_TYPES, ids=str)
 
 
 @kernel
-def write_spec(out: ItemMut[T], VALUE: Spec[T]):  # noqa: N803
+def write_spec(out: ItemMut[T], VALUE: Spec[T]) -> None:
     out = VALUE
 
 
@@ -66,17 +66,17 @@ def test_specs_of_different_widths_stand_side_by_side(device: Device) -> None:
     @kernel
     def sums(
         out: Out[f32],
-        A: Spec[u8],  # noqa: N803
-        B: Spec[i8],  # noqa: N803
-        C: Spec[f16],  # noqa: N803
-        D: Spec[bool],  # noqa: N803
-        E: Spec[u16],  # noqa: N803
-        F: Spec[i16],  # noqa: N803
-        G: Spec[bf16],  # noqa: N803
-        H: Spec[u32],  # noqa: N803
-        I: Spec[i32],  # noqa: E741, N803
-        J: Spec[f32],  # noqa: N803
-    ):
+        A: Spec[u8],
+        B: Spec[i8],
+        C: Spec[f16],
+        D: Spec[bool],
+        E: Spec[u16],
+        F: Spec[i16],
+        G: Spec[bf16],
+        H: Spec[u32],
+        I: Spec[i32],  # noqa: E741
+        J: Spec[f32],
+    ) -> None:
         i = global_id()
         if i == 0:
             out[0] = f32(A) + f32(B) + C + (0.5 if D else 0.25)
@@ -95,7 +95,7 @@ def test_wide_specs(device: Device) -> None:
     requires(device, i64, f64)
 
     @kernel
-    def wide(out: Out[f64], small: Out[u64], A: Spec[i64], B: Spec[u64], C: Spec[f64], D: Spec[u8] = 2):  # noqa: N803
+    def wide(out: Out[f64], small: Out[u64], A: Spec[i64], B: Spec[u64], C: Spec[f64], D: Spec[u8] = 2) -> None:
         if global_id() == 0:
             out[0] = f64(A) + C
             small[0] = B // u64(D)
@@ -112,7 +112,7 @@ def test_specs_in_loops_branches_indices_and_functions(device: Device) -> None:
         return x * weight
 
     @kernel
-    def convolve(x: Item[f32], y: ItemMut[f32], TAPS: Spec[u8], MIRROR: Spec[bool], SCALE: Spec[f32]):  # noqa: N803
+    def convolve(x: Item[f32], y: ItemMut[f32], TAPS: Spec[u8], MIRROR: Spec[bool], SCALE: Spec[f32]) -> None:
         taps = local_array(f32, TAPS)
         for i in range(TAPS):
             taps[i] = f32(TAPS - 1 - i) if MIRROR else f32(i)
@@ -131,7 +131,7 @@ def test_specs_in_loops_branches_indices_and_functions(device: Device) -> None:
 @pytest.mark.parametrize("type", [u8, i16, f16, bf16, u32, f32], ids=str)
 def test_an_unused_spec_changes_nothing(device: Device, type: ScalarType) -> None:
     @kernel
-    def double(x: ItemMut[f32], UNUSED: Spec[T]):  # noqa: N803
+    def double(x: ItemMut[f32], UNUSED: Spec[T]) -> None:
         x = x * 2.0
 
     x = Buffer.ones(3, f32, device)
@@ -141,7 +141,7 @@ def test_an_unused_spec_changes_nothing(device: Device, type: ScalarType) -> Non
 
 def test_an_unused_wide_spec_needs_no_feature(device: Device) -> None:
     @kernel
-    def double(x: ItemMut[f32], A: Spec[f64] = 0.5, B: Spec[i64] = 2**40):  # noqa: N803
+    def double(x: ItemMut[f32], A: Spec[f64] = 0.5, B: Spec[i64] = 2**40) -> None:
         x = x * 2.0
 
     x = Buffer.ones(3, f32, device)
@@ -154,7 +154,7 @@ def test_an_unused_wide_spec_needs_no_feature(device: Device) -> None:
 
 
 @kernel(threads=16)
-def zero_at_first(ones: Global[T], found: GlobalMut[T]):
+def zero_at_first(ones: Global[T], found: GlobalMut[T]) -> None:
     shared = group_array(type(ones[0]), (3, 16))
     i = thread_id()
     found[global_id()] = shared[0, 15 - i] + shared[1, 15 - i] + shared[2, 15 - i]
@@ -175,7 +175,7 @@ def test_group_arrays_are_zero_in_every_group_of_a_worker(device: Device, type: 
 
 def test_group_arrays_of_several_types_do_not_overlap(device: Device) -> None:
     @kernel(threads=8)
-    def fill(out: GlobalMut[f32, 2]):
+    def fill(out: GlobalMut[f32, 2]) -> None:
         a = group_array(u8, 8)
         b = group_array(f32, (2, 8))
         c = group_array(i16, 3)
@@ -207,7 +207,7 @@ def test_group_arrays_of_several_types_do_not_overlap(device: Device) -> None:
 @pytest.mark.parametrize(("number", "count"), [(2, 3), (5, 2), (8, 1)])
 def test_sizes_of_group_arrays_are_expressions_of_specs(device: Device, number: int, count: int) -> None:
     @kernel(threads=8)
-    def measure(out: Out[i32], N: Spec[u8], M: Spec[i32] = 1):  # noqa: N803
+    def measure(out: Out[i32], N: Spec[u8], M: Spec[i32] = 1) -> None:
         a = group_array(i32, N * 4 + 1)
         b = group_array(f32, (N // 2, (M + 2) * 3 - N))
         c = group_array(i32, i32(N) * M)
@@ -228,12 +228,12 @@ def test_sizes_of_group_arrays_are_expressions_of_specs(device: Device, number: 
 @pytest.mark.parametrize("where", ["group", "local"])
 def test_an_array_without_elements_is_refused(device: Device, size: int, where: str) -> None:
     @kernel
-    def in_group(out: Out[f32], N: Spec[i32] = 4):  # noqa: N803
+    def in_group(out: Out[f32], N: Spec[i32] = 4) -> None:
         a = group_array(f32, (2, N))
         out[global_id()] = a[0, global_id()]
 
     @kernel
-    def in_thread(out: Out[f32], N: Spec[i32] = 4):  # noqa: N803
+    def in_thread(out: Out[f32], N: Spec[i32] = 4) -> None:
         a = local_array(f32, (2, N))
         out[global_id()] = a[0, global_id()]
 
@@ -246,7 +246,7 @@ def test_an_array_without_elements_is_refused(device: Device, size: int, where: 
 
 def test_sizes_that_divide_negative_numbers_are_refused(device: Device) -> None:
     @kernel(threads=1)
-    def sized(out: Out[i32], N: Spec[i32]):  # noqa: N803
+    def sized(out: Out[i32], N: Spec[i32]) -> None:
         a = local_array(i32, (N - 4) // 2 + 8)
         a[0] = 1
         out[0] = len(a)
@@ -260,7 +260,7 @@ def test_sizes_that_divide_negative_numbers_are_refused(device: Device) -> None:
 
 def test_other_operators_in_sizes_are_refused() -> None:
     @kernel(threads=8)
-    def sized(out: Out[i32], N: Spec[i32]):  # noqa: N803
+    def sized(out: Out[i32], N: Spec[i32]) -> None:
         a = group_array(i32, N % 8)
         out[0] = a[0]
 
@@ -280,7 +280,7 @@ def test_local_arrays_are_limited(device: Device) -> None:
         return f32(mine[3, n])
 
     @kernel(threads=1)
-    def hold(out: Out[f32], N: Spec[i32]):  # noqa: N803
+    def hold(out: Out[f32], N: Spec[i32]) -> None:
         a = local_array(f32, N)
         a[N - 1] = 1.0
         out[0] = a[N - 1] + last(4095)
@@ -298,7 +298,7 @@ def test_operators_of_specs_mean_what_they_mean_of_numbers(device: Device, a: in
     """Drivers compute with them while they compile; each expression is there a second time with numbers of the call."""
 
     @kernel(threads=1)
-    def of_specs(out: GlobalMut[i32], a: i32, b: i32, A: Spec[i32], B: Spec[i32], F: Spec[f32]):  # noqa: N803
+    def of_specs(out: GlobalMut[i32], a: i32, b: i32, A: Spec[i32], B: Spec[i32], F: Spec[f32]) -> None:
         out[0], out[1] = A + B, a + b
         out[2], out[3] = A * B, a * b
         out[4], out[5] = A // B, a // b

@@ -7,20 +7,20 @@ import numpy as np
 from krnlpy.dsl import local_array, unroll
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Spec
 from krnlpy.scalar import f32, i32, u8
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 N = np.arange(-5, 20, dtype=np.int32)
 
 
 def check(launch: Launcher, kernel: object, python: object, x: np.ndarray = N) -> None:
-    want = np.array([python(value) for value in x.tolist()], x.dtype)  # type: ignore[operator]
-    assert_same(launch(kernel, x, np.zeros_like(x))[1], want, x)  # type: ignore[arg-type]
+    want = np.array([python(value) for value in x.tolist()], x.dtype)
+    assert_same(launch(kernel, x, np.zeros_like(x))[1], want, x)
 
 
 def test_if_elif_else(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         if x < 0:
             y = -1
         elif x == 3 or (x == 4 and not x > 100):
@@ -37,7 +37,7 @@ def test_if_elif_else(launch: Launcher) -> None:
 
 
 def test_while_break_continue(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         total = 0
         i = 0
         while i < x:
@@ -64,7 +64,7 @@ def test_while_break_continue(launch: Launcher) -> None:
 
 
 def test_for_over_ranges(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         total = 0
         for i in range(x):
             total += i
@@ -93,7 +93,7 @@ def test_for_over_ranges(launch: Launcher) -> None:
 
 
 def test_a_range_of_step_zero_and_of_a_step_that_varies(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         total = 0
         for i in range(0, 10, x):
             total += 1 + i
@@ -110,7 +110,7 @@ def test_a_range_of_step_zero_and_of_a_step_that_varies(launch: Launcher) -> Non
 
 
 def test_the_loop_variable_is_not_the_iteration(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         total = 0
         stop = x
         i = -7
@@ -131,7 +131,7 @@ def test_the_loop_variable_is_not_the_iteration(launch: Launcher) -> None:
 
 
 def test_ranges_at_the_ends_of_a_type(launch: Launcher) -> None:
-    def kernel(start: Item[u8], stop: Item[u8], step: Item[u8], count: ItemMut[i32]):
+    def kernel(start: Item[u8], stop: Item[u8], step: Item[u8], count: ItemMut[i32]) -> None:
         for _ in range(start, stop, step):
             count += 1
 
@@ -143,7 +143,7 @@ def test_ranges_at_the_ends_of_a_type(launch: Launcher) -> None:
 
 
 def test_a_range_up_to_the_greatest_number(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         for i in range(x - 3, x, 2):
             y += 1
             if i < 0:
@@ -154,7 +154,7 @@ def test_a_range_up_to_the_greatest_number(launch: Launcher) -> None:
 
 
 def test_early_return(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         y = 1
         if x < 0:
             return
@@ -168,7 +168,7 @@ def test_early_return(launch: Launcher) -> None:
 
 
 def test_conditional_expressions_and_swaps(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32]):
+    def kernel(x: Item[i32], y: ItemMut[i32]) -> None:
         a, b = x, 7
         if a > b:
             a, b = b, a
@@ -183,7 +183,7 @@ def test_conditional_expressions_and_swaps(launch: Launcher) -> None:
 
 
 def test_short_circuit_guards_an_index(launch: Launcher) -> None:
-    def kernel(table: Global[i32], x: Item[i32], y: ItemMut[i32]):
+    def kernel(table: Global[i32], x: Item[i32], y: ItemMut[i32]) -> None:
         y = -1
         if x >= 0 and x < len(table) and table[x] > 2:
             y = table[x]
@@ -205,7 +205,7 @@ def test_short_circuit_guards_an_index(launch: Launcher) -> None:
 
 
 def test_local_arrays(launch: Launcher) -> None:
-    def kernel(x: Item[i32], y: ItemMut[i32], SIZE: Spec[i32] = 3):  # noqa: N803
+    def kernel(x: Item[i32], y: ItemMut[i32], SIZE: Spec[i32] = 3) -> None:
         a = local_array(i32, (SIZE, SIZE + 1))
         for i in range(SIZE):
             for j in range(SIZE + 1):
@@ -236,9 +236,9 @@ def test_scalars_and_specs_of_a_kernel(launch: Launcher) -> None:
         x: Item[f32],
         alpha: f32,
         y: ItemMut[f32],
-        OFFSET: Spec[f32] = 0.5,  # noqa: N803
-        TWICE: Spec[bool] = False,  # noqa: N803
-    ):
+        OFFSET: Spec[f32] = 0.5,
+        TWICE: Spec[bool] = False,
+    ) -> None:
         y = alpha * x + OFFSET + f32(small)
         if flag:
             y = -y
@@ -254,7 +254,7 @@ def test_scalars_and_specs_of_a_kernel(launch: Launcher) -> None:
 
 
 def test_augmented_assignment_of_elements(launch: Launcher) -> None:
-    def kernel(a: GlobalMut[i32], x: Item[i32]):
+    def kernel(a: GlobalMut[i32], x: Item[i32]) -> None:
         a[x] += 5
         a[x] *= x
         a[x] //= 2
@@ -269,7 +269,7 @@ def test_augmented_assignment_of_elements(launch: Launcher) -> None:
 
 
 def test_the_variable_of_an_unrolled_loop_may_be_a_variable_before_and_after(launch: Launcher) -> None:
-    def kernel(x: GlobalMut[i32]):
+    def kernel(x: GlobalMut[i32]) -> None:
         for i in range(4):
             x[0] += i
         for i in unroll(range(3)):

@@ -10,8 +10,8 @@ import pytest
 from krnlpy.dsl import bitcast, global_id
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, convert, f16, f32, f64, i32, u32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same, edges
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ every_type = pytest.mark.parametrize("type", SCALAR_TYPES, ids=str)
 
 @every_type
 def test_a_copy_changes_no_bits(launch: Launcher, type: ScalarType) -> None:
-    def kernel(x: Item[T], y: ItemMut[T]):
+    def kernel(x: Item[T], y: ItemMut[T]) -> None:
         y = x
 
     x = edges(type)
@@ -31,7 +31,7 @@ def test_a_copy_changes_no_bits(launch: Launcher, type: ScalarType) -> None:
 
 @every_type
 def test_neighbours_in_a_word_do_not_lose_writes(launch: Launcher, type: ScalarType) -> None:
-    def kernel(x: Global[T], y: GlobalMut[T], stride: i32):
+    def kernel(x: Global[T], y: GlobalMut[T], stride: i32) -> None:
         i = global_id()
         if i < len(x):
             y[i * stride % len(y)] = x[i]
@@ -46,7 +46,7 @@ def test_neighbours_in_a_word_do_not_lose_writes(launch: Launcher, type: ScalarT
 
 @every_type
 def test_elements_beside_those_written_are_left_alone(launch: Launcher, type: ScalarType) -> None:
-    def kernel(y: GlobalMut[T]):
+    def kernel(y: GlobalMut[T]) -> None:
         y[2 * global_id() + 1] = 9
 
     y = np.ones(64, type.dtype)
@@ -57,7 +57,7 @@ def test_elements_beside_those_written_are_left_alone(launch: Launcher, type: Sc
 
 @every_type
 def test_odd_offsets_and_lengths(launch: Launcher, type: ScalarType) -> None:
-    def kernel(x: Item[T], y: ItemMut[T]):
+    def kernel(x: Item[T], y: ItemMut[T]) -> None:
         y = x + 1
 
     for start, stop in ((1, 2), (3, 30), (5, 5 + 17), (0, 31)):
@@ -69,7 +69,7 @@ def test_odd_offsets_and_lengths(launch: Launcher, type: ScalarType) -> None:
 
 @pytest.mark.parametrize("type", [f16, bf16], ids=str)
 def test_stores_round_to_nearest_even(launch: Launcher, type: ScalarType) -> None:
-    def kernel(x: Item[f32], y: ItemMut[N]):
+    def kernel(x: Item[f32], y: ItemMut[N]) -> None:
         y = x
 
     rng = np.random.default_rng(3)
@@ -86,7 +86,7 @@ def test_stores_round_to_nearest_even(launch: Launcher, type: ScalarType) -> Non
 
 @pytest.mark.parametrize("type", [f16, bf16], ids=str)
 def test_loads_are_exact(launch: Launcher, type: ScalarType) -> None:
-    def kernel(x: Item[N], y: ItemMut[f32]):
+    def kernel(x: Item[N], y: ItemMut[f32]) -> None:
         y = x
 
     values = np.arange(0, 2**16, 251, dtype=np.uint16).view(type.dtype)
@@ -101,13 +101,13 @@ NAN_BITS = [0x7F800001, 0x7F80FFFF, 0x7FBFFFFF, 0x7FC00000, 0x7FFF8000, 0x7FFFFF
 
 @pytest.mark.parametrize("type", [f16, bf16], ids=str)
 def test_nan_payloads_stay_nan(launch: Launcher, type: ScalarType) -> None:
-    def stored(x: Item[f32], y: ItemMut[N]):
+    def stored(x: Item[f32], y: ItemMut[N]) -> None:
         y = x
 
-    def made(x: Item[u32], y: ItemMut[N]):
+    def made(x: Item[u32], y: ItemMut[N]) -> None:
         y = bitcast(x, f32)
 
-    def rounded(x: Item[u32], y: ItemMut[f32], z: ItemMut[N]):
+    def rounded(x: Item[u32], y: ItemMut[f32], z: ItemMut[N]) -> None:
         y = f32(N(bitcast(x, f32)))
         z = N(0.0)
 
@@ -134,7 +134,7 @@ def test_nan_payloads_stay_nan(launch: Launcher, type: ScalarType) -> None:
     ],
 )
 def test_doubles_are_stored_through_single_precision(launch: Launcher, type: ScalarType, x: float, want: float) -> None:
-    def kernel(x: Item[f64], y: ItemMut[N]):
+    def kernel(x: Item[f64], y: ItemMut[N]) -> None:
         y = N(x)
 
     array = np.full(3, x, np.float64)

@@ -7,6 +7,7 @@ test runs with the device's own operations, and with none of them.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any, TypeVar
 
 import numpy as np
@@ -47,8 +48,9 @@ from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Out
 from krnlpy.features import Feature
 from krnlpy.scalar import ScalarType, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from tests.support.launching import Launcher
+from tests.support.tiers import sampled
 
-from .launcher import Launcher
 from .subgroup_reference import Threads
 from .values import assert_same
 
@@ -74,7 +76,7 @@ def subgroups_of(request: pytest.FixtureRequest, launch: Launcher, monkeypatch: 
         if request.param == "shuffles":
             lacks -= {Feature.SUBGROUP_SHUFFLE, Feature.SUBGROUP_BALLOT, Feature.SUBGROUP_EXTENDED_TYPES}
         poor = dataclasses.replace(info, features=info.features - lacks)
-        monkeypatch.setattr(launch.backend._device, "info", poor)  # type: ignore[attr-defined]
+        monkeypatch.setattr(launch.backend._device, "info", poor)
     return launch
 
 
@@ -89,7 +91,7 @@ def linear():
 def layout(launch: Launcher, geometry: str) -> tuple[Any, Any]:
     """A number for each thread's subgroup, and its lane."""
 
-    def kernel(ids: Out[i32, 2]):
+    def kernel(ids: Out[i32, 2]) -> None:
         ids[linear(), 0] = subgroup_id()
         ids[linear(), 1] = subgroup_thread_id()
         ids[linear(), 2] = subgroups()
@@ -124,15 +126,17 @@ def lacks(launch: Launcher, type: ScalarType) -> bool:
     return type.size == 8 and needed not in launch.backend.info.features
 
 
-@pytest.mark.parametrize("flow", ["uniform", "branch", "loop"])
-@pytest.mark.parametrize("op", ["add", "mul", "min", "max", "and", "or", "xor"])
+FLOWS = itertools.product(["add", "mul", "min", "max", "and", "or", "xor"], ["uniform", "branch", "loop"])
+
+
+@pytest.mark.parametrize(("op", "flow"), sampled(list(FLOWS), 2))
 def test_arithmetic(subgroups_of: Launcher, op: str, flow: str) -> None:
     launch = subgroups_of
     reduce_, inclusive, exclusive, clustered = (
         getattr(dsl, f"subgroup_{kind}{op}") for kind in ("", "inclusive_", "exclusive_", "clustered_")
     )
 
-    def uniform(x: Global[T], take: Global[i32], y: GlobalMut[T, 2]):
+    def uniform(x: Global[T], take: Global[i32], y: GlobalMut[T, 2]) -> None:
         i = linear()
         y[0, i] = reduce_(x[i])
         y[1, i] = inclusive(x[i])
@@ -140,7 +144,7 @@ def test_arithmetic(subgroups_of: Launcher, op: str, flow: str) -> None:
         y[3, i] = clustered(x[i], 2)
         y[4, i] = clustered(x[i], 128)
 
-    def branch(x: Global[T], take: Global[i32], y: GlobalMut[T, 2]):
+    def branch(x: Global[T], take: Global[i32], y: GlobalMut[T, 2]) -> None:
         i = linear()
         if take[i] > 0:
             y[0, i] = reduce_(x[i])
@@ -149,7 +153,7 @@ def test_arithmetic(subgroups_of: Launcher, op: str, flow: str) -> None:
             y[3, i] = clustered(x[i], 2)
             y[4, i] = clustered(x[i], 128)
 
-    def loop(x: Global[T], take: Global[i32], y: GlobalMut[T, 2]):
+    def loop(x: Global[T], take: Global[i32], y: GlobalMut[T, 2]) -> None:
         i = linear()
         for k in range(take[i]):
             y[0, i] = reduce_(x[i])
@@ -211,7 +215,7 @@ def test_moves_by_constants(subgroups_of: Launcher, op: str) -> None:
     a, b, c, d = MOVES.get(op, (0, 0, 0, 0))
     swaps = op not in MOVES
 
-    def kernel(x: Global[T], take: Global[i32], y: GlobalMut[T, 2]):
+    def kernel(x: Global[T], take: Global[i32], y: GlobalMut[T, 2]) -> None:
         i = linear()
         if swaps:
             y[0, i] = move(x[i])
@@ -246,7 +250,7 @@ def test_unchecked_moves_ask_for_lanes_that_exist(subgroups_of: Launcher, op: st
         pytest.skip("the interpreter raises where an unchecked kernel breaks its promise")
     move = getattr(dsl, f"subgroup_{op}")
 
-    def kernel(x: Global[T], y: GlobalMut[T, 2]):
+    def kernel(x: Global[T], y: GlobalMut[T, 2]) -> None:
         i = linear()
         y[0, i] = move(x[i], 2)
         y[1, i] = move(x[i], 3_000_000)
@@ -270,7 +274,7 @@ def test_moves_chosen_by_each_thread(subgroups_of: Launcher, op: str) -> None:
     launch = subgroups_of
     move = getattr(dsl, f"subgroup_{op}")
 
-    def kernel(x: Global[T], place: Global[i32], y: GlobalMut[T, 2], flags: GlobalMut[u32]):
+    def kernel(x: Global[T], place: Global[i32], y: GlobalMut[T, 2], flags: GlobalMut[u32]) -> None:
         i = linear()
         y[0, i] = move(x[i], place[i])
         while True:
@@ -305,7 +309,7 @@ def test_moves_chosen_by_each_thread(subgroups_of: Launcher, op: str) -> None:
 def test_votes(subgroups_of: Launcher) -> None:
     launch = subgroups_of
 
-    def kernel(x: Global[i32], z: Global[f32], y: GlobalMut[i32, 2]):
+    def kernel(x: Global[i32], z: Global[f32], y: GlobalMut[i32, 2]) -> None:
         i = linear()
         y[0, i] = i32(subgroup_all(x[i] > 0))
         y[1, i] = i32(subgroup_any(x[i] > 2))
@@ -349,7 +353,7 @@ def test_votes(subgroups_of: Launcher) -> None:
 def test_ballots(subgroups_of: Launcher) -> None:
     launch = subgroups_of
 
-    def kernel(x: Global[i32], y: GlobalMut[u32, 2]):
+    def kernel(x: Global[i32], y: GlobalMut[u32, 2]) -> None:
         i = linear()
         ballot = subgroup_ballot(x[i] > 1)
         y[0, i] = ballot.x
@@ -390,7 +394,7 @@ def test_ballots(subgroups_of: Launcher) -> None:
 
 
 def test_arithmetic_of_any_ballot(launch: Launcher) -> None:
-    def kernel(words: Global[u32, 2], y: Out[u32, 2]):
+    def kernel(words: Global[u32, 2], y: Out[u32, 2]) -> None:
         i = thread_id()
         ballot = dsl.uvec4(words[i, 0], words[i, 1], words[i, 2], words[i, 3])
         y[i, 0] = subgroup_ballot_bit_count(ballot)
@@ -416,7 +420,7 @@ def test_arithmetic_of_any_ballot(launch: Launcher) -> None:
 def test_control_flow_around_operations(launch: Launcher) -> None:
     """Nested branches and loops, jumps out of them, values that live through them."""
 
-    def kernel(x: Global[i32], y: GlobalMut[i32, 2]):
+    def kernel(x: Global[i32], y: GlobalMut[i32, 2]) -> None:
         i = linear()
         total = 0
         rounds = 0
@@ -490,7 +494,7 @@ def test_control_flow_around_operations(launch: Launcher) -> None:
 
 
 def test_while_a_subgroup_agrees(launch: Launcher) -> None:
-    def kernel(x: Global[i32], y: GlobalMut[i32]):
+    def kernel(x: Global[i32], y: GlobalMut[i32]) -> None:
         i = linear()
         left = x[i]
         rounds = 0
@@ -507,7 +511,7 @@ def test_while_a_subgroup_agrees(launch: Launcher) -> None:
 
 
 def test_vectors_go_element_by_element(launch: Launcher) -> None:
-    def kernel(x: Global[f32], y: Out[f32, 2]):
+    def kernel(x: Global[f32], y: Out[f32, 2]) -> None:
         i = linear()
         v = subgroup_add(vec3(x[i], 1.0, 2.0))
         w = subgroup_shuffle_xor(v * x[i], 1)
@@ -529,7 +533,7 @@ def test_vectors_go_element_by_element(launch: Launcher) -> None:
 def test_a_reduction_of_groups(subgroups_of: Launcher) -> None:
     """The usual one: each subgroup adds up its values, then one adds up what subgroups found."""
 
-    def kernel(x: Global[f32], sums: Out[f32]):
+    def kernel(x: Global[f32], sums: Out[f32]) -> None:
         partial = group_array(f32, 128)
         total = subgroup_add(x[linear()])
         if subgroup_elect():
@@ -551,7 +555,7 @@ def test_a_reduction_of_groups(subgroups_of: Launcher) -> None:
 
 
 def test_threads_of_a_subgroup_see_writes_after_its_barrier(launch: Launcher) -> None:
-    def kernel(x: Global[i32], y: GlobalMut[i32]):
+    def kernel(x: Global[i32], y: GlobalMut[i32]) -> None:
         shared = group_array(i32, 16)
         t = thread_id()
         at = subgroup_id() * subgroup_threads() + subgroup_thread_id()
@@ -578,7 +582,7 @@ def test_operations_in_functions(launch: Launcher) -> None:
     def mean(value: f32):
         return subgroup_add(value) / f32(subgroup_add(1))
 
-    def kernel(x: Global[f32], y: Out[f32]):
+    def kernel(x: Global[f32], y: Out[f32]) -> None:
         y[linear()] = mean(x[linear()]) + mean(2.0) * f32(subgroup_broadcast(linear(), 0) * 0)
 
     number, lane = layout(launch, "full")

@@ -6,11 +6,10 @@ import numpy as np
 
 from krnlpy import Global, GlobalMut, i32, kernel
 from krnlpy.dsl import ir
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 
-
-def kernel_of_tuples(x: Global[i32], y: GlobalMut[i32]):
+def kernel_of_tuples(x: Global[i32], y: GlobalMut[i32]) -> None:
     a, b = x[0], x[1]
     a, b = b, a
     y[0], y[1] = a, b
@@ -38,7 +37,7 @@ def test_values_are_taken_first(launch: Launcher) -> None:
 
 def test_no_more_temporaries_than_needed() -> None:
     @kernel
-    def names(x: Global[i32], y: GlobalMut[i32]):
+    def names(x: Global[i32], y: GlobalMut[i32]) -> None:
         a, b = x[0], x[1]
         a, b = b, a
         y[0], c = a, b

@@ -11,8 +11,8 @@ import pytest
 from krnlpy.dsl import local_array
 from krnlpy.dsl.types.annotations import GlobalMut, Item, ItemMut
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, f64, i32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ R = TypeVar("R", f32, i32)
 W = TypeVar("W", f32, f64)
 
 
-def axpy(alpha: T, x: Item[T], y: ItemMut[T]):
+def axpy(alpha: T, x: Item[T], y: ItemMut[T]) -> None:
     y += alpha * x
 
 
@@ -36,7 +36,7 @@ def test_a_kernel_for_each_type(launch: Launcher, type: ScalarType) -> None:
 
 @pytest.mark.parametrize("type", [f16, bf16, f32, f64], ids=str)
 def test_variables_of_the_type_round(launch: Launcher, type: ScalarType) -> None:
-    def kernel(x: Item[F], y: ItemMut[W]):
+    def kernel(x: Item[F], y: ItemMut[W]) -> None:
         a: F = x * 0.1
         array = local_array(F, 2)
         array[1] = a + x
@@ -55,7 +55,7 @@ def test_variables_of_the_type_round(launch: Launcher, type: ScalarType) -> None
 
 
 def test_two_type_variables(launch: Launcher) -> None:
-    def kernel(x: Item[F], out: GlobalMut[R], at: Item[i32]):
+    def kernel(x: Item[F], out: GlobalMut[R], at: Item[i32]) -> None:
         out[at] = R(x * 2.0)
 
     at = np.array([3, 0, 2, 1], np.int32)

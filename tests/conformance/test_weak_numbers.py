@@ -11,8 +11,8 @@ from krnlpy import func
 from krnlpy.dsl import ivec2, vec2
 from krnlpy.dsl.types.annotations import GlobalMut, Item, ItemMut
 from krnlpy.scalar import ScalarType, bf16, f16, f32, f64, i8, i32, u8, u16, u32
+from tests.support.launching import Launcher
 
-from .launcher import Launcher
 from .values import assert_same
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ X = np.arange(-3, 6, dtype=np.int32)
 def test_a_choice_is_stored(launch: Launcher, type: ScalarType) -> None:
     launch.needs(type)
 
-    def kernel(x: Item[i32], y: ItemMut[T]):
+    def kernel(x: Item[i32], y: ItemMut[T]) -> None:
         y = 1 if x > 2 else 0 if x < 0 else 7
 
     want = np.where(X > 2, 1, np.where(X < 0, 0, 7)).astype(type.dtype)
@@ -39,7 +39,7 @@ def test_a_choice_meets_numbers_of_its_surroundings(launch: Launcher) -> None:
     def either(x, y):
         return x if x > y else (3 if y == 2 else 4)
 
-    def kernel(x: Item[i32], a: ItemMut[u8], b: ItemMut[f32], c: ItemMut[u16]):
+    def kernel(x: Item[i32], a: ItemMut[u8], b: ItemMut[f32], c: ItemMut[u16]) -> None:
         a += 200 if x > 2 else 100  # wraps as a u8 does
         b = scaled(b * (1 if x > 0 else 0.5), 3 if x == 1 else 2)
         c = min(either(c, 2 if x < 4 else 1), 1000 if x == 5 else c)
@@ -57,7 +57,7 @@ def test_a_choice_meets_numbers_of_its_surroundings(launch: Launcher) -> None:
 def test_a_choice_with_a_type_keeps_it(launch: Launcher) -> None:
     """What was converted, or put into a vector or a variable, takes no other type any more."""
 
-    def kernel(x: Item[i32], y: Item[u8], a: ItemMut[i32], b: ItemMut[i32], c: ItemMut[i32]):
+    def kernel(x: Item[i32], y: Item[u8], a: ItemMut[i32], b: ItemMut[i32], c: ItemMut[i32]) -> None:
         a = y + i32(200 if x > 2 else 100)
         b = y + ivec2(200 if x > 2 else 100, 0).x
         chosen = 200 if x > 2 else 100
@@ -76,7 +76,7 @@ def test_a_choice_stays_weak_where_its_condition_is_evaluated_early(launch: Laun
         counter[i] += 1
         return counter[i]
 
-    def kernel(x: GlobalMut[i32], y: GlobalMut[u8], z: GlobalMut[f32]):
+    def kernel(x: GlobalMut[i32], y: GlobalMut[u8], z: GlobalMut[f32]) -> None:
         y[0], y[1] = 1 if x[0] == 0 else 2, 3 if x[0] == 1 else 4
         y[2] = y[3] = 5 if x[0] == 0 else 6
         y[4] = (7 if x[0] == 0 else 8) + u8(next_of(x, 0))
@@ -94,7 +94,7 @@ def test_choices_keep_all_of_their_digits(launch: Launcher) -> None:
     """A literal is rounded once, to the type that it meets; not to f32 on its way to an f64."""
     launch.needs(f64)
 
-    def kernel(x: Item[i32], y: ItemMut[f64]):
+    def kernel(x: Item[i32], y: ItemMut[f64]) -> None:
         y = y + (0.1 if x > 2 else (0.3 if x > 0 else 16777217))
 
     want = 1 + np.where(X > 2, 0.1, np.where(X > 0, 0.3, 16777217.0))
@@ -102,7 +102,7 @@ def test_choices_keep_all_of_their_digits(launch: Launcher) -> None:
 
 
 def test_a_negative_literal_to_an_unsigned_power(launch: Launcher) -> None:
-    def kernel(x: GlobalMut[i32], y: GlobalMut[f32]):
+    def kernel(x: GlobalMut[i32], y: GlobalMut[f32]) -> None:
         for n in range(u32(8)):
             x[n] = (-1) ** n + 10 * (-2) ** u8(n) + 1000 * 3 ** i32(n)
             y[n] = f32((-1) ** n) / (2.0 * f32(n) + 1.0)

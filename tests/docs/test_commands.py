@@ -77,7 +77,7 @@ def test_command(command: str, checkout: Path, tmp_path: Path, monkeypatch: pyte
     words = [word for word in shlex.split(command) if not re.match(r"\w+=.*/", word)]
     if words[:2] == ["pip", "install"]:  # what that installs, tests/packaging shows
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        name, extras = re.fullmatch(r"([\w-]+)(?:\[([\w,]+)\])?", words[2]).groups()  # type: ignore[union-attr]
+        name, extras = re.fullmatch(r"([\w-]+)(?:\[([\w,]+)\])?", words[2]).groups()
         assert name == project["name"]
         assert set((extras or "").split(",")) - {""} <= set(project["optional-dependencies"])
         return

@@ -28,7 +28,7 @@ def docstrings(path: Path) -> Iterator[tuple[str, int, str]]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         text = ast.get_docstring(node) if isinstance(node, DOCUMENTED) else None
         if text is not None:
-            yield getattr(node, "name", path.stem), node.body[0].lineno - 1, text  # type: ignore[union-attr]
+            yield getattr(node, "name", path.stem), node.body[0].lineno - 1, text
 
 
 @pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(ROOT)) for path in FILES])

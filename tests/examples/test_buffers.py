@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 import krnlpy
 from examples import several_devices, zero_copy
 from krnlpy import Device
+from tests.support import process
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,9 +42,4 @@ def test_parts() -> None:
     ids=["zero_copy", "several_devices"],
 )
 def test_command_lines(arguments: tuple[str, ...], expected: str) -> None:
-    script = ROOT / "examples" / arguments[0]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(script), *arguments[1:]], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert expected in done.stdout
+    assert expected in process.output(f"examples/{arguments[0]}", *arguments[1:])

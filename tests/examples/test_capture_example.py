@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from examples import capture
 from krnlpy import Device
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support import process
 
 
 def test_results(device: Device) -> None:
     capture.simulate(device, 40, 2 if device.info.kind == "interpreter" else 7)
 
 
-def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "examples/capture.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 def test_command_line() -> None:
-    done = call("--device", "host", "--size", "100", "--frames", "3")
-    assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"host: 50 steps a frame: .* replayed [\d.]+ ms: [\d.]+ times as fast\n", done.stdout)
+    printed = process.output("examples/capture.py", "--device", "host", "--size", "100", "--frames", "3")
+    assert re.fullmatch(r"host: 50 steps a frame: .* replayed [\d.]+ ms: [\d.]+ times as fast\n", printed)
 
 
 @pytest.mark.parametrize(
@@ -35,5 +25,5 @@ def test_command_line() -> None:
     [(["--device", "no such thing"], 1, "error: "), (["--size", "2"], 2, "at least 3 points")],
 )
 def test_errors_are_one_line(arguments: list[str], status: int, message: str) -> None:
-    done = call(*arguments)
+    done = process.run("examples/capture.py", *arguments)
     assert done.returncode == status and message in done.stderr.splitlines()[-1]

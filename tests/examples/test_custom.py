@@ -4,8 +4,6 @@ them."""
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ import pytest
 from autograph import Dense, Parameter, Tensor, load_checkpoint, save_checkpoint
 from examples import custom_operation, custom_optimizer
 from krnlpy import Device, ScalarType, bf16, config, f16, f32, i32
+from tests.support import process
 from tests.support.devices import requires
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,11 +79,6 @@ def test_it_waits_for_nothing(device: Device) -> None:
     np.testing.assert_array_equal(captured.numpy(), eager.numpy())
 
 
-def call(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, f"examples/{name}.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize(
     ("name", "lines"),
     [
@@ -93,9 +87,7 @@ def call(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_command_line(name: str, lines: list[str]) -> None:
-    done = call(name, "--device", "host", "--steps", "2")
-    assert done.returncode == 0, done.stderr
-    found = done.stdout.splitlines()
+    found = process.output(f"examples/{name}.py", "--device", "host", "--steps", "2").splitlines()
     assert [line.split(":")[0] for line in found[:3]] == ["f32", "f16", "bf16"]
     assert len(found) == 5
     for line, pattern in zip(found[3:], lines, strict=True):
@@ -108,7 +100,7 @@ def test_command_line(name: str, lines: list[str]) -> None:
     [(["--device", "no such thing"], 1, "error: "), (["--steps", "0"], 2, "learning takes at least")],
 )
 def test_errors_are_one_line(name: str, arguments: list[str], status: int, message: str) -> None:
-    done = call(name, *arguments)
+    done = process.run(f"examples/{name}.py", *arguments)
     assert done.returncode == status and message in done.stderr.splitlines()[-1]
 
 

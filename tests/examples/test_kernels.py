@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import importlib
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from krnlpy import Device
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support import process
+from tests.support.process import ROOT
 
 # A size for devices, none a multiple of a group or a block, and a smaller one for the interpreter.
 SIZES = {
@@ -48,19 +47,14 @@ def test_results(device: Device, name: str) -> None:
             assert work.amount >= 0
 
 
-def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize("name", SIZES)
 def test_command_line(name: str, tmp_path: Path) -> None:
     picture = tmp_path / "new" / "picture.png"
     options = ["--picture", str(picture)] if name == "mandelbrot" else []
-    done = call(f"examples/kernels/{name}.py", "--device", "host", "--size", str(SIZES[name][0]), *options)
-    assert done.returncode == 0, done.stderr
-    for line in done.stdout.splitlines():
+    printed = process.output(f"examples/kernels/{name}.py", "--device", "host", "--size", SIZES[name][0], *options)
+    for line in printed.splitlines():
         assert re.fullmatch(r"[\w -]+: host, size [\d,]+, [\d.e+-]+ ms, [\d.e+-]+ (G|M)\w+/s", line), line
-    assert done.stdout
+    assert printed
     if name == "mandelbrot":
         from PIL import Image
 
@@ -72,9 +66,8 @@ def test_command_line(name: str, tmp_path: Path) -> None:
 
 
 def test_as_a_module() -> None:
-    done = call("-m", "examples.kernels.saxpy", "--device", "host", "--size", "1000")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("saxpy: host, size 1,000, ")
+    printed = process.output("-m", "examples.kernels.saxpy", "--device", "host", "--size", "1000")
+    assert printed.startswith("saxpy: host, size 1,000, ")
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -99,7 +92,7 @@ def test_help(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     ],
 )
 def test_errors_are_one_line(arguments: list[str], status: int, message: str) -> None:
-    done = call("examples/kernels/saxpy.py", *arguments)
+    done = process.run("examples/kernels/saxpy.py", *arguments)
     assert done.returncode == status
     assert message in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr

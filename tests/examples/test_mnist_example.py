@@ -6,8 +6,6 @@ import gzip
 import json
 import re
 import struct
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from autograph.data import load_mnist
 from examples import mnist
 from examples.lenet5 import LeNet5
 from krnlpy import Device
+from tests.support import process
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -93,14 +92,12 @@ def test_device_can_be_named(data_dir: Path, tmp_path: Path) -> None:
 
 
 def test_help_names_every_option() -> None:
-    done = subprocess.run(
-        [sys.executable, "examples/mnist.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    printed = process.output("examples/mnist.py", "--help")
     for option in (
         "device", "dataset", "dtype", "epochs", "train-batch-size", "test-batch-size", "learning-rate", "momentum",
         "seed", "data-dir", "save", "resume", "plot", "history",
     ):  # fmt: skip
-        assert f"--{option}" in done.stdout
+        assert f"--{option}" in printed
 
 
 @pytest.mark.parametrize(
@@ -122,10 +119,7 @@ def test_wrong_arguments(option: str, value: str, said: str, capsys: pytest.Capt
 def test_errors_are_one_line(tmp_path: Path) -> None:
     broken = tmp_path / "broken.cbor"
     broken.write_bytes(b"not a model")
-    done = subprocess.run(
-        [sys.executable, "examples/mnist.py", "--device", "host", "--resume", str(broken), "--data-dir", str(tmp_path)],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = process.run("examples/mnist.py", "--device", "host", "--resume", broken, "--data-dir", tmp_path)
     assert done.returncode == 1
     assert "error: " in done.stderr
     assert "Traceback" not in done.stderr

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support import process
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {"autograph", "examples", "krnlpy", "ml_dtypes", "numpy"}  # and what they bring
@@ -39,7 +40,7 @@ def test_without_it(example: str, module: str, tmp_path: Path) -> None:
         f"import runpy, sys; sys.modules[{module!r}] = None; sys.argv = [{example!r}];"
         f" runpy.run_path({str(ROOT / 'examples' / f'{example}.py')!r}, run_name='__main__')"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = process.run("-c", program, cwd=tmp_path)
     if (example, module) in OPTIONAL:
         assert (done.returncode, done.stderr) == (0, "") and "PyTorch is not installed" in done.stdout
         return

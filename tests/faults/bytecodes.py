@@ -20,20 +20,11 @@ import numpy as np
 
 import krnlpy
 from autograph import SGD, Dense, load_checkpoint, save_checkpoint
-from krnlpy import Buffer, Device, Item, ItemMut, f32, kernel, u32
+from krnlpy import Buffer, Device, f32, u32
+from tests.support.kernels import increment, saxpy
 
 _COUNT = 60
 _PACKAGES = tuple(str(Path(module.__file__ or "").parent) for module in (krnlpy, sys.modules["autograph"]))
-
-
-@kernel
-def increment(x: ItemMut[u32]):
-    x += u32(1)
-
-
-@kernel
-def add(alpha: f32, x: Item[f32], y: ItemMut[f32]):
-    y += alpha * x
 
 
 class Interruption:
@@ -96,7 +87,7 @@ class World:
             increment(self.counter)
         self.accumulated = Buffer.zeros(_COUNT, f32, device)
         with device.capture() as self.changing:
-            add(self.changing.parameter("alpha", 1.0), self.constant, self.accumulated)
+            saxpy(self.changing.parameter("alpha", 1.0), self.constant, self.accumulated)
             increment(self.counter)
         self.alpha = 0
         self.total = 0
@@ -112,8 +103,8 @@ class World:
 
     def launch_others(self) -> None:
         y = Buffer.zeros(_COUNT, f32, self.device)
-        add(2.0, self.constant, y)
-        add(3.0, self.constant[::-1], y)
+        saxpy(2.0, self.constant, y)
+        saxpy(3.0, self.constant[::-1], y)
         self._keep(y, 2 * np.arange(_COUNT) + 3 * np.arange(_COUNT)[::-1])
 
     def upload(self) -> None:
@@ -150,7 +141,7 @@ class World:
 
     def capture(self) -> None:
         with self.device.capture() as graph:
-            add(1.0, self.constant, self.accumulated)
+            saxpy(1.0, self.constant, self.accumulated)
             increment(self.counter)
         self.total += 1
         self.expected += 1
@@ -188,7 +179,7 @@ class World:
     def works(self) -> None:
         x = Buffer.from_numpy(np.arange(40, dtype=np.float32), self.device)
         y = Buffer.full((40, 2), 1, f32, self.device)
-        add(2.0, x, y[:, 1])
+        saxpy(2.0, x, y[:, 1])
         z = y.copy()
         y.fill(0)
         x[3:5].fill(-1)

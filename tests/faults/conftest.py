@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-_ROOT = Path(__file__).parents[2]
+from tests.support import process
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """What a program of a test runs in: this process's environment, the package, a cache of its own."""
-    return {**os.environ, "PYTHONPATH": str(_ROOT), "KRNLPY_CACHE_DIR": str(tmp_path / "cache")}
+    return process.environment(KRNLPY_CACHE_DIR=str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -26,14 +23,7 @@ def python(tmp_path: Path, environment: dict[str, str]) -> Callable[..., str]:
     def run(program: str, *arguments: object, status: int = 0, stderr: str = "", **changed: str) -> str:
         script = tmp_path / "program.py"
         script.write_text(program)
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-X", "faulthandler", str(script), *map(str, arguments)],
-            env={**environment, **changed},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        done = process.run(script, *arguments, **{**environment, **changed})
         assert (done.returncode, done.stderr) == (status, stderr), f"{done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 

@@ -15,26 +15,17 @@ from collections import Counter
 
 import numpy as np
 
-from krnlpy import Buffer, Device, Item, ItemMut, Kernel, Spec, f32, kernel, u32
+from krnlpy import Buffer, Device, ItemMut, Kernel, Spec, f32, kernel, u32
+from tests.support.kernels import increment, saxpy
 
 _COUNT = 5000
 _LARGE = 3 << 20
 
 
-@kernel
-def increment(x: ItemMut[u32]):
-    x += u32(1)
-
-
-@kernel
-def add(alpha: f32, x: Item[f32], y: ItemMut[f32]):
-    y += alpha * x
-
-
 def fresh_kernel(number: int) -> Kernel:
     """A kernel that was never compiled."""
 
-    def scale(x: ItemMut[f32], BY: Spec[u32] = 1):  # noqa: N803
+    def scale(x: ItemMut[f32], BY: Spec[u32] = 1) -> None:
         x *= f32(BY)
 
     return kernel(scale).specialize(BY=number)
@@ -79,7 +70,7 @@ class Work:
         else:
             y = Buffer.zeros(_COUNT, f32, self.device)
             for _ in range(20):
-                add(2.0, self.constant, y)
+                saxpy(2.0, self.constant, y)
             assert (y.numpy() == 40 * np.arange(_COUNT, dtype=np.float32)).all()
 
     def check(self) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import krnlpy
+from tests.support import process
 
 _PROCESSES = int(os.environ.get("KRNLPY_TEST_PROCESSES", "16"))
 """How many processes start on one empty cache; 200 when nobody waits for it."""
@@ -80,15 +81,13 @@ def test_killed_while_it_writes(python: Callable[..., str], environment: dict[st
     # One process is killed by itself, in the middle of a file; others whenever it comes.
     writing += "files._locked = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
     script.with_name("writing.py").write_text(writing + _PROGRAM)
-    done = subprocess.run([sys.executable, str(script.with_name("writing.py"))], env=environment, check=False)
-    assert done.returncode == -signal.SIGKILL
+    assert process.run(script.with_name("writing.py"), **environment).returncode == -signal.SIGKILL
     assert _unfinished(cache)
     rng = random.Random(1)
     for _ in range(3):
-        process = subprocess.Popen([sys.executable, str(script)], env=environment, stderr=subprocess.DEVNULL)
-        time.sleep(0.2 + 0.6 * rng.random())
-        process.kill()
-        process.wait()
+        with process.start(script, **environment) as killed:
+            time.sleep(0.2 + 0.6 * rng.random())
+            killed.kill()
     python(_PROGRAM)
     assert len(_entries(cache)) >= _ENTRIES
 
@@ -118,8 +117,10 @@ def test_no_home_at_all(environment: dict[str, str], tmp_path: Path) -> None:
     bare = {name: value for name, value in environment.items() if name not in ("HOME", "KRNLPY_CACHE_DIR")}
     bare |= {"XDG_CACHE_HOME": "", "HOME": str(tmp_path / "nowhere" / "at all")}
     (tmp_path / "program.py").write_text(_PROGRAM)
-    done = subprocess.run([sys.executable, str(tmp_path / "program.py")], env=bare, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
+    done = subprocess.run(
+        process.command(tmp_path / "program.py"), env=bare, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def _hostile(good: bytes) -> list[bytes]:
@@ -199,18 +200,16 @@ def test_many_processes_on_an_empty_cache(environment: dict[str, str], cache: Pa
     running: list[subprocess.Popen[str]] = []
     while pending or running:
         while pending and len(running) < 200:
-            running.append(
-                subprocess.Popen([sys.executable, str(script)], env=environment, stderr=subprocess.PIPE, text=True)
-            )
+            running.append(process.start(script, **environment))
             pending -= 1
-        process = running.pop(0)
-        if (errors := process.communicate()[1]) or process.returncode:
-            failures.append((process.returncode, errors))
+        first = running.pop(0)
+        if (errors := first.communicate()[1]) or first.returncode:
+            failures.append((first.returncode, errors))
     assert not failures, f"{len(failures)} of {_PROCESSES}: {failures[0]}"
     together = {path.relative_to(cache): path.read_bytes() for path in _entries(cache)}
     assert len(together) >= _ENTRIES
     assert not _unfinished(cache)
     alone = tmp_path / "alone"
     environment["KRNLPY_CACHE_DIR"] = str(alone)
-    subprocess.run([sys.executable, str(script)], env=environment, check=True)
+    process.output(script, **environment)
     assert {path.relative_to(alone): path.read_bytes() for path in _entries(alone)} == together

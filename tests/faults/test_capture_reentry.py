@@ -15,14 +15,10 @@ import numpy as np
 import pytest
 
 from autograph import Dense, Tensor, load_checkpoint, save_checkpoint
-from krnlpy import Buffer, CaptureError, Device, ItemMut, kernel, u32
+from krnlpy import Buffer, CaptureError, Device, u32
+from tests.support.kernels import increment
 
 needs_signals = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="the system has no such signal")
-
-
-@kernel
-def increment(x: ItemMut[u32]):
-    x += u32(1)
 
 
 class _Handler:
@@ -168,4 +164,4 @@ def test_what_a_number_computes_is_captured(device: Device) -> None:
             return int(x.numpy()[0])
 
     with pytest.raises(CaptureError, match="can't be read"), device.capture():
-        increment.with_groups(Number())(x)  # type: ignore[arg-type]
+        increment.with_groups(Number())(x)

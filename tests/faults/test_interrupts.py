@@ -14,6 +14,7 @@ import pytest
 
 import krnlpy
 from krnlpy.vulkan.memory.allocator import RangeAllocator
+from tests.support import process
 
 _SECONDS = 2
 
@@ -25,23 +26,23 @@ def test_interrupted_at_random(environment: dict[str, str], tmp_path: Path, sele
     program = Path(__file__).with_name("interrupted.py")
     errors = tmp_path / "stderr"
     with errors.open("w") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", str(program), str(selector), str(_SECONDS)],
+        running = subprocess.Popen(
+            process.command(program, selector, _SECONDS),
             env=environment,
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
         )
-    with process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n", errors.read_text()
+    with running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "ready\n", errors.read_text()
         rng = random.Random(1)
         end = time.monotonic() + _SECONDS
-        while time.monotonic() < end and process.poll() is None:
+        while time.monotonic() < end and running.poll() is None:
             time.sleep(rng.random() * rng.choice((0.002, 0.01, 0.04)))
-            process.send_signal(signal.SIGINT)
-        printed = process.communicate(timeout=120)[0]
-    assert process.returncode == 0, errors.read_text()
+            running.send_signal(signal.SIGINT)
+        printed = running.communicate(timeout=120)[0]
+    assert running.returncode == 0, errors.read_text()
     assert int(printed.split()[0]) >= 1
 
 

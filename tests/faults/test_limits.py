@@ -27,22 +27,22 @@ Open = Callable[..., Device]
 
 
 @kernel
-def add(a: Item[u32], b: Item[u32], c: ItemMut[u32]):
+def add(a: Item[u32], b: Item[u32], c: ItemMut[u32]) -> None:
     c = a + b
 
 
 @kernel
-def four_numbers(a: u32, b: u32, c: u32, d: u32, x: ItemMut[u32]):
+def four_numbers(a: u32, b: u32, c: u32, d: u32, x: ItemMut[u32]) -> None:
     x += a + b + c + d
 
 
 @kernel
-def mark(x: GlobalMut[u32, 1]):
+def mark(x: GlobalMut[u32, 1]) -> None:
     x[group_id(0)] = u32(1)
 
 
 @kernel(threads=64)
-def turn(x: GlobalMut[u32, 1], LENGTH: Spec[u32] = 64):  # noqa: N803
+def turn(x: GlobalMut[u32, 1], LENGTH: Spec[u32] = 64) -> None:
     values = group_array(u32, (LENGTH,))
     values[thread_id(0)] = x[thread_id(0)]
     barrier()
@@ -107,13 +107,13 @@ def test_groups(lowered: Open) -> None:
     x = Buffer.zeros(16, u32, device)
     dispatched = []
     backend: Any = device.backend
-    dispatch = backend._launches._dispatch
+    dispatch = backend._launches.dispatch
 
     def watch(commands: Any, *groups: int) -> None:
         dispatched.append(groups)
         dispatch(commands, *groups)
 
-    backend._launches._dispatch = watch
+    backend._launches.dispatch = watch
     for groups in ((6, 1, 1), (1, 4, 1), (1, 1, 3), (16, 3, 3), (5, 3, 2)):
         x.fill(0)
         mark.with_groups(*groups)(x)
@@ -176,7 +176,7 @@ def test_alignment(lowered: Open, times: int) -> None:
     alignment = times * instance().devices[0].storage_alignment
     device = lowered(physical={"storage_alignment": alignment})
     backend: Any = device.backend
-    offsets = []
+    offsets: list[Any] = []
     write = backend._descriptors.write
 
     def watch(layout: Any, key: Any, places: Any) -> Any:
@@ -214,7 +214,7 @@ def test_the_size_of_the_heap(lowered: Open, layer: Layer) -> None:
     device = lowered()
     backend: Any = device.backend
     block = backend._memory._block_bytes
-    backend._device._heaps = [2 * block] * len(backend._device._heaps)
+    backend._device.heap_bytes = [2 * block] * len(backend._device.heap_bytes)
     kept = [Buffer.empty(block, u8, device) for _ in range(2)]
     before = layer.calls["vkAllocateMemory"]
     with pytest.raises(OutOfMemory, match=f"no memory is left for {block}"):
@@ -230,7 +230,7 @@ def test_elements_that_kernels_cannot_count(lowered: Open, layer: Layer) -> None
     y = Buffer.zeros(1, u8, device)
 
     @kernel
-    def look(x: Global[u8, 1], y: ItemMut[u8]):
+    def look(x: Global[u8, 1], y: ItemMut[u8]) -> None:
         y = x[0]
 
     _refuses(layer, LimitExceeded, "kernels count to", lambda: look(x, y))

@@ -17,6 +17,7 @@ import krnlpy
 from autograph import Dense, load_checkpoint, save_checkpoint
 from krnlpy import Buffer, Device, DeviceBusy, Global, GlobalMut, ItemMut, f32, kernel, u32
 from krnlpy.dsl import global_id
+from tests.support.kernels import increment
 
 from .bytecodes import HANDLERS, OPERATIONS, interrupt, interrupt_some
 
@@ -25,18 +26,13 @@ _PLACES = 12
 
 
 @kernel
-def increment(x: ItemMut[u32]):
-    x += u32(1)
-
-
-@kernel
-def printing(x: ItemMut[u32]):
+def printing(x: ItemMut[u32]) -> None:
     x += u32(1)
     print(x)
 
 
 @kernel
-def spread(x: Global[u32], y: GlobalMut[u32]):
+def spread(x: Global[u32], y: GlobalMut[u32]) -> None:
     i = global_id()
     if i < y.shape[0]:
         y[i] = x[0]
@@ -56,12 +52,13 @@ def test_interrupted_at_bytecodes(device: Device, operation: str, handler: str) 
 
 
 @pytest.mark.deep
+@pytest.mark.parametrize("first", range(1, 5))
 @pytest.mark.parametrize("handler", HANDLERS)
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_interrupted_at_every_bytecode(device: Device, operation: str, handler: str) -> None:
-    """Where Python itself runs kernels, at every 97th: most are the kernels'."""
-    step = 97 if device.info.backend == "interpreter" else 1
-    assert interrupt(device, operation, handler, lambda count: range(1, count + 1, step))
+def test_interrupted_at_every_bytecode(device: Device, operation: str, handler: str, first: int) -> None:
+    """At every fourth in each of four tests. Where Python itself runs kernels, of which most are, at fewer."""
+    step = 97 * 4 if device.info.backend == "interpreter" else 4
+    assert interrupt(device, operation, handler, lambda count: range(first, count + 1, step))
 
 
 def test_a_launch_that_prints_within_another(device: Device, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +91,7 @@ def test_a_kernel_is_built_within_a_launch(device: Device) -> None:
     numbers = itertools.count(1000)
 
     def build() -> None:
-        def scale(y: ItemMut[f32], BY: krnlpy.Spec[u32] = 1):  # noqa: N803
+        def scale(y: ItemMut[f32], BY: krnlpy.Spec[u32] = 1) -> None:
             y *= f32(BY)
 
         y, number = Buffer.ones(3, f32, device), next(numbers)

@@ -7,15 +7,11 @@ from typing import Any
 import numpy as np
 
 import krnlpy
-from krnlpy import Buffer, Device, Feature, Item, ItemMut, config, f32, kernel, u32, u64
+from krnlpy import Buffer, Device, Feature, ItemMut, config, f32, kernel, u32, u64
+from tests.support.kernels import saxpy
 
 _COUNT = 1000
 _LARGE = (4 << 20) + 4096  # more than what travels in one piece
-
-
-@kernel
-def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
-    y += alpha * x
 
 
 @kernel
@@ -28,7 +24,7 @@ def many(
     f0: u32, f1: u32, f2: u32, f3: u32, f4: u32, f5: u32, f6: u32, f7: u32, f8: u32, f9: u32,
     g0: u32, g1: u32, g2: u32, g3: u32, g4: u32, g5: u32, g6: u32, g7: u32, g8: u32, g9: u32,
     y: ItemMut[u32],
-):  # fmt: skip
+) -> None:  # fmt: skip
     y += a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + b0 + b1 + b2 + b3 + b4 + b5 + b6 + b7 + b8 + b9
     y += c0 + c1 + c2 + c3 + c4 + c5 + c6 + c7 + c8 + c9 + d0 + d1 + d2 + d3 + d4 + d5 + d6 + d7 + d8 + d9
     y += e0 + e1 + e2 + e3 + e4 + e5 + e6 + e7 + e8 + e9 + f0 + f1 + f2 + f3 + f4 + f5 + f6 + f7 + f8 + f9
@@ -51,7 +47,10 @@ class Workload:
         self.selector = selector
         self.device: Device | None = None
         self.witness: Buffer | None = None
-        self.inputs = [np.arange(_COUNT, dtype=np.float32), np.arange(_LARGE, dtype=np.uint8)]
+        self.inputs: list[np.ndarray[Any, Any]] = [
+            np.arange(_COUNT, dtype=np.float32),
+            np.arange(_LARGE, dtype=np.uint8),
+        ]
         self._before = [array.copy() for array in self.inputs]
 
     def open(self) -> None:

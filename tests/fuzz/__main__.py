@@ -54,14 +54,12 @@ def main() -> int:
         if options.trace:
             print(f"seed {seed}", flush=True)
         if options.derivatives:
-            for device in devices:
-                if Feature.FLOAT64 not in device.info.features:
-                    continue
-                result = compare(seed, device)
+            for able in (device for device in devices if Feature.FLOAT64 in device.info.features):
+                result = compare(seed, able)
                 counts["derivatives"] += result.compared
                 counts["faults"] += bool(result.fault)
                 if result.fault:
-                    print(f"{device!r}: {result.fault}", flush=True)
+                    print(f"{able!r}: {result.fault}", flush=True)
             continue
         if options.broken:
             for found in survey(seed, devices, counts):

@@ -122,4 +122,4 @@ _BREAKS: dict[str, Callable[..., str | None]] = {
     "with_threads": _geometry("with_threads"),
     "with_groups": _geometry("with_groups"),
     "with_global_threads": _geometry("with_global_threads"),
-}  # type: ignore[dict-item]
+}

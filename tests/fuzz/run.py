@@ -161,20 +161,20 @@ def abilities(device: Device) -> frozenset[str]:
 
 
 @kernel
-def _probe_division(x: Item[f32], y: Item[f32], quotient: ItemMut[f32], root: ItemMut[f32]):
+def _probe_division(x: Item[f32], y: Item[f32], quotient: ItemMut[f32], root: ItemMut[f32]) -> None:
     quotient = x / y
     root = sqrt(x)
 
 
 @kernel
-def _probe_special(x: Item[f32], y: Item[f32], total: ItemMut[f32], product: ItemMut[f32], least: ItemMut[f32]):
+def _probe_special(x: Item[f32], y: Item[f32], total: ItemMut[f32], product: ItemMut[f32], least: ItemMut[f32]) -> None:
     total = x + y
     product = x * y
     least = min(x, y)
 
 
 @kernel
-def _probe_zeros(x: Item[f32], product: ItemMut[f32], total: ItemMut[f32]):
+def _probe_zeros(x: Item[f32], product: ItemMut[f32], total: ItemMut[f32]) -> None:
     product = x * 0.0
     total = x + 0.0
 

@@ -22,24 +22,24 @@ T = TypeVar("T", f32, bf16, f16)
 
 
 @kernel
-def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
+def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]) -> None:
     y += alpha * x
 
 
 @kernel
-def scale_items(alpha: T, x: Item[T], y: ItemMut[T]):
+def scale_items(alpha: T, x: Item[T], y: ItemMut[T]) -> None:
     y = T(alpha * x) + T(0.5)
 
 
 @kernel
-def packed_bytes(x: Global[u8], y: GlobalMut[u8], z: GlobalMut[u16]):
+def packed_bytes(x: Global[u8], y: GlobalMut[u8], z: GlobalMut[u16]) -> None:
     i = global_id()
     y[i] = x[i] + u8(1)
     z[i] ^= u16(x[i]) << 3
 
 
 @kernel(threads=(16, 16))
-def matmul(a: Global[T, 2], b: Global[T, 2], c: Out[T, 2], TILE: Spec[i32] = 16):  # noqa: N803
+def matmul(a: Global[T, 2], b: Global[T, 2], c: Out[T, 2], TILE: Spec[i32] = 16) -> None:
     a_tile = group_array(T, (TILE, TILE))
     b_tile = group_array(T, (TILE, TILE))
     i = thread_id(1)
@@ -59,7 +59,7 @@ def matmul(a: Global[T, 2], b: Global[T, 2], c: Out[T, 2], TILE: Spec[i32] = 16)
 
 
 @kernel
-def reduction(x: Global[f32], partial: Out[f32]):
+def reduction(x: Global[f32], partial: Out[f32]) -> None:
     sums = group_array(f32, 256)
     i = thread_id()
     total = 0.0
@@ -78,7 +78,7 @@ def reduction(x: Global[f32], partial: Out[f32]):
 
 
 @kernel
-def spec_arrays(x: Global[f32], y: GlobalMut[f32], N: Spec[i32] = 4, scale: Spec[f32] = 0.5):  # noqa: N803
+def spec_arrays(x: Global[f32], y: GlobalMut[f32], N: Spec[i32] = 4, scale: Spec[f32] = 0.5) -> None:
     window = local_array(f32, N * 2 + 1)
     i = global_id()
     for k in range(2 * N + 1):
@@ -87,7 +87,7 @@ def spec_arrays(x: Global[f32], y: GlobalMut[f32], N: Spec[i32] = 4, scale: Spec
 
 
 @kernel
-def transpose(a: Global[f32, 2], b: GlobalMut[f32, 2]):
+def transpose(a: Global[f32, 2], b: GlobalMut[f32, 2]) -> None:
     row, column = global_id(1), global_id(0)
     b[column, row] = a[row, column]
 
@@ -105,12 +105,12 @@ def smooth(x, t):
 
 
 @kernel
-def functions(t: f32, x: Item[f32], y: ItemMut[f32]):
+def functions(t: f32, x: Item[f32], y: ItemMut[f32]) -> None:
     y = smooth(x, t) if item_id() % 2 == 0 else smooth(-x, 1.0)
 
 
 @kernel
-def loops(n: i32, x: Global[i32], y: GlobalMut[i32]):
+def loops(n: i32, x: Global[i32], y: GlobalMut[i32]) -> None:
     i = global_id()
     best = x[i]
     for k in range(n):
@@ -131,7 +131,7 @@ def loops(n: i32, x: Global[i32], y: GlobalMut[i32]):
 
 
 @kernel
-def branches(x: Item[f32], y: ItemMut[f32], flags: ItemMut[u32]):
+def branches(x: Item[f32], y: ItemMut[f32], flags: ItemMut[u32]) -> None:
     if x > 1.0:
         sign = 1.0
         flags |= 1
@@ -146,14 +146,14 @@ def branches(x: Item[f32], y: ItemMut[f32], flags: ItemMut[u32]):
 
 
 @kernel
-def casts(x: Item[f32], n: ItemMut[i32], wide: ItemMut[i64], small: ItemMut[u8]):
+def casts(x: Item[f32], n: ItemMut[i32], wide: ItemMut[i64], small: ItemMut[u8]) -> None:
     wide += i64(n) * i64(x)
     n = i32(x) // 3 - (n << 2 & 0xFF)
     small = u8(n)
 
 
 @kernel
-def subgroups(x: Global[u32], y: GlobalMut[u32]):
+def subgroups(x: Global[u32], y: GlobalMut[u32]) -> None:
     i = global_id()
     total = subgroup_add(x[i])
     y[i] = total

@@ -34,45 +34,36 @@ from krnlpy import (
     u32,
 )
 from krnlpy.dsl import Vector, global_id, group_id
+from tests.support.kernels import increment, saxpy
 
 
 @kernel
-def axpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
-    y += alpha * x
-
-
-@kernel
-def increment(x: ItemMut[u32]):
-    x += u32(1)
-
-
-@kernel
-def gather(x: Global[f32, 2], at: Item[i32], y: ItemMut[f32]):
+def gather(x: Global[f32, 2], at: Item[i32], y: ItemMut[f32]) -> None:
     y = x[0, at]
 
 
 @kernel
-def scaled(x: ItemMut[f32], FACTOR: Spec[f32] = 2.0):  # noqa: N803
+def scaled(x: ItemMut[f32], FACTOR: Spec[f32] = 2.0) -> None:
     x *= FACTOR
 
 
 @kernel
-def shifted(by: Vector[f32, 2], x: ItemMut[f32]):
+def shifted(by: Vector[f32, 2], x: ItemMut[f32]) -> None:
     x += by.x * 10.0 + by.y
 
 
 @kernel(threads=1)
-def mark(x: GlobalMut[u32, 1]):
+def mark(x: GlobalMut[u32, 1]) -> None:
     x[group_id(0)] += u32(1)
 
 
 @kernel(threads=1)
-def put(at: i32, x: GlobalMut[u32, 1]):
+def put(at: i32, x: GlobalMut[u32, 1]) -> None:
     x[at] = u32(9)
 
 
 @kernel
-def printing(x: ItemMut[f32]):
+def printing(x: ItemMut[f32]) -> None:
     print(x)
 
 
@@ -83,7 +74,7 @@ class Particle:
 
 
 @kernel
-def move(seconds: f32, particles: GlobalMut[Particle, 1]):
+def move(seconds: f32, particles: GlobalMut[Particle, 1]) -> None:
     i = global_id()
     if i < len(particles):
         particles[i].place += seconds * particles[i].speed
@@ -103,7 +94,7 @@ def values(buffer: Any) -> list[float]:
 def test_nothing_runs_before_the_replay(device: Device) -> None:
     x, y = full(device, 1, 2), full(device, 10, 20)
     with device.capture() as graph:
-        axpy(2.0, x, y)
+        saxpy(2.0, x, y)
         x.copy_from(y)
         y.fill(0.5)
     assert (values(x), values(y)) == ([1, 2], [10, 20])
@@ -117,14 +108,14 @@ def test_nothing_runs_before_the_replay(device: Device) -> None:
 def test_replays_take_their_turn_among_other_work(device: Device) -> None:
     x, y = full(device, 1.0), full(device, 0.0)
     with device.capture() as graph:
-        axpy(1.0, x, y)  # y += x
+        saxpy(1.0, x, y)  # y += x
     expected = 0.0
     for i in range(20):
         x.fill(float(i))
         graph.replay()
         graph.replay()
         expected += 2 * i
-        axpy(-0.5, x, y)
+        saxpy(-0.5, x, y)
         expected -= i / 2
         x.copy_from(full(device, -1.0))
     assert values(y) == [expected]
@@ -194,7 +185,7 @@ def test_large_parameter_blocks(device: Device) -> None:
     x = Buffer.from_numpy(np.arange(64, dtype=np.float32).reshape((2,) * 6), device)
     y = Buffer.zeros((2,) * 6, f32, device)
     with device.capture() as graph:
-        axpy(3.0, x.transpose(5, 4, 3, 2, 1, 0), y.transpose(0, 2, 4, 1, 3, 5))
+        saxpy(3.0, x.transpose(5, 4, 3, 2, 1, 0), y.transpose(0, 2, 4, 1, 3, 5))
     graph.replay()
     expected = np.zeros((2,) * 6, np.float32)
     expected.transpose(0, 2, 4, 1, 3, 5)[...] = 3 * np.arange(64).reshape((2,) * 6).transpose()
@@ -244,8 +235,8 @@ def test_numbers_change(device: Device) -> None:
     x, y = full(device, 1, 2), full(device, 0, 0)
     with device.capture() as graph:
         alpha = graph.parameter("alpha", 1.0)
-        axpy(alpha, x, y)
-        axpy(10.0, x, y)
+        saxpy(alpha, x, y)
+        saxpy(10.0, x, y)
         y[:1].fill(alpha)
     graph.replay()
     assert values(y) == [1, 22]
@@ -271,7 +262,7 @@ def test_many_changes_while_replays_are_under_way(device: Device) -> None:
     with device.capture() as graph:
         alpha = graph.parameter("alpha", 0.0)
         for _ in range(3):
-            axpy(alpha, x, y)
+            saxpy(alpha, x, y)
     for i in range(50):
         graph.replay(alpha=float(i))
     assert values(y) == [3 * sum(range(50))]
@@ -283,7 +274,7 @@ def test_buffers_change_and_their_views_follow(device: Device) -> None:
     with device.capture() as graph:
         x = graph.parameter("x", first)
         out.copy_from(x.reshape((2, 2)).transpose())
-        axpy(1.0, x[1::2], halves)
+        saxpy(1.0, x[1::2], halves)
         x.bitcast(u32)[:1].fill(0)
     graph.replay()
     assert (values(out), values(halves), values(first)) == ([1, 3, 2, 4], [2, 4], [0, 2, 3, 4])
@@ -297,7 +288,7 @@ def test_a_part_of_a_buffer_takes_the_place_of_a_whole(device: Device) -> None:
     y = full(device, 0, 0)
     with device.capture() as graph:
         x = graph.parameter("x", batches[0])
-        axpy(1.0, x[2:], y)
+        saxpy(1.0, x[2:], y)
     for batch in range(3):
         graph.replay(x=batches[batch])
     assert values(y) == [2 + 6 + 10, 3 + 7 + 11]
@@ -335,7 +326,7 @@ def test_parameters_by_name_and_before_the_block(device: Device) -> None:
     graph = device.capture()
     alpha = graph.parameter("alpha", 1)
     with graph:
-        axpy(y=y, x=x, alpha=alpha)
+        saxpy(y=y, x=x, alpha=alpha)
     graph.replay(alpha=4)
     assert values(y) == [8]
 
@@ -369,7 +360,7 @@ def test_what_does_not_fit_changes_nothing(device: Device, given: dict[str, Any]
     }
     with device.capture() as graph:
         alpha = graph.parameter("alpha", 1.0)
-        axpy(alpha, graph.parameter("x", x), y[:4])
+        saxpy(alpha, graph.parameter("x", x), y[:4])
     graph.replay()
     with pytest.raises(error, match=says):
         graph.replay(**{name: wrong.get(value, value) for name, value in given.items()})
@@ -390,15 +381,15 @@ def test_misuse_of_parameters(device: Device) -> None:
             graph.parameter("beta", alpha)
         with pytest.raises(TypeError):
             alpha * 2
-        with pytest.raises(LaunchError, match="axpy: alpha is f32"):
-            axpy(graph.parameter("wrong", "text"), x, y)
-        axpy(alpha, x, y)
+        with pytest.raises(LaunchError, match="saxpy: alpha is f32"):
+            saxpy(graph.parameter("wrong", "text"), x, y)
+        saxpy(alpha, x, y)
     with pytest.raises(CaptureError, match="has ended"):
         graph.parameter("late", 1.0)
     with pytest.raises(LaunchError, match="alpha is f32; got <parameter alpha"):
-        axpy(alpha, x, y)
+        saxpy(alpha, x, y)
     with device.capture(), pytest.raises(LaunchError, match="alpha is f32; got <parameter alpha"):
-        axpy(alpha, x, y)
+        saxpy(alpha, x, y)
 
 
 # ------------------------------------------------------------------------------------------------------------- refusals
@@ -435,9 +426,9 @@ def test_kernels_that_print(device: Device, capsys: pytest.CaptureFixture[str]) 
     x, y, z = full(device, 1.0), full(device, 2.0), full(device, 0.0)
     with device.capture() as graph:
         given = graph.parameter("given", x)
-        axpy(1.0, y, given)
+        saxpy(1.0, y, given)
         printing(given)
-        axpy(1.0, y, given)
+        saxpy(1.0, y, given)
         z.copy_from(given)
     assert capsys.readouterr().out == ""
     graph.replay()
@@ -485,9 +476,9 @@ def test_mistakes_are_seen_at_capture(device: Device) -> None:
     x, y = full(device, 1, 2), full(device, 1, 2, 3)
     with device.capture() as graph:
         with pytest.raises(ShapeError):
-            axpy(1.0, x, y)
+            saxpy(1.0, x, y)
         with pytest.raises(LaunchError):
-            axpy(1.0, y[:2], y[1:])
+            saxpy(1.0, y[:2], y[1:])
         with pytest.raises(DtypeError):
             increment(x)
     assert len(graph) == 0
@@ -510,7 +501,7 @@ def test_the_wrong_time(device: Device) -> None:
 def test_a_replay_within_a_capture_becomes_part_of_it(device: Device) -> None:
     x, y = full(device, 1.0), full(device, 0.0)
     with device.capture() as inner:
-        axpy(inner.parameter("alpha", 1.0), x, y)
+        saxpy(inner.parameter("alpha", 1.0), x, y)
     with device.capture() as outer:
         inner.replay(alpha=2.0)
         y.copy_from(y.copy())
@@ -589,7 +580,7 @@ def test_replays_with_parameters_from_several_threads_keep_together(device: Devi
         alpha = graph.parameter("alpha", 0.0)
         y.fill(0)
         for _ in range(4):
-            axpy(alpha, x, y)
+            saxpy(alpha, x, y)
         slot = graph.parameter("slot", log[:1])
         slot.copy_from(y)
 
@@ -612,7 +603,7 @@ def test_memory_of_temporaries_is_kept_and_told(device: Device) -> None:
     x = full(device, 1, 2, 3, 4)
     with device.capture() as graph:
         temporary = Buffer.zeros(4, f32, device)
-        axpy(2.0, x, temporary)
+        saxpy(2.0, x, temporary)
         Buffer.empty(1000, f32, device)  # nothing uses it
         result = temporary.copy()
         del temporary
@@ -628,7 +619,7 @@ def test_memory_of_temporaries_is_kept_and_told(device: Device) -> None:
 def test_buffers_live_as_long_as_the_graph(device: Device) -> None:
     x, y = full(device, 1.0), full(device, 0.0)
     with device.capture() as graph:
-        axpy(1.0, x, y)
+        saxpy(1.0, x, y)
     del x
     gc.collect()
     noise = [Buffer.full(1, 50, f32, device) for _ in range(20)]
@@ -653,6 +644,6 @@ def test_what_it_is(device: Device) -> None:
     graph = device.capture()
     assert "not captured yet" in repr(graph)
     with graph:
-        axpy(graph.parameter("alpha", 1.0), x, y)
+        saxpy(graph.parameter("alpha", 1.0), x, y)
     assert graph.device == device
     assert "graph of 1 commands" in repr(graph) and "parameters alpha" in repr(graph)

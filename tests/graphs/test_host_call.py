@@ -7,14 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy import Buffer, Device, ItemMut, LaunchError, f32, host_call, kernel
+from krnlpy import Buffer, Device, LaunchError, f32, host_call
+from tests.support.kernels import double
 
 Array = np.ndarray[Any, Any]
-
-
-@kernel
-def double(x: ItemMut[f32]):
-    x *= 2.0
 
 
 def multiply(a: Array, b: Array, out: Array) -> None:
@@ -77,7 +73,7 @@ def test_what_it_takes(device: Device) -> None:
     with pytest.raises(LaunchError, match=r"at least one Buffer.*got none"):
         host_call(multiply)
     with pytest.raises(LaunchError, match="nothing else; got ndarray"):
-        host_call(multiply, np.zeros(2))  # type: ignore[arg-type]
+        host_call(multiply, np.zeros(2))
     with pytest.raises(LaunchError, match="expected one device"):
         host_call(multiply, matrix(Device.host()), matrix(Device.interpreter()))
     if device.info.index is not None:

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,8 +22,9 @@ from krnlpy.host import open_host
 from krnlpy.host.compiler import Compiler
 from krnlpy.host.pool import ThreadPool
 from krnlpy.scalar import f16, f32, i32, u8
+from tests.support.launching import lower
 
-from .launch import launch, program_of
+from .launch import launch
 
 
 def test_one_backend_a_process() -> None:
@@ -66,17 +68,17 @@ def test_too_much_memory() -> None:
 
 
 def test_limits() -> None:
-    def large(y: GlobalMut[f32], N: Spec[i32] = 4096):  # noqa: N803
+    def large(y: GlobalMut[f32], N: Spec[i32] = 4096) -> None:
         kept = group_array(f32, (N, 5))
         kept[0, 0] = 1.0
         barrier()
         y[0] = kept[0, 0]
 
-    def deep(y: GlobalMut[f32]):
+    def deep(y: GlobalMut[f32]) -> None:
         kept = local_array(f32, 100_000)
         y[0] = kept[thread_id()]
 
-    def plain(y: GlobalMut[f32]):
+    def plain(y: GlobalMut[f32]) -> None:
         y[0] = 1.0
 
     y = np.zeros(1, np.float32)
@@ -92,7 +94,7 @@ def test_limits() -> None:
     launch(plain, y, groups=(0, 5, 5))
 
 
-def scale(x: ItemMut[f32], factor: f32):
+def scale(x: ItemMut[f32], factor: f32) -> None:
     for _ in range(50):
         x = x * factor
 
@@ -218,11 +220,11 @@ def test_launches_after_a_fork() -> None:
     assert os.waitpid(child, 0)[1] == 0
 
 
-def lifted(x: ItemMut[u8]):
+def lifted(x: ItemMut[u8]) -> None:
     x += 1
 
 
-def test_machine_code_is_cached(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_machine_code_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o700)
     monkeypatch.setattr(config, "cache_dir", tmp_path)
     text = "define i32 @kernel() {\n  ret i32 7\n}\n"
@@ -240,8 +242,8 @@ def test_what_llvm_refuses() -> None:
         Compiler().load("define i32 @kernel() {\n  ret i64 7\n}\n", "kernel")
 
 
-def optimized(function, **options: bool) -> str:  # type: ignore[no-untyped-def]
-    program = program_of(function)
+def optimized(function, **options: bool) -> str:
+    program = lower(function)
     variant = Variant(0, (True,) * len(program.buffers))
     assert layout_of(program, variant).size
     code = emit(program, variant, {}, (64, 1, 1), LlvmOptions(debug=False, half=options.get("half", True)))
@@ -250,7 +252,7 @@ def optimized(function, **options: bool) -> str:  # type: ignore[no-untyped-def]
 
 @pytest.mark.skipif(sys.maxsize < 2**32, reason="needs vectors")
 def test_items_are_vectorised() -> None:
-    def several(a: Item[f32], b: Item[f32], c: ItemMut[f32], d: ItemMut[f32], e: ItemMut[f32]):
+    def several(a: Item[f32], b: Item[f32], c: ItemMut[f32], d: ItemMut[f32], e: ItemMut[f32]) -> None:
         c = c + a * exp(b)
         d = d - a if a > 0.0 else d
         e = e * c
@@ -262,7 +264,7 @@ def test_items_are_vectorised() -> None:
 
 
 def test_half_without_instructions() -> None:
-    def twice(x: ItemMut[f16]):
+    def twice(x: ItemMut[f16]) -> None:
         x = x * 2.0
 
     text = optimized(twice, half=False)

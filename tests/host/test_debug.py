@@ -14,7 +14,7 @@ from krnlpy.scalar import f32, i32, i64
 from .launch import launch
 
 
-def shift(x: Global[f32, 2], y: GlobalMut[f32, 2]):
+def shift(x: Global[f32, 2], y: GlobalMut[f32, 2]) -> None:
     i = global_id(1)
     j = global_id(0)
     y[i, j] = x[i, j + 1]
@@ -42,7 +42,7 @@ def test_no_error_where_all_is_well() -> None:
 
 
 def test_without_debug_reads_are_zero_and_writes_are_dropped() -> None:
-    def scatter(x: Item[i64], z: Global[i32], y: GlobalMut[i32]):
+    def scatter(x: Item[i64], z: Global[i32], y: GlobalMut[i32]) -> None:
         y[x] = 1 + z[x - i64(1)]
 
     whole = np.zeros(9, np.int32)
@@ -53,7 +53,7 @@ def test_without_debug_reads_are_zero_and_writes_are_dropped() -> None:
 
 
 def test_negative_index() -> None:
-    def before(x: Item[f32], y: GlobalMut[f32]):
+    def before(x: Item[f32], y: GlobalMut[f32]) -> None:
         y[i32(x) - 3] = x
 
     with pytest.raises(KernelIndexError, match=r"index -2 is out of range: y has length 5 .*global_id \(1, 0, 0\)"):
@@ -68,10 +68,10 @@ def third(x: f32) -> f32:
 
 
 def test_functions_and_arrays() -> None:
-    def call(x: Item[f32], y: ItemMut[f32]):
+    def call(x: Item[f32], y: ItemMut[f32]) -> None:
         y = third(x)
 
-    def beyond(y: GlobalMut[f32]):
+    def beyond(y: GlobalMut[f32]) -> None:
         shared = group_array(f32, 4)
         shared[thread_id() * 2] = 1.0
         barrier()
@@ -89,7 +89,7 @@ def test_functions_and_arrays() -> None:
 
 
 def test_only_one_of_many_failures_is_reported() -> None:
-    def wild(y: GlobalMut[f32]):
+    def wild(y: GlobalMut[f32]) -> None:
         y[global_id() + 100000] = 1.0
 
     with pytest.raises(KernelIndexError, match="y has length 10"):

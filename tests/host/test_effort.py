@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,10 +11,16 @@ from krnlpy import Global, GlobalMut, Item, ItemMut, bf16, config, f16, f32, f64
 from krnlpy.dsl import atomic_add, barrier, exp, global_id, group_array, local_array, sin, subgroup_add, thread_id
 from krnlpy.host import effort
 from krnlpy.host.compiler import Compiler
+from tests.support.launching import lower
 
-from .launch import launch, program_of
+from .launch import launch
 
-LIMITS = {"full": (1 << 40, 1 << 40), "long": (0, 1 << 40), "very long": (0, 0)}
+LIMITS = {
+    "full": (1 << 40, 1 << 40, 0),
+    "long": (0, 1 << 40, 0),
+    "very long": (0, 0, 1 << 40),
+    "many variables": (0, 0, 0),
+}
 
 
 @func
@@ -25,13 +33,13 @@ def smallest_divisor(n: i32) -> i32:
     return n
 
 
-def items(x: Item[f32], y: ItemMut[f16], z: ItemMut[bf16], w: ItemMut[f64]):
+def items(x: Item[f32], y: ItemMut[f16], z: ItemMut[bf16], w: ItemMut[f64]) -> None:
     y = f16(exp(x) + x * 0.3)
     z = bf16(sin(x) - x / 3.0)
     w += f64(x) * f64(smallest_divisor(i32(x * 10.0)))
 
 
-def groups(x: Global[f32], y: GlobalMut[f32], total: GlobalMut[i32]):
+def groups(x: Global[f32], y: GlobalMut[f32], total: GlobalMut[i32]) -> None:
     shared = group_array(f32, 32)
     own = local_array(f32, 4)
     t = thread_id()
@@ -45,10 +53,10 @@ def groups(x: Global[f32], y: GlobalMut[f32], total: GlobalMut[i32]):
 
 
 @pytest.mark.parametrize("limits", LIMITS)
-def test_results(limits: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_results(limits: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(config, "cache_dir", tmp_path)  # what was compiled before was so with another effort
-    monkeypatch.setattr(effort, "_LONG", LIMITS[limits][0])
-    monkeypatch.setattr(effort, "_VERY_LONG", LIMITS[limits][1])
+    for name, limit in zip(("_LONG", "_VERY_LONG", "_PROMOTED"), LIMITS[limits], strict=True):
+        monkeypatch.setattr(effort, name, limit)
     x = np.linspace(1, 9, 96, dtype=np.float32)
     y, z, w = np.zeros(96, np.float16), np.zeros(96, bf16.dtype), np.zeros(96)
     launch(items, x, y, z, w)
@@ -62,13 +70,22 @@ def test_results(limits: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None
     rows = x.reshape(3, 32).astype(np.float64)
     want = [sum(0.7 * np.roll(row, -k) * row[::-1] for k in range(4)) for row in rows]
     np.testing.assert_allclose(sums, np.concatenate(want), rtol=8 * 2**-24)
-    lanes = program_of(groups).subgroup_threads or 8
+    lanes = lower(groups).subgroup_threads or 8
     assert total[0] == 3 * sum(range(32)) * lanes
 
 
 def test_longer_kernels_get_less() -> None:
     efforts = effort.Efforts(Compiler().cpu, Compiler().features)
-    full, long, very_long = (efforts.of(" " * (n << 10)) for n in (256, 257, 2049))
+    full, long, very_long = (efforts.of(" " * (n << 10)) for n in (256, 257, 769))
     assert full is efforts.full and not full.passes
     assert set(long.passes) > set(very_long.passes)
-    assert efforts.of(" " * (2048 << 10)) is long
+    assert efforts.of(" " * (768 << 10)) is long
+
+
+def test_very_long_kernels_with_many_variables_keep_them_in_memory() -> None:
+    efforts = effort.Efforts(Compiler().cpu, Compiler().features)
+    variables, blocks = "  %v = alloca float\n" * 2000, "  br label %join\n" * 2000
+    rest = " " * (769 << 10) + "\n"
+    assert "sroa" in efforts.of(rest + variables + blocks).passes
+    assert "sroa" not in efforts.of(rest + variables + blocks + "  br label %join\n").passes
+    assert efforts.of(variables + blocks + "  br label %join\n") is efforts.full, "not so long"

@@ -21,16 +21,17 @@ from krnlpy.dsl import (
     thread_id,
     threads,
 )
-from krnlpy.dsl.passes import regions  # fmt: skip
+from krnlpy.dsl.passes import parallel_regions  # fmt: skip
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Spec
 from krnlpy.scalar import f32, i32, u8, u32
+from tests.support.launching import lower
 
-from .launch import launch, program_of
+from .launch import launch
 
 T = TypeVar("T")
 
 
-def matmul(a: Global[T, 2], b: Global[T, 2], c: GlobalMut[T, 2], TILE: Spec[i32] = 16):  # noqa: N803
+def matmul(a: Global[T, 2], b: Global[T, 2], c: GlobalMut[T, 2], TILE: Spec[i32] = 16) -> None:
     left = group_array(T, (TILE, TILE))
     right = group_array(T, (TILE, TILE))
     row = global_id(1)
@@ -72,7 +73,7 @@ def test_integer_product_of_transposed_matrices() -> None:
 
 @pytest.mark.parametrize("count", [1, 255, 256, 1000, 5000])
 def test_tree_reduction(count: int) -> None:
-    def reduce(x: Global[f32], y: GlobalMut[f32], N: Spec[i32] = 256):  # noqa: N803
+    def reduce(x: Global[f32], y: GlobalMut[f32], N: Spec[i32] = 256) -> None:
         sums = group_array(f32, N)
         t = thread_id()
         s = 0.0
@@ -96,7 +97,7 @@ def test_tree_reduction(count: int) -> None:
 
 
 def test_group_arrays_start_at_zero_in_every_group() -> None:
-    def count(y: GlobalMut[i32]):
+    def count(y: GlobalMut[i32]) -> None:
         seen = group_array(i32, 4)
         seen[thread_id()] += 1
         barrier()
@@ -108,7 +109,7 @@ def test_group_arrays_start_at_zero_in_every_group() -> None:
 
 
 def test_variables_that_cross_barriers() -> None:
-    def cross(x: Global[i32], y: GlobalMut[i32]):
+    def cross(x: Global[i32], y: GlobalMut[i32]) -> None:
         shared = group_array(i32, 32)
         own = local_array(i32, (2, 3))
         t = thread_id()
@@ -140,7 +141,7 @@ def test_variables_that_cross_barriers() -> None:
 
 
 def test_jumps_out_of_loops_with_barriers() -> None:
-    def search(x: Global[i32, 2], y: GlobalMut[i32, 2]):
+    def search(x: Global[i32, 2], y: GlobalMut[i32, 2]) -> None:
         found = group_array(i32, 1)
         t = thread_id()
         steps = 0
@@ -166,7 +167,7 @@ def test_jumps_out_of_loops_with_barriers() -> None:
 
 
 def test_barriers_in_branches() -> None:
-    def branches(x: Global[i32], y: GlobalMut[i32], n: i32):
+    def branches(x: Global[i32], y: GlobalMut[i32], n: i32) -> None:
         shared = group_array(i32, 16)
         t = thread_id()
         last = -1
@@ -192,7 +193,7 @@ def test_barriers_in_branches() -> None:
 
 
 def test_loop_variable_that_the_body_assigns() -> None:
-    def assign(y: GlobalMut[i32]):
+    def assign(y: GlobalMut[i32]) -> None:
         shared = group_array(i32, 8)
         t = thread_id()
         for k in range(4):
@@ -208,7 +209,7 @@ def test_loop_variable_that_the_body_assigns() -> None:
 
 
 def test_return_before_a_barrier() -> None:
-    def early(x: Global[i32], y: GlobalMut[i32], n: Global[i32]):
+    def early(x: Global[i32], y: GlobalMut[i32], n: Global[i32]) -> None:
         shared = group_array(i32, 8)
         t = thread_id()
         if x[group_id()] < 0:
@@ -231,7 +232,7 @@ def test_return_before_a_barrier() -> None:
 
 
 def test_return_after_the_last_barrier() -> None:
-    def late(y: GlobalMut[i32]):
+    def late(y: GlobalMut[i32]) -> None:
         shared = group_array(i32, 8)
         t = thread_id()
         shared[t] = t
@@ -243,18 +244,18 @@ def test_return_after_the_last_barrier() -> None:
     y = np.zeros(8, np.int32)
     launch(late, y, threads=(8, 1, 1))
     assert y.tolist() == [0, 6, 0, 4, 0, 2, 0, 0]
-    assert not regions.split(program_of(late).body).returns
+    assert not parallel_regions.split(lower(late).body).returns
 
 
 def test_only_needed_variables_are_kept() -> None:
-    split = regions.split(program_of(matmul, {T: f32}).body)
+    split = parallel_regions.split(lower(matmul, T=f32).body)
     assert {v.name for v in split.uniform} == {"k"}
     assert {v.name for v in split.recomputed} == {"row", "column", "x", "y"}
     assert {v.name for v in split.crossing} == {"total"}
 
 
 def test_ids() -> None:
-    def ids(y: GlobalMut[i32, 2]):
+    def ids(y: GlobalMut[i32, 2]) -> None:
         t = (thread_id(2) * threads(1) + thread_id(1)) * threads(0) + thread_id(0)
         g = (group_id(2) * groups(1) + group_id(1)) * groups(0) + group_id(0)
         row = g * threads(0) * threads(1) * threads(2) + t
@@ -274,7 +275,7 @@ def test_ids() -> None:
 
 
 def test_many_groups_on_all_cores() -> None:
-    def shift(x: Global[u32], y: GlobalMut[u32]):
+    def shift(x: Global[u32], y: GlobalMut[u32]) -> None:
         shared = group_array(u32, 64)
         shared[thread_id()] = x[global_id()]
         barrier()

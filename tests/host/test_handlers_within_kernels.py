@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy import Buffer, Device, DeviceBusy, GlobalMut, ItemMut, KernelIndexError, config, f32, host_call, kernel, u32
+from krnlpy import Buffer, Device, DeviceBusy, GlobalMut, KernelIndexError, config, f32, host_call, kernel, u32
+from tests.support.kernels import increment
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="the system sends no signals to threads")
 
 
 @kernel(threads=1)
-def busy(seen: GlobalMut[u32], x: GlobalMut[u32]):
+def busy(seen: GlobalMut[u32], x: GlobalMut[u32]) -> None:
     """Runs until a handler has changed what it watches, which is not the memory of others; then counts."""
     for _ in range(1 << 30):
         if seen[0] != u32(0):
@@ -28,18 +29,13 @@ def busy(seen: GlobalMut[u32], x: GlobalMut[u32]):
         x[i] += u32(1)
 
 
-@kernel
-def increment(x: ItemMut[u32]):
-    x += u32(1)
-
-
 @kernel(threads=1)
-def outside(x: GlobalMut[u32]):
+def outside(x: GlobalMut[u32]) -> None:
     x[x.shape[0]] = u32(1)
 
 
 @kernel(threads=1)
-def mark(x: GlobalMut[u32]):
+def mark(x: GlobalMut[u32]) -> None:
     x[0] += u32(100)
 
 

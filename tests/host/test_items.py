@@ -14,7 +14,7 @@ from .launch import launch
 T = TypeVar("T")
 
 
-def saxpy(alpha: T, x: Item[T], y: ItemMut[T]):
+def saxpy(alpha: T, x: Item[T], y: ItemMut[T]) -> None:
     y += alpha * x
 
 
@@ -61,7 +61,7 @@ def test_no_items() -> None:
     ],
 )
 @pytest.mark.parametrize("type", [f32, bf16, f64, f16], ids=repr)
-def test_strided_items(view, type: ScalarType) -> None:  # type: ignore[no-untyped-def]
+def test_strided_items(view, type: ScalarType) -> None:
     x = view(numbers(type, 1200))
     y = numbers(type, x.size).reshape(x.shape)
     expected = (y.astype(np.float64) + 2 * x.astype(np.float64)).astype(type.dtype)
@@ -79,7 +79,7 @@ def test_strided_results() -> None:
 
 
 def test_ids_of_items() -> None:
-    def number(y: ItemMut[i32], of: ItemMut[i32]):
+    def number(y: ItemMut[i32], of: ItemMut[i32]) -> None:
         y = item_id()
         of = items()
 
@@ -91,7 +91,7 @@ def test_ids_of_items() -> None:
 
 
 def test_items_with_globals() -> None:
-    def gather(index: Item[i32], table: Global[f32], y: ItemMut[f32], count: GlobalMut[i32, 2]):
+    def gather(index: Item[i32], table: Global[f32], y: ItemMut[f32], count: GlobalMut[i32, 2]) -> None:
         y = table[index]
         if index < 0:
             return
@@ -106,7 +106,7 @@ def test_items_with_globals() -> None:
 
 
 def test_return_ends_the_item() -> None:
-    def positive(x: Item[f32], y: ItemMut[f32]):
+    def positive(x: Item[f32], y: ItemMut[f32]) -> None:
         if x < 0.0:
             return
         y = x

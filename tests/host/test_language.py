@@ -38,7 +38,7 @@ def edge_values(type: ScalarType) -> np.ndarray:
 @pytest.mark.parametrize("source", SCALAR_TYPES, ids=repr)
 @pytest.mark.parametrize("to", SCALAR_TYPES, ids=repr)
 def test_conversions(source: ScalarType, to: ScalarType) -> None:
-    def cast(x: Item[S], y: ItemMut[T]):
+    def cast(x: Item[S], y: ItemMut[T]) -> None:
         y = T(x)
 
     x = edge_values(source)
@@ -53,7 +53,7 @@ def test_conversions(source: ScalarType, to: ScalarType) -> None:
 
 @pytest.mark.parametrize("type", SCALAR_TYPES, ids=repr)
 def test_booleans(type: ScalarType) -> None:
-    def flags(x: Item[T], y: ItemMut[u8], z: ItemMut[T], on: bool):
+    def flags(x: Item[T], y: ItemMut[u8], z: ItemMut[T], on: bool) -> None:
         b = bool(x)
         y = u8(b)
         z = T(not b and on)
@@ -65,11 +65,11 @@ def test_booleans(type: ScalarType) -> None:
     assert np.array_equal(z.astype(np.float64), x.astype(np.float64) == 0)
 
 
-def floordiv(a, b):  # type: ignore[no-untyped-def]
+def floordiv(a, b):
     return a // b if b else 0
 
 
-def mod(a, b):  # type: ignore[no-untyped-def]
+def mod(a, b):
     return a % b if b else 0
 
 
@@ -81,7 +81,7 @@ def wrapped(value: int, type: ScalarType) -> int:
 @pytest.mark.parametrize("type", INTEGERS, ids=repr)
 def test_integer_arithmetic(type: ScalarType) -> None:
     def both(a: Item[T], b: Item[T], q: ItemMut[T], r: ItemMut[T], left: ItemMut[T], right: ItemMut[T],
-             product: ItemMut[T], low: ItemMut[T]):  # fmt: skip
+             product: ItemMut[T], low: ItemMut[T]) -> None:  # fmt: skip
         q = a // b
         r = a % b
         left = a << b
@@ -97,7 +97,7 @@ def test_integer_arithmetic(type: ScalarType) -> None:
     launch(both, a, b, *results, types={T: type})
     pairs = list(zip(a.tolist(), b.tolist(), strict=True))
 
-    def shifted(op, x: int, n: int) -> int:  # type: ignore[no-untyped-def]
+    def shifted(op, x: int, n: int) -> int:
         if 0 <= n < type.bits:
             return op(x, n)
         return -1 if op is operator.rshift and x < 0 else 0
@@ -117,7 +117,7 @@ def test_integer_arithmetic(type: ScalarType) -> None:
 @pytest.mark.parametrize("type", [f32, f64], ids=repr)
 def test_float_arithmetic(type: ScalarType) -> None:
     def arithmetic(a: Item[T], b: Item[T], q: ItemMut[T], r: ItemMut[T], d: ItemMut[T], low: ItemMut[T],
-                   high: ItemMut[T], s: ItemMut[T]):  # fmt: skip
+                   high: ItemMut[T], s: ItemMut[T]) -> None:  # fmt: skip
         q = a // b
         r = a % b
         d = a / b
@@ -138,7 +138,7 @@ def test_float_arithmetic(type: ScalarType) -> None:
 
 @pytest.mark.parametrize("type", [f16, bf16], ids=repr)
 def test_rounding_to_storage_types(type: ScalarType) -> None:
-    def rounded(x: Item[f32], y: ItemMut[T], z: ItemMut[f32]):
+    def rounded(x: Item[f32], y: ItemMut[T], z: ItemMut[f32]) -> None:
         y = T(x)
         z = f32(T(x))
 
@@ -160,7 +160,7 @@ def test_rounding_to_storage_types(type: ScalarType) -> None:
 
 @pytest.mark.parametrize("type", [i8, u8, i16, i32, u32, i64], ids=repr)
 def test_ranges(type: ScalarType) -> None:
-    def collect(bounds: Global[T, 2], seen: GlobalMut[T, 2], count: GlobalMut[i32]):
+    def collect(bounds: Global[T, 2], seen: GlobalMut[T, 2], count: GlobalMut[i32]) -> None:
         row = global_id()
         n = 0
         last: T = bounds[row, 0]
@@ -196,7 +196,7 @@ def test_ranges(type: ScalarType) -> None:
 
 
 def test_constant_steps() -> None:
-    def steps(y: GlobalMut[i32]):
+    def steps(y: GlobalMut[i32]) -> None:
         n = 0
         for i in range(3):
             y[n] = i
@@ -217,7 +217,7 @@ def test_constant_steps() -> None:
 
 
 def test_control_flow() -> None:
-    def collatz(start: Item[i32], limit: i32, steps: ItemMut[i32], odd: ItemMut[i32]):
+    def collatz(start: Item[i32], limit: i32, steps: ItemMut[i32], odd: ItemMut[i32]) -> None:
         n = start
         count = 0
         odds = 0
@@ -253,7 +253,7 @@ def test_control_flow() -> None:
 
 
 def test_short_circuit() -> None:
-    def guarded(x: Global[i32], n: i32, y: GlobalMut[i32]):
+    def guarded(x: Global[i32], n: i32, y: GlobalMut[i32]) -> None:
         i = global_id()
         a = i < n and x[i] > 1
         b = i >= n or x[i] > 1
@@ -280,7 +280,7 @@ def scaled(x: f32, factor: f32) -> f32:
 
 
 def test_functions() -> None:
-    def run(x: Global[f32], y: GlobalMut[f32], factor: f32):
+    def run(x: Global[f32], y: GlobalMut[f32], factor: f32) -> None:
         y[global_id()] = scaled(x[global_id()], factor)
 
     x = np.linspace(-2, 2, 70, dtype=np.float32)
@@ -294,7 +294,7 @@ def test_functions() -> None:
 
 
 def test_grid_stride_loop_and_specs() -> None:
-    def add(x: GlobalMut[i32], AMOUNT: Spec[i32] = 3, SMALL: Spec[u8] = 255, FLAG: Spec[bool] = False):  # noqa: N803
+    def add(x: GlobalMut[i32], AMOUNT: Spec[i32] = 3, SMALL: Spec[u8] = 255, FLAG: Spec[bool] = False) -> None:
         for i in range(global_id(), len(x), global_threads()):
             x[i] += AMOUNT * i32(SMALL) + (1000 if FLAG else 0)
 
@@ -304,7 +304,7 @@ def test_grid_stride_loop_and_specs() -> None:
 
 
 def test_local_arrays_start_at_zero() -> None:
-    def reverse(x: Item[f32], y: ItemMut[f32], N: Spec[i32] = 4):  # noqa: N803
+    def reverse(x: Item[f32], y: ItemMut[f32], N: Spec[i32] = 4) -> None:
         kept = local_array(bf16, (N, 2))
         for i in range(N):
             kept[i, 1] += x * f32(i)
@@ -323,7 +323,7 @@ def test_local_arrays_start_at_zero() -> None:
 
 
 def test_negative_and_wide_indices() -> None:
-    def read(x: Global[i32], at: Global[T], y: GlobalMut[i32]):
+    def read(x: Global[i32], at: Global[T], y: GlobalMut[i32]) -> None:
         i = global_id()
         y[i] = x[at[i]]
 
@@ -336,7 +336,7 @@ def test_negative_and_wide_indices() -> None:
 
 
 def test_strided_globals() -> None:
-    def total(x: Global[f64, 3], y: GlobalMut[f64, 2]):
+    def total(x: Global[f64, 3], y: GlobalMut[f64, 2]) -> None:
         i = global_id(1)
         j = global_id(0)
         if i >= x.shape[0] or j >= x.shape[2]:
@@ -359,7 +359,7 @@ def test_f16_in_integer_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Machines without instructions for f16 give the same bits."""
     from krnlpy.host.compiler import Compiler
 
-    def through(x: Item[f16], y: ItemMut[f32], z: Item[f32], w: ItemMut[f16]):
+    def through(x: Item[f16], y: ItemMut[f32], z: Item[f32], w: ItemMut[f16]) -> None:
         y = f32(x)
         w = f16(z)
 

@@ -15,39 +15,39 @@ from .launch import launch
 T = TypeVar("T")
 
 
-def k_exp(x: Item[T], y: ItemMut[T]):
+def k_exp(x: Item[T], y: ItemMut[T]) -> None:
     y = exp(x)
 
 
-def k_exp2(x: Item[T], y: ItemMut[T]):
+def k_exp2(x: Item[T], y: ItemMut[T]) -> None:
     y = exp2(x)
 
 
-def k_log(x: Item[T], y: ItemMut[T]):
+def k_log(x: Item[T], y: ItemMut[T]) -> None:
     y = log(x)
 
 
-def k_log2(x: Item[T], y: ItemMut[T]):
+def k_log2(x: Item[T], y: ItemMut[T]) -> None:
     y = log2(x)
 
 
-def k_sin(x: Item[T], y: ItemMut[T]):
+def k_sin(x: Item[T], y: ItemMut[T]) -> None:
     y = sin(x)
 
 
-def k_cos(x: Item[T], y: ItemMut[T]):
+def k_cos(x: Item[T], y: ItemMut[T]) -> None:
     y = cos(x)
 
 
-def k_tan(x: Item[T], y: ItemMut[T]):
+def k_tan(x: Item[T], y: ItemMut[T]) -> None:
     y = tan(x)
 
 
-def k_tanh(x: Item[T], y: ItemMut[T]):
+def k_tanh(x: Item[T], y: ItemMut[T]) -> None:
     y = tanh(x)
 
 
-def k_sqrt(x: Item[T], y: ItemMut[T]):
+def k_sqrt(x: Item[T], y: ItemMut[T]) -> None:
     y = sqrt(x)
 
 
@@ -108,7 +108,7 @@ def test_f64_functions(function: np.ufunc) -> None:
 
 @pytest.mark.parametrize("type", [f32, f64], ids=repr)
 def test_power(type: ScalarType) -> None:
-    def power(x: Item[T], n: Item[T], y: ItemMut[T]):
+    def power(x: Item[T], n: Item[T], y: ItemMut[T]) -> None:
         y = x**n
 
     values = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -8.0, 3.7, np.inf, -np.inf, np.nan]
@@ -122,7 +122,7 @@ def test_power(type: ScalarType) -> None:
 @pytest.mark.parametrize("type", [f32, f64], ids=repr)
 def test_rounding_and_classes(type: ScalarType) -> None:
     def classify(x: Item[T], down: ItemMut[T], up: ItemMut[T], zero: ItemMut[T], size: ItemMut[T], fused: ItemMut[T],
-                 kind: ItemMut[u8]):  # fmt: skip
+                 kind: ItemMut[u8]) -> None:  # fmt: skip
         down = floor(x)
         up = ceil(x)
         zero = trunc(x)
@@ -141,7 +141,7 @@ def test_rounding_and_classes(type: ScalarType) -> None:
 
 
 def test_abs_of_the_least_integer_wraps() -> None:
-    def magnitude(x: Item[i32], y: ItemMut[i32]):
+    def magnitude(x: Item[i32], y: ItemMut[i32]) -> None:
         y = abs(x)
 
     x = np.array([-(2**31), -5, 0, 7], np.int32)

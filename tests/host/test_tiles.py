@@ -12,7 +12,7 @@ from krnlpy.dsl import fma, global_id, local_array
 
 
 @kernel(threads=4, unchecked=True)
-def tile(a: Global[f32, 2], b: Global[f32, 2], out: GlobalMut[f32, 2], ROWS: Spec[i32], COLUMNS: Spec[i32]):  # noqa: N803
+def tile(a: Global[f32, 2], b: Global[f32, 2], out: GlobalMut[f32, 2], ROWS: Spec[i32], COLUMNS: Spec[i32]) -> None:
     """A thread has ROWS x COLUMNS elements of the product of ``a`` transposed and ``b``."""
     total = local_array(f32, (ROWS, COLUMNS))
     row = global_id() * ROWS
@@ -29,7 +29,7 @@ def tile(a: Global[f32, 2], b: Global[f32, 2], out: GlobalMut[f32, 2], ROWS: Spe
 
 
 @kernel(threads=4)
-def sums(a: Global[f32, 2], out: GlobalMut[f32]):
+def sums(a: Global[f32, 2], out: GlobalMut[f32]) -> None:
     """Row by row, by way of an array; each sum from left to right."""
     lanes = local_array(f32, 16)
     row = global_id()
@@ -90,7 +90,7 @@ def test_sums_keep_their_order(device: Device) -> None:
 
 
 @kernel(threads=1)
-def no_vectors(x: Global[f64], y: GlobalMut[f64, 2]):
+def no_vectors(x: Global[f64], y: GlobalMut[f64, 2]) -> None:
     """LLVM can make vectors of none of its loops over the array."""
     own = local_array(f64, 8)
     for r in range(x.shape[0]):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from krnlpy.interpreter import open_interpreter
-from tests.conformance.launcher import Launcher
+from tests.support.launching import Launcher
 
 
 @pytest.fixture

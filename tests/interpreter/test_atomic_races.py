@@ -10,25 +10,25 @@ from krnlpy.errors import KernelRaceError
 
 
 def launch(name: object, *buffers: Buffer) -> None:
-    name.with_threads(4).with_groups(2)(*buffers)  # type: ignore[attr-defined]
+    name.with_threads(4).with_groups(2)(*buffers)
 
 
 @kernel
-def counted(a: GlobalMut[i32], other: Global[i32]):
+def counted(a: GlobalMut[i32], other: Global[i32]) -> None:
     g = group_array(i32, 2)
     atomic_add(g[1], other[0])
     atomic_add(a[0], atomic_compare_exchange(a[1], 5, 6) + other[0])
 
 
 @kernel
-def read_beside(a: GlobalMut[i32]):
+def read_beside(a: GlobalMut[i32]) -> None:
     atomic_add(a[0], a[1] + 1)
     if global_id() == 3:
         a[2] = a[0]
 
 
 @kernel
-def written_for_an_atomic(a: GlobalMut[i32]):
+def written_for_an_atomic(a: GlobalMut[i32]) -> None:
     a[global_id()] = 1
     atomic_add(a[8], a[0])
 

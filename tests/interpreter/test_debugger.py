@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,8 +9,7 @@ import numpy as np
 import pytest
 
 from krnlpy import Buffer, Device, ItemMut, KernelSyntaxError, f32, kernel
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support import process
 
 PROGRAM = """\
 import numpy as np
@@ -63,17 +60,8 @@ def run(tmp_path: Path, commands: str, *options: str, **environment: str) -> lis
     """What a program prints, with commands for the debugger, on a machine without any driver."""
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), "VK_DRIVER_FILES": "none", "KRNLPY_INTERPRET": "1"}
-    variables.pop("PYTHONBREAKPOINT", None)
-    done = subprocess.run(
-        [sys.executable, *options, str(program)],
-        input=commands.replace("; ", "\n") + "\n",
-        env={**variables, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    variables = {"VK_DRIVER_FILES": "none", "KRNLPY_INTERPRET": "1", **environment}
+    done = process.run(*options, program, input=commands.replace("; ", "\n") + "\n", **variables)
     assert not done.stderr, done.stderr
     return done.stdout.splitlines()
 
@@ -132,7 +120,7 @@ def test_breakpoints_of_pdb(tmp_path: Path) -> None:
 
 def test_the_users_own_hook(monkeypatch: pytest.MonkeyPatch) -> None:
     @kernel
-    def stops(x: ItemMut[f32]):
+    def stops(x: ItemMut[f32]) -> None:
         t = x + 1.0
         breakpoint()
         x = t
@@ -143,9 +131,15 @@ def test_the_users_own_hook(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [1.0, 2.0]
 
 
+def test_another_debugger(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import sys\n\ndef stop(): print('stopped', sys._getframe(1).f_locals['t'])\n")
+    lines = run(tmp_path, "", PYTHONBREAKPOINT="mine.stop")
+    assert lines[:3] == ["stopped 0.0", "stopped 3.0", "stopped 6.0"]
+
+
 def test_a_breakpoint_on_another_target() -> None:
     @kernel
-    def stops(x: ItemMut[f32]):
+    def stops(x: ItemMut[f32]) -> None:
         breakpoint()
         x = 1.0
 

@@ -15,7 +15,7 @@ from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out
 from krnlpy.errors import KernelError, KernelIndexError
 from krnlpy.scalar import f32, i32, u32, u64
-from tests.conformance.launcher import Launcher
+from tests.support.launching import Launcher
 
 
 def line_of(function: Callable[..., Any], text: str) -> int:
@@ -24,7 +24,7 @@ def line_of(function: Callable[..., Any], text: str) -> int:
 
 
 def test_a_load_out_of_range(launch: Launcher) -> None:
-    def kernel(x: Global[f32], y: GlobalMut[f32]):
+    def kernel(x: Global[f32], y: GlobalMut[f32]) -> None:
         i = global_id()
         y[i] = x[i + 3] + 1.0
 
@@ -40,7 +40,7 @@ def test_a_load_out_of_range(launch: Launcher) -> None:
 
 
 def test_a_store_out_of_range(launch: Launcher) -> None:
-    def kernel(y: GlobalMut[i32]):
+    def kernel(y: GlobalMut[i32]) -> None:
         y[global_id() - 1] = 7
 
     with pytest.raises(KernelIndexError, match=r"index -1 is out of range: y has length 4 along axis 0"):
@@ -48,7 +48,7 @@ def test_a_store_out_of_range(launch: Launcher) -> None:
 
 
 def test_each_axis_is_checked(launch: Launcher) -> None:
-    def kernel(x: Global[f32, 3], i: i32, j: i32, k: u64, y: GlobalMut[f32]):
+    def kernel(x: Global[f32, 3], i: i32, j: i32, k: u64, y: GlobalMut[f32]) -> None:
         y[0] = x[i, j, k]
 
     x, y = np.zeros((2, 3, 4), np.float32), np.zeros(1, np.float32)
@@ -63,11 +63,11 @@ def test_each_axis_is_checked(launch: Launcher) -> None:
 
 
 def test_local_and_group_arrays_are_checked(launch: Launcher) -> None:
-    def local(n: i32, y: ItemMut[f32]):
+    def local(n: i32, y: ItemMut[f32]) -> None:
         a = local_array(f32, (2, 3))
         y = a[1, n]
 
-    def group(n: i32, y: GlobalMut[f32]):
+    def group(n: i32, y: GlobalMut[f32]) -> None:
         a = group_array(f32, (2, 3))
         if thread_id() == 0:
             a[n, 2] = 1.0
@@ -89,7 +89,7 @@ def pick(n: i32):
 
 
 def test_a_fault_in_a_function_shows_its_line_and_the_kernels(launch: Launcher) -> None:
-    def kernel(n: Item[i32], y: ItemMut[f32]):
+    def kernel(n: Item[i32], y: ItemMut[f32]) -> None:
         y = pick(n)
 
     with pytest.raises(KernelIndexError, match="index 5") as caught:
@@ -101,7 +101,7 @@ def test_a_fault_in_a_function_shows_its_line_and_the_kernels(launch: Launcher) 
 
 
 def test_an_out_element_written_twice(launch: Launcher) -> None:
-    def kernel(y: Out[i32, 2]):
+    def kernel(y: Out[i32, 2]) -> None:
         i = global_id()
         y[i // 3, i % 2] = i
 
@@ -113,7 +113,7 @@ def test_an_out_element_written_twice(launch: Launcher) -> None:
 
 @pytest.mark.parametrize("transposed", [False, True])
 def test_an_out_element_that_is_not_written(launch: Launcher, transposed: bool) -> None:
-    def kernel(y: Out[i32, 2]):
+    def kernel(y: Out[i32, 2]) -> None:
         i = global_id()
         if i < 5:
             y[i // 3, i % 3] = i
@@ -124,7 +124,7 @@ def test_an_out_element_that_is_not_written(launch: Launcher, transposed: bool) 
 
 
 def test_an_out_index_out_of_range(launch: Launcher) -> None:
-    def kernel(y: Out[i32]):
+    def kernel(y: Out[i32]) -> None:
         y[global_id()] = 1
 
     with pytest.raises(KernelIndexError, match="index 3 is out of range: y has length 3"):
@@ -135,7 +135,7 @@ def test_an_out_index_out_of_range(launch: Launcher) -> None:
 
 
 def test_a_barrier_that_only_some_threads_reach(launch: Launcher) -> None:
-    def kernel(ids: Global[i32], y: GlobalMut[i32]):
+    def kernel(ids: Global[i32], y: GlobalMut[i32]) -> None:
         if ids[global_id()] == 5:
             return
         barrier()
@@ -145,7 +145,7 @@ def test_a_barrier_that_only_some_threads_reach(launch: Launcher) -> None:
 
 
 def test_two_different_barriers(launch: Launcher) -> None:
-    def kernel(ids: Global[i32], y: GlobalMut[i32]):
+    def kernel(ids: Global[i32], y: GlobalMut[i32]) -> None:
         if ids[thread_id()] < 8:
             barrier()
             y[0] = 1
@@ -157,7 +157,7 @@ def test_two_different_barriers(launch: Launcher) -> None:
 
 
 def test_one_barrier_in_different_iterations(launch: Launcher) -> None:
-    def kernel(ids: Global[i32], y: GlobalMut[i32]):
+    def kernel(ids: Global[i32], y: GlobalMut[i32]) -> None:
         for i in range(2):
             if ids[thread_id()] != 3 or i == 1:
                 barrier()
@@ -174,7 +174,7 @@ def check_divergent(launch: Launcher, kernel: Callable[..., Any], waiting: int, 
 
 
 def test_an_index_of_a_narrow_type(launch: Launcher) -> None:
-    def kernel(x: Global[u32], at: Item[u32], y: ItemMut[u32]):
+    def kernel(x: Global[u32], at: Item[u32], y: ItemMut[u32]) -> None:
         y = x[at]
 
     at = np.array([0, 2**32 - 1], np.uint32)

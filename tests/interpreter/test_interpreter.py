@@ -10,17 +10,16 @@ import numpy as np
 import pytest
 
 from krnlpy.dsl import barrier, group_array, subgroup_add, thread_id
-from krnlpy.dsl.frontend.syntax import functions as frontend
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out, Spec
 from krnlpy.errors import LimitExceeded
 from krnlpy.scalar import f32, i32
-from tests.conformance.launcher import Launcher
+from tests.support.launching import Launcher, lower
 
 
 def test_tracing_shows_the_users_lines_and_variables(launch: Launcher) -> None:
-    def kernel(alpha: f32, x: Item[f32], y: ItemMut[f32]):
+    def kernel(alpha: f32, x: Item[f32], y: ItemMut[f32]) -> None:
         total = 0.0
         for i in range(2):
             total += alpha * x + f32(i)
@@ -46,7 +45,7 @@ def test_tracing_shows_the_users_lines_and_variables(launch: Launcher) -> None:
 
 
 def test_names_that_generated_code_uses_too(launch: Launcher) -> None:
-    def kernel(_krnl_items: i32, range: Item[i32], value: i32, float: ItemMut[i32]):
+    def kernel(_krnl_items: i32, range: Item[i32], value: i32, float: ItemMut[i32]) -> None:
         _krnl_math_abs = -5
         int = abs(_krnl_math_abs)
         a, b = value, int
@@ -67,7 +66,7 @@ def sum_of_lanes(x: f32):
 
 
 def test_functions_may_wait(launch: Launcher) -> None:
-    def kernel(y: GlobalMut[f32], z: GlobalMut[i32]):
+    def kernel(y: GlobalMut[f32], z: GlobalMut[i32]) -> None:
         i = thread_id()
         if i % 2 == 0:
             y[i] = sum_of_lanes(f32(i)) + sum_of_lanes(1.0)
@@ -82,7 +81,7 @@ def test_functions_may_wait(launch: Launcher) -> None:
 
 
 def test_lanes_that_leave_a_loop_wait_for_the_others(launch: Launcher) -> None:
-    def kernel(counts: GlobalMut[i32, 2]):
+    def kernel(counts: GlobalMut[i32, 2]) -> None:
         i = thread_id()
         k = 0
         while k < i:
@@ -102,7 +101,7 @@ def test_lanes_that_leave_a_loop_wait_for_the_others(launch: Launcher) -> None:
 
 
 def test_the_sum_of_whole_numbers_wraps(launch: Launcher) -> None:
-    def kernel(x: Global[i32], y: GlobalMut[i32]):
+    def kernel(x: Global[i32], y: GlobalMut[i32]) -> None:
         y[thread_id()] = subgroup_add(x[thread_id()])
 
     x = np.full(8, 2**30, np.int32)
@@ -110,7 +109,7 @@ def test_the_sum_of_whole_numbers_wraps(launch: Launcher) -> None:
 
 
 def test_fewer_threads_than_items_take_turns(launch: Launcher) -> None:
-    def kernel(y: ItemMut[i32]):
+    def kernel(y: ItemMut[i32]) -> None:
         y += 1
 
     got = launch(kernel, np.zeros(50, np.int32), groups=(1, 1, 1))[0]
@@ -118,13 +117,13 @@ def test_fewer_threads_than_items_take_turns(launch: Launcher) -> None:
 
 
 def test_group_memory_and_threads_are_limited(launch: Launcher) -> None:
-    def kernel(y: Out[f32], SIZE: Spec[i32] = 4):  # noqa: N803
+    def kernel(y: Out[f32], SIZE: Spec[i32] = 4) -> None:
         a = group_array(f32, SIZE)
         a[thread_id()] = 1.0
         barrier()
         y[thread_id()] = a[thread_id()]
 
-    program = frontend.lower(frontend.read_signature(kernel), {}, (1, 1, 1))
+    program = lower(kernel, (1, 1, 1))
     variant, build = Variant(0, (True,)), launch.backend.build
     assert build(program, variant, {"SIZE": 2**14}, (32, 32, 1), False).threads == (32, 32, 1)
     with pytest.raises(LimitExceeded, match="65540 bytes; at most 65536"):
@@ -158,7 +157,7 @@ def test_new_memory_is_not_zero(launch: Launcher) -> None:
 
 
 def test_a_launch_without_groups_does_nothing(launch: Launcher) -> None:
-    def kernel(y: GlobalMut[i32]):
+    def kernel(y: GlobalMut[i32]) -> None:
         y[99] = 1
 
     assert launch(kernel, np.zeros(1, np.int32), groups=(0, 1, 1))[0].tolist() == [0]

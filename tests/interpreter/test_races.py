@@ -6,13 +6,13 @@ import itertools
 
 import pytest
 
-from krnlpy.dsl.interpret.translate import Fault, Now
+from krnlpy.dsl.interpret.translate import ExecutionState, Fault
 from krnlpy.interpreter.races import Accesses
 
 KINDS = ("read", "write", "atomic")
 
 
-def access(accesses: Accesses, now: Now, kind: str) -> None:
+def access(accesses: Accesses, now: ExecutionState, kind: str) -> None:
     now.atomic = kind == "atomic"
     record = accesses.write if kind == "write" else accesses.read
     record(7, access.__code__, 0, lambda at: f"element {at}", 7)
@@ -21,7 +21,7 @@ def access(accesses: Accesses, now: Now, kind: str) -> None:
 @pytest.mark.parametrize(("first", "second"), [*itertools.product(KINDS, KINDS)])
 @pytest.mark.parametrize("apart", ["thread", "group", "barrier", "same"])
 def test_pairs(first: str, second: str, apart: str) -> None:
-    now = Now((2, 1, 1), (2, 1, 1), 0)
+    now = ExecutionState((2, 1, 1), (2, 1, 1), 0)
     accesses = Accesses(now)
     now.start_group((0, 0, 0))
     access(accesses, now, first)
@@ -41,7 +41,7 @@ def test_pairs(first: str, second: str, apart: str) -> None:
 
 def test_a_read_hidden_by_later_ones() -> None:
     """Thread 0 writes what thread 1 read before thread 0 read it too; and what another group read long ago."""
-    now = Now((2, 1, 1), (2, 1, 1), 0)
+    now = ExecutionState((2, 1, 1), (2, 1, 1), 0)
     accesses = Accesses(now)
     threads = [(0, 0, 0), (1, 0, 0)]
     now.start_group((0, 0, 0))

@@ -64,12 +64,12 @@ def line_in(kernel: Any, text: str) -> int:
 
 
 @kernel
-def double(x: Item[f32], y: ItemMut[f32]):
+def double(x: Item[f32], y: ItemMut[f32]) -> None:
     y = 2.0 * x
 
 
 @kernel
-def sum_rows(x: Global[f32, 2], y: ItemMut[f32]):
+def sum_rows(x: Global[f32, 2], y: ItemMut[f32]) -> None:
     total = 0.0
     for j in range(x.shape[1]):
         total += x[global_id(), j]
@@ -109,7 +109,7 @@ def test_copies_know_what_was_written(transposed: bool) -> None:
     repr(copied)
 
     @kernel
-    def read(x: Global[bf16, 2], i: i32, j: i32, y: GlobalMut[f32]):
+    def read(x: Global[bf16, 2], i: i32, j: i32, y: GlobalMut[f32]) -> None:
         y[0] = x[i, j]
 
     y = Buffer.zeros(1, f32, INTERPRETER)
@@ -126,7 +126,7 @@ def test_each_byte_counts() -> None:
     halves[:7].fill(1)
 
     @kernel
-    def read(x: Item[u32], y: ItemMut[u32]):
+    def read(x: Item[u32], y: ItemMut[u32]) -> None:
         y = x
 
     read(words[:1], Buffer.zeros(1, u32, INTERPRETER))
@@ -168,7 +168,7 @@ def test_downloads_are_free(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @kernel(threads=4)
-def shift(y: GlobalMut[f32]):
+def shift(y: GlobalMut[f32]) -> None:
     i = global_id()
     if i + 1 < y.shape[0]:
         y[i] = y[i + 1]
@@ -199,7 +199,7 @@ def test_a_race_between_groups() -> None:
 
 
 @kernel(threads=8)
-def reverse(y: GlobalMut[f32], WAIT: i32):  # noqa: N803
+def reverse(y: GlobalMut[f32], WAIT: i32) -> None:
     tile = group_array(f32, (2, 4))
     i = thread_id()
     tile[i // 4, i % 4] = y[i]
@@ -218,7 +218,7 @@ def test_a_race_that_a_barrier_ends() -> None:
 
 def test_a_race_in_a_group_array() -> None:
     @kernel(threads=4)
-    def count(y: GlobalMut[i32]):
+    def count(y: GlobalMut[i32]) -> None:
         total = group_array(i32, (1, 2))
         total[0, 1] += 1
         barrier()
@@ -230,7 +230,7 @@ def test_a_race_in_a_group_array() -> None:
 
 def test_equal_writes_race_too() -> None:
     @kernel(threads=2)
-    def found(flag: GlobalMut[i32]):
+    def found(flag: GlobalMut[i32]) -> None:
         flag[0] = 1
 
     with pytest.raises(KernelRaceError, match="it is written here, and written in line"):
@@ -239,7 +239,7 @@ def test_equal_writes_race_too() -> None:
 
 def test_races_of_views_of_one_memory() -> None:
     @kernel(threads=2)
-    def crossed(words: GlobalMut[u32], bytes: Global[u8], out: GlobalMut[u32], at: i32):
+    def crossed(words: GlobalMut[u32], bytes: Global[u8], out: GlobalMut[u32], at: i32) -> None:
         i = thread_id()
         if i == 0:
             words[1] = u32(1)
@@ -260,7 +260,7 @@ def test_races_of_views_of_one_memory() -> None:
 
 def test_items_that_others_index() -> None:
     @kernel(threads=4)
-    def average(x: Global[f32], y: ItemMut[f32]):
+    def average(x: Global[f32], y: ItemMut[f32]) -> None:
         y = (x[max(global_id() - 1, 0)] + y) / 2.0
 
     y = on([1, 2, 3])
@@ -271,7 +271,7 @@ def test_items_that_others_index() -> None:
 
 def test_what_is_no_race() -> None:
     @kernel(threads=4)
-    def phases(x: Global[f32], y: GlobalMut[f32], z: Out[f32]):
+    def phases(x: Global[f32], y: GlobalMut[f32], z: Out[f32]) -> None:
         i = thread_id()
         for step in range(3):
             y[4 * group_id() + (i + step) % 4] += x[0]
@@ -285,7 +285,7 @@ def test_what_is_no_race() -> None:
 
 def test_an_out_that_others_read() -> None:
     @kernel(threads=2)
-    def peek(z: Out[f32]):
+    def peek(z: Out[f32]) -> None:
         i = thread_id()
         z[i] = 1.0 if i == 0 else z[0]
 
@@ -303,7 +303,7 @@ def check_overflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @kernel
-def arithmetic(x: Item[i32], y: Item[i32], n: i32, out: ItemMut[i32]):
+def arithmetic(x: Item[i32], y: Item[i32], n: i32, out: ItemMut[i32]) -> None:
     if n == 0:
         out = x + y
     elif n == 1:
@@ -368,7 +368,7 @@ def test_numbers_wrap_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("check_overflow")
 def test_operands_are_evaluated_once() -> None:
     @kernel
-    def nested(x: Item[i16], out: ItemMut[i16]):
+    def nested(x: Item[i16], out: ItemMut[i16]) -> None:
         out = (x + i16(1)) * (x - i16(1)) + x * x
 
     out = on([0, 0], np.int16)
@@ -388,7 +388,7 @@ def halved(x: f32):
 
 
 @kernel
-def told(x: Item[f32], n: i32, y: ItemMut[f32]):
+def told(x: Item[f32], n: i32, y: ItemMut[f32]) -> None:
     print("x is", x, f"of {n:>3}", x > 0.5, sep=" | ")
     y = halved(x)
 
@@ -410,7 +410,7 @@ def test_an_assert_in_a_function() -> None:
 
 def test_asserts_show_what_they_compare() -> None:
     @kernel
-    def bounded(x: Item[i32], n: i32, y: ItemMut[i32]):
+    def bounded(x: Item[i32], n: i32, y: ItemMut[i32]) -> None:
         assert 0 <= x * 2 < n
         assert x != 3 and n > 0
         y = x

@@ -9,23 +9,23 @@ from krnlpy.dsl import subgroup_barrier, subgroup_shuffle_down, thread_id
 from krnlpy.dsl.types.annotations import GlobalMut, Out
 from krnlpy.errors import KernelError, KernelRaceError
 from krnlpy.scalar import i32
-from tests.conformance.launcher import Launcher
+from tests.support.launching import Launcher
 
 
 def test_a_barrier_of_a_subgroup_orders_its_threads(launch: Launcher) -> None:
-    def ordered(y: GlobalMut[i32], out: Out[i32]):
+    def ordered(y: GlobalMut[i32], out: Out[i32]) -> None:
         t = thread_id()
         y[t] = t
         subgroup_barrier()
         out[t] = y[t ^ 1]
 
-    def unordered(y: GlobalMut[i32], out: Out[i32]):
+    def unordered(y: GlobalMut[i32], out: Out[i32]) -> None:
         t = thread_id()
         y[t] = t
         subgroup_barrier()
         out[t] = y[t ^ 8]  # of another subgroup
 
-    def too_late(y: GlobalMut[i32], out: Out[i32]):
+    def too_late(y: GlobalMut[i32], out: Out[i32]) -> None:
         t = thread_id()
         subgroup_barrier()
         y[t] = t
@@ -40,7 +40,7 @@ def test_a_barrier_of_a_subgroup_orders_its_threads(launch: Launcher) -> None:
 
 
 def test_an_unchecked_kernel_reads_from_a_lane_that_is_not_active(launch: Launcher) -> None:
-    def kernel(out: Out[i32]):
+    def kernel(out: Out[i32]) -> None:
         out[thread_id()] = subgroup_shuffle_down(thread_id() + 1, 1)
 
     out = np.zeros(8, np.int32)

@@ -22,7 +22,7 @@ from krnlpy.kernels import defects as defects_module
 
 def fresh() -> Kernel:
     @kernel
-    def doubled(x: ItemMut[f32]):
+    def doubled(x: ItemMut[f32]) -> None:
         x *= 2.0  # the kernel's own text
 
     return doubled

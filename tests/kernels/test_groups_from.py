@@ -29,13 +29,13 @@ from krnlpy.dsl import global_id, group_id, groups
 
 
 @kernel(threads=(4, 2, 1))
-def mark(out: GlobalMut[u32, 3]):
+def mark(out: GlobalMut[u32, 3]) -> None:
     x, y, z = global_id(0), global_id(1), global_id(2)
     out[z, y, x] += u32(1 + groups(0) + 10 * groups(1) + 100 * groups(2))
 
 
 @kernel(threads=1)
-def choose(n: u32, counts: GlobalMut[u32, 1]):
+def choose(n: u32, counts: GlobalMut[u32, 1]) -> None:
     """What a kernel before it may do: say how many groups are worth it."""
     counts[0] = n
     counts[1] = n + u32(1)
@@ -43,7 +43,7 @@ def choose(n: u32, counts: GlobalMut[u32, 1]):
 
 
 @kernel(threads=1)
-def first(x: Global[u32, 1], y: GlobalMut[u32, 1]):
+def first(x: Global[u32, 1], y: GlobalMut[u32, 1]) -> None:
     y[group_id(0)] = x[0]
 
 
@@ -102,7 +102,7 @@ def test_many_launches(device: Device) -> None:
     source = counts_on(device, 7, 0, 0)
 
     @kernel(threads=1)
-    def step(x: Global[u32, 1], y: GlobalMut[u32, 1]):
+    def step(x: Global[u32, 1], y: GlobalMut[u32, 1]) -> None:
         y[group_id(0)] += x[0]
 
     for _ in range(100):
@@ -122,13 +122,13 @@ def test_wrong_counts(device: Device) -> None:
     with pytest.raises(LaunchError, match=r"contiguous; got strides \(2,\)"):
         mark.with_groups_from(Buffer.zeros(6, u32, device)[::2])
     with pytest.raises(LaunchError, match="expected a Buffer, got tuple"):
-        mark.with_groups_from((1, 2, 3))  # type: ignore[arg-type]
+        mark.with_groups_from((1, 2, 3))
     with pytest.raises(LaunchError, match=r"first: y is written to and holds the counts of groups"):
         first.with_groups_from(good)(Buffer.zeros(1, u32, device), good)
     first.with_groups_from(good)(good, Buffer.zeros(1, u32, device))  # reading them is fine
 
     @kernel
-    def items(x: Item[f32], y: ItemMut[f32]):
+    def items(x: Item[f32], y: ItemMut[f32]) -> None:
         y = x
 
     with pytest.raises(LaunchError, match="items: a kernel with items takes no counts of groups"):
@@ -166,7 +166,7 @@ def test_counts_that_were_never_written() -> None:
 
 def test_what_prints_in_counted_groups(device: Device, capsys: pytest.CaptureFixture[str]) -> None:
     @kernel(threads=1)
-    def speak(x: GlobalMut[u32, 1]):
+    def speak(x: GlobalMut[u32, 1]) -> None:
         print("group", group_id(0), "of", groups(0))
         x[0] = u32(1)
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
-from krnlpy import Device, config
-from krnlpy.dsl.spirv import glslang
-from krnlpy.dsl.spirv import module as spirv
+from krnlpy import Device, config, hooks
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 MODULE = '''
 from math import pi
@@ -125,26 +125,14 @@ _numbers = itertools.count()
 
 
 @pytest.fixture
-def compilations(device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the compilers that come last were given, in an empty cache."""
-    given: list[str] = []
+def compilations(device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[hooks.Compilation]]:
+    """The kernels that were compiled and not found in the cache, which is empty at first."""
     if device.info.backend == "interpreter":
         pytest.skip("it compiles nothing")
     monkeypatch.setattr(config, "cache_dir", tmp_path / "cache")
-    if device.is_host:
-        compiler: Any = device.backend._compiler  # type: ignore[attr-defined]
-        compile_text = compiler.compile
-        monkeypatch.setattr(compiler, "compile", lambda text: [given.append(text), compile_text(text)][1])
-    else:
-        glsl = glslang.find_compiler()
-
-        class Counting:
-            def compile(self, source: str, name: str) -> bytes:
-                given.append(source)
-                return glsl.compile(source, name)
-
-        monkeypatch.setattr(spirv, "find_compiler", Counting)
-    return given
+    compiled: list[hooks.Compilation] = []
+    with hooks.on_compile(lambda event: None if event.from_cache else compiled.append(event)):
+        yield compiled
 
 
 @pytest.fixture
@@ -168,7 +156,9 @@ def write(tmp_path: Path) -> Callable[..., ModuleType]:
 
 
 @pytest.mark.parametrize("what", SAME)
-def test_found_again(what: str, device: Device, compilations: list[str], write: Callable[..., ModuleType]) -> None:
+def test_found_again(
+    what: str, device: Device, compilations: list[hooks.Compilation], write: Callable[..., ModuleType]
+) -> None:
     assert write().run(device) == VALUE
     assert len(compilations) == 1
     assert write(*SAME[what]).run(device) == VALUE
@@ -176,7 +166,9 @@ def test_found_again(what: str, device: Device, compilations: list[str], write: 
 
 
 @pytest.mark.parametrize("what", CHANGED)
-def test_compiled_anew(what: str, device: Device, compilations: list[str], write: Callable[..., ModuleType]) -> None:
+def test_compiled_anew(
+    what: str, device: Device, compilations: list[hooks.Compilation], write: Callable[..., ModuleType]
+) -> None:
     edits, value = CHANGED[what]
     assert write().run(device) == VALUE
     assert write(*edits).run(device) == value
@@ -185,7 +177,9 @@ def test_compiled_anew(what: str, device: Device, compilations: list[str], write
     assert len(compilations) == 2
 
 
-def test_zeros_of_either_sign(device: Device, compilations: list[str], write: Callable[..., ModuleType]) -> None:
+def test_zeros_of_either_sign(
+    device: Device, compilations: list[hooks.Compilation], write: Callable[..., ModuleType]
+) -> None:
     """Python takes them for equal, kernels must not."""
     values = []
     for zero in ("0.0", "-0.0"):
@@ -195,45 +189,54 @@ def test_zeros_of_either_sign(device: Device, compilations: list[str], write: Ca
     assert len(compilations) == 2
 
 
-def test_globals_of_the_same_source(device: Device, compilations: list[str], write: Callable[..., ModuleType]) -> None:
+def test_globals_of_the_same_source(
+    device: Device, compilations: list[hooks.Compilation], write: Callable[..., ModuleType]
+) -> None:
     """The same text in two modules means what each module's names mean."""
     first, second = write(), write()
-    second.SCALE = 5.0  # type: ignore[attr-defined]
+    second.SCALE = 5.0
     assert (first.run(device), second.run(device)) == (VALUE, VALUE + 6)
     assert len(compilations) == 2
 
 
-def test_closures_of_one_function(device: Device, compilations: list[str], write: Callable[..., ModuleType]) -> None:
+def test_closures_of_one_function(
+    device: Device, compilations: list[hooks.Compilation], write: Callable[..., ModuleType]
+) -> None:
     module = write()
     values = []
     for captured in (0.25, 0.5, 0.25):
-        module.compute = module.make(captured)  # type: ignore[attr-defined]
+        module.compute = module.make(captured)
         values.append(module.run(device))
     assert values == [VALUE, VALUE - 0.25, VALUE]
     assert len(compilations) == 2, "the third is the first"
 
 
 def test_captured_when_first_compiled(
-    device: Device, compilations: list[str], write: Callable[..., ModuleType]
+    device: Device, compilations: list[hooks.Compilation], write: Callable[..., ModuleType]
 ) -> None:
     """As the decorator documents; another process, or a new kernel, sees the new value."""
     module = write()
     assert module.run(device) == VALUE
-    module.SCALE = 4.0  # type: ignore[attr-defined]
+    module.SCALE = 4.0
     assert module.run(device) == VALUE
-    module.compute = module.make(0.25)  # type: ignore[attr-defined]
+    module.compute = module.make(0.25)
     assert module.run(device) == VALUE + 3
     assert len(compilations) == 2
 
 
-def test_file_written_anew(device: Device, compilations: list[str], write: Callable[..., ModuleType]) -> None:
+def test_file_written_anew(
+    device: Device, compilations: list[hooks.Compilation], write: Callable[..., ModuleType]
+) -> None:
     """A module that is changed under the same name, within the resolution of the file system's clock."""
     assert write(file="kernels.py").run(device) == VALUE
     assert write(("SCALE = 3.0", "SCALE = 4.0"), file="kernels.py").run(device) == VALUE + 3
 
 
 def test_debug_mode(
-    device: Device, compilations: list[str], write: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch
+    device: Device,
+    compilations: list[hooks.Compilation],
+    write: Callable[..., ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     module = write()
     for debug in (False, True, False):
@@ -243,24 +246,26 @@ def test_debug_mode(
     assert len(compilations) == 2
 
 
-def test_specializations(device: Device, compilations: list[str], write: Callable[..., ModuleType]) -> None:
+def test_specializations(
+    device: Device, compilations: list[hooks.Compilation], write: Callable[..., ModuleType]
+) -> None:
     """Vulkan is given a specialization's values when a pipeline is made; for the host they are part of the code."""
     module = write()
     for size in (1, 2):
-        module.compute = module.make(0.25).specialize(SIZE=size)  # type: ignore[attr-defined]
+        module.compute = module.make(0.25).specialize(SIZE=size)
         assert module.run(device) == VALUE - 1 + size
     assert len(compilations) == (2 if device.is_host else 1)
 
 
-def test_group_sizes(device: Device, compilations: list[str], write: Callable[..., ModuleType]) -> None:
+def test_group_sizes(device: Device, compilations: list[hooks.Compilation], write: Callable[..., ModuleType]) -> None:
     module = write()
     for threads in (64, 128):
-        module.compute = module.make(0.25).with_threads(threads)  # type: ignore[attr-defined]
+        module.compute = module.make(0.25).with_threads(threads)
         assert module.run(device) == VALUE
     assert len(compilations) == 1 or device.is_host
 
 
-def test_layouts(device: Device, compilations: list[str], write: Callable[..., ModuleType]) -> None:
+def test_layouts(device: Device, compilations: list[hooks.Compilation], write: Callable[..., ModuleType]) -> None:
     """Code for contiguous buffers is another than for strided ones."""
     module = write()
     strided = ("np.array([1.0, 10.0], np.float32), device)", "np.array([1.0, 0.0, 10.0], np.float32), device)[::2]")

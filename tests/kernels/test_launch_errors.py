@@ -34,40 +34,34 @@ from krnlpy import (
     u8,
 )
 from krnlpy.dsl import barrier, global_id, group_array, thread_id
+from tests.support.kernels import axpy, saxpy
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 T = TypeVar("T")
 F = TypeVar("F", f32, bf16)
 
 
 @kernel
-def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
-    y += alpha * x
-
-
-@kernel
-def axpy(alpha: T, x: Item[T], y: ItemMut[T]):
-    y += alpha * x
-
-
-@kernel
-def scaled(x: ItemMut[F], by: f32, N: Spec[i32], M: Spec[i32] = 2):  # noqa: N803
+def scaled(x: ItemMut[F], by: f32, N: Spec[i32], M: Spec[i32] = 2) -> None:
     x = x * by * f32(N * M)
 
 
 @kernel
-def transpose(a: Global[f32, 2], out: GlobalMut[f32, 2]):
+def transpose(a: Global[f32, 2], out: GlobalMut[f32, 2]) -> None:
     i, j = global_id(0), global_id(1)
     if i < a.shape[0] and j < a.shape[1]:
         out[j, i] = a[i, j]
 
 
 @kernel
-def typed(flag: bool, small: i8, real: f32, half: bf16, out: ItemMut[f32]):
+def typed(flag: bool, small: i8, real: f32, half: bf16, out: ItemMut[f32]) -> None:
     out = real + half + f32(small) if flag else 0.0
 
 
 @kernel
-def total(value: T, out: Out[f32]):
+def total(value: T, out: Out[f32]) -> None:
     if global_id() == 0:
         out[0] = f32(value)
 
@@ -115,7 +109,7 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: saxpy(1.0, X, Buffer.ones(4, f64)), DtypeError, "saxpy: y is a buffer of f32; got one of f64: .cast(f32)"),
     (lambda: axpy(1, X, Buffer.ones(4, i32)), DtypeError, "axpy: x and y share the type T, but x is f32 and y is i32"),
     (lambda: scaled(Buffer.ones(1, u8), 1.0, N=1), DtypeError, "scaled: x is u8; F is one of f32, bf16"),
-    (lambda: total.with_groups(1)(1.0, X), LaunchError, "total: nothing tells what type T is; give value as a NumPy"),
+    (lambda: total.with_groups(1)(1.0, X), LaunchError, "total: the type of T is not known; give value as a NumPy"),
     (lambda: transpose.with_groups(1)(X, X.reshape((2, 2))), ShapeError, "transpose: a has 2 dimensions; got a buf"),
     (lambda: saxpy(1.0, Buffer.ones(5, f32), X), ShapeError, "saxpy: items have unequal shapes: x (5,), y (4,); .broa"),
     (lambda: saxpy(1.0, Buffer.ones(1, f32), X), ShapeError, "saxpy: items have unequal shapes: x (1,), y (4,)"),
@@ -187,7 +181,7 @@ def test_buffers_on_several_devices() -> None:
 
 def test_no_buffers() -> None:
     @kernel
-    def alone(x: f32):
+    def alone(x: f32) -> None:
         y = x
 
     with pytest.raises(LaunchError, match="alone has no buffers"):
@@ -198,14 +192,14 @@ def test_kernels_that_are_none() -> None:
     with pytest.raises(KernelTypeError, match="parameter x has no annotation"):
 
         @kernel
-        def without(x):  # type: ignore[no-untyped-def]
+        def without(x) -> None:
             pass
 
     with pytest.raises(KernelSyntaxError):
         kernel(lambda: None)
 
     @kernel
-    def mistaken(x: Item[f32], n: i32, y: ItemMut[f32]):
+    def mistaken(x: Item[f32], n: i32, y: ItemMut[f32]) -> None:
         y = x * n
 
     for _ in range(2):
@@ -258,11 +252,11 @@ def test_fewer_threads_where_the_device_has_fewer(
     limited: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @kernel
-    def plain(out: ItemMut[f32]):
+    def plain(out: ItemMut[f32]) -> None:
         out = 1.0
 
     @kernel
-    def shares(out: GlobalMut[f32]):
+    def shares(out: GlobalMut[f32]) -> None:
         a = group_array(f32, 256)
         a[thread_id()] = 1.0
         barrier()
@@ -285,7 +279,7 @@ def test_more_elements_than_kernels_count() -> None:
     one = Buffer.ones(1, u8)
 
     @kernel
-    def read(x: Item[u8], table: Global[u8], y: ItemMut[u8]):
+    def read(x: Item[u8], table: Global[u8], y: ItemMut[u8]) -> None:
         y = x + table[0]
 
     many = one.broadcast_to(2**31)
@@ -301,7 +295,7 @@ def test_types_that_the_device_has_not(device: Device) -> None:
         pytest.skip("has all types")
 
     @kernel
-    def double(x: ItemMut[f64]):
+    def double(x: ItemMut[f64]) -> None:
         x = x * 2.0
 
     x = Buffer.ones(3, f64, device)

@@ -29,7 +29,7 @@ MANY = 100_000
 
 
 @kernel(threads=1)
-def count_up(n: i32, y: GlobalMut[i32]):
+def count_up(n: i32, y: GlobalMut[i32]) -> None:
     k = 0
     while k < n:
         k += 1
@@ -37,7 +37,7 @@ def count_up(n: i32, y: GlobalMut[i32]):
 
 
 @kernel(threads=1)
-def count_to_a_constant(y: GlobalMut[i32]):
+def count_to_a_constant(y: GlobalMut[i32]) -> None:
     k = 0
     while k < 100_000:
         k += 1
@@ -45,7 +45,7 @@ def count_to_a_constant(y: GlobalMut[i32]):
 
 
 @kernel(threads=1)
-def count_to_a_spec(y: GlobalMut[i32], N: Spec[i32]):  # noqa: N803
+def count_to_a_spec(y: GlobalMut[i32], N: Spec[i32]) -> None:
     k = 0
     for _ in range(N):
         k += 1
@@ -53,7 +53,7 @@ def count_to_a_spec(y: GlobalMut[i32], N: Spec[i32]):  # noqa: N803
 
 
 @kernel(threads=1)
-def sum_of_a_matrix(x: Global[f32, 2], y: GlobalMut[f32]):
+def sum_of_a_matrix(x: Global[f32, 2], y: GlobalMut[f32]) -> None:
     total = 0.0
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
@@ -70,12 +70,12 @@ def counted(n: i32) -> i32:
 
 
 @kernel(threads=1)
-def count_in_a_function(n: i32, y: GlobalMut[i32]):
+def count_in_a_function(n: i32, y: GlobalMut[i32]) -> None:
     y[0] = counted(n) + counted(n)
 
 
 @kernel(threads=1)
-def count_by_data(x: Global[i32], y: GlobalMut[i32]):
+def count_by_data(x: Global[i32], y: GlobalMut[i32]) -> None:
     k = 0
     while k < x[0]:
         k += 1
@@ -83,7 +83,7 @@ def count_by_data(x: Global[i32], y: GlobalMut[i32]):
 
 
 @kernel(threads=1)
-def count_by_data_and_return(x: Global[i32], y: GlobalMut[i32]):
+def count_by_data_and_return(x: Global[i32], y: GlobalMut[i32]) -> None:
     for k in range(x[0] + 1):
         y[0] = k
         if k == x[0]:
@@ -91,12 +91,12 @@ def count_by_data_and_return(x: Global[i32], y: GlobalMut[i32]):
 
 
 @kernel(threads=1)
-def add_one(x: ItemMut[i32]):
+def add_one(x: ItemMut[i32]) -> None:
     x += 1
 
 
 @kernel(threads=1)
-def add_many(n: i32, x: ItemMut[i32]):
+def add_many(n: i32, x: ItemMut[i32]) -> None:
     for _ in range(n):
         x += 1
 
@@ -113,7 +113,7 @@ def through_an_array(n: i32, value: i32) -> i32:
 
 
 @kernel(threads=1)
-def spend_all_but_few(x: Global[i32], y: GlobalMut[i32]):
+def spend_all_but_few(x: Global[i32], y: GlobalMut[i32]) -> None:
     """What follows a loop that ends rightly has few passes left: the array's are the first that the driver ends."""
     k = 0
     while k < x[0]:
@@ -210,7 +210,7 @@ def test_loops_in_items(device: Device) -> None:
 
 
 @kernel(threads=8)
-def both_atomics(n: i32, total: GlobalMut[f32], most: GlobalMut[f32]):
+def both_atomics(n: i32, total: GlobalMut[f32], most: GlobalMut[f32]) -> None:
     for k in range(n):
         atomic_add(total[0], 1.0)
         atomic_max(most[0], f32(k))
@@ -254,7 +254,7 @@ def test_with_groups_from_memory(device: Device) -> None:
 
 
 @kernel
-def strided(x: Global[f32], y: GlobalMut[f32]):
+def strided(x: Global[f32], y: GlobalMut[f32]) -> None:
     """A loop over ids: its passes follow from the threads of the launch."""
     total = 0.0
     for i in range(global_id(), x.size, global_threads()):
@@ -269,7 +269,7 @@ def test_strides_of_the_dispatch(device: Device) -> None:
 
 
 @kernel
-def halved(x: Item[u32], y: ItemMut[u32]):
+def halved(x: Item[u32], y: ItemMut[u32]) -> None:
     """A loop that ends by itself, of whatever data."""
     n = x
     k = u32(0)

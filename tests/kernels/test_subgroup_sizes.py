@@ -9,7 +9,7 @@ from krnlpy import Buffer, Device, Global, GlobalMut, LaunchError, LimitExceeded
 from krnlpy.dsl import global_id, subgroup_add, subgroup_id, subgroup_thread_id, subgroup_threads
 
 
-def body(x: Global[i32], y: GlobalMut[i32, 2]):
+def body(x: Global[i32], y: GlobalMut[i32, 2]) -> None:
     i = global_id()
     y[0, i] = subgroup_threads()
     y[1, i] = subgroup_add(x[i])

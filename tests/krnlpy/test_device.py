@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
@@ -12,24 +9,12 @@ import pytest
 
 import krnlpy
 from krnlpy import Device, DeviceUnavailable, Feature
-
-
-def python(program: str, **environment: str) -> str:
-    """What a program prints in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+from tests.support import process
 
 
 def test_import_loads_no_backend_and_no_compiler() -> None:
     heavy = ["vulkan", "llvmlite", "cffi", "krnlpy.vulkan", "krnlpy.host", "krnlpy.interpreter", "krnlpy.dsl.frontend"]
-    assert python(f"import krnlpy, sys; print([m for m in {heavy} if m in sys.modules])") == "[]\n"
+    assert process.output("-c", f"import krnlpy, sys; print([m for m in {heavy} if m in sys.modules])") == "[]\n"
 
 
 def test_every_public_name_is_there() -> None:
@@ -62,7 +47,7 @@ def test_info(device: Device) -> None:
     assert min(info.max_groups_xyz) >= 65535  # what Vulkan guarantees
     assert info.max_buffer_bytes >= 1 << 27
     with pytest.raises(FrozenInstanceError):
-        info.name = "other"  # type: ignore[misc]
+        info.name = "other"
     device.wait()
 
 
@@ -192,7 +177,7 @@ except krnlpy.DeviceUnavailable as error:
 x = krnlpy.Buffer.ones(3, krnlpy.f32)
 print(x.numpy().sum(), krnlpy.Device.best())
 """
-    said = python(program, VK_DRIVER_FILES="/nonexistent.json")
+    said = process.output("-c", program, VK_DRIVER_FILES="/nonexistent.json")
     assert "Device(0): " in said and "install" in said and "Device.host() needs no driver" in said
     assert said.endswith("3.0 Device.host()\n")
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 import krnlpy
+from tests.support import process
 
 PROGRAM = """
 import json, sys
@@ -29,8 +28,7 @@ def test_dir_has_what_comes_later(module: str) -> None:
     program = (
         f"import {module} as m; print(*sorted(set(m.__all__) - set(dir(m)))); print(len(dir(m)) - len(set(dir(m))))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "\n0\n"
+    assert process.output("-c", program) == "\n0\n"
 
 
 def test_dir_of_the_settings() -> None:
@@ -38,9 +36,7 @@ def test_dir_of_the_settings() -> None:
 
 
 def test_what_comes_later_is_not_loaded() -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
-    loaded = set(json.loads(done.stdout))
+    loaded = set(json.loads(process.output("-c", PROGRAM)))
     # Dataclasses, which nothing does without, bring inspect along.
     bare = "import dataclasses, json, sys, numpy; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", bare], capture_output=True, text=True, check=True)
-    assert (loaded - set(json.loads(done.stdout))) & LATER == set()
+    assert (loaded - set(json.loads(process.output("-c", bare)))) & LATER == set()

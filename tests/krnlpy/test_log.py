@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,10 @@ import pytest
 from krnlpy import Buffer, ConfigError, Device, DeviceLost, ItemMut, config, f32, kernel
 from krnlpy.backend.interposition import Rank
 from krnlpy.backend.serialization import serialize
+from tests.support import process
+from tests.support.tiers import one_vulkan_device
 
-ROOT = Path(__file__).resolve().parents[2]
+pytestmark = one_vulkan_device
 
 PROGRAM = """
 import logging, sys
@@ -40,13 +40,7 @@ print([type(h).__name__ for h in logging.getLogger().handlers], logging.getLogge
 def run(tmp_path: Path, selector: Any, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     path = tmp_path / "program.py"
     path.write_text(PROGRAM.format(selector=selector, before=before))
-    return subprocess.run(
-        [sys.executable, "-W", "error", str(path)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "KRNLPY_LOG": "", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return process.run(path, **{"KRNLPY_LOG": "", **environment})
 
 
 def selector(device: Device) -> Any:
@@ -98,19 +92,19 @@ def test_wrong_level(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_importing_krnlpy_does_not_import_logging() -> None:
     program = "import sys, krnlpy; assert 'logging' not in sys.modules, 'logging'; assert 'json' not in sys.modules"
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, env={**os.environ, "KRNLPY_LOG": "debug"})
+    process.output("-c", program, KRNLPY_LOG="debug")
 
 
 # -- one kernel at a time
 
 
 @kernel
-def first(x: ItemMut[f32]):
+def first(x: ItemMut[f32]) -> None:
     x += 1.0
 
 
 @kernel
-def second(x: ItemMut[f32]):
+def second(x: ItemMut[f32]) -> None:
     x += 1.0
 
 

@@ -12,19 +12,15 @@ from typing import Any
 import numpy as np
 
 import krnlpy
-from krnlpy import Buffer, Device, Item, ItemMut, f32, kernel, u8, u32, vulkan
+from krnlpy import Buffer, Device, f32, u8, u32, vulkan
 from tests.faults.layer import Layer, close, injected
+from tests.support.kernels import saxpy
 
 from .operations import new_kernel
 from .resources import open_files, resident_bytes, settle
 
 _PARTS = 5
 _MOST_POOLS = 18  # see commands.py
-
-
-@kernel
-def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
-    y += alpha * x
 
 
 @dataclass

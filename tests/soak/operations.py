@@ -20,22 +20,22 @@ _MOST_BYTES = 48 << 20
 
 
 @kernel
-def add(number: u32, x: Item[u32], y: ItemMut[u32]):
+def add(number: u32, x: Item[u32], y: ItemMut[u32]) -> None:
     y += x * number
 
 
 @kernel
-def mix(x: Item[u8], y: Item[u8], z: ItemMut[u8]):
+def mix(x: Item[u8], y: Item[u8], z: ItemMut[u8]) -> None:
     z ^= x + y
 
 
 @kernel
-def gather(x: Global[u32, 1], at: Item[u32], y: ItemMut[u32]):
+def gather(x: Global[u32, 1], at: Item[u32], y: ItemMut[u32]) -> None:
     y = x[at % u32(len(x))]
 
 
 @kernel(threads=64)
-def turn_groups(x: GlobalMut[u32, 1]):
+def turn_groups(x: GlobalMut[u32, 1]) -> None:
     values = group_array(u32, (64,))
     here = global_id(0)
     if here < len(x):
@@ -49,7 +49,7 @@ def turn_groups(x: GlobalMut[u32, 1]):
 def new_kernel(by: int) -> Kernel:
     """A kernel that was not compiled before, unless for the same number."""
 
-    def scale(x: ItemMut[u32], BY: Spec[u32] = 1):  # noqa: N803
+    def scale(x: ItemMut[u32], BY: Spec[u32] = 1) -> None:
         x *= BY
 
     return kernel(scale).specialize(BY=by)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
+from krnlpy.columns import in_columns
+
 NO_DEVICE = "no device"
 
 
@@ -38,6 +40,4 @@ def table(reports: Iterable[pytest.TestReport], devices: Iterable[str]) -> Itera
             total = sum(counts[p] for p in places)
             row.append(f"{total} in {sum(seconds[p] for p in places):.0f} s" if total else "")
         rows.append(row)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    yield from in_columns(rows)

@@ -9,13 +9,13 @@ import pytest
 
 import krnlpy
 import krnlpy.views.view
-from krnlpy import Device, Feature, ScalarType
+from krnlpy import Device, DTypeLike, Feature, ScalarType, scalar_type
 
 
-def requires(device: Device, *needs: Feature | ScalarType) -> None:
+def requires(device: Device, *needs: Feature | DTypeLike) -> None:
     """Skips the test if the device lacks a feature, or the arithmetic of a scalar type."""
     for need in needs:
-        feature = need if isinstance(need, Feature) else _needed_by(need)
+        feature = need if isinstance(need, Feature) else _needed_by(scalar_type(need))
         if feature is not None and feature not in device.info.features:
             pytest.skip(f"{device!r} has no {feature}")
 

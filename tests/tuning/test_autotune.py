@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +37,10 @@ from krnlpy.errors import FileError
 from krnlpy.tuning import autotune as autotuning
 from krnlpy.tuning import trials
 from krnlpy.tuning.autotune import TunedKernel
+from tests.support import process
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 THREADS = [{"threads": n} for n in (32, 64, 128)]
 
@@ -66,7 +68,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def make_add(**options: Any) -> TunedKernel:
     @autotune(THREADS, **{"seconds": 0.0, **options})
     @kernel
-    def add(x: Item[f32], y: ItemMut[f32]):
+    def add(x: Item[f32], y: ItemMut[f32]) -> None:
         y += x
 
     return add
@@ -114,7 +116,7 @@ def test_what_shares_memory_goes_on_sharing_it(device: Device) -> None:
 
     @autotune(THREADS, seconds=0.0)
     @kernel
-    def shifted(x: Global[f32, 1], y: GlobalMut[f32, 1]):
+    def shifted(x: Global[f32, 1], y: GlobalMut[f32, 1]) -> None:
         i = global_id(0)
         if i < y.shape[0]:
             y[i] = y[i] * 2.0 + x[0]
@@ -139,7 +141,7 @@ def test_what_shares_memory_goes_on_sharing_it(device: Device) -> None:
 def test_specs_and_global_threads(device: Device) -> None:
     @autotune([{"TILE": n, "threads": (n, n)} for n in (2, 4, 8)], key=["a", "b"], seconds=0.0)
     @kernel
-    def matmul(a: Global[i32, 2], b: Global[i32, 2], c: Out[i32, 2], TILE: Spec[i32]):  # noqa: N803
+    def matmul(a: Global[i32, 2], b: Global[i32, 2], c: Out[i32, 2], TILE: Spec[i32]) -> None:
         rows = group_array(i32, (TILE, TILE))
         columns = group_array(i32, (TILE, TILE))
         x, y = thread_id(0), thread_id(1)
@@ -173,7 +175,7 @@ def test_groups_that_depend_on_the_configuration(device: Device) -> None:
 
     @autotune([{"EACH": 1}, {"EACH": 3}, {"EACH": 4}], groups=groups, seconds=0.0)
     @kernel(threads=32)
-    def count_up(x: GlobalMut[i32, 1], EACH: Spec[i32]):  # noqa: N803
+    def count_up(x: GlobalMut[i32, 1], EACH: Spec[i32]) -> None:
         for n in range(EACH):
             i = global_id(0) * EACH + n
             if i < x.shape[0]:
@@ -214,7 +216,7 @@ def test_keys(device: Device, measured: list[str]) -> None:
 def test_a_configuration_that_computes_something_else(device: Device) -> None:
     @autotune([{"N": 1}, {"N": 2}], seconds=0.0)
     @kernel
-    def wrong(x: ItemMut[f32], N: Spec[i32]):  # noqa: N803
+    def wrong(x: ItemMut[f32], N: Spec[i32]) -> None:
         x += f32(N)
 
     x = ones(device)
@@ -229,7 +231,7 @@ def test_a_configuration_that_computes_something_else(device: Device) -> None:
 def make_rounding(**options: float) -> TunedKernel:
     @autotune([{"STEP": 1.0}, {"STEP": 3.0}], seconds=0.0, **options)
     @kernel
-    def rounded(x: ItemMut[f32], STEP: Spec[f32]):  # noqa: N803
+    def rounded(x: ItemMut[f32], STEP: Spec[f32]) -> None:
         x = (x / STEP) * STEP
 
     return rounded
@@ -254,7 +256,7 @@ def test_tolerances(device: Device) -> None:
 def test_what_the_device_cant_run_is_left_out(device: Device) -> None:
     @autotune([{"N": 1 << 28}, {"N": 64}, {"N": 128}], seconds=0.0)
     @kernel(threads=64)
-    def shared(x: GlobalMut[i32, 1], N: Spec[i32]):  # noqa: N803
+    def shared(x: GlobalMut[i32, 1], N: Spec[i32]) -> None:
         values = group_array(i32, N)
         values[thread_id(0)] = 1
         barrier()
@@ -270,7 +272,7 @@ def test_what_the_device_cant_run_is_left_out(device: Device) -> None:
 
     @autotune([{"threads": 1 << 16}, {"threads": 1 << 17}], seconds=0.0)
     @kernel
-    def too_large(x: ItemMut[i32]):
+    def too_large(x: ItemMut[i32]) -> None:
         x = 1
 
     with pytest.raises(LimitExceeded):
@@ -315,7 +317,13 @@ def test_memory_that_says_something_impossible(device: Device, measured: list[st
     add(x, y)
     situation = add._situation((x, y))
     cache, key = choices._cache(), choices._cache_key(situation)
-    for content in ({"config": {"threads": 5}}, [], {"config": {"threads": 32}, "kernel": "another"}, "[" * 100_000):
+    contents: list[Any] = [
+        {"config": {"threads": 5}},
+        [],
+        {"config": {"threads": 32}, "kernel": "another"},
+        "[" * 100_000,
+    ]
+    for content in contents:
         cache.put(key, content.encode() if isinstance(content, str) else json.dumps(content).encode())
         with pytest.warns(RuntimeWarning, match="is damaged; it is tuned anew"):
             make_add()(x, y)
@@ -408,7 +416,7 @@ def test_another_source_is_tuned_anew(device: Device, measured: list[str]) -> No
     def variant(number: int) -> TunedKernel:
         @autotune(THREADS, seconds=0.0)
         @kernel
-        def grow(x: ItemMut[u32]):
+        def grow(x: ItemMut[u32]) -> None:
             x += u32(number)
 
         return grow
@@ -434,7 +442,7 @@ def test_one_thread_tunes(device: Device, measured: list[str]) -> None:
 def test_launchers(device: Device) -> None:
     @autotune([{"N": 1, "threads": 32}, {"N": 2, "threads": 64}], seconds=0.0)
     @kernel
-    def scaled(x: ItemMut[f32], N: Spec[i32], FACTOR: Spec[f32] = 3.0):  # noqa: N803
+    def scaled(x: ItemMut[f32], N: Spec[i32], FACTOR: Spec[f32] = 3.0) -> None:
         for _ in range(N):
             x = x * 1.0
         x *= FACTOR
@@ -500,7 +508,7 @@ def test_graphs(device: Device) -> None:
 def test_composite_arguments(device: Device) -> None:
     @autotune(THREADS, key=["at"], seconds=0.0)
     @kernel
-    def move(by: Vector[f32, 2], at: ItemMut[Vector[f32, 2]]):
+    def move(by: Vector[f32, 2], at: ItemMut[Vector[f32, 2]]) -> None:
         at += by
 
     at = Buffer.zeros((50, 2), f32, device)
@@ -510,7 +518,7 @@ def test_composite_arguments(device: Device) -> None:
 
 def test_wrong_configurations() -> None:
     @kernel
-    def scaled(x: ItemMut[f32], N: Spec[i32]):  # noqa: N803
+    def scaled(x: ItemMut[f32], N: Spec[i32]) -> None:
         x *= f32(N)
 
     for configs, message in (
@@ -522,9 +530,9 @@ def test_wrong_configurations() -> None:
         ([3], "a configuration is a mapping"),
     ):
         with pytest.raises(LaunchError, match=message):
-            autotune(configs)(scaled)  # type: ignore[arg-type]
+            autotune(configs)(scaled)
     with pytest.raises(LaunchError, match="put @autotune"):
-        autotune([{"N": 1}])(lambda x: x)  # type: ignore[arg-type]
+        autotune([{"N": 1}])(lambda x: x)
     with pytest.raises(LaunchError, match="has no buffers among its arguments"):
         autotune([{"N": 1}])(scaled)(1.0)
 
@@ -551,11 +559,11 @@ def test_the_rounds_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(trials, "partial", lambda number, _: type("W", (), {"func": number}))
     twins: Any = type("T", (), {"restore": lambda self: None, "arguments": ()})()
-    times = trials._measured([0, 1, 2], [0, 1, 2], twins, Fake(), 60.0)  # type: ignore[arg-type, list-item]
+    times = trials._measured([0, 1, 2], [0, 1, 2], twins, Fake(), 60.0)  # type: ignore[list-item]
     assert counts[2] == 3  # its best is 3.5e-3
     assert 3 < counts[0] == counts[1] <= 50
     assert {i: len(found) for i, found in times.items()} == counts
-    assert len(trials._measured([0], [0], twins, Fake(), 60.0)[0]) == 1  # type: ignore[arg-type, list-item]
+    assert len(trials._measured([0], [0], twins, Fake(), 60.0)[0]) == 1  # type: ignore[list-item]
 
 
 PROGRAM = """
@@ -575,16 +583,8 @@ print([p.name for p in config.cache_dir.glob("tuning/*")] != [])
 
 @pytest.mark.parametrize(("text", "expected"), [("0", False), ("", True), ("1", True)])
 def test_environment(text: str, expected: bool, tmp_path: Path) -> None:
-    import os
 
     path = tmp_path / "program.py"
     path.write_text(PROGRAM.format(expected=expected))
-    environment = {
-        "KRNLPY_AUTOTUNE": text,
-        "KRNLPY_CACHE_DIR": str(tmp_path / "c"),
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    done = subprocess.run(
-        [sys.executable, str(path)], env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
-    assert (done.stdout, done.stderr) == (f"{expected}\n", "")
+    printed = process.output(path, KRNLPY_AUTOTUNE=text, KRNLPY_CACHE_DIR=str(tmp_path / "c"))
+    assert printed == f"{expected}\n"

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,15 +16,16 @@ from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.errors import DeviceLost, DeviceUnavailable
 from krnlpy.scalar import u32
 from krnlpy.vulkan.queue import commands
+from tests.support import process
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def increment(x: ItemMut[u32]):
+def increment(x: ItemMut[u32]) -> None:
     x += u32(1)
 
 
-def add(x: Item[u32], y: ItemMut[u32]):
+def add(x: Item[u32], y: ItemMut[u32]) -> None:
     y += x
 
 
@@ -181,6 +179,4 @@ def test_the_end_of_a_process(backend: Backend, order: str, tmp_path: Path) -> N
         "    graph.replay()\n"
         f"{order}\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, program], env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    process.output(program)

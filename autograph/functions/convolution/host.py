@@ -10,8 +10,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Literal
 
-from autograph.functions.launch import over
-from autograph.functions.reductions import reduce_axes
+from autograph.functions.launch import grid_stride
+from autograph.functions.reductions import sum_axes
 from autograph.functions.type_variables import F
 from krnlpy import Buffer, Global, GlobalMut, Out, Spec, f32, i32, i64, kernel
 from krnlpy.dsl import fma, global_id, global_threads, local_array
@@ -31,10 +31,10 @@ def _slide(
     step_y: i32,
     tap_y: i32,
     tap_x: i32,
-    STEP: Spec[i32],  # noqa: N803
-    PIXELS: Spec[i32],  # noqa: N803
-    LANES: Spec[i32],  # noqa: N803
-    SWAPPED: Spec[bool],  # noqa: N803
+    STEP: Spec[i32],
+    PIXELS: Spec[i32],
+    LANES: Spec[i32],
+    SWAPPED: Spec[bool],
 ) -> None:
     """``out[s, n, o, y, x]`` is the sum of ``images[n, c, y * step_y + i * tap_y - top, x * STEP + j * tap_x] *
     filters[c, i, j, o]`` over every slices-th c and all i, j; above and below the images are zeros, over which nothing
@@ -72,7 +72,7 @@ def _slide(
 
 
 @kernel(unchecked=True)
-def _channels_last(x: Global[F, Literal[4]], out: Out[f32, Literal[4]], TURNED: Spec[bool]) -> None:  # noqa: N803
+def _channels_last(x: Global[F, Literal[4]], out: Out[f32, Literal[4]], TURNED: Spec[bool]) -> None:
     """``out[n, y, x, c]``, zero past the last channel; TURNED by half a turn in the plane."""
     rows, columns = x.shape[2], x.shape[3]
     for item in range(global_id(), out.shape[0] * rows, global_threads()):
@@ -93,11 +93,11 @@ def _spread(
     out: GlobalMut[f32, Literal[4]],
     left: i32,
     step_y: i32,
-    STEP: Spec[i32],  # noqa: N803
+    STEP: Spec[i32],
 ) -> None:
     """``out[n, c, y * step_y, left + x * STEP] = x[n, c, y, x]`` where that lies inside, zeros elsewhere."""
     channels, height, width = out.shape[1], out.shape[2], out.shape[3]
-    first = max(0, (STEP - 1 - left) // STEP)  # left of the image where padding is cut off
+    first = max(0, (STEP - 1 - left) // STEP)  # what negative padding cuts off at the left
     stop = min(x.shape[3], (width - left + STEP - 1) // STEP)
     for item in range(global_id(), out.shape[0] * channels, global_threads()):
         c = item % channels
@@ -112,37 +112,37 @@ def _spread(
 
 def forward(x: Buffer, weight: Buffer, out: Buffer, window: Window) -> None:
     """``out[n, oc, oh, ow]`` of images ``x`` and filters ``weight``."""
-    images = _placed(x, x.shape[3] + 2 * window.padding[1], window.padding[1])
+    images = _padded(x, x.shape[3] + 2 * window.padding[1], window.padding[1])
     filters = _packed(weight.transpose(1, 0, 2, 3))
-    _run(images, filters, out.reshape((1, *out.shape)), window.padding[0], window.stride, window.dilation)
+    _launch_slide(images, filters, out.reshape((1, *out.shape)), window.padding[0], window.stride, window.dilation)
 
 
 def input_gradient(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> None:
     """``dx[n, ic, h, w]`` of the gradient ``dy`` of the output."""
     reach = [(f - 1) * d for f, d in zip(window.filter, window.dilation, strict=True)]
     top, left = (r - p for r, p in zip(reach, window.padding, strict=True))
-    images = _placed(dy, dx.shape[3] + reach[1], left, window.stride)
-    _run(images, _packed(weight, turned=True), dx.reshape((1, *dx.shape)), top, (1, 1), window.dilation)
+    images = _padded(dy, dx.shape[3] + reach[1], left, window.stride)
+    _launch_slide(images, _packed(weight, turned=True), dx.reshape((1, *dx.shape)), top, (1, 1), window.dilation)
 
 
 def weight_gradient(x: Buffer, dy: Buffer, shape: tuple[int, ...], window: Window) -> Buffer:
     """The gradient of filters of a shape; images are added in a fixed order."""
     oc, ic, fh, fw = shape
-    images = _placed(x, x.shape[3] + 2 * window.padding[1], window.padding[1])
+    images = _padded(x, x.shape[3] + 2 * window.padding[1], window.padding[1])
     filters = _packed(dy)
     slices = max(1, min(dy.shape[0], _ITEMS // (ic * fh * (filters.shape[3] // _lanes(oc)))))
     out = Buffer.empty((slices, ic, oc, fh, fw), f32, x.device)
-    _run(images, filters, out, window.padding[0], window.dilation, window.stride, swapped=True)
-    return reduce_axes(out.transpose(0, 2, 1, 3, 4), (0,), x.dtype)
+    _launch_slide(images, filters, out, window.padding[0], window.dilation, window.stride, swapped=True)
+    return sum_axes(out.transpose(0, 2, 1, 3, 4), (0,), x.dtype)
 
 
-def _placed(x: Buffer, width: int, left: int, step: tuple[int, int] = (1, 1)) -> Buffer:
-    """Images in f32, in zeros of a width, with zeros between their pixels for a step."""
+def _padded(x: Buffer, width: int, left: int, step: tuple[int, int] = (1, 1)) -> Buffer:
+    """Images in f32, with zeros around them up to a width, and between their pixels where the step is above 1."""
     height = (x.shape[2] - 1) * step[0] + 1
     if x.dtype is f32 and x.shape[2:] == (height, width) and left == 0:
         return x
     out = Buffer.empty((*x.shape[:2], height, width), f32, x.device)
-    over(_spread.specialize(STEP=step[1]), x.shape[0] * x.shape[1])(x, out, left, step[0])
+    grid_stride(_spread.specialize(STEP=step[1]), x.shape[0] * x.shape[1])(x, out, left, step[0])
     return out
 
 
@@ -151,11 +151,11 @@ def _packed(filters: Buffer, turned: bool = False) -> Buffer:
     c, o, h, w = filters.shape
     lanes = _lanes(o)
     out = Buffer.empty((c, h, w, -(-o // lanes) * lanes), f32, filters.device)
-    over(_channels_last.specialize(TURNED=turned), c * h)(filters, out)
+    grid_stride(_channels_last.specialize(TURNED=turned), c * h)(filters, out)
     return out
 
 
-def _run(
+def _launch_slide(
     images: Buffer,
     filters: Buffer,
     out: Buffer,
@@ -166,8 +166,8 @@ def _run(
 ) -> None:
     slices, count, oc, oh, ow = out.shape
     lanes = _lanes(oc)
-    built = _built(step[1], _pixels(ow, lanes), lanes, swapped)
-    over(built, slices * count * -(-oc // lanes) * oh)(images, filters, out, top, step[0], *tap)
+    built = _specialized(step[1], _pixels(ow, lanes), lanes, swapped)
+    grid_stride(built, slices * count * -(-oc // lanes) * oh)(images, filters, out, top, step[0], *tap)
 
 
 def _lanes(channels: int) -> int:
@@ -181,5 +181,5 @@ def _pixels(width: int, lanes: int) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _built(step: int, pixels: int, lanes: int, swapped: bool) -> Any:
+def _specialized(step: int, pixels: int, lanes: int, swapped: bool) -> Any:
     return _slide.specialize(STEP=step, PIXELS=pixels, LANES=lanes, SWAPPED=swapped)

@@ -35,7 +35,8 @@ def conv1(
 
     Raises:
         ShapeError: ranks or channels do not fit, or the filter is longer than the padded signal.
-        DtypeError, DeviceError: the tensors differ, or are no floats of at most 32 bits.
+        DtypeError: the dtypes differ, or are not floats of at most 32 bits.
+        DeviceError: the tensors lie on different devices.
 
     >>> from autograph import Tensor
     >>> x, difference = Tensor.from_numpy([[[1.0, 4.0, 9.0, 16.0]]]), Tensor.from_numpy([[[-1.0, 1.0]]])

@@ -8,8 +8,8 @@ from autograph.autograd import differentiable
 from autograph.errors import ShapeError
 from autograph.functions.checks import pair, require_alike, require_dtype, require_ndim
 from autograph.functions.elementwise import add
-from autograph.functions.launch import parts
-from autograph.functions.reductions import total
+from autograph.functions.launch import split_rows
+from autograph.functions.reductions import sum_buffers
 from krnlpy import Buffer, bf16, f16, f32
 
 from . import direct as conv2_direct
@@ -42,7 +42,14 @@ def conv2(
 
     Raises:
         ShapeError: ranks or channels do not fit, or the filter is larger than the padded image.
-        DtypeError, DeviceError: the tensors differ, or are no floats of at most 32 bits.
+        DtypeError: the dtypes differ, or are not floats of at most 32 bits.
+        DeviceError: the tensors lie on different devices.
+
+    >>> import numpy as np
+    >>> from autograph import Tensor
+    >>> image = Tensor.from_numpy(np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3))
+    >>> image.conv2(Tensor.ones((1, 1, 2, 2))).numpy().tolist()  # the sum of each window
+    [[[[8.0, 12.0], [20.0, 24.0]]]]
     """
     require_ndim("conv2", "images", x, "[n, ic, h, w]")
     require_ndim("conv2", "filters", weight, "[oc, ic, fh, fw]")
@@ -85,22 +92,22 @@ def _conv2(x: Tensor, weight: Tensor, window: Window, size: tuple[int, int]) -> 
     algorithm = conv2_host if x.device.is_host else conv2_direct
     out = Buffer.empty((x.shape[0], weight.shape[0], *size), x.dtype, x.device)
     if out.size:
-        for some, result in parts(x.buffer, out):
+        for some, result in split_rows(x.buffer, out):
             algorithm.forward(some, weight.buffer, result, window)
     images, filters = x.detach(), weight.detach()
 
     def gradient_of_x(gradient: Tensor) -> Tensor:
         dx = Buffer.zeros(images.shape, images.dtype, images.device)
         if dx.size and gradient.size:
-            for dy, result in parts(gradient.buffer, dx):
+            for dy, result in split_rows(gradient.buffer, dx):
                 algorithm.input_gradient(dy, filters.buffer, result, window)
         return gradient.result(dx)
 
     def gradient_of_weight(gradient: Tensor) -> Tensor:
         if not gradient.size:
             return filters.result(Buffer.zeros(filters.shape, filters.dtype, filters.device))
-        shape, pieces = filters.shape, list(parts(images.buffer, gradient.buffer))
+        shape, pieces = filters.shape, list(split_rows(images.buffer, gradient.buffer))
         sums = [algorithm.weight_gradient(some, dy, shape, window) for some, dy in pieces]
-        return filters.result(sums[0] if len(sums) == 1 else total(sums))
+        return filters.result(sums[0] if len(sums) == 1 else sum_buffers(sums))
 
     return differentiable(x.result(out), [(x, gradient_of_x), (weight, gradient_of_weight)])

@@ -1,7 +1,6 @@
 """The windows of images as rows of a matrix, and back: convolution with them is a product of matrices.
 
-Convolutions here need neither (``conv2_direct`` and ``conv2_host`` never lay windows out in memory); they are for
-operations of one's own.
+They are for users' operations. autograph's own convolutions need neither: they never lay windows out in memory.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
 from autograph.functions.checks import pair, require_ndim
-from autograph.functions.launch import cut, over, parts
-from autograph.functions.reductions import reduce_axes
+from autograph.functions.launch import grid_stride, split_plane, split_rows
+from autograph.functions.reductions import sum_axes
 from autograph.functions.type_variables import T, accumulator
 from autograph.tensor.base import Shape
 from krnlpy import Buffer, Global, Out, ScalarType, i32, kernel
@@ -102,24 +101,24 @@ def im2col(x: Tensor, filter: Pair, *, stride: Pair = 1, padding: Pair = 0, dila
     [[1, 2, 4, 5], [2, 3, 5, 6]]
     """
     require_ndim("im2col", "images", x, "[n, c, h, w]")
-    window, size = _fitted("im2col", x.shape, filter, stride, padding, dilation)
+    window, size = _checked_window("im2col", x.shape, filter, stride, padding, dilation)
     (n, c), shape = x.shape[:2], x.shape
     columns = Buffer.empty((n, *size, c, *window.filter), x.dtype, x.device)
     if columns.size:
-        for some, part in parts(x.buffer, columns):
-            for _, taps in cut(x.device, (1, window.filter[1])):
+        for some, part in split_rows(x.buffer, columns):
+            for _, taps in split_plane(x.device, (1, window.filter[1])):
                 piece = part[..., taps]
                 width = piece.shape[-1]
-                over(_im2col, piece.size // width, width)(some, piece, *_numbers(window, 0, taps.start))
+                grid_stride(_im2col, piece.size // width, width)(some, piece, *_offsets(window, 0, taps.start))
     value = x.result(columns.reshape((n * size[0] * size[1], c * window.filter[0] * window.filter[1])))
-    named = {"stride": stride, "padding": padding, "dilation": dilation}
-    return differentiable(value, [(x, lambda gradient: col2im(gradient, shape, filter, **named))])
+    options = {"stride": stride, "padding": padding, "dilation": dilation}
+    return differentiable(value, [(x, lambda gradient: col2im(gradient, shape, filter, **options))])
 
 
 def col2im(
     columns: Tensor, shape: Shape, filter: Pair, *, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1
 ) -> Tensor:
-    """Images of which each pixel is the sum of where it stands in windows. Its gradient is :func:`im2col`.
+    """Images from windows: a pixel is the sum of its values in all windows. Its gradient is :func:`im2col`.
 
     Args:
         columns: ``[n * oh * ow, c * fh * fw]`` of any dtype, as :func:`im2col` gives it; narrow types are accumulated
@@ -131,7 +130,7 @@ def col2im(
         ``[n, c, h, w]``.
 
     Raises:
-        ShapeError: the windows of such images are not of that shape.
+        ShapeError: ``columns`` does not have the shape of such images' windows, or the window does not fit into them.
 
     >>> from autograph import Tensor
     >>> col2im(Tensor.ones((2, 4)), (1, 1, 2, 3), 2).numpy().tolist()
@@ -141,7 +140,7 @@ def col2im(
     shape = tuple(shape)
     if len(shape) != 4 or min(shape) < 0:
         raise ShapeError(f"col2im to the shape {shape}: expected (n, c, h, w)")
-    window, size = _fitted("col2im", shape, filter, stride, padding, dilation)
+    window, size = _checked_window("col2im", shape, filter, stride, padding, dilation)
     n, c = shape[:2]
     expected = n * size[0] * size[1], c * window.filter[0] * window.filter[1]
     if columns.shape != expected:
@@ -149,13 +148,13 @@ def col2im(
     x = Buffer.empty(shape, columns.dtype, columns.device)
     if x.size:
         whole = columns.buffer.contiguous().reshape((n, *size, c, *window.filter))
-        for some, part in parts(whole, x):
+        for some, part in split_rows(whole, x):
             _add_windows(some, part, window)
-    named = {"stride": stride, "padding": padding, "dilation": dilation}
-    return differentiable(columns.result(x), [(columns, lambda gradient: im2col(gradient, filter, **named))])
+    options = {"stride": stride, "padding": padding, "dilation": dilation}
+    return differentiable(columns.result(x), [(columns, lambda gradient: im2col(gradient, filter, **options))])
 
 
-def _fitted(
+def _checked_window(
     operation: str, shape: Shape, filter: Pair, stride: Pair, padding: Pair, dilation: Pair
 ) -> tuple[Window, tuple[int, int]]:
     """The window, and how many of it lie on images of a shape along both axes."""
@@ -169,23 +168,23 @@ def _fitted(
 
 
 def _add_windows(columns: Buffer, x: Buffer, window: Window) -> None:
-    """``x`` is the sum of windows, a part of their pixels after the other where they are many."""
-    wide, pieces = accumulator(x.dtype), cut(x.device, window.filter)
+    """Sets ``x`` to the sum of windows. Large windows are summed piece by piece."""
+    wide, pieces = accumulator(x.dtype), split_plane(x.device, window.filter)
     if len(pieces) == 1:
         _gather(columns, x, window, 0, 0)
         return
     sums = Buffer.empty((len(pieces), *x.shape), wide, x.device)
     for i, (rows, taps) in enumerate(pieces):
         _gather(columns[..., rows, taps].cast(wide), sums[i], window, rows.start, taps.start)
-    x.copy_from(reduce_axes(sums, (0,), x.dtype))
+    x.copy_from(sum_axes(sums, (0,), x.dtype))
 
 
 def _gather(columns: Buffer, x: Buffer, window: Window, ky: int, kx: int) -> None:
     fh, fw = columns.shape[-2:]
-    over(_col2im(accumulator(x.dtype)), x.size, fh * (1 + fw))(columns, x, *_numbers(window, ky, kx))
+    grid_stride(_col2im(accumulator(x.dtype)), x.size, fh * (1 + fw))(columns, x, *_offsets(window, ky, kx))
 
 
-def _numbers(window: Window, ky: int, kx: int) -> tuple[int, ...]:
-    """Stride, padding and dilation for the part of windows that begins at a pixel of theirs."""
+def _offsets(window: Window, ky: int, kx: int) -> tuple[int, ...]:
+    """Stride, padding and dilation for the part of each window that begins at its pixel ``(ky, kx)``."""
     (ph, pw), (dh, dw) = window.padding, window.dilation
     return (*window.stride, ph - ky * dh, pw - kx * dw, dh, dw)

@@ -10,8 +10,6 @@ from krnlpy.errors import KrnlpyError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-BUILTINS: set[Any] = set()
-
 
 def builtin(function: F) -> F:
     """Outside a kernel, calling the function is an error; inside, the compiler knows it by identity."""
@@ -20,5 +18,4 @@ def builtin(function: F) -> F:
     def outside(*_: Any, **__: Any) -> Any:
         raise KrnlpyError(f"{function.__name__}() works only inside a kernel or @func")
 
-    BUILTINS.add(outside)
     return outside  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""The mathematics that kernels call. Accuracy and special values: docs/numerics.md."""
+"""Powers, exponentials, logarithms, error and gamma functions. Accuracy and special values: docs/numerics.md."""
 
 from __future__ import annotations
 
@@ -6,349 +6,362 @@ from typing import Any
 
 from .marker import builtin
 
-# ---------------------------------------------------------------------------------------------- powers and logarithms
+__all__ = [
+    "cbrt",
+    "erf",
+    "erfc",
+    "exp",
+    "exp2",
+    "expm1",
+    "gamma",
+    "hypot",
+    "lgamma",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "rsqrt",
+    "sigmoid",
+    "softplus",
+    "sqrt",
+]  # fmt: skip
 
 
 @builtin
 def sqrt(x: Any) -> Any:
-    """Square root, correctly rounded where the device does so."""
+    """The square root; NaN of negative numbers, -0 of -0. It is correctly rounded where the device does so.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import sqrt
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"sqrt({x:g}) = {sqrt(x):g}")
+    >>> show(Buffer.from_numpy(np.float32([2.25, 0, -1])))
+    sqrt(2.25) = 1.5
+    sqrt(0) = 0
+    sqrt(-1) = nan
+    """
 
 
 @builtin
 def rsqrt(x: Any) -> Any:
-    """1 / sqrt(x)."""
+    """``1 / sqrt(x)``: infinity of 0, 0 of infinity, NaN of negative numbers.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import rsqrt
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"rsqrt({x:g}) = {rsqrt(x):g}")
+    >>> show(Buffer.from_numpy(np.float32([4, 0, -1])))
+    rsqrt(4) = 0.5
+    rsqrt(0) = inf
+    rsqrt(-1) = nan
+    """
 
 
 @builtin
 def cbrt(x: Any) -> Any:
-    """Cube root, of negative numbers too."""
+    """The cube root, of negative numbers too.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import cbrt
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"cbrt({x:g}) = {cbrt(x):g}")
+    >>> show(Buffer.from_numpy(np.float32([27, -8])))
+    cbrt(27) = 3
+    cbrt(-8) = -2
+    """
 
 
 @builtin
 def hypot(x: Any, y: Any) -> Any:
-    """sqrt(x * x + y * y) without overflow on the way."""
+    """``sqrt(x * x + y * y)`` without overflow on the way. It is infinity where an operand is, even beside NaN.
+
+    Raises:
+        KernelTypeError: an operand is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import hypot
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"{hypot(x, x / 3.0 * 4.0):g}")
+    >>> show(Buffer.from_numpy(np.float32([3e30, 3])))
+    5e+30
+    5
+    """
 
 
 @builtin
 def exp(x: Any) -> Any:
-    """e to the power x."""
+    """e to the power x: infinity above about 88.7 (f32) or 709.8 (f64), 0 of minus infinity.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import exp
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"exp({x:g}) = {exp(x):.4f}")
+    >>> show(Buffer.from_numpy(np.float32([1, 0, 100, -np.inf])))
+    exp(1) = 2.7183
+    exp(0) = 1.0000
+    exp(100) = inf
+    exp(-inf) = 0.0000
+    """
 
 
 @builtin
 def exp2(x: Any) -> Any:
-    """2 to the power x."""
+    """2 to the power x: infinity from 128 (f32) or 1024 (f64) on.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import exp2
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"exp2({x:g}) = {exp2(x):g}")
+    >>> show(Buffer.from_numpy(np.float32([10, -2, 0.5])))
+    exp2(10) = 1024
+    exp2(-2) = 0.25
+    exp2(0.5) = 1.41421
+    """
 
 
 @builtin
 def expm1(x: Any) -> Any:
-    """exp(x) - 1, precise near 0."""
+    """``exp(x) - 1``, precise near 0; -1 of minus infinity.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import exp, expm1
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"{expm1(x):.6e}, but {exp(x) - 1.0:.6e}")
+    >>> show(Buffer.from_numpy(np.float32([1e-6, -np.inf])))
+    1.000000e-06, but 9.536743e-07
+    -1.000000e+00, but -1.000000e+00
+    """
 
 
 @builtin
 def log(x: Any) -> Any:
-    """Natural logarithm."""
+    """The natural logarithm: minus infinity of 0, NaN of negative numbers.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import log
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"log({x:g}) = {log(x):.4f}")
+    >>> show(Buffer.from_numpy(np.float32([1, 10, 0, -1])))
+    log(1) = 0.0000
+    log(10) = 2.3026
+    log(0) = -inf
+    log(-1) = nan
+    """
 
 
 @builtin
 def log2(x: Any) -> Any:
-    """Logarithm to base 2."""
+    """The logarithm to base 2: minus infinity of 0, NaN of negative numbers.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import log2
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"log2({x:g}) = {log2(x):g}")
+    >>> show(Buffer.from_numpy(np.float32([1024, 0.125, 0])))
+    log2(1024) = 10
+    log2(0.125) = -3
+    log2(0) = -inf
+    """
 
 
 @builtin
 def log10(x: Any) -> Any:
-    """Logarithm to base 10."""
+    """The logarithm to base 10: minus infinity of 0, NaN of negative numbers.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import log10
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"log10({x:g}) = {log10(x):.4f}")
+    >>> show(Buffer.from_numpy(np.float32([1000, 2, 0])))
+    log10(1000) = 3.0000
+    log10(2) = 0.3010
+    log10(0) = -inf
+    """
 
 
 @builtin
 def log1p(x: Any) -> Any:
-    """log(1 + x), precise near 0."""
+    """``log(1 + x)``, precise near 0: minus infinity of -1, NaN below.
 
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
 
-# ------------------------------------------------------------------------------------------------------------- angles
-
-
-@builtin
-def sin(x: Any) -> Any:
-    """Sine of an angle in radians."""
-
-
-@builtin
-def cos(x: Any) -> Any:
-    """Cosine of an angle in radians."""
-
-
-@builtin
-def tan(x: Any) -> Any:
-    """Tangent of an angle in radians."""
-
-
-@builtin
-def asin(x: Any) -> Any:
-    """Arc sine, in -pi/2..pi/2."""
-
-
-@builtin
-def acos(x: Any) -> Any:
-    """Arc cosine, in 0..pi."""
-
-
-@builtin
-def atan(x: Any) -> Any:
-    """Arc tangent, in -pi/2..pi/2."""
-
-
-@builtin
-def atan2(y: Any, x: Any) -> Any:
-    """The angle of the point (x, y), in -pi..pi."""
-
-
-@builtin
-def degrees(x: Any) -> Any:
-    """Radians in degrees."""
-
-
-@builtin
-def radians(x: Any) -> Any:
-    """Degrees in radians."""
-
-
-@builtin
-def sinh(x: Any) -> Any:
-    """Hyperbolic sine."""
-
-
-@builtin
-def cosh(x: Any) -> Any:
-    """Hyperbolic cosine."""
-
-
-@builtin
-def tanh(x: Any) -> Any:
-    """Hyperbolic tangent."""
-
-
-@builtin
-def asinh(x: Any) -> Any:
-    """Inverse hyperbolic sine."""
-
-
-@builtin
-def acosh(x: Any) -> Any:
-    """Inverse hyperbolic cosine; NaN below 1."""
-
-
-@builtin
-def atanh(x: Any) -> Any:
-    """Inverse hyperbolic tangent; NaN outside of -1..1."""
-
-
-# ------------------------------------------------------------------------------------------ error and gamma functions
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import log, log1p
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"{log1p(x):.6e}, but {log(1.0 + x):.6e}")
+    >>> show(Buffer.from_numpy(np.float32([1e-6, -1])))
+    9.999995e-07, but 9.536739e-07
+    -inf, but -inf
+    """
 
 
 @builtin
 def erf(x: Any) -> Any:
-    """Error function."""
+    """The error function: from -1 at minus infinity to 1 at infinity.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import erf
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"erf({x:g}) = {erf(x):.5f}")
+    >>> show(Buffer.from_numpy(np.float32([0, 0.5, -3])))
+    erf(0) = 0.00000
+    erf(0.5) = 0.52050
+    erf(-3) = -0.99998
+    """
 
 
 @builtin
 def erfc(x: Any) -> Any:
-    """1 - erf(x), precise for large x."""
+    """``1 - erf(x)``, precise for large x, where it is nearly 0.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import erf, erfc
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"{erfc(x):.4e}, but {1.0 - erf(x):.4e}")
+    >>> show(Buffer.from_numpy(np.float32([0.5, 5])))
+    4.7950e-01, but 4.7950e-01
+    1.5375e-12, but 0.0000e+00
+    """
 
 
 @builtin
 def sigmoid(x: Any) -> Any:
-    """The logistic function, 1 / (1 + exp(-x)), without overflow on the way."""
+    """The logistic function ``1 / (1 + exp(-x))``, without overflow on the way. Its derivative is precise at both ends.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import sigmoid
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"{sigmoid(x):.4f}")
+    >>> show(Buffer.from_numpy(np.float32([-1000, 0, 2])))
+    0.0000
+    0.5000
+    0.8808
+    """
 
 
 @builtin
 def softplus(x: Any) -> Any:
-    """log(1 + exp(x)), without overflow on the way."""
+    """``log(1 + exp(x))``, a smooth ``max(x, 0)``, without overflow on the way. Its derivative is :func:`sigmoid`.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import softplus
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"{softplus(x):.4f}")
+    >>> show(Buffer.from_numpy(np.float32([-1000, 0, 1000])))
+    0.0000
+    0.6931
+    1000.0000
+    """
 
 
 @builtin
 def gamma(x: Any) -> Any:
-    """Gamma function: gamma(n) is (n - 1)! of whole n; NaN of negative whole numbers."""
+    """The gamma function: ``gamma(n)`` is (n - 1)! of whole n.
+
+    It is an infinity of 0 with the sign of 0, and NaN of negative whole numbers and minus infinity.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import gamma
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"gamma({x:g}) = {gamma(x):.4f}")
+    >>> show(Buffer.from_numpy(np.float32([5, 0.5, 0, -1])))
+    gamma(5) = 24.0000
+    gamma(0.5) = 1.7725
+    gamma(0) = inf
+    gamma(-1) = nan
+    """
 
 
 @builtin
 def lgamma(x: Any) -> Any:
-    """Logarithm of abs(gamma(x)); inf of 0 and negative whole numbers."""
-
-
-# --------------------------------------------------------------------------------------- whole numbers and remainders
-
-
-@builtin
-def floor(x: Any) -> Any:
-    """The greatest whole number not above x, of x's type."""
-
-
-@builtin
-def ceil(x: Any) -> Any:
-    """The least whole number not below x, of x's type."""
-
-
-@builtin
-def trunc(x: Any) -> Any:
-    """x without its fraction, of x's type."""
-
-
-@builtin
-def rint(x: Any) -> Any:
-    """The nearest whole number, the even one of two, of x's type; `round(x)` is the same."""
-
-
-@builtin
-def fmod(x: Any, y: Any) -> Any:
-    """The remainder of x / y truncated: exact, with the sign of x."""
-
-
-@builtin
-def remainder(x: Any, y: Any) -> Any:
-    """IEEE's remainder: x - n * y, exact, for the whole n nearest to x / y, the even one of two."""
-
-
-# -------------------------------------------------------------------------------------------- signs, limits and parts
-
-
-@builtin
-def sign(x: Any) -> Any:
-    """-1, 0 or 1, of x's type; NaN of NaN."""
-
-
-@builtin
-def copysign(x: Any, y: Any) -> Any:
-    """abs(x) with y's sign."""
-
-
-@builtin
-def signbit(x: Any) -> Any:
-    """Whether the sign is minus, of -0 and NaN too."""
-
-
-@builtin
-def isnan(x: Any) -> Any:
-    """Whether x is not a number."""
-
-
-@builtin
-def isinf(x: Any) -> Any:
-    """Whether x is an infinity."""
-
-
-@builtin
-def isfinite(x: Any) -> Any:
-    """Whether x is neither an infinity nor NaN."""
-
-
-@builtin
-def clamp(x: Any, low: Any, high: Any) -> Any:
-    """min(max(x, low), high)."""
-
-
-@builtin
-def fmin(x: Any, y: Any) -> Any:
-    """The lesser of two numbers; of a number and NaN, the number."""
-
-
-@builtin
-def fmax(x: Any, y: Any) -> Any:
-    """The greater of two numbers; of a number and NaN, the number."""
-
-
-@builtin
-def nextafter(x: Any, y: Any) -> Any:
-    """The next number after x towards y."""
-
-
-@builtin
-def ldexp(x: Any, n: Any) -> Any:
-    """x * 2**n, rounded once; n is an integer."""
-
-
-@builtin
-def fma(x: Any, y: Any, z: Any) -> Any:
-    """x * y + z, rounded once where the device can."""
-
-
-@builtin
-def lerp(a: Any, b: Any, t: Any) -> Any:
-    """a * (1 - t) + b * t: from a at t = 0 to b at t = 1."""
-
-
-@builtin
-def step(edge: Any, x: Any) -> Any:
-    """0 where x < edge, else 1."""
-
-
-@builtin
-def smoothstep(low: Any, high: Any, x: Any) -> Any:
-    """0 up to low, 1 from high on, between them the cubic 3 t**2 - 2 t**3."""
-
-
-@builtin
-def polynomial(x: Any, coefficients: Any) -> Any:
-    """c[0] + c[1] * x + c[2] * x**2 + ..., by Horner's rule; the coefficients are constants."""
-
-
-# ---------------------------------------------------------------- as quick as the device has it, see docs/numerics.md
-
-
-@builtin
-def fast_exp(x: Any) -> Any:
-    """The device's own exp."""
-
-
-@builtin
-def fast_exp2(x: Any) -> Any:
-    """The device's own exp2."""
-
-
-@builtin
-def fast_log(x: Any) -> Any:
-    """The device's own log."""
-
-
-@builtin
-def fast_log2(x: Any) -> Any:
-    """The device's own log2."""
-
-
-@builtin
-def fast_sin(x: Any) -> Any:
-    """The device's own sine, for -pi..pi."""
-
-
-@builtin
-def fast_cos(x: Any) -> Any:
-    """The device's own cosine, for -pi..pi."""
-
-
-@builtin
-def fast_tan(x: Any) -> Any:
-    """The device's own tangent, for -pi..pi."""
-
-
-@builtin
-def fast_tanh(x: Any) -> Any:
-    """The device's own tanh."""
-
-
-@builtin
-def fast_rsqrt(x: Any) -> Any:
-    """The device's own 1 / sqrt(x)."""
-
-
-@builtin
-def fast_pow(x: Any, y: Any) -> Any:
-    """The device's own x ** y, for positive x."""
-
-
-@builtin
-def fast_min(x: Any, y: Any) -> Any:
-    """min(x, y) of numbers that are not NaN."""
-
-
-@builtin
-def fast_max(x: Any, y: Any) -> Any:
-    """max(x, y) of numbers that are not NaN."""
+    """The logarithm of ``abs(gamma(x))``; infinity of 0, of negative whole numbers and of infinities.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import lgamma
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"lgamma({x:g}) = {lgamma(x):.4f}")
+    >>> show(Buffer.from_numpy(np.float32([100, -0.5, 0])))
+    lgamma(100) = 359.1342
+    lgamma(-0.5) = 1.2655
+    lgamma(0) = inf
+    """

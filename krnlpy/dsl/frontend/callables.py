@@ -1,4 +1,4 @@
-"""What kernels call that Python has defined: functions made by ``@func``, and methods of dataclasses."""
+"""Functions made by ``@func``, methods of dataclasses, and calls of these and of the language's functions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
+from krnlpy.dsl.ir import Location
 from krnlpy.errors import KrnlpyError, LaunchError
 
-from .values import Compound
+from .values import Compound, Value
 
 
 class Func:
@@ -50,9 +51,36 @@ class Func:
         return f"<func {self.__name__}>"
 
 
+class Argument(NamedTuple):
+    """An argument that was evaluated, and where it stands."""
+
+    value: Value
+    location: Location
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A call whose arguments were evaluated.
+
+    Attributes:
+        name: what is called, in the kernel's words.
+        named: the keyword arguments in the order of the call; the name of ``**`` is None.
+    """
+
+    name: str
+    location: Location
+    positional: tuple[Argument, ...] = ()
+    named: tuple[tuple[str | None, Argument], ...] = ()
+
+    @property
+    def values(self) -> list[Value]:
+        """The values of the positional arguments."""
+        return [argument.value for argument in self.positional]
+
+
 @dataclass(frozen=True, eq=False)
 class Method:
-    """A function of a dataclass, and the struct that it was asked of."""
+    """A function of a dataclass, bound to a struct."""
 
     function: Func
     owner: Compound

@@ -1,9 +1,9 @@
-"""What the lowering of a function keeps: its names, the statements written so far, and the order of effects.
+"""The state of a function's lowering: its names, the statements so far, and the order of effects.
 
-Expressions of the IR have no effects. Where a kernel's expression has one (an atomic, a call of a function that writes,
-``:=``), or is a meeting of threads, it becomes a statement before the statement that it stands in, and the expression
-reads the variable that this statement set. What Python evaluates before it is put into variables too, so that it is
-still evaluated before; and what Python evaluates only under a condition stays under it.
+Expressions of the IR have no effects. A kernel's expression that has one (an atomic, a call of a function that writes,
+``:=``), or that is convergent, becomes a statement before its own statement, and the expression reads the variable that
+this statement sets. What Python evaluates before it is put into variables too, so that the order stays. What Python
+evaluates only under a condition stays under it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from krnlpy.dsl.passes.derivative.derivations import Derivations
 from krnlpy.errors import KernelSyntaxError
 from krnlpy.scalar import ScalarType
 
-from .callables import Func
+from .callables import Argument, Call, Func
 from .source import Source
 from .targets import AnyName, Target
 from .values import ArrayPlace, Compound, CompoundPlace, Static, Value
@@ -30,8 +30,8 @@ class ProgramState:
     """What the functions of one program share while it is lowered.
 
     Attributes:
-        parameters: what the kernel's parameters stand for, by name: one of the IR's parameters, or for those of
-            composite types what is made of several.
+        parameters: what the names of the kernel's parameters mean: a parameter of the IR, or for composite types what
+            consists of several.
         functions: those that were lowered, by what they were lowered for.
         captured: what names from outside mean, by function (or module) and name; filled at their first use.
         derivations: the derivatives of its functions; None before the first.
@@ -62,15 +62,6 @@ class ProgramState:
         return taken
 
 
-class Known(ast.expr):
-    """Stands in the syntax tree for an expression that was lowered already."""
-
-    def __init__(self, value: Value, node: ast.expr) -> None:
-        super().__init__()
-        self.value = value
-        ast.copy_location(self, node)
-
-
 class Lowering:
     """The state of the lowering of one function.
 
@@ -82,7 +73,7 @@ class Lowering:
         statics: names for what is known while compiling: counters of unrolled loops, types handed to a function.
         depth: of the nesting in conditions and loops.
         effects: whether something was added that reaches beyond the function's own variables and arrays.
-        meets: whether the function has barriers or operations of subgroups.
+        is_convergent: whether the function has barriers or operations of subgroups.
     """
 
     def __init__(self, source: Source, state: ProgramState, is_kernel: bool) -> None:
@@ -99,7 +90,7 @@ class Lowering:
         self.local_names = _stored_names(source.tree)
         self.depth = 0
         self.effects = False
-        self.meets = False
+        self.is_convergent = False
         self._temporaries: set[ir.Variable] = set()
 
     def at(self, node: ast.AST) -> ir.Location:
@@ -107,14 +98,26 @@ class Lowering:
 
     def value(self, node: ast.expr) -> Value:
         """Any value: typed, composite, weak, or known only to the compiler."""
-        method = getattr(self, f"_{type(node).__name__}", None)
+        method = getattr(self, f"visit_{type(node).__name__}", None)
         if method is None:
             raise KernelSyntaxError(unsupported_expression(node), *self.at(node))
         result: Value = method(node)
         return result
 
-    def _Known(self, node: Known) -> Value:  # noqa: N802
-        return node.value
+    def call(self, node: ast.Call) -> Call:
+        """A call with its arguments evaluated, from left to right.
+
+        Raises:
+            KernelSyntaxError: an argument is starred.
+        """
+        where = self.at(node)
+        if any(isinstance(a, ast.Starred) for a in node.args):
+            raise KernelSyntaxError("kernels have no starred arguments; write the values out", *where)
+        name = getattr(node.func, "attr", getattr(node.func, "id", "this function"))
+        values = self.values([*node.args, *(keyword.value for keyword in node.keywords)])
+        positional = tuple(Argument(v, self.at(a)) for v, a in zip(values, node.args, strict=False))
+        keywords = zip(values[len(node.args) :], node.keywords, strict=True)
+        return Call(name, where, positional, tuple((k.arg, Argument(v, self.at(k))) for v, k in keywords))
 
     # ------------------------------------------------------------------- made by those who lower syntax, for operations
 
@@ -138,7 +141,7 @@ class Lowering:
         """An attribute of an array, such as its shape."""
         raise NotImplementedError
 
-    def place(self, owner: Value, node: ast.expr) -> ArrayPlace:
+    def place(self, owner: Value, where: ir.Location) -> ArrayPlace:
         """The array that a value stands for."""
         raise NotImplementedError
 
@@ -146,7 +149,7 @@ class Lowering:
         """What an assignment to an expression would change."""
         raise NotImplementedError
 
-    def call_function(self, callee: Func, node: ast.Call) -> Value | None:
+    def call_function(self, callee: Func, call: Call) -> Value | None:
         """The call of a ``@func``; None where it returns nothing."""
         raise NotImplementedError
 
@@ -165,12 +168,12 @@ class Lowering:
         self.out.append(statement)
 
     def emit_effect(self, statement: ir.Stmt) -> None:
-        """Adds a statement that other threads or the host may notice: a function that has it is called for it."""
+        """Adds a statement that other threads or the host may notice: a function with one has an effect."""
         self.effects = True
         self.out.append(statement)
 
-    def emit_meeting(self, statement: ir.Stmt) -> None:
-        """Adds a statement at which threads meet: a barrier, an operation of subgroups.
+    def emit_convergent(self, statement: ir.Stmt) -> None:
+        """Adds a convergent statement: a barrier or a subgroup operation.
 
         Raises:
             KernelSyntaxError: the kernel has items.
@@ -182,7 +185,7 @@ class Lowering:
                 " them by global_id()",
                 *statement.location,
             )
-        self.meets = self.effects = True
+        self.is_convergent = self.effects = True
         self.out.append(statement)
 
     def temporary(self, type: ScalarType, name: str = "value") -> ir.Variable:
@@ -191,32 +194,32 @@ class Lowering:
         self._temporaries.add(variable)
         return variable
 
-    def keep(self, value: ir.Expr, name: str = "value") -> ir.Local:
+    def assign_temporary(self, value: ir.Expr, name: str = "value") -> ir.Local:
         """Evaluates an expression here, into a variable."""
         variable = self.temporary(value.type, name)
         self.emit(ir.Assign(variable, value, location=value.location))
         return ir.Local(variable, type=value.type, location=value.location)
 
-    def kept(self, value: Value, name: str = "value") -> Value:
+    def snapshot(self, value: Value, name: str = "value") -> Value:
         """The value as it is here, whatever is assigned later."""
         if isinstance(value, ir.Select) and _is_simple_choice(value):
-            return replace(value, condition=self.keep(value.condition, "condition"))
+            return replace(value, condition=self.assign_temporary(value.condition, "condition"))
         if isinstance(value, ir.Expr):
-            return value if _is_constant(value) else self.keep(value, name)
+            return value if _is_constant(value) else self.assign_temporary(value, name)
         if isinstance(value, Compound):
-            return Compound(value.type, tuple(self.kept(p, name) for p in value.parts), value.location)  # type: ignore[misc]
+            return Compound(value.type, tuple(self.snapshot(p, name) for p in value.parts), value.location)  # type: ignore[misc]
         if isinstance(value.value, tuple):
-            parts = (self.kept(p, name) if isinstance(p, Value) else p for p in value.value)
+            parts = (self.snapshot(p, name) if isinstance(p, Value) else p for p in value.value)
             return Static(tuple(parts), value.location)
         return value
 
-    def steady(self, value: ir.Expr, name: str = "value") -> ir.Expr:
-        """The expression in a form that may be written several times: itself where it is a name or a number."""
+    def evaluate_once(self, value: ir.Expr, name: str = "value") -> ir.Expr:
+        """The expression in a form that may be repeated: itself if it is a name or a number, otherwise a variable."""
         if isinstance(value, ir.Const | ir.Local | ir.Argument | ir.SpecValue | ir.Id | ir.Extent):
             return value
         if isinstance(value, ir.Select) and _is_simple_choice(value):
-            return replace(value, condition=self.steady(value.condition, "condition"))
-        return self.keep(value, name)
+            return replace(value, condition=self.evaluate_once(value.condition, "condition"))
+        return self.assign_temporary(value, name)
 
     def in_order(self, steps: Iterable[Callable[[], Value]]) -> list[Value]:
         """The values of several steps, evaluated one after another: the effects of a later one do not change what an
@@ -228,7 +231,7 @@ class Lowering:
             effects = self.out[before:]
             if not all(isinstance(s, ir.Assign) and s.variable in self._temporaries for s in effects):
                 del self.out[before:]
-                values = [self.kept(v) for v in values]
+                values = [self.snapshot(v) for v in values]
                 self.out += effects
             values.append(value)
         return values
@@ -239,7 +242,7 @@ class Lowering:
 
     @contextmanager
     def branch(self) -> Iterator[list[ir.Stmt]]:
-        """Collects what is added inside as a block of its own, of which it is not certain that it is executed."""
+        """Collects what is added inside as a block that may or may not be executed."""
         outer, assigned = self.out, set(self.assigned)
         self.out = []
         try:
@@ -249,7 +252,7 @@ class Lowering:
 
 
 def _is_simple_choice(value: ir.Select) -> bool:
-    """Whether a choice is one of two literals, which it stays if its condition is evaluated early."""
+    """Whether a choice is one of two literals, and stays weak if its condition is evaluated early."""
     return bool(value.weak) and not any(isinstance(number, tuple) for number in value.weak)
 
 

@@ -36,7 +36,7 @@ AnyName = LocalName | CompoundName
 
 @dataclass(eq=False)
 class Element:
-    """An element of an array, a buffer or an item, as a target; ``index`` is steady."""
+    """An element of an array, a buffer or an item, as a target; ``index`` is evaluated already."""
 
     place: ir.Place
     index: tuple[ir.Expr, ...]
@@ -47,7 +47,7 @@ class Element:
 
 
 @dataclass(eq=False)
-class Parts:
+class CompositeTarget:
     """A target of a composite type."""
 
     type: CompositeType
@@ -55,12 +55,12 @@ class Parts:
 
 
 @dataclass(eq=False)
-class Chosen:
-    """One of several targets of one type, which one is known only while the kernel runs."""
+class SelectedTarget:
+    """One of several targets of one type, selected while the kernel runs."""
 
     type: AnyType
     parts: tuple[Target, ...]
     index: ir.Expr
 
 
-Target = LocalName | CompoundName | Element | Parts | Chosen
+Target = LocalName | CompoundName | Element | CompositeTarget | SelectedTarget

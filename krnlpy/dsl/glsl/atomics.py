@@ -41,7 +41,7 @@ _CHANGED = {
 _ADDITIONS = frozenset(("add", "sub"))
 
 
-def worded_places(program: ir.Program, float_atomics: frozenset[Feature]) -> frozenset[ir.Place]:
+def places_of_atomic_words(program: ir.Program, float_atomics: frozenset[Feature]) -> frozenset[ir.Place]:
     """The buffers and group arrays whose atomics work on words that are not what elements are computed with."""
     operations: dict[ir.Place, set[str]] = {}
     for block in (program.body, *(function.body for function in program.functions)):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.ir.layout import Layout, Variant, scalar_field_type
+from krnlpy.dsl.ir.layout import Layout, Variant
 from krnlpy.features import FLOAT_ATOMICS, FLOAT_PRESERVE, Feature, Features
 from krnlpy.scalar import ScalarType, boolean, f64, i32, i64, u64
 
@@ -38,20 +38,22 @@ class GlslOptions:
 
     Attributes:
         storage8: buffers of 8-bit elements can be read and written; without it bytes are packed in 32-bit words.
-        storage16: likewise of 16-bit elements.
+        storage16: the same for 16-bit elements.
         debug: report the first index out of range or failed assert.
-        max_parameter_bytes: a larger parameter block lies in a storage buffer instead of push constants.
+        max_parameter_bytes: a larger parameter block is in a storage buffer instead of push constants.
         float_atomics: those of ``FLOAT_ATOMICS`` that can be used.
-        float_preserve: those of ``FLOAT_PRESERVE`` that can be asked for.
+        float_preserve: those of ``FLOAT_PRESERVE`` that can be requested.
         subgroups: which operations of subgroups the device has; others go through group memory.
         subgroup_threads: threads of a subgroup.
         split: the kernel's groups are dispatched in parts, since they are more than the device has along an axis. The
             parameter block then ends with which group is the part's first, and how many there are of all parts
             (``SPLIT_BYTES``).
-        watch: where the driver ends all loops of a thread after so many passes: report that it did; 0: it does not.
-        flat: the group has all its threads along x for the device, and what the kernel knows of them is computed.
-        forgets: to threads that have left a loop, the driver gives 0 for what they last read in it.
-        broken_meetings: the driver loses threads at a barrier of a subgroup to which others do not come.
+        watch: the number of passes after which the driver ends a thread's loops, which is then reported; 0: it never
+            does.
+        flat: the device has all threads of a group along x, and the ids that the kernel reads are computed.
+        forgets: the driver gives 0 to threads that have left a loop for what they last read in it.
+        strays: the driver crashes where no thread of a subgroup runs a loop within a loop.
+        broken_meetings: the driver loses threads at a barrier of a subgroup that other threads do not reach.
     """
 
     storage8: bool
@@ -67,6 +69,7 @@ class GlslOptions:
     flat: bool = False
     broken_meetings: bool = False
     forgets: bool = False
+    strays: bool = False
 
     @classmethod
     def of(cls, features: Features, max_parameter_bytes: int, debug: bool, subgroup_threads: int = 32) -> GlslOptions:
@@ -84,7 +87,7 @@ class GlslOptions:
 
 
 class Context:
-    """The shader in the making: its names, and what its code turned out to need."""
+    """A shader while it is made: its names, and what its code needs so far."""
 
     def __init__(self, program: ir.Program, variant: Variant, options: GlslOptions, layout: Layout) -> None:
         self.program = program
@@ -97,7 +100,9 @@ class Context:
         self.ids = {"thread_id": THREAD_ID, "threads": GROUP_SIZE, **(_SPLIT_IDS if options.split else _IDS)}
         self.ids |= _FLAT_IDS if options.flat else {}
         self.retries = False
-        self.forgets = options.forgets and leaves_loops(program)
+        # Whatever reaches memory stands behind a condition: a branch, which no subgroup without threads takes.
+        self.strays = options.strays and nests_loops(program)
+        self.forgets = self.strays or (options.forgets and leaves_loops(program))
         self.library = Library()
         self.reporter = Reporter(self.need, self.type)
         self.subgroups = Subgroups(self)
@@ -105,7 +110,7 @@ class Context:
         self.float_bits: set[int] = set()
         self.reads_group_size = False
         self.extensions = {"GL_GOOGLE_cpp_style_line_directive"}
-        fields = list(layout.fields)
+        self._fields = fields = list(layout.fields)
         # Element type and length of the arrays in the parameter block.
         self.block_arrays = {(f.type.glsl, f.count) for f in fields if f.count}
         members = Names()
@@ -118,7 +123,7 @@ class Context:
         header = (1 + (variant.item_rank > 0)) if program.items else 0
         self._items = {f.name: f"launch.{m}" for f, m in rest[:header]}
         self._buffers = {f.name: f"launch.{m}" for f, m in rest[header:]}
-        # Code reads variables: of expressions of constants alone, glslang makes constants that SPIR-V has not.
+        # Code reads variables, because glslang turns expressions of constants into constants that SPIR-V does not have.
         self.spec_names = {spec: self.names.unique(spec.name) for spec in program.specs}
         self.spec_constants = {spec: self.names.unique(f"{spec.name}_constant") for spec in program.specs}
         self.function_names = {f: self.names.unique(f.name) for f in program.functions}
@@ -127,17 +132,20 @@ class Context:
         """A scalar parameter as it lies in the parameter block."""
         return self._scalars[parameter.name]
 
-    def kept_scalars(self) -> tuple[list[str], list[str]]:
-        """Where the driver would forget what is loaded in loops: the declarations of variables for the numbers of a
+    def kept_fields(self) -> tuple[list[str], list[str]]:
+        """Where the driver would forget what is loaded in loops: the declarations of variables for the fields of a
         block in a buffer, which from now on stand for them, and the statements that load these once."""
         if not self.forgets:
             return [], []
         declarations, loads = [], []
-        for parameter in self.program.scalars:
-            field, name = self._scalars[parameter.name], self.names.unique(f"{parameter.name}_kept")
-            declarations.append(f"{self.type(scalar_field_type(parameter.type))} {name};")
-            loads.append(f"{name} = {field};")
-            self._scalars[parameter.name] = name
+        tables = [table for table in (self._scalars, self._items, self._buffers) for _ in table]
+        for field, table in zip(self._fields, tables, strict=True):
+            text, name, length = table[field.name], self.names.unique(f"{field.name}_kept"), field.count
+            while length and (field.type.glsl, length) in self.block_arrays:
+                length += 1  # as for local arrays: the block's have a layout
+            declarations.append(f"{self.type(field.type)} {name}{f'[{length}]' if length else ''};")
+            loads += [f"{name}{at} = {text}{at};" for at in ([f"[{k}]" for k in range(field.count)] or [""])]
+            table[field.name] = name
         return declarations, loads
 
     def items_field(self, name: str) -> str:
@@ -206,3 +214,25 @@ def leaves_loops(program: ir.Program) -> bool:
     bodies = (program.body, *(function.body for function in program.functions))
     loops = [node for body in bodies for node in ir.walk(body) if isinstance(node, ir.For | ir.While)]
     return any(isinstance(node, ir.Break | ir.Return) for loop in loops for node in ir.walk(loop))
+
+
+def nests_loops(program: ir.Program) -> bool:
+    """Whether there may be a loop within a loop. Items are a loop, and so is what tries again while other threads are
+    quicker."""
+    in_functions = any(_loops(function.body) for function in program.functions)
+    loops = [loop for body in (program.body, *(f.body for f in program.functions)) for loop in _loops(body)]
+    if program.items:
+        return bool(loops)
+    return any(
+        len(_loops((loop,))) > 1 or (in_functions and any(isinstance(node, ir.Invoke) for node in ir.walk(loop)))
+        for loop in loops
+    )
+
+
+def _loops(block: ir.Block) -> list[ir.Stmt]:
+    """The loops of a block, and what may be one."""
+    return [
+        node
+        for node in ir.walk(block)
+        if isinstance(node, ir.For | ir.While | ir.Atomic) or (isinstance(node, ir.Store) and node.place.type.size < 4)
+    ]

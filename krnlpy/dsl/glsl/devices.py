@@ -1,4 +1,4 @@
-"""What the GLSL of a program depends on of a device, and the kinds of devices that there are in that."""
+"""What the GLSL of a program needs to know of a device, and which kinds of devices there are."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class _EveryShape(Collection[Any]):
 
 
 @dataclass(frozen=True)
-class Abilities:
-    """What the GLSL of a program depends on of a device; unless told, of one that has every feature.
+class Capabilities:
+    """What the GLSL of a program needs to know of a device; by default, one that has every feature.
 
     Attributes:
-        shapes: of the products of cooperative matrices that it has: m, n, k and the types of a, b and c.
-        forgets: its driver does what GlslOptions says under this name.
+        shapes: the products of cooperative matrices that it has: m, n, k and the types of a, b and c.
+        forgets, strays: whether its driver has the defects that GlslOptions describes.
     """
 
     features: Features = frozenset(Feature)
@@ -65,42 +65,45 @@ class Abilities:
     subgroup_threads: int = _LANES[0]
     shapes: Collection[Any] = _EveryShape()
     forgets: bool = False
+    strays: bool = False
 
     @classmethod
-    def of(cls, info: DeviceInfo) -> Abilities:
+    def of(cls, info: DeviceInfo) -> Capabilities:
         """Those of a device."""
         shapes = frozenset((s.m, s.n, s.k, s.a, s.b, s.c) for s in info.cooperative_shapes)
         return cls(info.features, info.max_parameter_bytes, info.subgroup_threads, shapes)
 
 
 def shader_for(
-    program: ir.Program, variant: Variant, abilities: Abilities, debug: bool, **changes: Any
+    program: ir.Program, variant: Variant, capabilities: Capabilities, debug: bool, **changes: Any
 ) -> tuple[ir.Program, glsl.Shader]:
-    """The shader of a program for a device, and the program that it is of: cooperative matrices that the device has
-    not are written out. ``changes``: further options of GLSL."""
-    lanes = program.subgroup_threads or abilities.subgroup_threads
-    if debug or not is_native(program, variant, abilities.shapes):
+    """The shader of a program for a device, and the program that it was made from, with cooperative matrices expanded
+    where the device lacks them. ``changes``: further options of GLSL."""
+    lanes = program.subgroup_threads or capabilities.subgroup_threads
+    if debug or not is_native(program, variant, capabilities.shapes):
         program = expanded(program, lanes)
-    options = glsl.GlslOptions.of(abilities.features, abilities.max_parameter_bytes, debug, lanes)
-    return program, glsl.emit(program, variant, replace(options, forgets=abilities.forgets, **changes))
+    options = glsl.GlslOptions.of(capabilities.features, capabilities.max_parameter_bytes, debug, lanes)
+    return program, glsl.emit(
+        program, variant, replace(options, forgets=capabilities.forgets, strays=capabilities.strays, **changes)
+    )
 
 
 def shaders_for_all(program: ir.Program, variant: Variant) -> Iterator[glsl.Shader]:
     """The shaders of a program for devices of every kind, some of them equal, but for those dispatched in parts.
 
-    Devices that have the operations of subgroups, or float atomics, in part are no kind of their own: kernels that use
-    several of these may lack a shader there.
+    Devices with only some subgroup operations or float atomics do not count as a kind: kernels that use several of
+    these may lack a shader there. Nor do drivers that stray: they are for CPUs, where there is a compiler.
     """
-    for abilities in _kinds(program, variant):
-        yield shader_for(program, variant, abilities, debug=False)[1]
+    for capabilities in _device_classes(program, variant):
+        yield shader_for(program, variant, capabilities, debug=False)[1]
 
 
-def _kinds(program: ir.Program, variant: Variant) -> Iterator[Abilities]:
+def _device_classes(program: ir.Program, variant: Variant) -> Iterator[Capabilities]:
     nodes = [node for body in (program.body, *(f.body for f in program.functions)) for node in ir.walk(body)]
     places = (*program.buffers, *program.group_arrays)
     sizes = {place.type.size for place in places}
 
-    def either(relevant: bool, choices: Sequence[Any]) -> Sequence[Any]:
+    def choices_if(relevant: bool, choices: Sequence[Any]) -> Sequence[Any]:
         return choices if relevant else choices[:1]
 
     is_cooperative = program.has_cooperative_matrices
@@ -111,16 +114,16 @@ def _kinds(program: ir.Program, variant: Variant) -> Iterator[Abilities]:
     )
     for storage, atomics, preserve, subgroups, lanes, push, shapes, forgets in itertools.product(
         _STORAGE if 1 in sizes else (_STORAGE[0], _STORAGE[2]) if 2 in sizes else _STORAGE[:1],
-        either(has_atomics, _ATOMICS),
+        choices_if(has_atomics, _ATOMICS),
         _PRESERVE if has_doubles else (_PRESERVE[0], _PRESERVE[2]),
-        either(has_collectives, (_SUBGROUPS, frozenset((Feature.SUBGROUP_BASIC,)))),
-        either(has_collectives and not program.subgroup_threads, _LANES),
-        either(layout_of(program, variant).size > _PUSH_BYTES[0], _PUSH_BYTES),
-        either(is_cooperative, (_EveryShape(), ())),
-        either(leaves_loops(program), (False, True)),
+        choices_if(has_collectives, (_SUBGROUPS, frozenset((Feature.SUBGROUP_BASIC,)))),
+        choices_if(has_collectives and not program.subgroup_threads, _LANES),
+        choices_if(layout_of(program, variant).size > _PUSH_BYTES[0], _PUSH_BYTES),
+        choices_if(is_cooperative, (_EveryShape(), ())),
+        choices_if(leaves_loops(program), (False, True)),
     ):
         others = frozenset((Feature.INT64, Feature.FLOAT64, Feature.INT64_ATOMICS, Feature.GROUP_INT64_ATOMICS))
-        yield Abilities(storage | atomics | preserve | subgroups | others, push, lanes, shapes, forgets)
+        yield Capabilities(storage | atomics | preserve | subgroups | others, push, lanes, shapes, forgets)
 
 
-__all__ = ["Abilities", "shader_for", "shaders_for_all"]
+__all__ = ["Capabilities", "shader_for", "shaders_for_all"]

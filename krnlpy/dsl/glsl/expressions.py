@@ -247,8 +247,7 @@ class Expressions:
             case "floordiv" | "mod":
                 return self._division(e)
             case "pow":
-                fragment = f"pow_{self._context.type(e.type)}"
-                self._context.need(fragment)
+                self._context.need("pow", e.type)
                 return f"power({self.text(e.left)}, {self.text(e.right)})", _PRIMARY
             case "min" | "max":
                 if e.type.is_integer:
@@ -260,7 +259,7 @@ class Expressions:
             case "shl" | "shr":
                 return self._shift(e)
             case "div" if _may_be_known_zero(e.right):
-                self._context.need(f"divide_{self._context.type(e.type)}")
+                self._context.need("divide", e.type)
                 return f"divide({self.text(e.left)}, {self.text(e.right)})", _PRIMARY
         symbol, level = _OPERATORS[e.op]
         text = f"{self.text(e.left, level)} {symbol} {self.text(e.right, level + 1)}"
@@ -316,6 +315,9 @@ class Expressions:
         if source is f64 and to.is_float:
             self._context.need("f64_to_f32")
             return f"f64_to_f32({text})", _PRIMARY
+        if source.is_float and to is f64:
+            self._context.need("f32_to_f64")
+            return f"f32_to_f64({text})", _PRIMARY
         if source is u32 and to is f32:
             self._context.need("u32_to_f32")
             return f"u32_to_f32({text})", _PRIMARY
@@ -360,11 +362,11 @@ class Expressions:
         operands = ", ".join(texts)
         kind = e.operands[0].type
         if e.name in ("isnan", "isinf"):
-            self._context.need(f"is_nan_{self._context.type(kind)}")
+            self._context.need(f"bits_{self._context.type(kind)}")
             return f"is_{e.name[2:]}({operands})", _PRIMARY
         if e.name in _OWN_MATH:
             family = {"exp2": "exp", "log2": "log", "cos": "sin", "tan": "sin"}.get(e.name, e.name)
-            self._context.need(f"{family}_{self._context.type(kind)}")
+            self._context.need(family, kind)
             return f"own_{e.name}({operands})", _PRIMARY
         if e.name == "abs" and kind.is_integer:
             if kind.kind == "uint":

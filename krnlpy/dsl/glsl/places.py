@@ -15,7 +15,7 @@ from krnlpy.dsl import ir
 from krnlpy.features import Feature
 from krnlpy.scalar import ScalarType
 
-from .atomics import AtomicFunction, value_to_word, word_to_value, word_type, worded_places
+from .atomics import AtomicFunction, places_of_atomic_words, value_to_word, word_to_value, word_type
 from .context import ALWAYS, Context
 
 # What the functions that reach elements call their own variables.
@@ -44,7 +44,7 @@ class Places:
             self._names[place] = context.names.unique(f"{place.name}_" if clashes else place.name)
         self._addresses = {item: context.names.unique(f"at_{item.name}") for item in program.items}
         self._functions: dict[tuple[str, ir.Place], tuple[str, str]] = {}
-        self._worded = worded_places(program, context.options.float_atomics)
+        self._worded = places_of_atomic_words(program, context.options.float_atomics)
         self.reads: set[ir.Place] = set()
         self.writes: set[ir.Place] = set()
 
@@ -63,7 +63,8 @@ class Places:
         """The statement that sets an element."""
         self.writes.add(place)
         if isinstance(place, ir.ItemParameter):
-            return self._write(place, self._addresses[place], value)
+            write = self._write(place, self._addresses[place], value)
+            return f"if ({ALWAYS}) {{ {write} }}" if self._context.strays else write
         arguments = [*index, value, *self._site(place, index, where)]
         return f"{self._function('store', place)}({', '.join(arguments)});"
 
@@ -159,7 +160,8 @@ class Places:
         Args:
             gives: they give a value, which the driver must not forget.
         """
-        check = self._in_range(place, index) or (ALWAYS if gives and self._context.forgets else "")
+        always = self._context.strays or (gives and self._context.forgets)
+        check = self._in_range(place, index) or (ALWAYS if always else "")
         return [f"if ({check}) {{", *(f"    {line}" for line in lines), "}"] if check else lines
 
     def _signature(self, index: list[str], *value: str) -> str:

@@ -6,7 +6,7 @@ from krnlpy.dsl import ir
 from krnlpy.scalar import ScalarType, boolean, u32, u64
 
 
-def in_steps(node: ir.Atomic) -> tuple[ir.Block, ir.Block]:
+def as_load_and_store(node: ir.Atomic) -> tuple[ir.Block, ir.Block]:
     """An atomic as what is evaluated before, and a load and a store."""
     type, where = node.place.type.compute, node.location
     before: list[ir.Stmt] = []

@@ -269,7 +269,7 @@ class Expressions:
         raise NotImplementedError
 
     def expr(self, node: ir.Expr) -> ast.expr:
-        method: Callable[[Any], ast.expr] = getattr(self, f"_{type(node).__name__}")
+        method: Callable[[Any], ast.expr] = getattr(self, f"visit_{type(node).__name__}")
         result = method(node)
         locate(result, node.location)
         return result
@@ -284,28 +284,28 @@ class Expressions:
 
     # ------------------------------------------------------------------------------------------------- values
 
-    def _Const(self, node: ir.Const) -> ast.expr:  # noqa: N802
+    def visit_Const(self, node: ir.Const) -> ast.expr:
         if node.type is boolean:
             return number(bool(node.value))
         if node.type is f32:
             return number(arithmetic.round_f32(float(node.value)))
         return number(float(node.value) if node.type.is_float else int(node.value))
 
-    def _Local(self, node: ir.Local) -> ast.expr:  # noqa: N802
+    def visit_Local(self, node: ir.Local) -> ast.expr:
         return name(self.variable(node.variable))
 
-    def _Argument(self, node: ir.Argument) -> ast.expr:  # noqa: N802
+    def visit_Argument(self, node: ir.Argument) -> ast.expr:
         return name(self.scope.arguments[node.parameter])
 
-    def _SpecValue(self, node: ir.SpecValue) -> ast.expr:  # noqa: N802
+    def visit_SpecValue(self, node: ir.SpecValue) -> ast.expr:
         return number(self.scope.specs[node.parameter])
 
-    def _Extent(self, node: ir.Extent) -> ast.expr:  # noqa: N802
+    def visit_Extent(self, node: ir.Extent) -> ast.expr:
         if isinstance(node.place, ir.GlobalParameter):
             return name(self.scope.buffers[node.place].lengths[node.axis])
         return number(self.scope.shape(node.place)[node.axis])
 
-    def _Id(self, node: ir.Id) -> ast.expr:  # noqa: N802
+    def visit_Id(self, node: ir.Id) -> ast.expr:
         if node.name in UNIFORM_IDS:
             value = self.scope.uniform_ids[node.name, node.axis]
             return name(value) if isinstance(value, str) else number(value)
@@ -313,7 +313,7 @@ class Expressions:
 
     # ------------------------------------------------------------------------------------------------- places
 
-    def _Load(self, node: ir.Load) -> ast.expr:  # noqa: N802
+    def visit_Load(self, node: ir.Load) -> ast.expr:
         view, index, _ = self.element(node.place, node.index, node.location)
         if isinstance(node.place, ir.BufferParameter) and is_stored_only(node.place.type):
             return ast.Call(ast.Attribute(view, "item", ast.Load()), [index], [])
@@ -350,8 +350,8 @@ class Expressions:
     # ---------------------------------------------------------------------------------------------- operators
 
     def whole(self, node: ir.Expr, symbol: str, compute: Callable[..., ast.expr], *operands: ast.expr) -> ast.expr:
-        """A whole number computed of whole numbers without a limit, brought into its type: wrapped, or where that is
-        asked for a fault if it does not fit."""
+        """An integer of unlimited size, brought into its type: wrapped, or, with overflow checks, a fault if it does
+        not fit."""
         if not self.scope.check_overflow:
             return wrap(compute(*operands), node.type)
         kept = [self.keep(operand) for operand in operands]
@@ -360,7 +360,7 @@ class Expressions:
         value = compute(*(first for first, _ in kept))
         return call("fit", value, *limits, site, number(symbol), *(again for _, again in kept))
 
-    def _Unary(self, node: ir.Unary) -> ast.expr:  # noqa: N802
+    def visit_Unary(self, node: ir.Unary) -> ast.expr:
         operand = self.expr(node.operand)
         if node.op == "not":
             return ast.UnaryOp(ast.Not(), operand)
@@ -370,7 +370,7 @@ class Expressions:
             return ast.UnaryOp(ast.USub(), operand)
         return self.whole(node, "-", lambda a: ast.UnaryOp(ast.USub(), a), operand)
 
-    def _Binary(self, node: ir.Binary) -> ast.expr:  # noqa: N802
+    def visit_Binary(self, node: ir.Binary) -> ast.expr:
         left, right = self.expr(node.left), self.expr(node.right)
         type, op = node.type, node.op
         if op in ("and", "or", "xor"):
@@ -397,19 +397,19 @@ class Expressions:
             return self.whole(node, _SYMBOLS[op], lambda a, b: call("shift_left", a, b, number(type.bits)), left, right)
         raise CompileError(f"the interpreter has no {op} of {type}")
 
-    def _Compare(self, node: ir.Compare) -> ast.expr:  # noqa: N802
+    def visit_Compare(self, node: ir.Compare) -> ast.expr:
         return comparison(self.expr(node.left), _COMPARISONS[node.op](), self.expr(node.right))
 
-    def _Logical(self, node: ir.Logical) -> ast.expr:  # noqa: N802
+    def visit_Logical(self, node: ir.Logical) -> ast.expr:
         op = ast.And() if node.op == "and" else ast.Or()
         return ast.BoolOp(op, [self.expr(node.left), self.expr(node.right)])
 
-    def _Select(self, node: ir.Select) -> ast.expr:  # noqa: N802
+    def visit_Select(self, node: ir.Select) -> ast.expr:
         return ast.IfExp(self.expr(node.condition), self.expr(node.then), self.expr(node.otherwise))
 
     # ---------------------------------------------------------------------------------------- types, functions
 
-    def _Cast(self, node: ir.Cast) -> ast.expr:  # noqa: N802
+    def visit_Cast(self, node: ir.Cast) -> ast.expr:
         value, source, to = self.expr(node.operand), node.operand.type, node.type
         if source is to:
             return value
@@ -429,7 +429,7 @@ class Expressions:
             return value
         return self.whole(node, to.name, lambda a: a, value)
 
-    def _Bitcast(self, node: ir.Bitcast) -> ast.expr:  # noqa: N802
+    def visit_Bitcast(self, node: ir.Bitcast) -> ast.expr:
         value, source, to = self.expr(node.operand), node.source, node.to
         if source.is_float and source.size == 2:
             return wrap(call(f"{source.name}_bits", value), to)
@@ -437,10 +437,10 @@ class Expressions:
             return call(f"float_of_{to.name}", wrap(value, u16))
         return call("bitcast", value, number(source.dtype.char), number(to.dtype.char))
 
-    def _Round(self, node: ir.Round) -> ast.expr:  # noqa: N802
+    def visit_Round(self, node: ir.Round) -> ast.expr:
         return call(f"round_{node.to.name}", self.expr(node.operand))
 
-    def _Math(self, node: ir.Math) -> ast.expr:  # noqa: N802
+    def visit_Math(self, node: ir.Math) -> ast.expr:
         if node.name.startswith("fast_"):
             return self.expr(exact(node))
         operands = [self.expr(operand) for operand in node.operands]
@@ -451,7 +451,7 @@ class Expressions:
             return wrap(result, node.type)
         return result if node.name in arithmetic.EXACT else rounded(result, node.type)
 
-    def _Call(self, node: ir.Call) -> ast.expr:  # noqa: N802
+    def visit_Call(self, node: ir.Call) -> ast.expr:
         return self.invoke(node.function, node.arguments, node.location)
 
     def invoke(self, function: ir.Function, arguments: Sequence[ir.Expr], where: ir.Location) -> ast.expr:

@@ -1,4 +1,4 @@
-"""What generated Python code meets while it runs: the thread that it is, its faults, and what debuggers show of it."""
+"""What generated Python code uses while it runs: the current thread, its faults, and what debuggers show of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Fault(Exception):
 
 
 @dataclass(slots=True)
-class Now:
+class ExecutionState:
     """The thread that runs, and when.
 
     Attributes:
@@ -42,7 +42,7 @@ class Now:
             threads print in the right order by themselves.
         subgroup_threads: threads of a subgroup.
         step: counts up with each barrier of a subgroup.
-        met: for two threads of the group, the step at which they last met at one.
+        synchronized_at: for two threads of the group, the step of their last common barrier of a subgroup.
     """
 
     groups: Triple
@@ -57,18 +57,18 @@ class Now:
     held: list[tuple[int, str]] | None = None
     subgroup_threads: int = SUBGROUP_THREADS
     step: int = 0
-    met: dict[tuple[Triple, Triple], int] = field(default_factory=dict)
+    synchronized_at: dict[tuple[Triple, Triple], int] = field(default_factory=dict)
 
     def start_group(self, group: Triple) -> None:
         self.group = group
         self.phase += 1
         self.first_phase = self.phase
-        self.met.clear()
+        self.synchronized_at.clear()
 
-    def meet(self, threads: Sequence[Triple]) -> None:
-        """Notes that threads of a subgroup came to a barrier of it together."""
+    def synchronize(self, threads: Sequence[Triple]) -> None:
+        """Notes that threads of a subgroup are at its barrier together."""
         self.step += 1
-        self.met.update(dict.fromkeys(itertools.product(threads, threads), self.step))
+        self.synchronized_at.update(dict.fromkeys(itertools.product(threads, threads), self.step))
 
     def describe(self, group: Triple, thread: Triple) -> str:
         """A thread in words."""
@@ -110,7 +110,7 @@ class Storage:
     write: Callable[..., None] | None = None
 
 
-class Shown:
+class DebuggerArray:
     """A local or group array as debuggers show it: with its shape, as it is when one looks."""
 
     def __init__(self, values: Any, shape: Sequence[int], type: str) -> None:
@@ -134,7 +134,7 @@ def scalar_type_or_bool(name: str) -> Any:
     return np.dtype(bool) if name == "bool" else scalar_type(name).dtype
 
 
-def functions(sites: Sequence[Site], formats: Sequence[Format], now: Now) -> dict[str, Any]:
+def functions(sites: Sequence[Site], formats: Sequence[Format], now: ExecutionState) -> dict[str, Any]:
     """What generated code calls that depends on the program."""
 
     def out_of_range(site: int, axis: int, index: int, length: int) -> NoReturn:
@@ -162,11 +162,11 @@ def functions(sites: Sequence[Site], formats: Sequence[Format], now: Now) -> dic
         now.atomic = on
 
     found = {PREFIX + f.__name__: f for f in (out_of_range, fit, write, assertion_failed, atomic)}
-    return {**found, **debugger_names(now), PREFIX + "breakpoint": debugger(), PREFIX + "shown": Shown}
+    return {**found, **debugger_names(now), PREFIX + "breakpoint": debugger(), PREFIX + "shown": DebuggerArray}
 
 
-def debugger_names(now: Now) -> Mapping[str, Any]:
-    """``global_id()`` and its like by the names that they have in kernels, for the prompt of a debugger."""
+def debugger_names(now: ExecutionState) -> Mapping[str, Any]:
+    """``global_id()`` and the like under the names that they have in kernels, for a debugger's prompt."""
 
     def of_axis(values: Callable[[], Triple]) -> Callable[..., int]:
         return lambda axis=0: values()[axis]

@@ -13,7 +13,7 @@ from krnlpy.dsl import ir
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.scalar import ScalarType, boolean
 
-from .atomics import in_steps
+from .atomics import as_load_and_store
 from .expressions import (
     PREFIX,
     Expressions,
@@ -172,17 +172,17 @@ class Statements(Expressions):
     def block(self, block: ir.Block) -> list[ast.stmt]:
         result: list[ast.stmt] = []
         for node in block:
-            method: Callable[[Any], list[ast.stmt]] = getattr(self, f"_{type(node).__name__}")
+            method: Callable[[Any], list[ast.stmt]] = getattr(self, f"visit_{type(node).__name__}")
             statements = method(node)
             for statement in statements:
                 locate(statement, node.location)
             result += statements
         return result
 
-    def _Assign(self, node: ir.Assign) -> list[ast.stmt]:  # noqa: N802
+    def visit_Assign(self, node: ir.Assign) -> list[ast.stmt]:
         return [ast.Assign([target(self.variable(node.variable))], self.expr(node.value))]
 
-    def _Store(self, node: ir.Store) -> list[ast.stmt]:  # noqa: N802
+    def visit_Store(self, node: ir.Store) -> list[ast.stmt]:
         place = node.place
         value = self.expr(node.value)
         view, at, index = self.element(place, node.index, node.location)
@@ -194,14 +194,14 @@ class Statements(Expressions):
             value = call(f"round_{place.type.name}", value)
         return [ast.Assign([ast.Subscript(view, at, ast.Store())], value)]
 
-    def _If(self, node: ir.If) -> list[ast.stmt]:  # noqa: N802
+    def visit_If(self, node: ir.If) -> list[ast.stmt]:
         condition = self.expr(node.condition)
         return [ast.If(condition, self._body(node.then), self.block(node.otherwise))]
 
     def _body(self, block: ir.Block) -> list[ast.stmt]:
         return self.block(block) or [ast.Pass()]
 
-    def _While(self, node: ir.While) -> list[ast.stmt]:  # noqa: N802
+    def visit_While(self, node: ir.While) -> list[ast.stmt]:
         outer = self.position
         in_loop = (ir.If(node.condition, node.body, (), location=node.location),)
         before, first = self._count_iterations(in_loop, node.location)
@@ -209,7 +209,7 @@ class Statements(Expressions):
         self.position = outer
         return [*before, loop]
 
-    def _For(self, node: ir.For) -> list[ast.stmt]:  # noqa: N802
+    def visit_For(self, node: ir.For) -> list[ast.stmt]:
         bounds = [self.expr(bound) for bound in (node.start, node.stop, node.step)]
         certain = isinstance(node.step, ir.Const) and node.step.value
         numbers = call("range" if certain else "range_or_nothing", *bounds)
@@ -231,36 +231,36 @@ class Statements(Expressions):
             [ast.AugAssign(target(counter), ast.Add(), number(1))],
         )
 
-    def _Break(self, node: ir.Break) -> list[ast.stmt]:  # noqa: N802
+    def visit_Break(self, node: ir.Break) -> list[ast.stmt]:
         return [ast.Break()]
 
-    def _Continue(self, node: ir.Continue) -> list[ast.stmt]:  # noqa: N802
+    def visit_Continue(self, node: ir.Continue) -> list[ast.stmt]:
         return [ast.Continue()]
 
-    def _Return(self, node: ir.Return) -> list[ast.stmt]:  # noqa: N802
+    def visit_Return(self, node: ir.Return) -> list[ast.stmt]:
         values = [self.expr(value) for value in node.values]
         if len(values) > 1:
             return [ast.Return(tuple_of(values))]
         return [ast.Return(values[0] if values else None)]
 
-    def _Invoke(self, node: ir.Invoke) -> list[ast.stmt]:  # noqa: N802
+    def visit_Invoke(self, node: ir.Invoke) -> list[ast.stmt]:
         called = self.invoke(node.function, node.arguments, node.location)
         targets: list[ast.expr] = [target(self.variable(v)) for v in node.targets]
         if not targets:
             return [ast.Expr(called)]
         return [ast.Assign([targets[0] if len(targets) == 1 else ast.Tuple(targets, ast.Store())], called)]
 
-    def _Atomic(self, node: ir.Atomic) -> list[ast.stmt]:  # noqa: N802
-        before, steps = in_steps(node)
+    def visit_Atomic(self, node: ir.Atomic) -> list[ast.stmt]:
+        before, steps = as_load_and_store(node)
         # What the steps access counts as atomic where races are looked for.
         marks = [ast.Expr(call("atomic", ast.Constant(on))) for on in (True, False)]
         return [*self.block(before), marks[0], *self.block(steps), marks[1]]
 
-    def _Barrier(self, node: ir.Barrier) -> list[ast.stmt]:  # noqa: N802
+    def visit_Barrier(self, node: ir.Barrier) -> list[ast.stmt]:
         site = self.scope.site(node.location, "barrier")
         return [ast.Expr(ast.Yield(tuple_of([self.here(site), site])))]
 
-    def _Collective(self, node: ir.Collective) -> list[ast.stmt]:  # noqa: N802
+    def visit_Collective(self, node: ir.Collective) -> list[ast.stmt]:
         values = tuple_of([self.expr(operand) for operand in node.operands])
         site = self.scope.site(node.location, f"subgroup_{node.op}")
         self.scope.collectives[len(self.scope.sites) - 1] = node
@@ -270,18 +270,18 @@ class Statements(Expressions):
         targets: list[ast.expr] = [target(self.variable(v)) for v in node.targets]
         return [ast.Assign([ast.Tuple(targets, ast.Store())], result)]
 
-    def _Print(self, node: ir.Print) -> list[ast.stmt]:  # noqa: N802
+    def visit_Print(self, node: ir.Print) -> list[ast.stmt]:
         values = [self.expr(value) for value in node.values]
         return [ast.Expr(call("write", self.scope.format(node.format), *values))]
 
-    def _Assert(self, node: ir.Assert) -> list[ast.stmt]:  # noqa: N802
+    def visit_Assert(self, node: ir.Assert) -> list[ast.stmt]:
         condition = self.expr(node.condition)
         site = self.scope.site(node.location, "assert")
         values = [self.expr(value) for value in node.values]
         failed = ast.Expr(call("assertion_failed", site, self.scope.format(node.format), *values))
         return [ast.If(ast.UnaryOp(ast.Not(), condition), [failed], [])]
 
-    def _Breakpoint(self, node: ir.Breakpoint) -> list[ast.stmt]:  # noqa: N802
+    def visit_Breakpoint(self, node: ir.Breakpoint) -> list[ast.stmt]:
         return [ast.Expr(call("breakpoint"))]
 
 

@@ -14,6 +14,7 @@ are equal, and the thread with the lesser position is behind.
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -29,10 +30,10 @@ from krnlpy.dsl.semantics.collectives import SUBGROUP_THREADS
 from krnlpy.scalar import boolean, convert
 
 from .expressions import PREFIX, RUNTIME, UNIFORM_IDS, BufferNames, Scope, Site, id_name
-from .runtime import Fault, Now, Storage, functions
+from .runtime import ExecutionState, Fault, Storage, functions
 from .statements import PER_THREAD_IDS, Statements, new_name, suspends, zero
 
-__all__ = ["Fault", "Interpretation", "Now", "Placement", "Site", "Storage", "translate"]
+__all__ = ["ExecutionState", "Fault", "Interpretation", "Placement", "Site", "Storage", "translate"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Interpretation:
         strides = values.get(f"{parameter.name}_strides") or contiguous_strides(shape)
         return Placement(shape, strides, values[f"{parameter.name}_offset"])
 
-    def bind(self, values: Mapping[str, Any], buffers: Iterable[Storage], now: Now) -> Callable[..., Any]:
+    def bind(self, values: Mapping[str, Any], buffers: Iterable[Storage], now: ExecutionState) -> Callable[..., Any]:
         """The kernel's function for one launch.
 
         The function takes the group's ids x, y, z, the thread's ids in the group x, y, z, then if the kernel suspends
@@ -83,7 +84,8 @@ class Interpretation:
         number. ``now`` is kept up to date by whoever calls it.
         """
         scope, program = self._scope, self.program
-        namespace = {**functions(self.sites, scope.formats, now), **RUNTIME}
+        # What Python's own `breakpoint` imports by the name that PYTHONBREAKPOINT has needs `__builtins__`.
+        namespace = {"__builtins__": builtins, **functions(self.sites, scope.formats, now), **RUNTIME}
         for argument, id in scope.arguments.items():
             value = values[argument.name]
             namespace[id] = bool(value) if argument.type is boolean else value

@@ -5,7 +5,7 @@ Its own derivatives come of its text, so it is written without branches that ski
 
 from __future__ import annotations
 
-from krnlpy.dsl.builtins.math import log, rint, tan
+from krnlpy.dsl.builtins import log, rint, tan
 from krnlpy.dsl.frontend.syntax.functions import func
 
 _PI = 3.141592653589793

@@ -6,8 +6,7 @@ They are minimax approximations by Lawson's iteration, made for this file.
 
 from __future__ import annotations
 
-from krnlpy.dsl.builtins.bits import bitcast
-from krnlpy.dsl.builtins.math import copysign, exp, isnan, polynomial
+from krnlpy.dsl.builtins import bitcast, copysign, exp, isnan, polynomial
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.scalar import ScalarType, f32, f64, u32, u64
 

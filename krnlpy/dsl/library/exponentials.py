@@ -5,7 +5,7 @@ The polynomials are near-minimax: interpolated at Chebyshev nodes in 50 digits, 
 
 from __future__ import annotations
 
-from krnlpy.dsl.builtins.math import copysign, exp, expm1, isnan, ldexp, polynomial, rint
+from krnlpy.dsl.builtins import copysign, exp, expm1, isnan, ldexp, polynomial, rint
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.scalar import ScalarType, f32, f64, i32
 

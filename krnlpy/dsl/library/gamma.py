@@ -6,7 +6,7 @@ with the coefficients of Boost's lanczos13m53 (J. Maddock), evaluated as in musl
 
 from __future__ import annotations
 
-from krnlpy.dsl.builtins.math import cos, exp, floor, isinf, isnan, log, polynomial, rint, sin
+from krnlpy.dsl.builtins import cos, exp, floor, isinf, isnan, log, polynomial, rint, sin
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.scalar import ScalarType, f32, f64, i32
 

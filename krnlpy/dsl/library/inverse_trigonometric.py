@@ -5,8 +5,7 @@ The polynomials are near-minimax: interpolated at Chebyshev nodes in 50 digits, 
 
 from __future__ import annotations
 
-from krnlpy.dsl.builtins.bits import bitcast
-from krnlpy.dsl.builtins.math import copysign, isinf, isnan, polynomial, signbit, sqrt
+from krnlpy.dsl.builtins import bitcast, copysign, isinf, isnan, polynomial, signbit, sqrt
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.scalar import ScalarType, f32, f64, u32, u64
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from krnlpy.dsl.builtins.bits import bitcast, clz
-from krnlpy.dsl.builtins.math import copysign, isinf, isnan, log, sqrt
+from krnlpy.dsl.builtins import bitcast, clz, copysign, isinf, isnan, log, sqrt
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.scalar import f32, f64, i32, u32, u64
 

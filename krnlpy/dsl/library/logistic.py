@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from krnlpy.dsl.builtins.math import exp, log1p
+from krnlpy.dsl.builtins import exp, log1p
 from krnlpy.dsl.frontend.syntax.functions import func
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from krnlpy.dsl.builtins.math import (
+from krnlpy.dsl.builtins import (
     copysign,
     cos,
     cosh,

@@ -1,9 +1,8 @@
-"""Signs, exponents and neighbours of floats, and what chooses between them."""
+"""Signs, exponents and neighbours of floats, and choices between them."""
 
 from __future__ import annotations
 
-from krnlpy.dsl.builtins.bits import bitcast
-from krnlpy.dsl.builtins.math import clamp, copysign, isinf, isnan
+from krnlpy.dsl.builtins import bitcast, clamp, copysign, isinf, isnan
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.scalar import ScalarType, f32, f64, u32, u64
 
@@ -38,7 +37,7 @@ def isfinite(x):
 def _sign(kind: ScalarType) -> Formula:
     @func
     def sign(x):
-        # Not as a choice between 1, -1 and 0: of that, Mesa makes something that gives -0 for 0.
+        # Not as a choice between 1, -1 and 0: Mesa compiles that to something that gives -0 for 0.
         if isnan(x):
             return x
         return abs(x) if x == 0.0 else copysign(kind(1.0), x)

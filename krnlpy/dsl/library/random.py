@@ -2,19 +2,18 @@
 
 There is no state. ``random_uniform(seed, counter)`` is always the same number; another counter, such as the thread's
 id, gives one that is independent of it, and so does another stream, such as the number of the step. Seed, stream and
-counter are integers of any type, of which the lower 32 bits count.
+counter are integers of any type; their lower 32 bits count.
 
 The generator is Philox4x32-10: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel Random Numbers: As Easy as
-1, 2, 3", SC '11. What is made of its bits uses additions, subtractions and multiplications only, which every device
-rounds alike: no division, square root or library function.
+1, 2, 3", SC '11. What is made of its bits uses additions, subtractions and multiplications only, which all devices
+round the same way: no division, square root or library function.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from krnlpy.dsl.builtins.bits import mul_hi
-from krnlpy.dsl.builtins.core import unroll
+from krnlpy.dsl.builtins import mul_hi, unroll
 from krnlpy.dsl.frontend.syntax.functions import func
 
 if TYPE_CHECKING:
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
 else:
     from krnlpy.dsl.types.composites import uvec2, uvec4, vec2, vec4
     from krnlpy.scalar import f32, i32, u32
-
-__all__ = [
-    "philox", "philox4x32", "random_integers", "random_normal", "random_normal4", "random_uniform", "random_uniform4",
-]  # fmt: skip
-
 
 _LOG = (
     *(7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1),
@@ -38,6 +32,9 @@ _LOG = (
 @func
 def philox4x32(counter: uvec4, key: uvec2) -> uvec4:
     """The four u32 of Philox4x32-10 for a counter and a key.
+
+    Raises:
+        KernelTypeError: the counter is not a ``uvec4``, or the key not a ``uvec2``.
 
     >>> from krnlpy import Device, GlobalMut, Buffer, kernel, u32
     >>> from krnlpy.dsl import uvec2, uvec4
@@ -61,13 +58,37 @@ def philox4x32(counter: uvec4, key: uvec2) -> uvec4:
 @func
 def philox(seed: Any, counter: Any, stream: Any = 0) -> uvec4:
     """Four u32, each of all values equally likely: Philox4x32-10 of the counter ``(counter, 0, 0, 0)`` and the key
-    ``(seed, stream)``."""
+    ``(seed, stream)``.
+
+    Raises:
+        KernelTypeError: seed, counter or stream is not an integer.
+
+    >>> from krnlpy import Buffer, Item, i32, kernel
+    >>> from krnlpy.dsl import philox
+    >>> @kernel
+    ... def show(seed: Item[i32]):
+    ...     print(philox(seed, 0).x, philox(seed, 1).x, philox(seed, 0, 1).x)
+    >>> show(Buffer.full(1, 42, i32))
+    2632642643 4242219303 2512880270
+    """
     return philox4x32(uvec4(u32(counter), 0, 0, 0), uvec2(u32(seed), u32(stream)))
 
 
 @func
 def random_uniform4(seed: Any, counter: Any, stream: Any = 0) -> vec4:
-    """Four independent f32 in [0, 1), multiples of 2**-24, all equally likely."""
+    """Four independent f32 in [0, 1), multiples of 2**-24, all equally likely.
+
+    Raises:
+        KernelTypeError: seed, counter or stream is not an integer.
+
+    >>> from krnlpy import Buffer, Item, i32, kernel
+    >>> from krnlpy.dsl import random_uniform4
+    >>> @kernel
+    ... def show(seed: Item[i32]):
+    ...     print(random_uniform4(seed, 0))
+    >>> show(Buffer.full(1, 42, i32))
+    (0.61295986, 0.4685865, 0.0732317, 0.3408615)
+    """
     bits = philox(seed, counter, stream)
     return vec4(_fraction(bits.x), _fraction(bits.y), _fraction(bits.z), _fraction(bits.w))
 
@@ -80,6 +101,9 @@ def _fraction(bits: u32) -> f32:
 @func
 def random_uniform(seed: Any, counter: Any, stream: Any = 0) -> f32:
     """An f32 in [0, 1), a multiple of 2**-24, all equally likely; the first of ``random_uniform4``.
+
+    Raises:
+        KernelTypeError: seed, counter or stream is not an integer.
 
     >>> from krnlpy import Device, ItemMut, Buffer, kernel, f32, u32
     >>> from krnlpy.dsl import item_id
@@ -100,6 +124,19 @@ def random_integers(seed: Any, counter: Any, low: i32, high: i32, stream: Any = 
 
     By a multiplication instead of a remainder (D. Lemire, "Fast Random Integer Generation in an Interval", 2019),
     without rejection: the probabilities of two values differ by at most 2**-32.
+
+    Raises:
+        KernelTypeError: seed, counter or stream is not an integer, or ``low`` or ``high`` not an i32.
+
+    >>> from krnlpy import Buffer, ItemMut, i32, kernel
+    >>> from krnlpy.dsl import item_id, random_integers
+    >>> @kernel
+    ... def roll(x: ItemMut[i32]):
+    ...     x = random_integers(42, item_id(), 1, 7)
+    >>> x = Buffer.zeros(8, i32)
+    >>> roll(x)
+    >>> x.numpy().tolist()
+    [4, 6, 5, 5, 2, 2, 2, 3]
     """
     count = u32(high) - u32(low) if high > low else u32(0)
     return i32(u32(low) + mul_hi(philox(seed, counter, stream).x, count))
@@ -110,6 +147,17 @@ def random_normal4(seed: Any, counter: Any, stream: Any = 0) -> vec4:
     """Four independent normal f32, of mean 0 and variance 1, by the transform of Box and Muller (1958).
 
     They are within 1e-6 of the transform's exact values, and at most 6.66 in magnitude.
+
+    Raises:
+        KernelTypeError: seed, counter or stream is not an integer.
+
+    >>> from krnlpy import Buffer, Item, i32, kernel
+    >>> from krnlpy.dsl import random_normal4
+    >>> @kernel
+    ... def show(seed: Item[i32]):
+    ...     print(random_normal4(seed, 0))
+    >>> show(Buffer.full(1, 42, i32))
+    (-0.54883564, 0.82322, 0.48670584, 2.2341375)
     """
     bits = philox(seed, counter, stream)
     first, second = _normal_pair(bits.x, bits.y), _normal_pair(bits.z, bits.w)
@@ -118,7 +166,21 @@ def random_normal4(seed: Any, counter: Any, stream: Any = 0) -> vec4:
 
 @func
 def random_normal(seed: Any, counter: Any, stream: Any = 0) -> f32:
-    """A normal f32, of mean 0 and variance 1; the first of ``random_normal4``."""
+    """A normal f32, of mean 0 and variance 1; the first of ``random_normal4``.
+
+    Raises:
+        KernelTypeError: seed, counter or stream is not an integer.
+
+    >>> from krnlpy import Buffer, ItemMut, f32, kernel
+    >>> from krnlpy.dsl import item_id, random_normal
+    >>> @kernel
+    ... def draw(x: ItemMut[f32]):
+    ...     x = random_normal(42, item_id())
+    >>> x = Buffer.zeros(10000, f32)
+    >>> draw(x)
+    >>> print(f"{x.numpy().mean():.3f} {x.numpy().std():.3f}")
+    0.002 0.998
+    """
     bits = philox(seed, counter, stream)
     return _normal_pair(bits.x, bits.y).x
 

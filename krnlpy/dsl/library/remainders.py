@@ -5,8 +5,7 @@ Results are exact, since a remainder has no more bits than the divisor; denormal
 
 from __future__ import annotations
 
-from krnlpy.dsl.builtins.bits import bitcast
-from krnlpy.dsl.builtins.math import copysign, fmod, isinf, isnan, signbit
+from krnlpy.dsl.builtins import bitcast, copysign, fmod, isinf, isnan, signbit
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.scalar import f32, f64, i32, u32, u64
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from krnlpy.dsl.builtins.bits import bitcast
-from krnlpy.dsl.builtins.math import isinf, isnan, sqrt
+from krnlpy.dsl.builtins import bitcast, isinf, isnan, sqrt
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.scalar import f32, f64, u32, u64
 

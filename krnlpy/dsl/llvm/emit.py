@@ -11,8 +11,9 @@ each with a range of its own:
   it is no longer 0, then the groups of the dispatch along x, y, z (``LAUNCH``).
 
 It is called with Python's lock held, gives it up while it works, and may return with a Python exception set: that of a
-signal's handler (:mod:`krnlpy.dsl.llvm.polls`). It returns 0; or 1, having done nothing, where it could not be stopped
-for long: it is to be generated with a level more of loops that ask (:mod:`krnlpy.dsl.passes.loop_work`).
+signal's handler (:mod:`krnlpy.dsl.llvm.polls`). It returns 0. It returns 1, having done nothing, if it could not be
+stopped for too long: it must be generated again with polls in one more level of loops
+(:mod:`krnlpy.dsl.passes.loop_work`).
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from krnlpy.scalar import boolean
 
 from .builder import ACCESS_GROUP, UNLIKELY, Builder, Module
 from .expressions import Array, Context, IdKey
-from .groups import GroupLoop
-from .items import ItemBuffer, ItemLoop
-from .polls import Charges, begin, define_entry
+from .polls import BudgetCharges, begin, define_entry
 from .statements import Statements, element_count
+from .threads.groups import GroupLoop
+from .threads.items import ItemBuffer, ItemLoop
 
 ENTRY = "kernel"
 
@@ -53,13 +54,12 @@ class LlvmOptions:
     Attributes:
         debug: check every index and assert, and report the first that fails.
         half: the machine has instructions that convert f16.
-        asking_levels: how many levels of loops ask whether the kernel is to stop though their length is known at the
-            launch.
+        polling_levels: how many levels of loops poll though their length is known at the launch.
     """
 
     debug: bool
     half: bool
-    asking_levels: int = 0
+    polling_levels: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class LlvmCode:
         scratch_bytes: that each worker needs.
         group_bytes: of all group arrays.
         local_bytes: of a thread's local arrays, those of functions included.
-        reports: what the kernel tells its caller, in the report, or None.
+        reports: how the kernel's report is made and read, or None.
     """
 
     text: str
@@ -94,7 +94,7 @@ def emit(
         CompileError: the program has what the language does not.
     """
     module = Module()
-    context = Context(module, program, specs, options.debug, options.half, options.asking_levels)
+    context = Context(module, program, specs, options.debug, options.half, options.polling_levels)
     b = Builder(module)
     block = _ParameterBlock(b, layout_of(program, variant))
     b.do("%report = load ptr, ptr %launch, align 8")
@@ -110,7 +110,7 @@ def emit(
             items.append(ItemBuffer(parameter, base, strides))
         else:
             globals_[parameter] = block.array(parameter, base, contiguous)
-    charges = Charges(context.work)
+    charges = BudgetCharges(context.work)
     sizes = _sizes(b, context, threads)
     if program.items:
         sizes["items", 0] = block.word("items")
@@ -156,7 +156,7 @@ def _sizes(b: Builder, context: Context, threads: tuple[int, int, int]) -> dict[
 
 
 def _refuse_if_long(writer: Statements, threads: int) -> None:
-    """Returns 1 where an iteration of a loop would take too long without asking."""
+    """Returns 1 where an iteration of a loop would take too long without a poll."""
     b, too_much = writer.b, writer.charges.write(writer, threads)
     if too_much:
         b.branch_if(too_much, "refused", "begins", UNLIKELY)

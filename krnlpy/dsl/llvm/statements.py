@@ -18,7 +18,7 @@ from .expressions import Array, Capture, Context
 class Statements(Atomics):
     """Writes the statements of one function, or of what a kernel's threads do between barriers."""
 
-    def __init__(self, context: Context, builder: Builder, charges: polls.Charges) -> None:
+    def __init__(self, context: Context, builder: Builder, charges: polls.BudgetCharges) -> None:
         super().__init__(context, builder)
         self.charges = charges
         self.call_function = self._call
@@ -44,7 +44,7 @@ class Statements(Atomics):
             zero(self.b, self.arrays[array].base, size)
 
     def enter_loop(self, *labels: str) -> None:
-        """Says where break and continue go to that stand in no loop of what is written."""
+        """Sets where break and continue go that are in no loop of what is written."""
         self._loops = [(labels[0], labels[1])] if labels else []
 
     def block(self, statements: ir.Block) -> None:
@@ -116,7 +116,7 @@ class Statements(Atomics):
         b.place(head)
         b.branch_if(self.value(statement.condition), body, leave)
         b.place(body)
-        polls.charge(b, self.charges.once(b, self.charges.of_loop(statement).once))
+        polls.charge(b, self.charges.per_iteration(b, self.charges.of_loop(statement).per_iteration))
         self._loops.append((leave, head))
         self.block(statement.body)
         self._loops.pop()
@@ -135,7 +135,7 @@ class Statements(Atomics):
     # -- functions
 
     def _invoke(self, call: ir.Invoke) -> None:
-        """Writes the function out where it is called: it reads and writes places of the caller."""
+        """Inlines the function: it reads and writes places of the caller."""
         function, b = call.function, self.b
         arguments = [self.value(argument) for argument in call.arguments]
         own = (*function.parameters, *ir.assigned_variables(function.body))
@@ -161,19 +161,19 @@ class Statements(Atomics):
                 arguments.append(("i32", self.ids[capture]))
         if context.debug:
             arguments.append(("ptr", "%report"))
-        if not context.work.asks(function):
+        if not context.work.polls(function):
             return self.b.call(call.type.llvm, define_function(context, function), arguments)
-        polls.hand_over(self.b)
+        polls.save_budget(self.b)
         result = self.b.call(call.type.llvm, define_function(context, function), [*arguments, ("ptr", "%control")])
-        polls.take_back(self.b)
+        polls.load_budget(self.b)
         return result
 
 
 class RangeLoop:
     """``for variable in range(start, stop, step)``, around whatever body is written between enter and close.
 
-    A loop that asks is done in strips, and the kernel can be stopped between two; where an iteration may leave the
-    loop, or is one of all threads of a group, before each iteration.
+    A loop that polls is done in strips, with a poll between two. It polls before each iteration if an iteration may
+    leave the loop, or is one of all threads of a group.
 
     Args:
         threads: how many do an iteration.
@@ -191,11 +191,14 @@ class RangeLoop:
         self.current = ""
         """The value of the iteration, once entered."""
         work, charges = writer.charges.of_loop(loop), writer.charges
-        asks = work.asks and self._hint is None
-        self._asks_each = asks and (work.leaves or threads > 1)
-        self._strips = asks and not self._asks_each
-        if asks:
-            self._work, self._longest = charges.once(b, work.once, threads), charges.strip(work.once, threads)
+        is_polling = work.polls and self._hint is None
+        self._polls_each = is_polling and (work.leaves or threads > 1)
+        self._strips = is_polling and not self._polls_each
+        if is_polling:
+            self._work, self._longest = (
+                charges.per_iteration(b, work.per_iteration, threads),
+                charges.strip(work.per_iteration, threads),
+            )
         self._single = self._step_value == 1 or (self._step_value == -1 and self._type.is_signed)
 
     def by_count(self) -> tuple[str, str, str]:
@@ -214,9 +217,9 @@ class RangeLoop:
         stop = self._enter_strip() if self._strips else self._stop
         b.place(self._head)
         self.current = b.load(t, self._next)
-        b.branch_if(self._goes_on(self.current, stop), self._body, self._end_label)
+        b.branch_if(self._continues(self.current, stop), self._body, self._end_label)
         b.place(self._body)
-        if self._asks_each:
+        if self._polls_each:
             polls.charge(b, self._work)
 
     @property
@@ -224,7 +227,7 @@ class RangeLoop:
         """Where it goes on after the last iteration, or the last of a strip."""
         return self._strip if self._strips else self.leave_label
 
-    def _goes_on(self, current: str, stop: str) -> str:
+    def _continues(self, current: str, stop: str) -> str:
         b, t = self._b, self._type.llvm
         if self._single:
             return b.op(f"icmp {self._sign}{'lt' if self._step_value == 1 else 'gt'} {t} {current}, {stop}")
@@ -241,7 +244,7 @@ class RangeLoop:
         b.place(self._strip)
         first = b.load(t, self._next)
         if self._single:
-            b.branch_if(self._goes_on(first, self._stop), begin, self.leave_label)
+            b.branch_if(self._continues(first, self._stop), begin, self.leave_label)
         else:
             left = b.load(t, self._rest)
             b.branch_if(b.op(f"icmp ne {t} {left}, 0"), begin, self.leave_label)
@@ -289,7 +292,7 @@ def define_function(context: Context, function: ir.Function) -> str:
     if symbol in context.module:
         return symbol
     b = Builder(context.module)
-    body = Statements(context, b, polls.Charges(context.work))
+    body = Statements(context, b, polls.BudgetCharges(context.work))
     listed = []
     for i, parameter in enumerate(function.parameters):
         listed.append(f"{parameter.type.llvm} %p{i}")
@@ -301,10 +304,10 @@ def define_function(context: Context, function: ir.Function) -> str:
             body.arguments[capture] = f"%c{i}"
         else:
             body.ids[capture] = f"%c{i}"
-    asks = context.work.asks(function)
+    is_polling = context.work.polls(function)
     if context.debug:
         listed.append("ptr %report")
-    if asks:
+    if is_polling:
         listed.append("ptr %control")
         polls.enter_function(b)
     body.declare(v for v in ir.assigned_variables(function.body) if v not in function.parameters)
@@ -313,7 +316,7 @@ def define_function(context: Context, function: ir.Function) -> str:
     body.return_label, body.results = "finish", [b.alloca(type)]
     body.block(function.body)
     b.place("finish")
-    if asks:
+    if is_polling:
         polls.leave_function(b)
     b.ret(type, b.load(type, body.results[0]))
     inline = "alwaysinline" if function in context.inlined else "inlinehint"

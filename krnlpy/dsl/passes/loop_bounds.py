@@ -1,4 +1,4 @@
-"""How many passes the loops of a thread make at most, and at least, so far as a program and a launch tell.
+"""The greatest and the least number of passes that a thread's loops make, as far as a program and a launch show.
 
 For drivers that end loops after some passes. Values are intervals: what is loaded or computed of floats may be
 anything of its type, what a loop's body assigns too. A loop that ends by data has no greatest count.
@@ -110,7 +110,7 @@ def _limits(type: ScalarType) -> Interval:
 
 
 class _Counter:
-    """Counts passes. An environment has the intervals of variables; of one that it has not, nothing is known."""
+    """Counts passes. An environment holds the intervals of variables; nothing is known of a variable that it lacks."""
 
     def __init__(self, launch: KnownLaunch) -> None:
         self._launch = launch
@@ -169,10 +169,10 @@ class _Counter:
         start, stop, step = (self.interval(e, environment) for e in (loop.start, loop.stop, loop.step))
         turns: Passes
         if step[0] >= 0:
-            turns = _turns(stop[0] - start[1], step[1]), _turns(stop[1] - start[0], max(step[0], 1))
+            turns = _trip_count(stop[0] - start[1], step[1]), _trip_count(stop[1] - start[0], max(step[0], 1))
             reached = start[0], max(start[0], stop[1] - 1)
         elif step[1] <= 0:
-            turns = _turns(start[0] - stop[1], -step[0]), _turns(start[1] - stop[0], max(-step[1], 1))
+            turns = _trip_count(start[0] - stop[1], -step[0]), _trip_count(start[1] - stop[0], max(-step[1], 1))
             reached = min(start[1], stop[0] + 1), start[1]
         else:
             turns, reached = (0, math.inf), _limits(loop.variable.type)
@@ -185,14 +185,14 @@ class _Counter:
 
     def _while(self, loop: ir.While, environment: dict[ir.Variable, Interval]) -> Passes:
         inside = self._forgotten(loop.body, environment)
-        turns = self._while_turns(loop, environment, inside)
+        turns = self._while_trip_count(loop, environment, inside)
         called = self._calls(loop.condition, inside)
         body = self.block(loop.body, dict(inside))
         self._forget(loop, environment)
         passes = _repeated(turns, _sum([called, body]), not any(map(_leaves_loop, loop.body)))
         return _sum([passes, (0, called[1])])
 
-    def _while_turns(
+    def _while_trip_count(
         self, loop: ir.While, before: dict[ir.Variable, Interval], inside: dict[ir.Variable, Interval]
     ) -> Passes:
         """The passes of a loop whose condition compares a variable that each pass brings nearer to its end; what is
@@ -229,14 +229,14 @@ class _Counter:
                 if upwards and last[1] + is_same - 1 + step[1] <= limits[1]:
                     inside[variable.variable] = first[0], last[1] + is_same - 1
                     return (
-                        _turns(last[0] + is_same - first[1], step[1]),
-                        _turns(last[1] + is_same - first[0], step[0]),
+                        _trip_count(last[0] + is_same - first[1], step[1]),
+                        _trip_count(last[1] + is_same - first[0], step[0]),
                     )
                 if not upwards and last[0] - is_same + 1 - step[1] >= limits[0]:
                     inside[variable.variable] = last[0] - is_same + 1, first[1]
                     return (
-                        _turns(first[0] - last[1] + is_same, step[1]),
-                        _turns(first[1] - last[0] + is_same, step[0]),
+                        _trip_count(first[0] - last[1] + is_same, step[1]),
+                        _trip_count(first[1] - last[0] + is_same, step[0]),
                     )
             halves = (change.op == "floordiv" and step[0] >= 2) or (change.op == "shr" and step[0] >= 1)
             if halves and not upwards and last[0] + (not is_same) >= 1:
@@ -364,7 +364,7 @@ class _Counter:
 _TURNED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
 
 
-def _turns(distance: int, step: int) -> int:
+def _trip_count(distance: int, step: int) -> int:
     """Steps until a distance is covered."""
     return max(0, -(-distance // step)) if step else 0
 

@@ -1,8 +1,8 @@
-"""How much work loops do, for targets that ask from time to time whether a kernel is to stop.
+"""How much work loops do, for targets that poll from time to time whether a kernel is to stop.
 
-Work is counted in nodes of the IR. Asking costs nothing as long as it is done far enough outside: a loop of which it is
-known at the launch how long it is at most is part of what is around it. It asks for itself if what is around it would
-take too long, which shows at the launch, and the kernel is built again with loops that ask one level further in.
+Work is counted in nodes of the IR. Polling costs nothing as long as it is done far enough outside. A loop whose
+greatest length is known at the launch counts as work of the loop around it, and does not poll. Where the surrounding
+loop would take too long, which the launch finds out, the kernel is built again, with polls one level further in.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from dataclasses import dataclass
 
 from krnlpy.dsl import ir
 
+from .cost_model import node_work
 from .symbolic_bounds import SymbolicBounds
-from .work import node_work
 
 _SHORT = 1 << 14
-"""Nodes of a loop of known length that is not worth asking in."""
+"""Nodes of a loop of known length that is too short for polls."""
 
 MOST = 1 << 30
 """Nodes; of what is more, it does not matter how much more."""
 
 
 @dataclass(frozen=True, eq=False)
-class Length:
-    """How long a loop is at most: from ``low`` to ``high``, in steps of the size ``step``, each with one value in a
+class TripCount:
+    """The greatest length of a loop: from ``low`` to ``high``, in steps of the size ``step``. Each has one value in a
     launch."""
 
     low: ir.Expr
@@ -34,11 +34,11 @@ class Length:
 
 
 @dataclass(frozen=True, eq=False)
-class Amount:
-    """So many nodes, and for each iteration of some loops so many more."""
+class WorkEstimate:
+    """A count of nodes, and more nodes for each iteration of some loops."""
 
     nodes: int
-    loops: tuple[tuple[Length, Amount], ...] = ()
+    loops: tuple[tuple[TripCount, WorkEstimate], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class LoopWork:
     """The work of a loop.
 
     Attributes:
-        once: of one iteration, without loops in it that ask for themselves.
+        per_iteration: of one iteration, without loops in it that poll themselves.
         leaves: whether a break or return may end it early.
-        asks: whether it asks for itself.
+        polls: whether it polls.
     """
 
-    once: Amount
+    per_iteration: WorkEstimate
     leaves: bool
-    asks: bool
+    polls: bool
 
 
 class Work:
@@ -61,7 +61,7 @@ class Work:
 
     Args:
         static: the value of an integer expression that is known while compiling, or None.
-        levels: how many levels of loops ask though their length is known at the launch.
+        levels: how many levels of loops poll though their length is known at the launch.
     """
 
     def __init__(self, program: ir.Program, static: Callable[[ir.Expr], int | None], levels: int) -> None:
@@ -69,7 +69,7 @@ class Work:
         self.deepest = 0
         """How many levels of loops there are."""
         self._functions: dict[ir.Function, int] = {}
-        self._asking: set[ir.Function] = set()
+        self._polling: set[ir.Function] = set()
         self.loops: dict[ir.Stmt, LoopWork] = {}
         self._bounds: SymbolicBounds | None = None  # none are known in functions
         for function in program.functions:
@@ -80,24 +80,24 @@ class Work:
         self.body = self._block(program.body, 0)[0]
         """Of one thread, without loops that ask for themselves."""
 
-    def asks(self, function: ir.Function) -> bool:
-        """Whether a function, or one that it calls, has a loop that asks."""
-        return function in self._asking
+    def polls(self, function: ir.Function) -> bool:
+        """Whether a function, or one that it calls, has a loop that polls."""
+        return function in self._polling
 
     def _function(self, function: ir.Function) -> int:
-        """The work of a function; in its loops only what is known while compiling counts as known."""
+        """The work of a function. Of its loops, only bounds known while compiling count as known."""
         if function not in self._functions:
             self._functions[function] = self._block(function.body, 0)[0].nodes
             for node in ir.walk(function.body):
                 loop = self.loops.get(node) if isinstance(node, ir.Stmt) else None
                 called = node.function if isinstance(node, ir.Call | ir.Invoke) else None
-                if (loop is not None and loop.asks) or called in self._asking:
-                    self._asking.add(function)
+                if (loop is not None and loop.polls) or called in self._polling:
+                    self._polling.add(function)
         return self._functions[function]
 
-    def _block(self, block: Iterable[ir.Stmt], level: int) -> tuple[Amount, bool, bool]:
+    def _block(self, block: Iterable[ir.Stmt], level: int) -> tuple[WorkEstimate, bool, bool]:
         """The work of statements; whether a break of the loop around them, and a return, is among them."""
-        nodes, loops, breaks, returns = 0, list[tuple[Length, Amount]](), False, False
+        nodes, loops, breaks, returns = 0, list[tuple[TripCount, WorkEstimate]](), False, False
         self.deepest = max(self.deepest, level)
         for statement in block:
             nodes += 1 + sum(map(self._expression, ir.expressions(statement)))
@@ -105,13 +105,15 @@ class Work:
                 with self._inside(statement):
                     inner, leaves, inner_returns = self._block(statement.body, level + 1)
                 returns |= inner_returns
-                once = Amount(1 + inner.nodes, inner.loops)
+                once = WorkEstimate(1 + inner.nodes, inner.loops)
                 count = self._count(statement)
                 total = None if count is None or once.loops else min(count * once.nodes, MOST)
                 length = self._length(statement) if count is None or once.loops else None
-                asks = (count is None and length is None) or (level < self.levels and (total is None or total > _SHORT))
-                self.loops[statement] = LoopWork(once, leaves or inner_returns, asks)
-                if asks:
+                polls = (count is None and length is None) or (
+                    level < self.levels and (total is None or total > _SHORT)
+                )
+                self.loops[statement] = LoopWork(once, leaves or inner_returns, polls)
+                if polls:
                     continue
                 if total is not None:
                     nodes += total
@@ -127,7 +129,7 @@ class Work:
                 nodes += inner.nodes
                 loops += inner.loops
                 breaks, returns = breaks or inner_breaks, returns or inner_returns
-        return Amount(nodes, tuple(loops)), breaks, returns
+        return WorkEstimate(nodes, tuple(loops)), breaks, returns
 
     def _expression(self, expression: ir.Expr) -> int:
         total = 0
@@ -143,8 +145,8 @@ class Work:
         start, stop, step = (self._static(e) for e in (loop.start, loop.stop, loop.step))
         return None if start is None or stop is None or not step else len(range(start, stop, step))
 
-    def _length(self, loop: ir.For | ir.While) -> Length | None:
-        """How long a loop of the kernel is at most, so far as it is known at the launch."""
+    def _length(self, loop: ir.For | ir.While) -> TripCount | None:
+        """The greatest length of a loop of the kernel, if it is known at the launch."""
         if isinstance(loop, ir.While) or self._bounds is None:
             return None
         bounds, step = self._bounds, self._static(loop.step)
@@ -155,7 +157,7 @@ class Work:
         least, most = bounds.least(low), bounds.most(high)
         if least is None or most is None or step == 0:
             return None
-        return Length(least, most, loop.step if step is None else abs(step))
+        return TripCount(least, most, loop.step if step is None else abs(step))
 
     def _inside(self, loop: ir.For | ir.While) -> AbstractContextManager[None]:
         return self._bounds.inside(loop) if self._bounds and isinstance(loop, ir.For) else nullcontext()

@@ -1,7 +1,7 @@
 """Types made of scalars: vectors, matrices, structs and tuples.
 
 The language takes them apart: a variable of such a type is one variable for each scalar in it, an array one array, a
-buffer one strided view. Hence no target knows of them, and a struct costs no more than its fields.
+buffer one strided view. So targets do not need to support them, and a struct costs no more than its fields.
 """
 
 from __future__ import annotations
@@ -21,22 +21,45 @@ from krnlpy.scalar import ScalarType, boolean, f32, i32, scalar_type, u32
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# What kernels name; the compiler imports the rest by name.
+__all__ = [
+    "Matrix", "Vector", "ivec2", "ivec3", "ivec4", "mat2", "mat3", "mat4", "uvec2", "uvec3", "uvec4", "vec2", "vec3",
+    "vec4",
+]  # fmt: skip
+
 MAX_LENGTH = 4
 COMPONENTS = "xyzw"
 
 
 @contextmanager
 def _made(type: Any) -> Iterator[None]:
-    """Makes what NumPy says of values that a vector or matrix does not take an error of ours."""
+    """Turns NumPy's errors for wrong values of a vector or matrix into ours."""
     try:
         yield
     except Exception as error:
-        raise DtypeError(f"{type!r} of other values than it has elements: {error}") from error
+        raise DtypeError(f"{type!r} does not take these values: {error}") from error
 
 
 @dataclass(frozen=True)
 class VectorType:
-    """A vector of 2 to 4 scalars. In kernels, calling it makes one; outside, a NumPy array."""
+    """The type of vectors of 2 to 4 scalars: ``vec3`` is ``Vector[f32, 3]``, ``ivec3`` of i32, ``uvec3`` of u32.
+
+    In kernels, calling it makes a vector: ``vec3(x, y, z)``, ``vec3(x)``, ``vec4(v, 1)``; outside, a NumPy array.
+
+    Raises:
+        DtypeError: called outside of kernels with values that do not fit.
+
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import vec3, vec4
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     v = vec4(vec3(x), 2)
+    ...     print(v.w, v.xy, 10.0 * v)
+    >>> show(Buffer.ones(1, f32))
+    2.0 (1.0, 1.0) (10.0, 10.0, 10.0, 20.0)
+    >>> vec3(1, 2, 3).tolist()
+    [1.0, 2.0, 3.0]
+    """
 
     element: Any
     length: int
@@ -58,8 +81,23 @@ class VectorType:
 
 @dataclass(frozen=True)
 class MatrixType:
-    """A matrix of 2 to 4 rows and columns. In kernels, calling it makes one of its elements, row by row, or of one
-    number on its diagonal; outside, a NumPy array."""
+    """The type of matrices of 2 to 4 rows and columns: ``mat3`` is ``Matrix[f32, 3, 3]``.
+
+    In kernels, calling it makes a matrix of its elements, row by row, or of one number on its diagonal; outside, a
+    NumPy array.
+
+    Raises:
+        DtypeError: called outside of kernels with values that do not fit.
+
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import mat2, vec2
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     m = mat2(1, 2, 3, 4)
+    ...     print(m @ vec2(x, 10), m[1, 0], mat2(x))
+    >>> show(Buffer.ones(1, f32))
+    (21.0, 43.0) 3.0 ((1.0, 0.0), (0.0, 1.0))
+    """
 
     element: Any
     rows: int
@@ -122,6 +160,14 @@ def plain_numbers(arguments: Any) -> Any:
 
 
 class _VectorFamily:
+    """``Vector[f32, 3]`` is the type of vectors of three f32; the scalar type may be a TypeVar.
+
+    >>> from krnlpy import f64
+    >>> from krnlpy.dsl import Vector
+    >>> Vector[f64, 2]
+    Vector[f64, 2]
+    """
+
     def __repr__(self) -> str:
         return "Vector"
 
@@ -129,7 +175,7 @@ class _VectorFamily:
         """``Vector[type, length]``.
 
         Raises:
-            DtypeError: the type is no scalar type, or the length not 2 to 4.
+            DtypeError: the type is not a scalar type, or the length is not 2 to 4.
         """
         match plain_numbers(arguments):
             case (type, int() as length) if not isinstance(length, bool) and 2 <= length <= MAX_LENGTH:
@@ -138,6 +184,14 @@ class _VectorFamily:
 
 
 class _MatrixFamily:
+    """``Matrix[f32, 2, 3]`` is the type of matrices of two rows and three columns; the scalar type may be a TypeVar.
+
+    >>> from krnlpy import f64
+    >>> from krnlpy.dsl import Matrix
+    >>> Matrix[f64, 2, 3](1, 2, 3, 4, 5, 6).tolist()
+    [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+    """
+
     def __repr__(self) -> str:
         return "Matrix"
 
@@ -145,7 +199,7 @@ class _MatrixFamily:
         """``Matrix[type, rows, columns]``.
 
         Raises:
-            DtypeError: the type is no scalar type, or rows or columns not 2 to 4.
+            DtypeError: the type is not a scalar type, or rows or columns are not 2 to 4.
         """
         match plain_numbers(arguments):
             case (type, int() as rows, int() as columns) if (
@@ -161,9 +215,7 @@ class _MatrixFamily:
 
 
 Vector: Any = _VectorFamily()
-"""``Vector[f32, 3]`` is the type of vectors of three f32."""
 Matrix: Any = _MatrixFamily()
-"""``Matrix[f32, 3, 3]`` is the type of matrices of three rows and three columns of f32."""
 
 vec2, vec3, vec4 = (VectorType(f32, n) for n in (2, 3, 4))
 ivec2, ivec3, ivec4 = (VectorType(i32, n) for n in (2, 3, 4))
@@ -185,7 +237,7 @@ def _name(element: Any) -> str:
 
 def _dtype(element: Any) -> Any:
     if isinstance(element, TypeVar):
-        raise DtypeError(f"{element} stands for no certain type outside of a kernel")
+        raise DtypeError(f"{element} stands for a type only inside a kernel")
     return element.dtype
 
 
@@ -199,7 +251,7 @@ def struct_type(cls: type) -> StructType:
     try:
         hints = get_type_hints(cls)
     except NameError as error:
-        raise DtypeError(f"{cls.__name__}: {error}; annotations of a struct are names of its module") from None
+        raise DtypeError(f"{cls.__name__}: {error}; a struct's annotations must be names of its module") from None
     parts = []
     for field in dataclasses.fields(cls):
         type: AnyType | None = composite_type(hints[field.name])
@@ -208,8 +260,8 @@ def struct_type(cls: type) -> StructType:
                 type = boolean if hints[field.name] is bool else scalar_type(hints[field.name])
             except DtypeError:
                 raise DtypeError(
-                    f"{cls.__name__}.{field.name}: {hints[field.name]!r} is no type that a struct can hold; use scalar"
-                    " types (f32), Vector, Matrix or other dataclasses"
+                    f"{cls.__name__}.{field.name}: {hints[field.name]!r} is not a type that a struct can hold; use"
+                    " scalar types (f32), Vector, Matrix or other dataclasses"
                 ) from None
         if any(isinstance(leaf, TypeVar) for _, leaf in leaves(type)):
             raise DtypeError(f"{cls.__name__}.{field.name}: a struct's types are fixed, it has no type variables")

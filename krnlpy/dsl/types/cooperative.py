@@ -10,6 +10,8 @@ from krnlpy.scalar import ScalarType, boolean
 
 from .composites import plain_numbers
 
+__all__ = ["CooperativeMatrix"]
+
 MAX_SIDE = 64
 USES = ("a", "b", "accumulator")
 
@@ -29,7 +31,25 @@ class CooperativeType:
 
 
 class _CooperativeFamily:
-    """``CooperativeMatrix[f16, 16, 16, "a"]``."""
+    """``CooperativeMatrix[f16, 16, 16, "a"]`` is the type of left factors of 16 rows and columns.
+
+    All threads of a subgroup hold such a matrix together, and do all of this together. Calling the type with a number
+    makes a matrix of it; ``.load(source, row, column)`` takes one from a buffer or group array of two dimensions.
+    ``matrix.store(target, row, column)`` writes it, ``cooperative_multiply_add(a, b, c)`` is ``a @ b + c``, and
+    ``+ - * /`` go element by element. A matrix that is not within its source as a whole is out of range: it is loaded
+    as zeros, and not stored.
+
+    >>> from krnlpy import Buffer, GlobalMut, f32, kernel
+    >>> from krnlpy.dsl import CooperativeMatrix
+    >>> Tile = CooperativeMatrix[f32, 8, 8, "accumulator"]
+    >>> @kernel
+    ... def halve(x: GlobalMut[f32, 2]):
+    ...     (Tile.load(x, 0, 0) / 2.0).store(x, 0, 0)
+    >>> x = Buffer.ones((8, 8), f32)
+    >>> halve.with_groups(1).with_threads(8)(x)
+    >>> float(x.numpy()[0, 0])
+    0.5
+    """
 
     def __repr__(self) -> str:
         return "CooperativeMatrix"
@@ -47,10 +67,3 @@ class _CooperativeFamily:
 
 
 CooperativeMatrix: Any = _CooperativeFamily()
-"""``CooperativeMatrix[f16, 16, 16, "a"]`` is the type of left factors of 16 rows and columns.
-
-Calling the type with a number makes a matrix of it, ``.load(source, row, column)`` takes one from a buffer or group
-array of two dimensions; ``matrix.store(target, row, column)`` writes it, ``cooperative_multiply_add(a, b, c)`` is
-``a @ b + c``; ``+ - * /`` go element by element. All threads of a subgroup do these together. A matrix that does not
-lie within its source as a whole is out of range: it is loaded as zeros, and not stored.
-"""

@@ -61,7 +61,7 @@ class LogicalDevice:
         memory = api.new("VkPhysicalDeviceMemoryProperties *")
         instance.functions.vkGetPhysicalDeviceMemoryProperties(physical.handle, memory)
         self.memory_types = [(t.propertyFlags, t.heapIndex) for t in memory.memoryTypes[0 : memory.memoryTypeCount]]
-        self._heaps = [heap.size for heap in memory.memoryHeaps[0 : memory.memoryHeapCount]]
+        self.heap_bytes = [heap.size for heap in memory.memoryHeaps[0 : memory.memoryHeapCount]]
         # By what has it: heap and bytes. (No counts, between whose reading and writing a signal handler may count.)
         self.allocations: dict[Any, tuple[int, int]] = {}
 
@@ -144,7 +144,7 @@ class DeviceBuffer:
     def _allocate(self, kind: int, heap: int) -> Any:
         device, api = self._device, self._device.api
         # Drivers may take more than a heap holds, and swap or kill for it.
-        size, used = device._heaps[heap], device.allocated_bytes(heap)
+        size, used = device.heap_bytes[heap], device.allocated_bytes(heap)
         if used + self._bytes > size:
             raise OutOfMemory(
                 f"{device.info.name}: no memory is left for {self._bytes} bytes: {used} bytes are taken of {size} bytes"

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
+from .apart import PYTHON_RAISED, run_apart
 from .drivers import all_manifests
 
 SECONDS = 60.0
 """After which a driver is given up."""
 
 _ASK = "from krnlpy import vulkan; vulkan.enumerate_devices()"
-_RAISED = 1  # Python's exit status after an exception, which is raised again where it can be told
 
 
 def crashes() -> list[str]:
@@ -29,27 +28,17 @@ def crashes() -> list[str]:
 
 def _end(manifest: Path | None) -> str | None:
     """How a process ends that asks one driver, or all; None where it ends well."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "KRNLPY_VALIDATE": "0"}
+    environment = dict(os.environ)
     if manifest is not None:
         environment = {k: v for k, v in environment.items() if k not in ("VK_ICD_FILENAMES", "VK_ADD_DRIVER_FILES")}
         environment["VK_DRIVER_FILES"] = environment["VK_ICD_FILENAMES"] = str(manifest)
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", _ASK],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=SECONDS,
-            check=False,
-        )
+        status = run_apart(_ASK, environment, SECONDS)
     except subprocess.TimeoutExpired:
         return f"does not answer for {SECONDS:g} s"
-    except OSError:  # no process can be started: nothing is known
+    if status in (None, 0, PYTHON_RAISED):  # what raises is raised again where it can be told
         return None
-    if done.returncode in (0, _RAISED):
-        return None
-    return f"ends the process ({_named(done.returncode)})"
+    return f"ends the process ({_named(status)})"
 
 
 def _named(status: int) -> str:

@@ -1,6 +1,6 @@
 """What drivers are known to compute wrongly, found out by probes: small kernels that are run once a driver.
 
-The answers are kept on disk, under all that tells one driver from another. What a driver says of itself, its name
+The answers are kept on disk, under all that distinguishes drivers. What a driver says of itself, its name
 above all, decides nothing.
 """
 
@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -22,14 +23,19 @@ from krnlpy.device_info import DeviceInfo
 from krnlpy.errors import CompileError, DeviceError
 from krnlpy.features import Feature
 from krnlpy.log import logger
+from krnlpy.vulkan.loading.apart import PYTHON_RAISED, run_apart
 
 from .probe_kernels import PASSES, loads_are_kept, passes_of_a_loop, subgroups_have_ids, subgroups_meet
 
 if TYPE_CHECKING:
     from krnlpy.backend.protocol import Backend
 
-_VERSION = 1
+_VERSION = 2
 """Of the probes: another one asks all drivers anew."""
+_SECONDS = 60.0
+"""After which a probe in a process of its own has failed."""
+_WRONG = 3
+"""The exit status of one that survived, with a wrong number."""
 _VARIABLES = ("GALLIUM_OVERRIDE_CPU_CAPS", "LP_NATIVE_VECTOR_WIDTH")
 """What changes the code that drivers on the CPU make."""
 
@@ -43,12 +49,14 @@ class Defects:
         shared_subgroup_ids: it gives several subgroups of a group with two or three axes one id.
         broken_subgroup_barriers: it loses threads at a barrier of a subgroup to which other subgroups do not come.
         forgotten_loads: it gives 0 for what a thread last read in a loop, once the thread has left it before others.
+        stray_loops: where no thread of a subgroup runs a loop within a loop, it still reaches for its memory, and dies.
     """
 
     loop_passes: int = 0
     shared_subgroup_ids: bool = False
     broken_subgroup_barriers: bool = False
     forgotten_loads: bool = False
+    stray_loops: bool = False
 
     def sentences(self) -> tuple[str, ...]:
         """What is wrong, and what is done about it."""
@@ -64,6 +72,8 @@ class Defects:
             found.append("loses threads at subgroup_barrier() where other subgroups do not come: it only orders memory")
         if self.forgotten_loads:
             found.append("forgets what threads read in loops that they leave before others: kernels keep it")
+        if self.stray_loops:
+            found.append("ends the process in loops within loops that no thread runs: kernels reach no memory there")
         return tuple(found)
 
 
@@ -78,17 +88,17 @@ def defects_of(info: DeviceInfo, open_backend: Callable[[], Backend]) -> Defects
     key = _key(info)
     if key not in _asked:
         cache = Cache.of("probes")
-        kept = _read(cache.get(key))
-        if kept is None:
+        defects = _read(cache.get(key))
+        if defects is None:
             try:
-                kept = _probed(open_backend)
-                cache.put(key, json.dumps(asdict(kept)).encode())
+                defects = _probed(open_backend)
+                cache.put(key, json.dumps(asdict(defects)).encode())
             except (DeviceError, CompileError) as error:
                 logger.warning("%s: its driver cannot be probed for defects: %s", info.name, error)
-                kept = Defects()
-        for sentence in kept.sentences():
+                defects = Defects()
+        for sentence in defects.sentences():
             logger.info("%s: its driver %s", info.name, sentence)
-        _asked[key] = kept
+        _asked[key] = defects
     return _asked[key]
 
 
@@ -104,7 +114,7 @@ def _key(info: DeviceInfo) -> str:
 
 @functools.cache
 def _cpu() -> str:
-    """What tells one kind of CPU from another, for drivers that make code for it."""
+    """What distinguishes kinds of CPUs, for drivers that make code for them."""
     flags = ""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -137,6 +147,21 @@ def _probed(open_backend: Callable[[], Backend]) -> Defects:
             shared_subgroup_ids=has_subgroups and not subgroups_have_ids(backend),
             broken_subgroup_barriers=has_subgroups and not subgroups_meet(backend),
             forgotten_loads=not loads_are_kept(backend),
+            stray_loops=backend.info.kind == "cpu" and _has_stray_loops(backend.info.index or 0),
         )
     finally:
         backend.close()
+
+
+def _has_stray_loops(index: int) -> bool:
+    """Whether the probe that such drivers do not survive fails, in a process of its own. Only drivers whose kernels run
+    in the process can end it."""
+    code = (
+        "import sys; from krnlpy import vulkan; from krnlpy.vulkan.pipelines.probe_kernels import loops_are_skipped\n"
+        f"sys.exit(0 if loops_are_skipped(vulkan.open_device({index})) else {_WRONG})"
+    )
+    try:
+        status = run_apart(code, {**os.environ, "KRNLPY_PROBES": "0"}, _SECONDS)
+    except subprocess.TimeoutExpired:
+        return True
+    return status not in (None, 0, PYTHON_RAISED)

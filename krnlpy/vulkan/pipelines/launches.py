@@ -47,6 +47,10 @@ class Launches:
     """Records launches into the queue's open batch. The caller holds the backend's lock.
 
     A call of Vulkan takes half a microsecond, so that what a batch has bound is not bound again.
+
+    Attributes:
+        bind_pipeline, bind_sets, push, dispatch, dispatch_indirect: Vulkan's functions.
+        point, stage, null: what they are given.
     """
 
     def __init__(self, device: LogicalDevice, queue: Queue, transfers: Transfers, descriptors: Descriptors) -> None:
@@ -54,19 +58,19 @@ class Launches:
         self._transfers = transfers
         self._descriptors = descriptors
         functions, api = device.functions, device.api
-        self._bind_pipeline = functions.vkCmdBindPipeline
-        self._bind_sets = functions.vkCmdBindDescriptorSets
-        self._push = functions.vkCmdPushConstants
-        self._dispatch = functions.vkCmdDispatch
-        self._dispatch_indirect = functions.vkCmdDispatchIndirect
+        self.bind_pipeline = functions.vkCmdBindPipeline
+        self.bind_sets = functions.vkCmdBindDescriptorSets
+        self.push = functions.vkCmdPushConstants
+        self.dispatch = functions.vkCmdDispatch
+        self.dispatch_indirect = functions.vkCmdDispatchIndirect
         if device.labels is not None:
-            self._dispatch = device.labels.around(self._dispatch)
-            self._dispatch_indirect = device.labels.around(self._dispatch_indirect)
+            self.dispatch = device.labels.around(self.dispatch)
+            self.dispatch_indirect = device.labels.around(self.dispatch_indirect)
         self._max_groups = device.info.max_groups_xyz
         self._taken_groups = min(TAKEN_GROUPS, self._max_groups[0]), 1, 1
-        self._point = api.VK_PIPELINE_BIND_POINT_COMPUTE
-        self._stage = api.VK_SHADER_STAGE_COMPUTE_BIT
-        self._null = api.ffi.NULL
+        self.point = api.VK_PIPELINE_BIND_POINT_COMPUTE
+        self.stage = api.VK_SHADER_STAGE_COMPUTE_BIT
+        self.null = api.ffi.NULL
         self._dynamic_offset = api.new("uint32_t[1]")
         # The layer takes all that a descriptor covers for accessed, and misses barriers where kernels keep apart.
         self._hazards_by_memory = config.validate
@@ -74,7 +78,7 @@ class Launches:
         self.forget()
 
     def forget(self) -> None:
-        """Takes nothing for bound: another command buffer is recorded, or somebody else has bound something."""
+        """Forgets what is bound: another command buffer is recorded, or something else was bound."""
         self._pipeline: Any = None
         self._layout: Any = None
         self._set: Any = None
@@ -134,7 +138,7 @@ class Launches:
 
         pipeline, layout, set_layout = executable.pipeline, executable.layout, executable.set_layout
         if pipeline is not self._pipeline:
-            self._bind_pipeline(commands, self._point, pipeline)
+            self.bind_pipeline(commands, self.point, pipeline)
             self._pipeline = pipeline
             if layout is not self._layout:  # sets and push constants stay what they were under one layout only
                 self._layout, self._set, self._pushed = layout, None, b""
@@ -147,19 +151,19 @@ class Launches:
                 descriptor_set = self._write_set(executable, found, bindings)
             if offset is not None:
                 self._dynamic_offset[0] = offset
-                self._bind_sets(commands, self._point, layout, 0, 1, descriptor_set, 1, self._dynamic_offset)
+                self.bind_sets(commands, self.point, layout, 0, 1, descriptor_set, 1, self._dynamic_offset)
             elif descriptor_set is not self._set:
-                self._bind_sets(commands, self._point, layout, 0, 1, descriptor_set, 0, self._null)
+                self.bind_sets(commands, self.point, layout, 0, 1, descriptor_set, 0, self.null)
                 self._set = descriptor_set
         if offset is None and parameters != self._pushed:
-            self._push(commands, layout, self._stage, 0, executable.parameter_bytes, parameters)
+            self.push(commands, layout, self.stage, 0, executable.parameter_bytes, parameters)
             self._pushed = parameters
         if counts is None:
-            self._dispatch(commands, x, y, z)
+            self.dispatch(commands, x, y, z)
             queue.log.append((_record_anew, executable, self, descriptor_set, offset, parameters, groups, None))
         else:
             place = counts[0].buffer, counts[0].offset + counts[1]
-            self._dispatch_indirect(commands, *place)
+            self.dispatch_indirect(commands, *place)
             queue.log.append((_record_anew, executable, self, descriptor_set, offset, parameters, groups, place))
         queue.end(x * y * z * executable.group_work)
 
@@ -198,14 +202,14 @@ def _record_anew(
     counts: tuple[Any, int] | None,
 ) -> None:
     """Records a launch whatever else is bound, with what it was recorded with at first."""
-    point, layout = launches._point, executable.layout
-    launches._bind_pipeline(commands, point, executable.pipeline)
+    point, layout = launches.point, executable.layout
+    launches.bind_pipeline(commands, point, executable.pipeline)
     if descriptor_set is not None:
         offsets = [] if offset is None else [offset]
-        launches._bind_sets(commands, point, layout, 0, 1, descriptor_set, len(offsets), offsets or launches._null)
+        launches.bind_sets(commands, point, layout, 0, 1, descriptor_set, len(offsets), offsets or launches.null)
     if offset is None and executable.parameter_bytes:
-        launches._push(commands, layout, launches._stage, 0, executable.parameter_bytes, parameters)
+        launches.push(commands, layout, launches.stage, 0, executable.parameter_bytes, parameters)
     if counts is None:
-        launches._dispatch(commands, *groups)
+        launches.dispatch(commands, *groups)
     else:
-        launches._dispatch_indirect(commands, *counts)
+        launches.dispatch_indirect(commands, *counts)

@@ -1,6 +1,6 @@
-"""Small kernels of which the right results are known, to find out what a driver computes wrongly.
+"""Small kernels with known results, which show what a driver computes wrongly.
 
-Each is run in one group; every driver that knows Vulkan survives them.
+Each is run in one group; every driver that knows Vulkan survives them, but for that of stray loops.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from krnlpy.backend.protocol import BuildRequest
 from krnlpy.dsl import barrier, subgroup_barrier, subgroup_id, subgroup_thread_id, subgroup_threads, thread_id, threads
 from krnlpy.dsl.frontend.syntax import functions as frontend
 from krnlpy.dsl.ir import Program
@@ -69,6 +70,16 @@ def probe_left_loops(y: GlobalMut[u32]) -> None:
     y[i] = last
 
 
+def probe_stray_loops(y: GlobalMut[u32]) -> None:
+    for i in range(thread_id(), _THREADS // 2, _THREADS):  # half of the threads have no pass
+        total = u32(0)
+        k = 0
+        while k <= i % 3 + i32(y[i]):
+            total += y[i] + u32(1)
+            k += 1
+        y[i] = total
+
+
 def passes_of_a_loop(backend: Backend) -> int:
     """How many of ``PASSES`` passes a loop makes."""
     return int(_run(backend, probe_long_loop, (1, 1, 1), PASSES)[0])
@@ -89,9 +100,15 @@ def loads_are_kept(backend: Backend) -> bool:
     return bool((_run(backend, probe_left_loops, (_THREADS, 1, 1)) == np.arange(1, _THREADS + 1)).all())
 
 
+def loops_are_skipped(backend: Backend) -> bool:
+    """Whether loops within loops leave alone what no thread of a subgroup reaches; where not, the process may end."""
+    values = np.where(np.arange(_THREADS) < _THREADS // 2, np.arange(_THREADS) % 3 + 1, 0)
+    return bool((_run(backend, probe_stray_loops, (_THREADS, 1, 1)) == values).all())
+
+
 def probe_programs() -> list[tuple[Program, Variant]]:
     """All that are run, to be shipped compiled."""
-    kernels = (probe_long_loop, probe_subgroup_places, probe_some_at_barriers, probe_left_loops)
+    kernels = (probe_long_loop, probe_subgroup_places, probe_some_at_barriers, probe_left_loops, probe_stray_loops)
     return [(_program(kernel, (1, 1, 1)), _VARIANT) for kernel in kernels]
 
 
@@ -104,7 +121,7 @@ def _run(
 ) -> np.ndarray[Any, Any]:
     """What a group of a kernel writes, an element for each thread."""
     program, count = _program(kernel, shape), prod(shape)
-    executable = backend.build(program, _VARIANT, {}, shape, False)
+    executable = backend.build(BuildRequest(program, _VARIANT, {}, shape))
     memory = backend.allocate(4 * count)
     backend.fill(memory, 0, 4 * count, bytes(4))
     parameters = layout_of(program, _VARIANT).format.pack(*numbers, 0, count)

@@ -16,20 +16,21 @@ from krnlpy.errors import DeviceError, DeviceLost, OutOfMemory
 from krnlpy.log import logger
 from krnlpy.vulkan.loading.device import LogicalDevice
 
+from .barriers import barriers
 from .batches import Log, QueuedBatch
 from .hazards import Access, HazardTracker, touches
 
 _MAX_COMMANDS = 64
 """Of a batch. A submission takes the host some 20 us on the drivers measured, so that it adds 0.3 us to a command."""
 _FIRST_COMMANDS = 8
-"""Of the first batch after somebody waited, when the device idles until it is submitted: recording 8 commands takes
-some 60 us. Each full batch after it may have twice as many."""
+"""Of the first batch after a wait, when the device idles until it is submitted: recording 8 commands takes some
+60 us. Each full batch after it may have twice as many."""
 _MAX_WORK = 1 << 28
 """Operations of a batch, roughly, after which it is submitted. Slow devices do 1e10 a second, so that a batch of small
 commands takes 30 ms there (systems take a device away from who keeps it for some seconds: Windows after 2); fast ones
 do 1e13, and still have 30 us to do while the host submits the next."""
 _MAX_PENDING = 16
-"""Batches that may be queued; whoever is further ahead waits."""
+"""Batches that may be queued; a thread that is further ahead waits."""
 _WAIT_NS = 100_000_000
 """How long a wait blocks before it looks for Ctrl-C."""
 _NAMED_KERNELS = 4
@@ -45,7 +46,7 @@ class Queue:
         submitted: number of the last batch submitted.
         completed: number of the last batch known to be done.
         failure: why the queue is of no use any more, if so.
-        log: the commands of the open batch. Whoever records one adds it here, last of all.
+        log: the commands of the open batch. Recording one ends with adding it here.
     """
 
     def __init__(self, device: LogicalDevice) -> None:
@@ -75,7 +76,7 @@ class Queue:
 
         functions = device.functions
         self._cmd_barrier = functions.vkCmdPipelineBarrier
-        self._barrier_arguments, self._end_arguments = self.barriers(0, 0)
+        self._barrier_arguments, self._end_arguments = barriers(api, 0, 0)
         self._is_indirect = False
 
         timeline = api.struct("VkSemaphoreTypeCreateInfo", semaphoreType=api.VK_SEMAPHORE_TYPE_TIMELINE, initialValue=0)
@@ -97,26 +98,10 @@ class Queue:
             signalSemaphoreCount=1,
             pSignalSemaphores=self._semaphores,
         )
+        self._wait_info = api.struct("VkSemaphoreWaitInfo", semaphoreCount=1, pSemaphores=self._semaphores)
         self._counter = api.new("uint64_t *")
         self.log = Log(self._submit_info)
         self._no_log = Log(None)
-
-    def barriers(self, stage: int, read: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """What a barrier between commands, and one at the end of a batch, are recorded with.
-
-        Args:
-            stage: another one where commands read, beside those of kernels and copies. ``read``: how they read there.
-        """
-        api = self._api
-        work = api.VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | api.VK_PIPELINE_STAGE_TRANSFER_BIT | stage
-        reads = api.VK_ACCESS_SHADER_READ_BIT | api.VK_ACCESS_TRANSFER_READ_BIT | read
-        writes = api.VK_ACCESS_SHADER_WRITE_BIT | api.VK_ACCESS_TRANSFER_WRITE_BIT
-        null = api.ffi.NULL
-        between = api.struct("VkMemoryBarrier", srcAccessMask=writes, dstAccessMask=reads | writes)
-        host_reads = reads | writes | api.VK_ACCESS_HOST_READ_BIT
-        after = api.struct("VkMemoryBarrier", srcAccessMask=writes, dstAccessMask=host_reads)
-        host = api.VK_PIPELINE_STAGE_HOST_BIT
-        return (work, work, 0, 1, between, 0, null, 0, null), (work, work | host, 0, 1, after, 0, null, 0, null)
 
     # -- recording
 
@@ -159,7 +144,7 @@ class Queue:
 
     @property
     def recorded(self) -> tuple[int, int]:
-        """What tells whether a command was recorded between two looks at it."""
+        """What changes whenever a command is recorded."""
         return self.open_value, self._count
 
     def end(self, work: int) -> None:
@@ -177,12 +162,12 @@ class Queue:
         return commands > _MAX_COMMANDS or work > _MAX_WORK
 
     def order_indirect(self) -> None:
-        """Lets barriers order indirect dispatches too, from now on: GPUs stop their front ends for it, which nobody
-        pays for who dispatches none. What was written before is made visible to them by a barrier here."""
+        """Lets barriers order indirect dispatches too, from now on: GPUs stop their front ends for it, which
+        only programs with indirect dispatches shall pay for. A barrier here makes visible what was written before."""
         api = self._api
         self._is_indirect = True
-        self._barrier_arguments, self._end_arguments = self.barriers(
-            api.VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, api.VK_ACCESS_INDIRECT_COMMAND_READ_BIT
+        self._barrier_arguments, self._end_arguments = barriers(
+            api, api.VK_PIPELINE_STAGE_DRAW_INDIRECT_BIT, api.VK_ACCESS_INDIRECT_COMMAND_READ_BIT
         )
         self.order()
 
@@ -206,7 +191,7 @@ class Queue:
             self.wait(self._pending[ahead].value)
 
     def lend_pool(self) -> tuple[Any, Any]:
-        """A command pool, and the one command buffer in it, for somebody who records it at leisure."""
+        """A command pool, and the one command buffer in it, to be recorded later."""
         if not self._spare:
             self._spare.append(self._new_pool())
         pool, buffer = self._spare[-1]
@@ -280,7 +265,7 @@ class Queue:
             self._sealed = QueuedBatch(self.open_value, self._pool, self._buffer, self._accesses, self.log)
         self._pool = self._buffer = None
         self._count = self._work = 0
-        self._limit = _FIRST_COMMANDS  # unless the batch was full, somebody is about to wait
+        self._limit = _FIRST_COMMANDS  # unless the batch was full, a thread is about to wait
         self.log = Log(self._submit_info)
         self._accesses = []
         self.open_value = self._sealed.value + 1
@@ -343,7 +328,8 @@ class Queue:
             self._sealed = None
         result = self._sent[0]
         self._sent.clear()
-        self.check(result, "submit work")
+        if result:
+            self.check(result, "submit work")
 
     # -- what is submitted again and again
 
@@ -353,7 +339,7 @@ class Queue:
         api = self._api
         values = api.new("uint64_t[]", len(batches))
         infos = api.new("VkSubmitInfo[]", len(batches))
-        kept = []
+        referenced = []
         for i, buffers in enumerate(batches):
             timeline = api.struct(
                 "VkTimelineSemaphoreSubmitInfo", signalSemaphoreValueCount=1, pSignalSemaphoreValues=values + i
@@ -361,8 +347,8 @@ class Queue:
             infos[i] = self._submit_info[0]
             infos[i].pNext = timeline
             infos[i].commandBufferCount, infos[i].pCommandBuffers = len(buffers), buffers
-            kept += [timeline, buffers]
-        return infos, values, kept
+            referenced += [timeline, buffers]
+        return infos, values, referenced
 
     def next_recorded(self) -> int:
         """Submits the open batch; returns the number of the first batch of :meth:`submit_recorded`, which must be the
@@ -422,7 +408,8 @@ class Queue:
             result = self._device.functions.vkGetSemaphoreCounterValue(
                 self._device.handle, self._semaphore, self._counter
             )
-            self.check(result, "look whether work is done")
+            if result:
+                self.check(result, "look whether work is done")
             self.completed = max(self.completed, self._counter[0])
             while self._pending and self._pending[0].value <= self.completed:
                 batch = self._pending[0]
@@ -446,14 +433,18 @@ class Queue:
         """Returns when a submitted batch is done. Needs no lock."""
         if value <= self.completed:
             return
-        api = self._api
-        info = api.struct("VkSemaphoreWaitInfo", semaphoreCount=1, pSemaphores=self._semaphores, pValues=[value])
-        result = api.VK_TIMEOUT
-        while result == api.VK_TIMEOUT:
+        ffi, timeout = self._api.ffi, self._api.VK_TIMEOUT
+        # Of its own for each wait, since several threads may wait.
+        info = ffi.new("VkSemaphoreWaitInfo *", self._wait_info[0])
+        info.pValues = values = ffi.new("uint64_t[1]", [value])
+        result = timeout
+        while result == timeout:
             if self.failure is not None:
                 raise self.failure
             result = self._device.functions.vkWaitSemaphores(self._device.handle, info, _WAIT_NS)
-        self.check(result, "wait for work")
+        del values
+        if result:
+            self.check(result, "wait for work")
 
     def check(self, result: int, doing: str) -> None:
         """Raises the error that a result stands for; a device that is lost is of no use from then on."""

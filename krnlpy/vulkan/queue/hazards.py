@@ -89,16 +89,17 @@ class HazardTracker:
     def clear(self) -> None:
         """Forgets all: there was a barrier."""
         self._last = ()
-        self._read.clear()
-        self._written.clear()
+        for ranges in (self._read, self._written):
+            if ranges.starts:
+                ranges.clear()
 
 
 def touches(commands: Iterable[Sequence[Access]], first: int, end: int, only_writes: bool) -> bool:
     """Whether any of the commands, each given by its accesses, may read or write (or only write) a word with one of
     the bytes ``first`` <= byte < ``end``."""
     first, end = first & ~3, (end + 3) & ~3
-    return any(
-        begin < end and first < past and (writes or not only_writes)
-        for accesses in commands
-        for begin, past, writes in accesses
-    )
+    for accesses in commands:
+        for begin, past, writes in accesses:
+            if begin < end and first < past and (writes or not only_writes):
+                return True
+    return False

@@ -1,7 +1,10 @@
 """The tape: what is recorded, in which order it runs, and what is refused."""
 
+from __future__ import annotations
+
 import gc
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,23 +12,26 @@ import pytest
 from autograph import Parameter, Tensor
 from autograph.autograd import differentiable
 from autograph.errors import AutographError, ShapeError
-from krnlpy import Item, ItemMut, bf16, f32, kernel
+from krnlpy import Device, DTypeLike, Item, ItemMut, bf16, f32, kernel
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
-def parameter(value, device, dtype=f32):
+def parameter(value: Any, device: Device, dtype: DTypeLike = f32) -> Any:
     result = Parameter(Tensor.full((), value, dtype, device))
     result.init_grad()
     return result
 
 
-def test_a_tensor_used_twice_gets_both_gradients(device):
+def test_a_tensor_used_twice_gets_both_gradients(device: Device) -> None:
     x = parameter(3, device)
     y = x * x
     (y * y + y).backward()  # x**4 + x**2
     assert x.grad.item() == 4 * 27 + 2 * 3
 
 
-def test_gradients_wait_for_all_uses(device):
+def test_gradients_wait_for_all_uses(device: Device) -> None:
     # Uses at different depths: without counting, the short way's gradient would be handed on twice.
     x = parameter(2, device)
     y = x * 3
@@ -33,7 +39,7 @@ def test_gradients_wait_for_all_uses(device):
     assert x.grad.item() == 3 * (3 * 36 + 2 * 6 + 1)
 
 
-def test_other_graphs_do_not_disturb(device):
+def test_other_graphs_do_not_disturb(device: Device) -> None:
     x = parameter(2, device)
     y = x * 3
     never_run = y * 5
@@ -43,7 +49,7 @@ def test_other_graphs_do_not_disturb(device):
         never_run.backward()
 
 
-def test_gradients_accumulate_over_passes(device):
+def test_gradients_accumulate_over_passes(device: Device) -> None:
     x = parameter(2, device)
     (x * 3).backward()
     (x * 4).backward()
@@ -52,7 +58,7 @@ def test_gradients_accumulate_over_passes(device):
     assert x.grad is None and not x.tracked
 
 
-def test_gradients_are_each_parameters_own(device):
+def test_gradients_are_each_parameters_own(device: Device) -> None:
     x, y = parameter(2, device), parameter(3, device)
     given = Tensor.ones((), f32, device)
     (x + y).backward(given)
@@ -63,14 +69,14 @@ def test_gradients_are_each_parameters_own(device):
     assert given.item() == 1
 
 
-def test_a_second_backward_is_an_error(device):
+def test_a_second_backward_is_an_error(device: Device) -> None:
     y = parameter(2, device) * 3
     y.backward()
     with pytest.raises(AutographError, match="already called"):
         y.backward()
 
 
-def test_nothing_is_recorded_without_a_slot(device):
+def test_nothing_is_recorded_without_a_slot(device: Device) -> None:
     x = Parameter(Tensor.full((), 2.0, f32, device))
     y = (x * 3).relu() + x
     assert not y.tracked
@@ -78,7 +84,7 @@ def test_nothing_is_recorded_without_a_slot(device):
         y.backward()
 
 
-def test_a_gradient_is_needed_for_several_elements(device):
+def test_a_gradient_is_needed_for_several_elements(device: Device) -> None:
     x = Parameter(Tensor.ones((2, 3), f32, device))
     x.init_grad()
     y = x * 2
@@ -90,7 +96,7 @@ def test_a_gradient_is_needed_for_several_elements(device):
     np.testing.assert_array_equal(x.grad.numpy(), np.full((2, 3), 10))
 
 
-def test_the_graph_is_freed_as_it_runs(device):
+def test_the_graph_is_freed_as_it_runs(device: Device) -> None:
     class Witness:
         pass
 
@@ -108,10 +114,10 @@ def test_the_graph_is_freed_as_it_runs(device):
         gc.enable()
 
 
-def test_a_dropped_graph_is_freed(device):
+def test_a_dropped_graph_is_freed(device: Device) -> None:
     x = parameter(2, device)
     y = x * 3
-    node = y._node
+    node = y.node
     count = len(gc.get_referrers(node))
     z = y * y
     assert len(gc.get_referrers(node)) > count
@@ -119,7 +125,7 @@ def test_a_dropped_graph_is_freed(device):
     assert len(gc.get_referrers(node)) == count
 
 
-def test_a_long_chain(device):
+def test_a_long_chain(device: Device) -> None:
     x = parameter(1, device)
     y = x
     for _ in range(3_000):
@@ -128,7 +134,7 @@ def test_a_long_chain(device):
     assert x.grad.item() == 1
 
 
-def test_values_of_the_forward_pass_are_kept(device):
+def test_values_of_the_forward_pass_are_kept(device: Device) -> None:
     x = parameter(3, device)
     y = x * x
     x.fill(100)
@@ -147,13 +153,13 @@ def square_gradient(x: Item[f32], dy: Item[f32], dx: ItemMut[f32]) -> None:
     dx = 2 * x * dy
 
 
-def test_an_operation_of_ones_own(device):
-    def square(x):
+def test_an_operation_of_ones_own(device: Device) -> None:
+    def square(x: Tensor) -> Any:
         value = Tensor.empty(x.shape, x.dtype, x.device)
         square_kernel(x.buffer, value.writable())
         saved = x.detach()
 
-        def gradient_of_x(gradient):
+        def gradient_of_x(gradient: Tensor) -> Tensor:
             dx = Tensor.empty(saved.shape, saved.dtype, saved.device)
             square_gradient(saved.buffer, gradient.buffer, dx.writable())
             return dx
@@ -167,7 +173,7 @@ def test_an_operation_of_ones_own(device):
 
 
 @pytest.mark.parametrize("wrong", [lambda g: g.sum(), lambda g: g.cast(bf16)], ids=["shape", "dtype"])
-def test_a_wrong_gradient_is_refused(wrong, device):
+def test_a_wrong_gradient_is_refused(wrong: Any, device: Device) -> None:
     x = Parameter(Tensor.ones(2, f32, device))
     x.init_grad()
     y = differentiable(x.detach() + 1, [(x, wrong)])

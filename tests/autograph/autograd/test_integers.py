@@ -1,27 +1,35 @@
 """No gradient goes through integers: what holds whole numbers is never tracked, however it was computed."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import SGD, Dense, Layer, Parameter, Tensor
 from autograph.autograd import differentiable
 from autograph.errors import AutographError, DtypeError
-from krnlpy import SCALAR_TYPES, bf16, f16, f32, f64, i32, u8
+from krnlpy import SCALAR_TYPES, Device, ScalarType
+from krnlpy.scalar import bf16, f16, f32, f64, i32, u8
 from tests.autograph.reference import tensor
 from tests.support.devices import requires
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 FLOATS = [f16, bf16, f32, f64]
 INTEGERS = [type for type in SCALAR_TYPES if type.is_integer]
 
 
-def opened(values, dtype, device):
+def opened(values: Any, dtype: ScalarType, device: Device) -> Parameter:
     result = Parameter(tensor(values, dtype, device))
     result.init_grad()
     return result
 
 
 @pytest.mark.parametrize("source", FLOATS, ids=str)
-def test_the_fractional_part_has_gradient_1(source, device):
+def test_the_fractional_part_has_gradient_1(source: ScalarType, device: Device) -> None:
     requires(device, source)
     x = opened([0.25, 1.75, -2.5], source, device)
     y = x - x.cast(i32).cast(source)
@@ -32,7 +40,7 @@ def test_the_fractional_part_has_gradient_1(source, device):
 
 @pytest.mark.parametrize("dtype", INTEGERS, ids=str)
 @pytest.mark.parametrize("source", FLOATS, ids=str)
-def test_conversions_to_integers_are_not_tracked(source, dtype, device):
+def test_conversions_to_integers_are_not_tracked(source: ScalarType, dtype: ScalarType, device: Device) -> None:
     requires(device, source, dtype)
     x = opened([1.5, 2.5], source, device)
     for y in (x.cast(dtype), x.scaled_cast(3, dtype), (x * 2).cast(dtype)):
@@ -47,8 +55,8 @@ def test_conversions_to_integers_are_not_tracked(source, dtype, device):
     assert x.grad.numpy().astype(float).tolist() == [2, 2]
 
 
-def test_an_operation_of_ones_own_with_whole_results_is_not_tracked(device):
-    def floor(x):
+def test_an_operation_of_ones_own_with_whole_results_is_not_tracked(device: Device) -> None:
+    def floor(x: Tensor) -> Any:
         return differentiable(x.detach().cast(i32), [(x, lambda gradient: pytest.fail("was asked for a gradient"))])
 
     x = opened([1.5], f32, device)
@@ -57,14 +65,14 @@ def test_an_operation_of_ones_own_with_whole_results_is_not_tracked(device):
     assert x.grad.item() == 1
 
 
-def test_a_parameter_of_integers_has_no_gradient(device):
+def test_a_parameter_of_integers_has_no_gradient(device: Device) -> None:
     p = Parameter(tensor([1, 2], i32, device))
     with pytest.raises(DtypeError, match="a parameter of i32 has no gradient; expected a float type"):
         p.init_grad()
     assert not p.tracked and p.grad is None and p.take_grad() is None
 
 
-def test_a_parameter_with_an_open_slot_does_not_become_integers(device):
+def test_a_parameter_with_an_open_slot_does_not_become_integers(device: Device) -> None:
     p = opened([1.5, 2.5], f32, device)
     p.sum().backward()
     with pytest.raises(DtypeError, match=r"open gradient slot as u8; take_grad\(\) closes it"):
@@ -75,13 +83,13 @@ def test_a_parameter_with_an_open_slot_does_not_become_integers(device):
     assert p.numpy().tolist() == [1, 2]
 
 
-def test_a_model_keeps_whole_numbers_as_they_are(device):
+def test_a_model_keeps_whole_numbers_as_they_are(device: Device) -> None:
     class Counting(Layer):
-        def __init__(self):
+        def __init__(self) -> None:
             self.dense = Dense(2, 1, device=device, seed=0)
             self.steps = Parameter(Tensor.zeros((), i32, device))
 
-        def forward(self, x):
+        def forward(self, x: Tensor) -> Tensor:
             return self.dense(x)
 
     model = Counting()

@@ -1,7 +1,10 @@
 """Gradient functions run with recording off: what they compute of tracked tensors is tracked by nothing."""
 
+from __future__ import annotations
+
 import gc
 import weakref
+from typing import Any
 
 import pytest
 
@@ -9,29 +12,32 @@ from autograph import Parameter, Tensor
 from autograph.autograd import differentiable
 from autograph.errors import AutographError
 from autograph.tensor.base import Node
-from krnlpy import f32
+from krnlpy import Device, f32
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
-def opened(device, value):
+def opened(device: Device, value: Any) -> Parameter:
     result = Parameter(Tensor.full((), value, f32, device))
     result.init_grad()
     return result
 
 
-def squared(p):
+def squared(p: Any) -> Any:
     """With a gradient function that uses the parameter itself, not what it is kept as."""
     return differentiable(p.detach() * p.detach(), [(p, lambda gradient: 2 * gradient * p)])
 
 
-def test_the_gradient_is_never_tracked(device):
+def test_the_gradient_is_never_tracked(device: Device) -> None:
     p = opened(device, 3.0)
     for passes in range(1, 4):
         squared(p).backward()
         assert p.grad.item() == 6 * passes
-        assert not p.grad.tracked and not (p.grad * 2).tracked
+        assert p.grad is not None and not p.grad.tracked and not (p.grad * 2).tracked
 
 
-def test_a_gradient_that_is_the_parameter_is_not_tracked(device):
+def test_a_gradient_that_is_the_parameter_is_not_tracked(device: Device) -> None:
     p = opened(device, 3.0)
     for passes in range(1, 4):
         differentiable(p.detach(), [(p, lambda gradient: p)]).backward()
@@ -39,7 +45,7 @@ def test_a_gradient_that_is_the_parameter_is_not_tracked(device):
         assert not p.grad.tracked and type(p.grad) is Tensor
 
 
-def test_no_graph_is_kept(device):
+def test_no_graph_is_kept(device: Device) -> None:
     p = opened(device, 3.0)
     counts = []
     for _ in range(4):
@@ -49,10 +55,11 @@ def test_no_graph_is_kept(device):
     assert len(set(counts)) == 1
 
 
-def test_every_operation_in_a_gradient_function_is_untracked(device):
-    p, seen = opened(device, 2.0), []
+def test_every_operation_in_a_gradient_function_is_untracked(device: Device) -> None:
+    p = opened(device, 2.0)
+    seen: list[Any] = []
 
-    def gradient_of_p(gradient):
+    def gradient_of_p(gradient: Tensor) -> Tensor:
         x = p.reshape((1, 1))
         results = [p, x, x @ x, x.sum(), x.relu(), p + 1, p.cast("bf16"), x.broadcast_to((2, 2)), x[0], x.copy(), -p]
         results.append(p.sum(out=Tensor.zeros((), f32, device)))
@@ -66,10 +73,10 @@ def test_every_operation_in_a_gradient_function_is_untracked(device):
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_recording_goes_on_after_an_error(error, device):
+def test_recording_goes_on_after_an_error(error: Any, device: Device) -> None:
     p = opened(device, 2.0)
 
-    def fails(gradient):
+    def fails(gradient: Tensor) -> Tensor:
         raise error
 
     with pytest.raises(error):
@@ -79,12 +86,12 @@ def test_recording_goes_on_after_an_error(error, device):
     assert p.grad.item() == 2
 
 
-def test_a_backward_inside_a_gradient_function(device):
+def test_a_backward_inside_a_gradient_function(device: Device) -> None:
     """Of a graph that was recorded before; what is computed inside has none."""
     p, q = opened(device, 2.0), opened(device, 3.0)
     other = q * 5
 
-    def gradient_of_p(gradient):
+    def gradient_of_p(gradient: Tensor) -> Tensor:
         other.backward()
         with pytest.raises(AutographError, match="gradient functions run with recording off"):
             (q * 2).backward()
@@ -95,7 +102,7 @@ def test_a_backward_inside_a_gradient_function(device):
     assert (p.grad.item(), q.grad.item()) == (1, 5)
 
 
-def test_what_a_gradient_function_holds_is_freed(device):
+def test_what_a_gradient_function_holds_is_freed(device: Device) -> None:
     p = opened(device, 2.0)
 
     class Witness:

@@ -1,14 +1,20 @@
 """The irises."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from autograph import SGD, Dense, Relu, Sequential, Tensor
 from autograph.data import iris, load_iris
 from autograph.errors import DatasetError
+from krnlpy import Device
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
-def test_what_fisher_published():
+def test_what_fisher_published() -> None:
     data = load_iris()
     assert data.features.shape == (150, 4) and data.features.dtype == np.float32
     assert data.classes.dtype == np.uint8
@@ -25,18 +31,18 @@ def test_what_fisher_published():
     )
 
 
-def test_the_rows_in_which_copies_differ():
+def test_the_rows_in_which_copies_differ() -> None:
     features = load_iris().features
     np.testing.assert_array_equal(features[34], np.float32([4.9, 3.1, 1.5, 0.2]))
     np.testing.assert_array_equal(features[37], np.float32([4.9, 3.6, 1.4, 0.1]))
 
 
-def test_each_call_gives_arrays_of_ones_own():
+def test_each_call_gives_arrays_of_ones_own() -> None:
     load_iris().features[:] = 0
     assert load_iris().features.all()
 
 
-def test_a_damaged_package(tmp_path, monkeypatch):
+def test_a_damaged_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "iris.csv"
     monkeypatch.setattr(iris, "_PATH", path)
     with pytest.raises(DatasetError, match=r"cannot be read: .*install it again"):
@@ -46,7 +52,7 @@ def test_a_damaged_package(tmp_path, monkeypatch):
         load_iris()
 
 
-def test_a_network_learns_it(device):
+def test_a_network_learns_it(device: Device) -> None:
     data = load_iris()
     x = (data.features - data.features.mean(axis=0)) / data.features.std(axis=0)
     x, classes = Tensor.from_numpy(x, device), Tensor.from_numpy(data.classes, device)

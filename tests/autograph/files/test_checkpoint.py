@@ -1,10 +1,11 @@
 """Saved files: what comes back, and what becomes of damaged ones and of full disks."""
 
+from __future__ import annotations
+
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,18 +26,20 @@ from autograph import (
     save_checkpoint,
 )
 from autograph.errors import CheckpointError
-from krnlpy import SCALAR_TYPES, Device, bf16, f32
+from krnlpy import SCALAR_TYPES, Device, ScalarType
 from krnlpy.errors import FileError
+from krnlpy.scalar import bf16, f32
+from tests.support import process
 
 
 class Model(Layer):
-    def __init__(self, seed=0, width=3, device=None, dtype=f32):
+    def __init__(self, seed: int = 0, width: int = 3, device: Device | None = None, dtype: ScalarType = f32) -> None:
         self.dense1 = Dense(2, width, bias=True, seed=seed, device=device, dtype=dtype)
         self.relu = Relu()
         self.dense2 = Dense(width, 2, seed=seed, device=device, dtype=dtype)
 
 
-def train(model, optimizer, steps, first=0):
+def train(model: Any, optimizer: Any, steps: int, first: int = 0) -> Any:
     device, dtype = model.dense1.weight.device, model.dense1.weight.dtype
     losses = []
     for step in range(first, first + steps):
@@ -50,12 +53,12 @@ def train(model, optimizer, steps, first=0):
     return losses
 
 
-def values(model):
+def values(model: Any) -> Any:
     return [(p.numpy().tobytes(), {k: v.numpy().tobytes() for k, v in p.state.items()}) for p in model.parameters()]
 
 
 @pytest.mark.parametrize("dtype", [f32, bf16], ids=str)
-def test_going_on_is_as_if_it_had_not_stopped(dtype, device, tmp_path):
+def test_going_on_is_as_if_it_had_not_stopped(dtype: ScalarType, device: Device, tmp_path: Path) -> None:
     whole = Model(device=device, dtype=dtype)
     losses = train(whole, SGD(0.9), 6)
     stopped = Model(device=device, dtype=dtype)
@@ -68,7 +71,7 @@ def test_going_on_is_as_if_it_had_not_stopped(dtype, device, tmp_path):
     assert values(resumed) == values(whole)
 
 
-def test_between_devices(device, tmp_path):
+def test_between_devices(device: Device, tmp_path: Path) -> None:
     model = Model(device=device)
     train(model, SGD(0.5), 1)
     save_checkpoint(tmp_path / "m", model, SGD(0.5))
@@ -78,7 +81,7 @@ def test_between_devices(device, tmp_path):
     assert there.dense1.weight.device == Device.host()
 
 
-def test_metadata_comes_back(tmp_path):
+def test_metadata_comes_back(tmp_path: Path) -> None:
     arrays = {t.name: np.arange(6).reshape(2, 3).astype(t.dtype) for t in SCALAR_TYPES}
     save_checkpoint(
         tmp_path / "m",
@@ -107,7 +110,7 @@ def test_metadata_comes_back(tmp_path):
 @pytest.mark.parametrize(
     "value", [object(), {1: 2}, [{3}], np.array(["a"]), np.zeros(1, complex)], ids=lambda v: type(v).__name__
 )
-def test_what_cannot_be_saved(value, tmp_path):
+def test_what_cannot_be_saved(value: Any, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"metadata.thing"):
         save_checkpoint(tmp_path / "m", Model(), thing=value)
     assert list(tmp_path.iterdir()) == []
@@ -122,7 +125,7 @@ PLAIN = st.recursive(
 
 @given(metadata=st.dictionaries(st.text(), PLAIN, max_size=3))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_metadata_comes_back(metadata, tmp_path):
+def test_any_metadata_comes_back(metadata: Any, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "m", Layer(), data=metadata)
     assert load_checkpoint(tmp_path / "m", Layer())["data"] == metadata
 
@@ -141,12 +144,12 @@ def test_any_metadata_comes_back(metadata, tmp_path):
     ],
     ids=lambda value: str(type(value).__name__),
 )
-def test_what_looks_like_something_else_comes_back(value, tmp_path):
+def test_what_looks_like_something_else_comes_back(value: Any, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "m", Layer(), value=value, also=[value])
     assert load_checkpoint(tmp_path / "m", Layer()) == {"value": value, "also": [value]}
 
 
-def test_a_dict_of_an_array_with_the_keys_of_bf16(tmp_path):
+def test_a_dict_of_an_array_with_the_keys_of_bf16(tmp_path: Path) -> None:
     value = {"dtype": "bf16", "shape": [2], "bits": np.array([1, 2], np.uint16)}
     save_checkpoint(tmp_path / "m", Layer(), value=value, array=value["bits"].view(bf16.dtype))
     found = load_checkpoint(tmp_path / "m", Layer())
@@ -155,15 +158,16 @@ def test_a_dict_of_an_array_with_the_keys_of_bf16(tmp_path):
     assert found["array"].dtype == bf16.dtype and found["array"].view(np.uint16).tolist() == [1, 2]
 
 
-def test_where_it_is_that_cannot_be_saved(tmp_path):
-    with pytest.raises(CheckpointError, match=r"metadata\.a\[1\]\.b is a object, which is not saved"):
+def test_where_it_is_that_cannot_be_saved(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"metadata\.a\[1\]\.b is of type object, which is not saved"):
         save_checkpoint(tmp_path / "m", Layer(), a=[1, {"b": object()}])
     with pytest.raises(CheckpointError, match=r"metadata\.a is a masked array"):
         save_checkpoint(tmp_path / "m", Layer(), a=np.ma.masked_equal([1, 2], 2))
 
 
-def test_what_could_not_be_read_is_not_written(tmp_path):
-    deep, itself = [], []
+def test_what_could_not_be_read_is_not_written(tmp_path: Path) -> None:
+    deep: list[Any] = []
+    itself: list[Any] = []
     for _ in range(100):
         deep = [deep]
     itself.append(itself)
@@ -173,7 +177,7 @@ def test_what_could_not_be_read_is_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_training_goes_on_on_another_device(device, tmp_path):
+def test_training_goes_on_on_another_device(device: Device, tmp_path: Path) -> None:
     """With the optimizer's state: what was loaded is the same bits, what later steps make of it as near as f32."""
     model, optimizer = Model(device=device), SGD(0.9)
     train(model, optimizer, 3)
@@ -189,13 +193,13 @@ def test_training_goes_on_on_another_device(device, tmp_path):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=0, atol=3 * 8 * 4 * 2.0**-22)
 
 
-def test_layers_of_all_kinds_and_nested_lists(device, tmp_path):
+def test_layers_of_all_kinds_and_nested_lists(device: Device, tmp_path: Path) -> None:
     class Mixed(Layer):
-        def __init__(self, seed):
+        def __init__(self, seed: int) -> None:
             self.body = Sequential(Conv1(1, 2, 3, bias=True, seed=seed, device=device), Relu(), MaxPool1(2), Flatten())
             self.head = [None, [Dense(4, 2, seed=seed, device=device)]]
 
-    def step(model, optimizer):
+    def step(model: Any, optimizer: Any) -> None:
         model.init_parameter_grads()
         x = Tensor.from_numpy(np.linspace(-1, 1, 12, dtype=np.float32).reshape(2, 1, 6), device)
         model(x).cross_entropy_loss(np.array([0, 1])).backward()
@@ -214,7 +218,7 @@ def test_layers_of_all_kinds_and_nested_lists(device, tmp_path):
 
 
 @pytest.mark.parametrize(("shape", "fits"), [((), 1), ((3,), 1), ((2, 1), 1), ((2, 3), 1), ((2,), 0), ((1, 2, 3), 0)])
-def test_state_must_broadcast_to_its_parameter(shape, fits, tmp_path):
+def test_state_must_broadcast_to_its_parameter(shape: tuple[int, ...], fits: Any, tmp_path: Path) -> None:
     model = Model()
     model.dense1.weight.state["row"] = Tensor.ones(shape)
     save_checkpoint(tmp_path / "m", model, SGD())
@@ -226,7 +230,7 @@ def test_state_must_broadcast_to_its_parameter(shape, fits, tmp_path):
             load_checkpoint(tmp_path / "m", model, SGD())
 
 
-def test_every_difference_is_listed(tmp_path):
+def test_every_difference_is_listed(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "m", Model(), SGD())
     other = Model(width=4, dtype=bf16)
     other.dense3 = Dense(1, 1)
@@ -245,7 +249,7 @@ def test_every_difference_is_listed(tmp_path):
     assert values(other) == before
 
 
-def test_the_optimizer_must_be_the_one_that_was_saved(tmp_path):
+def test_the_optimizer_must_be_the_one_that_was_saved(tmp_path: Path) -> None:
     class Adam(SGD):
         pass
 
@@ -257,17 +261,17 @@ def test_the_optimizer_must_be_the_one_that_was_saved(tmp_path):
         load_checkpoint(tmp_path / "m", Model(), SGD())
 
 
-def test_no_file(tmp_path):
+def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         load_checkpoint(tmp_path / "m", Model())
 
 
-def test_a_disk_that_is_full(tmp_path, monkeypatch):
+def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "m"
     save_checkpoint(path, Model(), epoch=1)
     before = path.read_bytes()
 
-    def full(_):
+    def full(_: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
@@ -277,7 +281,7 @@ def test_a_disk_that_is_full(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["m"]
 
 
-def test_a_write_that_stops_in_the_middle(tmp_path):
+def test_a_write_that_stops_in_the_middle(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "m", Model(), epoch=1)
     before = (tmp_path / "m").read_bytes()
     code = f"""
@@ -292,20 +296,18 @@ try:
 except CheckpointError as error:
     print(error)
 """
-    limits = {"env": {**os.environ, "KRNLPY_NO_CACHE": "1"}, "cwd": Path(__file__).parents[3]}
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, **limits)
-    assert "File too large" in run.stdout
+    assert "File too large" in process.output("-c", code, KRNLPY_NO_CACHE="1")
     assert (tmp_path / "m").read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["m"]
 
 
-def test_a_folder_that_cannot_be_written(tmp_path):
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CheckpointError, match="was not written"):
         save_checkpoint(tmp_path / "file" / "m", Model())
 
 
-def test_a_killed_save_leaves_nothing_for_long(tmp_path):
+def test_a_killed_save_leaves_nothing_for_long(tmp_path: Path) -> None:
     """What was written of it goes with the next save."""
     save_checkpoint(tmp_path / "m", Model(), epoch=1)
     code = f"""
@@ -314,16 +316,15 @@ from autograph import Dense, save_checkpoint
 os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
 save_checkpoint({str(tmp_path / "m")!r}, Dense(100, 100, seed=0))
 """
-    environment = {"env": {**os.environ, "KRNLPY_NO_CACHE": "1"}, "cwd": Path(__file__).parents[3]}
     for _ in range(2):
-        assert subprocess.run([sys.executable, "-c", code], check=False, **environment).returncode == -9
+        assert process.run("-c", code, KRNLPY_NO_CACHE="1").returncode == -9
     assert len(list(tmp_path.iterdir())) == 2, "of the first nothing is left"
     assert load_checkpoint(tmp_path / "m", Model()) == {"epoch": 1}
     save_checkpoint(tmp_path / "m", Model(), epoch=2)
     assert [p.name for p in tmp_path.iterdir()] == ["m"]
 
 
-def test_what_is_no_plain_file(tmp_path):
+def test_what_is_no_plain_file(tmp_path: Path) -> None:
     """Refused at once: who opens a pipe waits for its other end."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, "/dev/null"):
@@ -334,14 +335,14 @@ def test_what_is_no_plain_file(tmp_path):
 
 
 @pytest.mark.parametrize("path", ["", "a\0b", "\ud83d", None, 3], ids=repr)
-def test_what_is_no_path(path):
+def test_what_is_no_path(path: Path) -> None:
     with pytest.raises(CheckpointError, match="path"):
         save_checkpoint(path, Model())
     with pytest.raises(FileError, match="path"):
         load_checkpoint(path, Model())
 
 
-def test_files_have_the_usual_permissions(tmp_path):
+def test_files_have_the_usual_permissions(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "m", Model())
     (tmp_path / "plain").touch()
     mode = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("m", "plain")]

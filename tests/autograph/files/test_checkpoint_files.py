@@ -1,7 +1,11 @@
 """Files of checkpoints, byte by byte: what is in them, and what becomes of damaged and of hostile ones."""
 
+from __future__ import annotations
+
 import hashlib
 import struct
+from pathlib import Path
+from typing import Any
 
 import cbor2
 import numpy as np
@@ -11,23 +15,23 @@ from hypothesis import strategies as st
 
 from autograph import SGD, Dense, Layer, Relu, Tensor, load_checkpoint, save_checkpoint
 from autograph.errors import CheckpointError
-from krnlpy import bf16, f32
+from krnlpy import DTypeLike, bf16, f32
 
 HEADER = 56
 
 
 class Model(Layer):
-    def __init__(self, seed=0, dtype=f32):
+    def __init__(self, seed: int = 0, dtype: DTypeLike = f32) -> None:
         self.dense1 = Dense(2, 3, bias=True, seed=seed, dtype=dtype)
         self.relu = Relu()
         self.dense2 = Dense(3, 2, seed=seed, dtype=dtype)
 
 
-def values(model):
+def values(model: Any) -> Any:
     return [(p.numpy().tobytes(), {k: v.numpy().tobytes() for k, v in p.state.items()}) for p in model.parameters()]
 
 
-def test_the_format_is_what_the_documentation_says(tmp_path):
+def test_the_format_is_what_the_documentation_says(tmp_path: Path) -> None:
     model = Model(dtype=bf16)
     save_checkpoint(tmp_path / "m", model, epoch=1)
     data = (tmp_path / "m").read_bytes()
@@ -44,7 +48,7 @@ def test_the_format_is_what_the_documentation_says(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory):
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Any:
     model = Model()
     for parameter in model.parameters():
         SGD(0.9).update(parameter, Tensor.ones(parameter.shape), 0.1)
@@ -53,7 +57,7 @@ def saved(tmp_path_factory):
     return path.read_bytes()
 
 
-def refused(path, data):
+def refused(path: Path, data: Any) -> Any:
     path.write_bytes(data)
     model = Model(seed=5)
     before = values(model)
@@ -64,27 +68,27 @@ def refused(path, data):
     return str(caught.value)
 
 
-def test_every_truncation_is_noticed(saved, tmp_path):
+def test_every_truncation_is_noticed(saved: Any, tmp_path: Path) -> None:
     for length in range(len(saved)):
         message = refused(tmp_path / "m", saved[:length])
         assert "truncated" in message, (length, message)
 
 
-def test_a_longer_file_is_noticed(saved, tmp_path):
+def test_a_longer_file_is_noticed(saved: Any, tmp_path: Path) -> None:
     assert "longer than it says" in refused(tmp_path / "m", saved + b"\x00")
 
 
-def test_every_flipped_bit_is_noticed(saved, tmp_path):
+def test_every_flipped_bit_is_noticed(saved: Any, tmp_path: Path) -> None:
     for position in range(len(saved)):
         # One bit of each byte, another from byte to byte.
         damaged = bytearray(saved)
         damaged[position] ^= 1 << position % 8
         message = refused(tmp_path / "m", bytes(damaged))
-        where = "no autograph file" if position < 8 else "version" if position < 16 else "bytes"
+        where = "not an autograph file" if position < 8 else "version" if position < 16 else "bytes"
         assert where in message, (position, message)
 
 
-def sealed(content):
+def sealed(content: Any) -> Any:
     payload = content if isinstance(content, bytes) else cbor2.dumps(content)
     header = struct.pack("<8sIIQ", b"\x89AGRAPH\n", 1, 0, len(payload))
     return header + hashlib.sha256(payload).digest() + payload
@@ -100,26 +104,26 @@ def sealed(content):
         ([1, 2], "something else"),
         ({"format": "other"}, "something else"),
         ({"format": "autograph checkpoint"}, "missing"),
-        ({"format": "autograph checkpoint", "parameters": {"w": 1}, "metadata": {}}, "w is no array"),
+        ({"format": "autograph checkpoint", "parameters": {"w": 1}, "metadata": {}}, "w is not an array"),
         ({"format": "autograph checkpoint", "parameters": {}, "metadata": {}, "optimizer": 3}, "no state"),
         (
             {"format": "autograph checkpoint", "parameters": {}, "metadata": {}, "optimizer": {"state": {"w": 3}}},
-            "state of w is no map",
+            "state of w is not a map",
         ),
         ({"a": cbor2.CBORTag(40, [[2**40, 2**40], cbor2.CBORTag(85, b"1234")])}, "bytes are not"),
-        ({"a": cbor2.CBORTag(40, [[-1], cbor2.CBORTag(85, b"")])}, "is no shape"),
+        ({"a": cbor2.CBORTag(40, [[-1], cbor2.CBORTag(85, b"")])}, "expected a shape"),
         ({"a": cbor2.CBORTag(40, [[1], cbor2.CBORTag(85, "abcd")])}, "typed array"),
         (
             {"a": cbor2.CBORTag(40, [[2**61] * 20_000, cbor2.CBORTag(85, b"")])},
-            "content.a: what stands there is no shape",
+            "content.a: expected a shape",
         ),
-        ({"a": cbor2.CBORTag(40, [[2**40_000], cbor2.CBORTag(85, b"")])}, "is no shape"),
-        ({"a": cbor2.CBORTag(40, [[1] * 65, cbor2.CBORTag(85, b"1234")])}, "is no shape of at most 64 lengths"),
+        ({"a": cbor2.CBORTag(40, [[2**40_000], cbor2.CBORTag(85, b"")])}, "expected a shape"),
+        ({"a": cbor2.CBORTag(40, [[1] * 65, cbor2.CBORTag(85, b"1234")])}, "expected a shape of at most 64 lengths"),
         ({"a": [1, {"b": cbor2.CBORTag(40, [[2], cbor2.CBORTag(85, b"1234")])}]}, "content.a[1].b: 4 bytes are not 2"),
         (b"\xa2\x61a\x01\x61a\x02", "the key at byte 4 is there twice"),
         (b"\xa2\x61a\x01\x78\x01a\x02", "the key at byte 4 is there twice"),  # written in another way
         (b"\xa1\x61b\x82\xa1\x61a\x01\xa2\x61a\x01\x61a\x02", "the key at byte 12 is there twice"),
-        (b"\xa1\x01\x01", "the key at byte 1 is no string"),
+        (b"\xa1\x01\x01", "the key at byte 1 is not a string"),
         (b"\x82\x01\xf7", "the simple value 23 at byte 2"),
         (b"\x82\x01\x9f", "the item at byte 2 is of indefinite length"),
         (b"\x82\x01\x19\x01", "the item at byte 2 reaches beyond"),
@@ -136,7 +140,7 @@ def sealed(content):
                     "metadata": {},
                     "optimizer": {"name": name, "state": {}},
                 },
-                "the optimizer's name is no string",
+                "the optimizer's name is not a string",
             )
             for name in (cbor2.CBORTag(40, [[2], cbor2.CBORTag(64, b"ab")]), 2**40_000, None)
         ),
@@ -146,44 +150,44 @@ def sealed(content):
         ({"a": {"dtype": "bf16", "shape": [3], "bits": cbor2.CBORTag(69, b"12")}}, "2 bytes are not 3 elements"),
     ],
 )
-def test_a_whole_file_with_other_content(content, message, tmp_path):
+def test_a_whole_file_with_other_content(content: Any, message: str, tmp_path: Path) -> None:
     assert message in refused(tmp_path / "m", sealed(content))
 
 
-def doubled(times):
+def doubled(times: int) -> Any:
     """A list of two times a list of two times ...: each refers to the one before, and 5 bytes double what is built."""
     lists = [b"\xd8\x1c\x81\x00"]
     lists += [b"\xd8\x1c\x82" + 2 * (b"\xd8\x1d" + cbor2.dumps(i)) for i in range(times)]
     return b"\xa1\x61a" + bytes([0x98, len(lists)]) + b"".join(lists)
 
 
-def test_references_that_would_fill_all_memory_are_refused(tmp_path):
+def test_references_that_would_fill_all_memory_are_refused(tmp_path: Path) -> None:
     assert "tag 28 at byte 5 does not belong" in refused(tmp_path / "m", sealed(doubled(100)))
     assert "tag 28" in refused(tmp_path / "m", sealed(b"\xa1\x61a\xd8\x1c\x81\xd8\x1d\x00"))  # a list of itself
     assert "tag 256" in refused(tmp_path / "m", sealed(cbor2.CBORTag(256, ["text", cbor2.CBORTag(25, 0)])))
 
 
 @pytest.mark.parametrize("tag", [0, 1, 4, 5, 30, 35, 36, 37, 258, 260])
-def test_tags_that_build_objects_are_refused(tag, tmp_path):
+def test_tags_that_build_objects_are_refused(tag: Any, tmp_path: Path) -> None:
     assert f"tag {tag} at byte 0" in refused(tmp_path / "m", sealed(cbor2.CBORTag(tag, [1, 2])))
 
 
 @given(data=st.binary(max_size=60), in_map=st.booleans())
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_bytes_are_refused(data, in_map, tmp_path):
+def test_any_bytes_are_refused(data: Any, in_map: Any, tmp_path: Path) -> None:
     refused(tmp_path / "m", sealed(b"\xa1\x6aparameters" + data if in_map else data))
 
 
-def test_a_file_of_another_machine(tmp_path):
+def test_a_file_of_another_machine(tmp_path: Path) -> None:
     """Put together byte by byte: what a machine of any byte order writes, and reads."""
     weight, bias, velocity = [1.5, -2.0], [0.25], [3.0, 4.0]
     little = {"f": "<f", "bits": "<H"}
 
-    def array(tag, shape, letter, values):
+    def array(tag: Any, shape: tuple[int, ...], letter: Any, values: Any) -> Any:
         data = b"".join(struct.pack(little[letter], value) for value in values)
         return cbor2.CBORTag(40, [shape, cbor2.CBORTag(tag, data)])
 
-    content = {
+    content: Any = {
         "format": "autograph checkpoint",
         "parameters": {
             "weight": array(85, [2, 1], "f", weight),
@@ -204,7 +208,7 @@ def test_a_file_of_another_machine(tmp_path):
     (tmp_path / "m").write_bytes(sealed(content))
 
     class Mixed(Layer):
-        def __init__(self):
+        def __init__(self) -> None:
             self.weight, self.bias = Dense(2, 1).weight, Dense(1, 1, bias=True, dtype=bf16).bias
 
     model = Mixed()
@@ -219,7 +223,7 @@ def test_a_file_of_another_machine(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["u2", "u4", "u8", "i2", "i4", "i8", "f2", "f4", "f8"])
-def test_arrays_of_both_byte_orders_are_one_file(kind, tmp_path):
+def test_arrays_of_both_byte_orders_are_one_file(kind: Any, tmp_path: Path) -> None:
     for order in "<>":
         save_checkpoint(tmp_path / order, Layer(), values=np.array([1, 2, 300], order + kind))
     assert (tmp_path / "<").read_bytes() == (tmp_path / ">").read_bytes()

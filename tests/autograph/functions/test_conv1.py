@@ -1,11 +1,15 @@
 """Convolution and max pooling of signals."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Conv1, MaxPool1, Parameter, Tensor
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
-from krnlpy import Device, bf16, f16, f32, i32
+from krnlpy import Device, ScalarType, bf16, f16, f32, i32
 from tests.autograph.reference import DTYPES, apart, bound, check, check_choices, conv2, draw, max_pool2, tensor
 
 CASES = {
@@ -28,7 +32,7 @@ POOLS = {
 }
 
 
-def conv1(x, weight, stride=1, padding=0, dilation=1):
+def conv1(x: Any, weight: Any, stride: int = 1, padding: int = 0, dilation: int = 1) -> Any:
     """In NumPy, as a plain loop over outputs and taps."""
     x = np.pad(x, ((0, 0), (0, 0), (padding, padding)))
     taps = weight.shape[2]
@@ -42,7 +46,7 @@ def conv1(x, weight, stride=1, padding=0, dilation=1):
 
 @pytest.mark.parametrize("dtype", [*DTYPES, f16], ids=str)
 @pytest.mark.parametrize("case", CASES)
-def test_value_and_gradients(case, dtype, device):
+def test_value_and_gradients(case: Any, dtype: ScalarType, device: Device) -> None:
     signals, filters, options = CASES[case]
     x, w, b = draw(1, signals, dtype), draw(2, filters, dtype), draw(3, filters[:1], dtype)
     # The bias is added to a value already rounded.
@@ -58,7 +62,7 @@ def test_value_and_gradients(case, dtype, device):
 
 @pytest.mark.parametrize("dtype", [*DTYPES, f16], ids=str)
 @pytest.mark.parametrize("case", POOLS)
-def test_max_pool1(case, dtype, device):
+def test_max_pool1(case: Any, dtype: ScalarType, device: Device) -> None:
     shape, filter, stride = POOLS[case]
     check_choices(
         lambda x: x.max_pool1(filter, stride),
@@ -70,20 +74,20 @@ def test_max_pool1(case, dtype, device):
 
 
 @pytest.mark.parametrize("case", POOLS)
-def test_max_pool1_by_threads_that_share_a_row(case, device, monkeypatch):
+def test_max_pool1_by_threads_that_share_a_row(case: Any, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """As GPUs do it."""
-    monkeypatch.setattr("autograph.functions.pooling.lanes", lambda device: 32)
+    monkeypatch.setattr("autograph.functions.pooling.threads_per_row", lambda device: 32)
     test_max_pool1(case, f32, device)
 
 
-def test_it_is_conv2_of_height_1(device):
+def test_it_is_conv2_of_height_1(device: Device) -> None:
     x, w = draw(5, (2, 3, 10), f32), draw(6, (4, 3, 3), f32)
     expected = conv2(x[:, :, None], w[:, :, None], (1, 2), (0, 1), (1, 2))[:, :, 0]
     found = tensor(x, f32, device).conv1(tensor(w, f32, device), stride=2, padding=1, dilation=2)
     np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=bound(f32, 9, 9))
 
 
-def test_views_of_any_strides(device):
+def test_views_of_any_strides(device: Device) -> None:
     x, w = draw(7, (12, 3, 2), f32), draw(8, (2, 4, 3), f32)
     a, b = tensor(x, f32, device).T[:, 1:, ::-2], tensor(w, f32, device).T[:, ::2, 1:]
     expected = conv1(x.T[:, 1:, ::-2], w.T[:, ::2, 1:])
@@ -94,7 +98,7 @@ def test_views_of_any_strides(device):
     )
 
 
-def test_no_signals(device):
+def test_no_signals(device: Device) -> None:
     w = Parameter(Tensor.ones((2, 1, 3), f32, device))
     w.init_grad()
     y = Tensor.zeros((0, 1, 5), f32, device).conv1(w)
@@ -103,7 +107,7 @@ def test_no_signals(device):
     np.testing.assert_array_equal(w.grad.numpy(), np.zeros((2, 1, 3)))
 
 
-def test_layers(device):
+def test_layers(device: Device) -> None:
     layer = Conv1(2, 3, 3, stride=2, padding=1, dilation=2, bias=True, device=device, seed=5)
     x = draw(9, (2, 2, 9), f32)
     weight, bias = layer.weight.numpy(), layer.bias.numpy()
@@ -117,7 +121,7 @@ def test_layers(device):
     assert repr(MaxPool1(3)) == "MaxPool1(3)" and repr(MaxPool1(3, 1)) == "MaxPool1(3, stride=1)"
 
 
-def test_what_does_not_fit(device):
+def test_what_does_not_fit(device: Device) -> None:
     x, w = Tensor.zeros((2, 3, 5), f32, device), Tensor.zeros((4, 3, 3), f32, device)
     with pytest.raises(ShapeError, match=r"conv1 takes signals of shape \[n, ic, w\], not \(3, 5\)"):
         x[0].conv1(w)

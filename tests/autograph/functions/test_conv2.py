@@ -1,11 +1,15 @@
 """Convolution."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Conv2, Parameter, Tensor
 from autograph.errors import DtypeError, ShapeError
-from krnlpy import f32, i32
+from krnlpy import Device, ScalarType, f32, i32
 from tests.autograph.reference import DTYPES, bound, check, conv2, draw, tensor
 
 CASES = {
@@ -22,14 +26,14 @@ CASES = {
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("case", CASES)
-def test_value_and_gradients(case, dtype, device):
+def test_value_and_gradients(case: Any, dtype: ScalarType, device: Device) -> None:
     images, filters, options = CASES[case]
     x, w = draw(1, images, dtype), draw(2, filters, dtype)
     check(lambda x, w: x.conv2(w, **options), lambda x, w: conv2(x, w, **options), [x, w], dtype, device)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_bias_is_of_channels(dtype, device):
+def test_bias_is_of_channels(dtype: ScalarType, device: Device) -> None:
     x, w, b = draw(3, (2, 1, 3, 4), dtype), draw(4, (4, 1, 2, 2), dtype), draw(5, (4,), dtype)
     # The bias is added to a value already rounded.
     check(
@@ -42,7 +46,7 @@ def test_bias_is_of_channels(dtype, device):
     )
 
 
-def test_views_of_any_strides(device):
+def test_views_of_any_strides(device: Device) -> None:
     x, w = draw(6, (5, 6, 2, 3), f32), draw(7, (3, 3, 2, 2), f32)
     a = tensor(x, f32, device).transpose(3, 2, 0, 1)[:, :, ::2, 1:]
     b = tensor(w, f32, device).transpose(1, 0, 2, 3)[:, :2]
@@ -50,7 +54,7 @@ def test_views_of_any_strides(device):
     np.testing.assert_allclose(a.conv2(b).numpy(), expected, rtol=0, atol=bound(f32, 8, 8))
 
 
-def test_many_images(device):
+def test_many_images(device: Device) -> None:
     if device.info.kind == "interpreter":
         pytest.skip("a million products")
     # The gradient of the filters is a sum over images, in slices that are summed by themselves.
@@ -71,7 +75,7 @@ def test_many_images(device):
     np.testing.assert_allclose(p.take_grad().numpy(), full, rtol=0, atol=bound(f32, 50, 50))
 
 
-def test_empty_batch(device):
+def test_empty_batch(device: Device) -> None:
     x = Tensor.zeros((0, 1, 5, 5), f32, device)
     w = Parameter(Tensor.ones((2, 1, 3, 3), f32, device))
     w.init_grad()
@@ -81,7 +85,7 @@ def test_empty_batch(device):
     np.testing.assert_array_equal(w.grad.numpy(), np.zeros((2, 1, 3, 3)))
 
 
-def test_what_does_not_fit(device):
+def test_what_does_not_fit(device: Device) -> None:
     x, w = Tensor.zeros((2, 3, 5, 5), f32, device), Tensor.zeros((4, 3, 3, 3), f32, device)
     with pytest.raises(ShapeError, match=r"\[n, ic, h, w\], not \(3, 5, 5\)"):
         x[0].conv2(w)
@@ -99,7 +103,7 @@ def test_what_does_not_fit(device):
         x.cast(i32).conv2(w.cast(i32))
 
 
-def test_layer(device):
+def test_layer(device: Device) -> None:
     layer = Conv2(2, 3, (3, 2), stride=2, padding=(1, 0), bias=True, device=device, seed=5)
     x = draw(10, (2, 2, 5, 6), f32)
     expected = conv2(x, layer.weight.numpy(), stride=(2, 2), padding=(1, 0)) + layer.bias.numpy()[:, None, None]

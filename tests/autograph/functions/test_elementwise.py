@@ -1,11 +1,16 @@
 """Arithmetic, relu and casts."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
 from autograph.errors import DeviceError, DtypeError, ShapeError
-from krnlpy import Device, bf16, f32, i32, u8
+from krnlpy import Device, ScalarType, bf16, f32, i32, u8
 from tests.autograph.reference import DTYPES, apart, check, check_choices, draw, tensor
 
 BINARY = {
@@ -19,7 +24,7 @@ BINARY = {
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("name", BINARY)
 @pytest.mark.parametrize("shapes", [((7,), (7,)), ((2, 3, 4), (3, 1)), ((3, 1), (2, 1, 4)), ((), (5,))], ids=str)
-def test_arithmetic_of_tensors(name, shapes, dtype, device):
+def test_arithmetic_of_tensors(name: Any, shapes: Any, dtype: ScalarType, device: Device) -> None:
     x = draw(1, shapes[0], dtype)
     y = draw(2, shapes[1], dtype, 0.5, 1.5)
     # A gradient sums at most 8 repeated elements; on its way it is rounded to the dtype up to four times: the quotient
@@ -43,20 +48,20 @@ def test_arithmetic_of_tensors(name, shapes, dtype, device):
     ],
     ids=["x+n", "n+x", "x-n", "n-x", "x*n", "n*x", "x/n", "n/x", "-x"],
 )
-def test_arithmetic_with_numbers(function, dtype, device):
+def test_arithmetic_with_numbers(function: Callable[..., Any], dtype: ScalarType, device: Device) -> None:
     # One or two f32 operations; rounded up to three times, as above.
     check(function, function, [draw(3, (3, 5), dtype, 0.5, 1.5)], dtype, device, terms=2, roundings=3, step=1e-5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_relu(dtype, device):
-    def reference(x):
+def test_relu(dtype: ScalarType, device: Device) -> None:
+    def reference(x: Tensor) -> Any:
         return np.maximum(x, 0)
 
     check_choices(lambda x: x.relu(), reference, apart(4, (4, 9), dtype), dtype, device)
 
 
-def test_relu_at_zero_and_nan(device):
+def test_relu_at_zero_and_nan(device: Device) -> None:
     x = Parameter(tensor([0.0, -0.0, np.nan, 2.0, -np.inf, np.inf], f32, device))
     x.init_grad()
     y = x.relu()
@@ -66,7 +71,7 @@ def test_relu_at_zero_and_nan(device):
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_views_of_any_strides_are_operands(dtype, device):
+def test_views_of_any_strides_are_operands(dtype: ScalarType, device: Device) -> None:
     x = draw(5, (4, 6), dtype)
     y = draw(6, (3, 4), dtype)
     a, b = tensor(x, dtype, device), tensor(y, dtype, device)
@@ -75,7 +80,7 @@ def test_views_of_any_strides_are_operands(dtype, device):
     np.testing.assert_allclose(found, x[1:, ::2] + y.T[:3] * x.T[:3, :1], rtol=0, atol=4 * 2.0**-8)
 
 
-def test_integers(device):
+def test_integers(device: Device) -> None:
     x = tensor([1, 2, 250], u8, device)
     np.testing.assert_array_equal((x + 10).numpy(), np.array([11, 12, 4], np.uint8))
     np.testing.assert_array_equal((x * x).numpy(), np.array([1, 4, 250 * 250 % 256], np.uint8))
@@ -88,7 +93,7 @@ def test_integers(device):
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_scaled_cast_of_bytes(dtype, device):
+def test_scaled_cast_of_bytes(dtype: ScalarType, device: Device) -> None:
     x = np.arange(256, dtype=np.uint8)
     found = Tensor.from_numpy(x, device).scaled_cast(1 / 255, dtype)
     assert found.dtype is dtype
@@ -96,7 +101,7 @@ def test_scaled_cast_of_bytes(dtype, device):
     np.testing.assert_allclose(found.numpy().astype(np.float64), x / 255, rtol=2.0**-23 + 2.0**-8, atol=0)
 
 
-def test_cast_there_and_its_gradient_back(device):
+def test_cast_there_and_its_gradient_back(device: Device) -> None:
     x = Parameter(tensor([0.1, 1.0, -3.0], f32, device))
     x.init_grad()
     y = x.cast(bf16)
@@ -107,14 +112,14 @@ def test_cast_there_and_its_gradient_back(device):
     np.testing.assert_array_equal(tensor([3.7, -1.5], f32, device).cast(i32).numpy(), [3, -1])
 
 
-def test_scaled_cast_gradient(device):
+def test_scaled_cast_gradient(device: Device) -> None:
     x = Parameter(tensor([1.0, 2.0], f32, device))
     x.init_grad()
     x.scaled_cast(0.25, bf16).backward(tensor([4.0, 8.0], bf16, device))
     np.testing.assert_array_equal(x.grad.numpy(), [1, 2])
 
 
-def test_what_does_not_fit():
+def test_what_does_not_fit() -> None:
     x = Tensor.ones((2, 3))
     with pytest.raises(ShapeError, match=r"\+ of shapes \(2, 3\) and \(2,\)"):
         x + Tensor.ones(2)
@@ -128,10 +133,11 @@ def test_what_does_not_fit():
         x.scaled_cast(0.5, u8)
 
 
-def test_numpy_numbers_are_numbers():
-    assert (np.float32(2) * Tensor.full((), 3.0)).item() == 6.0
+def test_numpy_numbers_are_numbers() -> None:
+    two: Any = np.float32(2)
+    assert (two * Tensor.full((), 3.0)).item() == 6.0
 
 
-def test_empty_tensors(device):
+def test_empty_tensors(device: Device) -> None:
     x = Tensor.zeros((0, 3), f32, device)
     assert (x + x * 2).relu().shape == (0, 3)

@@ -1,6 +1,9 @@
 """Windows of images as rows, and back; the reference's tests, ported, against plain loops."""
 
+from __future__ import annotations
+
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +11,8 @@ import pytest
 from autograph import Parameter, Tensor
 from autograph.errors import ShapeError
 from autograph.functions.convolution.windows import col2im, im2col
-from krnlpy import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from krnlpy import Device, ScalarType
+from krnlpy.scalar import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 from tests.autograph.reference import bound, close, conv2, draw, image_size, rows, summed, tensor
 from tests.support.devices import requires
 from tests.support.tiers import sampled
@@ -28,7 +32,7 @@ SIZES = [(1, 1), (2, 1), (1, 2), (3, 1), (1, 3), (13, 1), (1, 13)]  # images, ch
 OUTPUTS = list(itertools.product((1, 2, 3, 5), repeat=2))
 
 
-def some(device, cases):
+def some(device: Device, cases: Any) -> Any:
     """The interpreter takes seconds for what devices do in microseconds."""
     return cases[:: 13 if device.info.kind == "interpreter" else 1]
 
@@ -39,7 +43,7 @@ GRID = sampled(list(itertools.product(FILTERS, OPTIONS, (bf16, f32))), 9)
 
 
 @pytest.mark.parametrize(("filter", "options", "dtype"), GRID, ids=str)
-def test_im2col_and_col2im(filter, options, dtype, device):
+def test_im2col_and_col2im(filter: tuple[int, int], options: dict[str, Any], dtype: ScalarType, device: Device) -> None:
     for (n, c), output in some(device, CASES)[:: 8 if device.info.kind != "host" else 1]:
         shape = n, c, *image_size(output, filter, **options)
         x = (np.arange(np.prod(shape)) % 251).astype(dtype.dtype).reshape(shape)
@@ -53,7 +57,7 @@ def test_im2col_and_col2im(filter, options, dtype, device):
 
 
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
-def test_every_dtype(dtype, device):
+def test_every_dtype(dtype: ScalarType, device: Device) -> None:
     requires(device, dtype)
     x = (np.arange(2 * 3 * 4 * 5) % 60).astype(dtype.dtype).reshape(2, 3, 4, 5)
     options = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)}
@@ -64,7 +68,7 @@ def test_every_dtype(dtype, device):
     np.testing.assert_array_equal(back.numpy(), summed(columns, x.shape, (2, 2), **options))
 
 
-def test_narrow_sums_are_wide(device):
+def test_narrow_sums_are_wide(device: Device) -> None:
     # 9 times 100 wraps in u8 as the sum of 32 bits does; of 25 bf16 numbers of 1 + 2**-7, each step would round.
     x = col2im(Tensor.full((9, 9), 100, u8, device), (1, 1, 5, 5), 3)
     assert x.numpy()[0, 0, 2, 2] == 900 % 256
@@ -72,7 +76,7 @@ def test_narrow_sums_are_wide(device):
     assert x.numpy()[0, 0, 4, 4] == np.float32(25 * (1 + 2**-7)).astype(bf16.dtype)
 
 
-def test_views(device):
+def test_views(device: Device) -> None:
     x = np.arange(2 * 3 * 6 * 8, dtype=np.float32).reshape(2, 6, 8, 3)
     view = Tensor.from_numpy(x, device).transpose(0, 3, 1, 2)[1:, ::-1, 1:, ::2]
     same = x.transpose(0, 3, 1, 2)[1:, ::-1, 1:, ::2]
@@ -82,7 +86,7 @@ def test_views(device):
     np.testing.assert_array_equal(back.numpy(), summed(columns.T, same.shape, (3, 3)))
 
 
-def test_each_is_the_gradient_of_the_other(device):
+def test_each_is_the_gradient_of_the_other(device: Device) -> None:
     options = {"stride": (2, 1), "padding": (1, 1), "dilation": (1, 2)}
     x = Parameter(tensor(draw(1, (2, 2, 5, 6), f32), f32, device))
     x.init_grad()
@@ -99,7 +103,9 @@ def test_each_is_the_gradient_of_the_other(device):
 
 
 @pytest.mark.parametrize(("filter", "options", "dtype"), GRID, ids=str)
-def test_convolution_is_a_product(filter, options, dtype, device):
+def test_convolution_is_a_product(
+    filter: tuple[int, int], options: dict[str, Any], dtype: ScalarType, device: Device
+) -> None:
     for (n, c), output in CASES[:: 16 if device.info.kind == "host" else 50]:
         shape = n, c, *image_size(output, filter, **options)
         x, weight = draw(4, shape, dtype), draw(5, (2, c, *filter), dtype)
@@ -113,14 +119,14 @@ def test_convolution_is_a_product(filter, options, dtype, device):
         close(images.conv2(filters, **options).numpy(), expected, dtype, terms, size)
 
 
-def test_empty(device):
+def test_empty(device: Device) -> None:
     x = im2col(Tensor.zeros((0, 2, 4, 4), f32, device), 3)
     assert x.shape == (0, 18)
     assert col2im(x, (0, 2, 4, 4), 3).shape == (0, 2, 4, 4)
     assert im2col(Tensor.zeros((2, 0, 4, 4), f32, device), 3).shape == (8, 0)
 
 
-def test_what_does_not_fit(device):
+def test_what_does_not_fit(device: Device) -> None:
     x = Tensor.zeros((1, 2, 4, 4), f32, device)
     with pytest.raises(ShapeError, match=r"im2col takes images of shape \[n, c, h, w\]"):
         im2col(x.reshape((2, 4, 4)), 3)

@@ -1,18 +1,23 @@
 """Cross-entropy of large logits: the gradient depends on their differences alone, and its rows sum to 0."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
 from autograph.errors import DtypeError
-from krnlpy import bf16, f16, f32, f64
+from krnlpy import Device, ScalarType
+from krnlpy.scalar import bf16, f16, f32, f64
 from tests.autograph.reference import ROUNDING, tensor
 
 DTYPES = [f16, bf16, f32]
 SIZES = {f16: [0, 1e4, 6e4], bf16: [0, 1e4, 1e6, 1e8, 1e30], f32: [0, 1e4, 1e6, 1e8, 1e30]}
 
 
-def gradient(logits, classes, dtype, device, reduction="sum"):
+def gradient(logits: Any, classes: Any, dtype: ScalarType, device: Device, reduction: str = "sum") -> Any:
     x = Parameter(tensor(logits, dtype, device))
     x.init_grad()
     x.cross_entropy_loss(classes, reduction).backward()
@@ -20,14 +25,14 @@ def gradient(logits, classes, dtype, device, reduction="sum"):
     return x.grad.numpy().astype(np.float64)
 
 
-def softmax(logits):
+def softmax(logits: Any) -> Any:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize(("dtype", "size"), [(dtype, size) for dtype in DTYPES for size in SIZES[dtype]], ids=str)
-def test_equal_logits_share_alike(dtype, size, sign, device):
+def test_equal_logits_share_alike(dtype: ScalarType, size: int, sign: Any, device: Device) -> None:
     # exp(0) is 1 on every device, 4 ones are 4, and a quarter is a number of every dtype: nothing is rounded.
     found = gradient(np.full((2, 4), sign * size), np.array([1, 3]), dtype, device)
     np.testing.assert_array_equal(found, [[0.25, -0.75, 0.25, 0.25], [0.25, 0.25, 0.25, -0.75]])
@@ -35,7 +40,7 @@ def test_equal_logits_share_alike(dtype, size, sign, device):
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize(("dtype", "size"), [(dtype, size) for dtype in DTYPES for size in SIZES[dtype]], ids=str)
-def test_rows_of_large_logits_sum_to_0(dtype, size, reduction, device):
+def test_rows_of_large_logits_sum_to_0(dtype: ScalarType, size: int, reduction: str, device: Device) -> None:
     """Logits whose differences are exact in the dtype: steps between its neighbouring numbers at that size."""
     step = max(np.spacing(np.asarray(size, dtype.dtype)).astype(np.float64) if size else 0, 0.5)
     logits = size + step * np.random.default_rng(1).integers(-8, 8, (32, 7))
@@ -55,13 +60,13 @@ def test_rows_of_large_logits_sum_to_0(dtype, size, reduction, device):
     assert np.all(np.abs(found.sum(axis=1)) <= bound)
 
 
-def test_logits_far_apart(device):
+def test_logits_far_apart(device: Device) -> None:
     """Differences that f32 does not hold, and infinite ones."""
     logits = np.array([[3e38, -3e38], [-3e38, 3e38], [0, -np.inf], [-np.inf, 1e8]])
     found = gradient(logits, np.array([0, 0, 0, 1]), f32, device)
     np.testing.assert_array_equal(found, [[0, 0], [-1, 1], [0, 0], [0, 0]])
 
 
-def test_doubles_are_refused():
+def test_doubles_are_refused() -> None:
     with pytest.raises(DtypeError, match="cross_entropy_loss takes f16, bf16, f32, not f64; convert"):
         Tensor.zeros((2, 3), f64).cross_entropy_loss(np.array([0, 1]))

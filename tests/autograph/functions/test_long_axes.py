@@ -177,7 +177,7 @@ def test_windows_in_parts(vulkan: Device, monkeypatch: pytest.MonkeyPatch, filte
     how: dict[str, Any] = {"stride": (2, 3), "padding": (1, 0), "dilation": 1}
     columns = windows.im2col(x, filter, **how)
     back = windows.col2im(columns, x.shape, filter, **how)
-    monkeypatch.setattr(launch, "LONGEST", 20)
+    monkeypatch.setattr(launch, "MAX_PASSES", 20)
     assert (windows.im2col(x, filter, **how).numpy() == columns.numpy()).all()
     assert (windows.col2im(columns, x.shape, filter, **how).numpy() == back.numpy()).all()
 

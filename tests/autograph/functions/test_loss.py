@@ -1,24 +1,28 @@
 """Cross-entropy loss and accuracy."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
-from krnlpy import Device, Feature, f32, i8, i16, i32, i64, u8, u16, u32, u64
+from krnlpy import Device, Feature, ScalarType, f32, i8, i16, i32, i64, u8, u16, u32, u64
 from tests.autograph.reference import DTYPES, ROUNDING, cross_entropy, draw, numeric_gradient, tensor
 
 CLASSES = [u8, i8, u16, i16, u32, i32, u64, i64]
 
 
-def supports(device, dtype):
+def supports(device: Device, dtype: ScalarType) -> Any:
     return dtype.size < 8 or Feature.INT64 in device.info.features
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("shape", [(1, 8), (7, 3), (31, 16)], ids=str)
-def test_value_and_gradient(shape, reduction, dtype, device):
+def test_value_and_gradient(shape: tuple[int, ...], reduction: str, dtype: ScalarType, device: Device) -> None:
     logits = draw(1, shape, dtype, -4, 4)
     classes = np.random.default_rng(2).integers(0, shape[1], shape[0])
     x = Parameter(tensor(logits, dtype, device))
@@ -39,7 +43,7 @@ def test_value_and_gradient(shape, reduction, dtype, device):
 
 
 @pytest.mark.parametrize("dtype", CLASSES, ids=str)
-def test_any_integer_is_a_class(dtype, device):
+def test_any_integer_is_a_class(dtype: ScalarType, device: Device) -> None:
     if not supports(device, dtype):
         pytest.skip("no 64-bit integers")
     logits, classes = draw(3, (5, 4), f32), np.array([0, 3, 1, 2, 3])
@@ -49,7 +53,7 @@ def test_any_integer_is_a_class(dtype, device):
     assert x.accuracy(targets).item() == np.sum(logits.argmax(1) == classes)
 
 
-def test_large_logits_do_not_overflow(device):
+def test_large_logits_do_not_overflow(device: Device) -> None:
     logits = np.array([[1000.0, -1000.0], [-88.0, -200.0], [3e38, 0.0]])
     x = Parameter(tensor(logits, f32, device))
     x.init_grad()
@@ -62,19 +66,19 @@ def test_large_logits_do_not_overflow(device):
 
 @pytest.mark.parametrize("operation", ["cross_entropy_loss", "accuracy"])
 @pytest.mark.parametrize("wrong", [4, -1, 255, 2**32 + 3])
-def test_classes_out_of_range_in_an_array(operation, wrong, device):
+def test_classes_out_of_range_in_an_array(operation: Any, wrong: Any, device: Device) -> None:
     x = Tensor.zeros((3, 4), f32, device)
     with pytest.raises(ShapeError, match=rf"{operation}: class {wrong} of row 1 is out of range.*4 classes, 0 to 3"):
         getattr(x, operation)(np.array([0, wrong, 1]))
 
 
-def test_classes_out_of_range_on_the_host():
+def test_classes_out_of_range_on_the_host() -> None:
     with pytest.raises(ShapeError, match="class 9 of row 2"):
         Tensor.zeros((3, 4)).cross_entropy_loss(Tensor.from_numpy(np.array([0, 1, 9], np.uint8)))
 
 
 @pytest.mark.parametrize("dtype", CLASSES, ids=str)
-def test_classes_out_of_range_on_a_device(dtype, device):
+def test_classes_out_of_range_on_a_device(dtype: ScalarType, device: Device) -> None:
     if device.is_host:
         pytest.skip("an error there")
     if not supports(device, dtype):
@@ -90,7 +94,7 @@ def test_classes_out_of_range_on_a_device(dtype, device):
         np.testing.assert_array_equal(np.isnan(x.grad.numpy()).any(axis=1), [False, True, False])
 
 
-def test_accuracy_counts_strict_maxima(device):
+def test_accuracy_counts_strict_maxima(device: Device) -> None:
     logits = [[1, 2, 3], [3, 2, 3], [0, 1, 0], [np.nan, 0, 1], [0, np.nan, 1], [1, 1, 1]]
     x = tensor(logits, f32, device)
     hits = x.accuracy(np.array([2, 0, 1, 2, 2, 0]))
@@ -98,7 +102,7 @@ def test_accuracy_counts_strict_maxima(device):
     assert x[:0].accuracy(np.zeros(0, np.int64)).item() == 0
 
 
-def test_strided_classes_and_logits(device):
+def test_strided_classes_and_logits(device: Device) -> None:
     logits, classes = draw(4, (6, 10), f32), np.array([0, 9, 1, 9, 2, 9, 0, 9, 1, 9], np.int32)
     x = tensor(logits, f32, device).T[::2, 1:4]
     t = Tensor.from_numpy(classes, device)[::2]
@@ -106,7 +110,7 @@ def test_strided_classes_and_logits(device):
     np.testing.assert_allclose(x.cross_entropy_loss(t).item(), expected, rtol=1e-5)
 
 
-def test_what_does_not_fit(device):
+def test_what_does_not_fit(device: Device) -> None:
     x = Tensor.zeros((3, 4), f32, device)
     with pytest.raises(ShapeError, match=r"\[batch, classes\], not \(3,\)"):
         x[:, 0].cross_entropy_loss(np.zeros(3, np.int64))

@@ -4,39 +4,43 @@ There are at most 2**22 threads. Most tests lower that, so that small tensors ha
 whole and small: sums are exact in any order.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 import autograph.functions.launch
 from autograph import Parameter, Tensor
 from autograph.functions.convolution.windows import col2im, im2col
-from krnlpy import f32, u8
+from krnlpy import Device, f32, u8
 from tests.autograph.reference import conv2, cross_entropy, max_pool2, rows, summed, tensor
 
 SHAPE = (3, 4, 20, 19)
 
 
 @pytest.fixture
-def few_threads(monkeypatch):
+def few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """One group; a group has fewer threads than any launch here has items."""
     monkeypatch.setattr(autograph.functions.launch, "MAX_THREADS", 1)
 
 
-def whole(seed, shape):
+def whole(seed: int, shape: tuple[int, ...]) -> Any:
     return np.random.default_rng(seed).integers(-3, 4, shape).astype(np.float64)
 
 
-def opened(array, device):
+def opened(array: Any, device: Device) -> Parameter:
     result = Parameter(tensor(array, f32, device))
     result.init_grad()
     return result
 
 
-def equal(tensor, expected):
+def equal(tensor: Any, expected: Any) -> None:
     np.testing.assert_array_equal(tensor.numpy().astype(np.float64), expected)
 
 
-def test_sums(few_threads, device):
+def test_sums(few_threads: Any, device: Device) -> None:
     x = whole(1, (5, 700))
     t = tensor(x, f32, device)
     equal(t.sum(0), x.sum(0))
@@ -47,8 +51,10 @@ def test_sums(few_threads, device):
 
 @pytest.mark.parametrize(("filter", "stride"), [((1, 2), (1, 2)), ((2, 2), (1, 1)), ((2, 1), (3, 2))], ids=str)
 @pytest.mark.parametrize("lanes", [1, 32])
-def test_pools(filter, stride, lanes, few_threads, device, monkeypatch):
-    monkeypatch.setattr("autograph.functions.pooling.lanes", lambda device: lanes)
+def test_pools(
+    filter: tuple[int, int], stride: Any, lanes: Any, few_threads: Any, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograph.functions.pooling.threads_per_row", lambda device: lanes)
     # Distinct numbers, so that one of each window is the greatest.
     x = np.random.default_rng(2).permutation(4 * 8 * 20 * 6).reshape(4, 8, 20, 6).astype(np.float64)
     p = opened(x, device)
@@ -66,7 +72,7 @@ def test_pools(filter, stride, lanes, few_threads, device, monkeypatch):
     equal(p.grad, dx)
 
 
-def test_convolutions(few_threads, device):
+def test_convolutions(few_threads: Any, device: Device) -> None:
     x, w = whole(4, SHAPE), whole(5, (6, 4, 2, 3))
     p, q = opened(x, device), opened(w, device)
     y = p.conv2(q)
@@ -78,14 +84,14 @@ def test_convolutions(few_threads, device):
     equal(q.grad, conv2(x.transpose(1, 0, 2, 3), dy.transpose(1, 0, 2, 3)).transpose(1, 0, 2, 3))
 
 
-def test_windows_as_rows(few_threads, device):
+def test_windows_as_rows(few_threads: Any, device: Device) -> None:
     x = whole(7, (2, 3, 12, 14))
     columns = im2col(tensor(x, f32, device), (2, 3))
     equal(columns, rows(x, (2, 3)))
     equal(col2im(columns, x.shape, (2, 3)), summed(rows(x, (2, 3)), x.shape, (2, 3)))
 
 
-def test_losses(few_threads, device):
+def test_losses(few_threads: Any, device: Device) -> None:
     logits, classes = whole(8, (1500, 3)), np.arange(1500) % 3
     p = opened(logits, device)
     # As many losses of about 1, added 32 at a time, each good to a few times 2**-24.
@@ -98,19 +104,19 @@ def test_losses(few_threads, device):
 COUNT = (1 << 22) + 3
 
 
-def skip_interpreter(device):
+def skip_interpreter(device: Device) -> None:
     if device.info.kind == "interpreter":
         pytest.skip("millions of threads")
 
 
-def test_more_than_4_million_sums(device):
+def test_more_than_4_million_sums(device: Device) -> None:
     skip_interpreter(device)
     x = (np.arange(2 * COUNT) % 11).astype(np.uint8).reshape(2, COUNT)
     found = Tensor.from_numpy(x, device).sum(0).numpy()
     assert np.array_equal(found, x.astype(np.uint32).sum(0))
 
 
-def test_more_than_4_million_pools(device):
+def test_more_than_4_million_pools(device: Device) -> None:
     skip_interpreter(device)
     x = (np.arange(2 * COUNT) % 13).astype(np.float32).reshape(1, COUNT, 1, 2)
     p = Parameter(Tensor.from_numpy(x, device))

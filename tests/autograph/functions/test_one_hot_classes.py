@@ -1,19 +1,26 @@
 """Classes of all integer types as rows of zeros with a one: those out of range, too, which no 32 bits may hide."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Tensor
 from autograph.errors import ShapeError
-from krnlpy import SCALAR_TYPES, bf16, f32, u8
+from krnlpy import SCALAR_TYPES, Device, ScalarType, bf16, f32, u8
 from tests.support.devices import requires
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 INTEGERS = [type for type in SCALAR_TYPES if type.is_integer]
 
 
 @pytest.mark.parametrize("dtype", INTEGERS, ids=str)
 @pytest.mark.parametrize("result", [u8, bf16, f32], ids=str)
-def test_classes(result, dtype, device):
+def test_classes(result: Any, dtype: ScalarType, device: Device) -> None:
     requires(device, dtype)
     classes = np.array([[0, 3, 1], [2, 3, 0]], dtype.dtype)
     found = Tensor.from_numpy(classes, device).one_hot(4, result)
@@ -22,7 +29,7 @@ def test_classes(result, dtype, device):
 
 
 @pytest.mark.parametrize("dtype", INTEGERS, ids=str)
-def test_classes_out_of_range(dtype, device):
+def test_classes_out_of_range(dtype: ScalarType, device: Device) -> None:
     """Those of 64 bits whose lower 32 are a class, too: rows of zeros on a device, an error on the host."""
     requires(device, dtype)
     wrong = [4, dtype.min, dtype.max] if dtype.min else [4, dtype.max]

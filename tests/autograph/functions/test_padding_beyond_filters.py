@@ -4,16 +4,18 @@ The host's kernels are not checked while they run, so that what they would write
 interpreter runs the same kernels, and checks each access; the host itself computes in a process of its own.
 """
 
+from __future__ import annotations
+
 import itertools
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from autograph.functions.convolution import host as conv2_host
 from krnlpy import Device, f32
 from tests.autograph.reference import check, conv2, draw
+from tests.support import process
 
 CASES = [
     # filter, stride, padding, dilation along one axis: they reach (filter - 1) * dilation pixels
@@ -36,19 +38,16 @@ def gradients_are_right(case: tuple[int, int, int, int], device: Device) -> None
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_the_hosts_kernels_stay_inside(case, monkeypatch):
+def test_the_hosts_kernels_stay_inside(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autograph.functions.convolution.two_dimensional.conv2_direct", conv2_host)
     gradients_are_right(case, Device.interpreter())
 
 
-def test_the_host():
-    root = Path(__file__).parents[3]
-    module = f"tests.autograph.functions.{Path(__file__).stem}"
-    run = subprocess.run([sys.executable, "-m", module], cwd=root, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
+def test_the_host() -> None:
+    process.output("-m", f"tests.autograph.functions.{Path(__file__).stem}")
 
 
-def test_devices(device):
+def test_devices(device: Device) -> None:
     if device.is_host:
         pytest.skip("in a process of its own, above")
     for case in CASES[::5]:  # others have no such kernels, and each case compiles three

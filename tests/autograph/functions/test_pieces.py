@@ -29,9 +29,9 @@ def give(monkeypatch: pytest.MonkeyPatch) -> Give:
 
     def given(passes: int) -> None:
         for module in (losses, launch, pooling):
-            monkeypatch.setattr(module, "longest", lambda device: passes)
+            monkeypatch.setattr(module, "max_passes", lambda device: passes)
         for module in (conv2_direct, launch):
-            monkeypatch.setattr(module, "LONGEST", passes)
+            monkeypatch.setattr(module, "MAX_PASSES", passes)
 
     return given
 
@@ -134,7 +134,7 @@ def test_every_element_is_in_one_piece(size: Any, reached: Any, passes: int, giv
     seen: list[tuple[int, int]] = []
     if reached is not None:
         reached = min(reached[0], size[0]), min(reached[1], size[1])
-    for rows, columns in launch.cut(device, size, reached):
+    for rows, columns in launch.split_plane(device, size, reached):
         assert 0 <= rows.start < rows.stop <= size[0] and 0 <= columns.start < columns.stop <= size[1]
         seen += [(y, x) for y in range(size[0])[rows] for x in range(size[1])[columns]]
         down = min(len(range(size[0])[rows]), reached[0] if reached else size[0])
@@ -142,7 +142,7 @@ def test_every_element_is_in_one_piece(size: Any, reached: Any, passes: int, giv
         assert down * (1 + across) <= 1 + passes
     assert sorted(seen) == [(y, x) for y in range(size[0]) for x in range(size[1])]
     if passes == 1000:
-        assert launch.cut(device, size, reached) == ((slice(0, size[0]), slice(0, size[1])),)
+        assert launch.split_plane(device, size, reached) == ((slice(0, size[0]), slice(0, size[1])),)
 
 
 def test_threads_have_few_work_items_of_many_passes(give: Give) -> None:
@@ -154,4 +154,4 @@ def test_threads_have_few_work_items_of_many_passes(give: Give) -> None:
 
     give(1000)
     for passes, threads in ((0, 1 << 22), (99, 1 << 22), (499, 5_000_000), (1000, 10_000_000)):
-        assert launch.over(Launched(), 10_000_000, passes) == threads
+        assert launch.grid_stride(Launched(), 10_000_000, passes) == threads

@@ -1,10 +1,14 @@
 """The reference's tests of losses, pooling and the rectifier, ported: on each device, against the same in NumPy."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
-from krnlpy import Device, bf16, f32, u8, u16, u32
+from krnlpy import Device, ScalarType, bf16, f32, u8, u16, u32
 from tests.autograph.reference import ROUNDING, cross_entropy, draw, max_pool2, tensor
 
 FLOATS = [bf16, f32]
@@ -12,12 +16,12 @@ LABELS = [u8, u16, u32]
 BATCHES = [(1, 8), (31, 16), (1000, 100)]
 
 
-def logits_and_classes(shape, dtype, labels):
+def logits_and_classes(shape: tuple[int, ...], dtype: ScalarType, labels: ScalarType) -> Any:
     logits = draw(1, shape, dtype, -2, 2)
     return logits, np.random.default_rng(2).integers(0, shape[1], shape[0]).astype(labels.dtype)
 
 
-def skip_large(shape, device):
+def skip_large(shape: tuple[int, ...], device: Device) -> None:
     if device.info.kind == "interpreter" and shape[0] > 100:
         pytest.skip("thousands of threads")
 
@@ -25,7 +29,7 @@ def skip_large(shape, device):
 @pytest.mark.parametrize("shape", BATCHES, ids=str)
 @pytest.mark.parametrize("labels", LABELS, ids=str)
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_accuracy(dtype, labels, shape, device):
+def test_accuracy(dtype: ScalarType, labels: ScalarType, shape: tuple[int, ...], device: Device) -> None:
     skip_large(shape, device)
     logits, classes = logits_and_classes(shape, dtype, labels)
     found = tensor(logits, dtype, device).accuracy(Tensor.from_numpy(classes, device))
@@ -37,7 +41,7 @@ def test_accuracy(dtype, labels, shape, device):
 @pytest.mark.parametrize("shape", BATCHES, ids=str)
 @pytest.mark.parametrize("labels", LABELS, ids=str)
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_cross_entropy_loss(dtype, labels, shape, device):
+def test_cross_entropy_loss(dtype: ScalarType, labels: ScalarType, shape: tuple[int, ...], device: Device) -> None:
     skip_large(shape, device)
     logits, classes = logits_and_classes(shape, dtype, labels)
     x = Parameter(tensor(logits, dtype, device))
@@ -60,7 +64,7 @@ def test_cross_entropy_loss(dtype, labels, shape, device):
 
 @pytest.mark.parametrize("shape", [(1, 1, 4, 4), (1, 1, 12, 12), (2, 3, 4, 4), (1, 1, 24, 24)], ids=str)
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_max_pool2(dtype, shape, device):
+def test_max_pool2(dtype: ScalarType, shape: tuple[int, ...], device: Device) -> None:
     values = (np.random.default_rng(3).permutation(int(np.prod(shape))) % 251 - 100).astype(np.float64).reshape(shape)
     x = Parameter(tensor(values, dtype, device))
     x.init_grad()
@@ -79,7 +83,7 @@ def test_max_pool2(dtype, shape, device):
 
 @pytest.mark.parametrize("shape", [(1, 8), (15, 20)], ids=str)
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_relu(dtype, shape, device):
+def test_relu(dtype: ScalarType, shape: tuple[int, ...], device: Device) -> None:
     values = (np.arange(np.prod(shape)) % 10 - 4.5).reshape(shape)
     x = Parameter(tensor(values, dtype, device))
     x.init_grad()

@@ -1,23 +1,27 @@
 """The same numbers as PyTorch, where it is installed."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import SGD, Parameter, Tensor
-from krnlpy import f32
+from krnlpy import Device, f32
 from tests.autograph.lenet5 import LeNet5
 from tests.autograph.reference import draw, tensor
 
 torch = pytest.importorskip("torch")
 
 
-def pair(array, device):
+def pair(array: Any, device: Device) -> Any:
     ours, theirs = Parameter(tensor(array, f32, device)), torch.tensor(array, dtype=torch.float32, requires_grad=True)
     ours.init_grad()
     return ours, theirs
 
 
-def close(ours, theirs, terms):
+def close(ours: Any, theirs: Any, terms: int) -> None:
     # Both sum at most `terms` products below 1 in f32, each in its own order.
     np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy(), rtol=0, atol=4 * terms * terms**0.5 * 2.0**-24)
 
@@ -27,7 +31,7 @@ def close(ours, theirs, terms):
     [{}, {"stride": 2}, {"padding": (1, 2)}, {"dilation": (2, 1)}, {"stride": (2, 1), "padding": 1, "dilation": 2}],
     ids=str,
 )
-def test_conv2(options, device):
+def test_conv2(options: dict[str, Any], device: Device) -> None:
     x, a = pair(draw(1, (2, 3, 8, 7), f32), device)
     w, b = pair(draw(2, (4, 3, 3, 2), f32), device)
     bias, c = pair(draw(3, (4,), f32), device)
@@ -45,7 +49,7 @@ def test_conv2(options, device):
     [{}, {"stride": 2}, {"padding": 2}, {"dilation": 3}, {"stride": 2, "padding": 1, "dilation": 2}],
     ids=str,
 )
-def test_conv1(options, device):
+def test_conv1(options: dict[str, Any], device: Device) -> None:
     x, a = pair(draw(1, (2, 3, 11), f32), device)
     w, b = pair(draw(2, (4, 3, 3), f32), device)
     bias, c = pair(draw(3, (4,), f32), device)
@@ -59,7 +63,7 @@ def test_conv1(options, device):
 
 
 @pytest.mark.parametrize(("filter", "stride"), [(2, None), (3, 1), (2, 3)], ids=str)
-def test_max_pool1(filter, stride, device):
+def test_max_pool1(filter: tuple[int, int], stride: Any, device: Device) -> None:
     x, a = pair(np.round(draw(5, (2, 3, 11), f32) * 2), device)
     y, z = x.max_pool1(filter, stride), torch.nn.functional.max_pool1d(a, filter, stride)
     close(y, z, 1)
@@ -70,7 +74,7 @@ def test_max_pool1(filter, stride, device):
 
 
 @pytest.mark.parametrize(("filter", "stride"), [(2, None), (3, 1), ((2, 3), (3, 2))], ids=str)
-def test_max_pool2(filter, stride, device):
+def test_max_pool2(filter: tuple[int, int], stride: Any, device: Device) -> None:
     # Of many equal values, both take the first.
     x, a = pair(np.round(draw(5, (2, 3, 9, 8), f32) * 2), device)
     y, z = x.max_pool2(filter, stride), torch.nn.functional.max_pool2d(a, filter, stride)
@@ -82,7 +86,7 @@ def test_max_pool2(filter, stride, device):
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_cross_entropy(reduction, device):
+def test_cross_entropy(reduction: str, device: Device) -> None:
     x, a = pair(draw(7, (9, 5), f32, -3, 3), device)
     classes = np.random.default_rng(8).integers(0, 5, 9)
     y = x.cross_entropy_loss(classes, reduction)
@@ -93,7 +97,7 @@ def test_cross_entropy(reduction, device):
     close(x.grad, a.grad, 8)
 
 
-def test_a_few_steps_of_lenet5(device):
+def test_a_few_steps_of_lenet5(device: Device) -> None:
     if device.info.kind == "interpreter":
         pytest.skip("millions of products")
     model, optimizer = LeNet5(device, seed=2), SGD(0.9)

@@ -4,12 +4,20 @@ What it gives of a view, and the gradient that goes back, are those of a copy of
 small, so that no order of addition matters and nothing may differ.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
 from autograph.functions.convolution.windows import im2col
-from krnlpy import bf16, f16, f32, i32, u8
+from krnlpy import Device, ScalarType
+from krnlpy.scalar import bf16, f16, f32, i32, u8
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 SHAPE = (2, 3, 4, 6)
 VIEWS = {
@@ -22,11 +30,11 @@ VIEWS = {
 }
 
 
-def small(seed, shape, dtype, device):
+def small(seed: int, shape: tuple[int, ...], dtype: ScalarType, device: Device) -> Any:
     return Tensor.from_numpy(np.random.default_rng(seed).integers(-4, 5, shape).astype(dtype.dtype), device)
 
 
-def rows(x):
+def rows(x: Tensor) -> Tensor:
     return x.reshape((-1, x.shape[-1]))
 
 
@@ -60,7 +68,7 @@ OPERATIONS = {
 
 @pytest.mark.parametrize("dtype", [f32, bf16], ids=str)
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_view_is_as_good_as_its_copy(operation, dtype, device):
+def test_a_view_is_as_good_as_its_copy(operation: Any, dtype: ScalarType, device: Device) -> None:
     function = OPERATIONS[operation]
     for name, (shape, view) in VIEWS.items():
         y = small(2, SHAPE, dtype, device)
@@ -77,7 +85,7 @@ def test_a_view_is_as_good_as_its_copy(operation, dtype, device):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_losses_and_classes_of_views(view, device):
+def test_losses_and_classes_of_views(view: Any, device: Device) -> None:
     shape, function = VIEWS[view]
     x = function(small(1, shape, f32, device))[0, 0]
     classes = function(small(4, shape, i32, device))[1, 2, :, 3] * function(small(4, shape, i32, device))[1, 2, :, 3]

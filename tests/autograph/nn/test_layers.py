@@ -1,15 +1,23 @@
 """Layers: children, names, initial weights, moving and casting."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import SGD, Conv2, Dense, Flatten, Identity, Layer, MaxPool2, Parameter, Relu, Sequential, Tensor
 from autograph.errors import AutographError, DtypeError, ShapeError
-from krnlpy import Device, bf16, f32, i32
+from krnlpy import Device
+from krnlpy.scalar import bf16, f32, i32
 from tests.autograph.lenet5 import LeNet5
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
-def test_lenet5_has_46920_parameters():
+def test_lenet5_has_46920_parameters() -> None:
     model = LeNet5()
     assert model.parameter_count == 46_920
     assert [(name, p.shape) for name, p in model.named_parameters()] == [
@@ -22,7 +30,7 @@ def test_lenet5_has_46920_parameters():
     ]
 
 
-def test_repr_is_the_tree():
+def test_repr_is_the_tree() -> None:
     assert str(LeNet5()).splitlines() == [
         "LeNet5  46,920 parameters",
         "  conv1: Conv2(1, 6, (5, 5))  150 parameters",
@@ -42,7 +50,7 @@ def test_repr_is_the_tree():
     assert repr(Conv2(1, 1, 3, padding=1, bias=True)).startswith("Conv2(1, 1, (3, 3), padding=(1, 1), bias=True)")
 
 
-def test_one_seed_is_one_model_on_every_device(device):
+def test_one_seed_is_one_model_on_every_device(device: Device) -> None:
     expected = LeNet5(seed=3)
     for dtype in (f32, bf16):
         model = LeNet5(device, dtype, seed=3)
@@ -51,7 +59,7 @@ def test_one_seed_is_one_model_on_every_device(device):
             np.testing.assert_array_equal(found.numpy(), value.numpy().astype(dtype.dtype), err_msg=name)
 
 
-def test_initial_weights_fill_their_range():
+def test_initial_weights_fill_their_range() -> None:
     weight = Dense(200, 300, seed=1).weight.numpy()
     a = np.sqrt(2 / 200)
     # 60,000 draws: the ends are missed by more than 0.1 % with a probability below e**-30; the mean of such draws
@@ -63,8 +71,8 @@ def test_initial_weights_fill_their_range():
     assert np.abs(Conv2(3, 50, (4, 5), bias=True, seed=1).bias.numpy()).max() < bound
 
 
-def test_seeds():
-    def weight(seed):
+def test_seeds() -> None:
+    def weight(seed: int) -> Any:
         return Dense(4, 4, seed=seed).weight.numpy()
 
     np.testing.assert_array_equal(weight(1), weight(1))
@@ -76,7 +84,7 @@ def test_seeds():
 
 
 class Block(Layer):
-    def __init__(self, skip):
+    def __init__(self, skip: Any) -> None:
         self.first = Dense(3, 3, seed=0)
         self.skip = skip
         self.rest = [Relu(), Dense(3, 3, bias=True, seed=1)]
@@ -84,14 +92,14 @@ class Block(Layer):
         self.scale = Parameter(Tensor.full((), 2.0))
         self.name = "a block"
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         y = self.first(x)
         for layer in self.rest:
             y = layer(y)
         return x + y * self.scale if self.skip else y
 
 
-def test_children_are_layers_parameters_and_lists_of_them():
+def test_children_are_layers_parameters_and_lists_of_them() -> None:
     block = Block(True)
     names = ["first.weight", "rest.1.weight", "rest.1.bias", "scale"]
     assert [name for name, _ in block.named_parameters()] == names
@@ -100,9 +108,9 @@ def test_children_are_layers_parameters_and_lists_of_them():
     np.testing.assert_allclose(block(x).numpy(), 1 + 2 * (y + block.rest[1].bias.numpy()), rtol=1e-5)
 
 
-def test_lists_and_nothing_run_in_order():
+def test_lists_and_nothing_run_in_order() -> None:
     class Sequence(Layer):
-        def __init__(self):
+        def __init__(self) -> None:
             self.one = None
             self.layers = [Dense(3, 2, seed=0), None, Relu()]
             self.flatten = Flatten()
@@ -113,13 +121,13 @@ def test_lists_and_nothing_run_in_order():
     np.testing.assert_array_equal(model(x).numpy(), np.maximum(model.layers[0].weight.numpy(), 0))
 
 
-def test_children_lie_in_lists_of_lists_too():
+def test_children_lie_in_lists_of_lists_too() -> None:
     class Nest(Layer):
-        def __init__(self):
-            self.blocks = [[Dense(2, 3, seed=0), Relu()], (None, [Dense(3, 2, seed=1)]), "no layer", 5]
-            self.scales = (Parameter(Tensor.ones(())), [Parameter(Tensor.full((), 3.0))])
+        def __init__(self) -> None:
+            self.blocks: Any = [[Dense(2, 3, seed=0), Relu()], (None, [Dense(3, 2, seed=1)]), "no layer", 5]
+            self.scales: Any = (Parameter(Tensor.ones(())), [Parameter(Tensor.full((), 3.0))])
 
-        def forward(self, x):
+        def forward(self, x: Tensor) -> Tensor:
             first, relu = self.blocks[0]
             return self.blocks[1][1][0](relu(first(x))) * self.scales[1][0]
 
@@ -141,9 +149,9 @@ def test_children_lie_in_lists_of_lists_too():
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_an_optional_layer_is_none_or_there(bias):
+def test_an_optional_layer_is_none_or_there(bias: Any) -> None:
     class Optional(Layer):
-        def __init__(self):
+        def __init__(self) -> None:
             self.first = Dense(2, 2, seed=0) if bias else None
             self.then = Relu()
 
@@ -154,16 +162,16 @@ def test_an_optional_layer_is_none_or_there(bias):
 
 
 class LeakyRelu(Layer):
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return x.relu() - (-x).relu() * 0.5
 
 
 @pytest.mark.parametrize(("alternative", "expected"), [(Relu(), [0, 2]), (Identity(), [-4, 2]), (LeakyRelu(), [-2, 2])])
-def test_an_alternative_is_whichever_layer_was_assigned(alternative, expected):
+def test_an_alternative_is_whichever_layer_was_assigned(alternative: Any, expected: Any) -> None:
     """What an enum of layers is in the seed."""
 
     class Activated(Layer):
-        def __init__(self, activation):
+        def __init__(self, activation: Any) -> None:
             self.activation = activation
             self.flatten = Flatten()
 
@@ -171,21 +179,21 @@ def test_an_alternative_is_whichever_layer_was_assigned(alternative, expected):
     np.testing.assert_array_equal(Activated(alternative)(x).numpy(), [expected])
 
 
-def test_a_forward_takes_and_gives_what_it_likes():
+def test_a_forward_takes_and_gives_what_it_likes() -> None:
     class Both(Layer):
         """Of two inputs, as a tuple, two outputs."""
 
-        def __init__(self):
+        def __init__(self) -> None:
             self.left, self.right = Dense(2, 1, seed=0), Dense(3, 1, seed=1)
 
-        def forward(self, x):
+        def forward(self, x: Any) -> Any:
             return self.left(x[0]), self.right(x[1])
 
     left, right = Both()((Tensor.ones((4, 2)), Tensor.ones((4, 3))))
     assert left.shape == right.shape == (4, 1)
 
 
-def test_sequential():
+def test_sequential() -> None:
     model = Sequential(Dense(3, 2, seed=0), None, Relu(), Sequential(Identity(), Flatten()))
     x = Tensor.from_numpy(np.eye(3, dtype=np.float32))
     np.testing.assert_array_equal(model(x).numpy(), np.maximum(model[0].weight.numpy(), 0))
@@ -204,9 +212,9 @@ def test_sequential():
         Sequential(Dense(1, 1), Relu)
 
 
-def test_a_shared_parameter_is_trained_once():
+def test_a_shared_parameter_is_trained_once() -> None:
     class Tied(Layer):
-        def __init__(self):
+        def __init__(self) -> None:
             self.a = Dense(2, 2, seed=0)
             self.b = Dense(2, 2, seed=0)
             self.b.weight = self.a.weight
@@ -222,24 +230,24 @@ def test_a_shared_parameter_is_trained_once():
     np.testing.assert_allclose(model.a.weight.numpy(), before - 0.5 * gradient, rtol=1e-6)
 
 
-def test_a_layer_that_contains_itself_is_refused():
+def test_a_layer_that_contains_itself_is_refused() -> None:
     model = Sequential(Dense(2, 2), Sequential(Relu()))
     model[1].parent = model
     with pytest.raises(AutographError, match=r"the layer layers\.1\.parent contains itself"):
         model.init_parameter_grads()
 
 
-def test_parameters_without_a_forward():
+def test_parameters_without_a_forward() -> None:
     class Lonely(Layer):
-        def __init__(self):
+        def __init__(self) -> None:
             self.weight = Parameter(Tensor.ones(2))
 
     with pytest.raises(AutographError, match=r"Lonely has the parameter weight but no forward"):
         Lonely()(Tensor.ones(2))
 
 
-def test_update_closes_the_slots(device):
-    model = LeNet5(device)
+def test_update_closes_the_slots(device: Device) -> None:
+    model: Layer = LeNet5(device)
     x = Tensor.ones((1, 1, 28, 28), f32, device)
     if device.info.kind == "interpreter":
         model, x = Dense(3, 2, device=device, seed=0), Tensor.ones((1, 3), f32, device)
@@ -251,7 +259,7 @@ def test_update_closes_the_slots(device):
     assert not model(x).tracked
 
 
-def test_moving_and_casting(device):
+def test_moving_and_casting(device: Device) -> None:
     model = Dense(3, 2, bias=True, seed=0)
     x = Tensor.ones((1, 3))
     model.init_parameter_grads()
@@ -267,7 +275,7 @@ def test_moving_and_casting(device):
     assert model(x.to_device(device).cast(bf16)).dtype is bf16
 
 
-def test_what_does_not_fit():
+def test_what_does_not_fit() -> None:
     with pytest.raises(AutographError, match=r"Dense: inputs=0; expected a whole number of at least 1"):
         Dense(0, 3)
     with pytest.raises(AutographError, match=r"outputs=2\.5"):

@@ -1,28 +1,31 @@
 """Tensors that repeat one element are changed in place as others are: they are copied first."""
 
+from __future__ import annotations
+
 import gc
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from autograph import SGD, Parameter, Tensor, load_checkpoint, save_checkpoint
 from autograph.nn import Layer
-from krnlpy import SCALAR_TYPES, Item, ItemMut, bf16, f16, f32, kernel
+from krnlpy import SCALAR_TYPES, Device, DTypeLike, ScalarType, bf16, f16, f32
 from tests.autograph.reference import tensor
 from tests.support.devices import requires
+from tests.support.kernels import accumulate
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
-def repeated(device, dtype=f32):
+def repeated(device: Device, dtype: DTypeLike = f32) -> Any:
     """``[[3, 3, 3], [3, 3, 3]]``, of which nothing else holds the memory."""
     result = tensor(3, dtype, device).broadcast_to(2, 3)
     gc.collect()
     assert result.buffer.is_broadcast()
     return result
-
-
-@kernel
-def add_one(x: Item[f32], y: ItemMut[f32]) -> None:
-    y += x
 
 
 CHANGES = {
@@ -34,20 +37,20 @@ CHANGES = {
     "scaled_add": (lambda x: x.scaled_add(2, row(x)), [[5, 7, 9]] * 2),
     "sum out": (lambda x: rows(x).sum(0, out=x), [[2, 4, 6]] * 2),
     "sum out with beta": (lambda x: rows(x).sum(0, out=x, beta=2), [[8, 10, 12]] * 2),
-    "a kernel": (lambda x: add_one(Tensor.ones((2, 3), f32, x.device).buffer, x.writable()), [[4] * 3] * 2),
+    "a kernel": (lambda x: accumulate(Tensor.ones((2, 3), f32, x.device).buffer, x.writable()), [[4] * 3] * 2),
 }
 
 
-def row(x):
+def row(x: Tensor) -> Tensor:
     return tensor([1, 2, 3], x.dtype, x.device)
 
 
-def rows(x):
+def rows(x: Tensor) -> Tensor:
     return tensor([[[1, 2, 3]] * 2] * 2, x.dtype, x.device)
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_changes(change, device):
+def test_changes(change: Any, device: Device) -> None:
     changed, expected = CHANGES[change]
     x = repeated(device)
     changed(x)
@@ -55,7 +58,7 @@ def test_changes(change, device):
 
 
 @pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
-def test_every_dtype(dtype, device):
+def test_every_dtype(dtype: ScalarType, device: Device) -> None:
     requires(device, dtype)
     x = repeated(device, dtype)
     x.scaled_add(2, row(x))
@@ -65,7 +68,7 @@ def test_every_dtype(dtype, device):
 
 
 @pytest.mark.parametrize("change", ["fill", "assign", "add_assign", "scaled_add"])
-def test_the_gradient_of_a_sum(change, device):
+def test_the_gradient_of_a_sum(change: Any, device: Device) -> None:
     """It is one number, repeated: the gradient that users clip and scale most often."""
     p = Parameter(Tensor.zeros((2, 3), f32, device))
     p.init_grad()
@@ -85,7 +88,7 @@ def test_the_gradient_of_a_sum(change, device):
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5])
 @pytest.mark.parametrize("dtype", [f16, bf16, f32], ids=str)
-def test_sgd_of_a_repeated_parameter(dtype, momentum, device):
+def test_sgd_of_a_repeated_parameter(dtype: ScalarType, momentum: float, device: Device) -> None:
     p = Parameter(repeated(device, dtype))
     gc.collect()
     for _ in range(2):
@@ -95,14 +98,14 @@ def test_sgd_of_a_repeated_parameter(dtype, momentum, device):
     np.testing.assert_array_equal(p.numpy().astype(float), 3 - 0.25 * scale * np.array([[1, 2, 4]] * 2))
 
 
-def test_sgd_with_state_that_is_repeated(device):
+def test_sgd_with_state_that_is_repeated(device: Device) -> None:
     p = Parameter(Tensor.zeros((2, 3), f32, device))
     p.state["velocity"] = repeated(device)
     SGD(0.5).update(p, Tensor.ones((2, 3), f32, device), 1.0)
     np.testing.assert_array_equal(p.numpy(), np.full((2, 3), -2.5))
 
 
-def test_others_keep_their_values(device):
+def test_others_keep_their_values(device: Device) -> None:
     base = tensor([[1, 2, 3]], f32, device)
     x = base.broadcast_to(2, 3)
     y = x[:, 1:]
@@ -115,9 +118,9 @@ def test_others_keep_their_values(device):
     np.testing.assert_array_equal(y.numpy(), [[4, 6]] * 2)
 
 
-def test_a_repeated_parameter_is_saved_and_loaded(device, tmp_path):
+def test_a_repeated_parameter_is_saved_and_loaded(device: Device, tmp_path: Path) -> None:
     class Model(Layer):
-        def __init__(self):
+        def __init__(self) -> None:
             self.weight = Parameter(repeated(device))
 
     model = Model()

@@ -1,21 +1,27 @@
 """Copies of tensors, parameters and models, and pickles of them."""
 
+from __future__ import annotations
+
 import copy
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
 
 from autograph import SGD, Dense, Layer, Parameter, Tensor
-from krnlpy import Device, SharingError, bf16, f32
+from krnlpy import Device, ScalarType, SharingError, bf16, f32
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
-def pickled(value):
+def pickled(value: Any) -> Any:
     return pickle.loads(pickle.dumps(value))
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
-def test_tensors(copied, device):
+def test_tensors(copied: Any, device: Device) -> None:
     x = Tensor.from_numpy(np.arange(6, dtype=np.float32).reshape(2, 3), device).T[1:]
     y = copied(x)
     assert y.device == (Device.host() if copied is pickled else device)
@@ -24,7 +30,7 @@ def test_tensors(copied, device):
     np.testing.assert_array_equal(y.numpy(), np.full((2, 2), 7))
 
 
-def test_a_deep_copy_borrows_nothing():
+def test_a_deep_copy_borrows_nothing() -> None:
     array = np.zeros(3, np.float32)
     x = Tensor.from_numpy(array, copy=False)
     shallow, deep = copy.copy(x), copy.deepcopy(x)
@@ -32,7 +38,7 @@ def test_a_deep_copy_borrows_nothing():
     assert (shallow.numpy()[0], deep.numpy()[0]) == (1, 0)
 
 
-def test_what_is_recorded_stays_so_in_a_shallow_copy(device):
+def test_what_is_recorded_stays_so_in_a_shallow_copy(device: Device) -> None:
     x = Parameter(Tensor.full((), 3.0, f32, device))
     x.init_grad()
     y = x * x
@@ -43,7 +49,7 @@ def test_what_is_recorded_stays_so_in_a_shallow_copy(device):
 
 @pytest.mark.parametrize("slot", ["closed", "empty", "full"])
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
-def test_parameters(copied, slot, device):
+def test_parameters(copied: Any, slot: str, device: Device) -> None:
     p = Parameter(Tensor.ones(3, f32, device))
     p.state["memory"] = Tensor.zeros(3, f32, device)
     if slot != "closed":
@@ -67,17 +73,17 @@ def test_parameters(copied, slot, device):
 
 
 class Tied(Layer):
-    def __init__(self, device, dtype):
+    def __init__(self, device: Device, dtype: ScalarType) -> None:
         self.first = Dense(2, 2, bias=True, seed=0, device=device, dtype=dtype)
         self.second = Dense(2, 2, seed=1, device=device, dtype=dtype)
         self.third = [Dense(2, 2, seed=1, device=device, dtype=dtype)]
         self.third[0].weight = self.first.weight
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.third[0](self.second(self.first(x)))
 
 
-def train(model, steps):
+def train(model: Any, steps: int) -> Any:
     weight = model.first.weight
     x = Tensor.from_numpy(np.ones((3, 2), weight.dtype.dtype), weight.device)
     for _ in range(steps):
@@ -89,7 +95,7 @@ def train(model, steps):
 
 @pytest.mark.parametrize("dtype", [f32, bf16], ids=str)
 @pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
-def test_models_train_on_alike_and_apart(copied, dtype, device):
+def test_models_train_on_alike_and_apart(copied: Any, dtype: ScalarType, device: Device) -> None:
     model = Tied(device, dtype)
     before = train(model, 2)
     other = copied(model)
@@ -101,7 +107,7 @@ def test_models_train_on_alike_and_apart(copied, dtype, device):
     assert train(other, 2) == after
 
 
-def test_arrays_of_a_tensor(device):
+def test_arrays_of_a_tensor(device: Device) -> None:
     """On every device: ``numpy()`` cannot be written to and keeps its values, ``array`` can be, and changes nothing."""
     x = Tensor.ones((2, 3), f32, device)
     seen, written = x.numpy(), np.array(x)
@@ -117,7 +123,7 @@ def test_arrays_of_a_tensor(device):
             np.asarray(x, copy=False)
 
 
-def test_a_cast_to_the_same_dtype_is_another_tensor(device):
+def test_a_cast_to_the_same_dtype_is_another_tensor(device: Device) -> None:
     """As to another dtype, and as that of a buffer: no change of one is seen in the other."""
     x = Tensor.ones(3, f32, device)
     y = x.cast(f32)

@@ -1,13 +1,18 @@
 """Tensors cut into parts of rows: of any count of rows, none is lost, and none is there twice."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
-from autograph.functions.launch import parts
-from krnlpy import Buffer, Item, ItemMut, f32, kernel
+from autograph.functions.launch import split_rows
+from krnlpy import Buffer, Device, f32
 from krnlpy.kernels.parts import PartsPlan
 from tests.support.devices import limit_reach
+from tests.support.kernels import accumulate
 
 ROWS = [1, 2, 3, 5, 7, 9, 11, 13, 31, 33, 63, 97]
 
@@ -15,31 +20,26 @@ ROWS = [1, 2, 3, 5, 7, 9, 11, 13, 31, 33, 63, 97]
 class Far:
     """Rows of which kernels reach some at once: as much of a buffer as ``parts`` asks for."""
 
-    def __init__(self, rows, reach):
+    def __init__(self, rows: Any, reach: int) -> None:
         self.rows, self.reach = rows, reach
         self.shape = (len(rows), 2)
         self.can_be_indexed = len(rows) <= reach
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:
         return Far(self.rows[key], self.reach)
 
 
 @pytest.mark.parametrize("reach", [1, 2, 3, 8])
 @pytest.mark.parametrize("count", ROWS)
-def test_every_row_is_in_one_part(count, reach):
-    found = list(parts(Far(range(count), reach), Far(range(count), 2 * reach)))
+def test_every_row_is_in_one_part(count: int, reach: int) -> None:
+    found = list(split_rows(Far(range(count), reach), Far(range(count), 2 * reach)))
     assert [row for part, _ in found for row in part.rows] == list(range(count))
     assert [part.rows for part, _ in found] == [part.rows for _, part in found]
     assert all(part.can_be_indexed for part, _ in found)
 
 
-@kernel
-def add(x: Item[f32], y: ItemMut[f32]) -> None:
-    y += x
-
-
 @pytest.fixture
-def limited(device, monkeypatch):
+def limited(device: Device, monkeypatch: pytest.MonkeyPatch) -> Any:
     if device.info.backend == "interpreter":
         pytest.skip("its kernels reach whole memories or nothing")
     limit_reach(device, 4096, monkeypatch)
@@ -47,11 +47,11 @@ def limited(device, monkeypatch):
 
 
 @pytest.mark.parametrize("shape", [(count, 1025) for count in ROWS] + [(2049,), (3, 5, 411), (1025, 7)], ids=str)
-def test_every_item_is_launched_once(shape, limited, monkeypatch):
+def test_every_item_is_launched_once(shape: tuple[int, ...], limited: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     launched = []
     of = PartsPlan._parts
 
-    def counted(self, arguments):
+    def counted(self: Any, arguments: Any) -> Any:
         found = list(of(self, arguments))
         launched.append(sum(part[0].size for part in found))
         return iter(found)
@@ -60,14 +60,14 @@ def test_every_item_is_launched_once(shape, limited, monkeypatch):
     values = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     x, y = Buffer.from_numpy(values, limited, copy=True), Buffer.from_numpy(-values, limited, copy=True)
     assert not y.can_be_indexed
-    add(x, y)
-    add(x, y)
+    accumulate(x, y)
+    accumulate(x, y)
     np.testing.assert_array_equal(y.numpy(), values)
     assert launched[-1] == values.size
 
 
 @pytest.mark.parametrize("count", [3, 5, 7, 13])
-def test_operations_of_odd_counts_of_rows(count, limited):
+def test_operations_of_odd_counts_of_rows(count: int, limited: Any) -> None:
     """Whole small numbers, each operation beside the same of each row alone."""
     if limited.info.backend != "vulkan":
         pytest.skip("its kernels reach all of its memory")
@@ -93,7 +93,7 @@ def test_operations_of_odd_counts_of_rows(count, limited):
 
 
 @pytest.mark.parametrize("count", [1025, 2051])
-def test_losses_and_classes_of_odd_counts_of_rows(count, limited):
+def test_losses_and_classes_of_odd_counts_of_rows(count: int, limited: Any) -> None:
     if limited.info.backend != "vulkan":
         pytest.skip("its kernels reach all of its memory")
     classes = np.arange(count, dtype=np.int32) % 5

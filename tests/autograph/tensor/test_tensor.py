@@ -1,16 +1,24 @@
 """Tensors: creation, views, sharing and changing in place."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
 from autograph.errors import AutographError, ShapeError
-from krnlpy import SCALAR_TYPES, bf16, f32, i32
+from krnlpy import SCALAR_TYPES, Device, ScalarType, bf16, f32, i32
 from tests.autograph.reference import tensor
+from tests.support.tiers import one_vulkan_device
+
+pytestmark = one_vulkan_device
 
 
 @pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
-def test_to_numpy_and_back(dtype, device):
+def test_to_numpy_and_back(dtype: ScalarType, device: Device) -> None:
     x = np.arange(24).reshape(2, 3, 4).astype(dtype.dtype)
     found = Tensor.from_numpy(x, device)
     assert (found.shape, found.ndim, found.size, found.dtype) == ((2, 3, 4), 3, 24, dtype)
@@ -19,21 +27,21 @@ def test_to_numpy_and_back(dtype, device):
     assert found[1, 2, 3].item() == 23
 
 
-def test_creation(device):
+def test_creation(device: Device) -> None:
     np.testing.assert_array_equal(Tensor.full((2, 2), 1.5, bf16, device).numpy().astype(float), [[1.5] * 2] * 2)
     np.testing.assert_array_equal(Tensor.ones(3, i32, device).numpy(), [1, 1, 1])
     np.testing.assert_array_equal(Tensor.zeros((), f32, device).numpy(), 0)
     assert Tensor.empty((4, 5), f32, device).shape == (4, 5)
 
 
-def test_a_tensor_is_not_changed_by_its_array():
+def test_a_tensor_is_not_changed_by_its_array() -> None:
     x = np.zeros(3, np.float32)
     found = Tensor.from_numpy(x)
     x[:] = 1
     np.testing.assert_array_equal(found.numpy(), [0, 0, 0])
 
 
-def test_an_array_is_not_changed_by_its_tensor(device):
+def test_an_array_is_not_changed_by_its_tensor(device: Device) -> None:
     x = Tensor.zeros(3, f32, device)
     before = x.numpy()
     x.fill(2)
@@ -43,7 +51,7 @@ def test_an_array_is_not_changed_by_its_tensor(device):
 
 @pytest.mark.parametrize("change", ["fill", "assign", "add_assign"])
 @pytest.mark.parametrize("shared", ["view", "whole"])
-def test_no_tensor_sees_a_change_of_another(change, shared, device):
+def test_no_tensor_sees_a_change_of_another(change: Any, shared: Any, device: Device) -> None:
     x = tensor(np.arange(6.0).reshape(2, 3), f32, device)
     y = x.T[1:] if shared == "view" else x.detach()
     before = y.numpy().copy()
@@ -56,7 +64,7 @@ def test_no_tensor_sees_a_change_of_another(change, shared, device):
     np.testing.assert_array_equal(x.numpy(), expected)
 
 
-def test_unshared_memory_is_changed_where_it_is(device):
+def test_unshared_memory_is_changed_where_it_is(device: Device) -> None:
     x = Tensor.zeros(4, f32, device)
     memory = x.buffer.memory
     view = x[1:]
@@ -65,7 +73,7 @@ def test_unshared_memory_is_changed_where_it_is(device):
     assert x.buffer.memory is memory
 
 
-def test_a_view_is_changed_alone(device):
+def test_a_view_is_changed_alone(device: Device) -> None:
     x = Tensor.zeros((2, 2), f32, device)
     row = x[0]
     row.fill(5)
@@ -73,7 +81,7 @@ def test_a_view_is_changed_alone(device):
     np.testing.assert_array_equal(row.numpy(), [5, 5])
 
 
-def test_views(device):
+def test_views(device: Device) -> None:
     x = np.arange(24.0, dtype=np.float32).reshape(2, 3, 4)
     t = Tensor.from_numpy(x, device)
     for found, expected in [
@@ -97,10 +105,10 @@ def test_views(device):
     assert [row.shape for row in t] == [(3, 4), (3, 4)]
 
 
-def test_gradients_of_views(device):
+def test_gradients_of_views(device: Device) -> None:
     x = Parameter(tensor(np.arange(12.0).reshape(3, 4), f32, device))
 
-    def gradient_of(function):
+    def gradient_of(function: Callable[..., Any]) -> Any:
         x.init_grad()
         function(x).sum().backward()
         return x.take_grad().numpy()
@@ -114,7 +122,7 @@ def test_gradients_of_views(device):
     np.testing.assert_array_equal(gradient_of(lambda x: x.flatten().to_device(device)), np.ones((3, 4)))
 
 
-def test_moving_between_devices(device):
+def test_moving_between_devices(device: Device) -> None:
     from krnlpy import Device
 
     x = Parameter(Tensor.ones((2, 3)))
@@ -126,7 +134,7 @@ def test_moving_between_devices(device):
     np.testing.assert_array_equal(x.grad.numpy(), np.full((2, 3), 2))
 
 
-def test_what_does_not_fit(device):
+def test_what_does_not_fit(device: Device) -> None:
     x = Tensor.zeros((2, 3), f32, device)
     with pytest.raises(ShapeError, match=r"6 elements and cannot be reshaped to \(4,\)"):
         x.reshape(4)
@@ -144,7 +152,7 @@ def test_what_does_not_fit(device):
         x[0].add_assign(x)
 
 
-def test_a_computed_tensor_is_not_changed_in_place(device):
+def test_a_computed_tensor_is_not_changed_in_place(device: Device) -> None:
     x = Parameter(Tensor.zeros(3, f32, device))
     x.init_grad()
     y = x + 1

@@ -23,7 +23,7 @@ from krnlpy.scalar import i32
 
 
 @func
-def meet():
+def meet() -> None:
     barrier()
 
 
@@ -32,19 +32,19 @@ def place(scale: i32):
     return thread_id() * scale
 
 
-def in_condition(y: GlobalMut[i32]):
+def in_condition(y: GlobalMut[i32]) -> None:
     if thread_id() == 0:  # here
         barrier()
 
 
-def in_otherwise(y: GlobalMut[i32]):
+def in_otherwise(y: GlobalMut[i32]) -> None:
     if global_id() < len(y):  # here
         y[global_id()] = 1
     else:
         barrier()
 
 
-def through_locals(y: GlobalMut[i32], n: i32):
+def through_locals(y: GlobalMut[i32], n: i32) -> None:
     a = n * 2
     b = a + subgroup_thread_id()
     c = b > 3
@@ -53,17 +53,17 @@ def through_locals(y: GlobalMut[i32], n: i32):
             barrier()
 
 
-def through_a_function(y: GlobalMut[i32]):
+def through_a_function(y: GlobalMut[i32]) -> None:
     if place(2) > 5:  # here
         barrier()
 
 
-def in_a_function(y: GlobalMut[i32]):
+def in_a_function(y: GlobalMut[i32]) -> None:
     if subgroup_id() == 1:  # here
         meet()
 
 
-def assigned_under_a_condition(y: GlobalMut[i32]):
+def assigned_under_a_condition(y: GlobalMut[i32]) -> None:
     a = 0
     if thread_id() > 3:
         a = 1
@@ -71,47 +71,47 @@ def assigned_under_a_condition(y: GlobalMut[i32]):
         barrier()
 
 
-def after_a_return(y: GlobalMut[i32], n: i32):
+def after_a_return(y: GlobalMut[i32], n: i32) -> None:
     if global_id() >= n:  # here
         return
     y[global_id()] = 1
     barrier()
 
 
-def after_a_return_in_a_loop(y: GlobalMut[i32], n: i32):
+def after_a_return_in_a_loop(y: GlobalMut[i32], n: i32) -> None:
     for k in range(n):
         barrier()
         if thread_id() == k:  # here
             return
 
 
-def in_a_loop_of_its_own_length(y: GlobalMut[i32]):
+def in_a_loop_of_its_own_length(y: GlobalMut[i32]) -> None:
     for _ in range(thread_id()):  # here
         barrier()
 
 
-def in_a_while(y: GlobalMut[i32]):
+def in_a_while(y: GlobalMut[i32]) -> None:
     i = thread_id()
     while i < threads():  # here
         barrier()
         i += 32
 
 
-def after_a_break(y: GlobalMut[i32], n: i32):
+def after_a_break(y: GlobalMut[i32], n: i32) -> None:
     while True:
         barrier()
         if thread_id() > n:  # here
             break
 
 
-def after_a_continue(y: GlobalMut[i32], n: i32):
+def after_a_continue(y: GlobalMut[i32], n: i32) -> None:
     for k in range(n):
         if thread_id() == k:  # here
             continue
         barrier()
 
 
-def counted_by_a_loop(y: GlobalMut[i32], n: i32):
+def counted_by_a_loop(y: GlobalMut[i32], n: i32) -> None:
     a = 0
     for k in range(n):
         if thread_id() == k:
@@ -140,15 +140,15 @@ WRONG = {
 
 @pytest.mark.parametrize("kernel", WRONG, ids=lambda kernel: kernel.__name__)
 def test_a_barrier_that_can_be_seen_to_diverge(kernel: object) -> None:
-    cause, advice = WRONG[kernel]  # type: ignore[index]
-    with pytest.raises(KernelSyntaxError, match="all of them must come to the barrier") as caught:
-        lower(read_signature(kernel), {}, (16, 1, 1))  # type: ignore[arg-type]
+    cause, advice = WRONG[kernel]
+    with pytest.raises(KernelSyntaxError, match="all of them must reach the barrier") as caught:
+        lower(read_signature(kernel), {}, (16, 1, 1))
     assert cause in caught.value.message
     assert advice in caught.value.message
     assert "# here" in str(caught.value), "the condition's line is shown"
 
 
-def uniform_conditions(x: Global[i32], y: GlobalMut[i32], n: i32, N: Spec[i32] = 4):  # noqa: N803
+def uniform_conditions(x: Global[i32], y: GlobalMut[i32], n: i32, N: Spec[i32] = 4) -> None:
     if group_id() < n and subgroups() > 1:
         barrier()
     for k in range(n, N):
@@ -161,7 +161,7 @@ def uniform_conditions(x: Global[i32], y: GlobalMut[i32], n: i32, N: Spec[i32] =
         k -= 1
 
 
-def unknown_conditions(x: Global[i32], y: GlobalMut[i32]):
+def unknown_conditions(x: Global[i32], y: GlobalMut[i32]) -> None:
     shared = group_array(i32, 4)
     if x[thread_id()] > 0:
         barrier()
@@ -171,7 +171,7 @@ def unknown_conditions(x: Global[i32], y: GlobalMut[i32]):
         barrier()
 
 
-def divergence_that_has_ended(y: GlobalMut[i32], n: i32):
+def divergence_that_has_ended(y: GlobalMut[i32], n: i32) -> None:
     for k in range(n):
         barrier()
         if thread_id() == k:
@@ -194,4 +194,4 @@ def divergence_that_has_ended(y: GlobalMut[i32], n: i32):
 
 @pytest.mark.parametrize("kernel", [uniform_conditions, unknown_conditions, divergence_that_has_ended])
 def test_barriers_that_all_threads_may_come_to(kernel: object) -> None:
-    assert lower(read_signature(kernel), {}, (16, 1, 1)).has_barriers  # type: ignore[arg-type]
+    assert lower(read_signature(kernel), {}, (16, 1, 1)).has_barriers

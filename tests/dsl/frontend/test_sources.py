@@ -79,7 +79,9 @@ def test_an_error_in_a_cell_shows_its_line() -> None:
 def test_without_source(name: str) -> None:
     """The prompt of Python before 3.13, and python -c."""
     text = IMPORTS + "@kernel\ndef fill(y: ItemMut[f32]):\n    y = 1.0\n"
-    with pytest.raises(KernelSyntaxError, match=rf"the source of fill cannot be read, since {name} is no file; define"):
+    with pytest.raises(
+        KernelSyntaxError, match=rf"the source of fill cannot be read, since {name} is not a file; define"
+    ):
         exec(compile(text, name, "exec"), {})
 
 
@@ -89,7 +91,7 @@ def test_a_function_without_source() -> None:
     helper = scope["helper"]
 
     @kernel
-    def fill(y: ItemMut[f32]):
+    def fill(y: ItemMut[f32]) -> None:
         y = helper(1.0)
 
     with pytest.raises(KernelSyntaxError, match="the source of helper cannot be read"):
@@ -128,7 +130,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
         importlib.invalidate_caches()
         return importlib.import_module(name)
 
-    yield make  # type: ignore[misc]
+    yield make
     for name in set(sys.modules) - known:
         del sys.modules[name]
 
@@ -197,7 +199,7 @@ def test_a_captured_number_stays_what_it_was(monkeypatch: pytest.MonkeyPatch) ->
         return x * factor + LIMIT
 
     @kernel
-    def fill(x: Item[T], y: ItemMut[T]):
+    def fill(x: Item[T], y: ItemMut[T]) -> None:
         y = scaled(x) + factor
 
     def run(kernel: Kernel, type: Any) -> float:
@@ -238,7 +240,7 @@ def test_before_the_first_call_nothing_is_captured(module: Callable[[str, str], 
 def test_each_closure_has_its_own_values() -> None:
     def power(n: int) -> Kernel:
         @kernel
-        def raised(x: Item[f32], y: ItemMut[f32]):
+        def raised(x: Item[f32], y: ItemMut[f32]) -> None:
             y = x**n
 
         return raised
@@ -253,7 +255,7 @@ def test_what_can_be_captured() -> None:
     size, flags, one = (2, 3), {"on": True}, np.uint8(200)
 
     @kernel
-    def fill(y: GlobalMut[i32]):
+    def fill(y: GlobalMut[i32]) -> None:
         a, b = size
         y[0] = a * b + len(size)
         y[1] = i32(one + one)
@@ -264,7 +266,7 @@ def test_what_can_be_captured() -> None:
     assert y.numpy().tolist() == [8, 144, 314]
 
     @kernel
-    def dictionary(y: ItemMut[f32]):
+    def dictionary(y: ItemMut[f32]) -> None:
         y = flags["on"]
 
     with pytest.raises(KernelTypeError, match="cannot be indexed"):

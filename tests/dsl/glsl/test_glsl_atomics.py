@@ -37,7 +37,7 @@ OPTIONS = [
 ]
 
 
-def additions(a: GlobalMut[T, 2], x: Global[T]):
+def additions(a: GlobalMut[T, 2], x: Global[T]) -> None:
     g = group_array(T, 4)
     atomic_add(a[0, 1], x[0])
     atomic_sub(g[global_id()], x[1])
@@ -45,7 +45,7 @@ def additions(a: GlobalMut[T, 2], x: Global[T]):
     g[1] = x[0]
 
 
-def every_other(a: GlobalMut[T, 2], x: Global[T]):
+def every_other(a: GlobalMut[T, 2], x: Global[T]) -> None:
     g = group_array(T, 4)
     a[0, 0] = atomic_min(a[0, 1], x[0]) + atomic_max(g[1], x[0])
     a[1, 0] = atomic_exchange(a[0, 2], x[0]) + atomic_exchange(g[2], x[0])
@@ -53,7 +53,7 @@ def every_other(a: GlobalMut[T, 2], x: Global[T]):
     g[3] = atomic_add(g[3], x[1]) + atomic_add(a[0, 4], x[1])
 
 
-def bits(a: GlobalMut[T, 2], x: Global[T]):
+def bits(a: GlobalMut[T, 2], x: Global[T]) -> None:
     g = group_array(T, 4)
     a[0, 0] = atomic_and(a[0, 1], x[0]) + atomic_and(g[1], x[0])
     a[1, 0] = atomic_or(a[0, 2], x[0]) + atomic_or(g[2], x[0])

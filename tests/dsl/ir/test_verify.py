@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
@@ -41,7 +38,7 @@ from krnlpy.dsl import (
     thread_id,
 )
 from krnlpy.dsl.frontend.syntax import functions as frontend
-from krnlpy.dsl.ir import assignment, rules, verify
+from krnlpy.dsl.ir import definite_assignment, rules, verify
 from krnlpy.dsl.ir import nodes as N  # noqa: N812
 from krnlpy.dsl.ir.formats import Field
 from krnlpy.dsl.ir.nodes import Location
@@ -49,6 +46,7 @@ from krnlpy.dsl.ir.program import Program, walk
 from krnlpy.dsl.passes.cooperative_expansion import expanded
 from krnlpy.errors import InvalidProgram
 from krnlpy.scalar import bf16, boolean, f16, f32, f64, i32, u8, u32
+from tests.support import process
 
 WHERE = Location("x.py", 1, 0, 1)
 NOWHERE = Location("", 0, 0, 0)
@@ -76,11 +74,11 @@ def parts(x: f32):
 
 
 @func
-def put(y: GlobalMut[f32], i: i32):
+def put(y: GlobalMut[f32], i: i32) -> None:
     y[i] = 1.0
 
 
-def values(x: Global[f32], y: GlobalMut[f32], o: Out[f32], a: f32, M: Spec[i32] = 4):  # noqa: N803
+def values(x: Global[f32], y: GlobalMut[f32], o: Out[f32], a: f32, M: Spec[i32] = 4) -> None:
     shared = group_array(f32, 32)
     own = local_array(f32, (M + 1, 2))
     i = global_id()
@@ -103,7 +101,7 @@ def values(x: Global[f32], y: GlobalMut[f32], o: Out[f32], a: f32, M: Spec[i32] 
     o[i] = first + second + shared[0] + own[0, 0]
 
 
-def atomics(n: GlobalMut[u32], y: GlobalMut[f32]):
+def atomics(n: GlobalMut[u32], y: GlobalMut[f32]) -> None:
     own = local_array(u32, 2)
     flags = group_array(bool, 1)
     flags[0] = True
@@ -113,11 +111,11 @@ def atomics(n: GlobalMut[u32], y: GlobalMut[f32]):
     n[1] = u32(subgroup_add(y[0])) + u32(subgroup_all(y[0] > 1.0)) + u32(subgroup_broadcast(y[0], 1))
 
 
-def items(x: Item[f32], y: ItemMut[f32], z: Global[f32], n: GlobalMut[u32]):
+def items(x: Item[f32], y: ItemMut[f32], z: Global[f32], n: GlobalMut[u32]) -> None:
     y = scaled(x, z[0]) + f32(item_id())
 
 
-def matrices(a: Global[f16, 2], b: Global[f16, 2], c: GlobalMut[f32, 2]):
+def matrices(a: Global[f16, 2], b: Global[f16, 2], c: GlobalMut[f32, 2]) -> None:
     own = local_array(f16, (16, 16))
     own[0, 0] = 1.0
     left = LEFT.load(a, 0, 0)
@@ -128,7 +126,7 @@ def matrices(a: Global[f16, 2], b: Global[f16, 2], c: GlobalMut[f32, 2]):
     total.store(c, 0, 0)
 
 
-def otherwise(x: Global[f32], y: GlobalMut[f32]):
+def otherwise(x: Global[f32], y: GlobalMut[f32]) -> None:
     for i in range(4):
         if x[i] > 1.0:
             found = i
@@ -501,7 +499,7 @@ def test_a_broken_rule_is_named(rule: str, function: Callable[..., Any], breaks:
 
 def test_every_rule_has_a_program_that_breaks_it() -> None:
     stated = set()
-    for module in (rules, verify, assignment):
+    for module in (rules, verify, definite_assignment):
         for node in ast.walk(ast.parse(getsource(module))):
             match node:  # a rule stands after a truth value
                 case (
@@ -579,13 +577,11 @@ print("krnlpy.dsl.ir.verify" in sys.modules)
 def test_programs_are_verified_in_debug_mode_only(debug: str, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(DEBUGGED)
-    environment = {**os.environ, "KRNLPY_DEBUG": debug}
-    run = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=120)
-    assert (run.stdout, run.stderr) == (f"{debug == '1'}\n", "")
+    assert process.output(script, KRNLPY_DEBUG=debug) == f"{debug == '1'}\n"
 
 
 def test_a_kernel_of_which_a_wrong_program_is_made_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    def doubled(y: ItemMut[f32]):
+    def doubled(y: ItemMut[f32]) -> None:
         y = y + y
 
     uncalled = N.Function("f", (), (), (), (), NOWHERE)

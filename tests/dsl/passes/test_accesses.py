@@ -17,7 +17,7 @@ def accesses(made: Kernel) -> Any:
 
 def test_items_and_globals() -> None:
     @kernel
-    def mixed(a: Item[f32], b: ItemMut[f32], c: Global[f32], d: GlobalMut[f32], e: Item[f32]):
+    def mixed(a: Item[f32], b: ItemMut[f32], c: Global[f32], d: GlobalMut[f32], e: Item[f32]) -> None:
         b += a
         if c[0] > 0.0:
             d[global_id(0)] = 1.0
@@ -27,7 +27,7 @@ def test_items_and_globals() -> None:
 
 def test_out_and_atomics() -> None:
     @kernel
-    def counted(x: Global[u32], y: Out[u32], count: GlobalMut[u32]):
+    def counted(x: Global[u32], y: Out[u32], count: GlobalMut[u32]) -> None:
         i = global_id(0)
         y[i] = x[i]
         atomic_add(count[0], x[i])
@@ -47,7 +47,7 @@ def first(values: Any) -> f32:
 
 def test_functions() -> None:
     @kernel
-    def through(x: Global[f32], y: GlobalMut[f32]):
+    def through(x: Global[f32], y: GlobalMut[f32]) -> None:
         put(y, global_id(0), first(x))
 
     assert accesses(through) == (READ, WRITTEN)

@@ -24,7 +24,7 @@ def passes(made: Kernel, **known: Any) -> tuple[int, float]:
 
 def test_what_has_no_loops() -> None:
     @kernel
-    def plain(x: Global[f32], y: GlobalMut[f32]):
+    def plain(x: Global[f32], y: GlobalMut[f32]) -> None:
         y[thread_id()] = x[thread_id()] if x.size > 1 else 0.0
 
     assert not has_loops(plain.definition.program({}, THREADS))
@@ -33,7 +33,7 @@ def test_what_has_no_loops() -> None:
 
 def test_ranges() -> None:
     @kernel
-    def loop(n: i32, m: i32, y: GlobalMut[i32]):
+    def loop(n: i32, m: i32, y: GlobalMut[i32]) -> None:
         for i in range(n):
             y[0] = i
         for i in range(10, m, 3):
@@ -50,7 +50,7 @@ def test_ranges() -> None:
 
 def test_nested_loops_multiply() -> None:
     @kernel
-    def loop(x: Global[f32, 2], y: GlobalMut[f32]):
+    def loop(x: Global[f32, 2], y: GlobalMut[f32]) -> None:
         for i in range(x.shape[0]):
             for j in range(x.shape[1]):
                 y[0] += x[i, j]
@@ -60,7 +60,7 @@ def test_nested_loops_multiply() -> None:
 
 def test_what_may_leave_a_loop_or_not_enter_it() -> None:
     @kernel
-    def loop(n: i32, x: Global[i32], y: GlobalMut[i32]):
+    def loop(n: i32, x: Global[i32], y: GlobalMut[i32]) -> None:
         for i in range(n):
             if x[i] > 0:
                 break
@@ -71,7 +71,7 @@ def test_what_may_leave_a_loop_or_not_enter_it() -> None:
             y[i] = 1
 
     @kernel
-    def branch(n: i32, x: Global[i32], y: GlobalMut[i32]):
+    def branch(n: i32, x: Global[i32], y: GlobalMut[i32]) -> None:
         if x[0] > 0:
             for i in range(n):
                 y[i] = 1
@@ -86,14 +86,14 @@ def test_what_may_leave_a_loop_or_not_enter_it() -> None:
 @pytest.mark.parametrize("up", [True, False])
 def test_while_loops_that_count(up: bool) -> None:
     @kernel
-    def rising(n: i32, x: Global[i32], y: GlobalMut[i32]):
+    def rising(n: i32, x: Global[i32], y: GlobalMut[i32]) -> None:
         k = 0
         while k < n and x[k] > 0:
             y[k] = 1
             k += 2
 
     @kernel
-    def falling(n: i32, y: GlobalMut[i32]):
+    def falling(n: i32, y: GlobalMut[i32]) -> None:
         k = n
         while 0 <= k:  # noqa: SIM300
             y[k] = 1
@@ -107,7 +107,7 @@ def test_while_loops_that_count(up: bool) -> None:
 
 def test_while_loops_that_need_not_end() -> None:
     @kernel
-    def skips(n: i32, x: Global[i32], y: GlobalMut[i32]):
+    def skips(n: i32, x: Global[i32], y: GlobalMut[i32]) -> None:
         k = 0
         while k < n:
             if x[k] > 0:
@@ -115,7 +115,7 @@ def test_while_loops_that_need_not_end() -> None:
             k += 1
 
     @kernel
-    def twice(n: i32, x: Global[i32], y: GlobalMut[i32]):
+    def twice(n: i32, x: Global[i32], y: GlobalMut[i32]) -> None:
         k = 0
         while k < n:
             k += 1
@@ -123,20 +123,20 @@ def test_while_loops_that_need_not_end() -> None:
                 k -= 1
 
     @kernel
-    def wraps(n: u8, y: GlobalMut[i32]):
+    def wraps(n: u8, y: GlobalMut[i32]) -> None:
         k = u8(0)
         while k < n:
             k += u8(2)
 
     @kernel
-    def moving(n: i32, y: GlobalMut[i32]):
+    def moving(n: i32, y: GlobalMut[i32]) -> None:
         k, end = 0, n
         while k < end:
             k += 1
             end += 1
 
     @kernel
-    def by_data(x: Global[i32], y: GlobalMut[i32]):
+    def by_data(x: Global[i32], y: GlobalMut[i32]) -> None:
         while y[0] < x[0]:
             y[0] += 1
 
@@ -148,14 +148,14 @@ def test_while_loops_that_need_not_end() -> None:
 
 def test_while_loops_over_bits() -> None:
     @kernel
-    def halves(x: Item[u32], y: ItemMut[u32]):
+    def halves(x: Item[u32], y: ItemMut[u32]) -> None:
         n = x
         while n > 0:
             n //= u32(2)
             y += u32(1)
 
     @kernel
-    def doubles(n: i32, y: GlobalMut[i32]):
+    def doubles(n: i32, y: GlobalMut[i32]) -> None:
         k = 1
         while k < n:
             k *= 2
@@ -168,12 +168,12 @@ def test_while_loops_over_bits() -> None:
 
 def test_bounds_from_types_and_specs() -> None:
     @kernel
-    def bytes_(x: Global[u8], y: GlobalMut[i32]):
+    def bytes_(x: Global[u8], y: GlobalMut[i32]) -> None:
         for i in range(x[0]):
             y[0] += i32(i)
 
     @kernel
-    def tiles(n: i32, y: GlobalMut[i32], T: Spec[i32]):  # noqa: N803
+    def tiles(n: i32, y: GlobalMut[i32], T: Spec[i32]) -> None:
         for first in range(0, n, T):
             for i in range(first, min(first + T, n)):
                 y[0] += i
@@ -186,11 +186,11 @@ def test_bounds_from_types_and_specs() -> None:
 
 def test_items_and_strides() -> None:
     @kernel
-    def one(x: ItemMut[f32]):
+    def one(x: ItemMut[f32]) -> None:
         x += 1.0
 
     @kernel
-    def many(n: i32, x: ItemMut[f32]):
+    def many(n: i32, x: ItemMut[f32]) -> None:
         for _ in range(n):
             x += 1.0
 
@@ -209,17 +209,17 @@ def added(x: Any, n: i32) -> f32:
 
 def test_functions_arrays_and_mathematics() -> None:
     @kernel
-    def calls(n: i32, x: Global[f32], y: GlobalMut[f32]):
+    def calls(n: i32, x: Global[f32], y: GlobalMut[f32]) -> None:
         y[0] = added(x, n) + (added(x, 2 * n) if n > 3 else 0.0)
 
     @kernel
-    def arrays(y: GlobalMut[f32]):
+    def arrays(y: GlobalMut[f32]) -> None:
         own = local_array(f32, (10, 10))
         shared = group_array(f32, 640)
         y[0] = own[0, 0] + shared[0]
 
     @kernel
-    def sines(y: GlobalMut[f64]):
+    def sines(y: GlobalMut[f64]) -> None:
         y[0] = sin(y[0])
 
     assert passes(calls, scalars={"n": 1000}) == (1000, 1001 + 2001)
@@ -229,7 +229,7 @@ def test_functions_arrays_and_mathematics() -> None:
 
 def test_functions_of_the_library_end() -> None:
     @kernel
-    def ours(x: Item[f64], y: ItemMut[f64], z: ItemMut[f64]):
+    def ours(x: Item[f64], y: ItemMut[f64], z: ItemMut[f64]) -> None:
         y = fmod(x, y)
         z = gamma(x)
 
@@ -238,7 +238,7 @@ def test_functions_of_the_library_end() -> None:
 
 def test_wide_integers() -> None:
     @kernel
-    def wide(n: i64, y: GlobalMut[i64]):
+    def wide(n: i64, y: GlobalMut[i64]) -> None:
         k = i64(0)
         while k < n:
             k += i64(1)

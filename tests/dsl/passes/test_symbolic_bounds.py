@@ -13,7 +13,7 @@ from krnlpy import Global, GlobalMut, Item, ItemMut, Spec, f32, i32
 from krnlpy.dsl import global_id, global_threads, ir, item_id, thread_id
 from krnlpy.dsl.passes.loop_work import Work
 from krnlpy.dsl.passes.symbolic_bounds import SymbolicBounds
-from tests.host.launch import program_of
+from tests.support.launching import lower
 
 THREADS = 6
 _HERE = ir.Location("here", 1, 0, 0)
@@ -87,14 +87,14 @@ def test_bounds_hold_for_all_threads(e: ir.Expr, n: int, m: int) -> None:
         assert floor <= min(values)
 
 
-def _grid_stride(x: Global[f32, 2], y: GlobalMut[f32]):
+def _grid_stride(x: Global[f32, 2], y: GlobalMut[f32]) -> None:
     rows = x.shape[0]
     for row in range(global_id(), rows, global_threads()):
         for j in range(thread_id() % 4, x.shape[1], 4):
             y[row] += x[row, j]
 
 
-def _triangle(x: Global[f32, 2], y: GlobalMut[f32]):
+def _triangle(x: Global[f32, 2], y: GlobalMut[f32]) -> None:
     for i in range(x.shape[0]):
         for j in range(i):
             y[j] += x[i, j]
@@ -104,7 +104,7 @@ def _triangle(x: Global[f32, 2], y: GlobalMut[f32]):
             y[j] -= x[i, j]
 
 
-def _named_step(x: Global[f32, 2], y: GlobalMut[f32]):
+def _named_step(x: Global[f32, 2], y: GlobalMut[f32]) -> None:
     columns = x.shape[1]
     for item in range(global_id(), y.size, global_threads()):
         part = item // 3 % columns
@@ -113,13 +113,13 @@ def _named_step(x: Global[f32, 2], y: GlobalMut[f32]):
             y[item] += x[j, part]
 
 
-def _windows(x: Global[f32, 1], y: GlobalMut[f32], SIZE: Spec[i32]):  # noqa: N803
+def _windows(x: Global[f32, 1], y: GlobalMut[f32], SIZE: Spec[i32]) -> None:
     for i in range(global_id(), y.size, global_threads()):
         for k in range(max(0, (i - SIZE + 2) // 2), min(i // 2 + 1, x.size)):
             y[i] += x[k]
 
 
-def _items(x: Item[f32], y: ItemMut[f32], n: i32):
+def _items(x: Item[f32], y: ItemMut[f32], n: i32) -> None:
     for _ in range(item_id() // 2, n):
         y += x
 
@@ -129,18 +129,18 @@ KNOWN = [_grid_stride, _triangle, _named_step, _windows, _items]
 
 @pytest.mark.parametrize("function", KNOWN, ids=lambda f: f.__name__)
 def test_loops_are_part_of_what_is_around_them(function: Callable[..., None]) -> None:
-    program = program_of(function)
+    program = lower(function)
     work = Work(program, lambda e: int(e.value) if isinstance(e, ir.Const) else None, 0)
     assert work.loops
-    assert not any(loop.asks for loop in work.loops.values())
+    assert not any(loop.polls for loop in work.loops.values())
 
 
-def _rows(starts: Global[i32], x: Global[f32], y: GlobalMut[f32]):
+def _rows(starts: Global[i32], x: Global[f32], y: GlobalMut[f32]) -> None:
     for j in range(starts[0], starts[1]):
         y[0] += x[j]
 
 
-def _assigned(y: GlobalMut[f32], n: i32):
+def _assigned(y: GlobalMut[f32], n: i32) -> None:
     stop = n
     for i in range(n):
         stop = stop * 2 + i
@@ -148,15 +148,15 @@ def _assigned(y: GlobalMut[f32], n: i32):
             y[0] += 1.0
 
 
-def _unknown_direction(y: GlobalMut[f32], n: i32, step: i32):
+def _unknown_direction(y: GlobalMut[f32], n: i32, step: i32) -> None:
     for _ in range(0, n, step):
         y[0] += 1.0
 
 
 @pytest.mark.parametrize("function", [_rows, _assigned, _unknown_direction], ids=lambda f: f.__name__)
 def test_loops_of_unknown_length_ask(function: Callable[..., None]) -> None:
-    work = Work(program_of(function), lambda e: int(e.value) if isinstance(e, ir.Const) else None, 0)
-    assert any(loop.asks for loop in work.loops.values())
+    work = Work(lower(function), lambda e: int(e.value) if isinstance(e, ir.Const) else None, 0)
+    assert any(loop.polls for loop in work.loops.values())
 
 
 def test_what_grows_with_each_name_ends() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import struct
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from krnlpy.dsl.spirv import glslang
 from krnlpy.errors import CompileError, CompilerUnavailable
+from tests.support import process
 
 SHADER = """#version 460
 #extension GL_GOOGLE_cpp_style_line_directive : require
@@ -79,8 +79,7 @@ def test_the_identity_needs_no_compiler_loaded() -> None:
         "import ctypes; from krnlpy.dsl.spirv import glslang; loaded = ctypes.CDLL; ctypes.CDLL = None;"
         "print(glslang.compiler_identity(), end='')"
     )
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert said == glslang.compiler_identity() != ""
+    assert process.output("-c", program) == glslang.compiler_identity() != ""
 
 
 def test_what_is_found_but_cannot_be_loaded_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

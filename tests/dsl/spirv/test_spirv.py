@@ -153,7 +153,7 @@ def test_errors_are_not_cached(cache: Path) -> None:
 def test_what_is_no_module_is_refused(damage: object, message: str) -> None:
     module = glslang.compile_glsl(SHADER, "kernel")
     with pytest.raises(CompileError, match=message):
-        spirv.finish(damage(module), "kernel")  # type: ignore[operator]
+        spirv.finish(damage(module), "kernel")
 
 
 def test_a_module_that_is_not_valid_fails_the_test_that_made_it(cache: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from krnlpy.vulkan.loading import driver_probe
+from krnlpy.vulkan.loading import apart, driver_probe
 
 
 def test_drivers_that_answer() -> None:
@@ -42,8 +42,15 @@ def test_the_driver_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver_probe.sys, "executable", "/no/such/python")
+    monkeypatch.setattr(apart.sys, "executable", "/no/such/python")
     assert driver_probe.crashes() == []
+
+
+def test_a_frozen_program_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart.sys, "frozen", True, raising=False)
+    assert apart.run_apart("raise SystemExit(7)", {}, 60.0) is None
+    monkeypatch.setattr(apart.sys, "frozen", False)
+    assert apart.run_apart("raise SystemExit(7)", {}, 60.0) == 7
 
 
 def test_status_of_windows() -> None:

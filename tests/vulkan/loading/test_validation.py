@@ -10,7 +10,7 @@ from krnlpy import vulkan
 
 _RUN = """
 import numpy as np
-from tests.vulkan.conftest import BuiltKernel
+from tests.support.launching import BuiltKernel, lower
 from krnlpy import vulkan
 from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import f32
@@ -25,7 +25,7 @@ if any("VK_LAYER" in reason for reason in reasons):
     raise SystemExit
 
 def run(backend):
-    kernel = BuiltKernel(backend, saxpy, 64, False, {})
+    kernel = BuiltKernel(backend, lower(saxpy), (64, 1, 1))
     x, y, z = (backend.allocate(4 * 1000) for _ in range(3))
     backend.fill(x, 0, 4000, np.float32(1).tobytes())
     backend.fill(y, 1, 3, b"\\1")
@@ -40,7 +40,8 @@ def run(backend):
     for memory in (x, y, z):
         memory.block.mapped = None
         backend.download(memory, 0, out)
-    BuiltKernel(backend, saxpy, 32, True, {})(1.0, (x, 0, 1000), (y, 0, 1000))
+    debugged = BuiltKernel(backend, lower(saxpy, (32, 1, 1)), (32, 1, 1), debug=True)
+    debugged(1.0, (x, 0, 1000), (y, 0, 1000))
     backend.wait()
 
 for info in devices:

@@ -47,7 +47,7 @@ def test_empty_blocks_go_back_beyond_what_is_kept(backend: Any) -> None:
 
 def test_out_of_memory(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     block = backend._memory._block_bytes
-    backend._device._heaps = [3 * block] * len(backend._device._heaps)
+    backend._device.heap_bytes = [3 * block] * len(backend._device.heap_bytes)
     pieces = [backend.allocate(block) for _ in range(3)]
     with pytest.raises(OutOfMemory, match=f"no memory is left for {block}"):
         backend.allocate(block)
@@ -66,7 +66,7 @@ def test_out_of_memory(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_small_piece_fits_where_no_block_does(backend: Any) -> None:
     block = backend._memory._block_bytes
-    backend._device._heaps = [block + (block // 4)] * len(backend._device._heaps)
+    backend._device.heap_bytes = [block + (block // 4)] * len(backend._device.heap_bytes)
     first = backend.allocate(block)
     second = backend.allocate(1000)
     assert first.block is not second.block

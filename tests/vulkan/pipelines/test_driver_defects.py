@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from krnlpy.vulkan.pipelines import driver_defects
 from krnlpy.vulkan.pipelines.driver_defects import Defects, defects_of
 from krnlpy.vulkan.pipelines.probe_kernels import PASSES
 
-ALL = Defects(65535, True, True)
+ALL = Defects(65535, True, True, True, True)
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def test_a_driver_that_cannot_be_probed(info: Any, caplog: pytest.LogCaptureFixt
 
 def test_sentences() -> None:
     assert Defects().sentences() == ()
-    assert [s.split()[0] for s in ALL.sentences()] == ["ends", "gives", "loses"]
+    assert [s.split()[0] for s in ALL.sentences()] == ["ends", "gives", "loses", "forgets", "ends"]
 
 
 @pytest.mark.parametrize("index", range(len(vulkan.enumerate_devices()[0])))
@@ -123,8 +124,23 @@ def test_probes_of_each_driver(index: int) -> None:
     assert device.defects == found.sentences()
 
 
+@pytest.mark.parametrize(
+    ("status", "has"), [(0, False), (-11, True), (3, True), (1, False), (None, False), ("late", True)]
+)
+def test_a_probe_in_a_process_of_its_own(status: int | str | None, has: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_apart(code: str, environment: dict[str, str], seconds: float) -> int | None:
+        compile(code, "the probe", "exec")
+        assert environment["KRNLPY_PROBES"] == "0", "or each process would start another"
+        if isinstance(status, str):
+            raise subprocess.TimeoutExpired("python", seconds)
+        return status
+
+    monkeypatch.setattr(driver_defects, "run_apart", run_apart)
+    assert driver_defects._has_stray_loops(0) is has
+
+
 @kernel
-def places(y: GlobalMut[u32, 2]):
+def places(y: GlobalMut[u32, 2]) -> None:
     place = (thread_id(2) * threads(1) + thread_id(1)) * threads(0) + thread_id(0)
     y[place, 0] = u32(subgroup_id() * subgroup_threads() + subgroup_thread_id())
     y[place, 1] = u32(subgroups())

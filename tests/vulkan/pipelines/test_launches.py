@@ -9,40 +9,40 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy.dsl.builtins.core import group_array, thread_id
+from krnlpy.dsl.builtins import group_array, thread_id
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Spec
 from krnlpy.errors import DeviceLost, KernelIndexError, LimitExceeded, MissingFeatures
 from krnlpy.features import Feature
 from krnlpy.scalar import f32, f64, i32, u8, u32
 
 
-def increment(x: ItemMut[u32]):
+def increment(x: ItemMut[u32]) -> None:
     x += u32(1)
 
 
-def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]):
+def saxpy(alpha: f32, x: Item[f32], y: ItemMut[f32]) -> None:
     y += alpha * x
 
 
-def gather(x: Global[u32, 1], at: Item[i32], y: ItemMut[u32]):
+def gather(x: Global[u32, 1], at: Item[i32], y: ItemMut[u32]) -> None:
     y = x[at]
 
 
-def scaled(x: ItemMut[f32], FACTOR: Spec[f32], SHIFT: Spec[i32], DOUBLE: Spec[bool]):  # noqa: N803
+def scaled(x: ItemMut[f32], FACTOR: Spec[f32], SHIFT: Spec[i32], DOUBLE: Spec[bool]) -> None:
     x = x * FACTOR + f32(SHIFT)
     if DOUBLE:
         x *= 2.0
 
 
-def double(x: ItemMut[f64]):
+def double(x: ItemMut[f64]) -> None:
     x *= 2.0
 
 
-def bytes_increment(x: ItemMut[u8]):
+def bytes_increment(x: ItemMut[u8]) -> None:
     x += u8(1)
 
 
-def large_group(x: GlobalMut[f32, 1], LENGTH: Spec[u32]):  # noqa: N803
+def large_group(x: GlobalMut[f32, 1], LENGTH: Spec[u32]) -> None:
     values = group_array(f32, (LENGTH,))
     values[thread_id(0)] = 1.0
     x[thread_id(0)] = values[0]
@@ -57,7 +57,7 @@ def many(
     d0: u32, d1: u32, d2: u32, d3: u32, d4: u32, d5: u32, d6: u32, d7: u32, d8: u32, d9: u32,
     e0: u32, e1: u32, e2: u32, e3: u32, e4: u32, e5: u32, e6: u32, e7: u32, e8: u32, e9: u32,
     y: ItemMut[u32],
-):  # fmt: skip
+) -> None:  # fmt: skip
     y += a0[0] + a1[0] + a2[0] + a3[0] + a4[0] + a5[0] + a6[0] + a7[0] + a8[0] + a9[0]
     y += b0[0] + b1[0] + b2[0] + b3[0] + b4[0] + b5[0] + b6[0] + b7[0] + b8[0] + b9[0]
     y += c0 + c1 + c2 + c3 + c4 + c5 + c6 + c7 + c8 + c9 + d0 + d1 + d2 + d3 + d4 + d5 + d6 + d7 + d8 + d9

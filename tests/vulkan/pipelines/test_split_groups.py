@@ -46,7 +46,7 @@ def limited(request: pytest.FixtureRequest) -> Iterator[Limited]:
 
 
 @kernel
-def ids(out: GlobalMut[u32, 4], where: GlobalMut[u32, 1]):
+def ids(out: GlobalMut[u32, 4], where: GlobalMut[u32, 1]) -> None:
     """Each thread of each group writes all that it knows of where it is, at its own place."""
     x, y, z = global_id(0), global_id(1), global_id(2)
     out[z, y, x, 0] += u32(group_id(0) + 100 * group_id(1) + 10000 * group_id(2))
@@ -82,7 +82,7 @@ def test_ids_are_those_of_the_whole(limited: Limited, most: Any, counts: Any, si
 
 
 @kernel(threads=16)
-def group_sums(x: Global[f32, 1], sums: GlobalMut[f32, 1], subgroups: GlobalMut[f32, 1], SCALE: Spec[u32] = 1):  # noqa: N803
+def group_sums(x: Global[f32, 1], sums: GlobalMut[f32, 1], subgroups: GlobalMut[f32, 1], SCALE: Spec[u32] = 1) -> None:
     """Group memory, barriers and subgroups, in a grid of two axes."""
     shared = group_array(f32, 16)
     group = group_id(1) * groups(0) + group_id(0)
@@ -113,7 +113,7 @@ def test_group_memory_barriers_and_subgroups(limited: Limited) -> None:
 
 
 @kernel(threads=32)
-def count(x: ItemMut[u32]):
+def count(x: ItemMut[u32]) -> None:
     x += u32(1)
 
 
@@ -160,7 +160,7 @@ def test_work_before_and_after(limited: Limited) -> None:
 
 def test_debug_mode_names_threads_of_the_whole(limited: Limited, monkeypatch: pytest.MonkeyPatch) -> None:
     @kernel(threads=4)
-    def beyond(x: GlobalMut[u32, 1]):
+    def beyond(x: GlobalMut[u32, 1]) -> None:
         x[global_id(0)] = u32(1)
 
     device = limited(2, 1, 1)
@@ -180,7 +180,7 @@ def test_only_what_needs_it_is_compiled_again(limited: Limited) -> None:
     x = Buffer.zeros(64, u32, device)
 
     @kernel(threads=4)
-    def mark(x: GlobalMut[u32, 1]):
+    def mark(x: GlobalMut[u32, 1]) -> None:
         x[global_id(0)] += u32(1)
 
     pipelines = device.backend._builder._pipelines
@@ -196,7 +196,7 @@ def test_names_of_the_kernels_own(limited: Limited) -> None:
     """What the shader calls its own ids and fields, kernels may call theirs."""
 
     @kernel(threads=2)
-    def named(first_group: u32, all_groups: u32, out: GlobalMut[u32, 1]):
+    def named(first_group: u32, all_groups: u32, out: GlobalMut[u32, 1]) -> None:
         whole_groups = first_group + u32(1)
         whole_group_id = all_groups * u32(2)
         whole_global_id = whole_groups + whole_group_id
@@ -210,7 +210,7 @@ def test_names_of_the_kernels_own(limited: Limited) -> None:
 
 def test_kernels_that_print(limited: Limited, capsys: pytest.CaptureFixture[str]) -> None:
     @kernel(threads=1)
-    def speak(x: GlobalMut[u32, 1]):
+    def speak(x: GlobalMut[u32, 1]) -> None:
         print("group", group_id(0), "of", groups(0))
         x[group_id(0)] = u32(1)
 

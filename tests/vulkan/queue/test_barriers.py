@@ -14,16 +14,16 @@ from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, config, f32
 from krnlpy.vulkan.queue.hazards import Access, HazardTracker, touches
 
 
-def add(x: Item[u32], y: ItemMut[u32]):
+def add(x: Item[u32], y: ItemMut[u32]) -> None:
     y += x
 
 
-def three(x: Item[u32], y: ItemMut[u32], z: ItemMut[u32]):
+def three(x: Item[u32], y: ItemMut[u32], z: ItemMut[u32]) -> None:
     y += x
     z += x
 
 
-def fill_group(x: GlobalMut[u32, 1]):
+def fill_group(x: GlobalMut[u32, 1]) -> None:
     x[0] = u32(1)
 
 
@@ -142,7 +142,7 @@ def test_rows_of_a_matrix_are_independent(backend: Any, monkeypatch: pytest.Monk
     barriers = Barriers(device.backend, monkeypatch)
 
     @kernel
-    def scale(x: Item[f32], y: ItemMut[f32]):
+    def scale(x: Item[f32], y: ItemMut[f32]) -> None:
         y = 2.0 * x
 
     x, y = Buffer.ones((8, 100), f32, device), Buffer.zeros((8, 100), f32, device)
@@ -151,7 +151,7 @@ def test_rows_of_a_matrix_are_independent(backend: Any, monkeypatch: pytest.Monk
     assert barriers.during(lambda: scale(y[0], y[1])) == 1
 
     @kernel
-    def first_of(x: Global[f32, 1], nothing: GlobalMut[f32, 1], y: GlobalMut[f32, 1]):
+    def first_of(x: Global[f32, 1], nothing: GlobalMut[f32, 1], y: GlobalMut[f32, 1]) -> None:
         y[0] = x[0]
 
     nothing = Buffer.empty(0, f32, device)

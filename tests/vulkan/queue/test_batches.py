@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy.dsl.passes.work import estimated_work
+from krnlpy.dsl.passes.cost_model import estimated_work
 from krnlpy.dsl.types.annotations import ItemMut
 from krnlpy.scalar import u32
 from krnlpy.vulkan.queue import commands
 
 
-def increment(x: ItemMut[u32]):
+def increment(x: ItemMut[u32]) -> None:
     x += u32(1)
 
 
-def repeated(x: ItemMut[u32]):
+def repeated(x: ItemMut[u32]) -> None:
     for _i in range(3):
         for _j in range(3):
             for _k in range(3):
@@ -84,7 +84,9 @@ def test_waiting_does_not_spin(
     """The driver is asked to wait, long each time, and asked nothing else until it has."""
     kernel, memory = build(increment), store(np.zeros(1000, np.uint32))
     backend.wait()
-    functions, asked, others = backend._device.functions, [], []
+    functions = backend._device.functions
+    asked: list[Any] = []
+    others: list[Any] = []
     wait, look = functions.vkWaitSemaphores, functions.vkGetSemaphoreCounterValue
 
     def time_out_twice(device: Any, info: Any, nanoseconds: int) -> Any:

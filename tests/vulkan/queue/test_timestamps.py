@@ -17,7 +17,7 @@ from krnlpy.scalar import u32
 from krnlpy.vulkan.queue.timestamps import _POOL_SPANS, DeviceTimer, QueryPools
 
 
-def increment(x: ItemMut[u32]):
+def increment(x: ItemMut[u32]) -> None:
     x += u32(1)
 
 
@@ -80,7 +80,7 @@ def test_an_exception_passes(backend: Any, build: Any, store: Any, load: Any) ->
 def test_two_timers_nested(backend: Any, build: Any, store: Any) -> None:
     kernel, memory = build(increment), store(np.zeros(N, np.uint32))
     outer, inner = backend.timer(), backend.timer()
-    spans = []
+    spans: list[Any] = []
     whole = outer.time(lambda: spans.extend(inner.time(lambda: kernel((memory, 0, N))) for _ in range(3)))
     for timer in (outer, inner):
         timer.finish()

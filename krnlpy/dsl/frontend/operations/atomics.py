@@ -11,11 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import core as builtins
-from krnlpy.dsl.frontend.conversions import fit
+from krnlpy.dsl import builtins, ir
+from krnlpy.dsl.frontend.conversions import coerce
 from krnlpy.dsl.frontend.lowering import Lowering
-from krnlpy.dsl.frontend.targets import Chosen, Element, Target
+from krnlpy.dsl.frontend.targets import Element, SelectedTarget, Target
 from krnlpy.dsl.frontend.values import Static, Value
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean
@@ -58,7 +57,8 @@ def _lower(op: ir.AtomicOp, lowering: Lowering, node: ast.Call) -> Value:
         _check(place.place, op, lowering.at(element))
     what = f"{places[0].place.name}, which holds {type}"
     operands = [
-        fit(value, type, what, lowering.at(argument))[0] for value, argument in zip(values, node.args[1:], strict=True)
+        coerce(value, type, what, lowering.at(argument))[0]
+        for value, argument in zip(values, node.args[1:], strict=True)
     ]
     value = operands[-1]
     if isinstance(value, ir.Round):
@@ -74,11 +74,11 @@ def _lower(op: ir.AtomicOp, lowering: Lowering, node: ast.Call) -> Value:
         lowering.emit_effect(atomic(places[0], value, expected))
     else:
         # One of several elements, as in v[i][k]: which one is known only while the kernel runs.
-        value = lowering.steady(value)
-        expected = None if expected is None else lowering.steady(expected)
+        value = lowering.evaluate_once(value)
+        expected = None if expected is None else lowering.evaluate_once(expected)
         lowering.emit(ir.Assign(result, constant(0, type.compute, where), location=where))
-        assert isinstance(found[0], Chosen)
-        index = lowering.steady(found[0].index, "index")
+        assert isinstance(found[0], SelectedTarget)
+        index = lowering.evaluate_once(found[0].index, "index")
         for number, place in enumerate(places):
             condition = compounds.is_equal(index, number, where)
             lowering.emit_effect(ir.If(condition, (atomic(place, value, expected),), (), location=where))
@@ -95,8 +95,8 @@ def _refuse_place(lowering: Lowering, node: ast.Call, form: str) -> None:
 
 
 def _elements(target: Target, form: str, where: ir.Location) -> list[Element]:
-    """The elements one of which the atomic changes."""
-    parts = target.parts if isinstance(target, Chosen) else (target,)
+    """The elements that the atomic may change: it changes one of them."""
+    parts = target.parts if isinstance(target, SelectedTarget) else (target,)
     elements = [part for part in parts if isinstance(part, Element)]
     if len(elements) == len(parts):
         return elements
@@ -108,27 +108,27 @@ def _elements(target: Target, form: str, where: ir.Location) -> list[Element]:
 
 
 def _check(place: ir.Place, op: ir.AtomicOp, where: ir.Location) -> None:
-    """Refuses an element of which there are no atomics."""
+    """Refuses an element that has no atomics."""
     name = place.name
     match place:
         case ir.ItemParameter():
             raise KernelTypeError(
-                f"{name} is an item, an element that no other thread has: assign it, or declare it GlobalMut", *where
+                f"{name} is an item, which only one thread accesses: assign it, or declare it GlobalMut", *where
             )
         case ir.GlobalParameter(once=True):
             raise KernelTypeError(f"each element of {name} is written once; declare it GlobalMut for atomics", *where)
         case ir.GlobalParameter(mutable=False):
             raise KernelTypeError(f"{name} is read only; declare it GlobalMut[{place.type}] to write", *where)
         case ir.LocalArray() if not isinstance(place, ir.GroupArray):
-            raise KernelTypeError(f"{name} is an array of the thread's own, which needs no atomics: assign it", *where)
+            raise KernelTypeError(f"{name} is private to the thread and needs no atomics: assign it", *where)
     if place.type is boolean:
-        raise KernelTypeError(f"{name} holds truth values, of which there are no atomics; make it a u32", *where)
+        raise KernelTypeError(f"{name} holds truth values, which have no atomics; make it a u32", *where)
     if op in ("and", "or", "xor") and place.type.is_float:
         raise KernelTypeError(f"atomic_{op} needs integers; {name} holds {place.type}", *where)
 
 
 def without_result(statement: ir.Stmt) -> ir.Stmt:
-    """An atomic of which nobody reads the result; any other statement as it is."""
+    """An atomic without its result, which nobody reads; any other statement as it is."""
     return replace(statement, targets=()) if isinstance(statement, ir.Atomic) else statement
 
 

@@ -5,14 +5,13 @@ Devices have most of them for u32 alone. Narrower integers are widened, 64-bit o
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import bits as bit_builtins
+from krnlpy.dsl import builtins, ir
+from krnlpy.dsl.frontend.callables import Call
 from krnlpy.dsl.frontend.conversions import cast
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Value
@@ -21,7 +20,7 @@ from krnlpy.scalar import i8, i16, i32, i64, u8, u16, u32, u64
 from .library import call_library
 from .operands import arguments, constant, integers
 
-Handler = Callable[["Lowering", ast.Call], Value]
+Handler = Callable[[Lowering, Call], Value]
 _Unary = Callable[["Lowering", ir.Expr, ir.Location], ir.Expr]
 _Binary = Callable[["Lowering", ir.Expr, ir.Expr, ir.Location], ir.Expr]
 
@@ -45,18 +44,18 @@ def _bits(x: ir.Expr) -> ir.Expr:
 
 
 def _unary(name: str, function: _Unary) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        (x,) = integers(arguments(lowering, node, 1, name), name, where)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        (x,) = integers(arguments(call, 1, name), name, where)
         return cast(function(lowering, x, where), x.type, where)
 
     return handler
 
 
 def _binary(name: str, function: _Binary) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        a, b = integers(arguments(lowering, node, 2, name), name, where)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        a, b = integers(arguments(call, 2, name), name, where)
         return function(lowering, a, b, where)
 
     return handler
@@ -109,9 +108,9 @@ def _byte_swap(lowering: Lowering, x: ir.Expr, where: ir.Location) -> ir.Expr:
 
 
 def _rotation(name: str, left: bool) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        value, turn = arguments(lowering, node, 2, name)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        value, turn = arguments(call, 2, name)
         (x,) = integers([value], name, where)
         (count,) = integers([turn], name, where)
         kind, bits = x.type, x.type.bits
@@ -119,7 +118,7 @@ def _rotation(name: str, left: bool) -> Handler:
         if isinstance(count, ir.Const):
             turns = (int(count.value) if left else -int(count.value)) % bits
             if turns:
-                own = lowering.steady(own)
+                own = lowering.evaluate_once(own)
                 up, down = _operation("shl", own, turns, where), _operation("shr", own, bits - turns, where)
                 return cast(_operation("or", up, down, where), kind, where)
             return cast(own, kind, where)
@@ -161,17 +160,17 @@ def _saturating(op: Any) -> _Binary:
 
 
 HANDLERS: dict[Any, Handler] = {
-    bit_builtins.popcount: _unary("popcount", _popcount),
-    bit_builtins.clz: _unary("clz", _clz),
-    bit_builtins.ctz: _unary("ctz", _ctz),
-    bit_builtins.bit_length: _unary("bit_length", _bit_length),
-    bit_builtins.reverse_bits: _unary("reverse_bits", _reverse_bits),
-    bit_builtins.byte_swap: _unary("byte_swap", _byte_swap),
-    bit_builtins.rotl: _rotation("rotl", left=True),
-    bit_builtins.rotr: _rotation("rotr", left=False),
-    bit_builtins.mul_hi: _binary("mul_hi", _mul_hi),
-    bit_builtins.add_sat: _binary("add_sat", _saturating("add")),
-    bit_builtins.sub_sat: _binary("sub_sat", _saturating("sub")),
+    builtins.popcount: _unary("popcount", _popcount),
+    builtins.clz: _unary("clz", _clz),
+    builtins.ctz: _unary("ctz", _ctz),
+    builtins.bit_length: _unary("bit_length", _bit_length),
+    builtins.reverse_bits: _unary("reverse_bits", _reverse_bits),
+    builtins.byte_swap: _unary("byte_swap", _byte_swap),
+    builtins.rotl: _rotation("rotl", left=True),
+    builtins.rotr: _rotation("rotr", left=False),
+    builtins.mul_hi: _binary("mul_hi", _mul_hi),
+    builtins.add_sat: _binary("add_sat", _saturating("add")),
+    builtins.sub_sat: _binary("sub_sat", _saturating("sub")),
 }
 """What is called for each function."""
 

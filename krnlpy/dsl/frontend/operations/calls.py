@@ -5,17 +5,17 @@ from __future__ import annotations
 import ast
 import builtins as python
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import core as builtins
-from krnlpy.dsl.frontend.callables import Func, Method
-from krnlpy.dsl.frontend.conversions import cast, settled, typed, unify
-from krnlpy.dsl.frontend.lowering import Known, Lowering
+from krnlpy.dsl import builtins, ir
+from krnlpy.dsl.frontend.callables import Argument, Call, Func, Method
+from krnlpy.dsl.frontend.conversions import cast, concretized, typed, unify
+from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, is_number
 from krnlpy.dsl.types.composites import composite_type
 from krnlpy.dsl.types.cooperative import CooperativeType
@@ -32,6 +32,8 @@ from .powers import whole_power
 from .subgroups import BALLOT_FUNCTIONS, SUBGROUP_FUNCTIONS
 from .vectors import VECTOR_FUNCTIONS
 
+T = TypeVar("T")
+
 _IDS = (
     "global_id", "global_threads", "group_id", "groups", "thread_id", "threads",
 )  # fmt: skip
@@ -45,94 +47,78 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
     if not isinstance(target, Static):
         raise KernelTypeError(f"a value of type {target.type} cannot be called", *lowering.at(node.func))
     callee = target.value
-    if any(isinstance(a, ast.Starred) for a in node.args):
-        raise KernelSyntaxError("kernels have no starred arguments; write the values out", *where)
     if isinstance(callee, Func | Method):
-        result = call_user(lowering, callee, node)
+        result = call_user(lowering, callee, lowering.call(node))
         if result is None:
             name = (callee.function if isinstance(callee, Method) else callee).__name__
             raise KernelTypeError(f"{name} returns nothing: it has no value here", *where)
         return result
     if isinstance(callee, CooperativeType | cooperative.Method):
-        made = cooperative.call(lowering, callee, node, lowering.values(node.args))
+        made = cooperative.call(lowering, callee, lowering.call(node))
         if made is None:
             raise KernelTypeError("store returns nothing: it has no value here", *where)
         return made
     composite = composite_type(callee)
     if composite is not None:
-        return compounds.construct(lowering, composite, node)
+        return compounds.construct(lowering, composite, lowering.call(node))
     if node.keywords and callee not in _WITH_KEYWORDS:
         raise KernelSyntaxError("only @func functions take keyword arguments", *where)
+    special = _registered(_SYNTAX, callee)
+    if special is not None:
+        return special(lowering, node)
     if isinstance(callee, python.type) and callee in (int, float, bool):
         callee = {int: i32, float: f32, bool: boolean}[callee]
-    handler = partial(_convert, callee) if isinstance(callee, ScalarType) else _handler(callee)
+    handler = partial(conversion, callee) if isinstance(callee, ScalarType) else _registered(_HANDLERS, callee)
     if handler is None:
         name = getattr(callee, "__name__", repr(callee))
         raise KernelTypeError(
             f"{name} cannot be called from a kernel; decorate a function with @func, or use what krnlpy.dsl has",
             *where,
         )
-    if callee in _UNEVALUATED:
-        return handler(lowering, node)
-    values = lowering.values(node.args)
-    if (
-        callee not in VECTOR_FUNCTIONS
-        and callee not in BALLOT_FUNCTIONS
-        and any(isinstance(v, Compound) for v in values)
-    ):
-        return compounds.each(lowering, handler, node, values)
-    return handler(lowering, with_arguments(node, values))
+    call = lowering.call(node)
+    if callee not in _WHOLE and any(isinstance(value, Compound) for value in call.values):
+        return compounds.apply_elementwise(lowering, handler, call)
+    return handler(lowering, call)
 
 
-def call_user(lowering: Lowering, callee: Func | Method, node: ast.Call) -> Value | None:
+def call_user(lowering: Lowering, callee: Func | Method, call: Call) -> Value | None:
     """The call of a user's function; None where it returns nothing."""
     if isinstance(callee, Func):
-        return lowering.call_function(callee, node)
-    owner: list[ast.expr] = [Known(callee.owner, node.func)]
-    call = ast.Call(node.func, owner + node.args, node.keywords)
-    return lowering.call_function(callee.function, ast.copy_location(call, node))
+        return lowering.call_function(callee, call)
+    owner = Argument(callee.owner, call.location)
+    return lowering.call_function(callee.function, replace(call, positional=(owner, *call.positional)))
 
 
-def with_arguments(node: ast.Call, values: Sequence[Value]) -> ast.Call:
-    """A call with arguments that were evaluated already."""
-    known: list[ast.expr] = [Known(value, argument) for value, argument in zip(values, node.args, strict=True)]
-    return ast.copy_location(ast.Call(node.func, known, node.keywords), node)
-
-
-def _handler(callee: Any) -> Handler | None:
+def _registered(handlers: dict[Any, T], callee: Any) -> T | None:
     try:
-        return _HANDLERS.get(callee)
-    except TypeError:
+        return handlers.get(callee)
+    except TypeError:  # it has no hash
         return None
 
 
-def _convert(type: ScalarType, lowering: Lowering, node: ast.Call) -> Value:
-    return conversion(lowering, type, node)
-
-
-def _abs(lowering: Lowering, node: ast.Call) -> Value:
-    (value,) = arguments(lowering, node, 1, "abs")
+def _abs(lowering: Lowering, call: Call) -> Value:
+    (value,) = arguments(call, 1, "abs")
     if isinstance(value, Static) and is_number(value.value):
         return Static(abs(value.value), value.location)
     operand = typed(value)
     if operand.type is boolean:
-        raise KernelTypeError("abs of a truth value; convert it, for example i32(...)", *lowering.at(node))
+        raise KernelTypeError("abs of a truth value; convert it, for example i32(...)", *call.location)
     if operand.type.kind == "uint":
         return operand
-    return ir.Math("abs", (operand,), type=operand.type, location=lowering.at(node))
+    return ir.Math("abs", (operand,), type=operand.type, location=call.location)
 
 
-def _divmod(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    left, right = (lowering.steady(v) if isinstance(v, ir.Expr) else v for v in arguments(lowering, node, 2, "divmod"))
+def _divmod(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    left, right = (lowering.evaluate_once(v) if isinstance(v, ir.Expr) else v for v in arguments(call, 2, "divmod"))
     quotient = lowering.binary(ast.FloorDiv(), left, right, where)
     return Static((quotient, lowering.binary(ast.Mod(), left, right, where)), where)
 
 
-def _extremum(op: ir.BinaryOp) -> Callable[[Lowering, ast.Call], Value]:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        values = arguments(lowering, node, None, op)
+def _extremum(op: ir.BinaryOp) -> Callable[[Lowering, Call], Value]:
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        values = call.values
         if len(values) < 2:
             raise KernelTypeError(f"{op} takes two or more values", *where)
         if all(isinstance(v, Static) and is_number(v.value) for v in values):
@@ -149,48 +135,44 @@ def _extremum(op: ir.BinaryOp) -> Callable[[Lowering, ast.Call], Value]:
     return handler
 
 
-def _range(lowering: Lowering, node: ast.Call) -> Value:
-    raise KernelSyntaxError("range stands only in `for i in range(...)`", *lowering.at(node))
-
-
-def _axis_id(name: ir.IdName) -> Callable[[Lowering, ast.Call], Value]:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        values = arguments(lowering, node, len(node.args) and 1, name)
-        axis = values[0] if values else Static(0, lowering.at(node))
+def _axis_id(name: ir.IdName) -> Callable[[Lowering, Call], Value]:
+    def handler(lowering: Lowering, call: Call) -> Value:
+        values = arguments(call, len(call.positional) and 1, name)
+        axis = values[0] if values else Static(0, call.location)
         number = axis.value if isinstance(axis, Static) else None
         if not isinstance(number, int | np.integer) or isinstance(number, bool) or number not in (0, 1, 2):
-            raise KernelTypeError(f"{name} takes an axis: 0, 1 or 2, as a constant", *lowering.at(node))
-        return ir.Id(name, int(number), type=i32, location=lowering.at(node))
+            raise KernelTypeError(f"{name} takes an axis: 0, 1 or 2, as a constant", *call.location)
+        return ir.Id(name, int(number), type=i32, location=call.location)
 
     return handler
 
 
-def _plain_id(name: ir.IdName) -> Callable[[Lowering, ast.Call], Value]:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        arguments(lowering, node, 0, name)
+def _plain_id(name: ir.IdName) -> Callable[[Lowering, Call], Value]:
+    def handler(lowering: Lowering, call: Call) -> Value:
+        arguments(call, 0, name)
         if name in ("item_id", "items") and not lowering.state.has_items:
-            raise KernelTypeError(f"{name}() needs a kernel with Item or ItemMut parameters", *lowering.at(node))
-        return ir.Id(name, type=i32, location=lowering.at(node))
+            raise KernelTypeError(f"{name}() needs a kernel with Item or ItemMut parameters", *call.location)
+        return ir.Id(name, type=i32, location=call.location)
 
     return handler
 
 
-def _type(lowering: Lowering, node: ast.Call) -> Value:
+def _type(lowering: Lowering, call: Call) -> Value:
     """``type(x)``: the type of an element as it is stored, of a parameter as declared, of any other value."""
-    (value,) = arguments(lowering, node, 1, "type")
+    (value,) = arguments(call, 1, "type")
     match value:
         case ir.Load():
             found: Any = value.place.type
         case ir.Argument() | ir.SpecValue():
             found = value.parameter.type
         case _:
-            found = settled(value).type
-    return Static(found, lowering.at(node))
+            found = concretized(value).type
+    return Static(found, call.location)
 
 
-def _only_as(name: str, what: str) -> Callable[[Lowering, ast.Call], Value]:
+def _only(name: str, where: str) -> Callable[[Lowering, ast.Call], Value]:
     def handler(lowering: Lowering, node: ast.Call) -> Value:
-        raise KernelSyntaxError(f"{name} stands only as {what}", *lowering.at(node))
+        raise KernelSyntaxError(f"{name} may only be used {where}", *lowering.at(node))
 
     return handler
 
@@ -248,42 +230,33 @@ def shift(op: ir.BinaryOp, left: Value, right: Value, where: ir.Location) -> Val
     return ir.Binary(op, value, cast(count, value.type), type=value.type, location=where)
 
 
-Handler = Callable[["Lowering", ast.Call], Value]
-_UNEVALUATED = (
-    python.print,
-    python.breakpoint,
-    python.range,
-    python.type,
-    builtins.barrier,
-    builtins.group_array,
-    builtins.local_array,
-    builtins.unroll,
-    *atomics.HANDLERS,
-    *derivatives.HANDLERS,
-)
-"""What looks at its arguments before they are evaluated, takes values of any type, or refuses them."""
+_SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
+    python.range: _only("range", "in `for i in range(...)`"),
+    python.print: _only("print", "as a statement of its own"),
+    python.breakpoint: _only("breakpoint", "as a statement of its own"),
+    builtins.barrier: _only("barrier", "as a statement of its own"),
+    builtins.group_array: _only("group_array", "as `name = group_array(type, shape)` at the function's top"),
+    builtins.local_array: _only("local_array", "as `name = local_array(type, shape)` at the function's top"),
+    builtins.unroll: _only("unroll", "in `for i in unroll(range(...))`"),
+    **atomics.HANDLERS,
+    **derivatives.HANDLERS,
+}
+"""Calls whose arguments are not evaluated: an atomic's first one is a target; others stand in certain places only."""
 _WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
-_HANDLERS: dict[Any, Handler] = {
+_WHOLE = {python.type, *VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS}
+"""What takes vectors whole; any other function is applied element by element."""
+_HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     python.abs: _abs,
     python.divmod: _divmod,
     python.min: _extremum("min"),
     python.max: _extremum("max"),
-    python.range: _range,
-    python.print: _only_as("print", "a statement of its own"),
-    python.breakpoint: _only_as("breakpoint", "a statement of its own"),
     python.type: _type,
     math.fabs: _abs,
     np.fabs: _abs,
     np.abs: _abs,
-    builtins.barrier: _only_as("barrier", "a statement of its own"),
-    builtins.group_array: _only_as("group_array", "`name = group_array(type, shape)` at the function's top"),
-    builtins.local_array: _only_as("local_array", "`name = local_array(type, shape)` at the function's top"),
     builtins.cooperative_multiply_add: cooperative.product,
-    builtins.unroll: _only_as("unroll", "`for i in unroll(range(...))`"),
     **VECTOR_FUNCTIONS,
     **SUBGROUP_FUNCTIONS,
-    **atomics.HANDLERS,
-    **derivatives.HANDLERS,
 }
 _HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | conversions.HANDLERS
 for _name in _IDS:

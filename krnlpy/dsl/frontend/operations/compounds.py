@@ -9,11 +9,13 @@ from __future__ import annotations
 import ast
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.frontend.conversions import fit, settled, typed, unify
-from krnlpy.dsl.frontend.lowering import Known, Lowering
+from krnlpy.dsl.frontend.callables import Argument, Call
+from krnlpy.dsl.frontend.conversions import coerce, concretized, typed, unify
+from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, assemble, describe, is_number, matrix, scalars, vector
 from krnlpy.dsl.types.composites import COMPONENTS, CompositeType, MatrixType, StructType, TupleType, VectorType
 from krnlpy.errors import DtypeError, KernelNameError, KernelTypeError
@@ -87,7 +89,7 @@ def subscript(lowering: Lowering, owner: Compound, node: ast.Subscript) -> Value
             return choose(lowering, [choose(lowering, row, index[1], where) for row in rows], index[0], where)
         raise KernelTypeError(f"{type} is indexed by row and column: m[i, j]", *where)
     if len(index) != 1 or isinstance(type, StructType):
-        raise KernelTypeError(f"{type} cannot be indexed so", *where)
+        raise KernelTypeError(f"{type} cannot be indexed like this", *where)
     if isinstance(type, TupleType) and not isinstance(index[0], int):
         raise KernelTypeError("a tuple is indexed by a constant", *where)
     return choose(lowering, owner.parts, index[0], where)
@@ -99,7 +101,7 @@ def index_entry(lowering: Lowering, value: Value, node: ast.Subscript) -> int | 
         return value.value
     if not isinstance(value, ir.Expr) or not value.type.is_integer:
         raise KernelTypeError(f"an index must be an integer, this is {describe(value)}; write i32(...)", *where)
-    return lowering.steady(value, "index")
+    return lowering.evaluate_once(value, "index")
 
 
 def choose(
@@ -139,12 +141,16 @@ def binary(lowering: Lowering, operator: ast.operator, left: Value, right: Value
 
 
 def compare(lowering: Lowering, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
-    """A comparison element by element, of which ``any`` and ``all`` make one truth; of structs and tuples only
-    ``==`` and ``!=``, of the whole."""
+    """A comparison element by element, for ``any`` and ``all``. Structs and tuples are compared as a whole, by ``==``
+    and ``!=`` only."""
     whole = (StructType, TupleType)
     if isinstance(left, Compound) and isinstance(left.type, whole):
         if not isinstance(operator, ast.Eq | ast.NotEq) or not isinstance(right, Compound) or right.type != left.type:
-            raise KernelTypeError(f"{left.type} and {describe(right)} cannot be compared so", *where)
+            raise KernelTypeError(
+                f"{left.type} and {describe(right)} have no such comparison; structs and tuples of one type have == and"
+                " !=",
+                *where,
+            )
         pairs = zip(scalars(left), scalars(right), strict=True)
         equal = [ir.Compare("eq", a, b, type=boolean, location=where) for a, b in pairs]
         result = _join("and", equal, where)
@@ -159,7 +165,7 @@ def unary(lowering: Lowering, operator: ast.unaryop, value: Compound, where: ir.
     if isinstance(operator, ast.Not) and value.type.element is not boolean:
         raise KernelTypeError(f"{value.type} is neither true nor false; write any(...) or all(...)", *where)
     parts = [typed(lowering.unary(operator, part, where)) for part in scalars(value)]
-    return _alike(value, parts, where)
+    return _of_shape(value, parts, where)
 
 
 def _zip(lowering: Lowering, left: Value, right: Value, operation: Any, what: str, where: ir.Location) -> Compound:
@@ -172,19 +178,19 @@ def _zip(lowering: Lowering, left: Value, right: Value, operation: Any, what: st
     if isinstance(left, Compound) and isinstance(right, Compound) and _shape(left.type) != _shape(right.type):
         raise KernelTypeError(f"{what} of {left.type} and {right.type}: their shapes differ", *where)
     count = len(model.parts)
-    a = _spread(lowering, left, count)
-    b = _spread(lowering, right, count)
-    return _alike(model, [typed(operation(x, y)) for x, y in zip(a, b, strict=True)], where)
+    a = _broadcast(lowering, left, count)
+    b = _broadcast(lowering, right, count)
+    return _of_shape(model, [typed(operation(x, y)) for x, y in zip(a, b, strict=True)], where)
 
 
-def _spread(lowering: Lowering, value: Value, count: int) -> list[Value]:
+def _broadcast(lowering: Lowering, value: Value, count: int) -> list[Value]:
     """The elements of a vector or matrix; a scalar as often as needed, evaluated once."""
     if isinstance(value, Compound):
         return list(value.parts)
-    return [lowering.steady(value) if isinstance(value, ir.Expr) else value] * count
+    return [lowering.evaluate_once(value) if isinstance(value, ir.Expr) else value] * count
 
 
-def _alike(model: Compound, parts: list[ir.Expr], where: ir.Location) -> Compound:
+def _of_shape(model: Compound, parts: list[ir.Expr], where: ir.Location) -> Compound:
     return matrix(parts, model.type.rows, where) if isinstance(model.type, MatrixType) else vector(parts, where)
 
 
@@ -203,19 +209,19 @@ def _join(op: Any, truths: Sequence[ir.Expr], where: ir.Location) -> ir.Expr:
     return result
 
 
-def alike(left: Value, right: Value, where: ir.Location) -> tuple[ir.Expr | Compound, ir.Expr | Compound]:
-    """Two values of which one is chosen, in one type."""
+def unify_types(left: Value, right: Value, where: ir.Location) -> tuple[ir.Expr | Compound, ir.Expr | Compound]:
+    """The two values of a choice, converted to one type."""
     composite = isinstance(left, Compound) or isinstance(right, Compound)
     tuples = [v for v in (left, right) if isinstance(v, Static) and isinstance(v.value, tuple)]
     if not composite and not tuples:
         return unify(left, right, "if-else", where)
-    a, b = settled(left), settled(right)
+    a, b = concretized(left), concretized(right)
     if not isinstance(a, Compound) or not isinstance(b, Compound) or len(a.parts) != len(b.parts):
         raise KernelTypeError(f"if-else of {describe(left)} and {describe(right)}: they are of different types", *where)
     if isinstance(a.type, StructType):
-        fit(b, a.type, f"the other value, which is {a.type}", where)
+        coerce(b, a.type, f"the other value, which is {a.type}", where)
         return a, b
-    pairs = [alike(x, y, where) for x, y in zip(a.parts, b.parts, strict=True)]
+    pairs = [unify_types(x, y, where) for x, y in zip(a.parts, b.parts, strict=True)]
     return _retyped(a, [x for x, _ in pairs], where), _retyped(b, [y for _, y in pairs], where)
 
 
@@ -251,8 +257,8 @@ def matmul(lowering: Lowering, left: Value, right: Value, where: ir.Location) ->
     columns = [b[0]] if is_vector else [list(column) for column in zip(*b, strict=True)]
     if len(a[0]) != len(columns[0]):
         raise KernelTypeError(f"@ of {describe(left)} and {describe(right)}: their shapes do not fit", *where)
-    a = [[lowering.steady(entry) for entry in row] for row in a]
-    columns = [[lowering.steady(entry) for entry in column] for column in columns]
+    a = [[lowering.evaluate_once(entry) for entry in row] for row in a]
+    columns = [[lowering.evaluate_once(entry) for entry in column] for column in columns]
     products = [[inner(lowering, row, column, where) for column in columns] for row in a]
     left_is_vector = isinstance(left, Compound) and isinstance(left.type, VectorType)
     if left_is_vector and is_vector:
@@ -282,46 +288,42 @@ def inner(lowering: Lowering, a: Sequence[Value], b: Sequence[Value], where: ir.
     return typed(total)
 
 
-def construct(lowering: Lowering, type: CompositeType, node: ast.Call) -> Compound:
+def construct(lowering: Lowering, type: CompositeType, call: Call) -> Compound:
     """``vec3(x, y, z)``, ``vec3(x)``, ``vec4(v, w)``, ``mat2(a, b, c, d)``, ``mat2(x)``, which has x on its diagonal
     and is 0 elsewhere, as in GLSL, ``Particle(position=..., mass=...)``."""
-    where = lowering.at(node)
+    where = call.location
     if isinstance(type, StructType):
-        return _construct_struct(lowering, type, node)
-    if node.keywords:
-        raise KernelTypeError(f"{type} takes its elements by place, not by name", *where)
+        return _construct_struct(type, call)
+    if call.named:
+        raise KernelTypeError(f"{type} takes its elements by position, not by name", *where)
     given: list[Value] = []
-    for value in lowering.values(node.args):
+    for value in call.values:
         entries = value.value if isinstance(value, Static) and isinstance(value.value, tuple) else (value,)
         for entry in entries:
             given += scalars(entry) if isinstance(entry, Compound) else [entry]
     count = len(type.parts)
     if len(given) == 1:
-        number = lowering.steady(given[0]) if isinstance(given[0], ir.Expr) else given[0]
+        number = lowering.evaluate_once(given[0]) if isinstance(given[0], ir.Expr) else given[0]
         given = [number] * count
         if isinstance(type, MatrixType):
             given = [number if i // type.columns == i % type.columns else Static(0, where) for i in range(count)]
     if len(given) != count:
         raise KernelTypeError(f"{type} has {count} elements, {len(given)} given", *where)
     element: ScalarType = type.parts[0][1]
-    parts = [fit(value, element, f"an element of {type}", where)[0] for value in given]
+    parts = [coerce(value, element, f"an element of {type}", where)[0] for value in given]
     return matrix(parts, type.rows, where) if isinstance(type, MatrixType) else vector(parts, where)
 
 
-def _construct_struct(lowering: Lowering, type: StructType, node: ast.Call) -> Compound:
-    where = lowering.at(node)
+def _construct_struct(type: StructType, call: Call) -> Compound:
+    where = call.location
     names = [name for name, _ in type.parts]
-    if len(node.args) > len(names):
-        raise KernelTypeError(f"{type} has {len(names)} fields, {len(node.args)} given", *where)
-    order = names[: len(node.args)]
-    for keyword in node.keywords:
-        if keyword.arg not in names or keyword.arg in order:
-            raise KernelTypeError(
-                f"{type} has no free field {keyword.arg}; it has {', '.join(names)}", *lowering.at(keyword)
-            )
-        order.append(keyword.arg)
-    values = lowering.values([*node.args, *(k.value for k in node.keywords)])
-    given = dict(zip(order, values, strict=True))
+    if len(call.positional) > len(names):
+        raise KernelTypeError(f"{type} has {len(names)} fields, {len(call.positional)} given", *where)
+    given = dict(zip(names, call.values, strict=False))
+    for name, argument in call.named:
+        if name not in names or name in given:
+            raise KernelTypeError(f"{type} has no free field {name}; it has {', '.join(names)}", *argument.location)
+        given[name] = argument.value
     defaults = _defaults(type)
     parts: list[ir.Expr | Compound] = []
     for name, part in type.parts:
@@ -330,7 +332,7 @@ def _construct_struct(lowering: Lowering, type: StructType, node: ast.Call) -> C
         if name not in given:
             raise KernelTypeError(f"{type} misses {', '.join(n for n in names if n not in given)}", *where)
         what = f"{type}.{name}, which is {part}"
-        parts.append(assemble(part, iter(fit(given[name], part, what, where)), where))
+        parts.append(assemble(part, iter(coerce(given[name], part, what, where)), where))
     return Compound(type, tuple(parts), where)
 
 
@@ -339,18 +341,18 @@ def _defaults(type: StructType) -> dict[str, Any]:
     return {f.name: f.default for f in fields if is_number(f.default)}
 
 
-def each(lowering: Lowering, handler: Any, node: ast.Call, values: Sequence[Value]) -> Compound:
+def apply_elementwise(lowering: Lowering, handler: Any, call: Call) -> Compound:
     """A function of numbers applied to vectors or matrices of one shape, element by element."""
-    where = lowering.at(node)
+    where, values = call.location, call.values
     models = [v for v in values if isinstance(v, Compound)]
     for value in models:
         if not isinstance(value.type, VectorType | MatrixType) or _shape(value.type) != _shape(models[0].type):
             types = ", ".join(describe(v) for v in values)
             raise KernelTypeError(f"this function takes numbers, or vectors of one shape; here {types}", *where)
     count = len(models[0].parts)
-    columns = [_spread(lowering, value, count) for value in values]
+    columns = [_broadcast(lowering, value, count) for value in values]
     parts = []
     for row in zip(*columns, strict=True):
-        known: list[ast.expr] = [Known(value, argument) for value, argument in zip(row, node.args, strict=True)]
-        parts.append(typed(handler(lowering, ast.copy_location(ast.Call(node.func, known, []), node))))
-    return _alike(models[0], parts, where)
+        arguments = tuple(Argument(value, a.location) for value, a in zip(row, call.positional, strict=True))
+        parts.append(typed(handler(lowering, replace(call, positional=arguments))))
+    return _of_shape(models[0], parts, where)

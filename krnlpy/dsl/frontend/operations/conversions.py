@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import builtins as python
 import sys
 from collections.abc import Callable
@@ -10,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import bits as bit_builtins
+from krnlpy.dsl import builtins, ir
+from krnlpy.dsl.frontend.callables import Call
 from krnlpy.dsl.frontend.conversions import cast, literal, typed
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Static, Value, describe, is_number
@@ -31,14 +30,14 @@ _GREATEST = {
 }
 
 
-def conversion(lowering: Lowering, type: ScalarType, node: ast.Call) -> Value:
-    """``f32(x)`` and its like: an explicit cast; of a literal, one that is done while compiling."""
-    (argument,) = arguments(lowering, node, 1, str(type))
-    return _converted(lowering, argument, type, node)
+def conversion(type: ScalarType, lowering: Lowering, call: Call) -> Value:
+    """``f32(x)`` and the like: an explicit cast, which is done while compiling for a literal."""
+    (argument,) = arguments(call, 1, str(type))
+    return _converted(lowering, argument, type, call)
 
 
-def _converted(lowering: Lowering, argument: Value, type: ScalarType, node: ast.Call) -> ir.Expr:
-    where = lowering.at(node)
+def _converted(lowering: Lowering, argument: Value, type: ScalarType, call: Call) -> ir.Expr:
+    where = call.location
     if type is boolean:
         return lowering.truth(argument, where)
     if isinstance(argument, Static) and is_number(argument.value):
@@ -53,28 +52,28 @@ def _converted(lowering: Lowering, argument: Value, type: ScalarType, node: ast.
     return cast(typed(argument), type, where)
 
 
-def _with_type(lowering: Lowering, node: ast.Call, name: str) -> tuple[Value, ScalarType]:
+def _with_type(lowering: Lowering, call: Call, name: str) -> tuple[Value, ScalarType]:
     """The arguments of ``name(value, type)``."""
-    value, named = arguments(lowering, node, 2, name)
+    value, named = arguments(call, 2, name)
     type = named.value if isinstance(named, Static) else None
     if isinstance(type, python.type) and not isinstance(type, ScalarType):
         type = {int: i32, float: f32, bool: boolean}.get(type)
     if not isinstance(type, ScalarType):
         raise KernelTypeError(
             f"{name} takes a value and a scalar type, not {describe(named)}; write {name}(x, u32)",
-            *lowering.at(node.args[1]),
+            *call.positional[1].location,
         )
     return value, type
 
 
-def _cast(lowering: Lowering, node: ast.Call) -> Value:
-    value, type = _with_type(lowering, node, "cast")
-    return _converted(lowering, value, type, node)
+def _cast(lowering: Lowering, call: Call) -> Value:
+    value, type = _with_type(lowering, call, "cast")
+    return _converted(lowering, value, type, call)
 
 
-def _saturate(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    value, to = _with_type(lowering, node, "saturate")
+def _saturate(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    value, to = _with_type(lowering, call, "saturate")
     if to is boolean:
         raise KernelTypeError("saturate to bool: write bool(x) or a comparison", *where)
     x = typed(value)
@@ -107,9 +106,9 @@ def _ends(to: ScalarType, source: ScalarType) -> tuple[int | float | None, int |
     return -whole if source.is_signed else None, whole
 
 
-def _bitcast(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    value, to = _with_type(lowering, node, "bitcast")
+def _bitcast(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    value, to = _with_type(lowering, call, "bitcast")
     x = typed(value)
     source = _storage(x)
     if boolean in (source, to):
@@ -144,9 +143,9 @@ def _storage(x: ir.Expr) -> ScalarType:
     return x.type
 
 
-HANDLERS: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
-    bit_builtins.cast: _cast,
-    bit_builtins.saturate: _saturate,
-    bit_builtins.bitcast: _bitcast,
+HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
+    builtins.cast: _cast,
+    builtins.saturate: _saturate,
+    builtins.bitcast: _bitcast,
 }
 """What is called for each function."""

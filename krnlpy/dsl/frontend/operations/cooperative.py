@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.frontend.conversions import assignable, typed
+from krnlpy.dsl.frontend.callables import Call
+from krnlpy.dsl.frontend.conversions import coerce_scalar, typed
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, is_number
 from krnlpy.dsl.types.cooperative import USES, CooperativeType
@@ -36,44 +37,43 @@ def attribute(owner: CooperativeType | ir.CooperativeMatrix, name: str, where: i
     raise KernelNameError(f"a cooperative matrix{' type' if wanted == 'load' else ''} has {wanted}, not {name}", *where)
 
 
-def call(lowering: Lowering, callee: CooperativeType | Method, node: ast.Call, values: list[Value]) -> Value | None:
+def call(lowering: Lowering, callee: CooperativeType | Method, call: Call) -> Value | None:
     """A call of a matrix type or of a method; None where it has no value."""
-    where = lowering.at(node)
+    where, values = call.location, call.values
     if isinstance(callee, CooperativeType):
-        if len(values) != 1 or node.keywords:
+        if len(values) != 1 or call.named:
             raise KernelTypeError(f"{callee} takes one number; .load takes a matrix from a buffer", *where)
         matrix = _new(lowering, callee)
-        value = assignable(values[0], matrix.type, f"an element of {callee}", where)
-        lowering.emit_meeting(ir.CooperativeFill(matrix, value, location=where))
+        value = coerce_scalar(values[0], matrix.type, f"an element of {callee}", where)
+        lowering.emit_convergent(ir.CooperativeFill(matrix, value, location=where))
         return Static(matrix, where)
-    transposed = _transposed(lowering, node)
+    transposed = _transposed(call)
     if len(values) != 3:
         raise KernelTypeError(f"write .{callee.name}(array, row, column)", *where)
     place = values[0].value if isinstance(values[0], Static) else None
     rank = place.ndim if isinstance(place, ir.GlobalParameter) else len(getattr(place, "shape", ()))
     if not isinstance(place, ir.GlobalParameter | ir.GroupArray) or rank != 2:
         raise KernelTypeError(
-            f"cooperative matrices lie in buffers and group arrays of two dimensions; this is {describe(values[0])}",
-            *lowering.at(node.args[0]),
+            f"cooperative matrices are in buffers and group arrays of two dimensions; this is {describe(values[0])}",
+            *call.positional[0].location,
         )
-    index = tuple(_integer(value, lowering.at(n)) for value, n in zip(values[1:], node.args[1:], strict=True))
+    index = tuple(_integer(argument.value, argument.location) for argument in call.positional[1:])
     if isinstance(callee.owner, CooperativeType):
         matrix = _new(lowering, callee.owner)
         _check_type(matrix, place, where)
-        lowering.emit_meeting(ir.CooperativeLoad(matrix, place, index, transposed, location=where))
+        lowering.emit_convergent(ir.CooperativeLoad(matrix, place, index, transposed, location=where))
         return Static(matrix, where)
     _check_type(callee.owner, place, where)
     if isinstance(place, ir.GlobalParameter) and not place.mutable:
         raise KernelTypeError(f"{place.name} is read only; declare it GlobalMut[{place.type}, 2] to write", *where)
-    lowering.emit_meeting(ir.CooperativeStore(callee.owner, place, index, transposed, location=where))
+    lowering.emit_convergent(ir.CooperativeStore(callee.owner, place, index, transposed, location=where))
     return None
 
 
-def _transposed(lowering: Lowering, node: ast.Call) -> bool:
-    for keyword in node.keywords:
-        value = lowering.value(keyword.value)
-        if keyword.arg != "transposed" or not isinstance(value, Static) or not isinstance(value.value, bool):
-            raise KernelTypeError("the only keyword here is transposed=True or False", *lowering.at(keyword))
+def _transposed(call: Call) -> bool:
+    for name, (value, where) in call.named:
+        if name != "transposed" or not isinstance(value, Static) or not isinstance(value.value, bool):
+            raise KernelTypeError("the only keyword is transposed, which is True or False", *where)
         return value.value
     return False
 
@@ -104,10 +104,9 @@ def same_type(a: ir.CooperativeMatrix, b: ir.CooperativeMatrix) -> bool:
     return replace(a, name="").__dict__ == replace(b, name="").__dict__
 
 
-def product(lowering: Lowering, node: ast.Call) -> Value:
+def product(lowering: Lowering, call: Call) -> Value:
     """``cooperative_multiply_add(a, b, c)``"""
-    where = lowering.at(node)
-    values = [lowering.value(argument) for argument in node.args]
+    where, values = call.location, call.values
     matrices = [matrix_of(value) for value in values]
     if len(matrices) != 3 or [m.use if m else None for m in matrices] != list(USES):
         raise KernelTypeError(
@@ -122,7 +121,7 @@ def product(lowering: Lowering, node: ast.Call) -> Value:
     if a.type is not b.type or (a.type.is_float != c.type.is_float) or c.type.size < a.type.size:
         raise KernelTypeError(f"a product of {a.type} and {b.type} cannot be added up in {c.type}", *where)
     result = _like(c)
-    lowering.emit_meeting(ir.CooperativeProduct(result, a, b, c, location=where))
+    lowering.emit_convergent(ir.CooperativeProduct(result, a, b, c, location=where))
     return Static(result, where)
 
 
@@ -153,9 +152,9 @@ def binary(lowering: Lowering, operator: ast.operator, left: Value, right: Value
         if matrix is not None:
             operands.append(matrix)
         elif isinstance(value, Compound) or (isinstance(value, Static) and not is_number(value.value)):
-            raise KernelTypeError(f"this operator of {described(left)} and {described(right)}", *where)
+            raise KernelTypeError(f"this operator does not take {described(left)} and {described(right)}", *where)
         else:
-            operands.append(assignable(value, model.type, f"an element of {_type_of(model)}", where))
+            operands.append(coerce_scalar(value, model.type, f"an element of {_type_of(model)}", where))
     both = a is not None and b is not None
     wrong = (
         op is None or (op == "div" and (not model.type.is_float or a is None)) or (not both and op in ("add", "sub"))
@@ -167,7 +166,7 @@ def binary(lowering: Lowering, operator: ast.operator, left: Value, right: Value
             *where,
         )
     result = _like(model)
-    lowering.emit_meeting(ir.CooperativeMap(result, op, tuple(operands), location=where))
+    lowering.emit_convergent(ir.CooperativeMap(result, op, tuple(operands), location=where))
     return Static(result, where)
 
 
@@ -176,7 +175,7 @@ def negated(lowering: Lowering, operator: ast.unaryop, matrix: ir.CooperativeMat
     if not isinstance(operator, ast.USub):
         raise KernelSyntaxError("a cooperative matrix has no such operator", *where)
     result = _like(matrix)
-    lowering.emit_meeting(ir.CooperativeMap(result, "neg", (matrix,), location=where))
+    lowering.emit_convergent(ir.CooperativeMap(result, "neg", (matrix,), location=where))
     return Static(result, where)
 
 
@@ -191,5 +190,5 @@ def copied(
     if to is not None and not same_type(matrix, to):
         raise KernelTypeError(f"{name} is a {_type_of(to)}; this is a {_type_of(matrix)}", *where)
     target = to or _like(matrix, name)
-    lowering.emit_meeting(ir.CooperativeMap(target, "copy", (matrix,), location=where))
+    lowering.emit_convergent(ir.CooperativeMap(target, "copy", (matrix,), location=where))
     return target

@@ -33,14 +33,14 @@ def _find(name: str, type: ScalarType) -> Func:
 
 
 def call_library(lowering: Lowering, name: str, operands: tuple[ir.Expr, ...], where: ir.Location) -> ir.Expr:
-    """A call of a library function with operands of the types that it takes; the first one's type chooses it."""
+    """A call of a library function with operands of the types that it takes. The type of the first one selects it."""
     function = lowering.library_function(_find(name, operands[0].type), operands)
     return ir.Call(function, operands, type=function.results[0], location=where)
 
 
 def horner(lowering: Lowering, x: ir.Expr, coefficients: tuple[ir.Const, ...], where: ir.Location) -> ir.Expr:
     """The polynomial of x with the coefficients, lowest power first, by Horner's rule."""
-    x = lowering.steady(x) if len(coefficients) > 2 else x
+    x = lowering.evaluate_once(x) if len(coefficients) > 2 else x
     result: ir.Expr = coefficients[-1]
     for coefficient in reversed(coefficients[:-1]):
         product = ir.Binary("mul", result, x, type=x.type, location=where)

@@ -1,4 +1,4 @@
-"""Calls of mathematical functions, by their names in Python's ``math``, in NumPy and in :mod:`.math_builtins`."""
+"""Calls of mathematical functions, by their names in Python's ``math``, in NumPy and in :mod:`.builtins`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import math as math_builtins
+from krnlpy.dsl import builtins, ir
+from krnlpy.dsl.frontend.callables import Call
 from krnlpy.dsl.frontend.conversions import cast, literal
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Static, Value, is_number
@@ -22,7 +22,7 @@ from .library import call_library, horner
 from .operands import arguments, constant, floats, integers, numbers
 from .powers import whole_power
 
-Handler = Callable[["Lowering", ast.Call], Value]
+Handler = Callable[[Lowering, Call], Value]
 
 _FLOAT_FUNCTIONS = {
     1: "sqrt rsqrt cbrt exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh"
@@ -51,7 +51,7 @@ _FOLDED: dict[str, Callable[..., Any]] = {
 
 
 def fold(name: str, values: list[Value], where: ir.Location) -> Static | None:
-    """The function of numbers known while compiling, which is such a number too; None if there is none."""
+    """The function of numbers known while compiling, as such a number; None if the function cannot be folded."""
     function = _FOLDED.get(name) or getattr(math, name, None)
     if function is None or not all(isinstance(v, Static) and is_number(v.value) for v in values):
         return None
@@ -63,8 +63,8 @@ def fold(name: str, values: list[Value], where: ir.Location) -> Static | None:
 
 
 def _function(name: str, count: int) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        return _apply(lowering, name, arguments(lowering, node, count, name), lowering.at(node))
+    def handler(lowering: Lowering, call: Call) -> Value:
+        return _apply(lowering, name, arguments(call, count, name), call.location)
 
     return handler
 
@@ -82,9 +82,9 @@ def _apply(lowering: Lowering, name: Any, values: list[Value], where: ir.Locatio
 def _factor(name: str, factor: float) -> Handler:
     """Multiplies by a constant."""
 
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        values = arguments(lowering, node, 1, name)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        values = arguments(call, 1, name)
         folded = fold(name, values, where)
         if folded is not None:
             return folded
@@ -98,9 +98,9 @@ def _binary(op: ir.BinaryOp, a: ir.Expr, b: ir.Expr, where: ir.Location) -> ir.E
     return ir.Binary(op, a, b, type=a.type, location=where)
 
 
-def _sign(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    (value,) = arguments(lowering, node, 1, "sign")
+def _sign(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    (value,) = arguments(call, 1, "sign")
     if isinstance(value, Static) and is_number(number := value.value):
         return Static(type(number)((number > 0) - (number < 0)) if number == number else number, where)
     (x,) = numbers([value], "sign", where)
@@ -111,19 +111,19 @@ def _sign(lowering: Lowering, node: ast.Call) -> Value:
     return _binary("min", x, constant(1, x.type, where), where)
 
 
-def _clamp(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    values = arguments(lowering, node, 3, "clamp")
+def _clamp(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    values = arguments(call, 3, "clamp")
     x, low, high = numbers(values, "clamp", where)
     return _binary("min", _binary("max", x, low, where), high, where)
 
 
 def _extremum(name: str, op: ir.BinaryOp) -> Handler:
-    """min or max with a rule of its own for NaN; without one where no operand can be NaN."""
+    """min or max with a special rule for NaN; the plain one if no operand can be NaN."""
 
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        a, b = numbers(arguments(lowering, node, 2, name), name, where)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        a, b = numbers(arguments(call, 2, name), name, where)
         return _with_nan(lowering, name, op, a, b, where)
 
     return handler
@@ -137,23 +137,23 @@ def _with_nan(lowering: Lowering, name: str, op: ir.BinaryOp, a: ir.Expr, b: ir.
     return call_library(lowering, name, (a, b), where)
 
 
-def _clip(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    x, low, high = numbers(arguments(lowering, node, 3, "clip"), "clip", where)
+def _clip(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    x, low, high = numbers(arguments(call, 3, "clip"), "clip", where)
     return _with_nan(lowering, "minimum", "min", _with_nan(lowering, "maximum", "max", x, low, where), high, where)
 
 
-def _step(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    edge, x = floats(arguments(lowering, node, 2, "step"), "step", where)
+def _step(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    edge, x = floats(arguments(call, 2, "step"), "step", where)
     below = ir.Compare("lt", x, edge, type=boolean, location=where)
     zero, one = constant(0, x.type, where), constant(1, x.type, where)
     return ir.Select(below, zero, one, type=x.type, location=where)
 
 
-def _ldexp(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    value, power = arguments(lowering, node, 2, "ldexp")
+def _ldexp(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    value, power = arguments(call, 2, "ldexp")
     (x,) = floats([value], "ldexp", where)
     (n,) = integers([power], "ldexp", where)
     # No result is other than 0 or infinity beyond these.
@@ -164,9 +164,9 @@ def _ldexp(lowering: Lowering, node: ast.Call) -> Value:
     return call_library(lowering, "ldexp", (x, cast(n, i32)), where)
 
 
-def _polynomial(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    value, coefficients = arguments(lowering, node, 2, "polynomial")
+def _polynomial(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    value, coefficients = arguments(call, 2, "polynomial")
     listed = coefficients.value if isinstance(coefficients, Static) else None
     listed = listed if isinstance(listed, python.tuple) else ()
     entries = [entry.value if isinstance(entry, Static) else entry for entry in listed]
@@ -174,56 +174,55 @@ def _polynomial(lowering: Lowering, node: ast.Call) -> Value:
         raise KernelTypeError(
             "polynomial takes its coefficients as a tuple of one or more numbers known while compiling, lowest power"
             " first",
-            *lowering.at(node.args[1]),
+            *call.positional[1].location,
         )
     (x,) = floats([value], "polynomial", where)
     constants = tuple(literal(python.float(entry), x.type, where) for entry in entries)
     return horner(lowering, x, constants, where)
 
 
-def _round(lowering: Lowering, node: ast.Call) -> Value:
-    if len(node.args) == 2:
-        raise KernelTypeError("round takes 1 argument in kernels; scale before and after", *lowering.at(node))
-    values, where = arguments(lowering, node, 1, "round"), lowering.at(node)
+def _round(lowering: Lowering, call: Call) -> Value:
+    if len(call.positional) == 2:
+        raise KernelTypeError("round takes 1 argument in kernels; scale before and after", *call.location)
+    values, where = arguments(call, 1, "round"), call.location
     (value,) = values
     if isinstance(value, ir.Expr) and value.type.is_integer:
         return value
     return _apply(lowering, "rint", values, where)
 
 
-def _square(lowering: Lowering, node: ast.Call) -> Value:
-    (value,) = arguments(lowering, node, 1, "square")
-    return whole_power(lowering.state, numbers([value], "square", lowering.at(node))[0], 2, lowering.at(node))
+def _square(lowering: Lowering, call: Call) -> Value:
+    (value,) = arguments(call, 1, "square")
+    return whole_power(lowering.state, numbers([value], "square", call.location)[0], 2, call.location)
 
 
-def _reciprocal(lowering: Lowering, node: ast.Call) -> Value:
-    (value,) = arguments(lowering, node, 1, "reciprocal")
-    where = lowering.at(node)
+def _reciprocal(lowering: Lowering, call: Call) -> Value:
+    (value,) = arguments(call, 1, "reciprocal")
+    where = call.location
     return lowering.binary(ast.Div(), Static(1.0, where), value, where)
 
 
 def _operator(name: str, operator: ast.operator) -> Handler:
     """A function that is an operator of the language."""
 
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        a, b = arguments(lowering, node, 2, name)
-        return lowering.binary(operator, a, b, lowering.at(node))
+    def handler(lowering: Lowering, call: Call) -> Value:
+        a, b = arguments(call, 2, name)
+        return lowering.binary(operator, a, b, call.location)
 
     return handler
 
 
 def _unary(name: str, operator: ast.unaryop) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        if len(node.args) != 1:
-            raise KernelTypeError(f"{name} takes 1 argument(s), {len(node.args)} given", *lowering.at(node))
-        return lowering.value(ast.copy_location(ast.UnaryOp(operator, node.args[0]), node))
+    def handler(lowering: Lowering, call: Call) -> Value:
+        (value,) = arguments(call, 1, name)
+        return lowering.unary(operator, value, call.location)
 
     return handler
 
 
-def _math_pow(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    values = arguments(lowering, node, 2, "pow")
+def _math_pow(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    values = arguments(call, 2, "pow")
     a, b = floats(values, "pow", where)
     return _binary("pow", a, b, where)
 
@@ -241,17 +240,17 @@ _UNARY: dict[str, ast.unaryop] = {
 
 HANDLERS: dict[Any, Handler] = {
     np.sign: _sign,
-    math_builtins.sign: _sign,
-    math_builtins.clamp: _clamp,
+    builtins.sign: _sign,
+    builtins.clamp: _clamp,
     np.clip: _clip,
     np.minimum: _extremum("minimum", "min"),
     np.maximum: _extremum("maximum", "max"),
     np.fmin: _extremum("fmin", "min"),
     np.fmax: _extremum("fmax", "max"),
-    math_builtins.fmin: _extremum("fmin", "min"),
-    math_builtins.fmax: _extremum("fmax", "max"),
-    math_builtins.step: _step,
-    math_builtins.polynomial: _polynomial,
+    builtins.fmin: _extremum("fmin", "min"),
+    builtins.fmax: _extremum("fmax", "max"),
+    builtins.step: _step,
+    builtins.polynomial: _polynomial,
     python.round: _round,
     np.round: _round,
     np.square: _square,
@@ -263,7 +262,7 @@ HANDLERS: dict[Any, Handler] = {
 
 
 def _register(name: str, handler: Handler) -> None:
-    HANDLERS[getattr(math_builtins, name)] = handler
+    HANDLERS[getattr(builtins, name)] = handler
     if hasattr(math, name):
         HANDLERS[getattr(math, name)] = handler
     for numpys in (name, _OTHER_NAMES.get(name)):

@@ -1,22 +1,24 @@
-"""The operands of calls: how many there are, and of which type they are together."""
+"""The operands of calls: how many there are, and the type that they have in common."""
 
 from __future__ import annotations
 
-import ast
-
 from krnlpy.dsl import ir
+from krnlpy.dsl.frontend.callables import Call
 from krnlpy.dsl.frontend.conversions import cast, literal, typed, unify
-from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Static, Value, is_number
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, convert, f32
 
 
-def arguments(lowering: Lowering, node: ast.Call, count: int | None, name: str) -> list[Value]:
-    """The values of a call's arguments, of which there must be ``count``, if that is not None."""
-    if count is not None and len(node.args) != count:
-        raise KernelTypeError(f"{name} takes {count} argument(s), {len(node.args)} given", *lowering.at(node))
-    return [lowering.value(a) for a in node.args]
+def arguments(call: Call, count: int, name: str) -> list[Value]:
+    """The values of a call's arguments.
+
+    Raises:
+        KernelTypeError: there are not ``count`` of them.
+    """
+    if len(call.positional) != count:
+        raise KernelTypeError(f"{name} takes {count} argument(s), {len(call.positional)} given", *call.location)
+    return call.values
 
 
 def common(values: list[Value], name: str, where: ir.Location) -> list[ir.Expr]:

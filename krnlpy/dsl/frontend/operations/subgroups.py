@@ -1,26 +1,26 @@
 """The frontend of what subgroups do: calls of ``subgroup_...`` as statements of the IR.
 
-Ballots are vectors of four u32; all that is asked of one but the ballot itself is arithmetic, which each thread does
-by itself.
+Ballots are vectors of four u32. Each thread computes what it wants to know of one by itself.
 """
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from functools import reduce
 from typing import Any, get_args
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import subgroups
-from krnlpy.dsl.frontend.conversions import cast, settled, typed
+from krnlpy.dsl import builtins, ir
+from krnlpy.dsl.frontend.callables import Call
+from krnlpy.dsl.frontend.conversions import cast, concretized, typed
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, vector
 from krnlpy.dsl.types.composites import VectorType
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, i32, u32
 
-Handler = Callable[["Lowering", ast.Call], Value]
+from .operands import arguments
+
+Handler = Callable[[Lowering, Call], Value]
 
 REDUCTIONS: tuple[ir.CollectiveOp, ...] = ("add", "mul", "min", "max", "and", "or", "xor")
 _OPERATIONS: tuple[ir.CollectiveOp, ...] = get_args(ir.CollectiveOp)
@@ -33,18 +33,8 @@ _MAX_LANES = 128
 # ------------------------------------------------------------------------------------------------------ arguments
 
 
-def _name(node: ast.Call) -> str:
-    return getattr(node.func, "attr", getattr(node.func, "id", "this function"))
-
-
-def _values(lowering: Lowering, node: ast.Call, count: int) -> list[Value]:
-    if len(node.args) != count:
-        raise KernelTypeError(f"{_name(node)} takes {count} argument(s), {len(node.args)} given", *lowering.at(node))
-    return [lowering.value(argument) for argument in node.args]
-
-
 def _whole(value: Value, what: str) -> int:
-    """A number that is known while compiling."""
+    """A whole number that is known while compiling."""
     if isinstance(value, Static) and isinstance(value.value, int) and not isinstance(value.value, bool):
         return value.value
     raise KernelTypeError(f"{what} is a whole number known while compiling, not {describe(value)}", *value.location)
@@ -63,7 +53,7 @@ def _lane(value: Value, what: str) -> ir.Expr:
 # ----------------------------------------------------------------------------------------------------- operations
 
 
-def _meet(
+def _collective(
     lowering: Lowering,
     op: ir.CollectiveOp,
     operands: tuple[ir.Expr, ...],
@@ -73,65 +63,65 @@ def _meet(
 ) -> list[ir.Expr]:
     """Adds an operation; returns its results."""
     targets = tuple(lowering.temporary(type, op) for type in results)
-    lowering.emit_meeting(ir.Collective(targets, op, operands, cluster, location=where))
+    lowering.emit_convergent(ir.Collective(targets, op, operands, cluster, location=where))
     return [ir.Local(target, type=target.type, location=where) for target in targets]
 
 
-def _barrier(lowering: Lowering, node: ast.Call) -> Value:
-    _values(lowering, node, 0)
-    _meet(lowering, "barrier", (), (), lowering.at(node))
-    return Static(None, lowering.at(node))
+def _barrier(lowering: Lowering, call: Call) -> Value:
+    arguments(call, 0, call.name)
+    _collective(lowering, "barrier", (), (), call.location)
+    return Static(None, call.location)
 
 
-def _elect(lowering: Lowering, node: ast.Call) -> Value:
-    _values(lowering, node, 0)
-    return _meet(lowering, "elect", (), (boolean,), lowering.at(node))[0]
+def _elect(lowering: Lowering, call: Call) -> Value:
+    arguments(call, 0, call.name)
+    return _collective(lowering, "elect", (), (boolean,), call.location)[0]
 
 
 def _vote(op: ir.CollectiveOp) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        condition = lowering.truth(_values(lowering, node, 1)[0], where)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        condition = lowering.truth(arguments(call, 1, call.name)[0], where)
         if op == "ballot":
-            return vector(_meet(lowering, op, (condition,), (u32,) * 4, where), where)
-        return _meet(lowering, op, (condition,), (boolean,), where)[0]
+            return vector(_collective(lowering, op, (condition,), (u32,) * 4, where), where)
+        return _collective(lowering, op, (condition,), (boolean,), where)[0]
 
     return handler
 
 
-def _all_equal(lowering: Lowering, node: ast.Call) -> Value:
-    value = typed(_values(lowering, node, 1)[0])
-    return _meet(lowering, "all_equal", (value,), (boolean,), lowering.at(node))[0]
+def _all_equal(lowering: Lowering, call: Call) -> Value:
+    value = typed(arguments(call, 1, call.name)[0])
+    return _collective(lowering, "all_equal", (value,), (boolean,), call.location)[0]
 
 
 def _reduction(op: ir.CollectiveOp, clustered: bool = False) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        value, *rest = _values(lowering, node, 2 if clustered else 1)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        value, *rest = arguments(call, 2 if clustered else 1, call.name)
         operand = typed(value)
         bits = op.endswith(("and", "or", "xor"))
         if operand.type is boolean:
             instead = "write subgroup_all or subgroup_any" if bits else "convert it, for example i32(...)"
-            raise KernelTypeError(f"{_name(node)} of a truth value; {instead}", *where)
+            raise KernelTypeError(f"{call.name} of a truth value; {instead}", *where)
         if bits and not operand.type.is_integer:
-            raise KernelTypeError(f"{_name(node)} needs an integer, not {operand.type}", *where)
+            raise KernelTypeError(f"{call.name} needs an integer, not {operand.type}", *where)
         cluster = _whole(rest[0], "the size of a cluster") if rest else 0
         if rest and not (1 <= cluster <= _MAX_LANES and cluster & (cluster - 1) == 0):
             raise KernelTypeError(f"the size of a cluster is a power of two up to {_MAX_LANES}, not {cluster}", *where)
-        return _meet(lowering, op, (operand,), (operand.type,), where, cluster)[0]
+        return _collective(lowering, op, (operand,), (operand.type,), where, cluster)[0]
 
     return handler
 
 
-def _broadcast_first(lowering: Lowering, node: ast.Call) -> Value:
-    value = typed(_values(lowering, node, 1)[0])
-    return _meet(lowering, "broadcast_first", (value,), (value.type,), lowering.at(node))[0]
+def _broadcast_first(lowering: Lowering, call: Call) -> Value:
+    value = typed(arguments(call, 1, call.name)[0])
+    return _collective(lowering, "broadcast_first", (value,), (value.type,), call.location)[0]
 
 
 def _move(op: ir.CollectiveOp) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        value, place = _values(lowering, node, 2)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        value, place = arguments(call, 2, call.name)
         operand, chosen = typed(value), op
         if op == "quad_broadcast":
             number = _whole(place, "the place in a quad")
@@ -140,15 +130,15 @@ def _move(op: ir.CollectiveOp) -> Handler:
         lane = _lane(place, "a lane" if op in ("shuffle", "broadcast") else "a distance of lanes")
         if op == "broadcast" and not isinstance(lane, ir.Const):
             chosen = "shuffle"
-        return _meet(lowering, chosen, (operand, lane), (operand.type,), where)[0]
+        return _collective(lowering, chosen, (operand, lane), (operand.type,), where)[0]
 
     return handler
 
 
 def _swap(op: ir.CollectiveOp) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        value = typed(_values(lowering, node, 1)[0])
-        return _meet(lowering, op, (value,), (value.type,), lowering.at(node))[0]
+    def handler(lowering: Lowering, call: Call) -> Value:
+        value = typed(arguments(call, 1, call.name)[0])
+        return _collective(lowering, op, (value,), (value.type,), call.location)[0]
 
     return handler
 
@@ -170,8 +160,8 @@ class _Words:
         right = self.number(right) if isinstance(right, int) else right
         return ir.Binary(op, left, right, type=u32, location=self.where)
 
-    def steady(self, value: ir.Expr, name: str = "value") -> ir.Expr:
-        return self.lowering.steady(value, name)
+    def evaluate_once(self, value: ir.Expr, name: str = "value") -> ir.Expr:
+        return self.lowering.evaluate_once(value, name)
 
     def select(self, condition: ir.Expr, then: ir.Expr, otherwise: ir.Expr) -> ir.Expr:
         return ir.Select(condition, then, otherwise, type=then.type, location=self.where)
@@ -184,10 +174,10 @@ class _Words:
 
     def ones(self, word: ir.Expr) -> ir.Expr:
         """How many bits are 1: sums of pairs, of nibbles, of bytes, and of all (Warren, Hacker's Delight, 5-1)."""
-        word = self.steady(word, "word")
-        word = self.steady(self.binary("sub", word, self.binary("and", self.binary("shr", word, 1), 0x55555555)))
+        word = self.evaluate_once(word, "word")
+        word = self.evaluate_once(self.binary("sub", word, self.binary("and", self.binary("shr", word, 1), 0x55555555)))
         pairs = self.binary("and", self.binary("shr", word, 2), 0x33333333)
-        word = self.steady(self.binary("add", self.binary("and", word, 0x33333333), pairs))
+        word = self.evaluate_once(self.binary("add", self.binary("and", word, 0x33333333), pairs))
         word = self.binary("and", self.binary("add", word, self.binary("shr", word, 4)), 0x0F0F0F0F)
         return self.binary("shr", self.binary("mul", word, 0x01010101), 24)
 
@@ -201,21 +191,21 @@ class _Words:
         return self.binary("sub", self.binary("shl", self.number(1), self.binary("sub", first, 32 * word)), 1)
 
 
-def _ballot(lowering: Lowering, node: ast.Call, count: int = 1) -> tuple[_Words, list[ir.Expr], list[Value]]:
+def _ballot(lowering: Lowering, call: Call, count: int = 1) -> tuple[_Words, list[ir.Expr], list[Value]]:
     """The four words of the ballot that is the first argument, and the other arguments."""
-    value, *rest = _values(lowering, node, count)
-    value = settled(value)
+    value, *rest = arguments(call, count, call.name)
+    value = concretized(value)
     if not isinstance(value, Compound) or value.type != VectorType(u32, 4):
         raise KernelTypeError(
-            f"{_name(node)} takes what subgroup_ballot returns, a Vector[u32, 4], not {describe(value)}",
+            f"{call.name} takes what subgroup_ballot returns, a Vector[u32, 4], not {describe(value)}",
             *value.location,
         )
-    return _Words(lowering, lowering.at(node)), [lowering.steady(typed(p), "ballot") for p in value.parts], rest
+    return _Words(lowering, call.location), [lowering.evaluate_once(typed(p), "ballot") for p in value.parts], rest
 
 
 def _bit(words: _Words, ballot: list[ir.Expr], lane: ir.Expr) -> ir.Expr:
-    lane = words.steady(lane, "lane")
-    number = words.steady(words.binary("shr", lane, 5))
+    lane = words.evaluate_once(lane, "lane")
+    number = words.evaluate_once(words.binary("shr", lane, 5))
     chosen = words.number(0)
     for i in (3, 2, 1, 0):
         here = ir.Compare("eq", number, words.number(i), type=boolean, location=words.where)
@@ -224,47 +214,47 @@ def _bit(words: _Words, ballot: list[ir.Expr], lane: ir.Expr) -> ir.Expr:
     return ir.Compare("ne", bit, words.number(0), type=boolean, location=words.where)
 
 
-def _inverse_ballot(lowering: Lowering, node: ast.Call) -> Value:
-    words, ballot, _ = _ballot(lowering, node)
+def _inverse_ballot(lowering: Lowering, call: Call) -> Value:
+    words, ballot, _ = _ballot(lowering, call)
     return _bit(words, ballot, words.lane())
 
 
-def _bit_extract(lowering: Lowering, node: ast.Call) -> Value:
-    words, ballot, (lane,) = _ballot(lowering, node, 2)
+def _bit_extract(lowering: Lowering, call: Call) -> Value:
+    words, ballot, (lane,) = _ballot(lowering, call, 2)
     return _bit(words, ballot, _lane(lane, "a lane"))
 
 
 def _bit_count(kind: str = "") -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        words, ballot, _ = _ballot(lowering, node)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        words, ballot, _ = _ballot(lowering, call)
         if kind:
             lane = words.lane()
-            lane = words.steady(words.binary("add", lane, 1) if kind == "inclusive" else lane, "lane")
+            lane = words.evaluate_once(words.binary("add", lane, 1) if kind == "inclusive" else lane, "lane")
             ballot = [words.binary("and", word, words.below(lane, i)) for i, word in enumerate(ballot)]
         return words.total(ballot)
 
     return handler
 
 
-def _find_lsb(lowering: Lowering, node: ast.Call) -> Value:
-    words, ballot, _ = _ballot(lowering, node)
+def _find_lsb(lowering: Lowering, call: Call) -> Value:
+    words, ballot, _ = _ballot(lowering, call)
     found = words.number(_MAX_LANES)
     for i in (3, 2, 1, 0):
         lowest = words.binary("and", ballot[i], words.binary("sub", words.number(0), ballot[i]))
         place = words.binary("add", words.ones(words.binary("sub", lowest, 1)), 32 * i)
-        found = words.steady(words.select(words.is_zero(ballot[i]), found, place), "found")
+        found = words.evaluate_once(words.select(words.is_zero(ballot[i]), found, place), "found")
     return found
 
 
-def _find_msb(lowering: Lowering, node: ast.Call) -> Value:
-    words, ballot, _ = _ballot(lowering, node)
+def _find_msb(lowering: Lowering, call: Call) -> Value:
+    words, ballot, _ = _ballot(lowering, call)
     found = words.number(_MAX_LANES)
     for i in range(4):
         word = ballot[i]
         for distance in (1, 2, 4, 8, 16):  # all bits below the highest become 1
-            word = words.steady(words.binary("or", word, words.binary("shr", word, distance)))
+            word = words.evaluate_once(words.binary("or", word, words.binary("shr", word, distance)))
         place = words.binary("add", words.ones(word), 32 * i - 1) if i else words.binary("sub", words.ones(word), 1)
-        found = words.steady(words.select(words.is_zero(ballot[i]), found, place), "found")
+        found = words.evaluate_once(words.select(words.is_zero(ballot[i]), found, place), "found")
     return found
 
 
@@ -287,18 +277,18 @@ def _handler(op: ir.CollectiveOp) -> Handler:
 
 
 BALLOT_FUNCTIONS: dict[Any, Handler] = {
-    subgroups.subgroup_inverse_ballot: _inverse_ballot,
-    subgroups.subgroup_ballot_bit_extract: _bit_extract,
-    subgroups.subgroup_ballot_bit_count: _bit_count(),
-    subgroups.subgroup_ballot_inclusive_bit_count: _bit_count("inclusive"),
-    subgroups.subgroup_ballot_exclusive_bit_count: _bit_count("exclusive"),
-    subgroups.subgroup_ballot_find_lsb: _find_lsb,
-    subgroups.subgroup_ballot_find_msb: _find_msb,
+    builtins.subgroup_inverse_ballot: _inverse_ballot,
+    builtins.subgroup_ballot_bit_extract: _bit_extract,
+    builtins.subgroup_ballot_bit_count: _bit_count(),
+    builtins.subgroup_ballot_inclusive_bit_count: _bit_count("inclusive"),
+    builtins.subgroup_ballot_exclusive_bit_count: _bit_count("exclusive"),
+    builtins.subgroup_ballot_find_lsb: _find_lsb,
+    builtins.subgroup_ballot_find_msb: _find_msb,
 }
 """What takes a ballot, which is one vector and not several numbers."""
 
 SUBGROUP_FUNCTIONS: dict[Any, Handler] = {
-    **{getattr(subgroups, f"subgroup_{op}"): _handler(op) for op in _OPERATIONS},
-    **{getattr(subgroups, f"subgroup_clustered_{op}"): _reduction(op, clustered=True) for op in REDUCTIONS},
+    **{getattr(builtins, f"subgroup_{op}"): _handler(op) for op in _OPERATIONS},
+    **{getattr(builtins, f"subgroup_clustered_{op}"): _reduction(op, clustered=True) for op in REDUCTIONS},
     **BALLOT_FUNCTIONS,
 }

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import core as builtins
-from krnlpy.dsl.frontend.conversions import settled, typed
+from krnlpy.dsl import builtins, ir
+from krnlpy.dsl.frontend.callables import Call
+from krnlpy.dsl.frontend.conversions import concretized, typed
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, matrix, vector
 from krnlpy.dsl.types.composites import MatrixType, VectorType
@@ -19,23 +19,21 @@ from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import boolean
 
 from . import compounds
+from .operands import arguments
 
-Handler = Callable[["Lowering", ast.Call], Value]
+Handler = Callable[[Lowering, Call], Value]
 
 
-def _operands(lowering: Lowering, node: ast.Call, *kinds: Any) -> list[Compound]:
+def _operands(lowering: Lowering, call: Call, *kinds: Any) -> list[Compound]:
     """The arguments, which are of these kinds; each scalar in them is evaluated once."""
-    where = lowering.at(node)
-    values = [lowering.value(argument) for argument in node.args]
-    name = getattr(node.func, "attr", getattr(node.func, "id", "this function"))
-    if len(values) != len(kinds):
-        raise KernelTypeError(f"{name} takes {len(kinds)} argument(s), {len(values)} given", *where)
+    where = call.location
+    values = arguments(call, len(kinds), call.name)
     operands = []
     for value, kind in zip(values, kinds, strict=True):
         if not isinstance(value, Compound) or not isinstance(value.type, kind):
             wanted = "a matrix" if kind is MatrixType else "a vector"
-            raise KernelTypeError(f"{name} takes {wanted}, not {describe(value)}", *where)
-        parts = tuple(lowering.steady(typed(p)) for p in value.parts if isinstance(p, ir.Expr))
+            raise KernelTypeError(f"{call.name} takes {wanted}, not {describe(value)}", *where)
+        parts = tuple(lowering.evaluate_once(typed(p)) for p in value.parts if isinstance(p, ir.Expr))
         operands.append(Compound(value.type, parts, value.location))
     return operands
 
@@ -50,16 +48,16 @@ def _same_length(a: Compound, b: Compound, name: str, where: ir.Location) -> Non
         raise KernelTypeError(f"{name} of {a.type} and {b.type}: their lengths differ", *where)
 
 
-def _dot(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    a, b = _operands(lowering, node, VectorType, VectorType)
+def _dot(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    a, b = _operands(lowering, call, VectorType, VectorType)
     _same_length(a, b, "dot", where)
     return compounds.inner(lowering, a.parts, b.parts, where)
 
 
-def _cross(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    a, b = _operands(lowering, node, VectorType, VectorType)
+def _cross(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    a, b = _operands(lowering, call, VectorType, VectorType)
     if len(a.parts) != 3 or len(b.parts) != 3:
         raise KernelTypeError(f"cross needs vectors of three, not {a.type} and {b.type}", *where)
     return vector([_minor(lowering, a.parts, b.parts, (i + 1) % 3, (i + 2) % 3, where) for i in range(3)], where)
@@ -76,46 +74,46 @@ def _sqrt(value: ir.Expr, where: ir.Location) -> ir.Expr:
     return ir.Math("sqrt", (value,), type=value.type, location=where)
 
 
-def _length(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    (v,) = _operands(lowering, node, VectorType)
+def _length(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    (v,) = _operands(lowering, call, VectorType)
     _floats(v, "length", where)
     return _sqrt(compounds.inner(lowering, v.parts, v.parts, where), where)
 
 
-def _distance(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    a, b = _operands(lowering, node, VectorType, VectorType)
+def _distance(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    a, b = _operands(lowering, call, VectorType, VectorType)
     _same_length(a, b, "distance", where)
     difference = compounds.binary(lowering, ast.Sub(), a, b, where)
     _floats(difference, "distance", where)
-    parts = [lowering.steady(typed(p)) for p in difference.parts if isinstance(p, ir.Expr)]
+    parts = [lowering.evaluate_once(typed(p)) for p in difference.parts if isinstance(p, ir.Expr)]
     return _sqrt(compounds.inner(lowering, parts, parts, where), where)
 
 
-def _normalize(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    (v,) = _operands(lowering, node, VectorType)
+def _normalize(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    (v,) = _operands(lowering, call, VectorType)
     _floats(v, "normalize", where)
-    length = lowering.keep(_sqrt(compounds.inner(lowering, v.parts, v.parts, where), where), "length")
+    length = lowering.assign_temporary(_sqrt(compounds.inner(lowering, v.parts, v.parts, where), where), "length")
     return compounds.binary(lowering, ast.Div(), v, length, where)
 
 
-def _outer(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    a, b = _operands(lowering, node, VectorType, VectorType)
+def _outer(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    a, b = _operands(lowering, call, VectorType, VectorType)
     parts = [typed(lowering.binary(ast.Mult(), x, y, where)) for x in a.parts for y in b.parts]
     return matrix(parts, len(a.parts), where)
 
 
-def _transpose(lowering: Lowering, node: ast.Call) -> Value:
-    (m,) = _operands(lowering, node, MatrixType)
-    return compounds.transpose(m, lowering.at(node))
+def _transpose(lowering: Lowering, call: Call) -> Value:
+    (m,) = _operands(lowering, call, MatrixType)
+    return compounds.transpose(m, call.location)
 
 
-def _square(lowering: Lowering, node: ast.Call, name: str) -> list[list[ir.Expr]]:
-    where = lowering.at(node)
-    (m,) = _operands(lowering, node, MatrixType)
+def _square(lowering: Lowering, call: Call, name: str) -> list[list[ir.Expr]]:
+    where = call.location
+    (m,) = _operands(lowering, call, MatrixType)
     assert isinstance(m.type, MatrixType)
     if m.type.rows != m.type.columns:
         raise KernelTypeError(f"{name} needs as many rows as columns, not {m.type}", *where)
@@ -137,17 +135,17 @@ def _expand(lowering: Lowering, rows: list[list[ir.Expr]], where: ir.Location) -
         else:
             total = lowering.binary(ast.Sub() if column % 2 else ast.Add(), total, term, where)
     assert total is not None
-    return lowering.keep(typed(total), "minor")
+    return lowering.assign_temporary(typed(total), "minor")
 
 
-def _determinant(lowering: Lowering, node: ast.Call) -> Value:
-    return _expand(lowering, _square(lowering, node, "determinant"), lowering.at(node))
+def _determinant(lowering: Lowering, call: Call) -> Value:
+    return _expand(lowering, _square(lowering, call, "determinant"), call.location)
 
 
-def _inverse(lowering: Lowering, node: ast.Call) -> Value:
+def _inverse(lowering: Lowering, call: Call) -> Value:
     """The adjugate over the determinant: exact in form, and short for up to four rows."""
-    where = lowering.at(node)
-    rows = _square(lowering, node, "inverse")
+    where = call.location
+    rows = _square(lowering, call, "inverse")
     size = len(rows)
     cofactors: list[list[ir.Expr]] = []
     for i in range(size):
@@ -156,17 +154,17 @@ def _inverse(lowering: Lowering, node: ast.Call) -> Value:
             rest = [[e for c, e in enumerate(row) if c != j] for r, row in enumerate(rows) if r != i]
             minor = _expand(lowering, rest, where)
             line.append(ir.Unary("neg", minor, type=minor.type, location=where) if (i + j) % 2 else minor)
-        cofactors.append([lowering.keep(entry, "cofactor") for entry in line])
-    determinant = lowering.keep(compounds.inner(lowering, rows[0], cofactors[0], where), "determinant")
+        cofactors.append([lowering.assign_temporary(entry, "cofactor") for entry in line])
+    determinant = lowering.assign_temporary(compounds.inner(lowering, rows[0], cofactors[0], where), "determinant")
     transposed = [cofactors[j][i] for i in range(size) for j in range(size)]
     parts = [typed(lowering.binary(ast.Div(), entry, determinant, where)) for entry in transposed]
     return matrix(parts, size, where)
 
 
 def _truths(op: str) -> Handler:
-    def handler(lowering: Lowering, node: ast.Call) -> Value:
-        where = lowering.at(node)
-        (v,) = _operands(lowering, node, VectorType | MatrixType)
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        (v,) = _operands(lowering, call, VectorType | MatrixType)
         truths = [lowering.truth(part, where) for part in v.parts]
         result = truths[0]
         for truth in truths[1:]:
@@ -176,13 +174,13 @@ def _truths(op: str) -> Handler:
     return handler
 
 
-def _sum(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    if len(node.args) != 1:
+def _sum(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    if len(call.positional) != 1:
         raise KernelTypeError("sum takes one vector or tuple", *where)
-    value = lowering.value(node.args[0])
+    (value,) = call.values
     if isinstance(value, Static) and isinstance(value.value, tuple):
-        value = settled(value)
+        value = concretized(value)
     if not isinstance(value, Compound) or not all(isinstance(part, ir.Expr) for part in value.parts):
         raise KernelTypeError(f"sum takes a vector or a tuple of numbers, not {describe(value)}", *where)
     total: Value = value.parts[0]
@@ -191,16 +189,14 @@ def _sum(lowering: Lowering, node: ast.Call) -> Value:
     return total
 
 
-def _len(lowering: Lowering, node: ast.Call) -> Value:
-    where = lowering.at(node)
-    if len(node.args) != 1:
-        raise KernelTypeError(f"len takes 1 argument(s), {len(node.args)} given", *where)
-    value = lowering.value(node.args[0])
+def _len(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    (value,) = arguments(call, 1, "len")
     if isinstance(value, Compound):
         return Static(value.type.rows if isinstance(value.type, MatrixType) else len(value.parts), where)
     if isinstance(value, Static) and isinstance(value.value, tuple):
         return Static(len(value.value), where)
-    place = lowering.place(value, node.args[0])
+    place = lowering.place(value, call.positional[0].location)
     extents = lowering.array_attribute(place, "shape", where)
     assert isinstance(extents, Static)
     first: Value = extents.value[0]

@@ -6,11 +6,18 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import core as builtins
-from krnlpy.dsl.frontend.conversions import default_type, fit, settled, typed, widen, widens
+from krnlpy.dsl import builtins, ir
+from krnlpy.dsl.frontend.conversions import coerce, concretized, default_type, typed, widen, widens
 from krnlpy.dsl.frontend.operations import compounds, cooperative
-from krnlpy.dsl.frontend.targets import AnyName, Chosen, CompoundName, Element, LocalName, Parts, Target
+from krnlpy.dsl.frontend.targets import (
+    AnyName,
+    CompositeTarget,
+    CompoundName,
+    Element,
+    LocalName,
+    SelectedTarget,
+    Target,
+)
 from krnlpy.dsl.frontend.values import (
     ArrayPlace,
     Compound,
@@ -40,16 +47,16 @@ from .expressions import ExpressionLowering
 class AssignmentLowering(ExpressionLowering):
     """Lowers assignments."""
 
-    def _Assign(self, node: ast.Assign) -> None:  # noqa: N802
+    def visit_Assign(self, node: ast.Assign) -> None:
         if self._array_declaration(node):
             return
         value = self.value(node.value)
         if len(node.targets) > 1:
-            value = self.kept(value)
+            value = self.snapshot(value)
         for target in node.targets:
             self._assign(target, value, self.at(node.value))
 
-    def _AnnAssign(self, node: ast.AnnAssign) -> None:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         where = self.at(node.annotation)
         if not isinstance(node.target, ast.Name):
             raise KernelSyntaxError("only variables are annotated; leave the annotation out", *where)
@@ -85,7 +92,7 @@ class AssignmentLowering(ExpressionLowering):
         assert not isinstance(type, TypeVar)
         return type
 
-    def _AugAssign(self, node: ast.AugAssign) -> None:  # noqa: N802
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
         where = self.at(node)
         if isinstance(node.target, ast.Name) and node.target.id in self.matrices:
             old, operand = self.values(
@@ -99,7 +106,7 @@ class AssignmentLowering(ExpressionLowering):
         old, operand = self.in_order([lambda: self._read(target, self.at(node.target)), lambda: self.value(node.value)])
         self.write(target, self.binary(node.op, old, operand, where), self.at(node.target), where)
 
-    def _NamedExpr(self, node: ast.NamedExpr) -> Value:  # noqa: N802
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> Value:
         value = self.value(node.value)
         self._assign(node.target, value, self.at(node.value))
         return self.value(ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target))
@@ -137,7 +144,8 @@ class AssignmentLowering(ExpressionLowering):
             raise KernelTypeError(f"{len(entries)} values for {len(target.elts)} targets", *where)
         # A value that a target before it may change is taken first: a, b = b, a.
         values = [
-            self.kept(v) if any(self._may_change(t, v) for t in target.elts[:n]) else v for n, v in enumerate(entries)
+            self.snapshot(v) if any(self._may_change(t, v) for t in target.elts[:n]) else v
+            for n, v in enumerate(entries)
         ]
         for element, one in zip(target.elts, values, strict=True):
             self._assign(element, one, where)
@@ -173,7 +181,7 @@ class AssignmentLowering(ExpressionLowering):
         if known is None:
             self._check_new_name(target)
             weak = isinstance(value, Static) and is_number(value.value) and not is_strong(value)
-            value = value if weak else settled(value)
+            value = value if weak else concretized(value)
             kind = default_type(value.value) if isinstance(value, Static) else value.type
             known = self.locals[name] = self.new_name(name, kind, target.lineno)
         self.write(known, value, self.at(target), where)
@@ -220,8 +228,8 @@ class AssignmentLowering(ExpressionLowering):
             return self._part(owner, node.attr, where)
         if isinstance(node, ast.Subscript):
             if not isinstance(node.value, ast.Attribute | ast.Subscript) and not self._is_compound(node.value):
-                place = self.place(self.value(node.value), node.value)
-                index = tuple(self.steady(i, "index") for i in self.index(node, place))
+                place = self.place(self.value(node.value), self.at(node.value))
+                index = tuple(self.evaluate_once(i, "index") for i in self.index(node, place))
                 return _elements(place, index)
             return self._component(self.target(node.value), node)
         raise KernelSyntaxError("kernels assign to variables and to elements of arrays", *where)
@@ -245,7 +253,7 @@ class AssignmentLowering(ExpressionLowering):
     def _part(self, owner: Target, name: str, where: ir.Location) -> Target:
         """``owner.name`` as a target."""
         type = owner.type
-        if isinstance(owner, Chosen) or not isinstance(type, CompositeType):
+        if isinstance(owner, SelectedTarget) or not isinstance(type, CompositeType):
             raise KernelTypeError(f"a value of type {type} has no parts to assign", *where)
         parts = owner.parts  # type: ignore[union-attr]
         if isinstance(type, VectorType):
@@ -255,7 +263,7 @@ class AssignmentLowering(ExpressionLowering):
             if len(set(components)) != len(components):
                 raise KernelTypeError(f"{name} names a component twice; it cannot be assigned", *where)
             chosen = tuple(parts[i] for i in components)
-            return chosen[0] if len(chosen) == 1 else Parts(VectorType(type.element, len(chosen)), chosen)
+            return chosen[0] if len(chosen) == 1 else CompositeTarget(VectorType(type.element, len(chosen)), chosen)
         names = [part for part, _ in type.parts]
         if not isinstance(type, StructType) or name not in names:
             raise KernelNameError(f"{type} has no {name} to assign; it has {', '.join(names)}", *where)
@@ -265,7 +273,7 @@ class AssignmentLowering(ExpressionLowering):
     def _component(self, owner: Target, node: ast.Subscript) -> Target:
         """``owner[i]`` of a vector, matrix or tuple as a target."""
         where, type = self.at(node), owner.type
-        if isinstance(owner, LocalName | Element | Chosen) or isinstance(type, StructType):
+        if isinstance(owner, LocalName | Element | SelectedTarget) or isinstance(type, StructType):
             raise KernelTypeError(f"a value of type {type} has no elements to assign", *where)
         entries = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         index = [compounds.index_entry(self, value, node) for value in self.values(entries)]
@@ -275,10 +283,10 @@ class AssignmentLowering(ExpressionLowering):
             if len(index) == 2:
                 row_type = VectorType(type.element, type.columns)
                 return self._pick(tuple(self._pick(row, index[1], where) for row in rows), index[0], where, row_type)
-            whole = tuple(Parts(VectorType(type.element, type.columns), row) for row in rows)
+            whole = tuple(CompositeTarget(VectorType(type.element, type.columns), row) for row in rows)
             return self._pick(whole, index[0], where)
         if len(index) != 1:
-            raise KernelTypeError(f"{type} has one index", *where)
+            raise KernelTypeError(f"{type} takes one index", *where)
         if isinstance(type, TupleType) and not isinstance(index[0], int):
             raise KernelTypeError("a tuple is indexed by a constant", *where)
         return self._pick(parts, index[0], where)
@@ -288,7 +296,7 @@ class AssignmentLowering(ExpressionLowering):
         parts: tuple[Target, ...], index: int | ir.Expr, where: ir.Location, type: AnyType | None = None
     ) -> Target:
         if isinstance(index, ir.Expr):
-            return Chosen(parts[0].type, parts, index)
+            return SelectedTarget(parts[0].type, parts, index)
         if not -len(parts) <= index < len(parts):
             raise KernelTypeError(f"index {index} is out of range: there are {len(parts)} elements", *where)
         return parts[index]
@@ -301,9 +309,9 @@ class AssignmentLowering(ExpressionLowering):
                 return self.read(target, where)
             case Element():
                 return self.element(target.place, target.index, where)
-            case Parts():
+            case CompositeTarget():
                 return Compound(target.type, tuple(self._read(part, where) for part in target.parts), where)
-            case Chosen():
+            case SelectedTarget():
                 return compounds.choose(self, [self._read(p, where) for p in target.parts], target.index, where)
 
     def write(self, target: Target, value: Value, where: ir.Location, value_where: ir.Location) -> None:
@@ -312,14 +320,14 @@ class AssignmentLowering(ExpressionLowering):
         Raises:
             KernelTypeError: the value does not fit.
         """
-        parts = fit(value, target.type, _described(target), value_where)
+        parts = coerce(value, target.type, _described(target), value_where)
         written = set(_variables(target))
         if len(parts) > 1 and any(
             isinstance(n, ir.Load) or (isinstance(n, ir.Local) and n.variable in written)
             for scalar in parts
             for n in ir.walk(scalar)
         ):
-            parts = [self.keep(s) if not isinstance(s, ir.Const) else s for s in parts]
+            parts = [self.assign_temporary(s) if not isinstance(s, ir.Const) else s for s in parts]
         self._write(target, iter(parts), where)
 
     def _write(self, target: Target, values: Iterator[ir.Expr], where: ir.Location) -> None:
@@ -328,14 +336,14 @@ class AssignmentLowering(ExpressionLowering):
                 self.emit(ir.Assign(target.variable, next(values), location=where))
             case Element():
                 self._store(target, next(values), where)
-            case CompoundName() | Parts():
+            case CompoundName() | CompositeTarget():
                 for part in target.parts:
                     self._write(part, values, where)
-            case Chosen():
-                steady = [self.steady(next(values)) for _ in range(_count(target.type))]
+            case SelectedTarget():
+                values_once = [self.evaluate_once(next(values)) for _ in range(_count(target.type))]
                 for place, part in enumerate(target.parts):
                     with self.branch() as block:
-                        self._write(part, iter(steady), where)
+                        self._write(part, iter(values_once), where)
                     condition = compounds.is_equal(target.index, place, where)
                     self.emit(ir.If(condition, tuple(block), (), location=where))
 
@@ -367,7 +375,7 @@ class AssignmentLowering(ExpressionLowering):
         where = self.at(node.value)
         name = node.targets[0].id
         if self.depth:
-            raise KernelSyntaxError(f"{what} stands at the top of the function, not inside if or a loop", *where)
+            raise KernelSyntaxError(f"{what} must be at the top of the function, not inside an if or a loop", *where)
         if group and not self.is_kernel:
             raise KernelSyntaxError("group arrays are declared in kernels, not in functions", *where)
         if group and self.state.has_items:
@@ -431,7 +439,7 @@ class AssignmentLowering(ExpressionLowering):
 
 def _elements(place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...]) -> Target:
     if isinstance(place, CompoundPlace):
-        return Parts(place.type, tuple(_elements(part, index) for part in place.parts))
+        return CompositeTarget(place.type, tuple(_elements(part, index) for part in place.parts))
     return Element(place, index)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any, Literal, TypeVar
 
@@ -12,7 +13,7 @@ import numpy as np
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.callables import Func, Method
 from krnlpy.dsl.frontend.conversions import choice, typed, unify
-from krnlpy.dsl.frontend.lowering import Known, Lowering
+from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.operations import calls, compounds, cooperative
 from krnlpy.dsl.frontend.targets import AnyName, LocalName
 from krnlpy.dsl.frontend.values import (
@@ -147,12 +148,12 @@ class ExpressionLowering(Lowering):
 
     # ------------------------------------------------------------------------------------------ names, constants
 
-    def _Constant(self, node: ast.Constant) -> Value:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> Value:
         if is_number(node.value) or node.value is None:
             return Static(node.value, self.at(node))
         raise KernelSyntaxError(f"kernels have no {type(node.value).__name__} values", *self.at(node))
 
-    def _Name(self, node: ast.Name) -> Value:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> Value:
         name, where = node.id, self.at(node)
         if name in self.statics:
             known = self.statics[name]
@@ -210,7 +211,7 @@ class ExpressionLowering(Lowering):
             return Compound(place.type, tuple(self.element(part, index, where) for part in place.parts), where)
         return ir.Load(place, index, type=place.type.compute, location=where)
 
-    def _Attribute(self, node: ast.Attribute) -> Value:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> Value:
         where = self.at(node)
         owner = self.value(node.value)
         if isinstance(owner, Compound):
@@ -247,10 +248,10 @@ class ExpressionLowering(Lowering):
                 return size
         raise KernelNameError(f"arrays have shape, ndim, size and dtype, not {name}", *where)
 
-    def _Tuple(self, node: ast.Tuple) -> Value:  # noqa: N802
+    def visit_Tuple(self, node: ast.Tuple) -> Value:
         return Static(tuple(self.values(node.elts)), self.at(node))
 
-    def _Subscript(self, node: ast.Subscript) -> Value:  # noqa: N802
+    def visit_Subscript(self, node: ast.Subscript) -> Value:
         where = self.at(node)
         owner = self.value(node.value)
         if isinstance(owner, Compound):
@@ -268,13 +269,13 @@ class ExpressionLowering(Lowering):
             return entry if isinstance(entry, Value) else Static(entry, where)
         if isinstance(owner, Static) and (owner.value is Vector or owner.value is Matrix):
             return compounds.type_subscript(self, owner.value, node)
-        place = self.place(owner, node.value)
+        place = self.place(owner, self.at(node.value))
         index = self.index(node, place)
         if isinstance(place, CompoundPlace):
-            index = tuple(self.steady(i, "index") for i in index)
+            index = tuple(self.evaluate_once(i, "index") for i in index)
         return self.element(place, index, where)
 
-    def place(self, owner: Value, node: ast.expr) -> ArrayPlace:
+    def place(self, owner: Value, where: ir.Location) -> ArrayPlace:
         """The array that is indexed."""
         if isinstance(owner, Static) and is_place(owner.value):
             place: ArrayPlace = owner.value
@@ -282,13 +283,13 @@ class ExpressionLowering(Lowering):
         if isinstance(owner, ir.Load) and isinstance(owner.place, ir.ItemParameter):
             raise KernelTypeError(
                 f"{owner.place.name} is an item, one element; declare it Global or GlobalMut to index it",
-                *self.at(node),
+                *where,
             )
-        raise KernelTypeError(f"{describe(owner)} cannot be indexed", *self.at(node))
+        raise KernelTypeError(f"{describe(owner)} cannot be indexed", *where)
 
     # ------------------------------------------------------------------------------------------------- operators
 
-    def _BinOp(self, node: ast.BinOp) -> Value:  # noqa: N802
+    def visit_BinOp(self, node: ast.BinOp) -> Value:
         left, right = self.values([node.left, node.right])
         return self.binary(node.op, left, right, self.at(node))
 
@@ -324,10 +325,10 @@ class ExpressionLowering(Lowering):
         except (ArithmeticError, TypeError, ValueError) as error:
             raise KernelTypeError(f"{left.value!r} and {right.value!r}: {error}", *where) from None
         if not is_number(result):
-            raise KernelTypeError(f"the result {result!r} is no number that kernels have", *where)
+            raise KernelTypeError(f"the result {result!r} is not a number that kernels have", *where)
         return Static(result, where)
 
-    def _UnaryOp(self, node: ast.UnaryOp) -> Value:  # noqa: N802
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> Value:
         return self.unary(node.op, self.value(node.operand), self.at(node))
 
     def unary(self, operator: ast.unaryop, value: Value, where: ir.Location) -> Value:
@@ -358,18 +359,22 @@ class ExpressionLowering(Lowering):
             return operand
         return ir.Unary("neg", operand, type=operand.type, location=where)
 
-    def _Compare(self, node: ast.Compare) -> Value:  # noqa: N802
-        if len(node.ops) == 1:
-            left, right = self.values([node.left, node.comparators[0]])
-            return self.compare(node.ops[0], left, right, self.at(node))
-        # In a < b < c, Python evaluates b once, and c only if a < b.
-        where = self.at(node)
-        left, right = self.values([node.left, node.comparators[0]])
+    def visit_Compare(self, node: ast.Compare) -> Value:
+        terms = [lambda term=term: self.value(term) for term in (node.left, *node.comparators)]
+        return self.comparisons(node.ops, terms, self.at(node))
+
+    def comparisons(
+        self, operators: Sequence[ast.cmpop], terms: Sequence[Callable[[], Value]], where: ir.Location
+    ) -> Value:
+        """``a < b < c``: Python evaluates b once, and c only if a < b."""
+        left, right = self.in_order(terms[:2])
+        if len(operators) == 1:
+            return self.compare(operators[0], left, right, where)
         if isinstance(right, ir.Expr):
-            right = self.steady(right)
-        first = self.compare(node.ops[0], left, right, where)
-        rest = ast.Compare(Known(right, node.comparators[0]), node.ops[1:], node.comparators[1:])
-        return self._logical("and", [Known(first, node.left), ast.copy_location(rest, node)], where)
+            right = self.evaluate_once(right)
+        first = self.compare(operators[0], left, right, where)
+        rest = partial(self.comparisons, operators[1:], [lambda: right, *terms[2:]], where)
+        return self._logical("and", [(lambda: first, where), (rest, where)], where)
 
     def compare(self, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
         """``left operator right`` with Python's meaning."""
@@ -393,20 +398,26 @@ class ExpressionLowering(Lowering):
             raise KernelTypeError("truth values are not ordered; convert them, for example i32(...)", *where)
         return ir.Compare(op, a, b, type=boolean, location=where)
 
-    def _BoolOp(self, node: ast.BoolOp) -> Value:  # noqa: N802
-        return self._logical("and" if isinstance(node.op, ast.And) else "or", node.values, self.at(node))
+    def visit_BoolOp(self, node: ast.BoolOp) -> Value:
+        operands = [(partial(self.value, operand), self.at(operand)) for operand in node.values]
+        return self._logical("and" if isinstance(node.op, ast.And) else "or", operands, self.at(node))
 
-    def _logical(self, op: Literal["and", "or"], operands: list[ast.expr], where: ir.Location) -> Value:
-        """``and`` and ``or``: what the left operand decides, the right one is not evaluated for."""
-        left = self._truth_value(operands[0])
-        for operand in operands[1:]:
+    def _logical(
+        self,
+        op: Literal["and", "or"],
+        operands: Sequence[tuple[Callable[[], Value], ir.Location]],
+        where: ir.Location,
+    ) -> Value:
+        """``and`` and ``or``: an operand is evaluated only if those before it leave the result open."""
+        left = self._truth_value(*operands[0])
+        for evaluate, here in operands[1:]:
             if isinstance(left, Static):
                 if bool(left.value) == (op == "or"):
                     return left  # decided while compiling: the rest is never evaluated
-                left = self._truth_value(operand)
+                left = self._truth_value(evaluate, here)
                 continue
             with self.branch() as effects:
-                right = typed(self._truth_value(operand))
+                right = typed(self._truth_value(evaluate, here))
             if not effects:
                 left = ir.Logical(op, left, right, type=boolean, location=where)
                 continue
@@ -421,13 +432,13 @@ class ExpressionLowering(Lowering):
             left = chosen
         return left
 
-    def _truth_value(self, node: ast.expr) -> ir.Expr | Static:
-        value = self.value(node)
+    def _truth_value(self, evaluate: Callable[[], Value], where: ir.Location) -> ir.Expr | Static:
+        value = evaluate()
         if isinstance(value, Static) and is_number(value.value):
-            return Static(bool(value.value), self.at(node))
-        return self.truth(value, self.at(node))
+            return Static(bool(value.value), where)
+        return self.truth(value, where)
 
-    def _IfExp(self, node: ast.IfExp) -> Value:  # noqa: N802
+    def visit_IfExp(self, node: ast.IfExp) -> Value:
         where = self.at(node)
         test = self.value(node.test)
         if isinstance(test, Static) and is_number(test.value):
@@ -440,8 +451,8 @@ class ExpressionLowering(Lowering):
         several = any(isinstance(v, Compound) or _is_tuple(v) for v in (then, otherwise))
         if not (then_effects or else_effects or several):
             return choice(condition, then, otherwise, where)
-        condition = self.steady(condition, "condition")
-        left, right = compounds.alike(then, otherwise, where)
+        condition = self.evaluate_once(condition, "condition")
+        left, right = compounds.unify_types(then, otherwise, where)
         parts = []
         for a, b in zip(scalars(left), scalars(right), strict=True):
             if not (then_effects or else_effects):
@@ -455,7 +466,7 @@ class ExpressionLowering(Lowering):
             self.emit(ir.If(condition, tuple(then_effects), tuple(else_effects), location=where))
         return assemble(left.type, iter(parts), where)
 
-    def _Call(self, node: ast.Call) -> Value:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> Value:
         return calls.lower_call(self, node)
 
 

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.frontend.callables import Func
-from krnlpy.dsl.frontend.conversions import fit, settled
+from krnlpy.dsl.frontend.callables import Call, Func
+from krnlpy.dsl.frontend.conversions import coerce, concretized
 from krnlpy.dsl.frontend.derivatives import Derivative
 from krnlpy.dsl.frontend.lowering import ProgramState
 from krnlpy.dsl.frontend.signature import (
@@ -53,16 +53,28 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def func(function: F) -> F:
-    """Makes a function callable from kernels. Parameters without annotation, or with Any, take the type of the
-    argument.
+    """Makes a function callable from kernels.
+
+    Parameters without annotation, or with Any, take the type of the argument. Outside of kernels it remains the Python
+    function that it was.
 
     Returns:
         A :class:`Func`; to type checkers, what the function was, so that they check its calls.
 
-    >>> from krnlpy import func, f32
+    Raises:
+        LaunchError: it is not a function made by ``def``.
+
+    >>> from krnlpy import Buffer, ItemMut, f32, func, kernel
     >>> @func
-    ... def lerp(a: f32, b: f32, t: f32):
+    ... def mix(a: f32, b: f32, t: f32) -> f32:
     ...     return a + t * (b - a)
+    >>> @kernel
+    ... def fade(x: ItemMut[f32]):
+    ...     x = mix(x, 10.0, 0.25)
+    >>> x = Buffer.full(2, 2.0, f32)
+    >>> fade(x)
+    >>> x.numpy().tolist(), mix(0, 1, 0.5)
+    ([4.0, 4.0], 0.5)
     """
     return Func(function)  # type: ignore[return-value]
 
@@ -156,63 +168,62 @@ class FunctionLowering(StatementLowering):
     """Lowers the body of a kernel or of a function, and the functions that it calls.
 
     Attributes:
-        written_out: for a function that is written out where it is called: its result, once it returned.
+        inlined_results: the results of an inlined function, once it has returned.
     """
 
-    written_out: list[tuple[ir.Expr, ...]] | None = None
+    inlined_results: list[tuple[ir.Expr, ...]] | None = None
 
     def add_return(self, values: tuple[ir.Expr, ...], where: ir.Location) -> None:
-        if self.written_out is None:
+        if self.inlined_results is None:
             super().add_return(values, where)
         elif self.depth:
             raise KernelSyntaxError(
-                f"{self.source.function.__name__} has barriers or operations of subgroups, to which all threads come;"
-                " it returns only at its end, not under a condition",
+                f"{self.source.function.__name__} has barriers or subgroup operations, which all threads must reach;"
+                " return at its end only, not under a condition",
                 *where,
             )
         else:
-            self.written_out.append(values)
+            self.inlined_results.append(values)
 
-    def call_function(self, callee: Func, node: ast.Call) -> Value | None:
-        where = self.at(node)
+    def call_function(self, callee: Func, call: Call) -> Value | None:
+        where = call.location
         source = read_source(callee.function)
         if (callee.root if isinstance(callee, Derivative) else callee) in self.state.calling:
             what = "its own derivative" if isinstance(callee, Derivative) else "itself"
             name = callee.root.__name__ if isinstance(callee, Derivative) else callee.__name__
             raise KernelSyntaxError(f"{name} calls {what}; kernels have no recursion", *where)
         declared = positional_arguments(source)
-        given = self._bind(callee, declared, node)
+        given = self._bind(callee, declared, call)
         bound = [self._argument(callee, source, a, v, where) for a, v in zip(declared, given, strict=True)]
         names = [a.arg for a in declared]
         lowered = self._lowered(callee, source, names, bound)
-        if lowered.meets:
-            results = self._write_out(callee, source, names, bound)
+        if lowered.is_convergent:
+            results = self._inline(callee, source, names, bound)
         else:
             results = self._invoke(lowered, bound, where)
         return None if lowered.result == () else assemble(lowered.result, iter(results), where)  # type: ignore[arg-type]
 
     # --------------------------------------------------------------------------------------------------- arguments
 
-    def _bind(self, callee: Func, declared: list[ast.arg], node: ast.Call) -> list[Value]:
+    @staticmethod
+    def _bind(callee: Func, declared: list[ast.arg], call: Call) -> list[Value]:
         """The arguments of a call in order of the parameters; defaults are captured numbers."""
         names = [a.arg for a in declared]
-        if len(node.args) > len(names):
+        if len(call.positional) > len(names):
             raise KernelTypeError(
-                f"{callee.__name__} takes {len(names)} arguments, {len(node.args)} given", *self.at(node)
+                f"{callee.__name__} takes {len(names)} arguments, {len(call.positional)} given", *call.location
             )
-        order = names[: len(node.args)]
-        for keyword in node.keywords:
-            if keyword.arg not in names or keyword.arg in order:
-                raise KernelTypeError(f"{callee.__name__} has no free parameter {keyword.arg}", *self.at(keyword))
-            order.append(keyword.arg)
-        values = self.values([*node.args, *(k.value for k in node.keywords)])
-        given = dict(zip(order, values, strict=True))
+        given = dict(zip(names, call.values, strict=False))
+        for name, (value, where) in call.named:
+            if name not in names or name in given:
+                raise KernelTypeError(f"{callee.__name__} has no free parameter {name}", *where)
+            given[name] = value
         defaults = callee.function.__defaults__ or ()
         for name, default in zip(names[::-1], defaults[::-1], strict=False):
-            given.setdefault(name, Static(default, self.at(node)))
+            given.setdefault(name, Static(default, call.location))
         missing = [name for name in names if name not in given]
         if missing:
-            raise KernelTypeError(f"{callee.__name__} misses {', '.join(missing)}", *self.at(node))
+            raise KernelTypeError(f"{callee.__name__} misses {', '.join(missing)}", *call.location)
         return [given[name] for name in names]
 
     def library_function(self, callee: Func, operands: tuple[ir.Expr, ...]) -> ir.Function:
@@ -236,7 +247,7 @@ class FunctionLowering(StatementLowering):
         name = f"the parameter {argument.arg} of {callee.__name__}"
         if annotation is None:
             static = isinstance(value, Static) and not is_number(value.value) and not isinstance(value.value, tuple)
-            return value if static and not isinstance(value.value, np.generic) else settled(value)  # type: ignore[union-attr]
+            return value if static and not isinstance(value.value, np.generic) else concretized(value)  # type: ignore[union-attr]
         here = source.location(argument)
         if annotation.kind == "global":
             return self._array_argument(annotation, value, name, here)
@@ -245,7 +256,7 @@ class FunctionLowering(StatementLowering):
                 "functions take values, annotated by their type, and arrays, annotated by Global or GlobalMut", *here
             )
         kind = self._function_type(annotation.type, value, here)
-        return assemble(kind, iter(fit(value, kind, f"{name}, which is {kind}", value.location)), where)
+        return assemble(kind, iter(coerce(value, kind, f"{name}, which is {kind}", value.location)), where)
 
     def _array_argument(self, annotation: Annotation, value: Value, name: str, here: ir.Location) -> Value:
         place = value.value if isinstance(value, Static) else None
@@ -271,9 +282,9 @@ class FunctionLowering(StatementLowering):
             return known
         if type in self.state.types:
             return self.state.types[type]
-        found = settled(value).type
+        found = concretized(value).type
         if type.__constraints__ and found not in type.__constraints__:
-            raise KernelTypeError(f"{found} is none of the types of {type.__name__}", *where)
+            raise KernelTypeError(f"{found} is not one of the types of {type.__name__}", *where)
         return found
 
     # ------------------------------------------------------------------------------------------------------- calls
@@ -295,7 +306,7 @@ class FunctionLowering(StatementLowering):
     def _open(
         self, source: Source, names: list[str], bound: list[Value]
     ) -> tuple[FunctionLowering, list[tuple[ir.Variable, ir.Expr]]]:
-        """A lowering of a function with its parameters; and the variables with the values that they take."""
+        """A lowering of a function, and its parameters with the values that they take."""
         lowering = FunctionLowering(source, self.state, is_kernel=False)
         parameters: list[tuple[ir.Variable, ir.Expr]] = []
         for name, value in zip(names, bound, strict=True):
@@ -321,7 +332,7 @@ class FunctionLowering(StatementLowering):
         if isinstance(callee, Derivative):
             base = self._lowered(callee.base, source, names, bound)
             derived = derived_function(self, callee, base.function, base.result, source, names, bound)
-            return _Lowered(*derived, effects=False, meets=False)
+            return _Lowered(*derived, effects=False, is_convergent=False)
         lowering, parameters = self._open(source, names, bound)
         self._lower_body(callee, lowering)
         result = lowering.result
@@ -342,7 +353,7 @@ class FunctionLowering(StatementLowering):
             callee,
         )
         assert result is not None
-        return _Lowered(function, result, lowering.effects, lowering.meets)
+        return _Lowered(function, result, lowering.effects, lowering.is_convergent)
 
     def _lower_body(self, callee: Func, lowering: FunctionLowering) -> None:
         self.state.calling.append(callee)
@@ -358,33 +369,33 @@ class FunctionLowering(StatementLowering):
                 *lowering.at(lowering.source.tree),
             )
 
-    def _write_out(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> list[ir.Expr]:
-        """Writes the body of a function in place of its call: threads can meet only in the kernel itself."""
+    def _inline(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> list[ir.Expr]:
+        """Inlines a function: convergent operations can only be in the kernel itself."""
         lowering, parameters = self._open(source, names, bound)
-        lowering.out, lowering.written_out, lowering.loops = self.out, [], []
+        lowering.out, lowering.inlined_results, lowering.loops = self.out, [], []
         for variable, value in parameters:
             self.emit(ir.Assign(variable, value, location=value.location))
         start = len(self.out)
         self._lower_body(callee, lowering)
         self.out[start:start] = [_cleared(array, source.location(source.tree)) for array in lowering.local_arrays]
         self.local_arrays += lowering.local_arrays
-        self.meets = self.effects = True
-        values = lowering.written_out[0] if lowering.written_out else ()
-        return [self.keep(value) for value in values]
+        self.is_convergent = self.effects = True
+        values = lowering.inlined_results[0] if lowering.inlined_results else ()
+        return [self.assign_temporary(value) for value in values]
 
 
 @dataclass(frozen=True)
 class _Lowered:
-    """A function that was lowered, and what its callers must know of it."""
+    """A lowered function, and what its callers need to know."""
 
     function: ir.Function
     result: AnyType | tuple[()]
     effects: bool
-    meets: bool
+    is_convergent: bool
 
 
 def _cleared(array: ir.LocalArray, where: ir.Location) -> ir.Stmt:
-    """Sets an array to zeros, as a function's arrays are whenever it is called."""
+    """Sets an array to zeros, since a function's arrays are zeros at each call."""
     kind = array.type.compute
     variables = [ir.Variable("slot", i32) for _ in array.shape]
     index = tuple(ir.Local(v, type=i32, location=where) for v in variables)
@@ -396,7 +407,7 @@ def _cleared(array: ir.LocalArray, where: ir.Location) -> ir.Stmt:
 
 
 def _key(value: Value) -> Any:
-    """What of an argument decides how a function is compiled."""
+    """The part of an argument that decides how a function is compiled."""
     if not isinstance(value, Static):
         return value.type
     if is_place(value.value):
@@ -404,7 +415,7 @@ def _key(value: Value) -> Any:
     try:
         hash(value.value)
     except TypeError:
-        raise KernelTypeError(f"{describe(value)} cannot be handed to a function", *value.location) from None
+        raise KernelTypeError(f"{describe(value)} cannot be passed to a function", *value.location) from None
     return (type(value.value), value.value)
 
 

@@ -1,12 +1,11 @@
-"""Loops: ``while``, ``for`` over a range, loops unrolled while compiling, and their ``else``."""
+"""Loops: ``while``, ``for`` over a range, unrolled loops, and their ``else``."""
 
 from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import core as builtins
+from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.conversions import unify, widen
 from krnlpy.dsl.frontend.targets import LocalName
 from krnlpy.dsl.frontend.values import Static, Value, is_number
@@ -23,7 +22,7 @@ class Loop:
     """A loop while its body is lowered.
 
     Attributes:
-        finished: the variable that tells whether no ``break`` left it, where its ``else`` must know.
+        finished: the variable that says whether no ``break`` left the loop, if its ``else`` needs it.
         breaks: for each ``break``, the variables that have a value there.
         unrolled: whether it is unrolled; ``depth`` is then how deep its body is nested, and ``left`` says how control
             left the current iteration.
@@ -51,7 +50,7 @@ class LoopLowering(AssignmentLowering):
 
     # ------------------------------------------------------------------------------------------------------- loops
 
-    def _While(self, node: ast.While) -> bool:  # noqa: N802
+    def visit_While(self, node: ast.While) -> bool:
         where = self.at(node)
         before = set(self.assigned)
         outer, self.out = self.out, []
@@ -62,7 +61,7 @@ class LoopLowering(AssignmentLowering):
         loop = self._open_loop(node)
         body, _ = self.nested(node.body)
         if effects:
-            # What the condition needs is computed anew in each iteration, where `continue` comes to as well.
+            # The statements of the condition run in each iteration, also after `continue`.
             stop = ir.If(condition, (), (ir.Break(location=where),), location=where)
             body = (*effects, stop, *body)
             condition = ir.const(True, boolean, where)
@@ -70,11 +69,11 @@ class LoopLowering(AssignmentLowering):
         self.assigned = known if effects else before
         return self._close_loop(loop, node, ends=not forever)
 
-    def _For(self, node: ast.For) -> bool:  # noqa: N802
+    def visit_For(self, node: ast.For) -> bool:
         where = self.at(node)
         if not isinstance(node.target, ast.Name):
             raise KernelSyntaxError(
-                "a for loop has one variable; take others from it in the body", *self.at(node.target)
+                "a for loop has one variable; compute others from it in the body", *self.at(node.target)
             )
         callee = self.value(node.iter.func) if isinstance(node.iter, ast.Call) else None
         kind = callee.value if isinstance(callee, Static) else None
@@ -89,7 +88,7 @@ class LoopLowering(AssignmentLowering):
         if name in self.arrays or name in self.statics or (self.is_kernel and name in self.state.parameters):
             raise KernelNameError(f"the name {name} is taken; choose another", *self.at(node.target))
         if not isinstance(known, LocalName) or known.variable.type is not first.type:
-            # A loop's variable may be used anew by a later loop over another type, unless it was a variable before.
+            # A later loop may use a loop's variable again with another type, unless it was a variable before.
             if known is not None and name in self.assigned:
                 raise KernelTypeError(
                     f"{name} is {known.type} since line {known.line}; this range counts in {first.type}; use another"
@@ -135,7 +134,7 @@ class LoopLowering(AssignmentLowering):
         return loop
 
     def _close_loop(self, loop: Loop, node: ast.For | ast.While, ends: bool) -> bool:
-        """Adds the ``else``, and finds what has a value after the loop; returns whether control gets there.
+        """Adds the ``else``, and finds which variables have a value after the loop; returns whether control gets there.
 
         Args:
             ends: whether the loop can end without a ``break``.
@@ -162,7 +161,7 @@ class LoopLowering(AssignmentLowering):
         self.assigned = set.intersection(*ways)
         return True
 
-    def _Break(self, node: ast.Break) -> bool:  # noqa: N802
+    def visit_Break(self, node: ast.Break) -> bool:
         where = self.at(node)
         loop = self.loops[-1]
         if loop.unrolled:
@@ -173,7 +172,7 @@ class LoopLowering(AssignmentLowering):
         self.emit(ir.Break(location=where))
         return False
 
-    def _Continue(self, node: ast.Continue) -> bool:  # noqa: N802
+    def visit_Continue(self, node: ast.Continue) -> bool:
         if self.loops[-1].unrolled:
             return self._leave_unrolled(self.loops[-1], "continue", self.at(node))
         self.emit(ir.Continue(location=self.at(node)))
@@ -242,7 +241,7 @@ class LoopLowering(AssignmentLowering):
     def _leave_unrolled(self, loop: Loop, how: str, where: ir.Location) -> bool:
         if self.depth != loop.depth:
             raise KernelSyntaxError(
-                f"{how} in an unrolled loop stands under no condition but one known while compiling; leave out unroll",
+                f"{how} in an unrolled loop may only be under a condition known while compiling; leave out unroll",
                 *where,
             )
         loop.left = how
@@ -250,7 +249,7 @@ class LoopLowering(AssignmentLowering):
 
 
 def _breaks(statements: list[ast.stmt]) -> bool:
-    """Whether a break among statements leaves the loop whose body they are."""
+    """Whether statements have a break of the loop that they are the body of."""
     for statement in statements:
         if isinstance(statement, ast.Break):
             return True

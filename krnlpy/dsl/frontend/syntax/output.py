@@ -1,16 +1,16 @@
-"""What a kernel tells people: ``print``, ``assert`` and ``breakpoint()``, lowered to statements of the IR."""
+"""Output of kernels: ``print``, ``assert`` and ``breakpoint()``, lowered to statements of the IR."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.frontend.lowering import Known
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, is_number
 from krnlpy.dsl.ir.formats import Field, Format
 from krnlpy.dsl.types.composites import MatrixType, StructType
@@ -27,7 +27,7 @@ def lower_print(lowering: ExpressionLowering, call: ast.Call) -> None:
     for keyword in call.keywords:
         if keyword.arg not in options:
             raise KernelSyntaxError(
-                f"print in a kernel takes sep and end, not {keyword.arg or '**'}; it writes to sys.stdout",
+                f"print in a kernel takes sep and end, not {keyword.arg or '**'}; it always writes to sys.stdout",
                 *lowering.at(keyword),
             )
         options[keyword.arg] = _constant_text(lowering, keyword.value, keyword.arg, options[keyword.arg])
@@ -44,21 +44,26 @@ def lower_print(lowering: ExpressionLowering, call: ast.Call) -> None:
 def lower_assert(lowering: ExpressionLowering, node: ast.Assert) -> None:
     """``assert condition, message``. What was compared is shown beside the message."""
     shown: list[str | _Piece] = []
-    test = node.test
+    test, where = node.test, lowering.at(node.test)
     if isinstance(test, ast.Compare):
         terms = [test.left, *test.comparators]
-        known = [Known(v, t) for v, t in zip(lowering.values(terms), terms, strict=True)]
-        test = ast.copy_location(ast.Compare(known[0], test.ops, [*known[1:]]), test)
-        named = {ast.unparse(term): value for term, value in zip(terms, known, strict=True)}
-        for text, value in named.items():
-            if not isinstance(value.value, Static):
-                shown += [", " if shown else "", f"{text} is ", _Piece(value)]
-    condition = lowering.condition(test)
+        values = lowering.values(terms)
+        for text, value in {ast.unparse(term): value for term, value in zip(terms, values, strict=True)}.items():
+            if not isinstance(value, Static):
+                shown += [", " if shown else "", f"{text} is ", _Piece(partial(_same, value), where)]
+        known = [partial(_same, value) for value in values]
+        condition = lowering.truth(lowering.comparisons(test.ops, known, where), where)
+    else:
+        condition = lowering.condition(test)
     if node.msg is not None:
         message = _pieces(lowering, node.msg)
         shown = [*message, " (", *shown, ")"] if shown else message
-    format, values = _format(lowering, shown)
-    lowering.emit_effect(ir.Assert(condition, format, values, location=lowering.at(node.test)))
+    format, fields = _format(lowering, shown)
+    lowering.emit_effect(ir.Assert(condition, format, fields, location=where))
+
+
+def _same(value: Value) -> Value:
+    return value
 
 
 def lower_breakpoint(lowering: ExpressionLowering, call: ast.Call) -> None:
@@ -75,7 +80,8 @@ def lower_breakpoint(lowering: ExpressionLowering, call: ast.Call) -> None:
 class _Piece:
     """An expression to be shown."""
 
-    node: ast.expr
+    evaluate: Callable[[], Value]
+    location: ir.Location
     spec: str = ""
     as_text: bool = False
 
@@ -85,14 +91,15 @@ def _pieces(lowering: ExpressionLowering, node: ast.expr) -> list[str | _Piece]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return [node.value]
     if not isinstance(node, ast.JoinedStr):
-        return [_Piece(node)]
+        return [_Piece(partial(lowering.value, node), lowering.at(node))]
     result: list[str | _Piece] = []
     for part in node.values:
         if not isinstance(part, ast.FormattedValue):
             result += _pieces(lowering, part)
             continue
         spec = "" if part.format_spec is None else _constant_text(lowering, part.format_spec, "a format", "")
-        result.append(_Piece(part.value, spec, part.conversion != -1))
+        value = partial(lowering.value, part.value)
+        result.append(_Piece(value, lowering.at(part.value), spec, part.conversion != -1))
     return result
 
 
@@ -117,20 +124,22 @@ def _literal(lowering: ExpressionLowering, node: ast.expr) -> Any:
 
 
 def _format(lowering: ExpressionLowering, pieces: Sequence[str | _Piece]) -> tuple[Format, tuple[ir.Expr, ...]]:
-    """Texts and expressions as a format and the values of its fields; texts that meet become one."""
-    found = lowering.values([piece.node for piece in pieces if isinstance(piece, _Piece)])
+    """Texts and expressions as a format and the values of its fields; adjacent texts become one."""
+    found = lowering.in_order([piece.evaluate for piece in pieces if isinstance(piece, _Piece)])
     rest = iter(found)
     format: list[str | Field] = []
     values: list[ir.Expr] = []
     for piece in pieces:
-        for part in [piece] if isinstance(piece, str) else _parts(next(rest), piece, lowering.at(piece.node)):
+        for part in [piece] if isinstance(piece, str) else _parts(next(rest), piece, piece.location):
             if isinstance(part, ir.Expr):
                 assert isinstance(piece, _Piece)
                 field = Field(part.type, piece.spec, piece.as_text)
                 try:
                     field.check()
                 except (ValueError, OverflowError) as error:
-                    raise KernelTypeError(f"{piece.spec!r} formats no {part.type}: {error}", *part.location) from None
+                    raise KernelTypeError(
+                        f"{piece.spec!r} does not format a value of type {part.type}: {error}", *part.location
+                    ) from None
                 format.append(field)
                 values.append(part)
             elif format and isinstance(format[-1], str):
@@ -176,7 +185,7 @@ def _static_text(value: Static, piece: _Piece, where: ir.Location) -> str:
     if isinstance(known, np.generic):
         known = known.item()
     if not (is_number(known) or known is None or isinstance(known, str | ScalarType)):
-        raise KernelTypeError(f"{describe(value)} is no number to be shown; name its elements one by one", *where)
+        raise KernelTypeError(f"{describe(value)} cannot be printed as a number; print its elements one by one", *where)
     if isinstance(known, ScalarType) or piece.as_text:
         known = str(known)
     try:

@@ -1,13 +1,12 @@
-"""Statements: from Python's syntax tree to typed IR, with proof that every variable has a value where it is read."""
+"""Statements: from Python's syntax tree to typed IR. Every variable provably has a value where it is read."""
 
 from __future__ import annotations
 
 import ast
 
-from krnlpy.dsl import ir
-from krnlpy.dsl.builtins import core as builtins
+from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Func, Method
-from krnlpy.dsl.frontend.conversions import fit, settled
+from krnlpy.dsl.frontend.conversions import coerce, concretized
 from krnlpy.dsl.frontend.lowering import ProgramState
 from krnlpy.dsl.frontend.operations import cooperative
 from krnlpy.dsl.frontend.operations.atomics import without_result
@@ -25,7 +24,7 @@ class StatementLowering(LoopLowering):
     """Lowers the statements of one function.
 
     Attributes:
-        result: the type of what the function returns: unknown before the first ``return``, () for nothing.
+        result: the type of what the function returns: None before the first ``return``, () for nothing.
     """
 
     def __init__(self, source: Source, state: ProgramState, is_kernel: bool) -> None:
@@ -57,15 +56,15 @@ class StatementLowering(LoopLowering):
             self.out = outer
 
     def statement(self, node: ast.stmt) -> bool:
-        method = getattr(self, f"_{type(node).__name__}", None)
+        method = getattr(self, f"visit_{type(node).__name__}", None)
         if method is None or isinstance(node, ast.expr):
             raise KernelSyntaxError(_unsupported(node), *self.at(node))
         return method(node) is not False
 
-    def _Pass(self, node: ast.Pass) -> None:  # noqa: N802
+    def visit_Pass(self, node: ast.Pass) -> None:
         pass
 
-    def _Expr(self, node: ast.Expr) -> None:  # noqa: N802
+    def visit_Expr(self, node: ast.Expr) -> None:
         call = node.value
         if isinstance(call, ast.Constant) and (call.value is ... or isinstance(call.value, str)):
             return
@@ -82,9 +81,9 @@ class StatementLowering(LoopLowering):
                 return
             before = len(self.out)
             if isinstance(target, Static) and isinstance(target.value, Func | Method):
-                call_user(self, target.value, call)
+                call_user(self, target.value, self.call(call))
             elif isinstance(target, Static) and isinstance(target.value, cooperative.Method):
-                cooperative.call(self, target.value, call, self.values(call.args))
+                cooperative.call(self, target.value, self.call(call))
             else:
                 self.value(call)
             if len(self.out) > before:  # it has an effect
@@ -92,21 +91,21 @@ class StatementLowering(LoopLowering):
                 return
         raise KernelSyntaxError("this statement does nothing: its value is not used", *self.at(node))
 
-    def _Assert(self, node: ast.Assert) -> None:  # noqa: N802
+    def visit_Assert(self, node: ast.Assert) -> None:
         lower_assert(self, node)
 
     def _barrier(self, call: ast.Call) -> None:
         where = self.at(call)
         if call.args or call.keywords:
             raise KernelTypeError("barrier takes no arguments", *where)
-        self.emit_meeting(ir.Barrier(location=where))
+        self.emit_convergent(ir.Barrier(location=where))
 
     # --------------------------------------------------------------------------------------------- control flow
 
-    def _If(self, node: ast.If) -> bool:  # noqa: N802
+    def visit_If(self, node: ast.If) -> bool:
         test = self.value(node.test)
         if isinstance(test, Static) and (is_number(test.value) or test.value is None):
-            # Decided while compiling: the other branch need not even be valid, as with types that differ.
+            # Decided while compiling: the other branch may even be invalid, for example because types differ.
             return self.statements(node.body if test.value else node.orelse)
         condition = self.truth(test, self.at(node.test))
         before = set(self.assigned)
@@ -121,7 +120,7 @@ class StatementLowering(LoopLowering):
         self.emit(ir.If(condition, then, otherwise, location=self.at(node)))
         return then_reaches or otherwise_reaches
 
-    def _Return(self, node: ast.Return) -> bool:  # noqa: N802
+    def visit_Return(self, node: ast.Return) -> bool:
         where = self.at(node)
         nothing = node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None)
         if self.is_kernel:
@@ -141,8 +140,8 @@ class StatementLowering(LoopLowering):
             if isinstance(result, tuple):
                 raise KernelTypeError("this function returns nothing elsewhere", *where)
             if result is None:
-                self.result = result = settled(value).type
-            values = tuple(fit(value, result, f"the function's result, which is {result}", where))
+                self.result = result = concretized(value).type
+            values = tuple(coerce(value, result, f"the function's result, which is {result}", where))
         self.add_return(values, where)
         return False
 

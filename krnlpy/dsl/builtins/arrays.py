@@ -1,0 +1,130 @@
+"""Arrays of threads and groups, barriers, loops written out, and products of cooperative matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .marker import builtin
+
+__all__ = [
+    "barrier", "cooperative_multiply_add", "group_array", "local_array", "unroll",
+]  # fmt: skip
+
+
+@builtin
+def local_array(type: Any, shape: Any) -> Any:
+    """An array of the thread's own, filled with zeros; its shape is made of constants and Spec values.
+
+    Raises:
+        KernelTypeError: the type is not one of the language, or a length is not known while compiling.
+        KernelSyntaxError: it is not ``name = local_array(...)`` at the top of the function.
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, GlobalMut, i32, kernel
+    >>> from krnlpy.dsl import local_array
+    >>> @kernel
+    ... def reverse(x: GlobalMut[i32]):
+    ...     row = local_array(i32, 3)
+    ...     for j in range(3):
+    ...         row[2 - j] = x[j]
+    ...     for j in range(3):
+    ...         x[j] = row[j]
+    >>> x = Buffer.from_numpy(np.int32([1, 2, 3]))
+    >>> reverse.with_groups(1).with_threads(1)(x)
+    >>> x.numpy().tolist()
+    [3, 2, 1]
+    """
+
+
+@builtin
+def group_array(type: Any, shape: Any) -> Any:
+    """An array that the threads of a group share, filled with zeros; its shape is made of constants and Spec values.
+
+    Raises:
+        KernelTypeError: the type is not one of the language, or a length is not known while compiling.
+        KernelSyntaxError: it is not ``name = group_array(...)`` at the top of the kernel.
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, GlobalMut, i32, kernel
+    >>> from krnlpy.dsl import barrier, group_array, thread_id
+    >>> @kernel
+    ... def rotate(x: GlobalMut[i32]):
+    ...     shared = group_array(i32, 4)
+    ...     i = thread_id()
+    ...     shared[i] = x[i]
+    ...     barrier()
+    ...     x[i] = shared[(i + 1) % 4]
+    >>> x = Buffer.from_numpy(np.int32([1, 2, 3, 4]))
+    >>> rotate.with_groups(1).with_threads(4)(x)
+    >>> x.numpy().tolist()
+    [2, 3, 4, 1]
+    """
+
+
+@builtin
+def barrier() -> None:
+    """Waits until all threads of the group are here. What they wrote before is seen by all after.
+
+    It is a statement of its own, and no thread of a group may leave it out.
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, GlobalMut, i32, kernel
+    >>> from krnlpy.dsl import barrier, distance, thread_id, unroll
+    >>> @kernel
+    ... def add_up(x: GlobalMut[i32]):
+    ...     i = thread_id()
+    ...     for distance in unroll((2, 1)):
+    ...         if i < distance:
+    ...             x[i] += x[i + distance]
+    ...         barrier()
+    >>> x = Buffer.from_numpy(np.int32([1, 2, 3, 4]))
+    >>> add_up.with_groups(1).with_threads(4)(x)
+    >>> int(x.numpy()[0])
+    10
+    """
+
+
+@builtin
+def unroll(values: Any) -> Any:
+    """``for i in unroll(range(4))``: the loop's body, written out for each value, which is known while compiling.
+
+    The values are a range of constants, or a tuple, whose entries may differ in type.
+
+    Raises:
+        KernelTypeError: the values are not known while compiling, or too many.
+        KernelSyntaxError: it is not the iterable of a for loop.
+
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import unroll
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     total = 0.0
+    ...     for factor in unroll((1, 10, 0.5)):
+    ...         total += factor * x
+    ...     print(total)
+    >>> show(Buffer.ones(1, f32))
+    11.5
+    """
+
+
+@builtin
+def cooperative_multiply_add(a: Any, b: Any, c: Any) -> Any:
+    """``a @ b + c`` of cooperative matrices, by all threads of the subgroup together.
+
+    Raises:
+        KernelTypeError: the matrices are not of the uses "a", "b" and "accumulator", or shapes or types do not fit.
+
+    >>> from krnlpy import Buffer, Global, GlobalMut, f32, kernel
+    >>> from krnlpy.dsl import CooperativeMatrix, cooperative_multiply_add
+    >>> A = CooperativeMatrix[f32, 8, 8, "a"]
+    >>> B = CooperativeMatrix[f32, 8, 8, "b"]
+    >>> C = CooperativeMatrix[f32, 8, 8, "accumulator"]
+    >>> @kernel
+    ... def square(x: Global[f32, 2], y: GlobalMut[f32, 2]):
+    ...     product = cooperative_multiply_add(A.load(x, 0, 0), B.load(x, 0, 0), C(0.0))
+    ...     product.store(y, 0, 0)
+    >>> x, y = Buffer.ones((8, 8), f32), Buffer.zeros((8, 8), f32)
+    >>> square.with_groups(1).with_threads(8)(x, y)
+    >>> float(y.numpy()[0, 0])
+    8.0
+    """

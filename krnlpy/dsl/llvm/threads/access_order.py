@@ -1,0 +1,52 @@
+"""Whether LLVM may be told that the threads of a loop are independent of one another.
+
+They are, but LLVM assumes more: in a loop that is marked as parallel it also reorders the accesses of one thread,
+when it joins those to neighbouring elements, ``a[2 * i]`` and ``a[2 * i + 1]``, to one wide access. It loads at the
+first of them and stores at the last one, whatever is in between. So a loop is not marked if a thread reads after it has
+written, and there are accesses to join.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from krnlpy.dsl import ir
+
+
+def tolerates_reordering(block: ir.Block) -> bool:
+    """Whether what a thread does means the same when its accesses to neighbours are joined."""
+    accesses: list[tuple[str, ir.Place]] = []
+    _collect(block, accesses)
+    counts = Counter(access for access in accesses if not isinstance(access[1], ir.ItemParameter))
+    if all(count < 2 for count in counts.values()):
+        return True
+    kinds = [kind for kind, _ in accesses]
+    return "store" not in kinds or "load" not in kinds[kinds.index("store") :]
+
+
+def _collect(block: ir.Block, accesses: list[tuple[str, ir.Place]]) -> None:
+    """Adds the accesses to memory that threads share, in the order in which a thread makes them."""
+    for statement in block:
+        for expression in ir.expressions(statement):
+            _collect_loads(expression, accesses)
+        if isinstance(statement, ir.Invoke):
+            _collect(statement.function.body, accesses)
+        if isinstance(statement, ir.Store) and _is_shared(statement.place):
+            accesses.append(("store", statement.place))
+        inner: list[tuple[str, ir.Place]] = []
+        for body in ir.blocks(statement):
+            _collect(body, inner)
+        # Another round of a loop comes after the first.
+        accesses += inner * 2 if isinstance(statement, ir.For | ir.While) else inner
+
+
+def _collect_loads(expression: ir.Expr, accesses: list[tuple[str, ir.Place]]) -> None:
+    for node in ir.walk(expression):
+        if isinstance(node, ir.Load) and _is_shared(node.place):
+            accesses.append(("load", node.place))
+        elif isinstance(node, ir.Call):
+            _collect(node.function.body, accesses)
+
+
+def _is_shared(place: ir.Place) -> bool:
+    return not isinstance(place, ir.LocalArray) or isinstance(place, ir.GroupArray)

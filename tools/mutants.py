@@ -1,0 +1,363 @@
+"""Whether tests fail where the code is wrong: ``mutants.py [-k WORD] [-j JOBS]``, or ``make mutants``.
+
+Each mutation is a small fault that somebody could make. It is made in a copy of the checkout, and the tests that are to
+notice it run there. What they don't notice is a missing test. A mutation whose text is not in its file exactly once
+no longer applies, which is an error, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+ROOT = Path(__file__).resolve().parents[1]
+_NOTHING_RAN = dict.fromkeys((3, 4, 5), "no test runs")
+"""By pytest's exit status: an error of its own, a wrong argument, no tests found."""
+SECONDS = 600
+"""A mutant that runs longer than this is noticed: it never ends."""
+
+HOST, INTERPRETER, VULKAN = "--device host", "--device interpreter", "--device 0"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A fault.
+
+    Attributes:
+        file: where it is made.
+        old: text that stands there once.
+        new: what stands there instead.
+        tests: arguments of pytest: the tests that are to fail.
+    """
+
+    file: str
+    old: str
+    new: str
+    tests: str
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.file}: {self.old.strip()!r} -> {self.new.strip()!r}"
+
+    def changed(self, text: str) -> str | None:
+        """The file's text with the fault, or None where it does not apply."""
+        return text.replace(self.old, self.new) if text.count(self.old) == 1 else None
+
+
+_DIRECT, _POOLING = "autograph/functions/convolution/direct.py", "autograph/functions/pooling.py"
+_LOSSES, _REDUCTIONS = "autograph/functions/losses.py", "autograph/functions/reductions.py"
+_STRIDES, _HAZARDS = "krnlpy/views/strides.py", "krnlpy/vulkan/queue/hazards.py"
+_COLLECTIVES, _MASKS = "krnlpy/dsl/semantics/collectives.py", "krnlpy/dsl/llvm/threads/masks.py"
+_SUBGROUPS = f"tests/conformance/test_subgroups.py {INTERPRETER}"
+_VIEWS = f"tests/buffers/test_views.py tests/buffers/test_buffer.py {HOST}"
+
+MUTATIONS = [
+    # Conversions
+    Mutation("krnlpy/scalar.py", "np.isnan(wide) | ", "", "tests/krnlpy/test_scalar.py"),
+    Mutation("krnlpy/scalar.py", "source = source.astype(np.float32)", "pass", "tests/krnlpy/test_scalar.py"),
+    Mutation(
+        "krnlpy/dsl/glsl/expressions.py",
+        'f"clamp({text}, {to.min}, {to.max})", _PRIMARY',
+        'f"({text})", _PRIMARY',
+        f"tests/conformance/test_casts.py tests/conformance/test_conversions.py {VULKAN}",
+    ),
+    Mutation(
+        "krnlpy/dsl/llvm/expressions.py",
+        "icmp ult {t} {count}, {type.bits}",
+        "icmp ule {t} {count}, {type.bits}",
+        f"tests/conformance/test_operators.py {HOST}",
+    ),
+    # Indices out of range
+    Mutation(
+        "krnlpy/dsl/glsl/places.py",
+        'for line in lines), "}"] if check else lines',
+        'for line in lines), "}"] if False else lines',
+        f"tests/conformance/test_bounds.py {VULKAN}",
+    ),
+    Mutation(
+        "krnlpy/dsl/llvm/expressions.py",
+        "icmp ult i32 {wide}, {length}",
+        "icmp ule i32 {wide}, {length}",
+        f"tests/conformance/test_bounds.py {HOST}",
+    ),
+    # Views
+    Mutation(_STRIDES, "if not -n <= i < n:", "if not -n <= i <= n:", _VIEWS),
+    Mutation(_STRIDES, "broadcast |= stride == 0", "broadcast = stride == 0", _VIEWS),
+    Mutation(_STRIDES, "            low += (n - 1) * stride", "            low += n * stride", _VIEWS),
+    Mutation(_STRIDES, "new_strides.append(stride * step)", "new_strides.append(stride)", _VIEWS),
+    Mutation(_STRIDES, "outer == inner * n for", "outer >= inner * n for", _VIEWS),
+    Mutation(_STRIDES, "        offset * old // new,\n", "        offset,\n", _VIEWS),
+    # Barriers and hazards
+    Mutation(
+        "krnlpy/dsl/passes/uniformity.py",
+        '"subgroup_thread_id", "item_id")',
+        '"subgroup_thread_id")',
+        "tests/dsl/passes/test_uniformity.py",
+    ),
+    Mutation(
+        "krnlpy/dsl/passes/uniformity.py",
+        "isinstance(e.place, ir.GlobalParameter) and not e.place.mutable",
+        "isinstance(e.place, ir.GlobalParameter)",
+        "tests/dsl/passes/test_uniformity.py",
+    ),
+    Mutation(_HAZARDS, "or (writes and read.overlaps(first, end))", "", "tests/vulkan/queue/test_hazards.py"),
+    Mutation(_HAZARDS, ".add(first & ~3, (end + 3) & ~3)", ".add(first, end)", "tests/vulkan/queue/test_hazards.py"),
+    Mutation(
+        _HAZARDS,
+        "place = bisect_right(self.ends, first)",
+        "place = bisect_left(self.ends, first)",
+        "tests/vulkan/queue/test_hazards.py",
+    ),
+    # Memory
+    Mutation(
+        "krnlpy/vulkan/memory/allocator.py",
+        "high = self._end_of.get(end, end)",
+        "high = end",
+        "tests/vulkan/memory/test_allocator.py",
+    ),
+    # The geometry of launches
+    Mutation(
+        "krnlpy/kernels/plan.py",
+        "-(-count // self._threads[0])",
+        "count // self._threads[0]",
+        f"tests/kernels/test_kernel.py {HOST}",
+    ),
+    Mutation("krnlpy/kernels/plan.py", "-(-y // threads[1])", "y // threads[1]", f"tests/kernels {HOST}"),
+    Mutation(
+        "krnlpy/kernels/configuration.py",
+        "(name, repr(value)) for",
+        "(name, value) for",
+        f"tests/kernels tests/conformance/test_specs.py {HOST}",
+    ),
+    # Sums
+    Mutation(
+        _REDUCTIONS,
+        "accumulator(buffer.dtype) if left else dtype",
+        "dtype",
+        f"tests/autograph/functions/test_sum.py {HOST}",
+    ),
+    Mutation(
+        _REDUCTIONS,
+        "accumulator(buffer.dtype) if chunks > 1 else dtype",
+        "dtype",
+        f"tests/autograph/functions/test_sum.py {HOST}",
+    ),
+    Mutation(
+        _REDUCTIONS,
+        "if a < added or (",
+        "if a <= added or (",
+        f"tests/autograph/functions/test_elementwise.py tests/autograph/autograd {HOST}",
+    ),
+    # Convolutions and pools
+    Mutation(
+        _DIRECT,
+        "pixel[p] = x[n, c, iy, ix] if PW < 1 or 0 <= ix < x.shape[3] else 0.0",
+        "pixel[p] = x[n, c, iy, ix] if PW < 1 or 0 <= ix <= x.shape[3] else 0.0",
+        f"tests/autograph/functions/test_conv2.py {INTERPRETER}",
+    ),
+    Mutation(
+        _DIRECT,
+        "oy < dy.shape[2] and oy * SH == y:",
+        "oy < dy.shape[2]:",
+        f"tests/autograph/functions/test_conv2.py {INTERPRETER}",
+    ),
+    Mutation(
+        "autograph/functions/convolution/geometry.py",
+        "d * (f - 1) - 1) // s",
+        "d * f - 1) // s",
+        f"tests/autograph/functions/test_conv2.py {HOST}",
+    ),
+    Mutation(
+        _POOLING,
+        "if v > best or (isnan(v)",
+        "if v >= best or (isnan(v)",
+        f"tests/autograph/functions/test_max_pool2.py {HOST}",
+    ),
+    Mutation(
+        _POOLING,
+        "min(iy // SH + 1, dy.shape[2])",
+        "min(iy // SH, dy.shape[2])",
+        f"tests/autograph/functions/test_max_pool2.py {HOST}",
+    ),
+    # Losses
+    Mutation(
+        _LOSSES,
+        "not logits[row, label] > logits[row, j]",
+        "not logits[row, label] >= logits[row, j]",
+        f"tests/autograph/functions/test_loss.py tests/autograph/functions/test_ported_operations.py {HOST}",
+    ),
+    Mutation(
+        _LOSSES, "or label >= count:", "or label > count:", f"tests/autograph/functions/test_loss.py {INTERPRETER}"
+    ),
+    # Gradients and optimizers
+    Mutation(
+        "autograph/autograd/tape.py",
+        "gradients[target] + part if target in gradients else part",
+        "part",
+        f"tests/autograph/autograd/test_autograd.py {HOST}",
+    ),
+    Mutation(
+        "autograph/autograd/tape.py",
+        "gradient.detach() if before is None else before + gradient",
+        "gradient.detach()",
+        f"tests/autograph/autograd {HOST}",
+    ),
+    Mutation(
+        "autograph/autograd/tape.py",
+        "        recording.on = False\n",
+        "        recording.on = recorded\n",
+        f"tests/autograph/autograd/test_recording_off.py {HOST}",
+    ),
+    Mutation(
+        "autograph/optim/sgd.py",
+        "velocity = momentum * v + g\n    v = velocity",
+        "velocity = momentum * (v + g)\n    v = velocity",
+        f"tests/autograph/optim/test_sgd.py {HOST}",
+    ),
+    Mutation("autograph/optim/sgd.py", 'state.pop("velocity", None)', "pass", f"tests/autograph/optim {HOST}"),
+    # Files and caches
+    Mutation(
+        "autograph/files/container.py",
+        "hashlib.sha256(payload).digest() != digest",
+        "False",
+        "tests/autograph/files/test_checkpoint_files.py",
+    ),
+    Mutation(
+        "autograph/files/container.py",
+        "if size != expected:",
+        "if size < expected:",
+        "tests/autograph/files/test_checkpoint_files.py",
+    ),
+    Mutation("krnlpy/cache/entry.py", "payload if data == packed(key, payload) else None", "payload", "tests/cache"),
+    Mutation("krnlpy/cache/store.py", "in sorted(found):", "in sorted(found, reverse=True):", "tests/cache"),
+    # What is known of drivers
+    Mutation(
+        "krnlpy/vulkan/pipelines/driver_defects.py",
+        'cpu = _cpu() if info.kind == "cpu" else ""',
+        'cpu = ""',
+        "tests/vulkan/pipelines/test_driver_defects.py",
+    ),
+    Mutation(
+        "krnlpy/vulkan/pipelines/driver_defects.py",
+        "passes if passes < PASSES else 0",
+        "passes",
+        "tests/vulkan/pipelines/test_driver_defects.py",
+    ),
+    # Subgroups
+    Mutation(_COLLECTIVES, "(self & ~3) + place", "(self & ~7) + place", _SUBGROUPS),
+    Mutation(_COLLECTIVES, "row = [None, *row[:-1]]", "row = [*row]", _SUBGROUPS),
+    Mutation(
+        "krnlpy/dsl/llvm/subgroups.py",
+        "icmp ult i32 {source}, {size}",
+        "icmp ule i32 {source}, {size}",
+        f"tests/conformance/test_subgroups.py {HOST}",
+    ),
+    # The host's threads and masks
+    Mutation(
+        "krnlpy/host/pool.py",
+        "min(begin + self._chunk, self._end)",
+        "begin + self._chunk",
+        f"tests/host/test_backend.py {HOST}",
+    ),
+    Mutation(_MASKS, "first = self._loops[-1] + 1", "first = self._loops[-1]", f"tests/host/test_groups.py {HOST}"),
+    Mutation(_MASKS, '{"return": 0, ', '{"return": 1, ', f"tests/host/test_groups.py {HOST}"),
+    # The language's library
+    Mutation(
+        "krnlpy/dsl/library/random.py",
+        "in unroll(range(10)):",
+        "in unroll(range(9)):",
+        f"tests/conformance/test_random.py {HOST}",
+    ),
+    Mutation(
+        "krnlpy/dsl/library/logarithms.py",
+        "return log(u) + lost / u",
+        "return log(u) + lost",
+        f"tests/conformance/test_elementary.py tests/conformance/test_accuracy.py -k log1p {HOST}",
+    ),
+]
+
+
+def copied(folder: Path) -> Path:
+    """A copy of the checkout as it is, but for what git ignores."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+def run(folder: Path, tests: str) -> int:
+    """The exit status of pytest in a copy; 1 where it does not end. Nothing that was compiled before is used."""
+    environment = {
+        **os.environ,
+        "KRNLPY_NO_CACHE": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",  # it would be taken for that of the next mutant
+        "PYTHONPATH": str(folder),
+    }
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests.split()]
+    try:
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return 1
+    return done.returncode
+
+
+def judged(mutation: Mutation, folder: Path) -> str:
+    """What becomes of a mutation in a copy, which is afterwards as it was before."""
+    path = folder / mutation.file
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    changed = mutation.changed(before)
+    if changed is None:
+        return "does not apply"
+    path.write_text(changed, encoding="utf-8")
+    try:
+        return {0: "SURVIVED", **_NOTHING_RAN}.get(run(folder, mutation.tests), "killed")
+    finally:
+        path.write_text(before, encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; 0 if each mutation was killed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-k", metavar="WORD", default="", help="only mutations whose file or text has this word")
+    parser.add_argument("-j", metavar="JOBS", type=int, default=2, help="how many run at a time")
+    given = parser.parse_args(arguments)
+    chosen = [mutation for mutation in MUTATIONS if given.k in mutation.name]
+    with tempfile.TemporaryDirectory() as name:
+        copies: SimpleQueue[Path] = SimpleQueue()
+        for job in range(given.j):
+            copies.put(copied(Path(name, str(job))))
+
+        def with_a_copy(mutation: Mutation) -> bool:
+            folder = copies.get()
+            try:
+                result = judged(mutation, folder)
+            finally:
+                copies.put(folder)
+            print(f"{result:<15} {mutation.name}", flush=True)
+            return result == "killed"
+
+        with ThreadPoolExecutor(given.j) as pool:
+            killed = list(pool.map(with_a_copy, chosen))
+    print(f"{sum(killed)} of {len(killed)} mutants killed")
+    return 0 if all(killed) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
