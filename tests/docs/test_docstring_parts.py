@@ -39,11 +39,11 @@ def members(module: ModuleType) -> Iterator[tuple[str, Any]]:
         for key in dir(value):
             member = inspect.getattr_static(value, key)
             function = member.__func__ if isinstance(member, classmethod | staticmethod) else member
-            if not key.startswith("_") and (inspect.isfunction(function) or isinstance(function, property)):
-                if str(getattr(getattr(function, "fget", function), "__module__", "")).startswith(
-                    ("krnlpy", "autograph")
-                ):
-                    yield f"{name}.{key}", function
+            if key.startswith("_") or not (inspect.isfunction(function) or isinstance(function, property)):
+                continue
+            home = getattr(getattr(function, "fget", function), "__module__", "")
+            if home.startswith(("krnlpy", "autograph")):
+                yield f"{name}.{key}", function
 
 
 def parameters(value: Callable[..., Any]) -> list[str]:
