@@ -12,7 +12,14 @@ import pytest
 from krnlpy import dsl
 from krnlpy.errors import KernelError, KernelNameError, KernelSyntaxError, KernelTypeError, SourceError
 
-from . import test_atomics_errors, test_composite_errors, test_kernel_errors, test_math_errors, test_subgroup_errors
+from . import (
+    test_atomics_errors,
+    test_composite_errors,
+    test_derivative_errors,
+    test_kernel_errors,
+    test_math_errors,
+    test_subgroup_errors,
+)
 from .test_kernel_errors import body, compile_kernel, load
 
 HELPERS = """
@@ -201,6 +208,7 @@ CATALOGUES = {
     test_math_errors.HELPERS: test_math_errors.WRONG,
     HELPERS: WRONG,
     test_subgroup_errors.HELPERS: test_subgroup_errors.WRONG,
+    test_derivative_errors.HELPERS: test_derivative_errors.WRONG,
 }
 
 
