@@ -47,7 +47,7 @@ CASES = {
     "classes of a number": (lambda: X.accuracy(3), ShapeError, r"one class a row, of shape \(2,\), not \(\)"),
     "classes of floats": (lambda: X.cross_entropy_loss([0.5, 1]), DtypeError, "classes as integers, not float64"),
     "classes out of range": (lambda: X.cross_entropy_loss([0, 3]), ShapeError, "class 3 of row 1 is out of range"),
-    "indices of text": (lambda: X["a"], ShapeError, "'a' is no index"),
+    "indices of text": (lambda: X["a"], ShapeError, "'a' is not an index"),
     "the value of several": (lambda: float(X), ShapeError, "6 elements, not one"),
     "the truth of several": (lambda: bool(X), ShapeError, "6 elements, not one"),
     "momentum of text": (lambda: SGD(momentum="a"), AutographError, "momentum='a'; expected a number from 0"),

@@ -166,7 +166,8 @@ def test_where_it_is_that_cannot_be_saved(tmp_path: Path) -> None:
 
 
 def test_what_could_not_be_read_is_not_written(tmp_path: Path) -> None:
-    deep, itself = [], []
+    deep: list[Any] = []
+    itself: list[Any] = []
     for _ in range(100):
         deep = [deep]
     itself.append(itself)

@@ -187,7 +187,7 @@ def test_a_file_of_another_machine(tmp_path: Path) -> None:
         data = b"".join(struct.pack(little[letter], value) for value in values)
         return cbor2.CBORTag(40, [shape, cbor2.CBORTag(tag, data)])
 
-    content = {
+    content: Any = {
         "format": "autograph checkpoint",
         "parameters": {
             "weight": array(85, [2, 1], "f", weight),

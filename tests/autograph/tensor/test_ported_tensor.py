@@ -95,7 +95,7 @@ BROADCASTS = [
 
 
 @pytest.mark.parametrize(("shape", "to"), BROADCASTS, ids=str)
-def test_broadcast(shape: tuple[int, ...], to: ScalarType, device: Device) -> None:
+def test_broadcast(shape: tuple[int, ...], to: tuple[int, ...], device: Device) -> None:
     array = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     x = Parameter(Tensor.from_numpy(array, device))
     x.init_grad()
