@@ -142,7 +142,7 @@ def test_what_does_not_fit(device: Device) -> None:
         x.reshape(1.5, 4)
     with pytest.raises(ShapeError, match="cannot be broadcast"):
         x.broadcast_to((3, 3))
-    with pytest.raises(ShapeError, match="not an order of the 2 axes"):
+    with pytest.raises(ShapeError, match="not a permutation of the 2 axes"):
         x.transpose(0, 0)
     with pytest.raises(ShapeError, match="out of range"):
         x[2]
