@@ -5,8 +5,7 @@ backends that run a launch at once: it is done when the launch is over.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +25,19 @@ Span = tuple[Any, int, int]
 
 
 class _Launch:
-    def __init__(self, accesses: Sequence[Access]) -> None:
+    __slots__ = ("_bindings", "_executable", "is_over", "thread", "waiting")
+
+    def __init__(self, executable: Any, bindings: Sequence[Binding]) -> None:
         self.thread = threading.get_ident()
-        self.accesses = accesses
+        self._executable, self._bindings = executable, bindings
+        self.is_over = False
         self.waiting: list[tuple[Sequence[Access], Callable[[], None]]] = []
 
     def conflicts_with(self, accesses: Sequence[Access]) -> bool:
         """Whether others that access these bytes must wait for the launch, or for what waits for it."""
-        return _overlap(accesses, self.accesses) or any(_overlap(accesses, others) for others, _ in self.waiting)
+        if not self.is_over and _overlap(accesses, accesses_of(self._executable, self._bindings)):
+            return True
+        return any(_overlap(accesses, others) for others, _ in self.waiting)
 
 
 class Launches:
@@ -46,17 +50,17 @@ class Launches:
     def __init__(self) -> None:
         self.running: list[_Launch] = []
 
-    @contextmanager
-    def run(self, accesses: Sequence[Access]) -> Iterator[None]:
-        """A launch that runs within the block, and after it what was postponed, in order."""
-        launch = _Launch(accesses)
-        self.running.append(launch)
+    def run(self, executable: Any, bindings: Sequence[Binding], work: Callable[..., None], *arguments: Any) -> None:
+        """Does the work of a launch, and then what was postponed, in order."""
+        launch = _Launch(executable, bindings)
         try:
-            yield
+            self.running.append(launch)  # within the block: Ctrl-C may come when it is there
+            work(*arguments)
         finally:
-            launch.accesses = ()
+            launch.is_over = True
             try:
-                _work_off(launch.waiting)
+                if launch.waiting:
+                    _work_off(launch.waiting)
             finally:
                 self.running.remove(launch)
 

@@ -194,8 +194,8 @@ class HostBackend:
         signal raises meanwhile, KeyboardInterrupt say; the kernel has stopped then."""
         if chunk >= count:
             if count > executable.uninterrupted:
-                with self._launches.run(accesses_of(executable, bindings)):
-                    self._run_range(executable, parameters, buffers, 0, count, launch)
+                work = self._run_range
+                self._launches.run(executable, bindings, work, executable, parameters, buffers, 0, count, launch)
             else:
                 self._run_range(executable, parameters, buffers, 0, count, launch)
             return
@@ -205,8 +205,7 @@ class HostBackend:
         def run(begin: int, end: int) -> None:
             self._run_range(executable, parameters, buffers, begin, end, launch)
 
-        with self._launches.run(accesses_of(executable, bindings)):
-            self._pool.run(run, count, chunk, stop)
+        self._launches.run(executable, bindings, self._pool.run, run, count, chunk, stop)
 
     def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
         """A recording of commands."""
