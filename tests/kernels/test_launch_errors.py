@@ -192,7 +192,7 @@ def test_kernels_that_are_none() -> None:
     with pytest.raises(KernelTypeError, match="parameter x has no annotation"):
 
         @kernel
-        def without(x) -> None:  # type: ignore[no-untyped-def]
+        def without(x) -> None:
             pass
 
     with pytest.raises(KernelSyntaxError):

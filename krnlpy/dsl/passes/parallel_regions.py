@@ -1,11 +1,13 @@
-"""Splits a kernel's body where threads meet, for targets that run the threads of a group one after another.
+"""Splits a kernel's body where threads synchronize, for targets that run the threads of a group one after another.
 
-Between two meetings every thread runs by itself: such a stretch is a region. A statement that holds a barrier is, by
+Between two such places every thread runs by itself: this stretch is a parallel region.
+A statement that holds a barrier is, by
 the language's contract, entered by all threads of the group or by none; so is one that breaks out of such a loop. Its
-decisions are taken once for the group. So are those of a statement that holds an operation of subgroups, where they
-can be proved to be uniform; else it is masked: all threads go through it, but only those that take this way act.
+conditions are evaluated once for the group. So are those of a statement that holds a subgroup operation, if they are
+provably uniform. Otherwise the statement is masked: all threads go through it, but only those that take this branch
+act.
 
-A variable whose value is born in one region and read in another must be kept for each thread in between.
+A variable that is assigned in one region and read in another is kept for each thread in between.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from .uniformity import Uniformity, analyse
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """Statements without meetings, run by all threads, or by those of a mask."""
+    """Statements without synchronization, run by all threads, or by those of a mask."""
 
     body: ir.Block
 
@@ -61,7 +63,7 @@ class SyncPoint:
 
 @dataclass(frozen=True, eq=False)
 class MaskedIf:
-    """Both ways are gone, each by its own threads."""
+    """Both branches run, each with its own threads."""
 
     condition: ir.Expr
     then: Nodes
@@ -70,7 +72,7 @@ class MaskedIf:
 
 @dataclass(frozen=True, eq=False)
 class MaskedWhile:
-    """Gone through until no thread is left; ``break`` and ``continue`` in regions below take threads out."""
+    """Runs until no thread is left; ``break`` and ``continue`` in regions below take threads out."""
 
     statement: ir.While
     body: Nodes
@@ -112,7 +114,7 @@ class Split:
 
 
 def split(body: ir.Block) -> Split:
-    """Splits a kernel's body where threads meet."""
+    """Splits a kernel's body where threads synchronize."""
     nodes = _Splitter(body).split(body)
     if len(nodes) == 1 and isinstance(nodes[0], Region):
         return Split(nodes, frozenset(), {}, frozenset(), False)

@@ -55,7 +55,7 @@ def test_structures_are_of_their_type(type: str) -> None:
 
 def test_what_is_listed_is_of_its_type() -> None:
     api, type = load(), "VkCooperativeMatrixPropertiesKHR"
-    seen = []
+    seen: list[Any] = []
 
     def function(count: Any, items: Any) -> int:
         if items == api.ffi.NULL:
