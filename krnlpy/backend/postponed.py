@@ -1,5 +1,7 @@
-"""What a signal handler or a finalizer asks of a kernel's memory while it interrupts the launch of that kernel, on
-backends that run a launch at once: it is done when the launch is over.
+"""Work that waits for a kernel that was interrupted, on backends that run a launch at once.
+
+A signal handler or a finalizer may ask for changes of the memory that the kernel uses. They are made when the launch is
+over.
 """
 
 from __future__ import annotations
@@ -98,7 +100,7 @@ class Launches:
             perform(backend, (command,))
 
     def postpone_transfer(self, work: Callable[..., None], *arguments: Any, spans: Sequence[Span]) -> bool:
-        """As :meth:`postpone`, of work on spans of memory, of which it writes the last and reads the others."""
+        """As :meth:`postpone`, for work that writes the last of some spans of memory and reads the others."""
         last = len(spans) - 1
         accesses = [(m.address + at, m.address + at + nbytes, i == last) for i, (m, at, nbytes) in enumerate(spans)]
         return self.postpone(accesses, partial(work, *arguments))
@@ -109,19 +111,17 @@ class Launches:
         for launch in self._mine():
             if any(_overlap([access], accesses) for accesses, _ in launch.waiting):
                 raise DeviceBusy(
-                    "the kernel that was interrupted uses memory that was then asked to change, which happens after the"
-                    " kernel; it can't be read before"
+                    "this memory is changed after the interrupted kernel, which uses it; it can't be read before"
                 )
 
     def _mine(self) -> Sequence[_Launch]:
-        """The outermost first: it is over last."""
+        """The running launches of this thread, the outermost first."""
         me = threading.get_ident()
         return [launch for launch in self.running.copy() if launch.thread == me]  # others may end meanwhile
 
 
 def _work_off(waiting: list[tuple[Sequence[Access], Callable[[], None]]]) -> None:
-    """Does it in order. What others postpone meanwhile because of some that waits comes after it. Raises the first
-    error when all is done."""
+    """Does it in order, with what is postponed in the meantime at the end. Raises the first error when all is done."""
     errors = []
     while waiting:
         try:
