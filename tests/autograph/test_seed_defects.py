@@ -163,9 +163,14 @@ def test_8_values_of_any_strides_are_written_in_order(dtype: ScalarType, device:
 
 
 @pytest.fixture(params=["last row", "rows to the end", "column", "backwards"])
-def late_view(request: pytest.FixtureRequest, device: Device) -> Tensor:
+def late_view(request: pytest.FixtureRequest, device: Device) -> tuple[Tensor, Any, Any]:
     array = draw(9, (4, 6), f32)
-    key = {"last row": np.s_[3:], "rows to the end": np.s_[2:], "column": np.s_[:, 5:], "backwards": np.s_[::-1, 3:]}
+    key: dict[str, Any] = {
+        "last row": np.s_[3:],
+        "rows to the end": np.s_[2:],
+        "column": np.s_[:, 5:],
+        "backwards": np.s_[::-1, 3:],
+    }
     return tensor(array, f32, device)[key[request.param]], array[key[request.param]], array
 
 

@@ -32,7 +32,7 @@ def verify(case: Case) -> None:
 
 @pytest.mark.parametrize("module", [launch, graph, imports, first])
 def test_results_are_right(module: object) -> None:
-    for case in module.cases(Selection(open_devices(None), module.PEERS)):  # type: ignore[attr-defined]
+    for case in module.cases(Selection(open_devices(None), module.PEERS)):
         verify(case)
 
 
@@ -128,7 +128,7 @@ def test_the_reference_has_the_gradients_of_its_loss() -> None:
     trained = Reference(weights)
     trained.step(x, t, 1.0, 0.0)
     for name, weight in weights.items():
-        direction = rng.standard_normal(weight.shape)
+        direction: Any = rng.standard_normal(weight.shape)
         direction /= np.linalg.norm(direction)
         # A step small beside the distance to the next kink of relu or pooling: central differences are then good to
         # h**2, rounding to 1e-16 / h.

@@ -61,7 +61,7 @@ def test_compiled_code_is_right(what: str, way: str, work: Work) -> None:
     except Unavailable as error:
         pytest.skip(str(error))
     verify(what, work, ready)
-    assert ready.predict is not ready.model if what == "inference" else ready.loss != ready._loss  # type: ignore
+    assert ready.predict is not ready.model if what == "inference" else ready.loss != ready._loss
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_literals_stand_for_numbers_in_annotations() -> None:
     from typing import Literal
 
     assert Global[f32, Literal[2]] == Global[f32, 2]
-    assert GlobalMut[f32, Literal[8]].ndim == 8 and Out[f32, Literal[1]] == Out[f32]
+    assert GlobalMut[f32, Literal[8]].ndim == 8 and Out[f32, Literal[1]] == Out[f32]  # type: ignore[comparison-overlap]
     assert Vector[f32, Literal[3]] == dsl.vec3 and Matrix[f32, Literal[2], Literal[2]] == dsl.mat2
     for wrong in (Literal[9], Literal["2"], Literal[1, 2], Literal[True]):
         with pytest.raises(DtypeError, match="number of dimensions must be 1 to 8"):

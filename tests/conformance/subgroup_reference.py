@@ -77,7 +77,7 @@ class Threads:
         def one(members: Any) -> None:
             for part in np.unique(self.lane[members] // cluster):
                 own = members[self.lane[members] // cluster == part]
-                out[own] = COMBINE[op].reduce(x[own], dtype=x.dtype)  # type: ignore[attr-defined]
+                out[own] = COMBINE[op].reduce(x[own], dtype=x.dtype)
 
         return self._each(out, one)
 

@@ -29,7 +29,7 @@ def device_of_any_driver(device: Device, request: pytest.FixtureRequest, monkeyp
     return device
 
 
-def items(x: Item[f32], n: Item[i32], y: ItemMut[f32]):
+def items(x: Item[f32], n: Item[i32], y: ItemMut[f32]) -> None:
     v = 0.0
     k = 0
     while k < n:
@@ -38,7 +38,7 @@ def items(x: Item[f32], n: Item[i32], y: ItemMut[f32]):
     y = v
 
 
-def items_left(x: Item[f32], n: Item[i32], y: ItemMut[f32]):
+def items_left(x: Item[f32], n: Item[i32], y: ItemMut[f32]) -> None:
     v = 0.0
     k = 0
     while True:
@@ -49,7 +49,7 @@ def items_left(x: Item[f32], n: Item[i32], y: ItemMut[f32]):
     y = v
 
 
-def strides(x: Global[f32], n: Global[i32], y: GlobalMut[f32]):
+def strides(x: Global[f32], n: Global[i32], y: GlobalMut[f32]) -> None:
     for i in range(global_id(), len(x), 1000):
         v = 0.0
         k = 0
@@ -59,7 +59,7 @@ def strides(x: Global[f32], n: Global[i32], y: GlobalMut[f32]):
         y[i] = v
 
 
-def strides_skipped(x: Global[f32], n: Global[i32], y: GlobalMut[f32]):
+def strides_skipped(x: Global[f32], n: Global[i32], y: GlobalMut[f32]) -> None:
     i = global_id() - 1000
     while i < len(x):
         i += 1000
@@ -80,12 +80,12 @@ def sum_of(x, n, i: i32):
     return v
 
 
-def functions(x: Global[f32], n: Global[i32], y: GlobalMut[f32]):
+def functions(x: Global[f32], n: Global[i32], y: GlobalMut[f32]) -> None:
     for i in range(global_id(), len(x), 1000):
         y[i] = sum_of(x, n, i)
 
 
-def atomics(x: Global[f32], n: Global[i32], y: GlobalMut[f32]):
+def atomics(x: Global[f32], n: Global[i32], y: GlobalMut[f32]) -> None:
     for i in range(global_id(), len(x), 1000):
         k = 0
         while k < n[i]:

@@ -16,7 +16,7 @@ N = np.arange(-5, 20, dtype=np.int32)
 
 def check(launch: Launcher, kernel: object, python: object, x: np.ndarray = N) -> None:
     want = np.array([python(value) for value in x.tolist()], x.dtype)
-    assert_same(launch(kernel, x, np.zeros_like(x))[1], want, x)  # type: ignore[arg-type]
+    assert_same(launch(kernel, x, np.zeros_like(x))[1], want, x)
 
 
 def test_if_elif_else(launch: Launcher) -> None:

@@ -76,7 +76,7 @@ def subgroups_of(request: pytest.FixtureRequest, launch: Launcher, monkeypatch: 
         if request.param == "shuffles":
             lacks -= {Feature.SUBGROUP_SHUFFLE, Feature.SUBGROUP_BALLOT, Feature.SUBGROUP_EXTENDED_TYPES}
         poor = dataclasses.replace(info, features=info.features - lacks)
-        monkeypatch.setattr(launch.backend._device, "info", poor)  # type: ignore[attr-defined]
+        monkeypatch.setattr(launch.backend._device, "info", poor)
     return launch
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 import krnlpy.device
@@ -149,7 +150,7 @@ class Layer:
 
 
 def _stack() -> Iterator[str]:
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         code = frame.f_code
         if "/krnlpy/" in code.co_filename.replace("\\", "/") and "/tests/" not in code.co_filename:
@@ -175,7 +176,7 @@ class _Library:
 @contextmanager
 def injected(layer: Layer) -> Iterator[Layer]:
     """Runs with a Vulkan instance, and devices, of which every call goes through the layer."""
-    api = vulkan_api.load()
+    api: Any = vulkan_api.load()
     load_functions, lib = api.functions, api.lib
 
     def functions(names: Any, get: Any, handle: Any) -> Any:

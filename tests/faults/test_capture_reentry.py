@@ -164,4 +164,4 @@ def test_what_a_number_computes_is_captured(device: Device) -> None:
             return int(x.numpy()[0])
 
     with pytest.raises(CaptureError, match="can't be read"), device.capture():
-        increment.with_groups(Number())(x)  # type: ignore[arg-type]
+        increment.with_groups(Number())(x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +155,13 @@ def test_a_lost_device(layer: Layer) -> None:
     _fail(device.backend, "vkQueueSubmit", "VK_ERROR_DEVICE_LOST")
     with pytest.raises(DeviceLost, match=r"stopped answering.*kernels were increment, double, increment$"):
         device.wait()
-    attempts = [lambda: increment(x), x.numpy, x.copy, device.wait, lambda: Buffer.zeros(9, u32, device)]
+    attempts: list[Callable[[], Any]] = [
+        lambda: increment(x),
+        x.numpy,
+        x.copy,
+        device.wait,
+        lambda: Buffer.zeros(9, u32, device),
+    ]
     for attempt in attempts:
         with pytest.raises(DeviceLost):
             attempt()

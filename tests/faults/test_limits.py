@@ -176,7 +176,7 @@ def test_alignment(lowered: Open, times: int) -> None:
     alignment = times * instance().devices[0].storage_alignment
     device = lowered(physical={"storage_alignment": alignment})
     backend: Any = device.backend
-    offsets = []
+    offsets: list[Any] = []
     write = backend._descriptors.write
 
     def watch(layout: Any, key: Any, places: Any) -> Any:

@@ -47,7 +47,10 @@ class Workload:
         self.selector = selector
         self.device: Device | None = None
         self.witness: Buffer | None = None
-        self.inputs = [np.arange(_COUNT, dtype=np.float32), np.arange(_LARGE, dtype=np.uint8)]
+        self.inputs: list[np.ndarray[Any, Any]] = [
+            np.arange(_COUNT, dtype=np.float32),
+            np.arange(_LARGE, dtype=np.uint8),
+        ]
         self._before = [array.copy() for array in self.inputs]
 
     def open(self) -> None:

@@ -111,7 +111,7 @@ class Breaker:
         value = getattr(node, field)
         if at is None:
             setattr(node, field, by)
-            return value  # type: ignore[no-any-return]
+            return value
         old: ast.expr = value[at]
         value[at] = by
         return old
@@ -184,7 +184,7 @@ class Breaker:
         nodes = self._nodes(tree, (ast.BinOp, ast.AugAssign))
         operators = (ast.Add, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.LShift, ast.BitXor, ast.MatMult)
         if nodes:
-            self.random.choice(nodes).op = self.random.choice(operators)()  # type: ignore[attr-defined]
+            self.random.choice(nodes).op = self.random.choice(operators)()
 
     def _index(self, tree: ast.Module) -> None:
         nodes = [n for n in self._nodes(tree, ast.Subscript) if isinstance(n, ast.Subscript)]

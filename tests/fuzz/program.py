@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import math
+from typing import Any
 
 from krnlpy.scalar import ScalarType, boolean, f32, i32
 
@@ -49,7 +50,7 @@ class Program(Functions):
         """The case of this seed."""
         random = self.random
         functions: list[str] = []
-        callees = []
+        callees: list[Any] = []
         for i in range(random.choice((0, 0, 1, 2))):
             functions += self.struct(f"P{i}")
         for i in range(random.choice((0, 1, 2, 2, 3))):
@@ -148,7 +149,7 @@ class Program(Functions):
             scope.uniform_leaves += [(e, i32) for e in extents]
         for i in range(random.choice((0, 0, 1, 2, 3))):
             text, storage, type = ("bool", boolean, boolean) if random.chance(0.1) else self._storage()
-            value = self._number(storage)
+            value: Any = self._number(storage)
             if text == "K" and not any(t.endswith("[K]") for _, t in self.parameters):
                 value = (storage.name, value)
             self._declare(f"s{i}", text, value)

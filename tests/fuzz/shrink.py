@@ -110,7 +110,7 @@ def _is_fixed(statement: ast.stmt) -> bool:
     if "barrier()" in text:
         return True
     counts = isinstance(statement, ast.AugAssign) and isinstance(statement.value, ast.Constant)
-    return counts and isinstance(statement.op, ast.Add | ast.Sub)  # type: ignore[attr-defined]
+    return counts and isinstance(statement.op, ast.Add | ast.Sub)
 
 
 def _is_owner(node: ast.AST) -> bool:

@@ -55,7 +55,7 @@ class Statements(Expressions):
 
     def define(self, type: Type, **facts: bool | int | ScalarType | None) -> Variable:
         """A new variable, which can be named from now on."""
-        variable = Variable(self.scope.new_name(self.random), type, **facts)  # type: ignore[arg-type]
+        variable = Variable(self.scope.new_name(self.random), type, **facts)
         self.scope.variables.append(variable)
         return variable
 

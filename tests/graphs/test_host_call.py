@@ -73,7 +73,7 @@ def test_what_it_takes(device: Device) -> None:
     with pytest.raises(LaunchError, match=r"at least one Buffer.*got none"):
         host_call(multiply)
     with pytest.raises(LaunchError, match="nothing else; got ndarray"):
-        host_call(multiply, np.zeros(2))  # type: ignore[arg-type]
+        host_call(multiply, np.zeros(2))
     with pytest.raises(LaunchError, match="expected one device"):
         host_call(multiply, matrix(Device.host()), matrix(Device.interpreter()))
     if device.info.index is not None:

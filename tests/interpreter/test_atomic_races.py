@@ -10,7 +10,7 @@ from krnlpy.errors import KernelRaceError
 
 
 def launch(name: object, *buffers: Buffer) -> None:
-    name.with_threads(4).with_groups(2)(*buffers)  # type: ignore[attr-defined]
+    name.with_threads(4).with_groups(2)(*buffers)
 
 
 @kernel

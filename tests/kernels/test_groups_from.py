@@ -122,7 +122,7 @@ def test_wrong_counts(device: Device) -> None:
     with pytest.raises(LaunchError, match=r"contiguous; got strides \(2,\)"):
         mark.with_groups_from(Buffer.zeros(6, u32, device)[::2])
     with pytest.raises(LaunchError, match="expected a Buffer, got tuple"):
-        mark.with_groups_from((1, 2, 3))  # type: ignore[arg-type]
+        mark.with_groups_from((1, 2, 3))
     with pytest.raises(LaunchError, match=r"first: y is written to and holds the counts of groups"):
         first.with_groups_from(good)(Buffer.zeros(1, u32, device), good)
     first.with_groups_from(good)(good, Buffer.zeros(1, u32, device))  # reading them is fine

@@ -40,11 +40,11 @@ def no_hook_is_left() -> Iterator[None]:
 
 def test_launches(device: Device) -> None:
     @kernel
-    def scale(x: ItemMut[f32], factor: Spec[f32] = 2.0):
+    def scale(x: ItemMut[f32], factor: Spec[f32] = 2.0) -> None:
         x *= factor
 
     @kernel
-    def count(x: GlobalMut[u32]):
+    def count(x: GlobalMut[u32]) -> None:
         x[global_id(0)] += u32(1)
 
     seen: list[hooks.Launch] = []
@@ -64,7 +64,7 @@ def test_launches(device: Device) -> None:
     assert [event.geometry.groups for event in seen] == [None, None, (2, 1, 1)]
     assert x.numpy().tolist() == [16.0] * 3 and y.numpy().tolist() == [1] * 8
     with pytest.raises(FrozenInstanceError):
-        seen[0].kernel = "another"  # type: ignore[misc]
+        seen[0].kernel = "another"
 
 
 def test_launches_of_composites_and_of_tuned_kernels_and_of_krnlpy_itself(device: Device) -> None:
@@ -78,7 +78,7 @@ def test_launches_of_composites_and_of_tuned_kernels_and_of_krnlpy_itself(device
 
 def test_a_graph_is_told_when_it_is_captured(device: Device) -> None:
     @kernel
-    def double(x: ItemMut[f32]):
+    def double(x: ItemMut[f32]) -> None:
         x *= 2.0
 
     seen: list[Any] = []
@@ -96,7 +96,7 @@ def test_compilations(device: Device, tmp_path: Path, monkeypatch: pytest.Monkey
 
     def made() -> Any:
         @kernel
-        def double(x: ItemMut[T], times: Spec[u32] = 1):
+        def double(x: ItemMut[T], times: Spec[u32] = 1) -> None:
             for _ in range(times):
                 x += x
 
@@ -123,7 +123,7 @@ def test_compilations(device: Device, tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_several_hooks_come_in_order_and_go() -> None:
     @kernel
-    def add(x: Item[f32], y: ItemMut[f32]):
+    def add(x: Item[f32], y: ItemMut[f32]) -> None:
         y += x
 
     order: list[str] = []
@@ -142,7 +142,7 @@ def test_several_hooks_come_in_order_and_go() -> None:
 
 def test_what_a_hook_raises_reaches_the_caller(device: Device) -> None:
     @kernel
-    def add(x: Item[f32], y: ItemMut[f32]):
+    def add(x: Item[f32], y: ItemMut[f32]) -> None:
         y += x
 
     def fail(_: object) -> None:
@@ -159,7 +159,7 @@ def test_what_a_hook_raises_reaches_the_caller(device: Device) -> None:
 
 def test_a_hook_may_use_devices_and_kernels(device: Device) -> None:
     @kernel
-    def double(x: ItemMut[f32]):
+    def double(x: ItemMut[f32]) -> None:
         x *= 2.0
 
     x, y = Buffer.ones(3, f32, device), Buffer.ones(3, f32, device)
@@ -171,7 +171,7 @@ def test_a_hook_may_use_devices_and_kernels(device: Device) -> None:
 
 def test_each_thread_tells_its_own() -> None:
     @kernel
-    def double(x: ItemMut[f32]):
+    def double(x: ItemMut[f32]) -> None:
         x *= 2.0
 
     tellers: list[int] = []

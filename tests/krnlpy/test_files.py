@@ -328,7 +328,8 @@ def test_parts_of_other_machines_go_after_a_day(tmp_path: Path) -> None:
 
 def test_a_part_that_is_removed_before_it_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process may take it for an abandoned one in between; then there is another."""
-    flock, taken = fcntl.flock, []
+    flock = fcntl.flock
+    taken: list[Any] = []
 
     def late(descriptor: int, how: int) -> None:
         if len(taken) < 3:

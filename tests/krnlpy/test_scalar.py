@@ -72,6 +72,7 @@ def test_arrays_convert_as_numbers_do() -> None:
 def test_f64_reaches_narrow_floats_through_f32() -> None:
     # 1 + 2**-8 + 2**-40 lies above halfway, but f32 rounds it to halfway, which bf16 then rounds to even.
     assert float(bf16(1 + 2**-8 + 2**-40)) == 1.0
+    assert float(f16(1 + 2**-11 + 2**-40)) == 1.0
 
 
 @pytest.mark.parametrize("kind", SCALAR_TYPES, ids=str)

@@ -328,7 +328,8 @@ def arguments_for(
             return rng.choice(bad) if bad else rng.choice(good[0][1])
         return rng.choice(fits)
 
-    arguments, keywords = [], {}
+    arguments: list[Any] = []
+    keywords: dict[str, Any] = {}
     for parameter in parameters_of(function):
         if parameter.kind is parameter.VAR_POSITIONAL:
             arguments += [value(parameter) for _ in range(rng.choice((0, 1, 1, 2, 3)))]
@@ -394,9 +395,9 @@ def troubles(device: Device) -> dict[str, str]:
 
 
 KNOWN = {
-    "a kernel of a number": (lambda: kernel(5), "kernel of a int: expected a function"),
+    "a kernel of a number": (lambda: kernel(5), "kernel of a int: expected a function"),  # type: ignore[call-overload]
     "a kernel of a kernel": (lambda: kernel(scale), "kernel of a Kernel: expected a function"),
-    "a func of a number": (lambda: krnlpy.func(5), "func of a int: expected a function"),
+    "a func of a number": (lambda: krnlpy.func(5), "func of a int: expected a function"),  # type: ignore[type-var]
     "a stage that is no text": (lambda: scale.inspect(np.ones(2)), "no stage array"),
     "memory shared with a number": (lambda: Buffer.ones(3, f32).shares_memory(1), "expected a Buffer"),
     "a download to a tuple": (lambda: Buffer.ones(3, f32).numpy(out=(1,)), "of a tuple: expected an array"),
@@ -404,12 +405,12 @@ KNOWN = {
     "a vector of too few": (lambda: krnlpy.dsl.vec3(1.0, 2.0), "Vector.*2 values"),
     "a number of text": (lambda: f32("x"), "f32 of a str: expected a number"),
     "a foreign device": (lambda: Buffer.from_dlpack(Foreign(place=("a", 0))), "__dlpack_device__ of the Foreign"),
-    "no foreign capsule": (lambda: Buffer.from_dlpack(Foreign(place=(1, 0), capsule=3)), "no DLPack capsule"),
+    "no foreign capsule": (lambda: Buffer.from_dlpack(Foreign(place=(1, 0), capsule=3)), "is not a DLPack capsule"),
     "a tensor of a ragged list": (lambda: Tensor.from_numpy([[1], [1, 2]]), "NumPy makes no array of this list"),
     "a seed that contains itself": (lambda: Dense(2, 2, seed=ITSELF), "expected a whole number of at least 0"),
     "a layer of a list": (lambda: Dense(2, 2)([1, 2]), "Dense of a tensor and a list"),
     "a layer of too much": (lambda: Dense(2**62, 2**62), "more than memory holds"),
-    "a model that is none": (lambda: autograph.save_checkpoint("x", 3), "the model is a int, expected a Layer"),
+    "a model that is none": (lambda: autograph.save_checkpoint("x", 3), "the model is of type int; expected a Layer"),
     "an optimizer that is none": (lambda: autograph.save_checkpoint("x", autograph.Layer(), 3), "has no settings"),
     "batches of text": (lambda: autograph.data.batches("x", 2), "expected a whole number"),
     "a reduction of an array": (

@@ -8,4 +8,4 @@ from krnlpy.dsl.ir.verify import verify
 
 def verify_programs() -> None:
     """Has every program that this process makes verified, as in debug mode."""
-    Program.__post_init__ = verify  # type: ignore[method-assign]
+    Program.__post_init__ = verify  # type: ignore[method-assign,assignment]

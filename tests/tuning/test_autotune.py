@@ -317,7 +317,13 @@ def test_memory_that_says_something_impossible(device: Device, measured: list[st
     add(x, y)
     situation = add._situation((x, y))
     cache, key = choices._cache(), choices._cache_key(situation)
-    for content in ({"config": {"threads": 5}}, [], {"config": {"threads": 32}, "kernel": "another"}, "[" * 100_000):
+    contents: list[Any] = [
+        {"config": {"threads": 5}},
+        [],
+        {"config": {"threads": 32}, "kernel": "another"},
+        "[" * 100_000,
+    ]
+    for content in contents:
         cache.put(key, content.encode() if isinstance(content, str) else json.dumps(content).encode())
         with pytest.warns(RuntimeWarning, match="is damaged; it is tuned anew"):
             make_add()(x, y)
@@ -524,9 +530,9 @@ def test_wrong_configurations() -> None:
         ([3], "a configuration is a mapping"),
     ):
         with pytest.raises(LaunchError, match=message):
-            autotune(configs)(scaled)  # type: ignore[arg-type]
+            autotune(configs)(scaled)
     with pytest.raises(LaunchError, match="put @autotune"):
-        autotune([{"N": 1}])(lambda x: x)  # type: ignore[arg-type]
+        autotune([{"N": 1}])(lambda x: x)
     with pytest.raises(LaunchError, match="has no buffers among its arguments"):
         autotune([{"N": 1}])(scaled)(1.0)
 
@@ -553,11 +559,11 @@ def test_the_rounds_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(trials, "partial", lambda number, _: type("W", (), {"func": number}))
     twins: Any = type("T", (), {"restore": lambda self: None, "arguments": ()})()
-    times = trials._measured([0, 1, 2], [0, 1, 2], twins, Fake(), 60.0)  # type: ignore[arg-type, list-item]
+    times = trials._measured([0, 1, 2], [0, 1, 2], twins, Fake(), 60.0)  # type: ignore[list-item]
     assert counts[2] == 3  # its best is 3.5e-3
     assert 3 < counts[0] == counts[1] <= 50
     assert {i: len(found) for i, found in times.items()} == counts
-    assert len(trials._measured([0], [0], twins, Fake(), 60.0)[0]) == 1  # type: ignore[arg-type, list-item]
+    assert len(trials._measured([0], [0], twins, Fake(), 60.0)[0]) == 1  # type: ignore[list-item]
 
 
 PROGRAM = """

@@ -175,12 +175,14 @@ class _Analysis:
     def _if(self, s: ir.If, values: Values, flow: Variance) -> None:
         condition = _at(self._expr(s.condition, values), s.condition)
         self._note(s, condition)
-        then, otherwise = dict(values), dict(values)
-        self._block(s.then, then, flow | condition)
-        self._block(s.otherwise, otherwise, flow | condition)
-        values.update(_merged(then, otherwise))
-        for variable in ir.assigned_variables((s,)):
-            values[variable] = values.get(variable, UNIFORM) | condition
+        assigned = ir.assigned_variables((s,))
+        before = _of(assigned, values)
+        self._block(s.then, values, flow | condition)
+        then = _of(assigned, values)
+        _restore(assigned, values, before)
+        self._block(s.otherwise, values, flow | condition)
+        for variable in assigned:
+            values[variable] = then.get(variable, UNIFORM) | values.get(variable, UNIFORM) | condition
 
     def _loop(self, s: ir.While | ir.For, bounds: tuple[ir.Expr, ...], values: Values, flow: Variance) -> None:
         loop = _Loop()
@@ -192,18 +194,19 @@ class _Analysis:
                 condition |= _at(self._expr(bound, values), bound)
             loop.skipped = UNIFORM
             self._loops.append(loop)
-            inside = dict(values)
+            around = _of(assigned, values)
             if isinstance(s, ir.For):
-                inside[s.variable] = self._expr(s.start, values) | self._expr(s.step, values)
-            self._block(s.body, inside, flow | condition)
+                values[s.variable] = self._expr(s.start, values) | self._expr(s.step, values)
+            self._block(s.body, values, flow | condition)
+            inside = _of(assigned, values)
+            _restore(assigned, values, around)
             self._loops.pop()
             leaving = condition | loop.left | loop.skipped
             # The conditions around matter for what is decided inside, but are the same for all threads that arrive
             # here.
             self._note(s, leaving)
-            values.update(_merged(values, inside))
             for variable in assigned:
-                values[variable] = values.get(variable, UNIFORM) | leaving
+                values[variable] = values.get(variable, UNIFORM) | inside.get(variable, UNIFORM) | leaving
             if ({v: values[v].level for v in assigned if v in values}, loop.left.level, self._returned.level) == before:
                 return
 
@@ -219,8 +222,15 @@ def _at(variance: Variance, condition: ir.Expr) -> Variance:
     return Variance(variance.level, variance.cause, condition.location)
 
 
-def _merged(a: Values, b: Values) -> Values:
-    return {v: a.get(v, UNIFORM) | b.get(v, UNIFORM) for v in {**a, **b}}
+def _of(variables: Iterable[ir.Variable], values: Values) -> Values:
+    return {v: values[v] for v in variables if v in values}
+
+
+def _restore(variables: Iterable[ir.Variable], values: Values, before: Values) -> None:
+    """Undoes what a block did: copies of all values would take time with the square of a body's length."""
+    for variable in variables:
+        values.pop(variable, None)
+    values.update(before)
 
 
 def _id(e: ir.Id) -> Variance:

@@ -62,7 +62,7 @@ def held_up(monkeypatch: pytest.MonkeyPatch) -> Any:
     def start(function: Callable[..., Any]) -> Any:
         reached, go_on = threading.Event(), threading.Event()
 
-        def added(self, other: Any) -> Any:
+        def added(self: Any, other: Any) -> Any:
             if threading.current_thread() is thread and not reached.is_set():
                 reached.set()
                 assert go_on.wait(60)

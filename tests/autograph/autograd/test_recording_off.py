@@ -34,7 +34,7 @@ def test_the_gradient_is_never_tracked(device: Device) -> None:
     for passes in range(1, 4):
         squared(p).backward()
         assert p.grad.item() == 6 * passes
-        assert not p.grad.tracked and not (p.grad * 2).tracked
+        assert p.grad is not None and not p.grad.tracked and not (p.grad * 2).tracked
 
 
 def test_a_gradient_that_is_the_parameter_is_not_tracked(device: Device) -> None:
@@ -56,7 +56,8 @@ def test_no_graph_is_kept(device: Device) -> None:
 
 
 def test_every_operation_in_a_gradient_function_is_untracked(device: Device) -> None:
-    p, seen = opened(device, 2.0), []
+    p = opened(device, 2.0)
+    seen: list[Any] = []
 
     def gradient_of_p(gradient: Tensor) -> Tensor:
         x = p.reshape((1, 1))
@@ -75,7 +76,7 @@ def test_every_operation_in_a_gradient_function_is_untracked(device: Device) -> 
 def test_recording_goes_on_after_an_error(error: Any, device: Device) -> None:
     p = opened(device, 2.0)
 
-    def fails(gradient: Tensor) -> None:
+    def fails(gradient: Tensor) -> Tensor:
         raise error
 
     with pytest.raises(error):

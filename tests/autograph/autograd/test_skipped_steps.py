@@ -50,7 +50,7 @@ def skipped_after_backward(model: Any, device: Device) -> None:
 
 
 def interrupted_in_backward(model: Any, device: Device) -> None:
-    def interrupt(gradient: Tensor) -> None:
+    def interrupt(gradient: Tensor) -> Tensor:
         raise KeyboardInterrupt
 
     model.init_parameter_grads()

@@ -175,7 +175,7 @@ def test_fashion_has_no_sample() -> None:
 
 def test_unknown_kind() -> None:
     with pytest.raises(DatasetError, match="no data set 'kmnist', expected one of 'mnist', 'fashion'"):
-        load_mnist("kmnist")  # type: ignore[arg-type]
+        load_mnist("kmnist")
 
 
 @pytest.mark.parametrize("named", ["data_dir", "AUTOGRAPH_DATA"])

@@ -159,14 +159,15 @@ def test_a_dict_of_an_array_with_the_keys_of_bf16(tmp_path: Path) -> None:
 
 
 def test_where_it_is_that_cannot_be_saved(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"metadata\.a\[1\]\.b is a object, which is not saved"):
+    with pytest.raises(CheckpointError, match=r"metadata\.a\[1\]\.b is of type object, which is not saved"):
         save_checkpoint(tmp_path / "m", Layer(), a=[1, {"b": object()}])
     with pytest.raises(CheckpointError, match=r"metadata\.a is a masked array"):
         save_checkpoint(tmp_path / "m", Layer(), a=np.ma.masked_equal([1, 2], 2))
 
 
 def test_what_could_not_be_read_is_not_written(tmp_path: Path) -> None:
-    deep, itself = [], []
+    deep: list[Any] = []
+    itself: list[Any] = []
     for _ in range(100):
         deep = [deep]
     itself.append(itself)

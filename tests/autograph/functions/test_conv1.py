@@ -32,7 +32,7 @@ POOLS = {
 }
 
 
-def conv1(x: Tensor, weight: Any, stride: int = 1, padding: int = 0, dilation: int = 1) -> Any:
+def conv1(x: Any, weight: Any, stride: int = 1, padding: int = 0, dilation: int = 1) -> Any:
     """In NumPy, as a plain loop over outputs and taps."""
     x = np.pad(x, ((0, 0), (0, 0), (padding, padding)))
     taps = weight.shape[2]

@@ -134,7 +134,8 @@ def test_what_does_not_fit() -> None:
 
 
 def test_numpy_numbers_are_numbers() -> None:
-    assert (np.float32(2) * Tensor.full((), 3.0)).item() == 6.0
+    two: Any = np.float32(2)
+    assert (two * Tensor.full((), 3.0)).item() == 6.0
 
 
 def test_empty_tensors(device: Device) -> None:

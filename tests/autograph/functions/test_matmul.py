@@ -17,7 +17,7 @@ SIZES = [(1, 1, 1), (3, 5, 2), (4, 4, 4), (33, 7, 9), (2, 31, 34)]
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("size", [(1, 1, 1), (3, 5, 2), (5, 6, 7)], ids=str)
-def test_value_and_gradients(size: int, dtype: ScalarType, device: Device) -> None:
+def test_value_and_gradients(size: tuple[int, int, int], dtype: ScalarType, device: Device) -> None:
     m, k, n = size
     x, y = draw(1, (m, k), dtype), draw(2, (k, n), dtype)
     check(lambda x, y: x @ y, lambda x, y: x @ y, [x, y], dtype, device)
@@ -27,7 +27,9 @@ def test_value_and_gradients(size: int, dtype: ScalarType, device: Device) -> No
 @pytest.mark.parametrize("left", ["n", "t"])
 @pytest.mark.parametrize("right", ["n", "t"])
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_transposed_operands(size: int, left: Any, right: Any, dtype: ScalarType, device: Device) -> None:
+def test_transposed_operands(
+    size: tuple[int, int, int], left: Any, right: Any, dtype: ScalarType, device: Device
+) -> None:
     m, k, n = size
     x, y = draw(3, (m, k), dtype), draw(4, (k, n), dtype)
     a = tensor(x, dtype, device) if left == "n" else tensor(x.T, dtype, device).T

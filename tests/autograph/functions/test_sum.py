@@ -9,7 +9,7 @@ import pytest
 
 from autograph import Tensor
 from autograph.errors import ShapeError
-from krnlpy import Device, ScalarType, f32, i8, i32, u8, u32
+from krnlpy import Device, ScalarType, bf16, f32, i8, i32, u8, u32
 from tests.autograph.reference import DTYPES, check, draw, tensor
 
 
@@ -47,6 +47,13 @@ def test_integers_do_not_overflow_their_width(device: Device) -> None:
     assert (x.dtype, x.item()) == (u32, 300 * 255)
     x = Tensor.full(300, -128, i8, device).sum()
     assert (x.dtype, x.item()) == (i32, -300 * 128)
+
+
+def test_sums_of_parts_are_rounded_once_at_the_end(device: Device) -> None:
+    """96 elements are summed in three parts of 289 each, which bf16 does not hold; their sum, 867, rounds to 868."""
+    x = np.full(96, 9.0)
+    x[::32] = 10
+    assert tensor(x, bf16, device).sum().item() == 868
 
 
 def test_a_sum_is_the_same_each_time(device: Device) -> None:

@@ -124,8 +124,8 @@ def test_lists_and_nothing_run_in_order() -> None:
 def test_children_lie_in_lists_of_lists_too() -> None:
     class Nest(Layer):
         def __init__(self) -> None:
-            self.blocks = [[Dense(2, 3, seed=0), Relu()], (None, [Dense(3, 2, seed=1)]), "no layer", 5]
-            self.scales = (Parameter(Tensor.ones(())), [Parameter(Tensor.full((), 3.0))])
+            self.blocks: Any = [[Dense(2, 3, seed=0), Relu()], (None, [Dense(3, 2, seed=1)]), "no layer", 5]
+            self.scales: Any = (Parameter(Tensor.ones(())), [Parameter(Tensor.full((), 3.0))])
 
         def forward(self, x: Tensor) -> Tensor:
             first, relu = self.blocks[0]
@@ -186,7 +186,7 @@ def test_a_forward_takes_and_gives_what_it_likes() -> None:
         def __init__(self) -> None:
             self.left, self.right = Dense(2, 1, seed=0), Dense(3, 1, seed=1)
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Any) -> Any:
             return self.left(x[0]), self.right(x[1])
 
     left, right = Both()((Tensor.ones((4, 2)), Tensor.ones((4, 3))))
@@ -247,7 +247,7 @@ def test_parameters_without_a_forward() -> None:
 
 
 def test_update_closes_the_slots(device: Device) -> None:
-    model = LeNet5(device)
+    model: Layer = LeNet5(device)
     x = Tensor.ones((1, 1, 28, 28), f32, device)
     if device.info.kind == "interpreter":
         model, x = Dense(3, 2, device=device, seed=0), Tensor.ones((1, 3), f32, device)

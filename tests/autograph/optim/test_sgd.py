@@ -53,6 +53,14 @@ def test_a_narrow_weight_that_was_set_is_not_overwritten(momentum: float, device
     np.testing.assert_array_equal(p.numpy().astype(float), [2.5, 2.5])
 
 
+def test_velocity_ends_with_momentum(device: Device) -> None:
+    p, gradient = Parameter(Tensor.zeros(1, f32, device)), Tensor.ones(1, f32, device)
+    for momentum in (0.5, 0.0, 0.5):  # the last step begins with no velocity
+        SGD(momentum).update(p, gradient, 1.0)
+        assert p.state.keys() == ({"velocity"} if momentum else set())
+    assert p.item() == -3.0
+
+
 def test_gradients_of_any_strides(device: Device) -> None:
     p = Parameter(Tensor.zeros((2, 3), f32, device))
     g = np.arange(6.0).reshape(3, 2)

@@ -83,7 +83,7 @@ def test_where_moving_fails_nothing_has_changed(device: Device, monkeypatch: pyt
     before, there = (p.buffer, p.grad, p.state), other(device)
     to_device, calls = Tensor.to_device, []
 
-    def fails_at_last(self, target: Any) -> Any:
+    def fails_at_last(self: Any, target: Any) -> Any:
         calls.append(self)
         if len(calls) == 3:
             raise MemoryError

@@ -51,7 +51,7 @@ def test_every_item_is_launched_once(shape: tuple[int, ...], limited: Any, monke
     launched = []
     of = PartsPlan._parts
 
-    def counted(self, arguments: Any) -> Any:
+    def counted(self: Any, arguments: Any) -> Any:
         found = list(of(self, arguments))
         launched.append(sum(part[0].size for part in found))
         return iter(found)

@@ -140,9 +140,9 @@ WRONG = {
 
 @pytest.mark.parametrize("kernel", WRONG, ids=lambda kernel: kernel.__name__)
 def test_a_barrier_that_can_be_seen_to_diverge(kernel: object) -> None:
-    cause, advice = WRONG[kernel]  # type: ignore[index]
+    cause, advice = WRONG[kernel]
     with pytest.raises(KernelSyntaxError, match="all of them must reach the barrier") as caught:
-        lower(read_signature(kernel), {}, (16, 1, 1))  # type: ignore[arg-type]
+        lower(read_signature(kernel), {}, (16, 1, 1))
     assert cause in caught.value.message
     assert advice in caught.value.message
     assert "# here" in str(caught.value), "the condition's line is shown"
@@ -194,4 +194,4 @@ def divergence_that_has_ended(y: GlobalMut[i32], n: i32) -> None:
 
 @pytest.mark.parametrize("kernel", [uniform_conditions, unknown_conditions, divergence_that_has_ended])
 def test_barriers_that_all_threads_may_come_to(kernel: object) -> None:
-    assert lower(read_signature(kernel), {}, (16, 1, 1)).has_barriers  # type: ignore[arg-type]
+    assert lower(read_signature(kernel), {}, (16, 1, 1)).has_barriers

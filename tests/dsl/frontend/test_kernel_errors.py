@@ -166,7 +166,7 @@ def test_a_kernel_without_source_text() -> None:
     scope: dict[str, object] = {}
     exec("def kernel(): pass", scope)
     with pytest.raises(KernelSyntaxError, match="define it in a file or a notebook cell"):
-        frontend.read_signature(scope["kernel"])  # type: ignore[arg-type]
+        frontend.read_signature(scope["kernel"])
 
 
 def test_lambda_is_no_kernel() -> None:

@@ -226,7 +226,7 @@ def test_every_sentence_stands_in_a_catalogue(tmp_path: Path, monkeypatch: pytes
     def recorded(self: SourceError, *arguments: object, **keywords: object) -> None:
         frame = sys._getframe(1)
         said.add((frame.f_code.co_filename, frame.f_lineno))
-        construct(self, *arguments, **keywords)  # type: ignore[arg-type]
+        construct(self, *arguments, **keywords)
 
     monkeypatch.setattr(SourceError, "__init__", recorded)
     for helpers, entries in CATALOGUES.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -224,7 +224,8 @@ def test_parameter_block_has_the_layouts_offsets() -> None:
 
     shader = emit(lower(kernel), item_rank=2, contiguous=False)
     words = spirv._words(check(shader), "kernel")
-    names, offsets = {}, {}
+    names: dict[Any, Any] = {}
+    offsets: dict[Any, Any] = {}
     for place, op, count in spirv._instructions(words, "kernel"):
         if op == 5:  # OpName
             names[words[place + 1]] = _text(words[place + 2 : place + count])

@@ -84,7 +84,9 @@ def test_waiting_does_not_spin(
     """The driver is asked to wait, long each time, and asked nothing else until it has."""
     kernel, memory = build(increment), store(np.zeros(1000, np.uint32))
     backend.wait()
-    functions, asked, others = backend._device.functions, [], []
+    functions = backend._device.functions
+    asked: list[Any] = []
+    others: list[Any] = []
     wait, look = functions.vkWaitSemaphores, functions.vkGetSemaphoreCounterValue
 
     def time_out_twice(device: Any, info: Any, nanoseconds: int) -> Any:

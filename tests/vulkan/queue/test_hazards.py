@@ -48,6 +48,22 @@ def test_a_barrier_orders_all_that_was_before() -> None:
     assert tracker.record([(100, 116, WRITE)])
 
 
+@pytest.mark.parametrize("first", [READ, WRITE])
+@pytest.mark.parametrize("second", [READ, WRITE])
+def test_commands_between_do_not_hide_a_hazard(first: bool, second: bool) -> None:
+    tracker = HazardTracker()
+    tracker.record([(0, 16, first)])
+    assert not tracker.record([(100, 116, WRITE)])
+    assert tracker.record([(8, 24, second)]) == (first is WRITE or second is WRITE)
+
+
+def test_commands_between_do_not_hide_that_bytes_share_a_word() -> None:
+    tracker = HazardTracker()
+    tracker.record([(0, 1, WRITE)])
+    assert not tracker.record([(100, 116, WRITE)])
+    assert tracker.record([(2, 3, READ)])
+
+
 def test_a_chain_has_a_barrier_a_link_and_independent_work_none() -> None:
     chain, independent = HazardTracker(), HazardTracker()
     links = [chain.record([(64 * i, 64 * i + 64, READ), (64 * i + 64, 64 * i + 128, WRITE)]) for i in range(50)]

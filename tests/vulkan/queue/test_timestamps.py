@@ -80,7 +80,7 @@ def test_an_exception_passes(backend: Any, build: Any, store: Any, load: Any) ->
 def test_two_timers_nested(backend: Any, build: Any, store: Any) -> None:
     kernel, memory = build(increment), store(np.zeros(N, np.uint32))
     outer, inner = backend.timer(), backend.timer()
-    spans = []
+    spans: list[Any] = []
     whole = outer.time(lambda: spans.extend(inner.time(lambda: kernel((memory, 0, N))) for _ in range(3)))
     for timer in (outer, inner):
         timer.finish()
