@@ -212,14 +212,14 @@ class FunctionLowering(StatementLowering):
         given = dict(zip(names, call.values, strict=False))
         for name, (value, where) in call.named:
             if name not in names or name in given:
-                raise KernelTypeError(f"{callee.__name__} has no free parameter {name}", *where)
+                raise KernelTypeError(f"{callee.__name__} has no parameter {name}, or it is given twice", *where)
             given[name] = value
         defaults = callee.function.__defaults__ or ()
         for name, default in zip(names[::-1], defaults[::-1], strict=False):
             given.setdefault(name, Static(default, call.location))
         missing = [name for name in names if name not in given]
         if missing:
-            raise KernelTypeError(f"{callee.__name__} misses {', '.join(missing)}", *call.location)
+            raise KernelTypeError(f"{callee.__name__} lacks an argument for {', '.join(missing)}", *call.location)
         return [given[name] for name in names]
 
     def library_function(self, callee: Func, operands: tuple[ir.Expr, ...]) -> ir.Function:
