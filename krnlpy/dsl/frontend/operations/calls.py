@@ -240,7 +240,7 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
     builtins.unroll: _only("unroll", "in `for i in unroll(range(...))`"),
     **atomics.HANDLERS,
 }
-"""Calls whose arguments are not evaluated: an atomic's first one is a target; others stand in certain places only."""
+"""Calls whose arguments are not evaluated: an atomic's first one is a target; others are for some places only."""
 _WHOLE = {python.type, *VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS}
 """What takes vectors whole; any other function is applied element by element."""
 _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {

@@ -134,7 +134,7 @@ def _binding(
     parameters: dict[str, ir.Parameter],
     types: dict[TypeVar, ScalarType],
 ) -> Any:
-    """What a parameter's name stands for in the kernel."""
+    """The meaning of a parameter's name in the kernel."""
     if not isinstance(type, CompositeType):
         return parameters[next(rest).name]
     parts = tuple(_binding(declared, part, rest, parameters, types) for _, part in type.parts)
@@ -401,7 +401,7 @@ def _key(value: Value) -> Any:
 
 
 def variables_of(name: AnyName) -> list[ir.Variable]:
-    """The variables that a name stands for, in order."""
+    """The variables of a name, in order."""
     if isinstance(name, LocalName):
         return [name.variable]
     return [variable for part in name.parts for variable in variables_of(part)]
