@@ -220,7 +220,7 @@ class Statements(Expressions):
         return [*before, loop]
 
     def _count_iterations(self, body: ir.Block, where: ir.Location) -> tuple[list[ast.stmt], list[ast.stmt]]:
-        """The statements before a loop and at the start of its body. Loops that suspend count iterations, as part of the position."""
+        """The statements before a loop and at the start of its body: loops that suspend count iterations."""
         if not suspends(body, self.scope.suspending):
             return [], []
         place = self.scope.site(where, "loop")
