@@ -101,7 +101,7 @@ class Split:
     Attributes:
         uniform: variables that only uniform loops assign: one for the group.
         recomputed: variables that only ever have the value of one cheap expression of ids, arguments and constants
-            (and of one another, in this order): computed anew in each region.
+            (and of one another, in this order): computed again in each region.
         crossing: variables that each thread keeps from region to region. All others live within a region.
         returns: whether a thread may return in a region that another one follows.
     """

@@ -150,7 +150,7 @@ class GroupLoop:
                 case regions.UniformJump():
                     self._b.branch(self._loops[-1][0 if node.leave else 1])
                 case regions.SyncPoint():
-                    self._meeting(node.statement)
+                    self._collective(node.statement)
                 case regions.MaskedIf():
                     self._masked_if(node)
                 case regions.MaskedWhile() | regions.MaskedFor():
@@ -289,7 +289,7 @@ class GroupLoop:
         b.place(join)
         return goes
 
-    def _meeting(self, s: ir.Collective) -> None:
+    def _collective(self, s: ir.Collective) -> None:
         b = self._b
         if not s.targets:
             return
