@@ -271,7 +271,12 @@ MUTATIONS = [
         "begin + self._chunk",
         f"tests/host/test_backend.py {HOST}",
     ),
-    Mutation(_MASKS, "first = self._loops[-1] + 1", "first = self._loops[-1]", f"tests/host/test_groups.py {HOST}"),
+    Mutation(
+        _MASKS,
+        "first = self._loops[-1] + 1",
+        "first = self._loops[-1]",
+        f"tests/conformance/test_subgroups.py tests/conformance/test_left_loops.py {HOST}",
+    ),
     Mutation(_MASKS, '{"return": 0, ', '{"return": 1, ', f"tests/host/test_groups.py {HOST}"),
     # The language's library
     Mutation(
