@@ -87,7 +87,7 @@ cache_bytes: int = _bytes("KRNLPY_CACHE_BYTES", 256 << 20, most=1 << 50)
 the longest time is removed."""
 
 host_threads: int = _threads("KRNLPY_HOST_THREADS")
-"""``KRNLPY_HOST_THREADS``: threads of the host backend; as many as there are usable cores unless told."""
+"""``KRNLPY_HOST_THREADS``: threads of the host backend; as many as there are usable cores if not set."""
 
 
 def __getattr__(name: str) -> Any:

@@ -214,7 +214,7 @@ class Device:
         return label(self.backend, name)
 
     def capture(self) -> Graph:
-        """A graph of what is asked of the device within the ``with`` block; see :class:`Graph`.
+        """Records what the thread asks of the device in a ``with`` block as a :class:`Graph`.
 
         >>> from krnlpy import Buffer, f32
         >>> x, y = Buffer.zeros(2, f32), Buffer.ones(2, f32)

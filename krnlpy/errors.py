@@ -22,8 +22,8 @@ class DeviceLost(DeviceError):
 
 
 class DeviceBusy(DeviceError):
-    """What a signal handler or a finalizer asked for can't be done within the call that it interrupted, and nothing of
-    it was: it interrupted another handler's call of the device, or a profile or graph that was beginning or ending."""
+    """What a signal handler or a finalizer asked for can't be done within the call that it interrupted, and was not
+    begun: a profile or graph was beginning or ending, or another handler was using the device."""
 
 
 class OutOfMemory(DeviceError, MemoryError):
@@ -35,7 +35,7 @@ class MissingFeatures(DeviceError):
 
 
 class DriverDefect(DeviceError):
-    """A driver computes a kernel wrongly, as a probe found out, and nothing gets round it; says what to install."""
+    """A driver computes a kernel wrongly, and there is no way round it; the message says what to install."""
 
 
 class LimitExceeded(DeviceError, ValueError):
@@ -62,7 +62,7 @@ class DtypeError(KrnlpyError, TypeError):
 
 
 class FileError(KrnlpyError, OSError):
-    """A file can't be read or written, or a path is of no plain file. The system's own error is its ``__cause__``."""
+    """A file can't be read or written, or is not a plain file. The system's own error is its ``__cause__``."""
 
 
 class FileMissing(FileError, FileNotFoundError):
@@ -78,7 +78,7 @@ class LaunchError(KrnlpyError, TypeError):
 
 
 class ProfileError(KrnlpyError, RuntimeError):
-    """A profile is entered twice, or asked before it began."""
+    """A profile is entered twice, or read before it began; or a label is not text."""
 
 
 class TuningError(KrnlpyError):
@@ -86,7 +86,7 @@ class TuningError(KrnlpyError):
 
 
 class CaptureError(KrnlpyError, RuntimeError):
-    """Something was asked for that can't be captured in a graph, or of a graph what it can't do now."""
+    """Something can't be captured in a graph, or a graph can't do now what it is asked for."""
 
 
 class InspectionError(KrnlpyError, ValueError):
@@ -131,7 +131,7 @@ class SourceError(KrnlpyError):
 
 
 class KernelError(SourceError):
-    """A kernel is not valid, or did what a kernel must not: base of the errors in kernels."""
+    """Base of the errors in kernels: a kernel is not valid, or did what it must not do."""
 
 
 class KernelSyntaxError(KernelError):
@@ -171,11 +171,11 @@ class CompileError(KrnlpyError):
 
 
 class CompilerUnavailable(CompileError):
-    """There is no GLSL compiler, or it cannot be run; says what to install."""
+    """There is no GLSL compiler, or it cannot be run; the message says what to install."""
 
 
 class InternalCompilerError(CompileError):
-    """A kernel could not be compiled, and it is krnlpy's fault; says how to report it, with the kernel."""
+    """A kernel could not be compiled, and it is krnlpy's fault; the message says how to report it."""
 
 
 class InvalidProgram(CompileError, SourceError):

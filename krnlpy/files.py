@@ -26,7 +26,7 @@ except ImportError:  # Windows, where an open file can't be removed: nothing nee
     fcntl = None  # type: ignore[assignment]
 
 _ABANDONED_SECONDS = 86400.0
-"""After which a part of another machine counts as abandoned: not every file system tells machines of others' locks."""
+"""After which a part of another machine counts as abandoned: not every file system shows other machines' locks."""
 _TRIES = 10
 _PART = re.compile(r"\.krnlpy-([0-9a-f]{8})-[0-9a-f]{16}\.part")
 _HOST = f"{zlib.crc32(os.uname().nodename.encode() if hasattr(os, 'uname') else b''):08x}"
@@ -105,7 +105,7 @@ def write(
             if durable:
                 _sync_folder(target.parent)
             return
-        raise FileError(f"somebody removes the files in {target.parent} while they are written")
+        raise FileError(f"another process removes the files in {target.parent} while they are written")
 
 
 def read(path: str | os.PathLike[str], most: int | None = None) -> bytes:
@@ -116,7 +116,7 @@ def read(path: str | os.PathLike[str], most: int | None = None) -> bytes:
         most: the bytes that it may have; None for any number.
 
     Raises:
-        FileMissing: it is not there. FileError: it can't be read, is larger, or is no plain file.
+        FileMissing: it is not there. FileError: it can't be read, is larger, or is not a plain file.
     """
     if not (most is None or isinstance(most, int)):
         raise FileError(f"at most {most!r} bytes: expected a whole number, or None")
@@ -142,7 +142,7 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     """A path as the system takes it.
 
     Raises:
-        FileError: it is no path: it is empty, of another type, or has a zero byte.
+        FileError: it is not a path: it is empty, of another type, or has a zero byte.
     """
     try:
         text = os.fspath(path)
@@ -185,13 +185,13 @@ def _remove_if_abandoned(path: str, ours: bool) -> None:
 
 
 def _locked(descriptor: int, part: Path) -> bool:
-    """Locks a part that was just made; False where somebody took it for an abandoned one before."""
+    """Locks a part that was just made; False if another process took it for an abandoned one before."""
     if fcntl is not None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        except OSError:  # a file system without locks: nobody finds it abandoned
+        except OSError:  # a file system without locks: it is never found abandoned
             return True
     return part.exists()
 
@@ -251,7 +251,7 @@ def _sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _told(what: str, and_so: str = "") -> Iterator[None]:
-    """Makes whatever goes wrong a FileError that says of which file."""
+    """Turns what goes wrong into a FileError that names the file."""
     try:
         yield
     except FileNotFoundError as error:

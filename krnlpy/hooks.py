@@ -9,7 +9,7 @@
 ...     double(x)
 launched double on Device.host()
 
-Nothing is spent on hooks while there are none.
+A launch does not pay for hooks while there are none.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def on_compile(callback: Callable[[Compilation], None]) -> Hook:
 def on_launch(callback: Callable[[Launch], None]) -> Hook:
     """Calls a function after each call of a kernel that was queued, by the thread that called it.
 
-    Also told are the kernels that krnlpy and autograph launch themselves. Not told are replays of graphs, whose kernels
-    were told when they were captured, and what ``@autotune`` launches to measure: :meth:`Device.profile` shows these.
+    Kernels that krnlpy and autograph launch themselves are among them. Replays of graphs are not, as their kernels were
+    called when the graph was captured; nor is what ``@autotune`` launches to measure. A profile shows both.
 
     Args:
         callback: takes a :class:`Launch`. What it raises, the call of the kernel raises, which is queued nonetheless.

@@ -7,6 +7,7 @@ of strided buffers of up to four axes that can't be merged; and the probes that 
 from __future__ import annotations
 
 from . import Buffer, Device, ScalarType, bf16, f16, f32, i32, scalar_type, u8
+from .backend.protocol import BuildRequest
 from .scalar import SCALAR_TYPES
 from .vulkan.pipelines.probe_kernels import probe_programs
 
@@ -16,7 +17,7 @@ _AXES = 4
 def workload(device: Device) -> None:
     """Does what users will do."""
     for program, variant in probe_programs():
-        device.backend.build(program, variant, {}, program.threads, False)
+        device.backend.build(BuildRequest(program, variant, {}, program.threads))
     for source in SCALAR_TYPES:
         for to in SCALAR_TYPES:
             Buffer.empty(8, source, device).cast(to)

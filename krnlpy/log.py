@@ -1,4 +1,4 @@
-"""What krnlpy tells Python's ``logging``, under the logger ``krnlpy``.
+"""What krnlpy writes to Python's ``logging``, under the logger ``krnlpy``.
 
 ``KRNLPY_LOG`` sets the level and writes to standard error, unless the program handles logs itself: then its own
 handlers get them. Without it nothing is configured, and nothing is written. The root logger is left alone.

@@ -265,7 +265,7 @@ def pattern_of(value: Any, dtype: ScalarType) -> bytes:
     """The bytes of a number converted to a scalar type.
 
     Raises:
-        DtypeError: it is no number.
+        DtypeError: it is not a number.
     """
     if value.__class__ is int and not value:
         return bytes(dtype.size)

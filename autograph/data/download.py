@@ -47,7 +47,7 @@ def download(
         lock = target.with_name(f"{target.name}.lock")
         for path in (target, part, lock):  # opening a named pipe would wait for ever
             if path.exists() and not path.is_file():
-                raise DatasetError(f"{path}: cannot be written: it is no plain file")
+                raise DatasetError(f"{path}: cannot be written: it is not a plain file")
         with FileLock(lock):
             if target.exists() and _is_valid(target, verify):
                 return

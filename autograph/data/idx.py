@@ -46,7 +46,7 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int = 1 << 31) -> np.nd
         A new array in the machine's byte order, of the type and shape that the header says.
 
     Raises:
-        DatasetError: the file cannot be read, is no IDX file, is larger than ``max_bytes``, is truncated, has bytes
+        DatasetError: the file cannot be read, is not an IDX file, is larger than ``max_bytes``, is truncated, has bytes
             left over, or is damaged.
 
     >>> import numpy as np, tempfile
@@ -114,7 +114,7 @@ def pack_idx(array: np.ndarray[Any, Any]) -> bytes:
         DatasetError: IDX has no such type or shape.
     """
     if not isinstance(array, np.ndarray):
-        raise DatasetError(f"IDX holds arrays of NumPy; got a {type(array).__name__}")
+        raise DatasetError(f"IDX holds NumPy arrays, not {type(array).__name__}")
     code = _CODES.get(array.dtype.newbyteorder("="))
     if code is None:
         raise DatasetError(f"IDX has no {array.dtype}; expected one of {', '.join(map(str, _CODES))}")

@@ -157,7 +157,7 @@ def load_mnist(
 
 def _find(folder: Path, why: str, source: _Source) -> dict[str, Path] | None:
     if not folder.is_dir():
-        raise DatasetError(f"{why} names {folder}, which is no folder")
+        raise DatasetError(f"{why} names {folder}, which is not a folder")
     for place in (folder / source.folder, folder):
         found: dict[str, Path] = {}
         for name in _NAMES:

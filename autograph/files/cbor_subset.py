@@ -63,7 +63,7 @@ def check_cbor(data: bytes) -> None:
             kind, argument, position = _head(data, start)
             if keys is not None and left % 2:
                 if kind != _TEXT:
-                    raise CheckpointError(f"the key at byte {start} is no string")
+                    raise CheckpointError(f"the key at byte {start} is not a string")
                 key = data[position : position + argument]
                 if key in keys:
                     raise CheckpointError(f"the key at byte {start} is there twice")

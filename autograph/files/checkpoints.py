@@ -136,9 +136,9 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
 
 def _check_kinds(model: Any, optimizer: Any) -> None:
     if not isinstance(model, Layer):
-        raise CheckpointError(f"the model is a {type(model).__name__}, expected a Layer")
+        raise CheckpointError(f"the model is of type {type(model).__name__}; expected a Layer")
     if not (optimizer is None or callable(getattr(optimizer, "settings", None))):
-        raise CheckpointError(f"the optimizer is a {type(optimizer).__name__}, which has no settings()")
+        raise CheckpointError(f"the optimizer is of type {type(optimizer).__name__}, which has no settings()")
 
 
 def _parts(content: Any) -> tuple[dict[str, Any], Any, dict[str, Any]]:
@@ -153,13 +153,13 @@ def _parts(content: Any) -> tuple[dict[str, Any], Any, dict[str, Any]]:
             raise CheckpointError("the optimizer has no state")
         for name, state in saved["state"].items():
             if not isinstance(state, dict):
-                raise CheckpointError(f"the optimizer's state of {name} is no map")
+                raise CheckpointError(f"the optimizer's state of {name} is not a map")
             arrays.update({f"{name}, {key}": value for key, value in state.items()})
         if not isinstance(saved.get("name"), str):
-            raise CheckpointError("the optimizer's name is no string")
+            raise CheckpointError("the optimizer's name is not a string")
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
-            raise CheckpointError(f"{name} is no array")
+            raise CheckpointError(f"{name} is not an array")
     return parameters, saved, metadata
 
 

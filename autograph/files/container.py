@@ -57,7 +57,7 @@ def read_container(path: str | os.PathLike[str]) -> bytes:
         size = os.fstat(file.fileno()).st_size
         header = file.read(_HEADER.size)
         if header[:8] != _MAGIC[: len(header)]:
-            raise CheckpointError(f"{path} is no autograph file: bytes 0 to 8 are {header[:8]!r}, not {_MAGIC!r}")
+            raise CheckpointError(f"{path} is not an autograph file: bytes 0 to 8 are {header[:8]!r}, not {_MAGIC!r}")
         if len(header) < _HEADER.size:
             raise CheckpointError(f"{path} is truncated: it ends at byte {size}, within the header of {_HEADER.size}")
         _, version, zero, length, digest = _HEADER.unpack(header)

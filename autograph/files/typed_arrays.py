@@ -101,11 +101,11 @@ def _encoded(value: Any) -> Any:
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):
-                raise _FormatError(f": the key {key!r} is no string")
+                raise _FormatError(f": the key {key!r} is not a string")
         return dict(zip(value, _entries(_encoded, value.items(), ".%s"), strict=True))
     raise _FormatError(
-        f" is a {type(value).__name__}, which is not saved; expected None, numbers, strings, bytes, arrays, lists and"
-        " dicts"
+        f" is of type {type(value).__name__}, which is not saved; expected None, numbers, strings, bytes, arrays,"
+        " lists and dicts"
     )
 
 
@@ -129,7 +129,7 @@ def _decoded(value: Any) -> Any:
     if isinstance(value, cbor2.CBORTag):
         entries = value.value
         if value.tag != _MULTI_DIMENSIONAL or not isinstance(entries, list | tuple) or len(entries) != 2:
-            raise _FormatError(f": the CBOR tag {value.tag} here is no array")
+            raise _FormatError(f": the CBOR tag {value.tag} here is not an array")
         return _decoded_array(entries[0], entries[1])
     if type(value) in _PLAIN:
         return value
@@ -144,7 +144,7 @@ def _decoded(value: Any) -> Any:
                 raise _FormatError(f": the bits of bf16 are {array.dtype}, not uint16")
             return array.view(_BF16)
         return dict(zip(value, _entries(_decoded, value.items(), ".%s"), strict=True))
-    raise _FormatError(f": a {type(value).__name__} does not belong there")
+    raise _FormatError(f": a value of type {type(value).__name__} does not belong there")
 
 
 def _is_bf16(value: dict[Any, Any]) -> bool:
@@ -166,7 +166,7 @@ def _decoded_array(shape: Any, data: Any) -> np.ndarray[Any, Any]:
         or len(shape) > MAX_AXES
         or not all(type(n) is int and 0 <= n < 1 << 62 for n in shape)
     ):
-        raise _FormatError(f": what stands there is no shape of at most {MAX_AXES} lengths below 2**62")
+        raise _FormatError(f": expected a shape of at most {MAX_AXES} lengths below 2**62")
     dtype = _DTYPES[data.tag]
     if len(data.value) != prod(shape) * dtype.itemsize:
         raise _FormatError(

@@ -77,7 +77,7 @@ def integers(given: tuple[Any, ...]) -> Shape:
     """Lengths or axes that were given one by one or as one sequence, as NumPy's methods take them.
 
     Raises:
-        ShapeError: one of them is no integer.
+        ShapeError: one of them is not an integer.
     """
     entries = given
     try:
@@ -98,8 +98,8 @@ def number_of(operation: str, value: Any, dtype: ScalarType) -> Any:
         value = value.item()
     if not isinstance(value, Real):
         raise DtypeError(
-            f"{operation} of a tensor and a {type(value).__name__}; expected a tensor or a number (arrays become"
-            " tensors by Tensor.from_numpy)"
+            f"{operation} takes a tensor or a number, not {type(value).__name__}; Tensor.from_numpy makes a tensor of"
+            " an array"
         )
     if not dtype.is_float and not (isinstance(value, int) and dtype.min <= value <= dtype.max):
         raise DtypeError(

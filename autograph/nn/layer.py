@@ -207,7 +207,7 @@ def _walk(layer: Layer, prefix: str, parents: tuple[Layer, ...] = ()) -> Iterato
     """The parameters of a layer and of all layers in it, with their full names."""
     if any(layer is parent for parent in parents):
         raise AutographError(
-            f"the layer {prefix[:-1]} contains itself; keep a layer that is no child in something other than an"
+            f"the layer {prefix[:-1]} contains itself; keep what is not a child in something other than an"
             " attribute, list or tuple, for example in a dict"
         )
     for name, child in _children(layer):

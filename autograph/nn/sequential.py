@@ -43,7 +43,7 @@ class Sequential(Layer):
         try:
             return self.layers[index]
         except (TypeError, IndexError) as error:
-            raise ShapeError(f"{index!r} is no index of a Sequential of {len(self.layers)} layers") from error
+            raise ShapeError(f"{index!r} is not an index of a Sequential of {len(self.layers)} layers") from error
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

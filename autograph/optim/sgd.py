@@ -110,7 +110,7 @@ class SGD:
         -2.5
         """
         if not isinstance(parameter, Parameter):
-            raise DtypeError(f"SGD of a {type(parameter).__name__}: expected a Parameter")
+            raise DtypeError(f"SGD takes a Parameter, not {type(parameter).__name__}")
         require_tensor("SGD", gradient)
         require_dtype("SGD", parameter, f16, bf16, f32)
         if not parameter.size:

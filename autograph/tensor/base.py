@@ -321,8 +321,7 @@ def require_buffer(value: Any) -> None:
     """The elements of a tensor must be a buffer."""
     if not isinstance(value, Buffer):
         raise DtypeError(
-            f"a tensor of a {type(value).__name__}: expected a Buffer; Tensor.from_numpy(array) takes what NumPy"
-            " takes for an array"
+            f"Tensor takes a Buffer, not {type(value).__name__}; Tensor.from_numpy makes a tensor of an array or a list"
         )
 
 
@@ -330,6 +329,5 @@ def require_tensor(operation: str, value: Any) -> None:
     """An operand must be a tensor."""
     if not isinstance(value, TensorBase):
         raise DtypeError(
-            f"{operation} of a tensor and a {type(value).__name__}; expected a tensor (arrays become tensors by"
-            " Tensor.from_numpy)"
+            f"{operation} takes a tensor, not {type(value).__name__}; Tensor.from_numpy makes a tensor of an array"
         )

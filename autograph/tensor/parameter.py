@@ -40,7 +40,7 @@ class Parameter(Tensor):
 
     def __init__(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
-            raise DtypeError(f"a parameter of a {type(value).__name__}: expected a Tensor")
+            raise DtypeError(f"Parameter takes a Tensor, not {type(value).__name__}")
         self.share = value.detach().share
         self.node = None
         self.state: dict[str, Tensor] = {}
@@ -159,7 +159,7 @@ class Parameter(Tensor):
         Parameter(f16, (1, 2), Device.host(), [[1., 2.]])
         """
         if not isinstance(value, Tensor):
-            raise DtypeError(f"set of a {type(value).__name__}: expected a Tensor")
+            raise DtypeError(f"set takes a Tensor, not {type(value).__name__}")
         self.node = None
         self.share = value.detach().share
 

@@ -200,7 +200,7 @@ class Tensor(TensorBase):
 
     def view(self, of: Callable[[Buffer], Buffer]) -> Tensor:
         if not callable(of):
-            raise DtypeError(f"a view by a {type(of).__name__}: expected a function from buffer to buffer")
+            raise DtypeError(f"view takes a function from buffer to buffer, not {type(of).__name__}")
         share = self.share
         buffer = of(share.buffer)
         require_buffer(buffer)

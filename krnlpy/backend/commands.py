@@ -59,7 +59,7 @@ Command = DeviceCommand | Call
 
 
 def identity(commands: Sequence[Command]) -> tuple[int, ...]:
-    """What is equal for the same commands; it means something as long as somebody keeps them."""
+    """A key that is equal for the same commands, as long as they live."""
     return tuple(map(id, commands))
 
 

@@ -1,8 +1,7 @@
 """Putting something between a backend and those who call it, for as long as it is needed.
 
-Profiles, captures and the like replace a backend's methods, on that one object, by their own, which call the ones that
-were there. So nobody has to ask at each call whether there is a profile, and what is off costs nothing. Callers look a
-method up on the backend at each call.
+Profiles and captures replace methods of one backend by their own, which call the methods below. So no call has to look
+whether there is a profile, and what is off costs nothing. Callers look a method up on the backend at each call.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ _open: ContextVar[tuple[tuple[Backend, str], ...]] = ContextVar("krnlpy_labels",
 """The labels around the code that runs, outermost first, of all devices: each thread and each task has its own."""
 
 
-class Region(NamedTuple):
+class LabelRange(NamedTuple):
     """What ran under a label: ``path`` with the labels around it, and the host's time in ns of perf_counter_ns."""
 
     path: str
@@ -23,12 +23,12 @@ class Region(NamedTuple):
     end: int
 
 
-listeners: dict[Backend, Callable[[Region], None]] = {}
-"""Who is told of each label that was left, by backend: profiles."""
+listeners: dict[Backend, Callable[[LabelRange], None]] = {}
+"""Called with each label that was left, by backend; profiles listen."""
 
 
 def path(backend: Backend) -> str:
-    """The labels of a backend around the code that runs: ``"step/forward"``; "" where there is none."""
+    """The labels of a backend around the code that runs: ``"step/forward"``; "" if there is none."""
     return "/".join([name for of, name in _open.get() if of is backend])
 
 
@@ -41,5 +41,5 @@ def label(backend: Backend, name: str) -> Iterator[None]:
         yield
     finally:
         if (listener := listeners.get(backend)) is not None:
-            listener(Region(path(backend), begin, perf_counter_ns()))
+            listener(LabelRange(path(backend), begin, perf_counter_ns()))
         _open.reset(token)

@@ -5,22 +5,21 @@ What it checks, callers promise to every backend (protocol.py). A backend of one
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from krnlpy.device_info import DeviceInfo, DeviceKind
-from krnlpy.dsl.ir import Program
-from krnlpy.dsl.ir.layout import Variant, layout_of
+from krnlpy.dsl.ir.layout import layout_of
 from krnlpy.dsl.ir.verify import verify
 from krnlpy.dsl.passes.accesses import buffer_accesses
 from krnlpy.features import Feature
 
 from .commands import Command, perform
 from .memory_stats import MemoryStats
-from .protocol import BackendOf, BindingOf, check_groups, check_subgroups
+from .protocol import BackendOf, BindingOf, BuildRequest, check_groups, check_subgroups
 from .timing import HostTimer
 
 _Array = np.ndarray[Any, Any]
@@ -45,8 +44,8 @@ class NullExecutable:
     accesses: Sequence[tuple[bool, bool]]
     parameter_bytes: int
 
-    def tells(self, groups: tuple[int, int, int] | None, parameters: bytes) -> bool:
-        """Nothing runs, so nothing is told."""
+    def needs_wait(self, groups: tuple[int, int, int] | None, parameters: bytes) -> bool:
+        """False: nothing runs."""
         return False
 
 
@@ -122,14 +121,8 @@ class NullBackend:
 
     # --------------------------------------------------------------------------------------------------- kernels
 
-    def build(
-        self,
-        program: Program,
-        variant: Variant,
-        specs: Mapping[str, int | float | bool],
-        threads: tuple[int, int, int],
-        debug: bool,
-    ) -> NullExecutable:
+    def build(self, request: BuildRequest) -> NullExecutable:
+        program, variant, specs, threads, _ = request
         verify(program)
         assert set(specs) == {p.name for p in program.specs}, f"{program.name}: values of {sorted(specs)}"
         check_subgroups(program, threads, self.info)

@@ -31,9 +31,9 @@ class _Launch:
         self.accesses = accesses
         self.waiting: list[tuple[Sequence[Access], Callable[[], None]]] = []
 
-    def meets(self, accesses: Sequence[Access]) -> bool:
+    def conflicts_with(self, accesses: Sequence[Access]) -> bool:
         """Whether others that access these bytes must wait for the launch, or for what waits for it."""
-        return _meet(accesses, self.accesses) or any(_meet(accesses, others) for others, _ in self.waiting)
+        return _overlap(accesses, self.accesses) or any(_overlap(accesses, others) for others, _ in self.waiting)
 
 
 class Launches:
@@ -72,13 +72,13 @@ class Launches:
             self.check_read(memory, 0, memory.nbytes)
             return True
         span = [(memory.address, memory.address + memory.nbytes, True)]
-        return not any(launch.meets(span) for launch in self._mine())
+        return not any(launch.conflicts_with(span) for launch in self._mine())
 
     def postpone(self, accesses: Sequence[Access], work: Callable[[], None]) -> bool:
         """Whether work is postponed: because this thread is within a launch that needs the same bytes. The work does
         not ask again."""
         for launch in self._mine():
-            if launch.meets(accesses):
+            if launch.conflicts_with(accesses):
                 launch.waiting.append((accesses, work))
                 return True
         return False
@@ -103,7 +103,7 @@ class Launches:
         """Raises DeviceBusy if these bytes are to be changed by what was postponed."""
         access = memory.address + offset, memory.address + offset + nbytes, False
         for launch in self._mine():
-            if any(_meet([access], accesses) for accesses, _ in launch.waiting):
+            if any(_overlap([access], accesses) for accesses, _ in launch.waiting):
                 raise DeviceBusy(
                     "the kernel that was interrupted uses memory that was then asked to change, which happens after the"
                     " kernel; it can't be read before"
@@ -130,7 +130,7 @@ def _work_off(waiting: list[tuple[Sequence[Access], Callable[[], None]]]) -> Non
         raise errors[0]
 
 
-def _meet(some: Sequence[Access], others: Sequence[Access]) -> bool:
+def _overlap(some: Sequence[Access], others: Sequence[Access]) -> bool:
     return any(
         begin < end and first < past and (writes or wrote)
         for first, end, writes in some

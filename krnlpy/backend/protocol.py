@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -28,8 +28,8 @@ _LONGEST = (1 << 31) - 1
 
 
 def check_subgroups(program: Program, threads: tuple[int, int, int], info: DeviceInfo) -> None:
-    """Raises LimitExceeded where the device has not the subgroup size that a program requires, or a subgroup of one
-    with cooperative matrices would not be full."""
+    """Raises LimitExceeded if the device lacks the subgroup size that a program requires, or if a program with
+    cooperative matrices would have a subgroup that is not full."""
     if program.subgroup_threads and program.subgroup_threads not in info.subgroup_sizes:
         raise LimitExceeded(
             f"{program.name} requires subgroups of {program.subgroup_threads} threads; {info.name} has them of"
@@ -38,8 +38,8 @@ def check_subgroups(program: Program, threads: tuple[int, int, int], info: Devic
     count, size = prod(threads), program.subgroup_threads or info.subgroup_threads
     if program.has_cooperative_matrices and count % size:
         raise LimitExceeded(
-            f"{program.name}: groups of {count} threads are no whole number of subgroups, which have"
-            f" {size} threads on {info.name}; kernels with cooperative matrices need that"
+            f"{program.name}: a group of {count} threads is not a multiple of a subgroup of {size} threads on"
+            f" {info.name}; kernels with cooperative matrices need whole subgroups"
         )
 
 
@@ -87,8 +87,8 @@ class Executable(Protocol):
     def accesses(self) -> Sequence[tuple[bool, bool]]:
         """For each of the program's buffers: whether it may be read, whether it may be written."""
 
-    def tells(self, groups: tuple[int, int, int] | None, parameters: bytes) -> bool:
-        """Whether a launch has something to tell, and so is waited for: what it prints, or a check that failed.
+    def needs_wait(self, groups: tuple[int, int, int] | None, parameters: bytes) -> bool:
+        """Whether a launch is waited for, because it may print, or because a check in it may fail.
 
         Args:
             groups: None where memory says how many when the launch runs.
@@ -96,6 +96,23 @@ class Executable(Protocol):
         Raises:
             DriverDefect: the driver would compute it wrongly.
         """
+
+
+class BuildRequest(NamedTuple):
+    """What an executable is built from.
+
+    Attributes:
+        variant: what is known of the layout of the buffers.
+        specs: a value for each ``Spec`` parameter.
+        threads: of a group.
+        debug: with checks of every index and assert.
+    """
+
+    program: Program
+    variant: Variant
+    specs: Mapping[str, int | float | bool]
+    threads: tuple[int, int, int]
+    debug: bool = False
 
 
 M = TypeVar("M", bound=Memory)
@@ -111,9 +128,9 @@ Binding = BindingOf[Any]
 
 class BackendOf(Protocol[M, E, R, C]):
     """A kind of device, with its own types of memory, of executables and of recordings, and the commands that it
-    records. None of another backend is ever handed to it.
+    records. It is never given those of another backend.
 
-    Whoever calls a method looks it up on the backend at each call: others may stand in its place (interposition.py).
+    Callers look a method up on the backend at each call: others may stand in its place (interposition.py).
     """
 
     @property
@@ -163,22 +180,15 @@ class BackendOf(Protocol[M, E, R, C]):
     def fill(self, memory: M, offset: int, nbytes: int, pattern: bytes) -> None:
         """Repeats a pattern of 1, 2, 4 or 8 bytes; offset and nbytes are multiples of its length."""
 
-    def build(
-        self,
-        program: Program,
-        variant: Variant,
-        specs: Mapping[str, int | float | bool],
-        threads: tuple[int, int, int],
-        debug: bool,
-    ) -> E:
-        """An Executable. ``specs`` has a value for each spec parameter. Raises MissingFeatures, LimitExceeded."""
+    def build(self, request: BuildRequest) -> E:
+        """An Executable. Raises MissingFeatures, LimitExceeded."""
 
     def launch(
         self, executable: E, groups: tuple[int, int, int], bindings: Sequence[BindingOf[M]], parameters: bytes
     ) -> None:
         """Queues a dispatch of any number of groups. ``bindings`` follow ``program.buffers``, ``parameters`` is the
-        block of layout_of. What has something to tell is waited for: what it prints is written to ``sys.stdout``; of an
-        executable built for debugging, raises KernelIndexError or KernelAssertionError where a thread failed."""
+        block of layout_of. One that ``needs_wait`` is waited for, and what it prints goes to ``sys.stdout``. Of an
+        executable built for debugging, raises KernelIndexError or KernelAssertionError if a thread failed."""
 
     def launch_indirect(
         self, executable: E, counts: BindingOf[M], bindings: Sequence[BindingOf[M]], parameters: bytes
@@ -195,8 +205,8 @@ class BackendOf(Protocol[M, E, R, C]):
         are to be performed one by one.
 
         Args:
-            pieces: the commands (commands.py), in pieces that may change by themselves; no executable among them
-                ``tells`` anything, and there are calls only where the backend has views.
+            pieces: the commands (commands.py), in pieces that may change by themselves. No launch among them
+                ``needs_wait``, and there are calls only if the backend has views.
             previous: the recording whose place it takes, or None: pieces of the same commands are not recorded anew.
         """
 
@@ -211,4 +221,4 @@ class BackendOf(Protocol[M, E, R, C]):
 
 
 Backend = BackendOf[Any, Any, Any, Any]
-"""A backend of any kind: those who only hand on what it gave them know no more."""
+"""A backend of any kind, for code that only hands on what it was given."""

@@ -89,7 +89,7 @@ def empty(shape: Shape, dtype: ScalarType) -> Array:
 
 
 def check_out(out: Any, shape: Shape) -> None:
-    """The array that a buffer of this shape is downloaded to is none, or an array. They have fewer axes than buffers.
+    """Checks what a buffer of this shape is downloaded to: an array or None. Arrays have fewer axes than buffers.
 
     Raises:
         DtypeError: it is something else. ShapeError: arrays can't have as many axes.

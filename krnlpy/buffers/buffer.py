@@ -415,7 +415,7 @@ class Buffer(View):
             from .summary import summary
 
             return f"{head}, {summary(self)})" if self.size else f"{head})"
-        except KrnlpyError as error:  # the device was lost, say: what can be told of a buffer is told nonetheless
+        except KrnlpyError as error:  # say of a lost device: the rest of the text is still true
             return f"{head}: {error})"
 
 

@@ -2,7 +2,7 @@
 
 NumPy does the work, in C and with the right lifetimes: a buffer's capsule is that of the array that shares its memory,
 and a tensor's capsule is read by NumPy. What NumPy lacks is bf16: such elements pass it as 16-bit integers, and the
-type that the capsule tells is set before and after.
+type in the capsule is set before and after.
 
 Source: https://dmlc.github.io/dlpack/latest/, of version 1.1.
 """
@@ -73,7 +73,7 @@ def _tensor(capsule: Any) -> _Tensor:
         return tensor
     if _is_capsule(capsule, b"dltensor"):
         return _Tensor.from_address(_pointer(capsule, b"dltensor"))
-    raise SharingError(f"__dlpack__ returned {capsule!r}, which is no DLPack capsule")
+    raise SharingError(f"__dlpack__ returned {capsule!r}, which is not a DLPack capsule")
 
 
 def device_of(buffer: Buffer) -> tuple[int, int]:

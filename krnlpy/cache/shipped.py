@@ -1,7 +1,7 @@
 """Kernels that a package ships compiled: one file beside its modules, in which SPIR-V is found by its GLSL's hash.
 
-The file is looked at when a kernel of the package is compiled for the first time in a process. What is not in it, since
-the kernel was changed or the device is of a kind that nobody thought of, is compiled as ever.
+The file is looked at when a kernel of the package is compiled for the first time in a process. What is not in it is
+compiled as usual: a kernel that was changed, or one for a kind of device that was not foreseen.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def find(content: str) -> bytes | None:
 
 
 def folder_of(package: str) -> Path | None:
-    """Where the modules of an imported package lie; None for what is no package."""
+    """The folder of an imported package; None if it is not a package."""
     places = [*getattr(sys.modules.get(package), "__path__", ())]
     return Path(places[0]) if places else None
 

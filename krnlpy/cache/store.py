@@ -35,7 +35,8 @@ MAX_ENTRY_BYTES = 64 << 20
 """Larger entries are neither written nor read."""
 
 _SWEEPS = 16
-"""A folder is looked through this often while as much is put as it may hold; by so much it may be over the limit."""
+"""A folder is looked through this often while as many bytes are put as it may hold, so that it may exceed the limit by
+one part in so many."""
 _KEPT = 0.75
 """Of the limit, when entries are removed; more at once, so that not each entry costs a look at all."""
 
@@ -61,7 +62,7 @@ class Cache:
         private: for payloads that the CPU will execute. Only a directory is used that belongs to this user and that
             nobody else can change or replace; otherwise nothing is kept.
 
-    Where the system tells whose a file is, only those are read that belong to this user and that nobody else can write.
+    Where the system knows owners of files, only files are read that belong to this user and that no one else can write.
 
     >>> import tempfile
     >>> cache = Cache(Path(tempfile.mkdtemp()))
@@ -106,7 +107,7 @@ class Cache:
         return payload
 
     def put(self, key: str, payload: bytes) -> None:
-        """Keeps a payload, or goes on without: a read-only directory or a full disk is no error."""
+        """Keeps a payload if it can: a read-only directory or a full disk is not an error."""
         if self._directory is None:
             return
         entry = packed(key, payload)
@@ -125,7 +126,7 @@ class Cache:
             _log.info("kernel cache: cannot write to %s: %s", self._directory, error)
 
     def entries(self) -> list[os.DirEntry[str]]:
-        """The files of entries. Whatever else lies in the directory is none of them."""
+        """The files of entries; other files in the directory are left out."""
         return [file for file in _files(self._directory) if _ENTRY.fullmatch(file.name)]
 
     def size(self) -> tuple[int, int]:
@@ -210,7 +211,7 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 def _read(path: Path) -> bytes | None:
     """The file's bytes, or None where it can't be an entry. It counts as used now."""
-    # O_NONBLOCK: opening must not wait where somebody put a pipe in the entry's place.
+    # O_NONBLOCK: opening must not wait if a pipe was put in the entry's place.
     with os.fdopen(os.open(path, os.O_RDONLY | _NO_LINKS | _NO_WAIT | _BINARY), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_ENTRY_BYTES:
@@ -238,13 +239,13 @@ def _only_ours(status: os.stat_result) -> bool:
 
 
 def _not_private(directory: Path) -> str | None:
-    """Why somebody else could change what a directory holds, or None where nobody can."""
+    """Why another user could change what a directory holds, or None."""
     if not hasattr(os, "geteuid"):
         return f"on this system it cannot be known who can write to {directory}"
     directory = Path(os.path.realpath(directory))
     if not _only_ours(directory.stat()):
         return f"{directory} does not belong to this user alone"
-    # Whoever can write to a directory above can put another in this one's place, but not where only owners of
+    # A user who can write to a directory above can put another in this one's place, but not where only owners of
     # entries may rename them (the sticky bit, as in /tmp).
     for above in directory.parents:
         status = above.stat()

@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def collect(package: str, folder: Path) -> tuple[Shaders, list[str], list[str]]:
-    """The shaders that a package ships, the names of the kernels of which it ships none, and why modules are left out.
+    """The shaders that a package ships, the names of kernels without any, and why modules are left out.
 
     Raises:
         InspectionError: it, or its workload, cannot be imported. KernelError: a kernel is not valid.
@@ -105,7 +105,7 @@ def _folder(package: str) -> Path:
     load_module(package)
     folder = shipped.folder_of(package)
     if folder is None or "." in package:
-        raise InspectionError(f"{package} is no package: a folder with an __init__.py, named without dots")
+        raise InspectionError(f"{package} is not a package: expected a folder with an __init__.py, named without dots")
     return folder.resolve()
 
 

@@ -5,10 +5,10 @@ For each kernel that it is given it makes the shader for every kind of device.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from krnlpy.backend.null import NullBackend, NullExecutable
+from krnlpy.backend.protocol import BuildRequest
 from krnlpy.device import Device
 from krnlpy.device_info import DeviceKind
 from krnlpy.dsl import ir
@@ -48,14 +48,7 @@ class CompileBackend(NullBackend):
         for shader in shaders_for_all(program, variant):
             self.shaders[content_hash(shader.source)] = (program.name, shader.source)
 
-    def build(
-        self,
-        program: ir.Program,
-        variant: Variant,
-        specs: Mapping[str, int | float | bool],
-        threads: tuple[int, int, int],
-        debug: bool,
-    ) -> NullExecutable:
+    def build(self, request: BuildRequest) -> NullExecutable:
         """Collects the shaders of a program."""
-        self.add(program, variant)
-        return super().build(program, variant, specs, threads, debug)
+        self.add(request.program, request.variant)
+        return super().build(request)

@@ -99,7 +99,7 @@ def load_module(place: str) -> ModuleType:
     is_file = place.endswith(".py")
     path = Path(place).resolve()
     if is_file and path.exists() and not path.is_file():
-        raise InspectionError(f"{place} cannot be imported: it is no plain file")
+        raise InspectionError(f"{place} cannot be imported: it is not a plain file")
     sys.path.insert(0, str(path.parent) if is_file else "")
     try:
         if not is_file:

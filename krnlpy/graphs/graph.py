@@ -42,7 +42,7 @@ class _Step(NamedTuple):
 
 
 class _Content(NamedTuple):
-    """What a graph does. One object, so that whoever interrupts a change of the graph sees the old or the new one."""
+    """What a graph does. It is one object, so that an interruption sees the old or the new one."""
 
     steps: list[_Step]
     values: Mapping[str, Any]
@@ -63,23 +63,23 @@ def _names_of(step: _Step) -> frozenset[str]:
     return frozenset() if step.call is None else step.call.names
 
 
-def _tells(command: Command) -> bool:
+def _needs_wait(command: Command) -> bool:
     if isinstance(command, Launch):
-        return bool(command.executable.tells(command.groups, command.parameters))
-    return isinstance(command, LaunchIndirect) and bool(command.executable.tells(None, command.parameters))
+        return bool(command.executable.needs_wait(command.groups, command.parameters))
+    return isinstance(command, LaunchIndirect) and bool(command.executable.needs_wait(None, command.parameters))
 
 
 class Graph:
     """Kernels, copies and fills of a device, recorded once, that run again at the cost of one submission.
 
-    Made by :meth:`Device.capture`. What the thread asks of the device within the ``with`` block is checked as ever,
-    but recorded and not run; what it asks of other devices, and what other threads, signal handlers and finalizers ask
-    of this one, runs as ever. What needs a result, or sends values to the device, raises CaptureError: ``numpy()``,
-    ``device.wait()``, ``Buffer.from_numpy``. An exception that leaves the block ends the capture; nothing of it can be
-    replayed.
+    Made by :meth:`Device.capture`. What the thread asks of the device in the ``with`` block is checked as usual, but
+    recorded and not run. What it asks of other devices runs at once, as does what other threads, signal handlers and
+    finalizers ask of this one. What needs a result, or sends values to the device, raises CaptureError: ``numpy()``,
+    ``device.wait()``, ``Buffer.from_numpy``. An exception that leaves the block ends the capture, and the graph can't
+    be replayed.
 
-    Kernels that print, and in debug mode those that are checked, tell what they have to tell at each replay, which then
-    queues one command after the other and waits for these kernels.
+    Kernels that print, and in debug mode those that are checked, do so at each replay, which then queues one command
+    after the other and waits for these kernels.
 
     A graph keeps the buffers that it uses alive, those that were made while it was captured too, and uses the same
     memory at each replay. :meth:`parameter` makes what is to change between replays.
@@ -136,12 +136,12 @@ class Graph:
             self._state = ""
 
     def parameter(self, name: str, value: Any) -> Any:
-        """What stands for a value that can be changed between replays, to be handed to kernels, ``copy_from`` and
-        ``fill`` within the ``with`` block.
+        """A stand-in for a value that can change between replays, to be handed to kernels, ``copy_from`` and ``fill``
+        within the ``with`` block.
 
         Args:
             name: an identifier; the keyword of :meth:`replay`.
-            value: what it is as long as nobody changes it. A number (for a vector, numbers): the result is handed to
+            value: the value until it is changed. A number (for a vector, numbers): the result is handed to
                 kernels as a scalar, and can't be computed with. A Buffer or StructBuffer of the graph's device: the
                 result is such a buffer, and views of it follow it; it is replaced by buffers of its type, shape and
                 strides only.
@@ -258,10 +258,10 @@ class Graph:
         pieces = [
             tuple(command for step in group for command in step.commands) for _, group in groupby(steps, _names_of)
         ]
-        # Where a kernel has something to tell, somebody waits for it: such a graph is no single submission.
-        told = [_tells(command) for command in commands]  # all of them are asked: some raise
+        # A graph with a kernel that is waited for can't be submitted as a whole.
+        waits = [_needs_wait(command) for command in commands]  # all of them are asked: some raise
         recording = None
-        if not any(told):
+        if not any(waits):
             recording = self._device.backend.record([piece for piece in pieces if piece], self._content.recording)
         self._content = _Content(steps, values, commands, recording)
 

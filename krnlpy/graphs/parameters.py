@@ -94,7 +94,7 @@ class _BufferParameter(Buffer):
         if start % size:
             raise ShapeError(
                 f"the graph's parameter {self.parameter.name} is used as elements of {self.dtype}; the offset of the"
-                f" buffer given, {value.offset} elements of {value.dtype}, is no multiple of their size"
+                f" buffer given, {value.offset} elements of {value.dtype}, is not a multiple of their size"
             )
         return Buffer(self.device, self.dtype, value.memory, self.shape, self.strides, start // size)
 

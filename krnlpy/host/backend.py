@@ -7,7 +7,7 @@ import functools
 import os
 import platform
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,11 +20,9 @@ from krnlpy import config
 from krnlpy.backend.commands import Command
 from krnlpy.backend.memory_stats import MemoryStats, Usage
 from krnlpy.backend.postponed import Launches, accesses_of
-from krnlpy.backend.protocol import BackendOf, Binding, check_groups
+from krnlpy.backend.protocol import BackendOf, Binding, BuildRequest, check_groups
 from krnlpy.backend.timing import HostTimer
 from krnlpy.device_info import DeviceInfo
-from krnlpy.dsl import ir
-from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.llvm.emit import LAUNCH
 from krnlpy.dsl.semantics.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.errors import LimitExceeded
@@ -136,16 +134,9 @@ class HostBackend:
 
     # -- kernels
 
-    def build(
-        self,
-        program: ir.Program,
-        variant: Variant,
-        specs: Mapping[str, int | float | bool],
-        threads: tuple[int, int, int],
-        debug: bool,
-    ) -> HostExecutable:
+    def build(self, request: BuildRequest) -> HostExecutable:
         """Compiles a program. Raises LimitExceeded."""
-        return HostExecutable(self._compiler, self._info, program, variant, specs, threads, debug)
+        return HostExecutable(self._compiler, self._info, *request)
 
     def launch(
         self,

@@ -1,7 +1,9 @@
 """How hard LLVM tries for a kernel: less for longer ones, so that the time it takes stays in proportion.
 
-LLVM's vectorisers, its search for registers and its combination of instructions take time with the square of a body's
-length; 1,000 guarded assignments took 7 s, 2,000 of them 40 s. Without those that grow so, LLVM takes 50 us for each.
+LLVM's vectorisers, its combination of instructions, its numbering of values and most passes of its code generation take
+time with the square of a body's length: 1,000 guarded assignments took 7 s, 2,000 of them 40 s. Without those that grow
+so, LLVM takes 100 to 500 us for each, and kernels run in half to twice the time. Promotion of variables to registers
+takes time with the product of variables and blocks.
 """
 
 from __future__ import annotations
@@ -14,12 +16,15 @@ from llvmlite.binding.newpassmanagers import NewPassManager
 
 _LONG = 256 << 10
 """Characters of LLVM IR that take up to 2 s: some 800 assignments."""
-_VERY_LONG = 2 << 20
-"""Characters that take some 3 s without vectors."""
+_VERY_LONG = 768 << 10
+"""Characters that take 1 to 2 s without vectors: some 1,000 guarded stores."""
+_PROMOTED = 4_000_000
+"""Variables times blocks of which promotion takes a second."""
 
 _PASSES = {
     "long": ("sroa", "simplify_cfg", "instruction_combine", "loop_rotate", "new_gvn", "simplify_cfg", "aggressive_dce"),
     "very long": ("sroa", "simplify_cfg", "aggressive_dce"),
+    "many variables": ("simplify_cfg", "aggressive_dce"),
 }
 
 
@@ -64,6 +69,8 @@ class Efforts:
         if len(text) <= _LONG:
             return self.full
         name, level = ("long", 1) if len(text) <= _VERY_LONG else ("very long", 0)
+        if not level and text.count(" = alloca ") * text.count("\n  br ") > _PROMOTED:
+            name = "many variables"
         if name not in self._others:
             self._others[name] = self._effort(level, _PASSES[name])
         return self._others[name]

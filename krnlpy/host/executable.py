@@ -32,7 +32,7 @@ Function = Callable[..., int]
 
 _no = ctypes.c_int32(0)
 NEVER = ctypes.addressof(_no)
-"""Where nobody tells a launch to stop."""
+"""A flag that never stops a launch."""
 _LEAST_WORK = 1 << 21
 """Nodes of the IR worth handing to another thread: some 30 us, what waking it costs."""
 _CHUNKS = 4
@@ -105,7 +105,7 @@ class HostExecutable:
                 self._options = replace(self._options, polling_levels=self._options.polling_levels + 1)
                 self.function = self._load(llvm.emit(*self._given, self._options))
 
-    def tells(self, groups: object, parameters: bytes) -> bool:
+    def needs_wait(self, groups: object, parameters: bytes) -> bool:
         return self.reports is not None
 
     def chunk(self, count: int, workers: int) -> int:

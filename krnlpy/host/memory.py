@@ -38,7 +38,7 @@ class HostMemory:
 
 
 class ArrayMemory(HostMemory):
-    """Memory of somebody else's array."""
+    """Memory of a foreign array."""
 
     __slots__ = ()
 

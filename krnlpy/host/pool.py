@@ -49,7 +49,7 @@ class _Job:
                 self._done.notify()
 
     def _end_early(self) -> None:
-        """Nobody starts another chunk, and those that run are told to stop."""
+        """No chunk is started any more, and those that run stop early."""
         self._next = self._end
         self._stop.value = 1
 

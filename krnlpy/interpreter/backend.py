@@ -19,7 +19,7 @@ from krnlpy import config
 from krnlpy.backend.commands import Command
 from krnlpy.backend.memory_stats import MemoryStats, Usage
 from krnlpy.backend.postponed import Launches, accesses_of
-from krnlpy.backend.protocol import Backend, BackendOf, Binding, check_groups, check_subgroups
+from krnlpy.backend.protocol import Backend, BackendOf, Binding, BuildRequest, check_groups, check_subgroups
 from krnlpy.backend.timing import HostTimer
 from krnlpy.device_info import DeviceInfo
 from krnlpy.dsl import ir
@@ -149,15 +149,9 @@ class InterpreterBackend:
 
     # ------------------------------------------------------------------------------------------------ launches
 
-    def build(
-        self,
-        program: ir.Program,
-        variant: Variant,
-        specs: Mapping[str, int | float | bool],
-        threads: tuple[int, int, int],
-        debug: bool,
-    ) -> InterpreterExecutable:
+    def build(self, request: BuildRequest) -> InterpreterExecutable:
         """Translates the program; every access is checked whether ``debug`` is asked for or not."""
+        program, variant, specs, threads, _ = request
         if prod(threads) > self.info.max_threads:
             raise LimitExceeded(
                 f"{program.name}: {threads} is {prod(threads)} threads a group; at most {self.info.max_threads} fit"
@@ -287,7 +281,7 @@ class InterpreterBackend:
                 self._launch(executable, (x, y, z), bindings, parameters)
 
     def timer(self) -> HostTimer:
-        """By the process's own clock, which tells nothing of a device's."""
+        """By the process's own clock, which says nothing about a device's."""
         return HostTimer()
 
     def wait(self) -> None:
@@ -320,7 +314,7 @@ class InterpreterExecutable:
         self._parts = variant, specs, threads
         self._translated: dict[tuple[bool, bool], Interpretation] = {}
 
-    def tells(self, groups: object, parameters: bytes) -> bool:
+    def needs_wait(self, groups: object, parameters: bytes) -> bool:
         """False: nothing waits longer for what it prints or raises, since a launch is over when it returns."""
         return False
 
@@ -346,7 +340,7 @@ def _view(elements: np.ndarray[Any, Any], type: ScalarType) -> Any:
 
 
 class _Out:
-    """A buffer of which each element must be written exactly once."""
+    """A buffer whose elements must each be written exactly once."""
 
     def __init__(self, executable: Interpretation, parameter: ir.GlobalParameter, view: Any) -> None:
         self._executable = executable

@@ -44,7 +44,7 @@ class InterpreterMemory:
 
     @property
     def is_shared(self) -> bool:
-        """Whether it is somebody else's array."""
+        """Whether it is a foreign array."""
         return self._usage is None
 
     @property
@@ -80,7 +80,7 @@ class InterpreterMemory:
         return self.bytes, np.frombuffer(written, np.uint8)
 
     def copy_from(self, source: InterpreterMemory, source_start: int, start: int, nbytes: int) -> None:
-        """Copies bytes, and whether they were written: copying what is undefined is no mistake, using it is."""
+        """Copies bytes, and whether they were written: undefined bytes may be copied, not used."""
         self.bytes[start : start + nbytes] = source.bytes[source_start : source_start + nbytes]
         if source.is_written(source_start, source_start + nbytes):
             self.mark(start, start + nbytes)

@@ -142,7 +142,7 @@ def resolve_types(
 
     Raises:
         DtypeError: buffers disagree, or the type is not one that the variable allows.
-        LaunchError: nothing tells the type.
+        LaunchError: the type is not known.
     """
     given = {**values, **specs}
     chosen: dict[TypeVar, tuple[ScalarType, str]] = {}
@@ -167,7 +167,7 @@ def resolve_types(
         users = [p.name for p in signature.parameters if p.type is variable]
         if variable not in chosen:
             raise LaunchError(
-                f"{signature.name}: nothing tells what type {variable.__name__} is; give {users[0]} as a NumPy scalar,"
+                f"{signature.name}: the type of {variable.__name__} is not known; give {users[0]} as a NumPy scalar,"
                 " such as numpy.float32(1)"
             )
         type, by = chosen[variable]

@@ -23,7 +23,7 @@ def taken_apart(signature: Signature, arguments: Sequence[Any]) -> tuple[Any, ..
         arguments: in the order of the declared parameters that are no specs.
 
     Raises:
-        LaunchError: an argument has not the form of its parameter's type.
+        LaunchError: an argument does not have the form of its parameter's type.
         ShapeError, DtypeError: a buffer has other axes or fields than its elements' type.
     """
     result: list[Any] = []

@@ -42,7 +42,7 @@ class Configuration:
         object.__setattr__(self, "key", key)
 
     def named(self, name: str) -> str:
-        """A kernel's name with the constants that were given, as logs, profiles and lost devices tell it."""
+        """A kernel's name with the constants that were given, as it stands in logs, profiles and errors."""
         constants = ", ".join(f"{spec}={value}" for spec, value in self.specs.items())
         return f"{name}[{constants}]" if constants else name
 
@@ -63,7 +63,7 @@ class Geometry:
 
 
 def checked_axes(kernel: str, what: str, numbers: tuple[Any, Any, Any], least: int, has_items: bool) -> Triple:
-    """Numbers along x, y and z, as ints. Raises LaunchError where they are none, or don't suit the kernel."""
+    """Numbers along x, y and z, as ints. Raises LaunchError if they are not integers, or don't suit the kernel."""
     x, y, z = numbers
     if not (x.__class__ is y.__class__ is z.__class__ is int):
         try:
@@ -80,7 +80,7 @@ def checked_axes(kernel: str, what: str, numbers: tuple[Any, Any, Any], least: i
 
 
 def default_threads(program: Program, info: DeviceInfo) -> Triple:
-    """The threads of a group where nobody chose: fewer than usual on devices that have no more, unless the kernel
+    """The threads of a group if none were chosen: fewer than usual on devices that have no more, unless the kernel
     could have been written for a certain number."""
     if program.group_arrays or program.has_barriers:
         return DEFAULT_THREADS

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from krnlpy import config
+from krnlpy.backend.protocol import BuildRequest
 from krnlpy.errors import LaunchError
 from krnlpy.locks import renew_after_fork
 from krnlpy.scalar import ScalarType
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 
 
 compile_hooks: list[Any] = []
-"""Who is told of each kernel that is built; see krnlpy/hooks.py."""
+"""Called for each kernel that is built; see krnlpy/hooks.py."""
 launch_hooks: list[Any] = []
-"""Who is told of each call of a kernel."""
+"""Called for each call of a kernel."""
 
 
 class Definition:
@@ -109,13 +110,13 @@ class Definition:
     def launch(self, configuration: Configuration, geometry: Geometry, arguments: Sequence[Any]) -> None:
         """Queues a launch."""
         # The hot path: every line here costs each launch. (Loops that append take half the time of comprehensions.)
-        parts = [configuration.key, config.debug]
+        facts = [configuration.key, config.debug]
         try:
             for i in self.buffers:
-                parts.append(arguments[i].launch_key)
+                facts.append(arguments[i].launch_key)
             for i in self.deciding:
-                parts.append(arguments[i].__class__)
-            key = tuple(parts)
+                facts.append(arguments[i].__class__)
+            key = tuple(facts)
             plan = self.plans.get(key)
         except AttributeError:
             plan = key = None
@@ -178,7 +179,7 @@ class Definition:
             last_lookup.found = False
             begin = perf_counter()
             with compiling(self.signature.function, f"{info.name}, {info.driver}"):
-                executable = backend.build(program, variant, specs, threads, config.debug)
+                executable = backend.build(BuildRequest(program, variant, specs, threads, config.debug))
             seconds, from_cache = perf_counter() - begin, last_lookup.found
             executable.name = configuration.named(program.name)
             self.executables[key] = executable

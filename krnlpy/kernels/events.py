@@ -1,4 +1,4 @@
-"""What happens to kernels, as data, and who is told of it."""
+"""What happens to kernels, as data for hooks."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def show(stage: str, subject: Subject) -> str:
     """A stage as text.
 
     Raises:
-        InspectionError: there is no such stage, or it is none of the device's.
+        InspectionError: there is no such stage, or the device does not have it.
     """
     if not isinstance(stage, str) or stage not in STAGES:
         raise InspectionError(f"no stage {stage!r}; there are {', '.join(STAGES)}")

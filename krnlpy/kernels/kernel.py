@@ -41,10 +41,9 @@ def kernel(
 ) -> Any:
     """Makes a kernel of a function. Its annotations are read now, its body when it is first called.
 
-    Names from outside, numbers and functions of the module or of enclosing functions, are captured by value when the
-    kernel is first compiled, and stay what they were then, whatever is assigned to them later: a number that changes
-    is a parameter. The text of the function must be found in a file, a notebook cell, a doctest, or the prompt of
-    Python 3.13.
+    Names from outside (numbers and functions of the module or of enclosing functions) are captured by value when the
+    kernel is first compiled. What is assigned to them later changes nothing: a number that changes is a parameter.
+    The text of the function must be found in a file, a notebook cell, a doctest, or the prompt of Python 3.13.
 
     Args:
         function: a plain ``def`` whose parameters are annotated by scalar types, ``Item``, ``ItemMut``, ``Global``,
@@ -52,8 +51,8 @@ def kernel(
         threads: threads of a group along x, y and z. If not given, 256, or as many as the device has where it has
             fewer and the kernel neither shares memory nor has barriers.
         unchecked: the kernel never indexes out of range, and is not checked for it (but in debug mode).
-        subgroup_threads: the subgroup size that the kernel needs: a power of two; a device that has not that one
-            raises LimitExceeded. 0: any size, which ``subgroup_threads()`` tells.
+        subgroup_threads: the subgroup size that the kernel needs, a power of two. Devices without it raise
+            LimitExceeded. 0: any size; ``krnlpy.dsl.subgroup_threads()`` gives it.
 
     Raises:
         KernelError: the parameters are not those of a kernel.
@@ -202,8 +201,8 @@ class Kernel:
         there need not come to the host first. (Vulkan's indirect dispatch.)
 
         The counts may be 0, and are at most ``Device.info.max_groups_xyz`` (on the host and in the interpreter, what
-        ids can count). Nobody checks this but debug mode, which reads them first; more may be anything from no groups
-        to a lost device.
+        ids can count). Only debug mode checks this, since it reads them first; more may do anything from launching no
+        groups to losing the device.
 
         Args:
             counts: three contiguous u32, along x, y and z, on the device of the kernel's buffers; the kernel itself

@@ -265,7 +265,7 @@ class Plan:
         return self._compiled[rank]
 
     def _nothing(self) -> tuple[Any, int, int]:
-        """What an empty buffer is bound to: devices bind no nothing, and no index reaches it."""
+        """What stands for an empty buffer, since a device must bind something; no index reaches it."""
         if self._placeholder is None:
             self._placeholder = self.backend.allocate(16)
         return self._placeholder, 0, 0

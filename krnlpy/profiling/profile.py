@@ -100,9 +100,9 @@ class Profile:
         self._backend = backend
         self._session: _Session | None = None
         self._began = 0
-        self._first = self._first_region = 0
+        self._first = self._first_range = 0
         self._records: tuple[Record, ...] | None = None
-        self._regions: tuple[labels.Region, ...] = ()
+        self._ranges: tuple[labels.LabelRange, ...] = ()
         self._clock: Clock = "host"
 
     def __enter__(self) -> Self:
@@ -110,7 +110,7 @@ class Profile:
             raise ProfileError("a profile is entered once; device.profile() makes another")
         session = self._session = _enter(self._backend)
         self._clock = session.timer.clock
-        self._first, self._first_region = len(session.entries), len(session.regions)
+        self._first, self._first_range = len(session.entries), len(session.ranges)
         self._began = perf_counter_ns()
         return self
 
@@ -123,11 +123,11 @@ class Profile:
             if exception is None:  # else it is the reason of it
                 raise
         finally:
-            self._records, self._regions = self._seen(session)
+            self._records, self._ranges = self._seen(session)
             self._session = None
             _leave(session)
 
-    def _seen(self, session: _Session) -> tuple[tuple[Record, ...], tuple[labels.Region, ...]]:
+    def _seen(self, session: _Session) -> tuple[tuple[Record, ...], tuple[labels.LabelRange, ...]]:
         entries = [entry for entry in session.entries[self._first :] if entry.span.is_measured]
         entries.sort(key=lambda entry: entry.span.begin)
         records = [
@@ -141,15 +141,15 @@ class Profile:
             )
             for entry in entries
         ]
-        regions = session.regions[self._first_region :]
+        ranges = session.ranges[self._first_range :]
         return tuple(records), tuple(
-            region._replace(begin=region.begin - self._began, end=region.end - self._began) for region in regions
+            found._replace(begin=found.begin - self._began, end=found.end - self._began) for found in ranges
         )
 
     def _ended(self) -> tuple[Record, ...]:
         if self._session is not None:
             self._session.timer.finish()
-            self._records, self._regions = self._seen(self._session)
+            self._records, self._ranges = self._seen(self._session)
         if self._records is None:
             raise ProfileError("the profile has not begun: `with device.profile() as p:`")
         return self._records
@@ -247,7 +247,7 @@ class Profile:
         >>> p.to_chrome_trace("trace.json")
         """
         records = self.records
-        trace = report.as_chrome_trace(self.info, self.clock, records, self._regions)
+        trace = report.as_chrome_trace(self.info, self.clock, records, self._ranges)
         files.write(path, json.dumps(trace).encode())
 
 
@@ -269,7 +269,7 @@ class _Session:
         self.backend = backend
         self.timer = backend.timer()
         self.entries: list[_Entry] = []
-        self.regions: list[labels.Region] = []
+        self.ranges: list[labels.LabelRange] = []
         self.users = 0
         self._inside = threading.local()
 
@@ -279,7 +279,7 @@ class _Session:
             self.backend,
             Layer(Rank.PROFILE, _MEASURED, lambda name, method: partial(getattr(self, f"_{name}"), method)),
         )
-        labels.listeners[self.backend] = self.regions.append
+        labels.listeners[self.backend] = self.ranges.append
 
     def stop(self) -> None:
         """Puts the backend's own methods back."""
@@ -342,7 +342,7 @@ class _Session:
         self._note("upload", "upload", partial(original, memory, offset, data), 0, data.nbytes)
 
     def _download(self, original: Callable[..., None], memory: Any, offset: int, out: Any) -> None:
-        self.backend.wait()  # which a download does; here it is none of its time
+        self.backend.wait()  # a download waits; that is not part of its time
         self._note("download", "download", partial(original, memory, offset, out), out.nbytes, 0)
 
     def _replay(self, original: Callable[..., None], recording: Any) -> None:

@@ -10,7 +10,7 @@ from krnlpy.columns import in_columns
 from krnlpy.errors import ProfileError
 
 if TYPE_CHECKING:
-    from krnlpy.backend.labels import Region
+    from krnlpy.backend.labels import LabelRange
     from krnlpy.backend.timing import Clock
     from krnlpy.device_info import DeviceInfo
 
@@ -85,7 +85,7 @@ _DEVICE, _HOST = 1, 2
 
 
 def as_chrome_trace(
-    info: DeviceInfo, clock: Clock, records: Sequence[Record], regions: Sequence[Region]
+    info: DeviceInfo, clock: Clock, records: Sequence[Record], ranges: Sequence[LabelRange]
 ) -> dict[str, Any]:
     """The profile in Chrome's trace event format: a row for the device with the labels around what it did, and one with
     when the host was in each label. Times are microseconds since the profile began.
@@ -114,8 +114,8 @@ def as_chrome_trace(
             "GB/s": round(record.bandwidth / 1e9, 3),
         }
         events.append(event(record.name, _DEVICE, record.begin, record.seconds, arguments))
-    for region in regions:
-        events.append(event(region.path, _HOST, region.begin / 1e9, (region.end - region.begin) / 1e9, {}))
+    for found in ranges:
+        events.append(event(found.path, _HOST, found.begin / 1e9, (found.end - found.begin) / 1e9, {}))
     return {"displayTimeUnit": "ns", "traceEvents": events}
 
 

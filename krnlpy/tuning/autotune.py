@@ -26,7 +26,7 @@ from krnlpy.locks import renew_after_fork
 from krnlpy.log import logger
 
 from .choices import Choices, Situation
-from .trials import Tolerance, TuningResult, Twins, described, fastest
+from .trials import ArgumentCopies, Tolerance, TuningResult, described, fastest
 
 Config = Mapping[str, Any]
 Groups = Callable[..., int | tuple[int, ...]]
@@ -133,7 +133,7 @@ class _Tuning:
         return _checked_key(name, self.key_function(*arguments))
 
     def number(self, name: str, config: Config) -> int:
-        """The place of a configuration. Raises LaunchError where there is none such."""
+        """The place of a configuration. Raises LaunchError if there is no such configuration."""
         if not isinstance(config, Mapping):
             raise LaunchError(f"{name}: a configuration is a mapping such as {{'threads': 64}}; got {config!r}")
         plain = {key: _plain(value) for key, value in config.items()}
@@ -344,10 +344,10 @@ class TunedKernel:
         launchers = [self._launcher(i, arguments) for i in range(len(self.configs))]
         launches = [partial(k.definition.launch, k.configuration, k.geometry) for k in launchers]
         with labels.label(backend, f"autotune {name}"):
-            twins = Twins(self._kernel.definition.parameters, self._kernel.definition.taken_apart(arguments))
+            copies = ArgumentCopies(self._kernel.definition.parameters, self._kernel.definition.taken_apart(arguments))
             timer = backend.timer()
             try:
-                result = fastest(name, tuning.configs, launches, twins, timer, tuning.tolerance, tuning.seconds)
+                result = fastest(name, tuning.configs, launches, copies, timer, tuning.tolerance, tuning.seconds)
             finally:
                 timer.close()
         logger.info("tuned %s for %s, %s:\n%s", name, backend.info.name, situation.key, result)

@@ -55,7 +55,7 @@ class Choices:
         return {**situation._asdict(), "config": self._configs[number]}
 
     def _number(self, entry: Any) -> int | None:
-        """Which configuration an entry means; None where there is no such one."""
+        """The configuration of an entry; None if there is no such one."""
         found = entry.get("config") if isinstance(entry, dict) else None
         # Compared as text: True is no 1.
         texts = [json.dumps(c, sort_keys=True) for c in self._configs]
@@ -101,12 +101,12 @@ class Choices:
         """Takes over the choices in a file; returns how many there are.
 
         Raises:
-            TuningError: the file can't be read, is none of this kernel, or is damaged.
+            TuningError: the file can't be read, is of another kernel, or is damaged.
         """
         content = _content(path)
         entries = content.get("choices") if isinstance(content, dict) and content.get("krnlpy_tuning") == 1 else None
         if not isinstance(entries, list):
-            raise TuningError(f"{path} is no file that save_tuning wrote, or it is damaged")
+            raise TuningError(f"{path} is not a file that save_tuning wrote, or it is damaged")
         if content.get("kernel") != self._kernel:
             raise TuningError(f"{path} is of the kernel {content.get('kernel')!r}, not of {self._kernel}")
         taken: dict[Situation, int] = {}
@@ -116,7 +116,7 @@ class Choices:
             if not all(isinstance(text, str) for text in texts):
                 raise TuningError(f"{path} is damaged: {str(entry)[:100]}")
             if number is None:
-                logger.info("%s: %s chooses a configuration that there is no more", self._kernel, path)
+                logger.info("%s: %s chooses a configuration that no longer exists", self._kernel, path)
                 continue
             taken[Situation(*texts)] = number
         self._chosen.update(taken)

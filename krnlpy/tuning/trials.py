@@ -93,7 +93,7 @@ def described(config: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in config.items()) or "no changes"
 
 
-class Twins:
+class ArgumentCopies:
     """Arguments of a launch in which all memory that the kernel may write is replaced by copies.
 
     The copies take as many bytes as the buffers that are written span, and lie as these lie: what shares memory goes on
@@ -125,12 +125,12 @@ class Twins:
             for key, (memory, begin, end) in ranges.items()
             if self._backend is not None
         }
-        self.arguments = tuple(self._twin(a) for a in arguments)
+        self.arguments = tuple(self._copied(a) for a in arguments)
         self.written = [
             (p.name, a) for p, a in zip(parameters, self.arguments, strict=True) if isinstance(a, Buffer) and p.mutable
         ]
 
-    def _twin(self, argument: Any) -> Any:
+    def _copied(self, argument: Any) -> Any:
         if not isinstance(argument, Buffer) or id(argument.memory) not in self._copies:
             return argument
         _, begin, copy, _ = self._copies[id(argument.memory)]
@@ -160,7 +160,7 @@ def fastest(
     kernel: str,
     configs: Sequence[Mapping[str, Any]],
     launches: Sequence[Launch],
-    twins: Twins,
+    copies: ArgumentCopies,
     timer: Timer,
     tolerance: Tolerance,
     seconds: float,
@@ -178,12 +178,12 @@ def fastest(
         TuningError: two configurations computed different values.
         LimitExceeded: the device can run none of them.
     """
-    reasons = _checked(kernel, configs, launches, twins, tolerance)
+    reasons = _checked(kernel, configs, launches, copies, tolerance)
     running = [i for i, reason in enumerate(reasons) if not reason]
     if not running:
         listed = "; ".join(f"{described(c)}: {r}" for c, r in zip(configs, reasons, strict=True))
         raise LimitExceeded(f"{kernel}: the device can run none of its {len(configs)} configurations: {listed}")
-    times = _measured(running, launches, twins, timer, seconds)
+    times = _measured(running, launches, copies, timer, seconds)
     medians = {i: median(found) for i, found in times.items() if found}
     best = min(medians, key=lambda i: medians[i])
     trials = [
@@ -194,24 +194,28 @@ def fastest(
 
 
 def _checked(
-    kernel: str, configs: Sequence[Mapping[str, Any]], launches: Sequence[Launch], twins: Twins, tolerance: Tolerance
+    kernel: str,
+    configs: Sequence[Mapping[str, Any]],
+    launches: Sequence[Launch],
+    copies: ArgumentCopies,
+    tolerance: Tolerance,
 ) -> list[str]:
     """For each configuration "", or why the device can't run it."""
     reasons = []
     first: tuple[Mapping[str, Any], list[np.ndarray[Any, Any]]] | None = None
     for config, launch in zip(configs, launches, strict=True):
-        twins.restore()
+        copies.restore()
         try:
-            launch(twins.arguments)
+            launch(copies.arguments)
         except (DriverDefect, LimitExceeded, MissingFeatures) as error:
             reasons.append(str(error))
             continue
         reasons.append("")
-        values = twins.values()
+        values = copies.values()
         if first is None:
             first = config, values
             continue
-        for (name, _), expected, found in zip(twins.written, first[1], values, strict=True):
+        for (name, _), expected, found in zip(copies.written, first[1], values, strict=True):
             if difference := _difference(expected, found, tolerance):
                 raise TuningError(
                     f"{kernel}: its configurations disagree: {described(first[0])} and {described(config)} compute"
@@ -237,15 +241,15 @@ def _difference(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], tolerance: Tol
 
 
 def _measured(
-    running: list[int], launches: Sequence[Launch], twins: Twins, timer: Timer, seconds: float
+    running: list[int], launches: Sequence[Launch], copies: ArgumentCopies, timer: Timer, seconds: float
 ) -> dict[int, list[float]]:
     times: dict[int, list[float]] = {i: [] for i in running}
     end = perf_counter() + seconds
     for done in range(1, _MOST_ROUNDS + 1):
         spans: dict[int, Span] = {}
         for i in running:
-            twins.restore()
-            spans[i] = timer.time(partial(launches[i], twins.arguments))
+            copies.restore()
+            spans[i] = timer.time(partial(launches[i], copies.arguments))
         timer.finish()
         for i, span in spans.items():
             times[i].append(span.seconds)

@@ -148,7 +148,7 @@ def _integer(key: Any, n: int, axis: int) -> int:
             raise TypeError
         i = operator.index(key)
     except TypeError:
-        raise ShapeError(f"{key!r} is no index; expected integers, slices or an ellipsis") from None
+        raise ShapeError(f"{key!r} is not an index; expected integers, slices or an ellipsis") from None
     if not -n <= i < n:
         raise ShapeError(f"index {i} is out of range: axis {axis} has length {n}")
     return i + n if i < 0 else i
@@ -296,8 +296,8 @@ class _Region:
 
 
 def overlap(a: tuple[Shape, Strides, int], b: tuple[Shape, Strides, int]) -> bool:
-    """Whether two views (shape, strides, offset) of one memory have an element in common. Where that is too hard to
-    tell, they have."""
+    """Whether two views (shape, strides, offset) of one memory have an element in common. True also where that is
+    too hard to find out."""
     (a_shape, a_strides, a_offset), (b_shape, b_strides, b_offset) = a, b
     a_facts, b_facts = facts(a_shape, a_strides), facts(b_shape, b_strides)
     if not a_facts.size or not b_facts.size:

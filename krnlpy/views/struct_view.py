@@ -33,11 +33,11 @@ def struct_dtype(struct: type) -> np.dtype[np.void]:
     (dtype('float32'), 4)
 
     Raises:
-        DtypeError: it is no dataclass of scalars, vectors, matrices and other such dataclasses; or a field is a bool.
+        DtypeError: it is not a dataclass of scalars, vectors, matrices and such dataclasses; or a field is a bool.
     """
     if not isinstance(struct, type):
         raise DtypeError(
-            f"{struct!r} is no dataclass; expected one whose fields are scalar types, vectors and the like"
+            f"{struct!r} is not a dataclass; expected one whose fields are scalar types, vectors and the like"
         )
     return _struct_dtype(struct)
 
@@ -51,7 +51,7 @@ def _struct_dtype(struct: type) -> np.dtype[np.void]:
 def _struct(struct: object) -> StructType:
     if isinstance(struct, type) and hasattr(struct, "__dataclass_fields__"):
         return struct_type(struct)
-    raise DtypeError(f"{struct!r} is no dataclass; expected one whose fields are scalar types, vectors and the like")
+    raise DtypeError(f"{struct!r} is not a dataclass; expected one whose fields are scalar types, vectors and the like")
 
 
 def _dtype(type: AnyType) -> Any:

@@ -70,7 +70,7 @@ def explain_unavailable() -> str:
 
 
 def loader_version() -> str | None:
-    """The Vulkan version of the loader; None if there is none that can be used."""
+    """The Vulkan version of the loader; None if no loader can be used."""
     try:
         api = load()
         names, get = ("vkEnumerateInstanceVersion",), api.lib.vkGetInstanceProcAddr

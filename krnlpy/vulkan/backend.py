@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,9 @@ import numpy as np
 from krnlpy import config
 from krnlpy.backend.commands import DeviceCommand
 from krnlpy.backend.memory_stats import MemoryStats
-from krnlpy.backend.protocol import BackendOf, Binding
+from krnlpy.backend.protocol import BackendOf, Binding, BuildRequest
 from krnlpy.backend.timing import HostTimer, Span, Timer
 from krnlpy.device_info import DeviceInfo
-from krnlpy.dsl.ir import Program
-from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.ir.reports import Reports, Words
 from krnlpy.errors import DeviceBusy, DeviceError, DeviceLost, DeviceUnavailable, KrnlpyError
 from krnlpy.locks import is_mine, renew_after_fork
@@ -80,7 +78,7 @@ def _public(method: Callable[..., Any]) -> Any:
 class VulkanBackend:
     """One opened device. May be used from several threads.
 
-    Calls only record; work is submitted in batches, and at the latest when somebody waits for it.
+    Calls only record. Work is submitted in batches, at the latest when a thread waits for it.
 
     Raises:
         DeviceUnavailable: the driver refuses to open the device.
@@ -231,17 +229,10 @@ class VulkanBackend:
     # -- kernels
 
     @_public
-    def build(
-        self,
-        program: Program,
-        variant: Variant,
-        specs: Mapping[str, int | float | bool],
-        threads: tuple[int, int, int],
-        debug: bool,
-    ) -> VulkanExecutable:
+    def build(self, request: BuildRequest) -> VulkanExecutable:
         """A program built for the device. Raises MissingFeatures, LimitExceeded."""
         self._check()
-        return self._builder.build(program, variant, specs, threads, debug)
+        return self._builder.build(request)
 
     def launch(
         self,
@@ -250,7 +241,7 @@ class VulkanBackend:
         bindings: Sequence[Binding],
         parameters: bytes,
     ) -> None:
-        """Queues a dispatch. One that has something to tell is waited for; what it prints is written here.
+        """Queues a dispatch. One that prints or is checked is waited for; what it prints is written here.
 
         Raises:
             KernelIndexError, KernelAssertionError: in an executable built for debugging, a thread failed.
@@ -287,7 +278,7 @@ class VulkanBackend:
             return
         with self._lock:
             self._check()
-            if not executable.tells(None, parameters) and not config.debug:
+            if not executable.needs_wait(None, parameters) and not config.debug:
                 self._record_indirect(executable, counts, bindings, parameters)
                 return
         launch_counted(self, executable, counts, bindings, parameters)

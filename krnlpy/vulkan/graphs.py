@@ -106,7 +106,7 @@ class Recording:
     ) -> None:
         self.pieces = pieces
         self.batches = batches
-        self.infos, self.values, self.kept = submission
+        self.infos, self.values, self.referenced = submission
         self.kernels = [batch.kernels for batch in batches]
         self.accesses = [batch.accesses for batch in batches]
 
@@ -163,7 +163,7 @@ class Graphs:
         """Submits all, after what was recorded before."""
         if not recording.batches:
             return
-        # Before the submission: if that is broken off, nobody takes the memory for idle.
+        # Before the submission: if that is broken off, the memory does not count as idle.
         first = self._queue.next_recorded()
         for number, batch in enumerate(recording.batches, first):
             for user in (*batch.handles, *batch.used):
@@ -332,7 +332,7 @@ class Graphs:
             stage = api.VK_SHADER_STAGE_COMPUTE_BIT
             functions.vkCmdPushConstants(buffer, layout, stage, 0, executable.parameter_bytes, command.parameters)
         labels = self._device.labels
-        with nullcontext() if labels is None else labels.region(buffer, executable.name):
+        with nullcontext() if labels is None else labels.labelled(buffer, executable.name):
             if isinstance(command, Launch):
                 functions.vkCmdDispatch(buffer, *command.groups)
             else:

@@ -14,6 +14,7 @@ from krnlpy.backend import protocol
 from krnlpy.backend.commands import Copy, Fill, Launch, LaunchIndirect
 from krnlpy.backend.memory_stats import MemoryStats
 from krnlpy.backend.null import NullBackend, NullExecutable
+from krnlpy.backend.protocol import BuildRequest
 from krnlpy.dsl import global_id
 from krnlpy.dsl.frontend.syntax import functions as frontend
 from krnlpy.dsl.ir import Program
@@ -32,7 +33,7 @@ def program(subgroup_threads: int = 0) -> Program:
 
 
 def built(backend: NullBackend) -> NullExecutable:
-    return backend.build(program(), VARIANT, {"N": 2}, (32, 1, 1), False)
+    return backend.build(BuildRequest(program(), VARIANT, {"N": 2}, (32, 1, 1)))
 
 
 PARAMETERS = bytes(layout_of(program(), VARIANT).size)
@@ -58,7 +59,7 @@ def test_all_of_the_protocol() -> None:
     executable = built(backend)
     assert (executable.name, executable.threads) == ("scale", (32, 1, 1))
     assert list(executable.accesses) == [(True, False), (False, True)]
-    assert not executable.tells(None, PARAMETERS)
+    assert not executable.needs_wait(None, PARAMETERS)
     bindings = [(x, 0, 128), (y, 0, 128)]
     backend.launch(executable, (1, 1, 1), bindings, PARAMETERS)
     backend.launch_indirect(executable, (shared, 0, 12), bindings, PARAMETERS)
@@ -113,7 +114,7 @@ BROKEN: list[tuple[str, Callable[[NullBackend], Any]]] = [
     ("ranges that overlap", overlapping),
     ("a pattern of 3 bytes", lambda b: b.fill(b.allocate(9), 0, 9, bytes(3))),
     ("a part of a pattern of 4 bytes", lambda b: b.fill(b.allocate(9), 0, 6, bytes(4))),
-    (r"scale: values of \[\]", lambda b: b.build(program(), VARIANT, {}, (32, 1, 1), False)),
+    (r"scale: values of \[\]", lambda b: b.build(BuildRequest(program(), VARIANT, {}, (32, 1, 1)))),
     ("scale: 1 bindings for 2 buffers", too_few_bindings),
     (f"scale: {len(PARAMETERS) - 1} bytes of parameters", short_block),
     (
@@ -133,6 +134,6 @@ def test_a_broken_promise_is_seen(message: str, call: Callable[[NullBackend], An
 def test_limits_are_those_of_any_device() -> None:
     backend = NullBackend()
     with pytest.raises(LimitExceeded, match="requires subgroups of 2 threads"):
-        backend.build(program(subgroup_threads=2), VARIANT, {"N": 2}, (32, 1, 1), False)
+        backend.build(BuildRequest(program(subgroup_threads=2), VARIANT, {"N": 2}, (32, 1, 1)))
     with pytest.raises(LimitExceeded, match="along an axis"):
         backend.launch(built(backend), (1 << 30, 1, 1), [(backend.allocate(64), 0, 64)] * 2, PARAMETERS)

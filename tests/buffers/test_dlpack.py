@@ -134,7 +134,7 @@ def test_what_from_dlpack_refuses() -> None:
         Buffer.from_dlpack(Tensor(None, (2, 3)))
     with pytest.raises(SharingError, match="lies on device 0 of kind 99"):
         Buffer.from_dlpack(Tensor(None, (99, 0)))
-    with pytest.raises(SharingError, match="which is no DLPack capsule"):
+    with pytest.raises(SharingError, match="which is not a DLPack capsule"):
         Buffer.from_dlpack(Tensor(lambda **_: "capsule"))
 
     def refuses(**_: Any) -> Any:
@@ -149,7 +149,7 @@ def test_what_from_dlpack_refuses() -> None:
         Buffer.from_dlpack(constant, copy=False)
     used = np.zeros(3, np.float32).__dlpack__()
     np.from_dlpack(Tensor(lambda **_: used))
-    with pytest.raises(SharingError, match="which is no DLPack capsule"):
+    with pytest.raises(SharingError, match="which is not a DLPack capsule"):
         Buffer.from_dlpack(Tensor(lambda **_: used))
 
 

@@ -509,11 +509,11 @@ def test_wrong_types() -> None:
     class Flags:
         up: bool
 
-    with pytest.raises(DtypeError, match=r"Wrong\.name: <class 'str'> is no type that a struct can hold"):
+    with pytest.raises(DtypeError, match=r"Wrong\.name: <class 'str'> is not a type that a struct can hold"):
         StructBuffer.zeros(1, Wrong)
     with pytest.raises(DtypeError, match="use u8 in structs of buffers"):
         StructBuffer.zeros(1, Flags)
-    with pytest.raises(DtypeError, match="is no dataclass"):
+    with pytest.raises(DtypeError, match="is not a dataclass"):
         StructBuffer.zeros(1, int)
     with pytest.raises(DtypeError, match="length of 2 to 4"):
         Vector[f32, 5]

@@ -15,7 +15,12 @@ from tests.support.launching import lower
 
 from .launch import launch
 
-LIMITS = {"full": (1 << 40, 1 << 40), "long": (0, 1 << 40), "very long": (0, 0)}
+LIMITS = {
+    "full": (1 << 40, 1 << 40, 0),
+    "long": (0, 1 << 40, 0),
+    "very long": (0, 0, 1 << 40),
+    "many variables": (0, 0, 0),
+}
 
 
 @func
@@ -50,8 +55,8 @@ def groups(x: Global[f32], y: GlobalMut[f32], total: GlobalMut[i32]) -> None:
 @pytest.mark.parametrize("limits", LIMITS)
 def test_results(limits: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(config, "cache_dir", tmp_path)  # what was compiled before was so with another effort
-    monkeypatch.setattr(effort, "_LONG", LIMITS[limits][0])
-    monkeypatch.setattr(effort, "_VERY_LONG", LIMITS[limits][1])
+    for name, limit in zip(("_LONG", "_VERY_LONG", "_PROMOTED"), LIMITS[limits], strict=True):
+        monkeypatch.setattr(effort, name, limit)
     x = np.linspace(1, 9, 96, dtype=np.float32)
     y, z, w = np.zeros(96, np.float16), np.zeros(96, bf16.dtype), np.zeros(96)
     launch(items, x, y, z, w)
@@ -71,7 +76,16 @@ def test_results(limits: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 def test_longer_kernels_get_less() -> None:
     efforts = effort.Efforts(Compiler().cpu, Compiler().features)
-    full, long, very_long = (efforts.of(" " * (n << 10)) for n in (256, 257, 2049))
+    full, long, very_long = (efforts.of(" " * (n << 10)) for n in (256, 257, 769))
     assert full is efforts.full and not full.passes
     assert set(long.passes) > set(very_long.passes)
-    assert efforts.of(" " * (2048 << 10)) is long
+    assert efforts.of(" " * (768 << 10)) is long
+
+
+def test_very_long_kernels_with_many_variables_keep_them_in_memory() -> None:
+    efforts = effort.Efforts(Compiler().cpu, Compiler().features)
+    variables, blocks = "  %v = alloca float\n" * 2000, "  br label %join\n" * 2000
+    rest = " " * (769 << 10) + "\n"
+    assert "sroa" in efforts.of(rest + variables + blocks).passes
+    assert "sroa" not in efforts.of(rest + variables + blocks + "  br label %join\n").passes
+    assert efforts.of(variables + blocks + "  br label %join\n") is efforts.full, "not so long"

@@ -136,12 +136,14 @@ LAUNCHES: dict[str, Callable[[Buffer], object]] = {
 def interrupted(after: float = 0.2) -> Iterator[None]:
     """Sends SIGINT to the process, which must be raised in the block."""
     timer = threading.Timer(after, os.kill, (os.getpid(), signal.SIGINT))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start what is in the background without
     timer.start()
     try:
         with pytest.raises(KeyboardInterrupt):
             yield
     finally:
         timer.cancel()
+        signal.signal(signal.SIGINT, before)
 
 
 def check(x: Buffer) -> None:

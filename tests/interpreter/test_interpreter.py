@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from krnlpy.backend.protocol import BuildRequest
 from krnlpy.dsl import barrier, group_array, subgroup_add, thread_id
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.ir.layout import Variant
@@ -124,12 +125,16 @@ def test_group_memory_and_threads_are_limited(launch: Launcher) -> None:
         y[thread_id()] = a[thread_id()]
 
     program = lower(kernel, (1, 1, 1))
-    variant, build = Variant(0, (True,)), launch.backend.build
-    assert build(program, variant, {"SIZE": 2**14}, (32, 32, 1), False).threads == (32, 32, 1)
+    variant = Variant(0, (True,))
+
+    def build(size: int, threads: tuple[int, int, int]) -> Any:
+        return launch.backend.build(BuildRequest(program, variant, {"SIZE": size}, threads, False))
+
+    assert build(2**14, (32, 32, 1)).threads == (32, 32, 1)
     with pytest.raises(LimitExceeded, match="65540 bytes; at most 65536"):
-        build(program, variant, {"SIZE": 2**14 + 1}, (1, 1, 1), False)
+        build(2**14 + 1, (1, 1, 1))
     with pytest.raises(LimitExceeded, match="1025 threads a group; at most 1024"):
-        build(program, variant, {"SIZE": 4}, (1025, 1, 1), False)
+        build(4, (1025, 1, 1))
 
 
 def test_adopted_memory_is_shared(launch: Launcher) -> None:

@@ -109,7 +109,7 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: saxpy(1.0, X, Buffer.ones(4, f64)), DtypeError, "saxpy: y is a buffer of f32; got one of f64: .cast(f32)"),
     (lambda: axpy(1, X, Buffer.ones(4, i32)), DtypeError, "axpy: x and y share the type T, but x is f32 and y is i32"),
     (lambda: scaled(Buffer.ones(1, u8), 1.0, N=1), DtypeError, "scaled: x is u8; F is one of f32, bf16"),
-    (lambda: total.with_groups(1)(1.0, X), LaunchError, "total: nothing tells what type T is; give value as a NumPy"),
+    (lambda: total.with_groups(1)(1.0, X), LaunchError, "total: the type of T is not known; give value as a NumPy"),
     (lambda: transpose.with_groups(1)(X, X.reshape((2, 2))), ShapeError, "transpose: a has 2 dimensions; got a buf"),
     (lambda: saxpy(1.0, Buffer.ones(5, f32), X), ShapeError, "saxpy: items have unequal shapes: x (5,), y (4,); .broa"),
     (lambda: saxpy(1.0, Buffer.ones(1, f32), X), ShapeError, "saxpy: items have unequal shapes: x (1,), y (4,)"),

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from krnlpy.backend.protocol import Backend
+from krnlpy.backend.protocol import Backend, BuildRequest
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.syntax import functions as frontend
 from krnlpy.dsl.ir.layout import Variant, layout_of
@@ -55,7 +55,7 @@ class BuiltKernel:
         variant = variant or Variant(0, (True,) * len(program.buffers))
         self.layout = layout_of(program, variant)
         values = {p.name: p.default for p in program.specs} | dict(specs or {})
-        self.executable = backend.build(program, variant, values, threads, debug)
+        self.executable = backend.build(BuildRequest(program, variant, values, threads, debug))
 
     def launch(self, groups: Dimensions, bindings: Sequence[tuple[Any, int, int]], values: Mapping[str, Any]) -> None:
         """Queues the kernel on ranges ``(memory, start, end)`` in bytes, with the parameter block's fields by name."""

@@ -74,7 +74,7 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """A function of a dataclass, and the struct that it was asked of."""
+    """A function of a dataclass, bound to a struct."""
 
     function: Func
     owner: Compound

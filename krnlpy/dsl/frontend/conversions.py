@@ -1,6 +1,6 @@
-"""The rules of types: how literals take a type, when types mix, and what is converted without being asked.
+"""The rules of types: how literals take a type, when types mix, and which conversions are implicit.
 
-Literals and captured Python numbers are weak: they take the type of what they meet, if it can hold them. Two typed
+Literals and captured Python numbers are weak: they take the type of the other operand, if it can hold them. Two typed
 operands mix only if one can be widened to the other without loss. Nothing is ever narrowed silently.
 """
 
@@ -38,7 +38,7 @@ def widens(source: ScalarType, to: ScalarType) -> bool:
 
 
 def default_type(value: object) -> ScalarType:
-    """The type of a literal that meets no other: bool, i32 or f32."""
+    """The type of a literal by itself: bool, i32 or f32."""
     if isinstance(value, bool):
         return boolean
     return i32 if isinstance(value, int) else f32
@@ -70,7 +70,7 @@ def literal(number: bool | int | float, type: ScalarType, location: Location) ->
             raise KernelTypeError(f"{number} is too large for {type}", *location)
         return ir.Const(rounded, type=type, location=location)
     raise KernelTypeError(
-        f"the number {number!r} is no {type}; write {type}({number!r}) if it is meant to be converted",
+        f"the number {number!r} is not of type {type}; write {type}({number!r}) if it is meant to be converted",
         *location,
     )
 
@@ -190,7 +190,7 @@ def _suggest(a: ScalarType, b: ScalarType) -> ScalarType:
 
 
 def coerce_scalar(value: Value, to: ScalarType, target: str, location: Location) -> ir.Expr:
-    """A value as it is stored where the type is fixed; ``to`` may be f16 or bf16, where an f32 is rounded.
+    """A value as it is stored where the type is fixed. ``to`` may be f16 or bf16, for which an f32 is rounded.
 
     Raises:
         KernelTypeError: the conversion would lose something; ``target`` says what is assigned.
@@ -252,13 +252,13 @@ def concretized(value: Value) -> ir.Expr | Compound:
     """A value with every literal in it typed: a tuple of values becomes a compound.
 
     Raises:
-        KernelTypeError: it is, or has in it, something that is no value while kernels run.
+        KernelTypeError: it is, or contains, something that is not a value while kernels run.
     """
     if isinstance(value, Compound):
         return value
     if isinstance(value, Static) and isinstance(value.value, tuple):
         parts = tuple(concretized(v if isinstance(v, Value) else Static(v, value.location)) for v in value.value)
         if not parts:
-            raise KernelTypeError("an empty tuple is no value in kernels", *value.location)
+            raise KernelTypeError("an empty tuple is not a value in kernels", *value.location)
         return Compound(TupleType(tuple(p.type for p in parts)), parts, value.location)
     return typed(value)

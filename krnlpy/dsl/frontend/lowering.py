@@ -1,9 +1,9 @@
-"""What the lowering of a function keeps: its names, the statements written so far, and the order of effects.
+"""The state of a function's lowering: its names, the statements so far, and the order of effects.
 
-Expressions of the IR have no effects. Where a kernel's expression has one (an atomic, a call of a function that writes,
-``:=``), or is a meeting of threads, it becomes a statement before the statement that it stands in, and the expression
-reads the variable that this statement set. What Python evaluates before it is put into variables too, so that it is
-still evaluated before; and what Python evaluates only under a condition stays under it.
+Expressions of the IR have no effects. A kernel's expression that has one (an atomic, a call of a function that writes,
+``:=``), or that is convergent, becomes a statement before its own statement, and the expression reads the variable that
+this statement sets. What Python evaluates before it is put into variables too, so that the order stays. What Python
+evaluates only under a condition stays under it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class ProgramState:
     """What the functions of one program share while it is lowered.
 
     Attributes:
-        parameters: what the kernel's parameters stand for, by name: one of the IR's parameters, or for those of
-            composite types what is made of several.
+        parameters: what the names of the kernel's parameters mean: a parameter of the IR, or for composite types what
+            consists of several.
         functions: those that were lowered, by what they were lowered for.
         captured: what names from outside mean, by function (or module) and name; filled at their first use.
     """
@@ -161,12 +161,12 @@ class Lowering:
         self.out.append(statement)
 
     def emit_effect(self, statement: ir.Stmt) -> None:
-        """Adds a statement that other threads or the host may notice: a function that has it is called for it."""
+        """Adds a statement that other threads or the host may notice: a function with one has an effect."""
         self.effects = True
         self.out.append(statement)
 
     def emit_convergent(self, statement: ir.Stmt) -> None:
-        """Adds a statement at which threads meet: a barrier, an operation of subgroups.
+        """Adds a convergent statement: a barrier or a subgroup operation.
 
         Raises:
             KernelSyntaxError: the kernel has items.
@@ -207,7 +207,7 @@ class Lowering:
         return value
 
     def evaluate_once(self, value: ir.Expr, name: str = "value") -> ir.Expr:
-        """The expression in a form that may be written several times: itself where it is a name or a number."""
+        """The expression in a form that may be repeated: itself if it is a name or a number, otherwise a variable."""
         if isinstance(value, ir.Const | ir.Local | ir.Argument | ir.SpecValue | ir.Id | ir.Extent):
             return value
         if isinstance(value, ir.Select) and _is_simple_choice(value):
@@ -235,7 +235,7 @@ class Lowering:
 
     @contextmanager
     def branch(self) -> Iterator[list[ir.Stmt]]:
-        """Collects what is added inside as a block of its own, of which it is not certain that it is executed."""
+        """Collects what is added inside as a block that may or may not be executed."""
         outer, assigned = self.out, set(self.assigned)
         self.out = []
         try:
@@ -245,7 +245,7 @@ class Lowering:
 
 
 def _is_simple_choice(value: ir.Select) -> bool:
-    """Whether a choice is one of two literals, which it stays if its condition is evaluated early."""
+    """Whether a choice is one of two literals, and stays weak if its condition is evaluated early."""
     return bool(value.weak) and not any(isinstance(number, tuple) for number in value.weak)
 
 

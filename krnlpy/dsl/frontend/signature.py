@@ -34,7 +34,7 @@ class ParameterSpec:
 
 @dataclass(frozen=True)
 class Declared:
-    """A parameter as the user wrote it. One of a composite type stands for several: its ``leaves``."""
+    """A parameter as the user wrote it. One of a composite type consists of several: its ``leaves``."""
 
     name: str
     kind: Literal["scalar", "spec", "item", "global"]
@@ -126,7 +126,7 @@ def annotation_of(source: Source, argument: ast.arg) -> Annotation | None:
 
 
 def positional_arguments(source: Source) -> list[ast.arg]:
-    """The parameters of a function that has only plain ones."""
+    """The parameters of a function; raises KernelSyntaxError unless all are plain ones."""
     arguments = source.tree.args
     for extra in (arguments.vararg, arguments.kwarg, *arguments.kwonlyargs, *arguments.posonlyargs):
         if extra is not None:
@@ -139,7 +139,7 @@ def read_signature(function: Callable[..., Any]) -> Signature:
 
     Raises:
         KernelTypeError: a parameter has no annotation or one that kernels do not know.
-        LaunchError: it is no function.
+        LaunchError: it is not a function.
         KernelSyntaxError: the source cannot be read, or the function is not a plain ``def``.
     """
     if not isinstance(function, FunctionType):

@@ -29,7 +29,7 @@ class Source:
     tree: ast.FunctionDef
 
     def location(self, node: ast.AST) -> Location:
-        """Where a node stands; a node of several lines is cut at the end of its first."""
+        """Where a node is; a node of several lines is cut at the end of its first."""
         line = getattr(node, "lineno", self.tree.lineno)
         column = getattr(node, "col_offset", 0)
         end = getattr(node, "end_col_offset", None)
@@ -38,7 +38,7 @@ class Source:
         return Location(self.file, line, column, end)
 
     def captured(self, name: str) -> Any:
-        """The object that a free name of the function stands for; raises KeyError where there is none."""
+        """The object that a free name of the function means; raises KeyError if there is none."""
         code = self.function.__code__
         if name in code.co_freevars:
             cell = (self.function.__closure__ or ())[code.co_freevars.index(name)]
@@ -63,7 +63,7 @@ def read_source(function: Callable[..., Any]) -> Source:
     linecache.checkcache(file)
     lines = linecache.getlines(file, function.__globals__)
     unread = KernelSyntaxError(
-        f"the source of {function.__name__} cannot be read, since {file} is no file; define it in a file or a"
+        f"the source of {function.__name__} cannot be read, since {file} is not a file; define it in a file or a"
         " notebook cell (the compiler reads the text of kernels, which exec, and the prompt and python -c before"
         " Python 3.13, do not keep)",
         file,
@@ -92,7 +92,7 @@ def read_source(function: Callable[..., Any]) -> Source:
         if file == "<string>":  # what Python 3.13 keeps is the text of python -c, which is not what exec was given
             raise unread
         raise KernelSyntaxError(
-            f"{function.__name__} is no longer here: the file was changed since it was imported; import it anew",
+            f"{function.__name__} is no longer here: the file was changed since it was imported; import it again",
             file,
             line,
         )

@@ -56,7 +56,7 @@ class CompositeTarget:
 
 @dataclass(eq=False)
 class SelectedTarget:
-    """One of several targets of one type, which one is known only while the kernel runs."""
+    """One of several targets of one type, selected while the kernel runs."""
 
     type: AnyType
     parts: tuple[Target, ...]

@@ -1,4 +1,4 @@
-"""What an expression is worth to the compiler: a typed scalar, something known while compiling, or several scalars."""
+"""The values of expressions in the compiler: a typed scalar, something known while compiling, or several scalars."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, Stru
 
 @dataclass(frozen=True, eq=False)
 class Static:
-    """Something known while compiling: a weak number, a type, a function, a place, a module, a tuple of values."""
+    """A value known while compiling: a weak number, a type, a function, a place, a module, a tuple of values."""
 
     value: Any
     location: Location
@@ -50,7 +50,7 @@ class CompoundPlace:
 
     @property
     def first(self) -> ir.Place:
-        """Any of the places: they have one shape."""
+        """The first of the places, which have one shape."""
         first = self.parts[0]
         return first.first if isinstance(first, CompoundPlace) else first
 
@@ -117,7 +117,7 @@ def matrix(parts: list[ir.Expr], rows: int, where: Location) -> Compound:
 
 
 def is_strong(value: Value) -> bool:
-    """Whether a value brings its own type, as a captured NumPy number does; a literal, or a choice of two, does not."""
+    """Whether a value has its own type, as a captured NumPy number does; a literal, or a choice of two, does not."""
     if isinstance(value, ir.Select):
         return not value.weak
     return not isinstance(value, Static) or isinstance(value.value, np.generic)

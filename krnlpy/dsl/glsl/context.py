@@ -38,21 +38,22 @@ class GlslOptions:
 
     Attributes:
         storage8: buffers of 8-bit elements can be read and written; without it bytes are packed in 32-bit words.
-        storage16: likewise of 16-bit elements.
+        storage16: the same for 16-bit elements.
         debug: report the first index out of range or failed assert.
-        max_parameter_bytes: a larger parameter block lies in a storage buffer instead of push constants.
+        max_parameter_bytes: a larger parameter block is in a storage buffer instead of push constants.
         float_atomics: those of ``FLOAT_ATOMICS`` that can be used.
-        float_preserve: those of ``FLOAT_PRESERVE`` that can be asked for.
+        float_preserve: those of ``FLOAT_PRESERVE`` that can be requested.
         subgroups: which operations of subgroups the device has; others go through group memory.
         subgroup_threads: threads of a subgroup.
         split: the kernel's groups are dispatched in parts, since they are more than the device has along an axis. The
             parameter block then ends with which group is the part's first, and how many there are of all parts
             (``SPLIT_BYTES``).
-        watch: where the driver ends all loops of a thread after so many passes: report that it did; 0: it does not.
-        flat: the group has all its threads along x for the device, and what the kernel knows of them is computed.
-        forgets: to threads that have left a loop, the driver gives 0 for what they last read in it.
-        strays: where no thread of a subgroup runs a loop within a loop, the driver reaches for its memory, and dies.
-        broken_meetings: the driver loses threads at a barrier of a subgroup to which others do not come.
+        watch: the number of passes after which the driver ends a thread's loops, which is then reported; 0: it never
+            does.
+        flat: the device has all threads of a group along x, and the ids that the kernel reads are computed.
+        forgets: the driver gives 0 to threads that have left a loop for what they last read in it.
+        strays: the driver crashes where no thread of a subgroup runs a loop within a loop.
+        broken_meetings: the driver loses threads at a barrier of a subgroup that other threads do not reach.
     """
 
     storage8: bool
@@ -86,7 +87,7 @@ class GlslOptions:
 
 
 class Context:
-    """The shader in the making: its names, and what its code turned out to need."""
+    """A shader while it is made: its names, and what its code needs so far."""
 
     def __init__(self, program: ir.Program, variant: Variant, options: GlslOptions, layout: Layout) -> None:
         self.program = program
@@ -122,7 +123,7 @@ class Context:
         header = (1 + (variant.item_rank > 0)) if program.items else 0
         self._items = {f.name: f"launch.{m}" for f, m in rest[:header]}
         self._buffers = {f.name: f"launch.{m}" for f, m in rest[header:]}
-        # Code reads variables: of expressions of constants alone, glslang makes constants that SPIR-V has not.
+        # Code reads variables, because glslang turns expressions of constants into constants that SPIR-V does not have.
         self.spec_names = {spec: self.names.unique(spec.name) for spec in program.specs}
         self.spec_constants = {spec: self.names.unique(f"{spec.name}_constant") for spec in program.specs}
         self.function_names = {f: self.names.unique(f.name) for f in program.functions}

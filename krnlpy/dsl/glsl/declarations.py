@@ -1,7 +1,7 @@
-"""Where the variables of a function are declared in GLSL, which Python does not say.
+"""Where GLSL declares the variables of a function; Python has no declarations.
 
-A variable is declared with its first assignment where that stands in the innermost block that encloses all its
-uses, else right before the first statement of that block that has to do with it.
+A variable is declared with its first assignment if that is in the innermost block that encloses all its uses; otherwise
+right before the first statement of that block that uses it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the GLSL of a program depends on of a device, and the kinds of devices that there are in that."""
+"""What the GLSL of a program needs to know of a device, and which kinds of devices there are."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class _EveryShape(Collection[Any]):
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What the GLSL of a program depends on of a device; unless told, of one that has every feature.
+    """What the GLSL of a program needs to know of a device; by default, one that has every feature.
 
     Attributes:
-        shapes: of the products of cooperative matrices that it has: m, n, k and the types of a, b and c.
-        forgets, strays: its driver does what GlslOptions says under this name.
+        shapes: the products of cooperative matrices that it has: m, n, k and the types of a, b and c.
+        forgets, strays: whether its driver has the defects that GlslOptions describes.
     """
 
     features: Features = frozenset(Feature)
@@ -77,8 +77,8 @@ class Capabilities:
 def shader_for(
     program: ir.Program, variant: Variant, capabilities: Capabilities, debug: bool, **changes: Any
 ) -> tuple[ir.Program, glsl.Shader]:
-    """The shader of a program for a device, and the program that it is of: cooperative matrices that the device has
-    not are written out. ``changes``: further options of GLSL."""
+    """The shader of a program for a device, and the program that it was made from, with cooperative matrices expanded
+    where the device lacks them. ``changes``: further options of GLSL."""
     lanes = program.subgroup_threads or capabilities.subgroup_threads
     if debug or not is_native(program, variant, capabilities.shapes):
         program = expanded(program, lanes)
@@ -91,8 +91,8 @@ def shader_for(
 def shaders_for_all(program: ir.Program, variant: Variant) -> Iterator[glsl.Shader]:
     """The shaders of a program for devices of every kind, some of them equal, but for those dispatched in parts.
 
-    Devices that have the operations of subgroups, or float atomics, in part are no kind of their own: kernels that use
-    several of these may lack a shader there. Nor are those whose drivers stray: CPUs, for which there is a compiler.
+    Devices with only some subgroup operations or float atomics do not count as a kind: kernels that use several of
+    these may lack a shader there. Nor do drivers that stray: they are for CPUs, where there is a compiler.
     """
     for capabilities in _device_classes(program, variant):
         yield shader_for(program, variant, capabilities, debug=False)[1]

@@ -1,7 +1,7 @@
 """From the IR to the GLSL of a Vulkan compute shader.
 
 The shader reads the parameter block of ``layout.py`` as push constants or from a storage buffer, has one storage
-buffer for each buffer parameter, and a last one where the kernel has something to tell the host. Group sizes are
+buffer for each buffer parameter, and a last one if the kernel reports to the host. Group sizes are
 specialization constants 0, 1 and 2.
 """
 
@@ -25,13 +25,13 @@ from .places import Places
 from .statements import Lines, Statements
 
 _FIRST_SPEC_ID = 3
-# Numbers of the SPIR-V specification, sections 3.6 and 3.31. Without the mode, compilers may take 0 * x for 0.
+# Numbers of the SPIR-V specification, sections 3.6 and 3.31. Without the mode, compilers may replace 0 * x by 0.
 _SIGNED_ZERO_INF_NAN_PRESERVE = (4461, 4466)
 
 
 @dataclass(frozen=True)
 class Shader:
-    """A compute shader and what a backend must know of it.
+    """A compute shader and what a backend needs to know of it.
 
     Attributes:
         source: GLSL 4.60; the entry point is ``main``.
@@ -44,7 +44,7 @@ class Shader:
         size_ids: ``constant_id`` of the group's size along x, y and z, where the device has its threads along x.
         retries: whether it has loops that try again while other threads are quicker.
         subgroup_words: 32-bit words of group memory for each slot of a thread in its subgroup.
-        reports: what the kernel tells the host, in the report at the last binding.
+        reports: how the report at the last binding is made and read.
         reads, writes: for each buffer of the program, whether the shader may read or write it.
     """
 

@@ -1,4 +1,4 @@
-"""Functions of the IR that GLSL has as they are: those of bits, and of the ``fast_*`` ones what the device has."""
+"""Functions of the IR that GLSL has too: those of bits, and the ``fast_*`` ones that the device has."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _ROUNDING = ("floor", "ceil", "trunc", "rint")
 
 
 def plain(e: ir.Math) -> ir.Expr:
-    """A ``fast_*`` function that GLSL does not have for its type, as the exact one."""
+    """The exact function in place of a ``fast_*`` one that GLSL lacks for the type; any other as it is."""
     in_f64 = ("fast_rsqrt", "fast_min", "fast_max")
     return exact(e) if e.name in _FAST and e.type is not f32 and e.name not in in_f64 else e
 
 
 def built_in(e: ir.Math, operands: list[str], context: Context) -> str | None:
-    """A call of a function of GLSL; None where it has none that gives what the IR asks for."""
+    """A call of a GLSL function; None where GLSL has none with the IR's meaning."""
     listed = ", ".join(operands)
     if e.name == "mul_hi":
         context.need("mul_hi")

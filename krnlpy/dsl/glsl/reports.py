@@ -1,4 +1,4 @@
-"""What a shader tells the host, in GLSL: the report's block, and the functions that write to it."""
+"""Reports to the host in GLSL: the report's block, and the functions that write to it."""
 
 from __future__ import annotations
 
@@ -43,8 +43,9 @@ class Reporter:
         return f"{name}({', '.join([f'{self.sites.statement(statement)}u', *values])});"
 
     def last_loop(self, where: ir.Location, budget: int) -> list[str]:
-        """What a kernel ends with that says whether the driver ended one of its loops: a loop of two passes, which it
-        then ends after the first. How many they are is read from memory, so that no compiler knows."""
+        """The last statement of a kernel, which finds out whether the driver has ended one of its loops: a loop of two
+        passes, which the driver then ends after the first. The number of passes is read from memory, so that no
+        compiler knows it."""
         self._need("first_failure")
         return [
             "uint last_passes = 0u, last_wanted = 2u + (report.capacity >> 31);",
@@ -57,7 +58,7 @@ class Reporter:
         words = [word for i, type in enumerate(types) for word in _words(f"v{i}", type)]
         if name == "print_record":
             self._need("begin_record")
-            # A record never starts the report, so that 0 is no place of values.
+            # A record never starts the report, so 0 is never the position of values.
             start = [f"    uint at = begin_record(site, {word_count(types)}u);", "    if (at != 0u) {"]
             stores = [f"        report.words[at{f' + {i}u' if i else ''}] = {word};" for i, word in enumerate(words)]
         else:

@@ -204,7 +204,7 @@ class Statements:
             self._lines.add(f"{called};")
 
     def _take(self, statement: ir.Atomic | ir.Collective, value: str) -> None:
-        """Assigns what threads find out of each other, which the driver must not forget."""
+        """Assigns what threads learn from each other, which the driver must not forget."""
         (target,) = statement.targets
         taking = self._taking(statement, target)
         if self._context.forgets:
@@ -253,7 +253,8 @@ class Statements:
         self._lines.add("}")
 
     def _counted_for(self, loop: ir.For) -> None:
-        """Counts iterations apart: the sum of the variable and the step might overflow, or the body sets it."""
+        """Counts iterations in another variable, because the sum of the variable and the step may overflow, or the body
+        sets it."""
         kind = loop.variable.type
         type = self._context.type(kind)
         counter = "uint64_t" if kind.size == 8 else "uint"
@@ -275,7 +276,7 @@ class Statements:
         self._lines.add("}")
 
     def _fixed(self, e: ir.Expr, loop: ir.For, role: str) -> str:
-        """A bound of a loop as text that has one value all through the loop: itself, or a constant made before."""
+        """A bound of a loop as text whose value does not change in the loop: itself, or a constant made before."""
         if _is_simple(e) and not any(_reads(e, variable) for variable in ir.assigned_variables((loop,))):
             return self._expressions.operand(e)
         name = self._names.unique(f"{loop.variable.name}_{role}")
@@ -288,7 +289,7 @@ def _reads(e: ir.Expr, variable: ir.Variable) -> bool:
 
 
 def _is_simple(e: ir.Expr) -> bool:
-    """Whether an expression is as cheap to write again as a name for it."""
+    """Whether repeating an expression is as cheap as a variable for it."""
     simple = (ir.Const, ir.Local, ir.Argument, ir.SpecValue, ir.Extent, ir.Id)
     return isinstance(e, simple) or (isinstance(e, ir.Cast) and isinstance(e.operand, simple))
 

@@ -1,10 +1,10 @@
-"""What the threads of a subgroup do together, in GLSL: by the device's own operations, else by reading the values of
-the lanes one by one, through shuffles where the device has them, or through group memory.
+"""Operations of subgroups in GLSL: the device's own, or a loop that reads the values of the lanes one by one, through
+shuffles where the device has them, otherwise through group memory.
 
 In group memory each thread has a slot: by number of its subgroup and lane, since which threads of the group make a
 subgroup is the device's choice. Active threads put their values there and mark their slots with the place in the
 program, since a device may run threads that took different ways by turns.
-That needs no more of a device than that the active threads of a subgroup can wait for each other.
+A device only has to let the active threads of a subgroup wait for each other.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _SOURCES = {  # the lane that is read; beyond all lanes where there is none
     "quad_swap_diagonal": "self ^ 3u",
 }
 _CONSTANT_PLACE = ("broadcast", "quad_broadcast")
-_INSIDE = {  # a place, or a distance, of which the lane that the device is asked for exists: drivers die of others
+_INSIDE = {  # a lane, or a distance to one, that exists: drivers crash on others
     "shuffle": "min({}, gl_SubgroupSize - 1u)",
     "shuffle_xor": "min({}, gl_SubgroupSize - 1u)",
     "shuffle_up": "min({}, gl_SubgroupInvocationID)",
@@ -138,7 +138,7 @@ class Subgroups:
         if op in ("all", "any", "ballot"):
             return f"{name}({operands[0]})"
         if op in _SOURCES or op in ("all_equal", "broadcast_first"):
-            # Not all drivers move truth values about.
+            # Not all drivers can shuffle truth values.
             value = f"uint({operands[0]})" if type is boolean else operands[0]
             kind = u32 if type is boolean else type
             if op == "all_equal" and type.is_float:  # drivers differ over NaNs
@@ -158,9 +158,9 @@ class Subgroups:
         return f"own_subgroup_all_equal({value})"
 
     def _move(self, s: ir.Collective, name: str, type: ScalarType, value: str, place: Sequence[str]) -> str:
-        """The value of another lane; 0 where that is not active.
+        """The value of another lane; 0 if that lane is not active.
 
-        The device is only ever asked for a lane that exists; which lane was meant is looked at after.
+        The device is only asked for lanes that exist; the lane that was meant is checked afterwards.
         """
         constant = s.operands[1] if s.op in _CONSTANT_PLACE else None
         if constant is not None:
@@ -321,13 +321,13 @@ class Subgroups:
 
     def _meeting(self) -> str:
         """The function in which the threads of a subgroup wait for each other. Drivers that lose threads where other
-        subgroups do not come take a barrier of a subgroup for one of the group; their subgroups go in step."""
+        subgroups do not arrive treat a barrier of a subgroup as one of the group; their subgroups run in lockstep."""
         if self._context.options.broken_meetings:
             return "void own_subgroup_meet() {\n    subgroupMemoryBarrier();\n}\n"
         return "void own_subgroup_meet() {\n    subgroupMemoryBarrierShared();\n    subgroupBarrier();\n}\n"
 
     def prologue(self) -> list[str]:
-        """What the kernel starts with: no slot is marked."""
+        """The first statements of a kernel: no slot is marked."""
         if not self._value_words:
             return []
         start = "for (uint slot = gl_LocalInvocationIndex; slot < OWN_SUBGROUP_SLOTS;"

@@ -350,8 +350,8 @@ class Expressions:
     # ---------------------------------------------------------------------------------------------- operators
 
     def whole(self, node: ir.Expr, symbol: str, compute: Callable[..., ast.expr], *operands: ast.expr) -> ast.expr:
-        """A whole number computed of whole numbers without a limit, brought into its type: wrapped, or where that is
-        asked for a fault if it does not fit."""
+        """An integer of unlimited size, brought into its type: wrapped, or, with overflow checks, a fault if it does
+        not fit."""
         if not self.scope.check_overflow:
             return wrap(compute(*operands), node.type)
         kept = [self.keep(operand) for operand in operands]

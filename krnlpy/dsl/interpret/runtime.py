@@ -1,4 +1,4 @@
-"""What generated Python code meets while it runs: the thread that it is, its faults, and what debuggers show of it."""
+"""What generated Python code uses while it runs: the current thread, its faults, and what debuggers show of it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ExecutionState:
             threads print in the right order by themselves.
         subgroup_threads: threads of a subgroup.
         step: counts up with each barrier of a subgroup.
-        synchronized_at: for two threads of the group, the step at which they last met at one.
+        synchronized_at: for two threads of the group, the step of their last common barrier of a subgroup.
     """
 
     groups: Triple
@@ -66,7 +66,7 @@ class ExecutionState:
         self.synchronized_at.clear()
 
     def synchronize(self, threads: Sequence[Triple]) -> None:
-        """Notes that threads of a subgroup came to a barrier of it together."""
+        """Notes that threads of a subgroup are at its barrier together."""
         self.step += 1
         self.synchronized_at.update(dict.fromkeys(itertools.product(threads, threads), self.step))
 
@@ -166,7 +166,7 @@ def functions(sites: Sequence[Site], formats: Sequence[Format], now: ExecutionSt
 
 
 def debugger_names(now: ExecutionState) -> Mapping[str, Any]:
-    """``global_id()`` and its like by the names that they have in kernels, for the prompt of a debugger."""
+    """``global_id()`` and the like under the names that they have in kernels, for a debugger's prompt."""
 
     def of_axis(values: Callable[[], Triple]) -> Callable[..., int]:
         return lambda axis=0: values()[axis]

@@ -1,8 +1,8 @@
 """Proof that each variable has a value where it is read.
 
-On every way to a place the same variables have values, or the place is told apart by a truth value: a loop's ``else``
-runs where no ``break`` cleared a variable, and what was assigned before each ``break`` has a value after both. So what
-is known is kept for either value of such a variable too.
+On every path to a place the same variables have values, or a truth value tells the paths apart: a loop's ``else`` runs
+if no ``break`` cleared a variable, and what was assigned before each ``break`` has a value after both. So facts are
+also kept for either value of such a variable.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Refuse = Callable[[Stmt | Expr, str], NoReturn]
 
 @dataclass
 class _Known:
-    """What is known where control gets to.
+    """What is known at a place in the control flow.
 
     Attributes:
         assigned: what has a value.

@@ -1,7 +1,7 @@
 """What ``print`` and ``assert`` say: fixed texts, and between them fields for values that are known when they run.
 
-A format is known while compiling. A thread that prints leaves a record of which format it was and the values of its
-fields; the text is made of them in Python, on any target, hence by Python's own rules.
+A format is known while compiling. A thread that prints leaves a record: the number of the format and the values of its
+fields. Python makes the text from them for every target, so Python's own rules apply.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Dataclasses for the nodes of the IR, that are quick to define.
 
-The standard ones write and compile four methods for each class, most of the time that the compiler takes to import.
-Type checkers see these, and hold everybody to not changing a node; when a program runs, nodes have a common ``repr``,
-and nothing watches assignments.
+The standard dataclasses compile four methods for each class, which took most of the compiler's import time.
+Type checkers see standard frozen dataclasses, and refuse changes of a node; at run time, nodes share a ``repr``, and
+assignments are not checked.
 """
 
 from __future__ import annotations

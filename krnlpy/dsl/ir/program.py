@@ -91,7 +91,7 @@ class Program:
 
     @property
     def has_ids(self) -> bool:
-        """Whether it asks which thread, group or item it is, or how many there are."""
+        """Whether it reads the ids or counts of threads, groups or items."""
         bodies = (self.body, *(function.body for function in self.functions))
         return any(isinstance(node, Id) for body in bodies for node in walk(body))
 

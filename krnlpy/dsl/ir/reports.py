@@ -1,10 +1,10 @@
-"""What the threads of a launch tell the host: the first index out of range or failed assert, and what they print.
+"""Reports of a launch to the host: the first index out of range or failed assert, and what threads print.
 
-A kernel that can tell something is launched with a *report*, a buffer of u32 words of its own: those of ``HEADER``,
+A kernel that reports is launched with a *report*, a buffer of u32 words: those of ``HEADER``,
 then ``failure_words`` for the values of the first failure, then the records of what is printed. A record is the number
 of a site, the thread's id along x, y and z, and the words of the values: one for each, two for those of 64 bits, low
-word first. A number stands for a *site*, a place in the source that tells something; the host keeps the table, so that
-devices know no texts. Only the first thread that fails writes its failure; a record that does not fit is counted.
+word first. A number stands for a *site*, a place in the source that reports; the host keeps the table of their texts.
+Only the first thread that fails writes its failure; a record that does not fit is counted.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def loops_ended(where: ir.Location, budget: int, what: str) -> DriverDefect:
     """The error for a kernel whose loops make more passes than the driver lets them.
 
     Args:
-        budget: how many it does.
-        what: how many these are, and what came of it.
+        budget: how many passes it makes.
+        what: how many passes the loops make, and what follows.
     """
     return DriverDefect(
         f"{where.file}:{where.line}: this driver ends the loops of a thread after {budget} passes of all together;"
@@ -127,7 +127,7 @@ NEWER_DRIVER = (
 
 @dataclass(frozen=True)
 class LoopSite:
-    """The end of a kernel of which the driver ended a loop."""
+    """The end of a kernel, reached after the driver has ended a loop."""
 
     location: ir.Location
     budget: int
@@ -161,13 +161,13 @@ class Sites:
         return self.number(TextSite(statement.format, statement.location, isinstance(statement, ir.Print)))
 
     def reports(self) -> Reports | None:
-        """How the kernel's reports are made and read; None where it tells nothing."""
+        """How the kernel's reports are made and read; None if it reports nothing."""
         return Reports(tuple(self._numbers)) if self._numbers else None
 
 
 @dataclass(frozen=True)
 class Reports:
-    """Makes and reads the reports of a kernel, of which the ``sites`` are in the order of their numbers."""
+    """Makes and reads the reports of a kernel. ``sites`` are in the order of their numbers."""
 
     sites: tuple[Site, ...]
 
@@ -185,7 +185,7 @@ class Reports:
         return min(self.failure_words + (max(print_bytes, 0) // 4 if self.prints else 0), _MAX_WORDS)
 
     def header(self, capacity: int) -> bytes:
-        """The header of a report in which nothing is told yet."""
+        """The header of an empty report."""
         return _HEADER.pack(0, 0, 0, 0, self.failure_words, 0, capacity)
 
     def new(self, print_bytes: int) -> Words:
@@ -198,8 +198,8 @@ class Reports:
     def deliver(self, kernel: str, threads: Triple, report: Words) -> None:
         """Writes to ``sys.stdout`` what was printed, then raises what failed.
 
-        What threads print comes sorted by group and thread (x fastest; in kernels with items: by item), that of a
-        thread in its order, so that it is the same on all targets.
+        What threads print is sorted by group and thread (x fastest; in kernels with items: by item), so that all
+        targets print the same. What one thread prints stays in its order.
 
         Args:
             kernel: its name.

@@ -1,6 +1,6 @@
 """What holds of each node of the IR by itself: the types of its operands and results, and what its fields may be.
 
-Each rule is a truth value and a sentence. They are made one after the other, so that each may rely on those before it.
+Each rule is a truth value and a sentence. They are evaluated in order, so each may rely on those before it.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _is_number(type: ScalarType) -> bool:
 
 
 def expression_rules(e: Expr) -> Rules:
-    """The rules of an expression, of which its operands' own are left out."""
+    """The rules of an expression itself, without those of its operands."""
     yield e.type in COMPUTED, "a value has a type of computation"
     match e:
         case Const():
@@ -245,7 +245,7 @@ def _is_fixed(e: Expr) -> bool:
 
 
 def statement_rules(s: Stmt) -> Rules:
-    """The rules of a statement, of which those of its expressions and blocks are left out."""
+    """The rules of a statement itself, without those of its expressions and blocks."""
     match s:
         case Assign():
             yield s.value.type is s.variable.type, "the value has the variable's type"

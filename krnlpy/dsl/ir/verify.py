@@ -1,6 +1,6 @@
 """Checks that a program keeps all rules of the IR, which :mod:`.nodes` and :mod:`.program` state.
 
-Targets rely on these rules and check none. In debug mode every program that is made is verified; the tests verify all.
+Targets rely on these rules without checks. In debug mode and in tests, every program is verified.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class _Verifier:
                 self._expression(owner, extent)
 
     def _owns(self, owner: _Owner, owned: Variable | LocalArray, node: Stmt | Expr | Function | Program) -> None:
-        """Checks that a variable or an array is of no other function."""
+        """Checks that a variable or an array belongs to one function."""
         alone = self._owners.setdefault(owned, owner) is owner
         self._check(node, [(alone, f"{owned.name} belongs to one function")])
         if isinstance(owned, Variable):
@@ -179,7 +179,7 @@ class _Verifier:
         if place is None:
             return
         if isinstance(place, LocalArray):
-            # Of a function, the arrays of its callers are looked at where these are known.
+            # A function's use of its callers' arrays is checked where the callers are known.
             own = (*self._program.local_arrays, *self._program.group_arrays)
             yield isinstance(owner, Function) or place in own, "the array is one of the program's"
         else:

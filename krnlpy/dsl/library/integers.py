@@ -1,4 +1,4 @@
-"""Functions of integers: what devices have for 32 bits, for 64; and what they do not have."""
+"""Functions of integers that devices have for 32 bits only, or not at all."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def sub_sat_signed(a, b, least, greatest):
 
 @func
 def power(base, exponent, one):
-    """base ** exponent by squaring. A negative power is the exact one truncated: 0 but of 1 and -1; of 0 it is 0."""
+    """base ** exponent by squaring. A negative power is the exact one truncated: 0, except for 1 and -1."""
     zero = one - one
     if exponent < 0:
         if base == one:

@@ -1,4 +1,4 @@
-"""Signs, exponents and neighbours of floats, and what chooses between them."""
+"""Signs, exponents and neighbours of floats, and choices between them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def isfinite(x):
 def _sign(kind: ScalarType) -> Formula:
     @func
     def sign(x):
-        # Not as a choice between 1, -1 and 0: of that, Mesa makes something that gives -0 for 0.
+        # Not as a choice between 1, -1 and 0: Mesa compiles that to something that gives -0 for 0.
         if isnan(x):
             return x
         return abs(x) if x == 0.0 else copysign(kind(1.0), x)

@@ -2,11 +2,11 @@
 
 There is no state. ``random_uniform(seed, counter)`` is always the same number; another counter, such as the thread's
 id, gives one that is independent of it, and so does another stream, such as the number of the step. Seed, stream and
-counter are integers of any type, of which the lower 32 bits count.
+counter are integers of any type; their lower 32 bits count.
 
 The generator is Philox4x32-10: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel Random Numbers: As Easy as
-1, 2, 3", SC '11. What is made of its bits uses additions, subtractions and multiplications only, which every device
-rounds alike: no division, square root or library function.
+1, 2, 3", SC '11. What is made of its bits uses additions, subtractions and multiplications only, which all devices
+round the same way: no division, square root or library function.
 """
 
 from __future__ import annotations

@@ -65,14 +65,14 @@ class Module:
         self._functions.setdefault(name, text)
 
     def parallel_loop(self) -> str:
-        """Metadata of the branch that closes a loop of which the iterations are independent of one another."""
+        """Metadata of the branch that closes a loop whose iterations are independent of one another."""
         self._metadata.append(f"distinct !{{!{len(self._metadata)}, !1, !2}}")
         return f", !llvm.loop !{len(self._metadata) - 1}"
 
     def hinted_loop(self, width: int) -> str:
         """Metadata of the branch that closes a loop which becomes vectors of a width, or is written out (0).
 
-        LLVM writes to stderr where it can't do what it is told: only loops that can become vectors are to be given.
+        LLVM writes to stderr if it cannot do so: mark only loops that can become vectors.
         """
         parts = "!6"
         if width:

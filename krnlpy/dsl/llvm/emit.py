@@ -11,8 +11,9 @@ each with a range of its own:
   it is no longer 0, then the groups of the dispatch along x, y, z (``LAUNCH``).
 
 It is called with Python's lock held, gives it up while it works, and may return with a Python exception set: that of a
-signal's handler (:mod:`krnlpy.dsl.llvm.polls`). It returns 0; or 1, having done nothing, where it could not be stopped
-for long: it is to be generated with a level more of loops that ask (:mod:`krnlpy.dsl.passes.loop_work`).
+signal's handler (:mod:`krnlpy.dsl.llvm.polls`). It returns 0. It returns 1, having done nothing, if it could not be
+stopped for too long: it must be generated again with polls in one more level of loops
+(:mod:`krnlpy.dsl.passes.loop_work`).
 """
 
 from __future__ import annotations
@@ -53,8 +54,7 @@ class LlvmOptions:
     Attributes:
         debug: check every index and assert, and report the first that fails.
         half: the machine has instructions that convert f16.
-        polling_levels: how many levels of loops ask whether the kernel is to stop though their length is known at the
-            launch.
+        polling_levels: how many levels of loops poll though their length is known at the launch.
     """
 
     debug: bool
@@ -71,7 +71,7 @@ class LlvmCode:
         scratch_bytes: that each worker needs.
         group_bytes: of all group arrays.
         local_bytes: of a thread's local arrays, those of functions included.
-        reports: what the kernel tells its caller, in the report, or None.
+        reports: how the kernel's report is made and read, or None.
     """
 
     text: str
@@ -156,7 +156,7 @@ def _sizes(b: Builder, context: Context, threads: tuple[int, int, int]) -> dict[
 
 
 def _refuse_if_long(writer: Statements, threads: int) -> None:
-    """Returns 1 where an iteration of a loop would take too long without asking."""
+    """Returns 1 where an iteration of a loop would take too long without a poll."""
     b, too_much = writer.b, writer.charges.write(writer, threads)
     if too_much:
         b.branch_if(too_much, "refused", "begins", UNLIKELY)

@@ -30,8 +30,8 @@ class Context:
 
     Attributes:
         half: whether the machine converts f16 itself; else integer code does.
-        polling_levels: how many levels of loops ask whether the kernel is to stop; see ``loop_work.py``.
-        sites: what the kernel tells its caller of.
+        polling_levels: how many levels of loops poll; see ``loop_work.py``.
+        sites: what the kernel reports to its caller.
     """
 
     module: Module
@@ -90,7 +90,7 @@ class Context:
 
     @property
     def thread_ids(self) -> list[IdKey]:
-        """What tells a thread from all others: its id along the axes, or the item that it is at."""
+        """What identifies a thread: its id along the axes, or its item."""
         return [("item_id", 0)] if self.program.items else [("global_id", axis) for axis in range(3)]
 
     def captures(self, function: ir.Function) -> tuple[Capture, ...]:
@@ -126,7 +126,7 @@ class Array:
 
 @dataclass(frozen=True)
 class Item:
-    """Where a thread's element is. Of a broadcast item, ``repeated`` (an i1) says to take ``value`` instead."""
+    """Where a thread's element is. For a broadcast item, ``repeated`` (an i1) says to take ``value`` instead."""
 
     pointer: str
     metadata: str = ""
@@ -457,5 +457,5 @@ class Expressions:
 
 
 def _is_plain(expr: ir.Expr | None) -> bool:
-    """Whether evaluating an expression for nothing costs little and does nothing."""
+    """Whether an expression can be evaluated needlessly: it is cheap and has no effect."""
     return expr is None or not any(isinstance(node, ir.Load | ir.Call) for node in ir.walk(expr))

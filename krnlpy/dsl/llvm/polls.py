@@ -1,9 +1,9 @@
-"""How a running kernel comes to be stopped: it looks around whenever it has done so much work.
+"""How a running kernel is stopped: it polls whenever it has done a certain amount of work.
 
-A kernel has a budget of work, in nodes of the IR. Loops that ask take from it what they are about to do; when it is
-used up, a function looks whether the launch is to stop and, some times a second, lets Python handle its signals, as
-Ctrl-C. It is called where a loop begins or has done a long strip of its iterations, never within a strip, so that LLVM
-vectorises strips as it would the loop. Which loops ask, :mod:`krnlpy.dsl.passes.loop_work` says.
+A kernel has a budget of work, in nodes of the IR. Loops that poll subtract the work that they are about to do. When the
+budget is used up, a function checks whether the launch is to stop and, some times a second, lets Python handle its
+signals, such as Ctrl-C. It is called where a loop begins or has done a long strip of its iterations, never within a
+strip, so that LLVM vectorises strips as it would the loop. :mod:`krnlpy.dsl.passes.loop_work` says which loops poll.
 
 The names ``%control`` and ``%budget`` and the label ``stopped`` are the same in all functions that have such loops.
 """
@@ -19,11 +19,11 @@ from .builder import UNLIKELY, Builder, Module
 from .expressions import Expressions
 
 _BUDGET = 1 << 21
-"""Nodes between two looks: 30 us to some milliseconds."""
+"""Nodes between two polls: 30 us to some milliseconds."""
 _STRIP = 1 << 20
-"""Nodes of a loop that are done without asking."""
+"""Nodes of a loop that are done without a poll."""
 _LIMIT = 1 << 27
-"""Nodes that may be done without asking where it can't be helped: those of one iteration."""
+"""The most nodes of one iteration that are done without a poll."""
 _PERIOD = 50_000_000
 """Nanoseconds between two times that Python handles its signals."""
 
@@ -117,34 +117,34 @@ define i32 @{name}({", ".join(listed)}) nounwind {{
 
 
 def begin(b: Builder) -> None:
-    """Where the work of a kernel begins."""
+    """Starts the budget, where a kernel begins."""
     b.store("i64", str(_BUDGET), b.alloca("i64", name="%budget"))
 
 
 def enter_function(b: Builder) -> None:
-    """Where a function begins that has loops that ask: takes its caller's budget over."""
+    """Takes over the caller's budget, where a function with loops that poll begins."""
     b.alloca("i64", name="%budget")
     load_budget(b)
 
 
 def leave_function(b: Builder) -> None:
-    """Where it ends: gives what is left back."""
+    """Gives back what is left, where the function ends."""
     b.place("stopped")
     save_budget(b)
 
 
 def save_budget(b: Builder) -> None:
-    """Puts the budget where the function that is called, or goes on, finds it."""
+    """Stores the budget where the called or the calling function finds it."""
     b.store("i64", b.load("i64", "%budget"), _field(b, 0))
 
 
 def load_budget(b: Builder) -> None:
-    """Takes over what a function left."""
+    """Loads the budget that a function left."""
     b.store("i64", b.load("i64", _field(b, 0)), "%budget")
 
 
 def charge(b: Builder, work: str) -> None:
-    """Takes work (an i64) from the budget, and asks where it is used up. A kernel that is to stop goes no further."""
+    """Subtracts work (an i64) from the budget, and polls when it is used up. A kernel that is to stop ends here."""
     b.module.define("krnlpy_poll", _POLL)
     poll, go = b.fresh("poll"), b.fresh("go")
     budget = b.load("i64", "%budget")
@@ -159,7 +159,7 @@ def charge(b: Builder, work: str) -> None:
 
 
 class BudgetCharges:
-    """What is charged in the function that is being written, as i64 values."""
+    """The charges in the function that is being written, as i64 values."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
@@ -168,8 +168,8 @@ class BudgetCharges:
         self._strips: dict[WorkEstimate, str] = {}
 
     def write(self, writer: Expressions, threads: int) -> str:
-        """Computes, where a kernel begins, what depends on the launch. Returns whether an iteration takes too long (an
-        i1), or "" where that can't be helped. ``threads``: of a group; 1 for items."""
+        """Computes what depends on the launch, where a kernel begins. Returns whether an iteration takes too long (an
+        i1), or "" where nothing can be done about it. ``threads``: of a group; 1 for items."""
         b, work = writer.b, self._work
         for variable, value in work.known.items():
             own = writer.variables[variable] = b.alloca(variable.type.llvm)
@@ -189,20 +189,20 @@ class BudgetCharges:
         return too_much
 
     def per_iteration(self, b: Builder, amount: WorkEstimate, threads: int = 1) -> str:
-        """What an iteration of so many threads is charged."""
+        """The charge of an iteration of so many threads."""
         if not amount.loops:
             return str(amount.nodes * threads)
         return self._values[amount] if threads == 1 else b.op(f"mul i64 {self._values[amount]}, {threads}")
 
     def strip(self, amount: WorkEstimate, threads: int = 1) -> str:
-        """How many iterations are done without asking."""
+        """How many iterations are done without a poll."""
         if amount.loops:
             return self._strips[amount]
         # A power of two, so that they fill vectors.
         return str(1 << max(0, (_STRIP // (amount.nodes * threads)).bit_length() - 1))
 
     def of_body(self, b: Builder, threads: int = 1) -> tuple[str, str]:
-        """How many items or groups are done without asking, and what one is charged."""
+        """How many items or groups are done without a poll, and the charge of one."""
         return self.strip(self._work.body, threads), self.per_iteration(b, self._work.body, threads)
 
     def of_loop(self, loop: ir.Stmt) -> LoopWork:

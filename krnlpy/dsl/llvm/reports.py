@@ -1,4 +1,4 @@
-"""What host kernels tell their caller: the functions that write to a launch's report (:mod:`krnlpy.dsl.ir.reports`)."""
+"""Reports of host kernels: the functions that write to a launch's report (:mod:`krnlpy.dsl.ir.reports`)."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Statements(Atomics):
             zero(self.b, self.arrays[array].base, size)
 
     def enter_loop(self, *labels: str) -> None:
-        """Says where break and continue go to that stand in no loop of what is written."""
+        """Sets where break and continue go that are in no loop of what is written."""
         self._loops = [(labels[0], labels[1])] if labels else []
 
     def block(self, statements: ir.Block) -> None:
@@ -135,7 +135,7 @@ class Statements(Atomics):
     # -- functions
 
     def _invoke(self, call: ir.Invoke) -> None:
-        """Writes the function out where it is called: it reads and writes places of the caller."""
+        """Inlines the function: it reads and writes places of the caller."""
         function, b = call.function, self.b
         arguments = [self.value(argument) for argument in call.arguments]
         own = (*function.parameters, *ir.assigned_variables(function.body))
@@ -172,8 +172,8 @@ class Statements(Atomics):
 class RangeLoop:
     """``for variable in range(start, stop, step)``, around whatever body is written between enter and close.
 
-    A loop that asks is done in strips, and the kernel can be stopped between two; where an iteration may leave the
-    loop, or is one of all threads of a group, before each iteration.
+    A loop that polls is done in strips, with a poll between two. It polls before each iteration if an iteration may
+    leave the loop, or is one of all threads of a group.
 
     Args:
         threads: how many do an iteration.

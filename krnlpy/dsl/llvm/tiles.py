@@ -1,10 +1,9 @@
 """Loops over small local arrays, hinted so that LLVM keeps the arrays in registers.
 
 A kernel that computes a tile of its result keeps the sums in a local array, and passes over it in loops of constant
-length inside a loop of any length. The array can only become registers where each of its elements is named by a
-constant: loops over it are written out in full. Where the innermost one passes over the last axis and does nothing but
-store, it becomes vectors instead, a shorter way to the same: LLVM's own search for vectors in code that was written out
-finds them for some lengths only.
+length inside a loop of any length. The array can only become registers if each of its elements has a constant index:
+loops over it are unrolled in full. If the innermost one passes over the last axis and only stores, it is vectorised
+instead: LLVM finds vectors in unrolled code for some lengths only.
 """
 
 from __future__ import annotations
@@ -86,9 +85,9 @@ def _is_tile(place: ir.Place, static: Static) -> bool:
 
 
 def _is_elementwise(loop: ir.For) -> bool:
-    """Whether LLVM can make vectors of a loop, and may: an iteration does nothing but store, and in the arrays in which
-    it stores touches nothing but its own place of a last axis. A sum would be added in another order, which the hint to
-    vectorise allows; of a function of libm there is none for vectors."""
+    """Whether LLVM can and may vectorise a loop: an iteration only stores, and in the arrays that it stores to it
+    touches only its own place of the last axis. A sum would be added in another order, which the hint to vectorise
+    allows; libm has no functions of vectors."""
     if not isinstance(loop.step, ir.Const) or loop.step.value != 1:
         return False
     nodes = list(ir.walk(loop.body))

@@ -1,1 +1,1 @@
-"""What is found out of a program, and programs rewritten."""
+"""Analyses of programs, and rewrites of them."""

@@ -11,8 +11,8 @@ from krnlpy.scalar import boolean
 
 
 def check_array_sizes(program: ir.Program, specs: Mapping[str, int | float | bool]) -> None:
-    """Raises LaunchError unless each array that the kernel or a function of it has holds elements: what each target
-    would make of a size below 1, or of the quotient of a negative number, differs."""
+    """Raises LaunchError unless each array of the kernel and its functions has elements: targets would treat sizes
+    below 1 and quotients of negative numbers differently."""
     for array in (*program.group_arrays, *local_arrays(program)):
         used = {e.parameter.name for extent in array.shape for e in ir.walk(extent) if isinstance(e, ir.SpecValue)}
         given = ", ".join(f"{name} = {specs[name]}" for name in specs if name in used)
@@ -20,8 +20,8 @@ def check_array_sizes(program: ir.Program, specs: Mapping[str, int | float | boo
             shape = tuple(_length(extent, specs) for extent in array.shape)
         except _Quotient as quotient:
             raise LaunchError(
-                f"{program.name}: the size of {array.name} divides {quotient} with {given}; numbers below 0 and by"
-                " numbers below 1 are not divided in sizes"
+                f"{program.name}: the size of {array.name} divides {quotient} with {given}; a size may only"
+                " divide numbers of at least 0 by numbers of at least 1"
             ) from None
         if min(shape) < 1:
             raise LaunchError(

@@ -1,7 +1,7 @@
-"""Cooperative matrices where the device has none of that shape: written out as loops over arrays of each thread.
+"""Cooperative matrices that the device lacks, expanded to loops over arrays of each thread.
 
-Each thread holds the factors of a product as a whole, and of an accumulator the elements whose number leaves its lane
-as the remainder by the size of the subgroup. So threads wait for each other at stores only, and no product is computed
+Each thread holds the factors of a product as a whole, and those elements of an accumulator whose number modulo the
+subgroup's size is its lane. So threads wait for each other at stores only, and no product is computed
 twice.
 """
 
@@ -138,7 +138,7 @@ class _Expansion:
         return statements, starts, inside
 
     def _outside(self, s: ir.CooperativeLoad | ir.CooperativeStore, starts: list[ir.Expr], w: _Writer) -> list[ir.Stmt]:
-        """Loads of two corners, one of which is out of range: debug mode and the interpreter report it."""
+        """Loads of two corners if one is out of range, which debug mode and the interpreter report."""
         sides = (s.matrix.columns, s.matrix.rows) if s.transposed else (s.matrix.rows, s.matrix.columns)
         ends = [w.binary("add", start, w.number(side - 1)) for start, side in zip(starts, sides, strict=True)]
         kind = s.place.type.compute

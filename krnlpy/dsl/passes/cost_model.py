@@ -1,4 +1,4 @@
-"""How much work a thread of a kernel does, so far as its text tells."""
+"""An estimate of the work that a thread of a kernel does, from the kernel's text alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many passes the loops of a thread make at most, and at least, so far as a program and a launch tell.
+"""The greatest and the least number of passes that a thread's loops make, as far as a program and a launch show.
 
 For drivers that end loops after some passes. Values are intervals: what is loaded or computed of floats may be
 anything of its type, what a loop's body assigns too. A loop that ends by data has no greatest count.
@@ -110,7 +110,7 @@ def _limits(type: ScalarType) -> Interval:
 
 
 class _Counter:
-    """Counts passes. An environment has the intervals of variables; of one that it has not, nothing is known."""
+    """Counts passes. An environment holds the intervals of variables; nothing is known of a variable that it lacks."""
 
     def __init__(self, launch: KnownLaunch) -> None:
         self._launch = launch

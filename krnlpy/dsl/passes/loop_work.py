@@ -1,8 +1,8 @@
-"""How much work loops do, for targets that ask from time to time whether a kernel is to stop.
+"""How much work loops do, for targets that poll from time to time whether a kernel is to stop.
 
-Work is counted in nodes of the IR. Asking costs nothing as long as it is done far enough outside: a loop of which it is
-known at the launch how long it is at most is part of what is around it. It asks for itself if what is around it would
-take too long, which shows at the launch, and the kernel is built again with loops that ask one level further in.
+Work is counted in nodes of the IR. Polling costs nothing as long as it is done far enough outside. A loop whose
+greatest length is known at the launch counts as work of the loop around it, and does not poll. Where the surrounding
+loop would take too long, which the launch finds out, the kernel is built again, with polls one level further in.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .cost_model import node_work
 from .symbolic_bounds import SymbolicBounds
 
 _SHORT = 1 << 14
-"""Nodes of a loop of known length that is not worth asking in."""
+"""Nodes of a loop of known length that is too short for polls."""
 
 MOST = 1 << 30
 """Nodes; of what is more, it does not matter how much more."""
@@ -25,7 +25,7 @@ MOST = 1 << 30
 
 @dataclass(frozen=True, eq=False)
 class TripCount:
-    """How long a loop is at most: from ``low`` to ``high``, in steps of the size ``step``, each with one value in a
+    """The greatest length of a loop: from ``low`` to ``high``, in steps of the size ``step``. Each has one value in a
     launch."""
 
     low: ir.Expr
@@ -35,7 +35,7 @@ class TripCount:
 
 @dataclass(frozen=True, eq=False)
 class WorkEstimate:
-    """So many nodes, and for each iteration of some loops so many more."""
+    """A count of nodes, and more nodes for each iteration of some loops."""
 
     nodes: int
     loops: tuple[tuple[TripCount, WorkEstimate], ...] = ()
@@ -46,9 +46,9 @@ class LoopWork:
     """The work of a loop.
 
     Attributes:
-        per_iteration: of one iteration, without loops in it that ask for themselves.
+        per_iteration: of one iteration, without loops in it that poll themselves.
         leaves: whether a break or return may end it early.
-        polls: whether it asks for itself.
+        polls: whether it polls.
     """
 
     per_iteration: WorkEstimate
@@ -61,7 +61,7 @@ class Work:
 
     Args:
         static: the value of an integer expression that is known while compiling, or None.
-        levels: how many levels of loops ask though their length is known at the launch.
+        levels: how many levels of loops poll though their length is known at the launch.
     """
 
     def __init__(self, program: ir.Program, static: Callable[[ir.Expr], int | None], levels: int) -> None:
@@ -81,11 +81,11 @@ class Work:
         """Of one thread, without loops that ask for themselves."""
 
     def polls(self, function: ir.Function) -> bool:
-        """Whether a function, or one that it calls, has a loop that asks."""
+        """Whether a function, or one that it calls, has a loop that polls."""
         return function in self._polling
 
     def _function(self, function: ir.Function) -> int:
-        """The work of a function; in its loops only what is known while compiling counts as known."""
+        """The work of a function. Of its loops, only bounds known while compiling count as known."""
         if function not in self._functions:
             self._functions[function] = self._block(function.body, 0)[0].nodes
             for node in ir.walk(function.body):
@@ -146,7 +146,7 @@ class Work:
         return None if start is None or stop is None or not step else len(range(start, stop, step))
 
     def _length(self, loop: ir.For | ir.While) -> TripCount | None:
-        """How long a loop of the kernel is at most, so far as it is known at the launch."""
+        """The greatest length of a loop of the kernel, if it is known at the launch."""
         if isinstance(loop, ir.While) or self._bounds is None:
             return None
         bounds, step = self._bounds, self._static(loop.step)

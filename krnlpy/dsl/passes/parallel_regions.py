@@ -1,12 +1,13 @@
-"""Splits a kernel's body where threads meet, for targets that run the threads of a group one after another.
+"""Splits a kernel's body where threads synchronize, for targets that run the threads of a group one after another.
 
-Between two meetings every thread runs by itself: such a stretch is a region. A statement that holds a barrier is, by
+Between two such places every thread runs by itself: this stretch is a parallel region.
+A statement that holds a barrier is, by
 the language's contract, entered by all threads of the group or by none; so is one that breaks out of such a loop. Its
-decisions are taken once for the group. So are those of a statement that holds an operation of subgroups, where they
-can be proved to be uniform; else it is masked: all threads go through it, but only those that take this way act. After
-the last meeting of an iteration, each thread decides for itself whether it goes on to the next one.
+conditions are evaluated once for the group. So are those of a statement that holds a subgroup operation, if they are
+provably uniform. Otherwise the statement is masked: all threads go through it, but only those that take this branch
+act. Where no thread synchronizes in the rest of an iteration, each decides for itself whether it skips that.
 
-A variable whose value is born in one region and read in another must be kept for each thread in between.
+A variable that is assigned in one region and read in another is kept for each thread in between.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from .uniformity import Level, Uniformity, analyse
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """Statements without meetings, run by all threads, or by those of a mask.
+    """Statements without synchronization, run by all threads, or by those of a mask.
 
-    ``continue`` of a loop that is not in them ends them, for the thread that does so.
+    A ``continue`` of a loop around them ends them, for the thread that takes it.
     """
 
     body: ir.Block
@@ -66,7 +67,7 @@ class SyncPoint:
 
 @dataclass(frozen=True, eq=False)
 class MaskedIf:
-    """Both ways are gone, each by its own threads."""
+    """Both branches run, each with its own threads."""
 
     condition: ir.Expr
     then: Nodes
@@ -75,7 +76,7 @@ class MaskedIf:
 
 @dataclass(frozen=True, eq=False)
 class MaskedWhile:
-    """Gone through until no thread is left; ``break`` and ``continue`` in regions below take threads out."""
+    """Runs until no thread is left; ``break`` and ``continue`` in regions below take threads out."""
 
     statement: ir.While
     body: Nodes
@@ -117,7 +118,7 @@ class Split:
 
 
 def split(body: ir.Block) -> Split:
-    """Splits a kernel's body where threads meet."""
+    """Splits a kernel's body where threads synchronize."""
     nodes = _Splitter(body).split(body)
     if len(nodes) == 1 and isinstance(nodes[0], Region):
         return Split(nodes, frozenset(), {}, frozenset(), False)
@@ -244,7 +245,7 @@ class _Splitter:
 
     def _skips_apart(self, rest: ir.Block) -> bool:
         """Whether an iteration ends with statements of which the first may send some threads to the next one, and at
-        which no threads meet."""
+        which no threads synchronize."""
         first = rest[0]
         return (
             isinstance(first, ir.If)
@@ -263,7 +264,7 @@ class _Splitter:
         if variance is not None and variance.level is Level.VARYING and _jumps(statement, ir.Continue):
             raise KernelSyntaxError(
                 f"this depends on {variance.cause}, which differs between the threads of a group; on the host, threads"
-                " go on to the next iteration apart only where none meet in the rest of it: put what they skip under a"
+                " go on to the next iteration apart only where none synchronize in the rest of it: put what they skip under a"
                 " condition",
                 *statement.location,
             )

@@ -1,4 +1,4 @@
-"""Whether a program has anything to do with subgroups."""
+"""Whether a program uses subgroups."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from krnlpy.dsl import ir
 
 
 def has_subgroups(program: ir.Program) -> bool:
-    """Whether what a program computes depends on which threads make a subgroup."""
+    """Whether a program's results depend on which threads form a subgroup."""
     bodies = (program.body, *(function.body for function in program.functions))
     return any(
         isinstance(node, ir.Collective | ir.CooperativeStmt)

@@ -1,7 +1,7 @@
-"""What an integer expression is at least and at most, as an expression that has one value in a launch.
+"""Bounds of an integer expression, as expressions that have one value in a launch.
 
-So the length of ``for j in range(global_id(), n, global_threads())`` is bounded by what a launch knows before any
-thread begins. Sums and products are taken not to overflow: a bound serves an estimate, nothing depends on it.
+So the length of ``for j in range(global_id(), n, global_threads())`` has a bound that is known when a launch begins.
+Sums and products are taken not to overflow: a bound serves an estimate, nothing depends on it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class SymbolicBounds:
 
     @contextmanager
     def inside(self, loop: ir.For) -> Iterator[None]:
-        """In the body of a loop it is known what its variable lies between, if the loop's direction is."""
+        """In the body of a loop, the bounds of its variable are known if its direction is."""
         has_direction = self._static(loop.step) is not None or self.is_natural(loop.step)
         own = has_direction and loop.variable not in ir.assigned_variables(loop.body)
         if own:

@@ -1,9 +1,9 @@
-"""Where the threads of a group may go different ways.
+"""Where the control flow of a group's threads may diverge.
 
-A value is *uniform* if all threads of a group surely have the same, *varying* if it is computed from something that
-differs between them, such as their ids; of others, as what is loaded from memory, it is *unknown*. Control flow is what
-its conditions are. Only what is surely uniform may be decided once for a group; only what is varying is an error where
-all threads must come together.
+A value is *uniform* if all threads of a group surely have the same one, *varying* if it is computed from something that
+differs between them, such as their ids, and *unknown* otherwise, for example if it is loaded from memory. Control flow
+is like its conditions. A condition is evaluated once for a group only if it is surely uniform; it is an error around a
+barrier only if it is varying.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Variance:
-    """How a value, or the way to a place, differs between threads.
+    """How a value, or the control flow to a place, differs between threads.
 
     Attributes:
         cause: what of it differs.
@@ -61,15 +61,15 @@ class Uniformity:
     """What was found of a kernel's body.
 
     Attributes:
-        conditions: of each condition and loop, jumps out of it included, how it differs.
-        divergent: the first barrier to which some threads surely need not come, and why.
+        conditions: how each condition and loop differs, including jumps out of it.
+        divergent: the first barrier that some threads may skip, and why.
     """
 
     conditions: dict[ir.Stmt, Variance] = field(default_factory=dict)
     divergent: tuple[ir.Barrier, Variance] | None = None
 
     def is_uniform(self, statement: ir.Stmt) -> bool:
-        """Whether all threads of the group that come to a condition or loop go the same way there."""
+        """Whether all threads of the group that reach a condition or loop take the same branch there."""
         return self.conditions[statement].level is Level.UNIFORM
 
 
@@ -79,7 +79,7 @@ def analyse(body: ir.Block) -> Uniformity:
 
 
 def check_barriers(body: ir.Block) -> None:
-    """Raises KernelSyntaxError where a barrier stands that some threads of a group can be seen not to come to."""
+    """Raises KernelSyntaxError if some threads of a group provably may not reach a barrier."""
     found = analyse(body).divergent
     if found is None:
         return
@@ -92,8 +92,8 @@ def check_barriers(body: ir.Block) -> None:
         "continue": "threads for which it is true skip the rest; put that under conditions that end before it",
     }[variance.how]
     raise KernelSyntaxError(
-        f"this depends on {variance.cause}, which differs between the threads of a group, but all of them must come to"
-        f" the barrier in line {barrier.location.line}: {advice}",
+        f"this depends on {variance.cause}, which differs between the threads of a group, but all of them must"
+        f" reach the barrier in line {barrier.location.line}: {advice}",
         *variance.where,
     )
 
@@ -175,12 +175,14 @@ class _Analysis:
     def _if(self, s: ir.If, values: Values, flow: Variance) -> None:
         condition = _at(self._expr(s.condition, values), s.condition)
         self._note(s, condition)
-        then, otherwise = dict(values), dict(values)
-        self._block(s.then, then, flow | condition)
-        self._block(s.otherwise, otherwise, flow | condition)
-        values.update(_merged(then, otherwise))
-        for variable in ir.assigned_variables((s,)):
-            values[variable] = values.get(variable, UNIFORM) | condition
+        assigned = ir.assigned_variables((s,))
+        before = _of(assigned, values)
+        self._block(s.then, values, flow | condition)
+        then = _of(assigned, values)
+        _restore(assigned, values, before)
+        self._block(s.otherwise, values, flow | condition)
+        for variable in assigned:
+            values[variable] = then.get(variable, UNIFORM) | values.get(variable, UNIFORM) | condition
 
     def _loop(self, s: ir.While | ir.For, bounds: tuple[ir.Expr, ...], values: Values, flow: Variance) -> None:
         loop = _Loop()
@@ -192,17 +194,19 @@ class _Analysis:
                 condition |= _at(self._expr(bound, values), bound)
             loop.skipped = UNIFORM
             self._loops.append(loop)
-            inside = dict(values)
+            around = _of(assigned, values)
             if isinstance(s, ir.For):
-                inside[s.variable] = self._expr(s.start, values) | self._expr(s.step, values)
-            self._block(s.body, inside, flow | condition)
+                values[s.variable] = self._expr(s.start, values) | self._expr(s.step, values)
+            self._block(s.body, values, flow | condition)
+            inside = _of(assigned, values)
+            _restore(assigned, values, around)
             self._loops.pop()
             leaving = condition | loop.left | loop.skipped
-            # The conditions around count for what is decided inside, but are the same for all who come here.
+            # The conditions around matter for what is decided inside, but are the same for all threads that arrive
+            # here.
             self._note(s, leaving)
-            values.update(_merged(values, inside))
             for variable in assigned:
-                values[variable] = values.get(variable, UNIFORM) | leaving
+                values[variable] = values.get(variable, UNIFORM) | inside.get(variable, UNIFORM) | leaving
             if ({v: values[v].level for v in assigned if v in values}, loop.left.level, self._returned.level) == before:
                 return
 
@@ -218,8 +222,15 @@ def _at(variance: Variance, condition: ir.Expr) -> Variance:
     return Variance(variance.level, variance.cause, condition.location)
 
 
-def _merged(a: Values, b: Values) -> Values:
-    return {v: a.get(v, UNIFORM) | b.get(v, UNIFORM) for v in {**a, **b}}
+def _of(variables: Iterable[ir.Variable], values: Values) -> Values:
+    return {v: values[v] for v in variables if v in values}
+
+
+def _restore(variables: Iterable[ir.Variable], values: Values, before: Values) -> None:
+    """Undoes what a block did: copies of all values would take time with the square of a body's length."""
+    for variable in variables:
+        values.pop(variable, None)
+    values.update(before)
 
 
 def _id(e: ir.Id) -> Variance:

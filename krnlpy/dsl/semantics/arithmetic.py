@@ -1,4 +1,4 @@
-"""Arithmetic of kernels on Python's numbers: what Python would raise, or give otherwise, gives IEEE's or ours here.
+"""Arithmetic of kernels on Python's numbers. Where Python raises or has other results, these give IEEE's or ours.
 
 An f32 is a Python float that f32 can hold. ``+ - * /`` and the square root of two such numbers, computed in double
 precision and then rounded to f32, are correctly rounded: a double has more than 2 * 24 + 1 bits (Figueroa, "When is

@@ -1,4 +1,4 @@
-"""Breakpoints in kernels: where they stop, and what is said where they can't."""
+"""Breakpoints in kernels: where they stop, and the error of targets without them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from krnlpy.errors import KernelSyntaxError
 
 
 def debugger() -> Callable[[], None]:
-    """What stops in the kernel that calls it: Python's ``breakpoint``, if the user has chosen a debugger.
+    """A function that stops in the kernel that calls it: Python's ``breakpoint``, if the user has chosen a debugger.
 
-    Where none was chosen, it is pdb, which passes over krnlpy's own frames: stepping goes from line to line of the
+    Otherwise it is pdb, which skips krnlpy's own frames: stepping goes from line to line of the
     kernel and of the functions that it calls, and from the end of one thread into the next.
     """
     chosen = sys.breakpointhook is not sys.__breakpointhook__ or "PYTHONBREAKPOINT" in os.environ
@@ -24,7 +24,7 @@ def debugger() -> Callable[[], None]:
 
 
 def is_debugged(program: ir.Program) -> bool:
-    """Whether someone may look at what functions name: a debugger runs, or a breakpoint of the program starts one."""
+    """Whether a debugger may show variables: one runs, or a breakpoint of the program starts one."""
     monitoring = getattr(sys, "monitoring", None)  # Python 3.12
     if sys.gettrace() is not None or (monitoring and monitoring.get_tool(monitoring.DEBUGGER_ID)):
         return True
@@ -39,7 +39,7 @@ def _stop() -> None:
 
 
 def refuse(statement: ir.Breakpoint) -> NoReturn:
-    """Raises what targets without a debugger say."""
+    """Raises the error of targets without a debugger."""
     raise KernelSyntaxError(
         "breakpoint() works in the interpreter only; launch the kernel on Device.interpreter(), or run the program with"
         " KRNLPY_INTERPRET=1",

@@ -44,7 +44,7 @@ SOURCES: dict[str, Callable[[int, int], int]] = {
 
 
 def neutral(op: str, type: ScalarType) -> int | float:
-    """What changes no other value when combined with it; for sums of floats but the sign of a zero."""
+    """The neutral element of an operation; for sums of floats it may change the sign of a zero."""
     if op in ("min", "max"):
         if type.is_float:
             return math.inf if op == "min" else -math.inf

@@ -1,4 +1,4 @@
-"""The exact counterparts of the ``fast_*`` functions, for targets that have nothing quicker."""
+"""The exact counterparts of the ``fast_*`` functions, for targets without faster ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from krnlpy.dsl import ir
 
 
 def exact(e: ir.Math) -> ir.Expr:
-    """What computes the same as a ``fast_*`` function, to the last place."""
+    """The exact function of a ``fast_*`` one."""
     name = e.name.removeprefix("fast_")
     if name in ("pow", "min", "max"):
         left, right = e.operands

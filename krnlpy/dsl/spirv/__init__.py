@@ -1,1 +1,1 @@
-"""From GLSL to SPIR-V: the compiler in process, modules finished and checked, tools for who reads them."""
+"""From GLSL to SPIR-V: the compiler in process, modules finished and checked, tools to read them."""

@@ -43,7 +43,7 @@ _INSTALL = (
 
 
 class Compiler(Protocol):
-    """Something that compiles GLSL."""
+    """A compiler of GLSL."""
 
     def compile(self, source: str, name: str) -> bytes:
         """The SPIR-V of a compute shader. Raises CompileError with the compiler's messages."""
@@ -234,7 +234,7 @@ class Found:
 
 
 def _wheel() -> Found | None:
-    # Not by importlib.metadata: it reads and parses files for longer than all else of a start with a full cache takes.
+    # Not by importlib.metadata, which takes longer to read files than the rest of a start with a full cache.
     for folder in filter(None, sys.path):
         libraries = Path(folder, "cmeel.prefix", "lib")
         found = [p for s in _LIBRARIES for p in sorted(libraries.glob(f"lib{s}.*")) if p.suffix in (".so", ".dylib")]
@@ -273,7 +273,7 @@ def _stamp(path: Path) -> str:
 
 
 def _prefixes() -> list[Path]:
-    """Where the Vulkan SDK is, and on macOS Homebrew, which programs that no shell started don't have on their PATH."""
+    """Where the Vulkan SDK is, and Homebrew on macOS: programs that no shell has started lack them on their PATH."""
     names = [os.environ.get("VULKAN_SDK")]
     if sys.platform == "darwin":
         names += [os.environ.get("HOMEBREW_PREFIX"), "/opt/homebrew", "/usr/local"]
@@ -294,7 +294,7 @@ def compiler_identity() -> str:
 
 
 def find_compiler() -> Compiler:
-    """The compiler of this process, looked for once.
+    """The compiler of this process, searched for once.
 
     Raises:
         CompilerUnavailable: there is none; says what to install.

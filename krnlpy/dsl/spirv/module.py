@@ -6,8 +6,8 @@ What glslang leaves open is decided here, so that a kernel means the same on eve
 - Each storage buffer is decorated Aliased unless it is ``restrict``: SPIR-V assumes that buffers don't overlap
   where GLSL assumes that they may, and one buffer may be bound to two parameters. glslang puts Restrict on members
   of blocks, where SPIR-V does not have it (glslang issue 703); it goes to the variable.
-- An execution mode of floats with several widths becomes one of each: of statements that tell one mode of several
-  widths, glslang keeps the last.
+- An execution mode of floats with several widths becomes one mode for each: glslang keeps only the last of several
+  statements of one mode.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def compile_shader(source: str, name: str) -> bytes:
 
 
 def compile_unless_cached(source: str, name: str) -> bytes:
-    """As :func:`compile_shader`, of a shader that no package ships."""
+    """Like :func:`compile_shader`, for a shader that no package ships."""
     # The compiler's version is in the key, but it is not loaded for it: a kernel that is found needs no compiler.
     key = f"spirv {content_hash(source)} {compiler_identity()}"
     cache = Cache.of("spirv")
@@ -78,9 +78,9 @@ def compile_unless_cached(source: str, name: str) -> bytes:
 
 
 def content_hash(source: str) -> str:
-    """What stands for a shader in caches. All that a kernel's meaning depends on is in its GLSL: the kernel and what it
-    calls, what they capture, types, and the device's abilities; its place in a file is not."""
-    # #line leaves no trace in the module, so a kernel that only moved in its file is found again.
+    """The key of a shader in caches. Its GLSL holds all that a kernel's meaning depends on: the kernel and what it
+    calls, what they capture, types, and the device's capabilities, but not its place in a file."""
+    # #line does not change the module, so a kernel that only moved in its file is found again.
     parts = ("vulkan1.2", _FINISHING, _LINE.sub("", source))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -150,7 +150,7 @@ def _find(words: tuple[int, ...], name: str) -> _Findings:
 
 def _words(module: bytes, name: str) -> tuple[int, ...]:
     if len(module) % 4 or len(module) < 4 * _HEADER_WORDS:
-        raise CompileError(f"the SPIR-V of {name} is {len(module)} bytes long, which no module is")
+        raise CompileError(f"the SPIR-V of {name} is {len(module)} bytes long, which is not the length of a module")
     words = struct.unpack(f"<{len(module) // 4}I", module)
     if words[0] != _MAGIC or words[1] != _SPIRV_1_5:
         start = f"{words[0]:#x} {words[1]:#x}"

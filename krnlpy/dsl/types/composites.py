@@ -1,7 +1,7 @@
 """Types made of scalars: vectors, matrices, structs and tuples.
 
 The language takes them apart: a variable of such a type is one variable for each scalar in it, an array one array, a
-buffer one strided view. Hence no target knows of them, and a struct costs no more than its fields.
+buffer one strided view. So targets do not need to support them, and a struct costs no more than its fields.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ COMPONENTS = "xyzw"
 
 @contextmanager
 def _made(type: Any) -> Iterator[None]:
-    """Makes what NumPy says of values that a vector or matrix does not take an error of ours."""
+    """Turns NumPy's errors for wrong values of a vector or matrix into ours."""
     try:
         yield
     except Exception as error:
-        raise DtypeError(f"{type!r} of other values than it has elements: {error}") from error
+        raise DtypeError(f"{type!r} does not take these values: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class _VectorFamily:
         """``Vector[type, length]``.
 
         Raises:
-            DtypeError: the type is no scalar type, or the length not 2 to 4.
+            DtypeError: the type is not a scalar type, or the length is not 2 to 4.
         """
         match plain_numbers(arguments):
             case (type, int() as length) if not isinstance(length, bool) and 2 <= length <= MAX_LENGTH:
@@ -199,7 +199,7 @@ class _MatrixFamily:
         """``Matrix[type, rows, columns]``.
 
         Raises:
-            DtypeError: the type is no scalar type, or rows or columns not 2 to 4.
+            DtypeError: the type is not a scalar type, or rows or columns are not 2 to 4.
         """
         match plain_numbers(arguments):
             case (type, int() as rows, int() as columns) if (
@@ -237,7 +237,7 @@ def _name(element: Any) -> str:
 
 def _dtype(element: Any) -> Any:
     if isinstance(element, TypeVar):
-        raise DtypeError(f"{element} stands for no certain type outside of a kernel")
+        raise DtypeError(f"{element} stands for a type only inside a kernel")
     return element.dtype
 
 
@@ -251,7 +251,7 @@ def struct_type(cls: type) -> StructType:
     try:
         hints = get_type_hints(cls)
     except NameError as error:
-        raise DtypeError(f"{cls.__name__}: {error}; annotations of a struct are names of its module") from None
+        raise DtypeError(f"{cls.__name__}: {error}; a struct's annotations must be names of its module") from None
     parts = []
     for field in dataclasses.fields(cls):
         type: AnyType | None = composite_type(hints[field.name])
@@ -260,8 +260,8 @@ def struct_type(cls: type) -> StructType:
                 type = boolean if hints[field.name] is bool else scalar_type(hints[field.name])
             except DtypeError:
                 raise DtypeError(
-                    f"{cls.__name__}.{field.name}: {hints[field.name]!r} is no type that a struct can hold; use scalar"
-                    " types (f32), Vector, Matrix or other dataclasses"
+                    f"{cls.__name__}.{field.name}: {hints[field.name]!r} is not a type that a struct can hold; use"
+                    " scalar types (f32), Vector, Matrix or other dataclasses"
                 ) from None
         if any(isinstance(leaf, TypeVar) for _, leaf in leaves(type)):
             raise DtypeError(f"{cls.__name__}.{field.name}: a struct's types are fixed, it has no type variables")

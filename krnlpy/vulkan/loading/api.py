@@ -17,7 +17,7 @@ from krnlpy.errors import DeviceLost, DeviceUnavailable, OutOfMemory
 from .loader import open_loader
 
 WHOLE_SIZE = 0xFFFFFFFFFFFFFFFF
-"""VK_WHOLE_SIZE, which is no member of an enumeration."""
+"""VK_WHOLE_SIZE, which is not a member of an enumeration."""
 
 _OUT_OF_MEMORY = (
     *("VK_ERROR_OUT_OF_HOST_MEMORY", "VK_ERROR_OUT_OF_DEVICE_MEMORY", "VK_ERROR_OUT_OF_POOL_MEMORY"),

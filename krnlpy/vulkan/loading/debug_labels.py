@@ -55,7 +55,7 @@ class DebugLabels:
         self._set_name(self._device, info)
 
     @contextmanager
-    def region(self, commands: Any, name: str) -> Iterator[None]:
+    def labelled(self, commands: Any, name: str) -> Iterator[None]:
         """Puts a label around the commands that are recorded within the block."""
         self._begin(commands, self._api.struct("VkDebugUtilsLabelEXT", pLabelName=name))
         yield
@@ -65,7 +65,7 @@ class DebugLabels:
         """A command with the label of the launch that records it around it."""
 
         def labelled(commands: Any, *arguments: Any) -> None:
-            with self.region(commands, getattr(self._now, "label", "krnlpy")):
+            with self.labelled(commands, getattr(self._now, "label", "krnlpy")):
                 dispatch(commands, *arguments)
 
         return labelled

@@ -149,5 +149,5 @@ def _problem_of(path: Path, library: str, load: bool) -> str | None:
     except (OSError, ValueError) as error:
         return f"its driver cannot be loaded: {error}"
     if not any(hasattr(loaded, name) for name in _ENTRIES):
-        return f"{library} is no Vulkan driver: it has no vk_icdGetInstanceProcAddr"
+        return f"{library} is not a Vulkan driver: it has no vk_icdGetInstanceProcAddr"
     return None

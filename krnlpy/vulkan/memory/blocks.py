@@ -98,7 +98,7 @@ class _Uses:
 
 
 class ImportedMemory(VulkanMemory):
-    """Memory of somebody else's array. Others may be over the same pages, so all have the uses of all."""
+    """Memory of a foreign array. Others may lie on the same pages, so they all have each other's uses."""
 
     __slots__ = ("_uses",)
 
@@ -268,7 +268,7 @@ class MemoryPool:
             self._usage.give_back(-nbytes)
             block.ranges.free(offset, block.ranges.size if block.is_large else self._round(nbytes))
             if block.is_large and not self._is_large(block.ranges.size):
-                self._release(block)  # nobody would find it
+                self._release(block)  # it would not be found
             elif block.ranges.is_empty:
                 self._release_beyond(self._kept_bytes)
 

@@ -18,8 +18,8 @@ class Heap:
     Attributes:
         nbytes: its size.
         device_local: whether it is the device's own.
-        budget: bytes that this process can take, beside what others have; None where the driver does not tell.
-        used: bytes of it that this process has taken; None where the driver does not tell.
+        budget: bytes that this process can take, beside what others have; None if the driver does not say.
+        used: bytes of it that this process has taken; None if the driver does not say.
     """
 
     nbytes: int
@@ -33,17 +33,17 @@ def heaps(api: Api, functions: Functions, handle: Any) -> tuple[Heap, ...]:
     extensions = api.enumerate(
         "VkExtensionProperties", functions.vkEnumerateDeviceExtensionProperties, handle, api.ffi.NULL
     )
-    tells = any(api.text(extension.extensionName) == _BUDGET for extension in extensions)
+    has_budget = any(api.text(extension.extensionName) == _BUDGET for extension in extensions)
     budget = api.struct("VkPhysicalDeviceMemoryBudgetPropertiesEXT")
-    found = api.struct("VkPhysicalDeviceMemoryProperties2", pNext=budget if tells else api.ffi.NULL)
+    found = api.struct("VkPhysicalDeviceMemoryProperties2", pNext=budget if has_budget else api.ffi.NULL)
     functions.vkGetPhysicalDeviceMemoryProperties2(handle, found)
     memory = found.memoryProperties
     return tuple(
         Heap(
             int(memory.memoryHeaps[i].size),
             bool(memory.memoryHeaps[i].flags & _DEVICE_LOCAL),
-            int(budget.heapBudget[i]) if tells else None,
-            int(budget.heapUsage[i]) if tells else None,
+            int(budget.heapBudget[i]) if has_budget else None,
+            int(budget.heapUsage[i]) if has_budget else None,
         )
         for i in range(memory.memoryHeapCount)
     )

@@ -55,7 +55,7 @@ class Transfers:
                 self._queue.submit()  # the device copies this piece while the host copies the next
 
     def _is_used(self, memory: VulkanMemory, offset: int, nbytes: int) -> bool:
-        """Whether queued work may access these bytes of memory, of which some are in use."""
+        """Whether queued work may access these bytes of memory that is in use."""
         queue, first = self._queue, memory.address + offset
         batch = queue.last_access(first, first + nbytes)
         return batch > 0 and (batch >= queue.open_value or batch > queue.poll())

@@ -1,6 +1,6 @@
 """What drivers are known to compute wrongly, found out by probes: small kernels that are run once a driver.
 
-The answers are kept on disk, under all that tells one driver from another. What a driver says of itself, its name
+The answers are kept on disk, under all that distinguishes drivers. What a driver says of itself, its name
 above all, decides nothing.
 """
 
@@ -88,17 +88,17 @@ def defects_of(info: DeviceInfo, open_backend: Callable[[], Backend]) -> Defects
     key = _key(info)
     if key not in _asked:
         cache = Cache.of("probes")
-        kept = _read(cache.get(key))
-        if kept is None:
+        defects = _read(cache.get(key))
+        if defects is None:
             try:
-                kept = _probed(open_backend)
-                cache.put(key, json.dumps(asdict(kept)).encode())
+                defects = _probed(open_backend)
+                cache.put(key, json.dumps(asdict(defects)).encode())
             except (DeviceError, CompileError) as error:
                 logger.warning("%s: its driver cannot be probed for defects: %s", info.name, error)
-                kept = Defects()
-        for sentence in kept.sentences():
+                defects = Defects()
+        for sentence in defects.sentences():
             logger.info("%s: its driver %s", info.name, sentence)
-        _asked[key] = kept
+        _asked[key] = defects
     return _asked[key]
 
 
@@ -114,7 +114,7 @@ def _key(info: DeviceInfo) -> str:
 
 @functools.cache
 def _cpu() -> str:
-    """What tells one kind of CPU from another, for drivers that make code for it."""
+    """What distinguishes kinds of CPUs, for drivers that make code for them."""
     flags = ""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

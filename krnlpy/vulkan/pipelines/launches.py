@@ -78,7 +78,7 @@ class Launches:
         self.forget()
 
     def forget(self) -> None:
-        """Takes nothing for bound: another command buffer is recorded, or somebody else has bound something."""
+        """Forgets what is bound: another command buffer is recorded, or something else was bound."""
         self._pipeline: Any = None
         self._layout: Any = None
         self._set: Any = None

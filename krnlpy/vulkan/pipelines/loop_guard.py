@@ -20,7 +20,7 @@ _LAST_PASSES = 3
 """Those with which a loop is left, and those by which a watched kernel finds out: so near to the end it would be told
 of what was right."""
 _REMEMBERED = 1024
-"""Launches whose verdicts are kept."""
+"""The number of launches whose verdicts are remembered."""
 
 
 class LoopGuard:
@@ -49,7 +49,7 @@ class LoopGuard:
         self._verdicts: dict[tuple[Groups | None, bytes], bool] = {}
 
     def checked(self, executable: VulkanExecutable, groups: Groups, parameters: bytes) -> VulkanExecutable:
-        """What is launched: the executable, or one that tells where the driver ended a loop.
+        """What is launched: the executable, or one that reports where the driver ended a loop.
 
         Raises:
             DriverDefect: it would surely end one.

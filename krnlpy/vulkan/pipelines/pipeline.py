@@ -11,11 +11,10 @@ from functools import cache, partial
 from time import perf_counter
 from typing import Any
 
-from krnlpy.backend.protocol import check_subgroups
+from krnlpy.backend.protocol import BuildRequest, check_subgroups
 from krnlpy.dsl import ir
 from krnlpy.dsl.glsl import emit as glsl
 from krnlpy.dsl.glsl.devices import Capabilities, shader_for
-from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.passes.accesses import buffer_accesses
 from krnlpy.dsl.passes.array_sizes import array_bytes, local_arrays
 from krnlpy.dsl.passes.cost_model import estimated_work
@@ -35,7 +34,7 @@ _CODES = {"u32": "I", "i32": "i", "f32": "f", "u64": "Q", "i64": "q", "f64": "d"
 _MAX_LOCAL_BYTES = 64 << 10
 """Of a thread's local arrays. Vulkan states no limit; beyond it lavapipe ends the process while it compiles."""
 _MAX_THREAD_WORK = 1 << 12
-"""Operations that a thread is taken to do at most: of loops within loops, whose lengths nobody knows, the estimate
+"""Operations that a thread is assumed to do at most: of loops within loops of unknown lengths, the estimate
 gets out of hand, and kernels that do little would be submitted one by one."""
 
 
@@ -43,14 +42,14 @@ class VulkanExecutable:
     """A program built for a device.
 
     Attributes:
-        reports: what the kernel tells the host while it runs, or None.
+        reports: what the kernel reports to the host while it runs, or None.
         writes: for each buffer, whether the kernel may write it; last, where the kernel has reports, for the report.
         parameter_bytes: of the parameter block.
         parameter_binding: where the block is bound, if it does not travel as push constants.
-        key_end: what tells apart descriptor sets of the same buffers and layout.
+        key_end: what distinguishes descriptor sets of the same buffers and layout.
         group_work: roughly the operations of a group.
         split: makes the executable that is dispatched in parts; see Launches.
-        guard: what tells whether a launch may be too long for the driver; None where none can be.
+        guard: knows whether a launch may be too long for the driver; None if none can be.
     """
 
     __slots__ = (
@@ -96,7 +95,7 @@ class VulkanExecutable:
         self.group_work = math.prod(threads) * min(estimated_work(program.body), _MAX_THREAD_WORK)
         self.retired = retired
 
-    def tells(self, groups: tuple[int, int, int] | None, parameters: bytes) -> bool:
+    def needs_wait(self, groups: tuple[int, int, int] | None, parameters: bytes) -> bool:
         return self.reports is not None or (self.guard is not None and self.guard.may_end(groups, parameters))
 
     def __del__(self) -> None:
@@ -119,27 +118,18 @@ class PipelineBuilder:
         self._pipelines: set[Any] = set()
         self.retired: deque[Any] = deque()
 
-    def build(
-        self,
-        program: ir.Program,
-        variant: Variant,
-        specs: Mapping[str, int | float | bool],
-        threads: tuple[int, int, int],
-        debug: bool,
-        split: bool = False,
-        watch: int = 0,
-    ) -> VulkanExecutable:
+    def build(self, request: BuildRequest, split: bool = False, watch: int = 0) -> VulkanExecutable:
         """A program as a pipeline.
 
         Args:
             split: to be dispatched in parts.
-            watch: to tell where the driver ended a loop, which it does after so many passes.
+            watch: to find out where the driver ended a loop, which it does after so many passes.
 
         Raises:
-            MissingFeatures: the device has not what the program needs.
+            MissingFeatures: the device lacks what the program needs.
             LimitExceeded: threads, group arrays or buffers are more than the device grants.
         """
-        given = program
+        program, variant, specs, threads, debug = request
         self._check_limits(program, specs, threads)
         info = self._device.info
         check_subgroups(program, threads, info)
@@ -157,7 +147,7 @@ class PipelineBuilder:
         layout = self._layout(set_layout, shader.parameter_bytes if shader.parameters == "push" else 0)
         pipeline = self._pipeline(code, shader, specs, threads, layout, program)
         self._pipelines.add(pipeline)
-        again = partial(self.build, given, variant, dict(specs), threads, debug)
+        again = partial(self.build, request._replace(specs=dict(specs)))
         in_parts = partial(again, split=True, watch=watch)
         guard = None
         if defects.loop_passes and not watch:

@@ -1,4 +1,4 @@
-"""Small kernels of which the right results are known, to find out what a driver computes wrongly.
+"""Small kernels with known results, which show what a driver computes wrongly.
 
 Each is run in one group; every driver that knows Vulkan survives them, but for that of stray loops.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from krnlpy.backend.protocol import BuildRequest
 from krnlpy.dsl import barrier, subgroup_barrier, subgroup_id, subgroup_thread_id, subgroup_threads, thread_id, threads
 from krnlpy.dsl.frontend.syntax import functions as frontend
 from krnlpy.dsl.ir import Program
@@ -120,7 +121,7 @@ def _run(
 ) -> np.ndarray[Any, Any]:
     """What a group of a kernel writes, an element for each thread."""
     program, count = _program(kernel, shape), prod(shape)
-    executable = backend.build(program, _VARIANT, {}, shape, False)
+    executable = backend.build(BuildRequest(program, _VARIANT, {}, shape))
     memory = backend.allocate(4 * count)
     backend.fill(memory, 0, 4 * count, bytes(4))
     parameters = layout_of(program, _VARIANT).format.pack(*numbers, 0, count)

@@ -23,14 +23,14 @@ from .hazards import Access, HazardTracker, touches
 _MAX_COMMANDS = 64
 """Of a batch. A submission takes the host some 20 us on the drivers measured, so that it adds 0.3 us to a command."""
 _FIRST_COMMANDS = 8
-"""Of the first batch after somebody waited, when the device idles until it is submitted: recording 8 commands takes
-some 60 us. Each full batch after it may have twice as many."""
+"""Of the first batch after a wait, when the device idles until it is submitted: recording 8 commands takes some
+60 us. Each full batch after it may have twice as many."""
 _MAX_WORK = 1 << 28
 """Operations of a batch, roughly, after which it is submitted. Slow devices do 1e10 a second, so that a batch of small
 commands takes 30 ms there (systems take a device away from who keeps it for some seconds: Windows after 2); fast ones
 do 1e13, and still have 30 us to do while the host submits the next."""
 _MAX_PENDING = 16
-"""Batches that may be queued; whoever is further ahead waits."""
+"""Batches that may be queued; a thread that is further ahead waits."""
 _WAIT_NS = 100_000_000
 """How long a wait blocks before it looks for Ctrl-C."""
 _NAMED_KERNELS = 4
@@ -46,7 +46,7 @@ class Queue:
         submitted: number of the last batch submitted.
         completed: number of the last batch known to be done.
         failure: why the queue is of no use any more, if so.
-        log: the commands of the open batch. Whoever records one adds it here, last of all.
+        log: the commands of the open batch. Recording one ends with adding it here.
     """
 
     def __init__(self, device: LogicalDevice) -> None:
@@ -144,7 +144,7 @@ class Queue:
 
     @property
     def recorded(self) -> tuple[int, int]:
-        """What tells whether a command was recorded between two looks at it."""
+        """What changes whenever a command is recorded."""
         return self.open_value, self._count
 
     def end(self, work: int) -> None:
@@ -162,8 +162,8 @@ class Queue:
         return commands > _MAX_COMMANDS or work > _MAX_WORK
 
     def order_indirect(self) -> None:
-        """Lets barriers order indirect dispatches too, from now on: GPUs stop their front ends for it, which nobody
-        pays for who dispatches none. What was written before is made visible to them by a barrier here."""
+        """Lets barriers order indirect dispatches too, from now on: GPUs stop their front ends for it, which
+        only programs with indirect dispatches shall pay for. A barrier here makes visible what was written before."""
         api = self._api
         self._is_indirect = True
         self._barrier_arguments, self._end_arguments = barriers(
@@ -191,7 +191,7 @@ class Queue:
             self.wait(self._pending[ahead].value)
 
     def lend_pool(self) -> tuple[Any, Any]:
-        """A command pool, and the one command buffer in it, for somebody who records it at leisure."""
+        """A command pool, and the one command buffer in it, to be recorded later."""
         if not self._spare:
             self._spare.append(self._new_pool())
         pool, buffer = self._spare[-1]
@@ -265,7 +265,7 @@ class Queue:
             self._sealed = QueuedBatch(self.open_value, self._pool, self._buffer, self._accesses, self.log)
         self._pool = self._buffer = None
         self._count = self._work = 0
-        self._limit = _FIRST_COMMANDS  # unless the batch was full, somebody is about to wait
+        self._limit = _FIRST_COMMANDS  # unless the batch was full, a thread is about to wait
         self.log = Log(self._submit_info)
         self._accesses = []
         self.open_value = self._sealed.value + 1
@@ -339,7 +339,7 @@ class Queue:
         api = self._api
         values = api.new("uint64_t[]", len(batches))
         infos = api.new("VkSubmitInfo[]", len(batches))
-        kept = []
+        referenced = []
         for i, buffers in enumerate(batches):
             timeline = api.struct(
                 "VkTimelineSemaphoreSubmitInfo", signalSemaphoreValueCount=1, pSignalSemaphoreValues=values + i
@@ -347,8 +347,8 @@ class Queue:
             infos[i] = self._submit_info[0]
             infos[i].pNext = timeline
             infos[i].commandBufferCount, infos[i].pCommandBuffers = len(buffers), buffers
-            kept += [timeline, buffers]
-        return infos, values, kept
+            referenced += [timeline, buffers]
+        return infos, values, referenced
 
     def next_recorded(self) -> int:
         """Submits the open batch; returns the number of the first batch of :meth:`submit_recorded`, which must be the

@@ -60,7 +60,7 @@ class QueryPools:
         self.period = float(properties.limits.timestampPeriod)
 
     def take(self) -> _Pool:
-        """A pool of which nothing is used; it must be reset by a command before it is."""
+        """An unused pool; a command must reset it before it is used."""
         if self._spare:
             return self._spare.pop()
         api, device = self._device.api, self._device

@@ -41,7 +41,7 @@ class Unlocked:
             finally:
                 self._threads.discard(me)
         except DeviceError:
-            with self._lock:  # which at the end of the process nobody gets any more
+            with self._lock:  # which is never free again at the end of the process
                 raise
 
     def end(self) -> None:

@@ -162,7 +162,7 @@ def test_full_disk_is_no_network_trouble(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x.gz", "x.part.gz", "x.gz.lock"])
 def test_pipes_are_not_waited_for(name: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / name)
-    with pytest.raises(DatasetError, match=f"{name}: cannot be written: it is no plain file"):
+    with pytest.raises(DatasetError, match=f"{name}: cannot be written: it is not a plain file"):
         get(NOWHERE, target=tmp_path / "x.gz")
     assert os.listdir(tmp_path) == [name]  # noqa: PTH208
 

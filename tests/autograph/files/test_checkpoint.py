@@ -159,7 +159,7 @@ def test_a_dict_of_an_array_with_the_keys_of_bf16(tmp_path: Path) -> None:
 
 
 def test_where_it_is_that_cannot_be_saved(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"metadata\.a\[1\]\.b is a object, which is not saved"):
+    with pytest.raises(CheckpointError, match=r"metadata\.a\[1\]\.b is of type object, which is not saved"):
         save_checkpoint(tmp_path / "m", Layer(), a=[1, {"b": object()}])
     with pytest.raises(CheckpointError, match=r"metadata\.a is a masked array"):
         save_checkpoint(tmp_path / "m", Layer(), a=np.ma.masked_equal([1, 2], 2))

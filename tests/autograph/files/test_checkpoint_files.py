@@ -84,7 +84,7 @@ def test_every_flipped_bit_is_noticed(saved: Any, tmp_path: Path) -> None:
         damaged = bytearray(saved)
         damaged[position] ^= 1 << position % 8
         message = refused(tmp_path / "m", bytes(damaged))
-        where = "no autograph file" if position < 8 else "version" if position < 16 else "bytes"
+        where = "not an autograph file" if position < 8 else "version" if position < 16 else "bytes"
         assert where in message, (position, message)
 
 
@@ -104,26 +104,26 @@ def sealed(content: Any) -> Any:
         ([1, 2], "something else"),
         ({"format": "other"}, "something else"),
         ({"format": "autograph checkpoint"}, "missing"),
-        ({"format": "autograph checkpoint", "parameters": {"w": 1}, "metadata": {}}, "w is no array"),
+        ({"format": "autograph checkpoint", "parameters": {"w": 1}, "metadata": {}}, "w is not an array"),
         ({"format": "autograph checkpoint", "parameters": {}, "metadata": {}, "optimizer": 3}, "no state"),
         (
             {"format": "autograph checkpoint", "parameters": {}, "metadata": {}, "optimizer": {"state": {"w": 3}}},
-            "state of w is no map",
+            "state of w is not a map",
         ),
         ({"a": cbor2.CBORTag(40, [[2**40, 2**40], cbor2.CBORTag(85, b"1234")])}, "bytes are not"),
-        ({"a": cbor2.CBORTag(40, [[-1], cbor2.CBORTag(85, b"")])}, "is no shape"),
+        ({"a": cbor2.CBORTag(40, [[-1], cbor2.CBORTag(85, b"")])}, "expected a shape"),
         ({"a": cbor2.CBORTag(40, [[1], cbor2.CBORTag(85, "abcd")])}, "typed array"),
         (
             {"a": cbor2.CBORTag(40, [[2**61] * 20_000, cbor2.CBORTag(85, b"")])},
-            "content.a: what stands there is no shape",
+            "content.a: expected a shape",
         ),
-        ({"a": cbor2.CBORTag(40, [[2**40_000], cbor2.CBORTag(85, b"")])}, "is no shape"),
-        ({"a": cbor2.CBORTag(40, [[1] * 65, cbor2.CBORTag(85, b"1234")])}, "is no shape of at most 64 lengths"),
+        ({"a": cbor2.CBORTag(40, [[2**40_000], cbor2.CBORTag(85, b"")])}, "expected a shape"),
+        ({"a": cbor2.CBORTag(40, [[1] * 65, cbor2.CBORTag(85, b"1234")])}, "expected a shape of at most 64 lengths"),
         ({"a": [1, {"b": cbor2.CBORTag(40, [[2], cbor2.CBORTag(85, b"1234")])}]}, "content.a[1].b: 4 bytes are not 2"),
         (b"\xa2\x61a\x01\x61a\x02", "the key at byte 4 is there twice"),
         (b"\xa2\x61a\x01\x78\x01a\x02", "the key at byte 4 is there twice"),  # written in another way
         (b"\xa1\x61b\x82\xa1\x61a\x01\xa2\x61a\x01\x61a\x02", "the key at byte 12 is there twice"),
-        (b"\xa1\x01\x01", "the key at byte 1 is no string"),
+        (b"\xa1\x01\x01", "the key at byte 1 is not a string"),
         (b"\x82\x01\xf7", "the simple value 23 at byte 2"),
         (b"\x82\x01\x9f", "the item at byte 2 is of indefinite length"),
         (b"\x82\x01\x19\x01", "the item at byte 2 reaches beyond"),
@@ -140,7 +140,7 @@ def sealed(content: Any) -> Any:
                     "metadata": {},
                     "optimizer": {"name": name, "state": {}},
                 },
-                "the optimizer's name is no string",
+                "the optimizer's name is not a string",
             )
             for name in (cbor2.CBORTag(40, [[2], cbor2.CBORTag(64, b"ab")]), 2**40_000, None)
         ),

@@ -20,7 +20,7 @@ GROUPS = "u: GlobalMut[u32], n: i32"
 
 # What is wrong, the error's class, a part of its message, and the text that the caret marks.
 WRONG: list[tuple[str, type[KernelError], str, str]] = [
-    (body("atomic_add(y, 1.0)", PARAMETERS), KernelTypeError, "y is an item, an element that no other thread has", "y"),
+    (body("atomic_add(y, 1.0)", PARAMETERS), KernelTypeError, "y is an item, which only one thread accesses", "y"),
     (body("atomic_add(r[0], 1)", PARAMETERS), KernelTypeError, "r is read only; declare it GlobalMut[u32]", "r[0]"),
     (body("atomic_add(o[0], 1)", PARAMETERS), KernelTypeError, "each element of o is written once", "o[0]"),
     (body("atomic_add(u, 0, 1)", PARAMETERS), KernelTypeError, "write atomic_add(a[i], value): an atomic changes", "u"),
@@ -48,7 +48,12 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("atomic_add(v[0], 1.0)", PARAMETERS), KernelTypeError, "changes one number, this is Vector[f32, 3]", "v[0]"),
     (body("atomic_add(v[0].w, 1.0)", PARAMETERS), KernelNameError, "no component w", "v[0].w"),
     (body("t = vec3(1.0)\natomic_add(t.x, 1.0)", PARAMETERS), KernelTypeError, "not a variable", "t.x"),
-    (body("t = local_array(u32, 4)\natomic_add(t[0], 1)", GROUPS), KernelTypeError, "of the thread's own", "t[0]"),
+    (
+        body("t = local_array(u32, 4)\natomic_add(t[0], 1)", GROUPS),
+        KernelTypeError,
+        "is private to the thread and needs no atomics",
+        "t[0]",
+    ),
     (body("t = group_array(bool, 4)\natomic_or(t[0], True)", GROUPS), KernelTypeError, "truth values", "t[0]"),
 ]
 

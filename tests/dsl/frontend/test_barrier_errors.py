@@ -141,7 +141,7 @@ WRONG = {
 @pytest.mark.parametrize("kernel", WRONG, ids=lambda kernel: kernel.__name__)
 def test_a_barrier_that_can_be_seen_to_diverge(kernel: object) -> None:
     cause, advice = WRONG[kernel]
-    with pytest.raises(KernelSyntaxError, match="all of them must come to the barrier") as caught:
+    with pytest.raises(KernelSyntaxError, match="all of them must reach the barrier") as caught:
         lower(read_signature(kernel), {}, (16, 1, 1))
     assert cause in caught.value.message
     assert advice in caught.value.message

@@ -89,11 +89,16 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("b = Body(vec3(1), 2.0)\ny = b.size"), KernelNameError, "Body has no size; it has position, mass", "b.size"),
     (body("b = Body(vec3(1), 2.0)\nb.size = 1.0"), KernelNameError, "Body has no size to assign", "b.size"),
     (body("b = Body(vec3(1), 2.0)\nc = b + b"), KernelTypeError, "+ of Body and Body", "b + b"),
-    (body("b = Body(vec3(1), 2.0)\ny = b < b"), KernelTypeError, "cannot be compared so", "b < b"),
+    (
+        body("b = Body(vec3(1), 2.0)\ny = b < b"),
+        KernelTypeError,
+        "have no such comparison; structs and tuples of one type have == and !=",
+        "b < b",
+    ),
     (body("t = (x, n)\ny = t[n]"), KernelTypeError, "a tuple is indexed by a constant", "t[n]"),
     (body("t = (x, n)\na1, b1, c1 = t"), KernelTypeError, "2 values for 3 targets", "t"),
     (body("t = (x, n)\nt = (x, n, n)"), KernelTypeError, "does not fit this variable", "(x, n, n)"),
-    (body("t = ()"), KernelTypeError, "an empty tuple is no value in kernels", "()"),
+    (body("t = ()"), KernelTypeError, "an empty tuple is not a value in kernels", "()"),
     (body("a1, *b1 = x, x"), KernelSyntaxError, "no starred targets", "a1, *b1"),
     # ------------------------------------------------------------------------------------------------- functions
     (body("put(x, 0, x)"), KernelTypeError, "the parameter values of put is an array; this is f32", "x"),
@@ -109,7 +114,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (
         body("a[0] = waits(a[1])", "a: GlobalMut[f32]"),
         KernelSyntaxError,
-        "returns only at its end, not under a condition",
+        "return at its end only, not under a condition",
         "return v",
     ),
     # ----------------------------------------------------------------------------------------------------- loops
@@ -117,7 +122,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("for v in unroll(range(2000)):\n    y = x"), KernelTypeError, "more than 1024 iterations", ""),
     (body("for v in unroll(n):\n    y = x"), KernelTypeError, "unroll takes a range or a tuple", "n"),
     (body("for v in unroll(range(3)):\n    v = 2"), KernelTypeError, "v is known while compiling", ""),
-    (body("y = unroll(range(3))"), KernelSyntaxError, "unroll stands only in `for i in unroll(range(...))`", ""),
+    (body("y = unroll(range(3))"), KernelSyntaxError, "unroll may only be used in `for i in unroll(range(...))`", ""),
     (body("if x > 0 and (k := n) > 1:\n    y = x\ny = f32(k)"), KernelNameError, "k may not have a value", "k"),
     (
         body("for i in range(n):\n    k = i\n    if k > 2:\n        break\ny = f32(k)"),

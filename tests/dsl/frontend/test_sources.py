@@ -79,7 +79,9 @@ def test_an_error_in_a_cell_shows_its_line() -> None:
 def test_without_source(name: str) -> None:
     """The prompt of Python before 3.13, and python -c."""
     text = IMPORTS + "@kernel\ndef fill(y: ItemMut[f32]):\n    y = 1.0\n"
-    with pytest.raises(KernelSyntaxError, match=rf"the source of fill cannot be read, since {name} is no file; define"):
+    with pytest.raises(
+        KernelSyntaxError, match=rf"the source of fill cannot be read, since {name} is not a file; define"
+    ):
         exec(compile(text, name, "exec"), {})
 
 

@@ -13,6 +13,7 @@ import pytest
 import vulkan as package
 
 from krnlpy import vulkan
+from krnlpy.backend.protocol import BuildRequest
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.types.annotations import GlobalMut
 from krnlpy.scalar import u32
@@ -133,7 +134,7 @@ def test_all_that_is_handed_over(index: int, monkeypatch: pytest.MonkeyPatch) ->
     try:
         backend = vulkan.VulkanBackend(instance, instance.devices[index], Defects())
         program = lower(add_one, (1, 1, 1))
-        executable = backend.build(program, Variant(0, (True,)), {}, (1, 1, 1), False)
+        executable = backend.build(BuildRequest(program, Variant(0, (True,)), {}, (1, 1, 1)))
         memory, other = backend.allocate(1 << 12), backend.allocate(1 << 12)
         backend.upload(memory, 0, np.zeros(1 << 12, np.uint8))
         binding = [(memory, 0, 4)]

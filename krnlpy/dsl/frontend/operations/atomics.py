@@ -95,7 +95,7 @@ def _refuse_place(lowering: Lowering, node: ast.Call, form: str) -> None:
 
 
 def _elements(target: Target, form: str, where: ir.Location) -> list[Element]:
-    """The elements one of which the atomic changes."""
+    """The elements that the atomic may change: it changes one of them."""
     parts = target.parts if isinstance(target, SelectedTarget) else (target,)
     elements = [part for part in parts if isinstance(part, Element)]
     if len(elements) == len(parts):
@@ -108,27 +108,27 @@ def _elements(target: Target, form: str, where: ir.Location) -> list[Element]:
 
 
 def _check(place: ir.Place, op: ir.AtomicOp, where: ir.Location) -> None:
-    """Refuses an element of which there are no atomics."""
+    """Refuses an element that has no atomics."""
     name = place.name
     match place:
         case ir.ItemParameter():
             raise KernelTypeError(
-                f"{name} is an item, an element that no other thread has: assign it, or declare it GlobalMut", *where
+                f"{name} is an item, which only one thread accesses: assign it, or declare it GlobalMut", *where
             )
         case ir.GlobalParameter(once=True):
             raise KernelTypeError(f"each element of {name} is written once; declare it GlobalMut for atomics", *where)
         case ir.GlobalParameter(mutable=False):
             raise KernelTypeError(f"{name} is read only; declare it GlobalMut[{place.type}] to write", *where)
         case ir.LocalArray() if not isinstance(place, ir.GroupArray):
-            raise KernelTypeError(f"{name} is an array of the thread's own, which needs no atomics: assign it", *where)
+            raise KernelTypeError(f"{name} is private to the thread and needs no atomics: assign it", *where)
     if place.type is boolean:
-        raise KernelTypeError(f"{name} holds truth values, of which there are no atomics; make it a u32", *where)
+        raise KernelTypeError(f"{name} holds truth values, which have no atomics; make it a u32", *where)
     if op in ("and", "or", "xor") and place.type.is_float:
         raise KernelTypeError(f"atomic_{op} needs integers; {name} holds {place.type}", *where)
 
 
 def without_result(statement: ir.Stmt) -> ir.Stmt:
-    """An atomic of which nobody reads the result; any other statement as it is."""
+    """An atomic without its result, which nobody reads; any other statement as it is."""
     return replace(statement, targets=()) if isinstance(statement, ir.Atomic) else statement
 
 

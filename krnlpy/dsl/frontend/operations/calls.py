@@ -172,7 +172,7 @@ def _type(lowering: Lowering, call: Call) -> Value:
 
 def _only(name: str, where: str) -> Callable[[Lowering, ast.Call], Value]:
     def handler(lowering: Lowering, node: ast.Call) -> Value:
-        raise KernelSyntaxError(f"{name} stands only {where}", *lowering.at(node))
+        raise KernelSyntaxError(f"{name} may only be used {where}", *lowering.at(node))
 
     return handler
 

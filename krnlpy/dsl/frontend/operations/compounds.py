@@ -89,7 +89,7 @@ def subscript(lowering: Lowering, owner: Compound, node: ast.Subscript) -> Value
             return choose(lowering, [choose(lowering, row, index[1], where) for row in rows], index[0], where)
         raise KernelTypeError(f"{type} is indexed by row and column: m[i, j]", *where)
     if len(index) != 1 or isinstance(type, StructType):
-        raise KernelTypeError(f"{type} cannot be indexed so", *where)
+        raise KernelTypeError(f"{type} cannot be indexed like this", *where)
     if isinstance(type, TupleType) and not isinstance(index[0], int):
         raise KernelTypeError("a tuple is indexed by a constant", *where)
     return choose(lowering, owner.parts, index[0], where)
@@ -141,12 +141,16 @@ def binary(lowering: Lowering, operator: ast.operator, left: Value, right: Value
 
 
 def compare(lowering: Lowering, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
-    """A comparison element by element, of which ``any`` and ``all`` make one truth; of structs and tuples only
-    ``==`` and ``!=``, of the whole."""
+    """A comparison element by element, for ``any`` and ``all``. Structs and tuples are compared as a whole, by ``==``
+    and ``!=`` only."""
     whole = (StructType, TupleType)
     if isinstance(left, Compound) and isinstance(left.type, whole):
         if not isinstance(operator, ast.Eq | ast.NotEq) or not isinstance(right, Compound) or right.type != left.type:
-            raise KernelTypeError(f"{left.type} and {describe(right)} cannot be compared so", *where)
+            raise KernelTypeError(
+                f"{left.type} and {describe(right)} have no such comparison; structs and tuples of one type have == and"
+                " !=",
+                *where,
+            )
         pairs = zip(scalars(left), scalars(right), strict=True)
         equal = [ir.Compare("eq", a, b, type=boolean, location=where) for a, b in pairs]
         result = _join("and", equal, where)
@@ -206,7 +210,7 @@ def _join(op: Any, truths: Sequence[ir.Expr], where: ir.Location) -> ir.Expr:
 
 
 def unify_types(left: Value, right: Value, where: ir.Location) -> tuple[ir.Expr | Compound, ir.Expr | Compound]:
-    """Two values of which one is chosen, in one type."""
+    """The two values of a choice, converted to one type."""
     composite = isinstance(left, Compound) or isinstance(right, Compound)
     tuples = [v for v in (left, right) if isinstance(v, Static) and isinstance(v.value, tuple)]
     if not composite and not tuples:
@@ -291,7 +295,7 @@ def construct(lowering: Lowering, type: CompositeType, call: Call) -> Compound:
     if isinstance(type, StructType):
         return _construct_struct(type, call)
     if call.named:
-        raise KernelTypeError(f"{type} takes its elements by place, not by name", *where)
+        raise KernelTypeError(f"{type} takes its elements by position, not by name", *where)
     given: list[Value] = []
     for value in call.values:
         entries = value.value if isinstance(value, Static) and isinstance(value.value, tuple) else (value,)

@@ -31,7 +31,7 @@ _GREATEST = {
 
 
 def conversion(type: ScalarType, lowering: Lowering, call: Call) -> Value:
-    """``f32(x)`` and its like: an explicit cast; of a literal, one that is done while compiling."""
+    """``f32(x)`` and the like: an explicit cast, which is done while compiling for a literal."""
     (argument,) = arguments(call, 1, str(type))
     return _converted(lowering, argument, type, call)
 

@@ -54,7 +54,7 @@ def call(lowering: Lowering, callee: CooperativeType | Method, call: Call) -> Va
     rank = place.ndim if isinstance(place, ir.GlobalParameter) else len(getattr(place, "shape", ()))
     if not isinstance(place, ir.GlobalParameter | ir.GroupArray) or rank != 2:
         raise KernelTypeError(
-            f"cooperative matrices lie in buffers and group arrays of two dimensions; this is {describe(values[0])}",
+            f"cooperative matrices are in buffers and group arrays of two dimensions; this is {describe(values[0])}",
             *call.positional[0].location,
         )
     index = tuple(_integer(argument.value, argument.location) for argument in call.positional[1:])
@@ -73,7 +73,7 @@ def call(lowering: Lowering, callee: CooperativeType | Method, call: Call) -> Va
 def _transposed(call: Call) -> bool:
     for name, (value, where) in call.named:
         if name != "transposed" or not isinstance(value, Static) or not isinstance(value.value, bool):
-            raise KernelTypeError("the only keyword here is transposed=True or False", *where)
+            raise KernelTypeError("the only keyword is transposed, which is True or False", *where)
         return value.value
     return False
 
@@ -152,7 +152,7 @@ def binary(lowering: Lowering, operator: ast.operator, left: Value, right: Value
         if matrix is not None:
             operands.append(matrix)
         elif isinstance(value, Compound) or (isinstance(value, Static) and not is_number(value.value)):
-            raise KernelTypeError(f"this operator of {described(left)} and {described(right)}", *where)
+            raise KernelTypeError(f"this operator does not take {described(left)} and {described(right)}", *where)
         else:
             operands.append(coerce_scalar(value, model.type, f"an element of {_type_of(model)}", where))
     both = a is not None and b is not None

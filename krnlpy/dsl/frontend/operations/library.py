@@ -32,7 +32,7 @@ def _find(name: str, type: ScalarType) -> Func:
 
 
 def call_library(lowering: Lowering, name: str, operands: tuple[ir.Expr, ...], where: ir.Location) -> ir.Expr:
-    """A call of a library function with operands of the types that it takes; the first one's type chooses it."""
+    """A call of a library function with operands of the types that it takes. The type of the first one selects it."""
     function = lowering.library_function(_find(name, operands[0].type), operands)
     return ir.Call(function, operands, type=function.results[0], location=where)
 

@@ -51,7 +51,7 @@ _FOLDED: dict[str, Callable[..., Any]] = {
 
 
 def fold(name: str, values: list[Value], where: ir.Location) -> Static | None:
-    """The function of numbers known while compiling, which is such a number too; None if there is none."""
+    """The function of numbers known while compiling, as such a number; None if the function cannot be folded."""
     function = _FOLDED.get(name) or getattr(math, name, None)
     if function is None or not all(isinstance(v, Static) and is_number(v.value) for v in values):
         return None
@@ -119,7 +119,7 @@ def _clamp(lowering: Lowering, call: Call) -> Value:
 
 
 def _extremum(name: str, op: ir.BinaryOp) -> Handler:
-    """min or max with a rule of its own for NaN; without one where no operand can be NaN."""
+    """min or max with a special rule for NaN; the plain one if no operand can be NaN."""
 
     def handler(lowering: Lowering, call: Call) -> Value:
         where = call.location

@@ -1,4 +1,4 @@
-"""The operands of calls: how many there are, and of which type they are together."""
+"""The operands of calls: how many there are, and the type that they have in common."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The frontend of what subgroups do: calls of ``subgroup_...`` as statements of the IR.
 
-Ballots are vectors of four u32; all that is asked of one but the ballot itself is arithmetic, which each thread does
-by itself.
+Ballots are vectors of four u32. Each thread computes what it wants to know of one by itself.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _MAX_LANES = 128
 
 
 def _whole(value: Value, what: str) -> int:
-    """A number that is known while compiling."""
+    """A whole number that is known while compiling."""
     if isinstance(value, Static) and isinstance(value.value, int) and not isinstance(value.value, bool):
         return value.value
     raise KernelTypeError(f"{what} is a whole number known while compiling, not {describe(value)}", *value.location)

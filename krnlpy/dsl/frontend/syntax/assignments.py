@@ -286,7 +286,7 @@ class AssignmentLowering(ExpressionLowering):
             whole = tuple(CompositeTarget(VectorType(type.element, type.columns), row) for row in rows)
             return self._pick(whole, index[0], where)
         if len(index) != 1:
-            raise KernelTypeError(f"{type} has one index", *where)
+            raise KernelTypeError(f"{type} takes one index", *where)
         if isinstance(type, TupleType) and not isinstance(index[0], int):
             raise KernelTypeError("a tuple is indexed by a constant", *where)
         return self._pick(parts, index[0], where)
@@ -375,7 +375,7 @@ class AssignmentLowering(ExpressionLowering):
         where = self.at(node.value)
         name = node.targets[0].id
         if self.depth:
-            raise KernelSyntaxError(f"{what} stands at the top of the function, not inside if or a loop", *where)
+            raise KernelSyntaxError(f"{what} must be at the top of the function, not inside an if or a loop", *where)
         if group and not self.is_kernel:
             raise KernelSyntaxError("group arrays are declared in kernels, not in functions", *where)
         if group and self.state.has_items:

@@ -325,7 +325,7 @@ class ExpressionLowering(Lowering):
         except (ArithmeticError, TypeError, ValueError) as error:
             raise KernelTypeError(f"{left.value!r} and {right.value!r}: {error}", *where) from None
         if not is_number(result):
-            raise KernelTypeError(f"the result {result!r} is no number that kernels have", *where)
+            raise KernelTypeError(f"the result {result!r} is not a number that kernels have", *where)
         return Static(result, where)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Value:

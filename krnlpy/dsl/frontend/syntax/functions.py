@@ -166,7 +166,7 @@ class FunctionLowering(StatementLowering):
     """Lowers the body of a kernel or of a function, and the functions that it calls.
 
     Attributes:
-        inlined_results: for a function that is written out where it is called: its result, once it returned.
+        inlined_results: the results of an inlined function, once it has returned.
     """
 
     inlined_results: list[tuple[ir.Expr, ...]] | None = None
@@ -176,8 +176,8 @@ class FunctionLowering(StatementLowering):
             super().add_return(values, where)
         elif self.depth:
             raise KernelSyntaxError(
-                f"{self.source.function.__name__} has barriers or operations of subgroups, to which all threads come;"
-                " it returns only at its end, not under a condition",
+                f"{self.source.function.__name__} has barriers or subgroup operations, which all threads must reach;"
+                " return at its end only, not under a condition",
                 *where,
             )
         else:
@@ -270,7 +270,7 @@ class FunctionLowering(StatementLowering):
             return self.state.types[type]
         found = concretized(value).type
         if type.__constraints__ and found not in type.__constraints__:
-            raise KernelTypeError(f"{found} is none of the types of {type.__name__}", *where)
+            raise KernelTypeError(f"{found} is not one of the types of {type.__name__}", *where)
         return found
 
     # ------------------------------------------------------------------------------------------------------- calls
@@ -292,7 +292,7 @@ class FunctionLowering(StatementLowering):
     def _open(
         self, source: Source, names: list[str], bound: list[Value]
     ) -> tuple[FunctionLowering, list[tuple[ir.Variable, ir.Expr]]]:
-        """A lowering of a function with its parameters; and the variables with the values that they take."""
+        """A lowering of a function, and its parameters with the values that they take."""
         lowering = FunctionLowering(source, self.state, is_kernel=False)
         parameters: list[tuple[ir.Variable, ir.Expr]] = []
         for name, value in zip(names, bound, strict=True):
@@ -351,7 +351,7 @@ class FunctionLowering(StatementLowering):
             )
 
     def _inline(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> list[ir.Expr]:
-        """Writes the body of a function in place of its call: threads can meet only in the kernel itself."""
+        """Inlines a function: convergent operations can only be in the kernel itself."""
         lowering, parameters = self._open(source, names, bound)
         lowering.out, lowering.inlined_results, lowering.loops = self.out, [], []
         for variable, value in parameters:
@@ -367,7 +367,7 @@ class FunctionLowering(StatementLowering):
 
 @dataclass(frozen=True)
 class _Lowered:
-    """A function that was lowered, and what its callers must know of it."""
+    """A lowered function, and what its callers need to know."""
 
     function: ir.Function
     result: AnyType | tuple[()]
@@ -376,7 +376,7 @@ class _Lowered:
 
 
 def _cleared(array: ir.LocalArray, where: ir.Location) -> ir.Stmt:
-    """Sets an array to zeros, as a function's arrays are whenever it is called."""
+    """Sets an array to zeros, since a function's arrays are zeros at each call."""
     kind = array.type.compute
     variables = [ir.Variable("slot", i32) for _ in array.shape]
     index = tuple(ir.Local(v, type=i32, location=where) for v in variables)
@@ -388,7 +388,7 @@ def _cleared(array: ir.LocalArray, where: ir.Location) -> ir.Stmt:
 
 
 def _key(value: Value) -> Any:
-    """What of an argument decides how a function is compiled."""
+    """The part of an argument that decides how a function is compiled."""
     if not isinstance(value, Static):
         return value.type
     if is_place(value.value):
@@ -396,7 +396,7 @@ def _key(value: Value) -> Any:
     try:
         hash(value.value)
     except TypeError:
-        raise KernelTypeError(f"{describe(value)} cannot be handed to a function", *value.location) from None
+        raise KernelTypeError(f"{describe(value)} cannot be passed to a function", *value.location) from None
     return (type(value.value), value.value)
 
 

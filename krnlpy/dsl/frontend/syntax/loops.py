@@ -1,4 +1,4 @@
-"""Loops: ``while``, ``for`` over a range, loops unrolled while compiling, and their ``else``."""
+"""Loops: ``while``, ``for`` over a range, unrolled loops, and their ``else``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Loop:
     """A loop while its body is lowered.
 
     Attributes:
-        finished: the variable that tells whether no ``break`` left it, where its ``else`` must know.
+        finished: the variable that says whether no ``break`` left the loop, if its ``else`` needs it.
         breaks: for each ``break``, the variables that have a value there.
         unrolled: whether it is unrolled; ``depth`` is then how deep its body is nested, and ``left`` says how control
             left the current iteration.
@@ -61,7 +61,7 @@ class LoopLowering(AssignmentLowering):
         loop = self._open_loop(node)
         body, _ = self.nested(node.body)
         if effects:
-            # What the condition needs is computed anew in each iteration, where `continue` comes to as well.
+            # The statements of the condition run in each iteration, also after `continue`.
             stop = ir.If(condition, (), (ir.Break(location=where),), location=where)
             body = (*effects, stop, *body)
             condition = ir.const(True, boolean, where)
@@ -73,7 +73,7 @@ class LoopLowering(AssignmentLowering):
         where = self.at(node)
         if not isinstance(node.target, ast.Name):
             raise KernelSyntaxError(
-                "a for loop has one variable; take others from it in the body", *self.at(node.target)
+                "a for loop has one variable; compute others from it in the body", *self.at(node.target)
             )
         callee = self.value(node.iter.func) if isinstance(node.iter, ast.Call) else None
         kind = callee.value if isinstance(callee, Static) else None
@@ -88,7 +88,7 @@ class LoopLowering(AssignmentLowering):
         if name in self.arrays or name in self.statics or (self.is_kernel and name in self.state.parameters):
             raise KernelNameError(f"the name {name} is taken; choose another", *self.at(node.target))
         if not isinstance(known, LocalName) or known.variable.type is not first.type:
-            # A loop's variable may be used anew by a later loop over another type, unless it was a variable before.
+            # A later loop may use a loop's variable again with another type, unless it was a variable before.
             if known is not None and name in self.assigned:
                 raise KernelTypeError(
                     f"{name} is {known.type} since line {known.line}; this range counts in {first.type}; use another"
@@ -134,7 +134,7 @@ class LoopLowering(AssignmentLowering):
         return loop
 
     def _close_loop(self, loop: Loop, node: ast.For | ast.While, ends: bool) -> bool:
-        """Adds the ``else``, and finds what has a value after the loop; returns whether control gets there.
+        """Adds the ``else``, and finds which variables have a value after the loop; returns whether control gets there.
 
         Args:
             ends: whether the loop can end without a ``break``.
@@ -241,7 +241,7 @@ class LoopLowering(AssignmentLowering):
     def _leave_unrolled(self, loop: Loop, how: str, where: ir.Location) -> bool:
         if self.depth != loop.depth:
             raise KernelSyntaxError(
-                f"{how} in an unrolled loop stands under no condition but one known while compiling; leave out unroll",
+                f"{how} in an unrolled loop may only be under a condition known while compiling; leave out unroll",
                 *where,
             )
         loop.left = how
@@ -249,7 +249,7 @@ class LoopLowering(AssignmentLowering):
 
 
 def _breaks(statements: list[ast.stmt]) -> bool:
-    """Whether a break among statements leaves the loop whose body they are."""
+    """Whether statements have a break of the loop that they are the body of."""
     for statement in statements:
         if isinstance(statement, ast.Break):
             return True

@@ -1,4 +1,4 @@
-"""What a kernel tells people: ``print``, ``assert`` and ``breakpoint()``, lowered to statements of the IR."""
+"""Output of kernels: ``print``, ``assert`` and ``breakpoint()``, lowered to statements of the IR."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lower_print(lowering: ExpressionLowering, call: ast.Call) -> None:
     for keyword in call.keywords:
         if keyword.arg not in options:
             raise KernelSyntaxError(
-                f"print in a kernel takes sep and end, not {keyword.arg or '**'}; it writes to sys.stdout",
+                f"print in a kernel takes sep and end, not {keyword.arg or '**'}; it always writes to sys.stdout",
                 *lowering.at(keyword),
             )
         options[keyword.arg] = _constant_text(lowering, keyword.value, keyword.arg, options[keyword.arg])
@@ -124,7 +124,7 @@ def _literal(lowering: ExpressionLowering, node: ast.expr) -> Any:
 
 
 def _format(lowering: ExpressionLowering, pieces: Sequence[str | _Piece]) -> tuple[Format, tuple[ir.Expr, ...]]:
-    """Texts and expressions as a format and the values of its fields; texts that meet become one."""
+    """Texts and expressions as a format and the values of its fields; adjacent texts become one."""
     found = lowering.in_order([piece.evaluate for piece in pieces if isinstance(piece, _Piece)])
     rest = iter(found)
     format: list[str | Field] = []
@@ -137,7 +137,9 @@ def _format(lowering: ExpressionLowering, pieces: Sequence[str | _Piece]) -> tup
                 try:
                     field.check()
                 except (ValueError, OverflowError) as error:
-                    raise KernelTypeError(f"{piece.spec!r} formats no {part.type}: {error}", *part.location) from None
+                    raise KernelTypeError(
+                        f"{piece.spec!r} does not format a value of type {part.type}: {error}", *part.location
+                    ) from None
                 format.append(field)
                 values.append(part)
             elif format and isinstance(format[-1], str):
@@ -183,7 +185,7 @@ def _static_text(value: Static, piece: _Piece, where: ir.Location) -> str:
     if isinstance(known, np.generic):
         known = known.item()
     if not (is_number(known) or known is None or isinstance(known, str | ScalarType)):
-        raise KernelTypeError(f"{describe(value)} is no number to be shown; name its elements one by one", *where)
+        raise KernelTypeError(f"{describe(value)} cannot be printed as a number; print its elements one by one", *where)
     if isinstance(known, ScalarType) or piece.as_text:
         known = str(known)
     try:

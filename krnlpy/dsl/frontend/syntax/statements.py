@@ -1,4 +1,4 @@
-"""Statements: from Python's syntax tree to typed IR, with proof that every variable has a value where it is read."""
+"""Statements: from Python's syntax tree to typed IR. Every variable provably has a value where it is read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StatementLowering(LoopLowering):
     """Lowers the statements of one function.
 
     Attributes:
-        result: the type of what the function returns: unknown before the first ``return``, () for nothing.
+        result: the type of what the function returns: None before the first ``return``, () for nothing.
     """
 
     def __init__(self, source: Source, state: ProgramState, is_kernel: bool) -> None:
@@ -105,7 +105,7 @@ class StatementLowering(LoopLowering):
     def visit_If(self, node: ast.If) -> bool:
         test = self.value(node.test)
         if isinstance(test, Static) and (is_number(test.value) or test.value is None):
-            # Decided while compiling: the other branch need not even be valid, as with types that differ.
+            # Decided while compiling: the other branch may even be invalid, for example because types differ.
             return self.statements(node.body if test.value else node.orelse)
         condition = self.truth(test, self.at(node.test))
         before = set(self.assigned)

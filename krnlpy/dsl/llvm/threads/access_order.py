@@ -1,9 +1,9 @@
 """Whether LLVM may be told that the threads of a loop are independent of one another.
 
-Threads are, but LLVM takes the word for more: in a loop that is marked as parallel it also moves accesses of one thread
-past each other, when it joins those to neighbouring elements, ``a[2 * i]`` and ``a[2 * i + 1]``, to one wide access. It
-loads where the first of them stood and stores where the last one did, whatever stands between. So a loop is not marked
-where a thread reads something after it wrote something, and there is something to be joined.
+They are, but LLVM assumes more: in a loop that is marked as parallel it also reorders the accesses of one thread,
+when it joins those to neighbouring elements, ``a[2 * i]`` and ``a[2 * i + 1]``, to one wide access. It loads at the
+first of them and stores at the last one, whatever is in between. So a loop is not marked if a thread reads after it has
+written, and there are accesses to join.
 """
 
 from __future__ import annotations

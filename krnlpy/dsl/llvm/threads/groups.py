@@ -1,4 +1,4 @@
-"""Groups of threads as loops: each stretch between two meetings becomes a loop over the threads of the group."""
+"""Groups of threads as loops: a stretch between two synchronizations becomes a loop over the group's threads."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ class GroupLoop:
         b.place(leave)
 
     def _charge(self, node: regions.UniformWhile | regions.MaskedWhile | regions.MaskedFor) -> None:
-        """Where an iteration of a loop of all threads begins, in which the kernel can be stopped."""
+        """Polls, where an iteration of a loop of all threads begins."""
         once = self._charges.of_loop(node.statement).per_iteration
         charge(self._b, self._charges.per_iteration(self._b, once, self._count))
 
@@ -203,7 +203,7 @@ class GroupLoop:
         self._loops.pop()
         loop.close()
 
-    # -- control flow of single threads around meetings
+    # -- control flow of single threads around synchronizations
 
     @property
     def _is_masked(self) -> bool:
@@ -344,8 +344,8 @@ class GroupLoop:
 
     @contextmanager
     def _each_thread(self, block: ir.Block = ()) -> Iterator[tuple[Statements, str, str]]:
-        """A loop over the threads that go this way and do a block: a writer of what one does, its position in the group
-        (i64), and where the next one is gone on to."""
+        """A loop over the threads that take this branch: a writer for what one does, its position in the group (i64),
+        and the label of the next one."""
         b = self._b
         x, y, z = self._threads
         with CountedLoop(b, "i32", "0", str(z)) as planes, CountedLoop(b, "i32", "0", str(y)) as rows:

@@ -32,7 +32,7 @@ class ItemLoop:
     Args:
         charges: what loops are charged.
         arguments: the values of the scalar parameters.
-        globals: the buffers that are no items.
+        globals: the buffers that are not items.
         items: the items, all with as many strides as ``shape`` has axes.
         sizes: ids that have one value in the launch.
         shape: of the merged axes, i32 values; () where all items are contiguous.
@@ -79,7 +79,7 @@ class ItemLoop:
         b = self._b
         length = b.op(f"zext i32 {self._shape[-1]} to i64")
         repeated = {i.parameter: b.op(f"icmp eq i64 {i.strides[-1]}, 0") for i in self._items}
-        # Rows of which every item is adjacent or repeats one element, as in broadcasting, are worth vectorising.
+        # Rows are worth vectorising if every item is adjacent or repeats one element, as in broadcasting.
         simple = "true"
         for item in self._items:
             fits = b.op(f"icmp eq i64 {item.strides[-1]}, 1")
@@ -158,7 +158,7 @@ class ItemLoop:
         b.place(writer.return_label)
 
     def _name_ids(self, writer: Statements, item: str) -> None:
-        """Groups stand in a single row; where there are more items than threads, a thread takes several."""
+        """Groups are in a single row; if there are more items than threads, a thread takes several."""
         b, threads = self._b, self._threads
         writer.ids.update(self._sizes)
         thread = b.op(f"urem i32 {item}, {self._sizes['global_threads', 0]}")

@@ -1,7 +1,7 @@
 """Operations of subgroups on the host: a subgroup's values lie side by side in memory, and are one LLVM vector.
 
 Reductions go up a tree of neighbours, which needs as many steps as the size has bits and leaves the result in every
-lane; scans likewise. Lanes that are not active take part with the operation's neutral element.
+lane; so do scans. Lanes that are not active take part with the operation's neutral element.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from krnlpy.scalar import ScalarType, boolean
 
 
 def reads_one_lane(s: ir.Collective) -> bool:
-    """Whether each thread chooses while running from which lane it reads."""
+    """Whether each thread chooses at run time which lane it reads."""
     return s.op in SOURCES and len(s.operands) > 1 and not isinstance(s.operands[1], ir.Const)
 
 
@@ -133,7 +133,7 @@ class Lanes:
             chosen = b.op(f"and {flags} {chosen}, {active}")
         bits = b.op(f"bitcast {flags} {chosen} to i{size}")
         if s.op != "ballot":
-            # "all" and "all_equal" look for a lane that spoils it.
+            # "all" and "all_equal" look for a lane that makes them false.
             found = b.op(f"icmp {'ne' if s.op == 'any' else 'eq'} i{size} {bits}, 0")
             return [self._splat(b.op(f"zext i1 {found} to i8"), boolean)]
         words = []

@@ -1,6 +1,6 @@
-"""Masks: which threads of a group go the way that is being written.
+"""Masks: which threads of a group take the branch that is being written.
 
-A mask is a byte for each thread: 0 where it goes this way. Masks are nested; a thread that leaves a loop or returns is
+A mask is a byte for each thread: 0 if it takes this branch. Masks are nested; a thread that leaves a loop or returns is
 taken out of all masks up to that loop's, so that it is back where they end.
 """
 
@@ -29,7 +29,7 @@ class Masks:
 
     @property
     def current(self) -> str | None:
-        """The address of the innermost mask; None where all threads go."""
+        """The address of the innermost mask; None if all threads are active."""
         return self._stack[-1] if self._stack else None
 
     @property
@@ -66,7 +66,7 @@ class Masks:
         self._b.store("i8", "1", self._b.element(mask, position, 1), ACCESS_GROUP)
 
     def skip(self, position: str, next_label: str) -> None:
-        """Goes on to the next thread where this one does not go this way."""
+        """Goes on to the next thread if this one does not take this branch."""
         mask = self.current
         if mask is None:
             return
@@ -77,7 +77,7 @@ class Masks:
         b.place(goes)
 
     def start(self, mask: str) -> None:
-        """A mask of all threads that come here."""
+        """A mask of all threads that arrive here."""
         if self.current is None:
             self._fill(mask, 0)
             return

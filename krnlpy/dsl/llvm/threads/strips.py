@@ -13,7 +13,7 @@ class Strips:
     for one of them; the kernel can be stopped between two.
 
     Args:
-        longest: how many iterations are done without asking.
+        longest: how many iterations are done without a poll.
         work: of one iteration.
     """
 
