@@ -264,8 +264,8 @@ class _Splitter:
         if variance is not None and variance.level is Level.VARYING and _jumps(statement, ir.Continue):
             raise KernelSyntaxError(
                 f"this depends on {variance.cause}, which differs between the threads of a group; on the host, threads"
-                " go on to the next iteration apart only where none synchronize in the rest of it: put what they skip under a"
-                " condition",
+                " go on to the next iteration apart only where none synchronize in the rest of it: put what they skip"
+                " under a condition",
                 *statement.location,
             )
 
