@@ -9,11 +9,20 @@ from .types import composites, cooperative
 from .types.composites import *
 from .types.cooperative import *
 
-# Functions of the language that are written in it: they come when the compiler does.
-_LAZY = dict.fromkeys(
-    ("philox", "philox4x32", "random_integers", "random_normal", "random_normal4", "random_uniform", "random_uniform4"),
-    ".library.random",
+# Functions of the language that are written in it, and of the compiler: they come when the compiler does.
+_RANDOM = (
+    "philox",
+    "philox4x32",
+    "random_integers",
+    "random_normal",
+    "random_normal4",
+    "random_uniform",
+    "random_uniform4",
 )
+_LAZY = {
+    **dict.fromkeys(_RANDOM, ".library.random"),
+    **dict.fromkeys(("define_partials", "derivative", "value_and_partials"), ".frontend.derivatives"),
+}
 
 __all__ = [*builtins.__all__, *composites.__all__, *cooperative.__all__, *_LAZY]
 

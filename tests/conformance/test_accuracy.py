@@ -119,6 +119,9 @@ UNARY: dict[str, tuple[Callable[[Array], Array], dict[str, Arguments]]] = {
     "erfc": (special_functions.erfc, {"near": between(-3, 3), "far": between(0, 9, 2.9)}),
     "gamma": (special_functions.gamma, {"near": between(0.01, 10), "far": between(0.01, 34, 5), "below 0":
               between(-30, 0)}),
+    "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), {"near": between(-5, 5), "far": between(-80, 80)}),
+    "softplus": (lambda x: np.where(x > 40, x, np.log1p(np.exp(np.minimum(x, 40)))),
+                 {"near": between(-5, 5), "far": between(-80, 80)}),
     "lgamma": (special_functions.lgamma, {"near": lambda _: 3 + uniform(0, 6), "far": beyond(1, 15), "to 0":
                lambda _: 10.0 ** uniform(-20, -0.1), "middle": between(1.2, 1.8)}),
     "degrees": (lambda x: x * (180 / special_functions.PI), {"near": between(-9, 9)}),

@@ -36,6 +36,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "erfc": (4.0, 4.0),
     "gamma": (12.0, 10.0),
     "lgamma": (3.0, 3.0),
+    "sigmoid": (3.0, 3.0),
+    "softplus": (4.0, 4.0),
     "degrees": (1.0, 1.0),
     "radians": (1.0, 1.0),
 }

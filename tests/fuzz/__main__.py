@@ -18,12 +18,13 @@ from pathlib import Path
 os.environ.setdefault("KRNLPY_NO_CACHE", "1")  # drawn programs are compiled once
 os.environ.setdefault("MESA_SHADER_CACHE_DISABLE", "true")
 
-from krnlpy import Device
+from krnlpy import Device, Feature
 from tests.support.devices import selectors
 from tests.support.programs import verify_programs
 
 from .breaker import survey
 from .case import Case
+from .derivatives import compare
 from .program import draw
 from .run import Fault, can_run, check, judge
 from .shrink import shrink
@@ -40,6 +41,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="where failing cases are written")
     parser.add_argument("--file", type=Path, help="runs the case of this file only")
     parser.add_argument("--broken", action="store_true", help="breaks the programs: only our errors may come out")
+    parser.add_argument("--derivatives", action="store_true", help="draws smooth functions, and compares derivatives")
     parser.add_argument("--trace", action="store_true", help="says each seed before it runs, to find what aborts")
     parser.add_argument("--no-shrink", action="store_true")
     options = parser.parse_args()
@@ -51,6 +53,14 @@ def main() -> int:
         faulthandler.dump_traceback_later(HANG, exit=True)
         if options.trace:
             print(f"seed {seed}", flush=True)
+        if options.derivatives:
+            for able in (device for device in devices if Feature.FLOAT64 in device.info.features):
+                result = compare(seed, able)
+                counts["derivatives"] += result.compared
+                counts["faults"] += bool(result.fault)
+                if result.fault:
+                    print(f"{able!r}: {result.fault}", flush=True)
+            continue
         if options.broken:
             for found in survey(seed, devices, counts):
                 counts["faults"] += 1

@@ -21,6 +21,8 @@ __all__ = [
     "log2",
     "log10",
     "rsqrt",
+    "sigmoid",
+    "softplus",
     "sqrt",
 ]  # fmt: skip
 
@@ -279,6 +281,46 @@ def erfc(x: Any) -> Any:
     >>> show(Buffer.from_numpy(np.float32([0.5, 5])))
     4.7950e-01, but 4.7950e-01
     1.5375e-12, but 0.0000e+00
+    """
+
+
+@builtin
+def sigmoid(x: Any) -> Any:
+    """The logistic function ``1 / (1 + exp(-x))``, without overflow on the way. Its derivative is precise at both ends.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import sigmoid
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"{sigmoid(x):.4f}")
+    >>> show(Buffer.from_numpy(np.float32([-1000, 0, 2])))
+    0.0000
+    0.5000
+    0.8808
+    """
+
+
+@builtin
+def softplus(x: Any) -> Any:
+    """``log(1 + exp(x))``, a smooth ``max(x, 0)``, without overflow on the way. Its derivative is :func:`sigmoid`.
+
+    Raises:
+        KernelTypeError: x is a truth value or an integer of 32 or 64 bits; convert it, for example f32(x).
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import softplus
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(f"{softplus(x):.4f}")
+    >>> show(Buffer.from_numpy(np.float32([-1000, 0, 1000])))
+    0.0000
+    0.6931
+    1000.0000
     """
 
 

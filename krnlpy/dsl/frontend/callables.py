@@ -15,7 +15,13 @@ from .values import Compound, Value
 
 
 class Func:
-    """A function that kernels call, made by ``@func``. Outside a kernel it is the Python function it was."""
+    """A function that kernels call, made by ``@func``. Outside a kernel it is the Python function it was.
+
+    Attributes:
+        partials: its partial derivatives by hand, one for each parameter (None: 0); None: it is derived from its body.
+    """
+
+    partials: tuple[Func | None, ...] | None = None
 
     def __init__(self, function: Callable[..., Any]) -> None:
         if not isinstance(function, FunctionType):

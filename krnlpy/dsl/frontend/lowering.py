@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from krnlpy.dsl import ir
+from krnlpy.dsl.passes.derivative.derivations import Derivations
 from krnlpy.errors import KernelSyntaxError
 from krnlpy.scalar import ScalarType
 
@@ -33,6 +34,7 @@ class ProgramState:
             consists of several.
         functions: those that were lowered, by what they were lowered for.
         captured: what names from outside mean, by function (or module) and name; filled at their first use.
+        derivations: the derivatives of its functions; None before the first.
     """
 
     types: dict[TypeVar, ScalarType]
@@ -43,6 +45,7 @@ class ProgramState:
     names: set[str] = field(default_factory=set)
     group_arrays: list[ir.GroupArray] = field(default_factory=list)
     calling: list[object] = field(default_factory=list)
+    derivations: Derivations | None = None
 
     def capture(self, owner: Any, name: str, find: Callable[[], Any]) -> Any:
         """What a name of a function's or module's surroundings means, from its first use on."""
@@ -152,6 +155,10 @@ class Lowering:
 
     def library_function(self, callee: Func, operands: tuple[ir.Expr, ...]) -> ir.Function:
         """A function of the library for such operands."""
+        raise NotImplementedError
+
+    def apply(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> Value:
+        """The value of a ``@func`` without effects, for operands that it converts to the types of its parameters."""
         raise NotImplementedError
 
     # ------------------------------------------------------------------------------------------- statements, effects

@@ -63,7 +63,7 @@ from .nodes import (
     While,
     const,
 )
-from .program import Program, assigned_variables, blocks, captured_arrays, expressions, targets, walk
+from .program import Program, assigned_variables, blocks, captured_arrays, expressions, substituted, targets, walk
 
 __all__ = [
     "Argument",
@@ -132,6 +132,7 @@ __all__ = [
     "captured_arrays",
     "const",
     "expressions",
+    "substituted",
     "targets",
     "walk",
 ]

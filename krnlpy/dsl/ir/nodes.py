@@ -556,6 +556,7 @@ class Function:
 
     Attributes:
         pure: it has one result, and touches nothing but its own variables and local arrays.
+        origin: the function of the language or of a user's that it was lowered from, if it was.
     """
 
     name: str
@@ -565,3 +566,4 @@ class Function:
     local_arrays: tuple[LocalArray, ...]
     location: Location
     pure: bool = True
+    origin: Any = None

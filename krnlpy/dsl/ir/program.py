@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from typing import Any
 
 from krnlpy import config
 
@@ -112,6 +113,24 @@ def walk(node: Stmt | Expr | Block) -> Iterator[Stmt | Expr]:
         child = getattr(node, f.name)
         if isinstance(child, Stmt | Expr | tuple) and not isinstance(child, Location):
             yield from walk(child)
+
+
+def substituted(node: Any, substitute: Callable[[Variable | LocalArray], Variable | LocalArray]) -> Any:
+    """A node, or a tuple of nodes, with other variables and arrays; itself where all stay."""
+    if isinstance(node, Variable | LocalArray):
+        return substitute(node)
+    if isinstance(node, tuple) and not isinstance(node, Location):
+        parts = tuple(substituted(part, substitute) for part in node)
+        return parts if any(a is not b for a, b in zip(parts, node, strict=True)) else node
+    if not isinstance(node, Stmt | Expr):
+        return node
+    changed = {}
+    for f in fields(node):
+        before = getattr(node, f.name)
+        after = substituted(before, substitute)
+        if after is not before:
+            changed[f.name] = after
+    return replace(node, **changed) if changed else node
 
 
 def targets(statement: Stmt) -> tuple[Variable, ...]:

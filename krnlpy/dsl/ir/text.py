@@ -5,8 +5,9 @@ Integers are i32 and floats f32 unless a suffix says otherwise (``3u8``, ``0.5f6
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
+from typing import Any
 
 from krnlpy.dsl import ir
 from krnlpy.scalar import ScalarType, boolean, f32, i32
@@ -48,11 +49,31 @@ def program_text(program: ir.Program) -> str:
     parts = [_function(f) for f in program.functions]
     parameters = ", ".join(_parameter(p) for p in program.parameters)
     head = f"kernel {program.name}({parameters}){' unchecked' if program.unchecked else ''}"
-    parts.append([(None, 0, head), *_arrays(program.group_arrays, program.local_arrays), *_block(program.body, 1)])
+    body = ir.substituted(program.body, _Distinct(p.name for p in program.parameters).of)
+    parts.append([(None, 0, head), *_arrays(program.group_arrays, program.local_arrays), *_block(body, 1)])
     lines = [line for part in parts for line in [(None, 0, ""), *part]][1:]
     width = max(5, *(len(str(number)) for number, _, _ in lines if number is not None), 5)
     texts = [f"{'' if number is None else number:>{width}} {'    ' * depth}{text}" for number, depth, text in lines]
     return "\n".join(text.rstrip() for text in texts)
+
+
+class _Distinct:
+    """Gives the variables of a function names that differ: the frontend's own may be alike."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+        self._found: dict[ir.Variable, ir.Variable] = {}
+
+    def of(self, owned: ir.Variable | ir.LocalArray) -> Any:
+        if not isinstance(owned, ir.Variable):
+            return owned
+        if owned not in self._found:
+            name, count = owned.name, 2
+            while name in self._taken:
+                name, count = f"{owned.name}_{count}", count + 1
+            self._taken.add(name)
+            self._found[owned] = replace(owned, name=name)
+        return self._found[owned]
 
 
 _Line = tuple[int | None, int, str]
@@ -73,9 +94,12 @@ def _parameter(p: ir.Parameter) -> str:
 
 
 def _function(function: ir.Function) -> list[_Line]:
-    parameters = ", ".join(f"{v.name}: {v.type}" for v in function.parameters)
+    distinct = _Distinct()
+    variables = [distinct.of(v) for v in function.parameters]
+    parameters = ", ".join(f"{v.name}: {v.type}" for v in variables)
+    body = ir.substituted(function.body, distinct.of)
     head = f"func {function.name}({parameters}) -> {', '.join(map(str, function.results)) or 'None'}"
-    return [(None, 0, head), *_arrays((), function.local_arrays), *_block(function.body, 1)]
+    return [(None, 0, head), *_arrays((), function.local_arrays), *_block(body, 1)]
 
 
 def _arrays(group: tuple[ir.GroupArray, ...], local: tuple[ir.LocalArray, ...]) -> Iterator[_Line]:

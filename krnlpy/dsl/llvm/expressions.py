@@ -8,6 +8,7 @@ from functools import cached_property
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.ir.reports import Sites
+from krnlpy.dsl.passes.inlining import inlined_functions
 from krnlpy.dsl.passes.loop_work import Work
 from krnlpy.dsl.semantics.fast import exact
 from krnlpy.errors import CompileError
@@ -47,6 +48,11 @@ class Context:
     def work(self) -> Work:
         """How much work the loops are."""
         return Work(self.program, self.static, self.polling_levels)
+
+    @cached_property
+    def inlined(self) -> frozenset[ir.Function]:
+        """The functions of which each call is to have its own copy."""
+        return inlined_functions(self.program)
 
     def hint(self, loop: ir.For) -> int | None:
         """How a loop over a small array is written; see ``tiles.py``."""

@@ -319,7 +319,8 @@ def define_function(context: Context, function: ir.Function) -> str:
     if is_polling:
         polls.leave_function(b)
     b.ret(type, b.load(type, body.results[0]))
-    header = f"define internal {type} @{symbol}({', '.join(listed)}) inlinehint nounwind"
+    inline = "alwaysinline" if function in context.inlined else "inlinehint"
+    header = f"define internal {type} @{symbol}({', '.join(listed)}) {inline} nounwind"
     context.module.define(symbol, b.finish(header))
     return symbol
 

@@ -22,7 +22,7 @@ from krnlpy.dsl.types.cooperative import CooperativeType
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, f32, i32, i64, u16, u32, u64
 
-from . import atomics, compounds, conversions, cooperative
+from . import atomics, compounds, conversions, cooperative, derivatives
 from . import bits as calls_bits
 from . import math as calls_math
 from .conversions import conversion
@@ -61,7 +61,7 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
     composite = composite_type(callee)
     if composite is not None:
         return compounds.construct(lowering, composite, lowering.call(node))
-    if node.keywords and callee not in (builtins.group_array, builtins.local_array):
+    if node.keywords and callee not in _WITH_KEYWORDS:
         raise KernelSyntaxError("only @func functions take keyword arguments", *where)
     special = _registered(_SYNTAX, callee)
     if special is not None:
@@ -239,8 +239,10 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
     builtins.local_array: _only("local_array", "as `name = local_array(type, shape)` at the function's top"),
     builtins.unroll: _only("unroll", "in `for i in unroll(range(...))`"),
     **atomics.HANDLERS,
+    **derivatives.HANDLERS,
 }
 """Calls whose arguments are not evaluated: an atomic's first one is a target; others stand in certain places only."""
+_WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
 _WHOLE = {python.type, *VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS}
 """What takes vectors whole; any other function is applied element by element."""
 _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {

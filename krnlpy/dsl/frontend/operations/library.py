@@ -17,6 +17,7 @@ _MODULES = {
     " sub_sat_signed sub_sat_unsigned byte_swap_32 byte_swap_64 rotate power",
     "inverse_trigonometric": "asin acos atan atan2",
     "logarithms": "log10 log1p asinh acosh atanh",
+    "logistic": "sigmoid softplus",
     "parts": "copysign signbit isfinite sign nextafter ldexp fmin fmax minimum maximum lerp step smoothstep",
     "remainders": "fmod remainder",
     "roots": "rsqrt cbrt hypot",

@@ -26,8 +26,8 @@ Handler = Callable[[Lowering, Call], Value]
 
 _FLOAT_FUNCTIONS = {
     1: "sqrt rsqrt cbrt exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh"
-    " atanh erf erfc gamma lgamma floor ceil trunc rint signbit isnan isinf isfinite fast_exp fast_exp2 fast_log"
-    " fast_log2 fast_sin fast_cos fast_tan fast_tanh fast_rsqrt",
+    " atanh erf erfc gamma lgamma sigmoid softplus floor ceil trunc rint signbit isnan isinf isfinite"
+    " fast_exp fast_exp2 fast_log fast_log2 fast_sin fast_cos fast_tan fast_tanh fast_rsqrt",
     2: "hypot atan2 fmod remainder copysign nextafter fast_pow fast_min fast_max",
     3: "fma lerp smoothstep",
 }

@@ -12,6 +12,7 @@ import numpy as np
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.callables import Call, Func
 from krnlpy.dsl.frontend.conversions import coerce, concretized
+from krnlpy.dsl.frontend.derivatives import Derivative
 from krnlpy.dsl.frontend.lowering import ProgramState
 from krnlpy.dsl.frontend.signature import (
     Declared,
@@ -41,6 +42,7 @@ from krnlpy.dsl.types.composites import AnyType, CompositeType, leaves, resolved
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, i32
 
+from .derivatives import derived_function
 from .expressions import rank_of
 from .statements import StatementLowering
 
@@ -186,8 +188,10 @@ class FunctionLowering(StatementLowering):
     def call_function(self, callee: Func, call: Call) -> Value | None:
         where = call.location
         source = read_source(callee.function)
-        if callee in self.state.calling:
-            raise KernelSyntaxError(f"{callee.__name__} calls itself; kernels have no recursion", *where)
+        if (callee.root if isinstance(callee, Derivative) else callee) in self.state.calling:
+            what = "its own derivative" if isinstance(callee, Derivative) else "itself"
+            name = callee.root.__name__ if isinstance(callee, Derivative) else callee.__name__
+            raise KernelSyntaxError(f"{name} calls {what}; kernels have no recursion", *where)
         declared = positional_arguments(source)
         given = self._bind(callee, declared, call)
         bound = [self._argument(callee, source, a, v, where) for a, v in zip(declared, given, strict=True)]
@@ -226,6 +230,16 @@ class FunctionLowering(StatementLowering):
         source = read_source(callee.function)
         names = [a.arg for a in positional_arguments(source)]
         return self._lowered(callee, source, names, operands).function
+
+    def apply(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> Value:
+        source = read_source(callee.function)
+        declared = positional_arguments(source)
+        bound = [self._argument(callee, source, a, v, where) for a, v in zip(declared, operands, strict=True)]
+        lowered = self._lowered(callee, source, [a.arg for a in declared], bound)
+        if lowered.result == () or not lowered.function.pure:
+            raise KernelTypeError(f"{callee.__name__} must give one number, and touch nothing else", *where)
+        (result,) = self._invoke(lowered, bound, where)
+        return result
 
     def _argument(self, callee: Func, source: Source, argument: ast.arg, value: Value, where: ir.Location) -> Value:
         """An argument as the function takes it: a typed value, or what is known while compiling."""
@@ -315,6 +329,10 @@ class FunctionLowering(StatementLowering):
         return lowered
 
     def _lower_function(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> _Lowered:
+        if isinstance(callee, Derivative):
+            base = self._lowered(callee.base, source, names, bound)
+            derived = derived_function(self, callee, base.function, base.result, source, names, bound)
+            return _Lowered(*derived, effects=False, is_convergent=False)
         lowering, parameters = self._open(source, names, bound)
         self._lower_body(callee, lowering)
         result = lowering.result
@@ -332,6 +350,7 @@ class FunctionLowering(StatementLowering):
             tuple(lowering.local_arrays),
             source.location(source.tree),
             pure,
+            callee,
         )
         assert result is not None
         return _Lowered(function, result, lowering.effects, lowering.is_convergent)
