@@ -26,7 +26,7 @@ def slope_of(f: Any, *arguments: Any) -> Kernel:
     d = derivative(f, *arguments)
 
     @kernel
-    def slope(x: Item[f32], y: ItemMut[f32]):
+    def slope(x: Item[f32], y: ItemMut[f32]) -> None:
         y = d(x)
 
     return slope
@@ -39,7 +39,7 @@ def prints(x):
 
 
 @func
-def nothing(x):
+def nothing(x) -> None:
     pass
 
 
@@ -97,15 +97,15 @@ def writes(x, out: GlobalMut[f32]):
 
 def test_arguments_without_derivatives() -> None:
     @kernel
-    def by_whole(x: Item[f32], y: ItemMut[f32]):
+    def by_whole(x: Item[f32], y: ItemMut[f32]) -> None:
         y = derivative(counted, "n")(x, 3)
 
     @kernel
-    def by_part(x: Item[f32], y: ItemMut[f32]):
+    def by_part(x: Item[f32], y: ItemMut[f32]) -> None:
         y = derivative(spread)(vec2(x, x)).x
 
     @kernel
-    def of_whole(x: Item[f32], y: ItemMut[f32]):
+    def of_whole(x: Item[f32], y: ItemMut[f32]) -> None:
         y = value_and_partials(counted)(3, 4)[0]
 
     refused(by_whole, KernelTypeError, "by n, which is i32")
@@ -115,11 +115,11 @@ def test_arguments_without_derivatives() -> None:
 
 def test_functions_with_effects() -> None:
     @kernel
-    def atomics(x: Global[f32], y: GlobalMut[f32]):
+    def atomics(x: Global[f32], y: GlobalMut[f32]) -> None:
         y[1] = derivative(adds)(x[0], y)
 
     @kernel
-    def stores(x: Global[f32], y: GlobalMut[f32]):
+    def stores(x: Global[f32], y: GlobalMut[f32]) -> None:
         y[1] = derivative(writes)(x[0], y)
 
     refused(atomics, KernelTypeError, "has effects")
@@ -128,27 +128,27 @@ def test_functions_with_effects() -> None:
 
 def test_within_kernels() -> None:
     @kernel
-    def of_builtin(x: Item[f32], y: ItemMut[f32]):
+    def of_builtin(x: Item[f32], y: ItemMut[f32]) -> None:
         y = derivative(exp)(x)
 
     @kernel
-    def of_number(x: Item[f32], y: ItemMut[f32]):
+    def of_number(x: Item[f32], y: ItemMut[f32]) -> None:
         y = derivative(x)(x)
 
     @kernel
-    def of_nothing(x: Item[f32], y: ItemMut[f32]):
+    def of_nothing(x: Item[f32], y: ItemMut[f32]) -> None:
         y = derivative()(x)  # type: ignore[call-arg]
 
     @kernel
-    def by_unknown(x: Item[f32], y: ItemMut[f32]):
+    def by_unknown(x: Item[f32], y: ItemMut[f32]) -> None:
         y = derivative(counted, "z")(x, 3)
 
     @kernel
-    def by_variable(x: Item[f32], y: ItemMut[f32]):
+    def by_variable(x: Item[f32], y: ItemMut[f32]) -> None:
         y = derivative(counted, x)(x, 3)
 
     @kernel
-    def twice(x: Item[f32], y: ItemMut[f32]):
+    def twice(x: Item[f32], y: ItemMut[f32]) -> None:
         y = value_and_partials(counted, "x", 0)(x, 3)[0]
 
     refused(of_builtin, KernelTypeError, "expected a function decorated by @func")
@@ -194,7 +194,7 @@ def test_partials_of_composites() -> None:
     define_partials(size, by_hand)
 
     @kernel
-    def slope(x: Item[f32], y: ItemMut[f32]):
+    def slope(x: Item[f32], y: ItemMut[f32]) -> None:
         y = derivative(size)(vec2(x, x)).x
 
     refused(slope, KernelTypeError, "define_partials is for functions of numbers")

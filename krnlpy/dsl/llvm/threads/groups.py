@@ -372,10 +372,10 @@ class GroupLoop:
             writer.declare_arrays(self._context.program.local_arrays)
         writer.return_label = b.fresh("return")
         jumps = {"break": b.fresh("break"), "continue": b.fresh("continue")} if self._masks.in_loop else {}
-        writer.enter_loop(*jumps.values())
+        kept = b.fresh("kept")
+        writer.enter_loop(*(jumps.values() or (kept, kept)))
         writer.block(region.body)
-        if jumps:
-            kept = b.fresh("kept")
+        if self._loops or jumps:
             b.branch(kept)
             for how, label in jumps.items():
                 b.place(label)
