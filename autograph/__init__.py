@@ -40,7 +40,7 @@ __all__ = [
     "save_checkpoint",
 ]
 
-# What not every program needs, and takes time to load (HTTP and TLS above all), is loaded when asked for.
+# What takes tens of milliseconds to load and not every program needs is loaded when asked for: CSV, compression, CBOR.
 _LATER = {"data": "data", "load_checkpoint": "files.checkpoints", "save_checkpoint": "files.checkpoints"}
 
 

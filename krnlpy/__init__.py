@@ -4,7 +4,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import config, errors
-from .backend.memory_stats import MemoryStats
 from .buffers.buffer import Buffer
 from .buffers.struct_buffer import StructBuffer
 from .device import Device, devices
@@ -47,15 +46,16 @@ from .errors import (
     UnsizedError,
 )
 from .features import Feature
-from .graphs.host_call import host_call
 from .kernels.kernel import Kernel, kernel
 from .scalar import SCALAR_TYPES, DTypeLike, ScalarType, scalar_type
 from .views.struct_view import struct_dtype
 
 if TYPE_CHECKING:
+    from .backend.memory_stats import MemoryStats
     from .dsl.frontend.syntax.functions import func
     from .dsl.types.checked import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
     from .graphs.graph import Graph
+    from .graphs.host_call import host_call
     from .profiling.profile import Profile, Record
     from .tuning.autotune import autotune
     from .tuning.trials import TuningResult
@@ -146,11 +146,13 @@ __all__ = [
 # The compiler comes when it is needed, so that `import krnlpy` stays light.
 _LATER = {
     "Graph": "graphs.graph",
+    "MemoryStats": "backend.memory_stats",
     "Profile": "profiling.profile",
     "Record": "profiling.profile",
     "TuningResult": "tuning.trials",
     "autotune": "tuning.autotune",
     "func": "dsl.frontend.syntax.functions",
+    "host_call": "graphs.host_call",
 }
 
 

@@ -13,13 +13,13 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 
 from . import config
-from .backend.memory_stats import MemoryStats
 from .backend.protocol import Backend
 from .device_info import DeviceInfo
 from .errors import DeviceBusy, DeviceUnavailable, ProfileError
 from .locks import is_mine, renew_after_fork
 
 if TYPE_CHECKING:
+    from .backend.memory_stats import MemoryStats
     from .graphs.graph import Graph
     from .profiling.profile import Profile
 

@@ -9,6 +9,9 @@ from typing import Any, Literal
 from .features import Features
 from .scalar import ScalarType
 
+MAX_INDEX = (1 << 31) - 1
+"""The greatest index, id and count of a kernel, all of which are i32."""
+
 DeviceKind = Literal["discrete", "integrated", "virtual", "cpu", "other", "host", "interpreter"]
 
 

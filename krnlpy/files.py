@@ -1,8 +1,7 @@
-"""Files on disk: written so that at any moment the old or the new one is there, whole; read where they are plain ones.
+"""Files on disk: at any moment the old or the new one is there, whole. Only plain files are read.
 
 A file is written beside the old one, as a *part* with a name of its own, and takes the old one's place at the end. A
-part is locked while it is written, so that whoever finds one without a lock knows that its process is dead, and removes
-it.
+part is locked while it is written: a part without a lock was left by a dead process, and is removed.
 """
 
 from __future__ import annotations
@@ -57,8 +56,8 @@ def write(
         private: make it this user's alone, whatever was there; a symbolic link is replaced, not followed.
 
     Raises:
-        FileError: it can't be written, for example because the disk is full, or the path is of no plain file but of a
-            folder, pipe or device. What was there is unchanged.
+        FileError: it can't be written, for example because the disk is full, or the path is that of a folder, pipe or
+            device. What was there is unchanged.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -178,8 +178,8 @@ MUTATIONS = [
     ),
     Mutation(
         _POOLING,
-        "if v > best or (isnan(v)",
-        "if v >= best or (isnan(v)",
+        "return value > best or",
+        "return value >= best or",
         f"tests/autograph/functions/test_max_pool2.py {HOST}",
     ),
     Mutation(
@@ -191,12 +191,15 @@ MUTATIONS = [
     # Losses
     Mutation(
         _LOSSES,
-        "not logits[row, label] > logits[row, j]",
-        "not logits[row, label] >= logits[row, j]",
+        "not logits[row, index] > logits[row, j]",
+        "not logits[row, index] >= logits[row, j]",
         f"tests/autograph/functions/test_loss.py tests/autograph/functions/test_ported_operations.py {HOST}",
     ),
     Mutation(
-        _LOSSES, "or label >= count:", "or label > count:", f"tests/autograph/functions/test_loss.py {INTERPRETER}"
+        _LOSSES,
+        "0 <= index < count else -1",
+        "0 <= index <= count else -1",
+        f"tests/autograph/functions/test_loss.py {INTERPRETER}",
     ),
     # Gradients and optimizers
     Mutation(
@@ -256,7 +259,7 @@ MUTATIONS = [
     Mutation(_COLLECTIVES, "(self & ~3) + place", "(self & ~7) + place", _SUBGROUPS),
     Mutation(_COLLECTIVES, "row = [None, *row[:-1]]", "row = [*row]", _SUBGROUPS),
     Mutation(
-        "krnlpy/dsl/llvm/subgroups.py",
+        "krnlpy/dsl/llvm/threads/lanes.py",
         "icmp ult i32 {source}, {size}",
         "icmp ule i32 {source}, {size}",
         f"tests/conformance/test_subgroups.py {HOST}",
@@ -268,7 +271,12 @@ MUTATIONS = [
         "begin + self._chunk",
         f"tests/host/test_backend.py {HOST}",
     ),
-    Mutation(_MASKS, "first = self._loops[-1] + 1", "first = self._loops[-1]", f"tests/host/test_groups.py {HOST}"),
+    Mutation(
+        _MASKS,
+        "first = self._loops[-1] + 1",
+        "first = self._loops[-1]",
+        f"tests/conformance/test_subgroups.py tests/conformance/test_left_loops.py {HOST}",
+    ),
     Mutation(_MASKS, '{"return": 0, ', '{"return": 1, ', f"tests/host/test_groups.py {HOST}"),
     # The language's library
     Mutation(

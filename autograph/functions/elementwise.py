@@ -93,13 +93,33 @@ Operand: TypeAlias = "Tensor | float"
 
 
 def add(x: Operand, y: Operand) -> Tensor:
-    """``x + y``."""
+    """``x + y`` of tensors, or of a tensor and a number; shapes broadcast by NumPy's rules.
+
+    Raises:
+        ShapeError: the shapes do not broadcast.
+        DtypeError: the dtypes differ, or an operand is neither a tensor nor a number that the dtype holds.
+        DeviceError: the tensors lie on different devices.
+
+    >>> from autograph import Tensor
+    >>> (Tensor.from_numpy([[1], [2]]) + Tensor.from_numpy([10, 20])).numpy().tolist()
+    [[11, 21], [12, 22]]
+    """
     value = _apply("+", x, y, _add, _add_number, None)
     return differentiable(value, _edges(x, lambda g: g) + _edges(y, lambda g: g))
 
 
 def sub(x: Operand, y: Operand) -> Tensor:
-    """``x - y``."""
+    """``x - y`` of tensors, or of a tensor and a number; shapes broadcast by NumPy's rules.
+
+    Raises:
+        ShapeError: the shapes do not broadcast.
+        DtypeError: the dtypes differ, or an operand is neither a tensor nor a number that the dtype holds.
+        DeviceError: the tensors lie on different devices.
+
+    >>> from autograph import Tensor
+    >>> (10 - Tensor.from_numpy([1, 2])).numpy().tolist()
+    [9, 8]
+    """
     value = _apply("-", x, y, _sub, _sub_number, _number_sub)
     return differentiable(value, _edges(x, lambda g: g) + _edges(y, neg))
 
@@ -110,14 +130,35 @@ def rsub(x: Tensor, y: Operand) -> Tensor:
 
 
 def mul(x: Operand, y: Operand) -> Tensor:
-    """``x * y``."""
+    """``x * y`` element by element, of tensors, or of a tensor and a number; shapes broadcast by NumPy's rules.
+
+    Raises:
+        ShapeError: the shapes do not broadcast.
+        DtypeError: the dtypes differ, or an operand is neither a tensor nor a number that the dtype holds.
+        DeviceError: the tensors lie on different devices.
+
+    >>> from autograph import Tensor
+    >>> x = Tensor.from_numpy([1, 2, 3])
+    >>> (2 * x * x).numpy().tolist()
+    [2, 8, 18]
+    """
     value = _apply("*", x, y, _mul, _mul_number, None)
     a, b = _detached(x), _detached(y)
     return differentiable(value, _edges(x, lambda g: mul(g, b)) + _edges(y, lambda g: mul(g, a)))
 
 
 def div(x: Operand, y: Operand) -> Tensor:
-    """``x / y`` of floats."""
+    """``x / y`` of floats: of tensors, or of a tensor and a number; shapes broadcast by NumPy's rules.
+
+    Raises:
+        ShapeError: the shapes do not broadcast.
+        DtypeError: the tensors hold integers, or the dtypes differ, or an operand is neither a tensor nor a number.
+        DeviceError: the tensors lie on different devices.
+
+    >>> from autograph import Tensor
+    >>> (Tensor.from_numpy([1.0, 3.0]) / 2).numpy().tolist()
+    [0.5, 1.5]
+    """
     value = _apply("/", x, y, _div, _div_number, _number_div)
     b, quotient = _detached(y), value.detach()
     return differentiable(value, _edges(x, lambda g: div(g, b)) + _edges(y, lambda g: neg(div(mul(g, quotient), b))))
@@ -129,7 +170,15 @@ def rdiv(x: Tensor, y: Operand) -> Tensor:
 
 
 def neg(x: Tensor) -> Tensor:
-    """``-x``."""
+    """``-x``; unsigned integers wrap.
+
+    Raises:
+        OutOfMemory: the device has not enough memory for the result.
+
+    >>> from autograph import Tensor
+    >>> (-Tensor.from_numpy([1, -2])).numpy().tolist()
+    [-1, 2]
+    """
     out = Buffer.empty(x.shape, x.dtype, x.device)
     if x.size:
         _neg(x.buffer, out)

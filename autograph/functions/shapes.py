@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -69,10 +69,8 @@ def transpose(x: Tensor, *axes: int | Sequence[int]) -> Tensor:
     """
     given = integers(axes)
     order = tuple(a + x.ndim if a < 0 else a for a in given) or tuple(reversed(range(x.ndim)))
-    if sorted(order) != list(range(x.ndim)):
-        raise ShapeError(f"{given} is not an order of the {x.ndim} axes of a tensor of shape {x.shape}")
+    value = _view(x, lambda buffer: buffer.transpose(*order))
     inverse = tuple(order.index(axis) for axis in range(x.ndim))
-    value = x.view(lambda buffer: buffer.transpose(*order))
     return differentiable(value, [(x, lambda gradient: transpose(gradient, inverse))])
 
 
@@ -87,11 +85,8 @@ def broadcast_to(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
     [[1, 2], [1, 2], [1, 2]]
     """
     wanted = integers(shape)
-    tail = wanted[len(wanted) - x.ndim :]
-    if len(wanted) < x.ndim or any(n not in (1, m) for n, m in zip(x.shape, tail, strict=True)):
-        raise ShapeError(f"a tensor of shape {x.shape} cannot be broadcast to {wanted}")
     source = x.shape
-    value = x.view(lambda buffer: buffer.broadcast_to(wanted))
+    value = _view(x, lambda buffer: buffer.broadcast_to(wanted))
     return differentiable(value, [(x, lambda gradient: sum_to_shape(gradient, source))])
 
 
@@ -106,10 +101,7 @@ def index(x: Tensor, key: Any) -> Tensor:
     >>> x[1, ::2].numpy().tolist(), x[..., -1].numpy().tolist()
     ([4, 6], [3, 6])
     """
-    try:
-        value = x.view(lambda buffer: buffer[key])
-    except krnlpy.errors.ShapeError as error:
-        raise ShapeError(str(error)) from None
+    value = _view(x, lambda buffer: buffer[key])
     shape, dtype, device = x.shape, x.dtype, x.device
 
     def scatter(gradient: Tensor) -> Tensor:
@@ -168,3 +160,11 @@ def to_device(x: Tensor, device: Device) -> Tensor:
     is_there = isinstance(device, Device) and device == source
     value = x.detach() if is_there else x.result(x.buffer.to_device(device))
     return differentiable(value, [(x, lambda gradient: to_device(gradient, source))])
+
+
+def _view(x: Tensor, of: Callable[[Buffer], Buffer]) -> Tensor:
+    """A view, not recorded. What the buffer finds wrong is an error of autograph."""
+    try:
+        return x.view(of)
+    except krnlpy.errors.ShapeError as error:
+        raise ShapeError(str(error)) from None

@@ -192,7 +192,10 @@ class Layer:
 
 def _children(layer: Layer) -> Iterator[tuple[str, Layer | Parameter]]:
     for name, value in vars(layer).items():
-        yield from _layers_and_parameters(name, value)
+        if isinstance(value, (Layer, Parameter)):  # what most are; each step asks for all, twice
+            yield name, value
+        elif isinstance(value, list | tuple):
+            yield from _layers_and_parameters(name, value)
 
 
 def _layers_and_parameters(name: str, value: Any) -> Iterator[tuple[str, Layer | Parameter]]:

@@ -193,9 +193,7 @@ class TensorBase:
         return self.node is not None and recording.on
 
     def __len__(self) -> int:
-        if not self.ndim:
-            raise ShapeError("a tensor of shape () has no length")
-        return self.shape[0]
+        return len(self.share.buffer)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}{repr(self.share.buffer).removeprefix('Buffer')}"

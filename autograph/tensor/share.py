@@ -24,6 +24,8 @@ class Share:
         self.buffer, self.users = buffer, users
 
     def __del__(self) -> None:
-        users = getattr(self, "users", None)  # there is none where Ctrl-C broke off the constructor
-        if users is not None:
-            users.pop()
+        try:
+            users = self.users
+        except AttributeError:  # Ctrl-C broke off the constructor
+            return
+        users.pop()

@@ -18,8 +18,8 @@ def frames() -> frozenset[FrameType]:
 
 
 def is_interruption(known: Container[FrameType]) -> bool:
-    """Whether nobody called a frame of this thread between the caller's and the first known one: a signal handler's (or
-    a debugger's), a ``__del__`` method's, or that of a weak reference's callback.
+    """Whether an interruption put a frame of this thread between the caller's and the first known one: that of a signal
+    handler (or a debugger), of a ``__del__`` method, or of a weak reference's callback.
 
     Args:
         known: frames of this thread from before.

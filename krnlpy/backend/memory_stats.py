@@ -64,5 +64,6 @@ class Usage:
         with self._lock:
             while self._notes:
                 self._in_use += self._notes.popleft()
-                self._peak = max(self._peak, self._in_use)
+                if self._in_use > self._peak:  # each time, for each buffer that was ever made
+                    self._peak = self._in_use
             return MemoryStats(self._in_use, self._peak, self._in_use)

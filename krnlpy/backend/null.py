@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from krnlpy.device_info import DeviceInfo, DeviceKind
+from krnlpy.device_info import MAX_INDEX, DeviceInfo, DeviceKind
 from krnlpy.dsl.ir.layout import layout_of
 from krnlpy.dsl.ir.verify import verify
 from krnlpy.dsl.passes.accesses import buffer_accesses
@@ -23,7 +23,6 @@ from .protocol import BackendOf, BindingOf, BuildRequest, check_groups, check_su
 from .timing import HostTimer
 
 _Array = np.ndarray[Any, Any]
-_MANY = (1 << 31) - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,12 +201,12 @@ def _describe(kind: DeviceKind) -> DeviceInfo:
         features=frozenset(Feature),
         max_threads=1024,
         max_threads_xyz=(1024, 1024, 1024),
-        max_groups_xyz=(_MANY, _MANY, _MANY),
-        max_group_memory=_MANY,
-        max_buffer_bytes=_MANY,
-        max_binding_bytes=_MANY,
+        max_groups_xyz=(MAX_INDEX, MAX_INDEX, MAX_INDEX),
+        max_group_memory=MAX_INDEX,
+        max_buffer_bytes=MAX_INDEX,
+        max_binding_bytes=MAX_INDEX,
         max_parameter_bytes=256,
         subgroup_threads=32,
         subgroup_sizes=(4, 8, 16, 32, 64, 128),
-        memory_bytes=_MANY,
+        memory_bytes=MAX_INDEX,
     )

@@ -1,12 +1,13 @@
-"""What a signal handler or a finalizer asks of a kernel's memory while it interrupts the launch of that kernel, on
-backends that run a launch at once: it is done when the launch is over.
+"""Work that waits for a kernel that was interrupted, on backends that run a launch at once.
+
+A signal handler or a finalizer may ask for changes of the memory that the kernel uses. They are made when the launch is
+over.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +27,19 @@ Span = tuple[Any, int, int]
 
 
 class _Launch:
-    def __init__(self, accesses: Sequence[Access]) -> None:
+    __slots__ = ("_bindings", "_executable", "is_over", "thread", "waiting")
+
+    def __init__(self, executable: Any, bindings: Sequence[Binding]) -> None:
         self.thread = threading.get_ident()
-        self.accesses = accesses
+        self._executable, self._bindings = executable, bindings
+        self.is_over = False
         self.waiting: list[tuple[Sequence[Access], Callable[[], None]]] = []
 
     def conflicts_with(self, accesses: Sequence[Access]) -> bool:
         """Whether others that access these bytes must wait for the launch, or for what waits for it."""
-        return _overlap(accesses, self.accesses) or any(_overlap(accesses, others) for others, _ in self.waiting)
+        if not self.is_over and _overlap(accesses, accesses_of(self._executable, self._bindings)):
+            return True
+        return any(_overlap(accesses, others) for others, _ in self.waiting)
 
 
 class Launches:
@@ -46,17 +52,17 @@ class Launches:
     def __init__(self) -> None:
         self.running: list[_Launch] = []
 
-    @contextmanager
-    def run(self, accesses: Sequence[Access]) -> Iterator[None]:
-        """A launch that runs within the block, and after it what was postponed, in order."""
-        launch = _Launch(accesses)
-        self.running.append(launch)
+    def run(self, executable: Any, bindings: Sequence[Binding], work: Callable[..., None], *arguments: Any) -> None:
+        """Does the work of a launch, and then what was postponed, in order."""
+        launch = _Launch(executable, bindings)
         try:
-            yield
+            self.running.append(launch)  # within the block: Ctrl-C may come when it is there
+            work(*arguments)
         finally:
-            launch.accesses = ()
+            launch.is_over = True
             try:
-                _work_off(launch.waiting)
+                if launch.waiting:
+                    _work_off(launch.waiting)
             finally:
                 self.running.remove(launch)
 
@@ -94,7 +100,7 @@ class Launches:
             perform(backend, (command,))
 
     def postpone_transfer(self, work: Callable[..., None], *arguments: Any, spans: Sequence[Span]) -> bool:
-        """As :meth:`postpone`, of work on spans of memory, of which it writes the last and reads the others."""
+        """As :meth:`postpone`, for work that writes the last of some spans of memory and reads the others."""
         last = len(spans) - 1
         accesses = [(m.address + at, m.address + at + nbytes, i == last) for i, (m, at, nbytes) in enumerate(spans)]
         return self.postpone(accesses, partial(work, *arguments))
@@ -105,19 +111,17 @@ class Launches:
         for launch in self._mine():
             if any(_overlap([access], accesses) for accesses, _ in launch.waiting):
                 raise DeviceBusy(
-                    "the kernel that was interrupted uses memory that was then asked to change, which happens after the"
-                    " kernel; it can't be read before"
+                    "this memory is changed after the interrupted kernel, which uses it; it can't be read before"
                 )
 
     def _mine(self) -> Sequence[_Launch]:
-        """The outermost first: it is over last."""
+        """The running launches of this thread, the outermost first."""
         me = threading.get_ident()
         return [launch for launch in self.running.copy() if launch.thread == me]  # others may end meanwhile
 
 
 def _work_off(waiting: list[tuple[Sequence[Access], Callable[[], None]]]) -> None:
-    """Does it in order. What others postpone meanwhile because of some that waits comes after it. Raises the first
-    error when all is done."""
+    """Does it in order, with what is postponed in the meantime at the end. Raises the first error when all is done."""
     errors = []
     while waiting:
         try:

@@ -12,19 +12,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from krnlpy.device_info import DeviceInfo
+from krnlpy.device_info import MAX_INDEX, DeviceInfo
 from krnlpy.errors import LimitExceeded
 
 from .commands import Command
-from .memory_stats import MemoryStats
-from .timing import Timer
 
 if TYPE_CHECKING:
     from krnlpy.dsl.ir import Program
     from krnlpy.dsl.ir.layout import Variant
 
-
-_LONGEST = (1 << 31) - 1
+    from .memory_stats import MemoryStats
+    from .timing import Timer
 
 
 def check_subgroups(program: Program, threads: tuple[int, int, int], info: DeviceInfo) -> None:
@@ -45,8 +43,8 @@ def check_subgroups(program: Program, threads: tuple[int, int, int], info: Devic
 
 def check_groups(kernel: str, groups: tuple[int, int, int], threads: tuple[int, int, int]) -> None:
     """Raises LimitExceeded where a launch has more threads along an axis than ids, which are i32, can count."""
-    if any(n * m > _LONGEST for n, m in zip(groups, threads, strict=True)):
-        raise LimitExceeded(f"{kernel}: {groups} groups of {threads} threads are more than {_LONGEST} along an axis")
+    if any(n * m > MAX_INDEX for n, m in zip(groups, threads, strict=True)):
+        raise LimitExceeded(f"{kernel}: {groups} groups of {threads} threads are more than {MAX_INDEX} along an axis")
 
 
 class Memory(Protocol):

@@ -350,14 +350,14 @@ class Buffer(View):
         return array
 
     def _shared_array(self) -> np.ndarray[Any, Any]:
-        if self.memory is None:
-            return arrays.empty(self.shape, self.dtype)
-        memory = self.device.backend.view(self.memory)
+        if self._memory is None:
+            return arrays.empty(self._shape, self.dtype)
+        memory = self.device.backend.view(self._memory)
         if memory is None:
             raise SharingError(f"the elements lie on {self.device!r}; an array of them is always a copy")
         size, dtype = self.dtype.size, self.dtype.dtype
-        strides = [s * size for s in self.strides]
-        array: np.ndarray[Any, Any] = np.ndarray(self.shape, dtype, memory, self.offset * size, strides)
+        strides = [s * size for s in self._strides]
+        array: np.ndarray[Any, Any] = np.ndarray(self._shape, dtype, memory, self._offset * size, strides)
         if self.is_broadcast():
             array.flags.writeable = False
         return array

@@ -42,7 +42,7 @@ def host_call(function: Callable[..., Any], *buffers: Buffer) -> None:
     if not buffers or not all(isinstance(buffer, Buffer) for buffer in buffers):
         given = ", ".join(type(buffer).__name__ for buffer in buffers) or "none"
         raise LaunchError(f"host_call of {name} takes at least one Buffer, and nothing else; got {given}")
-    devices = dict.fromkeys(buffer.device for buffer in buffers)
+    devices = dict.fromkeys([buffer.device for buffer in buffers])
     if len(devices) > 1:
         raise LaunchError(f"host_call of {name}: buffers on {', '.join(map(repr, devices))}; expected one device")
     device = buffers[0].device

@@ -22,10 +22,9 @@ from krnlpy.backend.memory_stats import MemoryStats, Usage
 from krnlpy.backend.postponed import Launches, accesses_of
 from krnlpy.backend.protocol import BackendOf, Binding, BuildRequest, check_groups
 from krnlpy.backend.timing import HostTimer
-from krnlpy.device_info import DeviceInfo
+from krnlpy.device_info import MAX_INDEX, DeviceInfo
 from krnlpy.dsl.llvm.emit import LAUNCH
 from krnlpy.dsl.semantics.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
-from krnlpy.errors import LimitExceeded
 from krnlpy.features import FLOAT_ATOMICS, Feature
 
 from .compiler import Compiler
@@ -35,7 +34,6 @@ from .interrupts import uninterrupted
 from .memory import Array, ArrayMemory, HostMemory, address_of, allocate
 from .pool import ThreadPool
 
-_MAX_INDEX = (1 << 31) - 1
 _FEATURES = frozenset(
     (
         *(Feature.INT64, Feature.FLOAT64, Feature.STORAGE8, Feature.STORAGE16),
@@ -136,7 +134,7 @@ class HostBackend:
 
     def build(self, request: BuildRequest) -> HostExecutable:
         """Compiles a program. Raises LimitExceeded."""
-        return HostExecutable(self._compiler, self._info, *request)
+        return HostExecutable(self._compiler, self._info, request)
 
     def launch(
         self,
@@ -175,9 +173,8 @@ class HostBackend:
         if executable.is_items:
             return int(executable.items.unpack_from(parameters, executable.items_offset)[0])
         for axis in range(3):
-            if groups[axis] * executable.threads[axis] > _MAX_INDEX:
-                size = f"{groups[axis]} groups of {executable.threads[axis]} threads"
-                raise LimitExceeded(f"{size} along axis {axis} are more than {_MAX_INDEX} threads")
+            if groups[axis] * executable.threads[axis] > MAX_INDEX:
+                check_groups(executable.name, groups, executable.threads)
         return groups[0] * groups[1] * groups[2]
 
     def run(
@@ -194,8 +191,8 @@ class HostBackend:
         signal raises meanwhile, KeyboardInterrupt say; the kernel has stopped then."""
         if chunk >= count:
             if count > executable.uninterrupted:
-                with self._launches.run(accesses_of(executable, bindings)):
-                    self._run_range(executable, parameters, buffers, 0, count, launch)
+                work = self._run_range
+                self._launches.run(executable, bindings, work, executable, parameters, buffers, 0, count, launch)
             else:
                 self._run_range(executable, parameters, buffers, 0, count, launch)
             return
@@ -205,8 +202,7 @@ class HostBackend:
         def run(begin: int, end: int) -> None:
             self._run_range(executable, parameters, buffers, begin, end, launch)
 
-        with self._launches.run(accesses_of(executable, bindings)):
-            self._pool.run(run, count, chunk, stop)
+        self._launches.run(executable, bindings, self._pool.run, run, count, chunk, stop)
 
     def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
         """A recording of commands."""
@@ -301,7 +297,7 @@ def _describe(compiler: Compiler) -> DeviceInfo:
         features=_FEATURES,
         max_threads=1024,
         max_threads_xyz=(1024, 1024, 1024),
-        max_groups_xyz=(_MAX_INDEX, _MAX_INDEX, _MAX_INDEX),
+        max_groups_xyz=(MAX_INDEX, MAX_INDEX, MAX_INDEX),
         max_group_memory=64 << 10,
         max_buffer_bytes=memory,
         max_binding_bytes=memory,

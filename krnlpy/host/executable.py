@@ -5,15 +5,14 @@ from __future__ import annotations
 import ctypes
 import struct
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from krnlpy.backend.protocol import check_subgroups
+from krnlpy.backend.protocol import BuildRequest, check_subgroups
 from krnlpy.device_info import DeviceInfo
-from krnlpy.dsl import ir
-from krnlpy.dsl.ir.layout import Variant, layout_of
+from krnlpy.dsl.ir.layout import layout_of
 from krnlpy.dsl.llvm import emit as llvm
 from krnlpy.dsl.passes.accesses import buffer_accesses
 from krnlpy.dsl.passes.cooperative_expansion import expanded
@@ -23,7 +22,7 @@ from krnlpy.errors import LimitExceeded
 
 from .compiler import Compiler, MachineCode
 
-_FUNCTION = ctypes.PYFUNCTYPE(  # raises what a signal's handler raised meanwhile
+_FUNCTION = ctypes.PYFUNCTYPE(  # raises what a signal handler raises while it runs
     ctypes.c_int32, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_char_p
 )
 
@@ -34,7 +33,7 @@ _no = ctypes.c_int32(0)
 NEVER = ctypes.addressof(_no)
 """A flag that never stops a launch."""
 _LEAST_WORK = 1 << 21
-"""Nodes of the IR worth handing to another thread: some 30 us, what waking it costs."""
+"""Nodes of the IR that are worth another thread: they take some 30 us, as waking it does."""
 _CHUNKS = 4
 """Chunks for each thread, so that one that was held up does not hold up all."""
 _MAX_LOCAL_BYTES = 128 << 10
@@ -48,12 +47,9 @@ class HostExecutable:
         self,
         compiler: Compiler,
         info: DeviceInfo,
-        program: ir.Program,
-        variant: Variant,
-        specs: Mapping[str, int | float | bool],
-        threads: tuple[int, int, int],
-        debug: bool,
+        request: BuildRequest,
     ) -> None:
+        program, variant, specs, threads, debug = request
         if any(t < 1 for t in threads) or np.prod(threads, dtype=object) > info.max_threads:
             raise LimitExceeded(
                 f"{program.name}: groups of {threads} threads; the host runs 1 to {info.max_threads} in all"
@@ -89,7 +85,7 @@ class HostExecutable:
         if not self.is_items:
             weight *= threads[0] * threads[1] * threads[2]
         self._least_chunk = max(1, _LEAST_WORK // max(1, weight))
-        # So many items or groups in one thread are done before Python handles a signal meanwhile.
+        # Items or groups that one thread may do before Python gets to handle a signal.
         self.uninterrupted = 0 if has_written_loops(program) else self._least_chunk
 
     def _load(self, code: llvm.LlvmCode) -> Function:

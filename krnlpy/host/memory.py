@@ -32,7 +32,10 @@ class HostMemory:
             usage.take(self.nbytes)
 
     def __del__(self) -> None:
-        usage = getattr(self, "usage", None)  # there is none where Ctrl-C broke off the constructor
+        try:
+            usage = self.usage
+        except AttributeError:  # Ctrl-C broke off the constructor
+            return
         if usage is not None:
             usage.give_back(-self.nbytes)
 

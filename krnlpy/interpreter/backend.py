@@ -195,8 +195,7 @@ class InterpreterBackend:
         bindings: Sequence[Binding],
         parameters: bytes,
     ) -> None:
-        with self._launches.run(accesses_of(executable, bindings)):
-            self._run(executable, groups, bindings, parameters)
+        self._launches.run(executable, bindings, self._run, executable, groups, bindings, parameters)
 
     def _run(
         self,

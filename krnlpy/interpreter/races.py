@@ -1,9 +1,8 @@
-"""Data races: two threads touch the same memory, one of them writes, and nothing says which of them comes first.
+"""Data races: two threads touch the same memory, one of them writes, and nothing orders the two.
 
-Threads of different groups are in no order at all; those of one group are ordered by barriers, and those of a subgroup
-by its barriers, only. Two atomic accesses
-never race with each other. Two writes race even where both write the same value, as in ThreadSanitizer: the memory
-models of Vulkan and C++ give no meaning to any race.
+Threads of different groups are never ordered. Only barriers order those of a group, and only subgroup barriers those of
+a subgroup. Two atomic accesses never race with each other. Two writes race even if both write the same value, as in
+ThreadSanitizer: the memory models of Vulkan and C++ give no meaning to any race.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ Access = tuple[int, tuple[int, int, int], tuple[int, int, int], CodeType, int, i
 and at which step of subgroups."""
 
 Describe = Callable[[int], str]
-"""What an element of an index is called in messages."""
+"""The name of an element in messages, by its index."""
 
 
 class Accesses:
     """What the threads of a launch did to each unit of memory: enough to see the next race.
 
-    Of reads, and likewise of atomics, the last is kept and one that the last may hide: a write races with any of them
-    if it races with one of these two.
+    The last read is kept, and one that it may hide; likewise for atomics. A write that races with any read races with
+    one of these two.
     """
 
     def __init__(self, now: ExecutionState) -> None:

@@ -17,7 +17,6 @@ from krnlpy.scalar import ScalarType
 from .arguments import Number, check_buffer, converter, resolve_types
 from .configuration import DEFAULT_THREADS, Configuration, Geometry, Triple, check_threads, default_threads
 from .defects import compiling
-from .parts import PartsPlan
 from .plan import Plan, check_buffers, check_types
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from krnlpy.dsl.frontend.signature import Signature
     from krnlpy.dsl.ir import Program
     from krnlpy.dsl.ir.layout import Variant
+
+    from .split_plan import SplitPlan
 
 
 compile_hooks: list[Any] = []
@@ -59,7 +60,7 @@ class Definition:
         ]
         self.programs: dict[tuple[ScalarType, ...], Program] = {}
         self.executables: dict[Any, Any] = {}
-        self.plans: dict[Any, Plan | PartsPlan] = {}
+        self.plans: dict[Any, Plan | SplitPlan] = {}
         self.lock = threading.RLock()
         renew_after_fork(self, "lock")
 
@@ -128,7 +129,7 @@ class Definition:
         """Compiles what a launch needs."""
         self._plan(configuration, None, arguments).prepare(arguments)
 
-    def _plan(self, configuration: Configuration, key: Any, arguments: Sequence[Any]) -> Plan | PartsPlan:
+    def _plan(self, configuration: Configuration, key: Any, arguments: Sequence[Any]) -> Plan | SplitPlan:
         name, parameters = self.signature.name, self.parameters
         for i in self.buffers:
             check_buffer(name, parameters[i], arguments[i])
@@ -145,14 +146,16 @@ class Definition:
             threads = configuration.threads or default_threads(program, device.info)
             check_threads(name, threads, device.info)
             self.forget_lost()
-            plan: Plan | PartsPlan
+            plan: Plan | SplitPlan
             launch = partial(self.launch, configuration)
             if all(arguments[i].can_be_indexed for i in self.buffers):
                 build = partial(self._build, configuration, device, program, specs, threads)
                 plan = Plan(name, parameters, arguments, types, program, threads, build, launch)
             else:
+                from .split_plan import SplitPlan  # few programs need it
+
                 prepare = partial(self.prepare, configuration)
-                plan = PartsPlan(name, parameters, arguments, program, launch, prepare)
+                plan = SplitPlan(name, parameters, arguments, program, launch, prepare)
             self.plans[key] = plan
         return plan
 

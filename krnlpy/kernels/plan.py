@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from krnlpy.backend.protocol import Backend, check_groups
+from krnlpy.device_info import MAX_INDEX
 from krnlpy.dsl.types.annotations import MAX_NDIM
 from krnlpy.errors import DtypeError, LaunchError, LimitExceeded, ShapeError
 from krnlpy.scalar import ScalarType
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from krnlpy.dsl.ir.layout import Variant
 
     from .configuration import Geometry
-
-_LONGEST = (1 << 31) - 1  # ids and indices are i32
 
 
 def check_buffers(kernel: str, parameters: Sequence[ParameterSpec], arguments: Sequence[Any]) -> None:
@@ -63,7 +62,7 @@ def too_far(kernel: str, parameter: str, buffer: View, why: str) -> LimitExceede
     facts = views.facts(buffer.shape, buffer.strides)
     extent = (facts.high - facts.low) * buffer.dtype.size
     return LimitExceeded(
-        f"{kernel}: {parameter} has {buffer.size} elements in {extent} bytes of memory; kernels count to {_LONGEST}"
+        f"{kernel}: {parameter} has {buffer.size} elements in {extent} bytes of memory; kernels count to {MAX_INDEX}"
         f" elements, and reach {buffer.device.info.max_binding_bytes} bytes of a buffer on {buffer.device!r}. {why}:"
         " launch on slices"
     )
@@ -298,7 +297,8 @@ class Plan:
                 )
             x, y, z = geometry.global_threads
             groups = -(-x // threads[0]), -(-y // threads[1]), -(-z // threads[2])
-        if groups[0] * threads[0] > _LONGEST or groups[1] * threads[1] > _LONGEST or groups[2] * threads[2] > _LONGEST:
+        most = MAX_INDEX
+        if groups[0] * threads[0] > most or groups[1] * threads[1] > most or groups[2] * threads[2] > most:
             check_groups(self._kernel, groups, threads)
         return groups
 

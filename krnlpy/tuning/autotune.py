@@ -19,6 +19,7 @@ from krnlpy.backend import labels, recorder
 from krnlpy.backend.protocol import Backend
 from krnlpy.buffers.buffer import Buffer
 from krnlpy.buffers.struct_buffer import StructBuffer
+from krnlpy.dsl.ir.text import program_text
 from krnlpy.errors import CaptureError, LaunchError, LimitExceeded, MissingFeatures
 from krnlpy.kernels.arguments import in_order, resolve_types
 from krnlpy.kernels.kernel import Kernel
@@ -356,8 +357,6 @@ class TunedKernel:
         return result
 
     def _situation(self, arguments: tuple[Any, ...]) -> Situation:
-        from krnlpy.dsl.ir.text import program_text
-
         kernel = self._kernel
         definition = kernel.definition
         flat = definition.taken_apart(arguments)

@@ -9,7 +9,7 @@ import operator
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def as_shape(shape: int | Iterable[int]) -> Shape:
     # What most shapes are; buffers are made all the time.
     if shape.__class__ is int and shape >= 0:
         return (shape,)
-    if shape.__class__ is tuple and all(n.__class__ is int and n >= 0 for n in shape):
+    if _is_plain(shape):
         return shape
     try:
         entries = (shape,) if not isinstance(shape, Iterable) else tuple(shape)
@@ -44,6 +44,16 @@ def as_shape(shape: int | Iterable[int]) -> Shape:
     if any(n < 0 for n in result):
         raise ShapeError(f"the shape {result} has a negative length")
     return result
+
+
+def _is_plain(shape: Any) -> TypeGuard[Shape]:
+    """Whether it is a tuple of ints, none negative. A loop takes half the time of ``all``."""
+    if shape.__class__ is not tuple:
+        return False
+    for n in shape:  # noqa: SIM110
+        if n.__class__ is not int or n < 0:
+            return False
+    return True
 
 
 @lru_cache(maxsize=4096)
@@ -186,9 +196,9 @@ def completed(shape: Shape, to: int | Iterable[int]) -> Shape:
     Raises:
         ShapeError: the sizes differ.
     """
-    entries = _listed(to)
     size = prod(shape)
-    if sum(n == -1 for n in entries) == 1:
+    entries = to if _is_plain(to) else _listed(to)
+    if entries is not to and sum(n == -1 for n in entries) == 1:
         rest = prod(as_shape(n for n in entries if n != -1))
         if not rest or size % rest:
             raise ShapeError(f"{size} elements of shape {shape} don't fit the shape {entries}")

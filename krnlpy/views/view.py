@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from krnlpy.device import Device
+from krnlpy.device_info import MAX_INDEX
 from krnlpy.errors import DtypeError, ShapeError, UnsizedError
 from krnlpy.scalar import ScalarType, scalar_type
 
@@ -13,7 +14,6 @@ from . import strides as arithmetic
 from .strides import Shape, Strides
 
 _LAST_ELEMENT = (1 << 32) - 1  # element positions are u32 in the parameter block
-_LONGEST = (1 << 31) - 1  # and indices are i32 in kernels
 _ALWAYS_BOUND = 1 << 27  # bytes of a memory that kernels reach on every device; Vulkan demands it
 
 
@@ -61,7 +61,7 @@ class View:
         binding = memory, (offset + low) * width, (offset + high) * width
         if memory is not None and memory.nbytes > _ALWAYS_BOUND:
             binding, place, is_reached = _bound(device, binding, place, width)
-        self.can_be_indexed = is_reached and self._size <= _LONGEST
+        self.can_be_indexed = is_reached and self._size <= MAX_INDEX
         self.operand = memory, shape, strides, self._size, binding, place
         self.launch_key = (device.backend, dtype, len(shape), self._contiguous, is_broadcast, self.can_be_indexed)
 
@@ -119,7 +119,8 @@ class View:
         >>> Buffer.zeros((1, 3)).broadcast_to((2, 3)).is_broadcast()
         True
         """
-        return arithmetic.facts(self._shape, self._strides).broadcast
+        is_broadcast: bool = self.launch_key[4]
+        return is_broadcast
 
     # -------------------------------------------------------------------------------------------------------- views
 

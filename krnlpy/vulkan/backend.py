@@ -46,7 +46,7 @@ _backends: weakref.WeakSet[VulkanBackend] = weakref.WeakSet()
 
 
 def _repaired(method: Callable[..., Any]) -> Any:
-    """A method with the lock, after which everything is consistent even if it was broken off."""
+    """A method that holds the lock, and leaves everything consistent even if it is broken off."""
 
     @wraps(method)
     def call(self: VulkanBackend, *arguments: Any) -> Any:
@@ -61,8 +61,8 @@ def _repaired(method: Callable[..., Any]) -> Any:
 
 
 def _public(method: Callable[..., Any]) -> Any:
-    """As :func:`_repaired`, for methods that others call: not the other methods with the lock, but whoever interrupts
-    them."""
+    """As :func:`_repaired`, for methods that are only called without the lock. If this thread holds it, the call comes
+    from an interruption."""
     repaired = _repaired(method)
     name = method.__name__
 

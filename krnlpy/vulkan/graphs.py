@@ -2,8 +2,8 @@
 
 A recording is cut into segments, each a command buffer, which ends with a barrier, so that each can be recorded anew
 where the others stay. Segments are submitted together, but no more work at once than a batch has. To the queue a
-submission is a batch like any other. A segment has all that its commands refer to for itself: descriptor sets, and in
-one piece of memory the parameter blocks that are no push constants and the patterns of fills.
+submission is a batch like any other. A segment owns what its commands refer to: descriptor sets, and one piece of
+memory with the parameter blocks that are not push constants and the patterns of fills.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from .queue.commands import Queue
 from .queue.hazards import Access, HazardTracker
 
 _PATTERN_BYTES = 1 << 16
-"""Of what is copied by a fill that no word repeats."""
+"""Bytes copied at a time by a fill whose pattern is longer than a word."""
 
 _Region = tuple[int, int, int]
 
 
 class _Handle:
-    """Something of the driver's that batches use, and that is destroyed when the last of them is done.
+    """A driver's object that batches use; it is destroyed when the last of them is done.
 
     Attributes:
         last_use: the batch that last used it.

@@ -44,7 +44,7 @@ def same(got: Array, want: Any, ulps: float = 16.0) -> None:
 def slopes(launch: Launcher, f: Any) -> Array:
     """The derivative of a function of one number at ``X``."""
 
-    def kernel(x: Item[f32], y: ItemMut[f32]):
+    def kernel(x: Item[f32], y: ItemMut[f32]) -> None:
         y = derivative(f)(x)
 
     return launch(kernel, X, np.zeros_like(X))[1]
@@ -180,7 +180,7 @@ def test_written_in_a_kernel_and_in_a_function(launch: Launcher) -> None:
     def both(x):
         return derivative(scaled)(x) + slope(x, 1.0, power=3)
 
-    def kernel(x: Item[f32], y: ItemMut[f32], z: ItemMut[f32]):
+    def kernel(x: Item[f32], y: ItemMut[f32], z: ItemMut[f32]) -> None:
         y = both(x) + dsl.derivative(scaled, argument="factor")(x, 5.0)
         z = derivative(both)(x)
 
@@ -197,7 +197,7 @@ def test_second_and_third_derivatives(launch: Launcher) -> None:
 
     hessian = value_and_partials(value_and_partials_first(f), "x", "y")
 
-    def kernel(x: Item[f64], xx: ItemMut[f64], xy: ItemMut[f64], yyy: ItemMut[f64]):
+    def kernel(x: Item[f64], xx: ItemMut[f64], xy: ItemMut[f64], yyy: ItemMut[f64]) -> None:
         _, dx, dy = hessian(x, 0.5 * x)
         xx = dx
         xy = dy
@@ -257,7 +257,7 @@ def sin_and_cos(t):
 
 
 def test_composites(launch: Launcher) -> None:
-    def kernel(x: Item[f32], out: GlobalMut[f32, 2]):
+    def kernel(x: Item[f32], out: GlobalMut[f32, 2]) -> None:
         i = dsl.item_id()
         g = derivative(energy)(vec3(x, 2.0 * x, 1.0))
         out[i, 0] = g.x
@@ -298,7 +298,7 @@ def test_composites(launch: Launcher) -> None:
 
 
 @func
-def fill_powers(a: GlobalMut[f32], x):
+def fill_powers(a: GlobalMut[f32], x) -> None:
     a[0] = 1.0
     for i in range(1, 4):
         a[i] = a[i - 1] * x
@@ -328,7 +328,7 @@ def table(x, values: Global[f32], i):
 
 
 def test_arrays(launch: Launcher) -> None:
-    def kernel(x: Item[f32], y: ItemMut[f32], z: ItemMut[f32], both: ItemMut[f32], values: Global[f32]):
+    def kernel(x: Item[f32], y: ItemMut[f32], z: ItemMut[f32], both: ItemMut[f32], values: Global[f32]) -> None:
         y = derivative(through_arrays)(x)
         z = derivative(table, "x")(x, values, 1)
         both = through_arrays(x)
@@ -350,7 +350,7 @@ def test_short_floats(launch: Launcher, type: Any) -> None:
     def f(x):
         return x * x * x
 
-    def kernel(x: Item[S], y: ItemMut[f32], z: ItemMut[S]):
+    def kernel(x: Item[S], y: ItemMut[f32], z: ItemMut[S]) -> None:
         y = derivative(f)(x)
         z = derivative(f)(x)
 
@@ -368,7 +368,7 @@ def test_mixed_types(launch: Launcher) -> None:
     def f(x: f32, y: f64):
         return f64(x) * y + f64(sin(x))
 
-    def kernel(x: Item[f32], dx: ItemMut[f64], dy: ItemMut[f64]):
+    def kernel(x: Item[f32], dx: ItemMut[f64], dy: ItemMut[f64]) -> None:
         _, a, b = value_and_partials(f)(x, f64(x) * 2.0)
         dx = a
         dy = b
@@ -380,7 +380,7 @@ def test_mixed_types(launch: Launcher) -> None:
 
 
 def test_whole_numbers_are_left_out_unless_they_are_named(launch: Launcher) -> None:
-    def kernel(x: Item[f32], y: ItemMut[f32]):
+    def kernel(x: Item[f32], y: ItemMut[f32]) -> None:
         _, dx, dfactor = value_and_partials(scaled)(x, 2.0, 3)
         y = dx + dfactor
 
@@ -422,7 +422,7 @@ def test_partials_by_hand(launch: Launcher) -> None:
     def outer(x):
         return newton_root(x * x + 1.0) + blended(x, x)
 
-    def kernel(x: Item[f32], y: ItemMut[f32], z: ItemMut[f32]):
+    def kernel(x: Item[f32], y: ItemMut[f32], z: ItemMut[f32]) -> None:
         y = derivative(outer)(x)
         z = derivative(newton_root)(abs(x) + 1.0) + derivative(blended, 1)(x, x)
 
@@ -445,7 +445,9 @@ def deep(x, y, n):
 
 
 def test_a_derivative_does_not_depend_on_what_else_is_wanted(launch: Launcher) -> None:
-    def kernel(x: Item[T], y: Item[T], value: ItemMut[T], dx: ItemMut[T], dy: ItemMut[T], alone: GlobalMut[T, 2]):
+    def kernel(
+        x: Item[T], y: Item[T], value: ItemMut[T], dx: ItemMut[T], dy: ItemMut[T], alone: GlobalMut[T, 2]
+    ) -> None:
         v, a, b = value_and_partials(deep, "x", "y")(x, y, 6)
         value = v
         dx = a

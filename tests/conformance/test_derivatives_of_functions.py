@@ -54,14 +54,16 @@ def kernel_of(f: Callable[..., Any], count: int) -> Callable[..., Any]:
     """Writes the value and the partial derivatives of a function, and the value by itself."""
     if count == 1:
 
-        def kernel(x: Item[T], plain: ItemMut[T], value: ItemMut[T], dx: ItemMut[T]):
+        def kernel(x: Item[T], plain: ItemMut[T], value: ItemMut[T], dx: ItemMut[T]) -> None:
             plain = f(x)
             v, a = value_and_partials(f)(x)
             value = v
             dx = a
     elif count == 2:
 
-        def kernel(x: Item[T], y: Item[T], plain: ItemMut[T], value: ItemMut[T], dx: ItemMut[T], dy: ItemMut[T]):
+        def kernel(
+            x: Item[T], y: Item[T], plain: ItemMut[T], value: ItemMut[T], dx: ItemMut[T], dy: ItemMut[T]
+        ) -> None:
             plain = f(x, y)
             v, a, b = value_and_partials(f)(x, y)
             value = v
@@ -78,7 +80,7 @@ def kernel_of(f: Callable[..., Any], count: int) -> Callable[..., Any]:
             dx: ItemMut[T],
             dy: ItemMut[T],
             dz: ItemMut[T],
-        ):
+        ) -> None:
             plain = f(x, y, z)
             v, a, b, c = value_and_partials(f)(x, y, z)
             value = v
@@ -146,7 +148,7 @@ def test_second_derivatives(launch: Launcher, name: str) -> None:
     launch.needs(f64)
     f = function_of(name, 1)
 
-    def kernel(x: Item[f64], y: ItemMut[f64]):
+    def kernel(x: Item[f64], y: ItemMut[f64]) -> None:
         y = derivative(derivative(f))(x)
 
     (x,) = CASES[name].arguments()
@@ -257,7 +259,7 @@ def entropy(x):
 def test_kinks_that_cancel(launch: Launcher, type: ScalarType) -> None:
     launch.needs(type)
 
-    def kernel(x: Item[T], a: ItemMut[T], b: ItemMut[T], c: ItemMut[T], d: ItemMut[T]):
+    def kernel(x: Item[T], a: ItemMut[T], b: ItemMut[T], c: ItemMut[T], d: ItemMut[T]) -> None:
         a = derivative(stable_softplus)(x)
         b = derivative(logaddexp, "a")(x, x)
         c = derivative(relu)(x)

@@ -28,9 +28,9 @@ def test_several_devices(elements: int) -> None:
     assert result.size == elements == sum(sizes)
 
 
-def test_parts() -> None:
-    assert several_devices.parts(10, [1.0, 3.0]) == [slice(0, 2), slice(2, 10)]
-    assert several_devices.parts(3, [1.0] * 7)[-1].stop == 3
+def test_split() -> None:
+    assert several_devices.split(10, [1.0, 3.0]) == [slice(0, 2), slice(2, 10)]
+    assert several_devices.split(3, [1.0] * 7)[-1].stop == 3
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ int64_t i32_to_i64(int x) {
     return packInt2x32(ivec2(x, x >> 31));
 }
 
-#line 1 "is_nan_float.glsl"
-// By their bits: compilers may assume that isnan() and isinf() are never true.
+#line 1 "bits_float.glsl"
+// What the bits of an f32 say: compilers may assume that isnan() and isinf() are never true.
 bool is_nan(float x) {
     return (floatBitsToUint(x) & 0x7FFFFFFFu) > 0x7F800000u;
 }

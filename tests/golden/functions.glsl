@@ -15,40 +15,49 @@ layout(std430, binding = 0) readonly buffer Buffer0 { float x[]; };
 layout(std430, binding = 1) writeonly buffer Buffer1 { float y[]; };
 uint item;
 
-#line 1 "is_nan_float.glsl"
-// By their bits: compilers may assume that isnan() and isinf() are never true.
+#line 1 "bits_float.glsl"
+// What the bits of an f32 say: compilers may assume that isnan() and isinf() are never true.
 bool is_nan(float x) {
     return (floatBitsToUint(x) & 0x7FFFFFFFu) > 0x7F800000u;
 }
 
-#line 2 "exp_float.glsl"
-// exp and exp2 to 1 ulp. The range is reduced to powers of 2 (Cody and Waite, Software Manual for the Elementary
-// Functions, 1980); the polynomials are minimax fits, made for this file by Lawson's algorithm.
+#line 18 "bits_float.glsl"
+float infinity(float like) {
+    return uintBitsToFloat(0x7F800000u);
+}
 
+#line 26 "bits_float.glsl"
 // x * 2^n in two steps, so that the result may overflow or be denormal.
 float scale_exp2(float x, int n) {
     int first = n >> 1;
     return x * intBitsToFloat(first + 127 << 23) * intBitsToFloat(n - first + 127 << 23);
 }
 
-#line 37 "exp_float.glsl"
+#line 1 "round_float.glsl"
+// Devices' own is right here; round_double.glsl has the one of f64.
+float own_floor(float x) {
+    return floor(x);
+}
+
+#line 3 "exp.glsl"
+// exp and exp2 to about 1 ulp. The range is reduced to powers of 2 (Cody and Waite, Software Manual for the Elementary
+// Functions, 1980). The polynomials were made for this file: those of f32 are minimax fits by Lawson's algorithm, those
+// of f64 are interpolated at Chebyshev nodes in 60 digits.
+
+#line 45 "exp.glsl"
 float own_exp(float x) {
     float result;
     if (is_nan(x)) {
         result = x;
     } else if (x > 88.72284) {
-        result = uintBitsToFloat(0x7F800000u);
+        result = infinity(x);
     } else if (x < -104.0) {
         result = 0.0;
     } else {
-        float n = floor(x * 1.44269504 + 0.5);
+        float n = own_floor(x * 1.44269504 + 0.5);
         // ln 2 in two parts; n times the first is exact.
         float r = x - n * 0.693359375 - n * -2.12194440e-4;
-        float p = 1.3950486900284886e-3;
-        p = p * r + 8.368889801204205e-3;
-        p = p * r + 4.166620597243309e-2;
-        p = p * r + 1.66665181517601e-1;
-        p = p * r + 0.5;
+        float p = (((1.3950486900284886e-3 * r + 8.368889801204205e-3) * r + 4.166620597243309e-2) * r + 1.66665181517601e-1) * r + 0.5;
         result = scale_exp2(1.0 + (r + r * r * p), int(n));
     }
     return result;

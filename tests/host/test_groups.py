@@ -23,6 +23,7 @@ from krnlpy.dsl import (
 )
 from krnlpy.dsl.passes import parallel_regions  # fmt: skip
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Spec
+from krnlpy.errors import KernelSyntaxError
 from krnlpy.scalar import f32, i32, u8, u32
 from tests.support.launching import lower
 
@@ -164,6 +165,55 @@ def test_jumps_out_of_loops_with_barriers() -> None:
     y = np.zeros((4, 8), np.int32)
     launch(search, x, y, threads=(8, 1, 1), groups=(4, 1, 1))
     assert y.tolist() == [[404] * 8, [1001] * 8, [-94] * 8, [6] * 8]
+
+
+def test_threads_that_skip_an_iteration_come_back() -> None:
+    def skip(y: GlobalMut[i32]) -> None:
+        shared = group_array(i32, 8)
+        t = thread_id()
+        for k in range(4):
+            shared[t] = k * t
+            barrier()
+            right = shared[(t + 1) % 8]
+            barrier()
+            if (t + k) % 2 == 0:
+                continue
+            y[t] += right
+
+    y = np.zeros(8, np.int32)
+    launch(skip, y, threads=(8, 1, 1))
+    assert y.tolist() == [sum(k * ((t + 1) % 8) for k in range(4) if (t + k) % 2) for t in range(8)]
+
+
+def test_threads_that_skip_the_end_of_a_branch_come_back() -> None:
+    def skip(y: GlobalMut[i32], n: i32) -> None:
+        shared = group_array(i32, 8)
+        t = thread_id()
+        for k in range(4):
+            if k < n:
+                shared[t] = k
+                barrier()
+                if t == shared[7 - t]:
+                    continue
+                y[t] += 1
+
+    y = np.zeros(8, np.int32)
+    launch(skip, y, 3, threads=(8, 1, 1))
+    assert y.tolist() == [2, 2, 2, 3, 3, 3, 3, 3]
+
+
+def test_threads_that_would_skip_a_meeting_of_subgroups_are_refused() -> None:
+    def skip(y: GlobalMut[i32]) -> None:
+        for k in range(4):
+            barrier()
+            if thread_id() == k:
+                continue
+            y[thread_id()] += subgroup_add(1)
+
+    with pytest.raises(
+        KernelSyntaxError, match=r"this depends on thread_id\(\), which differs.* put what they skip under"
+    ):
+        launch(skip, np.zeros(8, np.int32), threads=(8, 1, 1))
 
 
 def test_barriers_in_branches() -> None:

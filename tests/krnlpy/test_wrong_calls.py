@@ -408,7 +408,7 @@ KNOWN = {
     "no foreign capsule": (lambda: Buffer.from_dlpack(Foreign(place=(1, 0), capsule=3)), "is not a DLPack capsule"),
     "a tensor of a ragged list": (lambda: Tensor.from_numpy([[1], [1, 2]]), "NumPy makes no array of this list"),
     "a seed that contains itself": (lambda: Dense(2, 2, seed=ITSELF), "expected a whole number of at least 0"),
-    "a layer of a list": (lambda: Dense(2, 2)([1, 2]), "Dense of a tensor and a list"),
+    "a layer of a list": (lambda: Dense(2, 2)([1, 2]), "Dense takes a tensor, not list"),
     "a layer of too much": (lambda: Dense(2**62, 2**62), "more than memory holds"),
     "a model that is none": (lambda: autograph.save_checkpoint("x", 3), "the model is of type int; expected a Layer"),
     "an optimizer that is none": (lambda: autograph.save_checkpoint("x", autograph.Layer(), 3), "has no settings"),

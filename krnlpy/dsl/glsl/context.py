@@ -53,7 +53,7 @@ class GlslOptions:
         flat: the device has all threads of a group along x, and the ids that the kernel reads are computed.
         forgets: the driver gives 0 to threads that have left a loop for what they last read in it.
         strays: the driver crashes where no thread of a subgroup runs a loop within a loop.
-        broken_meetings: the driver loses threads at a barrier of a subgroup that other threads do not reach.
+        broken_subgroup_barriers: the driver loses threads at a barrier of a subgroup that other threads do not reach.
     """
 
     storage8: bool
@@ -67,7 +67,7 @@ class GlslOptions:
     split: bool = False
     watch: int = 0
     flat: bool = False
-    broken_meetings: bool = False
+    broken_subgroup_barriers: bool = False
     forgets: bool = False
     strays: bool = False
 

@@ -51,7 +51,7 @@ def library_names() -> frozenset[str]:
 
 
 class Library:
-    """The fragments that a shader needs, in an order in which each stands after those it needs."""
+    """The fragments that a shader needs, ordered so that each is after those that it needs."""
 
     def __init__(self) -> None:
         self._texts: dict[tuple[str, str | None], str] = {}
@@ -75,7 +75,7 @@ class Library:
         ]
         used = _words(code)
         needed: set[int] = set()
-        for n, (_, _, block, defined) in reversed([*enumerate(blocks)]):  # what is needed stands before
+        for n, (_, _, block, defined) in reversed([*enumerate(blocks)]):  # what is needed is before
             if defined & used:
                 needed.add(n)
                 used |= _words(block)

@@ -327,7 +327,7 @@ class Places:
         return lines
 
     def buffers(self) -> list[str]:
-        """The declarations of the buffers; to be asked for when all code is written."""
+        """The declarations of the buffers; call it when all code is written."""
         program = self._context.program
         # Where nothing is written, or one buffer is all there is, it does not matter whether buffers overlap.
         may_alias = len(program.buffers) > 1 and any(b in self.writes for b in program.buffers)

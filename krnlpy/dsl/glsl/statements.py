@@ -172,7 +172,7 @@ class Statements:
         targets = [self._name(v) for v in statement.targets]
         result = ""
         if len(targets) == 1:
-            result = self._taking(statement, statement.targets[0])
+            result = self._result_target(statement, statement.targets[0])
         else:
             arguments += targets
         self._lines.add(f"{result}{self._context.function_names[statement.function]}({', '.join(arguments)});")
@@ -182,7 +182,7 @@ class Statements:
         if not targets:
             self._lines.add(f"{value};")
         elif len(targets) == 1:
-            self._take(statement, value)
+            self._assign_exchanged(statement, value)
         else:
             ballot = self._names.unique("ballot")
             if self._context.forgets:
@@ -199,21 +199,21 @@ class Statements:
         arguments = [self._expressions.text(e) for e in operands]
         called = self._places.atomic(statement.place, statement.op, index, arguments, statement.location)
         if statement.targets:
-            self._take(statement, called)
+            self._assign_exchanged(statement, called)
         else:
             self._lines.add(f"{called};")
 
-    def _take(self, statement: ir.Atomic | ir.Collective, value: str) -> None:
+    def _assign_exchanged(self, statement: ir.Atomic | ir.Collective, value: str) -> None:
         """Assigns what threads learn from each other, which the driver must not forget."""
         (target,) = statement.targets
-        taking = self._taking(statement, target)
+        left = self._result_target(statement, target)
         if self._context.forgets:
-            if taking != f"{self._name(target)} = ":
+            if left != f"{self._name(target)} = ":
                 self._lines.add(f"{self._context.type(target.type)} {self._name(target)};")
-            taking = f"if ({ALWAYS}) {self._name(target)} = "
-        self._lines.add(f"{taking}{value};")
+            left = f"if ({ALWAYS}) {self._name(target)} = "
+        self._lines.add(f"{left}{value};")
 
-    def _taking(self, statement: ir.Stmt, target: ir.Variable) -> str:
+    def _result_target(self, statement: ir.Stmt, target: ir.Variable) -> str:
         """The left side of an assignment of a statement's one result."""
         declared = statement in self._declarations.with_assignment
         return f"{self._context.type(target.type) + ' ' if declared else ''}{self._name(target)} = "

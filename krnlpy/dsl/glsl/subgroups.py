@@ -109,7 +109,7 @@ class Subgroups:
             wanted |= {Feature.SUBGROUP_BALLOT}
         if type in (u64, i64) and len(s.targets) == 1:
             wanted |= {Feature.SUBGROUP_EXTENDED_TYPES}
-        if s.op == "barrier" and options.broken_meetings:
+        if s.op == "barrier" and options.broken_subgroup_barriers:
             self._meets = True
             return "own_subgroup_meet()"
         if wanted <= options.subgroups:
@@ -315,14 +315,14 @@ class Subgroups:
                 "shared uint own_subgroup_active[OWN_SUBGROUP_SLOTS];\n"
             ]
         if self._value_words or self._meets:
-            shared.append(self._meeting())
+            shared.append(self._barrier_function())
         functions = "\n".join([*shared, *self._functions.values()])
         return f'#line 1 "subgroups"\n{functions}' if functions else ""
 
-    def _meeting(self) -> str:
+    def _barrier_function(self) -> str:
         """The function in which the threads of a subgroup wait for each other. Drivers that lose threads where other
         subgroups do not arrive treat a barrier of a subgroup as one of the group; their subgroups run in lockstep."""
-        if self._context.options.broken_meetings:
+        if self._context.options.broken_subgroup_barriers:
             return "void own_subgroup_meet() {\n    subgroupMemoryBarrier();\n}\n"
         return "void own_subgroup_meet() {\n    subgroupMemoryBarrierShared();\n    subgroupBarrier();\n}\n"
 

@@ -157,11 +157,11 @@ class BufferNames:
     """What generated code calls a buffer.
 
     Attributes:
-        view: what holds the elements; ``array``: likewise, for debuggers.
+        view: the name of the elements; ``array``: that for debuggers.
         write: the function that stores into an ``Out`` buffer.
         offset: of the first element.
         at: for items: where this thread's element is.
-        lengths: along the axes; strides: likewise, of items the axes of the items.
+        lengths: along the axes; strides: along the axes, for items those of the items.
         contiguous: whether the last stride is known to be 1.
     """
 
@@ -234,7 +234,7 @@ class Scope:
                 return self._extent(left) * self._extent(right)
             case ir.Binary(op="floordiv", left=left, right=right):
                 return arithmetic.integer_floordiv(self._extent(left), self._extent(right))
-        raise CompileError(f"{type(expr).__name__} is no constant extent of an array")
+        raise CompileError(f"{type(expr).__name__} is not a constant extent of an array")
 
 
 def strided_index(names: BufferNames, index: Sequence[ast.expr]) -> ast.expr:

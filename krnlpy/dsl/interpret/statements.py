@@ -102,7 +102,7 @@ class Statements(Expressions):
         start = [*self._ids(threads), *self._items(program, variant)]
         for statement in start:
             locate(statement, program.location)
-        start += self._shown(program.group_arrays, program.location)
+        start += self._debugger_arrays(program.group_arrays, program.location)
         start += self._arrays(program.local_arrays, program.location)
         return _compile(program.name, arguments, [*start, *self.block(program.body)], program.location)
 
@@ -155,9 +155,9 @@ class Statements(Expressions):
             size = number(math.prod(self.scope.shape(array)))
             result.append(ast.Assign([target(self.variable(array))], operation(ast.Mult(), element, size)))
             locate(result[-1], where)
-        return [*result, *self._shown(arrays, where)]
+        return [*result, *self._debugger_arrays(arrays, where)]
 
-    def _shown(self, arrays: Sequence[ir.LocalArray], where: ir.Location) -> list[ast.stmt]:
+    def _debugger_arrays(self, arrays: Sequence[ir.LocalArray], where: ir.Location) -> list[ast.stmt]:
         """Gives arrays their own names, for debuggers."""
         result: list[ast.stmt] = []
         for array in arrays if self.scope.debugged else ():
@@ -220,7 +220,7 @@ class Statements(Expressions):
         return [*before, loop]
 
     def _count_iterations(self, body: ir.Block, where: ir.Location) -> tuple[list[ast.stmt], list[ast.stmt]]:
-        """What stands before a loop and first in it. Loops that suspend count iterations, as part of the position."""
+        """The statements before a loop and at the start of its body: loops that suspend count iterations."""
         if not suspends(body, self.scope.suspending):
             return [], []
         place = self.scope.site(where, "loop")

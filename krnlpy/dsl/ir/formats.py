@@ -19,7 +19,7 @@ class Field(NamedTuple):
 
     Attributes:
         type: the value's type: boolean or one of the types of computation.
-        spec: what stands after the colon in ``{x:.3f}``, in Python's format language.
+        spec: the text after the colon in ``{x:.3f}``, in Python's format language.
         as_text: whether ``spec`` is applied to the value's text, as in ``{x!r:>10}``, not to the number.
     """
 

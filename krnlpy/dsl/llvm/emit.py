@@ -30,7 +30,7 @@ from krnlpy.scalar import boolean
 
 from .builder import ACCESS_GROUP, UNLIKELY, Builder, Module
 from .expressions import Array, Context, IdKey
-from .polls import BudgetCharges, begin, define_entry
+from .polls import BudgetCharges, define_entry, start_budget
 from .statements import Statements, element_count
 from .threads.groups import GroupLoop
 from .threads.items import ItemBuffer, ItemLoop
@@ -119,7 +119,7 @@ def emit(
     writer.arrays.update(globals_)
     writer.ids.update(sizes)
     _refuse_if_long(writer, 1 if program.items else element_count(threads))
-    begin(b)
+    start_budget(b)
     scratch_bytes = 0
     if program.items:
         shape = tuple(block.word("item_shape", axis) for axis in range(variant.item_rank))

@@ -116,7 +116,7 @@ define i32 @{name}({", ".join(listed)}) nounwind {{
     )
 
 
-def begin(b: Builder) -> None:
+def start_budget(b: Builder) -> None:
     """Starts the budget, where a kernel begins."""
     b.store("i64", str(_BUDGET), b.alloca("i64", name="%budget"))
 

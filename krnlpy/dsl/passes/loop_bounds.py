@@ -218,7 +218,7 @@ class _Counter:
                                    _TURNED[condition.op])):  # fmt: skip
             if not isinstance(variable, ir.Local) or not variable.type.is_integer:
                 continue
-            change = _only_change(variable.variable, body)
+            change = _single_update(variable.variable, body)
             if not isinstance(change, ir.Binary) or not _reads_variable(change.left, variable.variable):
                 continue
             first, last = self._variable(variable.variable, before), self.interval(end, inside)
@@ -377,7 +377,7 @@ def _conjuncts(e: ir.Expr) -> Iterator[ir.Expr]:
         yield e
 
 
-def _only_change(variable: ir.Variable, body: ir.Block) -> ir.Expr | None:
+def _single_update(variable: ir.Variable, body: ir.Block) -> ir.Expr | None:
     """What a variable becomes in each pass, where one statement says so, and no pass leaves that out."""
     nodes = list(ir.walk(body))
     if sum(variable in ir.targets(node) for node in nodes if isinstance(node, ir.Stmt)) != 1:

@@ -5,7 +5,7 @@ A statement that holds a barrier is, by
 the language's contract, entered by all threads of the group or by none; so is one that breaks out of such a loop. Its
 conditions are evaluated once for the group. So are those of a statement that holds a subgroup operation, if they are
 provably uniform. Otherwise the statement is masked: all threads go through it, but only those that take this branch
-act.
+act. Where no thread synchronizes in the rest of an iteration, each decides for itself whether it skips that.
 
 A variable that is assigned in one region and read in another is kept for each thread in between.
 """
@@ -17,13 +17,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from krnlpy.dsl import ir
+from krnlpy.errors import KernelSyntaxError
 
-from .uniformity import Uniformity, analyse
+from .uniformity import Level, Uniformity, analyse
 
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """Statements without synchronization, run by all threads, or by those of a mask."""
+    """Statements without synchronization, run by all threads, or by those of a mask.
+
+    A ``continue`` of a loop around them ends them, for the thread that takes it.
+    """
 
     body: ir.Block
 
@@ -101,7 +105,7 @@ class Split:
     Attributes:
         uniform: variables that only uniform loops assign: one for the group.
         recomputed: variables that only ever have the value of one cheap expression of ids, arguments and constants
-            (and of one another, in this order): computed anew in each region.
+            (and of one another, in this order): computed again in each region.
         crossing: variables that each thread keeps from region to region. All others live within a region.
         returns: whether a thread may return in a region that another one follows.
     """
@@ -201,9 +205,11 @@ def all_nodes(nodes: Nodes) -> Iterator[Node]:
 
 class _Splitter:
     def __init__(self, body: ir.Block) -> None:
-        self._uniformity = analyse(body) if _has(body, ir.Collective) else Uniformity()
+        self._uniformity = analyse(body) if _has(body, ir.Collective | ir.Continue) else Uniformity()
 
-    def split(self, block: ir.Block, in_uniform_loop: bool = False, masked: bool = False) -> Nodes:
+    def split(
+        self, block: ir.Block, in_uniform_loop: bool = False, masked: bool = False, is_iteration: bool = False
+    ) -> Nodes:
         nodes: list[Node] = []
         run: list[ir.Stmt] = []
 
@@ -212,7 +218,10 @@ class _Splitter:
                 nodes.append(Region(tuple(run)))
                 run.clear()
 
-        for statement in block:
+        for place, statement in enumerate(block):
+            if is_iteration and self._skips_apart(block[place:]):
+                run.extend(block[place:])
+                break
             synchronizes = _has((statement,), ir.Barrier | ir.Collective)
             if not synchronizes and not (in_uniform_loop and _jumps(statement)):
                 run.append(statement)
@@ -224,25 +233,54 @@ class _Splitter:
                 nodes.append(UniformJump(isinstance(statement, ir.Break)))
             elif not isinstance(statement, ir.Barrier):
                 jumps = in_uniform_loop and _jumps(statement)
+                if jumps:
+                    self._check_together(statement)
                 if jumps or (not masked and self._is_uniform(statement)):
-                    nodes.append(self._uniform(statement, in_uniform_loop))
+                    ends = is_iteration and place == len(block) - 1
+                    nodes.append(self._uniform(statement, in_uniform_loop, ends))
                 else:
                     nodes.append(self._masked(statement))
         close()
         return tuple(nodes)
 
+    def _skips_apart(self, rest: ir.Block) -> bool:
+        """Whether an iteration ends with statements of which the first may send some threads to the next one, and at
+        which no threads synchronize."""
+        first = rest[0]
+        return (
+            isinstance(first, ir.If)
+            and _jumps(first, ir.Continue)
+            and not any(_jumps(statement, ir.Break) for statement in rest)
+            and not self._uniformity.is_uniform(first)
+            and not _has(rest, ir.Barrier | ir.Collective)
+        )
+
     def _is_uniform(self, statement: ir.Stmt) -> bool:
         return _has((statement,), ir.Barrier) or self._uniformity.is_uniform(statement)
 
-    def _uniform(self, statement: ir.Stmt, in_loop: bool) -> Node:
+    def _check_together(self, statement: ir.Stmt) -> None:
+        """Raises KernelSyntaxError where threads surely don't all go on to the next iteration, but would here."""
+        variance = self._uniformity.conditions.get(statement)
+        if variance is not None and variance.level is Level.VARYING and _jumps(statement, ir.Continue):
+            raise KernelSyntaxError(
+                f"this depends on {variance.cause}, which differs between the threads of a group; on the host, threads"
+                " go on to the next iteration apart only where none synchronize in the rest of it: put what they skip"
+                " under a condition",
+                *statement.location,
+            )
+
+    def _uniform(self, statement: ir.Stmt, in_loop: bool, ends_iteration: bool = False) -> Node:
         match statement:
             case ir.If():
-                then, otherwise = self.split(statement.then, in_loop), self.split(statement.otherwise, in_loop)
+                then, otherwise = (
+                    self.split(way, in_loop, is_iteration=ends_iteration)
+                    for way in (statement.then, statement.otherwise)
+                )
                 return UniformIf(statement.condition, then, otherwise)
             case ir.While():
-                return UniformWhile(statement, self.split(statement.body, True))
+                return UniformWhile(statement, self.split(statement.body, True, is_iteration=True))
             case ir.For():
-                return UniformFor(statement, self.split(statement.body, True))
+                return UniformFor(statement, self.split(statement.body, True, is_iteration=True))
         raise TypeError(f"threads cannot meet in {type(statement).__name__}")
 
     def _masked(self, statement: ir.Stmt) -> Node:
@@ -264,10 +302,10 @@ def _has(block: ir.Block, kind: Any) -> bool:
     return any(isinstance(n, kind) for n in ir.walk(block))
 
 
-def _jumps(statement: ir.Stmt) -> bool:
+def _jumps(statement: ir.Stmt, how: Any = ir.Break | ir.Continue) -> bool:
     if isinstance(statement, ir.If):
-        return any(_jumps(s) for s in statement.then + statement.otherwise)
-    return isinstance(statement, ir.Break | ir.Continue)
+        return any(_jumps(s, how) for s in statement.then + statement.otherwise)
+    return isinstance(statement, how)
 
 
 class _Exposure:

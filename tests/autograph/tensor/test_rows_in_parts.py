@@ -10,7 +10,7 @@ import pytest
 from autograph import Parameter, Tensor
 from autograph.functions.launch import split_rows
 from krnlpy import Buffer, Device, f32
-from krnlpy.kernels.parts import PartsPlan
+from krnlpy.kernels.split_plan import SplitPlan
 from tests.support.devices import limit_reach
 from tests.support.kernels import accumulate
 
@@ -49,14 +49,14 @@ def limited(device: Device, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize("shape", [(count, 1025) for count in ROWS] + [(2049,), (3, 5, 411), (1025, 7)], ids=str)
 def test_every_item_is_launched_once(shape: tuple[int, ...], limited: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     launched = []
-    of = PartsPlan._parts
+    of = SplitPlan._parts
 
     def counted(self: Any, arguments: Any) -> Any:
         found = list(of(self, arguments))
         launched.append(sum(part[0].size for part in found))
         return iter(found)
 
-    monkeypatch.setattr(PartsPlan, "_parts", counted)
+    monkeypatch.setattr(SplitPlan, "_parts", counted)
     values = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     x, y = Buffer.from_numpy(values, limited, copy=True), Buffer.from_numpy(-values, limited, copy=True)
     assert not y.can_be_indexed

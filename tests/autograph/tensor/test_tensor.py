@@ -10,7 +10,7 @@ import pytest
 
 from autograph import Parameter, Tensor
 from autograph.errors import AutographError, ShapeError
-from krnlpy import SCALAR_TYPES, Device, ScalarType, bf16, f32, i32
+from krnlpy import SCALAR_TYPES, Device, ScalarType, UnsizedError, bf16, f32, i32
 from tests.autograph.reference import tensor
 from tests.support.tiers import one_vulkan_device
 
@@ -142,7 +142,7 @@ def test_what_does_not_fit(device: Device) -> None:
         x.reshape(1.5, 4)
     with pytest.raises(ShapeError, match="cannot be broadcast"):
         x.broadcast_to((3, 3))
-    with pytest.raises(ShapeError, match="not an order of the 2 axes"):
+    with pytest.raises(ShapeError, match="not a permutation of the 2 axes"):
         x.transpose(0, 0)
     with pytest.raises(ShapeError, match="out of range"):
         x[2]
@@ -158,3 +158,10 @@ def test_a_computed_tensor_is_not_changed_in_place(device: Device) -> None:
     y = x + 1
     with pytest.raises(AutographError, match="cannot be changed in place"):
         y.fill(0)
+
+
+def test_a_tensor_without_axes_has_no_length(device: Device) -> None:
+    """As a buffer has none, with the same error."""
+    assert len(Tensor.zeros((2, 3), device=device)) == 2
+    with pytest.raises(UnsizedError, match=r"len\(\) of an array of shape \(\): it has no axes"):
+        len(Tensor.zeros((), device=device))

@@ -131,7 +131,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     ),
     (
         "@func\ndef one(v: f32):\n    return v\n" + body("y = one()"),
-        KernelTypeError, "one misses v", "one()",
+        KernelTypeError, "one lacks an argument for v", "one()",
     ),
     (
         "def plain(v):\n    return v\n" + body("y = plain(x)"),

@@ -119,7 +119,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("k = range(3)"), KernelSyntaxError, "range may only be used in `for i in range(...)`", "range(3)"),
     (body("y = len(a, a)"), KernelTypeError, "len takes 1 argument(s), 2 given", "len(a, a)"),
     (body("y = pair(x, x, x)"), KernelTypeError, "pair takes 2 arguments, 3 given", "pair(x, x, x)"),
-    (body("y = pair(x, a=x)"), KernelTypeError, "pair has no free parameter a", "a=x"),
+    (body("y = pair(x, a=x)"), KernelTypeError, "pair has no parameter a, or it is given twice", "a=x"),
     (body("y = pair(FLAGS, x)"), KernelTypeError, "{'on': True} cannot be passed to a function", "FLAGS"),
     (body("y = f32(integer(x))"), KernelTypeError, "f32 is not one of the types of U", "v: U"),
     (body("y = of_item(x)"), KernelTypeError, "functions take values, annotated by their type, and arrays", ""),

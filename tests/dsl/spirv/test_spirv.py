@@ -142,7 +142,7 @@ def test_errors_are_not_cached(cache: Path) -> None:
     ("damage", "message"),
     [
         (lambda m: b"", "0 bytes"),
-        (lambda m: m[:-1], "no module"),
+        (lambda m: m[:-1], "not the length of a module"),
         (lambda m: b"\0" + m[1:], "not SPIR-V 1.5"),
         (lambda m: m[:4] + struct.pack("<I", 0x00010300) + m[8:], "not SPIR-V 1.5"),
         (lambda m: m[:-4] + struct.pack("<I", 5 << 16 | 56), "breaks off"),

@@ -73,7 +73,7 @@ def test_no_driver(python: Callable[..., str], tmp_path: Path) -> None:
         ('{"ICD": {}}', "not a driver's manifest"),
         ('{"ICD": {"library_path": 3, "api_version": "1.3.0"}}', "library_path is 3"),
         ('{"ICD": {"library_path": "", "api_version": "1.3.0"}}', "library_path is ''"),
-        ('{"ICD": {"library_path": "libc.so.6", "api_version": "1.3.0"}}', "no Vulkan driver"),
+        ('{"ICD": {"library_path": "libc.so.6", "api_version": "1.3.0"}}', "not a Vulkan driver"),
         ('{"ICD": {"library_path": "./gone.so", "api_version": "new"}}', "api_version is 'new'"),
         ('{"ICD": {"library_path": "./gone.so"}}', "api_version is None"),
         ('{"ICD": {"library_path": "./gone.so", "api_version": "1.3.0"}}', "gone.so does not exist"),

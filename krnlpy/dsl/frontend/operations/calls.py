@@ -237,7 +237,7 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
     **atomics.HANDLERS,
     **derivatives.HANDLERS,
 }
-"""Calls whose arguments are not evaluated: an atomic's first one is a target; others stand in certain places only."""
+"""Calls whose arguments are not evaluated: an atomic's first one is a target; others are for some places only."""
 _WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
 _WHOLE = {python.type, *VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS}
 """What takes vectors whole; any other function is applied element by element."""

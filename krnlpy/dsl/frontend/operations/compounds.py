@@ -322,7 +322,9 @@ def _construct_struct(type: StructType, call: Call) -> Compound:
     given = dict(zip(names, call.values, strict=False))
     for name, argument in call.named:
         if name not in names or name in given:
-            raise KernelTypeError(f"{type} has no free field {name}; it has {', '.join(names)}", *argument.location)
+            raise KernelTypeError(
+                f"{type} has no field {name}, or it is given twice; it has {', '.join(names)}", *argument.location
+            )
         given[name] = argument.value
     defaults = _defaults(type)
     parts: list[ir.Expr | Compound] = []
@@ -330,7 +332,7 @@ def _construct_struct(type: StructType, call: Call) -> Compound:
         if name not in given and name in defaults:
             given[name] = Static(defaults[name], where)
         if name not in given:
-            raise KernelTypeError(f"{type} misses {', '.join(n for n in names if n not in given)}", *where)
+            raise KernelTypeError(f"{type} lacks a value for {', '.join(n for n in names if n not in given)}", *where)
         what = f"{type}.{name}, which is {part}"
         parts.append(assemble(part, iter(coerce(given[name], part, what, where)), where))
     return Compound(type, tuple(parts), where)

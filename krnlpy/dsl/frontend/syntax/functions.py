@@ -136,7 +136,7 @@ def _binding(
     parameters: dict[str, ir.Parameter],
     types: dict[TypeVar, ScalarType],
 ) -> Any:
-    """What a parameter's name stands for in the kernel."""
+    """The meaning of a parameter's name in the kernel."""
     if not isinstance(type, CompositeType):
         return parameters[next(rest).name]
     parts = tuple(_binding(declared, part, rest, parameters, types) for _, part in type.parts)
@@ -216,14 +216,14 @@ class FunctionLowering(StatementLowering):
         given = dict(zip(names, call.values, strict=False))
         for name, (value, where) in call.named:
             if name not in names or name in given:
-                raise KernelTypeError(f"{callee.__name__} has no free parameter {name}", *where)
+                raise KernelTypeError(f"{callee.__name__} has no parameter {name}, or it is given twice", *where)
             given[name] = value
         defaults = callee.function.__defaults__ or ()
         for name, default in zip(names[::-1], defaults[::-1], strict=False):
             given.setdefault(name, Static(default, call.location))
         missing = [name for name in names if name not in given]
         if missing:
-            raise KernelTypeError(f"{callee.__name__} misses {', '.join(missing)}", *call.location)
+            raise KernelTypeError(f"{callee.__name__} lacks an argument for {', '.join(missing)}", *call.location)
         return [given[name] for name in names]
 
     def library_function(self, callee: Func, operands: tuple[ir.Expr, ...]) -> ir.Function:
@@ -420,7 +420,7 @@ def _key(value: Value) -> Any:
 
 
 def variables_of(name: AnyName) -> list[ir.Variable]:
-    """The variables that a name stands for, in order."""
+    """The variables of a name, in order."""
     if isinstance(name, LocalName):
         return [name.variable]
     return [variable for part in name.parts for variable in variables_of(part)]

@@ -150,7 +150,7 @@ class GroupLoop:
                 case regions.UniformJump():
                     self._b.branch(self._loops[-1][0 if node.leave else 1])
                 case regions.SyncPoint():
-                    self._meeting(node.statement)
+                    self._collective(node.statement)
                 case regions.MaskedIf():
                     self._masked_if(node)
                 case regions.MaskedWhile() | regions.MaskedFor():
@@ -289,7 +289,7 @@ class GroupLoop:
         b.place(join)
         return goes
 
-    def _meeting(self, s: ir.Collective) -> None:
+    def _collective(self, s: ir.Collective) -> None:
         b = self._b
         if not s.targets:
             return
@@ -372,10 +372,10 @@ class GroupLoop:
             writer.declare_arrays(self._context.program.local_arrays)
         writer.return_label = b.fresh("return")
         jumps = {"break": b.fresh("break"), "continue": b.fresh("continue")} if self._masks.in_loop else {}
-        writer.enter_loop(*jumps.values())
+        kept = b.fresh("kept")
+        writer.enter_loop(*(jumps.values() or (kept, kept)))
         writer.block(region.body)
-        if jumps:
-            kept = b.fresh("kept")
+        if self._loops or jumps:
             b.branch(kept)
             for how, label in jumps.items():
                 b.place(label)

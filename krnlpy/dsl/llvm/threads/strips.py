@@ -1,4 +1,4 @@
-"""The loops that a kernel's code stands in: over items, groups and threads."""
+"""The loops around a kernel's code: over items, groups and threads."""
 
 from __future__ import annotations
 

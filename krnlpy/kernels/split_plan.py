@@ -1,5 +1,5 @@
-"""Launches of items of which kernels reach a part at a time: more elements than they count, or more memory than the
-device binds. They run in parts, one after the other; no part is launched unless all can be."""
+"""Launches over items that are too many to count, or take more memory than the device binds. They run in parts, one
+after the other. No part is launched unless all can be."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .configuration import Geometry
 
 
-class PartsPlan:
-    """How a kernel is launched with items that it does not reach at once; stands in for a ``Plan``.
+class SplitPlan:
+    """How a kernel is launched over items that it can't reach at once; used like a ``Plan``.
 
     Args:
         kernel: the kernel's name, for messages.
@@ -29,7 +29,8 @@ class PartsPlan:
         launch, prepare: do so with a part.
 
     Raises:
-        LimitExceeded: what is out of reach is no item, or the kernel asks for ids, which would begin anew in each part.
+        LimitExceeded: a buffer out of reach is not an item, or the kernel asks for ids, which would start again in each
+            part.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class PartsPlan:
         def reach(axis: int) -> tuple[int, int]:
             return (shape[axis] - 1) * max(abs(item.strides[axis]) for item in far), shape[axis]
 
-        axis = max(range(len(shape)), key=reach)  # of which a half reaches less far than that of any other
+        axis = max(range(len(shape)), key=reach)  # whose halves reach least far
         for half in (slice(None, shape[axis] // 2), slice(shape[axis] // 2, None)):
             key = (*(slice(None),) * axis, half)
             yield from self._parts([a[key] if i in self._items else a for i, a in enumerate(arguments)])
