@@ -23,7 +23,7 @@ CENTRE, HEIGHT = (-0.7, 0.0), 2.7  # of what is shown; it is as wide as high
 def mandelbrot(left: f32, top: f32, pixel: f32, counts: Out[i32, 2]) -> None:
     row, column = global_id(1), global_id(0)
     if row < counts.shape[0] and column < counts.shape[1]:
-        re, im = left + pixel * f32(column), top - pixel * f32(row)
+        re, im = left + pixel * column, top - pixel * row
         x, y = 0.0, 0.0
         count = 0
         while count < LIMIT and x * x + y * y <= 4.0:

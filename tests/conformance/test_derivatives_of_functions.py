@@ -15,6 +15,7 @@ from krnlpy.dsl import derivative, value_and_partials
 from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import ScalarType, f32, f64
 from tests.support.launching import Launcher
+from tests.support.tiers import sampled
 
 from .derivative_table import CASES, SECOND, Case
 from .values import COMPUTED_FLOATS
@@ -121,7 +122,7 @@ def test_mathematical_form(launch: Launcher, name: str, type: ScalarType) -> Non
         assert_close(got, want, case.ulps)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("name",), sampled([(name,) for name in CASES], 5))
 def test_differences(launch: Launcher, name: str) -> None:
     """Against central differences of the function itself, in f64: to what these are good for."""
     launch.needs(f64)
@@ -142,7 +143,7 @@ def test_differences(launch: Launcher, name: str) -> None:
         assert np.abs(difference - got).max() <= 2e-7 * max(1.0, float(value.max())), name
 
 
-@pytest.mark.parametrize("name", SECOND)
+@pytest.mark.parametrize(("name",), sampled([(name,) for name in SECOND], 3))
 def test_second_derivatives(launch: Launcher, name: str) -> None:
     launch.needs(f64)
     f = function_of(name, 1)

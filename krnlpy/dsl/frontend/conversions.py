@@ -23,7 +23,11 @@ from .values import Compound, Static, Value, describe, is_number, is_strong
 
 
 def widens(source: ScalarType, to: ScalarType) -> bool:
-    """Whether every value of one type of computation is a value of the other."""
+    """Whether a value of one type of computation becomes one of the other unasked, where it meets one or is stored.
+
+    Nothing is cut off or wraps. Whole numbers of 32 bits become f32 too, though that rounds those above 2**24: people
+    write ``i * 0.25``, and mean it. Those of 64 bits do not.
+    """
     if source is to:
         return True
     if source is boolean or to is boolean:
@@ -31,7 +35,7 @@ def widens(source: ScalarType, to: ScalarType) -> bool:
     if source.is_float:
         return source is f32 and to is f64
     if to.is_float:
-        return source.bits <= (16 if to is f32 else 32)
+        return source.bits <= 32
     if source.kind == to.kind:
         return source.bits < to.bits
     return source.kind == "uint" and source.bits < to.bits
@@ -171,9 +175,13 @@ def unify(left: Value, right: Value, what: str, location: Location) -> tuple[ir.
 
 def _weak_beside(value: Value, other: ir.Expr, what: str) -> ir.Expr:
     if isinstance(value, ir.Select):
+        if other.type.is_integer and other.type.bits <= 32 and _has_float(value.weak):
+            return typed(value, f32)
         return _chosen(value, lambda number: _weak_beside(number, other, what))
     assert isinstance(value, Static)
     number = value.value
+    if isinstance(number, float) and other.type.is_integer and other.type.bits <= 32:
+        return typed(value, f32)
     if isinstance(number, float) and other.type.is_integer:
         raise KernelTypeError(
             f"{what} of {other.type} and the number {number!r}; convert the {other.type} first, for example"
@@ -181,6 +189,25 @@ def _weak_beside(value: Value, other: ir.Expr, what: str) -> ir.Expr:
             *value.location,
         )
     return typed(value, other.type)
+
+
+def _has_float(weak: Any) -> bool:
+    return any(map(_has_float, weak)) if isinstance(weak, tuple) else isinstance(weak, float)
+
+
+def is_truth(value: Value) -> bool:
+    """Whether a value is a truth value."""
+    if isinstance(value, Static):
+        return isinstance(value.value, bool | np.bool_)
+    return isinstance(value, ir.Expr) and value.type is boolean
+
+
+def counted(left: Value, right: Value) -> tuple[Value, Value]:
+    """Two operands of arithmetic, a truth value among them as 0 or 1, in the other operand's type; two as i32."""
+    others = [value for value in (left, right) if not is_truth(value)]
+    to = typed(others[0]).type if others else i32
+    first, second = (cast(typed(v), to) if is_truth(v) else v for v in (left, right))
+    return first, second
 
 
 def _suggest(a: ScalarType, b: ScalarType) -> ScalarType:

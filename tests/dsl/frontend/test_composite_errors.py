@@ -54,7 +54,12 @@ def waits(v):
 
 WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("v = vec3(1.0, 2.0)"), KernelTypeError, "Vector[f32, 3] has 3 elements, 2 given", "vec3(1.0, 2.0)"),
-    (body("v = vec3(1, 2, n)"), KernelTypeError, "a value of type i32 does not fit an element", "vec3(1, 2, n)"),
+    (
+        body("v = vec3(1, 2, i64(n))"),
+        KernelTypeError,
+        "a value of type i64 does not fit an element",
+        "vec3(1, 2, i64(n))",
+    ),
     (body("v = vec2(1)\ny = v.z"), KernelNameError, "Vector[f32, 2] has the components x, y and their", "v.z"),
     (body("v = vec2(1)\ny = v[2]"), KernelTypeError, "index 2 is out of range: there are 2 elements", "v[2]"),
     (body("v = vec2(1)\ny = v[x]"), KernelTypeError, "an index must be an integer, this is f32", "x"),

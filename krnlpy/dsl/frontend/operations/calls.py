@@ -183,8 +183,6 @@ def power(lowering: Lowering, left: Value, right: Value, where: ir.Location) -> 
         right = Static(python.int(right.value), right.location)
     if isinstance(right, Static) and isinstance(right.value, python.int) and not isinstance(right.value, bool):
         base, exponent = typed(left), right.value
-        if base.type is boolean:
-            raise KernelTypeError("** of a truth value; convert it, for example i32(...)", *where)
         if base.type.is_integer and exponent < 0:
             raise KernelTypeError("an integer has no negative powers; convert it first, for example f32(...)", *where)
         if base.type.is_integer or 0 <= exponent <= 4:
@@ -195,8 +193,6 @@ def power(lowering: Lowering, left: Value, right: Value, where: ir.Location) -> 
         if isinstance(power_of, ir.Expr) and power_of.type.is_integer:
             return integer_power(lowering, power_of, right, where)
     a, b = unify(left, right, "**", where)
-    if not a.type.is_float:
-        raise KernelTypeError("** of truth values; convert them, for example i32(...)", *where)
     return ir.Binary("pow", a, b, type=a.type, location=where)
 
 

@@ -40,12 +40,12 @@ def numbers(values: list[Value], name: str, where: ir.Location) -> list[ir.Expr]
 
 
 def floats(values: list[Value], name: str, where: ir.Location) -> list[ir.Expr]:
-    """Several operands in one float type: integers of at most 16 bits become f32, which holds all of them."""
+    """Several operands in one float type: integers of at most 32 bits become f32."""
     if all(isinstance(v, Static) and is_number(v.value) for v in values):
         return [literal(float(v.value), f32, where) for v in values if isinstance(v, Static)]
     operands = common(values, name, where)
     kind = operands[0].type
-    if kind.is_integer and kind.bits <= 16:
+    if kind.is_integer and kind.bits <= 32:
         return [cast(operand, f32) for operand in operands]
     if not kind.is_float:
         raise KernelTypeError(f"{name} needs an f32 or f64, not {kind}; write {name}(f32(...))", *where)

@@ -86,7 +86,7 @@ def derived_function(
         here = source.location(next(a for a in source.tree.args.args if a.arg == argument))
         if type is None or not _is_float(type):
             what = "known while compiling" if type is None else str(type)
-            raise KernelTypeError(f"no derivative of {name} by {argument}, which is {what}: it is no float", *here)
+            raise KernelTypeError(f"no derivative of {name} by {argument}, which is {what}: it is not a float", *here)
         if isinstance(type, CompositeType) and isinstance(result, CompositeType):
             raise KernelTypeError(
                 f"no derivative of {name} by {argument}: it gives {result}, and {argument} is {type}; derive each part"

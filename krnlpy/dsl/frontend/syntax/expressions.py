@@ -12,7 +12,7 @@ import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.callables import Func, Method
-from krnlpy.dsl.frontend.conversions import choice, typed, unify
+from krnlpy.dsl.frontend.conversions import choice, counted, is_truth, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.operations import calls, compounds, cooperative
 from krnlpy.dsl.frontend.targets import AnyName, LocalName
@@ -55,6 +55,7 @@ _COMPARE: dict[type[ast.cmpop], Any] = {
     ast.Eq: "eq",
     ast.NotEq: "ne",
 }
+_ARITHMETIC = ("add", "sub", "mul", "div", "floordiv", "mod", "pow")
 _FOLD: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -304,13 +305,13 @@ class ExpressionLowering(Lowering):
         op, symbol = _BINARY[type(operator)]
         if isinstance(left, Static) and isinstance(right, Static) and is_number(left.value) and is_number(right.value):
             return self._fold(op, left, right, where)
+        if op in _ARITHMETIC and (is_truth(left) or is_truth(right)):
+            left, right = counted(left, right)
         if op == "pow":
             return calls.power(self, left, right, where)
         if op in ("shl", "shr"):
             return calls.shift(op, left, right, where)
         a, b = unify(left, right, symbol, where)
-        if a.type is boolean and op not in ("and", "or", "xor"):
-            raise KernelTypeError(f"{symbol} of truth values; convert them, for example i32(...)", *where)
         if op in ("and", "or", "xor") and a.type.is_float:
             raise KernelTypeError(f"{symbol} needs integers or truth values, not {a.type}", *where)
         if op == "div" and a.type.is_integer:
@@ -393,6 +394,8 @@ class ExpressionLowering(Lowering):
                 raise KernelTypeError(f"{describe(left)} and {describe(right)} cannot be ordered", *where)
             if not any(isinstance(v.value, ir.Expr | tuple) for v in (left, right)):
                 return Static((left.value == right.value) == (op == "eq"), where)
+        if is_truth(left) != is_truth(right):
+            left, right = counted(left, right)
         a, b = unify(left, right, "comparison", where)
         if a.type is boolean and op not in ("eq", "ne"):
             raise KernelTypeError("truth values are not ordered; convert them, for example i32(...)", *where)

@@ -223,7 +223,7 @@ class ForwardMode:
             case ir.Binary() | ir.Math():
                 partials = self._rules.partials(e)
                 return self._arithmetic(e) if partials is None else self._by_rule(e, partials)
-        raise KernelTypeError(f"no derivative of {type(e).__name__}", *e.location)
+        raise NotImplementedError(f"the derivative of {type(e).__name__}")
 
     def _load(self, e: ir.Load, mask: int) -> tuple[ir.Expr, Tangents]:
         index = tuple(self._keep(self._plain(i)) for i in e.index)
@@ -261,7 +261,7 @@ class ForwardMode:
             case "fma":
                 a, b, _ = operands
                 return value, [add(add(mul(x, b), mul(y, a)), z) for x, y, z in rows]
-        raise KernelTypeError(f"no derivative of {operation}", *e.location)
+        raise NotImplementedError(f"the derivative of {operation}")
 
     def _extremum(self, least: bool, operands: list[ir.Expr], rows: list[tuple[ir.Expr | None, ...]]) -> Tangents:
         """The tangent of the operand that is the result; where they are equal the mean of both, which makes the
