@@ -60,7 +60,7 @@ _COLLECTIVES, _MASKS = "krnlpy/dsl/semantics/collectives.py", "krnlpy/dsl/llvm/t
 _SUBGROUPS = f"tests/conformance/test_subgroups.py {INTERPRETER}"
 _VIEWS = f"tests/buffers/test_views.py tests/buffers/test_buffer.py {HOST}"
 
-_FORWARD = "krnlpy/dsl/passes/derivative/forward.py"
+_FORWARD, _ACTIVITY = "krnlpy/dsl/passes/derivative/forward.py", "krnlpy/dsl/passes/derivative/activity.py"
 _SLOPES = f"tests/conformance/test_derivatives_of_functions.py {HOST}"
 _DERIVED = f"tests/conformance/test_derivatives.py {HOST}"
 
