@@ -60,6 +60,10 @@ _COLLECTIVES, _MASKS = "krnlpy/dsl/semantics/collectives.py", "krnlpy/dsl/llvm/t
 _SUBGROUPS = f"tests/conformance/test_subgroups.py {INTERPRETER}"
 _VIEWS = f"tests/buffers/test_views.py tests/buffers/test_buffer.py {HOST}"
 
+_FORWARD, _ACTIVITY = "krnlpy/dsl/passes/derivative/forward.py", "krnlpy/dsl/passes/derivative/activity.py"
+_SLOPES = f"tests/conformance/test_derivatives_of_functions.py {HOST}"
+_DERIVED = f"tests/conformance/test_derivatives.py {HOST}"
+
 MUTATIONS = [
     # Conversions
     Mutation("krnlpy/scalar.py", "np.isnan(wide) | ", "", "tests/krnlpy/test_scalar.py"),
@@ -290,6 +294,20 @@ MUTATIONS = [
         "return log(u) + lost / u",
         "return log(u) + lost",
         f"tests/conformance/test_elementary.py tests/conformance/test_accuracy.py -k log1p {HOST}",
+    ),
+    # Derivatives
+    Mutation(_FORWARD, "mul(add(x, y), ir.const(0.5", "mul(add(x, y), ir.const(1.0", f"{_SLOPES} -k limits"),
+    Mutation(_FORWARD, "add(mul(x, b), mul(y, a)) for", "add(mul(x, b), mul(y, b)) for", f"{_DERIVED} -k statements"),
+    Mutation(
+        _FORWARD, "div(add(x, neg(mul(y, value))), b)", "div(add(x, mul(y, value)), b)", f"{_DERIVED} -k statements"
+    ),
+    Mutation(_FORWARD, "add(add(mul(x, b), mul(y, a)), z)", "add(mul(x, b), mul(y, a))", f"{_SLOPES} -k fma"),
+    Mutation(_FORWARD, "place=self._copies.place(s.place), index", "index", f"{_DERIVED} -k arrays"),
+    Mutation(
+        "krnlpy/dsl/passes/derivative/activity.py",
+        "masks[key] = before | mask",
+        "masks[key] = before or mask",
+        _DERIVED,
     ),
 ]
 

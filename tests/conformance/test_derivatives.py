@@ -464,6 +464,29 @@ def test_a_derivative_does_not_depend_on_what_else_is_wanted(launch: Launcher) -
     np.testing.assert_array_equal(alone, np.stack([value, dx, dy, dx], axis=1))
 
 
+@func
+def either(x: Any, y: Any) -> Any:
+    t = x * 2.0 if x > y else y * 3.0
+    if x > 1.0:
+        t = y * t
+    return t
+
+
+def test_directions_that_meet(launch: Launcher) -> None:
+    """A variable changes along one direction here and along another there."""
+
+    def kernel(x: Item[f32], y: Item[f32], dx: ItemMut[f32], dy: ItemMut[f32]) -> None:
+        _, a, b = value_and_partials(either)(x, y)
+        dx = a
+        dy = b
+
+    y = X[::-1].copy()
+    _, _, dx, dy = launch(kernel, X, y, np.zeros_like(X), np.zeros_like(X))
+    t = np.where(y < X, 2 * X, 3 * y)
+    same(dx, np.where(y < X, 2.0, 0.0) * np.where(X > 1, y, 1.0))
+    same(dy, np.where(y < X, 0.0, 3.0) * np.where(X > 1, y, 1.0) + np.where(X > 1, t, 0.0))
+
+
 def test_what_is_not_chosen_does_not_count(launch: Launcher) -> None:
     """Neither its value nor its tangents, which may be NaN there."""
 
