@@ -52,7 +52,7 @@ def test_lenet5(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch:
 def test_the_mistake(tmp_path: Path) -> None:
     (shown,) = blocks("README.md", "text")
     program = (
-        "from krnlpy import *\n\n@kernel\ndef scale(n: i32, x: Item[f32], y: ItemMut[f32]):\n"
+        "from krnlpy import *\n\n@kernel\ndef scale(n: i64, x: Item[f32], y: ItemMut[f32]):\n"
         "    # The mistake:\n    y = x * n\n"
     )
     module = run(tmp_path, program)

@@ -30,6 +30,7 @@ from krnlpy import (
     f64,
     i8,
     i32,
+    i64,
     kernel,
     u8,
 )
@@ -199,11 +200,11 @@ def test_kernels_that_are_none() -> None:
         kernel(lambda: None)
 
     @kernel
-    def mistaken(x: Item[f32], n: i32, y: ItemMut[f32]) -> None:
+    def mistaken(x: Item[f32], n: i64, y: ItemMut[f32]) -> None:
         y = x * n
 
     for _ in range(2):
-        with pytest.raises(KernelTypeError, match=r"test_launch_errors\.py:\d+: \* of f32 and i32"):
+        with pytest.raises(KernelTypeError, match=r"test_launch_errors\.py:\d+: \* of f32 and i64"):
             mistaken(X, 1, Buffer.ones(4, f32))
 
 

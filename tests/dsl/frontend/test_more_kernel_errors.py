@@ -196,6 +196,8 @@ NEVER_SAID = {
     # Said of cooperative matrices, and tested with them.
     "{name} is no longer free for {cooperative.described(value)}",
     "store returns nothing: it has no value here",
+    # Said by the host alone, and tested with its groups.
+    "which differs between the threads of a group; on the host, threads",
     # Python itself refuses such targets.
     "kernels assign to variables and to elements of arrays",
 }
