@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from krnlpy.dsl import ir
+from krnlpy.dsl.frontend.callables import Func
 from krnlpy.dsl.frontend.derivatives import Derivative, parameters_of
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.source import Source
@@ -32,7 +33,7 @@ class LanguageRules:
         found: Partials | None = self._of_operations.get(node.op if isinstance(node, ir.Binary) else node.name)
         return found
 
-    def partial_function(self, partial: Derivative, operands: tuple[ir.Expr, ...], value: ir.Expr) -> ir.Expr:
+    def partial_function(self, partial: Func, operands: tuple[ir.Expr, ...], value: ir.Expr) -> ir.Expr:
         takes_value = len(parameters_of(partial)) > len(operands)
         result = self._lowering.apply(partial, (*operands, value) if takes_value else operands, value.location)
         if not (isinstance(result, ir.Expr) and result.type.is_float):
