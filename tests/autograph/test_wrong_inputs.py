@@ -21,6 +21,9 @@ BYTES = Tensor.ones((2, 3), u8)
 CASES = {
     "tensor of a list": (lambda: Tensor([1, 2]), DtypeError, "Tensor takes a Buffer, not list; Tensor.from_numpy"),
     "tensor of an array": (lambda: Tensor(np.zeros(3)), DtypeError, "Tensor takes a Buffer, not ndarray"),
+    "tensor of truth values": (lambda: Tensor.zeros(3, bool), DtypeError, r"numbers, not truth values: .*cast\(u8\)"),
+    "tensor of a mask": (lambda: Tensor.from_numpy([True, False]), DtypeError, "a tensor holds numbers, not truth"),
+    "cast to bool": (lambda: X.cast(bool), DtypeError, "a tensor holds numbers, not truth values"),
     "parameter of a number": (lambda: Parameter(3), DtypeError, "Parameter takes a Tensor, not int"),
     "array of text": (lambda: Tensor.from_numpy("abc"), DtypeError, "is not a scalar type"),
     "lengths of text": (lambda: Tensor.zeros("ab"), ShapeError, "is not a shape"),
