@@ -305,12 +305,7 @@ MUTATIONS = [
     ),
     Mutation(_FORWARD, "add(add(mul(x, b), mul(y, a)), z)", "add(mul(x, b), mul(y, a))", f"{_SLOPES} -k fma"),
     Mutation(_FORWARD, "place=self._copies.place(s.place), index", "index", f"{_DERIVED} -k arrays"),
-    Mutation(
-        "krnlpy/dsl/passes/derivative/activity.py",
-        "masks[key] = before | mask",
-        "masks[key] = before or mask",
-        _DERIVED,
-    ),
+    Mutation(_ACTIVITY, "if before | mask != before:", "if mask and not before:", _DERIVED),
 ]
 
 

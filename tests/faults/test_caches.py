@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +16,7 @@ import pytest
 
 import krnlpy
 from tests.support import process
-
-_PROCESSES = int(os.environ.get("KRNLPY_TEST_PROCESSES", "16"))
-"""How many processes start on one empty cache; 200 when nobody waits for it."""
+from tests.support.tiers import deep
 
 _PROGRAM = """
 import sys
@@ -63,13 +62,29 @@ def cache(environment: dict[str, str]) -> Path:
     return Path(environment["KRNLPY_CACHE_DIR"])
 
 
-def test_the_program_keeps_kernels(python: Callable[..., str], cache: Path) -> None:
+@pytest.fixture(scope="module")
+def as_left(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache as one process leaves it. None changes it."""
+    folder = tmp_path_factory.mktemp("left")
+    script = folder / "program.py"
+    script.write_text(_PROGRAM)
+    process.output(script, **process.environment(KRNLPY_CACHE_DIR=str(folder / "cache")))
+    return folder / "cache"
+
+
+@pytest.fixture
+def filled(cache: Path, as_left: Path) -> Path:
+    """The program's cache, after it has run once."""
+    shutil.copytree(as_left, cache)
+    return cache
+
+
+def test_the_program_keeps_kernels(python: Callable[..., str], filled: Path) -> None:
     """Or the tests below would show nothing."""
-    python(_PROGRAM)
-    kept = {path: path.read_bytes() for path in _entries(cache)}
+    kept = {path: path.read_bytes() for path in _entries(filled)}
     assert len(kept) >= _ENTRIES
     python(_PROGRAM)
-    assert {path: path.read_bytes() for path in _entries(cache)} == kept
+    assert {path: path.read_bytes() for path in _entries(filled)} == kept
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
@@ -145,10 +160,9 @@ def _hostile(good: bytes) -> list[bytes]:
     ]
 
 
-def test_hostile_entries(python: Callable[..., str], cache: Path) -> None:
+def test_hostile_entries(python: Callable[..., str], filled: Path) -> None:
     """All of them at once, each in place of an entry; then random damage."""
-    python(_PROGRAM)
-    good = {path: path.read_bytes() for path in _entries(cache)}
+    good = {path: path.read_bytes() for path in _entries(filled)}
     rng = random.Random(1)
     paths = list(good)
     contents = _hostile(good[paths[0]])
@@ -156,30 +170,28 @@ def test_hostile_entries(python: Callable[..., str], cache: Path) -> None:
         for path, content in zip(paths, contents[first : first + len(paths)], strict=False):
             path.write_bytes(content)
         python(_PROGRAM)
-        assert {path: path.read_bytes() for path in _entries(cache)} == good  # and what is damaged is mended
+        assert {path: path.read_bytes() for path in _entries(filled)} == good  # and what is damaged is mended
     for path in paths:
         damaged = bytearray(good[path])
         for _ in range(3):
             damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
         path.write_bytes(damaged)
     python(_PROGRAM)
-    assert {path: path.read_bytes() for path in _entries(cache)} == good
+    assert {path: path.read_bytes() for path in _entries(filled)} == good
 
 
-def test_an_entry_of_another_key(python: Callable[..., str], cache: Path) -> None:
+def test_an_entry_of_another_key(python: Callable[..., str], filled: Path) -> None:
     """One that is whole, in the place of another: a kernel must not run as another."""
-    python(_PROGRAM)
-    for kind in {path.parent for path in _entries(cache)}:
+    for kind in {path.parent for path in _entries(filled)}:
         first, *others = _entries(kind)
-        second = (others or [path for path in _entries(cache) if path != first])[0]
+        second = (others or [path for path in _entries(filled) if path != first])[0]
         first.write_bytes(second.read_bytes())
     python(_PROGRAM)
 
 
-def test_what_is_no_file(python: Callable[..., str], cache: Path) -> None:
+def test_what_is_no_file(python: Callable[..., str], filled: Path) -> None:
     """Directories, links to nowhere and pipes in the places of entries."""
-    python(_PROGRAM)
-    paths = _entries(cache)
+    paths = _entries(filled)
     for i, path in enumerate(paths):
         path.unlink()
         if i % 3 == 0:
@@ -191,25 +203,19 @@ def test_what_is_no_file(python: Callable[..., str], cache: Path) -> None:
     python(_PROGRAM)
 
 
-def test_many_processes_on_an_empty_cache(environment: dict[str, str], cache: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [6, pytest.param(48, marks=deep)])
+def test_many_processes_on_an_empty_cache(
+    environment: dict[str, str], cache: Path, as_left: Path, tmp_path: Path, processes: int
+) -> None:
     """All compile the same at once; each is right, and the cache is as one process leaves it."""
     script = tmp_path / "program.py"
     script.write_text(_PROGRAM)
-    pending = _PROCESSES
     failures = []
-    running: list[subprocess.Popen[str]] = []
-    while pending or running:
-        while pending and len(running) < 200:
-            running.append(process.start(script, **environment))
-            pending -= 1
-        first = running.pop(0)
-        if (errors := first.communicate()[1]) or first.returncode:
-            failures.append((first.returncode, errors))
-    assert not failures, f"{len(failures)} of {_PROCESSES}: {failures[0]}"
+    for running in [process.start(script, **environment) for _ in range(processes)]:
+        if (errors := running.communicate()[1]) or running.returncode:
+            failures.append((running.returncode, errors))
+    assert not failures, f"{len(failures)} of {processes}: {failures[0]}"
     together = {path.relative_to(cache): path.read_bytes() for path in _entries(cache)}
     assert len(together) >= _ENTRIES
     assert not _unfinished(cache)
-    alone = tmp_path / "alone"
-    environment["KRNLPY_CACHE_DIR"] = str(alone)
-    process.output(script, **environment)
-    assert {path.relative_to(alone): path.read_bytes() for path in _entries(alone)} == together
+    assert {path.relative_to(as_left): path.read_bytes() for path in _entries(as_left)} == together
