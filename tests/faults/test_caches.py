@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ def _unfinished(cache: Path) -> list[Path]:
 
 
 @pytest.fixture
-def cache(environment: dict[str, str]) -> Path:
+def cache(environment: dict[str, Any]) -> Path:
     """Where the program's cache is."""
     return Path(environment["KRNLPY_CACHE_DIR"])
 
@@ -88,7 +89,7 @@ def test_the_program_keeps_kernels(python: Callable[..., str], filled: Path) -> 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_killed_while_it_writes(python: Callable[..., str], environment: dict[str, str], cache: Path) -> None:
+def test_killed_while_it_writes(python: Callable[..., str], environment: dict[str, Any], cache: Path) -> None:
     """At whatever moment: entries are whole or not there."""
     script = Path(environment["KRNLPY_CACHE_DIR"]).with_name("killed.py")
     script.write_text(_PROGRAM)
@@ -128,7 +129,7 @@ def test_a_home_that_cannot_be_written(python: Callable[..., str], tmp_path: Pat
         python(_PROGRAM, KRNLPY_CACHE_DIR=str(place / "cache"))
 
 
-def test_no_home_at_all(environment: dict[str, str], tmp_path: Path) -> None:
+def test_no_home_at_all(environment: dict[str, Any], tmp_path: Path) -> None:
     bare = {name: value for name, value in environment.items() if name not in ("HOME", "KRNLPY_CACHE_DIR")}
     bare |= {"XDG_CACHE_HOME": "", "HOME": str(tmp_path / "nowhere" / "at all")}
     (tmp_path / "program.py").write_text(_PROGRAM)
@@ -205,7 +206,7 @@ def test_what_is_no_file(python: Callable[..., str], filled: Path) -> None:
 
 @pytest.mark.parametrize("processes", [6, pytest.param(48, marks=deep)])
 def test_many_processes_on_an_empty_cache(
-    environment: dict[str, str], cache: Path, as_left: Path, tmp_path: Path, processes: int
+    environment: dict[str, Any], cache: Path, as_left: Path, tmp_path: Path, processes: int
 ) -> None:
     """All compile the same at once; each is right, and the cache is as one process leaves it."""
     script = tmp_path / "program.py"

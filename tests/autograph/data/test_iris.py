@@ -33,8 +33,8 @@ def test_what_fisher_published() -> None:
 
 def test_the_rows_in_which_copies_differ() -> None:
     features = load_iris().features
-    np.testing.assert_array_equal(features[34], np.float32([4.9, 3.1, 1.5, 0.2]))
-    np.testing.assert_array_equal(features[37], np.float32([4.9, 3.6, 1.4, 0.1]))
+    np.testing.assert_array_equal(features[34], np.array([4.9, 3.1, 1.5, 0.2], np.float32))
+    np.testing.assert_array_equal(features[37], np.array([4.9, 3.6, 1.4, 0.1], np.float32))
 
 
 def test_each_call_gives_arrays_of_ones_own() -> None:
