@@ -5,7 +5,23 @@ import numpy as np
 import pytest
 
 from krnlpy.errors import DtypeError
-from krnlpy.scalar import SCALAR_TYPES, bf16, boolean, convert, f16, f32, f64, i8, i32, i64, scalar_type, u8, u32, u64
+from krnlpy.scalar import (
+    SCALAR_TYPES,
+    ScalarType,
+    bf16,
+    boolean,
+    convert,
+    f16,
+    f32,
+    f64,
+    i8,
+    i32,
+    i64,
+    scalar_type,
+    u8,
+    u32,
+    u64,
+)
 
 
 def test_twelve_types() -> None:
@@ -15,7 +31,7 @@ def test_twelve_types() -> None:
 
 
 @pytest.mark.parametrize("kind", SCALAR_TYPES, ids=str)
-def test_found_by_name_dtype_and_itself(kind: type) -> None:
+def test_found_by_name_dtype_and_itself(kind: ScalarType) -> None:
     assert scalar_type(kind.name) is kind
     assert scalar_type(kind.dtype) is kind
     assert scalar_type(kind.dtype.newbyteorder(">") if kind is not bf16 else kind.dtype) is kind
@@ -57,7 +73,7 @@ def test_f16_and_bf16_are_computed_in_f32() -> None:
         (1 + 3 * 2**-8, bf16, 1 + 2**-6),
     ],
 )
-def test_conversions(value: float, to: type, expected: float) -> None:
+def test_conversions(value: float, to: ScalarType, expected: float) -> None:
     result = to(value)
     assert result == expected
     assert result.dtype == to.dtype
