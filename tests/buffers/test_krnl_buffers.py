@@ -23,7 +23,7 @@ def values_of(dtype: ScalarType) -> np.ndarray[Any, Any]:
     ends = [end for t in SCALAR_TYPES if t.is_integer for end in (t.min, t.max, t.max + 1, t.min - 1)]
     if dtype.is_float:
         floats = [0.0, -0.0, 0.5, -0.5, 1.5, 2.5, -2.5, 1e-8, 6e-8, 65504.0, 65520.0, 3.4e38, np.nan, np.inf, -np.inf]
-        return convert(np.array([*range(10, 20), *ends, *floats], np.float64), dtype)
+        return np.asarray(convert(np.array([*range(10, 20), *ends, *floats], np.float64), dtype))
     if dtype is boolean:
         return np.array([False, True, True, False, True])
     return np.array([*range(10, 20), *(n for n in ends if dtype.min <= n <= dtype.max)], dtype.dtype)

@@ -88,7 +88,7 @@ def applied(operation: str, old: Array, value: Array, expected: Array) -> Array:
 CASES = [(op, t) for t in NUMBERS for op in (*ARITHMETIC, *(BITWISE if t.is_integer else ()))]
 
 
-@pytest.mark.parametrize(("operation", "type"), sampled(CASES, 2), ids=str)
+@pytest.mark.parametrize(("operation", "type"), sampled(CASES, 5), ids=str)
 def test_each_operation_of_each_type(any_launch: Launcher, operation: str, type: ScalarType) -> None:
     launch = any_launch
     needs(launch, type)

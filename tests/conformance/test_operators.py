@@ -286,3 +286,15 @@ def test_a_shift_count_wider_than_the_value(launch: Launcher) -> None:
     x = np.full(count.shape, 3, np.uint8)
     want = np.array([3, 6, 128, 0, 0, 0, 0, 0], np.uint8)
     assert_same(launch(shift_by_wide, x, count, np.zeros_like(x))[2], want, count)
+
+
+def shift_numbers(n: u32, m: i32, count: i32, left: ItemMut[u32], right: ItemMut[i32]) -> None:
+    left = (n << u32(count)) + (n >> u32(count))
+    right = (m << count) - (m >> count)
+
+
+@pytest.mark.parametrize("count", [31, 32, 33, 64])
+def test_shifts_of_single_numbers(launch: Launcher, count: int) -> None:
+    """CPUs take the count of these modulo the width, but not that of many numbers at once."""
+    left, right = launch(shift_numbers, 5, -4, count, np.zeros(1, np.uint32), np.zeros(1, np.int32))
+    assert (left[0], right[0]) == ((1 << 31, 1) if count == 31 else (0, 1))

@@ -8,7 +8,23 @@ import pytest
 
 from krnlpy import Buffer
 from krnlpy.errors import DtypeError
-from krnlpy.scalar import SCALAR_TYPES, bf16, boolean, convert, f16, f32, f64, i8, i32, i64, scalar_type, u8, u32, u64
+from krnlpy.scalar import (
+    SCALAR_TYPES,
+    ScalarType,
+    bf16,
+    boolean,
+    convert,
+    f16,
+    f32,
+    f64,
+    i8,
+    i32,
+    i64,
+    scalar_type,
+    u8,
+    u32,
+    u64,
+)
 
 
 def test_thirteen_types() -> None:
@@ -27,7 +43,7 @@ def test_the_truth_type_is_pythons_bool() -> None:
 
 
 @pytest.mark.parametrize("kind", SCALAR_TYPES, ids=str)
-def test_found_by_name_dtype_and_itself(kind: type) -> None:
+def test_found_by_name_dtype_and_itself(kind: ScalarType) -> None:
     assert scalar_type(kind.name) is kind
     assert scalar_type(kind.dtype) is kind
     assert scalar_type(kind.dtype.newbyteorder(">") if kind is not bf16 else kind.dtype) is kind
@@ -77,7 +93,7 @@ def test_f16_and_bf16_are_computed_in_f32() -> None:
         (True, f16, 1.0),
     ],
 )
-def test_conversions(value: float, to: type, expected: float) -> None:
+def test_conversions(value: float, to: ScalarType, expected: float) -> None:
     result = to(value)
     assert result == expected
     assert result.dtype == to.dtype

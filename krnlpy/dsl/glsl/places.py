@@ -72,8 +72,10 @@ class Places:
         self, place: ir.Place, op: ir.AtomicOp, index: Sequence[str], operands: Sequence[str], where: ir.Location
     ) -> str:
         """The call that changes an element and gives its old value."""
-        self.reads.add(place)
-        self.writes.add(place)
+        if op != "store" or place.type.size < 4:  # a word is read for its other elements
+            self.reads.add(place)
+        if op != "load":
+            self.writes.add(place)
         key = f"atomic_{op}", place
         if key not in self._functions:
             name = self._context.names.unique(f"atomic_{op}_{place.name}")
@@ -343,8 +345,8 @@ class Places:
                 qualifiers.append("readonly")
             elif not read:
                 qualifiers.append("writeonly")
-            elif program.has_barriers:
-                qualifiers.append("coherent")  # what a thread wrote, others read after a barrier
+            elif program.has_barriers or program.has_fences:
+                qualifiers.append("coherent")  # what a thread wrote, others read after a barrier or fence
             block = self._context.names.unique(f"Buffer{binding}")
             declared = f"{self._element_type(buffer)} {self._names[buffer]}[];"
             head = f"layout(std430, binding = {binding}) {' '.join([*qualifiers, 'buffer'])}"

@@ -39,6 +39,7 @@ from .nodes import (
     CooperativeStore,
     Expr,
     Extent,
+    Fence,
     For,
     GlobalParameter,
     GroupArray,
@@ -280,6 +281,8 @@ def statement_rules(s: Stmt) -> Rules:
             yield from _product_rules(s)
         case CooperativeMap():
             yield from _map_rules(s)
+        case Fence():
+            yield s.scope in ("group", "device"), "a fence is for a group or the device"
         case Break() | Continue() | Return() | Barrier() | Breakpoint():
             pass
         case _:
@@ -301,7 +304,9 @@ def _atomic_rules(s: Atomic) -> Rules:
     yield _is_number(type), "an atomic changes a number"
     yield s.op not in ("and", "or", "xor") or type.is_integer, "and, or and xor are of integers"
     yield from _element_rules(place, s.index)
-    yield s.value.type is type.compute, "the value has the place's type of computation"
+    yield (s.value is None) == (s.op == "load"), "load, and it alone, has no value"
+    yield s.value is None or s.value.type is type.compute, "the value has the place's type of computation"
+    yield s.op != "store" or not s.targets, "store reads nothing"
     yield (s.expected is not None) == (s.op == "compare_exchange"), "compare_exchange, and it alone, expects a value"
     yield s.expected is None or s.expected.type is type.compute, "what is expected has the type of the value"
     yield len(s.targets) <= 1 and all(v.type is type.compute for v in s.targets), "the target takes the element"

@@ -25,6 +25,7 @@ from .nodes import (
     Continue,
     CooperativeStmt,
     Expr,
+    Fence,
     For,
     Function,
     GlobalParameter,
@@ -266,7 +267,7 @@ def _touches(body: Block, own: tuple[LocalArray, ...]) -> Iterator[bool]:
     """For each node of a function, whether it reaches beyond what is the function's own."""
     for node in walk(body):
         match node:
-            case Print() | Assert() | Breakpoint() | Atomic():
+            case Print() | Assert() | Breakpoint() | Atomic() | Fence():
                 yield True
             case Call() | Invoke():
                 yield from _touches(node.function.body, (*own, *node.function.local_arrays))

@@ -104,7 +104,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("y = i64(item_id())"), KernelTypeError, "does not fit y", "i64(item_id())"),
     (body("a[0] = f32(item_id())", "a: GlobalMut[f32]"), KernelTypeError, "needs a kernel with Item", "item_id()"),
     (body("t = local_array(f32, (n,))"), KernelTypeError, "constants and Spec values", "n"),
-    (body("if n > 0:\n    t = local_array(f32, 4)"), KernelSyntaxError, "at the top of the", "local_array(f32, 4)"),
+    (body("if n > 0:\n    t = group_array(f32, 4)"), KernelSyntaxError, "at the top of the", "group_array(f32, 4)"),
     (body("t = local_array(f32, 4)\ny = t[4]"), KernelTypeError, "out of range: t has length 4", "4"),
     (body("t = local_array(f32, 0)"), KernelTypeError, "at least 1", "0"),
     (body("y = global_id(3)"), KernelTypeError, "takes an axis: 0, 1 or 2", "global_id(3)"),

@@ -31,6 +31,7 @@ from krnlpy.dsl import (
     isnan,
     item_id,
     local_array,
+    memory_fence,
     popcount,
     subgroup_add,
     subgroup_all,
@@ -107,6 +108,7 @@ def atomics(n: GlobalMut[u32], y: GlobalMut[f32]) -> None:
     flags[0] = True
     atomic_add(n[0], 1)
     atomic_compare_exchange(n[0], 1, 2)
+    memory_fence()
     n[0] = own[0]
     n[1] = u32(subgroup_add(y[0])) + u32(subgroup_all(y[0] > 1.0)) + u32(subgroup_broadcast(y[0], 1))
 
@@ -302,6 +304,9 @@ CASES: list[tuple[str, Callable[..., Any], Change]] = [
         change(N.Atomic, {"op": "compare_exchange"}, expected=const(1, i32)),
     ),
     ("the target takes the element", atomics, change(N.Atomic, targets=(N.Variable("old", i32),))),
+    ("load, and it alone, has no value", atomics, change(N.Atomic, op="load")),
+    ("store reads nothing", atomics, change(N.Atomic, op="store", targets=(N.Variable("old", u32),))),
+    ("a fence is for a group or the device", atomics, change(N.Fence, scope="all")),
     ("the operation is one that there is", atomics, change(N.Collective, op="sub")),
     ("the operation has an operand", atomics, change(N.Collective, {"op": "add"}, operands=())),
     ("the operands have the operation's types", atomics, change(N.Collective, {"op": "all"}, operands=())),
