@@ -24,10 +24,10 @@ def struct_dtype(struct: type) -> np.dtype[np.void]:
     """The NumPy dtype of a struct: its fields in order, each aligned to its own size, as C lays them out.
 
     >>> from dataclasses import dataclass
-    >>> from krnlpy import f32, struct_dtype, u8
+    >>> from krnlpy import f32, struct_dtype
     >>> @dataclass
     ... class Cell:
-    ...     alive: u8
+    ...     alive: bool
     ...     heat: f32
     >>> struct_dtype(Cell).fields["heat"]
     (dtype('float32'), 4)
