@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from krnlpy.errors import DtypeError
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, boolean
 
-from .composites import CompositeType, composite_type, leaves, plain_number
+from .composites import ArrayType, CompositeType, StructType, composite_type, elements, leaves, plain_number
 
 ElementType = ScalarType | TypeVar
 MAX_NDIM = 8
@@ -65,6 +65,8 @@ class _BufferAnnotation:
         type = any_type(type)
         if any(leaf is boolean for _, leaf in leaves(type)):
             raise DtypeError(f"{self.name}[bool]: buffers hold the 12 scalar types, not booleans; use u8")
+        if isinstance(type, ArrayType) and any(isinstance(t, StructType) for t in elements(type)):
+            raise DtypeError(f"{self.name}[{type}]: arrays of structs are fields of structs, not elements of buffers")
         if self.kind == "item":
             if ndim is not None:
                 raise DtypeError(f"{self.name}[{type}, {ndim}]: an item is one element; write {self.name}[{type}]")
