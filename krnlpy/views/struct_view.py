@@ -21,7 +21,7 @@ from krnlpy.dsl.types.composites import (
     struct_type,
 )
 from krnlpy.errors import DtypeError, UnsizedError
-from krnlpy.scalar import boolean, scalar_type
+from krnlpy.scalar import scalar_type
 
 from .strides import Shape
 from .view import View
@@ -45,7 +45,7 @@ def struct_dtype(struct: type) -> np.dtype[np.void]:
     (dtype('float32'), 4)
 
     Raises:
-        DtypeError: it is not a dataclass of scalars, vectors, matrices and such dataclasses; or a field is a bool.
+        DtypeError: it is not a dataclass of scalars, vectors, matrices and such dataclasses.
     """
     if not isinstance(struct, type):
         raise DtypeError(
@@ -72,8 +72,6 @@ def _dtype(type: AnyType) -> Any:
         return np.dtype((element.base, (*type.axes, *element.shape)))
     if isinstance(type, CompositeType):
         return np.dtype([(name, _dtype(part)) for name, part in type.parts], align=True)
-    if type is boolean:
-        raise DtypeError("buffers hold the 12 scalar types, not booleans; use u8 in structs of buffers")
     return type.dtype
 
 

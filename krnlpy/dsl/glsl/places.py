@@ -13,7 +13,7 @@ from functools import reduce
 
 from krnlpy.dsl import ir
 from krnlpy.features import Feature
-from krnlpy.scalar import ScalarType
+from krnlpy.scalar import ScalarType, boolean
 
 from .atomics import AtomicFunction, places_of_atomic_words, value_to_word, word_to_value, word_type
 from .context import ALWAYS, Context
@@ -250,6 +250,8 @@ class Places:
         else:
             word, shift = self._packed(type, name, at)
             bits = f"bitfieldExtract({f'int({word})' if signed else word}, {shift}, {type.bits})"
+        if type is boolean:  # whoever else writes the memory may take any byte but 0 for true
+            return f"({bits} != 0u)"
         if not type.is_float:
             return bits
         self._context.need(type.name)
@@ -263,6 +265,8 @@ class Places:
         if type.is_float:
             self._context.need(type.name)
             value = f"f32_to_{type.name}({value})"
+        elif type is boolean:
+            value = f"uint({value})"
         if self._is_native(place):
             return f"{name}[{at}] = {self._element_type(place)}({value});"
         self.reads.add(place)

@@ -70,10 +70,8 @@ from .nodes import (
 Rules = Iterator[tuple[bool, str]]
 """Whether each rule holds, and the rule."""
 
-COMPUTED = frozenset(type.compute for type in SCALAR_TYPES) | {boolean}
+COMPUTED = frozenset(type.compute for type in SCALAR_TYPES)
 """The types of computation."""
-STORED = frozenset(SCALAR_TYPES) | {boolean}
-"""What a parameter or an array may be declared to hold."""
 
 _AXIS_IDS = ("global_id", "global_threads", "group_id", "groups", "thread_id", "threads")
 _BITS = ("popcount", "clz", "reverse_bits", "mul_hi")
@@ -223,7 +221,7 @@ def _matrix_place_rules(s: CooperativeLoad | CooperativeStore) -> Rules:
 
 def array_rules(array: LocalArray) -> Rules:
     """The rules of an array's declaration."""
-    yield array.type in STORED, "an array holds one of the scalar types"
+    yield array.type in SCALAR_TYPES, "an array holds one of the scalar types"
     yield 1 <= len(array.shape) <= 8, "an array has one to eight dimensions"
     for extent in array.shape:
         yield extent.type is i32, "a length is an i32"

@@ -46,7 +46,7 @@ from krnlpy.dsl.ir.nodes import Location
 from krnlpy.dsl.ir.program import Program, walk
 from krnlpy.dsl.passes.cooperative_expansion import expanded
 from krnlpy.errors import InvalidProgram
-from krnlpy.scalar import bf16, boolean, f16, f32, f64, i32, u8, u32
+from krnlpy.scalar import Scalar, bf16, boolean, f16, f32, f64, i32, u8, u32
 from tests.support import process
 
 WHERE = Location("x.py", 1, 0, 1)
@@ -429,7 +429,7 @@ CASES: list[tuple[str, Callable[..., Any], Change]] = [
     ("each function has a name of its own", values, of("functions", 0, name="values")),
     ("kernels with items have no groups of their own", items, whole(group_arrays=(N.GroupArray("g", f32, ()),))),
     ("a parameter has a place in the source", values, of("parameters", 0, location=NOWHERE)),
-    ("a parameter is of one of the scalar types", values, of("parameters", 0, type=boolean)),
+    ("a parameter is of one of the scalar types", values, of("parameters", 0, type=Scalar)),
     ("a buffer has dimensions", values, of("parameters", 0, ndim=0)),
     ("what is written once can be written", values, of("parameters", 2, mutable=False)),
     # functions

@@ -383,7 +383,8 @@ class ExpressionLowering(Lowering):
     def compare(self, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
         """``left operator right`` with Python's meaning."""
         if isinstance(operator, ast.Is | ast.IsNot) and isinstance(left, Static) and isinstance(right, Static):
-            return Static((left.value is right.value) == isinstance(operator, ast.Is), where)
+            same = left.value is right.value or (isinstance(left.value, type) and left.value == right.value)  # bool
+            return Static(same == isinstance(operator, ast.Is), where)
         if type(operator) not in _COMPARE:
             raise KernelSyntaxError("kernels have no `in`, and `is` between types and None only", *where)
         if isinstance(left, Compound) or isinstance(right, Compound):
