@@ -222,7 +222,7 @@ def _matrix_place_rules(s: CooperativeLoad | CooperativeStore) -> Rules:
 def array_rules(array: LocalArray) -> Rules:
     """The rules of an array's declaration."""
     yield array.type in SCALAR_TYPES, "an array holds one of the scalar types"
-    yield 1 <= len(array.shape) <= 3, "an array has one to three dimensions"
+    yield 1 <= len(array.shape) <= 8, "an array has one to eight dimensions"
     for extent in array.shape:
         yield extent.type is i32, "a length is an i32"
         yield not isinstance(extent, Const) or extent.value >= 1, "a length is at least 1"

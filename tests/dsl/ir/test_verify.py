@@ -395,7 +395,7 @@ CASES: list[tuple[str, Callable[..., Any], Change]] = [
     ("only mul and div are of a matrix and a number", matrices, change(N.CooperativeMap, {"op": "mul"}, op="add")),
     # arrays
     ("an array holds one of the scalar types", values, of("local_arrays", 0, type=int)),
-    ("an array has one to three dimensions", values, of("local_arrays", 0, shape=())),
+    ("an array has one to eight dimensions", values, of("local_arrays", 0, shape=())),
     ("a length is an i32", values, of("group_arrays", 0, shape=lambda p, n: (const(4, u32),))),
     ("a length is at least 1", values, of("group_arrays", 0, shape=lambda p, n: (const(0, i32),))),
     (
