@@ -30,7 +30,6 @@ from krnlpy import (
     i32,
     kernel,
     struct_dtype,
-    u8,
     u32,
 )
 from krnlpy.dsl import atomic_max, atomic_min, cast, cross, dot, global_id, local_array, uvec2, vec3
@@ -166,18 +165,18 @@ def build_radix_tree(morton_codes: Global[uvec2], nodes: GlobalMut[Node]) -> Non
 
 @kernel
 def compute_bounds_init(
-    morton_codes: Global[uvec2], aabbs: Global[AABB], nodes: GlobalMut[Node], done: GlobalMut[u8]
+    morton_codes: Global[uvec2], aabbs: Global[AABB], nodes: GlobalMut[Node], done: GlobalMut[bool]
 ) -> None:
     n_aabbs = len(aabbs)
     i = global_id()
     if i < n_aabbs:
         leaf = i + n_aabbs - 1
         nodes[leaf].bound = aabbs[morton_codes[i].y]
-        done[leaf] = 1
+        done[leaf] = True
 
 
 @kernel
-def compute_bounds_one_layer(nodes: GlobalMut[Node], done: Global[u8], ready: GlobalMut[u8]) -> None:
+def compute_bounds_one_layer(nodes: GlobalMut[Node], done: Global[bool], ready: GlobalMut[bool]) -> None:
     i = global_id()
     if i < len(ready) and not done[i]:
         left, right = nodes[i].left, nodes[i].right
@@ -186,11 +185,11 @@ def compute_bounds_one_layer(nodes: GlobalMut[Node], done: Global[u8], ready: Gl
             right_bound = nodes[right].bound
             nodes[i].bound.min = min(left_bound.min, right_bound.min)
             nodes[i].bound.max = max(left_bound.max, right_bound.max)
-            ready[i] = 1
+            ready[i] = True
 
 
 @kernel
-def next_layer(ready: Item[u8], done: ItemMut[u8]) -> None:
+def next_layer(ready: Item[bool], done: ItemMut[bool]) -> None:
     done = ready
 
 
@@ -268,7 +267,7 @@ class LBVH:
         # the first n_aabbs - 1 are internal nodes, the others leaves
         self.nodes = StructBuffer.zeros(2 * n_aabbs - 1, Node, device)
         build_radix_tree.with_global_threads(n_aabbs)(self.morton_codes, self.nodes)
-        done, ready = Buffer.zeros(2 * n_aabbs - 1, u8, device), Buffer.zeros(n_aabbs - 1, u8, device)
+        done, ready = Buffer.zeros(2 * n_aabbs - 1, bool, device), Buffer.zeros(n_aabbs - 1, bool, device)
         compute_bounds_init.with_global_threads(n_aabbs)(self.morton_codes, aabbs, self.nodes, done)
         while not done.numpy()[0]:
             compute_bounds_one_layer.with_global_threads(n_aabbs - 1)(self.nodes, done, ready)

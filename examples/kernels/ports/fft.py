@@ -135,8 +135,7 @@ def fft(
         buf[index] = x[row, index]
     barrier()
 
-    inputs = local_array(vec2, 4)
-    values = local_array(vec2, ELEMS_PER_THREAD)
+    inputs, values = local_array(vec2, 4), local_array(vec2, ELEMS_PER_THREAD)
     indices = local_array(i32, ELEMS_PER_THREAD)
     p = 1
     p = radix_n_steps(2, radix2, i, p, m, N, ELEMS_PER_THREAD, RADIX_2_STEPS, inputs, indices, values, buf)

@@ -41,9 +41,7 @@ def forward(
     Tc, Tr = N // BC, N // BR
 
     # tiles of the group
-    Qi = group_array(f32, (BR, d))
-    Kj = group_array(f32, (BC, d))
-    Vj = group_array(f32, (BC, d))
+    Qi, Kj, Vj = group_array(f32, (BR, d)), group_array(f32, (BC, d)), group_array(f32, (BC, d))
     S = group_array(f32, (BR, BC))
 
     for j in range(Tc):

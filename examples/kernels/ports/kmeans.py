@@ -44,7 +44,6 @@ def get_kernels(dims: int, num_centroids: int, local_copies: int) -> tuple[Any, 
         local_centroids = group_array(f32, (dims, num_centroids))
         local_new_centroids = group_array(f32, (local_copies, dims, num_centroids))
         local_new_count = group_array(i32, (local_copies, num_centroids))
-        local_p = local_array(f32, dims)
         numpoints = points.shape[0]
 
         group = group_id()
@@ -65,6 +64,7 @@ def get_kernels(dims: int, num_centroids: int, local_copies: int) -> tuple[Any, 
         for i in range(WORK_PI):
             point_id = group * WORK_PI * local_size + i * local_size + lid
             if point_id < numpoints:
+                local_p = local_array(f32, dims)
                 for d in range(dims):
                     local_p[d] = points[point_id, d]
 

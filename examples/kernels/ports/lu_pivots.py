@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from krnlpy import Buffer, Device, GlobalMut, f32, func, i32, kernel, u8
+from krnlpy import Buffer, Device, GlobalMut, f32, func, i32, kernel
 from krnlpy.dsl import global_id
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
@@ -74,11 +74,11 @@ def lu_solve(A: GlobalMut[f32, 3], e: i32, m: i32, ipiv: GlobalMut[i32, 2], x: G
 
 
 @kernel
-def solve(A: GlobalMut[f32, 3], P: GlobalMut[i32, 2], X: GlobalMut[f32, 2], regular: GlobalMut[u8]) -> None:
+def solve(A: GlobalMut[f32, 3], P: GlobalMut[i32, 2], X: GlobalMut[f32, 2], regular: GlobalMut[bool]) -> None:
     e = global_id()
     if e < len(A):
         m = A.shape[1]
-        regular[e] = 1 if lu_factor(A, e, m, P, 1e-12) else 0
+        regular[e] = lu_factor(A, e, m, P, 1e-12)
         if regular[e]:
             lu_solve(A, e, m, P, X)
 
@@ -91,7 +91,7 @@ def example(device: Device, size: int) -> Iterator[Work]:
     matrices[::5, :, M // 2] = 0
     right = rng.normal(size=(size, M)).astype(np.float32)
     A, X = Buffer.from_numpy(matrices.copy(), device), Buffer.from_numpy(right.copy(), device)
-    P, regular = Buffer.zeros((size, M), i32, device), Buffer.zeros(size, u8, device)
+    P, regular = Buffer.zeros((size, M), i32, device), Buffer.zeros(size, bool, device)
 
     def check() -> None:
         expected = np.arange(size) % 5 != 0

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from krnlpy import Buffer, Device, Global, GlobalMut, f32, i32, kernel, u8
+from krnlpy import Buffer, Device, Global, GlobalMut, f32, i32, kernel
 from krnlpy.dsl import clamp, global_id, lerp, unroll, vec3
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
@@ -80,7 +80,7 @@ def extract_vertices(
     count_only: bool,
     thread_output_count: GlobalMut[i32],
     verts_pos_out: GlobalMut[vec3],
-    verts_is_boundary_out: GlobalMut[u8],
+    verts_is_boundary_out: GlobalMut[bool],
     edge_generated_vert_ind: GlobalMut[i32, 4],
 ) -> None:
     """Counts the vertices of each edge, or writes them where the sums of the counts say."""
@@ -135,7 +135,7 @@ def extract_vertices(
 
             # store output data
             verts_pos_out[out_ind] = interp_pos
-            verts_is_boundary_out[out_ind] = 1 if vert_is_boundary else 0
+            verts_is_boundary_out[out_ind] = vert_is_boundary
 
     if not count_only:
         edge_generated_vert_ind[ti, tj, tk, t_side] = out_ind
@@ -216,12 +216,12 @@ def surface(
     device, (nx, ny, nz) = values.device, values.shape
     count, sums = (Buffer.zeros(values.size * 3, i32, device) for _ in range(2))
     vertices = extract_vertices.with_global_threads(count.size)
-    nothing = Buffer.zeros(1, i32, device), Buffer.zeros((1, 3), f32, device), Buffer.zeros(1, u8, device)
+    nothing = Buffer.zeros(1, i32, device), Buffer.zeros((1, 3), f32, device), Buffer.zeros(1, bool, device)
     no_edges = Buffer.zeros((1, 1, 1, 1), i32, device)
     vertices(values, threshold, lower, delta, nothing[0], True, count, nothing[1], nothing[2], no_edges)
     scan(count, sums, inclusive=True)
     n_vert = int(sums[-1:].numpy()[0])
-    places, on_boundary = Buffer.empty((n_vert, 3), f32, device), Buffer.empty(n_vert, u8, device)
+    places, on_boundary = Buffer.empty((n_vert, 3), f32, device), Buffer.empty(n_vert, bool, device)
     edges = Buffer.zeros((nx, ny, nz, 3), i32, device)
     vertices(values, threshold, lower, delta, sums, False, nothing[0], places, on_boundary, edges)
 

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, Out, i32, kernel, u8
-from krnlpy.dsl import atomic_add, atomic_compare_exchange, atomic_exchange, atomic_or, global_id, item_id
+from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, Out, i32, kernel
+from krnlpy.dsl import atomic_add, atomic_compare_exchange, atomic_load, atomic_store, global_id, item_id
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from examples.kernels._common import Array, Work, main
 
 
 @kernel
-def init(x: Item[u8], y: ItemMut[i32]) -> None:
-    if x == 0:
+def init(x: Item[bool], y: ItemMut[i32]) -> None:
+    if not x:
         y = -1
     else:
         y = item_id()
@@ -30,7 +30,7 @@ def init(x: Item[u8], y: ItemMut[i32]) -> None:
 @kernel
 def connect(shape: Global[i32], dirs: Global[i32, 2], y: GlobalMut[i32]) -> None:
     i = global_id()
-    if i >= len(y) or atomic_or(y[i], 0) < 0:
+    if i >= len(y) or atomic_load(y[i]) < 0:
         return
     ndirs, ndim = dirs.shape
     for dr in range(ndirs):
@@ -48,13 +48,13 @@ def connect(shape: Global[i32], dirs: Global[i32, 2], y: GlobalMut[i32]) -> None
             stride *= shape[dm]
         if k < 0:
             continue
-        if atomic_or(y[k], 0) < 0:
+        if atomic_load(y[k]) < 0:
             continue
         while True:
-            while j != atomic_or(y[j], 0):
-                j = atomic_or(y[j], 0)
-            while k != atomic_or(y[k], 0):
-                k = atomic_or(y[k], 0)
+            while j != atomic_load(y[j]):
+                j = atomic_load(y[j])
+            while k != atomic_load(y[k]):
+                k = atomic_load(y[k])
             if j == k:
                 break
             if j < k:
@@ -72,13 +72,13 @@ def connect(shape: Global[i32], dirs: Global[i32, 2], y: GlobalMut[i32]) -> None
 @kernel
 def count(y: GlobalMut[i32], counts: GlobalMut[i32]) -> None:
     i = global_id()
-    if i >= len(y) or atomic_or(y[i], 0) < 0:
+    if i >= len(y) or atomic_load(y[i]) < 0:
         return
     j = i
-    while j != atomic_or(y[j], 0):
-        j = atomic_or(y[j], 0)
+    while j != atomic_load(y[j]):
+        j = atomic_load(y[j])
     if j != i:
-        atomic_exchange(y[i], j)
+        atomic_store(y[i], j)
     else:
         atomic_add(counts[0], 1)
 
@@ -117,7 +117,7 @@ def label(x: Array, device: Device) -> tuple[Buffer, int]:
     dirs = -np.eye(x.ndim, dtype=np.int32)
     y, counts = Buffer.empty(x.shape, i32, device), Buffer.zeros(2, i32, device)
     flat = y.reshape((x.size,))
-    init(Buffer.from_numpy(x.astype(np.uint8), device), y)
+    init(Buffer.from_numpy(x, device), y)
     shape = Buffer.from_numpy(np.array(x.shape, np.int32), device)
     connect.with_global_threads(x.size)(shape, Buffer.from_numpy(dirs, device), flat)
     count.with_global_threads(x.size)(flat, counts)
