@@ -72,13 +72,8 @@ def compute_aabbs(triangles: Global[vec3, 2], aabbs: GlobalMut[AABB], bound: Glo
     if i_a < len(aabbs):
         a, b, c = triangles[i_a, 0], triangles[i_a, 1], triangles[i_a, 2]
         aabbs[i_a] = AABB(min(a, b, c), max(a, b, c))
-        box = aabbs[i_a]
-        atomic_min(bound[0].min.x, box.min.x)
-        atomic_min(bound[0].min.y, box.min.y)
-        atomic_min(bound[0].min.z, box.min.z)
-        atomic_max(bound[0].max.x, box.max.x)
-        atomic_max(bound[0].max.y, box.max.y)
-        atomic_max(bound[0].max.z, box.max.z)
+        atomic_min(bound[0].min, aabbs[i_a].min)
+        atomic_max(bound[0].max, aabbs[i_a].max)
 
 
 @func

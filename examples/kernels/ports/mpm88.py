@@ -59,9 +59,7 @@ def particles_to_grid(
                 offset = ivec2(i, j)
                 dpos = (offset - fx) * DX
                 weight = w[i].x * w[j].y
-                momentum = weight * (P_MASS * v[p] + affine @ dpos)
-                atomic_add(grid_v[base + offset].x, momentum.x)
-                atomic_add(grid_v[base + offset].y, momentum.y)
+                atomic_add(grid_v[base + offset], weight * (P_MASS * v[p] + affine @ dpos))
                 atomic_add(grid_m[base + offset], weight * P_MASS)
 
 
