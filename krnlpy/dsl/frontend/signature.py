@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from krnlpy.dsl.ir import Location
 from krnlpy.dsl.types.annotations import Annotation, ElementType, any_type
-from krnlpy.dsl.types.composites import CompositeType, leaves
+from krnlpy.dsl.types.composites import CompositeType, buffer_leaves, leaves
 from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError, LaunchError
 from krnlpy.scalar import ScalarType
 
@@ -42,6 +42,11 @@ class Declared:
     ndim: int
     leaves: tuple[ParameterSpec, ...]
     location: Location
+
+    @property
+    def is_composite(self) -> bool:
+        """Whether it has a type that consists of others."""
+        return isinstance(self.type, CompositeType)
 
     @property
     def default(self) -> int | float | bool | None:
@@ -165,7 +170,9 @@ def read_signature(function: Callable[..., Any]) -> Signature:
             if not isinstance(default, bool | int | float) or isinstance(annotation.type, CompositeType):
                 raise KernelTypeError(f"parameter {argument.arg}: the default {default!r} is not a number", *where)
         found = []
-        for path, type in leaves(annotation.type):
+        lies = annotation.kind == "global"
+        parts = buffer_leaves(annotation.type) if lies else ((*leaf, ()) for leaf in leaves(annotation.type))
+        for path, type, axes in parts:
             name = argument.arg
             if path:
                 name = f"{name}_{path}"
@@ -177,7 +184,7 @@ def read_signature(function: Callable[..., Any]) -> Signature:
                     name,
                     annotation.kind,
                     type,
-                    annotation.ndim,
+                    annotation.ndim + len(axes),
                     annotation.mutable,
                     annotation.once,
                     default,

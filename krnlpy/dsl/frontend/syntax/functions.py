@@ -38,7 +38,7 @@ from krnlpy.dsl.frontend.values import (
 )
 from krnlpy.dsl.passes.uniformity import check_barriers
 from krnlpy.dsl.types.annotations import Annotation
-from krnlpy.dsl.types.composites import AnyType, CompositeType, leaves, resolved
+from krnlpy.dsl.types.composites import AnyType, CompositeType, is_spread, leaves, resolved
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType
 
@@ -141,6 +141,9 @@ def _binding(
     """The meaning of a parameter's name in the kernel."""
     if not isinstance(type, CompositeType):
         return parameters[next(rest).name]
+    if declared.kind == "global" and is_spread(type):
+        inner = _binding(declared, type.element, rest, parameters, types)  # type: ignore[union-attr]
+        return CompoundPlace(declared.name, resolved(type, types), (inner,), type.axes)  # type: ignore[union-attr]
     parts = tuple(_binding(declared, part, rest, parameters, types) for _, part in type.parts)
     type = resolved(type, types)
     if declared.kind != "scalar":
