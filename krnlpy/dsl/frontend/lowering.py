@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+import numpy as np
+
 from krnlpy.dsl import ir
 from krnlpy.dsl.passes.derivative.derivations import Derivations
 from krnlpy.errors import KernelSyntaxError
@@ -21,6 +23,7 @@ from krnlpy.scalar import ScalarType
 
 from .callables import Argument, Call, Func
 from .source import Source
+from .tables import frozen, table
 from .targets import AnyName, Target
 from .values import ArrayPlace, Compound, CompoundPlace, Static, Value
 
@@ -34,6 +37,7 @@ class ProgramState:
             consists of several.
         functions: those that were lowered, by what they were lowered for.
         captured: what names from outside mean, by function (or module) and name; filled at their first use.
+        tables: captured arrays as tables, by what they hold.
         derivations: the derivatives of its functions; None before the first.
     """
 
@@ -45,13 +49,21 @@ class ProgramState:
     names: set[str] = field(default_factory=set)
     group_arrays: list[ir.GroupArray] = field(default_factory=list)
     calling: list[object] = field(default_factory=list)
+    tables: dict[Any, ir.ConstantArray] = field(default_factory=dict)
     derivations: Derivations | None = None
 
     def capture(self, owner: Any, name: str, find: Callable[[], Any]) -> Any:
         """What a name of a function's or module's surroundings means, from its first use on."""
         if (owner, name) not in self.captured:
-            self.captured[owner, name] = find()
+            self.captured[owner, name] = frozen(find())
         return self.captured[owner, name]
+
+    def table(self, array: np.ndarray[Any, Any], name: str, where: ir.Location) -> ir.ConstantArray:
+        """An array as a table of the program, one for all that hold the same."""
+        key = (array.dtype, array.shape, array.tobytes())
+        if key not in self.tables:
+            self.tables[key] = table(array, name, where)
+        return self.tables[key]
 
     def unique(self, name: str) -> str:
         """A function name not yet taken in this program."""

@@ -72,6 +72,13 @@ def is_place(value: object) -> bool:
     return isinstance(value, ir.GlobalParameter | ir.LocalArray | CompoundPlace)
 
 
+def is_mutable(place: ir.Place) -> bool:
+    """Whether an array or a buffer may be written."""
+    if isinstance(place, ir.LocalArray):
+        return not isinstance(place, ir.ConstantArray)
+    return place.mutable
+
+
 def describe(value: Value) -> str:
     """A value's type in words, for messages."""
     if isinstance(value, ir.Expr | Compound):

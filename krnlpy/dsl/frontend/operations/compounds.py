@@ -225,6 +225,18 @@ def unify_types(left: Value, right: Value, where: ir.Location) -> tuple[ir.Expr 
     return _retyped(a, [x for x, _ in pairs], where), _retyped(b, [y for _, y in pairs], where)
 
 
+def entries_of_one_type(entries: Sequence[Value], where: ir.Location) -> list[ir.Expr | Compound]:
+    """Several values, converted to one type.
+
+    Raises:
+        KernelTypeError: there is no type for all.
+    """
+    first = entries[0]
+    for entry in entries[1:]:
+        first, _ = unify_types(first, entry, where)
+    return [unify_types(entry, first, where)[0] for entry in entries]
+
+
 def _retyped(model: Compound, parts: list[ir.Expr | Compound], where: ir.Location) -> Compound:
     type: CompositeType
     match model.type:

@@ -32,6 +32,7 @@ from krnlpy.dsl.frontend.values import (
     Value,
     assemble,
     describe,
+    is_mutable,
     is_number,
     is_place,
     scalars,
@@ -267,7 +268,7 @@ class FunctionLowering(StatementLowering):
         if isinstance(type, TypeVar):
             type = self.state.types.get(type, place.type)
         first = place.first if isinstance(place, CompoundPlace) else place
-        mutable = not isinstance(first, ir.GlobalParameter) or first.mutable
+        mutable = is_mutable(first)
         if place.type != type or rank_of(place) != annotation.ndim or (annotation.mutable and not mutable):
             raise KernelTypeError(
                 f"{name} is {'GlobalMut' if annotation.mutable else 'Global'}[{type}, {annotation.ndim}];"
@@ -339,9 +340,7 @@ class FunctionLowering(StatementLowering):
         suffix = "_".join(str(v.type) for v, _ in parameters)
         name = self.state.unique(f"{callee.__name__}_{suffix}" if suffix else callee.__name__)
         results = tuple(leaf.compute for _, leaf in leaves(result)) if result != () else ()
-        pure = len(results) == 1 and not lowering.effects and not any(
-            isinstance(v, Static) and is_place(v.value) for v in bound
-        )  # fmt: skip
+        pure = len(results) == 1 and not lowering.effects and not any(map(_is_callers, bound))
         function = ir.Function(
             name,
             tuple(variable for variable, _ in parameters),
@@ -404,6 +403,11 @@ def _cleared(array: ir.LocalArray, where: ir.Location) -> ir.Stmt:
         zero, one = (ir.const(n, i32, where) for n in (0, 1))
         statement = ir.For(variable, zero, extent, one, (statement,), location=where)
     return statement
+
+
+def _is_callers(value: Value) -> bool:
+    """Whether an argument is a place of the caller's; a table is everybody's."""
+    return isinstance(value, Static) and is_place(value.value) and not isinstance(value.value, ir.ConstantArray)
 
 
 def _key(value: Value) -> Any:
