@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from krnlpy.errors import DtypeError
-from krnlpy.scalar import SCALAR_TYPES, ScalarType, boolean
+from krnlpy.scalar import SCALAR_TYPES, ScalarType, boolean, numpys_type
 
 from .composites import CompositeType, composite_type, leaves, plain_number
 
@@ -31,6 +31,7 @@ def element_type(type: object) -> ElementType:
         for choice in type.__constraints__:
             element_type(choice)
         return type
+    type = numpys_type(type) or type
     if type is bool:
         return boolean
     if isinstance(type, ScalarType) and (type in SCALAR_TYPES or type is boolean):

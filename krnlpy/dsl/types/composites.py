@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, g
 import numpy as np
 
 from krnlpy.errors import DtypeError
-from krnlpy.scalar import ScalarType, boolean, f32, i32, scalar_type, u32
+from krnlpy.scalar import ScalarType, boolean, f32, i32, numpys_type, scalar_type, u32
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -226,6 +226,7 @@ mat2, mat3, mat4 = (MatrixType(f32, n, n) for n in (2, 3, 4))
 def _element(type: object) -> Any:
     if type is bool:
         return boolean
+    type = numpys_type(type) or type
     if isinstance(type, ScalarType | TypeVar):
         return type
     raise DtypeError(f"{type!r} is not a scalar type; vectors and matrices are of scalars")
