@@ -18,14 +18,15 @@ import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.passes.derivative.derivations import Derivations
-from krnlpy.errors import KernelSyntaxError
+from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType
 
 from .callables import Argument, Call, Func
+from .sequences import entries
 from .source import Source
 from .tables import frozen, table
 from .targets import AnyName, Target
-from .values import ArrayPlace, Compound, CompoundPlace, Static, Value
+from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe
 
 
 @dataclass(eq=False)
@@ -117,19 +118,32 @@ class Lowering:
         return result
 
     def call(self, node: ast.Call) -> Call:
-        """A call with its arguments evaluated, from left to right.
-
-        Raises:
-            KernelSyntaxError: an argument is starred.
-        """
+        """A call with its arguments evaluated, from left to right; of a starred one, what it consists of."""
         where = self.at(node)
-        if any(isinstance(a, ast.Starred) for a in node.args):
-            raise KernelSyntaxError("kernels have no starred arguments; write the values out", *where)
         name = getattr(node.func, "attr", getattr(node.func, "id", "this function"))
-        values = self.values([*node.args, *(keyword.value for keyword in node.keywords)])
-        positional = tuple(Argument(v, self.at(a)) for v, a in zip(values, node.args, strict=False))
+        values = self.values([*map(_unstarred, node.args), *(keyword.value for keyword in node.keywords)])
+        positional = [
+            Argument(entry, self.at(a))
+            for v, a in zip(values, node.args, strict=False)
+            for entry in (self._starred(v, a) if isinstance(a, ast.Starred) else (v,))
+        ]
         keywords = zip(values[len(node.args) :], node.keywords, strict=True)
-        return Call(name, where, positional, tuple((k.arg, Argument(v, self.at(k))) for v, k in keywords))
+        return Call(name, where, tuple(positional), tuple((k.arg, Argument(v, self.at(k))) for v, k in keywords))
+
+    def entries_of(self, nodes: Sequence[ast.expr]) -> tuple[Value, ...]:
+        """The entries of a tuple that is written out; of a starred one, what it consists of."""
+        found: list[Value] = []
+        for value, node in zip(self.values([*map(_unstarred, nodes)]), nodes, strict=True):
+            found += self._starred(value, node) if isinstance(node, ast.Starred) else (value,)
+        return tuple(found)
+
+    def _starred(self, value: Value, node: ast.expr) -> tuple[Value, ...]:
+        found = entries(value)
+        if found is None:
+            raise KernelTypeError(
+                f"* takes a tuple, a list or a vector, whose length is known, not {describe(value)}", *self.at(node)
+            )
+        return found
 
     # ------------------------------------------------------------------- made by those who lower syntax, for operations
 
@@ -261,6 +275,10 @@ class Lowering:
             yield self.out
         finally:
             self.out, self.assigned = outer, assigned
+
+
+def _unstarred(node: ast.expr) -> ast.expr:
+    return node.value if isinstance(node, ast.Starred) else node
 
 
 def _is_simple_choice(value: ir.Select) -> bool:

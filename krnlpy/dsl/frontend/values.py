@@ -87,8 +87,8 @@ def describe(value: Value) -> str:
         return f"the number {value.value!r}"
     if isinstance(value.value, ir.Parameter | ir.LocalArray | CompoundPlace):
         return f"the array {value.value.name}"
-    if isinstance(value.value, tuple):
-        return "a tuple"
+    if isinstance(value.value, tuple | list):
+        return "a tuple" if isinstance(value.value, tuple) else "a list"
     return f"{getattr(value.value, '__name__', value.value)!r}"
 
 

@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from krnlpy.errors import DtypeError
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, boolean, numpys_type
 
-from .composites import CompositeType, composite_type, leaves, plain_number
+from .composites import Annotating, CompositeType, composite_type, leaves, plain_number
 
 ElementType = ScalarType | TypeVar
 MAX_NDIM = 8
 
 
 @dataclass(frozen=True)
-class Annotation:
-    """The meaning of a parameter's annotation."""
+class Annotation(Annotating):
+    """The meaning of a parameter's annotation; ``optional``: it may be None."""
 
     kind: Literal["scalar", "spec", "item", "global"]
     type: Any
     ndim: int = 0
     mutable: bool = False
     once: bool = False
+    optional: bool = False
 
 
 def element_type(type: object) -> ElementType:

@@ -41,7 +41,21 @@ def _made(type: Any) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class VectorType:
+class Maybe:
+    """``kind | None`` as an annotation: what may be None."""
+
+    kind: Any
+
+
+class Annotating:
+    """Base of what stands in annotations without being a class: ``vec3 | None``."""
+
+    def __or__(self, other: object) -> Any:
+        return Maybe(self) if other is None else NotImplemented
+
+
+@dataclass(frozen=True)
+class VectorType(Annotating):
     """The type of vectors of 2 to 4 scalars: ``vec3`` is ``Vector[f32, 3]``, ``ivec3`` of i32, ``uvec3`` of u32.
 
     In kernels, calling it makes a vector: ``vec3(x, y, z)``, ``vec3(x)``, ``vec4(v, 1)``; outside, a NumPy array.
@@ -80,7 +94,7 @@ class VectorType:
 
 
 @dataclass(frozen=True)
-class MatrixType:
+class MatrixType(Annotating):
     """The type of matrices of 2 to 4 rows and columns: ``mat3`` is ``Matrix[f32, 3, 3]``.
 
     In kernels, calling it makes a matrix of its elements, row by row, or of one number on its diagonal; outside, a

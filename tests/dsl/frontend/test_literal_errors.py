@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from krnlpy.errors import KernelError, KernelTypeError
+from krnlpy.errors import KernelError, KernelSyntaxError, KernelTypeError
 
 from .test_kernel_errors import body, compile_kernel, load
 
@@ -20,6 +20,10 @@ DEEP = np.zeros((1,) * 9, np.int32)
 LARGE = (1, 2**40)
 RAGGED = ((1, 2), (3,))
 ONES = [1, 2, 3]
+
+@func
+def keywords(x, **others):
+    return x
 """
 
 WRONG: list[tuple[str, type[KernelError], str, str]] = [
@@ -38,6 +42,23 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("y = f32(LARGE[n])"), KernelTypeError, "does not fit int32", "LARGE[n]"),
     (body("y = f32(a.shape[1.0])"), KernelTypeError, "an index must be an integer, this is the number 1.0", "1.0"),
     (body("y = f32(RAGGED[n])"), KernelTypeError, "", "RAGGED[n]"),
+    # ------------------------------------------------------------------------------------ membership, arguments
+    (body("y = 1.0 if n in x else 0.0"), KernelTypeError, "`in` takes a tuple, a list, a set, a range", "n in x"),
+    (body("y = 1.0 if x in range(4) else 0.0"), KernelTypeError, "a range has integers, this is f32", "x in range(4)"),
+    (
+        body("y = 1.0 if n in range(0, 4, n) else 0.0"),
+        KernelTypeError,
+        "is a constant other than 0",
+        "n in range(0, 4, n)",
+    ),
+    (body("y = 1.0 if n in range() else 0.0"), KernelTypeError, "range takes one to three numbers", "range()"),
+    (body("y = keywords(x)"), KernelSyntaxError, "functions of kernels take no **; name them", "others"),
+    (
+        body("pass", "x: 'Item[f32] | None'"),
+        KernelTypeError,
+        "a kernel's parameters are never None",
+        "",
+    ),
 ]
 
 

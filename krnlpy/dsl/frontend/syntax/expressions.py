@@ -34,6 +34,7 @@ from krnlpy.dsl.types.cooperative import CooperativeType
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, i32
 
+from .membership import contains, identical, lower_container
 from .operators import ARITHMETIC, BINARY, COMPARE, FOLD
 
 
@@ -216,7 +217,10 @@ class ExpressionLowering(Lowering):
         raise KernelNameError(f"arrays have shape, ndim, size and dtype, not {name}", *where)
 
     def visit_Tuple(self, node: ast.Tuple) -> Value:
-        return Static(tuple(self.values(node.elts)), self.at(node))
+        return Static(self.entries_of(node.elts), self.at(node))
+
+    def visit_List(self, node: ast.List) -> Value:
+        return Static([*self.entries_of(node.elts)], self.at(node))
 
     def visit_Subscript(self, node: ast.Subscript) -> Value:
         where = self.at(node)
@@ -323,6 +327,8 @@ class ExpressionLowering(Lowering):
             return compounds.unary(self, operator, value, where)
         if matrix := cooperative.matrix_of(value):
             return cooperative.negated(self, operator, matrix, where)
+        if isinstance(value, Static) and value.value is None and isinstance(operator, ast.Not):
+            return Static(True, where)
         if isinstance(value, Static) and is_number(value.value):
             if isinstance(operator, ast.Invert) and isinstance(value.value, float):
                 raise KernelTypeError("~ needs an integer or a truth value", *where)
@@ -346,7 +352,10 @@ class ExpressionLowering(Lowering):
         return ir.Unary("neg", operand, type=operand.type, location=where)
 
     def visit_Compare(self, node: ast.Compare) -> Value:
-        terms = [lambda term=term: self.value(term) for term in (node.left, *node.comparators)]
+        terms: list[Callable[[], Value]] = [partial(self.value, node.left)]
+        for operator, term in zip(node.ops, node.comparators, strict=True):
+            is_container = isinstance(operator, ast.In | ast.NotIn)
+            terms.append(partial(lower_container, self, term) if is_container else partial(self.value, term))
         return self.comparisons(node.ops, terms, self.at(node))
 
     def comparisons(
@@ -364,10 +373,11 @@ class ExpressionLowering(Lowering):
 
     def compare(self, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
         """``left operator right`` with Python's meaning."""
-        if isinstance(operator, ast.Is | ast.IsNot) and isinstance(left, Static) and isinstance(right, Static):
-            return Static((left.value is right.value) == isinstance(operator, ast.Is), where)
-        if type(operator) not in COMPARE:
-            raise KernelSyntaxError("kernels have no `in`, and `is` between types and None only", *where)
+        if isinstance(operator, ast.Is | ast.IsNot):
+            return Static(identical(left, right, where) == isinstance(operator, ast.Is), where)
+        if isinstance(operator, ast.In | ast.NotIn):
+            found = contains(self, left, right, where)
+            return found if isinstance(operator, ast.In) else self.unary(ast.Not(), found, where)
         if isinstance(left, Compound) or isinstance(right, Compound):
             return compounds.compare(self, operator, left, right, where)
         op = COMPARE[type(operator)]
@@ -422,14 +432,14 @@ class ExpressionLowering(Lowering):
 
     def _truth_value(self, evaluate: Callable[[], Value], where: ir.Location) -> ir.Expr | Static:
         value = evaluate()
-        if isinstance(value, Static) and is_number(value.value):
+        if isinstance(value, Static) and (is_number(value.value) or value.value is None):
             return Static(bool(value.value), where)
         return self.truth(value, where)
 
     def visit_IfExp(self, node: ast.IfExp) -> Value:
         where = self.at(node)
         test = self.value(node.test)
-        if isinstance(test, Static) and is_number(test.value):
+        if isinstance(test, Static) and (is_number(test.value) or test.value is None):
             return self.value(node.body if test.value else node.orelse)
         condition = self.truth(test, self.at(node.test))
         with self.branch() as then_effects:
