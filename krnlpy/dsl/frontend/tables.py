@@ -11,7 +11,7 @@ import numpy as np
 from krnlpy.dsl import ir
 from krnlpy.dsl.ir import Location
 from krnlpy.errors import DtypeError, KernelTypeError
-from krnlpy.scalar import ScalarType, boolean, i32, scalar_type
+from krnlpy.scalar import ScalarType, i32, scalar_type
 
 from .values import Static, is_number
 
@@ -35,7 +35,7 @@ def table(array: np.ndarray[Any, Any], name: str, where: Location) -> ir.Constan
     """
     what = f"{name}, an array of {array.dtype} of shape {array.shape},"
     try:
-        type: ScalarType = boolean if array.dtype == np.bool_ else scalar_type(array.dtype)
+        type = scalar_type(array.dtype)
     except DtypeError:
         raise KernelTypeError(f"{what} cannot be a table: its elements are not of a type of kernels", *where) from None
     if not array.size or not 1 <= array.ndim <= MAX_DIMENSIONS:

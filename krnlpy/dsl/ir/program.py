@@ -19,6 +19,7 @@ from .nodes import (
     ConstantArray,
     CooperativeStmt,
     Expr,
+    Fence,
     For,
     Function,
     GlobalParameter,
@@ -108,6 +109,11 @@ class Program:
     @property
     def has_barriers(self) -> bool:
         return any(isinstance(node, Barrier) for node in walk(self.body))
+
+    @property
+    def has_fences(self) -> bool:
+        bodies = (self.body, *(function.body for function in self.functions))
+        return any(isinstance(node, Fence) for body in bodies for node in walk(body))
 
 
 def walk(node: Stmt | Expr | Block) -> Iterator[Stmt | Expr]:

@@ -121,7 +121,7 @@ class ExpressionLowering(Lowering):
             return Static(known.value, where) if isinstance(known, Static) else known
         if name in self.matrices and name in self.assigned:
             return Static(self.matrices[name], where)
-        if name in self.arrays:
+        if name in self.arrays and name in self.assigned:
             return Static(self.arrays[name], where)
         if name in self.locals and name in self.assigned:
             return self.read(self.locals[name], where)

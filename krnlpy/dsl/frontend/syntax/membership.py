@@ -35,7 +35,7 @@ def lower_container(lowering: Lowering, node: ast.expr) -> Value:
 def identical(left: Value, right: Value, where: ir.Location) -> bool:
     """``left is right``, of what is known while compiling; what is known while the kernel runs is not None."""
     if isinstance(left, Static) and isinstance(right, Static):
-        return left.value is right.value
+        return left.value is right.value or (isinstance(left.value, type) and left.value == right.value)  # bool
     if not any(isinstance(side, Static) and side.value is None for side in (left, right)):
         raise KernelSyntaxError("kernels have `is` between types and None only; numbers are compared by ==", *where)
     return False
