@@ -80,6 +80,13 @@ def is_place(value: object) -> bool:
     return isinstance(value, ir.GlobalParameter | ir.LocalArray | CompoundPlace)
 
 
+def is_mutable(place: ir.Place) -> bool:
+    """Whether an array or a buffer may be written."""
+    if isinstance(place, ir.LocalArray):
+        return not isinstance(place, ir.ConstantArray)
+    return place.mutable
+
+
 def describe(value: Value) -> str:
     """A value's type in words, for messages."""
     if isinstance(value, ir.Expr | Compound):
@@ -88,8 +95,8 @@ def describe(value: Value) -> str:
         return f"the number {value.value!r}"
     if isinstance(value.value, ir.Parameter | ir.LocalArray | CompoundPlace):
         return f"the array {value.value.name}"
-    if isinstance(value.value, tuple):
-        return "a tuple"
+    if isinstance(value.value, tuple | list):
+        return "a tuple" if isinstance(value.value, tuple) else "a list"
     return f"{getattr(value.value, '__name__', value.value)!r}"
 
 

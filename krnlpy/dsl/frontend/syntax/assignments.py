@@ -356,6 +356,12 @@ class AssignmentLowering(ArrayLowering):
 
     def _store(self, target: Element, value: ir.Expr, where: ir.Location) -> None:
         place = target.place
+        if isinstance(place, ir.ConstantArray):
+            raise KernelTypeError(
+                f"{place.name} is a table, compiled in as it was: nothing can be stored there; copy it to an array of"
+                " the kernel's own, or hand it over as a buffer",
+                *where,
+            )
         if isinstance(place, ir.ItemParameter | ir.GlobalParameter) and not place.mutable:
             better = "ItemMut" if isinstance(place, ir.ItemParameter) else "GlobalMut"
             raise KernelTypeError(f"{place.name} is read only; declare it {better}[{place.type}] to write", *where)
