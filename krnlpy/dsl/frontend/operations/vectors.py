@@ -200,6 +200,17 @@ def _inverse(lowering: Lowering, call: Call) -> Value:
     return matrix(parts, size, where)
 
 
+def _trace(lowering: Lowering, call: Call) -> Value:
+    """The sum of the diagonal, from its first element on."""
+    (m,) = _operands(lowering, call, MatrixType)
+    assert isinstance(m.type, MatrixType)
+    step = m.type.columns + 1
+    total, *others = m.parts[: m.type.columns * min(m.type.rows, m.type.columns) : step]
+    for part in others:
+        total = typed(lowering.binary(ast.Add(), total, part, call.location))
+    return total
+
+
 def _truths(op: str) -> Handler:
     def handler(lowering: Lowering, call: Call) -> Value:
         where = call.location
@@ -270,6 +281,8 @@ VECTOR_FUNCTIONS: dict[Any, Handler] = {
     np.linalg.det: _determinant,
     builtins.inverse: _inverse,
     np.linalg.inv: _inverse,
+    builtins.trace: _trace,
+    np.trace: _trace,
     np.linalg.norm: _length,
     python.any: _truths("or"),
     python.all: _truths("and"),
