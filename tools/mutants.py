@@ -82,6 +82,31 @@ MUTATIONS = [
         "icmp ule {t} {count}, {type.bits}",
         f"tests/conformance/test_operators.py {HOST}",
     ),
+    # Bytes of truth values
+    Mutation(
+        "krnlpy/dsl/llvm/expressions.py",
+        'icmp ne i8 {value}, 0")',
+        'trunc i8 {value} to i1")',
+        f"tests/conformance/test_truth_values.py {HOST}",
+    ),
+    Mutation(
+        "krnlpy/dsl/glsl/places.py",
+        'return f"({bits} != 0u)"',
+        'return f"({bits} == 1u)"',
+        f"tests/conformance/test_truth_values.py {VULKAN}",
+    ),
+    Mutation(
+        "krnlpy/dsl/llvm/atomics.py",
+        'if op == "compare_exchange" and type is not boolean:\n            old,',
+        'if op == "compare_exchange":\n            old,',
+        f"tests/conformance/test_atomics.py -k bytes_of_others {HOST}",
+    ),
+    Mutation(
+        "krnlpy/scalar.py",
+        "return np.bool_(int(value) != 0)",
+        "return np.bool_(value & 1)",
+        "tests/krnlpy/test_scalar.py",
+    ),
     # Indices out of range
     Mutation(
         "krnlpy/dsl/glsl/places.py",
