@@ -234,7 +234,7 @@ MUTATIONS = [
     # Gradients and optimizers
     Mutation(
         "autograph/autograd/tape.py",
-        "gradients[target] + part if target in gradients else part",
+        "part if before is None else before + part",
         "part",
         f"tests/autograph/autograd/test_autograd.py {HOST}",
     ),
@@ -246,8 +246,8 @@ MUTATIONS = [
     ),
     Mutation(
         "autograph/autograd/tape.py",
-        "        recording.on = False\n",
-        "        recording.on = recorded\n",
+        "recording.on = is_recorded and edge.is_recordable",
+        "recording.on = is_recorded or edge.is_recordable",
         f"tests/autograph/autograd/test_recording_off.py {HOST}",
     ),
     Mutation(
