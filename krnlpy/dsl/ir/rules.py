@@ -301,8 +301,8 @@ def _atomic_rules(s: Atomic) -> Rules:
         (isinstance(place, GroupArray) or (isinstance(place, GlobalParameter) and place.mutable and not place.once)),
         "an atomic changes an element of a GlobalMut buffer or a group array",
     )
-    yield _is_number(type), "an atomic changes a number"
-    yield s.op not in ("and", "or", "xor") or type.is_integer, "and, or and xor are of integers"
+    yield s.op not in ("add", "sub", "min", "max") or _is_number(type), "add, sub, min and max are of numbers"
+    yield s.op not in ("and", "or", "xor") or not type.is_float, "and, or and xor are of integers and truth values"
     yield from _element_rules(place, s.index)
     yield (s.value is None) == (s.op == "load"), "load, and it alone, has no value"
     yield s.value is None or s.value.type is type.compute, "the value has the place's type of computation"
