@@ -19,7 +19,7 @@ from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, Stru
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, scalar_type
 
-from .values import Compound, Static, Value, describe, is_number, is_strong
+from .values import Compound, Static, Value, Weak, describe, is_number, is_strong
 
 
 def widens(source: ScalarType, to: ScalarType) -> bool:
@@ -42,7 +42,9 @@ def widens(source: ScalarType, to: ScalarType) -> bool:
 
 
 def default_type(value: object) -> ScalarType:
-    """The type of a literal by itself: bool, i32 or f32."""
+    """The type of a literal, or of a weak number, by itself: bool, i32 or f32."""
+    if isinstance(value, Weak):
+        return f32 if value.is_float else i32
     if isinstance(value, bool):
         return boolean
     return i32 if isinstance(value, int) else f32
@@ -91,6 +93,8 @@ def typed(value: Value, type: ScalarType | None = None) -> ir.Expr:
         return value
     if isinstance(value, Compound):
         raise KernelTypeError(f"expected a number, found {describe(value)}", *value.location)
+    if isinstance(value.value, Weak):
+        return value.value.make(type or default_type(value.value))
     if isinstance(value.value, np.generic):
         own = boolean if isinstance(value.value, np.bool_) else scalar_type(value.value.dtype)
         return ir.Const(value.value.item(), type=own.compute, location=value.location)
@@ -179,12 +183,12 @@ def _weak_beside(value: Value, other: ir.Expr, what: str) -> ir.Expr:
             return typed(value, f32)
         return _chosen(value, lambda number: _weak_beside(number, other, what))
     assert isinstance(value, Static)
-    number = value.value
-    if isinstance(number, float) and other.type.is_integer and other.type.bits <= 32:
+    is_float = _is_float(value.value)
+    if is_float and other.type.is_integer and other.type.bits <= 32:
         return typed(value, f32)
-    if isinstance(number, float) and other.type.is_integer:
+    if is_float and other.type.is_integer:
         raise KernelTypeError(
-            f"{what} of {other.type} and the number {number!r}; convert the {other.type} first, for example"
+            f"{what} of {other.type} and {describe(value)}; convert the {other.type} first, for example"
             f" f32(...) , or write a whole number",
             *value.location,
         )
@@ -192,7 +196,11 @@ def _weak_beside(value: Value, other: ir.Expr, what: str) -> ir.Expr:
 
 
 def _has_float(weak: Any) -> bool:
-    return any(map(_has_float, weak)) if isinstance(weak, tuple) else isinstance(weak, float)
+    return any(map(_has_float, weak)) if isinstance(weak, tuple) else _is_float(weak)
+
+
+def _is_float(weak: Any) -> bool:
+    return weak.is_float if isinstance(weak, Weak) else isinstance(weak, float)
 
 
 def is_truth(value: Value) -> bool:
@@ -232,6 +240,9 @@ def coerce_scalar(value: Value, to: ScalarType, target: str, location: Location)
                 *location,
             )
         return typed(value, compute)
+    weak = value.value if isinstance(value, Static) else None
+    if isinstance(weak, Weak) and (compute.is_float or (compute.is_integer and not weak.is_float)):
+        return weak.make(compute)
     result = typed(value)
     if widens(result.type, compute):
         return widen(result, compute)

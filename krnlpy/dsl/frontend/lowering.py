@@ -20,6 +20,7 @@ from krnlpy.errors import KernelSyntaxError
 from krnlpy.scalar import ScalarType
 
 from .callables import Argument, Call, Func
+from .receiver import Receiver
 from .source import Source
 from .targets import AnyName, Target
 from .values import ArrayPlace, Compound, CompoundPlace, Static, Value
@@ -32,15 +33,19 @@ class ProgramState:
     Attributes:
         parameters: what the names of the kernel's parameters mean: a parameter of the IR, or for composite types what
             consists of several.
+        ir_parameters: those of the IR, in order.
+        receiver: of a method, its object.
         functions: those that were lowered, by what they were lowered for.
         captured: what names from outside mean, by function (or module) and name; filled at their first use.
         derivations: the derivatives of its functions; None before the first.
     """
 
     types: dict[TypeVar, ScalarType]
-    parameters: dict[str, ir.Parameter | CompoundPlace | Compound]
     has_items: bool
     captured: dict[tuple[Any, str], Any] = field(default_factory=dict)
+    receiver: Receiver | None = None
+    parameters: dict[str, ir.Parameter | CompoundPlace | Compound] = field(default_factory=dict)
+    ir_parameters: list[ir.Parameter] = field(default_factory=list)
     functions: dict[Any, Any] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     group_arrays: list[ir.GroupArray] = field(default_factory=list)
@@ -74,6 +79,7 @@ class Lowering:
         depth: of the nesting in conditions and loops.
         effects: whether something was added that reaches beyond the function's own variables and arrays.
         is_convergent: whether the function has barriers or operations of subgroups.
+        reaches_object: whether it, or one that it calls, reaches a buffer of the object whose method is compiled.
     """
 
     def __init__(self, source: Source, state: ProgramState, is_kernel: bool) -> None:
@@ -91,6 +97,7 @@ class Lowering:
         self.depth = 0
         self.effects = False
         self.is_convergent = False
+        self.reaches_object = False
         self._temporaries: set[ir.Variable] = set()
 
     def at(self, node: ast.AST) -> ir.Location:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,9 @@ import numpy as np
 from krnlpy.dsl import ir
 from krnlpy.dsl.ir import Location
 from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, StructType, TupleType, VectorType
+from krnlpy.scalar import ScalarType
+
+from .receiver import Instance
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,18 @@ class Compound:
             if own == name:
                 return part
         return None
+
+
+@dataclass(frozen=True, eq=False)
+class Weak:
+    """A number of the call that takes the type it meets, as a literal does: one of Python's, an attribute of ``self``.
+
+    Attributes:
+        make: the number in a type.
+    """
+
+    is_float: bool
+    make: Callable[[ScalarType], ir.Expr]
 
 
 Value = ir.Expr | Static | Compound
@@ -64,6 +79,11 @@ def is_number(value: object) -> bool:
     return isinstance(value, bool | int | float) and not isinstance(value, np.generic)
 
 
+def is_weak(value: Value) -> bool:
+    """Whether this is a number that takes the type it meets: a literal, or one of the call."""
+    return isinstance(value, Static) and (isinstance(value.value, Weak) or is_number(value.value))
+
+
 def is_static_number(value: Value) -> bool:
     return isinstance(value, Static) and is_number(value.value)
 
@@ -80,6 +100,10 @@ def describe(value: Value) -> str:
         return f"the number {value.value!r}"
     if isinstance(value.value, ir.Parameter | ir.LocalArray | CompoundPlace):
         return f"the array {value.value.name}"
+    if isinstance(value.value, Weak):
+        return "a number of the object"
+    if isinstance(value.value, Instance):
+        return f"{value.value.path}, an object of the class {value.value.cls.__name__}{value.value.hint}"
     if isinstance(value.value, tuple):
         return "a tuple"
     return f"{getattr(value.value, '__name__', value.value)!r}"

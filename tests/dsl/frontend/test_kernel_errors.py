@@ -10,8 +10,10 @@ from types import ModuleType
 
 import pytest
 
+from krnlpy.dsl.frontend.receiver import Receiver
 from krnlpy.dsl.frontend.syntax import functions as frontend
 from krnlpy.errors import KernelError, KernelNameError, KernelSyntaxError, KernelTypeError
+from krnlpy.kernels.objects import Objects
 from krnlpy.scalar import SCALAR_TYPES
 
 HEADER = """
@@ -41,7 +43,11 @@ def load(tmp_path: Path, source: str) -> ModuleType:
 def compile_kernel(module: ModuleType) -> None:
     signature = frontend.read_signature(module.kernel)
     types = {v: (v.__constraints__ or SCALAR_TYPES)[0] for v in signature.type_variables}
-    frontend.lower(signature, types, (64, 1, 1))
+    receiver = None
+    if signature.receiver:
+        objects = Objects(module.instance, signature.receiver)
+        receiver = Receiver(objects.root, objects.look)
+    frontend.lower(signature, types, (64, 1, 1), receiver=receiver)
 
 
 def body(statements: str, parameters: str = "x: Item[f32], y: ItemMut[f32], a: GlobalMut[f32], n: i32, m: u32") -> str:

@@ -16,6 +16,7 @@ from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Argument, Call, Func, Method
 from krnlpy.dsl.frontend.conversions import cast, concretized, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
+from krnlpy.dsl.frontend.receiver import Instance
 from krnlpy.dsl.frontend.values import Compound, Static, Value, is_number
 from krnlpy.dsl.types.composites import composite_type
 from krnlpy.dsl.types.cooperative import CooperativeType
@@ -27,6 +28,7 @@ from . import bits as calls_bits
 from . import math as calls_math
 from .conversions import conversion
 from .library import call_library
+from .members import super_of
 from .operands import arguments, common
 from .powers import whole_power
 from .subgroups import BALLOT_FUNCTIONS, SUBGROUP_FUNCTIONS
@@ -160,6 +162,8 @@ def _plain_id(name: ir.IdName) -> Callable[[Lowering, Call], Value]:
 def _type(lowering: Lowering, call: Call) -> Value:
     """``type(x)``: the type of an element as it is stored, of a parameter as declared, of any other value."""
     (value,) = arguments(call, 1, "type")
+    if isinstance(value, Static) and isinstance(value.value, Instance):
+        return Static(value.value.cls, call.location)
     match value:
         case ir.Load():
             found: Any = value.place.type
@@ -239,10 +243,11 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
 }
 """Calls whose arguments are not evaluated: an atomic's first one is a target; others are for some places only."""
 _WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
-_WHOLE = {python.type, *VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS}
+_WHOLE = {python.type, python.super, *VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS}
 """What takes vectors whole; any other function is applied element by element."""
 _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     python.abs: _abs,
+    python.super: super_of,
     python.divmod: _divmod,
     python.min: _extremum("min"),
     python.max: _extremum("max"),

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.conversions import coerce, concretized, default_type, typed, widen, widens
-from krnlpy.dsl.frontend.operations import compounds, cooperative
+from krnlpy.dsl.frontend.operations import compounds, cooperative, members
 from krnlpy.dsl.frontend.targets import (
     AnyName,
     CompositeTarget,
@@ -224,10 +224,13 @@ class AssignmentLowering(ExpressionLowering):
                 raise KernelTypeError(f"the array {node.id} cannot be assigned; index it", *where)
             raise KernelNameError(f"the variable {node.id} has no value to change; assign it before", *where)
         if isinstance(node, ast.Attribute):
+            if members.is_attribute(self, node):
+                raise KernelTypeError(members.why_not_assigned(self.value(node), node.attr), *where)
             owner = self.target(node.value)
             return self._part(owner, node.attr, where)
         if isinstance(node, ast.Subscript):
-            if not isinstance(node.value, ast.Attribute | ast.Subscript) and not self._is_compound(node.value):
+            is_part = isinstance(node.value, ast.Attribute | ast.Subscript)
+            if members.is_attribute(self, node.value) or (not is_part and not self._is_compound(node.value)):
                 place = self.place(self.value(node.value), self.at(node.value))
                 index = tuple(self.evaluate_once(i, "index") for i in self.index(node, place))
                 return _elements(place, index)
@@ -424,7 +427,8 @@ class AssignmentLowering(ExpressionLowering):
             )
             if not fixed:
                 raise KernelTypeError(
-                    "the size of an array is made of constants and Spec values with + - * //",
+                    "the size of an array is made of constants and Spec values with + - * //; an attribute of self is"
+                    " one if the class declares it Final",
                     *where,
                 )
         if not extent.type.is_integer:

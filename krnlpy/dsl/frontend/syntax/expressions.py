@@ -11,10 +11,11 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.frontend.callables import Func, Method
+from krnlpy.dsl.frontend.callables import Func
 from krnlpy.dsl.frontend.conversions import choice, counted, is_truth, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
-from krnlpy.dsl.frontend.operations import calls, compounds, cooperative
+from krnlpy.dsl.frontend.operations import calls, compounds, cooperative, members
+from krnlpy.dsl.frontend.receiver import Instance
 from krnlpy.dsl.frontend.targets import AnyName, LocalName
 from krnlpy.dsl.frontend.values import (
     ArrayPlace,
@@ -22,6 +23,7 @@ from krnlpy.dsl.frontend.values import (
     CompoundPlace,
     Static,
     Value,
+    Weak,
     assemble,
     describe,
     is_number,
@@ -216,11 +218,13 @@ class ExpressionLowering(Lowering):
         where = self.at(node)
         owner = self.value(node.value)
         if isinstance(owner, Compound):
-            if isinstance(owner.type, StructType) and isinstance(vars(owner.type.cls).get(node.attr), Func):
-                return Static(Method(vars(owner.type.cls)[node.attr], owner), where)
+            if isinstance(owner.type, StructType) and isinstance(getattr(owner.type.cls, node.attr, None), Func):
+                return Static(members.method_of(owner, node.attr), where)
             return compounds.attribute(owner, node.attr, where)
         if isinstance(owner, Static):
             place = owner.value
+            if isinstance(place, Instance):
+                return members.attribute(self, place, node.attr, where)
             if is_place(place):
                 return self.array_attribute(place, node.attr, where)
             if isinstance(place, CooperativeType | ir.CooperativeMatrix):
@@ -305,6 +309,8 @@ class ExpressionLowering(Lowering):
         op, symbol = _BINARY[type(operator)]
         if isinstance(left, Static) and isinstance(right, Static) and is_number(left.value) and is_number(right.value):
             return self._fold(op, left, right, where)
+        if (kept := members.arithmetic(self, operator, (left, right), where)) is not None:
+            return kept
         if op in _ARITHMETIC and (is_truth(left) or is_truth(right)):
             left, right = counted(left, right)
         if op == "pow":
@@ -347,6 +353,8 @@ class ExpressionLowering(Lowering):
             return Static(fold[type(operator)](value.value), where)
         if isinstance(operator, ast.Not):
             return ir.Unary("not", self.truth(value, where), type=boolean, location=where)
+        if (kept := members.arithmetic(self, operator, (value,), where)) is not None:
+            return kept
         operand = typed(value)
         if isinstance(operator, ast.Invert):
             if operand.type is boolean:
@@ -386,7 +394,7 @@ class ExpressionLowering(Lowering):
         if isinstance(left, Compound) or isinstance(right, Compound):
             return compounds.compare(self, operator, left, right, where)
         op = _COMPARE[type(operator)]
-        typed_number = any(isinstance(v, Static) and isinstance(v.value, np.generic) for v in (left, right))
+        typed_number = any(isinstance(v, Static) and isinstance(v.value, np.generic | Weak) for v in (left, right))
         if isinstance(left, Static) and isinstance(right, Static) and not typed_number:
             if is_number(left.value) and is_number(right.value):
                 return self._fold(op, left, right, where)
