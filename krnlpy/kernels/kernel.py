@@ -7,8 +7,10 @@ from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from krnlpy.backend.recorder import is_taken, recorders
-from krnlpy.errors import DtypeError, InspectionError, LaunchError, ShapeError
+from krnlpy.dsl.builtins.marker import Launched
+from krnlpy.errors import DtypeError, InspectionError, KrnlpyError, LaunchError, ShapeError
 from krnlpy.scalar import u32
+from krnlpy.tracebacks import hide_own_frames, hiding_own_frames
 from krnlpy.views.view import View
 
 from .arguments import converter, in_order
@@ -67,12 +69,16 @@ def kernel(
     >>> y.numpy()
     array([3., 3., 3.], dtype=float32)
     """
-    if function is not None:
+    if function is None:
+        return hiding_own_frames(lambda function: Kernel(function, threads, unchecked, subgroup_threads))
+    try:
         return Kernel(function)
-    return lambda function: Kernel(function, threads, unchecked, subgroup_threads)
+    except KrnlpyError as error:
+        hide_own_frames(error)
+        raise
 
 
-class Kernel:
+class Kernel(Launched):
     """A kernel, with what is fixed of its launches. Made by the decorator :func:`kernel`.
 
     Calling it queues a launch on the device of its buffers, after compiling it where it is called with these types for
@@ -141,6 +147,7 @@ class Kernel:
 
     # ---------------------------------------------------------------------------------------------------- launchers
 
+    @hiding_own_frames
     def specialize(self, **values: Any) -> Kernel:
         """The kernel with values for its ``Spec`` parameters.
 
@@ -271,6 +278,7 @@ class Kernel:
 
     # --------------------------------------------------------------------------------------------------- inspection
 
+    @hiding_own_frames
     def inspect(
         self,
         stage: str = "glsl",
@@ -332,21 +340,25 @@ class Kernel:
             KernelError: the kernel is not valid. MissingFeatures, LimitExceeded: the device can't run it.
             KernelIndexError: an index out of range (interpreter and debug mode).
         """
-        definition = self.definition
-        if definition.is_method:
-            definition, arguments, keywords = self._with_object(arguments, keywords)
-        if recorders and is_taken(Kernel.__call__, (self._of(definition), *arguments), keywords):
-            return
-        if keywords or len(arguments) != definition.arity:
-            arguments, specs = in_order(definition.signature, arguments, keywords)
-            if specs:
-                self._of(definition).specialize(**specs)(*arguments)
+        try:
+            definition = self.definition
+            if definition.is_method:
+                definition, arguments, keywords = self._with_object(arguments, keywords)
+            if recorders and is_taken(Kernel.__call__, (self._of(definition), *arguments), keywords):
                 return
-        if definition.has_composites:
-            arguments = definition.taken_apart(arguments)
-        definition.launch(self.configuration, self.geometry, arguments)
-        if launch_hooks:
-            self._tell(arguments[definition.buffers[0]].device)
+            if keywords or len(arguments) != definition.arity:
+                arguments, specs = in_order(definition.signature, arguments, keywords)
+                if specs:
+                    self._of(definition).specialize(**specs)(*arguments)
+                    return
+            if definition.has_composites:
+                arguments = definition.taken_apart(arguments)
+            definition.launch(self.configuration, self.geometry, arguments)
+            if launch_hooks:
+                self._tell(arguments[definition.buffers[0]].device)
+        except KrnlpyError as error:
+            hide_own_frames(error)
+            raise
 
     def _with_object(
         self, arguments: tuple[Any, ...], keywords: dict[str, Any]
@@ -368,9 +380,31 @@ class Kernel:
         return self if definition is self.definition else self._with(definition=definition, instance=None)
 
     def unbound(self, *arguments: Any, **keywords: Any) -> tuple[Kernel, tuple[Any, ...]]:
-        """A method as a kernel that takes what it needs of the object as arguments, and all arguments of a call. For
-        krnlpy's own modules."""
-        definition, arguments, specs = self._with_object(arguments, keywords)
+        """What a call launches: a kernel, and its arguments in order. Of a method, it takes what it needs of the
+        object as arguments, too, after those of the call.
+
+        Raises:
+            LaunchError: arguments are missing, given twice, or too many.
+            KernelError: the object does not have what the method needs.
+
+        >>> from krnlpy import Buffer, ItemMut, f32, kernel
+        >>> class Scale:
+        ...     factor = 2.0
+        ...     def __init__(self, offset):
+        ...         self.offset = offset
+        ...     @kernel
+        ...     def apply(self, x: ItemMut[f32]):
+        ...         x = self.factor * x + self.offset
+        >>> x = Buffer.ones(1, f32)
+        >>> unbound, arguments = Scale(0.5).apply.unbound(x)
+        >>> unbound, arguments == (x, 0.5)
+        (<kernel apply(x, self.offset)>, True)
+        """
+        definition = self.definition
+        if definition.is_method:
+            definition, arguments, specs = self._with_object(arguments, keywords)
+        else:
+            arguments, specs = in_order(definition.signature, arguments, keywords)
         kernel = self._of(definition)
         return kernel.specialize(**specs) if specs else kernel, arguments
 
@@ -379,6 +413,7 @@ class Kernel:
 
         tell(launch_hooks, Launch(self.name, device, self.configuration, self.geometry))
 
+    @hiding_own_frames
     def prepare(self, *arguments: Any, **keywords: Any) -> None:
         """Compiles what a call with such arguments needs, and launches nothing: the first launch will not wait for
         the compiler. Buffers may hold anything; their devices, types and layouts count.

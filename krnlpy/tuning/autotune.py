@@ -19,13 +19,15 @@ from krnlpy.backend import labels, recorder
 from krnlpy.backend.protocol import Backend
 from krnlpy.buffers.buffer import Buffer
 from krnlpy.buffers.struct_buffer import StructBuffer
+from krnlpy.dsl.builtins.marker import Launched
 from krnlpy.dsl.ir.text import program_text
-from krnlpy.errors import CaptureError, LaunchError, LimitExceeded, MissingFeatures
+from krnlpy.errors import CaptureError, KrnlpyError, LaunchError, LimitExceeded, MissingFeatures
 from krnlpy.kernels.arguments import in_order, resolve_types
 from krnlpy.kernels.definition import Definition
 from krnlpy.kernels.kernel import Kernel
 from krnlpy.locks import renew_after_fork
 from krnlpy.log import logger
+from krnlpy.tracebacks import hide_own_frames, hiding_own_frames
 
 from .choices import Choices, Situation
 from .trials import ArgumentCopies, Tolerance, TuningResult, described, fastest
@@ -160,7 +162,7 @@ class _Call(NamedTuple):
     told: tuple[Any, ...]
 
 
-class TunedKernel:
+class TunedKernel(Launched):
     """A kernel that chooses among configurations; see :func:`autotune`. It is called, and launchers are made of it, as
     of a :class:`Kernel`."""
 
@@ -242,6 +244,7 @@ class TunedKernel:
         """Fixes one of the configurations for all calls from now on; None: chooses again."""
         self._tuning.fixed = None if config is None else self._tuning.number(self.name, config)
 
+    @hiding_own_frames
     def config_for(self, *arguments: Any, **keywords: Any) -> Config:
         """The configuration that a call with these arguments uses; measured now if it was not before. Nothing is
         launched on the arguments themselves."""
@@ -250,6 +253,7 @@ class TunedKernel:
             return tuned.config_for(*arguments)
         return self._tuning.configs[self._number(self._call(arguments))]
 
+    @hiding_own_frames
     def tune(self, *arguments: Any, **keywords: Any) -> TuningResult:
         """Measures now, whatever was chosen before, and remembers the choice. The arguments stay as they are.
 
@@ -291,17 +295,21 @@ class TunedKernel:
             TuningError: two configurations computed different values.
             CaptureError: this thread captures a graph, and there is no choice yet.
         """
-        tuned, arguments = self._in_order(arguments, keywords)
-        if tuned is not self:
-            tuned(*arguments)
-            return
-        call = self._call(arguments)
-        number = self._tuning.fixed
-        if number is None:
-            number = self._tuning.known.get(self._quick_key(call))
+        try:
+            tuned, arguments = self._in_order(arguments, keywords)
+            if tuned is not self:
+                tuned(*arguments)
+                return
+            call = self._call(arguments)
+            number = self._tuning.fixed
             if number is None:
-                number = self._number(call)
-        self._launcher(number, call)(*call.arguments)
+                number = self._tuning.known.get(self._quick_key(call))
+                if number is None:
+                    number = self._number(call)
+            self._launcher(number, call)(*call.arguments)
+        except KrnlpyError as error:
+            hide_own_frames(error)
+            raise
 
     def _in_order(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[TunedKernel, tuple[Any, ...]]:
         """The kernel with the object, if it is a method, and the constants that a call gives; the other arguments."""

@@ -143,6 +143,10 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
         "def plain(v):\n    return v\n" + body("y = plain(x)"),
         KernelTypeError, "decorate a function with @func", "plain(x)",
     ),
+    (
+        "import krnlpy\n@krnlpy.kernel\ndef other(v: ItemMut[f32]):\n    v = 1.0\n" + body("other(x)"),
+        KernelTypeError, "other is a kernel, which is launched from Python; put what it does", "other(x)",
+    ),
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from krnlpy.dsl import builtins, ir
+from krnlpy.dsl.builtins.marker import Launched
 from krnlpy.dsl.frontend.callables import Argument, Call, Func, Method
 from krnlpy.dsl.frontend.conversions import cast, concretized, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
@@ -71,6 +72,13 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
     if isinstance(callee, python.type) and callee in (int, float, bool):
         callee = {int: i32, float: f32, bool: boolean}[callee]
     handler = partial(conversion, callee) if isinstance(callee, ScalarType) else _registered(_HANDLERS, callee)
+    if isinstance(callee, Launched):
+        name = getattr(callee, "__name__", "this")
+        raise KernelTypeError(
+            f"{name} is a kernel, which is launched from Python; put what it does for one thread into a @func, and call"
+            " that from both kernels",
+            *where,
+        )
     if handler is None:
         name = getattr(callee, "__name__", repr(callee))
         raise KernelTypeError(
