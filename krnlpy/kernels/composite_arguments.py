@@ -12,6 +12,8 @@ from krnlpy.errors import DtypeError, LaunchError, ShapeError
 from krnlpy.views.struct_view import StructField, StructView, struct_dtype
 from krnlpy.views.view import View
 
+from .arguments import buffer_hint
+
 if TYPE_CHECKING:
     from krnlpy.dsl.frontend.signature import Declared, Signature
 
@@ -113,4 +115,4 @@ def _last_axes(type: Any, buffer: View) -> Iterator[View]:
 
 
 def _kind(argument: Any) -> str:
-    return f"a {type(argument).__name__}"
+    return f"a {type(argument).__name__}{buffer_hint(argument)}"

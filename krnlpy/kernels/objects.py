@@ -22,6 +22,8 @@ from krnlpy.scalar import ScalarType, boolean, f32, i32, scalar_type
 from krnlpy.views.struct_view import StructView
 from krnlpy.views.view import View
 
+from .arguments import buffer_hint
+
 _NOTHING: Any = object()
 _CONSTANTS = (
     *(Func, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType, np.ufunc),
@@ -205,17 +207,11 @@ def _composite(value: Any) -> Typed | None:
 
 
 def _other(value: Any, path: str) -> Instance:
-    hint = ""
+    hint = buffer_hint(value)
     if isinstance(value, np.ndarray):
-        hint = f" of shape {value.shape}; kernels take buffers: Buffer.from_numpy(...) makes one"
-    elif isinstance(getattr(type(value), "buffer", None), property):
-        return Instance(path, type(value), hint=f"; write {path}.buffer")
-    elif hasattr(value, "__dlpack__"):
-        hint = "; kernels take buffers: Buffer.from_dlpack(...) makes one"
-    elif isinstance(value, list):
-        hint = "; kernels take tuples of numbers, and buffers"
-    elif isinstance(value, tuple | dict | set | complex | bytes | np.generic):
-        hint = "; kernels take numbers, tuples of numbers, and buffers"
-    if hint:
-        raise DtypeError(f"it is a {type(value).__name__}{hint}")
-    return Instance(path, type(value))
+        raise DtypeError(f"it is a NumPy array of shape {value.shape}; kernels take buffers{hint}")
+    if isinstance(value, list):
+        raise DtypeError("it is a list; kernels take tuples of numbers, and buffers")
+    if isinstance(value, tuple | dict | set | complex | bytes | np.generic):
+        raise DtypeError(f"it is a {type(value).__name__}; kernels take numbers, tuples of numbers, and buffers")
+    return Instance(path, type(value), hint=hint)

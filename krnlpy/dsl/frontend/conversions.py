@@ -17,7 +17,7 @@ from krnlpy.dsl import ir
 from krnlpy.dsl.ir import Location
 from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, StructType, TupleType
 from krnlpy.errors import KernelTypeError
-from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, scalar_type
+from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i16, i32, i64, scalar_type
 
 from .values import Compound, Static, Value, Weak, describe, is_number, is_strong
 
@@ -171,8 +171,7 @@ def unify(left: Value, right: Value, what: str, location: Location) -> tuple[ir.
     if widens(a.type, b.type):
         return widen(a, b.type), b
     raise KernelTypeError(
-        f"{what} of {a.type} and {b.type}: neither holds every value of the other; convert one, for example"
-        f" {_suggest(a.type, b.type)}(...)",
+        f"{what} of {a.type} and {b.type}: neither holds every value of the other; {_suggestion(a.type, b.type)}",
         *location,
     )
 
@@ -189,7 +188,7 @@ def _weak_beside(value: Value, other: ir.Expr, what: str) -> ir.Expr:
     if is_float and other.type.is_integer:
         raise KernelTypeError(
             f"{what} of {other.type} and {describe(value)}; convert the {other.type} first, for example"
-            f" f32(...) , or write a whole number",
+            " f64(...), or write a whole number",
             *value.location,
         )
     return typed(value, other.type)
@@ -218,10 +217,18 @@ def counted(left: Value, right: Value) -> tuple[Value, Value]:
     return first, second
 
 
-def _suggest(a: ScalarType, b: ScalarType) -> ScalarType:
+def _suggestion(a: ScalarType, b: ScalarType) -> str:
+    """What to write for operands of two types; nothing that cuts values off unsaid."""
+    if boolean in (a, b):
+        return f"convert the truth value: {a if b is boolean else b}(...)"
     if a.is_float or b.is_float:
-        return a if a.is_float else b
-    return a if a.kind == "int" else b
+        return "convert one, for example f64(...)"
+    unsigned, signed = (a, b) if a.kind == "uint" else (b, a)
+    fits = f"convert the {unsigned}: {signed}(...) if it is below 2**{signed.bits - 1}"
+    return fits if unsigned.bits == 64 else f"{fits}, else {_SIGNED[2 * unsigned.bits]}(...)"
+
+
+_SIGNED = {16: i16, 32: i32, 64: i64}
 
 
 def coerce_scalar(value: Value, to: ScalarType, target: str, location: Location) -> ir.Expr:

@@ -23,7 +23,7 @@ from .callables import Argument, Call, Func
 from .receiver import Receiver
 from .source import Source
 from .targets import AnyName, Target
-from .values import ArrayPlace, Compound, CompoundPlace, Static, Value
+from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, plain
 
 
 @dataclass(eq=False)
@@ -55,7 +55,7 @@ class ProgramState:
     def capture(self, owner: Any, name: str, find: Callable[[], Any]) -> Any:
         """What a name of a function's or module's surroundings means, from its first use on."""
         if (owner, name) not in self.captured:
-            self.captured[owner, name] = find()
+            self.captured[owner, name] = plain(find())
         return self.captured[owner, name]
 
     def unique(self, name: str) -> str:

@@ -74,8 +74,15 @@ ArrayPlace = ir.GlobalParameter | ir.LocalArray | CompoundPlace
 """What is indexed."""
 
 
+def plain(value: Any) -> Any:
+    """A value from outside: an np.float64, which is what NumPy's functions make of Python's floats, is one of these."""
+    if isinstance(value, tuple) and type(value) is tuple:
+        return tuple(map(plain, value))
+    return float(value) if isinstance(value, np.float64) else value
+
+
 def is_number(value: object) -> bool:
-    """Whether this is a number without a type of its own. NumPy's have one, np.float64 too, though it is a float."""
+    """Whether this is a number without a type of its own. NumPy's have one."""
     return isinstance(value, bool | int | float) and not isinstance(value, np.generic)
 
 
@@ -149,5 +156,5 @@ def is_strong(value: Value) -> bool:
 
 __all__ = [
     "ArrayPlace", "Compound", "CompoundPlace", "Static", "StructType", "TupleType", "Value", "assemble", "describe",
-    "is_number", "is_place", "is_static_number", "is_strong", "matrix", "scalars", "type_of", "vector",
+    "is_number", "is_place", "is_static_number", "is_strong", "is_weak", "matrix", "scalars", "type_of", "vector",
 ]  # fmt: skip

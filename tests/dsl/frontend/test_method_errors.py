@@ -63,7 +63,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (
         method("self.x[i] = self.array[0, 0]"),
         KernelTypeError,
-        "self.array: it is a ndarray of shape (50, 50); kernels take buffers: Buffer.from_numpy(...) makes one",
+        "self.array: it is a NumPy array of shape (50, 50); kernels take buffers; Buffer.from_numpy makes one",
         "self.array",
     ),
     (

@@ -14,7 +14,7 @@ from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.parameters import add_parameter
 from krnlpy.dsl.frontend.receiver import Array, Bound, Constant, Instance, Member, Number, Typed
 from krnlpy.dsl.frontend.signature import declare
-from krnlpy.dsl.frontend.values import Compound, Static, Value, Weak, is_place, is_weak
+from krnlpy.dsl.frontend.values import Compound, Static, Value, Weak, is_place, is_weak, plain
 from krnlpy.dsl.types.annotations import Annotation
 from krnlpy.dsl.types.composites import StructType
 from krnlpy.errors import DtypeError, KernelNameError, KernelTypeError
@@ -49,7 +49,7 @@ def attribute(lowering: Lowering, instance: Instance, name: str, where: ir.Locat
     member = receiver.members[path]
     match member:
         case Constant(value):
-            return Static(value, where)
+            return Static(plain(value), where)
         case Bound(function, owner):
             return Static(Method(function, Static(owner, where)), where)
         case Instance():

@@ -9,6 +9,7 @@ from typing import TypeVar
 from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.conversions import coerce, concretized, default_type, typed, widen, widens
 from krnlpy.dsl.frontend.operations import compounds, cooperative, members
+from krnlpy.dsl.frontend.operations.variables import check_fits
 from krnlpy.dsl.frontend.targets import (
     AnyName,
     CompositeTarget,
@@ -184,6 +185,8 @@ class AssignmentLowering(ExpressionLowering):
             value = value if weak else concretized(value)
             kind = default_type(value.value) if isinstance(value, Static) else value.type
             known = self.locals[name] = self.new_name(name, kind, target.lineno)
+            if isinstance(known, LocalName) and isinstance(value, Static):
+                known.begun = value.value
         self.write(known, value, self.at(target), where)
         self.assigned.add(name)
 
@@ -323,6 +326,8 @@ class AssignmentLowering(ExpressionLowering):
         Raises:
             KernelTypeError: the value does not fit.
         """
+        if isinstance(target, LocalName):
+            check_fits(target, value, value_where)
         parts = coerce(value, target.type, _described(target), value_where)
         written = set(_variables(target))
         if len(parts) > 1 and any(

@@ -322,7 +322,7 @@ class ExpressionLowering(Lowering):
             raise KernelTypeError(f"{symbol} needs integers or truth values, not {a.type}", *where)
         if op == "div" and a.type.is_integer:
             raise KernelTypeError(
-                f"/ of {a.type}: write // for a whole result, or convert first, for example f32(...)", *where
+                f"/ of {a.type}: write // for a whole result, or convert first: f{max(32, a.type.bits)}(...)", *where
             )
         return ir.Binary(op, a, b, type=a.type, location=where)
 

@@ -27,6 +27,7 @@ from krnlpy.dsl.frontend.values import (
     describe,
     is_number,
     is_place,
+    plain,
     scalars,
 )
 from krnlpy.dsl.passes.uniformity import check_barriers
@@ -185,7 +186,7 @@ class FunctionLowering(StatementLowering):
             given[name] = value
         defaults = callee.function.__defaults__ or ()
         for name, default in zip(names[::-1], defaults[::-1], strict=False):
-            given.setdefault(name, Static(default, call.location))
+            given.setdefault(name, Static(plain(default), call.location))
         missing = [name for name in names if name not in given]
         if missing:
             raise KernelTypeError(f"{callee.__name__} lacks an argument for {', '.join(missing)}", *call.location)
