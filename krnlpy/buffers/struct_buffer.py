@@ -99,7 +99,7 @@ class StructBuffer(StructView[Buffer]):
             copy: False: the buffer is the array's memory, as for :meth:`Buffer.from_numpy`.
 
         Raises:
-            DtypeError: the array is not structured, or has fields of other types than the 12.
+            DtypeError: the array is not structured, or has fields of other types than the 13.
             SharingError: ``copy`` is False, and the array is strided, read-only or not aligned as :func:`struct_dtype`
                 does it, or the device can't use the process's memory.
 

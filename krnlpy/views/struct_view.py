@@ -12,7 +12,7 @@ import numpy as np
 from krnlpy.device import Device
 from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, StructType, VectorType, struct_type
 from krnlpy.errors import DtypeError, UnsizedError
-from krnlpy.scalar import boolean, scalar_type
+from krnlpy.scalar import scalar_type
 
 from .strides import Shape
 from .view import View
@@ -33,7 +33,7 @@ def struct_dtype(struct: type) -> np.dtype[np.void]:
     (dtype('float32'), 4)
 
     Raises:
-        DtypeError: it is not a dataclass of scalars, vectors, matrices and such dataclasses; or a field is a bool.
+        DtypeError: it is not a dataclass of scalars, vectors, matrices and such dataclasses.
     """
     if not isinstance(struct, type):
         raise DtypeError(
@@ -61,8 +61,6 @@ def _dtype(type: AnyType) -> Any:
         return np.dtype((_dtype(type.element), (type.rows, type.columns)))
     if isinstance(type, CompositeType):
         return np.dtype([(name, _dtype(part)) for name, part in type.parts], align=True)
-    if type is boolean:
-        raise DtypeError("buffers hold the 12 scalar types, not booleans; use u8 in structs of buffers")
     return type.dtype
 
 

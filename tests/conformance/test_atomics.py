@@ -29,11 +29,11 @@ from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, ItemMut
 from krnlpy.errors import KernelIndexError, MissingFeatures
 from krnlpy.features import FLOAT_ATOMICS, Feature
-from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from krnlpy.scalar import ScalarType, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 from tests.support.launching import Launcher
 from tests.support.tiers import sampled
 
-from .values import assert_same, pairs
+from .values import NUMBERS, assert_same, pairs
 
 T = TypeVar("T")
 ARITHMETIC = ("add", "sub", "min", "max", "exchange", "compare_exchange")
@@ -85,10 +85,10 @@ def applied(operation: str, old: Array, value: Array, expected: Array) -> Array:
         return compute_new[operation]().astype(old.dtype)
 
 
-CASES = [(op, t) for t in SCALAR_TYPES for op in (*ARITHMETIC, *(BITWISE if t.is_integer else ()))]
+CASES = [(op, t) for t in NUMBERS for op in (*ARITHMETIC, *(BITWISE if t.is_integer else ()))]
 
 
-@pytest.mark.parametrize(("operation", "type"), sampled(CASES, 2), ids=str)
+@pytest.mark.parametrize(("operation", "type"), sampled(CASES, 5), ids=str)
 def test_each_operation_of_each_type(any_launch: Launcher, operation: str, type: ScalarType) -> None:
     launch = any_launch
     needs(launch, type)
@@ -189,7 +189,7 @@ def test_contended_narrow_integers_wrap(any_launch: Launcher, type: ScalarType) 
     assert_same(out, want[1:2])
 
 
-@pytest.mark.parametrize("type", SCALAR_TYPES, ids=str)
+@pytest.mark.parametrize("type", NUMBERS, ids=str)
 def test_contended_extremes(any_launch: Launcher, type: ScalarType) -> None:
     launch = any_launch
     needs(launch, type)

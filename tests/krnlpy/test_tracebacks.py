@@ -49,7 +49,7 @@ def out_of_range(x: GlobalMut[f32], i: i32) -> None:
 class Method:
     @kernel
     def run(self, x: ItemMut[f32]) -> None:
-        x = self.nothing
+        x = self.nothing  # type: ignore[attr-defined]
 
 
 def decorated() -> None:

@@ -96,7 +96,7 @@ def typed(value: Value, type: ScalarType | None = None) -> ir.Expr:
     if isinstance(value.value, Weak):
         return value.value.make(type or default_type(value.value))
     if isinstance(value.value, np.generic):
-        own = boolean if isinstance(value.value, np.bool_) else scalar_type(value.value.dtype)
+        own = scalar_type(value.value.dtype)
         return ir.Const(value.value.item(), type=own.compute, location=value.location)
     if not is_number(value.value):
         raise KernelTypeError(f"expected a number, found {describe(value)}", *value.location)

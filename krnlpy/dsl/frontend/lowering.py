@@ -38,6 +38,7 @@ class ProgramState:
         functions: those that were lowered, by what they were lowered for.
         captured: what names from outside mean, by function (or module) and name; filled at their first use.
         derivations: the derivatives of its functions; None before the first.
+        votes: what votes at barriers count with; None before the first.
     """
 
     types: dict[TypeVar, ScalarType]
@@ -51,6 +52,7 @@ class ProgramState:
     group_arrays: list[ir.GroupArray] = field(default_factory=list)
     calling: list[object] = field(default_factory=list)
     derivations: Derivations | None = None
+    votes: Any = None
 
     def capture(self, owner: Any, name: str, find: Callable[[], Any]) -> Any:
         """What a name of a function's or module's surroundings means, from its first use on."""
@@ -74,6 +76,7 @@ class Lowering:
         out: the block that statements are added to.
         locals: the variables, by name. ``assigned`` are those that surely have a value here.
         arrays: local and group arrays, and in a function the places that were handed to it.
+        array_lines: the lines where it first declares arrays of its own, by name.
         matrices: the cooperative matrices, by name.
         statics: names for what is known while compiling: counters of unrolled loops, types handed to a function.
         depth: of the nesting in conditions and loops.
@@ -90,6 +93,7 @@ class Lowering:
         self.locals: dict[str, AnyName] = {}
         self.assigned: set[str] = set()
         self.arrays: dict[str, ArrayPlace] = {}
+        self.array_lines: dict[str, int] = {}
         self.matrices: dict[str, ir.CooperativeMatrix] = {}
         self.statics: dict[str, Value] = {}
         self.local_arrays: list[ir.LocalArray] = []

@@ -99,11 +99,15 @@ class AtomicFunction:
     @property
     def operands(self) -> tuple[str, ...]:
         """The names of the function's parameters beside the index."""
-        return ("expected", "value") if self._op == "compare_exchange" else ("value",)
+        given: dict[ir.AtomicOp, tuple[str, ...]] = {"compare_exchange": ("expected", "value"), "load": ()}
+        return given.get(self._op, ("value",))
 
     def lines(self, result: str) -> Iterator[str]:
         """The statements, the index having been checked; ``result`` is the variable that takes the old value."""
         self._require_features()
+        if self._op == "load" or (self._op == "store" and self._shift is None):
+            yield self._access(result)
+            return
         narrow = self._type.is_integer and self._type.size < 4
         if self._worded or (narrow and self._op in _ADDITIONS):
             yield from self._loop(result)
@@ -123,6 +127,18 @@ class AtomicFunction:
             context.features.add(feature)
             context.extensions.add("GL_EXT_shader_atomic_float")
 
+    def _access(self, result: str) -> str:
+        """Reads or writes the whole word of an element."""
+        self._context.extensions.add("GL_KHR_memory_scope_semantics")
+        scope = "gl_ScopeWorkgroup" if isinstance(self._place, ir.GroupArray) else "gl_ScopeDevice"
+        how = f"{scope}, gl_StorageSemanticsNone, gl_SemanticsRelaxed"
+        if self._op == "store":
+            return f"atomicStore({self._element}, {self._encoded('value') if self._worded else 'value'}, {how});"
+        word = f"atomicLoad({self._element}, {how})"
+        if self._shift is not None:
+            word = self._extracted(word)
+        return f"{result} = {self._decoded(word) if self._worded else word};"
+
     def _loop(self, result: str) -> Iterator[str]:
         context, type = self._context, self._type
         word = word_type(context, type) if self._worded else context.type(type.compute)
@@ -133,7 +149,7 @@ class AtomicFunction:
         yield "    seen = word;"
         if type.is_float and self._op == "compare_exchange":  # NaN has bits, and 0.0 other ones than -0.0
             changed = f"{bits} == {self._encoded('expected')} ? {self._encoded('value')} : {bits}"
-        elif self._op == "exchange":
+        elif self._op in ("exchange", "store"):
             changed = self._encoded("value")
         else:
             yield f"    {context.type(type.compute)} old = {self._decoded(bits)};"

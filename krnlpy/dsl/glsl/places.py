@@ -13,7 +13,7 @@ from functools import reduce
 
 from krnlpy.dsl import ir
 from krnlpy.features import Feature
-from krnlpy.scalar import ScalarType
+from krnlpy.scalar import ScalarType, boolean
 
 from .atomics import AtomicFunction, places_of_atomic_words, value_to_word, word_to_value, word_type
 from .context import ALWAYS, Context
@@ -72,8 +72,10 @@ class Places:
         self, place: ir.Place, op: ir.AtomicOp, index: Sequence[str], operands: Sequence[str], where: ir.Location
     ) -> str:
         """The call that changes an element and gives its old value."""
-        self.reads.add(place)
-        self.writes.add(place)
+        if op != "store" or place.type.size < 4:  # a word is read for its other elements
+            self.reads.add(place)
+        if op != "load":
+            self.writes.add(place)
         key = f"atomic_{op}", place
         if key not in self._functions:
             name = self._context.names.unique(f"atomic_{op}_{place.name}")
@@ -248,6 +250,8 @@ class Places:
         else:
             word, shift = self._packed(type, name, at)
             bits = f"bitfieldExtract({f'int({word})' if signed else word}, {shift}, {type.bits})"
+        if type is boolean:  # whoever else writes the memory may take any byte but 0 for true
+            return f"({bits} != 0u)"
         if not type.is_float:
             return bits
         self._context.need(type.name)
@@ -261,6 +265,8 @@ class Places:
         if type.is_float:
             self._context.need(type.name)
             value = f"f32_to_{type.name}({value})"
+        elif type is boolean:
+            value = f"uint({value})"
         if self._is_native(place):
             return f"{name}[{at}] = {self._element_type(place)}({value});"
         self.reads.add(place)
@@ -339,8 +345,8 @@ class Places:
                 qualifiers.append("readonly")
             elif not read:
                 qualifiers.append("writeonly")
-            elif program.has_barriers:
-                qualifiers.append("coherent")  # what a thread wrote, others read after a barrier
+            elif program.has_barriers or program.has_fences:
+                qualifiers.append("coherent")  # what a thread wrote, others read after a barrier or fence
             block = self._context.names.unique(f"Buffer{binding}")
             declared = f"{self._element_type(buffer)} {self._names[buffer]}[];"
             head = f"layout(std430, binding = {binding}) {' '.join([*qualifiers, 'buffer'])}"

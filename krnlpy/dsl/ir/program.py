@@ -17,6 +17,7 @@ from .nodes import (
     Call,
     CooperativeStmt,
     Expr,
+    Fence,
     For,
     Function,
     GlobalParameter,
@@ -99,6 +100,11 @@ class Program:
     @property
     def has_barriers(self) -> bool:
         return any(isinstance(node, Barrier) for node in walk(self.body))
+
+    @property
+    def has_fences(self) -> bool:
+        bodies = (self.body, *(function.body for function in self.functions))
+        return any(isinstance(node, Fence) for body in bodies for node in walk(body))
 
 
 def walk(node: Stmt | Expr | Block) -> Iterator[Stmt | Expr]:

@@ -39,6 +39,7 @@ from .nodes import (
     CooperativeStore,
     Expr,
     Extent,
+    Fence,
     For,
     GlobalParameter,
     GroupArray,
@@ -69,10 +70,8 @@ from .nodes import (
 Rules = Iterator[tuple[bool, str]]
 """Whether each rule holds, and the rule."""
 
-COMPUTED = frozenset(type.compute for type in SCALAR_TYPES) | {boolean}
+COMPUTED = frozenset(type.compute for type in SCALAR_TYPES)
 """The types of computation."""
-STORED = frozenset(SCALAR_TYPES) | {boolean}
-"""What a parameter or an array may be declared to hold."""
 
 _AXIS_IDS = ("global_id", "global_threads", "group_id", "groups", "thread_id", "threads")
 _BITS = ("popcount", "clz", "reverse_bits", "mul_hi")
@@ -222,7 +221,7 @@ def _matrix_place_rules(s: CooperativeLoad | CooperativeStore) -> Rules:
 
 def array_rules(array: LocalArray) -> Rules:
     """The rules of an array's declaration."""
-    yield array.type in STORED, "an array holds one of the scalar types"
+    yield array.type in SCALAR_TYPES, "an array holds one of the scalar types"
     yield 1 <= len(array.shape) <= 3, "an array has one to three dimensions"
     for extent in array.shape:
         yield extent.type is i32, "a length is an i32"
@@ -282,6 +281,8 @@ def statement_rules(s: Stmt) -> Rules:
             yield from _product_rules(s)
         case CooperativeMap():
             yield from _map_rules(s)
+        case Fence():
+            yield s.scope in ("group", "device"), "a fence is for a group or the device"
         case Break() | Continue() | Return() | Barrier() | Breakpoint():
             pass
         case _:
@@ -303,7 +304,9 @@ def _atomic_rules(s: Atomic) -> Rules:
     yield _is_number(type), "an atomic changes a number"
     yield s.op not in ("and", "or", "xor") or type.is_integer, "and, or and xor are of integers"
     yield from _element_rules(place, s.index)
-    yield s.value.type is type.compute, "the value has the place's type of computation"
+    yield (s.value is None) == (s.op == "load"), "load, and it alone, has no value"
+    yield s.value is None or s.value.type is type.compute, "the value has the place's type of computation"
+    yield s.op != "store" or not s.targets, "store reads nothing"
     yield (s.expected is not None) == (s.op == "compare_exchange"), "compare_exchange, and it alone, expects a value"
     yield s.expected is None or s.expected.type is type.compute, "what is expected has the type of the value"
     yield len(s.targets) <= 1 and all(v.type is type.compute for v in s.targets), "the target takes the element"

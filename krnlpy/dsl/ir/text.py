@@ -151,8 +151,8 @@ def _statement(s: ir.Stmt, depth: int) -> Iterator[_Line]:
             call = f"subgroup_{s.op}({', '.join(arguments)})"
             yield line, depth, f"{results} = {call}" if results else call
         case ir.Atomic():
-            operands = (s.value,) if s.expected is None else (s.expected, s.value)
-            call = f"atomic_{s.op}({', '.join([_element(s.place, s.index), *map(_text, operands)])})"
+            operands = [_text(e) for e in (s.expected, s.value) if e is not None]
+            call = f"atomic_{s.op}({', '.join([_element(s.place, s.index), *operands])})"
             yield line, depth, "".join(f"{v.name}: {v.type} = " for v in s.targets) + call
         case ir.Break() | ir.Continue():
             yield line, depth, type(s).__name__.lower()

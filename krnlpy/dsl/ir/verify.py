@@ -25,13 +25,13 @@ from .nodes import (
     Continue,
     CooperativeStmt,
     Expr,
+    Fence,
     For,
     Function,
     GlobalParameter,
     GroupArray,
     Id,
     Invoke,
-    ItemParameter,
     Local,
     LocalArray,
     Location,
@@ -45,7 +45,7 @@ from .nodes import (
     While,
 )
 from .program import Program, blocks, captured_arrays, expressions, targets, walk
-from .rules import COMPUTED, STORED, Rules, array_rules, expression_rules, statement_rules
+from .rules import COMPUTED, Rules, array_rules, expression_rules, statement_rules
 
 _Node = Stmt | Expr | Function | Program | Parameter
 _Owner = Function | Program
@@ -244,8 +244,7 @@ def _program_rules(program: Program) -> Rules:
 
 def _parameter_rules(parameter: Parameter) -> Rules:
     yield _is_location(parameter.location), "a parameter has a place in the source"
-    is_buffer = isinstance(parameter, ItemParameter | GlobalParameter)
-    yield parameter.type in (SCALAR_TYPES if is_buffer else STORED), "a parameter is of one of the scalar types"
+    yield parameter.type in SCALAR_TYPES, "a parameter is of one of the scalar types"
     if isinstance(parameter, GlobalParameter):
         yield parameter.ndim >= 1, "a buffer has dimensions"
         yield parameter.mutable or not parameter.once, "what is written once can be written"
@@ -268,7 +267,7 @@ def _touches(body: Block, own: tuple[LocalArray, ...]) -> Iterator[bool]:
     """For each node of a function, whether it reaches beyond what is the function's own."""
     for node in walk(body):
         match node:
-            case Print() | Assert() | Breakpoint() | Atomic():
+            case Print() | Assert() | Breakpoint() | Atomic() | Fence():
                 yield True
             case Call() | Invoke():
                 yield from _touches(node.function.body, (*own, *node.function.local_arrays))

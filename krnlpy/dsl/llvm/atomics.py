@@ -27,7 +27,7 @@ class Atomics(Expressions):
         b, place, type = self.b, statement.place, statement.place.type
         array = self.arrays[place]
         index = [(self.value(i), i.type) for i in statement.index]
-        value = self.value(statement.value)
+        value = "" if statement.value is None else self.value(statement.value)
         expected = "" if statement.expected is None else self.value(statement.expected)
         inside = self._inside(place, array, index, statement.location)
 
@@ -42,11 +42,21 @@ class Atomics(Expressions):
         for target in statement.targets:
             b.store(target.type.llvm, old, self.variables[target])
 
+    def fence(self, statement: ir.Fence) -> None:
+        """Threads of one group run one after another: among them only the compiler must keep the order."""
+        scope = ' syncscope("singlethread")' if statement.scope == "group" else ""
+        self.b.do(f"fence{scope} acq_rel")
+
     def _alone(self, op: ir.AtomicOp, type: ScalarType, pointer: str, value: str, expected: str) -> str:
         """Changes an element that no other thread changes at this time."""
         b, memory = self.b, memory_type(type)
+        if op == "store":
+            b.store(memory, self._to_memory(type, value), pointer, f", align {type.size}")
+            return literal(0, type.compute)
         bits = b.load(memory, pointer, f", align {type.size}")
         old = self._from_memory(type, bits)
+        if op == "load":
+            return old
         if op == "compare_exchange":
             same = self._same_bits(type, bits, expected)
             changed = b.select(same, memory, self._to_memory(type, value), bits)
@@ -57,6 +67,11 @@ class Atomics(Expressions):
 
     def _among_others(self, op: ir.AtomicOp, type: ScalarType, pointer: str, value: str, expected: str) -> str:
         b, bits_type = self.b, f"i{type.bits}"
+        if op == "load":
+            return self._from_bits(type, b.op(f"load atomic {bits_type}, ptr {pointer} monotonic, align {type.size}"))
+        if op == "store":
+            b.do(f"store atomic {bits_type} {self._to_bits(type, value)}, ptr {pointer} monotonic, align {type.size}")
+            return literal(0, type.compute)
         if op == "compare_exchange":
             old, new = self._to_bits(type, expected), self._to_bits(type, value)
             return self._from_bits(type, self._exchanged(type, pointer, old, new)[0])
@@ -86,7 +101,7 @@ class Atomics(Expressions):
         """What an element becomes, in its type of computation."""
         if op == "exchange":
             return value
-        assert op != "compare_exchange"
+        assert op != "compare_exchange" and op != "load" and op != "store"
         return self._binary(op, type.compute, old, value)
 
     def _read_modify_write(self, name: str, type: str, pointer: str, value: str) -> str:

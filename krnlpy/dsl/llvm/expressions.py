@@ -141,8 +141,8 @@ class Item:
 
 
 def memory_type(type: ScalarType) -> str:
-    """The LLVM type in which an element lies in memory; f16 and bf16 travel as bits."""
-    return "i16" if type.is_float and type.size == 2 else type.llvm
+    """The LLVM type in which an element lies in memory: an integer where that is not what it is computed in."""
+    return type.llvm if type.compute is type and type is not boolean else f"i{type.bits}"
 
 
 _INTEGER_OPS = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
@@ -358,17 +358,15 @@ class Expressions:
         if isinstance(place, ir.ItemParameter):
             item = self.items[place]
             if item.repeated is None:
-                return self._read(place.type, item.pointer, item.metadata)
+                return self.read(place.type, item.pointer, item.metadata)
             own = b.op(f"xor i1 {item.repeated}, true")
-            return self._guarded(
-                own, expr.type, item.value, lambda: self._read(place.type, item.pointer, item.metadata)
-            )
+            return self._guarded(own, expr.type, item.value, lambda: self.read(place.type, item.pointer, item.metadata))
         array = self.arrays[place]
         index = [(self.value(i), i.type) for i in expr.index]
         inside = self._inside(place, array, index, expr.location)
 
         def read() -> str:
-            return self._read(place.type, self._address(place.type, array, index), array.metadata)
+            return self.read(place.type, self._address(place.type, array, index), array.metadata)
 
         return read() if inside is None else self._guarded(inside, expr.type, literal(0, expr.type), read)
 
@@ -401,12 +399,17 @@ class Expressions:
         b.place(join)
         return b.op(f"phi {type.llvm} [ {value}, %{end} ], [ {otherwise}, %{before} ]")
 
-    def _read(self, type: ScalarType, pointer: str, metadata: str) -> str:
+    def read(self, type: ScalarType, pointer: str, metadata: str = "") -> str:
+        """Loads an element as a value of its type of computation."""
         value = self.b.load(memory_type(type), pointer, f", align {type.size}{metadata}")
+        if type is boolean:  # whoever else writes the memory may take any byte but 0 for true
+            return self.b.op(f"icmp ne i8 {value}, 0")
         return widen(self.b, type, value, self.context.half) if type.compute is not type else value
 
     def _write(self, type: ScalarType, pointer: str, value: str, metadata: str) -> None:
-        if type.compute is not type:
+        if type is boolean:
+            value = self.b.op(f"zext i1 {value} to i8")
+        elif type.compute is not type:
             value = narrow(self.b, type, value, self.context.half)
         self.b.store(memory_type(type), value, pointer, f", align {type.size}{metadata}")
 

@@ -78,6 +78,8 @@ class Statements(Atomics):
                 self._invoke(statement)
             case ir.Atomic():
                 self.atomic(statement)
+            case ir.Fence():
+                self.fence(statement)
             case ir.Breakpoint():
                 refuse(statement)
             case ir.Print():

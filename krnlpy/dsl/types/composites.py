@@ -257,7 +257,7 @@ def struct_type(cls: type) -> StructType:
         type: AnyType | None = composite_type(hints[field.name])
         if type is None:
             try:
-                type = boolean if hints[field.name] is bool else scalar_type(hints[field.name])
+                type = scalar_type(hints[field.name])
             except DtypeError:
                 raise DtypeError(
                     f"{cls.__name__}.{field.name}: {hints[field.name]!r} is not a type that a struct can hold; use"

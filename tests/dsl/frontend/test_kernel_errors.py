@@ -50,6 +50,9 @@ def compile_kernel(module: ModuleType) -> None:
     frontend.lower(signature, types, (64, 1, 1), receiver=receiver)
 
 
+ON = "x: Item[f32], on: ItemMut[bool], n: GlobalMut[i32]"
+
+
 def body(statements: str, parameters: str = "x: Item[f32], y: ItemMut[f32], a: GlobalMut[f32], n: i32, m: u32") -> str:
     return f"def kernel({parameters}):\n" + textwrap.indent(textwrap.dedent(statements).strip("\n"), "    ") + "\n"
 
@@ -64,8 +67,22 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("y = f32(n + m)"), KernelTypeError, "+ of i32 and u32", "n + m"),
     (body("y = f32(i64(n) * 0.5)"), KernelTypeError, "convert the i64 first", "0.5"),
     (body("y = f32(n / 2)"), KernelTypeError, "write // for a whole result", "n / 2"),
-    (body("t = 0\nt = 2.5"), KernelTypeError, "t, which is i32 since line", "2.5"),
-    (body("t = x\nt = f64(x)"), KernelTypeError, "a value of type f64 does not fit t", "f64(x)"),
+    (body("t = 0\nt = 2.5"), KernelTypeError, "t, which is i32 since line 10; begin it there with a type that", "2.5"),
+    (body("t = 0\nt = 2.5"), KernelTypeError, "holds both: t = 0.0; i32(...) truncates it", "2.5"),
+    (body("t = x\nt = f64(x)"), KernelTypeError, "type f64 does not fit t, which is f32 since line 10", "f64(x)"),
+    (body("t = x\nt = f64(x)"), KernelTypeError, "holds both: t = f64(...)", "f64(x)"),
+    (body("t = 0.0\nt = abs(f64(x))"), KernelTypeError, "holds both: t = f64(0.0)", "abs(f64(x))"),
+    (body("t = 0.0\nt = i64(n)"), KernelTypeError, "holds both: t = f64(0.0)", "i64(n)"),
+    (body("t = 2\nt = x"), KernelTypeError, "holds both: t = 2.0; i32(...) truncates it", "x"),
+    (body("t = 2\nt += x"), KernelTypeError, "holds both: t = 2.0; i32(...) truncates it", "t += x"),
+    (body("t = n\nt = x"), KernelTypeError, "holds both: t = f32(...); i32(...) truncates it", "x"),
+    (body("t = 0\nt = m"), KernelTypeError, "holds both: t = u32(0)", "m"),
+    (body("t = n\nt = m"), KernelTypeError, "holds both: t = i64(...)", "m"),
+    (body("t = i64(n)\nt = x"), KernelTypeError, "holds both: t = f64(...); i64(...) truncates it", "x"),
+    (body("t = 1\nt = 0.5 if n > 0 else 1.5"), KernelTypeError, "holds both: t = 1.0", "0.5 if n > 0 else 1.5"),
+    (body("y = n + m"), KernelTypeError, "convert the u32: i32(...) if it is below 2**31, else i64(...)", "n + m"),
+    (body("y = i64(n) + u64(m)"), KernelTypeError, "convert the u64: i64(...) if it is below 2**63", "i64(n) + u64(m)"),
+    (body("y = i64(n) / 2"), KernelTypeError, "write // for a whole result, or convert first: f64(...)", "i64(n) / 2"),
     (body("x = 2.0"), KernelTypeError, "x is read only; declare it ItemMut[f32]", "x"),
     (body("n = 2"), KernelTypeError, "the parameter n cannot be assigned", "n"),
     (body("a = 2.0"), KernelTypeError, "index it: a[i] = ...", "a"),
@@ -107,13 +124,20 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("y = i64(item_id())"), KernelTypeError, "does not fit y", "i64(item_id())"),
     (body("a[0] = f32(item_id())", "a: GlobalMut[f32]"), KernelTypeError, "needs a kernel with Item", "item_id()"),
     (body("t = local_array(f32, (n,))"), KernelTypeError, "constants and Spec values", "n"),
-    (body("if n > 0:\n    t = local_array(f32, 4)"), KernelSyntaxError, "at the top of the", "local_array(f32, 4)"),
+    (body("if n > 0:\n    t = group_array(f32, 4)"), KernelSyntaxError, "at the top of the", "group_array(f32, 4)"),
     (body("t = local_array(f32, 4)\ny = t[4]"), KernelTypeError, "out of range: t has length 4", "4"),
     (body("t = local_array(f32, 0)"), KernelTypeError, "at least 1", "0"),
     (body("y = global_id(3)"), KernelTypeError, "takes an axis: 0, 1 or 2", "global_id(3)"),
     (body("y = global_id(1.0)"), KernelTypeError, "takes an axis: 0, 1 or 2", "global_id(1.0)"),
     (body("p, q = 1.0, 2.0, 3.0\ny = p"), KernelTypeError, "3 values for 2 targets", "1.0, 2.0, 3.0"),
     (body("v: u8 = 300\ny = x"), KernelTypeError, "300 does not fit u8", "300"),
+    (body("on = x", ON), KernelTypeError, "of type f32 does not fit on, which holds bool; write bool(...)", "x"),
+    (body("on = 1", ON), KernelTypeError, "the number 1 is not of type bool; write bool(1)", "1"),
+    (body("on += 1", ON), KernelTypeError, "a value of type i32 does not fit on, which holds bool", "on += 1"),
+    (body("on = on < True", ON), KernelTypeError, "truth values are not ordered", "on < True"),
+    (body("n[on] = 1", ON), KernelTypeError, "an index must be an integer, this is bool; write i32(...)", "on"),
+    (body("n[0] = on", ON), KernelTypeError, "a value of type bool does not fit n, which holds i32", "on"),
+    (body("for v in range(on):\n    n[v] = 1", ON), KernelTypeError, "range takes integers, not bool", "range(on)"),
     (body("v = u8(n) + 256\ny = x"), KernelTypeError, "256 does not fit u8", "256"),
     (body("y = 1e39"), KernelTypeError, "too large for f32", "1e39"),
     (body("y = x if x < i64(n) else 0.0"), KernelTypeError, "comparison of f32 and i64", "x < i64(n)"),

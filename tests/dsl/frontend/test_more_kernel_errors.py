@@ -87,6 +87,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("t = local_array(f32, (2, 2, 2, 2))"), KernelTypeError, "one to three dimensions", "(2, 2, 2, 2)"),
     (body("t = local_array(f32, 2.5)"), KernelTypeError, "the number 2.5 is not of type i32", "2.5"),
     (body("n = local_array(f32, 2)"), KernelNameError, "the name n is taken", "n"),
+    (body("t = local_array(f32, 2)\nt = local_array(f32, 3)"), KernelTypeError, "another type or shape since line", ""),
     (body("t = group_array(f32, 2)"), KernelSyntaxError, "a kernel with items has no groups of its own, hence no", ""),
     (body("a[0] = shares(a[1])", "a: GlobalMut[f32]"), KernelSyntaxError, "group arrays are declared in kernels", ""),
     (body("y = a[vec2(x)]"), KernelTypeError, "a has 1 dimensions, indexed with 2", "a[vec2(x)]"),

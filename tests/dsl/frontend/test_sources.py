@@ -27,6 +27,7 @@ from krnlpy import (
     KernelTypeError,
     bf16,
     f32,
+    f64,
     func,
     i32,
     kernel,
@@ -310,6 +311,7 @@ def test_what_can_be_captured() -> None:
     import math
 
     size, flags, one = (2, 3), {"on": True}, np.uint8(200)
+    tenth, tenths = np.sqrt(0.01), (np.float64(0.1), 2)  # a float of NumPy's is one of Python's: it takes any type
 
     @kernel
     def fill(y: GlobalMut[i32]) -> None:
@@ -321,6 +323,15 @@ def test_what_can_be_captured() -> None:
     y = Buffer.zeros(3, i32)
     fill.with_groups(1)(y)
     assert y.numpy().tolist() == [8, 144, 314]
+
+    @kernel
+    def tens(y: ItemMut[f32], z: ItemMut[f64]) -> None:
+        y = y * tenth + tenths[0]
+        z = z * tenth + tenths[0]
+
+    y, z = Buffer.ones(1, f32), Buffer.ones(1, f64)
+    tens(y, z)
+    assert (y.numpy()[0], z.numpy()[0]) == (np.float32(0.1) * 2, 0.1 * 2)
 
     @kernel
     def dictionary(y: ItemMut[f32]) -> None:

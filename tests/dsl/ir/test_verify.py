@@ -31,6 +31,7 @@ from krnlpy.dsl import (
     isnan,
     item_id,
     local_array,
+    memory_fence,
     popcount,
     subgroup_add,
     subgroup_all,
@@ -45,7 +46,7 @@ from krnlpy.dsl.ir.nodes import Location
 from krnlpy.dsl.ir.program import Program, walk
 from krnlpy.dsl.passes.cooperative_expansion import expanded
 from krnlpy.errors import InvalidProgram
-from krnlpy.scalar import bf16, boolean, f16, f32, f64, i32, u8, u32
+from krnlpy.scalar import Scalar, bf16, boolean, f16, f32, f64, i32, u8, u32
 from tests.support import process
 
 WHERE = Location("x.py", 1, 0, 1)
@@ -107,6 +108,7 @@ def atomics(n: GlobalMut[u32], y: GlobalMut[f32]) -> None:
     flags[0] = True
     atomic_add(n[0], 1)
     atomic_compare_exchange(n[0], 1, 2)
+    memory_fence()
     n[0] = own[0]
     n[1] = u32(subgroup_add(y[0])) + u32(subgroup_all(y[0] > 1.0)) + u32(subgroup_broadcast(y[0], 1))
 
@@ -302,6 +304,9 @@ CASES: list[tuple[str, Callable[..., Any], Change]] = [
         change(N.Atomic, {"op": "compare_exchange"}, expected=const(1, i32)),
     ),
     ("the target takes the element", atomics, change(N.Atomic, targets=(N.Variable("old", i32),))),
+    ("load, and it alone, has no value", atomics, change(N.Atomic, op="load")),
+    ("store reads nothing", atomics, change(N.Atomic, op="store", targets=(N.Variable("old", u32),))),
+    ("a fence is for a group or the device", atomics, change(N.Fence, scope="all")),
     ("the operation is one that there is", atomics, change(N.Collective, op="sub")),
     ("the operation has an operand", atomics, change(N.Collective, {"op": "add"}, operands=())),
     ("the operands have the operation's types", atomics, change(N.Collective, {"op": "all"}, operands=())),
@@ -424,7 +429,7 @@ CASES: list[tuple[str, Callable[..., Any], Change]] = [
     ("each function has a name of its own", values, of("functions", 0, name="values")),
     ("kernels with items have no groups of their own", items, whole(group_arrays=(N.GroupArray("g", f32, ()),))),
     ("a parameter has a place in the source", values, of("parameters", 0, location=NOWHERE)),
-    ("a parameter is of one of the scalar types", values, of("parameters", 0, type=boolean)),
+    ("a parameter is of one of the scalar types", values, of("parameters", 0, type=Scalar)),
     ("a buffer has dimensions", values, of("parameters", 0, ndim=0)),
     ("what is written once can be written", values, of("parameters", 2, mutable=False)),
     # functions

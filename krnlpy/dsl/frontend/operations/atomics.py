@@ -32,17 +32,20 @@ _OPERATIONS: dict[Any, ir.AtomicOp] = {
     builtins.atomic_xor: "xor",
     builtins.atomic_exchange: "exchange",
     builtins.atomic_compare_exchange: "compare_exchange",
+    builtins.atomic_load: "load",
+    builtins.atomic_store: "store",
 }
 
 
 def _lower(op: ir.AtomicOp, lowering: Lowering, node: ast.Call) -> Value:
     where, name = lowering.at(node), f"atomic_{op}"
-    count = 3 if op == "compare_exchange" else 2
-    form = f"{name}(a[i], expected, value)" if count == 3 else f"{name}(a[i], value)"
+    count = {"compare_exchange": 3, "load": 1}.get(op, 2)
+    form = f"{name}({', '.join(('a[i]', *(('expected', 'value') if count == 3 else ('value',) * (count - 1))))})"
     if not node.args or not isinstance(node.args[0], ast.Subscript | ast.Attribute):
         _refuse_place(lowering, node, form)
     if len(node.args) != count:
-        raise KernelTypeError(f"write {form}: {name} takes {count} arguments, {len(node.args)} given", *where)
+        arguments = "1 argument" if count == 1 else f"{count} arguments"
+        raise KernelTypeError(f"write {form}: {name} takes {arguments}, {len(node.args)} given", *where)
     element = node.args[0]
     found: list[Target] = []
 
@@ -60,28 +63,32 @@ def _lower(op: ir.AtomicOp, lowering: Lowering, node: ast.Call) -> Value:
         coerce(value, type, what, lowering.at(argument))[0]
         for value, argument in zip(values, node.args[1:], strict=True)
     ]
-    value = operands[-1]
+    value = operands[-1] if operands else None
     if isinstance(value, ir.Round):
         value = value.operand  # rounded where it is written
     result = lowering.temporary(type.compute, "old")
+    targets = () if op == "store" else (result,)
 
-    def atomic(place: Element, value: ir.Expr, expected: ir.Expr | None) -> ir.Atomic:
+    def atomic(place: Element, value: ir.Expr | None, expected: ir.Expr | None) -> ir.Atomic:
         assert isinstance(place.place, ir.GlobalParameter | ir.GroupArray)
-        return ir.Atomic((result,), op, place.place, place.index, value, expected, location=where)
+        return ir.Atomic(targets, op, place.place, place.index, value, expected, location=where)
 
     expected = operands[0] if count == 3 else None
     if len(places) == 1:
         lowering.emit_effect(atomic(places[0], value, expected))
     else:
         # One of several elements, as in v[i][k]: which one is known only while the kernel runs.
-        value = lowering.evaluate_once(value)
+        value = None if value is None else lowering.evaluate_once(value)
         expected = None if expected is None else lowering.evaluate_once(expected)
-        lowering.emit(ir.Assign(result, constant(0, type.compute, where), location=where))
+        if targets:
+            lowering.emit(ir.Assign(result, constant(0, type.compute, where), location=where))
         assert isinstance(found[0], SelectedTarget)
         index = lowering.evaluate_once(found[0].index, "index")
         for number, place in enumerate(places):
             condition = compounds.is_equal(index, number, where)
             lowering.emit_effect(ir.If(condition, (atomic(place, value, expected),), (), location=where))
+    if op == "store":
+        return Static(None, where)
     return ir.Local(result, type=type.compute, location=where)
 
 

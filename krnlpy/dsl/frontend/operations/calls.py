@@ -27,6 +27,7 @@ from krnlpy.scalar import ScalarType, boolean, f32, i32, i64, u16, u32, u64
 from . import atomics, compounds, conversions, cooperative, derivatives
 from . import bits as calls_bits
 from . import math as calls_math
+from .barriers import BARRIER_FUNCTIONS
 from .conversions import conversion
 from .library import call_library
 from .members import super_of
@@ -243,15 +244,17 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
     python.print: _only("print", "as a statement of its own"),
     python.breakpoint: _only("breakpoint", "as a statement of its own"),
     builtins.barrier: _only("barrier", "as a statement of its own"),
-    builtins.group_array: _only("group_array", "as `name = group_array(type, shape)` at the function's top"),
-    builtins.local_array: _only("local_array", "as `name = local_array(type, shape)` at the function's top"),
+    builtins.group_array: _only("group_array", "as `name = group_array(type, shape)` at the kernel's top"),
+    builtins.local_array: _only(
+        "local_array", "as `name = local_array(type, shape)`, in a line of its own or with others"
+    ),
     builtins.unroll: _only("unroll", "in `for i in unroll(range(...))`"),
     **atomics.HANDLERS,
     **derivatives.HANDLERS,
 }
 """Calls whose arguments are not evaluated: an atomic's first one is a target; others are for some places only."""
 _WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
-_WHOLE = {python.type, python.super, *VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS}
+_WHOLE = {python.type, python.super, *VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS}
 """What takes vectors whole; any other function is applied element by element."""
 _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     python.abs: _abs,
@@ -266,6 +269,7 @@ _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     builtins.cooperative_multiply_add: cooperative.product,
     **VECTOR_FUNCTIONS,
     **SUBGROUP_FUNCTIONS,
+    **BARRIER_FUNCTIONS,
 }
 _HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | conversions.HANDLERS
 for _name in _IDS:

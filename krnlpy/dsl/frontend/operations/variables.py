@@ -36,7 +36,8 @@ def check_fits(variable: LocalName, value: Value, where: ir.Location) -> None:
         if wanted is boolean or widens(wanted, holds):
             return
     name, begun = variable.variable.name, variable.begun
-    type = wanted if begun is not None else _common(holds, wanted)
+    is_taken = begun is not None and not (isinstance(begun, float) and wanted.is_integer)  # a literal takes any type
+    type = wanted if is_taken else _common(holds, wanted)
     if isinstance(begun, int) and type is f32:
         beginning = f"{name} = {float(begun)!r}"
     else:

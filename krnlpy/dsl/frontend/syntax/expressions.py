@@ -163,7 +163,7 @@ class ExpressionLowering(Lowering):
             return Static(known.value, where) if isinstance(known, Static) else known
         if name in self.matrices and name in self.assigned:
             return Static(self.matrices[name], where)
-        if name in self.arrays:
+        if name in self.arrays and name in self.assigned:
             return Static(self.arrays[name], where)
         if name in self.locals and name in self.assigned:
             return self.read(self.locals[name], where)
@@ -388,7 +388,8 @@ class ExpressionLowering(Lowering):
     def compare(self, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
         """``left operator right`` with Python's meaning."""
         if isinstance(operator, ast.Is | ast.IsNot) and isinstance(left, Static) and isinstance(right, Static):
-            return Static((left.value is right.value) == isinstance(operator, ast.Is), where)
+            same = left.value is right.value or (isinstance(left.value, type) and left.value == right.value)  # bool
+            return Static(same == isinstance(operator, ast.Is), where)
         if type(operator) not in _COMPARE:
             raise KernelSyntaxError("kernels have no `in`, and `is` between types and None only", *where)
         if isinstance(left, Compound) or isinstance(right, Compound):

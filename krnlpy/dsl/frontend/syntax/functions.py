@@ -34,8 +34,9 @@ from krnlpy.dsl.passes.uniformity import check_barriers
 from krnlpy.dsl.types.annotations import Annotation
 from krnlpy.dsl.types.composites import AnyType, leaves, resolved
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
-from krnlpy.scalar import ScalarType, i32
+from krnlpy.scalar import ScalarType
 
+from .arrays import cleared
 from .derivatives import derived_function
 from .expressions import rank_of
 from .statements import StatementLowering
@@ -101,12 +102,13 @@ def lower(
     if receiver is not None:
         lowering.statics[signature.receiver] = Static(receiver.root, signature.source.location(signature.source.tree))
     lowering.statements(lowering.without_docstring())
-    body = tuple(lowering.out)
+    where = signature.source.location(signature.source.tree)
+    body = (*(state.votes.start(where) if state.votes is not None else ()), *lowering.out)
     check_barriers(body)
     functions = [f.function if isinstance(f, _Lowered) else f for f in state.functions.values()]
     return ir.Program(
         name,
-        signature.source.location(signature.source.tree),
+        where,
         tuple(state.ir_parameters),
         body,
         _called(body, functions),
@@ -287,6 +289,7 @@ class FunctionLowering(StatementLowering):
                 parameters += zip(variables_of(known), scalars(value), strict=True)
             elif is_place(value.value):
                 lowering.arrays[name] = value.value
+                lowering.assigned.add(name)
             else:
                 lowering.statics[name] = value
         return lowering, parameters
@@ -347,7 +350,7 @@ class FunctionLowering(StatementLowering):
             self.emit(ir.Assign(variable, value, location=value.location))
         start = len(self.out)
         self._lower_body(callee, lowering)
-        self.out[start:start] = [_cleared(array, source.location(source.tree)) for array in lowering.local_arrays]
+        self.out[start:start] = [cleared(array, source.location(source.tree)) for array in lowering.local_arrays]
         self.local_arrays += lowering.local_arrays
         self.is_convergent = self.effects = True
         values = lowering.inlined_results[0] if lowering.inlined_results else ()
@@ -363,18 +366,6 @@ class _Lowered:
     effects: bool
     is_convergent: bool
     reaches_object: bool
-
-
-def _cleared(array: ir.LocalArray, where: ir.Location) -> ir.Stmt:
-    """Sets an array to zeros, since a function's arrays are zeros at each call."""
-    kind = array.type.compute
-    variables = [ir.Variable("slot", i32) for _ in array.shape]
-    index = tuple(ir.Local(v, type=i32, location=where) for v in variables)
-    statement: ir.Stmt = ir.Store(array, index, ir.const(0.0 if kind.is_float else 0, kind, where), location=where)
-    for variable, extent in reversed(list(zip(variables, array.shape, strict=True))):
-        zero, one = (ir.const(n, i32, where) for n in (0, 1))
-        statement = ir.For(variable, zero, extent, one, (statement,), location=where)
-    return statement
 
 
 def _key(value: Value) -> Any:

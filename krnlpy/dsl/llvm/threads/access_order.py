@@ -15,6 +15,8 @@ from krnlpy.dsl import ir
 
 def tolerates_reordering(block: ir.Block) -> bool:
     """Whether what a thread does means the same when its accesses to neighbours are joined."""
+    if _has_fence(block):
+        return False
     accesses: list[tuple[str, ir.Place]] = []
     _collect(block, accesses)
     counts = Counter(access for access in accesses if not isinstance(access[1], ir.ItemParameter))
@@ -22,6 +24,13 @@ def tolerates_reordering(block: ir.Block) -> bool:
         return True
     kinds = [kind for kind, _ in accesses]
     return "store" not in kinds or "load" not in kinds[kinds.index("store") :]
+
+
+def _has_fence(block: ir.Block) -> bool:
+    return any(
+        isinstance(node, ir.Fence) or (isinstance(node, ir.Call | ir.Invoke) and _has_fence(node.function.body))
+        for node in ir.walk(block)
+    )
 
 
 def _collect(block: ir.Block, accesses: list[tuple[str, ir.Place]]) -> None:
