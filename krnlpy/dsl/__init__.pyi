@@ -17,6 +17,7 @@ from .library.random import random_uniform as random_uniform
 from .library.random import random_uniform4 as random_uniform4
 from .types.checked import Array as Array
 from .types.checked import CooperativeMatrix as CooperativeMatrix
+from .types.checked import FixedArray as FixedArray
 from .types.checked import Matrix as Matrix
 from .types.checked import Vector as Vector
 from .types.checked import ivec2 as ivec2

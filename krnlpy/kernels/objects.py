@@ -8,7 +8,7 @@ import types
 from dataclasses import dataclass, is_dataclass
 from enum import Enum
 from functools import cached_property
-from typing import Any, ClassVar, Final, get_args, get_origin
+from typing import Any, ClassVar, Final, TypeVar, get_args, get_origin
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from krnlpy.backend.recorder import StandIn
 from krnlpy.dsl.frontend.callables import Func
 from krnlpy.dsl.frontend.receiver import Array, Bound, Constant, Instance, Member, Number, Typed
 from krnlpy.dsl.types.annotations import Annotation, any_type
-from krnlpy.dsl.types.composites import MAX_LENGTH, MatrixType, StructType, TupleType, VectorType, composite_type
+from krnlpy.dsl.types.composites import MAX_LENGTH, MatrixType, TupleType, VectorType, composite_type
 from krnlpy.errors import DtypeError
 from krnlpy.scalar import ScalarType, boolean, f32, i32, scalar_type
 from krnlpy.views.struct_view import StructView
@@ -176,8 +176,10 @@ def _declared_buffer(value: Any, declared: Annotation) -> Array:
     type_ = declared.type
     if isinstance(type_, ScalarType) and isinstance(value, View) and value.dtype is not type_:
         raise DtypeError(f"the class declares a buffer of {type_}; it is one of {value.dtype}: .cast({type_}) converts")
-    if not isinstance(type_, ScalarType | VectorType | MatrixType | StructType):
-        raise DtypeError(f"the class declares a buffer of {type_}; write a type")
+    if isinstance(type_, TypeVar):
+        raise DtypeError(
+            f"the class declares a buffer of {type_}; declare a type, or nothing: it has that of the buffer"
+        )
     return Array(type_, declared.ndim, declared.mutable)
 
 

@@ -128,8 +128,17 @@ def test_swap_reads_before_it_writes(device: Device) -> None:
         out[1] = v.y
         out[2] = w.x
         out[3] = w.y
+        v.x, v.y = v.y, v.x
+        w[0], w[1] = w[1], w[0]
+        m = mat2(1.0, 2.0, 3.0, 4.0)
+        m[0], m[1] = m[1], m[0]
+        i = 0 if v.x > 1.0 else 1
+        m[i, 0], m[1 - i, 1] = m[1 - i, 1], m[i, 0]
+        out[4], out[5], out[6], out[7] = v.x, v.y, w.x, w.y
+        out[8], out[9], out[10], out[11] = m[0, 0], m[0, 1], m[1, 0], m[1, 1]
 
-    assert run(body, device, count=4).tolist() == [3, 4, 2, 1]
+    want = [3, 4, 2, 1, 4, 3, 1, 2, 2, 4, 1, 3]
+    assert run(body, device, count=12).tolist() == want
 
 
 @pytest.mark.parametrize("type", NUMBERS, ids=str)
@@ -511,8 +520,8 @@ def test_wrong_types() -> None:
         StructBuffer.zeros(1, Wrong)
     with pytest.raises(DtypeError, match="is not a dataclass"):
         StructBuffer.zeros(1, int)
-    with pytest.raises(DtypeError, match="length of 2 to 4"):
-        Vector[f32, 5]
+    with pytest.raises(DtypeError, match="length of 2 to 16"):
+        Vector[f32, 17]
     with pytest.raises(DtypeError, match="is not a scalar type"):
         Matrix[str, 2, 2]
 

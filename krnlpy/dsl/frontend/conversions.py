@@ -15,7 +15,7 @@ import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.ir import Location
-from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, StructType, TupleType
+from krnlpy.dsl.types.composites import AnyType, ArrayType, CompositeType, MatrixType, StructType, TupleType
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i16, i32, i64, scalar_type
 
@@ -276,9 +276,9 @@ def coerce(value: Value, to: AnyType, target: str, location: Location) -> list[i
 
 
 def _parts(value: Value, to: CompositeType, target: str, location: Location) -> tuple[Value, ...]:
-    if isinstance(to, TupleType) and isinstance(value, Static) and isinstance(value.value, tuple):
-        if len(value.value) == len(to.types):
-            return value.value
+    if isinstance(to, TupleType | ArrayType) and isinstance(value, Static) and isinstance(value.value, tuple):
+        if len(value.value) == len(to.parts):
+            return tuple(v if isinstance(v, Value) else Static(v, location) for v in value.value)
     elif isinstance(value, Compound) and _same_form(value.type, to):
         return value.parts
     raise KernelTypeError(f"{describe(value)} does not fit {target}", *location)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.types.composites import CompositeType, resolved
+from krnlpy.dsl.types.composites import CompositeType, is_spread, resolved
 from krnlpy.scalar import ScalarType
 
 from .lowering import ProgramState
@@ -31,6 +31,9 @@ def add_parameter(state: ProgramState, declared: Declared) -> Any:
 def _meaning(declared: Declared, type: Any, parts: Iterator[ir.Parameter], types: Mapping[TypeVar, ScalarType]) -> Any:
     if not isinstance(type, CompositeType):
         return next(parts)
+    if declared.kind == "global" and is_spread(type):
+        element = _meaning(declared, type.element, parts, types)  # type: ignore[union-attr]
+        return CompoundPlace(declared.name, resolved(type, dict(types)), (element,), type.axes)  # type: ignore[union-attr]
     inner = tuple(_meaning(declared, part, parts, types) for _, part in type.parts)
     type = resolved(type, dict(types))
     if declared.kind != "scalar":

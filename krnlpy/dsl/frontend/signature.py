@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from krnlpy.dsl.ir import Location
 from krnlpy.dsl.types.annotations import Annotation, ElementType, any_type
-from krnlpy.dsl.types.composites import CompositeType, leaves
+from krnlpy.dsl.types.composites import CompositeType, buffer_leaves, leaves
 from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError, LaunchError
 from krnlpy.scalar import ScalarType
 
@@ -42,6 +42,11 @@ class Declared:
     ndim: int
     leaves: tuple[ParameterSpec, ...]
     location: Location
+
+    @property
+    def is_composite(self) -> bool:
+        """Whether it has a type that consists of others."""
+        return isinstance(self.type, CompositeType)
 
     @property
     def default(self) -> int | float | bool | None:
@@ -199,17 +204,19 @@ def declare(
     """A parameter with the scalar parameters that it consists of; their names are new ones, and are added to
     ``taken``."""
     taken = {name} if taken is None else taken
-    parts = []
-    for path, type in leaves(annotation.type):
+    found = []
+    lies = annotation.kind == "global"
+    parts = buffer_leaves(annotation.type) if lies else ((*leaf, ()) for leaf in leaves(annotation.type))
+    for path, type, axes in parts:
         part = name
         if path:
             part = f"{name}_{path}"
             while part in taken:
                 part += "_"
             taken.add(part)
-        kind, ndim, mutable, once = annotation.kind, annotation.ndim, annotation.mutable, annotation.once
-        parts.append(ParameterSpec(part, kind, type, ndim, mutable, once, default, where))
-    return Declared(name, annotation.kind, annotation.type, annotation.ndim, tuple(parts), where)
+        ndim, mutable, once = annotation.ndim + len(axes), annotation.mutable, annotation.once
+        found.append(ParameterSpec(part, annotation.kind, type, ndim, mutable, once, default, where))
+    return Declared(name, annotation.kind, annotation.type, annotation.ndim, tuple(found), where)
 
 
 def resolve(type: ElementType, types: dict[TypeVar, ScalarType]) -> ScalarType:

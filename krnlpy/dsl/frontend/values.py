@@ -11,7 +11,7 @@ import numpy as np
 from krnlpy.dsl import ir
 from krnlpy.dsl.ir import Location
 from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, StructType, TupleType, VectorType
-from krnlpy.scalar import ScalarType
+from krnlpy.scalar import ScalarType, i32
 
 from .receiver import Instance
 
@@ -57,11 +57,18 @@ Value = ir.Expr | Static | Compound
 
 @dataclass(frozen=True, eq=False)
 class CompoundPlace:
-    """An array or buffer of composite elements: a place for each scalar of the type, all of one shape."""
+    """An array or buffer of composite elements: a place for each scalar of the type, all of one shape. Where there are
+    ``axes``, it is one place for all parts of the type, which has these axes more."""
 
     name: str
     type: CompositeType
     parts: tuple[ir.Place | CompoundPlace, ...]
+    axes: tuple[int, ...] = ()
+
+    def indices(self, where: Location) -> Iterator[tuple[ir.Expr, ...]]:
+        """The index of each part along ``axes``."""
+        for index in np.ndindex(self.axes):
+            yield tuple(ir.const(i, i32, where) for i in index)
 
     @property
     def first(self) -> ir.Place:

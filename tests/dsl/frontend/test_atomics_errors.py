@@ -41,7 +41,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (
         body("atomic_and(a[0, 0], 1.0)", PARAMETERS),
         KernelTypeError,
-        "needs integers; a holds f32",
+        "needs integers or truth values; a holds f32",
         "a[0, 0]",
     ),
     (body("atomic_add(a[0], 1.0)", PARAMETERS), KernelTypeError, "a has 2 dimensions, indexed with 1", "a[0]"),
@@ -54,7 +54,18 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
         "is private to the thread and needs no atomics",
         "t[0]",
     ),
-    (body("t = group_array(bool, 4)\natomic_or(t[0], True)", GROUPS), KernelTypeError, "truth values", "t[0]"),
+    (
+        body("t = group_array(bool, 4)\natomic_add(t[0], True)", GROUPS),
+        KernelTypeError,
+        "atomic_add needs numbers; t holds bool: write atomic_or or atomic_and",
+        "t[0]",
+    ),
+    (
+        body("t = group_array(bool, 4)\natomic_or(t[0], 1)", GROUPS),
+        KernelTypeError,
+        "the number 1 is not of type bool; write bool(1)",
+        "1",
+    ),
 ]
 
 

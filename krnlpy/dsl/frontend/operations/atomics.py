@@ -128,10 +128,12 @@ def _check(place: ir.Place, op: ir.AtomicOp, where: ir.Location) -> None:
             raise KernelTypeError(f"{name} is read only; declare it GlobalMut[{place.type}] to write", *where)
         case ir.LocalArray() if not isinstance(place, ir.GroupArray):
             raise KernelTypeError(f"{name} is private to the thread and needs no atomics: assign it", *where)
-    if place.type is boolean:
-        raise KernelTypeError(f"{name} holds truth values, which have no atomics; make it a u32", *where)
+    if place.type is boolean and op in ("add", "sub", "min", "max"):
+        raise KernelTypeError(
+            f"atomic_{op} needs numbers; {name} holds bool: write atomic_or or atomic_and, or make it a u32", *where
+        )
     if op in ("and", "or", "xor") and place.type.is_float:
-        raise KernelTypeError(f"atomic_{op} needs integers; {name} holds {place.type}", *where)
+        raise KernelTypeError(f"atomic_{op} needs integers or truth values; {name} holds {place.type}", *where)
 
 
 def without_result(statement: ir.Stmt) -> ir.Stmt:

@@ -16,10 +16,11 @@ from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, matrix, vector
 from krnlpy.dsl.types.composites import MatrixType, VectorType
 from krnlpy.errors import KernelTypeError
-from krnlpy.scalar import boolean
+from krnlpy.scalar import boolean, i32
 
 from . import compounds
-from .operands import arguments
+from .library import call_in_place
+from .operands import arguments, zero
 
 Handler = Callable[[Lowering, Call], Value]
 
@@ -138,8 +139,43 @@ def _expand(lowering: Lowering, rows: list[list[ir.Expr]], where: ir.Location) -
     return lowering.assign_temporary(typed(total), "minor")
 
 
+_WRITTEN_OUT = 4
+"""Determinants and inverses of so many rows are formulas; those of more are loops over arrays."""
+
+
 def _determinant(lowering: Lowering, call: Call) -> Value:
-    return _expand(lowering, _square(lowering, call, "determinant"), call.location)
+    where, rows = call.location, _square(lowering, call, "determinant")
+    if len(rows) <= _WRITTEN_OUT:
+        return _expand(lowering, rows, where)
+    array = _as_array(lowering, "matrix", rows, where)
+    result = call_in_place(lowering, "determinant_in_place", (array, Static(len(rows), where)), where)
+    assert result is not None
+    return result
+
+
+def _as_array(lowering: Lowering, name: str, rows: list[list[ir.Expr]], where: ir.Location) -> Static:
+    """A local array with the elements of a square matrix."""
+    lengths = (ir.const(len(rows), i32, where),) * 2
+    array = ir.LocalArray(name, rows[0][0].type, lengths)
+    lowering.local_arrays.append(array)
+    for i, row in enumerate(rows):
+        for j, entry in enumerate(row):
+            index = ir.const(i, i32, where), ir.const(j, i32, where)
+            lowering.emit(ir.Store(array, index, entry, location=where))
+    return Static(array, where)
+
+
+def _inverse_by_loops(lowering: Lowering, rows: list[list[ir.Expr]], where: ir.Location) -> Value:
+    size, type = len(rows), rows[0][0].type
+    array = _as_array(lowering, "matrix", rows, where)
+    result = _as_array(lowering, "inverse", [[zero(type, where)] * size] * size, where)
+    call_in_place(lowering, "inverse_in_place", (array, result, Static(size, where)), where)
+    parts: list[ir.Expr] = []
+    for i in range(size):
+        for j in range(size):
+            index = ir.const(i, i32, where), ir.const(j, i32, where)
+            parts.append(lowering.assign_temporary(ir.Load(result.value, index, type=type, location=where), "inverse"))
+    return matrix(parts, size, where)
 
 
 def _inverse(lowering: Lowering, call: Call) -> Value:
@@ -147,6 +183,8 @@ def _inverse(lowering: Lowering, call: Call) -> Value:
     where = call.location
     rows = _square(lowering, call, "inverse")
     size = len(rows)
+    if size > _WRITTEN_OUT:
+        return _inverse_by_loops(lowering, rows, where)
     cofactors: list[list[ir.Expr]] = []
     for i in range(size):
         line = []

@@ -30,7 +30,7 @@ from krnlpy.dsl.frontend.values import (
     is_place,
     scalars,
 )
-from krnlpy.dsl.types.composites import Matrix, StructType, Vector
+from krnlpy.dsl.types.composites import FixedArray, Matrix, StructType, Vector
 from krnlpy.dsl.types.cooperative import CooperativeType
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, i32
@@ -210,6 +210,9 @@ class ExpressionLowering(Lowering):
         self, place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...], where: ir.Location
     ) -> ir.Expr | Compound:
         """The value of an element of an array, buffer or item."""
+        if isinstance(place, CompoundPlace) and place.axes:
+            every = ((*index, *at) for at in place.indices(where))
+            return Compound(place.type, tuple(self.element(place.parts[0], at, where) for at in every), where)
         if isinstance(place, CompoundPlace):
             return Compound(place.type, tuple(self.element(part, index, where) for part in place.parts), where)
         return ir.Load(place, index, type=place.type.compute, location=where)
@@ -272,7 +275,7 @@ class ExpressionLowering(Lowering):
                 )
             entry = owner.value[at.value]
             return entry if isinstance(entry, Value) else Static(entry, where)
-        if isinstance(owner, Static) and (owner.value is Vector or owner.value is Matrix):
+        if isinstance(owner, Static) and any(owner.value is family for family in (Vector, Matrix, FixedArray)):
             return compounds.type_subscript(self, owner.value, node)
         place = self.place(owner, self.at(node.value))
         index = self.index(node, place)
@@ -484,8 +487,12 @@ class ExpressionLowering(Lowering):
 
 def rank_of(place: ArrayPlace) -> int:
     """Dimensions of an array."""
-    first = place.first if isinstance(place, CompoundPlace) else place
-    return first.ndim if isinstance(first, ir.GlobalParameter) else len(first.shape)  # type: ignore[union-attr]
+    within = 0
+    part: ir.Place | CompoundPlace = place
+    while isinstance(part, CompoundPlace):
+        within += len(part.axes)
+        part = part.parts[0]
+    return (part.ndim if isinstance(part, ir.GlobalParameter) else len(part.shape)) - within  # type: ignore[union-attr]
 
 
 def _length(place: ir.GlobalParameter | ir.LocalArray, axis: int, where: ir.Location) -> Value:
