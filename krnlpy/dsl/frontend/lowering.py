@@ -21,8 +21,9 @@ from krnlpy.scalar import ScalarType
 
 from .callables import Argument, Call, Func
 from .source import Source
-from .targets import AnyName, Target
+from .targets import AnyName, Target, ViewName
 from .values import ArrayPlace, Compound, CompoundPlace, Static, Value
+from .views import Array, View
 
 
 @dataclass(eq=False)
@@ -69,6 +70,8 @@ class Lowering:
         out: the block that statements are added to.
         locals: the variables, by name. ``assigned`` are those that surely have a value here.
         arrays: local and group arrays, and in a function the places that were handed to it.
+        views: names for rows and slices of arrays. ``assigned`` has a view that its name surely means here: of two
+            that a name may mean, neither.
         matrices: the cooperative matrices, by name.
         statics: names for what is known while compiling: counters of unrolled loops, types handed to a function.
         depth: of the nesting in conditions and loops.
@@ -82,8 +85,9 @@ class Lowering:
         self.is_kernel = is_kernel
         self.out: list[ir.Stmt] = []
         self.locals: dict[str, AnyName] = {}
-        self.assigned: set[str] = set()
+        self.assigned: set[str | ViewName] = set()
         self.arrays: dict[str, ArrayPlace] = {}
+        self.views: dict[str, ViewName] = {}
         self.matrices: dict[str, ir.CooperativeMatrix] = {}
         self.statics: dict[str, Value] = {}
         self.local_arrays: list[ir.LocalArray] = []
@@ -137,12 +141,12 @@ class Lowering:
         """A comparison of two values."""
         raise NotImplementedError
 
-    def array_attribute(self, array: ArrayPlace, name: str, where: ir.Location) -> Value:
+    def array_attribute(self, array: Array, name: str, where: ir.Location) -> Value:
         """An attribute of an array, such as its shape."""
         raise NotImplementedError
 
-    def place(self, owner: Value, where: ir.Location) -> ArrayPlace:
-        """The array that a value stands for."""
+    def array(self, owner: Value, where: ir.Location) -> Array:
+        """The array, or part of one, that a value stands for."""
         raise NotImplementedError
 
     def target(self, node: ast.expr) -> Target:
@@ -208,6 +212,9 @@ class Lowering:
             return value if _is_constant(value) else self.assign_temporary(value, name)
         if isinstance(value, Compound):
             return Compound(value.type, tuple(self.snapshot(p, name) for p in value.parts), value.location)  # type: ignore[misc]
+        if isinstance(value.value, View):
+            numbers = [self.assign_temporary(n, name) for n in value.value.numbers]
+            return Static(value.value.of(iter(numbers)), value.location)
         if isinstance(value.value, tuple):
             parts = (self.snapshot(p, name) if isinstance(p, Value) else p for p in value.value)
             return Static(tuple(parts), value.location)

@@ -55,6 +55,12 @@ class CompoundPlace:
         return first.first if isinstance(first, CompoundPlace) else first
 
 
+class Part:
+    """Part of an array; see :mod:`.views`."""
+
+    described: str
+
+
 ArrayPlace = ir.GlobalParameter | ir.LocalArray | CompoundPlace
 """What is indexed."""
 
@@ -80,6 +86,8 @@ def describe(value: Value) -> str:
         return f"the number {value.value!r}"
     if isinstance(value.value, ir.Parameter | ir.LocalArray | CompoundPlace):
         return f"the array {value.value.name}"
+    if isinstance(value.value, Part):
+        return value.value.described
     if isinstance(value.value, tuple):
         return "a tuple"
     return f"{getattr(value.value, '__name__', value.value)!r}"

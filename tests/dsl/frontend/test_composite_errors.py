@@ -110,7 +110,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (
         body("t = local_array(i32, 4)\nput(t, 0, x)"),
         KernelTypeError,
-        "is GlobalMut[f32, 1]; t is GlobalMut[i32, 1]",
+        "is GlobalMut[f32, 1]; the array t is GlobalMut[i32, 1]",
         "",
     ),
     (body("y = nothing(x)"), KernelTypeError, "nothing returns nothing: it has no value here", "nothing(x)"),

@@ -18,6 +18,7 @@ from . import (
     test_derivative_errors,
     test_kernel_errors,
     test_math_errors,
+    test_row_errors,
     test_subgroup_errors,
 )
 from .test_kernel_errors import body, compile_kernel, load
@@ -211,6 +212,7 @@ CATALOGUES = {
     HELPERS: WRONG,
     test_subgroup_errors.HELPERS: test_subgroup_errors.WRONG,
     test_derivative_errors.HELPERS: test_derivative_errors.WRONG,
+    test_row_errors.HELPERS: test_row_errors.WRONG,
 }
 
 

@@ -24,7 +24,7 @@ from krnlpy.dsl.frontend.signature import (
     resolve,
 )
 from krnlpy.dsl.frontend.source import Source, read_source
-from krnlpy.dsl.frontend.targets import AnyName, LocalName
+from krnlpy.dsl.frontend.targets import AnyName, LocalName, ViewName
 from krnlpy.dsl.frontend.values import (
     Compound,
     CompoundPlace,
@@ -36,6 +36,7 @@ from krnlpy.dsl.frontend.values import (
     is_place,
     scalars,
 )
+from krnlpy.dsl.frontend.views import Array, View, first_of, is_array, numbers_of, rank_of
 from krnlpy.dsl.passes.uniformity import check_barriers
 from krnlpy.dsl.types.annotations import Annotation
 from krnlpy.dsl.types.composites import AnyType, CompositeType, leaves, resolved
@@ -43,7 +44,6 @@ from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, i32
 
 from .derivatives import derived_function
-from .expressions import rank_of
 from .statements import StatementLowering
 
 __all__ = ["Signature", "func", "lower", "read_signature"]
@@ -260,18 +260,17 @@ class FunctionLowering(StatementLowering):
 
     def _array_argument(self, annotation: Annotation, value: Value, name: str, here: ir.Location) -> Value:
         place = value.value if isinstance(value, Static) else None
-        if not is_place(place):
+        if not isinstance(place, Array):
             raise KernelTypeError(f"{name} is an array; this is {describe(value)}", *value.location)
-        assert isinstance(place, ir.GlobalParameter | ir.LocalArray | CompoundPlace)
         type = annotation.type
         if isinstance(type, TypeVar):
             type = self.state.types.get(type, place.type)
-        first = place.first if isinstance(place, CompoundPlace) else place
+        first = first_of(place)
         mutable = not isinstance(first, ir.GlobalParameter) or first.mutable
         if place.type != type or rank_of(place) != annotation.ndim or (annotation.mutable and not mutable):
             raise KernelTypeError(
                 f"{name} is {'GlobalMut' if annotation.mutable else 'Global'}[{type}, {annotation.ndim}];"
-                f" {place.name} is {'GlobalMut' if mutable else 'Global'}[{place.type}, {rank_of(place)}]",
+                f" {describe(value)} is {'GlobalMut' if mutable else 'Global'}[{place.type}, {rank_of(place)}]",
                 *value.location,
             )
         return value
@@ -292,7 +291,7 @@ class FunctionLowering(StatementLowering):
     def _invoke(self, function: _Lowered, bound: list[Value], where: ir.Location) -> list[ir.Expr]:
         """Calls a function; returns its results."""
         target = function.function
-        arguments = tuple(scalar for value in bound if not isinstance(value, Static) for scalar in scalars(value))
+        arguments = tuple(number for value in bound for number in numbers_of(value))
         if target.pure:
             return [ir.Call(target, arguments, type=target.results[0], location=where)]
         variables = tuple(self.temporary(type, target.name) for type in target.results)
@@ -316,6 +315,12 @@ class FunctionLowering(StatementLowering):
                 parameters += zip(variables_of(known), scalars(value), strict=True)
             elif is_place(value.value):
                 lowering.arrays[name] = value.value
+            elif isinstance(value.value, View):
+                view = value.value
+                variables = tuple(ir.Variable(f"{name}_{n}", e.type) for n, e in enumerate(view.numbers))
+                lowering.views[name] = ViewName(view, variables, source.tree.lineno)
+                lowering.assigned.add(lowering.views[name])
+                parameters += zip(variables, view.numbers, strict=True)
             else:
                 lowering.statics[name] = value
         return lowering, parameters
@@ -340,7 +345,7 @@ class FunctionLowering(StatementLowering):
         name = self.state.unique(f"{callee.__name__}_{suffix}" if suffix else callee.__name__)
         results = tuple(leaf.compute for _, leaf in leaves(result)) if result != () else ()
         pure = len(results) == 1 and not lowering.effects and not any(
-            isinstance(v, Static) and is_place(v.value) for v in bound
+            isinstance(v, Static) and is_array(v.value) for v in bound
         )  # fmt: skip
         function = ir.Function(
             name,
@@ -410,6 +415,8 @@ def _key(value: Value) -> Any:
     """The part of an argument that decides how a function is compiled."""
     if not isinstance(value, Static):
         return value.type
+    if isinstance(value.value, View):
+        return value.value.form
     if is_place(value.value):
         return value.value
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.conversions import unify, widen
-from krnlpy.dsl.frontend.targets import LocalName
+from krnlpy.dsl.frontend.targets import LocalName, ViewName
 from krnlpy.dsl.frontend.values import Static, Value, is_number
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import boolean
@@ -29,7 +29,7 @@ class Loop:
     """
 
     finished: ir.Variable | None = None
-    breaks: list[set[str]] = field(default_factory=list)
+    breaks: list[set[str | ViewName]] = field(default_factory=list)
     unrolled: bool = False
     depth: int = 0
     left: str = ""
