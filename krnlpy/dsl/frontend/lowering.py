@@ -96,6 +96,7 @@ class Lowering:
         self.effects = False
         self.is_convergent = False
         self._temporaries: set[ir.Variable] = set()
+        self._positions: set[ir.Expr] = set()
 
     def at(self, node: ast.AST) -> ir.Location:
         return self.source.location(node)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeGuard
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.ir.reports import Sites
@@ -364,8 +365,8 @@ class Expressions:
                 own, expr.type, item.value, lambda: self._read(place.type, item.pointer, item.metadata)
             )
         array = self.arrays[place]
-        index = [(self.value(i), i.type) for i in expr.index]
-        inside = self._inside(place, array, index, expr.location)
+        index, within = self._index(expr.index)
+        inside = self._inside(place, array, index, within, expr.location)
 
         def read() -> str:
             return self._read(place.type, self._address(place.type, array, index), array.metadata)
@@ -381,8 +382,8 @@ class Expressions:
             self._write(place.type, item.pointer, stored, item.metadata)
             return
         array = self.arrays[place]
-        listed = [(self.value(i), i.type) for i in index]
-        inside = self._inside(place, array, listed, location)
+        listed, within = self._index(index)
+        inside = self._inside(place, array, listed, within, location)
         done = b.fresh("stored")
         if inside is not None:
             write = b.fresh("write")
@@ -419,14 +420,33 @@ class Expressions:
             position = term if position == "0" else b.op(f"add i64 {position}, {term}")
         return b.element(array.base, position, type.size)
 
+    def _index(self, index: tuple[ir.Expr, ...]) -> tuple[list[tuple[str, ScalarType]], str | None]:
+        """The numbers of an index, and whether they lie within slices (an i1; None: there are none): a number that
+        goes on counting and a condition beside it become vectors, a choice of -1 does not."""
+        listed: list[tuple[str, ScalarType]] = []
+        within: str | None = None
+        for entry in index:
+            number = entry
+            if not self.context.debug and _is_of_slice(entry):
+                number = entry.then
+                own = self.value(entry.condition)
+                within = own if within is None else self.b.op(f"and i1 {within}, {own}")
+            listed.append((self.value(number), number.type))
+        return listed, within
+
     def _inside(
-        self, place: ir.Place, array: Array, index: list[tuple[str, ScalarType]], location: ir.Location
+        self,
+        place: ir.Place,
+        array: Array,
+        index: list[tuple[str, ScalarType]],
+        within: str | None,
+        location: ir.Location,
     ) -> str | None:
         """Whether an index is in range along all axes (an i1), or None where that is promised."""
         if self.context.program.unchecked and not self.context.debug:
             return None
         b = self.b
-        inside: str | None = None
+        inside = within
         site = self.context.sites.access(place.name, len(index), location) if self.context.debug else 0
         for axis, ((value, kind), length) in enumerate(zip(index, array.lengths, strict=True)):
             # Sign-extended and compared unsigned, a negative index is beyond every length.
@@ -460,6 +480,13 @@ class Expressions:
     def thread(self) -> list[str]:
         """The thread's id along x, y and z; in a kernel with items, the item's and zeros."""
         return ([self.ids[id] for id in self.context.thread_ids] + ["0", "0"])[:3]
+
+
+def _is_of_slice(index: ir.Expr) -> TypeGuard[ir.Select]:
+    """Whether an index is one, or else -1, which is beyond every array."""
+    if not isinstance(index, ir.Select) or not isinstance(index.otherwise, ir.Const) or index.otherwise.value != -1:
+        return False
+    return _is_plain(index.condition) and _is_plain(index.then)
 
 
 def _is_plain(expr: ir.Expr | None) -> bool:

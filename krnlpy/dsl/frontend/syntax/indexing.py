@@ -45,7 +45,7 @@ class IndexLowering(Lowering):
             return Static(view, where)
         index = tuple(entry for entry in view.entries if isinstance(entry, ir.Expr))
         if isinstance(view.base, CompoundPlace):
-            index = tuple(self.evaluate_once(i, "index") for i in index)
+            index = tuple(self.index_once(i) for i in index)
         return self.element(view.base, index, where)
 
     def part_of(self, array: Array, node: ast.Subscript) -> Value:
@@ -104,6 +104,10 @@ class IndexLowering(Lowering):
 
     # -------------------------------------------------------------------------------------------------------- indices
 
+    def index_once(self, index: ir.Expr) -> ir.Expr:
+        """An index in a form that may be repeated. One of a slice stays a choice: targets know these."""
+        return index if index in self._positions else self.evaluate_once(index, "index")
+
     def _index(self, value: Value, where: ir.Location) -> ir.Expr:
         if not isinstance(value, Static) and not isinstance(value, ir.Expr):
             raise KernelTypeError(f"an index must be an integer, this is {describe(value)}", *where)
@@ -140,7 +144,9 @@ class IndexLowering(Lowering):
         signed = i64 if index.type.bits == 64 else i32
         compared = cast(cast(index, signed), wide) if index.type.is_signed else cast(index, wide)
         inside = ir.Compare("lt", compared, cast(typed(length, i32), wide), type=boolean, location=where)
-        return ir.Select(inside, position, ir.const(-1, i32, where), type=i32, location=where)
+        result = ir.Select(inside, position, ir.const(-1, i32, where), type=i32, location=where)
+        self._positions.add(result)
+        return result
 
     def _at_span(self, span: Span, index: ir.Expr, where: ir.Location) -> ir.Expr:
         """The index of the array at an index within a span."""

@@ -51,7 +51,7 @@ class TargetLowering(ExpressionLowering):
             view = self.subscript(owner, node)
             if view.axes:
                 return view
-            return _elements(view.base, tuple(self.evaluate_once(i, "index") for i in view.numbers))
+            return _elements(view.base, tuple(self.index_once(i) for i in view.numbers))
         if isinstance(node, ast.Attribute) and self._is_part(node.value):
             owner = self.target(node.value) if isinstance(node.value, ast.Name) else self._owner(node.value)
             if not isinstance(owner, Array):
