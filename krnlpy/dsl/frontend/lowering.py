@@ -214,7 +214,7 @@ class Lowering:
         if isinstance(value, Compound):
             return Compound(value.type, tuple(self.snapshot(p, name) for p in value.parts), value.location)  # type: ignore[misc]
         if isinstance(value.value, View):
-            numbers = [self.assign_temporary(n, name) for n in value.value.numbers]
+            numbers = [n if _is_constant(n) else self.assign_temporary(n, name) for n in value.value.numbers]
             return Static(value.value.of(iter(numbers)), value.location)
         if isinstance(value.value, tuple):
             parts = (self.snapshot(p, name) if isinstance(p, Value) else p for p in value.value)

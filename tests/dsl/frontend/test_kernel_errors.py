@@ -87,7 +87,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("y = 'text'"), KernelSyntaxError, "no str values", "'text'"),
     (body("import os"), KernelSyntaxError, "import at the top of the module", "import os"),
     (body("def inner():\n    pass"), KernelSyntaxError, "define it outside with @func", "def inner():"),
-    (body("for v in a:\n    y = x"), KernelSyntaxError, "loop over range(...), or unroll(range(...)), only", "a"),
+    (body("for v in n:\n    y = x"), KernelTypeError, "a loop goes over range(...), arrays, vectors and", "n"),
     (body("for v in range(1, 9, 0):\n    y = x"), KernelTypeError, "must not be 0", "range(1, 9, 0)"),
     (body("for v in range(x):\n    y = x"), KernelTypeError, "range takes integers, not f32", "range(x)"),
     (

@@ -12,7 +12,7 @@ from .test_kernel_errors import body, compile_kernel, load
 
 HELPERS = """
 from dataclasses import dataclass
-from krnlpy.dsl import atomic_add, vec3
+from krnlpy.dsl import atomic_add, grid, vec3
 
 @func
 def fill(values: GlobalMut[f32], x):
@@ -72,6 +72,28 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     ),
     (body("for i in range(n):\n    row = a[i]\nrow[0] = z", ARRAYS), KernelNameError, "may not have a value", "row"),
     (body("row = a[0] if n > 0 else b[0]", ARRAYS), KernelTypeError, "expected a number, found a row of", "a[0]"),
+    # ------------------------------------------------------------------------------------------- what loops go over
+    (body("for r[0] in a:\n    x = z", ARRAYS), KernelSyntaxError, "the variables of a loop are names", "r[0]"),
+    (body("for x, n in a:\n    y = z", ARRAYS), KernelNameError, "the name n is taken", "x, n"),
+    (body("for x, y in a:\n    y = z", ARRAYS), KernelTypeError, "a row of the array a cannot be unpacked", "a"),
+    (body("for x in z:\n    y = z", ARRAYS), KernelTypeError, "a loop goes over range(...), arrays, vectors and", "z"),
+    (
+        body("for x in (1.0, vec3(z)):\n    if z > 0.0:\n        break", ARRAYS),
+        KernelTypeError, "a tuple whose entries have one type; these differ", "(1.0, vec3(z))",
+    ),
+    (body("for x in enumerate():\n    y = z", ARRAYS), KernelTypeError, "write enumerate(items)", "enumerate()"),
+    (body("for x in enumerate(a, by=1):\n    y = z", ARRAYS), KernelTypeError, "write enumerate(items)", ""),
+    (body("for x in zip():\n    y = z", ARRAYS), KernelTypeError, "zip takes one or more things", "zip()"),
+    (body("for x in zip(a, b, strict=True):\n    y = z", ARRAYS), KernelTypeError, "things of one length", ""),
+    (body("for x in zip(a, b, by=True):\n    y = z", ARRAYS), KernelTypeError, "the only keyword of zip", ""),
+    (body("for x in reversed(a, b):\n    y = z", ARRAYS), KernelTypeError, "reversed takes one thing", ""),
+    (body("for x in grid():\n    y = z", ARRAYS), KernelTypeError, "grid takes lengths and ranges", "grid()"),
+    (body("for x in grid(n, by=2):\n    y = z", ARRAYS), KernelTypeError, "grid takes lengths and ranges", ""),
+    (body("for i, j in grid(n, z):\n    y = z", ARRAYS), KernelTypeError, "range takes integers, not f32", "z"),
+    (body("for i, j in grid(n, n, n):\n    y = z", ARRAYS), KernelTypeError, "3 values for 2 targets", ""),
+    (body("x = enumerate(a)", ARRAYS), KernelSyntaxError, "enumerate may only be used in `for i, x in", ""),
+    (body("for k in unroll((1, 2)):\n    for k in range(n):\n        x = 1", ARRAYS), KernelNameError, "taken", "k"),
+    (body("for x in unroll(a):\n    y = z", ARRAYS), KernelTypeError, "how often a loop is unrolled is known", ""),
     (body("if a[0]:\n    z = 1.0", ARRAYS), KernelTypeError, "expected a number, found a row of", "a[0]"),
 ]  # fmt: skip
 

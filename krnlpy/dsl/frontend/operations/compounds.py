@@ -95,6 +95,12 @@ def subscript(lowering: Lowering, owner: Compound, node: ast.Subscript) -> Value
     return choose(lowering, owner.parts, index[0], where)
 
 
+def row(value: Compound, number: int, where: ir.Location) -> Compound:
+    """A row of a matrix, as a vector."""
+    columns = value.type.columns  # type: ignore[union-attr]
+    return vector([_scalar(part) for part in value.parts[number * columns : (number + 1) * columns]], where)
+
+
 def index_entry(lowering: Lowering, value: Value, node: ast.Subscript) -> int | ir.Expr:
     where = lowering.at(node.slice)
     if isinstance(value, Static) and isinstance(value.value, int) and not isinstance(value.value, bool):

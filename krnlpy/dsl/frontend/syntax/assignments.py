@@ -126,6 +126,21 @@ class AssignmentLowering(TargetLowering):
             raise KernelSyntaxError("kernels assign to variables and to elements of arrays", *self.at(target))
 
     def _assign_tuple(self, target: ast.Tuple | ast.List, value: Value, where: ir.Location) -> None:
+        entries = self.unpacked(target, value, where)
+        # A value that a target before it may change is taken first: a, b = b, a.
+        values = [
+            self.snapshot(v) if any(self._may_change(t, v) for t in target.elts[:n]) else v
+            for n, v in enumerate(entries)
+        ]
+        for element, one in zip(target.elts, values, strict=True):
+            self._assign(element, one, where)
+
+    def unpacked(self, target: ast.Tuple | ast.List, value: Value, where: ir.Location) -> tuple[Value, ...]:
+        """The parts of a value that several targets take.
+
+        Raises:
+            KernelTypeError: it has not as many.
+        """
         entries: tuple[Value, ...]
         if isinstance(value, Static) and isinstance(value.value, tuple):
             entries = tuple(v if isinstance(v, Value) else Static(v, where) for v in value.value)
@@ -137,13 +152,7 @@ class AssignmentLowering(TargetLowering):
             raise KernelSyntaxError("kernels have no starred targets; write the targets out", *self.at(target))
         if len(entries) != len(target.elts):
             raise KernelTypeError(f"{len(entries)} values for {len(target.elts)} targets", *where)
-        # A value that a target before it may change is taken first: a, b = b, a.
-        values = [
-            self.snapshot(v) if any(self._may_change(t, v) for t in target.elts[:n]) else v
-            for n, v in enumerate(entries)
-        ]
-        for element, one in zip(target.elts, values, strict=True):
-            self._assign(element, one, where)
+        return entries
 
     def _may_change(self, target: ast.expr, value: Value) -> bool:
         """Whether assigning a target may change a value."""

@@ -96,7 +96,7 @@ class IndexLowering(Lowering):
         assert not isinstance(old, ir.Expr)
         if not isinstance(taken, list):
             return self._position(view, axis, self._index(taken, where), where)
-        span = self._span(self._length(view, axis, where), taken, where)
+        span = self._span(self.axis_length(view, axis, where), taken, where)
         if old is None or span is None:
             return old if span is None else span
         start = self._at_span(old, span.start, where)
@@ -122,7 +122,7 @@ class IndexLowering(Lowering):
         """The index of the array that an index of a view means; out of range of both if it is out of the view's."""
         old = view.entries[axis]
         assert not isinstance(old, ir.Expr)
-        length = self._length(view, axis, where)
+        length = self.axis_length(view, axis, where)
         if isinstance(index, ir.Const):
             known = length.value if isinstance(length, Static) else None
             if known is not None and not -known <= index.value < known:
@@ -211,9 +211,25 @@ class IndexLowering(Lowering):
             return Static(choose(a.value, b.value), where)
         return ir.Binary(op, typed(a, i32), typed(b, i32), type=i32, location=where)
 
+    # ---------------------------------------------------------------------------------------------------------- loops
+
+    def length_of(self, view: View, where: ir.Location) -> Value:
+        """How many rows, or elements, an array has."""
+        return self.axis_length(view, view.axes[0], where)
+
+    def item_of(self, view: View, index: Value, where: ir.Location) -> Value:
+        """A row or element of an index that is within the array."""
+        axis = view.axes[0]
+        old = view.entries[axis]
+        assert not isinstance(old, ir.Expr)
+        number = typed(index, i32)
+        number = number if old is None else self._at_span(old, number, where)
+        entries = (*view.entries[:axis], self.evaluate_once(number, "index"), *view.entries[axis + 1 :])
+        return self.value_of(View(view.base, entries), where)
+
     # ----------------------------------------------------------------------------------------------------- attributes
 
-    def _length(self, view: View, axis: int, where: ir.Location) -> Value:
+    def axis_length(self, view: View, axis: int, where: ir.Location) -> Value:
         """The length of one of a view's axes; a number where it is known while compiling."""
         entry, place = view.entries[axis], first_of(view)
         if isinstance(entry, Span):
@@ -226,7 +242,7 @@ class IndexLowering(Lowering):
 
     def array_attribute(self, array: Array, name: str, where: ir.Location) -> Value:
         view = as_view(array)
-        extents = tuple(self._length(view, axis, where) for axis in view.axes)
+        extents = tuple(self.axis_length(view, axis, where) for axis in view.axes)
         match name:
             case "shape":
                 return Static(extents, where)

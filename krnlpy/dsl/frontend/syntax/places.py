@@ -68,8 +68,10 @@ class TargetLowering(ExpressionLowering):
         if not isinstance(node, ast.Name):
             return isinstance(node, ast.Subscript)
         name = node.id
-        if name in self.locals or (self.is_kernel and name in self.state.parameters):
-            return not isinstance(self.state.parameters.get(name), Array) or name in self.locals
+        if name in self.locals or self._is_compound(node):
+            return True
+        if self.is_kernel and name in self.state.parameters:
+            return not isinstance(self.state.parameters[name], Array)
         if name in self.views or name in self.arrays or name in self.statics:
             return False
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Func, Method
@@ -44,11 +45,18 @@ class StatementLowering(LoopLowering):
         """Adds statements in order; returns whether control can reach their end. What follows that is left out."""
         return all(self.statement(statement) for statement in statements)
 
-    def nested(self, statements: list[ast.stmt]) -> tuple[ir.Block, bool]:
-        """The statements as a block of their own, and whether control can reach its end."""
+    def nested(self, statements: list[ast.stmt], first: Callable[[], None] | None = None) -> tuple[ir.Block, bool]:
+        """The statements as a block of their own, and whether control can reach its end.
+
+        Args:
+            statements: what the block does.
+            first: adds what it does before.
+        """
         outer, self.out = self.out, []
         self.depth += 1
         try:
+            if first is not None:
+                first()
             reaches = self.statements(statements)
             return tuple(self.out), reaches
         finally:
