@@ -44,6 +44,7 @@ class Context:
     polling_levels: int = 0
     sites: Sites = field(default_factory=Sites)
     _hints: dict[ir.For, int] | None = None
+    _captures: dict[ir.Function, tuple[Capture, ...]] = field(default_factory=dict)
 
     @cached_property
     def work(self) -> Work:
@@ -102,6 +103,11 @@ class Context:
 
     def captures(self, function: ir.Function) -> tuple[Capture, ...]:
         """What a function and the functions that it calls read of the kernel, in a fixed order."""
+        if function not in self._captures:
+            self._captures[function] = self._captured(function)
+        return self._captures[function]
+
+    def _captured(self, function: ir.Function) -> tuple[Capture, ...]:
         found: dict[Capture, None] = {}
         if self.debug:
             found.update(dict.fromkeys(self.thread_ids))

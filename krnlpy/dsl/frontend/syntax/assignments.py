@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from krnlpy.dsl import builtins, ir
@@ -230,6 +230,13 @@ class AssignmentLowering(TargetLowering):
         for variable, number in zip(known.variables, values, strict=True):
             self.emit(ir.Assign(variable, number, location=where))
         self.assigned.add(known)
+
+    def variables_named(self, name: str | ViewName) -> Iterator[ir.Variable]:
+        """The variables that a name of ``assigned`` stands for."""
+        if isinstance(name, ViewName):
+            yield from name.variables
+        elif name in self.locals:
+            yield from variables_in(self.locals[name])
 
     def _assign_matrix(
         self, target: ast.Name, matrix: ir.CooperativeMatrix | None, value: Value, where: ir.Location

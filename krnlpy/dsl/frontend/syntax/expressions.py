@@ -76,6 +76,8 @@ _FOLD: dict[str, Callable[[Any, Any], Any]] = {
     "eq": lambda a, b: a == b,
     "ne": lambda a, b: a != b,
 }
+LONGEST_CHAIN = 64
+"""So many terms of a sum, or of `and` and `or`, become one expression: what goes through it calls itself as often."""
 
 
 class ExpressionLowering(IndexLowering):
@@ -208,8 +210,17 @@ class ExpressionLowering(IndexLowering):
     # ------------------------------------------------------------------------------------------------- operators
 
     def visit_BinOp(self, node: ast.BinOp) -> Value:
-        left, right = self.values([node.left, node.right])
-        return self.binary(node.op, left, right, self.at(node))
+        # A long sum is as deep as it is long: it is gone through from the left, and kept in variables now and then.
+        chain = [node]
+        while isinstance(chain[-1].left, ast.BinOp):
+            chain.append(chain[-1].left)
+        result = self.value(chain[-1].left)
+        for length, part in enumerate(reversed(chain), 1):
+            left, right = self.in_order([partial(_same, result), partial(self.value, part.right)])
+            result = self.binary(part.op, left, right, self.at(part))
+            if length % LONGEST_CHAIN == 0:
+                result = self.snapshot(result)
+        return result
 
     def binary(self, operator: ast.operator, left: Value, right: Value, where: ir.Location) -> Value:
         """``left operator right`` with Python's meaning."""
@@ -329,7 +340,7 @@ class ExpressionLowering(IndexLowering):
         where: ir.Location,
     ) -> Value:
         """``and`` and ``or``: an operand is evaluated only if those before it leave the result open."""
-        left = self._truth_value(*operands[0])
+        left, length = self._truth_value(*operands[0]), 0
         for evaluate, here in operands[1:]:
             if isinstance(left, Static):
                 if bool(left.value) == (op == "or"):
@@ -340,6 +351,9 @@ class ExpressionLowering(IndexLowering):
                 right = typed(self._truth_value(evaluate, here))
             if not effects:
                 left = ir.Logical(op, left, right, type=boolean, location=where)
+                length += 1
+                if length % LONGEST_CHAIN == 0:
+                    left = self.assign_temporary(left, op)
                 continue
             result = self.temporary(boolean, op)
             chosen: ir.Expr = ir.Local(result, type=boolean, location=where)
@@ -394,6 +408,10 @@ class ExpressionLowering(IndexLowering):
 
     def visit_Call(self, node: ast.Call) -> Value:
         return calls.lower_call(self, node)
+
+
+def _same(value: Value) -> Value:
+    return value
 
 
 def _view(value: Value) -> View | None:

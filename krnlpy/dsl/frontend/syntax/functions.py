@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -329,7 +330,9 @@ class FunctionLowering(StatementLowering):
         """A function for such arguments, lowered when it is first called."""
         key = (callee, *map(_key, bound))
         if key not in self.state.functions:
-            self.state.functions[key] = self._lower_function(callee, source, names, list(bound))
+            lower = partial(self._lower_function, callee, source, names, list(bound))
+            is_deep = len(self.state.calling) % _CALLS_IN_A_STACK == _CALLS_IN_A_STACK - 1
+            self.state.functions[key] = _in_a_stack_of_its_own(lower) if is_deep else lower()
         lowered: _Lowered = self.state.functions[key]
         return lowered
 
@@ -387,6 +390,17 @@ class FunctionLowering(StatementLowering):
         self.is_convergent = self.effects = True
         values = lowering.inlined_results[0] if lowering.inlined_results else ()
         return [self.assign_temporary(value) for value in values]
+
+
+_CALLS_IN_A_STACK = 8
+"""A call within a call takes some 25 levels of Python's stack, of which it has 1000 for each thread."""
+
+
+def _in_a_stack_of_its_own(lower: Callable[[], _Lowered]) -> _Lowered:
+    from concurrent.futures import ThreadPoolExecutor  # takes its time, and few need it
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lower).result()
 
 
 @dataclass(frozen=True)
