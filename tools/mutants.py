@@ -8,8 +8,10 @@ no longer applies, which is an error, too.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +23,7 @@ from queue import SimpleQueue
 ROOT = Path(__file__).resolve().parents[1]
 _NOTHING_RAN = dict.fromkeys((3, 4, 5), "no test runs")
 """By pytest's exit status: an error of its own, a wrong argument, no tests found."""
-SECONDS = 600
+SECONDS = 300
 """A mutant that runs longer than this is noticed: it never ends."""
 
 HOST, INTERPRETER, VULKAN = "--device host", "--device interpreter", "--device 0"
@@ -303,12 +305,7 @@ MUTATIONS = [
     ),
     Mutation(_FORWARD, "add(add(mul(x, b), mul(y, a)), z)", "add(mul(x, b), mul(y, a))", f"{_SLOPES} -k fma"),
     Mutation(_FORWARD, "place=self._copies.place(s.place), index", "index", f"{_DERIVED} -k arrays"),
-    Mutation(
-        "krnlpy/dsl/passes/derivative/activity.py",
-        "masks[key] = before | mask",
-        "masks[key] = before or mask",
-        _DERIVED,
-    ),
+    Mutation(_ACTIVITY, "if before | mask != before:", "if mask and not before:", _DERIVED),
 ]
 
 
@@ -337,11 +334,22 @@ def run(folder: Path, tests: str) -> int:
         "PYTHONPATH": str(folder),
     }
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests.split()]
+    started = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=SECONDS, check=False)
+        return started.wait(SECONDS)
     except subprocess.TimeoutExpired:
         return 1
-    return done.returncode
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # none is left
+            os.killpg(started.pid, signal.SIGKILL)  # what a mutant never ends may be in a process that a test started
+        started.wait()
 
 
 def judged(mutation: Mutation, folder: Path) -> str:

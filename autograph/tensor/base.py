@@ -316,11 +316,13 @@ class TensorBase:
 
 
 def require_buffer(value: Any) -> None:
-    """The elements of a tensor must be a buffer."""
+    """The elements of a tensor must be a buffer of numbers."""
     if not isinstance(value, Buffer):
         raise DtypeError(
             f"Tensor takes a Buffer, not {type(value).__name__}; Tensor.from_numpy makes a tensor of an array or a list"
         )
+    if value.dtype.kind == "bool":
+        raise DtypeError("a tensor holds numbers, not truth values: convert them, for example by buffer.cast(u8)")
 
 
 def require_tensor(operation: str, value: Any) -> None:

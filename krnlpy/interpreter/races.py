@@ -1,8 +1,9 @@
 """Data races: two threads touch the same memory, one of them writes, and nothing orders the two.
 
-Threads of different groups are never ordered. Only barriers order those of a group, and only subgroup barriers those of
-a subgroup. Two atomic accesses never race with each other. Two writes race even if both write the same value, as in
-ThreadSanitizer: the memory models of Vulkan and C++ give no meaning to any race.
+Barriers order the threads of a group, and subgroup barriers those of a subgroup; threads of different groups are
+ordered by nothing but atomics with fences before and after them. Two atomic accesses never race with each other. Two
+writes race even if both write the same value, as in ThreadSanitizer: the memory models of Vulkan and C++ give no
+meaning to any race.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import PurePath
 from types import CodeType
 from typing import Literal, NoReturn
 
+from krnlpy.dsl.interpret.fences import Released
 from krnlpy.dsl.interpret.translate import ExecutionState, Fault
 from krnlpy.dsl.ir import Location
 from krnlpy.errors import KernelRaceError
@@ -43,6 +45,7 @@ class Accesses:
         self._writes: dict[int, Access] = {}
         self._reads: dict[int, tuple[Access, Access | None]] = {}
         self._atomics: dict[int, tuple[Access, Access | None]] = {}
+        self._released: dict[int, Released] = {}
 
     def read(self, unit: int, code: CodeType, instruction: int, describe: Describe, at: int) -> None:
         """Records a read of a unit, which is part of the element ``at`` of what ``describe`` knows.
@@ -52,13 +55,14 @@ class Accesses:
         """
         now = self._now
         phase, thread = now.phase, now.thread
+        if now.atomic:
+            self._atomic(unit, (phase, thread, now.group, code, instruction, now.step), describe, at)
+            now.fences.read(thread, self._released.get(unit))
+            return
         known = self._reads.get(unit)
         if known is not None and known[0][0] == phase and known[0][1] is thread:
             return  # this thread was here already
         here = (phase, thread, now.group, code, instruction, now.step)
-        if now.atomic:
-            self._atomic(unit, here, describe, at)
-            return
         last = self._writes.get(unit)
         if last is not None:
             self._check("write", last, "read", here, describe, at)
@@ -72,6 +76,9 @@ class Accesses:
         here = (now.phase, now.thread, now.group, code, instruction, now.step)
         if now.atomic:
             self._atomic(unit, here, describe, at)
+            released = now.fences.write(now.group, now.thread, self._released.get(unit))
+            if released is not None:
+                self._released[unit] = released
             return
         last = self._writes.get(unit)
         if last is not None:
@@ -90,14 +97,16 @@ class Accesses:
     def _races(self, other: Access) -> bool:
         """Whether an earlier access is in no order with what the thread does now."""
         now = self._now
+        if other[0] < now.first_phase:  # of another group
+            return now.fences.groups.get(other[2], 0) <= other[5]
         if other[0] != now.phase or other[1] is now.thread:
-            return other[0] < now.first_phase
+            return False
         return now.synchronized_at.get((other[1], now.thread), 0) <= other[5]
 
     def _hidden(self, known: tuple[Access, Access | None]) -> Access | None:
         """What must be kept beside the access that is made now."""
         last, hidden = known
-        if hidden is not None and hidden[0] < self._now.first_phase:
+        if hidden is not None and hidden[0] < self._now.first_phase and self._races(hidden):
             return hidden  # another group: in no order with all that this one does
         if self._races(last):
             return last

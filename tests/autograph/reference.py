@@ -201,10 +201,10 @@ def max_pool2(x: Array, filter: tuple[int, int], stride: tuple[int, int]) -> Arr
         for ky in range(fh)
         for kx in range(fw)
     ]
-    return np.max(parts, axis=0)
+    return np.asarray(np.max(parts, axis=0))
 
 
-def cross_entropy(logits: Array, classes: Array, reduction: str = "mean") -> Array:
+def cross_entropy(logits: Array, classes: Array, reduction: str = "mean") -> Any:
     shifted = logits - logits.max(axis=1, keepdims=True)
     losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(classes)), classes]
     return losses.mean() if reduction == "mean" else losses.sum()
@@ -247,7 +247,7 @@ def rows(x: Array, filter: tuple[int, int], **options: Any) -> Any:
 
 
 def summed(
-    columns: int,
+    columns: Array,
     shape: tuple[int, ...],
     filter: tuple[int, int],
     stride: tuple[int, int] = (1, 1),

@@ -12,6 +12,7 @@ from autograph.errors import AutographError
 from krnlpy import Device, f32, i32, u8
 from krnlpy.errors import DtypeError, LaunchError, ShapeError
 from tests.support.tiers import one_vulkan_device
+from tests.support.typed import present, untyped
 
 pytestmark = one_vulkan_device
 
@@ -19,42 +20,57 @@ X = Tensor.ones((2, 3))
 IMAGES = Tensor.ones((1, 1, 4, 4))
 BYTES = Tensor.ones((2, 3), u8)
 CASES = {
-    "tensor of a list": (lambda: Tensor([1, 2]), DtypeError, "Tensor takes a Buffer, not list; Tensor.from_numpy"),
-    "tensor of an array": (lambda: Tensor(np.zeros(3)), DtypeError, "Tensor takes a Buffer, not ndarray"),
-    "parameter of a number": (lambda: Parameter(3), DtypeError, "Parameter takes a Tensor, not int"),
+    "tensor of a list": (
+        lambda: Tensor(untyped([1, 2])),
+        DtypeError,
+        "Tensor takes a Buffer, not list; Tensor.from_numpy",
+    ),
+    "tensor of an array": (lambda: Tensor(untyped(np.zeros(3))), DtypeError, "Tensor takes a Buffer, not ndarray"),
+    "tensor of truth values": (lambda: Tensor.zeros(3, bool), DtypeError, r"numbers, not truth values: .*cast\(u8\)"),
+    "tensor of a mask": (lambda: Tensor.from_numpy([True, False]), DtypeError, "a tensor holds numbers, not truth"),
+    "cast to bool": (lambda: X.cast(bool), DtypeError, "a tensor holds numbers, not truth values"),
+    "parameter of a number": (lambda: Parameter(untyped(3)), DtypeError, "Parameter takes a Tensor, not int"),
     "array of text": (lambda: Tensor.from_numpy("abc"), DtypeError, "is not a scalar type"),
-    "lengths of text": (lambda: Tensor.zeros("ab"), ShapeError, "is not a shape"),
-    "full of text": (lambda: Tensor.full(3, "x"), DtypeError, "'x' is not a number"),
-    "+ of text": (lambda: X + "a", DtypeError, "takes a tensor or a number, not str"),
+    "lengths of text": (lambda: Tensor.zeros(untyped("ab")), ShapeError, "is not a shape"),
+    "full of text": (lambda: Tensor.full(3, untyped("x")), DtypeError, "'x' is not a number"),
+    "+ of text": (lambda: X + untyped("a"), DtypeError, "takes a tensor or a number, not str"),
     "+ of an array": (lambda: X + np.ones((2, 3)), DtypeError, "Tensor.from_numpy makes a tensor of an array"),
     "+ of types": (lambda: X + BYTES, DtypeError, r"of f32 and u8; convert one, for example tensor.cast\(f32\)"),
     "* beyond a type": (lambda: BYTES * 300, DtypeError, "u8 and 300: expected a whole number from 0 to 255"),
-    "@ of None": (lambda: X @ None, DtypeError, "@ takes a tensor, not NoneType"),
+    "@ of None": (lambda: X @ untyped(None), DtypeError, "@ takes a tensor, not NoneType"),
     "@ of an array": (lambda: X @ np.ones((3, 2)), DtypeError, "Tensor.from_numpy"),
-    "reshape by a float": (lambda: X.reshape(1.5, 4), ShapeError, "expected integers"),
-    "reshape by text": (lambda: X.reshape("ab"), ShapeError, "expected integers"),
-    "transpose by text": (lambda: X.transpose("a", "b"), ShapeError, "expected integers"),
-    "sum over text": (lambda: X.sum("a"), ShapeError, "expected integers"),
+    "reshape by a float": (lambda: X.reshape(untyped(1.5), 4), ShapeError, "expected integers"),
+    "reshape by text": (lambda: X.reshape(untyped("ab")), ShapeError, "expected integers"),
+    "transpose by text": (lambda: X.transpose(untyped("a"), untyped("b")), ShapeError, "expected integers"),
+    "sum over text": (lambda: X.sum(untyped("a")), ShapeError, "expected integers"),
     "sum over no axis": (lambda: X.sum(5), ShapeError, "has the axes 0 to 1, each once"),
     "scaled_cast by text": (
-        lambda: X.scaled_cast("a", f32),
+        lambda: X.scaled_cast(untyped("a"), f32),
         DtypeError,
         "scaled_cast takes a tensor or a number, not str",
     ),
     "scaled_cast by a half": (lambda: X.scaled_cast(0.5, i32), DtypeError, "expected a whole number from"),
-    "filters of a number": (lambda: IMAGES.conv2(3), DtypeError, "conv2 takes a tensor, not int"),
-    "a window of text": (lambda: IMAGES.max_pool2("a"), ShapeError, "a whole number of at least 1, or a pair"),
-    "classes of a number": (lambda: X.accuracy(3), ShapeError, r"one class a row, of shape \(2,\), not \(\)"),
-    "classes of floats": (lambda: X.cross_entropy_loss([0.5, 1]), DtypeError, "classes as integers, not float64"),
-    "classes out of range": (lambda: X.cross_entropy_loss([0, 3]), ShapeError, "class 3 of row 1 is out of range"),
+    "filters of a number": (lambda: IMAGES.conv2(untyped(3)), DtypeError, "conv2 takes a tensor, not int"),
+    "a window of text": (lambda: IMAGES.max_pool2(untyped("a")), ShapeError, "a whole number of at least 1, or a pair"),
+    "classes of a number": (lambda: X.accuracy(untyped(3)), ShapeError, r"one class a row, of shape \(2,\), not \(\)"),
+    "classes of floats": (
+        lambda: X.cross_entropy_loss(untyped([0.5, 1])),
+        DtypeError,
+        "classes as integers, not float64",
+    ),
+    "classes out of range": (
+        lambda: X.cross_entropy_loss(untyped([0, 3])),
+        ShapeError,
+        "class 3 of row 1 is out of range",
+    ),
     "indices of text": (lambda: X["a"], ShapeError, "'a' is not an index"),
     "the value of several": (lambda: float(X), ShapeError, "6 elements, not one"),
     "the truth of several": (lambda: bool(X), ShapeError, "6 elements, not one"),
-    "momentum of text": (lambda: SGD(momentum="a"), AutographError, "momentum='a'; expected a number from 0"),
+    "momentum of text": (lambda: SGD(momentum=untyped("a")), AutographError, "momentum='a'; expected a number from 0"),
     "momentum of NaN": (lambda: SGD(momentum=float("nan")), AutographError, "momentum=nan"),
-    "inputs of text": (lambda: Dense("a", 4), AutographError, "inputs='a'; expected a whole number"),
+    "inputs of text": (lambda: Dense(untyped("a"), 4), AutographError, "inputs='a'; expected a whole number"),
     "weights of integers": (lambda: Conv2(1, 6, 5, dtype=i32), DtypeError, "weights are floats, not i32"),
-    "a device by name": (lambda: X.to_device("host"), DtypeError, "'host' is not a Device"),
+    "a device by name": (lambda: X.to_device(untyped("host")), DtypeError, "'host' is not a Device"),
 }
 
 
@@ -95,8 +111,8 @@ def test_a_learning_rate_that_is_none_closes_no_slot(rate: Any) -> None:
     model.weight.sum().backward()
     with pytest.raises(LaunchError, match="rate"):
         model.update(rate, SGD())
-    assert model.weight.grad.numpy().tolist() == [1.0, 1.0]
-    model.update(np.float32(0.5), SGD())
+    assert present(model.weight.grad).numpy().tolist() == [1.0, 1.0]
+    model.update(untyped(np.float32(0.5)), SGD())
     assert model.weight.numpy().tolist() == [0.5, 0.5]
 
 
@@ -105,9 +121,9 @@ def test_a_gradient_that_is_no_tensor() -> None:
     x.init_grad()
     y = x + 1
     with pytest.raises(DtypeError, match="backward takes a tensor, not ndarray"):
-        y.backward(np.ones(2, np.float32))
+        y.backward(untyped(np.ones(2, np.float32)))
     y.backward(Tensor.ones(2))
-    assert x.grad.numpy().tolist() == [1.0, 1.0]
+    assert present(x.grad).numpy().tolist() == [1.0, 1.0]
 
 
 def test_tensors_of_one_element_are_numbers(device: Device) -> None:

@@ -18,7 +18,12 @@ from benches import __main__ as program
 )
 def test_peers_and_devices_add_up(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[argparse.Namespace] = []
-    monkeypatch.setattr(program, "_run", lambda arguments: seen.append(arguments) or 0)
+
+    def run(arguments: argparse.Namespace) -> int:
+        seen.append(arguments)
+        return 0
+
+    monkeypatch.setattr(program, "_run", run)
     assert program.main(["run", "saxpy", *words]) == 0
     assert program.main(["run", "saxpy"]) == 0
     assert [(a.peer, a.device) for a in seen] == [(["a", "b"], ["0", "host"]), (None, None)]

@@ -31,7 +31,7 @@ def verify(case: Case) -> None:
 
 
 @pytest.mark.parametrize("module", [launch, graph, imports, first])
-def test_results_are_right(module: object) -> None:
+def test_results_are_right(module: Any) -> None:
     for case in module.cases(Selection(open_devices(None), module.PEERS)):
         verify(case)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llvmlite import binding
 
 from benches import NAMES, __main__, environment, harness, report
 from benches.harness import Case, CaseResult, Contender, Runner, Unavailable, VerificationError, run_case
@@ -356,9 +357,7 @@ def test_changes_of_code_are_noticed_and_those_of_results_are_not(tmp_path: Path
 
 def test_the_machine_says_what_it_is(monkeypatch: Any) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    monkeypatch.setattr(
-        environment.llvm, "get_host_cpu_features", lambda: {"avx2": True, "avx512f": True, "amx-bf16": False}
-    )
+    monkeypatch.setattr(binding, "get_host_cpu_features", lambda: {"avx2": True, "avx512f": True, "amx-bf16": False})
     machine = environment.machine()
     assert machine.keys() == MACHINE.keys()
     assert machine["cpu"] and machine["cores"] >= 1 and machine["load"] >= 0 and machine["host_threads"] >= 1
@@ -426,7 +425,7 @@ def test_reports_in_a_folder_are_named_after_benchmark_and_kind_of_machine(
     fake = contender(Fake("a", log, steady(0.5)))
     for module in (fill, imports):
         monkeypatch.setattr(module, "cases", lambda selection: iter([case(fake)]))
-    monkeypatch.setattr(environment.llvm, "get_host_cpu_features", lambda: {"avx2": True})
+    monkeypatch.setattr(binding, "get_host_cpu_features", lambda: {"avx2": True})
     command = ["run", "fill", "imports", "--device", "--json"]
     assert __main__.main([*command, str(tmp_path)]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fill-avx2.json", "imports-avx2.json"]

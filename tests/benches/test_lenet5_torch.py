@@ -11,6 +11,7 @@ import pytest
 
 from benches import lenet5
 from benches.harness import Runner, Unavailable
+from benches.lenet5_reference import Reference
 from benches.lenet5_work import Work
 from krnlpy.scalar import bf16, f32
 from tests.support.tiers import deep
@@ -42,7 +43,7 @@ def verify(what: str, work: Work, ready: Runner) -> None:
     if what == "training":
         judge = partial(lenet5.judge_losses, lenet5._expected_losses(work), tolerance)
     else:
-        logits = lenet5.Reference(work.weights).logits(work.batches[0][0])
+        logits = Reference(work.weights).logits(work.batches[0][0])
         judge = partial(lenet5.judge_logits, logits, tolerance)
     judge(ready.result())
     ready.run(3)  # more than there are batches
@@ -61,7 +62,10 @@ def test_compiled_code_is_right(what: str, way: str, work: Work) -> None:
     except Unavailable as error:
         pytest.skip(str(error))
     verify(what, work, ready)
-    assert ready.predict is not ready.model if what == "inference" else ready.loss != ready._loss
+    if isinstance(ready, lenet5_torch.Inference):
+        assert ready.predict is not ready.model
+    else:
+        assert isinstance(ready, lenet5_torch.Training) and ready.loss != ready._loss
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import operator
 from typing import Any
 
 import ml_dtypes
@@ -34,9 +35,10 @@ from krnlpy import (
 from krnlpy.buffers import transfer
 from krnlpy.dsl import global_id
 from krnlpy.errors import DtypeError, LimitExceeded, OutOfMemory, ShapeError, SharingError, UnsizedError
-from krnlpy.scalar import convert
+from krnlpy.scalar import boolean, convert
 from tests.support.devices import requires
 from tests.support.kernels import accumulate
+from tests.support.typed import untyped
 
 TYPES = pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
 
@@ -51,7 +53,7 @@ def numbers(shape: Any, dtype: DTypeLike = f32, seed: int = 0) -> np.ndarray[Any
 def same(a: Any, b: Any) -> bool:
     """Whether two arrays are equal bit by bit, so that a NaN equals itself."""
     a, b = np.asarray(a), np.asarray(b)
-    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+    return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
 
 
 # ------------------------------------------------------------------------------------------------------ constructors
@@ -169,7 +171,7 @@ def test_array_protocol(device: Device) -> None:
 
 @pytest.mark.parametrize(
     "array",
-    [np.zeros(2, bool), np.zeros(2, complex), np.array(["a"]), None, "a", [1, None], [[1], [1, 2]], [1 << 70], {1}],
+    [np.zeros(2, complex), np.array(["a"]), None, "a", [1, None], [[1], [1, 2]], [1 << 70], {1}],
     ids=str,
 )
 def test_what_from_numpy_refuses(array: Any) -> None:
@@ -177,7 +179,9 @@ def test_what_from_numpy_refuses(array: Any) -> None:
         Buffer.from_numpy(array)
 
 
-@pytest.mark.parametrize("numbers", [3, 2.5, [], [1, 2], (0.5, 1), [[1, 2], [3, -4]], [np.float32([1, 2])]], ids=str)
+@pytest.mark.parametrize(
+    "numbers", [3, 2.5, [], [1, 2], (0.5, 1), [[1, 2], [3, -4]], [np.array([1, 2], np.float32)]], ids=str
+)
 def test_numbers_and_lists_have_the_type_that_numpy_gives_them(device: Device, numbers: Any) -> None:
     buffer, expected = Buffer.from_numpy(numbers, device), np.asarray(numbers)
     assert buffer.dtype.dtype == expected.dtype and buffer.shape == expected.shape
@@ -189,12 +193,12 @@ def test_numbers_and_lists_have_the_type_that_numpy_gives_them(device: Device, n
 def test_wrong_constructors(device: Device) -> None:
     with pytest.raises(ShapeError, match=r"the shape \(3, -1\) has a negative length"):
         Buffer.zeros((3, -1), f32, device)
-    with pytest.raises(DtypeError, match="is not a scalar type"):
-        Buffer.zeros(3, bool, device)
+    with pytest.raises(DtypeError, match=r"is not a scalar type; expected one of u8, .* f64, bool, or"):
+        Buffer.zeros(3, complex, device)
     with pytest.raises(DtypeError, match="'x' is not a number; a buffer of f32 is filled with"):
         Buffer.full(3, "x", f32, device)
     with pytest.raises(DtypeError, match=r"'host' is not a Device; Device\.host\(\)"):
-        Buffer.zeros(3, f32, "host")
+        Buffer.zeros(3, f32, untyped("host"))
     limit = device.info.max_buffer_bytes
     for count in (limit // 4 + 1, 1 << 62, 1 << 100):
         with pytest.raises(LimitExceeded, match=f"takes {4 * count} bytes; .* allows {limit} a buffer"):
@@ -286,7 +290,7 @@ def test_transpose(device: Device) -> None:
         with pytest.raises(ShapeError, match="is not a permutation of the 3 axes"):
             buffer.transpose(*axes)
     with pytest.raises(ShapeError, match="are not axes"):
-        buffer.transpose((0, 1, 2))
+        buffer.transpose(untyped((0, 1, 2)))
 
 
 def test_broadcast(device: Device) -> None:
@@ -424,7 +428,7 @@ def test_more_axes_than_kernels_have(device: Device, dtype: ScalarType) -> None:
     turned = buffer.transpose()
     assert same(turned.copy().numpy(), np.ascontiguousarray(array.T))
     if dtype is not i64:
-        assert same(turned.cast(u16).numpy(), convert(np.ascontiguousarray(array.T), u16))
+        assert same(turned.cast(u16).numpy(), convert(np.ascontiguousarray(array.T), scalar_type(u16)))
     wide = Buffer.zeros((4,) * 10, dtype, device)
     every_other = wide[(slice(None, None, 2),) * 10]
     every_other.fill(3)
@@ -440,7 +444,7 @@ def test_wrong_copies(device: Device) -> None:
     with pytest.raises(DtypeError, match=r"copy_from a buffer of i32 to one of f32: use \.cast\(f32\)"):
         buffer.copy_from(Buffer.zeros((2, 3), i32, device))
     with pytest.raises(DtypeError, match="copy_from takes a Buffer or a NumPy array, not list"):
-        buffer.copy_from([[1.0]])
+        buffer.copy_from(untyped([[1.0]]))
 
 
 def every_device() -> list[Device]:
@@ -480,6 +484,12 @@ def test_cast(device: Device, source: ScalarType) -> None:
     requires(device, source)
     array = numbers(300, source)
     extra = [0, 1, -1, 0.5, -1.5, 127.6, 1e3, -1e3, 3e9, -3e9, 1e19, -1e19] if source.is_float else [0, 1]
+    if source is boolean:
+        array = array.view(np.uint8) > 100
+    if source.is_float:
+        with np.errstate(invalid="ignore"):  # the random bits have signalling NaNs; subnormal numbers may count as 0
+            wide = np.abs(array.astype(np.float64))
+        array[(wide > 0) & (wide < 2.0 ** (-1022 if source is f64 else -126))] = 1
     array[: len(extra)] = convert(np.array(extra), source)
     buffer = Buffer.from_numpy(array, device)
     for to in SCALAR_TYPES:
@@ -507,8 +517,10 @@ def test_cast_of_views(device: Device) -> None:
     same_type = buffer.cast(f32)
     assert same_type is not buffer and same(same_type.numpy(), array)
     assert buffer[:0].cast("u8").shape == (0, 6)
+    assert same(buffer[:, ::2].cast(bool).numpy(), array[:, ::2] != 0)
+    assert same(buffer.cast(bool).transpose()[1:].cast("i8").numpy(), (array != 0).T[1:].astype(np.int8))
     with pytest.raises(DtypeError, match="is not a scalar type"):
-        buffer.cast(bool)
+        buffer.cast(complex)
 
 
 # ------------------------------------------------------------------------------------------------------------ empty
@@ -547,7 +559,7 @@ def test_python_protocols(device: Device) -> None:
     with pytest.raises(TypeError, match="not iterable"):
         iter(buffer)
     with pytest.raises(TypeError):
-        1 in buffer  # noqa: B015
+        operator.contains(untyped(buffer), 1)
     with pytest.raises(ShapeError, match="neither true nor false"):
         bool(buffer)
 

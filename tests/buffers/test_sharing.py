@@ -16,6 +16,7 @@ from krnlpy.errors import DtypeError, LaunchError, ShapeError, SharingError
 from tests.support.devices import requires
 from tests.support.kernels import accumulate, double
 from tests.support.tiers import one_vulkan_device
+from tests.support.typed import untyped
 
 pytestmark = one_vulkan_device
 
@@ -183,10 +184,10 @@ def test_an_array_where_it_can_be(device: Device) -> None:
 
 def test_the_buffer_protocol(device: Device) -> None:
     buffer = Buffer.from_numpy(np.arange(6, dtype=np.int32).reshape(2, 3), device)
-    view: Any = memoryview(buffer.numpy())
+    view: Any = memoryview(untyped(buffer.numpy()))
     assert (view.shape, view.format, view.tolist()) == ((2, 3), "i", [[0, 1, 2], [3, 4, 5]])
     with pytest.raises(TypeError):  # with Python 3.12 too, where classes may offer it: one program, one meaning
-        memoryview(buffer)
+        memoryview(untyped(buffer))
 
 
 @pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)

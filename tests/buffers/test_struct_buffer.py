@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from krnlpy import Buffer, Device, Feature, StructBuffer, f32, i16, struct_dtype, u8
 from krnlpy.errors import DtypeError, ShapeError, SharingError, UnsizedError
+from tests.support.typed import untyped
 
 
 @dataclass
@@ -48,7 +50,7 @@ def test_views_and_copies(device: Device) -> None:
         assert made.numpy()["heat"][0, 0] == 0.0
         heat[0].fill(0.0)
     with pytest.raises(DtypeError, match="shares_memory of a StructBuffer and a Buffer"):
-        buffer.shares_memory(Buffer.zeros(2))
+        buffer.shares_memory(untyped(Buffer.zeros(2)))
 
 
 def test_copies_from_buffers_and_arrays(device: Device) -> None:
@@ -67,7 +69,7 @@ def test_copies_from_buffers_and_arrays(device: Device) -> None:
         buffer.copy_from(np.zeros((2, 3), [("heat", "f4")]))
     for wrong in (3, Buffer.zeros((2, 3))):
         with pytest.raises(DtypeError, match="expected a StructBuffer or a structured array"):
-            buffer.copy_from(wrong)
+            buffer.copy_from(untyped(wrong))
     assert (buffer.numpy() == cells()).all()
 
 
@@ -80,7 +82,7 @@ def test_into_an_array(device: Device) -> None:
     with pytest.raises(DtypeError, match="got an array of float32"):
         buffer.numpy(out=np.zeros((2, 3), np.float32))
     with pytest.raises(DtypeError, match="of a tuple: expected an array"):
-        buffer.numpy(out=())
+        buffer.numpy(out=untyped(()))
     with pytest.raises(SharingError, match="give one of them"):
         buffer.numpy(out=out, copy=False)
     out.flags.writeable = False
@@ -95,7 +97,9 @@ def test_an_array_is_shared_where_it_is_asked_for(device: Device) -> None:
             StructBuffer.from_numpy(array, device, copy=False)
         return
     buffer = StructBuffer.from_numpy(array, device, copy=False)
-    buffer["heat"].fill(5.0)
+    heat = buffer["heat"]
+    assert isinstance(heat, Buffer)
+    heat.fill(5.0)
     device.wait()
     assert (array["heat"] == 5).all() and (array["count"] == 7).all()
 
@@ -111,7 +115,7 @@ def test_arrays_that_are_not_shared(array: np.ndarray[Any, Any]) -> None:
         StructBuffer.from_numpy(array, copy=False)
 
 
-@pytest.mark.parametrize("array", [np.zeros(3), [(1, 2)], 5, [[1], [1, 2]], np.zeros(2, [("a", bool)])], ids=str)
+@pytest.mark.parametrize("array", [np.zeros(3), [(1, 2)], 5, [[1], [1, 2]], np.zeros(2, [("a", complex)])], ids=str)
 def test_what_is_no_array_of_structs(array: Any) -> None:
     with pytest.raises(DtypeError, match=r"holds a structured array|NumPy makes no array|expected one of u8"):
         StructBuffer.from_numpy(array)
@@ -127,4 +131,4 @@ def test_python_protocols(device: Device) -> None:
     with pytest.raises(TypeError, match="not iterable"):
         iter(buffer)  # type: ignore[call-overload]
     with pytest.raises(TypeError):
-        "heat" in buffer  # noqa: B015
+        operator.contains(untyped(buffer), "heat")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from krnlpy.errors import ShapeError
 from krnlpy.views import strides as views
+from tests.support.typed import untyped
 
 SHAPES = st.lists(st.integers(0, 4), max_size=4).map(tuple)
 
@@ -123,7 +124,7 @@ def test_wrong_shapes(shape: Any, message: str) -> None:
 
 
 def test_shapes_of_numpys_integers() -> None:
-    assert views.as_shape(np.int64(3)) == (3,)
+    assert views.as_shape(untyped(np.int64(3))) == (3,)
     assert views.as_shape(np.array([2, 3])) == (2, 3)
     assert views.as_shape(()) == ()
 
@@ -132,6 +133,7 @@ def test_overlap_that_is_too_hard_to_tell_is_taken_for_one() -> None:
     """The example of NumPy's documentation, which it takes a minute to solve."""
     hard = ((1049,) * 3, (36674, 61119, 85569), 0), ((1049, 1049, 1), (12223, 12224, 1), 64023025)
     with pytest.raises(np.exceptions.TooHardError):
-        np.shares_memory(*(np.asarray(views._Region(*view)) for view in hard), max_work=100_000)
+        a, b = (np.asarray(views._Region(*view)) for view in hard)
+        np.shares_memory(a, b, max_work=untyped(100_000))
     assert views.overlap(*hard)
     assert views.overlap(*hard[::-1])

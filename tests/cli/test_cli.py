@@ -161,7 +161,8 @@ def test_whatever_fails_the_rest_is_told(
 
 
 def run(*arguments: str, **environment: str) -> Any:
-    return process.run("-m", "krnlpy.cli", *arguments, **{"KRNLPY_NO_CACHE": "1", **environment})
+    changed: Any = {"KRNLPY_NO_CACHE": "1", **environment}
+    return process.run("-m", "krnlpy.cli", *arguments, **changed)
 
 
 def test_reasons_for_drivers_that_cannot_be_used(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from krnlpy import Device, InspectionError, LaunchError
+from krnlpy import Device, InspectionError, LaunchError, bf16
 from krnlpy.cli import command as cli
 from krnlpy.dsl.spirv import tools
 from krnlpy.kernels.inspection import STAGES
@@ -69,7 +69,7 @@ def test_ir_reads_like_python() -> None:
 
 def test_types(capsys: pytest.CaptureFixture[str]) -> None:
     assert "kernel axpy_f32(" in inspected.axpy.inspect("ir")
-    assert "x: Item[bf16]" in inspected.axpy.inspect("ir", types={"T": inspected.bf16})
+    assert "x: Item[bf16]" in inspected.axpy.inspect("ir", types={"T": bf16})
     assert "x: Item[bf16]" in run(capsys, f"{FILE}:axpy", "--stage=ir", "--types", "T=bf16")[1]
 
 

@@ -20,7 +20,7 @@ def erf(x: Array) -> Array:
     for n in range(1, 200):
         term = term * (2 * size * size / (2 * n + 1))
         total += term
-    return np.copysign(2 / np.sqrt(PI) * np.exp(-size * size) * total, x)
+    return np.asarray(np.copysign(2 / np.sqrt(PI) * np.exp(-size * size) * total, x))
 
 
 def erfc(x: Array) -> Array:
@@ -41,7 +41,7 @@ def _stirling(x: Array) -> Array:
     series = np.zeros_like(x)
     for n, (a, b) in enumerate(_BERNOULLI, 1):
         series += L(a) / L(b) / (2 * n * (2 * n - 1)) / x ** (2 * n - 1)
-    return (x - L("0.5")) * np.log(x) - x + np.log(2 * PI) / 2 + series
+    return np.asarray((x - L("0.5")) * np.log(x) - x + np.log(2 * PI) / 2 + series)
 
 
 def _shifted(x: Array) -> tuple[Array, Array]:

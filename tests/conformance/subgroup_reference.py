@@ -94,7 +94,7 @@ class Threads:
 
         return self._each(out, one)
 
-    def ballot(self, x: Any) -> list[int]:
+    def ballot(self, x: Any) -> Any:
         """A ballot for each thread, as Python's integer; -1 of threads that take no part."""
         out = [-1] * len(x)
 

@@ -140,7 +140,7 @@ def power(x: Item[T], n: Item[C], y: ItemMut[T]) -> None:
 def exact_power(x: int, n: int) -> int:
     """The exact power truncated towards zero; 0 where it has none."""
     if n >= 0:
-        return x**n
+        return int(x**n)
     return (x**-n if abs(x) == 1 else 0) if x else 0
 
 

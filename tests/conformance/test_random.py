@@ -104,7 +104,7 @@ def distance(sample: Array, distribution: Any) -> float:
     """The greatest distance of a sample's distribution from another one (Kolmogorov and Smirnov)."""
     ordered = distribution(np.sort(sample.astype(np.float64)))
     steps = np.arange(len(ordered) + 1) / len(ordered)
-    return max(np.abs(ordered - steps[1:]).max(), np.abs(ordered - steps[:-1]).max())
+    return float(max(np.abs(ordered - steps[1:]).max(), np.abs(ordered - steps[:-1]).max()))
 
 
 # A right sample exceeds this distance with a probability of 1e-4: sqrt(-ln(1e-4 / 2) / 2n).

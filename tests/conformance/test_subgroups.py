@@ -126,10 +126,10 @@ def lacks(launch: Launcher, type: ScalarType) -> bool:
     return type.size == 8 and needed not in launch.backend.info.features
 
 
-FLOWS = itertools.product(["add", "mul", "min", "max", "and", "or", "xor"], ["uniform", "branch", "loop"])
+FLOWS = list(itertools.product(["add", "mul", "min", "max", "and", "or", "xor"], ["uniform", "branch", "loop"]))
 
 
-@pytest.mark.parametrize(("op", "flow"), sampled(list(FLOWS), 2))
+@pytest.mark.parametrize(("op", "flow"), sampled(FLOWS, 4))  # two operations in each kind of control flow
 def test_arithmetic(subgroups_of: Launcher, op: str, flow: str) -> None:
     launch = subgroups_of
     reduce_, inclusive, exclusive, clustered = (

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from benches import __main__ as benches_program
+from tests.support.typed import present
 
 from .pages import PAGES, ROOT, blocks, fenced
 
@@ -77,7 +78,7 @@ def test_command(command: str, checkout: Path, tmp_path: Path, monkeypatch: pyte
     words = [word for word in shlex.split(command) if not re.match(r"\w+=.*/", word)]
     if words[:2] == ["pip", "install"]:  # what that installs, tests/packaging shows
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        name, extras = re.fullmatch(r"([\w-]+)(?:\[([\w,]+)\])?", words[2]).groups()
+        name, extras = present(re.fullmatch(r"([\w-]+)(?:\[([\w,]+)\])?", words[2])).groups()
         assert name == project["name"]
         assert set((extras or "").split(",")) - {""} <= set(project["optional-dependencies"])
         return
@@ -130,7 +131,8 @@ def test_transcript(page: str, block: str, tmp_path: Path) -> None:
     # From Python 3.13 on, pdb shows the line of breakpoint() itself, which the page says.
     said = said.replace("(11)normalize()\n-> breakpoint()", "(12)normalize()\n-> y = share")
     for answer in answers:  # which a terminal shows behind the prompt
-        said = re.sub(r"\(Pdb\) (?!\x00)", lambda _, a=answer: f"(Pdb) \x00{a}\n", said, count=1)
+        before, _, after = re.split(r"(\(Pdb\) )(?!\x00)", said, maxsplit=1)
+        said = f"{before}(Pdb) \x00{answer}\n{after}"
     # How long a file is depends on the version of the GLSL compiler.
     size = re.compile(r"\d+ bytes")
     assert size.sub("N bytes", said.replace("\x00", "")) == size.sub("N bytes", shown)

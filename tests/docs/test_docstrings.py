@@ -26,8 +26,7 @@ DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef
 def docstrings(path: Path) -> Iterator[tuple[str, int, str]]:
     """All of a file, whatever became of what they stand in: its name, the line before, the text."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        text = ast.get_docstring(node) if isinstance(node, DOCUMENTED) else None
-        if text is not None:
+        if isinstance(node, DOCUMENTED) and (text := ast.get_docstring(node)) is not None:
             yield getattr(node, "name", path.stem), node.body[0].lineno - 1, text
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from autograph import data
 from krnlpy import Device, KernelTypeError
+from tests.support.typed import present
 
 from .pages import ROOT, blocks, on, promised, run
 
@@ -75,7 +76,7 @@ def test_links() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     home = project["urls"]["Repository"]
     for target in defined.values():
-        kind, path = re.fullmatch(rf"{re.escape(home)}/(blob|tree)/main/(\S+)", target).groups()
+        kind, path = present(re.fullmatch(rf"{re.escape(home)}/(blob|tree)/main/(\S+)", target)).groups()
         assert (ROOT / path).is_file() if kind == "blob" else (ROOT / path).is_dir(), target
     headings = {
         re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in re.findall(r"^#+ (.*)$", TEXT, re.M)

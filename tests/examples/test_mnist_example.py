@@ -16,7 +16,7 @@ from autograph import SGD, load_checkpoint
 from autograph.data import load_mnist
 from examples import mnist
 from examples.lenet5 import LeNet5
-from krnlpy import Device
+from krnlpy import Device, DeviceUnavailable, scalar_type
 from tests.support import process
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,7 +78,7 @@ def test_resumed_training_goes_on_bit_for_bit(data_dir: Path, tmp_path: Path, dt
     run(data_dir, parts, "--dtype", dtype, "--epochs", "3", "--resume", str(parts / "model.cbor"))
 
     def losses(folder: Path) -> list[list[float]]:
-        model = LeNet5(dtype=mnist.scalar_type(dtype))
+        model = LeNet5(dtype=scalar_type(dtype))
         found = load_checkpoint(folder / "model.cbor", model, SGD(momentum=0.9))["history"]
         return [entry["batch_losses"] for entry in found]
 
@@ -87,7 +87,7 @@ def test_resumed_training_goes_on_bit_for_bit(data_dir: Path, tmp_path: Path, dt
 
 
 def test_device_can_be_named(data_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(mnist.krnlpy.errors.DeviceUnavailable, match="no such thing"):
+    with pytest.raises(DeviceUnavailable, match="no such thing"):
         mnist.main(["--device", "no such thing", "--data-dir", str(data_dir)])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,13 +12,13 @@ from tests.support import process
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+def environment(tmp_path: Path) -> dict[str, Any]:
     """What a program of a test runs in: this process's environment, the package, a cache of its own."""
     return process.environment(KRNLPY_CACHE_DIR=str(tmp_path / "cache"))
 
 
 @pytest.fixture
-def python(tmp_path: Path, environment: dict[str, str]) -> Callable[..., str]:
+def python(tmp_path: Path, environment: dict[str, Any]) -> Callable[..., str]:
     """Runs a program; returns what it prints. It must end as it is said to, and say nothing else on stderr."""
 
     def run(program: str, *arguments: object, status: int = 0, stderr: str = "", **changed: str) -> str:

@@ -19,7 +19,7 @@ from krnlpy.vulkan.loading import api as vulkan_api
 
 from .codes import CODES, LOST
 
-vulkan_instance = sys.modules["krnlpy.vulkan.loading.instance"]
+vulkan_instance: Any = sys.modules["krnlpy.vulkan.loading.instance"]
 
 _ALLOCATES = {"vkAllocateMemory": "VkDeviceMemory"}
 _FREES = {"vkFreeMemory": "VkDeviceMemory"}

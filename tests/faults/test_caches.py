@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import krnlpy
 from tests.support import process
-
-_PROCESSES = int(os.environ.get("KRNLPY_TEST_PROCESSES", "16"))
-"""How many processes start on one empty cache; 200 when nobody waits for it."""
+from tests.support.tiers import deep
 
 _PROGRAM = """
 import sys
@@ -58,22 +58,38 @@ def _unfinished(cache: Path) -> list[Path]:
 
 
 @pytest.fixture
-def cache(environment: dict[str, str]) -> Path:
+def cache(environment: dict[str, Any]) -> Path:
     """Where the program's cache is."""
     return Path(environment["KRNLPY_CACHE_DIR"])
 
 
-def test_the_program_keeps_kernels(python: Callable[..., str], cache: Path) -> None:
+@pytest.fixture(scope="module")
+def as_left(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache as one process leaves it. None changes it."""
+    folder = tmp_path_factory.mktemp("left")
+    script = folder / "program.py"
+    script.write_text(_PROGRAM)
+    process.output(script, **process.environment(KRNLPY_CACHE_DIR=str(folder / "cache")))
+    return folder / "cache"
+
+
+@pytest.fixture
+def filled(cache: Path, as_left: Path) -> Path:
+    """The program's cache, after it has run once."""
+    shutil.copytree(as_left, cache)
+    return cache
+
+
+def test_the_program_keeps_kernels(python: Callable[..., str], filled: Path) -> None:
     """Or the tests below would show nothing."""
-    python(_PROGRAM)
-    kept = {path: path.read_bytes() for path in _entries(cache)}
+    kept = {path: path.read_bytes() for path in _entries(filled)}
     assert len(kept) >= _ENTRIES
     python(_PROGRAM)
-    assert {path: path.read_bytes() for path in _entries(cache)} == kept
+    assert {path: path.read_bytes() for path in _entries(filled)} == kept
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_killed_while_it_writes(python: Callable[..., str], environment: dict[str, str], cache: Path) -> None:
+def test_killed_while_it_writes(python: Callable[..., str], environment: dict[str, Any], cache: Path) -> None:
     """At whatever moment: entries are whole or not there."""
     script = Path(environment["KRNLPY_CACHE_DIR"]).with_name("killed.py")
     script.write_text(_PROGRAM)
@@ -113,7 +129,7 @@ def test_a_home_that_cannot_be_written(python: Callable[..., str], tmp_path: Pat
         python(_PROGRAM, KRNLPY_CACHE_DIR=str(place / "cache"))
 
 
-def test_no_home_at_all(environment: dict[str, str], tmp_path: Path) -> None:
+def test_no_home_at_all(environment: dict[str, Any], tmp_path: Path) -> None:
     bare = {name: value for name, value in environment.items() if name not in ("HOME", "KRNLPY_CACHE_DIR")}
     bare |= {"XDG_CACHE_HOME": "", "HOME": str(tmp_path / "nowhere" / "at all")}
     (tmp_path / "program.py").write_text(_PROGRAM)
@@ -145,10 +161,9 @@ def _hostile(good: bytes) -> list[bytes]:
     ]
 
 
-def test_hostile_entries(python: Callable[..., str], cache: Path) -> None:
+def test_hostile_entries(python: Callable[..., str], filled: Path) -> None:
     """All of them at once, each in place of an entry; then random damage."""
-    python(_PROGRAM)
-    good = {path: path.read_bytes() for path in _entries(cache)}
+    good = {path: path.read_bytes() for path in _entries(filled)}
     rng = random.Random(1)
     paths = list(good)
     contents = _hostile(good[paths[0]])
@@ -156,30 +171,28 @@ def test_hostile_entries(python: Callable[..., str], cache: Path) -> None:
         for path, content in zip(paths, contents[first : first + len(paths)], strict=False):
             path.write_bytes(content)
         python(_PROGRAM)
-        assert {path: path.read_bytes() for path in _entries(cache)} == good  # and what is damaged is mended
+        assert {path: path.read_bytes() for path in _entries(filled)} == good  # and what is damaged is mended
     for path in paths:
         damaged = bytearray(good[path])
         for _ in range(3):
             damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
         path.write_bytes(damaged)
     python(_PROGRAM)
-    assert {path: path.read_bytes() for path in _entries(cache)} == good
+    assert {path: path.read_bytes() for path in _entries(filled)} == good
 
 
-def test_an_entry_of_another_key(python: Callable[..., str], cache: Path) -> None:
+def test_an_entry_of_another_key(python: Callable[..., str], filled: Path) -> None:
     """One that is whole, in the place of another: a kernel must not run as another."""
-    python(_PROGRAM)
-    for kind in {path.parent for path in _entries(cache)}:
+    for kind in {path.parent for path in _entries(filled)}:
         first, *others = _entries(kind)
-        second = (others or [path for path in _entries(cache) if path != first])[0]
+        second = (others or [path for path in _entries(filled) if path != first])[0]
         first.write_bytes(second.read_bytes())
     python(_PROGRAM)
 
 
-def test_what_is_no_file(python: Callable[..., str], cache: Path) -> None:
+def test_what_is_no_file(python: Callable[..., str], filled: Path) -> None:
     """Directories, links to nowhere and pipes in the places of entries."""
-    python(_PROGRAM)
-    paths = _entries(cache)
+    paths = _entries(filled)
     for i, path in enumerate(paths):
         path.unlink()
         if i % 3 == 0:
@@ -191,25 +204,19 @@ def test_what_is_no_file(python: Callable[..., str], cache: Path) -> None:
     python(_PROGRAM)
 
 
-def test_many_processes_on_an_empty_cache(environment: dict[str, str], cache: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [6, pytest.param(48, marks=deep)])
+def test_many_processes_on_an_empty_cache(
+    environment: dict[str, Any], cache: Path, as_left: Path, tmp_path: Path, processes: int
+) -> None:
     """All compile the same at once; each is right, and the cache is as one process leaves it."""
     script = tmp_path / "program.py"
     script.write_text(_PROGRAM)
-    pending = _PROCESSES
     failures = []
-    running: list[subprocess.Popen[str]] = []
-    while pending or running:
-        while pending and len(running) < 200:
-            running.append(process.start(script, **environment))
-            pending -= 1
-        first = running.pop(0)
-        if (errors := first.communicate()[1]) or first.returncode:
-            failures.append((first.returncode, errors))
-    assert not failures, f"{len(failures)} of {_PROCESSES}: {failures[0]}"
+    for running in [process.start(script, **environment) for _ in range(processes)]:
+        if (errors := running.communicate()[1]) or running.returncode:
+            failures.append((running.returncode, errors))
+    assert not failures, f"{len(failures)} of {processes}: {failures[0]}"
     together = {path.relative_to(cache): path.read_bytes() for path in _entries(cache)}
     assert len(together) >= _ENTRIES
     assert not _unfinished(cache)
-    alone = tmp_path / "alone"
-    environment["KRNLPY_CACHE_DIR"] = str(alone)
-    process.output(script, **environment)
-    assert {path.relative_to(alone): path.read_bytes() for path in _entries(alone)} == together
+    assert {path.relative_to(as_left): path.read_bytes() for path in _entries(as_left)} == together

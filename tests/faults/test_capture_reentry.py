@@ -17,6 +17,7 @@ import pytest
 from autograph import Dense, Tensor, load_checkpoint, save_checkpoint
 from krnlpy import Buffer, CaptureError, Device, u32
 from tests.support.kernels import increment
+from tests.support.typed import untyped
 
 needs_signals = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="the system has no such signal")
 
@@ -164,4 +165,4 @@ def test_what_a_number_computes_is_captured(device: Device) -> None:
             return int(x.numpy()[0])
 
     with pytest.raises(CaptureError, match="can't be read"), device.capture():
-        increment.with_groups(Number())(x)
+        increment.with_groups(untyped(Number()))(x)

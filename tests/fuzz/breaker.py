@@ -109,10 +109,10 @@ class Breaker:
     def _put(self, place: tuple[ast.AST, str, int | None], by: ast.expr) -> ast.expr:
         node, field, at = place
         value = getattr(node, field)
+        old: ast.expr = value if at is None else value[at]
         if at is None:
             setattr(node, field, by)
-            return value
-        old: ast.expr = value[at]
+            return old
         value[at] = by
         return old
 
@@ -184,7 +184,7 @@ class Breaker:
         nodes = self._nodes(tree, (ast.BinOp, ast.AugAssign))
         operators = (ast.Add, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.LShift, ast.BitXor, ast.MatMult)
         if nodes:
-            self.random.choice(nodes).op = self.random.choice(operators)()
+            setattr(self.random.choice(nodes), "op", self.random.choice(operators)())  # noqa: B010
 
     def _index(self, tree: ast.Module) -> None:
         nodes = [n for n in self._nodes(tree, ast.Subscript) if isinstance(n, ast.Subscript)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from krnlpy import Device
@@ -84,12 +85,12 @@ def _edits(tree: ast.Module) -> Iterator[Callable[[], Any]]:
             for start in range(0, len(statements), size):
                 part = statements[start : start + size]
                 if not any(_is_fixed(s) for s in part):
-                    yield lambda node=node, field=field, start=start, size=size: _delete(node, field, start, size)
+                    yield partial(_delete, node, field, start, size)
     for node, field in blocks:
         for at, statement in enumerate(getattr(node, field)):
             for inner in ("body", "orelse"):
                 if isinstance(statement, ast.If | ast.For | ast.While) and getattr(statement, inner):
-                    yield lambda n=node, f=field, at=at, s=statement, i=inner: _splice(getattr(n, f), at, getattr(s, i))
+                    yield partial(_splice, getattr(node, field), at, getattr(statement, inner))
     fixed = {id(inner) for node in nodes if _is_owner(node) for inner in ast.walk(node)}
     for node in nodes:
         if isinstance(node, ast.FunctionDef) or id(node) in fixed:
@@ -101,7 +102,7 @@ def _edits(tree: ast.Module) -> Iterator[Callable[[], Any]]:
                 if isinstance(child, ast.expr) and isinstance(getattr(child, "ctx", ast.Load()), ast.Load):
                     where = at if isinstance(value, list) else None
                     for simpler in _simpler(child):
-                        yield lambda n=node, f=field, w=where, s=simpler: _replace(n, f, w, s)
+                        yield partial(_replace, node, field, where, simpler)
 
 
 def _is_fixed(statement: ast.stmt) -> bool:
@@ -109,8 +110,9 @@ def _is_fixed(statement: ast.stmt) -> bool:
     text = ast.unparse(statement)
     if "barrier()" in text:
         return True
-    counts = isinstance(statement, ast.AugAssign) and isinstance(statement.value, ast.Constant)
-    return counts and isinstance(statement.op, ast.Add | ast.Sub)
+    if not isinstance(statement, ast.AugAssign):
+        return False
+    return isinstance(statement.value, ast.Constant) and isinstance(statement.op, ast.Add | ast.Sub)
 
 
 def _is_owner(node: ast.AST) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from krnlpy.scalar import ScalarType, boolean, i32
 
 from .expressions import COMPARISONS, Expressions
@@ -53,7 +55,7 @@ class Statements(Expressions):
 
     # ---------------------------------------------------------------------------------------------------- variables
 
-    def define(self, type: Type, **facts: bool | int | ScalarType | None) -> Variable:
+    def define(self, type: Type, **facts: Any) -> Variable:
         """A new variable, which can be named from now on."""
         variable = Variable(self.scope.new_name(self.random), type, **facts)
         self.scope.variables.append(variable)

@@ -308,8 +308,10 @@ def test_buffers_of_globals_change(device: Device) -> None:
 def test_specs_vectors_and_structs_change(device: Device) -> None:
     x = full(device, 1.0)
     particles, others = (StructBuffer.zeros(3, Particle, device) for _ in range(2))
-    particles["speed"].fill(2.0)
-    others["speed"].fill(-1.0)
+    for structs, speed in ((particles, 2.0), (others, -1.0)):
+        speeds = structs["speed"]
+        assert isinstance(speeds, Buffer)
+        speeds.fill(speed)
     with device.capture() as graph:
         scaled(x, FACTOR=graph.parameter("factor", 3.0))
         shifted(graph.parameter("by", (1, 2)), x)

@@ -9,6 +9,7 @@ import pytest
 
 from krnlpy import Buffer, Device, LaunchError, f32, host_call
 from tests.support.kernels import double
+from tests.support.typed import untyped
 
 Array = np.ndarray[Any, Any]
 
@@ -73,7 +74,7 @@ def test_what_it_takes(device: Device) -> None:
     with pytest.raises(LaunchError, match=r"at least one Buffer.*got none"):
         host_call(multiply)
     with pytest.raises(LaunchError, match="nothing else; got ndarray"):
-        host_call(multiply, np.zeros(2))
+        host_call(multiply, untyped(np.zeros(2)))
     with pytest.raises(LaunchError, match="expected one device"):
         host_call(multiply, matrix(Device.host()), matrix(Device.interpreter()))
     if device.info.index is not None:

@@ -9,6 +9,7 @@ import pytest
 
 import krnlpy
 from krnlpy import Device, DeviceUnavailable, Feature
+from krnlpy.device_info import DeviceKind
 from tests.support import process
 
 
@@ -47,7 +48,7 @@ def test_info(device: Device) -> None:
     assert min(info.max_groups_xyz) >= 65535  # what Vulkan guarantees
     assert info.max_buffer_bytes >= 1 << 27
     with pytest.raises(FrozenInstanceError):
-        info.name = "other"
+        setattr(info, "name", "other")  # noqa: B010
     device.wait()
 
 
@@ -99,7 +100,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Replaces Vulkan by devices of names and kinds as given."""
     import krnlpy.device as module
 
-    def use(*devices: tuple[str, str, str]) -> FakeVulkan:
+    def use(*devices: tuple[str, DeviceKind, str]) -> FakeVulkan:
         infos = [
             replace(Device.host().info, index=i, name=name, kind=kind, driver=driver, backend="vulkan")
             for i, (name, kind, driver) in enumerate(devices)

@@ -37,7 +37,7 @@ print([type(h).__name__ for h in logging.getLogger().handlers], logging.getLogge
 """
 
 
-def run(tmp_path: Path, selector: Any, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+def run(tmp_path: Path, selector: Any, before: str = "", **environment: Any) -> subprocess.CompletedProcess[str]:
     path = tmp_path / "program.py"
     path.write_text(PROGRAM.format(selector=selector, before=before))
     return process.run(path, **{"KRNLPY_LOG": "", **environment})

@@ -35,7 +35,7 @@ def main() -> int:
     return _leaks(found, options.scale) if options.leaks else _soak(found, options)
 
 
-def _soak(found: list[tuple[str, object]], options: argparse.Namespace) -> int:
+def _soak(found: list[tuple[str, int | str]], options: argparse.Namespace) -> int:
     devices = [Device(selector) for _, selector in found]
     figures = soak(devices, options.threads, 60 * options.minutes, options.seed)
     print(f"{', '.join(name for name, _ in found)}: {options.threads} threads, {figures.seconds:.0f} s")

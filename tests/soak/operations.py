@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, Kernel, Spec, kernel, u8, u16, u32
+from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, Kernel, Spec, kernel, scalar_type, u8, u16, u32
 from krnlpy.dsl import barrier, global_id, group_array, group_id, thread_id
 from krnlpy.errors import OutOfMemory
 
@@ -111,7 +111,7 @@ class Thread:
         return entry
 
     def _create(self) -> None:
-        dtype = self._rng.choice((u8, u16, u32))
+        dtype = scalar_type(self._rng.choice((u8, u16, u32)))
         array = self._random(dtype.dtype, self._length())
         self._keep(Buffer.from_numpy(array.copy(), self._rng.choice(self._devices)), array)
 
@@ -164,7 +164,7 @@ class Thread:
 
     def _cast(self) -> None:
         x, array = self._any(u8)
-        to = self._rng.choice((u16, u32))
+        to = scalar_type(self._rng.choice((u16, u32)))
         self._keep(x.cast(to), array.astype(to.dtype))
 
     def _strided(self) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +13,8 @@ import pytest
 import krnlpy
 import krnlpy.views.view
 from krnlpy import Device, DTypeLike, Feature, ScalarType, scalar_type
+
+from .tiers import deep
 
 
 def requires(device: Device, *needs: Feature | DTypeLike) -> None:
@@ -45,6 +50,27 @@ def selectors(chosen: list[str]) -> list[tuple[str, Any]]:
             raise pytest.UsageError(f"--device {wish}: there are {', '.join(name for name, _ in every)}")
         found += matches
     return list(dict.fromkeys(found))
+
+
+def device_parameters(metafunc: pytest.Metafunc, found: Sequence[tuple[str, Any]]) -> list[Any]:
+    """What a test is parametrized with, which runs on these devices: some of them have it in the deep tier alone.
+
+    Devices of one driver, such as two versions of Mesa's, share the tests: a checksum of a test's name says which of
+    them has it for each change. Devices that ``--device`` names have all tests. Of a test for ``one_vulkan_device``
+    there is one anyway.
+    """
+    indices = [selector for _, selector in found if isinstance(selector, int)]
+    if metafunc.definition.get_closest_marker("one_vulkan_device"):
+        first = indices[:1]
+    elif metafunc.config.getoption("--device"):
+        first = indices
+    else:
+        alike: dict[str, list[int]] = defaultdict(list)
+        for index in indices:
+            alike[krnlpy.devices()[index].driver.split()[0]].append(index)
+        number = zlib.crc32(metafunc.definition.nodeid.encode())
+        first = [group[number % len(group)] for group in alike.values()]
+    return [pytest.param(s, id=name, marks=[deep] if s in indices and s not in first else []) for name, s in found]
 
 
 def limit_reach(device: Device, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:

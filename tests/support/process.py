@@ -11,7 +11,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def environment(**changed: str) -> dict[str, str]:
+def environment(**changed: str) -> dict[str, Any]:
     """This process's environment, in which Python finds the checkout first, with some of it changed."""
     return {**os.environ, "PYTHONPATH": str(ROOT), **changed}
 

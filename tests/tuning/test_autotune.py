@@ -32,6 +32,7 @@ from krnlpy import (
     kernel,
     u32,
 )
+from krnlpy.backend.timing import Span
 from krnlpy.dsl import Vector, barrier, global_id, group_array, thread_id
 from krnlpy.errors import FileError
 from krnlpy.tuning import autotune as autotuning
@@ -39,6 +40,7 @@ from krnlpy.tuning import trials
 from krnlpy.tuning.autotune import TunedKernel
 from tests.support import process
 from tests.support.tiers import one_vulkan_device
+from tests.support.typed import untyped
 
 pytestmark = one_vulkan_device
 
@@ -171,7 +173,7 @@ def test_groups_that_depend_on_the_configuration(device: Device) -> None:
 
     def groups(chosen: Any, x: Buffer) -> int:
         seen.append(dict(chosen))
-        return -(-x.size // (32 * chosen["EACH"]))
+        return -(-x.size // (32 * int(chosen["EACH"])))
 
     @autotune([{"EACH": 1}, {"EACH": 3}, {"EACH": 4}], groups=groups, seconds=0.0)
     @kernel(threads=32)
@@ -228,7 +230,7 @@ def test_a_configuration_that_computes_something_else(device: Device) -> None:
     np.testing.assert_array_equal(x.numpy(), 1.0)
 
 
-def make_rounding(**options: float) -> TunedKernel:
+def make_rounding(**options: Any) -> TunedKernel:
     @autotune([{"STEP": 1.0}, {"STEP": 3.0}], seconds=0.0, **options)
     @kernel
     def rounded(x: ItemMut[f32], STEP: Spec[f32]) -> None:
@@ -459,7 +461,7 @@ def test_launchers(device: Device) -> None:
     scaled.kernel.specialize(N=0)(x)
     np.testing.assert_array_equal(x.numpy(), 90.0)
     assert repr(scaled) == "<tuned <kernel scaled(x, N, FACTOR)>, 2 configurations>"
-    assert scaled.__name__ == "scaled"
+    assert vars(scaled)["__name__"] == "scaled"
 
 
 def test_inspect(capsys: pytest.CaptureFixture[str]) -> None:
@@ -530,9 +532,9 @@ def test_wrong_configurations() -> None:
         ([3], "a configuration is a mapping"),
     ):
         with pytest.raises(LaunchError, match=message):
-            autotune(configs)(scaled)
+            autotune(untyped(configs))(scaled)
     with pytest.raises(LaunchError, match="put @autotune"):
-        autotune([{"N": 1}])(lambda x: x)
+        autotune([{"N": 1}])(untyped(lambda x: x))
     with pytest.raises(LaunchError, match="has no buffers among its arguments"):
         autotune([{"N": 1}])(scaled)(1.0)
 
@@ -549,7 +551,7 @@ def test_the_rounds_end(monkeypatch: pytest.MonkeyPatch) -> None:
             number = work.func
             counts[number] += 1
             noise = 1 + 0.3 * ((counts[number] * 7) % 5 - 2) / 2
-            return trials.Span(0, round(costs[number] * noise * 1e9), True)
+            return Span(0, round(costs[number] * noise * 1e9), True)
 
         def finish(self) -> None:
             pass
@@ -558,12 +560,14 @@ def test_the_rounds_end(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
     monkeypatch.setattr(trials, "partial", lambda number, _: type("W", (), {"func": number}))
+    timer: Any = Fake()
+    works: Any = [0, 1, 2]
     twins: Any = type("T", (), {"restore": lambda self: None, "arguments": ()})()
-    times = trials._measured([0, 1, 2], [0, 1, 2], twins, Fake(), 60.0)  # type: ignore[list-item]
+    times = trials._measured([0, 1, 2], works, twins, timer, 60.0)
     assert counts[2] == 3  # its best is 3.5e-3
     assert 3 < counts[0] == counts[1] <= 50
     assert {i: len(found) for i, found in times.items()} == counts
-    assert len(trials._measured([0], [0], twins, Fake(), 60.0)[0]) == 1  # type: ignore[list-item]
+    assert len(trials._measured([0], works[:1], twins, timer, 60.0)[0]) == 1
 
 
 PROGRAM = """

@@ -11,12 +11,17 @@ import pytest
 
 from krnlpy import vulkan
 from tests.support import process
+from tests.support.devices import device_parameters, selectors
 from tests.support.launching import BuiltKernel, lower
 
-_INFOS = vulkan.enumerate_devices()[0]
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend" in metafunc.fixturenames:
+        devices = [(name, selector) for name, selector in selectors([]) if isinstance(selector, int)]
+        metafunc.parametrize("backend", device_parameters(metafunc, devices), indirect=True)
 
 
-@pytest.fixture(params=range(len(_INFOS)), ids=[f"{i.index}-{i.name.split()[0]}" for i in _INFOS])
+@pytest.fixture
 def backend(request: pytest.FixtureRequest) -> Iterator[vulkan.VulkanBackend]:
     """A device, opened for the test."""
     backend = vulkan.open_device(request.param)

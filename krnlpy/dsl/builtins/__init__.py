@@ -4,9 +4,10 @@ Kernels also know ``range``, ``len``, ``min``, ``max``, ``abs``, ``int`` (i32), 
 types as conversions, and the functions of Python's ``math`` and of NumPy that have the same names.
 """
 
-from . import arrays, atomics, bits, fast, ids, math, numbers, rounding, trigonometry, vectors
+from . import arrays, atomics, barriers, bits, fast, ids, math, numbers, rounding, trigonometry, vectors
 from .arrays import *
 from .atomics import *
+from .barriers import *
 from .bits import *
 from .collectives import moves, reductions, scans, votes
 from .collectives.moves import *
@@ -22,7 +23,7 @@ from .trigonometry import *
 from .vectors import *
 
 __all__ = [
-    *arrays.__all__, *atomics.__all__, *bits.__all__, *fast.__all__, *ids.__all__, *math.__all__, *moves.__all__,
-    *numbers.__all__, *reductions.__all__, *rounding.__all__, *scans.__all__, *trigonometry.__all__, *vectors.__all__,
-    *votes.__all__,
+    *arrays.__all__, *atomics.__all__, *barriers.__all__, *bits.__all__, *fast.__all__, *ids.__all__,
+    *math.__all__, *moves.__all__, *numbers.__all__, *reductions.__all__, *rounding.__all__, *scans.__all__,
+    *trigonometry.__all__, *vectors.__all__, *votes.__all__,
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Arrays of threads and groups, barriers, loops written out, and products of cooperative matrices."""
+"""Arrays of threads and groups, loops written out, and products of cooperative matrices."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from typing import Any
 from .marker import builtin
 
 __all__ = [
-    "barrier", "cooperative_multiply_add", "grid", "group_array", "local_array", "unroll",
+    "cooperative_multiply_add", "grid", "group_array", "local_array", "unroll",
 ]  # fmt: skip
 
 
 @builtin
 def local_array(type: Any, shape: Any) -> Any:
-    """An array of the thread's own, filled with zeros; its shape is made of constants and Spec values.
+    """An array of the thread's own; its shape is made of constants and Spec values.
+
+    It holds zeros whenever control comes here: in a loop, at the start of each pass.
 
     Raises:
-        KernelTypeError: the type is not one of the language, or a length is not known while compiling.
-        KernelSyntaxError: it is not ``name = local_array(...)`` at the top of the function.
+        KernelTypeError: the type is not one of the language, or a length is not known while compiling; or the name is
+            that of an array of another type or shape.
+        KernelSyntaxError: it is not ``name = local_array(...)``, or several such in one line.
 
     >>> import numpy as np
     >>> from krnlpy import Buffer, GlobalMut, i32, kernel
@@ -58,29 +61,6 @@ def group_array(type: Any, shape: Any) -> Any:
     >>> rotate.with_groups(1).with_threads(4)(x)
     >>> x.numpy().tolist()
     [2, 3, 4, 1]
-    """
-
-
-@builtin
-def barrier() -> None:
-    """Waits until all threads of the group are here. What they wrote before is seen by all after.
-
-    It is a statement of its own, and no thread of a group may leave it out.
-
-    >>> import numpy as np
-    >>> from krnlpy import Buffer, GlobalMut, i32, kernel
-    >>> from krnlpy.dsl import barrier, distance, thread_id, unroll
-    >>> @kernel
-    ... def add_up(x: GlobalMut[i32]):
-    ...     i = thread_id()
-    ...     for distance in unroll((2, 1)):
-    ...         if i < distance:
-    ...             x[i] += x[i + distance]
-    ...         barrier()
-    >>> x = Buffer.from_numpy(np.int32([1, 2, 3, 4]))
-    >>> add_up.with_groups(1).with_threads(4)(x)
-    >>> int(x.numpy()[0])
-    10
     """
 
 

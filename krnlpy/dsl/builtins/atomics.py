@@ -1,7 +1,7 @@
-"""Changes of an element that no other thread can come between.
+"""Changes of an element that no other thread can come between, and reads and writes beside them.
 
 Each changes an element of a GlobalMut buffer or a group array, and returns what the element was before. They order no
-other accesses: for the threads of a group, ``barrier()`` does.
+other accesses: for the threads of a group ``barrier()`` does, for all ``memory_fence()`` before and after atomics.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 from .marker import builtin
 
 __all__ = [
-    "atomic_add", "atomic_and", "atomic_compare_exchange", "atomic_exchange", "atomic_max", "atomic_min", "atomic_or",
-    "atomic_sub", "atomic_xor",
+    "atomic_add", "atomic_and", "atomic_compare_exchange", "atomic_exchange", "atomic_load", "atomic_max", "atomic_min",
+    "atomic_or", "atomic_store", "atomic_sub", "atomic_xor",
 ]  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def atomic_and(element: Any, value: Any) -> Any:
     """``old = atomic_and(a[i], value)``: the element becomes ``old & value``.
 
     Raises:
-        KernelTypeError: the element is not an integer of a GlobalMut buffer or group array, or the value does not fit.
+        KernelTypeError: the element is no integer or bool of a GlobalMut buffer or group array; the value does not fit.
 
     >>> from krnlpy import Buffer, GlobalMut, i32, kernel
     >>> from krnlpy.dsl import atomic_and, thread_id
@@ -115,8 +115,10 @@ def atomic_and(element: Any, value: Any) -> Any:
 def atomic_or(element: Any, value: Any) -> Any:
     """``old = atomic_or(a[i], value)``: the element becomes ``old | value``.
 
+    Of a bool, the first thread that sets it knows: ``if not atomic_or(visited[i], True)``.
+
     Raises:
-        KernelTypeError: the element is not an integer of a GlobalMut buffer or group array, or the value does not fit.
+        KernelTypeError: the element is no integer or bool of a GlobalMut buffer or group array; the value does not fit.
 
     >>> from krnlpy import Buffer, GlobalMut, i32, kernel
     >>> from krnlpy.dsl import atomic_or, thread_id
@@ -135,7 +137,7 @@ def atomic_xor(element: Any, value: Any) -> Any:
     """``old = atomic_xor(a[i], value)``: the element becomes ``old ^ value``.
 
     Raises:
-        KernelTypeError: the element is not an integer of a GlobalMut buffer or group array, or the value does not fit.
+        KernelTypeError: the element is no integer or bool of a GlobalMut buffer or group array; the value does not fit.
 
     >>> from krnlpy import Buffer, GlobalMut, i32, kernel
     >>> from krnlpy.dsl import atomic_xor, thread_id
@@ -184,6 +186,51 @@ def atomic_compare_exchange(element: Any, expected: Any, value: Any) -> Any:
     ...     atomic_compare_exchange(x[0], 0, 1 + thread_id())
     >>> x = Buffer.full(1, 0, i32)
     >>> run.with_groups(1).with_threads(1)(x)
+    >>> x.numpy().tolist()
+    [1]
+    """
+
+
+@builtin
+def atomic_load(element: Any) -> Any:
+    """``value = atomic_load(a[i, j])``: reads an element that other threads may change by atomics at the same time.
+
+    It reads what one of them wrote, and is never torn. A plain read is for elements that no thread changes meanwhile:
+    the compiler may do it once for several times, or earlier. The order is relaxed, as of all atomics.
+
+    Raises:
+        KernelTypeError: the element is not one of a GlobalMut buffer or a group array.
+
+    >>> from krnlpy import Buffer, GlobalMut, i32, kernel
+    >>> from krnlpy.dsl import atomic_add, atomic_load
+    >>> @kernel
+    ... def run(x: GlobalMut[i32]):
+    ...     if atomic_load(x[0]) < 10:
+    ...         atomic_add(x[0], 1)
+    >>> x = Buffer.full(1, 5, i32)
+    >>> run.with_groups(1).with_threads(4)(x)
+    >>> x.numpy().tolist()
+    [9]
+    """
+
+
+@builtin
+def atomic_store(element: Any, value: Any) -> None:
+    """``atomic_store(a[i, j], value)``: writes an element that other threads may access by atomics at the same time.
+
+    It is a statement; ``atomic_exchange`` also gives what the element was. The order is relaxed, as of all atomics.
+
+    Raises:
+        KernelTypeError: the element is not one of a GlobalMut buffer or a group array, or the value does not fit it.
+
+    >>> from krnlpy import Buffer, GlobalMut, i32, kernel
+    >>> from krnlpy.dsl import atomic_store, thread_id
+    >>> @kernel
+    ... def found(x: GlobalMut[i32]):
+    ...     if thread_id() > 2:
+    ...         atomic_store(x[0], 1)
+    >>> x = Buffer.zeros(1, i32)
+    >>> found.with_groups(1).with_threads(8)(x)
     >>> x.numpy().tolist()
     [1]
     """

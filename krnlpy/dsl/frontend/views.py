@@ -116,14 +116,16 @@ def first_of(array: Array) -> ir.GlobalParameter | ir.LocalArray:
     return place
 
 
-def place_rank(place: ir.GlobalParameter | ir.LocalArray) -> int:
-    """Dimensions of a place."""
-    return place.ndim if isinstance(place, ir.GlobalParameter) else len(place.shape)
-
-
 def rank_of(array: Array) -> int:
     """Dimensions of an array, or of part of one."""
-    return len(array.axes) if isinstance(array, View) else place_rank(first_of(array))
+    if isinstance(array, View):
+        return len(array.axes)
+    within = 0
+    part: ir.Place | CompoundPlace = array
+    while isinstance(part, CompoundPlace):
+        within += len(part.axes)
+        part = part.parts[0]
+    return (part.ndim if isinstance(part, ir.GlobalParameter) else len(part.shape)) - within  # type: ignore[union-attr]
 
 
 def as_view(array: Array) -> View:

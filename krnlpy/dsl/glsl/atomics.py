@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from krnlpy.dsl import ir
 from krnlpy.features import Feature
-from krnlpy.scalar import ScalarType, f64, i64, u64
+from krnlpy.scalar import ScalarType, boolean, f64, i64, u64
 
 from .context import Context
 
@@ -38,6 +38,7 @@ _CHANGED = {
     "exchange": "value",
     "compare_exchange": "old == expected ? value : old",
 }
+_CHANGED_TRUTH = {**_CHANGED, "and": "old && value", "or": "old || value", "xor": "old != value"}
 _ADDITIONS = frozenset(("add", "sub"))
 
 
@@ -74,10 +75,14 @@ def word_type(context: Context, type: ScalarType) -> str:
 
 def word_to_value(type: ScalarType, word: str) -> str:
     """The value of an element of a worded place that has its words for itself."""
+    if type is boolean:
+        return f"({word} != 0u)"
     return f"{'uint64BitsToDouble' if type is f64 else 'uintBitsToFloat'}({word})"
 
 
 def value_to_word(type: ScalarType, value: str) -> str:
+    if type is boolean:
+        return f"uint({value})"
     return f"{'doubleBitsToUint64' if type is f64 else 'floatBitsToUint'}({value})"
 
 
@@ -99,17 +104,25 @@ class AtomicFunction:
     @property
     def operands(self) -> tuple[str, ...]:
         """The names of the function's parameters beside the index."""
-        return ("expected", "value") if self._op == "compare_exchange" else ("value",)
+        given: dict[ir.AtomicOp, tuple[str, ...]] = {"compare_exchange": ("expected", "value"), "load": ()}
+        return given.get(self._op, ("value",))
 
     def lines(self, result: str) -> Iterator[str]:
         """The statements, the index having been checked; ``result`` is the variable that takes the old value."""
         self._require_features()
+        if self._op == "load" or (self._op == "store" and self._shift is None):
+            yield self._access(result)
+            return
         narrow = self._type.is_integer and self._type.size < 4
-        if self._worded or (narrow and self._op in _ADDITIONS):
+        is_truth = self._type is boolean and self._shift is None  # in a word of its own, 0 or 1
+        if not is_truth and (self._worded or (narrow and self._op in _ADDITIONS)):
             yield from self._loop(result)
             return
         operands = ["-value"] if self._op == "sub" else self.operands
-        yield f"{result} = {_FUNCTIONS[self._op]}({', '.join([self._element, *operands])});"
+        if is_truth:
+            operands = [self._encoded(operand) for operand in operands]
+        old = f"{_FUNCTIONS[self._op]}({', '.join([self._element, *operands])})"
+        yield f"{result} = {self._decoded(old) if is_truth else old};"
 
     def _require_features(self) -> None:
         context, type = self._context, self._type
@@ -123,6 +136,18 @@ class AtomicFunction:
             context.features.add(feature)
             context.extensions.add("GL_EXT_shader_atomic_float")
 
+    def _access(self, result: str) -> str:
+        """Reads or writes the whole word of an element."""
+        self._context.extensions.add("GL_KHR_memory_scope_semantics")
+        scope = "gl_ScopeWorkgroup" if isinstance(self._place, ir.GroupArray) else "gl_ScopeDevice"
+        how = f"{scope}, gl_StorageSemanticsNone, gl_SemanticsRelaxed"
+        if self._op == "store":
+            return f"atomicStore({self._element}, {self._encoded('value') if self._worded else 'value'}, {how});"
+        word = f"atomicLoad({self._element}, {how})"
+        if self._shift is not None:
+            word = self._extracted(word)
+        return f"{result} = {self._decoded(word) if self._worded else word};"
+
     def _loop(self, result: str) -> Iterator[str]:
         context, type = self._context, self._type
         word = word_type(context, type) if self._worded else context.type(type.compute)
@@ -133,11 +158,11 @@ class AtomicFunction:
         yield "    seen = word;"
         if type.is_float and self._op == "compare_exchange":  # NaN has bits, and 0.0 other ones than -0.0
             changed = f"{bits} == {self._encoded('expected')} ? {self._encoded('value')} : {bits}"
-        elif self._op == "exchange":
+        elif self._op in ("exchange", "store"):
             changed = self._encoded("value")
         else:
             yield f"    {context.type(type.compute)} old = {self._decoded(bits)};"
-            changed = self._encoded(_CHANGED[self._op])
+            changed = self._encoded((_CHANGED_TRUTH if type is boolean else _CHANGED)[self._op])
         if self._shift is not None:
             changed = f"bitfieldInsert(seen, {changed}, {self._shift}, {type.bits})"
         yield f"    word = atomicCompSwap({self._element}, seen, {changed});"
@@ -152,7 +177,7 @@ class AtomicFunction:
         type = self._type
         if type.is_integer:
             return bits
-        if self._shift is None:
+        if self._shift is None or type is boolean:
             return word_to_value(type, bits)
         self._context.need(type.name)
         return f"{type.name}_to_f32({bits})"
@@ -164,7 +189,7 @@ class AtomicFunction:
             return f"uint({value})" if type.kind == "int" else value
         if type.is_integer:
             return f"bitfieldExtract({value}, 0, {type.bits})"
-        if type.size >= 4:
+        if type.size >= 4 or type is boolean:
             return value_to_word(type, value)
         self._context.need(type.name)
         if self._shift is None:

@@ -28,6 +28,7 @@ packDouble2x32 unpackDouble2x32 length distance dot cross normalize faceforward 
 outerProduct transpose determinant inverse lessThan lessThanEqual greaterThan greaterThanEqual equal notEqual any
 all not uaddCarry usubBorrow umulExtended imulExtended bitfieldExtract bitfieldInsert bitfieldReverse bitCount
 findLSB findMSB atomicAdd atomicMin atomicMax atomicAnd atomicOr atomicXor atomicExchange atomicCompSwap barrier
+atomicLoad atomicStore
 memoryBarrier memoryBarrierBuffer memoryBarrierShared memoryBarrierImage groupMemoryBarrier allInvocations
 anyInvocation allInvocationsEqual noise1 noise2 noise3 noise4 main defined
 """

@@ -146,6 +146,8 @@ class Statements:
                 self._assert(statement)
             case ir.Barrier():
                 add("memoryBarrierBuffer(); memoryBarrierShared(); barrier();")
+            case ir.Fence():
+                add("memoryBarrier();" if statement.scope == "device" else "groupMemoryBarrier();")
             case ir.Breakpoint():
                 refuse(statement)
             case _:

@@ -7,7 +7,7 @@ from krnlpy.scalar import ScalarType, boolean, u32, u64
 
 
 def as_load_and_store(node: ir.Atomic) -> tuple[ir.Block, ir.Block]:
-    """An atomic as what is evaluated before, and a load and a store."""
+    """An atomic as what is evaluated before, and the load and the store that it is made of."""
     type, where = node.place.type.compute, node.location
     before: list[ir.Stmt] = []
 
@@ -20,13 +20,20 @@ def as_load_and_store(node: ir.Atomic) -> tuple[ir.Block, ir.Block]:
 
     index = tuple(evaluated(i, "index") for i in node.index)
     expected = None if node.expected is None else evaluated(node.expected, "expected")
-    value = evaluated(node.value, "value")
+    value = None if node.value is None else evaluated(node.value, "value")
+    if node.op == "store":
+        assert value is not None
+        return tuple(before), (ir.Store(node.place, index, value, location=where),)
     variable = node.targets[0] if node.targets else ir.Variable("old", type)
     old = ir.Local(variable, type=type, location=where)
     load = ir.Assign(variable, ir.Load(node.place, index, type=type, location=where), location=where)
+    if value is None:
+        return tuple(before), (load,)
+    new: ir.Expr
     if node.op == "exchange":
         new = value
     elif node.op != "compare_exchange":
+        assert node.op != "load"
         new = ir.Binary(node.op, old, value, type=type, location=where)
     else:
         assert expected is not None
@@ -36,7 +43,7 @@ def as_load_and_store(node: ir.Atomic) -> tuple[ir.Block, ir.Block]:
 
 
 def _bits(value: ir.Expr, type: ScalarType) -> ir.Expr:
-    if type.is_integer:
+    if not type.is_float:
         return value
     to = u64 if type.size == 8 else u32
     return ir.Bitcast(value, type, to, type=to, location=value.location)

@@ -17,6 +17,7 @@ from krnlpy.errors import KernelAssertionError, KernelIndexError, KernelOverflow
 from krnlpy.scalar import scalar_type
 
 from .expressions import PREFIX, Site
+from .fences import Fences
 
 Triple = tuple[int, int, int]
 
@@ -41,8 +42,10 @@ class ExecutionState:
         held: what was printed and is not yet sorted, with the item or the thread's place in its group; None where
             threads print in the right order by themselves.
         subgroup_threads: threads of a subgroup.
-        step: counts up with each barrier of a subgroup.
-        synchronized_at: for two threads of the group, the step of their last common barrier of a subgroup.
+        step: counts up with each barrier of a subgroup, and each fence.
+        synchronized_at: for two threads of the group, the step before which what the first one did comes before what
+            the second one does now: that of their last common barrier of a subgroup, or of a fence.
+        fences: what fences and atomics put in order.
     """
 
     groups: Triple
@@ -58,17 +61,26 @@ class ExecutionState:
     subgroup_threads: int = SUBGROUP_THREADS
     step: int = 0
     synchronized_at: dict[tuple[Triple, Triple], int] = field(default_factory=dict)
+    fences: Fences = field(default_factory=Fences)
 
     def start_group(self, group: Triple) -> None:
         self.group = group
         self.phase += 1
         self.first_phase = self.phase
         self.synchronized_at.clear()
+        self.fences.start_group()
 
     def synchronize(self, threads: Sequence[Triple]) -> None:
         """Notes that threads of a subgroup are at its barrier together."""
         self.step += 1
         self.synchronized_at.update(dict.fromkeys(itertools.product(threads, threads), self.step))
+
+    def fence(self, scope: str) -> None:
+        """Notes that the thread is at a fence."""
+        self.step += 1
+        for other, step in self.fences.fence(self.thread, scope, self.step).items():
+            pair = other, self.thread
+            self.synchronized_at[pair] = max(step, self.synchronized_at.get(pair, 0))
 
     def describe(self, group: Triple, thread: Triple) -> str:
         """A thread in words."""
@@ -117,7 +129,7 @@ class DebuggerArray:
         self._values, self.shape, self._type = getattr(values, "view", values), tuple(shape), type
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return np.array(self._values, dtype or scalar_type_or_bool(self._type)).reshape(self.shape)
+        return np.array(self._values, dtype or scalar_type(self._type).dtype).reshape(self.shape)
 
     def __getitem__(self, index: Any) -> Any:
         return np.asarray(self)[index]
@@ -127,11 +139,6 @@ class DebuggerArray:
 
     def __repr__(self) -> str:
         return repr(np.asarray(self))
-
-
-def scalar_type_or_bool(name: str) -> Any:
-    """The NumPy dtype of a type's name."""
-    return np.dtype(bool) if name == "bool" else scalar_type(name).dtype
 
 
 def functions(sites: Sequence[Site], formats: Sequence[Format], now: ExecutionState) -> dict[str, Any]:
@@ -161,7 +168,10 @@ def functions(sites: Sequence[Site], formats: Sequence[Format], now: ExecutionSt
     def atomic(on: bool) -> None:
         now.atomic = on
 
-    found = {PREFIX + f.__name__: f for f in (out_of_range, fit, write, assertion_failed, atomic)}
+    def fence(scope: str) -> None:
+        now.fence(scope)
+
+    found = {PREFIX + f.__name__: f for f in (out_of_range, fit, write, assertion_failed, atomic, fence)}
     return {**found, **debugger_names(now), PREFIX + "breakpoint": debugger(), PREFIX + "shown": DebuggerArray}
 
 

@@ -281,6 +281,9 @@ class Statements(Expressions):
         failed = ast.Expr(call("assertion_failed", site, self.scope.format(node.format), *values))
         return [ast.If(ast.UnaryOp(ast.Not(), condition), [failed], [])]
 
+    def visit_Fence(self, node: ir.Fence) -> list[ast.stmt]:
+        return [ast.Expr(call("fence", ast.Constant(node.scope)))]
+
     def visit_Breakpoint(self, node: ir.Breakpoint) -> list[ast.stmt]:
         return [ast.Expr(call("breakpoint"))]
 

@@ -114,6 +114,14 @@ class GroupArray(LocalArray):
 
 
 @dataclass(frozen=True, eq=False)
+class ConstantArray(LocalArray):
+    """An array that nothing changes: a table. It belongs to the program, and any function may read it; its lengths are
+    constants. ``values``: the elements, row by row, in the type of computation of ``type``."""
+
+    values: tuple[int | float | bool, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class CooperativeMatrix:
     """A variable that holds a matrix which the threads of a subgroup hold together. ``type`` may be a storage type.
     ``use``: what it can be in a product ``a @ b + accumulator``."""
@@ -403,13 +411,14 @@ class Invoke(Stmt):
     arguments: tuple[Expr, ...]
 
 
-AtomicOp = Literal["add", "sub", "min", "max", "and", "or", "xor", "exchange", "compare_exchange"]
+AtomicOp = Literal["add", "sub", "min", "max", "and", "or", "xor", "exchange", "compare_exchange", "load", "store"]
 
 
 @dataclass(frozen=True, eq=False)
 class Atomic(Stmt):
     """Reads an element, and writes what comes of it and ``value``, without another thread's coming in between. The
-    target, if there is one, takes what was read. Orders no other accesses (relaxed).
+    target, if there is one, takes what was read. ``load`` only reads, and has no value; ``store`` only writes, and has
+    no target. Orders no other accesses (relaxed); those on both sides of a :class:`Fence` it does.
 
     ``compare_exchange`` writes where the element has the bits of ``expected``, which only it has. An element of f16 or
     bf16 is computed with as an f32 and rounded where it is written. Out of range it reads 0 and writes nothing. The
@@ -420,7 +429,7 @@ class Atomic(Stmt):
     op: AtomicOp
     place: GlobalParameter | GroupArray
     index: tuple[Expr, ...]
-    value: Expr
+    value: Expr | None
     expected: Expr | None = None
 
 
@@ -428,6 +437,15 @@ class Atomic(Stmt):
 class Barrier(Stmt):
     """Every thread of the group arrives before any goes on; writes to group arrays and buffers made before are
     seen by the group after. Stands only where all threads of the group arrive (kernel body, uniform flow)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fence(Stmt):
+    """A thread's reads and writes of buffers and group arrays before it come before those after it, for all threads of
+    the scope (acquire and release). So what a thread wrote before a fence and an atomic after it, another thread sees
+    after an atomic that reads what that one wrote, and a fence after it."""
+
+    scope: Literal["group", "device"]
 
 
 CollectiveOp = Literal[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from krnlpy import config
@@ -16,8 +16,10 @@ from .nodes import (
     Block,
     BufferParameter,
     Call,
+    ConstantArray,
     CooperativeStmt,
     Expr,
+    Fence,
     For,
     Function,
     GlobalParameter,
@@ -87,6 +89,13 @@ class Program:
     def specs(self) -> tuple[SpecParameter, ...]:
         return tuple(p for p in self.parameters if isinstance(p, SpecParameter))
 
+    @cached_property
+    def constant_arrays(self) -> tuple[ConstantArray, ...]:
+        """The tables that it reads, each once."""
+        bodies = (*(function.body for function in self.functions), self.body)
+        places = (getattr(node, "place", None) for body in bodies for node in walk(body))
+        return tuple(dict.fromkeys(place for place in places if isinstance(place, ConstantArray)))
+
     @property
     def has_cooperative_matrices(self) -> bool:
         return any(isinstance(node, CooperativeStmt) for node in walk(self.body))
@@ -100,6 +109,11 @@ class Program:
     @property
     def has_barriers(self) -> bool:
         return any(isinstance(node, Barrier) for node in walk(self.body))
+
+    @property
+    def has_fences(self) -> bool:
+        bodies = (self.body, *(function.body for function in self.functions))
+        return any(isinstance(node, Fence) for body in bodies for node in walk(body))
 
 
 def walk(node: Stmt | Expr | Block) -> Iterator[Stmt | Expr]:
@@ -176,6 +190,6 @@ def captured_arrays(function: Function) -> tuple[LocalArray, ...]:
         if isinstance(node, Call | Invoke):
             found.update(dict.fromkeys(captured_arrays(node.function)))
         place = getattr(node, "place", None)
-        if isinstance(place, LocalArray):
+        if isinstance(place, LocalArray) and not isinstance(place, ConstantArray):
             found[place] = None
     return tuple(array for array in found if array not in function.local_arrays)

@@ -2,155 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable
 from typing import TypeGuard
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.ir.reports import Sites
-from krnlpy.dsl.passes.inlining import inlined_functions
-from krnlpy.dsl.passes.loop_work import Work
 from krnlpy.dsl.semantics.fast import exact
 from krnlpy.errors import CompileError
-from krnlpy.scalar import ScalarType, boolean, convert, f32, i32, u32
+from krnlpy.scalar import ScalarType, boolean, f32, i32, u32
 
 from . import reports
 from .bits import BIT_FUNCTIONS, bit_function
-from .builder import Builder, Module, literal
+from .builder import Builder, literal
+from .context import Array, Context, IdKey, Item, memory_type
 from .math import elementary, narrow, power, widen
-from .tiles import loop_hints
-
-IdKey = tuple[ir.IdName, int]
-Capture = IdKey | ir.ScalarParameter
-"""What a function reads of the kernel that calls it."""
-
-
-@dataclass
-class Context:
-    """What all functions of a kernel share while they are written.
-
-    Attributes:
-        half: whether the machine converts f16 itself; else integer code does.
-        polling_levels: how many levels of loops poll; see ``loop_work.py``.
-        sites: what the kernel reports to its caller.
-    """
-
-    module: Module
-    program: ir.Program
-    specs: Mapping[str, int | float | bool]
-    debug: bool
-    half: bool
-    polling_levels: int = 0
-    sites: Sites = field(default_factory=Sites)
-    _hints: dict[ir.For, int] | None = None
-    _captures: dict[ir.Function, tuple[Capture, ...]] = field(default_factory=dict)
-
-    @cached_property
-    def work(self) -> Work:
-        """How much work the loops are."""
-        return Work(self.program, self.static, self.polling_levels)
-
-    @cached_property
-    def inlined(self) -> frozenset[ir.Function]:
-        """The functions of which each call is to have its own copy."""
-        return inlined_functions(self.program)
-
-    def hint(self, loop: ir.For) -> int | None:
-        """How a loop over a small array is written; see ``tiles.py``."""
-        if self._hints is None:
-            blocks = (self.program.body, *(function.body for function in self.program.functions))
-            self._hints = {k: v for block in blocks for k, v in loop_hints(block, self.static).items()}
-        return self._hints.get(loop)
-
-    def spec(self, parameter: ir.SpecParameter) -> int | float | bool:
-        value = self.specs[parameter.name]
-        if parameter.type is boolean:
-            return bool(value)
-        converted: int | float = convert(value, parameter.type).item()
-        return converted
-
-    def static(self, expr: ir.Expr) -> int | None:
-        """The value of an integer expression that is known here, or None."""
-        if isinstance(expr, ir.Const):
-            return int(expr.value)
-        if isinstance(expr, ir.SpecValue):
-            return int(self.spec(expr.parameter))
-        if isinstance(expr, ir.Cast) and expr.type is i32:
-            return self.static(expr.operand)
-        if isinstance(expr, ir.Binary) and expr.op in ("add", "sub", "mul", "floordiv"):
-            left, right = self.static(expr.left), self.static(expr.right)
-            if left is None or right is None:
-                return None
-            if expr.op == "floordiv":
-                return left // right if right else 0
-            return {"add": left + right, "sub": left - right, "mul": left * right}[expr.op]
-        return None
-
-    def shape(self, array: ir.LocalArray) -> tuple[int, ...]:
-        lengths = []
-        for expr in array.shape:
-            length = self.static(expr)
-            if length is None:
-                raise CompileError(f"the length of array {array.name} is not known when the kernel is built")
-            lengths.append(length)
-        return tuple(lengths)
-
-    @property
-    def thread_ids(self) -> list[IdKey]:
-        """What identifies a thread: its id along the axes, or its item."""
-        return [("item_id", 0)] if self.program.items else [("global_id", axis) for axis in range(3)]
-
-    def captures(self, function: ir.Function) -> tuple[Capture, ...]:
-        """What a function and the functions that it calls read of the kernel, in a fixed order."""
-        if function not in self._captures:
-            self._captures[function] = self._captured(function)
-        return self._captures[function]
-
-    def _captured(self, function: ir.Function) -> tuple[Capture, ...]:
-        found: dict[Capture, None] = {}
-        if self.debug:
-            found.update(dict.fromkeys(self.thread_ids))
-        for node in ir.walk(function.body):
-            if isinstance(node, ir.Id):
-                found[(node.name, node.axis)] = None
-            elif isinstance(node, ir.Argument):
-                found[node.parameter] = None
-            elif isinstance(node, ir.Call | ir.Invoke):
-                found.update(dict.fromkeys(self.captures(node.function)))
-        return tuple(found)
-
-
-@dataclass(frozen=True)
-class Array:
-    """How the elements of a global, a group array or a local array are found.
-
-    Attributes:
-        lengths: along each axis, u32 values.
-        strides: along each axis in elements, i64 values.
-        metadata: of its loads and stores.
-    """
-
-    base: str
-    lengths: tuple[str, ...]
-    strides: tuple[str, ...]
-    metadata: str = ""
-
-
-@dataclass(frozen=True)
-class Item:
-    """Where a thread's element is. For a broadcast item, ``repeated`` (an i1) says to take ``value`` instead."""
-
-    pointer: str
-    metadata: str = ""
-    repeated: str | None = None
-    value: str = ""
-
-
-def memory_type(type: ScalarType) -> str:
-    """The LLVM type in which an element lies in memory; f16 and bf16 travel as bits."""
-    return "i16" if type.is_float and type.size == 2 else type.llvm
-
 
 _INTEGER_OPS = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
 _FLOAT_OPS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
@@ -365,17 +229,17 @@ class Expressions:
         if isinstance(place, ir.ItemParameter):
             item = self.items[place]
             if item.repeated is None:
-                return self._read(place.type, item.pointer, item.metadata)
+                return self.read(place.type, item.pointer, item.metadata)
             own = b.op(f"xor i1 {item.repeated}, true")
-            return self._guarded(
-                own, expr.type, item.value, lambda: self._read(place.type, item.pointer, item.metadata)
-            )
+            return self._guarded(own, expr.type, item.value, lambda: self.read(place.type, item.pointer, item.metadata))
+        if isinstance(place, ir.ConstantArray) and place not in self.arrays:
+            self.arrays[place] = self.context.table(place)
         array = self.arrays[place]
         index, within = self._index(expr.index)
         inside = self._inside(place, array, index, within, expr.location)
 
         def read() -> str:
-            return self._read(place.type, self._address(place.type, array, index), array.metadata)
+            return self.read(place.type, self._address(place.type, array, index), array.metadata)
 
         return read() if inside is None else self._guarded(inside, expr.type, literal(0, expr.type), read)
 
@@ -408,14 +272,23 @@ class Expressions:
         b.place(join)
         return b.op(f"phi {type.llvm} [ {value}, %{end} ], [ {otherwise}, %{before} ]")
 
-    def _read(self, type: ScalarType, pointer: str, metadata: str) -> str:
-        value = self.b.load(memory_type(type), pointer, f", align {type.size}{metadata}")
-        return widen(self.b, type, value, self.context.half) if type.compute is not type else value
+    def read(self, type: ScalarType, pointer: str, metadata: str = "") -> str:
+        """Loads an element as a value of its type of computation."""
+        return self._from_memory(type, self.b.load(memory_type(type), pointer, f", align {type.size}{metadata}"))
 
     def _write(self, type: ScalarType, pointer: str, value: str, metadata: str) -> None:
-        if type.compute is not type:
-            value = narrow(self.b, type, value, self.context.half)
-        self.b.store(memory_type(type), value, pointer, f", align {type.size}{metadata}")
+        self.b.store(memory_type(type), self._to_memory(type, value), pointer, f", align {type.size}{metadata}")
+
+    def _from_memory(self, type: ScalarType, value: str) -> str:
+        """An element as it lies in memory as a value of its type of computation."""
+        if type is boolean:  # whoever else writes the memory may take any byte but 0 for true
+            return self.b.op(f"icmp ne i8 {value}, 0")
+        return value if type.compute is type else widen(self.b, type, value, self.context.half)
+
+    def _to_memory(self, type: ScalarType, value: str) -> str:
+        if type is boolean:
+            return self.b.op(f"zext i1 {value} to i8")
+        return value if type.compute is type else narrow(self.b, type, value, self.context.half)
 
     def _address(self, type: ScalarType, array: Array, index: list[tuple[str, ScalarType]]) -> str:
         b = self.b

@@ -22,8 +22,12 @@ def buffer_accesses(program: ir.Program) -> Accesses:
     written: set[ir.Place] = set()
     for body in (program.body, *(function.body for function in program.functions)):
         for node in ir.walk(body):
-            if isinstance(node, ir.Load | ir.CooperativeLoad | ir.Atomic):
-                read.add(node.place)
-            if isinstance(node, ir.Store | ir.CooperativeStore | ir.Atomic):
-                written.add(node.place)
+            match node:
+                case ir.Load() | ir.CooperativeLoad() | ir.Atomic(op="load"):
+                    read.add(node.place)
+                case ir.Store() | ir.CooperativeStore() | ir.Atomic(op="store"):
+                    written.add(node.place)
+                case ir.Atomic():
+                    read.add(node.place)
+                    written.add(node.place)
     return tuple((buffer in read, buffer in written) for buffer in program.buffers)

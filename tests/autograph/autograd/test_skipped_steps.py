@@ -12,6 +12,7 @@ from autograph.autograd import differentiable
 from krnlpy import Device, f32
 from tests.autograph.reference import draw, tensor
 from tests.support.tiers import one_vulkan_device
+from tests.support.typed import present
 
 pytestmark = one_vulkan_device
 
@@ -90,7 +91,7 @@ def test_gradients_of_several_passes_add_up(device: Device) -> None:
         model.init_parameter_grads()
         for seed in seeds:
             loss_of(model, device, seed).backward()
-        gradients.append([parameter.grad.numpy() for parameter in model.parameters()])
+        gradients.append([present(parameter.grad).numpy() for parameter in model.parameters()])
     for first, second, both in zip(*gradients, strict=True):
         np.testing.assert_array_equal(both, first + second)
 
@@ -100,13 +101,13 @@ def test_a_slot_is_emptied_without_losing_what_was_recorded(device: Device) -> N
     model = Model(device)
     model.init_parameter_grads()
     loss_of(model, device, 1).backward()
-    expected = [parameter.grad.numpy() for parameter in model.parameters()]
+    expected = [present(parameter.grad).numpy() for parameter in model.parameters()]
     loss = loss_of(model, device, 1)
     model.init_parameter_grads()
     assert all(parameter.tracked and parameter.grad is None for parameter in model.parameters())
     loss.backward()
     for parameter, gradient in zip(model.parameters(), expected, strict=True):
-        np.testing.assert_array_equal(parameter.grad.numpy(), gradient)
+        np.testing.assert_array_equal(present(parameter.grad).numpy(), gradient)
 
 
 def test_a_gradient_that_is_held_stays_as_it_is(device: Device) -> None:
@@ -116,4 +117,4 @@ def test_a_gradient_that_is_held_stays_as_it_is(device: Device) -> None:
     held = model.weight.grad
     model.init_parameter_grads()
     model(Tensor.full((1, 2), 3.0, f32, device)).sum().backward()
-    assert (held.numpy() == 1).all() and (model.weight.grad.numpy() == 3).all()
+    assert (present(held).numpy() == 1).all() and (present(model.weight.grad).numpy() == 3).all()

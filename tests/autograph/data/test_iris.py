@@ -33,8 +33,8 @@ def test_what_fisher_published() -> None:
 
 def test_the_rows_in_which_copies_differ() -> None:
     features = load_iris().features
-    np.testing.assert_array_equal(features[34], np.float32([4.9, 3.1, 1.5, 0.2]))
-    np.testing.assert_array_equal(features[37], np.float32([4.9, 3.6, 1.4, 0.1]))
+    np.testing.assert_array_equal(features[34], np.array([4.9, 3.1, 1.5, 0.2], np.float32))
+    np.testing.assert_array_equal(features[37], np.array([4.9, 3.6, 1.4, 0.1], np.float32))
 
 
 def test_each_call_gives_arrays_of_ones_own() -> None:
@@ -54,13 +54,15 @@ def test_a_damaged_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_network_learns_it(device: Device) -> None:
     data = load_iris()
-    x = (data.features - data.features.mean(axis=0)) / data.features.std(axis=0)
-    x, classes = Tensor.from_numpy(x, device), Tensor.from_numpy(data.classes, device)
+    every, steps = (5, 30) if device.info.kind == "interpreter" else (1, 60)  # it takes long for each
+    x = ((data.features - data.features.mean(axis=0)) / data.features.std(axis=0))[::every]
+    x, classes = Tensor.from_numpy(x, device), Tensor.from_numpy(data.classes[::every], device)
     model = Sequential(Dense(4, 8, bias=True, seed=0, device=device), Relu(), Dense(8, 3, seed=1, device=device))
     optimizer = SGD(0.9)
-    for _ in range(60):
+    for _ in range(steps):
         model.init_parameter_grads()
         model(x).cross_entropy_loss(classes).backward()
         model.update(0.3, optimizer)
-    # Two species overlap a little: linear discriminants have 147 of 150 right (Fisher); this network has 148 here.
-    assert model(x).accuracy(classes).item() >= 145
+    # Two species overlap a little: linear discriminants have 147 of 150 right (Fisher); this network has 148 here,
+    # and all of every fifth.
+    assert model(x).accuracy(classes).item() >= 145 // every

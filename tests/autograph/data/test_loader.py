@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from autograph.data import batches
 from autograph.errors import DatasetError
+from tests.support.typed import untyped
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
@@ -17,7 +20,7 @@ def test_every_example_once(n: int, batch_size: int, shuffle: bool) -> None:
     assert sorted(i for batch in drawn for i in batch) == list(range(n))
 
 
-def order(seed: int, epoch: int, batch_size: int = 10) -> list[int]:
+def order(seed: int, epoch: int, batch_size: int = 10) -> Any:
     return np.concatenate(list(batches(1000, batch_size, seed=seed, epoch=epoch))).tolist()
 
 
@@ -52,4 +55,4 @@ def test_order_is_uniform() -> None:
 )
 def test_out_of_range(arguments: dict[str, int], message: str) -> None:
     with pytest.raises(DatasetError, match=message):
-        batches(**{"n": 10, "batch_size": 2, **arguments})
+        batches(**untyped({"n": 10, "batch_size": 2, **arguments}))

@@ -8,13 +8,16 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import platformdirs
 import pytest
 
 from autograph.data import Mnist, load_mnist, mnist, write_idx
 from autograph.data.idx import pack_idx
 from autograph.errors import DatasetError
+from tests.support.typed import untyped
 
 from .http_server import Site, serve
 
@@ -29,7 +32,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No file of this machine is found, no mirror is there, and "whole" sets are small; returns the cache folder."""
     monkeypatch.delenv("AUTOGRAPH_DATA", raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(mnist.platformdirs, "user_cache_dir", lambda name: str(tmp_path / "cache" / name))
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name: str(tmp_path / "cache" / name))
     monkeypatch.setattr(mnist, "_LENGTHS", LENGTHS)
     set_mirrors(monkeypatch, NOWHERE)
     return tmp_path / "cache" / "autograph"
@@ -157,7 +160,7 @@ def test_progress_bar(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"download": False}])
-def test_sample_where_there_is_nothing_else(options: dict[str, bool]) -> None:
+def test_sample_where_there_is_nothing_else(options: dict[str, Any]) -> None:
     data = load_mnist("mnist", progress=False, **options)
     assert data.train_images.shape == (5000, 1, 28, 28)
     assert data.test_images.shape == (1000, 1, 28, 28)
@@ -175,7 +178,7 @@ def test_fashion_has_no_sample() -> None:
 
 def test_unknown_kind() -> None:
     with pytest.raises(DatasetError, match="no data set 'kmnist', expected one of 'mnist', 'fashion'"):
-        load_mnist("kmnist")
+        load_mnist(untyped("kmnist"))
 
 
 @pytest.mark.parametrize("named", ["data_dir", "AUTOGRAPH_DATA"])
@@ -194,7 +197,7 @@ def test_some_files_missing(tmp_path: Path) -> None:
         load_mnist("mnist", tmp_path / "data")
 
 
-BAD_ARRAYS = {
+BAD_ARRAYS: dict[str, tuple[str, Any, str]] = {
     "image size": ("train-images-idx3-ubyte", np.zeros((5, 28, 27), np.uint8), r"shape \[5, 28, 27\].*expected"),
     "image axes": ("train-images-idx3-ubyte", np.zeros((5, 784), np.uint8), r"shape \[5, 784\]"),
     "image type": ("t10k-images-idx3-ubyte", np.zeros((5, 28, 28), np.float32), "holds float32"),

@@ -11,6 +11,7 @@ from autograph import Conv2, Parameter, Tensor
 from autograph.errors import DtypeError, ShapeError
 from krnlpy import Device, ScalarType, f32, i32
 from tests.autograph.reference import DTYPES, bound, check, conv2, draw, tensor
+from tests.support.typed import present, untyped
 
 CASES = {
     "plain": ((2, 2, 5, 6), (3, 2, 3, 2), {}),
@@ -66,13 +67,13 @@ def test_many_images(device: Device) -> None:
     np.testing.assert_allclose(y.numpy(), conv2(x, w), rtol=0, atol=bound(f32, 25, 25))
     y.backward(Tensor.ones(y.shape, f32, device))
     ones = np.ones((100, 2, 24, 24))
-    found = q.take_grad().numpy()
+    found = present(q.take_grad()).numpy()
     expected = conv2(x.transpose(1, 0, 2, 3), ones.transpose(1, 0, 2, 3)).transpose(1, 0, 2, 3)
     # 57,600 numbers below 1, summed in parts: the error of a part of m numbers is below m**2 * 2**-24, and 100 * 24
     # rows of 24 are summed, then those; the slack of the bound is a factor of about 10.
     np.testing.assert_allclose(found, expected, rtol=0, atol=2_400 * 24 * 24 * 2.0**-24)
     full = conv2(ones, w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3), padding=(4, 4))
-    np.testing.assert_allclose(p.take_grad().numpy(), full, rtol=0, atol=bound(f32, 50, 50))
+    np.testing.assert_allclose(present(p.take_grad()).numpy(), full, rtol=0, atol=bound(f32, 50, 50))
 
 
 def test_empty_batch(device: Device) -> None:
@@ -82,7 +83,7 @@ def test_empty_batch(device: Device) -> None:
     y = x.conv2(w)
     assert y.shape == (0, 2, 3, 3)
     y.sum().backward()
-    np.testing.assert_array_equal(w.grad.numpy(), np.zeros((2, 1, 3, 3)))
+    np.testing.assert_array_equal(present(w.grad).numpy(), np.zeros((2, 1, 3, 3)))
 
 
 def test_what_does_not_fit(device: Device) -> None:
@@ -98,7 +99,7 @@ def test_what_does_not_fit(device: Device) -> None:
     with pytest.raises(ShapeError, match="stride=0"):
         x.conv2(w, stride=0)
     with pytest.raises(ShapeError, match="padding="):
-        x.conv2(w, padding=(1, 1, 1))
+        x.conv2(w, padding=untyped((1, 1, 1)))
     with pytest.raises(DtypeError, match="f16, bf16, f32, not i32"):
         x.cast(i32).conv2(w.cast(i32))
 
@@ -106,6 +107,8 @@ def test_what_does_not_fit(device: Device) -> None:
 def test_layer(device: Device) -> None:
     layer = Conv2(2, 3, (3, 2), stride=2, padding=(1, 0), bias=True, device=device, seed=5)
     x = draw(10, (2, 2, 5, 6), f32)
-    expected = conv2(x, layer.weight.numpy(), stride=(2, 2), padding=(1, 0)) + layer.bias.numpy()[:, None, None]
+    expected = (
+        conv2(x, layer.weight.numpy(), stride=(2, 2), padding=(1, 0)) + present(layer.bias).numpy()[:, None, None]
+    )
     # 12 products of a number below 1 and a weight below sqrt(2 / 12) = 0.41, and a bias.
     np.testing.assert_allclose(layer(tensor(x, f32, device)).numpy(), expected, rtol=0, atol=bound(f32, 13, 6, 2))

@@ -16,6 +16,7 @@ from krnlpy.scalar import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, 
 from tests.autograph.reference import bound, close, conv2, draw, image_size, rows, summed, tensor
 from tests.support.devices import requires
 from tests.support.tiers import sampled
+from tests.support.typed import present
 
 TYPES = [u8, i8, u16, i16, f16, bf16, u32, i32, f32, u64, i64, f64]
 FILTERS = [(1, 1), (3, 3), (5, 5), (7, 7), (1, 3), (3, 5), (1, 7)]
@@ -94,12 +95,12 @@ def test_each_is_the_gradient_of_the_other(device: Device) -> None:
     gradient = draw(2, columns.shape, f32)
     columns.backward(tensor(gradient, f32, device))
     expected = summed(gradient, x.shape, (3, 2), **options)
-    np.testing.assert_allclose(x.grad.numpy(), expected, rtol=0, atol=bound(f32, 6, 6))
+    np.testing.assert_allclose(present(x.grad).numpy(), expected, rtol=0, atol=bound(f32, 6, 6))
     y = Parameter(tensor(gradient, f32, device))
     y.init_grad()
     image = draw(3, x.shape, f32)
     col2im(y, x.shape, (3, 2), **options).backward(tensor(image, f32, device))
-    np.testing.assert_array_equal(y.grad.numpy(), rows(image, (3, 2), **options).astype(np.float32))
+    np.testing.assert_array_equal(present(y.grad).numpy(), rows(image, (3, 2), **options).astype(np.float32))
 
 
 @pytest.mark.parametrize(("filter", "options", "dtype"), GRID, ids=str)

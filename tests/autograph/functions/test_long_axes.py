@@ -13,6 +13,7 @@ from autograph.functions.convolution import direct as direct
 from autograph.functions.convolution import one_dimensional as conv1
 from autograph.functions.convolution import two_dimensional as conv2
 from autograph.functions.convolution import windows as windows
+from autograph.functions.convolution.geometry import Window
 from krnlpy import Buffer, Device, ScalarType, bf16, f16, f32
 from tests.autograph.reference import LEAST, ROUNDING, draw, tensor
 
@@ -155,7 +156,7 @@ def test_convolution_with_large_filters(vulkan: Device, image: Any, filter: Any,
 def test_gradient_through_large_filters(vulkan: Device) -> None:
     rng = np.random.default_rng(4)
     w = rng.integers(-2, 3, (1, 1, 300, 300)).astype(np.float32)
-    window = conv2.Window((300, 300), (1, 1), (250, 250), (1, 1))
+    window = Window((300, 300), (1, 1), (250, 250), (1, 1))
     dx = Buffer.zeros((1, 1, 20, 30), f32, vulkan)
     dy = ones((1, 1, 221, 231), vulkan).buffer
     direct.input_gradient(dy, Tensor.from_numpy(w, vulkan).buffer, dx, window)
@@ -193,7 +194,7 @@ def test_convolution_of_many_channels(vulkan: Device, dtype: Any) -> None:
 
 def test_gradient_of_many_channels(vulkan: Device) -> None:
     channels = 8200
-    window = conv2.Window((3, 3), (1, 1), (0, 0), (1, 1))
+    window = Window((3, 3), (1, 1), (0, 0), (1, 1))
     dy, weight = ones((1, channels, 2, 2), vulkan).buffer, ones((channels, 1, 3, 3), vulkan).buffer
     dx = Buffer.zeros((1, 1, 4, 4), f32, vulkan)
     direct.input_gradient(dy, weight, dx, window)
@@ -202,14 +203,14 @@ def test_gradient_of_many_channels(vulkan: Device) -> None:
 
 def test_gradient_of_filters_of_wide_signals(vulkan: Device) -> None:
     x, dy = ones((1, 1, 1, LONG + 2), vulkan).buffer, ones((1, 1, 1, LONG), vulkan).buffer
-    window = conv2.Window((1, 3), (1, 1), (0, 0), (1, 1))
+    window = Window((1, 3), (1, 1), (0, 0), (1, 1))
     assert direct.weight_gradient(x, dy, (1, 1, 1, 3), window).numpy().ravel().tolist() == [LONG] * 3
 
 
 def test_gradient_of_filters_of_many_rows(vulkan: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(direct, "_SLICED_THREADS", 1)  # as where there are many filters
     x, dy = ones((1, 1, 302, 302), vulkan).buffer, ones((1, 1, 300, 300), vulkan).buffer
-    window = conv2.Window((3, 3), (1, 1), (0, 0), (1, 1))
+    window = Window((3, 3), (1, 1), (0, 0), (1, 1))
     assert direct.weight_gradient(x, dy, (1, 1, 3, 3), window).numpy().ravel().tolist() == [90_000] * 9
 
 

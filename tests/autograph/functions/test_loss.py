@@ -11,6 +11,7 @@ from autograph import Parameter, Tensor
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from krnlpy import Device, Feature, ScalarType, f32, i8, i16, i32, i64, u8, u16, u32, u64
 from tests.autograph.reference import DTYPES, ROUNDING, cross_entropy, draw, numeric_gradient, tensor
+from tests.support.typed import present, untyped
 
 CLASSES = [u8, i8, u16, i16, u32, i32, u64, i64]
 
@@ -22,7 +23,7 @@ def supports(device: Device, dtype: ScalarType) -> Any:
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("shape", [(1, 8), (7, 3), (31, 16)], ids=str)
-def test_value_and_gradient(shape: tuple[int, ...], reduction: str, dtype: ScalarType, device: Device) -> None:
+def test_value_and_gradient(shape: tuple[int, ...], reduction: Any, dtype: ScalarType, device: Device) -> None:
     logits = draw(1, shape, dtype, -4, 4)
     classes = np.random.default_rng(2).integers(0, shape[1], shape[0])
     x = Parameter(tensor(logits, dtype, device))
@@ -34,12 +35,12 @@ def test_value_and_gradient(shape: tuple[int, ...], reduction: str, dtype: Scala
     # terms; loss per row below 11.
     np.testing.assert_allclose(loss.item(), expected, rtol=32 * 2.0**-24, atol=shape[0] * 32 * 2.0**-24)
     loss.backward()
-    assert x.grad.dtype is dtype
+    assert present(x.grad).dtype is dtype
     numeric = numeric_gradient(lambda x: cross_entropy(x, classes, reduction), logits.copy(), np.ones(()))
     # exp(-y) is off by 3 + 2y ulp, of 1 at most 3; the sum of up to 16 by as many of itself and 16 roundings, the
     # quotient by 2.5 ulp, the difference by one rounding: 6 + 6 + 16 + 5 + 1 halves of an ulp. Then to the dtype.
     tolerance = 40 * 2.0**-24 + ROUNDING[dtype]
-    np.testing.assert_allclose(x.grad.numpy().astype(np.float64), numeric, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(present(x.grad).numpy().astype(np.float64), numeric, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("dtype", CLASSES, ids=str)
@@ -60,7 +61,7 @@ def test_large_logits_do_not_overflow(device: Device) -> None:
     loss = x.cross_entropy_loss(np.array([0, 0, 0]))
     assert abs(loss.item()) < 1e-6
     loss.backward()
-    np.testing.assert_allclose(x.grad.numpy(), np.zeros((3, 2)), atol=1e-5)
+    np.testing.assert_allclose(present(x.grad).numpy(), np.zeros((3, 2)), atol=1e-5)
     assert x.cross_entropy_loss(np.array([1, 0, 0])).item() == pytest.approx(2000 / 3, rel=1e-5)
 
 
@@ -91,11 +92,11 @@ def test_classes_out_of_range_on_a_device(dtype: ScalarType, device: Device) -> 
         assert np.isnan(loss.item())
         assert x.accuracy(classes).item() == 0
         loss.backward()
-        np.testing.assert_array_equal(np.isnan(x.grad.numpy()).any(axis=1), [False, True, False])
+        np.testing.assert_array_equal(np.isnan(present(x.grad).numpy()).any(axis=1), [False, True, False])
 
 
 def test_accuracy_counts_strict_maxima(device: Device) -> None:
-    logits = [[1, 2, 3], [3, 2, 3], [0, 1, 0], [np.nan, 0, 1], [0, np.nan, 1], [1, 1, 1]]
+    logits = np.array([[1, 2, 3], [3, 2, 3], [0, 1, 0], [np.nan, 0, 1], [0, np.nan, 1], [1, 1, 1]])
     x = tensor(logits, f32, device)
     hits = x.accuracy(np.array([2, 0, 1, 2, 2, 0]))
     assert (hits.shape, hits.dtype, hits.item()) == ((), u32, 2)
@@ -121,7 +122,7 @@ def test_what_does_not_fit(device: Device) -> None:
     with pytest.raises(DtypeError, match="integers, not f32"):
         x.accuracy(Tensor.zeros(3, f32, device))
     with pytest.raises(AutographError, match="'mean' or 'sum'"):
-        x.cross_entropy_loss(np.zeros(3, np.int64), "max")
+        x.cross_entropy_loss(np.zeros(3, np.int64), untyped("max"))
     with pytest.raises(ShapeError, match="empty batch"):
         x[:0].cross_entropy_loss(np.zeros(0, np.int64))
     other = Device.interpreter() if device.is_host else Device.host()

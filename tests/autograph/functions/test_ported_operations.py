@@ -10,6 +10,7 @@ import pytest
 from autograph import Parameter, Tensor
 from krnlpy import Device, ScalarType, bf16, f32, u8, u16, u32
 from tests.autograph.reference import ROUNDING, cross_entropy, draw, max_pool2, tensor
+from tests.support.typed import present
 
 FLOATS = [bf16, f32]
 LABELS = [u8, u16, u32]
@@ -59,7 +60,7 @@ def test_cross_entropy_loss(dtype: ScalarType, labels: ScalarType, shape: tuple[
     # exp of a number from -4 to 0 is off by 3 + 2 * 4 ulp, the sum by as many and a rounding for each term, the
     # quotient by 2.5 ulp, the difference by a rounding; then it is rounded to the dtype.
     atol = (22 + 22 + shape[1] + 5) * 2.0**-24 * powers + 2.0**-24 + ROUNDING[dtype] * np.abs(expected)
-    assert np.all(np.abs(x.grad.numpy().astype(np.float64) - expected) <= atol)
+    assert np.all(np.abs(present(x.grad).numpy().astype(np.float64) - expected) <= atol)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 4, 4), (1, 1, 12, 12), (2, 3, 4, 4), (1, 1, 24, 24)], ids=str)
@@ -78,7 +79,7 @@ def test_max_pool2(dtype: ScalarType, shape: tuple[int, ...], device: Device) ->
         window = values[n, c, 2 * oy : 2 * oy + 2, 2 * ox : 2 * ox + 2]
         ky, kx = np.unravel_index(window.argmax(), (2, 2))
         dx[n, c, 2 * oy + ky, 2 * ox + kx] = dy[n, c, oy, ox]
-    np.testing.assert_array_equal(x.grad.numpy().astype(np.float64), dx)
+    np.testing.assert_array_equal(present(x.grad).numpy().astype(np.float64), dx)
 
 
 @pytest.mark.parametrize("shape", [(1, 8), (15, 20)], ids=str)
@@ -91,4 +92,4 @@ def test_relu(dtype: ScalarType, shape: tuple[int, ...], device: Device) -> None
     np.testing.assert_array_equal(y.numpy().astype(np.float64), np.maximum(values, 0))
     dy = (np.arange(values.size) % 4 + 1.0).reshape(shape)
     y.backward(tensor(dy, dtype, device))
-    np.testing.assert_array_equal(x.grad.numpy().astype(np.float64), np.where(values > 0, dy, 0))
+    np.testing.assert_array_equal(present(x.grad).numpy().astype(np.float64), np.where(values > 0, dy, 0))

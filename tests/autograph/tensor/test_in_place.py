@@ -14,6 +14,7 @@ from krnlpy.scalar import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, 
 from tests.autograph.reference import draw, tensor
 from tests.support.devices import requires
 from tests.support.tiers import one_vulkan_device
+from tests.support.typed import present, untyped
 
 pytestmark = one_vulkan_device
 
@@ -103,7 +104,7 @@ def test_alpha_must_be_a_number_of_the_dtype(device: Device) -> None:
     with pytest.raises(DtypeError, match=r"scaled_add of u8 and 1\.5: expected a whole number from 0 to 255"):
         x.scaled_add(1.5, x)
     with pytest.raises(DtypeError, match="scaled_add takes a tensor or a number, not str"):
-        x.scaled_add("2", x)
+        x.scaled_add(untyped("2"), x)
     assert x.numpy().tolist() == [1, 1]
 
 
@@ -165,7 +166,7 @@ def test_classes_that_have_no_row(device: Device) -> None:
     classes = Tensor.from_numpy(np.array([[0, 1], [3, 2]], np.int8), device)
     for count in (0, -1, 1.5):
         with pytest.raises(ShapeError, match="expected a whole number of at least 1"):
-            classes.one_hot(count)
+            classes.one_hot(untyped(count))
     if device.is_host:
         with pytest.raises(ShapeError, match=r"class 3 at \(1, 0\) is out of range: expected one of 3 classes, 0 to 2"):
             classes.one_hot(3)
@@ -215,7 +216,7 @@ def test_gradients_go_through_what_changes_nothing(same: Any, device: Device) ->
     y = same(x)
     assert type(y) is Tensor and y.tracked
     (y * y).sum().backward()
-    assert x.grad.numpy().tolist() == [[6, 6], [6, 6]]
+    assert present(x.grad).numpy().tolist() == [[6, 6], [6, 6]]
 
 
 def test_layout(device: Device) -> None:
@@ -229,4 +230,4 @@ def test_layout(device: Device) -> None:
     for empty in (Tensor.zeros((0, 3), f32, device), Tensor.zeros((), f32, device)):
         assert empty.is_contiguous() and empty.is_contiguous("F")
     with pytest.raises(AutographError, match="expected 'C' or 'F'"):
-        x.is_contiguous("K")
+        x.is_contiguous(untyped("K"))

@@ -104,7 +104,7 @@ def test_what_was_computed_before_cannot_run_backwards(device: Device) -> None:
 
 
 class Model(Layer):
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device | None) -> None:
         self.dense1 = Dense(3, 4, bias=True, seed=0, device=device)
         self.relu = Relu()
         self.dense2 = Dense(4, 2, seed=1, device=device)

@@ -13,6 +13,7 @@ from krnlpy import Buffer, Device, f32
 from krnlpy.kernels.split_plan import SplitPlan
 from tests.support.devices import limit_reach
 from tests.support.kernels import accumulate
+from tests.support.typed import present
 
 ROWS = [1, 2, 3, 5, 7, 9, 11, 13, 31, 33, 63, 97]
 
@@ -32,7 +33,8 @@ class Far:
 @pytest.mark.parametrize("reach", [1, 2, 3, 8])
 @pytest.mark.parametrize("count", ROWS)
 def test_every_row_is_in_one_part(count: int, reach: int) -> None:
-    found = list(split_rows(Far(range(count), reach), Far(range(count), 2 * reach)))
+    buffers: list[Any] = [Far(range(count), reach), Far(range(count), 2 * reach)]
+    found: list[Any] = list(split_rows(*buffers))
     assert [row for part, _ in found for row in part.rows] == list(range(count))
     assert [part.rows for part, _ in found] == [part.rows for _, part in found]
     assert all(part.can_be_indexed for part, _ in found)
@@ -85,7 +87,7 @@ def test_operations_of_odd_counts_of_rows(count: int, limited: Any) -> None:
                 y = operation(p)
                 y.backward(Tensor.ones(y.shape, f32, limited))
                 values.append(y.numpy())
-                gradients.append(p.grad.numpy())
+                gradients.append(present(p.grad).numpy())
             found.append((np.concatenate(values), np.concatenate(gradients)))
         for whole, single in zip(*found, strict=True):
             np.testing.assert_array_equal(whole, single)
@@ -105,6 +107,6 @@ def test_losses_and_classes_of_odd_counts_of_rows(count: int, limited: Any) -> N
     power = np.e / (np.e + 4)
     expected = np.where(np.eye(5)[classes] == 1, power - 1, (1 - power) / 4)
     # exp of 1 and its quotient, each good to a few times 2**-24.
-    np.testing.assert_allclose(logits.grad.numpy(), expected, rtol=0, atol=2.0**-20)
+    np.testing.assert_allclose(present(logits.grad).numpy(), expected, rtol=0, atol=2.0**-20)
     found = Tensor.from_numpy(classes).to_device(limited).one_hot(5)
     np.testing.assert_array_equal(found.numpy(), np.eye(5)[classes])

@@ -10,14 +10,16 @@ import pytest
 
 from autograph import Parameter, Tensor
 from autograph.errors import AutographError, ShapeError
-from krnlpy import SCALAR_TYPES, Device, ScalarType, UnsizedError, bf16, f32, i32
+from krnlpy import Device, ScalarType, UnsizedError, bf16, f32, i32
 from tests.autograph.reference import tensor
+from tests.conformance.values import NUMBERS
 from tests.support.tiers import one_vulkan_device
+from tests.support.typed import present, untyped
 
 pytestmark = one_vulkan_device
 
 
-@pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
+@pytest.mark.parametrize("dtype", NUMBERS, ids=str)
 def test_to_numpy_and_back(dtype: ScalarType, device: Device) -> None:
     x = np.arange(24).reshape(2, 3, 4).astype(dtype.dtype)
     found = Tensor.from_numpy(x, device)
@@ -92,7 +94,7 @@ def test_views(device: Device) -> None:
         (t.transpose(1, 0, 2), x.transpose(1, 0, 2)),
         (t.transpose((1, 0, 2)), x.transpose((1, 0, 2))),
         (t.reshape((4, -1)), x.reshape(4, -1)),
-        (t.reshape(np.int64(8), 3), x.reshape(8, 3)),
+        (t.reshape(untyped(np.int64(8)), 3), x.reshape(8, 3)),
         (t[0, 0, 0].reshape(()), x[0, 0, 0]),
         (t.T.reshape((6, 4)), x.T.reshape(6, 4)),
         (t.flatten(), x.reshape(2, 12)),
@@ -111,7 +113,7 @@ def test_gradients_of_views(device: Device) -> None:
     def gradient_of(function: Callable[..., Any]) -> Any:
         x.init_grad()
         function(x).sum().backward()
-        return x.take_grad().numpy()
+        return present(x.take_grad()).numpy()
 
     weights = Tensor.from_numpy(np.arange(24, dtype=np.float32).reshape(4, 6), device)
     np.testing.assert_array_equal(gradient_of(lambda x: x[1:, ::2]), [[0] * 4, [1, 0, 1, 0], [1, 0, 1, 0]])
@@ -130,8 +132,8 @@ def test_moving_between_devices(device: Device) -> None:
     y = x.to_device(device)
     assert y.device == device
     (y * 2).sum().backward()
-    assert x.grad.device == Device.host()
-    np.testing.assert_array_equal(x.grad.numpy(), np.full((2, 3), 2))
+    assert present(x.grad).device == Device.host()
+    np.testing.assert_array_equal(present(x.grad).numpy(), np.full((2, 3), 2))
 
 
 def test_what_does_not_fit(device: Device) -> None:
@@ -139,7 +141,7 @@ def test_what_does_not_fit(device: Device) -> None:
     with pytest.raises(ShapeError, match=r"6 elements and cannot be reshaped to \(4,\)"):
         x.reshape(4)
     with pytest.raises(ShapeError, match=r"expected integers, one by one or as a tuple, not \(1.5, 4\)"):
-        x.reshape(1.5, 4)
+        x.reshape(untyped(1.5), 4)
     with pytest.raises(ShapeError, match="cannot be broadcast"):
         x.broadcast_to((3, 3))
     with pytest.raises(ShapeError, match="not a permutation of the 2 axes"):

@@ -31,6 +31,7 @@ from krnlpy.dsl import (
     isnan,
     item_id,
     local_array,
+    memory_fence,
     popcount,
     subgroup_add,
     subgroup_all,
@@ -45,7 +46,7 @@ from krnlpy.dsl.ir.nodes import Location
 from krnlpy.dsl.ir.program import Program, walk
 from krnlpy.dsl.passes.cooperative_expansion import expanded
 from krnlpy.errors import InvalidProgram
-from krnlpy.scalar import bf16, boolean, f16, f32, f64, i32, u8, u32
+from krnlpy.scalar import Scalar, bf16, boolean, f16, f32, f64, i32, u8, u32
 from tests.support import process
 
 WHERE = Location("x.py", 1, 0, 1)
@@ -78,6 +79,13 @@ def put(y: GlobalMut[f32], i: i32) -> None:
     y[i] = 1.0
 
 
+PRIMES = (2, 3, 5)
+
+
+def lookups(y: GlobalMut[i32], n: Spec[i32]) -> None:
+    y[0] = PRIMES[y[1]] + n
+
+
 def values(x: Global[f32], y: GlobalMut[f32], o: Out[f32], a: f32, M: Spec[i32] = 4) -> None:
     shared = group_array(f32, 32)
     own = local_array(f32, (M + 1, 2))
@@ -107,6 +115,7 @@ def atomics(n: GlobalMut[u32], y: GlobalMut[f32]) -> None:
     flags[0] = True
     atomic_add(n[0], 1)
     atomic_compare_exchange(n[0], 1, 2)
+    memory_fence()
     n[0] = own[0]
     n[1] = u32(subgroup_add(y[0])) + u32(subgroup_all(y[0] > 1.0)) + u32(subgroup_broadcast(y[0], 1))
 
@@ -195,6 +204,10 @@ def start(statement: Callable[[Program], Any], function: int | None = None) -> C
 
 def const(value: Any, type: Any) -> N.Const:
     return N.Const(value, type=type, location=WHERE)
+
+
+def spec_length(program: Program, node: Any) -> tuple[N.Expr, ...]:
+    return (N.SpecValue(program.specs[0], type=i32, location=WHERE),)
 
 
 def item_store(program: Program) -> N.Stmt:
@@ -292,8 +305,12 @@ CASES: list[tuple[str, Callable[..., Any], Change]] = [
         change(N.Atomic, place=lambda p, n: p.local_arrays[0]),
     ),
     ("an atomic changes an element of a GlobalMut buffer or a group array", atomics, of("parameters", 0, once=True)),
-    ("an atomic changes a number", atomics, change(N.Atomic, place=lambda p, n: p.group_arrays[0])),
-    ("and, or and xor are of integers", atomics, change(N.Atomic, op="xor", place=lambda p, n: p.parameters[1])),
+    ("add, sub, min and max are of numbers", atomics, change(N.Atomic, place=lambda p, n: p.group_arrays[0])),
+    (
+        "and, or and xor are of integers and truth values",
+        atomics,
+        change(N.Atomic, op="xor", place=lambda p, n: p.parameters[1]),
+    ),
     ("the value has the place's type of computation", atomics, change(N.Atomic, value=const(1, i32))),
     ("compare_exchange, and it alone, expects a value", atomics, change(N.Atomic, op="compare_exchange")),
     (
@@ -302,6 +319,9 @@ CASES: list[tuple[str, Callable[..., Any], Change]] = [
         change(N.Atomic, {"op": "compare_exchange"}, expected=const(1, i32)),
     ),
     ("the target takes the element", atomics, change(N.Atomic, targets=(N.Variable("old", i32),))),
+    ("load, and it alone, has no value", atomics, change(N.Atomic, op="load")),
+    ("store reads nothing", atomics, change(N.Atomic, op="store", targets=(N.Variable("old", u32),))),
+    ("a fence is for a group or the device", atomics, change(N.Fence, scope="all")),
     ("the operation is one that there is", atomics, change(N.Collective, op="sub")),
     ("the operation has an operand", atomics, change(N.Collective, {"op": "add"}, operands=())),
     ("the operands have the operation's types", atomics, change(N.Collective, {"op": "all"}, operands=())),
@@ -385,8 +405,10 @@ CASES: list[tuple[str, Callable[..., Any], Change]] = [
     ),
     ("only mul and div are of a matrix and a number", matrices, change(N.CooperativeMap, {"op": "mul"}, op="add")),
     # arrays
+    ("the lengths of a table are constants", lookups, of("constant_arrays", 0, shape=spec_length)),
+    ("a table has all of its elements", lookups, of("constant_arrays", 0, values=(1, 2))),
     ("an array holds one of the scalar types", values, of("local_arrays", 0, type=int)),
-    ("an array has one to three dimensions", values, of("local_arrays", 0, shape=())),
+    ("an array has one to eight dimensions", values, of("local_arrays", 0, shape=())),
     ("a length is an i32", values, of("group_arrays", 0, shape=lambda p, n: (const(4, u32),))),
     ("a length is at least 1", values, of("group_arrays", 0, shape=lambda p, n: (const(0, i32),))),
     (
@@ -424,7 +446,7 @@ CASES: list[tuple[str, Callable[..., Any], Change]] = [
     ("each function has a name of its own", values, of("functions", 0, name="values")),
     ("kernels with items have no groups of their own", items, whole(group_arrays=(N.GroupArray("g", f32, ()),))),
     ("a parameter has a place in the source", values, of("parameters", 0, location=NOWHERE)),
-    ("a parameter is of one of the scalar types", values, of("parameters", 0, type=boolean)),
+    ("a parameter is of one of the scalar types", values, of("parameters", 0, type=Scalar)),
     ("a buffer has dimensions", values, of("parameters", 0, ndim=0)),
     ("what is written once can be written", values, of("parameters", 2, mutable=False)),
     # functions

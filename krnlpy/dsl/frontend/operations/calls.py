@@ -20,12 +20,13 @@ from krnlpy.dsl.frontend.values import Compound, Static, Value, is_number
 from krnlpy.dsl.types.composites import composite_type
 from krnlpy.dsl.types.cooperative import CooperativeType
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
-from krnlpy.scalar import ScalarType, boolean, f32, i32, i64, u16, u32, u64
+from krnlpy.scalar import ScalarType, boolean, i32, i64, u16, u32, u64
 
 from . import atomics, compounds, conversions, cooperative, derivatives
 from . import bits as calls_bits
 from . import math as calls_math
-from .conversions import conversion
+from .barriers import BARRIER_FUNCTIONS
+from .conversions import conversion, named_type
 from .library import call_library
 from .operands import arguments, common
 from .powers import whole_power
@@ -66,9 +67,8 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
     special = _registered(_SYNTAX, callee)
     if special is not None:
         return special(lowering, node)
-    if isinstance(callee, python.type) and callee in (int, float, bool):
-        callee = {int: i32, float: f32, bool: boolean}[callee]
-    handler = partial(conversion, callee) if isinstance(callee, ScalarType) else _registered(_HANDLERS, callee)
+    type = named_type(callee)
+    handler = _registered(_HANDLERS, callee) if type is None else partial(conversion, type)
     if handler is None:
         name = getattr(callee, "__name__", repr(callee))
         raise KernelTypeError(
@@ -231,24 +231,27 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
     python.print: _only("print", "as a statement of its own"),
     python.breakpoint: _only("breakpoint", "as a statement of its own"),
     builtins.barrier: _only("barrier", "as a statement of its own"),
-    builtins.group_array: _only("group_array", "as `name = group_array(type, shape)` at the function's top"),
-    builtins.local_array: _only("local_array", "as `name = local_array(type, shape)` at the function's top"),
     python.enumerate: _only("enumerate", "in `for i, x in enumerate(...)`"),
     python.zip: _only("zip", "in `for x, y in zip(...)`"),
     python.reversed: _only("reversed", "in `for x in reversed(...)`"),
     builtins.grid: _only("grid", "in `for i, j in grid(n, m)`"),
     np.ndindex: _only("ndindex", "in `for i, j in ndindex(n, m)`"),
+    builtins.group_array: _only("group_array", "as `name = group_array(type, shape)` at the kernel's top"),
+    builtins.local_array: _only(
+        "local_array", "as `name = local_array(type, shape)`, in a line of its own or with others"
+    ),
     builtins.unroll: _only("unroll", "in `for i in unroll(range(...))`"),
     **atomics.HANDLERS,
     **derivatives.HANDLERS,
 }
 """Calls whose arguments are not evaluated: an atomic's first one is a target; others are for some places only."""
 _WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
-_WHOLE = {python.type, *VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS}
+_WHOLE = {python.type, builtins.where, np.where, *VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS}
 """What takes vectors whole; any other function is applied element by element."""
 _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     python.abs: _abs,
     python.divmod: _divmod,
+    np.divmod: _divmod,
     python.min: _extremum("min"),
     python.max: _extremum("max"),
     python.type: _type,
@@ -258,6 +261,7 @@ _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     builtins.cooperative_multiply_add: cooperative.product,
     **VECTOR_FUNCTIONS,
     **SUBGROUP_FUNCTIONS,
+    **BARRIER_FUNCTIONS,
 }
 _HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | conversions.HANDLERS
 for _name in _IDS:

@@ -67,3 +67,8 @@ def integers(values: list[Value], name: str, where: ir.Location) -> list[ir.Expr
 def constant(value: int | float, type: ScalarType, where: ir.Location) -> ir.Const:
     """A constant of a number's type: the nearest float of it."""
     return ir.Const(float(convert(float(value), type)) if type.is_float else value, type=type, location=where)
+
+
+def zero(type: ScalarType, where: ir.Location) -> ir.Const:
+    """The zero of a type of computation; of truth values, false."""
+    return ir.Const(False if type is boolean else 0.0 if type.is_float else 0, type=type, location=where)

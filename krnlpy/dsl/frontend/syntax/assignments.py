@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
-from krnlpy.dsl import builtins, ir
-from krnlpy.dsl.frontend.conversions import concretized, default_type, typed, widen, widens
+from krnlpy.dsl import ir
+from krnlpy.dsl.frontend.conversions import concretized, default_type
 from krnlpy.dsl.frontend.operations import cooperative
 from krnlpy.dsl.frontend.targets import (
     AnyName,
@@ -17,9 +16,7 @@ from krnlpy.dsl.frontend.targets import (
     ViewName,
 )
 from krnlpy.dsl.frontend.values import (
-    ArrayPlace,
     Compound,
-    CompoundPlace,
     Static,
     Value,
     describe,
@@ -27,16 +24,13 @@ from krnlpy.dsl.frontend.values import (
     is_strong,
 )
 from krnlpy.dsl.frontend.views import View, as_view, is_array
-from krnlpy.dsl.types.annotations import element_type
 from krnlpy.dsl.types.composites import (
     AnyType,
     CompositeType,
     MatrixType,
     StructType,
-    composite_type,
 )
-from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError
-from krnlpy.scalar import i32
+from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 
 from .places import TargetLowering, variables_in
 
@@ -45,7 +39,7 @@ class AssignmentLowering(TargetLowering):
     """Lowers assignments."""
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        if self._array_declaration(node):
+        if self.array_declarations(node):
             return
         value = self.value(node.value)
         if len(node.targets) > 1:
@@ -72,22 +66,6 @@ class AssignmentLowering(TargetLowering):
             self._check_new_name(node.target)
             self.locals[name] = self.new_name(name, storage, node.lineno)
         self._assign(node.target, value, self.at(node.value))
-
-    def type_named(self, node: ast.expr) -> AnyType:
-        """The type that an annotation or an argument names."""
-        where = self.at(node)
-        annotation = self.value(node)
-        if not isinstance(annotation, Static):
-            raise KernelTypeError(f"expected a type such as f32, found {describe(annotation)}", *where)
-        try:
-            composite = composite_type(annotation.value)
-            if composite is not None:
-                return composite
-            type = element_type(annotation.value)
-        except DtypeError as error:
-            raise KernelTypeError(str(error), *where) from None
-        assert not isinstance(type, TypeVar)
-        return type
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         where = self.at(node)
@@ -162,10 +140,19 @@ class AssignmentLowering(TargetLowering):
             parts = value.value.numbers if isinstance(value.value, View) else value.value
             parts = parts if isinstance(parts, tuple | list) else ()
             return any(self._may_change(target, part) for part in parts if isinstance(part, Value))
-        if isinstance(target, ast.Name) and not (self.is_kernel and target.id in self.state.parameters):
-            written = set(variables_in(self.locals[target.id])) if target.id in self.locals else set()
-            written |= set(self.views[target.id].variables) if target.id in self.views else set()
-            return any(isinstance(e, ir.Local) and e.variable in written for e in ir.walk(value))
+        whole = target  # of which a part may be assigned
+        while isinstance(whole, ast.Attribute | ast.Subscript):
+            whole = whole.value
+        name = whole.id if isinstance(whole, ast.Name) else None
+        if self.is_kernel and name in self.state.parameters:
+            name = None
+        written = set(variables_in(self.locals[name])) if name in self.locals else set()
+        if isinstance(target, ast.Name) and name in self.views:
+            written |= set(self.views[name].variables)
+        if any(isinstance(e, ir.Local) and e.variable in written for e in ir.walk(value)):
+            return True
+        if isinstance(target, ast.Name) and name is not None:
+            return False
         # An element is written; the index may have effects of its own.
         changed = (ir.Load, ir.Local) if any(isinstance(n, ast.NamedExpr) for n in ast.walk(target)) else ir.Load
         return any(isinstance(e, changed) for e in ir.walk(value))
@@ -262,82 +249,6 @@ class AssignmentLowering(TargetLowering):
             return LocalName(ir.Variable(name, type.compute), type, line)
         parts = tuple(self.new_name(f"{name}_{part}", inner, line) for part, inner in type.parts)
         return CompoundName(type, parts, line)
-
-    # ------------------------------------------------------------------------------------------------- arrays
-
-    def _array_declaration(self, node: ast.Assign) -> bool:
-        if not (isinstance(node.value, ast.Call) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
-            return False
-        callee = self.value(node.value.func)
-        if not isinstance(callee, Static) or not isinstance(callee.value, Callable):  # type: ignore[arg-type]
-            return False
-        if callee.value not in (builtins.local_array, builtins.group_array):
-            return False
-        group = callee.value is builtins.group_array
-        what = "group_array" if group else "local_array"
-        where = self.at(node.value)
-        name = node.targets[0].id
-        if self.depth:
-            raise KernelSyntaxError(f"{what} must be at the top of the function, not inside an if or a loop", *where)
-        if group and not self.is_kernel:
-            raise KernelSyntaxError("group arrays are declared in kernels, not in functions", *where)
-        if group and self.state.has_items:
-            raise KernelSyntaxError("a kernel with items has no groups of its own, hence no group arrays", *where)
-        if name in self.arrays or name in self.locals or (self.is_kernel and name in self.state.parameters):
-            raise KernelNameError(f"the name {name} is taken; choose another", *self.at(node.targets[0]))
-        arguments = dict(zip(("type", "shape"), node.value.args, strict=False))
-        arguments.update({k.arg: k.value for k in node.value.keywords if k.arg})
-        if set(arguments) != {"type", "shape"} or len(node.value.args) + len(node.value.keywords) != 2:
-            raise KernelTypeError(f"write {what}(type, shape), for example {what}(f32, (16, 16))", *where)
-        type = self.type_named(arguments["type"])
-        self.arrays[name] = self._new_array(name, type, self._array_shape(arguments["shape"]), group)
-        return True
-
-    def _new_array(self, name: str, type: AnyType, shape: tuple[ir.Expr, ...], group: bool) -> ArrayPlace:
-        if isinstance(type, CompositeType):
-            parts = (self._new_array(f"{name}_{part}", inner, shape, group) for part, inner in type.parts)
-            return CompoundPlace(name, type, tuple(parts))
-        if group:
-            shared = ir.GroupArray(name, type, shape)
-            self.state.group_arrays.append(shared)
-            return shared
-        own = ir.LocalArray(name, type, shape)
-        self.local_arrays.append(own)
-        return own
-
-    def _array_shape(self, node: ast.expr) -> tuple[ir.Expr, ...]:
-        value = self.value(node)
-        parts = value.value if isinstance(value, Static) and isinstance(value.value, tuple) else (value,)
-        nodes = node.elts if isinstance(node, ast.Tuple) else [node] * len(parts)
-        if not 1 <= len(parts) <= 3:
-            raise KernelTypeError("local and group arrays have one to three dimensions", *self.at(node))
-        return tuple(
-            self._extent(part if isinstance(part, Value) else Static(part, self.at(node)), self.at(where))
-            for part, where in zip(parts, nodes, strict=True)
-        )
-
-    @staticmethod
-    def _extent(part: Value, where: ir.Location) -> ir.Expr:
-        if isinstance(part, Static) and not is_number(part.value):
-            part = Static(part.value, where)
-        extent = typed(part, i32)
-        for inner in ir.walk(extent):
-            fixed = isinstance(inner, ir.Const | ir.SpecValue | ir.Cast) or (
-                isinstance(inner, ir.Binary) and inner.op in ("add", "sub", "mul", "floordiv")
-            )
-            if not fixed:
-                raise KernelTypeError(
-                    "the size of an array is made of constants and Spec values with + - * //",
-                    *where,
-                )
-        if not extent.type.is_integer:
-            raise KernelTypeError(f"the size of an array is an integer, not {extent.type}", *where)
-        if extent.type is not i32 and not widens(extent.type, i32):
-            extent = ir.Cast(extent, type=i32, location=extent.location)
-        extent = widen(extent, i32)
-        if isinstance(extent, ir.Const) and extent.value < 1:
-            raise KernelTypeError("the size of an array must be at least 1", *where)
-        return extent
 
 
 def _read(target: ast.Name) -> ast.Name:

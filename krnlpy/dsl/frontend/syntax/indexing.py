@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 
 from krnlpy.dsl import ir
+from krnlpy.dsl.frontend import tables
 from krnlpy.dsl.frontend.conversions import cast, typed
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, CompoundPlace, Static, Value, describe
@@ -29,14 +30,25 @@ class IndexLowering(Lowering):
                 f"{owner.place.name} is an item, one element; declare it Global or GlobalMut to index it",
                 *where,
             )
+        if isinstance(owner, Static) and isinstance(owner.value, tuple):
+            raise KernelTypeError(
+                "a tuple, or a list from outside, is a constant: nothing can be stored there; copy it to a list of the"
+                " kernel's own",
+                *where,
+            )
         raise KernelTypeError(f"{describe(owner)} cannot be indexed", *where)
 
     def element(
         self, place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...], where: ir.Location
     ) -> ir.Expr | Compound:
         """The value of an element of an array, buffer or item."""
+        if isinstance(place, CompoundPlace) and place.axes:
+            every = ((*index, *at) for at in place.indices(where))
+            return Compound(place.type, tuple(self.element(place.parts[0], at, where) for at in every), where)
         if isinstance(place, CompoundPlace):
             return Compound(place.type, tuple(self.element(part, index, where) for part in place.parts), where)
+        if isinstance(place, ir.ConstantArray):
+            return tables.element(place, index, where)
         return ir.Load(place, index, type=place.type.compute, location=where)
 
     def value_of(self, view: View, where: ir.Location) -> Value:
@@ -210,6 +222,13 @@ class IndexLowering(Lowering):
             choose: Callable[[int, int], int] = min if op == "min" else max
             return Static(choose(a.value, b.value), where)
         return ir.Binary(op, typed(a, i32), typed(b, i32), type=i32, location=where)
+
+    def row_at(self, array: Array, index: Value, where: ir.Location) -> Value:
+        """``array[index]``: a row or element of an index that may be out of range."""
+        view = as_view(array)
+        axis = view.axes[0]
+        number = self._position(view, axis, self._index(index, where), where)
+        return self.value_of(View(view.base, (*view.entries[:axis], number, *view.entries[axis + 1 :])), where)
 
     # ---------------------------------------------------------------------------------------------------------- loops
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from krnlpy.dsl import builtins, ir
-from krnlpy.dsl.frontend.conversions import cast, typed, unify, widen, widens
+from krnlpy.dsl.frontend.conversions import cast, is_truth, typed, unify, widen, widens
 from krnlpy.dsl.frontend.operations import compounds
+from krnlpy.dsl.frontend.sequences import entries
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, is_number
 from krnlpy.dsl.frontend.views import Array, as_view
-from krnlpy.dsl.types.composites import MatrixType, StructType
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import boolean, i32
 
@@ -61,33 +61,27 @@ class IterationLowering(AssignmentLowering):
         if isinstance(value, Static) and isinstance(value.value, Array):
             view = as_view(value.value)
             return Items(self.length_of(view, where), lambda index: self.item_of(view, index, where))
-        if isinstance(value, Static) and isinstance(value.value, tuple):
-            entries = [v if isinstance(v, Value) else Static(v, where) for v in value.value]
-            return self._apart(entries, where)
-        if isinstance(value, Compound) and not isinstance(value.type, StructType):
-            parts: list[Value] = list(value.parts)
-            if isinstance(value.type, MatrixType):
-                parts = [compounds.row(value, n, where) for n in range(value.type.rows)]
+        parts = entries(value)
+        if parts is not None:
             return self._apart(parts, where)
         raise KernelTypeError(
             f"a loop goes over range(...), arrays, vectors and tuples; this is {describe(value)}", *where
         )
 
-    def _apart(self, entries: list[Value], where: ir.Location) -> Items:
+    def _apart(self, parts: tuple[Value, ...], where: ir.Location) -> Items:
         def at(index: Value) -> Value:
             if isinstance(index, Static):
-                entry: Value = entries[index.value]
-                return entry
+                part: Value = parts[index.value]
+                return part
             assert isinstance(index, ir.Expr)
-            return compounds.choose(self, self._of_one_type(entries, where), index, where)
+            return compounds.choose(self, self._of_one_type(parts, where), index, where)
 
-        return Items(Static(len(entries), where), at, apart=True)
+        return Items(Static(len(parts), where), at, apart=True)
 
     @staticmethod
-    def _of_one_type(entries: list[Value], where: ir.Location) -> list[ir.Expr | Compound]:
+    def _of_one_type(parts: tuple[Value, ...], where: ir.Location) -> list[ir.Expr | Compound]:
         try:
-            kind = reduce(lambda a, b: compounds.unify_types(a, b, where)[0], entries)
-            return [compounds.unify_types(entry, kind, where)[0] for entry in entries]
+            return compounds.entries_of_one_type(parts, where)
         except KernelTypeError:
             raise KernelTypeError(
                 "a loop with break or continue goes over a tuple whose entries have one type; these differ", *where
@@ -108,6 +102,8 @@ class IterationLowering(AssignmentLowering):
         step: Value = arguments[2] if len(arguments) > 2 else one
         if isinstance(step, Static) and is_number(step.value) and step.value == 0:
             raise KernelTypeError("the step of a range must not be 0", *where)
+        if any(map(is_truth, (start, stop, step))):
+            raise KernelTypeError("range takes integers, not bool; write i32(...)", *where)
         first, last = unify(start, stop, "range", where)
         stride, _ = unify(step, first, "range", where)
         if stride.type is not first.type:

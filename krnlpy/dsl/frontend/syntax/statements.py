@@ -13,9 +13,10 @@ from krnlpy.dsl.frontend.lowering import ProgramState
 from krnlpy.dsl.frontend.operations import cooperative
 from krnlpy.dsl.frontend.operations.atomics import without_result
 from krnlpy.dsl.frontend.operations.calls import call_user
+from krnlpy.dsl.frontend.operations.operands import zero
 from krnlpy.dsl.frontend.source import Source
 from krnlpy.dsl.frontend.targets import ViewName
-from krnlpy.dsl.frontend.values import Static, is_number
+from krnlpy.dsl.frontend.values import Compound, Static, is_number, scalars
 from krnlpy.dsl.types.composites import AnyType, CompositeType, leaves
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean
@@ -107,7 +108,9 @@ class StatementLowering(LoopLowering):
             elif isinstance(target, Static) and isinstance(target.value, cooperative.Method):
                 cooperative.call(self, target.value, self.call(call))
             else:
-                self.value(call)
+                value = self.value(call)
+                if isinstance(value, Compound):  # of an atomic of a vector, which is one of each number
+                    self.out[before:] = [without_result(s, list(scalars(value))) for s in self.out[before:]]
             if len(self.out) > before:  # it has an effect
                 self.out[-1] = without_result(self.out[-1])
                 return
@@ -249,12 +252,6 @@ _STATEMENTS: dict[type[ast.stmt], str] = {
     ast.AsyncFor: "no async",
     ast.AsyncWith: "no async",
 }
-
-
-def zero(type: ScalarType, where: ir.Location) -> ir.Const:
-    """The zero of a type of computation."""
-    value: float | bool = 0.0 if type.is_float else False if type is boolean else 0
-    return ir.const(value, type, where)
 
 
 def _zero(variable: ir.Variable, where: ir.Location) -> ir.Stmt:

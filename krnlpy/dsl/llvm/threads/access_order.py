@@ -16,6 +16,8 @@ from krnlpy.dsl import ir
 
 def tolerates_reordering(block: ir.Block) -> bool:
     """Whether what a thread does means the same when its accesses to neighbours are joined."""
+    if _has_fence(block):
+        return False
     accesses: list[_Access] = []
     _collect(block, accesses)
     counts = Counter(access for access in accesses if not isinstance(access[1], ir.ItemParameter))
@@ -28,7 +30,19 @@ def tolerates_reordering(block: ir.Block) -> bool:
 _Access = tuple[str, ir.Place]
 
 
+def _has_fence(block: ir.Block) -> bool:
+    return any(
+        isinstance(node, ir.Fence) or (isinstance(node, ir.Call | ir.Invoke) and _function_has_fence(node.function))
+        for node in ir.walk(block)
+    )
+
+
 @lru_cache(maxsize=256)  # a function may be called on very many ways
+def _function_has_fence(function: ir.Function) -> bool:
+    return _has_fence(function.body)
+
+
+@lru_cache(maxsize=256)
 def _of_function(function: ir.Function) -> tuple[_Access, ...]:
     """The accesses of a function: of each the first and the last, which is all that counts."""
     accesses: list[_Access] = []

@@ -113,6 +113,8 @@ def _effect(body: ir.Block, own: tuple[ir.LocalArray, ...]) -> ir.Stmt | None:
                     return inner
             case ir.Print() | ir.Assert() | ir.Breakpoint() | ir.Atomic() | ir.Barrier() | ir.Collective():
                 return node
+            case ir.Fence():
+                return node
             case ir.CooperativeStmt():
                 return node
     return None
