@@ -188,6 +188,8 @@ class AssignmentLowering(TargetLowering):
             value = value if weak else concretized(value)
             kind = default_type(value.value) if isinstance(value, Static) else value.type
             known = self.locals[name] = self.new_name(name, kind, target.lineno)
+            if isinstance(known, LocalName) and isinstance(value, Static):
+                known.begun = value.value
         self.write(known, value, self.at(target), where)
         self.assigned.add(name)
 

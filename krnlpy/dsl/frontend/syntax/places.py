@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import coerce
-from krnlpy.dsl.frontend.operations import compounds
+from krnlpy.dsl.frontend.operations import compounds, members
+from krnlpy.dsl.frontend.operations.variables import check_fits
 from krnlpy.dsl.frontend.targets import CompositeTarget, CompoundName, Element, LocalName, SelectedTarget, Target
 from krnlpy.dsl.frontend.values import Compound, CompoundPlace, Static, Value, describe
 from krnlpy.dsl.frontend.views import Array
@@ -32,6 +33,8 @@ class TargetLowering(ArrayLowering):
                 what = describe(self.value(ast.copy_location(ast.Name(node.id, ast.Load()), node)))
                 raise KernelTypeError(f"{what} cannot be assigned; index it: {node.id}[i] = ...", *where)
             raise KernelNameError(f"the variable {node.id} has no value to change; assign it before", *where)
+        if isinstance(node, ast.Attribute) and members.is_attribute(self, node):
+            raise KernelTypeError(members.why_not_assigned(self.value(node), node.attr), *where)
         owner = self._owner(node)
         if isinstance(owner, Array):
             raise KernelTypeError(
@@ -52,6 +55,8 @@ class TargetLowering(ArrayLowering):
             if view.axes:
                 return view
             return _elements(view.base, tuple(self.index_once(i) for i in view.numbers))
+        if isinstance(node, ast.Attribute) and members.is_attribute(self, node):
+            return self.array(self.value(node), where)
         if isinstance(node, ast.Attribute) and self._is_part(node.value):
             owner = self.target(node.value) if isinstance(node.value, ast.Name) else self._owner(node.value)
             if not isinstance(owner, Array):
@@ -187,6 +192,8 @@ class TargetLowering(ArrayLowering):
         Raises:
             KernelTypeError: the value does not fit.
         """
+        if isinstance(target, LocalName):
+            check_fits(target, value, value_where)
         parts = coerce(value, target.type, _described(target), value_where)
         written = set(variables_in(target))
         if len(parts) > 1 and any(
