@@ -94,6 +94,7 @@ def error(got: Array, want: Array, scale: Array, type: ScalarType) -> float:
     return float((abs(got - want) / scale).max() / np.finfo(type.dtype).eps)
 
 
+@pytest.mark.one_vulkan_device
 @pytest.mark.parametrize("type", [f32, f64], ids=str)
 @pytest.mark.parametrize("size", [2, 3])
 def test_against_numpy(device: Device, size: int, type: ScalarType) -> None:
