@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from krnlpy import Buffer, Device, Global, GlobalMut, ItemMut, f32, i32, kernel
-from krnlpy.dsl import atomic_add, cast, global_id, ivec2, mat2, outer, unroll, vec2
+from krnlpy.dsl import atomic_add, cast, global_id, ivec2, mat2, outer, trace, unroll, vec2
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from examples.kernels._common import Work, main
@@ -102,7 +102,7 @@ def grid_to_particles(
                 new_C += 4 * weight * outer(g_v, dpos) / DX**2
         v[p] = new_v
         x[p] += DT * v[p]
-        J[p] *= 1 + DT * (new_C[0, 0] + new_C[1, 1])
+        J[p] *= 1 + DT * trace(new_C)
         C[p] = new_C
 
 

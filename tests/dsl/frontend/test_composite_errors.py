@@ -13,7 +13,7 @@ from .test_kernel_errors import body, compile_kernel, load
 HELPERS = """
 from dataclasses import dataclass
 from krnlpy.dsl import FixedArray, Matrix, Vector, cross, determinant, dot, mat2, normalize, polar, quat_inverse
-from krnlpy.dsl import subgroup_add, unroll, vec2, vec3, vec4
+from krnlpy.dsl import subgroup_add, trace, unroll, vec2, vec3, vec4
 from krnlpy.dsl.types.annotations import Global
 
 @dataclass
@@ -99,6 +99,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("y = x @ x"), KernelTypeError, "it takes vectors and matrices", "x @ x"),
     (body("m = mat2(1, 2, 3, 4) @ vec3(1)"), KernelTypeError, "shapes do not fit", "mat2(1, 2, 3, 4) @ vec3(1)"),
     (body("y = determinant(Matrix[f32, 2, 3](1, 2, 3, 4, 5, 6))"), KernelTypeError, "as many rows as columns", ""),
+    (body("y = trace(vec3(1))"), KernelTypeError, "takes a matrix", ""),
     (body("q = mat2(1, 2, 3, 4)\ny = q.U"), KernelNameError, "has T, shape and elements", "q.U"),
     (body("b = Body(vec3(1))"), KernelTypeError, "Body lacks a value for mass", "Body(vec3(1))"),
     (body("b = Body(vec3(1), 2.0, size=3)"), KernelTypeError, "Body has no field size, or it is given twice", "size=3"),

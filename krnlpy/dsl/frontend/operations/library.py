@@ -17,11 +17,11 @@ _MODULES = {
     "error_function": "erf erfc",
     "exponentials": "expm1 sinh cosh",
     "gamma": "gamma lgamma",
-    "integers": "popcount_64 reverse_bits_64 clz_64 mul_hi_64 mul_hi_signed add_sat_signed add_sat_unsigned"
+    "integers": "popcount_64 reverse_bits_64 clz_64 mul_hi_64 mul_hi_signed add_sat_signed add_sat_unsigned gcd lcm"
     " sub_sat_signed sub_sat_unsigned byte_swap_32 byte_swap_64 rotate power",
     "inverse_trigonometric": "asin acos atan atan2",
     "logarithms": "log10 log1p asinh acosh atanh",
-    "logistic": "sigmoid softplus",
+    "logistic": "sigmoid softplus logaddexp logaddexp2",
     "quaternions": "quat_multiply quat_conjugate quat_inverse quat_rotate quat_rotate_inverse quat_from_axis_angle"
     " quat_to_axis_angle quat_to_matrix quat_from_matrix quat_slerp",
     "parts": "copysign signbit isfinite sign nextafter ldexp fmin fmax minimum maximum lerp step smoothstep",
