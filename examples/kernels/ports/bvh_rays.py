@@ -32,7 +32,7 @@ from krnlpy import (
     struct_dtype,
     u32,
 )
-from krnlpy.dsl import atomic_max, atomic_min, cast, cross, dot, global_id, local_array, uvec2, vec3
+from krnlpy.dsl import atomic_max, atomic_min, cross, dot, global_id, local_array, uvec2, uvec3, vec3, where
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from examples.kernels._common import Array, Work, main
@@ -55,7 +55,7 @@ class AABB:
         near, far = min(l1, l2), max(l1, l2)
         enter = max(near.x, near.y, near.z, 0.0)
         leave = min(far.x, far.y, far.z, t)
-        return enter if enter <= leave else FAR
+        return where(enter <= leave, enter, FAR)
 
 
 @dataclass
@@ -90,9 +90,9 @@ def compute_morton_codes(aabbs: Global[AABB], bound: Global[AABB], morton_codes:
     i_a = global_id()
     if i_a < len(aabbs):
         extent = bound[0].max - bound[0].min
-        scale = 1.0 / max(extent, 1e-6)
+        scale = where(extent > 1e-6, 1.0 / extent, 1.0)
         center = (aabbs[i_a].min + aabbs[i_a].max) / 2 - bound[0].min
-        x, y, z = cast(center * scale * 1023.0, u32)
+        x, y, z = uvec3(center * scale * 1023.0)
         morton_codes[i_a] = uvec2((expand_bits(x) << 2) | (expand_bits(y) << 1) | expand_bits(z), u32(i_a))
 
 
@@ -126,7 +126,7 @@ def build_radix_tree(morton_codes: Global[uvec2], nodes: GlobalMut[Node]) -> Non
     if i >= n_aabbs - 1:
         return
 
-    d = 1 if delta(morton_codes, i, i + 1) > delta(morton_codes, i, i - 1) else -1
+    d = where(delta(morton_codes, i, i + 1) > delta(morton_codes, i, i - 1), 1, -1)
 
     delta_min = delta(morton_codes, i, i - d)
     l_max = 2
@@ -147,11 +147,11 @@ def build_radix_tree(morton_codes: Global[uvec2], nodes: GlobalMut[Node]) -> Non
     while t > 0:
         if delta(morton_codes, i, i + (s + t) * d) > delta_node:
             s += t
-        t = (t + 1) // 2 if t > 1 else 0
+        t = where(t > 1, (t + 1) // 2, 0)
 
     gamma = i + s * d + min(d, 0)
-    left = gamma + n_aabbs - 1 if min(i, j) == gamma else gamma
-    right = gamma + n_aabbs if max(i, j) == gamma + 1 else gamma + 1
+    left = where(min(i, j) == gamma, gamma + n_aabbs - 1, gamma)
+    right = where(max(i, j) == gamma + 1, gamma + n_aabbs, gamma + 1)
     nodes[i].left = left
     nodes[i].right = right
     nodes[left].parent = i
@@ -201,7 +201,7 @@ def hit(start: vec3, dir: vec3, a: vec3, b: vec3, c: vec3) -> f32:
     q = cross(to_start, edge1)
     v = dot(dir, q) / det
     t = dot(edge2, q) / det
-    return t if u >= 0.0 and v >= 0.0 and u + v <= 1.0 and t > 0.0 else FAR
+    return where(u >= 0.0 and v >= 0.0 and u + v <= 1.0 and t > 0.0, t, FAR)
 
 
 @kernel
