@@ -27,6 +27,7 @@ from . import bits as calls_bits
 from . import math as calls_math
 from .barriers import BARRIER_FUNCTIONS
 from .conversions import conversion, named_type
+from .geometry import GEOMETRY_FUNCTIONS
 from .library import call_library
 from .operands import arguments, common
 from .powers import whole_power
@@ -241,7 +242,10 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
 }
 """Calls whose arguments are not evaluated: an atomic's first one is a target; others are for some places only."""
 _WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
-_WHOLE = {python.type, builtins.where, np.where, *VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS}
+_WHOLE = {
+    *(python.type, builtins.where, np.where),
+    *(*VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS, *GEOMETRY_FUNCTIONS),
+}
 """What takes vectors whole; any other function is applied element by element."""
 _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     python.abs: _abs,
@@ -257,6 +261,7 @@ _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     **VECTOR_FUNCTIONS,
     **SUBGROUP_FUNCTIONS,
     **BARRIER_FUNCTIONS,
+    **GEOMETRY_FUNCTIONS,
 }
 _HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | conversions.HANDLERS
 for _name in _IDS:

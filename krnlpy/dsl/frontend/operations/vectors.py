@@ -20,7 +20,7 @@ from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import boolean, i32
 
 from . import compounds
-from .library import call_in_place
+from .library import call_whole
 from .operands import arguments, zero
 
 Handler = Callable[[Lowering, Call], Value]
@@ -149,9 +149,7 @@ def _determinant(lowering: Lowering, call: Call) -> Value:
     if len(rows) <= _WRITTEN_OUT:
         return _expand(lowering, rows, where)
     array = _as_array(lowering, "matrix", rows, where)
-    result = call_in_place(lowering, "determinant_in_place", (array, Static(len(rows), where)), where)
-    assert result is not None
-    return result
+    return call_whole(lowering, "determinant_in_place", (array, Static(len(rows), where)), where)
 
 
 def _as_array(lowering: Lowering, name: str, rows: list[list[ir.Expr]], where: ir.Location) -> Static:
@@ -170,7 +168,7 @@ def _inverse_by_loops(lowering: Lowering, rows: list[list[ir.Expr]], where: ir.L
     size, type = len(rows), rows[0][0].type
     array = _as_array(lowering, "matrix", rows, where)
     result = _as_array(lowering, "inverse", [[zero(type, where)] * size] * size, where)
-    call_in_place(lowering, "inverse_in_place", (array, result, Static(size, where)), where)
+    call_whole(lowering, "inverse_in_place", (array, result, Static(size, where)), where)
     parts: list[ir.Expr] = []
     for i in range(size):
         for j in range(size):

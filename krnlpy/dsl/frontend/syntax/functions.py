@@ -105,7 +105,7 @@ def lower(
     where = signature.source.location(signature.source.tree)
     body = (*(state.votes.start(where) if state.votes is not None else ()), *lowering.out)
     check_barriers(body)
-    functions = [f.function if isinstance(f, _Lowered) else f for f in state.functions.values()]
+    functions = [f.function if isinstance(f, Lowered) else f for f in state.functions.values()]
     return ir.Program(
         name,
         where,
@@ -239,11 +239,15 @@ class FunctionLowering(StatementLowering):
         names = [name for name, _ in FunctionParameters.of(source).listed(len(operands))]
         return self._lowered(callee, source, names, operands).function
 
-    def apply(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> Value:
+    def lowered(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> tuple[Lowered, list[Value]]:
+        """A function for an argument for each parameter, and these arguments as it takes them."""
         source = read_source(callee.function)
         declared = FunctionParameters.of(source).listed(len(operands))
         bound = [self._argument(callee, source, a, v, where) for (_, a), v in zip(declared, operands, strict=True)]
-        lowered = self._lowered(callee, source, [name for name, _ in declared], bound)
+        return self._lowered(callee, source, [name for name, _ in declared], bound), bound
+
+    def apply(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> Value:
+        lowered, bound = self.lowered(callee, operands, where)
         if lowered.result == () or not lowered.function.pure:
             raise KernelTypeError(f"{callee.__name__} must give one number, and touch nothing else", *where)
         (result,) = self._invoke(lowered, bound, where)
@@ -299,7 +303,7 @@ class FunctionLowering(StatementLowering):
 
     # ------------------------------------------------------------------------------------------------------- calls
 
-    def _invoke(self, function: _Lowered, bound: list[Value], where: ir.Location) -> list[ir.Expr]:
+    def _invoke(self, function: Lowered, bound: list[Value], where: ir.Location) -> list[ir.Expr]:
         """Calls a function; returns its results."""
         target = function.function
         arguments = tuple(scalar for value in bound if not isinstance(value, Static) for scalar in scalars(value))
@@ -342,19 +346,19 @@ class FunctionLowering(StatementLowering):
             return self.read(self.locals[name], where)
         return Static(self.arrays[name], where) if name in self.arrays else self.statics[name]
 
-    def _lowered(self, callee: Func, source: Source, names: list[str], bound: Sequence[Value]) -> _Lowered:
+    def _lowered(self, callee: Func, source: Source, names: list[str], bound: Sequence[Value]) -> Lowered:
         """A function for such arguments, lowered when it is first called."""
         key = (callee, *map(_key, bound))
         if key not in self.state.functions:
             self.state.functions[key] = self._lower_function(callee, source, names, list(bound))
-        lowered: _Lowered = self.state.functions[key]
+        lowered: Lowered = self.state.functions[key]
         return lowered
 
-    def _lower_function(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> _Lowered:
+    def _lower_function(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> Lowered:
         if isinstance(callee, Derivative):
             base = self._lowered(callee.base, source, names, bound)
             derived = derived_function(self, callee, base.function, base.result, source, names, bound)
-            return _Lowered(*derived, effects=False, is_convergent=False)
+            return Lowered(*derived, effects=False, is_convergent=False)
         lowering, parameters = self._open(source, names, bound)
         self._lower_body(callee, lowering)
         result = lowering.result
@@ -373,7 +377,7 @@ class FunctionLowering(StatementLowering):
             callee,
         )
         assert result is not None
-        return _Lowered(function, result, lowering.effects, lowering.is_convergent)
+        return Lowered(function, result, lowering.effects, lowering.is_convergent)
 
     def _lower_body(self, callee: Func, lowering: FunctionLowering) -> None:
         self.state.calling.append(callee)
@@ -405,7 +409,7 @@ class FunctionLowering(StatementLowering):
 
 
 @dataclass(frozen=True)
-class _Lowered:
+class Lowered:
     """A lowered function, and what its callers need to know."""
 
     function: ir.Function
