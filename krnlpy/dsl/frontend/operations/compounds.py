@@ -368,8 +368,9 @@ def inner(lowering: Lowering, a: Sequence[Value], b: Sequence[Value], where: ir.
 
 
 def construct(lowering: Lowering, type: CompositeType, call: Call) -> Compound:
-    """``vec3(x, y, z)``, ``vec3(x)``, ``vec4(v, w)``, ``vec3()``, which is 0, ``mat2(a, b, c, d)``, ``mat2(x)``, which has x
-    on its diagonal and is 0 elsewhere, as in GLSL, ``ivec3(v)``, which converts, ``Particle(position=..., mass=...)``."""
+    """``vec3(x, y, z)``, ``vec3(x)``, ``vec4(v, w)``, ``vec3()``, which is 0, ``ivec3(v)``, which converts,
+    ``mat2(a, b, c, d)``, ``mat2(x)``, which has x on its diagonal and is 0 elsewhere, as in GLSL,
+    ``Particle(position=..., mass=...)``."""
     where = call.location
     if isinstance(type, StructType):
         return _construct_struct(type, call)
