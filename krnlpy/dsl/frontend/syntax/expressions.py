@@ -12,10 +12,11 @@ import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend import tables
-from krnlpy.dsl.frontend.callables import Func, Method
+from krnlpy.dsl.frontend.callables import Func
 from krnlpy.dsl.frontend.conversions import choice, counted, is_truth, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
-from krnlpy.dsl.frontend.operations import calls, compounds, cooperative
+from krnlpy.dsl.frontend.operations import calls, compounds, cooperative, members
+from krnlpy.dsl.frontend.receiver import Instance
 from krnlpy.dsl.frontend.targets import AnyName, LocalName
 from krnlpy.dsl.frontend.values import (
     ArrayPlace,
@@ -23,6 +24,7 @@ from krnlpy.dsl.frontend.values import (
     CompoundPlace,
     Static,
     Value,
+    Weak,
     assemble,
     describe,
     is_number,
@@ -185,11 +187,13 @@ class ExpressionLowering(Lowering):
         where = self.at(node)
         owner = self.value(node.value)
         if isinstance(owner, Compound):
-            if isinstance(owner.type, StructType) and isinstance(vars(owner.type.cls).get(node.attr), Func):
-                return Static(Method(vars(owner.type.cls)[node.attr], owner), where)
+            if isinstance(owner.type, StructType) and isinstance(getattr(owner.type.cls, node.attr, None), Func):
+                return Static(members.method_of(owner, node.attr), where)
             return compounds.attribute(owner, node.attr, where)
         if isinstance(owner, Static):
             place = owner.value
+            if isinstance(place, Instance):
+                return members.attribute(self, place, node.attr, where)
             if is_place(place):
                 return self.array_attribute(place, node.attr, where)
             if isinstance(place, CooperativeType | ir.CooperativeMatrix):
@@ -297,6 +301,8 @@ class ExpressionLowering(Lowering):
         op, symbol = BINARY[type(operator)]
         if isinstance(left, Static) and isinstance(right, Static) and is_number(left.value) and is_number(right.value):
             return self._fold(op, left, right, where)
+        if (kept := members.arithmetic(self, operator, (left, right), where)) is not None:
+            return kept
         if op in ARITHMETIC and (is_truth(left) or is_truth(right)):
             left, right = counted(left, right)
         if op == "pow":
@@ -308,7 +314,7 @@ class ExpressionLowering(Lowering):
             raise KernelTypeError(f"{symbol} needs integers or truth values, not {a.type}", *where)
         if op == "div" and a.type.is_integer:
             raise KernelTypeError(
-                f"/ of {a.type}: write // for a whole result, or convert first, for example f32(...)", *where
+                f"/ of {a.type}: write // for a whole result, or convert first: f{max(32, a.type.bits)}(...)", *where
             )
         return ir.Binary(op, a, b, type=a.type, location=where)
 
@@ -341,6 +347,8 @@ class ExpressionLowering(Lowering):
             return Static(fold[type(operator)](value.value), where)
         if isinstance(operator, ast.Not):
             return ir.Unary("not", self.truth(value, where), type=boolean, location=where)
+        if (kept := members.arithmetic(self, operator, (value,), where)) is not None:
+            return kept
         operand = typed(value)
         if isinstance(operator, ast.Invert):
             if operand.type is boolean:
@@ -384,7 +392,7 @@ class ExpressionLowering(Lowering):
         if isinstance(left, Compound) or isinstance(right, Compound):
             return compounds.compare(self, operator, left, right, where)
         op = COMPARE[type(operator)]
-        typed_number = any(isinstance(v, Static) and isinstance(v.value, np.generic) for v in (left, right))
+        typed_number = any(isinstance(v, Static) and isinstance(v.value, np.generic | Weak) for v in (left, right))
         if isinstance(left, Static) and isinstance(right, Static) and not typed_number:
             if is_number(left.value) and is_number(right.value):
                 return self._fold(op, left, right, where)
