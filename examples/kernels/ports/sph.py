@@ -22,7 +22,7 @@ from krnlpy.dsl import dot, floor, global_id, item_id, ivec3, random_normal4, sq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from examples.kernels._common import Array, Work, main
-from examples.kernels.ports.radix_sort import sort
+from examples.kernels.ports.radix_sort import RadixSort
 
 SMOOTHING_LENGTH = 0.8
 WIDTH, HEIGHT, LENGTH = 16.0, 16.0, 16.0
@@ -301,7 +301,7 @@ class Fluid:
     def build_grid(self) -> tuple[Buffer, Buffer, Buffer]:
         """The particles in the order of their cells, and where each cell's start and end."""
         hash_points(self.x, self.keys)
-        keys = sort(self.keys)
+        keys = RadixSort(self.keys).sort()
         self.cell_starts.fill(0)
         self.cell_ends.fill(0)
         find_cells.with_global_threads(len(keys))(keys, self.cell_starts, self.cell_ends)

@@ -16,7 +16,18 @@ from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.callables import Argument, Call
 from krnlpy.dsl.frontend.conversions import cast, coerce, concretized, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
-from krnlpy.dsl.frontend.values import Compound, Static, Value, assemble, describe, is_number, matrix, scalars, vector
+from krnlpy.dsl.frontend.values import (
+    Compound,
+    Static,
+    Value,
+    assemble,
+    describe,
+    is_number,
+    is_weak,
+    matrix,
+    scalars,
+    vector,
+)
 from krnlpy.dsl.types.composites import (
     COMPONENTS,
     ArrayType,
@@ -224,7 +235,7 @@ def unary(lowering: Lowering, operator: ast.unaryop, value: Compound, where: ir.
 
 def _zip(lowering: Lowering, left: Value, right: Value, operation: Any, what: str, where: ir.Location) -> Compound:
     for side in (left, right):
-        number = isinstance(side, ir.Expr) or (isinstance(side, Static) and is_number(side.value))
+        number = isinstance(side, ir.Expr) or is_weak(side)
         if not number and not (isinstance(side, Compound) and isinstance(side.type, VectorType | MatrixType)):
             raise KernelTypeError(f"{what} of {describe(left)} and {describe(right)}", *where)
     model = left if isinstance(left, Compound) else right
