@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from types import FunctionType
-from typing import Any, Literal, TypeVar
+from types import FunctionType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from krnlpy.dsl.ir import Location
 from krnlpy.dsl.types.annotations import Annotation, ElementType, any_type
-from krnlpy.dsl.types.composites import CompositeType, buffer_leaves, leaves
+from krnlpy.dsl.types.composites import CompositeType, Maybe, buffer_leaves, leaves
 from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError, LaunchError
 from krnlpy.scalar import ScalarType
 
@@ -61,12 +61,14 @@ class Signature:
     Attributes:
         captured: what names from outside meant when the kernel was first compiled, by function and name; it keeps
             them for all types that it is compiled for later.
+        receiver: of a method, the name of the parameter that is the object: ``self``.
     """
 
     name: str
     declared: tuple[Declared, ...]
     source: Source
     captured: dict[tuple[Any, str], Any] = field(default_factory=dict)
+    receiver: str = ""
 
     @cached_property
     def parameters(self) -> tuple[ParameterSpec, ...]:
@@ -121,7 +123,9 @@ def annotation_of(source: Source, argument: ast.arg) -> Annotation | None:
         value = _evaluate(source, argument.annotation, raw)
         if value is Any:
             return None
-        return value if isinstance(value, Annotation) else Annotation("scalar", any_type(value))
+        kind = _without_none(value)
+        found = kind if isinstance(kind, Annotation) else Annotation("scalar", any_type(kind))
+        return replace(found, optional=kind is not value)
     except DtypeError as error:
         raise KernelTypeError(
             f"parameter {argument.arg}: {error}; parameters are annotated by a scalar type, Item, ItemMut, Global,"
@@ -139,6 +143,50 @@ def positional_arguments(source: Source) -> list[ast.arg]:
     return arguments.args
 
 
+def _without_none(annotation: Any) -> Any:
+    """The X of ``X | None``; else the annotation itself."""
+    if isinstance(annotation, Maybe):
+        return annotation.kind
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+    others = [kind for kind in kinds if kind is not type(None)]
+    return others[0] if len(others) == 1 < len(kinds) else annotation
+
+
+@dataclass(frozen=True)
+class FunctionParameters:
+    """The parameters of a ``@func``.
+
+    Attributes:
+        positional: those that may be given by place.
+        rest: ``*args``, if there is one.
+        named: what is given by name only.
+    """
+
+    positional: tuple[ast.arg, ...]
+    rest: ast.arg | None
+    named: tuple[ast.arg, ...]
+
+    @classmethod
+    def of(cls, source: Source) -> FunctionParameters:
+        """Those of a function.
+
+        Raises:
+            KernelSyntaxError: it takes ``**``.
+        """
+        declared = source.tree.args
+        if declared.kwarg is not None:
+            raise KernelSyntaxError("functions of kernels take no **; name them", *source.location(declared.kwarg))
+        return cls((*declared.posonlyargs, *declared.args), declared.vararg, tuple(declared.kwonlyargs))
+
+    def listed(self, count: int) -> list[tuple[str, ast.arg]]:
+        """The parameters of a call of so many arguments, by name: those of ``*args`` are numbered."""
+        rest = []
+        if self.rest is not None:
+            extra = count - len(self.positional) - len(self.named)
+            rest = [(f"{self.rest.arg}_{i}", self.rest) for i in range(extra)]
+        return [*((a.arg, a) for a in self.positional), *rest, *((a.arg, a) for a in self.named)]
+
+
 def read_signature(function: Callable[..., Any]) -> Signature:
     """Reads the parameters of a kernel from its annotations.
 
@@ -154,13 +202,26 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     defaults = dict(zip([a.arg for a in arguments][::-1], (function.__defaults__ or ())[::-1], strict=False))
     declared = []
     taken = {a.arg for a in arguments}
-    for argument in arguments:
+    receiver = arguments[0].arg if arguments and _is_receiver(function, arguments[0]) else ""
+    for argument in arguments[bool(receiver) :]:
         where = source.location(argument)
         annotation = annotation_of(source, argument)
+        if annotation is None and argument.arg == "self":
+            raise KernelTypeError(
+                f"self without a class: {function.__name__} is not written in the body of one; take what it needs as"
+                " parameters, or move it into the class",
+                *where,
+            )
         if annotation is None:
             raise KernelTypeError(
                 f"parameter {argument.arg} has no annotation; write for example {argument.arg}: f32 or"
                 f" {argument.arg}: Item[f32]",
+                *where,
+            )
+        if annotation.optional:
+            raise KernelTypeError(
+                f"parameter {argument.arg}: a kernel's parameters are never None; write a kernel for each case, which"
+                " call a @func with an optional parameter",
                 *where,
             )
         default = defaults.get(argument.arg)
@@ -169,35 +230,45 @@ def read_signature(function: Callable[..., Any]) -> Signature:
                 raise KernelTypeError(f"parameter {argument.arg}: a buffer has no default", *where)
             if not isinstance(default, bool | int | float) or isinstance(annotation.type, CompositeType):
                 raise KernelTypeError(f"parameter {argument.arg}: the default {default!r} is not a number", *where)
-        found = []
-        lies = annotation.kind == "global"
-        parts = buffer_leaves(annotation.type) if lies else ((*leaf, ()) for leaf in leaves(annotation.type))
-        for path, type, axes in parts:
-            name = argument.arg
-            if path:
-                name = f"{name}_{path}"
-                while name in taken:
-                    name += "_"
-                taken.add(name)
-            found.append(
-                ParameterSpec(
-                    name,
-                    annotation.kind,
-                    type,
-                    annotation.ndim + len(axes),
-                    annotation.mutable,
-                    annotation.once,
-                    default,
-                    where,
-                )
-            )
-        declared.append(Declared(argument.arg, annotation.kind, annotation.type, annotation.ndim, tuple(found), where))
+        declared.append(declare(argument.arg, annotation, where, default, taken))
     if source.tree.returns is not None and function.__annotations__.get("return") not in (None, "None"):
         raise KernelTypeError(
             "a kernel returns nothing; write its results to ItemMut, GlobalMut or Out parameters",
             *source.location(source.tree.returns),
         )
-    return Signature(function.__name__, tuple(declared), source)
+    return Signature(function.__name__, tuple(declared), source, receiver=receiver)
+
+
+def _is_receiver(function: FunctionType, argument: ast.arg) -> bool:
+    """Whether a first parameter is the object that a method belongs to: it is written in a class, and has no type."""
+    scope = function.__qualname__.rpartition(".")[0]
+    in_class = bool(scope) and not scope.endswith("<locals>")
+    return in_class and (argument.annotation is None or argument.arg == "self")
+
+
+def declare(
+    name: str,
+    annotation: Annotation,
+    where: Location,
+    default: int | float | bool | None = None,
+    taken: set[str] | None = None,
+) -> Declared:
+    """A parameter with the scalar parameters that it consists of; their names are new ones, and are added to
+    ``taken``."""
+    taken = {name} if taken is None else taken
+    found = []
+    lies = annotation.kind == "global"
+    parts = buffer_leaves(annotation.type) if lies else ((*leaf, ()) for leaf in leaves(annotation.type))
+    for path, type, axes in parts:
+        part = name
+        if path:
+            part = f"{name}_{path}"
+            while part in taken:
+                part += "_"
+            taken.add(part)
+        ndim, mutable, once = annotation.ndim + len(axes), annotation.mutable, annotation.once
+        found.append(ParameterSpec(part, annotation.kind, type, ndim, mutable, once, default, where))
+    return Declared(name, annotation.kind, annotation.type, annotation.ndim, tuple(found), where)
 
 
 def resolve(type: ElementType, types: dict[TypeVar, ScalarType]) -> ScalarType:

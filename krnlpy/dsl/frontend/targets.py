@@ -11,11 +11,18 @@ from krnlpy.scalar import ScalarType
 
 @dataclass(eq=False)
 class LocalName:
-    """A local variable while a function is lowered. ``storage`` is its annotated type, which may be f16 or bf16."""
+    """A local variable while a function is lowered.
+
+    Attributes:
+        storage: its annotated type, which may be f16 or bf16.
+        line: where it began.
+        begun: the number that was its first value, if that was a literal.
+    """
 
     variable: ir.Variable
     storage: ScalarType
     line: int
+    begun: int | float | None = None
 
     @property
     def type(self) -> AnyType:

@@ -147,7 +147,8 @@ class ArrayLowering(ExpressionLowering):
             )
             if not fixed:
                 raise KernelTypeError(
-                    "the size of an array is made of constants and Spec values with + - * //",
+                    "the size of an array is made of constants and Spec values with + - * //; an attribute of self is"
+                    " one if the class declares it Final",
                     *where,
                 )
         if not extent.type.is_integer:

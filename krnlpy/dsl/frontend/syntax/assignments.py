@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import coerce, concretized, default_type
-from krnlpy.dsl.frontend.operations import compounds, cooperative
+from krnlpy.dsl.frontend.operations import compounds, cooperative, members
+from krnlpy.dsl.frontend.operations.variables import check_fits
 from krnlpy.dsl.frontend.targets import (
     AnyName,
     CompositeTarget,
@@ -170,6 +171,8 @@ class AssignmentLowering(ArrayLowering):
             value = value if weak else concretized(value)
             kind = default_type(value.value) if isinstance(value, Static) else value.type
             known = self.locals[name] = self.new_name(name, kind, target.lineno)
+            if isinstance(known, LocalName) and isinstance(value, Static):
+                known.begun = value.value
         self.write(known, value, self.at(target), where)
         self.assigned.add(name)
 
@@ -210,10 +213,13 @@ class AssignmentLowering(ArrayLowering):
                 raise KernelTypeError(f"the array {node.id} cannot be assigned; index it", *where)
             raise KernelNameError(f"the variable {node.id} has no value to change; assign it before", *where)
         if isinstance(node, ast.Attribute):
+            if members.is_attribute(self, node):
+                raise KernelTypeError(members.why_not_assigned(self.value(node), node.attr), *where)
             owner = self.target(node.value)
             return self._part(owner, node.attr, where)
         if isinstance(node, ast.Subscript):
-            if not isinstance(node.value, ast.Attribute | ast.Subscript) and not self._is_compound(node.value):
+            is_part = isinstance(node.value, ast.Attribute | ast.Subscript)
+            if members.is_attribute(self, node.value) or (not is_part and not self._is_compound(node.value)):
                 place = self.place(self.value(node.value), self.at(node.value))
                 index = tuple(self.evaluate_once(i, "index") for i in self.index(node, place))
                 return _elements(place, index)
@@ -327,6 +333,8 @@ class AssignmentLowering(ArrayLowering):
         Raises:
             KernelTypeError: the value does not fit.
         """
+        if isinstance(target, LocalName):
+            check_fits(target, value, value_where)
         parts = coerce(value, target.type, _described(target), value_where)
         written = set(_variables(target))
         if len(parts) > 1 and any(
@@ -356,6 +364,12 @@ class AssignmentLowering(ArrayLowering):
 
     def _store(self, target: Element, value: ir.Expr, where: ir.Location) -> None:
         place = target.place
+        if isinstance(place, ir.ConstantArray):
+            raise KernelTypeError(
+                f"{place.name} is a table, compiled in as it was: nothing can be stored there; copy it to an array of"
+                " the kernel's own, or hand it over as a buffer",
+                *where,
+            )
         if isinstance(place, ir.ItemParameter | ir.GlobalParameter) and not place.mutable:
             better = "ItemMut" if isinstance(place, ir.ItemParameter) else "GlobalMut"
             raise KernelTypeError(f"{place.name} is read only; declare it {better}[{place.type}] to write", *where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,31 +14,26 @@ from krnlpy.dsl.frontend.callables import Call, Func
 from krnlpy.dsl.frontend.conversions import coerce, concretized
 from krnlpy.dsl.frontend.derivatives import Derivative
 from krnlpy.dsl.frontend.lowering import ProgramState
-from krnlpy.dsl.frontend.signature import (
-    Declared,
-    ParameterSpec,
-    Signature,
-    annotation_of,
-    positional_arguments,
-    read_signature,
-    resolve,
-)
+from krnlpy.dsl.frontend.parameters import add_parameter
+from krnlpy.dsl.frontend.receiver import Instance, Receiver
+from krnlpy.dsl.frontend.signature import FunctionParameters, Signature, annotation_of, read_signature
 from krnlpy.dsl.frontend.source import Source, read_source
 from krnlpy.dsl.frontend.targets import AnyName, LocalName
 from krnlpy.dsl.frontend.values import (
-    Compound,
     CompoundPlace,
     Static,
     Value,
     assemble,
     describe,
+    is_mutable,
     is_number,
     is_place,
+    plain,
     scalars,
 )
 from krnlpy.dsl.passes.uniformity import check_barriers
 from krnlpy.dsl.types.annotations import Annotation
-from krnlpy.dsl.types.composites import AnyType, CompositeType, is_spread, leaves, resolved
+from krnlpy.dsl.types.composites import AnyType, leaves, resolved
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType
 
@@ -86,29 +81,36 @@ def lower(
     threads: tuple[int, int, int],
     unchecked: bool = False,
     subgroup_threads: int = 0,
+    receiver: Receiver | None = None,
 ) -> ir.Program:
     """Compiles a kernel for one choice of its type variables.
+
+    Args:
+        receiver: of a method, its object. What it needs of the object that is no parameter yet becomes one, and is
+            added to ``receiver.declared``.
 
     Raises:
         KernelError: the kernel is not valid; the error shows the line.
     """
     chosen = {variable: types[variable] for variable in signature.type_variables}
-    parameters = {p.name: _parameter(p, chosen) for p in signature.parameters}
-    bindings = {d.name: _binding(d, d.type, iter(d.leaves), parameters, chosen) for d in signature.declared}
     name = "_".join([signature.name, *(t.name for t in chosen.values())])
-    has_items = any(isinstance(p, ir.ItemParameter) for p in parameters.values())
-    state = ProgramState(chosen, bindings, has_items, signature.captured)
+    has_items = any(p.kind == "item" for p in signature.parameters)
+    state = ProgramState(chosen, has_items, signature.captured, receiver)
+    for declared in signature.declared:
+        add_parameter(state, declared)
     state.names.add(name)
     lowering = FunctionLowering(signature.source, state, is_kernel=True)
+    if receiver is not None:
+        lowering.statics[signature.receiver] = Static(receiver.root, signature.source.location(signature.source.tree))
     lowering.statements(lowering.without_docstring())
     where = signature.source.location(signature.source.tree)
     body = (*(state.votes.start(where) if state.votes is not None else ()), *lowering.out)
     check_barriers(body)
-    functions = [f.function if isinstance(f, _Lowered) else f for f in state.functions.values()]
+    functions = [f.function if isinstance(f, Lowered) else f for f in state.functions.values()]
     return ir.Program(
         name,
         where,
-        tuple(parameters.values()),
+        tuple(state.ir_parameters),
         body,
         _called(body, functions),
         tuple(state.group_arrays),
@@ -129,44 +131,6 @@ def _called(body: ir.Block, functions: list[ir.Function]) -> tuple[ir.Function, 
                 called.add(node.function)
                 blocks.append(node.function.body)
     return tuple(f for f in functions if f in called)
-
-
-def _binding(
-    declared: Declared,
-    type: Any,
-    rest: Iterator[ParameterSpec],
-    parameters: dict[str, ir.Parameter],
-    types: dict[TypeVar, ScalarType],
-) -> Any:
-    """The meaning of a parameter's name in the kernel."""
-    if not isinstance(type, CompositeType):
-        return parameters[next(rest).name]
-    if declared.kind == "global" and is_spread(type):
-        inner = _binding(declared, type.element, rest, parameters, types)  # type: ignore[union-attr]
-        return CompoundPlace(declared.name, resolved(type, types), (inner,), type.axes)  # type: ignore[union-attr]
-    parts = tuple(_binding(declared, part, rest, parameters, types) for _, part in type.parts)
-    type = resolved(type, types)
-    if declared.kind != "scalar":
-        return CompoundPlace(declared.name, type, parts)
-    return Compound(type, tuple(_argument_value(part) for part in parts), declared.location)
-
-
-def _argument_value(part: ir.Parameter | Compound) -> ir.Expr | Compound:
-    if isinstance(part, Compound):
-        return part
-    assert isinstance(part, ir.ScalarParameter)
-    return ir.Argument(part, type=part.type.compute, location=part.location)
-
-
-def _parameter(spec: ParameterSpec, types: dict[TypeVar, ScalarType]) -> ir.Parameter:
-    type = resolve(spec.type, types)
-    if spec.kind == "scalar":
-        return ir.ScalarParameter(spec.name, type, spec.location)
-    if spec.kind == "spec":
-        return ir.SpecParameter(spec.name, type, spec.location, spec.default)
-    if spec.kind == "item":
-        return ir.ItemParameter(spec.name, type, spec.location, spec.mutable)
-    return ir.GlobalParameter(spec.name, type, spec.location, spec.ndim, spec.mutable, spec.once)
 
 
 class FunctionLowering(StatementLowering):
@@ -197,10 +161,11 @@ class FunctionLowering(StatementLowering):
             what = "its own derivative" if isinstance(callee, Derivative) else "itself"
             name = callee.root.__name__ if isinstance(callee, Derivative) else callee.__name__
             raise KernelSyntaxError(f"{name} calls {what}; kernels have no recursion", *where)
-        declared = positional_arguments(source)
-        given = self._bind(callee, declared, call)
-        bound = [self._argument(callee, source, a, v, where) for a, v in zip(declared, given, strict=True)]
-        names = [a.arg for a in declared]
+        parameters = FunctionParameters.of(source)
+        given = self._bind(callee, parameters, call)
+        declared = parameters.listed(len(given))
+        bound = [self._argument(callee, source, a, v, where) for (_, a), v in zip(declared, given, strict=True)]
+        names = [name for name, _ in declared]
         lowered = self._lowered(callee, source, names, bound)
         if lowered.is_convergent:
             results = self._inline(callee, source, names, bound)
@@ -211,36 +176,41 @@ class FunctionLowering(StatementLowering):
     # --------------------------------------------------------------------------------------------------- arguments
 
     @staticmethod
-    def _bind(callee: Func, declared: list[ast.arg], call: Call) -> list[Value]:
-        """The arguments of a call in order of the parameters; defaults are captured numbers."""
-        names = [a.arg for a in declared]
-        if len(call.positional) > len(names):
+    def _bind(callee: Func, parameters: FunctionParameters, call: Call) -> list[Value]:
+        """The arguments of a call in order of the parameters; defaults are captured."""
+        names = [a.arg for a in (*parameters.positional, *parameters.named)]
+        most = len(parameters.positional)
+        if len(call.positional) > most and parameters.rest is None:
             raise KernelTypeError(
-                f"{callee.__name__} takes {len(names)} arguments, {len(call.positional)} given", *call.location
+                f"{callee.__name__} takes {most} arguments, {len(call.positional)} given", *call.location
             )
-        given = dict(zip(names, call.values, strict=False))
+        given = dict(zip(names[:most], call.values, strict=False))
         for name, (value, where) in call.named:
             if name not in names or name in given:
                 raise KernelTypeError(f"{callee.__name__} has no parameter {name}, or it is given twice", *where)
             given[name] = value
-        defaults = callee.function.__defaults__ or ()
-        for name, default in zip(names[::-1], defaults[::-1], strict=False):
-            given.setdefault(name, Static(default, call.location))
+        for name, default in _defaults(callee, names[:most]).items():
+            given.setdefault(name, Static(plain(default), call.location))
         missing = [name for name in names if name not in given]
         if missing:
             raise KernelTypeError(f"{callee.__name__} lacks an argument for {', '.join(missing)}", *call.location)
-        return [given[name] for name in names]
+        in_order = [given[name] for name in names]
+        return [*in_order[:most], *call.values[most:], *in_order[most:]]
 
     def library_function(self, callee: Func, operands: tuple[ir.Expr, ...]) -> ir.Function:
         source = read_source(callee.function)
-        names = [a.arg for a in positional_arguments(source)]
+        names = [name for name, _ in FunctionParameters.of(source).listed(len(operands))]
         return self._lowered(callee, source, names, operands).function
 
-    def apply(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> Value:
+    def lowered(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> tuple[Lowered, list[Value]]:
+        """A function for an argument for each parameter, and these arguments as it takes them."""
         source = read_source(callee.function)
-        declared = positional_arguments(source)
-        bound = [self._argument(callee, source, a, v, where) for a, v in zip(declared, operands, strict=True)]
-        lowered = self._lowered(callee, source, [a.arg for a in declared], bound)
+        declared = FunctionParameters.of(source).listed(len(operands))
+        bound = [self._argument(callee, source, a, v, where) for (_, a), v in zip(declared, operands, strict=True)]
+        return self._lowered(callee, source, [name for name, _ in declared], bound), bound
+
+    def apply(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> Value:
+        lowered, bound = self.lowered(callee, operands, where)
         if lowered.result == () or not lowered.function.pure:
             raise KernelTypeError(f"{callee.__name__} must give one number, and touch nothing else", *where)
         (result,) = self._invoke(lowered, bound, where)
@@ -248,7 +218,11 @@ class FunctionLowering(StatementLowering):
 
     def _argument(self, callee: Func, source: Source, argument: ast.arg, value: Value, where: ir.Location) -> Value:
         """An argument as the function takes it: a typed value, or what is known while compiling."""
+        if isinstance(value, Static) and isinstance(value.value, Instance):
+            return value
         annotation = annotation_of(source, argument)
+        if isinstance(value, Static) and value.value is None:
+            return value  # what it means is decided while compiling, by `is None`
         name = f"the parameter {argument.arg} of {callee.__name__}"
         if annotation is None:
             static = isinstance(value, Static) and not is_number(value.value) and not isinstance(value.value, tuple)
@@ -272,13 +246,15 @@ class FunctionLowering(StatementLowering):
         if isinstance(type, TypeVar):
             type = self.state.types.get(type, place.type)
         first = place.first if isinstance(place, CompoundPlace) else place
-        mutable = not isinstance(first, ir.GlobalParameter) or first.mutable
+        mutable = is_mutable(first)
         if place.type != type or rank_of(place) != annotation.ndim or (annotation.mutable and not mutable):
             raise KernelTypeError(
                 f"{name} is {'GlobalMut' if annotation.mutable else 'Global'}[{type}, {annotation.ndim}];"
                 f" {place.name} is {'GlobalMut' if mutable else 'Global'}[{place.type}, {rank_of(place)}]",
                 *value.location,
             )
+        if annotation.mutable and self.state.receiver is not None and isinstance(first, ir.GlobalParameter):
+            self.state.receiver.handed.add(first.name)
         return value
 
     def _function_type(self, type: Any, value: Value, where: ir.Location) -> AnyType:
@@ -294,9 +270,10 @@ class FunctionLowering(StatementLowering):
 
     # ------------------------------------------------------------------------------------------------------- calls
 
-    def _invoke(self, function: _Lowered, bound: list[Value], where: ir.Location) -> list[ir.Expr]:
+    def _invoke(self, function: Lowered, bound: list[Value], where: ir.Location) -> list[ir.Expr]:
         """Calls a function; returns its results."""
         target = function.function
+        self.reaches_object |= function.reaches_object
         arguments = tuple(scalar for value in bound if not isinstance(value, Static) for scalar in scalars(value))
         if target.pure:
             return [ir.Call(target, arguments, type=target.results[0], location=where)]
@@ -324,30 +301,40 @@ class FunctionLowering(StatementLowering):
                 lowering.assigned.add(name)
             else:
                 lowering.statics[name] = value
+        rest = source.tree.args.vararg
+        if rest is not None:
+            where = source.location(rest)
+            given = [name for name, a in FunctionParameters.of(source).listed(len(names)) if a is rest]
+            lowering.statics[rest.arg] = Static(tuple(lowering.parameter(name, where) for name in given), where)
         return lowering, parameters
 
-    def _lowered(self, callee: Func, source: Source, names: list[str], bound: Sequence[Value]) -> _Lowered:
+    def parameter(self, name: str, where: ir.Location) -> Value:
+        """What a parameter's name means where the function begins."""
+        if name in self.locals:
+            return self.read(self.locals[name], where)
+        return Static(self.arrays[name], where) if name in self.arrays else self.statics[name]
+
+    def _lowered(self, callee: Func, source: Source, names: list[str], bound: Sequence[Value]) -> Lowered:
         """A function for such arguments, lowered when it is first called."""
         key = (callee, *map(_key, bound))
         if key not in self.state.functions:
             self.state.functions[key] = self._lower_function(callee, source, names, list(bound))
-        lowered: _Lowered = self.state.functions[key]
+        lowered: Lowered = self.state.functions[key]
         return lowered
 
-    def _lower_function(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> _Lowered:
+    def _lower_function(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> Lowered:
         if isinstance(callee, Derivative):
             base = self._lowered(callee.base, source, names, bound)
             derived = derived_function(self, callee, base.function, base.result, source, names, bound)
-            return _Lowered(*derived, effects=False, is_convergent=False)
+            return Lowered(*derived, effects=False, is_convergent=False, reaches_object=False)
         lowering, parameters = self._open(source, names, bound)
         self._lower_body(callee, lowering)
         result = lowering.result
         suffix = "_".join(str(v.type) for v, _ in parameters)
         name = self.state.unique(f"{callee.__name__}_{suffix}" if suffix else callee.__name__)
         results = tuple(leaf.compute for _, leaf in leaves(result)) if result != () else ()
-        pure = len(results) == 1 and not lowering.effects and not any(
-            isinstance(v, Static) and is_place(v.value) for v in bound
-        )  # fmt: skip
+        reaches_arrays = lowering.reaches_object or any(map(_is_callers, bound))
+        pure = len(results) == 1 and not lowering.effects and not reaches_arrays
         function = ir.Function(
             name,
             tuple(variable for variable, _ in parameters),
@@ -359,7 +346,7 @@ class FunctionLowering(StatementLowering):
             callee,
         )
         assert result is not None
-        return _Lowered(function, result, lowering.effects, lowering.is_convergent)
+        return Lowered(function, result, lowering.effects, lowering.is_convergent, lowering.reaches_object)
 
     def _lower_body(self, callee: Func, lowering: FunctionLowering) -> None:
         self.state.calling.append(callee)
@@ -391,13 +378,26 @@ class FunctionLowering(StatementLowering):
 
 
 @dataclass(frozen=True)
-class _Lowered:
+class Lowered:
     """A lowered function, and what its callers need to know."""
 
     function: ir.Function
     result: AnyType | tuple[()]
     effects: bool
     is_convergent: bool
+    reaches_object: bool
+
+
+def _defaults(callee: Func, positional: list[str]) -> dict[str, Any]:
+    """The defaults of a function's parameters."""
+    values = callee.function.__defaults__ or ()
+    of_positional = dict(zip(positional[len(positional) - len(values) :], values, strict=True))
+    return {**of_positional, **(callee.function.__kwdefaults__ or {})}
+
+
+def _is_callers(value: Value) -> bool:
+    """Whether an argument is a place of the caller's; a table is everybody's."""
+    return isinstance(value, Static) and is_place(value.value) and not isinstance(value.value, ir.ConstantArray)
 
 
 def _key(value: Value) -> Any:
