@@ -76,7 +76,8 @@ def subgroups_of(request: pytest.FixtureRequest, launch: Launcher, monkeypatch: 
         if request.param == "shuffles":
             lacks -= {Feature.SUBGROUP_SHUFFLE, Feature.SUBGROUP_BALLOT, Feature.SUBGROUP_EXTENDED_TYPES}
         poor = dataclasses.replace(info, features=info.features - lacks)
-        monkeypatch.setattr(launch.backend._device, "info", poor)
+        backend: Any = launch.backend
+        monkeypatch.setattr(backend._device, "info", poor)
     return launch
 
 
@@ -194,7 +195,7 @@ def test_arithmetic(subgroups_of: Launcher, op: str, flow: str) -> None:
             y = np.zeros((5, count), type.dtype)
             got = launch(kernel, x, take, y, threads=size, groups=groups_)[2]
             for row, (g, w) in enumerate(zip(got, want, strict=True)):
-                assert_same(g + type.dtype.type(0), w.astype(type.dtype) + type.dtype.type(0)), (geometry, type, row)
+                assert_same(g + type.dtype.type(0), w.astype(type.dtype) + type.dtype.type(0), np.full(count, row))
 
 
 # Pairs of an operation and what moves values: lanes within the subgroup, at its ends, and outside.

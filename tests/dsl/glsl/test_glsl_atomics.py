@@ -23,8 +23,9 @@ from krnlpy.dsl.glsl import emit as glsl
 from krnlpy.dsl.types.annotations import Global, GlobalMut
 from krnlpy.features import FLOAT_ATOMICS, Feature
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, f16, f32, f64, i64, u8, u32, u64
+from tests.support.launching import lower
 
-from .test_glsl import check, emit, lower
+from .test_glsl import check, emit
 
 T = TypeVar("T")
 OPTIONS = [
