@@ -58,7 +58,7 @@ class SharingError(KrnlpyError, ValueError, BufferError):
 
 
 class DtypeError(KrnlpyError, TypeError):
-    """A scalar type is not one of the 12, or not the one expected."""
+    """A scalar type is not one of the 13, or not the one expected."""
 
 
 class FileError(KrnlpyError, OSError):

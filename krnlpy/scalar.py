@@ -1,11 +1,13 @@
-"""The 12 scalar types, and what each one is in NumPy, in GLSL and in LLVM.
+"""The 13 scalar types, and what each one is in NumPy, in GLSL and in LLVM.
 
 A scalar type is a class, so that it serves as an annotation (``alpha: f32``), as a subscript (``Item[f32]``),
-as a dtype (``Buffer.zeros(10, f32)``) and as a conversion (``f32(x)``), in kernels and outside.
+as a dtype (``Buffer.zeros(10, f32)``) and as a conversion (``f32(x)``), in kernels and outside. The truth type is
+written ``bool``, as Python's own is: :data:`boolean` is equal to it, and stands for it wherever a type is given.
 """
 
 from __future__ import annotations
 
+import builtins
 import reprlib
 from typing import Any, ClassVar, Literal
 
@@ -23,10 +25,10 @@ class ScalarType(type):
     Attributes:
         name: short name, such as ``"f32"``.
         size: bytes an element takes in a buffer.
-        kind: ``"uint"``, ``"int"``, ``"float"`` (or ``"bool"`` for :data:`boolean`, which no buffer can hold).
+        kind: ``"uint"``, ``"int"``, ``"float"`` or ``"bool"``.
         dtype: the NumPy dtype (bf16's comes from ml_dtypes).
         glsl: the GLSL type in which a kernel computes with it.
-        llvm: the LLVM type in which it lies in memory.
+        llvm: the LLVM type in which the host computes with it; of f16 and bf16, what lies in memory.
 
     >>> from krnlpy import ScalarType, bf16, f32, i8
     >>> isinstance(i8, ScalarType), i8.name, i8.size, i8.kind, (i8.min, i8.max)
@@ -46,7 +48,8 @@ class ScalarType(type):
         return cls.name
 
     def __call__(cls, value: Any) -> Any:
-        """The value converted as a kernel converts it: integers wrap, floats saturate, NaN becomes 0."""
+        """The value converted as a kernel converts it: integers wrap, floats saturate, NaN becomes 0; to bool, all but
+        0 is True."""
         try:
             return convert(value, cls)
         except Exception as error:  # whatever NumPy says, or the object that it asks
@@ -90,6 +93,16 @@ class ScalarType(type):
         return (1 << (cls.bits - 1)) - 1 if cls.kind == "int" else (1 << cls.bits) - 1
 
 
+class _TruthType(ScalarType):
+    """The class of :data:`boolean`, which is equal to Python's ``bool``: ``buffer.dtype == bool``."""
+
+    def __eq__(cls, other: object) -> bool:
+        return other is cls or other is bool
+
+    def __hash__(cls) -> int:
+        return hash(bool)
+
+
 class Scalar(metaclass=ScalarType):
     """Base of the scalar types; never instantiated."""
 
@@ -100,7 +113,8 @@ class Scalar(metaclass=ScalarType):
 def _define(name: str, kind: Kind, dtype: Any, glsl: str, llvm: str) -> ScalarType:
     dtype = np.dtype(dtype)
     fields = {"name": name, "size": dtype.itemsize, "kind": kind, "dtype": dtype, "glsl": glsl, "llvm": llvm}
-    return ScalarType(name, (Scalar,), {**fields, "__module__": __name__, "__slots__": ()})
+    own = {"__module__": __name__, "__slots__": (), "__qualname__": "boolean" if kind == "bool" else name}
+    return (_TruthType if kind == "bool" else ScalarType)(name, (Scalar,), {**fields, **own})
 
 
 # Narrow integers are computed in 32 bits and wrapped to their width, so that no device needs 8- or 16-bit
@@ -199,9 +213,17 @@ f64.__doc__ = """IEEE's 64-bit floats, Python's own: 53 significant bits.
 >>> float(f64(0.1)), f64.dtype, f64.is_float
 (0.1, dtype('float64'), True)
 """
-boolean.__doc__ = """Truth values: what comparisons give."""
+boolean.__doc__ = """Truth values, a byte each: 0 or 1. Written ``bool``: ``Item[bool]``, ``Buffer.zeros(3, bool)``.
 
-SCALAR_TYPES: tuple[ScalarType, ...] = (u8, i8, u16, i16, f16, bf16, u32, i32, f32, u64, i64, f64)
+>>> from krnlpy import Buffer
+>>> x = Buffer.zeros(2, bool)
+>>> x.dtype, x.dtype == bool, x.nbytes
+(bool, True, 2)
+>>> Buffer.full(2, 0.5).cast(bool).numpy()
+array([ True,  True])
+"""
+
+SCALAR_TYPES: tuple[ScalarType, ...] = (u8, i8, u16, i16, f16, bf16, u32, i32, f32, u64, i64, f64, boolean)
 """The types that a buffer can hold."""
 
 DTypeLike = ScalarType | type[float] | type[int] | np.dtype[Any] | str
@@ -214,11 +236,11 @@ _BY_DTYPE = {t.dtype: t for t in SCALAR_TYPES}
 def scalar_type(dtype: Any) -> ScalarType:
     """The scalar type that a name, a NumPy dtype or a scalar type stands for.
 
-    >>> scalar_type("bf16"), scalar_type(np.float32)
-    (bf16, f32)
+    >>> scalar_type("bf16"), scalar_type(np.float32), scalar_type(bool)
+    (bf16, f32, bool)
 
     Raises:
-        DtypeError: none of the 12 types is meant.
+        DtypeError: none of the 13 types is meant.
     """
     if isinstance(dtype, ScalarType) and dtype in SCALAR_TYPES:
         return dtype
@@ -235,14 +257,30 @@ def scalar_type(dtype: Any) -> ScalarType:
         ) from None
 
 
+def numpys_type(type: object) -> ScalarType | None:
+    """The scalar type that one of NumPy's classes, such as ``np.float32``, means in kernels; None if it is none.
+
+    >>> numpys_type(np.half), numpys_type(float)
+    (f16, None)
+    """
+    if not (isinstance(type, builtins.type) and issubclass(type, np.generic)):
+        return None
+    try:
+        return scalar_type(type)
+    except DtypeError:
+        return None
+
+
 def convert(value: Any, to: ScalarType) -> Any:
     """A number or array converted as a kernel's cast converts it; returns NumPy scalars or arrays of ``to.dtype``.
 
     Integers wrap, floats saturate at the ends of an integer type, NaN becomes 0; f32 and wider round to the
-    nearest f16 or bf16, ties to even.
+    nearest f16 or bf16, ties to even. To bool, all but 0 is True, NaN too.
     """
     source = np.asarray(value)
     if source.dtype == object:  # an int beyond 64 bits
+        if to is boolean:
+            return np.bool_(int(value) != 0)
         return to.dtype.type(int(value) & ((1 << 64) - 1)) if not to.is_integer else _wrap(int(value), to)
     narrow = source.dtype.type in (ml_dtypes.bfloat16, np.float16)
     if to.is_integer and (source.dtype.kind == "f" or narrow):
@@ -278,9 +316,10 @@ def pattern_of(value: Any, dtype: ScalarType) -> bytes:
 
 def _is_number(value: np.generic) -> bool:
     try:
-        return value.dtype.kind == "b" or bool(scalar_type(value.dtype))
+        scalar_type(value.dtype)
     except DtypeError:
         return False
+    return True
 
 
 def _wrap(value: int, to: ScalarType) -> Any:

@@ -109,7 +109,7 @@ def reading(array: Array) -> Buffer:
     """An array as a buffer of the host that is only read: the array itself where it can be, else a copy.
 
     Raises:
-        DtypeError: the array's dtype is not one of the 12.
+        DtypeError: the array's dtype is not one of the 13.
     """
     from krnlpy.device import Device
 

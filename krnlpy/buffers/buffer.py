@@ -19,7 +19,7 @@ from . import arrays, transfer
 
 
 class Buffer(View):
-    """An n-dimensional array of one of the 12 scalar types in the memory of a device.
+    """An n-dimensional array of one of the 13 scalar types in the memory of a device.
 
     A buffer is a view: indexing, :meth:`reshape`, :meth:`transpose` and :meth:`broadcast_to` return buffers that share
     its memory, which lives as long as any of them. Work on a device is queued; :meth:`numpy` waits for it. Buffers are
@@ -48,7 +48,7 @@ class Buffer(View):
             device: the device; the host if not given.
 
         Raises:
-            ShapeError: ``shape`` is not a shape. DtypeError: ``dtype`` is none of the 12.
+            ShapeError: ``shape`` is not a shape. DtypeError: ``dtype`` is none of the 13.
             LimitExceeded: the buffer is larger than the device allows. OutOfMemory: the device has too little memory.
 
         >>> from krnlpy import Buffer
@@ -79,7 +79,7 @@ class Buffer(View):
             device: the device; the host if not given.
 
         Raises:
-            ShapeError: ``shape`` is not a shape. DtypeError: ``dtype`` is none of the 12, or ``value`` is not a number.
+            ShapeError: ``shape`` is not a shape. DtypeError: ``dtype`` is none of the 13, or ``value`` is not a number.
             LimitExceeded: the buffer is larger than the device allows. OutOfMemory: the device has too little memory.
 
         >>> from krnlpy import Buffer, u8
@@ -96,7 +96,7 @@ class Buffer(View):
         """A buffer of zeros. Arguments are those of :meth:`empty`.
 
         Raises:
-            ShapeError: ``shape`` is not a shape. DtypeError: ``dtype`` is none of the 12.
+            ShapeError: ``shape`` is not a shape. DtypeError: ``dtype`` is none of the 13.
             LimitExceeded: the buffer is larger than the device allows. OutOfMemory: the device has too little memory.
 
         >>> from krnlpy import Buffer
@@ -110,7 +110,7 @@ class Buffer(View):
         """A buffer of ones. Arguments are those of :meth:`empty`.
 
         Raises:
-            ShapeError: ``shape`` is not a shape. DtypeError: ``dtype`` is none of the 12.
+            ShapeError: ``shape`` is not a shape. DtypeError: ``dtype`` is none of the 13.
             LimitExceeded: the buffer is larger than the device allows. OutOfMemory: the device has too little memory.
 
         >>> from krnlpy import Buffer, i32
@@ -132,8 +132,7 @@ class Buffer(View):
                 be changed while nothing that is queued uses it.
 
         Raises:
-            DtypeError: the dtype is not one of the 12 (``bool``, ``complex64``, ``object``...), or NumPy makes no array
-                of it.
+            DtypeError: the dtype is not one of the 13 (``complex64``, ``object``...), or NumPy makes no array of it.
             SharingError: ``copy`` is False, and ``array`` is not an array, or is read-only, not aligned or of foreign
                 byte order, or the device can't use the process's memory.
             LimitExceeded: the buffer is larger than the device allows. OutOfMemory: the device has too little memory.
@@ -169,7 +168,7 @@ class Buffer(View):
             copy: as for :meth:`from_numpy`.
 
         Raises:
-            DtypeError: the tensor's type is not one of the 12, or there is no tensor.
+            DtypeError: the tensor's type is not one of the 13, or there is no tensor.
             SharingError: the tensor lies on another device; or as for :meth:`from_numpy`.
             LimitExceeded: the buffer is larger than the device allows. OutOfMemory: the device has too little memory.
 
@@ -278,7 +277,7 @@ class Buffer(View):
         """A contiguous copy as elements of a type, on the same device: integers wrap, floats to integers saturate.
 
         Raises:
-            DtypeError: ``dtype`` is none of the 12. MissingFeatures: one of the types is 64 bits wide, which the device
+            DtypeError: ``dtype`` is none of the 13. MissingFeatures: one of the types is 64 bits wide, which the device
                 can't compute with.
             LimitExceeded: the buffer is larger than the device allows. OutOfMemory: the device has too little memory.
 

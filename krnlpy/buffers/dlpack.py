@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from krnlpy.errors import DtypeError, KrnlpyError, SharingError
-from krnlpy.scalar import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from krnlpy.scalar import bf16, boolean, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 
 if TYPE_CHECKING:
     from .buffer import Buffer
@@ -32,6 +32,7 @@ _TYPES = {
     **{(_INT, t.bits): t for t in (i8, i16, i32, i64)},
     **{(_FLOAT, t.bits): t for t in (f16, f32, f64)},
     (_BFLOAT, 16): bf16,
+    (_BOOL, 8): boolean,
 }
 
 
@@ -147,9 +148,9 @@ def array_of(tensor: Any) -> Array:
         content = _tensor(capsule)
         dtype = _TYPES.get((content.code, content.bits)) if content.lanes == 1 else None
         if dtype is None:
-            told = "bool" if content.code == _BOOL else f"DLPack code {content.code}, {content.bits} bits"
+            told = f"DLPack code {content.code}, {content.bits} bits"
             names = ", ".join(t.name for t in _TYPES.values())
-            raise DtypeError(f"the tensor is of type {told}, which no buffer holds; expected one of {names}")
+            raise DtypeError(f"the tensor's elements are of {told}, which no buffer holds; expected one of {names}")
         if dtype is bf16:
             content.code = _UINT
         array: Array = np.from_dlpack(_Given(capsule, (kind, index)))

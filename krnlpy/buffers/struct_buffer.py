@@ -77,13 +77,13 @@ class StructBuffer(StructView[Buffer]):
             OutOfMemory, LimitExceeded: it is too large for the device.
 
         >>> from dataclasses import dataclass
-        >>> from krnlpy import StructBuffer, f32, u8
+        >>> from krnlpy import StructBuffer, f32
         >>> @dataclass
         ... class Cell:
         ...     heat: f32
-        ...     alive: u8
+        ...     alive: bool
         >>> StructBuffer.zeros(2, Cell).numpy().tolist()
-        [(0.0, 0), (0.0, 0)]
+        [(0.0, False), (0.0, False)]
         """
         result = cls.empty(shape, struct, device)
         result.storage.fill(0)
@@ -99,7 +99,7 @@ class StructBuffer(StructView[Buffer]):
             copy: False: the buffer is the array's memory, as for :meth:`Buffer.from_numpy`.
 
         Raises:
-            DtypeError: the array is not structured, or has fields of other types than the 12.
+            DtypeError: the array is not structured, or has fields of other types than the 13.
             SharingError: ``copy`` is False, and the array is strided, read-only or not aligned as :func:`struct_dtype`
                 does it, or the device can't use the process's memory.
 
@@ -220,13 +220,13 @@ class StructBuffer(StructView[Buffer]):
                 False and the device has memory of its own, or ``out`` is given too.
 
         >>> from dataclasses import dataclass
-        >>> from krnlpy import StructBuffer, f32, u8
+        >>> from krnlpy import StructBuffer, f32
         >>> @dataclass
         ... class Cell:
         ...     heat: f32
-        ...     alive: u8
+        ...     alive: bool
         >>> StructBuffer.zeros(2, Cell).numpy()["alive"]
-        array([0, 0], dtype=uint8)
+        array([False, False])
         """
         arrays.check_out(out, self.shape)
         if out is None:

@@ -182,7 +182,7 @@ def _type_of(value: Any) -> ScalarType | None:
         return value.dtype
     if isinstance(value, np.generic):
         try:
-            return boolean if isinstance(value, np.bool_) else scalar_type(value.dtype)
+            return scalar_type(value.dtype)
         except DtypeError:
             return None
     return None

@@ -48,7 +48,7 @@ class Definition:
         self.parameters = [p for p in signature.parameters if p.kind != "spec"]
         self.specs = {p.name: p for p in signature.parameters if p.kind == "spec"}
         self.arity = sum(d.kind != "spec" for d in signature.declared)
-        self.has_composites = any(len(d.leaves) > 1 for d in signature.declared)
+        self.has_composites = any(d.is_composite for d in signature.declared)
         self.buffers = [i for i, p in enumerate(self.parameters) if p.kind in ("item", "global")]
         self.has_items = any(p.kind == "item" for p in self.parameters)
         fixed = {self.parameters[i].type for i in self.buffers}

@@ -63,7 +63,7 @@ def autotune(
             a tuple, where they depend on the configuration. Kernels with items need none; others may be launched by
             ``with_groups`` and ``with_global_threads`` instead.
         rtol, atol: by how much floats that configurations compute may differ: ``atol + rtol * abs(value)``. Not by a
-            bit if not given; integers never.
+            bit if not given; integers and truth values never.
         seconds: to measure for at most, beside compiling each configuration and running it once.
 
     Raises:

@@ -226,7 +226,7 @@ def _checked(
 
 
 def _difference(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], tolerance: Tolerance) -> str:
-    if not (tolerance.rtol or tolerance.atol) or a.dtype.kind in "iu":
+    if not (tolerance.rtol or tolerance.atol) or a.dtype.kind in "iub":
         size = a.dtype.itemsize
         equal = a.view(f"u{size}") == b.view(f"u{size}")
     else:

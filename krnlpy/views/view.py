@@ -187,7 +187,7 @@ class View:
         """A view of the same bytes as elements of another type; the last axis grows or shrinks with their size.
 
         Raises:
-            DtypeError: ``dtype`` is none of the 12. ShapeError: the sizes differ, and the last axis is not contiguous,
+            DtypeError: ``dtype`` is none of the 13. ShapeError: the sizes differ, and the last axis is not contiguous,
                 or its bytes or the offset are not a multiple of the new size.
 
         >>> from krnlpy import Buffer, u8, u32

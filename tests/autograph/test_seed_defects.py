@@ -11,8 +11,9 @@ import pytest
 
 from autograph import SGD, Conv1, Conv2, Layer, Parameter, Tensor, load_checkpoint, save_checkpoint
 from autograph.errors import ShapeError
-from krnlpy import SCALAR_TYPES, Device, ScalarType
+from krnlpy import Device, ScalarType
 from krnlpy.scalar import bf16, f16, f32, i32, u8, u32
+from tests.conformance.values import NUMBERS
 from tests.support.devices import requires
 from tests.support.typed import present
 
@@ -121,7 +122,7 @@ def test_6_the_velocity_survives_a_file(device: Device, tmp_path: Path) -> None:
         np.testing.assert_array_equal(weights.all[0].numpy(), [-2.5, -2.5, -2.5])
 
 
-@pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
+@pytest.mark.parametrize("dtype", NUMBERS, ids=str)
 @pytest.mark.parametrize("length", [0, 1, 2, 3, 5, 8])
 def test_7_every_type_and_length_is_loaded(dtype: ScalarType, length: int, tmp_path: Path) -> None:
     _save_and_load(dtype, length, Device.host(), tmp_path)
@@ -217,7 +218,7 @@ def test_9_filling_a_view_fills_nothing_else(device: Device) -> None:
 # 10: a scale of 0 copies, where the types are the same
 
 
-@pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
+@pytest.mark.parametrize("dtype", NUMBERS, ids=str)
 def test_10_scaled_cast_by_zero_is_zero(dtype: ScalarType, device: Device) -> None:
     requires(device, dtype)
     x = tensor(np.arange(1, 7).reshape(2, 3), dtype, device)

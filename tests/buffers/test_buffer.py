@@ -35,7 +35,7 @@ from krnlpy import (
 from krnlpy.buffers import transfer
 from krnlpy.dsl import global_id
 from krnlpy.errors import DtypeError, LimitExceeded, OutOfMemory, ShapeError, SharingError, UnsizedError
-from krnlpy.scalar import convert
+from krnlpy.scalar import boolean, convert
 from tests.support.devices import requires
 from tests.support.kernels import accumulate
 from tests.support.typed import untyped
@@ -171,7 +171,7 @@ def test_array_protocol(device: Device) -> None:
 
 @pytest.mark.parametrize(
     "array",
-    [np.zeros(2, bool), np.zeros(2, complex), np.array(["a"]), None, "a", [1, None], [[1], [1, 2]], [1 << 70], {1}],
+    [np.zeros(2, complex), np.array(["a"]), None, "a", [1, None], [[1], [1, 2]], [1 << 70], {1}],
     ids=str,
 )
 def test_what_from_numpy_refuses(array: Any) -> None:
@@ -193,8 +193,8 @@ def test_numbers_and_lists_have_the_type_that_numpy_gives_them(device: Device, n
 def test_wrong_constructors(device: Device) -> None:
     with pytest.raises(ShapeError, match=r"the shape \(3, -1\) has a negative length"):
         Buffer.zeros((3, -1), f32, device)
-    with pytest.raises(DtypeError, match="is not a scalar type"):
-        Buffer.zeros(3, bool, device)
+    with pytest.raises(DtypeError, match=r"is not a scalar type; expected one of u8, .* f64, bool, or"):
+        Buffer.zeros(3, complex, device)
     with pytest.raises(DtypeError, match="'x' is not a number; a buffer of f32 is filled with"):
         Buffer.full(3, "x", f32, device)
     with pytest.raises(DtypeError, match=r"'host' is not a Device; Device\.host\(\)"):
@@ -484,6 +484,12 @@ def test_cast(device: Device, source: ScalarType) -> None:
     requires(device, source)
     array = numbers(300, source)
     extra = [0, 1, -1, 0.5, -1.5, 127.6, 1e3, -1e3, 3e9, -3e9, 1e19, -1e19] if source.is_float else [0, 1]
+    if source is boolean:
+        array = array.view(np.uint8) > 100
+    if source.is_float:
+        with np.errstate(invalid="ignore"):  # the random bits have signalling NaNs; subnormal numbers may count as 0
+            wide = np.abs(array.astype(np.float64))
+        array[(wide > 0) & (wide < 2.0 ** (-1022 if source is f64 else -126))] = 1
     array[: len(extra)] = convert(np.array(extra), source)
     buffer = Buffer.from_numpy(array, device)
     for to in SCALAR_TYPES:
@@ -511,8 +517,10 @@ def test_cast_of_views(device: Device) -> None:
     same_type = buffer.cast(f32)
     assert same_type is not buffer and same(same_type.numpy(), array)
     assert buffer[:0].cast("u8").shape == (0, 6)
+    assert same(buffer[:, ::2].cast(bool).numpy(), array[:, ::2] != 0)
+    assert same(buffer.cast(bool).transpose()[1:].cast("i8").numpy(), (array != 0).T[1:].astype(np.int8))
     with pytest.raises(DtypeError, match="is not a scalar type"):
-        buffer.cast(bool)
+        buffer.cast(complex)
 
 
 # ------------------------------------------------------------------------------------------------------------ empty

@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy import SCALAR_TYPES, Buffer, Device, KrnlpyError, ScalarType
+from krnlpy import Buffer, Device, KrnlpyError, ScalarType
 from krnlpy.errors import DtypeError, SharingError
 from krnlpy.scalar import bf16, f16, f32, i32, u8
+from tests.conformance.values import NUMBERS
 from tests.support.tiers import one_vulkan_device
 
 pytestmark = one_vulkan_device
 
 LOCAL = pytest.mark.parametrize("name", ["host", "interpreter"])
-TYPES = pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
-NUMPYS = pytest.mark.parametrize("dtype", [t for t in SCALAR_TYPES if t is not bf16], ids=str)
+TYPES = pytest.mark.parametrize("dtype", NUMBERS, ids=str)
+NUMPYS = pytest.mark.parametrize("dtype", [t for t in NUMBERS if t is not bf16], ids=str)
 
 
 @NUMPYS
@@ -126,9 +127,9 @@ def test_what_from_dlpack_refuses() -> None:
     for wrong in (None, [1.0], SimpleNamespace(__dlpack__=None)):
         with pytest.raises(DtypeError, match="takes an object with __dlpack__, not"):
             Buffer.from_dlpack(wrong)
-    with pytest.raises(DtypeError, match="the tensor is of type bool, which no buffer holds; expected one of u8"):
-        Buffer.from_dlpack(np.zeros(3, bool))
-    with pytest.raises(DtypeError, match="DLPack code 5, 128 bits"):
+    with pytest.raises(
+        DtypeError, match="the tensor's elements are of DLPack code 5, 128 bits, which no buffer holds; expected one"
+    ):
         Buffer.from_dlpack(np.zeros(3, complex))
     with pytest.raises(SharingError, match="lies on device 3 of CUDA; move it to the CPU first"):
         Buffer.from_dlpack(Tensor(None, (2, 3)))
@@ -197,6 +198,29 @@ def test_what_pytorch_does_not_share() -> None:
     with pytest.raises(SharingError, match=r"the tensor's memory can't be shared: .*requires? grad"):
         Buffer.from_dlpack(tensor)
     assert Buffer.from_dlpack(tensor.detach()).numpy().tolist() == [1, 1, 1]
+
+
+def test_truth_values_both_ways(device: Device) -> None:
+    """NumPy's bool, PyTorch's, and that of JAX, which speaks DLPack as they do: a type of its own, not u8."""
+    values = np.arange(12).reshape(3, 4) % 3 == 0
+    buffer = Buffer.from_dlpack(values.T, device)
+    assert buffer.dtype == bool and np.array_equal(buffer.numpy(), values.T)
+    array = np.from_dlpack(buffer[1:], device="cpu")
+    assert array.dtype == bool and np.array_equal(array, values.T[1:])
+    if device.info.index is None:
+        own = values.copy()
+        shared = Buffer.from_dlpack(own, device, copy=False)
+        np.from_dlpack(shared)[0] = True
+        shared[1].fill(False)
+        assert own[0].all() and not own[1].any() and np.array_equal(own[2], values[2])
+    torch = pytest.importorskip("torch")
+    tensor = torch.from_dlpack(buffer.to_device(Device.host()).transpose())
+    assert tensor.dtype is torch.bool and np.array_equal(tensor.numpy(), values)
+    again = Buffer.from_dlpack(tensor, device)
+    assert again.dtype == bool and np.array_equal(again.numpy(), values)
+    if device.info.index is None:
+        Buffer.from_dlpack(tensor, device, copy=False).fill(True)
+        assert tensor.all()
 
 
 def test_bf16_through_dlpack_and_back() -> None:

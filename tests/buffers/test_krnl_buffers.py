@@ -10,7 +10,7 @@ import pytest
 import krnlpy
 from krnlpy import SCALAR_TYPES, Buffer, Device, Feature, MissingFeatures, ScalarType
 from krnlpy.errors import LimitExceeded, ShapeError
-from krnlpy.scalar import convert, f32, i32, u8, u32
+from krnlpy.scalar import boolean, convert, f32, i32, u8, u32
 from tests.conformance.exact_casts import cast_exactly
 
 PAIRS = [(x, y) for x in SCALAR_TYPES for y in SCALAR_TYPES]
@@ -24,6 +24,8 @@ def values_of(dtype: ScalarType) -> np.ndarray[Any, Any]:
     if dtype.is_float:
         floats = [0.0, -0.0, 0.5, -0.5, 1.5, 2.5, -2.5, 1e-8, 6e-8, 65504.0, 65520.0, 3.4e38, np.nan, np.inf, -np.inf]
         return np.asarray(convert(np.array([*range(10, 20), *ends, *floats], np.float64), dtype))
+    if dtype is boolean:
+        return np.array([False, True, True, False, True])
     return np.array([*range(10, 20), *(n for n in ends if dtype.min <= n <= dtype.max)], dtype.dtype)
 
 

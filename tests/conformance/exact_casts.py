@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from krnlpy.scalar import ScalarType
+from krnlpy.scalar import ScalarType, boolean
 
 # Bits of the significand and the least and the greatest exponent of a normal number (IEEE 754, table 3.5).
 _FORMATS = {"f16": (11, -14, 15), "bf16": (8, -126, 127), "f32": (24, -126, 127), "f64": (53, -1022, 1023)}
@@ -17,11 +17,13 @@ _FORMATS = {"f16": (11, -14, 15), "bf16": (8, -126, 127), "f32": (24, -126, 127)
 def cast_exactly(x: np.ndarray[Any, Any], to: ScalarType) -> np.ndarray[Any, Any]:
     """Each number of an array cast to a type, as docs/kernels.md says it.
 
-    Integers wrap; floats are truncated to integers, saturate at the ends of the type, and NaN gives 0. Floats round to
-    the nearest, ties to even; f16 and bf16 are computed as f32, and so are rounded twice.
+    To bool, all but 0 is True. Integers wrap; floats are truncated to integers, saturate at the ends of the type, and
+    NaN gives 0. Floats round to the nearest, ties to even; f16 and bf16 are computed as f32, and so are rounded twice.
     """
-    whole = x.dtype.kind in "iu"
+    whole = x.dtype.kind in "iub"
     values = [int(v) if whole else float(v) for v in x.reshape(-1)]
+    if to is boolean:
+        return np.array([v != 0 for v in values], to.dtype).reshape(x.shape)
     if to.is_integer:
         return np.array([_integer(v, to) for v in values], to.dtype).reshape(x.shape)
     results = [round_exactly(round_exactly(v, to.compute), to) for v in values]

@@ -10,12 +10,12 @@ import pytest
 
 from krnlpy.dsl import bitcast, saturate
 from krnlpy.dsl.types.annotations import Item, ItemMut
-from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, f64, i32, u8, u16, u32
+from krnlpy.scalar import ScalarType, bf16, f16, f32, f64, i32, u8, u16, u32
 from tests.support.launching import Launcher
 
 from .exact_casts import cast_exactly
 from .test_casts import interesting, without_subnormals
-from .values import FLOATS, assert_same, edges
+from .values import FLOATS, NUMBERS, assert_same, edges
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,7 +29,7 @@ def bitcasts(x: Item[T], y: ItemMut[R]) -> None:
     y = bitcast(x, R)
 
 
-both = [(source, to) for source in SCALAR_TYPES for to in SCALAR_TYPES]
+both = [(source, to) for source in NUMBERS for to in NUMBERS]
 
 
 def saturated(x: np.ndarray[Any, Any], source: ScalarType, to: ScalarType) -> np.ndarray[Any, Any]:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from krnlpy.dsl.types.annotations import Item, ItemMut
-from krnlpy.scalar import SCALAR_TYPES, ScalarType, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from krnlpy.scalar import ScalarType, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 from tests.support.launching import Launcher
 
-from .values import COMPUTED_FLOATS, FLOATS, INTEGERS, assert_same, edges, pairs
+from .values import COMPUTED_FLOATS, FLOATS, INTEGERS, NUMBERS, assert_same, edges, pairs
 
 T = TypeVar("T")
 I = TypeVar("I", u8, i8, u16, i16, u32, i32, u64, i64)  # noqa: E741
@@ -235,7 +235,7 @@ def compare(x: Item[T], y: Item[T], z: ItemMut[u8]) -> None:
     z = u8(bits)
 
 
-@by_name(SCALAR_TYPES)
+@by_name(NUMBERS)
 def test_comparisons(launch: Launcher, type: ScalarType) -> None:
     a, b = pairs(type)
     with np.errstate(invalid="ignore"):
@@ -256,7 +256,7 @@ def inverted(x: Item[I], y: ItemMut[I]) -> None:
     y = ~x
 
 
-@by_name(SCALAR_TYPES)
+@by_name(NUMBERS)
 def test_negation(launch: Launcher, type: ScalarType) -> None:
     a = edges(type)
     with np.errstate(over="ignore"):
@@ -264,7 +264,7 @@ def test_negation(launch: Launcher, type: ScalarType) -> None:
     assert_same(launch(negative, a, np.zeros_like(a))[1], want, a)
 
 
-@by_name([t for t in SCALAR_TYPES if t.is_signed and t.compute is t])
+@by_name([t for t in NUMBERS if t.is_signed and t.compute is t])
 def test_absolute_value(launch: Launcher, type: ScalarType) -> None:
     a = edges(type)
     assert_same(launch(magnitude, a, np.zeros_like(a))[1], np.abs(a), a)

@@ -10,10 +10,10 @@ import pytest
 
 from krnlpy.dsl import local_array
 from krnlpy.dsl.types.annotations import GlobalMut, Item, ItemMut
-from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, f16, f32, f64, i32
+from krnlpy.scalar import ScalarType, bf16, f16, f32, f64, i32
 from tests.support.launching import Launcher
 
-from .values import assert_same
+from .values import NUMBERS, assert_same
 
 T = TypeVar("T")
 F = TypeVar("F", f16, bf16, f32, f64)
@@ -25,7 +25,7 @@ def axpy(alpha: T, x: Item[T], y: ItemMut[T]) -> None:
     y += alpha * x
 
 
-@pytest.mark.parametrize("type", SCALAR_TYPES, ids=str)
+@pytest.mark.parametrize("type", NUMBERS, ids=str)
 def test_a_kernel_for_each_type(launch: Launcher, type: ScalarType) -> None:
     x = np.arange(40).astype(type.dtype)
     y = (np.arange(40) % 3).astype(type.dtype)

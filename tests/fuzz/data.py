@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from krnlpy.scalar import ScalarType
+from krnlpy.scalar import ScalarType, boolean
 
 SPECIAL = (0.0, -0.0, math.inf, -math.inf, math.nan)
 TAME = (0.5, 1.0, -1.0, 1.5, -2.5, 3.0, 7.0, 255.5, -0.75, 100.25, 1e4, -1e4, 16777217.0, 2.0**-10, 65504.0)
@@ -22,6 +22,8 @@ def values(type: ScalarType, shape: tuple[int, ...], seed: int, special: bool) -
     """
     rng = np.random.default_rng(seed)
     size = math.prod(shape)
+    if type is boolean:  # bytes that others wrote: all but 0 are true
+        return rng.choice(np.array([0, 0, 0, 1, 1, 2, 255], np.uint8), size).view(np.bool_).reshape(shape)
     if type.is_float:
         edges = np.array(TAME + (SPECIAL if special else ()))
         drawn = np.round(rng.normal(0, 40, size), 2)

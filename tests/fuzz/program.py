@@ -59,7 +59,7 @@ class Program(Functions):
             functions += [*lines, "", ""]
         self.scope = Scope(functions=callees)
         if random.chance(0.2):
-            self.kernel_type = random.choice(self.stored)
+            self.kernel_type = random.choice([t for t in self.stored if t is not boolean])
         self.scope.returns = "return"
         threads, groups, decorator = (self._items if random.chance(0.4) else self._groups)()
         text = self._text(functions, decorator)
@@ -148,14 +148,14 @@ class Program(Functions):
             scope.arrays.append(Array(name, type, tuple(extents), uniform=True))
             scope.uniform_leaves += [(e, i32) for e in extents]
         for i in range(random.choice((0, 0, 1, 2, 3))):
-            text, storage, type = ("bool", boolean, boolean) if random.chance(0.1) else self._storage()
+            text, storage, type = self._storage()
             value: Any = self._number(storage)
             if text == "K" and not any(t.endswith("[K]") for _, t in self.parameters):
                 value = (storage.name, value)
             self._declare(f"s{i}", text, value)
             scope.uniform_leaves.append((f"s{i}", type))
         for i in range(random.choice((0, 0, 1, 2))):
-            storage = random.choice((*self.stored, boolean))
+            storage = random.choice(self.stored)
             name = f"S{i}"
             self.parameters.append((name, f"Spec[{storage.name}]"))
             if random.chance(0.5):

@@ -109,7 +109,7 @@ def differences(case: Case, got: Arrays, want: Arrays) -> list[str]:
     for name, data in case.arguments.items():
         if not isinstance(data, Data):
             continue
-        a, b = got[name], want[name]
+        a, b = (x.view(np.uint8) if x.dtype == bool else x for x in (got[name], want[name]))
         wide = np.float64 if scalar_type(data.type).is_float else a.dtype
         x, y = a.astype(wide), b.astype(wide)
         if wide is np.float64:

@@ -7,7 +7,8 @@ import pytest
 
 from krnlpy.dsl import item_id, items
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut
-from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, convert, f16, f32, f64, i32
+from krnlpy.scalar import ScalarType, bf16, convert, f16, f32, f64, i32
+from tests.conformance.values import NUMBERS
 
 from .launch import launch
 
@@ -22,7 +23,7 @@ def numbers(type: ScalarType, count: int) -> np.ndarray:
     return (np.arange(count) % 23 + 1).astype(type.dtype)
 
 
-@pytest.mark.parametrize("type", SCALAR_TYPES, ids=repr)
+@pytest.mark.parametrize("type", NUMBERS, ids=repr)
 @pytest.mark.parametrize("count", [1, 31, 1000])
 def test_saxpy_of_every_type(type: ScalarType, count: int) -> None:
     x, y = numbers(type, count), numbers(type, count)[::-1].copy()

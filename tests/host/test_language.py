@@ -9,7 +9,7 @@ import pytest
 from krnlpy.dsl import global_id, global_threads, local_array
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Spec
-from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, convert, f16, f32, f64, i8, i16, i32, i64, u8, u32
+from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, boolean, convert, f16, f32, f64, i8, i16, i32, i64, u8, u32
 
 from .launch import launch
 
@@ -29,6 +29,8 @@ def edge_values(type: ScalarType) -> np.ndarray:
     if type.is_float:
         with np.errstate(over="ignore"):
             return np.array(FLOATS, np.float64).astype(type.dtype)
+    if type is boolean:
+        return np.array([False, True])
     near = [0, 1, 2, 3, 5, 7, 100, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2**24 + 1, 2**31 - 1, 2**31]
     near += [2**32 - 1, 2**53 + 1, 2**63 - 1, 2**64 - 1]
     values = {v for n in near for v in (n, -n) if type.min <= v <= type.max} | {type.min, type.max}

@@ -10,7 +10,6 @@ import pytest
 
 import krnlpy
 from krnlpy import (
-    SCALAR_TYPES,
     Buffer,
     Device,
     Global,
@@ -49,6 +48,7 @@ from krnlpy.dsl import (
     threads,
 )
 from krnlpy.kernels.plan import Plan
+from tests.conformance.values import NUMBERS
 from tests.support.devices import requires
 from tests.support.kernels import axpy, saxpy
 from tests.support.typed import untyped
@@ -136,7 +136,7 @@ def test_defaults(device: Device) -> None:
     assert x.numpy().tolist() == [20, 32]
 
 
-@pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
+@pytest.mark.parametrize("dtype", NUMBERS, ids=str)
 def test_every_type(device: Device, dtype: ScalarType) -> None:
     requires(device, dtype)
     x = on(device, np.arange(100) % 11, dtype.dtype)

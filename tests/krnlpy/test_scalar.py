@@ -1,9 +1,12 @@
 """The scalar types: names, dtypes, and the conversions that kernels share."""
 
+import pickle
+
 import ml_dtypes
 import numpy as np
 import pytest
 
+from krnlpy import Buffer
 from krnlpy.errors import DtypeError
 from krnlpy.scalar import (
     SCALAR_TYPES,
@@ -24,10 +27,19 @@ from krnlpy.scalar import (
 )
 
 
-def test_twelve_types() -> None:
-    assert " ".join(t.name for t in SCALAR_TYPES) == "u8 i8 u16 i16 f16 bf16 u32 i32 f32 u64 i64 f64"
-    assert [t.size for t in SCALAR_TYPES] == [1, 1, 2, 2, 2, 2, 4, 4, 4, 8, 8, 8]
-    assert boolean not in SCALAR_TYPES
+def test_thirteen_types() -> None:
+    assert " ".join(t.name for t in SCALAR_TYPES) == "u8 i8 u16 i16 f16 bf16 u32 i32 f32 u64 i64 f64 bool"
+    assert [t.size for t in SCALAR_TYPES] == [1, 1, 2, 2, 2, 2, 4, 4, 4, 8, 8, 8, 1]
+
+
+def test_the_truth_type_is_pythons_bool() -> None:
+    assert [scalar_type(t) for t in (bool, "bool", np.bool_, "?", np.dtype("?"))] == [boolean] * 5
+    buffers = [Buffer.zeros(1, t) for t in SCALAR_TYPES]
+    assert [b for b in buffers if b.dtype == bool] == [b for b in buffers if b.dtype is boolean] == buffers[-1:]
+    by_type: dict[type, int] = {bool: 1}
+    assert by_type[buffers[-1].dtype] == 1
+    assert not (boolean.is_integer or boolean.is_float or boolean.is_signed) and boolean.compute is boolean
+    assert all(pickle.loads(pickle.dumps(t)) is t for t in SCALAR_TYPES)
 
 
 @pytest.mark.parametrize("kind", SCALAR_TYPES, ids=str)
@@ -38,7 +50,7 @@ def test_found_by_name_dtype_and_itself(kind: ScalarType) -> None:
     assert scalar_type(kind) is kind
 
 
-@pytest.mark.parametrize("wrong", [bool, complex, "float8", object, None, 7, boolean, np.dtype("U3")])
+@pytest.mark.parametrize("wrong", [complex, "float8", object, None, 7, "boolean", np.dtype("U3")])
 def test_not_a_scalar_type(wrong: object) -> None:
     with pytest.raises(DtypeError, match="expected one of u8, i8"):
         scalar_type(wrong)
@@ -71,6 +83,14 @@ def test_f16_and_bf16_are_computed_in_f32() -> None:
         (65519.0, f16, 65504.0),
         (1 + 2**-8, bf16, 1.0),  # halfway: to even
         (1 + 3 * 2**-8, bf16, 1 + 2**-6),
+        (0, boolean, False),
+        (-0.0, boolean, False),
+        (0.5, boolean, True),
+        (256, boolean, True),
+        (2**70, boolean, True),
+        (float("nan"), boolean, True),
+        (5e-324, boolean, True),
+        (True, f16, 1.0),
     ],
 )
 def test_conversions(value: float, to: ScalarType, expected: float) -> None:
@@ -83,6 +103,8 @@ def test_arrays_convert_as_numbers_do() -> None:
     values = np.array([-3.5, 0.0, 254.9, 255.0, 256.0, np.nan, np.inf, -np.inf], np.float32)
     assert convert(values, u8).tolist() == [0, 0, 254, 255, 255, 0, 255, 0]
     assert convert(values.astype(ml_dtypes.bfloat16), i8).tolist() == [-3, 0, 127, 127, 127, 0, 127, -128]
+    for type in (f16, bf16, f32, f64):
+        assert convert(values.astype(type.dtype), boolean).tolist() == [True, False, *[True] * 6]
 
 
 def test_f64_reaches_narrow_floats_through_f32() -> None:

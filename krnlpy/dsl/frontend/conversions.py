@@ -15,7 +15,7 @@ import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.ir import Location
-from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, StructType, TupleType
+from krnlpy.dsl.types.composites import AnyType, ArrayType, CompositeType, MatrixType, StructType, TupleType
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, scalar_type
 
@@ -92,20 +92,20 @@ def typed(value: Value, type: ScalarType | None = None) -> ir.Expr:
     if isinstance(value, Compound):
         raise KernelTypeError(f"expected a number, found {describe(value)}", *value.location)
     if isinstance(value.value, np.generic):
-        own = boolean if isinstance(value.value, np.bool_) else scalar_type(value.value.dtype)
+        own = scalar_type(value.value.dtype)
         return ir.Const(value.value.item(), type=own.compute, location=value.location)
     if not is_number(value.value):
         raise KernelTypeError(f"expected a number, found {describe(value)}", *value.location)
     return literal(value.value, type or default_type(value.value), value.location)
 
 
-def choice(condition: ir.Expr, then: Value, otherwise: Value, location: Location) -> ir.Select:
+def choice(condition: ir.Expr, then: Value, otherwise: Value, location: Location, what: str = "if-else") -> ir.Select:
     """``then if condition else otherwise`` of numbers; weak if both are.
 
     Raises:
         KernelTypeError: neither type can hold the other.
     """
-    a, b = unify(then, otherwise, "if-else", location)
+    a, b = unify(then, otherwise, what, location)
     weak = () if is_strong(then) or is_strong(otherwise) else (_numbers(then), _numbers(otherwise))
     return ir.Select(condition, a, b, weak, type=a.type, location=location)
 
@@ -258,9 +258,9 @@ def coerce(value: Value, to: AnyType, target: str, location: Location) -> list[i
 
 
 def _parts(value: Value, to: CompositeType, target: str, location: Location) -> tuple[Value, ...]:
-    if isinstance(to, TupleType) and isinstance(value, Static) and isinstance(value.value, tuple):
-        if len(value.value) == len(to.types):
-            return value.value
+    if isinstance(to, TupleType | ArrayType) and isinstance(value, Static) and isinstance(value.value, tuple):
+        if len(value.value) == len(to.parts):
+            return tuple(v if isinstance(v, Value) else Static(v, location) for v in value.value)
     elif isinstance(value, Compound) and _same_form(value.type, to):
         return value.parts
     raise KernelTypeError(f"{describe(value)} does not fit {target}", *location)

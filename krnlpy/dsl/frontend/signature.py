@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from types import FunctionType
-from typing import Any, Literal, TypeVar
+from types import FunctionType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from krnlpy.dsl.ir import Location
 from krnlpy.dsl.types.annotations import Annotation, ElementType, any_type
-from krnlpy.dsl.types.composites import CompositeType, leaves
+from krnlpy.dsl.types.composites import CompositeType, Maybe, buffer_leaves, leaves
 from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError, LaunchError
 from krnlpy.scalar import ScalarType
 
@@ -42,6 +42,11 @@ class Declared:
     ndim: int
     leaves: tuple[ParameterSpec, ...]
     location: Location
+
+    @property
+    def is_composite(self) -> bool:
+        """Whether it has a type that consists of others."""
+        return isinstance(self.type, CompositeType)
 
     @property
     def default(self) -> int | float | bool | None:
@@ -116,7 +121,9 @@ def annotation_of(source: Source, argument: ast.arg) -> Annotation | None:
         value = _evaluate(source, argument.annotation, raw)
         if value is Any:
             return None
-        return value if isinstance(value, Annotation) else Annotation("scalar", any_type(value))
+        kind = _without_none(value)
+        found = kind if isinstance(kind, Annotation) else Annotation("scalar", any_type(kind))
+        return replace(found, optional=kind is not value)
     except DtypeError as error:
         raise KernelTypeError(
             f"parameter {argument.arg}: {error}; parameters are annotated by a scalar type, Item, ItemMut, Global,"
@@ -132,6 +139,50 @@ def positional_arguments(source: Source) -> list[ast.arg]:
         if extra is not None:
             raise KernelSyntaxError("kernels have plain parameters only: no *, / or **", *source.location(extra))
     return arguments.args
+
+
+def _without_none(annotation: Any) -> Any:
+    """The X of ``X | None``; else the annotation itself."""
+    if isinstance(annotation, Maybe):
+        return annotation.kind
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+    others = [kind for kind in kinds if kind is not type(None)]
+    return others[0] if len(others) == 1 < len(kinds) else annotation
+
+
+@dataclass(frozen=True)
+class FunctionParameters:
+    """The parameters of a ``@func``.
+
+    Attributes:
+        positional: those that may be given by place.
+        rest: ``*args``, if there is one.
+        named: what is given by name only.
+    """
+
+    positional: tuple[ast.arg, ...]
+    rest: ast.arg | None
+    named: tuple[ast.arg, ...]
+
+    @classmethod
+    def of(cls, source: Source) -> FunctionParameters:
+        """Those of a function.
+
+        Raises:
+            KernelSyntaxError: it takes ``**``.
+        """
+        declared = source.tree.args
+        if declared.kwarg is not None:
+            raise KernelSyntaxError("functions of kernels take no **; name them", *source.location(declared.kwarg))
+        return cls((*declared.posonlyargs, *declared.args), declared.vararg, tuple(declared.kwonlyargs))
+
+    def listed(self, count: int) -> list[tuple[str, ast.arg]]:
+        """The parameters of a call of so many arguments, by name: those of ``*args`` are numbered."""
+        rest = []
+        if self.rest is not None:
+            extra = count - len(self.positional) - len(self.named)
+            rest = [(f"{self.rest.arg}_{i}", self.rest) for i in range(extra)]
+        return [*((a.arg, a) for a in self.positional), *rest, *((a.arg, a) for a in self.named)]
 
 
 def read_signature(function: Callable[..., Any]) -> Signature:
@@ -158,6 +209,12 @@ def read_signature(function: Callable[..., Any]) -> Signature:
                 f" {argument.arg}: Item[f32]",
                 *where,
             )
+        if annotation.optional:
+            raise KernelTypeError(
+                f"parameter {argument.arg}: a kernel's parameters are never None; write a kernel for each case, which"
+                " call a @func with an optional parameter",
+                *where,
+            )
         default = defaults.get(argument.arg)
         if default is not None:
             if annotation.kind in ("item", "global"):
@@ -165,7 +222,9 @@ def read_signature(function: Callable[..., Any]) -> Signature:
             if not isinstance(default, bool | int | float) or isinstance(annotation.type, CompositeType):
                 raise KernelTypeError(f"parameter {argument.arg}: the default {default!r} is not a number", *where)
         found = []
-        for path, type in leaves(annotation.type):
+        lies = annotation.kind == "global"
+        parts = buffer_leaves(annotation.type) if lies else ((*leaf, ()) for leaf in leaves(annotation.type))
+        for path, type, axes in parts:
             name = argument.arg
             if path:
                 name = f"{name}_{path}"
@@ -177,7 +236,7 @@ def read_signature(function: Callable[..., Any]) -> Signature:
                     name,
                     annotation.kind,
                     type,
-                    annotation.ndim,
+                    annotation.ndim + len(axes),
                     annotation.mutable,
                     annotation.once,
                     default,

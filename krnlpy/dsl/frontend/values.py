@@ -11,6 +11,7 @@ import numpy as np
 from krnlpy.dsl import ir
 from krnlpy.dsl.ir import Location
 from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, StructType, TupleType, VectorType
+from krnlpy.scalar import i32
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +43,18 @@ Value = ir.Expr | Static | Compound
 
 @dataclass(frozen=True, eq=False)
 class CompoundPlace:
-    """An array or buffer of composite elements: a place for each scalar of the type, all of one shape."""
+    """An array or buffer of composite elements: a place for each scalar of the type, all of one shape. Where there are
+    ``axes``, it is one place for all parts of the type, which has these axes more."""
 
     name: str
     type: CompositeType
     parts: tuple[ir.Place | CompoundPlace, ...]
+    axes: tuple[int, ...] = ()
+
+    def indices(self, where: Location) -> Iterator[tuple[ir.Expr, ...]]:
+        """The index of each part along ``axes``."""
+        for index in np.ndindex(self.axes):
+            yield tuple(ir.const(i, i32, where) for i in index)
 
     @property
     def first(self) -> ir.Place:
@@ -72,6 +80,13 @@ def is_place(value: object) -> bool:
     return isinstance(value, ir.GlobalParameter | ir.LocalArray | CompoundPlace)
 
 
+def is_mutable(place: ir.Place) -> bool:
+    """Whether an array or a buffer may be written."""
+    if isinstance(place, ir.LocalArray):
+        return not isinstance(place, ir.ConstantArray)
+    return place.mutable
+
+
 def describe(value: Value) -> str:
     """A value's type in words, for messages."""
     if isinstance(value, ir.Expr | Compound):
@@ -80,8 +95,8 @@ def describe(value: Value) -> str:
         return f"the number {value.value!r}"
     if isinstance(value.value, ir.Parameter | ir.LocalArray | CompoundPlace):
         return f"the array {value.value.name}"
-    if isinstance(value.value, tuple):
-        return "a tuple"
+    if isinstance(value.value, tuple | list):
+        return "a tuple" if isinstance(value.value, tuple) else "a list"
     return f"{getattr(value.value, '__name__', value.value)!r}"
 
 

@@ -129,7 +129,7 @@ class DebuggerArray:
         self._values, self.shape, self._type = getattr(values, "view", values), tuple(shape), type
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return np.array(self._values, dtype or scalar_type_or_bool(self._type)).reshape(self.shape)
+        return np.array(self._values, dtype or scalar_type(self._type).dtype).reshape(self.shape)
 
     def __getitem__(self, index: Any) -> Any:
         return np.asarray(self)[index]
@@ -139,11 +139,6 @@ class DebuggerArray:
 
     def __repr__(self) -> str:
         return repr(np.asarray(self))
-
-
-def scalar_type_or_bool(name: str) -> Any:
-    """The NumPy dtype of a type's name."""
-    return np.dtype(bool) if name == "bool" else scalar_type(name).dtype
 
 
 def functions(sites: Sequence[Site], formats: Sequence[Format], now: ExecutionState) -> dict[str, Any]:

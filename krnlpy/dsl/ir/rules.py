@@ -5,6 +5,7 @@ Each rule is a truth value and a sentence. They are evaluated in order, so each 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import get_args
@@ -30,6 +31,7 @@ from .nodes import (
     CollectiveOp,
     Compare,
     Const,
+    ConstantArray,
     Continue,
     CooperativeFill,
     CooperativeLoad,
@@ -70,10 +72,8 @@ from .nodes import (
 Rules = Iterator[tuple[bool, str]]
 """Whether each rule holds, and the rule."""
 
-COMPUTED = frozenset(type.compute for type in SCALAR_TYPES) | {boolean}
+COMPUTED = frozenset(type.compute for type in SCALAR_TYPES)
 """The types of computation."""
-STORED = frozenset(SCALAR_TYPES) | {boolean}
-"""What a parameter or an array may be declared to hold."""
 
 _AXIS_IDS = ("global_id", "global_threads", "group_id", "groups", "thread_id", "threads")
 _BITS = ("popcount", "clz", "reverse_bits", "mul_hi")
@@ -211,7 +211,9 @@ def _element_rules(place: Place, index: Sequence[Expr]) -> Rules:
 
 
 def _is_writable(place: Place) -> bool:
-    return isinstance(place, LocalArray) or place.mutable
+    if isinstance(place, LocalArray):
+        return not isinstance(place, ConstantArray)
+    return place.mutable
 
 
 def _matrix_place_rules(s: CooperativeLoad | CooperativeStore) -> Rules:
@@ -223,12 +225,20 @@ def _matrix_place_rules(s: CooperativeLoad | CooperativeStore) -> Rules:
 
 def array_rules(array: LocalArray) -> Rules:
     """The rules of an array's declaration."""
-    yield array.type in STORED, "an array holds one of the scalar types"
-    yield 1 <= len(array.shape) <= 3, "an array has one to three dimensions"
+    yield array.type in SCALAR_TYPES, "an array holds one of the scalar types"
+    yield 1 <= len(array.shape) <= 8, "an array has one to eight dimensions"
     for extent in array.shape:
         yield extent.type is i32, "a length is an i32"
         yield not isinstance(extent, Const) or extent.value >= 1, "a length is at least 1"
         yield _is_fixed(extent), "a length is made of constants and specialization constants"
+
+
+def table_rules(array: ConstantArray) -> Rules:
+    """The rules of a table."""
+    yield from array_rules(array)
+    lengths = [extent.value for extent in array.shape if isinstance(extent, Const)]
+    yield len(lengths) == len(array.shape), "the lengths of a table are constants"
+    yield len(array.values) == math.prod(lengths), "a table has all of its elements"
 
 
 def _is_fixed(e: Expr) -> bool:
@@ -303,8 +313,8 @@ def _atomic_rules(s: Atomic) -> Rules:
         (isinstance(place, GroupArray) or (isinstance(place, GlobalParameter) and place.mutable and not place.once)),
         "an atomic changes an element of a GlobalMut buffer or a group array",
     )
-    yield _is_number(type), "an atomic changes a number"
-    yield s.op not in ("and", "or", "xor") or type.is_integer, "and, or and xor are of integers"
+    yield s.op not in ("add", "sub", "min", "max") or _is_number(type), "add, sub, min and max are of numbers"
+    yield s.op not in ("and", "or", "xor") or not type.is_float, "and, or and xor are of integers and truth values"
     yield from _element_rules(place, s.index)
     yield (s.value is None) == (s.op == "load"), "load, and it alone, has no value"
     yield s.value is None or s.value.type is type.compute, "the value has the place's type of computation"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +17,7 @@ from krnlpy.scalar import ScalarType, boolean, convert, f32, i32, u32
 
 from . import reports
 from .bits import BIT_FUNCTIONS, bit_function
-from .builder import Builder, Module, literal
+from .builder import ACCESS_GROUP, Builder, Module, define_table, literal
 from .math import elementary, narrow, power, widen
 from .tiles import loop_hints
 
@@ -94,6 +95,13 @@ class Context:
             lengths.append(length)
         return tuple(lengths)
 
+    def table(self, place: ir.ConstantArray) -> Array:
+        """A table, which lies among the module's constants."""
+        symbol, shape = f"@table_{self.program.constant_arrays.index(place)}", self.shape(place)
+        define_table(self.module, symbol, place.type, place.values)
+        strides = tuple(str(math.prod(shape[axis + 1 :])) for axis in range(len(shape)))
+        return Array(symbol, tuple(map(str, shape)), strides, ACCESS_GROUP)
+
     @property
     def thread_ids(self) -> list[IdKey]:
         """What identifies a thread: its id along the axes, or its item."""
@@ -141,8 +149,8 @@ class Item:
 
 
 def memory_type(type: ScalarType) -> str:
-    """The LLVM type in which an element lies in memory; f16 and bf16 travel as bits."""
-    return "i16" if type.is_float and type.size == 2 else type.llvm
+    """The LLVM type in which an element lies in memory: an integer where that is not what it is computed in."""
+    return type.llvm if type.compute is type and type is not boolean else f"i{type.bits}"
 
 
 _INTEGER_OPS = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
@@ -358,17 +366,17 @@ class Expressions:
         if isinstance(place, ir.ItemParameter):
             item = self.items[place]
             if item.repeated is None:
-                return self._read(place.type, item.pointer, item.metadata)
+                return self.read(place.type, item.pointer, item.metadata)
             own = b.op(f"xor i1 {item.repeated}, true")
-            return self._guarded(
-                own, expr.type, item.value, lambda: self._read(place.type, item.pointer, item.metadata)
-            )
+            return self._guarded(own, expr.type, item.value, lambda: self.read(place.type, item.pointer, item.metadata))
+        if isinstance(place, ir.ConstantArray) and place not in self.arrays:
+            self.arrays[place] = self.context.table(place)
         array = self.arrays[place]
         index = [(self.value(i), i.type) for i in expr.index]
         inside = self._inside(place, array, index, expr.location)
 
         def read() -> str:
-            return self._read(place.type, self._address(place.type, array, index), array.metadata)
+            return self.read(place.type, self._address(place.type, array, index), array.metadata)
 
         return read() if inside is None else self._guarded(inside, expr.type, literal(0, expr.type), read)
 
@@ -401,14 +409,23 @@ class Expressions:
         b.place(join)
         return b.op(f"phi {type.llvm} [ {value}, %{end} ], [ {otherwise}, %{before} ]")
 
-    def _read(self, type: ScalarType, pointer: str, metadata: str) -> str:
-        value = self.b.load(memory_type(type), pointer, f", align {type.size}{metadata}")
-        return widen(self.b, type, value, self.context.half) if type.compute is not type else value
+    def read(self, type: ScalarType, pointer: str, metadata: str = "") -> str:
+        """Loads an element as a value of its type of computation."""
+        return self._from_memory(type, self.b.load(memory_type(type), pointer, f", align {type.size}{metadata}"))
 
     def _write(self, type: ScalarType, pointer: str, value: str, metadata: str) -> None:
-        if type.compute is not type:
-            value = narrow(self.b, type, value, self.context.half)
-        self.b.store(memory_type(type), value, pointer, f", align {type.size}{metadata}")
+        self.b.store(memory_type(type), self._to_memory(type, value), pointer, f", align {type.size}{metadata}")
+
+    def _from_memory(self, type: ScalarType, value: str) -> str:
+        """An element as it lies in memory as a value of its type of computation."""
+        if type is boolean:  # whoever else writes the memory may take any byte but 0 for true
+            return self.b.op(f"icmp ne i8 {value}, 0")
+        return value if type.compute is type else widen(self.b, type, value, self.context.half)
+
+    def _to_memory(self, type: ScalarType, value: str) -> str:
+        if type is boolean:
+            return self.b.op(f"zext i1 {value} to i8")
+        return value if type.compute is type else narrow(self.b, type, value, self.context.half)
 
     def _address(self, type: ScalarType, array: Array, index: list[tuple[str, ScalarType]]) -> str:
         b = self.b

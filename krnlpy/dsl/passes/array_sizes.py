@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from krnlpy.dsl import ir
 from krnlpy.errors import LaunchError
-from krnlpy.scalar import boolean
 
 
 def check_array_sizes(program: ir.Program, specs: Mapping[str, int | float | bool]) -> None:
@@ -43,7 +42,7 @@ def array_bytes(array: ir.LocalArray, specs: Mapping[str, int | float | bool]) -
     """What an array takes in a shader: elements are held in their type of computation, of at least 32 bits."""
     length = math.prod(_length(extent, specs) for extent in array.shape)
     element = array.type.compute
-    return max(length, 1) * (4 if element is boolean else max(4, element.size))
+    return max(length, 1) * max(4, element.size)
 
 
 def _length(expression: ir.Expr, specs: Mapping[str, int | float | bool]) -> int:

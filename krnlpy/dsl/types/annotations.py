@@ -6,23 +6,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from krnlpy.errors import DtypeError
-from krnlpy.scalar import SCALAR_TYPES, ScalarType, boolean
+from krnlpy.scalar import SCALAR_TYPES, ScalarType, boolean, numpys_type, scalar_type
 
-from .composites import CompositeType, composite_type, leaves, plain_number
+from .composites import (
+    Annotating,
+    ArrayType,
+    CompositeType,
+    StructType,
+    composite_type,
+    elements,
+    plain_number,
+)
 
 ElementType = ScalarType | TypeVar
 MAX_NDIM = 8
 
 
 @dataclass(frozen=True)
-class Annotation:
-    """The meaning of a parameter's annotation."""
+class Annotation(Annotating):
+    """The meaning of a parameter's annotation; ``optional``: it may be None."""
 
     kind: Literal["scalar", "spec", "item", "global"]
     type: Any
     ndim: int = 0
     mutable: bool = False
     once: bool = False
+    optional: bool = False
 
 
 def element_type(type: object) -> ElementType:
@@ -31,9 +40,10 @@ def element_type(type: object) -> ElementType:
         for choice in type.__constraints__:
             element_type(choice)
         return type
+    type = numpys_type(type) or type
     if type is bool:
         return boolean
-    if isinstance(type, ScalarType) and (type in SCALAR_TYPES or type is boolean):
+    if isinstance(type, ScalarType) and type in SCALAR_TYPES:
         return type
     if type is int or type is float:
         raise DtypeError(f"{type.__name__} has no width here; write i32 or f32")
@@ -47,8 +57,8 @@ def any_type(type: object) -> ElementType | CompositeType:
 
 
 def type_choices(variable: TypeVar) -> tuple[ScalarType, ...]:
-    """The scalar types that a type variable stands for: its constraints, or all twelve."""
-    return tuple(variable.__constraints__) or SCALAR_TYPES
+    """The scalar types that a type variable stands for: its constraints, or all 13."""
+    return tuple(map(scalar_type, variable.__constraints__)) or SCALAR_TYPES
 
 
 class _BufferAnnotation:
@@ -63,8 +73,8 @@ class _BufferAnnotation:
     def __getitem__(self, arguments: Any) -> Annotation:
         type, ndim = arguments if isinstance(arguments, tuple) and len(arguments) == 2 else (arguments, None)
         type = any_type(type)
-        if any(leaf is boolean for _, leaf in leaves(type)):
-            raise DtypeError(f"{self.name}[bool]: buffers hold the 12 scalar types, not booleans; use u8")
+        if isinstance(type, ArrayType) and any(isinstance(t, StructType) for t in elements(type)):
+            raise DtypeError(f"{self.name}[{type}]: arrays of structs are fields of structs, not elements of buffers")
         if self.kind == "item":
             if ndim is not None:
                 raise DtypeError(f"{self.name}[{type}, {ndim}]: an item is one element; write {self.name}[{type}]")

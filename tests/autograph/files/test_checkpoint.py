@@ -26,9 +26,10 @@ from autograph import (
     save_checkpoint,
 )
 from autograph.errors import CheckpointError
-from krnlpy import SCALAR_TYPES, Device, ScalarType
+from krnlpy import Device, ScalarType
 from krnlpy.errors import FileError
 from krnlpy.scalar import bf16, f32
+from tests.conformance.values import NUMBERS
 from tests.support import process
 
 
@@ -82,7 +83,7 @@ def test_between_devices(device: Device, tmp_path: Path) -> None:
 
 
 def test_metadata_comes_back(tmp_path: Path) -> None:
-    arrays = {t.name: np.arange(6).reshape(2, 3).astype(t.dtype) for t in SCALAR_TYPES}
+    arrays = {t.name: np.arange(6).reshape(2, 3).astype(t.dtype) for t in NUMBERS}
     save_checkpoint(
         tmp_path / "m",
         Model(),

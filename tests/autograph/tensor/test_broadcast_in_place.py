@@ -11,8 +11,9 @@ import pytest
 
 from autograph import SGD, Parameter, Tensor, load_checkpoint, save_checkpoint
 from autograph.nn import Layer
-from krnlpy import SCALAR_TYPES, Device, DTypeLike, ScalarType, bf16, f16, f32
+from krnlpy import Device, DTypeLike, ScalarType, bf16, f16, f32
 from tests.autograph.reference import tensor
+from tests.conformance.values import NUMBERS
 from tests.support.devices import requires
 from tests.support.kernels import accumulate
 from tests.support.tiers import one_vulkan_device
@@ -58,7 +59,7 @@ def test_changes(change: Any, device: Device) -> None:
     np.testing.assert_array_equal(x.numpy(), expected)
 
 
-@pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
+@pytest.mark.parametrize("dtype", NUMBERS, ids=str)
 def test_every_dtype(dtype: ScalarType, device: Device) -> None:
     requires(device, dtype)
     x = repeated(device, dtype)

@@ -10,15 +10,16 @@ import pytest
 
 from autograph import Parameter, Tensor
 from autograph.errors import AutographError, ShapeError
-from krnlpy import SCALAR_TYPES, Device, ScalarType, UnsizedError, bf16, f32, i32
+from krnlpy import Device, ScalarType, UnsizedError, bf16, f32, i32
 from tests.autograph.reference import tensor
+from tests.conformance.values import NUMBERS
 from tests.support.tiers import one_vulkan_device
 from tests.support.typed import present, untyped
 
 pytestmark = one_vulkan_device
 
 
-@pytest.mark.parametrize("dtype", SCALAR_TYPES, ids=str)
+@pytest.mark.parametrize("dtype", NUMBERS, ids=str)
 def test_to_numpy_and_back(dtype: ScalarType, device: Device) -> None:
     x = np.arange(24).reshape(2, 3, 4).astype(dtype.dtype)
     found = Tensor.from_numpy(x, device)

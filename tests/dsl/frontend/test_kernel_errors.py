@@ -44,6 +44,9 @@ def compile_kernel(module: ModuleType) -> None:
     frontend.lower(signature, types, (64, 1, 1))
 
 
+ON = "x: Item[f32], on: ItemMut[bool], n: GlobalMut[i32]"
+
+
 def body(statements: str, parameters: str = "x: Item[f32], y: ItemMut[f32], a: GlobalMut[f32], n: i32, m: u32") -> str:
     return f"def kernel({parameters}):\n" + textwrap.indent(textwrap.dedent(statements).strip("\n"), "    ") + "\n"
 
@@ -75,7 +78,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("y = ~x"), KernelTypeError, "~ needs an integer", "~x"),
     (body("y = n ** -1"), KernelTypeError, "no negative powers", "n ** -1"),
     (body("y = x ** i64(n)"), KernelTypeError, "** of f32 and i64", "x ** i64(n)"),
-    (body("y = 1.0 if x is n else 2.0"), KernelSyntaxError, "no `in`, and `is` between types and None only", "x is n"),
+    (body("y = 1.0 if x is n else 2.0"), KernelSyntaxError, "have `is` between types and None only", "x is n"),
     (body("y = exp(i64(n))"), KernelTypeError, "exp needs an f32 or f64, not i64", "exp(i64(n))"),
     (body("y = exp(x, x)"), KernelTypeError, "exp takes 1 argument", "exp(x, x)"),
     (body("y = sorted(x)"), KernelTypeError, "sorted cannot be called from a kernel", "sorted(x)"),
@@ -108,6 +111,13 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("y = global_id(1.0)"), KernelTypeError, "takes an axis: 0, 1 or 2", "global_id(1.0)"),
     (body("p, q = 1.0, 2.0, 3.0\ny = p"), KernelTypeError, "3 values for 2 targets", "1.0, 2.0, 3.0"),
     (body("v: u8 = 300\ny = x"), KernelTypeError, "300 does not fit u8", "300"),
+    (body("on = x", ON), KernelTypeError, "of type f32 does not fit on, which holds bool; write bool(...)", "x"),
+    (body("on = 1", ON), KernelTypeError, "the number 1 is not of type bool; write bool(1)", "1"),
+    (body("on += 1", ON), KernelTypeError, "a value of type i32 does not fit on, which holds bool", "on += 1"),
+    (body("on = on < True", ON), KernelTypeError, "truth values are not ordered", "on < True"),
+    (body("n[on] = 1", ON), KernelTypeError, "an index must be an integer, this is bool; write i32(...)", "on"),
+    (body("n[0] = on", ON), KernelTypeError, "a value of type bool does not fit n, which holds i32", "on"),
+    (body("for v in range(on):\n    n[v] = 1", ON), KernelTypeError, "range takes integers, not bool", "range(on)"),
     (body("v = u8(n) + 256\ny = x"), KernelTypeError, "256 does not fit u8", "256"),
     (body("y = 1e39"), KernelTypeError, "too large for f32", "1e39"),
     (body("y = x if x < i64(n) else 0.0"), KernelTypeError, "comparison of f32 and i64", "x < i64(n)"),

@@ -53,6 +53,7 @@ from krnlpy.scalar import (
     u32,
     u64,
 )
+from tests.conformance.values import NUMBERS
 from tests.support import process
 from tests.support.launching import lower
 
@@ -139,7 +140,7 @@ ALL_OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("type", SCALAR_TYPES, ids=str)
+@pytest.mark.parametrize("type", NUMBERS, ids=str)
 @pytest.mark.parametrize("options", ALL_OPTIONS, ids=["native-debug", "native", "packed-debug", "packed"])
 def test_every_type_compiles(type: ScalarType, options: glsl.GlslOptions) -> None:
     for kernel in (axpy, matmul, everything):
@@ -147,6 +148,22 @@ def test_every_type_compiles(type: ScalarType, options: glsl.GlslOptions) -> Non
         for rank in (0, 1, 3) if program.items else (0,):
             for contiguous in (True, False):
                 check(emit(program, options, rank, contiguous))
+
+
+def flags(x: Item[bool], y: ItemMut[bool], z: GlobalMut[bool, 2]) -> None:
+    y = not x and z[0, 1]
+    z[item_id(), 0] = x
+
+
+@pytest.mark.parametrize("options", ALL_OPTIONS, ids=["native-debug", "native", "packed-debug", "packed"])
+def test_truth_values_are_bytes(options: glsl.GlslOptions) -> None:
+    for rank in (0, 2):
+        for contiguous in (True, False):
+            shader = emit(lower(flags), options, rank, contiguous)
+            check(shader)
+            assert shader.features == ({Feature.STORAGE8} if options.storage8 else set())
+            assert ("uint8_t" in shader.source) == options.storage8
+            assert ("bitfieldInsert" in shader.source) == (not options.storage8)
 
 
 def test_functions_compile() -> None:
@@ -157,7 +174,7 @@ def test_functions_compile() -> None:
 
 
 def test_shader_says_what_it_needs() -> None:
-    for type in SCALAR_TYPES:
+    for type in NUMBERS:
         needed = {
             u8: {Feature.STORAGE8},
             i8: {Feature.STORAGE8},

@@ -22,7 +22,8 @@ from krnlpy.dsl import (
 from krnlpy.dsl.glsl import emit as glsl
 from krnlpy.dsl.types.annotations import Global, GlobalMut
 from krnlpy.features import FLOAT_ATOMICS, Feature
-from krnlpy.scalar import SCALAR_TYPES, ScalarType, f16, f32, f64, i64, u8, u32, u64
+from krnlpy.scalar import ScalarType, f16, f32, f64, i64, u8, u32, u64
+from tests.conformance.values import NUMBERS
 from tests.support.launching import lower
 
 from .test_glsl import check, emit
@@ -62,7 +63,7 @@ def bits(a: GlobalMut[T, 2], x: Global[T]) -> None:
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=["native", "debug", "packed"])
-@pytest.mark.parametrize("type", SCALAR_TYPES, ids=str)
+@pytest.mark.parametrize("type", NUMBERS, ids=str)
 def test_every_operation_compiles(type: ScalarType, options: glsl.GlslOptions) -> None:
     kernels: list[Any] = [additions, every_other, *([bits] if type.is_integer else [])]
     for kernel in kernels:

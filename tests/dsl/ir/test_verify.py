@@ -46,7 +46,7 @@ from krnlpy.dsl.ir.nodes import Location
 from krnlpy.dsl.ir.program import Program, walk
 from krnlpy.dsl.passes.cooperative_expansion import expanded
 from krnlpy.errors import InvalidProgram
-from krnlpy.scalar import bf16, boolean, f16, f32, f64, i32, u8, u32
+from krnlpy.scalar import Scalar, bf16, boolean, f16, f32, f64, i32, u8, u32
 from tests.support import process
 
 WHERE = Location("x.py", 1, 0, 1)
@@ -77,6 +77,13 @@ def parts(x: f32):
 @func
 def put(y: GlobalMut[f32], i: i32) -> None:
     y[i] = 1.0
+
+
+PRIMES = (2, 3, 5)
+
+
+def lookups(y: GlobalMut[i32], n: Spec[i32]) -> None:
+    y[0] = PRIMES[y[1]] + n
 
 
 def values(x: Global[f32], y: GlobalMut[f32], o: Out[f32], a: f32, M: Spec[i32] = 4) -> None:
@@ -200,6 +207,10 @@ def const(value: Any, type: Any) -> N.Const:
     return N.Const(value, type=type, location=WHERE)
 
 
+def spec_length(program: Program, node: Any) -> tuple[N.Expr, ...]:
+    return (N.SpecValue(program.specs[0], type=i32, location=WHERE),)
+
+
 def item_store(program: Program) -> N.Stmt:
     return N.Store(program.items[1], (), const(1.0, f32), location=WHERE)
 
@@ -295,8 +306,12 @@ CASES: list[tuple[str, Callable[..., Any], Change]] = [
         change(N.Atomic, place=lambda p, n: p.local_arrays[0]),
     ),
     ("an atomic changes an element of a GlobalMut buffer or a group array", atomics, of("parameters", 0, once=True)),
-    ("an atomic changes a number", atomics, change(N.Atomic, place=lambda p, n: p.group_arrays[0])),
-    ("and, or and xor are of integers", atomics, change(N.Atomic, op="xor", place=lambda p, n: p.parameters[1])),
+    ("add, sub, min and max are of numbers", atomics, change(N.Atomic, place=lambda p, n: p.group_arrays[0])),
+    (
+        "and, or and xor are of integers and truth values",
+        atomics,
+        change(N.Atomic, op="xor", place=lambda p, n: p.parameters[1]),
+    ),
     ("the value has the place's type of computation", atomics, change(N.Atomic, value=const(1, i32))),
     ("compare_exchange, and it alone, expects a value", atomics, change(N.Atomic, op="compare_exchange")),
     (
@@ -391,8 +406,10 @@ CASES: list[tuple[str, Callable[..., Any], Change]] = [
     ),
     ("only mul and div are of a matrix and a number", matrices, change(N.CooperativeMap, {"op": "mul"}, op="add")),
     # arrays
+    ("the lengths of a table are constants", lookups, of("constant_arrays", 0, shape=spec_length)),
+    ("a table has all of its elements", lookups, of("constant_arrays", 0, values=(1, 2))),
     ("an array holds one of the scalar types", values, of("local_arrays", 0, type=int)),
-    ("an array has one to three dimensions", values, of("local_arrays", 0, shape=())),
+    ("an array has one to eight dimensions", values, of("local_arrays", 0, shape=())),
     ("a length is an i32", values, of("group_arrays", 0, shape=lambda p, n: (const(4, u32),))),
     ("a length is at least 1", values, of("group_arrays", 0, shape=lambda p, n: (const(0, i32),))),
     (
@@ -430,7 +447,7 @@ CASES: list[tuple[str, Callable[..., Any], Change]] = [
     ("each function has a name of its own", values, of("functions", 0, name="values")),
     ("kernels with items have no groups of their own", items, whole(group_arrays=(N.GroupArray("g", f32, ()),))),
     ("a parameter has a place in the source", values, of("parameters", 0, location=NOWHERE)),
-    ("a parameter is of one of the scalar types", values, of("parameters", 0, type=boolean)),
+    ("a parameter is of one of the scalar types", values, of("parameters", 0, type=Scalar)),
     ("a buffer has dimensions", values, of("parameters", 0, ndim=0)),
     ("what is written once can be written", values, of("parameters", 2, mutable=False)),
     # functions

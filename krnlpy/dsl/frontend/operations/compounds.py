@@ -17,7 +17,15 @@ from krnlpy.dsl.frontend.callables import Argument, Call
 from krnlpy.dsl.frontend.conversions import coerce, concretized, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, assemble, describe, is_number, matrix, scalars, vector
-from krnlpy.dsl.types.composites import COMPONENTS, CompositeType, MatrixType, StructType, TupleType, VectorType
+from krnlpy.dsl.types.composites import (
+    COMPONENTS,
+    ArrayType,
+    CompositeType,
+    MatrixType,
+    StructType,
+    TupleType,
+    VectorType,
+)
 from krnlpy.errors import DtypeError, KernelNameError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean
 
@@ -31,7 +39,8 @@ def swizzle(type: VectorType, name: str) -> list[int] | None:
     """The components that a name like ``x``, ``xyz`` or ``rgb`` means, or None."""
     for letters in _SWIZZLES:
         places = [letters.find(letter) for letter in name]
-        if 1 <= len(name) <= len(COMPONENTS) and all(0 <= place < type.length for place in places):
+        few = type.length <= len(COMPONENTS)
+        if few and 1 <= len(name) <= len(COMPONENTS) and all(0 <= place < type.length for place in places):
             return places
     return None
 
@@ -44,10 +53,10 @@ def attribute(owner: Compound, name: str, where: ir.Location) -> Value:
         if components is not None:
             parts = [_scalar(owner.parts[i]) for i in components]
             return parts[0] if len(parts) == 1 else vector(parts, where)
-        raise KernelNameError(
-            f"{type} has the components {', '.join(COMPONENTS[: type.length])} and their combinations, not {name}",
-            *where,
-        )
+        named = f"has the components {', '.join(COMPONENTS[: type.length])} and their combinations"
+        if type.length > len(COMPONENTS):
+            named = "has components by number, v[0]"
+        raise KernelNameError(f"{type} {named}, not {name}", *where)
     if isinstance(type, MatrixType):
         if name == "T":
             return transpose(owner, where)
@@ -88,6 +97,13 @@ def subscript(lowering: Lowering, owner: Compound, node: ast.Subscript) -> Value
         if len(index) == 2:
             return choose(lowering, [choose(lowering, row, index[1], where) for row in rows], index[0], where)
         raise KernelTypeError(f"{type} is indexed by row and column: m[i, j]", *where)
+    if isinstance(type, ArrayType) and len(index) > 1:
+        chosen: ir.Expr | Compound = owner
+        for entry in index:
+            if not isinstance(chosen, Compound) or not isinstance(chosen.type, ArrayType):
+                raise KernelTypeError(f"{type} has fewer axes than {len(index)}", *where)
+            chosen = choose(lowering, chosen.parts, entry, where)
+        return chosen
     if len(index) != 1 or isinstance(type, StructType):
         raise KernelTypeError(f"{type} cannot be indexed like this", *where)
     if isinstance(type, TupleType) and not isinstance(index[0], int):
@@ -112,10 +128,48 @@ def choose(
         if not -len(parts) <= index < len(parts):
             raise KernelTypeError(f"index {index} is out of range: there are {len(parts)} elements", *where)
         return parts[index]
+    at = indexed(parts, index)
+    if at is not None:
+        return at
     result = parts[0]
     for place, part in enumerate(parts[1:], 1):
         result = _select(is_equal(index, place, where), part, result, where)
     return result
+
+
+def indexed(parts: Sequence[ir.Expr | Compound], index: ir.Expr) -> ir.Expr | Compound | None:
+    """One of several values that are neighbours in an array or buffer, by its index there; None if they are not."""
+    first = parts[0]
+    if isinstance(first, Compound):
+        rows = [part.parts for part in parts if isinstance(part, Compound)]
+        inner = [indexed(column, index) for column in zip(*rows, strict=True)]
+        found = tuple(part for part in inner if part is not None)
+        return Compound(first.type, found, first.location) if len(found) == len(first.parts) else None
+    loads = [part for part in parts if isinstance(part, ir.Load)]
+    if len(loads) < len(parts) or any(load.place is not loads[0].place for load in loads):
+        return None
+    at = index_of_neighbours([load.index for load in loads], index)
+    return None if at is None else replace(loads[0], index=at)
+
+
+def index_of_neighbours(indices: Sequence[tuple[ir.Expr, ...]], index: ir.Expr) -> tuple[ir.Expr, ...] | None:
+    """The index of one of several elements that have 0, 1, 2, ... along one axis, and are alike along the others."""
+    varying = [axis for axis, entries in enumerate(zip(*indices, strict=True)) if not _are_alike(entries)]
+    if len(varying) != 1:
+        return None
+    (axis,) = varying
+    counted = [at[axis] for at in indices]
+    if not all(isinstance(entry, ir.Const) and entry.value == i for i, entry in enumerate(counted)):
+        return None
+    return (*indices[0][:axis], index, *indices[0][axis + 1 :])
+
+
+def _are_alike(entries: Sequence[ir.Expr]) -> bool:
+    first = entries[0]
+    return all(
+        entry is first or (isinstance(first, ir.Const) and isinstance(entry, ir.Const) and entry.value == first.value)
+        for entry in entries
+    )
 
 
 def is_equal(index: ir.Expr, value: int, where: ir.Location) -> ir.Expr:
@@ -141,9 +195,9 @@ def binary(lowering: Lowering, operator: ast.operator, left: Value, right: Value
 
 
 def compare(lowering: Lowering, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
-    """A comparison element by element, for ``any`` and ``all``. Structs and tuples are compared as a whole, by ``==``
-    and ``!=`` only."""
-    whole = (StructType, TupleType)
+    """A comparison element by element, for ``any`` and ``all``. Structs, arrays and tuples are compared as a whole, by
+    ``==`` and ``!=`` only."""
+    whole = (StructType, TupleType, ArrayType)
     if isinstance(left, Compound) and isinstance(left.type, whole):
         if not isinstance(operator, ast.Eq | ast.NotEq) or not isinstance(right, Compound) or right.type != left.type:
             raise KernelTypeError(
@@ -209,20 +263,43 @@ def _join(op: Any, truths: Sequence[ir.Expr], where: ir.Location) -> ir.Expr:
     return result
 
 
-def unify_types(left: Value, right: Value, where: ir.Location) -> tuple[ir.Expr | Compound, ir.Expr | Compound]:
+def unify_types(
+    left: Value, right: Value, where: ir.Location, what: str = "if-else"
+) -> tuple[ir.Expr | Compound, ir.Expr | Compound]:
     """The two values of a choice, converted to one type."""
     composite = isinstance(left, Compound) or isinstance(right, Compound)
     tuples = [v for v in (left, right) if isinstance(v, Static) and isinstance(v.value, tuple)]
     if not composite and not tuples:
-        return unify(left, right, "if-else", where)
+        return unify(left, right, what, where)
     a, b = concretized(left), concretized(right)
     if not isinstance(a, Compound) or not isinstance(b, Compound) or len(a.parts) != len(b.parts):
-        raise KernelTypeError(f"if-else of {describe(left)} and {describe(right)}: they are of different types", *where)
+        raise KernelTypeError(f"{what} of {describe(left)} and {describe(right)}: they are of different types", *where)
     if isinstance(a.type, StructType):
         coerce(b, a.type, f"the other value, which is {a.type}", where)
         return a, b
-    pairs = [unify_types(x, y, where) for x, y in zip(a.parts, b.parts, strict=True)]
+    pairs = [unify_types(x, y, where, what) for x, y in zip(a.parts, b.parts, strict=True)]
     return _retyped(a, [x for x, _ in pairs], where), _retyped(b, [y for _, y in pairs], where)
+
+
+def chosen(
+    lowering: Lowering, condition: ir.Expr, then: Value, otherwise: Value, what: str, where: ir.Location
+) -> ir.Expr | Compound:
+    """One of two values, both of which are evaluated."""
+    condition = lowering.evaluate_once(condition, "condition")
+    a, b = unify_types(then, otherwise, where, what)
+    return _select(condition, a, b, where)
+
+
+def entries_of_one_type(entries: Sequence[Value], where: ir.Location) -> list[ir.Expr | Compound]:
+    """Several values, converted to one type.
+
+    Raises:
+        KernelTypeError: there is no type for all.
+    """
+    first = entries[0]
+    for entry in entries[1:]:
+        first, _ = unify_types(first, entry, where)
+    return [unify_types(entry, first, where)[0] for entry in entries]
 
 
 def _retyped(model: Compound, parts: list[ir.Expr | Compound], where: ir.Location) -> Compound:
@@ -232,6 +309,8 @@ def _retyped(model: Compound, parts: list[ir.Expr | Compound], where: ir.Locatio
             type = VectorType(parts[0].type, length)
         case MatrixType(rows=rows, columns=columns):
             type = MatrixType(parts[0].type, rows, columns)
+        case ArrayType(length=length):
+            type = ArrayType(parts[0].type, length)
         case _:
             type = TupleType(tuple(part.type for part in parts))
     return Compound(type, tuple(parts), where)
@@ -296,6 +375,8 @@ def construct(lowering: Lowering, type: CompositeType, call: Call) -> Compound:
         return _construct_struct(type, call)
     if call.named:
         raise KernelTypeError(f"{type} takes its elements by position, not by name", *where)
+    if isinstance(type, ArrayType):
+        return _construct_array(lowering, type, call)
     given: list[Value] = []
     for value in call.values:
         entries = value.value if isinstance(value, Static) and isinstance(value.value, tuple) else (value,)
@@ -312,6 +393,18 @@ def construct(lowering: Lowering, type: CompositeType, call: Call) -> Compound:
     element: ScalarType = type.parts[0][1]
     parts = [coerce(value, element, f"an element of {type}", where)[0] for value in given]
     return matrix(parts, type.rows, where) if isinstance(type, MatrixType) else vector(parts, where)
+
+
+def _construct_array(lowering: Lowering, type: ArrayType, call: Call) -> Compound:
+    where, given = call.location, call.values
+    if len(given) == 1 and type.length > 1:
+        one = given[0]
+        given = [lowering.evaluate_once(one) if isinstance(one, ir.Expr) else one] * type.length
+    if len(given) != type.length:
+        raise KernelTypeError(f"{type} has {type.length} elements, {len(given)} given", *where)
+    what = f"an element of {type}"
+    parts = [assemble(type.element, iter(coerce(value, type.element, what, where)), where) for value in given]
+    return Compound(type, tuple(parts), where)
 
 
 def _construct_struct(type: StructType, call: Call) -> Compound:

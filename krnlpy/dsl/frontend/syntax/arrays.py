@@ -10,11 +10,11 @@ from krnlpy.dsl.frontend.conversions import typed, widen, widens
 from krnlpy.dsl.frontend.operations.operands import zero
 from krnlpy.dsl.frontend.values import ArrayPlace, CompoundPlace, Static, Value, describe, is_number
 from krnlpy.dsl.types.annotations import element_type
-from krnlpy.dsl.types.composites import AnyType, CompositeType, composite_type
+from krnlpy.dsl.types.composites import AnyType, CompositeType, composite_type, is_spread
 from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import i32
 
-from .expressions import ExpressionLowering
+from .expressions import ExpressionLowering, rank_of
 
 
 class ArrayLowering(ExpressionLowering):
@@ -109,6 +109,11 @@ class ArrayLowering(ExpressionLowering):
             self.emit(cleared(place, where))
 
     def _new_array(self, name: str, type: AnyType, shape: tuple[ir.Expr, ...], group: bool) -> ArrayPlace:
+        if is_spread(type):
+            axes: tuple[int, ...] = type.axes  # type: ignore[union-attr]
+            longer = (*shape, *(ir.const(n, i32, shape[0].location) for n in axes))
+            part = self._new_array(name, type.element, longer, group)  # type: ignore[union-attr]
+            return CompoundPlace(name, type, (part,), axes)  # type: ignore[arg-type]
         if isinstance(type, CompositeType):
             parts = (self._new_array(f"{name}_{part}", inner, shape, group) for part, inner in type.parts)
             return CompoundPlace(name, type, tuple(parts))
@@ -158,7 +163,7 @@ class ArrayLowering(ExpressionLowering):
 def _is_of_shape(place: ArrayPlace, shape: tuple[ir.Expr, ...]) -> bool:
     first = place.first if isinstance(place, CompoundPlace) else place
     assert isinstance(first, ir.LocalArray)
-    return len(first.shape) == len(shape) and all(map(_is_same, first.shape, shape))
+    return rank_of(place) == len(shape) and all(map(_is_same, first.shape, shape))
 
 
 def _is_same(a: ir.Expr, b: ir.Expr) -> bool:

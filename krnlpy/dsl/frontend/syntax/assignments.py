@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import coerce, concretized, default_type
@@ -28,6 +28,7 @@ from krnlpy.dsl.frontend.values import (
 )
 from krnlpy.dsl.types.composites import (
     AnyType,
+    ArrayType,
     CompositeType,
     MatrixType,
     StructType,
@@ -136,9 +137,15 @@ class AssignmentLowering(ArrayLowering):
         if isinstance(value, Static):
             parts = value.value if isinstance(value.value, tuple) else ()
             return any(self._may_change(target, part) for part in parts if isinstance(part, Value))
-        if isinstance(target, ast.Name) and not (self.is_kernel and target.id in self.state.parameters):
-            written = set(_variables(self.locals[target.id])) if target.id in self.locals else set()
-            return any(isinstance(e, ir.Local) and e.variable in written for e in ir.walk(value))
+        whole = target  # of which a part may be assigned
+        while isinstance(whole, ast.Attribute | ast.Subscript):
+            whole = whole.value
+        named = isinstance(whole, ast.Name) and not (self.is_kernel and whole.id in self.state.parameters)
+        written = set(_variables(self.locals[whole.id])) if named and whole.id in self.locals else set()  # type: ignore[attr-defined]
+        if any(isinstance(e, ir.Local) and e.variable in written for e in ir.walk(value)):
+            return True
+        if isinstance(target, ast.Name) and named:
+            return False
         # An element is written; the index may have effects of its own.
         changed = (ir.Load, ir.Local) if any(isinstance(n, ast.NamedExpr) for n in ast.walk(target)) else ir.Load
         return any(isinstance(e, changed) for e in ir.walk(value))
@@ -232,8 +239,11 @@ class AssignmentLowering(ArrayLowering):
     def _part(self, owner: Target, name: str, where: ir.Location) -> Target:
         """``owner.name`` as a target."""
         type = owner.type
-        if isinstance(owner, SelectedTarget) or not isinstance(type, CompositeType):
+        if not isinstance(type, CompositeType):
             raise KernelTypeError(f"a value of type {type} has no parts to assign", *where)
+        if isinstance(owner, SelectedTarget):
+            selected = tuple(self._part(part, name, where) for part in owner.parts)
+            return SelectedTarget(selected[0].type, selected, owner.index)
         parts = owner.parts  # type: ignore[union-attr]
         if isinstance(type, VectorType):
             components = compounds.swizzle(type, name)
@@ -252,10 +262,23 @@ class AssignmentLowering(ArrayLowering):
     def _component(self, owner: Target, node: ast.Subscript) -> Target:
         """``owner[i]`` of a vector, matrix or tuple as a target."""
         where, type = self.at(node), owner.type
-        if isinstance(owner, LocalName | Element | SelectedTarget) or isinstance(type, StructType):
+        if (
+            isinstance(owner, LocalName | Element)
+            or not isinstance(type, CompositeType)
+            or isinstance(type, StructType)
+        ):
             raise KernelTypeError(f"a value of type {type} has no elements to assign", *where)
         entries = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         index = [compounds.index_entry(self, value, node) for value in self.values(entries)]
+        return self._at(owner, index, where)
+
+    def _at(
+        self, owner: CompoundName | CompositeTarget | SelectedTarget, index: Sequence[int | ir.Expr], where: ir.Location
+    ) -> Target:
+        type = owner.type
+        if isinstance(owner, SelectedTarget):
+            selected = tuple(self._at(part, index, where) for part in owner.parts)  # type: ignore[arg-type]
+            return SelectedTarget(selected[0].type, selected, owner.index)
         parts: tuple[Target, ...] = owner.parts
         if isinstance(type, MatrixType):
             rows = [parts[row * type.columns : (row + 1) * type.columns] for row in range(type.rows)]
@@ -264,6 +287,11 @@ class AssignmentLowering(ArrayLowering):
                 return self._pick(tuple(self._pick(row, index[1], where) for row in rows), index[0], where, row_type)
             whole = tuple(CompositeTarget(VectorType(type.element, type.columns), row) for row in rows)
             return self._pick(whole, index[0], where)
+        if isinstance(type, ArrayType) and len(index) > 1:
+            if not isinstance(type.element, CompositeType):
+                raise KernelTypeError(f"{type} has fewer axes than {len(index)}", *where)
+            inner = tuple(self._at(part, index[1:], where) for part in parts)  # type: ignore[arg-type]
+            return self._pick(inner, index[0], where)
         if len(index) != 1:
             raise KernelTypeError(f"{type} takes one index", *where)
         if isinstance(type, TupleType) and not isinstance(index[0], int):
@@ -275,7 +303,7 @@ class AssignmentLowering(ArrayLowering):
         parts: tuple[Target, ...], index: int | ir.Expr, where: ir.Location, type: AnyType | None = None
     ) -> Target:
         if isinstance(index, ir.Expr):
-            return SelectedTarget(parts[0].type, parts, index)
+            return _neighbour(parts, index) or SelectedTarget(parts[0].type, parts, index)
         if not -len(parts) <= index < len(parts):
             raise KernelTypeError(f"index {index} is out of range: there are {len(parts)} elements", *where)
         return parts[index]
@@ -328,6 +356,12 @@ class AssignmentLowering(ArrayLowering):
 
     def _store(self, target: Element, value: ir.Expr, where: ir.Location) -> None:
         place = target.place
+        if isinstance(place, ir.ConstantArray):
+            raise KernelTypeError(
+                f"{place.name} is a table, compiled in as it was: nothing can be stored there; copy it to an array of"
+                " the kernel's own, or hand it over as a buffer",
+                *where,
+            )
         if isinstance(place, ir.ItemParameter | ir.GlobalParameter) and not place.mutable:
             better = "ItemMut" if isinstance(place, ir.ItemParameter) else "GlobalMut"
             raise KernelTypeError(f"{place.name} is read only; declare it {better}[{place.type}] to write", *where)
@@ -341,9 +375,28 @@ class AssignmentLowering(ArrayLowering):
 
 
 def _elements(place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...]) -> Target:
+    if isinstance(place, CompoundPlace) and place.axes:
+        where = index[0].location if index else ir.Location("", 1, 0, 0)
+        every = ((*index, *at) for at in place.indices(where))
+        return CompositeTarget(place.type, tuple(_elements(place.parts[0], at) for at in every))
     if isinstance(place, CompoundPlace):
         return CompositeTarget(place.type, tuple(_elements(part, index) for part in place.parts))
     return Element(place, index)
+
+
+def _neighbour(parts: tuple[Target, ...], index: ir.Expr) -> Target | None:
+    """One of several targets that are neighbours in an array or buffer, by its index there; None if they are not."""
+    first = parts[0]
+    if isinstance(first, CompositeTarget):
+        rows = [part.parts for part in parts if isinstance(part, CompositeTarget)]
+        inner = [_neighbour(column, index) for column in zip(*rows, strict=True)] if len(rows) == len(parts) else []
+        found = tuple(part for part in inner if part is not None)
+        return CompositeTarget(first.type, found) if found and len(found) == len(first.parts) else None
+    elements = [part for part in parts if isinstance(part, Element)]
+    if len(elements) < len(parts) or any(element.place is not elements[0].place for element in elements):
+        return None
+    at = compounds.index_of_neighbours([element.index for element in elements], index)
+    return None if at is None else Element(elements[0].place, at)
 
 
 def _described(target: Target) -> str:

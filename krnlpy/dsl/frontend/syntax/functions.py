@@ -16,10 +16,10 @@ from krnlpy.dsl.frontend.derivatives import Derivative
 from krnlpy.dsl.frontend.lowering import ProgramState
 from krnlpy.dsl.frontend.signature import (
     Declared,
+    FunctionParameters,
     ParameterSpec,
     Signature,
     annotation_of,
-    positional_arguments,
     read_signature,
     resolve,
 )
@@ -32,13 +32,14 @@ from krnlpy.dsl.frontend.values import (
     Value,
     assemble,
     describe,
+    is_mutable,
     is_number,
     is_place,
     scalars,
 )
 from krnlpy.dsl.passes.uniformity import check_barriers
 from krnlpy.dsl.types.annotations import Annotation
-from krnlpy.dsl.types.composites import AnyType, CompositeType, leaves, resolved
+from krnlpy.dsl.types.composites import AnyType, CompositeType, is_spread, leaves, resolved
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType
 
@@ -104,7 +105,7 @@ def lower(
     where = signature.source.location(signature.source.tree)
     body = (*(state.votes.start(where) if state.votes is not None else ()), *lowering.out)
     check_barriers(body)
-    functions = [f.function if isinstance(f, _Lowered) else f for f in state.functions.values()]
+    functions = [f.function if isinstance(f, Lowered) else f for f in state.functions.values()]
     return ir.Program(
         name,
         where,
@@ -141,6 +142,9 @@ def _binding(
     """The meaning of a parameter's name in the kernel."""
     if not isinstance(type, CompositeType):
         return parameters[next(rest).name]
+    if declared.kind == "global" and is_spread(type):
+        inner = _binding(declared, type.element, rest, parameters, types)  # type: ignore[union-attr]
+        return CompoundPlace(declared.name, resolved(type, types), (inner,), type.axes)  # type: ignore[union-attr]
     parts = tuple(_binding(declared, part, rest, parameters, types) for _, part in type.parts)
     type = resolved(type, types)
     if declared.kind != "scalar":
@@ -194,10 +198,11 @@ class FunctionLowering(StatementLowering):
             what = "its own derivative" if isinstance(callee, Derivative) else "itself"
             name = callee.root.__name__ if isinstance(callee, Derivative) else callee.__name__
             raise KernelSyntaxError(f"{name} calls {what}; kernels have no recursion", *where)
-        declared = positional_arguments(source)
-        given = self._bind(callee, declared, call)
-        bound = [self._argument(callee, source, a, v, where) for a, v in zip(declared, given, strict=True)]
-        names = [a.arg for a in declared]
+        parameters = FunctionParameters.of(source)
+        given = self._bind(callee, parameters, call)
+        declared = parameters.listed(len(given))
+        bound = [self._argument(callee, source, a, v, where) for (_, a), v in zip(declared, given, strict=True)]
+        names = [name for name, _ in declared]
         lowered = self._lowered(callee, source, names, bound)
         if lowered.is_convergent:
             results = self._inline(callee, source, names, bound)
@@ -208,36 +213,41 @@ class FunctionLowering(StatementLowering):
     # --------------------------------------------------------------------------------------------------- arguments
 
     @staticmethod
-    def _bind(callee: Func, declared: list[ast.arg], call: Call) -> list[Value]:
-        """The arguments of a call in order of the parameters; defaults are captured numbers."""
-        names = [a.arg for a in declared]
-        if len(call.positional) > len(names):
+    def _bind(callee: Func, parameters: FunctionParameters, call: Call) -> list[Value]:
+        """The arguments of a call in order of the parameters; defaults are captured."""
+        names = [a.arg for a in (*parameters.positional, *parameters.named)]
+        most = len(parameters.positional)
+        if len(call.positional) > most and parameters.rest is None:
             raise KernelTypeError(
-                f"{callee.__name__} takes {len(names)} arguments, {len(call.positional)} given", *call.location
+                f"{callee.__name__} takes {most} arguments, {len(call.positional)} given", *call.location
             )
-        given = dict(zip(names, call.values, strict=False))
+        given = dict(zip(names[:most], call.values, strict=False))
         for name, (value, where) in call.named:
             if name not in names or name in given:
                 raise KernelTypeError(f"{callee.__name__} has no parameter {name}, or it is given twice", *where)
             given[name] = value
-        defaults = callee.function.__defaults__ or ()
-        for name, default in zip(names[::-1], defaults[::-1], strict=False):
+        for name, default in _defaults(callee, names[:most]).items():
             given.setdefault(name, Static(default, call.location))
         missing = [name for name in names if name not in given]
         if missing:
             raise KernelTypeError(f"{callee.__name__} lacks an argument for {', '.join(missing)}", *call.location)
-        return [given[name] for name in names]
+        in_order = [given[name] for name in names]
+        return [*in_order[:most], *call.values[most:], *in_order[most:]]
 
     def library_function(self, callee: Func, operands: tuple[ir.Expr, ...]) -> ir.Function:
         source = read_source(callee.function)
-        names = [a.arg for a in positional_arguments(source)]
+        names = [name for name, _ in FunctionParameters.of(source).listed(len(operands))]
         return self._lowered(callee, source, names, operands).function
 
-    def apply(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> Value:
+    def lowered(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> tuple[Lowered, list[Value]]:
+        """A function for an argument for each parameter, and these arguments as it takes them."""
         source = read_source(callee.function)
-        declared = positional_arguments(source)
-        bound = [self._argument(callee, source, a, v, where) for a, v in zip(declared, operands, strict=True)]
-        lowered = self._lowered(callee, source, [a.arg for a in declared], bound)
+        declared = FunctionParameters.of(source).listed(len(operands))
+        bound = [self._argument(callee, source, a, v, where) for (_, a), v in zip(declared, operands, strict=True)]
+        return self._lowered(callee, source, [name for name, _ in declared], bound), bound
+
+    def apply(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> Value:
+        lowered, bound = self.lowered(callee, operands, where)
         if lowered.result == () or not lowered.function.pure:
             raise KernelTypeError(f"{callee.__name__} must give one number, and touch nothing else", *where)
         (result,) = self._invoke(lowered, bound, where)
@@ -246,6 +256,8 @@ class FunctionLowering(StatementLowering):
     def _argument(self, callee: Func, source: Source, argument: ast.arg, value: Value, where: ir.Location) -> Value:
         """An argument as the function takes it: a typed value, or what is known while compiling."""
         annotation = annotation_of(source, argument)
+        if isinstance(value, Static) and value.value is None:
+            return value  # what it means is decided while compiling, by `is None`
         name = f"the parameter {argument.arg} of {callee.__name__}"
         if annotation is None:
             static = isinstance(value, Static) and not is_number(value.value) and not isinstance(value.value, tuple)
@@ -269,7 +281,7 @@ class FunctionLowering(StatementLowering):
         if isinstance(type, TypeVar):
             type = self.state.types.get(type, place.type)
         first = place.first if isinstance(place, CompoundPlace) else place
-        mutable = not isinstance(first, ir.GlobalParameter) or first.mutable
+        mutable = is_mutable(first)
         if place.type != type or rank_of(place) != annotation.ndim or (annotation.mutable and not mutable):
             raise KernelTypeError(
                 f"{name} is {'GlobalMut' if annotation.mutable else 'Global'}[{type}, {annotation.ndim}];"
@@ -291,7 +303,7 @@ class FunctionLowering(StatementLowering):
 
     # ------------------------------------------------------------------------------------------------------- calls
 
-    def _invoke(self, function: _Lowered, bound: list[Value], where: ir.Location) -> list[ir.Expr]:
+    def _invoke(self, function: Lowered, bound: list[Value], where: ir.Location) -> list[ir.Expr]:
         """Calls a function; returns its results."""
         target = function.function
         arguments = tuple(scalar for value in bound if not isinstance(value, Static) for scalar in scalars(value))
@@ -321,30 +333,39 @@ class FunctionLowering(StatementLowering):
                 lowering.assigned.add(name)
             else:
                 lowering.statics[name] = value
+        rest = source.tree.args.vararg
+        if rest is not None:
+            where = source.location(rest)
+            given = [name for name, a in FunctionParameters.of(source).listed(len(names)) if a is rest]
+            lowering.statics[rest.arg] = Static(tuple(lowering.parameter(name, where) for name in given), where)
         return lowering, parameters
 
-    def _lowered(self, callee: Func, source: Source, names: list[str], bound: Sequence[Value]) -> _Lowered:
+    def parameter(self, name: str, where: ir.Location) -> Value:
+        """What a parameter's name means where the function begins."""
+        if name in self.locals:
+            return self.read(self.locals[name], where)
+        return Static(self.arrays[name], where) if name in self.arrays else self.statics[name]
+
+    def _lowered(self, callee: Func, source: Source, names: list[str], bound: Sequence[Value]) -> Lowered:
         """A function for such arguments, lowered when it is first called."""
         key = (callee, *map(_key, bound))
         if key not in self.state.functions:
             self.state.functions[key] = self._lower_function(callee, source, names, list(bound))
-        lowered: _Lowered = self.state.functions[key]
+        lowered: Lowered = self.state.functions[key]
         return lowered
 
-    def _lower_function(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> _Lowered:
+    def _lower_function(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> Lowered:
         if isinstance(callee, Derivative):
             base = self._lowered(callee.base, source, names, bound)
             derived = derived_function(self, callee, base.function, base.result, source, names, bound)
-            return _Lowered(*derived, effects=False, is_convergent=False)
+            return Lowered(*derived, effects=False, is_convergent=False)
         lowering, parameters = self._open(source, names, bound)
         self._lower_body(callee, lowering)
         result = lowering.result
         suffix = "_".join(str(v.type) for v, _ in parameters)
         name = self.state.unique(f"{callee.__name__}_{suffix}" if suffix else callee.__name__)
         results = tuple(leaf.compute for _, leaf in leaves(result)) if result != () else ()
-        pure = len(results) == 1 and not lowering.effects and not any(
-            isinstance(v, Static) and is_place(v.value) for v in bound
-        )  # fmt: skip
+        pure = len(results) == 1 and not lowering.effects and not any(map(_is_callers, bound))
         function = ir.Function(
             name,
             tuple(variable for variable, _ in parameters),
@@ -356,7 +377,7 @@ class FunctionLowering(StatementLowering):
             callee,
         )
         assert result is not None
-        return _Lowered(function, result, lowering.effects, lowering.is_convergent)
+        return Lowered(function, result, lowering.effects, lowering.is_convergent)
 
     def _lower_body(self, callee: Func, lowering: FunctionLowering) -> None:
         self.state.calling.append(callee)
@@ -388,13 +409,25 @@ class FunctionLowering(StatementLowering):
 
 
 @dataclass(frozen=True)
-class _Lowered:
+class Lowered:
     """A lowered function, and what its callers need to know."""
 
     function: ir.Function
     result: AnyType | tuple[()]
     effects: bool
     is_convergent: bool
+
+
+def _defaults(callee: Func, positional: list[str]) -> dict[str, Any]:
+    """The defaults of a function's parameters."""
+    values = callee.function.__defaults__ or ()
+    of_positional = dict(zip(positional[len(positional) - len(values) :], values, strict=True))
+    return {**of_positional, **(callee.function.__kwdefaults__ or {})}
+
+
+def _is_callers(value: Value) -> bool:
+    """Whether an argument is a place of the caller's; a table is everybody's."""
+    return isinstance(value, Static) and is_place(value.value) and not isinstance(value.value, ir.ConstantArray)
 
 
 def _key(value: Value) -> Any:

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 
 from krnlpy.dsl import builtins, ir
-from krnlpy.dsl.frontend.conversions import unify, widen
+from krnlpy.dsl.frontend.conversions import is_truth, unify, widen
 from krnlpy.dsl.frontend.targets import LocalName
 from krnlpy.dsl.frontend.values import Static, Value, is_number
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
@@ -116,6 +116,8 @@ class LoopLowering(AssignmentLowering):
         step: Value = arguments[2] if len(arguments) > 2 else one
         if isinstance(step, Static) and is_number(step.value) and step.value == 0:
             raise KernelTypeError("the step of a range must not be 0", *where)
+        if any(map(is_truth, (start, stop, step))):
+            raise KernelTypeError("range takes integers, not bool; write i32(...)", *where)
         first, last = unify(start, stop, "range", where)
         stride, _ = unify(step, first, "range", where)
         if stride.type is not first.type:

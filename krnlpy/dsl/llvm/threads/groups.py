@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.llvm.builder import ACCESS_GROUP, Builder, literal
-from krnlpy.dsl.llvm.expressions import Array, Context, IdKey
+from krnlpy.dsl.llvm.expressions import Array, Context, IdKey, memory_type
 from krnlpy.dsl.llvm.polls import BudgetCharges, charge
 from krnlpy.dsl.llvm.statements import RangeLoop, Statements, element_count, row_major, zero
 from krnlpy.dsl.passes import parallel_regions as regions
@@ -15,7 +15,7 @@ from krnlpy.dsl.semantics.collectives import SUBGROUP_THREADS
 from krnlpy.scalar import boolean
 
 from .access_order import tolerates_reordering
-from .lanes import Lanes, memory_type, reads_one_lane
+from .lanes import Lanes, reads_one_lane
 from .masks import Masks
 from .strips import CountedLoop, Strips
 

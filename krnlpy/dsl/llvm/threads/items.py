@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.llvm.builder import ACCESS_GROUP, Builder
-from krnlpy.dsl.llvm.expressions import Array, Context, IdKey, Item, memory_type
-from krnlpy.dsl.llvm.math import widen
+from krnlpy.dsl.llvm.expressions import Array, Context, Expressions, IdKey, Item
 from krnlpy.dsl.llvm.polls import BudgetCharges
 from krnlpy.dsl.llvm.statements import Statements, element_count
 
@@ -139,9 +138,7 @@ class ItemLoop:
         return starts
 
     def _first_value(self, item: ItemBuffer) -> str:
-        type = item.parameter.type
-        value = self._b.load(memory_type(type), item.base, f", align {type.size}")
-        return widen(self._b, type, value, self._context.half) if type.compute is not type else value
+        return Expressions(self._context, self._b).read(item.parameter.type, item.base)
 
     def _body(self, index: str, items: Mapping[ir.ItemParameter, Item]) -> None:
         """Writes what is done for one item; ``index`` is its row-major index, an i64."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.llvm.builder import ACCESS_GROUP, Builder, literal
+from krnlpy.dsl.llvm.expressions import memory_type
 from krnlpy.dsl.semantics.collectives import SOURCES, neutral
 from krnlpy.scalar import ScalarType, boolean
 
@@ -200,11 +201,6 @@ class Lanes:
             flag = b.load("i8", b.element(self._active, at, 1), ACCESS_GROUP)
             inside = b.op(f"and i1 {inside}, {b.op(f'icmp ne i8 {flag}, 0')}")
         return b.select(inside, t, value, _literal(0, type))
-
-
-def memory_type(type: ScalarType) -> str:
-    """How a value lies in memory: a truth value as a byte."""
-    return "i8" if type is boolean else type.llvm
 
 
 def _literal(value: int | float, type: ScalarType) -> str:
