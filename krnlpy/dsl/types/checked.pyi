@@ -181,6 +181,9 @@ class Vector(Generic[_T, _N]):
     y: _T
     z: _T
     w: _T
+    @overload
+    def __init__(self, vector: Vector[Any, _N], /) -> None: ...
+    @overload
     def __init__(self, *values: _T | Vector[_T, Any]) -> None: ...
     def __getattr__(self, components: str) -> Any: ...
     def __setattr__(self, components: str, value: Any) -> None: ...
@@ -232,6 +235,9 @@ _C = TypeVar("_C", default=Literal[1])
 _D = TypeVar("_D", default=Literal[1])
 
 class Matrix(Generic[_T, _R, _C]):
+    @overload
+    def __init__(self, matrix: Matrix[Any, _R, _C], /) -> None: ...
+    @overload
     def __init__(self, *values: _T | Vector[_T, _C]) -> None: ...
     @property
     def T(self) -> Matrix[_T, _C, _R]: ...  # noqa: N802

@@ -193,6 +193,7 @@ def test_wrong_kernel(tmp_path: Path, source: str, error: type[KernelError], mes
 
 TESTED_ELSEWHERE = {
     "source.py": "test_sources.py",
+    "function_info.py": "test_function_info.py",
     "cooperative.py": "conformance/test_cooperative.py",
     "breakpoints.py": "interpreter/test_debugger.py",
 }
