@@ -72,6 +72,11 @@ def is_place(value: object) -> bool:
     return isinstance(value, ir.GlobalParameter | ir.LocalArray | CompoundPlace)
 
 
+def is_array(value: Value) -> bool:
+    """Whether a value stands for an array or a buffer."""
+    return isinstance(value, Static) and is_place(value.value)
+
+
 def is_mutable(place: ir.Place) -> bool:
     """Whether an array or a buffer may be written."""
     if isinstance(place, ir.LocalArray):

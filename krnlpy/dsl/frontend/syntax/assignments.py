@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import coerce, concretized, default_type
 from krnlpy.dsl.frontend.operations import compounds, cooperative
+from krnlpy.dsl.frontend.sequences import entries
 from krnlpy.dsl.frontend.targets import (
     AnyName,
     CompositeTarget,
@@ -16,6 +17,8 @@ from krnlpy.dsl.frontend.targets import (
     LocalName,
     SelectedTarget,
     Target,
+    elements,
+    whole,
 )
 from krnlpy.dsl.frontend.values import (
     Compound,
@@ -23,6 +26,7 @@ from krnlpy.dsl.frontend.values import (
     Static,
     Value,
     describe,
+    is_array,
     is_number,
     is_strong,
 )
@@ -46,6 +50,8 @@ class AssignmentLowering(ArrayLowering):
         if self.array_declarations(node):
             return
         value = self.value(node.value)
+        if len(node.targets) > 1 and isinstance(value, Static) and isinstance(value.value, list):
+            raise KernelTypeError("each name would mean the same list; write a list for each", *self.at(node))
         if len(node.targets) > 1:
             value = self.snapshot(value)
         for target in node.targets:
@@ -110,21 +116,16 @@ class AssignmentLowering(ArrayLowering):
             raise KernelSyntaxError("kernels assign to variables and to elements of arrays", *self.at(target))
 
     def _assign_tuple(self, target: ast.Tuple | ast.List, value: Value, where: ir.Location) -> None:
-        entries: tuple[Value, ...]
-        if isinstance(value, Static) and isinstance(value.value, tuple):
-            entries = tuple(v if isinstance(v, Value) else Static(v, where) for v in value.value)
-        elif isinstance(value, Compound) and not isinstance(value.type, StructType | MatrixType):
-            entries = value.parts
-        else:
+        found = entries(value)
+        if found is None:
             raise KernelTypeError(f"{describe(value)} cannot be unpacked", *where)
         if any(isinstance(e, ast.Starred) for e in target.elts):
             raise KernelSyntaxError("kernels have no starred targets; write the targets out", *self.at(target))
-        if len(entries) != len(target.elts):
-            raise KernelTypeError(f"{len(entries)} values for {len(target.elts)} targets", *where)
+        if len(found) != len(target.elts):
+            raise KernelTypeError(f"{len(found)} values for {len(target.elts)} targets", *where)
         # A value that a target before it may change is taken first: a, b = b, a.
         values = [
-            self.snapshot(v) if any(self._may_change(t, v) for t in target.elts[:n]) else v
-            for n, v in enumerate(entries)
+            self.snapshot(v) if any(self._may_change(t, v) for t in target.elts[:n]) else v for n, v in enumerate(found)
         ]
         for element, one in zip(target.elts, values, strict=True):
             self._assign(element, one, where)
@@ -134,11 +135,15 @@ class AssignmentLowering(ArrayLowering):
         if isinstance(value, Compound):
             return any(self._may_change(target, part) for part in value.parts)
         if isinstance(value, Static):
-            parts = value.value if isinstance(value.value, tuple) else ()
+            parts = value.value if isinstance(value.value, tuple | list) else ()
             return any(self._may_change(target, part) for part in parts if isinstance(part, Value))
         if isinstance(target, ast.Name) and not (self.is_kernel and target.id in self.state.parameters):
             written = set(_variables(self.locals[target.id])) if target.id in self.locals else set()
-            return any(isinstance(e, ir.Local) and e.variable in written for e in ir.walk(value))
+            is_array = target.id in self.arrays  # which takes all elements at once
+            return any(
+                (isinstance(e, ir.Local) and e.variable in written) or (is_array and isinstance(e, ir.Load))
+                for e in ir.walk(value)
+            )
         # An element is written; the index may have effects of its own.
         changed = (ir.Load, ir.Local) if any(isinstance(n, ast.NamedExpr) for n in ast.walk(target)) else ir.Load
         return any(isinstance(e, changed) for e in ir.walk(value))
@@ -151,8 +156,16 @@ class AssignmentLowering(ArrayLowering):
             self.write(self._parameter_target(target), value, self.at(target), where)
             return
         if name in self.arrays:
-            raise KernelTypeError(f"the array {name} cannot be assigned; index it", *self.at(target))
+            self.write(self._whole(target, value, where), value, self.at(target), where)
+            self.assigned.add(name)
+            return
         known = self.locals.get(name)
+        if known is None and isinstance(value, Static) and isinstance(value.value, list):
+            self._check_new_name(target)
+            self.arrays[name] = self.new_list(name, value, where)
+            self.array_lines[name] = target.lineno
+            self.assigned.add(name)
+            return
         matrix = cooperative.matrix_of(value)
         if matrix is not None or name in self.matrices:
             self._assign_matrix(target, matrix, value, where)
@@ -165,6 +178,17 @@ class AssignmentLowering(ArrayLowering):
             known = self.locals[name] = self.new_name(name, kind, target.lineno)
         self.write(known, value, self.at(target), where)
         self.assigned.add(name)
+
+    def _whole(self, target: ast.Name, value: Value, where: ir.Location) -> Target:
+        """All of an array, as what is assigned: ``a = [...]`` after ``a`` was a list, ``a += v``."""
+        place = self.arrays[target.id]
+        first = place.first if isinstance(place, CompoundPlace) else place
+        found = whole(place, where) if first in self.local_arrays else None
+        if found is None or is_array(value):
+            raise KernelTypeError(
+                f"the array {target.id} cannot be assigned; index it, or assign a list of its length", *self.at(target)
+            )
+        return found
 
     def _assign_matrix(
         self, target: ast.Name, matrix: ir.CooperativeMatrix | None, value: Value, where: ir.Location
@@ -200,7 +224,7 @@ class AssignmentLowering(ArrayLowering):
             if self.is_kernel and node.id in self.state.parameters:
                 return self._parameter_target(node)
             if node.id in self.arrays:
-                raise KernelTypeError(f"the array {node.id} cannot be assigned; index it", *where)
+                return self._whole(node, Static(None, where), where)
             raise KernelNameError(f"the variable {node.id} has no value to change; assign it before", *where)
         if isinstance(node, ast.Attribute):
             owner = self.target(node.value)
@@ -209,7 +233,7 @@ class AssignmentLowering(ArrayLowering):
             if not isinstance(node.value, ast.Attribute | ast.Subscript) and not self._is_compound(node.value):
                 place = self.place(self.value(node.value), self.at(node.value))
                 index = tuple(self.evaluate_once(i, "index") for i in self.index(node, place))
-                return _elements(place, index)
+                return elements(place, index)
             return self._component(self.target(node.value), node)
         raise KernelSyntaxError("kernels assign to variables and to elements of arrays", *where)
 
@@ -225,7 +249,7 @@ class AssignmentLowering(ArrayLowering):
         parameter = self.state.parameters[node.id]
         first = parameter.first if isinstance(parameter, CompoundPlace) else parameter
         if isinstance(parameter, ir.ItemParameter | CompoundPlace) and isinstance(first, ir.ItemParameter):
-            return _elements(parameter, ())
+            return elements(parameter, ())
         how = "index it: a[i] = ..." if isinstance(first, ir.GlobalParameter) else "use another name"
         raise KernelTypeError(f"the parameter {node.id} cannot be assigned; {how}", *self.at(node))
 
@@ -344,12 +368,6 @@ class AssignmentLowering(ArrayLowering):
             self.emit(statement)
         else:
             self.emit_effect(statement)
-
-
-def _elements(place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...]) -> Target:
-    if isinstance(place, CompoundPlace):
-        return CompositeTarget(place.type, tuple(_elements(part, index) for part in place.parts))
-    return Element(place, index)
 
 
 def _described(target: Target) -> str:

@@ -13,9 +13,10 @@ import numpy as np
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend import tables
 from krnlpy.dsl.frontend.callables import Func, Method
-from krnlpy.dsl.frontend.conversions import choice, counted, is_truth, typed, unify
+from krnlpy.dsl.frontend.conversions import choice, composite, counted, is_truth, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.operations import calls, compounds, cooperative
+from krnlpy.dsl.frontend.sequences import element, is_sequence
 from krnlpy.dsl.frontend.targets import AnyName, LocalName
 from krnlpy.dsl.frontend.values import (
     ArrayPlace,
@@ -25,6 +26,7 @@ from krnlpy.dsl.frontend.values import (
     Value,
     assemble,
     describe,
+    is_array,
     is_number,
     is_place,
     scalars,
@@ -34,7 +36,7 @@ from krnlpy.dsl.types.cooperative import CooperativeType
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, i32
 
-from .membership import contains, identical, lower_container
+from .membership import contains, equal, identical, is_elementwise, lower_container
 from .operators import ARITHMETIC, BINARY, COMPARE, FOLD
 
 
@@ -172,11 +174,7 @@ class ExpressionLowering(Lowering):
         self, place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...], where: ir.Location
     ) -> ir.Expr | Compound:
         """The value of an element of an array, buffer or item."""
-        if isinstance(place, CompoundPlace):
-            return Compound(place.type, tuple(self.element(part, index, where) for part in place.parts), where)
-        if isinstance(place, ir.ConstantArray):
-            return tables.element(place, index, where)
-        return ir.Load(place, index, type=place.type.compute, location=where)
+        return element(place, index, where)
 
     def visit_Attribute(self, node: ast.Attribute) -> Value:
         where = self.at(node)
@@ -227,7 +225,7 @@ class ExpressionLowering(Lowering):
         owner = self.value(node.value)
         if isinstance(owner, Compound):
             return compounds.subscript(self, owner, node)
-        if isinstance(owner, Static) and isinstance(owner.value, tuple):
+        if isinstance(owner, Static) and isinstance(owner.value, tuple | list):
             at = self.value(node.slice)
             if isinstance(at, ir.Expr):
                 return self._chosen_entry(owner, at, node)
@@ -253,7 +251,8 @@ class ExpressionLowering(Lowering):
         where = self.at(node)
         array = tables.as_array(owner.value, where)
         if array is not None:
-            place = self.state.table(array, ast.unparse(node.value), where)
+            name = getattr(node.value, "id", getattr(node.value, "attr", "table"))
+            place = self.state.table(array, name, where)
             return self.element(place, (self._index_entry(at, 0, place, self.at(node.slice)),), where)
         index = compounds.index_entry(self, at, node)
         entries = [v if isinstance(v, Value) else Static(v, where) for v in owner.value]
@@ -285,6 +284,11 @@ class ExpressionLowering(Lowering):
 
     def binary(self, operator: ast.operator, left: Value, right: Value, where: ir.Location) -> Value:
         """``left operator right`` with Python's meaning."""
+        if is_sequence(left) or is_sequence(right):
+            joined = compounds.joined(operator, left, right, where)
+            if joined is not None:
+                return joined
+            left, right = compounds.operands(left, right, where)
         if isinstance(operator, ast.MatMult):
             return compounds.matmul(self, left, right, where)
         if isinstance(left, Compound) or isinstance(right, Compound):
@@ -323,6 +327,8 @@ class ExpressionLowering(Lowering):
 
     def unary(self, operator: ast.unaryop, value: Value, where: ir.Location) -> Value:
         """``operator value`` with Python's meaning."""
+        if is_array(value) and not isinstance(operator, ast.Not):
+            value = composite(value, where) or value
         if isinstance(value, Compound):
             return compounds.unary(self, operator, value, where)
         if matrix := cooperative.matrix_of(value):
@@ -378,6 +384,11 @@ class ExpressionLowering(Lowering):
         if isinstance(operator, ast.In | ast.NotIn):
             found = contains(self, left, right, where)
             return found if isinstance(operator, ast.In) else self.unary(ast.Not(), found, where)
+        if (is_sequence(left) or is_sequence(right)) and type(operator) in COMPARE:
+            if isinstance(operator, ast.Eq | ast.NotEq) and not any(map(is_elementwise, (left, right))):
+                same = equal(self, left, right, where)
+                return same if isinstance(operator, ast.Eq) else self.unary(ast.Not(), same, where)
+            left, right = compounds.operands(left, right, where)
         if isinstance(left, Compound) or isinstance(right, Compound):
             return compounds.compare(self, operator, left, right, where)
         op = COMPARE[type(operator)]
@@ -446,7 +457,7 @@ class ExpressionLowering(Lowering):
             then = self.value(node.body)
         with self.branch() as else_effects:
             otherwise = self.value(node.orelse)
-        several = any(isinstance(v, Compound) or _is_tuple(v) for v in (then, otherwise))
+        several = any(isinstance(v, Compound) or is_sequence(v) for v in (then, otherwise))
         if not (then_effects or else_effects or several):
             return choice(condition, then, otherwise, where)
         condition = self.evaluate_once(condition, "condition")
@@ -480,7 +491,3 @@ def _length(place: ir.GlobalParameter | ir.LocalArray, axis: int, where: ir.Loca
         return ir.Extent(place, axis, type=i32, location=where)
     length = place.shape[axis]
     return Static(length.value, where) if isinstance(length, ir.Const) else length
-
-
-def _is_tuple(value: Value) -> bool:
-    return isinstance(value, Static) and isinstance(value.value, tuple)
