@@ -52,10 +52,13 @@ from .views.struct_view import struct_dtype
 
 if TYPE_CHECKING:
     from .backend.memory_stats import MemoryStats
+    from .dsl.frontend.callables import Func
+    from .dsl.frontend.syntax.function_info import FunctionInfo, function_info
     from .dsl.frontend.syntax.functions import func
     from .dsl.types.checked import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
     from .graphs.graph import Graph
     from .graphs.host_call import host_call
+    from .kernels.from_source import kernel_from_source
     from .profiling.profile import Profile, Record
     from .tuning.autotune import autotune
     from .tuning.trials import TuningResult
@@ -83,6 +86,8 @@ __all__ = [
     "Feature",
     "FileError",
     "FileMissing",
+    "Func",
+    "FunctionInfo",
     "Global",
     "GlobalMut",
     "Graph",
@@ -128,12 +133,14 @@ __all__ = [
     "f32",
     "f64",
     "func",
+    "function_info",
     "host_call",
     "i8",
     "i16",
     "i32",
     "i64",
     "kernel",
+    "kernel_from_source",
     "scalar_type",
     "struct_dtype",
     "u8",
@@ -151,8 +158,12 @@ _LATER = {
     "Record": "profiling.profile",
     "TuningResult": "tuning.trials",
     "autotune": "tuning.autotune",
+    "Func": "dsl.frontend.callables",
+    "FunctionInfo": "dsl.frontend.syntax.function_info",
     "func": "dsl.frontend.syntax.functions",
+    "function_info": "dsl.frontend.syntax.function_info",
     "host_call": "graphs.host_call",
+    "kernel_from_source": "kernels.from_source",
 }
 
 

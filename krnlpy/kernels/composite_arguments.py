@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, StructType, VectorType
+from krnlpy.dsl.types.composites import (
+    AnyType,
+    ArrayType,
+    CompositeType,
+    MatrixType,
+    StructType,
+    TupleType,
+    VectorType,
+    is_spread,
+)
 from krnlpy.errors import DtypeError, LaunchError, ShapeError
-from krnlpy.views.struct_view import StructField, StructView, struct_dtype
+from krnlpy.views.struct_view import StructView, struct_dtype
 from krnlpy.views.view import View
+
+from .arguments import buffer_hint
 
 if TYPE_CHECKING:
     from krnlpy.dsl.frontend.signature import Declared, Signature
@@ -53,7 +64,17 @@ def _values(what: str, type: AnyType, value: Any) -> Iterator[Any]:
                 raise LaunchError(f"{what} is {type}; got {value!r}")
             yield from _values(f"{what}.{name}", part, inner)
         return
-    shape = (type.rows, type.columns) if isinstance(type, MatrixType) else (len(type.parts),)
+    if isinstance(type, ArrayType) and isinstance(type.element, CompositeType):
+        if not isinstance(value, list | tuple | np.ndarray) or len(value) != type.length:
+            raise LaunchError(f"{what} is {type}; got {value!r}")
+        for i, entry in enumerate(value):
+            yield from _values(f"{what}[{i}]", type.element, entry)
+        return
+    if isinstance(type, TupleType):  # an attribute of an object, whose type is that of its value
+        for i, (part, entry) in enumerate(zip(type.types, value, strict=True)):
+            yield from _values(f"{what}[{i}]", part, entry)
+        return
+    shape = type.axes
     try:
         array = np.asarray(value)
     except ValueError:  # ragged
@@ -73,44 +94,47 @@ def _views(what: str, parameter: Declared, argument: Any) -> Iterator[View]:
             raise DtypeError(f"{what} holds {type}, of fields {expected}; the buffer has {argument.dtype}")
         if parameter.kind == "global" and len(argument.shape) != parameter.ndim:
             raise ShapeError(f"{what} has {parameter.ndim} dimensions; the buffer has {len(argument.shape)}")
-        yield from _fields(type, argument)
+        yield from _parts(type, argument, parameter.kind == "global", len(argument.shape))
         return
     if not isinstance(argument, View):
         raise LaunchError(f"{what} holds {type}: expected a Buffer, got {_kind(argument)}")
-    yield from _elements(what, parameter, argument)
+    axes, is_global = _axes(type), parameter.kind == "global"
+    if argument.shape[-len(axes) :] != axes or (is_global and argument.ndim != parameter.ndim + len(axes)):
+        dims = f"{parameter.ndim} dimensions and " if is_global else ""
+        shape = argument.shape
+        raise ShapeError(f"{what} holds {type}: expected {dims}last axes {axes}; the buffer's shape is {shape}")
+    yield from _parts(type, argument, is_global, argument.ndim - len(axes))
 
 
-def _fields(type: StructType, buffer: StructView[View] | StructField[View]) -> Iterator[View]:
-    for name, part in type.parts:
-        view = buffer[name]
-        if isinstance(view, StructField):
-            yield from _fields(part, view)
-        elif isinstance(part, VectorType | MatrixType):
-            yield from _last_axes(part, view)
-        else:
+def _axes(type: Any) -> tuple[int, ...]:
+    """The last axes of a buffer of a type without structs."""
+    if isinstance(type, ArrayType):
+        return (*type.axes, *_axes(type.element))
+    return type.axes if isinstance(type, VectorType | MatrixType) else ()
+
+
+def _parts(type: Any, buffer: Any, spread: bool, ndim: int, index: tuple[int, ...] = ()) -> Iterator[View]:
+    """The views of a buffer or field of a type, as the parameter's leaves are.
+
+    Args:
+        spread: what has many scalars is one view, with axes more.
+        ndim: axes of the buffer itself.
+        index: in the arrays around, along the axes after these.
+    """
+    if isinstance(type, ArrayType):
+        for inner in [()] if spread else [(i,) for i in range(type.length)]:
+            yield from _parts(type.element, buffer, spread, ndim, (*index, *inner))
+    elif isinstance(type, StructType):
+        for name, part in type.parts:
+            yield from _parts(part, buffer[name], spread, ndim, index)
+    else:
+        view = buffer[(*(slice(None),) * ndim, *index)] if index else buffer
+        if not isinstance(type, VectorType | MatrixType) or (spread and is_spread(type)):
             yield view
-
-
-def _elements(what: str, parameter: Declared, buffer: View) -> Iterator[View]:
-    """A buffer of vectors or matrices: their elements lie along its last axes."""
-    type = parameter.type
-    shape = _shape(type)
-    if buffer.shape[-len(shape) :] != shape or (
-        parameter.kind == "global" and buffer.ndim != parameter.ndim + len(shape)
-    ):
-        dims = f"{parameter.ndim} dimensions and " if parameter.kind == "global" else ""
-        raise ShapeError(f"{what} holds {type}: expected {dims}last axes {shape}; the buffer's shape is {buffer.shape}")
-    yield from _last_axes(type, buffer)
-
-
-def _shape(type: Any) -> tuple[int, ...]:
-    return (type.rows, type.columns) if isinstance(type, MatrixType) else (type.length,)
-
-
-def _last_axes(type: Any, buffer: View) -> Iterator[View]:
-    for index in np.ndindex(_shape(type)):
-        yield buffer[(..., *index)]
+            return
+        for at in np.ndindex(type.axes):
+            yield view[(..., *at)]
 
 
 def _kind(argument: Any) -> str:
-    return f"a {type(argument).__name__}"
+    return f"a {type(argument).__name__}{buffer_hint(argument)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from math import prod
 from typing import Any, Generic, TypeVar
@@ -10,7 +11,15 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from krnlpy.device import Device
-from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, StructType, VectorType, struct_type
+from krnlpy.dsl.types.composites import (
+    AnyType,
+    ArrayType,
+    CompositeType,
+    MatrixType,
+    StructType,
+    VectorType,
+    struct_type,
+)
 from krnlpy.errors import DtypeError, UnsizedError
 from krnlpy.scalar import scalar_type
 
@@ -23,11 +32,14 @@ V = TypeVar("V", bound=View)
 def struct_dtype(struct: type) -> np.dtype[np.void]:
     """The NumPy dtype of a struct: its fields in order, each aligned to its own size, as C lays them out.
 
+    Vectors, matrices (row by row) and arrays are subarrays, as aligned as a scalar of them is: a ``vec3`` takes 12
+    bytes. That is the scalar layout of GLSL; its std430 would take 16.
+
     >>> from dataclasses import dataclass
-    >>> from krnlpy import f32, struct_dtype, u8
+    >>> from krnlpy import f32, struct_dtype
     >>> @dataclass
     ... class Cell:
-    ...     alive: u8
+    ...     alive: bool
     ...     heat: f32
     >>> struct_dtype(Cell).fields["heat"]
     (dtype('float32'), 4)
@@ -55,10 +67,9 @@ def _struct(struct: object) -> StructType:
 
 
 def _dtype(type: AnyType) -> Any:
-    if isinstance(type, VectorType):
-        return np.dtype((_dtype(type.element), (type.length,)))
-    if isinstance(type, MatrixType):
-        return np.dtype((_dtype(type.element), (type.rows, type.columns)))
+    if isinstance(type, VectorType | MatrixType | ArrayType):
+        element = np.dtype(_dtype(type.element))
+        return np.dtype((element.base, (*type.axes, *element.shape)))
     if isinstance(type, CompositeType):
         return np.dtype([(name, _dtype(part)) for name, part in type.parts], align=True)
     return type.dtype
@@ -101,12 +112,12 @@ class StructView(Generic[V]):
 
     def __getitem__(self, name: str) -> V | StructField[V]:
         """The view of a field: a buffer of the structs' shape, with axes more for vectors and matrices; of a
-        struct in the struct, what can be asked for its fields.
+        struct in the struct, or of an array of them, what can be asked for its fields.
 
         Raises:
             DtypeError: there is no such field.
         """
-        return StructField(self, self.dtype, 0)[name]
+        return StructField(self, self.dtype)[name]
 
     def shares_memory(self, other: StructView[Any]) -> bool:
         """Whether two buffers of structs have memory in common.
@@ -133,29 +144,38 @@ class StructView(Generic[V]):
         return self.shape[0]
 
 
-class StructField(Generic[V]):
-    """A struct in others, at a place in each element."""
+@dataclass(frozen=True)
+class _Step:
+    """From the structs around to one of their fields: where it starts in bytes, its axes, and its elements' size."""
 
-    def __init__(self, structs: StructView[V], dtype: np.dtype[Any], offset: int) -> None:
-        self._structs, self.dtype, self._offset = structs, dtype, offset
+    start: int
+    axes: Shape
+    size: int
+
+
+class StructField(Generic[V]):
+    """Structs in others, at a place in each element: one, or an array of them, whose axes come after the others."""
+
+    def __init__(self, structs: StructView[V], dtype: np.dtype[Any], steps: tuple[_Step, ...] = ()) -> None:
+        self._structs, self.dtype, self._steps = structs, dtype, steps
 
     @property
     def shape(self) -> Shape:
-        return self._structs.shape
+        return (*self._structs.shape, *(length for step in self._steps for length in step.axes))
 
     def __getitem__(self, name: str) -> V | StructField[V]:
         fields: Mapping[str, Any] = self.dtype.fields or {}
         if not isinstance(name, str) or name not in fields:
             raise DtypeError(f"the struct has no field {name!r}; it has {', '.join(fields)}")
         dtype, start = fields[name][:2]
-        offset = self._offset + start
-        base, inner = dtype.base, dtype.shape
+        base = dtype.base
+        steps = (*self._steps, _Step(start, dtype.shape, base.itemsize))
         if base.fields:
-            return StructField(self._structs, base, offset)
+            return StructField(self._structs, base, steps)
         structs, element = self._structs, scalar_type(base)
-        row = structs.dtype.itemsize // element.size
-        words = structs.storage.bitcast(element).reshape((*structs.shape, row))
-        first, count = offset // element.size, prod(inner)
-        if not inner:
-            return words[..., first]
-        return words[..., first : first + count].reshape((*structs.shape, *inner))
+        words = structs.storage.bitcast(element).reshape((*structs.shape, structs.dtype.itemsize // element.size))
+        for step in steps:
+            first, size = step.start // element.size, step.size // element.size
+            words = words[..., first : first + prod(step.axes) * size]
+            words = words.reshape((*words.shape[:-1], *step.axes, size))
+        return words[..., 0]

@@ -9,19 +9,22 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from krnlpy import Device, StructBuffer, dsl, kernel, struct_dtype
+from krnlpy import Buffer, Device, StructBuffer, dsl, kernel, struct_dtype
 from krnlpy.dsl import (
     atomic_add,
+    atomic_and,
     atomic_compare_exchange,
     atomic_exchange,
     atomic_max,
     atomic_min,
     atomic_or,
     atomic_sub,
+    atomic_xor,
     barrier,
     global_id,
     group_array,
     ivec3,
+    mat2,
     thread_id,
     vec3,
 )
@@ -29,7 +32,7 @@ from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, ItemMut
 from krnlpy.errors import KernelIndexError, MissingFeatures
 from krnlpy.features import FLOAT_ATOMICS, Feature
-from krnlpy.scalar import ScalarType, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from krnlpy.scalar import ScalarType, bf16, boolean, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 from tests.support.launching import Launcher
 from tests.support.tiers import sampled
 
@@ -86,6 +89,7 @@ def applied(operation: str, old: Array, value: Array, expected: Array) -> Array:
 
 
 CASES = [(op, t) for t in NUMBERS for op in (*ARITHMETIC, *(BITWISE if t.is_integer else ()))]
+CASES += [(op, boolean) for op in (*BITWISE, "exchange", "compare_exchange")]
 
 
 @pytest.mark.parametrize(("operation", "type"), sampled(CASES, 5), ids=str)
@@ -220,6 +224,47 @@ def test_contended_extremes(any_launch: Launcher, type: ScalarType) -> None:
     assert_same(greatest, np.array([x[0], x.max(), x[0]], type.dtype))
 
 
+def test_the_first_to_set_a_truth_value_knows(any_launch: Launcher) -> None:
+    """Of all threads that find one false and set it, as they mark what they visit."""
+
+    def kernel(a: GlobalMut[bool], b: GlobalMut[bool], c: GlobalMut[bool], won: GlobalMut[bool, 2], n: i32) -> None:
+        g = group_array(bool, 5)
+        i = global_id()
+        at = i % n
+        won[0, i] = not atomic_or(a[at], True)
+        won[1, i] = not atomic_exchange(b[at], True)
+        won[2, i] = atomic_compare_exchange(c[at], True, False)
+        won[3, i] = not atomic_or(g[thread_id() % 5], True)
+        barrier()
+        if thread_id() < 5:
+            atomic_and(a[n + thread_id()], not g[thread_id()])
+
+    def numbers(*arguments: Any) -> list[Array]:
+        return any_launch(kernel, *arguments, 7, threads=(64, 1, 1), groups=(4, 1, 1))
+
+    start = np.arange(13) > 6  # seven, and five that the groups clear, and one that nobody touches
+    a, b, c, won = numbers(start, start, np.full(13, True), np.zeros((4, 256), bool))
+    assert a.tolist() == [True] * 7 + [False] * 5 + [True]
+    assert b.tolist() == [True] * 13 and c.tolist() == [False] * 7 + [True] * 6
+    for row in won[:3]:
+        assert np.bincount(np.arange(256) % 7, row).tolist() == [1] * 7
+    assert [np.bincount(np.arange(64) % 5, row).tolist() for row in won[3].reshape(4, 64)] == [[1] * 5] * 4
+
+
+def test_bytes_of_others_are_true_to_atomics(any_launch: Launcher) -> None:
+    def kernel(a: GlobalMut[bool], old: GlobalMut[bool]) -> None:
+        i = global_id()
+        if i < 4:
+            old[i] = atomic_and(a[i], True)
+            old[4 + i] = atomic_xor(a[4 + i], True)
+            old[8 + i] = atomic_compare_exchange(a[8 + i], True, False)
+
+    bytes = np.array([0, 1, 2, 255] * 3, np.uint8)
+    a, old = any_launch(kernel, bytes.view(bool), np.zeros(12, bool), groups=(1, 1, 1))
+    assert a.view(np.uint8).tolist() == [0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]
+    assert old.view(np.uint8).tolist() == [0, 1, 1, 1] * 3
+
+
 def test_contended_bits(launch: Launcher) -> None:
     def kernel(a: GlobalMut[u32], seen: GlobalMut[u32]) -> None:
         i = global_id()
@@ -333,6 +378,43 @@ def test_components_of_vectors(launch: Launcher) -> None:
     assert (out[:, 0] == 16).all()
     assert (out[:, 1] == sums[np.arange(16) % 3]).all()
     assert (out[:, 2] < sums[np.arange(16) % 3]).all()
+
+
+def test_whole_vectors_and_matrices(device: Device) -> None:
+    @kernel(threads=16)
+    def change(v: GlobalMut[ivec3], m: GlobalMut[mat2], old: GlobalMut[ivec3], swapped: GlobalMut[ivec3]) -> None:
+        g = group_array(ivec3, 2)
+        k = thread_id()
+        atomic_add(g[k % 2], ivec3(1, k, -k))
+        old[k] = atomic_sub(v[0], 1)
+        atomic_max(v[1], ivec3(k, -k, 100 - k))
+        if k < 7:
+            atomic_xor(v[2], ivec3(k, 0, -1))
+        atomic_add(m[0], 0.5)
+        if k == 0:
+            atomic_add(swapped[0], ivec3(atomic_add(swapped[1].x, 1), swapped[1].x, swapped[1].y))
+        barrier()
+        if k < 2:
+            v[3 + k] = g[k]
+
+    v, old = (Buffer.zeros((count, 3), i32, device) for count in (5, 16))
+    m, swapped = Buffer.ones((1, 2, 2), f32, device), Buffer.full((2, 3), 7, i32, device)
+    change.with_groups(1)(v, m, old, swapped)
+    found = v.numpy()
+    assert found[:3].tolist() == [[-16] * 3, [15, 0, 100], [7, 0, -1]]
+    assert found[3:].tolist() == [[8, 56, -56], [8, 64, -64]]
+    assert (m.numpy() == 9).all() and swapped.numpy().tolist() == [[14, 15, 14], [8, 7, 7]]
+    assert (np.sort(old.numpy(), axis=0) == np.arange(-15, 1)[:, None]).all()
+
+
+def test_the_value_is_read_before_the_first_part_changes(device: Device) -> None:
+    @kernel(threads=1)
+    def turn(v: GlobalMut[ivec3]) -> None:
+        atomic_add(v[0], v[0].zyx)
+
+    v = Buffer.from_numpy(np.array([[1, 2, 4]], np.int32), device)
+    turn.with_groups(1)(v)
+    assert v.numpy().tolist() == [[5, 4, 5]]
 
 
 @dataclass

@@ -29,16 +29,16 @@ from krnlpy.dsl import (
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, ItemMut
 from krnlpy.errors import KernelRaceError
-from krnlpy.scalar import SCALAR_TYPES, ScalarType, f32, i32, u32
+from krnlpy.scalar import ScalarType, f32, i32, u32
 from tests.support.launching import Launcher
 
 from .test_atomics import any_launch, needs  # noqa: F401  # a fixture
-from .values import assert_same, pairs
+from .values import NUMBERS, assert_same, pairs
 
 T = TypeVar("T")
 
 
-@pytest.mark.parametrize("type", SCALAR_TYPES, ids=str)
+@pytest.mark.parametrize("type", NUMBERS, ids=str)
 def test_each_type_is_loaded_and_stored(any_launch: Launcher, type: ScalarType) -> None:  # noqa: F811
     launch = any_launch
     needs(launch, type)

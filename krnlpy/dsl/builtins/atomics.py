@@ -97,7 +97,7 @@ def atomic_and(element: Any, value: Any) -> Any:
     """``old = atomic_and(a[i], value)``: the element becomes ``old & value``.
 
     Raises:
-        KernelTypeError: the element is not an integer of a GlobalMut buffer or group array, or the value does not fit.
+        KernelTypeError: the element is no integer or bool of a GlobalMut buffer or group array; the value does not fit.
 
     >>> from krnlpy import Buffer, GlobalMut, i32, kernel
     >>> from krnlpy.dsl import atomic_and, thread_id
@@ -115,8 +115,10 @@ def atomic_and(element: Any, value: Any) -> Any:
 def atomic_or(element: Any, value: Any) -> Any:
     """``old = atomic_or(a[i], value)``: the element becomes ``old | value``.
 
+    Of a bool, the first thread that sets it knows: ``if not atomic_or(visited[i], True)``.
+
     Raises:
-        KernelTypeError: the element is not an integer of a GlobalMut buffer or group array, or the value does not fit.
+        KernelTypeError: the element is no integer or bool of a GlobalMut buffer or group array; the value does not fit.
 
     >>> from krnlpy import Buffer, GlobalMut, i32, kernel
     >>> from krnlpy.dsl import atomic_or, thread_id
@@ -135,7 +137,7 @@ def atomic_xor(element: Any, value: Any) -> Any:
     """``old = atomic_xor(a[i], value)``: the element becomes ``old ^ value``.
 
     Raises:
-        KernelTypeError: the element is not an integer of a GlobalMut buffer or group array, or the value does not fit.
+        KernelTypeError: the element is no integer or bool of a GlobalMut buffer or group array; the value does not fit.
 
     >>> from krnlpy import Buffer, GlobalMut, i32, kernel
     >>> from krnlpy.dsl import atomic_xor, thread_id

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from krnlpy.dsl.ir import Location
 from krnlpy.errors import KrnlpyError, LaunchError
 
-from .values import Compound, Value
+from .values import Compound, Static, Value
 
 
 class Func:
@@ -19,6 +19,13 @@ class Func:
 
     Attributes:
         partials: its partial derivatives by hand, one for each parameter (None: 0); None: it is derived from its body.
+
+    >>> from krnlpy import Func, func
+    >>> @func
+    ... def half(x):
+    ...     return 0.5 * x
+    >>> half, isinstance(half, Func), half(3.0)
+    (<func half>, True, 1.5)
     """
 
     partials: tuple[Func | None, ...] | None = None
@@ -80,7 +87,7 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """A function of a dataclass, bound to a struct."""
+    """A function of a class, bound to a struct or to the object that a method belongs to."""
 
     function: Func
-    owner: Compound
+    owner: Compound | Static

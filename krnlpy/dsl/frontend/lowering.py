@@ -22,11 +22,12 @@ from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType
 
 from .callables import Argument, Call, Func
+from .receiver import Receiver
 from .sequences import entries
 from .source import Source
 from .tables import frozen, table
 from .targets import AnyName, Target
-from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe
+from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe, plain
 
 
 @dataclass(eq=False)
@@ -36,6 +37,8 @@ class ProgramState:
     Attributes:
         parameters: what the names of the kernel's parameters mean: a parameter of the IR, or for composite types what
             consists of several.
+        ir_parameters: those of the IR, in order.
+        receiver: of a method, its object.
         functions: those that were lowered, by what they were lowered for.
         captured: what names from outside mean, by function (or module) and name; filled at their first use.
         tables: captured arrays as tables, by what they hold.
@@ -44,9 +47,11 @@ class ProgramState:
     """
 
     types: dict[TypeVar, ScalarType]
-    parameters: dict[str, ir.Parameter | CompoundPlace | Compound]
     has_items: bool
     captured: dict[tuple[Any, str], Any] = field(default_factory=dict)
+    receiver: Receiver | None = None
+    parameters: dict[str, ir.Parameter | CompoundPlace | Compound] = field(default_factory=dict)
+    ir_parameters: list[ir.Parameter] = field(default_factory=list)
     functions: dict[Any, Any] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     group_arrays: list[ir.GroupArray] = field(default_factory=list)
@@ -58,7 +63,7 @@ class ProgramState:
     def capture(self, owner: Any, name: str, find: Callable[[], Any]) -> Any:
         """What a name of a function's or module's surroundings means, from its first use on."""
         if (owner, name) not in self.captured:
-            self.captured[owner, name] = frozen(find())
+            self.captured[owner, name] = plain(frozen(find()))
         return self.captured[owner, name]
 
     def table(self, array: np.ndarray[Any, Any], name: str, where: ir.Location) -> ir.ConstantArray:
@@ -90,6 +95,7 @@ class Lowering:
         depth: of the nesting in conditions and loops.
         effects: whether something was added that reaches beyond the function's own variables and arrays.
         is_convergent: whether the function has barriers or operations of subgroups.
+        reaches_object: whether it, or one that it calls, reaches a buffer of the object whose method is compiled.
     """
 
     def __init__(self, source: Source, state: ProgramState, is_kernel: bool) -> None:
@@ -108,6 +114,7 @@ class Lowering:
         self.depth = 0
         self.effects = False
         self.is_convergent = False
+        self.reaches_object = False
         self._temporaries: set[ir.Variable] = set()
 
     def at(self, node: ast.AST) -> ir.Location:

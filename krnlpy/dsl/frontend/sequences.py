@@ -32,6 +32,9 @@ class Range:
 
 def element(place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...], where: Location) -> ir.Expr | Compound:
     """The value of an element of an array, buffer or item."""
+    if isinstance(place, CompoundPlace) and place.axes:
+        every = ((*index, *at) for at in place.indices(where))
+        return Compound(place.type, tuple(element(place.parts[0], at, where) for at in every), where)
     if isinstance(place, CompoundPlace):
         return Compound(place.type, tuple(element(part, index, where) for part in place.parts), where)
     if isinstance(place, ir.ConstantArray):
@@ -42,9 +45,11 @@ def element(place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...], where: 
 def shape_of(place: Any) -> tuple[int, ...] | None:
     """The shape of an array whose lengths are known while compiling, else None."""
     first = place.first if isinstance(place, CompoundPlace) else place
-    if not isinstance(first, ir.LocalArray) or not all(isinstance(n, ir.Const) for n in first.shape):
+    if not isinstance(first, ir.LocalArray):
         return None
-    return tuple(int(n.value) for n in first.shape if isinstance(n, ir.Const))
+    own = len(first.shape) - (len(place.axes) if isinstance(place, CompoundPlace) else 0)
+    known = tuple(int(n.value) for n in first.shape[:own] if isinstance(n, ir.Const))
+    return known if len(known) == own else None
 
 
 def is_written_out(value: Value) -> bool:

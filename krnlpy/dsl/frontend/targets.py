@@ -14,11 +14,18 @@ from .values import CompoundPlace
 
 @dataclass(eq=False)
 class LocalName:
-    """A local variable while a function is lowered. ``storage`` is its annotated type, which may be f16 or bf16."""
+    """A local variable while a function is lowered.
+
+    Attributes:
+        storage: its annotated type, which may be f16 or bf16.
+        line: where it began.
+        begun: the number that was its first value, if that was a literal.
+    """
 
     variable: ir.Variable
     storage: ScalarType
     line: int
+    begun: int | float | None = None
 
     @property
     def type(self) -> AnyType:
@@ -71,6 +78,10 @@ Target = LocalName | CompoundName | Element | CompositeTarget | SelectedTarget
 
 def elements(place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...]) -> Target:
     """An element of an array, a buffer or an item."""
+    if isinstance(place, CompoundPlace) and place.axes:
+        where = index[0].location if index else ir.Location("", 1, 0, 0)
+        every = ((*index, *at) for at in place.indices(where))
+        return CompositeTarget(place.type, tuple(elements(place.parts[0], at) for at in every))
     if isinstance(place, CompoundPlace):
         return CompositeTarget(place.type, tuple(elements(part, index) for part in place.parts))
     return Element(place, index)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from krnlpy.dsl import ir
 from krnlpy.features import Feature
-from krnlpy.scalar import ScalarType, f64, i64, u64
+from krnlpy.scalar import ScalarType, boolean, f64, i64, u64
 
 from .context import Context
 
@@ -38,6 +38,7 @@ _CHANGED = {
     "exchange": "value",
     "compare_exchange": "old == expected ? value : old",
 }
+_CHANGED_TRUTH = {**_CHANGED, "and": "old && value", "or": "old || value", "xor": "old != value"}
 _ADDITIONS = frozenset(("add", "sub"))
 
 
@@ -74,10 +75,14 @@ def word_type(context: Context, type: ScalarType) -> str:
 
 def word_to_value(type: ScalarType, word: str) -> str:
     """The value of an element of a worded place that has its words for itself."""
+    if type is boolean:
+        return f"({word} != 0u)"
     return f"{'uint64BitsToDouble' if type is f64 else 'uintBitsToFloat'}({word})"
 
 
 def value_to_word(type: ScalarType, value: str) -> str:
+    if type is boolean:
+        return f"uint({value})"
     return f"{'doubleBitsToUint64' if type is f64 else 'floatBitsToUint'}({value})"
 
 
@@ -109,11 +114,15 @@ class AtomicFunction:
             yield self._access(result)
             return
         narrow = self._type.is_integer and self._type.size < 4
-        if self._worded or (narrow and self._op in _ADDITIONS):
+        is_truth = self._type is boolean and self._shift is None  # in a word of its own, 0 or 1
+        if not is_truth and (self._worded or (narrow and self._op in _ADDITIONS)):
             yield from self._loop(result)
             return
         operands = ["-value"] if self._op == "sub" else self.operands
-        yield f"{result} = {_FUNCTIONS[self._op]}({', '.join([self._element, *operands])});"
+        if is_truth:
+            operands = [self._encoded(operand) for operand in operands]
+        old = f"{_FUNCTIONS[self._op]}({', '.join([self._element, *operands])})"
+        yield f"{result} = {self._decoded(old) if is_truth else old};"
 
     def _require_features(self) -> None:
         context, type = self._context, self._type
@@ -153,7 +162,7 @@ class AtomicFunction:
             changed = self._encoded("value")
         else:
             yield f"    {context.type(type.compute)} old = {self._decoded(bits)};"
-            changed = self._encoded(_CHANGED[self._op])
+            changed = self._encoded((_CHANGED_TRUTH if type is boolean else _CHANGED)[self._op])
         if self._shift is not None:
             changed = f"bitfieldInsert(seen, {changed}, {self._shift}, {type.bits})"
         yield f"    word = atomicCompSwap({self._element}, seen, {changed});"
@@ -168,7 +177,7 @@ class AtomicFunction:
         type = self._type
         if type.is_integer:
             return bits
-        if self._shift is None:
+        if self._shift is None or type is boolean:
             return word_to_value(type, bits)
         self._context.need(type.name)
         return f"{type.name}_to_f32({bits})"
@@ -180,7 +189,7 @@ class AtomicFunction:
             return f"uint({value})" if type.kind == "int" else value
         if type.is_integer:
             return f"bitfieldExtract({value}, 0, {type.bits})"
-        if type.size >= 4:
+        if type.size >= 4 or type is boolean:
             return value_to_word(type, value)
         self._context.need(type.name)
         if self._shift is None:

@@ -43,7 +43,7 @@ def as_load_and_store(node: ir.Atomic) -> tuple[ir.Block, ir.Block]:
 
 
 def _bits(value: ir.Expr, type: ScalarType) -> ir.Expr:
-    if type.is_integer:
+    if not type.is_float:
         return value
     to = u64 if type.size == 8 else u32
     return ir.Bitcast(value, type, to, type=to, location=value.location)

@@ -226,8 +226,7 @@ def _matrix_place_rules(s: CooperativeLoad | CooperativeStore) -> Rules:
 def array_rules(array: LocalArray) -> Rules:
     """The rules of an array's declaration."""
     yield array.type in SCALAR_TYPES, "an array holds one of the scalar types"
-    most = 8 if isinstance(array, ConstantArray) else 3
-    yield 1 <= len(array.shape) <= most, "an array has one to three dimensions, a table up to eight"
+    yield 1 <= len(array.shape) <= 8, "an array has one to eight dimensions"
     for extent in array.shape:
         yield extent.type is i32, "a length is an i32"
         yield not isinstance(extent, Const) or extent.value >= 1, "a length is at least 1"
@@ -314,8 +313,8 @@ def _atomic_rules(s: Atomic) -> Rules:
         (isinstance(place, GroupArray) or (isinstance(place, GlobalParameter) and place.mutable and not place.once)),
         "an atomic changes an element of a GlobalMut buffer or a group array",
     )
-    yield _is_number(type), "an atomic changes a number"
-    yield s.op not in ("and", "or", "xor") or type.is_integer, "and, or and xor are of integers"
+    yield s.op not in ("add", "sub", "min", "max") or _is_number(type), "add, sub, min and max are of numbers"
+    yield s.op not in ("and", "or", "xor") or not type.is_float, "and, or and xor are of integers and truth values"
     yield from _element_rules(place, s.index)
     yield (s.value is None) == (s.op == "load"), "load, and it alone, has no value"
     yield s.value is None or s.value.type is type.compute, "the value has the place's type of computation"

@@ -10,11 +10,10 @@ independent iterations, and neither vectorises nor reorders what touches the sam
 from __future__ import annotations
 
 from krnlpy.dsl import ir
-from krnlpy.scalar import ScalarType
+from krnlpy.scalar import ScalarType, boolean
 
 from .builder import literal
 from .expressions import Expressions, memory_type
-from .math import narrow, widen
 
 _INTEGER = {"add": "add", "sub": "sub", "and": "and", "or": "or", "xor": "xor"}
 _FLOAT = {"add": "fadd", "sub": "fsub"}
@@ -57,11 +56,11 @@ class Atomics(Expressions):
         old = self._from_memory(type, bits)
         if op == "load":
             return old
-        if op == "compare_exchange":
+        if op == "compare_exchange" and type is not boolean:
             same = self._same_bits(type, bits, expected)
             changed = b.select(same, memory, self._to_memory(type, value), bits)
         else:
-            changed = self._to_memory(type, self._changed(op, type, old, value))
+            changed = self._to_memory(type, self._changed(op, type, old, value, expected))
         b.store(memory, changed, pointer, f", align {type.size}")
         return old
 
@@ -72,7 +71,7 @@ class Atomics(Expressions):
         if op == "store":
             b.do(f"store atomic {bits_type} {self._to_bits(type, value)}, ptr {pointer} monotonic, align {type.size}")
             return literal(0, type.compute)
-        if op == "compare_exchange":
+        if op == "compare_exchange" and type is not boolean:
             old, new = self._to_bits(type, expected), self._to_bits(type, value)
             return self._from_bits(type, self._exchanged(type, pointer, old, new)[0])
         if op == "exchange":
@@ -90,18 +89,20 @@ class Atomics(Expressions):
         b.place(attempt)
         bits = b.load(bits_type, seen)
         value_now = self._from_bits(type, bits)
-        new = self._to_bits(type, self._changed(op, type, value_now, value))
+        new = self._to_bits(type, self._changed(op, type, value_now, value, expected))
         found, success = self._exchanged(type, pointer, bits, new)
         b.store(bits_type, found, seen)
         b.branch_if(success, done, attempt)
         b.place(done)
         return value_now
 
-    def _changed(self, op: ir.AtomicOp, type: ScalarType, old: str, value: str) -> str:
+    def _changed(self, op: ir.AtomicOp, type: ScalarType, old: str, value: str, expected: str) -> str:
         """What an element becomes, in its type of computation."""
         if op == "exchange":
             return value
-        assert op != "compare_exchange" and op != "load" and op != "store"
+        if op == "compare_exchange":  # of truth values: several bytes are true
+            return self.b.select(self.b.op(f"icmp eq i1 {old}, {expected}"), type.llvm, value, old)
+        assert op != "load" and op != "store"
         return self._binary(op, type.compute, old, value)
 
     def _read_modify_write(self, name: str, type: str, pointer: str, value: str) -> str:
@@ -115,12 +116,6 @@ class Atomics(Expressions):
         return b.op(f"extractvalue {result}, 0"), b.op(f"extractvalue {result}, 1")
 
     # -- values, and what lies in memory
-
-    def _from_memory(self, type: ScalarType, value: str) -> str:
-        return value if type.compute is type else widen(self.b, type, value, self.context.half)
-
-    def _to_memory(self, type: ScalarType, value: str) -> str:
-        return value if type.compute is type else narrow(self.b, type, value, self.context.half)
 
     def _from_bits(self, type: ScalarType, bits: str) -> str:
         if type.is_float and type.compute is type:

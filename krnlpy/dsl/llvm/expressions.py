@@ -411,17 +411,21 @@ class Expressions:
 
     def read(self, type: ScalarType, pointer: str, metadata: str = "") -> str:
         """Loads an element as a value of its type of computation."""
-        value = self.b.load(memory_type(type), pointer, f", align {type.size}{metadata}")
-        if type is boolean:  # whoever else writes the memory may take any byte but 0 for true
-            return self.b.op(f"icmp ne i8 {value}, 0")
-        return widen(self.b, type, value, self.context.half) if type.compute is not type else value
+        return self._from_memory(type, self.b.load(memory_type(type), pointer, f", align {type.size}{metadata}"))
 
     def _write(self, type: ScalarType, pointer: str, value: str, metadata: str) -> None:
+        self.b.store(memory_type(type), self._to_memory(type, value), pointer, f", align {type.size}{metadata}")
+
+    def _from_memory(self, type: ScalarType, value: str) -> str:
+        """An element as it lies in memory as a value of its type of computation."""
+        if type is boolean:  # whoever else writes the memory may take any byte but 0 for true
+            return self.b.op(f"icmp ne i8 {value}, 0")
+        return value if type.compute is type else widen(self.b, type, value, self.context.half)
+
+    def _to_memory(self, type: ScalarType, value: str) -> str:
         if type is boolean:
-            value = self.b.op(f"zext i1 {value} to i8")
-        elif type.compute is not type:
-            value = narrow(self.b, type, value, self.context.half)
-        self.b.store(memory_type(type), value, pointer, f", align {type.size}{metadata}")
+            return self.b.op(f"zext i1 {value} to i8")
+        return value if type.compute is type else narrow(self.b, type, value, self.context.half)
 
     def _address(self, type: ScalarType, array: Array, index: list[tuple[str, ScalarType]]) -> str:
         b = self.b

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from krnlpy.errors import DtypeError
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, boolean, numpys_type, scalar_type
 
-from .composites import Annotating, CompositeType, composite_type, plain_number
+from .composites import (
+    Annotating,
+    ArrayType,
+    CompositeType,
+    StructType,
+    composite_type,
+    elements,
+    plain_number,
+)
 
 ElementType = ScalarType | TypeVar
 MAX_NDIM = 8
@@ -65,6 +73,8 @@ class _BufferAnnotation:
     def __getitem__(self, arguments: Any) -> Annotation:
         type, ndim = arguments if isinstance(arguments, tuple) and len(arguments) == 2 else (arguments, None)
         type = any_type(type)
+        if isinstance(type, ArrayType) and any(isinstance(t, StructType) for t in elements(type)):
+            raise DtypeError(f"{self.name}[{type}]: arrays of structs are fields of structs, not elements of buffers")
         if self.kind == "item":
             if ndim is not None:
                 raise DtypeError(f"{self.name}[{type}, {ndim}]: an item is one element; write {self.name}[{type}]")

@@ -1,7 +1,9 @@
-"""Types made of scalars: vectors, matrices, structs and tuples.
+"""Types made of scalars: vectors, matrices, structs, fixed arrays and tuples.
 
 The language takes them apart: a variable of such a type is one variable for each scalar in it, an array one array, a
-buffer one strided view. So targets do not need to support them, and a struct costs no more than its fields.
+buffer one strided view. So targets do not need to support them, and a struct costs no more than its fields. Where an
+element has many scalars (``spread``), an array or buffer has further axes for them instead: devices grant a kernel few
+buffers, and an index that is known only while the kernel runs is an index of that buffer.
 """
 
 from __future__ import annotations
@@ -23,11 +25,12 @@ if TYPE_CHECKING:
 
 # What kernels name; the compiler imports the rest by name.
 __all__ = [
-    "Matrix", "Vector", "ivec2", "ivec3", "ivec4", "mat2", "mat3", "mat4", "uvec2", "uvec3", "uvec4", "vec2", "vec3",
-    "vec4",
+    "FixedArray", "Matrix", "Vector", "ivec2", "ivec3", "ivec4", "mat2", "mat3", "mat4", "uvec2", "uvec3", "uvec4",
+    "vec2", "vec3", "vec4",
 ]  # fmt: skip
 
-MAX_LENGTH = 4
+MAX_LENGTH = 16
+MAX_ARRAY = 1024
 COMPONENTS = "xyzw"
 
 
@@ -56,9 +59,10 @@ class Annotating:
 
 @dataclass(frozen=True)
 class VectorType(Annotating):
-    """The type of vectors of 2 to 4 scalars: ``vec3`` is ``Vector[f32, 3]``, ``ivec3`` of i32, ``uvec3`` of u32.
+    """The type of vectors of 2 to 16 scalars: ``vec3`` is ``Vector[f32, 3]``, ``ivec3`` of i32, ``uvec3`` of u32.
 
-    In kernels, calling it makes a vector: ``vec3(x, y, z)``, ``vec3(x)``, ``vec4(v, 1)``; outside, a NumPy array.
+    In kernels, calling it makes a vector: ``vec3(x, y, z)``, ``vec3(x)``, ``vec4(v, 1)``; outside, a NumPy array. The
+    components of one of up to 4 have names, ``v.x``, ``v.zyx``; of a longer one they have numbers, ``v[7]``.
 
     Raises:
         DtypeError: called outside of kernels with values that do not fit.
@@ -90,12 +94,18 @@ class VectorType(Annotating):
     @property
     def parts(self) -> tuple[tuple[str, Any], ...]:
         """Name and type of each part."""
-        return tuple((COMPONENTS[i], self.element) for i in range(self.length))
+        names = COMPONENTS if self.length <= len(COMPONENTS) else [f"e{i}" for i in range(self.length)]
+        return tuple((names[i], self.element) for i in range(self.length))
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The axes that a NumPy array of one has."""
+        return (self.length,)
 
 
 @dataclass(frozen=True)
 class MatrixType(Annotating):
-    """The type of matrices of 2 to 4 rows and columns: ``mat3`` is ``Matrix[f32, 3, 3]``.
+    """The type of matrices of 2 to 16 rows and columns: ``mat3`` is ``Matrix[f32, 3, 3]``.
 
     In kernels, calling it makes a matrix of its elements, row by row, or of one number on its diagonal; outside, a
     NumPy array.
@@ -131,12 +141,63 @@ class MatrixType(Annotating):
 
     @property
     def parts(self) -> tuple[tuple[str, Any], ...]:
-        return tuple((f"m{row}{column}", self.element) for row in range(self.rows) for column in range(self.columns))
+        between = "" if max(self.rows, self.columns) <= 10 else "_"
+        return tuple(
+            (f"m{row}{between}{column}", self.element) for row in range(self.rows) for column in range(self.columns)
+        )
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The axes that a NumPy array of one has."""
+        return (self.rows, self.columns)
+
+
+@dataclass(frozen=True)
+class ArrayType:
+    """The type of so many values of one type, as fields of structs have it: ``FixedArray[f32, 8]``.
+
+    In kernels, calling it makes an array of its elements, or of one for all; outside, a NumPy array.
+
+    Raises:
+        DtypeError: called outside of kernels with values that do not fit.
+
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import FixedArray
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     a = FixedArray[f32, 3](x, 2, 3)
+    ...     a[1] += 0.5
+    ...     print(a, len(a))
+    >>> show(Buffer.ones(1, f32))
+    (1.0, 2.5, 3.0) 3
+    """
+
+    element: Any
+    length: int
+
+    def __repr__(self) -> str:
+        return f"FixedArray[{_name(self.element)}, {self.length}]"
+
+    def __call__(self, *values: Any) -> NDArray[Any]:
+        if isinstance(self.element, CompositeType):
+            raise DtypeError(f"{self!r} is made of numbers only inside a kernel")
+        with _made(self):
+            if len(values) not in (1, self.length):
+                raise ValueError(f"{len(values)} values")
+            return np.asarray(values if len(values) > 1 else values * self.length, _dtype(self.element))
+
+    @property
+    def parts(self) -> tuple[tuple[str, Any], ...]:
+        return tuple((str(i), self.element) for i in range(self.length))
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        return (self.length,)
 
 
 @dataclass(frozen=True)
 class StructType:
-    """A dataclass, its fields annotated by scalar types, vectors, matrices and other such dataclasses."""
+    """A dataclass, its fields annotated by scalar types, vectors, matrices, arrays and other such dataclasses."""
 
     cls: type
     parts: tuple[tuple[str, Any], ...] = dataclasses.field(compare=False)
@@ -159,7 +220,7 @@ class TupleType:
         return tuple((str(i), type) for i, type in enumerate(self.types))
 
 
-CompositeType = VectorType | MatrixType | StructType | TupleType
+CompositeType = VectorType | MatrixType | ArrayType | StructType | TupleType
 AnyType = ScalarType | CompositeType
 
 
@@ -189,12 +250,12 @@ class _VectorFamily:
         """``Vector[type, length]``.
 
         Raises:
-            DtypeError: the type is not a scalar type, or the length is not 2 to 4.
+            DtypeError: the type is not a scalar type, or the length is not 2 to 16.
         """
         match plain_numbers(arguments):
             case (type, int() as length) if not isinstance(length, bool) and 2 <= length <= MAX_LENGTH:
                 return VectorType(_element(type), length)
-        raise DtypeError(f"Vector[{arguments}]: write Vector[type, length] with a length of 2 to 4: Vector[f32, 3]")
+        raise DtypeError(f"Vector[{arguments}]: write Vector[type, length] with a length of 2 to 16: Vector[f32, 3]")
 
 
 class _MatrixFamily:
@@ -213,7 +274,7 @@ class _MatrixFamily:
         """``Matrix[type, rows, columns]``.
 
         Raises:
-            DtypeError: the type is not a scalar type, or rows or columns are not 2 to 4.
+            DtypeError: the type is not a scalar type, or rows or columns are not 2 to 16.
         """
         match plain_numbers(arguments):
             case (type, int() as rows, int() as columns) if (
@@ -224,12 +285,60 @@ class _MatrixFamily:
             ):
                 return MatrixType(_element(type), rows, columns)
         raise DtypeError(
-            f"Matrix[{arguments}]: write Matrix[type, rows, columns] with 2 to 4 of each: Matrix[f32, 3, 3]"
+            f"Matrix[{arguments}]: write Matrix[type, rows, columns] with 2 to 16 of each: Matrix[f32, 3, 3]"
         )
+
+
+class _ArrayFamily:
+    """``FixedArray[f32, 8]`` is the type of arrays of eight f32, as fields of structs have it.
+
+    The elements are of any type: scalars, vectors, dataclasses. ``FixedArray[f32, 2, 3]`` has two rows of three.
+
+    >>> from dataclasses import dataclass
+    >>> from krnlpy import Buffer, GlobalMut, StructBuffer, f32, kernel
+    >>> from krnlpy.dsl import FixedArray, global_id
+    >>> @dataclass
+    ... class Neuron:
+    ...     weights: FixedArray[f32, 4]
+    ...     bias: f32
+    >>> @kernel
+    ... def train(neurons: GlobalMut[Neuron]):
+    ...     i = global_id()
+    ...     for k in range(4):
+    ...         neurons[i].weights[k] += neurons[i].bias * k
+    >>> neurons = StructBuffer.zeros(2, Neuron)
+    >>> neurons["bias"].fill(1.0)
+    >>> train.with_groups(1).with_threads(2)(neurons)
+    >>> neurons.numpy()["weights"][1].tolist()
+    [0.0, 1.0, 2.0, 3.0]
+    """
+
+    def __repr__(self) -> str:
+        return "FixedArray"
+
+    def __getitem__(self, arguments: Any) -> ArrayType:
+        """``FixedArray[type, length]``, or several lengths.
+
+        Raises:
+            DtypeError: the type is not one of the language, or a length is not 1 to 1024.
+        """
+        type, *lengths = plain_numbers(arguments) if isinstance(arguments, tuple) else (arguments,)
+        if not lengths or not all(isinstance(n, int) and 1 <= n <= MAX_ARRAY for n in lengths):
+            raise DtypeError(
+                f"FixedArray[{arguments}]: write FixedArray[type, length] with a length of 1 to {MAX_ARRAY}:"
+                " FixedArray[f32, 8]"
+            )
+        made = composite_type(type)
+        result: Any = _element(type) if made is None else made
+        for length in reversed(lengths):
+            result = ArrayType(result, length)
+        array: ArrayType = result
+        return array
 
 
 Vector: Any = _VectorFamily()
 Matrix: Any = _MatrixFamily()
+FixedArray: Any = _ArrayFamily()
 
 vec2, vec3, vec4 = (VectorType(f32, n) for n in (2, 3, 4))
 ivec2, ivec3, ivec4 = (VectorType(i32, n) for n in (2, 3, 4))
@@ -243,7 +352,7 @@ def _element(type: object) -> Any:
     type = numpys_type(type) or type
     if isinstance(type, ScalarType | TypeVar):
         return type
-    raise DtypeError(f"{type!r} is not a scalar type; vectors and matrices are of scalars")
+    raise DtypeError(f"{type!r} is not a scalar type, which this is made of")
 
 
 def _name(element: Any) -> str:
@@ -276,7 +385,7 @@ def struct_type(cls: type) -> StructType:
             except DtypeError:
                 raise DtypeError(
                     f"{cls.__name__}.{field.name}: {hints[field.name]!r} is not a type that a struct can hold; use"
-                    " scalar types (f32), Vector, Matrix or other dataclasses"
+                    " scalar types (f32), Vector, Matrix, FixedArray or other dataclasses"
                 ) from None
         if any(isinstance(leaf, TypeVar) for _, leaf in leaves(type)):
             raise DtypeError(f"{cls.__name__}.{field.name}: a struct's types are fixed, it has no type variables")
@@ -287,8 +396,8 @@ def struct_type(cls: type) -> StructType:
 
 
 def composite_type(value: object) -> CompositeType | None:
-    """The composite type that an object means: a vector or matrix type, or a dataclass; None for anything else."""
-    if isinstance(value, VectorType | MatrixType | StructType | TupleType):
+    """The composite type that an object means: a vector, matrix or array type, a dataclass; None for anything else."""
+    if isinstance(value, CompositeType):
         return value
     if isinstance(value, type) and dataclasses.is_dataclass(value):
         return struct_type(value)
@@ -304,10 +413,36 @@ def leaves(type: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from leaves(part, f"{path}_{name}" if path else name)
 
 
+def elements(type: ArrayType) -> Iterator[Any]:
+    """What an array is made of, and if those are arrays, what they are made of."""
+    yield type.element
+    if isinstance(type.element, ArrayType):
+        yield from elements(type.element)
+
+
+def is_spread(type: Any) -> bool:
+    """Whether the scalars of a type lie along axes of one array or buffer, rather than in one for each: those of
+    arrays, of vectors of more than 4 and of matrices of more than 16."""
+    if isinstance(type, VectorType | MatrixType):
+        return bool(len(type.parts) > 4 ** len(type.axes))
+    return isinstance(type, ArrayType)
+
+
+def buffer_leaves(type: Any, path: str = "", axes: tuple[int, ...] = ()) -> Iterator[tuple[str, Any, tuple[int, ...]]]:
+    """What a buffer of a type consists of: path and scalar type, as of ``leaves``, and the axes of each element."""
+    if is_spread(type):
+        yield from buffer_leaves(type.element, path, (*axes, *type.axes))
+    elif isinstance(type, CompositeType):
+        for name, part in type.parts:
+            yield from buffer_leaves(part, f"{path}_{name}" if path else name, axes)
+    else:
+        yield path, type, axes
+
+
 def resolved(type: Any, types: dict[TypeVar, ScalarType]) -> Any:
     """A type with its type variables replaced by what they stand for."""
     if isinstance(type, TypeVar):
         return types[type]
-    if isinstance(type, VectorType | MatrixType) and isinstance(type.element, TypeVar):
-        return dataclasses.replace(type, element=types[type.element])
+    if isinstance(type, VectorType | MatrixType | ArrayType):
+        return dataclasses.replace(type, element=resolved(type.element, types))
     return type

@@ -19,6 +19,7 @@ from . import (
     test_kernel_errors,
     test_literal_errors,
     test_math_errors,
+    test_method_errors,
     test_subgroup_errors,
 )
 from .test_kernel_errors import body, compile_kernel, load
@@ -214,6 +215,7 @@ CATALOGUES = {
     test_literal_errors.HELPERS: test_literal_errors.WRONG,
     test_subgroup_errors.HELPERS: test_subgroup_errors.WRONG,
     test_derivative_errors.HELPERS: test_derivative_errors.WRONG,
+    test_method_errors.HELPERS: test_method_errors.WRONG,
 }
 
 

@@ -305,8 +305,12 @@ CASES: list[tuple[str, Callable[..., Any], Change]] = [
         change(N.Atomic, place=lambda p, n: p.local_arrays[0]),
     ),
     ("an atomic changes an element of a GlobalMut buffer or a group array", atomics, of("parameters", 0, once=True)),
-    ("an atomic changes a number", atomics, change(N.Atomic, place=lambda p, n: p.group_arrays[0])),
-    ("and, or and xor are of integers", atomics, change(N.Atomic, op="xor", place=lambda p, n: p.parameters[1])),
+    ("add, sub, min and max are of numbers", atomics, change(N.Atomic, place=lambda p, n: p.group_arrays[0])),
+    (
+        "and, or and xor are of integers and truth values",
+        atomics,
+        change(N.Atomic, op="xor", place=lambda p, n: p.parameters[1]),
+    ),
     ("the value has the place's type of computation", atomics, change(N.Atomic, value=const(1, i32))),
     ("compare_exchange, and it alone, expects a value", atomics, change(N.Atomic, op="compare_exchange")),
     (
@@ -404,7 +408,7 @@ CASES: list[tuple[str, Callable[..., Any], Change]] = [
     ("the lengths of a table are constants", lookups, of("constant_arrays", 0, shape=spec_length)),
     ("a table has all of its elements", lookups, of("constant_arrays", 0, values=(1, 2))),
     ("an array holds one of the scalar types", values, of("local_arrays", 0, type=int)),
-    ("an array has one to three dimensions, a table up to eight", values, of("local_arrays", 0, shape=())),
+    ("an array has one to eight dimensions", values, of("local_arrays", 0, shape=())),
     ("a length is an i32", values, of("group_arrays", 0, shape=lambda p, n: (const(4, u32),))),
     ("a length is at least 1", values, of("group_arrays", 0, shape=lambda p, n: (const(0, i32),))),
     (

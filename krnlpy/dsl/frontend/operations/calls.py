@@ -13,9 +13,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from krnlpy.dsl import builtins, ir
+from krnlpy.dsl.builtins.marker import Launched
 from krnlpy.dsl.frontend.callables import Argument, Call, Func, Method
 from krnlpy.dsl.frontend.conversions import cast, concretized, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
+from krnlpy.dsl.frontend.receiver import Instance
 from krnlpy.dsl.frontend.sequences import entries
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, is_number
 from krnlpy.dsl.types.composites import composite_type
@@ -28,7 +30,9 @@ from . import bits as calls_bits
 from . import math as calls_math
 from .barriers import BARRIER_FUNCTIONS
 from .conversions import conversion, named_type
+from .geometry import GEOMETRY_FUNCTIONS
 from .library import call_library
+from .members import super_of
 from .operands import arguments, common
 from .powers import whole_power
 from .subgroups import BALLOT_FUNCTIONS, SUBGROUP_FUNCTIONS
@@ -70,6 +74,13 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
         return special(lowering, node)
     type = named_type(callee)
     handler = _registered(_HANDLERS, callee) if type is None else partial(conversion, type)
+    if isinstance(callee, Launched):
+        name = getattr(callee, "__name__", "this")
+        raise KernelTypeError(
+            f"{name} is a kernel, which is launched from Python; put what it does for one thread into a @func, and call"
+            " that from both kernels",
+            *where,
+        )
     if handler is None:
         name = getattr(callee, "__name__", repr(callee))
         raise KernelTypeError(
@@ -180,6 +191,8 @@ def _plain_id(name: ir.IdName) -> Callable[[Lowering, Call], Value]:
 def _type(lowering: Lowering, call: Call) -> Value:
     """``type(x)``: the type of an element as it is stored, of a parameter as declared, of any other value."""
     (value,) = arguments(call, 1, "type")
+    if isinstance(value, Static) and isinstance(value.value, Instance):
+        return Static(value.value.cls, call.location)
     match value:
         case ir.Load():
             found: Any = value.place.type
@@ -261,7 +274,10 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
 }
 """Calls whose arguments are not evaluated: an atomic's first one is a target; others are for some places only."""
 _WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
-_WHOLE = {python.type, builtins.where, np.where, *VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS}
+_WHOLE = {
+    *(python.type, python.super, builtins.where, np.where),
+    *(*VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS, *GEOMETRY_FUNCTIONS),
+}
 """What takes vectors whole; any other function is applied element by element."""
 _OF_SEQUENCES = {
     *(python.len, python.list, python.max, python.min, python.tuple, python.type),
@@ -270,6 +286,7 @@ _OF_SEQUENCES = {
 """What takes lists and arrays of any length as they are; to any other function they are vectors."""
 _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     python.abs: _abs,
+    python.super: super_of,
     python.divmod: _divmod,
     np.divmod: _divmod,
     python.list: _copied(list),
@@ -284,6 +301,7 @@ _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     **VECTOR_FUNCTIONS,
     **SUBGROUP_FUNCTIONS,
     **BARRIER_FUNCTIONS,
+    **GEOMETRY_FUNCTIONS,
 }
 _HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | conversions.HANDLERS
 for _name in _IDS:

@@ -32,6 +32,7 @@ from krnlpy.dsl.frontend.values import (
 from krnlpy.dsl.types.composites import (
     COMPONENTS,
     MAX_LENGTH,
+    ArrayType,
     CompositeType,
     MatrixType,
     StructType,
@@ -51,7 +52,8 @@ def swizzle(type: VectorType, name: str) -> list[int] | None:
     """The components that a name like ``x``, ``xyz`` or ``rgb`` means, or None."""
     for letters in _SWIZZLES:
         places = [letters.find(letter) for letter in name]
-        if 1 <= len(name) <= len(COMPONENTS) and all(0 <= place < type.length for place in places):
+        few = type.length <= len(COMPONENTS)
+        if few and 1 <= len(name) <= len(COMPONENTS) and all(0 <= place < type.length for place in places):
             return places
     return None
 
@@ -64,10 +66,10 @@ def attribute(owner: Compound, name: str, where: ir.Location) -> Value:
         if components is not None:
             parts = [_scalar(owner.parts[i]) for i in components]
             return parts[0] if len(parts) == 1 else vector(parts, where)
-        raise KernelNameError(
-            f"{type} has the components {', '.join(COMPONENTS[: type.length])} and their combinations, not {name}",
-            *where,
-        )
+        named = f"has the components {', '.join(COMPONENTS[: type.length])} and their combinations"
+        if type.length > len(COMPONENTS):
+            named = "has components by number, v[0]"
+        raise KernelNameError(f"{type} {named}, not {name}", *where)
     if isinstance(type, MatrixType):
         if name == "T":
             return transpose(owner, where)
@@ -108,6 +110,13 @@ def subscript(lowering: Lowering, owner: Compound, node: ast.Subscript) -> Value
         if len(index) == 2:
             return choose(lowering, [choose(lowering, row, index[1], where) for row in rows], index[0], where)
         raise KernelTypeError(f"{type} is indexed by row and column: m[i, j]", *where)
+    if isinstance(type, ArrayType) and len(index) > 1:
+        chosen: ir.Expr | Compound = owner
+        for entry in index:
+            if not isinstance(chosen, Compound) or not isinstance(chosen.type, ArrayType):
+                raise KernelTypeError(f"{type} has fewer axes than {len(index)}", *where)
+            chosen = choose(lowering, chosen.parts, entry, where)
+        return chosen
     if len(index) != 1 or isinstance(type, StructType):
         raise KernelTypeError(f"{type} cannot be indexed like this", *where)
     if isinstance(type, TupleType) and not isinstance(index[0], int):
@@ -132,10 +141,48 @@ def choose(
         if not -len(parts) <= index < len(parts):
             raise KernelTypeError(f"index {index} is out of range: there are {len(parts)} elements", *where)
         return parts[index]
+    at = indexed(parts, index)
+    if at is not None:
+        return at
     result = parts[0]
     for place, part in enumerate(parts[1:], 1):
         result = _select(is_equal(index, place, where), part, result, where)
     return result
+
+
+def indexed(parts: Sequence[ir.Expr | Compound], index: ir.Expr) -> ir.Expr | Compound | None:
+    """One of several values that are neighbours in an array or buffer, by its index there; None if they are not."""
+    first = parts[0]
+    if isinstance(first, Compound):
+        rows = [part.parts for part in parts if isinstance(part, Compound)]
+        inner = [indexed(column, index) for column in zip(*rows, strict=True)]
+        found = tuple(part for part in inner if part is not None)
+        return Compound(first.type, found, first.location) if len(found) == len(first.parts) else None
+    loads = [part for part in parts if isinstance(part, ir.Load)]
+    if len(loads) < len(parts) or any(load.place is not loads[0].place for load in loads):
+        return None
+    at = index_of_neighbours([load.index for load in loads], index)
+    return None if at is None else replace(loads[0], index=at)
+
+
+def index_of_neighbours(indices: Sequence[tuple[ir.Expr, ...]], index: ir.Expr) -> tuple[ir.Expr, ...] | None:
+    """The index of one of several elements that have 0, 1, 2, ... along one axis, and are alike along the others."""
+    varying = [axis for axis, entries in enumerate(zip(*indices, strict=True)) if not _are_alike(entries)]
+    if len(varying) != 1:
+        return None
+    (axis,) = varying
+    counted = [at[axis] for at in indices]
+    if not all(isinstance(entry, ir.Const) and entry.value == i for i, entry in enumerate(counted)):
+        return None
+    return (*indices[0][:axis], index, *indices[0][axis + 1 :])
+
+
+def _are_alike(entries: Sequence[ir.Expr]) -> bool:
+    first = entries[0]
+    return all(
+        entry is first or (isinstance(first, ir.Const) and isinstance(entry, ir.Const) and entry.value == first.value)
+        for entry in entries
+    )
 
 
 def is_equal(index: ir.Expr, value: int, where: ir.Location) -> ir.Expr:
@@ -195,9 +242,9 @@ def binary(lowering: Lowering, operator: ast.operator, left: Value, right: Value
 
 
 def compare(lowering: Lowering, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
-    """A comparison element by element, for ``any`` and ``all``. Structs and tuples are compared as a whole, by ``==``
-    and ``!=`` only."""
-    whole = (StructType, TupleType)
+    """A comparison element by element, for ``any`` and ``all``. Structs, arrays and tuples are compared as a whole, by
+    ``==`` and ``!=`` only."""
+    whole = (StructType, TupleType, ArrayType)
     if isinstance(left, Compound) and isinstance(left.type, whole):
         if not isinstance(operator, ast.Eq | ast.NotEq) or not isinstance(right, Compound) or right.type != left.type:
             raise KernelTypeError(
@@ -307,6 +354,8 @@ def _retyped(model: Compound, parts: list[ir.Expr | Compound], where: ir.Locatio
             type = VectorType(parts[0].type, length)
         case MatrixType(rows=rows, columns=columns):
             type = MatrixType(parts[0].type, rows, columns)
+        case ArrayType(length=length):
+            type = ArrayType(parts[0].type, length)
         case _:
             type = TupleType(tuple(part.type for part in parts))
     return Compound(type, tuple(parts), where)
@@ -371,6 +420,8 @@ def construct(lowering: Lowering, type: CompositeType, call: Call) -> Compound:
         return _construct_struct(type, call)
     if call.named:
         raise KernelTypeError(f"{type} takes its elements by position, not by name", *where)
+    if isinstance(type, ArrayType):
+        return _construct_array(lowering, type, call)
     given = [number for value in call.values for number in numbers_in(value)]
     count = len(type.parts)
     if len(given) == 1:
@@ -391,6 +442,18 @@ def numbers_in(value: Value) -> list[Value]:
     if found is not None:
         return [number for entry in found for number in numbers_in(entry)]
     return list(scalars(value)) if isinstance(value, Compound) else [value]
+
+
+def _construct_array(lowering: Lowering, type: ArrayType, call: Call) -> Compound:
+    where, given = call.location, call.values
+    if len(given) == 1 and type.length > 1:
+        one = given[0]
+        given = [lowering.evaluate_once(one) if isinstance(one, ir.Expr) else one] * type.length
+    if len(given) != type.length:
+        raise KernelTypeError(f"{type} has {type.length} elements, {len(given)} given", *where)
+    what = f"an element of {type}"
+    parts = [assemble(type.element, iter(coerce(value, type.element, what, where)), where) for value in given]
+    return Compound(type, tuple(parts), where)
 
 
 def _construct_struct(type: StructType, call: Call) -> Compound:

@@ -18,10 +18,11 @@ from krnlpy.dsl.frontend.sequences import entries, is_written_out
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, matrix, vector
 from krnlpy.dsl.types.composites import MatrixType, VectorType
 from krnlpy.errors import KernelTypeError
-from krnlpy.scalar import boolean
+from krnlpy.scalar import boolean, i32
 
 from . import compounds
-from .operands import arguments
+from .library import call_whole
+from .operands import arguments, zero
 
 Handler = Callable[[Lowering, Call], Value]
 
@@ -141,8 +142,41 @@ def _expand(lowering: Lowering, rows: list[list[ir.Expr]], where: ir.Location) -
     return lowering.assign_temporary(typed(total), "minor")
 
 
+_WRITTEN_OUT = 4
+"""Determinants and inverses of so many rows are formulas; those of more are loops over arrays."""
+
+
 def _determinant(lowering: Lowering, call: Call) -> Value:
-    return _expand(lowering, _square(lowering, call, "determinant"), call.location)
+    where, rows = call.location, _square(lowering, call, "determinant")
+    if len(rows) <= _WRITTEN_OUT:
+        return _expand(lowering, rows, where)
+    array = _as_array(lowering, "matrix", rows, where)
+    return call_whole(lowering, "determinant_in_place", (array, Static(len(rows), where)), where)
+
+
+def _as_array(lowering: Lowering, name: str, rows: list[list[ir.Expr]], where: ir.Location) -> Static:
+    """A local array with the elements of a square matrix."""
+    lengths = (ir.const(len(rows), i32, where),) * 2
+    array = ir.LocalArray(name, rows[0][0].type, lengths)
+    lowering.local_arrays.append(array)
+    for i, row in enumerate(rows):
+        for j, entry in enumerate(row):
+            index = ir.const(i, i32, where), ir.const(j, i32, where)
+            lowering.emit(ir.Store(array, index, entry, location=where))
+    return Static(array, where)
+
+
+def _inverse_by_loops(lowering: Lowering, rows: list[list[ir.Expr]], where: ir.Location) -> Value:
+    size, type = len(rows), rows[0][0].type
+    array = _as_array(lowering, "matrix", rows, where)
+    result = _as_array(lowering, "inverse", [[zero(type, where)] * size] * size, where)
+    call_whole(lowering, "inverse_in_place", (array, result, Static(size, where)), where)
+    parts: list[ir.Expr] = []
+    for i in range(size):
+        for j in range(size):
+            index = ir.const(i, i32, where), ir.const(j, i32, where)
+            parts.append(lowering.assign_temporary(ir.Load(result.value, index, type=type, location=where), "inverse"))
+    return matrix(parts, size, where)
 
 
 def _inverse(lowering: Lowering, call: Call) -> Value:
@@ -150,6 +184,8 @@ def _inverse(lowering: Lowering, call: Call) -> Value:
     where = call.location
     rows = _square(lowering, call, "inverse")
     size = len(rows)
+    if size > _WRITTEN_OUT:
+        return _inverse_by_loops(lowering, rows, where)
     cofactors: list[list[ir.Expr]] = []
     for i in range(size):
         line = []
@@ -162,6 +198,17 @@ def _inverse(lowering: Lowering, call: Call) -> Value:
     transposed = [cofactors[j][i] for i in range(size) for j in range(size)]
     parts = [typed(lowering.binary(ast.Div(), entry, determinant, where)) for entry in transposed]
     return matrix(parts, size, where)
+
+
+def _trace(lowering: Lowering, call: Call) -> Value:
+    """The sum of the diagonal, from its first element on."""
+    (m,) = _operands(lowering, call, MatrixType)
+    assert isinstance(m.type, MatrixType)
+    step = m.type.columns + 1
+    total, *others = m.parts[: m.type.columns * min(m.type.rows, m.type.columns) : step]
+    for part in others:
+        total = typed(lowering.binary(ast.Add(), total, part, call.location))
+    return total
 
 
 def _truths(op: str) -> Handler:
@@ -235,6 +282,8 @@ VECTOR_FUNCTIONS: dict[Any, Handler] = {
     np.linalg.det: _determinant,
     builtins.inverse: _inverse,
     np.linalg.inv: _inverse,
+    builtins.trace: _trace,
+    np.trace: _trace,
     np.linalg.norm: _length,
     python.any: _truths("or"),
     python.all: _truths("and"),

@@ -14,11 +14,11 @@ from krnlpy.dsl.frontend.sequences import form_of, is_written_out
 from krnlpy.dsl.frontend.targets import Target, whole
 from krnlpy.dsl.frontend.values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe, is_array, is_number
 from krnlpy.dsl.types.annotations import element_type
-from krnlpy.dsl.types.composites import AnyType, CompositeType, composite_type
+from krnlpy.dsl.types.composites import AnyType, CompositeType, composite_type, is_spread
 from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import i32
 
-from .expressions import ExpressionLowering
+from .expressions import ExpressionLowering, rank_of
 
 MAX_ENTRIES = 1024
 """Of a list: each is stored by a statement of its own."""
@@ -120,6 +120,11 @@ class ArrayLowering(ExpressionLowering):
             self.emit(cleared(place, where))
 
     def new_array(self, name: str, type: AnyType, shape: tuple[ir.Expr, ...], group: bool) -> ArrayPlace:
+        if is_spread(type):
+            axes: tuple[int, ...] = type.axes  # type: ignore[union-attr]
+            longer = (*shape, *(ir.const(n, i32, shape[0].location) for n in axes))
+            part = self.new_array(name, type.element, longer, group)  # type: ignore[union-attr]
+            return CompoundPlace(name, type, (part,), axes)  # type: ignore[arg-type]
         if isinstance(type, CompositeType):
             parts = (self.new_array(f"{name}_{part}", inner, shape, group) for part, inner in type.parts)
             return CompoundPlace(name, type, tuple(parts))
@@ -190,7 +195,8 @@ class ArrayLowering(ExpressionLowering):
             )
             if not fixed:
                 raise KernelTypeError(
-                    "the size of an array is made of constants and Spec values with + - * //",
+                    "the size of an array is made of constants and Spec values with + - * //; an attribute of self is"
+                    " one if the class declares it Final",
                     *where,
                 )
         if not extent.type.is_integer:
@@ -206,7 +212,7 @@ class ArrayLowering(ExpressionLowering):
 def _is_of_shape(place: ArrayPlace, shape: tuple[ir.Expr, ...]) -> bool:
     first = place.first if isinstance(place, CompoundPlace) else place
     assert isinstance(first, ir.LocalArray)
-    return len(first.shape) == len(shape) and all(map(_is_same, first.shape, shape))
+    return rank_of(place) == len(shape) and all(map(_is_same, first.shape, shape))
 
 
 def _is_same(a: ir.Expr, b: ir.Expr) -> bool:

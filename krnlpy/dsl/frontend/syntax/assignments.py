@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import coerce, concretized, default_type
-from krnlpy.dsl.frontend.operations import compounds, cooperative
+from krnlpy.dsl.frontend.operations import compounds, cooperative, members
+from krnlpy.dsl.frontend.operations.variables import check_fits
 from krnlpy.dsl.frontend.sequences import entries
 from krnlpy.dsl.frontend.targets import (
     AnyName,
@@ -32,6 +33,7 @@ from krnlpy.dsl.frontend.values import (
 )
 from krnlpy.dsl.types.composites import (
     AnyType,
+    ArrayType,
     CompositeType,
     MatrixType,
     StructType,
@@ -137,13 +139,15 @@ class AssignmentLowering(ArrayLowering):
         if isinstance(value, Static):
             parts = value.value if isinstance(value.value, tuple | list) else ()
             return any(self._may_change(target, part) for part in parts if isinstance(part, Value))
-        if isinstance(target, ast.Name) and not (self.is_kernel and target.id in self.state.parameters):
-            written = set(_variables(self.locals[target.id])) if target.id in self.locals else set()
-            is_array = target.id in self.arrays  # which takes all elements at once
-            return any(
-                (isinstance(e, ir.Local) and e.variable in written) or (is_array and isinstance(e, ir.Load))
-                for e in ir.walk(value)
-            )
+        whole = target  # of which a part may be assigned
+        while isinstance(whole, ast.Attribute | ast.Subscript):
+            whole = whole.value
+        named = isinstance(whole, ast.Name) and not (self.is_kernel and whole.id in self.state.parameters)
+        written = set(_variables(self.locals[whole.id])) if named and whole.id in self.locals else set()  # type: ignore[attr-defined]
+        if any(isinstance(e, ir.Local) and e.variable in written for e in ir.walk(value)):
+            return True
+        if isinstance(target, ast.Name) and named:  # an array takes all elements at once
+            return target.id in self.arrays and any(isinstance(e, ir.Load) for e in ir.walk(value))
         # An element is written; the index may have effects of its own.
         changed = (ir.Load, ir.Local) if any(isinstance(n, ast.NamedExpr) for n in ast.walk(target)) else ir.Load
         return any(isinstance(e, changed) for e in ir.walk(value))
@@ -176,6 +180,8 @@ class AssignmentLowering(ArrayLowering):
             value = value if weak else concretized(value)
             kind = default_type(value.value) if isinstance(value, Static) else value.type
             known = self.locals[name] = self.new_name(name, kind, target.lineno)
+            if isinstance(known, LocalName) and isinstance(value, Static):
+                known.begun = value.value
         self.write(known, value, self.at(target), where)
         self.assigned.add(name)
 
@@ -227,10 +233,13 @@ class AssignmentLowering(ArrayLowering):
                 return self._whole(node, Static(None, where), where)
             raise KernelNameError(f"the variable {node.id} has no value to change; assign it before", *where)
         if isinstance(node, ast.Attribute):
+            if members.is_attribute(self, node):
+                raise KernelTypeError(members.why_not_assigned(self.value(node), node.attr), *where)
             owner = self.target(node.value)
             return self._part(owner, node.attr, where)
         if isinstance(node, ast.Subscript):
-            if not isinstance(node.value, ast.Attribute | ast.Subscript) and not self._is_compound(node.value):
+            is_part = isinstance(node.value, ast.Attribute | ast.Subscript)
+            if members.is_attribute(self, node.value) or (not is_part and not self._is_compound(node.value)):
                 place = self.place(self.value(node.value), self.at(node.value))
                 index = tuple(self.evaluate_once(i, "index") for i in self.index(node, place))
                 return elements(place, index)
@@ -256,8 +265,11 @@ class AssignmentLowering(ArrayLowering):
     def _part(self, owner: Target, name: str, where: ir.Location) -> Target:
         """``owner.name`` as a target."""
         type = owner.type
-        if isinstance(owner, SelectedTarget) or not isinstance(type, CompositeType):
+        if not isinstance(type, CompositeType):
             raise KernelTypeError(f"a value of type {type} has no parts to assign", *where)
+        if isinstance(owner, SelectedTarget):
+            selected = tuple(self._part(part, name, where) for part in owner.parts)
+            return SelectedTarget(selected[0].type, selected, owner.index)
         parts = owner.parts  # type: ignore[union-attr]
         if isinstance(type, VectorType):
             components = compounds.swizzle(type, name)
@@ -276,10 +288,23 @@ class AssignmentLowering(ArrayLowering):
     def _component(self, owner: Target, node: ast.Subscript) -> Target:
         """``owner[i]`` of a vector, matrix or tuple as a target."""
         where, type = self.at(node), owner.type
-        if isinstance(owner, LocalName | Element | SelectedTarget) or isinstance(type, StructType):
+        if (
+            isinstance(owner, LocalName | Element)
+            or not isinstance(type, CompositeType)
+            or isinstance(type, StructType)
+        ):
             raise KernelTypeError(f"a value of type {type} has no elements to assign", *where)
         entries = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         index = [compounds.index_entry(self, value, node) for value in self.values(entries)]
+        return self._at(owner, index, where)
+
+    def _at(
+        self, owner: CompoundName | CompositeTarget | SelectedTarget, index: Sequence[int | ir.Expr], where: ir.Location
+    ) -> Target:
+        type = owner.type
+        if isinstance(owner, SelectedTarget):
+            selected = tuple(self._at(part, index, where) for part in owner.parts)  # type: ignore[arg-type]
+            return SelectedTarget(selected[0].type, selected, owner.index)
         parts: tuple[Target, ...] = owner.parts
         if isinstance(type, MatrixType):
             rows = [parts[row * type.columns : (row + 1) * type.columns] for row in range(type.rows)]
@@ -288,6 +313,11 @@ class AssignmentLowering(ArrayLowering):
                 return self._pick(tuple(self._pick(row, index[1], where) for row in rows), index[0], where, row_type)
             whole = tuple(CompositeTarget(VectorType(type.element, type.columns), row) for row in rows)
             return self._pick(whole, index[0], where)
+        if isinstance(type, ArrayType) and len(index) > 1:
+            if not isinstance(type.element, CompositeType):
+                raise KernelTypeError(f"{type} has fewer axes than {len(index)}", *where)
+            inner = tuple(self._at(part, index[1:], where) for part in parts)  # type: ignore[arg-type]
+            return self._pick(inner, index[0], where)
         if len(index) != 1:
             raise KernelTypeError(f"{type} takes one index", *where)
         if isinstance(type, TupleType) and not isinstance(index[0], int):
@@ -299,7 +329,7 @@ class AssignmentLowering(ArrayLowering):
         parts: tuple[Target, ...], index: int | ir.Expr, where: ir.Location, type: AnyType | None = None
     ) -> Target:
         if isinstance(index, ir.Expr):
-            return SelectedTarget(parts[0].type, parts, index)
+            return _neighbour(parts, index) or SelectedTarget(parts[0].type, parts, index)
         if not -len(parts) <= index < len(parts):
             raise KernelTypeError(f"index {index} is out of range: there are {len(parts)} elements", *where)
         return parts[index]
@@ -323,6 +353,8 @@ class AssignmentLowering(ArrayLowering):
         Raises:
             KernelTypeError: the value does not fit.
         """
+        if isinstance(target, LocalName):
+            check_fits(target, value, value_where)
         parts = coerce(value, target.type, _described(target), value_where)
         written = set(_variables(target))
         if len(parts) > 1 and any(
@@ -368,6 +400,21 @@ class AssignmentLowering(ArrayLowering):
             self.emit(statement)
         else:
             self.emit_effect(statement)
+
+
+def _neighbour(parts: tuple[Target, ...], index: ir.Expr) -> Target | None:
+    """One of several targets that are neighbours in an array or buffer, by its index there; None if they are not."""
+    first = parts[0]
+    if isinstance(first, CompositeTarget):
+        rows = [part.parts for part in parts if isinstance(part, CompositeTarget)]
+        inner = [_neighbour(column, index) for column in zip(*rows, strict=True)] if len(rows) == len(parts) else []
+        found = tuple(part for part in inner if part is not None)
+        return CompositeTarget(first.type, found) if found and len(found) == len(first.parts) else None
+    elements = [part for part in parts if isinstance(part, Element)]
+    if len(elements) < len(parts) or any(element.place is not elements[0].place for element in elements):
+        return None
+    at = compounds.index_of_neighbours([element.index for element in elements], index)
+    return None if at is None else Element(elements[0].place, at)
 
 
 def _described(target: Target) -> str:

@@ -12,10 +12,11 @@ import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend import tables
-from krnlpy.dsl.frontend.callables import Func, Method
+from krnlpy.dsl.frontend.callables import Func
 from krnlpy.dsl.frontend.conversions import choice, composite, counted, is_truth, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
-from krnlpy.dsl.frontend.operations import calls, compounds, cooperative
+from krnlpy.dsl.frontend.operations import calls, compounds, cooperative, members
+from krnlpy.dsl.frontend.receiver import Instance
 from krnlpy.dsl.frontend.sequences import element, is_sequence
 from krnlpy.dsl.frontend.targets import AnyName, LocalName
 from krnlpy.dsl.frontend.values import (
@@ -24,6 +25,7 @@ from krnlpy.dsl.frontend.values import (
     CompoundPlace,
     Static,
     Value,
+    Weak,
     assemble,
     describe,
     is_array,
@@ -31,7 +33,7 @@ from krnlpy.dsl.frontend.values import (
     is_place,
     scalars,
 )
-from krnlpy.dsl.types.composites import Matrix, StructType, Vector
+from krnlpy.dsl.types.composites import FixedArray, Matrix, StructType, Vector
 from krnlpy.dsl.types.cooperative import CooperativeType
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, i32
@@ -180,11 +182,13 @@ class ExpressionLowering(Lowering):
         where = self.at(node)
         owner = self.value(node.value)
         if isinstance(owner, Compound):
-            if isinstance(owner.type, StructType) and isinstance(vars(owner.type.cls).get(node.attr), Func):
-                return Static(Method(vars(owner.type.cls)[node.attr], owner), where)
+            if isinstance(owner.type, StructType) and isinstance(getattr(owner.type.cls, node.attr, None), Func):
+                return Static(members.method_of(owner, node.attr), where)
             return compounds.attribute(owner, node.attr, where)
         if isinstance(owner, Static):
             place = owner.value
+            if isinstance(place, Instance):
+                return members.attribute(self, place, node.attr, where)
             if is_place(place):
                 return self.array_attribute(place, node.attr, where)
             if isinstance(place, CooperativeType | ir.CooperativeMatrix):
@@ -238,7 +242,7 @@ class ExpressionLowering(Lowering):
                 )
             entry = owner.value[at.value]
             return entry if isinstance(entry, Value) else Static(entry, where)
-        if isinstance(owner, Static) and (owner.value is Vector or owner.value is Matrix):
+        if isinstance(owner, Static) and any(owner.value is family for family in (Vector, Matrix, FixedArray)):
             return compounds.type_subscript(self, owner.value, node)
         place = self.place(owner, self.at(node.value))
         index = self.index(node, place)
@@ -298,6 +302,8 @@ class ExpressionLowering(Lowering):
         op, symbol = BINARY[type(operator)]
         if isinstance(left, Static) and isinstance(right, Static) and is_number(left.value) and is_number(right.value):
             return self._fold(op, left, right, where)
+        if (kept := members.arithmetic(self, operator, (left, right), where)) is not None:
+            return kept
         if op in ARITHMETIC and (is_truth(left) or is_truth(right)):
             left, right = counted(left, right)
         if op == "pow":
@@ -309,7 +315,7 @@ class ExpressionLowering(Lowering):
             raise KernelTypeError(f"{symbol} needs integers or truth values, not {a.type}", *where)
         if op == "div" and a.type.is_integer:
             raise KernelTypeError(
-                f"/ of {a.type}: write // for a whole result, or convert first, for example f32(...)", *where
+                f"/ of {a.type}: write // for a whole result, or convert first: f{max(32, a.type.bits)}(...)", *where
             )
         return ir.Binary(op, a, b, type=a.type, location=where)
 
@@ -344,6 +350,8 @@ class ExpressionLowering(Lowering):
             return Static(fold[type(operator)](value.value), where)
         if isinstance(operator, ast.Not):
             return ir.Unary("not", self.truth(value, where), type=boolean, location=where)
+        if (kept := members.arithmetic(self, operator, (value,), where)) is not None:
+            return kept
         operand = typed(value)
         if isinstance(operator, ast.Invert):
             if operand.type is boolean:
@@ -392,7 +400,7 @@ class ExpressionLowering(Lowering):
         if isinstance(left, Compound) or isinstance(right, Compound):
             return compounds.compare(self, operator, left, right, where)
         op = COMPARE[type(operator)]
-        typed_number = any(isinstance(v, Static) and isinstance(v.value, np.generic) for v in (left, right))
+        typed_number = any(isinstance(v, Static) and isinstance(v.value, np.generic | Weak) for v in (left, right))
         if isinstance(left, Static) and isinstance(right, Static) and not typed_number:
             if is_number(left.value) and is_number(right.value):
                 return self._fold(op, left, right, where)
@@ -481,8 +489,12 @@ class ExpressionLowering(Lowering):
 
 def rank_of(place: ArrayPlace) -> int:
     """Dimensions of an array."""
-    first = place.first if isinstance(place, CompoundPlace) else place
-    return first.ndim if isinstance(first, ir.GlobalParameter) else len(first.shape)  # type: ignore[union-attr]
+    within = 0
+    part: ir.Place | CompoundPlace = place
+    while isinstance(part, CompoundPlace):
+        within += len(part.axes)
+        part = part.parts[0]
+    return (part.ndim if isinstance(part, ir.GlobalParameter) else len(part.shape)) - within  # type: ignore[union-attr]
 
 
 def _length(place: ir.GlobalParameter | ir.LocalArray, axis: int, where: ir.Location) -> Value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,19 +14,12 @@ from krnlpy.dsl.frontend.callables import Call, Func
 from krnlpy.dsl.frontend.conversions import coerce, composite, concretized
 from krnlpy.dsl.frontend.derivatives import Derivative
 from krnlpy.dsl.frontend.lowering import ProgramState
-from krnlpy.dsl.frontend.signature import (
-    Declared,
-    FunctionParameters,
-    ParameterSpec,
-    Signature,
-    annotation_of,
-    read_signature,
-    resolve,
-)
+from krnlpy.dsl.frontend.parameters import add_parameter
+from krnlpy.dsl.frontend.receiver import Instance, Receiver
+from krnlpy.dsl.frontend.signature import FunctionParameters, Signature, annotation_of, read_signature
 from krnlpy.dsl.frontend.source import Source, read_source
 from krnlpy.dsl.frontend.targets import AnyName, LocalName
 from krnlpy.dsl.frontend.values import (
-    Compound,
     CompoundPlace,
     Static,
     Value,
@@ -35,11 +28,12 @@ from krnlpy.dsl.frontend.values import (
     is_mutable,
     is_number,
     is_place,
+    plain,
     scalars,
 )
 from krnlpy.dsl.passes.uniformity import check_barriers
 from krnlpy.dsl.types.annotations import Annotation
-from krnlpy.dsl.types.composites import AnyType, CompositeType, leaves, resolved
+from krnlpy.dsl.types.composites import AnyType, leaves, resolved
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType
 
@@ -87,29 +81,36 @@ def lower(
     threads: tuple[int, int, int],
     unchecked: bool = False,
     subgroup_threads: int = 0,
+    receiver: Receiver | None = None,
 ) -> ir.Program:
     """Compiles a kernel for one choice of its type variables.
+
+    Args:
+        receiver: of a method, its object. What it needs of the object that is no parameter yet becomes one, and is
+            added to ``receiver.declared``.
 
     Raises:
         KernelError: the kernel is not valid; the error shows the line.
     """
     chosen = {variable: types[variable] for variable in signature.type_variables}
-    parameters = {p.name: _parameter(p, chosen) for p in signature.parameters}
-    bindings = {d.name: _binding(d, d.type, iter(d.leaves), parameters, chosen) for d in signature.declared}
     name = "_".join([signature.name, *(t.name for t in chosen.values())])
-    has_items = any(isinstance(p, ir.ItemParameter) for p in parameters.values())
-    state = ProgramState(chosen, bindings, has_items, signature.captured)
+    has_items = any(p.kind == "item" for p in signature.parameters)
+    state = ProgramState(chosen, has_items, signature.captured, receiver)
+    for declared in signature.declared:
+        add_parameter(state, declared)
     state.names.add(name)
     lowering = FunctionLowering(signature.source, state, is_kernel=True)
+    if receiver is not None:
+        lowering.statics[signature.receiver] = Static(receiver.root, signature.source.location(signature.source.tree))
     lowering.statements(lowering.without_docstring())
     where = signature.source.location(signature.source.tree)
     body = (*(state.votes.start(where) if state.votes is not None else ()), *lowering.out)
     check_barriers(body)
-    functions = [f.function if isinstance(f, _Lowered) else f for f in state.functions.values()]
+    functions = [f.function if isinstance(f, Lowered) else f for f in state.functions.values()]
     return ir.Program(
         name,
         where,
-        tuple(parameters.values()),
+        tuple(state.ir_parameters),
         body,
         _called(body, functions),
         tuple(state.group_arrays),
@@ -130,41 +131,6 @@ def _called(body: ir.Block, functions: list[ir.Function]) -> tuple[ir.Function, 
                 called.add(node.function)
                 blocks.append(node.function.body)
     return tuple(f for f in functions if f in called)
-
-
-def _binding(
-    declared: Declared,
-    type: Any,
-    rest: Iterator[ParameterSpec],
-    parameters: dict[str, ir.Parameter],
-    types: dict[TypeVar, ScalarType],
-) -> Any:
-    """The meaning of a parameter's name in the kernel."""
-    if not isinstance(type, CompositeType):
-        return parameters[next(rest).name]
-    parts = tuple(_binding(declared, part, rest, parameters, types) for _, part in type.parts)
-    type = resolved(type, types)
-    if declared.kind != "scalar":
-        return CompoundPlace(declared.name, type, parts)
-    return Compound(type, tuple(_argument_value(part) for part in parts), declared.location)
-
-
-def _argument_value(part: ir.Parameter | Compound) -> ir.Expr | Compound:
-    if isinstance(part, Compound):
-        return part
-    assert isinstance(part, ir.ScalarParameter)
-    return ir.Argument(part, type=part.type.compute, location=part.location)
-
-
-def _parameter(spec: ParameterSpec, types: dict[TypeVar, ScalarType]) -> ir.Parameter:
-    type = resolve(spec.type, types)
-    if spec.kind == "scalar":
-        return ir.ScalarParameter(spec.name, type, spec.location)
-    if spec.kind == "spec":
-        return ir.SpecParameter(spec.name, type, spec.location, spec.default)
-    if spec.kind == "item":
-        return ir.ItemParameter(spec.name, type, spec.location, spec.mutable)
-    return ir.GlobalParameter(spec.name, type, spec.location, spec.ndim, spec.mutable, spec.once)
 
 
 class FunctionLowering(StatementLowering):
@@ -224,7 +190,7 @@ class FunctionLowering(StatementLowering):
                 raise KernelTypeError(f"{callee.__name__} has no parameter {name}, or it is given twice", *where)
             given[name] = value
         for name, default in _defaults(callee, names[:most]).items():
-            given.setdefault(name, Static(default, call.location))
+            given.setdefault(name, Static(plain(default), call.location))
         missing = [name for name in names if name not in given]
         if missing:
             raise KernelTypeError(f"{callee.__name__} lacks an argument for {', '.join(missing)}", *call.location)
@@ -236,11 +202,15 @@ class FunctionLowering(StatementLowering):
         names = [name for name, _ in FunctionParameters.of(source).listed(len(operands))]
         return self._lowered(callee, source, names, operands).function
 
-    def apply(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> Value:
+    def lowered(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> tuple[Lowered, list[Value]]:
+        """A function for an argument for each parameter, and these arguments as it takes them."""
         source = read_source(callee.function)
         declared = FunctionParameters.of(source).listed(len(operands))
         bound = [self._argument(callee, source, a, v, where) for (_, a), v in zip(declared, operands, strict=True)]
-        lowered = self._lowered(callee, source, [name for name, _ in declared], bound)
+        return self._lowered(callee, source, [name for name, _ in declared], bound), bound
+
+    def apply(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> Value:
+        lowered, bound = self.lowered(callee, operands, where)
         if lowered.result == () or not lowered.function.pure:
             raise KernelTypeError(f"{callee.__name__} must give one number, and touch nothing else", *where)
         (result,) = self._invoke(lowered, bound, where)
@@ -248,6 +218,8 @@ class FunctionLowering(StatementLowering):
 
     def _argument(self, callee: Func, source: Source, argument: ast.arg, value: Value, where: ir.Location) -> Value:
         """An argument as the function takes it: a typed value, or what is known while compiling."""
+        if isinstance(value, Static) and isinstance(value.value, Instance):
+            return value
         annotation = annotation_of(source, argument)
         if isinstance(value, Static) and value.value is None:
             return value  # what it means is decided while compiling, by `is None`
@@ -284,6 +256,8 @@ class FunctionLowering(StatementLowering):
                 f" {place.name} is {'GlobalMut' if mutable else 'Global'}[{place.type}, {rank_of(place)}]",
                 *value.location,
             )
+        if annotation.mutable and self.state.receiver is not None and isinstance(first, ir.GlobalParameter):
+            self.state.receiver.handed.add(first.name)
         return value
 
     def _function_type(self, type: Any, value: Value, where: ir.Location) -> AnyType:
@@ -299,9 +273,10 @@ class FunctionLowering(StatementLowering):
 
     # ------------------------------------------------------------------------------------------------------- calls
 
-    def _invoke(self, function: _Lowered, bound: list[Value], where: ir.Location) -> list[ir.Expr]:
+    def _invoke(self, function: Lowered, bound: list[Value], where: ir.Location) -> list[ir.Expr]:
         """Calls a function; returns its results."""
         target = function.function
+        self.reaches_object |= function.reaches_object
         arguments = tuple(scalar for value in bound if not isinstance(value, Static) for scalar in scalars(value))
         if target.pure:
             return [ir.Call(target, arguments, type=target.results[0], location=where)]
@@ -342,26 +317,27 @@ class FunctionLowering(StatementLowering):
             return self.read(self.locals[name], where)
         return Static(self.arrays[name], where) if name in self.arrays else self.statics[name]
 
-    def _lowered(self, callee: Func, source: Source, names: list[str], bound: Sequence[Value]) -> _Lowered:
+    def _lowered(self, callee: Func, source: Source, names: list[str], bound: Sequence[Value]) -> Lowered:
         """A function for such arguments, lowered when it is first called."""
         key = (callee, *map(_key, bound))
         if key not in self.state.functions:
             self.state.functions[key] = self._lower_function(callee, source, names, list(bound))
-        lowered: _Lowered = self.state.functions[key]
+        lowered: Lowered = self.state.functions[key]
         return lowered
 
-    def _lower_function(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> _Lowered:
+    def _lower_function(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> Lowered:
         if isinstance(callee, Derivative):
             base = self._lowered(callee.base, source, names, bound)
             derived = derived_function(self, callee, base.function, base.result, source, names, bound)
-            return _Lowered(*derived, effects=False, is_convergent=False)
+            return Lowered(*derived, effects=False, is_convergent=False, reaches_object=False)
         lowering, parameters = self._open(source, names, bound)
         self._lower_body(callee, lowering)
         result = lowering.result
         suffix = "_".join(str(v.type) for v, _ in parameters)
         name = self.state.unique(f"{callee.__name__}_{suffix}" if suffix else callee.__name__)
         results = tuple(leaf.compute for _, leaf in leaves(result)) if result != () else ()
-        pure = len(results) == 1 and not lowering.effects and not any(map(_is_callers, bound))
+        reaches_arrays = lowering.reaches_object or any(map(_is_callers, bound))
+        pure = len(results) == 1 and not lowering.effects and not reaches_arrays
         function = ir.Function(
             name,
             tuple(variable for variable, _ in parameters),
@@ -373,7 +349,7 @@ class FunctionLowering(StatementLowering):
             callee,
         )
         assert result is not None
-        return _Lowered(function, result, lowering.effects, lowering.is_convergent)
+        return Lowered(function, result, lowering.effects, lowering.is_convergent, lowering.reaches_object)
 
     def _lower_body(self, callee: Func, lowering: FunctionLowering) -> None:
         self.state.calling.append(callee)
@@ -405,13 +381,14 @@ class FunctionLowering(StatementLowering):
 
 
 @dataclass(frozen=True)
-class _Lowered:
+class Lowered:
     """A lowered function, and what its callers need to know."""
 
     function: ir.Function
     result: AnyType | tuple[()]
     effects: bool
     is_convergent: bool
+    reaches_object: bool
 
 
 def _defaults(callee: Func, positional: list[str]) -> dict[str, Any]:
