@@ -14,6 +14,7 @@ import numpy as np
 
 from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.builtins.marker import Launched
+from krnlpy.dsl.frontend import lists
 from krnlpy.dsl.frontend.callables import Argument, Call, Func, Method
 from krnlpy.dsl.frontend.conversions import cast, concretized, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
@@ -89,8 +90,9 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
         )
     call = lowering.call(node)
     if callee not in _OF_SEQUENCES:
-        call = compounds.with_vectors(call)
-    if callee not in _WHOLE and any(isinstance(value, Compound) for value in call.values):
+        call = lists.with_vectors(call)
+    is_of_one = callee in (python.max, python.min) and len(call.positional) == 1
+    if callee not in _WHOLE and not is_of_one and any(isinstance(value, Compound) for value in call.values):
         return compounds.apply_elementwise(lowering, handler, call)
     return handler(lowering, call)
 
@@ -134,7 +136,7 @@ def _extremum(op: ir.BinaryOp) -> Callable[[Lowering, Call], Value]:
         where = call.location
         values = call.values
         if len(values) == 1 and entries(values[0]) is not None:
-            values = compounds.numbers_in(values[0])
+            values = lists.numbers_in(values[0])
         if len(values) < 2:
             raise KernelTypeError(f"{op} takes two or more values, or a vector, tuple or list", *where)
         if all(isinstance(v, Static) and is_number(v.value) for v in values):
@@ -275,7 +277,7 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
 """Calls whose arguments are not evaluated: an atomic's first one is a target; others are for some places only."""
 _WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
 _WHOLE = {
-    *(python.type, python.super, builtins.where, np.where),
+    *(python.type, python.super, python.list, python.tuple, builtins.where, np.where),
     *(*VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS, *GEOMETRY_FUNCTIONS),
 }
 """What takes vectors whole; any other function is applied element by element."""

@@ -13,17 +13,17 @@ from dataclasses import replace
 from typing import Any
 
 from krnlpy.dsl import ir
+from krnlpy.dsl.frontend import lists
 from krnlpy.dsl.frontend.callables import Argument, Call
-from krnlpy.dsl.frontend.conversions import coerce, composite, concretized, typed, unify
+from krnlpy.dsl.frontend.conversions import coerce, concretized, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
-from krnlpy.dsl.frontend.sequences import entries, is_sequence, is_written_out
+from krnlpy.dsl.frontend.sequences import is_sequence
 from krnlpy.dsl.frontend.values import (
     Compound,
     Static,
     Value,
     assemble,
     describe,
-    is_array,
     is_number,
     matrix,
     scalars,
@@ -31,7 +31,6 @@ from krnlpy.dsl.frontend.values import (
 )
 from krnlpy.dsl.types.composites import (
     COMPONENTS,
-    MAX_LENGTH,
     ArrayType,
     CompositeType,
     MatrixType,
@@ -200,40 +199,6 @@ def _scalar(part: ir.Expr | Compound) -> ir.Expr:
 
 
 # ------------------------------------------------------------------------------------------------------- operators
-
-
-def joined(operator: ast.operator, left: Value, right: Value, where: ir.Location) -> Static | None:
-    """Tuples and lists that are written out, added up or repeated as in Python; None for anything else."""
-    if not isinstance(left, Static) or not isinstance(right, Static):
-        return None
-    if isinstance(operator, ast.Add) and is_written_out(left) and is_written_out(right):
-        return Static(left.value + type(left.value)(right.value), where)
-    if isinstance(operator, ast.Mult):
-        for value, count in ((left, right), (right, left)):
-            if is_written_out(value) and isinstance(count.value, int) and not isinstance(count.value, bool):
-                return Static(value.value * count.value, where)
-    return None
-
-
-def operands(left: Value, right: Value, where: ir.Location) -> tuple[Value, Value]:
-    """Operands, lists and arrays among them as vectors or matrices. A tuple or list is one beside one only."""
-    wanted = [isinstance(side, Compound) or is_array(side) for side in (left, right)]
-    if not any(wanted):
-        return left, right
-    return _as_operand(left, where), _as_operand(right, where)
-
-
-def _as_operand(value: Value, where: ir.Location) -> Value:
-    if not is_sequence(value):
-        return value
-    made = composite(value, where)
-    if made is None:
-        raise KernelTypeError(
-            f"{describe(value)} is no vector or matrix here: these have 2 to {MAX_LENGTH} numbers a row, known while"
-            " compiling",
-            *where,
-        )
-    return made
 
 
 def binary(lowering: Lowering, operator: ast.operator, left: Value, right: Value, where: ir.Location) -> Compound:
@@ -422,7 +387,7 @@ def construct(lowering: Lowering, type: CompositeType, call: Call) -> Compound:
         raise KernelTypeError(f"{type} takes its elements by position, not by name", *where)
     if isinstance(type, ArrayType):
         return _construct_array(lowering, type, call)
-    given = [number for value in call.values for number in numbers_in(value)]
+    given = [number for value in call.values for number in lists.numbers_in(value)]
     count = len(type.parts)
     if len(given) == 1:
         number = lowering.evaluate_once(given[0]) if isinstance(given[0], ir.Expr) else given[0]
@@ -434,14 +399,6 @@ def construct(lowering: Lowering, type: CompositeType, call: Call) -> Compound:
     element: ScalarType = type.parts[0][1]
     parts = [coerce(value, element, f"an element of {type}", where)[0] for value in given]
     return matrix(parts, type.rows, where) if isinstance(type, MatrixType) else vector(parts, where)
-
-
-def numbers_in(value: Value) -> list[Value]:
-    """The numbers in vectors, tuples, lists and arrays, in order."""
-    found = entries(value) if is_sequence(value) else None
-    if found is not None:
-        return [number for entry in found for number in numbers_in(entry)]
-    return list(scalars(value)) if isinstance(value, Compound) else [value]
 
 
 def _construct_array(lowering: Lowering, type: ArrayType, call: Call) -> Compound:
@@ -483,17 +440,6 @@ def _construct_struct(type: StructType, call: Call) -> Compound:
 def _defaults(type: StructType) -> dict[str, Any]:
     fields = dataclasses.fields(type.cls)
     return {f.name: f.default for f in fields if is_number(f.default)}
-
-
-def with_vectors(call: Call) -> Call:
-    """A call with the lists and arrays among its arguments as vectors and matrices, where they can be."""
-
-    def vector_of(value: Value) -> Value:
-        is_tuple = isinstance(value, Static) and isinstance(value.value, tuple)
-        return value if is_tuple or not is_sequence(value) else composite(value, value.location) or value
-
-    positional = tuple(Argument(vector_of(a.value), a.location) for a in call.positional)
-    return replace(call, positional=positional)
 
 
 def apply_elementwise(lowering: Lowering, handler: Any, call: Call) -> Compound:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from krnlpy.dsl import builtins, ir
+from krnlpy.dsl.frontend import lists
 from krnlpy.dsl.frontend.callables import Call
 from krnlpy.dsl.frontend.conversions import composite, typed
 from krnlpy.dsl.frontend.lowering import Lowering
@@ -215,7 +216,7 @@ def _truths(op: str) -> Handler:
     def handler(lowering: Lowering, call: Call) -> Value:
         where = call.location
         (value,) = arguments(call, 1, call.name)
-        found = compounds.numbers_in(value)
+        found = lists.numbers_in(value)
         if entries(value) is None or not found:
             raise KernelTypeError(f"{call.name} takes a vector, a tuple or a list, not {describe(value)}", *where)
         result, *rest = (lowering.truth(part, where) for part in found)
@@ -234,7 +235,7 @@ def _total(name: str, operator: ast.operator) -> Handler:
         if len(call.positional) != 1:
             raise KernelTypeError(f"{name} takes one vector or tuple", *where)
         (value,) = call.values
-        found = compounds.numbers_in(value)
+        found = lists.numbers_in(value)
         if entries(value) is None or not found:
             raise KernelTypeError(f"{name} takes a vector or a tuple of numbers, not {describe(value)}", *where)
         total, *rest = found

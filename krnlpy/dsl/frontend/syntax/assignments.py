@@ -9,7 +9,7 @@ from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import coerce, concretized, default_type
 from krnlpy.dsl.frontend.operations import compounds, cooperative, members
 from krnlpy.dsl.frontend.operations.variables import check_fits
-from krnlpy.dsl.frontend.sequences import entries
+from krnlpy.dsl.frontend.sequences import entries, is_written_out
 from krnlpy.dsl.frontend.targets import (
     AnyName,
     CompositeTarget,
@@ -27,7 +27,6 @@ from krnlpy.dsl.frontend.values import (
     Static,
     Value,
     describe,
-    is_array,
     is_number,
     is_strong,
 )
@@ -160,7 +159,8 @@ class AssignmentLowering(ArrayLowering):
             self.write(self._parameter_target(target), value, self.at(target), where)
             return
         if name in self.arrays:
-            self.write(self._whole(target, value, where), value, self.at(target), where)
+            fits = isinstance(value, Compound) or is_written_out(value)
+            self.write(self._whole(target, fits), value, self.at(target), where)
             self.assigned.add(name)
             return
         known = self.locals.get(name)
@@ -185,14 +185,15 @@ class AssignmentLowering(ArrayLowering):
         self.write(known, value, self.at(target), where)
         self.assigned.add(name)
 
-    def _whole(self, target: ast.Name, value: Value, where: ir.Location) -> Target:
+    def _whole(self, target: ast.Name, fits: bool = True) -> Target:
         """All of an array, as what is assigned: ``a = [...]`` after ``a`` was a list, ``a += v``."""
+        where = self.at(target)
         place = self.arrays[target.id]
         first = place.first if isinstance(place, CompoundPlace) else place
         found = whole(place, where) if first in self.local_arrays else None
-        if found is None or is_array(value):
+        if found is None or not fits:
             raise KernelTypeError(
-                f"the array {target.id} cannot be assigned; index it, or assign a list of its length", *self.at(target)
+                f"the array {target.id} cannot be assigned; index it, or assign a list of its length", *where
             )
         return found
 
@@ -230,7 +231,7 @@ class AssignmentLowering(ArrayLowering):
             if self.is_kernel and node.id in self.state.parameters:
                 return self._parameter_target(node)
             if node.id in self.arrays:
-                return self._whole(node, Static(None, where), where)
+                return self._whole(node)
             raise KernelNameError(f"the variable {node.id} has no value to change; assign it before", *where)
         if isinstance(node, ast.Attribute):
             if members.is_attribute(self, node):

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.frontend import tables
+from krnlpy.dsl.frontend import lists
 from krnlpy.dsl.frontend.callables import Func
 from krnlpy.dsl.frontend.conversions import choice, composite, counted, is_truth, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
@@ -38,6 +38,7 @@ from krnlpy.dsl.types.cooperative import CooperativeType
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, i32
 
+from .entries import chosen_entry
 from .membership import contains, equal, identical, is_elementwise, lower_container
 from .operators import ARITHMETIC, BINARY, COMPARE, FOLD
 
@@ -232,7 +233,7 @@ class ExpressionLowering(Lowering):
         if isinstance(owner, Static) and isinstance(owner.value, tuple | list):
             at = self.value(node.slice)
             if isinstance(at, ir.Expr):
-                return self._chosen_entry(owner, at, node)
+                return chosen_entry(self, owner, at, node)
             if not (isinstance(at, Static) and isinstance(at.value, int)):
                 raise KernelTypeError(f"an index must be an integer, this is {describe(at)}", *self.at(node.slice))
             if not -len(owner.value) <= at.value < len(owner.value):
@@ -249,18 +250,6 @@ class ExpressionLowering(Lowering):
         if isinstance(place, CompoundPlace):
             index = tuple(self.evaluate_once(i, "index") for i in index)
         return self.element(place, index, where)
-
-    def _chosen_entry(self, owner: Static, at: ir.Expr, node: ast.Subscript) -> Value:
-        """An entry of a tuple by an index that is known while the kernel runs: numbers are a table."""
-        where = self.at(node)
-        array = tables.as_array(owner.value, where)
-        if array is not None:
-            name = getattr(node.value, "id", getattr(node.value, "attr", "table"))
-            place = self.state.table(array, name, where)
-            return self.element(place, (self._index_entry(at, 0, place, self.at(node.slice)),), where)
-        index = compounds.index_entry(self, at, node)
-        entries = [v if isinstance(v, Value) else Static(v, where) for v in owner.value]
-        return compounds.choose(self, compounds.entries_of_one_type(entries, where), index, where)
 
     def place(self, owner: Value, where: ir.Location) -> ArrayPlace:
         """The array that is indexed."""
@@ -289,10 +278,10 @@ class ExpressionLowering(Lowering):
     def binary(self, operator: ast.operator, left: Value, right: Value, where: ir.Location) -> Value:
         """``left operator right`` with Python's meaning."""
         if is_sequence(left) or is_sequence(right):
-            joined = compounds.joined(operator, left, right, where)
+            joined = lists.joined(operator, left, right, where)
             if joined is not None:
                 return joined
-            left, right = compounds.operands(left, right, where)
+            left, right = lists.operands(left, right, where)
         if isinstance(operator, ast.MatMult):
             return compounds.matmul(self, left, right, where)
         if isinstance(left, Compound) or isinstance(right, Compound):
@@ -396,7 +385,7 @@ class ExpressionLowering(Lowering):
             if isinstance(operator, ast.Eq | ast.NotEq) and not any(map(is_elementwise, (left, right))):
                 same = equal(self, left, right, where)
                 return same if isinstance(operator, ast.Eq) else self.unary(ast.Not(), same, where)
-            left, right = compounds.operands(left, right, where)
+            left, right = lists.operands(left, right, where)
         if isinstance(left, Compound) or isinstance(right, Compound):
             return compounds.compare(self, operator, left, right, where)
         op = COMPARE[type(operator)]
