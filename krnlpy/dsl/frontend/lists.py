@@ -11,8 +11,8 @@ from krnlpy.errors import KernelTypeError
 
 from .callables import Argument, Call
 from .conversions import composite
-from .sequences import entries, is_sequence, is_written_out
-from .values import Compound, Static, Value, describe, is_array, scalars
+from .sequences import entries, is_array_value, is_sequence, is_written_out
+from .values import Compound, Static, Value, describe, scalars
 
 
 def joined(operator: ast.operator, left: Value, right: Value, where: ir.Location) -> Static | None:
@@ -30,7 +30,7 @@ def joined(operator: ast.operator, left: Value, right: Value, where: ir.Location
 
 def operands(left: Value, right: Value, where: ir.Location) -> tuple[Value, Value]:
     """Operands, lists and arrays among them as vectors or matrices. A tuple or list is one beside one only."""
-    wanted = [isinstance(side, Compound) or is_array(side) for side in (left, right)]
+    wanted = [isinstance(side, Compound) or is_array_value(side) for side in (left, right)]
     if not any(wanted):
         return left, right
     return _as_operand(left, where), _as_operand(right, where)

@@ -11,7 +11,8 @@ from krnlpy.dsl.ir import Location
 from krnlpy.dsl.types.composites import MatrixType, StructType
 
 from . import tables
-from .values import Compound, CompoundPlace, Static, Value, is_place, vector
+from .values import Compound, CompoundPlace, Static, Value, vector
+from .views import Span, View, as_view, first_of, is_array
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,17 @@ def element(place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...], where: 
     return ir.Load(place, index, type=place.type.compute, location=where)
 
 
-def shape_of(place: Any) -> tuple[int, ...] | None:
+def shape_of(array: Any) -> tuple[int, ...] | None:
     """The shape of an array whose lengths are known while compiling, else None."""
-    first = place.first if isinstance(place, CompoundPlace) else place
-    if not isinstance(first, ir.LocalArray):
-        return None
-    own = len(first.shape) - (len(place.axes) if isinstance(place, CompoundPlace) else 0)
-    known = tuple(int(n.value) for n in first.shape[:own] if isinstance(n, ir.Const))
-    return known if len(known) == own else None
+    view, first = as_view(array), first_of(array)
+    known: list[int] = []
+    for axis in view.axes:
+        entry = view.entries[axis]
+        length = entry.length if isinstance(entry, Span) else getattr(first, "shape", {axis: None})[axis]
+        if not isinstance(length, ir.Const):
+            return None
+        known.append(int(length.value))
+    return tuple(known)
 
 
 def is_written_out(value: Value) -> bool:
@@ -57,9 +61,14 @@ def is_written_out(value: Value) -> bool:
     return isinstance(value, Static) and isinstance(value.value, tuple | list)
 
 
+def is_array_value(value: Value) -> bool:
+    """Whether a value stands for an array, or part of one."""
+    return isinstance(value, Static) and is_array(value.value)
+
+
 def is_sequence(value: Value) -> bool:
     """Whether this is a tuple, a list or an array."""
-    return is_written_out(value) or (isinstance(value, Static) and is_place(value.value))
+    return is_written_out(value) or is_array_value(value)
 
 
 def entries(value: Value) -> tuple[Value, ...] | None:
@@ -75,7 +84,7 @@ def entries(value: Value) -> tuple[Value, ...] | None:
     if not isinstance(value, Static):
         return None
     known = value.value.values if isinstance(value.value, Members) else value.value
-    if is_place(known):
+    if is_array(known):
         return _elements(known, value.location)
     if isinstance(known, set | frozenset):
         known = tuple(known)
@@ -92,9 +101,26 @@ def _elements(place: Any, where: Location) -> tuple[Value, ...] | None:
     def of(index: tuple[int, ...]) -> Value:
         if len(index) < len(shape):
             return Static([of((*index, i)) for i in range(shape[len(index)])], where)
-        return element(place, tuple(ir.const(i, tables.INDEX, where) for i in index), where)
+        return element(view.base, _index_in(view, index, where), where)
 
+    view = as_view(place)
     return tuple(of((i,)) for i in range(shape[0]))
+
+
+def _index_in(view: View, index: tuple[int, ...], where: Location) -> tuple[ir.Expr, ...]:
+    """The index of the array at an index of a view."""
+    rest, found = iter(index), list[ir.Expr]()
+    for entry in view.entries:
+        if isinstance(entry, ir.Expr):
+            found.append(entry)
+            continue
+        number: ir.Expr = ir.const(next(rest) * (entry.step if entry else 1), tables.INDEX, where)
+        if entry is not None and isinstance(entry.start, ir.Const) and isinstance(number, ir.Const):
+            number = ir.const(entry.start.value + number.value, tables.INDEX, where)
+        elif entry is not None:
+            number = ir.Binary("add", entry.start, number, type=tables.INDEX, location=where)
+        found.append(number)
+    return tuple(found)
 
 
 def form_of(value: Value) -> tuple[tuple[int, ...], list[Value]]:

@@ -10,6 +10,7 @@ from krnlpy.scalar import ScalarType
 
 from .sequences import indices, shape_of
 from .values import CompoundPlace
+from .views import View
 
 
 @dataclass(eq=False)
@@ -42,6 +43,19 @@ class CompoundName:
 
 
 AnyName = LocalName | CompoundName
+
+
+@dataclass(eq=False)
+class ViewName:
+    """A name for part of an array; what the part is made of while the kernel runs is in ``variables``."""
+
+    form: View
+    variables: tuple[ir.Variable, ...]
+    line: int
+
+    def view(self, where: ir.Location) -> View:
+        """What the name means."""
+        return self.form.of(iter([ir.Local(v, type=v.type, location=where) for v in self.variables]))
 
 
 @dataclass(eq=False)

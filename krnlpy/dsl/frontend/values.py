@@ -77,6 +77,12 @@ class CompoundPlace:
         return first.first if isinstance(first, CompoundPlace) else first
 
 
+class Part:
+    """Part of an array; see :mod:`.views`."""
+
+    described: str
+
+
 ArrayPlace = ir.GlobalParameter | ir.LocalArray | CompoundPlace
 """What is indexed."""
 
@@ -106,11 +112,6 @@ def is_place(value: object) -> bool:
     return isinstance(value, ir.GlobalParameter | ir.LocalArray | CompoundPlace)
 
 
-def is_array(value: Value) -> bool:
-    """Whether a value stands for an array or a buffer."""
-    return isinstance(value, Static) and is_place(value.value)
-
-
 def is_mutable(place: ir.Place) -> bool:
     """Whether an array or a buffer may be written."""
     if isinstance(place, ir.LocalArray):
@@ -126,6 +127,8 @@ def describe(value: Value) -> str:
         return f"the number {value.value!r}"
     if isinstance(value.value, ir.Parameter | ir.LocalArray | CompoundPlace):
         return f"the array {value.value.name}"
+    if isinstance(value.value, Part):
+        return value.value.described
     if isinstance(value.value, Weak):
         return "a number of the object"
     if isinstance(value.value, Instance):

@@ -266,6 +266,11 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
     python.print: _only("print", "as a statement of its own"),
     python.breakpoint: _only("breakpoint", "as a statement of its own"),
     builtins.barrier: _only("barrier", "as a statement of its own"),
+    python.enumerate: _only("enumerate", "in `for i, x in enumerate(...)`"),
+    python.zip: _only("zip", "in `for x, y in zip(...)`"),
+    python.reversed: _only("reversed", "in `for x in reversed(...)`"),
+    builtins.grid: _only("grid", "in `for i, j in grid(n, m)`"),
+    np.ndindex: _only("ndindex", "in `for i, j in ndindex(n, m)`"),
     builtins.group_array: _only("group_array", "as `name = group_array(type, shape)` at the kernel's top"),
     builtins.local_array: _only(
         "local_array", "as `name = local_array(type, shape)`, in a line of its own or with others"

@@ -10,15 +10,16 @@ from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.conversions import common, concretized, typed, widen, widens
 from krnlpy.dsl.frontend.operations import compounds
 from krnlpy.dsl.frontend.operations.operands import zero
-from krnlpy.dsl.frontend.sequences import form_of, is_written_out
+from krnlpy.dsl.frontend.sequences import form_of, is_array_value, is_written_out
 from krnlpy.dsl.frontend.targets import Target, whole
-from krnlpy.dsl.frontend.values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe, is_array, is_number
+from krnlpy.dsl.frontend.values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe, is_number
+from krnlpy.dsl.frontend.views import rank_of
 from krnlpy.dsl.types.annotations import element_type
 from krnlpy.dsl.types.composites import AnyType, CompositeType, composite_type, is_spread
 from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import i32
 
-from .expressions import ExpressionLowering, rank_of
+from .expressions import ExpressionLowering
 
 MAX_ENTRIES = 1024
 """Of a list: each is stored by a statement of its own."""
@@ -146,7 +147,7 @@ class ArrayLowering(ExpressionLowering):
                 *where,
             )
         for entry in found:
-            if is_array(entry):
+            if is_array_value(entry):
                 raise KernelTypeError(
                     f"{describe(entry)} in a list would be a second name for it; [*a] has its elements", *where
                 )

@@ -9,8 +9,8 @@ from typing import Literal
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import typed
 from krnlpy.dsl.frontend.lowering import Lowering
-from krnlpy.dsl.frontend.sequences import Members, Range, entries
-from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, is_array, is_number
+from krnlpy.dsl.frontend.sequences import Members, Range, entries, is_array_value
+from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, is_number
 from krnlpy.dsl.types.composites import MatrixType, VectorType
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import boolean
@@ -68,7 +68,7 @@ def equal(lowering: Lowering, left: Value, right: Value, where: ir.Location) -> 
 
 def is_elementwise(value: Value) -> bool:
     """Whether a comparison with this is one of elements: it is a vector, a matrix or an array."""
-    return is_array(value) or (isinstance(value, Compound) and isinstance(value.type, VectorType | MatrixType))
+    return is_array_value(value) or (isinstance(value, Compound) and isinstance(value.type, VectorType | MatrixType))
 
 
 def join(lowering: Lowering, op: Literal["and", "or"], truths: Sequence[Value], where: ir.Location) -> Value:
