@@ -52,6 +52,8 @@ from .views.struct_view import struct_dtype
 
 if TYPE_CHECKING:
     from .backend.memory_stats import MemoryStats
+    from .dsl.frontend.callables import Func
+    from .dsl.frontend.syntax.function_info import FunctionInfo, function_info
     from .dsl.frontend.syntax.functions import func
     from .dsl.types.checked import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
     from .graphs.graph import Graph
@@ -84,6 +86,8 @@ __all__ = [
     "Feature",
     "FileError",
     "FileMissing",
+    "Func",
+    "FunctionInfo",
     "Global",
     "GlobalMut",
     "Graph",
@@ -129,6 +133,7 @@ __all__ = [
     "f32",
     "f64",
     "func",
+    "function_info",
     "host_call",
     "i8",
     "i16",
@@ -153,7 +158,10 @@ _LATER = {
     "Record": "profiling.profile",
     "TuningResult": "tuning.trials",
     "autotune": "tuning.autotune",
+    "Func": "dsl.frontend.callables",
+    "FunctionInfo": "dsl.frontend.syntax.function_info",
     "func": "dsl.frontend.syntax.functions",
+    "function_info": "dsl.frontend.syntax.function_info",
     "host_call": "graphs.host_call",
     "kernel_from_source": "kernels.from_source",
 }

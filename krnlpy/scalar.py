@@ -7,6 +7,7 @@ written ``bool``, as Python's own is: :data:`boolean` is equal to it, and stands
 
 from __future__ import annotations
 
+import builtins
 import reprlib
 from typing import Any, ClassVar, Literal
 
@@ -254,6 +255,20 @@ def scalar_type(dtype: Any) -> ScalarType:
         raise DtypeError(
             f"{reprlib.repr(dtype)} is not a scalar type; expected one of {names}, or its NumPy dtype"
         ) from None
+
+
+def numpys_type(type: object) -> ScalarType | None:
+    """The scalar type that one of NumPy's classes, such as ``np.float32``, means in kernels; None if it is none.
+
+    >>> numpys_type(np.half), numpys_type(float)
+    (f16, None)
+    """
+    if not (isinstance(type, builtins.type) and issubclass(type, np.generic)):
+        return None
+    try:
+        return scalar_type(type)
+    except DtypeError:
+        return None
 
 
 def convert(value: Any, to: ScalarType) -> Any:

@@ -56,7 +56,7 @@ class Mutation:
 
 
 _DIRECT, _POOLING = "autograph/functions/convolution/direct.py", "autograph/functions/pooling.py"
-_LOSSES, _REDUCTIONS = "autograph/functions/losses.py", "autograph/functions/reductions.py"
+_LOSSES, _REDUCERS = "autograph/functions/losses.py", "autograph/functions/reducers"
 _STRIDES, _HAZARDS = "krnlpy/views/strides.py", "krnlpy/vulkan/queue/hazards.py"
 _COLLECTIVES, _MASKS = "krnlpy/dsl/semantics/collectives.py", "krnlpy/dsl/llvm/threads/masks.py"
 _SUBGROUPS = f"tests/conformance/test_subgroups.py {INTERPRETER}"
@@ -81,6 +81,31 @@ MUTATIONS = [
         "icmp ult {t} {count}, {type.bits}",
         "icmp ule {t} {count}, {type.bits}",
         f"tests/conformance/test_operators.py {HOST}",
+    ),
+    # Bytes of truth values
+    Mutation(
+        "krnlpy/dsl/llvm/expressions.py",
+        'icmp ne i8 {value}, 0")',
+        'trunc i8 {value} to i1")',
+        f"tests/conformance/test_truth_values.py {HOST}",
+    ),
+    Mutation(
+        "krnlpy/dsl/glsl/places.py",
+        'return f"({bits} != 0u)"',
+        'return f"({bits} == 1u)"',
+        f"tests/conformance/test_truth_values.py {VULKAN}",
+    ),
+    Mutation(
+        "krnlpy/dsl/llvm/atomics.py",
+        'if op == "compare_exchange" and type is not boolean:\n            old,',
+        'if op == "compare_exchange":\n            old,',
+        f"tests/conformance/test_atomics.py -k bytes_of_others {HOST}",
+    ),
+    Mutation(
+        "krnlpy/scalar.py",
+        "return np.bool_(int(value) != 0)",
+        "return np.bool_(value & 1)",
+        "tests/krnlpy/test_scalar.py",
     ),
     # Indices out of range
     Mutation(
@@ -144,24 +169,48 @@ MUTATIONS = [
         "(name, value) for",
         f"tests/kernels tests/conformance/test_specs.py {HOST}",
     ),
-    # Sums
+    # Sums, and operations made of functions
     Mutation(
-        _REDUCTIONS,
-        "accumulator(buffer.dtype) if left else dtype",
-        "dtype",
-        f"tests/autograph/functions/test_sum.py {HOST}",
+        f"{_REDUCERS}/kernels.py",
+        'f"whole = begin + (end - begin) // {lanes} * {lanes}"',
+        'f"whole = begin + (end - begin - 1) // {lanes} * {lanes}"',
+        f"tests/autograph/functions/test_reductions.py {HOST}",
     ),
     Mutation(
-        _REDUCTIONS,
-        "accumulator(buffer.dtype) if chunks > 1 else dtype",
-        "dtype",
-        f"tests/autograph/functions/test_sum.py {HOST}",
+        f"{_REDUCERS}/kernels.py",
+        '"end = min(begin + length, n)",\n                "for k in range(width):"',
+        '"end = begin + length",\n                "for k in range(width):"',
+        f"tests/autograph/functions/test_reductions.py {HOST}",
     ),
     Mutation(
-        _REDUCTIONS,
+        f"{_REDUCERS}/reducer.py",
+        "replace(whole, finish=None, results=states, given=states, count=None)",
+        "replace(whole, finish=None, results=states, given=states, count=None, identity=(1,) * len(states))",
+        f"tests/autograph/functions/test_reductions.py {HOST}",
+    ),
+    Mutation(
+        f"{_REDUCERS}/sums.py",
         "if a < added or (",
         "if a <= added or (",
         f"tests/autograph/functions/test_elementwise.py tests/autograph/autograd {HOST}",
+    ),
+    Mutation(
+        "autograph/functions/elementwise/operation.py",
+        "dtype if shape == first.shape else accumulator(dtype)",
+        "dtype",
+        f"tests/autograph/functions/test_made_operations.py {HOST}",
+    ),
+    Mutation(
+        "autograph/functions/elementwise/operation.py",
+        "if constant not in (0.0, 1.0)",
+        "if constant not in (0.0, 1.0, -1.0)",
+        f"tests/autograph/functions/test_elementwise.py {HOST}",
+    ),
+    Mutation(
+        "autograph/autograd/tape.py",
+        "if is_recorded and not edge.is_recordable:",
+        "if False:",
+        f"tests/autograph/autograd/test_higher_derivatives.py {HOST}",
     ),
     # Convolutions and pools
     Mutation(
@@ -210,7 +259,7 @@ MUTATIONS = [
     # Gradients and optimizers
     Mutation(
         "autograph/autograd/tape.py",
-        "gradients[target] + part if target in gradients else part",
+        "part if before is None else before + part",
         "part",
         f"tests/autograph/autograd/test_autograd.py {HOST}",
     ),
@@ -222,8 +271,8 @@ MUTATIONS = [
     ),
     Mutation(
         "autograph/autograd/tape.py",
-        "        recording.on = False\n",
-        "        recording.on = recorded\n",
+        "recording.on = is_recorded and edge.is_recordable",
+        "recording.on = is_recorded or edge.is_recordable",
         f"tests/autograph/autograd/test_recording_off.py {HOST}",
     ),
     Mutation(

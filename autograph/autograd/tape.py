@@ -9,46 +9,81 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 from autograph.errors import AutographError, DtypeError, ShapeError
-from autograph.tensor.base import GradientFunction, Node, TensorBase, recording, require_tensor
+from autograph.tensor.base import (
+    Edge,
+    GradientFunction,
+    Node,
+    OperationNode,
+    TensorBase,
+    recording,
+    require_tensor,
+)
 from krnlpy import Buffer
 from krnlpy.locks import is_mine
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
-__all__ = ["GradientFunction", "backward", "differentiable"]
+__all__ = ["GradientFunction", "backward", "differentiable", "propagate", "saved"]
 
 _lock = threading.RLock()
 """Guards what threads share: the graph while backward() takes it, and the slots. Nothing is computed under it."""
 
 
-def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunction]]) -> Tensor:
-    """Records how a value was computed: so any operation, built in or yours, gets its gradient.
+@overload
+def differentiable(
+    value: Tensor,
+    inputs: Sequence[tuple[Tensor | tuple[Tensor, ...], GradientFunction]],
+    *,
+    higher_order: bool = False,
+) -> Tensor: ...
+
+
+@overload
+def differentiable(
+    value: tuple[Tensor, ...],
+    inputs: Sequence[tuple[Tensor | tuple[Tensor, ...], GradientFunction]],
+    *,
+    higher_order: bool = False,
+) -> tuple[Tensor, ...]: ...
+
+
+def differentiable(
+    value: Any,
+    inputs: Sequence[tuple[Tensor | tuple[Tensor, ...], GradientFunction]],
+    *,
+    higher_order: bool = False,
+) -> Any:
+    """Records how values were computed: so any operation, built in or yours, gets its gradient.
 
     The method is reverse-mode differentiation; see A. Griewank and A. Walther, "Evaluating Derivatives", 2nd ed., 2008.
 
     Args:
-        value: the result of the operation.
-        inputs: each input with the function that maps the gradient of ``value`` to the gradient of that input (same
-            shape, dtype and device as the input). Such a function keeps what it needs of the inputs as
-            ``tensor.detach()``, which later in-place changes do not reach. It runs with recording off: nothing that
-            it computes is tracked.
+        value: the result of the operation; a tuple of tensors where it has several.
+        inputs: each input with the function that maps the gradient of ``value`` (of several results, those of each) to
+            the gradient of that input: of its shape, dtype and device. Inputs whose gradients are computed together
+            stand in a tuple, with one function that gives a tuple. Such a function keeps what it needs of the inputs as
+            :func:`saved`, which later in-place changes do not reach. It runs with recording off: nothing that it
+            computes is tracked.
+        higher_order: the functions consist of recorded operations on the gradients and on :func:`saved` inputs, so
+            that gradients can be derived again (see :func:`grad`). Without it, to do so raises AutographError.
 
     Returns:
-        ``value``, tracked if it holds floats and any of the inputs is tracked. Functions of inputs that are not tracked
-        are never called.
+        ``value``, tracked where it holds floats and any of the inputs is tracked. Functions none of whose inputs is
+        tracked are never called. A result that nothing depends on has a gradient of zeros.
 
     Raises:
-        DtypeError: ``value`` is not a Tensor, or ``inputs`` are not pairs of a Tensor and a function.
+        DtypeError: ``value`` is not a Tensor or a tuple of them, or ``inputs`` are not such pairs.
 
     >>> from autograph import Parameter, Tensor
+    >>> from autograph.autograd import differentiable, saved
     >>> def square(x):
-    ...     saved = x.detach()
-    ...     return differentiable(saved * saved, [(x, lambda gradient: 2 * gradient * saved)])
+    ...     kept = saved(x)
+    ...     return differentiable(x.detach() * x.detach(), [(x, lambda gradient: 2 * gradient * kept)])
     >>> x = Parameter(Tensor.full((), 3.0))
     >>> x.init_grad()
     >>> square(x).backward()
@@ -56,18 +91,67 @@ def differentiable(value: Tensor, inputs: Sequence[tuple[Tensor, GradientFunctio
     6.0
     """
     try:
-        edges = tuple((tensor.node, function) for tensor, function in inputs if tensor.node is not None)
+        edges = tuple(
+            edge for tensors, function in inputs if (edge := _edge(tensors, function, higher_order)) is not None
+        )
     except (TypeError, ValueError, AttributeError):
         raise DtypeError("differentiable takes pairs of a Tensor and a function that gives its gradient") from None
     if not edges:
         return value
-    if not (isinstance(value, TensorBase) and all(callable(function) for _, function in edges)):
+    values = value if isinstance(value, tuple) else (value,)
+    if not (all(isinstance(v, TensorBase) for v in values) and all(callable(edge.function) for edge in edges)):
         raise DtypeError("differentiable takes a Tensor, and pairs of a Tensor and a function that gives its gradient")
-    if not value.dtype.is_float or not recording.on:
+    if not recording.on:
+        return value
+    if not isinstance(value, tuple):
+        return _recorded(value, edges)
+    nodes = tuple(Node(v) for v in values)
+    operation = OperationNode(edges, nodes)
+    return tuple(
+        _recorded(v, (Edge((operation,), _identity, is_recordable=True, slot=slot),), node)
+        for slot, (v, node) in enumerate(zip(values, nodes, strict=True))
+    )
+
+
+def saved(x: Tensor) -> Tensor:
+    """A tensor as a gradient function keeps it: changes of ``x`` in place do not reach it.
+
+    Unlike ``x.detach()`` it keeps its place in the graph, so that the gradient can be derived again.
+
+    Raises:
+        DtypeError: ``x`` is not a Tensor.
+
+    >>> from autograph import Tensor
+    >>> x = Tensor.ones(2)
+    >>> kept = saved(x)
+    >>> x.fill(5)
+    >>> kept.numpy().tolist()
+    [1.0, 1.0]
+    """
+    require_tensor("saved", x)
+    result = x.detach()
+    result.node = x.node
+    return result
+
+
+def _edge(tensors: Tensor | tuple[Tensor, ...], function: GradientFunction, is_recordable: bool) -> Edge | None:
+    """The edge to inputs; None where none of them is tracked."""
+    is_single = not isinstance(tensors, tuple)
+    targets = (tensors.node,) if isinstance(tensors, TensorBase) else tuple(tensor.node for tensor in tensors)
+    return None if all(target is None for target in targets) else Edge(targets, function, is_single, is_recordable)
+
+
+def _recorded(value: Tensor, edges: tuple[Edge, ...], node: Node | None = None) -> Tensor:
+    if not value.dtype.is_float:
         return value
     recorded = value.detach()
-    recorded.node = Node(value, edges)
+    recorded.node = node or Node(value)
+    recorded.node.edges = edges
     return recorded
+
+
+def _identity(gradient: Tensor) -> Tensor:
+    return gradient
 
 
 def backward(x: Tensor, gradient: Tensor | None = None) -> None:
@@ -108,16 +192,32 @@ def backward(x: Tensor, gradient: Tensor | None = None) -> None:
     require_tensor("backward", gradient)
     if gradient.shape != x.shape:
         raise ShapeError(f"a gradient of shape {gradient.shape} for a tensor of shape {x.shape}")
-    _propagate(x.node, gradient.detach())
+    gradients = propagate(x.node, gradient.detach())
+    recorded, recording.on = recording.on, False
+    try:
+        for leaf, complete in gradients.items():
+            _accumulate(leaf, complete)
+    finally:
+        recording.on = recorded
 
 
-def _propagate(root: Node, gradient: Tensor) -> None:
-    """Passes the gradient of a node on to all nodes that it was computed from, and frees the graph as it goes.
+def propagate(
+    root: Node, gradient: Tensor, sinks: Collection[Node] | None = None, is_recorded: bool = False
+) -> dict[Node, Tensor]:
+    """Passes the gradient of a node on to the nodes that it was computed from, and frees the graph as it goes.
 
-    The slots are filled at the end: where a gradient function fails, they are as they were.
+    Args:
+        root: the node.
+        gradient: that of its tensor.
+        sinks: the nodes whose gradients are asked for, which end the way; None: all leaves.
+        is_recorded: gradient functions are recorded, and the graph stays: the gradients can be derived again.
+
+    Returns:
+        The gradient of each sink that the root depends on.
 
     Raises:
-        AutographError: as :func:`_take_graph`; or this call interrupted one that takes the graph or fills a slot.
+        AutographError: backward() has used a node before; or this call interrupted one that takes the graph or fills a
+            slot; or a gradient function gave something else than a fitting gradient.
     """
     root.require_fit(gradient)
     if is_mine(_lock):
@@ -126,28 +226,71 @@ def _propagate(root: Node, gradient: Tensor) -> None:
             " the program"
         )
     with _lock:
-        edges, pending = _take_graph(root)
-    gradients = {root: gradient}
+        edges, pending = _take_graph(root, sinks, keep=is_recorded)
+    gradients: dict[Node, list[Tensor | None]] = {root: [gradient]}
     ready = deque([root])
     recorded = recording.on
     try:
-        recording.on = False
+        recording.on = is_recorded
         while ready:
             node = ready.popleft()
-            if node.is_leaf:
+            if node not in edges:
                 continue
-            complete = gradients.pop(node)
-            for target, function in edges.pop(node):
-                part = function(complete)
-                target.require_fit(part)
-                gradients[target] = gradients[target] + part if target in gradients else part
-                pending[target] -= 1
-                if not pending[target]:
-                    ready.append(target)
-        for leaf, complete in gradients.items():
-            _accumulate(leaf, complete)
+            complete = _complete(node, gradients.pop(node))
+            for edge in edges.pop(node):
+                for target, part in _parts(edge, complete, pending):
+                    target.results[edge.slot].require_fit(part)
+                    slots = gradients.setdefault(target, [None] * len(target.results))
+                    before = slots[edge.slot]
+                    slots[edge.slot] = part if before is None else before + part
+                    pending[target] -= 1
+                    if not pending[target]:
+                        ready.append(target)
     finally:
         recording.on = recorded
+    return {node: whole for node, (whole, *_) in gradients.items() if whole is not None}
+
+
+def _complete(node: Node, gradients: list[Tensor | None]) -> list[Tensor]:
+    """The gradients of a node's results: zeros for those that nothing depends on."""
+    some = next(gradient for gradient in gradients if gradient is not None)
+    return [
+        some.result(Buffer.zeros(result.shape, result.dtype, result.device)) if gradient is None else gradient
+        for result, gradient in zip(node.results, gradients, strict=True)
+    ]
+
+
+def _parts(edge: Edge, complete: list[Tensor], wanted: Collection[Node]) -> list[tuple[Node, Tensor]]:
+    """The nodes that an edge leads to, each with the gradient that it brings."""
+    if not any(target in wanted for target in edge.targets):
+        return []
+    is_recorded = recording.on
+    recording.on = is_recorded and edge.is_recordable
+    try:
+        given = edge.function(*complete)
+    finally:
+        recording.on = is_recorded
+    parts = (given,) if edge.is_single else tuple(given)
+    if len(parts) != len(edge.targets):
+        raise AutographError(f"a gradient function of {len(edge.targets)} inputs gave {len(parts)} gradients")
+    if is_recorded and not edge.is_recordable:
+        parts = tuple(_underivable(part, edge, complete) for part in parts)
+    return [(t, part) for t, part in zip(edge.targets, parts, strict=True) if t is not None and t in wanted]
+
+
+def _underivable(part: Tensor, edge: Edge, complete: list[Tensor]) -> Tensor:
+    """A gradient that was not recorded: whoever derives it again is told so, instead of taking it for a constant."""
+
+    def refuse(*_: Tensor) -> None:
+        name = getattr(edge.function, "__qualname__", "an operation").partition(".")[0].lstrip("_")
+        raise AutographError(
+            f"the gradient of {name} has no gradient: of its operations, second derivatives go through those that are"
+            " made by elementwise, sums, products, and changes of shape"
+        )
+
+    result = part.detach()
+    result.node = Node(part, (Edge((*edge.targets, *(gradient.node for gradient in complete)), refuse),))
+    return result
 
 
 def _accumulate(leaf: Node, gradient: Tensor) -> None:
@@ -162,14 +305,19 @@ def _accumulate(leaf: Node, gradient: Tensor) -> None:
                 return
 
 
-def _take_graph(root: Node) -> tuple[dict[Node, tuple[tuple[Node, GradientFunction], ...]], dict[Node, int]]:
-    """Takes the edges of all nodes that the root depends on. Returns them, and how many of them lead to each node.
+def _take_graph(
+    root: Node, sinks: Collection[Node] | None, keep: bool
+) -> tuple[dict[Node, tuple[Edge, ...]], dict[Node, int]]:
+    """Takes the edges of all nodes between a root and the sinks (None: all leaves).
+
+    Returns:
+        The edges, and for each node how many of them lead to it.
 
     Raises:
         AutographError: backward() has used some before; all stay as they are.
     """
-    edges: dict[Node, tuple[tuple[Node, GradientFunction], ...]] = {}
-    uses = {root: 0}
+    edges: dict[Node, tuple[Edge, ...]] = {}
+    parents: dict[Node, list[Node]] = {root: []}
     stack = [root]
     while stack:
         node = stack.pop()
@@ -178,14 +326,32 @@ def _take_graph(root: Node) -> tuple[dict[Node, tuple[tuple[Node, GradientFuncti
                 "backward() was already called on this tensor or on one that shares its graph, and the graph is freed"
                 " as it runs; compute the forward pass again, or add the losses and call backward() once"
             )
-        if node.is_leaf:
+        if node.is_leaf or (sinks is not None and node in sinks):
             continue
         edges[node] = node.edges
-        for target, _ in node.edges:
-            if target not in uses:
-                uses[target] = 0
+        for target in [target for edge in node.edges for target in edge.targets if target is not None]:
+            if target not in parents:
+                parents[target] = []
                 stack.append(target)
-            uses[target] += 1
-    for node in edges:
-        node.edges = None
-    return edges, uses
+            parents[target].append(node)
+    if sinks is not None:
+        _keep_what_leads_to(sinks, edges, parents)
+    if not keep:
+        for node in edges:
+            node.edges = None
+    return edges, {node: len(leading) for node, leading in parents.items()}
+
+
+def _keep_what_leads_to(
+    sinks: Collection[Node], edges: dict[Node, tuple[Edge, ...]], parents: dict[Node, list[Node]]
+) -> None:
+    leading: set[Node] = set()
+    stack = [sink for sink in sinks if sink in parents]
+    while stack:
+        node = stack.pop()
+        if node not in leading:
+            leading.add(node)
+            stack += parents[node]
+    for node in [node for node in parents if node not in leading]:
+        del parents[node]
+        edges.pop(node, None)

@@ -15,7 +15,7 @@ from krnlpy.dsl import exp, global_id, global_threads, item_id, log
 from .checks import require_dtype
 from .classes import Classes, check_range, class_tensor
 from .launch import grid_stride, max_passes, reshape_or_copy, split_rows
-from .reductions import sum_axes
+from .reducers.sums import sum_axes
 from .type_variables import C, F, T
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from krnlpy.dsl import global_id, global_threads, isnan
 
 from .checks import pair, require_dtype, require_ndim, single
 from .launch import grid_stride, max_passes, split_plane, split_rows, threads_per_row
-from .reductions import sum_axes
+from .reducers.sums import sum_axes
 from .type_variables import F
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from autograph.autograd import differentiable
+from autograph.autograd import differentiable, saved
 from autograph.errors import ShapeError
 from krnlpy import Buffer, Global, Out, ScalarType, host_call, kernel
 from krnlpy.dsl import group_id, local_array, thread_id
 
 from .checks import require_alike, require_ndim
 from .launch import MAX_PASSES
-from .reductions import sum_axes
+from .reducers.sums import sum_axes
 from .type_variables import T, U, accumulator
 
 if TYPE_CHECKING:
@@ -49,13 +49,11 @@ def matmul(x: Tensor, y: Tensor) -> Tensor:
         raise ShapeError(f"@ of shapes {x.shape} and {y.shape}: {x.shape[1]} columns do not fit {y.shape[0]} rows")
     require_alike("@", x, y)
     value = x.result(product(x.buffer, y.buffer))
-    a, b = x.detach(), y.detach()
+    a, b = saved(x), saved(y)
     return differentiable(
         value,
-        [
-            (x, lambda gradient: gradient.result(product(gradient.buffer, b.buffer.transpose()))),
-            (y, lambda gradient: gradient.result(product(a.buffer.transpose(), gradient.buffer))),
-        ],
+        [(x, lambda gradient: matmul(gradient, b.T)), (y, lambda gradient: matmul(a.T, gradient))],
+        higher_order=True,
     )
 
 

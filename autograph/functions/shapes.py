@@ -13,7 +13,7 @@ from krnlpy import Buffer, Device
 
 from .checks import integers
 from .launch import reshape_or_copy
-from .reductions import sum_to_shape
+from .reducers.sums import sum_to_shape
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
@@ -37,7 +37,7 @@ def reshape(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
         raise ShapeError(f"a tensor of shape {x.shape} has {x.size} elements and cannot be reshaped to {wanted}")
     source = x.shape
     value = x.view(lambda buffer: reshape_or_copy(buffer, wanted))
-    return differentiable(value, [(x, lambda gradient: reshape(gradient, source))])
+    return differentiable(value, [(x, lambda gradient: reshape(gradient, source))], higher_order=True)
 
 
 def flatten(x: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ def transpose(x: Tensor, *axes: int | Sequence[int]) -> Tensor:
     order = tuple(a + x.ndim if a < 0 else a for a in given) or tuple(reversed(range(x.ndim)))
     value = _view(x, lambda buffer: buffer.transpose(*order))
     inverse = tuple(order.index(axis) for axis in range(x.ndim))
-    return differentiable(value, [(x, lambda gradient: transpose(gradient, inverse))])
+    return differentiable(value, [(x, lambda gradient: transpose(gradient, inverse))], higher_order=True)
 
 
 def broadcast_to(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
@@ -87,7 +87,7 @@ def broadcast_to(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
     wanted = integers(shape)
     source = x.shape
     value = _view(x, lambda buffer: buffer.broadcast_to(wanted))
-    return differentiable(value, [(x, lambda gradient: sum_to_shape(gradient, source))])
+    return differentiable(value, [(x, lambda gradient: sum_to_shape(gradient, source))], higher_order=True)
 
 
 def index(x: Tensor, key: Any) -> Tensor:
@@ -107,9 +107,9 @@ def index(x: Tensor, key: Any) -> Tensor:
     def scatter(gradient: Tensor) -> Tensor:
         result = Buffer.zeros(shape, dtype, device)
         result[key].copy_from(gradient.buffer)
-        return gradient.result(result)
+        return differentiable(gradient.result(result), [(gradient, lambda dy: index(dy, key))], higher_order=True)
 
-    return differentiable(value, [(x, scatter)])
+    return differentiable(value, [(x, scatter)], higher_order=True)
 
 
 def copy(x: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ def copy(x: Tensor) -> Tensor:
     >>> x.strides, x.copy().strides
     ((1, 3), (2, 1))
     """
-    return differentiable(x.result(x.buffer.copy()), [(x, lambda gradient: gradient)])
+    return differentiable(x.result(x.buffer.copy()), [(x, lambda gradient: gradient)], higher_order=True)
 
 
 def contiguous(x: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ def contiguous(x: Tensor) -> Tensor:
     """
     if not x.is_contiguous():
         return copy(x)
-    return differentiable(x.detach(), [(x, lambda gradient: gradient)])
+    return differentiable(x.detach(), [(x, lambda gradient: gradient)], higher_order=True)
 
 
 def to_device(x: Tensor, device: Device) -> Tensor:
@@ -159,7 +159,7 @@ def to_device(x: Tensor, device: Device) -> Tensor:
     source = x.device
     is_there = isinstance(device, Device) and device == source
     value = x.detach() if is_there else x.result(x.buffer.to_device(device))
-    return differentiable(value, [(x, lambda gradient: to_device(gradient, source))])
+    return differentiable(value, [(x, lambda gradient: to_device(gradient, source))], higher_order=True)
 
 
 def _view(x: Tensor, of: Callable[[Buffer], Buffer]) -> Tensor:

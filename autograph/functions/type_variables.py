@@ -25,7 +25,7 @@ else:
     C = TypeVar("C", u8, i8, u16, i16, u32, i32, u64, i64)
     """The types of class indices."""
 
-_ACCUMULATORS: dict[DTypeLike, DTypeLike] = {f16: f32, bf16: f32, u8: u32, u16: u32, i8: i32, i16: i32}
+_ACCUMULATORS: dict[DTypeLike, DTypeLike] = {f16: f32, bf16: f32, u8: u32, u16: u32, i8: i32, i16: i32, bool: i32}
 
 
 def accumulator(dtype: ScalarType) -> ScalarType:

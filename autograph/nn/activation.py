@@ -30,4 +30,5 @@ class Relu(Layer):
         [0.0, 3.0]
         """
         require_tensor("Relu", x)
-        return x.relu()
+        result: Tensor = x.relu()
+        return result

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -23,8 +23,28 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
-GradientFunction: TypeAlias = "Callable[[Tensor], Tensor]"
-"""From the gradient of an operation's output to that of an input: of the input's shape, dtype and device."""
+GradientFunction: TypeAlias = "Callable[..., Any]"
+"""From the gradients of an operation's results to that of an input (a tensor of its shape, dtype and device), or to
+those of several inputs."""
+
+
+class Edge(NamedTuple):
+    """From a node to those of inputs that share a gradient function.
+
+    Attributes:
+        targets: one for each gradient that the function gives; None takes none.
+        function: from the gradients of the node's results to those of the targets; to one of them if ``is_single``.
+        is_single: there is one target, and the function gives its gradient by itself.
+        is_recordable: the function computes with recorded operations on what was :func:`autograph.autograd.saved`, so
+            that gradients have gradients.
+        slot: which of the target's results it is.
+    """
+
+    targets: tuple[Node | None, ...]
+    function: GradientFunction
+    is_single: bool = True
+    is_recordable: bool = False
+    slot: int = 0
 
 
 class Node:
@@ -37,24 +57,46 @@ class Node:
 
     __slots__ = ("device", "dtype", "edges", "gradient", "shape")
 
-    def __init__(self, tensor: TensorBase, edges: tuple[tuple[Node, GradientFunction], ...] = ()) -> None:
+    def __init__(self, tensor: TensorBase, edges: tuple[Edge, ...] = ()) -> None:
         self.shape = tensor.shape
         self.dtype: ScalarType = tensor.dtype
         self.device: Device = tensor.device
-        self.edges: tuple[tuple[Node, GradientFunction], ...] | None = edges
+        self.edges: tuple[Edge, ...] | None = edges
         self.gradient: Tensor | None = None
 
     @property
     def is_leaf(self) -> bool:
         return self.edges == ()
 
+    @property
+    def results(self) -> tuple[Node, ...]:
+        """Those whose gradients its edges take: its own."""
+        return (self,)
+
     def require_fit(self, gradient: TensorBase) -> None:
         """Raises AutographError if shape, dtype or device of a gradient is not that of the tensor."""
+        if not isinstance(gradient, TensorBase):
+            raise AutographError(f"a gradient function gave {type(gradient).__name__}, not a tensor")
         if gradient.shape != self.shape or gradient.dtype is not self.dtype or gradient.device != self.device:
             raise AutographError(
                 f"a gradient of shape {gradient.shape}, {gradient.dtype} on {gradient.device.name} for a tensor of"
                 f" shape {self.shape}, {self.dtype} on {self.device.name}: they must be alike"
             )
+
+
+class OperationNode(Node):
+    """The place of an operation with several results, between their nodes and those of its inputs."""
+
+    __slots__ = ("_results",)
+
+    def __init__(self, edges: tuple[Edge, ...], results: tuple[Node, ...]) -> None:
+        self.edges = edges
+        self._results = results
+
+    @property
+    def results(self) -> tuple[Node, ...]:
+        """The nodes of the results."""
+        return self._results
 
 
 class Recording(threading.local):
@@ -239,8 +281,8 @@ class TensorBase:
             raise SharingError(f"the elements lie on {self.device!r}; an array of them is always a copy")
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
-    def item(self) -> int | float:
-        """The number that a tensor of one element holds; waits for it.
+    def item(self) -> int | float | bool:
+        """The number or truth value that a tensor of one element holds; waits for it.
 
         Raises:
             ShapeError: the tensor has no element, or several.
@@ -252,7 +294,7 @@ class TensorBase:
         if self.size != 1:
             raise ShapeError(f"item() of a tensor of shape {self.shape}: it has {self.size} elements, not one")
         value = self.share.buffer.numpy().reshape(())[()]
-        return float(value) if self.dtype.is_float else int(value)
+        return float(value) if self.dtype.is_float else bool(value) if self.dtype.kind == "bool" else int(value)
 
     def __float__(self) -> float:
         return float(self.item())
@@ -316,13 +358,11 @@ class TensorBase:
 
 
 def require_buffer(value: Any) -> None:
-    """The elements of a tensor must be a buffer of numbers."""
+    """The elements of a tensor must be a buffer."""
     if not isinstance(value, Buffer):
         raise DtypeError(
             f"Tensor takes a Buffer, not {type(value).__name__}; Tensor.from_numpy makes a tensor of an array or a list"
         )
-    if value.dtype.kind == "bool":
-        raise DtypeError("a tensor holds numbers, not truth values: convert them, for example by buffer.cast(u8)")
 
 
 def require_tensor(operation: str, value: Any) -> None:

@@ -7,8 +7,18 @@ from typing import Any
 
 from autograph.autograd.tape import backward
 from autograph.errors import DtypeError
-from autograph.functions import elementwise, in_place, losses, pooling, products, reductions, shapes
+from autograph.functions import (
+    casts,
+    in_place,
+    losses,
+    pooling,
+    products,
+    shapes,
+)
 from autograph.functions.convolution import one_dimensional, two_dimensional
+from autograph.functions.elementwise import activations, arithmetic, bits, comparisons
+from autograph.functions.reducers import sums
+from autograph.functions.reductions import aggregates, softmax
 from krnlpy import Buffer, Device, DTypeLike, f32
 
 from .base import Shape, TensorBase, require_buffer
@@ -18,7 +28,7 @@ __all__ = ["Tensor"]
 
 
 class Tensor(TensorBase):
-    """An n-dimensional array of one of the 12 scalar types, on the host or on a device.
+    """An n-dimensional array of one of the 13 scalar types, on the host or on a device.
 
     Operations return new tensors and are recorded for :meth:`backward` if an input is (see :attr:`tracked`). Views
     (slices, transposes, reshapes, broadcasts) share memory, but no tensor ever sees an in-place change of another:
@@ -38,13 +48,36 @@ class Tensor(TensorBase):
 
     # Methods are the functions themselves: `x.conv2(...)` is `conv2(x, ...)`.
 
-    __add__ = __radd__ = elementwise.add
-    __sub__ = elementwise.sub
-    __rsub__ = elementwise.rsub
-    __mul__ = __rmul__ = elementwise.mul
-    __truediv__ = elementwise.div
-    __rtruediv__ = elementwise.rdiv
-    __neg__ = elementwise.neg
+    __add__ = __radd__ = arithmetic.add
+    __sub__ = arithmetic.subtract
+    __rsub__ = arithmetic.reflected_subtract
+    __mul__ = __rmul__ = arithmetic.multiply
+    __truediv__ = arithmetic.divide
+    __rtruediv__ = arithmetic.reflected_divide
+    __floordiv__ = arithmetic.floor_divide
+    __rfloordiv__ = arithmetic.reflected_floor_divide
+    __mod__ = arithmetic.remainder
+    __rmod__ = arithmetic.reflected_remainder
+    __pow__ = arithmetic.pow
+    __rpow__ = arithmetic.reflected_pow
+    __neg__ = arithmetic.negative
+    __pos__ = arithmetic.positive
+    __abs__ = arithmetic.absolute
+    __and__ = __rand__ = bits.bitwise_and
+    __or__ = __ror__ = bits.bitwise_or
+    __xor__ = __rxor__ = bits.bitwise_xor
+    __invert__ = bits.bitwise_invert
+    __lshift__ = bits.bitwise_left_shift
+    __rlshift__ = bits.reflected_left_shift
+    __rshift__ = bits.bitwise_right_shift
+    __rrshift__ = bits.reflected_right_shift
+    __eq__ = comparisons.equal  # type: ignore[assignment]  # elementwise, as the standard has it
+    __ne__ = comparisons.not_equal  # type: ignore[assignment]
+    __lt__ = comparisons.less
+    __le__ = comparisons.less_equal
+    __gt__ = comparisons.greater
+    __ge__ = comparisons.greater_equal
+    __hash__ = TensorBase.__hash__  # by identity
     __matmul__ = matmul = products.matmul
     __getitem__ = shapes.index
 
@@ -56,10 +89,18 @@ class Tensor(TensorBase):
     transpose = shapes.transpose
     broadcast_to = shapes.broadcast_to
 
-    cast = elementwise.cast
-    scaled_cast = elementwise.scaled_cast
-    relu = elementwise.relu
-    sum = reductions.sum
+    cast = casts.cast
+    scaled_cast = casts.scaled_cast
+    relu = activations.relu
+    sum = sums.sum
+    mean = aggregates.mean
+    max = aggregates.max
+    min = aggregates.min
+    any = aggregates.any
+    all = aggregates.all
+    argmax = aggregates.argmax
+    argmin = aggregates.argmin
+    softmax = softmax.softmax
     conv1 = one_dimensional.conv1
     conv2 = two_dimensional.conv2
     max_pool1 = pooling.max_pool1

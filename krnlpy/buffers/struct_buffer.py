@@ -77,13 +77,13 @@ class StructBuffer(StructView[Buffer]):
             OutOfMemory, LimitExceeded: it is too large for the device.
 
         >>> from dataclasses import dataclass
-        >>> from krnlpy import StructBuffer, f32, u8
+        >>> from krnlpy import StructBuffer, f32
         >>> @dataclass
         ... class Cell:
         ...     heat: f32
-        ...     alive: u8
+        ...     alive: bool
         >>> StructBuffer.zeros(2, Cell).numpy().tolist()
-        [(0.0, 0), (0.0, 0)]
+        [(0.0, False), (0.0, False)]
         """
         result = cls.empty(shape, struct, device)
         result.storage.fill(0)
@@ -220,13 +220,13 @@ class StructBuffer(StructView[Buffer]):
                 False and the device has memory of its own, or ``out`` is given too.
 
         >>> from dataclasses import dataclass
-        >>> from krnlpy import StructBuffer, f32, u8
+        >>> from krnlpy import StructBuffer, f32
         >>> @dataclass
         ... class Cell:
         ...     heat: f32
-        ...     alive: u8
+        ...     alive: bool
         >>> StructBuffer.zeros(2, Cell).numpy()["alive"]
-        array([0, 0], dtype=uint8)
+        array([False, False])
         """
         arrays.check_out(out, self.shape)
         if out is None:

@@ -174,6 +174,8 @@ def _features(subject: Subject) -> str:
         lines.append((f"binding {shader.parameter_binding}", "parameters"))
     if shader.report_binding is not None:
         lines.append((f"binding {shader.report_binding}", "report of the first failure and of prints"))
+    if shader.tables:
+        lines.append((f"binding {shader.binding_count - 1}", f"tables, {len(shader.tables)} bytes"))
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
 

@@ -201,9 +201,12 @@ def readers(receiver: Receiver, bound: Sequence[Declared]) -> tuple[Any, Any]:
 
 
 def same(value: Any, constant: Any) -> bool:
-    """Whether an attribute still is what was compiled in."""
+    """Whether an object from outside still is what was compiled in."""
+    from krnlpy.dsl.frontend.tables import frozen
+
     if value is constant:
         return True
+    value = frozen(value)
     if value.__class__ is not constant.__class__:
         return False
     if isinstance(value, tuple):

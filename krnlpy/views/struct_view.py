@@ -36,10 +36,10 @@ def struct_dtype(struct: type) -> np.dtype[np.void]:
     bytes. That is the scalar layout of GLSL; its std430 would take 16.
 
     >>> from dataclasses import dataclass
-    >>> from krnlpy import f32, struct_dtype, u8
+    >>> from krnlpy import f32, struct_dtype
     >>> @dataclass
     ... class Cell:
-    ...     alive: u8
+    ...     alive: bool
     ...     heat: f32
     >>> struct_dtype(Cell).fields["heat"]
     (dtype('float32'), 4)

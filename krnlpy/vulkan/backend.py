@@ -232,7 +232,10 @@ class VulkanBackend:
     def build(self, request: BuildRequest) -> VulkanExecutable:
         """A program built for the device. Raises MissingFeatures, LimitExceeded."""
         self._check()
-        return self._builder.build(request)
+        executable = self._builder.build(request)
+        if executable.tables is not None:
+            executable.tables.place(self._memory.allocate, self._transfers.upload)
+        return executable
 
     def launch(
         self,

@@ -188,6 +188,8 @@ class Graphs:
     def _split(self, command: DeviceCommand) -> Iterator[DeviceCommand]:
         """The parts of a launch of more groups than the device has along an axis; any other command itself."""
         most = self._device.info.max_groups_xyz
+        if isinstance(command, Launch | LaunchIndirect) and command.executable.tables is not None:
+            command = command._replace(bindings=(*command.bindings, command.executable.tables.binding))
         if isinstance(command, Launch) and any(n > limit for n, limit in zip(command.groups, most, strict=True)):
             executable, kind = command.executable.split(), Launch
             for groups, end in parts_of(command.groups, most):

@@ -18,7 +18,7 @@ import numpy as np
 
 from krnlpy.backend.commands import Fill, Launch, perform
 from krnlpy.backend.memory_stats import MemoryStats
-from krnlpy.backend.protocol import Binding
+from krnlpy.backend.protocol import Binding, BuildRequest
 from krnlpy.backend.timing import HostTimer, Span
 from krnlpy.errors import DeviceLost
 
@@ -97,16 +97,13 @@ class Reentry:
 
     Args:
         queue: of the calls that are interrupted; ``memory`` and ``builder`` too.
-
-    Attributes:
-        build: as that of the backend, as nothing of a queue is needed.
     """
 
     def __init__(self, device: LogicalDevice, queue: Queue, memory: MemoryPool, builder: PipelineBuilder) -> None:
         self._device = device
         self._interrupted = queue
         self._memory = memory
-        self.build = builder.build
+        self._builder = builder
         self._levels: list[_Level] = []
         self._spare: list[_Level] = []
         self._used: list[_Level] = []
@@ -181,6 +178,12 @@ class Reentry:
             self._run(level, Fill(memory, offset, nbytes, pattern))
 
     # --------------------------------------------------------------------------------------------------- kernels
+
+    def build(self, request: BuildRequest) -> VulkanExecutable:
+        executable = self._builder.build(request)
+        if executable.tables is not None:
+            executable.tables.place(self.allocate, self.upload)
+        return executable
 
     def launch(
         self,

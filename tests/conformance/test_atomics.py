@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from krnlpy import Device, StructBuffer, dsl, kernel, struct_dtype
+from krnlpy import Buffer, Device, StructBuffer, dsl, kernel, struct_dtype
 from krnlpy.dsl import (
     atomic_add,
     atomic_and,
@@ -24,6 +24,7 @@ from krnlpy.dsl import (
     global_id,
     group_array,
     ivec3,
+    mat2,
     thread_id,
     vec3,
 )
@@ -377,6 +378,43 @@ def test_components_of_vectors(launch: Launcher) -> None:
     assert (out[:, 0] == 16).all()
     assert (out[:, 1] == sums[np.arange(16) % 3]).all()
     assert (out[:, 2] < sums[np.arange(16) % 3]).all()
+
+
+def test_whole_vectors_and_matrices(device: Device) -> None:
+    @kernel(threads=16)
+    def change(v: GlobalMut[ivec3], m: GlobalMut[mat2], old: GlobalMut[ivec3], swapped: GlobalMut[ivec3]) -> None:
+        g = group_array(ivec3, 2)
+        k = thread_id()
+        atomic_add(g[k % 2], ivec3(1, k, -k))
+        old[k] = atomic_sub(v[0], 1)
+        atomic_max(v[1], ivec3(k, -k, 100 - k))
+        if k < 7:
+            atomic_xor(v[2], ivec3(k, 0, -1))
+        atomic_add(m[0], 0.5)
+        if k == 0:
+            atomic_add(swapped[0], ivec3(atomic_add(swapped[1].x, 1), swapped[1].x, swapped[1].y))
+        barrier()
+        if k < 2:
+            v[3 + k] = g[k]
+
+    v, old = (Buffer.zeros((count, 3), i32, device) for count in (5, 16))
+    m, swapped = Buffer.ones((1, 2, 2), f32, device), Buffer.full((2, 3), 7, i32, device)
+    change.with_groups(1)(v, m, old, swapped)
+    found = v.numpy()
+    assert found[:3].tolist() == [[-16] * 3, [15, 0, 100], [7, 0, -1]]
+    assert found[3:].tolist() == [[8, 56, -56], [8, 64, -64]]
+    assert (m.numpy() == 9).all() and swapped.numpy().tolist() == [[14, 15, 14], [8, 7, 7]]
+    assert (np.sort(old.numpy(), axis=0) == np.arange(-15, 1)[:, None]).all()
+
+
+def test_the_value_is_read_before_the_first_part_changes(device: Device) -> None:
+    @kernel(threads=1)
+    def turn(v: GlobalMut[ivec3]) -> None:
+        atomic_add(v[0], v[0].zyx)
+
+    v = Buffer.from_numpy(np.array([[1, 2, 4]], np.int32), device)
+    turn.with_groups(1)(v)
+    assert v.numpy().tolist() == [[5, 4, 5]]
 
 
 @dataclass

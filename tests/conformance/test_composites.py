@@ -38,6 +38,7 @@ from krnlpy.dsl import (
     normalize,
     outer,
     thread_id,
+    trace,
     transpose,
     vec2,
     vec3,
@@ -193,7 +194,7 @@ def test_matrices(device: Device) -> None:
         m = Matrix[f32, 3, 3](a[0, 0], a[0, 1], a[0, 2], a[1, 0], a[1, 1], a[1, 2], a[2, 0], a[2, 1], a[2, 2])
         product = m @ inverse(m)
         out[0] = determinant(m)
-        out[1] = product[0, 0] + product[1, 1] + product[2, 2]
+        out[1] = trace(product)
         out[2] = abs(product[0, 1]) + abs(product[2, 0])
         v = m @ vec3(1.0, 2.0, 3.0)
         out[3] = v.y
@@ -206,11 +207,12 @@ def test_matrices(device: Device) -> None:
         out[6] = m[2][2] + m[2, 0]
         o = outer(vec2(1.0, 2.0), vec3(3.0, 4.0, 5.0))
         out[7] = o[1, 2] + o.shape[0] * 100.0 + (vec2(1.0, 2.0) @ vec2(3.0, 4.0))
+        out[8] = trace(Matrix[i32, 2, 3](1, 2, 3, 4, 5, 6)) + np.trace(Matrix[f32, 3, 2](1, 2, 3, 4, 5, 6)) * 10.0
 
     a = np.array([[2, 1, 0], [1, 3, 1], [0.5, 1, 4]], np.float32)
-    want = [np.linalg.det(a), 3, 0, (a @ [1, 2, 3])[1], ([1, 2, 3] @ a)[1], 0, 202, 221]
+    want = [np.linalg.det(a), 3, 0, (a @ [1, 2, 3])[1], ([1, 2, 3] @ a)[1], 0, 202, 221, 56]
     # Entries below 10, at most a dozen roundings each.
-    np.testing.assert_allclose(run(body, device, a), want, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(run(body, device, a, count=9), want, rtol=1e-6, atol=1e-6)
 
 
 def test_a_matrix_of_one_number_has_it_on_its_diagonal(device: Device) -> None:

@@ -247,6 +247,11 @@ def determinant_of(m: Matrix[f32, 2, 2]):
 
 
 @func
+def weighted_trace(m: Matrix[f32, 2, 2]):
+    return 3.0 * dsl.trace(m)
+
+
+@func
 def moved(ball: Ball, t):
     return Ball(ball.place + vec3(t, t * t, 1.0), ball.radius * t)
 
@@ -281,15 +286,18 @@ def test_composites(launch: Launcher) -> None:
         a, b = derivative(sin_and_cos)(x)
         out[i, 13] = a
         out[i, 14] = b
+        of_trace = derivative(weighted_trace)(Matrix[f32, 2, 2](x, 2.0, 3.0, 4.0))
+        out[i, 15] = of_trace[1, 1]
+        out[i, 16] = of_trace[0, 1]
 
-    out = np.zeros((X.size, 15), np.float32)
+    out = np.zeros((X.size, 17), np.float32)
     out = launch(kernel, X, out)[1]
     x = X.astype(np.float64)
     s, c = np.sin(x), np.cos(x)
     one = np.ones_like(x)
     want = [
         3 * x, 3 * x, one, c - x * s, s + x * c, 8 * (1 + x) + 5 + x * x, 8 + 2 * x, 12 * (1 + x), 4 * one, x, -3 * one,
-        2 * x, 2 * one, 2 * np.cos(2 * x), -s,
+        2 * x, 2 * one, 2 * np.cos(2 * x), -s, 3 * one, 0 * one,
     ]  # fmt: skip
     same(out, np.stack(want, axis=1))
 

@@ -33,8 +33,8 @@ class Effects(Composites):
 
     def accumulator(self, name: str, length: int) -> Accumulator:
         """A new one, of at most 32 bits."""
-        type = self.random.choice([t for t in self.stored if t.is_integer and t.size < 8])
-        made = Accumulator(name, type, self.random.choice(ORDERLESS), length)
+        type = self.random.choice([t for t in self.stored if not t.is_float and t.size < 8])
+        made = Accumulator(name, type, self.random.choice(ORDERLESS[3:] if type is boolean else ORDERLESS), length)
         self.accumulators.append(made)
         return made
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from autograph.functions.launch import MAX_PASSES, grid_stride, split_plane
-from autograph.functions.reductions import sum_axes
+from autograph.functions.reducers.sums import sum_axes
 from autograph.functions.type_variables import F
 from krnlpy import Buffer, Device, Global, Out, Spec, f32, func, i32, kernel
 from krnlpy.dsl import global_id, global_threads, local_array

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from autograph.functions.launch import grid_stride
-from autograph.functions.reductions import sum_axes
+from autograph.functions.reducers.sums import sum_axes
 from autograph.functions.type_variables import F
 from krnlpy import Buffer, Global, GlobalMut, Out, Spec, f32, i32, i64, kernel
 from krnlpy.dsl import fma, global_id, global_threads, local_array

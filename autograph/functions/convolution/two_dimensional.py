@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
 from autograph.functions.checks import pair, require_alike, require_dtype, require_ndim
-from autograph.functions.elementwise import add
+from autograph.functions.elementwise.arithmetic import add
 from autograph.functions.launch import split_rows
-from autograph.functions.reductions import sum_buffers
+from autograph.functions.reducers.sums import sum_buffers
 from krnlpy import Buffer, bf16, f16, f32
 
 from . import direct as conv2_direct

@@ -12,7 +12,7 @@ from autograph.autograd import differentiable
 from autograph.errors import ShapeError
 from autograph.functions.checks import pair, require_ndim
 from autograph.functions.launch import grid_stride, split_plane, split_rows
-from autograph.functions.reductions import sum_axes
+from autograph.functions.reducers.sums import sum_axes
 from autograph.functions.type_variables import T, accumulator
 from autograph.tensor.base import Shape
 from krnlpy import Buffer, Global, Out, ScalarType, i32, kernel
@@ -112,7 +112,7 @@ def im2col(x: Tensor, filter: Pair, *, stride: Pair = 1, padding: Pair = 0, dila
                 grid_stride(_im2col, piece.size // width, width)(some, piece, *_offsets(window, 0, taps.start))
     value = x.result(columns.reshape((n * size[0] * size[1], c * window.filter[0] * window.filter[1])))
     options = {"stride": stride, "padding": padding, "dilation": dilation}
-    return differentiable(value, [(x, lambda gradient: col2im(gradient, shape, filter, **options))])
+    return differentiable(value, [(x, lambda gradient: col2im(gradient, shape, filter, **options))], higher_order=True)
 
 
 def col2im(
@@ -151,7 +151,9 @@ def col2im(
         for some, part in split_rows(whole, x):
             _add_windows(some, part, window)
     options = {"stride": stride, "padding": padding, "dilation": dilation}
-    return differentiable(columns.result(x), [(columns, lambda gradient: im2col(gradient, filter, **options))])
+    return differentiable(
+        columns.result(x), [(columns, lambda gradient: im2col(gradient, filter, **options))], higher_order=True
+    )
 
 
 def _checked_window(

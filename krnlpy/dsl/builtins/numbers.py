@@ -8,7 +8,7 @@ from .marker import builtin
 
 __all__ = [
     "clamp", "copysign", "fma", "fmax", "fmin", "isfinite", "isinf", "isnan", "ldexp", "lerp", "nextafter",
-    "polynomial", "sign", "signbit", "smoothstep", "step",
+    "polynomial", "sign", "signbit", "smoothstep", "step", "where",
 ]  # fmt: skip
 
 
@@ -326,4 +326,26 @@ def polynomial(x: Any, coefficients: Any) -> Any:
     >>> show(Buffer.from_numpy(np.float32([0, 2])))
     1.0
     3.0
+    """
+
+
+@builtin
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """``a if condition else b``, but both are evaluated; of vectors element by element. ``np.where`` is the same.
+
+    The condition is a truth value or a number, or a vector of these; numbers go with every element of a vector.
+
+    Raises:
+        KernelTypeError: neither type of a and b holds every value of the other, or shapes differ.
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import vec2, where
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     v = vec2(x, -x)
+    ...     print(where(x > 0.0, x, 0), where(v > 0.0, v, 9.0))
+    >>> show(Buffer.from_numpy(np.float32([2, -3])))
+    2.0 (2.0, 9.0)
+    0.0 (9.0, 3.0)
     """

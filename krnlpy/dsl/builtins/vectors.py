@@ -7,7 +7,7 @@ from typing import Any
 from .marker import builtin
 
 __all__ = [
-    "cross", "determinant", "distance", "dot", "inverse", "length", "normalize", "outer", "transpose",
+    "cross", "determinant", "distance", "dot", "inverse", "length", "normalize", "outer", "trace", "transpose",
 ]  # fmt: skip
 
 
@@ -144,6 +144,23 @@ def determinant(m: Any) -> Any:
     ...     print(determinant(mat2(x, 2, 3, 4)))
     >>> show(Buffer.ones(1, f32))
     -2.0
+    """
+
+
+@builtin
+def trace(m: Any) -> Any:
+    """The sum of the elements on the diagonal of a matrix, of any scalar type and shape, as NumPy's.
+
+    Raises:
+        KernelTypeError: m is not a matrix.
+
+    >>> from krnlpy import Buffer, Item, f32, kernel
+    >>> from krnlpy.dsl import mat2, trace
+    >>> @kernel
+    ... def show(x: Item[f32]):
+    ...     print(trace(mat2(x, 2, 3, 4)))
+    >>> show(Buffer.ones(1, f32))
+    5.0
     """
 
 

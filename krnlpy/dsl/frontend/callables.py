@@ -19,6 +19,13 @@ class Func:
 
     Attributes:
         partials: its partial derivatives by hand, one for each parameter (None: 0); None: it is derived from its body.
+
+    >>> from krnlpy import Func, func
+    >>> @func
+    ... def half(x):
+    ...     return 0.5 * x
+    >>> half, isinstance(half, Func), half(3.0)
+    (<func half>, True, 1.5)
     """
 
     partials: tuple[Func | None, ...] | None = None

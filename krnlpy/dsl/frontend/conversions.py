@@ -103,13 +103,13 @@ def typed(value: Value, type: ScalarType | None = None) -> ir.Expr:
     return literal(value.value, type or default_type(value.value), value.location)
 
 
-def choice(condition: ir.Expr, then: Value, otherwise: Value, location: Location) -> ir.Select:
+def choice(condition: ir.Expr, then: Value, otherwise: Value, location: Location, what: str = "if-else") -> ir.Select:
     """``then if condition else otherwise`` of numbers; weak if both are.
 
     Raises:
         KernelTypeError: neither type can hold the other.
     """
-    a, b = unify(then, otherwise, "if-else", location)
+    a, b = unify(then, otherwise, what, location)
     weak = () if is_strong(then) or is_strong(otherwise) else (_numbers(then), _numbers(otherwise))
     return ir.Select(condition, a, b, weak, type=a.type, location=location)
 

@@ -164,7 +164,7 @@ def define_partials(f: Callable[..., Any], *partials: Callable[..., Any] | None)
 def parameters_of(function: Func) -> tuple[str, ...]:
     """The names of a function's parameters."""
     code = function.function.__code__
-    return code.co_varnames[: code.co_argcount]
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def _func(f: object, what: str) -> Func:

@@ -14,16 +14,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+import numpy as np
+
 from krnlpy.dsl import ir
 from krnlpy.dsl.passes.derivative.derivations import Derivations
-from krnlpy.errors import KernelSyntaxError
+from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType
 
 from .callables import Argument, Call, Func
 from .receiver import Receiver
+from .sequences import entries
 from .source import Source
+from .tables import frozen, table
 from .targets import AnyName, Target
-from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, plain
+from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe
 
 
 @dataclass(eq=False)
@@ -37,6 +41,7 @@ class ProgramState:
         receiver: of a method, its object.
         functions: those that were lowered, by what they were lowered for.
         captured: what names from outside mean, by function (or module) and name; filled at their first use.
+        tables: captured arrays as tables, by what they hold.
         derivations: the derivatives of its functions; None before the first.
         votes: what votes at barriers count with; None before the first.
     """
@@ -51,14 +56,22 @@ class ProgramState:
     names: set[str] = field(default_factory=set)
     group_arrays: list[ir.GroupArray] = field(default_factory=list)
     calling: list[object] = field(default_factory=list)
+    tables: dict[Any, ir.ConstantArray] = field(default_factory=dict)
     derivations: Derivations | None = None
     votes: Any = None
 
     def capture(self, owner: Any, name: str, find: Callable[[], Any]) -> Any:
         """What a name of a function's or module's surroundings means, from its first use on."""
         if (owner, name) not in self.captured:
-            self.captured[owner, name] = plain(find())
+            self.captured[owner, name] = frozen(find())
         return self.captured[owner, name]
+
+    def table(self, array: np.ndarray[Any, Any], name: str, where: ir.Location) -> ir.ConstantArray:
+        """An array as a table of the program, one for all that hold the same."""
+        key = (array.dtype, array.shape, array.tobytes())
+        if key not in self.tables:
+            self.tables[key] = table(array, name, where)
+        return self.tables[key]
 
     def unique(self, name: str) -> str:
         """A function name not yet taken in this program."""
@@ -116,19 +129,32 @@ class Lowering:
         return result
 
     def call(self, node: ast.Call) -> Call:
-        """A call with its arguments evaluated, from left to right.
-
-        Raises:
-            KernelSyntaxError: an argument is starred.
-        """
+        """A call with its arguments evaluated, from left to right; of a starred one, what it consists of."""
         where = self.at(node)
-        if any(isinstance(a, ast.Starred) for a in node.args):
-            raise KernelSyntaxError("kernels have no starred arguments; write the values out", *where)
         name = getattr(node.func, "attr", getattr(node.func, "id", "this function"))
-        values = self.values([*node.args, *(keyword.value for keyword in node.keywords)])
-        positional = tuple(Argument(v, self.at(a)) for v, a in zip(values, node.args, strict=False))
+        values = self.values([*map(_unstarred, node.args), *(keyword.value for keyword in node.keywords)])
+        positional = [
+            Argument(entry, self.at(a))
+            for v, a in zip(values, node.args, strict=False)
+            for entry in (self._starred(v, a) if isinstance(a, ast.Starred) else (v,))
+        ]
         keywords = zip(values[len(node.args) :], node.keywords, strict=True)
-        return Call(name, where, positional, tuple((k.arg, Argument(v, self.at(k))) for v, k in keywords))
+        return Call(name, where, tuple(positional), tuple((k.arg, Argument(v, self.at(k))) for v, k in keywords))
+
+    def entries_of(self, nodes: Sequence[ast.expr]) -> tuple[Value, ...]:
+        """The entries of a tuple that is written out; of a starred one, what it consists of."""
+        found: list[Value] = []
+        for value, node in zip(self.values([*map(_unstarred, nodes)]), nodes, strict=True):
+            found += self._starred(value, node) if isinstance(node, ast.Starred) else (value,)
+        return tuple(found)
+
+    def _starred(self, value: Value, node: ast.expr) -> tuple[Value, ...]:
+        found = entries(value)
+        if found is None:
+            raise KernelTypeError(
+                f"* takes a tuple, a list or a vector, whose length is known, not {describe(value)}", *self.at(node)
+            )
+        return found
 
     # ------------------------------------------------------------------- made by those who lower syntax, for operations
 
@@ -260,6 +286,10 @@ class Lowering:
             yield self.out
         finally:
             self.out, self.assigned = outer, assigned
+
+
+def _unstarred(node: ast.expr) -> ast.expr:
+    return node.value if isinstance(node, ast.Starred) else node
 
 
 def _is_simple_choice(value: ir.Select) -> bool:

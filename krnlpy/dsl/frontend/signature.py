@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from types import FunctionType
-from typing import Any, Literal, TypeVar
+from types import FunctionType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from krnlpy.dsl.ir import Location
 from krnlpy.dsl.types.annotations import Annotation, ElementType, any_type
-from krnlpy.dsl.types.composites import CompositeType, buffer_leaves, leaves
+from krnlpy.dsl.types.composites import CompositeType, Maybe, buffer_leaves, leaves
 from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError, LaunchError
 from krnlpy.scalar import ScalarType
 
@@ -123,7 +123,9 @@ def annotation_of(source: Source, argument: ast.arg) -> Annotation | None:
         value = _evaluate(source, argument.annotation, raw)
         if value is Any:
             return None
-        return value if isinstance(value, Annotation) else Annotation("scalar", any_type(value))
+        kind = _without_none(value)
+        found = kind if isinstance(kind, Annotation) else Annotation("scalar", any_type(kind))
+        return replace(found, optional=kind is not value)
     except DtypeError as error:
         raise KernelTypeError(
             f"parameter {argument.arg}: {error}; parameters are annotated by a scalar type, Item, ItemMut, Global,"
@@ -139,6 +141,50 @@ def positional_arguments(source: Source) -> list[ast.arg]:
         if extra is not None:
             raise KernelSyntaxError("kernels have plain parameters only: no *, / or **", *source.location(extra))
     return arguments.args
+
+
+def _without_none(annotation: Any) -> Any:
+    """The X of ``X | None``; else the annotation itself."""
+    if isinstance(annotation, Maybe):
+        return annotation.kind
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+    others = [kind for kind in kinds if kind is not type(None)]
+    return others[0] if len(others) == 1 < len(kinds) else annotation
+
+
+@dataclass(frozen=True)
+class FunctionParameters:
+    """The parameters of a ``@func``.
+
+    Attributes:
+        positional: those that may be given by place.
+        rest: ``*args``, if there is one.
+        named: what is given by name only.
+    """
+
+    positional: tuple[ast.arg, ...]
+    rest: ast.arg | None
+    named: tuple[ast.arg, ...]
+
+    @classmethod
+    def of(cls, source: Source) -> FunctionParameters:
+        """Those of a function.
+
+        Raises:
+            KernelSyntaxError: it takes ``**``.
+        """
+        declared = source.tree.args
+        if declared.kwarg is not None:
+            raise KernelSyntaxError("functions of kernels take no **; name them", *source.location(declared.kwarg))
+        return cls((*declared.posonlyargs, *declared.args), declared.vararg, tuple(declared.kwonlyargs))
+
+    def listed(self, count: int) -> list[tuple[str, ast.arg]]:
+        """The parameters of a call of so many arguments, by name: those of ``*args`` are numbered."""
+        rest = []
+        if self.rest is not None:
+            extra = count - len(self.positional) - len(self.named)
+            rest = [(f"{self.rest.arg}_{i}", self.rest) for i in range(extra)]
+        return [*((a.arg, a) for a in self.positional), *rest, *((a.arg, a) for a in self.named)]
 
 
 def read_signature(function: Callable[..., Any]) -> Signature:
@@ -170,6 +216,12 @@ def read_signature(function: Callable[..., Any]) -> Signature:
             raise KernelTypeError(
                 f"parameter {argument.arg} has no annotation; write for example {argument.arg}: f32 or"
                 f" {argument.arg}: Item[f32]",
+                *where,
+            )
+        if annotation.optional:
+            raise KernelTypeError(
+                f"parameter {argument.arg}: a kernel's parameters are never None; write a kernel for each case, which"
+                " call a @func with an optional parameter",
                 *where,
             )
         default = defaults.get(argument.arg)

@@ -81,13 +81,6 @@ ArrayPlace = ir.GlobalParameter | ir.LocalArray | CompoundPlace
 """What is indexed."""
 
 
-def plain(value: Any) -> Any:
-    """A value from outside: an np.float64, which is what NumPy's functions make of Python's floats, is one of these."""
-    if isinstance(value, tuple) and type(value) is tuple:
-        return tuple(map(plain, value))
-    return float(value) if isinstance(value, np.float64) else value
-
-
 def is_number(value: object) -> bool:
     """Whether this is a number without a type of its own. NumPy's have one."""
     return isinstance(value, bool | int | float) and not isinstance(value, np.generic)
@@ -106,6 +99,13 @@ def is_place(value: object) -> bool:
     return isinstance(value, ir.GlobalParameter | ir.LocalArray | CompoundPlace)
 
 
+def is_mutable(place: ir.Place) -> bool:
+    """Whether an array or a buffer may be written."""
+    if isinstance(place, ir.LocalArray):
+        return not isinstance(place, ir.ConstantArray)
+    return place.mutable
+
+
 def describe(value: Value) -> str:
     """A value's type in words, for messages."""
     if isinstance(value, ir.Expr | Compound):
@@ -118,8 +118,8 @@ def describe(value: Value) -> str:
         return "a number of the object"
     if isinstance(value.value, Instance):
         return f"{value.value.path}, an object of the class {value.value.cls.__name__}{value.value.hint}"
-    if isinstance(value.value, tuple):
-        return "a tuple"
+    if isinstance(value.value, tuple | list):
+        return "a tuple" if isinstance(value.value, tuple) else "a list"
     return f"{getattr(value.value, '__name__', value.value)!r}"
 
 

@@ -39,7 +39,8 @@ class Shader:
         layout: of the parameter block. ``parameter_bytes``: of all of it, ``SPLIT_BYTES`` included.
         parameters: ``none``, or where the block lies: ``push`` constants or a read-only storage ``buffer``.
         binding_count: of storage buffers, in set 0: those of the program in order, then ``parameter_binding``,
-            then ``report_binding`` (None where there is none).
+            then ``report_binding`` (None where there is none), then that of the tables.
+        tables: what the buffer of the tables holds; empty where there is none.
         spec_ids: ``constant_id`` of each specialization constant, and the type it is declared with.
         size_ids: ``constant_id`` of the group's size along x, y and z, where the device has its threads along x.
         retries: whether it has loops that try again while other threads are quicker.
@@ -56,6 +57,7 @@ class Shader:
     binding_count: int
     parameter_binding: int | None
     report_binding: int | None
+    tables: bytes
     spec_ids: Mapping[str, tuple[int, ScalarType]]
     size_ids: tuple[int, ...]
     retries: bool
@@ -98,6 +100,9 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         report_binding, bindings = bindings, bindings + 1
         thread = "uvec3(item, 0u, 0u)" if program.items else context.ids["global_id"]
         told = context.reporter.declarations(report_binding, thread)
+    tables: list[str] = []
+    if program.constant_arrays:
+        tables, bindings = [places.table_buffer(bindings)], bindings + 1
 
     declarations = [
         *_specs(context),
@@ -105,6 +110,7 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         *(_split_ids(context) if options.split else []),
         *(_flat_ids(context) if options.flat else []),
         *places.buffers(),
+        *tables,
         *places.arrays(),
         *kept,
         *(["uint item;"] if program.items else []),
@@ -131,6 +137,7 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         binding_count=bindings,
         parameter_binding=parameter_binding,
         report_binding=report_binding,
+        tables=places.tables.words,
         spec_ids={spec.name: (number, scalar_field_type(spec.type)) for spec, number in _spec_ids(program).items()},
         size_ids=_size_ids(program) if options.flat else (),
         retries=context.retries,

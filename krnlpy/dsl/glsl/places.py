@@ -17,6 +17,7 @@ from krnlpy.scalar import ScalarType, boolean
 
 from .atomics import AtomicFunction, places_of_atomic_words, value_to_word, word_to_value, word_type
 from .context import ALWAYS, Context
+from .tables import Tables
 
 # What the functions that reach elements call their own variables.
 _ACCESSOR_NAMES = re.compile(r"[ijkl]|i\d+|at|value|site|bits|word|seen|old|before|expected|changed|slot")
@@ -38,6 +39,9 @@ class Places:
         program = context.program
         arrays = [*program.group_arrays, *program.local_arrays]
         arrays += [array for function in program.functions for array in function.local_arrays]
+        arrays += program.constant_arrays
+        self.tables = Tables(program)
+        self._tables_name = context.names.unique("tables") if program.constant_arrays else ""
         self._names: dict[ir.Place, str] = {}
         for place in (*program.buffers, *arrays):
             clashes = _ACCESSOR_NAMES.fullmatch(place.name)
@@ -110,7 +114,10 @@ class Places:
         if isinstance(place, ir.ItemParameter):
             return self._item_function(name, place)
         index = self._index_names(place)
-        if isinstance(place, ir.LocalArray):
+        if isinstance(place, ir.ConstantArray):
+            at, element = self.tables.element(self._context, place, self._tables_name, self._linear(place, index))
+            read = [f"uint at = {at};", f"value = {element};"]
+        elif isinstance(place, ir.LocalArray):
             element = f"{self._names[place]}[{self._linear(place, index)}]"
             read = [f"value = {word_to_value(place.type, element) if place in self._worded else element};"]
         else:
@@ -359,6 +366,13 @@ class Places:
         local = [*program.local_arrays, *(a for f in program.functions for a in f.local_arrays)]
         shared = [f"shared {self._declared(array)}" for array in program.group_arrays]
         return [*shared, *(self._declared(array) for array in local)]
+
+    def table_buffer(self, binding: int) -> str:
+        """The declaration of the buffer with the tables."""
+        block = self._context.names.unique("Tables")
+        return (
+            f"layout(std430, binding = {binding}) restrict readonly buffer {block} {{ uint {self._tables_name}[]; }};"
+        )
 
     def _declared(self, array: ir.LocalArray) -> str:
         length = self._length(array)

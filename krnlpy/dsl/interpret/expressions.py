@@ -188,6 +188,7 @@ class Scope:
         uniform_ids: by name and axis, the value or the name of an id that all threads share.
         buffers: what buffers are called.
         functions: what functions are called.
+        tables: what tables are called.
         check_overflow: whether whole numbers that wrap are faults.
         debugged: whether items and arrays get names for debuggers.
         formats: those of all prints and asserts.
@@ -200,6 +201,7 @@ class Scope:
     uniform_ids: dict[tuple[str, int], int | str]
     buffers: dict[ir.BufferParameter, BufferNames]
     functions: dict[ir.Function, str]
+    tables: dict[ir.ConstantArray, str]
     check_overflow: bool
     debugged: bool
     formats: list[Format] = field(default_factory=list)
@@ -334,7 +336,7 @@ class Expressions:
             lengths: list[ast.expr] = [name(length) for length in names.lengths]
             flat = strided_index(names, again)
         else:
-            view = name(self.variable(place))
+            view = name(self.scope.tables[place] if isinstance(place, ir.ConstantArray) else self.variable(place))
             shape = self.scope.shape(place)
             lengths = [number(length) for length in shape]
             flat = linear_index(again, shape)

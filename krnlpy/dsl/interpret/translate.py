@@ -86,6 +86,8 @@ class Interpretation:
         scope, program = self._scope, self.program
         # What Python's own `breakpoint` imports by the name that PYTHONBREAKPOINT has needs `__builtins__`.
         namespace = {"__builtins__": builtins, **functions(self.sites, scope.formats, now), **RUNTIME}
+        for table, id in scope.tables.items():
+            namespace[id] = table.values
         for argument, id in scope.arguments.items():
             value = values[argument.name]
             namespace[id] = bool(value) if argument.type is boolean else value
@@ -209,6 +211,7 @@ def _scope(
             for i, (parameter, contiguous) in enumerate(zip(program.buffers, variant.contiguous, strict=True))
         },
         functions={function: f"{PREFIX}function_{i}" for i, function in enumerate(program.functions)},
+        tables={table: f"{PREFIX}table_{i}" for i, table in enumerate(program.constant_arrays)},
         check_overflow=check_overflow,
         debugged=debugged,
     )

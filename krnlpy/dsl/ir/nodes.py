@@ -114,6 +114,14 @@ class GroupArray(LocalArray):
 
 
 @dataclass(frozen=True, eq=False)
+class ConstantArray(LocalArray):
+    """An array that nothing changes: a table. It belongs to the program, and any function may read it; its lengths are
+    constants. ``values``: the elements, row by row, in the type of computation of ``type``."""
+
+    values: tuple[int | float | bool, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class CooperativeMatrix:
     """A variable that holds a matrix which the threads of a subgroup hold together. ``type`` may be a storage type.
     ``use``: what it can be in a product ``a @ b + accumulator``."""

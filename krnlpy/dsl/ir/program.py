@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
+from functools import cached_property
 from typing import Any
 
 from krnlpy import config
@@ -15,6 +16,7 @@ from .nodes import (
     Block,
     BufferParameter,
     Call,
+    ConstantArray,
     CooperativeStmt,
     Expr,
     Fence,
@@ -86,6 +88,13 @@ class Program:
     @property
     def specs(self) -> tuple[SpecParameter, ...]:
         return tuple(p for p in self.parameters if isinstance(p, SpecParameter))
+
+    @cached_property
+    def constant_arrays(self) -> tuple[ConstantArray, ...]:
+        """The tables that it reads, each once."""
+        bodies = (*(function.body for function in self.functions), self.body)
+        places = (getattr(node, "place", None) for body in bodies for node in walk(body))
+        return tuple(dict.fromkeys(place for place in places if isinstance(place, ConstantArray)))
 
     @property
     def has_cooperative_matrices(self) -> bool:
@@ -180,6 +189,6 @@ def captured_arrays(function: Function) -> tuple[LocalArray, ...]:
         if isinstance(node, Call | Invoke):
             found.update(dict.fromkeys(captured_arrays(node.function)))
         place = getattr(node, "place", None)
-        if isinstance(place, LocalArray):
+        if isinstance(place, LocalArray) and not isinstance(place, ConstantArray):
             found[place] = None
     return tuple(array for array in found if array not in function.local_arrays)

@@ -5,6 +5,7 @@ Each rule is a truth value and a sentence. They are evaluated in order, so each 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import get_args
@@ -30,6 +31,7 @@ from .nodes import (
     CollectiveOp,
     Compare,
     Const,
+    ConstantArray,
     Continue,
     CooperativeFill,
     CooperativeLoad,
@@ -209,7 +211,9 @@ def _element_rules(place: Place, index: Sequence[Expr]) -> Rules:
 
 
 def _is_writable(place: Place) -> bool:
-    return isinstance(place, LocalArray) or place.mutable
+    if isinstance(place, LocalArray):
+        return not isinstance(place, ConstantArray)
+    return place.mutable
 
 
 def _matrix_place_rules(s: CooperativeLoad | CooperativeStore) -> Rules:
@@ -227,6 +231,14 @@ def array_rules(array: LocalArray) -> Rules:
         yield extent.type is i32, "a length is an i32"
         yield not isinstance(extent, Const) or extent.value >= 1, "a length is at least 1"
         yield _is_fixed(extent), "a length is made of constants and specialization constants"
+
+
+def table_rules(array: ConstantArray) -> Rules:
+    """The rules of a table."""
+    yield from array_rules(array)
+    lengths = [extent.value for extent in array.shape if isinstance(extent, Const)]
+    yield len(lengths) == len(array.shape), "the lengths of a table are constants"
+    yield len(array.values) == math.prod(lengths), "a table has all of its elements"
 
 
 def _is_fixed(e: Expr) -> bool:

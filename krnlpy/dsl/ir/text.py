@@ -32,6 +32,8 @@ _BINARY = {
 }
 _COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 _UNARY_OPS = {"neg": ("-", _UNARY), "invert": ("~", _UNARY), "not": ("not ", _NOT)}
+_SHOWN = 16
+"""Elements of a table that are written."""
 _AXIS_IDS = ("global_id", "global_threads", "group_id", "groups", "thread_id", "threads")
 
 
@@ -46,7 +48,8 @@ def program_text(program: ir.Program) -> str:
           kernel double(x: Item[f32], y: ItemMut[f32])
         3     y[] = 2.0 * x[]
     """
-    parts = [_function(f) for f in program.functions]
+    parts = [[_table(table) for table in program.constant_arrays]] if program.constant_arrays else []
+    parts += [_function(f) for f in program.functions]
     parameters = ", ".join(_parameter(p) for p in program.parameters)
     head = f"kernel {program.name}({parameters}){' unchecked' if program.unchecked else ''}"
     body = ir.substituted(program.body, _Distinct(p.name for p in program.parameters).of)
@@ -107,6 +110,13 @@ def _arrays(group: tuple[ir.GroupArray, ...], local: tuple[ir.LocalArray, ...]) 
         for array in arrays:
             shape = ", ".join(_text(n) for n in array.shape)
             yield None, 1, f"{array.name} = {verb}({array.type}, ({shape}{',' if len(array.shape) == 1 else ''}))"
+
+
+def _table(table: ir.ConstantArray) -> _Line:
+    shape = ", ".join(_text(n) for n in table.shape)
+    values = ", ".join(str(value) for value in table.values[:_SHOWN])
+    values += ", ..." if len(table.values) > _SHOWN else ""
+    return None, 0, f"{table.name} = constant_array({table.type}, ({shape}{',' * (len(table.shape) == 1)}), [{values}])"
 
 
 # ---------------------------------------------------------------------------------------------------------- statements

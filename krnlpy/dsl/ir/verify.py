@@ -22,6 +22,7 @@ from .nodes import (
     Breakpoint,
     Call,
     Collective,
+    ConstantArray,
     Continue,
     CooperativeStmt,
     Expr,
@@ -45,7 +46,7 @@ from .nodes import (
     While,
 )
 from .program import Program, blocks, captured_arrays, expressions, targets, walk
-from .rules import COMPUTED, Rules, array_rules, expression_rules, statement_rules
+from .rules import COMPUTED, Rules, array_rules, expression_rules, statement_rules, table_rules
 
 _Node = Stmt | Expr | Function | Program | Parameter
 _Owner = Function | Program
@@ -74,6 +75,8 @@ class _Verifier:
         for parameter in program.parameters:
             self._check(parameter, _parameter_rules(parameter))
         self._arrays(program, (*program.group_arrays, *program.local_arrays))
+        for table in program.constant_arrays:
+            self._check(program, table_rules(table))
         for function in program.functions:
             self._function(function)
         self._body(program, program.body, in_loop=False)
@@ -178,6 +181,8 @@ class _Verifier:
         place: Place | None = getattr(node, "place", None)
         if place is None:
             return
+        if isinstance(place, ConstantArray):
+            return  # it is everybody's
         if isinstance(place, LocalArray):
             # A function's use of its callers' arrays is checked where the callers are known.
             own = (*self._program.local_arrays, *self._program.group_arrays)
@@ -273,4 +278,4 @@ def _touches(body: Block, own: tuple[LocalArray, ...]) -> Iterator[bool]:
                 yield from _touches(node.function.body, (*own, *node.function.local_arrays))
             case _:
                 place = getattr(node, "place", None)
-                yield place is not None and place not in own
+                yield not (place is None or place in own or isinstance(place, ConstantArray))

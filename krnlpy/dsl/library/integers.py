@@ -119,3 +119,16 @@ def power(base, exponent, one):
         square *= square
         rest >>= 1
     return result
+
+
+@func
+def gcd(a, b):
+    while b != 0:
+        a, b = b, a % b
+    return abs(a)
+
+
+@func
+def lcm(a, b):
+    divisor = gcd(a, b)
+    return abs(a // divisor * b)  # of 0 and 0 it is 0

@@ -7,7 +7,9 @@ they need and leave it to the optimiser.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from krnlpy.scalar import ScalarType, boolean, f32
 
@@ -84,6 +86,13 @@ class Module:
     def __str__(self) -> str:
         metadata = [f"!{i} = {node}" for i, node in enumerate(self._metadata)]
         return "\n".join([*self._functions.values(), *metadata, ""])
+
+
+def define_table(module: Module, symbol: str, type: ScalarType, values: Sequence[int | float | bool]) -> None:
+    """Adds a constant array, as the bytes that its elements are in memory."""
+    data = np.asarray(values, type.dtype).tobytes()
+    text = "".join(f"\\{byte:02X}" for byte in data)
+    module.define(symbol, f'{symbol} = internal unnamed_addr constant [{len(data)} x i8] c"{text}", align 64')
 
 
 class Builder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +17,7 @@ from krnlpy.scalar import ScalarType, boolean, convert, f32, i32, u32
 
 from . import reports
 from .bits import BIT_FUNCTIONS, bit_function
-from .builder import Builder, Module, literal
+from .builder import ACCESS_GROUP, Builder, Module, define_table, literal
 from .math import elementary, narrow, power, widen
 from .tiles import loop_hints
 
@@ -93,6 +94,13 @@ class Context:
                 raise CompileError(f"the length of array {array.name} is not known when the kernel is built")
             lengths.append(length)
         return tuple(lengths)
+
+    def table(self, place: ir.ConstantArray) -> Array:
+        """A table, which lies among the module's constants."""
+        symbol, shape = f"@table_{self.program.constant_arrays.index(place)}", self.shape(place)
+        define_table(self.module, symbol, place.type, place.values)
+        strides = tuple(str(math.prod(shape[axis + 1 :])) for axis in range(len(shape)))
+        return Array(symbol, tuple(map(str, shape)), strides, ACCESS_GROUP)
 
     @property
     def thread_ids(self) -> list[IdKey]:
@@ -361,6 +369,8 @@ class Expressions:
                 return self.read(place.type, item.pointer, item.metadata)
             own = b.op(f"xor i1 {item.repeated}, true")
             return self._guarded(own, expr.type, item.value, lambda: self.read(place.type, item.pointer, item.metadata))
+        if isinstance(place, ir.ConstantArray) and place not in self.arrays:
+            self.arrays[place] = self.context.table(place)
         array = self.arrays[place]
         index = [(self.value(i), i.type) for i in expr.index]
         inside = self._inside(place, array, index, expr.location)

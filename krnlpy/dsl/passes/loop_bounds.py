@@ -320,6 +320,8 @@ class _Counter:
             case ir.Id():
                 return self._id(e)
             case ir.Load():
+                if isinstance(e.place, ir.ConstantArray) and e.place.type.is_integer:
+                    return int(min(0, *e.place.values)), int(max(0, *e.place.values))  # out of range it is 0
                 return _limits(e.place.type) if e.place.type.is_integer or e.place.type is boolean else None
             case ir.Select():
                 a, b = self.interval(e.then, environment), self.interval(e.otherwise, environment)

@@ -120,7 +120,9 @@ class _Analysis:
             case ir.Local():
                 return values.get(e.variable, UNKNOWN)
             case ir.Load():
-                fixed = isinstance(e.place, ir.GlobalParameter) and not e.place.mutable
+                fixed = isinstance(e.place, ir.ConstantArray) or (
+                    isinstance(e.place, ir.GlobalParameter) and not e.place.mutable
+                )
                 uniform = fixed and all(self._expr(i, values).level is Level.UNIFORM for i in e.index)
                 return UNIFORM if uniform else UNKNOWN
             case ir.Call():

@@ -6,23 +6,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from krnlpy.errors import DtypeError
-from krnlpy.scalar import SCALAR_TYPES, ScalarType, boolean, scalar_type
+from krnlpy.scalar import SCALAR_TYPES, ScalarType, boolean, numpys_type, scalar_type
 
-from .composites import ArrayType, CompositeType, StructType, composite_type, elements, plain_number
+from .composites import (
+    Annotating,
+    ArrayType,
+    CompositeType,
+    StructType,
+    composite_type,
+    elements,
+    plain_number,
+)
 
 ElementType = ScalarType | TypeVar
 MAX_NDIM = 8
 
 
 @dataclass(frozen=True)
-class Annotation:
-    """The meaning of a parameter's annotation."""
+class Annotation(Annotating):
+    """The meaning of a parameter's annotation; ``optional``: it may be None."""
 
     kind: Literal["scalar", "spec", "item", "global"]
     type: Any
     ndim: int = 0
     mutable: bool = False
     once: bool = False
+    optional: bool = False
 
 
 def element_type(type: object) -> ElementType:
@@ -31,6 +40,7 @@ def element_type(type: object) -> ElementType:
         for choice in type.__constraints__:
             element_type(choice)
         return type
+    type = numpys_type(type) or type
     if type is bool:
         return boolean
     if isinstance(type, ScalarType) and type in SCALAR_TYPES:

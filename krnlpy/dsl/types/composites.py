@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, g
 import numpy as np
 
 from krnlpy.errors import DtypeError
-from krnlpy.scalar import ScalarType, boolean, f32, i32, scalar_type, u32
+from krnlpy.scalar import ScalarType, boolean, f32, i32, numpys_type, scalar_type, u32
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +44,21 @@ def _made(type: Any) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class VectorType:
+class Maybe:
+    """``kind | None`` as an annotation: what may be None."""
+
+    kind: Any
+
+
+class Annotating:
+    """Base of what stands in annotations without being a class: ``vec3 | None``."""
+
+    def __or__(self, other: object) -> Any:
+        return Maybe(self) if other is None else NotImplemented
+
+
+@dataclass(frozen=True)
+class VectorType(Annotating):
     """The type of vectors of 2 to 16 scalars: ``vec3`` is ``Vector[f32, 3]``, ``ivec3`` of i32, ``uvec3`` of u32.
 
     In kernels, calling it makes a vector: ``vec3(x, y, z)``, ``vec3(x)``, ``vec4(v, 1)``; outside, a NumPy array. The
@@ -90,7 +104,7 @@ class VectorType:
 
 
 @dataclass(frozen=True)
-class MatrixType:
+class MatrixType(Annotating):
     """The type of matrices of 2 to 16 rows and columns: ``mat3`` is ``Matrix[f32, 3, 3]``.
 
     In kernels, calling it makes a matrix of its elements, row by row, or of one number on its diagonal; outside, a
@@ -335,6 +349,7 @@ mat2, mat3, mat4 = (MatrixType(f32, n, n) for n in (2, 3, 4))
 def _element(type: object) -> Any:
     if type is bool:
         return boolean
+    type = numpys_type(type) or type
     if isinstance(type, ScalarType | TypeVar):
         return type
     raise DtypeError(f"{type!r} is not a scalar type, which this is made of")

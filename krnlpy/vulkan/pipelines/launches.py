@@ -106,6 +106,8 @@ class Launches:
         if x > most[0] or y > most[1] or z > most[2]:
             self._record_parts(executable.split(), groups, bindings, parameters)
             return
+        if executable.tables is not None:
+            bindings = [*bindings, executable.tables.binding]
         queue = self._queue
         offset = None
         if executable.parameter_binding is not None:

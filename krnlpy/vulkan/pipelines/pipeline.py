@@ -29,6 +29,7 @@ from krnlpy.vulkan.loading.device import LogicalDevice
 from .descriptors import Descriptors, SetLayout
 from .driver_defects import Defects
 from .loop_guard import LoopGuard, loop_guard
+from .tables import Tables
 
 _CODES = {"u32": "I", "i32": "i", "f32": "f", "u64": "Q", "i64": "q", "f64": "d"}
 _MAX_LOCAL_BYTES = 64 << 10
@@ -43,7 +44,8 @@ class VulkanExecutable:
 
     Attributes:
         reports: what the kernel reports to the host while it runs, or None.
-        writes: for each buffer, whether the kernel may write it; last, where the kernel has reports, for the report.
+        writes: for each buffer, whether the kernel may write it; then, where it has them, for report and tables.
+        tables: the constant arrays, if it has any.
         parameter_bytes: of the parameter block.
         parameter_binding: where the block is bound, if it does not travel as push constants.
         key_end: what distinguishes descriptor sets of the same buffers and layout.
@@ -64,7 +66,7 @@ class VulkanExecutable:
             "parameter_bytes",
             "pipeline",
         ),
-        *("reports", "retired", "set_layout", "split", "threads", "writes"),
+        *("reports", "retired", "set_layout", "split", "tables", "threads", "writes"),
     )
 
     def __init__(
@@ -78,6 +80,7 @@ class VulkanExecutable:
         retired: deque[Any],
         split: Callable[[], VulkanExecutable],
         guard: LoopGuard | None,
+        tables: Tables | None,
     ) -> None:
         self.name = program.name
         self.accesses = buffer_accesses(program)
@@ -86,7 +89,8 @@ class VulkanExecutable:
         self.layout = layout
         self.set_layout = set_layout
         self.reports = shader.reports
-        self.writes = (*shader.writes, True) if shader.reports else shader.writes
+        self.writes = (*shader.writes, *[True] * bool(shader.reports), *[False] * bool(tables))
+        self.tables = tables
         self.parameter_bytes = shader.parameter_bytes
         self.parameter_binding = shader.parameter_binding
         self.key_end = self.parameter_bytes if self.parameter_binding is not None else 0
@@ -118,12 +122,15 @@ class PipelineBuilder:
         self._pipelines: set[Any] = set()
         self.retired: deque[Any] = deque()
 
-    def build(self, request: BuildRequest, split: bool = False, watch: int = 0) -> VulkanExecutable:
+    def build(
+        self, request: BuildRequest, split: bool = False, watch: int = 0, tables: Tables | None = None
+    ) -> VulkanExecutable:
         """A program as a pipeline.
 
         Args:
             split: to be dispatched in parts.
             watch: to find out where the driver ended a loop, which it does after so many passes.
+            tables: the constant arrays, where they are in memory already.
 
         Raises:
             MissingFeatures: the device lacks what the program needs.
@@ -147,14 +154,18 @@ class PipelineBuilder:
         layout = self._layout(set_layout, shader.parameter_bytes if shader.parameters == "push" else 0)
         pipeline = self._pipeline(code, shader, specs, threads, layout, program)
         self._pipelines.add(pipeline)
-        again = partial(self.build, request._replace(specs=dict(specs)))
+        if shader.tables and tables is None:
+            tables = Tables(shader.tables)
+        again = partial(self.build, request._replace(specs=dict(specs)), tables=tables)
         in_parts = partial(again, split=True, watch=watch)
         guard = None
         if defects.loop_passes and not watch:
             known = KnownLaunch(threads, dict(specs), lanes)
             watched = partial(again, split=split, watch=defects.loop_passes)
             guard = loop_guard(program, shader, known, defects.loop_passes, watched)
-        return VulkanExecutable(program, shader, threads, pipeline, layout, set_layout, self.retired, in_parts, guard)
+        return VulkanExecutable(
+            program, shader, threads, pipeline, layout, set_layout, self.retired, in_parts, guard, tables
+        )
 
     def _check_limits(
         self, program: ir.Program, specs: Mapping[str, int | float | bool], threads: tuple[int, int, int]
@@ -189,7 +200,9 @@ class PipelineBuilder:
     def _check_shader(self, program: ir.Program, shader: glsl.Shader) -> None:
         info = self._device.info
         if missing := sorted(shader.features - info.features):
-            raise MissingFeatures(f"{program.name} needs {', '.join(missing)}, which {info.name} does not have")
+            tables = [t for t in program.constant_arrays if t.type.compute.size == 8]
+            advice = "".join(f"; {t.name} is a table of {t.type}: .astype makes it a narrower one" for t in tables)
+            raise MissingFeatures(f"{program.name} needs {', '.join(missing)}, which {info.name} does not have{advice}")
         most = self._device.physical.max_storage_bindings
         if shader.binding_count > most:
             raise LimitExceeded(

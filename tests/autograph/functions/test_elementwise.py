@@ -10,7 +10,7 @@ import pytest
 
 from autograph import Parameter, Tensor
 from autograph.errors import DeviceError, DtypeError, ShapeError
-from krnlpy import Device, ScalarType, bf16, f32, i32, u8
+from krnlpy import Device, ScalarType, bf16, f32, i32, i64, u8
 from tests.autograph.reference import DTYPES, Array, apart, check, check_choices, draw, tensor
 from tests.support.typed import present
 
@@ -87,10 +87,10 @@ def test_integers(device: Device) -> None:
     np.testing.assert_array_equal((x * x).numpy(), np.array([1, 4, 250 * 250 % 256], np.uint8))
     with pytest.raises(DtypeError, match=r"u8 and 300: expected a whole number from 0 to 255"):
         x + 300
-    with pytest.raises(DtypeError, match="whole number"):
-        x + 0.5
-    with pytest.raises(DtypeError, match=r"/ of u8; convert to a float"):
-        x / x
+    assert (x + 0.5).dtype is f32 and (x + 0.5).numpy().tolist() == [1.5, 2.5, 250.5]
+    quotients = x / 3
+    assert quotients.dtype is f32
+    np.testing.assert_array_equal(quotients.numpy(), np.array([1, 2, 250], np.float32) / np.float32(3))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -122,10 +122,10 @@ def test_scaled_cast_gradient(device: Device) -> None:
 
 def test_what_does_not_fit() -> None:
     x = Tensor.ones((2, 3))
-    with pytest.raises(ShapeError, match=r"\+ of shapes \(2, 3\) and \(2,\)"):
+    with pytest.raises(ShapeError, match=r"add of shapes \(2, 3\) and \(2,\)"):
         x + Tensor.ones(2)
-    with pytest.raises(DtypeError, match=r"\* of f32 and bf16; convert one"):
-        x * Tensor.ones((2, 3), bf16)
+    with pytest.raises(DtypeError, match="multiply of f32 and i64: convert the integers"):
+        x * Tensor.ones((2, 3), i64)
     with pytest.raises(DeviceError, match="interpreter"):
         x - Tensor.ones((2, 3), f32, Device.interpreter())
     with pytest.raises(DtypeError, match=r"Tensor\.from_numpy"):

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
-from autograph.functions import launch, losses, products, reductions
+from autograph.functions import launch, losses, products
 from autograph.functions.convolution import direct as direct
 from autograph.functions.convolution import one_dimensional as conv1
 from autograph.functions.convolution import two_dimensional as conv2
 from autograph.functions.convolution import windows as windows
 from autograph.functions.convolution.geometry import Window
+from autograph.functions.reducers import reducer
 from krnlpy import Buffer, Device, ScalarType, bf16, f16, f32
 from tests.autograph.reference import LEAST, ROUNDING, draw, tensor
 
@@ -32,7 +33,7 @@ def ones(shape: Any, device: Device, dtype: Any = f32) -> Tensor:
 
 
 def test_sums(vulkan: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reductions, "_THREADS", 1)  # as where other axes are long too
+    monkeypatch.setattr(reducer, "_THREADS", 1)  # as where other axes are long too
     x = Tensor.from_numpy(np.arange(3 * LONG, dtype=np.int32).reshape(3, LONG) % 7, vulkan)
     assert x.sum(1).numpy().tolist() == x.numpy().sum(1).tolist()
 

@@ -10,27 +10,29 @@ import pytest
 
 from autograph import Parameter, Tensor
 from autograph.autograd import tape
-from autograph.functions import elementwise, losses, pooling, products, reductions, shapes
+from autograph.functions import casts, losses, pooling, products, shapes
 from autograph.functions.convolution import one_dimensional, two_dimensional
+from autograph.functions.elementwise import activations, arithmetic
+from autograph.functions.reducers import sums
 from krnlpy import Device, f32
 
 FUNCTIONS: dict[str, Any] = {
-    "__add__": elementwise.add,
-    "__radd__": elementwise.add,
+    "__add__": arithmetic.add,
+    "__radd__": arithmetic.add,
     "__getitem__": shapes.index,
     "__matmul__": products.matmul,
     "accuracy": losses.accuracy,
     "backward": tape.backward,
-    "cast": elementwise.cast,
+    "cast": casts.cast,
     "conv1": one_dimensional.conv1,
     "conv2": two_dimensional.conv2,
     "cross_entropy_loss": losses.cross_entropy_loss,
     "matmul": products.matmul,
     "max_pool2": pooling.max_pool2,
     "one_hot": losses.one_hot,
-    "relu": elementwise.relu,
+    "relu": activations.relu,
     "reshape": shapes.reshape,
-    "sum": reductions.sum,
+    "sum": sums.sum,
 }
 
 

@@ -10,7 +10,10 @@ from krnlpy.errors import KernelError, KernelNameError, KernelSyntaxError, Kerne
 
 from .test_kernel_errors import body, compile_kernel, load
 
-HELPERS = "from krnlpy.dsl import atomic_add, atomic_and, atomic_compare_exchange, atomic_or, vec3\n"
+HELPERS = (
+    "from krnlpy.dsl import atomic_add, atomic_and, atomic_compare_exchange, atomic_exchange, atomic_or\n"
+    "from krnlpy.dsl import mat2, vec2, vec3\n"
+)
 
 PARAMETERS = (
     "x: Item[f32], y: ItemMut[f32], a: GlobalMut[f32, 2], r: Global[u32], o: Out[u32], u: GlobalMut[u32],"
@@ -45,7 +48,16 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
         "a[0, 0]",
     ),
     (body("atomic_add(a[0], 1.0)", PARAMETERS), KernelTypeError, "a has 2 dimensions, indexed with 1", "a[0]"),
-    (body("atomic_add(v[0], 1.0)", PARAMETERS), KernelTypeError, "changes one number, this is Vector[f32, 3]", "v[0]"),
+    (
+        body("atomic_exchange(v[0], v[1])", PARAMETERS),
+        KernelTypeError,
+        "atomic_exchange changes one number, this is Vector[f32, 3]",
+        "v[0]",
+    ),
+    (body("atomic_add(v[0], vec2(1.0))", PARAMETERS), KernelTypeError, "Vector[f32, 2] does not fit v_x", "vec2(1.0)"),
+    (body("atomic_or(v[0], 1)", PARAMETERS), KernelTypeError, "atomic_or needs integers", "v[0]"),
+    (body("t = vec3(1.0)\natomic_add(t, 1.0)", PARAMETERS), KernelTypeError, "an atomic changes an element", "t"),
+    (body("t = mat2(1.0)\natomic_add(t[0], 1.0)", PARAMETERS), KernelTypeError, "not a variable", "t[0]"),
     (body("atomic_add(v[0].w, 1.0)", PARAMETERS), KernelNameError, "no component w", "v[0].w"),
     (body("t = vec3(1.0)\natomic_add(t.x, 1.0)", PARAMETERS), KernelTypeError, "not a variable", "t.x"),
     (

@@ -12,8 +12,8 @@ from .test_kernel_errors import body, compile_kernel, load
 
 HELPERS = """
 from dataclasses import dataclass
-from krnlpy.dsl import FixedArray, Matrix, Vector, cross, determinant, dot, mat2, normalize, subgroup_add, unroll
-from krnlpy.dsl import vec2, vec3, vec4
+from krnlpy.dsl import FixedArray, Matrix, Vector, cross, determinant, dot, mat2, normalize, polar, quat_inverse
+from krnlpy.dsl import subgroup_add, trace, unroll, vec2, vec3, vec4
 from krnlpy.dsl.types.annotations import Global
 
 @dataclass
@@ -86,12 +86,20 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     ),
     (body("v = Vector[f32, 17](1)"), KernelTypeError, "a length of 2 to 16", "Vector[f32, 17]"),
     (body("v = Vector[f32, 5](1)\ny = v.x"), KernelNameError, "has components by number, v[0], not x", "v.x"),
+    (
+        body("v = quat_inverse(vec3(1))"),
+        KernelTypeError,
+        "quat_inverse takes a vector of four floats there, not",
+        "vec3(1)",
+    ),
+    (body("m = polar(vec3(1))"), KernelTypeError, "polar takes a matrix of 2 x 2 or 3 x 3 floats, not Vector", ""),
     (body("q = FixedArray[f32, 2](1, 2, 3)"), KernelTypeError, "FixedArray[f32, 2] has 2 elements, 3 given", ""),
     (body("q = FixedArray[f32, 2](1)\ny = q[0, 1]"), KernelTypeError, "has fewer axes than 2", "q[0, 1]"),
     (body("q = FixedArray[f32, 2](1)\nq[0, 1] = x"), KernelTypeError, "has fewer axes than 2", "q[0, 1]"),
     (body("y = x @ x"), KernelTypeError, "it takes vectors and matrices", "x @ x"),
     (body("m = mat2(1, 2, 3, 4) @ vec3(1)"), KernelTypeError, "shapes do not fit", "mat2(1, 2, 3, 4) @ vec3(1)"),
     (body("y = determinant(Matrix[f32, 2, 3](1, 2, 3, 4, 5, 6))"), KernelTypeError, "as many rows as columns", ""),
+    (body("y = trace(vec3(1))"), KernelTypeError, "takes a matrix", ""),
     (body("q = mat2(1, 2, 3, 4)\ny = q.U"), KernelNameError, "has T, shape and elements", "q.U"),
     (body("b = Body(vec3(1))"), KernelTypeError, "Body lacks a value for mass", "Body(vec3(1))"),
     (body("b = Body(vec3(1), 2.0, size=3)"), KernelTypeError, "Body has no field size, or it is given twice", "size=3"),

@@ -79,6 +79,13 @@ def put(y: GlobalMut[f32], i: i32) -> None:
     y[i] = 1.0
 
 
+PRIMES = (2, 3, 5)
+
+
+def lookups(y: GlobalMut[i32], n: Spec[i32]) -> None:
+    y[0] = PRIMES[y[1]] + n
+
+
 def values(x: Global[f32], y: GlobalMut[f32], o: Out[f32], a: f32, M: Spec[i32] = 4) -> None:
     shared = group_array(f32, 32)
     own = local_array(f32, (M + 1, 2))
@@ -197,6 +204,10 @@ def start(statement: Callable[[Program], Any], function: int | None = None) -> C
 
 def const(value: Any, type: Any) -> N.Const:
     return N.Const(value, type=type, location=WHERE)
+
+
+def spec_length(program: Program, node: Any) -> tuple[N.Expr, ...]:
+    return (N.SpecValue(program.specs[0], type=i32, location=WHERE),)
 
 
 def item_store(program: Program) -> N.Stmt:
@@ -394,6 +405,8 @@ CASES: list[tuple[str, Callable[..., Any], Change]] = [
     ),
     ("only mul and div are of a matrix and a number", matrices, change(N.CooperativeMap, {"op": "mul"}, op="add")),
     # arrays
+    ("the lengths of a table are constants", lookups, of("constant_arrays", 0, shape=spec_length)),
+    ("a table has all of its elements", lookups, of("constant_arrays", 0, values=(1, 2))),
     ("an array holds one of the scalar types", values, of("local_arrays", 0, type=int)),
     ("an array has one to eight dimensions", values, of("local_arrays", 0, shape=())),
     ("a length is an i32", values, of("group_arrays", 0, shape=lambda p, n: (const(4, u32),))),

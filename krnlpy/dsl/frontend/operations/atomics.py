@@ -1,7 +1,7 @@
 """Atomic operations: ``old = atomic_add(a[i], value)``.
 
 The first argument names the element that is changed, as the left side of an assignment does: ``a[i, j]``,
-``particles[i].mass``, ``v[i].x``.
+``particles[i].mass``, ``v[i].x``. A vector or a matrix, ``v[i]``, is changed one number after the other.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.conversions import coerce
 from krnlpy.dsl.frontend.lowering import Lowering
-from krnlpy.dsl.frontend.targets import Element, SelectedTarget, Target
-from krnlpy.dsl.frontend.values import Static, Value
+from krnlpy.dsl.frontend.targets import CompositeTarget, Element, SelectedTarget, Target
+from krnlpy.dsl.frontend.values import Compound, Static, Value, assemble, is_static_number
+from krnlpy.dsl.types.composites import MatrixType, VectorType
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean
 
@@ -37,6 +38,10 @@ _OPERATIONS: dict[Any, ir.AtomicOp] = {
 }
 
 
+_BY_PARTS = ("add", "sub", "min", "max", "and", "or", "xor")
+"""What may be done to the numbers of a vector one after the other: the order of threads does not matter."""
+
+
 def _lower(op: ir.AtomicOp, lowering: Lowering, node: ast.Call) -> Value:
     where, name = lowering.at(node), f"atomic_{op}"
     count = {"compare_exchange": 3, "load": 1}.get(op, 2)
@@ -54,6 +59,8 @@ def _lower(op: ir.AtomicOp, lowering: Lowering, node: ast.Call) -> Value:
         return Static(None, where)
 
     _, *values = lowering.in_order([find, *(lambda a=a: lowering.value(a) for a in node.args[1:])])
+    if op in _BY_PARTS and _is_vector(found[0]):
+        return _lower_parts(op, lowering, found[0], values[0], form, node)
     places = _elements(found[0], form, lowering.at(element))
     type = places[0].type
     for place in places:
@@ -92,6 +99,40 @@ def _lower(op: ir.AtomicOp, lowering: Lowering, node: ast.Call) -> Value:
     return ir.Local(result, type=type.compute, location=where)
 
 
+def _is_vector(target: Target) -> bool:
+    return isinstance(target, CompositeTarget) and isinstance(target.type, VectorType | MatrixType)
+
+
+def _lower_parts(
+    op: ir.AtomicOp, lowering: Lowering, target: Target, value: Value, form: str, node: ast.Call
+) -> Compound:
+    """An atomic for each number of a vector or a matrix; a value that is a number goes with each."""
+    where, of_element = lowering.at(node), lowering.at(node.args[0])
+    parts: list[Target] = [target]
+    while any(isinstance(part, CompositeTarget) for part in parts):
+        parts = [p for part in parts for p in (part.parts if isinstance(part, CompositeTarget) else (part,))]
+    places = [place for part in parts for place in _elements(part, form, of_element)]
+    type, what = places[0].type, f"{places[0].place.name}, which holds {target.type}"
+    _check(places[0].place, op, of_element)
+    if isinstance(value, ir.Expr) or is_static_number(value):
+        operands = coerce(value, type, what, lowering.at(node.args[1])) * len(places)
+    else:
+        operands = coerce(value, target.type, what, lowering.at(node.args[1]))
+    # Before the first is changed: the value may be read from what is.
+    once: dict[int, ir.Expr] = {}
+    operands = [once.setdefault(id(operand), lowering.evaluate_once(operand)) for operand in operands]
+    results = []
+    for place, operand in zip(places, operands, strict=True):
+        assert isinstance(place.place, ir.GlobalParameter | ir.GroupArray)
+        result = lowering.temporary(type.compute, "old")
+        rounded = operand.operand if isinstance(operand, ir.Round) else operand
+        lowering.emit_effect(ir.Atomic((result,), op, place.place, place.index, rounded, None, location=where))
+        results.append(ir.Local(result, type=type.compute, location=where))
+    old = assemble(target.type, iter(results), where)
+    assert isinstance(old, Compound)
+    return old
+
+
 def _refuse_place(lowering: Lowering, node: ast.Call, form: str) -> None:
     where = lowering.at(node.args[0] if node.args else node)
     if node.args and isinstance(node.args[0], ast.Name):
@@ -111,7 +152,9 @@ def _elements(target: Target, form: str, where: ir.Location) -> list[Element]:
         raise KernelTypeError(
             f"write {form}: an atomic changes an element of a GlobalMut buffer or a group array, not a variable", *where
         )
-    raise KernelTypeError(f"an atomic changes one number, this is {target.type}: name a part of it", *where)
+    raise KernelTypeError(
+        f"{form.partition('(')[0]} changes one number, this is {target.type}: name a part of it", *where
+    )
 
 
 def _check(place: ir.Place, op: ir.AtomicOp, where: ir.Location) -> None:
@@ -136,9 +179,17 @@ def _check(place: ir.Place, op: ir.AtomicOp, where: ir.Location) -> None:
         raise KernelTypeError(f"atomic_{op} needs integers or truth values; {name} holds {place.type}", *where)
 
 
-def without_result(statement: ir.Stmt) -> ir.Stmt:
-    """An atomic without its result, which nobody reads; any other statement as it is."""
-    return replace(statement, targets=()) if isinstance(statement, ir.Atomic) else statement
+def without_result(statement: ir.Stmt, unread: list[ir.Expr] | None = None) -> ir.Stmt:
+    """An atomic without its result, which nobody reads; any other statement as it is.
+
+    Args:
+        unread: of several statements, the results that nobody reads.
+    """
+    if not isinstance(statement, ir.Atomic):
+        return statement
+    if unread is not None and not {e.variable for e in unread if isinstance(e, ir.Local)}.issuperset(statement.targets):
+        return statement
+    return replace(statement, targets=())
 
 
 def _handler(op: ir.AtomicOp) -> Callable[[Lowering, ast.Call], Value]:

@@ -22,13 +22,14 @@ from krnlpy.dsl.frontend.values import Compound, Static, Value, is_number
 from krnlpy.dsl.types.composites import composite_type
 from krnlpy.dsl.types.cooperative import CooperativeType
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
-from krnlpy.scalar import ScalarType, boolean, f32, i32, i64, u16, u32, u64
+from krnlpy.scalar import ScalarType, boolean, i32, i64, u16, u32, u64
 
 from . import atomics, compounds, conversions, cooperative, derivatives
 from . import bits as calls_bits
 from . import math as calls_math
 from .barriers import BARRIER_FUNCTIONS
-from .conversions import conversion
+from .conversions import conversion, named_type
+from .geometry import GEOMETRY_FUNCTIONS
 from .library import call_library
 from .members import super_of
 from .operands import arguments, common
@@ -70,9 +71,6 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
     special = _registered(_SYNTAX, callee)
     if special is not None:
         return special(lowering, node)
-    if isinstance(callee, python.type) and callee in (int, float, bool):
-        callee = {int: i32, float: f32, bool: boolean}[callee]
-    handler = partial(conversion, callee) if isinstance(callee, ScalarType) else _registered(_HANDLERS, callee)
     if isinstance(callee, Launched):
         name = getattr(callee, "__name__", "this")
         raise KernelTypeError(
@@ -80,6 +78,8 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
             " that from both kernels",
             *where,
         )
+    type = named_type(callee)
+    handler = _registered(_HANDLERS, callee) if type is None else partial(conversion, type)
     if handler is None:
         name = getattr(callee, "__name__", repr(callee))
         raise KernelTypeError(
@@ -254,12 +254,16 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
 }
 """Calls whose arguments are not evaluated: an atomic's first one is a target; others are for some places only."""
 _WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
-_WHOLE = {python.type, python.super, *VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS}
+_WHOLE = {
+    *(python.type, python.super, builtins.where, np.where),
+    *(*VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS, *GEOMETRY_FUNCTIONS),
+}
 """What takes vectors whole; any other function is applied element by element."""
 _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     python.abs: _abs,
     python.super: super_of,
     python.divmod: _divmod,
+    np.divmod: _divmod,
     python.min: _extremum("min"),
     python.max: _extremum("max"),
     python.type: _type,
@@ -270,6 +274,7 @@ _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     **VECTOR_FUNCTIONS,
     **SUBGROUP_FUNCTIONS,
     **BARRIER_FUNCTIONS,
+    **GEOMETRY_FUNCTIONS,
 }
 _HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | conversions.HANDLERS
 for _name in _IDS:

@@ -263,20 +263,43 @@ def _join(op: Any, truths: Sequence[ir.Expr], where: ir.Location) -> ir.Expr:
     return result
 
 
-def unify_types(left: Value, right: Value, where: ir.Location) -> tuple[ir.Expr | Compound, ir.Expr | Compound]:
+def unify_types(
+    left: Value, right: Value, where: ir.Location, what: str = "if-else"
+) -> tuple[ir.Expr | Compound, ir.Expr | Compound]:
     """The two values of a choice, converted to one type."""
     composite = isinstance(left, Compound) or isinstance(right, Compound)
     tuples = [v for v in (left, right) if isinstance(v, Static) and isinstance(v.value, tuple)]
     if not composite and not tuples:
-        return unify(left, right, "if-else", where)
+        return unify(left, right, what, where)
     a, b = concretized(left), concretized(right)
     if not isinstance(a, Compound) or not isinstance(b, Compound) or len(a.parts) != len(b.parts):
-        raise KernelTypeError(f"if-else of {describe(left)} and {describe(right)}: they are of different types", *where)
+        raise KernelTypeError(f"{what} of {describe(left)} and {describe(right)}: they are of different types", *where)
     if isinstance(a.type, StructType):
         coerce(b, a.type, f"the other value, which is {a.type}", where)
         return a, b
-    pairs = [unify_types(x, y, where) for x, y in zip(a.parts, b.parts, strict=True)]
+    pairs = [unify_types(x, y, where, what) for x, y in zip(a.parts, b.parts, strict=True)]
     return _retyped(a, [x for x, _ in pairs], where), _retyped(b, [y for _, y in pairs], where)
+
+
+def chosen(
+    lowering: Lowering, condition: ir.Expr, then: Value, otherwise: Value, what: str, where: ir.Location
+) -> ir.Expr | Compound:
+    """One of two values, both of which are evaluated."""
+    condition = lowering.evaluate_once(condition, "condition")
+    a, b = unify_types(then, otherwise, where, what)
+    return _select(condition, a, b, where)
+
+
+def entries_of_one_type(entries: Sequence[Value], where: ir.Location) -> list[ir.Expr | Compound]:
+    """Several values, converted to one type.
+
+    Raises:
+        KernelTypeError: there is no type for all.
+    """
+    first = entries[0]
+    for entry in entries[1:]:
+        first, _ = unify_types(first, entry, where)
+    return [unify_types(entry, first, where)[0] for entry in entries]
 
 
 def _retyped(model: Compound, parts: list[ir.Expr | Compound], where: ir.Location) -> Compound:

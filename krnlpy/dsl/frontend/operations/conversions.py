@@ -15,10 +15,11 @@ from krnlpy.dsl.frontend.conversions import cast, literal, typed
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Static, Value, Weak, describe, is_number
 from krnlpy.errors import KernelTypeError
-from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, u8, u16, u32, u64
+from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, numpys_type, u8, u16, u32, u64
 
 from .operands import arguments, constant
 
+_PYTHONS: dict[python.type, ScalarType] = {int: i32, float: f32, bool: boolean}
 _UNSIGNED = {1: u8, 2: u16, 4: u32, 8: u64}
 
 # Finite values of the float types.
@@ -28,6 +29,15 @@ _GREATEST = {
     "f32": (2 - 2.0**-23) * 2.0**127,
     "f64": sys.float_info.max,
 }
+
+
+def named_type(callee: Any) -> ScalarType | None:
+    """The scalar type that a type means where it is called: ``int`` is i32, ``np.float32`` f32; None if it is none."""
+    if isinstance(callee, ScalarType):
+        return callee
+    if not isinstance(callee, python.type):
+        return None
+    return _PYTHONS.get(callee) or numpys_type(callee)
 
 
 def conversion(type: ScalarType, lowering: Lowering, call: Call) -> Value:
@@ -58,10 +68,8 @@ def _converted(lowering: Lowering, argument: Value, type: ScalarType, call: Call
 def _with_type(lowering: Lowering, call: Call, name: str) -> tuple[Value, ScalarType]:
     """The arguments of ``name(value, type)``."""
     value, named = arguments(call, 2, name)
-    type = named.value if isinstance(named, Static) else None
-    if isinstance(type, python.type) and not isinstance(type, ScalarType):
-        type = {int: i32, float: f32, bool: boolean}.get(type)
-    if not isinstance(type, ScalarType):
+    type = named_type(named.value) if isinstance(named, Static) else None
+    if type is None:
         raise KernelTypeError(
             f"{name} takes a value and a scalar type, not {describe(named)}; write {name}(x, u32)",
             *call.positional[1].location,

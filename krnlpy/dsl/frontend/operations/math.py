@@ -12,12 +12,14 @@ import numpy as np
 
 from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Call
-from krnlpy.dsl.frontend.conversions import cast, literal
+from krnlpy.dsl.frontend.conversions import cast, choice, literal
 from krnlpy.dsl.frontend.lowering import Lowering
-from krnlpy.dsl.frontend.values import Static, Value, is_number
+from krnlpy.dsl.frontend.values import Compound, Static, Value, is_number
+from krnlpy.dsl.types.composites import MatrixType, VectorType
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import boolean, i32
 
+from . import compounds
 from .library import call_library, horner
 from .operands import arguments, constant, floats, integers, numbers
 from .powers import whole_power
@@ -227,11 +229,103 @@ def _math_pow(lowering: Lowering, call: Call) -> Value:
     return _binary("pow", a, b, where)
 
 
+def _integers(name: str) -> Handler:
+    """A function of the library of two whole numbers."""
+
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        values = arguments(call, 2, name)
+        if all(isinstance(v, Static) and isinstance(v.value, python.int) for v in values):
+            return Static(getattr(math, name)(*(v.value for v in values if isinstance(v, Static))), where)
+        return call_library(lowering, name, tuple(integers(values, name, where)), where)
+
+    return handler
+
+
+def _comparison(name: str, operator: ast.cmpop) -> Handler:
+    def handler(lowering: Lowering, call: Call) -> Value:
+        a, b = arguments(call, 2, name)
+        return lowering.compare(operator, a, b, call.location)
+
+    return handler
+
+
+def _logical(name: str) -> Handler:
+    """Of two truth values that are both evaluated."""
+
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        a, b = (lowering.truth(value, where) for value in arguments(call, 2, name))
+        if name == "logical_xor":
+            return ir.Compare("ne", a, b, type=boolean, location=where)
+        return ir.Logical("and" if name == "logical_and" else "or", a, b, type=boolean, location=where)
+
+    return handler
+
+
+def _heaviside(lowering: Lowering, call: Call) -> Value:
+    where = call.location
+    x, at_zero = floats(arguments(call, 2, "heaviside"), "heaviside", where)
+    x = lowering.evaluate_once(x)
+    zero, one = constant(0, x.type, where), constant(1, x.type, where)
+
+    def select(op: Any, then: ir.Expr, otherwise: ir.Expr) -> ir.Expr:
+        condition = ir.Compare(op, x, zero, type=boolean, location=where)
+        return ir.Select(condition, then, otherwise, type=x.type, location=where)
+
+    return select("lt", zero, select("gt", one, select("eq", at_zero, x)))  # NaN stays
+
+
+def _log(lowering: Lowering, call: Call) -> Value:
+    """``math.log(x)`` and ``math.log(x, base)``."""
+    where = call.location
+    if len(call.positional) != 2:
+        return _apply(lowering, "log", arguments(call, 1, "log"), where)
+    x, base = call.values
+    for known, name in ((2, "log2"), (10, "log10")):
+        if isinstance(base, Static) and base.value == known:
+            return _apply(lowering, name, [x], where)
+    x, base = floats([x, base], "log", where)
+    return _binary("div", _log_of(x, where), _log_of(base, where), where)
+
+
+def _log_of(x: ir.Expr, where: ir.Location) -> ir.Expr:
+    return ir.Math("log", (x,), type=x.type, location=where)
+
+
+def _where(lowering: Lowering, call: Call) -> Value:
+    """``where(condition, a, b)``: both are evaluated; of vectors, element by element."""
+    where = call.location
+    condition, then, otherwise = arguments(call, 3, "where")
+    arms = [v for v in (then, otherwise) if _is_composite(v)]
+    by_element = isinstance(condition, Compound) or (arms and all(map(_is_vector, arms)))
+    if by_element:
+        return compounds.apply_elementwise(lowering, _where, call)
+    if isinstance(condition, Static) and is_number(condition.value):
+        return then if condition.value else otherwise
+    test = lowering.truth(condition, call.positional[0].location)
+    if not arms:
+        return choice(test, then, otherwise, where, "where")
+    return compounds.chosen(lowering, test, then, otherwise, "where", where)
+
+
+def _is_composite(value: Value) -> bool:
+    return isinstance(value, Compound) or (isinstance(value, Static) and isinstance(value.value, tuple))
+
+
+def _is_vector(value: Value) -> bool:
+    return isinstance(value, Compound) and isinstance(value.type, VectorType | MatrixType)
+
+
 _OPERATORS: dict[str, ast.operator] = {
     "add": ast.Add(), "subtract": ast.Sub(), "multiply": ast.Mult(), "divide": ast.Div(), "true_divide": ast.Div(),
     "floor_divide": ast.FloorDiv(), "mod": ast.Mod(), "remainder": ast.Mod(), "power": ast.Pow(),
     "bitwise_and": ast.BitAnd(), "bitwise_or": ast.BitOr(), "bitwise_xor": ast.BitXor(),
     "left_shift": ast.LShift(), "right_shift": ast.RShift(),
+}  # fmt: skip
+_COMPARISONS: dict[str, ast.cmpop] = {
+    "equal": ast.Eq(), "not_equal": ast.NotEq(), "less": ast.Lt(), "less_equal": ast.LtE(), "greater": ast.Gt(),
+    "greater_equal": ast.GtE(),
 }  # fmt: skip
 _UNARY: dict[str, ast.unaryop] = {
     "negative": ast.USub(), "positive": ast.UAdd(), "invert": ast.Invert(), "bitwise_not": ast.Invert(),
@@ -250,6 +344,9 @@ HANDLERS: dict[Any, Handler] = {
     builtins.fmin: _extremum("fmin", "min"),
     builtins.fmax: _extremum("fmax", "max"),
     builtins.step: _step,
+    builtins.where: _where,
+    np.where: _where,
+    np.heaviside: _heaviside,
     builtins.polynomial: _polynomial,
     python.round: _round,
     np.round: _round,
@@ -278,6 +375,16 @@ _register("radians", _factor("radians", math.pi / 180))
 _register("ldexp", _ldexp)
 for _name, _symbol in _OPERATORS.items():
     HANDLERS[getattr(np, _name)] = _operator(_name, _symbol)
+for _name, _comparison_symbol in _COMPARISONS.items():
+    HANDLERS[getattr(np, _name)] = _comparison(_name, _comparison_symbol)
+for _name in ("logical_and", "logical_or", "logical_xor"):
+    HANDLERS[getattr(np, _name)] = _logical(_name)
+HANDLERS[np.float_power] = _math_pow
+HANDLERS[math.log] = _log
+for _name in ("logaddexp", "logaddexp2"):
+    HANDLERS[getattr(np, _name)] = _function(_name, 2)
+for _name in ("gcd", "lcm"):
+    HANDLERS[getattr(math, _name)] = HANDLERS[getattr(np, _name)] = _integers(_name)
 for _name, _sign_symbol in _UNARY.items():
     if hasattr(np, _name):
         HANDLERS[getattr(np, _name)] = _unary(_name, _sign_symbol)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins as python
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import boolean, i32
 
 from . import compounds
-from .library import call_in_place
+from .library import call_whole
 from .operands import arguments, zero
 
 Handler = Callable[[Lowering, Call], Value]
@@ -148,9 +149,7 @@ def _determinant(lowering: Lowering, call: Call) -> Value:
     if len(rows) <= _WRITTEN_OUT:
         return _expand(lowering, rows, where)
     array = _as_array(lowering, "matrix", rows, where)
-    result = call_in_place(lowering, "determinant_in_place", (array, Static(len(rows), where)), where)
-    assert result is not None
-    return result
+    return call_whole(lowering, "determinant_in_place", (array, Static(len(rows), where)), where)
 
 
 def _as_array(lowering: Lowering, name: str, rows: list[list[ir.Expr]], where: ir.Location) -> Static:
@@ -169,7 +168,7 @@ def _inverse_by_loops(lowering: Lowering, rows: list[list[ir.Expr]], where: ir.L
     size, type = len(rows), rows[0][0].type
     array = _as_array(lowering, "matrix", rows, where)
     result = _as_array(lowering, "inverse", [[zero(type, where)] * size] * size, where)
-    call_in_place(lowering, "inverse_in_place", (array, result, Static(size, where)), where)
+    call_whole(lowering, "inverse_in_place", (array, result, Static(size, where)), where)
     parts: list[ir.Expr] = []
     for i in range(size):
         for j in range(size):
@@ -199,6 +198,17 @@ def _inverse(lowering: Lowering, call: Call) -> Value:
     return matrix(parts, size, where)
 
 
+def _trace(lowering: Lowering, call: Call) -> Value:
+    """The sum of the diagonal, from its first element on."""
+    (m,) = _operands(lowering, call, MatrixType)
+    assert isinstance(m.type, MatrixType)
+    step = m.type.columns + 1
+    total, *others = m.parts[: m.type.columns * min(m.type.rows, m.type.columns) : step]
+    for part in others:
+        total = typed(lowering.binary(ast.Add(), total, part, call.location))
+    return total
+
+
 def _truths(op: str) -> Handler:
     def handler(lowering: Lowering, call: Call) -> Value:
         where = call.location
@@ -212,19 +222,29 @@ def _truths(op: str) -> Handler:
     return handler
 
 
-def _sum(lowering: Lowering, call: Call) -> Value:
-    where = call.location
-    if len(call.positional) != 1:
-        raise KernelTypeError("sum takes one vector or tuple", *where)
-    (value,) = call.values
-    if isinstance(value, Static) and isinstance(value.value, tuple):
-        value = concretized(value)
-    if not isinstance(value, Compound) or not all(isinstance(part, ir.Expr) for part in value.parts):
-        raise KernelTypeError(f"sum takes a vector or a tuple of numbers, not {describe(value)}", *where)
-    total: Value = value.parts[0]
-    for part in value.parts[1:]:
-        total = lowering.binary(ast.Add(), total, part, where)
-    return total
+def _total(name: str, operator: ast.operator) -> Handler:
+    """All numbers of a vector or tuple, from left to right."""
+
+    def handler(lowering: Lowering, call: Call) -> Value:
+        where = call.location
+        if len(call.positional) != 1:
+            raise KernelTypeError(f"{name} takes one vector or tuple", *where)
+        (value,) = call.values
+        if isinstance(value, Static) and isinstance(value.value, tuple):
+            value = concretized(value)
+        if not isinstance(value, Compound) or not all(isinstance(part, ir.Expr) for part in value.parts):
+            raise KernelTypeError(f"{name} takes a vector or a tuple of numbers, not {describe(value)}", *where)
+        total: Value = value.parts[0]
+        for part in value.parts[1:]:
+            total = lowering.binary(operator, total, part, where)
+        return total
+
+    return handler
+
+
+def _matmul(lowering: Lowering, call: Call) -> Value:
+    a, b = arguments(call, 2, "matmul")
+    return lowering.binary(ast.MatMult(), a, b, call.location)
 
 
 def _len(lowering: Lowering, call: Call) -> Value:
@@ -244,10 +264,12 @@ def _len(lowering: Lowering, call: Call) -> Value:
 VECTOR_FUNCTIONS: dict[Any, Handler] = {
     builtins.dot: _dot,
     np.dot: _dot,
+    np.matmul: _matmul,
     builtins.cross: _cross,
     np.cross: _cross,
     builtins.length: _length,
     builtins.distance: _distance,
+    math.dist: _distance,
     builtins.normalize: _normalize,
     builtins.outer: _outer,
     np.outer: _outer,
@@ -257,13 +279,17 @@ VECTOR_FUNCTIONS: dict[Any, Handler] = {
     np.linalg.det: _determinant,
     builtins.inverse: _inverse,
     np.linalg.inv: _inverse,
+    builtins.trace: _trace,
+    np.trace: _trace,
     np.linalg.norm: _length,
     python.any: _truths("or"),
     python.all: _truths("and"),
     np.any: _truths("or"),
     np.all: _truths("and"),
-    python.sum: _sum,
-    np.sum: _sum,
+    python.sum: _total("sum", ast.Add()),
+    np.sum: _total("sum", ast.Add()),
+    math.prod: _total("prod", ast.Mult()),
+    np.prod: _total("prod", ast.Mult()),
     python.len: _len,
 }
 """What takes vectors and matrices whole; any other function is applied element by element."""

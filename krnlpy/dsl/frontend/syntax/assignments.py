@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import coerce, concretized, default_type
 from krnlpy.dsl.frontend.operations import compounds, cooperative, members
-from krnlpy.dsl.frontend.operations.variables import check_fits
 from krnlpy.dsl.frontend.targets import (
     AnyName,
     CompositeTarget,
@@ -27,6 +26,7 @@ from krnlpy.dsl.frontend.values import (
     is_number,
     is_strong,
 )
+from krnlpy.dsl.frontend.variables import check_fits
 from krnlpy.dsl.types.composites import (
     AnyType,
     ArrayType,
@@ -364,6 +364,12 @@ class AssignmentLowering(ArrayLowering):
 
     def _store(self, target: Element, value: ir.Expr, where: ir.Location) -> None:
         place = target.place
+        if isinstance(place, ir.ConstantArray):
+            raise KernelTypeError(
+                f"{place.name} is a table, compiled in as it was: nothing can be stored there; copy it to an array of"
+                " the kernel's own, or hand it over as a buffer",
+                *where,
+            )
         if isinstance(place, ir.ItemParameter | ir.GlobalParameter) and not place.mutable:
             better = "ItemMut" if isinstance(place, ir.ItemParameter) else "GlobalMut"
             raise KernelTypeError(f"{place.name} is read only; declare it {better}[{place.type}] to write", *where)

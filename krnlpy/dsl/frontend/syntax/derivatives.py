@@ -9,6 +9,7 @@ from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.callables import Func
 from krnlpy.dsl.frontend.derivatives import Derivative, parameters_of
 from krnlpy.dsl.frontend.lowering import Lowering
+from krnlpy.dsl.frontend.signature import FunctionParameters
 from krnlpy.dsl.frontend.source import Source
 from krnlpy.dsl.frontend.values import Static, Value, scalars
 from krnlpy.dsl.passes.derivative.derivations import Derivations
@@ -84,7 +85,7 @@ def derived_function(
     casts: list[ScalarType | None] = []
     for argument in _arguments(callee, places):
         type, indices = places[argument]
-        here = source.location(next(a for a in source.tree.args.args if a.arg == argument))
+        here = source.location(dict(FunctionParameters.of(source).listed(len(names)))[argument])
         if type is None or not _is_float(type):
             what = "known while compiling" if type is None else str(type)
             raise KernelTypeError(f"no derivative of {name} by {argument}, which is {what}: it is not a float", *here)

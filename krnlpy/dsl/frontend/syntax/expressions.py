@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from krnlpy.dsl import ir
+from krnlpy.dsl.frontend import tables
 from krnlpy.dsl.frontend.callables import Func
 from krnlpy.dsl.frontend.conversions import choice, counted, is_truth, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
@@ -35,49 +36,8 @@ from krnlpy.dsl.types.cooperative import CooperativeType
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, i32
 
-_BINARY: dict[type[ast.operator], tuple[ir.BinaryOp, str]] = {
-    ast.Add: ("add", "+"),
-    ast.Sub: ("sub", "-"),
-    ast.Mult: ("mul", "*"),
-    ast.Div: ("div", "/"),
-    ast.FloorDiv: ("floordiv", "//"),
-    ast.Mod: ("mod", "%"),
-    ast.Pow: ("pow", "**"),
-    ast.BitAnd: ("and", "&"),
-    ast.BitOr: ("or", "|"),
-    ast.BitXor: ("xor", "^"),
-    ast.LShift: ("shl", "<<"),
-    ast.RShift: ("shr", ">>"),
-}
-_COMPARE: dict[type[ast.cmpop], Any] = {
-    ast.Lt: "lt",
-    ast.LtE: "le",
-    ast.Gt: "gt",
-    ast.GtE: "ge",
-    ast.Eq: "eq",
-    ast.NotEq: "ne",
-}
-_ARITHMETIC = ("add", "sub", "mul", "div", "floordiv", "mod", "pow")
-_FOLD: dict[str, Callable[[Any, Any], Any]] = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "div": lambda a, b: a / b,
-    "floordiv": lambda a, b: a // b,
-    "mod": lambda a, b: a % b,
-    "pow": lambda a, b: a**b,
-    "and": lambda a, b: a & b,
-    "or": lambda a, b: a | b,
-    "xor": lambda a, b: a ^ b,
-    "shl": lambda a, b: a << b,
-    "shr": lambda a, b: a >> b,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-}
+from .membership import contains, identical, lower_container
+from .operators import ARITHMETIC, BINARY, COMPARE, FOLD
 
 
 class ExpressionLowering(Lowering):
@@ -182,7 +142,7 @@ class ExpressionLowering(Lowering):
             if captured not in self.state.types:
                 raise KernelTypeError(f"no parameter of the kernel says what the type {name} is", *where)
             captured = self.state.types[captured]
-        return Static(captured, where)
+        return members.captured(self, captured, name, where)
 
     def read(self, name: AnyName, where: ir.Location) -> ir.Expr | Compound:
         """The value of a variable."""
@@ -215,6 +175,8 @@ class ExpressionLowering(Lowering):
             return Compound(place.type, tuple(self.element(place.parts[0], at, where) for at in every), where)
         if isinstance(place, CompoundPlace):
             return Compound(place.type, tuple(self.element(part, index, where) for part in place.parts), where)
+        if isinstance(place, ir.ConstantArray):
+            return tables.element(place, index, where)
         return ir.Load(place, index, type=place.type.compute, location=where)
 
     def visit_Attribute(self, node: ast.Attribute) -> Value:
@@ -233,7 +195,8 @@ class ExpressionLowering(Lowering):
             if isinstance(place, CooperativeType | ir.CooperativeMatrix):
                 return cooperative.attribute(place, node.attr, where)
             if isinstance(place, ModuleType | type) and hasattr(place, node.attr):
-                return Static(self.state.capture(place, node.attr, lambda: getattr(place, node.attr)), where)
+                found = self.state.capture(place, node.attr, lambda: getattr(place, node.attr))
+                return members.captured(self, found, node.attr, where)
             if isinstance(place, ModuleType | type):
                 raise KernelNameError(f"{place.__name__} has no {node.attr}", *where)
         raise KernelTypeError(f"{describe(owner)} has no attributes in kernels", *where)
@@ -257,7 +220,10 @@ class ExpressionLowering(Lowering):
         raise KernelNameError(f"arrays have shape, ndim, size and dtype, not {name}", *where)
 
     def visit_Tuple(self, node: ast.Tuple) -> Value:
-        return Static(tuple(self.values(node.elts)), self.at(node))
+        return Static(self.entries_of(node.elts), self.at(node))
+
+    def visit_List(self, node: ast.List) -> Value:
+        return Static([*self.entries_of(node.elts)], self.at(node))
 
     def visit_Subscript(self, node: ast.Subscript) -> Value:
         where = self.at(node)
@@ -266,8 +232,10 @@ class ExpressionLowering(Lowering):
             return compounds.subscript(self, owner, node)
         if isinstance(owner, Static) and isinstance(owner.value, tuple):
             at = self.value(node.slice)
+            if isinstance(at, ir.Expr):
+                return self._chosen_entry(owner, at, node)
             if not (isinstance(at, Static) and isinstance(at.value, int)):
-                raise KernelTypeError("a tuple or shape is indexed by a constant", *self.at(node.slice))
+                raise KernelTypeError(f"an index must be an integer, this is {describe(at)}", *self.at(node.slice))
             if not -len(owner.value) <= at.value < len(owner.value):
                 raise KernelTypeError(
                     f"index {at.value} is out of range: there are {len(owner.value)} entries",
@@ -283,6 +251,17 @@ class ExpressionLowering(Lowering):
             index = tuple(self.evaluate_once(i, "index") for i in index)
         return self.element(place, index, where)
 
+    def _chosen_entry(self, owner: Static, at: ir.Expr, node: ast.Subscript) -> Value:
+        """An entry of a tuple by an index that is known while the kernel runs: numbers are a table."""
+        where = self.at(node)
+        array = tables.as_array(owner.value, where)
+        if array is not None:
+            place = self.state.table(array, ast.unparse(node.value), where)
+            return self.element(place, (self._index_entry(at, 0, place, self.at(node.slice)),), where)
+        index = compounds.index_entry(self, at, node)
+        entries = [v if isinstance(v, Value) else Static(v, where) for v in owner.value]
+        return compounds.choose(self, compounds.entries_of_one_type(entries, where), index, where)
+
     def place(self, owner: Value, where: ir.Location) -> ArrayPlace:
         """The array that is indexed."""
         if isinstance(owner, Static) and is_place(owner.value):
@@ -291,6 +270,12 @@ class ExpressionLowering(Lowering):
         if isinstance(owner, ir.Load) and isinstance(owner.place, ir.ItemParameter):
             raise KernelTypeError(
                 f"{owner.place.name} is an item, one element; declare it Global or GlobalMut to index it",
+                *where,
+            )
+        if isinstance(owner, Static) and isinstance(owner.value, tuple):
+            raise KernelTypeError(
+                "a tuple, or a list from outside, is a constant: nothing can be stored there; copy it to a list of the"
+                " kernel's own",
                 *where,
             )
         raise KernelTypeError(f"{describe(owner)} cannot be indexed", *where)
@@ -309,12 +294,12 @@ class ExpressionLowering(Lowering):
             return compounds.binary(self, operator, left, right, where)
         if cooperative.matrix_of(left) or cooperative.matrix_of(right):
             return cooperative.binary(self, operator, left, right, where)
-        op, symbol = _BINARY[type(operator)]
+        op, symbol = BINARY[type(operator)]
         if isinstance(left, Static) and isinstance(right, Static) and is_number(left.value) and is_number(right.value):
             return self._fold(op, left, right, where)
         if (kept := members.arithmetic(self, operator, (left, right), where)) is not None:
             return kept
-        if op in _ARITHMETIC and (is_truth(left) or is_truth(right)):
+        if op in ARITHMETIC and (is_truth(left) or is_truth(right)):
             left, right = counted(left, right)
         if op == "pow":
             return calls.power(self, left, right, where)
@@ -331,7 +316,7 @@ class ExpressionLowering(Lowering):
 
     def _fold(self, op: str, left: Static, right: Static, where: ir.Location) -> Static:
         try:
-            result = _FOLD[op](left.value, right.value)
+            result = FOLD[op](left.value, right.value)
         except (ArithmeticError, TypeError, ValueError) as error:
             raise KernelTypeError(f"{left.value!r} and {right.value!r}: {error}", *where) from None
         if not is_number(result):
@@ -347,6 +332,8 @@ class ExpressionLowering(Lowering):
             return compounds.unary(self, operator, value, where)
         if matrix := cooperative.matrix_of(value):
             return cooperative.negated(self, operator, matrix, where)
+        if isinstance(value, Static) and value.value is None and isinstance(operator, ast.Not):
+            return Static(True, where)
         if isinstance(value, Static) and is_number(value.value):
             if isinstance(operator, ast.Invert) and isinstance(value.value, float):
                 raise KernelTypeError("~ needs an integer or a truth value", *where)
@@ -372,7 +359,10 @@ class ExpressionLowering(Lowering):
         return ir.Unary("neg", operand, type=operand.type, location=where)
 
     def visit_Compare(self, node: ast.Compare) -> Value:
-        terms = [lambda term=term: self.value(term) for term in (node.left, *node.comparators)]
+        terms: list[Callable[[], Value]] = [partial(self.value, node.left)]
+        for operator, term in zip(node.ops, node.comparators, strict=True):
+            is_container = isinstance(operator, ast.In | ast.NotIn)
+            terms.append(partial(lower_container, self, term) if is_container else partial(self.value, term))
         return self.comparisons(node.ops, terms, self.at(node))
 
     def comparisons(
@@ -390,14 +380,14 @@ class ExpressionLowering(Lowering):
 
     def compare(self, operator: ast.cmpop, left: Value, right: Value, where: ir.Location) -> Value:
         """``left operator right`` with Python's meaning."""
-        if isinstance(operator, ast.Is | ast.IsNot) and isinstance(left, Static) and isinstance(right, Static):
-            same = left.value is right.value or (isinstance(left.value, type) and left.value == right.value)  # bool
-            return Static(same == isinstance(operator, ast.Is), where)
-        if type(operator) not in _COMPARE:
-            raise KernelSyntaxError("kernels have no `in`, and `is` between types and None only", *where)
+        if isinstance(operator, ast.Is | ast.IsNot):
+            return Static(identical(left, right, where) == isinstance(operator, ast.Is), where)
+        if isinstance(operator, ast.In | ast.NotIn):
+            found = contains(self, left, right, where)
+            return found if isinstance(operator, ast.In) else self.unary(ast.Not(), found, where)
         if isinstance(left, Compound) or isinstance(right, Compound):
             return compounds.compare(self, operator, left, right, where)
-        op = _COMPARE[type(operator)]
+        op = COMPARE[type(operator)]
         typed_number = any(isinstance(v, Static) and isinstance(v.value, np.generic | Weak) for v in (left, right))
         if isinstance(left, Static) and isinstance(right, Static) and not typed_number:
             if is_number(left.value) and is_number(right.value):
@@ -449,14 +439,14 @@ class ExpressionLowering(Lowering):
 
     def _truth_value(self, evaluate: Callable[[], Value], where: ir.Location) -> ir.Expr | Static:
         value = evaluate()
-        if isinstance(value, Static) and is_number(value.value):
+        if isinstance(value, Static) and (is_number(value.value) or value.value is None):
             return Static(bool(value.value), where)
         return self.truth(value, where)
 
     def visit_IfExp(self, node: ast.IfExp) -> Value:
         where = self.at(node)
         test = self.value(node.test)
-        if isinstance(test, Static) and is_number(test.value):
+        if isinstance(test, Static) and (is_number(test.value) or test.value is None):
             return self.value(node.body if test.value else node.orelse)
         condition = self.truth(test, self.at(node.test))
         with self.branch() as then_effects:

@@ -16,8 +16,9 @@ from krnlpy.dsl.frontend.derivatives import Derivative
 from krnlpy.dsl.frontend.lowering import ProgramState
 from krnlpy.dsl.frontend.parameters import add_parameter
 from krnlpy.dsl.frontend.receiver import Instance, Receiver
-from krnlpy.dsl.frontend.signature import Signature, annotation_of, positional_arguments, read_signature
+from krnlpy.dsl.frontend.signature import FunctionParameters, Signature, annotation_of, read_signature
 from krnlpy.dsl.frontend.source import Source, read_source
+from krnlpy.dsl.frontend.tables import frozen
 from krnlpy.dsl.frontend.targets import AnyName, LocalName
 from krnlpy.dsl.frontend.values import (
     CompoundPlace,
@@ -25,9 +26,9 @@ from krnlpy.dsl.frontend.values import (
     Value,
     assemble,
     describe,
+    is_mutable,
     is_number,
     is_place,
-    plain,
     scalars,
 )
 from krnlpy.dsl.passes.uniformity import check_barriers
@@ -105,7 +106,7 @@ def lower(
     where = signature.source.location(signature.source.tree)
     body = (*(state.votes.start(where) if state.votes is not None else ()), *lowering.out)
     check_barriers(body)
-    functions = [f.function if isinstance(f, _Lowered) else f for f in state.functions.values()]
+    functions = [f.function if isinstance(f, Lowered) else f for f in state.functions.values()]
     return ir.Program(
         name,
         where,
@@ -160,10 +161,11 @@ class FunctionLowering(StatementLowering):
             what = "its own derivative" if isinstance(callee, Derivative) else "itself"
             name = callee.root.__name__ if isinstance(callee, Derivative) else callee.__name__
             raise KernelSyntaxError(f"{name} calls {what}; kernels have no recursion", *where)
-        declared = positional_arguments(source)
-        given = self._bind(callee, declared, call)
-        bound = [self._argument(callee, source, a, v, where) for a, v in zip(declared, given, strict=True)]
-        names = [a.arg for a in declared]
+        parameters = FunctionParameters.of(source)
+        given = self._bind(callee, parameters, call)
+        declared = parameters.listed(len(given))
+        bound = [self._argument(callee, source, a, v, where) for (_, a), v in zip(declared, given, strict=True)]
+        names = [name for name, _ in declared]
         lowered = self._lowered(callee, source, names, bound)
         if lowered.is_convergent:
             results = self._inline(callee, source, names, bound)
@@ -174,36 +176,41 @@ class FunctionLowering(StatementLowering):
     # --------------------------------------------------------------------------------------------------- arguments
 
     @staticmethod
-    def _bind(callee: Func, declared: list[ast.arg], call: Call) -> list[Value]:
-        """The arguments of a call in order of the parameters; defaults are captured numbers."""
-        names = [a.arg for a in declared]
-        if len(call.positional) > len(names):
+    def _bind(callee: Func, parameters: FunctionParameters, call: Call) -> list[Value]:
+        """The arguments of a call in order of the parameters; defaults are captured."""
+        names = [a.arg for a in (*parameters.positional, *parameters.named)]
+        most = len(parameters.positional)
+        if len(call.positional) > most and parameters.rest is None:
             raise KernelTypeError(
-                f"{callee.__name__} takes {len(names)} arguments, {len(call.positional)} given", *call.location
+                f"{callee.__name__} takes {most} arguments, {len(call.positional)} given", *call.location
             )
-        given = dict(zip(names, call.values, strict=False))
+        given = dict(zip(names[:most], call.values, strict=False))
         for name, (value, where) in call.named:
             if name not in names or name in given:
                 raise KernelTypeError(f"{callee.__name__} has no parameter {name}, or it is given twice", *where)
             given[name] = value
-        defaults = callee.function.__defaults__ or ()
-        for name, default in zip(names[::-1], defaults[::-1], strict=False):
-            given.setdefault(name, Static(plain(default), call.location))
+        for name, default in _defaults(callee, names[:most]).items():
+            given.setdefault(name, Static(frozen(default), call.location))
         missing = [name for name in names if name not in given]
         if missing:
             raise KernelTypeError(f"{callee.__name__} lacks an argument for {', '.join(missing)}", *call.location)
-        return [given[name] for name in names]
+        in_order = [given[name] for name in names]
+        return [*in_order[:most], *call.values[most:], *in_order[most:]]
 
     def library_function(self, callee: Func, operands: tuple[ir.Expr, ...]) -> ir.Function:
         source = read_source(callee.function)
-        names = [a.arg for a in positional_arguments(source)]
+        names = [name for name, _ in FunctionParameters.of(source).listed(len(operands))]
         return self._lowered(callee, source, names, operands).function
 
-    def apply(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> Value:
+    def lowered(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> tuple[Lowered, list[Value]]:
+        """A function for an argument for each parameter, and these arguments as it takes them."""
         source = read_source(callee.function)
-        declared = positional_arguments(source)
-        bound = [self._argument(callee, source, a, v, where) for a, v in zip(declared, operands, strict=True)]
-        lowered = self._lowered(callee, source, [a.arg for a in declared], bound)
+        declared = FunctionParameters.of(source).listed(len(operands))
+        bound = [self._argument(callee, source, a, v, where) for (_, a), v in zip(declared, operands, strict=True)]
+        return self._lowered(callee, source, [name for name, _ in declared], bound), bound
+
+    def apply(self, callee: Func, operands: Sequence[Value], where: ir.Location) -> Value:
+        lowered, bound = self.lowered(callee, operands, where)
         if lowered.result == () or not lowered.function.pure:
             raise KernelTypeError(f"{callee.__name__} must give one number, and touch nothing else", *where)
         (result,) = self._invoke(lowered, bound, where)
@@ -214,6 +221,8 @@ class FunctionLowering(StatementLowering):
         if isinstance(value, Static) and isinstance(value.value, Instance):
             return value
         annotation = annotation_of(source, argument)
+        if isinstance(value, Static) and value.value is None:
+            return value  # what it means is decided while compiling, by `is None`
         name = f"the parameter {argument.arg} of {callee.__name__}"
         if annotation is None:
             static = isinstance(value, Static) and not is_number(value.value) and not isinstance(value.value, tuple)
@@ -237,7 +246,7 @@ class FunctionLowering(StatementLowering):
         if isinstance(type, TypeVar):
             type = self.state.types.get(type, place.type)
         first = place.first if isinstance(place, CompoundPlace) else place
-        mutable = not isinstance(first, ir.GlobalParameter) or first.mutable
+        mutable = is_mutable(first)
         if place.type != type or rank_of(place) != annotation.ndim or (annotation.mutable and not mutable):
             raise KernelTypeError(
                 f"{name} is {'GlobalMut' if annotation.mutable else 'Global'}[{type}, {annotation.ndim}];"
@@ -261,7 +270,7 @@ class FunctionLowering(StatementLowering):
 
     # ------------------------------------------------------------------------------------------------------- calls
 
-    def _invoke(self, function: _Lowered, bound: list[Value], where: ir.Location) -> list[ir.Expr]:
+    def _invoke(self, function: Lowered, bound: list[Value], where: ir.Location) -> list[ir.Expr]:
         """Calls a function; returns its results."""
         target = function.function
         self.reaches_object |= function.reaches_object
@@ -292,28 +301,39 @@ class FunctionLowering(StatementLowering):
                 lowering.assigned.add(name)
             else:
                 lowering.statics[name] = value
+        rest = source.tree.args.vararg
+        if rest is not None:
+            where = source.location(rest)
+            given = [name for name, a in FunctionParameters.of(source).listed(len(names)) if a is rest]
+            lowering.statics[rest.arg] = Static(tuple(lowering.parameter(name, where) for name in given), where)
         return lowering, parameters
 
-    def _lowered(self, callee: Func, source: Source, names: list[str], bound: Sequence[Value]) -> _Lowered:
+    def parameter(self, name: str, where: ir.Location) -> Value:
+        """What a parameter's name means where the function begins."""
+        if name in self.locals:
+            return self.read(self.locals[name], where)
+        return Static(self.arrays[name], where) if name in self.arrays else self.statics[name]
+
+    def _lowered(self, callee: Func, source: Source, names: list[str], bound: Sequence[Value]) -> Lowered:
         """A function for such arguments, lowered when it is first called."""
         key = (callee, *map(_key, bound))
         if key not in self.state.functions:
             self.state.functions[key] = self._lower_function(callee, source, names, list(bound))
-        lowered: _Lowered = self.state.functions[key]
+        lowered: Lowered = self.state.functions[key]
         return lowered
 
-    def _lower_function(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> _Lowered:
+    def _lower_function(self, callee: Func, source: Source, names: list[str], bound: list[Value]) -> Lowered:
         if isinstance(callee, Derivative):
             base = self._lowered(callee.base, source, names, bound)
             derived = derived_function(self, callee, base.function, base.result, source, names, bound)
-            return _Lowered(*derived, effects=False, is_convergent=False, reaches_object=False)
+            return Lowered(*derived, effects=False, is_convergent=False, reaches_object=False)
         lowering, parameters = self._open(source, names, bound)
         self._lower_body(callee, lowering)
         result = lowering.result
         suffix = "_".join(str(v.type) for v, _ in parameters)
         name = self.state.unique(f"{callee.__name__}_{suffix}" if suffix else callee.__name__)
         results = tuple(leaf.compute for _, leaf in leaves(result)) if result != () else ()
-        reaches_arrays = lowering.reaches_object or any(isinstance(v, Static) and is_place(v.value) for v in bound)
+        reaches_arrays = lowering.reaches_object or any(map(_is_callers, bound))
         pure = len(results) == 1 and not lowering.effects and not reaches_arrays
         function = ir.Function(
             name,
@@ -326,7 +346,7 @@ class FunctionLowering(StatementLowering):
             callee,
         )
         assert result is not None
-        return _Lowered(function, result, lowering.effects, lowering.is_convergent, lowering.reaches_object)
+        return Lowered(function, result, lowering.effects, lowering.is_convergent, lowering.reaches_object)
 
     def _lower_body(self, callee: Func, lowering: FunctionLowering) -> None:
         self.state.calling.append(callee)
@@ -358,7 +378,7 @@ class FunctionLowering(StatementLowering):
 
 
 @dataclass(frozen=True)
-class _Lowered:
+class Lowered:
     """A lowered function, and what its callers need to know."""
 
     function: ir.Function
@@ -366,6 +386,18 @@ class _Lowered:
     effects: bool
     is_convergent: bool
     reaches_object: bool
+
+
+def _defaults(callee: Func, positional: list[str]) -> dict[str, Any]:
+    """The defaults of a function's parameters."""
+    values = callee.function.__defaults__ or ()
+    of_positional = dict(zip(positional[len(positional) - len(values) :], values, strict=True))
+    return {**of_positional, **(callee.function.__kwdefaults__ or {})}
+
+
+def _is_callers(value: Value) -> bool:
+    """Whether an argument is a place of the caller's; a table is everybody's."""
+    return isinstance(value, Static) and is_place(value.value) and not isinstance(value.value, ir.ConstantArray)
 
 
 def _key(value: Value) -> Any:

@@ -12,7 +12,7 @@ from krnlpy.dsl.frontend.operations import cooperative
 from krnlpy.dsl.frontend.operations.atomics import without_result
 from krnlpy.dsl.frontend.operations.calls import call_user
 from krnlpy.dsl.frontend.source import Source
-from krnlpy.dsl.frontend.values import Static, is_number
+from krnlpy.dsl.frontend.values import Compound, Static, is_number, scalars
 from krnlpy.dsl.types.composites import AnyType
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 
@@ -85,7 +85,9 @@ class StatementLowering(LoopLowering):
             elif isinstance(target, Static) and isinstance(target.value, cooperative.Method):
                 cooperative.call(self, target.value, self.call(call))
             else:
-                self.value(call)
+                value = self.value(call)
+                if isinstance(value, Compound):  # of an atomic of a vector, which is one of each number
+                    self.out[before:] = [without_result(s, list(scalars(value))) for s in self.out[before:]]
             if len(self.out) > before:  # it has an effect
                 self.out[-1] = without_result(self.out[-1])
                 return

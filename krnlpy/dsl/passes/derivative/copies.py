@@ -78,7 +78,7 @@ def used_arrays(body: ir.Block) -> Iterator[Any]:
     """The places that a body, or a function that it calls, touches."""
     for node in ir.walk(body):
         place = getattr(node, "place", None)
-        if place is not None:
+        if place is not None and not isinstance(place, ir.ConstantArray):
             yield place
         if isinstance(node, ir.Call | ir.Invoke):
             yield from ir.captured_arrays(node.function)
@@ -87,7 +87,8 @@ def used_arrays(body: ir.Block) -> Iterator[Any]:
 def touches_others(body: ir.Block, own: tuple[ir.LocalArray, ...]) -> bool:
     """Whether a body, or a function that it calls, touches places that are not its own."""
     for node in ir.walk(body):
-        if getattr(node, "place", None) not in (None, *own):
+        place = getattr(node, "place", None)
+        if place not in (None, *own) and not isinstance(place, ir.ConstantArray):
             return True
         if isinstance(node, ir.Call | ir.Invoke) and touches_others(
             node.function.body, (*own, *node.function.local_arrays)

@@ -1,0 +1,1 @@
+"""What reductions compute, without gradients: their passes and kernels; and sums, which gradients need."""

@@ -1,0 +1,236 @@
+"""The kernels of reductions, written for a reduction's own functions and for the kind of device.
+
+A reduction goes over the middle axis of ``[outer, n, inner]`` in passes. A pass splits the axis into chunks and makes a
+state of each; the first pass makes states of elements, the last one results of states. Within a chunk, blocks of
+``_BLOCK`` are combined before they are added to the whole, so that roundings of long sums do not add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from autograph.functions.sources import function_of
+from krnlpy import Func, Global, Out, ScalarType, kernel
+from krnlpy.dsl import global_id, global_threads, local_array
+
+_BLOCK = 16
+ROW_LANES = 512
+"""Independent states in a row on the host: some vectors of any width, and more than what LLVM unrolls to numbers of
+their own, of which it makes no vectors."""
+COLUMN_LANES = 256
+"""Columns that a thread of the host takes at once: a kilobyte of each row."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a pass does.
+
+    Attributes:
+        name: the reduction's.
+        map: from elements to states; None: the inputs are states.
+        combine: two states to one.
+        finish: from a state to results; None: the results are states.
+        states: their types.
+        inputs: types of the elements of the inputs.
+        converted: the types that ``map`` takes.
+        results: types of the elements of the results.
+        given: the types that ``finish`` gives.
+        takes_index: ``map`` takes the place on the axis too.
+        count: the type of the number of elements, where ``finish`` takes it too.
+    """
+
+    name: str
+    map: Func | None
+    combine: Func
+    finish: Func | None
+    states: tuple[ScalarType, ...]
+    identity: tuple[float, ...]
+    inputs: tuple[ScalarType, ...]
+    converted: tuple[ScalarType, ...]
+    results: tuple[ScalarType, ...]
+    given: tuple[ScalarType, ...]
+    takes_index: bool
+    count: ScalarType | None
+
+
+def written(step: Step, form: Literal["device", "rows", "columns"]) -> Any:
+    """The kernel of a pass.
+
+    ``device``: a thread makes an element of the results, and neighbouring threads read neighbouring elements. ``rows``:
+    a thread of the host takes a chunk of a row. ``columns``: it takes a chunk of some columns.
+    """
+    writer = _Writer(step)
+    ndim = 2 if form == "rows" else 3  # neighbours in a row are neighbours in memory: that is seen of two axes only
+    parameters = [f"x{i}: Global[X{i}, Literal[{ndim}]]" for i in range(len(step.inputs))]
+    parameters += [f"y{i}: Out[Y{i}, Literal[{ndim}]]" for i in range(len(step.results))]
+    parameters += ["count: C"] if step.count is not None else []
+    body = {"device": writer.device, "rows": writer.rows, "columns": writer.columns}[form]()
+    name = f"reduce_{step.name}"
+    text = f"def {name}({', '.join(parameters)}) -> None:\n" + "".join(f"    {line}\n" for line in body)
+    like = (step.map or step.combine).function
+    return kernel(unchecked=True)(function_of(text, name, writer.namespace, like))
+
+
+class _Writer:
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.count = len(step.states)
+        self.namespace: dict[str, Any] = {
+            "Global": Global, "Out": Out, "Literal": Literal, "local_array": local_array,
+            "global_id": global_id, "global_threads": global_threads,
+            "map": step.map, "combine": step.combine, "finish": step.finish,
+        }  # fmt: skip
+        for prefix, types in (
+            ("X", step.inputs), ("T", step.converted), ("S", step.states), ("Y", step.results),
+        ):  # fmt: skip
+            self.namespace |= {f"{prefix}{i}": type for i, type in enumerate(types)}
+        self.namespace |= {f"I{i}": value for i, value in enumerate(step.identity)}
+        if step.count is not None:
+            self.namespace["C"] = step.count
+
+    def names(self, form: str) -> str:
+        """A name or place for each part of a state."""
+        return ", ".join(form.format(i) for i in range(self.count))
+
+    def identity(self, form: str) -> list[str]:
+        """Sets a state to what changes nothing."""
+        return [f"{form.format(i)} = S{i}(I{i})" for i in range(self.count)]
+
+    def loaded(self, place: str, index: str) -> list[str]:
+        """Sets ``e0``, ``e1`` ... to the state of an element."""
+        step = self.step
+        elements = [f"x{i}[{place}]" for i in range(len(step.inputs))]
+        if step.map is None:
+            return [f"e{i} = {element}" for i, element in enumerate(elements)]
+        arguments = [
+            element if type.compute is converted else f"T{i}({element})"
+            for i, (element, type, converted) in enumerate(zip(elements, step.inputs, step.converted, strict=True))
+        ]
+        return [f"{self.names('e{}')} = map({', '.join([*arguments, *([index] if step.takes_index else [])])})"]
+
+    def combined(self, into: str, other: str) -> list[str]:
+        """Combines a state with another, in place."""
+        return [
+            f"{self.names('c{}')} = combine({self.names(into)}, {self.names(other)})",
+            *[f"{into.format(i)} = c{i}" for i in range(self.count)],
+        ]
+
+    def stored(self, state: str, place: str) -> list[str]:
+        """Stores a state, or what is made of it."""
+        step = self.step
+        lines, values = [], [state.format(i) for i in range(self.count)]
+        if step.finish is not None:
+            values = [f"r{i}" for i in range(len(step.results))]
+            count = ", count" if step.count is not None else ""
+            lines.append(f"{', '.join(values)} = finish({self.names(state)}{count})")
+        for i, (value, type, given) in enumerate(zip(values, step.results, step.given, strict=True)):
+            lines.append(f"y{i}[{place}] = {value}" if type.compute is given else f"y{i}[{place}] = Y{i}({value})")
+        return lines
+
+    def device(self) -> list[str]:
+        return [
+            "chunks = y0.shape[1]",
+            "inner = y0.shape[2]",
+            "n = x0.shape[1]",
+            "for item in range(global_id(), y0.size, global_threads()):",
+            *_indented(
+                "i = item % inner",
+                "chunk = item // inner % chunks",
+                "o = item // (inner * chunks)",
+                *self.identity("s{}"),
+                f"for start in range(chunk, n, chunks * {_BLOCK}):",
+                *_indented(
+                    *self.identity("b{}"),
+                    f"for j in range(start, min(start + chunks * {_BLOCK}, n), chunks):",
+                    *_indented(*self.loaded("o, j, i", "j"), *self.combined("b{}", "e{}")),
+                    *self.combined("s{}", "b{}"),
+                ),
+                *self.stored("s{}", "o, chunk, i"),
+            ),
+        ]
+
+    def arrays(self, lanes: int) -> list[str]:
+        return [f"{name}{i} = local_array(S{i}, ({lanes},))" for name in "tb" for i in range(self.count)]
+
+    def rows(self) -> list[str]:
+        lanes = ROW_LANES
+        halves: list[str] = []
+        half = lanes // 2
+        while half:
+            halves += [f"for k in range({half}):", *_indented(*self.combined("t{}[k]", f"t{{}}[k + {half}]"))]
+            half //= 2
+        return [
+            *self.arrays(lanes),
+            "chunks = y0.shape[1]",
+            "n = x0.shape[1]",
+            "length = (n + chunks - 1) // chunks",
+            "for item in range(global_id(), y0.size, global_threads()):",
+            *_indented(
+                "chunk = item % chunks",
+                "o = item // chunks",
+                "begin = min(chunk * length, n)",
+                "end = min(begin + length, n)",
+                f"whole = begin + (end - begin) // {lanes} * {lanes}",
+                f"for k in range({lanes}):",
+                *_indented(*self.identity("t{}[k]")),
+                f"for start in range(begin, whole, {lanes * _BLOCK}):",
+                *_indented(
+                    f"for k in range({lanes}):",
+                    *_indented(*self.identity("b{}[k]")),
+                    f"for j in range(start, min(start + {lanes * _BLOCK}, whole), {lanes}):",
+                    *_indented(
+                        f"for k in range({lanes}):",
+                        *_indented(*self.loaded("o, j + k", "j + k"), *self.combined("b{}[k]", "e{}")),
+                    ),
+                    f"for k in range({lanes}):",
+                    *_indented(*self.combined("t{}[k]", "b{}[k]")),
+                ),
+                "for k in range(end - whole):",
+                *_indented(*self.loaded("o, whole + k", "whole + k"), *self.combined("t{}[k]", "e{}")),
+                *halves,
+                *[f"s{i} = t{i}[0]" for i in range(self.count)],
+                *self.stored("s{}", "o, chunk"),
+            ),
+        ]
+
+    def columns(self) -> list[str]:
+        lanes = COLUMN_LANES
+        return [
+            *self.arrays(lanes),
+            "chunks = y0.shape[1]",
+            "inner = y0.shape[2]",
+            "n = x0.shape[1]",
+            "length = (n + chunks - 1) // chunks",
+            f"strips = (inner + {lanes - 1}) // {lanes}",
+            "for item in range(global_id(), y0.shape[0] * chunks * strips, global_threads()):",
+            *_indented(
+                f"first = item % strips * {lanes}",
+                "chunk = item // strips % chunks",
+                "o = item // (strips * chunks)",
+                f"width = min({lanes}, inner - first)",
+                "begin = min(chunk * length, n)",
+                "end = min(begin + length, n)",
+                "for k in range(width):",
+                *_indented(*self.identity("t{}[k]")),
+                f"for start in range(begin, end, {_BLOCK}):",
+                *_indented(
+                    "for k in range(width):",
+                    *_indented(*self.identity("b{}[k]")),
+                    f"for j in range(start, min(start + {_BLOCK}, end)):",
+                    *_indented(
+                        "for k in range(width):",
+                        *_indented(*self.loaded("o, j, first + k", "j"), *self.combined("b{}[k]", "e{}")),
+                    ),
+                    "for k in range(width):",
+                    *_indented(*self.combined("t{}[k]", "b{}[k]")),
+                ),
+                "for k in range(width):",
+                *_indented(*[f"s{i} = t{i}[k]" for i in range(self.count)], *self.stored("s{}", "o, chunk, first + k")),
+            ),
+        ]
+
+
+def _indented(*lines: str) -> Sequence[str]:
+    return [f"    {line}" for line in lines]

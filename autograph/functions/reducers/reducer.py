@@ -1,0 +1,277 @@
+"""Operations made of functions that map elements, combine what they give, and finish the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal
+
+from autograph.errors import DtypeError, ShapeError
+from autograph.functions.checks import integers
+from autograph.functions.launch import MAX_PASSES, grid_stride, reshape_or_copy
+from autograph.functions.sources import function_of
+from autograph.functions.type_variables import accumulator
+from autograph.tensor.base import Shape
+from krnlpy import Buffer, Func, KernelError, ScalarType, f32, function_info, i32, scalar_type
+
+from .kernels import COLUMN_LANES, ROW_LANES, Step, written
+
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
+
+_THREADS = 1 << 14  # of a pass on a device: enough to fill a large GPU
+_MIN_CHUNK = 32  # elements that a thread of a device combines in a pass: fewer do not pay for the next pass
+_HOST_CHUNK = 1 << 13  # elements of a row, or rows, that a thread of the host combines
+_HOST_ITEMS = 1 << 10  # chunks, and so the most threads of the host that take part
+
+Identity = tuple[float, ...]
+
+
+def _itself(x: Any) -> Any:
+    return x
+
+
+_ITSELF = Func(_itself)
+
+
+@lru_cache
+def _sum_of(count: int) -> Func:
+    """The sum of two states of so many numbers."""
+    x, y = ([f"{name}{i}" for i in range(count)] for name in "xy")
+    sums = ", ".join(f"{a} + {b}" for a, b in zip(x, y, strict=True))
+    text = f"def add({', '.join([*x, *y])}):\n    return {sums}\n"
+    return Func(function_of(text, "add", {}, _itself))
+
+
+class Reducer:
+    """What a reduction computes: for buffers, without gradients.
+
+    Args:
+        name: of the operation, for messages.
+        map: from an element of each operand to a number or several, the state; and from its place on the axis, if it
+            has one parameter more. None: the element itself.
+        combine: from two states to one; None: the sum.
+        finish: from the state to the result or several; and from the number of elements, if it has one parameter more.
+        identity: the state that changes nothing, or a function that gives it for a dtype.
+        operands: their number.
+        widens: integers give at least 32 bits, as sums do.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        map: Func | None = None,
+        combine: Func | None = None,
+        finish: Func | None = None,
+        identity: Identity | Callable[[ScalarType], Identity] = (0,),
+        operands: int = 1,
+        widens: bool = False,
+    ) -> None:
+        self.name = name
+        self.map = map or _ITSELF
+        self.combine = combine
+        self.finish = finish
+        self.identity = identity
+        self.operands = operands
+        self.widens = widens
+        self._steps: dict[tuple[ScalarType, ...], Steps] = {}
+
+    def steps(self, dtypes: tuple[ScalarType, ...], dtype: ScalarType) -> Steps:
+        """What to do for operands of some dtypes, which are promoted to one.
+
+        Raises:
+            DtypeError: the functions do not compile for it.
+        """
+        key = (*dtypes, dtype)
+        if key not in self._steps:
+            try:
+                self._steps[key] = self._made(dtypes, dtype)
+            except KernelError as error:
+                raise DtypeError(f"{self.name} of {dtype}: {error}") from error
+        return self._steps[key]
+
+    def _made(self, dtypes: tuple[ScalarType, ...], dtype: ScalarType) -> Steps:
+        wide = accumulator(dtype)
+        compute = wide.compute
+        converted = (compute,) * self.operands
+        takes_index = len(_parameters(self.map)) > self.operands
+        states = function_info(self.map, *converted, *([scalar_type(i32)] if takes_index else [])).results
+        combine = self.combine or _sum_of(len(states))
+        combined = function_info(combine, *states, *states).results
+        if combined != states:
+            raise DtypeError(f"{self.name} of {dtype}: {combine.__name__} gives {combined} of states {states}")
+        count, given = None, states
+        if self.finish is not None:
+            takes_count = len(_parameters(self.finish)) > len(states)
+            count = (compute if compute.is_float else scalar_type(f32)) if takes_count else None
+            given = function_info(self.finish, *states, *([count] if count else [])).results
+        own = dtype if dtype.is_float or not self.widens else wide
+        results = tuple(own if type is compute else type for type in given)
+        identity = self.identity if isinstance(self.identity, tuple) else self.identity(wide)
+        if self.combine is None:
+            identity = (0,) * len(states)
+        whole = Step(
+            self.name, self.map, combine, self.finish, states, identity, dtypes, converted, results, given,
+            takes_index, count,
+        )  # fmt: skip
+        first = replace(whole, finish=None, results=states, given=states, count=None)
+        last = replace(whole, map=None, inputs=states, converted=(), takes_index=False)
+        between = replace(last, finish=None, results=states, given=states, count=None)
+        return Steps({(True, True): whole, (True, False): first, (False, True): last, (False, False): between})
+
+    def reduced(
+        self, buffers: Sequence[Buffer], axes: tuple[int, ...], dtype: ScalarType, results: tuple[ScalarType, ...] = ()
+    ) -> list[Buffer]:
+        """The results for buffers of one shape over axes in ascending order, without these axes.
+
+        Neighbouring axes are reduced together, the last ones first.
+        """
+        steps = self.steps(tuple(buffer.dtype for buffer in buffers), dtype)
+        if results:
+            steps = steps.giving(results)
+        shape = buffers[0].shape
+        runs: list[list[int]] = []
+        for axis in axes:
+            if runs and runs[-1][-1] == axis - 1:
+                runs[-1].append(axis)
+            else:
+                runs.append([axis])
+        count = prod(shape[axis] for axis in axes)
+        now = list(buffers)
+        for place, run in enumerate(reversed(runs or [[len(shape)]])):
+            before, after = shape[: run[0]], shape[run[-1] + 1 :]
+            form = (prod(before), prod(shape[run[0] : run[-1] + 1]), prod(after))
+            whole = [reshape_or_copy(buffer, form) for buffer in now]
+            shape = before + after
+            is_first, is_last = place == 0, place == max(0, len(runs) - 1)
+            now = [out.reshape(shape) for out in _reduce_middle(steps, is_first, is_last, whole, count)]
+        return now
+
+
+class Steps:
+    """The passes of a reduction for certain dtypes: each by whether it is the first, and whether the last."""
+
+    def __init__(self, steps: dict[tuple[bool, bool], Step]) -> None:
+        self._steps = steps
+        self._kernels: dict[Any, Any] = {}
+        self._giving: dict[tuple[ScalarType, ...], Steps] = {}
+
+    def __getitem__(self, key: tuple[bool, bool]) -> Step:
+        return self._steps[key]
+
+    def giving(self, results: tuple[ScalarType, ...]) -> Steps:
+        """The same with results of other dtypes."""
+        if results == self._steps[True, True].results:
+            return self
+        if results not in self._giving:
+            self._giving[results] = Steps(
+                {key: replace(step, results=results) if key[1] else step for key, step in self._steps.items()}
+            )
+        return self._giving[results]
+
+    def kernel(self, key: tuple[bool, bool], form: Literal["device", "rows", "columns"]) -> Any:
+        """The kernel of a pass."""
+        if (key, form) not in self._kernels:
+            self._kernels[key, form] = written(self._steps[key], form)
+        return self._kernels[key, form]
+
+
+def _parameters(function: Func) -> tuple[str, ...]:
+    code = function.function.__code__
+    return code.co_varnames[: code.co_argcount]
+
+
+def _reduce_middle(steps: Steps, is_first: bool, is_last: bool, buffers: list[Buffer], count: int) -> list[Buffer]:
+    """``[outer, n, inner]`` to ``[outer, 1, inner]``."""
+    if any(not buffer.can_be_indexed and buffer.size > 1 for buffer in buffers):
+        return _in_halves(steps, is_first, is_last, buffers, count)
+    while True:
+        outer, n, inner = buffers[0].shape
+        device = buffers[0].device
+        form: Literal["device", "rows", "columns"] = (
+            "columns" if device.is_host and inner > 1 else "rows" if device.is_host and n >= ROW_LANES else "device"
+        )
+        chunks = _chunks(form, outer, n, inner)
+        key = (is_first, is_last and chunks == 1)
+        step = steps[key]
+        outs = [Buffer.empty((outer, chunks, inner), dtype, device) for dtype in step.results]
+        if outs[0].size:
+            items, passes = _work(form, outs[0], n)
+            numbers = [] if step.count is None else [float(count)]
+            flat = [b.reshape(b.shape[:2]) if form == "rows" else b for b in (*buffers, *outs)]
+            grid_stride(steps.kernel(key, form), items, passes)(*flat, *numbers)
+        if chunks == 1:
+            return outs
+        buffers, is_first = outs, False
+
+
+def _chunks(form: str, outer: int, n: int, inner: int) -> int:
+    """Into how many the axis is split, by the shape alone: so the order in which all is combined never changes."""
+    if form == "rows":
+        return max(1, min(n // _HOST_CHUNK, _HOST_ITEMS // max(1, outer)))
+    if form == "columns":
+        strips = -(-inner // COLUMN_LANES)
+        return max(1, min(n // (_HOST_CHUNK // COLUMN_LANES), _HOST_ITEMS // 16 // max(1, outer * strips)))
+    return max(-(-n // (MAX_PASSES // 2)), min(n // _MIN_CHUNK, _THREADS // max(1, outer * inner)), 1)
+
+
+def _work(form: str, out: Buffer, n: int) -> tuple[int, int]:
+    """The number of work items, and of the passes of a thread's loops for one."""
+    outer, chunks, inner = out.shape
+    if form == "columns":
+        return outer * chunks * -(-inner // COLUMN_LANES), 0
+    return out.size, 0 if form == "rows" else -(-n // chunks) * 17 // 16 + 1
+
+
+def _in_halves(steps: Steps, is_first: bool, is_last: bool, buffers: list[Buffer], count: int) -> list[Buffer]:
+    """As :func:`_reduce_middle`, for buffers that kernels do not reach at once."""
+
+    def reach(axis: int) -> tuple[int, int]:
+        widest = max((b.shape[axis] - 1) * abs(b.strides[axis]) for b in buffers)
+        return widest, buffers[0].shape[axis]
+
+    outer, _, inner = buffers[0].shape
+    device = buffers[0].device
+    states = steps[is_first, False].results
+    halves = [Buffer.empty((outer, 2, inner), dtype, device) for dtype in states]
+    # Splitting the reduced axis does not help where the states themselves are out of reach.
+    axis = max(range(3) if all(half.can_be_indexed for half in halves) else (0, 2), key=reach)
+    middle = buffers[0].shape[axis] // 2
+    keys = [(*(slice(None),) * axis, half) for half in (slice(middle), slice(middle, None))]
+    if axis == 1:
+        for i, key in enumerate(keys):
+            for half, part in zip(
+                halves, _reduce_middle(steps, is_first, False, [b[key] for b in buffers], count), strict=True
+            ):
+                half[:, i : i + 1].copy_from(part)
+        return _reduce_middle(steps, False, is_last, halves, count)
+    outs = [Buffer.empty((outer, 1, inner), dtype, device) for dtype in steps[is_first, is_last].results]
+    for key in keys:
+        for out, part in zip(
+            outs, _reduce_middle(steps, is_first, is_last, [b[key] for b in buffers], count), strict=True
+        ):
+            out[key].copy_from(part)
+    return outs
+
+
+def axes_of(name: str, x: Tensor, axis: int | Sequence[int] | None) -> tuple[int, ...]:
+    """The axes that are named, in ascending order; all for None.
+
+    Raises:
+        ShapeError: there is no such axis, or one is named twice.
+    """
+    if axis is None:
+        return tuple(range(x.ndim))
+    axes = sorted(a + x.ndim if a < 0 else a for a in integers((axis,)))
+    if len(set(axes)) != len(axes) or not all(0 <= a < x.ndim for a in axes):
+        raise ShapeError(
+            f"{name} over axis={axis!r}: a tensor of shape {x.shape} has the axes 0 to {x.ndim - 1}, each once"
+        )
+    return tuple(axes)
+
+
+def keepdims_shape(shape: Shape, axes: tuple[int, ...]) -> Shape:
+    """The shape with axes of length 1 in the place of those that are reduced."""
+    return tuple(1 if a in axes else n for a, n in enumerate(shape))

@@ -1,0 +1,160 @@
+"""Sums of exponentials, and shares of them."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from autograph.autograd import differentiable, saved
+from autograph.errors import DtypeError
+from autograph.functions.elementwise.operation import elementwise
+from autograph.functions.reducers.reducer import axes_of
+from autograph.functions.reducers.sums import sum as sum_of
+from autograph.tensor.base import recording, require_tensor
+from krnlpy import dsl
+
+from . import states
+from .aggregates import Axes
+from .aggregates import max as max_of
+from .operation import Reduction
+
+if TYPE_CHECKING:
+    from autograph.tensor.base import Tensor
+
+_exponentials = Reduction(states.exponential, None, None, (0,), None, "logsumexp")
+_products = Reduction(states.product_of, None, None, (0,), None, "softmax")
+
+
+@elementwise
+def _with_logarithm(top: Any, total: Any) -> Any:
+    return top + dsl.log(total)
+
+
+@elementwise
+def _share(x: Any, y: Any, dy: Any) -> Any:
+    return dy * dsl.exp(x - y)
+
+
+@elementwise
+def _quotient(x: Any, top: Any, total: Any) -> Any:
+    return (dsl.exp(x - top) if x != top else 1.0) / total
+
+
+@elementwise
+def _softmax_gradient(y: Any, dy: Any, mean: Any) -> Any:
+    return y * (dy - mean)
+
+
+@elementwise
+def _log_quotient(x: Any, top: Any, total: Any) -> Any:
+    return x - top - dsl.log(total)
+
+
+@elementwise
+def _log_softmax_gradient(y: Any, dy: Any, total: Any) -> Any:
+    return dy - total * dsl.exp(y)
+
+
+def logsumexp(x: Tensor, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
+    """``log(sum(exp(x)))`` over an axis, several, or all, without overflow; ``-inf`` of no elements.
+
+    Args:
+        x: any shape, of floats.
+        axis: counted from the end if negative; None means all axes.
+        keepdims: the axes stay, with length 1.
+
+    Raises:
+        ShapeError: there is no such axis, or one is named twice.
+        DtypeError: ``x`` is not a tensor, or not of floats.
+
+    >>> from autograph import Tensor, logsumexp
+    >>> logsumexp(Tensor.from_numpy([1000.0, 1000.0])).numpy().round(4).item()
+    1000.6931
+    """
+    require_tensor("logsumexp", x)
+    axes = axes_of("logsumexp", x, axis)
+    result = _logsumexp(x, axes)
+    return result if keepdims else result.reshape(tuple(n for a, n in enumerate(x.shape) if a not in axes))
+
+
+def _logsumexp(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """The result, with axes of length 1."""
+    if not prod(x.shape[a] for a in axes):
+        return sum_of(x, axes, keepdims=True) - float("inf")
+    value: Tensor = _with_logarithm(*_parts("logsumexp", x, axes))
+    kept, result = saved(x), value.detach()
+
+    def gradient(dy: Tensor) -> Any:
+        # Where the gradient is derived again, so is the result in it.
+        return _share(kept, _logsumexp(kept, axes) if recording.on else result, dy)
+
+    return differentiable(value, [(x, gradient)], higher_order=True)
+
+
+def _parts(name: str, x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """The greatest element, and the sum of exponentials beside it, which nothing is derived through."""
+    if not x.dtype.is_float:
+        raise DtypeError(f"{name} of {x.dtype}: convert to a float type first, for example tensor.cast(f32)")
+    top = max_of(x.detach(), axes, keepdims=True)
+    return top, _exponentials(x.detach(), top, axis=axes, keepdims=True)
+
+
+def softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """``exp(x)`` divided by its sum along an axis, without overflow.
+
+    Args:
+        x: any shape, of floats.
+        axis: counted from the end if negative.
+
+    Raises:
+        ShapeError: there is no such axis.
+        DtypeError: ``x`` is not a tensor, or not of floats.
+
+    >>> from autograph import Tensor, softmax
+    >>> softmax(Tensor.from_numpy([0.0, 1.0])).numpy().round(4).tolist()
+    [0.2689, 0.7311]
+    """
+    require_tensor("softmax", x)
+    axes = _one_axis("softmax", x, axis)
+    value: Tensor = x.detach() if not x.size else _quotient(x.detach(), *_parts("softmax", x, axes))
+    kept, result = saved(x), value.detach()
+
+    def gradient(dy: Tensor) -> Any:
+        y = softmax(kept, axis) if recording.on else result
+        return _softmax_gradient(y, dy, _products(y, dy, axis=axes, keepdims=True))
+
+    return differentiable(value, [(x, gradient)], higher_order=True)
+
+
+def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """The logarithm of :func:`softmax`, without overflow.
+
+    Args:
+        x: any shape, of floats.
+        axis: counted from the end if negative.
+
+    Raises:
+        ShapeError: there is no such axis.
+        DtypeError: ``x`` is not a tensor, or not of floats.
+
+    >>> from autograph import Tensor, log_softmax
+    >>> log_softmax(Tensor.from_numpy([0.0, 1000.0])).numpy().tolist()
+    [-1000.0, 0.0]
+    """
+    require_tensor("log_softmax", x)
+    axes = _one_axis("log_softmax", x, axis)
+    value: Tensor = x.detach() if not x.size else _log_quotient(x.detach(), *_parts("log_softmax", x, axes))
+    kept, result = saved(x), value.detach()
+
+    def gradient(dy: Tensor) -> Any:
+        y = log_softmax(kept, axis) if recording.on else result
+        return _log_softmax_gradient(y, dy, sum_of(dy, axes, keepdims=True))
+
+    return differentiable(value, [(x, gradient)], higher_order=True)
+
+
+def _one_axis(name: str, x: Tensor, axis: int) -> tuple[int, ...]:
+    axes = axes_of(name, x, axis)
+    if len(axes) != 1:
+        raise DtypeError(f"{name} over axis={axis!r}: expected one axis")
+    return axes

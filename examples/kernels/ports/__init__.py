@@ -1,0 +1,1 @@
+"""Well-known kernels of others, ported: each file says whose it is and where it comes from."""

@@ -1,0 +1,97 @@
+"""Planets circle a sun; kernels are methods of a class.
+
+A port of ``odop_solar.py`` from Taichi's examples (Apache License 2.0):
+https://github.com/taichi-dev/taichi/blob/master/python/taichi/examples/simulation/odop_solar.py
+Random numbers here have no state: a planet's are numbered by its index.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from krnlpy import Buffer, Device, Global, GlobalMut, f32, func, i32, kernel
+from krnlpy.dsl import cos, global_id, length, random_uniform, sin, vec2
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+from examples.kernels._common import Work, main
+
+STEPS = 100
+
+
+@func
+def random_vector(radius: f32, i: i32, stream: i32) -> vec2:  # a random vector in a circle
+    theta = random_uniform(0, i, stream) * 2 * math.pi
+    r = random_uniform(0, i, stream + 1) * radius
+    return r * vec2(cos(theta), sin(theta))
+
+
+@kernel
+def initialize_particles(n: i32, center: Global[vec2], x: GlobalMut[vec2], v: GlobalMut[vec2]) -> None:
+    i = global_id()
+    if i < n:
+        offset = random_vector(0.5, i, 0)
+        x[i] = center[0] + offset  # Offset from center
+        v[i] = vec2(-offset.y, offset.x)  # Perpendicular to offset
+        v[i] += random_vector(0.02, i, 2)  # Random velocity noise
+        v[i] *= 1 / length(offset) ** 1.5  # Kepler's third law
+
+
+@func
+def gravity(center: Global[vec2], pos: vec2) -> vec2:
+    offset = -(pos - center[0])
+    return offset / length(offset) ** 3
+
+
+@kernel
+def integrate(n: i32, dt: f32, center: Global[vec2], x: GlobalMut[vec2], v: GlobalMut[vec2]) -> None:
+    i = global_id()  # Semi-implicit Euler time integration
+    if i < n:
+        v[i] += dt * gravity(center, x[i])
+        x[i] += dt * v[i]
+
+
+class SolarSystem:
+    def __init__(self, n: int, dt: float, device: Device) -> None:
+        self.n = n
+        self.dt = dt
+        self.x = Buffer.zeros((n, 2), f32, device)
+        self.v = Buffer.zeros((n, 2), f32, device)
+        self.center = Buffer.from_numpy(np.array([[0.5, 0.5]], np.float32), device)
+
+    def initialize_particles(self) -> None:
+        initialize_particles.with_global_threads(self.n)(self.n, self.center, self.x, self.v)
+
+    def integrate(self) -> None:
+        integrate.with_global_threads(self.n)(self.n, self.dt, self.center, self.x, self.v)
+
+
+def example(device: Device, size: int) -> Iterator[Work]:
+    """``size`` planets."""
+    solar = SolarSystem(size, 0.0001, device)
+    solar.initialize_particles()
+    start = [solar.x.numpy(), solar.v.numpy()]
+
+    def launch() -> None:
+        for _ in range(STEPS):
+            solar.integrate()
+
+    def check() -> None:
+        x, v = (values.astype(np.float64) for values in start)
+        for _ in range(STEPS):
+            offset = 0.5 - x
+            v += 1e-4 * offset / np.linalg.norm(offset, axis=1, keepdims=True) ** 3
+            x += 1e-4 * v
+        # Near the sun a step turns a planet far; elsewhere errors are those of f32 in so many steps.
+        far = np.linalg.norm(start[0] - 0.5, axis=1) > 0.1
+        np.testing.assert_allclose(solar.x.numpy()[far], x[far], rtol=0, atol=STEPS * 2**-23)
+
+    yield Work("solar system", launch, check, STEPS * size / 1e6, "Mplanets")
+
+
+if __name__ == "__main__":
+    main(example, size=8192)
