@@ -194,6 +194,7 @@ TESTED_ELSEWHERE = {
     "source.py": "test_sources.py",
     "cooperative.py": "conformance/test_cooperative.py",
     "breakpoints.py": "interpreter/test_debugger.py",
+    "function_info.py": "test_frontend.py",
 }
 NEVER_SAID = {
     # Said of cooperative matrices, and tested with them.

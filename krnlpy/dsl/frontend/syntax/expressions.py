@@ -256,7 +256,8 @@ class ExpressionLowering(Lowering):
         where = self.at(node)
         array = tables.as_array(owner.value, where)
         if array is not None:
-            place = self.state.table(array, ast.unparse(node.value), where)
+            name = getattr(node.value, "attr", getattr(node.value, "id", "table"))
+            place = self.state.table(array, name, where)
             return self.element(place, (self._index_entry(at, 0, place, self.at(node.slice)),), where)
         index = compounds.index_entry(self, at, node)
         entries = [v if isinstance(v, Value) else Static(v, where) for v in owner.value]
