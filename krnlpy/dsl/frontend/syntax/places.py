@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import coerce
 from krnlpy.dsl.frontend.operations import compounds, members
-from krnlpy.dsl.frontend.operations.variables import check_fits
 from krnlpy.dsl.frontend.targets import (
     CompositeTarget,
     CompoundName,
@@ -20,6 +19,7 @@ from krnlpy.dsl.frontend.targets import (
     whole,
 )
 from krnlpy.dsl.frontend.values import Compound, CompoundPlace, Static, Value, describe
+from krnlpy.dsl.frontend.variables import check_fits
 from krnlpy.dsl.frontend.views import Array, first_of
 from krnlpy.dsl.types.composites import AnyType, ArrayType, CompositeType, MatrixType, StructType, TupleType, VectorType
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
