@@ -173,6 +173,35 @@ def test_joined_and_repeated_as_in_python(launch: Launcher) -> None:
         assert y[i] == a[n] + 1000 + 2 + [1, 1, 2, 3, 0, 0][n % 6]
 
 
+def test_comprehensions(launch: Launcher) -> None:
+    def run(x: Item[f32], n: Item[i32], y: ItemMut[f32]) -> None:
+        i = 1000
+        w = [x * i for i in range(5) if i != 2]
+        m = [[i + j * x for j in range(2)] for i in range(3)]
+        v = [2.0 * e for e in vec3(1, x, 2)]
+        p = [a * b for a, b in zip((1, 2, 3), WEIGHTS, strict=True)]
+        f = [k * e for k, e in enumerate(w)]
+        y = w[n % 4] + m[n % 3][n % 2] + v[n % 3] + p[n % 3] + f[n % 4] + i
+        y += (
+            sum(e * e for e in w)
+            + max(x * j for j in range(-1, 2))
+            + min([e * 2.0 for e in p])
+            + (n in [j + 0 for j in range(3)])
+        )
+        y += any(e > 10.0 for e in w) + all(e < 10.0 for e in w) + len([0 for a in range(2) for b in range(a + 1)])
+        q, r = (s + x for s in range(2))
+        y += q * 10.0 + r + sum(tuple(e for e in m[n % 3]))
+
+    _, _, y = launch(run, X, N, np.zeros(4, np.float32))
+    for i, (x, n) in enumerate(zip(X.tolist(), N.tolist(), strict=True)):
+        w = [x * j for j in range(5) if j != 2]
+        m = [[a + b * x for b in range(2)] for a in range(3)]
+        want = w[n % 4] + m[n % 3][n % 2] + [2, 2 * x, 4][n % 3] + [1, 4, 9][n % 3] + (n % 4) * w[n % 4] + 1000
+        want += sum(e * e for e in w) + abs(x) + 2 + (n in range(3))
+        want += any(e > 10 for e in w) + all(e < 10 for e in w) + 3 + x * 10 + 1 + x + sum(m[n % 3])
+        assert y[i] == np.float32(want)
+
+
 def test_derivatives_of_functions_with_lists(launch: Launcher) -> None:
     @func
     def spline(x, n):

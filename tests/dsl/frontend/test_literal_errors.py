@@ -62,6 +62,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     ),
     (body("p = q = [1, 2]"), KernelTypeError, "each name would mean the same list", "p = q = [1, 2]"),
     (body("p = [1, 2]\np = [1, 2, 3]"), KernelTypeError, "a list of 3 entries does not fit", "[1, 2, 3]"),
+    (body("p = [1, 2]\nq = p\np = [3, 4]"), KernelTypeError, "p has another name, or a row of it has one", "[3, 4]"),
     (body("p = [1, 2]\np[0] = 1.5"), KernelTypeError, "the number 1.5 does not fit p, which holds i32", "1.5"),
     (body("p = [1, 2]\np[2] = 1"), KernelTypeError, "index 2 is out of range: p has length 2", "2"),
     (body("if n > 0:\n    p = [1, 2]\ny = p[0]"), KernelNameError, "may not have a value here", "p"),
@@ -75,6 +76,15 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("y = 1.0 if any(x) else 0.0"), KernelTypeError, "any takes a vector, a tuple or a list, not f32", "any(x)"),
     (body("y = summed([x] * 99)"), KernelTypeError, "of 99 entries is no value", ""),
     (body("y = float(list(a)[0])"), KernelTypeError, "list takes what has a length known while compiling", "list(a)"),
+    (body("y = sum(x for i in range(n))"), KernelTypeError, "how many values a comprehension has is known", "range(n)"),
+    (
+        body("p = [i for i in range(9) if i < n]"),
+        KernelSyntaxError,
+        "the condition of a comprehension is known",
+        "i < n",
+    ),
+    (body("p = [i for i in range(2000)]"), KernelTypeError, "more than 1024 values; write a loop over", ""),
+    (body("p = {1, 2}"), KernelSyntaxError, "kernels have no sets, but after `in`", "{1, 2}"),
     # ------------------------------------------------------------------------------------ membership, arguments
     (body("y = 1.0 if n in x else 0.0"), KernelTypeError, "`in` takes a tuple, a list, a set, a range", "n in x"),
     (body("y = 1.0 if x in range(4) else 0.0"), KernelTypeError, "a range has integers, this is f32", "x in range(4)"),

@@ -162,6 +162,10 @@ class AssignmentLowering(TargetLowering):
             return
         if name in self.arrays:
             fits = isinstance(value, Compound) or is_written_out(value)
+            if fits and self.arrays[name] in self.aliased:  # to Python a new list, which the other name does not mean
+                raise KernelTypeError(
+                    f"{name} has another name, or a row of it has one, which would change too; use a new name", *where
+                )
             self.write(self.whole_of(target, fits), value, self.at(target), where)
             self.assigned.add(name)
             return
@@ -201,6 +205,7 @@ class AssignmentLowering(TargetLowering):
     def _assign_view(self, target: ast.Name, view: View, where: ir.Location) -> None:
         """A name for part of an array. Where it may mean one or another, they differ in their numbers only."""
         name = target.id
+        self.aliased.add(view.base)
         known = self.views.get(name)
         if name in self.locals and name in self.assigned:
             raise KernelTypeError(
