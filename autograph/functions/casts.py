@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from autograph.autograd import differentiable
 from krnlpy import Buffer, DTypeLike, Item, ItemMut, kernel, scalar_type
 
-from .checks import number_of
+from .checks import number_of, require_numbers
 from .type_variables import T, U, W
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def scaled_cast(x: Tensor, alpha: float, dtype: DTypeLike) -> Tensor:
     [0.0, 0.2, 1.0]
     """
     to = scalar_type(dtype)
+    require_numbers("scaled_cast", to)
     number = number_of("scaled_cast", alpha, to)
     out = Buffer.empty(x.shape, to, x.device)
     if out.size:

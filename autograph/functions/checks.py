@@ -49,6 +49,12 @@ def require_dtype(operation: str, tensor: Tensor, *dtypes: DTypeLike) -> None:
         raise DtypeError(f"{operation} takes {names}, not {tensor.dtype}; convert with tensor.cast(dtype)")
 
 
+def require_numbers(operation: str, dtype: ScalarType) -> None:
+    """The dtype must not be bool, of which there is no arithmetic in place."""
+    if dtype.kind == "bool":
+        raise DtypeError(f"{operation} of bool: truth values are not numbers; cast to a type of numbers, or compare")
+
+
 def pair(name: str, value: Any, minimum: int) -> tuple[int, int]:
     """A number for both axes of an image, or one for each: ``(vertical, horizontal)``."""
     try:

@@ -10,7 +10,7 @@ from autograph.errors import DeviceError, ShapeError
 from autograph.tensor.base import require_tensor
 from krnlpy import Buffer, Item, ItemMut, kernel
 
-from .checks import number_of, require_alike
+from .checks import number_of, require_alike, require_numbers
 from .type_variables import T, W
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def add_assign(x: Tensor, other: Tensor) -> None:
     [[1.5, 1.5], [1.5, 1.5]]
     """
     require_alike("add_assign", x, other)
+    require_numbers("add_assign", x.dtype)
     source = _converted("add_assign", x, other)
     if x.size:
         _add_assign(x.writable(), source)
@@ -103,6 +104,7 @@ def scaled_add(x: Tensor, alpha: float, other: Tensor) -> None:
     >>> x.numpy().tolist()
     [0.5, 0.0]
     """
+    require_numbers("scaled_add", x.dtype)
     number = number_of("scaled_add", alpha, x.dtype)
     source = _converted("scaled_add", x, other)
     if x.size:

@@ -180,7 +180,7 @@ def _all_pieces(hits: Global[u32, Literal[2]], out: Out[u32]) -> None:
 
 @kernel
 def _one_hot(classes: Item[C], out: ItemMut[T], count: i32) -> None:
-    out = 1 if _class_index(classes, count) == item_id() % count else 0
+    out = T(_class_index(classes, count) == item_id() % count)
 
 
 def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = "mean") -> Tensor:
@@ -277,7 +277,7 @@ def one_hot(classes: Tensor, count: int, dtype: DTypeLike = f32) -> Tensor:
         classes: of any shape and any of the 8 integer types. A class out of range raises if the tensor lies on the
             host; on a device, where looking would mean waiting, its row is zeros.
         count: of classes, at least 1.
-        dtype: of the result, any of the 12.
+        dtype: of the result, any of the 13.
 
     Returns:
         ``[*classes.shape, count]``.

@@ -127,7 +127,7 @@ class Tensor(TensorBase):
                 tensor.
 
         Raises:
-            krnlpy.DtypeError: the array's dtype is none of the 12.
+            krnlpy.DtypeError: the array's dtype is none of the 13.
             krnlpy.SharingError: without ``copy``: the array is read-only, not aligned or of foreign byte order, or the
                 device can't use it.
 

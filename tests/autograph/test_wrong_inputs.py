@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import autograph
 from autograph import SGD, Conv2, Dense, Layer, Parameter, Tensor
 from autograph.errors import AutographError
 from krnlpy import Device, f32, i32, i64, u8
@@ -27,6 +28,10 @@ CASES = {
     ),
     "tensor of an array": (lambda: Tensor(untyped(np.zeros(3))), DtypeError, "Tensor takes a Buffer, not ndarray"),
     "parameter of a number": (lambda: Parameter(untyped(3)), DtypeError, "Parameter takes a Tensor, not int"),
+    "scaled_cast to bool": (lambda: X.scaled_cast(1, bool), DtypeError, "scaled_cast of bool: truth values are not"),
+    "+= of bool": (lambda: (X > 0).add_assign(X > 0), DtypeError, "add_assign of bool: truth values are not numbers"),
+    "scaled_add of bool": (lambda: (X > 0).scaled_add(1, X > 0), DtypeError, "scaled_add of bool"),
+    "exp of bool": (lambda: autograph.exp(X > 0), DtypeError, "exp of bool"),
     "array of text": (lambda: Tensor.from_numpy("abc"), DtypeError, "is not a scalar type"),
     "lengths of text": (lambda: Tensor.zeros(untyped("ab")), ShapeError, "is not a shape"),
     "full of text": (lambda: Tensor.full(3, untyped("x")), DtypeError, "'x' is not a number"),
