@@ -37,7 +37,7 @@ from krnlpy import (
     kernel,
     u32,
 )
-from krnlpy.dsl import barrier, global_id, group_array, local_array, thread_id, unroll, vec2, vec3
+from krnlpy.dsl import barrier, global_id, group_array, local_array, mat2, thread_id, unroll, vec2, vec3
 from krnlpy.kernels.methods import MethodDefinition
 from tests.support.devices import requires
 
@@ -198,6 +198,27 @@ def test_numbers_take_the_type_that_they_meet(device: Device) -> None:
     Mixed().fill(x, y, z)
     assert y.numpy()[0] == 1.0 * (2 * 0.1) + 0.1 - -0.1 / 3 + 9
     assert z.numpy()[0] == np.float32(0.1) * 2
+
+
+class Falling:
+    """Vectors and matrices that meet the object's numbers."""
+
+    x: GlobalMut[vec2]
+
+    def __init__(self, device: Device) -> None:
+        self.dt, self.count = 0.5, 3
+        self.x = array([[1, 2]], np.float32, device)
+
+    @kernel(threads=1)
+    def step(self) -> None:
+        m = mat2(1, 2, 3, 4) * self.count
+        self.x[0] += self.dt * self.x[0] + m[1] / self.dt - self.count
+
+
+def test_numbers_meet_vectors(device: Device) -> None:
+    falling = Falling(device)
+    falling.step.with_groups(1)()
+    assert falling.x.numpy().tolist() == [[1.5 + 18 - 3, 3 + 24 - 3]]
 
 
 def test_what_an_object_may_hold(device: Device) -> None:

@@ -26,8 +26,9 @@ from .receiver import Receiver
 from .sequences import entries
 from .source import Source
 from .tables import frozen, table
-from .targets import AnyName, Target
+from .targets import AnyName, Target, ViewName
 from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe
+from .views import Array, View
 
 
 @dataclass(eq=False)
@@ -89,6 +90,8 @@ class Lowering:
         out: the block that statements are added to.
         locals: the variables, by name. ``assigned`` are those that surely have a value here.
         arrays: local and group arrays, and in a function the places that were handed to it.
+        views: names for rows and slices of arrays. ``assigned`` has a view that its name surely means here: of two
+            that a name may mean, neither.
         array_lines: the lines where it first declares arrays of its own, by name.
         matrices: the cooperative matrices, by name.
         statics: names for what is known while compiling: counters of unrolled loops, types handed to a function.
@@ -104,8 +107,9 @@ class Lowering:
         self.is_kernel = is_kernel
         self.out: list[ir.Stmt] = []
         self.locals: dict[str, AnyName] = {}
-        self.assigned: set[str] = set()
+        self.assigned: set[str | ViewName] = set()
         self.arrays: dict[str, ArrayPlace] = {}
+        self.views: dict[str, ViewName] = {}
         self.array_lines: dict[str, int] = {}
         self.matrices: dict[str, ir.CooperativeMatrix] = {}
         self.statics: dict[str, Value] = {}
@@ -116,6 +120,7 @@ class Lowering:
         self.is_convergent = False
         self.reaches_object = False
         self._temporaries: set[ir.Variable] = set()
+        self._positions: set[ir.Expr] = set()
 
     def at(self, node: ast.AST) -> ir.Location:
         return self.source.location(node)
@@ -174,12 +179,12 @@ class Lowering:
         """A comparison of two values."""
         raise NotImplementedError
 
-    def array_attribute(self, array: ArrayPlace, name: str, where: ir.Location) -> Value:
+    def array_attribute(self, array: Array, name: str, where: ir.Location) -> Value:
         """An attribute of an array, such as its shape."""
         raise NotImplementedError
 
-    def place(self, owner: Value, where: ir.Location) -> ArrayPlace:
-        """The array that a value stands for."""
+    def array(self, owner: Value, where: ir.Location) -> Array:
+        """The array, or part of one, that a value stands for."""
         raise NotImplementedError
 
     def target(self, node: ast.expr) -> Target:
@@ -245,6 +250,9 @@ class Lowering:
             return value if _is_constant(value) else self.assign_temporary(value, name)
         if isinstance(value, Compound):
             return Compound(value.type, tuple(self.snapshot(p, name) for p in value.parts), value.location)  # type: ignore[misc]
+        if isinstance(value.value, View):
+            numbers = [n if _is_constant(n) else self.assign_temporary(n, name) for n in value.value.numbers]
+            return Static(value.value.of(iter(numbers)), value.location)
         if isinstance(value.value, tuple):
             parts = (self.snapshot(p, name) if isinstance(p, Value) else p for p in value.value)
             return Static(tuple(parts), value.location)

@@ -77,6 +77,12 @@ class CompoundPlace:
         return first.first if isinstance(first, CompoundPlace) else first
 
 
+class Part:
+    """Part of an array; see :mod:`.views`."""
+
+    described: str
+
+
 ArrayPlace = ir.GlobalParameter | ir.LocalArray | CompoundPlace
 """What is indexed."""
 
@@ -114,6 +120,8 @@ def describe(value: Value) -> str:
         return f"the number {value.value!r}"
     if isinstance(value.value, ir.Parameter | ir.LocalArray | CompoundPlace):
         return f"the array {value.value.name}"
+    if isinstance(value.value, Part):
+        return value.value.described
     if isinstance(value.value, Weak):
         return "a number of the object"
     if isinstance(value.value, Instance):

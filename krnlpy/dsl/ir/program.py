@@ -184,11 +184,19 @@ def assigned_variables(body: Block) -> list[Variable]:
 
 def captured_arrays(function: Function) -> tuple[LocalArray, ...]:
     """The arrays of its callers that a function, or one that it calls, touches."""
-    found: dict[LocalArray, None] = {}
-    for node in walk(function.body):
-        if isinstance(node, Call | Invoke):
-            found.update(dict.fromkeys(captured_arrays(node.function)))
-        place = getattr(node, "place", None)
-        if isinstance(place, LocalArray) and not isinstance(place, ConstantArray):
-            found[place] = None
-    return tuple(array for array in found if array not in function.local_arrays)
+    touched: dict[LocalArray, None] = {}
+    own: set[LocalArray] = set()
+    seen: set[Function] = set()  # a function may be called on very many ways
+
+    def look(function: Function) -> None:
+        seen.add(function)
+        own.update(function.local_arrays)
+        for node in walk(function.body):
+            if isinstance(node, Call | Invoke) and node.function not in seen:
+                look(node.function)
+            place = getattr(node, "place", None)
+            if isinstance(place, LocalArray) and not isinstance(place, ConstantArray):
+                touched[place] = None
+
+    look(function)
+    return tuple(array for array in touched if array not in own)

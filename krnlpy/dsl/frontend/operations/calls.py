@@ -29,7 +29,6 @@ from . import bits as calls_bits
 from . import math as calls_math
 from .barriers import BARRIER_FUNCTIONS
 from .conversions import conversion, named_type
-from .geometry import GEOMETRY_FUNCTIONS
 from .library import call_library
 from .members import super_of
 from .operands import arguments, common
@@ -244,6 +243,11 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
     python.print: _only("print", "as a statement of its own"),
     python.breakpoint: _only("breakpoint", "as a statement of its own"),
     builtins.barrier: _only("barrier", "as a statement of its own"),
+    python.enumerate: _only("enumerate", "in `for i, x in enumerate(...)`"),
+    python.zip: _only("zip", "in `for x, y in zip(...)`"),
+    python.reversed: _only("reversed", "in `for x in reversed(...)`"),
+    builtins.grid: _only("grid", "in `for i, j in grid(n, m)`"),
+    np.ndindex: _only("ndindex", "in `for i, j in ndindex(n, m)`"),
     builtins.group_array: _only("group_array", "as `name = group_array(type, shape)` at the kernel's top"),
     builtins.local_array: _only(
         "local_array", "as `name = local_array(type, shape)`, in a line of its own or with others"
@@ -256,7 +260,7 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
 _WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
 _WHOLE = {
     *(python.type, python.super, builtins.where, np.where),
-    *(*VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS, *GEOMETRY_FUNCTIONS),
+    *(*VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS),
 }
 """What takes vectors whole; any other function is applied element by element."""
 _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
@@ -274,7 +278,6 @@ _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     **VECTOR_FUNCTIONS,
     **SUBGROUP_FUNCTIONS,
     **BARRIER_FUNCTIONS,
-    **GEOMETRY_FUNCTIONS,
 }
 _HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | conversions.HANDLERS
 for _name in _IDS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,9 +20,8 @@ from krnlpy.dsl.frontend.receiver import Instance, Receiver
 from krnlpy.dsl.frontend.signature import FunctionParameters, Signature, annotation_of, read_signature
 from krnlpy.dsl.frontend.source import Source, read_source
 from krnlpy.dsl.frontend.tables import frozen
-from krnlpy.dsl.frontend.targets import AnyName, LocalName
+from krnlpy.dsl.frontend.targets import AnyName, LocalName, ViewName
 from krnlpy.dsl.frontend.values import (
-    CompoundPlace,
     Static,
     Value,
     assemble,
@@ -31,6 +31,7 @@ from krnlpy.dsl.frontend.values import (
     is_place,
     scalars,
 )
+from krnlpy.dsl.frontend.views import Array, View, base_of, first_of, is_array, numbers_of, rank_of
 from krnlpy.dsl.passes.uniformity import check_barriers
 from krnlpy.dsl.types.annotations import Annotation
 from krnlpy.dsl.types.composites import AnyType, leaves, resolved
@@ -39,7 +40,6 @@ from krnlpy.scalar import ScalarType
 
 from .arrays import cleared
 from .derivatives import derived_function
-from .expressions import rank_of
 from .statements import StatementLowering
 
 __all__ = ["Signature", "func", "lower", "read_signature"]
@@ -239,18 +239,17 @@ class FunctionLowering(StatementLowering):
 
     def _array_argument(self, annotation: Annotation, value: Value, name: str, here: ir.Location) -> Value:
         place = value.value if isinstance(value, Static) else None
-        if not is_place(place):
+        if not isinstance(place, Array):
             raise KernelTypeError(f"{name} is an array; this is {describe(value)}", *value.location)
-        assert isinstance(place, ir.GlobalParameter | ir.LocalArray | CompoundPlace)
         type = annotation.type
         if isinstance(type, TypeVar):
             type = self.state.types.get(type, place.type)
-        first = place.first if isinstance(place, CompoundPlace) else place
+        first = first_of(place)
         mutable = is_mutable(first)
         if place.type != type or rank_of(place) != annotation.ndim or (annotation.mutable and not mutable):
             raise KernelTypeError(
                 f"{name} is {'GlobalMut' if annotation.mutable else 'Global'}[{type}, {annotation.ndim}];"
-                f" {place.name} is {'GlobalMut' if mutable else 'Global'}[{place.type}, {rank_of(place)}]",
+                f" {describe(value)} is {'GlobalMut' if mutable else 'Global'}[{place.type}, {rank_of(place)}]",
                 *value.location,
             )
         if annotation.mutable and self.state.receiver is not None and isinstance(first, ir.GlobalParameter):
@@ -274,7 +273,7 @@ class FunctionLowering(StatementLowering):
         """Calls a function; returns its results."""
         target = function.function
         self.reaches_object |= function.reaches_object
-        arguments = tuple(scalar for value in bound if not isinstance(value, Static) for scalar in scalars(value))
+        arguments = tuple(number for value in bound for number in numbers_of(value))
         if target.pure:
             return [ir.Call(target, arguments, type=target.results[0], location=where)]
         variables = tuple(self.temporary(type, target.name) for type in target.results)
@@ -299,6 +298,12 @@ class FunctionLowering(StatementLowering):
             elif is_place(value.value):
                 lowering.arrays[name] = value.value
                 lowering.assigned.add(name)
+            elif isinstance(value.value, View):
+                view = value.value
+                variables = tuple(ir.Variable(f"{name}_{n}", e.type) for n, e in enumerate(view.numbers))
+                lowering.views[name] = ViewName(view, variables, source.tree.lineno)
+                lowering.assigned.add(lowering.views[name])
+                parameters += zip(variables, view.numbers, strict=True)
             else:
                 lowering.statics[name] = value
         rest = source.tree.args.vararg
@@ -312,13 +317,17 @@ class FunctionLowering(StatementLowering):
         """What a parameter's name means where the function begins."""
         if name in self.locals:
             return self.read(self.locals[name], where)
+        if name in self.views:
+            return Static(self.views[name].view(where), where)
         return Static(self.arrays[name], where) if name in self.arrays else self.statics[name]
 
     def _lowered(self, callee: Func, source: Source, names: list[str], bound: Sequence[Value]) -> Lowered:
         """A function for such arguments, lowered when it is first called."""
         key = (callee, *map(_key, bound))
         if key not in self.state.functions:
-            self.state.functions[key] = self._lower_function(callee, source, names, list(bound))
+            lower = partial(self._lower_function, callee, source, names, list(bound))
+            is_deep = len(self.state.calling) % _CALLS_IN_A_STACK == _CALLS_IN_A_STACK - 1
+            self.state.functions[key] = _in_a_stack_of_its_own(lower) if is_deep else lower()
         lowered: Lowered = self.state.functions[key]
         return lowered
 
@@ -377,6 +386,17 @@ class FunctionLowering(StatementLowering):
         return [self.assign_temporary(value) for value in values]
 
 
+_CALLS_IN_A_STACK = 8
+"""A call within a call takes some 25 levels of Python's stack, of which it has 1000 for each thread."""
+
+
+def _in_a_stack_of_its_own(lower: Callable[[], Lowered]) -> Lowered:
+    from concurrent.futures import ThreadPoolExecutor  # takes its time, and few need it
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lower).result()
+
+
 @dataclass(frozen=True)
 class Lowered:
     """A lowered function, and what its callers need to know."""
@@ -397,13 +417,17 @@ def _defaults(callee: Func, positional: list[str]) -> dict[str, Any]:
 
 def _is_callers(value: Value) -> bool:
     """Whether an argument is a place of the caller's; a table is everybody's."""
-    return isinstance(value, Static) and is_place(value.value) and not isinstance(value.value, ir.ConstantArray)
+    return (
+        isinstance(value, Static) and is_array(value.value) and not isinstance(base_of(value.value), ir.ConstantArray)
+    )
 
 
 def _key(value: Value) -> Any:
     """The part of an argument that decides how a function is compiled."""
     if not isinstance(value, Static):
         return value.type
+    if isinstance(value.value, View):
+        return value.value.form
     if is_place(value.value):
         return value.value
     try:
