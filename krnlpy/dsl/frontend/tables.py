@@ -19,6 +19,8 @@ from .values import Static, is_number
 MAX_BYTES = 1 << 20
 """Of a table, its elements in their type of computation, of at least 32 bits. It is a part of the compiled kernel."""
 MAX_DIMENSIONS = 8
+INDEX = i32
+"""The type of the indices that the compiler writes."""
 
 
 def frozen(value: Any) -> Any:

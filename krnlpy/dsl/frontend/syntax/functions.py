@@ -12,7 +12,7 @@ import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.callables import Call, Func
-from krnlpy.dsl.frontend.conversions import coerce, concretized
+from krnlpy.dsl.frontend.conversions import coerce, composite, concretized
 from krnlpy.dsl.frontend.derivatives import Derivative
 from krnlpy.dsl.frontend.lowering import ProgramState
 from krnlpy.dsl.frontend.parameters import add_parameter
@@ -224,6 +224,9 @@ class FunctionLowering(StatementLowering):
         if isinstance(value, Static) and value.value is None:
             return value  # what it means is decided while compiling, by `is None`
         name = f"the parameter {argument.arg} of {callee.__name__}"
+        if annotation is None and isinstance(value, Static) and isinstance(value.value, list):
+            made = composite(value, where)
+            return Static(self.new_list(argument.arg, value, where), where) if made is None else made
         if annotation is None:
             static = isinstance(value, Static) and not is_number(value.value) and not isinstance(value.value, tuple)
             return value if static and not isinstance(value.value, np.generic) else concretized(value)  # type: ignore[union-attr]
