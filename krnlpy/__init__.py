@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .dsl.types.checked import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
     from .graphs.graph import Graph
     from .graphs.host_call import host_call
+    from .kernels.from_source import kernel_from_source
     from .profiling.profile import Profile, Record
     from .tuning.autotune import autotune
     from .tuning.trials import TuningResult
@@ -139,6 +140,7 @@ __all__ = [
     "i32",
     "i64",
     "kernel",
+    "kernel_from_source",
     "scalar_type",
     "struct_dtype",
     "u8",
@@ -161,6 +163,7 @@ _LATER = {
     "func": "dsl.frontend.syntax.functions",
     "function_info": "dsl.frontend.syntax.function_info",
     "host_call": "graphs.host_call",
+    "kernel_from_source": "kernels.from_source",
 }
 
 

@@ -85,7 +85,7 @@ class Device:
 
     Args:
         selector: the index of a Vulkan device in :func:`devices`; or a part of its name, in any case; or ``"host"``
-            or ``"interpreter"``.
+            or ``"interpreter"``; or what :func:`devices` says of one.
 
     Raises:
         DeviceUnavailable: no such device; the message says what there is, or what to install.
@@ -99,15 +99,17 @@ class Device:
     backend: Backend
     """What runs the device's work. For krnlpy's own modules."""
 
-    def __init__(self, selector: int | str = 0) -> None:
-        if isinstance(selector, str):
+    def __init__(self, selector: int | str | DeviceInfo = 0) -> None:
+        if isinstance(selector, DeviceInfo):
+            self.backend = _by_info(selector)
+        elif isinstance(selector, str):
             self.backend = _by_name(selector)
         elif isinstance(selector, int) and not isinstance(selector, bool):
             self.backend = _by_index(selector)
         else:
             raise DeviceUnavailable(
-                f"Device({selector!r}): expected an index such as 0, a part of a name such as 'llvmpipe', 'host' or"
-                " 'interpreter'"
+                f"Device({selector!r}): expected an index such as 0, a part of a name such as 'llvmpipe', 'host',"
+                " 'interpreter', or an entry of devices()"
             )
 
     @classmethod
@@ -278,6 +280,19 @@ def _by_index(index: int) -> Backend:
         return backend
 
     return _backend(index, open_device)
+
+
+def _by_info(info: DeviceInfo) -> Backend:
+    """The device that an entry of ``devices()`` tells of, wherever it is in the list now."""
+    if info.index is None:
+        return _by_name(info.backend)
+    if config.interpret:
+        return _by_index(info.index)
+    found = devices()
+    same = [i for i, d in enumerate(found) if (d.name, d.driver) == (info.name, info.driver)]
+    if not same:
+        raise DeviceUnavailable(f"{info.name} ({info.driver}) is not there any more; there are: {_listed(found)}")
+    return _by_index(info.index if info.index in same else same[0])
 
 
 def _by_name(name: str) -> Backend:

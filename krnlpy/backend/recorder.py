@@ -32,6 +32,17 @@ _lock = threading.RLock()
 renew_after_fork(__name__, "_lock")
 
 
+class StandIn:
+    """What is handed to kernels while a graph is captured for a number that changes between replays.
+
+    Attributes:
+        first: the number that it has at first.
+    """
+
+    __slots__ = ("first",)
+    first: Any
+
+
 class Recorder:
     """Stands for a backend in a thread that captures: takes down what it is asked to do.
 

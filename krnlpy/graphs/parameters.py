@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from krnlpy.backend.recorder import StandIn
 from krnlpy.buffers.buffer import Buffer
 from krnlpy.buffers.struct_buffer import StructBuffer
 from krnlpy.errors import DtypeError, LaunchError, ShapeError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from .graph import Graph
 
 
-class Parameter:
+class Parameter(StandIn):
     """A name in a graph, and what kernels are given for it.
 
     Attributes:
@@ -25,7 +26,7 @@ class Parameter:
         first: the value that it had when it was made; what takes its place is like it.
     """
 
-    __slots__ = ("first", "graph", "name")
+    __slots__ = ("graph", "name")
 
     def __init__(self, graph: Graph, name: str, first: Any) -> None:
         self.graph = graph

@@ -8,6 +8,7 @@ import os
 import platform
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ from .compiler import Compiler
 from .executable import NEVER, HostExecutable, stopped_by
 from .graphs import Recording
 from .interrupts import uninterrupted
-from .memory import Array, ArrayMemory, HostMemory, address_of, allocate
+from .memory import Array, ArrayMemory, HostMemory, address_of, allocate, kept_bytes
 from .pool import ThreadPool
 
 _FEATURES = frozenset(
@@ -85,7 +86,8 @@ class HostBackend:
 
     def memory_stats(self) -> MemoryStats:
         """What the buffers take that were allocated here; memory of arrays is not counted."""
-        return self._usage.stats()
+        stats = self._usage.stats()
+        return replace(stats, reserved=stats.in_use + kept_bytes())
 
     def view(self, memory: HostMemory) -> Array:
         """The memory itself."""

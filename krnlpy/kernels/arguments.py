@@ -122,6 +122,8 @@ def _described(value: Any) -> str:
         return "a Buffer"
     if isinstance(value, np.ndarray):
         return f"a NumPy array of shape {value.shape}"
+    if hasattr(value, "shape") and not isinstance(value, np.generic):  # another's array: its values say little
+        return f"a {type(value).__name__} of shape {tuple(value.shape)}"
     text = repr(value)
     return f"{text if len(text) <= 40 else text[:37] + '...'} ({type(value).__name__})"
 
@@ -130,8 +132,16 @@ def check_buffer(kernel: str, parameter: ParameterSpec, value: Any) -> None:
     """Raises LaunchError unless the value is a Buffer."""
     if isinstance(value, View):
         return
-    hint = "; Buffer.from_numpy makes one" if isinstance(value, np.ndarray) else ""
-    raise LaunchError(f"{kernel}: {parameter.name} is a buffer; got {_described(value)}{hint}")
+    raise LaunchError(f"{kernel}: {parameter.name} is a buffer; got {_described(value)}{buffer_hint(value)}")
+
+
+def buffer_hint(value: Any) -> str:
+    """How what was given for a buffer becomes one, to end a message with."""
+    if isinstance(value, np.ndarray):
+        return "; Buffer.from_numpy makes one"
+    if isinstance(getattr(type(value), "buffer", None), property):  # a tensor of autograph's, or of one's own
+        return "; its .buffer is one"
+    return "; Buffer.from_dlpack makes one" if hasattr(value, "__dlpack__") else ""
 
 
 def resolve_types(

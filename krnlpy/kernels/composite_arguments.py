@@ -21,6 +21,8 @@ from krnlpy.errors import DtypeError, LaunchError, ShapeError
 from krnlpy.views.struct_view import StructView, struct_dtype
 from krnlpy.views.view import View
 
+from .arguments import buffer_hint
+
 if TYPE_CHECKING:
     from krnlpy.dsl.frontend.signature import Declared, Signature
 
@@ -68,7 +70,10 @@ def _values(what: str, type: AnyType, value: Any) -> Iterator[Any]:
         for i, entry in enumerate(value):
             yield from _values(f"{what}[{i}]", type.element, entry)
         return
-    assert not isinstance(type, TupleType)
+    if isinstance(type, TupleType):  # an attribute of an object, whose type is that of its value
+        for i, (part, entry) in enumerate(zip(type.types, value, strict=True)):
+            yield from _values(f"{what}[{i}]", part, entry)
+        return
     shape = type.axes
     try:
         array = np.asarray(value)
@@ -132,4 +137,4 @@ def _parts(type: Any, buffer: Any, spread: bool, ndim: int, index: tuple[int, ..
 
 
 def _kind(argument: Any) -> str:
-    return f"a {type(argument).__name__}"
+    return f"a {type(argument).__name__}{buffer_hint(argument)}"

@@ -21,6 +21,7 @@ from .plan import Plan, check_buffers, check_types
 
 if TYPE_CHECKING:
     from krnlpy.device import Device
+    from krnlpy.dsl.frontend.receiver import Receiver
     from krnlpy.dsl.frontend.signature import Signature
     from krnlpy.dsl.ir import Program
     from krnlpy.dsl.ir.layout import Variant
@@ -39,10 +40,19 @@ class Definition:
 
     Methods take arguments as a tuple with one for each parameter of the compiled kernel: those of composite types are
     :meth:`taken_apart`.
+
+    Args:
+        receiver: of a kernel that is a method, the object that it is compiled for.
     """
 
-    def __init__(self, signature: Signature, unchecked: bool, subgroup_threads: int) -> None:
+    is_method = False
+    """Whether it takes an object; see methods.py."""
+
+    def __init__(
+        self, signature: Signature, unchecked: bool, subgroup_threads: int, receiver: Receiver | None = None
+    ) -> None:
         self.signature = signature
+        self.receiver = receiver
         self.unchecked = unchecked
         self.subgroup_threads = subgroup_threads
         self.parameters = [p for p in signature.parameters if p.kind != "spec"]
@@ -64,6 +74,21 @@ class Definition:
         self.lock = threading.RLock()
         renew_after_fork(self, "lock")
 
+    def of(
+        self, instance: Any, arguments: tuple[Any, ...], configuration: Configuration, specs: Mapping[str, Any]
+    ) -> tuple[Definition, tuple[Any, ...]]:
+        """Of a method, the definition for an object, which takes attributes of it as arguments, too; and these.
+
+        Args:
+            arguments: those beside the object, in order.
+            specs: values of ``Spec`` parameters that the call gives.
+        """
+        raise NotImplementedError
+
+    def variant(self, instance: Any, types: dict[TypeVar, ScalarType]) -> Definition:
+        """Of a method, the definition for an object and for what the type variables stand for."""
+        raise NotImplementedError
+
     def forget_lost(self) -> None:
         """Lets go of what was built for devices that are lost."""
         for key in [key for key, plan in self.plans.items() if plan.backend.lost]:
@@ -81,7 +106,7 @@ class Definition:
                 threads = threads or DEFAULT_THREADS
                 with compiling(self.signature.function):
                     self.programs[key] = frontend.lower(
-                        self.signature, types, threads, self.unchecked, self.subgroup_threads
+                        self.signature, types, threads, self.unchecked, self.subgroup_threads, self.receiver
                     )
             return self.programs[key]
 

@@ -7,8 +7,10 @@ from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from krnlpy.backend.recorder import is_taken, recorders
-from krnlpy.errors import DtypeError, LaunchError, ShapeError
+from krnlpy.dsl.builtins.marker import Launched
+from krnlpy.errors import DtypeError, InspectionError, KrnlpyError, LaunchError, ShapeError
 from krnlpy.scalar import u32
+from krnlpy.tracebacks import hide_own_frames, hiding_own_frames
 from krnlpy.views.view import View
 
 from .arguments import converter, in_order
@@ -67,12 +69,16 @@ def kernel(
     >>> y.numpy()
     array([3., 3., 3.], dtype=float32)
     """
-    if function is not None:
+    if function is None:
+        return hiding_own_frames(lambda function: Kernel(function, threads, unchecked, subgroup_threads))
+    try:
         return Kernel(function)
-    return lambda function: Kernel(function, threads, unchecked, subgroup_threads)
+    except KrnlpyError as error:
+        hide_own_frames(error)
+        raise
 
 
-class Kernel:
+class Kernel(Launched):
     """A kernel, with what is fixed of its launches. Made by the decorator :func:`kernel`.
 
     Calling it queues a launch on the device of its buffers, after compiling it where it is called with these types for
@@ -92,6 +98,8 @@ class Kernel:
     """The threads of a group and the values of ``Spec`` parameters that were given."""
     geometry: Geometry
     """How many groups are launched, where that was said."""
+    instance: Any = None
+    """The object, if it is a method of one. For krnlpy's own modules."""
 
     def __init__(
         self,
@@ -109,7 +117,7 @@ class Kernel:
         sizes = "a power of two up to 128, or 0 for any"
         if subgroup_threads.__class__ is not int or subgroup_threads not in (0, *(1 << n for n in range(8))):
             raise LaunchError(f"{signature.name}: subgroups of {subgroup_threads!r} threads; expected {sizes}")
-        self.definition = Definition(signature, unchecked, subgroup_threads)
+        self.definition = _definition(signature, unchecked, subgroup_threads)
         self.geometry = Geometry()
         self.configuration = Configuration()
         if threads is not None:
@@ -123,6 +131,10 @@ class Kernel:
         result.__dict__.update(changes)
         return result
 
+    def __get__(self, instance: Any, owner: type | None = None) -> Kernel:
+        """As a method it is bound to the object that it is looked up in; as anything else it is what it is."""
+        return self if instance is None or not self.definition.is_method else self._with(instance=instance)
+
     @property
     def name(self) -> str:
         """The function's name."""
@@ -135,6 +147,7 @@ class Kernel:
 
     # ---------------------------------------------------------------------------------------------------- launchers
 
+    @hiding_own_frames
     def specialize(self, **values: Any) -> Kernel:
         """The kernel with values for its ``Spec`` parameters.
 
@@ -265,6 +278,7 @@ class Kernel:
 
     # --------------------------------------------------------------------------------------------------- inspection
 
+    @hiding_own_frames
     def inspect(
         self,
         stage: str = "glsl",
@@ -302,6 +316,10 @@ class Kernel:
 
         chosen = inspection.choose_types(self.signature, {} if types is None else types)
         configuration, definition = self.configuration, self.definition
+        if definition.is_method:
+            if self.instance is None:
+                raise InspectionError(f"{self.name} is a method: look it up in an object, which says what it takes")
+            definition = definition.variant(self.instance, chosen)
         program, info = definition.program(chosen, configuration.threads), inspection.info_of(device)
         threads = configuration.threads or (DEFAULT_THREADS if info is None else default_threads(program, info))
         specs = partial(definition.spec_values, configuration, chosen)
@@ -322,25 +340,80 @@ class Kernel:
             KernelError: the kernel is not valid. MissingFeatures, LimitExceeded: the device can't run it.
             KernelIndexError: an index out of range (interpreter and debug mode).
         """
-        if recorders and is_taken(Kernel.__call__, (self, *arguments), keywords):
-            return
-        definition = self.definition
+        try:
+            definition = self.definition
+            if definition.is_method:
+                definition, arguments, keywords = self._with_object(arguments, keywords)
+            if recorders and is_taken(Kernel.__call__, (self._of(definition), *arguments), keywords):
+                return
+            if keywords or len(arguments) != definition.arity:
+                arguments, specs = in_order(definition.signature, arguments, keywords)
+                if specs:
+                    self._of(definition).specialize(**specs)(*arguments)
+                    return
+            if definition.has_composites:
+                arguments = definition.taken_apart(arguments)
+            definition.launch(self.configuration, self.geometry, arguments)
+            if launch_hooks:
+                self._tell(arguments[definition.buffers[0]].device)
+        except KrnlpyError as error:
+            hide_own_frames(error)
+            raise
+
+    def _with_object(
+        self, arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[Definition, tuple[Any, ...], dict[str, Any]]:
+        """A call of a method: the definition that takes what is needed of the object as arguments, these, and specs."""
+        definition, instance = self.definition, self.instance
+        if instance is None:
+            if not arguments:
+                raise LaunchError(f"{self.name} is a method: call it of an object, or give the object first")
+            instance, arguments = arguments[0], arguments[1:]
+        specs: dict[str, Any] = {}
         if keywords or len(arguments) != definition.arity:
             arguments, specs = in_order(definition.signature, arguments, keywords)
-            if specs:
-                self.specialize(**specs)(*arguments)
-                return
-        if definition.has_composites:
-            arguments = definition.taken_apart(arguments)
-        definition.launch(self.configuration, self.geometry, arguments)
-        if launch_hooks:
-            self._tell(arguments[definition.buffers[0]].device)
+        bound, values = definition.of(instance, arguments, self.configuration, specs)
+        return bound, arguments + values, specs
+
+    def _of(self, definition: Definition) -> Kernel:
+        """The launcher with a definition that a method has for its object."""
+        return self if definition is self.definition else self._with(definition=definition, instance=None)
+
+    def unbound(self, *arguments: Any, **keywords: Any) -> tuple[Kernel, tuple[Any, ...]]:
+        """What a call launches: a kernel, and its arguments in order. Of a method, it takes what it needs of the
+        object as arguments, too, after those of the call.
+
+        Raises:
+            LaunchError: arguments are missing, given twice, or too many.
+            KernelError: the object does not have what the method needs.
+
+        >>> from krnlpy import Buffer, ItemMut, f32, kernel
+        >>> class Scale:
+        ...     factor = 2.0
+        ...     def __init__(self, offset):
+        ...         self.offset = offset
+        ...     @kernel
+        ...     def apply(self, x: ItemMut[f32]):
+        ...         x = self.factor * x + self.offset
+        >>> x = Buffer.ones(1, f32)
+        >>> unbound, arguments = Scale(0.5).apply.unbound(x)
+        >>> unbound, arguments == (x, 0.5)
+        (<kernel apply(x, self.offset)>, True)
+        """
+        definition = self.definition
+        if definition.is_method:
+            definition, arguments, specs = self._with_object(arguments, keywords)
+        else:
+            arguments, specs = in_order(definition.signature, arguments, keywords)
+        kernel = self._of(definition)
+        return kernel.specialize(**specs) if specs else kernel, arguments
 
     def _tell(self, device: Device) -> None:
         from .events import Launch, tell
 
         tell(launch_hooks, Launch(self.name, device, self.configuration, self.geometry))
 
+    @hiding_own_frames
     def prepare(self, *arguments: Any, **keywords: Any) -> None:
         """Compiles what a call with such arguments needs, and launches nothing: the first launch will not wait for
         the compiler. Buffers may hold anything; their devices, types and layouts count.
@@ -358,9 +431,11 @@ class Kernel:
         array([1., 1.], dtype=float32)
         """
         definition = self.definition
+        if definition.is_method:
+            definition, arguments, keywords = self._with_object(arguments, keywords)
         arguments, specs = in_order(definition.signature, arguments, keywords)
         if specs:
-            self.specialize(**specs).prepare(*arguments)
+            self._of(definition).specialize(**specs).prepare(*arguments)
             return
         if definition.has_composites:
             arguments = definition.taken_apart(arguments)
@@ -369,3 +444,11 @@ class Kernel:
     def __repr__(self) -> str:
         parameters = ", ".join(p.name for p in self.definition.signature.declared)
         return f"<kernel {self.configuration.named(self.name)}({parameters})>"
+
+
+def _definition(signature: Signature, unchecked: bool, subgroup_threads: int) -> Definition:
+    if not signature.receiver:
+        return Definition(signature, unchecked, subgroup_threads)
+    from .methods import MethodDefinition  # few programs need it
+
+    return MethodDefinition(signature, unchecked, subgroup_threads)

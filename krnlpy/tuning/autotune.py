@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, update_wrapper
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,12 +19,15 @@ from krnlpy.backend import labels, recorder
 from krnlpy.backend.protocol import Backend
 from krnlpy.buffers.buffer import Buffer
 from krnlpy.buffers.struct_buffer import StructBuffer
+from krnlpy.dsl.builtins.marker import Launched
 from krnlpy.dsl.ir.text import program_text
-from krnlpy.errors import CaptureError, LaunchError, LimitExceeded, MissingFeatures
+from krnlpy.errors import CaptureError, KrnlpyError, LaunchError, LimitExceeded, MissingFeatures
 from krnlpy.kernels.arguments import in_order, resolve_types
+from krnlpy.kernels.definition import Definition
 from krnlpy.kernels.kernel import Kernel
 from krnlpy.locks import renew_after_fork
 from krnlpy.log import logger
+from krnlpy.tracebacks import hide_own_frames, hiding_own_frames
 
 from .choices import Choices, Situation
 from .trials import ArgumentCopies, Tolerance, TuningResult, described, fastest
@@ -126,12 +129,12 @@ class _Tuning:
         renew_after_fork(self, "lock")
         self.texts = "\n".join(texts)
 
-    def key_of(self, name: str, arguments: Sequence[Any]) -> Any:
+    def key_of(self, name: str, call: _Call) -> Any:
         """What the user's key says of a call."""
         if self.key_function is None:
-            found = [arguments[i] for i in self.key_places]
+            found = [call.arguments[i] for i in self.key_places]
             return tuple([a.shape if a.__class__ is Buffer else _fact(name, a) for a in found])
-        return _checked_key(name, self.key_function(*arguments))
+        return _checked_key(name, self.key_function(*call.told))
 
     def number(self, name: str, config: Config) -> int:
         """The place of a configuration. Raises LaunchError if there is no such configuration."""
@@ -145,16 +148,43 @@ class _Tuning:
         raise LaunchError(f"{name}: no configuration {described(plain)}; there are: {listed}")
 
 
-class TunedKernel:
+class _Call(NamedTuple):
+    """A call of a tuned kernel.
+
+    Attributes:
+        kernel: without a configuration; of a method, the kernel that takes what it needs of its object as arguments.
+        arguments: the kernel's, in order.
+        told: what the user's functions are given: the arguments of the function that was decorated, in order.
+    """
+
+    kernel: Kernel
+    arguments: tuple[Any, ...]
+    told: tuple[Any, ...]
+
+
+class TunedKernel(Launched):
     """A kernel that chooses among configurations; see :func:`autotune`. It is called, and launchers are made of it, as
     of a :class:`Kernel`."""
 
-    def __init__(self, kernel: Kernel, tuning: _Tuning, groups: Groups | None) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        tuning: _Tuning,
+        groups: Groups | None,
+        launchers: dict[tuple[Definition, int], Kernel] | None = None,
+    ) -> None:
         self._kernel = kernel
         self._tuning = tuning
         self._groups = groups
-        self._launchers: dict[int, Kernel] = {}
+        self._launchers = {} if launchers is None else launchers
         update_wrapper(self, kernel, updated=())
+
+    def __get__(self, instance: Any, owner: type | None = None) -> TunedKernel:
+        """As a method it is bound to the object that it is looked up in; as anything else it is what it is."""
+        kernel = self._kernel.__get__(instance, owner)
+        if kernel is self._kernel:
+            return self
+        return TunedKernel(kernel, self._tuning, self._groups, self._launchers)
 
     @property
     def name(self) -> str:
@@ -214,25 +244,28 @@ class TunedKernel:
         """Fixes one of the configurations for all calls from now on; None: chooses again."""
         self._tuning.fixed = None if config is None else self._tuning.number(self.name, config)
 
+    @hiding_own_frames
     def config_for(self, *arguments: Any, **keywords: Any) -> Config:
         """The configuration that a call with these arguments uses; measured now if it was not before. Nothing is
         launched on the arguments themselves."""
-        arguments, specs = self._in_order(arguments, keywords)
-        if specs:
-            return self.specialize(**specs).config_for(*arguments)
-        return self._tuning.configs[self._number(arguments)]
+        tuned, arguments = self._in_order(arguments, keywords)
+        if tuned is not self:
+            return tuned.config_for(*arguments)
+        return self._tuning.configs[self._number(self._call(arguments))]
 
+    @hiding_own_frames
     def tune(self, *arguments: Any, **keywords: Any) -> TuningResult:
         """Measures now, whatever was chosen before, and remembers the choice. The arguments stay as they are.
 
         Raises:
             TuningError: two configurations computed different values.
         """
-        arguments, specs = self._in_order(arguments, keywords)
-        if specs:
-            return self.specialize(**specs).tune(*arguments)
+        tuned, arguments = self._in_order(arguments, keywords)
+        if tuned is not self:
+            return tuned.tune(*arguments)
+        call = self._call(arguments)
         with self._tuning.lock:
-            return self._tune(arguments, self._situation(arguments))
+            return self._tune(call, self._situation(call))
 
     def save_tuning(self, path: str | Path) -> None:
         """Writes the choices made so far, and those loaded, to a file that can be shipped.
@@ -262,90 +295,108 @@ class TunedKernel:
             TuningError: two configurations computed different values.
             CaptureError: this thread captures a graph, and there is no choice yet.
         """
-        arguments, specs = self._in_order(arguments, keywords)
-        if specs:
-            self.specialize(**specs)(*arguments)
-            return
-        number = self._tuning.fixed
-        if number is None:
-            number = self._tuning.known.get(self._quick_key(arguments))
+        try:
+            tuned, arguments = self._in_order(arguments, keywords)
+            if tuned is not self:
+                tuned(*arguments)
+                return
+            call = self._call(arguments)
+            number = self._tuning.fixed
             if number is None:
-                number = self._number(arguments)
-        self._launcher(number, arguments)(*arguments)
+                number = self._tuning.known.get(self._quick_key(call))
+                if number is None:
+                    number = self._number(call)
+            self._launcher(number, call)(*call.arguments)
+        except KrnlpyError as error:
+            hide_own_frames(error)
+            raise
 
-    def _in_order(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments by place, and values of ``Spec`` parameters."""
-        definition = self._kernel.definition
-        if not keywords and len(arguments) == definition.arity:
-            return arguments, {}
-        return in_order(definition.signature, arguments, keywords)
+    def _in_order(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[TunedKernel, tuple[Any, ...]]:
+        """The kernel with the object, if it is a method, and the constants that a call gives; the other arguments."""
+        tuned, definition = self, self._kernel.definition
+        if definition.is_method and self._kernel.instance is None:
+            if not arguments:
+                raise LaunchError(f"{self.name} is a method: call it of an object, or give the object first")
+            tuned, arguments = self.__get__(arguments[0]), arguments[1:]
+        if keywords or len(arguments) != definition.arity:
+            arguments, specs = in_order(definition.signature, arguments, keywords)
+            tuned = tuned.specialize(**specs) if specs else tuned
+        return tuned, arguments
 
-    def _launcher(self, number: int, arguments: tuple[Any, ...]) -> Kernel:
-        launcher = self._launchers.get(number)
+    def _call(self, arguments: tuple[Any, ...]) -> _Call:
+        kernel = self._kernel
+        if not kernel.definition.is_method:
+            return _Call(kernel, arguments, arguments)
+        unbound, values = kernel.unbound(*arguments)
+        return _Call(unbound, values, (kernel.instance, *arguments))
+
+    def _launcher(self, number: int, call: _Call) -> Kernel:
+        key = call.kernel.definition, number
+        launcher = self._launchers.get(key)
         if launcher is None:
-            launcher = self._launchers[number] = configured(self._kernel, self._tuning.configs[number])
+            launcher = self._launchers[key] = configured(call.kernel, self._tuning.configs[number])
         if self._groups is None:
             return launcher
-        groups = self._groups(self._tuning.configs[number], *arguments)
+        groups = self._groups(self._tuning.configs[number], *call.told)
         return launcher.with_groups(*(groups if isinstance(groups, tuple) else (groups,)))
 
-    def _quick_key(self, arguments: tuple[Any, ...]) -> Any:
+    def _quick_key(self, call: _Call) -> Any:
         """What decides, in a form that costs little."""
-        kinds = tuple([a.launch_key if a.__class__ is Buffer else _kind(a) for a in arguments])
-        key = self._tuning.key_of(self.name, arguments)
-        return self._kernel.configuration.key, kinds, key, settings.debug, settings.autotune
+        kinds = tuple([a.launch_key if a.__class__ is Buffer else _kind(a) for a in call.arguments])
+        key = self._tuning.key_of(self.name, call)
+        return call.kernel.definition, call.kernel.configuration.key, kinds, key, settings.debug, settings.autotune
 
-    def _number(self, arguments: tuple[Any, ...]) -> int:
+    def _number(self, call: _Call) -> int:
         """Which configuration to use."""
         tuning = self._tuning
         if tuning.fixed is not None:
             return tuning.fixed
-        quick = self._quick_key(arguments)
+        quick = self._quick_key(call)
         with tuning.lock:  # one thread tunes, the others wait for what it finds
             if quick in tuning.known:
                 return tuning.known[quick]
-            situation = self._situation(arguments)
+            situation = self._situation(call)
             number = tuning.choices.get(situation)
-            if number is None and self._is_measured(arguments):
+            if number is None and self._is_measured(call):
                 number = tuning.choices.recall(situation)
                 if number is None:
-                    number = tuning.number(self.name, self._tune(arguments, situation).config)
+                    number = tuning.number(self.name, self._tune(call, situation).config)
             if number is None:
-                number = self._first(arguments)
+                number = self._first(call)
             tuning.known[quick] = number
             return number
 
-    def _is_measured(self, arguments: tuple[Any, ...]) -> bool:
-        backend = _backend(self.name, arguments)
+    def _is_measured(self, call: _Call) -> bool:
+        backend = _backend(self.name, call.arguments)
         runs = backend.info.backend in ("vulkan", "host")
         return runs and settings.autotune and not settings.debug and len(self.configs) > 1
 
-    def _first(self, arguments: tuple[Any, ...]) -> int:
+    def _first(self, call: _Call) -> int:
         """The first configuration that the device can run."""
         errors: list[Exception] = []
         for number in range(len(self.configs)):
             try:
-                self._launcher(number, arguments).prepare(*arguments)
+                self._launcher(number, call).prepare(*call.arguments)
             except (LimitExceeded, MissingFeatures) as error:
                 errors.append(error)
             else:
                 return number
         raise errors[0]
 
-    def _tune(self, arguments: tuple[Any, ...], situation: Situation) -> TuningResult:
-        tuning, name = self._tuning, self.name
-        if not self._is_measured(arguments):
-            return TuningResult(tuning.configs[self._first(arguments)])
-        backend = _backend(name, arguments)
+    def _tune(self, call: _Call, situation: Situation) -> TuningResult:
+        tuning, name, definition = self._tuning, self.name, call.kernel.definition
+        if not self._is_measured(call):
+            return TuningResult(tuning.configs[self._first(call)])
+        backend = _backend(name, call.arguments)
         if recorder.current(backend) is not None:
             raise CaptureError(
                 f"{name} is not tuned for these arguments yet, and can't be while a graph is captured: nothing runs;"
                 " call it, or its .tune(), before"
             )
-        launchers = [self._launcher(i, arguments) for i in range(len(self.configs))]
+        launchers = [self._launcher(i, call) for i in range(len(self.configs))]
         launches = [partial(k.definition.launch, k.configuration, k.geometry) for k in launchers]
         with labels.label(backend, f"autotune {name}"):
-            copies = ArgumentCopies(self._kernel.definition.parameters, self._kernel.definition.taken_apart(arguments))
+            copies = ArgumentCopies(definition.parameters, definition.taken_apart(call.arguments))
             timer = backend.timer()
             try:
                 result = fastest(name, tuning.configs, launches, copies, timer, tuning.tolerance, tuning.seconds)
@@ -356,10 +407,10 @@ class TunedKernel:
         self._tuning.known.clear()
         return result
 
-    def _situation(self, arguments: tuple[Any, ...]) -> Situation:
-        kernel = self._kernel
+    def _situation(self, call: _Call) -> Situation:
+        kernel = call.kernel
         definition = kernel.definition
-        flat = definition.taken_apart(arguments)
+        flat = definition.taken_apart(call.arguments)
         given = {p.name: a for p, a in zip(definition.parameters, flat, strict=True)}
         types = resolve_types(definition.signature, given, {**self._tuning.configs[0], **kernel.configuration.specs})
         program = definition.program(types, kernel.configuration.threads)
@@ -374,10 +425,8 @@ class TunedKernel:
             str(definition.subgroup_threads),
         )
         source = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-        info = _backend(self.name, arguments).info
-        return Situation(
-            self.name, info.name, info.driver, source, json.dumps(self._tuning.key_of(self.name, arguments))
-        )
+        info = _backend(self.name, call.arguments).info
+        return Situation(self.name, info.name, info.driver, source, json.dumps(self._tuning.key_of(self.name, call)))
 
     def __repr__(self) -> str:
         return f"<tuned {self._kernel!r}, {len(self.configs)} configurations>"

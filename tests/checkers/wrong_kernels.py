@@ -32,8 +32,10 @@ def scalars(n: i32, x: Item[f32], y: ItemMut[f32], count: ItemMut[i32]) -> None:
 def arrays(a: Global[f32], m: GlobalMut[f32, Literal[2]], n: i32) -> None:
     a[0] = 1.0  # expect: index
     m[0] = 1.0  # expect: index
+    m[0, 1] = m[0]  # expect: assignment
+    m[0][1] = a[1:][0, 0]  # expect: call-overload
     m[0, 1] = m[0, 1, 2]  # expect: index
-    m[0, n] = a[0.5]  # expect: index
+    m[0, n] = a[0.5]  # expect: call-overload
     m[0, n] = a.length  # expect: attr-defined
     tile = local_array(f32, (4, 4, 4))
     tile[0, 0] = 1.0  # expect: index

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from krnlpy.dsl import barrier, barrier_all, barrier_any, barrier_count, global_id, group_array, group_id, thread_id
+from krnlpy import kernel
+from krnlpy.dsl import (
+    barrier,
+    barrier_all,
+    barrier_any,
+    barrier_count,
+    global_id,
+    group_array,
+    group_id,
+    ivec2,
+    thread_id,
+)
 from krnlpy.dsl.frontend.syntax.functions import func
-from krnlpy.dsl.types.annotations import Global, GlobalMut
+from krnlpy.dsl.types.annotations import Global, GlobalMut, ItemMut
+from krnlpy.errors import KernelError
 from krnlpy.scalar import i32
 from tests.support.launching import Launcher
 
@@ -89,3 +103,41 @@ def test_a_loop_that_a_group_ends_together(launch: Launcher) -> None:
     assert (got.reshape(2, 40) == np.sort(x.reshape(2, 40), axis=1)).all()
     assert (rounds.reshape(2, 40) == rounds.reshape(2, 40)[:, :1]).all()
     assert (rounds % 1000 == 40).all() and (rounds // 1000 > 5).all()
+
+
+def divergent(x: GlobalMut[i32]) -> None:
+    if thread_id() > 3:
+        x[0] = barrier_count(True)
+
+
+def returned_before(x: GlobalMut[i32]) -> None:
+    if thread_id() > 3:
+        return
+    x[0] = barrier_count(True)
+
+
+def of_items(x: ItemMut[i32]) -> None:
+    x = barrier_count(x > 0)
+
+
+def of_a_vector(x: GlobalMut[i32]) -> None:
+    x[0] = barrier_count(ivec2(1))
+
+
+def of_two(x: GlobalMut[i32]) -> None:
+    x[0] = barrier_count(True, False)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (divergent, "all of them must reach the barrier in line .*: move the barrier out of it"),
+        (returned_before, "threads for which it is true return"),
+        (of_items, "a kernel with items has no groups of its own, hence no barriers"),
+        (of_a_vector, "is neither true nor false"),
+        (of_two, r"barrier_count takes 1 argument\(s\), 2 given"),
+    ],
+)
+def test_what_is_refused(wrong: Any, message: str) -> None:
+    with pytest.raises(KernelError, match=message):
+        kernel(wrong).inspect("ir")

@@ -32,6 +32,7 @@ from krnlpy.dsl import (
     global_id,
     group_array,
     inverse,
+    ivec3,
     length,
     local_array,
     mat2,
@@ -40,6 +41,7 @@ from krnlpy.dsl import (
     thread_id,
     trace,
     transpose,
+    uvec3,
     vec2,
     vec3,
     vec4,
@@ -84,6 +86,25 @@ def run(body, device: Device, *inputs, count: int = 8, dtype: ScalarType = f32) 
 
 
 # --------------------------------------------------------------------------------------------------------- vectors
+
+
+def test_construction_of_nothing_and_of_another_type(device: Device) -> None:
+    def body(out: GlobalMut[f32], v: Global[f32]) -> None:
+        x = vec3(v[0], v[1], v[2])
+        i = ivec3(x)  # truncates, as i32(x) does
+        out[0], out[1], out[2] = i.x, i.y, i.z
+        out[3] = uvec3(i).y >> 8
+        t = Vector[bool, 3](x)
+        out[4] = (1 if t.x else 0) + (2 if t.z else 0)
+        rounded = Vector[f16, 3](x)
+        out[5] = vec3(rounded).z
+        zero = vec3() + vec3(i)
+        out[6] = zero.x + mat2()[1, 1]
+        m = Matrix[i32, 2, 2](mat2(x.x, x.y, x.z, 9.5))
+        out[7] = m[1, 1] * 10 + m[0, 0]
+
+    v = np.array([1.7, -2.5, 0.1], np.float32)
+    assert run(body, device, v).tolist() == [1, -2, 0, (2**32 - 2) >> 8, 3, np.float16(0.1), 1, 91]
 
 
 def test_construction_and_components(device: Device) -> None:

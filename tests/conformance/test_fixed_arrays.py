@@ -93,6 +93,7 @@ def turned(leg: Leg, by: f32) -> Leg:
     return leg
 
 
+@pytest.mark.one_vulkan_device
 def test_structs_in_buffers(device: Device) -> None:
     @kernel(threads=4)
     def change(fleets: GlobalMut[Fleet], out: GlobalMut[f32]) -> None:
@@ -106,11 +107,12 @@ def test_structs_in_buffers(device: Device) -> None:
                 fleets[i].robots[r].legs[k].joint[k] += 0.5
                 fleets[i].robots[r].gains[r, k] += f16(k)
                 fleets[i].robots[r].gains[1 - r][k] = f16(out[i])
-            robot = fleets[i].robots[r]
-            robot.spots[r].y = robot.mass
-            robot.legs[1 + r] = robot.legs[0]
-            robot.legs[2 - r].kind = u8(r)
-            fleets[i].robots[r] = robot
+        r = i % 2
+        robot = fleets[i].robots[r]
+        robot.spots[r].y = robot.mass
+        robot.legs[1] = robot.legs[0]
+        robot.legs[2 - r].kind = u8(r)
+        fleets[i].robots[r] = robot
         fleets[i].counts[i % 5] += fleets[i].counts[-1]
         atomic_add(fleets[0].counts[1 + i % 2], 100)
         first, second = fleets[i].counts[0], fleets[i].counts[4]
@@ -130,9 +132,10 @@ def test_structs_in_buffers(device: Device) -> None:
                 robot["legs"][k]["joint"][k] += 0.5
                 robot["gains"][r, k] += k
                 robot["gains"][1 - r][k] = 0
-            robot["spots"][r][1] = robot["mass"]
-            robot["legs"][1 + r] = robot["legs"][0]
-            robot["legs"][2 - r]["kind"] = r
+        robot = fleet["robots"][i % 2]
+        robot["spots"][i % 2][1] = robot["mass"]
+        robot["legs"][1] = robot["legs"][0]
+        robot["legs"][2 - i % 2]["kind"] = i % 2
         fleet["counts"][i % 5] += fleet["counts"][4]
         added += i % 2
         fleet["counts"][[0, 4]] = fleet["counts"][[4, 0]]

@@ -78,6 +78,7 @@ def up_to_sign(a: Array, b: Array) -> Array:
     return np.where((a * b).sum(1, keepdims=True) < 0, -a, a)
 
 
+@pytest.mark.one_vulkan_device
 @pytest.mark.parametrize("type", [f32, f64], ids=str)
 def test_against_numpy(device: Device, type: ScalarType) -> None:
     requires(device, type.name)
@@ -142,6 +143,7 @@ def way(t: f32, a: vec4, b: vec4) -> vec4:
     return quat_slerp(a, b, t)
 
 
+@pytest.mark.one_vulkan_device
 def test_derivatives(device: Device) -> None:
     @kernel
     def slopes(angle: Item[f32], y: ItemMut[f32], z: ItemMut[f32], axis: vec3, v: vec3, a: vec4) -> None:

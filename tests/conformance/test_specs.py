@@ -37,6 +37,7 @@ from krnlpy import (
     u64,
 )
 from krnlpy.dsl import barrier, global_id, group_array, group_id, local_array, thread_id
+from krnlpy.scalar import boolean
 from tests.support.devices import requires
 
 T = TypeVar("T")
@@ -56,6 +57,8 @@ def test_specs_of_every_type_keep_their_value(device: Device, type: ScalarType) 
     requires(device, type)
     out = Buffer.zeros(3, type, device)
     values = [type.min, type.max, 3] if type.is_integer else [-0.0, float("inf"), 0.1, -2.5e4]
+    if type is boolean:
+        values = [True, False]
     for value in values:
         write_spec.specialize(VALUE=value)(out)
         want = np.full(3, value, np.float64 if type.is_float else np.int64 if value < 0 else np.uint64)
@@ -157,7 +160,7 @@ def test_an_unused_wide_spec_needs_no_feature(device: Device) -> None:
 def zero_at_first(ones: Global[T], found: GlobalMut[T]) -> None:
     shared = group_array(type(ones[0]), (3, 16))
     i = thread_id()
-    found[global_id()] = shared[0, 15 - i] + shared[1, 15 - i] + shared[2, 15 - i]
+    found[global_id()] = T(shared[0, 15 - i] + shared[1, 15 - i] + shared[2, 15 - i])
     barrier()
     for row in range(3):
         shared[row, i] = ones[0]

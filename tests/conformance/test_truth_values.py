@@ -9,7 +9,19 @@ import numpy as np
 import pytest
 
 from krnlpy import func
-from krnlpy.dsl import Vector, barrier, cast, global_id, group_array, item_id, local_array, thread_id
+from krnlpy.dsl import (
+    Vector,
+    barrier,
+    barrier_any,
+    barrier_count,
+    cast,
+    global_id,
+    group_array,
+    item_id,
+    local_array,
+    thread_id,
+    where,
+)
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, boolean, f16, f32, i32, u8
 from tests.support.launching import Launcher
@@ -156,6 +168,29 @@ def test_bytes_of_others_are_true_unless_they_are_0(launch: Launcher) -> None:
     assert got[2].tolist() == (true * 2 + (true == True) + (true != (np.arange(7) > 2))).tolist()  # noqa: E712
     assert got[3].view(np.uint8).tolist() == true.tolist()
     assert got[4].tolist() == true.tolist()
+
+
+ODD = np.arange(5) % 2 == 1
+ENDS = (True, False, False, False, True)
+
+
+def vote(x: Global[bool], y: Out[f32], z: Out[bool, 2], counts: Out[i32]) -> None:
+    i = global_id()
+    on = x[i]
+    y[i] = where(on, 2.0, -1.0) + 0.5 * on - np.float32(ODD[i % 5])
+    z[i, 0] = ODD[i % 5] or ENDS[i % 5]
+    z[i, 1] = barrier_any(on and thread_id() == 3)
+    votes = barrier_count(on)
+    counts[i] = votes + (on == True) * 100  # noqa: E712
+
+
+def test_tables_votes_and_choices(launch: Launcher) -> None:
+    x = flags(32)
+    got = launch(vote, x, np.zeros(32, np.float32), np.zeros((32, 2), bool), np.zeros(32, np.int32), groups=(2, 1, 1))
+    fifths, halves = np.arange(32) % 5, x.reshape(2, 16)
+    assert_same(got[1], (np.where(x, 2.0, -1.0) + 0.5 * x - ODD[fifths]).astype(np.float32))
+    assert_same(got[2], np.stack([(ODD | np.array(ENDS))[fifths], np.repeat(halves[:, 3], 16)], 1))
+    assert_same(got[3], (np.repeat(halves.sum(1), 16) + x * 100).astype(np.int32))
 
 
 @pytest.mark.parametrize("strided", [False, True])

@@ -14,6 +14,13 @@ from .scope import Variable
 from .statements import Lines, Statements
 
 Parts = tuple[tuple[str, ScalarType], ...]
+LENGTHS = (2, 2, 3, 3, 4, 4, 5, 7)
+"""Of vectors."""
+
+
+def components(count: int) -> list[str]:
+    """The components of a vector, as they are named: ``x``, and of a longer one ``[0]``."""
+    return list("xyzw"[:count]) if count <= 4 else [f"[{i}]" for i in range(count)]
 
 
 @dataclass(eq=False)
@@ -57,7 +64,8 @@ class Composites(Statements):
     def _composite(self, name: str, type: str, parts: Parts, uniform: bool) -> None:
         made = Composite(name, type, parts, uniform)
         for field, of in parts:
-            kept = Variable(f"{name}.{field}", computed(of), uniform, stored=None if computed(of) is of else of)
+            path = f"{name}{field}" if field.startswith("[") else f"{name}.{field}"
+            kept = Variable(path, computed(of), uniform, stored=None if computed(of) is of else of)
             self.scope.variables.append(kept)
         self._made.append((kept, made))
 
@@ -73,8 +81,8 @@ class Composites(Statements):
                 if self.random.chance(0.2):
                     text = f"{type}({', '.join(f'{n}={self.expr(computed(t), 2)}' for n, t in parts)})"
             else:
-                of, n = self.random.choice(self.types), self.random.randint(2, 4)
-                type, parts = f"Vector[{of}, {n}]", tuple((c, of) for c in "xyzw"[:n])
+                of, n = self.random.choice(self.types), self.random.choice(LENGTHS)
+                type, parts = f"Vector[{of}, {n}]", tuple((c, of) for c in components(n))
                 text = f"{type}({self._values(parts)})"
         name = self.scope.new_name(self.random)
         self._composite(name, type, parts, uniform)
@@ -101,12 +109,14 @@ class Composites(Statements):
             count = random.randint(2, len(target.parts))
             letters = [n for n, _ in target.parts]
             left, right = random.sample(letters, count), [random.choice(letters) for _ in range(count)]
+            swapped = f"{target.name}[0], {target.name}[{count - 1}] = {target.name}[{count - 1}], {target.name}[0]"
+            swizzled = f"{target.name}.{''.join(left)} = {other}.{''.join(right)}"
             return [
                 random.choice(
                     (
                         f"{target.name} = {other} {operator} {operand}",
                         f"{target.name} {operator}= {operand}",
-                        f"{target.name}.{''.join(left)} = {other}.{''.join(right)}",
+                        swizzled if len(letters) <= 4 else swapped,
                         f"{target.name} = {random.choice(('min', 'max'))}({target.name}, {other})",
                         f"{target.name}[{random.randrange(-count, count)}] = {self.expr(of, 2)}",
                         f"{target.name}[{self.index(count, 1)}] = {other}[{self.index(count, 1)}]",
@@ -118,12 +128,13 @@ class Composites(Statements):
         """A component of a vector that has no name."""
         if not isinstance(type, ScalarType):
             return None
-        n = self.random.randint(2, 4)
+        n = self.random.choice(LENGTHS)
         one, two = (f"Vector[{type}, {n}]({', '.join(self.expr(type, depth - 1) for _ in range(n))})" for _ in "ab")
         if not type.is_float and self.random.chance(0.3):
             return f"sum({one})"
         whole = one if self.random.chance(0.5) else f"({one} {self.random.choice('+-*')} {two})"
-        return f"{whole}.{self.random.choice('xyzw'[:n])}"
+        component = self.random.choice(components(n))
+        return f"{whole}{component}" if component.startswith("[") else f"{whole}.{component}"
 
     def _truth_of_vector(self, type: Type, depth: int) -> str:
         of, n = self.random.choice(self.types), self.random.randint(2, 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from krnlpy.scalar import ScalarType, boolean
+from krnlpy.scalar import ScalarType, boolean, i32
 
 from .composites import Composites
 from .kinds import Draw
@@ -55,6 +55,15 @@ class Effects(Composites):
         names = ("all", "any") if type is boolean else ("min", "max", "and", "or", "broadcast_first")
         with scope.within(uniform_only=True):
             text = f"subgroup_{random.choice(names)}({self.expr(type, 2)})"
+        return [f"{self.define(type, uniform=True).name} = {text}"]
+
+    def _s_vote(self, depth: int) -> Lines | None:
+        """How many threads of the group come with a true condition, which may differ between them."""
+        scope = self.scope
+        if not scope.has_barriers or not scope.uniform_flow or scope.writing or scope.in_function:
+            return None
+        what, type = self.random.choice((("count", i32), ("any", boolean), ("all", boolean)))
+        text = f"barrier_{what}({self.condition(2)})"
         return [f"{self.define(type, uniform=True).name} = {text}"]
 
     def _s_assert(self, depth: int) -> Lines:

@@ -109,15 +109,15 @@ class Scope:
 
     @contextmanager
     def within(self, **changes: Any) -> Iterator[None]:
-        """Other attributes for a while; variables made meanwhile go out of scope."""
+        """Other attributes for a while; variables and arrays made meanwhile go out of scope."""
         before = {name: getattr(self, name) for name in changes}
-        count = len(self.variables)
+        count, arrays = len(self.variables), len(self.arrays)
         vars(self).update(changes)
         try:
             yield
         finally:
             vars(self).update(before)
-            del self.variables[count:]
+            del self.variables[count:], self.arrays[arrays:]
 
     def new_name(self, random: Draw) -> str:
         """A name that nothing here has; a name of a variable that is gone may come again."""

@@ -17,6 +17,7 @@ PRODUCTIONS: dict[str, float] = {
     "augment_store": 2, "if": 3, "range": 3, "edge_range": 0.7, "while": 1.5, "unroll": 0.7, "jump": 1.5,
     "return": 0.4, "nothing": 0.3, "static_if": 0.3, "exchange": 3, "effect": 0.7, "composite": 1.2,
     "change_composite": 1.5, "tuple": 0.4, "atomic": 1.5, "subgroup": 0.7, "assert": 0.4, "print": 0.1,
+    "local_array": 0.5, "vote": 0.7,
 }  # fmt: skip
 """The productions, by weight: methods ``_s_name(depth)``; None where one does not apply."""
 
@@ -187,6 +188,15 @@ class Statements(Expressions):
             lines.append(f"{'    ' * depth}for {name} in range({extent}):")
         element = f"{array.name}[{', '.join(names)}]"
         return [*lines, f"{'    ' * len(names)}{element} = {self.expr(array.type, 1)}"]
+
+    def _s_local_array(self, depth: int) -> Lines:
+        """An array that is declared here: it holds zeros whenever control comes."""
+        type = self.random.choice(self.stored)
+        extents = tuple(self.random.randint(1, 4) for _ in range(self.random.randint(1, 2)))
+        array = Array(self.scope.new_name(self.random), computed(type), extents, writable=True)
+        lines = [f"{array.name} = local_array({type.name}, {extents})", *self.filled(array)]
+        self.scope.arrays.append(array)
+        return lines
 
     def _s_store(self, depth: int) -> Lines | None:
         chosen = self.target()

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
+from autograph import Tensor
 from krnlpy import (
     Buffer,
     Device,
@@ -34,7 +35,7 @@ from krnlpy import (
     kernel,
     u8,
 )
-from krnlpy.dsl import barrier, global_id, group_array, thread_id
+from krnlpy.dsl import barrier, global_id, group_array, thread_id, vec2
 from tests.support.kernels import axpy, saxpy
 from tests.support.tiers import one_vulkan_device
 from tests.support.typed import untyped
@@ -81,6 +82,19 @@ def nothing_is_launched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(Device.host().backend), "launch", launched)
 
 
+class Dlpack:
+    """An array of another library's."""
+
+    shape = (4,)
+
+    def __dlpack__(self) -> None: ...
+
+
+@kernel
+def of_vectors(v: ItemMut[vec2]) -> None:
+    v *= 2.0
+
+
 CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     # count and names of arguments
     (lambda: saxpy(1.0, X), LaunchError, "saxpy takes 3 arguments (alpha, x, y); missing: y"),
@@ -92,6 +106,18 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     # kinds of arguments
     (lambda: saxpy(1.0, np.ones(4), X), LaunchError, "saxpy: x is a buffer; got a NumPy array of shape (4,); Buffer"),
     (lambda: saxpy(1.0, [1.0], X), LaunchError, "saxpy: x is a buffer; got [1.0] (list)"),
+    (
+        lambda: saxpy(1.0, Tensor.ones(4), X),
+        LaunchError,
+        "saxpy: x is a buffer; got a Tensor of shape (4,); its .buffer is one",
+    ),
+    (
+        lambda: saxpy(1.0, Dlpack(), X),
+        LaunchError,
+        "saxpy: x is a buffer; got a Dlpack of shape (4,); Buffer.from_dlpack makes one",
+    ),
+    (lambda: of_vectors(Tensor.ones((4, 2))), LaunchError, "expected a Buffer, got a Tensor; its .buffer is one"),
+    (lambda: saxpy(Tensor.ones(4), X, X), LaunchError, "saxpy: alpha is f32; got a Tensor of shape (4,)"),
     (lambda: saxpy(X, X, X), LaunchError, "saxpy: alpha is f32; got a Buffer"),
     (lambda: saxpy("2", X, X), LaunchError, "saxpy: alpha is f32; got '2' (str)"),
     (lambda: saxpy(None, X, X), LaunchError, "saxpy: alpha is f32; got None (NoneType)"),

@@ -58,6 +58,22 @@ def test_devices_are_indexed_in_order() -> None:
     assert all(Device(i).info == info for i, info in enumerate(infos))
 
 
+def test_a_device_is_chosen_by_what_is_said_of_it(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Device(device.info) == device
+    if device.info.index is None:
+        return
+    others = replace(device.info, name="another", index=0), replace(device.info, index=1)
+    fake = FakeVulkan(*others)
+    monkeypatch.setattr("krnlpy.device._module", lambda name: fake)
+    assert krnlpy.devices() == list(others)
+    opened: list[Any] = []
+    monkeypatch.setattr("krnlpy.device._backend", lambda index, make: opened.append(index))
+    Device(replace(device.info, index=0))
+    assert opened == [1], "the list has another order now"
+    with pytest.raises(DeviceUnavailable, match=r"gone \(.*\) is not there any more; there are: 0 another"):
+        Device(replace(device.info, name="gone"))
+
+
 @pytest.mark.parametrize("wrong", [True, 1.5, None, b"host", (0,)])
 def test_selectors_of_wrong_types(wrong: Any) -> None:
     with pytest.raises(DeviceUnavailable, match="expected an index such as 0, a part of a name"):

@@ -68,6 +68,10 @@ def elementwise(function: Callable[..., Any]) -> Elementwise:
 class Elementwise(Func):
     """An operation on tensors, element by element. Made by the decorator :func:`elementwise`.
 
+    Attributes:
+        parameters: the names of its operands.
+        variants: what was compiled of it. For the package's own use.
+
     >>> from autograph import Tensor, elementwise
     >>> @elementwise
     ... def mean_of_both(x, y):
@@ -84,7 +88,7 @@ class Elementwise(Func):
         self.partials = of.partials
         code = of.function.__code__
         self.parameters: tuple[str, ...] = code.co_varnames[: code.co_argcount]
-        self._variants: dict[tuple[Any, ...], _Variant] = {}
+        self.variants: dict[tuple[Any, ...], _Variant] = {}
 
     def __repr__(self) -> str:
         return f"<elementwise {self.__name__}({', '.join(self.parameters)})>"
@@ -102,30 +106,14 @@ class Elementwise(Func):
         if named or len(operands) != len(self.parameters):
             operands = self._bound(operands, named)
         key = tuple([x.share.buffer.dtype if isinstance(x, TensorBase) else x.__class__ for x in operands])
-        variant = self._variants.get(key)
+        variant = self.variants.get(key)
         if variant is None:
             if not any(isinstance(x, TensorBase) for x in operands):
                 given = ", ".join(type(x).__name__ for x in operands)
                 raise DtypeError(f"{self.__name__} takes tensors, and numbers beside them; given were {given}")
-            variant = self._variants[key] = _Variant(self, operands)
+            variant = _variant_of(self, operands)
         results = variant(operands)
         return results if variant.gives_several else results[0]
-
-    def variant(self, operands: Sequence[Any], results: tuple[ScalarType, ...]) -> _Variant:
-        """The operation for such operands, with results of other dtypes than its own."""
-        key = (*[x.dtype if isinstance(x, TensorBase) else x.__class__ for x in operands], results)
-        if key not in self._variants:
-            self._variants[key] = _Variant(self, operands, results)
-        return self._variants[key]
-
-    def pulled_back(self, operands: Sequence[Tensor], gradients: Sequence[Tensor]) -> tuple[Tensor | None, ...]:
-        """The gradients of operands for those of the results; None for operands that no gradient goes to."""
-        wanted = tuple(i for i, x in enumerate(operands) if x.dtype.is_float and x.node is not None)
-        key = tuple(x.dtype for x in operands)
-        if key not in self._variants:
-            self._variants[key] = _Variant(self, operands)
-        found = dict(zip(wanted, self._variants[key].pulled_back(wanted, operands, gradients), strict=True))
-        return tuple(found.get(i) for i in range(len(operands)))
 
     def _bound(self, operands: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         """An operand for each parameter."""
@@ -138,6 +126,24 @@ class Elementwise(Func):
             raise AutographError(f"{self.__name__} takes {', '.join(names)}; given were {what}")
         given.update(named)
         return tuple(given[name] for name in names)
+
+
+def pulled_back(
+    operation: Elementwise, operands: Sequence[Tensor], gradients: Sequence[Tensor]
+) -> tuple[Tensor | None, ...]:
+    """The gradients of an operation's operands for those of its results; None for operands that no gradient goes to."""
+    wanted = tuple(i for i, x in enumerate(operands) if x.dtype.is_float and x.node is not None)
+    found = dict(zip(wanted, _variant_of(operation, operands).pulled_back(wanted, operands, gradients), strict=True))
+    return tuple(found.get(i) for i in range(len(operands)))
+
+
+def _variant_of(operation: Elementwise, operands: Sequence[Any], results: tuple[ScalarType, ...] = ()) -> _Variant:
+    """The operation for such operands; with results of other dtypes than its own, if these are given."""
+    key = tuple(x.dtype if isinstance(x, TensorBase) else x.__class__ for x in operands)
+    key = (*key, results) if results else key
+    if key not in operation.variants:
+        operation.variants[key] = _Variant(operation, operands, results)
+    return operation.variants[key]
 
 
 class _Variant:
@@ -311,7 +317,7 @@ class _Gradient:
                 dtype if shape == first.shape else accumulator(dtype)
                 for shape, dtype in [form_of[i] for i in self._computed]
             ]
-            computed = dict(zip(self._computed, self._operation.variant(given, tuple(dtypes))(given), strict=True))
+            computed = dict(zip(self._computed, _variant_of(self._operation, given, tuple(dtypes))(given), strict=True))
         parts = []
         for i, constant, (shape, dtype) in zip(self._wanted, self._constants, forms, strict=True):
             if constant == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from autograph.tensor.base import require_tensor
 from krnlpy import dsl
 
 from .arithmetic import positive
@@ -37,7 +38,7 @@ def floor(x: Tensor) -> Tensor:
     """The greatest whole number that is not above.
 
     Raises:
-        OutOfMemory: the device has not enough memory for the result.
+        DtypeError: ``x`` is not a tensor.
 
     >>> from autograph import Tensor, floor
     >>> floor(Tensor.from_numpy([1.5, -1.5])).numpy().tolist()
@@ -50,7 +51,7 @@ def ceil(x: Tensor) -> Tensor:
     """The smallest whole number that is not below.
 
     Raises:
-        OutOfMemory: the device has not enough memory for the result.
+        DtypeError: ``x`` is not a tensor.
 
     >>> from autograph import Tensor, ceil
     >>> ceil(Tensor.from_numpy([1.5, -1.5])).numpy().tolist()
@@ -63,7 +64,7 @@ def trunc(x: Tensor) -> Tensor:
     """Without what is after the point.
 
     Raises:
-        OutOfMemory: the device has not enough memory for the result.
+        DtypeError: ``x`` is not a tensor.
 
     >>> from autograph import Tensor, trunc
     >>> trunc(Tensor.from_numpy([1.5, -1.5])).numpy().tolist()
@@ -76,7 +77,7 @@ def round(x: Tensor) -> Tensor:
     """The nearest whole number; of two, the even one.
 
     Raises:
-        OutOfMemory: the device has not enough memory for the result.
+        DtypeError: ``x`` is not a tensor.
 
     >>> from autograph import Tensor, round
     >>> round(Tensor.from_numpy([0.5, 1.5, -1.2])).numpy().tolist()
@@ -86,5 +87,6 @@ def round(x: Tensor) -> Tensor:
 
 
 def _of_floats(operation: Elementwise, x: Tensor) -> Tensor:
+    require_tensor(operation.__name__.removeprefix("_"), x)
     result: Tensor = (operation if x.dtype.is_float else positive)(x)
     return result

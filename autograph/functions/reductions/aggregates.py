@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograph.errors import AutographError
+from autograph.functions.checks import is_number
 from autograph.functions.elementwise.arithmetic import divide, multiply, subtract
 from autograph.functions.elementwise.exponentials import sqrt
 from autograph.functions.elementwise.operation import elementwise
@@ -209,6 +210,7 @@ def argmin(x: Tensor, axis: int | None = None, *, keepdims: bool = False) -> Ten
 
 
 def _place_of(reduction: Reduction, x: Tensor, axis: int | None, keepdims: bool) -> Tensor:
+    require_tensor(reduction.name, x)
     if axis is None:
         flat: Tensor = reduction(x.detach().reshape(-1), axis=0)
         return flat.reshape((1,) * x.ndim) if keepdims else flat
@@ -232,6 +234,7 @@ def count_nonzero(x: Tensor, axis: Axes = None, *, keepdims: bool = False) -> Te
     >>> count_nonzero(Tensor.from_numpy([[1, 0], [4, 2]]), axis=0).numpy().tolist()
     [2, 1]
     """
+    require_tensor("count_nonzero", x)
     result: Tensor = _count(x.detach(), axis=axis, keepdims=keepdims)
     return result
 
@@ -310,12 +313,16 @@ def var(x: Tensor, axis: Axes = None, *, correction: float = 0.0, keepdims: bool
     Raises:
         ShapeError: there is no such axis, or one is named twice.
         DtypeError: ``x`` is not a tensor.
+        AutographError: ``correction`` is not a number.
 
     >>> from autograph import Tensor, var
     >>> x = Tensor.from_numpy([1.0, 2.0, 3.0, 4.0])
     >>> var(x).item(), round(var(x, correction=1).item(), 4)
     (1.25, 1.6667)
     """
+    require_tensor("var", x)
+    if not is_number(correction):
+        raise AutographError(f"var(correction={correction!r}): expected a number")
     rest = subtract(x, mean(x, axis, keepdims=True))
     total = _squares(rest, axis=axis, keepdims=keepdims)
     count = x.size // _size(total)
@@ -335,6 +342,7 @@ def std(x: Tensor, axis: Axes = None, *, correction: float = 0.0, keepdims: bool
     Raises:
         ShapeError: there is no such axis, or one is named twice.
         DtypeError: ``x`` is not a tensor.
+        AutographError: ``correction`` is not a number.
 
     >>> from autograph import Tensor, std
     >>> std(Tensor.from_numpy([1.0, 3.0])).item()

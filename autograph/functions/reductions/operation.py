@@ -9,7 +9,7 @@ import numpy as np
 
 from autograph.autograd import differentiable, saved
 from autograph.errors import AutographError, DeviceError, ShapeError
-from autograph.functions.elementwise.operation import Elementwise
+from autograph.functions.elementwise.operation import Elementwise, pulled_back
 from autograph.functions.elementwise.promotion import promoted
 from autograph.functions.reducers.reducer import Identity, Reducer, axes_of, keepdims_shape
 from autograph.tensor.base import Shape, recording, require_tensor
@@ -51,6 +51,7 @@ def reduction(
 
     Raises:
         LaunchError: one of them is not a function made by ``def``.
+        AutographError: one of them is not a function, or ``identity`` is not made of numbers.
 
     >>> from autograph import Parameter, Tensor, reduction
     >>> from krnlpy import dsl
@@ -66,7 +67,15 @@ def reduction(
     >>> y.numpy().tolist(), x.grad.numpy().round(3).tolist()
     ([5.0, 10.0], [[0.6, 0.8], [0.6, 0.8]])
     """
-    return Reduction(map, combine, finish, identity, gradient, name or map.__name__)
+    for what, function in (("map", map), ("combine", combine), ("finish", finish), ("gradient", gradient)):
+        if not (callable(function) or (function is None and what != "map")):
+            raise AutographError(f"reduction({what}={function!r}): expected a function")
+    if not (name is None or isinstance(name, str)):
+        raise AutographError(f"reduction(name={name!r}): expected text")
+    is_state = isinstance(identity, tuple) and all(isinstance(part, int | float) for part in identity)
+    if not (is_state or callable(identity)):
+        raise AutographError(f"reduction(identity={identity!r}): expected a tuple of numbers, or a function of a dtype")
+    return Reduction(map, combine, finish, identity, gradient, name or str(getattr(map, "__name__", "reduction")))
 
 
 class Reduction:
@@ -189,7 +198,7 @@ class Reduction:
         kept = [saved(x) for x in operands]
 
         def gradient(*dys: Tensor) -> Any:
-            return self._map.pulled_back(kept, [dy.broadcast_to(shape) for dy in dys])
+            return pulled_back(self._map, kept, [dy.broadcast_to(shape) for dy in dys])
 
         if len(states) == 1:
             states = (differentiable(states[0], [(tuple(operands), gradient)], higher_order=True),)

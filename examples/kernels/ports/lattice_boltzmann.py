@@ -9,90 +9,91 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from krnlpy import Buffer, Device, Global, GlobalMut, f32, func, i32, kernel
-from krnlpy.dsl import dot, global_id, local_array, unroll, vec2
+from krnlpy.dsl import Vector, dot, global_id, vec2
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from examples.kernels._common import Array, Work, main
 
 Q = 9
 D = 2
-C = tuple(zip(*((x, y) for x in (0, 1, -1) for y in (0, 1, -1)), strict=True))
-W = tuple((4 / 9, 1 / 9, 1 / 36)[abs(x) + abs(y)] for x, y in zip(*C, strict=True))
+C = np.array([(x, y) for x in (0, 1, -1) for y in (0, 1, -1)], np.int32).T.copy()
+W = np.array([(4 / 9, 1 / 9, 1 / 36)[abs(x) + abs(y)] for x, y in C.T], np.float32)
 OMEGA = 1.2
 STEPS = 20
 
+Lattice = Vector[f32, Q]
+
 
 @func
-def stream(f: Global[f32, 3], i: i32, j: i32, result: Any) -> None:
+def stream(f: Global[f32, 3], i: i32, j: i32) -> Lattice:
     """What comes to a place from its neighbours; edges meet."""
-    for l in unroll(range(Q)):
-        result[l] = f[l, (i - C[0][l]) % f.shape[1], (j - C[1][l]) % f.shape[2]]
+    result = Lattice()
+    for l in range(Q):
+        result[l] = f[l, (i - C[0, l]) % f.shape[1], (j - C[1, l]) % f.shape[2]]
+    return result
 
 
 @func
-def macroscopic(f: Any) -> tuple[float, vec2]:
+def macroscopic(f: Lattice) -> tuple[float, vec2]:
     rho = 0.0
-    u = vec2(0.0)
-    for l in unroll(range(Q)):
+    u = vec2()
+    for l in range(Q):
         rho += f[l]
-        for d in unroll(range(D)):
-            if C[d][l] == 1:
+        for d in range(D):
+            if C[d, l] == 1:
                 u[d] += f[l]
-            elif C[d][l] == -1:
+            elif C[d, l] == -1:
                 u[d] -= f[l]
     u /= rho
     return rho, u
 
 
 @func
-def equilibrium(rho: f32, u: vec2, feq: Any) -> None:
-    for l in unroll(range(Q)):
+def equilibrium(rho: f32, u: vec2) -> Lattice:
+    feq = Lattice()  # empty lattice vector
+    for l in range(Q):
         cu = 0.0
-        for d in unroll(range(D)):
-            if C[d][l] == 1:
+        for d in range(D):
+            if C[d, l] == 1:
                 cu += u[d]
-            elif C[d][l] == -1:
+            elif C[d, l] == -1:
                 cu -= u[d]
         cu *= 3.0
 
         usqr = 1.5 * dot(u, u)
 
         feq[l] = rho * W[l] * (1.0 + cu * (1.0 + 0.5 * cu) - usqr)
+    return feq
 
 
 @func
-def bgk(f: Any, feq: Any) -> None:
-    for l in unroll(range(Q)):
-        fneq = f[l] - feq[l]
-        f[l] -= OMEGA * fneq
+def bgk(f: Lattice, feq: Lattice) -> Lattice:
+    fneq = f - feq
+    return f - OMEGA * fneq
 
 
 @kernel(threads=(8, 8))
 def step(f_0: Global[f32, 3], f_1: GlobalMut[f32, 3]) -> None:
-    f = local_array(f32, Q)
-    feq = local_array(f32, Q)
     i, j = global_id(1), global_id(0)
     if i < f_0.shape[1] and j < f_0.shape[2]:
-        stream(f_0, i, j, f)
-        rho, u = macroscopic(f)
-        equilibrium(rho, u, feq)
-        bgk(f, feq)
-        for l in unroll(range(Q)):
-            f_1[l, i, j] = f[l]
+        f_post_stream = stream(f_0, i, j)
+        rho, u = macroscopic(f_post_stream)
+        feq = equilibrium(rho, u)
+        f_post_collision = bgk(f_post_stream, feq)
+        for l in range(Q):
+            f_1[l, i, j] = f_post_collision[l]
 
 
 @kernel(threads=(8, 8))
 def start_at(u: Global[vec2, 2], f: GlobalMut[f32, 3]) -> None:
-    feq = local_array(f32, Q)
     i, j = global_id(1), global_id(0)
     if i < f.shape[1] and j < f.shape[2]:
-        equilibrium(1.0, u[i, j], feq)
-        for l in unroll(range(Q)):
+        feq = equilibrium(1.0, u[i, j])
+        for l in range(Q):
             f[l, i, j] = feq[l]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from krnlpy import Buffer, Device, Global, GlobalMut, f32, i32, kernel
-from krnlpy.dsl import clamp, global_id, lerp, unroll, vec3
+from krnlpy.dsl import clamp, global_id, lerp, unroll, vec3, where
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from examples.kernels._common import Work, main
@@ -93,9 +93,9 @@ def extract_vertices(
     tj = ind // 3 // nnode_z % nnode_y
     ti = ind // 3 // nnode_z // nnode_y
 
-    i_opp = ti + (1 if t_side == 0 else 0)
-    j_opp = tj + (1 if t_side == 1 else 0)
-    k_opp = tk + (1 if t_side == 2 else 0)
+    i_opp = ti + where(t_side == 0, 1, 0)
+    j_opp = tj + where(t_side == 1, 1, 0)
+    k_opp = tk + where(t_side == 2, 1, 0)
     out_ind = -1
 
     # Out of bounds edges off the sides of the grid

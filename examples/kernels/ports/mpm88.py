@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from krnlpy import Buffer, Device, Global, GlobalMut, ItemMut, f32, i32, kernel
-from krnlpy.dsl import atomic_add, cast, global_id, ivec2, mat2, outer, trace, unroll, vec2
+from krnlpy import Buffer, Device, Global, GlobalMut, ItemMut, f32, kernel
+from krnlpy.dsl import atomic_add, global_id, ivec2, mat2, outer, trace, unroll, vec2
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from examples.kernels._common import Work, main
@@ -49,7 +49,7 @@ def particles_to_grid(
     p = global_id()
     if p < len(x):
         Xp = x[p] / DX
-        base = cast(Xp - 0.5, i32)
+        base = ivec2(Xp - 0.5)
         fx = Xp - base
         w = (0.5 * (1.5 - fx) ** 2, 0.75 - (fx - 1) ** 2, 0.5 * (fx - 0.5) ** 2)
         stress = -DT * 4 * E * P_VOL * (J[p] - 1) / DX**2
@@ -87,11 +87,11 @@ def grid_to_particles(
     p = global_id()
     if p < len(x):
         Xp = x[p] / DX
-        base = cast(Xp - 0.5, i32)
+        base = ivec2(Xp - 0.5)
         fx = Xp - base
         w = (0.5 * (1.5 - fx) ** 2, 0.75 - (fx - 1) ** 2, 0.5 * (fx - 0.5) ** 2)
-        new_v = vec2(0)
-        new_C = mat2(0)
+        new_v = vec2()
+        new_C = mat2()
         for i in unroll(range(3)):
             for j in unroll(range(3)):
                 offset = ivec2(i, j)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from krnlpy import Buffer, Device, Global, GlobalMut, i32, kernel, u32
-from krnlpy.dsl import global_id, uvec2
+from krnlpy import Buffer, Device, GlobalMut, func, i32, kernel, u32
+from krnlpy.dsl import global_id, uvec2, where
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from examples.kernels._common import Work, main
@@ -22,75 +22,71 @@ from examples.kernels._common import Work, main
 GROUPS = 64  # parts of the pairs
 
 
-@kernel
-def fill_histogram(
-    codes: Global[uvec2], n_groups: i32, shift: i32, offset: GlobalMut[u32], hist_group: GlobalMut[u32, 2]
-) -> None:
-    i_g = global_id()
-    if i_g < n_groups:
-        group_size = len(codes) // n_groups
-        start = i_g * group_size
-        end = len(codes) if i_g == n_groups - 1 else (i_g + 1) * group_size
-        for i_a in range(start, end):
-            code = (codes[i_a].x >> shift) & 0xFF
-            offset[i_a] = hist_group[i_g, code]
-            hist_group[i_g, code] = hist_group[i_g, code] + 1
+class RadixSort:
+    """Sorts pairs of u32, (count, 2), by the first of each; pairs that have it in common stay as they are."""
 
+    codes: GlobalMut[uvec2]
+    tmp_codes: GlobalMut[uvec2]
 
-@kernel
-def prefix_sums_of_groups(hist_group: GlobalMut[u32, 2], prefix_sum_group: GlobalMut[u32, 2]) -> None:
-    i_c = global_id()
-    if i_c < 256:
-        n_groups = hist_group.shape[0]
-        prefix_sum_group[0, i_c] = 0
-        for i_g in range(1, n_groups + 1):  # sequential prefix sum
-            prefix_sum_group[i_g, i_c] = prefix_sum_group[i_g - 1, i_c] + hist_group[i_g - 1, i_c]
-            hist_group[i_g - 1, i_c] = 0  # for the next round
+    def __init__(self, codes: Buffer) -> None:
+        self.n_codes, device = len(codes), codes.device
+        self.n_groups = min(self.n_codes, GROUPS)
+        self.group_size = self.n_codes // self.n_groups
+        self.codes = codes
+        self.tmp_codes = Buffer.empty(codes.shape, u32, device)
+        self.offset = Buffer.zeros(self.n_codes, u32, device)
+        self.hist_group = Buffer.zeros((self.n_groups, 256), u32, device)
+        self.prefix_sum_group = Buffer.zeros((self.n_groups + 1, 256), u32, device)
+        self.prefix_sum = Buffer.zeros(256, u32, device)
 
+    def sort(self) -> Buffer:
+        for i in range(4):
+            self.hist_group.fill(0)
+            self.fill_histogram.with_global_threads(self.n_groups)(i)
+            self.sum_groups.with_global_threads(256)()
+            self.sum_codes.with_groups(1)()
+            self.reorder.with_global_threads(self.n_codes)(i)
+            self.codes, self.tmp_codes = self.tmp_codes, self.codes
+        return self.codes
 
-@kernel(threads=1)
-def prefix_sums_of_codes(prefix_sum_group: Global[u32, 2], prefix_sum: GlobalMut[u32]) -> None:
-    n_groups = prefix_sum_group.shape[0] - 1
-    prefix_sum[0] = 0
-    for i_c in range(1, 256):  # sequential prefix sum
-        prefix_sum[i_c] = prefix_sum[i_c - 1] + prefix_sum_group[n_groups, i_c - 1]
+    @func
+    def digit(self, i_a: i32, i: i32) -> u32:
+        return (self.codes[i_a].x >> (i * 8)) & 0xFF
 
+    @kernel
+    def fill_histogram(self, i: i32) -> None:
+        i_g = global_id()
+        if i_g < self.n_groups:
+            start = i_g * self.group_size
+            end = where(i_g == self.n_groups - 1, self.n_codes, (i_g + 1) * self.group_size)
+            for i_a in range(start, end):
+                code = self.digit(i_a, i)
+                self.offset[i_a] = self.hist_group[i_g, code]
+                self.hist_group[i_g, code] = self.hist_group[i_g, code] + 1
 
-@kernel
-def reorder(
-    codes: Global[uvec2],
-    n_groups: i32,
-    shift: i32,
-    offset: Global[u32],
-    prefix_sum_group: Global[u32, 2],
-    prefix_sum: Global[u32],
-    sorted_codes: GlobalMut[uvec2],
-) -> None:
-    i_a = global_id()
-    if i_a < len(codes):
-        code = (codes[i_a].x >> shift) & 0xFF
-        i_g = min(i_a // (len(codes) // n_groups), n_groups - 1)
-        idx = prefix_sum[code] + prefix_sum_group[i_g, code] + offset[i_a]
-        sorted_codes[idx] = codes[i_a]
+    @kernel
+    def sum_groups(self) -> None:
+        i_c = global_id()
+        if i_c < 256:
+            self.prefix_sum_group[0, i_c] = 0
+            for i_g in range(1, self.n_groups + 1):  # sequential prefix sum
+                self.prefix_sum_group[i_g, i_c] = self.prefix_sum_group[i_g - 1, i_c] + self.hist_group[i_g - 1, i_c]
 
+    @kernel(threads=1)
+    def sum_codes(self) -> None:
+        self.prefix_sum[0] = 0
+        for i_c in range(1, 256):  # sequential prefix sum
+            self.prefix_sum[i_c] = self.prefix_sum[i_c - 1] + self.prefix_sum_group[self.n_groups, i_c - 1]
 
-def sort(codes: Buffer) -> Buffer:
-    """The pairs of u32, in the order of the first of each; pairs that have it in common stay as they are."""
-    count, device = len(codes), codes.device
-    groups = min(count, GROUPS)
-    offset, tmp_codes = Buffer.zeros(count, u32, device), Buffer.empty(codes.shape, u32, device)
-    hist_group, prefix_sum_group = (
-        Buffer.zeros((groups, 256), u32, device),
-        Buffer.zeros((groups + 1, 256), u32, device),
-    )
-    prefix_sum = Buffer.zeros(256, u32, device)
-    for shift in (0, 8, 16, 24):
-        fill_histogram.with_global_threads(groups)(codes, groups, shift, offset, hist_group)
-        prefix_sums_of_groups.with_global_threads(256)(hist_group, prefix_sum_group)
-        prefix_sums_of_codes.with_groups(1)(prefix_sum_group, prefix_sum)
-        reorder.with_global_threads(count)(codes, groups, shift, offset, prefix_sum_group, prefix_sum, tmp_codes)
-        codes, tmp_codes = tmp_codes, codes
-    return codes
+    @kernel
+    def reorder(self, i: i32) -> None:
+        i_a = global_id()
+        if i_a < self.n_codes:
+            code = self.digit(i_a, i)
+            i_g = min(i_a // self.group_size, self.n_groups - 1)
+            # Use the group prefix sum to find the correct index
+            idx = self.prefix_sum[code] + self.prefix_sum_group[i_g, code] + self.offset[i_a]
+            self.tmp_codes[idx] = self.codes[i_a]
 
 
 def example(device: Device, size: int) -> Iterator[Work]:
@@ -100,10 +96,19 @@ def example(device: Device, size: int) -> Iterator[Work]:
     start = np.stack([keys, np.arange(size, dtype=np.uint32)], 1)
     found: list[Buffer] = []
 
+    def launch() -> None:
+        found.append(RadixSort(Buffer.from_numpy(start, device)).sort())
+
     def check() -> None:
         np.testing.assert_array_equal(found[0].numpy(), start[np.argsort(keys, kind="stable")])
 
-    yield Work("radix sort", lambda: found.append(sort(Buffer.from_numpy(start, device))), check, size / 1e6, "Mpairs")
+    yield Work(
+        "radix sort",
+        lambda: found.append(RadixSort(Buffer.from_numpy(start, device)).sort()),
+        check,
+        size / 1e6,
+        "Mpairs",
+    )
 
 
 if __name__ == "__main__":

@@ -23,39 +23,11 @@ from examples.kernels._common import Work, main
 STEPS = 100
 
 
-@func
-def random_vector(radius: f32, i: i32, stream: i32) -> vec2:  # a random vector in a circle
-    theta = random_uniform(0, i, stream) * 2 * math.pi
-    r = random_uniform(0, i, stream + 1) * radius
-    return r * vec2(cos(theta), sin(theta))
-
-
-@kernel
-def initialize_particles(n: i32, center: Global[vec2], x: GlobalMut[vec2], v: GlobalMut[vec2]) -> None:
-    i = global_id()
-    if i < n:
-        offset = random_vector(0.5, i, 0)
-        x[i] = center[0] + offset  # Offset from center
-        v[i] = vec2(-offset.y, offset.x)  # Perpendicular to offset
-        v[i] += random_vector(0.02, i, 2)  # Random velocity noise
-        v[i] *= 1 / length(offset) ** 1.5  # Kepler's third law
-
-
-@func
-def gravity(center: Global[vec2], pos: vec2) -> vec2:
-    offset = -(pos - center[0])
-    return offset / length(offset) ** 3
-
-
-@kernel
-def integrate(n: i32, dt: f32, center: Global[vec2], x: GlobalMut[vec2], v: GlobalMut[vec2]) -> None:
-    i = global_id()  # Semi-implicit Euler time integration
-    if i < n:
-        v[i] += dt * gravity(center, x[i])
-        x[i] += dt * v[i]
-
-
 class SolarSystem:
+    x: GlobalMut[vec2]
+    v: GlobalMut[vec2]
+    center: Global[vec2]
+
     def __init__(self, n: int, dt: float, device: Device) -> None:
         self.n = n
         self.dt = dt
@@ -63,22 +35,45 @@ class SolarSystem:
         self.v = Buffer.zeros((n, 2), f32, device)
         self.center = Buffer.from_numpy(np.array([[0.5, 0.5]], np.float32), device)
 
-    def initialize_particles(self) -> None:
-        initialize_particles.with_global_threads(self.n)(self.n, self.center, self.x, self.v)
+    @staticmethod
+    @func
+    def random_vector(radius: f32, i: i32, stream: i32) -> vec2:  # a random vector in a circle
+        theta = random_uniform(0, i, stream) * 2 * math.pi
+        r = random_uniform(0, i, stream + 1) * radius
+        return r * vec2(cos(theta), sin(theta))
 
-    def integrate(self) -> None:
-        integrate.with_global_threads(self.n)(self.n, self.dt, self.center, self.x, self.v)
+    @kernel
+    def initialize_particles(self) -> None:
+        i = global_id()
+        if i < self.n:
+            offset = self.random_vector(0.5, i, 0)
+            self.x[i] = self.center[0] + offset  # Offset from center
+            self.v[i] = vec2(-offset.y, offset.x)  # Perpendicular to offset
+            self.v[i] += self.random_vector(0.02, i, 2)  # Random velocity noise
+            self.v[i] *= 1 / length(offset) ** 1.5  # Kepler's third law
+
+    @func
+    def gravity(self, pos: vec2) -> vec2:
+        offset = -(pos - self.center[0])
+        return offset / length(offset) ** 3
+
+    @kernel
+    def integrate(self) -> None:  # Semi-implicit Euler time integration
+        i = global_id()
+        if i < self.n:
+            self.v[i] += self.dt * self.gravity(self.x[i])
+            self.x[i] += self.dt * self.v[i]
 
 
 def example(device: Device, size: int) -> Iterator[Work]:
     """``size`` planets."""
     solar = SolarSystem(size, 0.0001, device)
-    solar.initialize_particles()
+    solar.initialize_particles.with_global_threads(size)()
     start = [solar.x.numpy(), solar.v.numpy()]
 
     def launch() -> None:
         for _ in range(STEPS):
-            solar.integrate()
+            solar.integrate.with_global_threads(size)()
 
     def check() -> None:
         x, v = (values.astype(np.float64) for values in start)

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, f32, func, i32, kernel, u32
-from krnlpy.dsl import cast, dot, floor, global_id, item_id, ivec3, random_normal4, sqrt, uvec2, vec3
+from krnlpy.dsl import dot, floor, global_id, item_id, ivec3, random_normal4, sqrt, uvec2, vec3
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from examples.kernels._common import Array, Work, main
-from examples.kernels.ports.radix_sort import sort
+from examples.kernels.ports.radix_sort import RadixSort
 
 SMOOTHING_LENGTH = 0.8
 WIDTH, HEIGHT, LENGTH = 16.0, 16.0, 16.0
@@ -42,7 +42,7 @@ STEPS = 2
 
 @func
 def cell_of(p: vec3) -> ivec3:
-    return cast(floor(p / SMOOTHING_LENGTH), i32)
+    return ivec3(floor(p / SMOOTHING_LENGTH))
 
 
 @func
@@ -99,7 +99,7 @@ def diff_pressure_kernel(
         term_2 = (neighbor_pressure + pressure) / (2.0 * neighbor_rho)
         term_3 = square(smoothing_length - distance)
         return term_1 * term_2 * term_3
-    return vec3(0.0)
+    return vec3()
 
 
 @func
@@ -112,7 +112,7 @@ def diff_viscous_kernel(xyz: vec3, v: vec3, neighbor_v: vec3, neighbor_rho: f32,
         term_1 = (neighbor_v - v) / neighbor_rho
         term_2 = smoothing_length - distance
         return term_1 * term_2
-    return vec3(0.0)
+    return vec3()
 
 
 @kernel
@@ -183,8 +183,8 @@ def get_acceleration(
     pressure = isotropic_exp * (rho - base_density)
 
     # store forces
-    pressure_force = vec3(0.0)
-    viscous_force = vec3(0.0)
+    pressure_force = vec3()
+    viscous_force = vec3()
 
     # loop through neighbors to compute acceleration
     cell = cell_of(x)
@@ -301,7 +301,7 @@ class Fluid:
     def build_grid(self) -> tuple[Buffer, Buffer, Buffer]:
         """The particles in the order of their cells, and where each cell's start and end."""
         hash_points(self.x, self.keys)
-        keys = sort(self.keys)
+        keys = RadixSort(self.keys).sort()
         self.cell_starts.fill(0)
         self.cell_ends.fill(0)
         find_cells.with_global_threads(len(keys))(keys, self.cell_starts, self.cell_ends)

@@ -7,7 +7,7 @@ from typing import Any
 from .marker import builtin
 
 __all__ = [
-    "cooperative_multiply_add", "group_array", "local_array", "unroll",
+    "cooperative_multiply_add", "grid", "group_array", "local_array", "unroll",
 ]  # fmt: skip
 
 
@@ -66,12 +66,13 @@ def group_array(type: Any, shape: Any) -> Any:
 
 @builtin
 def unroll(values: Any) -> Any:
-    """``for i in unroll(range(4))``: the loop's body, written out for each value, which is known while compiling.
+    """``for i in unroll(range(4))``: the loop's body, written out for each value.
 
-    The values are a range of constants, or a tuple, whose entries may differ in type.
+    The values are a range of constants, or anything else that a loop goes over whose length is known while compiling.
+    The numbers of a range are then constants in the body, and the entries of a tuple may differ in type.
 
     Raises:
-        KernelTypeError: the values are not known while compiling, or too many.
+        KernelTypeError: how many values there are is not known while compiling, or there are too many.
         KernelSyntaxError: it is not the iterable of a for loop.
 
     >>> from krnlpy import Buffer, Item, f32, kernel
@@ -84,6 +85,29 @@ def unroll(values: Any) -> Any:
     ...     print(total)
     >>> show(Buffer.ones(1, f32))
     11.5
+    """
+
+
+@builtin
+def grid(*lengths: Any) -> Any:
+    """``for i, j in grid(n, m)``: all places of a grid, row by row; a ``break`` ends all of it.
+
+    It takes lengths, ranges, or one shape: ``grid(n, range(1, m - 1))``, ``grid(a.shape)``.
+
+    Raises:
+        KernelTypeError: it is given something else.
+        KernelSyntaxError: it is not the iterable of a for loop.
+
+    >>> from krnlpy import Buffer, GlobalMut, i32, kernel
+    >>> from krnlpy.dsl import grid
+    >>> @kernel
+    ... def table(x: GlobalMut[i32, 2]):
+    ...     for i, j in grid(x.shape):
+    ...         x[i, j] = (i + 1) * (j + 1)
+    >>> x = Buffer.zeros((2, 3), i32)
+    >>> table.with_groups(1).with_threads(1)(x)
+    >>> x.numpy().tolist()
+    [[1, 2, 3], [2, 4, 6]]
     """
 
 

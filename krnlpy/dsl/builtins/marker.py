@@ -1,4 +1,4 @@
-"""What makes a function one that only kernels call."""
+"""What makes a function one that only kernels call; and what they do not call."""
 
 from __future__ import annotations
 
@@ -19,3 +19,7 @@ def builtin(function: F) -> F:
         raise KrnlpyError(f"{function.__name__}() works only inside a kernel or @func")
 
     return outside  # type: ignore[return-value]
+
+
+class Launched:
+    """What is launched from Python: a kernel. Kernels can't call one."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from krnlpy.dsl.ir import Location
 from krnlpy.errors import KrnlpyError, LaunchError
 
-from .values import Compound, Value
+from .values import Compound, Static, Value
 
 
 class Func:
@@ -87,7 +87,7 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """A function of a dataclass, bound to a struct."""
+    """A function of a class, bound to a struct or to the object that a method belongs to."""
 
     function: Func
-    owner: Compound
+    owner: Compound | Static

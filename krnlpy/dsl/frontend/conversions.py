@@ -17,9 +17,9 @@ from krnlpy.dsl import ir
 from krnlpy.dsl.ir import Location
 from krnlpy.dsl.types.composites import AnyType, ArrayType, CompositeType, MatrixType, StructType, TupleType
 from krnlpy.errors import KernelTypeError
-from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, scalar_type
+from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i16, i32, i64, scalar_type
 
-from .values import Compound, Static, Value, describe, is_number, is_strong
+from .values import Compound, Static, Value, Weak, describe, is_number, is_strong
 
 
 def widens(source: ScalarType, to: ScalarType) -> bool:
@@ -42,7 +42,9 @@ def widens(source: ScalarType, to: ScalarType) -> bool:
 
 
 def default_type(value: object) -> ScalarType:
-    """The type of a literal by itself: bool, i32 or f32."""
+    """The type of a literal, or of a weak number, by itself: bool, i32 or f32."""
+    if isinstance(value, Weak):
+        return f32 if value.is_float else i32
     if isinstance(value, bool):
         return boolean
     return i32 if isinstance(value, int) else f32
@@ -91,6 +93,8 @@ def typed(value: Value, type: ScalarType | None = None) -> ir.Expr:
         return value
     if isinstance(value, Compound):
         raise KernelTypeError(f"expected a number, found {describe(value)}", *value.location)
+    if isinstance(value.value, Weak):
+        return value.value.make(type or default_type(value.value))
     if isinstance(value.value, np.generic):
         own = scalar_type(value.value.dtype)
         return ir.Const(value.value.item(), type=own.compute, location=value.location)
@@ -167,8 +171,7 @@ def unify(left: Value, right: Value, what: str, location: Location) -> tuple[ir.
     if widens(a.type, b.type):
         return widen(a, b.type), b
     raise KernelTypeError(
-        f"{what} of {a.type} and {b.type}: neither holds every value of the other; convert one, for example"
-        f" {_suggest(a.type, b.type)}(...)",
+        f"{what} of {a.type} and {b.type}: neither holds every value of the other; {_suggestion(a.type, b.type)}",
         *location,
     )
 
@@ -179,20 +182,24 @@ def _weak_beside(value: Value, other: ir.Expr, what: str) -> ir.Expr:
             return typed(value, f32)
         return _chosen(value, lambda number: _weak_beside(number, other, what))
     assert isinstance(value, Static)
-    number = value.value
-    if isinstance(number, float) and other.type.is_integer and other.type.bits <= 32:
+    is_float = _is_float(value.value)
+    if is_float and other.type.is_integer and other.type.bits <= 32:
         return typed(value, f32)
-    if isinstance(number, float) and other.type.is_integer:
+    if is_float and other.type.is_integer:
         raise KernelTypeError(
-            f"{what} of {other.type} and the number {number!r}; convert the {other.type} first, for example"
-            f" f32(...) , or write a whole number",
+            f"{what} of {other.type} and {describe(value)}; convert the {other.type} first, for example"
+            " f64(...), or write a whole number",
             *value.location,
         )
     return typed(value, other.type)
 
 
 def _has_float(weak: Any) -> bool:
-    return any(map(_has_float, weak)) if isinstance(weak, tuple) else isinstance(weak, float)
+    return any(map(_has_float, weak)) if isinstance(weak, tuple) else _is_float(weak)
+
+
+def _is_float(weak: Any) -> bool:
+    return weak.is_float if isinstance(weak, Weak) else isinstance(weak, float)
 
 
 def is_truth(value: Value) -> bool:
@@ -210,10 +217,18 @@ def counted(left: Value, right: Value) -> tuple[Value, Value]:
     return first, second
 
 
-def _suggest(a: ScalarType, b: ScalarType) -> ScalarType:
+def _suggestion(a: ScalarType, b: ScalarType) -> str:
+    """What to write for operands of two types; nothing that cuts values off unsaid."""
+    if boolean in (a, b):
+        return f"convert the truth value: {a if b is boolean else b}(...)"
     if a.is_float or b.is_float:
-        return a if a.is_float else b
-    return a if a.kind == "int" else b
+        return "convert one, for example f64(...)"
+    unsigned, signed = (a, b) if a.kind == "uint" else (b, a)
+    fits = f"convert the {unsigned}: {signed}(...) if it is below 2**{signed.bits - 1}"
+    return fits if unsigned.bits == 64 else f"{fits}, else {_SIGNED[2 * unsigned.bits]}(...)"
+
+
+_SIGNED = {16: i16, 32: i32, 64: i64}
 
 
 def coerce_scalar(value: Value, to: ScalarType, target: str, location: Location) -> ir.Expr:
@@ -232,6 +247,9 @@ def coerce_scalar(value: Value, to: ScalarType, target: str, location: Location)
                 *location,
             )
         return typed(value, compute)
+    weak = value.value if isinstance(value, Static) else None
+    if isinstance(weak, Weak) and (compute.is_float or (compute.is_integer and not weak.is_float)):
+        return weak.make(compute)
     result = typed(value)
     if widens(result.type, compute):
         return widen(result, compute)

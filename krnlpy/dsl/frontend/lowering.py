@@ -22,11 +22,13 @@ from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType
 
 from .callables import Argument, Call, Func
+from .receiver import Receiver
 from .sequences import entries
 from .source import Source
 from .tables import frozen, table
-from .targets import AnyName, Target
-from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe
+from .targets import AnyName, Target, ViewName
+from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe, plain
+from .views import Array, View
 
 
 @dataclass(eq=False)
@@ -36,6 +38,8 @@ class ProgramState:
     Attributes:
         parameters: what the names of the kernel's parameters mean: a parameter of the IR, or for composite types what
             consists of several.
+        ir_parameters: those of the IR, in order.
+        receiver: of a method, its object.
         functions: those that were lowered, by what they were lowered for.
         captured: what names from outside mean, by function (or module) and name; filled at their first use.
         tables: captured arrays as tables, by what they hold.
@@ -44,9 +48,11 @@ class ProgramState:
     """
 
     types: dict[TypeVar, ScalarType]
-    parameters: dict[str, ir.Parameter | CompoundPlace | Compound]
     has_items: bool
     captured: dict[tuple[Any, str], Any] = field(default_factory=dict)
+    receiver: Receiver | None = None
+    parameters: dict[str, ir.Parameter | CompoundPlace | Compound] = field(default_factory=dict)
+    ir_parameters: list[ir.Parameter] = field(default_factory=list)
     functions: dict[Any, Any] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     group_arrays: list[ir.GroupArray] = field(default_factory=list)
@@ -58,7 +64,7 @@ class ProgramState:
     def capture(self, owner: Any, name: str, find: Callable[[], Any]) -> Any:
         """What a name of a function's or module's surroundings means, from its first use on."""
         if (owner, name) not in self.captured:
-            self.captured[owner, name] = frozen(find())
+            self.captured[owner, name] = plain(frozen(find()))
         return self.captured[owner, name]
 
     def table(self, array: np.ndarray[Any, Any], name: str, where: ir.Location) -> ir.ConstantArray:
@@ -84,12 +90,15 @@ class Lowering:
         out: the block that statements are added to.
         locals: the variables, by name. ``assigned`` are those that surely have a value here.
         arrays: local and group arrays, and in a function the places that were handed to it.
+        views: names for rows and slices of arrays. ``assigned`` has a view that its name surely means here: of two
+            that a name may mean, neither.
         array_lines: the lines where it first declares arrays of its own, by name.
         matrices: the cooperative matrices, by name.
         statics: names for what is known while compiling: counters of unrolled loops, types handed to a function.
         depth: of the nesting in conditions and loops.
         effects: whether something was added that reaches beyond the function's own variables and arrays.
         is_convergent: whether the function has barriers or operations of subgroups.
+        reaches_object: whether it, or one that it calls, reaches a buffer of the object whose method is compiled.
     """
 
     def __init__(self, source: Source, state: ProgramState, is_kernel: bool) -> None:
@@ -98,8 +107,9 @@ class Lowering:
         self.is_kernel = is_kernel
         self.out: list[ir.Stmt] = []
         self.locals: dict[str, AnyName] = {}
-        self.assigned: set[str] = set()
+        self.assigned: set[str | ViewName] = set()
         self.arrays: dict[str, ArrayPlace] = {}
+        self.views: dict[str, ViewName] = {}
         self.array_lines: dict[str, int] = {}
         self.matrices: dict[str, ir.CooperativeMatrix] = {}
         self.statics: dict[str, Value] = {}
@@ -108,7 +118,9 @@ class Lowering:
         self.depth = 0
         self.effects = False
         self.is_convergent = False
+        self.reaches_object = False
         self._temporaries: set[ir.Variable] = set()
+        self._positions: set[ir.Expr] = set()
 
     def at(self, node: ast.AST) -> ir.Location:
         return self.source.location(node)
@@ -167,12 +179,12 @@ class Lowering:
         """A comparison of two values."""
         raise NotImplementedError
 
-    def array_attribute(self, array: ArrayPlace, name: str, where: ir.Location) -> Value:
+    def array_attribute(self, array: Array, name: str, where: ir.Location) -> Value:
         """An attribute of an array, such as its shape."""
         raise NotImplementedError
 
-    def place(self, owner: Value, where: ir.Location) -> ArrayPlace:
-        """The array that a value stands for."""
+    def array(self, owner: Value, where: ir.Location) -> Array:
+        """The array, or part of one, that a value stands for."""
         raise NotImplementedError
 
     def target(self, node: ast.expr) -> Target:
@@ -238,6 +250,9 @@ class Lowering:
             return value if _is_constant(value) else self.assign_temporary(value, name)
         if isinstance(value, Compound):
             return Compound(value.type, tuple(self.snapshot(p, name) for p in value.parts), value.location)  # type: ignore[misc]
+        if isinstance(value.value, View):
+            numbers = [n if _is_constant(n) else self.assign_temporary(n, name) for n in value.value.numbers]
+            return Static(value.value.of(iter(numbers)), value.location)
         if isinstance(value.value, tuple):
             parts = (self.snapshot(p, name) if isinstance(p, Value) else p for p in value.value)
             return Static(tuple(parts), value.location)

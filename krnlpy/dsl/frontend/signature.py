@@ -61,12 +61,14 @@ class Signature:
     Attributes:
         captured: what names from outside meant when the kernel was first compiled, by function and name; it keeps
             them for all types that it is compiled for later.
+        receiver: of a method, the name of the parameter that is the object: ``self``.
     """
 
     name: str
     declared: tuple[Declared, ...]
     source: Source
     captured: dict[tuple[Any, str], Any] = field(default_factory=dict)
+    receiver: str = ""
 
     @cached_property
     def parameters(self) -> tuple[ParameterSpec, ...]:
@@ -200,9 +202,16 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     defaults = dict(zip([a.arg for a in arguments][::-1], (function.__defaults__ or ())[::-1], strict=False))
     declared = []
     taken = {a.arg for a in arguments}
-    for argument in arguments:
+    receiver = arguments[0].arg if arguments and _is_receiver(function, arguments[0]) else ""
+    for argument in arguments[bool(receiver) :]:
         where = source.location(argument)
         annotation = annotation_of(source, argument)
+        if annotation is None and argument.arg == "self":
+            raise KernelTypeError(
+                f"self without a class: {function.__name__} is not written in the body of one; take what it needs as"
+                " parameters, or move it into the class",
+                *where,
+            )
         if annotation is None:
             raise KernelTypeError(
                 f"parameter {argument.arg} has no annotation; write for example {argument.arg}: f32 or"
@@ -221,35 +230,45 @@ def read_signature(function: Callable[..., Any]) -> Signature:
                 raise KernelTypeError(f"parameter {argument.arg}: a buffer has no default", *where)
             if not isinstance(default, bool | int | float) or isinstance(annotation.type, CompositeType):
                 raise KernelTypeError(f"parameter {argument.arg}: the default {default!r} is not a number", *where)
-        found = []
-        lies = annotation.kind == "global"
-        parts = buffer_leaves(annotation.type) if lies else ((*leaf, ()) for leaf in leaves(annotation.type))
-        for path, type, axes in parts:
-            name = argument.arg
-            if path:
-                name = f"{name}_{path}"
-                while name in taken:
-                    name += "_"
-                taken.add(name)
-            found.append(
-                ParameterSpec(
-                    name,
-                    annotation.kind,
-                    type,
-                    annotation.ndim + len(axes),
-                    annotation.mutable,
-                    annotation.once,
-                    default,
-                    where,
-                )
-            )
-        declared.append(Declared(argument.arg, annotation.kind, annotation.type, annotation.ndim, tuple(found), where))
+        declared.append(declare(argument.arg, annotation, where, default, taken))
     if source.tree.returns is not None and function.__annotations__.get("return") not in (None, "None"):
         raise KernelTypeError(
             "a kernel returns nothing; write its results to ItemMut, GlobalMut or Out parameters",
             *source.location(source.tree.returns),
         )
-    return Signature(function.__name__, tuple(declared), source)
+    return Signature(function.__name__, tuple(declared), source, receiver=receiver)
+
+
+def _is_receiver(function: FunctionType, argument: ast.arg) -> bool:
+    """Whether a first parameter is the object that a method belongs to: it is written in a class, and has no type."""
+    scope = function.__qualname__.rpartition(".")[0]
+    in_class = bool(scope) and not scope.endswith("<locals>")
+    return in_class and (argument.annotation is None or argument.arg == "self")
+
+
+def declare(
+    name: str,
+    annotation: Annotation,
+    where: Location,
+    default: int | float | bool | None = None,
+    taken: set[str] | None = None,
+) -> Declared:
+    """A parameter with the scalar parameters that it consists of; their names are new ones, and are added to
+    ``taken``."""
+    taken = {name} if taken is None else taken
+    found = []
+    lies = annotation.kind == "global"
+    parts = buffer_leaves(annotation.type) if lies else ((*leaf, ()) for leaf in leaves(annotation.type))
+    for path, type, axes in parts:
+        part = name
+        if path:
+            part = f"{name}_{path}"
+            while part in taken:
+                part += "_"
+            taken.add(part)
+        ndim, mutable, once = annotation.ndim + len(axes), annotation.mutable, annotation.once
+        found.append(ParameterSpec(part, annotation.kind, type, ndim, mutable, once, default, where))
+    return Declared(name, annotation.kind, annotation.type, annotation.ndim, tuple(found), where)
 
 
 def resolve(type: ElementType, types: dict[TypeVar, ScalarType]) -> ScalarType:

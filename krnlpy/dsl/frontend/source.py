@@ -1,6 +1,7 @@
 """From a Python function to its syntax tree, with the file's own lines and columns, and to the names it captures."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import builtins
@@ -9,6 +10,7 @@ import linecache
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 from krnlpy.dsl.ir import Location
@@ -62,15 +64,8 @@ def read_source(function: Callable[..., Any]) -> Source:
     line = code.co_firstlineno
     linecache.checkcache(file)
     lines = linecache.getlines(file, function.__globals__)
-    unread = KernelSyntaxError(
-        f"the source of {function.__name__} cannot be read, since {file} is not a file; define it in a file or a"
-        " notebook cell (the compiler reads the text of kernels, which exec, and the prompt and python -c before"
-        " Python 3.13, do not keep)",
-        file,
-        line,
-    )
     if not lines:
-        raise unread
+        raise KernelSyntaxError(_why_unread(function.__name__, file), file, line)
     try:
         tree = _tree("".join(lines), file)
     except SyntaxError:
@@ -86,14 +81,41 @@ def read_source(function: Callable[..., Any]) -> Source:
         if first != line or (not isinstance(node, ast.Lambda) and node.name != code.co_name):
             continue
         if isinstance(node, ast.FunctionDef) and not inspect.isgeneratorfunction(function):
+            if file == "<string>" and not _is_code_of(tree, code):
+                continue
             return Source(function, file, node)
         break
     else:
         if file == "<string>":  # what Python 3.13 keeps is the text of python -c, which is not what exec was given
-            raise unread
+            raise KernelSyntaxError(_why_unread(function.__name__, file), file, line)
         raise KernelSyntaxError(
             f"{function.__name__} is no longer here: the file was changed since it was imported; import it again",
             file,
             line,
         )
     raise KernelSyntaxError("a kernel must be a function defined by def, without yield or async", file, line)
+
+
+def _why_unread(name: str, file: str) -> str:
+    if file.endswith(".py"):
+        return (
+            f"the source of {name} cannot be read: {file} is not there, only what Python made of it (a .pyc file);"
+            " the compiler reads the text of kernels, so put the .py file beside it"
+        )
+    return (
+        f"the source of {name} cannot be read, since {file} is not a file; define it in a file or a notebook cell, or"
+        " make it by kernel_from_source(text, globals()) (the compiler reads the text of kernels, which Python does not"
+        " keep of exec and standard input, nor before 3.13 of the prompt and python -c)"
+    )
+
+
+def _is_code_of(tree: ast.Module, code: CodeType) -> bool:
+    """Whether a function's code is that of the same place in a text."""
+    flags = code.co_flags & __future__.annotations.compiler_flag
+    found = [compile(tree, code.co_filename, "exec", flags, dont_inherit=True)]
+    while found:
+        candidate = found.pop()
+        if (candidate.co_qualname, candidate.co_firstlineno) == (code.co_qualname, code.co_firstlineno):
+            return (candidate.co_code, candidate.co_names) == (code.co_code, code.co_names)
+        found += [constant for constant in candidate.co_consts if isinstance(constant, CodeType)]
+    return False

@@ -8,14 +8,23 @@ from krnlpy.dsl import ir
 from krnlpy.dsl.types.composites import AnyType, CompositeType
 from krnlpy.scalar import ScalarType
 
+from .views import View
+
 
 @dataclass(eq=False)
 class LocalName:
-    """A local variable while a function is lowered. ``storage`` is its annotated type, which may be f16 or bf16."""
+    """A local variable while a function is lowered.
+
+    Attributes:
+        storage: its annotated type, which may be f16 or bf16.
+        line: where it began.
+        begun: the number that was its first value, if that was a literal.
+    """
 
     variable: ir.Variable
     storage: ScalarType
     line: int
+    begun: int | float | None = None
 
     @property
     def type(self) -> AnyType:
@@ -32,6 +41,19 @@ class CompoundName:
 
 
 AnyName = LocalName | CompoundName
+
+
+@dataclass(eq=False)
+class ViewName:
+    """A name for part of an array; what the part is made of while the kernel runs is in ``variables``."""
+
+    form: View
+    variables: tuple[ir.Variable, ...]
+    line: int
+
+    def view(self, where: ir.Location) -> View:
+        """What the name means."""
+        return self.form.of(iter([ir.Local(v, type=v.type, location=where) for v in self.variables]))
 
 
 @dataclass(eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,9 @@ import numpy as np
 from krnlpy.dsl import ir
 from krnlpy.dsl.ir import Location
 from krnlpy.dsl.types.composites import AnyType, CompositeType, MatrixType, StructType, TupleType, VectorType
-from krnlpy.scalar import i32
+from krnlpy.scalar import ScalarType, i32
+
+from .receiver import Instance
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,18 @@ class Compound:
             if own == name:
                 return part
         return None
+
+
+@dataclass(frozen=True, eq=False)
+class Weak:
+    """A number of the call that takes the type it meets, as a literal does: one of Python's, an attribute of ``self``.
+
+    Attributes:
+        make: the number in a type.
+    """
+
+    is_float: bool
+    make: Callable[[ScalarType], ir.Expr]
 
 
 Value = ir.Expr | Static | Compound
@@ -63,13 +77,31 @@ class CompoundPlace:
         return first.first if isinstance(first, CompoundPlace) else first
 
 
+class Part:
+    """Part of an array; see :mod:`.views`."""
+
+    described: str
+
+
 ArrayPlace = ir.GlobalParameter | ir.LocalArray | CompoundPlace
 """What is indexed."""
 
 
+def plain(value: Any) -> Any:
+    """A value from outside: an np.float64, which is what NumPy's functions make of Python's floats, is one of these."""
+    if isinstance(value, tuple) and type(value) is tuple:
+        return tuple(map(plain, value))
+    return float(value) if isinstance(value, np.float64) else value
+
+
 def is_number(value: object) -> bool:
-    """Whether this is a number without a type of its own. NumPy's have one, np.float64 too, though it is a float."""
+    """Whether this is a number without a type of its own. NumPy's have one."""
     return isinstance(value, bool | int | float) and not isinstance(value, np.generic)
+
+
+def is_weak(value: Value) -> bool:
+    """Whether this is a number that takes the type it meets: a literal, or one of the call."""
+    return isinstance(value, Static) and (isinstance(value.value, Weak) or is_number(value.value))
 
 
 def is_static_number(value: Value) -> bool:
@@ -95,6 +127,12 @@ def describe(value: Value) -> str:
         return f"the number {value.value!r}"
     if isinstance(value.value, ir.Parameter | ir.LocalArray | CompoundPlace):
         return f"the array {value.value.name}"
+    if isinstance(value.value, Part):
+        return value.value.described
+    if isinstance(value.value, Weak):
+        return "a number of the object"
+    if isinstance(value.value, Instance):
+        return f"{value.value.path}, an object of the class {value.value.cls.__name__}{value.value.hint}"
     if isinstance(value.value, tuple | list):
         return "a tuple" if isinstance(value.value, tuple) else "a list"
     return f"{getattr(value.value, '__name__', value.value)!r}"
@@ -140,5 +178,5 @@ def is_strong(value: Value) -> bool:
 
 __all__ = [
     "ArrayPlace", "Compound", "CompoundPlace", "Static", "StructType", "TupleType", "Value", "assemble", "describe",
-    "is_number", "is_place", "is_static_number", "is_strong", "matrix", "scalars", "type_of", "vector",
+    "is_number", "is_place", "is_static_number", "is_strong", "is_weak", "matrix", "scalars", "type_of", "vector",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from krnlpy import config
@@ -182,6 +182,7 @@ def assigned_variables(body: Block) -> list[Variable]:
     return list(dict.fromkeys(v for node in walk(body) if isinstance(node, Stmt) for v in targets(node)))
 
 
+@lru_cache(maxsize=256)  # a function may be called on very many ways
 def captured_arrays(function: Function) -> tuple[LocalArray, ...]:
     """The arrays of its callers that a function, or one that it calls, touches."""
     found: dict[LocalArray, None] = {}

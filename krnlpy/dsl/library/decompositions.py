@@ -55,10 +55,9 @@ def rotation(alpha: Any, beta: Any, gamma: Any) -> Any:
     """Cosine and sine of the rotation by at most 45 degrees that makes ``[[alpha, gamma], [gamma, beta]]`` diagonal."""
     difference, twice = beta - alpha, 2.0 * gamma
     greater, smaller = max(abs(difference), abs(twice)), min(abs(difference), abs(twice))
-    if greater == 0.0:
-        return type(alpha)(1), type(alpha)(0)
-    ratio = smaller / greater
-    tangent = twice / (abs(difference) + greater * sqrt(1.0 + ratio * ratio))
+    divisor = greater if greater > 0.0 else type(greater)(1)
+    ratio = smaller / divisor
+    tangent = twice / (abs(difference) + divisor * sqrt(1.0 + ratio * ratio))
     tangent = tangent if difference >= 0.0 else -tangent
     cosine = 1.0 / sqrt(1.0 + tangent * tangent)
     return cosine, tangent * cosine

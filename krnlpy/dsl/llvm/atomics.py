@@ -13,7 +13,8 @@ from krnlpy.dsl import ir
 from krnlpy.scalar import ScalarType, boolean
 
 from .builder import literal
-from .expressions import Expressions, memory_type
+from .context import memory_type
+from .expressions import Expressions
 
 _INTEGER = {"add": "add", "sub": "sub", "and": "and", "or": "or", "xor": "xor"}
 _FLOAT = {"add": "fadd", "sub": "fsub"}
@@ -25,10 +26,10 @@ class Atomics(Expressions):
     def atomic(self, statement: ir.Atomic) -> None:
         b, place, type = self.b, statement.place, statement.place.type
         array = self.arrays[place]
-        index = [(self.value(i), i.type) for i in statement.index]
+        index, within = self._index(statement.index)
         value = "" if statement.value is None else self.value(statement.value)
         expected = "" if statement.expected is None else self.value(statement.expected)
-        inside = self._inside(place, array, index, statement.location)
+        inside = self._inside(place, array, index, within, statement.location)
 
         def change() -> str:
             pointer = self._address(type, array, index)

@@ -29,7 +29,7 @@ from krnlpy.dsl.semantics.collectives import SUBGROUP_THREADS
 from krnlpy.scalar import boolean
 
 from .builder import ACCESS_GROUP, UNLIKELY, Builder, Module
-from .expressions import Array, Context, IdKey
+from .context import Array, Context, IdKey
 from .polls import BudgetCharges, define_entry, start_budget
 from .statements import Statements, element_count
 from .threads.groups import GroupLoop

@@ -2,156 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable
+from typing import TypeGuard
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.ir.reports import Sites
-from krnlpy.dsl.passes.inlining import inlined_functions
-from krnlpy.dsl.passes.loop_work import Work
 from krnlpy.dsl.semantics.fast import exact
 from krnlpy.errors import CompileError
-from krnlpy.scalar import ScalarType, boolean, convert, f32, i32, u32
+from krnlpy.scalar import ScalarType, boolean, f32, i32, u32
 
 from . import reports
 from .bits import BIT_FUNCTIONS, bit_function
-from .builder import ACCESS_GROUP, Builder, Module, define_table, literal
+from .builder import Builder, literal
+from .context import Array, Context, IdKey, Item, memory_type
 from .math import elementary, narrow, power, widen
-from .tiles import loop_hints
-
-IdKey = tuple[ir.IdName, int]
-Capture = IdKey | ir.ScalarParameter
-"""What a function reads of the kernel that calls it."""
-
-
-@dataclass
-class Context:
-    """What all functions of a kernel share while they are written.
-
-    Attributes:
-        half: whether the machine converts f16 itself; else integer code does.
-        polling_levels: how many levels of loops poll; see ``loop_work.py``.
-        sites: what the kernel reports to its caller.
-    """
-
-    module: Module
-    program: ir.Program
-    specs: Mapping[str, int | float | bool]
-    debug: bool
-    half: bool
-    polling_levels: int = 0
-    sites: Sites = field(default_factory=Sites)
-    _hints: dict[ir.For, int] | None = None
-
-    @cached_property
-    def work(self) -> Work:
-        """How much work the loops are."""
-        return Work(self.program, self.static, self.polling_levels)
-
-    @cached_property
-    def inlined(self) -> frozenset[ir.Function]:
-        """The functions of which each call is to have its own copy."""
-        return inlined_functions(self.program)
-
-    def hint(self, loop: ir.For) -> int | None:
-        """How a loop over a small array is written; see ``tiles.py``."""
-        if self._hints is None:
-            blocks = (self.program.body, *(function.body for function in self.program.functions))
-            self._hints = {k: v for block in blocks for k, v in loop_hints(block, self.static).items()}
-        return self._hints.get(loop)
-
-    def spec(self, parameter: ir.SpecParameter) -> int | float | bool:
-        value = self.specs[parameter.name]
-        if parameter.type is boolean:
-            return bool(value)
-        converted: int | float = convert(value, parameter.type).item()
-        return converted
-
-    def static(self, expr: ir.Expr) -> int | None:
-        """The value of an integer expression that is known here, or None."""
-        if isinstance(expr, ir.Const):
-            return int(expr.value)
-        if isinstance(expr, ir.SpecValue):
-            return int(self.spec(expr.parameter))
-        if isinstance(expr, ir.Cast) and expr.type is i32:
-            return self.static(expr.operand)
-        if isinstance(expr, ir.Binary) and expr.op in ("add", "sub", "mul", "floordiv"):
-            left, right = self.static(expr.left), self.static(expr.right)
-            if left is None or right is None:
-                return None
-            if expr.op == "floordiv":
-                return left // right if right else 0
-            return {"add": left + right, "sub": left - right, "mul": left * right}[expr.op]
-        return None
-
-    def shape(self, array: ir.LocalArray) -> tuple[int, ...]:
-        lengths = []
-        for expr in array.shape:
-            length = self.static(expr)
-            if length is None:
-                raise CompileError(f"the length of array {array.name} is not known when the kernel is built")
-            lengths.append(length)
-        return tuple(lengths)
-
-    def table(self, place: ir.ConstantArray) -> Array:
-        """A table, which lies among the module's constants."""
-        symbol, shape = f"@table_{self.program.constant_arrays.index(place)}", self.shape(place)
-        define_table(self.module, symbol, place.type, place.values)
-        strides = tuple(str(math.prod(shape[axis + 1 :])) for axis in range(len(shape)))
-        return Array(symbol, tuple(map(str, shape)), strides, ACCESS_GROUP)
-
-    @property
-    def thread_ids(self) -> list[IdKey]:
-        """What identifies a thread: its id along the axes, or its item."""
-        return [("item_id", 0)] if self.program.items else [("global_id", axis) for axis in range(3)]
-
-    def captures(self, function: ir.Function) -> tuple[Capture, ...]:
-        """What a function and the functions that it calls read of the kernel, in a fixed order."""
-        found: dict[Capture, None] = {}
-        if self.debug:
-            found.update(dict.fromkeys(self.thread_ids))
-        for node in ir.walk(function.body):
-            if isinstance(node, ir.Id):
-                found[(node.name, node.axis)] = None
-            elif isinstance(node, ir.Argument):
-                found[node.parameter] = None
-            elif isinstance(node, ir.Call | ir.Invoke):
-                found.update(dict.fromkeys(self.captures(node.function)))
-        return tuple(found)
-
-
-@dataclass(frozen=True)
-class Array:
-    """How the elements of a global, a group array or a local array are found.
-
-    Attributes:
-        lengths: along each axis, u32 values.
-        strides: along each axis in elements, i64 values.
-        metadata: of its loads and stores.
-    """
-
-    base: str
-    lengths: tuple[str, ...]
-    strides: tuple[str, ...]
-    metadata: str = ""
-
-
-@dataclass(frozen=True)
-class Item:
-    """Where a thread's element is. For a broadcast item, ``repeated`` (an i1) says to take ``value`` instead."""
-
-    pointer: str
-    metadata: str = ""
-    repeated: str | None = None
-    value: str = ""
-
-
-def memory_type(type: ScalarType) -> str:
-    """The LLVM type in which an element lies in memory: an integer where that is not what it is computed in."""
-    return type.llvm if type.compute is type and type is not boolean else f"i{type.bits}"
-
 
 _INTEGER_OPS = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
 _FLOAT_OPS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
@@ -372,8 +235,8 @@ class Expressions:
         if isinstance(place, ir.ConstantArray) and place not in self.arrays:
             self.arrays[place] = self.context.table(place)
         array = self.arrays[place]
-        index = [(self.value(i), i.type) for i in expr.index]
-        inside = self._inside(place, array, index, expr.location)
+        index, within = self._index(expr.index)
+        inside = self._inside(place, array, index, within, expr.location)
 
         def read() -> str:
             return self.read(place.type, self._address(place.type, array, index), array.metadata)
@@ -389,8 +252,8 @@ class Expressions:
             self._write(place.type, item.pointer, stored, item.metadata)
             return
         array = self.arrays[place]
-        listed = [(self.value(i), i.type) for i in index]
-        inside = self._inside(place, array, listed, location)
+        listed, within = self._index(index)
+        inside = self._inside(place, array, listed, within, location)
         done = b.fresh("stored")
         if inside is not None:
             write = b.fresh("write")
@@ -436,14 +299,33 @@ class Expressions:
             position = term if position == "0" else b.op(f"add i64 {position}, {term}")
         return b.element(array.base, position, type.size)
 
+    def _index(self, index: tuple[ir.Expr, ...]) -> tuple[list[tuple[str, ScalarType]], str | None]:
+        """The numbers of an index, and whether they lie within slices (an i1; None: there are none): a number that
+        goes on counting and a condition beside it become vectors, a choice of -1 does not."""
+        listed: list[tuple[str, ScalarType]] = []
+        within: str | None = None
+        for entry in index:
+            number = entry
+            if not self.context.debug and _is_of_slice(entry):
+                number = entry.then
+                own = self.value(entry.condition)
+                within = own if within is None else self.b.op(f"and i1 {within}, {own}")
+            listed.append((self.value(number), number.type))
+        return listed, within
+
     def _inside(
-        self, place: ir.Place, array: Array, index: list[tuple[str, ScalarType]], location: ir.Location
+        self,
+        place: ir.Place,
+        array: Array,
+        index: list[tuple[str, ScalarType]],
+        within: str | None,
+        location: ir.Location,
     ) -> str | None:
         """Whether an index is in range along all axes (an i1), or None where that is promised."""
         if self.context.program.unchecked and not self.context.debug:
             return None
         b = self.b
-        inside: str | None = None
+        inside = within
         site = self.context.sites.access(place.name, len(index), location) if self.context.debug else 0
         for axis, ((value, kind), length) in enumerate(zip(index, array.lengths, strict=True)):
             # Sign-extended and compared unsigned, a negative index is beyond every length.
@@ -477,6 +359,13 @@ class Expressions:
     def thread(self) -> list[str]:
         """The thread's id along x, y and z; in a kernel with items, the item's and zeros."""
         return ([self.ids[id] for id in self.context.thread_ids] + ["0", "0"])[:3]
+
+
+def _is_of_slice(index: ir.Expr) -> TypeGuard[ir.Select]:
+    """Whether an index is one, or else -1, which is beyond every array."""
+    if not isinstance(index, ir.Select) or not isinstance(index.otherwise, ir.Const) or index.otherwise.value != -1:
+        return False
+    return _is_plain(index.condition) and _is_plain(index.then)
 
 
 def _is_plain(expr: ir.Expr | None) -> bool:

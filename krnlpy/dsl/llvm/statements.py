@@ -12,7 +12,7 @@ from krnlpy.scalar import ScalarType, i32
 from . import polls, reports
 from .atomics import Atomics
 from .builder import LOCAL_ARRAY, Builder, literal
-from .expressions import Array, Capture, Context
+from .context import Array, Capture, Context
 
 
 class Statements(Atomics):

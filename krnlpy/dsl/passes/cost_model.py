@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from krnlpy.dsl import ir
 
 _LOOP_WORK = 64
@@ -21,9 +23,14 @@ def estimated_work(node: ir.Stmt | ir.Expr | ir.Block) -> int:
     total = 0
     for part in ir.walk(node):
         if isinstance(part, ir.Call):
-            total += estimated_work(part.function.body)
+            total += _function_work(part.function)
         total += node_work(part)
     return total
+
+
+@lru_cache(maxsize=256)  # a function may be called on very many ways
+def _function_work(function: ir.Function) -> int:
+    return estimated_work(function.body)
 
 
 def node_work(node: ir.Stmt | ir.Expr) -> int:

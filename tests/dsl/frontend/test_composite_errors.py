@@ -123,7 +123,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (
         body("t = local_array(i32, 4)\nput(t, 0, x)"),
         KernelTypeError,
-        "is GlobalMut[f32, 1]; t is GlobalMut[i32, 1]",
+        "is GlobalMut[f32, 1]; the array t is GlobalMut[i32, 1]",
         "",
     ),
     (body("y = nothing(x)"), KernelTypeError, "nothing returns nothing: it has no value here", "nothing(x)"),
@@ -136,9 +136,19 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
         "return v",
     ),
     # ----------------------------------------------------------------------------------------------------- loops
-    (body("for v in unroll(range(n)):\n    y = x"), KernelTypeError, "whole numbers known while compiling", ""),
+    (
+        body("for v in unroll(range(n)):\n    y = x"),
+        KernelTypeError,
+        "how often a loop is unrolled is known while compiling",
+        "",
+    ),
     (body("for v in unroll(range(2000)):\n    y = x"), KernelTypeError, "more than 1024 iterations", ""),
-    (body("for v in unroll(n):\n    y = x"), KernelTypeError, "unroll takes a range or a tuple", "n"),
+    (
+        body("for v in unroll(n):\n    y = x"),
+        KernelTypeError,
+        "a loop goes over range(...), arrays, vectors and tuples; this is i32",
+        "n",
+    ),
     (body("for v in unroll(range(3)):\n    v = 2"), KernelTypeError, "v is known while compiling", ""),
     (body("y = unroll(range(3))"), KernelSyntaxError, "unroll may only be used in `for i in unroll(range(...))`", ""),
     (body("if x > 0 and (k := n) > 1:\n    y = x\ny = f32(k)"), KernelNameError, "k may not have a value", "k"),

@@ -17,7 +17,7 @@ from krnlpy.dsl import (add_sat, atan2, bitcast, cast, clamp, erf, fast_exp, isf
 """
 
 WRONG: list[tuple[str, type[KernelError], str, str]] = [
-    (body("y = erf(i64(n))"), KernelTypeError, "erf needs an f32 or f64, not i64; write erf(f32(...))", "erf(i64(n))"),
+    (body("y = erf(i64(n))"), KernelTypeError, "erf needs an f32 or f64, not i64; write erf(f64(...))", "erf(i64(n))"),
     (body("y = erf(x, x)"), KernelTypeError, "erf takes 1 argument(s), 2 given", "erf(x, x)"),
     (body("y = atan2(x)"), KernelTypeError, "atan2 takes 2 argument(s), 1 given", "atan2(x)"),
     (body("y = atan2(x, i64(n))"), KernelTypeError, "atan2 of f32 and i64", "atan2(x, i64(n))"),

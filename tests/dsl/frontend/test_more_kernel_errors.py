@@ -19,6 +19,8 @@ from . import (
     test_kernel_errors,
     test_literal_errors,
     test_math_errors,
+    test_method_errors,
+    test_row_errors,
     test_subgroup_errors,
 )
 from .test_kernel_errors import body, compile_kernel, load
@@ -128,7 +130,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("y = meets(x)"), KernelSyntaxError, "no groups of its own, hence no barriers", "barrier()"),
     (body("barrier(1)", "a: GlobalMut[f32]"), KernelTypeError, "barrier takes no arguments", "barrier(1)"),
     # ---------------------------------------------------------------------------------------------------- loops
-    (body("for i, j in range(3):\n    y = x"), KernelSyntaxError, "a for loop has one variable", "i, j"),
+    (body("for i, j in range(3):\n    y = x"), KernelTypeError, "i32 cannot be unpacked", "range(3)"),
     (body("for n in range(3):\n    y = x"), KernelNameError, "the name n is taken", "n"),
     (body("for n in unroll(range(3)):\n    y = x"), KernelNameError, "the name n is taken", "n"),
     (body("for k in range():\n    y = x"), KernelTypeError, "range takes one to three numbers", "range()"),
@@ -140,7 +142,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("y += 1 if x > 2 else -1", BYTES), KernelTypeError, "-1 does not fit u8", "-1"),
     (body("y = i32(1) if x > 2 else i32(0)", BYTES), KernelTypeError, "a value of type i32 does not fit y", ""),
     (body("y = y + (1 if x > 2 else 0.5)", BYTES), KernelTypeError, "a value of type f32 does not fit y", ""),
-    (body("for k in unroll():\n    y = x"), KernelTypeError, "unroll takes a range or a tuple", "unroll()"),
+    (body("for k in unroll():\n    y = x"), KernelTypeError, "unroll takes a range, a tuple", "unroll()"),
     (body("k = 2.5\nfor k in range(3):\n    y = x"), KernelTypeError, "k is f32 since line", "k"),
     # --------------------------------------------------------------------------------------- vectors, matrices
     (body("v = Vector[f32, n](x)"), KernelTypeError, "Vector[...] takes a type and constants", "Vector[f32, n]"),
@@ -191,6 +193,7 @@ def test_wrong_kernel(tmp_path: Path, source: str, error: type[KernelError], mes
 
 TESTED_ELSEWHERE = {
     "source.py": "test_sources.py",
+    "function_info.py": "test_function_info.py",
     "cooperative.py": "conformance/test_cooperative.py",
     "breakpoints.py": "interpreter/test_debugger.py",
 }
@@ -214,6 +217,8 @@ CATALOGUES = {
     test_literal_errors.HELPERS: test_literal_errors.WRONG,
     test_subgroup_errors.HELPERS: test_subgroup_errors.WRONG,
     test_derivative_errors.HELPERS: test_derivative_errors.WRONG,
+    test_method_errors.HELPERS: test_method_errors.WRONG,
+    test_row_errors.HELPERS: test_row_errors.WRONG,
 }
 
 

@@ -6,6 +6,7 @@ import doctest
 import importlib
 import itertools
 import linecache
+import py_compile
 import sys
 import textwrap
 from collections.abc import Callable
@@ -26,11 +27,13 @@ from krnlpy import (
     KernelTypeError,
     bf16,
     f32,
+    f64,
     func,
     i32,
     kernel,
 )
 from krnlpy.kernels.kernel import Kernel
+from tests.support import process
 from tests.support.typed import untyped
 
 _numbers = itertools.count(1)
@@ -84,6 +87,61 @@ def test_without_source(name: str) -> None:
         KernelSyntaxError, match=rf"the source of fill cannot be read, since {name} is not a file; define"
     ):
         exec(compile(text, name, "exec"), {})
+
+
+def test_only_what_was_compiled_is_there(module: Callable[[str, str], ModuleType], tmp_path: Path) -> None:
+    compiled = tmp_path / "only_compiled.pyc"
+    source = tmp_path / "source" / "only_compiled.py"
+    source.parent.mkdir()
+    source.write_text(IMPORTS + "@func\ndef helper(x):\n    return x\n")
+    py_compile.compile(str(source), cfile=str(compiled))
+    source.unlink()
+    user = module(
+        "user_of_compiled",
+        """
+        from only_compiled import helper
+
+        @kernel
+        def fill(y: ItemMut[f32]):
+            y = helper(1.0)
+        """,
+    )
+    with pytest.raises(KernelSyntaxError, match=r"only_compiled.py is not there, only what Python made of it \(a .pyc"):
+        result(user.fill)
+
+
+PROGRAM = (
+    IMPORTS
+    + """
+from krnlpy import Buffer
+@func
+def twice(x):
+    return 2 * x
+@kernel
+def fill(y: ItemMut[f32]):
+    y = twice(1.5)
+y = Buffer.zeros(1, f32)
+fill(y)
+print(y.numpy()[0])
+"""
+)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="Python keeps the text from 3.13 on")
+def test_python_c() -> None:
+    assert process.output("-c", PROGRAM) == "3.0\n"
+    # Another function of the same name in the same line of another text is another function.
+    other = PROGRAM.replace("2 * x", "4 * x")
+    done = process.run("-c", PROGRAM + f"exec({other!r}, {{}})\n")
+    assert "the source of fill cannot be read, since <string> is not a file" in done.stderr
+
+
+def test_standard_input() -> None:
+    done = process.run("-", input=PROGRAM)
+    assert "the source of fill cannot be read, since <stdin> is not a file" in done.stderr
+    assert "make it by kernel_from_source(text, globals())" in done.stderr
+    text = f"from krnlpy import *\nkernel_from_source({PROGRAM!r})\n"
+    assert process.output("-", input=text) == "3.0\n"
 
 
 def test_a_function_without_source() -> None:
@@ -254,6 +312,7 @@ def test_what_can_be_captured() -> None:
     import math
 
     size, flags, one = (2, 3), {"on": True}, np.uint8(200)
+    tenth, tenths = np.sqrt(0.01), (np.float64(0.1), 2)  # a float of NumPy's is one of Python's: it takes any type
 
     @kernel
     def fill(y: GlobalMut[i32]) -> None:
@@ -265,6 +324,15 @@ def test_what_can_be_captured() -> None:
     y = Buffer.zeros(3, i32)
     fill.with_groups(1)(y)
     assert y.numpy().tolist() == [8, 144, 314]
+
+    @kernel
+    def tens(y: ItemMut[f32], z: ItemMut[f64]) -> None:
+        y = y * tenth + tenths[0]
+        z = z * tenth + tenths[0]
+
+    y, z = Buffer.ones(1, f32), Buffer.ones(1, f64)
+    tens(y, z)
+    assert (y.numpy()[0], z.numpy()[0]) == (np.float32(0.1) * 2, 0.1 * 2)
 
     @kernel
     def dictionary(y: ItemMut[f32]) -> None:

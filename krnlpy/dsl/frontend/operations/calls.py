@@ -13,9 +13,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from krnlpy.dsl import builtins, ir
+from krnlpy.dsl.builtins.marker import Launched
 from krnlpy.dsl.frontend.callables import Argument, Call, Func, Method
 from krnlpy.dsl.frontend.conversions import cast, concretized, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
+from krnlpy.dsl.frontend.receiver import Instance
 from krnlpy.dsl.frontend.values import Compound, Static, Value, is_number
 from krnlpy.dsl.types.composites import composite_type
 from krnlpy.dsl.types.cooperative import CooperativeType
@@ -29,6 +31,7 @@ from .barriers import BARRIER_FUNCTIONS
 from .conversions import conversion, named_type
 from .geometry import GEOMETRY_FUNCTIONS
 from .library import call_library
+from .members import super_of
 from .operands import arguments, common
 from .powers import whole_power
 from .subgroups import BALLOT_FUNCTIONS, SUBGROUP_FUNCTIONS
@@ -70,6 +73,13 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
         return special(lowering, node)
     type = named_type(callee)
     handler = _registered(_HANDLERS, callee) if type is None else partial(conversion, type)
+    if isinstance(callee, Launched):
+        name = getattr(callee, "__name__", "this")
+        raise KernelTypeError(
+            f"{name} is a kernel, which is launched from Python; put what it does for one thread into a @func, and call"
+            " that from both kernels",
+            *where,
+        )
     if handler is None:
         name = getattr(callee, "__name__", repr(callee))
         raise KernelTypeError(
@@ -161,6 +171,8 @@ def _plain_id(name: ir.IdName) -> Callable[[Lowering, Call], Value]:
 def _type(lowering: Lowering, call: Call) -> Value:
     """``type(x)``: the type of an element as it is stored, of a parameter as declared, of any other value."""
     (value,) = arguments(call, 1, "type")
+    if isinstance(value, Static) and isinstance(value.value, Instance):
+        return Static(value.value.cls, call.location)
     match value:
         case ir.Load():
             found: Any = value.place.type
@@ -232,6 +244,11 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
     python.print: _only("print", "as a statement of its own"),
     python.breakpoint: _only("breakpoint", "as a statement of its own"),
     builtins.barrier: _only("barrier", "as a statement of its own"),
+    python.enumerate: _only("enumerate", "in `for i, x in enumerate(...)`"),
+    python.zip: _only("zip", "in `for x, y in zip(...)`"),
+    python.reversed: _only("reversed", "in `for x in reversed(...)`"),
+    builtins.grid: _only("grid", "in `for i, j in grid(n, m)`"),
+    np.ndindex: _only("ndindex", "in `for i, j in ndindex(n, m)`"),
     builtins.group_array: _only("group_array", "as `name = group_array(type, shape)` at the kernel's top"),
     builtins.local_array: _only(
         "local_array", "as `name = local_array(type, shape)`, in a line of its own or with others"
@@ -243,12 +260,13 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
 """Calls whose arguments are not evaluated: an atomic's first one is a target; others are for some places only."""
 _WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
 _WHOLE = {
-    *(python.type, builtins.where, np.where),
+    *(python.type, python.super, builtins.where, np.where),
     *(*VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS, *GEOMETRY_FUNCTIONS),
 }
 """What takes vectors whole; any other function is applied element by element."""
 _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     python.abs: _abs,
+    python.super: super_of,
     python.divmod: _divmod,
     np.divmod: _divmod,
     python.min: _extremum("min"),

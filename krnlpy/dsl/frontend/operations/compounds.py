@@ -14,9 +14,20 @@ from typing import Any
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.callables import Argument, Call
-from krnlpy.dsl.frontend.conversions import coerce, concretized, typed, unify
+from krnlpy.dsl.frontend.conversions import cast, coerce, concretized, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
-from krnlpy.dsl.frontend.values import Compound, Static, Value, assemble, describe, is_number, matrix, scalars, vector
+from krnlpy.dsl.frontend.values import (
+    Compound,
+    Static,
+    Value,
+    assemble,
+    describe,
+    is_number,
+    is_weak,
+    matrix,
+    scalars,
+    vector,
+)
 from krnlpy.dsl.types.composites import (
     COMPONENTS,
     ArrayType,
@@ -224,7 +235,7 @@ def unary(lowering: Lowering, operator: ast.unaryop, value: Compound, where: ir.
 
 def _zip(lowering: Lowering, left: Value, right: Value, operation: Any, what: str, where: ir.Location) -> Compound:
     for side in (left, right):
-        number = isinstance(side, ir.Expr) or (isinstance(side, Static) and is_number(side.value))
+        number = isinstance(side, ir.Expr) or is_weak(side)
         if not number and not (isinstance(side, Compound) and isinstance(side.type, VectorType | MatrixType)):
             raise KernelTypeError(f"{what} of {describe(left)} and {describe(right)}", *where)
     model = left if isinstance(left, Compound) else right
@@ -368,8 +379,9 @@ def inner(lowering: Lowering, a: Sequence[Value], b: Sequence[Value], where: ir.
 
 
 def construct(lowering: Lowering, type: CompositeType, call: Call) -> Compound:
-    """``vec3(x, y, z)``, ``vec3(x)``, ``vec4(v, w)``, ``mat2(a, b, c, d)``, ``mat2(x)``, which has x on its diagonal
-    and is 0 elsewhere, as in GLSL, ``Particle(position=..., mass=...)``."""
+    """``vec3(x, y, z)``, ``vec3(x)``, ``vec4(v, w)``, ``vec3()``, which is 0, ``ivec3(v)``, which converts,
+    ``mat2(a, b, c, d)``, ``mat2(x)``, which has x on its diagonal and is 0 elsewhere, as in GLSL,
+    ``Particle(position=..., mass=...)``."""
     where = call.location
     if isinstance(type, StructType):
         return _construct_struct(type, call)
@@ -388,10 +400,17 @@ def construct(lowering: Lowering, type: CompositeType, call: Call) -> Compound:
         given = [number] * count
         if isinstance(type, MatrixType):
             given = [number if i // type.columns == i % type.columns else Static(0, where) for i in range(count)]
+    if not given:
+        given = [Static(0, where)] * count
     if len(given) != count:
         raise KernelTypeError(f"{type} has {count} elements, {len(given)} given", *where)
     element: ScalarType = type.parts[0][1]
-    parts = [coerce(value, element, f"an element of {type}", where)[0] for value in given]
+    one = call.values[0] if len(call.values) == 1 else None
+    if isinstance(one, Compound) and isinstance(one.type, VectorType | MatrixType) and _shape(one.type) == _shape(type):
+        # Of the whole of another vector: a conversion, as that of a number by the name of its type.
+        parts = [lowering.truth(p, where) if element is boolean else cast(p, element, where) for p in scalars(one)]
+    else:
+        parts = [coerce(value, element, f"an element of {type}", where)[0] for value in given]
     return matrix(parts, type.rows, where) if isinstance(type, MatrixType) else vector(parts, where)
 
 

@@ -13,7 +13,7 @@ from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Call
 from krnlpy.dsl.frontend.conversions import cast, literal, typed
 from krnlpy.dsl.frontend.lowering import Lowering
-from krnlpy.dsl.frontend.values import Static, Value, describe, is_number
+from krnlpy.dsl.frontend.values import Static, Value, Weak, describe, is_number
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i32, numpys_type, u8, u16, u32, u64
 
@@ -50,6 +50,9 @@ def _converted(lowering: Lowering, argument: Value, type: ScalarType, call: Call
     where = call.location
     if type is boolean:
         return lowering.truth(argument, where)
+    if isinstance(argument, Static) and isinstance(argument.value, Weak):
+        wide = type.is_float or (type.bits == 64 and not argument.value.is_float)
+        return cast(typed(argument, type if wide else None), type, where)
     if isinstance(argument, Static) and is_number(argument.value):
         number = argument.value
         if isinstance(number, bool):

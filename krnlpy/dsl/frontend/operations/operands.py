@@ -48,7 +48,8 @@ def floats(values: list[Value], name: str, where: ir.Location) -> list[ir.Expr]:
     if kind.is_integer and kind.bits <= 32:
         return [cast(operand, f32) for operand in operands]
     if not kind.is_float:
-        raise KernelTypeError(f"{name} needs an f32 or f64, not {kind}; write {name}(f32(...))", *where)
+        wide = "f64" if kind.bits == 64 else "f32"
+        raise KernelTypeError(f"{name} needs an f32 or f64, not {kind}; write {name}({wide}(...))", *where)
     return operands
 
 

@@ -254,8 +254,8 @@ def _len(lowering: Lowering, call: Call) -> Value:
         return Static(value.type.rows if isinstance(value.type, MatrixType) else len(value.parts), where)
     if isinstance(value, Static) and isinstance(value.value, tuple):
         return Static(len(value.value), where)
-    place = lowering.place(value, call.positional[0].location)
-    extents = lowering.array_attribute(place, "shape", where)
+    array = lowering.array(value, call.positional[0].location)
+    extents = lowering.array_attribute(array, "shape", where)
     assert isinstance(extents, Static)
     first: Value = extents.value[0]
     return first

@@ -9,12 +9,13 @@ from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.conversions import typed, widen, widens
 from krnlpy.dsl.frontend.operations.operands import zero
 from krnlpy.dsl.frontend.values import ArrayPlace, CompoundPlace, Static, Value, describe, is_number
+from krnlpy.dsl.frontend.views import rank_of
 from krnlpy.dsl.types.annotations import element_type
 from krnlpy.dsl.types.composites import AnyType, CompositeType, composite_type, is_spread
 from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import i32
 
-from .expressions import ExpressionLowering, rank_of
+from .expressions import ExpressionLowering
 
 
 class ArrayLowering(ExpressionLowering):
@@ -147,7 +148,8 @@ class ArrayLowering(ExpressionLowering):
             )
             if not fixed:
                 raise KernelTypeError(
-                    "the size of an array is made of constants and Spec values with + - * //",
+                    "the size of an array is made of constants and Spec values with + - * //; an attribute of self is"
+                    " one if the class declares it Final",
                     *where,
                 )
         if not extent.type.is_integer:

@@ -12,6 +12,7 @@ from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.signature import FunctionParameters
 from krnlpy.dsl.frontend.source import Source
 from krnlpy.dsl.frontend.values import Static, Value, scalars
+from krnlpy.dsl.frontend.views import numbers_of
 from krnlpy.dsl.passes.derivative.derivations import Derivations
 from krnlpy.dsl.passes.derivative.rules import Applied, Partials
 from krnlpy.dsl.types.composites import AnyType, CompositeType, TupleType, leaves
@@ -114,6 +115,7 @@ def _places(names: Sequence[str], bound: Sequence[Value]) -> dict[str, tuple[Any
     count = 0
     for name, value in zip(names, bound, strict=True):
         if isinstance(value, Static):
+            count += len(numbers_of(value))
             places[name] = None, range(0)
             continue
         size = sum(1 for _ in scalars(value))

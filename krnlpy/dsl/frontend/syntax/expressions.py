@@ -12,33 +12,37 @@ import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend import tables
-from krnlpy.dsl.frontend.callables import Func, Method
+from krnlpy.dsl.frontend.callables import Func
 from krnlpy.dsl.frontend.conversions import choice, counted, is_truth, typed, unify
-from krnlpy.dsl.frontend.lowering import Lowering
-from krnlpy.dsl.frontend.operations import calls, compounds, cooperative
+from krnlpy.dsl.frontend.operations import calls, compounds, cooperative, members
+from krnlpy.dsl.frontend.receiver import Instance
 from krnlpy.dsl.frontend.targets import AnyName, LocalName
 from krnlpy.dsl.frontend.values import (
-    ArrayPlace,
     Compound,
     CompoundPlace,
     Static,
     Value,
+    Weak,
     assemble,
     describe,
     is_number,
-    is_place,
     scalars,
 )
+from krnlpy.dsl.frontend.views import View, is_array
 from krnlpy.dsl.types.composites import FixedArray, Matrix, StructType, Vector
 from krnlpy.dsl.types.cooperative import CooperativeType
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
-from krnlpy.scalar import ScalarType, boolean, i32
+from krnlpy.scalar import ScalarType, boolean
 
+from .indexing import IndexLowering
 from .membership import contains, identical, lower_container
 from .operators import ARITHMETIC, BINARY, COMPARE, FOLD
 
+LONGEST_CHAIN = 64
+"""So many terms of a sum, or of `and` and `or`, become one expression: what goes through it calls itself as often."""
 
-class ExpressionLowering(Lowering):
+
+class ExpressionLowering(IndexLowering):
     """Lowers the expressions of one function."""
 
     # ---------------------------------------------------------------------------------------------- entry points
@@ -64,49 +68,6 @@ class ExpressionLowering(Lowering):
         zero = ir.Const(0.0 if result.type.is_float else 0, type=result.type, location=location)
         return ir.Compare("ne", result, zero, type=boolean, location=location)
 
-    def index(self, node: ast.Subscript, place: ArrayPlace) -> tuple[ir.Expr, ...]:
-        """The integers of a subscript; constants below 0 count from the end."""
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        for part in parts:
-            if isinstance(part, ast.Slice):
-                raise KernelSyntaxError("kernels index single elements, not slices", *self.at(part))
-        values = self.values(parts)
-        if len(values) == 1 and isinstance(values[0], Static) and isinstance(values[0].value, tuple):
-            parts = [parts[0]] * len(values[0].value)
-            values = [v if isinstance(v, Value) else Static(v, self.at(node)) for v in values[0].value]
-        elif len(values) == 1 and isinstance(values[0], Compound):
-            values = list(values[0].parts)
-            parts = [parts[0]] * len(values)
-        rank = rank_of(place)
-        if len(values) != rank:
-            raise KernelTypeError(f"{place.name} has {rank} dimensions, indexed with {len(values)}", *self.at(node))
-        return tuple(
-            self._index_entry(value, axis, place, self.at(part))
-            for axis, (value, part) in enumerate(zip(values, parts, strict=True))
-        )
-
-    def _index_entry(self, value: Value, axis: int, place: ArrayPlace, where: ir.Location) -> ir.Expr:
-        if not isinstance(value, Static) and not isinstance(value, ir.Expr):
-            raise KernelTypeError(f"an index must be an integer, this is {describe(value)}", *where)
-        expr = typed(value)
-        if not expr.type.is_integer:
-            raise KernelTypeError(f"an index must be an integer, this is {describe(value)}; write i32(...)", *where)
-        first = place.first if isinstance(place, CompoundPlace) else place
-        extent = first.shape[axis] if isinstance(first, ir.LocalArray) else None
-        if isinstance(expr, ir.Const) and isinstance(extent, ir.Const):
-            if not -extent.value <= expr.value < extent.value:
-                raise KernelTypeError(
-                    f"index {expr.value} is out of range: {place.name} has length {extent.value} there", *where
-                )
-            return expr if expr.value >= 0 else ir.const(extent.value + expr.value, i32, where)
-        if isinstance(expr, ir.Const) and expr.value < 0:
-            assert isinstance(first, ir.GlobalParameter | ir.LocalArray)
-            length = ir.Extent(first, axis, type=i32, location=where)
-            if expr.value < i32.min:
-                raise KernelTypeError(f"index {expr.value} is out of range", *where)
-            return ir.Binary("sub", length, ir.const(-int(expr.value), i32, where), type=i32, location=where)
-        return expr
-
     # ------------------------------------------------------------------------------------------ names, constants
 
     def visit_Constant(self, node: ast.Constant) -> Value:
@@ -123,6 +84,8 @@ class ExpressionLowering(Lowering):
             return Static(self.matrices[name], where)
         if name in self.arrays and name in self.assigned:
             return Static(self.arrays[name], where)
+        if name in self.views and self.views[name] in self.assigned:
+            return Static(self.views[name].view(where), where)
         if name in self.locals and name in self.assigned:
             return self.read(self.locals[name], where)
         if self.is_kernel and name in self.state.parameters:
@@ -168,29 +131,18 @@ class ExpressionLowering(Lowering):
             return ir.Load(parameter, (), type=kind, location=where)
         return Static(parameter, where)
 
-    def element(
-        self, place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...], where: ir.Location
-    ) -> ir.Expr | Compound:
-        """The value of an element of an array, buffer or item."""
-        if isinstance(place, CompoundPlace) and place.axes:
-            every = ((*index, *at) for at in place.indices(where))
-            return Compound(place.type, tuple(self.element(place.parts[0], at, where) for at in every), where)
-        if isinstance(place, CompoundPlace):
-            return Compound(place.type, tuple(self.element(part, index, where) for part in place.parts), where)
-        if isinstance(place, ir.ConstantArray):
-            return tables.element(place, index, where)
-        return ir.Load(place, index, type=place.type.compute, location=where)
-
     def visit_Attribute(self, node: ast.Attribute) -> Value:
         where = self.at(node)
         owner = self.value(node.value)
         if isinstance(owner, Compound):
-            if isinstance(owner.type, StructType) and isinstance(vars(owner.type.cls).get(node.attr), Func):
-                return Static(Method(vars(owner.type.cls)[node.attr], owner), where)
+            if isinstance(owner.type, StructType) and isinstance(getattr(owner.type.cls, node.attr, None), Func):
+                return Static(members.method_of(owner, node.attr), where)
             return compounds.attribute(owner, node.attr, where)
         if isinstance(owner, Static):
             place = owner.value
-            if is_place(place):
+            if isinstance(place, Instance):
+                return members.attribute(self, place, node.attr, where)
+            if is_array(place):
                 return self.array_attribute(place, node.attr, where)
             if isinstance(place, CooperativeType | ir.CooperativeMatrix):
                 return cooperative.attribute(place, node.attr, where)
@@ -200,24 +152,6 @@ class ExpressionLowering(Lowering):
             if isinstance(place, ModuleType | type):
                 raise KernelNameError(f"{place.__name__} has no {node.attr}", *where)
         raise KernelTypeError(f"{describe(owner)} has no attributes in kernels", *where)
-
-    def array_attribute(self, array: ArrayPlace, name: str, where: ir.Location) -> Value:
-        place = array.first if isinstance(array, CompoundPlace) else array
-        assert isinstance(place, ir.GlobalParameter | ir.LocalArray)
-        extents = tuple(_length(place, axis, where) for axis in range(rank_of(array)))
-        match name:
-            case "shape":
-                return Static(extents, where)
-            case "ndim":
-                return Static(len(extents), where)
-            case "dtype":
-                return Static(array.type, where)
-            case "size":
-                size = extents[0]
-                for extent in extents[1:]:
-                    size = self.binary(ast.Mult(), size, extent, where)
-                return size
-        raise KernelNameError(f"arrays have shape, ndim, size and dtype, not {name}", *where)
 
     def visit_Tuple(self, node: ast.Tuple) -> Value:
         return Static(self.entries_of(node.elts), self.at(node))
@@ -245,46 +179,32 @@ class ExpressionLowering(Lowering):
             return entry if isinstance(entry, Value) else Static(entry, where)
         if isinstance(owner, Static) and any(owner.value is family for family in (Vector, Matrix, FixedArray)):
             return compounds.type_subscript(self, owner.value, node)
-        place = self.place(owner, self.at(node.value))
-        index = self.index(node, place)
-        if isinstance(place, CompoundPlace):
-            index = tuple(self.evaluate_once(i, "index") for i in index)
-        return self.element(place, index, where)
+        return self.part_of(self.array(owner, self.at(node.value)), node)
 
     def _chosen_entry(self, owner: Static, at: ir.Expr, node: ast.Subscript) -> Value:
         """An entry of a tuple by an index that is known while the kernel runs: numbers are a table."""
         where = self.at(node)
         array = tables.as_array(owner.value, where)
         if array is not None:
-            place = self.state.table(array, ast.unparse(node.value), where)
-            return self.element(place, (self._index_entry(at, 0, place, self.at(node.slice)),), where)
+            return self.row_at(self.state.table(array, ast.unparse(node.value), where), at, self.at(node.slice))
         index = compounds.index_entry(self, at, node)
         entries = [v if isinstance(v, Value) else Static(v, where) for v in owner.value]
         return compounds.choose(self, compounds.entries_of_one_type(entries, where), index, where)
 
-    def place(self, owner: Value, where: ir.Location) -> ArrayPlace:
-        """The array that is indexed."""
-        if isinstance(owner, Static) and is_place(owner.value):
-            place: ArrayPlace = owner.value
-            return place
-        if isinstance(owner, ir.Load) and isinstance(owner.place, ir.ItemParameter):
-            raise KernelTypeError(
-                f"{owner.place.name} is an item, one element; declare it Global or GlobalMut to index it",
-                *where,
-            )
-        if isinstance(owner, Static) and isinstance(owner.value, tuple):
-            raise KernelTypeError(
-                "a tuple, or a list from outside, is a constant: nothing can be stored there; copy it to a list of the"
-                " kernel's own",
-                *where,
-            )
-        raise KernelTypeError(f"{describe(owner)} cannot be indexed", *where)
-
     # ------------------------------------------------------------------------------------------------- operators
 
     def visit_BinOp(self, node: ast.BinOp) -> Value:
-        left, right = self.values([node.left, node.right])
-        return self.binary(node.op, left, right, self.at(node))
+        # A long sum is as deep as it is long: it is gone through from the left, and kept in variables now and then.
+        chain = [node]
+        while isinstance(chain[-1].left, ast.BinOp):
+            chain.append(chain[-1].left)
+        result = self.value(chain[-1].left)
+        for length, part in enumerate(reversed(chain), 1):
+            left, right = self.in_order([partial(_same, result), partial(self.value, part.right)])
+            result = self.binary(part.op, left, right, self.at(part))
+            if length % LONGEST_CHAIN == 0:
+                result = self.snapshot(result)
+        return result
 
     def binary(self, operator: ast.operator, left: Value, right: Value, where: ir.Location) -> Value:
         """``left operator right`` with Python's meaning."""
@@ -297,6 +217,8 @@ class ExpressionLowering(Lowering):
         op, symbol = BINARY[type(operator)]
         if isinstance(left, Static) and isinstance(right, Static) and is_number(left.value) and is_number(right.value):
             return self._fold(op, left, right, where)
+        if (kept := members.arithmetic(self, operator, (left, right), where)) is not None:
+            return kept
         if op in ARITHMETIC and (is_truth(left) or is_truth(right)):
             left, right = counted(left, right)
         if op == "pow":
@@ -308,7 +230,7 @@ class ExpressionLowering(Lowering):
             raise KernelTypeError(f"{symbol} needs integers or truth values, not {a.type}", *where)
         if op == "div" and a.type.is_integer:
             raise KernelTypeError(
-                f"/ of {a.type}: write // for a whole result, or convert first, for example f32(...)", *where
+                f"/ of {a.type}: write // for a whole result, or convert first: f{max(32, a.type.bits)}(...)", *where
             )
         return ir.Binary(op, a, b, type=a.type, location=where)
 
@@ -341,6 +263,8 @@ class ExpressionLowering(Lowering):
             return Static(fold[type(operator)](value.value), where)
         if isinstance(operator, ast.Not):
             return ir.Unary("not", self.truth(value, where), type=boolean, location=where)
+        if (kept := members.arithmetic(self, operator, (value,), where)) is not None:
+            return kept
         operand = typed(value)
         if isinstance(operator, ast.Invert):
             if operand.type is boolean:
@@ -384,7 +308,7 @@ class ExpressionLowering(Lowering):
         if isinstance(left, Compound) or isinstance(right, Compound):
             return compounds.compare(self, operator, left, right, where)
         op = COMPARE[type(operator)]
-        typed_number = any(isinstance(v, Static) and isinstance(v.value, np.generic) for v in (left, right))
+        typed_number = any(isinstance(v, Static) and isinstance(v.value, np.generic | Weak) for v in (left, right))
         if isinstance(left, Static) and isinstance(right, Static) and not typed_number:
             if is_number(left.value) and is_number(right.value):
                 return self._fold(op, left, right, where)
@@ -410,7 +334,7 @@ class ExpressionLowering(Lowering):
         where: ir.Location,
     ) -> Value:
         """``and`` and ``or``: an operand is evaluated only if those before it leave the result open."""
-        left = self._truth_value(*operands[0])
+        left, length = self._truth_value(*operands[0]), 0
         for evaluate, here in operands[1:]:
             if isinstance(left, Static):
                 if bool(left.value) == (op == "or"):
@@ -421,6 +345,9 @@ class ExpressionLowering(Lowering):
                 right = typed(self._truth_value(evaluate, here))
             if not effects:
                 left = ir.Logical(op, left, right, type=boolean, location=where)
+                length += 1
+                if length % LONGEST_CHAIN == 0:
+                    left = self.assign_temporary(left, op)
                 continue
             result = self.temporary(boolean, op)
             chosen: ir.Expr = ir.Local(result, type=boolean, location=where)
@@ -449,13 +376,19 @@ class ExpressionLowering(Lowering):
             then = self.value(node.body)
         with self.branch() as else_effects:
             otherwise = self.value(node.orelse)
-        several = any(isinstance(v, Compound) or _is_tuple(v) for v in (then, otherwise))
+        several = any(isinstance(v, Compound) or _is_tuple(v) or _view(v) for v in (then, otherwise))
         if not (then_effects or else_effects or several):
             return choice(condition, then, otherwise, where)
         condition = self.evaluate_once(condition, "condition")
-        left, right = compounds.unify_types(then, otherwise, where)
+        view, other = _view(then), _view(otherwise)
+        if view and other and view.form == other.form:
+            pairs = list(zip(view.numbers, other.numbers, strict=True))
+        else:
+            left, right = compounds.unify_types(then, otherwise, where)
+            pairs = list(zip(scalars(left), scalars(right), strict=True))
+            view = None
         parts = []
-        for a, b in zip(scalars(left), scalars(right), strict=True):
+        for a, b in pairs:
             if not (then_effects or else_effects):
                 parts.append(ir.Select(condition, a, b, type=a.type, location=where))
                 continue
@@ -465,28 +398,18 @@ class ExpressionLowering(Lowering):
             parts.append(ir.Local(result, type=a.type, location=where))  # type: ignore[arg-type]
         if then_effects or else_effects:
             self.emit(ir.If(condition, tuple(then_effects), tuple(else_effects), location=where))
-        return assemble(left.type, iter(parts), where)
+        return Static(view.of(iter(parts)), where) if view else assemble(left.type, iter(parts), where)
 
     def visit_Call(self, node: ast.Call) -> Value:
         return calls.lower_call(self, node)
 
 
-def rank_of(place: ArrayPlace) -> int:
-    """Dimensions of an array."""
-    within = 0
-    part: ir.Place | CompoundPlace = place
-    while isinstance(part, CompoundPlace):
-        within += len(part.axes)
-        part = part.parts[0]
-    return (part.ndim if isinstance(part, ir.GlobalParameter) else len(part.shape)) - within  # type: ignore[union-attr]
+def _same(value: Value) -> Value:
+    return value
 
 
-def _length(place: ir.GlobalParameter | ir.LocalArray, axis: int, where: ir.Location) -> Value:
-    """The length of an array along an axis; of one of the kernel's own, what it was declared with."""
-    if isinstance(place, ir.GlobalParameter):
-        return ir.Extent(place, axis, type=i32, location=where)
-    length = place.shape[axis]
-    return Static(length.value, where) if isinstance(length, ir.Const) else length
+def _view(value: Value) -> View | None:
+    return value.value if isinstance(value, Static) and isinstance(value.value, View) else None
 
 
 def _is_tuple(value: Value) -> bool:

@@ -79,7 +79,7 @@ def function_info(function: Any, *types: DTypeLike) -> FunctionInfo:
         ir.Argument(ir.ScalarParameter(name, type, where), type=type.compute, location=where)
         for name, type in zip(names, map(scalar_type, types), strict=True)
     ]
-    lowering = FunctionLowering(source, ProgramState({}, {}, has_items=False), is_kernel=False)
+    lowering = FunctionLowering(source, ProgramState({}, has_items=False), is_kernel=False)
     lowered, _ = lowering.lowered(function, operands, where)
     result = lowered.result
     kinds = [kind for _, kind in result.parts] if isinstance(result, TupleType) else [result]

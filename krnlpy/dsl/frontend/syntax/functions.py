@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,20 +15,12 @@ from krnlpy.dsl.frontend.callables import Call, Func
 from krnlpy.dsl.frontend.conversions import coerce, concretized
 from krnlpy.dsl.frontend.derivatives import Derivative
 from krnlpy.dsl.frontend.lowering import ProgramState
-from krnlpy.dsl.frontend.signature import (
-    Declared,
-    FunctionParameters,
-    ParameterSpec,
-    Signature,
-    annotation_of,
-    read_signature,
-    resolve,
-)
+from krnlpy.dsl.frontend.parameters import add_parameter
+from krnlpy.dsl.frontend.receiver import Instance, Receiver
+from krnlpy.dsl.frontend.signature import FunctionParameters, Signature, annotation_of, read_signature
 from krnlpy.dsl.frontend.source import Source, read_source
-from krnlpy.dsl.frontend.targets import AnyName, LocalName
+from krnlpy.dsl.frontend.targets import AnyName, LocalName, ViewName
 from krnlpy.dsl.frontend.values import (
-    Compound,
-    CompoundPlace,
     Static,
     Value,
     assemble,
@@ -35,17 +28,18 @@ from krnlpy.dsl.frontend.values import (
     is_mutable,
     is_number,
     is_place,
+    plain,
     scalars,
 )
+from krnlpy.dsl.frontend.views import Array, View, base_of, first_of, is_array, numbers_of, rank_of
 from krnlpy.dsl.passes.uniformity import check_barriers
 from krnlpy.dsl.types.annotations import Annotation
-from krnlpy.dsl.types.composites import AnyType, CompositeType, is_spread, leaves, resolved
+from krnlpy.dsl.types.composites import AnyType, leaves, resolved
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType
 
 from .arrays import cleared
 from .derivatives import derived_function
-from .expressions import rank_of
 from .statements import StatementLowering
 
 __all__ = ["Signature", "func", "lower", "read_signature"]
@@ -87,20 +81,27 @@ def lower(
     threads: tuple[int, int, int],
     unchecked: bool = False,
     subgroup_threads: int = 0,
+    receiver: Receiver | None = None,
 ) -> ir.Program:
     """Compiles a kernel for one choice of its type variables.
+
+    Args:
+        receiver: of a method, its object. What it needs of the object that is no parameter yet becomes one, and is
+            added to ``receiver.declared``.
 
     Raises:
         KernelError: the kernel is not valid; the error shows the line.
     """
     chosen = {variable: types[variable] for variable in signature.type_variables}
-    parameters = {p.name: _parameter(p, chosen) for p in signature.parameters}
-    bindings = {d.name: _binding(d, d.type, iter(d.leaves), parameters, chosen) for d in signature.declared}
     name = "_".join([signature.name, *(t.name for t in chosen.values())])
-    has_items = any(isinstance(p, ir.ItemParameter) for p in parameters.values())
-    state = ProgramState(chosen, bindings, has_items, signature.captured)
+    has_items = any(p.kind == "item" for p in signature.parameters)
+    state = ProgramState(chosen, has_items, signature.captured, receiver)
+    for declared in signature.declared:
+        add_parameter(state, declared)
     state.names.add(name)
     lowering = FunctionLowering(signature.source, state, is_kernel=True)
+    if receiver is not None:
+        lowering.statics[signature.receiver] = Static(receiver.root, signature.source.location(signature.source.tree))
     lowering.statements(lowering.without_docstring())
     where = signature.source.location(signature.source.tree)
     body = (*(state.votes.start(where) if state.votes is not None else ()), *lowering.out)
@@ -109,7 +110,7 @@ def lower(
     return ir.Program(
         name,
         where,
-        tuple(parameters.values()),
+        tuple(state.ir_parameters),
         body,
         _called(body, functions),
         tuple(state.group_arrays),
@@ -130,44 +131,6 @@ def _called(body: ir.Block, functions: list[ir.Function]) -> tuple[ir.Function, 
                 called.add(node.function)
                 blocks.append(node.function.body)
     return tuple(f for f in functions if f in called)
-
-
-def _binding(
-    declared: Declared,
-    type: Any,
-    rest: Iterator[ParameterSpec],
-    parameters: dict[str, ir.Parameter],
-    types: dict[TypeVar, ScalarType],
-) -> Any:
-    """The meaning of a parameter's name in the kernel."""
-    if not isinstance(type, CompositeType):
-        return parameters[next(rest).name]
-    if declared.kind == "global" and is_spread(type):
-        inner = _binding(declared, type.element, rest, parameters, types)  # type: ignore[union-attr]
-        return CompoundPlace(declared.name, resolved(type, types), (inner,), type.axes)  # type: ignore[union-attr]
-    parts = tuple(_binding(declared, part, rest, parameters, types) for _, part in type.parts)
-    type = resolved(type, types)
-    if declared.kind != "scalar":
-        return CompoundPlace(declared.name, type, parts)
-    return Compound(type, tuple(_argument_value(part) for part in parts), declared.location)
-
-
-def _argument_value(part: ir.Parameter | Compound) -> ir.Expr | Compound:
-    if isinstance(part, Compound):
-        return part
-    assert isinstance(part, ir.ScalarParameter)
-    return ir.Argument(part, type=part.type.compute, location=part.location)
-
-
-def _parameter(spec: ParameterSpec, types: dict[TypeVar, ScalarType]) -> ir.Parameter:
-    type = resolve(spec.type, types)
-    if spec.kind == "scalar":
-        return ir.ScalarParameter(spec.name, type, spec.location)
-    if spec.kind == "spec":
-        return ir.SpecParameter(spec.name, type, spec.location, spec.default)
-    if spec.kind == "item":
-        return ir.ItemParameter(spec.name, type, spec.location, spec.mutable)
-    return ir.GlobalParameter(spec.name, type, spec.location, spec.ndim, spec.mutable, spec.once)
 
 
 class FunctionLowering(StatementLowering):
@@ -227,7 +190,7 @@ class FunctionLowering(StatementLowering):
                 raise KernelTypeError(f"{callee.__name__} has no parameter {name}, or it is given twice", *where)
             given[name] = value
         for name, default in _defaults(callee, names[:most]).items():
-            given.setdefault(name, Static(default, call.location))
+            given.setdefault(name, Static(plain(default), call.location))
         missing = [name for name in names if name not in given]
         if missing:
             raise KernelTypeError(f"{callee.__name__} lacks an argument for {', '.join(missing)}", *call.location)
@@ -255,6 +218,8 @@ class FunctionLowering(StatementLowering):
 
     def _argument(self, callee: Func, source: Source, argument: ast.arg, value: Value, where: ir.Location) -> Value:
         """An argument as the function takes it: a typed value, or what is known while compiling."""
+        if isinstance(value, Static) and isinstance(value.value, Instance):
+            return value
         annotation = annotation_of(source, argument)
         if isinstance(value, Static) and value.value is None:
             return value  # what it means is decided while compiling, by `is None`
@@ -274,20 +239,21 @@ class FunctionLowering(StatementLowering):
 
     def _array_argument(self, annotation: Annotation, value: Value, name: str, here: ir.Location) -> Value:
         place = value.value if isinstance(value, Static) else None
-        if not is_place(place):
+        if not isinstance(place, Array):
             raise KernelTypeError(f"{name} is an array; this is {describe(value)}", *value.location)
-        assert isinstance(place, ir.GlobalParameter | ir.LocalArray | CompoundPlace)
         type = annotation.type
         if isinstance(type, TypeVar):
             type = self.state.types.get(type, place.type)
-        first = place.first if isinstance(place, CompoundPlace) else place
+        first = first_of(place)
         mutable = is_mutable(first)
         if place.type != type or rank_of(place) != annotation.ndim or (annotation.mutable and not mutable):
             raise KernelTypeError(
                 f"{name} is {'GlobalMut' if annotation.mutable else 'Global'}[{type}, {annotation.ndim}];"
-                f" {place.name} is {'GlobalMut' if mutable else 'Global'}[{place.type}, {rank_of(place)}]",
+                f" {describe(value)} is {'GlobalMut' if mutable else 'Global'}[{place.type}, {rank_of(place)}]",
                 *value.location,
             )
+        if annotation.mutable and self.state.receiver is not None and isinstance(first, ir.GlobalParameter):
+            self.state.receiver.handed.add(first.name)
         return value
 
     def _function_type(self, type: Any, value: Value, where: ir.Location) -> AnyType:
@@ -306,7 +272,8 @@ class FunctionLowering(StatementLowering):
     def _invoke(self, function: Lowered, bound: list[Value], where: ir.Location) -> list[ir.Expr]:
         """Calls a function; returns its results."""
         target = function.function
-        arguments = tuple(scalar for value in bound if not isinstance(value, Static) for scalar in scalars(value))
+        self.reaches_object |= function.reaches_object
+        arguments = tuple(number for value in bound for number in numbers_of(value))
         if target.pure:
             return [ir.Call(target, arguments, type=target.results[0], location=where)]
         variables = tuple(self.temporary(type, target.name) for type in target.results)
@@ -331,6 +298,12 @@ class FunctionLowering(StatementLowering):
             elif is_place(value.value):
                 lowering.arrays[name] = value.value
                 lowering.assigned.add(name)
+            elif isinstance(value.value, View):
+                view = value.value
+                variables = tuple(ir.Variable(f"{name}_{n}", e.type) for n, e in enumerate(view.numbers))
+                lowering.views[name] = ViewName(view, variables, source.tree.lineno)
+                lowering.assigned.add(lowering.views[name])
+                parameters += zip(variables, view.numbers, strict=True)
             else:
                 lowering.statics[name] = value
         rest = source.tree.args.vararg
@@ -344,13 +317,17 @@ class FunctionLowering(StatementLowering):
         """What a parameter's name means where the function begins."""
         if name in self.locals:
             return self.read(self.locals[name], where)
+        if name in self.views:
+            return Static(self.views[name].view(where), where)
         return Static(self.arrays[name], where) if name in self.arrays else self.statics[name]
 
     def _lowered(self, callee: Func, source: Source, names: list[str], bound: Sequence[Value]) -> Lowered:
         """A function for such arguments, lowered when it is first called."""
         key = (callee, *map(_key, bound))
         if key not in self.state.functions:
-            self.state.functions[key] = self._lower_function(callee, source, names, list(bound))
+            lower = partial(self._lower_function, callee, source, names, list(bound))
+            is_deep = len(self.state.calling) % _CALLS_IN_A_STACK == _CALLS_IN_A_STACK - 1
+            self.state.functions[key] = _in_a_stack_of_its_own(lower) if is_deep else lower()
         lowered: Lowered = self.state.functions[key]
         return lowered
 
@@ -358,14 +335,15 @@ class FunctionLowering(StatementLowering):
         if isinstance(callee, Derivative):
             base = self._lowered(callee.base, source, names, bound)
             derived = derived_function(self, callee, base.function, base.result, source, names, bound)
-            return Lowered(*derived, effects=False, is_convergent=False)
+            return Lowered(*derived, effects=False, is_convergent=False, reaches_object=False)
         lowering, parameters = self._open(source, names, bound)
         self._lower_body(callee, lowering)
         result = lowering.result
         suffix = "_".join(str(v.type) for v, _ in parameters)
         name = self.state.unique(f"{callee.__name__}_{suffix}" if suffix else callee.__name__)
         results = tuple(leaf.compute for _, leaf in leaves(result)) if result != () else ()
-        pure = len(results) == 1 and not lowering.effects and not any(map(_is_callers, bound))
+        reaches_arrays = lowering.reaches_object or any(map(_is_callers, bound))
+        pure = len(results) == 1 and not lowering.effects and not reaches_arrays
         function = ir.Function(
             name,
             tuple(variable for variable, _ in parameters),
@@ -377,7 +355,7 @@ class FunctionLowering(StatementLowering):
             callee,
         )
         assert result is not None
-        return Lowered(function, result, lowering.effects, lowering.is_convergent)
+        return Lowered(function, result, lowering.effects, lowering.is_convergent, lowering.reaches_object)
 
     def _lower_body(self, callee: Func, lowering: FunctionLowering) -> None:
         self.state.calling.append(callee)
@@ -408,6 +386,17 @@ class FunctionLowering(StatementLowering):
         return [self.assign_temporary(value) for value in values]
 
 
+_CALLS_IN_A_STACK = 8
+"""A call within a call takes some 25 levels of Python's stack, of which it has 1000 for each thread."""
+
+
+def _in_a_stack_of_its_own(lower: Callable[[], Lowered]) -> Lowered:
+    from concurrent.futures import ThreadPoolExecutor  # takes its time, and few need it
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lower).result()
+
+
 @dataclass(frozen=True)
 class Lowered:
     """A lowered function, and what its callers need to know."""
@@ -416,6 +405,7 @@ class Lowered:
     result: AnyType | tuple[()]
     effects: bool
     is_convergent: bool
+    reaches_object: bool
 
 
 def _defaults(callee: Func, positional: list[str]) -> dict[str, Any]:
@@ -427,13 +417,17 @@ def _defaults(callee: Func, positional: list[str]) -> dict[str, Any]:
 
 def _is_callers(value: Value) -> bool:
     """Whether an argument is a place of the caller's; a table is everybody's."""
-    return isinstance(value, Static) and is_place(value.value) and not isinstance(value.value, ir.ConstantArray)
+    return (
+        isinstance(value, Static) and is_array(value.value) and not isinstance(base_of(value.value), ir.ConstantArray)
+    )
 
 
 def _key(value: Value) -> Any:
     """The part of an argument that decides how a function is compiled."""
     if not isinstance(value, Static):
         return value.type
+    if isinstance(value.value, View):
+        return value.value.form
     if is_place(value.value):
         return value.value
     try:

@@ -1,18 +1,22 @@
-"""Loops: ``while``, ``for`` over a range, unrolled loops, and their ``else``."""
+"""Loops: ``while``, ``for`` over ranges and items, unrolled loops, and their ``else``."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeGuard
+
+import numpy as np
 
 from krnlpy.dsl import builtins, ir
-from krnlpy.dsl.frontend.conversions import is_truth, unify, widen
-from krnlpy.dsl.frontend.targets import LocalName
-from krnlpy.dsl.frontend.values import Static, Value, is_number
+from krnlpy.dsl.frontend.conversions import typed
+from krnlpy.dsl.frontend.targets import LocalName, ViewName
+from krnlpy.dsl.frontend.values import Compound, Static, Value
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
-from krnlpy.scalar import boolean
+from krnlpy.scalar import boolean, i32
 
-from .assignments import AssignmentLowering
+from .iteration import Items, IterationLowering, Range
 
 UNROLL_LIMIT = 1024
 
@@ -29,18 +33,18 @@ class Loop:
     """
 
     finished: ir.Variable | None = None
-    breaks: list[set[str]] = field(default_factory=list)
+    breaks: list[set[str | ViewName]] = field(default_factory=list)
     unrolled: bool = False
     depth: int = 0
     left: str = ""
 
 
-class LoopLowering(AssignmentLowering):
+class LoopLowering(IterationLowering):
     """Lowers loops."""
 
     loops: list[Loop]
 
-    def nested(self, statements: list[ast.stmt]) -> tuple[ir.Block, bool]:
+    def nested(self, statements: list[ast.stmt], first: Callable[[], None] | None = None) -> tuple[ir.Block, bool]:
         """The statements as a block of their own, and whether control can reach its end."""
         raise NotImplementedError
 
@@ -71,29 +75,38 @@ class LoopLowering(AssignmentLowering):
 
     def visit_For(self, node: ast.For) -> bool:
         where = self.at(node)
-        if not isinstance(node.target, ast.Name):
-            raise KernelSyntaxError(
-                "a for loop has one variable; compute others from it in the body", *self.at(node.target)
-            )
-        callee = self.value(node.iter.func) if isinstance(node.iter, ast.Call) else None
-        kind = callee.value if isinstance(callee, Static) else None
-        if kind is builtins.unroll:
-            assert isinstance(node.iter, ast.Call)
-            return self._unrolled(node, node.target, node.iter)
-        if not isinstance(node.iter, ast.Call) or kind is not range:
-            raise KernelSyntaxError("kernels loop over range(...), or unroll(range(...)), only", *self.at(node.iter))
-        first, last, stride = self._range(node.iter)
-        name = node.target.id
+        names = _names(node.target)
+        if names is None:
+            raise KernelSyntaxError("the variables of a loop are names", *self.at(node.target))
+        for name in names:
+            if name in self.arrays or name in self.matrices or (self.is_kernel and name in self.state.parameters):
+                raise KernelNameError(f"the name {name} is taken; choose another", *self.at(node.target))
+        if isinstance(node.iter, ast.Call):
+            callee = self.value(node.iter.func)
+            kind = callee.value if isinstance(callee, Static) else None
+            if kind is range and isinstance(node.target, ast.Name):
+                return self._over_range(node, node.target, self.range_of(node.iter))
+            if kind is builtins.grid or kind is np.ndindex:
+                return self._over_grid(node, self.grid_ranges(node.iter))
+        items = self.items(node.iter)
+        is_left = _leaves(node.body, (ast.Break, ast.Continue))
+        if isinstance(items.length, Static) and (items.unrolled or (items.apart and not is_left)):
+            return self._unrolled(node, items, names)
+        return self._over_items(node, items, where)
+
+    def _over_range(self, node: ast.For, target: ast.Name, range: Range) -> bool:
+        first, last, stride = range
+        name = target.id
         known = self.locals.get(name)
-        if name in self.arrays or name in self.statics or (self.is_kernel and name in self.state.parameters):
-            raise KernelNameError(f"the name {name} is taken; choose another", *self.at(node.target))
+        if name in self.statics:
+            raise KernelNameError(f"the name {name} is taken; choose another", *self.at(target))
         if not isinstance(known, LocalName) or known.variable.type is not first.type:
             # A later loop may use a loop's variable again with another type, unless it was a variable before.
             if known is not None and name in self.assigned:
                 raise KernelTypeError(
                     f"{name} is {known.type} since line {known.line}; this range counts in {first.type}; use another"
                     " name",
-                    *self.at(node.target),
+                    *self.at(target),
                 )
             known = LocalName(ir.Variable(name, first.type), first.type, node.lineno)
             self.locals[name] = known
@@ -102,33 +115,59 @@ class LoopLowering(AssignmentLowering):
         loop = self._open_loop(node)
         body, _ = self.nested(node.body)
         self.assigned = before  # the range may have been empty
-        self.emit(ir.For(known.variable, first, last, stride, body, location=where))
+        self.emit(ir.For(known.variable, first, last, stride, body, location=self.at(node)))
         return self._close_loop(loop, node, ends=True)
 
-    def _range(self, call: ast.Call) -> tuple[ir.Expr, ir.Expr, ir.Expr]:
-        where = self.at(call)
-        if call.keywords or not 1 <= len(call.args) <= 3:
-            raise KernelTypeError("range takes one to three numbers", *where)
-        arguments = self.values(call.args)
-        zero, one = Static(0, where), Static(1, where)
-        start: Value = arguments[0] if len(arguments) > 1 else zero
-        stop = arguments[1] if len(arguments) > 1 else arguments[0]
-        step: Value = arguments[2] if len(arguments) > 2 else one
-        if isinstance(step, Static) and is_number(step.value) and step.value == 0:
-            raise KernelTypeError("the step of a range must not be 0", *where)
-        if any(map(is_truth, (start, stop, step))):
-            raise KernelTypeError("range takes integers, not bool; write i32(...)", *where)
-        first, last = unify(start, stop, "range", where)
-        stride, _ = unify(step, first, "range", where)
-        if stride.type is not first.type:
-            first, last = widen(first, stride.type), widen(last, stride.type)
-        if not first.type.is_integer:
-            raise KernelTypeError(f"range takes integers, not {first.type}", *where)
-        return first, last, stride
+    def _over_items(self, node: ast.For, items: Items, where: ir.Location) -> bool:
+        length = typed(items.length, i32)
+        variable = self.temporary(length.type, "index")
+        index = ir.Local(variable, type=variable.type, location=where)
+        before = set(self.assigned)
+        loop = self._open_loop(node)
+        body, _ = self.nested(node.body, lambda: self._take(node.target, items.at(index), self.at(node.iter)))
+        self.assigned = before
+        zero, one = (ir.const(n, length.type, where) for n in (0, 1))
+        self.emit(ir.For(variable, zero, length, one, body, location=where))
+        return self._close_loop(loop, node, ends=True)
 
-    def _open_loop(self, node: ast.For | ast.While) -> Loop:
+    def _over_grid(self, node: ast.For, ranges: list[Range]) -> bool:
+        """A loop in a loop for each range. A ``break`` leaves all of them."""
+        where = self.at(node)
+        variables = [self.temporary(first.type, "index") for first, _, _ in ranges]
+        places = tuple(ir.Local(v, type=v.type, location=where) for v in variables)
+        place: Value = Static(places, where) if len(places) > 1 else places[0]
+        before = set(self.assigned)
+        loop = self._open_loop(node, is_nested=len(ranges) > 1)
+        body, _ = self.nested(node.body, lambda: self._take(node.target, place, self.at(node.iter)))
+        self.assigned = before
+        for variable, (first, last, stride) in reversed(list(zip(variables, ranges, strict=True))):
+            inner: ir.Stmt = ir.For(variable, first, last, stride, body, location=where)
+            body = (inner,)
+            if loop.finished is not None:
+                finished = ir.Local(loop.finished, type=boolean, location=where)
+                body = (inner, ir.If(finished, (), (ir.Break(location=where),), location=where))
+        self.emit(inner)
+        return self._close_loop(loop, node, ends=True)
+
+    def _take(self, target: ast.expr, value: Value, where: ir.Location) -> None:
+        """Gives the variables of a loop the item of this pass. A variable of another loop may change its type."""
+        self._forget(target, value)
+        self._assign(target, value, where)
+
+    def _forget(self, target: ast.expr, value: Value) -> None:
+        if isinstance(target, ast.Tuple | ast.List):
+            parts = value.value if isinstance(value, Static) else getattr(value, "parts", ())
+            for element, part in zip(target.elts, parts if isinstance(parts, tuple) else (), strict=False):
+                if isinstance(part, Value):
+                    self._forget(element, part)
+        elif isinstance(target, ast.Name) and isinstance(value, ir.Expr | Compound):
+            known = self.locals.get(target.id)
+            if known is not None and target.id not in self.assigned and known.type != value.type:
+                del self.locals[target.id]
+
+    def _open_loop(self, node: ast.For | ast.While, is_nested: bool = False) -> Loop:
         loop = Loop()
-        if node.orelse and _breaks(node.body):
+        if (node.orelse or is_nested) and _leaves(node.body, ast.Break):
             where = self.at(node)
             loop.finished = self.temporary(boolean, "finished")
             self.emit(ir.Assign(loop.finished, ir.const(True, boolean, where), location=where))
@@ -143,7 +182,7 @@ class LoopLowering(AssignmentLowering):
         """
         self.loops.pop()
         ways = list(loop.breaks)
-        if loop.finished is not None:
+        if loop.finished is not None and node.orelse:
             where = self.at(node.orelse[0])
             before = set(self.assigned)
             block, reaches = self.nested(node.orelse)
@@ -182,63 +221,47 @@ class LoopLowering(AssignmentLowering):
 
     # ---------------------------------------------------------------------------------------------------- unrolling
 
-    def _unrolled(self, node: ast.For, target: ast.Name, call: ast.Call) -> bool:
-        where = self.at(node)
-        name = target.id
-        if name in self.arrays or name in self.matrices or (self.is_kernel and name in self.state.parameters):
-            raise KernelNameError(f"the name {name} is taken; choose another", *self.at(target))
+    def _unrolled(self, node: ast.For, items: Items, names: list[str]) -> bool:
+        where = self.at(node.iter)
+        assert isinstance(items.length, Static)
+        if items.length.value > UNROLL_LIMIT:
+            raise KernelTypeError(f"more than {UNROLL_LIMIT} iterations to unroll; leave out unroll", *where)
+        changed = set() if items.unrolled else {n.id for s in node.body for n in ast.walk(s) if _is_stored(n)}
+        outer = {name: self.statics[name] for name in names if name in self.statics}
         last: Value | None = None
         loop = Loop(unrolled=True, depth=self.depth)
         self.loops.append(loop)
-        outer = self.statics.get(name)
-        for value in self._unrolled_values(call):
+        for number in range(items.length.value):
             loop.left = ""
-            self.statics[name] = last = value
+            last = self.snapshot(items.at(Static(number, where)))
+            self._name_item(node.target, last, changed)
             if not self.statements(node.body) and not loop.left:
                 self.loops.pop()
                 return False
             if loop.left == "break":
                 break
         self.loops.pop()
-        if outer is None:
+        for name in names:
             self.statics.pop(name, None)
-        else:
-            self.statics[name] = outer
-        if last is not None and name in self.assigned:
-            self._assign(target, last, where)  # a variable before, it is one again
+        self.statics |= outer
+        if last is not None and any(name in self.assigned for name in names):
+            self._assign(node.target, last, where)  # a variable before, it is one again
         if node.orelse and loop.left != "break":
             return self.statements(node.orelse)
         return True
 
-    def _unrolled_values(self, call: ast.Call) -> list[Value]:
-        where = self.at(call)
-        if len(call.args) != 1 or call.keywords:
-            raise KernelTypeError("unroll takes a range or a tuple", *where)
-        inner = call.args[0]
-        callee = self.value(inner.func) if isinstance(inner, ast.Call) else None
-        if isinstance(inner, ast.Call) and isinstance(callee, Static) and callee.value is range:
-            bounds = self.values(inner.args)
-            if not 1 <= len(bounds) <= 3 or inner.keywords:
-                raise KernelTypeError("range takes one to three numbers", *self.at(inner))
-            numbers = []
-            for bound in bounds:
-                if not isinstance(bound, Static) or isinstance(bound.value, bool) or not isinstance(bound.value, int):
-                    raise KernelTypeError(
-                        "the bounds of an unrolled range are whole numbers known while compiling; leave out unroll",
-                        *where,
-                    )
-                numbers.append(bound.value)
-            if len(numbers) == 3 and numbers[2] == 0:
-                raise KernelTypeError("the step of a range must not be 0", *where)
-            values: list[Value] = [Static(i, where) for i in range(*numbers)[: UNROLL_LIMIT + 1]]
-        else:
-            value = self.value(inner)
-            if not isinstance(value, Static) or not isinstance(value.value, tuple):
-                raise KernelTypeError("unroll takes a range or a tuple", *self.at(inner))
-            values = [v if isinstance(v, Value) else Static(v, where) for v in value.value]
-        if len(values) > UNROLL_LIMIT:
-            raise KernelTypeError(f"more than {UNROLL_LIMIT} iterations to unroll; leave out unroll", *where)
-        return values
+    def _name_item(self, target: ast.expr, value: Value, changed: set[str]) -> None:
+        """Names for the item of an unrolled pass, which may have a type of its own; variables where the body changes
+        them."""
+        if isinstance(target, ast.Name):
+            if target.id in changed:
+                self._take(target, value, self.at(target))
+            else:
+                self.statics[target.id] = value
+            return
+        assert isinstance(target, ast.Tuple | ast.List)
+        for element, part in zip(target.elts, self.unpacked(target, value, self.at(target)), strict=True):
+            self._name_item(element, part, changed)
 
     def _leave_unrolled(self, loop: Loop, how: str, where: ir.Location) -> bool:
         if self.depth != loop.depth:
@@ -250,15 +273,29 @@ class LoopLowering(AssignmentLowering):
         return False
 
 
-def _breaks(statements: list[ast.stmt]) -> bool:
-    """Whether statements have a break of the loop that they are the body of."""
+def _names(target: ast.expr) -> list[str] | None:
+    """The names that a loop gives values; None where something else is among them."""
+    if isinstance(target, ast.Name):
+        return [target.id]
+    if not isinstance(target, ast.Tuple | ast.List):
+        return None
+    found = [_names(element) for element in target.elts]
+    return None if None in found else [name for names in found for name in names or ()]
+
+
+def _is_stored(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def _leaves(statements: list[ast.stmt], kinds: type[ast.stmt] | tuple[type[ast.stmt], ...]) -> bool:
+    """Whether statements have a break, or continue, of the loop that they are the body of."""
     for statement in statements:
-        if isinstance(statement, ast.Break):
+        if isinstance(statement, kinds):
             return True
         if isinstance(statement, ast.For | ast.While):
             inner = statement.orelse
         else:
             inner = [s for s in ast.iter_child_nodes(statement) if isinstance(s, ast.stmt)]
-        if _breaks(inner):
+        if _leaves(inner, kinds):
             return True
     return False

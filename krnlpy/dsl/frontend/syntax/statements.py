@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+from functools import partial
 
 from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Func, Method
@@ -11,13 +13,19 @@ from krnlpy.dsl.frontend.lowering import ProgramState
 from krnlpy.dsl.frontend.operations import cooperative
 from krnlpy.dsl.frontend.operations.atomics import without_result
 from krnlpy.dsl.frontend.operations.calls import call_user
+from krnlpy.dsl.frontend.operations.operands import zero
 from krnlpy.dsl.frontend.source import Source
+from krnlpy.dsl.frontend.targets import ViewName
 from krnlpy.dsl.frontend.values import Compound, Static, is_number, scalars
-from krnlpy.dsl.types.composites import AnyType
+from krnlpy.dsl.types.composites import AnyType, CompositeType, leaves
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
+from krnlpy.scalar import ScalarType, boolean
 
 from .loops import Loop, LoopLowering
 from .output import lower_assert, lower_breakpoint, lower_print
+
+LONGEST_NEST = 16
+"""So many ``elif`` become conditions in conditions: what goes through them calls itself as often, some times over."""
 
 
 class StatementLowering(LoopLowering):
@@ -44,12 +52,27 @@ class StatementLowering(LoopLowering):
         """Adds statements in order; returns whether control can reach their end. What follows that is left out."""
         return all(self.statement(statement) for statement in statements)
 
-    def nested(self, statements: list[ast.stmt]) -> tuple[ir.Block, bool]:
-        """The statements as a block of their own, and whether control can reach its end."""
+    def nested(self, statements: list[ast.stmt], first: Callable[[], None] | None = None) -> tuple[ir.Block, bool]:
+        """The statements as a block of their own, and whether control can reach its end.
+
+        Args:
+            statements: what the block does.
+            first: adds what it does before.
+        """
+
+        def add() -> bool:
+            if first is not None:
+                first()
+            return self.statements(statements)
+
+        return self.nested_by(add)
+
+    def nested_by(self, add: Callable[[], bool]) -> tuple[ir.Block, bool]:
+        """What a function adds as a block of its own, and what the function returns."""
         outer, self.out = self.out, []
         self.depth += 1
         try:
-            reaches = self.statements(statements)
+            reaches = add()
             return tuple(self.out), reaches
         finally:
             self.depth -= 1
@@ -105,22 +128,83 @@ class StatementLowering(LoopLowering):
     # --------------------------------------------------------------------------------------------- control flow
 
     def visit_If(self, node: ast.If) -> bool:
+        arms = [node]
+        while len(arms[-1].orelse) == 1 and isinstance(arms[-1].orelse[0], ast.If):
+            arms.append(arms[-1].orelse[0])
+        tail = arms[-1].orelse
+        if len(arms) > LONGEST_NEST:
+            return self._long_if(arms, tail)
+        return self._if(arms, lambda: self.statements(tail))
+
+    def _if(self, arms: list[ast.If], otherwise: Callable[[], bool]) -> bool:
+        """``if`` and ``elif``, each in the one before. ``otherwise`` adds what is done else."""
+        if not arms:
+            return otherwise()
+        node = arms[0]
         test = self.value(node.test)
         if isinstance(test, Static) and (is_number(test.value) or test.value is None):
             # Decided while compiling: the other branch may even be invalid, for example because types differ.
-            return self.statements(node.body if test.value else node.orelse)
+            return self.statements(node.body) if test.value else self._if(arms[1:], otherwise)
         condition = self.truth(test, self.at(node.test))
         before = set(self.assigned)
         then, then_reaches = self.nested(node.body)
-        after_then = self.assigned
+        after_then, then_locals = self.assigned, dict(self.locals)
         self.assigned = set(before)
-        otherwise, otherwise_reaches = self.nested(node.orelse)
-        if then_reaches and otherwise_reaches:
+        rest, rest_reaches = self.nested_by(lambda: self._if(arms[1:], otherwise))
+        if then_reaches and rest_reaches:
             self.assigned = after_then & self.assigned
+            # A loop in one of the two may have used a name again, for a variable of another type.
+            self.assigned -= {n for n, known in then_locals.items() if self.locals.get(n) is not known}
         elif then_reaches:
             self.assigned = after_then
-        self.emit(ir.If(condition, then, otherwise, location=self.at(node)))
-        return then_reaches or otherwise_reaches
+        self.emit(ir.If(condition, then, rest, location=self.at(node)))
+        return then_reaches or rest_reaches
+
+    def _long_if(self, arms: list[ast.If], tail: list[ast.stmt]) -> bool:
+        """A long chain of ``elif``: some, each in the one before; then the next, if none was true; and so on."""
+        where, start = self.at(arms[0]), len(self.out)
+        before = set(self.assigned)
+        undecided = self.temporary(boolean, "undecided")
+        is_undecided = ir.Local(undecided, type=boolean, location=where)
+
+        def decide(is_open: bool) -> None:
+            self.emit(ir.Assign(undecided, ir.const(is_open, boolean, where), location=where))
+
+        decide(True)
+        ways: list[set[str | ViewName]] = []
+        open_end: set[str | ViewName] | None = set(before)
+
+        def fall_through() -> bool:
+            nonlocal open_end
+            open_end = set(self.assigned)
+            decide(True)
+            return False
+
+        def some(part: list[ast.If]) -> bool:
+            decide(False)
+            return self._if(part, fall_through)
+
+        for n in range(0, len(arms), LONGEST_NEST):
+            part, open_end = arms[n : n + LONGEST_NEST], None
+            block, reaches = self.nested_by(partial(some, part))
+            self.emit(ir.If(is_undecided, block, (), location=self.at(part[0])))
+            if reaches:
+                ways.append(self.assigned)
+            if open_end is None:
+                break  # decided while compiling: what follows may even be invalid
+            self.assigned = open_end
+        else:
+            block, reaches = self.nested(tail)
+            self.emit(ir.If(is_undecided, block, (), location=where))
+            if reaches:
+                ways.append(self.assigned)
+        self.assigned = set.intersection(*ways) if ways else before
+        # Each way gives these a value, but no longer in one statement.
+        self.out[start:start] = [_zero(v, where) for n in self.assigned - before for v in self.variables_named(n)]
+        if not ways and not self.is_kernel and isinstance(self.result, ScalarType | CompositeType):
+            values = tuple(zero(leaf.compute, where) for _, leaf in leaves(self.result))
+            self.emit(ir.Return(values, location=where))
+        return bool(ways)
 
     def visit_Return(self, node: ast.Return) -> bool:
         where = self.at(node)
@@ -168,6 +252,10 @@ _STATEMENTS: dict[type[ast.stmt], str] = {
     ast.AsyncFor: "no async",
     ast.AsyncWith: "no async",
 }
+
+
+def _zero(variable: ir.Variable, where: ir.Location) -> ir.Stmt:
+    return ir.Assign(variable, zero(variable.type, where), location=where)
 
 
 def _unsupported(node: ast.stmt) -> str:

@@ -9,6 +9,7 @@ written, and there are accesses to join.
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 
 from krnlpy.dsl import ir
 
@@ -17,7 +18,7 @@ def tolerates_reordering(block: ir.Block) -> bool:
     """Whether what a thread does means the same when its accesses to neighbours are joined."""
     if _has_fence(block):
         return False
-    accesses: list[tuple[str, ir.Place]] = []
+    accesses: list[_Access] = []
     _collect(block, accesses)
     counts = Counter(access for access in accesses if not isinstance(access[1], ir.ItemParameter))
     if all(count < 2 for count in counts.values()):
@@ -26,35 +27,53 @@ def tolerates_reordering(block: ir.Block) -> bool:
     return "store" not in kinds or "load" not in kinds[kinds.index("store") :]
 
 
+_Access = tuple[str, ir.Place]
+
+
 def _has_fence(block: ir.Block) -> bool:
     return any(
-        isinstance(node, ir.Fence) or (isinstance(node, ir.Call | ir.Invoke) and _has_fence(node.function.body))
+        isinstance(node, ir.Fence) or (isinstance(node, ir.Call | ir.Invoke) and _function_has_fence(node.function))
         for node in ir.walk(block)
     )
 
 
-def _collect(block: ir.Block, accesses: list[tuple[str, ir.Place]]) -> None:
+@lru_cache(maxsize=256)  # a function may be called on very many ways
+def _function_has_fence(function: ir.Function) -> bool:
+    return _has_fence(function.body)
+
+
+@lru_cache(maxsize=256)
+def _of_function(function: ir.Function) -> tuple[_Access, ...]:
+    """The accesses of a function: of each the first and the last, which is all that counts."""
+    accesses: list[_Access] = []
+    _collect(function.body, accesses)
+    first = {access: n for n, access in reversed(list(enumerate(accesses)))}
+    last = {access: n for n, access in enumerate(accesses)}
+    return tuple(accesses[n] for n in sorted({*first.values(), *last.values()}))
+
+
+def _collect(block: ir.Block, accesses: list[_Access]) -> None:
     """Adds the accesses to memory that threads share, in the order in which a thread makes them."""
     for statement in block:
         for expression in ir.expressions(statement):
             _collect_loads(expression, accesses)
         if isinstance(statement, ir.Invoke):
-            _collect(statement.function.body, accesses)
+            accesses += _of_function(statement.function)
         if isinstance(statement, ir.Store) and _is_shared(statement.place):
             accesses.append(("store", statement.place))
-        inner: list[tuple[str, ir.Place]] = []
+        inner: list[_Access] = []
         for body in ir.blocks(statement):
             _collect(body, inner)
         # Another round of a loop comes after the first.
         accesses += inner * 2 if isinstance(statement, ir.For | ir.While) else inner
 
 
-def _collect_loads(expression: ir.Expr, accesses: list[tuple[str, ir.Place]]) -> None:
+def _collect_loads(expression: ir.Expr, accesses: list[_Access]) -> None:
     for node in ir.walk(expression):
         if isinstance(node, ir.Load) and _is_shared(node.place):
             accesses.append(("load", node.place))
         elif isinstance(node, ir.Call):
-            _collect(node.function.body, accesses)
+            accesses += _of_function(node.function)
 
 
 def _is_shared(place: ir.Place) -> bool:

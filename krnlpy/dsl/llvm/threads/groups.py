@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.llvm.builder import ACCESS_GROUP, Builder, literal
-from krnlpy.dsl.llvm.expressions import Array, Context, IdKey, memory_type
+from krnlpy.dsl.llvm.context import Array, Context, IdKey, memory_type
 from krnlpy.dsl.llvm.polls import BudgetCharges, charge
 from krnlpy.dsl.llvm.statements import RangeLoop, Statements, element_count, row_major, zero
 from krnlpy.dsl.passes import parallel_regions as regions

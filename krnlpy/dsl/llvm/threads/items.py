@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.llvm.builder import ACCESS_GROUP, Builder
-from krnlpy.dsl.llvm.expressions import Array, Context, Expressions, IdKey, Item
+from krnlpy.dsl.llvm.context import Array, Context, IdKey, Item
+from krnlpy.dsl.llvm.expressions import Expressions
 from krnlpy.dsl.llvm.polls import BudgetCharges
 from krnlpy.dsl.llvm.statements import Statements, element_count
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.llvm.builder import ACCESS_GROUP, Builder, literal
-from krnlpy.dsl.llvm.expressions import memory_type
+from krnlpy.dsl.llvm.context import memory_type
 from krnlpy.dsl.semantics.collectives import SOURCES, neutral
 from krnlpy.scalar import ScalarType, boolean
 
