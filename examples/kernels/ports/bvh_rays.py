@@ -102,7 +102,8 @@ class LBVH:
     def compute_aabbs(self) -> None:
         i_a = global_id()
         if i_a < self.n_aabbs:
-            a, b, c = self.triangles[i_a, 0], self.triangles[i_a, 1], self.triangles[i_a, 2]
+            corners = self.triangles[i_a]
+            a, b, c = corners[0], corners[1], corners[2]
             self.aabbs[i_a] = AABB(min(a, b, c), max(a, b, c))
             atomic_min(self.bound[0].min, self.aabbs[i_a].min)
             atomic_max(self.bound[0].max, self.aabbs[i_a].max)
@@ -233,9 +234,8 @@ class LBVH:
             # what is behind the nearest triangle so far is of no interest
             if node.bound.distance(start, rcp_dir, nearest) < FAR:
                 if node.left == -1 and node.right == -1:
-                    i_a = self.morton_codes[node_idx - (self.n_aabbs - 1)].y
-                    a, b, c = self.triangles[i_a, 0], self.triangles[i_a, 1], self.triangles[i_a, 2]
-                    nearest = min(nearest, hit(start, dir, a, b, c))
+                    corners = self.triangles[self.morton_codes[node_idx - (self.n_aabbs - 1)].y]
+                    nearest = min(nearest, hit(start, dir, corners[0], corners[1], corners[2]))
                     count += 1
                 else:
                     if node.right != -1:
