@@ -117,7 +117,7 @@ class LBVH:
             center = (self.aabbs[i_a].min + self.aabbs[i_a].max) / 2 - self.bound[0].min
             x, y, z = uvec3(center * scale * 1023.0)
             code = (self.expand_bits(x) << 2) | (self.expand_bits(y) << 1) | self.expand_bits(z)
-            self.morton_codes[i_a] = uvec2(code, u32(i_a))
+            self.morton_codes[i_a] = [code, u32(i_a)]
 
     @staticmethod
     @func

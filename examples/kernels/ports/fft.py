@@ -24,13 +24,13 @@ from examples.kernels._common import Work, main
 
 @func
 def complex_mul(a: vec2, b: vec2) -> vec2:
-    return vec2(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x)
+    return [a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x]
 
 
 @func
 def get_twiddle(k: i32, p: i32) -> vec2:
     theta = -2.0 * math.pi * k / p
-    return vec2(cos(theta), sin(theta))
+    return [cos(theta), sin(theta)]
 
 
 @func

@@ -33,7 +33,7 @@ STEPS = 10
 
 @kernel
 def clear(grid_v: ItemMut[vec2], grid_m: ItemMut[f32]) -> None:
-    grid_v = vec2(0)
+    grid_v = [0, 0]
     grid_m = 0
 
 
@@ -51,9 +51,9 @@ def particles_to_grid(
         Xp = x[p] / DX
         base = ivec2(Xp - 0.5)
         fx = Xp - base
-        w = (0.5 * (1.5 - fx) ** 2, 0.75 - (fx - 1) ** 2, 0.5 * (fx - 0.5) ** 2)
+        w = [0.5 * (1.5 - fx) ** 2, 0.75 - (fx - 1) ** 2, 0.5 * (fx - 0.5) ** 2]
         stress = -DT * 4 * E * P_VOL * (J[p] - 1) / DX**2
-        affine = mat2(stress, 0, 0, stress) + P_MASS * C[p]
+        affine = mat2([[stress, 0], [0, stress]]) + P_MASS * C[p]
         for i, j in unroll(grid(3, 3)):
             offset = ivec2(i, j)
             dpos = (offset - fx) * DX
@@ -88,7 +88,7 @@ def grid_to_particles(
         Xp = x[p] / DX
         base = ivec2(Xp - 0.5)
         fx = Xp - base
-        w = (0.5 * (1.5 - fx) ** 2, 0.75 - (fx - 1) ** 2, 0.5 * (fx - 0.5) ** 2)
+        w = [0.5 * (1.5 - fx) ** 2, 0.75 - (fx - 1) ** 2, 0.5 * (fx - 0.5) ** 2]
         new_v = vec2()
         new_C = mat2()
         for i, j in unroll(grid(3, 3)):

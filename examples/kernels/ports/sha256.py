@@ -79,8 +79,7 @@ def sha256_transform(data: Global[u8, 2], state: GlobalMut[u32, 2]) -> None:
     for i in range(16, 64):
         m[i] = sig1(m[i - 2]) + m[i - 7] + sig0(m[i - 15]) + m[i - 16]
 
-    a, b, c, d = START[0], START[1], START[2], START[3]
-    e, f, g, h = START[4], START[5], START[6], START[7]
+    a, b, c, d, e, f, g, h = START
     for i in range(64):
         t1 = h + ep1(e) + ch(e, f, g) + K[i] + m[i]
         t2 = ep0(a) + maj(a, b, c)

@@ -54,7 +54,7 @@ def hash_grid_index(cell: ivec3) -> i32:
 
 @kernel
 def hash_points(x: Item[vec3], keys: ItemMut[uvec2]) -> None:
-    keys = uvec2(u32(hash_grid_index(cell_of(x))), u32(item_id()))
+    keys = [u32(hash_grid_index(cell_of(x))), u32(item_id())]
 
 
 @kernel

@@ -7,7 +7,7 @@ operands mix only if one can be widened to the other without loss. Nothing is ev
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +15,20 @@ import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.ir import Location
-from krnlpy.dsl.types.composites import AnyType, ArrayType, CompositeType, MatrixType, StructType, TupleType
+from krnlpy.dsl.types.composites import (
+    MAX_LENGTH,
+    AnyType,
+    ArrayType,
+    CompositeType,
+    MatrixType,
+    StructType,
+    TupleType,
+    VectorType,
+)
 from krnlpy.errors import KernelTypeError
 from krnlpy.scalar import ScalarType, boolean, convert, f32, f64, i16, i32, i64, scalar_type
 
+from .sequences import entries, is_sequence
 from .values import Compound, Static, Value, Weak, describe, is_number, is_strong
 
 
@@ -276,12 +286,17 @@ def coerce(value: Value, to: AnyType, target: str, location: Location) -> list[i
 
 
 def _parts(value: Value, to: CompositeType, target: str, location: Location) -> tuple[Value, ...]:
-    if isinstance(to, TupleType | ArrayType) and isinstance(value, Static) and isinstance(value.value, tuple):
-        if len(value.value) == len(to.parts):
-            return tuple(v if isinstance(v, Value) else Static(v, location) for v in value.value)
-    elif isinstance(value, Compound) and _same_form(value.type, to):
+    if isinstance(value, Compound) and _same_form(value.type, to):
         return value.parts
-    raise KernelTypeError(f"{describe(value)} does not fit {target}", *location)
+    found = entries(value) if is_sequence(value) else None
+    if found is not None and isinstance(to, MatrixType):
+        rows = [entries(row) for row in found]
+        if len(rows) == to.rows and all(row is not None and len(row) == to.columns for row in rows):
+            return tuple(entry for row in rows for entry in row or ())
+    elif found is not None and isinstance(to, VectorType | TupleType | ArrayType) and len(found) == len(to.parts):
+        return found
+    count = "" if found is None else f" of {len(found)} entries"
+    raise KernelTypeError(f"{describe(value)}{count} does not fit {target}", *location)
 
 
 def _same_form(a: CompositeType, b: CompositeType) -> bool:
@@ -293,17 +308,56 @@ def _same_form(a: CompositeType, b: CompositeType) -> bool:
     return type(a) is type(b) and len(a.parts) == len(b.parts)
 
 
+def common(values: Sequence[Value], what: str, where: Location) -> list[ir.Expr]:
+    """Several numbers in one type, which the typed ones decide; numbers alone are i32 or, if one has a point, f32."""
+    strong = [typed(value) for value in values if is_strong(value)] or [typed(value) for value in values]
+    kind = strong[0]
+    for other in (*strong[1:], *values):  # of literals too: 0.5 beside i32 is an f32
+        kind = unify(other, kind, what, where)[1]
+    return [unify(value, kind, what, where)[0] for value in values]
+
+
+def composite(value: Value, where: Location) -> Compound | None:
+    """A tuple, list or array as the vector or matrix that it is where one is wanted; None where it is none."""
+    if isinstance(value, Compound):
+        return value
+    found = entries(value) if is_sequence(value) else None
+    if found is None or not 2 <= len(found) <= MAX_LENGTH:
+        return None
+    if not any(isinstance(entry, Compound) or is_sequence(entry) for entry in found):
+        parts = common(found, "a vector", where)
+        return Compound(VectorType(parts[0].type, len(parts)), tuple(parts), where)
+    rows = [composite(entry, where) for entry in found]
+    vectors = [row for row in rows if row is not None and isinstance(row.type, VectorType)]
+    width = len(vectors[0].parts) if vectors else 0
+    if len(vectors) != len(rows) or any(len(row.parts) != width for row in vectors):
+        return None
+    parts = common([part for row in vectors for part in row.parts], "a matrix", where)
+    return Compound(MatrixType(parts[0].type, len(rows), width), tuple(parts), where)
+
+
 def concretized(value: Value) -> ir.Expr | Compound:
-    """A value with every literal in it typed: a tuple of values becomes a compound.
+    """A value with every literal in it typed: a tuple of values becomes a compound, a list or array a vector.
 
     Raises:
         KernelTypeError: it is, or contains, something that is not a value while kernels run.
     """
     if isinstance(value, Compound):
         return value
-    if isinstance(value, Static) and isinstance(value.value, tuple):
-        parts = tuple(concretized(v if isinstance(v, Value) else Static(v, value.location)) for v in value.value)
-        if not parts:
-            raise KernelTypeError("an empty tuple is not a value in kernels", *value.location)
-        return Compound(TupleType(tuple(p.type for p in parts)), parts, value.location)
-    return typed(value)
+    found = entries(value) if is_sequence(value) else None
+    if found is None:
+        return typed(value)
+    assert isinstance(value, Static)
+    made = None if isinstance(value.value, tuple) else composite(value, value.location)
+    if made is not None:
+        return made
+    if not found:
+        raise KernelTypeError("an empty tuple is not a value in kernels", *value.location)
+    if not isinstance(value.value, tuple) and len(found) > MAX_LENGTH:
+        raise KernelTypeError(
+            f"{describe(value)} of {len(found)} entries is no value, as vectors of up to {MAX_LENGTH} are; give it a"
+            " name, or hand a function an array to fill",
+            *value.location,
+        )
+    parts = tuple(map(concretized, found))
+    return Compound(TupleType(tuple(p.type for p in parts)), parts, value.location)

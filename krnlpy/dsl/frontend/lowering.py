@@ -27,7 +27,7 @@ from .sequences import entries
 from .source import Source
 from .tables import frozen, table
 from .targets import AnyName, Target, ViewName
-from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe, plain
+from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe
 from .views import Array, View
 
 
@@ -64,7 +64,7 @@ class ProgramState:
     def capture(self, owner: Any, name: str, find: Callable[[], Any]) -> Any:
         """What a name of a function's or module's surroundings means, from its first use on."""
         if (owner, name) not in self.captured:
-            self.captured[owner, name] = plain(frozen(find()))
+            self.captured[owner, name] = frozen(find())
         return self.captured[owner, name]
 
     def table(self, array: np.ndarray[Any, Any], name: str, where: ir.Location) -> ir.ConstantArray:
@@ -93,6 +93,7 @@ class Lowering:
         views: names for rows and slices of arrays. ``assigned`` has a view that its name surely means here: of two
             that a name may mean, neither.
         array_lines: the lines where it first declares arrays of its own, by name.
+        aliased: the arrays that have other names, or rows with names.
         matrices: the cooperative matrices, by name.
         statics: names for what is known while compiling: counters of unrolled loops, types handed to a function.
         depth: of the nesting in conditions and loops.
@@ -111,6 +112,7 @@ class Lowering:
         self.arrays: dict[str, ArrayPlace] = {}
         self.views: dict[str, ViewName] = {}
         self.array_lines: dict[str, int] = {}
+        self.aliased: set[ArrayPlace] = set()
         self.matrices: dict[str, ir.CooperativeMatrix] = {}
         self.statics: dict[str, Value] = {}
         self.local_arrays: list[ir.LocalArray] = []
@@ -317,13 +319,11 @@ def _stored_names(tree: ast.FunctionDef) -> set[str]:
 
 _WORDS: dict[type[ast.AST], str] = {
     ast.Lambda: "lambda; define a function with @func",
-    ast.ListComp: "list comprehensions; write a loop over a local_array",
-    ast.List: "lists; use local_array",
     ast.Dict: "dictionaries",
-    ast.Set: "sets",
-    ast.GeneratorExp: "generator expressions; write a loop",
+    ast.Set: "sets, but after `in`; write a list or a tuple",
+    ast.SetComp: "set comprehensions; write a list",
+    ast.DictComp: "dictionaries",
     ast.JoinedStr: "strings",
-    ast.Starred: "starred expressions; write the values out",
     ast.Await: "await",
     ast.Yield: "yield",
 }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.types.composites import AnyType, CompositeType
+from krnlpy.dsl.types.composites import MAX_LENGTH, AnyType, CompositeType, MatrixType, TupleType, VectorType
 from krnlpy.scalar import ScalarType
 
+from .sequences import indices, shape_of
+from .values import CompoundPlace
 from .views import View
 
 
@@ -86,3 +88,34 @@ class SelectedTarget:
 
 
 Target = LocalName | CompoundName | Element | CompositeTarget | SelectedTarget
+
+
+def elements(place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...]) -> Target:
+    """An element of an array, a buffer or an item."""
+    if isinstance(place, CompoundPlace) and place.axes:
+        where = index[0].location if index else ir.Location("", 1, 0, 0)
+        every = ((*index, *at) for at in place.indices(where))
+        return CompositeTarget(place.type, tuple(elements(place.parts[0], at) for at in every))
+    if isinstance(place, CompoundPlace):
+        return CompositeTarget(place.type, tuple(elements(part, index) for part in place.parts))
+    return Element(place, index)
+
+
+def whole(place: ir.Place | CompoundPlace, where: ir.Location) -> Target | None:
+    """All elements of an array of the kernel's own: a vector or a matrix, or as many values as it has."""
+    shape = shape_of(place)
+    if shape is None:
+        return None
+    every = tuple(elements(place, index) for index in indices(shape, where))
+    return _of_shape(place.type, shape, every)
+
+
+def _of_shape(type: AnyType, shape: tuple[int, ...], every: tuple[Target, ...]) -> CompositeTarget:
+    is_short = not isinstance(type, CompositeType) and all(2 <= length <= MAX_LENGTH for length in shape)
+    if len(shape) == 1:
+        return CompositeTarget(VectorType(type, shape[0]) if is_short else TupleType((type,) * shape[0]), every)
+    if len(shape) == 2 and is_short:
+        return CompositeTarget(MatrixType(type, *shape), every)
+    size = len(every) // shape[0]
+    rows = tuple(_of_shape(type, shape[1:], every[start : start + size]) for start in range(0, len(every), size))
+    return CompositeTarget(TupleType(tuple(row.type for row in rows)), rows)

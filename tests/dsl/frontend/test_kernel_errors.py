@@ -106,7 +106,7 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("try:\n    y = x\nexcept ValueError:\n    pass"), KernelSyntaxError, "no exceptions", "try:"),
     (body("with n:\n    pass"), KernelSyntaxError, "no with statement", "with n:"),
     (body("y = (lambda q: q)(x)"), KernelSyntaxError, "define a function with @func", "lambda q: q"),
-    (body("y = [x for i in range(3)]"), KernelSyntaxError, "list comprehensions", "[x for i in range(3)]"),
+    (body("y = [x for i in range(3)]"), KernelTypeError, "expected a number, found a list", "[x for i in range(3)]"),
     (body("y = 'text'"), KernelSyntaxError, "no str values", "'text'"),
     (body("import os"), KernelSyntaxError, "import at the top of the module", "import os"),
     (body("def inner():\n    pass"), KernelSyntaxError, "define it outside with @func", "def inner():"),

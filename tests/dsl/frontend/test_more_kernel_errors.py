@@ -71,7 +71,10 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     (body("v: n = 2"), KernelTypeError, "expected a type such as f32, found i32", "n"),
     (body("v: float = 2.0"), KernelTypeError, "float has no width here; write i32 or f32", "float"),
     (body("t = local_array(f32, 4)\nt = x"), KernelTypeError, "the array t cannot be assigned; index it", "t"),
-    (body("t = local_array(f32, 4)\nt += x"), KernelTypeError, "the array t cannot be assigned; index it", "t"),
+    (
+        body("t = local_array(f32, k)\nt += x", "x: Item[f32], y: ItemMut[f32], k: Spec[i32]"),
+        KernelTypeError, "the array t cannot be assigned; index it", "t",
+    ),
     (body("n: i32 = 2"), KernelNameError, "the name n is taken", "n"),
     (body("v.x = 1.0"), KernelNameError, "the variable v has no value to change", "v"),
     (body("y.w = 1.0"), KernelTypeError, "a value of type f32 has no parts to assign", "y.w"),

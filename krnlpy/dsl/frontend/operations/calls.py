@@ -14,11 +14,13 @@ import numpy as np
 
 from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.builtins.marker import Launched
+from krnlpy.dsl.frontend import lists
 from krnlpy.dsl.frontend.callables import Argument, Call, Func, Method
 from krnlpy.dsl.frontend.conversions import cast, concretized, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.receiver import Instance
-from krnlpy.dsl.frontend.values import Compound, Static, Value, is_number
+from krnlpy.dsl.frontend.sequences import entries
+from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, is_number
 from krnlpy.dsl.types.composites import composite_type
 from krnlpy.dsl.types.cooperative import CooperativeType
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
@@ -70,8 +72,6 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
     special = _registered(_SYNTAX, callee)
     if special is not None:
         return special(lowering, node)
-    type = named_type(callee)
-    handler = _registered(_HANDLERS, callee) if type is None else partial(conversion, type)
     if isinstance(callee, Launched):
         name = getattr(callee, "__name__", "this")
         raise KernelTypeError(
@@ -79,6 +79,8 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
             " that from both kernels",
             *where,
         )
+    type = named_type(callee)
+    handler = _registered(_HANDLERS, callee) if type is None else partial(conversion, type)
     if handler is None:
         name = getattr(callee, "__name__", repr(callee))
         raise KernelTypeError(
@@ -86,7 +88,10 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
             *where,
         )
     call = lowering.call(node)
-    if callee not in _WHOLE and any(isinstance(value, Compound) for value in call.values):
+    if callee not in _OF_SEQUENCES:
+        call = lists.with_vectors(call)
+    is_of_one = callee in (python.max, python.min) and len(call.positional) == 1
+    if callee not in _WHOLE and not is_of_one and any(isinstance(value, Compound) for value in call.values):
         return compounds.apply_elementwise(lowering, handler, call)
     return handler(lowering, call)
 
@@ -129,8 +134,10 @@ def _extremum(op: ir.BinaryOp) -> Callable[[Lowering, Call], Value]:
     def handler(lowering: Lowering, call: Call) -> Value:
         where = call.location
         values = call.values
+        if len(values) == 1 and entries(values[0]) is not None:
+            values = lists.numbers_in(values[0])
         if len(values) < 2:
-            raise KernelTypeError(f"{op} takes two or more values", *where)
+            raise KernelTypeError(f"{op} takes two or more values, or a vector, tuple or list", *where)
         if all(isinstance(v, Static) and is_number(v.value) for v in values):
             numbers = [v.value for v in values if isinstance(v, Static)]
             return Static((min if op == "min" else max)(numbers), where)
@@ -141,6 +148,21 @@ def _extremum(op: ir.BinaryOp) -> Callable[[Lowering, Call], Value]:
         for operand in operands[1:]:
             result = ir.Binary(op, result, operand, type=result.type, location=where)
         return result
+
+    return handler
+
+
+def _copied(kind: type[tuple[Any, ...]] | type[list[Any]]) -> Callable[[Lowering, Call], Value]:
+    """``tuple(x)`` and ``list(x)``."""
+
+    def handler(lowering: Lowering, call: Call) -> Value:
+        (value,) = arguments(call, 1, kind.__name__)
+        found = entries(value)
+        if found is None:
+            raise KernelTypeError(
+                f"{kind.__name__} takes what has a length known while compiling, not {describe(value)}", *call.location
+            )
+        return Static(kind(found), call.location)
 
     return handler
 
@@ -259,16 +281,23 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
 """Calls whose arguments are not evaluated: an atomic's first one is a target; others are for some places only."""
 _WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
 _WHOLE = {
-    *(python.type, python.super, builtins.where, np.where),
+    *(python.type, python.super, python.list, python.tuple, builtins.where, np.where),
     *(*VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS),
 }
 """What takes vectors whole; any other function is applied element by element."""
+_OF_SEQUENCES = {
+    *(python.len, python.list, python.max, python.min, python.tuple, python.type),
+    *(python.all, python.any, python.sum, np.all, np.any, np.prod, np.sum, math.prod, builtins.polynomial),
+}
+"""What takes lists and arrays of any length as they are; to any other function they are vectors."""
 _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     python.abs: _abs,
     python.super: super_of,
     python.divmod: _divmod,
     np.divmod: _divmod,
+    python.list: _copied(list),
     python.min: _extremum("min"),
+    python.tuple: _copied(tuple),
     python.max: _extremum("max"),
     python.type: _type,
     math.fabs: _abs,

@@ -13,9 +13,11 @@ from dataclasses import replace
 from typing import Any
 
 from krnlpy.dsl import ir
+from krnlpy.dsl.frontend import lists
 from krnlpy.dsl.frontend.callables import Argument, Call
 from krnlpy.dsl.frontend.conversions import cast, coerce, concretized, typed, unify
 from krnlpy.dsl.frontend.lowering import Lowering
+from krnlpy.dsl.frontend.sequences import is_sequence
 from krnlpy.dsl.frontend.values import (
     Compound,
     Static,
@@ -278,9 +280,7 @@ def unify_types(
     left: Value, right: Value, where: ir.Location, what: str = "if-else"
 ) -> tuple[ir.Expr | Compound, ir.Expr | Compound]:
     """The two values of a choice, converted to one type."""
-    composite = isinstance(left, Compound) or isinstance(right, Compound)
-    tuples = [v for v in (left, right) if isinstance(v, Static) and isinstance(v.value, tuple)]
-    if not composite and not tuples:
+    if not isinstance(left, Compound) and not isinstance(right, Compound) and not any(map(is_sequence, (left, right))):
         return unify(left, right, what, where)
     a, b = concretized(left), concretized(right)
     if not isinstance(a, Compound) or not isinstance(b, Compound) or len(a.parts) != len(b.parts):
@@ -389,18 +389,14 @@ def construct(lowering: Lowering, type: CompositeType, call: Call) -> Compound:
         raise KernelTypeError(f"{type} takes its elements by position, not by name", *where)
     if isinstance(type, ArrayType):
         return _construct_array(lowering, type, call)
-    given: list[Value] = []
-    for value in call.values:
-        entries = value.value if isinstance(value, Static) and isinstance(value.value, tuple) else (value,)
-        for entry in entries:
-            given += scalars(entry) if isinstance(entry, Compound) else [entry]
+    given = [number for value in call.values for number in lists.numbers_in(value)]
     count = len(type.parts)
     if len(given) == 1:
         number = lowering.evaluate_once(given[0]) if isinstance(given[0], ir.Expr) else given[0]
         given = [number] * count
         if isinstance(type, MatrixType):
             given = [number if i // type.columns == i % type.columns else Static(0, where) for i in range(count)]
-    if not given:
+    if not call.values:
         given = [Static(0, where)] * count
     if len(given) != count:
         raise KernelTypeError(f"{type} has {count} elements, {len(given)} given", *where)

@@ -14,6 +14,7 @@ from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.callables import Call
 from krnlpy.dsl.frontend.conversions import cast, choice, literal
 from krnlpy.dsl.frontend.lowering import Lowering
+from krnlpy.dsl.frontend.sequences import entries
 from krnlpy.dsl.frontend.values import Compound, Static, Value, is_number
 from krnlpy.dsl.types.composites import MatrixType, VectorType
 from krnlpy.errors import KernelTypeError
@@ -169,17 +170,16 @@ def _ldexp(lowering: Lowering, call: Call) -> Value:
 def _polynomial(lowering: Lowering, call: Call) -> Value:
     where = call.location
     value, coefficients = arguments(call, 2, "polynomial")
-    listed = coefficients.value if isinstance(coefficients, Static) else None
-    listed = listed if isinstance(listed, python.tuple) else ()
-    entries = [entry.value if isinstance(entry, Static) else entry for entry in listed]
-    if not entries or not all(is_number(entry) for entry in entries):
+    listed = entries(coefficients) or ()
+    known: list[Any] = [entry.value if isinstance(entry, Static | ir.Const) else entry for entry in listed]
+    if not known or not all(is_number(entry) for entry in known):
         raise KernelTypeError(
             "polynomial takes its coefficients as a tuple of one or more numbers known while compiling, lowest power"
             " first",
             *call.positional[1].location,
         )
     (x,) = floats([value], "polynomial", where)
-    constants = tuple(literal(python.float(entry), x.type, where) for entry in entries)
+    constants = tuple(literal(python.float(entry), x.type, where) for entry in known)
     return horner(lowering, x, constants, where)
 
 

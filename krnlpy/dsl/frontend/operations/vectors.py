@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from krnlpy.dsl import builtins, ir
+from krnlpy.dsl.frontend import lists
 from krnlpy.dsl.frontend.callables import Call
-from krnlpy.dsl.frontend.conversions import concretized, typed
+from krnlpy.dsl.frontend.conversions import composite, typed
 from krnlpy.dsl.frontend.lowering import Lowering
+from krnlpy.dsl.frontend.sequences import entries, is_written_out
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, matrix, vector
 from krnlpy.dsl.types.composites import MatrixType, VectorType
 from krnlpy.errors import KernelTypeError
@@ -32,6 +34,7 @@ def _operands(lowering: Lowering, call: Call, *kinds: Any) -> list[Compound]:
     values = arguments(call, len(kinds), call.name)
     operands = []
     for value, kind in zip(values, kinds, strict=True):
+        value = composite(value, where) or value
         if not isinstance(value, Compound) or not isinstance(value.type, kind):
             wanted = "a matrix" if kind is MatrixType else "a vector"
             raise KernelTypeError(f"{call.name} takes {wanted}, not {describe(value)}", *where)
@@ -212,10 +215,12 @@ def _trace(lowering: Lowering, call: Call) -> Value:
 def _truths(op: str) -> Handler:
     def handler(lowering: Lowering, call: Call) -> Value:
         where = call.location
-        (v,) = _operands(lowering, call, VectorType | MatrixType)
-        truths = [lowering.truth(part, where) for part in v.parts]
-        result = truths[0]
-        for truth in truths[1:]:
+        (value,) = arguments(call, 1, call.name)
+        found = lists.numbers_in(value)
+        if entries(value) is None or not found:
+            raise KernelTypeError(f"{call.name} takes a vector, a tuple or a list, not {describe(value)}", *where)
+        result, *rest = (lowering.truth(part, where) for part in found)
+        for truth in rest:
             result = ir.Logical(op, result, truth, type=boolean, location=where)  # type: ignore[arg-type]
         return result
 
@@ -230,12 +235,11 @@ def _total(name: str, operator: ast.operator) -> Handler:
         if len(call.positional) != 1:
             raise KernelTypeError(f"{name} takes one vector or tuple", *where)
         (value,) = call.values
-        if isinstance(value, Static) and isinstance(value.value, tuple):
-            value = concretized(value)
-        if not isinstance(value, Compound) or not all(isinstance(part, ir.Expr) for part in value.parts):
+        found = lists.numbers_in(value)
+        if entries(value) is None or not found:
             raise KernelTypeError(f"{name} takes a vector or a tuple of numbers, not {describe(value)}", *where)
-        total: Value = value.parts[0]
-        for part in value.parts[1:]:
+        total, *rest = found
+        for part in rest:
             total = lowering.binary(operator, total, part, where)
         return total
 
@@ -252,8 +256,8 @@ def _len(lowering: Lowering, call: Call) -> Value:
     (value,) = arguments(call, 1, "len")
     if isinstance(value, Compound):
         return Static(value.type.rows if isinstance(value.type, MatrixType) else len(value.parts), where)
-    if isinstance(value, Static) and isinstance(value.value, tuple):
-        return Static(len(value.value), where)
+    if is_written_out(value):
+        return Static(len(entries(value) or ()), where)
     array = lowering.array(value, call.positional[0].location)
     extents = lowering.array_attribute(array, "shape", where)
     assert isinstance(extents, Static)

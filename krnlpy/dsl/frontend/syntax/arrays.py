@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import math
 from typing import Any, TypeVar
 
 from krnlpy.dsl import builtins, ir
-from krnlpy.dsl.frontend.conversions import typed, widen, widens
+from krnlpy.dsl.frontend.conversions import common, concretized, typed, widen, widens
+from krnlpy.dsl.frontend.operations import compounds
 from krnlpy.dsl.frontend.operations.operands import zero
-from krnlpy.dsl.frontend.values import ArrayPlace, CompoundPlace, Static, Value, describe, is_number
+from krnlpy.dsl.frontend.sequences import form_of, is_array_value, is_written_out
+from krnlpy.dsl.frontend.targets import Target, whole
+from krnlpy.dsl.frontend.values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe, is_number
 from krnlpy.dsl.frontend.views import rank_of
 from krnlpy.dsl.types.annotations import element_type
 from krnlpy.dsl.types.composites import AnyType, CompositeType, composite_type, is_spread
@@ -16,6 +20,9 @@ from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, Kernel
 from krnlpy.scalar import i32
 
 from .expressions import ExpressionLowering
+
+MAX_ENTRIES = 1024
+"""Of a list: each is stored by a statement of its own."""
 
 
 class ArrayLowering(ExpressionLowering):
@@ -26,6 +33,10 @@ class ArrayLowering(ExpressionLowering):
     """
 
     loops: list[Any]
+
+    def write(self, target: Target, value: Value, where: ir.Location, value_where: ir.Location) -> None:
+        """Gives a target a value."""
+        raise NotImplementedError
 
     def type_named(self, node: ast.expr) -> AnyType:
         """The type that an annotation or an argument names."""
@@ -88,7 +99,7 @@ class ArrayLowering(ExpressionLowering):
         if any(name in names for names in taken) or (known is not None and not is_own):
             raise KernelNameError(f"the name {name} is taken; choose another", *self.at(target))
         if known is None:
-            known = self.arrays[name] = self._new_array(name, type, shape, group)
+            known = self.arrays[name] = self.new_array(name, type, shape, group)
             self.array_lines[name] = target.lineno
             used = any(not loop.unrolled for loop in self.loops)  # by the pass before
         elif known.type != type or not _is_of_shape(known, shape):
@@ -109,14 +120,14 @@ class ArrayLowering(ExpressionLowering):
         else:
             self.emit(cleared(place, where))
 
-    def _new_array(self, name: str, type: AnyType, shape: tuple[ir.Expr, ...], group: bool) -> ArrayPlace:
+    def new_array(self, name: str, type: AnyType, shape: tuple[ir.Expr, ...], group: bool) -> ArrayPlace:
         if is_spread(type):
             axes: tuple[int, ...] = type.axes  # type: ignore[union-attr]
             longer = (*shape, *(ir.const(n, i32, shape[0].location) for n in axes))
-            part = self._new_array(name, type.element, longer, group)  # type: ignore[union-attr]
+            part = self.new_array(name, type.element, longer, group)  # type: ignore[union-attr]
             return CompoundPlace(name, type, (part,), axes)  # type: ignore[arg-type]
         if isinstance(type, CompositeType):
-            parts = (self._new_array(f"{name}_{part}", inner, shape, group) for part, inner in type.parts)
+            parts = (self.new_array(f"{name}_{part}", inner, shape, group) for part, inner in type.parts)
             return CompoundPlace(name, type, tuple(parts))
         if group:
             shared = ir.GroupArray(name, type, shape)
@@ -125,6 +136,43 @@ class ArrayLowering(ExpressionLowering):
         own = ir.LocalArray(name, type, shape)
         self.local_arrays.append(own)
         return own
+
+    def new_list(self, name: str, value: Static, where: ir.Location) -> ArrayPlace:
+        """An array of the function's own with the entries of a list."""
+        shape, found = form_of(value)
+        if not shape or math.prod(shape) > MAX_ENTRIES or len(shape) > 3:
+            raise KernelTypeError(
+                f"a list has 1 to {MAX_ENTRIES} entries, and up to three axes; this has {len(found)} of shape {shape};"
+                " write local_array(type, shape)",
+                *where,
+            )
+        for entry in found:
+            if is_array_value(entry):
+                raise KernelTypeError(
+                    f"{describe(entry)} in a list would be a second name for it; [*a] has its elements", *where
+                )
+        type = self._entry_type(found, where)
+        place = self.new_array(name, type, tuple(ir.const(length, i32, where) for length in shape), False)
+        target = whole(place, where)
+        assert target is not None
+        self.write(target, value, where, where)
+        return place
+
+    @staticmethod
+    def _entry_type(found: list[Value], where: ir.Location) -> AnyType:
+        try:
+            if not any(isinstance(v, Compound) or is_written_out(v) for v in found):
+                return common(found, "a list", where)[0].type
+            return compounds.entries_of_one_type([concretized(v) for v in found], where)[0].type
+        except KernelTypeError as error:
+            if error.message.startswith(("if-else of", "a list of")):
+                kinds = " and ".join(dict.fromkeys(map(describe, found)))
+                raise KernelTypeError(
+                    f"the entries of a list are of one type, and its rows of one length; these are {kinds}; a tuple"
+                    " may mix types",
+                    *where,
+                ) from None
+            raise
 
     def _array_shape(self, node: ast.expr) -> tuple[ir.Expr, ...]:
         value = self.value(node)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import concretized, default_type
 from krnlpy.dsl.frontend.operations import cooperative
+from krnlpy.dsl.frontend.sequences import entries, is_written_out
 from krnlpy.dsl.frontend.targets import (
     AnyName,
     CompoundName,
@@ -27,8 +28,6 @@ from krnlpy.dsl.frontend.views import View, as_view, is_array
 from krnlpy.dsl.types.composites import (
     AnyType,
     CompositeType,
-    MatrixType,
-    StructType,
 )
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 
@@ -42,6 +41,8 @@ class AssignmentLowering(TargetLowering):
         if self.array_declarations(node):
             return
         value = self.value(node.value)
+        if len(node.targets) > 1 and isinstance(value, Static) and isinstance(value.value, list):
+            raise KernelTypeError("each name would mean the same list; write a list for each", *self.at(node))
         if len(node.targets) > 1:
             value = self.snapshot(value)
         for target in node.targets:
@@ -104,11 +105,10 @@ class AssignmentLowering(TargetLowering):
             raise KernelSyntaxError("kernels assign to variables and to elements of arrays", *self.at(target))
 
     def _assign_tuple(self, target: ast.Tuple | ast.List, value: Value, where: ir.Location) -> None:
-        entries = self.unpacked(target, value, where)
+        found = self.unpacked(target, value, where)
         # A value that a target before it may change is taken first: a, b = b, a.
         values = [
-            self.snapshot(v) if any(self._may_change(t, v) for t in target.elts[:n]) else v
-            for n, v in enumerate(entries)
+            self.snapshot(v) if any(self._may_change(t, v) for t in target.elts[:n]) else v for n, v in enumerate(found)
         ]
         for element, one in zip(target.elts, values, strict=True):
             self._assign(element, one, where)
@@ -119,18 +119,14 @@ class AssignmentLowering(TargetLowering):
         Raises:
             KernelTypeError: it has not as many.
         """
-        entries: tuple[Value, ...]
-        if isinstance(value, Static) and isinstance(value.value, tuple):
-            entries = tuple(v if isinstance(v, Value) else Static(v, where) for v in value.value)
-        elif isinstance(value, Compound) and not isinstance(value.type, StructType | MatrixType):
-            entries = value.parts
-        else:
+        found = entries(value)
+        if found is None:
             raise KernelTypeError(f"{describe(value)} cannot be unpacked", *where)
         if any(isinstance(e, ast.Starred) for e in target.elts):
             raise KernelSyntaxError("kernels have no starred targets; write the targets out", *self.at(target))
-        if len(entries) != len(target.elts):
-            raise KernelTypeError(f"{len(entries)} values for {len(target.elts)} targets", *where)
-        return entries
+        if len(found) != len(target.elts):
+            raise KernelTypeError(f"{len(found)} values for {len(target.elts)} targets", *where)
+        return found
 
     def _may_change(self, target: ast.expr, value: Value) -> bool:
         """Whether assigning a target may change a value."""
@@ -151,8 +147,8 @@ class AssignmentLowering(TargetLowering):
             written |= set(self.views[name].variables)
         if any(isinstance(e, ir.Local) and e.variable in written for e in ir.walk(value)):
             return True
-        if isinstance(target, ast.Name) and name is not None:
-            return False
+        if isinstance(target, ast.Name) and name is not None:  # an array takes all elements at once
+            return name in self.arrays and any(isinstance(e, ir.Load) for e in ir.walk(value))
         # An element is written; the index may have effects of its own.
         changed = (ir.Load, ir.Local) if any(isinstance(n, ast.NamedExpr) for n in ast.walk(target)) else ir.Load
         return any(isinstance(e, changed) for e in ir.walk(value))
@@ -165,8 +161,21 @@ class AssignmentLowering(TargetLowering):
             self.write(self._parameter_target(target), value, self.at(target), where)
             return
         if name in self.arrays:
-            raise KernelTypeError(f"the array {name} cannot be assigned; index it", *self.at(target))
+            fits = isinstance(value, Compound) or is_written_out(value)
+            if fits and self.arrays[name] in self.aliased:  # to Python a new list, which the other name does not mean
+                raise KernelTypeError(
+                    f"{name} has another name, or a row of it has one, which would change too; use a new name", *where
+                )
+            self.write(self.whole_of(target, fits), value, self.at(target), where)
+            self.assigned.add(name)
+            return
         known = self.locals.get(name)
+        if known is None and isinstance(value, Static) and isinstance(value.value, list):
+            self._check_new_name(target)
+            self.arrays[name] = self.new_list(name, value, where)
+            self.array_lines[name] = target.lineno
+            self.assigned.add(name)
+            return
         matrix = cooperative.matrix_of(value)
         if matrix is not None or name in self.matrices:
             self._assign_matrix(target, matrix, value, where)
@@ -196,6 +205,7 @@ class AssignmentLowering(TargetLowering):
     def _assign_view(self, target: ast.Name, view: View, where: ir.Location) -> None:
         """A name for part of an array. Where it may mean one or another, they differ in their numbers only."""
         name = target.id
+        self.aliased.add(view.base)
         known = self.views.get(name)
         if name in self.locals and name in self.assigned:
             raise KernelTypeError(

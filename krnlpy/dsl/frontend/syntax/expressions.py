@@ -11,11 +11,12 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.frontend import tables
+from krnlpy.dsl.frontend import lists, tables
 from krnlpy.dsl.frontend.callables import Func
-from krnlpy.dsl.frontend.conversions import choice, counted, is_truth, typed, unify
+from krnlpy.dsl.frontend.conversions import choice, composite, counted, is_truth, typed, unify
 from krnlpy.dsl.frontend.operations import calls, compounds, cooperative, members
 from krnlpy.dsl.frontend.receiver import Instance
+from krnlpy.dsl.frontend.sequences import is_array_value, is_sequence
 from krnlpy.dsl.frontend.targets import AnyName, LocalName
 from krnlpy.dsl.frontend.values import (
     Compound,
@@ -35,7 +36,7 @@ from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean
 
 from .indexing import IndexLowering
-from .membership import contains, identical, lower_container
+from .membership import contains, equal, identical, is_elementwise, lower_container
 from .operators import ARITHMETIC, BINARY, COMPARE, FOLD
 
 LONGEST_CHAIN = 64
@@ -103,11 +104,7 @@ class ExpressionLowering(IndexLowering):
             if captured not in self.state.types:
                 raise KernelTypeError(f"no parameter of the kernel says what the type {name} is", *where)
             captured = self.state.types[captured]
-        return self._captured(captured, name, where)
-
-    def _captured(self, value: Any, name: str, where: ir.Location) -> Static:
-        """An object from outside; an array is a table."""
-        return Static(self.state.table(value, name, where) if isinstance(value, np.ndarray) else value, where)
+        return members.captured(self, captured, name, where)
 
     def read(self, name: AnyName, where: ir.Location) -> ir.Expr | Compound:
         """The value of a variable."""
@@ -148,7 +145,7 @@ class ExpressionLowering(IndexLowering):
                 return cooperative.attribute(place, node.attr, where)
             if isinstance(place, ModuleType | type) and hasattr(place, node.attr):
                 found = self.state.capture(place, node.attr, lambda: getattr(place, node.attr))
-                return self._captured(found, node.attr, where)
+                return members.captured(self, found, node.attr, where)
             if isinstance(place, ModuleType | type):
                 raise KernelNameError(f"{place.__name__} has no {node.attr}", *where)
         raise KernelTypeError(f"{describe(owner)} has no attributes in kernels", *where)
@@ -164,7 +161,7 @@ class ExpressionLowering(IndexLowering):
         owner = self.value(node.value)
         if isinstance(owner, Compound):
             return compounds.subscript(self, owner, node)
-        if isinstance(owner, Static) and isinstance(owner.value, tuple):
+        if isinstance(owner, Static) and isinstance(owner.value, tuple | list):
             at = self.value(node.slice)
             if isinstance(at, ir.Expr):
                 return self._chosen_entry(owner, at, node)
@@ -184,9 +181,10 @@ class ExpressionLowering(IndexLowering):
     def _chosen_entry(self, owner: Static, at: ir.Expr, node: ast.Subscript) -> Value:
         """An entry of a tuple by an index that is known while the kernel runs: numbers are a table."""
         where = self.at(node)
-        array = tables.as_array(owner.value, where)
+        array = tables.as_array(tuple(owner.value), where)
         if array is not None:
-            return self.row_at(self.state.table(array, ast.unparse(node.value), where), at, self.at(node.slice))
+            name = getattr(node.value, "attr", getattr(node.value, "id", "table"))
+            return self.row_at(self.state.table(array, name, where), at, self.at(node.slice))
         index = compounds.index_entry(self, at, node)
         entries = [v if isinstance(v, Value) else Static(v, where) for v in owner.value]
         return compounds.choose(self, compounds.entries_of_one_type(entries, where), index, where)
@@ -208,6 +206,11 @@ class ExpressionLowering(IndexLowering):
 
     def binary(self, operator: ast.operator, left: Value, right: Value, where: ir.Location) -> Value:
         """``left operator right`` with Python's meaning."""
+        if is_sequence(left) or is_sequence(right):
+            joined = lists.joined(operator, left, right, where)
+            if joined is not None:
+                return joined
+            left, right = lists.operands(left, right, where)
         if isinstance(operator, ast.MatMult):
             return compounds.matmul(self, left, right, where)
         if isinstance(left, Compound) or isinstance(right, Compound):
@@ -248,6 +251,8 @@ class ExpressionLowering(IndexLowering):
 
     def unary(self, operator: ast.unaryop, value: Value, where: ir.Location) -> Value:
         """``operator value`` with Python's meaning."""
+        if is_array_value(value) and not isinstance(operator, ast.Not):
+            value = composite(value, where) or value
         if isinstance(value, Compound):
             return compounds.unary(self, operator, value, where)
         if matrix := cooperative.matrix_of(value):
@@ -305,6 +310,11 @@ class ExpressionLowering(IndexLowering):
         if isinstance(operator, ast.In | ast.NotIn):
             found = contains(self, left, right, where)
             return found if isinstance(operator, ast.In) else self.unary(ast.Not(), found, where)
+        if (is_sequence(left) or is_sequence(right)) and type(operator) in COMPARE:
+            if isinstance(operator, ast.Eq | ast.NotEq) and not any(map(is_elementwise, (left, right))):
+                same = equal(self, left, right, where)
+                return same if isinstance(operator, ast.Eq) else self.unary(ast.Not(), same, where)
+            left, right = lists.operands(left, right, where)
         if isinstance(left, Compound) or isinstance(right, Compound):
             return compounds.compare(self, operator, left, right, where)
         op = COMPARE[type(operator)]
@@ -376,7 +386,7 @@ class ExpressionLowering(IndexLowering):
             then = self.value(node.body)
         with self.branch() as else_effects:
             otherwise = self.value(node.orelse)
-        several = any(isinstance(v, Compound) or _is_tuple(v) or _view(v) for v in (then, otherwise))
+        several = any(isinstance(v, Compound) or is_sequence(v) for v in (then, otherwise))
         if not (then_effects or else_effects or several):
             return choice(condition, then, otherwise, where)
         condition = self.evaluate_once(condition, "condition")
@@ -410,7 +420,3 @@ def _same(value: Value) -> Value:
 
 def _view(value: Value) -> View | None:
     return value.value if isinstance(value, Static) and isinstance(value.value, View) else None
-
-
-def _is_tuple(value: Value) -> bool:
-    return isinstance(value, Static) and isinstance(value.value, tuple)

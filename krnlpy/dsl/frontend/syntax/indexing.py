@@ -6,9 +6,9 @@ import ast
 from collections.abc import Callable
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.frontend import tables
 from krnlpy.dsl.frontend.conversions import cast, typed
 from krnlpy.dsl.frontend.lowering import Lowering
+from krnlpy.dsl.frontend.sequences import element
 from krnlpy.dsl.frontend.values import Compound, CompoundPlace, Static, Value, describe
 from krnlpy.dsl.frontend.views import Array, Span, View, as_view, field_of, first_of, rank_of
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
@@ -42,14 +42,7 @@ class IndexLowering(Lowering):
         self, place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...], where: ir.Location
     ) -> ir.Expr | Compound:
         """The value of an element of an array, buffer or item."""
-        if isinstance(place, CompoundPlace) and place.axes:
-            every = ((*index, *at) for at in place.indices(where))
-            return Compound(place.type, tuple(self.element(place.parts[0], at, where) for at in every), where)
-        if isinstance(place, CompoundPlace):
-            return Compound(place.type, tuple(self.element(part, index, where) for part in place.parts), where)
-        if isinstance(place, ir.ConstantArray):
-            return tables.element(place, index, where)
-        return ir.Load(place, index, type=place.type.compute, location=where)
+        return element(place, index, where)
 
     def value_of(self, view: View, where: ir.Location) -> Value:
         """A view as a value: the element where one is left, else itself."""

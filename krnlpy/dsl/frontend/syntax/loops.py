@@ -234,7 +234,7 @@ class LoopLowering(IterationLowering):
         for number in range(items.length.value):
             loop.left = ""
             last = self.snapshot(items.at(Static(number, where)))
-            self._name_item(node.target, last, changed)
+            self.name_item(node.target, last, changed)
             if not self.statements(node.body) and not loop.left:
                 self.loops.pop()
                 return False
@@ -250,7 +250,7 @@ class LoopLowering(IterationLowering):
             return self.statements(node.orelse)
         return True
 
-    def _name_item(self, target: ast.expr, value: Value, changed: set[str]) -> None:
+    def name_item(self, target: ast.expr, value: Value, changed: set[str]) -> None:
         """Names for the item of an unrolled pass, which may have a type of its own; variables where the body changes
         them."""
         if isinstance(target, ast.Name):
@@ -261,7 +261,7 @@ class LoopLowering(IterationLowering):
             return
         assert isinstance(target, ast.Tuple | ast.List)
         for element, part in zip(target.elts, self.unpacked(target, value, self.at(target)), strict=True):
-            self._name_item(element, part, changed)
+            self.name_item(element, part, changed)
 
     def _leave_unrolled(self, loop: Loop, how: str, where: ir.Location) -> bool:
         if self.depth != loop.depth:

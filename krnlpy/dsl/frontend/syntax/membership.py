@@ -9,8 +9,9 @@ from typing import Literal
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import typed
 from krnlpy.dsl.frontend.lowering import Lowering
-from krnlpy.dsl.frontend.sequences import Members, Range, entries
-from krnlpy.dsl.frontend.values import Static, Value, describe, is_number
+from krnlpy.dsl.frontend.sequences import Members, Range, entries, is_array_value
+from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, is_number
+from krnlpy.dsl.types.composites import MatrixType, VectorType
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import boolean
 
@@ -63,6 +64,11 @@ def equal(lowering: Lowering, left: Value, right: Value, where: ir.Location) -> 
     if a is None or b is None or len(a) != len(b):
         return Static(False, where)
     return join(lowering, "and", [equal(lowering, x, y, where) for x, y in zip(a, b, strict=True)], where)
+
+
+def is_elementwise(value: Value) -> bool:
+    """Whether a comparison with this is one of elements: it is a vector, a matrix or an array."""
+    return is_array_value(value) or (isinstance(value, Compound) and isinstance(value.type, VectorType | MatrixType))
 
 
 def join(lowering: Lowering, op: Literal["and", "or"], truths: Sequence[Value], where: ir.Location) -> Value:

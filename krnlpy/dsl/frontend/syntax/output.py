@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from krnlpy.dsl import ir
+from krnlpy.dsl.frontend.sequences import entries
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, is_number
 from krnlpy.dsl.ir.formats import Field, Format
 from krnlpy.dsl.types.composites import MatrixType, StructType
@@ -164,12 +165,13 @@ def _parts(value: Value | Any, piece: _Piece, where: ir.Location) -> Iterator[st
             yield f"{value.type.parts[i][0]}=" if is_struct else ""
             yield from _parts(part, piece, where)
         yield ")"
-    elif isinstance(value, Static) and isinstance(value.value, tuple):
-        yield "("
-        for i, entry in enumerate(value.value):
+    elif isinstance(value, Static) and (found := entries(value)) is not None:
+        is_tuple = isinstance(value.value, tuple)
+        yield "(" if is_tuple else "["
+        for i, entry in enumerate(found):
             yield ", " if i else ""
-            yield from _parts(entry if isinstance(entry, Value) else Static(entry, where), piece, where)
-        yield ",)" if len(value.value) == 1 else ")"
+            yield from _parts(entry, piece, where)
+        yield "]" if not is_tuple else ",)" if len(found) == 1 else ")"
     else:
         yield _static_text(value, piece, where)
 

@@ -8,10 +8,19 @@ from collections.abc import Iterator, Sequence
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import coerce
 from krnlpy.dsl.frontend.operations import compounds, members
-from krnlpy.dsl.frontend.operations.variables import check_fits
-from krnlpy.dsl.frontend.targets import CompositeTarget, CompoundName, Element, LocalName, SelectedTarget, Target
+from krnlpy.dsl.frontend.targets import (
+    CompositeTarget,
+    CompoundName,
+    Element,
+    LocalName,
+    SelectedTarget,
+    Target,
+    elements,
+    whole,
+)
 from krnlpy.dsl.frontend.values import Compound, CompoundPlace, Static, Value, describe
-from krnlpy.dsl.frontend.views import Array
+from krnlpy.dsl.frontend.variables import check_fits
+from krnlpy.dsl.frontend.views import Array, first_of
 from krnlpy.dsl.types.composites import AnyType, ArrayType, CompositeType, MatrixType, StructType, TupleType, VectorType
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 
@@ -29,7 +38,9 @@ class TargetLowering(ArrayLowering):
                 return self.locals[node.id]
             if self.is_kernel and node.id in self.state.parameters:
                 return self._parameter_target(node)
-            if node.id in self.arrays or node.id in self.views:
+            if node.id in self.arrays:
+                return self.whole_of(node)
+            if node.id in self.views:
                 what = describe(self.value(ast.copy_location(ast.Name(node.id, ast.Load()), node)))
                 raise KernelTypeError(f"{what} cannot be assigned; index it: {node.id}[i] = ...", *where)
             raise KernelNameError(f"the variable {node.id} has no value to change; assign it before", *where)
@@ -41,6 +52,17 @@ class TargetLowering(ArrayLowering):
                 f"{describe(Static(owner, where))} is changed one element at a time: name one, as in a[i, j]", *where
             )
         return owner
+
+    def whole_of(self, target: ast.Name, fits: bool = True) -> Target:
+        """All of an array, as what is assigned: ``a = [...]`` after ``a`` was a list, ``a += v``."""
+        where = self.at(target)
+        place = self.arrays[target.id]
+        found = whole(place, where) if first_of(place) in self.local_arrays else None
+        if found is None or not fits:
+            raise KernelTypeError(
+                f"the array {target.id} cannot be assigned; index it, or assign a list of its length", *where
+            )
+        return found
 
     def _owner(self, node: ast.expr) -> Target | Array:
         """What an expression means on the left of an assignment: something to write, or an array to index."""
@@ -54,7 +76,7 @@ class TargetLowering(ArrayLowering):
             view = self.subscript(owner, node)
             if view.axes:
                 return view
-            return _elements(view.base, tuple(self.index_once(i) for i in view.numbers))
+            return elements(view.base, tuple(self.index_once(i) for i in view.numbers))
         if isinstance(node, ast.Attribute) and members.is_attribute(self, node):
             return self.array(self.value(node), where)
         if isinstance(node, ast.Attribute) and self._is_part(node.value):
@@ -97,7 +119,7 @@ class TargetLowering(ArrayLowering):
         parameter = self.state.parameters[node.id]
         first = parameter.first if isinstance(parameter, CompoundPlace) else parameter
         if isinstance(parameter, ir.ItemParameter | CompoundPlace) and isinstance(first, ir.ItemParameter):
-            return _elements(parameter, ())
+            return elements(parameter, ())
         how = "index it: a[i] = ..." if isinstance(first, ir.GlobalParameter) else "use another name"
         raise KernelTypeError(f"the parameter {node.id} cannot be assigned; {how}", *self.at(node))
 
@@ -239,16 +261,6 @@ class TargetLowering(ArrayLowering):
             self.emit(statement)
         else:
             self.emit_effect(statement)
-
-
-def _elements(place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...]) -> Target:
-    if isinstance(place, CompoundPlace) and place.axes:
-        where = index[0].location if index else ir.Location("", 1, 0, 0)
-        every = ((*index, *at) for at in place.indices(where))
-        return CompositeTarget(place.type, tuple(_elements(place.parts[0], at) for at in every))
-    if isinstance(place, CompoundPlace):
-        return CompositeTarget(place.type, tuple(_elements(part, index) for part in place.parts))
-    return Element(place, index)
 
 
 def _neighbour(parts: tuple[Target, ...], index: ir.Expr) -> Target | None:

@@ -21,14 +21,15 @@ from krnlpy.dsl.types.composites import AnyType, CompositeType, leaves
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, boolean
 
-from .loops import Loop, LoopLowering
+from .comprehensions import ComprehensionLowering
+from .loops import Loop
 from .output import lower_assert, lower_breakpoint, lower_print
 
 LONGEST_NEST = 16
 """So many ``elif`` become conditions in conditions: what goes through them calls itself as often, some times over."""
 
 
-class StatementLowering(LoopLowering):
+class StatementLowering(ComprehensionLowering):
     """Lowers the statements of one function.
 
     Attributes:
