@@ -155,6 +155,9 @@ class TargetLowering(ArrayLowering):
             or isinstance(type, StructType)
         ):
             raise KernelTypeError(f"a value of type {type} has no elements to assign", *where)
+        if isinstance(node.slice, ast.Slice) and not isinstance(owner, SelectedTarget):
+            sliced, chosen = compounds.slice_of(self, type, node)
+            return CompositeTarget(sliced, tuple(owner.parts[i] for i in chosen))
         entries = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         index = [compounds.index_entry(self, value, node) for value in self.values(entries)]
         return self._at(owner, index, where)
