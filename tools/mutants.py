@@ -333,6 +333,31 @@ MUTATIONS = [
         f"tests/conformance/test_subgroups.py tests/conformance/test_left_loops.py {HOST}",
     ),
     Mutation(_MASKS, '{"return": 0, ', '{"return": 1, ', f"tests/host/test_groups.py {HOST}"),
+    # Rows, slices, tables and truth values
+    Mutation(
+        "krnlpy/dsl/frontend/syntax/indexing.py",
+        "Span(start, span.length, old.step * span.step)",
+        "Span(start, span.length, span.step)",
+        f"tests/conformance/test_rows.py {HOST}",
+    ),
+    Mutation(
+        "krnlpy/dsl/frontend/views.py",
+        "return (entry.step, length)",
+        "return (1, length)",
+        f"tests/conformance/test_rows.py {HOST}",
+    ),
+    Mutation(
+        "krnlpy/dsl/glsl/tables.py",
+        "self._starts[table] = start",
+        "self._starts[table] = 0",
+        f"tests/conformance/test_tables.py {VULKAN}",
+    ),
+    Mutation(
+        "krnlpy/dsl/glsl/places.py",
+        'return f"({bits} != 0u)"',
+        'return f"({bits} == 1u)"',
+        f"tests/conformance/test_truth_values.py {VULKAN}",
+    ),
     # The language's library
     Mutation(
         "krnlpy/dsl/library/random.py",

@@ -440,3 +440,18 @@ def test_debugging_raises_with_the_line(
     where: Any = store_at.__wrapped__ if kernel is in_a_function else kernel
     lines, first = inspect.getsourcelines(where)
     assert caught.value.line == first + next(n for n, line in enumerate(lines) if text in line)
+
+
+def test_steps_of_slices_multiply(launch: Launcher) -> None:
+    def kernel(a: GlobalMut[f32], y: GlobalMut[f32], n: i32) -> None:
+        thirds = a[1::2][::3]
+        y[0] = total(thirds) + f32(len(thirds)) * 1000.0
+        backwards = a[::-2][n::2]
+        y[1] = backwards[1] + f32(len(backwards)) * 1000.0
+        y[2] = a[::-1][::-3][2]
+
+    a = np.arange(1, 21, dtype=np.float32)
+    _, y = launch(kernel, a, np.zeros(3, np.float32), 1, **ONE)
+    thirds, backwards = a[1::2][::3], a[::-2][1::2]
+    want = [thirds.sum() + len(thirds) * 1000, backwards[1] + len(backwards) * 1000, a[::-1][::-3][2]]
+    assert_same(y, np.array(want, np.float32))
