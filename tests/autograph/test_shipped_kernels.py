@@ -43,7 +43,7 @@ for dtype in (f32, bf16):
 @pytest.mark.parametrize("index", range(len(krnlpy.devices())))
 def test_lenet5_trains_without_a_compiler(index: int) -> None:
     """Where this fails for want of a compiler, `make kernels` was forgotten, or a kernel in krnlpy_workload.py."""
-    batch = 64
+    batch = 16
     lines = process.output("-c", PROGRAM, index, batch).splitlines()
     for line in lines:
         first, second, right = json.loads(line)

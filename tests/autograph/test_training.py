@@ -43,7 +43,7 @@ def run(device: Device, dtype: ScalarType, steps: int, batch: int = 20) -> Any:
     return np.array([loss.item() for loss in losses]), [hit.item() for hit in hits], model
 
 
-@pytest.mark.parametrize("dtype", [f32, pytest.param(f16, marks=deep), bf16], ids=str)
+@pytest.mark.parametrize("dtype", [f32, *(pytest.param(dtype, marks=deep) for dtype in (f16, bf16))], ids=str)
 def test_training_lowers_the_loss(dtype: ScalarType, device: Device) -> None:
     if device.info.kind == "interpreter":
         pytest.skip("millions of products")

@@ -12,7 +12,7 @@ import pytest
 
 from krnlpy import Buffer, Device, Feature, StructBuffer, f32, i16, struct_dtype, u8
 from krnlpy.errors import DtypeError, ShapeError, SharingError, UnsizedError
-from tests.support.typed import untyped
+from tests.support.typed import instance, untyped
 
 
 @dataclass
@@ -97,9 +97,7 @@ def test_an_array_is_shared_where_it_is_asked_for(device: Device) -> None:
             StructBuffer.from_numpy(array, device, copy=False)
         return
     buffer = StructBuffer.from_numpy(array, device, copy=False)
-    heat = buffer["heat"]
-    assert isinstance(heat, Buffer)
-    heat.fill(5.0)
+    instance(Buffer, buffer["heat"]).fill(5.0)
     device.wait()
     assert (array["heat"] == 5).all() and (array["count"] == 7).all()
 

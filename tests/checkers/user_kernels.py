@@ -72,6 +72,11 @@ def narrow(x: Item[f32], y: ItemMut[T], flags: ItemMut[u32]) -> None:
         flags = 0
 
 
+@kernel
+def mask(on: Item[bool], x: Item[f32], y: ItemMut[bool]) -> None:
+    y = not y if on and x > 0.5 else bool(x)
+
+
 @func
 def lerp(a: f32, b: f32, t: f32) -> f32:
     return a + t * (b - a)
@@ -178,6 +183,9 @@ def run() -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
     y = zeros_like(x)
     axpy(2.0, x, y)
     functions(0.25, x, y)
+    masked = zeros_like(x, bool)
+    mask(masked, x, masked)
+    assert masked.dtype == bool
     square_matrix = Buffer.ones((8, 8), bf16)
     product = Buffer.empty((8, 8), bf16)
     matmul.specialize(TILE=4).with_threads(4, 4).with_groups(2, 2)(square_matrix, square_matrix, product)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-COMBINE: dict[str, Callable[[Any, Any], Any]] = {
+COMBINE: dict[str, Any] = {
     "add": np.add,
     "mul": np.multiply,
     "min": np.minimum,

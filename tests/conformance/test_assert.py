@@ -16,6 +16,7 @@ from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut
 from krnlpy.errors import KernelAssertionError, KernelIndexError
 from krnlpy.scalar import f32, f64, i32, i64, u8
 from tests.support.launching import Launcher
+from tests.support.typed import untyped
 
 Output = pytest.CaptureFixture[str]
 
@@ -116,7 +117,7 @@ def test_functions(launch: Launcher) -> None:
     x = np.array([1, 4, -1], np.float32)
     with pytest.raises(KernelAssertionError, match=r"no real root \(x is -1\.0\).*global_id \(2, 0, 0\)") as caught:
         launch(call, x, np.zeros(3, np.float32), debug=True)
-    assert caught.value.line == line_of(root.function, "assert x")
+    assert caught.value.line == line_of(untyped(root).function, "assert x")
     y = np.zeros(4, np.float32)
     with pytest.raises(KernelAssertionError, match=r"x is 3\.0 .*global_id \(3, 0, 0\)"):
         launch(written_out, y, threads=(4, 1, 1), groups=(1, 1, 1), debug=True)

@@ -147,7 +147,7 @@ def test_comparisons_of_widened_numbers(launch: Launcher) -> None:
     n = np.array([0, 1, 63, 64, 65, -1, -3, -4, 2**31 - 1, -(2**31)], np.int32)
     wide = n.astype(np.int64)
     parts = [wide < 0, wide >= 64, wide < 0, n.astype(np.int16) <= -3, n.astype(np.uint32) > 2**31]
-    want = sum(part.astype(np.uint8) << bit for bit, part in enumerate(parts)).astype(np.uint8)
+    want = np.sum([part.astype(np.uint8) << bit for bit, part in enumerate(parts)], axis=0, dtype=np.uint8)
     assert_same(launch(compare_widened, n, np.zeros(n.shape, np.uint8))[1], want, n)
 
 

@@ -49,6 +49,7 @@ from krnlpy.dsl import (
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut
 from krnlpy.scalar import ScalarType, bf16, f16, f32, f64, i32, u8, u32
 from tests.support.devices import requires
+from tests.support.typed import instance, untyped
 
 from .values import NUMBERS
 
@@ -464,11 +465,11 @@ def test_composite_scalars_of_many_kinds(device: Device) -> None:
 
 def test_struct_buffer_copies_and_fields(device: Device) -> None:
     cells = StructBuffer.zeros((2, 3), Cell, device)
-    cells["body"]["velocity"].fill(2.5)
-    cells["flag"].fill(7)
+    instance(Buffer, cells["body"]["velocity"]).fill(2.5)
+    instance(Buffer, cells["flag"]).fill(7)
     assert cells["spin"].shape == (2, 3, 2, 2)
     again = cells.copy()
-    cells["flag"].fill(1)
+    instance(Buffer, cells["flag"]).fill(1)
     assert (again.numpy()["flag"] == 7).all()
     again.copy_from(cells)
     moved = again.to_device(Device.host())
@@ -479,7 +480,7 @@ def test_struct_buffer_copies_and_fields(device: Device) -> None:
     assert cells.nbytes == 6 * cells.dtype.itemsize
     packed = np.zeros(3, np.dtype([("a", "u1"), ("b", "f4")]))
     packed["b"] = [1, 2, 3]
-    assert StructBuffer.from_numpy(packed, device)["b"].numpy().tolist() == [1, 2, 3]
+    assert instance(Buffer, StructBuffer.from_numpy(packed, device)["b"]).numpy().tolist() == [1, 2, 3]
 
 
 def test_arrays_of_struct_buffers_are_copies(device: Device) -> None:
@@ -488,15 +489,15 @@ def test_arrays_of_struct_buffers_are_copies(device: Device) -> None:
     for array in (cells.numpy(), np.array(cells), np.asarray(cells)):
         array["flag"] = 5
         assert (cells.numpy()["flag"] == 0).all()
-        cells["flag"].fill(2)
+        instance(Buffer, cells["flag"]).fill(2)
         assert (array["flag"] == 5).all() and (host["flag"] == 0).all()
-        cells["flag"].fill(0)
+        instance(Buffer, cells["flag"]).fill(0)
     host["flag"] = 4
     assert (cells.numpy()["flag"] == 0).all()
     if device.info.index is None:
         for shared in (cells.numpy(copy=False), np.asarray(cells, copy=False)):
             shared["flag"][1] += 3
-        assert cells["flag"].numpy().tolist() == [0, 6, 0]
+        assert instance(Buffer, cells["flag"]).numpy().tolist() == [0, 6, 0]
         with pytest.raises(SharingError, match="is a copy"):
             np.asarray(cells, [("a", "u1")], copy=False)
         return
@@ -552,5 +553,5 @@ def test_wrong_types() -> None:
 def test_vectors_outside_of_kernels() -> None:
     assert vec3(1, 2, 3).tolist() == [1, 2, 3]
     assert vec2(4).tolist() == [4, 4]
-    assert mat2(1, 2, 3, 4).tolist() == [[1, 2], [3, 4]]
-    assert Matrix[f32, 3, 2](5).tolist() == [[5, 0], [0, 5], [0, 0]]
+    assert untyped(mat2(1, 2, 3, 4)).tolist() == [[1, 2], [3, 4]]
+    assert untyped(Matrix[f32, 3, 2](5)).tolist() == [[5, 0], [0, 5], [0, 0]]

@@ -11,6 +11,17 @@ import pytest
 from krnlpy import func
 from krnlpy.dsl.frontend.callables import Func
 from krnlpy.dsl.frontend.derivatives import parameters_of
+from krnlpy.dsl.library import (
+    error_function,
+    exponentials,
+    gamma,
+    inverse_trigonometric,
+    logarithms,
+    logistic,
+    parts,
+    remainders,
+    roots,
+)
 from krnlpy.dsl.library import partials as rules
 from krnlpy.host.backend import HostBackend
 from krnlpy.scalar import f64
@@ -46,8 +57,7 @@ def broken(partial: Callable[..., Any]) -> Callable[..., Any]:
 
 def library_functions(name: str) -> list[Func]:
     modules = (
-        rules.error_function, rules.exponentials, rules.gamma, rules.inverse_trigonometric, rules.logarithms,
-        rules.logistic, rules.parts, rules.remainders, rules.roots,
+        error_function, exponentials, gamma, inverse_trigonometric, logarithms, logistic, parts, remainders, roots,
     )  # fmt: skip
     found = [vars(module).get(f"{name}{suffix}") for module in modules for suffix in ("", "_f32", "_f64")]
     return [f for f in found if isinstance(f, Func) and f.partials is not None]

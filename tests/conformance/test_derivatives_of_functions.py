@@ -15,7 +15,7 @@ from krnlpy.dsl import derivative, value_and_partials
 from krnlpy.dsl.types.annotations import Item, ItemMut
 from krnlpy.scalar import ScalarType, f32, f64
 from tests.support.launching import Launcher
-from tests.support.tiers import sampled
+from tests.support.tiers import one_vulkan_device, sampled
 
 from .derivative_table import CASES, SECOND, Case
 from .values import COMPUTED_FLOATS
@@ -110,6 +110,7 @@ def assert_close(got: Array, exact: Array, ulps: float) -> None:
     assert error.max() <= ulps, f"{error.max():.1f} ulp"
 
 
+@one_vulkan_device  # each function is exact on each; what is made of them is decided above devices
 @by_type
 @pytest.mark.parametrize("name", CASES)
 def test_mathematical_form(launch: Launcher, name: str, type: ScalarType) -> None:

@@ -62,19 +62,19 @@ def fill(array: np.ndarray[Any, Any], numbers: Any) -> None:
     if array.dtype.names is None:
         array[...] = np.array([next(numbers) % 50 for _ in range(array.size)]).reshape(array.shape)
         return
-    for name in array.dtype.names:
+    for name in array.dtype.names or ():
         fill(array[name], numbers)
 
 
 def test_the_layout_is_that_of_c(device: Device) -> None:
     dtype = struct_dtype(Fleet)
     leg, robot = struct_dtype(Leg), struct_dtype(Robot)
-    assert leg.itemsize == 24 and [leg.fields[n][1] for n in leg.names] == [0, 12, 16]
+    assert leg.itemsize == 24 and [leg.fields[n][1] for n in leg.names or ()] == [0, 12, 16]
     # 1 byte, padding to 4, three legs of 24 bytes, six f16, an f32, two vec3
     assert robot.itemsize == 4 + 72 + 12 + 4 + 24 and robot.fields["gains"][0].shape == (2, 3)
     assert dtype.itemsize == 2 * robot.itemsize + 20
     assert dtype == np.dtype([("robots", robot, (2,)), ("counts", np.int32, (5,))], align=True)
-    fleets = StructBuffer.from_numpy(filled(Fleet, 4).reshape(2, 2), device)
+    fleets: Any = StructBuffer.from_numpy(filled(Fleet, 4).reshape(2, 2), device)
     expected = filled(Fleet, 4).reshape(2, 2)
     legs = fleets["robots"]["legs"]
     assert legs.shape == (2, 2, 2, 3) and legs["angles"].shape == (2, 2, 2, 3, 2)

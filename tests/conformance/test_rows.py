@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from krnlpy import func
-from krnlpy.dsl import atomic_add, barrier, global_id, group_array, local_array, thread_id, unroll, vec2
+from krnlpy.dsl import atomic_add, barrier, derivative, global_id, group_array, local_array, thread_id, unroll, vec2
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Out, Spec
 from krnlpy.errors import KernelIndexError
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, f32, i32, u8, u32
@@ -285,6 +285,52 @@ def test_atomics_of_rows(launch: Launcher) -> None:
         want[i % 2, i % 3] += 1
     want[2] = 32, 0, 16
     assert_same(bins, want)
+
+
+TABLE = np.arange(12, dtype=np.float32).reshape(3, 4)
+
+
+def test_rows_of_tables_and_under_derivatives(launch: Launcher) -> None:
+    @func
+    def powers(x):
+        c = local_array(f32, (2, 3))
+        row = c[1]
+        for j in range(3):
+            row[j] = x * (j + 1.0)
+        result = 0.0
+        for k, v in enumerate(row):
+            result += v * x ** (k + 1)
+        for v in c[1, 1:]:
+            result += v * v
+        return result
+
+    @func
+    def weighted(x, i):
+        result = 0.0
+        for v in TABLE[i]:
+            result += v * x
+        return result
+
+    @func
+    def product(values: Global[f32], x):
+        result = x
+        for v in values:
+            result *= v * x
+        return result
+
+    def kernel(y: GlobalMut[f32], n: i32) -> None:
+        for i in range(3):
+            y[i] = total(TABLE[i]) + total(TABLE[:, n]) * 100.0
+            y[3 + i] = derivative(powers)(2.0) + derivative(weighted)(1.0, i)
+        own = local_array(f32, (2, 2))
+        own[1, 0], own[1, 1] = 2.0, 3.0
+        y[6] = derivative(product, "x")(own[n], 1.5)
+
+    (y,) = launch(kernel, np.zeros(7, np.float32), 1, **ONE)
+    # x * x + 2 * x ** 3 + 3 * x ** 4 + 13 * x * x, and 6 * x ** 3
+    slope = 2 * 2 + 6 * 2**2 + 12 * 2**3 + 26 * 2
+    want = [*(TABLE.sum(1) + TABLE[:, 1].sum() * 100), *(slope + TABLE.sum(1)), 18 * 1.5**2]
+    assert_same(y, np.array(want, np.float32))
 
 
 def test_a_name_may_mean_other_rows_later(launch: Launcher) -> None:

@@ -76,7 +76,8 @@ def subgroups_of(request: pytest.FixtureRequest, launch: Launcher, monkeypatch: 
         if request.param == "shuffles":
             lacks -= {Feature.SUBGROUP_SHUFFLE, Feature.SUBGROUP_BALLOT, Feature.SUBGROUP_EXTENDED_TYPES}
         poor = dataclasses.replace(info, features=info.features - lacks)
-        monkeypatch.setattr(launch.backend._device, "info", poor)
+        backend: Any = launch.backend
+        monkeypatch.setattr(backend._device, "info", poor)
     return launch
 
 
@@ -126,11 +127,12 @@ def lacks(launch: Launcher, type: ScalarType) -> bool:
     return type.size == 8 and needed not in launch.backend.info.features
 
 
-FLOWS = list(itertools.product(["add", "mul", "min", "max", "and", "or", "xor"], ["uniform", "branch", "loop"]))
+# Each is compiled for each type. A case has a part of these; the cases of every change have all, of some operation.
+FLOWS = itertools.product(["add", "mul", "min", "max", "and", "or", "xor"], ["uniform", "branch", "loop"], range(3))
 
 
-@pytest.mark.parametrize(("op", "flow"), sampled(FLOWS, 4))  # two operations in each kind of control flow
-def test_arithmetic(subgroups_of: Launcher, op: str, flow: str) -> None:
+@pytest.mark.parametrize(("op", "flow", "third"), sampled(list(FLOWS), 8))
+def test_arithmetic(subgroups_of: Launcher, op: str, flow: str, third: int) -> None:
     launch = subgroups_of
     reduce_, inclusive, exclusive, clustered = (
         getattr(dsl, f"subgroup_{kind}{op}") for kind in ("", "inclusive_", "exclusive_", "clustered_")
@@ -171,7 +173,7 @@ def test_arithmetic(subgroups_of: Launcher, op: str, flow: str) -> None:
         passes = [np.ones(count, bool)] if flow == "uniform" else [take > 0]
         if flow == "loop":
             passes.append(take > 1)
-        for type in INTEGERS if op in ("and", "or", "xor") else NUMBERS:
+        for type in (INTEGERS if op in ("and", "or", "xor") else NUMBERS)[third::3]:
             if (
                 type.size == 8
                 and (Feature.FLOAT64 if type is f64 else Feature.INT64) not in launch.backend.info.features
@@ -194,7 +196,7 @@ def test_arithmetic(subgroups_of: Launcher, op: str, flow: str) -> None:
             y = np.zeros((5, count), type.dtype)
             got = launch(kernel, x, take, y, threads=size, groups=groups_)[2]
             for row, (g, w) in enumerate(zip(got, want, strict=True)):
-                assert_same(g + type.dtype.type(0), w.astype(type.dtype) + type.dtype.type(0)), (geometry, type, row)
+                assert_same(g + type.dtype.type(0), w.astype(type.dtype) + type.dtype.type(0), np.full(count, row))
 
 
 # Pairs of an operation and what moves values: lanes within the subgroup, at its ends, and outside.
@@ -205,11 +207,16 @@ MOVES: dict[str, tuple[int, ...]] = {
     "broadcast": (0, 1, 3, 100),
     "quad_broadcast": (0, 1, 2, 3),
 }
-MOVED = (u8, i16, i32, u64, f32, f64, bf16)
+MOVED = (u8, i16, i32, f32, u64, f64, bf16)
 
 
-@pytest.mark.parametrize("op", [*MOVES, "quad_swap_horizontal", "quad_swap_vertical", "quad_swap_diagonal"])
-def test_moves_by_constants(subgroups_of: Launcher, op: str) -> None:
+CONSTANT_MOVES = itertools.product(
+    [*MOVES, "quad_swap_horizontal", "quad_swap_vertical", "quad_swap_diagonal"], ["partial", "full"], range(2)
+)
+
+
+@pytest.mark.parametrize(("op", "geometry", "half"), sampled(list(CONSTANT_MOVES), 3))
+def test_moves_by_constants(subgroups_of: Launcher, op: str, geometry: str, half: int) -> None:
     launch = subgroups_of
     move = getattr(dsl, f"subgroup_{op}")
     a, b, c, d = MOVES.get(op, (0, 0, 0, 0))
@@ -226,24 +233,26 @@ def test_moves_by_constants(subgroups_of: Launcher, op: str) -> None:
         if take[i] > 0:
             y[3, i] = move(x[i]) if swaps else move(x[i], d)
 
-    for geometry in ("partial", "full"):
-        number, lane = layout(launch, geometry)
-        take = np.random.default_rng(6).integers(0, 2, len(lane), np.int32)
-        for type in MOVED:
-            if lacks(launch, type):
-                continue
-            x = values(type, len(lane))
-            nothing = np.zeros_like(x)
-            everybody, some = Threads(number, lane), Threads(number, lane, take > 0)
-            want = [everybody.move(op, x, [n] * len(x), nothing) for n in ((a,) if swaps else (a, b, c))]
-            want += [nothing] * (3 - len(want)) + [some.move(op, x, [d] * len(x), nothing)]
-            size, groups_ = GEOMETRIES[geometry]
-            got = launch(kernel, x, take, np.zeros((4, len(x)), type.dtype), threads=size, groups=groups_)[2]
-            assert_same(got, np.stack(want))
+    number, lane = layout(launch, geometry)
+    take = np.random.default_rng(6).integers(0, 2, len(lane), np.int32)
+    for type in MOVED[half::2]:
+        if lacks(launch, type):
+            continue
+        x = values(type, len(lane))
+        nothing = np.zeros_like(x)
+        everybody, some = Threads(number, lane), Threads(number, lane, take > 0)
+        want = [everybody.move(op, x, [n] * len(x), nothing) for n in ((a,) if swaps else (a, b, c))]
+        want += [nothing] * (3 - len(want)) + [some.move(op, x, [d] * len(x), nothing)]
+        size, groups_ = GEOMETRIES[geometry]
+        got = launch(kernel, x, take, np.zeros((4, len(x)), type.dtype), threads=size, groups=groups_)[2]
+        assert_same(got, np.stack(want))
 
 
-@pytest.mark.parametrize("op", ["shuffle", "shuffle_up", "shuffle_down", "shuffle_xor"])
-def test_unchecked_moves_ask_for_lanes_that_exist(subgroups_of: Launcher, op: str) -> None:
+CHOSEN_MOVES = list(itertools.product(["shuffle", "shuffle_up", "shuffle_down", "shuffle_xor"], range(4)))
+
+
+@pytest.mark.parametrize(("op", "quarter"), sampled(CHOSEN_MOVES, 5))
+def test_unchecked_moves_ask_for_lanes_that_exist(subgroups_of: Launcher, op: str, quarter: int) -> None:
     """Scans move values from before the first lane and leave them unused; a driver may die of such a lane."""
     launch = subgroups_of
     if launch.backend.info.kind == "interpreter":
@@ -256,7 +265,7 @@ def test_unchecked_moves_ask_for_lanes_that_exist(subgroups_of: Launcher, op: st
         y[1, i] = move(x[i], 3_000_000)
 
     number, lane = layout(launch, "full")
-    for type in MOVED:
+    for type in MOVED[quarter::4]:
         if lacks(launch, type):
             continue
         x = values(type, len(lane))
@@ -269,8 +278,8 @@ def test_unchecked_moves_ask_for_lanes_that_exist(subgroups_of: Launcher, op: st
         assert_same(got[0][there], want[there])
 
 
-@pytest.mark.parametrize("op", ["shuffle", "shuffle_up", "shuffle_down", "shuffle_xor"])
-def test_moves_chosen_by_each_thread(subgroups_of: Launcher, op: str) -> None:
+@pytest.mark.parametrize(("op", "quarter"), sampled(CHOSEN_MOVES, 5))
+def test_moves_chosen_by_each_thread(subgroups_of: Launcher, op: str, quarter: int) -> None:
     launch = subgroups_of
     move = getattr(dsl, f"subgroup_{op}")
 
@@ -291,7 +300,7 @@ def test_moves_chosen_by_each_thread(subgroups_of: Launcher, op: str) -> None:
     place[::7] = 2**31 - 1
     place[1::7] = -(2**31)
     odd = place % 2 != 0
-    for type in MOVED:
+    for type in MOVED[quarter::4]:
         if lacks(launch, type):
             continue
         x = values(type, len(lane))

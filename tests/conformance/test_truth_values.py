@@ -193,6 +193,30 @@ def test_tables_votes_and_choices(launch: Launcher) -> None:
     assert_same(got[3], (np.repeat(halves.sum(1), 16) + x * 100).astype(np.int32))
 
 
+@func
+def any_of(row) -> bool:
+    found = False
+    for on in row:
+        found = found or on
+    return found
+
+
+def by_rows(a: GlobalMut[bool, 2], y: Out[bool, 2]) -> None:
+    i = global_id()
+    if i < a.shape[0]:
+        row = a[i]
+        y[i, 0] = any_of(row)
+        y[i, 1] = any_of(a[i, 1:3])
+        row[4] ^= True
+
+
+def test_rows_and_slices(launch: Launcher) -> None:
+    a = flags(35, 5).reshape(7, 5)
+    found, y = launch(by_rows, a, np.zeros((7, 2), bool), groups=(1, 1, 1))
+    assert_same(y, np.stack([a.any(1), a[:, 1:3].any(1)], 1))
+    assert_same(found, a ^ (np.arange(5) == 4))
+
+
 @pytest.mark.parametrize("strided", [False, True])
 def test_views(launch: Launcher, strided: bool) -> None:
     def invert(x: Item[bool], y: ItemMut[bool]) -> None:

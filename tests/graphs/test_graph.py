@@ -35,6 +35,7 @@ from krnlpy import (
 )
 from krnlpy.dsl import Vector, global_id, group_id
 from tests.support.kernels import increment, saxpy
+from tests.support.typed import instance
 
 
 @kernel
@@ -308,10 +309,8 @@ def test_buffers_of_globals_change(device: Device) -> None:
 def test_specs_vectors_and_structs_change(device: Device) -> None:
     x = full(device, 1.0)
     particles, others = (StructBuffer.zeros(3, Particle, device) for _ in range(2))
-    for structs, speed in ((particles, 2.0), (others, -1.0)):
-        speeds = structs["speed"]
-        assert isinstance(speeds, Buffer)
-        speeds.fill(speed)
+    instance(Buffer, particles["speed"]).fill(2.0)
+    instance(Buffer, others["speed"]).fill(-1.0)
     with device.capture() as graph:
         scaled(x, FACTOR=graph.parameter("factor", 3.0))
         shifted(graph.parameter("by", (1, 2)), x)

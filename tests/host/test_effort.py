@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from krnlpy import Global, GlobalMut, Item, ItemMut, bf16, config, f16, f32, f64, func, i32
+from krnlpy import Global, GlobalMut, Item, ItemMut, bf16, config, f16, f32, f64, func, i32, scalar_type
 from krnlpy.dsl import atomic_add, barrier, exp, global_id, group_array, local_array, sin, subgroup_add, thread_id
 from krnlpy.host import effort
 from krnlpy.host.compiler import Compiler
@@ -58,7 +58,7 @@ def test_results(limits: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     for name, limit in zip(("_LONG", "_VERY_LONG", "_PROMOTED"), LIMITS[limits], strict=True):
         monkeypatch.setattr(effort, name, limit)
     x = np.linspace(1, 9, 96, dtype=np.float32)
-    y, z, w = np.zeros(96, np.float16), np.zeros(96, bf16.dtype), np.zeros(96)
+    y, z, w = np.zeros(96, np.float16), np.zeros(96, scalar_type(bf16).dtype), np.zeros(96)
     launch(items, x, y, z, w)
     np.testing.assert_allclose(y.astype(np.float64), np.exp(x) + x * np.float32(0.3), rtol=2**-10)
     np.testing.assert_allclose(z.astype(np.float64), np.sin(x) - x / 3, rtol=2**-8, atol=2**-8)

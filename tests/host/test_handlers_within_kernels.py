@@ -50,7 +50,12 @@ def _interrupting(handler: Callable[[], None]) -> Iterator[list[Any]]:
 
     before = signal.signal(signal.SIGUSR1, handle)
     me = threading.get_ident()
-    sender = threading.Thread(target=lambda: (time.sleep(0.05), signal.pthread_kill(me, signal.SIGUSR1)))
+
+    def send() -> None:
+        time.sleep(0.05)
+        signal.pthread_kill(me, signal.SIGUSR1)
+
+    sender = threading.Thread(target=send)
     sender.start()
     try:
         yield calls

@@ -27,7 +27,7 @@ def numbers(type: ScalarType, count: int) -> np.ndarray:
 @pytest.mark.parametrize("count", [1, 31, 1000])
 def test_saxpy_of_every_type(type: ScalarType, count: int) -> None:
     x, y = numbers(type, count), numbers(type, count)[::-1].copy()
-    wide = np.float32 if type.is_float and type.size < 4 else type.dtype
+    wide = np.dtype(np.float32) if type.is_float and type.size < 4 else type.dtype
     expected = convert(y.astype(wide) + wide.type(3) * x.astype(wide) if type.size > 2 else
                        convert(y.astype(wide) + np.asarray(3, wide) * x.astype(wide), type), type)  # fmt: skip
     launch(saxpy, 3, x, y, types={T: type})

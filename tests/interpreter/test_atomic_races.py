@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from krnlpy import Buffer, Device, Global, GlobalMut, i32, kernel
+from krnlpy import Buffer, Device, Global, GlobalMut, Kernel, i32, kernel
 from krnlpy.dsl import atomic_add, atomic_compare_exchange, global_id, group_array
 from krnlpy.errors import KernelRaceError
 
 
-def launch(name: object, *buffers: Buffer) -> None:
+def launch(name: Kernel, *buffers: Buffer) -> None:
     name.with_threads(4).with_groups(2)(*buffers)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ ONE_MORE = 1 if sys.version_info >= (3, 13) else 0
 """From Python 3.13 on, pdb stops at the line of breakpoint() itself: a step more."""
 
 
-def run(tmp_path: Path, commands: str, *options: str, **environment: str) -> list[str]:
+def run(tmp_path: Path, commands: str, *options: str, **environment: Any) -> list[str]:
     """What a program prints, with commands for the debugger, on a machine without any driver."""
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)

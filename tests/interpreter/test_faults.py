@@ -16,6 +16,7 @@ from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out
 from krnlpy.errors import KernelError, KernelIndexError
 from krnlpy.scalar import f32, i32, u32, u64
 from tests.support.launching import Launcher
+from tests.support.typed import untyped
 
 
 def line_of(function: Callable[..., Any], text: str) -> int:
@@ -94,10 +95,10 @@ def test_a_fault_in_a_function_shows_its_line_and_the_kernels(launch: Launcher) 
 
     with pytest.raises(KernelIndexError, match="index 5") as caught:
         launch(kernel, np.array([0, 5], np.int32), np.zeros(2, np.float32))
-    assert caught.value.line == line_of(pick.function, "table[n]")
+    assert caught.value.line == line_of(untyped(pick).function, "table[n]")
     frames = {(frame.name, frame.lineno) for frame in traceback.extract_tb(caught.value.__traceback__)}
     assert ("kernel", line_of(kernel, "pick(n)")) in frames
-    assert ("pick_i32", line_of(pick.function, "table[n]")) in frames
+    assert ("pick_i32", line_of(untyped(pick).function, "table[n]")) in frames
 
 
 def test_an_out_element_written_twice(launch: Launcher) -> None:

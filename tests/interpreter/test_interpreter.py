@@ -17,6 +17,7 @@ from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out, 
 from krnlpy.errors import LimitExceeded
 from krnlpy.scalar import f32, i32
 from tests.support.launching import Launcher, lower
+from tests.support.typed import present
 
 
 def test_tracing_shows_the_users_lines_and_variables(launch: Launcher) -> None:
@@ -158,7 +159,7 @@ def test_copies(launch: Launcher) -> None:
 
 def test_new_memory_is_not_zero(launch: Launcher) -> None:
     # Its content is undefined; zeros would hide kernels that read what was never written.
-    assert launch.backend.view(launch.backend.allocate(4)).all()
+    assert present(launch.backend.view(launch.backend.allocate(4))).all()
 
 
 def test_a_launch_without_groups_does_nothing(launch: Launcher) -> None:

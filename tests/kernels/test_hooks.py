@@ -129,7 +129,12 @@ def test_several_hooks_come_in_order_and_go() -> None:
     order: list[str] = []
     x, y = Buffer.ones(3), Buffer.ones(3)
     first = hooks.on_launch(lambda _: order.append("first"))
-    second = hooks.on_launch(lambda _: (order.append("second"), second.remove()))
+
+    def once(_: hooks.Launch) -> None:
+        order.append("second")
+        second.remove()
+
+    second = hooks.on_launch(once)
     with hooks.on_launch(lambda _: order.append("third")):
         add(x, y)
         add(x, y)
@@ -164,7 +169,12 @@ def test_a_hook_may_use_devices_and_kernels(device: Device) -> None:
 
     x, y = Buffer.ones(3, f32, device), Buffer.ones(3, f32, device)
     built: list[np.ndarray[Any, Any]] = []
-    with hooks.on_compile(lambda _: (double(y), built.append(y.numpy()))):
+
+    def use(_: hooks.Compilation) -> None:
+        double(y)
+        built.append(y.numpy())
+
+    with hooks.on_compile(use):
         double(x)
     assert built[0].tolist() == [2.0] * 3 and x.numpy().tolist() == [2.0] * 3
 

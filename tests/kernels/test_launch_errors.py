@@ -38,6 +38,7 @@ from krnlpy import (
 from krnlpy.dsl import barrier, global_id, group_array, thread_id, vec2
 from tests.support.kernels import axpy, saxpy
 from tests.support.tiers import one_vulkan_device
+from tests.support.typed import untyped
 
 pytestmark = one_vulkan_device
 
@@ -163,9 +164,9 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: transpose.with_threads(0), LaunchError, "transpose: threads (0, 1, 1): expected numbers of at least 1"),
     (lambda: saxpy.with_threads(4, 4), LaunchError, "saxpy: threads (4, 4, 1): a kernel with items has one axis"),
     (lambda: saxpy.with_groups(4, 4), LaunchError, "saxpy: groups (4, 4, 1): a kernel with items has one axis"),
-    (lambda: kernel(threads=(1, 1, 1, 1))(transpose.__wrapped__), LaunchError, "groups have one to three axes"),
-    (lambda: kernel(threads=())(transpose.__wrapped__), LaunchError, "groups have one to three axes"),
-    (lambda: kernel(threads=(8, 8))(saxpy.__wrapped__), LaunchError, "a kernel with items has one axis"),
+    (lambda: kernel(threads=(1,) * 4)(untyped(transpose).__wrapped__), LaunchError, "groups have one to three axes"),
+    (lambda: kernel(threads=())(untyped(transpose).__wrapped__), LaunchError, "groups have one to three axes"),
+    (lambda: kernel(threads=(8, 8))(untyped(saxpy).__wrapped__), LaunchError, "a kernel with items has one axis"),
 ]  # fmt: skip
 
 

@@ -422,7 +422,7 @@ def troubles(device: Device) -> dict[str, str]:
     return found
 
 
-KNOWN = {
+KNOWN: dict[str, tuple[Callable[[], Any], str]] = {
     "a kernel of a number": (lambda: kernel(5), "kernel of a int: expected a function"),  # type: ignore[call-overload]
     "a kernel of a kernel": (lambda: kernel(scale), "kernel of a Kernel: expected a function"),
     "a func of a number": (lambda: krnlpy.func(5), "func of a int: expected a function"),  # type: ignore[type-var]

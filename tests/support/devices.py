@@ -52,6 +52,14 @@ def selectors(chosen: list[str]) -> list[tuple[str, Any]]:
     return list(dict.fromkeys(found))
 
 
+def by_driver(indices: Sequence[int]) -> list[list[int]]:
+    """Indices of devices, those of one driver together."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for index in indices:
+        found[krnlpy.devices()[index].driver.split()[0]].append(index)
+    return list(found.values())
+
+
 def device_parameters(metafunc: pytest.Metafunc, found: Sequence[tuple[str, Any]]) -> list[Any]:
     """What a test is parametrized with, which runs on these devices: some of them have it in the deep tier alone.
 
@@ -65,11 +73,8 @@ def device_parameters(metafunc: pytest.Metafunc, found: Sequence[tuple[str, Any]
     elif metafunc.config.getoption("--device"):
         first = indices
     else:
-        alike: dict[str, list[int]] = defaultdict(list)
-        for index in indices:
-            alike[krnlpy.devices()[index].driver.split()[0]].append(index)
         number = zlib.crc32(metafunc.definition.nodeid.encode())
-        first = [group[number % len(group)] for group in alike.values()]
+        first = [group[number % len(group)] for group in by_driver(indices)]
     return [pytest.param(s, id=name, marks=[deep] if s in indices and s not in first else []) for name, s in found]
 
 

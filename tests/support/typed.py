@@ -16,3 +16,9 @@ def present(value: T | None) -> T:
 def untyped(value: object) -> Any:
     """An argument that mypy is not to judge: what is tested is how one of a wrong type is refused, say."""
     return value
+
+
+def instance(kind: type[T], value: object) -> T:
+    """A value that must be of a class here, and may be of others by its type, such as a field of structs."""
+    assert isinstance(value, kind)
+    return value

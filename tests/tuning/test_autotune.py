@@ -461,7 +461,7 @@ def test_launchers(device: Device) -> None:
     scaled.kernel.specialize(N=0)(x)
     np.testing.assert_array_equal(x.numpy(), 90.0)
     assert repr(scaled) == "<tuned <kernel scaled(x, N, FACTOR)>, 2 configurations>"
-    assert vars(scaled)["__name__"] == "scaled"
+    assert untyped(scaled).__name__ == "scaled"
 
 
 def test_inspect(capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,7 +72,7 @@ def python(tmp_path: Path) -> Callable[..., str]:
     Modules in the test's ``tmp_path`` come before any others.
     """
 
-    def run(program: str, **environment: str) -> str:
+    def run(program: str, **environment: Any) -> str:
         script = tmp_path / "program.py"
         script.write_text(program)
         done = process.run(script, **environment)

@@ -102,7 +102,8 @@ class LBVH:
     def compute_aabbs(self) -> None:
         i_a = global_id()
         if i_a < self.n_aabbs:
-            a, b, c = self.triangles[i_a, 0], self.triangles[i_a, 1], self.triangles[i_a, 2]
+            corners = self.triangles[i_a]
+            a, b, c = corners[0], corners[1], corners[2]
             self.aabbs[i_a] = AABB(min(a, b, c), max(a, b, c))
             atomic_min(self.bound[0].min, self.aabbs[i_a].min)
             atomic_max(self.bound[0].max, self.aabbs[i_a].max)
@@ -116,7 +117,7 @@ class LBVH:
             center = (self.aabbs[i_a].min + self.aabbs[i_a].max) / 2 - self.bound[0].min
             x, y, z = uvec3(center * scale * 1023.0)
             code = (self.expand_bits(x) << 2) | (self.expand_bits(y) << 1) | self.expand_bits(z)
-            self.morton_codes[i_a] = uvec2(code, u32(i_a))
+            self.morton_codes[i_a] = [code, u32(i_a)]
 
     @staticmethod
     @func
@@ -233,9 +234,8 @@ class LBVH:
             # what is behind the nearest triangle so far is of no interest
             if node.bound.distance(start, rcp_dir, nearest) < FAR:
                 if node.left == -1 and node.right == -1:
-                    i_a = self.morton_codes[node_idx - (self.n_aabbs - 1)].y
-                    a, b, c = self.triangles[i_a, 0], self.triangles[i_a, 1], self.triangles[i_a, 2]
-                    nearest = min(nearest, hit(start, dir, a, b, c))
+                    corners = self.triangles[self.morton_codes[node_idx - (self.n_aabbs - 1)].y]
+                    nearest = min(nearest, hit(start, dir, corners[0], corners[1], corners[2]))
                     count += 1
                 else:
                     if node.right != -1:

@@ -28,14 +28,14 @@ BALL_CENTER = (0, 0, 0)
 STEPS = 20
 DT = 1e-4
 
-SPRING_OFFSETS = tuple((i, j) for i in range(-1, 2) for j in range(-1, 2) if (i, j) != (0, 0))
+SPRING_OFFSETS = [(i, j) for i in range(-1, 2) for j in range(-1, 2) if (i, j) != (0, 0)]
 
 
 @kernel(threads=(8, 8))
 def fall(v: GlobalMut[vec3, 2], v_seen: GlobalMut[vec3, 2], dt: f32) -> None:
     i = ivec2(global_id(1), global_id(0))
     if i[0] < v.shape[0] and i[1] < v.shape[1]:
-        v[i] += vec3(GRAVITY[0], GRAVITY[1], GRAVITY[2]) * dt
+        v[i] += vec3(GRAVITY) * dt
         v_seen[i] = v[i]
 
 
@@ -45,9 +45,9 @@ def pull(x: Global[vec3, 2], v: GlobalMut[vec3, 2], v_seen: Global[vec3, 2], dt:
     n = x.shape[0]
     quad_size = 1.0 / n
     if i[0] < n and i[1] < n:
-        force = vec3(0.0, 0.0, 0.0)
+        force = vec3([0.0, 0.0, 0.0])
         for spring_offset in unroll(SPRING_OFFSETS):
-            j = i + ivec2(spring_offset[0], spring_offset[1])
+            j = i + ivec2(spring_offset)
             if 0 <= j[0] < n and 0 <= j[1] < n:
                 x_ij = x[i] - x[j]
                 v_ij = v_seen[i] - v_seen[j]
@@ -66,7 +66,7 @@ def move(x: GlobalMut[vec3, 2], v: GlobalMut[vec3, 2], dt: f32) -> None:
     i = ivec2(global_id(1), global_id(0))
     if i[0] < x.shape[0] and i[1] < x.shape[1]:
         v[i] *= exp(-DRAG_DAMPING * dt)
-        offset_to_center = x[i] - vec3(BALL_CENTER[0], BALL_CENTER[1], BALL_CENTER[2])
+        offset_to_center = x[i] - vec3(BALL_CENTER)
         if length(offset_to_center) <= BALL_RADIUS:
             normal = normalize(offset_to_center)
             v[i] -= min(dot(v[i], normal), 0) * normal

@@ -24,37 +24,37 @@ from examples.kernels._common import Work, main
 
 @func
 def complex_mul(a: vec2, b: vec2) -> vec2:
-    return vec2(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x)
+    return [a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x]
 
 
 @func
 def get_twiddle(k: i32, p: i32) -> vec2:
     theta = -2.0 * math.pi * k / p
-    return vec2(cos(theta), sin(theta))
+    return [cos(theta), sin(theta)]
 
 
 @func
-def radix2(x: Any, y: Any, first: i32) -> None:
-    y[first] = x[0] + x[1]
-    y[first + 1] = x[0] - x[1]
+def radix2(x: Any, y: Any) -> None:
+    y[0] = x[0] + x[1]
+    y[1] = x[0] - x[1]
 
 
 @func
-def radix4(x: Any, y: Any, first: i32) -> None:
+def radix4(x: Any, y: Any) -> None:
     z_0 = x[0] + x[2]
     z_1 = x[0] - x[2]
     z_2 = x[1] + x[3]
     z_3 = x[1] - x[3]
     z_3i = vec2(z_3.y, -z_3.x)
 
-    y[first] = z_0 + z_2
-    y[first + 1] = z_1 + z_3i
-    y[first + 2] = z_0 - z_2
-    y[first + 3] = z_1 - z_3i
+    y[0] = z_0 + z_2
+    y[1] = z_1 + z_3i
+    y[2] = z_0 - z_2
+    y[3] = z_1 - z_3i
 
 
 @func
-def radix_butterfly(radix: i32, radix_func: Any, i: i32, p: i32, x: Any, indices: Any, y: Any, first: i32) -> None:
+def radix_butterfly(radix: i32, radix_func: Any, i: i32, p: i32, x: Any, indices: Any, y: Any) -> None:
     # i: the index in the overall DFT that we're processing.
     # p: the size of the DFTs we're merging at this step.
     k = i % p
@@ -70,10 +70,10 @@ def radix_butterfly(radix: i32, radix_func: Any, i: i32, p: i32, x: Any, indices
             twiddle = complex_mul(twiddle, twiddle_1)
             x[t] = complex_mul(x[t], twiddle)
 
-    radix_func(x, y, first)
+    radix_func(x, y)
 
     for t in range(radix):
-        indices[first + t] = j + t * p
+        indices[t] = j + t * p
 
 
 @func
@@ -102,7 +102,8 @@ def radix_n_steps(
             if index < m_r:
                 for r in range(radix):
                     inputs[r] = buf[index + r * m_r]
-                radix_butterfly(radix, radix_func, index, p, inputs, indices, values, t * radix)
+                first, last = t * radix, (t + 1) * radix
+                radix_butterfly(radix, radix_func, index, p, inputs, indices[first:last], values[first:last])
 
         # Wait until all threads have read their inputs into thread local mem
         barrier()

@@ -40,6 +40,10 @@ def forward(
     N = Q.shape[2]
     Tc, Tr = N // BC, N // BR
 
+    # the part of this batch and head
+    q, k, v, o = Q[bx][by], K[bx][by], V[bx][by], O[bx][by]
+    row_l_of, row_m_of = l[bx][by], m[bx][by]
+
     # tiles of the group
     Qi, Kj, Vj = group_array(f32, (BR, d)), group_array(f32, (BC, d)), group_array(f32, (BC, d))
     S = group_array(f32, (BR, BC))
@@ -47,25 +51,25 @@ def forward(
     for j in range(Tc):
         # Load Kj, Vj
         for x in range(d):
-            Kj[tx, x] = K[bx, by, BC * j + tx, x]
-            Vj[tx, x] = V[bx, by, BC * j + tx, x]
+            Kj[tx][x] = k[BC * j + tx][x]
+            Vj[tx][x] = v[BC * j + tx][x]
         barrier()  # such that the inner loop can use the correct Kj, Vj
 
         for i in range(Tr):
             # Load Qi, l and m
             for x in range(d):
-                Qi[tx, x] = Q[bx, by, BR * i + tx, x]
-            row_m_prev = m[bx, by, BR * i + tx]
-            row_l_prev = l[bx, by, BR * i + tx]
+                Qi[tx][x] = q[BR * i + tx][x]
+            row_m_prev = row_m_of[BR * i + tx]
+            row_l_prev = row_l_of[BR * i + tx]
 
             # S = QK^T, row_m = rowmax(S)
             row_m = -math.inf
             for y in range(BC):
                 sum = 0.0
                 for x in range(d):
-                    sum += Qi[tx, x] * Kj[y, x]
+                    sum += Qi[tx][x] * Kj[y][x]
                 sum *= softmax_scale
-                S[tx, y] = sum
+                S[tx][y] = sum
 
                 if sum > row_m:
                     row_m = sum
@@ -73,24 +77,24 @@ def forward(
             # P = exp(S - row_m), row_l = rowsum(P)
             row_l = 0.0
             for y in range(BC):
-                S[tx, y] = exp(S[tx, y] - row_m)
-                row_l += S[tx, y]
+                S[tx][y] = exp(S[tx][y] - row_m)
+                row_l += S[tx][y]
 
             # Compute new m and l
             row_m_new = max(row_m_prev, row_m)
             row_l_new = (exp(row_m_prev - row_m_new) * row_l_prev) + (exp(row_m - row_m_new) * row_l)
 
             # Write O, l, m
+            row = o[BR * i + tx]
             for x in range(d):
                 pv = 0.0  # Pij * Vj
                 for y in range(BC):
-                    pv += S[tx, y] * Vj[y, x]
-                O[bx, by, BR * i + tx, x] = (1 / row_l_new) * (
-                    (row_l_prev * exp(row_m_prev - row_m_new) * O[bx, by, BR * i + tx, x])
-                    + (exp(row_m - row_m_new) * pv)
+                    pv += S[tx][y] * Vj[y][x]
+                row[x] = (1 / row_l_new) * (
+                    (row_l_prev * exp(row_m_prev - row_m_new) * row[x]) + (exp(row_m - row_m_new) * pv)
                 )
-            m[bx, by, BR * i + tx] = row_m_new
-            l[bx, by, BR * i + tx] = row_l_new
+            row_m_of[BR * i + tx] = row_m_new
+            row_l_of[BR * i + tx] = row_l_new
         barrier()  # otherwise, thread can use the wrong Kj, Vj in inner loop
 
 

@@ -23,33 +23,32 @@ LETTERS = 24  # of a word, at most
 
 @func
 def compute_distance(
-    d_strings: Global[u8, 2], lengths: Global[i32], row: i32, col: i32, buffer: GlobalMut[i32, 3], idx: i32
+    d_str: Global[u8], str_length: i32, d_tgt: Global[u8], tgt_length: i32, buffer: GlobalMut[i32, 2]
 ) -> i32:
-    str_length, tgt_length = lengths[row], lengths[col]
     if str_length == 0:
         return tgt_length
     if tgt_length == 0:
         return str_length
 
-    begin = row if str_length < tgt_length else col
-    itr = col if str_length < tgt_length else row
+    begin = d_str if str_length < tgt_length else d_tgt
+    itr = d_tgt if str_length < tgt_length else d_str
     n = min(str_length, tgt_length)
     m = max(str_length, tgt_length)
     # the last row and the one to fill
-    v0 = 0
-    v1 = 1
+    v0 = buffer[0]
+    v1 = buffer[1]
     for j in range(n + 1):
-        buffer[idx, v0, j] = j
+        v0[j] = j
 
     for i in range(m):
-        buffer[idx, v1, 0] = i + 1
+        v1[0] = i + 1
         for j in range(n):
-            sub_cost = buffer[idx, v0, j] + (d_strings[itr, i] != d_strings[begin, j])
-            del_cost = buffer[idx, v0, j + 1] + 1
-            ins_cost = buffer[idx, v1, j] + 1
-            buffer[idx, v1, j + 1] = min(min(sub_cost, del_cost), ins_cost)
+            sub_cost = v0[j] + (itr[i] != begin[j])
+            del_cost = v0[j + 1] + 1
+            ins_cost = v1[j] + 1
+            v1[j + 1] = min(min(sub_cost, del_cost), ins_cost)
         v0, v1 = v1, v0
-    return buffer[idx, v0, n]
+    return v0[n]
 
 
 @kernel
@@ -66,7 +65,7 @@ def edit_distance_matrix(
         return  # bottom half is computed with the top half of matrix
     distance = 0
     if row != col:
-        distance = compute_distance(d_strings, lengths, row, col, d_buffer, idx)
+        distance = compute_distance(d_strings[row], lengths[row], d_strings[col], lengths[col], d_buffer[idx])
     d_results[row, col] = distance  # top half of matrix
     d_results[col, row] = distance  # bottom half of matrix
 

@@ -23,54 +23,54 @@ M = 6  # equations of a system
 
 
 @func
-def lu_factor(A: GlobalMut[f32, 3], e: i32, m: i32, ipiv: GlobalMut[i32, 2], tol: f32) -> bool:
+def lu_factor(A: GlobalMut[f32, 2], m: i32, ipiv: GlobalMut[i32], tol: f32) -> bool:
     for i in range(m):
         # pivoting
         piv = i
-        a = abs(A[e, piv, i])
+        a = abs(A[piv][i])
         for j in range(i + 1, m):
-            b = abs(A[e, j, i])
+            b = abs(A[j][i])
             if b > a:
                 a = b
                 piv = j
-        ipiv[e, i] = piv
+        ipiv[i] = piv
         if piv != i:
             # swap rows i and piv in both L and U parts
             for j in range(m):
-                A[e, i, j], A[e, piv, j] = A[e, piv, j], A[e, i, j]
+                A[i][j], A[piv][j] = A[piv][j], A[i][j]
 
-        if abs(A[e, i, i]) <= tol:
+        if abs(A[i][i]) <= tol:
             return False
 
-        a_ii_inv = 1.0 / A[e, i, i]
+        a_ii_inv = 1.0 / A[i][i]
         for j in range(i + 1, m):
-            A[e, j, i] *= a_ii_inv
+            A[j][i] *= a_ii_inv
 
         for k in range(i + 1, m):
-            a_ik = A[e, i, k]
+            a_ik = A[i][k]
             for j in range(i + 1, m):
-                A[e, j, k] -= a_ik * A[e, j, i]
+                A[j][k] -= a_ik * A[j][i]
     return True
 
 
 @func
-def lu_solve(A: GlobalMut[f32, 3], e: i32, m: i32, ipiv: GlobalMut[i32, 2], x: GlobalMut[f32, 2]) -> None:
+def lu_solve(A: GlobalMut[f32, 2], m: i32, ipiv: GlobalMut[i32], x: GlobalMut[f32]) -> None:
     # X <- P X
     for i in range(m):
-        x[e, i], x[e, ipiv[e, i]] = x[e, ipiv[e, i]], x[e, i]
+        x[i], x[ipiv[i]] = x[ipiv[i]], x[i]
 
     # X <- L^{-1} X
     for j in range(m):
-        x_j = x[e, j]
+        x_j = x[j]
         for i in range(j + 1, m):
-            x[e, i] -= A[e, i, j] * x_j
+            x[i] -= A[i][j] * x_j
 
     # X <- U^{-1} X
     for j in range(m - 1, -1, -1):
-        x[e, j] /= A[e, j, j]
-        x_j = x[e, j]
+        x[j] /= A[j][j]
+        x_j = x[j]
         for i in range(j):
-            x[e, i] -= A[e, i, j] * x_j
+            x[i] -= A[i][j] * x_j
 
 
 @kernel
@@ -78,9 +78,9 @@ def solve(A: GlobalMut[f32, 3], P: GlobalMut[i32, 2], X: GlobalMut[f32, 2], regu
     e = global_id()
     if e < len(A):
         m = A.shape[1]
-        regular[e] = lu_factor(A, e, m, P, 1e-12)
+        regular[e] = lu_factor(A[e], m, P[e], 1e-12)
         if regular[e]:
-            lu_solve(A, e, m, P, X)
+            lu_solve(A[e], m, P[e], X[e])
 
 
 def example(device: Device, size: int) -> Iterator[Work]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from krnlpy import Buffer, Device, Global, GlobalMut, f32, i32, kernel
-from krnlpy.dsl import clamp, global_id, lerp, unroll, vec3, where
+from krnlpy.dsl import clamp, global_id, lerp, vec3, where
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from examples.kernels._common import Work, main
@@ -166,7 +166,7 @@ def extract_faces(
 
     # Check which case we're in
     case_code = 0
-    for i_c in unroll(range(8)):
+    for i_c in range(8):
         indX = ti + CUBE_CORNER_OFFSETS[i_c][0]
         indY = tj + CUBE_CORNER_OFFSETS[i_c][1]
         indZ = tk + CUBE_CORNER_OFFSETS[i_c][2]
@@ -200,10 +200,10 @@ def extract_faces(
             local_ind = tri_local_inds_table[tri_range_start + 3 * i_tri + s]
 
             global_ind = edge_generated_vert_ind[
-                ti + edge_offset_table[local_ind, 0],
-                tj + edge_offset_table[local_ind, 1],
-                tk + edge_offset_table[local_ind, 2],
-                edge_offset_table[local_ind, 3],
+                ti + edge_offset_table[local_ind][0],
+                tj + edge_offset_table[local_ind][1],
+                tk + edge_offset_table[local_ind][2],
+                edge_offset_table[local_ind][3],
             ]
 
             faces_out[3 * (out_ind + i_tri) + s] = global_ind

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from krnlpy import Buffer, Device, Global, GlobalMut, ItemMut, f32, kernel
-from krnlpy.dsl import atomic_add, global_id, ivec2, mat2, outer, trace, unroll, vec2
+from krnlpy.dsl import atomic_add, global_id, grid, ivec2, mat2, outer, trace, unroll, vec2
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from examples.kernels._common import Work, main
@@ -33,7 +33,7 @@ STEPS = 10
 
 @kernel
 def clear(grid_v: ItemMut[vec2], grid_m: ItemMut[f32]) -> None:
-    grid_v = vec2(0)
+    grid_v = [0, 0]
     grid_m = 0
 
 
@@ -51,16 +51,15 @@ def particles_to_grid(
         Xp = x[p] / DX
         base = ivec2(Xp - 0.5)
         fx = Xp - base
-        w = (0.5 * (1.5 - fx) ** 2, 0.75 - (fx - 1) ** 2, 0.5 * (fx - 0.5) ** 2)
+        w = [0.5 * (1.5 - fx) ** 2, 0.75 - (fx - 1) ** 2, 0.5 * (fx - 0.5) ** 2]
         stress = -DT * 4 * E * P_VOL * (J[p] - 1) / DX**2
-        affine = mat2(stress, 0, 0, stress) + P_MASS * C[p]
-        for i in unroll(range(3)):
-            for j in unroll(range(3)):
-                offset = ivec2(i, j)
-                dpos = (offset - fx) * DX
-                weight = w[i].x * w[j].y
-                atomic_add(grid_v[base + offset], weight * (P_MASS * v[p] + affine @ dpos))
-                atomic_add(grid_m[base + offset], weight * P_MASS)
+        affine = mat2([[stress, 0], [0, stress]]) + P_MASS * C[p]
+        for i, j in unroll(grid(3, 3)):
+            offset = ivec2(i, j)
+            dpos = (offset - fx) * DX
+            weight = w[i].x * w[j].y
+            atomic_add(grid_v[base + offset], weight * (P_MASS * v[p] + affine @ dpos))
+            atomic_add(grid_m[base + offset], weight * P_MASS)
 
 
 @kernel(threads=(8, 8))
@@ -89,17 +88,16 @@ def grid_to_particles(
         Xp = x[p] / DX
         base = ivec2(Xp - 0.5)
         fx = Xp - base
-        w = (0.5 * (1.5 - fx) ** 2, 0.75 - (fx - 1) ** 2, 0.5 * (fx - 0.5) ** 2)
+        w = [0.5 * (1.5 - fx) ** 2, 0.75 - (fx - 1) ** 2, 0.5 * (fx - 0.5) ** 2]
         new_v = vec2()
         new_C = mat2()
-        for i in unroll(range(3)):
-            for j in unroll(range(3)):
-                offset = ivec2(i, j)
-                dpos = (offset - fx) * DX
-                weight = w[i].x * w[j].y
-                g_v = grid_v[base + offset]
-                new_v += weight * g_v
-                new_C += 4 * weight * outer(g_v, dpos) / DX**2
+        for i, j in unroll(grid(3, 3)):
+            offset = ivec2(i, j)
+            dpos = (offset - fx) * DX
+            weight = w[i].x * w[j].y
+            g_v = grid_v[base + offset]
+            new_v += weight * g_v
+            new_C += 4 * weight * outer(g_v, dpos) / DX**2
         v[p] = new_v
         x[p] += DT * v[p]
         J[p] *= 1 + DT * trace(new_C)

@@ -40,7 +40,7 @@ class SolarSystem:
     def random_vector(radius: f32, i: i32, stream: i32) -> vec2:  # a random vector in a circle
         theta = random_uniform(0, i, stream) * 2 * math.pi
         r = random_uniform(0, i, stream + 1) * radius
-        return r * vec2(cos(theta), sin(theta))
+        return r * vec2([cos(theta), sin(theta)])
 
     @kernel
     def initialize_particles(self) -> None:
@@ -48,7 +48,7 @@ class SolarSystem:
         if i < self.n:
             offset = self.random_vector(0.5, i, 0)
             self.x[i] = self.center[0] + offset  # Offset from center
-            self.v[i] = vec2(-offset.y, offset.x)  # Perpendicular to offset
+            self.v[i] = [-offset.y, offset.x]  # Perpendicular to offset
             self.v[i] += self.random_vector(0.02, i, 2)  # Random velocity noise
             self.v[i] *= 1 / length(offset) ** 1.5  # Kepler's third law
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from krnlpy import Buffer, Device, Global, GlobalMut, Item, ItemMut, f32, func, i32, kernel, u32
-from krnlpy.dsl import dot, floor, global_id, item_id, ivec3, random_normal4, sqrt, uvec2, vec3
+from krnlpy.dsl import dot, floor, global_id, grid, item_id, ivec3, random_normal4, sqrt, uvec2, vec3
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from examples.kernels._common import Array, Work, main
@@ -54,7 +54,7 @@ def hash_grid_index(cell: ivec3) -> i32:
 
 @kernel
 def hash_points(x: Item[vec3], keys: ItemMut[uvec2]) -> None:
-    keys = uvec2(u32(hash_grid_index(cell_of(x))), u32(item_id()))
+    keys = [u32(hash_grid_index(cell_of(x))), u32(item_id())]
 
 
 @kernel
@@ -140,8 +140,8 @@ def compute_density(
 
     # loop through neighbors to compute density
     cell = cell_of(x)
-    for offset in range(27):
-        c = hash_grid_index(cell + ivec3(offset // 9 - 1, offset // 3 % 3 - 1, offset % 3 - 1))
+    for i_x, i_y, i_z in grid(range(-1, 2), range(-1, 2), range(-1, 2)):
+        c = hash_grid_index(cell + ivec3(i_x, i_y, i_z))
         for k in range(cell_starts[c], cell_ends[c]):
             # compute distance
             distance = x - particle_x[keys[k].y]
@@ -188,8 +188,8 @@ def get_acceleration(
 
     # loop through neighbors to compute acceleration
     cell = cell_of(x)
-    for offset in range(27):
-        c = hash_grid_index(cell + ivec3(offset // 9 - 1, offset // 3 % 3 - 1, offset % 3 - 1))
+    for i_x, i_y, i_z in grid(range(-1, 2), range(-1, 2), range(-1, 2)):
+        c = hash_grid_index(cell + ivec3(i_x, i_y, i_z))
         for k in range(cell_starts[c], cell_ends[c]):
             index = keys[k].y
             if index != i:

@@ -154,7 +154,7 @@ def subtract_gradient(vf: GlobalMut[vec2, 2], pf: Global[f32, 2]) -> None:
         pr = sample(pf, i + 1, j)
         pb = sample(pf, i, j - 1)
         pt = sample(pf, i, j + 1)
-        vf[i, j] -= 0.5 * vec2(pr - pl, pt - pb)
+        vf[i, j] -= 0.5 * vec2([pr - pl, pt - pb])
 
 
 class TexPair:

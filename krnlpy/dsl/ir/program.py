@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from krnlpy import config
@@ -182,14 +182,21 @@ def assigned_variables(body: Block) -> list[Variable]:
     return list(dict.fromkeys(v for node in walk(body) if isinstance(node, Stmt) for v in targets(node)))
 
 
-@lru_cache(maxsize=256)  # a function may be called on very many ways
 def captured_arrays(function: Function) -> tuple[LocalArray, ...]:
     """The arrays of its callers that a function, or one that it calls, touches."""
-    found: dict[LocalArray, None] = {}
-    for node in walk(function.body):
-        if isinstance(node, Call | Invoke):
-            found.update(dict.fromkeys(captured_arrays(node.function)))
-        place = getattr(node, "place", None)
-        if isinstance(place, LocalArray) and not isinstance(place, ConstantArray):
-            found[place] = None
-    return tuple(array for array in found if array not in function.local_arrays)
+    touched: dict[LocalArray, None] = {}
+    own: set[LocalArray] = set()
+    seen: set[Function] = set()  # a function may be called on very many ways
+
+    def look(function: Function) -> None:
+        seen.add(function)
+        own.update(function.local_arrays)
+        for node in walk(function.body):
+            if isinstance(node, Call | Invoke) and node.function not in seen:
+                look(node.function)
+            place = getattr(node, "place", None)
+            if isinstance(place, LocalArray) and not isinstance(place, ConstantArray):
+                touched[place] = None
+
+    look(function)
+    return tuple(array for array in touched if array not in own)

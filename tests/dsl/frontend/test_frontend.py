@@ -1,6 +1,6 @@
 """What the frontend makes of right kernels: types, constants, and the shape of the IR."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ SCALE = 3
 TYPED = np.float64(2.5)
 
 
-def nodes(program: ir.Program, kind: type) -> list:
+def nodes(program: ir.Program, kind: type) -> list[Any]:
     return [n for n in ir.walk(program.body) if isinstance(n, kind)]
 
 
@@ -189,7 +189,8 @@ def test_array_shapes_of_constants_and_specs() -> None:
 
     program = lower(kernel)
     (array,) = program.local_arrays
-    assert isinstance(array.shape[0], ir.Binary) and array.shape[1].value == SCALE
+    first, second = array.shape
+    assert isinstance(first, ir.Binary) and isinstance(second, ir.Const) and second.value == SCALE
     assert program.specs[0].default == 4
 
 

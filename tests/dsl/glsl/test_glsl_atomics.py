@@ -24,8 +24,9 @@ from krnlpy.dsl.types.annotations import Global, GlobalMut
 from krnlpy.features import FLOAT_ATOMICS, Feature
 from krnlpy.scalar import ScalarType, f16, f32, f64, i64, u8, u32, u64
 from tests.conformance.values import NUMBERS
+from tests.support.launching import lower
 
-from .test_glsl import check, emit, lower
+from .test_glsl import check, emit
 
 T = TypeVar("T")
 OPTIONS = [

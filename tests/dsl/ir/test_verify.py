@@ -151,8 +151,9 @@ def lowered(function: Callable[..., Any]) -> Program:
 
 
 def bodies(program: Program) -> Iterator[Any]:
-    for owner in (program, *program.functions):
-        yield from walk(owner.body)
+    yield from walk(program.body)
+    for function in program.functions:
+        yield from walk(function.body)
 
 
 Change = Callable[[Program], None]

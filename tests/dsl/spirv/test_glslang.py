@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes.util
 import shutil
 import struct
 import sys
@@ -123,7 +124,7 @@ def test_libraries_of_the_sdk_are_found(
     library.write_text("")
     opened: list[list[str]] = []
     monkeypatch.setattr(sys, "platform", system)
-    monkeypatch.setattr(glslang.ctypes.util, "find_library", lambda _: None)
+    monkeypatch.setattr(ctypes.util, "find_library", lambda _: None)
     monkeypatch.setattr(glslang, "Library", opened.append)
     monkeypatch.setenv("VULKAN_SDK", str(tmp_path))
     monkeypatch.setenv("HOMEBREW_PREFIX", str(tmp_path / "nowhere"))
@@ -144,7 +145,7 @@ def test_a_library_that_cannot_be_loaded_is_passed_over(tmp_path: Path, monkeypa
     monkeypatch.setenv("VULKAN_SDK", str(tmp_path))
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(glslang, "_wheel", lambda: None)
-    monkeypatch.setattr(glslang.ctypes.util, "find_library", lambda _: None)
+    monkeypatch.setattr(ctypes.util, "find_library", lambda _: None)
     assert isinstance(glslang._load(), glslang.Executable)
 
 

@@ -23,7 +23,7 @@ class Answers:
         if not found.devices:
             pytest.skip("no Vulkan device")
         self.api, self.real = found.api, found.devices[0]
-        self.functions = SimpleNamespace(**vars(found.functions))
+        self.functions: Any = SimpleNamespace(**vars(found.functions))
 
     def after(self, name: str, change: Callable[..., None]) -> None:
         """Lets a function answer, and then changes what it answered."""

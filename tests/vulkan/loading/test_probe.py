@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,14 +43,14 @@ def test_the_driver_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart.sys, "executable", "/no/such/python")
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
     assert driver_probe.crashes() == []
 
 
 def test_a_frozen_program_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart.sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
     assert apart.run_apart("raise SystemExit(7)", {}, 60.0) is None
-    monkeypatch.setattr(apart.sys, "frozen", False)
+    monkeypatch.setattr(sys, "frozen", False)
     assert apart.run_apart("raise SystemExit(7)", {}, 60.0) == 7
 
 

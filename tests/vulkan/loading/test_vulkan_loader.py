@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -101,7 +103,7 @@ def test_a_loader_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_another_package_of_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loader.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(DeviceUnavailable, match="pip install vulkan"):
         loader.open_loader()
 
@@ -128,7 +130,7 @@ def test_the_file_of_the_loader_on_windows(monkeypatch: pytest.MonkeyPatch) -> N
 
     kernel32 = SimpleNamespace(GetModuleHandleExW=module_of, GetModuleFileNameW=name_of)
     monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setattr(loader.ctypes, "windll", SimpleNamespace(kernel32=kernel32), raising=False)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel32), raising=False)
     assert loader.file_of(4096) == "C:\\Windows\\System32\\vulkan-1.dll"
     kernel32.GetModuleHandleExW = lambda *_: 0
     assert loader.file_of(4096) is None
@@ -189,7 +191,7 @@ def test_manifests_that_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path = tmp_path / "driver.json"
     path.write_text('{"ICD": {"library_path": "./libdriver.so", "api_version": "1.3.7"}}')
     (tmp_path / "libdriver.so").write_text("")
-    monkeypatch.setattr(drivers.ctypes, "CDLL", lambda _: SimpleNamespace(vk_icdGetInstanceProcAddr=None))
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace(vk_icdGetInstanceProcAddr=None))
     assert drivers.read_manifest(path) == drivers.Manifest(path, "./libdriver.so", "1.3.7")
     path.write_text("[" * 100_000)
     assert "not a driver's manifest" in str(drivers.read_manifest(path).problem)

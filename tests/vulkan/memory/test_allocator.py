@@ -54,15 +54,15 @@ def test_nothing_overlaps_and_nothing_is_lost() -> None:
             ranges.free(start, length)
         else:
             length = chance.choice((1, 3, 16, 64, 200))
-            start = ranges.allocate(length)
-            if start is None:
+            place = ranges.allocate(length)
+            if place is None:
                 # Best fit fails only where no free range is long enough.
                 longest = max(map(len, "".join(" #"[o] for o in owner).split("#")))
                 assert longest < length
                 continue
-            assert not any(owner[start : start + length])
-            owner[start : start + length] = [True] * length
-            taken[start] = length
+            assert not any(owner[place : place + length])
+            owner[place : place + length] = [True] * length
+            taken[place] = length
         assert ranges.is_empty == (not taken)
     for start, length in taken.items():
         ranges.free(start, length)

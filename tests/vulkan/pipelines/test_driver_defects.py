@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from krnlpy import Buffer, Device, DeviceError, GlobalMut, config, kernel, u32, vulkan
+from krnlpy.cache.store import Cache
 from krnlpy.dsl import subgroup_id, subgroup_thread_id, subgroup_threads, subgroups, thread_id, threads
 from krnlpy.vulkan.loading.instance import instance
 from krnlpy.vulkan.pipelines import driver_defects
@@ -84,7 +85,7 @@ def test_probes_are_run_anew_for_another_kind_of_cpu(
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"loop_passes": true}', b"\xff"])
 def test_a_damaged_answer_is_asked_for_anew(info: Any, probed: list[Any], tmp_path: Path, content: bytes) -> None:
-    cache = driver_defects.Cache.of("probes")
+    cache = Cache.of("probes")
     cache.put(driver_defects._key(info), content)
     assert defects_of(info, nothing) == ALL
     forget()
@@ -104,7 +105,7 @@ def test_a_driver_that_cannot_be_probed(info: Any, caplog: pytest.LogCaptureFixt
 
     assert defects_of(info, fails) == Defects()
     assert "cannot be probed for defects: no memory" in caplog.text
-    assert driver_defects.Cache.of("probes").entries() == [], "the next process tries again"
+    assert Cache.of("probes").entries() == [], "the next process tries again"
 
 
 def test_sentences() -> None:

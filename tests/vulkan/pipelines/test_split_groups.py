@@ -140,10 +140,16 @@ def test_work_before_and_after(limited: Limited) -> None:
     device = limited(2, 1, 1)
     x, where = Buffer.zeros((1, 1, 16 * 20, 4), u32, device), Buffer.zeros(1, u32, device)
     launch = ids.with_threads(16).with_groups(20)
-    queue = device.backend._queue
+    backend: Any = device.backend
+    queue = backend._queue
     barriers = []
     original, arguments = queue._cmd_barrier, queue._barrier_arguments
-    queue._cmd_barrier = lambda commands, *a: (barriers.append(a == arguments), original(commands, *a))
+
+    def barrier(commands: Any, *given: Any) -> None:
+        barriers.append(given == arguments)
+        original(commands, *given)
+
+    queue._cmd_barrier = barrier
     device.wait()
     queue._limit = 1000
     for _ in range(3):
@@ -183,7 +189,8 @@ def test_only_what_needs_it_is_compiled_again(limited: Limited) -> None:
     def mark(x: GlobalMut[u32, 1]) -> None:
         x[global_id(0)] += u32(1)
 
-    pipelines = device.backend._builder._pipelines
+    backend: Any = device.backend
+    pipelines = backend._builder._pipelines
     mark.with_groups(2)(x)
     assert len(pipelines) == 1
     for _ in range(3):

@@ -112,11 +112,21 @@ def test_copies_and_fills(build: Any, parts: Any, backend: Any, barriers: Barrie
         memory, first, _ = parts(part)
         backend.fill(memory, 4 * first, 4 * N, b"\x05\0\0\0")
 
-    assert barriers.during(lambda: (copy(0, 1), copy(0, 2), fill(3), kernel(parts(0), parts(4)))) == 0
+    def several() -> None:
+        copy(0, 1)
+        copy(0, 2)
+        fill(3)
+        kernel(parts(0), parts(4))
+
+    def others() -> None:
+        copy(1, 7)
+        copy(2, 5)
+
+    assert barriers.during(several) == 0
     assert barriers.during(lambda: copy(3, 5)) == 1  # of what was filled
     assert barriers.during(lambda: fill(3)) == 1  # over what is read
     assert barriers.during(lambda: kernel(parts(3), parts(6))) == 1
-    assert barriers.during(lambda: (copy(1, 7), copy(2, 5))) == 0
+    assert barriers.during(others) == 0
 
 
 def test_bytes_of_one_word(backend: Any, store: Any, barriers: Barriers) -> None:
@@ -127,7 +137,11 @@ def test_bytes_of_one_word(backend: Any, store: Any, barriers: Barriers) -> None
     def fill(first: int, end: int) -> None:
         backend.fill(device_memory, first, end - first, b"\x01\0\0\0")
 
-    assert barriers.during(lambda: (fill(0, 4), fill(4, 8))) == 0
+    def neighbours() -> None:
+        fill(0, 4)
+        fill(4, 8)
+
+    assert barriers.during(neighbours) == 0
     queue = backend._queue
     address = device_memory.address
     assert barriers.during(lambda: queue.begin([(address + 8, address + 9, True)])) == 0

@@ -31,7 +31,6 @@ from . import bits as calls_bits
 from . import math as calls_math
 from .barriers import BARRIER_FUNCTIONS
 from .conversions import conversion, named_type
-from .geometry import GEOMETRY_FUNCTIONS
 from .library import call_library
 from .members import super_of
 from .operands import arguments, common
@@ -283,7 +282,7 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
 _WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
 _WHOLE = {
     *(python.type, python.super, python.list, python.tuple, builtins.where, np.where),
-    *(*VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS, *GEOMETRY_FUNCTIONS),
+    *(*VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS),
 }
 """What takes vectors whole; any other function is applied element by element."""
 _OF_SEQUENCES = {
@@ -308,7 +307,6 @@ _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     **VECTOR_FUNCTIONS,
     **SUBGROUP_FUNCTIONS,
     **BARRIER_FUNCTIONS,
-    **GEOMETRY_FUNCTIONS,
 }
 _HANDLERS |= calls_math.HANDLERS | calls_bits.HANDLERS | conversions.HANDLERS
 for _name in _IDS:

@@ -396,7 +396,7 @@ def construct(lowering: Lowering, type: CompositeType, call: Call) -> Compound:
         given = [number] * count
         if isinstance(type, MatrixType):
             given = [number if i // type.columns == i % type.columns else Static(0, where) for i in range(count)]
-    if not given:
+    if not call.values:
         given = [Static(0, where)] * count
     if len(given) != count:
         raise KernelTypeError(f"{type} has {count} elements, {len(given)} given", *where)
