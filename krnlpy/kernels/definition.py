@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import reprlib
 import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from krnlpy import config
 from krnlpy.backend.protocol import BuildRequest
@@ -70,7 +71,7 @@ class Definition:
         ]
         self.programs: dict[tuple[ScalarType, ...], Program] = {}
         self.executables: dict[Any, Any] = {}
-        self.plans: dict[Any, Plan | SplitPlan] = {}
+        self.plans: dict[Any, AnyPlan] = {}
         self.lock = threading.RLock()
         renew_after_fork(self, "lock")
 
@@ -154,7 +155,7 @@ class Definition:
         """Compiles what a launch needs."""
         self._plan(configuration, None, arguments).prepare(arguments)
 
-    def _plan(self, configuration: Configuration, key: Any, arguments: Sequence[Any]) -> Plan | SplitPlan:
+    def _plan(self, configuration: Configuration, key: Any, arguments: Sequence[Any]) -> AnyPlan:
         name, parameters = self.signature.name, self.parameters
         for i in self.buffers:
             check_buffer(name, parameters[i], arguments[i])
@@ -171,7 +172,7 @@ class Definition:
             threads = configuration.threads or default_threads(program, device.info)
             check_threads(name, threads, device.info)
             self.forget_lost()
-            plan: Plan | SplitPlan
+            plan: AnyPlan
             launch = partial(self.launch, configuration)
             if all(arguments[i].can_be_indexed for i in self.buffers):
                 build = partial(self._build, configuration, device, program, specs, threads)
@@ -181,6 +182,8 @@ class Definition:
 
                 prepare = partial(self.prepare, configuration)
                 plan = SplitPlan(name, parameters, arguments, program, launch, prepare)
+            if config.debug:
+                plan = _WatchedPlan(plan, self.signature)
             self.plans[key] = plan
         return plan
 
@@ -217,3 +220,30 @@ class Definition:
 
             tell(compile_hooks, Compilation(self.signature.name, device, configuration, seconds, from_cache))
         return executable
+
+
+class _WatchedPlan:
+    """A plan of debug mode: it launches nothing where the kernel captured what has changed since."""
+
+    def __init__(self, plan: Plan | SplitPlan, signature: Signature) -> None:
+        self._plan = plan
+        self._signature = signature
+        self.backend = plan.backend
+
+    def launch(self, geometry: Geometry, arguments: Sequence[Any]) -> None:
+        from krnlpy.dsl.frontend.captures import changed  # as in kernel.py
+
+        for name, then, now in changed(self._signature.captured):
+            if (was := reprlib.repr(then)) == (is_now := reprlib.repr(now)):
+                is_now = f"another {is_now}"
+            raise LaunchError(
+                f"{self._signature.name}: {name} was {was} when the kernel was compiled, and is {is_now} now; a kernel"
+                " keeps what it captured: make what changes a parameter"
+            )
+        self._plan.launch(geometry, arguments)
+
+    def prepare(self, arguments: Sequence[Any]) -> None:
+        self._plan.prepare(arguments)
+
+
+AnyPlan: TypeAlias = "Plan | SplitPlan | _WatchedPlan"

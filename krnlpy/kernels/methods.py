@@ -157,6 +157,7 @@ def readers(receiver: Receiver, bound: Sequence[Declared]) -> tuple[Any, Any]:
 
     They are written as Python's text, since nothing else is as quick: each launch runs ``read``.
     """
+    from krnlpy.dsl.frontend.captures import same
     from krnlpy.dsl.frontend.receiver import Array, Constant, Instance, Number, Typed, path_of
 
     known: dict[str, Any] = {"same": same, "same_kind": same_kind, "float64": np.float64}
@@ -198,22 +199,6 @@ def readers(receiver: Receiver, bound: Sequence[Declared]) -> tuple[Any, Any]:
     lines += ["def values(object):", f"    return ({''.join('object' + path[root:] + ', ' for path in paths)})"]
     exec(compile("\n".join(lines), "<attributes of a method>", "exec"), known)
     return known["read"], known["values"]
-
-
-def same(value: Any, constant: Any) -> bool:
-    """Whether an attribute still is what was compiled in."""
-    if value is constant:
-        return True
-    if value.__class__ is not constant.__class__:
-        return False
-    if isinstance(value, tuple):
-        return len(value) == len(constant) and all(map(same, value, constant))
-    if isinstance(value, np.ndarray):
-        like = value.dtype == constant.dtype and value.shape == constant.shape
-        return bool(like and value.tobytes() == constant.tobytes())
-    if isinstance(value, int | float | str | np.generic):
-        return repr(value) == repr(constant)  # 0.0 and -0.0 are equal, and NaN not even to itself
-    return False
 
 
 def same_kind(value: Any, member: Any) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from krnlpy.backend.recorder import StandIn
 from krnlpy.dsl.frontend.callables import Func
 from krnlpy.dsl.frontend.receiver import Array, Bound, Constant, Instance, Member, Number, Typed
+from krnlpy.dsl.frontend.tables import frozen
 from krnlpy.dsl.types.annotations import Annotation, any_type
 from krnlpy.dsl.types.composites import MAX_LENGTH, MatrixType, TupleType, VectorType, composite_type
 from krnlpy.errors import DtypeError
@@ -161,8 +162,8 @@ def described(value: Any, path: str, declared: Any = None, is_constant: bool = F
         )
     if value is None or isinstance(value, _CONSTANTS) or composite_type(value):
         return Constant(value)
-    if is_constant and isinstance(value, bool | int | float | np.generic | tuple | np.ndarray):
-        return Constant(value)
+    if is_constant and isinstance(value, bool | int | float | np.generic | tuple | list | np.ndarray):
+        return Constant(frozen(value))
     if declared is not None:
         return Typed(declared, is_declared=True)
     return _number(value) or _composite(value) or _other(value, path)

@@ -69,10 +69,14 @@ def test_operations_of_vectors(device: Device) -> None:
         out[i, 5] = V7(1.0, 2, y[2], V7(x)[i % 7], 5, 6, 7)
         numbers[i, 0], numbers[i, 1] = length(x), distance(a[i], y)
         numbers[i, 2] = sum(y) + len(y) + f32(any(y > 1.5)) + f32(all(y < 9.0)) + b[i][(i * 3) % 7]
+        top, low = x[:3], x[4:]
+        x[1:7:3] = x[:2] * 0.0 + top[::-2] + low[:2]
+        numbers[i, 3], numbers[i, 4] = x[1], x[4]
+        numbers[i, 5] = sum(x[-3:])
 
     n = 5
     a, b, scale = random(n, 7), random(n, 7, seed=1), np.arange(7, dtype=np.float32)
-    out, numbers = Buffer.zeros((n, 6, 7), f32, device), Buffer.zeros((n, 3), f32, device)
+    out, numbers = Buffer.zeros((n, 6, 7), f32, device), Buffer.zeros((n, 6), f32, device)
     compute.with_global_threads(n)(Buffer.from_numpy(a, device), Buffer.from_numpy(b, device), out, numbers, scale)
     got, found = out.numpy(), numbers.numpy()
     each = np.arange(n)
@@ -93,6 +97,10 @@ def test_operations_of_vectors(device: Device) -> None:
     np.testing.assert_allclose(found[:, 1], np.linalg.norm(a - b, axis=1), **close)
     flags = (b > 1.5).any(1) * 1.0 + (b < 9).all(1) + 7
     np.testing.assert_allclose(found[:, 2], b.sum(1) + flags + b[each, each * 3 % 7], **close)
+    sliced = x[:, 2::-2] + x[:, 4:6]
+    x[:, 1:7:3] = sliced
+    np.testing.assert_allclose(found[:, 3:5], sliced, **close)
+    np.testing.assert_allclose(found[:, 5], x[:, -3:].sum(1), **close)
 
 
 @pytest.mark.one_vulkan_device

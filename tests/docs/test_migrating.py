@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from krnlpy import Device, ItemMut, KernelTypeError, f32, i32, kernel
+from krnlpy import Device, Global, ItemMut, KernelTypeError, f32, i32, kernel
 from krnlpy.dsl import vec2, vec3
 
 from .pages import ROOT, blocks, on, run
@@ -52,6 +52,13 @@ def test_what_is_not_there() -> None:
         @kernel
         def longest(x: ItemMut[Vectors]) -> None:
             x = x * 2.0
+
+    assert "a kernel's buffer that may be `None`" in text
+    with pytest.raises(KernelTypeError, match="never None"):
+
+        @kernel
+        def counted(x: ItemMut[i32], counts: Global[i32] | None) -> None:
+            x += 1
 
     assert "In Taichi `x = 1; x = 3.14` leaves 3" in text
 

@@ -236,6 +236,8 @@ def test_what_an_object_may_hold(device: Device) -> None:
 
     class Holder:
         table = (1.0, 2.0, 4.0)
+        weights = np.array([[1.5, 2.5], [3.5, 4.5]], np.float32)
+        levels: ClassVar = [3, 2, 1]
         kind = i32
 
         def __init__(self) -> None:
@@ -272,19 +274,23 @@ def test_what_an_object_may_hold(device: Device) -> None:
             out[7] = i32(self.numbers[len(self.numbers) - 1]) + self.numbers.shape[0]
             if type(self).kind is i32 and self.kind is i32:
                 out[8] = Holder.table[0]
+            out[9] = self.weights[thread_id(), 1] + self.levels[thread_id()]
 
-    holder, out = Holder(), Buffer.zeros(9, f32, device)
+    holder, out = Holder(), Buffer.zeros(10, f32, device)
     holder.show.with_groups(1).with_threads(1)(out)
-    assert out.numpy().tolist() == [-9.5, 3.5, 6.0, 1.0, 8.0, 3.0, 5.0, 33.0, 1.0]
+    assert out.numpy().tolist() == [-9.5, 3.5, 6.0, 1.0, 8.0, 3.0, 5.0, 33.0, 1.0, 5.5]
     holder.gravity = vec2(1, 2)
     holder.pair, holder.on, holder.body, holder.nested.depth = (8, 0.25), False, Body(vec2(1, 1), 1.0), 5
     holder.show.with_groups(1).with_threads(1)(out)
-    assert out.numpy().tolist() == [3.0, 2.0, 1.0, 2.0, 10.0, 3.0, 5.0, 33.0, 1.0]
+    assert out.numpy().tolist() == [3.0, 2.0, 1.0, 2.0, 10.0, 3.0, 5.0, 33.0, 1.0, 5.5]
     assert variants(Holder.show) == 1
+    Holder.weights[0, 1] = 0.25
+    holder.show.with_groups(1).with_threads(1)(out)
+    assert (variants(Holder.show), out.numpy()[9]) == (2, 3.25)
     holder.nothing = 1
     holder.pair = (0.5, 0.25)
     holder.show.with_groups(1).with_threads(1)(out)
-    assert (variants(Holder.show), out.numpy()[1]) == (2, 0.125)
+    assert (variants(Holder.show), out.numpy()[1]) == (3, 0.125)
 
 
 def test_declared_attributes(device: Device) -> None:

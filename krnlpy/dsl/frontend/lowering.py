@@ -27,7 +27,7 @@ from .sequences import entries
 from .source import Source
 from .tables import frozen, table
 from .targets import AnyName, Target, ViewName
-from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe, plain
+from .values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe
 from .views import Array, View
 
 
@@ -64,7 +64,7 @@ class ProgramState:
     def capture(self, owner: Any, name: str, find: Callable[[], Any]) -> Any:
         """What a name of a function's or module's surroundings means, from its first use on."""
         if (owner, name) not in self.captured:
-            self.captured[owner, name] = plain(frozen(find()))
+            self.captured[owner, name] = frozen(find())
         return self.captured[owner, name]
 
     def table(self, array: np.ndarray[Any, Any], name: str, where: ir.Location) -> ir.ConstantArray:

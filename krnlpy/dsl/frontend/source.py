@@ -41,16 +41,21 @@ class Source:
 
     def captured(self, name: str) -> Any:
         """The object that a free name of the function means; raises KeyError if there is none."""
-        code = self.function.__code__
-        if name in code.co_freevars:
-            cell = (self.function.__closure__ or ())[code.co_freevars.index(name)]
-            try:
-                return cell.cell_contents
-            except ValueError:
-                raise KeyError(name) from None
-        if name in self.function.__globals__:
-            return self.function.__globals__[name]
-        return vars(builtins)[name]
+        return outside(self.function, name)
+
+
+def outside(function: Callable[..., Any], name: str) -> Any:
+    """The object that a free name of a function means now; raises KeyError if there is none."""
+    code = function.__code__
+    if name in code.co_freevars:
+        cell = (function.__closure__ or ())[code.co_freevars.index(name)]
+        try:
+            return cell.cell_contents
+        except ValueError:
+            raise KeyError(name) from None
+    if name in function.__globals__:
+        return function.__globals__[name]
+    return vars(builtins)[name]
 
 
 def read_source(function: Callable[..., Any]) -> Source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,10 +24,14 @@ INDEX = i32
 
 
 def frozen(value: Any) -> Any:
-    """A captured object as it is now: what may change is copied."""
+    """A captured object as it is now: what may change is copied. An np.float64, which is what NumPy's functions make of
+    Python's floats, is one of these."""
     if isinstance(value, np.ndarray):
-        return value.copy() if value.ndim else value[()]
-    return tuple(map(frozen, value)) if type(value) in (list, tuple) else value
+        return value.copy() if value.ndim else frozen(value[()])
+    if type(value) not in (list, tuple):
+        return float(value) if isinstance(value, np.float64) else value
+    parts = tuple(map(frozen, value))
+    return value if type(value) is tuple and all(map(operator.is_, parts, value)) else parts
 
 
 def table(array: np.ndarray[Any, Any], name: str, where: Location) -> ir.ConstantArray:

@@ -87,13 +87,6 @@ ArrayPlace = ir.GlobalParameter | ir.LocalArray | CompoundPlace
 """What is indexed."""
 
 
-def plain(value: Any) -> Any:
-    """A value from outside: an np.float64, which is what NumPy's functions make of Python's floats, is one of these."""
-    if isinstance(value, tuple) and type(value) is tuple:
-        return tuple(map(plain, value))
-    return float(value) if isinstance(value, np.float64) else value
-
-
 def is_number(value: object) -> bool:
     """Whether this is a number without a type of its own. NumPy's have one."""
     return isinstance(value, bool | int | float) and not isinstance(value, np.generic)

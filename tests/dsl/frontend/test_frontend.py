@@ -3,8 +3,10 @@
 from typing import Any, TypeVar
 
 import numpy as np
+import pytest
 
-from krnlpy.dsl import global_id, ir, local_array
+from krnlpy import KernelTypeError, function_info
+from krnlpy.dsl import global_id, ir, local_array, vec2
 from krnlpy.dsl.frontend.syntax import functions as frontend
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Spec
@@ -231,3 +233,18 @@ def test_locations_are_those_of_the_file() -> None:
     with open(__file__, encoding="utf-8") as file:  # noqa: PTH123
         line = file.read().splitlines()[store.location.line - 1]
     assert line[store.location.column : store.location.end_column] == "a[global_id()]"
+
+
+def test_function_info_of_what_gives_no_numbers() -> None:
+    @func
+    def stored(x: f32, values: GlobalMut[f32]) -> None:
+        values[0] = x
+
+    @func
+    def vector(x: f32) -> vec2:
+        return vec2(x, x)
+
+    with pytest.raises(KernelTypeError, match="vector must give numbers, and touch nothing else"):
+        function_info(vector, f32)
+    with pytest.raises(KernelTypeError, match="the parameter values of stored is an array; this is f32"):
+        function_info(stored, f32, f32)

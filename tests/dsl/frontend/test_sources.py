@@ -25,7 +25,9 @@ from krnlpy import (
     KernelNameError,
     KernelSyntaxError,
     KernelTypeError,
+    LaunchError,
     bf16,
+    config,
     f32,
     f64,
     func,
@@ -272,6 +274,65 @@ def test_a_captured_number_stays_what_it_was(monkeypatch: pytest.MonkeyPatch) ->
     assert run(fill, f32) == 10, "compiled"
     assert run(fill, bf16) == 10, "compiled only now, and of the same values"
     assert run(kernel(untyped(fill).__wrapped__), f32) == 50, "another kernel of the same function"
+
+
+def test_debug_mode_tells_of_what_changed(
+    module: Callable[[str, str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """
+        import numpy as np
+        import constants
+
+        TABLE = np.array([1.0, 2.0], np.float32)
+        PAIR = (1, 2.5)
+
+        def make(factor):
+            @func
+            def scaled(x):
+                return x * factor
+
+            @kernel
+            def fill(i: i32, y: ItemMut[f32]):
+                y = scaled(constants.N) + TABLE[i] + PAIR[1]
+
+            def change(value):
+                nonlocal factor, scaled
+                if value is None:
+                    scaled = func(scaled.function)
+                else:
+                    factor = value
+            return fill, change
+        """
+    constants = module("constants", "N = 2\n")
+    user = module("user_of_constants", text)
+    fill, change = user.make(3.0)
+    assert result(fill, 0) == 6 + 1 + 2.5
+    constants.N = 5
+    assert result(fill, 0) == 9.5, "compiled in, and it stays"
+    monkeypatch.setattr(config, "debug", True)
+    with pytest.raises(LaunchError, match=r"fill: constants.N was 2 when the kernel was compiled, and is 5 now"):
+        result(fill, 0)
+    constants.N = 2.0
+    with pytest.raises(LaunchError, match=r"constants.N was 2 when the kernel was compiled, and is 2.0 now"):
+        result(fill, 0)
+    constants.N = 2
+    assert result(fill, 1) == 10.5
+    change(4.0)
+    with pytest.raises(LaunchError, match=r"factor was 3.0 when the kernel was compiled, and is 4.0 now"):
+        result(fill, 0)
+    change(3.0)
+    user.TABLE[1] = 7
+    with pytest.raises(LaunchError, match=r"TABLE was array\(\[1., 2.\].* and is array\(\[1., 7.\]"):
+        result(fill, 0)
+    user.TABLE[1] = 2
+    user.PAIR = (1, 2.5)
+    assert result(fill, 1) == 10.5
+    change(None)
+    with pytest.raises(LaunchError, match=r"scaled was <func scaled> when the kernel .* is another <func scaled> now"):
+        result(fill, 0)
+    del user.TABLE
+    monkeypatch.setattr(config, "debug", False)
+    assert result(fill, 1) == 10.5
 
 
 def test_before_the_first_call_nothing_is_captured(module: Callable[[str, str], ModuleType]) -> None:

@@ -72,8 +72,6 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
     special = _registered(_SYNTAX, callee)
     if special is not None:
         return special(lowering, node)
-    type = named_type(callee)
-    handler = _registered(_HANDLERS, callee) if type is None else partial(conversion, type)
     if isinstance(callee, Launched):
         name = getattr(callee, "__name__", "this")
         raise KernelTypeError(
@@ -81,6 +79,8 @@ def lower_call(lowering: Lowering, node: ast.Call) -> Value:
             " that from both kernels",
             *where,
         )
+    type = named_type(callee)
+    handler = _registered(_HANDLERS, callee) if type is None else partial(conversion, type)
     if handler is None:
         name = getattr(callee, "__name__", repr(callee))
         raise KernelTypeError(

@@ -32,6 +32,7 @@ from krnlpy.dsl.frontend.values import (
 )
 from krnlpy.dsl.types.composites import (
     COMPONENTS,
+    AnyType,
     ArrayType,
     CompositeType,
     MatrixType,
@@ -100,6 +101,9 @@ def subscript(lowering: Lowering, owner: Compound, node: ast.Subscript) -> Value
     """``v[i]``, ``m[i, j]``, ``m[i]`` (a row), ``t[0]``."""
     where = lowering.at(node)
     type = owner.type
+    if isinstance(node.slice, ast.Slice):
+        sliced, places = slice_of(lowering, type, node)
+        return Compound(sliced, tuple(owner.parts[i] for i in places), where)
     entries = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     index = [index_entry(lowering, value, node) for value in lowering.values(entries)]
     if isinstance(type, MatrixType):
@@ -122,6 +126,27 @@ def subscript(lowering: Lowering, owner: Compound, node: ast.Subscript) -> Value
     if isinstance(type, TupleType) and not isinstance(index[0], int):
         raise KernelTypeError("a tuple is indexed by a constant", *where)
     return choose(lowering, owner.parts, index[0], where)
+
+
+def slice_of(lowering: Lowering, type: AnyType, node: ast.Subscript) -> tuple[VectorType | ArrayType, range]:
+    """The type of ``v[1:4]``, and which parts these are: of vectors and arrays, by constants."""
+    where, bounds = lowering.at(node.slice), node.slice
+    assert isinstance(bounds, ast.Slice)
+    if not isinstance(type, VectorType | ArrayType):
+        raise KernelTypeError(f"{type} has no slices", *where)
+    numbers = []
+    for bound in (bounds.lower, bounds.upper, bounds.step):
+        value = None if bound is None else lowering.value(bound)
+        number = value.value if isinstance(value, Static) else value
+        if number is not None and (not isinstance(number, int) or isinstance(number, bool)):
+            raise KernelTypeError("a slice of a vector is by whole numbers known while compiling", *where)
+        numbers.append(number)
+    if numbers[2] == 0:
+        raise KernelTypeError("the step of a slice must not be 0", *where)
+    chosen = range(type.length)[slice(*numbers)]
+    if len(chosen) < 2:
+        raise KernelTypeError(f"a slice has two elements or more, this has {len(chosen)} of {type}", *where)
+    return dataclasses.replace(type, length=len(chosen)), chosen
 
 
 def index_entry(lowering: Lowering, value: Value, node: ast.Subscript) -> int | ir.Expr:

@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.callables import Call, Func, Method
 from krnlpy.dsl.frontend.conversions import typed
@@ -14,7 +16,7 @@ from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.parameters import add_parameter
 from krnlpy.dsl.frontend.receiver import Array, Bound, Constant, Instance, Member, Number, Typed
 from krnlpy.dsl.frontend.signature import declare
-from krnlpy.dsl.frontend.values import Compound, Static, Value, Weak, is_place, is_weak, plain
+from krnlpy.dsl.frontend.values import Compound, Static, Value, Weak, is_place, is_weak
 from krnlpy.dsl.types.annotations import Annotation
 from krnlpy.dsl.types.composites import StructType
 from krnlpy.errors import DtypeError, KernelNameError, KernelTypeError
@@ -27,6 +29,11 @@ def method_of(owner: Compound, name: str) -> Func | Method:
     function: Func = getattr(owner.type.cls, name)
     is_static = isinstance(inspect.getattr_static(owner.type.cls, name), staticmethod)
     return function if is_static else Method(function, owner)
+
+
+def captured(lowering: Lowering, value: Any, name: str, where: ir.Location) -> Static:
+    """An object from outside; an array is a table."""
+    return Static(lowering.state.table(value, name, where) if isinstance(value, np.ndarray) else value, where)
 
 
 def attribute(lowering: Lowering, instance: Instance, name: str, where: ir.Location) -> Value:
@@ -49,7 +56,7 @@ def attribute(lowering: Lowering, instance: Instance, name: str, where: ir.Locat
     member = receiver.members[path]
     match member:
         case Constant(value):
-            return Static(plain(value), where)
+            return captured(lowering, value, name, where)
         case Bound(function, owner):
             return Static(Method(function, Static(owner, where)), where)
         case Instance():

@@ -104,11 +104,7 @@ class ExpressionLowering(IndexLowering):
             if captured not in self.state.types:
                 raise KernelTypeError(f"no parameter of the kernel says what the type {name} is", *where)
             captured = self.state.types[captured]
-        return self._captured(captured, name, where)
-
-    def _captured(self, value: Any, name: str, where: ir.Location) -> Static:
-        """An object from outside; an array is a table."""
-        return Static(self.state.table(value, name, where) if isinstance(value, np.ndarray) else value, where)
+        return members.captured(self, captured, name, where)
 
     def read(self, name: AnyName, where: ir.Location) -> ir.Expr | Compound:
         """The value of a variable."""
@@ -149,7 +145,7 @@ class ExpressionLowering(IndexLowering):
                 return cooperative.attribute(place, node.attr, where)
             if isinstance(place, ModuleType | type) and hasattr(place, node.attr):
                 found = self.state.capture(place, node.attr, lambda: getattr(place, node.attr))
-                return self._captured(found, node.attr, where)
+                return members.captured(self, found, node.attr, where)
             if isinstance(place, ModuleType | type):
                 raise KernelNameError(f"{place.__name__} has no {node.attr}", *where)
         raise KernelTypeError(f"{describe(owner)} has no attributes in kernels", *where)
@@ -187,9 +183,8 @@ class ExpressionLowering(IndexLowering):
         where = self.at(node)
         array = tables.as_array(tuple(owner.value), where)
         if array is not None:
-            return self.row_at(
-                self.state.table(array, getattr(node.value, "id", "table"), where), at, self.at(node.slice)
-            )
+            name = getattr(node.value, "attr", getattr(node.value, "id", "table"))
+            return self.row_at(self.state.table(array, name, where), at, self.at(node.slice))
         index = compounds.index_entry(self, at, node)
         entries = [v if isinstance(v, Value) else Static(v, where) for v in owner.value]
         return compounds.choose(self, compounds.entries_of_one_type(entries, where), index, where)

@@ -19,6 +19,7 @@ from krnlpy.dsl.frontend.parameters import add_parameter
 from krnlpy.dsl.frontend.receiver import Instance, Receiver
 from krnlpy.dsl.frontend.signature import FunctionParameters, Signature, annotation_of, read_signature
 from krnlpy.dsl.frontend.source import Source, read_source
+from krnlpy.dsl.frontend.tables import frozen
 from krnlpy.dsl.frontend.targets import AnyName, LocalName, ViewName
 from krnlpy.dsl.frontend.values import (
     Static,
@@ -28,7 +29,6 @@ from krnlpy.dsl.frontend.values import (
     is_mutable,
     is_number,
     is_place,
-    plain,
     scalars,
 )
 from krnlpy.dsl.frontend.views import Array, View, base_of, first_of, is_array, numbers_of, rank_of
@@ -190,7 +190,7 @@ class FunctionLowering(StatementLowering):
                 raise KernelTypeError(f"{callee.__name__} has no parameter {name}, or it is given twice", *where)
             given[name] = value
         for name, default in _defaults(callee, names[:most]).items():
-            given.setdefault(name, Static(plain(default), call.location))
+            given.setdefault(name, Static(frozen(default), call.location))
         missing = [name for name in names if name not in given]
         if missing:
             raise KernelTypeError(f"{callee.__name__} lacks an argument for {', '.join(missing)}", *call.location)

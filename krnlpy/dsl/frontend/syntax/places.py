@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import coerce
 from krnlpy.dsl.frontend.operations import compounds, members
-from krnlpy.dsl.frontend.operations.variables import check_fits
 from krnlpy.dsl.frontend.targets import (
     CompositeTarget,
     CompoundName,
@@ -20,6 +19,7 @@ from krnlpy.dsl.frontend.targets import (
     whole,
 )
 from krnlpy.dsl.frontend.values import Compound, CompoundPlace, Static, Value, describe
+from krnlpy.dsl.frontend.variables import check_fits
 from krnlpy.dsl.frontend.views import Array, first_of
 from krnlpy.dsl.types.composites import AnyType, ArrayType, CompositeType, MatrixType, StructType, TupleType, VectorType
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
@@ -155,6 +155,9 @@ class TargetLowering(ArrayLowering):
             or isinstance(type, StructType)
         ):
             raise KernelTypeError(f"a value of type {type} has no elements to assign", *where)
+        if isinstance(node.slice, ast.Slice) and not isinstance(owner, SelectedTarget):
+            sliced, chosen = compounds.slice_of(self, type, node)
+            return CompositeTarget(sliced, tuple(owner.parts[i] for i in chosen))
         entries = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         index = [compounds.index_entry(self, value, node) for value in self.values(entries)]
         return self._at(owner, index, where)
