@@ -120,3 +120,15 @@ def test_what_a_gradient_function_holds_is_freed(device: Device) -> None:
         assert seen() is None and present(p.grad).item() == 2
     finally:
         gc.enable()
+
+
+def test_gradient_functions_that_can_be_derived_are_not_recorded_either(device: Device) -> None:
+    p = opened(device, 3.0)
+    seen: list[bool] = []
+
+    def gradient_of_p(gradient: Tensor) -> Tensor:
+        seen.append((p * gradient).tracked)
+        return gradient
+
+    differentiable(p.detach(), [(p, gradient_of_p)], higher_order=True).backward()
+    assert seen == [False] and not present(p.grad).tracked

@@ -72,12 +72,12 @@ def test_a_result_that_nothing_depends_on(device: Device) -> None:
 
 
 def test_gradients_of_bf16_are_rounded_after_their_sum(device: Device) -> None:
-    """Sums of 1,000 products of 1.0078 are 1007.8; rounded one by one they stop growing at 256."""
-    x, y = opened(np.ones((1000, 1), np.float32), device), opened(np.array([1.0], np.float32), device)
-    x, y = [Parameter(p.detach().cast(bf16)) for p in (x, y)]
+    """1,012 products of 1.5 and 1.0078125 sum up to 1529.9, which is 1528 in bf16; each of them rounded, to 1536."""
+    x = Tensor.full((1012, 1), 1.5, f32, device).cast(bf16)
+    y = Parameter(Tensor.ones(1, f32, device).cast(bf16))
     y.init_grad()
-    multiply_add(x, y).sum().backward()
-    assert present(y.take_grad()).cast(f32).item() == 1000
+    multiply_add(x, y).backward(Tensor.full((1012, 1), 1.0078125, f32, device).cast(bf16))
+    assert present(y.take_grad()).cast(f32).item() == 1528
 
 
 def test_changes_in_place_do_not_reach_gradients(device: Device) -> None:
