@@ -176,8 +176,8 @@ def _cosh(x):
 
 @func
 def _tanh(x):
-    secant = 1.0 / cosh(x)  # (1 - y) * (1 + y) has few digits where y is near 1
-    return secant * secant
+    e = exp(-2.0 * abs(x))  # (1 - y) * (1 + y) has few digits where y is near 1
+    return 4.0 * e / ((1.0 + e) * (1.0 + e))
 
 
 @func
