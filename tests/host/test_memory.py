@@ -11,7 +11,7 @@ import pytest
 from krnlpy import Buffer, Device, OutOfMemory
 from krnlpy.host import memory
 
-LENGTH = 100_000  # f32: more than what the process's allocator keeps by itself
+LENGTH = 2_000_000  # f32: more than what the process's allocator keeps by itself
 
 
 @pytest.fixture(autouse=True)
@@ -88,5 +88,5 @@ def test_what_is_kept_is_given_back_before_memory_runs_out(monkeypatch: pytest.M
 
 
 def test_sizes_waste_little() -> None:
-    for nbytes in (1 << 16, (1 << 16) + 1, 100_000, 12_345_678, 3 << 30):
+    for nbytes in (1 << 22, (1 << 22) + 1, 5_000_000, 12_345_678, 3 << 30):
         assert nbytes + 64 <= memory._block_size(nbytes) <= nbytes * 1.13 + 128
