@@ -1,8 +1,8 @@
-"""An operation of one's own: a kernel for its value, a kernel for each of its gradients, and a layer made of it.
+"""An operation of one's own, written as a function of numbers, and a layer made of it.
 
 The operation is Swish with a learned slope for each feature, ``y = x / (1 + exp(-slope * x))`` (Ramachandran, Zoph and
-Le, "Searching for activation functions", 2017). Its gradients are checked against central differences; then a network
-with it learns a curve.
+Le, "Searching for activation functions", 2017). Its gradients are derived, and checked against central differences;
+then a network with it learns a curve.
 
     python examples/custom_operation.py --device 0
 """
@@ -12,69 +12,25 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import ml_dtypes
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from autograph import SGD, Dense, Layer, Parameter, Sequential, Tensor
-from autograph.autograd import differentiable
-from krnlpy import Device, DTypeLike, Item, ItemMut, bf16, f16, f32, kernel, scalar_type
+from autograph import SGD, Dense, Layer, Parameter, Sequential, Tensor, elementwise
+from krnlpy import Device, DTypeLike, bf16, f16, f32, scalar_type
 from krnlpy.dsl import exp
 from krnlpy.errors import DeviceError
-
-if TYPE_CHECKING:
-    F: Any
-else:
-    F = TypeVar("F", f16, bf16, f32)
 
 STEPS = 300
 
 
-@kernel
-def swish_kernel(x: Item[F], slope: Item[F], y: ItemMut[F]) -> None:
-    y = x / (1 + exp(-slope * x))
-
-
-@kernel
-def gradient_of_x_kernel(x: Item[F], slope: Item[F], dy: Item[F], dx: ItemMut[F]) -> None:
-    sigmoid = 1 / (1 + exp(-slope * x))
-    dx = dy * sigmoid * (1 + slope * x * (1 - sigmoid))
-
-
-@kernel
-def gradient_of_slope_kernel(x: Item[F], slope: Item[F], dy: Item[F], dslope: ItemMut[F]) -> None:
-    sigmoid = 1 / (1 + exp(-slope * x))
-    dslope = dy * x * x * sigmoid * (1 - sigmoid)
-
-
-def swish(x: Tensor, slope: Tensor) -> Tensor:
-    """``x / (1 + exp(-slope * x))``; the slope is broadcast to the shape of ``x``.
-
-    Args:
-        x: f16, bf16 or f32, of any shape.
-        slope: of the dtype and device of ``x``, and a shape that broadcasts to that of ``x``.
-    """
-    # What broadcasting repeats, its own gradient sums up: from here on, both have one shape.
-    slope = slope.broadcast_to(x.shape)
-    value = Tensor.empty(x.shape, x.dtype, x.device)
-    swish_kernel(x.buffer, slope.buffer, value.writable())
-    kept = x.detach(), slope.detach()  # later changes in place, such as an optimizer's, do not reach these
-
-    def launch(gradient_kernel: Any, dy: Tensor) -> Tensor:
-        gradient = Tensor.empty(dy.shape, dy.dtype, dy.device)
-        gradient_kernel(*(tensor.buffer for tensor in kept), dy.buffer, gradient.writable())
-        return gradient
-
-    return differentiable(
-        value,
-        [
-            (x, lambda dy: launch(gradient_of_x_kernel, dy)),
-            (slope, lambda dy: launch(gradient_of_slope_kernel, dy)),
-        ],
-    )
+@elementwise
+def swish(x: Any, slope: Any) -> Any:
+    """``x / (1 + exp(-slope * x))``."""
+    return x / (1.0 + exp(-slope * x))
 
 
 class Swish(Layer):
@@ -85,7 +41,8 @@ class Swish(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """The activations, of the input's shape."""
-        return swish(x, self.slope)
+        result: Tensor = swish(x, self.slope)
+        return result
 
 
 def reference(x: np.ndarray[Any, Any], slope: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
