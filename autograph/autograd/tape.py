@@ -136,9 +136,10 @@ def saved(x: Tensor) -> Tensor:
 
 def _edge(tensors: Tensor | tuple[Tensor, ...], function: GradientFunction, is_recordable: bool) -> Edge | None:
     """The edge to inputs; None where none of them is tracked."""
-    is_single = not isinstance(tensors, tuple)
-    targets = (tensors.node,) if isinstance(tensors, TensorBase) else tuple(tensor.node for tensor in tensors)
-    return None if all(target is None for target in targets) else Edge(targets, function, is_single, is_recordable)
+    if not isinstance(tensors, tuple):
+        return None if tensors.node is None else Edge((tensors.node,), function, True, is_recordable)
+    targets = tuple([tensor.node for tensor in tensors])
+    return Edge(targets, function, False, is_recordable) if any(targets) else None
 
 
 def _recorded(value: Tensor, edges: tuple[Edge, ...], node: Node | None = None) -> Tensor:
@@ -253,6 +254,8 @@ def propagate(
 
 def _complete(node: Node, gradients: list[Tensor | None]) -> list[Tensor]:
     """The gradients of a node's results: zeros for those that nothing depends on."""
+    if len(gradients) == 1 and gradients[0] is not None:
+        return [gradients[0]]
     some = next(gradient for gradient in gradients if gradient is not None)
     return [
         some.result(Buffer.zeros(result.shape, result.dtype, result.device)) if gradient is None else gradient
@@ -262,7 +265,10 @@ def _complete(node: Node, gradients: list[Tensor | None]) -> list[Tensor]:
 
 def _parts(edge: Edge, complete: list[Tensor], wanted: Collection[Node]) -> list[tuple[Node, Tensor]]:
     """The nodes that an edge leads to, each with the gradient that it brings."""
-    if not any(target in wanted for target in edge.targets):
+    for target in edge.targets:
+        if target in wanted:
+            break
+    else:
         return []
     is_recorded = recording.on
     recording.on = is_recorded and edge.is_recordable

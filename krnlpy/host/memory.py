@@ -122,14 +122,13 @@ def allocate(nbytes: int, usage: Usage | None = None) -> HostMemory:
     Raises:
         OutOfMemory: the system has none left.
     """
+    kind: type[HostMemory] = HostMemory
     if nbytes < _LEAST_KEPT:
-        return _aligned(HostMemory, _new_block(nbytes + ALIGNMENT), nbytes, usage)
-    size = _block_size(nbytes)
-    block = _kept.take(size)
-    return _aligned(KeptMemory, _new_block(size) if block is None else block, nbytes, usage)
-
-
-def _aligned(kind: type[HostMemory], block: Array, nbytes: int, usage: Usage | None) -> HostMemory:
+        block = _new_block(nbytes + ALIGNMENT)
+    else:
+        kind, size = KeptMemory, _block_size(nbytes)
+        kept = _kept.take(size)
+        block = _new_block(size) if kept is None else kept
     address = ctypes.addressof(ctypes.c_char.from_buffer(block.data))  # the quickest of all ways
     start = -address % ALIGNMENT
     return kind(block[start : start + nbytes], address + start, usage)

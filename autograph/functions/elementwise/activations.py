@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from autograph.autograd import differentiable
 from autograph.errors import AutographError
+from autograph.tensor.base import require_tensor
 from krnlpy import dsl
 
 from .operation import elementwise
@@ -14,14 +16,33 @@ if TYPE_CHECKING:
 
 
 @elementwise
-def relu(x: Any) -> Any:
+def _relu(x: Any) -> Any:
+    return 0 if x <= 0 else x
+
+
+@elementwise
+def _relu_gradient(y: Any, dy: Any) -> Any:
+    return 0 if y <= 0 else dy
+
+
+def relu(x: Tensor) -> Tensor:
     """``x`` where it is above 0, else 0; NaN stays NaN. The gradient at 0 is 0.
+
+    Args:
+        x: any shape and dtype but bool.
+
+    Raises:
+        DtypeError: ``x`` is not a tensor, or of bool.
 
     >>> from autograph import Tensor
     >>> Tensor.from_numpy([-1.0, 0.0, 2.0]).relu().numpy().tolist()
     [0.0, 0.0, 2.0]
     """
-    return 0 if x <= 0 else x
+    require_tensor("relu", x)
+    value: Tensor = _relu(x.detach())
+    # The result says as much as what it was made of, and is kept by the next layer anyway.
+    kept = value.detach()
+    return differentiable(value, [(x, lambda dy: _relu_gradient(kept, dy))], higher_order=True)
 
 
 @elementwise

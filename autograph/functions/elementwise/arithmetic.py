@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from krnlpy import dsl
 
 from .operation import Operand, elementwise
@@ -164,7 +166,7 @@ def maximum(x: Any, y: Any) -> Any:
     >>> maximum(Tensor.from_numpy([1, 5]), 3).numpy().tolist()
     [3, 5]
     """
-    return max(x, y) if x == x and y == y else x + y  # which is NaN where either is
+    return np.maximum(x, y)
 
 
 @elementwise
@@ -175,7 +177,7 @@ def minimum(x: Any, y: Any) -> Any:
     >>> minimum(Tensor.from_numpy([1, 5]), 3).numpy().tolist()
     [1, 3]
     """
-    return min(x, y) if x == x and y == y else x + y
+    return np.minimum(x, y)
 
 
 @elementwise

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from krnlpy import dsl, func
+import numpy as np
+
+from krnlpy import dsl
 
 from .operation import elementwise
 
@@ -127,18 +129,4 @@ def logaddexp(x: Any, y: Any) -> Any:
     >>> logaddexp(Tensor.from_numpy([0.0, 1000.0]), 1000.0).numpy().round(4).tolist()
     [1000.0, 1000.6931]
     """
-    # Of equal ones, infinite ones too, the difference is not taken.
-    return x + 0.6931471805599453 if x == y else max(x, y) + dsl.log1p(dsl.exp(-abs(x - y)))
-
-
-@func
-def _logaddexp_partial(x: Any, y: Any, value: Any) -> Any:
-    return dsl.exp(x - value)
-
-
-@func
-def _logaddexp_other_partial(x: Any, y: Any, value: Any) -> Any:
-    return dsl.exp(y - value)
-
-
-dsl.define_partials(logaddexp, _logaddexp_partial, _logaddexp_other_partial)
+    return np.logaddexp(x, y)

@@ -15,6 +15,7 @@ from autograph.functions.sources import function_of
 from krnlpy import Func, Global, Out, ScalarType, kernel
 from krnlpy.dsl import global_id, global_threads, local_array
 
+Form = Literal["device", "rows", "columns"]
 _BLOCK = 16
 ROW_LANES = 512
 """Independent states in a row on the host: some vectors of any width, and more than what LLVM unrolls to numbers of
@@ -55,7 +56,7 @@ class Step:
     count: ScalarType | None
 
 
-def written(step: Step, form: Literal["device", "rows", "columns"]) -> Any:
+def written(step: Step, form: Form) -> Any:
     """The kernel of a pass.
 
     ``device``: a thread makes an element of the results, and neighbouring threads read neighbouring elements. ``rows``:

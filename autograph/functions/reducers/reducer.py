@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from math import prod
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from autograph.errors import DtypeError, ShapeError
 from autograph.functions.checks import integers
@@ -16,7 +16,7 @@ from autograph.functions.type_variables import accumulator
 from autograph.tensor.base import Shape
 from krnlpy import Buffer, Func, KernelError, ScalarType, f32, function_info, i32, scalar_type
 
-from .kernels import COLUMN_LANES, ROW_LANES, Step, written
+from .kernels import COLUMN_LANES, ROW_LANES, Form, Step, written
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
@@ -131,23 +131,31 @@ class Reducer:
         steps = self.steps(tuple(buffer.dtype for buffer in buffers), dtype)
         if results:
             steps = steps.giving(results)
-        shape = buffers[0].shape
-        runs: list[list[int]] = []
-        for axis in axes:
-            if runs and runs[-1][-1] == axis - 1:
-                runs[-1].append(axis)
-            else:
-                runs.append([axis])
-        count = prod(shape[axis] for axis in axes)
-        now = list(buffers)
-        for place, run in enumerate(reversed(runs or [[len(shape)]])):
-            before, after = shape[: run[0]], shape[run[-1] + 1 :]
-            form = (prod(before), prod(shape[run[0] : run[-1] + 1]), prod(after))
+        now, (count, passes) = list(buffers), _passes(buffers[0].shape, axes)
+        for form, shape, is_first, is_last in passes:
             whole = [reshape_or_copy(buffer, form) for buffer in now]
-            shape = before + after
-            is_first, is_last = place == 0, place == max(0, len(runs) - 1)
             now = [out.reshape(shape) for out in _reduce_middle(steps, is_first, is_last, whole, count)]
         return now
+
+
+@lru_cache(maxsize=1024)  # a step reduces the same again
+def _passes(shape: Shape, axes: tuple[int, ...]) -> tuple[int, tuple[tuple[Shape, Shape, bool, bool], ...]]:
+    """How many elements make a result; and for each run of neighbouring axes, the last ones first: the shape in which
+    it is the middle axis, the shape without it, whether it is the first and whether it is the last."""
+    count = prod(shape[axis] for axis in axes)
+    runs: list[list[int]] = []
+    for axis in axes:
+        if runs and runs[-1][-1] == axis - 1:
+            runs[-1].append(axis)
+        else:
+            runs.append([axis])
+    passes = []
+    for place, run in enumerate(reversed(runs or [[len(shape)]])):
+        before, after = shape[: run[0]], shape[run[-1] + 1 :]
+        form = (prod(before), prod(shape[run[0] : run[-1] + 1]), prod(after))
+        shape = before + after
+        passes.append((form, shape, place == 0, place == max(0, len(runs) - 1)))
+    return count, tuple(passes)
 
 
 class Steps:
@@ -171,7 +179,7 @@ class Steps:
             )
         return self._giving[results]
 
-    def kernel(self, key: tuple[bool, bool], form: Literal["device", "rows", "columns"]) -> Any:
+    def kernel(self, key: tuple[bool, bool], form: Form) -> Any:
         """The kernel of a pass."""
         if (key, form) not in self._kernels:
             self._kernels[key, form] = written(self._steps[key], form)
@@ -185,44 +193,41 @@ def _parameters(function: Func) -> tuple[str, ...]:
 
 def _reduce_middle(steps: Steps, is_first: bool, is_last: bool, buffers: list[Buffer], count: int) -> list[Buffer]:
     """``[outer, n, inner]`` to ``[outer, 1, inner]``."""
-    if any(not buffer.can_be_indexed and buffer.size > 1 for buffer in buffers):
-        return _in_halves(steps, is_first, is_last, buffers, count)
+    for buffer in buffers:
+        if not buffer.can_be_indexed and buffer.size > 1:
+            return _in_halves(steps, is_first, is_last, buffers, count)
+    device = buffers[0].device
     while True:
         outer, n, inner = buffers[0].shape
-        device = buffers[0].device
-        form: Literal["device", "rows", "columns"] = (
-            "columns" if device.is_host and inner > 1 else "rows" if device.is_host and n >= ROW_LANES else "device"
-        )
-        chunks = _chunks(form, outer, n, inner)
+        form, chunks, items, passes = _work(device.is_host, outer, n, inner)
         key = (is_first, is_last and chunks == 1)
         step = steps[key]
         outs = [Buffer.empty((outer, chunks, inner), dtype, device) for dtype in step.results]
-        if outs[0].size:
-            items, passes = _work(form, outs[0], n)
+        if items:
             numbers = [] if step.count is None else [float(count)]
-            flat = [b.reshape(b.shape[:2]) if form == "rows" else b for b in (*buffers, *outs)]
+            flat = [b.reshape(b.shape[:2]) for b in (*buffers, *outs)] if form == "rows" else (*buffers, *outs)
             grid_stride(steps.kernel(key, form), items, passes)(*flat, *numbers)
         if chunks == 1:
             return outs
         buffers, is_first = outs, False
 
 
-def _chunks(form: str, outer: int, n: int, inner: int) -> int:
-    """Into how many the axis is split, by the shape alone: so the order in which all is combined never changes."""
-    if form == "rows":
-        return max(1, min(n // _HOST_CHUNK, _HOST_ITEMS // max(1, outer)))
-    if form == "columns":
+@lru_cache(maxsize=1024)
+def _work(is_host: bool, outer: int, n: int, inner: int) -> tuple[Form, int, int, int]:
+    """How a pass is done: the form of its kernel, into how many chunks the axis is split, the number of work items, and
+    of the passes of a thread's loops for one.
+
+    The shape alone decides, so that the order in which elements are combined never changes.
+    """
+    if is_host and inner > 1:
         strips = -(-inner // COLUMN_LANES)
-        return max(1, min(n // (_HOST_CHUNK // COLUMN_LANES), _HOST_ITEMS // 16 // max(1, outer * strips)))
-    return max(-(-n // (MAX_PASSES // 2)), min(n // _MIN_CHUNK, _THREADS // max(1, outer * inner)), 1)
-
-
-def _work(form: str, out: Buffer, n: int) -> tuple[int, int]:
-    """The number of work items, and of the passes of a thread's loops for one."""
-    outer, chunks, inner = out.shape
-    if form == "columns":
-        return outer * chunks * -(-inner // COLUMN_LANES), 0
-    return out.size, 0 if form == "rows" else -(-n // chunks) * 17 // 16 + 1
+        chunks = max(1, min(n // (_HOST_CHUNK // COLUMN_LANES), _HOST_ITEMS // 16 // max(1, outer * strips)))
+        return "columns", chunks, outer * chunks * strips, 0
+    if is_host and n >= ROW_LANES:
+        chunks = max(1, min(n // _HOST_CHUNK, _HOST_ITEMS // max(1, outer)))
+        return "rows", chunks, outer * chunks * inner, 0
+    chunks = max(-(-n // (MAX_PASSES // 2)), min(n // _MIN_CHUNK, _THREADS // max(1, outer * inner)), 1)
+    return "device", chunks, outer * chunks * inner, -(-n // chunks) * 17 // 16 + 1
 
 
 def _in_halves(steps: Steps, is_first: bool, is_last: bool, buffers: list[Buffer], count: int) -> list[Buffer]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from krnlpy import dsl, func
 
 
@@ -19,12 +21,12 @@ def product(x: Any, y: Any) -> Any:
 
 @func
 def greater(x: Any, y: Any) -> Any:
-    return max(x, y) if x == x and y == y else x + y  # which is NaN where either is
+    return np.maximum(x, y)
 
 
 @func
 def smaller(x: Any, y: Any) -> Any:
-    return min(x, y) if x == x and y == y else x + y
+    return np.minimum(x, y)
 
 
 @func

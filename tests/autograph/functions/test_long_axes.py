@@ -34,6 +34,7 @@ def ones(shape: Any, device: Device, dtype: Any = f32) -> Tensor:
 
 def test_sums(vulkan: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reducer, "_THREADS", 1)  # as where other axes are long too
+    monkeypatch.setattr(reducer, "_work", reducer._work.__wrapped__)  # which remembers how it split a shape
     x = Tensor.from_numpy(np.arange(3 * LONG, dtype=np.int32).reshape(3, LONG) % 7, vulkan)
     assert x.sum(1).numpy().tolist() == x.numpy().sum(1).tolist()
 
