@@ -55,7 +55,7 @@ class Mutation:
         return text.replace(self.old, self.new) if text.count(self.old) == 1 else None
 
 
-_DIRECT, _POOLING = "autograph/functions/convolution/direct.py", "autograph/functions/pooling.py"
+_DIRECT, _POOLING = "autograph/functions/convolution/direct.py", "autograph/functions/pooling/maxima.py"
 _LOSSES, _REDUCERS = "autograph/functions/losses.py", "autograph/functions/reducers"
 _STRIDES, _HAZARDS = "krnlpy/views/strides.py", "krnlpy/vulkan/queue/hazards.py"
 _COLLECTIVES, _MASKS = "krnlpy/dsl/semantics/collectives.py", "krnlpy/dsl/llvm/threads/masks.py"

@@ -11,14 +11,15 @@ from autograph.functions import (
     casts,
     in_place,
     losses,
-    pooling,
-    products,
-    shapes,
 )
 from autograph.functions.convolution import one_dimensional, two_dimensional
 from autograph.functions.elementwise import activations, arithmetic, bits, comparisons
+from autograph.functions.indexing import reading
+from autograph.functions.pooling import maxima
+from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
 from autograph.functions.reductions import aggregates, softmax
+from autograph.functions.shapes import views
 from krnlpy import Buffer, Device, DTypeLike, f32
 
 from .base import Shape, TensorBase, require_buffer
@@ -78,16 +79,16 @@ class Tensor(TensorBase):
     __gt__ = comparisons.greater
     __ge__ = comparisons.greater_equal
     __hash__ = TensorBase.__hash__  # by identity
-    __matmul__ = matmul = products.matmul
-    __getitem__ = shapes.index
+    __matmul__ = matmul = matrices.matmul
+    __getitem__ = reading.index
 
-    to_device = shapes.to_device
-    copy = shapes.copy
-    contiguous = shapes.contiguous
-    reshape = shapes.reshape
-    flatten = shapes.flatten
-    transpose = shapes.transpose
-    broadcast_to = shapes.broadcast_to
+    to_device = views.to_device
+    copy = views.copy
+    contiguous = views.contiguous
+    reshape = views.reshape
+    flatten = views.flatten
+    transpose = views.transpose
+    broadcast_to = views.broadcast_to
 
     cast = casts.cast
     scaled_cast = casts.scaled_cast
@@ -103,8 +104,8 @@ class Tensor(TensorBase):
     softmax = softmax.softmax
     conv1 = one_dimensional.conv1
     conv2 = two_dimensional.conv2
-    max_pool1 = pooling.max_pool1
-    max_pool2 = pooling.max_pool2
+    max_pool1 = maxima.max_pool1
+    max_pool2 = maxima.max_pool2
     one_hot = losses.one_hot
     cross_entropy_loss = losses.cross_entropy_loss
     accuracy = losses.accuracy

@@ -77,7 +77,7 @@ def test_max_pool1(case: Any, dtype: ScalarType, device: Device) -> None:
 @pytest.mark.parametrize("case", POOLS)
 def test_max_pool1_by_threads_that_share_a_row(case: Any, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """As GPUs do it."""
-    monkeypatch.setattr("autograph.functions.pooling.threads_per_row", lambda device: 32)
+    monkeypatch.setattr("autograph.functions.pooling.maxima.threads_per_row", lambda device: 32)
     test_max_pool1(case, f32, device)
 
 

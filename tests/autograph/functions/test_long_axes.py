@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
-from autograph.functions import launch, losses, products
+from autograph.functions import launch, losses
 from autograph.functions.convolution import direct as direct
 from autograph.functions.convolution import one_dimensional as conv1
 from autograph.functions.convolution import two_dimensional as conv2
 from autograph.functions.convolution import windows as windows
 from autograph.functions.convolution.geometry import Window
+from autograph.functions.products import matrices
 from autograph.functions.reducers import reducer
 from krnlpy import Buffer, Device, ScalarType, bf16, f16, f32
 from tests.autograph.reference import LEAST, ROUNDING, draw, tensor
@@ -40,7 +41,7 @@ def test_sums(vulkan: Device, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_products(vulkan: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "_GROUPS", 0)  # as where matrices are large
+    monkeypatch.setattr(matrices, "_GROUPS", 0)  # as where matrices are large
     a = np.arange(2 * LONG, dtype=np.int32).reshape(2, LONG) % 5
     b = np.arange(2 * LONG, dtype=np.int32).reshape(LONG, 2) % 3
     found = (Tensor.from_numpy(a, vulkan) @ Tensor.from_numpy(b, vulkan)).numpy()

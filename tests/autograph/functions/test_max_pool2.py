@@ -39,7 +39,7 @@ def test_value_and_gradient(case: Any, dtype: ScalarType, device: Device) -> Non
 @pytest.mark.parametrize("case", CASES)
 def test_threads_that_share_a_row(case: Any, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """As GPUs do it."""
-    monkeypatch.setattr("autograph.functions.pooling.threads_per_row", lambda device: 32)
+    monkeypatch.setattr("autograph.functions.pooling.maxima.threads_per_row", lambda device: 32)
     test_value_and_gradient(case, f32, device)
 
 

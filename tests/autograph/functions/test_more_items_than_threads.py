@@ -55,7 +55,7 @@ def test_sums(few_threads: Any, device: Device) -> None:
 def test_pools(
     filter: tuple[int, int], stride: Any, lanes: Any, few_threads: Any, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autograph.functions.pooling.threads_per_row", lambda device: lanes)
+    monkeypatch.setattr("autograph.functions.pooling.maxima.threads_per_row", lambda device: lanes)
     # Distinct numbers, so that one of each window is the greatest.
     x = np.random.default_rng(2).permutation(4 * 8 * 20 * 6).reshape(4, 8, 20, 6).astype(np.float64)
     p = opened(x, device)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
-from autograph.functions import launch, losses, pooling
+from autograph.functions import launch, losses
 from autograph.functions.convolution import direct as conv2_direct
+from autograph.functions.pooling import maxima
 from krnlpy import Device, ScalarType, bf16, f16, f32
 from tests.autograph.reference import apart, check_choices
 from tests.autograph.reference import max_pool2 as max_pool2_reference
@@ -28,7 +29,7 @@ def give(monkeypatch: pytest.MonkeyPatch) -> Give:
     """Gives a thread so many passes at most, on every device."""
 
     def given(passes: int) -> None:
-        for module in (losses, launch, pooling):
+        for module in (losses, launch, maxima):
             monkeypatch.setattr(module, "max_passes", lambda device: passes)
         for module in (conv2_direct, launch):
             monkeypatch.setattr(module, "MAX_PASSES", passes)

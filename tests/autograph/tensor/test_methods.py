@@ -10,28 +10,32 @@ import pytest
 
 from autograph import Parameter, Tensor
 from autograph.autograd import tape
-from autograph.functions import casts, losses, pooling, products, shapes
+from autograph.functions import casts, losses
 from autograph.functions.convolution import one_dimensional, two_dimensional
 from autograph.functions.elementwise import activations, arithmetic
+from autograph.functions.indexing import reading
+from autograph.functions.pooling import maxima
+from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
+from autograph.functions.shapes import views
 from krnlpy import Device, f32
 
 FUNCTIONS: dict[str, Any] = {
     "__add__": arithmetic.add,
     "__radd__": arithmetic.add,
-    "__getitem__": shapes.index,
-    "__matmul__": products.matmul,
+    "__getitem__": reading.index,
+    "__matmul__": matrices.matmul,
     "accuracy": losses.accuracy,
     "backward": tape.backward,
     "cast": casts.cast,
     "conv1": one_dimensional.conv1,
     "conv2": two_dimensional.conv2,
     "cross_entropy_loss": losses.cross_entropy_loss,
-    "matmul": products.matmul,
-    "max_pool2": pooling.max_pool2,
+    "matmul": matrices.matmul,
+    "max_pool2": maxima.max_pool2,
     "one_hot": losses.one_hot,
     "relu": activations.relu,
-    "reshape": shapes.reshape,
+    "reshape": views.reshape,
     "sum": sums.sum,
 }
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import krnlpy
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
+from autograph.functions.checks import integers
+from autograph.functions.launch import reshape_or_copy
+from autograph.functions.reducers.sums import sum_to_shape
 from krnlpy import Buffer, Device
-
-from .checks import integers
-from .launch import reshape_or_copy
-from .reducers.sums import sum_to_shape
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
@@ -69,7 +68,7 @@ def transpose(x: Tensor, *axes: int | Sequence[int]) -> Tensor:
     """
     given = integers(axes)
     order = tuple(a + x.ndim if a < 0 else a for a in given) or tuple(reversed(range(x.ndim)))
-    value = _view(x, lambda buffer: buffer.transpose(*order))
+    value = view_of(x, lambda buffer: buffer.transpose(*order))
     inverse = tuple(order.index(axis) for axis in range(x.ndim))
     return differentiable(value, [(x, lambda gradient: transpose(gradient, inverse))], higher_order=True)
 
@@ -86,30 +85,8 @@ def broadcast_to(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
     """
     wanted = integers(shape)
     source = x.shape
-    value = _view(x, lambda buffer: buffer.broadcast_to(wanted))
+    value = view_of(x, lambda buffer: buffer.broadcast_to(wanted))
     return differentiable(value, [(x, lambda gradient: sum_to_shape(gradient, source))], higher_order=True)
-
-
-def index(x: Tensor, key: Any) -> Tensor:
-    """The view that integers, slices and an ellipsis select.
-
-    Raises:
-        ShapeError: too many indices, or one that is out of range, or something else than these.
-
-    >>> from autograph import Tensor
-    >>> x = Tensor.from_numpy([[1, 2, 3], [4, 5, 6]])
-    >>> x[1, ::2].numpy().tolist(), x[..., -1].numpy().tolist()
-    ([4, 6], [3, 6])
-    """
-    value = _view(x, lambda buffer: buffer[key])
-    shape, dtype, device = x.shape, x.dtype, x.device
-
-    def scatter(gradient: Tensor) -> Tensor:
-        result = Buffer.zeros(shape, dtype, device)
-        result[key].copy_from(gradient.buffer)
-        return differentiable(gradient.result(result), [(gradient, lambda dy: index(dy, key))], higher_order=True)
-
-    return differentiable(value, [(x, scatter)], higher_order=True)
 
 
 def copy(x: Tensor) -> Tensor:
@@ -162,7 +139,7 @@ def to_device(x: Tensor, device: Device) -> Tensor:
     return differentiable(value, [(x, lambda gradient: to_device(gradient, source))], higher_order=True)
 
 
-def _view(x: Tensor, of: Callable[[Buffer], Buffer]) -> Tensor:
+def view_of(x: Tensor, of: Callable[[Buffer], Buffer]) -> Tensor:
     """A view, not recorded. What the buffer finds wrong is an error of autograph."""
     try:
         return x.view(of)

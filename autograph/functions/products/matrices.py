@@ -9,13 +9,12 @@ import numpy as np
 
 from autograph.autograd import differentiable, saved
 from autograph.errors import ShapeError
+from autograph.functions.checks import require_alike, require_ndim
+from autograph.functions.launch import MAX_PASSES
+from autograph.functions.reducers.sums import sum_axes
+from autograph.functions.type_variables import T, U, accumulator
 from krnlpy import Buffer, Global, Out, ScalarType, host_call, kernel
 from krnlpy.dsl import group_id, local_array, thread_id
-
-from .checks import require_alike, require_ndim
-from .launch import MAX_PASSES
-from .reducers.sums import sum_axes
-from .type_variables import T, U, accumulator
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
+from autograph.functions.checks import pair, require_dtype, require_ndim, single
+from autograph.functions.launch import grid_stride, max_passes, split_plane, split_rows, threads_per_row
+from autograph.functions.reducers.sums import sum_axes
+from autograph.functions.type_variables import F
 from krnlpy import Buffer, Global, GlobalMut, Item, ItemMut, Out, Spec, bf16, f16, f32, func, i32, kernel
 from krnlpy.dsl import global_id, global_threads, isnan
-
-from .checks import pair, require_dtype, require_ndim, single
-from .launch import grid_stride, max_passes, split_plane, split_rows, threads_per_row
-from .reducers.sums import sum_axes
-from .type_variables import F
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor

@@ -1,0 +1,1 @@
+"""What a window makes of its elements: the greatest, the mean; and its gradient."""
