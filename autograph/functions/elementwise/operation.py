@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
 
-import numpy as np
-
 from autograph.autograd import differentiable, saved
-from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
+from autograph.errors import AutographError, DeviceError, DtypeError
+from autograph.functions.checks import broadcast_shape
 from autograph.functions.reducers.sums import sum_to_shape
 from autograph.functions.sources import function_of
 from autograph.functions.type_variables import accumulator
@@ -218,7 +217,7 @@ class _Variant:
                 if buffer.shape != shape:
                     is_broadcast = True
         if is_broadcast:
-            shape = _broadcast_shape(self.operation.__name__, operands)
+            shape = broadcast_shape(self.operation.__name__, [x.shape for x in tensors])
             arguments = [a.broadcast_to(shape) if isinstance(a, Buffer) else a for a in arguments]
         outs = [Buffer.empty(shape, dtype, device) for dtype in self.results]
         if outs[0].size:
@@ -325,12 +324,3 @@ class _Gradient:
             else:
                 parts.append(sum_to_shape(first if constant == 1 else computed[i], shape, dtype))
         return tuple(parts)
-
-
-def _broadcast_shape(name: str, operands: Sequence[Any]) -> Shape:
-    shapes = [x.shape for x in operands if isinstance(x, TensorBase)]
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
-        listed = " and ".join(map(str, shapes))
-        raise ShapeError(f"{name} of shapes {listed}: aligned at the right, lengths must be equal or 1") from None
