@@ -92,6 +92,9 @@ from .functions.elementwise.trigonometry import (
     tan,
     tanh,
 )
+from .functions.products.contractions import outer, tensordot, vecdot
+from .functions.products.einsum import einsum
+from .functions.products.matrices import matmul
 from .functions.reducers.sums import sum
 from .functions.reductions.aggregates import (
     all,
@@ -164,6 +167,7 @@ __all__ = [
     "data",
     "digamma",
     "divide",
+    "einsum",
     "elementwise",
     "elu",
     "entr",
@@ -205,6 +209,7 @@ __all__ = [
     "logical_xor",
     "logit",
     "logsumexp",
+    "matmul",
     "max",
     "maximum",
     "mean",
@@ -218,6 +223,7 @@ __all__ = [
     "nn",
     "not_equal",
     "optim",
+    "outer",
     "positive",
     "pow",
     "prod",
@@ -247,9 +253,11 @@ __all__ = [
     "sum",
     "tan",
     "tanh",
+    "tensordot",
     "trunc",
     "value_and_grad",
     "var",
+    "vecdot",
     "vector_norm",
     "where",
     "xlog1py",
