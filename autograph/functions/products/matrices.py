@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from autograph.functions.elementwise.promotion import promoted
 from autograph.functions.reducers.sums import sum_to_shape
 from autograph.functions.shapes.views import reshape, transpose
 from autograph.functions.type_variables import accumulator
-from autograph.tensor.base import Shape, require_tensor
+from autograph.tensor.base import Shape, TensorBase, require_tensor
 from krnlpy import ScalarType
 
 from .stacks import product
@@ -40,6 +41,10 @@ def matmul(x: Tensor, y: Tensor) -> Tensor:
     >>> (Tensor.ones((5, 1, 2, 3)) @ Tensor.ones((4, 3, 6))).shape
     (5, 4, 2, 6)
     """
+    if isinstance(x, TensorBase) and isinstance(y, TensorBase):  # what most products are, which may be small
+        a, b = x.share.buffer, y.share.buffer
+        if a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0] and a.dtype is b.dtype and a.device == b.device:
+            return matrices(x, y, a.dtype)
     require_operands("@", x, y)
     dtype = promoted("@", (x.dtype, y.dtype))
     if not x.ndim or not y.ndim:
@@ -51,36 +56,42 @@ def matmul(x: Tensor, y: Tensor) -> Tensor:
         )
     left = reshape(x, (1, *x.shape)) if x.ndim == 1 else x
     right = reshape(y, (*y.shape, 1)) if y.ndim == 1 else y
-    if left is x and right is y:
-        return matrices(x, y, dtype)
     result = matrices(left, right, dtype)
+    if left is x and right is y:
+        return result
     rows, columns = x.shape[-2:-1], y.shape[-1:] if y.ndim > 1 else ()
     return reshape(result, (*result.shape[:-2], *rows, *columns))
 
 
 def matrices(x: Tensor, y: Tensor, dtype: ScalarType) -> Tensor:
     """The products of stacks of matrices that fit, in a dtype."""
-    shape = _shape(x.shape, y.shape)
-    if y.ndim == 2 and x.ndim > 2 and _are_rows(x.shape, x.strides):
+    left, right = x.share.buffer, y.share.buffer
+    shape = _shape(left.shape, right.shape)
+    if right.ndim == 2 != left.ndim and _are_rows(left.shape, left.strides):
         return reshape(matrices(reshape(x, (-1, x.shape[-1])), y, dtype), shape)
-    value = x.result(product(x.buffer, y.buffer, shape, dtype, accumulator(promoted("@", (x.dtype, y.dtype)))))
+    value = x.result(product(left, right, shape, dtype, _accumulator(left.dtype, right.dtype)))
     if x.node is None and y.node is None:
         return value
     a, b = saved(x), saved(y)
 
-    def left(gradient: Tensor) -> Tensor:
-        return _summed(gradient, transposed(b), a)
+    return differentiable(
+        value,
+        [(x, lambda dy: _summed(dy, transposed(b), a)), (y, lambda dy: _summed(transposed(a), dy, b))],
+        higher_order=True,
+    )
 
-    def right(gradient: Tensor) -> Tensor:
-        return _summed(transposed(a), gradient, b)
 
-    return differentiable(value, [(x, left), (y, right)], higher_order=True)
+@cache
+def _accumulator(x: ScalarType, y: ScalarType) -> ScalarType:
+    """In which products are summed."""
+    return accumulator(promoted("@", (x, y)))
 
 
 def _summed(x: Tensor, y: Tensor, of: Tensor) -> Tensor:
     """The products, summed to the shape of an operand that was repeated: rounded after the sum."""
-    is_summed = _shape(x.shape, y.shape) != of.shape
-    return sum_to_shape(matrices(x, y, accumulator(of.dtype) if is_summed else of.dtype), of.shape, of.dtype)
+    if _shape(x.shape, y.shape) == of.shape:
+        return matrices(x, y, of.dtype)
+    return sum_to_shape(matrices(x, y, accumulator(of.dtype)), of.shape, of.dtype)
 
 
 def transposed(x: Tensor) -> Tensor:

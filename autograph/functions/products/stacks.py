@@ -18,8 +18,6 @@ from autograph.tensor.base import Shape
 from krnlpy import Buffer, Global, Out, ScalarType, host_call, kernel
 from krnlpy.dsl import group_id, local_array, thread_id
 
-Array = np.ndarray[Any, Any]
-
 _SIDE = 8  # threads of a group along each axis
 _TILE = 4  # rows and columns of the product that a thread computes, where there are more than threads
 _GROUPS = 128  # where there are fewer groups, the inner axis is split between groups
@@ -37,38 +35,43 @@ def product(a: Buffer, b: Buffer, shape: Shape, dtype: ScalarType, wide: ScalarT
         dtype: the result's.
         wide: in which products are summed.
     """
-    if a.device.is_host and 0 not in shape and a.shape[-1]:
-        return _on_host(a, b, shape, dtype, wide)
+    is_host = a.device.is_host
+    if is_host and not a.dtype is b.dtype is dtype is wide and a.size and b.size:
+        return _converted_on_host(a, b, shape, dtype, wide)
     out = Buffer.empty(shape, dtype, a.device)
     if not out.size:
         return out
-    if not a.shape[-1]:
+    if not a.size:
         out.fill(0)
-        return out
-    _on_device(a.broadcast_to((*shape[:-2], *a.shape[-2:])), b.broadcast_to((*shape[:-2], *b.shape[-2:])), out, wide)
+    elif is_host:
+        _on_host(a, b, out)
+    else:
+        _on_device(
+            a.broadcast_to((*shape[:-2], *a.shape[-2:])), b.broadcast_to((*shape[:-2], *b.shape[-2:])), out, wide
+        )
     return out
 
 
-def multiply(a: Array, b: Array, out: Array) -> None:
-    """NumPy's products of stacks of matrices, for :func:`krnlpy.host_call`."""
-    np.matmul(a, b, out=out)
+def _on_host(a: Buffer, b: Buffer, out: Buffer) -> None:
+    """NumPy's products, which are BLAS's; for two matrices it has a shorter way there."""
+    host_call(np.dot if out.ndim == a.ndim == b.ndim == 2 else np.matmul, a, b, out)
 
 
-def _on_host(a: Buffer, b: Buffer, shape: Shape, dtype: ScalarType, wide: ScalarType) -> Buffer:
+def _converted_on_host(a: Buffer, b: Buffer, shape: Shape, dtype: ScalarType, wide: ScalarType) -> Buffer:
     """Blocks of narrow operands are converted in turn."""
     if prod(b.shape[:-2]) == 1:
         b = _converted(b, wide)
-    widest = max(prod(shape), *(x.size for x in (a, b) if x.dtype is not wide), 0)
+    widest = max(prod(shape), *(x.size for x in (a, b) if x.dtype is not wide))
     axis = next((axis for axis, n in enumerate(shape[:-1]) if n > 1), None)
-    if axis is None or widest <= _HOST_BLOCK or a.dtype is b.dtype is dtype is wide:
+    if axis is None or widest <= _HOST_BLOCK:
         out = Buffer.empty(shape, wide, a.device)
-        host_call(multiply, _converted(a, wide), _converted(b, wide), out)
+        _on_host(_converted(a, wide), _converted(b, wide), out)
         return out if dtype is wide else out.cast(dtype)
     out = Buffer.empty(shape, dtype, a.device)
     for half in _halves(shape, axis):
         part = out[(*(slice(None),) * axis, half)]
         left, right = _part(a, shape, axis, half), b if axis == len(shape) - 2 else _part(b, shape, axis, half)
-        part.copy_from(_on_host(left, right, part.shape, dtype, wide))
+        part.copy_from(_converted_on_host(left, right, part.shape, dtype, wide))
     return out
 
 
