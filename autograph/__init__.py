@@ -113,7 +113,20 @@ from .functions.reductions.aggregates import (
 from .functions.reductions.operation import reduction
 from .functions.reductions.softmax import log_softmax, logsumexp, softmax
 from .nn import Conv1, Conv2, Dense, Flatten, Identity, Layer, MaxPool1, MaxPool2, Relu, Sequential
-from .optim import SGD, Optimizer
+from .optim import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    RuleOptimizer,
+    UpdateRule,
+)
 from .tensor.parameter import Parameter
 from .tensor.tensor import Tensor
 
@@ -123,19 +136,29 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
     "Conv1",
     "Conv2",
     "Dense",
     "Flatten",
     "Identity",
     "Layer",
+    "Lion",
     "MaxPool1",
     "MaxPool2",
+    "NAdam",
     "Optimizer",
     "Parameter",
+    "RAdam",
+    "RMSprop",
     "Relu",
+    "RuleOptimizer",
     "Sequential",
     "Tensor",
+    "UpdateRule",
     "abs",
     "acos",
     "acosh",
