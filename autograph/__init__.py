@@ -108,6 +108,9 @@ from .functions.elementwise.trigonometry import (
     tan,
     tanh,
 )
+from .functions.products.contractions import outer, tensordot, vecdot
+from .functions.products.einsum import einsum
+from .functions.products.matrices import matmul
 from .functions.reducers.sums import sum
 from .functions.reductions.aggregates import (
     all,
@@ -219,6 +222,7 @@ __all__ = [
     "diagonal",
     "digamma",
     "divide",
+    "einsum",
     "elementwise",
     "elu",
     "empty",
@@ -272,6 +276,7 @@ __all__ = [
     "logical_xor",
     "logit",
     "logsumexp",
+    "matmul",
     "matrix_transpose",
     "max",
     "maximum",
@@ -290,6 +295,7 @@ __all__ = [
     "ones",
     "ones_like",
     "optim",
+    "outer",
     "pad",
     "permute_dims",
     "positive",
@@ -327,6 +333,7 @@ __all__ = [
     "sum",
     "tan",
     "tanh",
+    "tensordot",
     "tile",
     "trace",
     "tril",
@@ -335,6 +342,7 @@ __all__ = [
     "unstack",
     "value_and_grad",
     "var",
+    "vecdot",
     "vector_norm",
     "where",
     "xlog1py",
