@@ -6,7 +6,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, errors, nn, optim
+from . import autograd, errors, nn, optim, random
 from .autograd import grad, value_and_grad
 from .functions.elementwise.activations import (
     celu,
@@ -111,6 +111,7 @@ from .functions.reductions.operation import reduction
 from .functions.reductions.softmax import log_softmax, logsumexp, softmax
 from .nn import Conv1, Conv2, Dense, Flatten, Identity, Layer, MaxPool1, MaxPool2, Relu, Sequential
 from .optim import SGD, Optimizer
+from .random.masks import dropout
 from .tensor.parameter import Parameter
 from .tensor.tensor import Tensor
 
@@ -164,6 +165,7 @@ __all__ = [
     "data",
     "digamma",
     "divide",
+    "dropout",
     "elementwise",
     "elu",
     "entr",
@@ -221,6 +223,7 @@ __all__ = [
     "positive",
     "pow",
     "prod",
+    "random",
     "reciprocal",
     "reduction",
     "relu",
