@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import autograd, errors, nn, optim, random
-from .autograd import grad, value_and_grad
+from .autograd import grad, gradcheck, value_and_grad
 from .functions.elementwise.activations import (
     celu,
     elu,
@@ -181,6 +181,7 @@ __all__ = [
     "gammaln",
     "gelu",
     "grad",
+    "gradcheck",
     "greater",
     "greater_equal",
     "hard_sigmoid",
