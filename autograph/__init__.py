@@ -6,8 +6,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, errors, nn, optim
-from .autograd import grad, value_and_grad
+from . import autograd, errors, nn, optim, random
+from .autograd import grad, gradcheck, value_and_grad
 from .functions.creation import (
     arange,
     asarray,
@@ -150,6 +150,7 @@ from .optim import (
     RuleOptimizer,
     UpdateRule,
 )
+from .random.masks import dropout
 from .tensor.parameter import Parameter
 from .tensor.tensor import Tensor
 
@@ -222,6 +223,7 @@ __all__ = [
     "diagonal",
     "digamma",
     "divide",
+    "dropout",
     "einsum",
     "elementwise",
     "elu",
@@ -247,6 +249,7 @@ __all__ = [
     "gammaln",
     "gelu",
     "grad",
+    "gradcheck",
     "greater",
     "greater_equal",
     "hard_sigmoid",
@@ -301,6 +304,7 @@ __all__ = [
     "positive",
     "pow",
     "prod",
+    "random",
     "reciprocal",
     "reduction",
     "relu",
