@@ -109,6 +109,10 @@ from .functions.reductions.aggregates import (
 )
 from .functions.reductions.operation import reduction
 from .functions.reductions.softmax import log_softmax, logsumexp, softmax
+from .functions.scans.cumulative import cumulative_prod, cumulative_sum
+from .functions.scans.differences import diff
+from .functions.scans.exponentials import logcumsumexp
+from .functions.scans.extremes import cumulative_max, cumulative_min
 from .nn import Conv1, Conv2, Dense, Flatten, Identity, Layer, MaxPool1, MaxPool2, Relu, Sequential
 from .optim import SGD, Optimizer
 from .tensor.parameter import Parameter
@@ -161,7 +165,12 @@ __all__ = [
     "cos",
     "cosh",
     "count_nonzero",
+    "cumulative_max",
+    "cumulative_min",
+    "cumulative_prod",
+    "cumulative_sum",
     "data",
+    "diff",
     "digamma",
     "divide",
     "elementwise",
@@ -199,6 +208,7 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logaddexp",
+    "logcumsumexp",
     "logical_and",
     "logical_not",
     "logical_or",
