@@ -12,7 +12,7 @@ from autograph.functions.elementwise.exponentials import sqrt
 from autograph.functions.elementwise.operation import elementwise
 from autograph.functions.reducers.sums import sum as sum_of
 from autograph.tensor.base import require_tensor
-from krnlpy import ScalarType
+from krnlpy import DTypeLike, ScalarType
 
 from . import states
 from .operation import Reduction
@@ -107,22 +107,26 @@ _norm1 = Reduction(states.magnitude, None, None, (0,), None, "vector_norm")
 _norm2 = Reduction(states.square, None, states.root, (0,), _direction, "vector_norm")
 
 
-def prod(x: Tensor, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
+def prod(x: Tensor, axis: Axes = None, *, dtype: DTypeLike | None = None, keepdims: bool = False) -> Tensor:
     """The product over an axis, several, or all. Integers below 32 bits give u32 or i32.
 
     Args:
         x: any shape and dtype.
         axis: counted from the end if negative; None means all axes.
+        dtype: the result's; the elements are converted to it first.
         keepdims: the axes stay, with length 1.
 
     Raises:
         ShapeError: there is no such axis, or one is named twice.
-        DtypeError: ``x`` is not a tensor.
+        DtypeError: ``x`` is not a tensor, or ``dtype`` is not a scalar type.
 
     >>> from autograph import Tensor, prod
     >>> prod(Tensor.from_numpy([[1.0, 2.0], [3.0, 4.0]]), axis=0).numpy().tolist()
     [3.0, 8.0]
     """
+    if dtype is not None:
+        require_tensor("prod", x)
+        return prod(x.cast(dtype), axis, keepdims=keepdims).cast(dtype)
     result: Tensor = _prod(x, axis=axis, keepdims=keepdims)
     return result
 
