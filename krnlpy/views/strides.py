@@ -164,6 +164,7 @@ def _integer(key: Any, n: int, axis: int) -> int:
     return i + n if i < 0 else i
 
 
+@lru_cache(maxsize=4096)
 def broadcast_strides(shape: Shape, strides: Strides, to: Shape) -> Strides:
     """The strides with which an array of ``shape`` is seen as one of shape ``to``, by NumPy's rules.
 
@@ -235,6 +236,7 @@ def bitcast(
     )
 
 
+@lru_cache(maxsize=4096)
 def reshape_strides(shape: Shape, strides: Strides, to: Shape) -> Strides | None:
     """The strides with which the elements, in row-major order, are seen in the shape ``to`` (as many elements), or
     None where no strides do that."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from autograph.autograd import differentiable
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
-from autograph.functions.checks import is_number, number_of
+from autograph.functions.checks import number_of
 from autograph.functions.launch import reshape_or_copy
 from autograph.functions.type_variables import T, U, W, accumulator
 from autograph.tensor.base import Shape, require_tensor
@@ -71,7 +71,7 @@ def sum(
         return sum(x.cast(dtype), axis, keepdims=keepdims, beta=beta).cast(dtype)
     if out is not None:
         return _sum_into(x, axes, keepdims, out, beta)
-    if not is_number(beta) or beta != 0:
+    if beta != 0:
         raise AutographError(f"sum(beta={beta!r}) without out: beta is what out is multiplied by")
     wide = accumulator(x.dtype)
     source = x.shape
