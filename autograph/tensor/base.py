@@ -108,6 +108,20 @@ class Recording(threading.local):
 recording = Recording()
 
 
+_results: list[type[Tensor]] = []
+
+
+def made_by_operations(cls: type[Tensor]) -> type[Tensor]:
+    """Names the class of what operations return, which stands above them."""
+    _results.append(cls)
+    return cls
+
+
+def tensor_of(buffer: Buffer) -> Tensor:
+    """A tensor of a buffer, for operations that take no tensor; others have ``x.result(buffer)``."""
+    return _results[0](buffer)
+
+
 class TensorBase:
     """The elements of a tensor, shared with others until one is changed, and its node.
 

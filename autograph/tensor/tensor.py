@@ -9,6 +9,7 @@ from autograph.autograd.tape import backward
 from autograph.errors import DtypeError
 from autograph.functions import (
     casts,
+    creation,
     in_place,
     losses,
 )
@@ -20,14 +21,15 @@ from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
 from autograph.functions.reductions import aggregates, softmax
 from autograph.functions.shapes import views
-from krnlpy import Buffer, Device, DTypeLike, f32
+from krnlpy import Buffer
 
-from .base import Shape, TensorBase, require_buffer
+from .base import TensorBase, made_by_operations, require_buffer
 from .share import Share
 
 __all__ = ["Tensor"]
 
 
+@made_by_operations
 class Tensor(TensorBase):
     """An n-dimensional array of one of the 13 scalar types, on the host or on a device.
 
@@ -46,6 +48,12 @@ class Tensor(TensorBase):
     """
 
     __slots__ = ()
+
+    from_numpy = staticmethod(creation.from_numpy)
+    full = staticmethod(creation.full)
+    zeros = staticmethod(creation.zeros)
+    ones = staticmethod(creation.ones)
+    empty = staticmethod(creation.empty)
 
     # Methods are the functions themselves: `x.conv2(...)` is `conv2(x, ...)`.
 
@@ -115,106 +123,6 @@ class Tensor(TensorBase):
     assign = in_place.assign
     add_assign = in_place.add_assign
     scaled_add = in_place.scaled_add
-
-    @staticmethod
-    def from_numpy(array: Any, device: Device | None = None, *, copy: bool = True) -> Tensor:
-        """A tensor of an array's elements.
-
-        Args:
-            array: of any strides; without ``copy``, a NumPy array.
-            device: None is the host.
-            copy: False borrows the array's memory, on the host and on devices that can use it, whatever its strides.
-                The tensor never writes to it (a change in place copies first); whoever changes the array changes the
-                tensor.
-
-        Raises:
-            krnlpy.DtypeError: the array's dtype is none of the 13.
-            krnlpy.SharingError: without ``copy``: the array is read-only, not aligned or of foreign byte order, or the
-                device can't use it.
-
-        >>> import numpy as np
-        >>> array = np.zeros(2, np.float32)
-        >>> x = Tensor.from_numpy(array, copy=False)
-        >>> np.shares_memory(x.numpy(), array)
-        True
-        """
-        if copy:
-            return Tensor(Buffer.from_numpy(array, device))
-        tensor = Tensor(Buffer.from_numpy(array, device, copy=False))
-        tensor.share.users.append(None)  # the array: for as long as the memory lives
-        return tensor
-
-    @staticmethod
-    def full(shape: int | Shape, value: complex, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-        """A tensor whose elements are all one value.
-
-        Args:
-            shape: an int, or the lengths of the axes.
-            value: converted as in :meth:`fill`.
-            dtype: a scalar type, its name, or its NumPy dtype.
-            device: None is the host.
-
-        Raises:
-            ShapeError: ``shape`` is not a shape.
-            DtypeError: ``value`` is not a number, ``dtype`` no scalar type, or ``device`` no Device.
-            LimitExceeded: the tensor is larger than the device's buffers can be.
-            OutOfMemory: the device has not enough memory.
-
-        >>> from autograph import Tensor
-        >>> Tensor.full((2, 2), 7, "u8").numpy().tolist()
-        [[7, 7], [7, 7]]
-        """
-        return Tensor(Buffer.full(shape, value, dtype, device))
-
-    @staticmethod
-    def zeros(shape: int | Shape, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-        """A tensor of zeros; arguments are those of :meth:`full`.
-
-        Raises:
-            ShapeError: ``shape`` is not a shape.
-            DtypeError: ``dtype`` is not a scalar type, or ``device`` no Device.
-            LimitExceeded: the tensor is larger than the device's buffers can be.
-            OutOfMemory: the device has not enough memory.
-
-        >>> from autograph import Tensor
-        >>> Tensor.zeros(3)
-        Tensor(f32, (3,), Device.host(), [0., 0., 0.])
-        """
-        return Tensor(Buffer.zeros(shape, dtype, device))
-
-    @staticmethod
-    def ones(shape: int | Shape, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-        """A tensor of ones; arguments are those of :meth:`full`.
-
-        Raises:
-            ShapeError: ``shape`` is not a shape.
-            DtypeError: ``dtype`` is not a scalar type, or ``device`` no Device.
-            LimitExceeded: the tensor is larger than the device's buffers can be.
-            OutOfMemory: the device has not enough memory.
-
-        >>> from autograph import Tensor
-        >>> Tensor.ones((2, 3)).sum(axis=1).numpy().tolist()
-        [3.0, 3.0]
-        """
-        return Tensor(Buffer.ones(shape, dtype, device))
-
-    @staticmethod
-    def empty(shape: int | Shape, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-        """A tensor of undefined content, to be filled; arguments are those of :meth:`full`.
-
-        Raises:
-            ShapeError: ``shape`` is not a shape.
-            DtypeError: ``dtype`` is not a scalar type, or ``device`` no Device.
-            LimitExceeded: the tensor is larger than the device's buffers can be.
-            OutOfMemory: the device has not enough memory.
-
-        >>> from autograph import Tensor
-        >>> x = Tensor.empty(2, "i32")
-        >>> x.assign(Tensor.from_numpy([3, 4]))
-        >>> x.numpy().tolist()
-        [3, 4]
-        """
-        return Tensor(Buffer.empty(shape, dtype, device))
 
     @property
     def T(self) -> Tensor:  # noqa: N802
