@@ -6,8 +6,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, errors, nn, optim
-from .autograd import grad, value_and_grad
+from . import autograd, errors, nn, optim, random
+from .autograd import grad, gradcheck, value_and_grad
 from .functions.creation import (
     asarray,
     empty,
@@ -106,6 +106,9 @@ from .functions.elementwise.trigonometry import (
     tan,
     tanh,
 )
+from .functions.products.contractions import outer, tensordot, vecdot
+from .functions.products.einsum import einsum
+from .functions.products.matrices import matmul
 from .functions.reducers.sums import sum
 from .functions.reductions.aggregates import (
     all,
@@ -124,6 +127,10 @@ from .functions.reductions.aggregates import (
 from .functions.reductions.operation import reduction
 from .functions.reductions.softmax import log_softmax, logsumexp, softmax
 from .functions.sequences import arange, linspace
+from .functions.scans.cumulative import cumulative_prod, cumulative_sum
+from .functions.scans.differences import diff
+from .functions.scans.exponentials import logcumsumexp
+from .functions.scans.extremes import cumulative_max, cumulative_min
 from .functions.shapes.arrangement import expand_dims, flip, matrix_transpose, moveaxis, permute_dims, roll, squeeze
 from .functions.shapes.broadcasting import broadcast_arrays, broadcast_shapes, meshgrid
 from .functions.shapes.diagonals import diag, diagonal, trace, tril, triu
@@ -146,6 +153,7 @@ from .optim import (
     RuleOptimizer,
     UpdateRule,
 )
+from .random.masks import dropout
 from .tensor.parameter import Parameter
 from .tensor.tensor import Tensor
 
@@ -213,11 +221,18 @@ __all__ = [
     "cos",
     "cosh",
     "count_nonzero",
+    "cumulative_max",
+    "cumulative_min",
+    "cumulative_prod",
+    "cumulative_sum",
     "data",
     "diag",
     "diagonal",
+    "diff",
     "digamma",
     "divide",
+    "dropout",
+    "einsum",
     "elementwise",
     "elu",
     "empty",
@@ -242,6 +257,7 @@ __all__ = [
     "gammaln",
     "gelu",
     "grad",
+    "gradcheck",
     "greater",
     "greater_equal",
     "hard_sigmoid",
@@ -265,12 +281,14 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logaddexp",
+    "logcumsumexp",
     "logical_and",
     "logical_not",
     "logical_or",
     "logical_xor",
     "logit",
     "logsumexp",
+    "matmul",
     "matrix_transpose",
     "max",
     "maximum",
@@ -289,11 +307,13 @@ __all__ = [
     "ones",
     "ones_like",
     "optim",
+    "outer",
     "pad",
     "permute_dims",
     "positive",
     "pow",
     "prod",
+    "random",
     "reciprocal",
     "reduction",
     "relu",
@@ -326,6 +346,7 @@ __all__ = [
     "sum",
     "tan",
     "tanh",
+    "tensordot",
     "tile",
     "trace",
     "tril",
@@ -334,6 +355,7 @@ __all__ = [
     "unstack",
     "value_and_grad",
     "var",
+    "vecdot",
     "vector_norm",
     "where",
     "xlog1py",

@@ -20,6 +20,7 @@ from autograph.functions.pooling import maxima
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
 from autograph.functions.reductions import aggregates, softmax
+from autograph.functions.scans import cumulative
 from autograph.functions.shapes import arrangement, diagonals, joining, views
 from krnlpy import Buffer
 
@@ -119,6 +120,7 @@ class Tensor(TensorBase):
     argmax = aggregates.argmax
     argmin = aggregates.argmin
     softmax = softmax.softmax
+    cumulative_sum = cumulative.cumulative_sum
     conv1 = one_dimensional.conv1
     conv2 = two_dimensional.conv2
     max_pool1 = maxima.max_pool1

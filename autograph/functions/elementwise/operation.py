@@ -15,7 +15,7 @@ from autograph.functions.reducers.sums import sum_to_shape
 from autograph.functions.sources import function_of
 from autograph.functions.type_variables import accumulator
 from autograph.tensor.base import Edge, Shape, TensorBase, recording
-from krnlpy import Buffer, Func, Item, ItemMut, KernelError, ScalarType, function_info, kernel
+from krnlpy import Buffer, Func, Item, ItemMut, KernelError, ScalarType, function_info, i32, kernel
 from krnlpy.dsl import derivative, value_and_partials
 
 from .promotion import as_number, number_type, promoted
@@ -106,7 +106,8 @@ class Elementwise(Func):
     def __call__(self, *operands: Operand, **named: Operand) -> Any:
         if named or len(operands) != len(self.parameters):
             operands = self._bound(operands, named)
-        key = tuple([x.share.buffer.dtype if isinstance(x, TensorBase) else x.__class__ for x in operands])
+        # The class of a number is no dtype: Python's bool is equal to that of truth values.
+        key = tuple([x.share.buffer.dtype if isinstance(x, TensorBase) else (x.__class__,) for x in operands])
         variant = self.variants.get(key)
         if variant is None:
             if not any(isinstance(x, TensorBase) for x in operands):
@@ -140,7 +141,7 @@ def pulled_back(
 
 def _variant_of(operation: Elementwise, operands: Sequence[Any], results: tuple[ScalarType, ...] = ()) -> _Variant:
     """The operation for such operands; with results of other dtypes than its own, if these are given."""
-    key = tuple(x.dtype if isinstance(x, TensorBase) else x.__class__ for x in operands)
+    key: tuple[Any, ...] = tuple(x.dtype if isinstance(x, TensorBase) else (x.__class__,) for x in operands)
     key = (*key, results) if results else key
     if key not in operation.variants:
         operation.variants[key] = _Variant(operation, operands, results)
@@ -183,9 +184,11 @@ class _Variant:
         namespace: dict[str, Any] = {"function": self.operation, "Item": Item, "ItemMut": ItemMut}
         parameters, arguments = [], []
         for i, (type, dtype) in enumerate(zip(self.types, dtypes, strict=True)):
-            namespace |= {f"T{i}": type, f"X{i}": dtype}
-            parameters.append(f"x{i}: T{i}" if dtype is None else f"x{i}: Item[X{i}]")
-            arguments.append(f"x{i}" if dtype is None or dtype.compute is type else f"T{i}(x{i})")
+            is_truth = dtype is None and type.kind == "bool"  # a parameter of a kernel is a number
+            namespace |= {f"T{i}": type, f"X{i}": i32 if is_truth else dtype or type}
+            parameters.append(f"x{i}: X{i}" if dtype is None else f"x{i}: Item[X{i}]")
+            is_direct = not is_truth and (dtype is None or dtype.compute is type)
+            arguments.append(f"x{i}" if is_direct else f"T{i}(x{i})")
         stores = []
         for i, (type, dtype) in enumerate(zip(given, self.results, strict=True)):
             namespace |= {f"Y{i}": dtype, f"C{i}": dtype.compute}

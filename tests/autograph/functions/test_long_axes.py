@@ -14,7 +14,7 @@ from autograph.functions.convolution import one_dimensional as conv1
 from autograph.functions.convolution import two_dimensional as conv2
 from autograph.functions.convolution import windows as windows
 from autograph.functions.convolution.geometry import Window
-from autograph.functions.products import matrices
+from autograph.functions.products import stacks
 from autograph.functions.reducers import reducer
 from krnlpy import Buffer, Device, ScalarType, bf16, f16, f32
 from tests.autograph.reference import LEAST, ROUNDING, draw, tensor
@@ -41,7 +41,7 @@ def test_sums(vulkan: Device, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_products(vulkan: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matrices, "_GROUPS", 0)  # as where matrices are large
+    monkeypatch.setattr(stacks, "_GROUPS", 0)  # as where matrices are large
     a = np.arange(2 * LONG, dtype=np.int32).reshape(2, LONG) % 5
     b = np.arange(2 * LONG, dtype=np.int32).reshape(LONG, 2) % 3
     found = (Tensor.from_numpy(a, vulkan) @ Tensor.from_numpy(b, vulkan)).numpy()
