@@ -126,11 +126,11 @@ from .functions.reductions.aggregates import (
 )
 from .functions.reductions.operation import reduction
 from .functions.reductions.softmax import log_softmax, logsumexp, softmax
-from .functions.sequences import arange, linspace
 from .functions.scans.cumulative import cumulative_prod, cumulative_sum
 from .functions.scans.differences import diff
 from .functions.scans.exponentials import logcumsumexp
 from .functions.scans.extremes import cumulative_max, cumulative_min
+from .functions.sequences import arange, linspace
 from .functions.shapes.arrangement import expand_dims, flip, matrix_transpose, moveaxis, permute_dims, roll, squeeze
 from .functions.shapes.broadcasting import broadcast_arrays, broadcast_shapes, meshgrid
 from .functions.shapes.diagonals import diag, diagonal, trace, tril, triu
