@@ -10,14 +10,14 @@ import pytest
 
 from autograph import Parameter, Tensor
 from autograph.autograd import tape
-from autograph.functions import casts, losses
+from autograph.functions import casts, creation, losses
 from autograph.functions.convolution import one_dimensional, two_dimensional
 from autograph.functions.elementwise import activations, arithmetic
 from autograph.functions.indexing import reading
 from autograph.functions.pooling import maxima
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
-from autograph.functions.shapes import views
+from autograph.functions.shapes import arrangement, diagonals, joining, views
 from krnlpy import Device, f32
 
 FUNCTIONS: dict[str, Any] = {
@@ -31,12 +31,18 @@ FUNCTIONS: dict[str, Any] = {
     "conv1": one_dimensional.conv1,
     "conv2": two_dimensional.conv2,
     "cross_entropy_loss": losses.cross_entropy_loss,
+    "diagonal": diagonals.diagonal,
+    "from_numpy": creation.from_numpy,
     "matmul": matrices.matmul,
     "max_pool2": maxima.max_pool2,
     "one_hot": losses.one_hot,
     "relu": activations.relu,
+    "roll": arrangement.roll,
+    "split": joining.split,
     "reshape": views.reshape,
+    "squeeze": arrangement.squeeze,
     "sum": sums.sum,
+    "zeros": creation.zeros,
 }
 
 
