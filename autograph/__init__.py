@@ -92,6 +92,10 @@ from .functions.elementwise.trigonometry import (
     tan,
     tanh,
 )
+from .functions.indexing.along_axes import index_add, put_along_axis, scatter_add, take, take_along_axis
+from .functions.indexing.embedding import embedding
+from .functions.indexing.nonzero import nonzero
+from .functions.indexing.one_hot import one_hot
 from .functions.reducers.sums import sum
 from .functions.reductions.aggregates import (
     all,
@@ -166,6 +170,7 @@ __all__ = [
     "divide",
     "elementwise",
     "elu",
+    "embedding",
     "entr",
     "equal",
     "erf",
@@ -185,6 +190,7 @@ __all__ = [
     "hard_swish",
     "hard_tanh",
     "hypot",
+    "index_add",
     "isfinite",
     "isinf",
     "isnan",
@@ -216,11 +222,14 @@ __all__ = [
     "negative",
     "nextafter",
     "nn",
+    "nonzero",
     "not_equal",
+    "one_hot",
     "optim",
     "positive",
     "pow",
     "prod",
+    "put_along_axis",
     "reciprocal",
     "reduction",
     "relu",
@@ -229,6 +238,7 @@ __all__ = [
     "round",
     "rsqrt",
     "save_checkpoint",
+    "scatter_add",
     "selu",
     "sigmoid",
     "sign",
@@ -245,6 +255,8 @@ __all__ = [
     "std",
     "subtract",
     "sum",
+    "take",
+    "take_along_axis",
     "tan",
     "tanh",
     "trunc",
