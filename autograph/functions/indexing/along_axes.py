@@ -11,15 +11,14 @@ from autograph.autograd import differentiable
 from autograph.errors import ShapeError
 from autograph.functions.checks import require_alike, require_numbers
 from autograph.functions.elementwise.comparisons import equal, less, where
-from autograph.functions.launch import reshape_or_copy
 from autograph.functions.reducers.reducer import axes_of
 from autograph.functions.shapes.views import broadcast_to, reshape
 from autograph.tensor.base import Shape, require_tensor
 from krnlpy import Buffer
 
-from .places import Places, index_tensor, shared_places
+from .places import Form, Places, index_tensor
 from .putting import last_of, put
-from .selections import Form, added, select
+from .selections import added, select
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
@@ -56,7 +55,7 @@ def take(x: Tensor, indices: Indices, axis: int | None = None) -> Tensor:
     axis = _axis("take", x, axis)
     index = index_tensor("take", indices, x, axis, x.shape[axis])
     before, n, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
-    places = shared_places(index, n, check=("take", axis))
+    places = Places(index, n, check=("take", axis))
     return select(x, places, (prod(before), n, prod(after)), (*before, *index.shape, *after))
 
 
@@ -146,15 +145,15 @@ def put_along_axis(x: Tensor, indices: Indices, values: Tensor, axis: int = -1) 
     axis, index, given = _scattered("put_along_axis", x, indices, values, axis)
     others = (*x.shape[:axis], *x.shape[axis + 1 :])
     places, form = _along("put_along_axis", index, axis, others, x.shape[axis])
-    out = x.buffer.copy().reshape(form)
-    put(out, places, reshape_or_copy(given.buffer, (form[0], places.index.shape[1], form[2])))
-    value = x.result(out.reshape(x.shape))
+    out = x.buffer.copy()
+    put(out, form, places, given.buffer)
+    value = x.result(out)
     places = places.checked
 
     def gradients(dy: Tensor) -> tuple[Tensor, Tensor]:
-        m = places.index.shape[1]
+        m = places.number(form[0], form[2])
         steps = Buffer.from_numpy(np.arange(m, dtype=np.int32), dy.device).reshape((1, m, 1))
-        found = last_of(places.index.buffer, steps, form[1], 0, form[1])
+        found = last_of(places.form(form[0], form[2]), steps, form[1], 0, form[1])
         last = dy.result(found.broadcast_to(form))
         is_kept = reshape(less(last, 0), dy.shape)
         counts = equal(select(last, places, form, (form[0], m, form[2]), is_linear=True), dy.result(steps))
@@ -200,7 +199,7 @@ def index_add(x: Tensor, indices: Indices, source: Tensor, axis: int = 0) -> Ten
             f" {source.shape}; expected (m,) and {(*x.shape[:axis], 'm', *x.shape[axis + 1 :])}"
         )
     form = (prod(x.shape[:axis]), n, prod(x.shape[axis + 1 :]))
-    return added(x, shared_places(index, n, check=("index_add", axis)), form, source)
+    return added(x, Places(index, n, check=("index_add", axis)), form, source)
 
 
 def _axis(operation: str, x: Tensor, axis: int | None) -> int:
@@ -256,8 +255,7 @@ def _along(operation: str, index: Tensor, axis: int, others: Shape, n: int) -> t
     m = index.shape[axis]
     form = (prod(others[:axis]), n, prod(others[axis:]))
     if index.size == m:
-        return shared_places(index, n, check=(operation, axis)), form
+        return Places(index, n, check=(operation, axis)), form
     shape = _with(others, axis, m)
-    of = (form[0], m, form[2])
-    whole = index.view(lambda buffer: reshape_or_copy(buffer.broadcast_to(shape), of))
-    return Places(whole, n, check=(operation, axis)), form
+    whole = index if index.shape == shape else index.view(lambda buffer: buffer.broadcast_to(shape))
+    return Places(whole, n, are_shared=False, check=(operation, axis)), form

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from math import nan
 from typing import Any, Literal
 
 from autograph.functions.type_variables import C, T
+from autograph.tensor.base import Shape
 from krnlpy import Buffer, Global, Item, ItemMut, bf16, f16, f32, f64, i32, kernel, scalar_type
 
 from .host import gather_on_host
-from .places import WHOLE, WORDS, Part, Places, beside, coordinates, parts, place_of
+from .places import WHOLE, WORDS, Form, Part, Places, beside, coordinates, in_form, parts, place_of
 
 _NAN: dict[Any, int] = {f16: 0x7E00, bf16: 0x7FC0, f32: 0x7FC0_0000, f64: 0x7FF8_0000_0000_0000}
 
@@ -33,8 +33,8 @@ def _gather_from_part(
         out = x[row, place, column]
 
 
-def gathered(x: Buffer, places: Places, *, is_linear: bool = False) -> Buffer:
-    """``[outer, n, inner]`` to ``[outer, m, inner]``.
+def gathered(x: Buffer, form: Form, places: Places, shape: Shape, *, is_linear: bool = False) -> Buffer:
+    """Of ``x``, seen in the form ``[outer, n, inner]``, ``[outer, m, inner]`` in a shape of as many elements.
 
     Args:
         is_linear: what is out of range on a device is 0; else floats are NaN there.
@@ -42,29 +42,33 @@ def gathered(x: Buffer, places: Places, *, is_linear: bool = False) -> Buffer:
     Raises:
         ShapeError: on the host a place is out of range.
     """
-    outer, _, inner = x.shape
-    dtype, index = x.dtype, places.index.buffer
-    out = Buffer.empty((outer, index.shape[1], inner), dtype, x.device)
+    outer, _, inner = form
+    dtype, word = x.dtype, scalar_type(WORDS[x.dtype.size])
+    out = Buffer.empty(shape, word, x.device)
     missing = 0 if is_linear else _NAN.get(dtype, 0)
     if not (out.size and x.size):
         places.require_range()
         if out.size:
-            out.fill(nan if missing else 0)
-        return out
-    word = scalar_type(WORDS[dtype.size])
-    if word is not dtype:
-        x, out = x.bitcast(word), out.bitcast(word)
-    if x.device.is_host and (inner == 1 or places.are_shared) and x.can_be_indexed and out.can_be_indexed:
-        gather_on_host(x, places, out, missing)
+            out.fill(missing)
+        return out.bitcast(dtype)
+    x = x.bitcast(word)
+    is_column = inner == 1 or places.are_shared
+    if is_column and x.device.is_host and x.can_be_indexed and out.can_be_indexed:
+        gather_on_host(x, form, places, out, missing)
     else:
         places.require_range()
-        for part in parts(x):
-            if part is WHOLE:
-                rows, columns = coordinates(out.shape, index)
-                _gather(x, rows, index.broadcast_to(out.shape), columns, out, missing)
-            else:
-                _gather_part(x, index, out, missing, part)
-    return out if word is dtype else out.bitcast(dtype)
+        _gather_items(in_form(x, form), places.form(outer, inner), out, missing)
+    return out.bitcast(dtype)
+
+
+def _gather_items(x: Buffer, index: Buffer, out: Buffer, missing: int) -> None:
+    out = out.reshape((x.shape[0], index.shape[1], x.shape[2]))
+    for part in parts(x):
+        if part is WHOLE:
+            rows, columns = coordinates(out.shape, index)
+            _gather(x, rows, index.broadcast_to(out.shape), columns, out, missing)
+        else:
+            _gather_part(x, index, out, missing, part)
 
 
 def _gather_part(x: Buffer, index: Buffer, out: Buffer, missing: int, part: Part) -> None:

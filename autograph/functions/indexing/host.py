@@ -14,7 +14,7 @@ from autograph.functions.type_variables import C, T, U
 from krnlpy import Buffer, Global, GlobalMut, Out, Spec, i32, kernel
 from krnlpy.dsl import global_id, global_threads, local_array
 
-from .places import Places, place_of
+from .places import Form, Places, in_form, place_of
 
 _BLOCK = 1 << 14
 """Elements that a thread takes at a time."""
@@ -154,65 +154,68 @@ def _scatter_rows(
                         flag[0] = 1
 
 
-def gather_on_host(x: Buffer, places: Places, out: Buffer, missing: int) -> None:
+def gather_on_host(x: Buffer, form: Form, places: Places, out: Buffer, missing: int) -> None:
     """``[outer, n, inner]`` to ``[outer, m, inner]``, where there is one column, or places are shared.
 
     Raises:
         ShapeError: a place is out of range.
     """
-    outer, m, inner = out.shape
-    index, flag = places.index.buffer, Buffer.zeros(1, i32, x.device)
+    outer, n, inner = form
+    m, flag = places.number(outer, inner), Buffer.zeros(1, i32, x.device)
     if inner == 1:
-        forms = (outer, x.shape[1]), (outer, m)
-        blocks = -(-m // _BLOCK)
-        index = index.reshape((index.shape[0], m)).broadcast_to((outer, m))
-        gather = grid_stride(_gather_column, outer * blocks)
-        gather(x.reshape(forms[0]), index, out.reshape(forms[1]), flag, missing, _BLOCK)
+        whole = in_form(x, (outer, n)), _rows(places, outer, m), in_form(out, (outer, m))
+        grid_stride(_gather_column, outer * -(-m // _BLOCK))(*whole, flag, missing, _BLOCK)
     else:
         size = max(1, _BLOCK // inner)
-        gather = grid_stride(_gather_rows, outer * -(-m // size))
-        gather(x, index.reshape((m,)), out, flag, missing, size)
+        whole = in_form(x, form), in_form(places.index.buffer, (m,)), in_form(out, (outer, m, inner))
+        grid_stride(_gather_rows, outer * -(-m // size))(*whole, flag, missing, size)
     places.require_unflagged(flag)
 
 
-def add_on_host(sums: Buffer, places: Places, source: Buffer) -> None:
+def add_on_host(sums: Buffer, form: Form, places: Places, source: Buffer) -> None:
     """Adds ``[outer, m, inner]`` to ``[outer, n, inner]``, which lies contiguous.
 
     Raises:
         ShapeError: a place is out of range; sums are not to be used then.
     """
-    outer, n, inner = sums.shape
+    outer, _, inner = form
     # More sums than elements would not pay.
-    blocks = max(1, min(_ITEMS // (outer * _strips(sums)), source.size // (4 * sums.size)))
+    blocks = max(1, min(_ITEMS // (outer * _strips(outer, inner)), source.size // (4 * sums.size)))
     if blocks == 1:
-        _scatter(sums.reshape((1, outer, n, inner)), places, source, adds=True)
+        _scatter(sums, (1, *form), places, source, adds=True)
         return
-    of_blocks = Buffer.zeros((blocks, outer, n, inner), sums.dtype, sums.device)
-    of_blocks[0].copy_from(sums)
-    _scatter(of_blocks, places, source, adds=True)
-    sums.copy_from(sum_axes(of_blocks, (0,), sums.dtype))
+    of_blocks = Buffer.zeros((blocks, *form), sums.dtype, sums.device)
+    of_blocks[0].copy_from(sums.reshape(form))
+    _scatter(of_blocks, (blocks, *form), places, source, adds=True)
+    sums.copy_from(sum_axes(of_blocks, (0,), sums.dtype).reshape(sums.shape))
 
 
-def put_on_host(x: Buffer, places: Places, value: Buffer) -> None:
+def put_on_host(x: Buffer, form: Form, places: Places, value: Buffer) -> None:
     """Stores ``[outer, m, inner]`` in ``[outer, n, inner]``, of words alike; the last of several stays."""
-    _scatter(x.reshape((1, *x.shape)), places, value, adds=False)
+    _scatter(x, (1, *form), places, value, adds=False)
 
 
-def _strips(to: Buffer) -> int:
-    return max(1, min(to.shape[-1] // _STRIP, _ITEMS // max(1, to.shape[-3])))
+def _strips(outer: int, inner: int) -> int:
+    return max(1, min(inner // _STRIP, _ITEMS // outer))
 
 
-def _scatter(to: Buffer, places: Places, source: Buffer, adds: bool) -> None:
-    blocks, outer, n, inner = to.shape
-    index, flag = places.index.buffer, Buffer.zeros(1, i32, to.device)
-    m = source.shape[1]
+def _rows(places: Places, outer: int, m: int) -> Buffer:
+    """The whole numbers of a column as ``[outer, m]``."""
+    if places.are_shared and outer > 1:
+        return in_form(places.index.buffer, (1, m)).broadcast_to((outer, m))
+    return in_form(places.index.buffer, (outer, m))
+
+
+def _scatter(to: Buffer, form: tuple[int, int, int, int], places: Places, source: Buffer, adds: bool) -> None:
+    blocks, outer, n, inner = form
+    m, flag = places.number(outer, inner), Buffer.zeros(1, i32, to.device)
     scatter: Any
     if inner == 1:
-        index = index.reshape((index.shape[0], m)).broadcast_to((outer, m))
         scatter = grid_stride(_scatter_column.specialize(ADDS=adds), blocks * outer)
-        scatter(source.reshape((outer, m)), index, to.reshape((blocks, outer, n)), flag)
+        scatter(in_form(source, (outer, m)), _rows(places, outer, m), to.reshape((blocks, outer, n)), flag)
     else:
-        strips = _strips(to)
-        scatter = grid_stride(_scatter_rows.specialize(IS_SHARED=places.are_shared, ADDS=adds), blocks * outer * strips)
-        scatter(source, index, to, flag, strips)
+        strips, index = _strips(outer, inner), places.form(outer, inner)
+        scatter = _scatter_rows.specialize(IS_SHARED=places.are_shared, ADDS=adds)
+        scatter = grid_stride(scatter, blocks * outer * strips)
+        scatter(in_form(source, (outer, m, inner)), index, to.reshape(form), flag, strips)
     places.require_unflagged(flag)

@@ -18,7 +18,7 @@ from autograph.functions.type_variables import C
 from autograph.tensor.base import Shape, TensorBase
 from krnlpy import Buffer, Item, ItemMut, LimitExceeded, i32, kernel
 
-from .places import Array, Places, host_places, index_array, index_tensor, place_of, shared_places
+from .places import Array, Places, host_places, index_array, index_tensor, place_of
 from .prefixes import true_places
 
 if TYPE_CHECKING:
@@ -114,6 +114,14 @@ class Key:
         return Mask(first.entry, first.axis) if len(self.advanced) == 1 and first.is_mask else None
 
 
+def is_plain(key: Any) -> bool:
+    """Whether a key consists of integers, slices and ellipses, which need no taking apart."""
+    for k in key if key.__class__ is tuple else (key,):
+        if not (k.__class__ is int or k.__class__ is slice or k is ...):
+            return False
+    return True
+
+
 def key_of(x: Tensor, key: Any) -> Key:
     """Takes a key apart.
 
@@ -158,11 +166,17 @@ def selection_of(x: Tensor, key: Key) -> Selection:
     kept = [axis for axis in range(len(view)) if axis not in indexed]
     before, after = kept[: key.front], kept[key.front :]
     found = [_looked_up(x, part, view) for part in key.advanced]
+    checks = [None if part.is_mask else ("an index", part.source_axis) for part in key.advanced]
     counts = [prod(view[part.axis : part.axis + part.span]) for part in key.advanced]
+    if len(found) > 1:
+        for index, count, check in zip(found, counts, checks, strict=True):
+            if isinstance(index, TensorBase):
+                Places(index, count, check=check).require_range()
+        checks = [None]
     index, shape = _joined(x, found, counts)
     form = (prod(view[a] for a in before), prod(counts), prod(view[a] for a in after))
     are_distinct = len(found) == 1 and key.advanced[0].is_mask
-    places = shared_places(index, form[1], are_distinct)
+    places = Places(index, form[1], are_distinct=are_distinct, check=checks[0])
     result = (*(view[a] for a in before), *shape, *(view[a] for a in after))
     return Selection(key.view, (*before, *indexed, *after), form, places, result)
 
@@ -221,9 +235,7 @@ def _looked_up(x: Tensor, part: _Advanced, view: Shape) -> Any:
     entry, axes = part.entry, view[part.axis : part.axis + part.span]
     if not part.is_mask:
         if isinstance(entry, TensorBase):
-            index = index_tensor("an index", entry, x, part.source_axis, axes[0])
-            Places(index, axes[0], check=("an index", part.source_axis)).require_range()
-            return index
+            return index_tensor("an index", entry, x, part.source_axis, axes[0])
         return host_places("an index", part.source_axis, axes[0], entry)
     given = entry.shape or (1,)
     if given != axes:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
 Array = np.ndarray[Any, Any]
+Form = tuple[int, int, int]
+"""``[outer, n, inner]``: rows, places and columns."""
 Part = tuple[slice, slice, slice]
 
 WORDS = {1: "u8", 2: "u16", 4: "u32", 8: "u64"}
@@ -31,23 +33,28 @@ class Places:
     """Places on the middle axis of ``[outer, count, inner]``.
 
     Attributes:
-        index: whole numbers, ``[outer, m, inner]``; or ``[1, m, 1]``, which all rows and columns share. Below 0 they
-            count from the end. On a device some may be out of range.
+        index: whole numbers; in row-major order ``[outer, m, inner]``, or ``[m]`` where all rows and columns share
+            them. Below 0 they count from the end. On a device some may be out of range.
         count: the length of the axis.
+        are_shared: all rows and columns have the same places.
         are_distinct: none is there twice.
         check: the operation and the axis, for messages, if places that lie on the host are still to be checked.
     """
 
     index: Tensor
     count: int
+    are_shared: bool = True
     are_distinct: bool = False
     check: tuple[str, int] | None = None
 
-    @property
-    def are_shared(self) -> bool:
-        """Whether all rows and columns have the same places."""
-        shape = self.index.shape
-        return shape[0] == shape[2] == 1
+    def number(self, outer: int, inner: int) -> int:
+        """How many places a row and a column have: m."""
+        return self.index.size if self.are_shared else self.index.size // max(1, outer * inner)
+
+    def form(self, outer: int, inner: int) -> Buffer:
+        """The whole numbers as ``[outer, m, inner]``, or as ``[1, m, 1]`` where all rows and columns share them."""
+        m = self.number(outer, inner)
+        return in_form(self.index.buffer, (1, m, 1) if self.are_shared else (outer, m, inner))
 
     @property
     def checked(self) -> Places:
@@ -81,14 +88,9 @@ def place_of(given: Any, count: Any) -> Any:
     return place if 0 <= place < count else -1
 
 
-def shared_places(
-    index: Tensor, count: int, are_distinct: bool = False, check: tuple[str, int] | None = None
-) -> Places:
-    """Places that all rows and columns share, from whole numbers of any shape in row-major order."""
-    form = (1, index.size, 1)
-    if index.shape != form:
-        index = index.view(lambda buffer: reshape_or_copy(buffer, form))
-    return Places(index, count, are_distinct, check)
+def in_form(buffer: Buffer, shape: Shape) -> Buffer:
+    """The buffer in another shape of the same size: a view if its strides allow one, else a copy."""
+    return buffer if buffer.shape == shape else reshape_or_copy(buffer, shape)
 
 
 def coordinates(shape: Shape, like: Buffer) -> tuple[Buffer, Buffer]:

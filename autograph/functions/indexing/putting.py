@@ -11,7 +11,7 @@ from krnlpy import Buffer, Global, GlobalMut, Item, ItemMut, Spec, i32, kernel, 
 from krnlpy.dsl import atomic_max
 
 from .host import put_on_host
-from .places import WORDS, Part, Places, beside, coordinates, parts, place_of
+from .places import WORDS, Form, Places, beside, coordinates, in_form, parts, place_of
 
 
 @kernel(unchecked=True)
@@ -54,8 +54,10 @@ def _assign_where(x: ItemMut[T], mask: Item[bool], value: Item[T]) -> None:
         x = value
 
 
-def put(x: Buffer, places: Places, value: Buffer) -> None:
-    """Stores ``[outer, m, inner]`` in ``[outer, n, inner]``. What is out of range on a device is left out.
+def put(x: Buffer, form: Form, places: Places, value: Buffer) -> None:
+    """Stores ``[outer, m, inner]``, in any shape, in ``[outer, n, inner]``, in any shape of which that is a view.
+
+    What is out of range on a device is left out.
 
     Raises:
         ShapeError: on the host a place is out of range; nothing is changed.
@@ -66,21 +68,25 @@ def put(x: Buffer, places: Places, value: Buffer) -> None:
     word = scalar_type(WORDS[x.dtype.size])
     x, value = x.bitcast(word), value.bitcast(word)
     if x.device.is_host and x.can_be_indexed and value.can_be_indexed:
-        put_on_host(x, places.checked, value)
+        put_on_host(x, form, places.checked, value)
         return
-    for part in parts(x):
-        _put_part(x[part], part[1].start or 0, places, value[beside(part, value.shape)], part)
+    outer, _, inner = form
+    index, whole = places.form(outer, inner), x.reshape(form)
+    value = in_form(value, (outer, index.shape[1], inner))
+    for part in parts(whole):
+        at, of = index[beside(part, index.shape)], value[beside(part, value.shape)]
+        _put_part(whole[part], part[1].start or 0, places, at, of)
 
 
-def _put_part(x: Buffer, first: int, places: Places, value: Buffer, part: Part) -> None:
-    index = places.index.buffer
-    index = index[beside(part, index.shape)]
-    steps = Buffer.from_numpy(np.arange(index.shape[1], dtype=np.int32), x.device).reshape((1, index.shape[1], 1))
-    last = Buffer.full((1, 1, 1), -1, i32, x.device)
-    if not places.are_distinct:
-        last = last_of(index, steps, x.shape[1], first, places.count)
-    rows, columns = coordinates(value.shape, x)
+def _put_part(x: Buffer, first: int, places: Places, index: Buffer, value: Buffer) -> None:
+    """Stores at the places that begin with ``first``."""
     shape = value.shape
+    steps = Buffer.from_numpy(np.arange(shape[1], dtype=np.int32), x.device).reshape((1, shape[1], 1))
+    if places.are_distinct:
+        last = Buffer.zeros((1, 1, 1), i32, x.device)
+    else:
+        last = last_of(index, steps, x.shape[1], first, places.count)
+    rows, columns = coordinates(shape, x)
     store = _put.specialize(ARE_DISTINCT=places.are_distinct)
     last = last.broadcast_to((shape[0], last.shape[1], shape[2]))
     store(x, rows, index.broadcast_to(shape), columns, steps.broadcast_to(shape), last, value, first, places.count)

@@ -8,7 +8,7 @@ from autograph.autograd import differentiable
 from autograph.functions.shapes.views import transpose, view_of
 from krnlpy import Buffer
 
-from .keys import View, key_of, selection_of
+from .keys import View, is_plain, key_of, selection_of
 from .selections import select
 
 if TYPE_CHECKING:
@@ -39,9 +39,8 @@ def index(x: Tensor, key: Any) -> Tensor:
     >>> x[[1, 0, 1], [-1, 0, 1]].numpy().tolist(), x[x > 2].numpy().tolist(), x[:, None, [0]].shape
     ([6, 1, 5], [3, 4, 5, 6], (2, 1, 1))
     """
-    for k in key if key.__class__ is tuple else (key,):
-        if not (k.__class__ is int or k.__class__ is slice or k is ...):
-            return _index(x, key)
+    if not is_plain(key):
+        return _index(x, key)
     value = view_of(x, lambda buffer: buffer[key])
     return value if x.node is None else _recorded(x, value, key)
 

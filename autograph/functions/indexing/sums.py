@@ -16,7 +16,7 @@ from krnlpy.dsl import global_id, global_threads
 
 from .host import add_on_host
 from .order import ordered, starts_of
-from .places import Places, beside, coordinates, parts, place_of
+from .places import Form, Places, beside, coordinates, in_form, parts, place_of
 
 _LEAST_CHUNK = 64
 
@@ -86,8 +86,8 @@ def _add_runs(
         sums[o, place, i] += total
 
 
-def add_at(sums: Buffer, places: Places, source: Buffer) -> None:
-    """Adds ``[outer, m, inner]`` to ``[outer, n, inner]``, which lies contiguous, in place.
+def add_at(sums: Buffer, form: Form, places: Places, source: Buffer) -> None:
+    """Adds ``[outer, m, inner]``, in any shape, to ``[outer, n, inner]``, which lies contiguous in any shape, in place.
 
     What is out of range on a device is left out.
 
@@ -98,14 +98,16 @@ def add_at(sums: Buffer, places: Places, source: Buffer) -> None:
         places.require_range()
         return
     if sums.device.is_host and sums.can_be_indexed and source.can_be_indexed:
-        add_on_host(sums, places, source)
+        add_on_host(sums, form, places, source)
         return
     places.require_range()
-    index = places.index.buffer
-    for part in parts(sums):
+    outer, _, inner = form
+    index, whole = places.form(outer, inner), sums.reshape(form)
+    source = in_form(source, (outer, index.shape[1], inner))
+    for part in parts(whole):
         at, of = index[beside(part, index.shape)], source[beside(part, source.shape)]
         for start, stop in _reachable(of, 0):
-            _add_sorted(sums[part], at[:, start:stop], of[:, start:stop], part[1].start or 0, places.count)
+            _add_sorted(whole[part], at[:, start:stop], of[:, start:stop], part[1].start or 0, places.count)
 
 
 def _reachable(source: Buffer, start: int) -> list[tuple[int, int]]:

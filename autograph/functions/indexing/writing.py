@@ -8,10 +8,11 @@ import numpy as np
 
 from autograph.errors import DtypeError, ShapeError
 from autograph.functions.launch import reshape_or_copy
+from autograph.functions.shapes.views import view_of
 from autograph.tensor.base import Shape, TensorBase
 from krnlpy import Buffer
 
-from .keys import Key, Mask, key_of, require_device, selection_of
+from .keys import Key, Mask, is_plain, key_of, require_device, selection_of
 from .putting import assign_where, put
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ def set_index(x: Tensor, key: Any, value: Any) -> None:
     >>> x.numpy().tolist()
     [[11, 2, 3], [9, 9, 19]]
     """
+    if is_plain(key) and isinstance(value, bool | int | float):
+        view_of(x, lambda buffer: buffer[key])  # what it finds wrong is said before anything is copied
+        x.writable()[key].fill(value)
+        return
     parsed = key_of(x, key)
     given = _elements(x, value)
     if parsed.advanced:
@@ -105,10 +110,9 @@ def _assigned_where(x: Tensor, key: Key, mask: Mask, value: Buffer) -> bool:
 
 def _put(x: Tensor, key: Key, value: Buffer) -> None:
     found = selection_of(x, key)
-    outer, _, inner = found.form
-    elements = reshape_or_copy(_broadcast(value, found.shape), (outer, found.places.index.size, inner))
+    elements = _broadcast(value, found.shape)
     part = found.view.of(x.writable()).transpose(*found.order)
     whole = reshape_or_copy(part, found.form)
-    put(whole, found.places, elements)
+    put(whole, found.form, found.places, elements)
     if not whole.shares_memory(part):
         part.copy_from(whole.reshape(part.shape))
