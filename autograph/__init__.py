@@ -113,6 +113,8 @@ from .functions.scans.cumulative import cumulative_prod, cumulative_sum
 from .functions.scans.differences import diff
 from .functions.scans.exponentials import logcumsumexp
 from .functions.scans.extremes import cumulative_max, cumulative_min
+from .functions.sorting.greatest import topk
+from .functions.sorting.sorts import argsort, sort
 from .nn import Conv1, Conv2, Dense, Flatten, Identity, Layer, MaxPool1, MaxPool2, Relu, Sequential
 from .optim import SGD, Optimizer
 from .tensor.parameter import Parameter
@@ -145,6 +147,7 @@ __all__ = [
     "any",
     "argmax",
     "argmin",
+    "argsort",
     "asin",
     "asinh",
     "atan",
@@ -250,6 +253,7 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "sort",
     "sqrt",
     "square",
     "std",
@@ -257,6 +261,7 @@ __all__ = [
     "sum",
     "tan",
     "tanh",
+    "topk",
     "trunc",
     "value_and_grad",
     "var",

@@ -21,6 +21,7 @@ from autograph.functions.reducers import sums
 from autograph.functions.reductions import aggregates, softmax
 from autograph.functions.scans import cumulative
 from autograph.functions.shapes import views
+from autograph.functions.sorting import greatest, sorts
 from krnlpy import Buffer, Device, DTypeLike, f32
 
 from .base import Shape, TensorBase, require_buffer
@@ -104,6 +105,9 @@ class Tensor(TensorBase):
     argmin = aggregates.argmin
     softmax = softmax.softmax
     cumulative_sum = cumulative.cumulative_sum
+    sort = sorts.sort
+    argsort = sorts.argsort
+    topk = greatest.topk
     conv1 = one_dimensional.conv1
     conv2 = two_dimensional.conv2
     max_pool1 = maxima.max_pool1
