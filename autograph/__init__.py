@@ -142,6 +142,8 @@ from .functions.shapes.joining import concat, split, stack, unstack
 from .functions.shapes.padding import pad
 from .functions.shapes.repetition import tile
 from .functions.shapes.views import broadcast_to, reshape
+from .functions.sorting.greatest import topk
+from .functions.sorting.sorts import argsort, sort
 from .nn import Conv1, Conv2, Dense, Flatten, Identity, Layer, MaxPool1, MaxPool2, Relu, Sequential
 from .optim import (
     SGD,
@@ -199,6 +201,7 @@ __all__ = [
     "arange",
     "argmax",
     "argmin",
+    "argsort",
     "asarray",
     "asin",
     "asinh",
@@ -346,6 +349,7 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "sort",
     "split",
     "sqrt",
     "square",
@@ -360,6 +364,7 @@ __all__ = [
     "tanh",
     "tensordot",
     "tile",
+    "topk",
     "trace",
     "tril",
     "triu",

@@ -22,6 +22,7 @@ from autograph.functions.reducers import sums
 from autograph.functions.reductions import aggregates, softmax
 from autograph.functions.scans import cumulative
 from autograph.functions.shapes import arrangement, diagonals, joining, views
+from autograph.functions.sorting import greatest, sorts
 from krnlpy import Buffer
 
 from .base import TensorBase, made_by_operations, require_buffer
@@ -122,6 +123,9 @@ class Tensor(TensorBase):
     argmin = aggregates.argmin
     softmax = softmax.softmax
     cumulative_sum = cumulative.cumulative_sum
+    sort = sorts.sort
+    argsort = sorts.argsort
+    topk = greatest.topk
     conv1 = one_dimensional.conv1
     conv2 = two_dimensional.conv2
     max_pool1 = maxima.max_pool1
