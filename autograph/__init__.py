@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import autograd, errors, nn, optim
 from .autograd import grad, value_and_grad
+from .functions.convolution.convolutions import conv1, conv2, conv3
+from .functions.convolution.transposed import conv_transpose1, conv_transpose2, conv_transpose3
+from .functions.convolution.windows import fold, unfold
 from .functions.elementwise.activations import (
     celu,
     elu,
@@ -109,7 +112,22 @@ from .functions.reductions.aggregates import (
 )
 from .functions.reductions.operation import reduction
 from .functions.reductions.softmax import log_softmax, logsumexp, softmax
-from .nn import Conv1, Conv2, Dense, Flatten, Identity, Layer, MaxPool1, MaxPool2, Relu, Sequential
+from .nn import (
+    Conv1,
+    Conv2,
+    Conv3,
+    ConvTranspose1,
+    ConvTranspose2,
+    ConvTranspose3,
+    Dense,
+    Flatten,
+    Identity,
+    Layer,
+    MaxPool1,
+    MaxPool2,
+    Relu,
+    Sequential,
+)
 from .optim import SGD, Optimizer
 from .tensor.parameter import Parameter
 from .tensor.tensor import Tensor
@@ -122,6 +140,10 @@ __all__ = [
     "SGD",
     "Conv1",
     "Conv2",
+    "Conv3",
+    "ConvTranspose1",
+    "ConvTranspose2",
+    "ConvTranspose3",
     "Dense",
     "Flatten",
     "Identity",
@@ -157,6 +179,12 @@ __all__ = [
     "ceil",
     "celu",
     "clip",
+    "conv1",
+    "conv2",
+    "conv3",
+    "conv_transpose1",
+    "conv_transpose2",
+    "conv_transpose3",
     "copysign",
     "cos",
     "cosh",
@@ -176,6 +204,7 @@ __all__ = [
     "expm1",
     "floor",
     "floor_divide",
+    "fold",
     "gammaln",
     "gelu",
     "grad",
@@ -248,6 +277,7 @@ __all__ = [
     "tan",
     "tanh",
     "trunc",
+    "unfold",
     "value_and_grad",
     "var",
     "vector_norm",
