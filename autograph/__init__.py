@@ -6,8 +6,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, errors, nn, optim
-from .autograd import grad, value_and_grad
+from . import autograd, errors, nn, optim, random
+from .autograd import grad, gradcheck, value_and_grad
 from .functions.creation import (
     arange,
     asarray,
@@ -108,6 +108,9 @@ from .functions.elementwise.trigonometry import (
     tan,
     tanh,
 )
+from .functions.products.contractions import outer, tensordot, vecdot
+from .functions.products.einsum import einsum
+from .functions.products.matrices import matmul
 from .functions.reducers.sums import sum
 from .functions.reductions.aggregates import (
     all,
@@ -125,8 +128,33 @@ from .functions.reductions.aggregates import (
 )
 from .functions.reductions.operation import reduction
 from .functions.reductions.softmax import log_softmax, logsumexp, softmax
+from .functions.scans.cumulative import cumulative_prod, cumulative_sum
+from .functions.scans.differences import diff
+from .functions.scans.exponentials import logcumsumexp
+from .functions.scans.extremes import cumulative_max, cumulative_min
+from .functions.shapes.arrangement import expand_dims, flip, matrix_transpose, moveaxis, permute_dims, roll, squeeze
+from .functions.shapes.broadcasting import broadcast_arrays, broadcast_shapes, meshgrid
+from .functions.shapes.diagonals import diag, diagonal, trace, tril, triu
+from .functions.shapes.joining import concat, split, stack, unstack
+from .functions.shapes.padding import pad
+from .functions.shapes.repetition import tile
+from .functions.shapes.views import broadcast_to, reshape
 from .nn import Conv1, Conv2, Dense, Flatten, Identity, Layer, MaxPool1, MaxPool2, Relu, Sequential
-from .optim import SGD, Optimizer
+from .optim import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    RuleOptimizer,
+    UpdateRule,
+)
+from .random.masks import dropout
 from .tensor.parameter import Parameter
 from .tensor.tensor import Tensor
 
@@ -136,19 +164,29 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
     "Conv1",
     "Conv2",
     "Dense",
     "Flatten",
     "Identity",
     "Layer",
+    "Lion",
     "MaxPool1",
     "MaxPool2",
+    "NAdam",
     "Optimizer",
     "Parameter",
+    "RAdam",
+    "RMSprop",
     "Relu",
+    "RuleOptimizer",
     "Sequential",
     "Tensor",
+    "UpdateRule",
     "abs",
     "acos",
     "acosh",
@@ -171,18 +209,31 @@ __all__ = [
     "bitwise_or",
     "bitwise_right_shift",
     "bitwise_xor",
+    "broadcast_arrays",
+    "broadcast_shapes",
+    "broadcast_to",
     "can_cast",
     "cbrt",
     "ceil",
     "celu",
     "clip",
+    "concat",
     "copysign",
     "cos",
     "cosh",
     "count_nonzero",
+    "cumulative_max",
+    "cumulative_min",
+    "cumulative_prod",
+    "cumulative_sum",
     "data",
+    "diag",
+    "diagonal",
+    "diff",
     "digamma",
     "divide",
+    "dropout",
+    "einsum",
     "elementwise",
     "elu",
     "empty",
@@ -194,9 +245,11 @@ __all__ = [
     "errors",
     "exp",
     "exp2",
+    "expand_dims",
     "expm1",
     "eye",
     "finfo",
+    "flip",
     "floor",
     "floor_divide",
     "from_dlpack",
@@ -205,6 +258,7 @@ __all__ = [
     "gammaln",
     "gelu",
     "grad",
+    "gradcheck",
     "greater",
     "greater_equal",
     "hard_sigmoid",
@@ -228,18 +282,23 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logaddexp",
+    "logcumsumexp",
     "logical_and",
     "logical_not",
     "logical_or",
     "logical_xor",
     "logit",
     "logsumexp",
+    "matmul",
+    "matrix_transpose",
     "max",
     "maximum",
     "mean",
+    "meshgrid",
     "min",
     "minimum",
     "mish",
+    "moveaxis",
     "multiply",
     "ndtr",
     "negative",
@@ -249,15 +308,21 @@ __all__ = [
     "ones",
     "ones_like",
     "optim",
+    "outer",
+    "pad",
+    "permute_dims",
     "positive",
     "pow",
     "prod",
+    "random",
     "reciprocal",
     "reduction",
     "relu",
     "relu6",
     "remainder",
+    "reshape",
     "result_type",
+    "roll",
     "round",
     "rsqrt",
     "save_checkpoint",
@@ -272,16 +337,26 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "split",
     "sqrt",
     "square",
+    "squeeze",
+    "stack",
     "std",
     "subtract",
     "sum",
     "tan",
     "tanh",
+    "tensordot",
+    "tile",
+    "trace",
+    "tril",
+    "triu",
     "trunc",
+    "unstack",
     "value_and_grad",
     "var",
+    "vecdot",
     "vector_norm",
     "where",
     "xlog1py",

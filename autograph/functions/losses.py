@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autograph.autograd import differentiable
 from autograph.errors import AutographError, DtypeError, ShapeError
-from krnlpy import Buffer, DTypeLike, Global, Item, ItemMut, Out, bf16, f16, f32, func, host_call, i32, kernel, u32
+from krnlpy import Buffer, DTypeLike, Global, Item, ItemMut, Out, bf16, f16, f32, f64, func, host_call, i32, kernel
 from krnlpy.dsl import exp, global_id, global_threads, item_id, log
 
 from .checks import require_dtype
 from .classes import Classes, check_range, class_tensor
 from .launch import grid_stride, max_passes, reshape_or_copy, split_rows
 from .reducers.sums import sum_axes
+from .reductions.aggregates import argmax, mean
 from .type_variables import C, F, T
 
 if TYPE_CHECKING:
@@ -150,32 +151,9 @@ def _gradient(
     dlogits = p * scale * gradient
 
 
-@kernel(unchecked=True)
-def _hits(logits: Global[F, Literal[2]], classes: Global[C], hits: Out[u32, Literal[2]]) -> None:
-    """A thread has a row, or one of the pieces of a long one, of which all must be right."""
-    pieces = hits.shape[1]
-    size = _piece_size(logits.shape[1], pieces)
-    for item in range(global_id(), hits.size, global_threads()):
-        row = item // pieces
-        first = item % pieces * size
-        index = _class_index(classes[row], logits.shape[1])
-        right = 0
-        if index >= 0:
-            right = 1
-            for j in range(first, min(first + size, logits.shape[1])):
-                # A comparison with NaN is false, so that NaN is never right.
-                if (j < index or j > index) and not logits[row, index] > logits[row, j]:
-                    right = 0
-        hits[row, item % pieces] = u32(right)
-
-
-@kernel(unchecked=True)
-def _all_pieces(hits: Global[u32, Literal[2]], out: Out[u32]) -> None:
-    for row in range(global_id(), out.size, global_threads()):
-        right = u32(1)
-        for piece in range(hits.shape[1]):
-            right = min(right, hits[row, piece])
-        out[row] = right
+@kernel
+def _hits(predicted: Item[i32], classes: Item[C], hits: ItemMut[f32], count: i32) -> None:
+    hits = 1.0 if _class_index(classes, count) == predicted else 0.0
 
 
 @kernel
@@ -235,39 +213,34 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
 
 
 def accuracy(logits: Tensor, classes: Classes) -> Tensor:
-    """The count of rows whose greatest logit is that of the true class; ties and NaN are wrong.
+    """The share of rows whose greatest logit is that of the true class: of equal ones the first counts, and NaN is
+    greater than all, as for :func:`argmax`.
 
     Args:
-        logits: ``[batch, classes]``, f16, bf16 or f32.
+        logits: ``[batch, classes]``, of floats.
         classes: ``[batch]``, as :func:`cross_entropy_loss` takes them; on a device, a class out of range is wrong.
 
     Returns:
-        The count, u32 of shape ``()``, on the device.
+        The share, f32 of shape ``()``, on the device: NaN of an empty batch.
 
     Raises:
         ShapeError: not one class a row, or a class is out of range.
-        DtypeError: the logits are not floats of at most 32 bits, or the classes are not integers.
+        DtypeError: the logits are not floats, or the classes are not integers.
         DeviceError: the classes are a tensor on another device.
 
     >>> import numpy as np
     >>> from autograph import Tensor
-    >>> logits = Tensor.from_numpy([[0.2, 0.8], [0.9, 0.1], [0.5, 0.5]]).cast("f32")
-    >>> logits.accuracy(np.array([1, 1, 0])).item()  # right, wrong, a tie
-    1
+    >>> logits = Tensor.from_numpy([[0.2, 0.8], [0.9, 0.1], [0.3, 0.7], [0.5, 0.5]])
+    >>> logits.accuracy(np.array([1, 1, 1, 0])).item()  # right, wrong, right, a tie
+    0.75
     """
-    require_dtype("accuracy", logits, f16, bf16, f32)
+    require_dtype("accuracy", logits, f16, bf16, f32, f64)
     targets = class_tensor("accuracy", logits, classes)
     rows, count = logits.shape
-    pieces = max(1, -(-count // max_passes(logits.device)))
-    hits = Buffer.empty((rows, pieces), u32, logits.device)
-    if hits.size:
-        for some, labels, part in split_rows(logits.buffer, targets.buffer, hits):
-            grid_stride(_hits, part.size, -(-count // pieces))(some, labels, part)
-    if pieces > 1 and rows:
-        whole = Buffer.empty((rows, 1), u32, logits.device)
-        grid_stride(_all_pieces, rows, pieces)(hits, whole.reshape((rows,)))
-        hits = whole
-    return logits.result(sum_axes(hits.reshape((rows,)), (0,), u32))
+    hits = Buffer.empty(rows, f32, logits.device)
+    if rows:
+        _hits(argmax(logits.detach(), 1).buffer, targets.buffer, hits, count)
+    return mean(logits.result(hits))
 
 
 def one_hot(classes: Tensor, count: int, dtype: DTypeLike = f32) -> Tensor:

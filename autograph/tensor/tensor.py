@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from autograph.autograd.tape import backward
-from autograph.errors import DtypeError
+from autograph.errors import DtypeError, ShapeError
 from autograph.functions import (
     casts,
     creation,
@@ -20,7 +20,8 @@ from autograph.functions.pooling import maxima
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
 from autograph.functions.reductions import aggregates, softmax
-from autograph.functions.shapes import views
+from autograph.functions.scans import cumulative
+from autograph.functions.shapes import arrangement, diagonals, joining, views
 from krnlpy import Buffer
 
 from .base import TensorBase, made_by_operations, require_buffer
@@ -97,6 +98,15 @@ class Tensor(TensorBase):
     flatten = views.flatten
     transpose = views.transpose
     broadcast_to = views.broadcast_to
+    squeeze = arrangement.squeeze
+    expand_dims = arrangement.expand_dims
+    moveaxis = arrangement.moveaxis
+    flip = arrangement.flip
+    roll = arrangement.roll
+    split = joining.split
+    unstack = joining.unstack
+    diagonal = diagonals.diagonal
+    trace = diagonals.trace
 
     cast = casts.cast
     scaled_cast = casts.scaled_cast
@@ -110,6 +120,7 @@ class Tensor(TensorBase):
     argmax = aggregates.argmax
     argmin = aggregates.argmin
     softmax = softmax.softmax
+    cumulative_sum = cumulative.cumulative_sum
     conv1 = one_dimensional.conv1
     conv2 = two_dimensional.conv2
     max_pool1 = maxima.max_pool1
@@ -126,8 +137,26 @@ class Tensor(TensorBase):
 
     @property
     def T(self) -> Tensor:  # noqa: N802
-        """The transpose, a view: all axes in reverse order."""
+        """The transpose of a matrix, a view.
+
+        Raises:
+            ShapeError: the tensor is no matrix.
+        """
+        if self.ndim != 2:
+            raise ShapeError(
+                f".T is the transpose of a matrix, not of shape {self.shape}: .mT transposes each matrix of a stack,"
+                " transpose() reverses the order of all axes"
+            )
         return self.transpose()
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802
+        """The transpose of each matrix of a stack, a view: the last two axes exchanged.
+
+        Raises:
+            ShapeError: the tensor has fewer than two axes.
+        """
+        return arrangement.matrix_transpose(self)
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))

@@ -354,7 +354,7 @@ class Buffer(View):
         if copy is False:
             if out is not None:
                 raise SharingError("numpy(out=..., copy=False): what goes into an array is copied; give one of them")
-            return self._shared_array()
+            return self.shared_array()
         if out is not None:
             is_plain = arrays.is_plain(out, self.shape, self.dtype.dtype)
             if is_plain and self.is_contiguous() and out.size and out.flags.writeable:
@@ -375,15 +375,19 @@ class Buffer(View):
             self.device.backend.download(self._memory, self._offset * self.dtype.size, data)
         return array
 
-    def _shared_array(self) -> np.ndarray[Any, Any]:
+    def shared_array(self) -> np.ndarray[Any, Any]:
+        """The memory as an array, as :meth:`numpy` gives it without ``copy``. For krnlpy's own modules."""
         if self._memory is None:
             return arrays.empty(self._shape, self.dtype)
         memory = self.device.backend.view(self._memory)
         if memory is None:
             raise SharingError(f"the elements lie on {self.device!r}; an array of them is always a copy")
+        array: np.ndarray[Any, Any]
         size, dtype = self.dtype.size, self.dtype.dtype
+        if self._contiguous:
+            return np.ndarray(self._shape, dtype, memory, self._offset * size)
         strides = [s * size for s in self._strides]
-        array: np.ndarray[Any, Any] = np.ndarray(self._shape, dtype, memory, self._offset * size, strides)
+        array = np.ndarray(self._shape, dtype, memory, self._offset * size, strides)
         if self.is_broadcast():
             array.flags.writeable = False
         return array
@@ -392,7 +396,7 @@ class Buffer(View):
         if copy is False:
             if dtype is not None and np.dtype(dtype) != self.dtype.dtype:
                 raise SharingError(f"the elements are of type {self.dtype}; an array of {np.dtype(dtype)} is a copy")
-            return self._shared_array()
+            return self.shared_array()
         array = self.numpy()
         return array if dtype is None else array.astype(dtype, copy=False)
 

@@ -7,11 +7,10 @@ from functools import partial
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
 
-import numpy as np
-
 from autograph.autograd import saved
 from autograph.autograd.tape import record
-from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
+from autograph.errors import AutographError, DeviceError, DtypeError
+from autograph.functions.checks import broadcast_shape
 from autograph.functions.reducers.sums import sum_to_shape
 from autograph.functions.sources import function_of
 from autograph.functions.type_variables import accumulator
@@ -223,7 +222,7 @@ class _Variant:
         for i, type in self._numbers:
             arguments[i] = as_number(self.operation.__name__, operands[i], type)
         if is_broadcast:
-            shape = _broadcast_shape(self.operation.__name__, operands)
+            shape = broadcast_shape(self.operation.__name__, [operands[i].shape for i in self.tensors])
             for i in self.tensors:
                 arguments[i] = first = arguments[i].broadcast_to(shape)
         outs = [Buffer.empty_like(first, dtype) for dtype in self.results]
@@ -325,12 +324,3 @@ class _Gradient:
             else:
                 parts.append(sum_to_shape(first if constant == 1 else computed[i], shape, dtype))
         return tuple(parts)
-
-
-def _broadcast_shape(name: str, operands: Sequence[Any]) -> Shape:
-    shapes = [x.shape for x in operands if isinstance(x, TensorBase)]
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
-        listed = " and ".join(map(str, shapes))
-        raise ShapeError(f"{name} of shapes {listed}: aligned at the right, lengths must be equal or 1") from None

@@ -40,16 +40,16 @@ def reshape(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
 
 
 def flatten(x: Tensor) -> Tensor:
-    """``[n, a, b, ...]`` as ``[n, a * b * ...]``. A view where that is possible.
+    """The elements in row-major order along one axis. A view where that is possible.
 
     Raises:
         OutOfMemory: the device has not enough memory for a copy.
 
     >>> from autograph import Tensor
     >>> Tensor.zeros((5, 2, 3)).flatten().shape
-    (5, 6)
+    (30,)
     """
-    return reshape(x, (x.shape[0], prod(x.shape[1:])) if x.ndim else (1, 1))
+    return reshape(x, (x.size,))
 
 
 def transpose(x: Tensor, *axes: int | Sequence[int]) -> Tensor:

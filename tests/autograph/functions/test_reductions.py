@@ -116,6 +116,9 @@ def test_places(name: str, device: Device) -> None:
             assert kept.shape == np.expand_dims(PLACES[name](x, axis=axis), axis).shape
     x = np.array([1, np.nan, 5, np.nan, -2], np.float32)
     assert getattr(autograph, name)(Tensor.from_numpy(x, device)).item() == 1
+    for narrow in (np.arange(300) == (299 if name == "argmax" else -1), (np.arange(300) % 127).astype(np.int8)):
+        place = getattr(autograph, name)(Tensor.from_numpy(narrow, device))  # which i8 and bool do not hold
+        assert place.dtype is i32 and place.item() == PLACES[name](narrow)
 
 
 def test_nan_and_infinities(device: Device) -> None:
