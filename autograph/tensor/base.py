@@ -319,26 +319,6 @@ class TensorBase:
     def __bool__(self) -> bool:
         return bool(self.item())
 
-    def __complex__(self) -> complex:
-        return complex(self.item())
-
-    def __index__(self) -> int:
-        """The whole number of a tensor without axes, which may so stand where Python takes an index.
-
-        Raises:
-            DtypeError: the tensor holds no integers.
-            ShapeError: it has axes.
-
-        >>> from autograph import asarray
-        >>> ["a", "b", "c"][asarray(1)]
-        'b'
-        """
-        if not self.dtype.is_integer:
-            raise DtypeError(f"a tensor of {self.dtype} as an index: expected integers")
-        if self.ndim:
-            raise ShapeError(f"a tensor of shape {self.shape} as an index: expected one without axes")
-        return int(self.item())
-
     def detach(self) -> Tensor:
         """A tensor of the same elements that is not recorded.
 

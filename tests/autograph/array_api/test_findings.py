@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import operator
-
 import numpy as np
-import pytest
 
-from autograph import Parameter, Tensor, asarray, floor_divide, logical_or, prod, remainder
-from autograph.errors import DtypeError, ShapeError
+from autograph import Parameter, Tensor, floor_divide, logical_or, prod, remainder
 from krnlpy import Device, f32, i8
 from tests.support.tiers import one_vulkan_device
 
@@ -55,12 +51,3 @@ def test_sums_and_products_of_a_dtype(device: Device) -> None:
     assert x.sum(dtype=f32, axis=1).numpy().tolist() == [127.0, 5.0]
     assert prod(x, dtype=f32).item() == 16200.0
     assert prod(x, axis=1, dtype=i8).numpy().tolist() == [-116, 6]
-
-
-@one_vulkan_device
-def test_tensors_without_axes_are_numbers_to_python(device: Device) -> None:
-    assert range(5)[asarray(3, device=device)] == 3
-    assert complex(asarray(0.5, device=device)) == 0.5
-    for wrong, error in ((asarray(1.0), DtypeError), (asarray(True), DtypeError), (asarray([1]), ShapeError)):
-        with pytest.raises(error):
-            operator.index(wrong)
