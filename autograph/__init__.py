@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from . import autograd, errors, nn, optim, random
 from .autograd import grad, gradcheck, value_and_grad
 from .functions.creation import (
-    arange,
     asarray,
     empty,
     empty_like,
@@ -17,7 +16,6 @@ from .functions.creation import (
     from_dlpack,
     full,
     full_like,
-    linspace,
     ones,
     ones_like,
     zeros,
@@ -132,6 +130,7 @@ from .functions.scans.cumulative import cumulative_prod, cumulative_sum
 from .functions.scans.differences import diff
 from .functions.scans.exponentials import logcumsumexp
 from .functions.scans.extremes import cumulative_max, cumulative_min
+from .functions.sequences import arange, linspace
 from .functions.shapes.arrangement import expand_dims, flip, matrix_transpose, moveaxis, permute_dims, roll, squeeze
 from .functions.shapes.broadcasting import broadcast_arrays, broadcast_shapes, meshgrid
 from .functions.shapes.diagonals import diag, diagonal, trace, tril, triu
