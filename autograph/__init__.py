@@ -106,6 +106,10 @@ from .functions.elementwise.trigonometry import (
     tan,
     tanh,
 )
+from .functions.indexing.along_axes import index_add, put_along_axis, scatter_add, take, take_along_axis
+from .functions.indexing.embedding import embedding
+from .functions.indexing.nonzero import nonzero
+from .functions.indexing.one_hot import one_hot
 from .functions.products.contractions import outer, tensordot, vecdot
 from .functions.products.einsum import einsum
 from .functions.products.matrices import matmul
@@ -235,6 +239,7 @@ __all__ = [
     "einsum",
     "elementwise",
     "elu",
+    "embedding",
     "empty",
     "empty_like",
     "entr",
@@ -265,6 +270,7 @@ __all__ = [
     "hard_tanh",
     "hypot",
     "iinfo",
+    "index_add",
     "isdtype",
     "isfinite",
     "isinf",
@@ -303,7 +309,9 @@ __all__ = [
     "negative",
     "nextafter",
     "nn",
+    "nonzero",
     "not_equal",
+    "one_hot",
     "ones",
     "ones_like",
     "optim",
@@ -313,6 +321,7 @@ __all__ = [
     "positive",
     "pow",
     "prod",
+    "put_along_axis",
     "random",
     "reciprocal",
     "reduction",
@@ -325,6 +334,7 @@ __all__ = [
     "round",
     "rsqrt",
     "save_checkpoint",
+    "scatter_add",
     "selu",
     "sigmoid",
     "sign",
@@ -344,6 +354,8 @@ __all__ = [
     "std",
     "subtract",
     "sum",
+    "take",
+    "take_along_axis",
     "tan",
     "tanh",
     "tensordot",

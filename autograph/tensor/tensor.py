@@ -15,7 +15,7 @@ from autograph.functions import (
 )
 from autograph.functions.convolution import one_dimensional, two_dimensional
 from autograph.functions.elementwise import activations, arithmetic, bits, comparisons
-from autograph.functions.indexing import reading
+from autograph.functions.indexing import one_hot, reading, writing
 from autograph.functions.pooling import maxima
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
@@ -90,6 +90,7 @@ class Tensor(TensorBase):
     __hash__ = TensorBase.__hash__  # by identity
     __matmul__ = matmul = matrices.matmul
     __getitem__ = reading.index
+    __setitem__ = writing.set_index
 
     to_device = views.to_device
     copy = views.copy
@@ -125,7 +126,7 @@ class Tensor(TensorBase):
     conv2 = two_dimensional.conv2
     max_pool1 = maxima.max_pool1
     max_pool2 = maxima.max_pool2
-    one_hot = losses.one_hot
+    one_hot = one_hot.one_hot
     cross_entropy_loss = losses.cross_entropy_loss
     accuracy = losses.accuracy
     backward = backward

@@ -13,7 +13,7 @@ from autograph.autograd import tape
 from autograph.functions import casts, losses
 from autograph.functions.convolution import one_dimensional, two_dimensional
 from autograph.functions.elementwise import activations, arithmetic
-from autograph.functions.indexing import reading
+from autograph.functions.indexing import one_hot, reading, writing
 from autograph.functions.pooling import maxima
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
@@ -24,6 +24,7 @@ FUNCTIONS: dict[str, Any] = {
     "__add__": arithmetic.add,
     "__radd__": arithmetic.add,
     "__getitem__": reading.index,
+    "__setitem__": writing.set_index,
     "__matmul__": matrices.matmul,
     "accuracy": losses.accuracy,
     "backward": tape.backward,
@@ -33,7 +34,7 @@ FUNCTIONS: dict[str, Any] = {
     "cross_entropy_loss": losses.cross_entropy_loss,
     "matmul": matrices.matmul,
     "max_pool2": maxima.max_pool2,
-    "one_hot": losses.one_hot,
+    "one_hot": one_hot.one_hot,
     "relu": activations.relu,
     "reshape": views.reshape,
     "sum": sums.sum,
