@@ -124,6 +124,13 @@ def linspace(
     return tensor_of(y)
 
 
+def places(length: int, device: Device) -> Buffer:
+    """The numbers from 0 to ``length - 1`` as i32."""
+    y = Buffer.empty(length, i32, device)
+    _fill_progression(y, 0, 1)
+    return y
+
+
 def _fill_progression(y: Buffer, start: float, step: float, place: int = 0) -> None:
     """Sets elements to ``start + (place + i) * step``, computed in 64 bits where the dtype is not one of narrower
     integers; on the host for devices without such."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
 from autograph.functions.checks import single
 from autograph.functions.reducers.sums import sum as sum_of
+from autograph.functions.sequences import places
 from autograph.functions.type_variables import T
 from autograph.tensor.base import Shape, require_tensor
 from krnlpy import Buffer, DTypeLike, Item, ItemMut, i32, kernel
@@ -69,7 +68,7 @@ def _triangle(operation: str, kernel: Any, x: Tensor, k: int) -> Tensor:
     above = _place(operation, x.shape, k)
     result = Buffer.empty(x.shape, x.dtype, x.device)
     if result.size:
-        rows, columns = (Buffer.from_numpy(np.arange(n, dtype=np.int32), x.device) for n in x.shape[-2:])
+        rows, columns = (places(n, x.device) for n in x.shape[-2:])
         row, column = rows.reshape((-1, 1)).broadcast_to(x.shape), columns.broadcast_to(x.shape)
         kernel(x.buffer, row, column, above, result)
     return differentiable(

@@ -174,6 +174,17 @@ def test_no_axes(device: Device) -> None:
         assert y.shape == () and y.item() == 5
 
 
+def test_all_can_be_captured(device: Device) -> None:
+    x = Tensor.ones((3, 3), f32, device)
+    with device.capture() as graph:
+        y = ag.tril(ag.pad(ag.concat([x, ag.roll(x + 1, 1)], axis=1), 1, "edge")) + ag.eye(5, 8, device=device)
+    x.fill(2)
+    graph.replay()
+    array = np.full((3, 3), 2, np.float32)
+    expected = np.tril(np.pad(np.concatenate([array, array + 1], 1), 1, "edge")) + np.eye(5, 8)
+    np.testing.assert_array_equal(y.numpy(), expected)
+
+
 def test_trace(device: Device) -> None:
     array = np.arange(24, dtype=np.int32).reshape(2, 3, 4)
     x = Tensor.from_numpy(array, device)
