@@ -98,6 +98,46 @@ def test_elements_and_gradients(name: str, device: Device) -> None:
     np.testing.assert_array_equal(second.numpy(), pulled(2 * weights * ones))
 
 
+def layouts(rng: np.random.Generator, device: Device) -> tuple[Tensor, Array]:
+    """A tensor of a random shape and random strides, among them 0 and some below 0, and its elements."""
+    shape = rng.integers(1, 5, rng.integers(1, 5))
+    array: Array = rng.standard_normal(shape).astype(np.float32)
+    x = Tensor.from_numpy(array, device)
+    order = tuple(rng.permutation(len(shape)).tolist())
+    key = tuple(slice(None, None, int(rng.choice([-2, -1, 1, 2]))) for _ in shape)
+    repeated = (2, *array.transpose(order)[key].shape) if rng.integers(4) == 0 else array.transpose(order)[key].shape
+    return x.transpose(order)[key].broadcast_to(repeated), np.broadcast_to(array.transpose(order)[key], repeated)
+
+
+def test_random_layouts(device: Device) -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        x, array = layouts(rng, device)
+        ndim = array.ndim
+        axis, other = (int(a) for a in rng.integers(-ndim, ndim, 2))
+        widths = [tuple(rng.integers(0, n, 2).tolist()) for n in array.shape]
+        mode: Any = rng.choice(["constant", "reflect", "edge", "wrap"])
+        shifts = tuple(rng.integers(-9, 9, 2).tolist())
+        times = tuple(rng.integers(0, 3, rng.integers(1, 6)).tolist())
+        k = int(rng.integers(-5, 6))
+        pairs = [
+            (ag.concat([x, ag.flip(x, axis=other)], axis=axis), np.concatenate([array, np.flip(array, other)], axis)),
+            (ag.stack([x, x], axis=axis), np.stack([array, array], axis)),
+            (ag.pad(x, widths, mode), np.pad(array, widths, mode)),
+            (ag.roll(x, shifts, axis=(axis, other)), np.roll(array, shifts, (axis, other))),
+            (ag.tile(x, times), np.tile(array, times)),
+            (ag.moveaxis(x, axis, other), np.moveaxis(array, axis, other)),
+            (ag.unstack(x, axis=axis)[-1], np.moveaxis(array, axis, 0)[-1]),
+        ]
+        if ndim > 1:
+            pairs += [
+                (ag.tril(x, k=k), np.tril(array, k)),
+                (ag.diagonal(x, offset=k), np.diagonal(array, k, -2, -1)),
+            ]
+        for found, expected in pairs:
+            np.testing.assert_array_equal(found.numpy(), expected)
+
+
 VIEWS = (
     *("split", "unstack", "flip", "squeeze", "expand_dims", "moveaxis", "permute_dims", "matrix_transpose", "mT", "T"),
     *("diagonal", "diagonal below", "broadcast_arrays", "meshgrid"),
