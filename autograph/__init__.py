@@ -106,6 +106,10 @@ from .functions.elementwise.trigonometry import (
     tan,
     tanh,
 )
+from .functions.indexing.along_axes import index_add, put_along_axis, scatter_add, take, take_along_axis
+from .functions.indexing.embedding import embedding
+from .functions.indexing.nonzero import nonzero
+from .functions.indexing.one_hot import one_hot
 from .functions.products.contractions import outer, tensordot, vecdot
 from .functions.products.einsum import einsum
 from .functions.products.matrices import matmul
@@ -138,6 +142,8 @@ from .functions.shapes.joining import concat, split, stack, unstack
 from .functions.shapes.padding import pad
 from .functions.shapes.repetition import tile
 from .functions.shapes.views import broadcast_to, reshape
+from .functions.sorting.greatest import topk
+from .functions.sorting.sorts import argsort, sort
 from .nn import Conv1, Conv2, Dense, Flatten, Identity, Layer, MaxPool1, MaxPool2, Relu, Sequential
 from .optim import (
     SGD,
@@ -195,6 +201,7 @@ __all__ = [
     "arange",
     "argmax",
     "argmin",
+    "argsort",
     "asarray",
     "asin",
     "asinh",
@@ -235,6 +242,7 @@ __all__ = [
     "einsum",
     "elementwise",
     "elu",
+    "embedding",
     "empty",
     "empty_like",
     "entr",
@@ -265,6 +273,7 @@ __all__ = [
     "hard_tanh",
     "hypot",
     "iinfo",
+    "index_add",
     "isdtype",
     "isfinite",
     "isinf",
@@ -303,7 +312,9 @@ __all__ = [
     "negative",
     "nextafter",
     "nn",
+    "nonzero",
     "not_equal",
+    "one_hot",
     "ones",
     "ones_like",
     "optim",
@@ -313,6 +324,7 @@ __all__ = [
     "positive",
     "pow",
     "prod",
+    "put_along_axis",
     "random",
     "reciprocal",
     "reduction",
@@ -325,6 +337,7 @@ __all__ = [
     "round",
     "rsqrt",
     "save_checkpoint",
+    "scatter_add",
     "selu",
     "sigmoid",
     "sign",
@@ -336,6 +349,7 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "sort",
     "split",
     "sqrt",
     "square",
@@ -344,10 +358,13 @@ __all__ = [
     "std",
     "subtract",
     "sum",
+    "take",
+    "take_along_axis",
     "tan",
     "tanh",
     "tensordot",
     "tile",
+    "topk",
     "trace",
     "tril",
     "triu",

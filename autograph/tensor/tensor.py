@@ -15,13 +15,14 @@ from autograph.functions import (
 )
 from autograph.functions.convolution import one_dimensional, two_dimensional
 from autograph.functions.elementwise import activations, arithmetic, bits, comparisons
-from autograph.functions.indexing import reading
+from autograph.functions.indexing import one_hot, reading, writing
 from autograph.functions.pooling import maxima
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
 from autograph.functions.reductions import aggregates, softmax
 from autograph.functions.scans import cumulative
 from autograph.functions.shapes import arrangement, diagonals, joining, views
+from autograph.functions.sorting import greatest, sorts
 from krnlpy import Buffer
 
 from .base import TensorBase, made_by_operations, require_buffer
@@ -90,6 +91,7 @@ class Tensor(TensorBase):
     __hash__ = TensorBase.__hash__  # by identity
     __matmul__ = matmul = matrices.matmul
     __getitem__ = reading.index
+    __setitem__ = writing.set_index
 
     to_device = views.to_device
     copy = views.copy
@@ -121,11 +123,14 @@ class Tensor(TensorBase):
     argmin = aggregates.argmin
     softmax = softmax.softmax
     cumulative_sum = cumulative.cumulative_sum
+    sort = sorts.sort
+    argsort = sorts.argsort
+    topk = greatest.topk
     conv1 = one_dimensional.conv1
     conv2 = two_dimensional.conv2
     max_pool1 = maxima.max_pool1
     max_pool2 = maxima.max_pool2
-    one_hot = losses.one_hot
+    one_hot = one_hot.one_hot
     cross_entropy_loss = losses.cross_entropy_loss
     accuracy = losses.accuracy
     backward = backward

@@ -13,7 +13,7 @@ import pytest
 
 from autograph import Parameter, Tensor, arange, eye, flip, linspace, pad, stack, tril
 from autograph.functions.convolution.windows import col2im, im2col
-from autograph.functions.losses import one_hot
+from autograph.functions.indexing.one_hot import one_hot
 from krnlpy import Device, f32, i32, u8, u32
 from krnlpy.errors import LimitExceeded
 from tests.autograph.reference import conv2 as conv2_reference

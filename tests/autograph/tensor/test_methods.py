@@ -13,7 +13,7 @@ from autograph.autograd import tape
 from autograph.functions import casts, creation, losses
 from autograph.functions.convolution import one_dimensional, two_dimensional
 from autograph.functions.elementwise import activations, arithmetic
-from autograph.functions.indexing import reading
+from autograph.functions.indexing import one_hot, reading, writing
 from autograph.functions.pooling import maxima
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
@@ -24,6 +24,7 @@ FUNCTIONS: dict[str, Any] = {
     "__add__": arithmetic.add,
     "__radd__": arithmetic.add,
     "__getitem__": reading.index,
+    "__setitem__": writing.set_index,
     "__matmul__": matrices.matmul,
     "accuracy": losses.accuracy,
     "backward": tape.backward,
@@ -35,7 +36,7 @@ FUNCTIONS: dict[str, Any] = {
     "from_numpy": creation.from_numpy,
     "matmul": matrices.matmul,
     "max_pool2": maxima.max_pool2,
-    "one_hot": losses.one_hot,
+    "one_hot": one_hot.one_hot,
     "relu": activations.relu,
     "roll": arrangement.roll,
     "split": joining.split,
