@@ -45,6 +45,9 @@ CASES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "flip all": (lambda x: ag.flip(x), lambda x: np.flip(x)),
     "tile": (lambda x: ag.tile(x, (2, 1, 1, 3)), lambda x: np.tile(x, (2, 1, 1, 3))),
     "tile the last axis": (lambda x: ag.tile(x, (2,)), lambda x: np.tile(x, 2)),
+    "repeat": (lambda x: ag.repeat(x, 3, axis=-2), lambda x: np.repeat(x, 3, -2)),
+    "repeat all": (lambda x: ag.repeat(x, 2), lambda x: np.repeat(x, 2)),
+    "repeat by counts": (lambda x: ag.repeat(x, (0, 3, 1), axis=1), lambda x: np.repeat(x, (0, 3, 1), 1)),
     "squeeze": (lambda x: ag.squeeze(x[:1, :, 1:2]), lambda x: x[0, :, 1]),
     "squeeze one": (lambda x: ag.squeeze(x[:1, :, 1:2], -1), lambda x: x[:1, :, 1]),
     "expand_dims": (lambda x: ag.expand_dims(x, (0, -2)), lambda x: np.expand_dims(x, (0, -2))),
@@ -206,6 +209,16 @@ def test_no_elements(device: Device) -> None:
     assert ag.unstack(x, axis=1) == () and len(ag.split(x, 3, axis=1)) == 3
 
 
+def test_counts_of_repetitions(device: Device) -> None:
+    x = Tensor.from_numpy(np.arange(3, dtype=np.int32), device)
+    for dtype in ("uint8", "int32", "int64"):
+        counts = Tensor.from_numpy(np.array([2, 0, 1], dtype), device)
+        assert ag.repeat(x, counts).tolist() == [0, 0, 2]
+    assert ag.repeat(x, Tensor.full(1, 2, i32, device)).tolist() == [0, 0, 1, 1, 2, 2]
+    assert ag.repeat(x, 0).tolist() == [] and ag.repeat(x, [0, 0, 0]).tolist() == []
+    assert ag.repeat(x[:0], []).tolist() == ag.repeat(x[:0], 2).tolist() == []
+
+
 def test_no_axes(device: Device) -> None:
     x = Tensor.full((), 5.0, f32, device)
     assert ag.concat([x, x], axis=None).numpy().tolist() == ag.stack([x, x]).numpy().tolist() == [5, 5]
@@ -272,6 +285,9 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "moveaxis of other counts": (lambda: ag.moveaxis(X, (0, 1), 0), ShapeError, "equally many"),
     "permute_dims of some": (lambda: ag.permute_dims(X, (0,)), ShapeError, "each of its axes once"),
     "tile by less than nothing": (lambda: ag.tile(X, (-1,)), ShapeError, "at least 0"),
+    "repeat by less than nothing": (lambda: ag.repeat(X, -1), ShapeError, "at least 0"),
+    "repeat by fractions": (lambda: ag.repeat(X, 1.5), DtypeError, "whole numbers"),  # type: ignore[arg-type]
+    "repeat by other counts": (lambda: ag.repeat(X, [1, 2], axis=1), ShapeError, r"expected \(3,\)"),
     "tril of a vector": (lambda: ag.tril(X[0]), ShapeError, "a matrix or a stack"),
     "diagonal of a vector": (lambda: ag.diagonal(X[0]), ShapeError, "a matrix or a stack"),
     "diag of a matrix": (lambda: ag.diag(X), ShapeError, "diagonal"),
