@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import autograd, errors, nn, optim, random
 from .autograd import grad, gradcheck, value_and_grad
+from .functions.convolution.convolutions import conv1, conv2, conv3
+from .functions.convolution.transposed import conv_transpose1, conv_transpose2, conv_transpose3
+from .functions.convolution.windows import fold, unfold
 from .functions.creation import (
     asarray,
     empty,
@@ -144,7 +147,22 @@ from .functions.shapes.padding import pad
 from .functions.shapes.views import broadcast_to, reshape
 from .functions.sorting.greatest import topk
 from .functions.sorting.sorts import argsort, sort
-from .nn import Conv1, Conv2, Dense, Flatten, Identity, Layer, MaxPool1, MaxPool2, Relu, Sequential
+from .nn import (
+    Conv1,
+    Conv2,
+    Conv3,
+    ConvTranspose1,
+    ConvTranspose2,
+    ConvTranspose3,
+    Dense,
+    Flatten,
+    Identity,
+    Layer,
+    MaxPool1,
+    MaxPool2,
+    Relu,
+    Sequential,
+)
 from .optim import (
     SGD,
     Adadelta,
@@ -175,6 +193,10 @@ __all__ = [
     "AdamW",
     "Conv1",
     "Conv2",
+    "Conv3",
+    "ConvTranspose1",
+    "ConvTranspose2",
+    "ConvTranspose3",
     "Dense",
     "Flatten",
     "Identity",
@@ -224,6 +246,12 @@ __all__ = [
     "celu",
     "clip",
     "concat",
+    "conv1",
+    "conv2",
+    "conv3",
+    "conv_transpose1",
+    "conv_transpose2",
+    "conv_transpose3",
     "copysign",
     "cos",
     "cosh",
@@ -259,6 +287,7 @@ __all__ = [
     "flip",
     "floor",
     "floor_divide",
+    "fold",
     "from_dlpack",
     "full",
     "full_like",
@@ -370,6 +399,7 @@ __all__ = [
     "tril",
     "triu",
     "trunc",
+    "unfold",
     "unstack",
     "value_and_grad",
     "var",

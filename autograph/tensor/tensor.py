@@ -14,7 +14,7 @@ from autograph.functions import (
     losses,
     repetition,
 )
-from autograph.functions.convolution import one_dimensional, two_dimensional
+from autograph.functions.convolution import convolutions
 from autograph.functions.elementwise import activations, arithmetic, bits, comparisons
 from autograph.functions.indexing import one_hot, reading, writing
 from autograph.functions.pooling import maxima
@@ -128,8 +128,9 @@ class Tensor(TensorBase):
     sort = sorts.sort
     argsort = sorts.argsort
     topk = greatest.topk
-    conv1 = one_dimensional.conv1
-    conv2 = two_dimensional.conv2
+    conv1 = convolutions.conv1
+    conv2 = convolutions.conv2
+    conv3 = convolutions.conv3
     max_pool1 = maxima.max_pool1
     max_pool2 = maxima.max_pool2
     one_hot = one_hot.one_hot
