@@ -14,7 +14,7 @@ import pytest
 
 import autograph as ag
 from autograph import Parameter, Tensor, grad
-from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
+from autograph.errors import AutographError, AxisError, DeviceError, DtypeError, ShapeError
 from krnlpy import SCALAR_TYPES, Device, bf16, f32, i8, i16, i32, u64
 from tests.autograph.reference import tensor
 from tests.support.typed import present
@@ -281,6 +281,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "pad integers by a fraction": (lambda: ag.pad(X.cast(i8), 1, constant_value=0.5), DtypeError, "whole number"),
     "roll by two": (lambda: ag.roll(X, (1, 2), axis=0), ShapeError, "one shift"),
     "squeeze a long axis": (lambda: ag.squeeze(X, 0), ShapeError, "only axes of length 1"),
+    "expand_dims too far": (lambda: ag.expand_dims(X, 3), AxisError, "one of 3 axes"),
+    "squeeze no axis": (lambda: ag.squeeze(X, 2), AxisError, "axes 0 to 1"),
     "expand_dims twice": (lambda: ag.expand_dims(X, (0, -4)), ShapeError, "named twice"),
     "moveaxis of other counts": (lambda: ag.moveaxis(X, (0, 1), 0), ShapeError, "equally many"),
     "permute_dims of some": (lambda: ag.permute_dims(X, (0,)), ShapeError, "each of its axes once"),
