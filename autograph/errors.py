@@ -17,6 +17,10 @@ class ShapeError(AutographError, krnlpy.errors.ShapeError):
     """Shapes do not fit each other or the operation."""
 
 
+class AxisError(ShapeError, IndexError):
+    """There is no such axis."""
+
+
 class DtypeError(AutographError, krnlpy.errors.DtypeError):
     """Scalar types do not fit each other or the operation."""
 
