@@ -93,7 +93,13 @@ def test_of_views_and_in_views(device: Device) -> None:
     for make in (lambda a: a.T, lambda a: a[::-1, :, ::2], lambda a: np.broadcast_to(a[:1], a.shape)):
         array = make(X)
         x = Tensor.from_numpy(X, device)
-        x = x.T if array.shape == X.T.shape else x[::-1, :, ::2] if array.shape == X[:, :, ::2].shape else x[:1]
+        x = (
+            x.transpose()
+            if array.shape == X.T.shape
+            else x[::-1, :, ::2]
+            if array.shape == X[:, :, ::2].shape
+            else x[:1]
+        )
         x = x.broadcast_to(array.shape)
         for key in ([1, 0, 1], (slice(None), [2, 0], slice(None), [0, 1]), array > 0):
             np.testing.assert_array_equal(x[key].numpy(), array[key])
