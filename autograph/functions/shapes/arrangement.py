@@ -95,7 +95,7 @@ def moveaxis(x: Tensor, source: int | Sequence[int], destination: int | Sequence
     return transpose(x, tuple(at[a] if a in at else next(rest) for a in range(x.ndim)))
 
 
-def permute_dims(x: Tensor, axes: Sequence[int], /) -> Tensor:
+def permute_dims(x: Tensor, /, axes: Sequence[int]) -> Tensor:
     """The axes in another order, as :func:`Tensor.transpose` gives them. A view.
 
     Args:

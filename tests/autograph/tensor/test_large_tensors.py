@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograph import Parameter, Tensor, arange, eye, flip, linspace, pad, stack, tril
-from autograph.functions.convolution.windows import col2im, im2col
+from autograph import Parameter, Tensor, arange, eye, flip, fold, linspace, pad, stack, tril, unfold
 from autograph.functions.indexing.one_hot import one_hot
 from krnlpy import Device, f32, i32, u8, u32
 from krnlpy.errors import LimitExceeded
@@ -142,15 +141,15 @@ def test_max_pools(limited: Device, stride: int) -> None:
     assert found.sum() == y.size
 
 
-def test_windows_as_rows(limited: Device) -> None:
+def test_windows_as_columns(limited: Device) -> None:
     x = whole(9, (120, 3, 12, 17))
     images = large(x, limited)
-    columns = im2col(images, 2, stride=2)
-    expected = np.lib.stride_tricks.sliding_window_view(x, (2, 2), (2, 3))[:, :, ::2, ::2].transpose(0, 2, 3, 1, 4, 5)
+    columns = unfold(images, 2, stride=2)
+    expected = np.lib.stride_tricks.sliding_window_view(x, (2, 2), (2, 3))[:, :, ::2, ::2].transpose(0, 1, 4, 5, 2, 3)
     assert np.array_equal(columns.numpy(), expected.reshape(columns.shape))
     back = x.copy()
     back[..., 16] = 0  # in no window
-    assert np.array_equal(col2im(columns, x.shape, 2, stride=2).numpy(), back)
+    assert np.array_equal(fold(columns, (12, 17), 2, stride=2).numpy(), back)
 
 
 def test_creation_and_shapes(limited: Device) -> None:
