@@ -320,7 +320,8 @@ def _added(random: Random) -> Drawn:
 
 def _keyed(random: Random) -> Drawn:
     shape = tuple(n or 1 for n in drawing.shape(random))
-    length, key = int(random.choice((1, 3))), []
+    length = int(random.choice((1, 3)))
+    key: list[Any] = []
     has_integers = random.random() < 0.4  # beside indices they are indices to NumPy and to us, but not to PyTorch
     for n in shape:
         kind = random.integers(6)

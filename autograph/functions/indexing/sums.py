@@ -17,7 +17,7 @@ from krnlpy import Buffer, Global, GlobalMut, Item, ItemMut, Out, i32, kernel, u
 from krnlpy.dsl import global_id, global_threads
 
 from .host import add_on_host
-from .places import Form, Places, beside, coordinates, in_form, parts, place_of
+from .places import Form, Places, beside, coordinates, in_form, is_in_reach, parts, place_of
 
 _LEAST_CHUNK = 64
 
@@ -128,7 +128,7 @@ def add_at(sums: Buffer, form: Form, places: Places, source: Buffer) -> None:
 def _reachable(source: Buffer, start: int) -> list[tuple[int, int]]:
     """Parts of the middle axis of which kernels reach all, as bounds."""
     count = source.shape[1]
-    if source.can_be_indexed or count < 2:
+    if is_in_reach(source) or count < 2:
         return [(start, start + count)]
     middle = count // 2
     return [*_reachable(source[:, :middle], start), *_reachable(source[:, middle:], start + middle)]
@@ -151,7 +151,7 @@ def _keyed(index: Buffer, form: Form, first: int, count: int) -> Buffer:
     """For each index the element that it stands for, of the form from ``first`` on."""
     outer, n, inner = form
     keys = Buffer.empty((outer, index.shape[1], inner), u32, index.device)
-    rows, columns = coordinates(keys.shape, index)
+    rows, columns = coordinates(keys.shape, index.device)
     _keys(rows, index, columns, keys, first, n, count, inner, outer * n * inner)
     return keys.reshape((keys.size,))
 

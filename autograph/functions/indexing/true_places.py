@@ -9,6 +9,8 @@ from autograph.functions.scans.cumulative import sums_along
 from krnlpy import Buffer, Global, Out, i32, kernel
 from krnlpy.dsl import global_id, global_threads
 
+from .places import is_in_reach
+
 
 @kernel(unchecked=True)
 def _count_true(mask: Global[bool], counts: Out[i32], size: i32) -> None:
@@ -44,7 +46,7 @@ def true_places(mask: Buffer) -> Buffer:
 
 def _reachable(mask: Buffer, start: int) -> list[tuple[int, int]]:
     """Parts of which kernels reach all, and all places in them, as bounds."""
-    if (mask.can_be_indexed and mask.size * 4 <= mask.device.info.max_binding_bytes) or mask.size < 2:
+    if is_in_reach(mask):
         return [(start, start + mask.size)]
     middle = mask.size // 2
     return [*_reachable(mask[:middle], start), *_reachable(mask[middle:], start + middle)]
