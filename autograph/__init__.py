@@ -145,8 +145,12 @@ from .functions.shapes.diagonals import diag, diagonal, trace, tril, triu
 from .functions.shapes.joining import concat, split, stack, unstack
 from .functions.shapes.padding import pad
 from .functions.shapes.views import broadcast_to, reshape
+from .functions.sorting.counts import bincount, histogram
 from .functions.sorting.greatest import topk
+from .functions.sorting.quantiles import median, quantile
+from .functions.sorting.searching import isin, searchsorted
 from .functions.sorting.sorts import argsort, sort
+from .functions.sorting.uniques import unique_all, unique_counts, unique_inverse, unique_values
 from .nn import (
     Conv1,
     Conv2,
@@ -231,6 +235,7 @@ __all__ = [
     "atan2",
     "atanh",
     "autograd",
+    "bincount",
     "bitwise_and",
     "bitwise_invert",
     "bitwise_left_shift",
@@ -300,11 +305,13 @@ __all__ = [
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
+    "histogram",
     "hypot",
     "iinfo",
     "index_add",
     "isdtype",
     "isfinite",
+    "isin",
     "isinf",
     "isnan",
     "leaky_relu",
@@ -331,6 +338,7 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "median",
     "meshgrid",
     "min",
     "minimum",
@@ -354,6 +362,7 @@ __all__ = [
     "pow",
     "prod",
     "put_along_axis",
+    "quantile",
     "random",
     "reciprocal",
     "reduction",
@@ -368,6 +377,7 @@ __all__ = [
     "rsqrt",
     "save_checkpoint",
     "scatter_add",
+    "searchsorted",
     "selu",
     "sigmoid",
     "sign",
@@ -400,6 +410,10 @@ __all__ = [
     "triu",
     "trunc",
     "unfold",
+    "unique_all",
+    "unique_counts",
+    "unique_inverse",
+    "unique_values",
     "unstack",
     "value_and_grad",
     "var",
