@@ -274,6 +274,25 @@ def transpose(shape: Shape, strides: Strides, axes: Sequence[int]) -> tuple[Shap
     return tuple(shape[a] for a in order), tuple(strides[a] for a in order)
 
 
+def diagonal(shape: Shape, strides: Strides, offset: int, above: int) -> tuple[Shape, Strides, int]:
+    """The view of a diagonal of each matrix that the last two axes hold.
+
+    Raises:
+        ShapeError: there are no two axes, or ``above`` is no integer.
+    """
+    if len(shape) < 2:
+        raise ShapeError(f"diagonals are of the last two axes; the shape {shape} has fewer")
+    try:
+        k = operator.index(above)
+    except TypeError:
+        raise ShapeError(f"diagonal({above!r}): expected an integer") from None
+    (rows, columns), (down, across) = shape[-2:], strides[-2:]
+    count = max(0, min(rows + min(k, 0), columns - max(k, 0)))
+    if count:  # else it may start outside the memory
+        offset += k * across if k > 0 else -k * down
+    return (*shape[:-2], count), (*strides[:-2], down + across), offset
+
+
 @lru_cache(maxsize=4096)
 def collapse(shape: Shape, strides: tuple[Strides, ...]) -> tuple[Shape, tuple[Strides, ...]]:
     """The fewest axes with which all views of one shape are walked in row-major order: axes of length 1 are dropped,

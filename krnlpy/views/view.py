@@ -183,6 +183,23 @@ class View:
         shape, strides = arithmetic.transpose(self._shape, self._strides, axes)
         return self._view(shape, strides, self._offset)
 
+    def diagonal(self, above: int = 0) -> Self:
+        """A view of a diagonal of each matrix that the last two axes hold: the axis of the diagonal is the last one.
+
+        Args:
+            above: how far above the main diagonal it lies; below 0, below it.
+
+        Raises:
+            ShapeError: there are no two axes, or ``above`` is no integer.
+
+        >>> import numpy as np
+        >>> from krnlpy import Buffer
+        >>> x = Buffer.from_numpy(np.arange(6).reshape(2, 3))
+        >>> x.diagonal().numpy().tolist(), x.diagonal(1).numpy().tolist(), x.diagonal(-1).numpy().tolist()
+        ([0, 4], [1, 5], [3])
+        """
+        return self._view(*arithmetic.diagonal(self._shape, self._strides, self._offset, above))
+
     def broadcast_to(self, shape: int | Iterable[int]) -> Self:
         """A view in which axes of length 1, and axes added in front, are repeated. It can't be written to.
 

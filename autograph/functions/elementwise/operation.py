@@ -7,16 +7,15 @@ from functools import partial
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
 
-import numpy as np
-
 from autograph.autograd import saved
 from autograph.autograd.tape import record
-from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
+from autograph.errors import AutographError, DeviceError, DtypeError
+from autograph.functions.checks import broadcast_shape
 from autograph.functions.reducers.sums import sum_to_shape
 from autograph.functions.sources import function_of
 from autograph.functions.type_variables import accumulator
 from autograph.tensor.base import Edge, Shape, TensorBase, recording
-from krnlpy import Buffer, Func, Item, ItemMut, KernelError, ScalarType, function_info, kernel
+from krnlpy import Buffer, Func, Item, ItemMut, KernelError, ScalarType, function_info, i32, kernel
 from krnlpy.dsl import derivative, value_and_partials
 
 from .promotion import as_number, number_type, promoted
@@ -107,7 +106,8 @@ class Elementwise(Func):
     def __call__(self, *operands: Operand, **named: Operand) -> Any:
         if named or len(operands) != len(self.parameters):
             operands = self._bound(operands, named)
-        key = tuple([x.share.buffer.dtype if isinstance(x, TensorBase) else x.__class__ for x in operands])
+        # The class of a number is no dtype: Python's bool is equal to that of truth values.
+        key = tuple([x.share.buffer.dtype if isinstance(x, TensorBase) else (x.__class__,) for x in operands])
         variant = self.variants.get(key)
         if variant is None:
             if not any(isinstance(x, TensorBase) for x in operands):
@@ -141,7 +141,7 @@ def pulled_back(
 
 def _variant_of(operation: Elementwise, operands: Sequence[Any], results: tuple[ScalarType, ...] = ()) -> _Variant:
     """The operation for such operands; with results of other dtypes than its own, if these are given."""
-    key = tuple(x.dtype if isinstance(x, TensorBase) else x.__class__ for x in operands)
+    key: tuple[Any, ...] = tuple(x.dtype if isinstance(x, TensorBase) else (x.__class__,) for x in operands)
     key = (*key, results) if results else key
     if key not in operation.variants:
         operation.variants[key] = _Variant(operation, operands, results)
@@ -184,9 +184,11 @@ class _Variant:
         namespace: dict[str, Any] = {"function": self.operation, "Item": Item, "ItemMut": ItemMut}
         parameters, arguments = [], []
         for i, (type, dtype) in enumerate(zip(self.types, dtypes, strict=True)):
-            namespace |= {f"T{i}": type, f"X{i}": dtype}
-            parameters.append(f"x{i}: T{i}" if dtype is None else f"x{i}: Item[X{i}]")
-            arguments.append(f"x{i}" if dtype is None or dtype.compute is type else f"T{i}(x{i})")
+            is_truth = dtype is None and type.kind == "bool"  # a parameter of a kernel is a number
+            namespace |= {f"T{i}": type, f"X{i}": i32 if is_truth else dtype or type}
+            parameters.append(f"x{i}: X{i}" if dtype is None else f"x{i}: Item[X{i}]")
+            is_direct = not is_truth and (dtype is None or dtype.compute is type)
+            arguments.append(f"x{i}" if is_direct else f"T{i}(x{i})")
         stores = []
         for i, (type, dtype) in enumerate(zip(given, self.results, strict=True)):
             namespace |= {f"Y{i}": dtype, f"C{i}": dtype.compute}
@@ -220,7 +222,7 @@ class _Variant:
         for i, type in self._numbers:
             arguments[i] = as_number(self.operation.__name__, operands[i], type)
         if is_broadcast:
-            shape = _broadcast_shape(self.operation.__name__, operands)
+            shape = broadcast_shape(self.operation.__name__, [operands[i].shape for i in self.tensors])
             for i in self.tensors:
                 arguments[i] = first = arguments[i].broadcast_to(shape)
         outs = [Buffer.empty_like(first, dtype) for dtype in self.results]
@@ -322,12 +324,3 @@ class _Gradient:
             else:
                 parts.append(sum_to_shape(first if constant == 1 else computed[i], shape, dtype))
         return tuple(parts)
-
-
-def _broadcast_shape(name: str, operands: Sequence[Any]) -> Shape:
-    shapes = [x.shape for x in operands if isinstance(x, TensorBase)]
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
-        listed = " and ".join(map(str, shapes))
-        raise ShapeError(f"{name} of shapes {listed}: aligned at the right, lengths must be equal or 1") from None

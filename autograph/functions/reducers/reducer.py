@@ -108,7 +108,8 @@ class Reducer:
             count = (compute if compute.is_float else scalar_type(f32)) if takes_count else None
             given = function_info(self.finish, *states, *([count] if count else [])).results
         own = dtype if dtype.is_float or not self.widens else wide
-        results = tuple(own if type is compute else type for type in given)
+        # A place is no element, also where both are computed as i32.
+        results = given if takes_index else tuple(own if type is compute else type for type in given)
         identity = self.identity if isinstance(self.identity, tuple) else self.identity(wide)
         if self.combine is None:
             identity = (0,) * len(states)
