@@ -92,6 +92,14 @@ from .functions.elementwise.trigonometry import (
     tan,
     tanh,
 )
+from .functions.normalization import (
+    batch_norm_inference,
+    batch_norm_training,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
+)
 from .functions.reducers.sums import sum
 from .functions.reductions.aggregates import (
     all,
@@ -148,6 +156,8 @@ __all__ = [
     "atan2",
     "atanh",
     "autograd",
+    "batch_norm_inference",
+    "batch_norm_training",
     "bitwise_and",
     "bitwise_invert",
     "bitwise_left_shift",
@@ -184,13 +194,16 @@ __all__ = [
     "gradcheck",
     "greater",
     "greater_equal",
+    "group_norm",
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
     "hypot",
+    "instance_norm",
     "isfinite",
     "isinf",
     "isnan",
+    "layer_norm",
     "leaky_relu",
     "less",
     "less_equal",
@@ -230,6 +243,7 @@ __all__ = [
     "relu",
     "relu6",
     "remainder",
+    "rms_norm",
     "round",
     "rsqrt",
     "save_checkpoint",

@@ -150,8 +150,18 @@ def as_rows(buffer: Buffer, n: int) -> Buffer:
     return rows if rows.strides[1] == 1 or n == 1 else rows.contiguous()
 
 
-def launch(kernel: Any, passes: int, *buffers: Buffer, numbers: tuple[Any, ...] = ()) -> None:
-    """Launches a kernel over the rows of buffers, each of which its threads pass over so many times."""
+def launch(
+    kernel: Any, passes: int, *buffers: Buffer, before: tuple[Buffer, ...] = (), numbers: tuple[Any, ...] = ()
+) -> None:
+    """Launches a kernel over the rows of buffers, each of which its threads pass over so many times.
+
+    Args:
+        kernel: its parameters are ``before``, ``buffers`` and ``numbers``.
+        passes: over a row, by the thread or subgroup that has it.
+        buffers: of equally many rows.
+        before: further buffers, where there are no parts of these.
+        numbers: what belongs to no row.
+    """
     for some in split_rows(*buffers):
         rows, n = some[0].shape
         info = some[0].device.info
@@ -160,4 +170,4 @@ def launch(kernel: Any, passes: int, *buffers: Buffer, numbers: tuple[Any, ...] 
         else:
             width = info.subgroup_threads
             bound = grid_stride(kernel, rows * width, passes * (n // width + 2))
-        bound(*some, *numbers)
+        bound(*before, *some, *numbers)
