@@ -109,6 +109,10 @@ from .functions.elementwise.trigonometry import (
     tan,
     tanh,
 )
+from .functions.indexing.along_axes import index_add, put_along_axis, scatter_add, take, take_along_axis
+from .functions.indexing.embedding import embedding
+from .functions.indexing.nonzero import nonzero
+from .functions.indexing.one_hot import one_hot
 from .functions.normalization import (
     batch_norm_inference,
     batch_norm_training,
@@ -117,10 +121,6 @@ from .functions.normalization import (
     layer_norm,
     rms_norm,
 )
-from .functions.indexing.along_axes import index_add, put_along_axis, scatter_add, take, take_along_axis
-from .functions.indexing.embedding import embedding
-from .functions.indexing.nonzero import nonzero
-from .functions.indexing.one_hot import one_hot
 from .functions.products.contractions import outer, tensordot, vecdot
 from .functions.products.einsum import einsum
 from .functions.products.matrices import matmul
@@ -312,9 +312,9 @@ __all__ = [
     "hard_swish",
     "hard_tanh",
     "hypot",
-    "instance_norm",
     "iinfo",
     "index_add",
+    "instance_norm",
     "isdtype",
     "isfinite",
     "isinf",
@@ -373,9 +373,9 @@ __all__ = [
     "relu",
     "relu6",
     "remainder",
-    "rms_norm",
     "reshape",
     "result_type",
+    "rms_norm",
     "roll",
     "round",
     "rsqrt",

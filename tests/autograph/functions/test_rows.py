@@ -59,7 +59,7 @@ def test_layouts_and_other_axes(device: Device) -> None:
             (t[::2], last[::2]),
             (t[:, ::-1], last[:, ::-1]),
             (t.transpose((1, 0, 2)), last.transpose(1, 0, 2)),
-            (Tensor.from_numpy(np.ascontiguousarray(x.transpose(2, 1, 0)), device).T, last),
+            (Tensor.from_numpy(np.ascontiguousarray(x.transpose(2, 1, 0)), device).transpose(), last),
             (t[0, 0].broadcast_to((3, 8)), np.broadcast_to(last[0, 0], (3, 8))),
         ):
             np.testing.assert_array_equal(operation(view, -1).numpy(), same)
