@@ -113,6 +113,14 @@ from .functions.indexing.along_axes import index_add, put_along_axis, scatter_ad
 from .functions.indexing.embedding import embedding
 from .functions.indexing.nonzero import nonzero
 from .functions.indexing.one_hot import one_hot
+from .functions.normalization import (
+    batch_norm_inference,
+    batch_norm_training,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
+)
 from .functions.products.contractions import outer, tensordot, vecdot
 from .functions.products.einsum import einsum
 from .functions.products.matrices import matmul
@@ -235,6 +243,8 @@ __all__ = [
     "atan2",
     "atanh",
     "autograd",
+    "batch_norm_inference",
+    "batch_norm_training",
     "bincount",
     "bitwise_and",
     "bitwise_invert",
@@ -302,6 +312,7 @@ __all__ = [
     "gradcheck",
     "greater",
     "greater_equal",
+    "group_norm",
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
@@ -309,11 +320,13 @@ __all__ = [
     "hypot",
     "iinfo",
     "index_add",
+    "instance_norm",
     "isdtype",
     "isfinite",
     "isin",
     "isinf",
     "isnan",
+    "layer_norm",
     "leaky_relu",
     "less",
     "less_equal",
@@ -372,6 +385,7 @@ __all__ = [
     "repeat",
     "reshape",
     "result_type",
+    "rms_norm",
     "roll",
     "round",
     "rsqrt",
