@@ -211,8 +211,8 @@ def full(
     return tensor_of(Buffer.full(shape, fill_value, dtype or f32, device))
 
 
-def zeros(shape: int | Sequence[int], dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-    """A tensor of zeros; arguments are those of :func:`full`.
+def zeros(shape: int | Sequence[int], dtype: DTypeLike | None = None, device: Device | None = None) -> Tensor:
+    """A tensor of zeros, of f32 if no dtype is named; arguments are those of :func:`full`.
 
     Raises:
         ShapeError: ``shape`` is not a shape.
@@ -224,11 +224,11 @@ def zeros(shape: int | Sequence[int], dtype: DTypeLike = f32, device: Device | N
     >>> zeros(3)
     Tensor(f32, (3,), Device.host(), [0., 0., 0.])
     """
-    return tensor_of(Buffer.zeros(shape, dtype, device))
+    return tensor_of(Buffer.zeros(shape, f32 if dtype is None else dtype, device))
 
 
-def ones(shape: int | Sequence[int], dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-    """A tensor of ones; arguments are those of :func:`full`.
+def ones(shape: int | Sequence[int], dtype: DTypeLike | None = None, device: Device | None = None) -> Tensor:
+    """A tensor of ones, of f32 if no dtype is named; arguments are those of :func:`full`.
 
     Raises:
         ShapeError: ``shape`` is not a shape.
@@ -240,11 +240,11 @@ def ones(shape: int | Sequence[int], dtype: DTypeLike = f32, device: Device | No
     >>> ones((2, 3)).sum(axis=1).numpy().tolist()
     [3.0, 3.0]
     """
-    return tensor_of(Buffer.ones(shape, dtype, device))
+    return tensor_of(Buffer.ones(shape, f32 if dtype is None else dtype, device))
 
 
-def empty(shape: int | Sequence[int], dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-    """A tensor of undefined content, to be filled; arguments are those of :func:`full`.
+def empty(shape: int | Sequence[int], dtype: DTypeLike | None = None, device: Device | None = None) -> Tensor:
+    """A tensor of undefined content, to be filled, of f32 if no dtype is named; arguments are those of :func:`full`.
 
     Raises:
         ShapeError: ``shape`` is not a shape.
@@ -258,7 +258,7 @@ def empty(shape: int | Sequence[int], dtype: DTypeLike = f32, device: Device | N
     >>> x.numpy().tolist()
     [3, 4]
     """
-    return tensor_of(Buffer.empty(shape, dtype, device))
+    return tensor_of(Buffer.empty(shape, f32 if dtype is None else dtype, device))
 
 
 def full_like(

@@ -8,7 +8,7 @@ from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from autograph.errors import DtypeError, ShapeError
+from autograph.errors import AxisError, DtypeError
 from autograph.functions.checks import integers
 from autograph.functions.launch import MAX_PASSES, grid_stride, reshape_or_copy
 from autograph.functions.sources import function_of
@@ -276,7 +276,7 @@ def axes_of(name: str, x: Tensor, axis: int | Sequence[int] | None) -> tuple[int
     """The axes that are named, in ascending order; all for None.
 
     Raises:
-        ShapeError: there is no such axis, or one is named twice.
+        AxisError: there is no such axis, or one is named twice.
     """
     if axis is None:
         return tuple(range(x.ndim))
@@ -284,7 +284,7 @@ def axes_of(name: str, x: Tensor, axis: int | Sequence[int] | None) -> tuple[int
         return (axis,)
     axes = sorted(a + x.ndim if a < 0 else a for a in integers((axis,)))
     if len(set(axes)) != len(axes) or not all(0 <= a < x.ndim for a in axes):
-        raise ShapeError(
+        raise AxisError(
             f"{name} over axis={axis!r}: a tensor of shape {x.shape} has the axes 0 to {x.ndim - 1}, each once"
         )
     return tuple(axes)

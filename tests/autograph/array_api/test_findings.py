@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from autograph import Parameter, Tensor, floor_divide, logical_or, prod, remainder
+from autograph import Parameter, Tensor, empty, expand_dims, floor_divide, logical_or, ones, prod, remainder, zeros
+from autograph.errors import AxisError
 from krnlpy import Device, f32, i8
 from tests.support.tiers import one_vulkan_device
 
@@ -51,3 +53,26 @@ def test_sums_and_products_of_a_dtype(device: Device) -> None:
     assert x.sum(dtype=f32, axis=1).numpy().tolist() == [127.0, 5.0]
     assert prod(x, dtype=f32).item() == 16200.0
     assert prod(x, axis=1, dtype=i8).numpy().tolist() == [-116, 6]
+
+
+@one_vulkan_device
+def test_axes_and_places_that_are_not_there_are_pythons_index_errors(device: Device) -> None:
+    x = zeros((2, 3), device=device)
+    mask = zeros((3, 3), bool, device=device)
+    for wrong in (
+        lambda: x[2],
+        lambda: x[0, 0, 0],
+        lambda: x[[2]],
+        lambda: x[mask],
+        lambda: expand_dims(x, axis=3),
+        lambda: x.sum(axis=2),
+    ):
+        with pytest.raises(IndexError):
+            wrong()
+    with pytest.raises(AxisError):
+        x[0, 3] = 1
+
+
+@one_vulkan_device
+def test_no_dtype_is_f32(device: Device) -> None:
+    assert all(make(2, dtype=None, device=device).dtype is f32 for make in (empty, ones, zeros))
