@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import autograd, errors, nn, optim, random
 from .autograd import grad, gradcheck, value_and_grad
+from .functions.convolution.convolutions import conv1, conv2, conv3
+from .functions.convolution.transposed import conv_transpose1, conv_transpose2, conv_transpose3
+from .functions.convolution.windows import fold, unfold
 from .functions.creation import (
     asarray,
     empty,
@@ -142,7 +145,24 @@ from .functions.shapes.joining import concat, split, stack, unstack
 from .functions.shapes.padding import pad
 from .functions.shapes.repetition import tile
 from .functions.shapes.views import broadcast_to, reshape
-from .nn import Conv1, Conv2, Dense, Flatten, Identity, Layer, MaxPool1, MaxPool2, Relu, Sequential
+from .functions.sorting.greatest import topk
+from .functions.sorting.sorts import argsort, sort
+from .nn import (
+    Conv1,
+    Conv2,
+    Conv3,
+    ConvTranspose1,
+    ConvTranspose2,
+    ConvTranspose3,
+    Dense,
+    Flatten,
+    Identity,
+    Layer,
+    MaxPool1,
+    MaxPool2,
+    Relu,
+    Sequential,
+)
 from .optim import (
     SGD,
     Adadelta,
@@ -173,6 +193,10 @@ __all__ = [
     "AdamW",
     "Conv1",
     "Conv2",
+    "Conv3",
+    "ConvTranspose1",
+    "ConvTranspose2",
+    "ConvTranspose3",
     "Dense",
     "Flatten",
     "Identity",
@@ -199,6 +223,7 @@ __all__ = [
     "arange",
     "argmax",
     "argmin",
+    "argsort",
     "asarray",
     "asin",
     "asinh",
@@ -221,6 +246,12 @@ __all__ = [
     "celu",
     "clip",
     "concat",
+    "conv1",
+    "conv2",
+    "conv3",
+    "conv_transpose1",
+    "conv_transpose2",
+    "conv_transpose3",
     "copysign",
     "cos",
     "cosh",
@@ -256,6 +287,7 @@ __all__ = [
     "flip",
     "floor",
     "floor_divide",
+    "fold",
     "from_dlpack",
     "full",
     "full_like",
@@ -346,6 +378,7 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "sort",
     "split",
     "sqrt",
     "square",
@@ -360,10 +393,12 @@ __all__ = [
     "tanh",
     "tensordot",
     "tile",
+    "topk",
     "trace",
     "tril",
     "triu",
     "trunc",
+    "unfold",
     "unstack",
     "value_and_grad",
     "var",

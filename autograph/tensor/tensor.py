@@ -14,7 +14,7 @@ from autograph.functions import (
     in_place,
     losses,
 )
-from autograph.functions.convolution import one_dimensional, two_dimensional
+from autograph.functions.convolution import convolutions
 from autograph.functions.elementwise import activations, arithmetic, bits, comparisons
 from autograph.functions.indexing import one_hot, reading, writing
 from autograph.functions.pooling import maxima
@@ -23,6 +23,7 @@ from autograph.functions.reducers import sums
 from autograph.functions.reductions import aggregates, softmax
 from autograph.functions.scans import cumulative
 from autograph.functions.shapes import arrangement, diagonals, joining, views
+from autograph.functions.sorting import greatest, sorts
 from krnlpy import Buffer
 
 from .base import TensorBase, made_by_operations, require_buffer
@@ -123,8 +124,12 @@ class Tensor(TensorBase):
     argmin = aggregates.argmin
     softmax = softmax.softmax
     cumulative_sum = cumulative.cumulative_sum
-    conv1 = one_dimensional.conv1
-    conv2 = two_dimensional.conv2
+    sort = sorts.sort
+    argsort = sorts.argsort
+    topk = greatest.topk
+    conv1 = convolutions.conv1
+    conv2 = convolutions.conv2
+    conv3 = convolutions.conv3
     max_pool1 = maxima.max_pool1
     max_pool2 = maxima.max_pool2
     one_hot = one_hot.one_hot

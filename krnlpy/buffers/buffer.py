@@ -350,11 +350,11 @@ class Buffer(View):
         >>> x.numpy(out=out[:, 0]) is not None, out.tolist()
         (True, [[1.0, 0.0], [1.0, 0.0]])
         """
+        if out is None and copy is False and len(self._shape) <= arrays.MOST_AXES:
+            return self._shared_array()
         arrays.check_out(out, self._shape)
         if copy is False:
-            if out is not None:
-                raise SharingError("numpy(out=..., copy=False): what goes into an array is copied; give one of them")
-            return self.shared_array()
+            raise SharingError("numpy(out=..., copy=False): what goes into an array is copied; give one of them")
         if out is not None:
             is_plain = arrays.is_plain(out, self.shape, self.dtype.dtype)
             if is_plain and self.is_contiguous() and out.size and out.flags.writeable:
@@ -375,8 +375,7 @@ class Buffer(View):
             self.device.backend.download(self._memory, self._offset * self.dtype.size, data)
         return array
 
-    def shared_array(self) -> np.ndarray[Any, Any]:
-        """The memory as an array, as :meth:`numpy` gives it without ``copy``. For krnlpy's own modules."""
+    def _shared_array(self) -> np.ndarray[Any, Any]:
         if self._memory is None:
             return arrays.empty(self._shape, self.dtype)
         memory = self.device.backend.view(self._memory)
@@ -396,7 +395,7 @@ class Buffer(View):
         if copy is False:
             if dtype is not None and np.dtype(dtype) != self.dtype.dtype:
                 raise SharingError(f"the elements are of type {self.dtype}; an array of {np.dtype(dtype)} is a copy")
-            return self.shared_array()
+            return self._shared_array()
         array = self.numpy()
         return array if dtype is None else array.astype(dtype, copy=False)
 

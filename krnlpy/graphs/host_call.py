@@ -7,7 +7,6 @@ from typing import Any
 
 from krnlpy.backend import recorder as capture
 from krnlpy.backend.commands import Call
-from krnlpy.buffers.arrays import MOST_AXES
 from krnlpy.buffers.buffer import Buffer
 from krnlpy.errors import LaunchError
 
@@ -48,7 +47,7 @@ def _arrays(buffers: tuple[Buffer, ...]) -> list[Any] | None:
     """The arrays of buffers on one device whose memory is the process's own; None where there is more to ask."""
     backend, arrays = None, []
     for buffer in buffers:
-        if buffer.__class__ is not Buffer or buffer.ndim > MOST_AXES:
+        if buffer.__class__ is not Buffer:
             return None
         if backend is None:
             backend = buffer.device.backend
@@ -56,7 +55,7 @@ def _arrays(buffers: tuple[Buffer, ...]) -> list[Any] | None:
                 return None
         elif buffer.device.backend is not backend:
             return None
-        arrays.append(buffer.shared_array())
+        arrays.append(buffer.numpy(copy=False))
     return arrays
 
 

@@ -18,7 +18,7 @@ from autograph.functions.type_variables import C
 from autograph.tensor.base import Shape, TensorBase
 from krnlpy import Buffer, Item, ItemMut, LimitExceeded, i32, kernel
 
-from .places import Array, Places, host_places, index_array, index_tensor, place_of
+from .places import Array, Places, host_places, in_form, index_array, index_tensor, place_of
 from .prefixes import true_places
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _NOWHERE = -(1 << 31)
 """A place that is out of range, also where those below 0 count from the end."""
 _MOST = (1 << 31) - 1
+WHOLE_AXIS = slice(None)
 
 
 @kernel
@@ -47,8 +48,12 @@ class View(NamedTuple):
     key: tuple[Any, ...]
     shape: Shape
 
+    def is_all(self, x: Tensor) -> bool:
+        """Whether it is the tensor as it is."""
+        return self.shape == x.shape and all(k == WHOLE_AXIS for k in self.key)
+
     def of(self, buffer: Buffer) -> Buffer:
-        return buffer[self.key].reshape(self.shape)
+        return in_form(buffer[self.key], self.shape)
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ def key_of(x: Tensor, key: Any) -> Key:
                 continue
             is_mask = _is_mask(entry)
             advanced.append(_Advanced(entry, is_mask, len(lengths), len(basic), max(1, span)))
-            basic += [slice(None)] * span
+            basic += [WHOLE_AXIS] * span
             lengths += [None] * span if span else [1]
     shape = _view_shape(x, tuple(basic), lengths)
     is_together = all(b[0] - a[0] == 1 for a, b in pairwise(positions))
@@ -221,11 +226,12 @@ def _expanded(x: Tensor, entries: list[Any]) -> list[Any]:
     if named > x.ndim:
         raise AxisError(f"{named} indices for a tensor of {x.ndim} dimensions of shape {x.shape}")
     place = ellipses[0] if ellipses else len(entries)
-    return [*entries[:place], *[slice(None)] * (x.ndim - named), *entries[place + 1 :]]
+    return [*entries[:place], *[WHOLE_AXIS] * (x.ndim - named), *entries[place + 1 :]]
 
 
 def _view_shape(x: Tensor, basic: tuple[Any, ...], lengths: Sequence[int | None]) -> Shape:
-    given = iter(view_of(x, lambda buffer: buffer[basic]).shape)
+    is_whole = all(k == WHOLE_AXIS for k in basic)
+    given = iter(x.shape if is_whole else view_of(x, lambda buffer: buffer[basic]).shape)
     return tuple(next(given) if n is None else n for n in lengths)
 
 

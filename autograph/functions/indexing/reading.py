@@ -59,7 +59,7 @@ def _index(x: Tensor, key: Any) -> Tensor:
 
 def _viewed(x: Tensor, view: View) -> Tensor:
     """The view of integers, slices and new axes."""
-    if view.shape == x.shape and all(k == slice(None) for k in view.key):
+    if view.is_all(x):
         return x
     value = view_of(x, view.of, AxisError)
     return value if x.node is None else _recorded(x, value, view.key)

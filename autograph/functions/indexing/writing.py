@@ -111,7 +111,9 @@ def _assigned_where(x: Tensor, key: Key, mask: Mask, value: Buffer) -> bool:
 def _put(x: Tensor, key: Key, value: Buffer) -> None:
     found = selection_of(x, key)
     elements = _broadcast(value, found.shape)
-    part = found.view.of(x.writable()).transpose(*found.order)
+    part = x.writable() if found.view.is_all(x) else found.view.of(x.writable())
+    if found.order != tuple(range(part.ndim)):
+        part = part.transpose(*found.order)
     whole = reshape_or_copy(part, found.form)
     put(whole, found.form, found.places, elements)
     if not whole.shares_memory(part):

@@ -1,4 +1,4 @@
-"""Products of stacks of matrices, as buffers: BLAS on the host, a register-tiled kernel on devices.
+"""Products of stacks of matrices, as buffers: a register-tiled kernel on devices, BLAS and another kernel on the host.
 
 Operands are read where they lie: transposed, repeated along leading axes, in a type that is narrower than the result's.
 """
@@ -9,20 +9,19 @@ from functools import cache, lru_cache
 from math import prod
 from typing import Any, Literal
 
-import numpy as np
-
 from autograph.functions.launch import MAX_PASSES
 from autograph.functions.reducers.sums import sum_axes
 from autograph.functions.type_variables import T, U, W
 from autograph.tensor.base import Shape
-from krnlpy import Buffer, Global, Out, ScalarType, host_call, kernel
+from krnlpy import Buffer, Global, Out, ScalarType, kernel
 from krnlpy.dsl import group_id, local_array, thread_id
+
+from . import host
 
 _SIDE = 8  # threads of a group along each axis
 _TILE = 4  # rows and columns of the product that a thread computes, where there are more than threads
 _GROUPS = 128  # where there are fewer groups, the inner axis is split between groups
 _MIN_SLICE = 64  # of the inner axis, for each group
-_HOST_BLOCK = 1 << 22  # elements of an operand that are converted at once
 
 
 def product(a: Buffer, b: Buffer, shape: Shape, dtype: ScalarType, wide: ScalarType) -> Buffer:
@@ -36,47 +35,21 @@ def product(a: Buffer, b: Buffer, shape: Shape, dtype: ScalarType, wide: ScalarT
         wide: in which products are summed.
     """
     is_host = a.device.is_host
-    if is_host and not a.dtype is b.dtype is dtype is wide and a.size and b.size:
-        return _converted_on_host(a, b, shape, dtype, wide)
-    out = Buffer.empty(shape, dtype, a.device)
+    is_blas = is_host and a.dtype is b.dtype is dtype is wide and wide.is_float
+    if is_host and not is_blas and a.size and b.size and not host.is_for_kernel(a, b, shape, wide):
+        return host.converted(a, b, shape, dtype, wide)
+    # The quickest way to a result, where it is one like an operand.
+    out = Buffer.empty_like(a, dtype) if a.shape == shape else Buffer.empty(shape, dtype, a.device)
     if not out.size:
         return out
     if not a.size:
         out.fill(0)
-    elif is_host:
-        _on_host(a, b, out)
+    elif is_blas:
+        host.by_blas(a, b, out)
     else:
-        _on_device(
-            a.broadcast_to((*shape[:-2], *a.shape[-2:])), b.broadcast_to((*shape[:-2], *b.shape[-2:])), out, wide
-        )
+        lead = shape[:-2]
+        _by_kernels(a.broadcast_to((*lead, *a.shape[-2:])), b.broadcast_to((*lead, *b.shape[-2:])), out, wide)
     return out
-
-
-def _on_host(a: Buffer, b: Buffer, out: Buffer) -> None:
-    """NumPy's products, which are BLAS's; for two matrices it has a shorter way there."""
-    host_call(np.dot if out.ndim == a.ndim == b.ndim == 2 else np.matmul, a, b, out)
-
-
-def _converted_on_host(a: Buffer, b: Buffer, shape: Shape, dtype: ScalarType, wide: ScalarType) -> Buffer:
-    """Blocks of narrow operands are converted in turn."""
-    if prod(b.shape[:-2]) == 1:
-        b = _converted(b, wide)
-    widest = max(prod(shape), *(x.size for x in (a, b) if x.dtype is not wide))
-    axis = next((axis for axis, n in enumerate(shape[:-1]) if n > 1), None)
-    if axis is None or widest <= _HOST_BLOCK:
-        out = Buffer.empty(shape, wide, a.device)
-        _on_host(_converted(a, wide), _converted(b, wide), out)
-        return out if dtype is wide else out.cast(dtype)
-    out = Buffer.empty(shape, dtype, a.device)
-    for half in _halves(shape, axis):
-        part = out[(*(slice(None),) * axis, half)]
-        left, right = _part(a, shape, axis, half), b if axis == len(shape) - 2 else _part(b, shape, axis, half)
-        part.copy_from(_converted_on_host(left, right, part.shape, dtype, wide))
-    return out
-
-
-def _converted(buffer: Buffer, dtype: ScalarType) -> Buffer:
-    return buffer if buffer.dtype is dtype else buffer.cast(dtype)
 
 
 def _halves(shape: Shape, axis: int) -> tuple[slice, slice]:
@@ -84,13 +57,7 @@ def _halves(shape: Shape, axis: int) -> tuple[slice, slice]:
     return slice(middle), slice(middle, None)
 
 
-def _part(x: Buffer, shape: Shape, axis: int, half: slice) -> Buffer:
-    """What makes a part of a result along one of its axes; all where the operand is repeated along that axis."""
-    axis += x.ndim - len(shape)
-    return x[(*(slice(None),) * axis, half)] if axis >= 0 and x.shape[axis] > 1 else x
-
-
-def _on_device(a: Buffer, b: Buffer, out: Buffer, wide: ScalarType) -> None:
+def _by_kernels(a: Buffer, b: Buffer, out: Buffer, wide: ScalarType) -> None:
     """Of operands with the leading axes of the result, which is contiguous."""
     (m, k), n = a.shape[-2:], b.shape[-1]
     are_reached = a.can_be_indexed and b.can_be_indexed and out.can_be_indexed
@@ -99,7 +66,7 @@ def _on_device(a: Buffer, b: Buffer, out: Buffer, wide: ScalarType) -> None:
         axis = next(axis for axis, count in enumerate(a.shape) if count > 1)
         for half in _halves(a.shape, axis):
             key = (*(slice(None),) * axis, half)
-            _on_device(a[key], b[key], out[key], wide)
+            _by_kernels(a[key], b[key], out[key], wide)
     elif are_reached or max(m, k, n) == 1:
         outer, inner = (*(1,) * (2 - len(stacks)), *stacks)
         _launch(a.reshape((outer, inner, m, k)), b.reshape((outer, inner, k, n)), out, wide)
@@ -124,13 +91,17 @@ def _stacks(shape: Shape, *strides: Shape) -> Shape:
 def _launch(a: Buffer, b: Buffer, out: Buffer, wide: ScalarType) -> None:
     """Of operands with two leading axes."""
     (outer, inner, m, k), n = a.shape, b.shape[3]
-    high, wide_tile = (_TILE if length > _SIDE else 1 for length in (m, n))
-    rows, columns, count = -(-m // (_SIDE * high)), -(-n // (_SIDE * wide_tile)), outer * inner
+    count = outer * inner
+    if a.device.is_host:
+        host.by_kernel(a, b, out.reshape((count, m, n)), wide)
+        return
+    tile_rows, tile_columns = (_TILE if length > _SIDE else 1 for length in (m, n))
+    rows, columns = -(-m // (_SIDE * tile_rows)), -(-n // (_SIDE * tile_columns))
     slices = max(-(-k // MAX_PASSES), min(k // _MIN_SLICE, _GROUPS // (columns * rows * count)))
     partial = out.reshape((count, m, n))
     if slices > 1:
         partial = Buffer.empty((slices * count, m, n), wide, a.device)
-    _tiled(wide, high, wide_tile).with_groups(columns, rows, slices * count)(a, b, partial)
+    _tiled(wide, tile_rows, tile_columns).with_groups(columns, rows, slices * count)(a, b, partial)
     if slices > 1:
         out.copy_from(sum_axes(partial.reshape((slices, *out.shape)), (0,), out.dtype))
 
@@ -145,29 +116,29 @@ def _in_halves(a: Buffer, b: Buffer, out: Buffer, wide: ScalarType) -> None:
     if inner >= max(rows, columns):
         sums = Buffer.empty((2, m, n), wide, a.device)
         for i, cut in enumerate(cuts):
-            _on_device(a[:, cut], b[cut], sums[i], wide)
+            _by_kernels(a[:, cut], b[cut], sums[i], wide)
         out.copy_from(sum_axes(sums, (0,), out.dtype))
     elif rows >= columns:
         for cut in cuts:
-            _on_device(a[cut], b, out[cut], wide)
+            _by_kernels(a[cut], b, out[cut], wide)
     else:
         for cut in cuts:
             part = Buffer.empty((m, len(range(n)[cut])), out.dtype, a.device)
-            _on_device(a, b[:, cut], part, wide)
+            _by_kernels(a, b[:, cut], part, wide)
             out[:, cut].copy_from(part)
 
 
 @cache
-def _tiled(wide: ScalarType, high: int, wide_tile: int) -> Any:
+def _tiled(wide: ScalarType, rows: int, columns: int) -> Any:
     """The kernel that accumulates in a type, and whose threads compute so many rows and columns each."""
-    across, down = _SIDE * wide_tile, _SIDE * high
+    across, down = _SIDE * columns, _SIDE * rows
 
     @kernel(threads=(_SIDE, _SIDE), unchecked=True)
     def matmul(a: Global[T, Literal[4]], b: Global[U, Literal[4]], out: Out[W, Literal[3]]) -> None:
         """``out[s]`` is the product of one pair of matrices over one part of the inner axis. Neighbouring threads have
         neighbouring columns; a thread's own rows and columns are _SIDE apart."""
-        total = local_array(wide, (high, wide_tile))
-        left = local_array(wide, high)
+        total = local_array(wide, (rows, columns))
+        left = local_array(wide, rows)
         count = a.shape[0] * a.shape[1]
         slices = out.shape[0] // count
         part = (a.shape[3] + slices - 1) // slices
@@ -180,14 +151,14 @@ def _tiled(wide: ScalarType, high: int, wide_tile: int) -> Any:
         last_column = b.shape[3] - 1
         for p in range(first, min(first + part, a.shape[3])):
             # Past the edge the last row or column is computed again: no load needs a check, and nothing is stored.
-            for y in range(high):
+            for y in range(rows):
                 left[y] = wide(a[i, j, min(row + y * _SIDE, last_row), p])
-            for x in range(wide_tile):
+            for x in range(columns):
                 right = wide(b[i, j, p, min(column + x * _SIDE, last_column)])
-                for y in range(high):
+                for y in range(rows):
                     total[y, x] += left[y] * right
-        for y in range(high):
-            for x in range(wide_tile):
+        for y in range(rows):
+            for x in range(columns):
                 if row + y * _SIDE <= last_row and column + x * _SIDE <= last_column:
                     out[group_id(2), row + y * _SIDE, column + x * _SIDE] = W(total[y, x])
 

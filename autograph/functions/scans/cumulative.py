@@ -9,7 +9,7 @@ from autograph.errors import ShapeError
 from autograph.functions.reducers.reducer import axes_of
 from autograph.functions.reductions import states
 from autograph.tensor.base import recording, require_tensor
-from krnlpy import DTypeLike, ScalarType, scalar_type
+from krnlpy import Buffer, DTypeLike, ScalarType, scalar_type
 
 from . import combinations
 from .scanner import Scanner
@@ -97,6 +97,12 @@ def axis_of(name: str, x: Tensor, axis: int | None) -> int:
     if len(axes) != 1:
         raise ShapeError(f"{name} of a tensor of shape {x.shape} over axis={axis!r}: expected one axis")
     return axes[0]
+
+
+def sums_along(buffer: Buffer, axis: int) -> Buffer:
+    """The sum of each element along an axis and all before it; of whole numbers below 32 bits, as u32 or i32."""
+    (out,) = _SUM.scanned([buffer], axis, buffer.dtype)
+    return out
 
 
 def _running_sum(x: Tensor, axis: int, dtype: ScalarType | None = None, is_reversed: bool = False) -> Tensor:

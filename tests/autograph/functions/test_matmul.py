@@ -52,7 +52,7 @@ def test_narrow_products_in_blocks_of_rows(
     m: int, k: int, n: int, dtype: ScalarType, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The host converts so many elements at once; whole small numbers, of which no sum rounds."""
-    monkeypatch.setattr("autograph.functions.products.stacks._HOST_BLOCK", 8)
+    monkeypatch.setattr("autograph.functions.products.host._CONVERTED_BLOCK", 8)
     rng = np.random.default_rng(m)
     x, y = (rng.integers(0, 2, shape).astype(dtype.dtype) for shape in ((m, k), (k, n)))
     found = (Tensor.from_numpy(x, device) @ Tensor.from_numpy(y.T.copy(), device).T).numpy()

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 
 import autograph.functions.launch
-from autograph import Parameter, Tensor
-from autograph.functions.convolution.windows import col2im, im2col
+from autograph import Parameter, Tensor, fold, unfold
 from krnlpy import Device, f32, u8
-from tests.autograph.reference import conv2, cross_entropy, max_pool2, rows, summed, tensor
+from tests.autograph.reference import conv2, cross_entropy, max_pool2, summed, tensor, unfolded
 from tests.support.typed import present
 
 SHAPE = (3, 4, 20, 19)
@@ -85,11 +84,11 @@ def test_convolutions(few_threads: Any, device: Device) -> None:
     equal(q.grad, conv2(x.transpose(1, 0, 2, 3), dy.transpose(1, 0, 2, 3)).transpose(1, 0, 2, 3))
 
 
-def test_windows_as_rows(few_threads: Any, device: Device) -> None:
+def test_windows_as_columns(few_threads: Any, device: Device) -> None:
     x = whole(7, (2, 3, 12, 14))
-    columns = im2col(tensor(x, f32, device), (2, 3))
-    equal(columns, rows(x, (2, 3)))
-    equal(col2im(columns, x.shape, (2, 3)), summed(rows(x, (2, 3)), x.shape, (2, 3)))
+    columns = unfold(tensor(x, f32, device), (2, 3))
+    equal(columns, unfolded(x, (2, 3)))
+    equal(fold(columns, (12, 14), (2, 3)), summed(unfolded(x, (2, 3)), x.shape, (2, 3)))
 
 
 def test_losses(few_threads: Any, device: Device) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from autograph import Dense, Parameter, Tensor, grad
-from autograph.functions.products import stacks
-from krnlpy import Device, bf16, f16, f32, i8, i16, i32, scalar_type, u8
+from autograph.functions.products import host
+from krnlpy import Device, bf16, f16, f32, f64, i8, i16, i32, i64, scalar_type, u8, u32
 from tests.autograph.reference import check, draw, tensor
-from tests.support.devices import limit_reach
+from tests.support.devices import limit_reach, requires
 from tests.support.tiers import one_vulkan_device
 from tests.support.typed import present
 
@@ -102,8 +102,28 @@ def test_second_derivatives(device: Device) -> None:
     np.testing.assert_allclose(second.numpy(), expected, rtol=0, atol=24 * 24 * 2.0**-24)
 
 
+@pytest.mark.parametrize(
+    ("left", "right"), [(bf16, bf16), (f16, f32), (f64, f32), (i8, i8), (u32, u32), (i64, i32), (bool, bool)], ids=str
+)
+def test_types_that_blas_has_not(left: Any, right: Any, device: Device) -> None:
+    """As many rows and columns as the host's kernel takes, and more; its last blocks overlap."""
+    requires(device, left, right)
+    rng = np.random.default_rng(10)
+    for m, k, n in ((4, 1, 16), (6, 7, 19), (8, 3, 32)):
+        x = rng.integers(0, 3, (2, 1, m, k)).astype(scalar_type(left).dtype)
+        y = rng.integers(0, 3, (3, k, n)).astype(scalar_type(right).dtype)
+        a, b = Tensor.from_numpy(x, device), Tensor.from_numpy(y, device)
+        turned = Tensor.from_numpy(y.transpose(0, 2, 1).copy(), device).transpose(0, 2, 1)
+        for found, expected in (
+            (a @ b, x.astype(int) @ y.astype(int)),
+            (a @ turned, x.astype(int) @ y.astype(int)),
+            (a[0] @ turned[:1].broadcast_to(b.shape), x[0].astype(int) @ y[:1].repeat(3, 0).astype(int)),
+        ):
+            np.testing.assert_array_equal(found.numpy().astype(int), expected > 0 if left is bool else expected)
+
+
 def test_narrow_stacks_in_blocks(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stacks, "_HOST_BLOCK", 8)
+    monkeypatch.setattr(host, "_CONVERTED_BLOCK", 8)
     rng = np.random.default_rng(7)
     x, y = (rng.integers(-2, 3, shape) for shape in ((3, 1, 2, 3), (2, 3, 5)))
     found = tensor(x, bf16, device) @ tensor(y, bf16, device)

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograph import Parameter, Tensor
-from autograph.functions.convolution.windows import col2im, im2col
+from autograph import Parameter, Tensor, arange, eye, flip, fold, linspace, pad, stack, tril, unfold
 from autograph.functions.indexing.one_hot import one_hot
 from krnlpy import Device, f32, i32, u8, u32
 from krnlpy.errors import LimitExceeded
@@ -142,15 +141,37 @@ def test_max_pools(limited: Device, stride: int) -> None:
     assert found.sum() == y.size
 
 
-def test_windows_as_rows(limited: Device) -> None:
+def test_windows_as_columns(limited: Device) -> None:
     x = whole(9, (120, 3, 12, 17))
     images = large(x, limited)
-    columns = im2col(images, 2, stride=2)
-    expected = np.lib.stride_tricks.sliding_window_view(x, (2, 2), (2, 3))[:, :, ::2, ::2].transpose(0, 2, 3, 1, 4, 5)
+    columns = unfold(images, 2, stride=2)
+    expected = np.lib.stride_tricks.sliding_window_view(x, (2, 2), (2, 3))[:, :, ::2, ::2].transpose(0, 1, 4, 5, 2, 3)
     assert np.array_equal(columns.numpy(), expected.reshape(columns.shape))
     back = x.copy()
     back[..., 16] = 0  # in no window
-    assert np.array_equal(col2im(columns, x.shape, 2, stride=2).numpy(), back)
+    assert np.array_equal(fold(columns, (12, 17), 2, stride=2).numpy(), back)
+
+
+def test_creation_and_shapes(limited: Device) -> None:
+    for dtype in (i32, f32):
+        x = arange(5, 150_000, 2, dtype=dtype, device=limited)
+        assert not x.buffer.can_be_indexed and np.array_equal(x.numpy(), np.arange(5, 150_000, 2))
+    between = linspace(0, 75_000, 75_001, device=limited).numpy()
+    # Where a device has no f64, numbers come from the host: the same.
+    assert np.array_equal(between, np.arange(75_001))
+    assert np.array_equal(eye(300, device=limited).numpy(), np.eye(300))
+    values = whole(11, (300, 301))
+    x = large(values, limited)
+    assert np.array_equal(tril(x, k=3).numpy(), np.tril(values, 3))
+    assert np.array_equal(pad(x, 2, "reflect").numpy(), np.pad(values, 2, "reflect"))
+    assert np.array_equal(stack([x, flip(x)], axis=1).numpy(), np.stack([values, np.flip(values)], 1))
+    parameter = Parameter(x)
+    parameter.init_grad()
+    pad(parameter, 1, "edge").sum().backward()
+    expected = np.ones_like(values)
+    expected[[0, -1]] *= 2
+    expected[:, [0, -1]] *= 2
+    assert np.array_equal(present(parameter.take_grad()).numpy(), expected)
 
 
 def test_losses(limited: Device) -> None:
