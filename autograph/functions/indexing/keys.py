@@ -175,7 +175,7 @@ def selection_of(x: Tensor, key: Key) -> Selection:
     counts = [prod(view[part.axis : part.axis + part.span]) for part in key.advanced]
     if len(found) > 1:
         for index, count, check in zip(found, counts, checks, strict=True):
-            if isinstance(index, TensorBase):
+            if not isinstance(index, np.ndarray):
                 Places(index, count, check=check).require_range()
         checks = [None]
     index, shape = _joined(x, found, counts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autograph.autograd import differentiable
 from autograph.errors import AutographError, ShapeError
-from autograph.functions.checks import number_of, pair
+from autograph.functions.checks import number_of, per_axis
 from autograph.functions.reducers.reducer import keepdims_shape
 from autograph.functions.reducers.sums import sum_axes
 from autograph.functions.type_variables import T, accumulator
@@ -129,9 +129,14 @@ def _borders(padded: Buffer, shape: Shape, widths: Widths, mode: Mode) -> list[t
 
 def _widths(shape: Shape, given: Any) -> Widths:
     if not isinstance(given, Sequence):
-        return (pair("pad_width", given, 0),) * len(shape)
+        return (_pair(given),) * len(shape)
     if len(given) != len(shape):
         raise ShapeError(
             f"pad of shape {shape} by {given!r}: expected one number, or for each axis a number or a pair of them"
         )
-    return tuple(pair("pad_width", width, 0) for width in given)
+    return tuple(_pair(width) for width in given)
+
+
+def _pair(given: Any) -> tuple[int, int]:
+    before, after = per_axis("pad_width", given, 0, 2)
+    return before, after

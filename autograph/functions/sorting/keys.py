@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograph.functions.type_variables import T
-from krnlpy import Buffer, Item, ItemMut, bf16, f16, f32, f64, i8, i16, i32, i64, kernel, u16, u32, u64
+from krnlpy import Buffer, DTypeLike, Item, ItemMut, bf16, f16, f32, f64, i8, i16, i32, i64, kernel, u16, u32, u64
 from krnlpy.dsl import bitcast
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ else:
     K = TypeVar("K", u32, u64)
     """The types of keys."""
 
-ALL_BITS = {u32: 0xFFFFFFFF, u64: 0xFFFFFFFFFFFFFFFF}
+ALL_BITS: dict[DTypeLike, int] = {u32: 0xFFFFFFFF, u64: 0xFFFFFFFFFFFFFFFF}
 
 
 @kernel

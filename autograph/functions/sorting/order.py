@@ -105,8 +105,8 @@ def order_of(keys: Keys) -> Buffer:
     for first in range(0, rows, at_once):
         part = slice(first, first + at_once)
         counts = Buffer.empty((min(at_once, rows - first), 1 << bits, chunks), u32, order.device)
-        for buffers in split_rows(keys.buffer[part], order[part], counts):
-            _radix(*buffers, range(0, keys.bits, bits), length)
+        for some, out, sums in split_rows(keys.buffer[part], order[part], counts):
+            _radix(some, out, sums, range(0, keys.bits, bits), length)
     return order
 
 

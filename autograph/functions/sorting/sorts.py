@@ -8,7 +8,7 @@ import numpy as np
 
 from autograph.functions.scans.cumulative import axis_of
 from autograph.tensor.base import require_tensor
-from krnlpy import Buffer, ScalarType, f32, f64, host_call, i8, i16, i32, i64, u8, u16, u32, u64
+from krnlpy import Buffer, DTypeLike, f32, f64, host_call, i8, i16, i32, i64, u8, u16, u32, u64
 
 from .keys import keys_of
 from .order import order_of
@@ -17,7 +17,7 @@ from .places import as_rows, of_rows, taken
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
-_FAST_ON_HOST: set[ScalarType] = {f32, f64, i8, i16, i32, i64, u8, u16, u32, u64}
+_FAST_ON_HOST: set[DTypeLike] = {f32, f64, i8, i16, i32, i64, u8, u16, u32, u64}
 """What NumPy sorts in vectors or by counting."""
 
 
