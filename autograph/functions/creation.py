@@ -13,7 +13,7 @@ from autograph.tensor.base import Shape, TensorBase, require_tensor, tensor_of
 from krnlpy import Buffer, Device, DTypeLike, SharingError, f32, i32, scalar_type
 
 from .casts import cast
-from .checks import single
+from .checks import integers, single
 from .elementwise.promotion import as_number, number_dtype
 from .shapes.views import copy as copy_of
 from .shapes.views import to_device
@@ -180,7 +180,7 @@ def eye(
     rows = single("n_rows", n_rows, 0)
     columns = rows if n_cols is None else single("n_cols", n_cols, 0)
     y = Buffer.zeros((rows, columns), f32 if dtype is None else dtype, device)
-    y.diagonal(single("k", k, -(1 << 62))).fill(1)
+    y.diagonal(*integers((k,))).fill(1)
     return tensor_of(y)
 
 

@@ -118,7 +118,7 @@ def linspace(
     y = Buffer.empty(count, wanted, device)
     parts = max(1, count - 1 if endpoint else count)
     step = last / parts - first / parts  # stop - start may be beyond all numbers
-    half = (count + 1) // 2 if endpoint else count
+    half = min(count, (parts + 2) // 2)  # so that without its end it is what it is with it
     _fill_progression(y[:half], first, step)
     _fill_progression(y[half:], last, step, half - parts)
     return tensor_of(y)

@@ -244,9 +244,10 @@ def _looked_up(x: Tensor, part: _Advanced, view: Shape) -> Any:
             return index_tensor("an index", entry, x, part.source_axis, axes[0])
         return host_places("an index", part.source_axis, axes[0], entry)
     given = entry.shape or (1,)
-    if given != axes:
+    # An axis of no elements fits each: the standard has it so.
+    if len(given) != len(axes) or any(n not in (m, 0) for n, m in zip(given, axes, strict=True)):
         of = f"axis {part.source_axis}" if part.span == 1 else f"the axes from {part.source_axis} on"
-        raise AxisError(f"a mask of shape {given} for {of} of shape {axes}: lengths must be equal")
+        raise AxisError(f"a mask of shape {given} for {of} of shape {axes}: lengths must be equal, or 0")
     if not isinstance(entry, TensorBase):
         return np.flatnonzero(entry).astype(np.int32)
     require_device(x, entry)
