@@ -133,6 +133,7 @@ from .functions.reductions.aggregates import (
 )
 from .functions.reductions.operation import reduction
 from .functions.reductions.softmax import log_softmax, logsumexp, softmax
+from .functions.repetition import repeat, tile
 from .functions.scans.cumulative import cumulative_prod, cumulative_sum
 from .functions.scans.differences import diff
 from .functions.scans.exponentials import logcumsumexp
@@ -143,7 +144,6 @@ from .functions.shapes.broadcasting import broadcast_arrays, broadcast_shapes, m
 from .functions.shapes.diagonals import diag, diagonal, trace, tril, triu
 from .functions.shapes.joining import concat, split, stack, unstack
 from .functions.shapes.padding import pad
-from .functions.shapes.repetition import tile
 from .functions.shapes.views import broadcast_to, reshape
 from .functions.sorting.greatest import topk
 from .functions.sorting.sorts import argsort, sort
@@ -360,6 +360,7 @@ __all__ = [
     "relu",
     "relu6",
     "remainder",
+    "repeat",
     "reshape",
     "result_type",
     "roll",

@@ -13,6 +13,7 @@ from autograph.functions import (
     creation,
     in_place,
     losses,
+    repetition,
 )
 from autograph.functions.convolution import convolutions
 from autograph.functions.elementwise import activations, arithmetic, bits, comparisons
@@ -106,6 +107,7 @@ class Tensor(TensorBase):
     moveaxis = arrangement.moveaxis
     flip = arrangement.flip
     roll = arrangement.roll
+    repeat = repetition.repeat
     split = joining.split
     unstack = joining.unstack
     diagonal = diagonals.diagonal
