@@ -18,7 +18,7 @@ class ShapeError(AutographError, krnlpy.errors.ShapeError):
 
 
 class AxisError(ShapeError, IndexError):
-    """There is no such axis."""
+    """An axis, or a place along one, that a tensor does not have."""
 
 
 class DtypeError(AutographError, krnlpy.errors.DtypeError):
