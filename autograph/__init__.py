@@ -95,6 +95,14 @@ from .functions.elementwise.trigonometry import (
     tan,
     tanh,
 )
+from .functions.pooling.max_pools import (
+    adaptive_max_pool1,
+    adaptive_max_pool2,
+    adaptive_max_pool3,
+    max_pool1,
+    max_pool2,
+    max_pool3,
+)
 from .functions.reducers.sums import sum
 from .functions.reductions.aggregates import (
     all,
@@ -158,6 +166,9 @@ __all__ = [
     "abs",
     "acos",
     "acosh",
+    "adaptive_max_pool1",
+    "adaptive_max_pool2",
+    "adaptive_max_pool3",
     "add",
     "all",
     "any",
@@ -235,6 +246,9 @@ __all__ = [
     "logit",
     "logsumexp",
     "max",
+    "max_pool1",
+    "max_pool2",
+    "max_pool3",
     "maximum",
     "mean",
     "min",

@@ -14,7 +14,7 @@ from autograph.functions import casts, losses
 from autograph.functions.convolution import convolutions
 from autograph.functions.elementwise import activations, arithmetic
 from autograph.functions.indexing import reading
-from autograph.functions.pooling import maxima
+from autograph.functions.pooling import max_pools
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
 from autograph.functions.shapes import views
@@ -32,7 +32,7 @@ FUNCTIONS: dict[str, Any] = {
     "conv2": convolutions.conv2,
     "cross_entropy_loss": losses.cross_entropy_loss,
     "matmul": matrices.matmul,
-    "max_pool2": maxima.max_pool2,
+    "max_pool2": max_pools.max_pool2,
     "one_hot": losses.one_hot,
     "relu": activations.relu,
     "reshape": views.reshape,
