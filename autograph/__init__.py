@@ -6,11 +6,25 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, errors, nn, optim
-from .autograd import grad, value_and_grad
+from . import autograd, errors, nn, optim, random
+from .autograd import grad, gradcheck, value_and_grad
 from .functions.convolution.convolutions import conv1, conv2, conv3
 from .functions.convolution.transposed import conv_transpose1, conv_transpose2, conv_transpose3
 from .functions.convolution.windows import fold, unfold
+from .functions.creation import (
+    asarray,
+    empty,
+    empty_like,
+    eye,
+    from_dlpack,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)
+from .functions.dtypes import can_cast, finfo, iinfo, isdtype, result_type
 from .functions.elementwise.activations import (
     celu,
     elu,
@@ -95,6 +109,10 @@ from .functions.elementwise.trigonometry import (
     tan,
     tanh,
 )
+from .functions.indexing.along_axes import index_add, put_along_axis, scatter_add, take, take_along_axis
+from .functions.indexing.embedding import embedding
+from .functions.indexing.nonzero import nonzero
+from .functions.indexing.one_hot import one_hot
 from .functions.pooling.max_pools import (
     adaptive_max_pool1,
     adaptive_max_pool2,
@@ -103,6 +121,9 @@ from .functions.pooling.max_pools import (
     max_pool2,
     max_pool3,
 )
+from .functions.products.contractions import outer, tensordot, vecdot
+from .functions.products.einsum import einsum
+from .functions.products.matrices import matmul
 from .functions.reducers.sums import sum
 from .functions.reductions.aggregates import (
     all,
@@ -120,6 +141,20 @@ from .functions.reductions.aggregates import (
 )
 from .functions.reductions.operation import reduction
 from .functions.reductions.softmax import log_softmax, logsumexp, softmax
+from .functions.scans.cumulative import cumulative_prod, cumulative_sum
+from .functions.scans.differences import diff
+from .functions.scans.exponentials import logcumsumexp
+from .functions.scans.extremes import cumulative_max, cumulative_min
+from .functions.sequences import arange, linspace
+from .functions.shapes.arrangement import expand_dims, flip, matrix_transpose, moveaxis, permute_dims, roll, squeeze
+from .functions.shapes.broadcasting import broadcast_arrays, broadcast_shapes, meshgrid
+from .functions.shapes.diagonals import diag, diagonal, trace, tril, triu
+from .functions.shapes.joining import concat, split, stack, unstack
+from .functions.shapes.padding import pad
+from .functions.shapes.repetition import tile
+from .functions.shapes.views import broadcast_to, reshape
+from .functions.sorting.greatest import topk
+from .functions.sorting.sorts import argsort, sort
 from .nn import (
     Conv1,
     Conv2,
@@ -136,7 +171,21 @@ from .nn import (
     Relu,
     Sequential,
 )
-from .optim import SGD, Optimizer
+from .optim import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    RuleOptimizer,
+    UpdateRule,
+)
+from .random.masks import dropout
 from .tensor.parameter import Parameter
 from .tensor.tensor import Tensor
 
@@ -146,6 +195,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
     "Conv1",
     "Conv2",
     "Conv3",
@@ -156,13 +209,19 @@ __all__ = [
     "Flatten",
     "Identity",
     "Layer",
+    "Lion",
     "MaxPool1",
     "MaxPool2",
+    "NAdam",
     "Optimizer",
     "Parameter",
+    "RAdam",
+    "RMSprop",
     "Relu",
+    "RuleOptimizer",
     "Sequential",
     "Tensor",
+    "UpdateRule",
     "abs",
     "acos",
     "acosh",
@@ -172,8 +231,11 @@ __all__ = [
     "add",
     "all",
     "any",
+    "arange",
     "argmax",
     "argmin",
+    "argsort",
+    "asarray",
     "asin",
     "asinh",
     "atan",
@@ -186,10 +248,15 @@ __all__ = [
     "bitwise_or",
     "bitwise_right_shift",
     "bitwise_xor",
+    "broadcast_arrays",
+    "broadcast_shapes",
+    "broadcast_to",
+    "can_cast",
     "cbrt",
     "ceil",
     "celu",
     "clip",
+    "concat",
     "conv1",
     "conv2",
     "conv3",
@@ -200,11 +267,23 @@ __all__ = [
     "cos",
     "cosh",
     "count_nonzero",
+    "cumulative_max",
+    "cumulative_min",
+    "cumulative_prod",
+    "cumulative_sum",
     "data",
+    "diag",
+    "diagonal",
+    "diff",
     "digamma",
     "divide",
+    "dropout",
+    "einsum",
     "elementwise",
     "elu",
+    "embedding",
+    "empty",
+    "empty_like",
     "entr",
     "equal",
     "erf",
@@ -212,25 +291,37 @@ __all__ = [
     "errors",
     "exp",
     "exp2",
+    "expand_dims",
     "expm1",
+    "eye",
+    "finfo",
+    "flip",
     "floor",
     "floor_divide",
     "fold",
+    "from_dlpack",
+    "full",
+    "full_like",
     "gammaln",
     "gelu",
     "grad",
+    "gradcheck",
     "greater",
     "greater_equal",
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
     "hypot",
+    "iinfo",
+    "index_add",
+    "isdtype",
     "isfinite",
     "isinf",
     "isnan",
     "leaky_relu",
     "less",
     "less_equal",
+    "linspace",
     "load_checkpoint",
     "log",
     "log1p",
@@ -239,39 +330,57 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logaddexp",
+    "logcumsumexp",
     "logical_and",
     "logical_not",
     "logical_or",
     "logical_xor",
     "logit",
     "logsumexp",
+    "matmul",
+    "matrix_transpose",
     "max",
     "max_pool1",
     "max_pool2",
     "max_pool3",
     "maximum",
     "mean",
+    "meshgrid",
     "min",
     "minimum",
     "mish",
+    "moveaxis",
     "multiply",
     "ndtr",
     "negative",
     "nextafter",
     "nn",
+    "nonzero",
     "not_equal",
+    "one_hot",
+    "ones",
+    "ones_like",
     "optim",
+    "outer",
+    "pad",
+    "permute_dims",
     "positive",
     "pow",
     "prod",
+    "put_along_axis",
+    "random",
     "reciprocal",
     "reduction",
     "relu",
     "relu6",
     "remainder",
+    "reshape",
+    "result_type",
+    "roll",
     "round",
     "rsqrt",
     "save_checkpoint",
+    "scatter_add",
     "selu",
     "sigmoid",
     "sign",
@@ -283,21 +392,37 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "sort",
+    "split",
     "sqrt",
     "square",
+    "squeeze",
+    "stack",
     "std",
     "subtract",
     "sum",
+    "take",
+    "take_along_axis",
     "tan",
     "tanh",
+    "tensordot",
+    "tile",
+    "topk",
+    "trace",
+    "tril",
+    "triu",
     "trunc",
     "unfold",
+    "unstack",
     "value_and_grad",
     "var",
+    "vecdot",
     "vector_norm",
     "where",
     "xlog1py",
     "xlogy",
+    "zeros",
+    "zeros_like",
 ]
 
 # What takes tens of milliseconds to load and not every program needs is loaded when asked for: CSV, compression, CBOR.

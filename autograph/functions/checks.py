@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -96,6 +96,34 @@ def integers(given: tuple[Any, ...]) -> Shape:
         return tuple(operator.index(n) for n in entries)
     except TypeError:
         raise ShapeError(f"expected integers, one by one or as a tuple, not {entries}") from None
+
+
+def axis_within(operation: str, axis: Any, ndim: int) -> int:
+    """An axis of ``ndim``, counted from the end if negative.
+
+    Raises:
+        ShapeError: there is no such axis.
+    """
+    try:
+        place = operator.index(axis)
+    except TypeError:
+        raise ShapeError(f"{operation}(axis={axis!r}): expected a whole number") from None
+    if not -ndim <= place < ndim:
+        raise ShapeError(f"{operation}(axis={place}): expected one of {ndim} axes, {-ndim} to {ndim - 1}")
+    return place + ndim if place < 0 else place
+
+
+def broadcast_shape(operation: str, shapes: Sequence[Shape]) -> Shape:
+    """The shape of an operation's result on operands of such shapes.
+
+    Raises:
+        ShapeError: they don't broadcast.
+    """
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = " and ".join(map(str, shapes))
+        raise ShapeError(f"{operation} of shapes {listed}: aligned at the right, lengths must be equal or 1") from None
 
 
 def is_number(value: Any) -> bool:

@@ -17,6 +17,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from krnlpy.cache.store import Cache
+from krnlpy.dsl.llvm.builder import Instructions
 from krnlpy.dsl.llvm.math import LIBM_SYMBOLS
 from krnlpy.dsl.llvm.polls import CLOCK_SYMBOL, PYTHON_SYMBOLS
 from krnlpy.errors import CompileError
@@ -64,9 +65,11 @@ class Compiler:
         self._lock = threading.RLock()
 
     @property
-    def converts_half(self) -> bool:
-        """Whether the CPU has instructions between f16 and f32; elsewhere LLVM would call a compiler's library."""
-        return "+f16c" in self.features.split(",") or platform.machine().lower() in ("arm64", "aarch64")
+    def instructions(self) -> Instructions:
+        """What the CPU has instructions for; elsewhere LLVM would call functions of libraries."""
+        features = self.features.split(",")
+        half = "+f16c" in features or platform.machine().lower() in ("arm64", "aarch64")
+        return Instructions(half, scaling="+avx512f" in features)
 
     def load(self, text: str, symbol: str, name: str = "a kernel") -> MachineCode:
         """Compiles a module, or finds it in the cache, and loads it. ``name``: the kernel's, for logs.

@@ -58,7 +58,7 @@ class HostExecutable:
         program = expanded(program, program.subgroup_threads or info.subgroup_threads)
         self._compiler, self._lock = compiler, threading.RLock()
         self._given = program, variant, specs, threads
-        self._options = llvm.LlvmOptions(debug, compiler.converts_half)
+        self._options = llvm.LlvmOptions(debug, compiler.instructions)
         code = llvm.emit(*self._given, self._options)
         if code.group_bytes > info.max_group_memory:
             raise LimitExceeded(

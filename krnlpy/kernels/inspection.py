@@ -137,7 +137,7 @@ def _host_code(subject: Subject) -> str:
     from krnlpy.host.backend import open_host
 
     program = expanded(subject.program, open_host().info.subgroup_threads)
-    options = llvm.LlvmOptions(subject.debug, _compiler().converts_half)
+    options = llvm.LlvmOptions(subject.debug, _compiler().instructions)
     return llvm.emit(program, subject.variant, subject.specs(), subject.threads, options).text
 
 

@@ -11,9 +11,20 @@ import numpy as np
 import pytest
 
 from krnlpy import func
-from krnlpy.dsl import atomic_add, barrier, derivative, global_id, group_array, local_array, thread_id, unroll, vec2
+from krnlpy.dsl import (
+    atomic_add,
+    barrier,
+    derivative,
+    global_id,
+    grid,
+    group_array,
+    local_array,
+    thread_id,
+    unroll,
+    vec2,
+)
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Out, Spec
-from krnlpy.errors import KernelIndexError
+from krnlpy.errors import KernelAssertionError, KernelIndexError
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, f32, i32, u8, u32
 from tests.support.launching import Launcher
 
@@ -455,3 +466,121 @@ def test_steps_of_slices_multiply(launch: Launcher) -> None:
     thirds, backwards = a[1::2][::3], a[::-2][1::2]
     want = [thirds.sum() + len(thirds) * 1000, backwards[1] + len(backwards) * 1000, a[::-1][::-3][2]]
     assert_same(y, np.array(want, np.float32))
+
+
+@func
+def clear(values: GlobalMut[f32], by: f32):
+    values[:] = by
+
+
+def test_rows_and_slices_are_assigned(launch: Launcher) -> None:
+    def kernel(x: Global[f32], a: GlobalMut[f32, 2], b: GlobalMut[f32, 3], n: i32) -> None:
+        i = global_id()
+        if i < len(a):
+            a[i] = x[i]
+            a[i, 1:4] = x[i : i + 3]
+            b[i] = 2
+            b[i, 1, :] = a[i]
+            b[i, :, ::2] = b[i, :, 1::2]
+            b[i, 2, 2:] = b[i, 1, 0:n]
+            clear(a[i, n : n + 1], a[i, 1])
+            t = local_array(f32, 3)
+            t[:] = 7
+            t[::2] = x[i : i + 2]
+            q = [0.0, 1.0, 2.0, 3.0]
+            q[:3] = t
+            q[::-1] = [q[0], 1, q[2], 5.0]
+            a[i, 2:] = q
+            p = local_array(vec2, (2, 2))
+            p[:, :] = vec2(x[i], 3)
+            p[1, :1] = p[0, 1:]
+            p[1, 1] += vec2(4, 5)
+            b[i, 0] = p[1, 0].x + p[1, 1].y
+
+    def expected(x: Any, a: Any, b: Any, n: int) -> None:
+        for i in range(len(a)):
+            a[i] = x[i]
+            a[i, 1:4] = x[i : i + 3]
+            b[i] = 2
+            b[i, 1, :] = a[i]
+            b[i, :, ::2] = b[i, :, 1::2].copy()
+            b[i, 2, 2:] = b[i, 1, 0:n]
+            a[i, n : n + 1] = a[i, 1]
+            a[i, 2:] = [5, x[i + 1], 1, x[i]]
+            b[i, 0] = x[i] + 8
+
+    x = np.arange(1, 9, dtype=np.float32)
+    arrays = [np.zeros((4, 6), np.float32), np.zeros((4, 3, 6), np.float32)]
+    got = launch(kernel, x, *arrays, i32(4), groups=(1, 1, 1), threads=(4, 1, 1))
+    expected(x, arrays[0], arrays[1], 4)
+    for one, other in zip(got[1:], arrays, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("step", [1, -1, 2])
+def test_parts_of_one_array_that_overlap(launch: Launcher, step: int) -> None:
+    """All is read before anything is written, whichever lies first."""
+
+    def kernel(a: GlobalMut[i32, 2], starts: Global[i32, 2]) -> None:
+        i = global_id()
+        if i < len(a):
+            to, of = starts[i, 0], starts[i, 1]
+            a[i, to : to + step * 4 : step] = a[i, of : of + step * 4 : step]
+
+    starts = np.array([[9, 9], [9, 10], [10, 9], [9, 11], [11, 9], [8, 13]], np.int32)
+    a = np.arange(6 * 24, dtype=np.int32).reshape(6, 24)
+    got, _ = launch(kernel, a.copy(), starts, groups=(1, 1, 1), threads=(8, 1, 1))
+    for i, (to, of) in enumerate(starts):
+        a[i, to : to + step * 4 : step] = a[i, of : of + step * 4 : step].copy()
+    np.testing.assert_array_equal(got, a)
+
+
+def test_lengths_that_differ(launch: Launcher) -> None:
+    def kernel(a: GlobalMut[i32, 2], x: Global[i32]) -> None:
+        a[0] = x
+        a[1, :2] = x
+
+    x = np.array([1, 2, 3], np.int32)
+    if launch.backend.info.kind != "interpreter":
+        got, _ = launch(kernel, np.full((2, 4), 9, np.int32), x, **ONE)
+        assert got.tolist() == [[1, 2, 3, 0], [1, 2, 9, 9]]
+    with pytest.raises(KernelAssertionError, match="3 values for 4 elements"):
+        launch(kernel, np.zeros((2, 4), np.int32), x, **ONE, debug=True)
+
+
+def test_values_of_loops_that_surely_have_a_pass(launch: Launcher) -> None:
+    def kernel(x: Global[f32], y: GlobalMut[f32, 2]) -> None:
+        i = global_id()
+        for k in range(3):
+            t = x[i] * f32(k)
+            if t > 4.0:
+                z = vec2(1.0, t)
+                continue
+            z = vec2(t, 2.0)
+        row = y[i]
+        row[0] = t
+        row[1] = z.x + z.y
+        for k in range(9, 3, -2):
+            if x[i] * f32(k) < 9.0:
+                w = k
+                break
+            w = -k
+        else:
+            w = 100
+        row[2] = f32(w)
+        for a, b in grid(2, 3):
+            v = a * 10 + b
+        for weight in (0.25, 1.5):
+            last = weight
+            for k in range(2):
+                inner = weight + k
+        row[3] = v + last + inner
+        for k in range(u32(2)):  # the name of a loop is free again
+            row[3] += k
+
+    x = np.array([0.0, 1.0, 2.0, 3.0], np.float32)
+    _, y = launch(kernel, x, np.zeros((4, 4), np.float32), groups=(1, 1, 1), threads=(4, 1, 1))
+    assert y[:, 0].tolist() == [0.0, 2.0, 4.0, 6.0]
+    assert y[:, 1].tolist() == [2.0, 4.0, 6.0, 7.0]
+    assert y[:, 2].tolist() == [9.0, 7.0, 100.0, 100.0]
+    assert (y[:, 3] == 12 + 1.5 + 2.5 + 1).all()

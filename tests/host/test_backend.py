@@ -14,6 +14,7 @@ from krnlpy import config
 from krnlpy.backend.protocol import Backend
 from krnlpy.dsl import barrier, exp, group_array, local_array, thread_id
 from krnlpy.dsl.ir.layout import Variant, layout_of
+from krnlpy.dsl.llvm.builder import Instructions
 from krnlpy.dsl.llvm.emit import LlvmOptions, emit
 from krnlpy.dsl.types.annotations import GlobalMut, Item, ItemMut, Spec
 from krnlpy.errors import CompileError, LimitExceeded, OutOfMemory
@@ -242,11 +243,11 @@ def test_what_llvm_refuses() -> None:
         Compiler().load("define i32 @kernel() {\n  ret i64 7\n}\n", "kernel")
 
 
-def optimized(function, **options: bool) -> str:
+def optimized(function, half: bool = True) -> str:
     program = lower(function)
     variant = Variant(0, (True,) * len(program.buffers))
     assert layout_of(program, variant).size
-    code = emit(program, variant, {}, (64, 1, 1), LlvmOptions(debug=False, half=options.get("half", True)))
+    code = emit(program, variant, {}, (64, 1, 1), LlvmOptions(False, Instructions(half, scaling=False)))
     return str(Compiler().optimize(code.text))
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from krnlpy.dsl import global_id, global_threads, local_array
+from krnlpy.dsl import exp, exp2, global_id, global_threads, local_array
 from krnlpy.dsl.frontend.syntax.functions import func
 from krnlpy.dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Spec
 from krnlpy.scalar import SCALAR_TYPES, ScalarType, bf16, boolean, convert, f16, f32, f64, i8, i16, i32, i64, u8, u32
@@ -359,13 +359,14 @@ def test_strided_globals() -> None:
 
 def test_f16_in_integer_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Machines without instructions for f16 give the same bits."""
+    from krnlpy.dsl.llvm.builder import Instructions
     from krnlpy.host.compiler import Compiler
 
     def through(x: Item[f16], y: ItemMut[f32], z: Item[f32], w: ItemMut[f16]) -> None:
         y = f32(x)
         w = f16(z)
 
-    monkeypatch.setattr(Compiler, "converts_half", False)
+    monkeypatch.setattr(Compiler, "instructions", Instructions(half=False, scaling=False))
     x = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     z = np.concatenate(
         [(np.arange(1 << 15, dtype=np.uint32) * 131101), x.astype(np.float32).view(np.uint32)[::2] + 0x1000]
@@ -379,3 +380,26 @@ def test_f16_in_integer_code(monkeypatch: pytest.MonkeyPatch) -> None:
     nan = np.isnan(z)
     assert np.array_equal(w[~nan].view(np.uint16), expected[~nan].view(np.uint16))
     assert np.isnan(w[nan]).all()
+
+
+def test_exponentials_without_instructions_for_scaling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machines without them give the same bits, subnormal and infinite ones, too."""
+    from krnlpy.dsl.llvm.builder import Instructions
+    from krnlpy.host.compiler import Compiler
+
+    def exponentials(x: Item[f32], y: ItemMut[f32], z: ItemMut[f32]) -> None:
+        y = exp(x)
+        z = exp2(x)
+
+    ends = [0.0, -0.0, np.inf, -np.inf, np.nan, 2e9, -2e9, 1.49e9, -1.49e9, 3e38, -3e38]
+    x = np.concatenate([np.linspace(-160, 140, 3000), ends]).astype(np.float32)
+    results = []
+    for scaling in {False, Compiler().instructions.scaling}:
+        monkeypatch.setattr(Compiler, "instructions", Instructions(half=False, scaling=scaling))
+        results.append([np.zeros_like(x), np.zeros_like(x)])
+        launch(exponentials, x, *results[-1])
+        with np.errstate(over="ignore", under="ignore"):
+            for got, exact in zip(results[-1], (np.exp(x.astype("f8")), np.exp2(x.astype("f8"))), strict=True):
+                np.testing.assert_allclose(got, exact.astype("f4"), rtol=2**-22, atol=2**-148)
+    for other in results[1:]:
+        np.testing.assert_array_equal(results[0], other)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,10 +38,24 @@ def literal(value: int | float | bool, type: ScalarType) -> str:
     return str(number - (1 << type.bits) if number >> (type.bits - 1) else number)
 
 
+@dataclass(frozen=True)
+class Instructions:
+    """What the machine does by instructions of its own; other code does it elsewhere.
+
+    Attributes:
+        half: conversions between f16 and f32.
+        scaling: products with powers of two, of whole vectors, rounded once.
+    """
+
+    half: bool
+    scaling: bool
+
+
 class Module:
     """The functions and metadata of one kernel."""
 
-    def __init__(self) -> None:
+    def __init__(self, instructions: Instructions) -> None:
+        self.instructions = instructions
         self._functions: dict[str, str] = {}
         # !0 marks the accesses that are independent between the iterations of a parallel loop.
         self._metadata = [

@@ -27,7 +27,6 @@ class Context:
     """What all functions of a kernel share while they are written.
 
     Attributes:
-        half: whether the machine converts f16 itself; else integer code does.
         polling_levels: how many levels of loops poll; see ``loop_work.py``.
         sites: what the kernel reports to its caller.
     """
@@ -36,7 +35,6 @@ class Context:
     program: ir.Program
     specs: Mapping[str, int | float | bool]
     debug: bool
-    half: bool
     polling_levels: int = 0
     sites: Sites = field(default_factory=Sites)
     _hints: dict[ir.For, int] | None = None

@@ -28,7 +28,7 @@ from krnlpy.dsl.ir.reports import Reports
 from krnlpy.dsl.semantics.collectives import SUBGROUP_THREADS
 from krnlpy.scalar import boolean
 
-from .builder import ACCESS_GROUP, UNLIKELY, Builder, Module
+from .builder import ACCESS_GROUP, UNLIKELY, Builder, Instructions, Module
 from .context import Array, Context, IdKey
 from .polls import BudgetCharges, define_entry, start_budget
 from .statements import Statements, element_count
@@ -53,12 +53,12 @@ class LlvmOptions:
 
     Attributes:
         debug: check every index and assert, and report the first that fails.
-        half: the machine has instructions that convert f16.
+        instructions: that the machine has.
         polling_levels: how many levels of loops poll though their length is known at the launch.
     """
 
     debug: bool
-    half: bool
+    instructions: Instructions
     polling_levels: int = 0
 
 
@@ -93,8 +93,8 @@ def emit(
     Raises:
         CompileError: the program has what the language does not.
     """
-    module = Module()
-    context = Context(module, program, specs, options.debug, options.half, options.polling_levels)
+    module = Module(options.instructions)
+    context = Context(module, program, specs, options.debug, options.polling_levels)
     b = Builder(module)
     block = _ParameterBlock(b, layout_of(program, variant))
     b.do("%report = load ptr, ptr %launch, align 8")

@@ -69,8 +69,8 @@ class Expressions:
             case ir.Bitcast():
                 return self._bitcast(self.value(expr.operand), expr.source, expr.to)
             case ir.Round():
-                bits = narrow(self.b, expr.to, self.value(expr.operand), self.context.half)
-                return widen(self.b, expr.to, bits, self.context.half)
+                bits = narrow(self.b, expr.to, self.value(expr.operand))
+                return widen(self.b, expr.to, bits)
             case ir.Math():
                 return self._math(expr)
             case ir.Call():
@@ -173,9 +173,9 @@ class Expressions:
     def _bitcast(self, value: str, source: ScalarType, to: ScalarType) -> str:
         b = self.b
         if source.is_float and source.size == 2:
-            return narrow(b, source, value, self.context.half)
+            return narrow(b, source, value)
         if to.is_float and to.size == 2:
-            return widen(b, to, value, self.context.half)
+            return widen(b, to, value)
         return b.op(f"bitcast {source.llvm} {value} to {to.llvm}")
 
     def _math(self, expr: ir.Math) -> str:
@@ -283,12 +283,12 @@ class Expressions:
         """An element as it lies in memory as a value of its type of computation."""
         if type is boolean:  # whoever else writes the memory may take any byte but 0 for true
             return self.b.op(f"icmp ne i8 {value}, 0")
-        return value if type.compute is type else widen(self.b, type, value, self.context.half)
+        return value if type.compute is type else widen(self.b, type, value)
 
     def _to_memory(self, type: ScalarType, value: str) -> str:
         if type is boolean:
             return self.b.op(f"zext i1 {value} to i8")
-        return value if type.compute is type else narrow(self.b, type, value, self.context.half)
+        return value if type.compute is type else narrow(self.b, type, value)
 
     def _address(self, type: ScalarType, array: Array, index: list[tuple[str, ScalarType]]) -> str:
         b = self.b

@@ -3,9 +3,10 @@
 Functions of f32 are written out here, as calls of libm would stop the vectoriser; each is within 2 ulp over its whole
 domain and exact about infinities, NaN, denormals and signed zeros. Functions of f64 and ``pow`` are libm's.
 
-Sources: exp, exp2, log, log2 and tanh are those of Cephes (S. L. Moshier, single precision); sin, cos and tan compute
-in f64 with the polynomials of musl (from FreeBSD's msun) after Cody-Waite reduction, or for large arguments after the
-fixed-point reduction by 2/pi of Arm's optimized routines; the f16 conversions are F. Giesen's.
+Sources: exp, exp2, log and log2 are built as those of Cephes (S. L. Moshier, single precision), with polynomials by
+Lawson's iteration, made for this file, as is tanh; sin, cos and tan compute in f64 with the polynomials of musl (from
+FreeBSD's msun) after Cody-Waite reduction, or for large arguments after the fixed-point reduction by 2/pi of Arm's
+optimized routines; the f16 conversions are F. Giesen's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,18 @@ from krnlpy.dsl import ir
 from krnlpy.scalar import ScalarType, f32, f64
 
 from .builder import Builder, literal
+
+# exp(r) for r in -ln(2)/2..ln(2)/2, to 0.06 ulp.
+_EXP = (1.38200796e-3, 8.36868398e-3, 4.16682735e-2, 1.66665211e-1, 0.49999994, 1.0, 1.0)
+# 2**r for r in -0.5..0.5, to 0.06 ulp.
+_EXP2 = (1.53278423e-4, 1.33909984e-3, 9.61850304e-3, 5.55035956e-2, 2.40226477e-1, 6.93147182e-1, 1.0)
+# (tanh(r) - r) / r**3 for r in -0.625..0.625, in r**2, to 0.08 ulp of tanh(r).
+_TANH = (-5.69229666e-3, 2.06281673e-2, -5.37365153e-2, 1.333140582e-1, -3.333328068e-1)
+# (log(1 + f) - f) / f**2 for 1 + f in sqrt(1/2)..sqrt(2), to 0.1 ulp of log(1 + f).
+_LOG = (
+    -7.63643906e-2, 1.27622172e-1, -1.31596103e-1, 1.42015800e-1,
+    -1.66234091e-1, 2.00012416e-1, -2.50008196e-1, 3.33333313e-1, -0.5,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,10 @@ class _Value:
         if self.type[0] == "i":
             return str(int(other))
         return literal(other, f32 if self.type == "float" else f64)
+
+    def constant(self, value: float) -> _Value:
+        """A number of the same type."""
+        return _Value(self.b, self._other(value), self.type)
 
     def _binary(self, op: str, other: _Value | float) -> _Value:
         prefix = "" if self.type[0] == "i" else "f"
@@ -102,97 +119,103 @@ class _Value:
         return _Value(self.b, chosen, self.type)
 
     def polynomial(self, coefficients: Sequence[float]) -> _Value:
-        """By Horner's rule, highest power first."""
-        result: _Value | float = coefficients[0]
-        for coefficient in coefficients[1:]:
-            result = self.fma(result, coefficient)
+        """Highest power first. By Horner's rule for pairs of terms: half as many operations wait for one another."""
+        lowest_first = coefficients[::-1]
+        pairs = [self.fma(high, low) for low, high in zip(lowest_first[::2], lowest_first[1::2], strict=False)]
+        result: _Value | float = coefficients[0] if len(coefficients) % 2 else pairs.pop()
+        square = self * self
+        for pair in reversed(pairs):
+            result = square.fma(result, pair)
         assert isinstance(result, _Value)
         return result
 
 
+def _within(x: _Value, low: float, high: float) -> _Value:
+    """x, or the nearer end; NaN stays NaN."""
+    x = x.where(x.test("uge", low), low)
+    return x.where(x.test("ule", high), high)
+
+
+def _nearest(x: _Value) -> tuple[_Value, _Value]:
+    """The whole number next to x, which is within those of i32, as a float and as an i32. Of NaN it is any."""
+    n = _Value(x.b, x.b.intrinsic("llvm.lrint.i32.f32", "i32", ("float", x.name)), "i32")
+    return n.convert("sitofp", "float"), n
+
+
+def _power_of_two(exponent: _Value) -> _Value:
+    """2**exponent for exponents in -126..127."""
+    return ((exponent + 127) << 23).convert("bitcast", "float")
+
+
 def _scale(value: _Value, exponent: _Value) -> _Value:
-    """value * 2**exponent for exponents in -252..254, rounded once: in two steps, the first of which is exact."""
+    """value * 2**exponent for exponents in -252..254, rounded once."""
+    if value.b.module.instructions.scaling:
+        operands = (("float", value.name), ("i32", exponent.name))
+        return _Value(value.b, value.b.intrinsic("llvm.ldexp.f32.i32", "float", *operands), "float")
     half = exponent >> 1
-    for part in (half, exponent - half):
-        value = value * ((part + 127) << 23).convert("bitcast", "float")
-    return value
+    return value * _power_of_two(half) * _power_of_two(exponent - half)  # the first product is exact
 
 
 def _exp(x: _Value) -> _Value:
-    # Beyond these ends the result is 0 or inf all the same; a NaN goes to the lower end here and back at the end.
-    clamped = x.where(x.test("ogt", -104.0), -104.0)
-    clamped = clamped.where(clamped.test("olt", 89.0), 89.0)
-    n = (clamped * (1 / math.log(2))).unary("rint")
-    r = n.fma(-0.693359375, clamped)
-    r = n.fma(2.12194440e-4, r)
-    p = r.polynomial((1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.5))
-    p = (r * r).fma(p, r) + 1.0
-    return x.where(x.test("uno", x), _scale(p, n.convert("fptosi", "i32")))
+    # Beyond these ends the result is 0 or inf all the same; instructions for scaling find the infinities.
+    scaling = x.b.module.instructions.scaling
+    y = x if scaling else _within(x, -104.0, 89.0)
+    n, exponent = _nearest(y * (1 / math.log(2)))
+    r = n.fma(2.12194440e-4, n.fma(-0.693359375, y))
+    result = _scale(r.polynomial(_EXP), exponent)
+    return result.where(x.test("uge", -104.0), 0.0) if scaling else result
 
 
 def _exp2(x: _Value) -> _Value:
-    clamped = x.where(x.test("ogt", -151.0), -151.0)
-    clamped = clamped.where(clamped.test("olt", 129.0), 129.0)
-    n = clamped.unary("rint")
-    r = clamped - n
-    p = r.polynomial(
-        (
-            1.535336188319500e-4, 1.339887440266574e-3, 9.618437357674640e-3,
-            5.550332471162809e-2, 2.402264791363012e-1, 6.931472028550421e-1, 1.0,
-        )
-    )  # fmt: skip
-    return x.where(x.test("uno", x), _scale(p, n.convert("fptosi", "i32")))
+    x = _within(x, -151.0, 129.0)
+    n, exponent = _nearest(x)
+    return _scale((x - n).polynomial(_EXP2), exponent)
 
 
 def _split(x: _Value) -> tuple[_Value, _Value]:
     """(f, e) with x = (1 + f) * 2**e and 1 + f in sqrt(1/2)..sqrt(2), for positive finite x."""
+    least = 0x3F3504F3  # sqrt(1/2)
     tiny = x.test("olt", 2.0**-126)
-    bits = (x * 2.0**23).where(tiny, x).convert("bitcast", "i32") + (0x3F800000 - 0x3F3504F3)
-    exponent = (bits >> 23) - 127
+    bits = (x * 2.0**23).where(tiny, x).convert("bitcast", "i32") - least
+    exponent = bits >> 23
     exponent = (exponent - 23).where(tiny, exponent)
-    fraction = ((bits & 0x007FFFFF) + 0x3F3504F3).convert("bitcast", "float") - 1.0
+    fraction = ((bits & 0x007FFFFF) + least).convert("bitcast", "float") - 1.0
     return fraction, exponent.convert("sitofp", "float")
-
-
-_LOG = (
-    7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
-    -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
-)  # fmt: skip
 
 
 def _log_ends(x: _Value, inside: _Value) -> _Value:
     """The logarithm of 0, of infinity and outside of the domain."""
-    result = inside.where(x.test("one", math.inf), x)
-    result = result.where(x.test("une", 0.0), -math.inf)
-    result = result.where(x.test("uge", 0.0), math.nan)
-    return x.where(x.test("uno", x), result)
+    result = inside.where(x.test("olt", math.inf), x)  # NaN, too
+    below = x.constant(math.nan).where(x.test("une", 0.0), -math.inf)
+    return result.where(x.test("ugt", 0.0), below)
 
 
 def _log(x: _Value) -> _Value:
     f, e = _split(x)
-    z = f * f
-    y = f * z * f.polynomial(_LOG)
-    y = e.fma(-2.12194440e-4, y)
-    y = z.fma(-0.5, y)
+    y = (f * f).fma(f.polynomial(_LOG), e * -2.12194440e-4)
     return _log_ends(x, e.fma(0.693359375, f + y))
 
 
 def _log2(x: _Value) -> _Value:
     f, e = _split(x)
-    z = f * f
-    y = z.fma(-0.5, f * z * f.polynomial(_LOG))
+    y = f * f * f.polynomial(_LOG)
     fraction_of_log2e = 0.44269504088896340735992  # log2(e) - 1
     result = f.fma(fraction_of_log2e, y * fraction_of_log2e)
     return _log_ends(x, result + y + f + e)
 
 
 def _tanh(x: _Value) -> _Value:
-    a = x.unary("fabs")
-    z = a * a
-    small = z.polynomial((-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1))
-    small = (small * z).fma(a, a)
-    large = -(2.0 / (_exp(a + a) + 1.0)) + 1.0
-    result = small.where(a.test("olt", 0.625), large)
+    a = _within(x.unary("fabs"), 0.0, 10.0)  # beyond, the result is 1 all the same
+    great = a.test("oge", 0.625)
+    n, exponent = _nearest((a * (2 / math.log(2))).where(great, 0.0))
+    r = n.fma(-math.log(2) / 2, a)
+    square = r * r
+    t = (square * r).fma(square.polynomial(_TANH), r)
+    # For small a this is it. For great ones, whose n is not 0, the formula for tanh(n ln(2) / 2 + r) says how far the
+    # result is from 1, for tanh(n ln(2) / 2) is (2**n - 1) / (2**n + 1).
+    away = -t + 1.0
+    away = away / _power_of_two(exponent).fma(t + 1.0, away)
+    result = away.fma(-2.0, 1.0).where(great, t)
     operands = (("float", result.name), ("float", x.name))
     return _Value(x.b, x.b.intrinsic("llvm.copysign.f32", "float", *operands), "float")
 
@@ -375,21 +398,21 @@ def _libm(b: Builder, symbol: str, type: ScalarType, *operands: str) -> str:
     return b.call(type.llvm, symbol, [(type.llvm, o) for o in operands], nobuiltin=True)
 
 
-def widen(b: Builder, type: ScalarType, bits: str, native_half: bool) -> str:
+def widen(b: Builder, type: ScalarType, bits: str) -> str:
     """The f32 of an element of f16 or bf16, given as an i16."""
     if type.name == "bf16":
         return _formula(b, "float_from_bfloat", bits)
-    if not native_half:
+    if not b.module.instructions.half:
         return _formula(b, "float_from_half", bits)
     half = b.op(f"bitcast i16 {bits} to half")
     return b.op(f"fpext half {half} to float")
 
 
-def narrow(b: Builder, type: ScalarType, value: str, native_half: bool) -> str:
+def narrow(b: Builder, type: ScalarType, value: str) -> str:
     """The i16 that stores an f32 as f16 or bf16, rounded to nearest even."""
     if type.name == "bf16":
         return _formula(b, "bfloat_from_float", value)
-    if not native_half:
+    if not b.module.instructions.half:
         return _formula(b, "half_from_float", value)
     half = b.op(f"fptrunc float {value} to half")
     return b.op(f"bitcast half {half} to i16")

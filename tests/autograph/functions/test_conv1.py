@@ -90,7 +90,7 @@ def test_it_is_conv2_of_height_1(device: Device) -> None:
 
 def test_views_of_any_strides(device: Device) -> None:
     x, w = draw(7, (12, 3, 2), f32), draw(8, (2, 4, 3), f32)
-    a, b = tensor(x, f32, device).T[:, 1:, ::-2], tensor(w, f32, device).T[:, ::2, 1:]
+    a, b = tensor(x, f32, device).transpose()[:, 1:, ::-2], tensor(w, f32, device).transpose()[:, ::2, 1:]
     expected = conv1(x.T[:, 1:, ::-2], w.T[:, ::2, 1:])
     assert a.shape == (2, 2, 6) and b.shape == (3, 2, 1)
     np.testing.assert_allclose(a.conv1(b).numpy(), expected, rtol=0, atol=bound(f32, 2, 2))

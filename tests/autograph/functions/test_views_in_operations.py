@@ -96,5 +96,5 @@ def test_losses_and_classes_of_views(view: Any, device: Device) -> None:
     # Four losses below 20, of f32 functions good to a few times 2**-24 of their size.
     expected = -np.log(chances[np.arange(4), wanted]).mean()
     assert x.cross_entropy_loss(wanted).item() == pytest.approx(expected, abs=20 * 2**-22)
-    assert x.accuracy(wanted).item() == (logits.argmax(1) == wanted).sum()
+    assert x.accuracy(wanted).item() == (logits.argmax(1) == wanted).mean()
     np.testing.assert_array_equal(classes.cast(u8).one_hot(17, f16).numpy(), np.eye(17)[classes.numpy()])

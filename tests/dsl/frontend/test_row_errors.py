@@ -27,9 +27,18 @@ ARRAYS = "a: GlobalMut[f32, 2], b: GlobalMut[f32, 2], r: Global[f32, 2], v: Glob
 
 WRONG: list[tuple[str, type[KernelError], str, str]] = [
     # --------------------------------------------------------------------------------------------- rows and slices
-    (body("a[0] = 1.0", ARRAYS), KernelTypeError, "a row of the array a is changed one element at a time", "a[0]"),
-    (body("a[0, 1:n] = 1.0", ARRAYS), KernelTypeError, "a slice of the array a is changed one", "a[0, 1:n]"),
-    (body("a[0] += 1.0", ARRAYS), KernelTypeError, "a row of the array a is changed one element", "a[0]"),
+    (body("a[0] += 1.0", ARRAYS), KernelTypeError, "a row of the array a is changed one element at a time", "a[0]"),
+    (body("a[0, 1:n] *= 2.0", ARRAYS), KernelTypeError, "a slice of the array a is changed one", "a[0, 1:n]"),
+    (body("a[0] = (1.0, 2.0)", ARRAYS), KernelTypeError, "2 values for a row of the array a of a length that", ""),
+    (body("t = local_array(f32, 5)\nt[1:4] = [z, z]", ARRAYS), KernelTypeError, "2 values for a slice of", "[z, z]"),
+    (body("t = local_array(f32, 5)\nt[1:4] = t[:2]", ARRAYS), KernelTypeError, "2 values for 3 elements", "t[:2]"),
+    (body("a[:, 0:2] = a[0]", ARRAYS), KernelTypeError, "a row of the array a has 1 axes, a slice of the array a", ""),
+    (body("a[:, :] = b[0:2, ::2]\na[1:, 1:] = a[:-1, :-1]", ARRAYS), KernelTypeError, "may overlap in a", ""),
+    (body("a[0, :] = a[:, 0]", ARRAYS), KernelTypeError, "may overlap in a, and neither order is right", ""),
+    (body("a[0] = a[0, ::-1]", ARRAYS), KernelTypeError, "copy it to a local_array first", ""),
+    (body("r[0] = 1.0", ARRAYS), KernelTypeError, "r is read only; declare it GlobalMut[f32]", "r[0]"),
+    (body("v[:] = z", ARRAYS), KernelTypeError, "f32 does not fit a target of type Vector[f32, 3]", "z"),
+    (body("a[0] = v[0]", ARRAYS), KernelTypeError, "3 values for a row of the array a of a length", "v[0]"),
     (body("row = a[0]\nrow += 1.0", ARRAYS), KernelTypeError, "a row of the array a cannot be assigned; index", "row"),
     (body("row = a[0]\nrow = z", ARRAYS), KernelTypeError, "row is a row of the array a since line", "z"),
     (body("row = z\nrow = a[0]", ARRAYS), KernelTypeError, "row is f32 since line", "a[0]"),
@@ -72,6 +81,16 @@ WRONG: list[tuple[str, type[KernelError], str, str]] = [
     ),
     (body("for i in range(n):\n    row = a[i]\nrow[0] = z", ARRAYS), KernelNameError, "may not have a value", "row"),
     (body("row = a[0] if n > 0 else b[0]", ARRAYS), KernelTypeError, "expected a number, found a row of", "a[0]"),
+    (body("for i in range(0):\n    x = z\na[0, 0] = x", ARRAYS), KernelNameError, "may not have a value", "x"),
+    (
+        body("for i in range(3):\n    if n > i:\n        continue\n    x = z\na[0, 0] = x", ARRAYS),
+        KernelNameError, "may not have a value", "x",
+    ),
+    (
+        body("for i in range(3):\n    if n > i:\n        break\n    x = z\na[0, 0] = x", ARRAYS),
+        KernelNameError, "may not have a value", "x",
+    ),
+    (body("for i in range(3):\n    x = z\na[i, 0] = x", ARRAYS), KernelNameError, "may not have a value", "i"),
     # ------------------------------------------------------------------------------------------- what loops go over
     (body("for r[0] in a:\n    x = z", ARRAYS), KernelSyntaxError, "the variables of a loop are names", "r[0]"),
     (body("for x, n in a:\n    y = z", ARRAYS), KernelNameError, "the name n is taken", "x, n"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from krnlpy.dsl import ir
-from krnlpy.dsl.frontend.conversions import concretized, default_type
+from krnlpy.dsl.frontend.conversions import concretized, default_type, typed
 from krnlpy.dsl.frontend.operations import cooperative
 from krnlpy.dsl.frontend.sequences import entries, is_written_out
 from krnlpy.dsl.frontend.targets import (
@@ -15,6 +15,7 @@ from krnlpy.dsl.frontend.targets import (
     LocalName,
     Target,
     ViewName,
+    elements,
 )
 from krnlpy.dsl.frontend.values import (
     Compound,
@@ -24,12 +25,14 @@ from krnlpy.dsl.frontend.values import (
     is_number,
     is_strong,
 )
-from krnlpy.dsl.frontend.views import View, as_view, is_array
+from krnlpy.dsl.frontend.views import Span, View, as_view, is_array, rank_of
+from krnlpy.dsl.ir.formats import Field
 from krnlpy.dsl.types.composites import (
     AnyType,
     CompositeType,
 )
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
+from krnlpy.scalar import boolean, i32
 
 from .places import TargetLowering, variables_in
 
@@ -93,14 +96,17 @@ class AssignmentLowering(TargetLowering):
         elif isinstance(target, ast.Name):
             self._assign_name(target, value, where)
         elif isinstance(target, ast.Subscript | ast.Attribute):
-            found: list[Target] = []
+            found: list[Target | View] = []
 
             def find() -> Value:
-                found.append(self.target(target))
+                found.append(self.target_or_view(target))
                 return value
 
             value, _ = self.in_order([lambda: value, find])
-            self.write(found[0], value, self.at(target), where)
+            if isinstance(found[0], View):
+                self._assign_elements(found[0], value, self.at(target), where)
+            else:
+                self.write(found[0], value, self.at(target), where)
         else:
             raise KernelSyntaxError("kernels assign to variables and to elements of arrays", *self.at(target))
 
@@ -229,6 +235,106 @@ class AssignmentLowering(TargetLowering):
         for variable, number in zip(known.variables, values, strict=True):
             self.emit(ir.Assign(variable, number, location=where))
         self.assigned.add(known)
+
+    # ------------------------------------------------------------------------------------------------ rows and slices
+
+    def _assign_elements(self, view: View, value: Value, where: ir.Location, value_where: ir.Location) -> None:
+        """Gives all elements of a row or slice one value, or each that of another sequence of as many."""
+        parts = entries(value)
+        if isinstance(value, Static) and is_array(value.value):
+            self._copy_elements(view, as_view(value.value), where, value_where)
+        elif parts is None or (isinstance(value, Compound) and value.type == view.type):
+            filling = self.snapshot(value)
+            self._for_each(view, {}, where, lambda index: self._write_at(view, index, filling, where, value_where))
+        else:
+            length = self.axis_length(view, view.axes[0], where)
+            if len(view.axes) > 1 or not isinstance(length, Static) or length.value != len(parts):
+                known = length.value if isinstance(length, Static) else "a length that is not known while compiling"
+                raise KernelTypeError(
+                    f"{len(parts)} values for {view.described} of {known}; assign one element at a time", *value_where
+                )
+            for number, part in enumerate([self.snapshot(p) for p in parts]):
+                self._write_at(view, [Static(number, where)], part, where, value_where)
+
+    def _copy_elements(self, view: View, source: View, where: ir.Location, value_where: ir.Location) -> None:
+        if rank_of(source) != rank_of(view):
+            raise KernelTypeError(
+                f"{describe(Static(source, value_where))} has {rank_of(source)} axes, {view.described} has"
+                f" {rank_of(view)}",
+                *value_where,
+            )
+        is_known = True
+        for own, other in zip(view.axes, source.axes, strict=True):
+            lengths = [self.axis_length(v, axis, where) for v, axis in ((view, own), (source, other))]
+            counts = [n.value for n in lengths if isinstance(n, Static)]
+            if len(counts) == 2:
+                if counts[0] != counts[1]:
+                    raise KernelTypeError(f"{counts[1]} values for {counts[0]} elements", *value_where)
+                continue
+            is_known = False
+            room, given = (typed(n, i32) for n in lengths)
+            format = (Field(i32), " values for ", Field(i32), " elements")
+            fits = ir.Compare("eq", given, room, type=boolean, location=where)
+            self.emit_effect(ir.Assert(fits, format, (given, room), location=where))
+
+        def copy(index: list[Value]) -> None:
+            item: Value = Static(source, value_where)
+            for i in index:
+                assert isinstance(item, Static)
+                item = (self.item_of if is_known else self.row_at)(item.value, i, value_where)
+            self._write_at(view, index, item, where, value_where)
+
+        self._for_each(view, self._backwards(view, source, where), where, copy)
+
+    def _backwards(self, view: View, source: View, where: ir.Location) -> dict[int, ir.Expr]:
+        """For an axis along which two parts of one array may overlap, whether it is gone through from its end: then
+        each element is read before it is written."""
+        if source.base is not view.base:
+            return {}
+        shifted: dict[int, ir.Expr] = {}
+        for axis, (to, of) in enumerate(zip(view.entries, source.entries, strict=True)):
+            if (to is None and of is None) or (isinstance(to, ir.Expr) and isinstance(of, ir.Expr)):
+                continue
+            steps = [1 if entry is None else entry.step for entry in (to, of) if not isinstance(entry, ir.Expr)]
+            if shifted or len(steps) < 2 or steps[0] != steps[1]:
+                raise KernelTypeError(
+                    f"what is read and what is written may overlap in {view.name}, and neither order is right; copy it"
+                    " to a local_array first",
+                    *where,
+                )
+            starts = [entry.start if isinstance(entry, Span) else ir.const(0, i32, where) for entry in (to, of)]
+            later = ir.Compare("gt" if steps[0] > 0 else "lt", *starts, type=boolean, location=where)
+            shifted[axis] = self.assign_temporary(later, "backwards")
+        return shifted
+
+    def _for_each(
+        self, view: View, backwards: dict[int, ir.Expr], where: ir.Location, add: Callable[[list[Value]], None]
+    ) -> None:
+        """Loops over the indices of a view."""
+        lengths = [typed(self.axis_length(view, axis, where), i32) for axis in view.axes]
+        counters = [self.temporary(i32, "index") for _ in lengths]
+        with self.branch() as block:
+            index: list[Value] = []
+            for axis, length, counter in zip(view.axes, lengths, counters, strict=True):
+                number: ir.Expr = ir.Local(counter, type=i32, location=where)
+                if axis in backwards:
+                    last = ir.Binary("sub", length, ir.const(1, i32, where), type=i32, location=where)
+                    mirrored = ir.Binary("sub", last, number, type=i32, location=where)
+                    number = ir.Select(backwards[axis], mirrored, number, type=i32, location=where)
+                index.append(self.evaluate_once(number, "index"))
+            add(index)
+        body = tuple(block)
+        zero, one = (ir.const(n, i32, where) for n in (0, 1))
+        for length, counter in reversed(list(zip(lengths, counters, strict=True))):
+            body = (ir.For(counter, zero, length, one, body, location=where),)
+        self.emit(body[0])
+
+    def _write_at(
+        self, view: View, index: list[Value], value: Value, where: ir.Location, value_where: ir.Location
+    ) -> None:
+        for i in index:
+            view = self.view_at(view, i, where)
+        self.write(elements(view.base, tuple(view.numbers)), value, where, value_where)
 
     def variables_named(self, name: str | ViewName) -> Iterator[ir.Variable]:
         """The variables that a name of ``assigned`` stands for."""

@@ -231,13 +231,17 @@ class IndexLowering(Lowering):
 
     def item_of(self, view: View, index: Value, where: ir.Location) -> Value:
         """A row or element of an index that is within the array."""
+        return self.value_of(self.view_at(view, index, where), where)
+
+    def view_at(self, view: View, index: Value, where: ir.Location) -> View:
+        """The same as a view, which has no axes if it is an element."""
         axis = view.axes[0]
         old = view.entries[axis]
         assert not isinstance(old, ir.Expr)
         number = typed(index, i32)
         number = number if old is None else self._at_span(old, number, where)
         entries = (*view.entries[:axis], self.evaluate_once(number, "index"), *view.entries[axis + 1 :])
-        return self.value_of(View(view.base, entries), where)
+        return View(view.base, entries)
 
     # ----------------------------------------------------------------------------------------------------- attributes
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.conversions import typed
+from krnlpy.dsl.frontend.operations.operands import zero
 from krnlpy.dsl.frontend.targets import LocalName, ViewName
 from krnlpy.dsl.frontend.values import Compound, Static, Value
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
@@ -28,12 +29,14 @@ class Loop:
     Attributes:
         finished: the variable that says whether no ``break`` left the loop, if its ``else`` needs it.
         breaks: for each ``break``, the variables that have a value there.
+        continues: the same for each ``continue``.
         unrolled: whether it is unrolled; ``depth`` is then how deep its body is nested, and ``left`` says how control
             left the current iteration.
     """
 
     finished: ir.Variable | None = None
     breaks: list[set[str | ViewName]] = field(default_factory=list)
+    continues: list[set[str | ViewName]] = field(default_factory=list)
     unrolled: bool = False
     depth: int = 0
     left: str = ""
@@ -113,8 +116,8 @@ class LoopLowering(IterationLowering):
         before = set(self.assigned)
         self.assigned.add(name)
         loop = self._open_loop(node)
-        body, _ = self.nested(node.body)
-        self.assigned = before  # the range may have been empty
+        body, reaches = self.nested(node.body)
+        self._leave_body(node, loop, before, reaches, _has_numbers(range))
         self.emit(ir.For(known.variable, first, last, stride, body, location=self.at(node)))
         return self._close_loop(loop, node, ends=True)
 
@@ -124,8 +127,8 @@ class LoopLowering(IterationLowering):
         index = ir.Local(variable, type=variable.type, location=where)
         before = set(self.assigned)
         loop = self._open_loop(node)
-        body, _ = self.nested(node.body, lambda: self._take(node.target, items.at(index), self.at(node.iter)))
-        self.assigned = before
+        body, reaches = self.nested(node.body, lambda: self._take(node.target, items.at(index), self.at(node.iter)))
+        self._leave_body(node, loop, before, reaches, isinstance(length, ir.Const) and length.value > 0)
         zero, one = (ir.const(n, length.type, where) for n in (0, 1))
         self.emit(ir.For(variable, zero, length, one, body, location=where))
         return self._close_loop(loop, node, ends=True)
@@ -138,8 +141,8 @@ class LoopLowering(IterationLowering):
         place: Value = Static(places, where) if len(places) > 1 else places[0]
         before = set(self.assigned)
         loop = self._open_loop(node, is_nested=len(ranges) > 1)
-        body, _ = self.nested(node.body, lambda: self._take(node.target, place, self.at(node.iter)))
-        self.assigned = before
+        body, reaches = self.nested(node.body, lambda: self._take(node.target, place, self.at(node.iter)))
+        self._leave_body(node, loop, before, reaches, all(map(_has_numbers, ranges)))
         for variable, (first, last, stride) in reversed(list(zip(variables, ranges, strict=True))):
             inner: ir.Stmt = ir.For(variable, first, last, stride, body, location=where)
             body = (inner,)
@@ -173,6 +176,27 @@ class LoopLowering(IterationLowering):
             self.emit(ir.Assign(loop.finished, ir.const(True, boolean, where), location=where))
         self.loops.append(loop)
         return loop
+
+    def _leave_body(
+        self, node: ast.For, loop: Loop, before: set[str | ViewName], reaches: bool, is_entered: bool
+    ) -> None:
+        """Finds which variables have a value after the last pass of a ``for``.
+
+        Args:
+            before: those that have one before the loop.
+            reaches: whether control can reach the end of the body.
+            is_entered: whether there surely is a pass. Then those have one, too, that get it on each way through the
+                body, but for the loop's own and rows: these names may mean something else in another loop.
+        """
+        ways = [*loop.continues, *([self.assigned] if reaches else [])]
+        self.assigned = before
+        if is_entered and ways:
+            for name in set.intersection(*ways) - before - set(_names(node.target) or ()):
+                if isinstance(name, str) and name in self.locals:
+                    self.assigned.add(name)
+                    for variable in self.variables_named(name):
+                        # The statement that gives it a value is in the body.
+                        self.emit(ir.Assign(variable, zero(variable.type, self.at(node)), location=self.at(node)))
 
     def _close_loop(self, loop: Loop, node: ast.For | ast.While, ends: bool) -> bool:
         """Adds the ``else``, and finds which variables have a value after the loop; returns whether control gets there.
@@ -216,6 +240,7 @@ class LoopLowering(IterationLowering):
     def visit_Continue(self, node: ast.Continue) -> bool:
         if self.loops[-1].unrolled:
             return self._leave_unrolled(self.loops[-1], "continue", self.at(node))
+        self.loops[-1].continues.append(set(self.assigned))
         self.emit(ir.Continue(location=self.at(node)))
         return False
 
@@ -281,6 +306,12 @@ def _names(target: ast.expr) -> list[str] | None:
         return None
     found = [_names(element) for element in target.elts]
     return None if None in found else [name for names in found for name in names or ()]
+
+
+def _has_numbers(bounds: Range) -> bool:
+    """Whether a range surely has a number."""
+    numbers = [int(n.value) for n in bounds if isinstance(n, ir.Const)]
+    return len(numbers) == len(bounds) and len(range(*numbers)) > 0
 
 
 def _is_stored(node: ast.AST) -> TypeGuard[ast.Name]:

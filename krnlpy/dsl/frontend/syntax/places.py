@@ -18,9 +18,9 @@ from krnlpy.dsl.frontend.targets import (
     elements,
     whole,
 )
-from krnlpy.dsl.frontend.values import Compound, CompoundPlace, Static, Value, describe
+from krnlpy.dsl.frontend.values import ArrayPlace, Compound, CompoundPlace, Static, Value, describe
 from krnlpy.dsl.frontend.variables import check_fits
-from krnlpy.dsl.frontend.views import Array, first_of
+from krnlpy.dsl.frontend.views import Array, View, first_of
 from krnlpy.dsl.types.composites import AnyType, ArrayType, CompositeType, MatrixType, StructType, TupleType, VectorType
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 
@@ -51,6 +51,14 @@ class TargetLowering(ArrayLowering):
             raise KernelTypeError(
                 f"{describe(Static(owner, where))} is changed one element at a time: name one, as in a[i, j]", *where
             )
+        return owner
+
+    def target_or_view(self, node: ast.Subscript | ast.Attribute) -> Target | View:
+        """What an assignment writes, which may be a row or a slice."""
+        if isinstance(node, ast.Attribute):
+            return self.target(node)
+        owner = self._owner(node)
+        assert not isinstance(owner, ArrayPlace)
         return owner
 
     def whole_of(self, target: ast.Name, fits: bool = True) -> Target:
