@@ -120,6 +120,13 @@ from .functions.normalization import (
     instance_norm,
     layer_norm,
     rms_norm,
+from .functions.pooling.max_pools import (
+    adaptive_max_pool1,
+    adaptive_max_pool2,
+    adaptive_max_pool3,
+    max_pool1,
+    max_pool2,
+    max_pool3,
 )
 from .functions.products.contractions import outer, tensordot, vecdot
 from .functions.products.einsum import einsum
@@ -229,6 +236,9 @@ __all__ = [
     "abs",
     "acos",
     "acosh",
+    "adaptive_max_pool1",
+    "adaptive_max_pool2",
+    "adaptive_max_pool3",
     "add",
     "all",
     "any",
@@ -349,6 +359,9 @@ __all__ = [
     "matmul",
     "matrix_transpose",
     "max",
+    "max_pool1",
+    "max_pool2",
+    "max_pool3",
     "maximum",
     "mean",
     "median",
