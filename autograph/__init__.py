@@ -6,8 +6,25 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, errors, nn, optim
-from .autograd import grad, value_and_grad
+from . import autograd, errors, nn, optim, random
+from .autograd import grad, gradcheck, value_and_grad
+from .functions.convolution.convolutions import conv1, conv2, conv3
+from .functions.convolution.transposed import conv_transpose1, conv_transpose2, conv_transpose3
+from .functions.convolution.windows import fold, unfold
+from .functions.creation import (
+    asarray,
+    empty,
+    empty_like,
+    eye,
+    from_dlpack,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)
+from .functions.dtypes import can_cast, finfo, iinfo, isdtype, result_type
 from .functions.elementwise.activations import (
     celu,
     elu,
@@ -92,6 +109,13 @@ from .functions.elementwise.trigonometry import (
     tan,
     tanh,
 )
+from .functions.indexing.along_axes import index_add, put_along_axis, scatter_add, take, take_along_axis
+from .functions.indexing.embedding import embedding
+from .functions.indexing.nonzero import nonzero
+from .functions.indexing.one_hot import one_hot
+from .functions.products.contractions import outer, tensordot, vecdot
+from .functions.products.einsum import einsum
+from .functions.products.matrices import matmul
 from .functions.reducers.sums import sum
 from .functions.reductions.aggregates import (
     all,
@@ -109,8 +133,51 @@ from .functions.reductions.aggregates import (
 )
 from .functions.reductions.operation import reduction
 from .functions.reductions.softmax import log_softmax, logsumexp, softmax
-from .nn import Conv1, Conv2, Dense, Flatten, Identity, Layer, MaxPool1, MaxPool2, Relu, Sequential
-from .optim import SGD, Optimizer
+from .functions.scans.cumulative import cumulative_prod, cumulative_sum
+from .functions.scans.differences import diff
+from .functions.scans.exponentials import logcumsumexp
+from .functions.scans.extremes import cumulative_max, cumulative_min
+from .functions.sequences import arange, linspace
+from .functions.shapes.arrangement import expand_dims, flip, matrix_transpose, moveaxis, permute_dims, roll, squeeze
+from .functions.shapes.broadcasting import broadcast_arrays, broadcast_shapes, meshgrid
+from .functions.shapes.diagonals import diag, diagonal, trace, tril, triu
+from .functions.shapes.joining import concat, split, stack, unstack
+from .functions.shapes.padding import pad
+from .functions.shapes.repetition import tile
+from .functions.shapes.views import broadcast_to, reshape
+from .functions.sorting.greatest import topk
+from .functions.sorting.sorts import argsort, sort
+from .nn import (
+    Conv1,
+    Conv2,
+    Conv3,
+    ConvTranspose1,
+    ConvTranspose2,
+    ConvTranspose3,
+    Dense,
+    Flatten,
+    Identity,
+    Layer,
+    MaxPool1,
+    MaxPool2,
+    Relu,
+    Sequential,
+)
+from .optim import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    RuleOptimizer,
+    UpdateRule,
+)
+from .random.masks import dropout
 from .tensor.parameter import Parameter
 from .tensor.tensor import Tensor
 
@@ -120,27 +187,44 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
     "Conv1",
     "Conv2",
+    "Conv3",
+    "ConvTranspose1",
+    "ConvTranspose2",
+    "ConvTranspose3",
     "Dense",
     "Flatten",
     "Identity",
     "Layer",
+    "Lion",
     "MaxPool1",
     "MaxPool2",
+    "NAdam",
     "Optimizer",
     "Parameter",
+    "RAdam",
+    "RMSprop",
     "Relu",
+    "RuleOptimizer",
     "Sequential",
     "Tensor",
+    "UpdateRule",
     "abs",
     "acos",
     "acosh",
     "add",
     "all",
     "any",
+    "arange",
     "argmax",
     "argmin",
+    "argsort",
+    "asarray",
     "asin",
     "asinh",
     "atan",
@@ -153,19 +237,42 @@ __all__ = [
     "bitwise_or",
     "bitwise_right_shift",
     "bitwise_xor",
+    "broadcast_arrays",
+    "broadcast_shapes",
+    "broadcast_to",
+    "can_cast",
     "cbrt",
     "ceil",
     "celu",
     "clip",
+    "concat",
+    "conv1",
+    "conv2",
+    "conv3",
+    "conv_transpose1",
+    "conv_transpose2",
+    "conv_transpose3",
     "copysign",
     "cos",
     "cosh",
     "count_nonzero",
+    "cumulative_max",
+    "cumulative_min",
+    "cumulative_prod",
+    "cumulative_sum",
     "data",
+    "diag",
+    "diagonal",
+    "diff",
     "digamma",
     "divide",
+    "dropout",
+    "einsum",
     "elementwise",
     "elu",
+    "embedding",
+    "empty",
+    "empty_like",
     "entr",
     "equal",
     "erf",
@@ -173,24 +280,37 @@ __all__ = [
     "errors",
     "exp",
     "exp2",
+    "expand_dims",
     "expm1",
+    "eye",
+    "finfo",
+    "flip",
     "floor",
     "floor_divide",
+    "fold",
+    "from_dlpack",
+    "full",
+    "full_like",
     "gammaln",
     "gelu",
     "grad",
+    "gradcheck",
     "greater",
     "greater_equal",
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
     "hypot",
+    "iinfo",
+    "index_add",
+    "isdtype",
     "isfinite",
     "isinf",
     "isnan",
     "leaky_relu",
     "less",
     "less_equal",
+    "linspace",
     "load_checkpoint",
     "log",
     "log1p",
@@ -199,36 +319,54 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logaddexp",
+    "logcumsumexp",
     "logical_and",
     "logical_not",
     "logical_or",
     "logical_xor",
     "logit",
     "logsumexp",
+    "matmul",
+    "matrix_transpose",
     "max",
     "maximum",
     "mean",
+    "meshgrid",
     "min",
     "minimum",
     "mish",
+    "moveaxis",
     "multiply",
     "ndtr",
     "negative",
     "nextafter",
     "nn",
+    "nonzero",
     "not_equal",
+    "one_hot",
+    "ones",
+    "ones_like",
     "optim",
+    "outer",
+    "pad",
+    "permute_dims",
     "positive",
     "pow",
     "prod",
+    "put_along_axis",
+    "random",
     "reciprocal",
     "reduction",
     "relu",
     "relu6",
     "remainder",
+    "reshape",
+    "result_type",
+    "roll",
     "round",
     "rsqrt",
     "save_checkpoint",
+    "scatter_add",
     "selu",
     "sigmoid",
     "sign",
@@ -240,20 +378,37 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "sort",
+    "split",
     "sqrt",
     "square",
+    "squeeze",
+    "stack",
     "std",
     "subtract",
     "sum",
+    "take",
+    "take_along_axis",
     "tan",
     "tanh",
+    "tensordot",
+    "tile",
+    "topk",
+    "trace",
+    "tril",
+    "triu",
     "trunc",
+    "unfold",
+    "unstack",
     "value_and_grad",
     "var",
+    "vecdot",
     "vector_norm",
     "where",
     "xlog1py",
     "xlogy",
+    "zeros",
+    "zeros_like",
 ]
 
 # What takes tens of milliseconds to load and not every program needs is loaded when asked for: CSV, compression, CBOR.

@@ -192,7 +192,7 @@ class Training(_Autograph):
 
     def step(self, x: Tensor, t: Tensor, learning_rate: float) -> Tensor:
         self.model.init_parameter_grads()
-        loss = self.model(x).cross_entropy_loss(t)
+        loss: Tensor = self.model(x).cross_entropy_loss(t)
         loss.backward()
         self.model.update(learning_rate, self.optimizer)
         return loss

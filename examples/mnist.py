@@ -31,27 +31,29 @@ READ_EVERY = 25
 
 @dataclass
 class Scores:
-    """Losses and hits of an epoch, left on the device until somebody asks."""
+    """Losses and accuracies of an epoch's batches, left on the device until somebody asks."""
 
     losses: list[Tensor] = field(default_factory=list)
-    hits: list[Tensor] = field(default_factory=list)
+    accuracies: list[Tensor] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
-    values: list[tuple[float, int]] = field(default_factory=list)
+    values: list[tuple[float, float]] = field(default_factory=list)
 
-    def add(self, loss: Tensor, hits: Tensor, count: int) -> None:
+    def add(self, loss: Tensor, accuracy: Tensor, count: int) -> None:
         self.losses.append(loss)
-        self.hits.append(hits)
+        self.accuracies.append(accuracy)
         self.counts.append(count)
 
     def read(self) -> tuple[float, float]:
         """Mean loss and accuracy so far; waits for the device."""
-        unread = zip(self.losses, self.hits, strict=True)
-        self.values += [(float(loss.item()), int(hits.item())) for loss, hits in unread]
+        unread = zip(self.losses, self.accuracies, strict=True)
+        self.values += [(float(loss), float(accuracy)) for loss, accuracy in unread]
         self.losses.clear()
-        self.hits.clear()
+        self.accuracies.clear()
         total = sum(self.counts)
-        mean = sum(value * count for (value, _), count in zip(self.values, self.counts, strict=True)) / total
-        return mean, sum(hits for _, hits in self.values) / total
+        mean = sum(loss * count for (loss, _), count in zip(self.values, self.counts, strict=True)) / total
+        # A share of a batch is that of a whole number of images.
+        right = sum(round(share * count) for (_, share), count in zip(self.values, self.counts, strict=True))
+        return mean, right / total
 
     def batch_losses(self) -> list[float]:
         """The loss of each batch, in order."""

@@ -1,6 +1,7 @@
 """Reverse-mode automatic differentiation."""
 
+from .differences import gradcheck
 from .tape import GradientFunction, differentiable, saved
 from .transformations import grad, value_and_grad
 
-__all__ = ["GradientFunction", "differentiable", "grad", "saved", "value_and_grad"]
+__all__ = ["GradientFunction", "differentiable", "grad", "gradcheck", "saved", "value_and_grad"]

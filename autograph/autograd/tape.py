@@ -90,10 +90,14 @@ def differentiable(
     >>> x.grad.item()
     6.0
     """
+    edges: list[Edge] = []
     try:
-        edges = tuple(
-            edge for tensors, function in inputs if (edge := _edge(tensors, function, higher_order)) is not None
-        )
+        for tensors, function in inputs:
+            if not isinstance(tensors, tuple):
+                if tensors.node is not None:
+                    edges.append(Edge((tensors.node,), function, True, higher_order))
+            elif any(targets := tuple([tensor.node for tensor in tensors])):
+                edges.append(Edge(targets, function, False, higher_order))
     except (TypeError, ValueError, AttributeError):
         raise DtypeError("differentiable takes pairs of a Tensor and a function that gives its gradient") from None
     if not edges:
@@ -103,14 +107,29 @@ def differentiable(
         raise DtypeError("differentiable takes a Tensor, and pairs of a Tensor and a function that gives its gradient")
     if not recording.on:
         return value
-    if not isinstance(value, tuple):
-        return _recorded(value, edges)
-    nodes = tuple(Node(v) for v in values)
+    # A gradient function may keep the value itself: no place in the graph may keep it alive.
+    recorded = record(tuple(v.detach() if v.dtype.is_float else v for v in values), *edges)
+    return recorded if isinstance(value, tuple) else recorded[0]
+
+
+def record(values: tuple[Tensor, ...], *edges: Edge) -> tuple[Tensor, ...]:
+    """Gives the results of an operation, which nobody else has yet, their places in the graph: those of floats.
+
+    Args:
+        values: the results.
+        edges: to what they were computed from.
+    """
+    if len(values) == 1:
+        if values[0].dtype.is_float:
+            values[0].node = Node(values[0], edges)
+        return values
+    nodes = tuple([Node(value) for value in values])
     operation = OperationNode(edges, nodes)
-    return tuple(
-        _recorded(v, (Edge((operation,), _identity, is_recordable=True, slot=slot),), node)
-        for slot, (v, node) in enumerate(zip(values, nodes, strict=True))
-    )
+    for slot, (value, node) in enumerate(zip(values, nodes, strict=True)):
+        node.edges = (Edge((operation,), _identity, is_recordable=True, slot=slot),)
+        if value.dtype.is_float:
+            value.node = node
+    return values
 
 
 def saved(x: Tensor) -> Tensor:
@@ -132,23 +151,6 @@ def saved(x: Tensor) -> Tensor:
     result = x.detach()
     result.node = x.node
     return result
-
-
-def _edge(tensors: Tensor | tuple[Tensor, ...], function: GradientFunction, is_recordable: bool) -> Edge | None:
-    """The edge to inputs; None where none of them is tracked."""
-    if not isinstance(tensors, tuple):
-        return None if tensors.node is None else Edge((tensors.node,), function, True, is_recordable)
-    targets = tuple([tensor.node for tensor in tensors])
-    return Edge(targets, function, False, is_recordable) if any(targets) else None
-
-
-def _recorded(value: Tensor, edges: tuple[Edge, ...], node: Node | None = None) -> Tensor:
-    if not value.dtype.is_float:
-        return value
-    recorded = value.detach()
-    recorded.node = node or Node(value)
-    recorded.node.edges = edges
-    return recorded
 
 
 def _identity(gradient: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
     def both(*args: Any, **named: Any) -> tuple[Tensor, Any]:
         given, inputs = list(args), []
         for place in places:
-            given[place] = _input(args, place)
+            given[place] = as_input(args, place)
             inputs.append(given[place])
         value = _value(f, given, named)
         is_recorded = recording.on and value.node is not None and _has_outer(value.node, [x.node for x in inputs])
@@ -91,7 +91,7 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | Sequence[int] = 0) -
     return both
 
 
-def _input(args: tuple[Any, ...], place: int) -> Tensor:
+def as_input(args: tuple[Any, ...], place: int) -> Tensor:
     """An argument as an input of its own, from which a graph is recorded."""
     if place >= len(args):
         raise AutographError(f"grad by argument {place}: {len(args)} were given")
@@ -125,10 +125,10 @@ def _gradients(value: Tensor, inputs: list[Tensor], is_recorded: bool) -> list[T
     if value.node is not None:
         one = value.result(Buffer.ones(value.shape, value.dtype, value.device))
         found = propagate(value.node, one, nodes, is_recorded)
-    return [found[n] if n in found else _zeros_like(x) for n, x in zip(nodes, inputs, strict=True)]
+    return [found[n] if n in found else zeros_like(x) for n, x in zip(nodes, inputs, strict=True)]
 
 
-def _zeros_like(x: Tensor) -> Tensor:
+def zeros_like(x: Tensor) -> Tensor:
     return x.result(Buffer.zeros(x.shape, x.dtype, x.device))
 
 

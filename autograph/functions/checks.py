@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -55,28 +55,24 @@ def require_numbers(operation: str, dtype: ScalarType) -> None:
         raise DtypeError(f"{operation} of bool: truth values are not numbers; cast to a type of numbers, or compare")
 
 
-def pair(name: str, value: Any, minimum: int) -> tuple[int, int]:
-    """A number for both axes of an image, or one for each: ``(vertical, horizontal)``."""
+def per_axis(name: str, value: Any, minimum: int, ndim: int) -> Shape:
+    """A number for all axes of a signal, an image or a volume, or one for each: ``(vertical, horizontal)``."""
+    several = isinstance(value, tuple | list)
     try:
-        both = tuple(operator.index(v) for v in value) if isinstance(value, tuple | list) else (operator.index(value),)
+        numbers = tuple(operator.index(v) for v in value) if several else (operator.index(value),) * ndim
     except TypeError:
-        both = ()
-    if len(both) == 1 and not isinstance(value, tuple | list):
-        both *= 2
-    if len(both) != 2 or min(both) < minimum:
-        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {minimum}, or a pair of them")
-    return both[0], both[1]
+        numbers = ()
+    if len(numbers) != ndim or min(numbers) < minimum:
+        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {minimum}{_SEVERAL[ndim]}")
+    return numbers
+
+
+_SEVERAL = {1: "", 2: ", or a pair of them", 3: ", or three of them"}
 
 
 def single(name: str, value: Any, minimum: int) -> int:
-    """A number for the one axis of a signal."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = minimum - 1
-    if number < minimum:
-        raise ShapeError(f"{name}={value!r}: expected a whole number of at least {minimum}")
-    return number
+    """One number, such as for the one axis of a signal."""
+    return per_axis(name, value, minimum, 1)[0]
 
 
 def integers(given: tuple[Any, ...]) -> Shape:
@@ -91,6 +87,34 @@ def integers(given: tuple[Any, ...]) -> Shape:
         return tuple(operator.index(n) for n in entries)
     except TypeError:
         raise ShapeError(f"expected integers, one by one or as a tuple, not {entries}") from None
+
+
+def axis_within(operation: str, axis: Any, ndim: int) -> int:
+    """An axis of ``ndim``, counted from the end if negative.
+
+    Raises:
+        ShapeError: there is no such axis.
+    """
+    try:
+        place = operator.index(axis)
+    except TypeError:
+        raise ShapeError(f"{operation}(axis={axis!r}): expected a whole number") from None
+    if not -ndim <= place < ndim:
+        raise ShapeError(f"{operation}(axis={place}): expected one of {ndim} axes, {-ndim} to {ndim - 1}")
+    return place + ndim if place < 0 else place
+
+
+def broadcast_shape(operation: str, shapes: Sequence[Shape]) -> Shape:
+    """The shape of an operation's result on operands of such shapes.
+
+    Raises:
+        ShapeError: they don't broadcast.
+    """
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = " and ".join(map(str, shapes))
+        raise ShapeError(f"{operation} of shapes {listed}: aligned at the right, lengths must be equal or 1") from None
 
 
 def is_number(value: Any) -> bool:

@@ -9,12 +9,21 @@ import numpy as np
 
 from autograph.errors import DeviceError, DtypeError, ShapeError
 from autograph.tensor.base import TensorBase
-from krnlpy import Buffer, ScalarType, host_call
+from krnlpy import Buffer, ScalarType, func, host_call, i32
+
+from .type_variables import C
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
 Classes: TypeAlias = "Tensor | np.ndarray[Any, Any]"
+
+
+@func
+def class_index(given: Any, count: Any) -> Any:
+    """A class as an i32, -1 where it is out of range: the classes may have 64 bits."""
+    index = i32(given)
+    return index if C(index) == given and 0 <= index < count else -1
 
 
 def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:

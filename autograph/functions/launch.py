@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import krnlpy
-from krnlpy import Buffer, Device
+from krnlpy import Buffer, Device, func
 
 MAX_THREADS = 1 << 22
 """More than any device runs at once, fewer than any limit on groups; each thread loops over what is left."""
@@ -35,6 +35,12 @@ def grid_stride(kernel: Any, count: int, passes: int = 0) -> Any:
     """
     items = max(1, MAX_PASSES // (1 + passes))
     return kernel.with_global_threads(max(1, min(count, MAX_THREADS), -(-count // items)))
+
+
+@func
+def split_index(index: Any, length: Any) -> Any:
+    """The quotient and the rest, for kernels: without a division where an axis has length 1, as many have."""
+    return (index // length, index % length) if length > 1 else (index, 0)
 
 
 Pieces = tuple[tuple[slice, slice], ...]

@@ -1,22 +1,21 @@
-"""Logits and true classes: cross-entropy loss with the softmax inside, accuracy, one-hot rows."""
+"""Logits and true classes: cross-entropy loss with the softmax inside, accuracy."""
 
 from __future__ import annotations
 
-import operator
-from functools import partial
 from math import nan
 from typing import TYPE_CHECKING, Any, Literal
 
 from autograph.autograd import differentiable
-from autograph.errors import AutographError, DtypeError, ShapeError
-from krnlpy import Buffer, DTypeLike, Global, Item, ItemMut, Out, bf16, f16, f32, func, host_call, i32, kernel, u32
+from autograph.errors import AutographError, ShapeError
+from krnlpy import Buffer, Global, Item, ItemMut, Out, bf16, f16, f32, f64, func, i32, kernel
 from krnlpy.dsl import exp, global_id, global_threads, item_id, log
 
 from .checks import require_dtype
-from .classes import Classes, check_range, class_tensor
-from .launch import grid_stride, max_passes, reshape_or_copy, split_rows
+from .classes import Classes, class_index, class_tensor
+from .launch import grid_stride, max_passes, split_rows
 from .reducers.sums import sum_axes
-from .type_variables import C, F, T
+from .reductions.aggregates import argmax, mean
+from .type_variables import C, F
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
@@ -26,13 +25,6 @@ Reduction = Literal["mean", "sum"]
 _RESERVED_PASSES = 128
 """A thread loops twice over a row that is not split: up to twice MAX_PASSES, less these, so that all its loops together
 stay below the limit of any driver."""
-
-
-@func
-def _class_index(given: Any, count: Any) -> Any:
-    """A class as an i32, -1 where it is out of range: the classes may have 64 bits."""
-    index = i32(given)
-    return index if C(index) == given and 0 <= index < count else -1
 
 
 @func
@@ -67,7 +59,7 @@ def _losses(
             total += exp(logits[row, j] - greatest)
         maximum[row] = greatest
         powers[row] = total
-        index = _class_index(classes[row], logits.shape[1])
+        index = class_index(classes[row], logits.shape[1])
         loss[row] = _row_loss(logits, row, index, greatest, total) * scale if index >= 0 else invalid
 
 
@@ -124,7 +116,7 @@ def _losses_of_pieces(
             total += sums[row, piece]
         maximum[row] = greatest
         powers[row] = total
-        index = _class_index(classes[row], logits.shape[1])
+        index = class_index(classes[row], logits.shape[1])
         loss[row] = _row_loss(logits, row, index, greatest, total) * scale if index >= 0 else invalid
 
 
@@ -141,7 +133,7 @@ def _gradient(
     invalid: f32,
 ) -> None:
     """``softmax(row) - one_hot(class)``, times the gradient of the loss."""
-    index = _class_index(classes, count)
+    index = class_index(classes, count)
     p = exp(logits - maximum) / powers  # the powers that were summed, so that rows sum to 0
     if index == item_id() % count:
         p -= 1
@@ -150,37 +142,9 @@ def _gradient(
     dlogits = p * scale * gradient
 
 
-@kernel(unchecked=True)
-def _hits(logits: Global[F, Literal[2]], classes: Global[C], hits: Out[u32, Literal[2]]) -> None:
-    """A thread has a row, or one of the pieces of a long one, of which all must be right."""
-    pieces = hits.shape[1]
-    size = _piece_size(logits.shape[1], pieces)
-    for item in range(global_id(), hits.size, global_threads()):
-        row = item // pieces
-        first = item % pieces * size
-        index = _class_index(classes[row], logits.shape[1])
-        right = 0
-        if index >= 0:
-            right = 1
-            for j in range(first, min(first + size, logits.shape[1])):
-                # A comparison with NaN is false, so that NaN is never right.
-                if (j < index or j > index) and not logits[row, index] > logits[row, j]:
-                    right = 0
-        hits[row, item % pieces] = u32(right)
-
-
-@kernel(unchecked=True)
-def _all_pieces(hits: Global[u32, Literal[2]], out: Out[u32]) -> None:
-    for row in range(global_id(), out.size, global_threads()):
-        right = u32(1)
-        for piece in range(hits.shape[1]):
-            right = min(right, hits[row, piece])
-        out[row] = right
-
-
 @kernel
-def _one_hot(classes: Item[C], out: ItemMut[T], count: i32) -> None:
-    out = T(_class_index(classes, count) == item_id() % count)
+def _hits(predicted: Item[i32], classes: Item[C], hits: ItemMut[f32], count: i32) -> None:
+    hits = 1.0 if class_index(classes, count) == predicted else 0.0
 
 
 def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = "mean") -> Tensor:
@@ -235,79 +199,34 @@ def cross_entropy_loss(logits: Tensor, classes: Classes, reduction: Reduction = 
 
 
 def accuracy(logits: Tensor, classes: Classes) -> Tensor:
-    """The count of rows whose greatest logit is that of the true class; ties and NaN are wrong.
+    """The share of rows whose greatest logit is that of the true class: of equal ones the first counts, and NaN is
+    greater than all, as for :func:`argmax`.
 
     Args:
-        logits: ``[batch, classes]``, f16, bf16 or f32.
+        logits: ``[batch, classes]``, of floats.
         classes: ``[batch]``, as :func:`cross_entropy_loss` takes them; on a device, a class out of range is wrong.
 
     Returns:
-        The count, u32 of shape ``()``, on the device.
+        The share, f32 of shape ``()``, on the device: NaN of an empty batch.
 
     Raises:
         ShapeError: not one class a row, or a class is out of range.
-        DtypeError: the logits are not floats of at most 32 bits, or the classes are not integers.
+        DtypeError: the logits are not floats, or the classes are not integers.
         DeviceError: the classes are a tensor on another device.
 
     >>> import numpy as np
     >>> from autograph import Tensor
-    >>> logits = Tensor.from_numpy([[0.2, 0.8], [0.9, 0.1], [0.5, 0.5]]).cast("f32")
-    >>> logits.accuracy(np.array([1, 1, 0])).item()  # right, wrong, a tie
-    1
+    >>> logits = Tensor.from_numpy([[0.2, 0.8], [0.9, 0.1], [0.3, 0.7], [0.5, 0.5]])
+    >>> logits.accuracy(np.array([1, 1, 1, 0])).item()  # right, wrong, right, a tie
+    0.75
     """
-    require_dtype("accuracy", logits, f16, bf16, f32)
+    require_dtype("accuracy", logits, f16, bf16, f32, f64)
     targets = class_tensor("accuracy", logits, classes)
     rows, count = logits.shape
-    pieces = max(1, -(-count // max_passes(logits.device)))
-    hits = Buffer.empty((rows, pieces), u32, logits.device)
-    if hits.size:
-        for some, labels, part in split_rows(logits.buffer, targets.buffer, hits):
-            grid_stride(_hits, part.size, -(-count // pieces))(some, labels, part)
-    if pieces > 1 and rows:
-        whole = Buffer.empty((rows, 1), u32, logits.device)
-        grid_stride(_all_pieces, rows, pieces)(hits, whole.reshape((rows,)))
-        hits = whole
-    return logits.result(sum_axes(hits.reshape((rows,)), (0,), u32))
-
-
-def one_hot(classes: Tensor, count: int, dtype: DTypeLike = f32) -> Tensor:
-    """A row of zeros with a one at its class, for each of a tensor of classes.
-
-    Args:
-        classes: of any shape and any of the 8 integer types. A class out of range raises if the tensor lies on the
-            host; on a device, where looking would mean waiting, its row is zeros.
-        count: of classes, at least 1.
-        dtype: of the result, any of the 13.
-
-    Returns:
-        ``[*classes.shape, count]``.
-
-    Raises:
-        DtypeError: the classes are not integers, or ``dtype`` is not a scalar type.
-        ShapeError: a class is out of range, or ``count`` is not a whole number of at least 1.
-
-    >>> import numpy as np
-    >>> from autograph import Tensor
-    >>> Tensor.from_numpy(np.array([2, 0], np.uint8)).one_hot(3, "i32").numpy().tolist()
-    [[0, 0, 1], [1, 0, 0]]
-    """
-    if not classes.dtype.is_integer:
-        raise DtypeError(f"one_hot takes classes as integers, not {classes.dtype}")
-    try:
-        length = operator.index(count)
-    except TypeError:
-        length = 0
-    if length < 1:
-        raise ShapeError(f"one_hot of {count!r} classes: expected a whole number of at least 1")
-    if classes.device.is_host:
-        host_call(partial(check_range, "one_hot", length), classes.buffer)
-    out = Buffer.empty((*classes.shape, length), dtype, classes.device)
-    if out.size:
-        rows = out.size // length
-        repeated = reshape_or_copy(classes.buffer, (rows, 1)).broadcast_to((rows, length))
-        for some, part in split_rows(repeated, out.reshape((rows, length))):
-            _one_hot(some, part, length)
-    return classes.result(out)
+    hits = Buffer.empty(rows, f32, logits.device)
+    if rows:
+        _hits(argmax(logits.detach(), 1).buffer, targets.buffer, hits, count)
+    return mean(logits.result(hits))
 
 
 def _losses_of_rows(buffers: tuple[Buffer, ...], scale: float) -> None:

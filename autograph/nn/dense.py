@@ -12,7 +12,7 @@ from .layer import Layer, settings
 
 
 class Dense(Layer):
-    """``x @ weight + bias`` of ``[batch, inputs]``, giving ``[batch, outputs]``.
+    """``x @ weight + bias`` of ``[..., inputs]``, giving ``[..., outputs]``.
 
     Args:
         inputs: features of an input.
@@ -52,16 +52,16 @@ class Dense(Layer):
         self.bias: Parameter | None = uniform((outputs,), inputs, rng, dtype, device) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[batch, inputs]`` to ``[batch, outputs]``.
+        """``[..., inputs]`` to ``[..., outputs]``. The dtypes of ``x`` and the weights are promoted.
 
         Raises:
-            ShapeError: ``x`` has another number of features, or is not a matrix.
-            DtypeError: ``x`` has another dtype than the weights, or is not a tensor.
+            ShapeError: ``x`` has another number of features.
+            DtypeError: ``x`` is not a tensor.
             DeviceError: ``x`` lies on another device than the weights.
 
         >>> from autograph import Dense, Tensor
-        >>> Dense(4, 3, seed=0)(Tensor.ones((5, 4))).shape
-        (5, 3)
+        >>> Dense(4, 3, seed=0)(Tensor.ones((5, 4))).shape, Dense(4, 3, seed=0)(Tensor.ones((2, 5, 4))).shape
+        ((5, 3), (2, 5, 3))
         """
         require_tensor("Dense", x)
         y = x @ self.weight

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import prod
+
+from autograph.errors import ShapeError
 from autograph.tensor.base import require_tensor
 from autograph.tensor.tensor import Tensor
 
@@ -21,6 +24,7 @@ class Flatten(Layer):
         """The input with one axis for all features.
 
         Raises:
+            ShapeError: ``x`` has no axes.
             DtypeError: ``x`` is not a tensor.
 
         >>> from autograph import Flatten, Tensor
@@ -28,7 +32,9 @@ class Flatten(Layer):
         (2, 144)
         """
         require_tensor("Flatten", x)
-        return x.flatten()
+        if not x.ndim:
+            raise ShapeError("Flatten takes a batch, of shape [n, ...], not a tensor without axes")
+        return x.reshape(x.shape[0], prod(x.shape[1:]))
 
 
 class Identity(Layer):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from autograph.errors import AutographError, DtypeError
 from autograph.tensor.parameter import Parameter
-from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, scalar_type
 
 if TYPE_CHECKING:
@@ -19,8 +18,8 @@ class Layer:
 
     Attributes that are layers or parameters, or lists or tuples of them (nested too), are its children, in the order in
     which they were first assigned; None and anything else is not. So a layer that a model may or may not have is one or
-    None, and one of several alternatives is whichever was assigned. Without a ``forward`` of its own, a layer hands its
-    input through its child layers in that order.
+    None, and one of several alternatives is whichever was assigned. A ``forward`` of its own takes what arguments it
+    likes; without one, a layer hands its input through its child layers in that order.
 
     >>> from autograph import Dense, Layer, Relu, Tensor
     >>> class Perceptron(Layer):
@@ -35,15 +34,23 @@ class Layer:
     ['dense1.weight', 'dense1.bias', 'dense2.weight']
     """
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """The output for an input: :meth:`forward`."""
-        return self.forward(x)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What :meth:`forward` gives for the same arguments."""
+        return self.forward(*args, **kwargs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Runs the child layers in order; a subclass may define it anew.
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the child layers in order; a subclass may define it anew, with other arguments and results.
+
+        Args:
+            *args: the first layer's arguments; each other layer takes what the one before it gave.
+            **kwargs: more of the first layer's.
+
+        Returns:
+            What the last layer gives; without layers, the one argument.
 
         Raises:
-            AutographError: the layer has a parameter of its own, but no ``forward`` of its own.
+            AutographError: the layer has a parameter of its own, but no ``forward`` of its own; or there are several
+                arguments and no layer.
 
         >>> from autograph import Layer, Parameter, Tensor
         >>> class Scale(Layer):
@@ -60,8 +67,13 @@ class Layer:
                     f"{type(self).__name__} has the parameter {name} but no forward(self, x) that says what to do with"
                     " it"
                 )
-            x = child(x)
-        return x
+            args, kwargs = (child(*args, **kwargs),), {}
+        if len(args) != 1 or kwargs:
+            raise AutographError(
+                f"{type(self).__name__} has no layers and no forward of its own: it takes one argument, and hands it"
+                " through"
+            )
+        return args[0]
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """All parameters with names such as ``conv1.weight``, in order; one that occurs twice, the first time only.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograph.functions.checks import pair, single
+from autograph.functions.checks import per_axis, single
 from autograph.tensor.base import require_tensor
 from autograph.tensor.tensor import Tensor
 
@@ -62,8 +62,8 @@ class MaxPool2(Layer):
     """
 
     def __init__(self, filter: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> None:
-        self.filter = pair("filter", filter, 1)
-        self.stride = self.filter if stride is None else pair("stride", stride, 1)
+        self.filter = per_axis("filter", filter, 1, 2)
+        self.stride = self.filter if stride is None else per_axis("stride", stride, 1, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[n, c, h, w]`` to ``[n, c, (h - fh) // sh + 1, (w - fw) // sw + 1]``.
@@ -77,7 +77,7 @@ class MaxPool2(Layer):
         (5, 6, 12, 12)
         """
         require_tensor("MaxPool2", x)
-        return x.max_pool2(self.filter, self.stride)
+        return x.max_pool2(self.filter, self.stride)  # type: ignore[arg-type]
 
     def describe(self) -> str:
         return settings(self.filter, stride=(self.stride, self.filter))

@@ -56,5 +56,5 @@ class Optimizer(Protocol):
 
         >>> from autograph import SGD
         >>> SGD(momentum=0.5).settings()
-        {'momentum': 0.5}
+        {'momentum': 0.5, 'weight_decay': 0.0, 'nesterov': False}
         """

@@ -108,6 +108,20 @@ class Recording(threading.local):
 recording = Recording()
 
 
+_results: list[type[Tensor]] = []
+
+
+def made_by_operations(cls: type[Tensor]) -> type[Tensor]:
+    """Names the class of what operations return, which stands above them."""
+    _results.append(cls)
+    return cls
+
+
+def tensor_of(buffer: Buffer) -> Tensor:
+    """A tensor of a buffer, for operations that take no tensor; others have ``x.result(buffer)``."""
+    return _results[0](buffer)
+
+
 class TensorBase:
     """The elements of a tensor, shared with others until one is changed, and its node.
 
@@ -281,6 +295,44 @@ class TensorBase:
             raise SharingError(f"the elements lie on {self.device!r}; an array of them is always a copy")
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A capsule for ``from_dlpack`` of another library: it shares the memory, which is the process's for tensors on
+        the host and the interpreter. A change of this tensor in place copies first; whoever changes the other library's
+        tensor changes this one. Where the library names the CPU, or asks for a copy, it is a copy, from any device.
+
+        Raises:
+            krnlpy.SharingError: a BufferError, as the protocol demands.
+        """
+        share = self.share
+        capsule = share.buffer.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+        if self._shares_with_arrays and not copy:
+            share.users.append(None)  # the other library: for as long as the memory lives
+        return capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """The device by DLPack's numbers: (1, 0), the CPU, or (7, index), a Vulkan device."""
+        return self.share.buffer.__dlpack_device__()
+
+    def tolist(self) -> Any:
+        """The elements as Python's numbers, in lists for each axis; waits for all work on them.
+
+        Raises:
+            CaptureError: the device captures a graph.
+
+        >>> from autograph import Tensor
+        >>> Tensor.ones((2, 2)).tolist(), Tensor.full((), 7).tolist()
+        ([[1.0, 1.0], [1.0, 1.0]], 7)
+        """
+        array = self.share.buffer.numpy()
+        return (array.astype(np.float32) if self.dtype.is_float and self.dtype.size < 4 else array).tolist()
+
     def item(self) -> int | float | bool:
         """The number or truth value that a tensor of one element holds; waits for it.
 
@@ -304,6 +356,16 @@ class TensorBase:
 
     def __bool__(self) -> bool:
         return bool(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if not self.dtype.is_integer:
+            raise DtypeError(
+                f"a tensor of {self.dtype} is no index: expected one of integers, for example .cast('i32')"
+            )
+        return int(self.item())
 
     def detach(self) -> Tensor:
         """A tensor of the same elements that is not recorded.

@@ -6,28 +6,32 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from autograph.autograd.tape import backward
-from autograph.errors import DtypeError
+from autograph.errors import DtypeError, ShapeError
 from autograph.functions import (
     casts,
+    creation,
     in_place,
     losses,
 )
-from autograph.functions.convolution import one_dimensional, two_dimensional
+from autograph.functions.convolution import convolutions
 from autograph.functions.elementwise import activations, arithmetic, bits, comparisons
-from autograph.functions.indexing import reading
+from autograph.functions.indexing import one_hot, reading, writing
 from autograph.functions.pooling import maxima
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
 from autograph.functions.reductions import aggregates, softmax
-from autograph.functions.shapes import views
-from krnlpy import Buffer, Device, DTypeLike, f32
+from autograph.functions.scans import cumulative
+from autograph.functions.shapes import arrangement, diagonals, joining, views
+from autograph.functions.sorting import greatest, sorts
+from krnlpy import Buffer
 
-from .base import Shape, TensorBase, require_buffer
+from .base import TensorBase, made_by_operations, require_buffer
 from .share import Share
 
 __all__ = ["Tensor"]
 
 
+@made_by_operations
 class Tensor(TensorBase):
     """An n-dimensional array of one of the 13 scalar types, on the host or on a device.
 
@@ -46,6 +50,12 @@ class Tensor(TensorBase):
     """
 
     __slots__ = ()
+
+    from_numpy = staticmethod(creation.from_numpy)
+    full = staticmethod(creation.full)
+    zeros = staticmethod(creation.zeros)
+    ones = staticmethod(creation.ones)
+    empty = staticmethod(creation.empty)
 
     # Methods are the functions themselves: `x.conv2(...)` is `conv2(x, ...)`.
 
@@ -81,6 +91,7 @@ class Tensor(TensorBase):
     __hash__ = TensorBase.__hash__  # by identity
     __matmul__ = matmul = matrices.matmul
     __getitem__ = reading.index
+    __setitem__ = writing.set_index
 
     to_device = views.to_device
     copy = views.copy
@@ -89,6 +100,15 @@ class Tensor(TensorBase):
     flatten = views.flatten
     transpose = views.transpose
     broadcast_to = views.broadcast_to
+    squeeze = arrangement.squeeze
+    expand_dims = arrangement.expand_dims
+    moveaxis = arrangement.moveaxis
+    flip = arrangement.flip
+    roll = arrangement.roll
+    split = joining.split
+    unstack = joining.unstack
+    diagonal = diagonals.diagonal
+    trace = diagonals.trace
 
     cast = casts.cast
     scaled_cast = casts.scaled_cast
@@ -102,11 +122,16 @@ class Tensor(TensorBase):
     argmax = aggregates.argmax
     argmin = aggregates.argmin
     softmax = softmax.softmax
-    conv1 = one_dimensional.conv1
-    conv2 = two_dimensional.conv2
+    cumulative_sum = cumulative.cumulative_sum
+    sort = sorts.sort
+    argsort = sorts.argsort
+    topk = greatest.topk
+    conv1 = convolutions.conv1
+    conv2 = convolutions.conv2
+    conv3 = convolutions.conv3
     max_pool1 = maxima.max_pool1
     max_pool2 = maxima.max_pool2
-    one_hot = losses.one_hot
+    one_hot = one_hot.one_hot
     cross_entropy_loss = losses.cross_entropy_loss
     accuracy = losses.accuracy
     backward = backward
@@ -116,110 +141,28 @@ class Tensor(TensorBase):
     add_assign = in_place.add_assign
     scaled_add = in_place.scaled_add
 
-    @staticmethod
-    def from_numpy(array: Any, device: Device | None = None, *, copy: bool = True) -> Tensor:
-        """A tensor of an array's elements.
-
-        Args:
-            array: of any strides; without ``copy``, a NumPy array.
-            device: None is the host.
-            copy: False borrows the array's memory, on the host and on devices that can use it, whatever its strides.
-                The tensor never writes to it (a change in place copies first); whoever changes the array changes the
-                tensor.
-
-        Raises:
-            krnlpy.DtypeError: the array's dtype is none of the 13.
-            krnlpy.SharingError: without ``copy``: the array is read-only, not aligned or of foreign byte order, or the
-                device can't use it.
-
-        >>> import numpy as np
-        >>> array = np.zeros(2, np.float32)
-        >>> x = Tensor.from_numpy(array, copy=False)
-        >>> np.shares_memory(x.numpy(), array)
-        True
-        """
-        if copy:
-            return Tensor(Buffer.from_numpy(array, device))
-        tensor = Tensor(Buffer.from_numpy(array, device, copy=False))
-        tensor.share.users.append(None)  # the array: for as long as the memory lives
-        return tensor
-
-    @staticmethod
-    def full(shape: int | Shape, value: complex, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-        """A tensor whose elements are all one value.
-
-        Args:
-            shape: an int, or the lengths of the axes.
-            value: converted as in :meth:`fill`.
-            dtype: a scalar type, its name, or its NumPy dtype.
-            device: None is the host.
-
-        Raises:
-            ShapeError: ``shape`` is not a shape.
-            DtypeError: ``value`` is not a number, ``dtype`` no scalar type, or ``device`` no Device.
-            LimitExceeded: the tensor is larger than the device's buffers can be.
-            OutOfMemory: the device has not enough memory.
-
-        >>> from autograph import Tensor
-        >>> Tensor.full((2, 2), 7, "u8").numpy().tolist()
-        [[7, 7], [7, 7]]
-        """
-        return Tensor(Buffer.full(shape, value, dtype, device))
-
-    @staticmethod
-    def zeros(shape: int | Shape, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-        """A tensor of zeros; arguments are those of :meth:`full`.
-
-        Raises:
-            ShapeError: ``shape`` is not a shape.
-            DtypeError: ``dtype`` is not a scalar type, or ``device`` no Device.
-            LimitExceeded: the tensor is larger than the device's buffers can be.
-            OutOfMemory: the device has not enough memory.
-
-        >>> from autograph import Tensor
-        >>> Tensor.zeros(3)
-        Tensor(f32, (3,), Device.host(), [0., 0., 0.])
-        """
-        return Tensor(Buffer.zeros(shape, dtype, device))
-
-    @staticmethod
-    def ones(shape: int | Shape, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-        """A tensor of ones; arguments are those of :meth:`full`.
-
-        Raises:
-            ShapeError: ``shape`` is not a shape.
-            DtypeError: ``dtype`` is not a scalar type, or ``device`` no Device.
-            LimitExceeded: the tensor is larger than the device's buffers can be.
-            OutOfMemory: the device has not enough memory.
-
-        >>> from autograph import Tensor
-        >>> Tensor.ones((2, 3)).sum(axis=1).numpy().tolist()
-        [3.0, 3.0]
-        """
-        return Tensor(Buffer.ones(shape, dtype, device))
-
-    @staticmethod
-    def empty(shape: int | Shape, dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-        """A tensor of undefined content, to be filled; arguments are those of :meth:`full`.
-
-        Raises:
-            ShapeError: ``shape`` is not a shape.
-            DtypeError: ``dtype`` is not a scalar type, or ``device`` no Device.
-            LimitExceeded: the tensor is larger than the device's buffers can be.
-            OutOfMemory: the device has not enough memory.
-
-        >>> from autograph import Tensor
-        >>> x = Tensor.empty(2, "i32")
-        >>> x.assign(Tensor.from_numpy([3, 4]))
-        >>> x.numpy().tolist()
-        [3, 4]
-        """
-        return Tensor(Buffer.empty(shape, dtype, device))
-
     @property
     def T(self) -> Tensor:  # noqa: N802
-        """The transpose, a view: all axes in reverse order."""
+        """The transpose of a matrix, a view.
+
+        Raises:
+            ShapeError: the tensor is no matrix.
+        """
+        if self.ndim != 2:
+            raise ShapeError(
+                f".T is the transpose of a matrix, not of shape {self.shape}: .mT transposes each matrix of a stack,"
+                " transpose() reverses the order of all axes"
+            )
         return self.transpose()
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802
+        """The transpose of each matrix of a stack, a view: the last two axes exchanged.
+
+        Raises:
+            ShapeError: the tensor has fewer than two axes.
+        """
+        return arrangement.matrix_transpose(self)
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))

@@ -13,7 +13,7 @@ from krnlpy.device import Device
 from krnlpy.errors import DtypeError, KrnlpyError, LimitExceeded, ShapeError, SharingError
 from krnlpy.scalar import f32, pattern_of, scalar_type
 from krnlpy.views.strides import as_shape, contiguous_strides
-from krnlpy.views.view import View
+from krnlpy.views.view import ALWAYS_BOUND, View
 
 from . import arrays, transfer
 
@@ -67,6 +67,33 @@ class Buffer(View):
         # An empty buffer has no memory, and nothing ever asks a backend for it.
         memory = device.backend.allocate(nbytes) if nbytes else None
         return cls(device, dtype, memory, shape, contiguous_strides(shape), 0)
+
+    @classmethod
+    def empty_like(cls, other: Buffer, dtype: Any = None) -> Buffer:
+        """A buffer of undefined content, of the shape and on the device of another.
+
+        Args:
+            other: the other buffer; its strides are not taken over.
+            dtype: a scalar type, its name, or its NumPy dtype; that of the other if not given.
+
+        Raises:
+            DtypeError: ``other`` is not a Buffer, or ``dtype`` is none of the 13.
+            LimitExceeded: the buffer is larger than the device allows. OutOfMemory: the device has too little memory.
+
+        >>> from krnlpy import Buffer
+        >>> x = Buffer.empty_like(Buffer.zeros((2, 3)).transpose())
+        >>> x.shape, x.strides, x.dtype
+        ((3, 2), (2, 1), f32)
+        """
+        if not isinstance(other, View):
+            raise DtypeError(f"empty_like of {type(other).__name__}: expected a Buffer")
+        shape = other._shape
+        if dtype is None or dtype is other.dtype:
+            nbytes = other._size * other.dtype.size
+            if 0 < nbytes <= ALWAYS_BOUND and other.can_be_indexed and other._strides == contiguous_strides(shape):
+                return other._on(other.device.backend.allocate(nbytes))
+            dtype = other.dtype
+        return cls.empty(shape, dtype, other.device)
 
     @classmethod
     def full(cls, shape: int | Iterable[int], value: Any, dtype: Any = f32, device: Device | None = None) -> Buffer:
@@ -323,11 +350,11 @@ class Buffer(View):
         >>> x.numpy(out=out[:, 0]) is not None, out.tolist()
         (True, [[1.0, 0.0], [1.0, 0.0]])
         """
+        if out is None and copy is False and len(self._shape) <= arrays.MOST_AXES:
+            return self._shared_array()
         arrays.check_out(out, self._shape)
         if copy is False:
-            if out is not None:
-                raise SharingError("numpy(out=..., copy=False): what goes into an array is copied; give one of them")
-            return self._shared_array()
+            raise SharingError("numpy(out=..., copy=False): what goes into an array is copied; give one of them")
         if out is not None:
             is_plain = arrays.is_plain(out, self.shape, self.dtype.dtype)
             if is_plain and self.is_contiguous() and out.size and out.flags.writeable:
@@ -354,9 +381,12 @@ class Buffer(View):
         memory = self.device.backend.view(self._memory)
         if memory is None:
             raise SharingError(f"the elements lie on {self.device!r}; an array of them is always a copy")
+        array: np.ndarray[Any, Any]
         size, dtype = self.dtype.size, self.dtype.dtype
+        if self._contiguous:
+            return np.ndarray(self._shape, dtype, memory, self._offset * size)
         strides = [s * size for s in self._strides]
-        array: np.ndarray[Any, Any] = np.ndarray(self._shape, dtype, memory, self._offset * size, strides)
+        array = np.ndarray(self._shape, dtype, memory, self._offset * size, strides)
         if self.is_broadcast():
             array.flags.writeable = False
         return array

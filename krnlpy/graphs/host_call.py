@@ -11,7 +11,6 @@ from krnlpy.buffers.buffer import Buffer
 from krnlpy.errors import LaunchError
 
 
-@capture.capturable
 def host_call(function: Callable[..., Any], *buffers: Buffer) -> None:
     """Calls a function with the arrays of buffers on the host or the interpreter: NumPy's or another library's work
     between kernels.
@@ -36,6 +35,33 @@ def host_call(function: Callable[..., Any], *buffers: Buffer) -> None:
     >>> product.numpy()[0]
     array([18., 18.], dtype=float32)
     """
+    # Nearly always nobody captures, and the buffers are right: small products take less time than many questions.
+    arrays = None if capture.recorders or not callable(function) else _arrays(buffers)
+    if arrays:
+        function(*arrays)
+    else:
+        _recorded(function, *buffers)
+
+
+def _arrays(buffers: tuple[Buffer, ...]) -> list[Any] | None:
+    """The arrays of buffers on one device whose memory is the process's own; None where there is more to ask."""
+    backend, arrays = None, []
+    for buffer in buffers:
+        if buffer.__class__ is not Buffer:
+            return None
+        if backend is None:
+            backend = buffer.device.backend
+            if backend.info.index is not None:
+                return None
+        elif buffer.device.backend is not backend:
+            return None
+        arrays.append(buffer.numpy(copy=False))
+    return arrays
+
+
+@capture.capturable
+def _recorded(function: Callable[..., Any], *buffers: Buffer) -> None:
+    """As :func:`host_call`, for all cases."""
     if not callable(function):
         raise LaunchError(f"host_call of a {type(function).__name__}: expected a function of arrays")
     name = getattr(function, "__name__", repr(function))

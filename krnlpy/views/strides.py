@@ -164,6 +164,7 @@ def _integer(key: Any, n: int, axis: int) -> int:
     return i + n if i < 0 else i
 
 
+@lru_cache(maxsize=4096)
 def broadcast_strides(shape: Shape, strides: Strides, to: Shape) -> Strides:
     """The strides with which an array of ``shape`` is seen as one of shape ``to``, by NumPy's rules.
 
@@ -235,6 +236,7 @@ def bitcast(
     )
 
 
+@lru_cache(maxsize=4096)
 def reshape_strides(shape: Shape, strides: Strides, to: Shape) -> Strides | None:
     """The strides with which the elements, in row-major order, are seen in the shape ``to`` (as many elements), or
     None where no strides do that."""
@@ -270,6 +272,25 @@ def transpose(shape: Shape, strides: Strides, axes: Sequence[int]) -> tuple[Shap
     if sorted(order) != list(range(ndim)):
         raise ShapeError(f"{tuple(axes)} is not a permutation of the {ndim} axes of shape {shape}")
     return tuple(shape[a] for a in order), tuple(strides[a] for a in order)
+
+
+def diagonal(shape: Shape, strides: Strides, offset: int, above: int) -> tuple[Shape, Strides, int]:
+    """The view of a diagonal of each matrix that the last two axes hold.
+
+    Raises:
+        ShapeError: there are no two axes, or ``above`` is no integer.
+    """
+    if len(shape) < 2:
+        raise ShapeError(f"diagonals are of the last two axes; the shape {shape} has fewer")
+    try:
+        k = operator.index(above)
+    except TypeError:
+        raise ShapeError(f"diagonal({above!r}): expected an integer") from None
+    (rows, columns), (down, across) = shape[-2:], strides[-2:]
+    count = max(0, min(rows + min(k, 0), columns - max(k, 0)))
+    if count:  # else it may start outside the memory
+        offset += k * across if k > 0 else -k * down
+    return (*shape[:-2], count), (*strides[:-2], down + across), offset
 
 
 @lru_cache(maxsize=4096)

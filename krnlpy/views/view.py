@@ -14,7 +14,8 @@ from . import strides as arithmetic
 from .strides import Shape, Strides
 
 _LAST_ELEMENT = (1 << 32) - 1  # element positions are u32 in the parameter block
-_ALWAYS_BOUND = 1 << 27  # bytes of a memory that kernels reach on every device; Vulkan demands it
+ALWAYS_BOUND = 1 << 27
+"""Bytes of a memory that kernels reach on every device: Vulkan demands it."""
 
 
 Operand = tuple[Any, Shape, Strides, int, tuple[Any, int, int], int]
@@ -59,7 +60,7 @@ class View:
         self._size, self._contiguous, is_broadcast, low, high = arithmetic.facts(shape, strides)
         width, place, is_reached = dtype.size, offset, True
         binding = memory, (offset + low) * width, (offset + high) * width
-        if memory is not None and memory.nbytes > _ALWAYS_BOUND:
+        if memory is not None and memory.nbytes > ALWAYS_BOUND:
             binding, place, is_reached = _bound(device, binding, place, width)
         self.can_be_indexed = is_reached and self._size <= MAX_INDEX
         self.operand = memory, shape, strides, self._size, binding, place
@@ -129,6 +130,18 @@ class View:
         memory = self._memory if 0 not in shape else None
         return type(self)(self.device, dtype or self.dtype, memory, shape, strides, offset if memory is not None else 0)
 
+    def _on(self, memory: Any) -> Self:
+        """This view, where it is contiguous and kernels can index it, of another memory from its first byte on. It
+        takes a third of the constructor's time."""
+        result = object.__new__(type(self))
+        result.device, result.dtype = self.device, self.dtype
+        result._memory, result._offset = memory, 0
+        result._shape, result._strides = shape, strides = self._shape, self._strides
+        result._size, result._contiguous = size, _ = self._size, True
+        result.can_be_indexed, result.launch_key = True, self.launch_key
+        result.operand = memory, shape, strides, size, (memory, 0, size * self.dtype.size), 0
+        return result
+
     def __getitem__(self, key: Any) -> Self:
         """The view that integers, slices (of any step, ``[::-1]`` too) and an ellipsis select.
 
@@ -169,6 +182,23 @@ class View:
         """
         shape, strides = arithmetic.transpose(self._shape, self._strides, axes)
         return self._view(shape, strides, self._offset)
+
+    def diagonal(self, above: int = 0) -> Self:
+        """A view of a diagonal of each matrix that the last two axes hold: the axis of the diagonal is the last one.
+
+        Args:
+            above: how far above the main diagonal it lies; below 0, below it.
+
+        Raises:
+            ShapeError: there are no two axes, or ``above`` is no integer.
+
+        >>> import numpy as np
+        >>> from krnlpy import Buffer
+        >>> x = Buffer.from_numpy(np.arange(6).reshape(2, 3))
+        >>> x.diagonal().numpy().tolist(), x.diagonal(1).numpy().tolist(), x.diagonal(-1).numpy().tolist()
+        ([0, 4], [1, 5], [3])
+        """
+        return self._view(*arithmetic.diagonal(self._shape, self._strides, self._offset, above))
 
     def broadcast_to(self, shape: int | Iterable[int]) -> Self:
         """A view in which axes of length 1, and axes added in front, are repeated. It can't be written to.

@@ -239,11 +239,11 @@ def windows(
     return view[:, :, :: stride[0], :: stride[1], ::dh, ::dw].transpose(0, 2, 3, 1, 4, 5)
 
 
-def rows(x: Array, filter: tuple[int, int], **options: Any) -> Any:
-    """The windows of images as rows, ``[n * oh * ow, c * fh * fw]``."""
+def unfolded(x: Array, filter: tuple[int, int], **options: Any) -> Any:
+    """The windows of images as columns, ``[n, c * fh * fw, oh * ow]``."""
     whole = windows(x, filter, **options)
     n, oh, ow, c, fh, fw = whole.shape
-    return whole.reshape(n * oh * ow, c * fh * fw)
+    return whole.transpose(0, 3, 4, 5, 1, 2).reshape(n, c * fh * fw, oh * ow)
 
 
 def summed(
@@ -254,12 +254,12 @@ def summed(
     padding: tuple[int, int] = (0, 0),
     dilation: tuple[int, int] = (1, 1),
 ) -> Any:
-    """The images of which windows are rows: a plain loop over the windows, summed in their dtype."""
+    """The images of which windows are columns: a plain loop over the windows, summed in their dtype."""
     n, c, h, w = shape
     oh, ow = ((s + 2 * p - d * (f - 1) - 1) // t + 1
               for s, p, d, f, t in zip((h, w), padding, dilation, filter, stride, strict=True))  # fmt: skip
-    whole = columns.reshape(n, oh, ow, c, *filter)
+    whole = columns.reshape(n, c, *filter, oh, ow)
     out = np.zeros((n, c, h + 2 * padding[0], w + 2 * padding[1]), columns.dtype)
     for oy, ox, ky, kx in itertools.product(range(oh), range(ow), range(filter[0]), range(filter[1])):
-        out[:, :, oy * stride[0] + ky * dilation[0], ox * stride[1] + kx * dilation[1]] += whole[:, oy, ox, :, ky, kx]
+        out[:, :, oy * stride[0] + ky * dilation[0], ox * stride[1] + kx * dilation[1]] += whole[:, :, ky, kx, oy, ox]
     return out[:, :, padding[0] : padding[0] + h, padding[1] : padding[1] + w]

@@ -29,7 +29,7 @@ class Small(Layer):
 
 def step(model: Layer, optimizer: SGD, x: Tensor, classes: Tensor, learning_rate: Any) -> Tensor:
     model.init_parameter_grads()
-    loss = model(x).cross_entropy_loss(classes)
+    loss: Tensor = model(x).cross_entropy_loss(classes)
     loss.backward()
     model.update(learning_rate, optimizer)
     return loss

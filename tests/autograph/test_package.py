@@ -62,10 +62,10 @@ def test_tensors_of_any_rank(rank: int, device: Device) -> None:
     array = np.arange(np.prod(shape, dtype=int), dtype=np.float32).reshape(shape)
     x = Tensor.from_numpy(array, device)
     assert (x.ndim, x.shape, x.size) == (rank, shape, array.size)
-    np.testing.assert_array_equal(x.T.numpy(), array.T)
+    np.testing.assert_array_equal(x.transpose().numpy(), array.T)
     np.testing.assert_array_equal((x + x).numpy(), array + array)
-    np.testing.assert_array_equal(x.T.copy().numpy(), array.T)
-    np.testing.assert_array_equal((x.T + 1).reshape(-1).numpy(), (array.T + 1).reshape(-1))
+    np.testing.assert_array_equal(x.transpose().copy().numpy(), array.T)
+    np.testing.assert_array_equal((x.transpose() + 1).reshape(-1).numpy(), (array.T + 1).reshape(-1))
     np.testing.assert_array_equal(x.broadcast_to((2, *shape)).sum(0).numpy(), 2 * array)
     for axis in range(rank):
         np.testing.assert_array_equal(x.sum(axis).numpy(), array.sum(axis))

@@ -12,7 +12,7 @@ import pytest
 
 import krnlpy
 from autograph.data import load_mnist
-from benches import alloc, fill, first, graph, imports, launch, lenet5, saxpy, transfer
+from benches import alloc, fill, first, graph, imports, launch, lenet5, products, saxpy, transfer
 from benches.harness import Case, Unavailable, VerificationError
 from benches.lenet5_reference import Reference
 from benches.lenet5_work import MOMENTUM, VERIFIED_RATE, Work, load
@@ -47,6 +47,14 @@ def test_saxpy_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     cases = list(saxpy.cases(Selection(open_devices(None), saxpy.PEERS)))
     count = len(krnlpy.devices())
     assert [case.configuration["threads"] for case in cases] == [1, "all", *["all"] * count]
+    for case in cases:
+        verify(case)
+
+
+def test_products_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "SHAPES", ((40, 40), (3, 16, 16)))
+    cases = list(products.cases(Selection(one_of_each_driver(), products.PEERS)))
+    assert [case.configuration["dtype"] for case in cases] == ["f32", "f32", "bf16", "bf16"]
     for case in cases:
         verify(case)
 

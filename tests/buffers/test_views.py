@@ -137,3 +137,18 @@ def test_overlap_that_is_too_hard_to_tell_is_taken_for_one() -> None:
         np.shares_memory(a, b, max_work=untyped(100_000))
     assert views.overlap(*hard)
     assert views.overlap(*hard[::-1])
+
+
+@given(st.lists(st.integers(0, 4), min_size=2, max_size=4).map(tuple), st.integers(-6, 6), st.booleans())
+def test_diagonal(shape: tuple[int, ...], above: int, is_reversed: bool) -> None:
+    base = array_of(shape)
+    view, expected = (shape, views.contiguous_strides(shape), 0), base
+    if is_reversed:
+        view, expected = views.index(*view, (..., slice(None, None, -1))), base[..., ::-1]
+    found = views.diagonal(*view, above)
+    diagonal = np.diagonal(expected, above, -2, -1)
+    assert found[0] == diagonal.shape
+    if diagonal.size:
+        np.testing.assert_array_equal(seen(base, *found), diagonal)
+    with pytest.raises(ShapeError, match="fewer"):
+        views.diagonal(shape[:1], (1,), 0, above)

@@ -16,12 +16,22 @@ import autograph.autograd
 import autograph.data
 import autograph.nn
 import autograph.optim
+import autograph.random
 import krnlpy
 import krnlpy.dsl
 
 PUBLIC: dict[str, ModuleType] = {
     module.__name__: module
-    for module in (krnlpy, krnlpy.dsl, autograph, autograph.autograd, autograph.data, autograph.nn, autograph.optim)
+    for module in (
+        krnlpy,
+        krnlpy.dsl,
+        autograph,
+        autograph.autograd,
+        autograph.data,
+        autograph.nn,
+        autograph.optim,
+        autograph.random,
+    )
 }
 ERRORS = {*dir(builtins), *vars(krnlpy.errors), *vars(autograph.errors)}
 """The exceptions that there are."""

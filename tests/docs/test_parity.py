@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.autograph.functions import test_im2col, test_ported_conv2
+from tests.autograph.functions import test_ported_conv2, test_unfold
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {path.name: path.read_text() for path in sorted((ROOT / "docs").glob("parity*.md"))}
@@ -53,7 +53,7 @@ def test_ported_tests_say_how_much_of_them_runs() -> None:
     """Of a grid that is thinned, which part of it; the numbers are those that the test files count."""
     part = PAGES["parity_autograph.md"].partition("## The crate's tests")[2]
     assert not re.search(r"\| ported\b", part)
-    grid, cases = test_im2col.GRID, test_im2col.CASES
+    grid, cases = test_unfold.GRID, test_unfold.CASES
     quick = [
         combination for combination in grid if isinstance(combination, tuple) and not hasattr(combination, "marks")
     ]

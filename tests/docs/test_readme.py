@@ -33,10 +33,10 @@ def test_all_of_the_product(tmp_path: Path, device: Device) -> None:
 
 def test_irises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(tmp_path, IRISES)
-    said = re.fullmatch(r"loss (0\.\d\d), (\d+) of 150 irises are told apart\n", capsys.readouterr().out)
+    said = re.fullmatch(r"loss (0\.\d\d), (\d+\.\d)% of 150 irises are told apart\n", capsys.readouterr().out)
     assert said is not None
-    # Of 40 runs from random weights, the worst had a loss of 0.07 and 146 irises.
-    assert float(said[1]) < 0.2 and int(said[2]) >= 140
+    # Of 40 runs from random weights, the worst had a loss of 0.07 and 146 irises, 97.3%.
+    assert float(said[1]) < 0.2 and float(said[2]) >= 93
 
 
 def test_lenet5(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,10 +44,10 @@ def test_lenet5(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch:
     monkeypatch.setenv("AUTOGRAPH_DATA", str(Path(data.__file__).parent / "samples" / "mnist-sample"))
     module = run(tmp_path, LENET5)
     assert module.model.parameter_count == 46_920
-    said = re.fullmatch(r"(\d+) of 1000 digits are read right\n", capsys.readouterr().out)
+    said = re.fullmatch(r"(\d+\.\d\d)% of 1000 digits are read right\n", capsys.readouterr().out)
     assert said is not None
-    # A guess gets 100. Of 43 runs from random weights the worst got 579, the others 682 to 909: 815 +- 55.
-    assert int(said[1]) > 300
+    # A guess gets 10%. Of 43 runs from random weights the worst got 57.9%, the others 68.2% to 90.9%: 81.5 +- 5.5.
+    assert float(said[1]) > 30
 
 
 def test_the_mistake(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from autograph import Dense, Parameter, Tensor, load_checkpoint, save_checkpoint
+from autograph.errors import AutographError
 from examples import custom_operation, custom_optimizer
-from krnlpy import Device, ScalarType, bf16, config, f16, f32, i32
+from krnlpy import Device, ScalarType, bf16, config, f16, f32
 from tests.support import process
 from tests.support.devices import requires
 
@@ -45,7 +46,7 @@ def test_it_resumes_bit_for_bit(device: Device) -> None:
 
 
 def test_its_state_moves_and_is_loaded_elsewhere(device: Device, tmp_path: Path) -> None:
-    model, optimizer = Dense(3, 2, seed=0), custom_optimizer.Adam()
+    model, optimizer = Dense(3, 2, seed=0), custom_optimizer.Yogi()
     gradient = Tensor.ones((3, 2))
     optimizer.update(model.weight, gradient, 0.1)
     save_checkpoint(tmp_path / "m", model, optimizer)
@@ -55,19 +56,17 @@ def test_its_state_moves_and_is_loaded_elsewhere(device: Device, tmp_path: Path)
     for there in (model, loaded):
         state = there.weight.state
         assert {key: (value.shape, value.dtype, value.device) for key, value in state.items()} == {
-            "step": ((), i32, device),
             "mean": ((3, 2), f32, device),
             "square": ((3, 2), f32, device),
         }
         optimizer.update(there.weight, gradient.to_device(device), 0.1)
-        assert state["step"].item() == 2
     np.testing.assert_array_equal(model.weight.numpy(), loaded.weight.numpy())
 
 
 @pytest.mark.skipif(config.debug, reason="kernels that are checked in debug mode can't be captured")
 def test_it_waits_for_nothing(device: Device) -> None:
     """A capture refuses whatever reads back."""
-    optimizer, gradient = custom_optimizer.Adam(), Tensor.ones(3, f32, device)
+    optimizer, gradient = custom_optimizer.Yogi(), Tensor.ones(3, f32, device)
     eager, captured = (Parameter(Tensor.zeros(3, f32, device)) for _ in range(2))
     for parameter in (eager, captured):
         optimizer.update(parameter, gradient, 0.1)
@@ -104,7 +103,7 @@ def test_errors_are_one_line(name: str, arguments: list[str], status: int, messa
     assert done.returncode == status and message in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("wrong", [{"beta1": 0}, {"beta2": 1}, {"epsilon": 0}])
+@pytest.mark.parametrize("wrong", [{"beta1": -1}, {"beta2": 1}, {"epsilon": 0}])
 def test_numbers_out_of_range(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="expected betas between 0 and 1"):
-        custom_optimizer.Adam(**wrong)
+    with pytest.raises(AutographError, match="expected betas below 1"):
+        custom_optimizer.Yogi(**wrong)

@@ -82,7 +82,7 @@ def limit_reach(device: Device, limit: int, monkeypatch: pytest.MonkeyPatch) -> 
     """Lets a device's kernels reach so many bytes of a buffer; it is an error to bind more."""
     backend: Any = device.backend
     info = replace(device.info, max_binding_bytes=limit)
-    monkeypatch.setattr(krnlpy.views.view, "_ALWAYS_BOUND", 0)
+    monkeypatch.setattr(krnlpy.views.view, "ALWAYS_BOUND", 0)
     if device.info.backend == "vulkan":
         monkeypatch.setattr(backend._device, "info", info)
         write = backend._descriptors.write

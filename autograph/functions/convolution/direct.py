@@ -1,267 +1,168 @@
-"""Convolution without unfolding the images: each thread computes a few pixels of a few channels."""
+"""Convolution on devices, without unfolding the volumes: each thread computes a few pixels of a few channels.
+
+One kernel slides filters over volumes. It computes the convolution, and with other operands its gradients: that of the
+volumes goes over the gradient of the output in steps of one over the stride; that of the filters slides the gradient of
+the output over the volumes, whose channels and numbers change places.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
-from autograph.functions.launch import MAX_PASSES, grid_stride, split_plane
+from autograph.functions.launch import MAX_PASSES, grid_stride, split_index
 from autograph.functions.reducers.sums import sum_axes
-from autograph.functions.type_variables import F
-from krnlpy import Buffer, Device, Global, Out, Spec, f32, func, i32, kernel
-from krnlpy.dsl import global_id, global_threads, local_array
+from autograph.functions.type_variables import T, U, accumulator
+from krnlpy import Buffer, Global, Out, ScalarType, Spec, i32, kernel
+from krnlpy.dsl import global_id, global_threads, local_array, where
 
-from .geometry import Window
+from .geometry import Triple, Window
 
-_SLICED_THREADS = 1 << 14  # the weight gradient's sum over images and rows is split until there are so many
+_SLICED_THREADS = 1 << 14  # the filters' gradient is split into sums of its own until there are so many threads
 
+_MUCH = 1 << 22
+"""So many products make up for the time that a kernel takes to compile which is made for them: a tile that fits, and a
+filter's row written out. Where there are fewer, one kernel serves all."""
 
-# The tiling of all three kernels. A tile is a part of ``out[image, channel, row, column]``: as many neighbouring
-# channels as ``total``, a thread's sums, has rows, and as many pixels of a row as it has columns. These pixels are
-# ``_steps`` apart, so that neighbouring threads have neighbouring pixels. A tile that reaches past the last channel or
-# pixel computes the last one again, and does not store it.
-
-
-@func
-def _blocks(out: Any, total: Any) -> Any:
-    return (out.shape[1] + total.shape[0] - 1) // total.shape[0]
+_TILE = 4  # its channels and pixels
+_WRITTEN_OUT = 8  # so many taps of a filter's row
 
 
-@func
-def _steps(out: Any, total: Any) -> Any:
-    return (out.shape[3] + total.shape[1] - 1) // total.shape[1]
+@cache
+def _slide(wide: ScalarType) -> Any:
+    """The kernel that accumulates in a type."""
 
+    @kernel(unchecked=True)
+    def slide(
+        x: Global[T, Literal[6]],
+        weight: Global[T, Literal[6]],
+        out: Out[U, Literal[7]],
+        step_z: i32, step_y: i32, step_x: i32,
+        first_z: i32, first_y: i32, first_x: i32,
+        tap_z: i32, tap_y: i32, tap_x: i32,
+        part_z: i32, part_y: i32,
+        slices_y: i32, slices_x: i32,
+        TILE: Spec[i32], PIXELS: Spec[i32], TAPS: Spec[i32], PART: Spec[i32],
+    ) -> None:  # fmt: skip
+        """``out[s, n, g, o, z, y, x]`` is the s-th part of the sum of ``x[n, g, c, p(z, i), p(y, j), p(x, k)] *
+        weight[g, c, i, j, k, o]`` over all c, i, j, k, with ``p(x, k) = (x * step + first + k * tap) / PART``; where
+        that is no whole number or outside of the volume, ``x`` is 0.
 
-@func
-def _tiles(out: Any, total: Any) -> Any:
-    return out.shape[0] * _blocks(out, total) * out.shape[2] * _steps(out, total)
+        A thread has TILE channels of PIXELS pixels of a row. These are ``steps`` apart, so that neighbouring threads
+        have neighbouring pixels. What is past the last channel or pixel is computed as the last one, and not stored.
+        TAPS is the length of a filter's row if it is to be written out, else 0."""
+        total = local_array(wide, (TILE, PIXELS))
+        pixel = local_array(wide, PIXELS)
+        place = local_array(i32, PIXELS)
+        channel = local_array(i32, TILE)
+        parts, count, groups, channels, depth, height, width = out.shape
+        last_x = x.shape[5] - 1
+        blocks = (channels + TILE - 1) // TILE
+        steps = (width + PIXELS - 1) // PIXELS
+        length = (weight.shape[4] + slices_x - 1) // slices_x
+        for item in range(global_id(), parts * count * groups * blocks * depth * height * steps, global_threads()):
+            row, column = split_index(item, steps)
+            plane, oy = split_index(row, height)
+            block_of, oz = split_index(plane, depth)
+            group_of, block = split_index(block_of, blocks)
+            image, g = split_index(group_of, groups)
+            part, n = split_index(image, count)
+            o = block * TILE
+            first = part % slices_x * length
+            taps = min(length, weight.shape[4] - first) if TAPS == 0 else TAPS
+            for t in range(TILE):
+                channel[t] = min(o + t, channels - 1)
+                for p in range(PIXELS):
+                    total[t, p] = 0.0
+            for p in range(PIXELS):
+                place[p] = min(column + p * steps, width - 1) * step_x + first_x + first * tap_x
+            for c in range(part // (slices_x * slices_y), weight.shape[1], parts // (slices_x * slices_y)):
+                for i in range(weight.shape[2]):
+                    iz = oz * step_z + first_z + i * tap_z
+                    z = iz // part_z
+                    if iz >= 0 and z < x.shape[3] and z * part_z == iz:
+                        for j in range(part // slices_x % slices_y, weight.shape[3], slices_y):
+                            iy = oy * step_y + first_y + j * tap_y
+                            y = iy // part_y
+                            if iy >= 0 and y < x.shape[4] and y * part_y == iy:
+                                pixels = x[n, g, c, z, y]  # type: ignore[index]  # a row
+                                filters = weight[g, c, i, j]  # type: ignore[index]
+                                for k in range(taps):
+                                    for p in range(PIXELS):
+                                        ix = place[p] + k * tap_x
+                                        at = ix // PART
+                                        # Loaded without a branch: masks of threads cost more than a load too many.
+                                        value = pixels[min(max(at, 0), last_x)]
+                                        inside = ix >= 0 and at <= last_x and at * PART == ix
+                                        pixel[p] = where(inside, value, 0.0)
+                                    for t in range(TILE):
+                                        factor = filters[first + k, channel[t]]
+                                        for p in range(PIXELS):
+                                            total[t, p] += pixel[p] * factor
+            for t in range(TILE):
+                for p in range(PIXELS):
+                    if o + t < channels and column + p * steps < width:
+                        out[part, n, g, o + t, oz, oy, column + p * steps] = U(total[t, p])
 
-
-@func
-def _begin(out: Any, total: Any, tile: Any) -> Any:
-    """Sets the sums to 0; returns the tile's image, and its first channel, row and column."""
-    for t in range(total.shape[0]):
-        for p in range(total.shape[1]):
-            total[t, p] = 0.0
-    blocks, rows, steps = _blocks(out, total), out.shape[2], _steps(out, total)
-    channel = tile // (steps * rows) % blocks * total.shape[0]
-    return tile // (steps * rows * blocks), channel, tile // steps % rows, tile % steps
-
-
-@func
-def _add(total: Any, t: Any, pixel: Any, factor: Any) -> None:
-    """Adds the pixels, times a factor, to the sums of channel ``t``."""
-    for p in range(total.shape[1]):
-        total[t, p] += pixel[p] * factor
-
-
-@func
-def _store(out: Any, total: Any, n: Any, channel: Any, row: Any, column: Any) -> None:
-    steps = _steps(out, total)
-    for t in range(total.shape[0]):
-        for p in range(total.shape[1]):
-            if channel + t < out.shape[1] and column + p * steps < out.shape[3]:
-                out[n, channel + t, row, column + p * steps] = total[t, p]
-
-
-@kernel(unchecked=True)
-def _forward(
-    x: Global[F, Literal[4]],
-    weight: Global[F, Literal[4]],
-    out: Out[F, Literal[4]],
-    TILE: Spec[i32],
-    PIXELS: Spec[i32],
-    FH: Spec[i32],
-    FW: Spec[i32],
-    SH: Spec[i32],
-    SW: Spec[i32],
-    PH: Spec[i32],
-    PW: Spec[i32],
-    DH: Spec[i32],
-    DW: Spec[i32],
-) -> None:
-    """A thread has PIXELS pixels of a row of TILE output channels."""
-    total = local_array(f32, (TILE, PIXELS))
-    pixel = local_array(f32, PIXELS)
-    last_channel, last_column, steps = out.shape[1] - 1, out.shape[3] - 1, _steps(out, total)
-    for tile in range(global_id(), _tiles(out, total), global_threads()):
-        n, o, oy, first = _begin(out, total, tile)
-        for c in range(x.shape[1]):
-            for ky in range(FH):
-                iy = oy * SH - PH + ky * DH
-                if PH < 1 or 0 <= iy < x.shape[2]:
-                    for kx in range(FW):
-                        for p in range(PIXELS):
-                            ix = min(first + p * steps, last_column) * SW - PW + kx * DW
-                            pixel[p] = x[n, c, iy, ix] if PW < 1 or 0 <= ix < x.shape[3] else 0.0
-                        for t in range(TILE):
-                            _add(total, t, pixel, weight[min(o + t, last_channel), c, ky, kx])
-        _store(out, total, n, o, oy, first)
-
-
-@kernel(unchecked=True)
-def _input_gradient(
-    dy: Global[F, Literal[4]],
-    weight: Global[F, Literal[4]],
-    dx: Out[F, Literal[4]],
-    TILE: Spec[i32],
-    PIXELS: Spec[i32],
-    FH: Spec[i32],
-    FW: Spec[i32],
-    SH: Spec[i32],
-    SW: Spec[i32],
-    PH: Spec[i32],
-    PW: Spec[i32],
-    DH: Spec[i32],
-    DW: Spec[i32],
-) -> None:
-    """As the forward pass: a thread gathers, for input pixels of TILE input channels, from the output pixels that used
-    them."""
-    total = local_array(f32, (TILE, PIXELS))
-    pixel = local_array(f32, PIXELS)
-    last_channel, last_column, steps = dx.shape[1] - 1, dx.shape[3] - 1, _steps(dx, total)
-    for tile in range(global_id(), _tiles(dx, total), global_threads()):
-        n, c, iy, first = _begin(dx, total, tile)
-        for o in range(dy.shape[1]):
-            for ky in range(FH):
-                y = iy + PH - ky * DH
-                oy = y // SH
-                if y >= 0 and oy < dy.shape[2] and oy * SH == y:
-                    for kx in range(FW):
-                        for p in range(PIXELS):
-                            z = min(first + p * steps, last_column) + PW - kx * DW
-                            ox = z // SW
-                            inside = z >= 0 and ox < dy.shape[3] and ox * SW == z
-                            pixel[p] = dy[n, o, oy, ox] if inside else 0.0
-                        for t in range(TILE):
-                            _add(total, t, pixel, weight[o, min(c + t, last_channel), ky, kx])
-        _store(dx, total, n, c, iy, first)
-
-
-@kernel(unchecked=True)
-def _weight_gradient(
-    x: Global[F, Literal[4]],
-    dy: Global[F, Literal[4]],
-    out: Out[f32, Literal[4]],
-    TILE: Spec[i32],
-    TAPS: Spec[i32],
-    FH: Spec[i32],
-    FW: Spec[i32],
-    SH: Spec[i32],
-    SW: Spec[i32],
-    PH: Spec[i32],
-    PW: Spec[i32],
-    DH: Spec[i32],
-    DW: Spec[i32],
-    PIECES: Spec[i32],
-) -> None:
-    """``out[slice, oc, ic * FH + ky, kx]``: a thread has TAPS taps of a filter's row, of TILE output channels. A slice
-    sums every (slices / PIECES)-th row of all images, and of these rows one of PIECES pieces."""
-    total = local_array(f32, (TILE, TAPS))
-    pixel = local_array(f32, TAPS)
-    slices, steps = out.shape[0], _steps(out, total)
-    oh, width = dy.shape[2], (dy.shape[3] + PIECES - 1) // PIECES
-    for tile in range(global_id(), _tiles(out, total), global_threads()):
-        part, o, channel_row, kx = _begin(out, total, tile)
-        c, ky = channel_row // FH, channel_row % FH
-        first = part % PIECES * width
-        last = min(first + width, dy.shape[3])
-        for row in range(part // PIECES, dy.shape[0] * oh, slices // PIECES):
-            n = row // oh
-            oy = row % oh
-            iy = oy * SH - PH + ky * DH
-            if PH < 1 or 0 <= iy < x.shape[2]:
-                for ox in range(first, last):
-                    for k in range(TAPS):
-                        ix = ox * SW - PW + min(kx + k * steps, FW - 1) * DW
-                        pixel[k] = x[n, c, iy, ix] if PW < 1 or 0 <= ix < x.shape[3] else 0.0
-                    for t in range(TILE):
-                        _add(total, t, pixel, dy[n, min(o + t, out.shape[1] - 1), oy, ox])
-        _store(out, total, part, o, channel_row, kx)
+    return slide
 
 
 def forward(x: Buffer, weight: Buffer, out: Buffer, window: Window) -> None:
-    """``out[n, oc, oh, ow]`` of images ``x`` and filters ``weight``."""
-    pieces = _pieces(out.device, weight.shape[1], window)
-    if len(pieces) > 1:
-        sums = Buffer.empty((len(pieces), *out.shape), f32, out.device)
-        for i, (channels, rows, taps) in enumerate(pieces):
-            images = _padded(x[:, channels], window.padding)
-            some = images[..., rows.start * window.dilation[0] :, taps.start * window.dilation[1] :]
-            filters = weight[:, channels, rows, taps].cast(f32)
-            forward(some, filters, sums[i], replace(window, filter=_size(filters), padding=(0, 0)))
-        out.copy_from(sum_axes(sums, (0,), out.dtype))
-        return
-    n, oc, oh, ow = out.shape
-    tile, pixels = _tile(oc), _tile(ow)
-    built = _specialized(_forward, window, TILE=tile, PIXELS=pixels)
-    passes = weight.shape[1] * _passes(*window.filter)
-    grid_stride(built, n * -(-oc // tile) * oh * -(-ow // pixels), passes)(x, weight, out)
+    """``out[n, g, o, ...]`` of volumes ``x[n, g, c, ...]`` and filters ``weight[g, o, c, ...]``."""
+    filters = weight.transpose(0, 2, 3, 4, 5, 1)
+    _launch(x, filters, out, window.stride, _negative(window.padding), window.dilation, (1, 1, 1))
 
 
 def input_gradient(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> None:
-    """``dx[n, ic, h, w]`` of the gradient ``dy`` of the output."""
-    pieces = _pieces(dx.device, weight.shape[0], window)
-    if len(pieces) > 1:
-        (ph, pw), (dh, dw) = window.padding, window.dilation
-        sums = Buffer.empty((len(pieces), *dx.shape), f32, dx.device)
-        for i, (channels, rows, taps) in enumerate(pieces):
-            padding = ph - rows.start * dh, pw - taps.start * dw
-            filters = weight[channels, :, rows, taps].cast(f32)
-            some = dy[:, channels].cast(f32)
-            input_gradient(some, filters, sums[i], replace(window, filter=_size(filters), padding=padding))
-        dx.copy_from(sum_axes(sums, (0,), dx.dtype))
-        return
-    n, ic, h, w = dx.shape
-    tile, pixels = _tile(ic), _tile(w)
-    built = _specialized(_input_gradient, window, TILE=tile, PIXELS=pixels)
-    passes = weight.shape[0] * _passes(*window.filter)
-    grid_stride(built, n * -(-ic // tile) * h * -(-w // pixels), passes)(dy, weight, dx)
+    """``dx[n, g, c, ...]`` of the gradient ``dy`` of the output."""
+    filters = weight.transpose(0, 1, 3, 4, 5, 2)
+    _launch(dy, filters, dx, (1, 1, 1), window.padding, _negative(window.dilation), window.stride)
 
 
-def weight_gradient(x: Buffer, dy: Buffer, shape: tuple[int, ...], window: Window) -> Buffer:
-    """The gradient of filters of a shape; a sum in two passes, in a fixed order."""
-    oc, ic, fh, fw = shape
-    tile, taps = _tile(oc), _tile(fw)
-    threads = -(-oc // tile) * ic * fh * -(-fw // taps)
-    rows, width = dy.shape[0] * dy.shape[2], dy.shape[3]
-    pieces = -(-width // MAX_PASSES)
-    least = -(-rows * (width + 1) // (pieces * MAX_PASSES))
-    slices = min(rows, max(least, _SLICED_THREADS // threads, 1))
-    out = Buffer.empty((slices * pieces, oc, ic * fh, fw), f32, x.device)
-    built = _specialized(_weight_gradient, window, TILE=tile, TAPS=taps, PIECES=pieces)
-    passes = -(-rows // slices) * (1 + -(-width // pieces))
-    grid_stride(built, slices * pieces * threads, passes)(x, dy, out)
-    return sum_axes(out, (0,), x.dtype).reshape(shape)
+def weight_gradient(x: Buffer, dy: Buffer, out: Buffer, window: Window) -> None:
+    """The gradient ``out[g, o, c, ...]`` of the filters."""
+    volumes, filters = x.transpose(2, 1, 0, 3, 4, 5), dy.transpose(1, 0, 3, 4, 5, 2)
+    into = out.transpose(2, 0, 1, 3, 4, 5)
+    _launch(volumes, filters, into, window.dilation, _negative(window.padding), window.stride, (1, 1, 1), sliced=True)
 
 
-def _passes(rows: int, taps: int) -> int:
-    """The loop passes of a thread over one channel."""
-    return 1 + rows * (1 + taps)
-
-
-def _pieces(device: Device, count: int, window: Window) -> tuple[tuple[slice, slice, slice], ...]:
-    """Channels, filter rows and taps, split into pieces so small that a thread can sum over each."""
-    windows = split_plane(device, window.filter)
-    rows, taps = (part.stop for part in windows[0])
-    channels = max(1, MAX_PASSES // _passes(rows, taps))
-    if channels >= count:
-        return tuple((slice(None), *piece) for piece in windows)
-    firsts = range(0, count, channels)
-    return tuple((slice(first, first + channels), *piece) for first in firsts for piece in windows)
-
-
-def _size(filters: Buffer) -> tuple[int, int]:
-    return filters.shape[2], filters.shape[3]
-
-
-def _padded(x: Buffer, padding: tuple[int, int]) -> Buffer:
-    """Images in f32 with zeros around them."""
-    (n, c, h, w), (ph, pw) = x.shape, padding
-    out = Buffer.zeros((n, c, h + 2 * ph, w + 2 * pw), f32, x.device)
-    out[:, :, ph : ph + h, pw : pw + w].copy_from(x.cast(f32))
-    return out
+def _launch(
+    x: Buffer,
+    weight: Buffer,
+    out: Buffer,
+    step: Triple,
+    first: Triple,
+    tap: Triple,
+    part: Triple,
+    sliced: bool = False,
+) -> None:
+    """Launches the kernel on filters ``[g, c, z, y, x, o]``; long sums are split into parts, which are added after."""
+    n, g, oc, od, oh, ow = out.shape
+    channels, depth, height, width = weight.shape[1:5]
+    much = out.size * channels * depth * height * width >= _MUCH
+    tile, pixels = (_tile(oc), _tile(ow)) if much else (_TILE, _TILE)
+    threads = n * g * -(-oc // tile) * od * oh * -(-ow // pixels)
+    # The passes of a thread over a row of taps, a plane, and all: none is so long that a driver ends it.
+    most = max(4, MAX_PASSES // depth - 1)
+    slices_x = -(-width // min(width, most - 2))
+    row = 1 + -(-width // slices_x)
+    slices_y = -(-height // min(height, most // row))
+    plane = depth * (1 + -(-height // slices_y) * row)
+    slices = -(-channels // max(1, MAX_PASSES // plane))
+    if sliced:
+        wanted = _SLICED_THREADS // (threads * slices_x * slices_y)
+        slices = max(slices, min(channels, wanted))
+        slices_y = max(slices_y, min(height, wanted // slices))
+    parts = slices * slices_y * slices_x
+    wide = accumulator(out.dtype)
+    # The parts are laid out as the kernel writes them, so that rows of pixels are written in turn.
+    sums = out.reshape((1, *out.shape)) if parts == 1 else Buffer.empty((parts, *out.shape), wide, out.device)
+    built = _specialized(wide, tile, pixels, width if much and width <= _WRITTEN_OUT else 0, part[2])
+    passes = -(-channels // slices) * plane
+    launch = grid_stride(built, parts * threads, passes)
+    launch(x, weight, sums, *step, *first, *tap, *part[:2], slices_y, slices_x)
+    if parts > 1:
+        out.copy_from(sum_axes(sums, (0,), out.dtype))
 
 
 def _tile(count: int) -> int:
@@ -269,7 +170,11 @@ def _tile(count: int) -> int:
     return min((5, 4, 3, 2, 1), key=lambda tile: -(-count // tile) * (tile + 1))
 
 
+def _negative(triple: Triple) -> Triple:
+    z, y, x = triple
+    return -z, -y, -x
+
+
 @lru_cache(maxsize=1024)
-def _specialized(kernel: Any, window: Window, **tiles: int) -> Any:
-    (fh, fw), (sh, sw), (ph, pw), (dh, dw) = window.filter, window.stride, window.padding, window.dilation
-    return kernel.specialize(FH=fh, FW=fw, SH=sh, SW=sw, PH=ph, PW=pw, DH=dh, DW=dw, **tiles)
+def _specialized(wide: ScalarType, tile: int, pixels: int, taps: int, part: int) -> Any:
+    return _slide(wide).specialize(TILE=tile, PIXELS=pixels, TAPS=taps, PART=part)

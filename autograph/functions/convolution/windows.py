@@ -1,192 +1,264 @@
-"""The windows of images as rows of a matrix, and back: convolution with them is a product of matrices.
-
-They are for users' operations. autograph's own convolutions need neither: they never lay windows out in memory.
-"""
+"""The windows of images as columns of a matrix, and back: convolution with them is a product of matrices."""
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
+from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
-from autograph.functions.checks import pair, require_ndim
-from autograph.functions.launch import grid_stride, split_plane, split_rows
+from autograph.functions.checks import integers, per_axis
+from autograph.functions.launch import (
+    grid_stride,
+    max_passes,
+    reshape_or_copy,
+    split_index,
+    split_rows,
+    threads_per_row,
+)
 from autograph.functions.reducers.sums import sum_axes
-from autograph.functions.type_variables import T, accumulator
-from autograph.tensor.base import Shape
-from krnlpy import Buffer, Global, Out, ScalarType, i32, kernel
-from krnlpy.dsl import global_id, global_threads
+from autograph.functions.type_variables import T, U, accumulator
+from autograph.tensor.base import Shape, require_tensor
+from krnlpy import Buffer, Global, Out, ScalarType, Spec, i32, kernel
+from krnlpy.dsl import global_id, global_threads, local_array
 
-from .geometry import Window
+from .geometry import Window, volume, window_of
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
-Pair = int | tuple[int, int]
+Sizes = int | tuple[int, ...]
+
+_PIXELS = 16  # of a row, which a thread of a CPU sums together
 
 
 @kernel(unchecked=True)
-def _im2col(
-    x: Global[T, Literal[4]],
-    columns: Out[T, Literal[6]],
-    sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
+def _unfold(
+    x: Global[T, Literal[5]],
+    columns: Out[U, Literal[8]],
+    step_z: i32, step_y: i32,
+    first_z: i32, first_y: i32, first_x: i32,
+    tap_z: i32, tap_y: i32, tap_x: i32,
+    STEP: Spec[i32], LANES: Spec[i32],
 ) -> None:  # fmt: skip
-    """``columns[n, oy, ox, c, ky, kx]``: a thread has the pixels of a row of a window."""
-    oh, ow, channels, fh, fw = columns.shape[1], columns.shape[2], columns.shape[3], columns.shape[4], columns.shape[5]
-    for item in range(global_id(), columns.shape[0] * oh * ow * channels * fh, global_threads()):
-        ky = item % fh
-        c = item // fh % channels
-        ox = item // (fh * channels) % ow
-        oy = item // (fh * channels * ow) % oh
-        n = item // (fh * channels * ow * oh)
-        y = oy * sh + ky * dh - ph
-        for kx in range(fw):
-            column = ox * sw + kx * dw - pw
-            if 0 <= y < x.shape[2] and 0 <= column < x.shape[3]:
-                columns[n, oy, ox, c, ky, kx] = x[n, c, y, column]
-            else:
-                columns[n, oy, ox, c, ky, kx] = 0
+    """``columns[n, c, h, i, j, z, y, x]`` is the element of ``x[n, c]`` at the tap ``(h, i, j)`` of the window ``(z, y,
+    x)``. LANES threads share a row."""
+    channels, fd, fh, fw = columns.shape[1], columns.shape[2], columns.shape[3], columns.shape[4]
+    depth, height, width = columns.shape[5], columns.shape[6], columns.shape[7]
+    rows = columns.shape[0] * channels * fd * fh * fw * depth * height
+    for item in range(global_id(), rows * LANES, global_threads()):
+        row, lane = split_index(item, LANES)
+        plane, oy = split_index(row, height)
+        tap, oz = split_index(plane, depth)
+        line, j = split_index(tap, fw)
+        slab, i = split_index(line, fh)
+        channel, h = split_index(slab, fd)
+        n, c = split_index(channel, channels)
+        z = oz * step_z + first_z + h * tap_z
+        y = oy * step_y + first_y + i * tap_y
+        left = first_x + j * tap_x
+        # Before `start` and from `stop` on the row is zeros.
+        start = min(max(0, (STEP - 1 - left) // STEP), width)
+        stop = max(start, min(width, (x.shape[4] - left + STEP - 1) // STEP))
+        if not (0 <= z < x.shape[2] and 0 <= y < x.shape[3]):
+            stop = start
+        for ox in range(lane, start, LANES):
+            columns[n, c, h, i, j, oz, oy, ox] = U(0)
+        for ox in range(start + lane, stop, LANES):
+            columns[n, c, h, i, j, oz, oy, ox] = U(x[n, c, z, y, left + ox * STEP])
+        for ox in range(stop + lane, width, LANES):
+            columns[n, c, h, i, j, oz, oy, ox] = U(0)
 
 
 @cache
-def _col2im(wide: ScalarType) -> Any:
+def _fold(wide: ScalarType) -> Any:
     """The kernel that accumulates in a type."""
 
     @kernel(unchecked=True)
-    def col2im(
-        columns: Global[T, Literal[6]],
-        x: Out[T, Literal[4]],
-        sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
+    def fold(
+        columns: Global[T, Literal[8]],
+        x: Out[U, Literal[6]],
+        step_z: i32, step_y: i32,
+        first_z: i32, first_y: i32, first_x: i32,
+        tap_z: i32, tap_y: i32, tap_x: i32,
+        slices_x: i32,
+        STEP: Spec[i32], PIXELS: Spec[i32],
     ) -> None:  # fmt: skip
-        """A thread gathers a pixel from the windows that it lies in: none is added to by two threads."""
-        channels, height, width = x.shape[1], x.shape[2], x.shape[3]
-        for item in range(global_id(), x.size, global_threads()):
-            column = item % width
-            y = item // width % height
-            c = item // (width * height) % channels
-            n = item // (width * height * channels)
-            total = wide(0)
-            for ky in range(columns.shape[4]):
-                top = y + ph - ky * dh
-                oy = top // sh
-                if top == oy * sh and 0 <= oy < columns.shape[1]:
-                    for kx in range(columns.shape[5]):
-                        left = column + pw - kx * dw
-                        ox = left // sw
-                        if left == ox * sw and 0 <= ox < columns.shape[2]:
-                            total += columns[n, oy, ox, c, ky, kx]
-            x[n, c, y, column] = T(total)
+        """``x[s, n, c, z, y, x]``: the sums over the s-th part of all taps. A thread gathers PIXELS pixels of a row
+        from the windows that they lie in: none is added to by two threads."""
+        total = local_array(wide, PIXELS)
+        parts, count, channels, depth, height, width = x.shape
+        fd, fh, fw = columns.shape[2], columns.shape[3], columns.shape[4]
+        last = columns.shape[7] - 1
+        chunks = (width + PIXELS - 1) // PIXELS
+        taps = (fw + slices_x - 1) // slices_x
+        for item in range(global_id(), parts * count * channels * depth * height * chunks, global_threads()):
+            row, chunk = split_index(item, chunks)
+            plane, y = split_index(row, height)
+            channel, z = split_index(plane, depth)
+            image, c = split_index(channel, channels)
+            part, n = split_index(image, count)
+            left = chunk * PIXELS
+            for p in range(PIXELS):
+                total[p] = wide(0)
+            for tap in range(part // slices_x, fd * fh, parts // slices_x):
+                h = tap // fh
+                i = tap % fh
+                top_z = z - first_z - h * tap_z
+                top_y = y - first_y - i * tap_y
+                oz = top_z // step_z
+                oy = top_y // step_y
+                inside_z = top_z == oz * step_z and 0 <= oz < columns.shape[5]
+                if inside_z and top_y == oy * step_y and 0 <= oy < columns.shape[6]:
+                    for j in range(part % slices_x * taps, min(part % slices_x * taps + taps, fw)):
+                        pixels = columns[n, c, h, i, j, oz, oy]  # type: ignore[index]  # a row
+                        for p in range(PIXELS):
+                            to = left + p - first_x - j * tap_x
+                            ox = to // STEP
+                            if 0 <= ox <= last and ox * STEP == to:
+                                total[p] += pixels[ox]
+            for p in range(PIXELS):
+                if left + p < width:
+                    x[part, n, c, z, y, left + p] = U(total[p])
 
-    return col2im
+    return fold
 
 
-def im2col(x: Tensor, filter: Pair, *, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1) -> Tensor:
-    """The windows of images, each as a row. Its gradient is :func:`col2im`.
+def unfold(x: Tensor, filter: Sizes, *, stride: Sizes = 1, padding: Sizes | str = 0, dilation: Sizes = 1) -> Tensor:
+    """The windows of signals, images or volumes, each as a column. Its gradient is :func:`fold`.
 
     Args:
-        x: images ``[n, c, h, w]`` of any dtype.
-        filter: the window's size ``(fh, fw)``, or one number for both.
-        stride, padding (zeros at each side), dilation: in pixels, ``(vertical, horizontal)`` or one number for both.
+        x: ``[n, c, w]``, ``[n, c, h, w]`` or ``[n, c, d, h, w]`` of any dtype.
+        filter: the window's size, one number for all axes or one for each.
+        stride, dilation: in pixels, likewise.
+        padding: so many zeros at each side, likewise; "valid" is 0, "same" as many as give a window for each pixel.
 
     Returns:
-        ``[n * oh * ow, c * fh * fw]`` with ``oh = (h + 2 * padding - dilation * (fh - 1) - 1) // stride + 1``.
+        ``[n, c * fh * fw, oh * ow]`` with ``oh = (h + 2 * padding - dilation * (fh - 1) - 1) // stride + 1``; of other
+        ranks likewise.
 
     Raises:
-        ShapeError: not images, or the window does not fit into them.
+        ShapeError: neither signals, images nor volumes, or the window does not fit into them.
+        DtypeError: ``x`` is not a tensor.
 
-    >>> from autograph import Tensor
-    >>> x = Tensor.from_numpy([[[[1, 2, 3], [4, 5, 6]]]])
-    >>> im2col(x, 2).numpy().tolist()
-    [[1, 2, 4, 5], [2, 3, 5, 6]]
+    >>> from autograph import Tensor, unfold
+    >>> unfold(Tensor.from_numpy([[[[1, 2, 3], [4, 5, 6]]]]), 2).numpy().tolist()
+    [[[1, 2], [2, 3], [4, 5], [5, 6]]]
     """
-    require_ndim("im2col", "images", x, "[n, c, h, w]")
-    window, size = _checked_window("im2col", x.shape, filter, stride, padding, dilation)
-    (n, c), shape = x.shape[:2], x.shape
-    columns = Buffer.empty((n, *size, c, *window.filter), x.dtype, x.device)
+    require_tensor("unfold", x)
+    window, size = _window("unfold", x.shape, filter, stride, padding, dilation)
+    n, c, *source = x.shape
+    columns = Buffer.empty((n, c, *window.filter, *volume(size)), x.dtype, x.device)
     if columns.size:
-        for some, part in split_rows(x.buffer, columns):
-            for _, taps in split_plane(x.device, (1, window.filter[1])):
-                piece = part[..., taps]
-                width = piece.shape[-1]
-                grid_stride(_im2col, piece.size // width, width)(some, piece, *_offsets(window, 0, taps.start))
-    value = x.result(columns.reshape((n * size[0] * size[1], c * window.filter[0] * window.filter[1])))
-    options = {"stride": stride, "padding": padding, "dilation": dilation}
-    return differentiable(value, [(x, lambda gradient: col2im(gradient, shape, filter, **options))], higher_order=True)
+        whole = reshape_or_copy(x.buffer, (n, c, *volume(tuple(source))))
+        for some, part in split_rows(whole, columns):
+            unfold_into(some, part, window)
+    value = x.result(columns.reshape((n, c * prod(window.filter), prod(size))))
+    shape = tuple(source)
+    how: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
+    return differentiable(value, [(x, lambda gradient: fold(gradient, shape, filter, **how))], higher_order=True)
 
 
-def col2im(
-    columns: Tensor, shape: Shape, filter: Pair, *, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1
+def fold(
+    columns: Tensor,
+    size: int | Shape,
+    filter: Sizes,
+    *,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
+    dilation: Sizes = 1,
 ) -> Tensor:
-    """Images from windows: a pixel is the sum of its values in all windows. Its gradient is :func:`im2col`.
+    """Images from windows: a pixel is the sum of its values in all windows. Its gradient is :func:`unfold`.
 
     Args:
-        columns: ``[n * oh * ow, c * fh * fw]`` of any dtype, as :func:`im2col` gives it; narrow types are accumulated
-            in 32 bits.
-        shape: of the images, ``(n, c, h, w)``.
-        filter, stride, padding, dilation: as :func:`im2col` takes them.
+        columns: ``[n, c * fh * fw, oh * ow]`` of any dtype, as :func:`unfold` gives it; narrow types are accumulated in
+            32 bits.
+        size: of the images, ``(h, w)``; of signals ``w`` or ``(w,)``, of volumes ``(d, h, w)``.
+        filter, stride, padding, dilation: as :func:`unfold` takes them.
 
     Returns:
-        ``[n, c, h, w]``.
+        ``[n, c, *size]``.
 
     Raises:
         ShapeError: ``columns`` does not have the shape of such images' windows, or the window does not fit into them.
+        DtypeError: ``columns`` is not a tensor.
 
-    >>> from autograph import Tensor
-    >>> col2im(Tensor.ones((2, 4)), (1, 1, 2, 3), 2).numpy().tolist()
+    >>> from autograph import Tensor, fold
+    >>> fold(Tensor.ones((1, 4, 2)), (2, 3), 2).numpy().tolist()
     [[[[1.0, 2.0, 1.0], [1.0, 2.0, 1.0]]]]
     """
-    require_ndim("col2im", "windows", columns, "[n * oh * ow, c * fh * fw]")
-    shape = tuple(shape)
-    if len(shape) != 4 or min(shape) < 0:
-        raise ShapeError(f"col2im to the shape {shape}: expected (n, c, h, w)")
-    window, size = _checked_window("col2im", shape, filter, stride, padding, dilation)
-    n, c = shape[:2]
-    expected = n * size[0] * size[1], c * window.filter[0] * window.filter[1]
-    if columns.shape != expected:
-        raise ShapeError(f"col2im of {columns.shape}: images {shape} have windows of shape {expected}")
-    x = Buffer.empty(shape, columns.dtype, columns.device)
+    require_tensor("fold", columns)
+    lengths = integers((size,))
+    if not 1 <= len(lengths) <= 3 or min(lengths) < 0:
+        raise ShapeError(f"fold to size={size!r}: expected one to three lengths")
+    window, places = _window("fold", (1, 1, *lengths), filter, stride, padding, dilation)
+    taps = prod(window.filter)
+    if columns.ndim != 3 or columns.shape[1] % taps or columns.shape[2] != prod(places):
+        raise ShapeError(
+            f"fold of {columns.shape}: images of size {lengths} have windows of shape [n, c * {taps}, {prod(places)}]"
+        )
+    n, c = columns.shape[0], columns.shape[1] // taps
+    x = Buffer.empty((n, c, *lengths), columns.dtype, columns.device)
     if x.size:
-        whole = columns.buffer.contiguous().reshape((n, *size, c, *window.filter))
-        for some, part in split_rows(whole, x):
-            _add_windows(some, part, window)
-    options = {"stride": stride, "padding": padding, "dilation": dilation}
+        whole = reshape_or_copy(columns.buffer, (n, c, *window.filter, *volume(places)))
+        for some, part in split_rows(whole, x.reshape((n, c, *volume(lengths)))):
+            fold_into(some, part, window)
+    how: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
     return differentiable(
-        columns.result(x), [(columns, lambda gradient: im2col(gradient, filter, **options))], higher_order=True
+        columns.result(x), [(columns, lambda gradient: unfold(gradient, filter, **how))], higher_order=True
     )
 
 
-def _checked_window(
-    operation: str, shape: Shape, filter: Pair, stride: Pair, padding: Pair, dilation: Pair
-) -> tuple[Window, tuple[int, int]]:
-    """The window, and how many of it lie on images of a shape along both axes."""
-    window = Window(
-        pair("filter", filter, 1), pair("stride", stride, 1), pair("padding", padding, 0), pair("dilation", dilation, 1)
-    )
-    size = window.output(*shape[2:])
-    if min(size) < 1:
-        raise ShapeError(f"{operation} of images {shape}: {window} does not fit into them")
-    return window, size
+def unfold_into(x: Buffer, columns: Buffer, window: Window) -> None:
+    """The windows ``columns[n, c, fd, fh, fw, d, h, w]`` of volumes ``x[n, c, ...]``."""
+    width, device = columns.shape[-1], columns.device
+    lanes = max(threads_per_row(device), -(-width // max_passes(device)))
+    rows = columns.size // width * lanes
+    grid_stride(_unfolding(window.stride[2], lanes), rows, -(-width // lanes))(x, columns, *_places(window))
 
 
-def _add_windows(columns: Buffer, x: Buffer, window: Window) -> None:
-    """Sets ``x`` to the sum of windows. Large windows are summed piece by piece."""
-    wide, pieces = accumulator(x.dtype), split_plane(x.device, window.filter)
-    if len(pieces) == 1:
-        _gather(columns, x, window, 0, 0)
-        return
-    sums = Buffer.empty((len(pieces), *x.shape), wide, x.device)
-    for i, (rows, taps) in enumerate(pieces):
-        _gather(columns[..., rows, taps].cast(wide), sums[i], window, rows.start, taps.start)
-    x.copy_from(sum_axes(sums, (0,), x.dtype))
+def fold_into(columns: Buffer, x: Buffer, window: Window) -> None:
+    """The volumes of such windows. The sums over large windows are split into parts, which are added after."""
+    n, c, d, h, w = x.shape
+    wide, device = accumulator(x.dtype), x.device
+    pixels = min(_PIXELS, w) if threads_per_row(device) == 1 else 1
+    most = max(2 * pixels, max_passes(device))
+    (fd, fh, fw) = window.filter
+    slices_x = -(-fw // max(1, min(fw, most // pixels - 1)))
+    row = 1 + -(-fw // slices_x) * pixels
+    slices = -(-fd * fh // max(1, most // row))
+    parts = slices * slices_x
+    sums = x.reshape((1, *x.shape)) if parts == 1 else Buffer.empty((parts, *x.shape), wide, device)
+    built = _folding(wide, window.stride[2], pixels)
+    items = parts * n * c * d * h * -(-w // pixels)
+    launch = grid_stride(built, items, -(-fd * fh // slices) * row)
+    launch(columns, sums, *_places(window), slices_x)
+    if parts > 1:
+        x.copy_from(sum_axes(sums, (0,), x.dtype))
 
 
-def _gather(columns: Buffer, x: Buffer, window: Window, ky: int, kx: int) -> None:
-    fh, fw = columns.shape[-2:]
-    grid_stride(_col2im(accumulator(x.dtype)), x.size, fh * (1 + fw))(columns, x, *_offsets(window, ky, kx))
+def _window(
+    operation: str, shape: Shape, filter: Sizes, stride: Sizes, padding: Sizes | str, dilation: Sizes
+) -> tuple[Window, Shape]:
+    """The window, and how many of it lie on images of a shape along each axis."""
+    if not 3 <= len(shape) <= 5:
+        raise ShapeError(f"{operation} takes images of shape [n, c, h, w], signals or volumes, not {shape}")
+    taps = per_axis("filter", filter, 1, len(shape) - 2)
+    return window_of(operation, shape[2:], taps, stride, padding, dilation)
 
 
-def _offsets(window: Window, ky: int, kx: int) -> tuple[int, ...]:
-    """Stride, padding and dilation for the part of each window that begins at its pixel ``(ky, kx)``."""
-    (ph, pw), (dh, dw) = window.padding, window.dilation
-    return (*window.stride, ph - ky * dh, pw - kx * dw, dh, dw)
+def _places(window: Window) -> tuple[int, ...]:
+    """The steps along depth and height, the first place of the first tap, and from tap to tap."""
+    (sz, sy, _), (pz, py, px) = window.stride, window.padding
+    return (sz, sy, -pz, -py, -px, *window.dilation)
+
+
+@lru_cache(maxsize=1024)
+def _unfolding(step: int, lanes: int) -> Any:
+    return _unfold.specialize(STEP=step, LANES=lanes)
+
+
+@lru_cache(maxsize=1024)
+def _folding(wide: ScalarType, step: int, pixels: int) -> Any:
+    return _fold(wide).specialize(STEP=step, PIXELS=pixels)

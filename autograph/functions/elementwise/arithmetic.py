@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograph.tensor.base import TensorBase
 from krnlpy import dsl
 
 from .operation import Operand, elementwise
@@ -60,25 +61,76 @@ def divide(x: Any, y: Any) -> Any:
 
 
 @elementwise
-def floor_divide(x: Any, y: Any) -> Any:
-    """``x / y``, rounded down.
+def _floor_divide(x: Any, y: Any) -> Any:
+    return x // y
+
+
+@elementwise
+def _floor_divide_floats(x: Any, y: Any) -> Any:
+    if y == 0 or dsl.isinf(x) or dsl.isinf(y):
+        return dsl.floor(x / y)
+    rest = dsl.fmod(x, y)  # x / y, rounded, may be a whole number that the quotient is below
+    quotient = (x - rest) / y
+    if rest != 0 and (rest < 0) != (y < 0):
+        quotient -= 1.0
+    return dsl.copysign(dsl.rint(quotient), x / y)
+
+
+@elementwise
+def _remainder(x: Any, y: Any) -> Any:
+    return x % y
+
+
+@elementwise
+def _remainder_of_floats(x: Any, y: Any) -> Any:
+    rest = dsl.fmod(x, y)
+    if rest == 0:
+        return dsl.copysign(rest, y)
+    return rest + y if (rest < 0) != (y < 0) else rest
+
+
+def floor_divide(x: Operand, y: Operand) -> Tensor:
+    """``x / y``, rounded down, as Python's ``//``: exact where the quotient as a float would be rounded up.
+
+    Args:
+        x: a tensor, or a number beside a tensor.
+        y: a tensor, or a number beside a tensor.
+
+    Raises:
+        DtypeError: there is no tensor, or the dtypes do not fit each other.
+        ShapeError: the shapes do not broadcast.
+        DeviceError: the tensors lie on different devices.
 
     >>> from autograph import Tensor, floor_divide
     >>> floor_divide(Tensor.from_numpy([7, -7]), 2).numpy().tolist()
     [3, -4]
     """
-    return x // y
+    result: Tensor = (_floor_divide_floats if _is_of_floats(x, y) else _floor_divide)(x, y)
+    return result
 
 
-@elementwise
-def remainder(x: Any, y: Any) -> Any:
-    """What ``floor_divide(x, y)`` leaves, with the sign of ``y``.
+def remainder(x: Operand, y: Operand) -> Tensor:
+    """What ``floor_divide(x, y)`` leaves, with the sign of ``y``, as Python's ``%``: exact.
+
+    Args:
+        x: a tensor, or a number beside a tensor.
+        y: a tensor, or a number beside a tensor.
+
+    Raises:
+        DtypeError: there is no tensor, or the dtypes do not fit each other.
+        ShapeError: the shapes do not broadcast.
+        DeviceError: the tensors lie on different devices.
 
     >>> from autograph import Tensor, remainder
     >>> remainder(Tensor.from_numpy([7, -7]), 3).numpy().tolist()
     [1, 2]
     """
-    return x % y
+    result: Tensor = (_remainder_of_floats if _is_of_floats(x, y) else _remainder)(x, y)
+    return result
+
+
+def _is_of_floats(*operands: Any) -> bool:
+    return any(x.dtype.is_float if isinstance(x, TensorBase) else isinstance(x, float | np.floating) for x in operands)
 
 
 @elementwise
@@ -248,14 +300,12 @@ def reflected_divide(x: Tensor, y: Operand) -> Tensor:
 
 def reflected_floor_divide(x: Tensor, y: Operand) -> Tensor:
     """``y // x``."""
-    result: Tensor = floor_divide(y, x)
-    return result
+    return floor_divide(y, x)
 
 
 def reflected_remainder(x: Tensor, y: Operand) -> Tensor:
     """``y % x``."""
-    result: Tensor = remainder(y, x)
-    return result
+    return remainder(y, x)
 
 
 def reflected_pow(x: Tensor, y: Operand) -> Tensor:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
 
-import numpy as np
-
-from autograph.autograd import differentiable, saved
-from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
+from autograph.autograd import saved
+from autograph.autograd.tape import record
+from autograph.errors import AutographError, DeviceError, DtypeError
+from autograph.functions.checks import broadcast_shape
 from autograph.functions.reducers.sums import sum_to_shape
 from autograph.functions.sources import function_of
 from autograph.functions.type_variables import accumulator
-from autograph.tensor.base import Shape, TensorBase, recording
-from krnlpy import Buffer, Func, Item, ItemMut, KernelError, ScalarType, function_info, kernel
+from autograph.tensor.base import Edge, Shape, TensorBase, recording
+from krnlpy import Buffer, Func, Item, ItemMut, KernelError, ScalarType, function_info, i32, kernel
 from krnlpy.dsl import derivative, value_and_partials
 
 from .promotion import as_number, number_type, promoted
@@ -105,7 +106,8 @@ class Elementwise(Func):
     def __call__(self, *operands: Operand, **named: Operand) -> Any:
         if named or len(operands) != len(self.parameters):
             operands = self._bound(operands, named)
-        key = tuple([x.share.buffer.dtype if isinstance(x, TensorBase) else x.__class__ for x in operands])
+        # The class of a number is no dtype: Python's bool is equal to that of truth values.
+        key = tuple([x.share.buffer.dtype if isinstance(x, TensorBase) else (x.__class__,) for x in operands])
         variant = self.variants.get(key)
         if variant is None:
             if not any(isinstance(x, TensorBase) for x in operands):
@@ -139,7 +141,7 @@ def pulled_back(
 
 def _variant_of(operation: Elementwise, operands: Sequence[Any], results: tuple[ScalarType, ...] = ()) -> _Variant:
     """The operation for such operands; with results of other dtypes than its own, if these are given."""
-    key = tuple(x.dtype if isinstance(x, TensorBase) else x.__class__ for x in operands)
+    key: tuple[Any, ...] = tuple(x.dtype if isinstance(x, TensorBase) else (x.__class__,) for x in operands)
     key = (*key, results) if results else key
     if key not in operation.variants:
         operation.variants[key] = _Variant(operation, operands, results)
@@ -152,6 +154,7 @@ class _Variant:
     Attributes:
         types: what the function computes with, for each operand.
         results: the dtypes of what it gives.
+        tensors: the places of the operands that are tensors.
     """
 
     def __init__(self, operation: Elementwise, operands: Sequence[Any], results: tuple[ScalarType, ...] = ()) -> None:
@@ -172,6 +175,8 @@ class _Variant:
         self.results = results or tuple(self.dtype if type is compute else type for type in info.results)
         self.gives_several = len(info.results) > 1
         self._kernel = self._compiled(dtypes, info.results)
+        self.tensors = [i for i, dtype in enumerate(dtypes) if dtype is not None]
+        self._numbers = [(i, type) for i, type in enumerate(self.types) if dtypes[i] is None]
         self._gradients: dict[tuple[int, ...], _Gradient] = {}
 
     def _compiled(self, dtypes: Sequence[ScalarType | None], given: Sequence[ScalarType]) -> Any:
@@ -179,9 +184,11 @@ class _Variant:
         namespace: dict[str, Any] = {"function": self.operation, "Item": Item, "ItemMut": ItemMut}
         parameters, arguments = [], []
         for i, (type, dtype) in enumerate(zip(self.types, dtypes, strict=True)):
-            namespace |= {f"T{i}": type, f"X{i}": dtype}
-            parameters.append(f"x{i}: T{i}" if dtype is None else f"x{i}: Item[X{i}]")
-            arguments.append(f"x{i}" if dtype is None or dtype.compute is type else f"T{i}(x{i})")
+            is_truth = dtype is None and type.kind == "bool"  # a parameter of a kernel is a number
+            namespace |= {f"T{i}": type, f"X{i}": i32 if is_truth else dtype or type}
+            parameters.append(f"x{i}: X{i}" if dtype is None else f"x{i}: Item[X{i}]")
+            is_direct = not is_truth and (dtype is None or dtype.compute is type)
+            arguments.append(f"x{i}" if is_direct else f"T{i}(x{i})")
         stores = []
         for i, (type, dtype) in enumerate(zip(given, self.results, strict=True)):
             namespace |= {f"Y{i}": dtype, f"C{i}": dtype.compute}
@@ -194,37 +201,36 @@ class _Variant:
         return kernel(function_of("\n".join(lines) + "\n", name, namespace, self.operation.function))
 
     def __call__(self, operands: Sequence[Any]) -> tuple[Tensor, ...]:
-        tensors: list[Tensor] = []
-        arguments: list[Any] = []
-        for x, type in zip(operands, self.types, strict=True):
-            if isinstance(x, TensorBase):
-                tensors.append(x)  # type: ignore[arg-type]  # a Tensor: nothing else derives from TensorBase
-                arguments.append(x.share.buffer)
-            else:
-                arguments.append(as_number(self.operation.__name__, x, type))
-        first = tensors[0]
-        shape, device, recorded = first.shape, first.device, False
-        is_broadcast = False
-        for x in tensors:
+        # Every line here costs each operation, however small its tensors are.
+        arguments, is_recorded, is_broadcast = [*operands], False, False
+        first: Any = None
+        for i in self.tensors:
+            x = operands[i]
             if x.node is not None:
-                recorded = True
-            if x is not first:
-                buffer = x.share.buffer
-                if buffer.device is not device and buffer.device != device:
-                    raise DeviceError(
-                        f"{self.operation.__name__} of tensors on {device.name} and on {x.device.name}; move one with"
-                        " tensor.to_device(device)"
-                    )
-                if buffer.shape != shape:
-                    is_broadcast = True
+                is_recorded = True
+            arguments[i] = buffer = x.share.buffer
+            if first is None:
+                first, shape, device = buffer, buffer.shape, buffer.device
+                continue
+            if buffer.device is not device and buffer.device != device:
+                raise DeviceError(
+                    f"{self.operation.__name__} of tensors on {device.name} and on {x.device.name}; move one with"
+                    " tensor.to_device(device)"
+                )
+            if buffer.shape != shape:
+                is_broadcast = True
+        for i, type in self._numbers:
+            arguments[i] = as_number(self.operation.__name__, operands[i], type)
         if is_broadcast:
-            shape = _broadcast_shape(self.operation.__name__, operands)
-            arguments = [a.broadcast_to(shape) if isinstance(a, Buffer) else a for a in arguments]
-        outs = [Buffer.empty(shape, dtype, device) for dtype in self.results]
-        if outs[0].size:
+            shape = broadcast_shape(self.operation.__name__, [operands[i].shape for i in self.tensors])
+            for i in self.tensors:
+                arguments[i] = first = arguments[i].broadcast_to(shape)
+        outs = [Buffer.empty_like(first, dtype) for dtype in self.results]
+        if first.size:
             self._kernel(*arguments, *outs)
-        results = tuple([first.result(out) for out in outs])
-        return self._recorded(operands, results) if recorded and recording.on else results
+        made = operands[self.tensors[0]].result
+        results = tuple([made(out) for out in outs])
+        return self._recorded(operands, results) if is_recorded and recording.on else results
 
     def _recorded(self, operands: Sequence[Any], results: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The results with their place in the graph."""
@@ -255,6 +261,7 @@ class _Gradient:
 
     def __init__(self, variant: _Variant, wanted: tuple[int, ...]) -> None:
         f = variant.operation
+        self._tensors = variant.tensors
         infos = [function_info(derivative(f, i), *variant.types) for i in wanted]
         self._wanted = wanted
         self._constants = [None if variant.gives_several else info.constants[0] for info in infos]
@@ -289,25 +296,17 @@ class _Gradient:
     def pulled_back(self, operands: Sequence[Any], dys: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The gradients of the operands that are wanted, for those of the results."""
         forms = [(operands[i].shape, operands[i].dtype) for i in self._wanted]
-        return self._of(dys, [operands[i] for i in self._used], forms)
+        return self._of([operands[i] for i in self._used], forms, *dys)
 
     def recorded(self, operands: Sequence[Any], results: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The results of such operands, with their place in the graph."""
-        kept = [saved(operands[i]) if isinstance(operands[i], TensorBase) else operands[i] for i in self._used]
-        inputs = tuple(operands[i] for i in self._wanted)
-        forms = [(x.shape, x.dtype) for x in inputs]
+        kept = [saved(operands[i]) if i in self._tensors else operands[i] for i in self._used]
+        targets = tuple([operands[i].node for i in self._wanted])
+        # As they are now: a parameter may be moved before the gradient is asked for.
+        forms = [(target.shape, target.dtype) for target in targets]
+        return record(results, Edge(targets, partial(self._of, kept, forms), False, True))
 
-        def gradient(*dys: Tensor) -> tuple[Tensor, ...]:
-            return self._of(dys, kept, forms)
-
-        if len(results) == 1:
-            return (differentiable(results[0], [(inputs, gradient)], higher_order=True),)
-        recorded: tuple[Tensor, ...] = differentiable(results, [(inputs, gradient)], higher_order=True)
-        return recorded
-
-    def _of(
-        self, dys: tuple[Tensor, ...], kept: list[Any], forms: list[tuple[Shape, ScalarType]]
-    ) -> tuple[Tensor, ...]:
+    def _of(self, kept: list[Any], forms: list[tuple[Shape, ScalarType]], *dys: Tensor) -> tuple[Tensor, ...]:
         first = dys[0]
         computed: dict[int, Tensor] = {}
         if self._operation is not None:
@@ -325,12 +324,3 @@ class _Gradient:
             else:
                 parts.append(sum_to_shape(first if constant == 1 else computed[i], shape, dtype))
         return tuple(parts)
-
-
-def _broadcast_shape(name: str, operands: Sequence[Any]) -> Shape:
-    shapes = [x.shape for x in operands if isinstance(x, TensorBase)]
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
-        listed = " and ".join(map(str, shapes))
-        raise ShapeError(f"{name} of shapes {listed}: aligned at the right, lengths must be equal or 1") from None

@@ -5,30 +5,78 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from autograph.autograd import differentiable
-from autograph.functions.shapes.views import view_of
+from autograph.functions.shapes.views import transpose, view_of
 from krnlpy import Buffer
+
+from .keys import View, is_plain, key_of, selection_of
+from .selections import select
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
 
 def index(x: Tensor, key: Any) -> Tensor:
-    """The view that integers, slices and an ellipsis select.
+    """What a key selects, by NumPy's rules: a view for integers, slices, None and an ellipsis; for the rest new memory.
+
+    Whole numbers may be tensors on the same device, NumPy arrays or lists, and so may masks of truth values. Several of
+    them broadcast, and their axes come where they stood if they stood together, else first. Numbers below 0 count from
+    the end. A number out of range raises if it lies on the host; on a device, where looking would mean waiting, it
+    gives NaN, and 0 of integers. A mask on a device waits for the number of its true values, since that is a length of
+    the result.
+
+    The gradient of an element that is selected several times is the sum, always added in the same order.
 
     Raises:
-        ShapeError: too many indices, or one that is out of range, or something else than these.
+        ShapeError: too many indices, or one that is out of range, a mask of another shape, or something else than
+            these.
+        DtypeError: an index is a tensor or an array of floats.
+        DeviceError: an index is a tensor on another device.
 
     >>> from autograph import Tensor
     >>> x = Tensor.from_numpy([[1, 2, 3], [4, 5, 6]])
     >>> x[1, ::2].numpy().tolist(), x[..., -1].numpy().tolist()
     ([4, 6], [3, 6])
+    >>> x[[1, 0, 1], [-1, 0, 1]].numpy().tolist(), x[x > 2].numpy().tolist(), x[:, None, [0]].shape
+    ([6, 1, 5], [3, 4, 5, 6], (2, 1, 1))
     """
+    if not is_plain(key):
+        return _index(x, key)
     value = view_of(x, lambda buffer: buffer[key])
-    shape, dtype, device = x.shape, x.dtype, x.device
+    return value if x.node is None else _recorded(x, value, key)
+
+
+def _index(x: Tensor, key: Any) -> Tensor:
+    parsed = key_of(x, key)
+    if not parsed.advanced:
+        return _viewed(x, parsed.view)
+    found = selection_of(x, parsed)
+    whole = _viewed(x, found.view)
+    if found.order != tuple(range(whole.ndim)):
+        whole = transpose(whole, found.order)
+    return select(whole, found.places, found.form, found.shape)
+
+
+def _viewed(x: Tensor, view: View) -> Tensor:
+    """The view of integers, slices and new axes."""
+    if view.is_all(x):
+        return x
+    value = view_of(x, view.of)
+    return value if x.node is None else _recorded(x, value, view.key)
+
+
+def _recorded(x: Tensor, value: Tensor, key: Any) -> Tensor:
+    shape, dtype, device, of = x.shape, x.dtype, x.device, value.shape
 
     def scatter(gradient: Tensor) -> Tensor:
         result = Buffer.zeros(shape, dtype, device)
-        result[key].copy_from(gradient.buffer)
-        return differentiable(gradient.result(result), [(gradient, lambda dy: index(dy, key))], higher_order=True)
+        part = result[key]
+        part.copy_from(gradient.buffer.reshape(part.shape))
+        return differentiable(
+            gradient.result(result), [(gradient, lambda dy: _viewed(dy, View(_listed(key), of)))], higher_order=True
+        )
 
     return differentiable(value, [(x, scatter)], higher_order=True)
+
+
+def _listed(key: Any) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)

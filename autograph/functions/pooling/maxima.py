@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
-from autograph.functions.checks import pair, require_dtype, require_ndim, single
+from autograph.functions.checks import per_axis, require_dtype, require_ndim, single
 from autograph.functions.launch import grid_stride, max_passes, split_plane, split_rows, threads_per_row
 from autograph.functions.reducers.sums import sum_axes
 from autograph.functions.type_variables import F
@@ -146,8 +146,8 @@ def max_pool2(x: Tensor, filter: int | tuple[int, int], stride: int | tuple[int,
     """
     require_ndim("max_pool2", "images", x, "[n, c, h, w]")
     require_dtype("max_pool2", x, f16, bf16, f32)
-    fh, fw = pair("filter", filter, 1)
-    sh, sw = (fh, fw) if stride is None else pair("stride", stride, 1)
+    fh, fw = per_axis("filter", filter, 1, 2)
+    sh, sw = (fh, fw) if stride is None else per_axis("stride", stride, 1, 2)
     n, c, h, w = x.shape
     if fh > h or fw > w:
         raise ShapeError(f"max_pool2 of images {x.shape}: the window {(fh, fw)} does not fit into them")

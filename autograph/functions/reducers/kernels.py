@@ -2,7 +2,7 @@
 
 A reduction goes over the middle axis of ``[outer, n, inner]`` in passes. A pass splits the axis into chunks and makes a
 state of each; the first pass makes states of elements, the last one results of states. Within a chunk, blocks of
-``_BLOCK`` are combined before they are added to the whole, so that roundings of long sums do not add up.
+``BLOCK`` are combined before they are added to the whole, so that roundings of long sums do not add up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from krnlpy import Func, Global, Out, ScalarType, kernel
 from krnlpy.dsl import global_id, global_threads, local_array
 
 Form = Literal["device", "rows", "columns"]
-_BLOCK = 16
+BLOCK = 16
 ROW_LANES = 512
 """Independent states in a row on the host: some vectors of any width, and more than what LLVM unrolls to numbers of
 their own, of which it makes no vectors."""
@@ -62,7 +62,7 @@ def written(step: Step, form: Form) -> Any:
     ``device``: a thread makes an element of the results, and neighbouring threads read neighbouring elements. ``rows``:
     a thread of the host takes a chunk of a row. ``columns``: it takes a chunk of some columns.
     """
-    writer = _Writer(step)
+    writer = Writer(step)
     ndim = 2 if form == "rows" else 3  # neighbours in a row are neighbours in memory: that is seen of two axes only
     parameters = [f"x{i}: Global[X{i}, Literal[{ndim}]]" for i in range(len(step.inputs))]
     parameters += [f"y{i}: Out[Y{i}, Literal[{ndim}]]" for i in range(len(step.results))]
@@ -74,7 +74,7 @@ def written(step: Step, form: Form) -> Any:
     return kernel(unchecked=True)(function_of(text, name, writer.namespace, like))
 
 
-class _Writer:
+class Writer:
     def __init__(self, step: Step) -> None:
         self.step = step
         self.count = len(step.states)
@@ -141,10 +141,10 @@ class _Writer:
                 "chunk = item // inner % chunks",
                 "o = item // (inner * chunks)",
                 *self.identity("s{}"),
-                f"for start in range(chunk, n, chunks * {_BLOCK}):",
+                f"for start in range(chunk, n, chunks * {BLOCK}):",
                 *_indented(
                     *self.identity("b{}"),
-                    f"for j in range(start, min(start + chunks * {_BLOCK}, n), chunks):",
+                    f"for j in range(start, min(start + chunks * {BLOCK}, n), chunks):",
                     *_indented(*self.loaded("o, j, i", "j"), *self.combined("b{}", "e{}")),
                     *self.combined("s{}", "b{}"),
                 ),
@@ -176,11 +176,11 @@ class _Writer:
                 f"whole = begin + (end - begin) // {lanes} * {lanes}",
                 f"for k in range({lanes}):",
                 *_indented(*self.identity("t{}[k]")),
-                f"for start in range(begin, whole, {lanes * _BLOCK}):",
+                f"for start in range(begin, whole, {lanes * BLOCK}):",
                 *_indented(
                     f"for k in range({lanes}):",
                     *_indented(*self.identity("b{}[k]")),
-                    f"for j in range(start, min(start + {lanes * _BLOCK}, whole), {lanes}):",
+                    f"for j in range(start, min(start + {lanes * BLOCK}, whole), {lanes}):",
                     *_indented(
                         f"for k in range({lanes}):",
                         *_indented(*self.loaded("o, j + k", "j + k"), *self.combined("b{}[k]", "e{}")),
@@ -215,11 +215,11 @@ class _Writer:
                 "end = min(begin + length, n)",
                 "for k in range(width):",
                 *_indented(*self.identity("t{}[k]")),
-                f"for start in range(begin, end, {_BLOCK}):",
+                f"for start in range(begin, end, {BLOCK}):",
                 *_indented(
                     "for k in range(width):",
                     *_indented(*self.identity("b{}[k]")),
-                    f"for j in range(start, min(start + {_BLOCK}, end)):",
+                    f"for j in range(start, min(start + {BLOCK}, end)):",
                     *_indented(
                         "for k in range(width):",
                         *_indented(*self.loaded("o, j, first + k", "j"), *self.combined("b{}[k]", "e{}")),

@@ -108,7 +108,8 @@ class Reducer:
             count = (compute if compute.is_float else scalar_type(f32)) if takes_count else None
             given = function_info(self.finish, *states, *([count] if count else [])).results
         own = dtype if dtype.is_float or not self.widens else wide
-        results = tuple(own if type is compute else type for type in given)
+        # A place is no element, also where both are computed as i32.
+        results = given if takes_index else tuple(own if type is compute else type for type in given)
         identity = self.identity if isinstance(self.identity, tuple) else self.identity(wide)
         if self.combine is None:
             identity = (0,) * len(states)
@@ -133,8 +134,7 @@ class Reducer:
             steps = steps.giving(results)
         now, (count, passes) = list(buffers), _passes(buffers[0].shape, axes)
         for form, shape, is_first, is_last in passes:
-            whole = [reshape_or_copy(buffer, form) for buffer in now]
-            now = [out.reshape(shape) for out in _reduce_middle(steps, is_first, is_last, whole, count)]
+            now = [out.reshape(shape) for out in _reduce_middle(steps, is_first, is_last, now, form, count)]
         return now
 
 
@@ -191,25 +191,29 @@ def _parameters(function: Func) -> tuple[str, ...]:
     return code.co_varnames[: code.co_argcount]
 
 
-def _reduce_middle(steps: Steps, is_first: bool, is_last: bool, buffers: list[Buffer], count: int) -> list[Buffer]:
-    """``[outer, n, inner]`` to ``[outer, 1, inner]``."""
+def _reduce_middle(
+    steps: Steps, is_first: bool, is_last: bool, buffers: list[Buffer], shape: Shape, count: int
+) -> list[Buffer]:
+    """Buffers of as many elements as ``[outer, n, inner]`` to ``[outer, 1, inner]``, or ``[outer, 1]`` where an element
+    stands for ``inner``."""
     for buffer in buffers:
         if not buffer.can_be_indexed and buffer.size > 1:
-            return _in_halves(steps, is_first, is_last, buffers, count)
+            return _in_halves(steps, is_first, is_last, [reshape_or_copy(b, shape) for b in buffers], count)
     device = buffers[0].device
     while True:
-        outer, n, inner = buffers[0].shape
+        outer, n, inner = shape
         form, chunks, items, passes = _work(device.is_host, outer, n, inner)
+        taken, given = (shape[:2], (outer, chunks)) if form == "rows" else (shape, (outer, chunks, inner))
         key = (is_first, is_last and chunks == 1)
         step = steps[key]
-        outs = [Buffer.empty((outer, chunks, inner), dtype, device) for dtype in step.results]
+        outs = [Buffer.empty(given, dtype, device) for dtype in step.results]
         if items:
             numbers = [] if step.count is None else [float(count)]
-            flat = [b.reshape(b.shape[:2]) for b in (*buffers, *outs)] if form == "rows" else (*buffers, *outs)
-            grid_stride(steps.kernel(key, form), items, passes)(*flat, *numbers)
+            operands = [buffer if buffer.shape == taken else reshape_or_copy(buffer, taken) for buffer in buffers]
+            grid_stride(steps.kernel(key, form), items, passes)(*operands, *outs, *numbers)
         if chunks == 1:
             return outs
-        buffers, is_first = outs, False
+        buffers, is_first, shape = outs, False, (outer, chunks, inner)
 
 
 @lru_cache(maxsize=1024)
@@ -226,6 +230,8 @@ def _work(is_host: bool, outer: int, n: int, inner: int) -> tuple[Form, int, int
     if is_host and n >= ROW_LANES:
         chunks = max(1, min(n // _HOST_CHUNK, _HOST_ITEMS // max(1, outer)))
         return "rows", chunks, outer * chunks * inner, 0
+    if is_host:  # a row that is too short for its vectors
+        return "device", 1, outer * inner, n + 1
     chunks = max(-(-n // (MAX_PASSES // 2)), min(n // _MIN_CHUNK, _THREADS // max(1, outer * inner)), 1)
     return "device", chunks, outer * chunks * inner, -(-n // chunks) * 17 // 16 + 1
 
@@ -247,18 +253,23 @@ def _in_halves(steps: Steps, is_first: bool, is_last: bool, buffers: list[Buffer
     keys = [(*(slice(None),) * axis, half) for half in (slice(middle), slice(middle, None))]
     if axis == 1:
         for i, key in enumerate(keys):
-            for half, part in zip(
-                halves, _reduce_middle(steps, is_first, False, [b[key] for b in buffers], count), strict=True
-            ):
+            for half, part in zip(halves, _reduced_part(steps, is_first, False, buffers, key, count), strict=True):
                 half[:, i : i + 1].copy_from(part)
-        return _reduce_middle(steps, False, is_last, halves, count)
+        return _reduce_middle(steps, False, is_last, halves, halves[0].shape, count)
     outs = [Buffer.empty((outer, 1, inner), dtype, device) for dtype in steps[is_first, is_last].results]
     for key in keys:
-        for out, part in zip(
-            outs, _reduce_middle(steps, is_first, is_last, [b[key] for b in buffers], count), strict=True
-        ):
+        for out, part in zip(outs, _reduced_part(steps, is_first, is_last, buffers, key, count), strict=True):
             out[key].copy_from(part)
     return outs
+
+
+def _reduced_part(
+    steps: Steps, is_first: bool, is_last: bool, buffers: list[Buffer], key: tuple[slice, ...], count: int
+) -> list[Buffer]:
+    """A part of ``[outer, n, inner]`` to ``[outer, 1, inner]``."""
+    parts = [buffer[key] for buffer in buffers]
+    outer, _, inner = shape = parts[0].shape
+    return [out.reshape((outer, 1, inner)) for out in _reduce_middle(steps, is_first, is_last, parts, shape, count)]
 
 
 def axes_of(name: str, x: Tensor, axis: int | Sequence[int] | None) -> tuple[int, ...]:
@@ -269,6 +280,8 @@ def axes_of(name: str, x: Tensor, axis: int | Sequence[int] | None) -> tuple[int
     """
     if axis is None:
         return tuple(range(x.ndim))
+    if axis.__class__ is int and 0 <= axis < x.ndim:  # what most are
+        return (axis,)
     axes = sorted(a + x.ndim if a < 0 else a for a in integers((axis,)))
     if len(set(axes)) != len(axes) or not all(0 <= a < x.ndim for a in axes):
         raise ShapeError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from autograph.autograd import differentiable
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
-from autograph.functions.checks import is_number, number_of
+from autograph.functions.checks import number_of
 from autograph.functions.launch import reshape_or_copy
 from autograph.functions.type_variables import T, U, W, accumulator
 from autograph.tensor.base import Shape, require_tensor
@@ -30,6 +30,7 @@ def sum(
     x: Tensor,
     axis: int | Sequence[int] | None = None,
     *,
+    dtype: DTypeLike | None = None,
     keepdims: bool = False,
     out: Tensor | None = None,
     beta: float = 0,
@@ -42,6 +43,7 @@ def sum(
     Args:
         x: any shape and dtype.
         axis: counted from the end if negative; None means all axes.
+        dtype: the result's; the elements are converted to it first.
         keepdims: the axes stay, with length 1.
         out: a tensor that becomes ``sum + beta * out`` in place, rounded once, and is returned. This is not recorded
             for gradients.
@@ -49,9 +51,9 @@ def sum(
 
     Raises:
         ShapeError: there is no such axis, or one is named twice, or ``out`` is of another shape.
-        DtypeError: ``out`` is of another dtype, or not a tensor.
+        DtypeError: ``out`` is of another dtype, or not a tensor, or ``dtype`` is not a scalar type.
         DeviceError: ``out`` lies on another device.
-        AutographError: ``out`` is given where gradients are recorded, or ``beta`` without ``out``.
+        AutographError: ``out`` is given with ``dtype`` or where gradients are recorded, or ``beta`` without ``out``.
 
     >>> from autograph import Tensor
     >>> x = Tensor.from_numpy([[1.0, 2.0], [3.0, 4.0]])
@@ -63,14 +65,18 @@ def sum(
     """
     require_tensor("sum", x)
     axes = axes_of("sum", x, axis)
+    if dtype is not None:
+        if out is not None:
+            raise AutographError("sum(out=, dtype=): out has its own dtype")
+        return sum(x.cast(dtype), axis, keepdims=keepdims, beta=beta).cast(dtype)
     if out is not None:
         return _sum_into(x, axes, keepdims, out, beta)
-    if not is_number(beta) or beta != 0:
+    if beta != 0:
         raise AutographError(f"sum(beta={beta!r}) without out: beta is what out is multiplied by")
     wide = accumulator(x.dtype)
-    source, dtype = x.shape, x.dtype
+    source = x.shape
     kept = keepdims_shape(source, axes)
-    total = sum_axes(x.buffer, axes, dtype if dtype.is_float else wide)
+    total = sum_axes(x.buffer, axes, x.dtype if x.dtype.is_float else wide)
     value = x.result(total.reshape(kept) if keepdims else total)
     return differentiable(value, [(x, lambda gradient: gradient.reshape(kept).broadcast_to(source))], higher_order=True)
 

@@ -12,7 +12,7 @@ from autograph.functions.elementwise.exponentials import sqrt
 from autograph.functions.elementwise.operation import elementwise
 from autograph.functions.reducers.sums import sum as sum_of
 from autograph.tensor.base import require_tensor
-from krnlpy import ScalarType
+from krnlpy import DTypeLike, ScalarType
 
 from . import states
 from .operation import Reduction
@@ -87,6 +87,7 @@ _argmax = Reduction(
     None,
     "argmax",
     takes_index=True,
+    widens=True,
     needs_elements=True,
 )
 _argmin = Reduction(
@@ -97,32 +98,37 @@ _argmin = Reduction(
     None,
     "argmin",
     takes_index=True,
+    widens=True,
     needs_elements=True,
 )
 _mean_of = Reduction(states.itself, None, states.mean, (0,), None, "mean")
-_count = Reduction(states.is_nonzero, None, None, (0,), None, "count_nonzero")
+_count = Reduction(states.is_nonzero, None, None, (0,), None, "count_nonzero", widens=True)
 _any = Reduction(states.is_nonzero_truth, states.either, None, (False,), None, "any")
 _all = Reduction(states.is_nonzero_truth, states.both, None, (True,), None, "all")
 _norm1 = Reduction(states.magnitude, None, None, (0,), None, "vector_norm")
 _norm2 = Reduction(states.square, None, states.root, (0,), _direction, "vector_norm")
 
 
-def prod(x: Tensor, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
+def prod(x: Tensor, axis: Axes = None, *, dtype: DTypeLike | None = None, keepdims: bool = False) -> Tensor:
     """The product over an axis, several, or all. Integers below 32 bits give u32 or i32.
 
     Args:
         x: any shape and dtype.
         axis: counted from the end if negative; None means all axes.
+        dtype: the result's; the elements are converted to it first.
         keepdims: the axes stay, with length 1.
 
     Raises:
         ShapeError: there is no such axis, or one is named twice.
-        DtypeError: ``x`` is not a tensor.
+        DtypeError: ``x`` is not a tensor, or ``dtype`` is not a scalar type.
 
     >>> from autograph import Tensor, prod
     >>> prod(Tensor.from_numpy([[1.0, 2.0], [3.0, 4.0]]), axis=0).numpy().tolist()
     [3.0, 8.0]
     """
+    if dtype is not None:
+        require_tensor("prod", x)
+        return prod(x.cast(dtype), axis, keepdims=keepdims).cast(dtype)
     result: Tensor = _prod(x, axis=axis, keepdims=keepdims)
     return result
 
@@ -323,11 +329,21 @@ def var(x: Tensor, axis: Axes = None, *, correction: float = 0.0, keepdims: bool
     require_tensor("var", x)
     if not is_number(correction):
         raise AutographError(f"var(correction={correction!r}): expected a number")
+    result = _variance(_computable(x), axis, correction, keepdims)
+    return result.cast(x.dtype) if x.dtype.is_float else result
+
+
+def _variance(x: Tensor, axis: Axes, correction: float, keepdims: bool) -> Tensor:
     rest = subtract(x, mean(x, axis, keepdims=True))
     total = _squares(rest, axis=axis, keepdims=keepdims)
     count = x.size // _size(total)
     result: Tensor = divide(total, count - correction) if count > correction else multiply(total, float("nan"))
     return result
+
+
+def _computable(x: Tensor) -> Tensor:
+    """In f32 for f16 and bf16, so that what lies between is not rounded."""
+    return x.cast(x.dtype.compute) if x.dtype.is_float else x
 
 
 def std(x: Tensor, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
@@ -348,8 +364,9 @@ def std(x: Tensor, axis: Axes = None, *, correction: float = 0.0, keepdims: bool
     >>> std(Tensor.from_numpy([1.0, 3.0])).item()
     1.0
     """
-    result: Tensor = sqrt(var(x, axis, correction=correction, keepdims=keepdims))
-    return result
+    require_tensor("std", x)
+    result: Tensor = sqrt(var(_computable(x), axis, correction=correction, keepdims=keepdims))
+    return result.cast(x.dtype) if x.dtype.is_float else result
 
 
 _squares = Reduction(states.square, None, None, (0,), None, "var")
@@ -389,5 +406,6 @@ def vector_norm(x: Tensor, axis: Axes = None, *, keepdims: bool = False, ord: fl
     elif ord in (float("inf"), float("-inf")):
         result = (max if ord > 0 else min)(abs(x), axis, keepdims=keepdims)
     else:
-        result = sum_of(abs(x) ** ord, axis, keepdims=keepdims) ** (1 / ord)
+        result = sum_of(abs(_computable(x)) ** ord, axis, keepdims=keepdims) ** (1 / ord)
+        result = result.cast(x.dtype) if x.dtype.is_float else result
     return result

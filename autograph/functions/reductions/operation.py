@@ -169,13 +169,18 @@ class Reduction:
             ) from None
 
     def _results(
-        self, reducer: Reducer, operands: Sequence[Tensor], shape: Shape, axes: tuple[int, ...]
+        self,
+        reducer: Reducer,
+        operands: Sequence[Tensor],
+        shape: Shape,
+        axes: tuple[int, ...],
+        dtypes: tuple[ScalarType, ...] = (),
     ) -> tuple[Tensor, ...]:
-        """The results, with axes of length 1."""
+        """The results, with axes of length 1; of other dtypes than the reducer's, if these are given."""
         dtype = promoted(self.name, [x.dtype for x in operands])
         buffers = [x.buffer if x.shape == shape else x.buffer.broadcast_to(shape) for x in operands]
         kept = keepdims_shape(shape, axes)
-        return tuple(operands[0].result(y.reshape(kept)) for y in reducer.reduced(buffers, axes, dtype))
+        return tuple(operands[0].result(y.reshape(kept)) for y in reducer.reduced(buffers, axes, dtype, dtypes))
 
     def _recorded(self, operands: Sequence[Tensor], result: Tensor, axes: tuple[int, ...]) -> Tensor:
         inputs = tuple(operands)
@@ -194,7 +199,9 @@ class Reduction:
     def _recorded_sum(self, operands: Sequence[Tensor], shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Any:
         """The sum of what ``map`` gives, and the rest by operations that are recorded themselves."""
         dtype = promoted(self.name, [x.dtype for x in operands])
-        states = self._results(self._states, operands, shape, axes)
+        # They are rounded to f16 or bf16 once, at the end.
+        wide = self._states.steps(tuple(x.dtype for x in operands), dtype)[True, True].states
+        states = self._results(self._states, operands, shape, axes, tuple(wide))
         kept = [saved(x) for x in operands]
 
         def gradient(*dys: Tensor) -> Any:

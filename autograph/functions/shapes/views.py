@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import krnlpy
 from autograph.autograd import differentiable
-from autograph.errors import ShapeError
+from autograph.errors import DeviceError, ShapeError
 from autograph.functions.checks import integers
 from autograph.functions.launch import reshape_or_copy
 from autograph.functions.reducers.sums import sum_to_shape
@@ -40,16 +40,16 @@ def reshape(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
 
 
 def flatten(x: Tensor) -> Tensor:
-    """``[n, a, b, ...]`` as ``[n, a * b * ...]``. A view where that is possible.
+    """The elements in row-major order along one axis. A view where that is possible.
 
     Raises:
         OutOfMemory: the device has not enough memory for a copy.
 
     >>> from autograph import Tensor
     >>> Tensor.zeros((5, 2, 3)).flatten().shape
-    (5, 6)
+    (30,)
     """
-    return reshape(x, (x.shape[0], prod(x.shape[1:])) if x.ndim else (1, 1))
+    return reshape(x, (x.size,))
 
 
 def transpose(x: Tensor, *axes: int | Sequence[int]) -> Tensor:
@@ -119,11 +119,17 @@ def contiguous(x: Tensor) -> Tensor:
     return differentiable(x.detach(), [(x, lambda gradient: gradient)], higher_order=True)
 
 
-def to_device(x: Tensor, device: Device) -> Tensor:
+def to_device(x: Tensor, device: Device, /, *, stream: None = None) -> Tensor:
     """The elements on a device: a copy only where they do not lie there already.
+
+    Args:
+        x: on any device.
+        device: where the result lies.
+        stream: None; devices have one queue of work, in which a copy has its place.
 
     Raises:
         DtypeError: ``device`` is not a Device.
+        DeviceError: there is a ``stream``.
         LimitExceeded: the tensor is larger than the device's buffers can be.
         OutOfMemory: the device has not enough memory.
 
@@ -133,6 +139,8 @@ def to_device(x: Tensor, device: Device) -> Tensor:
     >>> x.device
     Device.interpreter()
     """
+    if stream is not None:
+        raise DeviceError(f"to_device(stream={stream!r}): devices have no streams; expected None")
     source = x.device
     is_there = isinstance(device, Device) and device == source
     value = x.detach() if is_there else x.result(x.buffer.to_device(device))

@@ -91,7 +91,8 @@ def test_a_model_keeps_whole_numbers_as_they_are(device: Device) -> None:
             self.steps = Parameter(Tensor.zeros((), i32, device))
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.dense(x)
+            y: Tensor = self.dense(x)
+            return y
 
     model = Counting()
     model.init_parameter_grads()

@@ -90,7 +90,7 @@ def test_it_is_conv2_of_height_1(device: Device) -> None:
 
 def test_views_of_any_strides(device: Device) -> None:
     x, w = draw(7, (12, 3, 2), f32), draw(8, (2, 4, 3), f32)
-    a, b = tensor(x, f32, device).T[:, 1:, ::-2], tensor(w, f32, device).T[:, ::2, 1:]
+    a, b = tensor(x, f32, device).transpose()[:, 1:, ::-2], tensor(w, f32, device).transpose()[:, ::2, 1:]
     expected = conv1(x.T[:, 1:, ::-2], w.T[:, ::2, 1:])
     assert a.shape == (2, 2, 6) and b.shape == (3, 2, 1)
     np.testing.assert_allclose(a.conv1(b).numpy(), expected, rtol=0, atol=bound(f32, 2, 2))
@@ -126,19 +126,19 @@ def test_what_does_not_fit(device: Device) -> None:
     x, w = Tensor.zeros((2, 3, 5), f32, device), Tensor.zeros((4, 3, 3), f32, device)
     with pytest.raises(ShapeError, match=r"conv1 takes signals of shape \[n, ic, w\], not \(3, 5\)"):
         x[0].conv1(w)
-    with pytest.raises(ShapeError, match=r"conv1 takes filters of shape \[oc, ic, fw\], not \(3, 3\)"):
+    with pytest.raises(ShapeError, match=r"conv1 takes filters of shape \[oc, ic / groups, fw\], not \(3, 3\)"):
         x.conv1(w[0])
-    with pytest.raises(ShapeError, match=r"conv1 .* have 2 channels, the filters take 3"):
+    with pytest.raises(ShapeError, match=r"conv1 .* have 2 channels, the filters take 3 a group"):
         x[:, :2].conv1(w)
-    with pytest.raises(ShapeError, match="padding 1 and dilation 4: the filter does not fit into the signal"):
+    with pytest.raises(ShapeError, match="padding 1 and dilation 4 does not fit into them"):
         x.conv1(w, padding=1, dilation=4)
-    with pytest.raises(ShapeError, match="the filter does not fit"):
+    with pytest.raises(ShapeError, match="does not fit"):
         x.conv1(w[:, :, :0])
     with pytest.raises(ShapeError, match=r"conv1 .* bias of shape \(4,\), not \(3,\)"):
         x.conv1(w, Tensor.zeros(3, f32, device))
     with pytest.raises(DtypeError, match="conv1 of f32 and bf16"):
         x.conv1(w, Tensor.zeros(4, bf16, device))
-    with pytest.raises(DtypeError, match="conv1 takes f16, bf16, f32, not i32"):
+    with pytest.raises(DtypeError, match="conv1 takes f16, bf16, f32, f64, not i32"):
         x.cast(i32).conv1(w)
     other = Device.host() if device.info.kind == "interpreter" else Device("interpreter")
     with pytest.raises(DeviceError, match="conv1 of tensors on"):

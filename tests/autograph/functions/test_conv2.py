@@ -90,9 +90,9 @@ def test_what_does_not_fit(device: Device) -> None:
     x, w = Tensor.zeros((2, 3, 5, 5), f32, device), Tensor.zeros((4, 3, 3, 3), f32, device)
     with pytest.raises(ShapeError, match=r"\[n, ic, h, w\], not \(3, 5, 5\)"):
         x[0].conv2(w)
-    with pytest.raises(ShapeError, match="the images have 2 channels, the filters take 3"):
+    with pytest.raises(ShapeError, match="the images have 2 channels, the filters take 3 a group"):
         x[:, :2].conv2(w)
-    with pytest.raises(ShapeError, match="does not fit into the image"):
+    with pytest.raises(ShapeError, match="does not fit into them"):
         x[..., :2].conv2(w)
     with pytest.raises(ShapeError, match=r"bias of shape \(4,\), not \(3,\)"):
         x.conv2(w, Tensor.zeros(3, f32, device))
@@ -100,7 +100,7 @@ def test_what_does_not_fit(device: Device) -> None:
         x.conv2(w, stride=0)
     with pytest.raises(ShapeError, match="padding="):
         x.conv2(w, padding=untyped((1, 1, 1)))
-    with pytest.raises(DtypeError, match="f16, bf16, f32, not i32"):
+    with pytest.raises(DtypeError, match="f16, bf16, f32, f64, not i32"):
         x.cast(i32).conv2(w.cast(i32))
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from autograph import Parameter, Tensor
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
-from krnlpy import Device, Feature, ScalarType, f32, i8, i16, i32, i64, u8, u16, u32, u64
+from krnlpy import Device, Feature, ScalarType, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 from tests.autograph.reference import DTYPES, ROUNDING, cross_entropy, draw, numeric_gradient, tensor
+from tests.support.devices import requires
 from tests.support.typed import present, untyped
 
 CLASSES = [u8, i8, u16, i16, u32, i32, u64, i64]
@@ -51,7 +52,7 @@ def test_any_integer_is_a_class(dtype: ScalarType, device: Device) -> None:
     targets = Tensor.from_numpy(classes.astype(dtype.dtype), device)
     x = tensor(logits, f32, device)
     np.testing.assert_allclose(x.cross_entropy_loss(targets).item(), cross_entropy(logits, classes), rtol=1e-5)
-    assert x.accuracy(targets).item() == np.sum(logits.argmax(1) == classes)
+    assert x.accuracy(targets).item() == pytest.approx(np.mean(logits.argmax(1) == classes))
 
 
 def test_large_logits_do_not_overflow(device: Device) -> None:
@@ -95,12 +96,16 @@ def test_classes_out_of_range_on_a_device(dtype: ScalarType, device: Device) -> 
         np.testing.assert_array_equal(np.isnan(present(x.grad).numpy()).any(axis=1), [False, True, False])
 
 
-def test_accuracy_counts_strict_maxima(device: Device) -> None:
-    logits = np.array([[1, 2, 3], [3, 2, 3], [0, 1, 0], [np.nan, 0, 1], [0, np.nan, 1], [1, 1, 1]])
-    x = tensor(logits, f32, device)
-    hits = x.accuracy(np.array([2, 0, 1, 2, 2, 0]))
-    assert (hits.shape, hits.dtype, hits.item()) == ((), u32, 2)
-    assert x[:0].accuracy(np.zeros(0, np.int64)).item() == 0
+@pytest.mark.parametrize("dtype", [f16, bf16, f32, f64], ids=str)
+def test_accuracy_is_a_share_with_the_ties_of_argmax(dtype: ScalarType, device: Device) -> None:
+    requires(device, dtype)
+    logits = np.array(
+        [[1, 2, 3], [3, 2, 3], [0, 1, 0], [np.nan, 0, 1], [0, np.nan, 1], [1, 1, 1], [3, 2, 3], [2, 1, 0]]
+    )
+    x = tensor(logits, dtype, device)
+    share = x.accuracy(np.array([2, 0, 1, 2, 1, 0, 2, 0]))
+    assert (share.shape, share.dtype, share.device, share.item()) == ((), f32, device, 6 / 8)
+    assert np.isnan(x[:0].accuracy(np.zeros(0, np.int64)).item())
 
 
 def test_strided_classes_and_logits(device: Device) -> None:

@@ -11,6 +11,7 @@ from autograph import Tensor
 from autograph.errors import DtypeError, ShapeError
 from krnlpy import Device, ScalarType, bf16, f16, f32, i8, i32, u8, u16
 from tests.autograph.reference import DTYPES, bound, check, close, draw, tensor
+from tests.support.typed import untyped
 
 SIZES = [(1, 1, 1), (3, 5, 2), (4, 4, 4), (33, 7, 9), (2, 31, 34)]
 
@@ -51,7 +52,7 @@ def test_narrow_products_in_blocks_of_rows(
     m: int, k: int, n: int, dtype: ScalarType, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The host converts so many elements at once; whole small numbers, of which no sum rounds."""
-    monkeypatch.setattr("autograph.functions.products.matrices._HOST_BLOCK", 8)
+    monkeypatch.setattr("autograph.functions.products.host._CONVERTED_BLOCK", 8)
     rng = np.random.default_rng(m)
     x, y = (rng.integers(0, 2, shape).astype(dtype.dtype) for shape in ((m, k), (k, n)))
     found = (Tensor.from_numpy(x, device) @ Tensor.from_numpy(y.T.copy(), device).T).numpy()
@@ -99,7 +100,13 @@ def test_what_does_not_fit(device: Device) -> None:
     x = Tensor.zeros((2, 3), f32, device)
     with pytest.raises(ShapeError, match=r"shapes \(2, 3\) and \(2, 3\): 3 columns do not fit 2 rows"):
         x @ x
-    with pytest.raises(ShapeError, match=r"@ takes matrices of shape \[k, n\]"):
-        x @ Tensor.zeros(3, f32, device)
-    with pytest.raises(DtypeError, match="f32 and bf16"):
-        x @ Tensor.zeros((3, 2), bf16, device)
+    with pytest.raises(ShapeError, match=r"shapes \(2, 3\) and \(2,\): 3 columns do not fit 2 rows"):
+        x @ x[:, 0]
+    with pytest.raises(ShapeError, match="each needs an axis"):
+        x @ x[0, 0]
+    with pytest.raises(ShapeError, match="leading axes, aligned at the right, must be equal or of length 1"):
+        Tensor.zeros((2, 3, 4), f32, device) @ Tensor.zeros((3, 4, 2), f32, device)
+    with pytest.raises(DtypeError, match="i64 and f32"):
+        Tensor.zeros((2, 2), "i64", device) @ x
+    with pytest.raises(DtypeError, match="takes a tensor, not int"):
+        x @ untyped(2)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from autograph.functions.convolution import host as conv2_host
+from autograph.functions.convolution import correlation, host
 from krnlpy import Device, f32
 from tests.autograph.reference import check, conv2, draw
 from tests.support import process
@@ -39,7 +39,7 @@ def gradients_are_right(case: tuple[int, int, int, int], device: Device) -> None
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_hosts_kernels_stay_inside(case: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograph.functions.convolution.two_dimensional.conv2_direct", conv2_host)
+    monkeypatch.setattr(correlation, "direct", host)
     gradients_are_right(case, Device.interpreter())
 
 

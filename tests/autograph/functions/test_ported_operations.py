@@ -34,9 +34,7 @@ def test_accuracy(dtype: ScalarType, labels: ScalarType, shape: tuple[int, ...],
     skip_large(shape, device)
     logits, classes = logits_and_classes(shape, dtype, labels)
     found = tensor(logits, dtype, device).accuracy(Tensor.from_numpy(classes, device))
-    greatest = np.sort(logits, axis=1)
-    right = (logits.argmax(1) == classes) & (greatest[:, -1] > greatest[:, -2])
-    assert found.item() == right.sum()
+    assert found.item() == pytest.approx((logits.argmax(1) == classes).mean(), rel=2.0**-22)  # a sum and a quotient
 
 
 @pytest.mark.parametrize("shape", BATCHES, ids=str)

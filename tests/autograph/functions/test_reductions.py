@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import autograph
-from autograph import Parameter, Tensor, reduction
+from autograph import Parameter, Tensor, argmax, argmin, count_nonzero, reduction
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from krnlpy import Device, bf16, dsl, f16, f32, f64, i8, i32, i64, u8, u16, u32
 from tests.support.typed import present, untyped
@@ -116,6 +116,9 @@ def test_places(name: str, device: Device) -> None:
             assert kept.shape == np.expand_dims(PLACES[name](x, axis=axis), axis).shape
     x = np.array([1, np.nan, 5, np.nan, -2], np.float32)
     assert getattr(autograph, name)(Tensor.from_numpy(x, device)).item() == 1
+    for narrow in (np.arange(300) == (299 if name == "argmax" else -1), (np.arange(300) % 127).astype(np.int8)):
+        place = getattr(autograph, name)(Tensor.from_numpy(narrow, device))  # which i8 and bool do not hold
+        assert place.dtype is i32 and place.item() == PLACES[name](narrow)
 
 
 def test_nan_and_infinities(device: Device) -> None:
@@ -319,3 +322,24 @@ def test_what_it_refuses() -> None:
 
 def lambda_product(x: Any, y: Any) -> Any:
     return x * y
+
+
+def test_places_and_counts_are_not_held_by_narrow_dtypes(device: Device) -> None:
+    n = 300  # beyond i8, in which sums of i8 are not kept either
+    for dtype in ("i8", "i16", "u8", "bool"):
+        x = Tensor.from_numpy(np.arange(n + 1) == n, device).cast(dtype)
+        for found, expected in ((argmax(x), n), (argmin(1 - x.cast(i8)), n), (count_nonzero(x + x), 1)):
+            assert found.dtype is i32 and found.item() == expected
+        assert count_nonzero(x == x).item() == n + 1
+
+
+def test_narrow_floats_are_rounded_once_whether_recorded_or_not(device: Device) -> None:
+    x = np.random.default_rng(0).uniform(90, 110, (3, 1001)).astype(np.float16)  # whose sums f16 can't hold
+    wide = x.astype(np.float64)
+    p = Parameter(Tensor.from_numpy(x, device))
+    p.init_grad()
+    for name, expected in (("mean", wide.mean(1)), ("var", wide.var(1)), ("std", wide.std(1))):
+        recorded, plain = (getattr(autograph, name)(t, axis=1) for t in (p, p.detach()))
+        np.testing.assert_array_equal(recorded.numpy(), plain.numpy())
+        # Half a unit of f16, and what f32 is off.
+        np.testing.assert_allclose(plain.numpy().astype(np.float64), expected, rtol=1.01 * 2.0**-11, err_msg=name)

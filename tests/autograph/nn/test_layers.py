@@ -94,7 +94,7 @@ class Block(Layer):
         self.name = "a block"
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.first(x)
+        y: Tensor = self.first(x)
         for layer in self.rest:
             y = layer(y)
         return x + y * self.scale if self.skip else y
@@ -193,6 +193,23 @@ def test_a_forward_takes_and_gives_what_it_likes() -> None:
 
     left, right = Both()(untyped((Tensor.ones((4, 2)), Tensor.ones((4, 3)))))
     assert left.shape == right.shape == (4, 1)
+
+
+def test_layers_take_any_arguments() -> None:
+    class Scaled(Layer):
+        def forward(self, x: Tensor, factor: float, *, offset: float = 0) -> Tensor:
+            return x * factor + offset
+
+    class Chain(Layer):
+        def __init__(self) -> None:
+            self.first, self.then = Scaled(), Relu()
+
+    x = Tensor.from_numpy(np.array([-1, 2], np.float32))
+    assert Scaled()(x, 2, offset=1).numpy().tolist() == [-1, 5]
+    assert Chain()(x, 2, offset=1).numpy().tolist() == [0, 5]
+    assert Layer()(x) is x
+    with pytest.raises(AutographError, match="takes one argument"):
+        Layer()(x, 2)
 
 
 def test_sequential() -> None:

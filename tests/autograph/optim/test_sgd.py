@@ -7,7 +7,7 @@ import pytest
 
 from autograph import SGD, Parameter, Tensor
 from autograph.errors import AutographError, DtypeError
-from krnlpy import Device, ScalarType, bf16, f16, f32, f64
+from krnlpy import Device, ScalarType, bf16, f16, f32, i32
 from tests.autograph.reference import draw, tensor
 from tests.support.tiers import one_vulkan_device
 
@@ -79,5 +79,5 @@ def test_a_shared_value_is_not_changed(device: Device) -> None:
 def test_what_does_not_fit(device: Device) -> None:
     with pytest.raises(AutographError, match=r"momentum=1.0; expected a number from 0 to below 1"):
         SGD(1.0)
-    with pytest.raises(DtypeError, match="SGD takes f16, bf16, f32, not f64"):
-        SGD().update(Parameter(Tensor.zeros(1, f64)), Tensor.zeros(1, f64), 1.0)
+    with pytest.raises(DtypeError, match="sgd takes f16, bf16, f32, f64, not i32"):
+        SGD().update(Parameter(Tensor.zeros(1, i32)), Tensor.zeros(1, i32), 1.0)

@@ -81,7 +81,8 @@ class Tied(Layer):
         self.third[0].weight = self.first.weight
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.third[0](self.second(self.first(x)))
+        y: Tensor = self.third[0](self.second(self.first(x)))
+        return y
 
 
 def train(model: Any, steps: int) -> Any:

@@ -222,7 +222,7 @@ def test_gradients_go_through_what_changes_nothing(same: Any, device: Device) ->
 def test_layout(device: Device) -> None:
     x = Tensor.zeros((2, 3, 1, 4), f32, device)
     assert x.strides == (12, 4, 4, 1) and x.is_contiguous() and not x.is_contiguous("F")
-    y = x.T
+    y = x.transpose()
     assert y.is_contiguous("F") and not y.is_contiguous()
     assert y.contiguous().is_contiguous() and y.contiguous().shape == y.shape
     assert x[:, ::-1].strides[1] == -4 and not x[:, :2].is_contiguous()

@@ -10,33 +10,40 @@ import pytest
 
 from autograph import Parameter, Tensor
 from autograph.autograd import tape
-from autograph.functions import casts, losses
-from autograph.functions.convolution import one_dimensional, two_dimensional
+from autograph.functions import casts, creation, losses
+from autograph.functions.convolution import convolutions
 from autograph.functions.elementwise import activations, arithmetic
-from autograph.functions.indexing import reading
+from autograph.functions.indexing import one_hot, reading, writing
 from autograph.functions.pooling import maxima
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
-from autograph.functions.shapes import views
+from autograph.functions.shapes import arrangement, diagonals, joining, views
 from krnlpy import Device, f32
 
 FUNCTIONS: dict[str, Any] = {
     "__add__": arithmetic.add,
     "__radd__": arithmetic.add,
     "__getitem__": reading.index,
+    "__setitem__": writing.set_index,
     "__matmul__": matrices.matmul,
     "accuracy": losses.accuracy,
     "backward": tape.backward,
     "cast": casts.cast,
-    "conv1": one_dimensional.conv1,
-    "conv2": two_dimensional.conv2,
+    "conv1": convolutions.conv1,
+    "conv2": convolutions.conv2,
     "cross_entropy_loss": losses.cross_entropy_loss,
+    "diagonal": diagonals.diagonal,
+    "from_numpy": creation.from_numpy,
     "matmul": matrices.matmul,
     "max_pool2": maxima.max_pool2,
-    "one_hot": losses.one_hot,
+    "one_hot": one_hot.one_hot,
     "relu": activations.relu,
+    "roll": arrangement.roll,
+    "split": joining.split,
     "reshape": views.reshape,
+    "squeeze": arrangement.squeeze,
     "sum": sums.sum,
+    "zeros": creation.zeros,
 }
 
 
@@ -54,7 +61,7 @@ def test_help_shows_the_docstring_of_the_function() -> None:
     text = " ".join(pydoc.plain(pydoc.render_doc(Tensor.conv2)).replace("'", "").split())
     assert "x: Tensor, weight: Tensor, bias: Tensor | None = None, *, stride" in text
     assert "bias: ``[oc]``, added to each channel." in text
-    assert "weight: filters ``[oc, ic, fh, fw]``." in pydoc.plain(pydoc.render_doc(Tensor))
+    assert "weight: filters ``[oc, ic / groups, fh, fw]``." in pydoc.plain(pydoc.render_doc(Tensor))
 
 
 def test_every_method_has_a_docstring() -> None:

@@ -32,7 +32,7 @@ def test_from_array(rank: int, device: Device) -> None:
     array = np.arange(np.prod(range(2, 2 + rank), dtype=int), dtype=np.uint32).reshape(tuple(range(2, 2 + rank)))
     tensor = Tensor.from_numpy(array, device)
     np.testing.assert_array_equal(tensor.numpy(), array)
-    np.testing.assert_array_equal(tensor.T.numpy(), array.T)
+    np.testing.assert_array_equal(tensor.transpose().numpy(), array.T)
     assert tensor.strides == tuple(n // 4 for n in array.strides)
 
 
@@ -119,7 +119,7 @@ def test_scaled_add(shape: tuple[int, ...], dtype: ScalarType, device: Device) -
     t, other = Tensor.from_numpy(x, device), Tensor.from_numpy(y, device)
     t.scaled_add(2, other)
     np.testing.assert_array_equal(t.numpy(), x + dtype.dtype.type(2) * y)
-    t = Tensor.from_numpy(x.T.copy(), device).T
+    t = Tensor.from_numpy(x.T.copy(), device).transpose()
     t.scaled_add(2, other)
     np.testing.assert_array_equal(t.numpy(), x + dtype.dtype.type(2) * y)
 

@@ -1,4 +1,4 @@
-"""Windows of images as rows, and back; the reference's tests, ported, against plain loops."""
+"""Windows of images as columns, and back; the reference's tests, ported, against plain loops."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograph import Parameter, Tensor
+from autograph import Parameter, Tensor, fold, unfold
 from autograph.errors import ShapeError
-from autograph.functions.convolution.windows import col2im, im2col
 from krnlpy import Device, ScalarType
 from krnlpy.scalar import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
-from tests.autograph.reference import bound, close, conv2, draw, image_size, rows, summed, tensor
+from tests.autograph.reference import bound, close, conv2, draw, image_size, summed, tensor, unfolded
 from tests.support.devices import requires
 from tests.support.tiers import sampled
 from tests.support.typed import present
@@ -44,15 +43,15 @@ GRID = sampled(list(itertools.product(FILTERS, OPTIONS, (bf16, f32))), 9)
 
 
 @pytest.mark.parametrize(("filter", "options", "dtype"), GRID, ids=str)
-def test_im2col_and_col2im(filter: tuple[int, int], options: dict[str, Any], dtype: ScalarType, device: Device) -> None:
+def test_unfold_and_fold(filter: tuple[int, int], options: dict[str, Any], dtype: ScalarType, device: Device) -> None:
     for (n, c), output in some(device, CASES)[:: 8 if device.info.kind != "host" else 1]:
         shape = n, c, *image_size(output, filter, **options)
         x = (np.arange(np.prod(shape)) % 251).astype(dtype.dtype).reshape(shape)
-        expected = rows(x, filter, **options)
-        found = im2col(Tensor.from_numpy(x, device), filter, **options)
+        expected = unfolded(x, filter, **options)
+        found = unfold(Tensor.from_numpy(x, device), filter, **options)
         np.testing.assert_array_equal(found.numpy(), expected)
         columns = (np.arange(expected.size) % 4).astype(dtype.dtype).reshape(expected.shape)
-        back = col2im(Tensor.from_numpy(columns, device), shape, filter, **options)
+        back = fold(Tensor.from_numpy(columns, device), shape[2:], filter, **options)
         # Sums of at most 49 numbers below 4 are whole numbers that bf16 holds.
         np.testing.assert_array_equal(back.numpy(), summed(columns, shape, filter, **options))
 
@@ -62,18 +61,18 @@ def test_every_dtype(dtype: ScalarType, device: Device) -> None:
     requires(device, dtype)
     x = (np.arange(2 * 3 * 4 * 5) % 60).astype(dtype.dtype).reshape(2, 3, 4, 5)
     options = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)}
-    found = im2col(Tensor.from_numpy(x, device), (2, 2), **options)
-    np.testing.assert_array_equal(found.numpy(), rows(x, (2, 2), **options))
+    found = unfold(Tensor.from_numpy(x, device), (2, 2), **options)
+    np.testing.assert_array_equal(found.numpy(), unfolded(x, (2, 2), **options))
     columns = (np.arange(found.size) % 5).astype(dtype.dtype).reshape(found.shape)
-    back = col2im(Tensor.from_numpy(columns, device), x.shape, (2, 2), **options)
+    back = fold(Tensor.from_numpy(columns, device), x.shape[2:], (2, 2), **options)
     np.testing.assert_array_equal(back.numpy(), summed(columns, x.shape, (2, 2), **options))
 
 
 def test_narrow_sums_are_wide(device: Device) -> None:
     # 9 times 100 wraps in u8 as the sum of 32 bits does; of 25 bf16 numbers of 1 + 2**-7, each step would round.
-    x = col2im(Tensor.full((9, 9), 100, u8, device), (1, 1, 5, 5), 3)
+    x = fold(Tensor.full((1, 9, 9), 100, u8, device), (5, 5), 3)
     assert x.numpy()[0, 0, 2, 2] == 900 % 256
-    x = col2im(Tensor.full((25, 25), 1 + 2**-7, bf16, device), (1, 1, 9, 9), 5)
+    x = fold(Tensor.full((1, 25, 25), 1 + 2**-7, bf16, device), (9, 9), 5)
     assert x.numpy()[0, 0, 4, 4] == np.float32(25 * (1 + 2**-7)).astype(bf16.dtype)
 
 
@@ -81,9 +80,9 @@ def test_views(device: Device) -> None:
     x = np.arange(2 * 3 * 6 * 8, dtype=np.float32).reshape(2, 6, 8, 3)
     view = Tensor.from_numpy(x, device).transpose(0, 3, 1, 2)[1:, ::-1, 1:, ::2]
     same = x.transpose(0, 3, 1, 2)[1:, ::-1, 1:, ::2]
-    np.testing.assert_array_equal(im2col(view, 3).numpy(), rows(same, (3, 3)))
-    columns = rows(same, (3, 3)).T.copy()
-    back = col2im(Tensor.from_numpy(columns, device).T, same.shape, 3)
+    np.testing.assert_array_equal(unfold(view, 3).numpy(), unfolded(same, (3, 3)))
+    columns = unfolded(same, (3, 3)).T.copy()
+    back = fold(Tensor.from_numpy(columns, device).T, same.shape[2:], 3)
     np.testing.assert_array_equal(back.numpy(), summed(columns.T, same.shape, (3, 3)))
 
 
@@ -91,7 +90,7 @@ def test_each_is_the_gradient_of_the_other(device: Device) -> None:
     options = {"stride": (2, 1), "padding": (1, 1), "dilation": (1, 2)}
     x = Parameter(tensor(draw(1, (2, 2, 5, 6), f32), f32, device))
     x.init_grad()
-    columns = im2col(x, (3, 2), **options)
+    columns = unfold(x, (3, 2), **options)
     gradient = draw(2, columns.shape, f32)
     columns.backward(tensor(gradient, f32, device))
     expected = summed(gradient, x.shape, (3, 2), **options)
@@ -99,8 +98,8 @@ def test_each_is_the_gradient_of_the_other(device: Device) -> None:
     y = Parameter(tensor(gradient, f32, device))
     y.init_grad()
     image = draw(3, x.shape, f32)
-    col2im(y, x.shape, (3, 2), **options).backward(tensor(image, f32, device))
-    np.testing.assert_array_equal(present(y.grad).numpy(), rows(image, (3, 2), **options).astype(np.float32))
+    fold(y, x.shape[2:], (3, 2), **options).backward(tensor(image, f32, device))
+    np.testing.assert_array_equal(present(y.grad).numpy(), unfolded(image, (3, 2), **options).astype(np.float32))
 
 
 @pytest.mark.parametrize(("filter", "options", "dtype"), GRID, ids=str)
@@ -111,31 +110,31 @@ def test_convolution_is_a_product(
         shape = n, c, *image_size(output, filter, **options)
         x, weight = draw(4, shape, dtype), draw(5, (2, c, *filter), dtype)
         images, filters = tensor(x, dtype, device), tensor(weight, dtype, device)
-        product = (im2col(images, filter, **options) @ filters.reshape((2, -1)).T).numpy()
+        product = [filters.reshape((2, -1)) @ columns for columns in unfold(images, filter, **options)]
         expected = conv2(x, weight, **options)
         terms = c * filter[0] * filter[1]
-        laid = expected.transpose(0, 2, 3, 1).reshape(-1, 2)
         size = conv2(np.abs(x), np.abs(weight), **options)
-        close(product, laid, dtype, terms, size.transpose(0, 2, 3, 1).reshape(-1, 2))
+        for found, wanted, sizes in zip(product, expected, size, strict=True):
+            close(found.numpy(), wanted.reshape(2, -1), dtype, terms, sizes.reshape(2, -1))
         close(images.conv2(filters, **options).numpy(), expected, dtype, terms, size)
 
 
 def test_empty(device: Device) -> None:
-    x = im2col(Tensor.zeros((0, 2, 4, 4), f32, device), 3)
-    assert x.shape == (0, 18)
-    assert col2im(x, (0, 2, 4, 4), 3).shape == (0, 2, 4, 4)
-    assert im2col(Tensor.zeros((2, 0, 4, 4), f32, device), 3).shape == (8, 0)
+    x = unfold(Tensor.zeros((0, 2, 4, 4), f32, device), 3)
+    assert x.shape == (0, 18, 4)
+    assert fold(x, (4, 4), 3).shape == (0, 2, 4, 4)
+    assert unfold(Tensor.zeros((2, 0, 4, 4), f32, device), 3).shape == (2, 0, 4)
 
 
 def test_what_does_not_fit(device: Device) -> None:
     x = Tensor.zeros((1, 2, 4, 4), f32, device)
-    with pytest.raises(ShapeError, match=r"im2col takes images of shape \[n, c, h, w\]"):
-        im2col(x.reshape((2, 4, 4)), 3)
-    with pytest.raises(ShapeError, match=r"images \(1, 2, 4, 4\).*does not fit"):
-        im2col(x, 5)
+    with pytest.raises(ShapeError, match=r"unfold takes images of shape \[n, c, h, w\]"):
+        unfold(x.reshape((8, 4)), 3)
+    with pytest.raises(ShapeError, match=r"size \(4, 4\).*does not fit"):
+        unfold(x, 5)
     with pytest.raises(ShapeError, match="stride=0"):
-        im2col(x, 3, stride=0)
-    with pytest.raises(ShapeError, match=r"\(4, 17\): images \(1, 2, 4, 4\) have windows of shape \(4, 18\)"):
-        col2im(Tensor.zeros((4, 17), f32, device), (1, 2, 4, 4), 3)
-    with pytest.raises(ShapeError, match=r"shape \(2, 4, 4\): expected \(n, c, h, w\)"):
-        col2im(Tensor.zeros((4, 18), f32, device), (2, 4, 4), 3)
+        unfold(x, 3, stride=0)
+    with pytest.raises(ShapeError, match=r"\(1, 17, 4\): images of size .* have windows of shape \[n, c \* 9, 4\]"):
+        fold(Tensor.zeros((1, 17, 4), f32, device), (4, 4), 3)
+    with pytest.raises(ShapeError, match="expected one to three lengths"):
+        fold(Tensor.zeros((1, 18, 4), f32, device), (1, 2, 4, 4), 3)

@@ -1,0 +1,154 @@
+"""Elements added at places on an axis: those of one place always in the same order, whatever the number of threads.
+
+On the host a thread adds one element after the other. On a device the places are sorted, and a thread adds up what goes
+to an element of the result; of long runs of one place, threads add up chunks before.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import Any, Literal
+
+from autograph.functions.launch import grid_stride, reshape_or_copy
+from autograph.functions.type_variables import C, T, U
+from krnlpy import Buffer, Global, GlobalMut, Item, ItemMut, Out, i32, kernel
+from krnlpy.dsl import global_id, global_threads
+
+from .host import add_on_host
+from .order import ordered, starts_of
+from .places import Form, Places, beside, coordinates, in_form, parts, place_of
+
+_LEAST_CHUNK = 64
+
+
+@kernel
+def _keys(
+    row: Item[i32],
+    index: Item[C],
+    column: Item[i32],
+    key: ItemMut[i32],
+    first: i32,
+    n: i32,
+    count: i32,
+    inner: i32,
+    last: i32,
+) -> None:
+    """The element of ``[outer, n, inner]`` that a place stands for, of which the axis begins with ``first``; ``last``
+    for those that are out of it."""
+    place = place_of(index, count) - first
+    key = (row * n + place) * inner + column if 0 <= place < n else last
+
+
+@kernel(unchecked=True)
+def _add_chunks(
+    source: Global[T, Literal[3]], keys: Global[i32], order: Global[i32], sums: Out[U, Literal[3]], size: i32
+) -> None:
+    """The sums of chunks of the order that are all of one key."""
+    chunks, inner = sums.shape[1], sums.shape[2]
+    for item in range(global_id(), sums.size, global_threads()):
+        i = item % inner
+        chunk = item // inner % chunks
+        o = item // (inner * chunks)
+        begin = chunk * size
+        end = min(begin + size, len(keys))
+        total = U(0)
+        if keys[begin] == keys[end - 1]:
+            for j in range(begin, end):
+                total += U(source[o, order[j], i])
+        sums[o, chunk, i] = total
+
+
+@kernel(unchecked=True)
+def _add_runs(
+    source: Global[T, Literal[3]],
+    order: Global[i32],
+    starts: Global[i32],
+    chunks: Global[U, Literal[3]],
+    sums: GlobalMut[U, Literal[3]],
+    size: i32,
+) -> None:
+    """A thread adds up the run of a key: elements to the first whole chunk, whole chunks, and the rest."""
+    n, inner = sums.shape[1], sums.shape[2]
+    for item in range(global_id(), sums.size, global_threads()):
+        i = item % inner
+        place = item // inner % n
+        o = item // (inner * n)
+        begin, end = starts[place], starts[place + 1]
+        whole = (begin + size - 1) // size
+        rest = max(whole, end // size)
+        total = U(0)
+        for j in range(begin, min(whole * size, end)):
+            total += U(source[o, order[j], i])
+        for chunk in range(whole, rest):
+            total += chunks[o, chunk, i]
+        for j in range(rest * size, end):
+            total += U(source[o, order[j], i])
+        sums[o, place, i] += total
+
+
+def add_at(sums: Buffer, form: Form, places: Places, source: Buffer) -> None:
+    """Adds ``[outer, m, inner]``, in any shape, to ``[outer, n, inner]``, which lies contiguous in any shape, in place.
+
+    What is out of range on a device is left out.
+
+    Raises:
+        ShapeError: on the host a place is out of range; the sums are not to be used then.
+    """
+    if not (source.size and sums.size):
+        places.require_range()
+        return
+    if sums.device.is_host and sums.can_be_indexed and source.can_be_indexed:
+        add_on_host(sums, form, places, source)
+        return
+    places.require_range()
+    outer, _, inner = form
+    index, whole = places.form(outer, inner), sums.reshape(form)
+    source = in_form(source, (outer, index.shape[1], inner))
+    for part in parts(whole):
+        at, of = index[beside(part, index.shape)], source[beside(part, source.shape)]
+        for start, stop in _reachable(of, 0):
+            _add_sorted(whole[part], at[:, start:stop], of[:, start:stop], part[1].start or 0, places.count)
+
+
+def _reachable(source: Buffer, start: int) -> list[tuple[int, int]]:
+    """Parts of the middle axis of which kernels reach all, as bounds."""
+    count = source.shape[1]
+    if source.can_be_indexed or count < 2:
+        return [(start, start + count)]
+    middle = count // 2
+    return [*_reachable(source[:, :middle], start), *_reachable(source[:, middle:], start + middle)]
+
+
+def _add_sorted(sums: Buffer, index: Buffer, source: Buffer, first: int, count: int) -> None:
+    """Adds to the places that begin with ``first``, of an axis of length ``count``."""
+    n = sums.shape[1]
+    if index.shape[0] == index.shape[2] == 1:
+        keys, last = _keyed(index, index.shape, first, n, count), n
+    else:
+        keys, last = _keyed(index, source.shape, first, n, count), sums.size
+        source = reshape_or_copy(source, (1, keys.size, 1))
+        sums_of = reshape_or_copy(sums, (1, last, 1))
+        _add_ordered(sums_of, *ordered(keys, last), source)
+        if not sums_of.shares_memory(sums):
+            sums.copy_from(sums_of.reshape(sums.shape))
+        return
+    _add_ordered(sums, *ordered(keys, last), source)
+
+
+def _keyed(index: Buffer, shape: Any, first: int, n: int, count: int) -> Buffer:
+    outer, _, inner = shape
+    keys = Buffer.empty(shape, i32, index.device)
+    rows, columns = coordinates(shape, index)
+    _keys(rows, index.broadcast_to(shape), columns, keys, first, n, count, inner, outer * n * inner)
+    return keys.reshape((keys.size,))
+
+
+def _add_ordered(sums: Buffer, keys: Buffer, order: Buffer, source: Buffer) -> None:
+    outer, n, inner = sums.shape
+    device = sums.device
+    starts = starts_of(keys, n)
+    size = max(_LEAST_CHUNK, isqrt(keys.size))
+    chunks = Buffer.empty((outer, -(-keys.size // size), inner), sums.dtype, device)
+    grid_stride(_add_chunks, chunks.size, size)(source, keys, order, chunks, size)
+    passes = 2 * size + chunks.shape[1]
+    grid_stride(_add_runs, sums.size, passes)(source, order, starts, chunks, sums, size)

@@ -1,0 +1,61 @@
+"""Functions of numbers that scans are made of: what they map to, combine, and finish by.
+
+Each ``combine`` takes what stands before first, and is associative.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from krnlpy import dsl, func
+
+
+@func
+def pair(x: Any, y: Any) -> Any:
+    return x, y
+
+
+@func
+def later_greater(x: Any, i: Any, y: Any, j: Any) -> Any:
+    # The last of equal ones; a NaN is greater than all. What only the identity has, the place -1, is never chosen.
+    is_later = i < 0 or (j >= 0 and (y >= x or y != y) and not (x != x and y == y))
+    return (y if is_later else x), (j if is_later else i)
+
+
+@func
+def later_smaller(x: Any, i: Any, y: Any, j: Any) -> Any:
+    is_later = i < 0 or (j >= 0 and (y <= x or y != y) and not (x != x and y == y))
+    return (y if is_later else x), (j if is_later else i)
+
+
+@func
+def run(total: Any, begins: Any, more: Any, next_begins: Any) -> Any:
+    """The sum of a run, which ends where another begins: there, ``begins`` is 1."""
+    return (more if next_begins != 0 else total + more), max(begins, next_begins)
+
+
+@func
+def first_of_two(x: Any, y: Any) -> Any:
+    return x
+
+
+@func
+def affine(slope: Any, offset: Any, next_slope: Any, next_offset: Any) -> Any:
+    """``s * slope + offset``, and then the next of ``s``."""
+    return slope * next_slope, offset * next_slope + next_offset
+
+
+@func
+def second_of_two(x: Any, y: Any) -> Any:
+    return y
+
+
+@func
+def weighted_powers(top: Any, total: Any, next_top: Any, next_total: Any) -> Any:
+    """``exp(top) * total``, of numbers of either sign, plus the next; without overflow."""
+    most = np.maximum(top, next_top)
+    # Equal ones, infinite ones too, are not subtracted.
+    before = total if top == most else total * dsl.exp(top - most)
+    return most, before + (next_total if next_top == most else next_total * dsl.exp(next_top - most))
