@@ -120,6 +120,7 @@ from .functions.normalization import (
     instance_norm,
     layer_norm,
     rms_norm,
+)
 from .functions.pooling.max_pools import (
     adaptive_max_pool1,
     adaptive_max_pool2,
