@@ -2,5 +2,18 @@
 
 from __future__ import annotations
 
-NAMES = ("lenet5", "products", "indexing", "saxpy", "fill", "transfer", "alloc", "launch", "graph", "imports", "first")
+NAMES = (
+    "lenet5",
+    "operations",
+    "products",
+    "indexing",
+    "saxpy",
+    "fill",
+    "transfer",
+    "alloc",
+    "launch",
+    "graph",
+    "imports",
+    "first",
+)
 """The benchmarks; each is the module of this name, whose first line says what it measures."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograph.errors import DeviceError, DtypeError, ShapeError
+from autograph.errors import AxisError, DeviceError, DtypeError
 from autograph.functions.launch import reshape_or_copy
 from autograph.functions.sequences import arange
 from autograph.functions.type_variables import C
@@ -189,7 +189,7 @@ def check_range(operation: str, axis: int, count: int, given: Array) -> None:
     if -count <= low and high < count:
         return
     wrong = high if high >= count else low
-    raise ShapeError(f"{operation}: index {wrong} is out of range: axis {axis} has length {count}")
+    raise AxisError(f"{operation}: index {wrong} is out of range: axis {axis} has length {count}")
 
 
 def _check_flagged(operation: str, axis: int, count: int, flag: Array, given: Array) -> None:
