@@ -6,7 +6,6 @@ NAMES = (
     "lenet5",
     "operations",
     "products",
-    "indexing",
     "saxpy",
     "fill",
     "transfer",

@@ -12,7 +12,7 @@ import pytest
 
 import krnlpy
 from autograph.data import load_mnist
-from benches import alloc, fill, first, graph, imports, indexing, launch, lenet5, products, saxpy, transfer
+from benches import alloc, fill, first, graph, imports, launch, lenet5, products, saxpy, transfer
 from benches.harness import Case, Unavailable, VerificationError
 from benches.lenet5_reference import Reference
 from benches.lenet5_work import MOMENTUM, VERIFIED_RATE, Work, load
@@ -55,15 +55,6 @@ def test_products_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "SHAPES", ((40, 40), (3, 16, 16)))
     cases = list(products.cases(Selection(one_of_each_driver(), products.PEERS)))
     assert [case.configuration["dtype"] for case in cases] == ["f32", "f32", "bf16", "bf16"]
-    for case in cases:
-        verify(case)
-
-
-def test_indexing_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexing, "COUNT", 500)
-    monkeypatch.setattr(indexing, "PLACES", (500, 7))
-    cases = list(indexing.cases(Selection(one_of_each_driver(), indexing.PEERS)))
-    assert [case.name for case in cases] == ["gather"] * 2 + ["scatter_add"] * 2
     for case in cases:
         verify(case)
 
