@@ -113,6 +113,22 @@ from .functions.indexing.along_axes import index_add, put_along_axis, scatter_ad
 from .functions.indexing.embedding import embedding
 from .functions.indexing.nonzero import nonzero
 from .functions.indexing.one_hot import one_hot
+from .functions.normalization import (
+    batch_norm_inference,
+    batch_norm_training,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
+)
+from .functions.pooling.max_pools import (
+    adaptive_max_pool1,
+    adaptive_max_pool2,
+    adaptive_max_pool3,
+    max_pool1,
+    max_pool2,
+    max_pool3,
+)
 from .functions.products.contractions import outer, tensordot, vecdot
 from .functions.products.einsum import einsum
 from .functions.products.matrices import matmul
@@ -133,6 +149,7 @@ from .functions.reductions.aggregates import (
 )
 from .functions.reductions.operation import reduction
 from .functions.reductions.softmax import log_softmax, logsumexp, softmax
+from .functions.repetition import repeat, tile
 from .functions.scans.cumulative import cumulative_prod, cumulative_sum
 from .functions.scans.differences import diff
 from .functions.scans.exponentials import logcumsumexp
@@ -143,7 +160,6 @@ from .functions.shapes.broadcasting import broadcast_arrays, broadcast_shapes, m
 from .functions.shapes.diagonals import diag, diagonal, trace, tril, triu
 from .functions.shapes.joining import concat, split, stack, unstack
 from .functions.shapes.padding import pad
-from .functions.shapes.repetition import tile
 from .functions.shapes.views import broadcast_to, reshape
 from .functions.sorting.counts import bincount, histogram
 from .functions.sorting.greatest import topk
@@ -221,6 +237,9 @@ __all__ = [
     "abs",
     "acos",
     "acosh",
+    "adaptive_max_pool1",
+    "adaptive_max_pool2",
+    "adaptive_max_pool3",
     "add",
     "all",
     "any",
@@ -235,6 +254,8 @@ __all__ = [
     "atan2",
     "atanh",
     "autograd",
+    "batch_norm_inference",
+    "batch_norm_training",
     "bincount",
     "bitwise_and",
     "bitwise_invert",
@@ -302,6 +323,7 @@ __all__ = [
     "gradcheck",
     "greater",
     "greater_equal",
+    "group_norm",
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
@@ -309,11 +331,13 @@ __all__ = [
     "hypot",
     "iinfo",
     "index_add",
+    "instance_norm",
     "isdtype",
     "isfinite",
     "isin",
     "isinf",
     "isnan",
+    "layer_norm",
     "leaky_relu",
     "less",
     "less_equal",
@@ -336,6 +360,9 @@ __all__ = [
     "matmul",
     "matrix_transpose",
     "max",
+    "max_pool1",
+    "max_pool2",
+    "max_pool3",
     "maximum",
     "mean",
     "median",
@@ -369,8 +396,10 @@ __all__ = [
     "relu",
     "relu6",
     "remainder",
+    "repeat",
     "reshape",
     "result_type",
+    "rms_norm",
     "roll",
     "round",
     "rsqrt",

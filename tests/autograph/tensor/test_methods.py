@@ -14,7 +14,7 @@ from autograph.functions import casts, creation, losses
 from autograph.functions.convolution import convolutions
 from autograph.functions.elementwise import activations, arithmetic
 from autograph.functions.indexing import one_hot, reading, writing
-from autograph.functions.pooling import maxima
+from autograph.functions.pooling import max_pools
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
 from autograph.functions.shapes import arrangement, diagonals, joining, views
@@ -36,7 +36,7 @@ FUNCTIONS: dict[str, Any] = {
     "diagonal": diagonals.diagonal,
     "from_numpy": creation.from_numpy,
     "matmul": matrices.matmul,
-    "max_pool2": maxima.max_pool2,
+    "max_pool2": max_pools.max_pool2,
     "one_hot": one_hot.one_hot,
     "relu": activations.relu,
     "roll": arrangement.roll,
