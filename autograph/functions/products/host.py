@@ -18,7 +18,7 @@ BLAS = frozenset(map(scalar_type, (f32, f64)))
 _ROWS, _LANES = 4, 16  # of a product that stay in registers: 4 vectors of AVX-512, 8 of AVX2
 _SHARED_WORK = 1 << 22  # multiplications that are worth several threads
 _SINGLE_WORK = 1 << 18  # of two matrices, which BLAS does on one thread; with more it takes several by itself
-_CONVERTED_WORK = 1 << 20  # multiplications from which on BLAS is quicker, with all that is converted for it
+_CONVERTED_WORK = 1 << 18  # of two matrices, above which BLAS is quicker, with all that is converted for it
 _CONVERTED_BLOCK = 1 << 22  # elements of an operand that are converted at once
 
 
@@ -37,11 +37,11 @@ def by_blas(a: Buffer, b: Buffer, out: Buffer) -> None:
     host_call(np.matmul, a, b, out, split=True)
 
 
-def is_for_kernel(a: Buffer, b: Buffer, shape: Shape, wide: ScalarType) -> bool:
+def is_for_kernel(a: Buffer, b: Buffer, wide: ScalarType) -> bool:
     """Whether the kernel is quicker than NumPy: it has no loops of its own for whole numbers that are quick, and floats
     are converted before and after."""
     (m, k), n = a.shape[-2:], b.shape[-1]
-    return m >= _ROWS and n >= _LANES and (not wide.is_float or prod(shape) * k <= _CONVERTED_WORK)
+    return m >= _ROWS and n >= _LANES and (not wide.is_float or m * k * n <= _CONVERTED_WORK)
 
 
 def converted(a: Buffer, b: Buffer, shape: Shape, dtype: ScalarType, wide: ScalarType) -> Buffer:

@@ -63,6 +63,8 @@ def matrices(x: Tensor, y: Tensor, dtype: ScalarType) -> Tensor:
     """The products of stacks of matrices, or vectors, that fit, in a dtype."""
     left, right = x.share.buffer, y.share.buffer
     left_shape, right_shape, are_rows = left.shape, right.shape, False
+    shape: Shape
+    wanted: Shape
     if len(left_shape) == len(right_shape) == 2:
         shape = wanted = left_shape[0], right_shape[1]
         out = product(left, right, shape, dtype, _accumulator(left.dtype, right.dtype))

@@ -40,7 +40,7 @@ def product(a: Buffer, b: Buffer, shape: Shape, dtype: ScalarType, wide: ScalarT
         out = Buffer.empty_like(a) if a.shape == shape else Buffer.empty(shape, dtype, a.device)
         host.by_blas(a, b, out)
         return out
-    if is_host and a.size and b.size and not host.is_for_kernel(a, b, shape, wide):
+    if is_host and a.size and b.size and not host.is_for_kernel(a, b, wide):
         return host.converted(a, b, shape, dtype, wide)
     out = Buffer.empty(shape, dtype, a.device)
     if out.size and not a.size:
