@@ -92,8 +92,32 @@ def _along_one(random: Random) -> Drawn:
 
 
 def _of_matrices(random: Random) -> Drawn:
+    """Matrices, stacks of them of which some are repeated, or vectors."""
     n, k, m = (int(i) for i in random.integers(0, 40, 3))
-    return [(n, k), (k, m)], {}
+    stack = tuple(int(i) for i in random.integers(1, 4, random.integers(0, 3)))
+    left, right = (tuple(1 if random.random() < 0.3 else length for length in stack) for _ in range(2))
+    x, y = (*left, n, k), (*right[int(random.integers(0, 2)) :], k, m)
+    return [x if random.random() < 0.8 else (k,), y if random.random() < 0.8 else (k,)], {}
+
+
+_EINSUMS = ("ij,jk->ik", "bij,bkj->bik", "ii->i", "ij->j", "i,j->ij", "bqhd,bkhd->bhqk", "ij,ij->", "ij,jk,kl->il")
+
+
+def _of_einsum(random: Random) -> Drawn:
+    subscripts = _EINSUMS[int(random.integers(0, len(_EINSUMS)))]
+    sizes = {letter: int(random.integers(0, 7)) for letter in "bdhijklq"}
+    terms = subscripts.partition("->")[0].split(",")
+    return [tuple(sizes[letter] for letter in term) for term in terms], {"subscripts": subscripts}
+
+
+def _of_vectors(random: Random) -> Drawn:
+    rows, k = tuple(int(i) for i in random.integers(1, 4, random.integers(0, 3))), int(random.integers(0, 300))
+    return [(*(1 if random.random() < 0.3 else n for n in rows), k), (*rows, k)], {}
+
+
+def _of_tensordot(random: Random) -> Drawn:
+    a, b, c, d = (int(i) for i in random.integers(0, 8, 4))
+    return [(a, b, c), (c, d, b)], {"axes": ((1, 2), (2, 0))}
 
 
 # Element by element. The bounds of values are those of docs/numerics.md, or of what an operation is made of.
@@ -537,3 +561,25 @@ for _name, _ours, _theirs, _draw in (
 # Products.
 
 _add("matmul", torch.matmul, _of_matrices, ours=lambda x, y: x @ y, ulps=32, scale=torch.matmul, special=False)
+
+
+def _einsum(*operands: Any, subscripts: str) -> Any:
+    return torch.einsum(subscripts, *operands)
+
+
+def _tensordot(x: Any, y: Any, axes: Any) -> Any:
+    return torch.tensordot(x, y, dims=axes)
+
+
+_add(
+    "einsum",
+    _einsum,
+    _of_einsum,
+    ours=lambda *operands, subscripts: ag.einsum(subscripts, *operands),
+    ulps=32,
+    scale=_einsum,
+    special=False,
+)
+_add("outer", torch.outer, lambda random: ([(3,), (4,)], {}), ulps=1, special=False)
+_add("tensordot", _tensordot, _of_tensordot, ulps=32, scale=_tensordot, special=False)
+_add("vecdot", torch.linalg.vecdot, _of_vectors, ulps=32, scale=torch.linalg.vecdot, special=False)
