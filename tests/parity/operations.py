@@ -38,6 +38,7 @@ class Operation:
         scale: what errors are measured by, where they add up: of the tensors' magnitudes.
         special: whether NaN, infinities and zeros are tried.
         gives: the dtype of the result; "" if it is that of the tensors, or bool where PyTorch's is.
+        rounds: how often a number of f16 or bf16 is rounded until it is the result.
         kinks: whether slopes jump at whole numbers, which are then avoided.
     """
 
@@ -54,6 +55,7 @@ class Operation:
     special: bool = True
     kinks: bool = False
     gives: str = ""
+    rounds: int = 1
 
 
 OPERATIONS: dict[str, Operation] = {}
@@ -87,11 +89,6 @@ def _along_elements(random: Random) -> Drawn:
 def _along_one(random: Random) -> Drawn:
     shape = tuple(n or 1 for n in drawing.shape(random, 1))
     return [shape], {"axis": drawing.axis(random, len(shape))}
-
-
-def _of_matrices(random: Random) -> Drawn:
-    n, k, m = (int(i) for i in random.integers(0, 40, 3))
-    return [(n, k), (k, m)], {}
 
 
 # Element by element. The bounds of values are those of docs/numerics.md, or of what an operation is made of.
@@ -277,7 +274,3 @@ for _name in ("softmax", "log_softmax"):
         scale=lambda x, axis: 1 + x,
         special=False,
     )
-
-# Products.
-
-_add("matmul", torch.matmul, _of_matrices, ours=lambda x, y: x @ y, ulps=32, scale=torch.matmul, special=False)

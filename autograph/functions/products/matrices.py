@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,7 +69,7 @@ def matrices(x: Tensor, y: Tensor, dtype: ScalarType) -> Tensor:
     left, right = x.share.buffer, y.share.buffer
     shape = _shape(left.shape, right.shape)
     if right.ndim == 2 != left.ndim and _are_rows(left.shape, left.strides):
-        return reshape(matrices(reshape(x, (-1, x.shape[-1])), y, dtype), shape)
+        return reshape(matrices(reshape(x, (prod(x.shape[:-1]), x.shape[-1])), y, dtype), shape)
     value = x.result(product(left, right, shape, dtype, _accumulator(left.dtype, right.dtype)))
     if x.node is None and y.node is None:
         return value
