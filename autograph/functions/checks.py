@@ -70,6 +70,15 @@ def per_axis(name: str, value: Any, minimum: int, ndim: int) -> Shape:
 _SEVERAL = {1: "", 2: ", or a pair of them", 3: ", or three of them"}
 
 
+Triple = tuple[int, int, int]
+
+
+def volume(sizes: Shape, fill: int = 1) -> Triple:
+    """What is given for the axes of a signal, an image or a volume as that of a volume: ``fill`` is put in front."""
+    z, y, x = (fill,) * (3 - len(sizes)) + tuple(sizes)
+    return z, y, x
+
+
 def single(name: str, value: Any, minimum: int) -> int:
     """One number, such as for the one axis of a signal."""
     return per_axis(name, value, minimum, 1)[0]

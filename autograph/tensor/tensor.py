@@ -18,7 +18,7 @@ from autograph.functions import (
 from autograph.functions.convolution import convolutions
 from autograph.functions.elementwise import activations, arithmetic, bits, comparisons
 from autograph.functions.indexing import one_hot, reading, writing
-from autograph.functions.pooling import maxima
+from autograph.functions.pooling import max_pools
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
 from autograph.functions.reductions import aggregates, softmax
@@ -132,8 +132,9 @@ class Tensor(TensorBase):
     conv1 = convolutions.conv1
     conv2 = convolutions.conv2
     conv3 = convolutions.conv3
-    max_pool1 = maxima.max_pool1
-    max_pool2 = maxima.max_pool2
+    max_pool1 = max_pools.max_pool1
+    max_pool2 = max_pools.max_pool2
+    max_pool3 = max_pools.max_pool3
     one_hot = one_hot.one_hot
     cross_entropy_loss = losses.cross_entropy_loss
     accuracy = losses.accuracy

@@ -263,22 +263,21 @@ _add(
     scale=_vecdot,
     **_PRODUCT,
 )
+
+
+def _einsum(text: str) -> None:
+    def draw(random: Random) -> Drawn:
+        lengths = {letter: int(random.integers(1, 9)) for letter in "bdhijklq"}
+        return [tuple(lengths[letter] for letter in part) for part in text.partition("->")[0].split(",")], {}
+
+    def theirs(*x: Any) -> Any:
+        return torch.einsum(text, *x)
+
+    _add(f"einsum {text}", lambda *x: ag.einsum(text, *x), theirs, draw, scale=theirs, **_PRODUCT)
+
+
 for _text in ("ij,jk->ik", "bij,bjk->bik", "ijk,jil->kl", "ii->i", "ij->ji", "bhqd,bhkd->bhqk", "i,j->ij", "ij,ij->"):
-    _add(
-        f"einsum {_text}",
-        lambda *x, _of=_text: ag.einsum(_of, *x),
-        lambda *x, _of=_text: torch.einsum(_of, *x),
-        lambda random, _of=_text: (
-            [
-                tuple(lengths[letter] for letter in part)
-                for lengths in [{letter: int(random.integers(1, 9)) for letter in "bhijklqd"}]
-                for part in _of.partition("->")[0].split(",")
-            ],
-            {},
-        ),
-        scale=lambda *x, _of=_text: torch.einsum(_of, *x),
-        **_PRODUCT,
-    )
+    _einsum(_text)
 
 # Convolved.
 

@@ -19,7 +19,7 @@ from autograph.tensor.base import Shape, TensorBase
 from krnlpy import Buffer, Item, ItemMut, LimitExceeded, i32, kernel
 
 from .places import Array, Places, host_places, in_form, index_array, index_tensor, place_of
-from .prefixes import true_places
+from .true_places import true_places
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor

@@ -16,7 +16,7 @@ from autograph.functions.type_variables import accumulator
 from autograph.tensor.base import Shape
 from krnlpy import Buffer, Func, KernelError, ScalarType, f32, function_info, i32, scalar_type
 
-from .kernels import COLUMN_LANES, ROW_LANES, Form, Step, written
+from .kernels import COLUMN_LANES, LANES, ROW_LANES, Form, Step, written
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
@@ -115,10 +115,10 @@ class Reducer:
             identity = (0,) * len(states)
         whole = Step(
             self.name, self.map, combine, self.finish, states, identity, dtypes, converted, results, given,
-            takes_index, count,
+            self.map is _ITSELF, takes_index, count,
         )  # fmt: skip
         first = replace(whole, finish=None, results=states, given=states, count=None)
-        last = replace(whole, map=None, inputs=states, converted=(), takes_index=False)
+        last = replace(whole, map=None, inputs=states, converted=(), is_of_elements=False, takes_index=False)
         between = replace(last, finish=None, results=states, given=states, count=None)
         return Steps({(True, True): whole, (True, False): first, (False, True): last, (False, False): between})
 
@@ -233,6 +233,8 @@ def _work(is_host: bool, outer: int, n: int, inner: int) -> tuple[Form, int, int
     if is_host:  # a row that is too short for its vectors
         return "device", 1, outer * inner, n + 1
     chunks = max(-(-n // (MAX_PASSES // 2)), min(n // _MIN_CHUNK, _THREADS // max(1, outer * inner)), 1)
+    if inner < LANES < chunks:
+        chunks = -(-chunks // LANES) * LANES
     return "device", chunks, outer * chunks * inner, -(-n // chunks) * 17 // 16 + 1
 
 
