@@ -23,7 +23,7 @@ from krnlpy import Device
 
 
 def classify(x: Any, y: Any) -> tuple[float, Any]:
-    """The share of flowers that a model tells right, and the flowers' similarities: of tensors, or of NumPy's arrays."""
+    """The share of flowers that a model tells right, and their similarities: of tensors, or of NumPy's arrays."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import accuracy_score
     from sklearn.metrics.pairwise import cosine_similarity

@@ -185,7 +185,10 @@ def eye(
 
 
 def full(
-    shape: int | Sequence[int], fill_value: complex, dtype: DTypeLike | None = None, device: Device | None = None
+    shape: int | Sequence[int],
+    fill_value: complex | Tensor,
+    dtype: DTypeLike | None = None,
+    device: Device | None = None,
 ) -> Tensor:
     """A tensor whose elements are all one value.
 
@@ -263,7 +266,7 @@ def empty(shape: int | Sequence[int], dtype: DTypeLike | None = None, device: De
 
 
 def full_like(
-    x: Tensor, /, fill_value: complex, *, dtype: DTypeLike | None = None, device: Device | None = None
+    x: Tensor, /, fill_value: complex | Tensor, *, dtype: DTypeLike | None = None, device: Device | None = None
 ) -> Tensor:
     """A tensor of a tensor's shape whose elements are all one value.
 
