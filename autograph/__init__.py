@@ -113,6 +113,22 @@ from .functions.indexing.along_axes import index_add, put_along_axis, scatter_ad
 from .functions.indexing.embedding import embedding
 from .functions.indexing.nonzero import nonzero
 from .functions.indexing.one_hot import one_hot
+from .functions.normalization import (
+    batch_norm_inference,
+    batch_norm_training,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
+)
+from .functions.pooling.max_pools import (
+    adaptive_max_pool1,
+    adaptive_max_pool2,
+    adaptive_max_pool3,
+    max_pool1,
+    max_pool2,
+    max_pool3,
+)
 from .functions.products.contractions import outer, tensordot, vecdot
 from .functions.products.einsum import einsum
 from .functions.products.matrices import matmul
@@ -133,6 +149,7 @@ from .functions.reductions.aggregates import (
 )
 from .functions.reductions.operation import reduction
 from .functions.reductions.softmax import log_softmax, logsumexp, softmax
+from .functions.repetition import repeat, tile
 from .functions.scans.cumulative import cumulative_prod, cumulative_sum
 from .functions.scans.differences import diff
 from .functions.scans.exponentials import logcumsumexp
@@ -143,10 +160,13 @@ from .functions.shapes.broadcasting import broadcast_arrays, broadcast_shapes, m
 from .functions.shapes.diagonals import diag, diagonal, trace, tril, triu
 from .functions.shapes.joining import concat, split, stack, unstack
 from .functions.shapes.padding import pad
-from .functions.shapes.repetition import tile
 from .functions.shapes.views import broadcast_to, reshape
+from .functions.sorting.counts import bincount, histogram
 from .functions.sorting.greatest import topk
+from .functions.sorting.quantiles import median, quantile
+from .functions.sorting.searching import isin, searchsorted
 from .functions.sorting.sorts import argsort, sort
+from .functions.sorting.uniques import unique_all, unique_counts, unique_inverse, unique_values
 from .nn import (
     Conv1,
     Conv2,
@@ -217,6 +237,9 @@ __all__ = [
     "abs",
     "acos",
     "acosh",
+    "adaptive_max_pool1",
+    "adaptive_max_pool2",
+    "adaptive_max_pool3",
     "add",
     "all",
     "any",
@@ -231,6 +254,9 @@ __all__ = [
     "atan2",
     "atanh",
     "autograd",
+    "batch_norm_inference",
+    "batch_norm_training",
+    "bincount",
     "bitwise_and",
     "bitwise_invert",
     "bitwise_left_shift",
@@ -297,16 +323,21 @@ __all__ = [
     "gradcheck",
     "greater",
     "greater_equal",
+    "group_norm",
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
+    "histogram",
     "hypot",
     "iinfo",
     "index_add",
+    "instance_norm",
     "isdtype",
     "isfinite",
+    "isin",
     "isinf",
     "isnan",
+    "layer_norm",
     "leaky_relu",
     "less",
     "less_equal",
@@ -329,8 +360,12 @@ __all__ = [
     "matmul",
     "matrix_transpose",
     "max",
+    "max_pool1",
+    "max_pool2",
+    "max_pool3",
     "maximum",
     "mean",
+    "median",
     "meshgrid",
     "min",
     "minimum",
@@ -354,19 +389,23 @@ __all__ = [
     "pow",
     "prod",
     "put_along_axis",
+    "quantile",
     "random",
     "reciprocal",
     "reduction",
     "relu",
     "relu6",
     "remainder",
+    "repeat",
     "reshape",
     "result_type",
+    "rms_norm",
     "roll",
     "round",
     "rsqrt",
     "save_checkpoint",
     "scatter_add",
+    "searchsorted",
     "selu",
     "sigmoid",
     "sign",
@@ -399,6 +438,10 @@ __all__ = [
     "triu",
     "trunc",
     "unfold",
+    "unique_all",
+    "unique_counts",
+    "unique_inverse",
+    "unique_values",
     "unstack",
     "value_and_grad",
     "var",

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from autograph.autograd import differentiable, saved
+from autograph.functions.checks import volume
 from autograph.functions.launch import reshape_or_copy, split_rows
 from autograph.functions.reducers.sums import sum_buffers
 from krnlpy import Buffer, Device
 
 from . import direct, host
-from .geometry import Window, volume
+from .geometry import Window
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Shape, Tensor

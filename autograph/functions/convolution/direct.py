@@ -10,13 +10,14 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import Any, Literal
 
+from autograph.functions.checks import Triple
 from autograph.functions.launch import MAX_PASSES, grid_stride, split_index
 from autograph.functions.reducers.sums import sum_axes
 from autograph.functions.type_variables import T, U, accumulator
 from krnlpy import Buffer, Global, Out, ScalarType, Spec, i32, kernel
 from krnlpy.dsl import global_id, global_threads, local_array, where
 
-from .geometry import Triple, Window
+from .geometry import Window
 
 _SLICED_THREADS = 1 << 14  # the filters' gradient is split into sums of its own until there are so many threads
 

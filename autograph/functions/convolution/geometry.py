@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograph.errors import ShapeError
-from autograph.functions.checks import per_axis
-
-Triple = tuple[int, int, int]
+from autograph.functions.checks import Triple, per_axis, volume
 
 
 @dataclass(frozen=True)
@@ -32,12 +30,6 @@ class Window:
         """How far the last tap is from the first."""
         (fz, fy, fx), (dz, dy, dx) = self.filter, self.dilation
         return (fz - 1) * dz, (fy - 1) * dy, (fx - 1) * dx
-
-
-def volume(sizes: tuple[int, ...], fill: int = 1) -> Triple:
-    """What is given for the last axes, for all three."""
-    z, y, x = (fill,) * (3 - len(sizes)) + sizes
-    return z, y, x
 
 
 def window_of(

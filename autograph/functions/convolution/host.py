@@ -10,13 +10,14 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import Any, Literal
 
+from autograph.functions.checks import Triple
 from autograph.functions.launch import grid_stride, reshape_or_copy, split_index
 from autograph.functions.reducers.sums import sum_axes
 from autograph.functions.type_variables import T, U, accumulator
 from krnlpy import Buffer, Global, GlobalMut, Out, ScalarType, Spec, i32, i64, kernel
 from krnlpy.dsl import fma, global_id, global_threads, local_array
 
-from .geometry import Triple, Window
+from .geometry import Window
 
 _ITEMS = 64
 """The filters' gradient is split until there are so many pieces of work: some for each core."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autograph.errors import ShapeError
-from autograph.functions.checks import per_axis, require_alike, require_dtype, require_ndim, single
+from autograph.functions.checks import per_axis, require_alike, require_dtype, require_ndim, single, volume
 from krnlpy import bf16, f16, f32, f64
 
 from .convolutions import require_bias, with_bias
 from .correlation import correlate_back
-from .geometry import Window, volume
+from .geometry import Window
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor

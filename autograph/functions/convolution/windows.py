@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
-from autograph.functions.checks import integers, per_axis
+from autograph.functions.checks import integers, per_axis, volume
 from autograph.functions.launch import (
     grid_stride,
     max_passes,
@@ -23,7 +23,7 @@ from autograph.tensor.base import Shape, require_tensor
 from krnlpy import Buffer, Global, Out, ScalarType, Spec, i32, kernel
 from krnlpy.dsl import global_id, global_threads, local_array
 
-from .geometry import Window, volume, window_of
+from .geometry import Window, window_of
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor

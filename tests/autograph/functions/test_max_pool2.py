@@ -63,7 +63,7 @@ def test_strided_images(device: Device) -> None:
 
 def test_what_does_not_fit(device: Device) -> None:
     x = Tensor.zeros((1, 1, 3, 4), f32, device)
-    with pytest.raises(ShapeError, match=r"window \(4, 4\) does not fit"):
+    with pytest.raises(ShapeError, match=r"window \(4, 4\) .* does not fit"):
         x.max_pool2(4)
     with pytest.raises(ShapeError, match=r"\[n, c, h, w\]"):
         x[0].max_pool2(2)

@@ -14,10 +14,11 @@ from autograph.functions import casts, creation, losses
 from autograph.functions.convolution import convolutions
 from autograph.functions.elementwise import activations, arithmetic
 from autograph.functions.indexing import one_hot, reading, writing
-from autograph.functions.pooling import maxima
+from autograph.functions.pooling import max_pools
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
 from autograph.functions.shapes import arrangement, diagonals, joining, views
+from autograph.functions.sorting import greatest, sorts
 from krnlpy import Device, f32
 
 FUNCTIONS: dict[str, Any] = {
@@ -35,14 +36,16 @@ FUNCTIONS: dict[str, Any] = {
     "diagonal": diagonals.diagonal,
     "from_numpy": creation.from_numpy,
     "matmul": matrices.matmul,
-    "max_pool2": maxima.max_pool2,
+    "max_pool2": max_pools.max_pool2,
     "one_hot": one_hot.one_hot,
     "relu": activations.relu,
     "roll": arrangement.roll,
     "split": joining.split,
     "reshape": views.reshape,
     "squeeze": arrangement.squeeze,
+    "sort": sorts.sort,
     "sum": sums.sum,
+    "topk": greatest.topk,
     "zeros": creation.zeros,
 }
 
