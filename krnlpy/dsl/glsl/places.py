@@ -313,7 +313,7 @@ class Places:
                 "        seen = word;\n"
                 f"        uint changed = bitfieldInsert(seen, bits, {shift}, {place.type.bits});\n"
                 f"        word = atomicCompSwap({word}, seen, changed);\n"
-                "    } while (word != seen);\n"
+                f"    }} while ({self._context.tries_again});\n"
                 "}\n"
             )
             self._functions["insert", place] = (name, text)

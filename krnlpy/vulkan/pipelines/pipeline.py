@@ -151,7 +151,12 @@ class PipelineBuilder:
         check_subgroups(program, threads, info)
         defects = self._defects() if has_loops(program) or has_subgroups(program) else Defects()
         flat = defects.shared_subgroup_ids and max(threads[1:]) > 1 and has_subgroups(program)
-        ways = {"flat": flat, "broken_subgroup_barriers": defects.broken_subgroup_barriers, "watch": watch}
+        ways = {
+            "flat": flat,
+            "broken_subgroup_barriers": defects.broken_subgroup_barriers,
+            "watch": watch,
+            "idle_lanes": defects.idle_lanes and math.prod(threads) % info.subgroup_threads > 0,
+        }
         capabilities = replace(Capabilities.of(info), forgets=defects.forgotten_loads, strays=defects.stray_loops)
         program, shader = shader_for(program, variant, capabilities, debug, split=split, **ways)
         self._check_shader(program, shader)
