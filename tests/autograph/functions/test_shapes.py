@@ -254,6 +254,7 @@ def test_broadcast_shapes() -> None:
 X = Tensor.zeros((2, 3))
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "concat of nothing": (lambda: ag.concat([]), ShapeError, "at least one"),
+    "concat of a tensor": (lambda: ag.concat(X), DtypeError, "a list or a tuple"),  # type: ignore[arg-type]
     "concat of other lengths": (lambda: ag.concat([X, X[:, :1]]), ShapeError, "other lengths must be equal"),
     "concat of other axes": (lambda: ag.concat([X, X[0]]), ShapeError, "other lengths must be equal"),
     "concat along no axis": (lambda: ag.concat([X], axis=2), ShapeError, "one of 2 axes, -2 to 1"),
