@@ -178,7 +178,10 @@ def host_places(operation: str, axis: int, count: int, given: Array) -> Array:
     if given.dtype.kind == "b":
         raise DtypeError(f"{operation} takes indices as whole numbers, not bool; x[mask] selects by truth values")
     check_range(operation, axis, count, given)
-    return np.where(given < 0, given.astype(np.int64) + count, given).astype(np.int32)
+    places = given.astype(np.int32)
+    if given.dtype.kind == "i":
+        places += np.where(given < 0, np.int32(count), np.int32(0))
+    return places
 
 
 def check_range(operation: str, axis: int, count: int, given: Array) -> None:
