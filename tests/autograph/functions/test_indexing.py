@@ -10,7 +10,7 @@ import pytest
 from autograph import Parameter, Tensor, grad
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from krnlpy import SCALAR_TYPES, Device, ScalarType, f16, f32, f64, i8, i32, i64, u8, u64
-from krnlpy.errors import CaptureError
+from krnlpy.errors import CaptureError, LimitExceeded
 from tests.support.devices import requires
 from tests.support.tiers import deep
 from tests.support.typed import present, untyped
@@ -338,6 +338,10 @@ def test_what_it_refuses() -> None:
             with pytest.raises(error, match=message if key is x else message.replace("5, 3, 2", ".*3, 2")):
                 x[key] = untyped(value)
     np.testing.assert_array_equal(x.numpy(), X)
+    long = Tensor.zeros(1).broadcast_to(1 << 31)
+    for index in ([0], Tensor.zeros(1, i32)):
+        with pytest.raises(LimitExceeded, match="an index: 2147483648 places; at most 2147483647 can be indexed"):
+            long[untyped(index)]
     p = Parameter(Tensor.from_numpy(X))
     p.init_grad()
     p[0] = 1.0  # a parameter may be changed, what was computed from one not
