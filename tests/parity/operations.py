@@ -40,6 +40,7 @@ class Operation:
         scale: what errors are measured by, where they add up: of the tensors' magnitudes.
         special: whether NaN, infinities and zeros are tried.
         gives: the dtype of the result; "" if it is that of the tensors, or bool where PyTorch's is.
+        rounds: how often a number of f16 or bf16 is rounded until it is the result.
         kinks: whether slopes jump at whole numbers, which are then avoided.
     """
 
@@ -56,6 +57,7 @@ class Operation:
     special: bool = True
     kinks: bool = False
     gives: str = ""
+    rounds: int = 1
 
 
 OPERATIONS: dict[str, Operation] = {}
@@ -89,35 +91,6 @@ def _along_elements(random: Random) -> Drawn:
 def _along_one(random: Random) -> Drawn:
     shape = tuple(n or 1 for n in drawing.shape(random, 1))
     return [shape], {"axis": drawing.axis(random, len(shape))}
-
-
-def _of_matrices(random: Random) -> Drawn:
-    """Matrices, stacks of them of which some are repeated, or vectors."""
-    n, k, m = (int(i) for i in random.integers(0, 40, 3))
-    stack = tuple(int(i) for i in random.integers(1, 4, random.integers(0, 3)))
-    left, right = (tuple(1 if random.random() < 0.3 else length for length in stack) for _ in range(2))
-    x, y = (*left, n, k), (*right[int(random.integers(0, 2)) :], k, m)
-    return [x if random.random() < 0.8 else (k,), y if random.random() < 0.8 else (k,)], {}
-
-
-_EINSUMS = ("ij,jk->ik", "bij,bkj->bik", "ii->i", "ij->j", "i,j->ij", "bqhd,bkhd->bhqk", "ij,ij->", "ij,jk,kl->il")
-
-
-def _of_einsum(random: Random) -> Drawn:
-    subscripts = _EINSUMS[int(random.integers(0, len(_EINSUMS)))]
-    sizes = {letter: int(random.integers(0, 7)) for letter in "bdhijklq"}
-    terms = subscripts.partition("->")[0].split(",")
-    return [tuple(sizes[letter] for letter in term) for term in terms], {"subscripts": subscripts}
-
-
-def _of_vectors(random: Random) -> Drawn:
-    rows, k = tuple(int(i) for i in random.integers(1, 4, random.integers(0, 3))), int(random.integers(0, 300))
-    return [(*(1 if random.random() < 0.3 else n for n in rows), k), (*rows, k)], {}
-
-
-def _of_tensordot(random: Random) -> Drawn:
-    a, b, c, d = (int(i) for i in random.integers(0, 8, 4))
-    return [(a, b, c), (c, d, b)], {"axes": ((1, 2), (2, 0))}
 
 
 # Element by element. The bounds of values are those of docs/numerics.md, or of what an operation is made of.
@@ -473,113 +446,3 @@ for _name, _theirs, _draw in (
         scale=_along_theirs(_theirs),
         special=False,
     )
-
-# Joined, padded and rearranged: what is moved is exact.
-
-
-def _places(shape: Shape) -> Any:
-    return np.arange(int(np.prod(shape))).reshape(shape)
-
-
-def _moved(numpys: Callable[..., Any]) -> Callable[..., Any]:
-    """PyTorch's elements of the places where NumPy's function moves them."""
-    return lambda x, **keywords: x.reshape(-1)[torch.tensor(numpys(_places(x.shape), **keywords).copy())]
-
-
-def _joined(random: Random) -> Drawn:
-    shape, place, axis = _indexed(random)
-    others = [(*shape[:place], int(random.integers(0, 9)), *shape[place + 1 :]) for _ in range(random.integers(0, 3))]
-    return [shape, *others], {"axis": axis}
-
-
-def _stacked(random: Random) -> Drawn:
-    shape = drawing.shape(random)
-    return [shape] * int(random.integers(1, 4)), {"axis": drawing.axis(random, len(shape) + 1)}
-
-
-def _padded(random: Random) -> Drawn:
-    shape = tuple(n or 1 for n in drawing.shape(random))
-    widths = [tuple(random.integers(0, min(n, 5), 2).tolist()) for n in shape]
-    return [shape], {"pad_width": widths, "mode": str(random.choice(("constant", "reflect", "edge", "wrap")))}
-
-
-def _pad_theirs(x: Any, pad_width: Any, mode: str) -> Any:
-    if mode == "constant" or not x.ndim:
-        return functional.pad(x, [n for pair in reversed(pad_width) for n in pair])
-    return _moved(np.pad)(x, pad_width=pad_width, mode=mode)
-
-
-def _split(random: Random) -> Drawn:
-    shape, place, axis = _indexed(random)
-    return [shape], {"sections": sorted(random.integers(0, shape[place] + 1, 2).tolist()), "axis": axis}
-
-
-def _matrices(random: Random) -> Drawn:
-    return [drawing.shape(random, 2)], {"k": int(random.integers(-9, 10))}
-
-
-def _rolled(random: Random) -> Drawn:
-    shape, _, axis = _indexed(random)
-    return [shape], {"shift": int(random.integers(-40, 40)), "axis": axis if random.random() < 0.8 else None}
-
-
-def _repeated(random: Random) -> Drawn:
-    shape, place, axis = _indexed(random)
-    counts = random.integers(0, 4, shape[place]).tolist() if random.random() < 0.5 else int(random.integers(0, 4))
-    return [shape], {"repeats": counts, "axis": axis}
-
-
-for _name, _ours, _theirs, _draw in (
-    ("concat", lambda *x, axis: ag.concat(x, axis=axis), lambda *x, axis: torch.cat(x, axis), _joined),
-    ("stack", lambda *x, axis: ag.stack(x, axis=axis), lambda *x, axis: torch.stack(x, axis), _stacked),
-    ("pad", ag.pad, _pad_theirs, _padded),
-    (
-        "split",
-        lambda x, sections, axis: ag.split(x, sections, axis=axis),
-        lambda x, sections, axis: torch.tensor_split(x, sections, axis),
-        _split,
-    ),
-    ("unstack", ag.unstack, lambda x, axis: torch.unbind(x, axis), _along_one),
-    ("roll", ag.roll, lambda x, shift, axis: torch.roll(x, shift, axis), _rolled),
-    ("flip", lambda x, axis: ag.flip(x, axis=axis), lambda x, axis: torch.flip(x, (axis,)), _along_one),
-    (
-        "tile",
-        lambda x, times: ag.tile(x, times),
-        lambda x, times: torch.tile(x, times),
-        lambda random: (
-            [drawing.shape(random)],
-            {"times": tuple(random.integers(0, 4, random.integers(1, 4)).tolist())},
-        ),
-    ),
-    ("repeat", lambda x, repeats, axis: ag.repeat(x, repeats, axis=axis), _moved(np.repeat), _repeated),
-    ("tril", ag.tril, lambda x, k: torch.tril(x, k), _matrices),
-    ("triu", ag.triu, lambda x, k: torch.triu(x, k), _matrices),
-    ("diagonal", lambda x, k: ag.diagonal(x, offset=k), _moved(lambda x, k: np.diagonal(x, k, -2, -1)), _matrices),
-):
-    _add(_name, _theirs, _draw, ours=_ours, dtypes=NUMBERS, ulps=0)
-
-# Products.
-
-_add("matmul", torch.matmul, _of_matrices, ours=lambda x, y: x @ y, ulps=32, scale=torch.matmul, special=False)
-
-
-def _einsum(*operands: Any, subscripts: str) -> Any:
-    return torch.einsum(subscripts, *operands)
-
-
-def _tensordot(x: Any, y: Any, axes: Any) -> Any:
-    return torch.tensordot(x, y, dims=axes)
-
-
-_add(
-    "einsum",
-    _einsum,
-    _of_einsum,
-    ours=lambda *operands, subscripts: ag.einsum(subscripts, *operands),
-    ulps=32,
-    scale=_einsum,
-    special=False,
-)
-_add("outer", torch.outer, lambda random: ([(3,), (4,)], {}), ulps=1, special=False)
-_add("tensordot", _tensordot, _of_tensordot, ulps=32, scale=_tensordot, special=False)
-_add("vecdot", torch.linalg.vecdot, _of_vectors, ulps=32, scale=torch.linalg.vecdot, special=False)

@@ -189,3 +189,9 @@ def test_dense_layers_of_any_rank(shape: Any, device: Device) -> None:
     expected = np.broadcast_to(rows.sum(0)[:, None], (4, 3))
     np.testing.assert_allclose(present(layer.weight.grad).numpy(), expected, rtol=0, atol=7 * 6 * 2.0**-24)
     np.testing.assert_array_equal(present(present(layer.bias).grad).numpy(), np.full(3, len(rows)))
+
+
+def test_many_rows_of_no_elements(device: Device) -> None:
+    x, y = Tensor.zeros((5, 3, 0), device=device), Tensor.zeros((0, 2), device=device)
+    assert (x @ y).numpy().tolist() == np.zeros((5, 3, 2)).tolist()
+    assert (x @ y[:, 0]).shape == (5, 3)
