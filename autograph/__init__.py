@@ -113,6 +113,15 @@ from .functions.indexing.along_axes import index_add, put_along_axis, scatter_ad
 from .functions.indexing.embedding import embedding
 from .functions.indexing.nonzero import nonzero
 from .functions.indexing.one_hot import one_hot
+from .functions.interpolation.interpolate import interpolate, pixel_shuffle, pixel_unshuffle
+from .functions.pooling.averages import (
+    adaptive_avg_pool1,
+    adaptive_avg_pool2,
+    adaptive_avg_pool3,
+    avg_pool1,
+    avg_pool2,
+    avg_pool3,
+)
 from .functions.pooling.max_pools import (
     adaptive_max_pool1,
     adaptive_max_pool2,
@@ -156,6 +165,15 @@ from .functions.shapes.views import broadcast_to, reshape
 from .functions.sorting.greatest import topk
 from .functions.sorting.sorts import argsort, sort
 from .nn import (
+    AdaptiveAvgPool1,
+    AdaptiveAvgPool2,
+    AdaptiveAvgPool3,
+    AdaptiveMaxPool1,
+    AdaptiveMaxPool2,
+    AdaptiveMaxPool3,
+    AvgPool1,
+    AvgPool2,
+    AvgPool3,
     Conv1,
     Conv2,
     Conv3,
@@ -168,8 +186,10 @@ from .nn import (
     Layer,
     MaxPool1,
     MaxPool2,
+    MaxPool3,
     Relu,
     Sequential,
+    Upsample,
 )
 from .optim import (
     SGD,
@@ -199,6 +219,15 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "AdaptiveAvgPool1",
+    "AdaptiveAvgPool2",
+    "AdaptiveAvgPool3",
+    "AdaptiveMaxPool1",
+    "AdaptiveMaxPool2",
+    "AdaptiveMaxPool3",
+    "AvgPool1",
+    "AvgPool2",
+    "AvgPool3",
     "Conv1",
     "Conv2",
     "Conv3",
@@ -212,6 +241,7 @@ __all__ = [
     "Lion",
     "MaxPool1",
     "MaxPool2",
+    "MaxPool3",
     "NAdam",
     "Optimizer",
     "Parameter",
@@ -222,9 +252,13 @@ __all__ = [
     "Sequential",
     "Tensor",
     "UpdateRule",
+    "Upsample",
     "abs",
     "acos",
     "acosh",
+    "adaptive_avg_pool1",
+    "adaptive_avg_pool2",
+    "adaptive_avg_pool3",
     "adaptive_max_pool1",
     "adaptive_max_pool2",
     "adaptive_max_pool3",
@@ -242,6 +276,9 @@ __all__ = [
     "atan2",
     "atanh",
     "autograd",
+    "avg_pool1",
+    "avg_pool2",
+    "avg_pool3",
     "bitwise_and",
     "bitwise_invert",
     "bitwise_left_shift",
@@ -314,6 +351,7 @@ __all__ = [
     "hypot",
     "iinfo",
     "index_add",
+    "interpolate",
     "isdtype",
     "isfinite",
     "isinf",
@@ -364,6 +402,8 @@ __all__ = [
     "outer",
     "pad",
     "permute_dims",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "positive",
     "pow",
     "prod",

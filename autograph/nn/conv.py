@@ -16,9 +16,7 @@ from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, f32
 
 from .initialize import Seed, generator, require_counts, uniform
-from .layer import Layer, settings
-
-Sizes = int | tuple[int, ...]
+from .layer import Layer, Sizes, settings, sizes
 
 
 class _Filters(Layer):
@@ -49,18 +47,14 @@ class _Filters(Layer):
         if inputs % self.groups or outputs % self.groups:
             raise ShapeError(f"{layer} of {inputs} to {outputs} channels: not in {groups} equal groups")
         lengths = per_axis("filter", filter, 1, self._ndim)
-        self.stride = self._sizes("stride", stride, 1)
-        self.padding = padding if padding in ("same", "valid") else self._sizes("padding", padding, 0)
-        self.dilation = self._sizes("dilation", dilation, 1)
+        self.stride = sizes("stride", stride, 1, self._ndim)
+        self.padding = padding if padding in ("same", "valid") else sizes("padding", padding, 0, self._ndim)
+        self.dilation = sizes("dilation", dilation, 1, self._ndim)
         rng = generator(seed)
         channels = (inputs, outputs // self.groups) if self._is_transposed else (outputs, inputs // self.groups)
         fan_in = inputs // self.groups * prod(lengths)
         self.weight = uniform((*channels, *lengths), fan_in, rng, dtype, device)
         self.bias: Parameter | None = uniform((outputs,), fan_in, rng, dtype, device) if bias else None
-
-    def _sizes(self, name: str, value: Any, minimum: int) -> Sizes:
-        """A number for each axis; of signals, the number."""
-        return per_axis(name, value, minimum, self._ndim) if self._ndim > 1 else single(name, value, minimum)
 
     def _options(self) -> dict[str, Any]:
         """How the filters lie, as the operation takes it."""
@@ -203,8 +197,8 @@ class _TransposedFilters(_Filters):
         dtype: DTypeLike = f32,
         seed: Seed = None,
     ) -> None:
-        self.output_padding = self._sizes("output_padding", output_padding, 0)
-        padding = self._sizes("padding", padding, 0)
+        self.output_padding = sizes("output_padding", output_padding, 0, self._ndim)
+        padding = sizes("padding", padding, 0, self._ndim)
         super().__init__(
             inputs,
             outputs,
