@@ -13,6 +13,7 @@ import pytest
 import autograph
 from autograph import Conv2, Conv3, ConvTranspose1, ConvTranspose2, ConvTranspose3, Parameter, Tensor, grad
 from autograph.errors import DtypeError, ShapeError
+from autograph.functions.convolution import unfolded
 from krnlpy import Device, DTypeLike, ScalarType, bf16, f16, f32, f64, i32
 from tests.autograph.reference import draw, tensor
 from tests.support.devices import requires
@@ -73,6 +74,28 @@ def test_value_and_gradients(ndim: int, is_transposed: bool, device: Device) -> 
         np.testing.assert_array_equal(y.numpy(), z.detach().numpy(), err_msg=where)
         for parameter, other in ((x, p), (w, q), *([(bias, c)] if bias is not None else [])):
             np.testing.assert_array_equal(present(parameter.grad).numpy(), other.grad.numpy(), err_msg=where)
+
+
+@pytest.mark.parametrize("is_transposed", [False, True], ids=["conv", "conv_transpose"])
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_products_of_matrices(ndim: int, is_transposed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the host multiplies where there are many channels, a few volumes at a time; also 1 x 1 filters."""
+    for name in ("_FORWARD", "_WEIGHT_GRADIENT", "_OF_PIXELS"):
+        monkeypatch.setattr(unfolded, name, 1)
+    for elements in (1 << 18, 1):
+        monkeypatch.setattr(unfolded, "_ELEMENTS", elements)
+        test_value_and_gradients(ndim, is_transposed, Device.host())
+    x, w = (whole(np.random.default_rng(5), shape) for shape in ((3, 4, 5), (6, 2, 1)))
+    for dtype in (f32, f16):
+        y = tensor(x, dtype, Device.host()).conv1(tensor(w, dtype, Device.host()), groups=2)
+        dx, dw = grad(lambda x, w: (x.conv1(w, groups=2) * y.detach()).sum(), (0, 1))(
+            tensor(x, dtype, Device.host()), tensor(w, dtype, Device.host())
+        )
+        p, q = torch.tensor(x, requires_grad=True), torch.tensor(w, requires_grad=True)
+        z = torch.nn.functional.conv1d(p, q, groups=2)
+        z.backward(z.detach())
+        for found, wanted in ((y, z.detach()), (dx, p.grad), (dw, q.grad)):  # up to 1,000, whole numbers that f16 holds
+            np.testing.assert_array_equal(found.numpy(), wanted.numpy().astype(found.numpy().dtype))
 
 
 @pytest.mark.parametrize("is_transposed", [False, True], ids=["conv", "conv_transpose"])
