@@ -114,6 +114,14 @@ from .functions.indexing.embedding import embedding
 from .functions.indexing.nonzero import nonzero
 from .functions.indexing.one_hot import one_hot
 from .functions.interpolation.interpolate import interpolate, pixel_shuffle, pixel_unshuffle
+from .functions.normalization import (
+    batch_norm_inference,
+    batch_norm_training,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
+)
 from .functions.pooling.averages import (
     adaptive_avg_pool1,
     adaptive_avg_pool2,
@@ -150,6 +158,7 @@ from .functions.reductions.aggregates import (
 )
 from .functions.reductions.operation import reduction
 from .functions.reductions.softmax import log_softmax, logsumexp, softmax
+from .functions.repetition import repeat, tile
 from .functions.scans.cumulative import cumulative_prod, cumulative_sum
 from .functions.scans.differences import diff
 from .functions.scans.exponentials import logcumsumexp
@@ -160,37 +169,14 @@ from .functions.shapes.broadcasting import broadcast_arrays, broadcast_shapes, m
 from .functions.shapes.diagonals import diag, diagonal, trace, tril, triu
 from .functions.shapes.joining import concat, split, stack, unstack
 from .functions.shapes.padding import pad
-from .functions.shapes.repetition import tile
 from .functions.shapes.views import broadcast_to, reshape
+from .functions.sorting.counts import bincount, histogram
 from .functions.sorting.greatest import topk
+from .functions.sorting.quantiles import median, quantile
+from .functions.sorting.searching import isin, searchsorted
 from .functions.sorting.sorts import argsort, sort
-from .nn import (
-    AdaptiveAvgPool1,
-    AdaptiveAvgPool2,
-    AdaptiveAvgPool3,
-    AdaptiveMaxPool1,
-    AdaptiveMaxPool2,
-    AdaptiveMaxPool3,
-    AvgPool1,
-    AvgPool2,
-    AvgPool3,
-    Conv1,
-    Conv2,
-    Conv3,
-    ConvTranspose1,
-    ConvTranspose2,
-    ConvTranspose3,
-    Dense,
-    Flatten,
-    Identity,
-    Layer,
-    MaxPool1,
-    MaxPool2,
-    MaxPool3,
-    Relu,
-    Sequential,
-    Upsample,
-)
+from .functions.sorting.uniques import unique_all, unique_counts, unique_inverse, unique_values
+from .nn import *  # noqa: F403  # all layers, which nn lists
 from .optim import (
     SGD,
     Adadelta,
@@ -219,40 +205,15 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
-    "AdaptiveAvgPool1",
-    "AdaptiveAvgPool2",
-    "AdaptiveAvgPool3",
-    "AdaptiveMaxPool1",
-    "AdaptiveMaxPool2",
-    "AdaptiveMaxPool3",
-    "AvgPool1",
-    "AvgPool2",
-    "AvgPool3",
-    "Conv1",
-    "Conv2",
-    "Conv3",
-    "ConvTranspose1",
-    "ConvTranspose2",
-    "ConvTranspose3",
-    "Dense",
-    "Flatten",
-    "Identity",
-    "Layer",
     "Lion",
-    "MaxPool1",
-    "MaxPool2",
-    "MaxPool3",
     "NAdam",
     "Optimizer",
     "Parameter",
     "RAdam",
     "RMSprop",
-    "Relu",
     "RuleOptimizer",
-    "Sequential",
     "Tensor",
     "UpdateRule",
-    "Upsample",
     "abs",
     "acos",
     "acosh",
@@ -279,6 +240,9 @@ __all__ = [
     "avg_pool1",
     "avg_pool2",
     "avg_pool3",
+    "batch_norm_inference",
+    "batch_norm_training",
+    "bincount",
     "bitwise_and",
     "bitwise_invert",
     "bitwise_left_shift",
@@ -345,17 +309,22 @@ __all__ = [
     "gradcheck",
     "greater",
     "greater_equal",
+    "group_norm",
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
+    "histogram",
     "hypot",
     "iinfo",
     "index_add",
+    "instance_norm",
     "interpolate",
     "isdtype",
     "isfinite",
+    "isin",
     "isinf",
     "isnan",
+    "layer_norm",
     "leaky_relu",
     "less",
     "less_equal",
@@ -383,6 +352,7 @@ __all__ = [
     "max_pool3",
     "maximum",
     "mean",
+    "median",
     "meshgrid",
     "min",
     "minimum",
@@ -408,19 +378,23 @@ __all__ = [
     "pow",
     "prod",
     "put_along_axis",
+    "quantile",
     "random",
     "reciprocal",
     "reduction",
     "relu",
     "relu6",
     "remainder",
+    "repeat",
     "reshape",
     "result_type",
+    "rms_norm",
     "roll",
     "round",
     "rsqrt",
     "save_checkpoint",
     "scatter_add",
+    "searchsorted",
     "selu",
     "sigmoid",
     "sign",
@@ -453,6 +427,10 @@ __all__ = [
     "triu",
     "trunc",
     "unfold",
+    "unique_all",
+    "unique_counts",
+    "unique_inverse",
+    "unique_values",
     "unstack",
     "value_and_grad",
     "var",
@@ -464,6 +442,7 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+__all__ += nn.__all__
 
 # What takes tens of milliseconds to load and not every program needs is loaded when asked for: CSV, compression, CBOR.
 _LATER = {"data": "data", "load_checkpoint": "files.checkpoints", "save_checkpoint": "files.checkpoints"}

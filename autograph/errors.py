@@ -17,6 +17,10 @@ class ShapeError(AutographError, krnlpy.errors.ShapeError):
     """Shapes do not fit each other or the operation."""
 
 
+class AxisError(ShapeError, IndexError):
+    """An axis, or a place along one, that a tensor does not have."""
+
+
 class DtypeError(AutographError, krnlpy.errors.DtypeError):
     """Scalar types do not fit each other or the operation."""
 

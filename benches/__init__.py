@@ -2,5 +2,17 @@
 
 from __future__ import annotations
 
-NAMES = ("lenet5", "products", "saxpy", "fill", "transfer", "alloc", "launch", "graph", "imports", "first")
+NAMES = (
+    "lenet5",
+    "operations",
+    "products",
+    "saxpy",
+    "fill",
+    "transfer",
+    "alloc",
+    "launch",
+    "graph",
+    "imports",
+    "first",
+)
 """The benchmarks; each is the module of this name, whose first line says what it measures."""

@@ -55,6 +55,7 @@ JAX = Peer("jax", "jax", runs_apart=True)
 TINYGRAD = Peer("tinygrad", "tinygrad", runs_apart=True)
 TAICHI = Peer("taichi", "taichi", runs_apart=True)
 NUMBA_VULKAN = Peer("numba-vulkan", "numba_vulkan", "vulkan", runs_apart=True)
+TORCHVULKAN = Peer("torchvulkan", "torchvulkan", "vulkan", runs_apart=True)
 TAICHI_VULKAN = Peer("taichi-vulkan", "taichi", "vulkan", runs_apart=True)
 
 

@@ -251,7 +251,7 @@ MUTATIONS = [
         f"tests/autograph/functions/test_loss.py tests/autograph/functions/test_ported_operations.py {HOST}",
     ),
     Mutation(
-        _LOSSES,
+        "autograph/functions/classes.py",
         "0 <= index < count else -1",
         "0 <= index <= count else -1",
         f"tests/autograph/functions/test_loss.py {INTERPRETER}",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograph.errors import DeviceError, DtypeError, ShapeError
+from autograph.errors import AxisError, DeviceError, DtypeError, ShapeError
 from autograph.tensor.base import Shape, require_tensor
 from krnlpy import DTypeLike, ScalarType
 
@@ -102,14 +102,15 @@ def axis_within(operation: str, axis: Any, ndim: int) -> int:
     """An axis of ``ndim``, counted from the end if negative.
 
     Raises:
-        ShapeError: there is no such axis.
+        AxisError: there is no such axis.
+        ShapeError: it is no whole number.
     """
     try:
         place = operator.index(axis)
     except TypeError:
         raise ShapeError(f"{operation}(axis={axis!r}): expected a whole number") from None
     if not -ndim <= place < ndim:
-        raise ShapeError(f"{operation}(axis={place}): expected one of {ndim} axes, {-ndim} to {ndim - 1}")
+        raise AxisError(f"{operation}(axis={place}): expected one of {ndim} axes, {-ndim} to {ndim - 1}")
     return place + ndim if place < 0 else place
 
 

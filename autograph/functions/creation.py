@@ -13,7 +13,7 @@ from autograph.tensor.base import Shape, TensorBase, require_tensor, tensor_of
 from krnlpy import Buffer, Device, DTypeLike, SharingError, f32, i32, scalar_type
 
 from .casts import cast
-from .checks import single
+from .checks import integers, single
 from .elementwise.promotion import as_number, number_dtype
 from .shapes.views import copy as copy_of
 from .shapes.views import to_device
@@ -179,8 +179,8 @@ def eye(
     """
     rows = single("n_rows", n_rows, 0)
     columns = rows if n_cols is None else single("n_cols", n_cols, 0)
-    y = Buffer.zeros((rows, columns), f32 if dtype is None else dtype, device)
-    y.diagonal(single("k", k, -(1 << 62))).fill(1)
+    y = Buffer.zeros((rows, columns), _or_f32(dtype), device)
+    y.diagonal(*integers((k,))).fill(1)
     return tensor_of(y)
 
 
@@ -208,11 +208,11 @@ def full(
     if dtype is None and isinstance(fill_value, Real):
         dtype = inferred = number_dtype("full", (fill_value,))
         as_number("full", fill_value, inferred)
-    return tensor_of(Buffer.full(shape, fill_value, dtype or f32, device))
+    return tensor_of(Buffer.full(shape, fill_value, _or_f32(dtype), device))
 
 
-def zeros(shape: int | Sequence[int], dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-    """A tensor of zeros; arguments are those of :func:`full`.
+def zeros(shape: int | Sequence[int], dtype: DTypeLike | None = None, device: Device | None = None) -> Tensor:
+    """A tensor of zeros; arguments are those of :func:`full`, f32 if no dtype is given.
 
     Raises:
         ShapeError: ``shape`` is not a shape.
@@ -224,11 +224,11 @@ def zeros(shape: int | Sequence[int], dtype: DTypeLike = f32, device: Device | N
     >>> zeros(3)
     Tensor(f32, (3,), Device.host(), [0., 0., 0.])
     """
-    return tensor_of(Buffer.zeros(shape, dtype, device))
+    return tensor_of(Buffer.zeros(shape, _or_f32(dtype), device))
 
 
-def ones(shape: int | Sequence[int], dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-    """A tensor of ones; arguments are those of :func:`full`.
+def ones(shape: int | Sequence[int], dtype: DTypeLike | None = None, device: Device | None = None) -> Tensor:
+    """A tensor of ones; arguments are those of :func:`full`, f32 if no dtype is given.
 
     Raises:
         ShapeError: ``shape`` is not a shape.
@@ -240,11 +240,11 @@ def ones(shape: int | Sequence[int], dtype: DTypeLike = f32, device: Device | No
     >>> ones((2, 3)).sum(axis=1).numpy().tolist()
     [3.0, 3.0]
     """
-    return tensor_of(Buffer.ones(shape, dtype, device))
+    return tensor_of(Buffer.ones(shape, _or_f32(dtype), device))
 
 
-def empty(shape: int | Sequence[int], dtype: DTypeLike = f32, device: Device | None = None) -> Tensor:
-    """A tensor of undefined content, to be filled; arguments are those of :func:`full`.
+def empty(shape: int | Sequence[int], dtype: DTypeLike | None = None, device: Device | None = None) -> Tensor:
+    """A tensor of undefined content, to be filled; arguments are those of :func:`full`, f32 if no dtype is given.
 
     Raises:
         ShapeError: ``shape`` is not a shape.
@@ -258,7 +258,7 @@ def empty(shape: int | Sequence[int], dtype: DTypeLike = f32, device: Device | N
     >>> x.numpy().tolist()
     [3, 4]
     """
-    return tensor_of(Buffer.empty(shape, dtype, device))
+    return tensor_of(Buffer.empty(shape, _or_f32(dtype), device))
 
 
 def full_like(
@@ -320,6 +320,10 @@ def empty_like(x: Tensor, /, *, dtype: DTypeLike | None = None, device: Device |
     """
     shape, _, wanted, place = _like("empty_like", x, 0, dtype, device)
     return tensor_of(Buffer.empty(shape, wanted, place))
+
+
+def _or_f32(dtype: DTypeLike | None) -> DTypeLike:
+    return f32 if dtype is None else dtype
 
 
 def _like(

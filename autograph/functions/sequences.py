@@ -118,10 +118,17 @@ def linspace(
     y = Buffer.empty(count, wanted, device)
     parts = max(1, count - 1 if endpoint else count)
     step = last / parts - first / parts  # stop - start may be beyond all numbers
-    half = (count + 1) // 2 if endpoint else count
+    half = min(count, parts // 2 + 1)
     _fill_progression(y[:half], first, step)
     _fill_progression(y[half:], last, step, half - parts)
     return tensor_of(y)
+
+
+def places(length: int, device: Device) -> Buffer:
+    """The numbers from 0 to ``length - 1`` as i32."""
+    y = Buffer.empty(length, i32, device)
+    _fill_progression(y, 0, 1)
+    return y
 
 
 def _fill_progression(y: Buffer, start: float, step: float, place: int = 0) -> None:

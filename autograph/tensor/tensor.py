@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 from autograph.autograd.tape import backward
-from autograph.errors import DtypeError, ShapeError
+from autograph.errors import AutographError, DtypeError, ShapeError
 from autograph.functions import (
     casts,
     creation,
     in_place,
     losses,
+    repetition,
 )
 from autograph.functions.convolution import convolutions
 from autograph.functions.elementwise import activations, arithmetic, bits, comparisons
@@ -105,6 +107,7 @@ class Tensor(TensorBase):
     moveaxis = arrangement.moveaxis
     flip = arrangement.flip
     roll = arrangement.roll
+    repeat = repetition.repeat
     split = joining.split
     unstack = joining.unstack
     diagonal = diagonals.diagonal
@@ -164,6 +167,28 @@ class Tensor(TensorBase):
             ShapeError: the tensor has fewer than two axes.
         """
         return arrangement.matrix_transpose(self)
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        """The namespace of the Python array API standard, :mod:`autograph.array_api`, for code that is written for any
+        library that has one.
+
+        Args:
+            api_version: None or "2025.12".
+
+        Raises:
+            AutographError: another version.
+
+        >>> from autograph import Tensor
+        >>> xp = Tensor.ones(2).__array_namespace__()
+        >>> xp.__name__, xp.__array_api_version__
+        ('autograph.array_api', '2025.12')
+        """
+        namespace = import_module("autograph.array_api")  # which stands on this
+        if api_version not in (None, namespace.__array_api_version__):
+            raise AutographError(
+                f"__array_namespace__(api_version={api_version!r}): expected {namespace.__array_api_version__!r}"
+            )
+        return namespace
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))

@@ -8,10 +8,11 @@ from typing import Any
 from krnlpy.backend import recorder as capture
 from krnlpy.backend.commands import Call
 from krnlpy.buffers.buffer import Buffer
+from krnlpy.device import Device
 from krnlpy.errors import LaunchError
 
 
-def host_call(function: Callable[..., Any], *buffers: Buffer) -> None:
+def host_call(function: Callable[..., Any], *buffers: Buffer, split: bool = False) -> None:
     """Calls a function with the arrays of buffers on the host or the interpreter: NumPy's or another library's work
     between kernels.
 
@@ -22,6 +23,8 @@ def host_call(function: Callable[..., Any], *buffers: Buffer) -> None:
     Args:
         function: takes an array for each buffer. What it returns is not used.
         buffers: at least one; all on one device.
+        split: the function is called for parts of the arrays along the first axis, which is equally long in all, by
+            several threads at once: for functions that take long without Python's lock, as NumPy's do.
 
     Raises:
         LaunchError: not such buffers.
@@ -35,12 +38,37 @@ def host_call(function: Callable[..., Any], *buffers: Buffer) -> None:
     >>> product.numpy()[0]
     array([18., 18.], dtype=float32)
     """
+    if split:
+        function = _InParts(function, buffers)
     # Nearly always nobody captures, and the buffers are right: small products take less time than many questions.
     arrays = None if capture.recorders or not callable(function) else _arrays(buffers)
     if arrays:
         function(*arrays)
     else:
         _recorded(function, *buffers)
+
+
+class _InParts:
+    """A function that is called for parts of arrays, by the threads of the host."""
+
+    def __init__(self, function: Callable[..., Any], buffers: tuple[Any, ...]) -> None:
+        shapes = [buffer.shape for buffer in buffers if isinstance(buffer, Buffer)]
+        self.__name__ = getattr(function, "__name__", repr(function))
+        if not callable(function) or len({shape[:1] for shape in shapes}) > 1 or () in shapes:
+            raise LaunchError(
+                f"host_call(split=True) of {self.__name__}: expected a function of arrays that are equally long along"
+                f" the first axis; given were buffers of shapes {', '.join(map(str, shapes))}"
+            )
+        self._function = function
+
+    def __call__(self, *arrays: Any) -> None:
+        function = self._function
+        backend: Any = Device.host().backend  # the interpreter has its arrays in the same memory
+
+        def work(begin: int, end: int) -> None:
+            function(*[array[begin:end] for array in arrays])
+
+        backend.share(work, len(arrays[0]))
 
 
 def _arrays(buffers: tuple[Buffer, ...]) -> list[Any] | None:

@@ -7,7 +7,7 @@ import functools
 import os
 import platform
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -205,6 +205,15 @@ class HostBackend:
             self._run_range(executable, parameters, buffers, begin, end, launch)
 
         self._launches.run(executable, bindings, self._pool.run, run, count, chunk, stop)
+
+    def share(self, work: Callable[[int, int], None], count: int) -> None:
+        """Calls Python's ``work(begin, end)`` for ranges that make up 0..count, by several threads. Raises what it, or
+        the handler of a signal, raises."""
+        chunk = -(-count // (2 * config.host_threads))
+        if config.host_threads == 1 or chunk >= count:
+            work(0, count)
+        else:
+            self._pool.run(work, count, chunk, ctypes.c_int32())
 
     def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
         """A recording of commands."""

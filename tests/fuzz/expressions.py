@@ -17,16 +17,17 @@ PRODUCTIONS: dict[str, dict[str, float]] = {
     "int": {
         "binary": 6, "whole_division": 2, "bits": 3, "shift": 2, "power": 0.5, "unary": 1, "extremum": 1, "choice": 1,
         "cast": 3, "call": 1.5, "load": 2, "walrus": 0.5, "bit_function": 1.5, "saturate": 0.5, "bitcast": 0.5,
-        "component": 0.5,
+        "component": 0.5, "where": 0.5, "numpy_cast": 0.5,
     },
     "float": {
         "binary": 6, "real_division": 2, "power": 0.4, "unary": 1, "extremum": 1, "choice": 1, "cast": 2, "call": 1.5,
-        "load": 2, "whole": 1, "rounded": 1, "walrus": 0.5, "exact": 1, "component": 0.5,
+        "load": 2, "whole": 1, "rounded": 1, "walrus": 0.5, "exact": 1, "component": 0.5, "where": 0.5,
+        "numpy_cast": 0.5,
     },
-    "generic": {"binary": 6, "extremum": 1, "choice": 1, "cast": 1, "call": 1, "load": 2, "power": 0.3},
+    "generic": {"binary": 6, "extremum": 1, "choice": 1, "cast": 1, "call": 1, "load": 2, "power": 0.3, "where": 0.5},
     "bool": {
         "comparison": 6, "logical": 3, "truth_bits": 1, "negation": 1, "choice": 0.5, "cast": 1, "predicate": 0.7,
-        "chain": 1.5, "call": 0.5, "truth_of_vector": 0.5,
+        "chain": 1.5, "call": 0.5, "truth_of_vector": 0.5, "membership": 1, "numpy_cast": 0.3,
     },
 }  # fmt: skip
 """The productions for each kind of type, by weight: methods ``_name(type, depth)``; None where one does not apply."""
@@ -361,6 +362,10 @@ class Expressions:
         of = f64 if f64 in self.types and self.random.chance(0.3) else f32
         return f"{self.random.choice(('isnan', 'isinf', 'math.isnan', 'np.isinf'))}({self.expr(of, depth)})"
 
+    def array_argument(self, array: Array) -> str:
+        """An array for a function."""
+        raise NotImplementedError
+
     # ------------------------------------------------------------------------------------------------------- calls
 
     def callable(self, type: Type, results: int = 1) -> list[Function]:
@@ -395,7 +400,7 @@ class Expressions:
         """A call with arguments of the right types, by place or by name."""
         arguments = []
         if function.array is not None:
-            arguments.append(self.random.choice(self.arrays_for(function)).name)
+            arguments.append(self.array_argument(self.random.choice(self.arrays_for(function))))
         by_name = self.random.chance(0.2)
         for name, of in function.parameters:
             if name in function.defaults and self.random.chance(0.5):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from krnlpy.scalar import boolean, f32, i32
 
-from .effects import Effects
 from .kinds import Generic, Type, computed
 from .scope import Array, Function, Scope, Variable
+from .sequences import Sequences
 from .statements import Lines, indented
 
 ANY = Generic("T")
 
 
-class Functions(Effects):
+class Functions(Sequences):
     """Writes functions."""
 
     def function(self, name: str, callees: list[Function]) -> tuple[Function, Lines]:

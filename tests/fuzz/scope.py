@@ -49,6 +49,7 @@ class Array:
         own: the subscripts of the elements that are this thread's alone, with ``{}`` for an index below ``spare``.
         uniform: all threads of a group see the same elements.
         group: it is a group array.
+        is_counted: its lengths are known while compiling.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Array:
     spare: int = 1
     uniform: bool = False
     group: bool = False
+    is_counted: bool = False
 
 
 @dataclass(eq=False)

@@ -17,7 +17,7 @@ PRODUCTIONS: dict[str, float] = {
     "augment_store": 2, "if": 3, "range": 3, "edge_range": 0.7, "while": 1.5, "unroll": 0.7, "jump": 1.5,
     "return": 0.4, "nothing": 0.3, "static_if": 0.3, "exchange": 3, "effect": 0.7, "composite": 1.2,
     "change_composite": 1.5, "tuple": 0.4, "atomic": 1.5, "subgroup": 0.7, "assert": 0.4, "print": 0.1,
-    "local_array": 0.5, "vote": 0.7,
+    "local_array": 0.5, "vote": 0.7, "view": 3, "fill": 2.5, "list": 2, "table": 1, "over": 6, "kept": 1.5,
 }  # fmt: skip
 """The productions, by weight: methods ``_s_name(depth)``; None where one does not apply."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from krnlpy import Buffer, Device, LaunchError, f32, host_call
+from krnlpy import Buffer, Device, LaunchError, config, f32, host_call
 from tests.support.kernels import double
 from tests.support.typed import untyped
 
@@ -50,6 +50,33 @@ def test_in_a_graph(near: Device) -> None:
     graph.replay(left=Buffer.ones((2, 2), f32, near))
     assert out.numpy().tolist() == [[16, 16], [16, 16]]
     assert graph.memory_bytes == 16
+
+
+def test_parts_on_several_threads(near: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "host_threads", 3)
+    x = Buffer.from_numpy(np.arange(20, dtype=np.float32).reshape(10, 2, 1), near)
+    one, out = Buffer.full((1, 1, 2), 2.0, f32, near).broadcast_to((10, 1, 2)), Buffer.empty((10, 2, 2), f32, near)
+    lengths = []
+
+    def recorded(a: Array, b: Array, out: Array) -> None:
+        lengths.append(len(a))
+        multiply(a, b, out)
+
+    with near.capture() as graph:
+        host_call(recorded, x, one, out, split=True)
+    graph.replay()
+    assert (out.numpy() == 2 * x.numpy()).all() and sorted(lengths) == [2] * 5
+    host_call(recorded, x[:1], one[:1], out[:1], split=True)
+    assert lengths[5:] == [1]
+
+    def fail(x: Array) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        host_call(fail, x, split=True)
+    for wrong in ((x, out[1:]), (Buffer.zeros((), f32, near),)):
+        with pytest.raises(LaunchError, match="equally long along the first axis"):
+            host_call(multiply, *wrong, split=True)
 
 
 def test_a_function_that_fails(near: Device) -> None:

@@ -116,3 +116,14 @@ def test_loops_that_cannot_be_vectors_are_none(
             own[k] = own[(k + 7) % 8] + 1.0
         assert row.tolist() == own
     assert capfd.readouterr().err == ""
+
+
+def test_loops_that_check_each_index_are_no_vectors(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(config, "cache_dir", tmp_path)
+    monkeypatch.setattr(config, "debug", True)
+    out = Buffer.zeros(4, f32, Device.host())
+    sums.with_global_threads(4)(Buffer.from_numpy(np.ones((4, 32), np.float32), Device.host()), out)
+    assert out.numpy().tolist() == [33.0] * 4
+    assert capfd.readouterr().err == ""

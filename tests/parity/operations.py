@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 import autograph as ag
 
 from . import drawing
@@ -275,6 +277,111 @@ for _name in ("softmax", "log_softmax"):
         _along_one,
         ulps=16,
         scale=lambda x, axis: 1 + x,
+        special=False,
+    )
+
+# Elements by their places: what is taken is exact, what is added at one place is compared by magnitudes.
+
+
+def _indexed(random: Random) -> tuple[Shape, int, int]:
+    """A shape, one of its axes, counted from the front, and the axis as it is named."""
+    shape = tuple(n or 1 for n in drawing.shape(random, 1))
+    axis = drawing.axis(random, len(shape))
+    return shape, axis % len(shape), axis
+
+
+def _taken(random: Random) -> Drawn:
+    shape, place, axis = _indexed(random)
+    n = shape[place]
+    return [shape], {"indices": random.integers(-n, n, drawing.shape(random, 0, 2)), "axis": axis}
+
+
+def _taken_along(random: Random, *, distinct: bool = False) -> Drawn:
+    shape, place, axis = _indexed(random)
+    n = shape[place]
+    count = int(random.integers(0, n + 1 if distinct else 2 * n + 2))
+    of = (*shape[:place], count, *shape[place + 1 :])
+    if distinct:
+        order = np.argsort(random.random(shape), place).take(np.arange(count), place)
+        return [shape, of], {"indices": order - n * (random.random(of) < 0.3), "axis": axis}
+    return [shape], {"indices": random.integers(-n, n, of), "axis": axis}
+
+
+def _added_along(random: Random) -> Drawn:
+    (shape,), keywords = _taken_along(random)
+    return [shape, keywords["indices"].shape], keywords
+
+
+def _added(random: Random) -> Drawn:
+    shape, place, axis = _indexed(random)
+    n, m = shape[place], int(random.integers(0, 40))
+    return [shape, (*shape[:place], m, *shape[place + 1 :])], {"indices": random.integers(-n, n, m), "axis": axis}
+
+
+def _keyed(random: Random) -> Drawn:
+    shape = tuple(n or 1 for n in drawing.shape(random))
+    length = int(random.choice((1, 3)))
+    key: list[Any] = []
+    has_integers = random.random() < 0.4  # beside indices they are indices to NumPy and to us, but not to PyTorch
+    for n in shape:
+        kind = random.integers(6)
+        if kind == 0 and has_integers:
+            key.append(int(random.integers(-n, n)))
+        elif kind == 1:
+            key.append(slice(int(random.integers(n)), None, int(random.integers(1, 4))))
+        elif kind >= 4 and not has_integers:
+            key.append(random.integers(-n, n, (2, length)[: random.integers(1, 3)][::-1]))
+        else:
+            key.append(slice(None))
+        if random.random() < 0.1:
+            key.append(None)
+    if shape and random.random() < 0.2:
+        key = [random.random(shape[: random.integers(1, len(shape) + 1)]) < 0.5]
+    return [shape], {"key": tuple(key[: random.integers(len(key) + 1)])}
+
+
+def _positive(indices: Any, n: int) -> Any:
+    return torch.from_numpy(np.where(indices < 0, indices + n, indices))
+
+
+def _along_theirs(theirs: Callable[..., Any]) -> Callable[..., Any]:
+    def of(x: Any, *others: Any, indices: Any, axis: int) -> Any:
+        return theirs(x, axis, _positive(indices, x.shape[axis]), *others)
+
+    return of
+
+
+def _take_theirs(x: Any, indices: Any, axis: int) -> Any:
+    return x[(slice(None),) * (axis % x.ndim) + (_positive(indices, x.shape[axis]),)]
+
+
+def _as_theirs(key: Any) -> Any:
+    return tuple(torch.from_numpy(k) if isinstance(k, np.ndarray) else k for k in key)
+
+
+_add("take", _take_theirs, _taken, dtypes=NUMBERS, ulps=0)
+_add("take_along_axis", _along_theirs(torch.gather), _taken_along, dtypes=NUMBERS, ulps=0)
+_add("index", lambda x, key: x[_as_theirs(key)], _keyed, ours=lambda x, key: x[key], dtypes=NUMBERS, ulps=0)
+_add(
+    "put_along_axis",
+    _along_theirs(torch.scatter),
+    lambda random: _taken_along(random, distinct=True),
+    ours=lambda x, y, indices, axis: ag.put_along_axis(x, indices, y, axis),
+    dtypes=NUMBERS,
+    ulps=0,
+)
+for _name, _theirs, _draw in (
+    ("scatter_add", torch.scatter_add, _added_along),
+    ("index_add", torch.index_add, _added),
+):
+    _add(
+        _name,
+        _along_theirs(_theirs),
+        _draw,
+        ours=lambda x, y, indices, axis, name=_name: getattr(ag, name)(x, indices, y, axis),
+        dtypes=NUMBERS,
+        ulps=32,
+        scale=_along_theirs(_theirs),
         special=False,
     )
 

@@ -12,9 +12,9 @@ from autograph.errors import ShapeError
 from autograph.functions.checks import require_alike, require_numbers
 from autograph.functions.elementwise.comparisons import equal, less, where
 from autograph.functions.reducers.reducer import axes_of
+from autograph.functions.sequences import arange
 from autograph.functions.shapes.views import broadcast_to, reshape
 from autograph.tensor.base import Shape, require_tensor
-from krnlpy import Buffer
 
 from .places import Form, Places, index_tensor
 from .putting import last_of, put
@@ -152,7 +152,7 @@ def put_along_axis(x: Tensor, indices: Indices, values: Tensor, axis: int = -1) 
 
     def gradients(dy: Tensor) -> tuple[Tensor, Tensor]:
         m = places.number(form[0], form[2])
-        steps = Buffer.from_numpy(np.arange(m, dtype=np.int32), dy.device).reshape((1, m, 1))
+        steps = arange(m, device=dy.device).buffer.reshape((1, m, 1))
         found = last_of(places.form(form[0], form[2]), steps, form[1], 0, form[1])
         last = dy.result(found.broadcast_to(form))
         is_kept = reshape(less(last, 0), dy.shape)

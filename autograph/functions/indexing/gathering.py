@@ -65,7 +65,7 @@ def _gather_items(x: Buffer, index: Buffer, out: Buffer, missing: int) -> None:
     out = out.reshape((x.shape[0], index.shape[1], x.shape[2]))
     for part in parts(x):
         if part is WHOLE:
-            rows, columns = coordinates(out.shape, index)
+            rows, columns = coordinates(out.shape, x.device)
             _gather(x, rows, index.broadcast_to(out.shape), columns, out, missing)
         else:
             _gather_part(x, index, out, missing, part)
@@ -76,5 +76,5 @@ def _gather_part(x: Buffer, index: Buffer, out: Buffer, missing: int, part: Part
     first = part[1].start or 0
     if not first:
         to.fill(missing)
-    rows, columns = coordinates(to.shape, at)
+    rows, columns = coordinates(to.shape, x.device)
     _gather_from_part(some, rows, at.broadcast_to(to.shape), columns, to, first, x.shape[1])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from autograph.errors import DeviceError, DtypeError, ShapeError
+from autograph.errors import AxisError, DeviceError, DtypeError, ShapeError
 from autograph.functions.launch import reshape_or_copy
 from autograph.functions.shapes.views import view_of
 from autograph.functions.type_variables import C
@@ -19,7 +19,7 @@ from autograph.tensor.base import Shape, TensorBase
 from krnlpy import Buffer, Item, ItemMut, LimitExceeded, i32, kernel
 
 from .places import Array, Places, host_places, in_form, index_array, index_tensor, place_of
-from .prefixes import true_places
+from .true_places import true_places
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
@@ -224,7 +224,7 @@ def _expanded(x: Tensor, entries: list[Any]) -> list[Any]:
         raise ShapeError("an index has one ellipsis at most")
     named = sum(_span(entry) for entry in entries if entry is not ...)
     if named > x.ndim:
-        raise ShapeError(f"{named} indices for a tensor of {x.ndim} dimensions of shape {x.shape}")
+        raise AxisError(f"{named} indices for a tensor of {x.ndim} dimensions of shape {x.shape}")
     place = ellipses[0] if ellipses else len(entries)
     return [*entries[:place], *[WHOLE_AXIS] * (x.ndim - named), *entries[place + 1 :]]
 
@@ -244,9 +244,10 @@ def _looked_up(x: Tensor, part: _Advanced, view: Shape) -> Any:
             return index_tensor("an index", entry, x, part.source_axis, axes[0])
         return host_places("an index", part.source_axis, axes[0], entry)
     given = entry.shape or (1,)
-    if given != axes:
+    # An axis of no elements fits each: the standard has it so.
+    if len(given) != len(axes) or any(n not in (m, 0) for n, m in zip(given, axes, strict=True)):
         of = f"axis {part.source_axis}" if part.span == 1 else f"the axes from {part.source_axis} on"
-        raise ShapeError(f"a mask of shape {given} for {of} of shape {axes}: lengths must be equal")
+        raise AxisError(f"a mask of shape {given} for {of} of shape {axes}: lengths must be equal, or 0")
     if not isinstance(entry, TensorBase):
         return np.flatnonzero(entry).astype(np.int32)
     require_device(x, entry)

@@ -10,7 +10,7 @@ from autograph.functions.launch import reshape_or_copy
 from autograph.tensor.base import require_tensor
 from krnlpy import Buffer, Item, ItemMut, i32, kernel
 
-from .prefixes import true_places
+from .true_places import true_places
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograph.errors import DeviceError, DtypeError, ShapeError
+from autograph.errors import AxisError, DeviceError, DtypeError
 from autograph.functions.launch import reshape_or_copy
+from autograph.functions.sequences import arange
 from autograph.functions.type_variables import C
 from autograph.tensor.base import Shape, TensorBase
-from krnlpy import Buffer, func, host_call, i32, i64, u32, u64
+from krnlpy import Buffer, Device, func, host_call, i32, i64, u32, u64
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
@@ -93,20 +94,24 @@ def in_form(buffer: Buffer, shape: Shape) -> Buffer:
     return buffer if buffer.shape == shape else reshape_or_copy(buffer, shape)
 
 
-def coordinates(shape: Shape, like: Buffer) -> tuple[Buffer, Buffer]:
-    """For each element of ``[outer, m, inner]`` its row and its column, on the device of a buffer."""
-    along = [
-        Buffer.zeros(1, i32, like.device) if n == 1 else Buffer.from_numpy(np.arange(n, dtype=np.int32), like.device)
-        for n in (shape[0], shape[2])
-    ]
-    rows, columns = along[0].reshape((shape[0], 1, 1)), along[1].reshape((1, 1, shape[2]))
-    return rows.broadcast_to(shape), columns.broadcast_to(shape)
+def coordinates(shape: Shape, device: Device) -> tuple[Buffer, Buffer]:
+    """For each element of ``[outer, m, inner]`` its row and its column."""
+    rows, columns = (arange(n, device=device).buffer for n in (shape[0], shape[2]))
+    return (
+        rows.reshape((shape[0], 1, 1)).broadcast_to(shape),
+        columns.reshape((1, 1, shape[2])).broadcast_to(shape),
+    )
+
+
+def is_in_reach(x: Buffer) -> bool:
+    """Whether kernels reach all elements of a buffer, and of one that has an i32 for each and one more."""
+    return x.size < 2 or (x.can_be_indexed and (x.size + 1) * 4 <= x.device.info.max_binding_bytes)
 
 
 def parts(x: Buffer) -> Iterator[Part]:
     """Parts of ``[outer, n, inner]`` of which kernels reach all: rows, then columns, and only then of the axis that is
     indexed."""
-    if x.can_be_indexed or x.size < 2:
+    if is_in_reach(x):
         yield WHOLE
         return
     axis = 0 if x.shape[0] > 1 else 2 if x.shape[2] > 1 else 1
@@ -184,7 +189,7 @@ def check_range(operation: str, axis: int, count: int, given: Array) -> None:
     if -count <= low and high < count:
         return
     wrong = high if high >= count else low
-    raise ShapeError(f"{operation}: index {wrong} is out of range: axis {axis} has length {count}")
+    raise AxisError(f"{operation}: index {wrong} is out of range: axis {axis} has length {count}")
 
 
 def _check_flagged(operation: str, axis: int, count: int, flag: Array, given: Array) -> None:

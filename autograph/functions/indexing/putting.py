@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
-
+from autograph.functions.sequences import arange
 from autograph.functions.type_variables import C, T
 from krnlpy import Buffer, Global, GlobalMut, Item, ItemMut, Spec, i32, kernel, scalar_type
 from krnlpy.dsl import atomic_max
@@ -81,12 +80,12 @@ def put(x: Buffer, form: Form, places: Places, value: Buffer) -> None:
 def _put_part(x: Buffer, first: int, places: Places, index: Buffer, value: Buffer) -> None:
     """Stores at the places that begin with ``first``."""
     shape = value.shape
-    steps = Buffer.from_numpy(np.arange(shape[1], dtype=np.int32), x.device).reshape((1, shape[1], 1))
+    steps = arange(shape[1], device=x.device).buffer.reshape((1, shape[1], 1))
     if places.are_distinct:
         last = Buffer.zeros((1, 1, 1), i32, x.device)
     else:
         last = last_of(index, steps, x.shape[1], first, places.count)
-    rows, columns = coordinates(shape, x)
+    rows, columns = coordinates(shape, x.device)
     store = _put.specialize(ARE_DISTINCT=places.are_distinct)
     last = last.broadcast_to((shape[0], last.shape[1], shape[2]))
     store(x, rows, index.broadcast_to(shape), columns, steps.broadcast_to(shape), last, value, first, places.count)
@@ -95,7 +94,7 @@ def _put_part(x: Buffer, first: int, places: Places, index: Buffer, value: Buffe
 def last_of(index: Buffer, steps: Buffer, n: int, first: int, count: int) -> Buffer:
     """For each place from ``first`` on, the last of the steps whose index it is; -1 where there is none."""
     last = Buffer.full((index.shape[0], n, index.shape[2]), -1, i32, index.device)
-    rows, columns = coordinates(index.shape, index)
+    rows, columns = coordinates(index.shape, index.device)
     _find_last(last, rows, index, columns, steps.broadcast_to(index.shape), first, count)
     return last
 

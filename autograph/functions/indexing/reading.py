@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from autograph.autograd import differentiable
+from autograph.errors import AxisError
 from autograph.functions.shapes.views import transpose, view_of
 from krnlpy import Buffer
 
@@ -27,8 +28,8 @@ def index(x: Tensor, key: Any) -> Tensor:
     The gradient of an element that is selected several times is the sum, always added in the same order.
 
     Raises:
-        ShapeError: too many indices, or one that is out of range, a mask of another shape, or something else than
-            these.
+        AxisError: an IndexError: too many indices, or one that is out of range, or a mask of another shape.
+        ShapeError: something else than these.
         DtypeError: an index is a tensor or an array of floats.
         DeviceError: an index is a tensor on another device.
 
@@ -41,7 +42,7 @@ def index(x: Tensor, key: Any) -> Tensor:
     """
     if not is_plain(key):
         return _index(x, key)
-    value = view_of(x, lambda buffer: buffer[key])
+    value = view_of(x, lambda buffer: buffer[key], AxisError)
     return value if x.node is None else _recorded(x, value, key)
 
 
@@ -60,7 +61,7 @@ def _viewed(x: Tensor, view: View) -> Tensor:
     """The view of integers, slices and new axes."""
     if view.is_all(x):
         return x
-    value = view_of(x, view.of)
+    value = view_of(x, view.of, AxisError)
     return value if x.node is None else _recorded(x, value, view.key)
 
 

@@ -7,16 +7,17 @@ to an element of the result; of long runs of one place, threads add up chunks be
 from __future__ import annotations
 
 from math import isqrt
-from typing import Any, Literal
+from typing import Literal
 
-from autograph.functions.launch import grid_stride, reshape_or_copy
+from autograph.functions.launch import grid_stride
+from autograph.functions.sorting.keys import Keys
+from autograph.functions.sorting.order import order_of
 from autograph.functions.type_variables import C, T, U
-from krnlpy import Buffer, Global, GlobalMut, Item, ItemMut, Out, i32, kernel
+from krnlpy import Buffer, Global, GlobalMut, Item, ItemMut, Out, i32, kernel, u32
 from krnlpy.dsl import global_id, global_threads
 
 from .host import add_on_host
-from .order import ordered, starts_of
-from .places import Form, Places, beside, coordinates, in_form, parts, place_of
+from .places import Form, Places, beside, coordinates, in_form, is_in_reach, parts, place_of
 
 _LEAST_CHUNK = 64
 
@@ -26,7 +27,7 @@ def _keys(
     row: Item[i32],
     index: Item[C],
     column: Item[i32],
-    key: ItemMut[i32],
+    key: ItemMut[u32],
     first: i32,
     n: i32,
     count: i32,
@@ -36,12 +37,26 @@ def _keys(
     """The element of ``[outer, n, inner]`` that a place stands for, of which the axis begins with ``first``; ``last``
     for those that are out of it."""
     place = place_of(index, count) - first
-    key = (row * n + place) * inner + column if 0 <= place < n else last
+    key = u32((row * n + place) * inner + column if 0 <= place < n else last)
+
+
+@kernel(unchecked=True)
+def _find_starts(keys: Global[u32], order: Global[i32], starts: Out[i32]) -> None:
+    """Where each key begins in the order, and where the last of them ends."""
+    for item in range(global_id(), len(starts), global_threads()):
+        low, high = 0, len(keys)
+        while low < high:
+            middle = low + (high - low) // 2
+            if keys[order[middle]] < u32(item):
+                low = middle + 1
+            else:
+                high = middle
+        starts[item] = low
 
 
 @kernel(unchecked=True)
 def _add_chunks(
-    source: Global[T, Literal[3]], keys: Global[i32], order: Global[i32], sums: Out[U, Literal[3]], size: i32
+    source: Global[T, Literal[3]], keys: Global[u32], order: Global[i32], sums: Out[U, Literal[3]], size: i32
 ) -> None:
     """The sums of chunks of the order that are all of one key."""
     chunks, inner = sums.shape[1], sums.shape[2]
@@ -52,7 +67,7 @@ def _add_chunks(
         begin = chunk * size
         end = min(begin + size, len(keys))
         total = U(0)
-        if keys[begin] == keys[end - 1]:
+        if keys[order[begin]] == keys[order[end - 1]]:
             for j in range(begin, end):
                 total += U(source[o, order[j], i])
         sums[o, chunk, i] = total
@@ -113,7 +128,7 @@ def add_at(sums: Buffer, form: Form, places: Places, source: Buffer) -> None:
 def _reachable(source: Buffer, start: int) -> list[tuple[int, int]]:
     """Parts of the middle axis of which kernels reach all, as bounds."""
     count = source.shape[1]
-    if source.can_be_indexed or count < 2:
+    if is_in_reach(source) or count < 2:
         return [(start, start + count)]
     middle = count // 2
     return [*_reachable(source[:, :middle], start), *_reachable(source[:, middle:], start + middle)]
@@ -121,34 +136,35 @@ def _reachable(source: Buffer, start: int) -> list[tuple[int, int]]:
 
 def _add_sorted(sums: Buffer, index: Buffer, source: Buffer, first: int, count: int) -> None:
     """Adds to the places that begin with ``first``, of an axis of length ``count``."""
-    n = sums.shape[1]
+    outer, n, inner = sums.shape
     if index.shape[0] == index.shape[2] == 1:
-        keys, last = _keyed(index, index.shape, first, n, count), n
-    else:
-        keys, last = _keyed(index, source.shape, first, n, count), sums.size
-        source = reshape_or_copy(source, (1, keys.size, 1))
-        sums_of = reshape_or_copy(sums, (1, last, 1))
-        _add_ordered(sums_of, *ordered(keys, last), source)
-        if not sums_of.shares_memory(sums):
-            sums.copy_from(sums_of.reshape(sums.shape))
+        _add_runs_of(sums, _keyed(index, (1, n, 1), first, count), source)
         return
-    _add_ordered(sums, *ordered(keys, last), source)
+    keys = _keyed(index, (outer, n, inner), first, count)
+    column = in_form(sums, (1, sums.size, 1))
+    _add_runs_of(column, keys, in_form(source, (1, source.size, 1)))
+    if not column.shares_memory(sums):
+        sums.copy_from(column.reshape(sums.shape))
 
 
-def _keyed(index: Buffer, shape: Any, first: int, n: int, count: int) -> Buffer:
-    outer, _, inner = shape
-    keys = Buffer.empty(shape, i32, index.device)
-    rows, columns = coordinates(shape, index)
-    _keys(rows, index.broadcast_to(shape), columns, keys, first, n, count, inner, outer * n * inner)
+def _keyed(index: Buffer, form: Form, first: int, count: int) -> Buffer:
+    """For each index the element that it stands for, of the form from ``first`` on."""
+    outer, n, inner = form
+    keys = Buffer.empty((outer, index.shape[1], inner), u32, index.device)
+    rows, columns = coordinates(keys.shape, index.device)
+    _keys(rows, index, columns, keys, first, n, count, inner, outer * n * inner)
     return keys.reshape((keys.size,))
 
 
-def _add_ordered(sums: Buffer, keys: Buffer, order: Buffer, source: Buffer) -> None:
+def _add_runs_of(sums: Buffer, keys: Buffer, source: Buffer) -> None:
+    """Adds to ``[outer, n, inner]`` the elements of ``[outer, m, inner]``, whose keys are their places."""
     outer, n, inner = sums.shape
-    device = sums.device
-    starts = starts_of(keys, n)
-    size = max(_LEAST_CHUNK, isqrt(keys.size))
-    chunks = Buffer.empty((outer, -(-keys.size // size), inner), sums.dtype, device)
+    device, m = sums.device, keys.size
+    order = order_of(Keys(keys.copy().reshape((1, m)), n.bit_length())).reshape((m,))
+    starts = Buffer.empty(n + 1, i32, device)
+    grid_stride(_find_starts, n + 1, 32)(keys, order, starts)
+    size = max(_LEAST_CHUNK, isqrt(m))
+    chunks = Buffer.empty((outer, -(-m // size), inner), sums.dtype, device)
     grid_stride(_add_chunks, chunks.size, size)(source, keys, order, chunks, size)
     passes = 2 * size + chunks.shape[1]
     grid_stride(_add_runs, sums.size, passes)(source, order, starts, chunks, sums, size)

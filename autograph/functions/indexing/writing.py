@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograph.errors import DtypeError, ShapeError
+from autograph.errors import AxisError, DtypeError, ShapeError
 from autograph.functions.launch import reshape_or_copy
 from autograph.functions.shapes.views import view_of
 from autograph.tensor.base import Shape, TensorBase
@@ -46,7 +46,7 @@ def set_index(x: Tensor, key: Any, value: Any) -> None:
     [[11, 2, 3], [9, 9, 19]]
     """
     if is_plain(key) and isinstance(value, bool | int | float):
-        view_of(x, lambda buffer: buffer[key])  # what it finds wrong is said before anything is copied
+        view_of(x, lambda buffer: buffer[key], AxisError)  # what it finds wrong is said before anything is copied
         x.writable()[key].fill(value)
         return
     parsed = key_of(x, key)

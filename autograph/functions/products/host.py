@@ -15,13 +15,24 @@ from krnlpy import Buffer, Global, GlobalMut, ScalarType, host_call, kernel
 from krnlpy.dsl import fma, global_id, global_threads, local_array
 
 _ROWS, _LANES = 4, 16  # of a product that stay in registers: 4 vectors of AVX-512, 8 of AVX2
+_SHARED_WORK = 1 << 22  # multiplications that are worth several threads
+_SINGLE_WORK = 1 << 18  # of two matrices, which BLAS does on one thread; with more it takes several by itself
 _CONVERTED_WORK = 1 << 20  # multiplications from which on BLAS is quicker, with all that is converted for it
 _CONVERTED_BLOCK = 1 << 22  # elements of an operand that are converted at once
 
 
 def by_blas(a: Buffer, b: Buffer, out: Buffer) -> None:
     """The products of stacks of one type, whose leading axes broadcast. NumPy has a shorter way for two matrices."""
-    host_call(np.dot if out.ndim == a.ndim == b.ndim == 2 else np.matmul, a, b, out)
+    if out.ndim == 2:
+        host_call(np.dot, a, b, out)
+        return
+    each, count = a.shape[-1] * out.shape[-2] * out.shape[-1], prod(out.shape[:-2])
+    if out.shape[0] < 2 or each > _SINGLE_WORK or each * count < _SHARED_WORK:
+        host_call(np.matmul, a, b, out)
+        return
+    lead = out.shape[:-2]
+    a, b = (x.broadcast_to((*lead, *x.shape[-2:])) for x in (a, b))
+    host_call(np.matmul, a, b, out, split=True)
 
 
 def is_for_kernel(a: Buffer, b: Buffer, shape: Shape, wide: ScalarType) -> bool:

@@ -14,7 +14,7 @@ from autograph.functions.reducers.sums import sum_axes
 from autograph.functions.type_variables import T, U, W
 from autograph.tensor.base import Shape
 from krnlpy import Buffer, Global, Out, ScalarType, kernel
-from krnlpy.dsl import group_id, local_array, thread_id
+from krnlpy.dsl import fma, group_id, local_array, thread_id
 
 from . import host
 
@@ -131,6 +131,7 @@ def _in_halves(a: Buffer, b: Buffer, out: Buffer, wide: ScalarType) -> None:
 @cache
 def _tiled(wide: ScalarType, rows: int, columns: int) -> Any:
     """The kernel that accumulates in a type, and whose threads compute so many rows and columns each."""
+    is_float = wide.is_float  # then a GPU has one instruction for a product and its sum
     across, down = _SIDE * columns, _SIDE * rows
 
     @kernel(threads=(_SIDE, _SIDE), unchecked=True)
@@ -156,7 +157,7 @@ def _tiled(wide: ScalarType, rows: int, columns: int) -> Any:
             for x in range(columns):
                 right = wide(b[i, j, p, min(column + x * _SIDE, last_column)])
                 for y in range(rows):
-                    total[y, x] += left[y] * right
+                    total[y, x] = fma(left[y], right, total[y, x]) if is_float else total[y, x] + left[y] * right
         for y in range(rows):
             for x in range(columns):
                 if row + y * _SIDE <= last_row and column + x * _SIDE <= last_column:

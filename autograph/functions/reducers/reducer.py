@@ -8,7 +8,7 @@ from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from autograph.errors import DtypeError, ShapeError
+from autograph.errors import AxisError, DtypeError
 from autograph.functions.checks import integers
 from autograph.functions.launch import MAX_PASSES, grid_stride, reshape_or_copy
 from autograph.functions.sources import function_of
@@ -16,7 +16,7 @@ from autograph.functions.type_variables import accumulator
 from autograph.tensor.base import Shape
 from krnlpy import Buffer, Func, KernelError, ScalarType, f32, function_info, i32, scalar_type
 
-from .kernels import COLUMN_LANES, ROW_LANES, Form, Step, written
+from .kernels import COLUMN_LANES, LANES, ROW_LANES, Form, Step, written
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
@@ -115,10 +115,10 @@ class Reducer:
             identity = (0,) * len(states)
         whole = Step(
             self.name, self.map, combine, self.finish, states, identity, dtypes, converted, results, given,
-            takes_index, count,
+            self.map is _ITSELF, takes_index, count,
         )  # fmt: skip
         first = replace(whole, finish=None, results=states, given=states, count=None)
-        last = replace(whole, map=None, inputs=states, converted=(), takes_index=False)
+        last = replace(whole, map=None, inputs=states, converted=(), is_of_elements=False, takes_index=False)
         between = replace(last, finish=None, results=states, given=states, count=None)
         return Steps({(True, True): whole, (True, False): first, (False, True): last, (False, False): between})
 
@@ -233,6 +233,8 @@ def _work(is_host: bool, outer: int, n: int, inner: int) -> tuple[Form, int, int
     if is_host:  # a row that is too short for its vectors
         return "device", 1, outer * inner, n + 1
     chunks = max(-(-n // (MAX_PASSES // 2)), min(n // _MIN_CHUNK, _THREADS // max(1, outer * inner)), 1)
+    if inner < LANES < chunks:
+        chunks = -(-chunks // LANES) * LANES
     return "device", chunks, outer * chunks * inner, -(-n // chunks) * 17 // 16 + 1
 
 
@@ -276,7 +278,7 @@ def axes_of(name: str, x: Tensor, axis: int | Sequence[int] | None) -> tuple[int
     """The axes that are named, in ascending order; all for None.
 
     Raises:
-        ShapeError: there is no such axis, or one is named twice.
+        AxisError: there is no such axis, or one is named twice.
     """
     if axis is None:
         return tuple(range(x.ndim))
@@ -284,7 +286,7 @@ def axes_of(name: str, x: Tensor, axis: int | Sequence[int] | None) -> tuple[int
         return (axis,)
     axes = sorted(a + x.ndim if a < 0 else a for a in integers((axis,)))
     if len(set(axes)) != len(axes) or not all(0 <= a < x.ndim for a in axes):
-        raise ShapeError(
+        raise AxisError(
             f"{name} over axis={axis!r}: a tensor of shape {x.shape} has the axes 0 to {x.ndim - 1}, each once"
         )
     return tuple(axes)

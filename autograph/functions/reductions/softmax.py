@@ -10,6 +10,8 @@ from autograph.errors import DtypeError
 from autograph.functions.elementwise.operation import elementwise
 from autograph.functions.reducers.reducer import axes_of
 from autograph.functions.reducers.sums import sum as sum_of
+from autograph.functions.rows import softmax as rows
+from autograph.functions.rows.parts import fits_rows
 from autograph.tensor.base import recording, require_tensor
 from krnlpy import dsl
 
@@ -79,9 +81,13 @@ def logsumexp(x: Tensor, axis: Axes = None, *, keepdims: bool = False) -> Tensor
 
 def _logsumexp(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     """The result, with axes of length 1."""
+    _require_floats("logsumexp", x)
     if not prod(x.shape[a] for a in axes):
         return sum_of(x, axes, keepdims=True) - float("inf")
-    value: Tensor = _with_logarithm(*_parts("logsumexp", x, axes))
+    if fits_rows(x.shape, axes):
+        value: Tensor = x.result(rows.logsumexp(x.buffer, axes))
+    else:
+        value = _with_logarithm(*_parts("logsumexp", x, axes))
     kept, result = saved(x), value.detach()
 
     def gradient(dy: Tensor) -> Any:
@@ -93,8 +99,6 @@ def _logsumexp(x: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 def _parts(name: str, x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """The greatest element, and the sum of exponentials beside it, which nothing is derived through."""
-    if not x.dtype.is_float:
-        raise DtypeError(f"{name} of {x.dtype}: convert to a float type first, for example tensor.cast(f32)")
     top = max_of(x.detach(), axes, keepdims=True)
     return top, _exponentials(x.detach(), top, axis=axes, keepdims=True)
 
@@ -114,12 +118,16 @@ def softmax(x: Tensor, axis: int = -1) -> Tensor:
     >>> softmax(Tensor.from_numpy([0.0, 1.0])).numpy().round(4).tolist()
     [0.2689, 0.7311]
     """
-    require_tensor("softmax", x)
-    axes = _one_axis("softmax", x, axis)
-    value: Tensor = x.detach() if not x.size else _quotient(x.detach(), *_parts("softmax", x, axes))
+    axes, in_rows = _one_axis("softmax", x, axis)
+    if in_rows:
+        value: Tensor = x.result(rows.softmax(x.buffer))
+    else:
+        value = x.detach() if not x.size else _quotient(x.detach(), *_parts("softmax", x, axes))
     kept, result = saved(x), value.detach()
 
     def gradient(dy: Tensor) -> Any:
+        if in_rows and not recording.on:
+            return dy.result(rows.softmax_gradient(result.buffer, dy.buffer))
         y = softmax(kept, axis) if recording.on else result
         return _softmax_gradient(y, dy, _products(y, dy, axis=axes, keepdims=True))
 
@@ -141,20 +149,32 @@ def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
     >>> log_softmax(Tensor.from_numpy([0.0, 1000.0])).numpy().tolist()
     [-1000.0, 0.0]
     """
-    require_tensor("log_softmax", x)
-    axes = _one_axis("log_softmax", x, axis)
-    value: Tensor = x.detach() if not x.size else _log_quotient(x.detach(), *_parts("log_softmax", x, axes))
+    axes, in_rows = _one_axis("log_softmax", x, axis)
+    if in_rows:
+        value: Tensor = x.result(rows.log_softmax(x.buffer))
+    else:
+        value = x.detach() if not x.size else _log_quotient(x.detach(), *_parts("log_softmax", x, axes))
     kept, result = saved(x), value.detach()
 
     def gradient(dy: Tensor) -> Any:
+        if in_rows and not recording.on:
+            return dy.result(rows.log_softmax_gradient(result.buffer, dy.buffer))
         y = log_softmax(kept, axis) if recording.on else result
         return _log_softmax_gradient(y, dy, sum_of(dy, axes, keepdims=True))
 
     return differentiable(value, [(x, gradient)], higher_order=True)
 
 
-def _one_axis(name: str, x: Tensor, axis: int) -> tuple[int, ...]:
+def _one_axis(name: str, x: Tensor, axis: int) -> tuple[tuple[int, ...], bool]:
+    """The axis, and whether there are rows along it."""
+    require_tensor(name, x)
     axes = axes_of(name, x, axis)
     if len(axes) != 1:
         raise DtypeError(f"{name} over axis={axis!r}: expected one axis")
-    return axes
+    _require_floats(name, x)
+    return axes, fits_rows(x.shape, axes)
+
+
+def _require_floats(name: str, x: Tensor) -> None:
+    if not x.dtype.is_float:
+        raise DtypeError(f"{name} of {x.dtype}: convert to a float type first, for example tensor.cast(f32)")

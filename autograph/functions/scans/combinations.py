@@ -18,16 +18,9 @@ def pair(x: Any, y: Any) -> Any:
 
 
 @func
-def later_greater(x: Any, i: Any, y: Any, j: Any) -> Any:
-    # The last of equal ones; a NaN is greater than all. What only the identity has, the place -1, is never chosen.
-    is_later = i < 0 or (j >= 0 and (y >= x or y != y) and not (x != x and y == y))
-    return (y if is_later else x), (j if is_later else i)
-
-
-@func
-def later_smaller(x: Any, i: Any, y: Any, j: Any) -> Any:
-    is_later = i < 0 or (j >= 0 and (y <= x or y != y) and not (x != x and y == y))
-    return (y if is_later else x), (j if is_later else i)
+def place_if_equal(x: Any, y: Any, place: Any) -> Any:
+    """The place of an element that is y, NaN too; else -1."""
+    return place if x == y or (x != x and y != y) else -1
 
 
 @func

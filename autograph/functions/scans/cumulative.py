@@ -18,8 +18,9 @@ from .windows import window
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
-_SUM = Scanner("cumulative_sum", widens=True)
-_PROD = Scanner("cumulative_prod", None, states.product, identity=(1,), widens=True)
+_LIGHT = 1 << 20  # elements whose combination takes no longer than to read them
+_SUM = Scanner("cumulative_sum", widens=True, host_chunk=_LIGHT)
+_PROD = Scanner("cumulative_prod", None, states.product, identity=(1,), widens=True, host_chunk=_LIGHT)
 _RECURRENCE = Scanner(
     "recurrence",
     combinations.pair,

@@ -9,7 +9,7 @@ from autograph.autograd import differentiable
 from autograph.functions.reductions import states
 from autograph.functions.type_variables import T
 from autograph.tensor.base import require_tensor
-from krnlpy import Buffer, Item, ItemMut, i32, kernel, scalar_type
+from krnlpy import Buffer, Item, ItemMut, ScalarType, i32, kernel, scalar_type
 from krnlpy.dsl import item_id
 
 from . import combinations
@@ -21,13 +21,18 @@ from .windows import window
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
-_MAX, _MIN = (
-    Scanner(name, states.with_place, combine, identity=(0, -1), commutes=False)
-    for name, combine in (
-        ("cumulative_max", combinations.later_greater),
-        ("cumulative_min", combinations.later_smaller),
-    )
-)
+
+def _lowest(dtype: ScalarType) -> tuple[float]:
+    return (float("-inf") if dtype.is_float else dtype.min,)
+
+
+def _highest(dtype: ScalarType) -> tuple[float]:
+    return (float("inf") if dtype.is_float else dtype.max,)
+
+
+_MAX = Scanner("cumulative_max", None, states.greater, identity=_lowest)
+_MIN = Scanner("cumulative_min", None, states.smaller, identity=_highest)
+_PLACES = Scanner("places", combinations.place_if_equal, states.greater, identity=(-1,), operands=2)
 
 
 class Extremes(NamedTuple):
@@ -92,7 +97,8 @@ def cumulative_min(x: Tensor, axis: int | None = None) -> Extremes:
 def _running_extremes(name: str, scanner: Scanner, x: Tensor, axis: int | None) -> Extremes:
     require_tensor(name, x)
     along = axis_of(name, x, axis)
-    values, places = scanner.scanned([x.buffer], along, x.dtype, (x.dtype, scalar_type(i32)))
+    (values,) = scanner.scanned([x.buffer], along, x.dtype)
+    (places,) = _PLACES.scanned([x.buffer, values], along, x.dtype, (scalar_type(i32),))
     n, inner = x.shape[along], prod(x.shape[along + 1 :])
 
     def gradient(dy: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from autograph.functions.reducers.kernels import BLOCK, COLUMN_LANES, Form, Step
 from autograph.functions.sources import function_of
 from krnlpy import i32, kernel
 
-_LEVELS = 3  # of blocks in blocks: a chunk of BLOCK**4 elements has no more than BLOCK of any size
+_LEVELS = 4  # of blocks in blocks: a chunk of BLOCK**5 elements has no more than BLOCK of any size
 
 
 def written_totals(step: Step, form: Form) -> Any:
@@ -124,8 +124,8 @@ class _ScanWriter(Writer):
         ]
 
     def _blocks(self, stores: bool, level: int = 0) -> list[str]:
-        """Combines what lies between ``begin`` and ``end`` into the state ``s0_``: blocks of elements into ``s3_``,
-        these into ``s2_`` and so on. ``before2_`` is what stands before a block, ``before1_`` what stands before the
+        """Combines what lies between ``begin`` and ``end`` into the state ``s0_``: blocks of elements into ``s4_``,
+        these into ``s3_`` and so on. ``before3_`` is what stands before a block, ``before2_`` what stands before the
         block of blocks that it is part of, and so on."""
         start, stop = ("begin", "end") if not level else (f"from{level}", f"to{level}")
         if level == _LEVELS:

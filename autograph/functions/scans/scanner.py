@@ -16,7 +16,6 @@ from .kernels import written_scan, written_totals
 
 _THREADS = 1 << 14  # on a device: enough to fill a large GPU
 _MIN_CHUNK = 32  # elements that a thread of a device scans: fewer do not pay for what stands before chunks
-_HOST_CHUNK = 1 << 16
 _HOST_ITEMS = 1 << 10  # chunks, and so the most threads of the host that take part
 
 
@@ -33,6 +32,8 @@ class Scanner:
         operands: their number.
         widens: integers give at least 32 bits, as sums do.
         commutes: two states give the same in any order.
+        host_chunk: how many elements of a row a thread of the host scans. What is read from memory faster than combined
+            is better read by several threads, although they read it twice.
     """
 
     def __init__(
@@ -45,10 +46,12 @@ class Scanner:
         operands: int = 1,
         widens: bool = False,
         commutes: bool = True,
+        host_chunk: int = 1 << 16,
     ) -> None:
         map, combine, finish = (f if f is None or isinstance(f, Func) else Func(f) for f in (map, combine, finish))
         self._reducer = Reducer(name, map, combine, finish, identity, operands, widens)
         self._commutes = commutes
+        self._host_chunk = host_chunk
         self._kernels: dict[Any, Any] = {}
 
     def scanned(
@@ -88,7 +91,7 @@ class Scanner:
         """Scans the middle axis of ``[outer, n, inner]`` by a step: of elements or states, to results or states."""
         device, (outer, n, inner) = inputs[0].device, inputs[0].shape
         step = steps[kind]
-        form, length = _work(device.is_host, outer, n, inner)
+        form, length = _work(device.is_host, outer, n, inner, self._host_chunk)
         chunks = -(-n // length)
         if chunks == 1:
             self._launch((step, form, "begins"), [*inputs, *outs], 1, length)
@@ -140,14 +143,14 @@ What = Literal["begins", "totals", "continues"]
 
 
 @lru_cache(maxsize=1024)
-def _work(is_host: bool, outer: int, n: int, inner: int) -> tuple[Form, int]:
+def _work(is_host: bool, outer: int, n: int, inner: int, host_chunk: int) -> tuple[Form, int]:
     """The form of the kernels, and the length of chunks: by the shape alone, so that the order in which elements are
     combined never changes."""
     if is_host and inner > 1:
         strips = -(-inner // COLUMN_LANES)
         return "columns", -(-n // max(1, min(n // _MIN_CHUNK, _HOST_ITEMS // 16 // max(1, outer * strips))))
     if is_host:
-        return "rows", -(-n // max(1, min(n // _HOST_CHUNK, _HOST_ITEMS // max(1, outer))))
+        return "rows", -(-n // max(1, min(n // host_chunk, _HOST_ITEMS // max(1, outer))))
     return "device", -(-n // max(-(-n // (MAX_PASSES // 2)), min(n // _MIN_CHUNK, _THREADS // (outer * inner)), 1))
 
 

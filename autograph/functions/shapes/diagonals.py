@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from autograph.autograd import differentiable
 from autograph.errors import ShapeError
-from autograph.functions.checks import single
+from autograph.functions.checks import integers
 from autograph.functions.reducers.sums import sum as sum_of
+from autograph.functions.sequences import places
 from autograph.functions.type_variables import T
 from autograph.tensor.base import Shape, require_tensor
 from krnlpy import Buffer, DTypeLike, Item, ItemMut, i32, kernel
@@ -66,10 +65,10 @@ def triu(x: Tensor, /, *, k: int = 0) -> Tensor:
 
 def _triangle(operation: str, kernel: Any, x: Tensor, k: int) -> Tensor:
     _require_matrices(operation, x)
-    above = _place(operation, x.shape, k)
+    above = _place(x.shape, k)
     result = Buffer.empty(x.shape, x.dtype, x.device)
     if result.size:
-        rows, columns = (Buffer.from_numpy(np.arange(n, dtype=np.int32), x.device) for n in x.shape[-2:])
+        rows, columns = (places(n, x.device) for n in x.shape[-2:])
         row, column = rows.reshape((-1, 1)).broadcast_to(x.shape), columns.broadcast_to(x.shape)
         kernel(x.buffer, row, column, above, result)
     return differentiable(
@@ -94,7 +93,7 @@ def diagonal(x: Tensor, /, *, offset: int = 0) -> Tensor:
     ([1, 5], [2, 6])
     """
     _require_matrices("diagonal", x)
-    above, source = _place("diagonal", x.shape, offset), x.shape
+    above, source = _place(x.shape, offset), x.shape
     value = x.view(lambda buffer: buffer.diagonal(above))
     return differentiable(value, [(x, lambda gradient: _on_diagonal(gradient, source, above))], higher_order=True)
 
@@ -137,7 +136,7 @@ def diag(x: Tensor, /, *, offset: int = 0) -> Tensor:
     require_tensor("diag", x)
     if x.ndim != 1:
         raise ShapeError(f"diag makes a matrix of a vector, not of shape {x.shape}; diagonal(x) is that of a matrix")
-    above = single("offset", offset, -(1 << 31))
+    (above,) = integers((offset,))
     length = x.size + abs(above)
     return _on_diagonal(x, (length, length), above)
 
@@ -155,7 +154,8 @@ def _require_matrices(operation: str, x: Tensor) -> None:
         raise ShapeError(f"{operation} takes a matrix or a stack of them, not shape {x.shape}")
 
 
-def _place(operation: str, shape: Shape, k: int) -> int:
+def _place(shape: Shape, k: int) -> int:
     """Which diagonal, none farther out than the first that has no elements."""
     rows, columns = shape[-2:]
-    return max(-rows, min(single(f"{operation}: diagonal", k, -(1 << 62)), columns))
+    (above,) = integers((k,))
+    return max(-rows, min(above, columns))

@@ -147,9 +147,9 @@ def to_device(x: Tensor, device: Device, /, *, stream: None = None) -> Tensor:
     return differentiable(value, [(x, lambda gradient: to_device(gradient, source))], higher_order=True)
 
 
-def view_of(x: Tensor, of: Callable[[Buffer], Buffer]) -> Tensor:
+def view_of(x: Tensor, of: Callable[[Buffer], Buffer], error: type[ShapeError] = ShapeError) -> Tensor:
     """A view, not recorded. What the buffer finds wrong is an error of autograph."""
     try:
         return x.view(of)
-    except krnlpy.errors.ShapeError as error:
-        raise ShapeError(str(error)) from None
+    except krnlpy.errors.ShapeError as found:
+        raise error(str(found)) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograph.functions.type_variables import T
-from krnlpy import Buffer, DTypeLike, Item, ItemMut, bf16, f16, f32, f64, i8, i16, i32, i64, kernel, u16, u32, u64
+from krnlpy import Buffer, Item, ItemMut, bf16, f16, f32, f64, i8, i16, i32, i64, kernel, u16, u32, u64
 from krnlpy.dsl import bitcast
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ else:
 
     K = TypeVar("K", u32, u64)
     """The types of keys."""
-
-ALL_BITS: dict[DTypeLike, int] = {u32: 0xFFFFFFFF, u64: 0xFFFFFFFFFFFFFFFF}
 
 
 @kernel
@@ -74,5 +72,5 @@ def keys_of(x: Buffer, *, descending: bool = False) -> Keys:
     wide = x.dtype.size == 8
     keys = Buffer.empty(x.shape, u64 if wide else u32, x.device)
     if keys.size:
-        _keys(x, keys, ALL_BITS[keys.dtype] if descending else 0)
+        _keys(x, keys, keys.dtype.max if descending else 0)
     return Keys(keys, 8 * x.dtype.size)

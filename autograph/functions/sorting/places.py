@@ -68,3 +68,12 @@ def put(x: Tensor, places: Buffer, axis: int, n: int) -> Tensor:
             _put(elements, some, part, count)
     value = x.result(of_rows(out, shape, axis))
     return differentiable(value, [(x, lambda dy: taken(dy, places, axis))], higher_order=True)
+
+
+def neighbours(buffer: Buffer, *, before: bool) -> Buffer:
+    """The element before each of ``[n]``, or behind it; the element itself where there is none."""
+    out = buffer.copy()
+    if len(buffer) > 1:
+        to, source = (out[1:], buffer[:-1]) if before else (out[:-1], buffer[1:])
+        to.copy_from(source)
+    return out

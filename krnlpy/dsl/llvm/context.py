@@ -54,7 +54,7 @@ class Context:
         """How a loop over a small array is written; see ``tiles.py``."""
         if self._hints is None:
             blocks = (self.program.body, *(function.body for function in self.program.functions))
-            self._hints = {k: v for block in blocks for k, v in loop_hints(block, self.static).items()}
+            self._hints = {k: v for b in blocks for k, v in loop_hints(b, self.static, not self.debug).items()}
         return self._hints.get(loop)
 
     def spec(self, parameter: ir.SpecParameter) -> int | float | bool:

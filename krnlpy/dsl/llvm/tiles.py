@@ -25,16 +25,17 @@ _WIDEST = 8
 Static = Callable[[ir.Expr], int | None]
 
 
-def loop_hints(block: ir.Block, static: Static) -> dict[ir.For, int]:
+def loop_hints(block: ir.Block, static: Static, vectors: bool = True) -> dict[ir.For, int]:
     """For each loop that is to be hinted the width of its vectors, or 0 where it is to be written out.
 
     Args:
         block: statements with loops in them.
         static: the value of an integer expression that is known while compiling, or None.
+        vectors: whether LLVM can make vectors: not of code that checks each index, and reports it.
     """
     hints: dict[ir.For, int] = {}
     _visit(block, static, False, hints)
-    return hints
+    return hints if vectors else {loop: width for loop, width in hints.items() if not width}
 
 
 def _visit(block: ir.Block, static: Static, in_loop: bool, hints: dict[ir.For, int]) -> int:

@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from autograph import Parameter, Tensor, floor_divide, logical_or, prod, remainder
+from autograph import (
+    Parameter,
+    Tensor,
+    empty,
+    expand_dims,
+    eye,
+    floor_divide,
+    linspace,
+    logical_or,
+    ones,
+    prod,
+    remainder,
+    zeros,
+)
+from autograph.errors import AxisError
 from krnlpy import Device, f32, i8
 from tests.support.tiers import one_vulkan_device
 
@@ -51,3 +66,44 @@ def test_sums_and_products_of_a_dtype(device: Device) -> None:
     assert x.sum(dtype=f32, axis=1).numpy().tolist() == [127.0, 5.0]
     assert prod(x, dtype=f32).item() == 16200.0
     assert prod(x, axis=1, dtype=i8).numpy().tolist() == [-116, 6]
+
+
+@one_vulkan_device
+def test_axes_and_places_that_are_not_there_are_pythons_index_errors(device: Device) -> None:
+    x = zeros((2, 3), device=device)
+    mask = zeros((3, 3), bool, device=device)
+    for wrong in (
+        lambda: x[2],
+        lambda: x[0, 0, 0],
+        lambda: x[[2]],
+        lambda: x[mask],
+        lambda: expand_dims(x, axis=3),
+        lambda: x.sum(axis=2),
+    ):
+        with pytest.raises(IndexError):
+            wrong()
+    with pytest.raises(AxisError):
+        x[0, 3] = 1
+
+
+@one_vulkan_device
+def test_masks_of_no_elements_fit_each_axis(device: Device) -> None:
+    x = zeros((2, 3), device=device)
+    assert x[zeros((0, 3), bool, device=device)].shape == x[np.zeros((2, 0), bool)].shape == (0,)
+    assert x[zeros(0, bool, device=device)].shape == (0, 3)
+    x[zeros((0, 0), bool, device=device)] = 1
+    assert x.sum().item() == 0
+
+
+@one_vulkan_device
+def test_numbers_at_equal_distances_without_their_end_are_those_with_it(device: Device) -> None:
+    for n in (1, 2, 3, 6, 7):
+        without = linspace(0, 1, n, endpoint=False, device=device)
+        assert without.numpy().tolist() == linspace(0, 1, n + 1, device=device).numpy().tolist()[:-1]
+    assert linspace(5, 6, 1).item() == 5
+    assert eye(2, k=-(10**30), device=device).sum().item() == 0
+
+
+@one_vulkan_device
+def test_no_dtype_is_f32(device: Device) -> None:
+    assert all(make(2, dtype=None, device=device).dtype is f32 for make in (empty, ones, zeros))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autograph import array_api
-from autograph.errors import DtypeError
+from autograph.errors import AutographError, DtypeError
 from krnlpy import Device, Feature
 from tests.support.tiers import one_vulkan_device
 
@@ -16,7 +16,7 @@ strict = pytest.importorskip("array_api_strict")
 
 # Complex numbers and the extensions; and what is array-api-strict's own.
 LACKING = {"complex64", "complex128", "linalg", "fft"}
-LACKING |= {"argsort", "isin", "nonzero", "repeat", "searchsorted", "sort", "take", "take_along_axis"}
+LACKING |= {"isin", "searchsorted"}
 LACKING |= {"unique_all", "unique_counts", "unique_inverse", "unique_values"}
 ITS_OWN = {
     "ArrayAPIStrictFlags",
@@ -59,6 +59,22 @@ def test_signatures(name: str) -> None:
         assert not is_told or named[parameter.name].default == parameter.default
     # What the standard does not have is given by name, or not at all.
     assert all(p.default is not p.empty or p.kind is p.VAR_POSITIONAL for p in ours[len(theirs) :])
+
+
+def test_methods_and_attributes() -> None:
+    x, y = array_api.ones((2, 2)), strict.ones((2, 2))
+    of_the_standard = {name for name in dir(type(y)) if not name.startswith("_") or name in dir(Standard)}
+    assert {name for name in of_the_standard if not hasattr(x, name)} == set()
+    assert x.__array_namespace__() is x.__array_namespace__(api_version="2025.12") is array_api
+    with pytest.raises(AutographError, match=r"api_version='2019\.12'"):
+        x.__array_namespace__(api_version="2019.12")
+
+
+class Standard:
+    """The methods of arrays that have two underscores."""
+
+    __array_namespace__ = __bool__ = __complex__ = __dlpack__ = __dlpack_device__ = __float__ = __getitem__ = None
+    __index__ = __int__ = __invert__ = __matmul__ = __setitem__ = None
 
 
 @one_vulkan_device

@@ -42,6 +42,7 @@ def test_arange_rounds_each_number_once(device: Device) -> None:
 def test_default_dtypes() -> None:
     assert ag.arange(3).dtype is i32 and ag.arange(3.0).dtype is f32 and ag.linspace(0, 1, 3).dtype is f32
     assert ag.full(2, 3).dtype is i32 and ag.full(2, 3.0).dtype is f32 and ag.full(2, True).dtype == bool
+    assert ag.zeros(2, None).dtype is ag.empty(2, dtype=None).dtype is f32
     assert ag.zeros(2).dtype is ag.ones(2).dtype is ag.empty(2).dtype is ag.eye(2).dtype is f32
     assert ag.asarray([1, 2]).dtype is i32 and ag.asarray(1.5).dtype is f32 and ag.asarray([]).dtype is f32
     assert ag.asarray([[True]]).dtype == bool and ag.asarray(np.arange(3)).dtype is i64
@@ -57,15 +58,20 @@ def test_linspace(endpoint: bool, device: Device) -> None:
             assert x[0] == -3.3 and (x[-1] == 1e3) == endpoint
         rounded = ag.linspace(-3.3, 1e3, count, device=device, endpoint=endpoint).numpy()
         np.testing.assert_allclose(rounded, expected, rtol=6.0e-8)  # half an ulp of f32
+    for count in (1, 2, 3, 8):  # the same numbers, whether the last is one of them or not
+        whole = ag.linspace(0.1, 0.7, count + 1, dtype=f64, device=device).numpy()
+        np.testing.assert_array_equal(
+            ag.linspace(0.1, 0.7, count, dtype=f64, device=device, endpoint=False).numpy(), whole[:-1]
+        )
     wide = ag.linspace(-1.7e308, 1.7e308, 3, dtype=f64, device=device)
     assert wide.numpy().tolist() == [-1.7e308, 0, 1.7e308]
 
 
 def test_eye(device: Device) -> None:
     for rows, columns in ((3, 4), (4, 3), (1, 1), (0, 2), (2, 0)):
-        for k in range(-5, 6):
+        for k in (*range(-5, 6), 2**70, -(2**70)):
             x = ag.eye(rows, columns, k=k, dtype="u8", device=device)
-            np.testing.assert_array_equal(x.numpy(), np.eye(rows, columns, k, dtype=np.uint8))
+            np.testing.assert_array_equal(x.numpy(), np.eye(rows, columns, max(-9, min(k, 9)), dtype=np.uint8))
 
 
 def test_like(device: Device) -> None:

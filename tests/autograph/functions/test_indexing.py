@@ -9,7 +9,7 @@ import pytest
 
 from autograph import Parameter, Tensor, grad
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
-from krnlpy import SCALAR_TYPES, Device, ScalarType, f32, f64, i8, i32, i64, u8, u64
+from krnlpy import SCALAR_TYPES, Device, ScalarType, f16, f32, f64, i8, i32, i64, u8, u64
 from krnlpy.errors import CaptureError
 from tests.support.devices import requires
 from tests.support.typed import present, untyped
@@ -93,7 +93,13 @@ def test_of_views_and_in_views(device: Device) -> None:
     for make in (lambda a: a.T, lambda a: a[::-1, :, ::2], lambda a: np.broadcast_to(a[:1], a.shape)):
         array = make(X)
         x = Tensor.from_numpy(X, device)
-        x = x.T if array.shape == X.T.shape else x[::-1, :, ::2] if array.shape == X[:, :, ::2].shape else x[:1]
+        x = (
+            x.transpose()
+            if array.shape == X.T.shape
+            else x[::-1, :, ::2]
+            if array.shape == X[:, :, ::2].shape
+            else x[:1]
+        )
         x = x.broadcast_to(array.shape)
         for key in ([1, 0, 1], (slice(None), [2, 0], slice(None), [0, 1]), array > 0):
             np.testing.assert_array_equal(x[key].numpy(), array[key])
@@ -162,6 +168,7 @@ def test_indices_of_all_integer_types(dtype: ScalarType, device: Device) -> None
         return
     np.testing.assert_array_equal(x[index].numpy(), [*[np.nan] * len(wrong), 2])
     assert x.cast(i32)[index].numpy().tolist() == [*[0] * len(wrong), 2]
+    assert np.isnan(x.cast(f16)[index[:1]].cast(f32).numpy()).all()
     x[index] = 9
     assert x.numpy().tolist() == [1, 9, 3, 4]
 
@@ -211,6 +218,34 @@ def test_a_mask_sets_without_waiting(device: Device) -> None:
     if not device.is_host and device.info.backend == "vulkan":
         with pytest.raises(CaptureError), device.capture():
             y[mask]
+
+
+def test_a_step_in_a_graph(device: Device) -> None:
+    """Indices are looked at in each replay: on the host those out of range raise then, too."""
+    weight = Parameter(Tensor.from_numpy(X[:, :, 0, 0].copy(), device))
+    index = Tensor.from_numpy(np.array([1, 3, 1], np.int32), device)
+
+    def step() -> None:
+        weight.init_grad()
+        weight[index].sum().backward()
+        weight.scaled_add(1.0, present(weight.take_grad()))
+        weight[index[:1]] = 0.5
+
+    step()
+    with device.capture() as graph:
+        step()
+    expected = X[:, :, 0, 0].copy()
+    for rows in ([1, 3, 1], [2, 0, 2]):
+        index.assign(Tensor.from_numpy(np.array(rows, np.int32), device))
+        if rows[0] == 2:
+            graph.replay()
+        np.add.at(expected, rows, 1)
+        expected[rows[0]] = 0.5
+    np.testing.assert_array_equal(weight.numpy(), expected)
+    if device.is_host:
+        index.assign(Tensor.from_numpy(np.array([2, 4, 2], np.int32)))
+        with pytest.raises(ShapeError, match="index 4 is out of range: axis 0 has length 4"):
+            graph.replay()
 
 
 def test_second_derivatives(device: Device) -> None:

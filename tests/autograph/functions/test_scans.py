@@ -206,6 +206,9 @@ def test_diff(device: Device) -> None:
     for axis, n in ((0, 1), (-1, 2), (1, 0), (0, 4), (0, 6)):
         found = autograph.diff(parameter, axis=axis, n=n)
         np.testing.assert_array_equal(found.numpy(), np.diff(x, n, axis))
+    ends = Tensor.from_numpy(x[:, :2], device)
+    found = autograph.diff(parameter, prepend=ends, append=parameter)
+    np.testing.assert_array_equal(found.numpy(), np.diff(x, prepend=x[:, :2], append=x))
     (autograph.diff(parameter) * 2).sum().backward()
     assert parameter.grad is not None
     assert parameter.grad.numpy().tolist() == [[-2, 0, 0, 0, 2]] * 4

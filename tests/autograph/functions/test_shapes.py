@@ -14,7 +14,7 @@ import pytest
 
 import autograph as ag
 from autograph import Parameter, Tensor, grad
-from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
+from autograph.errors import AutographError, AxisError, DeviceError, DtypeError, ShapeError
 from krnlpy import SCALAR_TYPES, Device, bf16, f32, i8, i16, i32, u64
 from tests.autograph.reference import tensor
 from tests.support.typed import present
@@ -45,6 +45,9 @@ CASES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "flip all": (lambda x: ag.flip(x), lambda x: np.flip(x)),
     "tile": (lambda x: ag.tile(x, (2, 1, 1, 3)), lambda x: np.tile(x, (2, 1, 1, 3))),
     "tile the last axis": (lambda x: ag.tile(x, (2,)), lambda x: np.tile(x, 2)),
+    "repeat": (lambda x: ag.repeat(x, 3, axis=-2), lambda x: np.repeat(x, 3, -2)),
+    "repeat all": (lambda x: ag.repeat(x, 2), lambda x: np.repeat(x, 2)),
+    "repeat by counts": (lambda x: ag.repeat(x, (0, 3, 1), axis=1), lambda x: np.repeat(x, (0, 3, 1), 1)),
     "squeeze": (lambda x: ag.squeeze(x[:1, :, 1:2]), lambda x: x[0, :, 1]),
     "squeeze one": (lambda x: ag.squeeze(x[:1, :, 1:2], -1), lambda x: x[:1, :, 1]),
     "expand_dims": (lambda x: ag.expand_dims(x, (0, -2)), lambda x: np.expand_dims(x, (0, -2))),
@@ -96,6 +99,46 @@ def test_elements_and_gradients(name: str, device: Device) -> None:
     second = grad(lambda x: grad(lambda x: (operation(x) * operation(x) * w).sum())(x).sum())(x.detach())
     ones = (places != 0) * expected(np.ones_like(array))
     np.testing.assert_array_equal(second.numpy(), pulled(2 * weights * ones))
+
+
+def layouts(rng: np.random.Generator, device: Device) -> tuple[Tensor, Array]:
+    """A tensor of a random shape and random strides, among them 0 and some below 0, and its elements."""
+    shape = rng.integers(1, 5, rng.integers(1, 5))
+    array: Array = rng.standard_normal(shape).astype(np.float32)
+    x = Tensor.from_numpy(array, device)
+    order = tuple(rng.permutation(len(shape)).tolist())
+    key = tuple(slice(None, None, int(rng.choice([-2, -1, 1, 2]))) for _ in shape)
+    repeated = (2, *array.transpose(order)[key].shape) if rng.integers(4) == 0 else array.transpose(order)[key].shape
+    return x.transpose(order)[key].broadcast_to(repeated), np.broadcast_to(array.transpose(order)[key], repeated)
+
+
+def test_random_layouts(device: Device) -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        x, array = layouts(rng, device)
+        ndim = array.ndim
+        axis, other = (int(a) for a in rng.integers(-ndim, ndim, 2))
+        widths = [tuple(rng.integers(0, n, 2).tolist()) for n in array.shape]
+        mode: Any = rng.choice(["constant", "reflect", "edge", "wrap"])
+        shifts = tuple(rng.integers(-9, 9, 2).tolist())
+        times = tuple(rng.integers(0, 3, rng.integers(1, 6)).tolist())
+        k = int(rng.integers(-5, 6))
+        pairs = [
+            (ag.concat([x, ag.flip(x, axis=other)], axis=axis), np.concatenate([array, np.flip(array, other)], axis)),
+            (ag.stack([x, x], axis=axis), np.stack([array, array], axis)),
+            (ag.pad(x, widths, mode), np.pad(array, widths, mode)),
+            (ag.roll(x, shifts, axis=(axis, other)), np.roll(array, shifts, (axis, other))),
+            (ag.tile(x, times), np.tile(array, times)),
+            (ag.moveaxis(x, axis, other), np.moveaxis(array, axis, other)),
+            (ag.unstack(x, axis=axis)[-1], np.moveaxis(array, axis, 0)[-1]),
+        ]
+        if ndim > 1:
+            pairs += [
+                (ag.tril(x, k=k), np.tril(array, k)),
+                (ag.diagonal(x, offset=k), np.diagonal(array, k, -2, -1)),
+            ]
+        for found, expected in pairs:
+            np.testing.assert_array_equal(found.numpy(), expected)
 
 
 VIEWS = (
@@ -166,12 +209,33 @@ def test_no_elements(device: Device) -> None:
     assert ag.unstack(x, axis=1) == () and len(ag.split(x, 3, axis=1)) == 3
 
 
+def test_counts_of_repetitions(device: Device) -> None:
+    x = Tensor.from_numpy(np.arange(3, dtype=np.int32), device)
+    for dtype in ("uint8", "int32", "int64"):
+        counts = Tensor.from_numpy(np.array([2, 0, 1], dtype), device)
+        assert ag.repeat(x, counts).tolist() == [0, 0, 2]
+    assert ag.repeat(x, Tensor.full(1, 2, i32, device)).tolist() == [0, 0, 1, 1, 2, 2]
+    assert ag.repeat(x, 0).tolist() == [] and ag.repeat(x, [0, 0, 0]).tolist() == []
+    assert ag.repeat(x[:0], []).tolist() == ag.repeat(x[:0], 2).tolist() == []
+
+
 def test_no_axes(device: Device) -> None:
     x = Tensor.full((), 5.0, f32, device)
     assert ag.concat([x, x], axis=None).numpy().tolist() == ag.stack([x, x]).numpy().tolist() == [5, 5]
     assert ag.expand_dims(x).shape == x.flatten().shape == (1,)
     for y in (ag.squeeze(x), ag.flip(x), ag.roll(x, 1), ag.pad(x, 1), ag.permute_dims(x, ()), ag.tile(x, ())):
         assert y.shape == () and y.item() == 5
+
+
+def test_all_can_be_captured(device: Device) -> None:
+    x = Tensor.ones((3, 3), f32, device)
+    with device.capture() as graph:
+        y = ag.tril(ag.pad(ag.concat([x, ag.roll(x + 1, 1)], axis=1), 1, "edge")) + ag.eye(5, 8, device=device)
+    x.fill(2)
+    graph.replay()
+    array = np.full((3, 3), 2, np.float32)
+    expected = np.tril(np.pad(np.concatenate([array, array + 1], 1), 1, "edge")) + np.eye(5, 8)
+    np.testing.assert_array_equal(y.numpy(), expected)
 
 
 def test_trace(device: Device) -> None:
@@ -217,10 +281,15 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "pad integers by a fraction": (lambda: ag.pad(X.cast(i8), 1, constant_value=0.5), DtypeError, "whole number"),
     "roll by two": (lambda: ag.roll(X, (1, 2), axis=0), ShapeError, "one shift"),
     "squeeze a long axis": (lambda: ag.squeeze(X, 0), ShapeError, "only axes of length 1"),
+    "expand_dims too far": (lambda: ag.expand_dims(X, 3), AxisError, "one of 3 axes"),
+    "squeeze no axis": (lambda: ag.squeeze(X, 2), AxisError, "axes 0 to 1"),
     "expand_dims twice": (lambda: ag.expand_dims(X, (0, -4)), ShapeError, "named twice"),
     "moveaxis of other counts": (lambda: ag.moveaxis(X, (0, 1), 0), ShapeError, "equally many"),
     "permute_dims of some": (lambda: ag.permute_dims(X, (0,)), ShapeError, "each of its axes once"),
     "tile by less than nothing": (lambda: ag.tile(X, (-1,)), ShapeError, "at least 0"),
+    "repeat by less than nothing": (lambda: ag.repeat(X, -1), ShapeError, "at least 0"),
+    "repeat by fractions": (lambda: ag.repeat(X, 1.5), DtypeError, "whole numbers"),  # type: ignore[arg-type]
+    "repeat by other counts": (lambda: ag.repeat(X, [1, 2], axis=1), ShapeError, r"expected \(3,\)"),
     "tril of a vector": (lambda: ag.tril(X[0]), ShapeError, "a matrix or a stack"),
     "diagonal of a vector": (lambda: ag.diagonal(X[0]), ShapeError, "a matrix or a stack"),
     "diag of a matrix": (lambda: ag.diag(X), ShapeError, "diagonal"),

@@ -9,7 +9,7 @@ import pytest
 
 from autograph import Dense, Parameter, Tensor, grad
 from autograph.functions.products import host
-from krnlpy import Device, bf16, f16, f32, f64, i8, i16, i32, i64, scalar_type, u8, u32
+from krnlpy import Device, bf16, config, f16, f32, f64, i8, i16, i32, i64, scalar_type, u8, u32
 from tests.autograph.reference import check, draw, tensor
 from tests.support.devices import limit_reach, requires
 from tests.support.tiers import one_vulkan_device
@@ -120,6 +120,14 @@ def test_types_that_blas_has_not(left: Any, right: Any, device: Device) -> None:
             (a[0] @ turned[:1].broadcast_to(b.shape), x[0].astype(int) @ y[:1].repeat(3, 0).astype(int)),
         ):
             np.testing.assert_array_equal(found.numpy().astype(int), expected > 0 if left is bool else expected)
+
+
+def test_stacks_on_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(11)
+    x, y = (rng.integers(-3, 4, shape).astype(np.float32) for shape in ((5, 2, 8, 9), (2, 9, 7)))
+    monkeypatch.setattr(config, "host_threads", 2)
+    monkeypatch.setattr(host, "_SHARED_WORK", 1)
+    np.testing.assert_array_equal((Tensor.from_numpy(x) @ Tensor.from_numpy(y)).numpy(), x @ y)
 
 
 def test_narrow_stacks_in_blocks(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:

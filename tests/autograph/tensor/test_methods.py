@@ -18,6 +18,7 @@ from autograph.functions.pooling import max_pools
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
 from autograph.functions.shapes import arrangement, diagonals, joining, views
+from autograph.functions.sorting import greatest, sorts
 from krnlpy import Device, f32
 
 FUNCTIONS: dict[str, Any] = {
@@ -42,7 +43,9 @@ FUNCTIONS: dict[str, Any] = {
     "split": joining.split,
     "reshape": views.reshape,
     "squeeze": arrangement.squeeze,
+    "sort": sorts.sort,
     "sum": sums.sum,
+    "topk": greatest.topk,
     "zeros": creation.zeros,
 }
 
