@@ -12,7 +12,7 @@ import pytest
 
 import autograph
 from autograph import Conv2, Conv3, ConvTranspose1, ConvTranspose2, ConvTranspose3, Parameter, Tensor, grad
-from autograph.errors import DtypeError, ShapeError
+from autograph.errors import AutographError, DtypeError, ShapeError
 from autograph.functions.convolution import unfolded
 from krnlpy import Device, DTypeLike, ScalarType, bf16, f16, f32, f64, i32
 from tests.autograph.reference import draw, tensor
@@ -168,6 +168,27 @@ def test_same_and_valid(filter: tuple[int, int], device: Device) -> None:
         np.testing.assert_array_equal(y.numpy(), z.detach().numpy())
         np.testing.assert_array_equal(present(x.grad).numpy(), p.grad.numpy())
         np.testing.assert_array_equal(present(w.grad).numpy(), q.grad.numpy())
+
+
+@pytest.mark.parametrize("mode", ["reflect", "edge", "wrap"])
+def test_padding_modes(mode: Any, device: Device) -> None:
+    rng = np.random.default_rng(6)
+    a, b = whole(rng, (2, 2, 5, 6)), whole(rng, (3, 2, 3, 3))
+    x, w = opened(a, device), opened(b, device)
+    p, q = torch.tensor(a, requires_grad=True), torch.tensor(b, requires_grad=True)
+    theirs = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}[mode]
+    y = x.conv2(w, stride=(2, 1), padding=(1, 2), padding_mode=mode)
+    z = torch.nn.functional.conv2d(torch.nn.functional.pad(p, (2, 2, 1, 1), mode=theirs), q, stride=(2, 1))
+    g = whole(rng, y.shape)
+    y.backward(tensor(g, f32, device))
+    z.backward(torch.tensor(g))
+    np.testing.assert_array_equal(y.numpy(), z.detach().numpy())
+    np.testing.assert_array_equal(present(x.grad).numpy(), p.grad.numpy())
+    np.testing.assert_array_equal(present(w.grad).numpy(), q.grad.numpy())
+    layer = Conv2(2, 2, 3, padding="same", padding_mode=mode, device=device)
+    assert layer(x).shape == x.shape and f"padding_mode='{mode}'" in repr(layer)
+    with pytest.raises(AutographError, match="padding_mode='mirror'"):
+        x.conv2(w, padding_mode=untyped("mirror"))
 
 
 def test_work_for_which_a_kernel_is_made(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
