@@ -49,7 +49,8 @@ def _unfold(
     depth, height, width = columns.shape[5], columns.shape[6], columns.shape[7]
     planes = columns.shape[0] * channels * fd * fh * fw * depth
     for item in range(global_id(), planes * rows * LANES, global_threads()):
-        row, lane = split_index(item, LANES)
+        row = item // LANES
+        lane = item % LANES
         plane, first_row = split_index(row, rows)
         tap, oz = split_index(plane, depth)
         line, j = split_index(tap, fw)
