@@ -25,7 +25,7 @@ from autograph.functions.launch import (
 )
 from autograph.functions.reducers.sums import sum_axes
 from autograph.functions.type_variables import T, U, W, accumulator
-from krnlpy import Buffer, Global, GlobalMut, ScalarType, Spec, i32, kernel
+from krnlpy import Buffer, Device, Global, GlobalMut, ScalarType, Spec, i32, kernel
 from krnlpy.dsl import global_id, global_threads, local_array
 
 if TYPE_CHECKING:
@@ -51,6 +51,20 @@ class Band:
     starts: Array
     counts: Array
     weights: Array
+
+    @cached_property
+    def _tables(self) -> dict[tuple[Device, ScalarType], tuple[Buffer, Buffer]]:
+        return {}
+
+    def tables(self, device: Device, dtype: ScalarType) -> tuple[Buffer, Buffer]:
+        """``[starts, counts]`` of the rows, and the weights, on a device. They are kept there: nothing can be uploaded
+        where a graph is captured."""
+        found = self._tables.get((device, dtype))
+        if found is None:
+            places = Buffer.from_numpy(np.stack([self.starts, self.counts], 1).astype(np.int32), device)
+            found = places, Buffer.from_numpy(self.weights.astype(dtype.dtype), device)
+            self._tables[device, dtype] = found
+        return found
 
     @cached_property
     def transposed(self) -> Band:
@@ -164,8 +178,7 @@ def _along(x: Buffer, out: Buffer, axis: int, band: Band, wide: ScalarType) -> N
     from_ = reshape_or_copy(x, (outer, x.shape[axis], inner))
     shape = (parts, outer, count, inner)
     sums = out.reshape(shape) if parts == 1 else Buffer.empty(shape, wide, device)
-    places = Buffer.from_numpy(np.stack([band.starts, band.counts], 1).astype(np.int32), device)
-    weights = Buffer.from_numpy(band.weights.astype(wide.dtype), device)
+    places, weights = band.tables(device, wide)
     built = grid_stride(_specialized(wide, elements), parts * outer * rows * lanes, passes)
     built(from_, places, weights, sums, rows, lanes)
     if parts > 1:

@@ -74,6 +74,15 @@ def test_pixel_shuffle(device: Device) -> None:
     np.testing.assert_array_equal(present(p.grad).numpy(), x)
 
 
+def test_what_was_done_before_can_be_captured(device: Device) -> None:
+    x = tensor(np.arange(16).reshape(1, 1, 4, 4), f32, device)
+    expected = autograph.avg_pool2(interpolate(x, 6, mode="linear"), 3).numpy()
+    with device.capture() as graph:
+        y = autograph.avg_pool2(interpolate(x, 6, mode="linear"), 3)
+    graph.replay()
+    np.testing.assert_array_equal(y.numpy(), expected)
+
+
 def test_layer(device: Device) -> None:
     x = tensor(draw(3, (1, 2, 3, 4), f32), f32, device)
     layer = Upsample(scale=2, mode="linear")
