@@ -265,8 +265,8 @@ MUTATIONS = [
     # Convolutions and pools
     Mutation(
         _DIRECT,
-        "inside = 0 <= ix and at <= last_x and at * PART == ix",
-        "inside = 0 <= ix and at <= last_x + 1 and at * PART == ix",
+        "inside = ix >= 0 and at <= last_x and at * PART == ix",
+        "inside = ix >= 0 and at <= last_x + 1 and at * PART == ix",
         f"tests/autograph/functions/test_conv2.py {INTERPRETER}",
     ),
     Mutation(
