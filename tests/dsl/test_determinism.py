@@ -6,7 +6,7 @@ from tests.support import process
 
 PROGRAM = """
 from hashlib import sha256
-from krnlpy import Global, GlobalMut, f32, kernel_from_source
+from krnlpy import Global, GlobalMut, f32, kernel, kernel_from_source
 from krnlpy.dsl import global_id
 
 loops = kernel_from_source('''
