@@ -167,7 +167,8 @@ def _features(subject: Subject) -> str:
         lines.insert(2, ("missing", f"{missing} on {subject.info.name}"))
     if specs:
         lines.append(("constants", ", ".join(f"{name} = {value}" for name, value in specs.items())))
-    for number, (buffer, read, written) in enumerate(zip(program.buffers, shader.reads, shader.writes, strict=True)):
+    uses = zip(program.buffers, shader.buffer_bindings, shader.reads, shader.writes, strict=True)
+    for buffer, number, read, written in uses:
         access = " and ".join([*["read"] * read, *["written"] * written]) or "not used"
         lines.append((f"binding {number}", f"{buffer.name}: {buffer.type}, {access}"))
     if shader.parameter_binding is not None:

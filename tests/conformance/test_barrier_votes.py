@@ -73,10 +73,7 @@ def test_votes_in_expressions_conditions_and_functions(launch: Launcher) -> None
 
 
 def test_a_loop_that_a_group_ends_together(launch: Launcher) -> None:
-    """Odd-even transposition until nothing changes: the condition is a vote, and so is what leaves the other loop.
-
-    Whole subgroups: where lanes are left over, lavapipe 22.3 ends such loops for these, also those with `barrier()`.
-    """
+    """Odd-even transposition until nothing changes: the condition is a vote, and so is what leaves the other loop."""
 
     def kernel(x: GlobalMut[i32], rounds: GlobalMut[i32]) -> None:
         own = group_array(i32, 40)

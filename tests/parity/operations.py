@@ -277,6 +277,71 @@ for _name in ("softmax", "log_softmax"):
         special=False,
     )
 
+# What stands before each element, and order.
+
+_add("cumulative_sum", torch.cumsum, _along_one, ulps=16, scale=torch.cumsum)
+_add("cumulative_prod", torch.cumprod, _along_one, ulps=64, slack=1024, intervals=((-1.5, 1.5),), special=False)
+_add("logcumsumexp", torch.logcumsumexp, _along_one, ulps=32, scale=lambda x, axis: 1 + torch.cummax(x, axis).values)
+_add("diff", lambda x, axis: torch.diff(x, dim=axis), _along_one, dtypes=(*FLOATS, *INTEGERS))
+for _name, _theirs, _ours in (
+    ("cumulative_max", torch.cummax, ag.cumulative_max),
+    ("cumulative_min", torch.cummin, ag.cumulative_min),
+):
+    _add(
+        _name,
+        lambda x, axis, theirs=_theirs: theirs(x, axis).values,
+        _along_one,
+        ours=lambda x, axis, ours=_ours: ours(x, axis).values,
+        dtypes=NUMBERS,
+        intervals=((-100, 100),),
+        ulps=0,
+    )
+
+
+def _ordered(random: Random) -> Drawn:
+    shapes, keywords = _along_one(random)
+    return shapes, {**keywords, "descending": bool(random.random() < 0.5)}
+
+
+def _greatest(random: Random) -> Drawn:
+    shapes, keywords = _along_one(random)
+    return shapes, {**keywords, "k": int(random.integers(shapes[0][keywords["axis"]] + 1))}
+
+
+# Where there are NaN, PyTorch has them first in descending order.
+_add(
+    "sort",
+    lambda x, axis, descending: torch.sort(x, dim=axis, descending=descending, stable=True).values,
+    _ordered,
+    dtypes=NUMBERS,
+    intervals=((-20, 20),),
+    ulps=0,
+    special=False,
+)
+_add("sort_ascending", lambda x, axis: torch.sort(x, dim=axis, stable=True).values, _along_one, ours=ag.sort, ulps=0)
+_add(
+    "argsort",
+    lambda x, axis, descending: torch.sort(x, dim=axis, descending=descending, stable=True).indices,
+    _ordered,
+    dtypes=NUMBERS,
+    intervals=((-20, 20),),
+    ulps=0,
+    special=False,
+    gradient=False,
+    gives="i32",
+)
+_add(
+    "topk",
+    lambda x, axis, k: torch.topk(x, k, axis).values,
+    _greatest,
+    ours=lambda x, axis, k: ag.topk(x, k, axis).values,
+    dtypes=NUMBERS,
+    intervals=((-100, 100),),
+    ulps=0,
+    special=False,
+    gradient=False,  # of equal ones PyTorch takes any
+)
+
 # Elements by their places: what is taken is exact, what is added at one place is compared by magnitudes.
 
 

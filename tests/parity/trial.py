@@ -114,7 +114,7 @@ def _compared(
         return ""
     dys = [random.uniform(0.5, 2, y.shape) * random.choice((-1, 1), y.shape) for y in results]
     given = [Tensor.from_numpy(dy.astype(dtype.dtype), tensors[0].device) for dy in dys]
-    if several:
+    if several:  # whose graph is freed at once
         sum((y * dy).sum() for y, dy in zip(results, given, strict=True)).backward()
     else:
         ours.backward(given[0])

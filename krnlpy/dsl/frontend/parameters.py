@@ -22,7 +22,8 @@ def add_parameter(state: ProgramState, declared: Declared) -> Any:
         name = re.sub(r"\W", "_", spec.name)  # that of an attribute is a path
         while any(name == known.name for known in state.ir_parameters):
             name += "_"
-        parts.append(_parameter(spec, name, state.types))
+        part_of = declared.name if isinstance(declared.type, CompositeType) else ""
+        parts.append(_parameter(spec, name, state.types, part_of))
         state.ir_parameters.append(parts[-1])
     state.parameters[declared.name] = meaning = _meaning(declared, declared.type, iter(parts), state.types)
     return meaning
@@ -48,12 +49,12 @@ def _argument_value(part: ir.Parameter | Compound) -> ir.Expr | Compound:
     return ir.Argument(part, type=part.type.compute, location=part.location)
 
 
-def _parameter(spec: ParameterSpec, name: str, types: dict[TypeVar, ScalarType]) -> ir.Parameter:
+def _parameter(spec: ParameterSpec, name: str, types: dict[TypeVar, ScalarType], part_of: str) -> ir.Parameter:
     type = resolve(spec.type, types)
     if spec.kind == "scalar":
         return ir.ScalarParameter(name, type, spec.location)
     if spec.kind == "spec":
         return ir.SpecParameter(name, type, spec.location, spec.default)
     if spec.kind == "item":
-        return ir.ItemParameter(name, type, spec.location, spec.mutable)
-    return ir.GlobalParameter(name, type, spec.location, spec.ndim, spec.mutable, spec.once)
+        return ir.ItemParameter(name, type, spec.location, spec.mutable, part_of)
+    return ir.GlobalParameter(name, type, spec.location, spec.ndim, spec.mutable, spec.once, part_of)

@@ -166,7 +166,7 @@ class AtomicFunction:
         if self._shift is not None:
             changed = f"bitfieldInsert(seen, {changed}, {self._shift}, {type.bits})"
         yield f"    word = atomicCompSwap({self._element}, seen, {changed});"
-        yield "} while (word != seen);"
+        yield f"}} while ({context.tries_again});"
         yield f"{result} = {self._decoded(bits)};"
 
     def _extracted(self, word: str) -> str:

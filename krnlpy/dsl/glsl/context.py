@@ -30,6 +30,8 @@ _FLAT_IDS = {"global_id": "whole_global_id", "thread_id": "flat_thread_id"}
 
 ALWAYS = "gl_NumWorkGroups.x > 0u"
 """A condition that holds, which no compiler knows."""
+NO_THREAD = "gl_LocalInvocationIndex >= gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z"
+"""True in lanes of a group's last subgroup to which no thread belongs."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class GlslOptions:
         forgets: the driver gives 0 to threads that have left a loop for what they last read in it.
         strays: the driver crashes where no thread of a subgroup runs a loop within a loop.
         broken_subgroup_barriers: the driver loses threads at a barrier of a subgroup that other threads do not reach.
+        idle_lanes: the driver runs loops on for lanes to which no thread belongs, and groups have such.
     """
 
     storage8: bool
@@ -70,6 +73,7 @@ class GlslOptions:
     broken_subgroup_barriers: bool = False
     forgets: bool = False
     strays: bool = False
+    idle_lanes: bool = False
 
     @classmethod
     def of(cls, features: Features, max_parameter_bytes: int, debug: bool, subgroup_threads: int = 32) -> GlslOptions:
@@ -103,6 +107,7 @@ class Context:
         # Whatever reaches memory stands behind a condition: a branch, which no subgroup without threads takes.
         self.strays = options.strays and nests_loops(program)
         self.forgets = self.strays or (options.forgets and leaves_loops(program))
+        self.tries_again = f"word != seen && !({NO_THREAD})" if options.idle_lanes else "word != seen"
         self.library = Library()
         self.reporter = Reporter(self.need, self.type)
         self.subgroups = Subgroups(self)

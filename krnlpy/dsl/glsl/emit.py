@@ -38,8 +38,9 @@ class Shader:
         features: what a device must have.
         layout: of the parameter block. ``parameter_bytes``: of all of it, ``SPLIT_BYTES`` included.
         parameters: ``none``, or where the block lies: ``push`` constants or a read-only storage ``buffer``.
-        binding_count: of storage buffers, in set 0: those of the program in order, then ``parameter_binding``,
-            then ``report_binding`` (None where there is none), then that of the tables.
+        buffer_bindings: for each buffer of the program its binding in set 0; parts of one memory may share one.
+        binding_count: of storage buffers, in set 0: those of the program, then ``parameter_binding``, then
+            ``report_binding`` (None where there is none), then that of the tables.
         tables: what the buffer of the tables holds; empty where there is none.
         spec_ids: ``constant_id`` of each specialization constant, and the type it is declared with.
         size_ids: ``constant_id`` of the group's size along x, y and z, where the device has its threads along x.
@@ -54,6 +55,7 @@ class Shader:
     layout: Layout
     parameter_bytes: int
     parameters: Literal["none", "push", "buffer"]
+    buffer_bindings: tuple[int, ...]
     binding_count: int
     parameter_binding: int | None
     report_binding: int | None
@@ -87,7 +89,7 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         _function(context, places, function, code)
     _kernel(context, places, code, loads)
 
-    bindings = len(program.buffers)
+    bindings = len(places.blocks)
     parameters: Literal["none", "push", "buffer"] = "none"
     if parameter_bytes:
         parameters = "buffer" if in_buffer else "push"
@@ -134,6 +136,7 @@ def emit(program: ir.Program, variant: Variant, options: GlslOptions) -> Shader:
         layout=layout,
         parameter_bytes=parameter_bytes,
         parameters=parameters,
+        buffer_bindings=tuple(n for b in program.buffers for n, block in enumerate(places.blocks) if b in block),
         binding_count=bindings,
         parameter_binding=parameter_binding,
         report_binding=report_binding,

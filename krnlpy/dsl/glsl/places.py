@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from functools import reduce
+from typing import Any
 
 from krnlpy.dsl import ir
 from krnlpy.features import Feature
@@ -42,15 +43,27 @@ class Places:
         arrays += program.constant_arrays
         self.tables = Tables(program)
         self._tables_name = context.names.unique("tables") if program.constant_arrays else ""
+        self._worded = places_of_atomic_words(program, context.options.float_atomics)
+        self.blocks = self._blocks()
         self._names: dict[ir.Place, str] = {}
-        for place in (*program.buffers, *arrays):
-            clashes = _ACCESSOR_NAMES.fullmatch(place.name)
-            self._names[place] = context.names.unique(f"{place.name}_" if clashes else place.name)
+        for block in self.blocks:
+            self._names |= dict.fromkeys(block, self._name(_block_name(block)))
+        self._names |= {array: self._name(array.name) for array in arrays}
         self._addresses = {item: context.names.unique(f"at_{item.name}") for item in program.items}
         self._functions: dict[tuple[str, ir.Place], tuple[str, str]] = {}
-        self._worded = places_of_atomic_words(program, context.options.float_atomics)
         self.reads: set[ir.Place] = set()
         self.writes: set[ir.Place] = set()
+
+    def _name(self, wanted: str) -> str:
+        return self._context.names.unique(f"{wanted}_" if _ACCESSOR_NAMES.fullmatch(wanted) else wanted)
+
+    def _blocks(self) -> list[list[ir.BufferParameter]]:
+        """The buffers that share a binding: parts of one memory that are declared alike. Devices have few bindings."""
+        blocks: dict[Any, list[ir.BufferParameter]] = {}
+        for buffer in self._context.program.buffers:
+            key = (buffer.part_of, buffer.type, buffer in self._worded) if buffer.part_of else buffer
+            blocks.setdefault(key, []).append(buffer)
+        return list(blocks.values())
 
     # ------------------------------------------------------------------------------------------------- accesses
 
@@ -300,7 +313,7 @@ class Places:
                 "        seen = word;\n"
                 f"        uint changed = bitfieldInsert(seen, bits, {shift}, {place.type.bits});\n"
                 f"        word = atomicCompSwap({word}, seen, changed);\n"
-                "    } while (word != seen);\n"
+                f"    }} while ({self._context.tries_again});\n"
                 "}\n"
             )
             self._functions["insert", place] = (name, text)
@@ -343,10 +356,10 @@ class Places:
         """The declarations of the buffers; call it when all code is written."""
         program = self._context.program
         # Where nothing is written, or one buffer is all there is, it does not matter whether buffers overlap.
-        may_alias = len(program.buffers) > 1 and any(b in self.writes for b in program.buffers)
+        may_alias = len(self.blocks) > 1 and any(b in self.writes for b in program.buffers)
         lines = []
-        for binding, buffer in enumerate(program.buffers):
-            read, written = buffer in self.reads, buffer in self.writes
+        for binding, parts in enumerate(self.blocks):
+            read, written = any(b in self.reads for b in parts), any(b in self.writes for b in parts)
             qualifiers = [] if may_alias else ["restrict"]
             if not written:
                 qualifiers.append("readonly")
@@ -355,7 +368,7 @@ class Places:
             elif program.has_barriers or program.has_fences:
                 qualifiers.append("coherent")  # what a thread wrote, others read after a barrier or fence
             block = self._context.names.unique(f"Buffer{binding}")
-            declared = f"{self._element_type(buffer)} {self._names[buffer]}[];"
+            declared = f"{self._element_type(parts[0])} {self._names[parts[0]]}[];"
             head = f"layout(std430, binding = {binding}) {' '.join([*qualifiers, 'buffer'])}"
             lines.append(f"{head} {block} {{ {declared} }};")
         return lines
@@ -417,6 +430,11 @@ class Places:
                 f"slot += {group_threads}) {self._names[array]}[slot] = {zero};"
             )
         return [*lines, "memoryBarrierShared();", "barrier();"] if arrays else []
+
+
+def _block_name(block: Sequence[ir.BufferParameter]) -> str:
+    first = block[0]
+    return first.name if len(block) == 1 else re.sub(r"\W", "_", f"{first.part_of}_{first.type}")
 
 
 def _function(signature: str, body: list[str]) -> str:

@@ -10,7 +10,7 @@ from krnlpy.dsl import ir
 from krnlpy.dsl.semantics.breakpoints import refuse
 from krnlpy.scalar import ScalarType, i32
 
-from .context import ALWAYS, Context
+from .context import ALWAYS, NO_THREAD, Context
 from .cooperative import CooperativeStatements
 from .declarations import Declarations, declarations
 from .expressions import Expressions
@@ -122,6 +122,7 @@ class Statements:
                 self._if(statement, "if")
             case ir.While():
                 add(f"while ({text(statement.condition)}) {{")
+                self._passes_of_threads()
                 self._inner(statement.body)
                 add("}")
             case ir.For():
@@ -243,6 +244,12 @@ class Statements:
         else:
             self._counted_for(loop)
 
+    def _passes_of_threads(self) -> None:
+        """Keeps the loop whose body begins here from going on for lanes to which no thread belongs."""
+        if self._context.options.idle_lanes:
+            with self._lines.indented():
+                self._lines.add(f"if ({NO_THREAD}) break;")
+
     def _plain_for(self, loop: ir.For, step: int) -> None:
         type = self._context.type(loop.variable.type)
         stop = self._fixed(loop.stop, loop, "stop")
@@ -251,6 +258,7 @@ class Statements:
         relation = "<" if step > 0 else ">"
         advance = {1: f"++{i}", -1: f"--{i}"}.get(step, f"{i} += {step}{'u' if type == 'uint' else ''}")
         self._lines.add(f"for ({type} {i} = {start}; {i} {relation} {stop}; {advance}) {{")
+        self._passes_of_threads()
         self._inner(loop.body)
         self._lines.add("}")
 
@@ -268,6 +276,7 @@ class Statements:
         self._lines.add(f"const {counter} {count} = range_count({start}, {stop}, {step});")
         n = self._names.unique(f"{loop.variable.name}_number")
         self._lines.add(f"for ({counter} {n} = {zero}; {n} < {count}; {n} += {one}) {{")
+        self._passes_of_threads()
         own = f"{type} " if loop in self._declarations.in_loop else ""
         with self._lines.indented():
             number = f"{type}({n})" if kind.kind == "int" else n

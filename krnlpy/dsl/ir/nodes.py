@@ -73,15 +73,19 @@ class ItemParameter(Parameter):
     """One element a thread of a buffer; all items of a launch have one shape. Loaded and stored with index ()."""
 
     mutable: bool = False
+    part_of: str = ""
+    """The declared parameter, if this is one number of its elements: all parts of one lie in one memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class GlobalParameter(Parameter):
-    """A whole buffer of ``ndim`` dimensions. ``once``: declared ``Out``, each element is written exactly once."""
+    """A whole buffer of ``ndim`` dimensions. ``once``: declared ``Out``, each element is written exactly once.
+    ``part_of``: as of items."""
 
     ndim: int = 1
     mutable: bool = False
     once: bool = False
+    part_of: str = ""
 
 
 BufferParameter = ItemParameter | GlobalParameter

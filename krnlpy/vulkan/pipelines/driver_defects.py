@@ -25,12 +25,12 @@ from krnlpy.features import Feature
 from krnlpy.log import logger
 from krnlpy.vulkan.loading.apart import PYTHON_RAISED, run_apart
 
-from .probe_kernels import PASSES, loads_are_kept, passes_of_a_loop, subgroups_have_ids, subgroups_meet
+from .probe_kernels import PASSES, idle_lanes_rest, loads_are_kept, passes_of_a_loop, subgroups_have_ids, subgroups_meet
 
 if TYPE_CHECKING:
     from krnlpy.backend.protocol import Backend
 
-_VERSION = 2
+_VERSION = 3
 """Of the probes: another one asks all drivers anew."""
 _SECONDS = 60.0
 """After which a probe in a process of its own has failed."""
@@ -50,6 +50,8 @@ class Defects:
         broken_subgroup_barriers: it loses threads at a barrier of a subgroup to which other subgroups do not come.
         forgotten_loads: it gives 0 for what a thread last read in a loop, once the thread has left it before others.
         stray_loops: where no thread of a subgroup runs a loop within a loop, it still reaches for its memory, and dies.
+        idle_lanes: lanes of a group's last subgroup to which no thread belongs stay in a loop that all threads left:
+            with a barrier in it, the subgroup's threads are lost; without, the loop has as many passes as it can.
     """
 
     loop_passes: int = 0
@@ -57,6 +59,7 @@ class Defects:
     broken_subgroup_barriers: bool = False
     forgotten_loads: bool = False
     stray_loops: bool = False
+    idle_lanes: bool = False
 
     def sentences(self) -> tuple[str, ...]:
         """What is wrong, and what is done about it."""
@@ -74,6 +77,8 @@ class Defects:
             found.append("forgets what threads read in loops that they leave before others: kernels keep it")
         if self.stray_loops:
             found.append("ends the process in loops within loops that no thread runs: kernels reach no memory there")
+        if self.idle_lanes:
+            found.append("keeps lanes that have no thread in loops, where a group is no whole subgroups: these leave")
         return tuple(found)
 
 
@@ -147,6 +152,7 @@ def _probed(open_backend: Callable[[], Backend]) -> Defects:
             shared_subgroup_ids=has_subgroups and not subgroups_have_ids(backend),
             broken_subgroup_barriers=has_subgroups and not subgroups_meet(backend),
             forgotten_loads=not loads_are_kept(backend),
+            idle_lanes=not idle_lanes_rest(backend),
             stray_loops=backend.info.kind == "cpu" and _has_stray_loops(backend.info.index or 0),
         )
     finally:

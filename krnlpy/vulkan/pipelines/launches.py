@@ -146,6 +146,8 @@ class Launches:
                 self._layout, self._set, self._pushed = layout, None, b""
         descriptor_set = None
         if set_layout.count:
+            if executable.bound:
+                key = [key[number] for number in executable.bound]
             key.append(executable.key_end)
             found = tuple(key)
             descriptor_set = set_layout.sets.get(found)
@@ -187,6 +189,8 @@ class Launches:
 
     def _write_set(self, executable: VulkanExecutable, key: tuple[int, ...], bindings: Sequence[Binding]) -> Any:
         places = [(memory.buffer, memory.offset, memory.nbytes) for memory, _, _ in bindings]
+        if executable.bound:
+            places = [places[number] for number in executable.bound]
         if executable.parameter_binding is not None:
             block = (self._transfers.ring.handle, 0, executable.parameter_bytes)
             places.insert(executable.parameter_binding, block)

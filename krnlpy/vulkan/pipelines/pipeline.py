@@ -46,6 +46,7 @@ class VulkanExecutable:
         reports: what the kernel reports to the host while it runs, or None.
         writes: for each buffer, whether the kernel may write it; then, where it has them, for report and tables.
         tables: the constant arrays, if it has any.
+        bound: which of these the descriptors bind, where some share one; empty where each has its own.
         parameter_bytes: of the parameter block.
         parameter_binding: where the block is bound, if it does not travel as push constants.
         key_end: what distinguishes descriptor sets of the same buffers and layout.
@@ -57,6 +58,7 @@ class VulkanExecutable:
     __slots__ = (
         *(
             "accesses",
+            "bound",
             "group_work",
             "guard",
             "key_end",
@@ -91,6 +93,7 @@ class VulkanExecutable:
         self.reports = shader.reports
         self.writes = (*shader.writes, *[True] * bool(shader.reports), *[False] * bool(tables))
         self.tables = tables
+        self.bound = _bound(shader.buffer_bindings, len(self.writes))
         self.parameter_bytes = shader.parameter_bytes
         self.parameter_binding = shader.parameter_binding
         self.key_end = self.parameter_bytes if self.parameter_binding is not None else 0
@@ -105,6 +108,12 @@ class VulkanExecutable:
     def __del__(self) -> None:
         if hasattr(self, "retired"):  # Ctrl-C may have come before there was anything
             self.retired.append(self.pipeline)
+
+
+def _bound(bindings: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """For each binding the first that has it of so many buffers, the last of which have their own."""
+    first = tuple(n for n, binding in enumerate(bindings) if binding not in bindings[:n])
+    return (*first, *range(len(bindings), count)) if len(first) < len(bindings) else ()
 
 
 class PipelineBuilder:
@@ -142,7 +151,12 @@ class PipelineBuilder:
         check_subgroups(program, threads, info)
         defects = self._defects() if has_loops(program) or has_subgroups(program) else Defects()
         flat = defects.shared_subgroup_ids and max(threads[1:]) > 1 and has_subgroups(program)
-        ways = {"flat": flat, "broken_subgroup_barriers": defects.broken_subgroup_barriers, "watch": watch}
+        ways = {
+            "flat": flat,
+            "broken_subgroup_barriers": defects.broken_subgroup_barriers,
+            "watch": watch,
+            "idle_lanes": defects.idle_lanes and math.prod(threads) % info.subgroup_threads > 0,
+        }
         capabilities = replace(Capabilities.of(info), forgets=defects.forgotten_loads, strays=defects.stray_loops)
         program, shader = shader_for(program, variant, capabilities, debug, split=split, **ways)
         self._check_shader(program, shader)

@@ -80,6 +80,20 @@ def probe_stray_loops(y: GlobalMut[u32]) -> None:
         y[i] = total
 
 
+def probe_idle_lanes(y: GlobalMut[u32]) -> None:
+    i = thread_id()
+    if i == 0:
+        y[0] = u32(1)
+    k = 0
+    while True:
+        barrier()
+        k += 1
+        if u32(k) * y[0] > 2:  # a lane without a thread reads 0
+            break
+    if i > 0:
+        y[i] = u32(k)
+
+
 def passes_of_a_loop(backend: Backend) -> int:
     """How many of ``PASSES`` passes a loop makes."""
     return int(_run(backend, probe_long_loop, (1, 1, 1), PASSES)[0])
@@ -100,6 +114,11 @@ def loads_are_kept(backend: Backend) -> bool:
     return bool((_run(backend, probe_left_loops, (_THREADS, 1, 1)) == np.arange(1, _THREADS + 1)).all())
 
 
+def idle_lanes_rest(backend: Backend) -> bool:
+    """Whether all threads leave a loop with a barrier in it, where lanes of the last subgroup have none."""
+    return bool((_run(backend, probe_idle_lanes, (_THREADS + 13, 1, 1))[1:] == 3).all())
+
+
 def loops_are_skipped(backend: Backend) -> bool:
     """Whether loops within loops leave alone what no thread of a subgroup reaches; where not, the process may end."""
     values = np.where(np.arange(_THREADS) < _THREADS // 2, np.arange(_THREADS) % 3 + 1, 0)
@@ -108,7 +127,10 @@ def loops_are_skipped(backend: Backend) -> bool:
 
 def probe_programs() -> list[tuple[Program, Variant]]:
     """All that are run, to be shipped compiled."""
-    kernels = (probe_long_loop, probe_subgroup_places, probe_some_at_barriers, probe_left_loops, probe_stray_loops)
+    kernels = (
+        *(probe_long_loop, probe_subgroup_places, probe_some_at_barriers),
+        *(probe_left_loops, probe_stray_loops, probe_idle_lanes),
+    )
     return [(_program(kernel, (1, 1, 1)), _VARIANT) for kernel in kernels]
 
 

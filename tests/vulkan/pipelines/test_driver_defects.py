@@ -19,7 +19,7 @@ from krnlpy.vulkan.pipelines import driver_defects
 from krnlpy.vulkan.pipelines.driver_defects import Defects, defects_of
 from krnlpy.vulkan.pipelines.probe_kernels import PASSES
 
-ALL = Defects(65535, True, True, True, True)
+ALL = Defects(65535, True, True, True, True, True)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_driver_that_cannot_be_probed(info: Any, caplog: pytest.LogCaptureFixt
 
 def test_sentences() -> None:
     assert Defects().sentences() == ()
-    assert [s.split()[0] for s in ALL.sentences()] == ["ends", "gives", "loses", "forgets", "ends"]
+    assert [s.split()[0] for s in ALL.sentences()] == ["ends", "gives", "loses", "forgets", "ends", "keeps"]
 
 
 @pytest.mark.parametrize("index", range(len(vulkan.enumerate_devices()[0])))
