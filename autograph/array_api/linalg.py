@@ -310,7 +310,7 @@ def qr(x: Tensor, /, *, mode: str = "reduced") -> QRResult:
         AutographError: ``mode`` is neither "reduced" nor "complete".
 
     >>> from autograph import array_api as xp
-    >>> abs(xp.linalg.qr(xp.asarray([[2.0, 1.0], [0.0, 3.0]])).R.numpy()).tolist()
+    >>> xp.abs(xp.linalg.qr(xp.asarray([[2.0, 1.0], [0.0, 3.0]])).R).numpy().tolist()
     [[2.0, 1.0], [0.0, 3.0]]
     """
     if mode not in ("reduced", "complete"):
