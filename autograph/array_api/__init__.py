@@ -132,6 +132,7 @@ from autograph import (
     zeros_like,
 )
 
+from . import linalg
 from .dtypes import (
     bfloat16,
     bool,
@@ -236,6 +237,7 @@ __all__ = [
     "isnan",
     "less",
     "less_equal",
+    "linalg",
     "linspace",
     "log",
     "log1p",

@@ -12,13 +12,13 @@ import numpy as np
 from autograph import Parameter, Tensor
 from krnlpy import Device, Feature, ScalarType, scalar_type
 
-from . import along_axes, drawing
+from . import arrangement, drawing
 from .drawing import Array
 from .operations import OPERATIONS, Operation
 
 torch: Any = import_module("torch")
 
-__all__ = ["Result", "along_axes", "run"]  # the table is that of both modules
+__all__ = ["Result", "arrangement", "run"]  # the table is that of both modules
 
 _EPS = {4: float(np.finfo(np.float32).eps), 8: float(np.finfo(np.float64).eps)}
 _ROUNDED = {"f16": 2.0**-11, "bf16": 2.0**-8}

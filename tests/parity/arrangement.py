@@ -1,4 +1,4 @@
-"""What is tried of operations that rearrange, accumulate, order, multiply and convolve."""
+"""What is tried of operations that rearrange, multiply and convolve."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import autograph as ag
 
 from . import drawing
 from .drawing import Random, Shape
-from .operations import INTEGERS, NUMBERS, OPERATIONS, Drawn, Operation
+from .operations import NUMBERS, OPERATIONS, Drawn, Operation
 
 torch: Any = import_module("torch")
 functional: Any = import_module("torch.nn.functional")
@@ -48,11 +48,6 @@ def _alike(random: Random) -> Drawn:
 def _one_axis(random: Random) -> Drawn:
     shape, axis = _with_axes(random)
     return [shape], {"axis": axis}
-
-
-def _of_elements(random: Random) -> Drawn:
-    shape = tuple(n or 1 for n in drawing.shape(random, 1))
-    return [shape], {"axis": drawing.axis(random, len(shape))}
 
 
 def _diagonal(random: Random) -> Drawn:
@@ -123,98 +118,6 @@ _exact(
     _padded,
 )
 OPERATIONS["pad"] = Operation(**{**vars(OPERATIONS["pad"]), "dtypes": WIDE})
-
-# Accumulated: sums are compared by the magnitudes that were added.
-
-_add(
-    "cumulative_sum",
-    ag.cumulative_sum,
-    lambda x, axis: torch.cumsum(x, axis),
-    _one_axis,
-    ulps=16,
-    scale=lambda x, axis: torch.cumsum(x, axis),
-)
-_add(
-    "cumulative_prod",
-    ag.cumulative_prod,
-    lambda x, axis: torch.cumprod(x, axis),
-    lambda random: ([(int(random.integers(0, 40)), 3)], {"axis": 0}),
-    intervals=((0.5, 2),),
-    ulps=64,
-    slack=1024,
-    special=False,
-)
-for _name, _theirs in (("cumulative_max", torch.cummax), ("cumulative_min", torch.cummin)):
-    _add(
-        _name,
-        lambda x, axis, _of=_name: getattr(ag, _of)(x, axis)[0],
-        lambda x, axis, _of=_theirs: _of(x, axis)[0],
-        _of_elements,
-        dtypes=NUMBERS,
-        ulps=1e-3,  # zeros are equal, whichever sign they have
-        gradient=False,
-    )
-_add(
-    "logcumsumexp",
-    ag.logcumsumexp,
-    lambda x, axis: torch.logcumsumexp(x, axis),
-    _of_elements,
-    ulps=32,
-    slack=256,
-    scale=lambda x, axis: 1 + torch.cummax(x, axis)[0],
-    special=False,
-)
-_add(
-    "diff",
-    ag.diff,
-    lambda x, axis, n: torch.diff(x, n, axis),
-    lambda random: (_one_axis(random)[0], {"axis": 0, "n": int(random.integers(1, 3))}),
-    dtypes=("f32", "f64"),  # others are rounded each time
-    ulps=4,
-    scale=lambda x, axis, n: x.sum() + 0 * torch.diff(x, n, axis),
-    special=False,
-)
-
-# Ordered. Of equal elements the first comes first; NaN is the greatest.
-
-
-def _sorted(random: Random) -> Drawn:
-    shape, axis = _with_axes(random)
-    return [shape], {"axis": axis, "descending": bool(random.random() < 0.4)}
-
-
-_add(
-    "sort",
-    ag.sort,
-    lambda x, axis, descending: torch.sort(x, dim=axis, descending=descending, stable=True)[0],
-    _sorted,
-    dtypes=NUMBERS,
-    intervals=((-100, 100),),
-    ulps=1e-3,  # the signs of zeros, which are equal, may be in any order
-    special=False,
-)
-_add(
-    "argsort",
-    ag.argsort,
-    lambda x, axis, descending: torch.argsort(x, dim=axis, descending=descending, stable=True),
-    _sorted,
-    dtypes=(*NUMBERS, *INTEGERS),
-    intervals=((-9, 9),),
-    ulps=0,
-    gradient=False,
-    special=False,
-    gives="i32",
-)
-_add(
-    "topk",
-    lambda x, k, axis: ag.topk(x, k, axis)[0],
-    lambda x, k, axis: torch.topk(x, k, axis)[0],
-    lambda random: ([shape := tuple(n or 1 for n in drawing.shape(random, 1))],
-                    {"k": int(random.integers(0, shape[0] + 1)), "axis": 0}),
-    ulps=0,
-    special=False,
-    gradient=False,  # which of equal elements are taken is not said
-)  # fmt: skip
 
 # Products.
 
