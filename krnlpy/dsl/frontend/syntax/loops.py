@@ -192,7 +192,7 @@ class LoopLowering(IterationLowering):
         self.assigned = before
         if is_entered and ways:
             found = set.intersection(*ways) - before - set(_names(node.target) or ())
-            kept = {name for name in found if isinstance(name, str) and name in self.locals}
+            kept: set[str | ViewName] = {name for name in found if isinstance(name, str) and name in self.locals}
             self.assigned |= kept
             for variable in self.variables_named(kept):
                 # The statement that gives it a value is in the body.
