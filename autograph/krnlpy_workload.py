@@ -59,8 +59,8 @@ def _train(device: Device, dtype: DTypeLike, batch: int) -> None:
 
 def _multiply(device: Device, dtype: DTypeLike) -> None:
     """Products with and without transposed operands, short and long sums."""
-    for inner in (3, 1 << 12):
-        x, y = Tensor.ones((_SMALL, inner), dtype, device), Tensor.ones((inner, _SMALL), dtype, device)
+    for rows, inner in ((_SMALL, 3), (_SMALL, 1 << 12), (16, 3)):
+        x, y = Tensor.ones((rows, inner), dtype, device), Tensor.ones((inner, rows), dtype, device)
         x @ y, x @ x.T, y.T @ y, y.T @ x.T
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 
-_DISTRIBUTIONS = {"PIL": "pillow"}
+_DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}
 """Of modules that are not called as what is installed."""
 
 

@@ -185,13 +185,16 @@ def eye(
 
 
 def full(
-    shape: int | Sequence[int], fill_value: complex, dtype: DTypeLike | None = None, device: Device | None = None
+    shape: int | Sequence[int],
+    fill_value: complex | Tensor,
+    dtype: DTypeLike | None = None,
+    device: Device | None = None,
 ) -> Tensor:
     """A tensor whose elements are all one value.
 
     Args:
         shape: an int, or the lengths of the axes.
-        fill_value: converted as in :meth:`Tensor.fill`.
+        fill_value: converted as in :meth:`Tensor.fill`; also a tensor without axes, whose number is waited for.
         dtype: a scalar type, its name, or its NumPy dtype. None: bool, i32 or f32, as the value is.
         device: None is the host.
 
@@ -205,6 +208,7 @@ def full(
     >>> full((2, 2), 7, "u8").numpy().tolist()
     [[7, 7], [7, 7]]
     """
+    fill_value = _number(fill_value)
     if dtype is None and isinstance(fill_value, Real):
         dtype = inferred = number_dtype("full", (fill_value,))
         as_number("full", fill_value, inferred)
@@ -262,13 +266,13 @@ def empty(shape: int | Sequence[int], dtype: DTypeLike | None = None, device: De
 
 
 def full_like(
-    x: Tensor, /, fill_value: complex, *, dtype: DTypeLike | None = None, device: Device | None = None
+    x: Tensor, /, fill_value: complex | Tensor, *, dtype: DTypeLike | None = None, device: Device | None = None
 ) -> Tensor:
     """A tensor of a tensor's shape whose elements are all one value.
 
     Args:
         x: what has the shape.
-        fill_value: converted as in :meth:`Tensor.fill`.
+        fill_value: converted as in :meth:`Tensor.fill`; also a tensor without axes, whose number is waited for.
         dtype: None is that of ``x``.
         device: None is that of ``x``.
 
@@ -331,7 +335,12 @@ def _like(
 ) -> tuple[Shape, Any, DTypeLike, Device]:
     """The arguments of a buffer of a tensor's shape."""
     require_tensor(operation, x)
-    return x.shape, value, x.dtype if dtype is None else dtype, x.device if device is None else device
+    return x.shape, _number(value), x.dtype if dtype is None else dtype, x.device if device is None else device
+
+
+def _number(value: Any) -> Any:
+    """The number that a tensor without axes holds, which waits for it; anything else as it is."""
+    return value.item() if isinstance(value, TensorBase) and not value.ndim else value
 
 
 def _borrowing(buffer: Buffer) -> Tensor:

@@ -12,7 +12,7 @@ from tests.support import process
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {"autograph", "examples", "krnlpy", "ml_dtypes", "numpy"}  # and what they bring
-NEEDS = [("kernels/mandelbrot", "PIL"), ("mnist", "matplotlib"), ("mnist", "tqdm")]
+NEEDS = [("kernels/mandelbrot", "PIL"), ("mnist", "matplotlib"), ("mnist", "tqdm"), ("scikit_learn", "sklearn")]
 OPTIONAL = [("zero_copy", "torch")]
 
 
@@ -44,6 +44,6 @@ def test_without_it(example: str, module: str, tmp_path: Path) -> None:
     if (example, module) in OPTIONAL:
         assert (done.returncode, done.stderr) == (0, "") and "PyTorch is not installed" in done.stdout
         return
-    name = {"PIL": "pillow"}.get(module, module)
+    name = {"PIL": "pillow", "sklearn": "scikit-learn"}.get(module, module)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"error: {name} not installed; `pip install {name}`\n"

@@ -40,6 +40,7 @@ class Operation:
         scale: what errors are measured by, where they add up: of the tensors' magnitudes.
         special: whether NaN, infinities and zeros are tried.
         gives: the dtype of the result; "" if it is that of the tensors, or bool where PyTorch's is.
+        rounds: how often a number of f16 or bf16 is rounded until it is the result.
         kinks: whether slopes jump at whole numbers, which are then avoided.
     """
 
@@ -56,6 +57,7 @@ class Operation:
     special: bool = True
     kinks: bool = False
     gives: str = ""
+    rounds: int = 1
 
 
 OPERATIONS: dict[str, Operation] = {}
@@ -89,11 +91,6 @@ def _along_elements(random: Random) -> Drawn:
 def _along_one(random: Random) -> Drawn:
     shape = tuple(n or 1 for n in drawing.shape(random, 1))
     return [shape], {"axis": drawing.axis(random, len(shape))}
-
-
-def _of_matrices(random: Random) -> Drawn:
-    n, k, m = (int(i) for i in random.integers(0, 40, 3))
-    return [(n, k), (k, m)], {}
 
 
 # Element by element. The bounds of values are those of docs/numerics.md, or of what an operation is made of.
@@ -280,6 +277,71 @@ for _name in ("softmax", "log_softmax"):
         special=False,
     )
 
+# What stands before each element, and order.
+
+_add("cumulative_sum", torch.cumsum, _along_one, ulps=16, scale=torch.cumsum)
+_add("cumulative_prod", torch.cumprod, _along_one, ulps=64, slack=1024, intervals=((-1.5, 1.5),), special=False)
+_add("logcumsumexp", torch.logcumsumexp, _along_one, ulps=32, scale=lambda x, axis: 1 + torch.cummax(x, axis).values)
+_add("diff", lambda x, axis: torch.diff(x, dim=axis), _along_one, dtypes=(*FLOATS, *INTEGERS))
+for _name, _theirs, _ours in (
+    ("cumulative_max", torch.cummax, ag.cumulative_max),
+    ("cumulative_min", torch.cummin, ag.cumulative_min),
+):
+    _add(
+        _name,
+        lambda x, axis, theirs=_theirs: theirs(x, axis).values,
+        _along_one,
+        ours=lambda x, axis, ours=_ours: ours(x, axis).values,
+        dtypes=NUMBERS,
+        intervals=((-100, 100),),
+        ulps=0,
+    )
+
+
+def _ordered(random: Random) -> Drawn:
+    shapes, keywords = _along_one(random)
+    return shapes, {**keywords, "descending": bool(random.random() < 0.5)}
+
+
+def _greatest(random: Random) -> Drawn:
+    shapes, keywords = _along_one(random)
+    return shapes, {**keywords, "k": int(random.integers(shapes[0][keywords["axis"]] + 1))}
+
+
+# Where there are NaN, PyTorch has them first in descending order.
+_add(
+    "sort",
+    lambda x, axis, descending: torch.sort(x, dim=axis, descending=descending, stable=True).values,
+    _ordered,
+    dtypes=NUMBERS,
+    intervals=((-20, 20),),
+    ulps=0,
+    special=False,
+)
+_add("sort_ascending", lambda x, axis: torch.sort(x, dim=axis, stable=True).values, _along_one, ours=ag.sort, ulps=0)
+_add(
+    "argsort",
+    lambda x, axis, descending: torch.sort(x, dim=axis, descending=descending, stable=True).indices,
+    _ordered,
+    dtypes=NUMBERS,
+    intervals=((-20, 20),),
+    ulps=0,
+    special=False,
+    gradient=False,
+    gives="i32",
+)
+_add(
+    "topk",
+    lambda x, axis, k: torch.topk(x, k, axis).values,
+    _greatest,
+    ours=lambda x, axis, k: ag.topk(x, k, axis).values,
+    dtypes=NUMBERS,
+    intervals=((-100, 100),),
+    ulps=0,
+    special=False,
+    gradient=False,  # of equal ones PyTorch takes any
+)
+
 # Elements by their places: what is taken is exact, what is added at one place is compared by magnitudes.
 
 
@@ -384,7 +446,3 @@ for _name, _theirs, _draw in (
         scale=_along_theirs(_theirs),
         special=False,
     )
-
-# Products.
-
-_add("matmul", torch.matmul, _of_matrices, ours=lambda x, y: x @ y, ulps=32, scale=torch.matmul, special=False)

@@ -12,11 +12,13 @@ import numpy as np
 from autograph import Parameter, Tensor
 from krnlpy import Device, Feature, ScalarType, scalar_type
 
-from . import drawing
+from . import along_axes, drawing
 from .drawing import Array
 from .operations import OPERATIONS, Operation
 
 torch: Any = import_module("torch")
+
+__all__ = ["Result", "along_axes", "run"]  # the table is that of both modules
 
 _EPS = {4: float(np.finfo(np.float32).eps), 8: float(np.finfo(np.float64).eps)}
 _ROUNDED = {"f16": 2.0**-11, "bf16": 2.0**-8}
@@ -105,15 +107,17 @@ def _compared(
             return f"a result of {y.dtype}; expected is {expected_dtype}"
         wanted = z.detach().numpy()
         size = np.abs(wanted) if scale is None else scale.numpy()
-        found = _difference(y.numpy(), wanted, y.dtype, operation.ulps, size, rounds=1)
+        found = _difference(y.numpy(), wanted, y.dtype, operation.ulps, size, rounds=operation.rounds)
         if found:
             return found
     if not has_gradient:
         return ""
     dys = [random.uniform(0.5, 2, y.shape) * random.choice((-1, 1), y.shape) for y in results]
     given = [Tensor.from_numpy(dy.astype(dtype.dtype), tensors[0].device) for dy in dys]
-    for y, dy in zip(results, given, strict=True):
-        y.backward(dy)
+    if several:  # whose graph is freed at once
+        sum((y * dy).sum() for y, dy in zip(results, given, strict=True)).backward()
+    else:
+        ours.backward(given[0])
     torch.autograd.backward(expected, [torch.tensor(np.array(dy.numpy(), np.float64)) for dy in given])
     for place, (x, z) in enumerate(zip(inputs, wide, strict=True)):
         assert isinstance(x, Parameter)

@@ -104,7 +104,7 @@ def coordinates(shape: Shape, device: Device) -> tuple[Buffer, Buffer]:
 
 
 def is_in_reach(x: Buffer) -> bool:
-    """Whether kernels reach all elements of a buffer, and of one that has an i32 for each and one more."""
+    """Whether kernels reach all elements of a buffer, and of one that has an i32 for each and some more."""
     return x.size < 2 or (x.can_be_indexed and (x.size + 1) * 4 <= x.device.info.max_binding_bytes)
 
 

@@ -41,20 +41,6 @@ def _keys(
 
 
 @kernel(unchecked=True)
-def _find_starts(keys: Global[u32], order: Global[i32], starts: Out[i32]) -> None:
-    """Where each key begins in the order, and where the last of them ends."""
-    for item in range(global_id(), len(starts), global_threads()):
-        low, high = 0, len(keys)
-        while low < high:
-            middle = low + (high - low) // 2
-            if keys[order[middle]] < u32(item):
-                low = middle + 1
-            else:
-                high = middle
-        starts[item] = low
-
-
-@kernel(unchecked=True)
 def _add_chunks(
     source: Global[T, Literal[3]], keys: Global[u32], order: Global[i32], sums: Out[U, Literal[3]], size: i32
 ) -> None:
@@ -74,10 +60,23 @@ def _add_chunks(
 
 
 @kernel(unchecked=True)
+def _find_runs(keys: Global[u32], order: Global[i32], begins: GlobalMut[i32], ends: GlobalMut[i32]) -> None:
+    """Where the run of each key begins and ends in the order; of keys that are not there both stay 0."""
+    for j in range(global_id(), len(order), global_threads()):
+        key = keys[order[j]]
+        if key < u32(len(begins)):
+            if j == 0 or keys[order[j - 1]] != key:
+                begins[i32(key)] = j
+            if j == len(order) - 1 or keys[order[j + 1]] != key:
+                ends[i32(key)] = j + 1
+
+
+@kernel(unchecked=True)
 def _add_runs(
     source: Global[T, Literal[3]],
     order: Global[i32],
-    starts: Global[i32],
+    begins: Global[i32],
+    ends: Global[i32],
     chunks: Global[U, Literal[3]],
     sums: GlobalMut[U, Literal[3]],
     size: i32,
@@ -88,7 +87,7 @@ def _add_runs(
         i = item % inner
         place = item // inner % n
         o = item // (inner * n)
-        begin, end = starts[place], starts[place + 1]
+        begin, end = begins[place], ends[place]
         whole = (begin + size - 1) // size
         rest = max(whole, end // size)
         total = U(0)
@@ -161,10 +160,10 @@ def _add_runs_of(sums: Buffer, keys: Buffer, source: Buffer) -> None:
     outer, n, inner = sums.shape
     device, m = sums.device, keys.size
     order = order_of(Keys(keys.copy().reshape((1, m)), n.bit_length())).reshape((m,))
-    starts = Buffer.empty(n + 1, i32, device)
-    grid_stride(_find_starts, n + 1, 32)(keys, order, starts)
+    begins, ends = (Buffer.zeros(n, i32, device) for _ in range(2))
+    grid_stride(_find_runs, m)(keys, order, begins, ends)
     size = max(_LEAST_CHUNK, isqrt(m))
     chunks = Buffer.empty((outer, -(-m // size), inner), sums.dtype, device)
     grid_stride(_add_chunks, chunks.size, size)(source, keys, order, chunks, size)
     passes = 2 * size + chunks.shape[1]
-    grid_stride(_add_runs, sums.size, passes)(source, order, starts, chunks, sums, size)
+    grid_stride(_add_runs, sums.size, passes)(source, order, begins, ends, chunks, sums, size)

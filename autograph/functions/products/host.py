@@ -11,35 +11,37 @@ import numpy as np
 from autograph.functions.launch import grid_stride
 from autograph.functions.type_variables import T, U, W
 from autograph.tensor.base import Shape
-from krnlpy import Buffer, Global, GlobalMut, ScalarType, host_call, kernel
+from krnlpy import Buffer, Global, GlobalMut, ScalarType, f32, f64, host_call, kernel, scalar_type
 from krnlpy.dsl import fma, global_id, global_threads, local_array
 
+BLAS = frozenset(map(scalar_type, (f32, f64)))
 _ROWS, _LANES = 4, 16  # of a product that stay in registers: 4 vectors of AVX-512, 8 of AVX2
 _SHARED_WORK = 1 << 22  # multiplications that are worth several threads
 _SINGLE_WORK = 1 << 18  # of two matrices, which BLAS does on one thread; with more it takes several by itself
-_CONVERTED_WORK = 1 << 20  # multiplications from which on BLAS is quicker, with all that is converted for it
+_CONVERTED_WORK = 1 << 18  # of two matrices, above which BLAS is quicker, with all that is converted for it
 _CONVERTED_BLOCK = 1 << 22  # elements of an operand that are converted at once
 
 
 def by_blas(a: Buffer, b: Buffer, out: Buffer) -> None:
     """The products of stacks of one type, whose leading axes broadcast. NumPy has a shorter way for two matrices."""
-    if out.ndim == 2:
+    shape = out.shape
+    if len(shape) == 2:
         host_call(np.dot, a, b, out)
         return
-    each, count = a.shape[-1] * out.shape[-2] * out.shape[-1], prod(out.shape[:-2])
-    if out.shape[0] < 2 or each > _SINGLE_WORK or each * count < _SHARED_WORK:
+    lead = shape[:-2]
+    each, count = a.shape[-1] * shape[-2] * shape[-1], prod(lead)
+    if lead[0] < 2 or each > _SINGLE_WORK or each * count < _SHARED_WORK:
         host_call(np.matmul, a, b, out)
         return
-    lead = out.shape[:-2]
     a, b = (x.broadcast_to((*lead, *x.shape[-2:])) for x in (a, b))
     host_call(np.matmul, a, b, out, split=True)
 
 
-def is_for_kernel(a: Buffer, b: Buffer, shape: Shape, wide: ScalarType) -> bool:
+def is_for_kernel(a: Buffer, b: Buffer, wide: ScalarType) -> bool:
     """Whether the kernel is quicker than NumPy: it has no loops of its own for whole numbers that are quick, and floats
     are converted before and after."""
     (m, k), n = a.shape[-2:], b.shape[-1]
-    return m >= _ROWS and n >= _LANES and (not wide.is_float or prod(shape) * k <= _CONVERTED_WORK)
+    return m >= _ROWS and n >= _LANES and (not wide.is_float or m * k * n <= _CONVERTED_WORK)
 
 
 def converted(a: Buffer, b: Buffer, shape: Shape, dtype: ScalarType, wide: ScalarType) -> Buffer:

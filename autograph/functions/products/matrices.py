@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,8 @@ from autograph.autograd import differentiable, saved
 from autograph.errors import DeviceError, ShapeError
 from autograph.functions.elementwise.promotion import promoted
 from autograph.functions.reducers.sums import sum_to_shape
-from autograph.functions.shapes.views import reshape, transpose
+from autograph.functions.shapes.arrangement import matrix_transpose
+from autograph.functions.shapes.views import reshape
 from autograph.functions.type_variables import accumulator
 from autograph.tensor.base import Shape, TensorBase, require_tensor
 from krnlpy import ScalarType
@@ -54,31 +56,54 @@ def matmul(x: Tensor, y: Tensor) -> Tensor:
             f"@ of shapes {x.shape} and {y.shape}: {x.shape[-1]} columns do not fit"
             f" {y.shape[-2 if y.ndim > 1 else 0]} rows"
         )
-    left = reshape(x, (1, *x.shape)) if x.ndim == 1 else x
-    right = reshape(y, (*y.shape, 1)) if y.ndim == 1 else y
-    result = matrices(left, right, dtype)
-    if left is x and right is y:
-        return result
-    rows, columns = x.shape[-2:-1], y.shape[-1:] if y.ndim > 1 else ()
-    return reshape(result, (*result.shape[:-2], *rows, *columns))
+    return matrices(x, y, dtype)
 
 
 def matrices(x: Tensor, y: Tensor, dtype: ScalarType) -> Tensor:
-    """The products of stacks of matrices that fit, in a dtype."""
+    """The products of stacks of matrices, or vectors, that fit, in a dtype."""
     left, right = x.share.buffer, y.share.buffer
-    shape = _shape(left.shape, right.shape)
-    if right.ndim == 2 != left.ndim and _are_rows(left.shape, left.strides):
-        return reshape(matrices(reshape(x, (-1, x.shape[-1])), y, dtype), shape)
-    value = x.result(product(left, right, shape, dtype, _accumulator(left.dtype, right.dtype)))
+    left_shape, right_shape, are_rows = left.shape, right.shape, False
+    shape: Shape
+    wanted: Shape
+    if len(left_shape) == len(right_shape) == 2:
+        shape = wanted = left_shape[0], right_shape[1]
+        out = product(left, right, shape, dtype, _accumulator(left.dtype, right.dtype))
+    else:
+        if left.ndim == 1:
+            left = left.reshape((1, *left.shape))
+        if right.ndim == 1:
+            right = right.reshape((*right.shape, 1))
+        left_shape, right_shape = left.shape, right.shape
+        shape = now = _shape(left_shape, right_shape)
+        are_rows = right.ndim == 2 != left.ndim  # of one matrix that is as high as all in the stack together
+        if are_rows and _are_rows(left_shape, left.strides):
+            now = prod(shape[:-1]), shape[-1]
+            left = left.reshape((now[0], left_shape[-1]))
+        out = product(left, right, now, dtype, _accumulator(left.dtype, right.dtype))
+        wanted = (*shape[:-2], *shape[-2:-1][: x.ndim - 1], *shape[-1:][: y.ndim - 1])
+        if now != wanted:
+            out = out.reshape(wanted)
+    value = x.result(out)
     if x.node is None and y.node is None:
         return value
     a, b = saved(x), saved(y)
 
-    return differentiable(
-        value,
-        [(x, lambda dy: _summed(dy, transposed(b), a)), (y, lambda dy: _summed(transposed(a), dy, b))],
-        higher_order=True,
-    )
+    def left_gradient(dy: Tensor) -> Tensor:
+        sums = _summed(_in_shape(dy, shape), matrix_transpose(_in_shape(b, right_shape)), left_shape, a.dtype)
+        return _in_shape(sums, a.shape)
+
+    def right_gradient(dy: Tensor) -> Tensor:
+        dy, rows = _in_shape(dy, shape), _in_shape(a, left_shape)
+        if are_rows:
+            count = prod(shape[:-1])
+            dy, rows = reshape(dy, (count, shape[-1])), reshape(rows, (count, left_shape[-1]))
+        return _in_shape(_summed(matrix_transpose(rows), dy, right_shape, b.dtype), b.shape)
+
+    return differentiable(value, [(x, left_gradient), (y, right_gradient)], higher_order=True)
+
+
+def _in_shape(x: Tensor, shape: Shape) -> Tensor:
+    return x if x.shape == shape else reshape(x, shape)
 
 
 @cache
@@ -87,16 +112,11 @@ def _accumulator(x: ScalarType, y: ScalarType) -> ScalarType:
     return accumulator(promoted("@", (x, y)))
 
 
-def _summed(x: Tensor, y: Tensor, of: Tensor) -> Tensor:
+def _summed(x: Tensor, y: Tensor, shape: Shape, dtype: ScalarType) -> Tensor:
     """The products, summed to the shape of an operand that was repeated: rounded after the sum."""
-    if _shape(x.shape, y.shape) == of.shape:
-        return matrices(x, y, of.dtype)
-    return sum_to_shape(matrices(x, y, accumulator(of.dtype)), of.shape, of.dtype)
-
-
-def transposed(x: Tensor) -> Tensor:
-    """Each matrix of a stack transposed."""
-    return transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+    if _shape(x.shape, y.shape) == shape:
+        return matrices(x, y, dtype)
+    return sum_to_shape(matrices(x, y, accumulator(dtype)), shape, dtype)
 
 
 def require_operands(operation: str, *tensors: Tensor) -> None:

@@ -35,18 +35,17 @@ def product(a: Buffer, b: Buffer, shape: Shape, dtype: ScalarType, wide: ScalarT
         wide: in which products are summed.
     """
     is_host = a.device.is_host
-    is_blas = is_host and a.dtype is b.dtype is dtype is wide and wide.is_float
-    if is_host and not is_blas and a.size and b.size and not host.is_for_kernel(a, b, shape, wide):
-        return host.converted(a, b, shape, dtype, wide)
-    # The quickest way to a result, where it is one like an operand.
-    out = Buffer.empty_like(a, dtype) if a.shape == shape else Buffer.empty(shape, dtype, a.device)
-    if not out.size:
-        return out
-    if not a.size:
-        out.fill(0)
-    elif is_blas:
+    if is_host and a.dtype is b.dtype is dtype is wide and dtype in host.BLAS and a.size and b.size:
+        # The quickest way to a result, where it is one like an operand.
+        out = Buffer.empty_like(a) if a.shape == shape else Buffer.empty(shape, dtype, a.device)
         host.by_blas(a, b, out)
-    else:
+        return out
+    if is_host and a.size and b.size and not host.is_for_kernel(a, b, wide):
+        return host.converted(a, b, shape, dtype, wide)
+    out = Buffer.empty(shape, dtype, a.device)
+    if out.size and not a.size:
+        out.fill(0)
+    elif out.size:
         lead = shape[:-2]
         _by_kernels(a.broadcast_to((*lead, *a.shape[-2:])), b.broadcast_to((*lead, *b.shape[-2:])), out, wide)
     return out

@@ -87,7 +87,7 @@ def _logsumexp(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     if fits_rows(x.shape, axes):
         value: Tensor = x.result(rows.logsumexp(x.buffer, axes))
     else:
-        value = _with_logarithm(*_parts("logsumexp", x, axes))
+        value = _with_logarithm(*greatest_and_powers(x.detach(), axes)).cast(x.dtype)
     kept, result = saved(x), value.detach()
 
     def gradient(dy: Tensor) -> Any:
@@ -97,10 +97,11 @@ def _logsumexp(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     return differentiable(value, [(x, gradient)], higher_order=True)
 
 
-def _parts(name: str, x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """The greatest element, and the sum of exponentials beside it, which nothing is derived through."""
-    top = max_of(x.detach(), axes, keepdims=True)
-    return top, _exponentials(x.detach(), top, axis=axes, keepdims=True)
+def greatest_and_powers(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """The greatest element of one that is not recorded, and the sum of exponentials of elements less that, over axes
+    that stay, with length 1; both in the type of computation."""
+    top = max_of(x, axes, keepdims=True).cast(x.dtype.compute)
+    return top, _exponentials(x, top, axis=axes, keepdims=True)
 
 
 def softmax(x: Tensor, axis: int = -1) -> Tensor:
@@ -122,7 +123,9 @@ def softmax(x: Tensor, axis: int = -1) -> Tensor:
     if in_rows:
         value: Tensor = x.result(rows.softmax(x.buffer))
     else:
-        value = x.detach() if not x.size else _quotient(x.detach(), *_parts("softmax", x, axes))
+        value = (
+            x.detach() if not x.size else _quotient(x.detach(), *greatest_and_powers(x.detach(), axes)).cast(x.dtype)
+        )
     kept, result = saved(x), value.detach()
 
     def gradient(dy: Tensor) -> Any:
@@ -153,7 +156,11 @@ def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
     if in_rows:
         value: Tensor = x.result(rows.log_softmax(x.buffer))
     else:
-        value = x.detach() if not x.size else _log_quotient(x.detach(), *_parts("log_softmax", x, axes))
+        value = (
+            x.detach()
+            if not x.size
+            else _log_quotient(x.detach(), *greatest_and_powers(x.detach(), axes)).cast(x.dtype)
+        )
     kept, result = saved(x), value.detach()
 
     def gradient(dy: Tensor) -> Any:

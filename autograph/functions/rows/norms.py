@@ -7,11 +7,11 @@ from typing import Any, Literal, NamedTuple
 
 from autograph.functions.launch import split_rows
 from autograph.functions.reducers.sums import sum_axes, sum_buffers
-from autograph.functions.type_variables import T, U, W, number_for
-from krnlpy import Buffer, Global, GlobalMut, Out, ScalarType, func, kernel
+from autograph.functions.type_variables import T, U
+from krnlpy import Buffer, Global, GlobalMut, Out, ScalarType, func, i32, kernel
 from krnlpy.dsl import sqrt
 
-from .parts import as_rows, launch, parts
+from .parts import as_rows, launch, parts, rows_of_thread
 
 
 class _Kernels(NamedTuple):
@@ -21,7 +21,7 @@ class _Kernels(NamedTuple):
 
 
 _ROWS = 16
-"""Rows whose sums a thread or subgroup makes: few enough that many take part."""
+"""Rows whose sums a thread or subgroup makes, at most: few enough that many take part."""
 
 
 @func
@@ -57,7 +57,7 @@ def _kernels(is_host: bool, dtype: ScalarType, centers: bool) -> _Kernels:
         scales: Out[U, Literal[2]],
         weight: Global[T],
         bias: Global[T],
-        epsilon: W,
+        epsilon: dtype,  # type: ignore[valid-type]
     ) -> None:
         n = x.shape[1]
         for row in range(first_row(), x.shape[0], row_step()):
@@ -97,6 +97,7 @@ def _kernels(is_host: bool, dtype: ScalarType, centers: bool) -> _Kernels:
         of_weight: GlobalMut[U, Literal[2]],
         of_bias: GlobalMut[U, Literal[2]],
         weight: Global[T],
+        count: i32,
     ) -> None:
         """The same, and for some rows the sums that are the gradients of weight and bias."""
         n = x.shape[1]
@@ -104,15 +105,13 @@ def _kernels(is_host: bool, dtype: ScalarType, centers: bool) -> _Kernels:
             for j in range(first(), n, step()):
                 of_weight[block, j] = dtype(0.0)
                 of_bias[block, j] = dtype(0.0)
-            for row in range(block * _ROWS, min(block * _ROWS + _ROWS, x.shape[0])):
+            for row in range(block * count, min(block * count + count, x.shape[0])):
                 mean, scale = means[row, 0], scales[row, 0]
                 of_mean = total(n, _weighted, dy[row], weight) / n if centers else dtype(0.0)
                 of_scale = total(n, _weighted_rest, dy[row], weight, x[row], mean) / n * scale * scale
                 for j in range(first(), n, step()):
                     dx[row, j] = scale * (dy[row, j] * weight[j] - of_mean - (x[row, j] - mean) * of_scale)
-                for j in range(first(), n, step()):
                     of_weight[block, j] += dy[row, j] * ((x[row, j] - mean) * scale)
-                for j in range(first(), n, step()):
                     of_bias[block, j] += dy[row, j]
 
     return _Kernels(normalize, gradient, gradients)
@@ -129,7 +128,7 @@ def normalize(
     weights = Buffer.ones(n, x.dtype, x.device) if weight is None else weight.reshape((n,))
     biases = Buffer.zeros(n, x.dtype, x.device) if bias is None else bias.reshape((n,))
     made = _kernels(x.device.is_host, compute, centers).normalize
-    numbers = (weights, biases, number_for(x.dtype, epsilon))
+    numbers = (weights, biases, epsilon)
     launch(made, 3 if centers else 2, rows, as_rows(out, n), means, scales, numbers=numbers)
     return out, means, scales
 
@@ -154,9 +153,10 @@ def gradients(
     weights = Buffer.ones(n, x.dtype, x.device) if weight is None else weight.reshape((n,))
     made = _kernels(x.device.is_host, compute, centers).gradients
     parts: list[list[Buffer]] = [[], []]
+    count = min(_ROWS, rows_of_thread(x.device, n, 5))
     for some in split_rows(as_rows(x, n), as_rows(dy, n), means, scales, as_rows(out, n)):
-        sums = [Buffer.empty((-(-some[0].shape[0] // _ROWS), n), compute, x.device) for _ in range(2)]
-        launch(made, 6 * _ROWS, *sums, before=some, numbers=(weights,))
+        sums = [Buffer.empty((-(-some[0].shape[0] // count), n), compute, x.device) for _ in range(2)]
+        launch(made, 5 * count, *sums, before=some, numbers=(weights, count))
         for part, total in zip(parts, sums, strict=True):
             part.append(sum_axes(total, (0,), compute))
     of_weight, of_bias = (part[0] if len(part) == 1 else sum_buffers(part) for part in parts)

@@ -10,9 +10,9 @@ from functools import lru_cache
 from math import inf, prod
 from typing import Any, NamedTuple
 
-from autograph.functions.launch import grid_stride, reshape_or_copy, split_rows
+from autograph.functions.launch import grid_stride, max_passes, reshape_or_copy, split_rows
 from autograph.tensor.base import Shape
-from krnlpy import Buffer, ScalarType, f64, func, i32, i64
+from krnlpy import Buffer, Device, ScalarType, f64, func, i32, i64
 from krnlpy.dsl import (
     bitcast,
     global_id,
@@ -28,11 +28,13 @@ from krnlpy.dsl import (
     subgroups,
 )
 
-LONGEST = 1 << 14
+LONGEST = 1 << 16
 """Elements of the longest rows that are taken so: others are worth the whole device. The shape alone decides."""
 
 _LANES = 128
 """Independent sums in a row on the host: enough that LLVM makes vectors of a loop over them and does not unroll it."""
+_SHORT = 16
+"""Elements of the longest rows of which the host makes no vectors."""
 _BLOCK = 16
 """Elements that a thread of a device adds up before they join its sum, so that roundings do not add up."""
 
@@ -78,13 +80,18 @@ def _of_host(dtype: ScalarType) -> Parts:
 
     @func
     def total(n: Any, term: Any, *arguments: Any) -> Any:
+        if n <= _SHORT:
+            whole = dtype(0.0)
+            for j in range(n):
+                whole += term(j, *arguments)
+            return whole
         sums, s = local_array(dtype, _LANES), local_array(dtype, 16)
-        whole = n // _LANES * _LANES
-        for j in range(0, whole, _LANES):
+        end = n // _LANES * _LANES
+        for j in range(0, end, _LANES):
             for k in range(_LANES):
                 sums[k] += term(j + k, *arguments)
-        for k in range(n - whole):
-            sums[k] += term(whole + k, *arguments)
+        for k in range(n - end):
+            sums[k] += term(end + k, *arguments)
         # Of a loop of 16 passes LLVM makes no vectors, of one that may have fewer it does.
         for k in range(min(n, 16)):
             s[k] = ((sums[k] + sums[k + 16]) + (sums[k + 32] + sums[k + 48])) + (
@@ -148,6 +155,11 @@ def as_rows(buffer: Buffer, n: int) -> Buffer:
     """A buffer as rows of so many elements that lie side by side."""
     rows = reshape_or_copy(buffer, (buffer.size // n, n))
     return rows if rows.strides[1] == 1 or n == 1 else rows.contiguous()
+
+
+def rows_of_thread(device: Device, n: int, passes: int) -> int:
+    """How many rows of ``n`` elements the same thread or subgroup may take, if it passes so many times over each."""
+    return max(1, max_passes(device) // (passes * (n // device.info.subgroup_threads + 2)))
 
 
 def launch(

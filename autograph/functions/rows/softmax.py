@@ -22,16 +22,17 @@ class _Kernels(NamedTuple):
 
 
 @func
-def _power(j: Any, x: Any, top: Any) -> Any:
+def power(j: Any, x: Any, top: Any) -> Any:
+    """The exponential of an element less the greatest."""
     # Equal ones, infinite ones too, are not subtracted.
     return exp(x[j] - top) if x[j] != top else 1.0
 
 
 @func
 def _kept_power(j: Any, x: Any, top: Any, y: Any) -> Any:
-    power = _power(j, x, top)
-    y[j] = power
-    return power
+    kept = power(j, x, top)
+    y[j] = kept
+    return kept
 
 
 @func
@@ -63,16 +64,16 @@ def _kernels(is_host: bool, dtype: ScalarType) -> _Kernels:
         n = x.shape[1]
         for row in range(first_row(), x.shape[0], row_step()):
             top = greatest(n, x[row])
-            scale = 1.0 / total(n, _power, x[row], top)
+            scale = 1.0 / total(n, power, x[row], top)
             for j in range(first(), n, step()):
-                y[row, j] = _power(j, x[row], top) * scale
+                y[row, j] = power(j, x[row], top) * scale
 
     @kernel(unchecked=True)
     def log_softmax(x: Global[T, Literal[2]], y: Out[T, Literal[2]]) -> None:
         n = x.shape[1]
         for row in range(first_row(), x.shape[0], row_step()):
             top = greatest(n, x[row])
-            low = log(total(n, _power, x[row], top))
+            low = log(total(n, power, x[row], top))
             for j in range(first(), n, step()):
                 y[row, j] = (x[row, j] - top if x[row, j] != top else 0.0) - low
 
@@ -81,7 +82,7 @@ def _kernels(is_host: bool, dtype: ScalarType) -> _Kernels:
         n = x.shape[1]
         for row in range(first_row(), x.shape[0], row_step()):
             top = greatest(n, x[row])
-            value = top + log(total(n, _power, x[row], top))
+            value = top + log(total(n, power, x[row], top))
             if first() == 0:
                 y[row, 0] = value
 

@@ -56,7 +56,9 @@ def logcumsumexp(x: Tensor, axis: int | None = None) -> Tensor:
     require_tensor("logcumsumexp", x)
     if not x.dtype.is_float:
         raise DtypeError(f"logcumsumexp of {x.dtype}: convert to a float type first, for example tensor.cast(f32)")
-    return _logcumsumexp(x, axis_of("logcumsumexp", x, axis))
+    along, wide = axis_of("logcumsumexp", x, axis), accumulator(x.dtype)
+    # The gradient is made of exp(x - y): of a rounded y it would be far off.
+    return _logcumsumexp(x, along) if wide is x.dtype else _logcumsumexp(x.cast(wide), along).cast(x.dtype)
 
 
 def _logcumsumexp(x: Tensor, axis: int) -> Tensor:
@@ -73,10 +75,8 @@ def _logcumsumexp(x: Tensor, axis: int) -> Tensor:
 
 def _power_sums(x: Tensor, powers: Tensor, weights: Tensor, axis: int, is_reversed: bool) -> Tensor:
     """``exp(x)`` times the sum of ``weights * exp(powers)`` up to each element; or, reversed, from each on."""
-    dtype = x.dtype
-    wide = accumulator(dtype)
-    sums = _POWERS.scanned([powers.buffer, weights.buffer], axis, dtype, (wide, wide), is_reversed=is_reversed)
-    value: Tensor = _scaled_power(x.detach(), *map(x.result, sums)).cast(dtype)
+    sums = _POWERS.scanned([powers.buffer, weights.buffer], axis, x.dtype, is_reversed=is_reversed)
+    value: Tensor = _scaled_power(x.detach(), *map(x.result, sums))
     a, b, w = saved(x), saved(powers), saved(weights)
     result = value.detach()
 

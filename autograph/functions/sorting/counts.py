@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -12,14 +12,15 @@ from autograph.autograd import differentiable
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from autograph.functions.checks import is_number, single
 from autograph.functions.elementwise.promotion import promoted
+from autograph.functions.reducers.sums import sum_axes
 from autograph.functions.reductions.aggregates import max as max_of
 from autograph.functions.reductions.aggregates import min as min_of
 from autograph.functions.scans.runs import run_sums
 from autograph.functions.scans.windows import window
 from autograph.functions.type_variables import T, accumulator
 from autograph.tensor.base import TensorBase, require_tensor
-from krnlpy import Buffer, GlobalMut, Item, ItemMut, f32, host_call, i32, kernel, scalar_type
-from krnlpy.dsl import atomic_add, item_id
+from krnlpy import Buffer, Global, GlobalMut, Item, ItemMut, ScalarType, f32, f64, i32, kernel, scalar_type
+from krnlpy.dsl import atomic_add, global_id, global_threads, item_id
 
 from .keys import keys_of
 from .order import order_of
@@ -28,6 +29,9 @@ from .searching import places_among
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
+
+_CHUNK = 1 << 14  # numbers that a thread of the host counts; many more than there are counts
+_CHUNKS = 1 << 6
 
 
 class Histogram(NamedTuple):
@@ -42,6 +46,21 @@ def _count(numbers: Item[T], counts: GlobalMut[i32]) -> None:
     atomic_add(counts[numbers], 1)
 
 
+@kernel(unchecked=True)
+def _count_chunks(numbers: Global[T], counts: GlobalMut[i32, Literal[2]], size: i32) -> None:
+    """A thread counts what is in a chunk, to a row of its own."""
+    for chunk in range(global_id(), counts.shape[0], global_threads()):
+        for j in range(chunk * size, min((chunk + 1) * size, len(numbers))):
+            counts[chunk, numbers[j]] += 1
+
+
+@kernel(unchecked=True)
+def _sum_chunks(numbers: Global[i32], weights: Global[T], sums: GlobalMut[f64, Literal[2]], size: i32) -> None:
+    for chunk in range(global_id(), sums.shape[0], global_threads()):
+        for j in range(chunk * size, min((chunk + 1) * size, len(numbers))):
+            sums[chunk, numbers[j]] += f64(weights[j])
+
+
 @kernel
 def _runs(number: Item[i32], before: Item[i32], begins: ItemMut[T]) -> None:
     begins = T(1 if item_id() == 0 or number != before else 0)
@@ -52,6 +71,17 @@ def _store_sums(number: Item[i32], following: Item[i32], total: Item[T], sums: G
     """The sum of a run stands at its end."""
     if item_id() == last or number != following:
         sums[number] = total
+
+
+@kernel
+def _equal_bins(x: Item[T], edges: Global[T], out: ItemMut[i32], low: T, scale: T, bins: i32) -> None:
+    """The bin of an element where all are of one width: about where it should be, and by its edges exactly."""
+    guess = min(max(i32((x - low) * scale), 0), bins - 1)
+    while guess > 0 and x < edges[guess]:
+        guess -= 1
+    while guess < bins - 1 and x >= edges[guess + 1]:
+        guess += 1
+    out = guess if edges[0] <= x <= edges[bins] else bins
 
 
 @kernel
@@ -142,13 +172,18 @@ def histogram(
             raise DeviceError(f"histogram of a tensor on {x.device.name} with edges on {bins.device.name}")
         edges = bins.detach()
     else:
-        edges = _edges(x, single("bins", bins, 1), range)
+        low, high = _limits(x, range)
+        own = x.dtype if x.dtype.is_float else scalar_type(f32)
+        distant = np.linspace(low, high, single("bins", bins, 1) + 1).astype(own.dtype)
+        edges = x.result(Buffer.from_numpy(distant, x.device))
     dtype = promoted("histogram", [x.dtype, edges.dtype])
     count = edges.size - 1
     elements = x.detach().cast(dtype).reshape(-1)
     numbers = Buffer.empty(elements.shape, i32, x.device)
-    if numbers.size:
-        limits = edges.cast(dtype).buffer
+    limits = edges.cast(dtype).buffer
+    if numbers.size and not isinstance(bins, TensorBase) and dtype.size >= 4:
+        _equal_bins(elements.buffer, limits, numbers, low, count / (high - low), count)
+    elif numbers.size:
         places = places_among(keys_of(limits).buffer, keys_of(elements.buffer).buffer, is_right=True)
         _bins(elements.buffer, places, limits[-1:].broadcast_to(elements.shape), numbers, count)
     flat = None if weights is None else weights.reshape(-1)
@@ -156,7 +191,8 @@ def histogram(
     return Histogram(window(counts, 0, 0, count), edges)
 
 
-def _edges(x: Tensor, bins: int, range: Any) -> Tensor:
+def _limits(x: Tensor, range: Any) -> tuple[float, float]:
+    """The outer edges."""
     if range is None:
         low, high = (float(of(x.detach()).item()) for of in (min_of, max_of)) if x.size else (0.0, 1.0)
     elif isinstance(range, Sequence) and len(range) == 2 and all(is_number(edge) for edge in range):
@@ -167,8 +203,7 @@ def _edges(x: Tensor, bins: int, range: Any) -> Tensor:
         raise AutographError(f"histogram from {low} to {high}: expected finite numbers in ascending order; pass range")
     if low == high:
         low, high = low - 0.5, high + 0.5
-    dtype = x.dtype if x.dtype.is_float else scalar_type(f32)
-    return x.result(Buffer.from_numpy(np.linspace(low, high, bins + 1).astype(dtype.dtype), x.device))
+    return low, high
 
 
 def _require_weights(name: str, x: Tensor, weights: Tensor | None) -> None:
@@ -186,10 +221,10 @@ def _require_weights(name: str, x: Tensor, weights: Tensor | None) -> None:
 def _counted(x: Tensor, weights: Tensor | None, length: int) -> Tensor:
     """Counts, or sums of weights, of ``[n]`` numbers from 0 to length - 1."""
     if weights is None:
+        if x.device.is_host:
+            return x.result(_by_chunks(_count_chunks, [x.buffer], length, scalar_type(i32)))
         counts = Buffer.zeros(length, i32, x.device)
-        if x.size and x.device.is_host:
-            host_call(_count_by_numpy, x.buffer, counts)
-        elif x.size:
+        if x.size:
             _count(x.buffer, counts)
         return x.result(counts)
     numbers = x.buffer.cast(i32)
@@ -203,7 +238,7 @@ def _weighed(numbers: Buffer, weights: Tensor, length: int) -> Tensor:
     sums = Buffer.zeros(length, weights.dtype, weights.device)
     count = weights.size
     if count and weights.device.is_host and weights.dtype.is_float:
-        host_call(_sum_by_numpy, numbers, weights.buffer, sums)
+        sums = _by_chunks(_sum_chunks, [numbers, weights.buffer], length, scalar_type(f64)).cast(weights.dtype)
     elif count:
         order = order_of(keys_of(numbers.reshape((1, count))))
         by_run = taken(weights.detach(), order, 0)
@@ -221,9 +256,12 @@ def _of_numbers(sums: Tensor, numbers: Buffer) -> Tensor:
     return differentiable(value, [(sums, lambda dy: _weighed(numbers, dy, sums.size))], higher_order=True)
 
 
-def _count_by_numpy(numbers: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> None:
-    counts[:] = np.bincount(numbers.astype(np.int64, copy=False), minlength=len(counts))
-
-
-def _sum_by_numpy(numbers: np.ndarray[Any, Any], weights: np.ndarray[Any, Any], sums: np.ndarray[Any, Any]) -> None:
-    sums[:] = np.bincount(numbers, weights=weights, minlength=len(sums))
+def _by_chunks(kernel: Any, buffers: list[Buffer], length: int, dtype: ScalarType) -> Buffer:
+    """What a kernel of the host adds up in chunks, and the sum of these."""
+    count = buffers[0].size
+    size = max(_CHUNK, 16 * length, -(-count // _CHUNKS))
+    chunks = max(1, -(-count // size))
+    found = Buffer.zeros((chunks, length), dtype, buffers[0].device)
+    if count and length:
+        kernel.with_global_threads(chunks)(*buffers, found, size)
+    return found[0] if chunks == 1 else sum_axes(found, (0,), dtype)

@@ -95,11 +95,11 @@ def order_of(keys: Keys) -> Buffer:
     if n <= 1:
         order.fill(0)
         return order
-    if n <= _SHORT:
+    bits, length, compared = _work(order.device)
+    if n <= _SHORT or rows * n * n <= compared:
         for some, out in split_rows(keys.buffer, order):
             grid_stride(_ranks, some.size, n)(some, out)
         return order
-    bits, length = _work(order.device)
     chunks = -(-n // length)
     at_once = max(1, _COUNTS // (chunks << bits))
     for first in range(0, rows, at_once):
@@ -126,7 +126,9 @@ def _radix(keys: Buffer, order: Buffer, counts: Buffer, shifts: range, length: i
         now, then = then, now
 
 
-def _work(device: Device) -> tuple[int, int]:
-    """The bits of a digit, and the length of a chunk: on a GPU many threads with few counters each."""
+def _work(device: Device) -> tuple[int, int, int]:
+    """The bits of a digit, and the length of a chunk: on a GPU many threads with few counters each. And how many keys
+    are compared in less time than it takes to launch what counts digits."""
     kind = device.info.kind
-    return (8, 1 << 16) if kind == "host" else (8, 1 << 12) if kind == "cpu" else (4, 256)
+    bits, length = (8, 1 << 16) if kind == "host" else (8, 1 << 12) if kind == "cpu" else (4, 256)
+    return bits, length, 0 if kind == "interpreter" else 1 << 20

@@ -11,8 +11,8 @@ from krnlpy import Buffer, GlobalMut, Item, ItemMut, i32, kernel
 from krnlpy.dsl import item_id
 
 from .keys import K, keys_of
-from .order import order_of
 from .places import neighbours, taken
+from .sorts import order_along, sort
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
@@ -49,13 +49,15 @@ def _begins(x: Item[T], key: Item[K], before: Item[K], out: ItemMut[i32]) -> Non
 
 
 @kernel
-def _spread(
-    numbers: Item[i32], order: Item[i32], begins: Item[i32], inverse: GlobalMut[i32], firsts: GlobalMut[i32]
-) -> None:
+def _first_places(numbers: Item[i32], begins: Item[i32], firsts: GlobalMut[i32]) -> None:
     """``numbers`` are those of the elements in order, from 1 on."""
-    inverse[order] = numbers - 1
     if begins == 1:
         firsts[numbers - 1] = item_id()
+
+
+@kernel
+def _number(numbers: Item[i32], order: Item[i32], inverse: GlobalMut[i32]) -> None:
+    inverse[order] = numbers - 1
 
 
 @kernel
@@ -100,8 +102,10 @@ def unique_counts(x: Tensor) -> UniqueCounts:
     >>> counts.numpy().tolist()
     [1, 1, 2]
     """
-    found = _unique("unique_counts", x)
-    return UniqueCounts(found.values, found.counts)
+    require_tensor("unique_counts", x)
+    ordered = sort(x.detach().reshape(-1))
+    _, firsts = _different(ordered)
+    return UniqueCounts(_at(ordered, firsts), x.result(_counts(firsts, x.size)))
 
 
 def unique_inverse(x: Tensor) -> UniqueInverse:
@@ -129,31 +133,43 @@ def unique_values(x: Tensor) -> Tensor:
     >>> unique_values(Tensor.from_numpy([3, 1, 3, 2])).numpy().tolist()
     [1, 2, 3]
     """
-    return _unique("unique_values", x).values
+    require_tensor("unique_values", x)
+    ordered = sort(x.detach().reshape(-1))
+    return _at(ordered, _different(ordered)[1])
 
 
 def _unique(name: str, x: Tensor) -> UniqueAll:
     require_tensor(name, x)
-    flat, device = x.detach().reshape(-1), x.device
-    total = flat.size
-    if not total:
-        nothing = x.result(Buffer.empty(0, i32, device))
-        return UniqueAll(flat, nothing, x.result(Buffer.empty(x.shape, i32, device)), nothing)
-    order = order_of(keys_of(flat.buffer.reshape((1, total)))).reshape((total,))
-    ordered = taken(flat, order.reshape((1, total)), 0).buffer
-    begins, inverse, firsts = (Buffer.empty(total, i32, device) for _ in range(3))
-    keys = keys_of(ordered).buffer
-    _begins(ordered, keys, neighbours(keys, before=True), begins)
-    numbers = sums_along(begins, 0)
-    _spread(numbers, order, begins, inverse, firsts)
-    count = int(numbers[-1:].numpy()[0])
-    firsts = firsts[:count].copy()
-    counts = Buffer.empty(count, i32, device)
-    _lengths(firsts, neighbours(firsts, before=False), counts, total, count - 1)
-    places = firsts.reshape((1, count))
+    flat, total = x.detach().reshape(-1), x.size
+    order = x.result(order_along(flat, 0, descending=False).reshape((total,)))
+    ordered = _at(flat, order.buffer)
+    numbers, firsts = _different(ordered)
+    inverse = Buffer.empty(total, i32, x.device)
+    if total:
+        _number(numbers, order.buffer, inverse)
     return UniqueAll(
-        taken(x.result(ordered), places, 0),
-        taken(x.result(order), places, 0),
-        x.result(inverse.reshape(x.shape)),
-        x.result(counts),
+        _at(ordered, firsts), _at(order, firsts), x.result(inverse.reshape(x.shape)), x.result(_counts(firsts, total))
     )
+
+
+def _different(ordered: Tensor) -> tuple[Buffer, Buffer]:
+    """Which of the different elements each of ``[n]`` sorted ones is, from 1 on; and where the first of each stands."""
+    begins, firsts = (Buffer.empty(ordered.size, i32, ordered.device) for _ in range(2))
+    if not ordered.size:
+        return begins, firsts
+    keys = keys_of(ordered.buffer).buffer
+    _begins(ordered.buffer, keys, neighbours(keys, before=True), begins)
+    numbers = sums_along(begins, 0)
+    _first_places(numbers, begins, firsts)
+    return numbers, firsts[: int(numbers[-1:].numpy()[0])].copy()
+
+
+def _counts(firsts: Buffer, total: int) -> Buffer:
+    counts = Buffer.empty(len(firsts), i32, firsts.device)
+    if counts.size:
+        _lengths(firsts, neighbours(firsts, before=False), counts, total, len(firsts) - 1)
+    return counts
+
+
+def _at(x: Tensor, places: Buffer) -> Tensor:
+    return taken(x, places.reshape((1, len(places))), 0)

@@ -191,3 +191,9 @@ def test_result_type_is_that_of_operations() -> None:
     assert not ag.can_cast(i64, u64) and not ag.can_cast(i64, f32)
     with pytest.raises(DtypeError, match="none was given"):
         ag.result_type()
+
+
+def test_filled_with_the_number_of_a_tensor(device: Device) -> None:
+    number = ag.asarray(7, device=device)
+    assert ag.full(2, number, device=device).numpy().tolist() == [7, 7]
+    assert ag.full_like(ag.asarray([0.5], device=device), number).numpy().tolist() == [7.0]

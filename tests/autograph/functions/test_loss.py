@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograph import Parameter, Tensor
+from autograph import Parameter, Tensor, gradcheck
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
+from autograph.functions.rows import parts
 from krnlpy import Device, Feature, ScalarType, bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
 from tests.autograph.reference import DTYPES, ROUNDING, cross_entropy, draw, numeric_gradient, tensor
 from tests.support.devices import requires
@@ -42,6 +43,28 @@ def test_value_and_gradient(shape: tuple[int, ...], reduction: Any, dtype: Scala
     # quotient by 2.5 ulp, the difference by one rounding: 6 + 6 + 16 + 5 + 1 halves of an ulp. Then to the dtype.
     tolerance = 40 * 2.0**-24 + ROUNDING[dtype]
     np.testing.assert_allclose(present(x.grad).numpy().astype(np.float64), numeric, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("longest", [2, 64])
+def test_doubles(longest: int, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In f64, also where rows are longer than a thread takes."""
+    requires(device, f64)
+    monkeypatch.setattr(parts, "LONGEST", longest)
+    logits, classes = draw(1, (7, 3), f64, -4, 4), np.arange(7) % 3
+    x = Parameter(tensor(logits, f64, device))
+    x.init_grad()
+    loss = x.cross_entropy_loss(classes)
+    assert loss.dtype is x.dtype
+    np.testing.assert_allclose(loss.item(), cross_entropy(logits, classes), rtol=1e-14)
+    loss.backward()
+    shares = np.exp(logits - np.log(np.exp(logits).sum(1, keepdims=True)))
+    np.testing.assert_allclose(present(x.grad).numpy(), (shares - np.eye(3)[classes]) / 7, rtol=0, atol=1e-15)
+
+
+def test_second_derivatives() -> None:
+    classes = np.array([0, 2])
+    logits = Tensor.from_numpy(np.array([[0.3, -1.0, 0.5], [2.0, 0.1, 0.0]]))
+    gradcheck(lambda x: x.cross_entropy_loss(classes, "sum"), logits, order=2)
 
 
 @pytest.mark.parametrize("dtype", CLASSES, ids=str)

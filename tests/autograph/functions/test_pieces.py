@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor
-from autograph.functions import launch, losses
+from autograph.functions import launch
 from autograph.functions.convolution import direct as conv2_direct
 from autograph.functions.pooling import maxima
+from autograph.functions.rows import parts
 from krnlpy import Device, ScalarType, bf16, f16, f32
 from tests.autograph.reference import apart, check_choices
 from tests.autograph.reference import max_pool2 as max_pool2_reference
@@ -29,10 +30,11 @@ def give(monkeypatch: pytest.MonkeyPatch) -> Give:
     """Gives a thread so many passes at most, on every device."""
 
     def given(passes: int) -> None:
-        for module in (losses, launch, maxima):
+        for module in (launch, maxima, parts):
             monkeypatch.setattr(module, "max_passes", lambda device: passes)
         for module in (conv2_direct, launch):
             monkeypatch.setattr(module, "MAX_PASSES", passes)
+        monkeypatch.setattr(parts, "LONGEST", passes)
 
     return given
 
@@ -40,7 +42,7 @@ def give(monkeypatch: pytest.MonkeyPatch) -> Give:
 @pytest.mark.parametrize(("shape", "passes"), [((7, 3), 1), ((31, 16), 3)], ids=str)
 @pytest.mark.parametrize("dtype", [f32, f16, bf16], ids=str)
 def test_losses(shape: tuple[int, int], dtype: ScalarType, passes: int, device: Device, give: Give) -> None:
-    """Of 16 classes in pieces of 3, the last one has one."""
+    """Rows that are longer than a thread or subgroup takes."""
     give(passes)
     test_loss.test_value_and_gradient(shape, "mean", dtype, device)
 

@@ -134,6 +134,12 @@ def test_histogram(device: Device) -> None:
             counts, edges = np.histogram(x, bins, limits, weights=weights if weighed else None)
             np.testing.assert_allclose(found.counts.numpy(), counts, rtol=1e-5)
             np.testing.assert_allclose(found.edges.numpy(), edges, rtol=0, atol=1e-6)  # of up to 4, in f32
+    # Edges that are equal in f32, and those of bf16, which are far from equal distances.
+    close = Tensor.from_numpy(np.array([1e8, 1e8 + 8, 1e8 + 16, 1e8 + 16], np.float32), device)
+    assert autograph.histogram(close, 64).counts.numpy().sum() == 4
+    narrow = autograph.histogram(tensor.cast(bf16), 30)
+    edges = narrow.edges.cast(f32).numpy()
+    np.testing.assert_array_equal(narrow.counts.numpy(), np.histogram(tensor.cast(bf16).cast(f32).numpy(), edges)[0])
     # The last bin has its end; what is outside or NaN does not count; whole numbers are compared as f32.
     edge = Tensor.from_numpy(np.array([0, 1, 2, 3, np.nan, -np.inf, np.inf], np.float32), device)
     assert autograph.histogram(edge, 2, (0, 2)).counts.numpy().tolist() == [1, 2]

@@ -88,6 +88,17 @@ def test_a_repeated_operands_gradient_is_rounded_once(device: Device) -> None:
     assert present(x.grad).item() == 772
 
 
+@pytest.mark.parametrize(("dtype", "count"), [(bf16, 512), (f16, 4_096)], ids=str)
+def test_narrow_types_are_summed_in_f32(dtype: Any, count: int, device: Device) -> None:
+    """Sums of ones; added up in their own type, they would stay at half of that."""
+    count = 260 if device.info.kind == "interpreter" else count
+    for rows, columns in ((1, 1), (4, 16)):
+        ones = Tensor.ones((1, 1), dtype, device).broadcast_to(rows, count) @ Tensor.ones(
+            (count, columns), dtype, device
+        )
+        np.testing.assert_array_equal(ones.numpy().astype(int), count)
+
+
 def test_second_derivatives(device: Device) -> None:
     """Of the sum of (x y)^2, by x in the direction of ones: 2 * (ones y) y^T, for each matrix of a stack."""
     x, y = (draw(seed, shape, f32) for seed, shape in ((5, (2, 3)), (6, (4, 3, 2))))
@@ -178,3 +189,9 @@ def test_dense_layers_of_any_rank(shape: Any, device: Device) -> None:
     expected = np.broadcast_to(rows.sum(0)[:, None], (4, 3))
     np.testing.assert_allclose(present(layer.weight.grad).numpy(), expected, rtol=0, atol=7 * 6 * 2.0**-24)
     np.testing.assert_array_equal(present(present(layer.bias).grad).numpy(), np.full(3, len(rows)))
+
+
+def test_many_rows_of_no_elements(device: Device) -> None:
+    x, y = Tensor.zeros((5, 3, 0), device=device), Tensor.zeros((0, 2), device=device)
+    assert (x @ y).numpy().tolist() == np.zeros((5, 3, 2)).tolist()
+    assert (x @ y[:, 0]).shape == (5, 3)
