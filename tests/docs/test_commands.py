@@ -38,10 +38,11 @@ TRANSCRIPTS = [(page, block) for page in PAGES for block in blocks(page, "consol
 def test_every_block_says_what_it_is() -> None:
     kinds = {page: {fence for fence, _ in fenced(page)} for page in PAGES}
     assert {p: k for p, k in kinds.items() if k - {"python", "sh", "console", "text", "py", "cuda"}} == {}
-    assert {p for p, k in kinds.items() if k & {"py", "cuda"}} == {"docs/migrating.md"}
+    assert {p for p, k in kinds.items() if k & {"py", "cuda"}} == {"docs/migrating.md", "docs/array-api.md"}
     assert {p for p, k in kinds.items() if "text" in k} == {"README.md", "docs/architecture.md"}
-    for block in blocks("docs/migrating.md", "py"):
-        compile(block, "docs/migrating.md", "exec")
+    for page in ("docs/migrating.md", "docs/array-api.md"):
+        for block in blocks(page, "py"):
+            compile(block, page, "exec")
 
 
 def environment(folder: Path) -> dict[str, str]:

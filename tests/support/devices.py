@@ -64,18 +64,20 @@ def device_parameters(metafunc: pytest.Metafunc, found: Sequence[tuple[str, Any]
     """What a test is parametrized with, which runs on these devices: some of them have it in the deep tier alone.
 
     Devices of one driver, such as two versions of Mesa's, share the tests: a checksum of a test's name says which of
-    them has it for each change. Devices that ``--device`` names have all tests. Of a test for ``one_vulkan_device``
-    there is one anyway.
+    them has it for each change. A test for ``one_vulkan_device`` runs on the host and, by the same checksum, by the
+    interpreter or on one device. Devices that ``--device`` names have all tests, but of the latter there is one.
     """
     indices = [selector for _, selector in found if isinstance(selector, int)]
-    if metafunc.definition.get_closest_marker("one_vulkan_device"):
-        first = indices[:1]
-    elif metafunc.config.getoption("--device"):
-        first = indices
-    else:
-        number = zlib.crc32(metafunc.definition.nodeid.encode())
-        first = [group[number % len(group)] for group in by_driver(indices)]
-    return [pytest.param(s, id=name, marks=[deep] if s in indices and s not in first else []) for name, s in found]
+    is_driven = metafunc.definition.get_closest_marker("one_vulkan_device") is None
+    number = zlib.crc32(metafunc.definition.nodeid.encode())
+    first: list[Any] = ["host", "interpreter"]
+    if metafunc.config.getoption("--device"):
+        first += indices if is_driven else indices[:1]
+    elif is_driven:
+        first += [group[number % len(group)] for group in by_driver(indices)]
+    elif indices:
+        first = ["host", "interpreter" if number % 3 == 0 else indices[0]]
+    return [pytest.param(s, id=name, marks=[] if s in first else [deep]) for name, s in found]
 
 
 def limit_reach(device: Device, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
