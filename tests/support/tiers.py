@@ -16,7 +16,7 @@ import pytest
 deep = pytest.mark.deep
 
 one_vulkan_device = pytest.mark.one_vulkan_device
-"""For what no driver decides: for each change such tests run on the host, and by the interpreter or on one Vulkan device."""
+"""For what no driver decides: for each change it runs on the host, and by the interpreter or on one Vulkan device."""
 
 
 def sampled(cases: Sequence[tuple[Any, ...]], every: int) -> list[Any]:

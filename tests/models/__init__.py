@@ -1,0 +1,1 @@
+"""Models that people train, made of public names only, beside PyTorch's."""
