@@ -113,6 +113,7 @@ from .functions.indexing.along_axes import index_add, put_along_axis, scatter_ad
 from .functions.indexing.embedding import embedding
 from .functions.indexing.nonzero import nonzero
 from .functions.indexing.one_hot import one_hot
+from .functions.interpolation.interpolate import interpolate, pixel_shuffle, pixel_unshuffle
 from .functions.normalization import (
     batch_norm_inference,
     batch_norm_training,
@@ -120,6 +121,14 @@ from .functions.normalization import (
     instance_norm,
     layer_norm,
     rms_norm,
+)
+from .functions.pooling.averages import (
+    adaptive_avg_pool1,
+    adaptive_avg_pool2,
+    adaptive_avg_pool3,
+    avg_pool1,
+    avg_pool2,
+    avg_pool3,
 )
 from .functions.pooling.max_pools import (
     adaptive_max_pool1,
@@ -167,22 +176,7 @@ from .functions.sorting.quantiles import median, quantile
 from .functions.sorting.searching import isin, searchsorted
 from .functions.sorting.sorts import argsort, sort
 from .functions.sorting.uniques import unique_all, unique_counts, unique_inverse, unique_values
-from .nn import (
-    Conv1,
-    Conv2,
-    Conv3,
-    ConvTranspose1,
-    ConvTranspose2,
-    ConvTranspose3,
-    Dense,
-    Flatten,
-    Identity,
-    Layer,
-    MaxPool1,
-    MaxPool2,
-    Relu,
-    Sequential,
-)
+from .nn import *  # noqa: F403  # all layers, which nn lists
 from .optim import (
     SGD,
     Adadelta,
@@ -211,32 +205,21 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
-    "Conv1",
-    "Conv2",
-    "Conv3",
-    "ConvTranspose1",
-    "ConvTranspose2",
-    "ConvTranspose3",
-    "Dense",
-    "Flatten",
-    "Identity",
-    "Layer",
     "Lion",
-    "MaxPool1",
-    "MaxPool2",
     "NAdam",
     "Optimizer",
     "Parameter",
     "RAdam",
     "RMSprop",
-    "Relu",
     "RuleOptimizer",
-    "Sequential",
     "Tensor",
     "UpdateRule",
     "abs",
     "acos",
     "acosh",
+    "adaptive_avg_pool1",
+    "adaptive_avg_pool2",
+    "adaptive_avg_pool3",
     "adaptive_max_pool1",
     "adaptive_max_pool2",
     "adaptive_max_pool3",
@@ -254,6 +237,9 @@ __all__ = [
     "atan2",
     "atanh",
     "autograd",
+    "avg_pool1",
+    "avg_pool2",
+    "avg_pool3",
     "batch_norm_inference",
     "batch_norm_training",
     "bincount",
@@ -332,6 +318,7 @@ __all__ = [
     "iinfo",
     "index_add",
     "instance_norm",
+    "interpolate",
     "isdtype",
     "isfinite",
     "isin",
@@ -385,6 +372,8 @@ __all__ = [
     "outer",
     "pad",
     "permute_dims",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "positive",
     "pow",
     "prod",
@@ -453,6 +442,7 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+__all__ += nn.__all__
 
 # What takes tens of milliseconds to load and not every program needs is loaded when asked for: CSV, compression, CBOR.
 _LATER = {"data": "data", "load_checkpoint": "files.checkpoints", "save_checkpoint": "files.checkpoints"}

@@ -70,6 +70,8 @@ def from_dlpack(x: Any, /, *, device: Device | None = None, copy: bool | None = 
     >>> from_dlpack(np.arange(3, dtype=np.int16))
     Tensor(i16, (3,), Device.host(), [0, 1, 2])
     """
+    if copy is not None and not isinstance(copy, bool):
+        raise DtypeError(f"from_dlpack(copy={copy!r}): expected True, False or None")
     if isinstance(x, TensorBase):
         return asarray(x.detach(), device=device, copy=copy)
     if copy:

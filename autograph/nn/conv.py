@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from autograph.errors import ShapeError
 from autograph.functions.checks import per_axis, single
-from autograph.functions.convolution.convolutions import conv1, conv2, conv3
+from autograph.functions.convolution.convolutions import PaddingMode, conv1, conv2, conv3
 from autograph.functions.convolution.transposed import conv_transpose1, conv_transpose2, conv_transpose3
 from autograph.tensor.base import require_tensor
 from autograph.tensor.parameter import Parameter
@@ -16,9 +16,7 @@ from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, f32
 
 from .initialize import Seed, generator, require_counts, uniform
-from .layer import Layer, settings
-
-Sizes = int | tuple[int, ...]
+from .layer import Layer, Sizes, settings, sizes
 
 
 class _Filters(Layer):
@@ -49,18 +47,14 @@ class _Filters(Layer):
         if inputs % self.groups or outputs % self.groups:
             raise ShapeError(f"{layer} of {inputs} to {outputs} channels: not in {groups} equal groups")
         lengths = per_axis("filter", filter, 1, self._ndim)
-        self.stride = self._sizes("stride", stride, 1)
-        self.padding = padding if padding in ("same", "valid") else self._sizes("padding", padding, 0)
-        self.dilation = self._sizes("dilation", dilation, 1)
+        self.stride = sizes("stride", stride, 1, self._ndim)
+        self.padding = padding if padding in ("same", "valid") else sizes("padding", padding, 0, self._ndim)
+        self.dilation = sizes("dilation", dilation, 1, self._ndim)
         rng = generator(seed)
         channels = (inputs, outputs // self.groups) if self._is_transposed else (outputs, inputs // self.groups)
         fan_in = inputs // self.groups * prod(lengths)
         self.weight = uniform((*channels, *lengths), fan_in, rng, dtype, device)
         self.bias: Parameter | None = uniform((outputs,), fan_in, rng, dtype, device) if bias else None
-
-    def _sizes(self, name: str, value: Any, minimum: int) -> Sizes:
-        """A number for each axis; of signals, the number."""
-        return per_axis(name, value, minimum, self._ndim) if self._ndim > 1 else single(name, value, minimum)
 
     def _options(self) -> dict[str, Any]:
         """How the filters lie, as the operation takes it."""
@@ -88,12 +82,51 @@ class _Filters(Layer):
         inputs, outputs = (first, second * self.groups) if self._is_transposed else (second * self.groups, first)
         defaults = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
         several = {name: (n,) * self._ndim if self._ndim > 1 else n for name, n in defaults.items()}
-        options = {name: (value, several.get(name, 1)) for name, value in self._options().items()}
+        others: dict[str, Any] = {"groups": 1, "padding_mode": "zeros"}
+        options = {name: (value, {**several, **others}[name]) for name, value in self._options().items()}
         filter = tuple(lengths) if self._ndim > 1 else lengths[0]
         return settings(inputs, outputs, filter, **options, bias=(self.bias is not None, False))
 
 
-class Conv1(_Filters):
+class _PaddedFilters(_Filters):
+    """What convolutions have beside that: what stands around images."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        filter: Sizes,
+        *,
+        stride: Sizes = 1,
+        padding: Sizes | str = 0,
+        dilation: Sizes = 1,
+        groups: int = 1,
+        padding_mode: PaddingMode = "zeros",
+        bias: bool = False,
+        device: Device | None = None,
+        dtype: DTypeLike = f32,
+        seed: Seed = None,
+    ) -> None:
+        self.padding_mode = padding_mode
+        super().__init__(
+            inputs,
+            outputs,
+            filter,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
+            device=device,
+            dtype=dtype,
+            seed=seed,
+        )
+
+    def _options(self) -> dict[str, Any]:
+        return {**super()._options(), "padding_mode": self.padding_mode}
+
+
+class Conv1(_PaddedFilters):
     """Cross-correlation of signals ``[n, inputs, w]`` with learned filters, giving ``[n, outputs, ow]``.
 
     Args:
@@ -102,6 +135,7 @@ class Conv1(_Filters):
         filter: length of the filters.
         stride, padding (zeros at both ends, or "same" or "valid"), dilation: in elements.
         groups: of channels, which are convolved by themselves.
+        padding_mode: what the padding is: "zeros", "reflect", "edge" or "wrap", as :func:`autograph.pad` has it.
         bias: whether a learned number is added to each channel.
         device: where the parameters are; None is the host.
         dtype: f16, bf16, f32 or f64.
@@ -124,7 +158,7 @@ class Conv1(_Filters):
     _ndim, operation = 1, conv1
 
 
-class Conv2(_Filters):
+class Conv2(_PaddedFilters):
     """Cross-correlation of images ``[n, inputs, h, w]`` with learned filters, giving ``[n, outputs, oh, ow]``.
 
     Args:
@@ -133,6 +167,7 @@ class Conv2(_Filters):
         filter: height and width of the filters, or one number for both.
         stride, padding (zeros, or "same" or "valid"), dilation: in pixels, of both axes or ``(vertical, horizontal)``.
         groups: of channels, which are convolved by themselves; with ``inputs`` groups the convolution is depthwise.
+        padding_mode: what the padding is: "zeros", "reflect", "edge" or "wrap", as :func:`autograph.pad` has it.
         bias: whether a learned number is added to each channel.
         device: where the parameters are; None is the host.
         dtype: f16, bf16, f32 or f64.
@@ -156,13 +191,13 @@ class Conv2(_Filters):
     _ndim, operation = 2, conv2
 
 
-class Conv3(_Filters):
+class Conv3(_PaddedFilters):
     """Cross-correlation of volumes ``[n, inputs, d, h, w]`` with learned filters, giving ``[n, outputs, od, oh, ow]``.
 
     Args:
         inputs, outputs, bias, device, dtype, seed: as :class:`Conv2` takes them.
         filter: depth, height and width of the filters, or one number for all.
-        stride, padding, dilation, groups: as :class:`Conv2` takes them, of three axes.
+        stride, padding, dilation, groups, padding_mode: as :class:`Conv2` takes them, of three axes.
 
     Attributes:
         weight: ``[outputs, inputs / groups, fd, fh, fw]``, drawn from ``[-a, a)`` with ``a = sqrt(2 / fan_in)``, where
@@ -203,8 +238,8 @@ class _TransposedFilters(_Filters):
         dtype: DTypeLike = f32,
         seed: Seed = None,
     ) -> None:
-        self.output_padding = self._sizes("output_padding", output_padding, 0)
-        padding = self._sizes("padding", padding, 0)
+        self.output_padding = sizes("output_padding", output_padding, 0, self._ndim)
+        padding = sizes("padding", padding, 0, self._ndim)
         super().__init__(
             inputs,
             outputs,

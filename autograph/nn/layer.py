@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from autograph.errors import AutographError, DtypeError
+from autograph.functions.checks import per_axis, single
 from autograph.tensor.parameter import Parameter
 from krnlpy import Device, DTypeLike, scalar_type
 
@@ -242,6 +243,19 @@ def _lines(layer: Layer, name: str) -> list[str]:
     for child_name, child in layers:
         lines += [f"  {line}" for line in _lines(child, child_name)]
     return lines
+
+
+Sizes = int | tuple[int, ...]
+"""One number, or one for each axis."""
+
+
+def sizes(name: str, value: Any, minimum: int, ndim: int) -> Sizes:
+    """A setting as layers of signals, images or volumes keep it: a number for each axis; of signals, the number.
+
+    Raises:
+        ShapeError: a number is below the minimum, or they are not such numbers.
+    """
+    return per_axis(name, value, minimum, ndim) if ndim > 1 else single(name, value, minimum)
 
 
 def settings(*values: Any, **named: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from numbers import Real
 from typing import Any, TypeAlias
 
 from autograph.errors import AutographError, DtypeError, ShapeError
@@ -42,6 +43,10 @@ class UpdateRule:
         tick: from the numbers of ``clock``, and ``numbers``, to the next ones, before each step; None counts steps.
         clock_start: what the numbers of ``clock`` begin with; 0 if not given.
 
+    Raises:
+        LaunchError: ``function`` or ``tick`` is not a function made by ``def``.
+        AutographError: ``state`` or ``clock`` are not names, or ``clock_start`` not as many numbers.
+
     >>> from autograph import Parameter, Tensor
     >>> from autograph.optim import UpdateRule
     >>> def sign_descent(weight, gradient, rate):
@@ -62,17 +67,20 @@ class UpdateRule:
         clock_start: Sequence[float] = (),
     ) -> None:
         self.function = function if isinstance(function, Func) else Func(function)
-        self.state = tuple(state)
-        self.clock = tuple(clock)
+        self.state = _names("state", state)
+        self.clock = _names("clock", clock)
         self.tick: Func = _COUNT if tick is None else tick if isinstance(tick, Func) else Func(tick)
-        self.clock_start = tuple(clock_start) or (0.0,) * len(self.clock)
+        self.clock_start = _numbers("clock_start", clock_start) or (0.0,) * len(self.clock)
+        if len(self.clock_start) != len(self.clock):
+            raise AutographError(f"UpdateRule: clock_start={clock_start!r} for clock={clock!r}; expected as many")
         self._kernels: dict[tuple[ScalarType, int], Any] = {}
         self._ticks: dict[tuple[ScalarType, int], Any] = {}
 
     @property
     def name(self) -> str:
         """The function's name."""
-        return self.function.__name__.lstrip("_")
+        name = self.function.__name__.lstrip("_")
+        return name if name.isidentifier() else "update"
 
     @cached_property
     def _names(self) -> frozenset[str]:
@@ -93,6 +101,7 @@ class UpdateRule:
             DtypeError: the parameter is none, or not of floats, or the gradient has another dtype.
             ShapeError: the gradient has another shape.
             LaunchError: the gradient lies on another device, or the learning rate is not a number.
+            AutographError: ``numbers`` are not numbers.
 
         >>> from autograph import Parameter, Tensor
         >>> from autograph.optim import UpdateRule
@@ -111,6 +120,7 @@ class UpdateRule:
             raise DtypeError(f"{self.name}: a gradient of {gradient.dtype} for a parameter of {parameter.dtype}")
         if gradient.shape != parameter.shape:
             raise ShapeError(f"{self.name}: a gradient of shape {gradient.shape} for a parameter of {parameter.shape}")
+        numbers = _numbers("numbers", numbers)
         if not parameter.size:
             return
         compute = parameter.dtype.compute
@@ -198,6 +208,10 @@ class RuleOptimizer:
         settings: as they are written in checkpoints.
         numbers: the last arguments of the rule's function.
 
+    Raises:
+        DtypeError: ``rule`` is not an UpdateRule, or ``settings`` no mapping.
+        AutographError: ``numbers`` are not numbers.
+
     >>> from autograph.optim import RuleOptimizer, UpdateRule
     >>> def descent(weight, gradient, rate, decay):
     ...     return weight - rate * (gradient + decay * weight)
@@ -209,9 +223,13 @@ class RuleOptimizer:
     """
 
     def __init__(self, rule: UpdateRule, settings: Mapping[str, Setting], numbers: Sequence[float]) -> None:
+        if not isinstance(rule, UpdateRule):
+            raise DtypeError(f"RuleOptimizer takes an UpdateRule, not {type(rule).__name__}")
+        if not isinstance(settings, Mapping):
+            raise DtypeError(f"RuleOptimizer: settings are a mapping from names, not {type(settings).__name__}")
         self._rule = rule
         self._settings = dict(settings)
-        self._numbers = tuple(numbers)
+        self._numbers = _numbers("numbers", numbers)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._settings.items())})"
@@ -246,6 +264,18 @@ class RuleOptimizer:
         -2.5
         """
         self._rule.update(parameter, gradient, learning_rate, self._numbers)
+
+
+def _names(what: str, given: Any) -> tuple[str, ...]:
+    if isinstance(given, list | tuple) and all(isinstance(name, str) for name in given):
+        return tuple(given)
+    raise AutographError(f"UpdateRule: {what}={given!r}; expected a list of names")
+
+
+def _numbers(what: str, given: Any) -> tuple[float, ...]:
+    if isinstance(given, list | tuple) and all(isinstance(number, Real) for number in given):
+        return tuple(given)
+    raise AutographError(f"{what}={given!r}: expected a list of numbers")
 
 
 def require_settings(optimizer: str, **ranges: tuple[Any, float, float]) -> None:

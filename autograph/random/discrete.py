@@ -9,6 +9,7 @@ import numpy as np
 from autograph.errors import AutographError, DtypeError, ShapeError
 from autograph.functions.elementwise.arithmetic import add
 from autograph.functions.elementwise.comparisons import less
+from autograph.functions.indexing.along_axes import take
 from autograph.functions.reducers.reducer import axes_of
 from autograph.functions.reductions.aggregates import argmax
 from autograph.functions.type_variables import accumulator
@@ -190,32 +191,57 @@ def categorical(generator: Generator, logits: Tensor, shape: int | Shape = (), *
     return argmax(add(logits.detach(), noise), len(samples) + axes[0])
 
 
-def permutation(generator: Generator, n: int, *, dtype: DTypeLike = i32, device: Device | None = None) -> Tensor:
-    """The numbers from 0 to ``n - 1`` in a random order, all orders equally likely; the same on every device.
+def permutation(
+    generator: Generator,
+    x: int | Tensor,
+    *,
+    axis: int = 0,
+    dtype: DTypeLike | None = None,
+    device: Device | None = None,
+) -> Tensor:
+    """The numbers from 0 to ``x - 1``, or what lies along an axis of a tensor, in a random order.
 
-    Each number becomes the lower bits of a key of 64 bits whose others are random; the keys are sorted, on the host.
+    All orders are equally likely, and the same on every device. Each place becomes the lower bits of a key of 64 bits
+    whose others are random; the keys are sorted, on the host.
 
     Args:
         generator: of which this is a draw.
-        n: how many numbers, at least 0.
-        dtype: of any integer type that holds them.
-        device: None is the host.
+        x: how many numbers, at least 0; or a tensor.
+        axis: of a tensor, whose parts stay whole; counted from the end if negative.
+        dtype: of the numbers, any integer type that holds them; None is i32.
+        device: of the numbers; None is the host.
 
     Raises:
-        AutographError: ``generator`` is none, or ``n`` is not a whole number of at least 0.
+        AutographError: ``generator`` is none, ``x`` is neither, or a dtype or device is given beside a tensor.
+        ShapeError: the tensor has no such axis.
         DtypeError: ``dtype`` is not of integers, or does not hold the numbers.
 
-    >>> from autograph import random
+    >>> from autograph import Tensor, random
     >>> random.permutation(random.Generator(0), 5).numpy().tolist()
     [2, 3, 4, 1, 0]
+    >>> random.permutation(random.Generator(0), Tensor.from_numpy([[1, 2, 3], [4, 5, 6]]), axis=1).numpy().tolist()
+    [[3, 2, 1], [6, 5, 4]]
     """
     of = require_generator("permutation", generator)
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
-        raise AutographError(f"permutation of {n!r}: expected a whole number of at least 0")
-    result = scalar_type(dtype)
-    if not result.is_integer or n - 1 > result.max:
-        raise DtypeError(f"permutation of {n} numbers as {result}: expected an integer type that holds them")
-    places = np.uint64((1 << max(0, int(n) - 1).bit_length()) - 1)
-    keys = integers(of, int(n), high=1 << 64, dtype=u64).numpy() & ~places | np.arange(n, dtype=np.uint64)
+    if isinstance(x, TensorBase):
+        if dtype is not None or device is not None:
+            raise AutographError("permutation of a tensor has its dtype and its device")
+        axes = axes_of("permutation", x, axis)
+        if len(axes) != 1:
+            raise ShapeError(f"permutation along axis={axis!r}: expected one axis")
+        order = _order(of, x.shape[axes[0]])
+        return take(x, Tensor.from_numpy(order.astype(np.int32), x.device), axes[0])
+    if isinstance(x, bool) or not isinstance(x, int | np.integer) or x < 0:
+        raise AutographError(f"permutation of {x!r}: expected a tensor, or a whole number of at least 0")
+    result = scalar_type(i32 if dtype is None else dtype)
+    if not result.is_integer or x - 1 > result.max:
+        raise DtypeError(f"permutation of {x} numbers as {result}: expected an integer type that holds them")
+    return Tensor.from_numpy(_order(of, int(x)).astype(result.dtype), device)
+
+
+def _order(generator: Generator, n: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    places = np.uint64((1 << max(0, n - 1).bit_length()) - 1)
+    keys = integers(generator, n, high=1 << 64, dtype=u64).numpy() & ~places | np.arange(n, dtype=np.uint64)
     keys.sort()
-    return Tensor.from_numpy((keys & places).astype(result.dtype), device)
+    order: np.ndarray[Any, np.dtype[np.uint64]] = keys & places
+    return order

@@ -45,6 +45,9 @@ class Generator:
         self._lock = threading.Lock()
         self.load_state_dict({"seed": seed, "counter": counter})
 
+    def __reduce__(self) -> Any:
+        return Generator, tuple(self.state_dict().values())
+
     def __repr__(self) -> str:
         return f"Generator(seed={self.seed}, counter={self.counter})"
 

@@ -11,7 +11,7 @@ from autograph.functions.type_variables import number_for
 from autograph.tensor.base import Shape
 from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, f32, func, scalar_type
-from krnlpy.dsl import random_normal4, random_uniform4
+from krnlpy.dsl import random_normal, random_normal4, random_uniform4
 
 from .continuous import checked
 from .draws import Numbers, drawn
@@ -28,15 +28,23 @@ def _half_square(x: Any, y: Any) -> Any:
 
 
 @func
-def _of_normal(seed: Any, element: Any, stream: Any, low: Any, high: Any) -> Any:
-    x, found = low, False
-    while not found:
-        z = random_normal4(seed, element, stream)
-        for candidate in (z.x, z.y, z.z, z.w):
-            if not found and low <= candidate and candidate <= high:
-                x, found = candidate, True
+def _again(x: Any, seed: Any, element: Any, stream: Any, low: Any, high: Any) -> Any:
+    while x < low or x > high:
         stream += 1
-    return (x,)
+        x = random_normal(seed, element, stream)
+    return x
+
+
+@func
+def _of_normal(seed: Any, block: Any, stream: Any, low: Any, high: Any) -> Any:
+    z = random_normal4(seed, block, stream)
+    x, y = _again(z.x, seed, 4 * block, stream, low, high), _again(z.y, seed, 4 * block + 1, stream, low, high)
+    return (
+        x,
+        y,
+        _again(z.z, seed, 4 * block + 2, stream, low, high),
+        _again(z.w, seed, 4 * block + 3, stream, low, high),
+    )
 
 
 @func
@@ -105,7 +113,7 @@ def truncated_normal(
 
     >>> from autograph import random
     >>> print(random.truncated_normal(random.Generator(0), 3, low=0, high=10).numpy().round(3))
-    [2.469 0.496 0.724]
+    [1.709 0.358 0.724]
     """
     operation = "truncated_normal"
     of, lengths, type = checked(operation, generator, shape, dtype, mean=mean, std=std, low=low, high=high)
@@ -118,14 +126,14 @@ def truncated_normal(
         raise AutographError(
             f"{operation} from {low} to {high} with mean={mean} and std={std}: expected numbers between the bounds"
         )
-    numbers = _method(float(begin), float(end))
-    x = drawn(numbers, 1, of, lengths, f32, device, begin, end)
+    numbers, count = _method(float(begin), float(end))
+    x = drawn(numbers, count, of, lengths, f32, device, begin, end)
     result: Tensor = _placed(x, mean, sign * std, low, high)
     return result.cast(type)
 
 
-def _method(low: float, high: float) -> Numbers:
-    """How numbers are drawn that are accepted often, with bounds in standard deviations."""
+def _method(low: float, high: float) -> tuple[Numbers, int]:
+    """How numbers are drawn that are accepted often, with bounds in standard deviations; and how many a block has."""
     if 0.5 * (erfc(low / sqrt(2)) - erfc(high / sqrt(2))) >= _LIKELY:
-        return _of_normal
-    return _of_exponential if low > 0 and (high - low) * low > 1 else _of_uniform
+        return _of_normal, 4
+    return (_of_exponential if low > 0 and (high - low) * low > 1 else _of_uniform), 1

@@ -227,6 +227,11 @@ def objects(device: Device) -> dict[type, list[Callable[[], Any]]]:
         krnlpy.Feature: [lambda: krnlpy.Feature.INT64],
         autograph.Layer: [partial(Model, device), autograph.Layer],
         Sequential: [lambda: Sequential(Dense(3, 4, seed=0, device=device), autograph.Relu())],
+        **{
+            getattr(autograph.nn, f"{kind}{n}"): [partial(getattr(autograph.nn, f"{kind}{n}"), 1, 1, 2, device=device)]
+            for kind in ("Conv", "ConvTranspose")
+            for n in (1, 2, 3)
+        },
         **{cls: [made] for cls, made in ((type(profile()), profile), (type(tuned[0]()), tuned[0]))},
     }
 

@@ -11,9 +11,9 @@ from autograph.autograd import differentiable, saved
 from autograph.functions.checks import volume
 from autograph.functions.launch import reshape_or_copy, split_rows
 from autograph.functions.reducers.sums import sum_buffers
-from krnlpy import Buffer, Device
+from krnlpy import Buffer
 
-from . import direct, host
+from . import direct, host, unfolded
 from .geometry import Window
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def correlate(x: Tensor, weight: Tensor, window: Window, groups: int, size: Shap
     if out.size and x.size:
         filters = _filters(weight.buffer, groups)
         for some, result in split_rows(_volumes(x.buffer, groups), _volumes(out, groups)):
-            _algorithm(x.device).forward(some, filters, result, window)
+            _algorithm(filters, window).forward(some, filters, result, window)
     else:
         out.fill(0)
     a, b, source = saved(x), saved(weight), x.shape[2:]
@@ -46,7 +46,7 @@ def correlate_back(y: Tensor, weight: Tensor, window: Window, groups: int, size:
     if out.size and y.size:
         filters = _filters(weight.buffer, groups)
         for some, result in split_rows(_volumes(y.buffer, groups), _volumes(out, groups)):
-            _algorithm(y.device).input_gradient(some, filters, result, window)
+            _algorithm(filters, window).input_gradient(some, filters, result, window)
     else:
         out.fill(0)
     a, b, source = saved(y), saved(weight), y.shape[2:]
@@ -67,7 +67,7 @@ def correlate_both(x: Tensor, y: Tensor, window: Window, groups: int, shape: Sha
         pieces = list(split_rows(_volumes(x.buffer, groups), _volumes(y.buffer, groups)))
         parts = [out, *(Buffer.empty(shape, x.dtype, x.device) for _ in pieces[1:])]
         for (some, dy), part in zip(pieces, parts, strict=True):
-            _algorithm(x.device).weight_gradient(some, dy, _filters(part, groups), window)
+            _algorithm(filters := _filters(part, groups), window, True).weight_gradient(some, dy, filters, window)
         if len(parts) > 1:
             out = sum_buffers(parts)
     else:
@@ -83,10 +83,12 @@ def correlate_both(x: Tensor, y: Tensor, window: Window, groups: int, shape: Sha
     return differentiable(x.result(out), [(x, gradient_of_x), (y, gradient_of_y)], higher_order=True)
 
 
-def _algorithm(device: Device) -> Any:
-    """Both compute directly, without unfolded images: the host with vectors of channels, devices a few pixels a
-    thread."""
-    return host if device.is_host else direct
+def _algorithm(filters: Buffer, window: Window, for_weight: bool = False) -> Any:
+    """Devices compute directly, a few pixels a thread. The host does so with vectors of channels or pixels; where there
+    are many channels it multiplies matrices."""
+    if not filters.device.is_host:
+        return direct
+    return unfolded if unfolded.is_quicker(filters, window, for_weight) else host
 
 
 def _volumes(buffer: Buffer, groups: int) -> Buffer:

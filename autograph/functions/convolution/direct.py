@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from typing import Any, Literal
 
 from autograph.functions.checks import Triple
-from autograph.functions.launch import MAX_PASSES, grid_stride, split_index
+from autograph.functions.launch import MAX_PASSES, grid_stride
 from autograph.functions.reducers.sums import sum_axes
 from autograph.functions.type_variables import T, U, accumulator
 from krnlpy import Buffer, Global, Out, ScalarType, Spec, i32, kernel
@@ -62,15 +62,21 @@ def _slide(wide: ScalarType) -> Any:
         steps = (width + PIXELS - 1) // PIXELS
         length = (weight.shape[4] + slices_x - 1) // slices_x
         for item in range(global_id(), parts * count * groups * blocks * depth * height * steps, global_threads()):
-            row, column = split_index(item, steps)
-            plane, oy = split_index(row, height)
-            block_of, oz = split_index(plane, depth)
-            group_of, block = split_index(block_of, blocks)
-            image, g = split_index(group_of, groups)
-            part, n = split_index(image, count)
+            row = item // steps
+            column = item % steps
+            plane = row // height
+            oy = row % height
+            block_of = plane // depth
+            oz = plane % depth
+            group_of = block_of // blocks
+            block = block_of % blocks
+            image = group_of // groups
+            g = group_of % groups
+            part = image // count
+            n = image % count
             o = block * TILE
             first = part % slices_x * length
-            taps = min(length, weight.shape[4] - first) if TAPS == 0 else TAPS
+            taps = min(length, weight.shape[4] - first)
             for t in range(TILE):
                 channel[t] = min(o + t, channels - 1)
                 for p in range(PIXELS):
@@ -88,7 +94,7 @@ def _slide(wide: ScalarType) -> Any:
                             if iy >= 0 and y < x.shape[4] and y * part_y == iy:
                                 pixels = x[n, g, c, z, y]  # type: ignore[index]  # a row
                                 filters = weight[g, c, i, j]  # type: ignore[index]
-                                for k in range(taps):
+                                for k in range(TAPS if TAPS > 0 else taps):
                                     for p in range(PIXELS):
                                         ix = place[p] + k * tap_x
                                         at = ix // PART

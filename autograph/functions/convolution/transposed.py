@@ -91,7 +91,7 @@ def conv_transpose2(
 
     >>> from autograph import Tensor, conv_transpose2
     >>> x = Tensor.from_numpy([[[[1.0, 2.0]]]])
-    >>> conv_transpose2(x, Tensor.ones((1, 1, 1, 2)), stride=2).numpy().tolist()
+    >>> conv_transpose2(x, Tensor.ones((1, 1, 1, 2), "f64"), stride=2).numpy().tolist()
     [[[[1.0, 1.0, 2.0, 2.0]]]]
     """
     require_ndim("conv_transpose2", "images", x, "[n, ic, h, w]")

@@ -40,35 +40,38 @@ def _unfold(
     step_z: i32, step_y: i32,
     first_z: i32, first_y: i32, first_x: i32,
     tap_z: i32, tap_y: i32, tap_x: i32,
+    rows: i32,
     STEP: Spec[i32], LANES: Spec[i32],
 ) -> None:  # fmt: skip
     """``columns[n, c, h, i, j, z, y, x]`` is the element of ``x[n, c]`` at the tap ``(h, i, j)`` of the window ``(z, y,
-    x)``. LANES threads share a row."""
+    x)``. A thread has every rows-th row, LANES threads share one."""
     channels, fd, fh, fw = columns.shape[1], columns.shape[2], columns.shape[3], columns.shape[4]
     depth, height, width = columns.shape[5], columns.shape[6], columns.shape[7]
-    rows = columns.shape[0] * channels * fd * fh * fw * depth * height
-    for item in range(global_id(), rows * LANES, global_threads()):
-        row, lane = split_index(item, LANES)
-        plane, oy = split_index(row, height)
+    planes = columns.shape[0] * channels * fd * fh * fw * depth
+    for item in range(global_id(), planes * rows * LANES, global_threads()):
+        row = item // LANES
+        lane = item % LANES
+        plane, first_row = split_index(row, rows)
         tap, oz = split_index(plane, depth)
         line, j = split_index(tap, fw)
         slab, i = split_index(line, fh)
         channel, h = split_index(slab, fd)
         n, c = split_index(channel, channels)
         z = oz * step_z + first_z + h * tap_z
-        y = oy * step_y + first_y + i * tap_y
         left = first_x + j * tap_x
-        # Before `start` and from `stop` on the row is zeros.
+        # Before `start` and from `stop` on a row is zeros.
         start = min(max(0, (STEP - 1 - left) // STEP), width)
         stop = max(start, min(width, (x.shape[4] - left + STEP - 1) // STEP))
-        if not (0 <= z < x.shape[2] and 0 <= y < x.shape[3]):
-            stop = start
-        for ox in range(lane, start, LANES):
-            columns[n, c, h, i, j, oz, oy, ox] = U(0)
-        for ox in range(start + lane, stop, LANES):
-            columns[n, c, h, i, j, oz, oy, ox] = U(x[n, c, z, y, left + ox * STEP])
-        for ox in range(stop + lane, width, LANES):
-            columns[n, c, h, i, j, oz, oy, ox] = U(0)
+        for oy in range(first_row, height, rows):
+            y = oy * step_y + first_y + i * tap_y
+            inside = 0 <= z < x.shape[2] and 0 <= y < x.shape[3]
+            for ox in range(lane, start if inside else width, LANES):
+                columns[n, c, h, i, j, oz, oy, ox] = U(0)
+            if inside:
+                for ox in range(start + lane, stop, LANES):
+                    columns[n, c, h, i, j, oz, oy, ox] = U(x[n, c, z, y, left + ox * STEP])
+                for ox in range(stop + lane, width, LANES):
+                    columns[n, c, h, i, j, oz, oy, ox] = U(0)
 
 
 @cache
@@ -212,10 +215,16 @@ def fold(
 
 def unfold_into(x: Buffer, columns: Buffer, window: Window) -> None:
     """The windows ``columns[n, c, fd, fh, fw, d, h, w]`` of volumes ``x[n, c, ...]``."""
-    width, device = columns.shape[-1], columns.device
-    lanes = max(threads_per_row(device), -(-width // max_passes(device)))
-    rows = columns.size // width * lanes
-    grid_stride(_unfolding(window.stride[2], lanes), rows, -(-width // lanes))(x, columns, *_places(window))
+    (height, width), device = columns.shape[-2:], columns.device
+    least, most = threads_per_row(device), max_passes(device)
+    lanes = max(least, -(-width // most))
+    passes = 2 + -(-width // lanes)
+    # On a CPU a thread has a whole plane: to find its first row takes as long as to copy one.
+    rows = max(1 if least == 1 else height, -(-height * passes // most))
+    items = columns.size // (height * width) * rows * lanes
+    grid_stride(_unfolding(window.stride[2], lanes), items, -(-height // rows) * passes)(
+        x, columns, *_places(window), rows
+    )
 
 
 def fold_into(columns: Buffer, x: Buffer, window: Window) -> None:

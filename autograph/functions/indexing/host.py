@@ -154,6 +154,14 @@ def _scatter_rows(
                         flag[0] = 1
 
 
+_SCATTER_COLUMN = {adds: _scatter_column.specialize(ADDS=adds) for adds in (True, False)}
+_SCATTER_ROWS = {
+    (is_shared, adds): _scatter_rows.specialize(IS_SHARED=is_shared, ADDS=adds)
+    for is_shared in (True, False)
+    for adds in (True, False)
+}
+
+
 def gather_on_host(x: Buffer, form: Form, places: Places, out: Buffer, missing: int) -> None:
     """``[outer, n, inner]`` to ``[outer, m, inner]``, where there is one column, or places are shared.
 
@@ -211,11 +219,10 @@ def _scatter(to: Buffer, form: tuple[int, int, int, int], places: Places, source
     m, flag = places.number(outer, inner), Buffer.zeros(1, i32, to.device)
     scatter: Any
     if inner == 1:
-        scatter = grid_stride(_scatter_column.specialize(ADDS=adds), blocks * outer)
+        scatter = grid_stride(_SCATTER_COLUMN[adds], blocks * outer)
         scatter(in_form(source, (outer, m)), _rows(places, outer, m), to.reshape((blocks, outer, n)), flag)
     else:
         strips, index = _strips(outer, inner), places.form(outer, inner)
-        scatter = _scatter_rows.specialize(IS_SHARED=places.are_shared, ADDS=adds)
-        scatter = grid_stride(scatter, blocks * outer * strips)
+        scatter = grid_stride(_SCATTER_ROWS[places.are_shared, adds], blocks * outer * strips)
         scatter(in_form(source, (outer, m, inner)), index, to.reshape(form), flag, strips)
     places.require_unflagged(flag)

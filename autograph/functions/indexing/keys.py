@@ -16,9 +16,9 @@ from autograph.functions.launch import reshape_or_copy
 from autograph.functions.shapes.views import view_of
 from autograph.functions.type_variables import C
 from autograph.tensor.base import Shape, TensorBase
-from krnlpy import Buffer, Item, ItemMut, LimitExceeded, i32, kernel
+from krnlpy import Buffer, Item, ItemMut, i32, kernel
 
-from .places import Array, Places, host_places, in_form, index_array, index_tensor, place_of
+from .places import Array, Places, host_places, in_form, index_array, index_tensor, place_of, require_countable
 from .true_places import true_places
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _NOWHERE = -(1 << 31)
 """A place that is out of range, also where those below 0 count from the end."""
-_MOST = (1 << 31) - 1
 WHOLE_AXIS = slice(None)
 
 
@@ -170,9 +169,10 @@ def selection_of(x: Tensor, key: Key) -> Selection:
     indexed = [axis for part in key.advanced for axis in range(part.axis, part.axis + part.span)]
     kept = [axis for axis in range(len(view)) if axis not in indexed]
     before, after = kept[: key.front], kept[key.front :]
+    counts = [prod(view[part.axis : part.axis + part.span]) for part in key.advanced]
+    require_countable("an index", prod(counts))
     found = [_looked_up(x, part, view) for part in key.advanced]
     checks = [None if part.is_mask else ("an index", part.source_axis) for part in key.advanced]
-    counts = [prod(view[part.axis : part.axis + part.span]) for part in key.advanced]
     if len(found) > 1:
         for index, count, check in zip(found, counts, checks, strict=True):
             if not isinstance(index, np.ndarray):
@@ -270,8 +270,6 @@ def _joined(x: Tensor, found: list[Any], counts: list[int]) -> tuple[Tensor, Sha
     except ValueError:
         shapes = " and ".join(str(index.shape) for index in found)
         raise ShapeError(f"indices of shapes {shapes} do not broadcast: lengths must be equal or 1") from None
-    if prod(counts) > _MOST:
-        raise LimitExceeded(f"indices of {prod(counts)} elements; at most {_MOST} can be indexed together")
     if all(isinstance(index, np.ndarray) for index in found):
         whole = found[0]
         for index, count in zip(found[1:], counts[1:], strict=True):

@@ -10,6 +10,7 @@ from autograph.functions.launch import reshape_or_copy
 from autograph.tensor.base import require_tensor
 from krnlpy import Buffer, Item, ItemMut, i32, kernel
 
+from .places import require_countable
 from .true_places import true_places
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def nonzero(x: Tensor) -> tuple[Tensor, ...]:
     require_tensor("nonzero", x)
     if not x.ndim:
         raise ShapeError("nonzero of a tensor of shape (): it takes one with at least one axis; compare with != 0")
+    require_countable("nonzero", x.size)
     found = Buffer.empty(0, i32, x.device)
     if x.size:
         mask = x.buffer if x.dtype.kind == "bool" else x.buffer.cast(bool)

@@ -10,6 +10,7 @@ from autograph.errors import DtypeError, ShapeError
 from autograph.functions.classes import check_range, class_index
 from autograph.functions.launch import reshape_or_copy, split_rows
 from autograph.functions.type_variables import C, T
+from autograph.tensor.base import require_tensor
 from krnlpy import Buffer, DTypeLike, Item, ItemMut, f32, host_call, i32, kernel
 from krnlpy.dsl import item_id
 
@@ -43,6 +44,7 @@ def one_hot(classes: Tensor, count: int, dtype: DTypeLike = f32) -> Tensor:
     >>> Tensor.from_numpy(np.array([2, 0], np.uint8)).one_hot(3, "i32").numpy().tolist()
     [[0, 0, 1], [1, 0, 0]]
     """
+    require_tensor("one_hot", classes)
     if not classes.dtype.is_integer:
         raise DtypeError(f"one_hot takes classes as integers, not {classes.dtype}")
     try:

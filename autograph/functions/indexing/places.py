@@ -14,7 +14,7 @@ from autograph.functions.launch import reshape_or_copy
 from autograph.functions.sequences import arange
 from autograph.functions.type_variables import C
 from autograph.tensor.base import Shape, TensorBase
-from krnlpy import Buffer, Device, func, host_call, i32, i64, u32, u64
+from krnlpy import Buffer, Device, LimitExceeded, func, host_call, i32, i64, u32, u64
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
@@ -26,6 +26,7 @@ Part = tuple[slice, slice, slice]
 
 WORDS = {1: "u8", 2: "u16", 4: "u32", 8: "u64"}
 """By their sizes in bytes, as what elements are moved: kernels that only move them know nothing of what they mean."""
+MOST_PLACES = (1 << 31) - 1
 WHOLE: Part = (slice(None), slice(None), slice(None))
 
 
@@ -130,6 +131,12 @@ def beside(part: Part, shape: Shape) -> Part:
     return rows if shape[0] > 1 else WHOLE[0], WHOLE[1], columns if shape[2] > 1 else WHOLE[2]
 
 
+def require_countable(operation: str, count: int) -> None:
+    """Raises LimitExceeded if there are more places than 32 bits count."""
+    if count > MOST_PLACES:
+        raise LimitExceeded(f"{operation}: {count} places; at most {MOST_PLACES} can be indexed, so do it in parts")
+
+
 def index_tensor(operation: str, given: Any, x: Tensor, axis: int, axis_length: int) -> Tensor:
     """Whole numbers that are given as a tensor, an array or a list, as a tensor on the device of ``x``.
 
@@ -137,7 +144,9 @@ def index_tensor(operation: str, given: Any, x: Tensor, axis: int, axis_length: 
         DtypeError: they are not whole numbers.
         DeviceError: a tensor on another device.
         ShapeError: one in an array or a list is out of range; those of tensors are not looked at.
+        LimitExceeded: the axis has more than 2**31 - 1 places.
     """
+    require_countable(operation, axis_length)
     if isinstance(given, TensorBase):
         if not given.dtype.is_integer:
             raise DtypeError(f"{operation} takes indices as whole numbers, not {given.dtype}; see tensor.cast(dtype)")
@@ -178,7 +187,10 @@ def host_places(operation: str, axis: int, count: int, given: Array) -> Array:
     if given.dtype.kind == "b":
         raise DtypeError(f"{operation} takes indices as whole numbers, not bool; x[mask] selects by truth values")
     check_range(operation, axis, count, given)
-    return np.where(given < 0, given.astype(np.int64) + count, given).astype(np.int32)
+    places = given.astype(np.int32)
+    if given.dtype.kind == "i":
+        places += np.where(given < 0, np.int32(count), np.int32(0))
+    return places
 
 
 def check_range(operation: str, axis: int, count: int, given: Array) -> None:

@@ -53,6 +53,9 @@ def _assign_where(x: ItemMut[T], mask: Item[bool], value: Item[T]) -> None:
         x = value
 
 
+_PUT = {are_distinct: _put.specialize(ARE_DISTINCT=are_distinct) for are_distinct in (True, False)}
+
+
 def put(x: Buffer, form: Form, places: Places, value: Buffer) -> None:
     """Stores ``[outer, m, inner]``, in any shape, in ``[outer, n, inner]``, in any shape of which that is a view.
 
@@ -86,7 +89,7 @@ def _put_part(x: Buffer, first: int, places: Places, index: Buffer, value: Buffe
     else:
         last = last_of(index, steps, x.shape[1], first, places.count)
     rows, columns = coordinates(shape, x.device)
-    store = _put.specialize(ARE_DISTINCT=places.are_distinct)
+    store = _PUT[places.are_distinct]
     last = last.broadcast_to((shape[0], last.shape[1], shape[2]))
     store(x, rows, index.broadcast_to(shape), columns, steps.broadcast_to(shape), last, value, first, places.count)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from autograph.autograd import differentiable
 from autograph.errors import AxisError
 from autograph.functions.shapes.views import transpose, view_of
+from autograph.tensor.base import TensorBase
 from krnlpy import Buffer
 
 from .keys import View, is_plain, key_of, selection_of
+from .places import Places, index_tensor
 from .selections import select
 
 if TYPE_CHECKING:
@@ -47,6 +50,10 @@ def index(x: Tensor, key: Any) -> Tensor:
 
 
 def _index(x: Tensor, key: Any) -> Tensor:
+    if isinstance(key, TensorBase) and key.dtype.is_integer and x.ndim:  # rows, as training asks for them
+        count, others = x.shape[0], x.shape[1:]
+        places = Places(index_tensor("an index", key, x, 0, count), count, check=("an index", 0))
+        return select(x, places, (1, count, prod(others)), (*key.shape, *others))
     parsed = key_of(x, key)
     if not parsed.advanced:
         return _viewed(x, parsed.view)

@@ -1,7 +1,8 @@
 """Elements added at places on an axis: those of one place always in the same order, whatever the number of threads.
 
-On the host a thread adds one element after the other. On a device the places are sorted, and a thread adds up what goes
-to an element of the result; of long runs of one place, threads add up chunks before.
+On the host a thread adds one element after the other, of as many blocks as the shape says. On a device the places are
+sorted, and a thread adds up what goes to an element of the result; of long runs of one place, threads add up chunks
+before.
 """
 
 from __future__ import annotations

@@ -54,26 +54,27 @@ def _maxima(
     x: Global[T, Literal[4]],
     out: Out[T, Literal[4]],
     indices: Out[i32, Literal[4]],
-    first_z: i32, first_y: i32, first_x: i32,
     FD: Spec[i32], FH: Spec[i32], FW: Spec[i32],
     SD: Spec[i32], SH: Spec[i32], SW: Spec[i32],
     PD: Spec[i32], PH: Spec[i32], PW: Spec[i32],
     DD: Spec[i32], DH: Spec[i32], DW: Spec[i32],
+    TD: Spec[i32], TH: Spec[i32], TW: Spec[i32],
     INSIDE: Spec[bool], ADAPTIVE: Spec[bool], LANES: Spec[i32],
 ) -> None:  # fmt: skip
-    """``out[m, z, y, x]`` is the greatest of FD * FH * FW pixels of a window, from its tap ``first`` on; ``indices``
+    """``out[m, z, y, x]`` is the greatest of FD * FH * FW pixels of a window, from its tap T on; ``indices``
     its place in the volume, -1 if none of them is in it. INSIDE says that all are. LANES threads share a row."""
     depth, height, width = x.shape[1], x.shape[2], x.shape[3]
     for item in range(global_id(), out.shape[0] * out.shape[1] * out.shape[2] * LANES, global_threads()):
-        row, lane = split_index(item, LANES)
+        row = item // LANES
+        lane = item % LANES
         plane, oy = split_index(row, out.shape[2])
         m, oz = split_index(plane, out.shape[1])
-        top_z = _begin(oz, out.shape[1], depth, SD, PD, ADAPTIVE) + first_z * DD
-        top_y = _begin(oy, out.shape[2], height, SH, PH, ADAPTIVE) + first_y * DH
+        top_z = _begin(oz, out.shape[1], depth, SD, PD, ADAPTIVE) + TD * DD
+        top_y = _begin(oy, out.shape[2], height, SH, PH, ADAPTIVE) + TH * DH
         end_z = _end(oz, out.shape[1], depth, ADAPTIVE)
         end_y = _end(oy, out.shape[2], height, ADAPTIVE)
         for ox in range(lane, out.shape[3], LANES):
-            left = _begin(ox, out.shape[3], width, SW, PW, ADAPTIVE) + first_x * DW
+            left = _begin(ox, out.shape[3], width, SW, PW, ADAPTIVE) + TW * DW
             end_x = _end(ox, out.shape[3], width, ADAPTIVE)
             index = (top_z * height + top_y) * width + left if INSIDE else -1
             best = x[m, top_z, top_y, left] if INSIDE else 0.0
@@ -136,7 +137,8 @@ def _gather(wide: ScalarType) -> Any:
         of. LANES threads share a row."""
         depth, height, width = dx.shape[1], dx.shape[2], dx.shape[3]
         for item in range(global_id(), dx.shape[0] * depth * height * LANES, global_threads()):
-            row, lane = split_index(item, LANES)
+            row = item // LANES
+            lane = item % LANES
             plane, y = split_index(row, height)
             m, z = split_index(plane, depth)
             begin_z = max(first_z, _first_window(z, dy.shape[1], depth, SD, PD, RD, ADAPTIVE))
@@ -233,14 +235,14 @@ def _search(x: Buffer, out: Buffer, indices: Buffer, windows: Windows) -> None:
     pieces = tuple(_pieces(x.device, windows.filter, windows.filter))
     for i, piece in enumerate(pieces):
         z, y, x_ = _lengths(piece)
-        taps = (z, y, x_), windows.stride, windows.padding, windows.dilation
+        first = piece[0].start, piece[1].start, piece[2].start
+        taps = (z, y, x_), windows.stride, windows.padding, windows.dilation, first
         built = _launched(_maxima, taps, windows, out, 1 + z * (1 + y * (1 + x_)))
-        firsts = tuple(part.start for part in piece)
         if i == 0:
-            built(x, out, indices, *firsts)
+            built(x, out, indices)
             continue
         value, found = Buffer.empty(out.shape, out.dtype, out.device), Buffer.empty(out.shape, i32, out.device)
-        built(x, value, found, *firsts)
+        built(x, value, found)
         _keep_maximum(value, found, out, indices)
 
 
@@ -323,7 +325,7 @@ def _specialized(
     """The kernel with ``least`` or more threads for a row, the number of work items, and the loop passes of each."""
     width = shape[3]
     shared = max(least, -(-width * passes // most))
-    kinds = zip("FSPD" if inside is not None else "RSP", steps, strict=True)
+    kinds = zip("FSPDT" if inside is not None else "RSP", steps, strict=True)
     specs: dict[str, Any] = {kind + axis: n for kind, triple in kinds for axis, n in zip("DHW", triple, strict=True)}
     if inside is not None:
         specs["INSIDE"] = inside

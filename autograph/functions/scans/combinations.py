@@ -46,6 +46,17 @@ def second_of_two(x: Any, y: Any) -> Any:
 
 
 @func
+def power(x: Any) -> Any:
+    """``exp(x)`` as :func:`weighted_powers` has it."""
+    return x, type(x)(1)
+
+
+@func
+def logarithm(top: Any, total: Any) -> Any:
+    return top + dsl.log(total)
+
+
+@func
 def weighted_powers(top: Any, total: Any, next_top: Any, next_total: Any) -> Any:
     """``exp(top) * total``, of numbers of either sign, plus the next; without overflow."""
     most = np.maximum(top, next_top)

@@ -12,15 +12,14 @@ from autograph.tensor.base import recording, require_tensor
 from krnlpy import Buffer, DTypeLike, ScalarType, scalar_type
 
 from . import combinations
-from .scanner import Scanner
+from .scanner import LIGHT, Scanner
 from .windows import window
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
-_LIGHT = 1 << 20  # elements whose combination takes no longer than to read them
-_SUM = Scanner("cumulative_sum", widens=True, host_chunk=_LIGHT)
-_PROD = Scanner("cumulative_prod", None, states.product, identity=(1,), widens=True, host_chunk=_LIGHT)
+_SUM = Scanner("cumulative_sum", widens=True, host_chunk=LIGHT)
+_PROD = Scanner("cumulative_prod", None, states.product, identity=(1,), widens=True, host_chunk=LIGHT)
 _RECURRENCE = Scanner(
     "recurrence",
     combinations.pair,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from autograph.autograd import differentiable, saved
 from autograph.errors import DtypeError
 from autograph.functions.elementwise.operation import elementwise
 from autograph.functions.type_variables import accumulator
 from autograph.tensor.base import recording, require_tensor
-from krnlpy import dsl, func
+from krnlpy import dsl
 
 from . import combinations
 from .cumulative import axis_of
@@ -21,12 +19,13 @@ if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
 
-@func
-def _both(x: Any, y: Any) -> Any:
-    return np.logaddexp(x, y)
-
-
-_SUMS = Scanner("logcumsumexp", None, _both, identity=(float("-inf"),))
+_SUMS = Scanner(
+    "logcumsumexp",
+    combinations.power,
+    combinations.weighted_powers,
+    combinations.logarithm,
+    identity=(float("-inf"), 0),
+)
 _POWERS = Scanner(
     "power_sums", combinations.pair, combinations.weighted_powers, operands=2, identity=(float("-inf"), 0)
 )

@@ -15,7 +15,7 @@ from krnlpy.dsl import item_id
 from . import combinations
 from .cumulative import axis_of
 from .runs import run_sums
-from .scanner import Scanner
+from .scanner import LIGHT, Scanner
 from .windows import window
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def _highest(dtype: ScalarType) -> tuple[float]:
     return (float("inf") if dtype.is_float else dtype.max,)
 
 
-_MAX = Scanner("cumulative_max", None, states.greater, identity=_lowest)
-_MIN = Scanner("cumulative_min", None, states.smaller, identity=_highest)
-_PLACES = Scanner("places", combinations.place_if_equal, states.greater, identity=(-1,), operands=2)
+_MAX = Scanner("cumulative_max", None, states.greater, identity=_lowest, host_chunk=LIGHT)
+_MIN = Scanner("cumulative_min", None, states.smaller, identity=_highest, host_chunk=LIGHT)
+_PLACES = Scanner("places", combinations.place_if_equal, states.greater, identity=(-1,), operands=2, host_chunk=LIGHT)
 
 
 class Extremes(NamedTuple):

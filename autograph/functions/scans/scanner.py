@@ -14,6 +14,9 @@ from krnlpy import Buffer, Func, ScalarType
 
 from .kernels import written_scan, written_totals
 
+LIGHT = 1 << 20
+"""Elements of a row that a thread of the host scans, where to combine them takes no longer than to read them."""
+
 _THREADS = 1 << 14  # on a device: enough to fill a large GPU
 _MIN_CHUNK = 32  # elements that a thread of a device scans: fewer do not pay for what stands before chunks
 _HOST_ITEMS = 1 << 10  # chunks, and so the most threads of the host that take part
@@ -32,8 +35,8 @@ class Scanner:
         operands: their number.
         widens: integers give at least 32 bits, as sums do.
         commutes: two states give the same in any order.
-        host_chunk: how many elements of a row a thread of the host scans. What is read from memory faster than combined
-            is better read by several threads, although they read it twice.
+        host_chunk: how many elements of a row a thread of the host scans: fewer where combining them takes so long that
+            more threads are worth that elements are read twice.
     """
 
     def __init__(

@@ -68,7 +68,7 @@ def meshgrid(*arrays: Tensor, indexing: Literal["xy", "ij"] = "xy") -> tuple[Ten
     >>> x.numpy().tolist(), y.numpy().tolist()
     ([[0, 1, 2], [0, 1, 2]], [[0, 0, 0], [1, 1, 1]])
     """
-    if indexing not in ("xy", "ij"):
+    if not isinstance(indexing, str) or indexing not in ("xy", "ij"):
         raise AutographError(f"meshgrid(indexing={indexing!r}): expected 'xy' or 'ij'")
     for x in arrays:
         require_tensor("meshgrid", x)

@@ -157,5 +157,8 @@ def _require_matrices(operation: str, x: Tensor) -> None:
 def _place(shape: Shape, k: int) -> int:
     """Which diagonal, none farther out than the first that has no elements."""
     rows, columns = shape[-2:]
-    (above,) = integers((k,))
+    given = integers((k,))
+    if len(given) != 1:
+        raise ShapeError(f"a diagonal {k!r}: expected one whole number")
+    above = given[0]
     return max(-rows, min(above, columns))

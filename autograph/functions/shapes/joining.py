@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from autograph.autograd import differentiable
-from autograph.errors import DeviceError, ShapeError
+from autograph.errors import DeviceError, DtypeError, ShapeError
 from autograph.functions.casts import cast
 from autograph.functions.checks import axis_within
 from autograph.functions.elementwise.promotion import promoted
@@ -44,6 +44,8 @@ def concat(arrays: Sequence[Tensor], /, *, axis: int | None = 0) -> Tensor:
     first = tensors[0].shape
     place = axis_within("concat", axis, len(first))
     for x in tensors:
+        if x.shape == first:  # what most are
+            continue
         if x.ndim != len(first) or (*x.shape[:place], *x.shape[place + 1 :]) != (*first[:place], *first[place + 1 :]):
             raise ShapeError(
                 f"concat of shapes {first} and {x.shape} along axis {place}: all other lengths must be equal"
@@ -132,7 +134,9 @@ def unstack(x: Tensor, /, *, axis: int = 0) -> tuple[Tensor, ...]:
 
 def _alike(operation: str, arrays: Any) -> tuple[Tensor, ...]:
     """Tensors of one device, in the dtype to which theirs are promoted."""
-    tensors = tuple(arrays) if isinstance(arrays, Sequence) else (arrays,)
+    if not isinstance(arrays, Sequence):
+        raise DtypeError(f"{operation} takes a list or a tuple of tensors, not {type(arrays).__name__}")
+    tensors = tuple(arrays)
     if not tensors:
         raise ShapeError(f"{operation} takes at least one tensor")
     for x in tensors:
@@ -142,7 +146,10 @@ def _alike(operation: str, arrays: Any) -> tuple[Tensor, ...]:
                 f"{operation} of tensors on {tensors[0].device.name} and on {x.device.name}; move one with"
                 " tensor.to_device(device)"
             )
-    dtype = promoted(operation, [x.dtype for x in tensors])
+    dtypes = [x.dtype for x in tensors]
+    if len({*dtypes}) == 1:
+        return tensors
+    dtype = promoted(operation, dtypes)
     return tuple(x if x.dtype is dtype else cast(x, dtype) for x in tensors)
 
 

@@ -53,7 +53,7 @@ def pad(x: Tensor, pad_width: int | Sequence[Any], mode: Mode = "constant", *, c
     ([1, 2, 3, 3, 3], [3, 1, 2, 3, 1])
     """
     require_tensor("pad", x)
-    if mode not in ("constant", "reflect", "edge", "wrap"):
+    if not isinstance(mode, str) or mode not in ("constant", "reflect", "edge", "wrap"):
         raise AutographError(f"pad(mode={mode!r}): expected 'constant', 'reflect', 'edge' or 'wrap'")
     widths = _widths(x.shape, pad_width)
     if mode != "constant":

@@ -12,6 +12,7 @@ from autograph.errors import DeviceError, ShapeError
 from autograph.functions.checks import integers
 from autograph.functions.launch import reshape_or_copy
 from autograph.functions.reducers.sums import sum_to_shape
+from autograph.tensor.base import require_tensor
 from krnlpy import Buffer, Device
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def reshape(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
     >>> Tensor.zeros((2, 3)).reshape(3, -1).shape, Tensor.zeros((2, 3)).reshape((6,)).shape
     ((3, 2), (6,))
     """
+    require_tensor("reshape", x)
     wanted = integers(shape)
     known = prod(n for n in wanted if n != -1)
     if wanted.count(-1) == 1 and known > 0 and x.size % known == 0:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from autograph.functions.launch import grid_stride, split_rows
+from autograph.functions.launch import MAX_PASSES, grid_stride, split_rows
 from krnlpy import Buffer, Device, Global, Out, Spec, host_call, i32, kernel
 from krnlpy.dsl import global_id, global_threads, local_array
 
@@ -83,21 +83,24 @@ def _tournament(keys: Buffer, count: int) -> Buffer:
     order = Buffer.empty((1, 1), i32, keys.device)
     while True:
         n = keys.shape[1]
-        length = max(16 * count, _length(keys.device))
+        length = _length(keys.device, count)
         chunks = -(-n // length)
         best, best_order = (Buffer.empty((rows, chunks, count), t, keys.device) for t in (keys.dtype, i32))
         built = _best.specialize(COUNT=count, FIRST=is_first)
-        grid_stride(built, rows * chunks, length * 2)(keys, order, best, best_order, length)
+        grid_stride(built, rows * chunks, length * (count + 2))(keys, order, best, best_order, length)
         keys, order = (b.reshape((rows, chunks * count)) for b in (best, best_order))
         is_first = 0
         if chunks == 1:
             return order
 
 
-def _length(device: Device) -> int:
-    """The least length of a chunk: on a GPU many threads with little to do."""
+def _length(device: Device, count: int) -> int:
+    """The length of a chunk: on a GPU many threads with little to do. Where each key is smaller than all before it,
+    a thread moves all that it has kept, in a loop."""
     kind = device.info.kind
-    return 1 << 14 if kind == "host" else 1 << 12 if kind == "cpu" else 256
+    if kind == "host":
+        return 1 << 14
+    return min(max(16 * count, 1 << 12 if kind == "cpu" else 256), MAX_PASSES // (count + 2))
 
 
 def _best_by_numpy(keys: np.ndarray[Any, Any], order: np.ndarray[Any, Any]) -> None:

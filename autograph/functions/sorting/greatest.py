@@ -40,6 +40,7 @@ def topk(x: Tensor, k: int, axis: int = -1, *, largest: bool = True) -> TopK:
 
     Raises:
         ShapeError: there is no such axis, or it has fewer than k elements.
+        LimitExceeded: the axis has more elements than kernels of the device reach.
         DtypeError: ``x`` is not a tensor.
 
     >>> from autograph import Tensor, topk

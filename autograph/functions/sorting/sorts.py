@@ -35,6 +35,7 @@ def sort(x: Tensor, axis: int = -1, *, descending: bool = False, stable: bool = 
 
     Raises:
         ShapeError: there is no such axis.
+        LimitExceeded: the axis has more elements than kernels of the device reach.
         DtypeError: ``x`` is not a tensor.
 
     >>> from autograph import Tensor, sort
@@ -61,6 +62,7 @@ def argsort(x: Tensor, axis: int = -1, *, descending: bool = False, stable: bool
 
     Raises:
         ShapeError: there is no such axis.
+        LimitExceeded: the axis has more elements than kernels of the device reach.
         DtypeError: ``x`` is not a tensor.
 
     >>> from autograph import Tensor, argsort

@@ -12,7 +12,8 @@ import pytest
 
 import autograph
 from autograph import Conv2, Conv3, ConvTranspose1, ConvTranspose2, ConvTranspose3, Parameter, Tensor, grad
-from autograph.errors import DtypeError, ShapeError
+from autograph.errors import AutographError, DtypeError, ShapeError
+from autograph.functions.convolution import unfolded
 from krnlpy import Device, DTypeLike, ScalarType, bf16, f16, f32, f64, i32
 from tests.autograph.reference import draw, tensor
 from tests.support.devices import requires
@@ -73,6 +74,32 @@ def test_value_and_gradients(ndim: int, is_transposed: bool, device: Device) -> 
         np.testing.assert_array_equal(y.numpy(), z.detach().numpy(), err_msg=where)
         for parameter, other in ((x, p), (w, q), *([(bias, c)] if bias is not None else [])):
             np.testing.assert_array_equal(present(parameter.grad).numpy(), other.grad.numpy(), err_msg=where)
+
+
+@pytest.mark.parametrize("is_transposed", [False, True], ids=["conv", "conv_transpose"])
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_products_of_matrices(ndim: int, is_transposed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the host multiplies where there are many channels, a few volumes at a time; also 1 x 1 filters."""
+    for name in ("_FORWARD", "_WEIGHT_GRADIENT", "_OF_PIXELS"):
+        monkeypatch.setattr(unfolded, name, 1)
+    for elements in (1 << 18, 1):
+        monkeypatch.setattr(unfolded, "_ELEMENTS", elements)
+        test_value_and_gradients(ndim, is_transposed, Device.host())
+    x, w = (whole(np.random.default_rng(5), shape) for shape in ((3, 4, 5), (6, 2, 1)))
+    for dtype in (f32, f16):
+        a, b = opened(x, Device.host(), dtype), opened(w, Device.host(), dtype)
+        y = a.conv1(b, groups=2)
+        y.backward(y.detach())
+        p, q = torch.tensor(x, requires_grad=True), torch.tensor(w, requires_grad=True)
+        z = torch.nn.functional.conv1d(p, q, groups=2)
+        z.backward(z.detach())
+        for found, wanted in (
+            (y, z.detach()),
+            (a.grad, p.grad),
+            (b.grad, q.grad),
+        ):  # up to 1,000, whole numbers that f16 holds
+            ours = present(found).numpy()
+            np.testing.assert_array_equal(ours, wanted.numpy().astype(ours.dtype))
 
 
 @pytest.mark.parametrize("is_transposed", [False, True], ids=["conv", "conv_transpose"])
@@ -141,6 +168,27 @@ def test_same_and_valid(filter: tuple[int, int], device: Device) -> None:
         np.testing.assert_array_equal(y.numpy(), z.detach().numpy())
         np.testing.assert_array_equal(present(x.grad).numpy(), p.grad.numpy())
         np.testing.assert_array_equal(present(w.grad).numpy(), q.grad.numpy())
+
+
+@pytest.mark.parametrize("mode", ["reflect", "edge", "wrap"])
+def test_padding_modes(mode: Any, device: Device) -> None:
+    rng = np.random.default_rng(6)
+    a, b = whole(rng, (2, 2, 5, 6)), whole(rng, (3, 2, 3, 3))
+    x, w = opened(a, device), opened(b, device)
+    p, q = torch.tensor(a, requires_grad=True), torch.tensor(b, requires_grad=True)
+    theirs = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}[mode]
+    y = x.conv2(w, stride=(2, 1), padding=(1, 2), padding_mode=mode)
+    z = torch.nn.functional.conv2d(torch.nn.functional.pad(p, (2, 2, 1, 1), mode=theirs), q, stride=(2, 1))
+    g = whole(rng, y.shape)
+    y.backward(tensor(g, f32, device))
+    z.backward(torch.tensor(g))
+    np.testing.assert_array_equal(y.numpy(), z.detach().numpy())
+    np.testing.assert_array_equal(present(x.grad).numpy(), p.grad.numpy())
+    np.testing.assert_array_equal(present(w.grad).numpy(), q.grad.numpy())
+    layer = Conv2(2, 2, 3, padding="same", padding_mode=mode, device=device)
+    assert layer(x).shape == x.shape and f"padding_mode='{mode}'" in repr(layer)
+    with pytest.raises(AutographError, match="padding_mode='mirror'"):
+        x.conv2(w, padding_mode=untyped("mirror"))
 
 
 def test_work_for_which_a_kernel_is_made(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ import pytest
 from autograph import Parameter, Tensor, grad
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from krnlpy import SCALAR_TYPES, Device, ScalarType, f16, f32, f64, i8, i32, i64, u8, u64
-from krnlpy.errors import CaptureError
+from krnlpy.errors import CaptureError, LimitExceeded
 from tests.support.devices import requires
+from tests.support.tiers import deep
 from tests.support.typed import present, untyped
 
 Array = np.ndarray[Any, Any]
@@ -86,6 +87,40 @@ def test_changed_keys(device: Device) -> None:
             x[given] = Tensor.from_numpy(value, device) if i % 2 and isinstance(value, np.ndarray) else value
             np.testing.assert_array_equal(x.numpy(), expected, err_msg=str(key))
             np.testing.assert_array_equal(other.numpy(), X)
+
+
+@deep
+@pytest.mark.parametrize("first", range(0, 400, 50))
+def test_random_keys(first: int, device: Device) -> None:
+    """Read and changed, of tensors that are transposed and reversed."""
+    for seed in range(first, first + (50 if device.info.backend != "interpreter" else 5)):
+        rng = np.random.default_rng(seed)
+        shape = tuple(map(int, rng.integers(1, 5, rng.integers(1, 5))))
+        memory = rng.integers(-9, 9, shape).astype(np.float32)
+        order = tuple(map(int, rng.permutation(len(shape))))
+        array = memory.transpose(order)[::-1]
+        x = Tensor.from_numpy(memory, device).transpose(order)[::-1]
+        length = int(rng.choice((1, 3)))
+        whole: list[Any] = [rng.random(array.shape[: rng.integers(len(shape) + 1)]) < 0.5]
+        keys: list[Any] = []
+        for n in array.shape:
+            low, high = sorted(rng.integers(-n, n + 1, 2).tolist())
+            indices = rng.integers(-n, n, ((), (length,), (2, 1), (2, length))[rng.integers(4)])
+            keys.append((int(rng.integers(-n, n)), slice(low, high, 2), slice(high, low, -1), indices)[rng.integers(4)])
+            if rng.random() < 0.2:
+                keys.append(None)
+        plain = whole if rng.random() < 0.2 else keys
+        key = tuple(plain[: rng.integers(len(plain) + 1)])
+        given = as_tensors(key, device) if rng.random() < 0.5 else key
+        expected = array[key]
+        found = x[given]
+        assert found.shape == expected.shape, (seed, key)
+        np.testing.assert_array_equal(found.numpy(), expected, err_msg=f"{seed} {key}")
+        values = rng.standard_normal(expected.shape[int(rng.integers(expected.ndim + 1)) :]).astype(np.float32)
+        changed = array.copy()
+        changed[key] = values
+        x[given] = values
+        np.testing.assert_array_equal(x.numpy(), changed, err_msg=f"{seed} {key}")
 
 
 def test_of_views_and_in_views(device: Device) -> None:
@@ -303,6 +338,10 @@ def test_what_it_refuses() -> None:
             with pytest.raises(error, match=message if key is x else message.replace("5, 3, 2", ".*3, 2")):
                 x[key] = untyped(value)
     np.testing.assert_array_equal(x.numpy(), X)
+    long = Tensor.zeros(1).broadcast_to(1 << 31)
+    for index in ([0], Tensor.zeros(1, i32)):
+        with pytest.raises(LimitExceeded, match="an index: 2147483648 places; at most 2147483647 can be indexed"):
+            long[untyped(index)]
     p = Parameter(Tensor.from_numpy(X))
     p.init_grad()
     p[0] = 1.0  # a parameter may be changed, what was computed from one not

@@ -138,7 +138,13 @@ def test_stacks_on_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = (rng.integers(-3, 4, shape).astype(np.float32) for shape in ((5, 2, 8, 9), (2, 9, 7)))
     monkeypatch.setattr(config, "host_threads", 2)
     monkeypatch.setattr(host, "_SHARED_WORK", 1)
-    np.testing.assert_array_equal((Tensor.from_numpy(x) @ Tensor.from_numpy(y)).numpy(), x @ y)
+    a, b = Tensor.from_numpy(x), Tensor.from_numpy(y)
+    np.testing.assert_array_equal((a @ b).numpy(), x @ y)
+    with Device.host().capture() as graph:
+        product = a @ b
+    a.buffer.fill(1.0)
+    graph.replay()
+    np.testing.assert_array_equal(product.numpy(), np.ones_like(x) @ y)
 
 
 def test_narrow_stacks_in_blocks(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,7 @@ def test_views(device: Device) -> None:
     same = x.transpose(0, 3, 1, 2)[1:, ::-1, 1:, ::2]
     np.testing.assert_array_equal(unfold(view, 3).numpy(), unfolded(same, (3, 3)))
     columns = unfolded(same, (3, 3)).T.copy()
-    back = fold(Tensor.from_numpy(columns, device).T, same.shape[2:], 3)
+    back = fold(Tensor.from_numpy(columns, device).transpose(), same.shape[2:], 3)
     np.testing.assert_array_equal(back.numpy(), summed(columns.T, same.shape, (3, 3)))
 
 

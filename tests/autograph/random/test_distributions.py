@@ -185,6 +185,11 @@ def test_truth_values() -> None:
 def test_orders_are_equally_likely() -> None:
     for n in (0, 1, 2, 5, 1000):
         assert sorted(random.permutation(random.Generator(0), n).numpy().tolist()) == list(range(n))
+    x = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    for axis in (0, 1, -1):
+        places = random.permutation(random.Generator(7), x.shape[axis]).numpy()
+        found = random.permutation(random.Generator(7), Tensor.from_numpy(x), axis=axis)
+        np.testing.assert_array_equal(found.numpy(), np.take(x, places, axis))
     g = random.Generator(0)
     counts: dict[tuple[int, ...], int] = {}
     for _ in range(2400):

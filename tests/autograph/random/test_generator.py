@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -62,6 +64,10 @@ def test_a_draw_is_a_function_of_seed_and_count() -> None:
     dropout(Tensor.ones(7), 0.0, third)
     np.testing.assert_array_equal(random.uniform(third, 10).numpy(), draws[2])
     assert repr(third) == "Generator(seed=5, counter=3)"
+    for other in (copy.copy(third), copy.deepcopy(third), pickle.loads(pickle.dumps(third))):
+        assert other.state_dict() == third.state_dict()
+        other.key()
+    assert third.counter == 3
 
 
 def test_seeds_and_counts_of_64_bits_all_matter() -> None:
@@ -137,6 +143,9 @@ def test_wrong_arguments_change_nothing() -> None:
         (AutographError, lambda: random.bernoulli(g, x, 3)),
         (DtypeError, lambda: random.bernoulli(g, whole)),
         (AutographError, lambda: random.permutation(g, -1)),
+        (AutographError, lambda: random.permutation(g, untyped("3"))),
+        (AutographError, lambda: random.permutation(g, x, dtype="i32")),
+        (ShapeError, lambda: random.permutation(g, x, axis=1)),
         (DtypeError, lambda: random.permutation(g, 257, dtype="u8")),
         (DtypeError, lambda: random.permutation(g, 3, dtype="f32")),
         (DtypeError, lambda: random.categorical(g, whole)),

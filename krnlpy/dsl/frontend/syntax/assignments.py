@@ -336,12 +336,14 @@ class AssignmentLowering(TargetLowering):
             view = self.view_at(view, i, where)
         self.write(elements(view.base, tuple(view.numbers)), value, where, value_where)
 
-    def variables_named(self, name: str | ViewName) -> Iterator[ir.Variable]:
-        """The variables that a name of ``assigned`` stands for."""
-        if isinstance(name, ViewName):
-            yield from name.variables
-        elif name in self.locals:
-            yield from variables_in(self.locals[name])
+    def variables_named(self, names: set[str | ViewName]) -> Iterator[ir.Variable]:
+        """The variables that names of ``assigned`` stand for, in one order in each process: the text of a kernel, by
+        which cached and shipped ones are found, must be the same in all."""
+        for name in sorted(names, key=_sort_key):
+            if isinstance(name, ViewName):
+                yield from name.variables
+            elif name in self.locals:
+                yield from variables_in(self.locals[name])
 
     def _assign_matrix(
         self, target: ast.Name, matrix: ir.CooperativeMatrix | None, value: Value, where: ir.Location
@@ -367,6 +369,10 @@ class AssignmentLowering(TargetLowering):
             return LocalName(ir.Variable(name, type.compute), type, line)
         parts = tuple(self.new_name(f"{name}_{part}", inner, line) for part, inner in type.parts)
         return CompoundName(type, parts, line)
+
+
+def _sort_key(name: str | ViewName) -> str:
+    return name if isinstance(name, str) else "".join(variable.name for variable in name.variables)
 
 
 def _read(target: ast.Name) -> ast.Name:

@@ -192,12 +192,11 @@ class LoopLowering(IterationLowering):
         self.assigned = before
         if is_entered and ways:
             found = set.intersection(*ways) - before - set(_names(node.target) or ())
-            # Sorted, so that each process makes the same text, which shipped kernels are found by.
-            for name in sorted(name for name in found if isinstance(name, str) and name in self.locals):
-                self.assigned.add(name)
-                for variable in self.variables_named(name):
-                    # The statement that gives it a value is in the body.
-                    self.emit(ir.Assign(variable, zero(variable.type, self.at(node)), location=self.at(node)))
+            kept: set[str | ViewName] = {name for name in found if isinstance(name, str) and name in self.locals}
+            self.assigned |= kept
+            for variable in self.variables_named(kept):
+                # The statement that gives it a value is in the body.
+                self.emit(ir.Assign(variable, zero(variable.type, self.at(node)), location=self.at(node)))
 
     def _close_loop(self, loop: Loop, node: ast.For | ast.While, ends: bool) -> bool:
         """Adds the ``else``, and finds which variables have a value after the loop; returns whether control gets there.

@@ -201,7 +201,7 @@ class StatementLowering(ComprehensionLowering):
                 ways.append(self.assigned)
         self.assigned = set.intersection(*ways) if ways else before
         # Each way gives these a value, but no longer in one statement.
-        self.out[start:start] = [_zero(v, where) for n in self.assigned - before for v in self.variables_named(n)]
+        self.out[start:start] = [_zero(v, where) for v in self.variables_named(self.assigned - before)]
         if not ways and not self.is_kernel and isinstance(self.result, ScalarType | CompositeType):
             values = tuple(zero(leaf.compute, where) for _, leaf in leaves(self.result))
             self.emit(ir.Return(values, location=where))

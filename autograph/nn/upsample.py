@@ -1,0 +1,52 @@
+"""Layers that change the size of images."""
+
+from __future__ import annotations
+
+from autograph.functions.interpolation.interpolate import Mode, interpolate
+from autograph.tensor.base import require_tensor
+from autograph.tensor.tensor import Tensor
+
+from .layer import Layer, Sizes, settings
+
+
+class Upsample(Layer):
+    """Signals, images or volumes at another size.
+
+    Args:
+        size, scale, mode, align_corners: as :func:`autograph.interpolate` takes them.
+
+    >>> from autograph import Tensor, Upsample
+    >>> Upsample(scale=2)(Tensor.ones((1, 3, 7, 8))).shape
+    (1, 3, 14, 16)
+    """
+
+    def __init__(
+        self,
+        size: Sizes | None = None,
+        *,
+        scale: float | tuple[float, ...] | None = None,
+        mode: Mode = "nearest",
+        align_corners: bool = False,
+    ) -> None:
+        self.size, self.scale, self.mode, self.align_corners = size, scale, mode, align_corners
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x`` at the layer's size.
+
+        Raises:
+            ShapeError, DtypeError, AutographError: as :func:`autograph.interpolate`.
+
+        >>> from autograph import Tensor, Upsample
+        >>> Upsample(3, mode="linear", align_corners=True)(Tensor.from_numpy([[[1.0, 3.0]]])).numpy().tolist()
+        [[[1.0, 2.0, 3.0]]]
+        """
+        require_tensor("Upsample", x)
+        return interpolate(x, self.size, scale=self.scale, mode=self.mode, align_corners=self.align_corners)
+
+    def describe(self) -> str:
+        return settings(
+            *(() if self.size is None else (self.size,)),
+            scale=(self.scale, None),
+            mode=(self.mode, "nearest"),
+            align_corners=(self.align_corners, False),
+        )
