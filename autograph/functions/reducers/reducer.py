@@ -227,7 +227,7 @@ def _work(is_host: bool, outer: int, n: int, inner: int) -> tuple[Form, int, int
         strips = -(-inner // COLUMN_LANES)
         chunks = max(1, min(n // (_HOST_CHUNK // COLUMN_LANES), _HOST_ITEMS // 16 // max(1, outer * strips)))
         return "columns", chunks, outer * chunks * strips, 0
-    if is_host and n >= ROW_LANES:
+    if is_host and inner == 1 and n >= ROW_LANES:
         chunks = max(1, min(n // _HOST_CHUNK, _HOST_ITEMS // max(1, outer)))
         return "rows", chunks, outer * chunks * inner, 0
     if is_host:  # a row that is too short for its vectors

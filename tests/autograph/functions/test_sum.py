@@ -68,3 +68,8 @@ def test_what_does_not_fit(device: Device) -> None:
         x.sum(2)
     with pytest.raises(ShapeError, match="each once"):
         x.sum((0, -2))
+
+
+def test_over_many_elements_of_no_rows(device: Device) -> None:
+    x = Tensor.zeros((20, 30, 0), device=device)
+    assert x.sum((0, 1)).shape == x.max((0, 1)).shape == (0,)
