@@ -327,11 +327,11 @@ MUTATIONS = [
     ),
     Mutation(
         "autograph/optim/sgd.py",
-        "velocity = momentum * v + g\n    v = velocity",
-        "velocity = momentum * (v + g)\n    v = velocity",
+        "velocity = momentum * v + slope",
+        "velocity = momentum * (v + slope)",
         f"tests/autograph/optim/test_sgd.py {HOST}",
     ),
-    Mutation("autograph/optim/sgd.py", 'state.pop("velocity", None)', "pass", f"tests/autograph/optim {HOST}"),
+    Mutation("autograph/optim/rule.py", "del state[name]", "pass", f"tests/autograph/optim {HOST}"),
     # Files and caches
     Mutation(
         "autograph/files/container.py",
