@@ -146,11 +146,11 @@ def _are_rows(shape: Shape, strides: Shape) -> bool:
     """Whether the rows of all matrices of a stack are as those of one."""
     if 0 in shape:
         return True
-    step = 0
+    step = None
     for n, stride in zip(reversed(shape[:-1]), reversed(strides[:-1]), strict=True):
         if n == 1:
             continue
-        if step and stride != step:
+        if step is not None and stride != step:
             return False
         step = stride * n
     return True

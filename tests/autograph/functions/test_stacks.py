@@ -201,3 +201,10 @@ def test_many_rows_of_no_elements(device: Device) -> None:
     x, y = Tensor.zeros((5, 3, 0), device=device), Tensor.zeros((0, 2), device=device)
     assert (x @ y).numpy().tolist() == np.zeros((5, 3, 2)).tolist()
     assert (x @ y[:, 0]).shape == (5, 3)
+
+
+def test_repeated_rows_of_a_stack(device: Device) -> None:
+    x = Tensor.from_numpy(np.arange(6, dtype=np.float32).reshape(2, 1, 3), device)
+    y = Tensor.from_numpy(np.arange(3, dtype=np.float32), device)
+    expected = np.broadcast_to(x.numpy(), (2, 4, 3)) @ y.numpy()
+    assert (x.broadcast_to(2, 4, 3) @ y).numpy().tolist() == expected.tolist()
