@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from autograph.errors import AutographError, ShapeError
+from autograph.functions.checks import is_number
 from autograph.functions.interpolation.interpolate import Mode, interpolate
 from autograph.tensor.base import require_tensor
 from autograph.tensor.tensor import Tensor
@@ -14,6 +18,9 @@ class Upsample(Layer):
 
     Args:
         size, scale, mode, align_corners: as :func:`autograph.interpolate` takes them.
+
+    Raises:
+        ShapeError: ``size`` or ``scale`` is not above 0. AutographError: there is no such mode.
 
     >>> from autograph import Tensor, Upsample
     >>> Upsample(scale=2)(Tensor.ones((1, 3, 7, 8))).shape
@@ -28,7 +35,13 @@ class Upsample(Layer):
         mode: Mode = "nearest",
         align_corners: bool = False,
     ) -> None:
-        self.size, self.scale, self.mode, self.align_corners = size, scale, mode, align_corners
+        for name, value in (("size", size), ("scale", scale)):
+            several: Any = value if isinstance(value, tuple | list) else (value,)
+            if value is not None and not all(is_number(number) and number > 0 for number in several):
+                raise ShapeError(f"Upsample({name}={value!r}): expected a number above 0, or one for each axis")
+        if not isinstance(mode, str) or mode not in ("nearest", "linear"):
+            raise AutographError(f"Upsample(mode={mode!r}): expected 'nearest' or 'linear'")
+        self.size, self.scale, self.mode, self.align_corners = size, scale, mode, bool(align_corners)
 
     def forward(self, x: Tensor) -> Tensor:
         """``x`` at the layer's size.

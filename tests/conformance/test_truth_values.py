@@ -149,8 +149,11 @@ def step(cell: ItemMut[Cell], crowded: ItemMut[bool], turned: ItemMut[Vector[boo
 def test_structs_and_vectors(launch: Launcher) -> None:
     alive, x, y, z = (flags(33, seed) for seed in range(4))
     heat = np.linspace(0, 2, 33, dtype=np.float32)
-    got = launch(step, alive, heat, x, y, z, *np.zeros((4, 33), bool))
-    for found, want in zip(got, (~alive, heat, x, heat > 1, z, alive & x & z, z, x, y), strict=True):
+    cells, turned, crowded = np.stack([alive, x, y, z]), np.zeros((3, 33), bool), np.zeros(33, bool)
+    # What a struct or a vector has of one type lies in one memory.
+    launch.in_place(step, cells[0], heat, cells[1], cells[2], cells[3], crowded, *turned)
+    got = (*cells, crowded, *turned)
+    for found, want in zip(got, (~alive, x, heat > 1, z, alive & x & z, z, x, y), strict=True):
         assert_same(found, want)
 
 

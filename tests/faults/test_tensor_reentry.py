@@ -27,7 +27,7 @@ class _World:
         self.x = Tensor.from_numpy(np.arange(6, dtype=np.float32).reshape(2, 3), device)
         self.twin = self.x.detach()
         self.dropped: Tensor | None = self.x[:1]
-        self.other = Tensor.full((2, 3), 10, device=device)
+        self.other = Tensor.full((2, 3), 10.0, device=device)
         self.parameter = Parameter(self.other)
         self.kept: list[Any] = [self.x, self.twin, self.other, self.parameter]
 

@@ -223,6 +223,13 @@ def objects(device: Device) -> dict[type, list[Callable[[], Any]]]:
         Parameter: [lambda: Parameter(tensors[0]()), lambda: Parameter(tensors[2]()), parameter],
         krnlpy.Kernel: [lambda: scale, lambda: tile, lambda: tile.specialize(n=2), lambda: scale.with_threads(8)],
         krnlpy.Graph: [device.capture, graph],
+        **{
+            getattr(autograph.nn, f"{kind}Pool{n}"): [partial(getattr(autograph.nn, f"{kind}Pool{n}"), 2)]
+            for kind in ("Max", "Avg", "AdaptiveAvg", "AdaptiveMax")
+            for n in (1, 2, 3)
+        },
+        autograph.nn.Upsample: [partial(autograph.nn.Upsample, scale=2)],
+        autograph.optim.RuleOptimizer: [lambda: autograph.SGD(0.5)],
         Device: [lambda: device],
         krnlpy.Feature: [lambda: krnlpy.Feature.INT64],
         autograph.Layer: [partial(Model, device), autograph.Layer],

@@ -42,7 +42,7 @@ class Case:
         model, optimizer = self.model(device), self.optimizer()
         losses = []
         for step in range(steps):
-            batch = [Tensor.from_numpy(array, device) for array in self.batch(step)]
+            batch = [Tensor.from_numpy(_of_32_bits(array), device) for array in self.batch(step)]
             model.init_parameter_grads()
             loss = self.loss(model, *batch)
             loss.backward()
@@ -66,3 +66,8 @@ class Case:
             optimizer.step()
             losses.append(loss.item())
         return losses
+
+
+def _of_32_bits(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Classes as every device takes them; PyTorch asks for 64 bits."""
+    return array.astype(np.int32) if array.dtype == np.int64 else array

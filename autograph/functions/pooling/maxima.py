@@ -237,7 +237,7 @@ def _search(x: Buffer, out: Buffer, indices: Buffer, windows: Windows) -> None:
         z, y, x_ = _lengths(piece)
         first = piece[0].start, piece[1].start, piece[2].start
         taps = (z, y, x_), windows.stride, windows.padding, windows.dilation, first
-        built = _launched(_maxima, taps, windows, out, 1 + z * (1 + y * (1 + x_)))
+        built = _launched(_maxima, taps, windows, out, _passes(z, y, x_))
         if i == 0:
             built(x, out, indices)
             continue
@@ -255,7 +255,7 @@ def _sum_windows(dy: Buffer, indices: Buffer, dx: Buffer, windows: Windows) -> N
     pieces = tuple(_pieces(dx.device, windows.count, (many[0], many[1], many[2])))
     z, y, x = (min(m, n) for m, n in zip(many, _lengths(pieces[0]), strict=True))
     steps = windows.reach, windows.stride, windows.padding
-    passes = 1 + z * (1 + y * (1 + x))
+    passes = _passes(z, y, x)
     wide = accumulator(dx.dtype)
     several = len(pieces) > 1
     sums = Buffer.empty((len(pieces), *dx.shape), wide, dx.device) if several else dx.reshape((1, *dx.shape))
@@ -301,6 +301,11 @@ def _pieces(device: Device, size: Triple, reached: Triple) -> Iterator[Piece]:
 def _lengths(piece: Piece) -> Triple:
     z, y, x = (part.stop - part.start for part in piece)
     return z, y, x
+
+
+def _passes(z: int, y: int, x: int) -> int:
+    """Loop passes for a pixel and three loops within each other: a driver counts the way out of each, too."""
+    return 2 + z * (2 + y * (2 + x))
 
 
 def _launched(kernel: Any, steps: tuple[Triple, ...], windows: Windows, images: Buffer, passes: int) -> Any:

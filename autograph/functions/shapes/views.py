@@ -85,6 +85,7 @@ def broadcast_to(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
     >>> Tensor.from_numpy([1, 2]).broadcast_to(3, 2).numpy().tolist()
     [[1, 2], [1, 2], [1, 2]]
     """
+    require_tensor("broadcast_to", x)
     wanted = integers(shape)
     source = x.shape
     value = view_of(x, lambda buffer: buffer.broadcast_to(wanted))
@@ -151,6 +152,7 @@ def to_device(x: Tensor, device: Device, /, *, stream: None = None) -> Tensor:
 
 def view_of(x: Tensor, of: Callable[[Buffer], Buffer], error: type[ShapeError] = ShapeError) -> Tensor:
     """A view, not recorded. What the buffer finds wrong is an error of autograph."""
+    require_tensor("a view", x)
     try:
         return x.view(of)
     except krnlpy.errors.ShapeError as found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -117,6 +118,7 @@ def test_sentences() -> None:
 def test_probes_of_each_driver(index: int) -> None:
     """They run, they leave nothing behind, and what they say is plausible."""
     device = Device(index)
+    gc.collect()  # what tests before left
     before = device.memory_stats(), len(instance().open_backends)
     physical = instance().devices[index]
     found = driver_defects._probed(lambda: vulkan.VulkanBackend(instance(), physical, Defects()))
