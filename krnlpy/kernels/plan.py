@@ -16,7 +16,7 @@ from krnlpy.dsl.types.annotations import MAX_NDIM
 from krnlpy.errors import DtypeError, LaunchError, LimitExceeded, ShapeError
 from krnlpy.scalar import ScalarType
 from krnlpy.views import strides as views
-from krnlpy.views.view import View
+from krnlpy.views.view import View, bound_together
 
 from .arguments import converter
 
@@ -121,6 +121,20 @@ def _declared(parameter: ParameterSpec, types: Mapping[TypeVar, ScalarType]) -> 
     return types[parameter.type] if isinstance(parameter.type, TypeVar) else parameter.type
 
 
+def blocks_of(program: Program, places: Sequence[int]) -> list[list[int]]:
+    """The places of buffers that are parts of one argument, of one type: devices may bind them once.
+
+    Args:
+        program: the kernel.
+        places: of its buffers among the parameters, in order.
+    """
+    blocks: dict[Any, list[int]] = {}
+    for place, buffer in zip(places, program.buffers, strict=True):
+        if buffer.part_of:
+            blocks.setdefault((buffer.part_of, buffer.type), []).append(place)
+    return [block for block in blocks.values() if len(block) > 1]
+
+
 class Plan:
     """How a kernel is launched with buffers of certain properties.
 
@@ -174,6 +188,7 @@ class Plan:
             (i, self._items.index(i) if i in self._items else -1, not contiguous)
             for i, contiguous in zip(self._buffers, self._contiguous, strict=True)
         ]
+        self._blocks = blocks_of(program, self._buffers)
         self.backend: Backend = arguments[self._buffers[0]].device.backend
         self._max_groups = self.backend.info.max_groups_xyz
         self._compiled: dict[int, tuple[Any, Callable[..., bytes]]] = {}
@@ -187,6 +202,8 @@ class Plan:
             ShapeError: items of unequal shapes. LimitExceeded: more groups than the device has.
         """
         # The hot path: every line here costs each launch.
+        if self._blocks:
+            arguments = self._bound_together(arguments)
         values: list[int | float] = []
         for i, convert in self._scalars:
             values.append(convert(arguments[i]))
@@ -262,6 +279,24 @@ class Plan:
         pack = layout_of(self._program, variant).format.pack
         self._compiled[rank] = self._build(variant), pack
         return self._compiled[rank]
+
+    def _bound_together(self, arguments: Sequence[Any]) -> Sequence[Any]:
+        """The arguments, of which those that share a binding lie in one part of a memory that kernels do not reach
+        as a whole."""
+        moved: list[Any] | None = None
+        for places in self._blocks:
+            first = arguments[places[0]]
+            memory = first.operand[4][0]
+            if all(arguments[i].operand[4][0] is memory for i in places):
+                continue
+            views = bound_together([arguments[i] for i in places])
+            if views is None:
+                name = self._parameters[places[0]].name
+                raise too_far(self._kernel, name, first, "What it is a part of is out of reach")
+            moved = moved or list(arguments)
+            for i, view in zip(places, views, strict=True):
+                moved[i] = view
+        return moved or arguments
 
     def _nothing(self) -> tuple[Any, int, int]:
         """What stands for an empty buffer, since a device must bind something; no index reaches it."""

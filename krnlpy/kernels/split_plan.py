@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from krnlpy.backend.protocol import Backend
+from krnlpy.views.view import bound_together
 
-from .plan import check_items, too_far
+from .plan import blocks_of, check_items, too_far
 
 if TYPE_CHECKING:
     from krnlpy.dsl.frontend.signature import ParameterSpec
@@ -46,6 +47,8 @@ class SplitPlan:
         self._kernel = kernel
         self._parameters = parameters
         self._items = [i for i, p in enumerate(parameters) if p.kind == "item"]
+        buffers = [i for i, p in enumerate(parameters) if p.kind in ("item", "global")]
+        self._blocks = [block for block in blocks_of(program, buffers) if block[0] in self._items]
         for parameter, argument in zip(parameters, arguments, strict=True):
             if parameter.kind == "scalar":
                 continue
@@ -75,12 +78,16 @@ class SplitPlan:
     def _parts(self, arguments: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         items: list[View] = [arguments[i] for i in self._items]
         far = [item for item in items if not item.can_be_indexed]
+        if not far:  # what is bound together may still be
+            for block in self._blocks:
+                parts = [arguments[i] for i in block]
+                far += parts if bound_together(parts) is None else []
         if not far:
             yield tuple(arguments)
             return
         shape = items[0].shape
         if items[0].size == 1:
-            place = next(i for i in self._items if not arguments[i].can_be_indexed)
+            place = next((i for i in self._items if not arguments[i].can_be_indexed), self._items[0])
             raise too_far(self._kernel, self._parameters[place].name, arguments[place], "Not even one is in reach")
 
         def reach(axis: int) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from krnlpy.device import Device
@@ -270,6 +270,29 @@ def _bound(
         return binding, place, False
     part, start = window
     return (part, first - start, end - start), place - start // width, (end - start) // width <= _LAST_ELEMENT
+
+
+def bound_together(views: Sequence[View]) -> list[View] | None:
+    """Views of one memory, as they are where kernels reach all of it; else each within the one part that holds all of
+    them, so that they may share a binding. None where kernels do not reach that part."""
+    first = views[0]
+    if all(view.operand[4][0] is first.operand[4][0] for view in views):
+        return list(views)
+    memory, width = first.memory, first.dtype.size
+    extents = [arithmetic.facts(view.shape, view.strides) for view in views]
+    begins = [(view.offset + facts.low) * width for view, facts in zip(views, extents, strict=True)]
+    ends = [(view.offset + facts.high) * width for view, facts in zip(views, extents, strict=True)]
+    window = first.device.backend.window(memory, min(begins), max(ends))
+    if window is None:
+        return None
+    part, start = window
+    result = []
+    for view, begin, end in zip(views, begins, ends, strict=True):
+        moved = type(view)(view.device, view.dtype, memory, view.shape, view.strides, view.offset)
+        place = view.offset - start // width
+        moved.operand = (*view.operand[:4], (part, begin - start, end - start), place)
+        result.append(moved)
+    return result
 
 
 def _bytes_of(view: View, base: int) -> tuple[Shape, Strides, int]:
