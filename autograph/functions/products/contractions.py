@@ -13,6 +13,7 @@ import numpy as np
 from autograph.errors import ShapeError
 from autograph.functions.elementwise.arithmetic import multiply
 from autograph.functions.elementwise.promotion import promoted
+from autograph.functions.reductions import states
 from autograph.functions.reductions.operation import reduction
 from autograph.functions.shapes.views import reshape, transpose
 from autograph.tensor.base import Shape
@@ -25,11 +26,7 @@ if TYPE_CHECKING:
 Labels = tuple[Hashable, ...]
 
 
-def _product(x: Any, y: Any) -> Any:
-    return x * y
-
-
-_dot = reduction(_product, name="vecdot")
+_dot = reduction(states.product, name="vecdot")
 
 
 def contract(x: Tensor, xs: Labels, y: Tensor, ys: Labels, out: Labels) -> Tensor:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from autograph.autograd import differentiable, saved
 from autograph.errors import AutographError, DeviceError, ShapeError
+from autograph.functions.checks import broadcast_shape
 from autograph.functions.elementwise.operation import Elementwise, pulled_back
 from autograph.functions.elementwise.promotion import promoted
 from autograph.functions.reducers.reducer import Identity, Reducer, axes_of, keepdims_shape
@@ -160,13 +159,7 @@ class Reduction:
                 raise DeviceError(f"{self.name} of tensors on {first.device.name} and on {x.device.name}")
         if len(operands) == 1:
             return first.shape
-        try:
-            return np.broadcast_shapes(*(x.shape for x in operands))
-        except ValueError:
-            shapes = " and ".join(str(x.shape) for x in operands)
-            raise ShapeError(
-                f"{self.name} of shapes {shapes}: aligned at the right, lengths must be equal or 1"
-            ) from None
+        return broadcast_shape(self.name, [x.shape for x in operands])
 
     def _results(
         self,

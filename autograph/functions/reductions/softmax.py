@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
 _exponentials = Reduction(states.exponential, None, None, (0,), None, "logsumexp")
-_products = Reduction(states.product_of, None, None, (0,), None, "softmax")
+_products = Reduction(states.product, None, None, (0,), None, "softmax")
 
 
 @elementwise
@@ -39,7 +39,7 @@ def _share(x: Any, y: Any, dy: Any) -> Any:
 
 @elementwise
 def _quotient(x: Any, top: Any, total: Any) -> Any:
-    return (dsl.exp(x - top) if x != top else 1.0) / total
+    return states.exponential(x, top) / total
 
 
 @elementwise

@@ -84,11 +84,6 @@ def exponential(x: Any, top: Any) -> Any:
 
 
 @func
-def product_of(x: Any, y: Any) -> Any:
-    return x * y
-
-
-@func
 def is_nonzero_truth(x: Any) -> Any:
     return x != 0
 
