@@ -52,5 +52,5 @@ clean:
 
 # What is enough for development is enough for the examples.
 .venv/dev.stamp: $(SETUP)
-	@PYTHON='$(PYTHON)' tools/setup.sh examples,test,dev
+	@PYTHON='$(PYTHON)' tools/setup.sh examples,test,dev,docs
 	@touch $@ .venv/examples.stamp
