@@ -16,7 +16,8 @@ from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, f32
 
 from .initialize import require_counts
-from .layer import Layer, settings
+from .layer import Layer
+from .settings import settings
 
 
 class _Activation(Layer):

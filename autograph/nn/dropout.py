@@ -13,8 +13,9 @@ from autograph.random.masks import dropout
 from autograph.tensor.base import Shape, require_tensor
 from autograph.tensor.tensor import Tensor
 
-from .layer import Layer, settings
+from .layer import Layer
 from .seeds import Seed, draws
+from .settings import settings
 
 
 class _Dropout(Layer):
@@ -212,8 +213,8 @@ class AlphaDropout(_Dropout):
     >>> from autograph import AlphaDropout, Tensor
     >>> from autograph import random
     >>> x = random.normal(random.Generator(1), 10_000)
-    >>> f"{AlphaDropout(0.5, seed=0)(x).numpy().std():.2f}"
-    '1.00'
+    >>> f"{AlphaDropout(0.5, seed=0)(x).numpy().std():.1f}"
+    '1.0'
     """
 
     def __init__(self, p: float = 0.5, *, seed: Seed = None) -> None:
