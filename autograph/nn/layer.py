@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograph.errors import AutographError, DtypeError
 from autograph.functions.checks import per_axis, single
+from autograph.tensor.observing import observing
 from autograph.tensor.parameter import Parameter
 from krnlpy import Device, DTypeLike, scalar_type
 
@@ -35,8 +36,12 @@ class Layer:
     ['dense1.weight', 'dense1.bias', 'dense2.weight']
     """
 
+    training = True
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What :meth:`forward` gives for the same arguments."""
+        if (observer := observing.observer) is not None:
+            observer.runs(self)
         return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:

@@ -10,6 +10,7 @@ from autograph.errors import DtypeError
 from krnlpy import Device, DTypeLike, scalar_type
 
 from .base import Node
+from .observing import rebound, register
 from .tensor import Tensor
 
 
@@ -44,6 +45,7 @@ class Parameter(Tensor):
         self.share = value.detach().share
         self.node = None
         self.state: dict[str, Tensor] = {}
+        register(self)
 
     def __copy__(self) -> Parameter:
         return self._copy_by(Tensor.detach)
@@ -162,6 +164,7 @@ class Parameter(Tensor):
             raise DtypeError(f"set takes a Tensor, not {type(value).__name__}")
         self.node = None
         self.share = value.detach().share
+        rebound()
 
 
 def _make_parameter(value: Tensor, state: dict[str, Tensor]) -> Parameter:

@@ -35,12 +35,39 @@ renew_after_fork(__name__, "_lock")
 class StandIn:
     """What is handed to kernels while a graph is captured for a number that changes between replays.
 
+    Libraries on krnlpy let it through to their kernels where they take numbers.
+
     Attributes:
         first: the number that it has at first.
+
+    >>> from krnlpy import Buffer, Device, StandIn
+    >>> x = Buffer.zeros(1)
+    >>> with Device.host().capture() as graph:
+    ...     rate = graph.parameter("rate", 1.0)
+    ...     x.fill(2 * rate + 1)
+    >>> isinstance(rate, StandIn), rate.first
+    (True, 1.0)
+    >>> graph.replay(rate=3.0)
+    >>> x.numpy()
+    array([7.], dtype=float32)
     """
 
     __slots__ = ("first",)
     first: Any
+
+    def mapped(self, function: Callable[[Any], Any]) -> Any:
+        """What stands for a function's result.
+
+        >>> import math
+        >>> from krnlpy import Buffer, Device
+        >>> x = Buffer.zeros(1)
+        >>> with Device.host().capture() as graph:
+        ...     x.fill(graph.parameter("square", 1.0).mapped(math.sqrt))
+        >>> graph.replay(square=9.0)
+        >>> x.numpy()
+        array([3.], dtype=float32)
+        """
+        raise NotImplementedError
 
 
 class Recorder:
