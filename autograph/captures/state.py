@@ -144,6 +144,7 @@ class Guards:
             if isinstance(before.tensor, Parameter)
         ]
         self._written = [(ref(tensor), tensor.share) for tensor in written]
+        self._frozen = [(ref(b.tensor), b.tensor.frozen) for b in used if isinstance(b.tensor, Parameter)]
         self.gradients = [
             (ref(before.tensor), before.tensor.node.gradient)
             for before in used
@@ -172,6 +173,10 @@ class Guards:
             for tensor_of, share in (*self._shares, *self._written):
                 tensor = tensor_of()
                 if tensor is None or tensor.share is not share:
+                    return False
+            for parameter_of, frozen in self._frozen:
+                parameter = parameter_of()
+                if parameter is None or parameter.frozen is not frozen:
                     return False
             self.bindings = bindings
         return all(len(share.users) == 1 for _, share in self._written)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from krnlpy import DTypeLike, ScalarType, StandIn, bf16, f16, f32, i16, i32, i64, i8, scalar_type, u16, u32, u64, u8
+from krnlpy import DTypeLike, ScalarType, StandIn, bf16, f16, f32, i8, i16, i32, i64, scalar_type, u8, u16, u32, u64
 
 if TYPE_CHECKING:
     # Kernels call them to convert, and mix them by rules of their own; Python's type variables allow neither.

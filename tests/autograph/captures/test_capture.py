@@ -10,7 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograph import SGD, Adam, Dense, Layer, Parameter, Relu, Sequential, Tensor, capture, dropout, flip, random
+from autograph import (
+    SGD,
+    Adam,
+    BatchNorm1,
+    Dense,
+    Dropout,
+    Layer,
+    Parameter,
+    Relu,
+    Sequential,
+    Tensor,
+    capture,
+    dropout,
+    flip,
+    random,
+)
 from autograph.errors import CaptureError
 from krnlpy import Device
 
@@ -65,9 +80,7 @@ class Batch:
 def test_arguments(device: Device) -> None:
     """Tensors and floats wherever they stand; all else is a kind of its own."""
 
-    def function(
-        x: Tensor, batch: Batch, parts: dict[str, Any], power: int, *, flag: bool = False
-    ) -> dict[str, Any]:
+    def function(x: Tensor, batch: Batch, parts: dict[str, Any], power: int, *, flag: bool = False) -> dict[str, Any]:
         y = x + batch.x
         for part in parts["list"]:
             y = y * part
@@ -327,10 +340,6 @@ class Scaled(Layer):
     def forward(self, x: Tensor) -> Tensor:
         return x * self.factor if self.training else x + self.factor
 
-    @capture
-    def double(self, x: Tensor) -> Tensor:
-        return (x * self.factor).detach()
-
 
 def test_modes(device: Device) -> None:
     def make() -> tuple[Function, Callable[[], Any]]:
@@ -348,14 +357,44 @@ def test_modes(device: Device) -> None:
 
 
 def test_methods(device: Device) -> None:
-    models = [Scaled(), Scaled()]
+    class Tripled(Scaled):
+        @capture
+        def triple(self, x: Tensor) -> Tensor:
+            return x * self.factor + x
+
+    models = [Tripled(), Tripled()]
     models[1].factor.fill(3)
     for model in models:
         model.to_device(device)
     x = Tensor.ones(2, device=device)
     for _ in range(4):
-        assert [model.double(x).tolist() for model in models] == [[2, 2], [3, 3]]
-    assert len(Scaled.double.graphs) == 2
+        assert [model.triple(x).tolist() for model in models] == [[3, 3], [4, 4]]
+    assert len(Tripled.triple.graphs) == 2
+
+
+def test_running_statistics(device: Device) -> None:
+    def make() -> tuple[Function, Callable[[], Any]]:
+        model = Sequential(Dense(4, 3, seed=0), BatchNorm1(3), Dropout(0.5, seed=1))
+        model.to_device(device)
+        count = 0
+
+        def step(x: Tensor) -> Tensor:
+            model.init_parameter_grads()
+            loss = (model(x) * model(x)).mean()
+            loss.backward()
+            model.update(0.1, SGD())
+            return loss
+
+        def state() -> Any:
+            nonlocal count
+            count += 1
+            if count == 4:
+                model.layers[0].weight.freeze()
+            return [buffer * 1 for buffer in model.buffers()], [parameter * 1 for parameter in model.parameters()]
+
+        return step, state
+
+    check(make, [(numbers(device, 5, 4, seed=i),) for i in range(8)], graphs=2)
 
 
 def test_within_each_other(device: Device) -> None:
