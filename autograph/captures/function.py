@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial, update_wrapper
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from autograph.errors import CaptureError
 from autograph.tensor.base import TensorBase
@@ -44,7 +44,23 @@ class _Kind:
 
 
 class Captured(Generic[P, R]):
-    """A function that is recorded once for each kind of arguments, and replayed after. See :func:`capture`."""
+    """A function that is recorded once for each kind of arguments, and replayed after. Made by :func:`capture`.
+
+    Args:
+        function: what is recorded.
+
+    Raises:
+        CaptureError: ``function`` cannot be called.
+
+    >>> from autograph import Tensor, capture
+    >>> @capture
+    ... def double(x):
+    ...     return x + x
+    >>> [double(Tensor.full((), i)).item() for i in range(4)]
+    [0, 2, 4, 6]
+    >>> double
+    <captured double: graphs of 1 commands>
+    """
 
     def __init__(self, function: Callable[P, R]) -> None:
         if not callable(function):
@@ -67,7 +83,7 @@ class Captured(Generic[P, R]):
         return self._call(None, *args, **kwargs)
 
     def _call(self, owner: Any, /, *args: Any, **kwargs: Any) -> R:
-        function = self._function if owner is None else partial(self._function, owner)
+        function: Callable[..., R] = self._function if owner is None else partial(cast(Any, self._function), owner)
         if observing.observer is not None:  # within another captured function, of which it becomes a part
             return function(*args, **kwargs)
         arguments = Arguments(args, kwargs, owner)
@@ -82,7 +98,7 @@ class Captured(Generic[P, R]):
             if is_new or kind.failures >= _TRIES:
                 return self._followed(kind, function, args, kwargs)
             try:
-                return self._recorded(kind, function, arguments).replay(arguments)
+                return cast(R, self._recorded(kind, function, arguments).replay(arguments))
             except NotSettled:
                 kind.failures += 1
                 return self._followed(kind, function, args, kwargs)
@@ -114,7 +130,15 @@ class Captured(Generic[P, R]):
 
     @property
     def graphs(self) -> list[Any]:
-        """The graphs that are replayed, of all kinds of arguments so far: each has a length and ``memory_bytes``."""
+        """The graphs that are replayed, of all kinds of arguments so far: each has a length and ``memory_bytes``.
+
+        >>> from autograph import Tensor, capture
+        >>> double = capture(lambda x: x + x)
+        >>> for _ in range(2):
+        ...     _ = double(Tensor.ones(2))
+        >>> [len(graph) for graph in double.graphs]
+        [1]
+        """
         with self._lock:
             return [recording.graph for kind in self._kinds.values() for recording in kind.recordings]
 
@@ -166,7 +190,7 @@ def capture(function: Callable[P, R]) -> Captured[P, R]:
     >>> @capture
     ... def step(x, rate):
     ...     model.init_parameter_grads()
-    ...     loss = model(x).square().mean()
+    ...     loss = (model(x) ** 2).mean()
     ...     loss.backward()
     ...     model.update(rate, optimizer)
     ...     return loss

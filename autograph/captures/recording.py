@@ -27,7 +27,7 @@ class Follower:
         """Notes the tensor."""
         self._changed.setdefault(id(tensor), ref(tensor))
 
-    def draws(self, generator: Generator) -> tuple[int, int]:
+    def draws(self, generator: Generator) -> tuple[Any, Any]:
         """The generator's next key."""
         return unobserved(generator.key)
 
@@ -175,7 +175,7 @@ class Recording(Follower):
         return self._graph
 
 
-def unobserved(function: Callable[[], Any]) -> Any:
+def unobserved(function: Callable[[], tuple[int, int]]) -> tuple[int, int]:
     """What a function returns while nobody follows."""
     observer, observing.observer = observing.observer, None
     try:

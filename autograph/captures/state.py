@@ -144,7 +144,8 @@ class Guards:
             if isinstance(before.tensor, Parameter)
         ]
         self._written = [(ref(tensor), tensor.share) for tensor in written]
-        self._frozen = [(ref(b.tensor), b.tensor.frozen) for b in used if isinstance(b.tensor, Parameter)]
+        parameters = [before.tensor for before in used if isinstance(before.tensor, Parameter)]
+        self._frozen = [(ref(parameter), parameter.frozen) for parameter in parameters]
         self.gradients = [
             (ref(before.tensor), before.tensor.node.gradient)
             for before in used
@@ -174,10 +175,8 @@ class Guards:
                 tensor = tensor_of()
                 if tensor is None or tensor.share is not share:
                     return False
-            for parameter_of, frozen in self._frozen:
-                parameter = parameter_of()
-                if parameter is None or parameter.frozen is not frozen:
-                    return False
+            if any((p := parameter_of()) is None or p.frozen is not frozen for parameter_of, frozen in self._frozen):
+                return False
             self.bindings = bindings
         return all(len(share.users) == 1 for _, share in self._written)
 

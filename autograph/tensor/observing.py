@@ -7,17 +7,14 @@ notice when a parameter has got other memory, or a layer another mode, since it 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
-
-if TYPE_CHECKING:
-    from .base import TensorBase
 
 
 class Observer(Protocol):
     """Who follows a function while it runs."""
 
-    def changes(self, tensor: TensorBase) -> None:
+    def changes(self, tensor: Any) -> None:
         """The tensor is about to be changed in place."""
 
     def draws(self, generator: Any) -> tuple[Any, Any]:
@@ -48,7 +45,7 @@ class _Bindings:
 bindings = _Bindings()
 
 # By identity: tensors are compared element by element.
-_registered: WeakValueDictionary[int, TensorBase] = WeakValueDictionary()
+_registered: WeakValueDictionary[int, Any] = WeakValueDictionary()
 _lock = threading.Lock()
 
 
@@ -57,7 +54,7 @@ def rebound() -> None:
     bindings.count += 1
 
 
-def register(tensor: TensorBase) -> None:
+def register(tensor: Any) -> None:
     """Counts a tensor among those that are the state of models."""
     with _lock:
         _registered[id(tensor)] = tensor
@@ -69,7 +66,7 @@ def is_state(value: object) -> bool:
         return _registered.get(id(value)) is value
 
 
-def registered() -> list[TensorBase]:
+def registered() -> list[Any]:
     """All that are the state of models now."""
     with _lock:
         return list(_registered.values())

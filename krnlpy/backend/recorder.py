@@ -8,6 +8,7 @@ is captured or refused, wherever it asks.
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
@@ -32,7 +33,7 @@ _lock = threading.RLock()
 renew_after_fork(__name__, "_lock")
 
 
-class StandIn:
+class StandIn(ABC):
     """What is handed to kernels while a graph is captured for a number that changes between replays.
 
     Libraries on krnlpy let it through to their kernels where they take numbers.
@@ -55,8 +56,15 @@ class StandIn:
     __slots__ = ("first",)
     first: Any
 
+    @abstractmethod
     def mapped(self, function: Callable[[Any], Any]) -> Any:
         """What stands for a function's result.
+
+        Args:
+            function: of the number. It is called at once, and at each replay before which the number changed.
+
+        Raises:
+            CaptureError: ``function`` is no function.
 
         >>> import math
         >>> from krnlpy import Buffer, Device
@@ -67,7 +75,6 @@ class StandIn:
         >>> x.numpy()
         array([3.], dtype=float32)
         """
-        raise NotImplementedError
 
 
 class Recorder:

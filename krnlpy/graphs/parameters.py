@@ -35,6 +35,8 @@ class Number(StandIn):
         raise NotImplementedError
 
     def mapped(self, function: Callable[[Any], Any]) -> Any:
+        if not callable(function):
+            raise CaptureError(f"mapped takes a function, not {type(function).__name__}")
         return Expression(function, (self,))
 
     def _unknown(self, *_: object) -> Any:

@@ -1,4 +1,4 @@
-"""Captured functions do what the functions do, bit for bit, whatever changes from call to call, or say that they can't."""
+"""Captured functions do what the functions do, bit for bit, whatever changes from call to call, or say they can't."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def trained(device: Device, optimizer: Any) -> tuple[Function, Callable[[], Any]
 
     def step(x: Tensor, rate: float) -> Tensor:
         model.init_parameter_grads()
-        loss = (model(x) * model(x)).mean()
+        loss: Tensor = (model(x) * model(x)).mean()
         loss.backward()
         model.update(rate, optimizer)
         return loss
@@ -235,7 +235,7 @@ def test_parameters_that_are_replaced(device: Device) -> None:
 
         def step(x: Tensor) -> Tensor:
             model.init_parameter_grads()
-            loss = (model(x) * model(x)).mean()
+            loss: Tensor = (model(x) * model(x)).mean()
             loss.backward()
             model.update(0.1, optimizer)
             return loss
@@ -264,7 +264,7 @@ def test_gradients_that_are_left(device: Device) -> None:
 
         def function(x: Tensor) -> Tensor:
             model.init_parameter_grads()
-            loss = (model(x) * model(x)).mean()
+            loss: Tensor = (model(x) * model(x)).mean()
             loss.backward()
             return loss
 
@@ -374,13 +374,14 @@ def test_methods(device: Device) -> None:
 
 def test_running_statistics(device: Device) -> None:
     def make() -> tuple[Function, Callable[[], Any]]:
-        model = Sequential(Dense(4, 3, seed=0), BatchNorm1(3), Dropout(0.5, seed=1))
+        dense = Dense(4, 3, seed=0)
+        model = Sequential(dense, BatchNorm1(3), Dropout(0.5, seed=1))
         model.to_device(device)
         count = 0
 
         def step(x: Tensor) -> Tensor:
             model.init_parameter_grads()
-            loss = (model(x) * model(x)).mean()
+            loss: Tensor = (model(x) * model(x)).mean()
             loss.backward()
             model.update(0.1, SGD())
             return loss
@@ -389,7 +390,7 @@ def test_running_statistics(device: Device) -> None:
             nonlocal count
             count += 1
             if count == 4:
-                model.layers[0].weight.freeze()
+                dense.weight.freeze()
             return [buffer * 1 for buffer in model.buffers()], [parameter * 1 for parameter in model.parameters()]
 
         return step, state
@@ -415,7 +416,7 @@ def test_an_exception_in_the_middle(device: Device) -> None:
     @capture
     def step(x: Tensor) -> Tensor:
         model.init_parameter_grads()
-        loss = (dropout(model(x), 0.5, generator) * model(x)).mean()
+        loss: Tensor = (dropout(model(x), 0.5, generator) * model(x)).mean()
         loss.backward()
         model.update(0.1, SGD(momentum=0.5))
         if fails:
