@@ -85,7 +85,7 @@ class Expression(Number):
     def __init__(self, operation: Callable[..., Any], operands: tuple[Any, ...]) -> None:
         self.operation = operation
         self.operands = operands
-        self.first = operation(*[o.first if isinstance(o, Number) else o for o in operands])
+        self.first = self._result([o.first if isinstance(o, Number) else o for o in operands])
 
     def __repr__(self) -> str:
         names = ", ".join(sorted(parameter.name for parameter in self.parameters()))
@@ -95,7 +95,14 @@ class Expression(Number):
         return {p for operand in self.operands if isinstance(operand, Number) for p in operand.parameters()}
 
     def value(self, values: Mapping[str, Any]) -> Any:
-        return self.operation(*[o.value(values) if isinstance(o, Number) else o for o in self.operands])
+        return self._result([o.value(values) if isinstance(o, Number) else o for o in self.operands])
+
+    def _result(self, numbers: list[Any]) -> Any:
+        try:
+            return self.operation(*numbers)
+        except ArithmeticError as error:
+            given = ", ".join(map(repr, numbers))
+            raise LaunchError(f"{self!r}: {self.operation.__name__} of {given}: {error}") from error
 
 
 _define_arithmetic()
