@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import autograd, errors, nn, optim, random
 from .autograd import grad, gradcheck, value_and_grad
+from .captures import Captured, capture
 from .functions.convolution.convolutions import conv1, conv2, conv3
 from .functions.convolution.transposed import conv_transpose1, conv_transpose2, conv_transpose3
 from .functions.convolution.windows import fold, unfold
@@ -206,6 +207,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Captured",
     "LayerBuffer",
     "Lion",
     "NAdam",
@@ -255,6 +257,7 @@ __all__ = [
     "broadcast_shapes",
     "broadcast_to",
     "can_cast",
+    "capture",
     "cbrt",
     "ceil",
     "celu",

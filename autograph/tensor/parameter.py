@@ -11,6 +11,7 @@ from krnlpy import Device, DTypeLike, scalar_type
 
 from .base import Node
 from .layer_tensor import LayerTensor
+from .observing import rebound
 from .tensor import Tensor
 
 
@@ -162,6 +163,7 @@ class Parameter(LayerTensor):
         """
         self.frozen = True
         self.node = None
+        rebound()
 
     def unfreeze(self) -> None:
         """Lets the parameter be trained again, from the next :meth:`init_grad` on.
@@ -174,6 +176,7 @@ class Parameter(LayerTensor):
         False
         """
         self.frozen = False
+        rebound()
 
 
 def _make_parameter(value: Tensor, state: dict[str, Tensor], frozen: bool = False) -> Parameter:
