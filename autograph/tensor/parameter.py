@@ -24,6 +24,7 @@ class Parameter(Tensor):
 
     Attributes:
         state: what the optimizer keeps, by name.
+        prepared: what the optimizer made for its launches. For the package's own use.
 
     Raises:
         DtypeError: ``value`` is not a Tensor.
@@ -36,7 +37,7 @@ class Parameter(Tensor):
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
 
-    __slots__ = ("state",)
+    __slots__ = ("prepared", "state")
 
     def __init__(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
@@ -44,6 +45,7 @@ class Parameter(Tensor):
         self.share = value.detach().share
         self.node = None
         self.state: dict[str, Tensor] = {}
+        self.prepared: Any = None
 
     def __copy__(self) -> Parameter:
         return self._copy_by(Tensor.detach)
@@ -140,7 +142,7 @@ class Parameter(Tensor):
         gradient = None if self.grad is None else converted(self.grad)
         state = {name: moved(tensor) for name, tensor in self.state.items()}
         self.set(value)
-        self.state = state
+        self.state, self.prepared = state, None
         if node is not None:
             # The same node, so that a graph that still leads to it finds a gradient that does not fit, and says so.
             node.device, node.dtype, node.gradient = value.device, value.dtype, gradient

@@ -16,6 +16,7 @@ import autograph.autograd
 import autograph.data
 import autograph.nn
 import autograph.optim
+import autograph.optim.schedules
 import autograph.random
 import krnlpy
 import krnlpy.dsl
@@ -30,6 +31,7 @@ PUBLIC: dict[str, ModuleType] = {
         autograph.data,
         autograph.nn,
         autograph.optim,
+        autograph.optim.schedules,
         autograph.random,
     )
 }
