@@ -313,10 +313,13 @@ class Layer:
         >>> (before - model.weight.numpy()).tolist()  # the gradient is 1
         [[0.5], [0.5]]
         """
-        for parameter in self.parameters():
-            gradient = parameter.grad
-            if gradient is not None:
-                optimizer.update(parameter, gradient, learning_rate)
+        named = dict(self.named_parameters())
+        update_all = getattr(optimizer, "update_all", None)
+        if update_all is not None:
+            update_all(named, learning_rate)
+        for parameter in named.values():
+            if update_all is None and parameter.grad is not None:
+                optimizer.update(parameter, parameter.grad, learning_rate)
             parameter.take_grad()
 
     def to_device(self, device: Device) -> None:

@@ -27,6 +27,7 @@ class Parameter(LayerTensor):
     Attributes:
         state: what the optimizer keeps, by name.
         frozen: whether it is not trained; see :meth:`freeze`.
+        prepared: what the optimizer made for its launches. For the package's own use.
 
     Raises:
         DtypeError: ``value`` is not a Tensor.
@@ -39,12 +40,13 @@ class Parameter(LayerTensor):
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
 
-    __slots__ = ("frozen", "state")
+    __slots__ = ("frozen", "prepared", "state")
 
     def __init__(self, value: Tensor) -> None:
         super().__init__(value)
         self.state: dict[str, Tensor] = {}
         self.frozen = False
+        self.prepared: Any = None
 
     def __copy__(self) -> Parameter:
         return self._copy_by(Tensor.detach)
@@ -145,7 +147,7 @@ class Parameter(LayerTensor):
         gradient = None if self.grad is None else converted(self.grad)
         state = {name: moved(tensor) for name, tensor in self.state.items()}
         self.set(value)
-        self.state = state
+        self.state, self.prepared = state, None
         if node is not None:
             # The same node, so that a graph that still leads to it finds a gradient that does not fit, and says so.
             node.device, node.dtype, node.gradient = value.device, value.dtype, gradient

@@ -17,6 +17,7 @@ import autograph.data
 import autograph.nn
 import autograph.nn.initializers
 import autograph.optim
+import autograph.optim.schedules
 import autograph.random
 import krnlpy
 import krnlpy.dsl
@@ -32,6 +33,7 @@ PUBLIC: dict[str, ModuleType] = {
         autograph.nn,
         autograph.nn.initializers,
         autograph.optim,
+        autograph.optim.schedules,
         autograph.random,
     )
 }
