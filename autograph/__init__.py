@@ -116,6 +116,7 @@ from .functions.indexing.one_hot import one_hot
 from .functions.interpolation.interpolate import interpolate, pixel_shuffle, pixel_unshuffle
 from .functions.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits, focal_loss
 from .functions.losses.cross_entropy import cross_entropy_loss, nll_loss
+from .functions.losses.ctc import ctc_loss
 from .functions.losses.distances import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .functions.losses.likelihoods import gaussian_nll_loss, kl_divergence, poisson_nll_loss
 from .functions.losses.similarity import (
@@ -284,6 +285,7 @@ __all__ = [
     "cosine_similarity",
     "count_nonzero",
     "cross_entropy_loss",
+    "ctc_loss",
     "cumulative_max",
     "cumulative_min",
     "cumulative_prod",

@@ -206,6 +206,8 @@ def test_dtypes(
     ours: Any, theirs: Any, keywords: Any, arrays: Any, count: int, dtype: ScalarType, device: Device
 ) -> None:
     requires(device, dtype)
+    if ours is ag.binary_cross_entropy:  # the slope of 0 and 1 is 1e12, which f16 has not, and PyTorch in f32
+        arrays = [np.clip(arrays[0], 0.05, 0.95), arrays[1]]
     compare(
         lambda *x: ours(*x, "none", **on(device, keywords)),
         lambda *x: theirs(*x, reduction="none", **on(device, keywords, theirs=True)),
