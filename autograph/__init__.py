@@ -6,7 +6,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, errors, nn, optim, random
+from . import autograd, errors, metrics, nn, optim, random
 from .autograd import grad, gradcheck, value_and_grad
 from .captures import Captured, capture
 from .functions.convolution.convolutions import conv1, conv2, conv3
@@ -115,6 +115,18 @@ from .functions.indexing.embedding import embedding
 from .functions.indexing.nonzero import nonzero
 from .functions.indexing.one_hot import one_hot
 from .functions.interpolation.interpolate import interpolate, pixel_shuffle, pixel_unshuffle
+from .functions.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits, focal_loss
+from .functions.losses.cross_entropy import cross_entropy_loss, nll_loss
+from .functions.losses.ctc import ctc_loss
+from .functions.losses.distances import huber_loss, l1_loss, mse_loss, smooth_l1_loss
+from .functions.losses.likelihoods import gaussian_nll_loss, kl_divergence, poisson_nll_loss
+from .functions.losses.similarity import (
+    cosine_embedding_loss,
+    cosine_similarity,
+    hinge_embedding_loss,
+    hinge_loss,
+    triplet_margin_loss,
+)
 from .functions.normalization import (
     batch_norm_inference,
     batch_norm_training,
@@ -246,6 +258,8 @@ __all__ = [
     "avg_pool3",
     "batch_norm_inference",
     "batch_norm_training",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "bincount",
     "bitwise_and",
     "bitwise_invert",
@@ -272,7 +286,11 @@ __all__ = [
     "copysign",
     "cos",
     "cosh",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "count_nonzero",
+    "cross_entropy_loss",
+    "ctc_loss",
     "cumulative_max",
     "cumulative_min",
     "cumulative_prod",
@@ -304,11 +322,13 @@ __all__ = [
     "flip",
     "floor",
     "floor_divide",
+    "focal_loss",
     "fold",
     "from_dlpack",
     "full",
     "full_like",
     "gammaln",
+    "gaussian_nll_loss",
     "gelu",
     "grad",
     "gradcheck",
@@ -318,7 +338,10 @@ __all__ = [
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
+    "hinge_embedding_loss",
+    "hinge_loss",
     "histogram",
+    "huber_loss",
     "hypot",
     "iinfo",
     "index_add",
@@ -329,6 +352,8 @@ __all__ = [
     "isin",
     "isinf",
     "isnan",
+    "kl_divergence",
+    "l1_loss",
     "layer_norm",
     "leaky_relu",
     "less",
@@ -359,14 +384,17 @@ __all__ = [
     "mean",
     "median",
     "meshgrid",
+    "metrics",
     "min",
     "minimum",
     "mish",
     "moveaxis",
+    "mse_loss",
     "multiply",
     "ndtr",
     "negative",
     "nextafter",
+    "nll_loss",
     "nn",
     "nonzero",
     "not_equal",
@@ -379,6 +407,7 @@ __all__ = [
     "permute_dims",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "poisson_nll_loss",
     "positive",
     "pow",
     "prod",
@@ -408,6 +437,7 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "smooth_l1_loss",
     "softmax",
     "softplus",
     "softsign",
@@ -429,6 +459,7 @@ __all__ = [
     "topk",
     "trace",
     "tril",
+    "triplet_margin_loss",
     "triu",
     "trunc",
     "unfold",

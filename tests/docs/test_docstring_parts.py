@@ -14,6 +14,7 @@ import pytest
 import autograph
 import autograph.autograd
 import autograph.data
+import autograph.metrics
 import autograph.nn
 import autograph.nn.initializers
 import autograph.optim
@@ -30,6 +31,7 @@ PUBLIC: dict[str, ModuleType] = {
         autograph,
         autograph.autograd,
         autograph.data,
+        autograph.metrics,
         autograph.nn,
         autograph.nn.initializers,
         autograph.optim,
