@@ -14,6 +14,7 @@ import pytest
 import autograph
 import autograph.autograd
 import autograph.data
+import autograph.data.transforms
 import autograph.nn
 import autograph.optim
 import autograph.random
@@ -28,6 +29,7 @@ PUBLIC: dict[str, ModuleType] = {
         autograph,
         autograph.autograd,
         autograph.data,
+        autograph.data.transforms,
         autograph.nn,
         autograph.optim,
         autograph.random,
