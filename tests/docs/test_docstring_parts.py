@@ -16,6 +16,7 @@ import autograph.autograd
 import autograph.data
 import autograph.data.transforms
 import autograph.nn
+import autograph.nn.initializers
 import autograph.optim
 import autograph.random
 import krnlpy
@@ -31,6 +32,7 @@ PUBLIC: dict[str, ModuleType] = {
         autograph.data,
         autograph.data.transforms,
         autograph.nn,
+        autograph.nn.initializers,
         autograph.optim,
         autograph.random,
     )
