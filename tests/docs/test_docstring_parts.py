@@ -15,6 +15,7 @@ import autograph
 import autograph.autograd
 import autograph.data
 import autograph.metrics
+import autograph.data.transforms
 import autograph.nn
 import autograph.nn.initializers
 import autograph.optim
@@ -32,6 +33,7 @@ PUBLIC: dict[str, ModuleType] = {
         autograph.autograd,
         autograph.data,
         autograph.metrics,
+        autograph.data.transforms,
         autograph.nn,
         autograph.nn.initializers,
         autograph.optim,
