@@ -212,6 +212,8 @@ from .tensor.tensor import Tensor
 if TYPE_CHECKING:
     from . import data
     from .files.checkpoints import load_checkpoint, save_checkpoint
+    from .files.safetensors.format import read_safetensors_header
+    from .files.safetensors.weights import load_safetensors, load_weights, save_safetensors
 
 __all__ = [
     "SGD",
@@ -360,6 +362,8 @@ __all__ = [
     "less_equal",
     "linspace",
     "load_checkpoint",
+    "load_safetensors",
+    "load_weights",
     "log",
     "log1p",
     "log2",
@@ -414,6 +418,7 @@ __all__ = [
     "put_along_axis",
     "quantile",
     "random",
+    "read_safetensors_header",
     "reciprocal",
     "reduction",
     "relu",
@@ -427,6 +432,7 @@ __all__ = [
     "round",
     "rsqrt",
     "save_checkpoint",
+    "save_safetensors",
     "scatter_add",
     "searchsorted",
     "selu",
@@ -481,7 +487,15 @@ __all__ = [
 __all__ += nn.__all__
 
 # What takes tens of milliseconds to load and not every program needs is loaded when asked for: CSV, compression, CBOR.
-_LATER = {"data": "data", "load_checkpoint": "files.checkpoints", "save_checkpoint": "files.checkpoints"}
+_LATER = {
+    "data": "data",
+    "load_checkpoint": "files.checkpoints",
+    "load_safetensors": "files.safetensors.weights",
+    "load_weights": "files.safetensors.weights",
+    "read_safetensors_header": "files.safetensors.format",
+    "save_checkpoint": "files.checkpoints",
+    "save_safetensors": "files.safetensors.weights",
+}
 
 
 def __getattr__(name: str) -> Any:
