@@ -198,7 +198,7 @@ from .tensor.tensor import Tensor
 
 if TYPE_CHECKING:
     from . import data
-    from .files.checkpoints import load_checkpoint, save_checkpoint
+    from .files.checkpoints import load_checkpoint, read_checkpoint, save_checkpoint
 
 __all__ = [
     "SGD",
@@ -382,6 +382,7 @@ __all__ = [
     "put_along_axis",
     "quantile",
     "random",
+    "read_checkpoint",
     "reciprocal",
     "reduction",
     "relu",
@@ -447,7 +448,12 @@ __all__ = [
 __all__ += nn.__all__
 
 # What takes tens of milliseconds to load and not every program needs is loaded when asked for: CSV, compression, CBOR.
-_LATER = {"data": "data", "load_checkpoint": "files.checkpoints", "save_checkpoint": "files.checkpoints"}
+_LATER = {
+    "data": "data",
+    "load_checkpoint": "files.checkpoints",
+    "read_checkpoint": "files.checkpoints",
+    "save_checkpoint": "files.checkpoints",
+}
 
 
 def __getattr__(name: str) -> Any:
