@@ -197,7 +197,7 @@ from .tensor.parameter import Parameter
 from .tensor.tensor import Tensor
 
 if TYPE_CHECKING:
-    from . import data
+    from . import data, train
     from .files.checkpoints import load_checkpoint, read_checkpoint, save_checkpoint
 
 __all__ = [
@@ -426,6 +426,7 @@ __all__ = [
     "tile",
     "topk",
     "trace",
+    "train",
     "tril",
     "triu",
     "trunc",
@@ -453,6 +454,7 @@ _LATER = {
     "load_checkpoint": "files.checkpoints",
     "read_checkpoint": "files.checkpoints",
     "save_checkpoint": "files.checkpoints",
+    "train": "train",
 }
 
 

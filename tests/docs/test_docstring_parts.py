@@ -17,6 +17,7 @@ import autograph.data
 import autograph.nn
 import autograph.optim
 import autograph.random
+import autograph.train
 import krnlpy
 import krnlpy.dsl
 
@@ -31,6 +32,7 @@ PUBLIC: dict[str, ModuleType] = {
         autograph.nn,
         autograph.optim,
         autograph.random,
+        autograph.train,
     )
 }
 ERRORS = {*dir(builtins), *vars(krnlpy.errors), *vars(autograph.errors)}

@@ -23,7 +23,7 @@ from autograph import (
 )
 from autograph.errors import CheckpointError
 from autograph.files.container import read_container, write_container
-from krnlpy import bf16
+from krnlpy.scalar import bf16
 
 
 class Model(Layer):
