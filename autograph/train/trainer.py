@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf, nan
 from os import PathLike
@@ -149,7 +150,7 @@ class Trainer:
         steps_per_epoch: int | None = None,
         evaluation: Any = None,
         callbacks: Sequence[Callback] = (),
-        resume: bool = False,
+        resume: bool | str | PathLike[str] = False,
         progress: Progress = "auto",
         unit: str = "examples",
     ) -> list[Entry]:
@@ -169,8 +170,9 @@ class Trainer:
             evaluation: the same for the evaluation after each epoch, with the model in its mode of evaluation; or
                 None.
             callbacks: are called in this order.
-            resume: go on from the checkpoint, if there is one: bit for bit as if training had not stopped, on the same
-                device, if model, optimizer, batches and callbacks are made as they were.
+            resume: go on from the checkpoint, if there is one, or from another file, which has to be there: bit for bit
+                as if training had not stopped, on the same device, if model, optimizer, batches and callbacks are made
+                as they were.
             progress: ``"bar"``, ``"lines"`` (one an epoch), ``"none"``, or ``"auto"``: a bar in terminals, a line that
                 changes in notebooks, else lines.
             unit: what examples are called.
@@ -181,6 +183,7 @@ class Trainer:
         Raises:
             AutographError: an argument is of another kind, or there is neither a number of epochs nor one of steps.
             CheckpointError: the checkpoint is damaged or of another training, or cannot be written.
+            FileMissing: ``resume`` names a file that is not there.
 
         >>> import tempfile
         >>> from autograph import SGD, Dense, Tensor
@@ -201,14 +204,17 @@ class Trainer:
                 _require_count(name, value)
         if epochs is None and steps is None:
             raise AutographError("fit: neither epochs nor steps; expected how long to train")
-        if resume and self._saver is None:
+        if resume is True and self._saver is None:
             raise AutographError("fit: resume=True, but Trainer(checkpoint=...) names no file")
         if self._stream is None or self._stream.loader is not batches:
             self._stream = Stream(batches)
         plan = _Plan(self._stream, evaluation, epochs or inf, steps or inf, steps_per_epoch, unit)
         self._callbacks = list(callbacks)
-        if resume:
-            self._resume(plan)
+        if resume is True and self._saver is not None:
+            with suppress(FileMissing):
+                self._resume(plan, self._saver.path)
+        elif resume:
+            self._resume(plan, resume)
         self.stopped = None
         self._display = display(progress)
         self._interruption = Interruption()
@@ -219,6 +225,7 @@ class Trainer:
                 self._run(plan)
             finally:
                 self._display.close()
+                self._display = display("none")
                 for callback in self._callbacks:
                     callback.on_end(self)
         self._interruption.obey()
@@ -397,13 +404,9 @@ class Trainer:
         else:
             complain(f"{done}; saved to {self._saver.path}: fit(..., resume=True) goes on from there")
 
-    def _resume(self, plan: _Plan) -> None:
-        assert self._saver is not None
-        try:
-            found = read_checkpoint(self._saver.path)
-        except FileMissing:
-            return
-        path, training, history = self._saver.path, *(found.metadata.get(name) for name in ("training", "history"))
+    def _resume(self, plan: _Plan, path: Any) -> None:
+        found = read_checkpoint(path)
+        training, history = (found.metadata.get(name) for name in ("training", "history"))
         if not isinstance(training, dict) or not isinstance(history, list):
             raise CheckpointError(f"{path} holds a model, but no training that could go on")
         names = [type(callback).__name__ for callback in self._callbacks]
@@ -424,7 +427,8 @@ class Trainer:
         restore(*parts[1])
         restore(*parts[2])
         self._scores.restore(scores)
-        self._saver.restore(training["files"])
+        if self._saver is not None and path == self._saver.path:
+            self._saver.restore(training["files"])
         for callback, (_, state) in zip(self._callbacks, training["callbacks"], strict=True):
             callback.restore(state)
         self.epoch, self.step, self.history = training["epoch"], training["step"], history

@@ -12,6 +12,7 @@ from autograph import SGD, Adam, Layer, read_checkpoint, save_checkpoint
 from autograph.errors import AutographError, CheckpointError
 from autograph.train import Callback, Checkpoints, EarlyStopping, Trainer
 from krnlpy import Device, bf16
+from krnlpy.errors import FileMissing
 
 from .tiny import BATCHES, Shuffled, bits, curves, fit, make
 
@@ -74,6 +75,20 @@ def test_nothing_to_resume_from(tmp_path: Path) -> None:
     again = make(tmp_path / "run" / "m.cbor")
     fit(again, epochs=1, resume=True)
     assert (again.step, curves(again.history)) == (trainer.step, curves(trainer.history)), "and nothing to do"
+
+
+def test_going_on_from_another_file(tmp_path: Path) -> None:
+    whole = make()
+    fit(whole, epochs=3)
+    fit(make(Checkpoints(tmp_path / "a", best="loss")), epochs=2)
+    for checkpoint in (None, tmp_path / "b"):
+        trainer = make(checkpoint)
+        fit(trainer, epochs=3, resume=tmp_path / "a")
+        assert bits(trainer) == bits(whole)
+    assert read_checkpoint(tmp_path / "a").metadata["training"]["epoch"] == 2, "which stays as it is"
+    assert read_checkpoint(tmp_path / "b").metadata["training"]["epoch"] == 3
+    with pytest.raises(FileMissing):
+        fit(make(), epochs=3, resume=tmp_path / "c")
 
 
 def test_early_stopping_is_remembered(tmp_path: Path) -> None:
