@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from math import inf, nan
 from os import PathLike
@@ -210,13 +209,11 @@ class Trainer:
             self._stream = Stream(batches)
         plan = _Plan(self._stream, evaluation, epochs or inf, steps or inf, steps_per_epoch, unit)
         self._callbacks = list(callbacks)
-        if resume is True and self._saver is not None:
-            with suppress(FileMissing):
-                self._resume(plan, self._saver.path)
-        elif resume:
-            self._resume(plan, resume)
+        is_resumed = bool(resume) and self._resume(plan, resume)
         self.stopped = None
         self._display = display(progress)
+        if is_resumed:
+            self._display.line(f"resumed after epoch {self.epoch}, step {self.step}")
         self._interruption = Interruption()
         with self._interruption:
             try:
@@ -404,8 +401,16 @@ class Trainer:
         else:
             complain(f"{done}; saved to {self._saver.path}: fit(..., resume=True) goes on from there")
 
-    def _resume(self, plan: _Plan, path: Any) -> None:
-        found = read_checkpoint(path)
+    def _resume(self, plan: _Plan, path: Any) -> bool:
+        """Takes the state that a file has; False if there is no file, and none was named."""
+        is_named, own = path is not True, None if self._saver is None else self._saver.path
+        path = path if is_named else own
+        try:
+            found = read_checkpoint(path)
+        except FileMissing:
+            if is_named:
+                raise
+            return False
         training, history = (found.metadata.get(name) for name in ("training", "history"))
         if not isinstance(training, dict) or not isinstance(history, list):
             raise CheckpointError(f"{path} holds a model, but no training that could go on")
@@ -427,13 +432,14 @@ class Trainer:
         restore(*parts[1])
         restore(*parts[2])
         self._scores.restore(scores)
-        if self._saver is not None and path == self._saver.path:
+        if self._saver is not None and path == own:
             self._saver.restore(training["files"])
         for callback, (_, state) in zip(self._callbacks, training["callbacks"], strict=True):
             callback.restore(state)
         self.epoch, self.step, self.history = training["epoch"], training["step"], history
         self._epoch_steps, self._is_epoch_done = training["epoch_steps"], training["epoch_done"]
         self.rate, self._seconds = training["rate"], training["seconds"]
+        return True
 
 
 @dataclass(frozen=True)

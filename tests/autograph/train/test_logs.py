@@ -132,7 +132,7 @@ def test_wrong_settings_of_logs() -> None:
         CsvLog("")
 
 
-def test_a_line_an_epoch_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_an_epoch_where_nobody_looks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fit(make(), epochs=2, progress="auto", unit="flowers")
     lines = capsys.readouterr().out.splitlines()
     number = r"\d\.\d{4}"
@@ -143,6 +143,10 @@ def test_a_line_an_epoch_where_nobody_looks(capsys: pytest.CaptureFixture[str]) 
             line,
         )
     assert len(lines) == 2
+    fit(make(tmp_path / "m"), epochs=2, progress="none")
+    fit(make(tmp_path / "m"), epochs=3, progress="lines", resume=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "resumed after epoch 2, step 10" and lines[1].startswith("epoch 3/3  ") and len(lines) == 2
     fit(make(), epochs=1, progress="none")
     assert capsys.readouterr().out == ""
 
