@@ -80,7 +80,8 @@ class JsonLinesLog(Callback):
         kept = []
         if trainer.step:
             with suppress(FileMissing):
-                kept = [line for line in files.read(self.path).splitlines() if _step(line) <= trainer.step]
+                lines = files.read(self.path).splitlines()
+                kept = [line for line in lines if _is_before(line, trainer.step, trainer.epoch)]
         make_folder(self.path)
         files.write(self.path, b"".join(line + b"\n" for line in kept))
 
@@ -158,10 +159,11 @@ def checked_every(what: str, every: Any) -> int | None:
     raise AutographError(f"{what}: every={every!r}; expected a whole number of steps above 0, or None")
 
 
-def _step(line: bytes) -> float:
-    """Of a line; infinite where it was cut off, or is another's."""
+def _is_before(line: bytes, step: int, epoch: int) -> bool:
+    """Whether a line is of what was done then. One that was cut off, or is another's, is not."""
     try:
         found = json.loads(line)
-        return float(found["step"])
-    except (ValueError, TypeError, KeyError):
-        return float("inf")
+        # An epoch's line has the number of its last step, after which it was not yet done.
+        return bool(found["step"] <= step and found.get("epoch", 0) <= epoch)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return False

@@ -14,7 +14,16 @@ import numpy as np
 import pytest
 
 from autograph.errors import AutographError
-from autograph.train import CsvLog, Curves, JsonLinesLog, TensorBoardLog, plot_curves
+from autograph.train import (
+    Callback,
+    Checkpoints,
+    CsvLog,
+    Curves,
+    JsonLinesLog,
+    TensorBoardLog,
+    Trainer,
+    plot_curves,
+)
 from autograph.train.display import Notebook
 from krnlpy.errors import FileError
 from tests.support import process
@@ -60,6 +69,29 @@ def test_tables_and_lines_go_on_where_training_does(tmp_path: Path) -> None:
     run("whole", 0)
     assert len(rows(tmp_path / "whole" / "log.csv")) == 3, "training that begins anew begins its logs anew"
     assert (tmp_path / "whole" / "log.jsonl").read_text().count("\n") == 10
+
+
+def test_the_line_of_an_epoch_that_was_not_saved_is_dropped(tmp_path: Path) -> None:
+    class Dies(Callback):
+        def on_epoch(self, trainer: Trainer, entry: dict[str, Any]) -> None:
+            if self.dies and trainer.epoch == 2:
+                raise MemoryError
+
+        def __init__(self, dies: bool) -> None:
+            self.dies = dies
+
+    def run(dies: bool) -> None:
+        trainer = make(Checkpoints(tmp_path / "m", every=1))
+        log = JsonLinesLog(tmp_path / "log.jsonl", every=5)
+        fit(trainer, log, Dies(dies), epochs=3, resume=True)
+
+    with pytest.raises(MemoryError):
+        run(True)
+    run(False)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [(line["step"], line.get("epoch")) for line in lines] == [
+        (5, None), (5, 1), (10, None), (10, 2), (15, None), (15, 3)
+    ]  # fmt: skip
 
 
 def test_events_for_tensorboard(tmp_path: Path) -> None:
