@@ -210,8 +210,8 @@ from .tensor.parameter import Parameter
 from .tensor.tensor import Tensor
 
 if TYPE_CHECKING:
-    from . import data
-    from .files.checkpoints import load_checkpoint, save_checkpoint
+    from . import data, train
+    from .files.checkpoints import load_checkpoint, read_checkpoint, save_checkpoint
     from .files.safetensors.format import read_safetensors_header
     from .files.safetensors.weights import load_safetensors, load_weights, save_safetensors
 
@@ -418,6 +418,7 @@ __all__ = [
     "put_along_axis",
     "quantile",
     "random",
+    "read_checkpoint",
     "read_safetensors_header",
     "reciprocal",
     "reduction",
@@ -464,6 +465,7 @@ __all__ = [
     "tile",
     "topk",
     "trace",
+    "train",
     "tril",
     "triplet_margin_loss",
     "triu",
@@ -495,6 +497,9 @@ _LATER = {
     "read_safetensors_header": "files.safetensors.format",
     "save_checkpoint": "files.checkpoints",
     "save_safetensors": "files.safetensors.weights",
+    "read_checkpoint": "files.checkpoints",
+    "save_checkpoint": "files.checkpoints",
+    "train": "train",
 }
 
 

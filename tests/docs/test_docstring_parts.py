@@ -21,6 +21,7 @@ import autograph.nn.initializers
 import autograph.optim
 import autograph.optim.schedules
 import autograph.random
+import autograph.train
 import krnlpy
 import krnlpy.dsl
 
@@ -39,6 +40,7 @@ PUBLIC: dict[str, ModuleType] = {
         autograph.optim,
         autograph.optim.schedules,
         autograph.random,
+        autograph.train,
     )
 }
 ERRORS = {*dir(builtins), *vars(krnlpy.errors), *vars(autograph.errors)}
