@@ -17,6 +17,7 @@ from autograph.functions.indexing import one_hot, reading, writing
 from autograph.functions.pooling import max_pools
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
+from autograph.functions.reductions import aggregates
 from autograph.functions.shapes import arrangement, diagonals, joining, views
 from autograph.functions.sorting import greatest, sorts
 from krnlpy import Device, f32
@@ -44,8 +45,10 @@ FUNCTIONS: dict[str, Any] = {
     "reshape": views.reshape,
     "squeeze": arrangement.squeeze,
     "sort": sorts.sort,
+    "std": aggregates.std,
     "sum": sums.sum,
     "topk": greatest.topk,
+    "var": aggregates.var,
     "zeros": creation.zeros,
 }
 
