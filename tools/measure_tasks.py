@@ -63,11 +63,9 @@ def times(sources: list[str]) -> list[float]:
             Path(file).write_text(source)  # kernels are read from their file
             linecache.checkcache(file)
             body = ast.parse(source).body
-            definitions = [
-                n for n in body if isinstance(n, ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef)
-            ]
-            rest = [node for node in body if node not in definitions]
-            exec(compile(ast.Module(definitions, []), file, "exec"), names)
+            definitions: list[ast.stmt] = [node for node in body if isinstance(node, _DEFINITIONS)]
+            rest = [node for node in body if not isinstance(node, _DEFINITIONS)]
+            exec(compile(ast.Module([*definitions], []), file, "exec"), names)
             statements = compile(ast.Module(rest, []), file, "exec")
             exec(statements, names)  # compiles kernels, and warms up
             measured: list[float] = []
