@@ -192,6 +192,7 @@ from .optim import (
     UpdateRule,
 )
 from .random.masks import dropout
+from .tensor.layer_tensor import LayerBuffer
 from .tensor.parameter import Parameter
 from .tensor.tensor import Tensor
 
@@ -205,6 +206,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "LayerBuffer",
     "Lion",
     "NAdam",
     "Optimizer",

@@ -4,6 +4,8 @@ The payload of the file (see :mod:`autograph.files.container`) is a CBOR map:
 
 - ``format``: ``"autograph checkpoint"``;
 - ``parameters``: from a parameter's name to its value (see :mod:`autograph.files.typed_arrays`);
+- ``buffers``: the same of buffers; missing in old files, as is the next;
+- ``generators``: from a generator's name to its state, a map of ``seed`` and ``counter``;
 - ``optimizer``: None, or a map of its ``name``, its ``settings``, and ``state``: from a parameter's name to a map of
   named arrays;
 - ``metadata``: what was added.
@@ -11,15 +13,17 @@ The payload of the file (see :mod:`autograph.files.container`) is a CBOR map:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
 import cbor2
 import numpy as np
 
-from autograph.errors import CheckpointError
+from autograph.errors import AutographError, CheckpointError
 from autograph.nn.layer import Layer
 from autograph.optim import Optimizer
+from autograph.random.generator import Generator
 from autograph.tensor.base import Shape
 from autograph.tensor.parameter import Parameter
 from autograph.tensor.tensor import Tensor
@@ -42,7 +46,7 @@ def save_checkpoint(
 
     Args:
         path: the file; its folder is made if it is not there.
-        model: its parameters are saved by name. Gradients are not saved.
+        model: its parameters, buffers and generators are saved by name. Gradients are not saved.
         optimizer: its settings, and its state for each parameter, are saved too.
         **metadata: None, numbers, strings, bytes, NumPy arrays, and lists and dicts of those.
 
@@ -61,6 +65,8 @@ def save_checkpoint(
     content: dict[str, Any] = {"format": _FORMAT, "optimizer": None}
     named = list(model.named_parameters())
     content["parameters"] = {name: parameter.numpy() for name, parameter in named}
+    content["buffers"] = {name: buffer.numpy() for name, buffer in model.named_buffers()}
+    content["generators"] = {name: generator.state_dict() for name, generator in model.named_generators()}
     if optimizer is not None:
         content["optimizer"] = {
             "name": type(optimizer).__name__,
@@ -85,8 +91,8 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
 
     Args:
         path: the file.
-        model: has the same parameters, of the same shapes and dtypes, on any device. If anything does not fit, it is
-            left as it was.
+        model: has the same parameters and buffers, of the same shapes and dtypes, on any device, and the same
+            generators. If anything does not fit, it is left as it was.
         optimizer: of the class that was saved. Its own settings are kept, those in the file are not looked at.
 
     Returns:
@@ -113,24 +119,36 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
         check_cbor(payload)
         content = decode(cbor2.loads(payload), "content")
         parameters, saved, metadata = _parts(content)
+        arrays, states = _buffers(content), _generators(content)
     except (cbor2.CBORError, CheckpointError, RecursionError, ValueError, TypeError) as error:
         raise CheckpointError(f"{path} does not hold a checkpoint: {error}") from error
-    named = dict(model.named_parameters())
-    differences = _differences(parameters, named)
+    named, buffers, generators = (
+        dict(model.named_parameters()),
+        dict(model.named_buffers()),
+        dict(model.named_generators()),
+    )
+    differences = _differences(parameters, named) + _differences(arrays, buffers)
+    if states is not None:
+        differences += _missing(states, generators)
     if optimizer is not None:
         differences += _state_differences(saved, named, optimizer)
     if differences:
         raise CheckpointError(f"{path} does not fit the model: " + "; ".join(differences))
     # Everything is on its device before anything is changed.
     values = {name: Tensor.from_numpy(parameters[name], p.device) for name, p in named.items()}
-    states: dict[str, dict[str, Tensor]] = {}
+    values |= {name: Tensor.from_numpy(arrays[name], buffer.device) for name, buffer in buffers.items()}
+    kept: dict[str, dict[str, Tensor]] = {}
     if optimizer is not None:
         for name, parameter in named.items():
             state = saved["state"].get(name, {})
-            states[name] = {key: Tensor.from_numpy(array, parameter.device) for key, array in state.items()}
+            kept[name] = {key: Tensor.from_numpy(array, parameter.device) for key, array in state.items()}
     for name, parameter in named.items():
         parameter.set(values[name])
-        parameter.state = states.get(name, {})
+        parameter.state = kept.get(name, {})
+    for name, buffer in buffers.items():
+        buffer.set(values[name])
+    for name, state in (states or {}).items():
+        generators[name].load_state_dict(state)
     return metadata
 
 
@@ -163,18 +181,43 @@ def _parts(content: Any) -> tuple[dict[str, Any], Any, dict[str, Any]]:
     return parameters, saved, metadata
 
 
+def _buffers(content: dict[str, Any]) -> dict[str, Any]:
+    """The arrays of buffers; a file from before there were any has none."""
+    buffers = content.get("buffers", {})
+    if not isinstance(buffers, dict) or not all(isinstance(array, np.ndarray) for array in buffers.values()):
+        raise CheckpointError("buffers are not a map to arrays")
+    return buffers
+
+
+def _generators(content: dict[str, Any]) -> dict[str, Any] | None:
+    """The states of generators; None in a file from before they were saved."""
+    states = content.get("generators")
+    if states is not None and not isinstance(states, dict):
+        raise CheckpointError("generators are not a map to states")
+    for name, state in (states or {}).items():
+        try:
+            Generator(0).load_state_dict(state)
+        except AutographError as error:
+            raise CheckpointError(f"the generator {name}: {error}") from None
+    return states
+
+
 def _is_format(value: Any) -> bool:
     return isinstance(value, str) and value == _FORMAT
 
 
-def _differences(parameters: dict[str, Any], named: dict[str, Parameter]) -> list[str]:
-    result = [f"{name} is missing in the file" for name in named if name not in parameters]
-    result += [f"{name} is in the file only" for name in parameters if name not in named]
-    for name, parameter in named.items():
-        if name in parameters:
-            array = parameters[name]
+def _missing(found: Mapping[str, Any], named: Mapping[str, Any]) -> list[str]:
+    result = [f"{name} is missing in the file" for name in named if name not in found]
+    return result + [f"{name} is in the file only" for name in found if name not in named]
+
+
+def _differences(arrays: dict[str, Any], named: Mapping[str, Tensor]) -> list[str]:
+    result = _missing(arrays, named)
+    for name, tensor in named.items():
+        if name in arrays:
+            array = arrays[name]
             in_file = (array.shape, _dtype_name(array))
-            in_model = (parameter.shape, str(parameter.dtype))
+            in_model = (tensor.shape, str(tensor.dtype))
             if in_file != in_model:
                 result.append(
                     f"{name} is {in_file[1]} {in_file[0]} in the file, {in_model[1]} {in_model[0]} in the model"

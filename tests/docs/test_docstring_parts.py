@@ -15,6 +15,7 @@ import autograph
 import autograph.autograd
 import autograph.data
 import autograph.nn
+import autograph.nn.initializers
 import autograph.optim
 import autograph.random
 import krnlpy
@@ -29,6 +30,7 @@ PUBLIC: dict[str, ModuleType] = {
         autograph.autograd,
         autograph.data,
         autograph.nn,
+        autograph.nn.initializers,
         autograph.optim,
         autograph.random,
     )
