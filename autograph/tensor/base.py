@@ -255,6 +255,10 @@ class TensorBase:
     def __repr__(self) -> str:
         return f"{type(self).__name__}{repr(self.share.buffer).removeprefix('Buffer')}"
 
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        return self.share.buffer._repr_html_(type(self).__name__)
+
     def __format__(self, spec: str) -> str:
         """The number of a tensor of one element in a format; without one, as ``str``.
 

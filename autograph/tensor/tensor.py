@@ -118,6 +118,8 @@ class Tensor(TensorBase):
     relu = activations.relu
     sum = sums.sum
     mean = aggregates.mean
+    var = aggregates.var
+    std = aggregates.std
     max = aggregates.max
     min = aggregates.min
     any = aggregates.any

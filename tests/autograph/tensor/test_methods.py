@@ -18,6 +18,7 @@ from autograph.functions.losses import accuracy, cross_entropy
 from autograph.functions.pooling import max_pools
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
+from autograph.functions.reductions import aggregates
 from autograph.functions.shapes import arrangement, diagonals, joining, views
 from autograph.functions.sorting import greatest, sorts
 from krnlpy import Device, f32
@@ -45,8 +46,10 @@ FUNCTIONS: dict[str, Any] = {
     "reshape": views.reshape,
     "squeeze": arrangement.squeeze,
     "sort": sorts.sort,
+    "std": aggregates.std,
     "sum": sums.sum,
     "topk": greatest.topk,
+    "var": aggregates.var,
     "zeros": creation.zeros,
 }
 
