@@ -62,8 +62,8 @@ class Dropout(_Dropout):
 
     The layer draws from a generator of its own, on every device the same, whose state is saved in checkpoints. Two
     layers with one seed drop the same elements: within :func:`autograph.seeded` each has a seed of its own, and layers
-    that are handed one generator draw from it in turn. A captured step drops at each replay what it dropped when it was
-    captured.
+    that are handed one generator draw from it in turn. A step of :func:`autograph.capture` draws anew each time; one of
+    ``device.capture`` drops at each replay what was dropped when it was captured.
 
     Args:
         p: from 0 to 1.
