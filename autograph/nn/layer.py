@@ -404,6 +404,7 @@ Child: TypeAlias = Layer | Parameter | LayerBuffer | Generator
 _HELD = (Layer, LayerTensor)
 _CHILDREN = (Layer, LayerTensor, Generator)
 _CONTAINERS = (list, tuple, dict)
+_PLAIN = {bool, int, float, str, type(None)}
 
 
 def _kind(held: Layer | LayerTensor) -> type[Any]:
@@ -424,7 +425,9 @@ def _misplaced(place: str, before: Layer | LayerTensor, value: Any) -> str:
 
 def _children(layer: Layer) -> Iterator[tuple[str, Child]]:
     for name, value in vars(layer).items():
-        if isinstance(value, _CHILDREN):  # what most are; each step asks for all, twice
+        if value.__class__ in _PLAIN:  # what most are; each step asks for all, twice
+            continue
+        if isinstance(value, _CHILDREN):
             yield name, value  # type: ignore[misc]
         elif isinstance(value, _CONTAINERS):
             yield from _entries(name, value)
@@ -434,7 +437,7 @@ def _entries(name: str, container: Any) -> Iterator[tuple[str, Child]]:
     """The children in a list, tuple or dict, and in those within."""
     is_dict = isinstance(container, dict)
     for key, value in container.items() if is_dict else enumerate(container):
-        if not isinstance(value, (*_CHILDREN, *_CONTAINERS)):
+        if value.__class__ in _PLAIN or not isinstance(value, _CHILDREN + _CONTAINERS):
             continue
         if is_dict and not (isinstance(key, str) and key and "." not in key):
             if next(_entries(name, [value]), None) is None:
