@@ -498,7 +498,6 @@ _LATER = {
     "save_checkpoint": "files.checkpoints",
     "save_safetensors": "files.safetensors.weights",
     "read_checkpoint": "files.checkpoints",
-    "save_checkpoint": "files.checkpoints",
     "train": "train",
 }
 
