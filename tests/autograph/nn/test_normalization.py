@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,10 @@ from autograph import (
     capture,
 )
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
-from krnlpy import Device
-from krnlpy.scalar import bf16, f32, f64
+from krnlpy import Device, ScalarType
+from krnlpy.scalar import bf16, f16, f32, f64
 from tests.support.devices import requires
-from tests.support.tiers import sampled
+from tests.support.tiers import deep, one_vulkan_device, sampled
 from tests.support.typed import present, untyped
 
 from .peers import agree, contents
@@ -69,6 +70,27 @@ def test_beside_pytorch(make: Any, name: str, arguments: Any, shape: Any, device
     torch = pytest.importorskip("torch")
     x = np.random.default_rng(0).standard_normal(shape) * 2 + 1
     agree(make(), getattr(torch.nn, name)(*arguments), x, device, {"batches": "num_batches_tracked"})
+
+
+@one_vulkan_device
+@pytest.mark.parametrize("dtype", [bf16, pytest.param(f16, marks=deep), pytest.param(f64, marks=deep)], ids=str)
+def test_layers_of_other_dtypes(dtype: ScalarType, device: Device) -> None:
+    """As those of f32, but rounded: to 2**-11 or 2**-8, twice, with weights that are rounded, too."""
+    requires(device, dtype)
+    x = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32)
+    for make in (partial(BatchNorm1, 4), partial(LayerNorm, 5), partial(RMSNorm, 5), partial(GroupNorm, 2, 4)):
+        exact, rounded = make(device=device), make(device=device, dtype=dtype)
+        for mode in (True, False):
+            expected = exact.train(mode)(Tensor.from_numpy(x, device)).numpy()
+            found = rounded.train(mode)(Tensor.from_numpy(x.astype(dtype.dtype), device))
+            assert found.dtype is dtype
+            bound = {f16: 2**-9, bf16: 2**-6, f64: 1e-5}[dtype]
+            np.testing.assert_allclose(found.numpy().astype(np.float64), expected, rtol=bound, atol=2 * bound)
+        moved = make(dtype=f32)
+        moved.to_device(device)
+        moved.cast(dtype)
+        again = moved(Tensor.from_numpy(x.astype(dtype.dtype), device)).numpy()
+        np.testing.assert_array_equal(again, rounded.train()(Tensor.from_numpy(x.astype(dtype.dtype), device)).numpy())
 
 
 def test_statistics_of_16_bits(device: Device) -> None:
