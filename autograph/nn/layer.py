@@ -27,7 +27,7 @@ class Layer:
     what arguments it likes; without one, a layer hands its input through its child layers in that order.
 
     A parameter that two layers have is one: it is counted, trained and saved once. What is a child is replaced by its
-    like only: ``layer.weight -= step`` would put a tensor where the parameter was, and is an error.
+    like only: ``layer.weight = tensor`` and ``layer.weight -= step`` would lose the parameter, and are errors.
 
     Attributes:
         training: whether layers such as Dropout and BatchNorm behave as in training; see :meth:`train`.

@@ -254,7 +254,14 @@ def test_what_takes_the_place_of_a_child_is_its_like() -> None:
     model = Centered()
     weight, step = model.dense.weight, Tensor.ones((3, 2))
     with pytest.raises(AutographError, match=r"Dense\.weight is a Parameter, and would become a Tensor, which is not"):
-        model.dense.weight -= untyped(0.1 * step)
+        model.dense.weight = untyped(model.dense.weight - 0.1 * step)
+    with pytest.raises(AutographError, match=r"a Parameter is not changed by \+= or -=.*; \.scaled_add\(factor"):
+        model.dense.weight -= 0.1 * step
+    with pytest.raises(AutographError, match="a LayerBuffer is not changed by"):
+        model.mean *= 0.9
+    for parameter in model.parameters():  # a loop that would train nothing
+        with pytest.raises(AutographError, match="a Parameter is not changed by"):
+            parameter += step
     with pytest.raises(AutographError, match=r"`weight\.assign\(tensor\)` or .* `Parameter\(tensor\)` is a new one"):
         model.dense.weight = untyped(step.numpy())
     with pytest.raises(AutographError, match=r"Centered\.mean is a LayerBuffer, .* `LayerBuffer\(tensor\)` is a new"):
