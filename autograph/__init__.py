@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import autograd, errors, nn, optim, random
 from .autograd import grad, gradcheck, value_and_grad
+from .functions.attention.scaled_dot_product import scaled_dot_product_attention
 from .functions.convolution.convolutions import conv1, conv2, conv3
 from .functions.convolution.transposed import conv_transpose1, conv_transpose2, conv_transpose3
 from .functions.convolution.windows import fold, unfold
@@ -393,6 +394,7 @@ __all__ = [
     "round",
     "rsqrt",
     "save_checkpoint",
+    "scaled_dot_product_attention",
     "scatter_add",
     "searchsorted",
     "selu",
