@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from . import autograd, errors, metrics, nn, optim, random
 from .autograd import grad, gradcheck, value_and_grad
 from .captures import Captured, capture
+from .functions.attention.positions import rotary_embedding, sinusoidal_positions
+from .functions.attention.scaled_dot_product import scaled_dot_product_attention
 from .functions.convolution.convolutions import conv1, conv2, conv3
 from .functions.convolution.transposed import conv_transpose1, conv_transpose2, conv_transpose3
 from .functions.convolution.windows import fold, unfold
@@ -435,10 +437,12 @@ __all__ = [
     "result_type",
     "rms_norm",
     "roll",
+    "rotary_embedding",
     "round",
     "rsqrt",
     "save_checkpoint",
     "save_safetensors",
+    "scaled_dot_product_attention",
     "scatter_add",
     "searchsorted",
     "selu",
@@ -449,6 +453,7 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "sinusoidal_positions",
     "smooth_l1_loss",
     "soft_shrink",
     "softmax",
