@@ -18,6 +18,8 @@ from autograph.tensor.base import recording
 from krnlpy import Buffer, Global, Item, ItemMut, i32, kernel
 from krnlpy.dsl import exp, item_id, log
 
+from .picks import Labels, picked, spread
+
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
@@ -82,6 +84,39 @@ def cross_entropy_of_rows(logits: Tensor, classes: Tensor, scale: float) -> Tens
         return dy.result(dlogits)
 
     return differentiable(value, [(logits, gradient)], higher_order=True)
+
+
+def weighted_losses_of_rows(
+    logits: Tensor, labels: Labels, weights: Tensor | None, smoothing: float
+) -> tuple[Tensor, Tensor]:
+    """The losses of ``[batch, classes]``, rows that are not too long, and what each counts for: f64 of f64, else f32.
+
+    Args:
+        logits: the rows.
+        labels: their classes.
+        weights: of the classes, not recorded.
+        smoothing: the share of a row that is given to all classes alike.
+    """
+    batch, count = logits.shape
+    dtype, device, classes = logits.dtype.compute, logits.device, labels.classes.buffer
+    of = Buffer.ones(count, dtype, device) if weights is None else weights.buffer.contiguous()
+    shares = rows.Shares(of, sum_axes(of, (0,), dtype).reshape((1,)), smoothing, *labels.numbers[2:])
+    loss, counted, tops, powers = rows.weighted_losses(logits.buffer, classes, shares)
+    kept, counts = saved(logits), logits.result(counted.reshape((batch,)))
+
+    def gradient(dy: Tensor) -> Tensor:
+        if not recording.on:
+            return dy.result(rows.weighted_gradient(kept.buffer, classes, tops, powers, dy.buffer, shares))
+        own = counts * (1.0 - smoothing)
+        takes_part = picked(dy.result(Buffer.ones(1, dtype, device).broadcast_to(kept.shape)), labels)
+        other = takes_part * (smoothing / count)
+        part = (own + other * dy.result(shares.weight)).reshape((batch, 1))
+        spread_out = other.reshape((batch, 1)) * dy.result(of)
+        slopes: Tensor = softmax(kept.cast(dtype), 1) * part - spread(own, labels) - spread_out
+        return (slopes * dy.reshape((batch, 1))).cast(kept.dtype)
+
+    value = logits.result(loss.reshape((batch,)))
+    return differentiable(value, [(logits, gradient)], higher_order=True), counts
 
 
 def _losses(logits: Tensor, classes: Buffer, scale: float) -> tuple[Buffer, Buffer, Buffer]:

@@ -11,6 +11,7 @@ import pytest
 import autograph as ag
 from autograph import Parameter, Tensor, gradcheck
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
+from autograph.functions.rows import parts
 from krnlpy import Device, ScalarType, bf16, f16, f32, f64, scalar_type
 from tests.autograph.reference import ROUNDING
 from tests.support.devices import requires
@@ -227,6 +228,21 @@ OPTIONS: list[dict[str, Any]] = [
     {"label_smoothing": 0.1},
     {"label_smoothing": 0.2, "weight": numbers(5, low=0.1), "ignore_index": -100},
 ]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options) or "plain")
+def test_cross_entropy_of_long_rows(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is made of other operations, where rows are longer than a thread takes."""
+    monkeypatch.setattr(parts, "LONGEST", 2)
+    test_cross_entropy_of_classes(options, Device.host())
+
+
+def test_class_weights_have_gradients() -> None:
+    logits, classes = Tensor.from_numpy(numbers(4, 3).astype(np.float64)), np.array([0, 2, 1, 2])
+    gradcheck(
+        lambda weight: ag.cross_entropy_loss(logits, classes, weight=weight, label_smoothing=0.1, ignore_index=1),
+        Tensor.from_numpy(np.array([0.5, 1.0, 1.5])),
+    )
 
 
 @one_vulkan_device
