@@ -178,17 +178,20 @@ from .functions.sorting.sorts import argsort, sort
 from .functions.sorting.uniques import unique_all, unique_counts, unique_inverse, unique_values
 from .nn import *  # noqa: F403  # all layers, which nn lists
 from .optim import (
+    LAMB,
     SGD,
     Adadelta,
     Adagrad,
     Adam,
     AdamW,
     Lion,
+    Muon,
     NAdam,
     Optimizer,
     RAdam,
     RMSprop,
     RuleOptimizer,
+    Update,
     UpdateRule,
 )
 from .random.masks import dropout
@@ -200,12 +203,14 @@ if TYPE_CHECKING:
     from .files.checkpoints import load_checkpoint, save_checkpoint
 
 __all__ = [
+    "LAMB",
     "SGD",
     "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
     "Lion",
+    "Muon",
     "NAdam",
     "Optimizer",
     "Parameter",
@@ -213,6 +218,7 @@ __all__ = [
     "RMSprop",
     "RuleOptimizer",
     "Tensor",
+    "Update",
     "UpdateRule",
     "abs",
     "acos",
