@@ -1,10 +1,36 @@
 """Layers of neural networks."""
 
-from .activation import Relu
+from . import initializers
+from .activation import (
+    Celu,
+    Elu,
+    Gelu,
+    HardSigmoid,
+    HardSwish,
+    HardTanh,
+    LeakyRelu,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    PRelu,
+    Relu,
+    Relu6,
+    Selu,
+    Sigmoid,
+    Silu,
+    Softmax,
+    Softplus,
+    Softsign,
+    Tanh,
+)
 from .conv import Conv1, Conv2, Conv3, ConvTranspose1, ConvTranspose2, ConvTranspose3
 from .dense import Dense
-from .flatten import Flatten, Identity
+from .dropout import AlphaDropout, Dropout, Dropout1, Dropout2, Dropout3, DropPath
+from .embedding import Embedding
+from .flatten import Flatten, Identity, Unflatten
 from .layer import Layer
+from .normalization.batch import BatchNorm1, BatchNorm2, BatchNorm3
+from .normalization.samples import GroupNorm, InstanceNorm1, InstanceNorm2, InstanceNorm3, LayerNorm, RMSNorm
 from .pool import (
     AdaptiveAvgPool1,
     AdaptiveAvgPool2,
@@ -19,8 +45,9 @@ from .pool import (
     MaxPool2,
     MaxPool3,
 )
-from .sequential import Sequential
-from .upsample import Upsample
+from .seeds import seeded
+from .sequential import Parallel, Residual, Sequential
+from .upsample import PixelShuffle, PixelUnshuffle, Upsample
 
 __all__ = [
     "AdaptiveAvgPool1",
@@ -29,9 +56,14 @@ __all__ = [
     "AdaptiveMaxPool1",
     "AdaptiveMaxPool2",
     "AdaptiveMaxPool3",
+    "AlphaDropout",
     "AvgPool1",
     "AvgPool2",
     "AvgPool3",
+    "BatchNorm1",
+    "BatchNorm2",
+    "BatchNorm3",
+    "Celu",
     "Conv1",
     "Conv2",
     "Conv3",
@@ -39,13 +71,50 @@ __all__ = [
     "ConvTranspose2",
     "ConvTranspose3",
     "Dense",
+    "DropPath",
+    "Dropout",
+    "Dropout1",
+    "Dropout2",
+    "Dropout3",
+    "Elu",
+    "Embedding",
     "Flatten",
+    "Gelu",
+    "GroupNorm",
+    "HardSigmoid",
+    "HardSwish",
+    "HardTanh",
     "Identity",
+    "InstanceNorm1",
+    "InstanceNorm2",
+    "InstanceNorm3",
     "Layer",
+    "LayerNorm",
+    "LeakyRelu",
+    "LogSigmoid",
+    "LogSoftmax",
     "MaxPool1",
     "MaxPool2",
     "MaxPool3",
+    "Mish",
+    "PRelu",
+    "Parallel",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "RMSNorm",
     "Relu",
+    "Relu6",
+    "Residual",
+    "Selu",
     "Sequential",
+    "Sigmoid",
+    "Silu",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+    "Unflatten",
     "Upsample",
+    "initializers",
+    "seeded",
 ]

@@ -15,8 +15,10 @@ from autograph.tensor.parameter import Parameter
 from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, f32
 
-from .initialize import Seed, generator, require_counts, uniform
+from .initialize import initial, initial_bias, require_counts
+from .initializers import Fans, Initializer
 from .layer import Layer, Sizes, settings, sizes
+from .seeds import Seed, generator
 
 
 class _Filters(Layer):
@@ -40,6 +42,7 @@ class _Filters(Layer):
         device: Device | None = None,
         dtype: DTypeLike = f32,
         seed: Seed = None,
+        initialize: Initializer | None = None,
     ) -> None:
         layer = type(self).__name__
         require_counts(layer, inputs=inputs, outputs=outputs)
@@ -52,9 +55,11 @@ class _Filters(Layer):
         self.dilation = sizes("dilation", dilation, 1, self._ndim)
         rng = generator(seed)
         channels = (inputs, outputs // self.groups) if self._is_transposed else (outputs, inputs // self.groups)
-        fan_in = inputs // self.groups * prod(lengths)
-        self.weight = uniform((*channels, *lengths), fan_in, rng, dtype, device)
-        self.bias: Parameter | None = uniform((outputs,), fan_in, rng, dtype, device) if bias else None
+        fans = Fans(inputs // self.groups * prod(lengths), outputs // self.groups * prod(lengths))
+        self.weight = initial((*channels, *lengths), fans, initialize, rng, dtype, device)
+        self.bias: Parameter | None = (
+            initial_bias(outputs, fans.inputs, initialize, rng, dtype, device) if bias else None
+        )
 
     def _options(self) -> dict[str, Any]:
         """How the filters lie, as the operation takes it."""
@@ -106,6 +111,7 @@ class _PaddedFilters(_Filters):
         device: Device | None = None,
         dtype: DTypeLike = f32,
         seed: Seed = None,
+        initialize: Initializer | None = None,
     ) -> None:
         self.padding_mode = padding_mode
         super().__init__(
@@ -120,6 +126,7 @@ class _PaddedFilters(_Filters):
             device=device,
             dtype=dtype,
             seed=seed,
+            initialize=initialize,
         )
 
     def _options(self) -> dict[str, Any]:
@@ -139,7 +146,8 @@ class Conv1(_PaddedFilters):
         bias: whether a learned number is added to each channel.
         device: where the parameters are; None is the host.
         dtype: f16, bf16, f32 or f64.
-        seed: an int, a generator to draw from, or None.
+        seed: an int, a generator to draw from, or None; see :func:`autograph.seeded`.
+        initialize: how the weight starts, such as ``initializers.kaiming_normal()``; the bias is 0 then.
 
     Attributes:
         weight: ``[outputs, inputs / groups, filter]``, drawn from ``[-a, a)`` with ``a = sqrt(2 / fan_in)``, where
@@ -171,7 +179,8 @@ class Conv2(_PaddedFilters):
         bias: whether a learned number is added to each channel.
         device: where the parameters are; None is the host.
         dtype: f16, bf16, f32 or f64.
-        seed: an int, a generator to draw from, or None.
+        seed: an int, a generator to draw from, or None; see :func:`autograph.seeded`.
+        initialize: how the weight starts, such as ``initializers.kaiming_normal()``; the bias is 0 then.
 
     Attributes:
         weight: ``[outputs, inputs / groups, fh, fw]``, drawn from ``[-a, a)`` with ``a = sqrt(2 / fan_in)``, where
@@ -195,7 +204,7 @@ class Conv3(_PaddedFilters):
     """Cross-correlation of volumes ``[n, inputs, d, h, w]`` with learned filters, giving ``[n, outputs, od, oh, ow]``.
 
     Args:
-        inputs, outputs, bias, device, dtype, seed: as :class:`Conv2` takes them.
+        inputs, outputs, bias, device, dtype, seed, initialize: as :class:`Conv2` takes them.
         filter: depth, height and width of the filters, or one number for all.
         stride, padding, dilation, groups, padding_mode: as :class:`Conv2` takes them, of three axes.
 
@@ -237,6 +246,7 @@ class _TransposedFilters(_Filters):
         device: Device | None = None,
         dtype: DTypeLike = f32,
         seed: Seed = None,
+        initialize: Initializer | None = None,
     ) -> None:
         self.output_padding = sizes("output_padding", output_padding, 0, self._ndim)
         padding = sizes("padding", padding, 0, self._ndim)
@@ -252,6 +262,7 @@ class _TransposedFilters(_Filters):
             device=device,
             dtype=dtype,
             seed=seed,
+            initialize=initialize,
         )
 
     def _options(self) -> dict[str, Any]:
@@ -262,7 +273,7 @@ class ConvTranspose1(_TransposedFilters):
     """Transposed convolution of signals ``[n, inputs, w]`` with learned filters, giving ``[n, outputs, ow]``.
 
     Args:
-        inputs, outputs, bias, device, dtype, seed: as :class:`Conv1` takes them.
+        inputs, outputs, bias, device, dtype, seed, initialize: as :class:`Conv1` takes them.
         filter: length of the filters.
         stride, padding, output_padding, dilation, groups: as :func:`autograph.conv_transpose1` takes them.
 
@@ -287,7 +298,7 @@ class ConvTranspose2(_TransposedFilters):
     """Transposed convolution of images ``[n, inputs, h, w]`` with learned filters, giving ``[n, outputs, oh, ow]``.
 
     Args:
-        inputs, outputs, bias, device, dtype, seed: as :class:`Conv2` takes them.
+        inputs, outputs, bias, device, dtype, seed, initialize: as :class:`Conv2` takes them.
         filter: height and width of the filters, or one number for both.
         stride, padding, output_padding, dilation, groups: as :func:`autograph.conv_transpose2` takes them.
 
@@ -312,7 +323,7 @@ class ConvTranspose3(_TransposedFilters):
     """Transposed convolution of volumes ``[n, inputs, d, h, w]`` with learned filters, giving ``[n, outputs, ...]``.
 
     Args:
-        inputs, outputs, bias, device, dtype, seed: as :class:`Conv2` takes them.
+        inputs, outputs, bias, device, dtype, seed, initialize: as :class:`Conv2` takes them.
         filter: depth, height and width of the filters, or one number for all.
         stride, padding, output_padding, dilation, groups: as :func:`autograph.conv_transpose3` takes them.
 

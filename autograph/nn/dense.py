@@ -7,8 +7,10 @@ from autograph.tensor.parameter import Parameter
 from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, f32
 
-from .initialize import Seed, generator, require_counts, uniform
+from .initialize import initial, initial_bias, require_counts
+from .initializers import Fans, Initializer
 from .layer import Layer, settings
+from .seeds import Seed, generator
 
 
 class Dense(Layer):
@@ -20,14 +22,15 @@ class Dense(Layer):
         bias: whether a learned number is added to each feature.
         device: where the parameters are; None is the host.
         dtype: a float type.
-        seed: an int, a generator to draw from, or None.
+        seed: an int, a generator to draw from, or None; see :func:`autograph.seeded`.
+        initialize: how the weight starts, such as ``initializers.xavier_uniform()``; the bias is 0 then.
 
     Attributes:
         weight: ``[inputs, outputs]``, drawn from ``[-a, a)`` with ``a = sqrt(2 / inputs)``.
         bias: ``[outputs]``, drawn alike, or None.
 
     Raises:
-        AutographError: a count is below 1, or ``seed`` is not a seed.
+        AutographError: a count is below 1, or ``seed`` is not a seed, or ``initialize`` no function.
         DtypeError: ``dtype`` is not a float type, or ``device`` no Device.
 
     >>> from autograph import Dense
@@ -45,11 +48,12 @@ class Dense(Layer):
         device: Device | None = None,
         dtype: DTypeLike = f32,
         seed: Seed = None,
+        initialize: Initializer | None = None,
     ) -> None:
         require_counts("Dense", inputs=inputs, outputs=outputs)
         rng = generator(seed)
-        self.weight = uniform((inputs, outputs), inputs, rng, dtype, device)
-        self.bias: Parameter | None = uniform((outputs,), inputs, rng, dtype, device) if bias else None
+        self.weight = initial((inputs, outputs), Fans(inputs, outputs), initialize, rng, dtype, device)
+        self.bias: Parameter | None = initial_bias(outputs, inputs, initialize, rng, dtype, device) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         """``[..., inputs]`` to ``[..., outputs]``. The dtypes of ``x`` and the weights are promoted.

@@ -1,49 +1,61 @@
-"""How weights start."""
+"""The first parameters of layers."""
 
 from __future__ import annotations
 
-from math import sqrt
-
 import numpy as np
 
-from autograph.errors import AutographError, DtypeError
+from autograph.errors import AutographError, DtypeError, ShapeError
 from autograph.tensor.base import Shape
 from autograph.tensor.parameter import Parameter
 from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, OutOfMemory, scalar_type
 
-Seed = int | np.random.Generator | None
-"""An int; or a generator, drawn from by one layer after the other; or None for a different start each time."""
+from .initializers import Fans, Initializer, scaled_uniform
 
 
-def uniform(shape: Shape, fan_in: int, seed: np.random.Generator, dtype: DTypeLike, device: Device | None) -> Parameter:
-    """A parameter drawn evenly from ``[-a, a)`` with ``a = sqrt(2 / fan_in)``.
+def initial(
+    shape: Shape,
+    fans: Fans,
+    initialize: Initializer | None,
+    rng: np.random.Generator,
+    dtype: DTypeLike,
+    device: Device | None,
+) -> Parameter:
+    """A parameter as an initializer draws it; None is :func:`scaled_uniform`.
 
-    It is drawn in f32 on the host, so that one seed gives one model on every device; other dtypes round it.
+    It is drawn on the host, in f32, so that one seed gives one model on every device; other dtypes round it.
     """
     if not scalar_type(dtype).is_float:
         raise DtypeError(f"weights are floats, not {dtype}")
+    if initialize is not None and not callable(initialize):
+        raise AutographError(f"initialize={initialize!r}; expected a function, such as initializers.xavier_uniform()")
     try:
-        drawn = seed.random(shape, dtype=np.float32)
+        values = np.asarray((initialize or scaled_uniform())(shape, fans, rng), np.float32)
     except (ValueError, MemoryError) as error:
         raise OutOfMemory(f"weights of shape {shape} are more than memory holds: {error}") from error
-    # 2 * r - 1 is exact and below 1, hence the product below a.
-    values = (2 * drawn - 1) * np.float32(sqrt(2 / fan_in))
+    if values.shape != shape:
+        raise ShapeError(f"initialize gave weights of shape {values.shape}; expected {shape}")
     value = Tensor.from_numpy(values).cast(dtype)
     return Parameter(value if device is None else value.to_device(device))
 
 
-def generator(seed: Seed) -> np.random.Generator:
-    """The generator that a seed stands for.
+def uniform(shape: Shape, fan_in: int, rng: np.random.Generator, dtype: DTypeLike, device: Device | None) -> Parameter:
+    """A parameter as layers begin where nothing is said."""
+    return initial(shape, Fans(fan_in, fan_in), None, rng, dtype, device)
 
-    Raises:
-        AutographError: it is not a seed.
-    """
-    if (isinstance(seed, int | np.integer) and seed >= 0) or seed is None:
-        return np.random.default_rng(seed)
-    if isinstance(seed, np.random.Generator):
-        return seed
-    raise AutographError(f"seed={seed!r}; expected a whole number of at least 0, a NumPy Generator, or None")
+
+def initial_bias(
+    count: int,
+    fan_in: int,
+    initialize: Initializer | None,
+    rng: np.random.Generator,
+    dtype: DTypeLike,
+    device: Device | None,
+) -> Parameter:
+    """What is added to each of so many features: drawn as weights are, or 0 if an initializer draws these."""
+    if initialize is None:
+        return uniform((count,), fan_in, rng, dtype, device)
+    return Parameter(Tensor.zeros(count, dtype, device))
 
 
 def require_counts(layer: str, **counts: int) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from autograph.errors import AutographError, DtypeError
 from autograph.functions.checks import per_axis, single
+from autograph.random.generator import Generator
+from autograph.tensor.layer_tensor import LayerBuffer, LayerTensor
+from autograph.tensor.observing import observing, rebound
 from autograph.tensor.parameter import Parameter
 from krnlpy import Device, DTypeLike, scalar_type
 
@@ -17,10 +20,16 @@ if TYPE_CHECKING:
 class Layer:
     """A layer, or a model made of layers.
 
-    Attributes that are layers or parameters, or lists or tuples of them (nested too), are its children, in the order in
-    which they were first assigned; None and anything else is not. So a layer that a model may or may not have is one or
-    None, and one of several alternatives is whichever was assigned. A ``forward`` of its own takes what arguments it
-    likes; without one, a layer hands its input through its child layers in that order.
+    Attributes that are layers, parameters or buffers, or lists, tuples or dicts of them (nested too), are its children,
+    in the order in which they were first assigned; None and anything else is not. So a layer that a model may or may
+    not have is one or None, and one of several alternatives is whichever was assigned. A ``forward`` of its own takes
+    what arguments it likes; without one, a layer hands its input through its child layers in that order.
+
+    A parameter that two layers have is one: it is counted, trained and saved once. What is a child is replaced by its
+    like only: ``layer.weight -= step`` would put a tensor where the parameter was, and is an error.
+
+    Attributes:
+        training: whether layers such as Dropout and BatchNorm behave as in training; see :meth:`train`.
 
     >>> from autograph import Dense, Layer, Relu, Tensor
     >>> class Perceptron(Layer):
@@ -35,8 +44,20 @@ class Layer:
     ['dense1.weight', 'dense1.bias', 'dense2.weight']
     """
 
+    training: bool = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        before = self.__dict__.get(name)
+        if isinstance(before, _HELD) and value is not None and not isinstance(value, _kind(before)):
+            raise AutographError(_misplaced(f"{type(self).__name__}.{name}", before, value))
+        super().__setattr__(name, value)
+        if name == "training":
+            rebound()
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What :meth:`forward` gives for the same arguments."""
+        if (observer := observing.observer) is not None:
+            observer.runs(self)
         return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -63,6 +84,8 @@ class Layer:
         [3.0, 3.0]
         """
         for name, child in _children(self):
+            if isinstance(child, LayerBuffer | Generator):
+                continue
             if not isinstance(child, Layer):
                 raise AutographError(
                     f"{type(self).__name__} has the parameter {name} but no forward(self, x) that says what to do with"
@@ -76,6 +99,19 @@ class Layer:
             )
         return args[0]
 
+    def named_layers(self) -> Iterator[tuple[str, Layer]]:
+        """This layer, whose name is empty, and all layers in it with names such as ``blocks.0.conv1``, in order; one
+        that occurs twice, the first time only.
+
+        Raises:
+            AutographError: a layer contains itself.
+
+        >>> from autograph import Dense, Relu, Sequential
+        >>> [name for name, _ in Sequential(Dense(4, 8), Relu()).named_layers()]
+        ['', 'layers.0', 'layers.1']
+        """
+        return iter(_Contents(self).layers.values())
+
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """All parameters with names such as ``conv1.weight``, in order; one that occurs twice, the first time only.
 
@@ -87,11 +123,39 @@ class Layer:
         >>> {name: parameter.shape for name, parameter in model.named_parameters()}
         {'layers.0.weight': (4, 8), 'layers.0.bias': (8,), 'layers.1.weight': (8, 3)}
         """
-        seen: set[int] = set()
-        for name, parameter in _walk(self, ""):
-            if id(parameter) not in seen:
-                seen.add(id(parameter))
-                yield name, parameter
+        return iter(_Contents(self).parameters.values())
+
+    def named_buffers(self) -> Iterator[tuple[str, LayerBuffer]]:
+        """All buffers, such as running statistics, with their names, in order; one that occurs twice, the first time
+        only.
+
+        Raises:
+            AutographError: a layer contains itself.
+
+        >>> from autograph import Layer, LayerBuffer, Tensor
+        >>> class Centered(Layer):
+        ...     def __init__(self):
+        ...         self.mean = LayerBuffer(Tensor.zeros(3))
+        >>> [name for name, _ in Centered().named_buffers()]
+        ['mean']
+        """
+        return iter(_Contents(self).buffers.values())
+
+    def named_generators(self) -> Iterator[tuple[str, Generator]]:
+        """All generators that layers draw from, such as those of Dropout, with their names; their states are saved in
+        checkpoints, so that training goes on as if it had not stopped.
+
+        Raises:
+            AutographError: a layer contains itself.
+
+        >>> from autograph import Layer, random
+        >>> class Noise(Layer):
+        ...     def __init__(self):
+        ...         self.generator = random.Generator(0)
+        >>> dict(Noise().named_generators())
+        {'generator': Generator(seed=0, counter=0)}
+        """
+        return iter(_Contents(self).generators.values())
 
     def parameters(self) -> Iterator[Parameter]:
         """All parameters, in order, each once.
@@ -105,14 +169,113 @@ class Layer:
         """
         return (parameter for _, parameter in self.named_parameters())
 
+    def buffers(self) -> Iterator[LayerBuffer]:
+        """All buffers, in order, each once.
+
+        Raises:
+            AutographError: a layer contains itself.
+
+        >>> from autograph import Dense
+        >>> list(Dense(4, 3).buffers())
+        []
+        """
+        return (buffer for _, buffer in self.named_buffers())
+
+    def children(self) -> Iterator[Layer]:
+        """The layers that are attributes of this one, or lie in lists, tuples or dicts that are, in order.
+
+        Raises:
+            AutographError: a dict of layers has a key that makes no name.
+
+        >>> from autograph import Dense, Relu, Sequential
+        >>> list(Sequential(Dense(4, 8), Relu()).children())
+        [Dense(4, 8)  32 parameters, Relu()]
+        """
+        return (child for _, child in _children(self) if isinstance(child, Layer))
+
+    def apply(self, function: Callable[[Layer], Any]) -> Self:
+        """Calls a function with this layer and each layer in it, in order, and returns this layer.
+
+        Raises:
+            AutographError: a layer contains itself.
+
+        >>> from autograph import Dense, Relu, Sequential, Tensor
+        >>> def start_at_zero(layer):
+        ...     if isinstance(layer, Dense):
+        ...         layer.weight.fill(0)
+        >>> model = Sequential(Dense(4, 2), Relu()).apply(start_at_zero)
+        >>> model(Tensor.ones(4)).numpy().tolist()
+        [0.0, 0.0]
+        """
+        for _, layer in self.named_layers():
+            function(layer)
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """Sets :attr:`training` of this layer and all layers in it, and returns the layer.
+
+        Raises:
+            AutographError: ``mode`` is not a truth value, or a layer contains itself.
+
+        >>> from autograph import Dense
+        >>> Dense(4, 3).train().training
+        True
+        """
+        if not isinstance(mode, bool):
+            raise AutographError(f"train(mode={mode!r}): expected True or False")
+        for _, layer in self.named_layers():
+            layer.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """What ``train(False)`` does: layers behave as the trained model does. Dropout keeps everything, and BatchNorm
+        takes its running statistics.
+
+        >>> from autograph import Dense
+        >>> Dense(4, 3).eval().training
+        False
+        """
+        return self.train(False)
+
+    def freeze(self) -> Self:
+        """Freezes all parameters, and returns the layer: they get no gradients and are not trained.
+
+        Raises:
+            AutographError: a layer contains itself.
+
+        >>> from autograph import Dense, Sequential
+        >>> model = Sequential(Dense(4, 8), Dense(8, 3))
+        >>> _ = model[0].freeze()
+        >>> model.init_parameter_grads()
+        >>> [parameter.tracked for parameter in model.parameters()]
+        [False, True]
+        """
+        for parameter in self.parameters():
+            parameter.freeze()
+        return self
+
+    def unfreeze(self) -> Self:
+        """Lets all parameters be trained again, and returns the layer.
+
+        Raises:
+            AutographError: a layer contains itself.
+
+        >>> from autograph import Dense
+        >>> Dense(4, 3).freeze().unfreeze().weight.frozen
+        False
+        """
+        for parameter in self.parameters():
+            parameter.unfreeze()
+        return self
+
     @property
     def parameter_count(self) -> int:
         """The number of elements of all parameters."""
         return sum(parameter.size for parameter in self.parameters())
 
     def init_parameter_grads(self) -> None:
-        """Opens the gradient slot of each parameter of floats, and empties it: from now on, operations on them are
-        recorded.
+        """Opens the gradient slot of each parameter of floats that is not frozen, and empties it: from now on,
+        operations on them are recorded.
 
         A step begins so. What a step that was given up left behind (after a loss that is not a number, an error,
         Ctrl-C) is gone then. To add up the gradients of several backward passes, call it once, before the first:
@@ -127,7 +290,7 @@ class Layer:
         >>> model.update(0.1, SGD())
         """
         for parameter in self.parameters():
-            if parameter.dtype.is_float:
+            if parameter.dtype.is_float and not parameter.frozen:
                 parameter.init_grad()
 
     def update(self, learning_rate: float, optimizer: Optimizer) -> None:
@@ -160,7 +323,7 @@ class Layer:
             parameter.take_grad()
 
     def to_device(self, device: Device) -> None:
-        """Moves all parameters to a device, in place, with their gradients and what optimizers keep for them.
+        """Moves all parameters and buffers to a device, in place, with gradients and what optimizers keep.
 
         Raises:
             DtypeError: ``device`` is not a Device.
@@ -173,11 +336,13 @@ class Layer:
         >>> model.weight.device
         Device.interpreter()
         """
-        for parameter in self.parameters():
-            parameter.move(device=device)
+        contents = _Contents(self)
+        for _, tensor in (*contents.parameters.values(), *contents.buffers.values()):
+            tensor.move(device=device)
 
     def cast(self, dtype: DTypeLike) -> None:
-        """Converts all parameters and their gradients to a dtype, in place; what optimizers keep stays as it is.
+        """Converts all parameters, their gradients, and buffers of floats to a dtype, in place; what optimizers keep
+        stays as it is.
 
         Raises:
             DtypeError: ``dtype`` is not a float type.
@@ -190,8 +355,12 @@ class Layer:
         """
         if not scalar_type(dtype).is_float:
             raise DtypeError(f"a model of {dtype} cannot be trained; expected a float type, for example f32 or bf16")
-        for parameter in self.parameters():
+        contents = _Contents(self)
+        for _, parameter in contents.parameters.values():
             parameter.move(dtype=dtype)
+        for _, buffer in contents.buffers.values():
+            if buffer.dtype.is_float:
+                buffer.move(dtype=dtype)
 
     def describe(self) -> str:
         """The layer's settings in parentheses, for ``repr``; a subclass may define it anew.
@@ -206,34 +375,88 @@ class Layer:
         return "\n".join(_lines(self, ""))
 
 
-def _children(layer: Layer) -> Iterator[tuple[str, Layer | Parameter]]:
+Child: TypeAlias = Layer | Parameter | LayerBuffer | Generator
+
+_HELD = (Layer, LayerTensor)
+_CHILDREN = (Layer, LayerTensor, Generator)
+_CONTAINERS = (list, tuple, dict)
+
+
+def _kind(held: Layer | LayerTensor) -> type[Any]:
+    """What may take the place of a layer, a parameter or a buffer."""
+    return Layer if isinstance(held, Layer) else Parameter if isinstance(held, Parameter) else LayerBuffer
+
+
+def _misplaced(place: str, before: Layer | LayerTensor, value: Any) -> str:
+    """The message where something would take the place of a child by mistake."""
+    kind, name = _kind(before).__name__, place.rpartition(".")[2]
+    given = f"{place} is a {kind}, and would become a {type(value).__name__}"
+    if isinstance(before, Layer):
+        return f"{given}; expected a layer or None. `del` the attribute first if that is meant"
+    lost = "trained" if kind == "Parameter" else "saved"
+    values = f"`{name}.assign(tensor)` or `{name}.scaled_add(factor, tensor)` changes its values in place"
+    return f"{given}, which is not {lost}; {values}, and `{kind}(tensor)` is a new one"
+
+
+def _children(layer: Layer) -> Iterator[tuple[str, Child]]:
     for name, value in vars(layer).items():
-        if isinstance(value, (Layer, Parameter)):  # what most are; each step asks for all, twice
-            yield name, value
-        elif isinstance(value, list | tuple):
-            yield from _layers_and_parameters(name, value)
+        if isinstance(value, _CHILDREN):  # what most are; each step asks for all, twice
+            yield name, value  # type: ignore[misc]
+        elif isinstance(value, _CONTAINERS):
+            yield from _entries(name, value)
 
 
-def _layers_and_parameters(name: str, value: Any) -> Iterator[tuple[str, Layer | Parameter]]:
-    if isinstance(value, Layer | Parameter):
-        yield name, value
-    elif isinstance(value, list | tuple):
-        for i, entry in enumerate(value):
-            yield from _layers_and_parameters(f"{name}.{i}", entry)
-
-
-def _walk(layer: Layer, prefix: str, parents: tuple[Layer, ...] = ()) -> Iterator[tuple[str, Parameter]]:
-    """The parameters of a layer and of all layers in it, with their full names."""
-    if any(layer is parent for parent in parents):
-        raise AutographError(
-            f"the layer {prefix[:-1]} contains itself; keep what is not a child in something other than an"
-            " attribute, list or tuple, for example in a dict"
-        )
-    for name, child in _children(layer):
-        if isinstance(child, Parameter):
-            yield prefix + name, child
+def _entries(name: str, container: Any) -> Iterator[tuple[str, Child]]:
+    """The children in a list, tuple or dict, and in those within."""
+    is_dict = isinstance(container, dict)
+    for key, value in container.items() if is_dict else enumerate(container):
+        if not isinstance(value, (*_CHILDREN, *_CONTAINERS)):
+            continue
+        if is_dict and not (isinstance(key, str) and key and "." not in key):
+            if next(_entries(name, [value]), None) is None:
+                continue
+            raise AutographError(
+                f"{name} has the key {key!r} for a child; expected a string without dots, for its name"
+            )
+        if isinstance(value, _CHILDREN):
+            yield f"{name}.{key}", value  # type: ignore[misc]
         else:
-            yield from _walk(child, f"{prefix}{name}.", (*parents, layer))
+            yield from _entries(f"{name}.{key}", value)
+
+
+class _Contents:
+    """What is in a layer, by identity, with full names: each thing once, under the first of its names, in order."""
+
+    def __init__(self, root: Layer) -> None:
+        self.layers: dict[int, tuple[str, Layer]] = {}
+        self.parameters: dict[int, tuple[str, Parameter]] = {}
+        self.buffers: dict[int, tuple[str, LayerBuffer]] = {}
+        self.generators: dict[int, tuple[str, Generator]] = {}
+        self._open: set[int] = set()
+        self._visit(root, "")
+
+    def _visit(self, layer: Layer, name: str) -> None:
+        key = id(layer)
+        if key in self._open:
+            raise AutographError(
+                f"the layer {name} contains itself; keep what is not a child in something other than an attribute,"
+                " list, tuple or dict, for example in a weakref.ref"
+            )
+        if key in self.layers:
+            return
+        self.layers[key] = name, layer
+        self._open.add(key)
+        prefix = f"{name}." if name else ""
+        for child_name, child in _children(layer):
+            if isinstance(child, Layer):
+                self._visit(child, prefix + child_name)
+            elif isinstance(child, Parameter):
+                self.parameters.setdefault(id(child), (prefix + child_name, child))
+            elif isinstance(child, LayerBuffer):
+                self.buffers.setdefault(id(child), (prefix + child_name, child))
+            else:
+                self.generators.setdefault(id(child), (prefix + child_name, child))
+        self._open.remove(key)
 
 
 def _lines(layer: Layer, name: str) -> list[str]:

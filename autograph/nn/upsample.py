@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from autograph.errors import AutographError, ShapeError
-from autograph.functions.checks import is_number
-from autograph.functions.interpolation.interpolate import Mode, interpolate
+from autograph.functions.checks import is_number, single
+from autograph.functions.interpolation.interpolate import Mode, interpolate, pixel_shuffle, pixel_unshuffle
 from autograph.tensor.base import require_tensor
 from autograph.tensor.tensor import Tensor
 
@@ -63,3 +63,73 @@ class Upsample(Layer):
             mode=(self.mode, "nearest"),
             align_corners=(self.align_corners, False),
         )
+
+
+class PixelShuffle(Layer):
+    """Images ``[n, c * factor**2, h, w]`` to larger ones, ``[n, c, h * factor, w * factor]``; see
+    :func:`autograph.pixel_shuffle`.
+
+    Args:
+        factor: at least 1.
+
+    Raises:
+        ShapeError: ``factor`` is not a whole number of at least 1.
+
+    >>> from autograph import PixelShuffle, Tensor
+    >>> PixelShuffle(2)(Tensor.ones((1, 12, 5, 6))).shape
+    (1, 3, 10, 12)
+    """
+
+    def __init__(self, factor: int) -> None:
+        self.factor = single("factor", factor, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x`` with its channels as pixels.
+
+        Raises:
+            ShapeError: not images, or their channels are no multiple of ``factor**2``.
+            DtypeError: ``x`` is not a tensor.
+
+        >>> from autograph import PixelShuffle, Tensor
+        >>> PixelShuffle(1)(Tensor.ones((1, 2, 3, 4))).shape
+        (1, 2, 3, 4)
+        """
+        return pixel_shuffle(x, self.factor)
+
+    def describe(self) -> str:
+        return settings(self.factor)
+
+
+class PixelUnshuffle(Layer):
+    """Images ``[n, c, h * factor, w * factor]`` to smaller ones with more channels; see
+    :func:`autograph.pixel_unshuffle`.
+
+    Args:
+        factor: at least 1.
+
+    Raises:
+        ShapeError: ``factor`` is not a whole number of at least 1.
+
+    >>> from autograph import PixelUnshuffle, Tensor
+    >>> PixelUnshuffle(2)(Tensor.ones((1, 3, 10, 12))).shape
+    (1, 12, 5, 6)
+    """
+
+    def __init__(self, factor: int) -> None:
+        self.factor = single("factor", factor, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x`` with its pixels as channels.
+
+        Raises:
+            ShapeError: not images, or their sides are no multiples of ``factor``.
+            DtypeError: ``x`` is not a tensor.
+
+        >>> from autograph import PixelUnshuffle, Tensor
+        >>> PixelUnshuffle(2)(Tensor.ones((1, 1, 4, 4))).shape
+        (1, 4, 2, 2)
+        """
+        return pixel_unshuffle(x, self.factor)
+
+    def describe(self) -> str:
+        return settings(self.factor)

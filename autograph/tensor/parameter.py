@@ -6,14 +6,16 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from autograph.errors import DtypeError
+from autograph.errors import AutographError, DtypeError
 from krnlpy import Device, DTypeLike, scalar_type
 
 from .base import Node
+from .layer_tensor import LayerTensor
+from .observing import rebound
 from .tensor import Tensor
 
 
-class Parameter(Tensor):
+class Parameter(LayerTensor):
     """A tensor with a slot for its gradient and the state that an optimizer keeps for it.
 
     Operations on it are recorded only while the slot is open: between :meth:`init_grad` and :meth:`take_grad`.
@@ -24,6 +26,7 @@ class Parameter(Tensor):
 
     Attributes:
         state: what the optimizer keeps, by name.
+        frozen: whether it is not trained; see :meth:`freeze`.
         prepared: what the optimizer made for its launches. For the package's own use.
 
     Raises:
@@ -37,14 +40,12 @@ class Parameter(Tensor):
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
 
-    __slots__ = ("prepared", "state")
+    __slots__ = ("frozen", "prepared", "state")
 
     def __init__(self, value: Tensor) -> None:
-        if not isinstance(value, Tensor):
-            raise DtypeError(f"Parameter takes a Tensor, not {type(value).__name__}")
-        self.share = value.detach().share
-        self.node = None
+        super().__init__(value)
         self.state: dict[str, Tensor] = {}
+        self.frozen = False
         self.prepared: Any = None
 
     def __copy__(self) -> Parameter:
@@ -55,20 +56,22 @@ class Parameter(Tensor):
 
     def _copy_by(self, copied: Callable[[Tensor], Tensor]) -> Parameter:
         """Another parameter with the same value, state, and slot, open or closed."""
-        result = _make_parameter(copied(self.detach()), {name: copied(tensor) for name, tensor in self.state.items()})
+        state = {name: copied(tensor) for name, tensor in self.state.items()}
+        result = _make_parameter(copied(self.detach()), state, self.frozen)
         if self.node is not None:
             result.node = Node(result)
             result.node.gradient = None if self.grad is None else copied(self.grad)
         return result
 
     def __reduce__(self) -> Any:
-        return _make_parameter, (self.detach(), self.state)
+        return _make_parameter, (self.detach(), self.state, self.frozen)
 
     def init_grad(self) -> None:
         """Opens the gradient slot, and empties it: what backward passes left there is gone.
 
         Raises:
             DtypeError: the parameter holds integers, through which no gradient goes.
+            AutographError: the parameter is frozen.
 
         >>> from autograph import Parameter, Tensor
         >>> weight = Parameter(Tensor.ones(2))
@@ -80,6 +83,8 @@ class Parameter(Tensor):
         """
         if not self.dtype.is_float:
             raise DtypeError(f"a parameter of {self.dtype} has no gradient; expected a float type")
+        if self.frozen:
+            raise AutographError("a frozen parameter has no gradient slot; unfreeze() lets it be trained")
         if self.node is None:
             self.node = Node(self)
         self.node.gradient = None
@@ -148,25 +153,35 @@ class Parameter(Tensor):
             node.device, node.dtype, node.gradient = value.device, value.dtype, gradient
             self.node = node
 
-    def set(self, value: Tensor) -> None:
-        """Takes the value of another tensor, of any shape, dtype and device, and closes the gradient slot.
+    def freeze(self) -> None:
+        """Closes the gradient slot, and keeps it closed: the parameter is not trained, and costs no gradient.
 
-        Raises:
-            DtypeError: ``value`` is not a Tensor.
+        >>> from autograph import Dense
+        >>> model = Dense(2, 3, bias=True)
+        >>> model.weight.freeze()
+        >>> model.init_parameter_grads()
+        >>> model.weight.tracked, model.bias.tracked
+        (False, True)
+        """
+        self.frozen = True
+        self.node = None
+        rebound()
+
+    def unfreeze(self) -> None:
+        """Lets the parameter be trained again, from the next :meth:`init_grad` on.
 
         >>> from autograph import Parameter, Tensor
         >>> weight = Parameter(Tensor.ones(2))
-        >>> weight.set(Tensor.from_numpy([[1, 2]]).cast("f16"))
-        >>> weight
-        Parameter(f16, (1, 2), Device.host(), [[1., 2.]])
+        >>> weight.freeze()
+        >>> weight.unfreeze()
+        >>> weight.frozen
+        False
         """
-        if not isinstance(value, Tensor):
-            raise DtypeError(f"set takes a Tensor, not {type(value).__name__}")
-        self.node = None
-        self.share = value.detach().share
+        self.frozen = False
+        rebound()
 
 
-def _make_parameter(value: Tensor, state: dict[str, Tensor]) -> Parameter:
+def _make_parameter(value: Tensor, state: dict[str, Tensor], frozen: bool = False) -> Parameter:
     result = Parameter(value)
-    result.state = state
+    result.state, result.frozen = state, frozen
     return result
