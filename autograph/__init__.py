@@ -187,17 +187,20 @@ from .functions.sorting.sorts import argsort, sort
 from .functions.sorting.uniques import unique_all, unique_counts, unique_inverse, unique_values
 from .nn import *  # noqa: F403  # all layers, which nn lists
 from .optim import (
+    LAMB,
     SGD,
     Adadelta,
     Adagrad,
     Adam,
     AdamW,
     Lion,
+    Muon,
     NAdam,
     Optimizer,
     RAdam,
     RMSprop,
     RuleOptimizer,
+    Update,
     UpdateRule,
 )
 from .random.masks import dropout
@@ -212,6 +215,7 @@ if TYPE_CHECKING:
     from .files.safetensors.weights import load_safetensors, load_weights, save_safetensors
 
 __all__ = [
+    "LAMB",
     "SGD",
     "Adadelta",
     "Adagrad",
@@ -220,6 +224,7 @@ __all__ = [
     "Captured",
     "LayerBuffer",
     "Lion",
+    "Muon",
     "NAdam",
     "Optimizer",
     "Parameter",
@@ -227,6 +232,7 @@ __all__ = [
     "RMSprop",
     "RuleOptimizer",
     "Tensor",
+    "Update",
     "UpdateRule",
     "abs",
     "acos",
