@@ -18,7 +18,7 @@ from krnlpy.errors import FileMissing
 
 from .batches import Count, Stream, count_of, length_of, on_device
 from .callbacks import Callback, Entry, watched
-from .display import Display, Progress, complain, display, numbered, summary
+from .display import Display, Progress, complain, display, numbered, scored, summary
 from .saving import Checkpoints, Saver
 from .scores import Scores, require_stateful, restore, state_of
 from .signals import Interruption
@@ -80,8 +80,8 @@ class Trainer:
         rate: the last step's learning rate.
         loss: the last step's loss, on the device.
         history: a dict for each epoch: ``epoch`` and ``step`` (done then), ``rate``, ``train_loss``, and with an
-            evaluation ``evaluation_loss``, the same of each metric, the ``seconds`` of its steps, and ``per_second``,
-            of examples.
+            evaluation ``evaluation_loss``, the same of each metric (arrays as lists), the ``seconds`` of its steps, and
+            ``per_second``, of examples.
         stopped: why training ended before it was done: a callback's reason, or the name of a signal; else None.
 
     Raises:
@@ -228,7 +228,7 @@ class Trainer:
         self._interruption.obey()
         return self.history
 
-    def evaluate(self, batches: Any) -> dict[str, float]:
+    def evaluate(self, batches: Any) -> dict[str, Any]:
         """Loss and metrics over batches, with the model in its mode of evaluation; nothing is recorded.
 
         Args:
@@ -320,7 +320,7 @@ class Trainer:
             self._seconds = before + time.perf_counter() - start
             text = None
             if self._epoch_steps % self.read_every == 1 or self.read_every == 1:
-                text = "  ".join(f"{name} {value:.4f}" for name, value in self._scores.values().items())
+                text = scored(self._scores.values())
                 text += f"  {self._scores.count / self._seconds:,.0f} {plan.unit}/s"
             self._display.advance(len(group), text)
             for callback in self._callbacks:
