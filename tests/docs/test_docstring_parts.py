@@ -14,9 +14,12 @@ import pytest
 import autograph
 import autograph.autograd
 import autograph.data
+import autograph.metrics
+import autograph.data.transforms
 import autograph.nn
 import autograph.nn.initializers
 import autograph.optim
+import autograph.optim.schedules
 import autograph.random
 import autograph.train
 import krnlpy
@@ -30,9 +33,12 @@ PUBLIC: dict[str, ModuleType] = {
         autograph,
         autograph.autograd,
         autograph.data,
+        autograph.metrics,
+        autograph.data.transforms,
         autograph.nn,
         autograph.nn.initializers,
         autograph.optim,
+        autograph.optim.schedules,
         autograph.random,
         autograph.train,
     )
