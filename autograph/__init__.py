@@ -498,6 +498,7 @@ _LATER = {
     "read_safetensors_header": "files.safetensors.format",
     "save_checkpoint": "files.checkpoints",
     "save_safetensors": "files.safetensors.weights",
+    "read_checkpoint": "files.checkpoints",
     "train": "train",
 }
 
