@@ -487,6 +487,7 @@ _LATER = {
     "load_checkpoint": "files.checkpoints",
     "load_safetensors": "files.safetensors.weights",
     "load_weights": "files.safetensors.weights",
+    "read_checkpoint": "files.checkpoints",
     "read_safetensors_header": "files.safetensors.format",
     "save_checkpoint": "files.checkpoints",
     "save_safetensors": "files.safetensors.weights",
