@@ -100,8 +100,11 @@ class DataLoader:
     def _check_choices(self, batch_size: int | None) -> None:
         if (batch_size is None) is (self._batch_sampler is None):
             raise DatasetError("DataLoader takes a batch_size, or a batch_sampler in its place")
-        if self._batch_sampler is not None and (self._shuffle or self._drop_last or self._sampler is not None):
-            raise DatasetError("a batch_sampler decides all: shuffle, drop_last and sampler don't go with it")
+        others = self._shuffle or self._drop_last or self._sampler is not None or self._shard[1] > 1
+        if self._batch_sampler is not None and others:
+            raise DatasetError("a batch_sampler decides all: shuffle, drop_last, sampler and shard don't go with it")
+        if hasattr(self._sampler, "__next__") or hasattr(self._batch_sampler, "__next__"):
+            raise DatasetError("a sampler is read once an epoch: an iterator can't be; hand over a list or a function")
         if self._sampler is not None and self._shuffle:
             raise DatasetError("a sampler decides the order: shuffle doesn't go with it")
         if isinstance(self._dataset, Stream) and (self._shuffle or self._sampler or self._batch_sampler):

@@ -17,7 +17,7 @@ from autograph.functions.type_variables import T, W, accumulator
 from autograph.random.discrete import bernoulli
 from autograph.random.generator import Generator, require_generator
 from autograph.tensor.tensor import Tensor
-from krnlpy import Global, GlobalMut, ScalarType, i32, kernel
+from krnlpy import Global, GlobalMut, ScalarType, Spec, i32, kernel
 from krnlpy.dsl import floor, global_id, global_threads
 
 from .images import draw, on_images, over_rows, span, within
@@ -170,32 +170,33 @@ def _affine(wide: ScalarType) -> Any:
         matrices: Global[W, Literal[2]],
         out: GlobalMut[T, Literal[4]],
         fill: W,
-        lanes: i32,
+        LANES: Spec[i32],
     ) -> None:
         n, channels, height, width = out.shape
-        for item in range(global_id(), n * channels * height * lanes, global_threads()):
-            row, lane = split_index(item, lanes)
-            plane, y = split_index(row, height)
-            image, channel = split_index(plane, channels)
+        for item in range(global_id(), n * height * LANES, global_threads()):
+            row, lane = split_index(item, LANES)
+            image, y = split_index(row, height)
             start_x = matrices[image, 1] * wide(y) + matrices[image, 2]
             start_y = matrices[image, 4] * wide(y) + matrices[image, 5]
-            for column in range(lane, width, lanes):
+            for column in range(lane, width, LANES):
                 # What is farther than one element outside is all fill: it must still be a number of i32.
                 at_x = min(max(matrices[image, 0] * wide(column) + start_x, wide(-2)), wide(width + 1))
                 at_y = min(max(matrices[image, 3] * wide(column) + start_y, wide(-2)), wide(height + 1))
                 left, top = floor(at_x), floor(at_y)
-                right_share, low_share = at_x - left, at_y - top
+                share_x, share_y = at_x - left, at_y - top
                 i, j = i32(top), i32(left)
-                total = wide(0)
-                for down in range(2):
-                    for across in range(2):
-                        value = fill
-                        if i + down >= 0 and i + down < height and j + across >= 0 and j + across < width:
-                            value = wide(x[image, channel, i + down, j + across])
-                        share_y = low_share if down == 1 else 1 - low_share
-                        share_x = right_share if across == 1 else 1 - right_share
-                        total += share_y * share_x * value
-                out[image, channel, y, column] = T(total)
+                upper, lower = min(max(i, 0), height - 1), min(max(i + 1, 0), height - 1)
+                before, behind = min(max(j, 0), width - 1), min(max(j + 1, 0), width - 1)
+                for channel in range(channels):
+                    # Loads without conditions, then what lies outside.
+                    p, q = wide(x[image, channel, upper, before]), wide(x[image, channel, upper, behind])
+                    r, s = wide(x[image, channel, lower, before]), wide(x[image, channel, lower, behind])
+                    p = p if upper == i and before == j else fill
+                    q = q if upper == i and behind == j + 1 else fill
+                    r = r if lower == i + 1 and before == j else fill
+                    s = s if lower == i + 1 and behind == j + 1 else fill
+                    high, low = p + share_x * (q - p), r + share_x * (s - r)
+                    out[image, channel, y, column] = T(high + share_y * (low - high))
 
     return affine
 

@@ -228,6 +228,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "neither": ({"batch_size": None}, "a batch_size, or a batch_sampler"),
     "both": ({"batch_sampler": [[1]]}, "a batch_size, or a batch_sampler"),
     "shuffled sampler": ({"sampler": [1], "shuffle": True}, "shuffle doesn't go with it"),
+    "sharded batches": ({"batch_size": None, "batch_sampler": [[1]], "shard": (0, 2)}, "a batch_sampler decides all"),
+    "sampled once": ({"sampler": iter([1])}, "an iterator can't be"),
     "stream": ({"dataset": pairs, "shuffle": True}, "a stream's examples have no numbers"),
     "subset of a stream": ({"dataset": pairs, "sampler": [1]}, "no numbers"),
     "shard": ({"shard": (2, 2)}, "a rank below the count"),
