@@ -17,7 +17,7 @@ from autograph.functions.type_variables import T, W, accumulator
 from autograph.random.discrete import bernoulli
 from autograph.random.generator import Generator, require_generator
 from autograph.tensor.tensor import Tensor
-from krnlpy import Global, GlobalMut, ScalarType, Spec, i32, kernel
+from krnlpy import Global, GlobalMut, ScalarType, Spec, func, i32, kernel
 from krnlpy.dsl import floor, global_id, global_threads
 
 from .images import draw, on_images, over_rows, span, within
@@ -160,6 +160,19 @@ def affine(name: str, images: Tensor, matrices: npt.NDArray[np.float64], fill: f
     return over_rows(_affine(wide), images, table, (height, width), number_of(f"{name}(fill)", fill, wide))
 
 
+@func
+def _at(x: Any, image: Any, channel: Any, row: Any, column: Any, fill: Any) -> Any:
+    if row >= 0 and row < x.shape[2] and column >= 0 and column < x.shape[3]:
+        return type(fill)(x[image, channel, row, column])
+    return fill
+
+
+@func
+def _between(p: Any, q: Any, r: Any, s: Any, share_x: Any, share_y: Any) -> Any:
+    high, low = p + share_x * (q - p), r + share_x * (s - r)
+    return high + share_y * (low - high)
+
+
 @cache
 def _affine(wide: ScalarType) -> Any:
     """The kernel that computes in a type."""
@@ -185,18 +198,17 @@ def _affine(wide: ScalarType) -> Any:
                 left, top = floor(at_x), floor(at_y)
                 share_x, share_y = at_x - left, at_y - top
                 i, j = i32(top), i32(left)
-                upper, lower = min(max(i, 0), height - 1), min(max(i + 1, 0), height - 1)
-                before, behind = min(max(j, 0), width - 1), min(max(j + 1, 0), width - 1)
-                for channel in range(channels):
-                    # Loads without conditions, then what lies outside.
-                    p, q = wide(x[image, channel, upper, before]), wide(x[image, channel, upper, behind])
-                    r, s = wide(x[image, channel, lower, before]), wide(x[image, channel, lower, behind])
-                    p = p if upper == i and before == j else fill
-                    q = q if upper == i and behind == j + 1 else fill
-                    r = r if lower == i + 1 and before == j else fill
-                    s = s if lower == i + 1 and behind == j + 1 else fill
-                    high, low = p + share_x * (q - p), r + share_x * (s - r)
-                    out[image, channel, y, column] = T(high + share_y * (low - high))
+                # Nearly all places are inside, where nothing is asked.
+                if i >= 0 and i < height - 1 and j >= 0 and j < width - 1:
+                    for channel in range(channels):
+                        p, q = wide(x[image, channel, i, j]), wide(x[image, channel, i, j + 1])
+                        r, s = wide(x[image, channel, i + 1, j]), wide(x[image, channel, i + 1, j + 1])
+                        out[image, channel, y, column] = T(_between(p, q, r, s, share_x, share_y))
+                else:
+                    for channel in range(channels):
+                        p, q = _at(x, image, channel, i, j, fill), _at(x, image, channel, i, j + 1, fill)
+                        r, s = _at(x, image, channel, i + 1, j, fill), _at(x, image, channel, i + 1, j + 1, fill)
+                        out[image, channel, y, column] = T(_between(p, q, r, s, share_x, share_y))
 
     return affine
 

@@ -26,16 +26,30 @@ def on_images(name: str, batch: Any, change: Callable[[Tensor], Tensor]) -> Any:
         ShapeError: the images are not of shape ``[n, c, h, w]``.
         DtypeError: they are no tensor.
     """
+
+    def checked(images: Tensor) -> Tensor:
+        if images.ndim != 4:
+            hint = "; ChannelsFirst before it makes them" if images.ndim == 3 else ""
+            raise ShapeError(f"{name} takes images of shape [n, c, h, w], not {images.shape}{hint}")
+        return change(images)
+
+    return on_first(name, batch, checked)
+
+
+def on_first(name: str, batch: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The batch with its images changed, whatever their shape.
+
+    Raises:
+        DtypeError: they are no tensor.
+    """
     if isinstance(batch, tuple) and batch:
-        items = [on_images(name, batch[0], change), *batch[1:]]
+        items = [on_first(name, batch[0], change), *batch[1:]]
         return type(batch)(*items) if hasattr(batch, "_fields") else tuple(items)
     if not isinstance(batch, TensorBase):
         raise DtypeError(
             f"{name} takes images as a tensor, or a tuple of which they are the first, not {type(batch).__name__}; of a"
             ' dict, a function can hand it those: {**batch, "image": transform(batch["image"])}'
         )
-    if batch.ndim != 4:
-        raise ShapeError(f"{name} takes images of shape [n, c, h, w], not {batch.shape}")
     return change(batch.detach())
 
 

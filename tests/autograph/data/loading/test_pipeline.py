@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 from autograph.data import DataLoader
+from tests.support.tiers import deep
 
 
 class Slow:
@@ -127,6 +130,18 @@ def test_threads_end_where_a_loop_is_left(leave: Callable[[DataLoader], None], w
     leave(DataLoader(dataset, 4, workers=workers, prefetch=4))
     assert end_of_threads()
     assert len(dataset.read) < 100
+
+
+@deep
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_end_of_a_program(workers: int) -> None:
+    """An error or Ctrl-C that nobody catches ends it, though its threads have read ahead."""
+    program = (
+        "import itertools, sys\nfrom autograph.data import DataLoader\n"
+        f"for batch in DataLoader(itertools.count, 2, prefetch=2, workers={workers}):\n    raise KeyboardInterrupt\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0 and done.stderr.strip().endswith("KeyboardInterrupt")
 
 
 def test_streams_without_end() -> None:

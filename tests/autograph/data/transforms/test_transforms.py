@@ -12,6 +12,7 @@ from autograph import Tensor, random
 from autograph.data import DataLoader
 from autograph.data.transforms import (
     CenterCrop,
+    ChannelsFirst,
     Compose,
     CutMix,
     Cutout,
@@ -238,6 +239,14 @@ def test_in_a_loader() -> None:
     assert not any(np.array_equal(x.numpy(), again[0][0]) for x, _ in loader)
 
 
+def test_channels_first() -> None:
+    pixels = np.arange(120, dtype=np.uint8).reshape(2, 4, 5, 3)
+    images, more = ChannelsFirst()((Tensor.from_numpy(pixels), 1))
+    np.testing.assert_array_equal(images.numpy(), np.moveaxis(pixels, 3, 1))
+    assert more == 1 and images.buffer.is_contiguous()
+    np.testing.assert_array_equal(ChannelsFirst()(Tensor.from_numpy(pixels[0])).numpy(), pixels[0][:, None])
+
+
 def test_nothing_to_do() -> None:
     for transform in (RandomCrop(3, padding=1), RandomVerticalFlip(), Cutout(2), RandomErasing(), RandomRotation(5)):
         assert transform(Tensor.zeros((0, 1, 4, 4)), random.Generator(0)).shape[0] == 0
@@ -268,6 +277,7 @@ WRONG: dict[str, tuple[Callable[[], Any], type[KrnlpyError], str]] = {
     "normalized bytes": (lambda: Normalize(0, 1)(IMAGES.cast("u8")), DtypeError, "of floats, not u8"),
     "channels": (lambda: Normalize([0, 0], 1)(IMAGES), ShapeError, "by 2 numbers"),
     "axes": (lambda: CenterCrop(1)(IMAGES[0]), ShapeError, r"\[n, c, h, w\]"),
+    "two axes": (lambda: ChannelsFirst()(IMAGES[0, 0]), ShapeError, r"\[n, h, w, c\]"),
     "an array": (lambda: CenterCrop(1)(np.ones((1, 1, 4, 4))), DtypeError, "not ndarray"),
     "a dict": (lambda: CenterCrop(1)({"image": IMAGES}), DtypeError, "of a dict"),
     "no classes": (lambda: MixUp(2)(IMAGES, random.Generator(0)), AutographError, "a tuple of images and classes"),
