@@ -45,8 +45,8 @@ class DataLoader:
         shard: ``(rank, count)``: every ``count``-th example from the ``rank``-th on, for training in several processes.
             All have equally many: some examples are read twice, or with ``drop_last`` left out.
         workers: threads that read examples; they help where reading leaves Python's lock, as decoding and files do.
-        prefetch: batches that are read, moved and transformed before they are asked for, by a thread of their own. None
-            is 2 with ``workers`` or a device, else 0, which is without threads.
+        prefetch: batches that are read, moved and transformed before they are asked for, by a thread of their own; at
+            least as many as workers. None is 2 with workers or a device, else 0, which is without threads.
         device: where batches go. None is the host; tensors stay where they are.
         transform: a function of the batch on its device; if it has a parameter ``generator``, it is given a
             :class:`autograph.random.Generator` of the batch's own. See :mod:`autograph.data.transforms`.
@@ -233,8 +233,12 @@ def _placer(
     def place(step: tuple[int, Any], batch: Any) -> Any:
         if batch is END:
             return END
-        moved = to_device(batch, device)
-        return moved if transform is None else transform(moved, _generator(seed, epoch, step[0]))
+        try:
+            moved = to_device(batch, device)
+            return moved if transform is None else transform(moved, _generator(seed, epoch, step[0]))
+        except Exception as error:
+            error.add_note(f"while batch {step[0]} of epoch {epoch} was moved and transformed")
+            raise
 
     return place
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from autograph.data import DataLoader
+from autograph.errors import ShapeError
 from tests.support.tiers import deep
 
 
@@ -76,6 +77,17 @@ def test_errors_come_in_their_turn_and_say_which_example(workers: int, prefetch:
         next(reading)
     assert error.value.__notes__ == ["while example 7 was read"]
     assert end_of_threads()
+
+
+def test_errors_of_transforms() -> None:
+    def transform(batch: Any) -> Any:
+        return batch if batch.numpy()[0] < 20 else batch.reshape(7)
+
+    reading = iter(DataLoader(np.arange(60), 10, transform=transform, prefetch=2))
+    assert [next(reading).numpy()[0] for _ in range(2)] == [0, 10]
+    with pytest.raises(ShapeError) as error:
+        next(reading)
+    assert error.value.__notes__ == ["while batch 2 of epoch 0 was moved and transformed"]
 
 
 @pytest.mark.parametrize("prefetch", [0, 2])
