@@ -110,6 +110,14 @@ class DataLoader:
         if isinstance(self._dataset, Stream) and (self._shuffle or self._sampler or self._batch_sampler):
             raise DatasetError("a stream's examples have no numbers: shuffle and samplers need __len__ and __getitem__")
 
+    def __repr__(self) -> str:
+        try:
+            batches = f"{len(self)} batches"
+        except TypeError:
+            batches = "batches"
+        size = "" if self._batch_sampler is not None else f" of {self._batch_size}"
+        return f"DataLoader({batches}{size}, epoch {self._epoch}, {self._batch} read)"
+
     @property
     def epoch(self) -> int:
         """The number of the epoch that is being read, or comes next. Setting it makes the next iteration read that.

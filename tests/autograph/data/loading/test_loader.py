@@ -210,6 +210,14 @@ def test_samplers() -> None:
     assert numbers(chosen) + numbers(chosen) == [[7, 0], [7, 1]]
 
 
+def test_repr() -> None:
+    loader = DataLoader(Pairs(), 2)
+    next(iter(loader))
+    assert repr(loader) == "DataLoader(6 batches of 2, epoch 0, 1 read)"
+    assert repr(DataLoader(pairs, 2)) == "DataLoader(batches of 2, epoch 0, 0 read)"
+    assert repr(DataLoader(Pairs(), batch_sampler=[[1]])) == "DataLoader(1 batches, epoch 0, 0 read)"
+
+
 def test_empty() -> None:
     empty: list[Any] = [[], (IMAGES[:0], CLASSES[:0])]
     for dataset in empty:
