@@ -6,8 +6,9 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, errors, nn, optim, random
+from . import autograd, errors, metrics, nn, optim, random
 from .autograd import grad, gradcheck, value_and_grad
+from .captures import Captured, capture
 from .functions.convolution.convolutions import conv1, conv2, conv3
 from .functions.convolution.transposed import conv_transpose1, conv_transpose2, conv_transpose3
 from .functions.convolution.windows import fold, unfold
@@ -114,6 +115,18 @@ from .functions.indexing.embedding import embedding
 from .functions.indexing.nonzero import nonzero
 from .functions.indexing.one_hot import one_hot
 from .functions.interpolation.interpolate import interpolate, pixel_shuffle, pixel_unshuffle
+from .functions.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits, focal_loss
+from .functions.losses.cross_entropy import cross_entropy_loss, nll_loss
+from .functions.losses.ctc import ctc_loss
+from .functions.losses.distances import huber_loss, l1_loss, mse_loss, smooth_l1_loss
+from .functions.losses.likelihoods import gaussian_nll_loss, kl_divergence, poisson_nll_loss
+from .functions.losses.similarity import (
+    cosine_embedding_loss,
+    cosine_similarity,
+    hinge_embedding_loss,
+    hinge_loss,
+    triplet_margin_loss,
+)
 from .functions.normalization import (
     batch_norm_inference,
     batch_norm_training,
@@ -197,8 +210,10 @@ from .tensor.parameter import Parameter
 from .tensor.tensor import Tensor
 
 if TYPE_CHECKING:
-    from . import data
-    from .files.checkpoints import load_checkpoint, save_checkpoint
+    from . import data, train
+    from .files.checkpoints import load_checkpoint, read_checkpoint, save_checkpoint
+    from .files.safetensors.format import read_safetensors_header
+    from .files.safetensors.weights import load_safetensors, load_weights, save_safetensors
 
 __all__ = [
     "SGD",
@@ -206,6 +221,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Captured",
     "LayerBuffer",
     "Lion",
     "NAdam",
@@ -244,6 +260,8 @@ __all__ = [
     "avg_pool3",
     "batch_norm_inference",
     "batch_norm_training",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "bincount",
     "bitwise_and",
     "bitwise_invert",
@@ -255,6 +273,7 @@ __all__ = [
     "broadcast_shapes",
     "broadcast_to",
     "can_cast",
+    "capture",
     "cbrt",
     "ceil",
     "celu",
@@ -269,7 +288,11 @@ __all__ = [
     "copysign",
     "cos",
     "cosh",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "count_nonzero",
+    "cross_entropy_loss",
+    "ctc_loss",
     "cumulative_max",
     "cumulative_min",
     "cumulative_prod",
@@ -301,11 +324,13 @@ __all__ = [
     "flip",
     "floor",
     "floor_divide",
+    "focal_loss",
     "fold",
     "from_dlpack",
     "full",
     "full_like",
     "gammaln",
+    "gaussian_nll_loss",
     "gelu",
     "grad",
     "gradcheck",
@@ -315,7 +340,10 @@ __all__ = [
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
+    "hinge_embedding_loss",
+    "hinge_loss",
     "histogram",
+    "huber_loss",
     "hypot",
     "iinfo",
     "index_add",
@@ -326,12 +354,16 @@ __all__ = [
     "isin",
     "isinf",
     "isnan",
+    "kl_divergence",
+    "l1_loss",
     "layer_norm",
     "leaky_relu",
     "less",
     "less_equal",
     "linspace",
     "load_checkpoint",
+    "load_safetensors",
+    "load_weights",
     "log",
     "log1p",
     "log2",
@@ -356,14 +388,17 @@ __all__ = [
     "mean",
     "median",
     "meshgrid",
+    "metrics",
     "min",
     "minimum",
     "mish",
     "moveaxis",
+    "mse_loss",
     "multiply",
     "ndtr",
     "negative",
     "nextafter",
+    "nll_loss",
     "nn",
     "nonzero",
     "not_equal",
@@ -376,12 +411,15 @@ __all__ = [
     "permute_dims",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "poisson_nll_loss",
     "positive",
     "pow",
     "prod",
     "put_along_axis",
     "quantile",
     "random",
+    "read_checkpoint",
+    "read_safetensors_header",
     "reciprocal",
     "reduction",
     "relu",
@@ -395,6 +433,7 @@ __all__ = [
     "round",
     "rsqrt",
     "save_checkpoint",
+    "save_safetensors",
     "scatter_add",
     "searchsorted",
     "selu",
@@ -405,6 +444,7 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "smooth_l1_loss",
     "softmax",
     "softplus",
     "softsign",
@@ -425,7 +465,9 @@ __all__ = [
     "tile",
     "topk",
     "trace",
+    "train",
     "tril",
+    "triplet_margin_loss",
     "triu",
     "trunc",
     "unfold",
@@ -447,7 +489,17 @@ __all__ = [
 __all__ += nn.__all__
 
 # What takes tens of milliseconds to load and not every program needs is loaded when asked for: CSV, compression, CBOR.
-_LATER = {"data": "data", "load_checkpoint": "files.checkpoints", "save_checkpoint": "files.checkpoints"}
+_LATER = {
+    "data": "data",
+    "load_checkpoint": "files.checkpoints",
+    "load_safetensors": "files.safetensors.weights",
+    "load_weights": "files.safetensors.weights",
+    "read_safetensors_header": "files.safetensors.format",
+    "save_checkpoint": "files.checkpoints",
+    "save_safetensors": "files.safetensors.weights",
+    "read_checkpoint": "files.checkpoints",
+    "train": "train",
+}
 
 
 def __getattr__(name: str) -> Any:

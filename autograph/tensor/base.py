@@ -15,6 +15,7 @@ import numpy as np
 from autograph.errors import AutographError, DtypeError, ShapeError
 from krnlpy import Buffer, Device, ScalarType, SharingError
 
+from .observing import observing, rebound
 from .share import Share
 
 if TYPE_CHECKING:
@@ -416,10 +417,13 @@ class TensorBase:
                 "a tensor that was computed from parameters cannot be changed in place: backward() needs it as it was;"
                 " change a copy: tensor.detach()"
             )
+        if (observer := observing.observer) is not None:
+            observer.changes(self)
         while len((share := self.share).users) > 1 or share.buffer.is_broadcast():
             own = Share(share.buffer.copy(), [])
             if self.share is share:  # else somebody changed the tensor meanwhile
                 self.share = own
+                rebound()
         return share.buffer
 
 

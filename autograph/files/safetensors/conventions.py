@@ -1,0 +1,139 @@
+"""How layers' tensors are named and laid out in files: by autograph, and by PyTorch.
+
+Most layers have the same tensors in both. A rule says what is otherwise; `docs/formats.md` has this table, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from autograph.errors import CheckpointError
+from autograph.nn.dense import Dense
+from autograph.nn.layer import Layer
+from autograph.nn.sequential import Sequential
+from autograph.tensor.parameter import Parameter
+from autograph.tensor.tensor import Tensor
+
+Array = np.ndarray[Any, Any]
+Convention = Literal["autograph", "pytorch"]
+CONVENTION_KEY = "autograph.convention"
+"""The metadata of a safetensors file that says how its tensors are named and laid out."""
+
+
+class Rule(NamedTuple):
+    """How some of a layer's tensors stand in a file.
+
+    Attributes:
+        ours: their names in the layer.
+        theirs: the names in the file.
+        to_ours: makes the layer's arrays of the file's.
+        to_theirs: makes the file's arrays of the layer's.
+        is_other_layout: the arrays differ, so that a file must say whose they are.
+    """
+
+    ours: tuple[str, ...]
+    theirs: tuple[str, ...]
+    to_ours: Callable[[Sequence[Array]], Sequence[Array]]
+    to_theirs: Callable[[Sequence[Array]], Sequence[Array]]
+    is_other_layout: bool = True
+
+
+class StoredRule(NamedTuple):
+    """A rule with the tensors that it is for, and full names."""
+
+    tensors: tuple[Tensor, ...]
+    ours: tuple[str, ...]
+    theirs: tuple[str, ...]
+    rule: Rule
+
+
+def _unchanged(arrays: Sequence[Array]) -> Sequence[Array]:
+    return arrays
+
+
+def _transposed(arrays: Sequence[Array]) -> Sequence[Array]:
+    return [array.T for array in arrays]
+
+
+def same(name: str, theirs: str | None = None) -> Rule:
+    """A tensor that is laid out alike."""
+    return Rule((name,), (theirs or name,), _unchanged, _unchanged, False)
+
+
+def transposed(name: str, theirs: str | None = None) -> Rule:
+    """A matrix that PyTorch has as ``[outputs, inputs]``."""
+    return Rule((name,), (theirs or name,), _transposed, _transposed)
+
+
+_RULES: dict[type[Layer], Callable[[Any], list[Rule]]] = {
+    Dense: lambda _: [transposed("weight")],
+}
+"""What PyTorch has otherwise, by kind of layer."""
+
+
+def rules_of(model: Layer, convention: Convention) -> list[StoredRule]:
+    """How all tensors of a model stand in files of a convention, in order.
+
+    Raises:
+        CheckpointError: there is no such convention.
+    """
+    if convention not in get_args(Convention):
+        raise CheckpointError(f"convention={convention!r}: expected {' or '.join(map(repr, get_args(Convention)))}")
+    rules = []
+    for ours, theirs, layer in _layers(model, "", ""):
+        own = dict(_tensors(layer))
+        theirs = theirs if convention == "pytorch" else ours
+        left = dict.fromkeys(own)
+        for rule in _special(layer) if convention == "pytorch" else []:
+            if left.keys() >= {*rule.ours}:
+                rules.append(_stored(rule, own, ours, theirs))
+                for name in rule.ours:
+                    del left[name]
+        rules += [_stored(same(name), own, ours, theirs) for name in left]
+    return rules
+
+
+def _special(layer: Layer) -> list[Rule]:
+    for kind in type(layer).__mro__:
+        if kind in _RULES:
+            return _RULES[kind](layer)
+    return []
+
+
+def _stored(rule: Rule, own: dict[str, Tensor], ours: str, theirs: str) -> StoredRule:
+    return StoredRule(
+        tuple(own[name] for name in rule.ours),
+        tuple(ours + name for name in rule.ours),
+        tuple(theirs + name for name in rule.theirs),
+        rule,
+    )
+
+
+def _layers(layer: Layer, ours: str, theirs: str) -> Iterator[tuple[str, str, Layer]]:
+    """A layer and all within it, with what names begin with: in autograph, and in PyTorch, whose Sequential has its
+    layers by their numbers."""
+    yield ours, theirs, layer
+    for name, child in _children(layer):
+        if isinstance(child, Layer):
+            there = name.removeprefix("layers.") if isinstance(layer, Sequential) else name
+            yield from _layers(child, f"{ours}{name}.", f"{theirs}{there}.")
+
+
+def _tensors(layer: Layer) -> Iterator[tuple[str, Tensor]]:
+    return ((name, child) for name, child in _children(layer) if isinstance(child, Parameter))
+
+
+def _children(layer: Layer) -> Iterator[tuple[str, Layer | Parameter]]:
+    for name, value in vars(layer).items():
+        yield from _within(name, value)
+
+
+def _within(name: str, value: Any) -> Iterator[tuple[str, Layer | Parameter]]:
+    if isinstance(value, Layer | Parameter):
+        yield name, value
+    elif isinstance(value, list | tuple):
+        for i, entry in enumerate(value):
+            yield from _within(f"{name}.{i}", entry)
