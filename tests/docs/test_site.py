@@ -46,7 +46,7 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     names = [name for name in package.__all__ if not isinstance(getattr(package, name), ModuleType)]
     assert [name for name in names if f'id="autograph.{name}"' not in reference] == []
     language = (tmp_path / "reference" / "dsl" / "index.html").read_text()
-    named = set(re.findall(r'id="krnlpy\.dsl\.[\w.]*?(\w+)"', language)) | set(re.findall(r'<code>(\w+)', language))
+    named = set(re.findall(r'id="krnlpy\.dsl\.[\w.]*?(\w+)"', language)) | set(re.findall(r"<code>(\w+)", language))
     assert [name for name in importlib.import_module("krnlpy.dsl").__all__ if name not in named] == []
 
 
