@@ -15,6 +15,7 @@ from types import ModuleType
 
 import pytest
 
+from krnlpy.cli.tested import TESTED
 from tests.support.tiers import deep
 
 from .pages import PAGES, ROOT
@@ -75,6 +76,14 @@ def test_notebooks_run(path: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_what_is_tested_is_what_the_command_says() -> None:
+    page = " ".join((ROOT / "docs" / "installation.md").read_text().split())
+    (sentence,) = re.findall(r"\*\*What is tested\*\*: (.*?)\. GPUs are not", page)
+    named = set(re.findall(r"\d\d\.\d|SwiftShader|lavapipe", " ".join(TESTED.values())))
+    assert named == {"22.3", "25.0", "SwiftShader", "lavapipe"}
+    assert all(name in sentence for name in named)
 
 
 def test_messages_of_troubleshooting_are_real() -> None:
