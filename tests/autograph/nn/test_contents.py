@@ -184,9 +184,9 @@ def test_old_checkpoints_without_buffers_are_read(tmp_path: Path) -> None:
     load_checkpoint(path, model)
     assert model.generator.counter == 1
     for name, value, message in (
-        ("buffers", [], "buffers are not a map"),
-        ("buffers", {"mean": 1}, "buffers are not a map to arrays"),
-        ("generators", 1, "generators are not a map"),
+        ("buffers", [], "buffers or generators are not maps"),
+        ("buffers", {"mean": 1}, "mean is not an array"),
+        ("generators", 1, "buffers or generators are not maps"),
         ("generators", {"generator": {"seed": -1, "counter": 0}}, "the generator generator: seed=-1"),
         ("generators", {"generator": 7}, "the generator generator: the state"),
     ):

@@ -14,6 +14,7 @@ from autograph import (
     BatchNorm2,
     BatchNorm3,
     Dense,
+    Dropout,
     GroupNorm,
     InstanceNorm1,
     InstanceNorm2,
@@ -23,6 +24,7 @@ from autograph import (
     RMSNorm,
     Sequential,
     Tensor,
+    capture,
 )
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from krnlpy import Device
@@ -86,6 +88,38 @@ def test_statistics_of_another_dtype(device: Device) -> None:
     layer(Tensor.from_numpy(np.array([[1.0, 10], [3, 30]]), device))
     np.testing.assert_allclose(present(layer.running_mean).numpy(), [0.2, 2], rtol=1e-6)
     assert present(layer.running_mean).dtype is f32
+
+
+def test_a_captured_function_moves_statistics_and_drops_anew(device: Device) -> None:
+    """As it does eagerly, bit for bit, with the mean over all batches too; and evaluation in between is another one."""
+
+    def model() -> Sequential:
+        layers = Dense(3, 2, seed=0), BatchNorm1(2), Dropout(0.5, seed=1), BatchNorm1(2, momentum=None)
+        result = Sequential(*layers)
+        result.to_device(device)
+        return result
+
+    def step(model: Layer, x: Tensor) -> Tensor:
+        if not model.training:
+            y: Tensor = model(x)
+            return y
+        model.init_parameter_grads()
+        loss: Tensor = (model(x) * x[:, :2]).sum()
+        loss.backward()
+        model.update(0.1, SGD())
+        return loss
+
+    eager, captured = model(), model()
+    run = capture(step)
+    for i in range(6):
+        x = Tensor.from_numpy(np.random.default_rng(i).random((4, 3), np.float32), device)
+        eager.train(i != 3)
+        captured.train(i != 3)
+        np.testing.assert_array_equal(run(captured, x).numpy(), step(eager, x).numpy(), err_msg=str(i))
+    expected = contents(eager)
+    assert expected["layers.3.batches"] == 5
+    for name, value in contents(captured).items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
 
 def test_a_captured_step_moves_the_statistics(device: Device) -> None:
