@@ -10,6 +10,7 @@ from . import autograd, errors, metrics, nn, optim, random
 from .autograd import grad, gradcheck, value_and_grad
 from .captures import Captured, capture
 from .functions import losses as _losses
+from .functions import pooling as _pooling
 from .functions.attention.positions import rotary_embedding, sinusoidal_positions
 from .functions.attention.scaled_dot_product import scaled_dot_product_attention
 from .functions.convolution.convolutions import conv1, conv2, conv3
@@ -131,22 +132,7 @@ from .functions.normalization import (
     layer_norm,
     rms_norm,
 )
-from .functions.pooling.averages import (
-    adaptive_avg_pool1,
-    adaptive_avg_pool2,
-    adaptive_avg_pool3,
-    avg_pool1,
-    avg_pool2,
-    avg_pool3,
-)
-from .functions.pooling.max_pools import (
-    adaptive_max_pool1,
-    adaptive_max_pool2,
-    adaptive_max_pool3,
-    max_pool1,
-    max_pool2,
-    max_pool3,
-)
+from .functions.pooling import *  # noqa: F403  # all pools
 from .functions.products.contractions import outer, tensordot, vecdot
 from .functions.products.einsum import einsum
 from .functions.products.matrices import matmul
@@ -237,12 +223,6 @@ __all__ = [
     "abs",
     "acos",
     "acosh",
-    "adaptive_avg_pool1",
-    "adaptive_avg_pool2",
-    "adaptive_avg_pool3",
-    "adaptive_max_pool1",
-    "adaptive_max_pool2",
-    "adaptive_max_pool3",
     "add",
     "all",
     "any",
@@ -257,9 +237,6 @@ __all__ = [
     "atan2",
     "atanh",
     "autograd",
-    "avg_pool1",
-    "avg_pool2",
-    "avg_pool3",
     "batch_norm_inference",
     "batch_norm_training",
     "bincount",
@@ -371,9 +348,6 @@ __all__ = [
     "matmul",
     "matrix_transpose",
     "max",
-    "max_pool1",
-    "max_pool2",
-    "max_pool3",
     "maximum",
     "mean",
     "median",
@@ -478,6 +452,7 @@ __all__ = [
     "zeros_like",
 ]
 __all__ += _losses.__all__
+__all__ += _pooling.__all__
 __all__ += nn.__all__
 
 # What takes tens of milliseconds to load and not every program needs is loaded when asked for: CSV, compression, CBOR.

@@ -37,7 +37,9 @@ def collate(examples: Sequence[Any]) -> Any:
     >>> images.tolist(), classes.tolist(), classes.dtype.name
     ([[0.5, 1.0], [2.0, 4.0]], [3, 7], 'int32')
     """
-    if not len(examples):
+    if not isinstance(examples, list | tuple):
+        raise DatasetError(f"collate takes a list of examples, not {type(examples).__name__}")
+    if not examples:
         raise DatasetError("collate takes at least one example")
     first = examples[0]
     if isinstance(first, Mapping):
