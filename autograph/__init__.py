@@ -303,19 +303,11 @@ __all__ = [
     "full",
     "full_like",
     "gammaln",
-    "gaussian_nll_loss",
-    "gelu",
     "grad",
     "gradcheck",
     "greater",
     "greater_equal",
     "group_norm",
-    "hinge_embedding_loss",
-    "hinge_loss",
-    "hard_shrink",
-    "hard_sigmoid",
-    "hard_swish",
-    "hard_tanh",
     "histogram",
     "hypot",
     "iinfo",
@@ -407,7 +399,6 @@ __all__ = [
     "sinc",
     "sinh",
     "sinusoidal_positions",
-    "smooth_l1_loss",
     "softmax",
     "sort",
     "split",
@@ -446,9 +437,9 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+__all__ += _activations.__all__
 __all__ += _losses.__all__
 __all__ += nn.__all__
-__all__ += _activations.__all__
 
 # What takes tens of milliseconds to load and not every program needs is loaded when asked for: CSV, compression, CBOR.
 _LATER = {
@@ -460,7 +451,6 @@ _LATER = {
     "read_safetensors_header": "files.safetensors.format",
     "save_checkpoint": "files.checkpoints",
     "save_safetensors": "files.safetensors.weights",
-    "read_checkpoint": "files.checkpoints",
     "train": "train",
 }
 
