@@ -399,6 +399,7 @@ __all__ = [
     "sinc",
     "sinh",
     "sinusoidal_positions",
+    "soft_shrink",
     "softmax",
     "sort",
     "split",
