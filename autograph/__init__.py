@@ -399,7 +399,6 @@ __all__ = [
     "sinc",
     "sinh",
     "sinusoidal_positions",
-    "soft_shrink",
     "softmax",
     "sort",
     "split",
