@@ -114,12 +114,15 @@ class _Scores:
 
     def drop(self, tile: Tile, x: Buffer) -> None:
         """Drops what is to be dropped, in place."""
-        dropping = self.plan.dropping
-        if dropping is not None:
-            number = self.dtype.dtype.type(dropping.scale)
-            rows, threshold = x.reshape((tile.height, tile.columns)), min(dropping.threshold, (1 << 32) - 1)
-            key = dropping.seed, dropping.stream
-            launch(self.kernels.drop, 1, rows, tile.first, self.keys, *key, threshold, number)
+        if self.plan.dropping is not None:
+            drop_rows(x.reshape((tile.height, tile.columns)), tile.first, self.keys, self.plan.dropping)
+
+
+def drop_rows(rows: Buffer, place: int, keys: int, dropping: Dropping) -> None:
+    """Drops some of the weights of rows, in place; ``place`` is that of the first row among all."""
+    drop = kernels(rows.device.is_host, rows.dtype, None, False).drop
+    threshold, scale = min(dropping.threshold, (1 << 32) - 1), rows.dtype.dtype.type(dropping.scale)
+    launch(drop, 1, rows, place, keys, dropping.seed, dropping.stream, threshold, scale)
 
 
 def forward(
