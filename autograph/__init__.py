@@ -10,6 +10,8 @@ from . import autograd, errors, metrics, nn, optim, random
 from .autograd import grad, gradcheck, value_and_grad
 from .captures import Captured, capture
 from .functions import losses as _losses
+from .functions.attention.positions import rotary_embedding, sinusoidal_positions
+from .functions.attention.scaled_dot_product import scaled_dot_product_attention
 from .functions.convolution.convolutions import conv1, conv2, conv3
 from .functions.convolution.transposed import conv_transpose1, conv_transpose2, conv_transpose3
 from .functions.convolution.windows import fold, unfold
@@ -31,6 +33,7 @@ from .functions.elementwise.activations import (
     celu,
     elu,
     gelu,
+    hard_shrink,
     hard_sigmoid,
     hard_swish,
     hard_tanh,
@@ -42,8 +45,11 @@ from .functions.elementwise.activations import (
     selu,
     sigmoid,
     silu,
+    soft_shrink,
     softplus,
     softsign,
+    tanh_shrink,
+    threshold,
 )
 from .functions.elementwise.arithmetic import absolute as abs
 from .functions.elementwise.arithmetic import (
@@ -181,17 +187,20 @@ from .functions.sorting.sorts import argsort, sort
 from .functions.sorting.uniques import unique_all, unique_counts, unique_inverse, unique_values
 from .nn import *  # noqa: F403  # all layers, which nn lists
 from .optim import (
+    LAMB,
     SGD,
     Adadelta,
     Adagrad,
     Adam,
     AdamW,
     Lion,
+    Muon,
     NAdam,
     Optimizer,
     RAdam,
     RMSprop,
     RuleOptimizer,
+    Update,
     UpdateRule,
 )
 from .random.masks import dropout
@@ -206,6 +215,7 @@ if TYPE_CHECKING:
     from .files.safetensors.weights import load_safetensors, load_weights, save_safetensors
 
 __all__ = [
+    "LAMB",
     "SGD",
     "Adadelta",
     "Adagrad",
@@ -214,6 +224,7 @@ __all__ = [
     "Captured",
     "LayerBuffer",
     "Lion",
+    "Muon",
     "NAdam",
     "Optimizer",
     "Parameter",
@@ -221,6 +232,7 @@ __all__ = [
     "RMSprop",
     "RuleOptimizer",
     "Tensor",
+    "Update",
     "UpdateRule",
     "abs",
     "acos",
@@ -319,6 +331,7 @@ __all__ = [
     "greater",
     "greater_equal",
     "group_norm",
+    "hard_shrink",
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
@@ -404,10 +417,12 @@ __all__ = [
     "result_type",
     "rms_norm",
     "roll",
+    "rotary_embedding",
     "round",
     "rsqrt",
     "save_checkpoint",
     "save_safetensors",
+    "scaled_dot_product_attention",
     "scatter_add",
     "searchsorted",
     "selu",
@@ -418,6 +433,9 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "sinusoidal_positions",
+    "smooth_l1_loss",
+    "soft_shrink",
     "softmax",
     "softplus",
     "softsign",
@@ -434,7 +452,9 @@ __all__ = [
     "take_along_axis",
     "tan",
     "tanh",
+    "tanh_shrink",
     "tensordot",
+    "threshold",
     "tile",
     "topk",
     "trace",
@@ -467,6 +487,7 @@ _LATER = {
     "load_checkpoint": "files.checkpoints",
     "load_safetensors": "files.safetensors.weights",
     "load_weights": "files.safetensors.weights",
+    "read_checkpoint": "files.checkpoints",
     "read_safetensors_header": "files.safetensors.format",
     "save_checkpoint": "files.checkpoints",
     "save_safetensors": "files.safetensors.weights",
