@@ -77,7 +77,8 @@ def _layer(line: Line, device: Device) -> Differences:
         x = Parameter(x)
         wide.requires_grad_()
         trained, weights = [x, *trained], [Weight(wide), *weights]
-    value, expected = _first(layer(x)), _called(peer, wide)
+    expected = _called(peer, wide)
+    value = _apart(_first(layer(x)), expected)
     target = random.uniform(-2, 2, tuple(expected.shape)).astype(np.float32)
     goal, wide_goal = Tensor.from_numpy(target, device), _wide(target)
 
@@ -87,15 +88,11 @@ def _layer(line: Line, device: Device) -> Differences:
     def theirs() -> Any:
         return torch.nn.functional.mse_loss(_called(peer, wide), wide_goal)
 
-    value = (
-        _apart(layer.eval()(x), peer.eval()(wide)) if line.ours.endswith(".eval()") else _value(layer, peer, x, wide)
-    )
-    return Differences(value, *_trained(ours, theirs, trained, weights))
-
-
-def _value(layer: Any, peer: Any, x: Any, wide: Any) -> float:
-    """Of a layer that is trained; both have seen a batch."""
-    return _apart(layer(x), peer(wide))
+    gradients, steps = _trained(ours, theirs, trained, weights)
+    statistics = [buffer for name, buffer in peer.named_buffers() if not name.endswith("num_batches_tracked")]
+    for (_, mine), other in zip(layer.named_buffers(), statistics, strict=True):
+        steps = max(steps, _apart(mine, other))
+    return Differences(value, gradients, steps)
 
 
 class Weight(NamedTuple):
