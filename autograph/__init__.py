@@ -152,23 +152,7 @@ from .functions.sorting.searching import isin, searchsorted
 from .functions.sorting.sorts import argsort, sort
 from .functions.sorting.uniques import unique_all, unique_counts, unique_inverse, unique_values
 from .nn import *  # noqa: F403  # all layers, which nn lists
-from .optim import (
-    LAMB,
-    SGD,
-    Adadelta,
-    Adagrad,
-    Adam,
-    AdamW,
-    Lion,
-    Muon,
-    NAdam,
-    Optimizer,
-    RAdam,
-    RMSprop,
-    RuleOptimizer,
-    Update,
-    UpdateRule,
-)
+from .optim import *  # noqa: F403  # all optimizers, which optim lists
 from .random.masks import dropout
 from .tensor.layer_tensor import LayerBuffer
 from .tensor.parameter import Parameter
@@ -181,25 +165,10 @@ if TYPE_CHECKING:
     from .files.safetensors.weights import load_safetensors, load_weights, save_safetensors
 
 __all__ = [
-    "LAMB",
-    "SGD",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
     "Captured",
     "LayerBuffer",
-    "Lion",
-    "Muon",
-    "NAdam",
-    "Optimizer",
     "Parameter",
-    "RAdam",
-    "RMSprop",
-    "RuleOptimizer",
     "Tensor",
-    "Update",
-    "UpdateRule",
     "abs",
     "acos",
     "acosh",
@@ -415,6 +384,7 @@ __all__ += _activations.__all__
 __all__ += _losses.__all__
 __all__ += _pooling.__all__
 __all__ += nn.__all__
+__all__ += [name for name in optim.__all__ if name != "schedules"]  # a module
 
 # What takes tens of milliseconds to load and not every program needs is loaded when asked for: CSV, compression, CBOR.
 _LATER = {
