@@ -175,7 +175,7 @@ class Guards:
                 tensor = tensor_of()
                 if tensor is None or tensor.share is not share:
                     return False
-            if any((p := parameter_of()) is None or p.frozen is not frozen for parameter_of, frozen in self._frozen):
+            if any((p := reference()) is None or p.frozen is not frozen for reference, frozen in self._frozen):
                 return False
             self.bindings = bindings
         return all(len(share.users) == 1 for _, share in self._written)

@@ -14,8 +14,8 @@ import pytest
 import autograph
 import autograph.autograd
 import autograph.data
-import autograph.metrics
 import autograph.data.transforms
+import autograph.metrics
 import autograph.nn
 import autograph.nn.initializers
 import autograph.optim
