@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from math import inf, nan
 from os import PathLike
@@ -225,7 +226,7 @@ class Trainer:
         >>> found
         {'loss': 1.0}
         """
-        scores = Scores(self.metrics)
+        scores = Scores(deepcopy(self.metrics))  # what training has added up stays, if this is interrupted
         training = self.model.training
         self.model.eval()
         self._first = next(self.model.parameters(), None)
