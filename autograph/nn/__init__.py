@@ -50,10 +50,17 @@ from .pool import (
     MaxPool3,
 )
 from .seeds import seeded
+from .sequences.attention import AttentionCache, MultiHeadAttention
+from .sequences.positions import LearnedPositions, SinusoidalPositions
+from .sequences.recurrent import GRU, LSTM, RNN
+from .sequences.transformer import TransformerBlock
 from .sequential import Parallel, Residual, Sequential
 from .upsample import PixelShuffle, PixelUnshuffle, Upsample
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveAvgPool1",
     "AdaptiveAvgPool2",
     "AdaptiveAvgPool3",
@@ -61,6 +68,7 @@ __all__ = [
     "AdaptiveMaxPool2",
     "AdaptiveMaxPool3",
     "AlphaDropout",
+    "AttentionCache",
     "AvgPool1",
     "AvgPool2",
     "AvgPool3",
@@ -96,12 +104,14 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "LeakyRelu",
+    "LearnedPositions",
     "LogSigmoid",
     "LogSoftmax",
     "MaxPool1",
     "MaxPool2",
     "MaxPool3",
     "Mish",
+    "MultiHeadAttention",
     "PRelu",
     "Parallel",
     "PixelShuffle",
@@ -114,6 +124,7 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Silu",
+    "SinusoidalPositions",
     "SoftShrink",
     "Softmax",
     "Softplus",
@@ -121,6 +132,7 @@ __all__ = [
     "Tanh",
     "TanhShrink",
     "Threshold",
+    "TransformerBlock",
     "Unflatten",
     "Upsample",
     "initializers",

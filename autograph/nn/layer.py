@@ -395,6 +395,10 @@ class Layer:
         """
         return "()"
 
+    def _repr_html_(self) -> str:
+        """What notebooks show: the layers and their parameters."""
+        return self.summary()._repr_html_()
+
     def __repr__(self) -> str:
         return "\n".join(_lines(self, ""))
 
@@ -492,7 +496,5 @@ def _lines(layer: Layer, name: str) -> list[str]:
     title = f"{name}: " if name else ""
     title += type(layer).__name__ + (layer.describe() if not layers else "")
     count = layer.parameter_count
-    lines = [f"{title}  {count:,} parameters" if count else title]
-    for child_name, child in layers:
-        lines += [f"  {line}" for line in _lines(child, child_name)]
-    return lines
+    first = f"{title}  {count:,} parameters" if count else title
+    return [first, *(f"  {line}" for child_name, child in layers for line in _lines(child, child_name))]

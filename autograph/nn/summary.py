@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from autograph.functions.checks import integers
@@ -67,6 +68,26 @@ class Summary:
     result_bytes: int
 
     def __repr__(self) -> str:
+        cells = self._cells()
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = []
+        for first, *others in cells:
+            aligned = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+            lines.append("  ".join([first.ljust(widths[0]), *aligned]).rstrip())
+        return "\n".join([*lines, self._total()])
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the same table."""
+        lines = []
+        for tag, cells in zip(["th", *["td"] * len(self.rows)], self._cells(), strict=True):
+            first, *others = map(escape, cells)
+            left = f'<{tag} style="text-align: left; white-space: pre">{first}</{tag}>'
+            lines.append(left + "".join(f'<{tag} style="text-align: right">{cell}</{tag}>' for cell in others))
+        table = "".join(f"<tr>{line}</tr>" for line in lines)
+        return f"<div><table>{table}</table>{escape(self._total())}</div>"
+
+    def _cells(self) -> list[tuple[str, str, str, str]]:
+        """The table's rows, below their head."""
         cells = [("layer", "parameters", "output", "output bytes")]
         for row in self.rows:
             depth = sum(row.name.startswith(f"{other.name}.") for other in self.rows[1:]) + bool(row.name)
@@ -74,16 +95,14 @@ class Summary:
             output = ", ".join(map(str, row.shapes)) + (f" x {row.calls}" if row.calls > 1 else "")
             count, size = (f"{number:,}" if number else "" for number in (row.parameters, row.nbytes))
             cells.append(("  " * depth + title, count, output, size))
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = []
-        for first, *others in cells:
-            aligned = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-            lines.append("  ".join([first.ljust(widths[0]), *aligned]).rstrip())
+        return cells
+
+    def _total(self) -> str:
         trained = "all" if self.trained == self.parameters else f"{self.trained:,}"
         parts = [f"parameters: {self.parameters:,}, {trained} trained, {_memory(self.parameter_bytes)}"]
         parts += [f"buffers: {_memory(self.buffer_bytes)}"] if self.buffer_bytes else []
         parts += [f"results: {_memory(self.result_bytes)}"] if self.result_bytes else []
-        return "\n".join([*lines, "; ".join(parts)])
+        return "; ".join(parts)
 
 
 def _memory(count: int) -> str:
