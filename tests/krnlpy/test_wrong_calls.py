@@ -235,6 +235,8 @@ def objects(device: Device) -> dict[type, list[Callable[[], Any]]]:
         },
         autograph.nn.Upsample: [partial(autograph.nn.Upsample, scale=2)],
         autograph.optim.RuleOptimizer: [lambda: autograph.SGD(0.5)],
+        autograph.optim.LossScale: [lambda: autograph.optim.LossScale(autograph.SGD(0.5))],
+        autograph.optim.MovingAverage: [lambda: autograph.optim.MovingAverage(Model(device))],
         Device: [lambda: device],
         krnlpy.Feature: [lambda: krnlpy.Feature.INT64],
         autograph.Layer: [partial(Model, device), autograph.Layer],
