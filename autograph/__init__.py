@@ -434,7 +434,6 @@ __all__ = [
     "sinc",
     "sinh",
     "sinusoidal_positions",
-    "smooth_l1_loss",
     "soft_shrink",
     "softmax",
     "softplus",
@@ -491,7 +490,6 @@ _LATER = {
     "read_safetensors_header": "files.safetensors.format",
     "save_checkpoint": "files.checkpoints",
     "save_safetensors": "files.safetensors.weights",
-    "read_checkpoint": "files.checkpoints",
     "train": "train",
 }
 

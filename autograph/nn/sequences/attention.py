@@ -19,8 +19,9 @@ from krnlpy import Device, DTypeLike, f32
 from ..dense import Dense
 from ..initialize import require_counts
 from ..initializers import Initializer
-from ..layer import Layer, settings
+from ..layer import Layer
 from ..seeds import Seed, draws, generator
+from ..settings import settings
 
 
 class AttentionCache:

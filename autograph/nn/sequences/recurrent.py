@@ -20,8 +20,9 @@ from krnlpy import Device, DTypeLike, f32
 
 from ..initialize import initial, require_counts
 from ..initializers import Fans, uniform
-from ..layer import Layer, settings
+from ..layer import Layer
 from ..seeds import Seed, draws, generator
+from ..settings import settings
 
 
 class _Recurrent(Layer):
