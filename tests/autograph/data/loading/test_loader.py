@@ -189,7 +189,8 @@ def test_shards(count: int, drop_last: bool) -> None:
 
 
 def test_samplers() -> None:
-    assert numbers(DataLoader(Pairs(), 2, sampler=[3, 1, 1])) == [[3, 1], [1]]
+    for indices in ([3, 1, 1], np.array([3, 1, 1]), (3, 1, 1)):
+        assert numbers(DataLoader(Pairs(), 2, sampler=indices)) == [[3, 1], [1]]
     loader = DataLoader((IMAGES, CLASSES), 5, sampler=WeightedSampler([0] * 9 + [1, 1], 200))
     assert len(loader) == 40
     drawn = np.concatenate(numbers(loader))
@@ -239,7 +240,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "sharded batches": ({"batch_size": None, "batch_sampler": [[1]], "shard": (0, 2)}, "a batch_sampler decides all"),
     "sampled once": ({"sampler": iter([1])}, "an iterator can't be"),
     "stream": ({"dataset": pairs, "shuffle": True}, "a stream's examples have no numbers"),
-    "subset of a stream": ({"dataset": pairs, "sampler": [1]}, "no numbers"),
+    "stream, chosen": ({"dataset": pairs, "sampler": np.array([1, 2])}, "no numbers"),
     "shard": ({"shard": (2, 2)}, "a rank below the count"),
     "no shard": ({"shard": 2}, "expected a pair"),
     "workers": ({"workers": 0.5}, "workers is 0.5"),
@@ -272,6 +273,8 @@ def test_wrong_states_and_indices() -> None:
         list(DataLoader(Pairs(), 2, sampler=[0, 11]))
     with pytest.raises(DatasetError, match="whole numbers in one axis"):
         Subset(Pairs(), [0.5])
+    with pytest.raises(DatasetError, match="the examples of a function have no numbers"):
+        Subset(pairs, [0])
 
 
 def test_random_split() -> None:
