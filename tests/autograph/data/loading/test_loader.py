@@ -12,7 +12,7 @@ import pytest
 from autograph import Tensor, random
 from autograph.data import BalancedSampler, DataLoader, Subset, WeightedSampler, batches, random_split
 from autograph.errors import DatasetError
-from krnlpy import Device
+from krnlpy import Device, Feature, scalar_type
 from tests.support.tiers import one_vulkan_device
 from tests.support.typed import untyped
 
@@ -114,6 +114,18 @@ def test_batches_are_tensors_on_the_device(device: Device) -> None:
         assert {x.device for x in taken} == {device}
     [moved] = DataLoader(on_device, N, device=Device.host())
     assert moved.device.is_host
+
+
+def test_classes_of_64_bits(device: Device) -> None:
+    """Most data sets have such; not every device can compute with them."""
+    narrow = Feature.INT64 not in device.info.features
+    for kind in ("i", "u"):
+        [(x, t)] = DataLoader((IMAGES, CLASSES.astype(f"{kind}8")), N, device=device)
+        assert t.dtype == scalar_type(f"{kind}32" if narrow else f"{kind}64")
+        assert t.numpy().tolist() == CLASSES.tolist()
+        x.reshape(N, 6).cross_entropy_loss(t % 6).item()
+    [large] = DataLoader(np.array([0, 1 << 40]), 2, device=device)
+    assert large.numpy().tolist() == [0, 1 << 40]
 
 
 @one_vulkan_device
