@@ -5,6 +5,7 @@
 #   make test-deep [ARGS="--deep-part 3/24"]    the grids and long runs that it leaves out, or a part of them
 #   make mutants [ARGS="-k hazards"]            whether tests fail where the code is wrong (tools/mutants.py)
 #   make check                                  ruff, mypy, import-linter, and whether shipped kernels and README's tables are up to date
+#   make docs                                   the documents' site, in build/site; warnings are errors
 #   make kernels                                compile the kernels that the packages ship
 #   make drivers [ARGS=--extra]                 Vulkan drivers that run on the CPU (see tools/drivers.sh)
 #
@@ -12,7 +13,7 @@
 
 SETUP := pyproject.toml tools/setup.sh tools/requirements.py
 
-.PHONY: mnist test test-deep mutants check kernels drivers clean
+.PHONY: mnist test test-deep mutants check docs kernels drivers clean
 
 mnist: .venv/examples.stamp
 	@.venv/bin/python examples/mnist.py $(ARGS)
@@ -34,6 +35,10 @@ check: .venv/dev.stamp
 	.venv/bin/python -m krnlpy.cli compile krnlpy --check
 	.venv/bin/python -m krnlpy.cli compile autograph --check
 	.venv/bin/python -m benches table --check
+
+# Its makers announce the end of mkdocs-material at each build, unless they are asked not to.
+docs: .venv/dev.stamp
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build
 
 # What the packages ship of their kernels; after a change of a kernel or of the GLSL that is made of them.
 kernels: .venv/dev.stamp

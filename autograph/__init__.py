@@ -6,8 +6,9 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, errors, nn, optim, random
+from . import autograd, errors, metrics, nn, optim, random
 from .autograd import grad, gradcheck, value_and_grad
+from .captures import Captured, capture
 from .functions.convolution.convolutions import conv1, conv2, conv3
 from .functions.convolution.transposed import conv_transpose1, conv_transpose2, conv_transpose3
 from .functions.convolution.windows import fold, unfold
@@ -114,6 +115,18 @@ from .functions.indexing.embedding import embedding
 from .functions.indexing.nonzero import nonzero
 from .functions.indexing.one_hot import one_hot
 from .functions.interpolation.interpolate import interpolate, pixel_shuffle, pixel_unshuffle
+from .functions.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits, focal_loss
+from .functions.losses.cross_entropy import cross_entropy_loss, nll_loss
+from .functions.losses.ctc import ctc_loss
+from .functions.losses.distances import huber_loss, l1_loss, mse_loss, smooth_l1_loss
+from .functions.losses.likelihoods import gaussian_nll_loss, kl_divergence, poisson_nll_loss
+from .functions.losses.similarity import (
+    cosine_embedding_loss,
+    cosine_similarity,
+    hinge_embedding_loss,
+    hinge_loss,
+    triplet_margin_loss,
+)
 from .functions.normalization import (
     batch_norm_inference,
     batch_norm_training,
@@ -197,8 +210,8 @@ from .tensor.parameter import Parameter
 from .tensor.tensor import Tensor
 
 if TYPE_CHECKING:
-    from . import data
-    from .files.checkpoints import load_checkpoint, save_checkpoint
+    from . import data, train
+    from .files.checkpoints import load_checkpoint, read_checkpoint, save_checkpoint
     from .files.safetensors.format import read_safetensors_header
     from .files.safetensors.weights import load_safetensors, load_weights, save_safetensors
 
@@ -208,6 +221,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Captured",
     "LayerBuffer",
     "Lion",
     "NAdam",
@@ -246,6 +260,8 @@ __all__ = [
     "avg_pool3",
     "batch_norm_inference",
     "batch_norm_training",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "bincount",
     "bitwise_and",
     "bitwise_invert",
@@ -257,6 +273,7 @@ __all__ = [
     "broadcast_shapes",
     "broadcast_to",
     "can_cast",
+    "capture",
     "cbrt",
     "ceil",
     "celu",
@@ -271,7 +288,11 @@ __all__ = [
     "copysign",
     "cos",
     "cosh",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "count_nonzero",
+    "cross_entropy_loss",
+    "ctc_loss",
     "cumulative_max",
     "cumulative_min",
     "cumulative_prod",
@@ -303,11 +324,13 @@ __all__ = [
     "flip",
     "floor",
     "floor_divide",
+    "focal_loss",
     "fold",
     "from_dlpack",
     "full",
     "full_like",
     "gammaln",
+    "gaussian_nll_loss",
     "gelu",
     "grad",
     "gradcheck",
@@ -317,7 +340,10 @@ __all__ = [
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
+    "hinge_embedding_loss",
+    "hinge_loss",
     "histogram",
+    "huber_loss",
     "hypot",
     "iinfo",
     "index_add",
@@ -328,6 +354,8 @@ __all__ = [
     "isin",
     "isinf",
     "isnan",
+    "kl_divergence",
+    "l1_loss",
     "layer_norm",
     "leaky_relu",
     "less",
@@ -360,14 +388,17 @@ __all__ = [
     "mean",
     "median",
     "meshgrid",
+    "metrics",
     "min",
     "minimum",
     "mish",
     "moveaxis",
+    "mse_loss",
     "multiply",
     "ndtr",
     "negative",
     "nextafter",
+    "nll_loss",
     "nn",
     "nonzero",
     "not_equal",
@@ -380,12 +411,14 @@ __all__ = [
     "permute_dims",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "poisson_nll_loss",
     "positive",
     "pow",
     "prod",
     "put_along_axis",
     "quantile",
     "random",
+    "read_checkpoint",
     "read_safetensors_header",
     "reciprocal",
     "reduction",
@@ -411,6 +444,7 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "smooth_l1_loss",
     "softmax",
     "softplus",
     "softsign",
@@ -431,7 +465,9 @@ __all__ = [
     "tile",
     "topk",
     "trace",
+    "train",
     "tril",
+    "triplet_margin_loss",
     "triu",
     "trunc",
     "unfold",
@@ -461,6 +497,8 @@ _LATER = {
     "read_safetensors_header": "files.safetensors.format",
     "save_checkpoint": "files.checkpoints",
     "save_safetensors": "files.safetensors.weights",
+    "read_checkpoint": "files.checkpoints",
+    "train": "train",
 }
 
 

@@ -29,6 +29,10 @@ class DeviceError(AutographError, krnlpy.errors.DeviceError, ValueError):
     """Tensors of one operation are on different devices, or on one that cannot do it."""
 
 
+class CaptureError(AutographError, krnlpy.errors.CaptureError):
+    """A function cannot be captured as it is written, or is given what it cannot be given."""
+
+
 class DatasetError(AutographError, ValueError):
     """A data set is not there, cannot be had, or is not what it should be."""
 

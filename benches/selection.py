@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder
 from itertools import chain
@@ -85,13 +85,16 @@ class Selection:
             yield Selection((device,), tuple(peer for peer in self.peers if peer.device == where))
 
     def contenders(
-        self, name: str, ours: Callable[[Device], Runner], theirs: Callable[[Peer], Runner]
+        self,
+        name: str,
+        ours: Callable[[Device], Runner] | Mapping[str, Callable[[Device], Runner]],
+        theirs: Callable[[Peer], Runner],
     ) -> list[Contender]:
         """The peers, and our software on each device.
 
         Args:
             name: of our software.
-            ours: makes it ready on a device.
+            ours: makes it ready on a device; by name, if there are several ways to use it.
             theirs: makes an installed peer ready.
         """
 
@@ -102,13 +105,16 @@ class Selection:
 
             return open_
 
-        def open_device(device: Device) -> Callable[[], Runner]:
-            return lambda: ours(device)
+        ways = ours if isinstance(ours, Mapping) else {"": ours}
+
+        def open_device(device: Device, way: str) -> Callable[[], Runner]:
+            return lambda: ways[way](device)
 
         peers = [Contender(peer.name, peer.device, open_peer(peer), peer=True, way=peer.way) for peer in self.peers]
         return peers + [
-            Contender(name, device_label(device), open_device(device), driver=device.info.driver)
+            Contender(name, device_label(device), open_device(device, way), driver=device.info.driver, way=way)
             for device in self.devices
+            for way in ways
         ]
 
 

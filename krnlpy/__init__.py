@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import config, errors
+from .backend.recorder import StandIn
 from .buffers.buffer import Buffer
 from .buffers.struct_buffer import StructBuffer
 from .device import Device, devices
@@ -120,6 +121,7 @@ __all__ = [
     "SharingError",
     "SourceError",
     "Spec",
+    "StandIn",
     "StructBuffer",
     "TuningError",
     "TuningResult",

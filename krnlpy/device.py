@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import config
 from .backend.protocol import Backend
+from .columns import as_html
 from .device_info import DeviceInfo
 from .errors import DeviceBusy, DeviceUnavailable, ProfileError
 from .locks import is_mine, renew_after_fork
@@ -256,6 +257,19 @@ class Device:
 
     def __hash__(self) -> int:
         return id(self.backend)
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        info = self.info
+        memory = f"{info.memory_bytes / 2**30:.1f} GiB"
+        rows = [
+            ("kind", "driver", "Vulkan", "memory", "threads of a group", "of a subgroup", "features"),
+            (
+                *(info.kind, info.driver, info.api_version or "-", memory),
+                *(str(info.max_threads), str(info.subgroup_threads), ", ".join(sorted(info.features))),
+            ),
+        ]
+        return as_html(f"{self!r}: {info.name}", list(zip(*rows, strict=True)))
 
     def __repr__(self) -> str:
         index = self.info.index

@@ -56,7 +56,7 @@ class Mutation:
 
 
 _DIRECT, _POOLING = "autograph/functions/convolution/direct.py", "autograph/functions/pooling/maxima.py"
-_LOSSES, _REDUCERS = "autograph/functions/losses.py", "autograph/functions/reducers"
+_ACCURACY, _REDUCERS = "autograph/functions/losses/accuracy.py", "autograph/functions/reducers"
 _SHAPES, _REARRANGED = "autograph/functions/shapes", f"tests/autograph/functions/test_shapes.py {HOST}"
 _STRIDES, _HAZARDS = "krnlpy/views/strides.py", "krnlpy/vulkan/queue/hazards.py"
 _COLLECTIVES, _MASKS = "krnlpy/dsl/semantics/collectives.py", "krnlpy/dsl/llvm/threads/masks.py"
@@ -295,7 +295,7 @@ MUTATIONS = [
     ),
     # Losses
     Mutation(
-        _LOSSES,
+        _ACCURACY,
         "hits = 1.0 if class_index(classes, count) == predicted else 0.0",
         "hits = 1.0 if class_index(classes, count) <= predicted else 0.0",
         f"tests/autograph/functions/test_loss.py {HOST}",

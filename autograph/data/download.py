@@ -34,7 +34,7 @@ def download(
         target: where it goes; its folder is made.
         max_bytes: the most it can be; a mirror that sends more is left.
         verify: raises :class:`DatasetError` for a file that is not as it should be.
-        progress: whether to draw a progress bar (where tqdm is installed).
+        progress: whether to draw a progress bar.
 
     Raises:
         DownloadError: no mirror could be reached, or none delivered the whole file.
@@ -160,13 +160,13 @@ def _size(part: Path) -> int:
 
 @contextmanager
 def _progress_bar(part: Path, start: int, total: int | None, progress: bool) -> Iterator[Callable[[int], Any]]:
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        progress = False
     if not progress:
         yield lambda _: None
         return
-    name = part.name.replace(".part", "")
-    with tqdm(desc=name, initial=start, total=total, unit="B", unit_scale=True, unit_divisor=1024) as bar:
-        yield bar.update
+    from rich.console import Console
+    from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
+
+    columns = *Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn()
+    with Progress(*columns, console=Console(stderr=True)) as shown:
+        task = shown.add_task(part.name.replace(".part", ""), completed=start, total=total)
+        yield lambda count: shown.advance(task, count)

@@ -1,10 +1,9 @@
-"""MNIST and Fashion-MNIST: found on this machine, else downloaded, else (MNIST) a sample that the package carries."""
+"""MNIST and sets of its form: on this machine, else downloaded, else (MNIST) a sample that the package carries."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,32 +11,30 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
 
-from autograph.errors import DatasetError, DownloadError
-from krnlpy import files
+from autograph.errors import DatasetError
 
+from . import catalogue
 from .idx import pack_idx, read_idx
 
-Kind = Literal["mnist", "fashion"]
+Kind = Literal["mnist", "fashion", "kmnist"]
 Bytes = npt.NDArray[np.uint8]
 
 _CLASSES = 10
 _SIDE = 28
 _LENGTHS = {"train": 60_000, "t10k": 10_000}
 _IMAGES, _LABELS = "{}-images-idx3-ubyte", "{}-labels-idx1-ubyte"
-_NAMES = [name.format(part) for part in _LENGTHS for name in (_IMAGES, _LABELS)]
+_NAMES = tuple(name.format(part) for part in _LENGTHS for name in (_IMAGES, _LABELS))
 
 
-@dataclass(frozen=True)
-class _Source:
-    """What a set is called, where it comes from and how it is known."""
+@dataclass(frozen=True, kw_only=True)
+class _Source(catalogue.Source):
+    """A set of the form of MNIST."""
 
-    title: str
-    folder: str
-    mirrors: tuple[str, ...]
+    class_names: tuple[str, ...]
+    names: tuple[str, ...] = _NAMES
+    suffix: str = ".gz"
     unpacked_sha256: dict[str, str] = field(default_factory=dict)
-    packed_sha256: dict[str, str] = field(default_factory=dict)
     sample: Path | None = None
 
 
@@ -45,6 +42,7 @@ _SOURCES: dict[str, _Source] = {
     "mnist": _Source(
         title="MNIST",
         folder="mnist",
+        class_names=("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
         mirrors=(
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -61,6 +59,18 @@ _SOURCES: dict[str, _Source] = {
     "fashion": _Source(
         title="Fashion-MNIST",
         folder="fashion-mnist",
+        class_names=(
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ),
         mirrors=(
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
@@ -70,6 +80,22 @@ _SOURCES: dict[str, _Source] = {
             "train-labels-idx1-ubyte": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
             "t10k-images-idx3-ubyte": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
             "t10k-labels-idx1-ubyte": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        },
+    ),
+    # Of KMNIST too; these are the hashes of torchvision's prototype of its data sets, and of torchvision-ruby.
+    "kmnist": _Source(
+        title="KMNIST",
+        folder="kmnist",
+        class_names=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+        mirrors=(
+            "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+            "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+        ),
+        packed_sha256={
+            "train-images-idx3-ubyte": "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+            "train-labels-idx1-ubyte": "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+            "t10k-images-idx3-ubyte": "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+            "t10k-labels-idx1-ubyte": "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
         },
     ),
 }
@@ -85,6 +111,7 @@ class Mnist:
         test_images: as ``train_images``.
         test_classes: as ``train_classes``.
         source: a sentence that says where the data came from.
+        class_names: what the classes are.
 
     >>> import numpy as np
     >>> from autograph.data import Mnist
@@ -99,6 +126,7 @@ class Mnist:
     test_images: Bytes
     test_classes: Bytes
     source: str
+    class_names: tuple[str, ...] = ()
 
 
 def load_mnist(
@@ -108,19 +136,21 @@ def load_mnist(
     download: bool = True,
     progress: bool = True,
 ) -> Mnist:
-    """Load MNIST or Fashion-MNIST.
+    """Load MNIST, Fashion-MNIST or KMNIST (Kuzushiji-MNIST).
 
     The four IDX files, plain or ``.gz``, are looked for in ``data_dir``, then in the folder that the environment
-    variable ``AUTOGRAPH_DATA`` names, directly or in a subfolder ``mnist`` or ``fashion-mnist``; then in the user's
-    cache folder, into which they are downloaded if they are not there. Where no mirror can be reached, MNIST is the
-    sample of 5,000 training and 1,000 test images that the package carries, and ``source`` says so.
+    variable ``AUTOGRAPH_DATA`` names, directly or in a subfolder ``mnist``, ``fashion-mnist`` or ``kmnist``; then in
+    the user's cache folder, into which they are downloaded if they are not there. Where no mirror can be reached, MNIST
+    is the sample of 5,000 training and 1,000 test images that the package carries, and ``source`` says so.
 
     Files of ``data_dir`` and ``AUTOGRAPH_DATA`` may hold fewer images than the set has; files of its full size are
-    known by their hash, as are those of the cache. (Of Fashion-MNIST, no hash of the unpacked files is published: there
-    the hash of the compressed files is checked after downloading, and elsewhere only the form.)
+    known by their hash, as are those of the cache. (Of Fashion-MNIST and KMNIST, no hash of the unpacked files is
+    published: there the hash of the compressed files is checked after downloading, and elsewhere only the form. The
+    hashes are those that other libraries publish; those of MNIST, and of Fashion-MNIST's labels, were compared with
+    the files.)
 
     Args:
-        kind: ``"mnist"`` or ``"fashion"``.
+        kind: ``"mnist"``, ``"fashion"`` or ``"kmnist"``.
         data_dir: a folder to look in first.
         download: whether to download what is not on this machine.
         progress: whether to draw progress bars while downloading.
@@ -136,48 +166,33 @@ def load_mnist(
     if kind not in _SOURCES:
         raise DatasetError(f"no data set {kind!r}, expected one of {', '.join(map(repr, _SOURCES))}")
     source = _SOURCES[kind]
-    for folder, why in ((data_dir, "data_dir"), (os.environ.get("AUTOGRAPH_DATA"), "AUTOGRAPH_DATA")):
-        if folder and (paths := _find(Path(folder), why, source)):
-            return _load(source, paths, f"{source.title} from {paths[_NAMES[0]].parent}")
-    cache = Path(platformdirs.user_cache_dir("autograph")) / source.folder
-    paths = {name: cache / f"{name}.gz" for name in _NAMES}
-    if all(path.exists() for path in paths.values()):
-        # A damaged file is downloaded again.
-        with suppress(DatasetError):
-            return _load(source, paths, f"{source.title} from {cache}")
+    read = partial(_load, source)
     try:
-        if not download:
-            raise DownloadError("downloading was not asked for")
-        for name, path in paths.items():
-            _download(source, name, path, progress)
-    except DownloadError as error:
-        return _load_sample(source, error)
-    return _load(source, paths, f"{source.title} downloaded to {cache}")
+        data, sentence = catalogue.load(
+            source,
+            read,
+            _max_bytes,
+            data_dir,
+            check=partial(_check_download, source),
+            download=download,
+            progress=progress,
+        )
+    except catalogue.NotHere as error:
+        if source.sample is None:
+            raise
+        sample = read({name: source.sample / f"{name}.gz" for name in _NAMES})
+        sentence = (
+            f"a sample of {source.title} that the package carries ({len(sample.train_images):,} training and "
+            f"{len(sample.test_images):,} test images): the whole set is not on this machine, and {error.why}"
+        )
+        return replace(sample, source=sentence)
+    return replace(data, source=sentence)
 
 
-def _find(folder: Path, why: str, source: _Source) -> dict[str, Path] | None:
-    if not folder.is_dir():
-        raise DatasetError(f"{why} names {folder}, which is not a folder")
-    for place in (folder / source.folder, folder):
-        found: dict[str, Path] = {}
-        for name in _NAMES:
-            for path in (place / f"{name}.gz", place / name):
-                if path.is_file():
-                    found[name] = path
-        if found and len(found) < len(_NAMES):
-            missing = ", ".join(name for name in _NAMES if name not in found)
-            raise DatasetError(
-                f"{place} has only some of the files of {source.title}; missing, plain or .gz: {missing}"
-            )
-        if found:
-            return found
-    return None
-
-
-def _load(source: _Source, paths: dict[str, Path], sentence: str) -> Mnist:
+def _load(source: _Source, paths: dict[str, Path]) -> Mnist:
     train_images, train_classes = _load_part(source, paths, "train")
     test_images, test_classes = _load_part(source, paths, "t10k")
-    return Mnist(train_images, train_classes, test_images, test_classes, sentence)
+    return Mnist(train_images, train_classes, test_images, test_classes, "", source.class_names)
 
 
 def _load_part(source: _Source, paths: dict[str, Path], part: str) -> tuple[Bytes, Bytes]:
@@ -216,12 +231,6 @@ def _check_identity(source: _Source, name: str, array: Bytes, path: Path) -> Non
 
 
 def _check_download(source: _Source, name: str, path: Path) -> None:
-    expected = source.packed_sha256.get(name)
-    if expected is not None:
-        with files.opened(path) as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != expected:
-            raise DatasetError(f"{path}: SHA-256 is {digest}, expected {expected}")
     array = _read(path)
     full = _LENGTHS[name.split("-")[0]]
     if len(array) != full:
@@ -229,24 +238,5 @@ def _check_download(source: _Source, name: str, path: Path) -> None:
     _check_identity(source, name, array, path)
 
 
-def _download(source: _Source, name: str, path: Path, progress: bool) -> None:
-    from .download import download  # HTTP, which takes longer to import than most programs need it
-
-    unpacked = _LENGTHS[name.split("-")[0]] * (_SIDE * _SIDE if "images" in name else 1)
-    urls = [f"{mirror}{name}.gz" for mirror in source.mirrors]
-    verify = partial(_check_download, source, name)
-    download(urls, path, max_bytes=unpacked + (1 << 16), verify=verify, progress=progress)
-
-
-def _load_sample(source: _Source, error: DownloadError) -> Mnist:
-    if source.sample is None:
-        raise DatasetError(
-            f"{source.title} is not on this machine, and {error}. Put its four files into a folder and name that by "
-            "data_dir or AUTOGRAPH_DATA"
-        ) from None
-    sample = _load(source, {name: source.sample / f"{name}.gz" for name in _NAMES}, "")
-    sentence = (
-        f"a sample of {source.title} that the package carries ({len(sample.train_images):,} training and "
-        f"{len(sample.test_images):,} test images): the whole set is not on this machine, and {error}"
-    )
-    return replace(sample, source=sentence)
+def _max_bytes(name: str) -> int:
+    return _LENGTHS[name.split("-")[0]] * (_SIDE * _SIDE if "images" in name else 1) + (1 << 16)

@@ -4,8 +4,8 @@ The payload of the file (see :mod:`autograph.files.container`) is a CBOR map:
 
 - ``format``: ``"autograph checkpoint"``;
 - ``parameters``: from a parameter's name to its value (see :mod:`autograph.files.typed_arrays`);
-- ``buffers``: the same of buffers; missing in old files, as is the next;
-- ``generators``: from a generator's name to its state, a map of ``seed`` and ``counter``;
+- ``buffers``: the same of the model's buffers, such as running statistics; older files have none;
+- ``generators``: from the name of a layer's random generator to a map of its ``seed`` and ``counter``; likewise;
 - ``optimizer``: None, or a map of its ``name``, its ``settings``, and ``state``: from a parameter's name to a map of
   named arrays;
 - ``metadata``: what was added.
@@ -14,16 +14,18 @@ The payload of the file (see :mod:`autograph.files.container`) is a CBOR map:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
 import cbor2
 import numpy as np
+import numpy.typing as npt
 
 from autograph.errors import AutographError, CheckpointError
 from autograph.nn.layer import Layer
 from autograph.optim import Optimizer
-from autograph.random.generator import Generator
+from autograph.random import Generator
 from autograph.tensor.base import Shape
 from autograph.tensor.parameter import Parameter
 from autograph.tensor.tensor import Tensor
@@ -36,6 +38,53 @@ from .typed_arrays import decode, encode
 
 _FORMAT = "autograph checkpoint"
 
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds. Its text is a table of the arrays.
+
+    Attributes:
+        parameters: the model's, by name.
+        buffers: the model's, by name.
+        generators: ``seed`` and ``counter`` of the random generators of the model's layers, by name; None in files of
+            versions that did not save them.
+        optimizer: ``name``, ``settings``, and ``state``: for a parameter's name a dict of named arrays; None if none
+            was saved.
+        metadata: what was added.
+
+    >>> import tempfile
+    >>> from autograph import Dense, read_checkpoint, save_checkpoint
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_checkpoint(f"{folder}/model.cbor", Dense(4, 3, bias=True), epoch=7)
+    ...     print(read_checkpoint(f"{folder}/model.cbor"))
+    parameter  weight  f32  (4, 3)
+    parameter  bias    f32  (3,)
+    metadata   epoch
+    """
+
+    parameters: Arrays
+    buffers: Arrays
+    generators: dict[str, dict[str, int]] | None
+    optimizer: dict[str, Any] | None
+    metadata: dict[str, Any]
+
+    def __str__(self) -> str:
+        rows = [
+            (kind, name, _dtype_name(array), str(array.shape))
+            for kind, arrays in (("parameter", self.parameters), ("buffer", self.buffers))
+            for name, array in arrays.items()
+        ]
+        rows += [("generator", name, "", "") for name in self.generators or ()]
+        if self.optimizer is not None:
+            settings = ", ".join(f"{name}={value!r}" for name, value in self.optimizer["settings"].items())
+            rows.append(("optimizer", f"{self.optimizer['name']}({settings})", "", ""))
+        rows += [("metadata", name, "", "") for name in self.metadata]
+        widths = [max((len(row[i]) for row in rows if row[2]), default=0) for i in range(4)]
+        widths[0] = max((len(row[0]) for row in rows), default=0)
+        return "\n".join("  ".join(f"{cell:{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
 
 def save_checkpoint(
     path: str | PathLike[str], model: Layer, optimizer: Optimizer | None = None, **metadata: Any
@@ -46,9 +95,11 @@ def save_checkpoint(
 
     Args:
         path: the file; its folder is made if it is not there.
-        model: its parameters, buffers and generators are saved by name. Gradients are not saved.
+        model: its parameters and buffers, and the random generators of its layers, are saved by name. Gradients are
+            not saved.
         optimizer: its settings, and its state for each parameter, are saved too.
-        **metadata: None, numbers, strings, bytes, NumPy arrays, and lists and dicts of those.
+        **metadata: None, numbers, strings, bytes, NumPy arrays, tensors, and lists and dicts of those. Tensors come
+            back as arrays.
 
     Raises:
         CheckpointError: the file cannot be written (the old one is unchanged), or metadata cannot be saved, or the
@@ -60,6 +111,19 @@ def save_checkpoint(
     ...     save_checkpoint(f"{folder}/model.cbor", Dense(4, 3), SGD(), epoch=7, losses=[0.5, 0.25])
     ...     load_checkpoint(f"{folder}/model.cbor", Dense(4, 3))
     {'epoch': 7, 'losses': [0.5, 0.25]}
+    """
+    try:
+        payload = checkpoint_payload(model, optimizer, metadata)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} was not written: {error}") from error
+    write_container(path, payload)
+
+
+def checkpoint_payload(model: Layer, optimizer: Optimizer | None, metadata: dict[str, Any]) -> bytes:
+    """What :func:`save_checkpoint` puts into a file.
+
+    Raises:
+        CheckpointError: something cannot be saved.
     """
     _check_kinds(model, optimizer)
     content: dict[str, Any] = {"format": _FORMAT, "optimizer": None}
@@ -80,8 +144,32 @@ def save_checkpoint(
         payload = cbor2.dumps({key: encode(value, key) for key, value in content.items()})
         check_cbor(payload)  # what is written can be read
     except (cbor2.CBORError, RecursionError, ValueError) as error:
-        raise CheckpointError(f"{path} was not written: {error}") from error
-    write_container(path, payload)
+        raise CheckpointError(str(error)) from error
+    return payload
+
+
+def read_checkpoint(path: str | PathLike[str]) -> Checkpoint:
+    """Reads a file of :func:`save_checkpoint` without a model; nothing in the file is executed.
+
+    Raises:
+        CheckpointError: the file is damaged, or does not hold a checkpoint; the message says where.
+        FileMissing: there is no such file.
+        FileError: the file cannot be opened, or is not a plain file.
+
+    >>> import tempfile
+    >>> from autograph import SGD, Dense, read_checkpoint, save_checkpoint
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_checkpoint(f"{folder}/model.cbor", Dense(4, 3), SGD(momentum=0.9), epoch=7)
+    ...     found = read_checkpoint(f"{folder}/model.cbor")
+    >>> found.parameters["weight"].shape, found.optimizer["settings"]["momentum"], found.metadata
+    ((4, 3), 0.9, {'epoch': 7})
+    """
+    payload = read_container(path)
+    try:
+        check_cbor(payload)
+        return _parts(decode(cbor2.loads(payload), "content"))
+    except (cbor2.CBORError, CheckpointError, RecursionError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{path} does not hold a checkpoint: {error}") from error
 
 
 def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimizer | None = None) -> dict[str, Any]:
@@ -91,7 +179,7 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
 
     Args:
         path: the file.
-        model: has the same parameters and buffers, of the same shapes and dtypes, on any device, and the same
+        model: has the same parameters and buffers, of the same shapes and dtypes, on any device, and the same random
             generators. If anything does not fit, it is left as it was.
         optimizer: of the class that was saved. Its own settings are kept, those in the file are not looked at.
 
@@ -114,42 +202,40 @@ def load_checkpoint(path: str | PathLike[str], model: Layer, optimizer: Optimize
     True
     """
     _check_kinds(model, optimizer)
-    payload = read_container(path)
-    try:
-        check_cbor(payload)
-        content = decode(cbor2.loads(payload), "content")
-        parameters, saved, metadata = _parts(content)
-        arrays, states = _buffers(content), _generators(content)
-    except (cbor2.CBORError, CheckpointError, RecursionError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{path} does not hold a checkpoint: {error}") from error
-    named, buffers, generators = (
-        dict(model.named_parameters()),
-        dict(model.named_buffers()),
-        dict(model.named_generators()),
-    )
-    differences = _differences(parameters, named) + _differences(arrays, buffers)
-    if states is not None:
-        differences += _missing(states, generators)
+    restore_checkpoint(found := read_checkpoint(path), path, model, optimizer)
+    return found.metadata
+
+
+def restore_checkpoint(found: Checkpoint, path: Any, model: Layer, optimizer: Optimizer | None) -> None:
+    """Sets a model to what was read of a file.
+
+    Raises:
+        CheckpointError: it does not fit; the model is as it was.
+    """
+    named, buffers = dict(model.named_parameters()), dict(model.named_buffers())
+    generators = dict(model.named_generators())
+    differences = _differences(found.parameters, named) + _differences(found.buffers, buffers)
+    if found.generators is not None:
+        differences += _missing(found.generators, generators)
     if optimizer is not None:
-        differences += _state_differences(saved, named, optimizer)
+        differences += _state_differences(found.optimizer, named, optimizer)
     if differences:
         raise CheckpointError(f"{path} does not fit the model: " + "; ".join(differences))
     # Everything is on its device before anything is changed.
-    values = {name: Tensor.from_numpy(parameters[name], p.device) for name, p in named.items()}
-    values |= {name: Tensor.from_numpy(arrays[name], buffer.device) for name, buffer in buffers.items()}
-    kept: dict[str, dict[str, Tensor]] = {}
-    if optimizer is not None:
+    values = {name: Tensor.from_numpy(found.parameters[name], p.device) for name, p in named.items()}
+    kept = {name: Tensor.from_numpy(found.buffers[name], buffer.device) for name, buffer in buffers.items()}
+    states: dict[str, dict[str, Tensor]] = {}
+    if optimizer is not None and found.optimizer is not None:
         for name, parameter in named.items():
-            state = saved["state"].get(name, {})
-            kept[name] = {key: Tensor.from_numpy(array, parameter.device) for key, array in state.items()}
+            state = found.optimizer["state"].get(name, {})
+            states[name] = {key: Tensor.from_numpy(array, parameter.device) for key, array in state.items()}
+    for name, seed_and_counter in (found.generators or {}).items():
+        generators[name].load_state_dict(seed_and_counter)
     for name, parameter in named.items():
         parameter.set(values[name])
-        parameter.state = kept.get(name, {})
+        parameter.state = states.get(name, {})
     for name, buffer in buffers.items():
-        buffer.set(values[name])
-    for name, state in (states or {}).items():
-        generators[name].load_state_dict(state)
-    return metadata
+        buffer.set(kept[name])
 
 
 def _check_kinds(model: Any, optimizer: Any) -> None:
@@ -159,13 +245,16 @@ def _check_kinds(model: Any, optimizer: Any) -> None:
         raise CheckpointError(f"the optimizer is of type {type(optimizer).__name__}, which has no settings()")
 
 
-def _parts(content: Any) -> tuple[dict[str, Any], Any, dict[str, Any]]:
+def _parts(content: Any) -> Checkpoint:
     if not isinstance(content, dict) or not _is_format(content.get("format")):
         raise CheckpointError("its content is something else")
     parameters, saved, metadata = (content.get(key) for key in ("parameters", "optimizer", "metadata"))
+    buffers, generators = content.get("buffers", {}), content.get("generators")
     if not isinstance(parameters, dict) or not isinstance(metadata, dict):
         raise CheckpointError("parameters or metadata are missing")
-    arrays = dict(parameters)
+    if not isinstance(buffers, dict) or not isinstance(generators, dict | None):
+        raise CheckpointError("buffers or generators are not maps")
+    arrays = {**parameters, **buffers}
     if saved is not None:
         if not isinstance(saved, dict) or not isinstance(saved.get("state"), dict):
             raise CheckpointError("the optimizer has no state")
@@ -175,43 +264,29 @@ def _parts(content: Any) -> tuple[dict[str, Any], Any, dict[str, Any]]:
             arrays.update({f"{name}, {key}": value for key, value in state.items()})
         if not isinstance(saved.get("name"), str):
             raise CheckpointError("the optimizer's name is not a string")
+        if not isinstance(saved.setdefault("settings", {}), dict):
+            raise CheckpointError("the optimizer's settings are not a map")
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
             raise CheckpointError(f"{name} is not an array")
-    return parameters, saved, metadata
-
-
-def _buffers(content: dict[str, Any]) -> dict[str, Any]:
-    """The arrays of buffers; a file from before there were any has none."""
-    buffers = content.get("buffers", {})
-    if not isinstance(buffers, dict) or not all(isinstance(array, np.ndarray) for array in buffers.values()):
-        raise CheckpointError("buffers are not a map to arrays")
-    return buffers
-
-
-def _generators(content: dict[str, Any]) -> dict[str, Any] | None:
-    """The states of generators; None in a file from before they were saved."""
-    states = content.get("generators")
-    if states is not None and not isinstance(states, dict):
-        raise CheckpointError("generators are not a map to states")
-    for name, state in (states or {}).items():
+    for name, state in (generators or {}).items():
         try:
             Generator(0).load_state_dict(state)
         except AutographError as error:
             raise CheckpointError(f"the generator {name}: {error}") from None
-    return states
+    return Checkpoint(parameters, buffers, generators, saved, metadata)
 
 
 def _is_format(value: Any) -> bool:
     return isinstance(value, str) and value == _FORMAT
 
 
-def _missing(found: Mapping[str, Any], named: Mapping[str, Any]) -> list[str]:
-    result = [f"{name} is missing in the file" for name in named if name not in found]
-    return result + [f"{name} is in the file only" for name in found if name not in named]
+def _missing(in_file: Mapping[str, Any], in_model: Mapping[str, Any]) -> list[str]:
+    result = [f"{name} is missing in the file" for name in in_model if name not in in_file]
+    return result + [f"{name} is in the file only" for name in in_file if name not in in_model]
 
 
-def _differences(arrays: dict[str, Any], named: Mapping[str, Tensor]) -> list[str]:
+def _differences(arrays: Arrays, named: Mapping[str, Tensor]) -> list[str]:
     result = _missing(arrays, named)
     for name, tensor in named.items():
         if name in arrays:
@@ -245,7 +320,7 @@ def _broadcasts(shape: Shape, to: Shape) -> bool:
     return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape, tail, strict=True))
 
 
-def _dtype_name(array: np.ndarray[Any, Any]) -> str:
+def _dtype_name(array: npt.NDArray[Any]) -> str:
     try:
         return str(scalar_type(array.dtype))
     except DtypeError:

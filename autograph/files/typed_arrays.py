@@ -2,7 +2,7 @@
 
 An array is tag 40 (multi-dimensional, row-major) of ``[shape, typed array]``, the typed array a byte string under the
 tag of its element type, little endian. bf16 has no such tag: it is a map ``{"dtype": "bf16", "shape": shape, "bits":
-typed array}``, the typed array of u16 (tag 69) that hold the bits.
+typed array}``, the typed array of u16 (tag 69) that hold the bits. So has bool, whose typed array is of u8 (tag 64).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import ml_dtypes
 import numpy as np
 
 from autograph.errors import CheckpointError
+from autograph.tensor.tensor import Tensor
 
 _MULTI_DIMENSIONAL = 40
 _TAGS: dict[np.dtype[Any], int] = {
@@ -32,7 +33,9 @@ _TAGS: dict[np.dtype[Any], int] = {
     np.dtype("<f8"): 86,
 }
 _DTYPES = {tag: dtype for dtype, tag in _TAGS.items()}
-_BF16 = np.dtype(ml_dtypes.bfloat16)
+_UNTAGGED = {np.dtype(ml_dtypes.bfloat16): "bf16", np.dtype(bool): "bool"}
+"""What has no tag of its own, and is written as whole numbers of its size."""
+_UNTAGGED_DTYPES = {name: dtype for dtype, name in _UNTAGGED.items()}
 
 
 _PLAIN = {type(None), bool, int, float, str, bytes}
@@ -50,11 +53,11 @@ class _FormatError(Exception):
 
 
 def encode(value: Any, where: str) -> Any:
-    """Plain data with arrays and NumPy numbers in it, as what CBOR can hold.
+    """Plain data with arrays, tensors and NumPy numbers in it, as what CBOR can hold.
 
     Args:
-        value: None, truth values, numbers, strings, bytes, arrays, and lists, tuples and dicts (with strings as keys)
-            of those.
+        value: None, truth values, numbers, strings, bytes, arrays, tensors, and lists, tuples and dicts (with strings
+            as keys) of those.
         where: the value's name, for errors.
 
     Raises:
@@ -64,7 +67,7 @@ def encode(value: Any, where: str) -> Any:
 
 
 def decode(value: Any, where: str) -> Any:
-    """What :func:`encode` was given, tuples as lists.
+    """What :func:`encode` was given, tuples as lists and tensors as arrays.
 
     Raises:
         CheckpointError: it is not what ``encode`` makes.
@@ -94,6 +97,8 @@ def _encoded(value: Any) -> Any:
         return value
     if isinstance(value, np.ndarray):
         return _encoded_array(value)
+    if isinstance(value, Tensor):
+        return _encoded_array(value.numpy())
     if isinstance(value, np.bool_ | np.integer | np.floating):
         return value.item()
     if isinstance(value, list | tuple):
@@ -105,18 +110,21 @@ def _encoded(value: Any) -> Any:
         return dict(zip(value, _entries(_encoded, value.items(), ".%s"), strict=True))
     raise _FormatError(
         f" is of type {type(value).__name__}, which is not saved; expected None, numbers, strings, bytes, arrays,"
-        " lists and dicts"
+        " tensors, lists and dicts"
     )
 
 
 def _encoded_array(array: np.ndarray[Any, Any]) -> Any:
     if isinstance(array, np.ma.MaskedArray):
         raise _FormatError(" is a masked array, which is not saved; expected its data and its mask as two arrays")
-    if array.dtype == _BF16:
-        bits = cbor2.CBORTag(
-            _TAGS[np.dtype("<u2")], np.ascontiguousarray(array).view(np.uint16).astype("<u2").tobytes()
-        )
-        return {"dtype": "bf16", "shape": list(array.shape), "bits": bits}
+    if array.dtype in _UNTAGGED:
+        whole = np.dtype(f"<u{array.itemsize}")
+        data = np.ascontiguousarray(array).view(f"u{array.itemsize}").astype(whole).tobytes()
+        return {
+            "dtype": _UNTAGGED[array.dtype],
+            "shape": list(array.shape),
+            "bits": cbor2.CBORTag(_TAGS[whole], data),
+        }
     dtype = array.dtype.newbyteorder("<")
     if dtype not in _TAGS:
         raise _FormatError(f" is an array of {array.dtype}, which is not saved")
@@ -138,21 +146,25 @@ def _decoded(value: Any) -> Any:
             return list(value)
         return [*_entries(_decoded, enumerate(value), "[%d]")]
     if isinstance(value, dict):
-        if _is_bf16(value):
+        if _is_untagged(value):
+            dtype = _UNTAGGED_DTYPES[value["dtype"]]
             array = _decoded_array(value["shape"], value["bits"])
-            if array.dtype != np.uint16:
-                raise _FormatError(f": the bits of bf16 are {array.dtype}, not uint16")
-            return array.view(_BF16)
+            if array.dtype != np.dtype(f"u{dtype.itemsize}"):
+                raise _FormatError(f": the bits of {value['dtype']} are {array.dtype}, not uint{8 * dtype.itemsize}")
+            if dtype.kind == "b" and (array > 1).any():
+                raise _FormatError(": a bool is neither 0 nor 1")
+            return array.view(dtype)
         return dict(zip(value, _entries(_decoded, value.items(), ".%s"), strict=True))
     raise _FormatError(f": a value of type {type(value).__name__} does not belong there")
 
 
-def _is_bf16(value: dict[Any, Any]) -> bool:
+def _is_untagged(value: dict[Any, Any]) -> bool:
     """A dict that somebody saved may have the same keys; but a typed array without a shape only stands in arrays."""
-    bits = value.get("bits")
+    bits, dtype = value.get("bits"), value.get("dtype")
     return (
         value.keys() == {"dtype", "shape", "bits"}
-        and value["dtype"] == "bf16"
+        and isinstance(dtype, str)
+        and dtype in _UNTAGGED_DTYPES
         and isinstance(bits, cbor2.CBORTag)
         and bits.tag != _MULTI_DIMENSIONAL
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from autograph.errors import AxisError, DeviceError, DtypeError, ShapeError
 from autograph.tensor.base import Shape, require_tensor
-from krnlpy import DTypeLike, ScalarType
+from krnlpy import DTypeLike, ScalarType, StandIn
 
 from .type_variables import number_for
 
@@ -134,6 +134,8 @@ def is_number(value: Any) -> bool:
 
 def number_of(operation: str, value: Any, dtype: ScalarType) -> Any:
     """A number beside tensors of a dtype, as kernels take it; an integer dtype must hold it."""
+    if isinstance(value, StandIn) and dtype.is_float:
+        return number_for(dtype, value)
     if isinstance(value, np.generic):
         value = value.item()
     if not isinstance(value, Real):

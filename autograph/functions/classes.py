@@ -26,16 +26,24 @@ def class_index(given: Any, count: Any) -> Any:
     return index if C(index) == given and 0 <= index < count else -1
 
 
-def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
+@func
+def class_place(given: Any, count: Any, is_ignored: Any, ignored: Any) -> Any:
+    """A class as an i32, -1 where it is out of range, and -2 where it is to be ignored."""
+    is_left_out = is_ignored != 0 and i32(given) == ignored and C(i32(given)) == given
+    return -2 if is_left_out else class_index(given, count)
+
+
+def class_tensor(operation: str, logits: Tensor, classes: Any, ignored: int | None = None) -> Tensor:
     """The classes as a tensor on the device of the logits; values are checked if they lie on the host.
 
     Raises:
-        ShapeError: not one class for each row of ``[batch, classes]`` logits, or a class out of range.
+        ShapeError: not one class for each row of ``[batch, classes, ...]`` logits, or a class out of range that is not
+            the ignored one.
         DtypeError: no integers.
         DeviceError: a tensor on another device.
     """
-    if logits.ndim != 2 or not logits.shape[1]:
-        raise ShapeError(f"{operation} takes logits of shape [batch, classes], not {logits.shape}")
+    if logits.ndim < 2 or not logits.shape[1]:
+        raise ShapeError(f"{operation} takes logits of shape [batch, classes, ...], not {logits.shape}")
     on_host: np.ndarray[Any, Any] | None = None
     if isinstance(classes, TensorBase):
         if classes.device != logits.device:
@@ -51,12 +59,12 @@ def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
     dtype: Any = classes.dtype
     if not (dtype.is_integer if isinstance(dtype, ScalarType) else dtype.kind in "iu"):
         raise DtypeError(f"{operation} takes classes as integers, not {dtype}")
-    if classes.shape != logits.shape[:1]:
+    shape = (logits.shape[0], *logits.shape[2:])
+    if classes.shape != shape:
         raise ShapeError(
-            f"{operation} of logits {logits.shape} takes one class a row, of shape {logits.shape[:1]}, not"
-            f" {classes.shape}"
+            f"{operation} of logits {logits.shape} takes one class a row, of shape {shape}, not {classes.shape}"
         )
-    check = partial(check_range, operation, logits.shape[1])
+    check = partial(check_range, operation, logits.shape[1], ignored=ignored)
     if isinstance(classes, TensorBase):
         if classes.device.is_host:
             host_call(check, classes.buffer)
@@ -67,11 +75,14 @@ def class_tensor(operation: str, logits: Tensor, classes: Any) -> Tensor:
     return logits.result(Buffer.from_numpy(on_host.astype(np.int32), logits.device))
 
 
-def check_range(operation: str, count: int, classes: np.ndarray[Any, Any]) -> None:
-    """Classes must be from 0 to ``count - 1``. Raises ShapeError."""
+def check_range(operation: str, count: int, classes: np.ndarray[Any, Any], ignored: int | None = None) -> None:
+    """Classes must be from 0 to ``count - 1``, or the ignored one. Raises ShapeError."""
     if not classes.size:
         return
     low, high = int(classes.min()), int(classes.max())
+    if (low < 0 or high >= count) and ignored is not None:
+        others = classes[classes != ignored]
+        low, high = (int(others.min()), int(others.max())) if others.size else (0, 0)
     if low < 0 or high >= count:
         wrong = low if low < 0 else high
         place = np.unravel_index(int(np.argmax(classes == wrong)), classes.shape)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from krnlpy import DTypeLike, ScalarType, bf16, f16, f32, i8, i16, i32, i64, scalar_type, u8, u16, u32, u64
+from krnlpy import DTypeLike, ScalarType, StandIn, bf16, f16, f32, i8, i16, i32, i64, scalar_type, u8, u16, u32, u64
 
 if TYPE_CHECKING:
     # Kernels call them to convert, and mix them by rules of their own; Python's type variables allow neither.
@@ -35,5 +35,8 @@ def accumulator(dtype: ScalarType) -> ScalarType:
 
 def number_for(dtype: ScalarType, value: Any) -> Any:
     """A number in the type in which a kernel computes with elements of a dtype: not rounded to f16 or bf16."""
+    convert = dtype.compute.dtype.type
+    if isinstance(value, StandIn):
+        return value.mapped(convert)
     with np.errstate(over="ignore"):
-        return dtype.compute.dtype.type(value)
+        return convert(value)

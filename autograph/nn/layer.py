@@ -9,6 +9,7 @@ from autograph.errors import AutographError, DtypeError
 from autograph.functions.checks import per_axis, single
 from autograph.random.generator import Generator
 from autograph.tensor.layer_tensor import LayerBuffer, LayerTensor
+from autograph.tensor.observing import observing, rebound
 from autograph.tensor.parameter import Parameter
 from krnlpy import Device, DTypeLike, scalar_type
 
@@ -50,9 +51,13 @@ class Layer:
         if isinstance(before, _HELD) and value is not None and not isinstance(value, _kind(before)):
             raise AutographError(_misplaced(f"{type(self).__name__}.{name}", before, value))
         super().__setattr__(name, value)
+        if name == "training":
+            rebound()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What :meth:`forward` gives for the same arguments."""
+        if (observer := observing.observer) is not None:
+            observer.runs(self)
         return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -308,10 +313,13 @@ class Layer:
         >>> (before - model.weight.numpy()).tolist()  # the gradient is 1
         [[0.5], [0.5]]
         """
-        for parameter in self.parameters():
-            gradient = parameter.grad
-            if gradient is not None:
-                optimizer.update(parameter, gradient, learning_rate)
+        named = dict(self.named_parameters())
+        update_all = getattr(optimizer, "update_all", None)
+        if update_all is not None:
+            update_all(named, learning_rate)
+        for parameter in named.values():
+            if update_all is None and parameter.grad is not None:
+                optimizer.update(parameter, parameter.grad, learning_rate)
             parameter.take_grad()
 
     def to_device(self, device: Device) -> None:

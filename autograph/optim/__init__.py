@@ -1,9 +1,11 @@
 """Optimizers, written as update rules: functions of numbers."""
 
+from . import schedules
 from .adam import Adam, AdamW, NAdam, RAdam
 from .adaptive import Adadelta, Adagrad, Lion, RMSprop
 from .optimizer import Optimizer
-from .rule import RuleOptimizer, UpdateRule
+from .rule import Update, UpdateRule
+from .rule_optimizer import RuleOptimizer
 from .sgd import SGD
 
 __all__ = [
@@ -18,5 +20,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "RuleOptimizer",
+    "Update",
     "UpdateRule",
+    "schedules",
 ]

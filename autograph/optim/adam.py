@@ -10,7 +10,8 @@ from autograph.functions.checks import is_number
 from krnlpy import func
 from krnlpy.dsl import exp, expm1, sqrt, tanh
 
-from .rule import RuleOptimizer, UpdateRule, require_settings
+from .rule import UpdateRule
+from .rule_optimizer import RuleOptimizer, require_settings
 
 
 def _require_betas(optimizer: str, beta1: Any, beta2: Any, epsilon: Any, weight_decay: Any) -> None:
@@ -44,20 +45,27 @@ def _mean(old: Any, new: Any, gain: Any) -> Any:
     return old + gain * (new - old)
 
 
+@func
+def _corrections(step: Any, gain1: Any, gain2: Any, epsilon: Any, decay: Any, log1: Any, log2: Any) -> Any:
+    """What the two means are multiplied by, since they began with 0."""
+    return 1.0 / -expm1(step * log1), 1.0 / -expm1(step * log2)
+
+
 @cache
 def _adam(has_decay: bool, is_decoupled: bool) -> UpdateRule:
     def adam(
-        w: Any, g: Any, mean: Any, square_mean: Any, step: Any, rate: Any, gain1: Any, gain2: Any, epsilon: Any,
-        decay: Any, log1: Any, log2: Any,
+        w: Any, g: Any, mean: Any, square_mean: Any, correction1: Any, correction2: Any, rate: Any, gain1: Any,
+        gain2: Any, epsilon: Any, decay: Any, log1: Any, log2: Any,
     ) -> Any:  # fmt: skip
         weight = w - rate * decay * w if has_decay and is_decoupled else w
         slope = g + decay * w if has_decay and not is_decoupled else g
         m = _mean(mean, slope, gain1)
         v = _mean(square_mean, slope * slope, gain2)
-        root = sqrt(v / -expm1(step * log2)) + epsilon
-        return weight - rate / -expm1(step * log1) * (m / root), m, v
+        return weight - rate * correction1 * (m / (sqrt(v * correction2) + epsilon)), m, v
 
-    return UpdateRule(adam, state=["mean", "square_mean"], clock=["step"])
+    return UpdateRule(
+        adam, state=["mean", "square_mean"], clock=["step"], derived=["correction1", "correction2"], derive=_corrections
+    )
 
 
 class Adam(_Moments):
@@ -126,24 +134,31 @@ def _nadam_tick(
     return step + 1.0, product * _nadam_momentum(step + 1.0, gain1, momentum_decay)
 
 
+@func
+def _nadam_shares(
+    step: Any, product: Any, gain1: Any, gain2: Any, epsilon: Any, decay: Any, log1: Any, log2: Any, momentum_decay: Any
+) -> Any:
+    """What the step has of the gradient and of its mean, and the correction of the mean of squares."""
+    now = _nadam_momentum(step, gain1, momentum_decay)
+    after = _nadam_momentum(step + 1.0, gain1, momentum_decay)
+    return (1.0 - now) / (1.0 - product), after / (1.0 - product * after), 1.0 / -expm1(step * log2)
+
+
 @cache
 def _nadam(has_decay: bool) -> UpdateRule:
     def nadam(
-        w: Any, g: Any, mean: Any, square_mean: Any, step: Any, product: Any, rate: Any, gain1: Any, gain2: Any,
-        epsilon: Any, decay: Any, log1: Any, log2: Any, momentum_decay: Any,
+        w: Any, g: Any, mean: Any, square_mean: Any, slopes: Any, means: Any, correction2: Any, rate: Any, gain1: Any,
+        gain2: Any, epsilon: Any, decay: Any, log1: Any, log2: Any, momentum_decay: Any,
     ) -> Any:  # fmt: skip
         slope = g + decay * w if has_decay else g
         m = _mean(mean, slope, gain1)
         v = _mean(square_mean, slope * slope, gain2)
-        root = sqrt(v / -expm1(step * log2)) + epsilon
-        now = _nadam_momentum(step, gain1, momentum_decay)
-        after = _nadam_momentum(step + 1.0, gain1, momentum_decay)
-        ahead = (1.0 - now) / (1.0 - product) * slope + after / (1.0 - product * after) * m
-        return w - rate * (ahead / root), m, v
+        return w - rate * ((slopes * slope + means * m) / (sqrt(v * correction2) + epsilon)), m, v
 
     return UpdateRule(
-        nadam, state=["mean", "square_mean"], clock=["step", "momentum_product"], tick=_nadam_tick, clock_start=[0, 1]
-    )
+        nadam, state=["mean", "square_mean"], clock=["step", "momentum_product"], tick=_nadam_tick, clock_start=[0, 1],
+        derived=["slopes", "means", "correction2"], derive=_nadam_shares,
+    )  # fmt: skip
 
 
 class NAdam(_Moments):
@@ -186,27 +201,39 @@ def _langevin(x: Any) -> Any:
     return series if x < 0.7 else 1.0 / tanh(x) - 1.0 / x
 
 
+@func
+def _rectification(step: Any, gain1: Any, gain2: Any, epsilon: Any, decay: Any, log1: Any, log2: Any) -> Any:
+    """The correction of the mean, and what its quotient by the root of the mean of squares is multiplied by: 0 while
+    there are too few squares."""
+    # The paper's 2/(1-b) - 1 - 2 t b^t/(1 - b^t), b = beta2, is a difference of numbers near 2/(1-b). With
+    # a = -log(b) it is coth(a/2) - t coth(t a/2) + t, of which the poles 2/a cancel.
+    longest = 1.0 / tanh(-0.5 * log2)
+    length = step + _langevin(-0.5 * log2) - step * _langevin(-0.5 * step * log2)
+    rectified = 0.0
+    if length > 5.0:
+        share = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length)
+        rectified = sqrt(share) * sqrt(-expm1(step * log2))
+    return 1.0 / -expm1(step * log1), rectified
+
+
 @cache
 def _radam(has_decay: bool) -> UpdateRule:
     def radam(
-        w: Any, g: Any, mean: Any, square_mean: Any, step: Any, rate: Any, gain1: Any, gain2: Any, epsilon: Any,
-        decay: Any, log1: Any, log2: Any,
+        w: Any, g: Any, mean: Any, square_mean: Any, correction1: Any, rectified: Any, rate: Any, gain1: Any,
+        gain2: Any, epsilon: Any, decay: Any, log1: Any, log2: Any,
     ) -> Any:  # fmt: skip
         slope = g + decay * w if has_decay else g
         m = _mean(mean, slope, gain1)
         v = _mean(square_mean, slope * slope, gain2)
-        unbiased = m / -expm1(step * log1)
-        # The paper's 2/(1-b) - 1 - 2 t b^t/(1 - b^t), b = beta2, is a difference of numbers near 2/(1-b). With
-        # a = -log(b) it is coth(a/2) - t coth(t a/2) + t, of which the poles 2/a cancel.
-        longest = 1.0 / tanh(-0.5 * log2)
-        length = step + _langevin(-0.5 * log2) - step * _langevin(-0.5 * step * log2)
-        change = unbiased
-        if length > 5.0:
-            rectified = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length)
-            change = unbiased * sqrt(rectified) * (sqrt(-expm1(step * log2)) / (sqrt(v) + epsilon))
+        change = m * correction1
+        if rectified > 0.0:
+            change *= rectified / (sqrt(v) + epsilon)
         return w - rate * change, m, v
 
-    return UpdateRule(radam, state=["mean", "square_mean"], clock=["step"])
+    return UpdateRule(
+        radam, state=["mean", "square_mean"], clock=["step"], derived=["correction1", "rectified"],
+        derive=_rectification,
+    )  # fmt: skip
 
 
 class RAdam(_Moments):

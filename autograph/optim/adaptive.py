@@ -10,7 +10,8 @@ from typing import Any
 from krnlpy import func
 from krnlpy.dsl import sqrt
 
-from .rule import RuleOptimizer, UpdateRule, require_settings
+from .rule import UpdateRule
+from .rule_optimizer import RuleOptimizer, require_settings
 
 
 @cache

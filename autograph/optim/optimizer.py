@@ -15,6 +15,9 @@ class Optimizer(Protocol):
     their shapes must broadcast to the parameter's), and are moved with it, but keep their dtype when the model is cast.
     Its names should not be those that another optimizer uses for something else, so that a model can change optimizers.
 
+    One that can change several parameters at once, or needs their names, also has ``update_all(parameters,
+    learning_rate)``, where ``parameters`` is a dict of all of a model's, by name: ``model.update`` calls that instead.
+
     >>> from autograph import Dense, Tensor
     >>> class SignDescent:
     ...     def __init__(self, scale):

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 from autograph.errors import AutographError, DtypeError, ShapeError
-from autograph.functions.checks import is_number, require_dtype
-from autograph.functions.sources import function_of
+from autograph.functions.checks import require_dtype
 from autograph.tensor.base import require_tensor
 from autograph.tensor.parameter import Parameter
 from autograph.tensor.tensor import Tensor
-from krnlpy import Func, Global, Item, ItemMut, ScalarType, bf16, f16, f32, f64, kernel
+from krnlpy import Buffer, Device, Func, LaunchError, ScalarType, bf16, f16, f32, f64
 
-Setting: TypeAlias = "float | int | str | bool"
+from .entries import Entry
+from .kernels import Clocks, RuleKernels, Wanted
 
 
 def _count(step: Any) -> Any:
@@ -24,6 +24,38 @@ def _count(step: Any) -> Any:
 
 
 _COUNT = Func(_count)
+
+_SMALL = 1 << 14
+"""Numbers of a parameter: with fewer, a launch takes longer than its work."""
+
+
+class Update(NamedTuple):
+    """What an optimizer changes: a parameter, and the gradient by which it does.
+
+    Attributes:
+        parameter: of floats.
+        gradient: of the parameter's shape and device; of its dtype, or of that which the rule computes in.
+
+    >>> from autograph import Parameter, Tensor
+    >>> from autograph.optim import Update
+    >>> Update(Parameter(Tensor.ones(2)), Tensor.zeros(2)).gradient.tolist()
+    [0.0, 0.0]
+    """
+
+    parameter: Parameter
+    gradient: Tensor
+
+
+def updates_of(parameters: Mapping[str, Parameter]) -> list[Update]:
+    """Those parameters that have a gradient, and these.
+
+    Raises:
+        DtypeError: it is no dict of parameters.
+    """
+    if not isinstance(parameters, Mapping) or not all(isinstance(one, Parameter) for one in parameters.values()):
+        raise DtypeError("expected a dict of parameters by name, as dict(model.named_parameters()) is")
+    pairs = [(parameter, parameter.grad) for parameter in parameters.values()]
+    return [Update(parameter, gradient) for parameter, gradient in pairs if gradient is not None]
 
 
 class UpdateRule:
@@ -35,17 +67,21 @@ class UpdateRule:
 
     Args:
         function: in the language of kernels. Its parameters are the weight, the gradient, a number for each name in
-            ``state``, one for each in ``clock``, the learning rate, and ``numbers``; it returns the new weight and the
-            new numbers of ``state``, or the weight alone where there are none.
+            ``state``, one for each in ``clock`` (or in ``derived``), the learning rate, and ``numbers``; it returns the
+            new weight and the new numbers of ``state``, or the weight alone where there are none.
         state: names of what is kept for each number of a parameter. It begins with 0.
         clock: names of what is kept for a parameter as a whole, such as the number of steps. It begins with
             ``clock_start``.
         tick: from the numbers of ``clock``, and ``numbers``, to the next ones, before each step; None counts steps.
         clock_start: what the numbers of ``clock`` begin with; 0 if not given.
+        derived: names of what the function takes in place of the clock: computed once for a parameter, not once for
+            each of its numbers.
+        derive: from the numbers of ``clock``, and ``numbers``, to those of ``derived``.
 
     Raises:
-        LaunchError: ``function`` or ``tick`` is not a function made by ``def``.
-        AutographError: ``state`` or ``clock`` are not names, or ``clock_start`` not as many numbers.
+        LaunchError: ``function``, ``tick`` or ``derive`` is not a function made by ``def``.
+        AutographError: ``state``, ``clock`` or ``derived`` are not names, ``clock_start`` not as many numbers, or one
+            of ``derived`` and ``derive`` is given without the other, or without a clock.
 
     >>> from autograph import Parameter, Tensor
     >>> from autograph.optim import UpdateRule
@@ -65,16 +101,28 @@ class UpdateRule:
         *,
         tick: Callable[..., Any] | None = None,
         clock_start: Sequence[float] = (),
+        derived: Sequence[str] = (),
+        derive: Callable[..., Any] | None = None,
     ) -> None:
-        self.function = function if isinstance(function, Func) else Func(function)
+        self.function = _func(function)
         self.state = _names("state", state)
         self.clock = _names("clock", clock)
-        self.tick: Func = _COUNT if tick is None else tick if isinstance(tick, Func) else Func(tick)
-        self.clock_start = _numbers("clock_start", clock_start) or (0.0,) * len(self.clock)
+        self.clock_start = numbers_of("clock_start", clock_start) or (0.0,) * len(self.clock)
+        self.derived = _names("derived", derived)
         if len(self.clock_start) != len(self.clock):
             raise AutographError(f"UpdateRule: clock_start={clock_start!r} for clock={clock!r}; expected as many")
-        self._kernels: dict[tuple[ScalarType, int], Any] = {}
-        self._ticks: dict[tuple[ScalarType, int], Any] = {}
+        if bool(self.derived) != (derive is not None) or (self.derived and not self.clock):
+            raise AutographError("UpdateRule: derived and derive come together, and with a clock")
+        self._kernels = RuleKernels(self.name, self.function, len(self.state), self._clocks(tick, derive))
+
+    def _clocks(self, tick: Callable[..., Any] | None, derive: Callable[..., Any] | None) -> Clocks:
+        return Clocks(
+            len(self.clock),
+            _COUNT if tick is None else _func(tick),
+            tick is None,
+            len(self.derived) or len(self.clock),
+            None if derive is None else _func(derive),
+        )
 
     @property
     def name(self) -> str:
@@ -86,6 +134,10 @@ class UpdateRule:
     def _names(self) -> frozenset[str]:
         return frozenset((*self.state, *self.clock))
 
+    @cached_property
+    def _names_and_master(self) -> frozenset[str]:
+        return self._names | {"master"}
+
     def update(
         self, parameter: Parameter, gradient: Tensor, learning_rate: float, numbers: Sequence[float] = ()
     ) -> None:
@@ -93,7 +145,7 @@ class UpdateRule:
 
         Args:
             parameter: what is changed; its ``state`` has what the rule keeps, and nothing that another one kept.
-            gradient: of the parameter's shape, dtype and device.
+            gradient: of the parameter's shape and device; of its dtype, or of that which the rule computes in.
             learning_rate: a number, or a parameter of the graph that is being captured.
             numbers: the last arguments of the function.
 
@@ -112,32 +164,186 @@ class UpdateRule:
         >>> weight.item()
         1.5
         """
+        self.update_all([Update(parameter, gradient)], learning_rate, numbers)
+
+    def update_all(
+        self,
+        updates: Sequence[Update],
+        learning_rate: float,
+        numbers: Sequence[float] = (),
+        *,
+        scale: float = 1.0,
+        factor: Tensor | None = None,
+    ) -> None:
+        """Changes parameters by their gradients, to the same bits as :meth:`update` one by one, by few launches: small
+        parameters share them.
+
+        Args:
+            updates: parameters, each of which occurs once, and their gradients.
+            learning_rate: a number, or a parameter of the graph that is being captured.
+            numbers: the last arguments of the function.
+            scale: times the learning rate.
+            factor: a tensor of one element: each gradient is multiplied by it. Where it is 0, nothing is changed.
+
+        Raises:
+            DtypeError, ShapeError, LaunchError, AutographError: as by :meth:`update`, before anything is changed.
+
+        >>> from autograph import Parameter, Tensor
+        >>> from autograph.optim import Update, UpdateRule
+        >>> def descent(weight, gradient, rate):
+        ...     return weight - rate * gradient
+        >>> weights = [Parameter(Tensor.zeros(n)) for n in (1, 2)]
+        >>> updates = [Update(weight, Tensor.ones(weight.shape)) for weight in weights]
+        >>> UpdateRule(descent).update_all(updates, 0.25, scale=2.0)
+        >>> [weight.numpy().tolist() for weight in weights]
+        [[-0.5], [-0.5, -0.5]]
+        """
+        for together, given in self._groups(updates, numbers, factor):
+            self._change(together, given, (learning_rate, scale))
+
+    def change(
+        self, update: Update, learning_rate: float, numbers: Sequence[float] = (), *, factor: Tensor | None = None
+    ) -> Tensor:
+        """What the function gives for a parameter, which stays as it is; what is kept for it changes.
+
+        It is for optimizers that need more of it than a number at a time, such as its norm.
+
+        Args:
+            update: a parameter and its gradient.
+            learning_rate: as in :meth:`update`.
+            numbers: the last arguments of the function.
+            factor: as in :meth:`update_all`; where it is 0, the result is nothing in particular.
+
+        Returns:
+            A tensor of the dtype that the rule computes in.
+
+        Raises:
+            DtypeError, ShapeError, LaunchError, AutographError: as by :meth:`update`.
+
+        >>> from autograph import Parameter, Tensor
+        >>> from autograph.optim import Update, UpdateRule
+        >>> def velocity(weight, gradient, velocity, rate):
+        ...     return velocity + gradient, velocity + gradient
+        >>> weight, rule = Parameter(Tensor.ones(1)), UpdateRule(velocity, state=["velocity"])
+        >>> for _ in range(2):
+        ...     change = rule.change(Update(weight, Tensor.full(1, 0.5)), 0.1)
+        >>> change.item(), weight.item()
+        (1.0, 1.0)
+        """
+        groups = self._groups([update], numbers, factor)
+        parameter = update.parameter
+        result = Tensor.zeros(parameter.shape, parameter.dtype.compute, parameter.device)
+        for together, given in groups:  # none where the parameter has no elements
+            self._change(together, given, (learning_rate, 1.0), result)
+        return result
+
+    # ------------------------------------------------------------------------------------------------------ checks
+
+    def _groups(
+        self, updates: Sequence[Update], numbers: Sequence[float], factor: Tensor | None
+    ) -> list[tuple[list[Update], _Given]]:
+        """What is changed together: what lies on one device and is computed in one dtype. All is checked."""
+        numbers = numbers_of("numbers", numbers)
+        if factor is not None:
+            require_tensor(self.name, factor)
+            if factor.size != 1:
+                raise ShapeError(f"{self.name}: a factor of shape {factor.shape}; expected one element")
+        if not isinstance(updates, list | tuple) or not all(isinstance(update, Update) for update in updates):
+            raise DtypeError(f"{self.name}: expected a list of autograph.optim.Update")
+        groups: dict[Any, list[Update]] = {}
+        for update in updates:
+            self._check(*update)
+            if update.parameter.size:
+                dtype = update.parameter.dtype
+                groups.setdefault((update.parameter.device, dtype.compute), []).append(update)
+        found = []
+        for (device, compute), together in groups.items():
+            factors = () if factor is None else (factor.to_device(device).cast(compute).buffer.reshape(1),)
+            found.append((together, _Given(device, compute, numbers, factors)))
+        return found
+
+    def _check(self, parameter: Any, gradient: Any) -> None:
         if not isinstance(parameter, Parameter):
             raise DtypeError(f"{self.name} takes a Parameter, not {type(parameter).__name__}")
         require_tensor(self.name, gradient)
-        require_dtype(self.name, parameter, f16, bf16, f32, f64)
-        if gradient.dtype is not parameter.dtype:
-            raise DtypeError(f"{self.name}: a gradient of {gradient.dtype} for a parameter of {parameter.dtype}")
+        dtype = parameter.dtype
+        if not dtype.is_float:
+            require_dtype(self.name, parameter, f16, bf16, f32, f64)
+        if gradient.dtype is not dtype and gradient.dtype is not dtype.compute:
+            raise DtypeError(f"{self.name}: a gradient of {gradient.dtype} for a parameter of {dtype}")
         if gradient.shape != parameter.shape:
             raise ShapeError(f"{self.name}: a gradient of shape {gradient.shape} for a parameter of {parameter.shape}")
-        numbers = _numbers("numbers", numbers)
-        if not parameter.size:
-            return
-        compute = parameter.dtype.compute
-        state = self._kept(parameter, compute)
+        if gradient.device != parameter.device:
+            raise LaunchError(
+                f"{self.name}: a gradient on {gradient.device!r} for a parameter on {parameter.device!r};"
+                " .to_device() moves it"
+            )
+
+    # ---------------------------------------------------------------------------------------------------- launches
+
+    def _change(
+        self, updates: list[Update], given: _Given, rates: tuple[float, float], result: Tensor | None = None
+    ) -> None:
+        """Changes parameters, or puts what the function gives for the only one into ``result``."""
+        alone: list[Entry] = []
+        shared: dict[Wanted, list[Entry]] = {}
+        count, has_factor, is_apart = len(given.numbers), bool(given.factor), result is not None
+        for parameter, gradient in updates:
+            wanted = Wanted(parameter.dtype, gradient.dtype, count, has_factor, is_apart)
+            entry = self._entry(parameter, gradient, wanted)
+            if is_apart or parameter.size > _SMALL or not all(buffer.is_contiguous() for buffer in entry.buffers):
+                alone.append(entry)
+            else:
+                shared.setdefault(entry.wanted, []).append(entry)
+        for wanted, entries in list(shared.items()):
+            if len(entries) == 1:
+                alone += shared.pop(wanted)
+        # Launches of several find what the clocks give side by side.
+        entries = [*(entry for some in shared.values() for entry in some), *alone]
+        derived = self._ticked([entry.clock for entry in entries], given, rates[0])
+        row = 0
+        for wanted, some in shared.items():
+            many = self._kernels.of_many(wanted)
+            for begin in range(0, len(some), many.count):
+                part = [entry.flat for entry in some[begin : begin + many.count]]
+                many(self._head(given, rates, row, derived), part)
+                row += len(part)
+        more = () if result is None else (result.writable(),)
+        for entry in alone:
+            self._kernels.of_one(entry.wanted)(*self._head(given, rates, row, derived), *entry.buffers, *more)
+            row += 1
+
+    def _entry(self, parameter: Parameter, gradient: Tensor, wanted: Wanted) -> Entry:
+        state = self._kept(parameter, parameter.dtype.compute)
+        names = self.state if parameter.dtype is parameter.dtype.compute else (*self.state, "master")
+        kept = [state[name].writable() for name in names]
+        kept.append(parameter.buffer if wanted.is_apart else parameter.writable())
         clock = [state[name].writable() for name in self.clock]
-        if clock:
-            self._tick(compute, len(numbers))(*numbers, *clock)
-        arguments = [state[name].writable() for name in self.state]
-        if parameter.dtype is not compute:
-            arguments.append(state["master"].writable())
-        views = [number.reshape(1) for number in clock]
-        step = self._kernel(parameter.dtype, len(numbers))
-        step(learning_rate, *numbers, *views, gradient.buffer, *arguments, parameter.writable())
+        entry = parameter.prepared
+        if not isinstance(entry, Entry) or not entry.is_of(self._kernels, wanted, kept, clock):
+            entry = parameter.prepared = Entry(self._kernels, wanted, kept, clock)
+        entry.gradient = gradient.buffer
+        return entry
+
+    def _head(self, given: _Given, rates: tuple[float, float], row: int, derived: list[Buffer]) -> list[Any]:
+        rows = [row] if derived else []
+        return [*rates, *given.numbers, *rows, *given.factor, *derived]
+
+    def _ticked(self, clocks: list[list[Buffer]], given: _Given, rate: float) -> list[Buffer]:
+        """Goes from one step to the next; what the function takes of it, for each clock."""
+        if not self.clock:
+            return []
+        derived = [
+            Buffer.empty(len(clocks), given.compute, given.device) for _ in range(len(self.derived) or len(self.clock))
+        ]
+        ticks = self._kernels.ticks(given.compute, len(given.numbers), bool(given.factor))
+        for first in range(0, len(clocks), ticks.count):
+            ticks([rate, *given.numbers, first, *given.factor, *derived], clocks[first : first + ticks.count])
+        return derived
 
     def _kept(self, parameter: Parameter, compute: ScalarType) -> dict[str, Tensor]:
         """What is kept for a parameter; of another dtype than the rule computes in, it is converted."""
-        names = self._names if parameter.dtype is compute else self._names | {"master"}
+        names = self._names if parameter.dtype is compute else self._names_and_master
         state = parameter.state
         if state.keys() != names:
             for name in state.keys() - names:  # of another optimizer, or of the time before the parameter was cast
@@ -151,119 +357,23 @@ class UpdateRule:
             for name, start in zip(self.clock, self.clock_start, strict=True):
                 if name not in state:
                     state[name] = Tensor.full((), start, compute, device)
-        for name in names:
-            if state[name].dtype is not compute:
-                state[name] = state[name].cast(compute)
+        for name, kept in state.items():
+            if kept.dtype is not compute:
+                state[name] = kept.cast(compute)
         return state
 
-    def _kernel(self, dtype: ScalarType, count: int) -> Any:
-        """The kernel for parameters of a dtype and so many numbers."""
-        if (dtype, count) not in self._kernels:
-            compute = dtype.compute
-            clock, state = [f"c{i}" for i in range(len(self.clock))], [f"s{i}" for i in range(len(self.state))]
-            numbers = [f"n{i}" for i in range(count)]
-            parameters = [f"{name}: C" for name in ("rate", *numbers)]
-            parameters += [f"{name}: Global[C, 1]" for name in clock]
-            parameters += ["g: Item[F]", *(f"{name}: ItemMut[C]" for name in state)]
-            lines = []
-            if dtype is not compute:
-                parameters.append("master: ItemMut[C]")
-                # Where the weight is not what the master rounds to, somebody set it: then the weight is right.
-                lines.append("    weight = master if F(master) == w else C(w)")
-            else:
-                lines.append("    weight = w")
-            parameters.append("w: ItemMut[F]")
-            given = ["weight", "C(g)", *state, *(f"{name}[0]" for name in clock), "rate", *numbers]
-            results = ["v", *(f"v{i}" for i in range(len(state)))]
-            lines.append(f"    {', '.join(results)} = function({', '.join(given)})")
-            lines += [f"    s{i} = v{i}" for i in range(len(state))]
-            lines += ["    w = F(v)", *(["    master = v"] if dtype is not compute else [])]
-            self._kernels[dtype, count] = self._made(self.name, self.function, parameters, lines, dtype)
-        return self._kernels[dtype, count]
 
-    def _tick(self, compute: ScalarType, count: int) -> Any:
-        """The kernel that goes from one step to the next."""
-        if (compute, count) not in self._ticks:
-            clock, numbers = [f"c{i}" for i in range(len(self.clock))], [f"n{i}" for i in range(count)]
-            parameters = [*(f"{name}: C" for name in numbers), *(f"{name}: ItemMut[C]" for name in clock)]
-            taken = [*clock, *numbers] if self.tick is not _COUNT else clock
-            results = [f"v{i}" for i in range(len(clock))]
-            lines = [f"    {', '.join(results)} = function({', '.join(taken)})"]
-            lines += [f"    {name} = {result}" for name, result in zip(clock, results, strict=True)]
-            self._ticks[compute, count] = self._made(f"{self.name}_tick", self.tick, parameters, lines, compute)
-        return self._ticks[compute, count]
+class _Given(NamedTuple):
+    """What all updates of a group are handed."""
 
-    def _made(self, name: str, function: Func, parameters: list[str], lines: list[str], dtype: ScalarType) -> Any:
-        text = "\n".join([f"def {name}({', '.join(parameters)}) -> None:", *lines]) + "\n"
-        names = {"function": function, "F": dtype, "C": dtype.compute}
-        language = {"Global": Global, "Item": Item, "ItemMut": ItemMut}
-        return kernel(function_of(text, name, {**names, **language}, self.function.function))
+    device: Device
+    compute: ScalarType
+    numbers: tuple[float, ...]
+    factor: tuple[Buffer, ...]
 
 
-class RuleOptimizer:
-    """An optimizer by an :class:`UpdateRule`: what its subclasses share.
-
-    Args:
-        rule: the rule.
-        settings: as they are written in checkpoints.
-        numbers: the last arguments of the rule's function.
-
-    Raises:
-        DtypeError: ``rule`` is not an UpdateRule, or ``settings`` no mapping.
-        AutographError: ``numbers`` are not numbers.
-
-    >>> from autograph.optim import RuleOptimizer, UpdateRule
-    >>> def descent(weight, gradient, rate, decay):
-    ...     return weight - rate * (gradient + decay * weight)
-    >>> class Descent(RuleOptimizer):
-    ...     def __init__(self, decay):
-    ...         super().__init__(UpdateRule(descent), {"decay": decay}, [decay])
-    >>> Descent(decay=0.5)
-    Descent(decay=0.5)
-    """
-
-    def __init__(self, rule: UpdateRule, settings: Mapping[str, Setting], numbers: Sequence[float]) -> None:
-        if not isinstance(rule, UpdateRule):
-            raise DtypeError(f"RuleOptimizer takes an UpdateRule, not {type(rule).__name__}")
-        if not isinstance(settings, Mapping):
-            raise DtypeError(f"RuleOptimizer: settings are a mapping from names, not {type(settings).__name__}")
-        self._rule = rule
-        self._settings = dict(settings)
-        self._numbers = _numbers("numbers", numbers)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._settings.items())})"
-
-    def settings(self) -> dict[str, Setting]:
-        """The settings, by name, as they are written in checkpoints.
-
-        >>> from autograph import SGD
-        >>> SGD(momentum=0.9).settings()["momentum"]
-        0.9
-        """
-        return dict(self._settings)
-
-    def update(self, parameter: Parameter, gradient: Tensor, learning_rate: float) -> None:
-        """Changes a parameter by its gradient, in place; nothing is read back.
-
-        Args:
-            parameter: what is changed; what the optimizer remembers is in its ``state``.
-            gradient: of the parameter's shape, dtype and device.
-            learning_rate: a number, or a parameter of the graph that is being captured.
-
-        Raises:
-            DtypeError: the parameter is none, or not of floats, or the gradient has another dtype.
-            ShapeError: the gradient has another shape.
-            LaunchError: the gradient lies on another device, or the learning rate is not a number.
-
-        >>> from autograph import SGD, Parameter, Tensor
-        >>> weight, optimizer = Parameter(Tensor.zeros(1)), SGD(momentum=0.5)
-        >>> for _ in range(2):
-        ...     optimizer.update(weight, Tensor.ones(1), learning_rate=1.0)
-        >>> weight.item()  # the second step is half as long again
-        -2.5
-        """
-        self._rule.update(parameter, gradient, learning_rate, self._numbers)
+def _func(function: Any) -> Func:
+    return function if isinstance(function, Func) else Func(function)
 
 
 def _names(what: str, given: Any) -> tuple[str, ...]:
@@ -272,23 +382,12 @@ def _names(what: str, given: Any) -> tuple[str, ...]:
     raise AutographError(f"UpdateRule: {what}={given!r}; expected a list of names")
 
 
-def _numbers(what: str, given: Any) -> tuple[float, ...]:
+def numbers_of(what: str, given: Any) -> tuple[float, ...]:
+    """A list of numbers.
+
+    Raises:
+        AutographError: it is something else.
+    """
     if isinstance(given, list | tuple) and all(isinstance(number, Real) for number in given):
         return tuple(given)
     raise AutographError(f"{what}={given!r}: expected a list of numbers")
-
-
-def require_settings(optimizer: str, **ranges: tuple[Any, float, float]) -> None:
-    """Settings must be numbers, each from a least one to below a limit.
-
-    Args:
-        optimizer: its name, for the message.
-        ranges: by name, the value, the least and the limit.
-
-    Raises:
-        AutographError: one is not.
-    """
-    for name, (value, least, limit) in ranges.items():
-        if not (is_number(value) and least <= value < limit):
-            upper = "" if limit == float("inf") else f" to below {limit:g}"
-            raise AutographError(f"{optimizer}: {name}={value!r}; expected a number from {least:g}{upper}")

@@ -8,7 +8,8 @@ from typing import Any
 
 from autograph.errors import AutographError
 
-from .rule import RuleOptimizer, UpdateRule, require_settings
+from .rule import UpdateRule
+from .rule_optimizer import RuleOptimizer, require_settings
 
 
 class SGD(RuleOptimizer):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autograph.errors import AutographError
+from autograph.tensor.observing import observing
 
 _WORD = 0xFFFFFFFF
 _DRAWS, _CHILDREN = 0, 1  # the last word of the counter: what its numbers are for
@@ -87,6 +88,7 @@ class Generator:
 
         Raises:
             AutographError: ``count`` is not a whole number of at least 0.
+            CaptureError: in a captured function.
 
         >>> from autograph import random
         >>> first, second = random.Generator(0).spawn(2)
@@ -94,6 +96,8 @@ class Generator:
         False
         """
         count = _whole("count", count)
+        if (observer := observing.observer) is not None:
+            observer.refuses("makes generators, whose seeds each replay would use again")
         seed, draw = self._next()
         seeds = [philox(((draw & _WORD), draw >> 32, i, _CHILDREN), (seed & _WORD, seed >> 32)) for i in range(count)]
         return [Generator(low | high << 32) for low, high, *_ in seeds]
@@ -107,6 +111,8 @@ class Generator:
         >>> generator.key(), generator.counter
         ((1713891541, 3781805453), 1)
         """
+        if (observer := observing.observer) is not None:
+            return observer.draws(self)
         seed, draw = self._next()
         key = philox((draw & _WORD, draw >> 32, 0, _DRAWS), (seed & _WORD, seed >> 32))
         return key[0], key[1]

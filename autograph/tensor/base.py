@@ -15,6 +15,7 @@ import numpy as np
 from autograph.errors import AutographError, DtypeError, ShapeError
 from krnlpy import Buffer, Device, ScalarType, SharingError
 
+from .observing import observing, rebound
 from .share import Share
 
 if TYPE_CHECKING:
@@ -254,6 +255,10 @@ class TensorBase:
     def __repr__(self) -> str:
         return f"{type(self).__name__}{repr(self.share.buffer).removeprefix('Buffer')}"
 
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        return self.share.buffer._repr_html_(type(self).__name__)
+
     def __format__(self, spec: str) -> str:
         """The number of a tensor of one element in a format; without one, as ``str``.
 
@@ -412,10 +417,13 @@ class TensorBase:
                 "a tensor that was computed from parameters cannot be changed in place: backward() needs it as it was;"
                 " change a copy: tensor.detach()"
             )
+        if (observer := observing.observer) is not None:
+            observer.changes(self)
         while len((share := self.share).users) > 1 or share.buffer.is_broadcast():
             own = Share(share.buffer.copy(), [])
             if self.share is share:  # else somebody changed the tensor meanwhile
                 self.share = own
+                rebound()
         return share.buffer
 
 

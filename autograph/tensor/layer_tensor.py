@@ -7,6 +7,7 @@ from typing import Any
 from autograph.errors import DtypeError
 from krnlpy import Device, DTypeLike
 
+from .observing import rebound, register
 from .tensor import Tensor
 
 
@@ -27,6 +28,7 @@ class LayerTensor(Tensor):
             raise DtypeError(f"{type(self).__name__} takes a Tensor, not {type(value).__name__}")
         self.share = value.detach().share
         self.node = None
+        register(self)
 
     def set(self, value: Tensor) -> None:
         """Takes the value of another tensor, of any shape, dtype and device; a parameter's gradient slot is closed.
@@ -44,6 +46,7 @@ class LayerTensor(Tensor):
             raise DtypeError(f"set takes a Tensor, not {type(value).__name__}")
         self.node = None
         self.share = value.detach().share
+        rebound()
 
     def move(self, device: Device | None = None, dtype: DTypeLike | None = None) -> None:
         """Moves the tensor to a device, converts it to a dtype, or both, in place.

@@ -11,6 +11,7 @@ from krnlpy import Device, DTypeLike, scalar_type
 
 from .base import Node
 from .layer_tensor import LayerTensor
+from .observing import rebound
 from .tensor import Tensor
 
 
@@ -26,6 +27,7 @@ class Parameter(LayerTensor):
     Attributes:
         state: what the optimizer keeps, by name.
         frozen: whether it is not trained; see :meth:`freeze`.
+        prepared: what the optimizer made for its launches. For the package's own use.
 
     Raises:
         DtypeError: ``value`` is not a Tensor.
@@ -38,12 +40,13 @@ class Parameter(LayerTensor):
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
 
-    __slots__ = ("frozen", "state")
+    __slots__ = ("frozen", "prepared", "state")
 
     def __init__(self, value: Tensor) -> None:
         super().__init__(value)
         self.state: dict[str, Tensor] = {}
         self.frozen = False
+        self.prepared: Any = None
 
     def __copy__(self) -> Parameter:
         return self._copy_by(Tensor.detach)
@@ -144,7 +147,7 @@ class Parameter(LayerTensor):
         gradient = None if self.grad is None else converted(self.grad)
         state = {name: moved(tensor) for name, tensor in self.state.items()}
         self.set(value)
-        self.state = state
+        self.state, self.prepared = state, None
         if node is not None:
             # The same node, so that a graph that still leads to it finds a gradient that does not fit, and says so.
             node.device, node.dtype, node.gradient = value.device, value.dtype, gradient
@@ -162,6 +165,7 @@ class Parameter(LayerTensor):
         """
         self.frozen = True
         self.node = None
+        rebound()
 
     def unfreeze(self) -> None:
         """Lets the parameter be trained again, from the next :meth:`init_grad` on.
@@ -174,6 +178,7 @@ class Parameter(LayerTensor):
         False
         """
         self.frozen = False
+        rebound()
 
 
 def _make_parameter(value: Tensor, state: dict[str, Tensor], frozen: bool = False) -> Parameter:

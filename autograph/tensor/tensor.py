@@ -12,12 +12,12 @@ from autograph.functions import (
     casts,
     creation,
     in_place,
-    losses,
     repetition,
 )
 from autograph.functions.convolution import convolutions
 from autograph.functions.elementwise import activations, arithmetic, bits, comparisons
 from autograph.functions.indexing import one_hot, reading, writing
+from autograph.functions.losses import accuracy, cross_entropy
 from autograph.functions.pooling import max_pools
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
@@ -118,6 +118,8 @@ class Tensor(TensorBase):
     relu = activations.relu
     sum = sums.sum
     mean = aggregates.mean
+    var = aggregates.var
+    std = aggregates.std
     max = aggregates.max
     min = aggregates.min
     any = aggregates.any
@@ -136,8 +138,8 @@ class Tensor(TensorBase):
     max_pool2 = max_pools.max_pool2
     max_pool3 = max_pools.max_pool3
     one_hot = one_hot.one_hot
-    cross_entropy_loss = losses.cross_entropy_loss
-    accuracy = losses.accuracy
+    cross_entropy_loss = cross_entropy.cross_entropy_loss
+    accuracy = accuracy.accuracy
     backward = backward
 
     fill = in_place.fill

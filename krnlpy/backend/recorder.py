@@ -8,6 +8,7 @@ is captured or refused, wherever it asks.
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
@@ -32,15 +33,48 @@ _lock = threading.RLock()
 renew_after_fork(__name__, "_lock")
 
 
-class StandIn:
+class StandIn(ABC):
     """What is handed to kernels while a graph is captured for a number that changes between replays.
+
+    Libraries on krnlpy let it through to their kernels where they take numbers.
 
     Attributes:
         first: the number that it has at first.
+
+    >>> from krnlpy import Buffer, Device, StandIn
+    >>> x = Buffer.zeros(1)
+    >>> with Device.host().capture() as graph:
+    ...     rate = graph.parameter("rate", 1.0)
+    ...     x.fill(2 * rate + 1)
+    >>> isinstance(rate, StandIn), rate.first
+    (True, 1.0)
+    >>> graph.replay(rate=3.0)
+    >>> x.numpy()
+    array([7.], dtype=float32)
     """
 
     __slots__ = ("first",)
     first: Any
+
+    @abstractmethod
+    def mapped(self, function: Callable[[Any], Any]) -> Any:
+        """What stands for a function's result.
+
+        Args:
+            function: of the number. It is called at once, and at each replay before which the number changed.
+
+        Raises:
+            CaptureError: ``function`` is no function.
+
+        >>> import math
+        >>> from krnlpy import Buffer, Device
+        >>> x = Buffer.zeros(1)
+        >>> with Device.host().capture() as graph:
+        ...     x.fill(graph.parameter("square", 1.0).mapped(math.sqrt))
+        >>> graph.replay(square=9.0)
+        >>> x.numpy()
+        array([3.], dtype=float32)
+        """
 
 
 class Recorder:

@@ -438,6 +438,16 @@ class Buffer(View):
     def __bool__(self) -> bool:
         raise ShapeError("a buffer is neither true nor false; compare .size, or look at .numpy()")
 
+    def _repr_html_(self, kind: str = "Buffer") -> str:
+        """What notebooks show: what it is, and what ``repr`` shows of its values.
+
+        Args:
+            kind: of what its elements are; a tensor gives its own class.
+        """
+        from .summary import html
+
+        return html(self, kind)
+
     def __repr__(self) -> str:
         head = f"Buffer({self.dtype}, {self.shape}, {self.device!r}"
         try:

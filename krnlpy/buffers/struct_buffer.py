@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from krnlpy.columns import as_html
 from krnlpy.device import Device
 from krnlpy.errors import DtypeError, ShapeError, SharingError
 from krnlpy.scalar import scalar_type, u8
@@ -255,6 +256,11 @@ class StructBuffer(StructView[Buffer]):
 
     def __bool__(self) -> bool:
         raise ShapeError("a buffer is neither true nor false; compare .size, or look at .numpy()")
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: what it is, and its fields."""
+        rows = [("field", "type", "byte"), *((n, str(t[0]), str(t[1])) for n, t in (self.dtype.fields or {}).items())]
+        return as_html(f"StructBuffer {self.shape} on {self.device!r}", rows, right=[2])
 
     def __repr__(self) -> str:
         fields = ", ".join(self.dtype.names or ())

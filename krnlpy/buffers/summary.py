@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from krnlpy.columns import as_html
+from krnlpy.errors import KrnlpyError
+
 from . import arrays, transfer
 
 if TYPE_CHECKING:
@@ -28,6 +31,16 @@ def summary(buffer: Buffer) -> str:
     array = np.zeros([min(n, 2 * edge + 1) for n in buffer.shape], buffer.dtype.dtype)
     _read_ends(buffer, array, edge, 0)
     return np.array2string(array, separator=", ", threshold=0, edgeitems=edge)
+
+
+def html(buffer: Buffer, kind: str) -> str:
+    """What a buffer is and its summary, for notebooks."""
+    nbytes = buffer.size * buffer.dtype.size
+    title = f"{kind} {buffer.shape} of {buffer.dtype} on {buffer.device!r}, {nbytes:,} bytes"
+    try:
+        return as_html(title, text=summary(buffer) if buffer.size else "")
+    except KrnlpyError as error:  # say of a lost device
+        return as_html(title, text=str(error))
 
 
 def _read_ends(buffer: Buffer, array: np.ndarray[Any, Any], edge: int, axis: int) -> None:

@@ -125,6 +125,21 @@ class Cache:
         except (OSError, ValueError) as error:
             _log.info("kernel cache: cannot write to %s: %s", self._directory, error)
 
+    def trouble(self) -> str | None:
+        """Why no entry can be kept where one should; None where one can. It tries to write one."""
+        if self._directory is None:
+            return None
+        trial = self._path(self._directory, "trial")
+        try:
+            _make_directories(self._directory)
+            if self._private and (trouble := _not_private(self._directory)):
+                return trouble
+            files.write(trial, packed("trial", b""), durable=False, private=True)
+            trial.unlink()
+        except (OSError, ValueError) as error:
+            return str(error)
+        return None
+
     def entries(self) -> list[os.DirEntry[str]]:
         """The files of entries; other files in the directory are left out."""
         return [file for file in _files(self._directory) if _ENTRY.fullmatch(file.name)]

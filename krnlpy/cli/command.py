@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from krnlpy import __version__
 
-from . import cache, compile, info, inspect
+from . import cache, compile, completion, doctor, info, inspect
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    chosen = make_parser().parse_args(arguments)
+    status: int = chosen.run(chosen)
+    return status
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """What the command takes."""
     parser = argparse.ArgumentParser(prog="krnlpy", description="Compute kernels in Python, on any GPU and on the CPU.")
     parser.add_argument("--version", action="version", version=f"krnlpy {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -37,6 +44,14 @@ def _run(arguments: Sequence[str] | None) -> int:
             help="list the devices, what they can do, and why others can't be used",
             description="Lists devices, drivers, versions and caches, and why the rest can't be used. A report of a bug"
             " contains what `krnlpy info --verbose` prints.",
+        )
+    )
+    doctor.add_arguments(
+        commands.add_parser(
+            "doctor",
+            help="try every device and all that kernels need, and say what to do",
+            description="Runs and checks kernels on every device, each in a process of its own; looks at drivers, the"
+            " compiler and the cache; and says what to do about what is wrong. The exit status is 1 where anything is.",
         )
     )
     inspect.add_arguments(
@@ -54,6 +69,12 @@ def _run(arguments: Sequence[str] | None) -> int:
             description=compile.__doc__,
         )
     )
-    chosen = parser.parse_args(arguments)
-    status: int = chosen.run(chosen)
-    return status
+    completion.add_arguments(
+        commands.add_parser(
+            "completion",
+            help="print a script by which a shell completes this command",
+            description='Prints a script for a shell: in ~/.bashrc, `eval "$(krnlpy completion bash)"` uses it.',
+        ),
+        make_parser,
+    )
+    return parser

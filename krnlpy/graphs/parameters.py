@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
 
 from krnlpy.backend.recorder import StandIn
 from krnlpy.buffers.buffer import Buffer
 from krnlpy.buffers.struct_buffer import StructBuffer
-from krnlpy.errors import DtypeError, LaunchError, ShapeError
+from krnlpy.errors import CaptureError, DtypeError, LaunchError, ShapeError
 from krnlpy.kernels.kernel import Kernel
 from krnlpy.scalar import ScalarType
 from krnlpy.views.strides import Shape, Strides
@@ -17,7 +20,95 @@ if TYPE_CHECKING:
     from .graph import Graph
 
 
-class Parameter(StandIn):
+class Number(StandIn):
+    """What stands for a number. Python's arithmetic with it gives what stands for the result."""
+
+    __slots__ = ()
+    __array_ufunc__ = None  # NumPy's numbers leave the arithmetic to it
+
+    def parameters(self) -> set[Parameter]:
+        """The parameters that it depends on."""
+        raise NotImplementedError
+
+    def value(self, values: Mapping[str, Any]) -> Any:
+        """The number, for these values of the parameters."""
+        raise NotImplementedError
+
+    def mapped(self, function: Callable[[Any], Any]) -> Any:
+        if not callable(function):
+            raise CaptureError(f"mapped takes a function, not {type(function).__name__}")
+        return Expression(function, (self,))
+
+    def _unknown(self, *_: object) -> Any:
+        raise CaptureError(
+            f"{self!r} changes between replays, so a graph can't depend on what it is while it is captured; it can be"
+            " handed to kernels, and computed with by + - * / // % ** and abs()"
+        )
+
+    __float__ = __int__ = __index__ = __complex__ = __bool__ = __round__ = __trunc__ = __floor__ = __ceil__ = _unknown
+    __lt__ = __le__ = __gt__ = __ge__ = _unknown
+
+
+def _define_arithmetic() -> None:
+    """Gives numbers Python's operators."""
+
+    def binary(operation: Callable[[Any, Any], Any], is_reflected: bool) -> Callable[[Any, Any], Any]:
+        def method(self: Number, other: Any) -> Any:
+            if not isinstance(other, int | float | np.generic | Number):
+                return NotImplemented
+            return Expression(operation, (other, self) if is_reflected else (self, other))
+
+        return method
+
+    def unary(operation: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda self: Expression(operation, (self,))
+
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+        operation = getattr(operator, name)
+        setattr(Number, f"__{name}__", binary(operation, False))
+        setattr(Number, f"__r{name}__", binary(operation, True))
+    for name in ("neg", "pos", "abs"):
+        setattr(Number, f"__{name}__", unary(getattr(operator, name)))
+
+
+class Expression(Number):
+    """What stands for the result of an operation on numbers of which some change between replays.
+
+    Attributes:
+        operation: the function.
+        operands: numbers, and what stands for such.
+        first: the result at first.
+    """
+
+    __slots__ = ("operands", "operation")
+
+    def __init__(self, operation: Callable[..., Any], operands: tuple[Any, ...]) -> None:
+        self.operation = operation
+        self.operands = operands
+        self.first = self._result([o.first if isinstance(o, Number) else o for o in operands])
+
+    def __repr__(self) -> str:
+        names = ", ".join(sorted(parameter.name for parameter in self.parameters()))
+        return f"<number computed from {names} of a graph>"
+
+    def parameters(self) -> set[Parameter]:
+        return {p for operand in self.operands if isinstance(operand, Number) for p in operand.parameters()}
+
+    def value(self, values: Mapping[str, Any]) -> Any:
+        return self._result([o.value(values) if isinstance(o, Number) else o for o in self.operands])
+
+    def _result(self, numbers: list[Any]) -> Any:
+        try:
+            return self.operation(*numbers)
+        except ArithmeticError as error:
+            given = ", ".join(map(repr, numbers))
+            raise LaunchError(f"{self!r}: {self.operation.__name__} of {given}: {error}") from error
+
+
+_define_arithmetic()
+
+
+class Parameter(Number):
     """A name in a graph, and what kernels are given for it.
 
     Attributes:
@@ -35,6 +126,12 @@ class Parameter(StandIn):
 
     def __repr__(self) -> str:
         return f"<parameter {self.name} of a graph>"
+
+    def parameters(self) -> set[Parameter]:
+        return {self}
+
+    def value(self, values: Mapping[str, Any]) -> Any:
+        return values[self.name]
 
     def placeholder(self) -> Any:
         """What the user hands to kernels."""
@@ -54,7 +151,7 @@ class Parameter(StandIn):
                 raise DtypeError(f"{what} is of structs {first.dtype}; got {value.dtype}")
             first, value = first.storage, value.storage
         if not isinstance(first, Buffer):
-            if isinstance(value, Buffer | StructBuffer | Parameter):
+            if isinstance(value, Buffer | StructBuffer | Number):
                 raise LaunchError(f"{what} is a number; got {type(value).__name__}")
             return
         if not isinstance(value, Buffer):
@@ -102,8 +199,8 @@ class _BufferParameter(Buffer):
 
 def parameters_in(argument: Any) -> set[Parameter]:
     """The parameters that an argument of a call stands for."""
-    if isinstance(argument, Parameter):
-        return {argument}
+    if isinstance(argument, Number):
+        return argument.parameters()
     if isinstance(argument, _BufferParameter):
         return {argument.parameter}
     if isinstance(argument, StructBuffer):
@@ -117,8 +214,8 @@ def parameters_in(argument: Any) -> set[Parameter]:
 
 def resolved(argument: Any, values: Mapping[str, Any]) -> Any:
     """An argument with the values of the parameters in their places."""
-    if isinstance(argument, Parameter):
-        return values[argument.name]
+    if isinstance(argument, Number):
+        return argument.value(values)
     if isinstance(argument, _BufferParameter):
         value = values[argument.parameter.name]
         return argument.of(value.storage if isinstance(value, StructBuffer) else value)

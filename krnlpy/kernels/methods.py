@@ -160,7 +160,7 @@ def readers(receiver: Receiver, bound: Sequence[Declared]) -> tuple[Any, Any]:
     from krnlpy.dsl.frontend.captures import same
     from krnlpy.dsl.frontend.receiver import Array, Constant, Instance, Number, Typed, path_of
 
-    known: dict[str, Any] = {"same": same, "same_kind": same_kind, "float64": np.float64}
+    known: dict[str, Any] = {"same": same, "same_kind": same_kind, "float64": np.float64, "bool_": np.bool_}
     values = {receiver.root.path: "object"}
     lines = ["def read(object):"]
 
@@ -187,7 +187,7 @@ def readers(receiver: Receiver, bound: Sequence[Declared]) -> tuple[Any, Any]:
             case Typed(type, is_declared):
                 known[fact] = member
                 if type is boolean:
-                    check(f"{value}.__class__ is bool")
+                    check(f"{value}.__class__ is bool or {value}.__class__ is bool_")
                 elif not is_declared:
                     check(f"same_kind({value}, {fact})")
             case Array(ScalarType() as type, ndim):

@@ -21,6 +21,7 @@ from krnlpy.backend.commands import perform
 from krnlpy.backend.interposition import Layer, Rank
 from krnlpy.backend.protocol import Backend, Binding
 from krnlpy.backend.timing import Clock, Span
+from krnlpy.columns import as_html
 from krnlpy.device_info import DeviceInfo
 from krnlpy.errors import DeviceError, ProfileError
 from krnlpy.locks import renew_after_fork
@@ -201,13 +202,23 @@ class Profile:
         >>> print(p.table().splitlines()[1])
               calls  total ms  mean us  min us  max us    share  GB/s
         """
-        return report.table(self.summary(by), f"{self.info.name}, {self.info.driver}", self.clock)
+        return report.table(self.summary(by), self._device, self.clock)
 
     def __str__(self) -> str:
         return self.table()
 
+    @property
+    def _device(self) -> str:
+        return f"{self.info.name}, {self.info.driver}"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the table of a profile that has ended."""
+        if self._session is not None or self._records is None:
+            return as_html(repr(self))
+        return report.html(self.summary(), self._device, self.clock)
+
     def __repr__(self) -> str:
-        about = f"profile of {self.info.name}, {self.info.driver}"
+        about = f"profile of {self._device}"
         if self._session is not None:
             return f"<{about}: open>"  # what was measured is not known before the device was waited for
         if self._records is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from krnlpy.columns import in_columns
+from krnlpy.columns import as_html, in_columns
 from krnlpy.errors import ProfileError
 
 if TYPE_CHECKING:
@@ -55,10 +55,24 @@ def summarize(records: Iterable[Record], by: Literal["name", "label"]) -> list[R
 
 
 _COLUMNS = ("", "calls", "total ms", "mean us", "min us", "max us", "share", "GB/s")
+_NUMBERS = range(1, len(_COLUMNS))
 
 
 def table(rows: Sequence[Row], device: str, clock: Clock) -> str:
     """Rows as text, below a line with the device and the clock."""
+    return "\n".join([_title(device, clock), *in_columns(_cells(rows), right=_NUMBERS)])
+
+
+def html(rows: Sequence[Row], device: str, clock: Clock) -> str:
+    """The same as HTML, for notebooks."""
+    return as_html(_title(device, clock), _cells(rows), right=_NUMBERS)
+
+
+def _title(device: str, clock: Clock) -> str:
+    return f"{device}: {'timestamps of the device' if clock == 'device' else 'time of the host'}"
+
+
+def _cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     cells = [
         (
             *(row.name or "(no label)", str(row.calls), f"{1e3 * row.total:.3f}"),
@@ -67,8 +81,7 @@ def table(rows: Sequence[Row], device: str, clock: Clock) -> str:
         )
         for row in rows
     ]
-    title = f"{device}: {'timestamps of the device' if clock == 'device' else 'time of the host'}"
-    return "\n".join([title, *in_columns([_COLUMNS, *cells], right=range(1, len(_COLUMNS)))])
+    return [_COLUMNS, *cells]
 
 
 def as_json(info: DeviceInfo, clock: Clock, records: Sequence[Record]) -> dict[str, Any]:

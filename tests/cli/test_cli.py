@@ -19,6 +19,7 @@ from krnlpy import device as device_module
 from krnlpy.cli import cache, info_text
 from krnlpy.cli import command as cli
 from krnlpy.cli import info as info_command
+from krnlpy.cli.tested import is_tested
 from krnlpy.dsl.spirv import glslang
 from tests.support import process
 
@@ -61,9 +62,18 @@ def test_table(capsys: pytest.CaptureFixture[str]) -> None:
         (row,) = [line for line in said.splitlines() if info.name in line and info.driver in line]
         assert row.startswith(str(info.index) if info.index is not None else "host")
         assert info.vendor in row and info.kind in row
+        assert row.endswith("  yes" if is_tested(info.driver) else "  no")
     for name in ("Vulkan loader", "llvmlite", "GLSL compiler"):
         assert f"\n{name}  " in said
     assert all(line == line.rstrip() for line in said.splitlines())
+
+
+def test_a_driver_that_is_not_tested(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is said so, with what is and what to do."""
+    monkeypatch.setattr(info_command, "is_tested", lambda driver: False)
+    assert cli.main(["info"]) == 0
+    said = capsys.readouterr().out
+    assert "lavapipe of Mesa 25.0" in said and "krnlpy doctor" in said
 
 
 def test_verbose_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,10 @@ from types import ModuleType
 from krnlpy import Device
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+PAGES = [
+    *("README.md", "CONTRIBUTING.md"),
+    *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").rglob("*.md"))),
+]
 
 
 def fenced(page: str) -> list[tuple[str, str]]:

@@ -38,9 +38,11 @@ TRANSCRIPTS = [(page, block) for page in PAGES for block in blocks(page, "consol
 def test_every_block_says_what_it_is() -> None:
     kinds = {page: {fence for fence, _ in fenced(page)} for page in PAGES}
     assert {p: k for p, k in kinds.items() if k - {"python", "sh", "console", "text", "py", "cuda"}} == {}
-    assert {p for p, k in kinds.items() if k & {"py", "cuda"}} == {"docs/migrating.md", "docs/array-api.md"}
-    assert {p for p, k in kinds.items() if "text" in k} == {"README.md", "docs/architecture.md"}
-    for page in ("docs/migrating.md", "docs/array-api.md"):
+    others = {"docs/migrating.md", "docs/array-api.md", "docs/coming-from-pytorch.md"}
+    assert {p for p, k in kinds.items() if k & {"py", "cuda"}} == others
+    texts = {"docs/architecture.md", "docs/installation.md", "docs/tutorial-kernels.md"}
+    assert {p for p, k in kinds.items() if "text" in k} == texts
+    for page in others:
         for block in blocks(page, "py"):
             compile(block, page, "exec")
 

@@ -14,10 +14,14 @@ import pytest
 import autograph
 import autograph.autograd
 import autograph.data
+import autograph.data.transforms
+import autograph.metrics
 import autograph.nn
 import autograph.nn.initializers
 import autograph.optim
+import autograph.optim.schedules
 import autograph.random
+import autograph.train
 import krnlpy
 import krnlpy.dsl
 
@@ -29,10 +33,14 @@ PUBLIC: dict[str, ModuleType] = {
         autograph,
         autograph.autograd,
         autograph.data,
+        autograph.metrics,
+        autograph.data.transforms,
         autograph.nn,
         autograph.nn.initializers,
         autograph.optim,
+        autograph.optim.schedules,
         autograph.random,
+        autograph.train,
     )
 }
 ERRORS = {*dir(builtins), *vars(krnlpy.errors), *vars(autograph.errors)}

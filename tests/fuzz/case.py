@@ -22,6 +22,8 @@ from .data import values
 FILE = "<fuzz>"
 """What the source is called in messages."""
 NAME = "a_drawn_program"
+OWNER = "Owner"
+"""The class whose method the kernel is, where it is one."""
 
 HEADER = """\
 from __future__ import annotations
@@ -37,6 +39,10 @@ from krnlpy.dsl import *
 
 INF, NAN = math.inf, math.nan
 """
+
+
+Loaded = Kernel | type[Any]
+"""A kernel, or a class with the method ``kernel``."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ class Case:
         source: text of a module that defines ``kernel``; :data:`HEADER` comes before it.
         arguments: by name: buffers and numbers (those of NumPy as ``("f32", 1.5)``).
         demands: what of a device it takes to give the judge's bits; see :func:`.run.abilities`.
+        owned: the arguments that are attributes of the object whose method the kernel is.
     """
 
     source: str
@@ -90,6 +97,7 @@ class Case:
     debug: bool = False
     demands: tuple[str, ...] = ()
     seed: int = 0
+    owned: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -110,17 +118,24 @@ class Case:
     def with_source(self, source: str) -> Case:
         return replace(self, source=source)
 
-    def load(self) -> Kernel:
-        """The kernel, as if its file were imported."""
+    def load(self) -> Loaded:
+        """The kernel, or the class whose method it is, as if its file were imported."""
         text = f"{HEADER}\n\n{self.source}\n"
         linecache.cache[FILE] = (len(text), None, text.splitlines(keepends=True), FILE)
         module = sys.modules[NAME] = ModuleType(NAME)  # where dataclasses look
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             exec(compile(text, FILE, "exec", dont_inherit=True), vars(module))
-        result = module.kernel
-        assert isinstance(result, Kernel)
-        return result
+        result = module.Owner if self.owned else module.kernel
+        assert isinstance(result, type if self.owned else Kernel)
+        return result  # type: ignore[no-any-return]
+
+    def launch(self, loaded: Loaded, buffers: dict[str, Buffer]) -> None:
+        """Launches what was loaded on whole buffers."""
+        arguments = self.bound(buffers)
+        if isinstance(loaded, type):
+            loaded = loaded(**{name: arguments.pop(name) for name in self.owned}).kernel
+        self.launcher(loaded)(**arguments)
 
     def launcher(self, kernel: Kernel) -> Kernel:
         """The kernel with the geometry and the specs of this launch."""

@@ -12,6 +12,7 @@ from krnlpy.scalar import ScalarType, boolean, f32, i32
 from .case import Case, Data
 from .functions import Functions
 from .kinds import NARROW, STORED, STORED_NARROW, WIDE, Draw, Generic, Type, computed
+from .methods import as_method
 from .scope import Array, Scope, Variable
 from .statements import Lines, indented
 
@@ -348,11 +349,11 @@ MOST_NODES = 350
 
 
 def draw(seed: int, wide: bool | None = None) -> Case:
-    """The case of a seed; every sixth computes with 64 bits too, unless told."""
+    """The case of a seed; every sixth computes with 64 bits too, unless told, and every seventh is a method."""
     for attempt in itertools.count():
         case = Program(f"{seed}.{attempt}", seed, seed % 6 == 0 if wide is None else wide).case()
         if written_out(case.source) <= MOST_NODES:
-            return case
+            return as_method(case, f"{seed}.method") if seed % 7 == 0 and wide is None else case
     raise AssertionError
 
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from krnlpy import Buffer, Device, Feature, Item, ItemMut, Kernel, KrnlpyError, MissingFeatures, config, f32, kernel
+from krnlpy import Buffer, Device, Feature, Item, ItemMut, KrnlpyError, MissingFeatures, config, f32, kernel
 from krnlpy.dsl import sqrt
 from krnlpy.scalar import scalar_type
 
-from .case import Case, Data
+from .case import Case, Data, Loaded
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -66,27 +66,27 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def launch(case: Case, loaded: Kernel, device: Device) -> Arrays:
+def launch(case: Case, loaded: Loaded, device: Device) -> Arrays:
     """The buffers as they are after a launch: whole, so that a write beside a view is seen too."""
     before = config.debug
     config.debug = case.debug
     try:
         buffers = case.buffers(device)
         with redirect_stdout(io.StringIO()):  # kernels may print
-            case.launcher(loaded)(**case.bound(buffers))
+            case.launch(loaded, buffers)
             return {name: buffer.numpy() for name, buffer in buffers.items()}
     finally:
         config.debug = before
 
 
-def judge(case: Case, loaded: Kernel, seconds: float = SECONDS) -> Arrays:
+def judge(case: Case, loaded: Loaded, seconds: float = SECONDS) -> Arrays:
     """What the interpreter gives."""
     with warnings.catch_warnings(), time_limit(seconds):
         warnings.simplefilter("error")
         return launch(case, loaded, Device.interpreter())
 
 
-def check(case: Case, loaded: Kernel, device: Device, want: Arrays) -> Fault | None:
+def check(case: Case, loaded: Loaded, device: Device, want: Arrays) -> Fault | None:
     """What is wrong with a case on a device, if anything."""
     name = repr(device)
     with warnings.catch_warnings():

@@ -7,11 +7,11 @@ from functools import cache
 
 import pytest
 
-from krnlpy import Device, Kernel
+from krnlpy import Device
 from tests.support.tiers import sampled
 
 from .breaker import survey
-from .case import Case
+from .case import Case, Loaded
 from .program import draw
 from .run import Arrays, can_run, check, judge
 
@@ -22,7 +22,7 @@ thirds of them are in the deep tier."""
 
 
 @cache
-def judged(seed: int) -> tuple[Case, Kernel, Arrays]:
+def judged(seed: int) -> tuple[Case, Loaded, Arrays]:
     """The case of a seed with the interpreter's results, for all devices."""
     case = draw(seed)
     kernel = case.load()

@@ -35,7 +35,7 @@ from krnlpy import (
 )
 from krnlpy.dsl import Vector, global_id, group_id
 from tests.support.kernels import increment, saxpy
-from tests.support.typed import instance
+from tests.support.typed import instance, untyped
 
 
 @kernel
@@ -381,7 +381,7 @@ def test_misuse_of_parameters(device: Device) -> None:
         with pytest.raises(CaptureError, match="itself"):
             graph.parameter("beta", alpha)
         with pytest.raises(TypeError):
-            alpha * 2
+            alpha + "2"
         with pytest.raises(LaunchError, match="saxpy: alpha is f32"):
             saxpy(graph.parameter("wrong", "text"), x, y)
         saxpy(alpha, x, y)
@@ -648,3 +648,43 @@ def test_what_it_is(device: Device) -> None:
         saxpy(graph.parameter("alpha", 1.0), x, y)
     assert graph.device == device
     assert "graph of 1 commands" in repr(graph) and "parameters alpha" in repr(graph)
+
+
+def test_arithmetic_with_numbers(device: Device) -> None:
+    """What is computed from parameters follows them, rounded as Python rounds."""
+    x = Buffer.zeros(8, f32, device)
+    with device.capture() as graph:
+        a, b = graph.parameter("a", 2.0), graph.parameter("b", 3)
+        results = (a + 1, 1 - a, b * a, 7 / b, 7 // b, b % 2, np.float32(2) ** b, abs(-a))
+        for i, number in enumerate(results):
+            x[i : i + 1].fill(number)
+    for values in ({}, {"a": -0.3}, {"b": 5}, {"a": 1.5, "b": -2}):
+        graph.replay(**values)
+        one, two = graph.parameters["a"], graph.parameters["b"]
+        expected = [one + 1, 1 - one, two * one, 7 / two, 7 // two, two % 2, np.float32(2) ** two, abs(-one)]
+        np.testing.assert_array_equal(x.numpy(), np.array(expected, np.float32))
+
+
+def test_numbers_are_not_known_while_captured(device: Device) -> None:
+    with device.capture() as graph:
+        rate = graph.parameter("rate", 1.0)
+        for use in (float, int, bool, round, lambda x: x > 0, lambda x: x * 2 >= 2, np.sqrt):
+            with pytest.raises(CaptureError if use is not np.sqrt else TypeError):
+                use(rate)
+        with pytest.raises(CaptureError, match="<number computed from rate of a graph> changes between replays"):
+            float(2 * rate)
+        with pytest.raises(TypeError):
+            rate + "1"
+
+
+def test_which_buffers_a_graph_uses_and_owns(device: Device) -> None:
+    x, y, empty = Buffer.zeros(2, f32, device), Buffer.zeros(2, f32, device), Buffer.zeros(0, f32, device)
+    with device.capture() as graph:
+        z, unused = x.copy(), Buffer.empty(2, f32, device)
+        assert graph.uses(x)
+        assert [graph.owns(b) for b in (x, y, z, unused)] == [False, False, True, True]
+    assert [graph.uses(b) for b in (x, x[1:], y, z, empty)] == [True, True, False, True, False]
+    assert [graph.owns(b) for b in (x, y, z, z[:1], empty)] == [False, False, True, True, False]
+    for method in (graph.uses, graph.owns):
+        with pytest.raises(DtypeError, match="not int"):
+            untyped(method)(3)

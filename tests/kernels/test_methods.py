@@ -662,3 +662,23 @@ def test_debug_mode_and_changes_of_an_object(monkeypatch: pytest.MonkeyPatch) ->
     spring.x = Buffer.ones(5, i32)
     with pytest.raises(KernelTypeError, match="a value of type f32 does not fit self_x, which holds i32"):
         spring.step.with_groups(1)(1.0)
+
+
+def test_numpys_truth_values(device: Device) -> None:
+    """NumPy's bool is an attribute as Python's is, and takes its place."""
+
+    class Switch:
+        def __init__(self, on: Any) -> None:
+            self.on = on
+
+        @kernel
+        def step(self, x: ItemMut[i32]) -> None:
+            x += 1 if self.on else 10
+
+    x = Buffer.zeros(1, i32, device)
+    switch = Switch(np.bool_(True))
+    for on in (np.bool_(True), False, np.bool_(False), True):
+        switch.on = on
+        switch.step(x)
+    assert x.numpy()[0] == 22
+    assert variants(Switch.step) == 1

@@ -215,6 +215,10 @@ def objects(device: Device) -> dict[type, list[Callable[[], Any]]]:
             scale(2.0, buffers[0](), buffers[0]())
         return measured
 
+    def stand_in() -> Any:
+        with device.capture() as captured:
+            return captured.parameter("alpha", 2.0)
+
     tuned = [lambda: krnlpy.autotune([{"threads": (8,)}, {"threads": (16,)}], seconds=0)(scale)]
     return {
         Buffer: buffers,
@@ -223,6 +227,7 @@ def objects(device: Device) -> dict[type, list[Callable[[], Any]]]:
         Parameter: [lambda: Parameter(tensors[0]()), lambda: Parameter(tensors[2]()), parameter],
         krnlpy.Kernel: [lambda: scale, lambda: tile, lambda: tile.specialize(n=2), lambda: scale.with_threads(8)],
         krnlpy.Graph: [device.capture, graph],
+        krnlpy.StandIn: [stand_in, lambda: 2 * stand_in()],
         **{
             getattr(autograph.nn, f"{kind}Pool{n}"): [partial(getattr(autograph.nn, f"{kind}Pool{n}"), 2)]
             for kind in ("Max", "Avg", "AdaptiveAvg", "AdaptiveMax")

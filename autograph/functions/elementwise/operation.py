@@ -15,7 +15,7 @@ from autograph.functions.reducers.sums import sum_to_shape
 from autograph.functions.sources import function_of
 from autograph.functions.type_variables import accumulator
 from autograph.tensor.base import Edge, Shape, TensorBase, recording
-from krnlpy import Buffer, Func, Item, ItemMut, KernelError, ScalarType, function_info, i32, kernel
+from krnlpy import Buffer, Func, Item, ItemMut, KernelError, ScalarType, StandIn, function_info, i32, kernel
 from krnlpy.dsl import derivative, value_and_partials
 
 from .promotion import as_number, number_type, promoted
@@ -107,7 +107,7 @@ class Elementwise(Func):
         if named or len(operands) != len(self.parameters):
             operands = self._bound(operands, named)
         # The class of a number is no dtype: Python's bool is equal to that of truth values.
-        key = tuple([x.share.buffer.dtype if isinstance(x, TensorBase) else (x.__class__,) for x in operands])
+        key = tuple([x.share.buffer.dtype if isinstance(x, TensorBase) else (_class_of(x),) for x in operands])
         variant = self.variants.get(key)
         if variant is None:
             if not any(isinstance(x, TensorBase) for x in operands):
@@ -141,11 +141,16 @@ def pulled_back(
 
 def _variant_of(operation: Elementwise, operands: Sequence[Any], results: tuple[ScalarType, ...] = ()) -> _Variant:
     """The operation for such operands; with results of other dtypes than its own, if these are given."""
-    key: tuple[Any, ...] = tuple(x.dtype if isinstance(x, TensorBase) else (x.__class__,) for x in operands)
+    key: tuple[Any, ...] = tuple(x.dtype if isinstance(x, TensorBase) else (_class_of(x),) for x in operands)
     key = (*key, results) if results else key
     if key not in operation.variants:
         operation.variants[key] = _Variant(operation, operands, results)
     return operation.variants[key]
+
+
+def _class_of(number: Any) -> type[Any]:
+    """The class of a number beside tensors. What stands for a number while a graph is captured stands for a float."""
+    return float if isinstance(number, StandIn) else number.__class__
 
 
 class _Variant:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograph.errors import DtypeError
-from krnlpy import ScalarType, f32, f64, i8, i16, i32, i64, scalar_type, u64
+from krnlpy import ScalarType, StandIn, f32, f64, i8, i16, i32, i64, scalar_type, u64
 
 _F32_MAX = float(np.finfo(np.float32).max)
 _SIGNED = {dtype.size: dtype for dtype in map(scalar_type, (i8, i16, i32, i64))}
@@ -64,6 +64,8 @@ def number_type(operation: str, value: Any, dtype: ScalarType) -> ScalarType:
     Raises:
         DtypeError: it is no number, or a number with a fraction beside integers of 64 bits.
     """
+    if isinstance(value, StandIn):
+        value = 0.5  # whatever it will be, it is a float
     if isinstance(value, np.generic):
         value = value.item()
     if not isinstance(value, Real):
@@ -95,13 +97,16 @@ def number_dtype(operation: str, values: Sequence[Any]) -> ScalarType:
     return scalar_type(i32 if all(isinstance(value, int) for value in plain) else f32)
 
 
-def as_number(operation: str, value: Any, type: ScalarType) -> int | float:
-    """A number for a kernel's parameter of a type: beyond the range of floats it is infinite.
+def as_number(operation: str, value: Any, type: ScalarType) -> Any:
+    """A number for a kernel's parameter of a type: beyond the range of floats it is infinite. What stands for a number
+    while a graph is captured is returned as it is.
 
     Raises:
         DtypeError: it is an integer out of the type's range.
     """
     if type.is_float:
+        if isinstance(value, StandIn):
+            return value
         try:
             number = float(value)
         except OverflowError:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor, fold, unfold
-from autograph.functions import launch, losses
+from autograph.functions import launch
 from autograph.functions.convolution import direct
 from autograph.functions.convolution.correlation import correlate_back, correlate_both
 from autograph.functions.convolution.geometry import Window
+from autograph.functions.losses.accuracy import accuracy
 from autograph.functions.products import stacks
 from autograph.functions.reducers import reducer
 from krnlpy import Buffer, Device, ScalarType, bf16, f16, f32
@@ -56,7 +57,7 @@ def test_accuracy_of_many_classes(vulkan: Device) -> None:
     classes = np.array([0, LONG - 1, 40_000, 5], np.int32)
     logits[np.arange(4), classes] = 1.0
     logits[2, LONG - 2] = logits[3, 40_000] = 2.0  # greater, in another piece
-    assert losses.accuracy(Tensor.from_numpy(logits, vulkan), classes).item() == 0.5
+    assert accuracy(Tensor.from_numpy(logits, vulkan), classes).item() == 0.5
 
 
 @pytest.mark.parametrize("count", [32_640, 32_641, 40_000, LONG])

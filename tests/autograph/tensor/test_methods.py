@@ -10,13 +10,15 @@ import pytest
 
 from autograph import Parameter, Tensor
 from autograph.autograd import tape
-from autograph.functions import casts, creation, losses
+from autograph.functions import casts, creation
 from autograph.functions.convolution import convolutions
 from autograph.functions.elementwise import activations, arithmetic
 from autograph.functions.indexing import one_hot, reading, writing
+from autograph.functions.losses import accuracy, cross_entropy
 from autograph.functions.pooling import max_pools
 from autograph.functions.products import matrices
 from autograph.functions.reducers import sums
+from autograph.functions.reductions import aggregates
 from autograph.functions.shapes import arrangement, diagonals, joining, views
 from autograph.functions.sorting import greatest, sorts
 from krnlpy import Device, f32
@@ -27,12 +29,12 @@ FUNCTIONS: dict[str, Any] = {
     "__getitem__": reading.index,
     "__setitem__": writing.set_index,
     "__matmul__": matrices.matmul,
-    "accuracy": losses.accuracy,
+    "accuracy": accuracy.accuracy,
     "backward": tape.backward,
     "cast": casts.cast,
     "conv1": convolutions.conv1,
     "conv2": convolutions.conv2,
-    "cross_entropy_loss": losses.cross_entropy_loss,
+    "cross_entropy_loss": cross_entropy.cross_entropy_loss,
     "diagonal": diagonals.diagonal,
     "from_numpy": creation.from_numpy,
     "matmul": matrices.matmul,
@@ -44,8 +46,10 @@ FUNCTIONS: dict[str, Any] = {
     "reshape": views.reshape,
     "squeeze": arrangement.squeeze,
     "sort": sorts.sort,
+    "std": aggregates.std,
     "sum": sums.sum,
     "topk": greatest.topk,
+    "var": aggregates.var,
     "zeros": creation.zeros,
 }
 

@@ -11,7 +11,7 @@ from krnlpy.vulkan.loading import apart, driver_probe
 
 
 def test_drivers_that_answer() -> None:
-    assert driver_probe.crashes() == []
+    assert driver_probe.crashes() == {}
 
 
 @pytest.mark.parametrize(
@@ -35,16 +35,16 @@ def test_the_driver_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     one, two = tmp_path / "one.json", tmp_path / "two.json"
     monkeypatch.setattr(driver_probe, "all_manifests", lambda: [one, two])
     monkeypatch.setattr(driver_probe, "_end", lambda path: "ends" if path in (None, two) else None)
-    assert driver_probe.crashes() == [f"{two}: its driver ends when it is asked for devices"]
+    assert driver_probe.crashes() == {two: f"{two}: its driver ends when it is asked for devices"}
     monkeypatch.setattr(driver_probe, "_end", lambda path: "ends" if path is None else None)
-    assert driver_probe.crashes() == [
-        "asking the Vulkan loader for devices ends, though each driver by itself does not"
-    ]
+    assert driver_probe.crashes() == {
+        None: "asking the Vulkan loader for devices ends, though each driver by itself does not"
+    }
 
 
 def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/no/such/python")
-    assert driver_probe.crashes() == []
+    assert driver_probe.crashes() == {}
 
 
 def test_a_frozen_program_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,5 +55,5 @@ def test_a_frozen_program_is_not_started_again(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_status_of_windows() -> None:
-    assert driver_probe._named(0xC0000005) == "status 0xc0000005"
-    assert driver_probe._named(-250) == "signal 250"
+    assert driver_probe.named(0xC0000005) == "status 0xc0000005"
+    assert driver_probe.named(-250) == "signal 250"

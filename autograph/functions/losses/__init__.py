@@ -1,0 +1,1 @@
+"""How far predictions are from what they should be: losses, as numbers to train by, and the share that is right."""
