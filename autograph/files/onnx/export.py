@@ -71,7 +71,7 @@ def export_onnx(
     try:
         traces = []
         for run in runs:
-            trace = Trace([*_EMITTERS, *elementwise.EMITTERS], _public())
+            trace = Trace(operations(), _public())
             trace.run(model, run, [tensor for _, tensor in named])
             traces.append(trace)
     finally:
@@ -84,6 +84,11 @@ def export_onnx(
         files.write(target, content)
     except (FileError, OSError) as error:
         raise CheckpointError(str(error)) from error
+
+
+def operations() -> list[Any]:
+    """The functions that are written as a whole."""
+    return [*_EMITTERS, *elementwise.EMITTERS]
 
 
 def _other_batch(inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
