@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from . import autograd, errors, metrics, nn, optim, random
 from .autograd import grad, gradcheck, value_and_grad
 from .captures import Captured, capture
+from .functions import losses as _losses
+from .functions.attention.positions import rotary_embedding, sinusoidal_positions
+from .functions.attention.scaled_dot_product import scaled_dot_product_attention
 from .functions.convolution.convolutions import conv1, conv2, conv3
 from .functions.convolution.transposed import conv_transpose1, conv_transpose2, conv_transpose3
 from .functions.convolution.windows import fold, unfold
@@ -30,6 +33,7 @@ from .functions.elementwise.activations import (
     celu,
     elu,
     gelu,
+    hard_shrink,
     hard_sigmoid,
     hard_swish,
     hard_tanh,
@@ -41,8 +45,11 @@ from .functions.elementwise.activations import (
     selu,
     sigmoid,
     silu,
+    soft_shrink,
     softplus,
     softsign,
+    tanh_shrink,
+    threshold,
 )
 from .functions.elementwise.arithmetic import absolute as abs
 from .functions.elementwise.arithmetic import (
@@ -115,18 +122,7 @@ from .functions.indexing.embedding import embedding
 from .functions.indexing.nonzero import nonzero
 from .functions.indexing.one_hot import one_hot
 from .functions.interpolation.interpolate import interpolate, pixel_shuffle, pixel_unshuffle
-from .functions.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits, focal_loss
-from .functions.losses.cross_entropy import cross_entropy_loss, nll_loss
-from .functions.losses.ctc import ctc_loss
-from .functions.losses.distances import huber_loss, l1_loss, mse_loss, smooth_l1_loss
-from .functions.losses.likelihoods import gaussian_nll_loss, kl_divergence, poisson_nll_loss
-from .functions.losses.similarity import (
-    cosine_embedding_loss,
-    cosine_similarity,
-    hinge_embedding_loss,
-    hinge_loss,
-    triplet_margin_loss,
-)
+from .functions.losses import *  # noqa: F403  # all losses, which the room lists
 from .functions.normalization import (
     batch_norm_inference,
     batch_norm_training,
@@ -191,17 +187,20 @@ from .functions.sorting.sorts import argsort, sort
 from .functions.sorting.uniques import unique_all, unique_counts, unique_inverse, unique_values
 from .nn import *  # noqa: F403  # all layers, which nn lists
 from .optim import (
+    LAMB,
     SGD,
     Adadelta,
     Adagrad,
     Adam,
     AdamW,
     Lion,
+    Muon,
     NAdam,
     Optimizer,
     RAdam,
     RMSprop,
     RuleOptimizer,
+    Update,
     UpdateRule,
 )
 from .random.masks import dropout
@@ -218,6 +217,7 @@ if TYPE_CHECKING:
     from .files.safetensors.weights import load_safetensors, load_weights, save_safetensors
 
 __all__ = [
+    "LAMB",
     "SGD",
     "Adadelta",
     "Adagrad",
@@ -226,6 +226,7 @@ __all__ = [
     "Captured",
     "LayerBuffer",
     "Lion",
+    "Muon",
     "NAdam",
     "Optimizer",
     "Parameter",
@@ -233,6 +234,7 @@ __all__ = [
     "RMSprop",
     "RuleOptimizer",
     "Tensor",
+    "Update",
     "UpdateRule",
     "abs",
     "acos",
@@ -262,8 +264,6 @@ __all__ = [
     "avg_pool3",
     "batch_norm_inference",
     "batch_norm_training",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
     "bincount",
     "bitwise_and",
     "bitwise_invert",
@@ -290,11 +290,7 @@ __all__ = [
     "copysign",
     "cos",
     "cosh",
-    "cosine_embedding_loss",
-    "cosine_similarity",
     "count_nonzero",
-    "cross_entropy_loss",
-    "ctc_loss",
     "cumulative_max",
     "cumulative_min",
     "cumulative_prod",
@@ -327,26 +323,22 @@ __all__ = [
     "flip",
     "floor",
     "floor_divide",
-    "focal_loss",
     "fold",
     "from_dlpack",
     "full",
     "full_like",
     "gammaln",
-    "gaussian_nll_loss",
     "gelu",
     "grad",
     "gradcheck",
     "greater",
     "greater_equal",
     "group_norm",
+    "hard_shrink",
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
-    "hinge_embedding_loss",
-    "hinge_loss",
     "histogram",
-    "huber_loss",
     "hypot",
     "iinfo",
     "index_add",
@@ -357,8 +349,6 @@ __all__ = [
     "isin",
     "isinf",
     "isnan",
-    "kl_divergence",
-    "l1_loss",
     "layer_norm",
     "leaky_relu",
     "less",
@@ -397,12 +387,10 @@ __all__ = [
     "minimum",
     "mish",
     "moveaxis",
-    "mse_loss",
     "multiply",
     "ndtr",
     "negative",
     "nextafter",
-    "nll_loss",
     "nn",
     "nonzero",
     "not_equal",
@@ -415,7 +403,6 @@ __all__ = [
     "permute_dims",
     "pixel_shuffle",
     "pixel_unshuffle",
-    "poisson_nll_loss",
     "positive",
     "pow",
     "prod",
@@ -434,10 +421,12 @@ __all__ = [
     "result_type",
     "rms_norm",
     "roll",
+    "rotary_embedding",
     "round",
     "rsqrt",
     "save_checkpoint",
     "save_safetensors",
+    "scaled_dot_product_attention",
     "scatter_add",
     "searchsorted",
     "selu",
@@ -448,7 +437,8 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
-    "smooth_l1_loss",
+    "sinusoidal_positions",
+    "soft_shrink",
     "softmax",
     "softplus",
     "softsign",
@@ -465,13 +455,14 @@ __all__ = [
     "take_along_axis",
     "tan",
     "tanh",
+    "tanh_shrink",
     "tensordot",
+    "threshold",
     "tile",
     "topk",
     "trace",
     "train",
     "tril",
-    "triplet_margin_loss",
     "triu",
     "trunc",
     "unfold",
@@ -490,6 +481,7 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+__all__ += _losses.__all__
 __all__ += nn.__all__
 
 # What takes tens of milliseconds to load and not every program needs is loaded when asked for: CSV, compression, CBOR.
@@ -500,10 +492,10 @@ _LATER = {
     "load_onnx": "files.onnx.load",
     "load_safetensors": "files.safetensors.weights",
     "load_weights": "files.safetensors.weights",
+    "read_checkpoint": "files.checkpoints",
     "read_safetensors_header": "files.safetensors.format",
     "save_checkpoint": "files.checkpoints",
     "save_safetensors": "files.safetensors.weights",
-    "read_checkpoint": "files.checkpoints",
     "train": "train",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -48,7 +48,7 @@ class Text:
     ('ab', [0, 1, 1, 0], 'ba')
     """
 
-    text: str
+    text: str = field(repr=False)  # which may have millions of characters
     source: str
 
     @cached_property

@@ -15,6 +15,7 @@ from autograph.tensor.tensor import Tensor
 from krnlpy import Buffer, Device, Func, LaunchError, ScalarType, bf16, f16, f32, f64
 
 from .entries import Entry
+from .groups import parameters_of
 from .kernels import Clocks, RuleKernels, Wanted
 
 
@@ -24,6 +25,13 @@ def _count(step: Any) -> Any:
 
 
 _COUNT = Func(_count)
+
+
+def _move(w: Any, g: Any, rate: Any, length: Any, decay: Any) -> Any:
+    return w - rate * decay * w - rate * length * g
+
+
+_MOVE = RuleKernels("move", Func(_move), 0, Clocks(0, _COUNT, True, 0, None))
 
 _SMALL = 1 << 14
 """Numbers of a parameter: with fewer, a launch takes longer than its work."""
@@ -52,9 +60,7 @@ def updates_of(parameters: Mapping[str, Parameter]) -> list[Update]:
     Raises:
         DtypeError: it is no dict of parameters.
     """
-    if not isinstance(parameters, Mapping) or not all(isinstance(one, Parameter) for one in parameters.values()):
-        raise DtypeError("expected a dict of parameters by name, as dict(model.named_parameters()) is")
-    pairs = [(parameter, parameter.grad) for parameter in parameters.values()]
+    pairs = [(parameter, parameter.grad) for parameter in parameters_of(parameters).values()]
     return [Update(parameter, gradient) for parameter, gradient in pairs if gradient is not None]
 
 
@@ -236,6 +242,43 @@ class UpdateRule:
         for together, given in groups:  # none where the parameter has no elements
             self._change(together, given, (learning_rate, 1.0), result)
         return result
+
+    def move(
+        self, parameter: Parameter, change: Tensor, learning_rate: float, *, scale: float = 1.0, decay: float = 0.0,
+        length: float = 1.0, factor: Tensor | None = None,
+    ) -> None:  # fmt: skip
+        """Moves a parameter by what :meth:`change` gave, or by what was made of it: ``w -= rate * (decay * w + length *
+        change)``, where rate is ``learning_rate * scale``.
+
+        Args:
+            parameter: what :meth:`change` was called with.
+            change: of the parameter's shape, in the dtype that the rule computes in.
+            learning_rate: as in :meth:`update`.
+            scale: times the learning rate.
+            decay: the share of the weight that is taken away.
+            length: of the change.
+            factor: a tensor of one element, times the change. Where it is 0, nothing is changed.
+
+        Raises:
+            DtypeError, ShapeError, LaunchError: as by :meth:`update`.
+
+        >>> from autograph import Parameter, Tensor, vector_norm
+        >>> from autograph.optim import Update, UpdateRule
+        >>> def gradient(weight, gradient, rate):
+        ...     return gradient
+        >>> weight, rule = Parameter(Tensor.ones(2)), UpdateRule(gradient)
+        >>> change = rule.change(Update(weight, Tensor.from_numpy([3.0, 4.0]).cast("f32")), 0.1)
+        >>> rule.move(weight, change / vector_norm(change), 0.5)
+        >>> [round(w, 4) for w in weight.tolist()]
+        [0.7, 0.6]
+        """
+        for _, given in self._groups([Update(parameter, change)], [length, decay], factor):
+            buffers = [change.buffer]
+            if parameter.dtype is not given.compute:
+                buffers.append(self._kept(parameter, given.compute)["master"].writable())
+            wanted = Wanted(parameter.dtype, change.dtype, 2, bool(given.factor))
+            head = [learning_rate, scale, *given.numbers, *given.factor]
+            _MOVE.of_one(wanted)(*head, *buffers, parameter.writable())
 
     # ------------------------------------------------------------------------------------------------------ checks
 

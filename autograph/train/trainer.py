@@ -13,40 +13,18 @@ from autograph.errors import AutographError, CheckpointError
 from autograph.files.checkpoints import checkpoint_payload, read_checkpoint, restore_checkpoint
 from autograph.nn.layer import Layer
 from autograph.optim import Optimizer
+from autograph.tensor.parameter import Parameter
 from autograph.tensor.tensor import Tensor
 from krnlpy.errors import FileMissing
 
 from .batches import Count, Stream, count_of, length_of, on_device
 from .callbacks import Callback, Entry, watched
-from .display import Display, Progress, complain, display, numbered, summary
+from .display import Display, Progress, complain, display, numbered, scored, summary
 from .saving import Checkpoints, Saver
 from .scores import Scores, require_stateful, restore, state_of
 from .signals import Interruption
 
 Forward = Callable[[Any, Any], tuple[Any, ...]]
-
-
-def predict(model: Layer, batch: Any) -> tuple[Any, ...]:
-    """What the model makes of all of a batch but the last, and the last: the input and the target, most often.
-
-    Inputs of floats are converted to the dtype of the model's first parameter.
-
-    Raises:
-        AutographError: the batch is no tuple or list of at least two.
-    """
-    if not isinstance(batch, list | tuple) or len(batch) < 2:
-        raise AutographError(
-            f"a batch of type {type(batch).__name__}: expected (input, target); Trainer(..., forward=) takes a function"
-            " of the model and the batch that gives the arguments of the loss"
-        )
-    first = next(model.parameters(), None)
-    *inputs, target = batch
-    if first is not None:
-        inputs = [
-            x.cast(first.dtype) if isinstance(x, Tensor) and x.dtype.is_float and x.dtype != first.dtype else x
-            for x in inputs
-        ]
-    return model(*inputs), target
 
 
 class Trainer:
@@ -66,7 +44,8 @@ class Trainer:
         loss: a function of what ``forward`` gives; its result is the mean over the batch.
         metrics: by name, of what ``forward`` gives, such as :class:`autograph.metrics.Accuracy`.
         forward: a function of the model and a batch that gives a tuple, the arguments of ``loss`` and of the metrics.
-            By default a batch is ``(input, target)``, and they are ``(model(input), target)``.
+            By default a batch is ``(input, target)``, and they are ``(model(input), target)``; an input of floats is
+            converted to the dtype of the model's first parameter.
         accumulate: so many batches make a step, whose gradient is that of the mean over all of their examples.
         count: how many examples a batch has, or how many tokens: means over an epoch are weighted by it. By default
             the length of its first axis.
@@ -80,8 +59,8 @@ class Trainer:
         rate: the last step's learning rate.
         loss: the last step's loss, on the device.
         history: a dict for each epoch: ``epoch`` and ``step`` (done then), ``rate``, ``train_loss``, and with an
-            evaluation ``evaluation_loss``, the same of each metric, the ``seconds`` of its steps, and ``per_second``,
-            of examples.
+            evaluation ``evaluation_loss``, the same of each metric (arrays as lists), the ``seconds`` of its steps, and
+            ``per_second``, of examples.
         stopped: why training ended before it was done: a callback's reason, or the name of a signal; else None.
 
     Raises:
@@ -107,7 +86,7 @@ class Trainer:
         loss: Callable[..., Tensor],
         *,
         metrics: Mapping[str, Any] | None = None,
-        forward: Forward = predict,
+        forward: Forward | None = None,
         accumulate: int = 1,
         count: Count = count_of,
         read_every: int = 25,
@@ -130,12 +109,14 @@ class Trainer:
         self.loss = Tensor.full((), nan)
         self.history: list[Entry] = []
         self.stopped: str | None = None
-        self._loss_of, self._forward, self._count = loss, forward, count
+        self._loss_of, self._count = loss, count
+        self._forward = self._predict if forward is None else forward
         self._callbacks: list[Callback] = []
         self._interruption = Interruption()
         self._display: Display = display("none")
         self._scores = Scores(self.metrics)
         self._stream: Stream | None = None
+        self._first: Parameter | None = None  # of the model's, which says where it lies; to find it takes a walk
         self._epoch_steps = 0  # done in this epoch
         self._is_epoch_done = False  # all of its steps are; the evaluation is not
         self._seconds = 0.0
@@ -228,7 +209,7 @@ class Trainer:
         self._interruption.obey()
         return self.history
 
-    def evaluate(self, batches: Any) -> dict[str, float]:
+    def evaluate(self, batches: Any) -> dict[str, Any]:
         """Loss and metrics over batches, with the model in its mode of evaluation; nothing is recorded.
 
         Args:
@@ -247,9 +228,10 @@ class Trainer:
         scores = Scores(self.metrics)
         training = self.model.training
         self.model.eval()
+        self._first = next(self.model.parameters(), None)
         try:
             for batch in batches:
-                batch = on_device(batch, self._device)
+                batch = self._placed(batch)
                 outputs = self._forward(self.model, batch)
                 scores.add(self._loss_of(*outputs), self._count(batch), outputs)
                 self._display.advance(1)
@@ -277,10 +259,23 @@ class Trainer:
             raise AutographError(f"stop: reason={reason!r}; expected text")
         self.stopped = reason
 
-    @property
-    def _device(self) -> Any:
-        first = next(self.model.parameters(), None)
-        return None if first is None else first.device
+    def _predict(self, model: Layer, batch: Any) -> tuple[Any, ...]:
+        """What the model makes of all of a batch but the last, and the last: the input and the target, most often."""
+        if not isinstance(batch, tuple) or len(batch) < 2:
+            raise AutographError(
+                f"a batch of type {type(batch).__name__}: expected (input, target); Trainer(..., forward=) takes a"
+                " function of the model and the batch that gives the arguments of the loss"
+            )
+        *inputs, target = batch
+        if self._first is not None:
+            dtype = self._first.dtype
+            inputs = [
+                x.cast(dtype) if isinstance(x, Tensor) and x.dtype.is_float and x.dtype != dtype else x for x in inputs
+            ]
+        return model(*inputs), target
+
+    def _placed(self, batch: Any) -> Any:
+        return on_device(batch, None if self._first is None else self._first.device)
 
     def _run(self, plan: _Plan) -> None:
         while self._interruption.signal is None and not self.stopped:
@@ -309,6 +304,7 @@ class Trainer:
         total = plan.stream.length if plan.steps_per_epoch is None else plan.steps_per_epoch * self.accumulate
         self._display.begin(numbered(self.epoch + 1, plan.epochs), total, self._epoch_steps * self.accumulate)
         self.model.train()
+        self._first = next(self.model.parameters(), None)
         start, before = time.perf_counter(), self._seconds
         while True:
             group = plan.stream.take(self.accumulate)
@@ -316,11 +312,11 @@ class Trainer:
                 if self._epoch_steps and plan.steps_per_epoch is None:
                     break
                 continue  # with the next pass
-            self._do_step([on_device(batch, self._device) for batch in group])
+            self._do_step([self._placed(batch) for batch in group])
             self._seconds = before + time.perf_counter() - start
             text = None
             if self._epoch_steps % self.read_every == 1 or self.read_every == 1:
-                text = "  ".join(f"{name} {value:.4f}" for name, value in self._scores.values().items())
+                text = scored(self._scores.values())
                 text += f"  {self._scores.count / self._seconds:,.0f} {plan.unit}/s"
             self._display.advance(len(group), text)
             for callback in self._callbacks:

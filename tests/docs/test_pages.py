@@ -23,7 +23,8 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PROGRAMS)
-def test_page(page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_page(page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where pages that save something do so
     source = "\n".join(blocks(page))
     run(tmp_path, source)
     assert capsys.readouterr().out.splitlines() == promised(source)

@@ -58,7 +58,7 @@ from tests.support.typed import untyped
 pytestmark = one_vulkan_device
 
 MODULES = ("krnlpy", "krnlpy.dsl", "krnlpy.files", "autograph", "autograph.autograd", "autograph.data",
-           "autograph.nn", "autograph.optim")  # fmt: skip
+           "autograph.nn", "autograph.optim", "autograph.optim.schedules")  # fmt: skip
 DRAWS = 12
 """Calls of each name on the host; on other devices a third of them, since arguments are checked above devices."""
 NOT_CALLED = {

@@ -7,21 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from autograph import AdamW, Dense, Layer, Parameter, Tensor, arange, embedding, gelu, layer_norm, softmax, split, where
+from autograph import AdamW, Dense, Layer, LayerNorm, Parameter, Tensor, arange, embedding, gelu, softmax, split, where
 from krnlpy import Device
 
 from .case import Arrays, Case
 
 CHARACTERS, LENGTH, WIDTH, HEADS, BLOCKS, BATCH = 32, 16, 32, 4, 2, 8
-
-
-class Norm(Layer):
-    def __init__(self, device: Device) -> None:
-        self.weight = Parameter(Tensor.ones(WIDTH, device=device))
-        self.bias = Parameter(Tensor.zeros(WIDTH, device=device))
-
-    def forward(self, x: Tensor) -> Any:
-        return layer_norm(x, self.weight, self.bias)
 
 
 class Attention(Layer):
@@ -41,8 +32,8 @@ class Attention(Layer):
 
 class Block(Layer):
     def __init__(self, seed: int, device: Device) -> None:
-        self.norm1, self.attention = Norm(device), Attention(seed, device)
-        self.norm2 = Norm(device)
+        self.norm1, self.attention = LayerNorm(WIDTH, device=device), Attention(seed, device)
+        self.norm2 = LayerNorm(WIDTH, device=device)
         self.wide = Dense(WIDTH, 4 * WIDTH, bias=True, seed=seed + 2, device=device)
         self.narrow = Dense(4 * WIDTH, WIDTH, bias=True, seed=seed + 3, device=device)
 
@@ -59,7 +50,7 @@ class Transformer(Layer):
         self.tokens = Parameter(Tensor.from_numpy(tokens, device))
         self.places = Parameter(Tensor.from_numpy(places, device))
         self.blocks = [Block(10 * i, device) for i in range(BLOCKS)]
-        self.norm, self.head = Norm(device), Dense(WIDTH, CHARACTERS, seed=100, device=device)
+        self.norm, self.head = LayerNorm(WIDTH, device=device), Dense(WIDTH, CHARACTERS, seed=100, device=device)
 
     def forward(self, text: Tensor) -> Any:
         x = embedding(self.tokens, text) + self.places

@@ -99,7 +99,8 @@ def _stacked(examples: Sequence[Any]) -> np.ndarray[Any, Any]:
 
 
 def _array(example: Any) -> np.ndarray[Any, Any]:
-    array = np.asarray(example)
+    of_tensor = getattr(example, "numpy", None)  # PyTorch's, which is faster than __array__
+    array = np.asarray(example) if of_tensor is None else of_tensor()
     if isinstance(example, list) and array.dtype.itemsize == 8 and array.dtype.kind in "if":  # Python's numbers
         return array.astype(np.int32 if array.dtype.kind == "i" else np.float32)
     return array

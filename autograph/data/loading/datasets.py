@@ -102,7 +102,7 @@ class Sequenced:
             try:
                 examples = several(numbers)
             except Exception as error:
-                error.add_note(f"while the examples {numbers} were read")
+                error.add_note(f"while the examples {_listed(numbers)} were read")
                 raise
         else:
             examples = []
@@ -115,7 +115,7 @@ class Sequenced:
         try:
             return self._collate(examples)
         except Exception as error:
-            error.add_note(f"while the examples {numbers} were put together")
+            error.add_note(f"while the examples {_listed(numbers)} were put together")
             raise
 
 
@@ -244,6 +244,10 @@ def indices_within(indices: Any, length: int) -> Order:
     if wrong.size:
         raise DatasetError(f"index {wrong[0]} of a data set of {length} examples")
     return order
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers if len(numbers) <= 16 else [*numbers[:16], "..."]))
 
 
 def _example(dataset: Any, number: int) -> Any:

@@ -24,6 +24,7 @@ STEPS = 100
 CASES: list[tuple[Any, str, dict[str, Any], float]] = [
     (SGD(0.9, weight_decay=0.1, nesterov=True), "SGD", {"momentum": 0.9, "weight_decay": 0.1, "nesterov": True}, 0.05),
     (SGD(weight_decay=0.1), "SGD", {"weight_decay": 0.1}, 0.05),
+    (SGD(0.9, dampening=0.25), "SGD", {"momentum": 0.9, "dampening": 0.25}, 0.05),
     (Adam(), "Adam", {}, 0.05),
     (Adam(0.8, 0.99, 1e-6, weight_decay=0.1), "Adam", {"betas": (0.8, 0.99), "eps": 1e-6, "weight_decay": 0.1}, 0.05),
     (AdamW(weight_decay=0.1), "AdamW", {"weight_decay": 0.1}, 0.05),
@@ -163,6 +164,8 @@ def test_steps_are_counted_in_a_graph(device: Device) -> None:
     ("make", "message"),
     [
         (lambda: SGD(nesterov=True), "nesterov=True without momentum"),
+        (lambda: SGD(dampening=0.1), "dampening=0.1 without momentum"),
+        (lambda: SGD(0.9, dampening=0.1, nesterov=True), "nesterov=True with dampening=0.1"),
         (lambda: Adam(beta1=1), r"Adam: beta1=1; expected a number from 0 to below 1"),
         (lambda: AdamW(weight_decay=-1), "AdamW: weight_decay=-1; expected a number from 0$"),
         (lambda: RAdam(beta2=0), "RAdam: beta2="),

@@ -140,8 +140,8 @@ def test_killed_at_any_moment_nothing_is_lost(tmp_path: Path) -> None:
     for _ in range(100):
         child = begun(folder, epochs, 0.0005)
         assert child.stdout is not None
-        for _ in range(generator.randrange(4)):
-            assert child.stdout.readline().startswith("epoch ")
+        for _ in range(generator.randrange(5)):  # where it was resumed, and epochs
+            assert child.stdout.readline() != "", child.communicate()
         time.sleep(generator.uniform(0, 0.02))
         child.kill()
         child.communicate()

@@ -210,6 +210,14 @@ def test_samplers() -> None:
     assert numbers(chosen) + numbers(chosen) == [[7, 0], [7, 1]]
 
 
+def test_repr() -> None:
+    loader = DataLoader(Pairs(), 2)
+    next(iter(loader))
+    assert repr(loader) == "DataLoader(6 batches of 2, epoch 0, 1 read)"
+    assert repr(DataLoader(pairs, 2)) == "DataLoader(batches of 2, epoch 0, 0 read)"
+    assert repr(DataLoader(Pairs(), batch_sampler=[[1]])) == "DataLoader(1 batches, epoch 0, 0 read)"
+
+
 def test_empty() -> None:
     empty: list[Any] = [[], (IMAGES[:0], CLASSES[:0])]
     for dataset in empty:
@@ -228,6 +236,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "neither": ({"batch_size": None}, "a batch_size, or a batch_sampler"),
     "both": ({"batch_sampler": [[1]]}, "a batch_size, or a batch_sampler"),
     "shuffled sampler": ({"sampler": [1], "shuffle": True}, "shuffle doesn't go with it"),
+    "sharded batches": ({"batch_size": None, "batch_sampler": [[1]], "shard": (0, 2)}, "a batch_sampler decides all"),
+    "sampled once": ({"sampler": iter([1])}, "an iterator can't be"),
     "stream": ({"dataset": pairs, "shuffle": True}, "a stream's examples have no numbers"),
     "subset of a stream": ({"dataset": pairs, "sampler": [1]}, "no numbers"),
     "shard": ({"shard": (2, 2)}, "a rank below the count"),

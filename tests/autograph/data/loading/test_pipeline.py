@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +15,8 @@ import numpy as np
 import pytest
 
 from autograph.data import DataLoader
+from autograph.errors import ShapeError
+from tests.support.tiers import deep
 
 
 class Slow:
@@ -75,6 +79,17 @@ def test_errors_come_in_their_turn_and_say_which_example(workers: int, prefetch:
     assert end_of_threads()
 
 
+def test_errors_of_transforms() -> None:
+    def transform(batch: Any) -> Any:
+        return batch if batch.numpy()[0] < 20 else batch.reshape(7)
+
+    reading = iter(DataLoader(np.arange(60), 10, transform=transform, prefetch=2))
+    assert [next(reading).numpy()[0] for _ in range(2)] == [0, 10]
+    with pytest.raises(ShapeError) as error:
+        next(reading)
+    assert error.value.__notes__ == ["while batch 2 of epoch 0 was moved and transformed"]
+
+
 @pytest.mark.parametrize("prefetch", [0, 2])
 def test_errors_of_streams(prefetch: int) -> None:
     def examples() -> Iterator[int]:
@@ -127,6 +142,18 @@ def test_threads_end_where_a_loop_is_left(leave: Callable[[DataLoader], None], w
     leave(DataLoader(dataset, 4, workers=workers, prefetch=4))
     assert end_of_threads()
     assert len(dataset.read) < 100
+
+
+@deep
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_end_of_a_program(workers: int) -> None:
+    """An error or Ctrl-C that nobody catches ends it, though its threads have read ahead."""
+    program = (
+        "import itertools, sys\nfrom autograph.data import DataLoader\n"
+        f"for batch in DataLoader(itertools.count, 2, prefetch=2, workers={workers}):\n    raise KeyboardInterrupt\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0 and done.stderr.strip().endswith("KeyboardInterrupt")
 
 
 def test_streams_without_end() -> None:
