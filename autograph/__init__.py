@@ -161,6 +161,8 @@ from .tensor.tensor import Tensor
 if TYPE_CHECKING:
     from . import data, train
     from .files.checkpoints import load_checkpoint, read_checkpoint, save_checkpoint
+    from .files.onnx.export import export_onnx
+    from .files.onnx.load import load_onnx
     from .files.safetensors.format import read_safetensors_header
     from .files.safetensors.weights import load_safetensors, load_weights, save_safetensors
 
@@ -239,6 +241,7 @@ __all__ = [
     "exp2",
     "expand_dims",
     "expm1",
+    "export_onnx",
     "eye",
     "finfo",
     "flip",
@@ -270,6 +273,7 @@ __all__ = [
     "less_equal",
     "linspace",
     "load_checkpoint",
+    "load_onnx",
     "load_safetensors",
     "load_weights",
     "log",
@@ -389,7 +393,9 @@ __all__ += [name for name in optim.__all__ if name != "schedules"]  # a module
 # What takes tens of milliseconds to load and not every program needs is loaded when asked for: CSV, compression, CBOR.
 _LATER = {
     "data": "data",
+    "export_onnx": "files.onnx.export",
     "load_checkpoint": "files.checkpoints",
+    "load_onnx": "files.onnx.load",
     "load_safetensors": "files.safetensors.weights",
     "load_weights": "files.safetensors.weights",
     "read_checkpoint": "files.checkpoints",
