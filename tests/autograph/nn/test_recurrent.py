@@ -10,6 +10,7 @@ import pytest
 from autograph import GRU, LSTM, RNN, Parameter, Tensor
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from krnlpy import Device, Feature, bf16, f16, f64
+from tests.support.devices import limit_reach
 from tests.support.typed import present
 
 Array = np.ndarray[Any, Any]
@@ -96,6 +97,27 @@ def test_wider_than_subgroups(device: Device) -> None:
     if device.info.backend == "interpreter":
         pytest.skip("one size is like another to it")
     compare(GRU(70, 65, device=device, seed=0), torch, device, [4, 3, 4], has_states=True)
+
+
+def test_more_than_kernels_reach(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bits, from parts of what a kernel cannot index at once."""
+    if device.info.backend == "interpreter":
+        pytest.skip("its kernels reach whole memories or nothing")
+    x = Tensor.from_numpy(np.random.default_rng(3).standard_normal((2, 9, 4)).astype(np.float32), device)
+    lengths = Tensor.from_numpy(np.array([9, 5], np.int32), device)
+    layer = LSTM(4, 40, bidirectional=True, device=device, seed=0)
+
+    def found() -> list[Array]:
+        layer.init_parameter_grads()
+        y, _ = layer(x, lengths=lengths)
+        (y * y).sum().backward()
+        return [y.numpy(), *(present(parameter.grad).numpy() for parameter in layer.parameters())]
+
+    whole = found()
+    # A step's numbers, 2 * 160 * 4 bytes, are reached, those of 9 steps are not.
+    limit_reach(device, 8192, monkeypatch)
+    for part, expected in zip(found(), whole, strict=True):
+        np.testing.assert_allclose(part, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_types(device: Device) -> None:

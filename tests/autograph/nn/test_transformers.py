@@ -8,19 +8,26 @@ import numpy as np
 import pytest
 
 from autograph import (
+    LSTM,
+    SGD,
     AttentionCache,
+    Dense,
+    Layer,
     LearnedPositions,
     MultiHeadAttention,
     Parameter,
+    Sequential,
     SinusoidalPositions,
     Tensor,
     TransformerBlock,
+    capture,
     gradcheck,
     rotary_embedding,
     sinusoidal_positions,
 )
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from krnlpy import Device, bf16, f16
+from tests.support.tiers import one_vulkan_device
 from tests.support.typed import present
 
 Array = np.ndarray[Any, Any]
@@ -153,6 +160,46 @@ def test_dropout() -> None:
     block.eval()
     np.testing.assert_array_equal(block(x).numpy(), block(x).numpy())
     assert TransformerBlock(8, 2, seed=0).dropout is None
+
+
+@one_vulkan_device
+def test_captured_steps_are_eager_ones(device: Device) -> None:
+    """Bit for bit: a recurrent layer, a block of a transformer, and a product."""
+    if device.info.backend == "interpreter":
+        pytest.skip("captures are not its own")
+    layers = [
+        LSTM(8, 8, seed=0, device=device),
+        TransformerBlock(8, 2, causal=True, seed=1, device=device),
+        Dense(8, 3, seed=2, device=device),
+    ]
+    model, optimizer = Sequential(First(layers[0]), *layers[1:]), SGD()
+
+    def step(x: Tensor, slope: Tensor) -> Tensor:
+        model.init_parameter_grads()
+        y = model(x)
+        y.backward(slope)
+        model.update(0.1, optimizer)
+        return y.detach()
+
+    first = [parameter.numpy() for parameter in model.parameters()]
+    found = []
+    for run in (step, capture(step)):
+        for parameter, value in zip(model.parameters(), first, strict=True):
+            parameter[...] = Tensor.from_numpy(value, device)
+        for i in range(3):
+            inputs = [Tensor.from_numpy(draw(i, 2, 5, n), device) for n in (8, 3)]
+            found.append(run(*inputs).numpy())
+    np.testing.assert_array_equal(found[:3], found[3:])
+
+
+class First(Layer):
+    """The first of several results."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Any:
+        return self.layer(x)[0]
 
 
 def test_rotary_embedding(device: Device) -> None:
