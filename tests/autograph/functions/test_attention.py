@@ -13,6 +13,7 @@ from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from autograph.functions.attention import passes
 from autograph.functions.products import stacks
 from krnlpy import Device, Feature, bf16, f16, f64
+from tests.support.devices import limit_reach
 from tests.support.typed import present
 
 Array = np.ndarray[Any, Any]
@@ -176,6 +177,25 @@ def test_second_derivatives() -> None:
             return scaled_dot_product_attention(*operands, **options, generator=random.Generator(1))
 
         gradcheck(attention, (q, k, v), order=2)
+
+
+def test_more_than_kernels_reach(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    if device.info.backend == "interpreter":
+        pytest.skip("its kernels reach whole memories or nothing")
+    arrays = np.random.default_rng(7).standard_normal((3, 2, 48, 16)).astype(np.float32)
+    mask = Tensor.from_numpy(arrays[:, 0, :, :1] > -1, device)[:2].mT  # for each head: [2, 1, 48]
+
+    def found() -> list[Array]:
+        operands = [opened(array, device) for array in arrays]
+        y = scaled_dot_product_attention(*operands, causal=True, mask=mask)
+        (y * y).sum().backward()
+        return [y.numpy(), *(present(x.grad).numpy() for x in operands)]
+
+    whole = found()
+    limit_reach(device, 4096, monkeypatch)  # operands have 6144 bytes, scores 18432
+    for part, expected in zip(found(), whole, strict=True):
+        # Other tiles, and other orders of sums of 48 products.
+        np.testing.assert_allclose(part, expected, rtol=1e-5, atol=5e-6)
 
 
 def test_memory_is_linear(monkeypatch: pytest.MonkeyPatch) -> None:
