@@ -102,6 +102,31 @@ LAYERS = [
     Line("HardTanh()", "Hardtanh()", (5, 6), 1),
     Line("Softmax()", "Softmax(-1)", (5, 6), 12),
     Line("LogSoftmax()", "LogSoftmax(-1)", (5, 6), 12),
+    Line("RNN(3, 4)", "RNN(3, 4, batch_first=True)", (2, 5, 3), 30, "5 steps"),
+    Line("LSTM(3, 4)", "LSTM(3, 4, batch_first=True)", (2, 5, 3), 30, "5 steps"),
+    Line(
+        "LSTM(3, 4, 2, bidirectional=True)",
+        "LSTM(3, 4, 2, batch_first=True, bidirectional=True)",
+        (2, 5, 3),
+        40,
+        "5 steps, 2 layers",
+    ),
+    Line("GRU(3, 4)", "GRU(3, 4, batch_first=True)", (2, 5, 3), 30, "5 steps"),
+    Line("MultiHeadAttention(8, 2)", "MultiheadAttention(8, 2, batch_first=True)", (2, 5, 8), 30),
+    Line(
+        "TransformerBlock(8, 2, 16)",
+        "TransformerEncoderLayer(8, 2, 16, 0, 'gelu', batch_first=True, norm_first=True)",
+        (2, 5, 8),
+        100,
+        "seven layers",
+    ),
+    Line(
+        "TransformerBlock(8, 2, 16, norm_first=False)",
+        "TransformerEncoderLayer(8, 2, 16, 0, 'gelu', batch_first=True)",
+        (2, 5, 8),
+        100,
+        "seven layers",
+    ),
     Line(
         "Sequential(Conv2(1, 3, 3, bias=True), BatchNorm2(3), Relu(), MaxPool2(2), Flatten(), Dense(12, 5, bias=True))",
         "Sequential(Conv2d(1, 3, 3), BatchNorm2d(3), ReLU(), MaxPool2d(2), Flatten(), Linear(12, 5))",
@@ -184,7 +209,7 @@ OPTIMIZERS = [
     Line("RMSprop()", "RMSprop(w, lr=0.05)", 0.05),
     Line("Adagrad()", "Adagrad(w, lr=0.05)", 0.05),
     Line("Adadelta()", "Adadelta(w, lr=1.0)", 1.0),
-    # PyTorch has no Lion: tests/autograph/optim has it beside its formula.
+    # PyTorch has no Lion and no LAMB, and Muon orthogonalizes in bf16 there: tests/autograph/optim has them.
 ]
 
 LINES = {"layers": LAYERS, "losses": LOSSES, "optimizers": OPTIMIZERS}

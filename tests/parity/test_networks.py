@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from krnlpy import Device
-from tests.support.tiers import sampled
+from tests.support.tiers import one_vulkan_device, sampled
 
 from .networks import LINES, Line
 
@@ -18,7 +18,8 @@ CASES: list[tuple[Any, ...]] = [(kind, line) for kind, lines in LINES.items() fo
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "parity_pytorch.md"
 
 
-@pytest.mark.parametrize(("kind", "line"), sampled(CASES, 23), ids=lambda value: getattr(value, "ours", value))
+@one_vulkan_device
+@pytest.mark.parametrize(("kind", "line"), sampled(CASES, 37), ids=lambda value: getattr(value, "ours", value))
 def test_a_line(kind: str, line: Line, device: Device) -> None:
     from .training import bounds, compare
 

@@ -10,6 +10,7 @@ rate of 0.05, momentum adds up ten gradients, and steps add up: four times as mu
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -75,38 +76,80 @@ def _layer(line: Line, device: Device) -> Differences:
     if not isinstance(line.takes, int):
         x = Parameter(x)
         wide.requires_grad_()
-        trained, weights = [x, *trained], [(wide, False), *weights]
-    value, expected = layer(x), peer(wide)
+        trained, weights = [x, *trained], [Weight(wide), *weights]
+    expected = _called(peer, wide)
+    value = _apart(_first(layer(x)), expected)
     target = random.uniform(-2, 2, tuple(expected.shape)).astype(np.float32)
     goal, wide_goal = Tensor.from_numpy(target, device), _wide(target)
 
     def ours() -> Tensor:
-        return ag.mse_loss(layer(x), goal)
+        return ag.mse_loss(_first(layer(x)), goal)
 
     def theirs() -> Any:
-        return torch.nn.functional.mse_loss(peer(wide), wide_goal)
+        return torch.nn.functional.mse_loss(_called(peer, wide), wide_goal)
 
-    value = (
-        _apart(layer.eval()(x), peer.eval()(wide)) if line.ours.endswith(".eval()") else _value(layer, peer, x, wide)
-    )
-    return Differences(value, *_trained(ours, theirs, trained, weights))
-
-
-def _value(layer: Any, peer: Any, x: Any, wide: Any) -> float:
-    """Of a layer that is trained; both have seen a batch."""
-    return _apart(layer(x), peer(wide))
+    gradients, steps = _trained(ours, theirs, trained, weights)
+    statistics = [buffer for name, buffer in peer.named_buffers() if not name.endswith("num_batches_tracked")]
+    for (_, mine), other in zip(layer.named_buffers(), statistics, strict=True):
+        steps = max(steps, _apart(mine, other))
+    return Differences(value, gradients, steps)
 
 
-def _copied(trained: list[Parameter], peer: Any) -> list[tuple[Any, bool]]:
-    """PyTorch's parameters with our numbers, and whether each is the transpose of ours."""
-    linear = {id(module.weight) for module in peer.modules() if isinstance(module, torch.nn.Linear)}
-    theirs = [(parameter, id(parameter) in linear) for parameter in peer.parameters()]
-    assert len(theirs) == len(trained), f"{len(trained)} parameters, not {len(theirs)}"
+class Weight(NamedTuple):
+    """A parameter of PyTorch's, or a part of one, that one of ours is beside.
+
+    Attributes:
+        whole: the parameter.
+        part: its rows.
+        is_transposed: whether ours is the transpose.
+    """
+
+    whole: Any
+    part: slice = slice(None)
+    is_transposed: bool = False
+
+    def of(self, tensor: Any) -> Any:
+        """What ours is beside, of the parameter or of its gradient."""
+        part = tensor if tensor.ndim == 0 else tensor[self.part]
+        return part.T if self.is_transposed else part
+
+
+def _weights(module: Any) -> Iterator[Weight]:
+    """Those of a module of PyTorch's, in our order."""
+    nn, own = torch.nn, dict(module.named_parameters(recurse=False))
+    if isinstance(module, nn.MultiheadAttention):
+        width = module.embed_dim
+        for k in range(3):  # the products of queries, keys and values are ours by themselves
+            part = slice(k * width, (k + 1) * width)
+            yield Weight(own["in_proj_weight"], part, True)
+            yield Weight(own["in_proj_bias"], part)
+    else:
+        for name, parameter in own.items():
+            yield Weight(parameter, is_transposed=isinstance(module, nn.Linear) and name == "weight")
+    names = [name for name, _ in module.named_children()]
+    if isinstance(module, nn.TransformerEncoderLayer):
+        names = ["self_attn", "norm1", "linear1", "linear2", "norm2"]
+    for name in names:
+        yield from _weights(getattr(module, name))
+
+
+def _copied(trained: list[Parameter], peer: Any) -> list[Weight]:
+    """PyTorch's parameters, with our numbers."""
+    theirs = list(_weights(peer))
     with torch.no_grad():
-        for ours, (parameter, is_transposed) in zip(trained, theirs, strict=True):
-            numbers = _wide(ours.numpy())
-            parameter.copy_(numbers.T if is_transposed else numbers)
+        for ours, weight in zip(trained, theirs, strict=True):
+            weight.of(weight.whole).copy_(_wide(ours.numpy()))
     return theirs
+
+
+def _first(found: Any) -> Any:
+    """A result, of several the first one."""
+    return found[0] if isinstance(found, tuple) else found
+
+
+def _called(peer: Any, x: Any) -> Any:
+    """What a module of PyTorch's gives."""
+    return _first(peer(x, x, x, need_weights=False) if isinstance(peer, torch.nn.MultiheadAttention) else peer(x))
 
 
 def _loss(line: Line, device: Device) -> Differences:
@@ -128,12 +171,15 @@ def _loss(line: Line, device: Device) -> Differences:
     def theirs() -> Any:
         return eval(line.theirs, functions, others)
 
-    return Differences(_apart(ours(), theirs()), *_trained(ours, theirs, [trained], [(wide, False)]))
+    return Differences(_apart(ours(), theirs()), *_trained(ours, theirs, [trained], [Weight(wide)]))
 
 
-def _trained(ours: Any, theirs: Any, trained: list[Parameter], weights: list[tuple[Any, bool]]) -> tuple[float, float]:
+def _trained(ours: Any, theirs: Any, trained: list[Parameter], weights: list[Weight]) -> tuple[float, float]:
     """How far gradients are apart in the first step, and losses and weights in all."""
-    optimizer, peer = ag.SGD(0.9), torch.optim.SGD([weight for weight, _ in weights], lr=RATE, momentum=0.9)
+    optimizer, peer = (
+        ag.SGD(0.9),
+        torch.optim.SGD(list({id(w.whole): w.whole for w in weights}.values()), lr=RATE, momentum=0.9),
+    )
     gradients, steps, scale = 0.0, 0.0, 1.0
     for step in range(STEPS):
         for parameter in trained:
@@ -144,19 +190,17 @@ def _trained(ours: Any, theirs: Any, trained: list[Parameter], weights: list[tup
         expected.backward()
         if step == 0:
             scale = abs(expected.item()) or 1.0
-            largest = max(float(weight.grad.abs().max()) for weight, _ in weights)
-            for parameter, (weight, is_transposed) in zip(trained, weights, strict=True):
-                assert parameter.grad is not None
-                expected_gradient = weight.grad.T if is_transposed else weight.grad
-                gradients = max(gradients, _apart(parameter.grad, expected_gradient, largest))
+            largest = max(float(weight.whole.grad.abs().max()) for weight in weights)
+            for parameter, weight in zip(trained, weights, strict=True):
+                gradients = max(gradients, _apart(parameter.grad, weight.of(weight.whole.grad), largest))
         steps = max(steps, abs(loss.item() - expected.item()) / scale)
         for parameter in trained:
             gradient = parameter.take_grad()
             assert gradient is not None
             optimizer.update(parameter, gradient, RATE)
         peer.step()
-    for parameter, (weight, is_transposed) in zip(trained, weights, strict=True):
-        steps = max(steps, _apart(parameter, weight.T if is_transposed else weight))
+    for parameter, weight in zip(trained, weights, strict=True):
+        steps = max(steps, _apart(parameter, weight.of(weight.whole)))
     return gradients, steps
 
 

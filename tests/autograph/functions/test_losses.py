@@ -364,6 +364,7 @@ def test_second_derivatives_of_cross_entropy() -> None:
     gradcheck(lambda x: ag.cross_entropy_loss(x, shares), logits, order=2)
 
 
+@one_vulkan_device
 def test_strides_integers_and_batches_of_nothing(device: Device) -> None:
     a, b = numbers(5, 8), numbers(8, 5)
     x, y = Tensor.from_numpy(a, device).T[::2], Tensor.from_numpy(b, device)[::2]
@@ -380,6 +381,7 @@ def test_strides_integers_and_batches_of_nothing(device: Device) -> None:
         ag.mse_loss(nothing, nothing)
 
 
+@one_vulkan_device
 def test_what_does_not_fit(device: Device) -> None:
     x = Tensor.zeros((3, 4), f32, device)
     with pytest.raises(ShapeError, match=r"mse_loss of \(3, 4\) and targets \(4,\): expected the same shape"):

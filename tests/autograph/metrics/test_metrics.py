@@ -192,6 +192,7 @@ def test_parts_are_merged(metric: Any) -> None:
         first.merge(untyped(Counts()))
 
 
+@one_vulkan_device
 def test_nothing_is_recorded_and_nothing_waits(device: Device) -> None:
     """Of tensors that are recorded, and of f64; before any batch there is no figure."""
     logits = Parameter(Tensor.from_numpy(LOGITS, device))
@@ -213,6 +214,7 @@ def test_means_of_doubles(device: Device) -> None:
     assert mean.compute() == (1 + 1e-12) / 2
 
 
+@one_vulkan_device
 def test_what_does_not_fit(device: Device) -> None:
     logits = Tensor.zeros((3, 4), f32, device)
     with pytest.raises(ShapeError, match=r"logits \[batch, 3, ...\], not \(3, 4\)"):
