@@ -14,6 +14,7 @@ from autograph.functions.attention import passes
 from autograph.functions.products import stacks
 from krnlpy import Device, Feature, bf16, f16, f64
 from tests.support.devices import limit_reach
+from tests.support.tiers import one_vulkan_device
 from tests.support.typed import present
 
 Array = np.ndarray[Any, Any]
@@ -84,6 +85,7 @@ def test_beside_pytorch(device: Device, most: int | None, monkeypatch: pytest.Mo
             np.testing.assert_allclose(present(parameter.grad).numpy(), peer.grad.numpy(), rtol=1e-5, atol=5e-6)
 
 
+@one_vulkan_device
 def test_types_and_layouts(device: Device) -> None:
     """f16 and bf16 are computed in f32; operands are read where they lie, as heads of one projection do."""
     rng = np.random.default_rng(1)
@@ -108,6 +110,7 @@ def test_types_and_layouts(device: Device) -> None:
             np.testing.assert_allclose(gradient, expected, atol=16 * bound, rtol=0)
 
 
+@one_vulkan_device
 def test_what_is_empty_or_sees_nothing(device: Device) -> None:
     for q, k, shape in (((2, 0, 4), (2, 3, 4), (2, 0, 5)), ((2, 3, 4), (2, 0, 4), (2, 3, 5)), ((3, 0), (2, 0), (3, 5))):
         x, y, z = (opened(np.ones(s, np.float32), device) for s in (q, k, (*k[:-1], 5)))
@@ -127,6 +130,7 @@ def test_what_is_empty_or_sees_nothing(device: Device) -> None:
     assert large.tolist() == [[0, 0], [1.5, 1.5], [1.5, 1.5]]
 
 
+@one_vulkan_device
 def test_the_last_queries_see_all(device: Device) -> None:
     """With a cache of keys, new queries give what they would give among all."""
     q, k, v = (Tensor.from_numpy(x, device) for x in np.random.default_rng(2).standard_normal((3, 2, 8, 4), np.float32))
@@ -179,6 +183,7 @@ def test_second_derivatives() -> None:
         gradcheck(attention, (q, k, v), order=2)
 
 
+@one_vulkan_device
 def test_more_than_kernels_reach(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     if device.info.backend == "interpreter":
         pytest.skip("its kernels reach whole memories or nothing")
@@ -223,6 +228,7 @@ def test_memory_is_linear(monkeypatch: pytest.MonkeyPatch) -> None:
     assert taken[2] < 2 * taken[1] < 4 * taken[0]
 
 
+@one_vulkan_device
 def test_what_does_not_fit(device: Device) -> None:
     x = Tensor.ones((2, 4, 3, 8), device=device)
     for wrong, error in (
