@@ -10,6 +10,7 @@ from . import autograd, errors, metrics, nn, optim, random
 from .autograd import grad, gradcheck, value_and_grad
 from .captures import Captured, capture
 from .functions import losses as _losses
+from .functions import pooling as _pooling
 from .functions.attention.positions import rotary_embedding, sinusoidal_positions
 from .functions.attention.scaled_dot_product import scaled_dot_product_attention
 from .functions.convolution.convolutions import conv1, conv2, conv3
@@ -29,28 +30,8 @@ from .functions.creation import (
     zeros_like,
 )
 from .functions.dtypes import can_cast, finfo, iinfo, isdtype, result_type
-from .functions.elementwise.activations import (
-    celu,
-    elu,
-    gelu,
-    hard_shrink,
-    hard_sigmoid,
-    hard_swish,
-    hard_tanh,
-    leaky_relu,
-    log_sigmoid,
-    mish,
-    relu,
-    relu6,
-    selu,
-    sigmoid,
-    silu,
-    soft_shrink,
-    softplus,
-    softsign,
-    tanh_shrink,
-    threshold,
-)
+from .functions.elementwise import activations as _activations
+from .functions.elementwise.activations import *  # noqa: F403  # all, which the module lists
 from .functions.elementwise.arithmetic import absolute as abs
 from .functions.elementwise.arithmetic import (
     add,
@@ -131,22 +112,7 @@ from .functions.normalization import (
     layer_norm,
     rms_norm,
 )
-from .functions.pooling.averages import (
-    adaptive_avg_pool1,
-    adaptive_avg_pool2,
-    adaptive_avg_pool3,
-    avg_pool1,
-    avg_pool2,
-    avg_pool3,
-)
-from .functions.pooling.max_pools import (
-    adaptive_max_pool1,
-    adaptive_max_pool2,
-    adaptive_max_pool3,
-    max_pool1,
-    max_pool2,
-    max_pool3,
-)
+from .functions.pooling import *  # noqa: F403  # all pools
 from .functions.products.contractions import outer, tensordot, vecdot
 from .functions.products.einsum import einsum
 from .functions.products.matrices import matmul
@@ -195,6 +161,8 @@ from .tensor.tensor import Tensor
 if TYPE_CHECKING:
     from . import data, train
     from .files.checkpoints import load_checkpoint, read_checkpoint, save_checkpoint
+    from .files.onnx.export import export_onnx
+    from .files.onnx.load import load_onnx
     from .files.safetensors.format import read_safetensors_header
     from .files.safetensors.weights import load_safetensors, load_weights, save_safetensors
 
@@ -206,12 +174,6 @@ __all__ = [
     "abs",
     "acos",
     "acosh",
-    "adaptive_avg_pool1",
-    "adaptive_avg_pool2",
-    "adaptive_avg_pool3",
-    "adaptive_max_pool1",
-    "adaptive_max_pool2",
-    "adaptive_max_pool3",
     "add",
     "all",
     "any",
@@ -226,9 +188,6 @@ __all__ = [
     "atan2",
     "atanh",
     "autograd",
-    "avg_pool1",
-    "avg_pool2",
-    "avg_pool3",
     "batch_norm_inference",
     "batch_norm_training",
     "bincount",
@@ -245,7 +204,6 @@ __all__ = [
     "capture",
     "cbrt",
     "ceil",
-    "celu",
     "clip",
     "concat",
     "conv1",
@@ -271,7 +229,6 @@ __all__ = [
     "dropout",
     "einsum",
     "elementwise",
-    "elu",
     "embedding",
     "empty",
     "empty_like",
@@ -284,6 +241,7 @@ __all__ = [
     "exp2",
     "expand_dims",
     "expm1",
+    "export_onnx",
     "eye",
     "finfo",
     "flip",
@@ -294,16 +252,11 @@ __all__ = [
     "full",
     "full_like",
     "gammaln",
-    "gelu",
     "grad",
     "gradcheck",
     "greater",
     "greater_equal",
     "group_norm",
-    "hard_shrink",
-    "hard_sigmoid",
-    "hard_swish",
-    "hard_tanh",
     "histogram",
     "hypot",
     "iinfo",
@@ -316,18 +269,17 @@ __all__ = [
     "isinf",
     "isnan",
     "layer_norm",
-    "leaky_relu",
     "less",
     "less_equal",
     "linspace",
     "load_checkpoint",
+    "load_onnx",
     "load_safetensors",
     "load_weights",
     "log",
     "log1p",
     "log2",
     "log10",
-    "log_sigmoid",
     "log_softmax",
     "logaddexp",
     "logcumsumexp",
@@ -340,9 +292,6 @@ __all__ = [
     "matmul",
     "matrix_transpose",
     "max",
-    "max_pool1",
-    "max_pool2",
-    "max_pool3",
     "maximum",
     "mean",
     "median",
@@ -350,7 +299,6 @@ __all__ = [
     "metrics",
     "min",
     "minimum",
-    "mish",
     "moveaxis",
     "multiply",
     "ndtr",
@@ -378,8 +326,6 @@ __all__ = [
     "read_safetensors_header",
     "reciprocal",
     "reduction",
-    "relu",
-    "relu6",
     "remainder",
     "repeat",
     "reshape",
@@ -394,19 +340,13 @@ __all__ = [
     "scaled_dot_product_attention",
     "scatter_add",
     "searchsorted",
-    "selu",
-    "sigmoid",
     "sign",
     "signbit",
-    "silu",
     "sin",
     "sinc",
     "sinh",
     "sinusoidal_positions",
-    "soft_shrink",
     "softmax",
-    "softplus",
-    "softsign",
     "sort",
     "split",
     "sqrt",
@@ -420,9 +360,7 @@ __all__ = [
     "take_along_axis",
     "tan",
     "tanh",
-    "tanh_shrink",
     "tensordot",
-    "threshold",
     "tile",
     "topk",
     "trace",
@@ -446,14 +384,18 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+__all__ += _activations.__all__
 __all__ += _losses.__all__
+__all__ += _pooling.__all__
 __all__ += nn.__all__
 __all__ += [name for name in optim.__all__ if name != "schedules"]  # a module
 
 # What takes tens of milliseconds to load and not every program needs is loaded when asked for: CSV, compression, CBOR.
 _LATER = {
     "data": "data",
+    "export_onnx": "files.onnx.export",
     "load_checkpoint": "files.checkpoints",
+    "load_onnx": "files.onnx.load",
     "load_safetensors": "files.safetensors.weights",
     "load_weights": "files.safetensors.weights",
     "read_checkpoint": "files.checkpoints",

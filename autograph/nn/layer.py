@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from autograph.errors import AutographError, DtypeError
 from autograph.random.generator import Generator
-from autograph.tensor.layer_tensor import LayerBuffer, LayerTensor
+from autograph.tensor.layer_tensor import LayerBuffer, LayerTensor, misplaced
 from autograph.tensor.observing import observing, rebound
 from autograph.tensor.parameter import Parameter
 from krnlpy import Device, DTypeLike, scalar_type
@@ -50,7 +50,7 @@ class Layer:
     def __setattr__(self, name: str, value: Any) -> None:
         before = self.__dict__.get(name)
         if isinstance(before, _HELD) and value is not None and not isinstance(value, _kind(before)):
-            raise AutographError(_misplaced(f"{type(self).__name__}.{name}", before, value))
+            raise AutographError(misplaced(f"{type(self).__name__}.{name}", _kind(before).__name__, value))
         super().__setattr__(name, value)
         if name == "training":
             rebound()
@@ -198,7 +198,7 @@ class Layer:
         """Calls a function with this layer and each layer in it, in order, and returns this layer.
 
         Raises:
-            AutographError: a layer contains itself.
+            AutographError: ``function`` is no function, or a layer contains itself.
 
         >>> from autograph import Dense, Relu, Sequential, Tensor
         >>> def start_at_zero(layer):
@@ -208,6 +208,8 @@ class Layer:
         >>> model(Tensor.ones(4)).numpy().tolist()
         [0.0, 0.0]
         """
+        if not callable(function):
+            raise AutographError(f"apply takes a function, not {type(function).__name__}")
         for _, layer in self.named_layers():
             function(layer)
         return self
@@ -416,17 +418,6 @@ def _kind(held: Layer | LayerTensor) -> type[Any]:
     return Layer if isinstance(held, Layer) else Parameter if isinstance(held, Parameter) else LayerBuffer
 
 
-def _misplaced(place: str, before: Layer | LayerTensor, value: Any) -> str:
-    """The message where something would take the place of a child by mistake."""
-    kind, name = _kind(before).__name__, place.rpartition(".")[2]
-    given = f"{place} is a {kind}, and would become a {type(value).__name__}"
-    if isinstance(before, Layer):
-        return f"{given}; expected a layer or None. `del` the attribute first if that is meant"
-    lost = "trained" if kind == "Parameter" else "saved"
-    values = f"`{name}.assign(tensor)` or `{name}.scaled_add(factor, tensor)` changes its values in place"
-    return f"{given}, which is not {lost}; {values}, and `{kind}(tensor)` is a new one"
-
-
 def _children(layer: Layer) -> Iterator[tuple[str, Child]]:
     for name, value in vars(layer).items():
         if value.__class__ in _PLAIN:  # what most are; each step asks for all, twice
@@ -437,14 +428,16 @@ def _children(layer: Layer) -> Iterator[tuple[str, Child]]:
             yield from _entries(name, value)
 
 
-def _entries(name: str, container: Any) -> Iterator[tuple[str, Child]]:
+def _entries(name: str, container: Any, around: tuple[Any, ...] = ()) -> Iterator[tuple[str, Child]]:
     """The children in a list, tuple or dict, and in those within."""
+    if any(container is other for other in around):
+        raise AutographError(f"{name} contains itself; a layer's lists, tuples and dicts are searched for its children")
     is_dict = isinstance(container, dict)
     for key, value in container.items() if is_dict else enumerate(container):
         if value.__class__ in _PLAIN or not isinstance(value, _CHILDREN + _CONTAINERS):
             continue
         if is_dict and not (isinstance(key, str) and key and "." not in key):
-            if next(_entries(name, [value]), None) is None:
+            if next(_entries(name, [value], (*around, container)), None) is None:
                 continue
             raise AutographError(
                 f"{name} has the key {key!r} for a child; expected a string without dots, for its name"
@@ -452,7 +445,7 @@ def _entries(name: str, container: Any) -> Iterator[tuple[str, Child]]:
         if isinstance(value, _CHILDREN):
             yield f"{name}.{key}", value  # type: ignore[misc]
         else:
-            yield from _entries(f"{name}.{key}", value)
+            yield from _entries(f"{name}.{key}", value, (*around, container))
 
 
 class _Contents:

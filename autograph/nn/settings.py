@@ -22,5 +22,5 @@ def sizes(name: str, value: Any, minimum: int, ndim: int) -> Sizes:
 def settings(*values: Any, **named: Any) -> str:
     """Settings as they are written in a call; what is at its default (given as ``(value, default)``) is left out."""
     parts = [repr(value) for value in values]
-    parts += [f"{name}={value!r}" for name, (value, default) in named.items() if value != default]
+    parts += [f"{name}={value!r}" for name, (value, default) in named.items() if repr(value) != repr(default)]
     return f"({', '.join(parts)})"

@@ -16,7 +16,7 @@ from krnlpy import Buffer, Device, Func, LaunchError, ScalarType, bf16, f16, f32
 
 from .entries import Entry
 from .groups import parameters_of
-from .kernels import Clocks, RuleKernels, Wanted
+from .kernels import SMALL, Clocks, RuleKernels, Wanted
 
 
 def _count(step: Any) -> Any:
@@ -32,9 +32,6 @@ def _move(w: Any, g: Any, rate: Any, length: Any, decay: Any) -> Any:
 
 
 _MOVE = RuleKernels("move", Func(_move), 0, Clocks(0, _COUNT, True, 0, None))
-
-_SMALL = 1 << 14
-"""Numbers of a parameter: with fewer, a launch takes longer than its work."""
 
 
 class Update(NamedTuple):
@@ -334,7 +331,7 @@ class UpdateRule:
         for parameter, gradient in updates:
             wanted = Wanted(parameter.dtype, gradient.dtype, count, has_factor, is_apart)
             entry = self._entry(parameter, gradient, wanted)
-            if is_apart or parameter.size > _SMALL or not all(buffer.is_contiguous() for buffer in entry.buffers):
+            if is_apart or parameter.size > SMALL or not all(buffer.is_contiguous() for buffer in entry.buffers):
                 alone.append(entry)
             else:
                 shared.setdefault(entry.wanted, []).append(entry)
@@ -355,6 +352,8 @@ class UpdateRule:
         for entry in alone:
             self._kernels.of_one(entry.wanted)(*self._head(given, rates, row, derived), *entry.buffers, *more)
             row += 1
+        for entry in entries:
+            entry.gradient = None  # its memory is free
 
     def _entry(self, parameter: Parameter, gradient: Tensor, wanted: Wanted) -> Entry:
         state = self._kept(parameter, parameter.dtype.compute)

@@ -122,3 +122,20 @@ class LayerBuffer(LayerTensor):
 
     def __reduce__(self) -> Any:
         return LayerBuffer, (self.detach(),)
+
+
+def misplaced(place: str, kind: str, value: Any) -> str:
+    """What is said where something would take the place of a layer's child by mistake.
+
+    Args:
+        place: of the child, such as ``Dense.weight``.
+        kind: what is there: ``Layer``, ``Parameter`` or ``LayerBuffer``.
+        value: what would come there.
+    """
+    name = place.rpartition(".")[2]
+    given = f"{place} is a {kind}, and would become a {type(value).__name__}"
+    if kind == "Layer":
+        return f"{given}; expected a layer or None. `del` the attribute first if that is meant"
+    lost = "trained" if kind == "Parameter" else "saved"
+    values = f"`{name}.assign(tensor)` or `{name}.scaled_add(factor, tensor)` changes its values in place"
+    return f"{given}, which is not {lost}; {values}, and `{kind}(tensor)` is a new one"

@@ -15,8 +15,9 @@ PROGRAMS = [page for page in PAGES if page != "README.md" and blocks(page)]
 
 
 @pytest.fixture(autouse=True)
-def own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a page sets is as before afterwards."""
+def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What a page sets is as before afterwards, and its files lie in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
     for name in ("cache_dir", "cache_bytes"):
         monkeypatch.setattr(config, name, getattr(config, name))
 

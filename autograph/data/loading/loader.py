@@ -107,7 +107,8 @@ class DataLoader:
             raise DatasetError("a sampler is read once an epoch: an iterator can't be; hand over a list or a function")
         if self._sampler is not None and self._shuffle:
             raise DatasetError("a sampler decides the order: shuffle doesn't go with it")
-        if isinstance(self._dataset, Stream) and (self._shuffle or self._sampler or self._batch_sampler):
+        chosen = self._shuffle or self._sampler is not None or self._batch_sampler is not None
+        if chosen and isinstance(self._dataset, Stream):
             raise DatasetError("a stream's examples have no numbers: shuffle and samplers need __len__ and __getitem__")
 
     def __repr__(self) -> str:

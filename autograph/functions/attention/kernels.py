@@ -18,17 +18,14 @@ class Kernels(NamedTuple):
     """Kernels that compute in one type.
 
     Attributes:
-        weigh: scores become exponentials of what they are less the greatest of a row, whose sums and logarithms are
-            stored; those that a mask or the order of time hides become 0.
+        weigh: scores become weights, and the logarithms of the sums of their exponentials are stored.
         slopes: scores become weights, and the gradients of weights those of scores.
-        divide: rows by their sums.
         products: sums of products of rows.
         drop: some elements become 0, others are scaled.
     """
 
     weigh: Any
     slopes: Any
-    divide: Any
     products: Any
     drop: Any
 
@@ -68,7 +65,6 @@ def kernels(is_host: bool, dtype: ScalarType, mask: ScalarType | None, is_causal
     @kernel(unchecked=True)
     def weigh(
         scores: GlobalMut[T, Literal[2]],
-        totals: GlobalMut[T, Literal[2]],
         logs: GlobalMut[T, Literal[2]],
         mask: Global[U, Literal[4]],
         height: i32,
@@ -89,8 +85,10 @@ def kernels(is_host: bool, dtype: ScalarType, mask: ScalarType | None, is_causal
             else:
                 for j in range(first(), n, step()):
                     scores[r, j] = dtype(0.0)
+            share = 1.0 / whole
+            for j in range(first(), n, step()):
+                scores[r, j] = scores[r, j] * share
             if first() == 0:
-                totals[r, 0] = whole
                 logs[r, 0] = top + log(whole) if is_seen else dtype(inf)
 
     @kernel(unchecked=True)
@@ -119,13 +117,6 @@ def kernels(is_host: bool, dtype: ScalarType, mask: ScalarType | None, is_causal
                     gradients[r, j] = dtype(0.0)
 
     @kernel(unchecked=True)
-    def divide(x: Global[T, Literal[2]], totals: Global[T, Literal[2]], y: GlobalMut[W, Literal[2]]) -> None:
-        for r in range(first_row(), x.shape[0], row_step()):
-            share = 1.0 / totals[r, 0]
-            for j in range(first(), x.shape[1], step()):
-                y[r, j] = x[r, j] * share
-
-    @kernel(unchecked=True)
     def products(x: Global[T, Literal[2]], y: Global[U, Literal[2]], sums: GlobalMut[W, Literal[2]]) -> None:
         for r in range(first_row(), x.shape[0], row_step()):
             whole = total(x.shape[1], _product, x[r], y[r])
@@ -146,7 +137,7 @@ def kernels(is_host: bool, dtype: ScalarType, mask: ScalarType | None, is_causal
                     if j < x.shape[1]:
                         x[r, j] = x[r, j] * scale if word >= threshold else dtype(0.0)
 
-    return Kernels(weigh, slopes, divide, products, drop)
+    return Kernels(weigh, slopes, products, drop)
 
 
 def launch(kernel: Any, passes: int, rows: Buffer, *arguments: Any) -> None:

@@ -89,7 +89,8 @@ class _Scores:
 
     def of(self, tile: Tile, scratch: Buffer, rows: Buffer, columns: Buffer) -> Buffer:
         """The products of a tile's rows with what they see."""
-        out = scratch[: tile.height * tile.columns].reshape(tile.shape)
+        count = tile.height * tile.columns
+        out = (scratch if scratch.size == count else scratch[:count]).reshape(tile.shape)
         product_into(out, tile.of(rows), _transposed(tile.seen(columns)))
         return out
 
@@ -98,10 +99,10 @@ class _Scores:
         height = tile.rows.stop - tile.rows.start
         mask, heads = self._no_mask, 1
         if self.mask is not None:
-            mask = self.mask[self.of_mask(tile)]
+            mask = self.mask if tile.is_all and tile.columns == self.keys else self.mask[self.of_mask(tile)]
             heads = mask.shape[1]
         place = 0 if self.plan.offset is None else self.plan.offset + tile.rows.start
-        rows = [x.reshape((tile.height, x.size // tile.height)) for x in buffers]
+        rows = [x if x.ndim == 2 else x.reshape((tile.height, x.size // tile.height)) for x in buffers]
         launch(kernel, passes, *rows, mask, height, heads, place)
 
     def of_mask(self, tile: Tile) -> tuple[slice, slice, slice, slice]:
@@ -113,12 +114,15 @@ class _Scores:
 
     def drop(self, tile: Tile, x: Buffer) -> None:
         """Drops what is to be dropped, in place."""
-        dropping = self.plan.dropping
-        if dropping is not None:
-            number = self.dtype.dtype.type(dropping.scale)
-            rows, threshold = x.reshape((tile.height, tile.columns)), min(dropping.threshold, (1 << 32) - 1)
-            key = dropping.seed, dropping.stream
-            launch(self.kernels.drop, 1, rows, tile.first, self.keys, *key, threshold, number)
+        if self.plan.dropping is not None:
+            drop_rows(x.reshape((tile.height, tile.columns)), tile.first, self.keys, self.plan.dropping)
+
+
+def drop_rows(rows: Buffer, place: int, keys: int, dropping: Dropping) -> None:
+    """Drops some of the weights of rows, in place; ``place`` is that of the first row among all."""
+    drop = kernels(rows.device.is_host, rows.dtype, None, False).drop
+    threshold, scale = min(dropping.threshold, (1 << 32) - 1), rows.dtype.dtype.type(dropping.scale)
+    launch(drop, 1, rows, place, keys, dropping.seed, dropping.stream, threshold, scale)
 
 
 def forward(
@@ -126,26 +130,20 @@ def forward(
 ) -> tuple[Buffer, Buffer]:
     """The means of values ``[b, h, queries, features]``, and the logarithms of the sums of exponentials of scores."""
     scores = _Scores(q, k, v, mask, plan)
-    count = q.shape[0] * q.shape[1] * q.shape[2]
     means = Buffer.empty((*scores.lead, q.shape[2], v.shape[3]), scores.dtype, q.device)
-    totals, logs = (Buffer.empty((count, 1), scores.dtype, q.device) for _ in range(2))
+    logs = Buffer.empty((q.shape[0] * q.shape[1] * q.shape[2], 1), scores.dtype, q.device)
     scratch = scores.scratch(scores.most)
     for tile in scores.tiles:
-        rows = slice(tile.first, tile.first + tile.height)
         if not tile.columns:
             tile.of(means).fill(0)
-            totals[rows].fill(1)
-            logs[rows].fill(float("inf"))
+            tile.numbers(logs).fill(float("inf"))
             continue
-        tops = scores.of(tile, scratch, scores.q, scores.k)
-        scores.run(scores.kernels.weigh, 4, tile, tops, totals[rows], logs[rows])
-        scores.drop(tile, tops)
-        product_into(tile.of(means), tops, tile.seen(scores.v))
-    shape = (*q.shape[:3], v.shape[3])
-    out = means.reshape(shape) if dtype is scores.dtype else Buffer.empty(shape, dtype, q.device)
-    if out.size:
-        launch(scores.kernels.divide, 1, _rows(means), totals, _rows(out))
-    return out, logs
+        weights = scores.of(tile, scratch, scores.q, scores.k)
+        scores.run(scores.kernels.weigh, 5, tile, weights, tile.numbers(logs))
+        scores.drop(tile, weights)
+        product_into(tile.of(means), weights, tile.seen(scores.v))
+    out = means if dtype is scores.dtype else means.cast(dtype)
+    return out.reshape((*q.shape[:3], v.shape[3])), logs
 
 
 def backward(
@@ -167,11 +165,10 @@ def backward(
     for tile in scores.tiles:
         if not tile.columns:
             continue
-        rows = slice(tile.first, tile.first + tile.height)
         weights = scores.of(tile, first, scores.q, scores.k)
         gradients = scores.of(tile, second, slopes, scores.v)
         scores.drop(tile, gradients)
-        scores.run(scores.kernels.slopes, 3, tile, weights, gradients, logs[rows], means[rows])
+        scores.run(scores.kernels.slopes, 3, tile, weights, gradients, tile.numbers(logs), tile.numbers(means))
         scores.drop(tile, weights)
         _add_product(tile.seen(dv), _transposed(weights), tile.of(slopes), tile, queries)
         _add_product(tile.seen(dk), _transposed(gradients), tile.of(scores.q), tile, queries)

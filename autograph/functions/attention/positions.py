@@ -9,7 +9,7 @@ import numpy as np
 
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from autograph.functions.casts import cast
-from autograph.functions.checks import broadcast_shape, is_number
+from autograph.functions.checks import broadcast_shape, is_number, single
 from autograph.functions.elementwise.operation import elementwise
 from autograph.functions.sequences import arange
 from autograph.functions.shapes.joining import concat, split
@@ -47,7 +47,7 @@ def sinusoidal_positions(
 
     Raises:
         ShapeError: a count is below 0.
-        AutographError: ``base`` is not above 0.
+        AutographError: ``base`` is not above 0, or ``offset`` no whole number.
         DtypeError: ``dtype`` is not a float type.
 
     >>> from autograph import sinusoidal_positions
@@ -55,8 +55,11 @@ def sinusoidal_positions(
     [[0.0, 1.0, 0.0, 1.0], [0.8410000205039978, 0.5400000214576721, 0.009999999776482582, 1.0]]
     """
     _require_base("sinusoidal_positions", base)
-    if length < 0 or features < 0:
-        raise ShapeError(f"sinusoidal_positions({length}, {features}): expected counts of at least 0")
+    length, features = single("length", length, 0), single("features", features, 0)
+    try:
+        offset = operator.index(offset)
+    except TypeError:
+        raise AutographError(f"sinusoidal_positions: offset={offset!r}; expected a whole number") from None
     to = scalar_type(dtype)
     if not to.is_float:
         raise DtypeError(f"sinusoidal_positions of {to}: expected a float type")

@@ -6,12 +6,13 @@ import operator
 from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
 
-from autograph.autograd import differentiable
+from autograph.autograd import differentiable, saved
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from autograph.functions.checks import broadcast_shape, is_number, require_alike
 from autograph.functions.shapes.views import broadcast_to, reshape
-from autograph.tensor.base import Shape, require_tensor
+from autograph.tensor.base import Shape, recording, require_tensor
 
+from . import composition
 from .passes import Dropping, Plan, backward, forward
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ def scaled_dot_product_attention(
     """For each query the mean of values, weighted by ``softmax(q @ k.mT * scale)``.
 
     Memory is linear in the numbers of queries and keys, backward too: scores are computed a tile at a time, and again
-    for the gradients. Narrow types are computed in f32. A query that sees no key has the result 0 and no gradient. The
-    sources are A. Vaswani et al., "Attention Is All You Need", 2017, and T. Dao et al., "FlashAttention", 2022.
+    for the gradients; only gradients of gradients have all scores in memory. Narrow types are computed in f32. A query
+    that sees no key has the result 0 and no gradient. The sources are A. Vaswani et al., "Attention Is All You Need",
+    2017, and T. Dao et al., "FlashAttention", 2022.
 
     Args:
         q: queries, ``[..., heads, queries, features]`` of floats; one axis of heads, or none, will do.
@@ -152,14 +154,17 @@ def _attention(operands: list[Tensor], plan: Plan) -> Tensor:
     value = operands[0].result(out)
     if all(x.node is None for x in operands):
         return value
-    kept, result = [x.detach() for x in operands], value.detach()
+    kept, result = [saved(x) for x in operands], value.detach()
     of_mask = len(operands) == 4 and operands[3].node is not None
+    count = 4 if of_mask else 3
 
     def gradients(dy: Tensor) -> tuple[Tensor, ...]:
+        if recording.on:
+            return composition.gradients(kept, plan, dy, count)
         q, k, v, *masks = (x.buffer for x in kept)
         mask = masks[0] if masks else None
         found = backward(q, k, v, mask, plan, result.buffer, logs, dy.buffer, of_mask)
-        dtypes = [x.dtype for x in kept][: len(found)]
+        dtypes = [x.dtype for x in kept[:count]]
         return tuple(dy.result(x if x.dtype is of else x.cast(of)) for x, of in zip(found, dtypes, strict=True))
 
-    return differentiable(value, [(tuple(operands if of_mask else operands[:3]), gradients)])
+    return differentiable(value, [(tuple(operands[:count]), gradients)], higher_order=True)

@@ -24,9 +24,10 @@ class Tile(NamedTuple):
         lead: where they are along batch, heads of keys, and heads of queries for each of these.
         rows: the queries.
         columns: how many keys these see, from the first on.
-        matrices: lengths along the leading axes; empty for one matrix.
+        matrices: lengths along the leading axes; empty for one of several matrices.
         first: the place of the first row among those of all matrices.
         height: rows of all matrices together.
+        is_all: there is no other tile.
     """
 
     lead: tuple[Any, ...]
@@ -35,6 +36,7 @@ class Tile(NamedTuple):
     matrices: tuple[int, ...]
     first: int
     height: int
+    is_all: bool
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -43,11 +45,15 @@ class Tile(NamedTuple):
 
     def of(self, x: Buffer) -> Buffer:
         """These rows, of what has batch, heads, heads, queries and features."""
-        return x[(*self.lead, self.rows)]
+        return x if self.is_all else x[(*self.lead, self.rows)]
 
     def seen(self, x: Buffer) -> Buffer:
         """What these rows see, of what has batch, heads, heads, keys and features."""
-        return x[(*self.lead, slice(self.columns))]
+        return x if x.shape[-2] == self.columns and self.is_all else x[(*self.lead, slice(self.columns))]
+
+    def numbers(self, x: Buffer) -> Buffer:
+        """Those of these rows, of what has a number for each row, ``[rows, 1]``."""
+        return x if self.is_all else x[self.first : self.first + self.height]
 
 
 def most_scores(device: Device) -> int:
@@ -83,11 +89,12 @@ def _tiles(lead: tuple[int, int, int], queries: int, keys: int, offset: int | No
                 ends = min(b + batches, batch), min(h + steps, heads), min(g + groups, group)
                 first = ((b * heads + h) * group + g) * queries
                 lengths = ends[0] - b, ends[1] - h, ends[2] - g
-                is_one = lengths == (1, 1, 1)
+                is_one = lengths == (1, 1, 1) != lead
                 place: tuple[Any, ...] = (b, h, g) if is_one else tuple(map(slice, (b, h, g), ends))
                 count = lengths[0] * lengths[1] * lengths[2]
                 for row in range(0, queries, height):
                     end = min(row + height, queries)
                     columns = keys if offset is None else max(0, min(keys, offset + end))
                     matrices = () if is_one else lengths
-                    yield Tile(place, slice(row, end), columns, matrices, first + row, count * (end - row))
+                    is_all = count * (end - row) == batch * heads * group * queries
+                    yield Tile(place, slice(row, end), columns, matrices, first + row, count * (end - row), is_all)

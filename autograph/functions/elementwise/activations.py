@@ -14,6 +14,29 @@ from .operation import elementwise
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
+__all__ = [
+    "celu",
+    "elu",
+    "gelu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "log_sigmoid",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softplus",
+    "softsign",
+    "tanh_shrink",
+    "threshold",
+]
+
 
 @elementwise
 def _relu(x: Any) -> Any:

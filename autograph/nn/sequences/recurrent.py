@@ -13,7 +13,7 @@ from autograph.functions.recurrence.cells import RELU, TANH, Cell
 from autograph.functions.recurrence.steps import recur
 from autograph.functions.shapes.joining import concat, stack
 from autograph.random.masks import dropout
-from autograph.tensor.base import TensorBase, require_tensor
+from autograph.tensor.base import require_tensor
 from autograph.tensor.parameter import Parameter
 from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, f32
@@ -304,7 +304,7 @@ class LSTM(_Recurrent):
         >>> y.shape, state.shape, memory.shape
         ((3, 5, 8), (1, 3, 8), (1, 3, 8))
         """
-        if state is not None and (isinstance(state, TensorBase) or len(state) != 2):
+        if state is not None and not (isinstance(state, list | tuple) and len(state) == 2):
             raise ShapeError("LSTM takes a pair of states, (state, memory), as it returns them")
         y, (last, memory) = self._run(x, state, lengths)
         return y, (last, memory)

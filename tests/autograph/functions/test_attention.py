@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograph import Parameter, Tensor, random, scaled_dot_product_attention
+from autograph import Parameter, Tensor, gradcheck, random, scaled_dot_product_attention
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from autograph.functions.attention import passes
 from autograph.functions.products import stacks
@@ -164,6 +164,18 @@ def test_dropout(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(present(q.grad).numpy(), of_scores @ k.numpy() / 2, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(present(v.grad).numpy(), (weights * factor).swapaxes(1, 2) @ dy, rtol=1e-4, atol=1e-5)
     assert not scaled_dot_product_attention(q, k, v, dropout=1.0, generator=random.Generator(0)).numpy().any()
+
+
+def test_second_derivatives() -> None:
+    rng = np.random.default_rng(6)
+    mask = Tensor.from_numpy(np.array([[[0.5, -np.inf, 0.25]], [[-np.inf, -np.inf, -np.inf]]]))
+    q, k, v = (Tensor.from_numpy(rng.standard_normal((2, 2, n, 3))[:, :h]) for h, n in ((2, 2), (1, 3), (1, 3)))
+    for options in ({"causal": True, "offset": 1}, {"mask": mask}, {"mask": mask > 0, "dropout": 0.3}):
+
+        def attention(*operands: Tensor, options: dict[str, Any] = options) -> Tensor:
+            return scaled_dot_product_attention(*operands, **options, generator=random.Generator(1))
+
+        gradcheck(attention, (q, k, v), order=2)
 
 
 def test_memory_is_linear(monkeypatch: pytest.MonkeyPatch) -> None:

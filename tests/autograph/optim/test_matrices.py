@@ -11,11 +11,12 @@ from autograph import Dense, Parameter, Tensor
 from autograph.errors import AutographError
 from autograph.optim import LAMB, AdamW, Muon, Update
 from krnlpy import Device, ScalarType, bf16, f32
-from tests.support.tiers import one_vulkan_device
+from tests.support.tiers import deep, one_vulkan_device, sampled
 
 pytestmark = one_vulkan_device
 
 STEPS = 100
+LENGTHS = ("adamw", "original")
 
 
 def slope(rng: np.random.Generator, weight: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -24,8 +25,7 @@ def slope(rng: np.random.Generator, weight: np.ndarray[Any, Any]) -> np.ndarray[
     return np.asarray(found, np.float32)
 
 
-@pytest.mark.parametrize("decay", [0.0, 0.1])
-@pytest.mark.parametrize("dtype", [f32, bf16], ids=str)
+@pytest.mark.parametrize(("dtype", "decay"), sampled([(f32, 0.1), (bf16, 0.1), (f32, 0.0), (bf16, 0.0)], 3))
 def test_lamb_is_the_papers(dtype: ScalarType, decay: float, device: Device) -> None:
     rng = np.random.default_rng(0)
     weight = rng.uniform(-1, 1, (3, 5)).astype(dtype.dtype).astype(np.float64)
@@ -64,8 +64,7 @@ def orthogonal(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return x
 
 
-@pytest.mark.parametrize("shape", [(3, 5), (6, 4)], ids=str)
-@pytest.mark.parametrize("length", ["adamw", "original"])
+@pytest.mark.parametrize(("shape", "length"), sampled([(s, x) for s in ((3, 5), (6, 4)) for x in LENGTHS], 3))
 def test_muon_is_its_authors(shape: tuple[int, int], length: Any, device: Device) -> None:
     rng = np.random.default_rng(0)
     weight = rng.uniform(-1, 1, shape).astype(np.float32).astype(np.float64)
@@ -84,6 +83,7 @@ def test_muon_is_its_authors(shape: tuple[int, int], length: Any, device: Device
     np.testing.assert_allclose(ours.numpy(), weight, rtol=0, atol=steps * 0.02 * size * 477 * 2.0**-22)
 
 
+@deep
 def test_muon_is_pytorchs(device: Device) -> None:
     torch = pytest.importorskip("torch")
     if device.info.kind == "interpreter":

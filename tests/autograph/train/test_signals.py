@@ -90,13 +90,19 @@ def test_a_signal_within_the_evaluation(tmp_path: Path) -> None:
                 signal.raise_signal(signal.SIGINT)
             return super().__iter__()
 
-    trainer = make(tmp_path / "m")
+    trainer, loader = make(tmp_path / "m"), Shuffled()
     with pytest.raises(KeyboardInterrupt):
-        fit(trainer, epochs=3, evaluation=Second(seed=1))
+        trainer.fit(loader, epochs=3, evaluation=Second(seed=1), progress="none")
     assert (trainer.step, trainer.epoch) == (10, 1), "the epoch is not closed"
     resumed = make(tmp_path / "m")
     fit(resumed, epochs=3, resume=True)
     assert bits(resumed) == bits(whole)
+    # In a notebook one goes on with the same trainer, whose loader goes on with it.
+    order = Shuffled(seed=1)
+    order.passes = 1
+    assert trainer.stopped == "SIGINT"
+    trainer.fit(loader, epochs=3, evaluation=order, progress="none")
+    assert bits(trainer) == bits(whole)
 
 
 def test_in_other_threads_nothing_is_caught() -> None:

@@ -36,15 +36,25 @@ class Slow:
         return number
 
 
-def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("autograph-")]
+def threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("autograph-")}
+
+
+BEFORE: set[threading.Thread] = set()
+"""Threads of other tests' loops, which are garbage that was not collected yet."""
+
+
+@pytest.fixture(autouse=True)
+def only_threads_of_this_test() -> None:
+    BEFORE.clear()
+    BEFORE.update(threads())
 
 
 def end_of_threads() -> bool:
     deadline = time.monotonic() + 20
-    while threads() and time.monotonic() < deadline:
+    while threads() - BEFORE and time.monotonic() < deadline:
         time.sleep(0.001)
-    return not threads()
+    return not threads() - BEFORE
 
 
 def test_order_is_kept() -> None:
