@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from autograph.captures import capture
 from autograph.errors import AutographError
 from autograph.nn.layer import Layer
 from autograph.optim import LossScale, MovingAverage, Optimizer, clip_gradients_by_norm, clip_gradients_by_value
@@ -31,11 +32,13 @@ class Step:
         clip_norm: float | None,
         clip_value: float | None,
         average: MovingAverage | None,
+        captured: bool,
     ) -> None:
         self._model, self._optimizer, self._loss, self._count = model, optimizer, loss, count
         self._forward = self._predict if forward is None else forward
         self._clip_norm, self._clip_value, self._average = clip_norm, clip_value, average
         self._first: Parameter | None = None
+        self._change: Any = capture(self._eager) if captured else self._eager
 
     def find(self) -> None:
         """Finds where the model lies, by its first parameter. That takes a walk, and is not for every step."""
@@ -54,20 +57,30 @@ class Step:
         Returns:
             The last batch's loss.
         """
-        # The gradient of a mean over batches needs to know how large all are, before the first goes backwards.
-        total = sum(map(self._count, group)) if len(group) > 1 else 0
+        group = [on_device(batch, None if self._first is None else self._first.device) for batch in group]
+        counts = [self._count(batch) for batch in group]
+        for (last, outputs), count in zip(self._change(group, counts, rate), counts, strict=True):
+            scores.add(last, count, outputs)
+        loss: Tensor = last
+        return loss
+
+    def _eager(self, group: list[Any], counts: list[int], rate: float) -> list[tuple[Tensor, tuple[Any, ...]]]:
+        """The step, and for each batch its loss and what that and metrics are of."""
+        total = sum(counts)
+        results = []
         self._model.init_parameter_grads()
-        for batch in group:
-            loss, count, outputs = self.scored(batch)
-            share = loss * (count / total) if total else loss
+        for batch, count in zip(group, counts, strict=True):
+            outputs = self._forward(self._model, batch)
+            loss = self._loss(*outputs)
+            # The gradient of a mean over batches needs to know how large all are, before the first goes backwards.
+            share = loss * (count / total) if len(group) > 1 else loss
             (self._optimizer.scaled(share) if isinstance(self._optimizer, LossScale) else share).backward()
-            last = loss.detach()
-            scores.add(last, count, tuple(x.detach() if isinstance(x, Tensor) else x for x in outputs))
+            results.append((loss.detach(), tuple(x.detach() if isinstance(x, Tensor) else x for x in outputs)))
         self._clip()
         self._model.update(rate, self._optimizer)
         if self._average is not None:
             self._average.update()
-        return last
+        return results
 
     def _predict(self, model: Layer, batch: Any) -> tuple[Any, ...]:
         """What the model makes of all of a batch but the last, and the last: the input and the target, most often."""

@@ -49,6 +49,8 @@ class Trainer:
         clip_norm: the most that the norm of all gradients may be; None for no limit.
         clip_value: the most that a number of a gradient may be, above and below 0; None for no limit.
         average: of the model's parameters, which goes on with each step, and is what the evaluation is of.
+        captured: whether steps are recorded and replayed, as by :func:`autograph.capture`: to the same bits, and
+            quicker; ``forward`` and ``loss`` must then be such that they can be recorded.
         accumulate: so many batches make a step, whose gradient is that of the mean over all of their examples.
         count: how many examples a batch has, or how many tokens: means over an epoch are weighted by it. By default
             the length of its first axis.
@@ -93,6 +95,7 @@ class Trainer:
         clip_norm: float | None = None,
         clip_value: float | None = None,
         average: MovingAverage | None = None,
+        captured: bool = False,
         accumulate: int = 1,
         count: Count = count_of,
         read_every: int = 25,
@@ -116,7 +119,7 @@ class Trainer:
         self.loss = Tensor.full((), nan)
         self.history: list[Entry] = []
         self.stopped: str | None = None
-        self._step = Step(model, optimizer, loss, forward, count, clip_norm, clip_value, average)
+        self._step = Step(model, optimizer, loss, forward, count, clip_norm, clip_value, average, captured)
         self._callbacks: list[Callback] = []
         self._interruption = Interruption()
         self._display: Display = display("none")

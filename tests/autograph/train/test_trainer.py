@@ -258,6 +258,23 @@ def bits_of(model: Tiny) -> list[bytes]:
     return [p.numpy().tobytes() for p in model.parameters()]
 
 
+@pytest.mark.one_vulkan_device
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_captured_steps_have_the_same_bits(device: Device, accumulate: int) -> None:
+    """With dropout, running statistics, limits, averages, a rate that changes, and evaluations between."""
+    trained = []
+    for captured in (False, True):
+        model = Tiny(device)
+        average = MovingAverage(model, 0.5)
+        trainer = Trainer(
+            model, SGD(momentum=0.9), Falling(), cross_entropy, metrics={"right": Right()}, clip_norm=0.5,
+            average=average, captured=captured, accumulate=accumulate,
+        )  # fmt: skip
+        trainer.fit(Shuffled(), epochs=5, evaluation=Shuffled(seed=1), progress="none")
+        trained.append((bits_of(model), model.mean.numpy().tobytes(), curves(trainer.history)))
+    assert trained[0] == trained[1]
+
+
 def test_models_of_several_inputs_and_losses_of_anything() -> None:
     """Batches that are dicts, losses of three values, no metrics, tokens for examples."""
 
