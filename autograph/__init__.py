@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 from . import autograd, errors, metrics, nn, optim, random
 from .autograd import grad, gradcheck, value_and_grad
 from .captures import Captured, capture
+from .functions import losses as _losses
+from .functions import pooling as _pooling
+from .functions.attention.positions import rotary_embedding, sinusoidal_positions
+from .functions.attention.scaled_dot_product import scaled_dot_product_attention
 from .functions.convolution.convolutions import conv1, conv2, conv3
 from .functions.convolution.transposed import conv_transpose1, conv_transpose2, conv_transpose3
 from .functions.convolution.windows import fold, unfold
@@ -26,24 +30,8 @@ from .functions.creation import (
     zeros_like,
 )
 from .functions.dtypes import can_cast, finfo, iinfo, isdtype, result_type
-from .functions.elementwise.activations import (
-    celu,
-    elu,
-    gelu,
-    hard_sigmoid,
-    hard_swish,
-    hard_tanh,
-    leaky_relu,
-    log_sigmoid,
-    mish,
-    relu,
-    relu6,
-    selu,
-    sigmoid,
-    silu,
-    softplus,
-    softsign,
-)
+from .functions.elementwise import activations as _activations
+from .functions.elementwise.activations import *  # noqa: F403  # all, which the module lists
 from .functions.elementwise.arithmetic import absolute as abs
 from .functions.elementwise.arithmetic import (
     add,
@@ -115,18 +103,7 @@ from .functions.indexing.embedding import embedding
 from .functions.indexing.nonzero import nonzero
 from .functions.indexing.one_hot import one_hot
 from .functions.interpolation.interpolate import interpolate, pixel_shuffle, pixel_unshuffle
-from .functions.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits, focal_loss
-from .functions.losses.cross_entropy import cross_entropy_loss, nll_loss
-from .functions.losses.ctc import ctc_loss
-from .functions.losses.distances import huber_loss, l1_loss, mse_loss, smooth_l1_loss
-from .functions.losses.likelihoods import gaussian_nll_loss, kl_divergence, poisson_nll_loss
-from .functions.losses.similarity import (
-    cosine_embedding_loss,
-    cosine_similarity,
-    hinge_embedding_loss,
-    hinge_loss,
-    triplet_margin_loss,
-)
+from .functions.losses import *  # noqa: F403  # all losses, which the room lists
 from .functions.normalization import (
     batch_norm_inference,
     batch_norm_training,
@@ -135,22 +112,7 @@ from .functions.normalization import (
     layer_norm,
     rms_norm,
 )
-from .functions.pooling.averages import (
-    adaptive_avg_pool1,
-    adaptive_avg_pool2,
-    adaptive_avg_pool3,
-    avg_pool1,
-    avg_pool2,
-    avg_pool3,
-)
-from .functions.pooling.max_pools import (
-    adaptive_max_pool1,
-    adaptive_max_pool2,
-    adaptive_max_pool3,
-    max_pool1,
-    max_pool2,
-    max_pool3,
-)
+from .functions.pooling import *  # noqa: F403  # all pools
 from .functions.products.contractions import outer, tensordot, vecdot
 from .functions.products.einsum import einsum
 from .functions.products.matrices import matmul
@@ -190,20 +152,7 @@ from .functions.sorting.searching import isin, searchsorted
 from .functions.sorting.sorts import argsort, sort
 from .functions.sorting.uniques import unique_all, unique_counts, unique_inverse, unique_values
 from .nn import *  # noqa: F403  # all layers, which nn lists
-from .optim import (
-    SGD,
-    Adadelta,
-    Adagrad,
-    Adam,
-    AdamW,
-    Lion,
-    NAdam,
-    Optimizer,
-    RAdam,
-    RMSprop,
-    RuleOptimizer,
-    UpdateRule,
-)
+from .optim import *  # noqa: F403  # all optimizers, which optim lists
 from .random.masks import dropout
 from .tensor.layer_tensor import LayerBuffer
 from .tensor.parameter import Parameter
@@ -212,35 +161,19 @@ from .tensor.tensor import Tensor
 if TYPE_CHECKING:
     from . import data, train
     from .files.checkpoints import load_checkpoint, read_checkpoint, save_checkpoint
+    from .files.onnx.export import export_onnx
+    from .files.onnx.load import load_onnx
     from .files.safetensors.format import read_safetensors_header
     from .files.safetensors.weights import load_safetensors, load_weights, save_safetensors
 
 __all__ = [
-    "SGD",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
     "Captured",
     "LayerBuffer",
-    "Lion",
-    "NAdam",
-    "Optimizer",
     "Parameter",
-    "RAdam",
-    "RMSprop",
-    "RuleOptimizer",
     "Tensor",
-    "UpdateRule",
     "abs",
     "acos",
     "acosh",
-    "adaptive_avg_pool1",
-    "adaptive_avg_pool2",
-    "adaptive_avg_pool3",
-    "adaptive_max_pool1",
-    "adaptive_max_pool2",
-    "adaptive_max_pool3",
     "add",
     "all",
     "any",
@@ -255,13 +188,8 @@ __all__ = [
     "atan2",
     "atanh",
     "autograd",
-    "avg_pool1",
-    "avg_pool2",
-    "avg_pool3",
     "batch_norm_inference",
     "batch_norm_training",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
     "bincount",
     "bitwise_and",
     "bitwise_invert",
@@ -276,7 +204,6 @@ __all__ = [
     "capture",
     "cbrt",
     "ceil",
-    "celu",
     "clip",
     "concat",
     "conv1",
@@ -288,11 +215,7 @@ __all__ = [
     "copysign",
     "cos",
     "cosh",
-    "cosine_embedding_loss",
-    "cosine_similarity",
     "count_nonzero",
-    "cross_entropy_loss",
-    "ctc_loss",
     "cumulative_max",
     "cumulative_min",
     "cumulative_prod",
@@ -306,7 +229,6 @@ __all__ = [
     "dropout",
     "einsum",
     "elementwise",
-    "elu",
     "embedding",
     "empty",
     "empty_like",
@@ -319,31 +241,23 @@ __all__ = [
     "exp2",
     "expand_dims",
     "expm1",
+    "export_onnx",
     "eye",
     "finfo",
     "flip",
     "floor",
     "floor_divide",
-    "focal_loss",
     "fold",
     "from_dlpack",
     "full",
     "full_like",
     "gammaln",
-    "gaussian_nll_loss",
-    "gelu",
     "grad",
     "gradcheck",
     "greater",
     "greater_equal",
     "group_norm",
-    "hard_sigmoid",
-    "hard_swish",
-    "hard_tanh",
-    "hinge_embedding_loss",
-    "hinge_loss",
     "histogram",
-    "huber_loss",
     "hypot",
     "iinfo",
     "index_add",
@@ -354,21 +268,18 @@ __all__ = [
     "isin",
     "isinf",
     "isnan",
-    "kl_divergence",
-    "l1_loss",
     "layer_norm",
-    "leaky_relu",
     "less",
     "less_equal",
     "linspace",
     "load_checkpoint",
+    "load_onnx",
     "load_safetensors",
     "load_weights",
     "log",
     "log1p",
     "log2",
     "log10",
-    "log_sigmoid",
     "log_softmax",
     "logaddexp",
     "logcumsumexp",
@@ -381,9 +292,6 @@ __all__ = [
     "matmul",
     "matrix_transpose",
     "max",
-    "max_pool1",
-    "max_pool2",
-    "max_pool3",
     "maximum",
     "mean",
     "median",
@@ -391,14 +299,11 @@ __all__ = [
     "metrics",
     "min",
     "minimum",
-    "mish",
     "moveaxis",
-    "mse_loss",
     "multiply",
     "ndtr",
     "negative",
     "nextafter",
-    "nll_loss",
     "nn",
     "nonzero",
     "not_equal",
@@ -411,7 +316,6 @@ __all__ = [
     "permute_dims",
     "pixel_shuffle",
     "pixel_unshuffle",
-    "poisson_nll_loss",
     "positive",
     "pow",
     "prod",
@@ -422,32 +326,27 @@ __all__ = [
     "read_safetensors_header",
     "reciprocal",
     "reduction",
-    "relu",
-    "relu6",
     "remainder",
     "repeat",
     "reshape",
     "result_type",
     "rms_norm",
     "roll",
+    "rotary_embedding",
     "round",
     "rsqrt",
     "save_checkpoint",
     "save_safetensors",
+    "scaled_dot_product_attention",
     "scatter_add",
     "searchsorted",
-    "selu",
-    "sigmoid",
     "sign",
     "signbit",
-    "silu",
     "sin",
     "sinc",
     "sinh",
-    "smooth_l1_loss",
+    "sinusoidal_positions",
     "softmax",
-    "softplus",
-    "softsign",
     "sort",
     "split",
     "sqrt",
@@ -467,7 +366,6 @@ __all__ = [
     "trace",
     "train",
     "tril",
-    "triplet_margin_loss",
     "triu",
     "trunc",
     "unfold",
@@ -486,18 +384,24 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+__all__ += _activations.__all__
+__all__ += _losses.__all__
+__all__ += _pooling.__all__
 __all__ += nn.__all__
+__all__ += [name for name in optim.__all__ if name != "schedules"]  # a module
 
 # What takes tens of milliseconds to load and not every program needs is loaded when asked for: CSV, compression, CBOR.
 _LATER = {
     "data": "data",
+    "export_onnx": "files.onnx.export",
     "load_checkpoint": "files.checkpoints",
+    "load_onnx": "files.onnx.load",
     "load_safetensors": "files.safetensors.weights",
     "load_weights": "files.safetensors.weights",
+    "read_checkpoint": "files.checkpoints",
     "read_safetensors_header": "files.safetensors.format",
     "save_checkpoint": "files.checkpoints",
     "save_safetensors": "files.safetensors.weights",
-    "read_checkpoint": "files.checkpoints",
     "train": "train",
 }
 

@@ -43,3 +43,7 @@ class DownloadError(DatasetError):
 
 class CheckpointError(AutographError, ValueError):
     """A saved file is damaged, or does not fit the model it is loaded into."""
+
+
+class OnnxError(AutographError, ValueError):
+    """An ONNX file is damaged, or what is asked cannot be said in ONNX or run here."""

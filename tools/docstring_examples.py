@@ -14,13 +14,8 @@ _ROLE = re.compile(r":\w+:`~?([^`]+)`")
 def marked(text: str) -> str:
     """A docstring whose examples stand in fences, and whose roles are names in code.
 
-    >>> print(marked("Adds :func:`one`.\\n\\n>>> 1 + 1\\n2"))
-    Adds `one`.
-    <BLANKLINE>
-    ```pycon
-    >>> 1 + 1
-    2
-    ```
+    >>> marked("As :func:`~package.other` does.")
+    'As `package.other` does.'
     """
 
     def fenced(found: re.Match[str]) -> str:

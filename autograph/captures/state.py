@@ -166,16 +166,16 @@ class Guards:
             tensor = tensor_of()
             if tensor is None or _slot(tensor.node) != (is_open, has_gradient):
                 return False
-        for tensor_of, ids, _ in self._states:
-            tensor = tensor_of()
-            if tensor is None or tuple(map(id, tensor.state.values())) != ids:  # type: ignore[attr-defined]
+        for parameter_of, ids, _ in self._states:
+            parameter = parameter_of()
+            if parameter is None or tuple(map(id, parameter.state.values())) != ids:
                 return False
         if bindings != self.bindings:
             for tensor_of, share in (*self._shares, *self._written):
                 tensor = tensor_of()
                 if tensor is None or tensor.share is not share:
                     return False
-            if any((p := reference()) is None or p.frozen is not frozen for reference, frozen in self._frozen):
+            if not all(_is_frozen(parameter_of(), frozen) for parameter_of, frozen in self._frozen):
                 return False
             self.bindings = bindings
         return all(len(share.users) == 1 for _, share in self._written)
@@ -193,6 +193,10 @@ class Guards:
             tensor = tensor_of()
             if tensor is not None and tensor.node is not None:
                 tensor.node.gradient = copied(gradient)
+
+
+def _is_frozen(parameter: Parameter | None, frozen: bool) -> bool:
+    return parameter is not None and parameter.frozen is frozen
 
 
 def _slot(node: Any) -> tuple[bool, bool]:

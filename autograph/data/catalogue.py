@@ -99,6 +99,8 @@ def load(
         DatasetError: a folder that was named does not exist or has only some of the files, or a file is damaged or not
             what it should be.
     """
+    if data_dir is not None and not isinstance(data_dir, str | os.PathLike):
+        raise DatasetError(f"data_dir is {data_dir!r}; expected a path")
     for folder, why in ((data_dir, "data_dir"), (os.environ.get("AUTOGRAPH_DATA"), "AUTOGRAPH_DATA")):
         if folder and (paths := _find(Path(folder), why, source)):
             return read(paths), f"{source.title} from {paths[source.names[0]].parent}"

@@ -125,8 +125,8 @@ def load_cifar(
     Traceback (most recent call last):
     autograph.errors.DatasetError: no CIFAR-20, expected 10 or 100 classes
     """
-    if classes not in _SOURCES:
-        raise DatasetError(f"no CIFAR-{classes}, expected 10 or 100 classes")
+    if not isinstance(classes, int) or classes not in _SOURCES:
+        raise DatasetError(f"no CIFAR-{classes!r}, expected 10 or 100 classes")
     source = _SOURCES[classes]
     [name] = source.names
     data, sentence = catalogue.load(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -48,7 +49,7 @@ class Text:
     ('ab', [0, 1, 1, 0], 'ba')
     """
 
-    text: str
+    text: str = field(repr=False)  # which may have millions of characters
     source: str
 
     @cached_property
@@ -71,6 +72,8 @@ class Text:
         >>> Text("abc", source="").encode("cab").tolist()
         [2, 0, 1]
         """
+        if not isinstance(text, str):
+            raise DatasetError(f"encode takes a text, not {type(text).__name__}")
         places = {ord(character): place for place, character in enumerate(self.characters)}
         dtype = np.min_scalar_type(max(len(places) - 1, 0))
         codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
@@ -90,7 +93,10 @@ class Text:
         >>> Text("abc", source="").decode([2, 0, 1])
         'cab'
         """
-        numbers = [int(token) for token in tokens]
+        try:
+            numbers = [operator.index(token) for token in tokens]
+        except TypeError:
+            raise DatasetError("decode takes whole numbers, one for each character") from None
         if numbers and not 0 <= min(numbers) <= max(numbers) < len(self.characters):
             raise DatasetError(f"tokens {min(numbers)} to {max(numbers)}, expected 0 to {len(self.characters) - 1}")
         return "".join(self.characters[number] for number in numbers)

@@ -43,7 +43,8 @@ def require_ndim(operation: str, name: str, tensor: Tensor, axes: str) -> None:
 
 
 def require_dtype(operation: str, tensor: Tensor, *dtypes: DTypeLike) -> None:
-    """A tensor must have one of some dtypes."""
+    """An operand must be a tensor that has one of some dtypes."""
+    require_tensor(operation, tensor)
     if tensor.dtype not in dtypes:
         names = ", ".join(str(dtype) for dtype in dtypes)
         raise DtypeError(f"{operation} takes {names}, not {tensor.dtype}; convert with tensor.cast(dtype)")

@@ -51,6 +51,12 @@ def _weighted(dy: Any, x: Any, mean: Any, scale: Any) -> Any:
     return dy * (x - mean) * scale, dy
 
 
+def _squared_distance(x: Any, mean: Any) -> Any:
+    rest = x - mean
+    return rest * rest
+
+
+_variance = Reduction(_squared_distance, None, states.mean, (0,), None, "variance")
 _gradient_sums = Reduction(_weighted, None, None, (0, 0), None, "norm_gradient")
 _mean_square = Reduction(states.square, None, states.mean, (0,), None, "mean_square")
 
@@ -210,14 +216,14 @@ def batch_norm_training(
     inputs = tuple(t for t in (x, weight, bias) if t is not None)
     kept = [None if t is None else saved(t) for t in (x, weight, bias)]
     mean = mean_of(_wide(x.detach()), axes, keepdims=True)
-    var = _mean_square(_distance(_wide(x.detach()), mean), axis=axes, keepdims=True)
+    var = _variance(_wide(x.detach()), mean, axis=axes, keepdims=True)
     broadcast = _beside_channels(x.ndim, None if weight is None else weight.detach())
     offset = _beside_channels(x.ndim, None if bias is None else bias.detach(), 0.0)
     value: Tensor = cast(_normal(x.detach(), mean, var, broadcast, offset, epsilon), x.dtype)
 
     def by_operations(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
         mean = mean_of(_wide(x), axes, keepdims=True)
-        var = _mean_square(_distance(_wide(x), mean), axis=axes, keepdims=True)
+        var = _variance(_wide(x), mean, axis=axes, keepdims=True)
         y = _normal(x, mean, var, _beside_channels(x.ndim, weight), _beside_channels(x.ndim, bias, 0.0), epsilon)
         return cast(y, x.dtype)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import exp, inf, nan
 from typing import Any
 
@@ -231,6 +232,7 @@ class R2(Metric):
         if self.shift is None:
             self.shift = Tensor.zeros((), target.dtype, x.device)
         counted = self.count.parts(x.device, u32)
+        self.shift = self.shift.to_device(x.device)  # where it was restored
         _begin(self.shift.writable(), target.reshape((-1,))[0].buffer, *counted)
         rest = target - self.shift
         self.residue.add(residue)
@@ -248,6 +250,13 @@ class R2(Metric):
     def reset(self) -> None:
         super().reset()
         self.shift = None
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"shift": None if self.shift is None else self.shift.numpy()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore(state)
+        self.shift = None if state["shift"] is None else Tensor.from_numpy(state["shift"])
 
     def merge(self, other: Metric) -> None:
         if not isinstance(other, R2) or other.shift is None:

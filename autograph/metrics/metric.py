@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from autograph.errors import DtypeError, ShapeError
+from autograph.errors import AutographError, DtypeError, ShapeError
 
 from .totals import Counts, Sums
 
@@ -73,6 +73,36 @@ class Metric:
                 raise ShapeError(f"{type(self).__name__}.merge: {name} of shape {theirs.shape}, not {mine.shape}")
         for (_, mine), (_, theirs) in pairs:
             mine.merge(theirs)  # type: ignore[arg-type]  # of one kind
+
+    def state(self) -> dict[str, Any]:
+        """What the batches so far add up to, as arrays to save; waits for the device.
+
+        >>> from autograph.metrics import Mean
+        >>> mean = Mean()
+        >>> mean.state()
+        {'_sum': [], '_weights': []}
+        """
+        return {name: part.state() for name, part in self._totals()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on from what :meth:`state` gave, on the device of the next batch.
+
+        Raises:
+            AutographError: it is the state of another kind of metric.
+            ShapeError: it is of another number of classes.
+
+        >>> from autograph.metrics import Mean
+        >>> first, second = Mean(), Mean()
+        >>> first.update(2.0)
+        >>> second.restore(first.state())
+        >>> second.update(4.0)
+        >>> second.compute()
+        3.0
+        """
+        if not isinstance(state, Mapping) or state.keys() != self.state().keys():
+            raise AutographError(f"{type(self).__name__}: a state of {', '.join(self.state())} is expected")
+        for name, part in self._totals():
+            part.restore(state[name])
 
     def _totals(self) -> Iterator[tuple[str, Counts | Sums]]:
         return ((name, part) for name, part in vars(self).items() if isinstance(part, Counts | Sums))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import nan
 from typing import Any
 
@@ -92,6 +93,7 @@ class AUROC(Metric):
             raise AutographError(f"AUROC(average={average!r}): expected 'macro', 'weighted' or None")
         self.classes, self._average = classes, average
         self.batches: list[tuple[Tensor, Tensor]] = []
+        self._is_restored = False  # on the host, until a batch comes
 
     def update(self, scores: Tensor, targets: Any) -> None:
         """Adds a batch.
@@ -119,6 +121,9 @@ class AUROC(Metric):
             expected = "[n]" if self.classes is None else f"[n, {self.classes}]"
             raise ShapeError(f"AUROC takes scores {expected}, not {x.shape}")
         _, truths = predicted_and_true("AUROC", x, targets, self.classes or 2, 0.0, None)
+        if self._is_restored:
+            self.batches = [(scores.to_device(x.device), true.to_device(x.device)) for scores, true in self.batches]
+            self._is_restored = False
         self.batches.append((x, truths))
 
     def compute(self) -> Any:
@@ -137,6 +142,15 @@ class AUROC(Metric):
 
     def reset(self) -> None:
         self.batches.clear()
+        self._is_restored = False
+
+    def state(self) -> dict[str, Any]:
+        return {"batches": [[x.numpy(), t.numpy()] for x, t in self.batches]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore(state)
+        self.batches = [(Tensor.from_numpy(x), Tensor.from_numpy(t)) for x, t in state["batches"]]
+        self._is_restored = True
 
     def merge(self, other: Metric) -> None:
         super().merge(other)

@@ -5,11 +5,12 @@ Both are two tensors that kernels change in place: devices need no 64-bit intege
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from autograph.errors import DeviceError
+from autograph.errors import DeviceError, ShapeError
 from autograph.functions.reducers.sums import sum as sum_of
 from autograph.functions.type_variables import T, U, W, number_for
 from autograph.tensor.base import Shape
@@ -76,15 +77,32 @@ class _Pair:
         self.shape = shape
         self.first: Tensor | None = None
         self.second: Tensor | None = None
+        self._is_restored = False  # on the host, until something is added
 
     def reset(self) -> None:
         """Makes it nothing again."""
         self.first = self.second = None
+        self._is_restored = False
+
+    def state(self) -> list[np.ndarray[Any, Any]]:
+        """The two, to be saved; nothing if nothing was added."""
+        return list(self.numpy() or ())
+
+    def restore(self, state: Sequence[Any]) -> None:
+        """Takes what :meth:`state` gave. Raises ShapeError where it is of another shape."""
+        parts = [Tensor.from_numpy(part) for part in state]
+        if len(parts) not in (0, 2) or any(part.shape != self.shape for part in parts):
+            raise ShapeError(f"a state of shapes {[part.shape for part in parts]}, not twice {self.shape}")
+        self.first, self.second = parts or (None, None)
+        self._is_restored = bool(parts)
 
     def parts(self, device: Device, dtype: DTypeLike) -> tuple[Buffer, Buffer]:
         """The two, for a kernel that changes them. Raises DeviceError where they lie on another device."""
         if self.first is None or self.second is None:
             self.first, self.second = (Tensor(Buffer.zeros(self.shape, dtype, device)) for _ in range(2))
+        if self._is_restored:
+            self.first, self.second = self.first.to_device(device), self.second.to_device(device)
+            self._is_restored = False
         if self.first.device != device:
             raise DeviceError(
                 f"a metric on {self.first.device.name} and numbers on {device.name}; move them with"

@@ -5,6 +5,7 @@ from .activation import (
     Celu,
     Elu,
     Gelu,
+    HardShrink,
     HardSigmoid,
     HardSwish,
     HardTanh,
@@ -20,8 +21,11 @@ from .activation import (
     Silu,
     Softmax,
     Softplus,
+    SoftShrink,
     Softsign,
     Tanh,
+    TanhShrink,
+    Threshold,
 )
 from .conv import Conv1, Conv2, Conv3, ConvTranspose1, ConvTranspose2, ConvTranspose3
 from .dense import Dense
@@ -46,10 +50,17 @@ from .pool import (
     MaxPool3,
 )
 from .seeds import seeded
+from .sequences.attention import AttentionCache, MultiHeadAttention
+from .sequences.positions import LearnedPositions, SinusoidalPositions
+from .sequences.recurrent import GRU, LSTM, RNN
+from .sequences.transformer import TransformerBlock
 from .sequential import Parallel, Residual, Sequential
 from .upsample import PixelShuffle, PixelUnshuffle, Upsample
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveAvgPool1",
     "AdaptiveAvgPool2",
     "AdaptiveAvgPool3",
@@ -57,6 +68,7 @@ __all__ = [
     "AdaptiveMaxPool2",
     "AdaptiveMaxPool3",
     "AlphaDropout",
+    "AttentionCache",
     "AvgPool1",
     "AvgPool2",
     "AvgPool3",
@@ -81,6 +93,7 @@ __all__ = [
     "Flatten",
     "Gelu",
     "GroupNorm",
+    "HardShrink",
     "HardSigmoid",
     "HardSwish",
     "HardTanh",
@@ -91,12 +104,14 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "LeakyRelu",
+    "LearnedPositions",
     "LogSigmoid",
     "LogSoftmax",
     "MaxPool1",
     "MaxPool2",
     "MaxPool3",
     "Mish",
+    "MultiHeadAttention",
     "PRelu",
     "Parallel",
     "PixelShuffle",
@@ -109,10 +124,15 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Silu",
+    "SinusoidalPositions",
+    "SoftShrink",
     "Softmax",
     "Softplus",
     "Softsign",
     "Tanh",
+    "TanhShrink",
+    "Threshold",
+    "TransformerBlock",
     "Unflatten",
     "Upsample",
     "initializers",

@@ -16,7 +16,8 @@ from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, f32
 
 from .initialize import require_counts
-from .layer import Layer, settings
+from .layer import Layer
+from .settings import settings
 
 
 class _Activation(Layer):
@@ -291,6 +292,59 @@ class LogSoftmax(_Activation):
     """
 
     operation = softmax.log_softmax
+
+
+class HardShrink(_Activation):
+    """``x`` where it is farther from 0 than a threshold, else 0.
+
+    Args:
+        threshold: a number.
+
+    >>> from autograph import HardShrink, Tensor
+    >>> HardShrink(threshold=1)(Tensor.from_numpy([-3.0, 0.5])).numpy().tolist()
+    [-3.0, 0.0]
+    """
+
+    operation = activations.hard_shrink
+
+
+class SoftShrink(_Activation):
+    """``x`` nearer to 0 by a threshold; 0 where it is not so far from it.
+
+    Args:
+        threshold: a number.
+
+    >>> from autograph import SoftShrink, Tensor
+    >>> SoftShrink(threshold=1)(Tensor.from_numpy([-3.0, 0.5])).numpy().tolist()
+    [-2.0, 0.0]
+    """
+
+    operation = activations.soft_shrink
+
+
+class TanhShrink(_Activation):
+    """``x - tanh(x)``.
+
+    >>> from autograph import TanhShrink, Tensor
+    >>> TanhShrink()(Tensor.from_numpy([-1.0, 0.0])).numpy().round(4).tolist()
+    [-0.2384, 0.0]
+    """
+
+    operation = activations.tanh_shrink
+
+
+class Threshold(_Activation):
+    """``x`` where it is above a threshold, else a value.
+
+    Args:
+        threshold, value: numbers.
+
+    >>> from autograph import Tensor, Threshold
+    >>> Threshold(1.0, value=-1.0)(Tensor.from_numpy([0.5, 2.0])).numpy().tolist()
+    [-1.0, 2.0]
+    """
+
+    operation = activations.threshold
 
 
 class PRelu(Layer):

@@ -17,8 +17,9 @@ from krnlpy import Device, DTypeLike, f32
 
 from .initialize import initial, initial_bias, require_counts
 from .initializers import Fans, Initializer
-from .layer import Layer, Sizes, settings, sizes
+from .layer import Layer
 from .seeds import Seed, generator
+from .settings import Sizes, settings, sizes
 
 
 class _Filters(Layer):

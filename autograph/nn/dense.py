@@ -9,8 +9,9 @@ from krnlpy import Device, DTypeLike, f32
 
 from .initialize import initial, initial_bias, require_counts
 from .initializers import Fans, Initializer
-from .layer import Layer, settings
+from .layer import Layer
 from .seeds import Seed, generator
+from .settings import settings
 
 
 class Dense(Layer):

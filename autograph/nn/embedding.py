@@ -10,8 +10,9 @@ from krnlpy import Device, DTypeLike, f32
 
 from .initialize import initial, require_counts
 from .initializers import Fans, Initializer, normal
-from .layer import Layer, settings
+from .layer import Layer
 from .seeds import Seed, generator
+from .settings import settings
 
 
 class Embedding(Layer):

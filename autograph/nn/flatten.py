@@ -9,7 +9,8 @@ from autograph.functions.checks import axis_within, integers
 from autograph.tensor.base import Shape, require_tensor
 from autograph.tensor.tensor import Tensor
 
-from .layer import Layer, settings
+from .layer import Layer
+from .settings import settings
 
 
 class Flatten(Layer):

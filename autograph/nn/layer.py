@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from autograph.errors import AutographError, DtypeError
-from autograph.functions.checks import per_axis, single
 from autograph.random.generator import Generator
-from autograph.tensor.layer_tensor import LayerBuffer, LayerTensor
+from autograph.tensor.layer_tensor import LayerBuffer, LayerTensor, misplaced
 from autograph.tensor.observing import observing, rebound
 from autograph.tensor.parameter import Parameter
 from krnlpy import Device, DTypeLike, scalar_type
+
+from .summary import Summary, summarize
 
 if TYPE_CHECKING:
     from autograph.optim import Optimizer
@@ -26,7 +27,7 @@ class Layer:
     what arguments it likes; without one, a layer hands its input through its child layers in that order.
 
     A parameter that two layers have is one: it is counted, trained and saved once. What is a child is replaced by its
-    like only: ``layer.weight -= step`` would put a tensor where the parameter was, and is an error.
+    like only: ``layer.weight = tensor`` and ``layer.weight -= step`` would lose the parameter, and are errors.
 
     Attributes:
         training: whether layers such as Dropout and BatchNorm behave as in training; see :meth:`train`.
@@ -49,7 +50,7 @@ class Layer:
     def __setattr__(self, name: str, value: Any) -> None:
         before = self.__dict__.get(name)
         if isinstance(before, _HELD) and value is not None and not isinstance(value, _kind(before)):
-            raise AutographError(_misplaced(f"{type(self).__name__}.{name}", before, value))
+            raise AutographError(misplaced(f"{type(self).__name__}.{name}", _kind(before).__name__, value))
         super().__setattr__(name, value)
         if name == "training":
             rebound()
@@ -197,7 +198,7 @@ class Layer:
         """Calls a function with this layer and each layer in it, in order, and returns this layer.
 
         Raises:
-            AutographError: a layer contains itself.
+            AutographError: ``function`` is no function, or a layer contains itself.
 
         >>> from autograph import Dense, Relu, Sequential, Tensor
         >>> def start_at_zero(layer):
@@ -207,6 +208,8 @@ class Layer:
         >>> model(Tensor.ones(4)).numpy().tolist()
         [0.0, 0.0]
         """
+        if not callable(function):
+            raise AutographError(f"apply takes a function, not {type(function).__name__}")
         for _, layer in self.named_layers():
             function(layer)
         return self
@@ -362,6 +365,29 @@ class Layer:
             if buffer.dtype.is_float:
                 buffer.move(dtype=dtype)
 
+    def summary(self, *inputs: Any) -> Summary:
+        """A table of the layers, with the shapes that they give, their parameters, and memory.
+
+        For the shapes, the model is called once, in evaluation; what functions compute in it has no line.
+
+        Args:
+            *inputs: what the model is called with: tensors, or shapes, the batch's length included, which stand for
+                zeros of the parameters' dtype on their device. Without any it is not called.
+
+        Raises:
+            AutographError: what the model raises for such inputs.
+
+        >>> from autograph import Conv2, Flatten, Relu, Sequential
+        >>> Sequential(Conv2(1, 4, 3), Relu(), Flatten()).summary((1, 1, 8, 8))
+        layer                            parameters        output  output bytes
+        Sequential                               36      (1, 144)           576
+          layers.0: Conv2(1, 4, (3, 3))          36  (1, 4, 6, 6)           576
+          layers.1: Relu()                           (1, 4, 6, 6)           576
+          layers.2: Flatten()                            (1, 144)           576
+        parameters: 36, all trained, 144 bytes; results: 1.688 KiB
+        """
+        return summarize(self, inputs)
+
     def describe(self) -> str:
         """The layer's settings in parentheses, for ``repr``; a subclass may define it anew.
 
@@ -370,6 +396,10 @@ class Layer:
         ('(2, 4, 3, padding=1)', '()')
         """
         return "()"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the layers and their parameters."""
+        return self.summary()._repr_html_()
 
     def __repr__(self) -> str:
         return "\n".join(_lines(self, ""))
@@ -380,6 +410,7 @@ Child: TypeAlias = Layer | Parameter | LayerBuffer | Generator
 _HELD = (Layer, LayerTensor)
 _CHILDREN = (Layer, LayerTensor, Generator)
 _CONTAINERS = (list, tuple, dict)
+_PLAIN = {bool, int, float, str, type(None)}
 
 
 def _kind(held: Layer | LayerTensor) -> type[Any]:
@@ -387,33 +418,26 @@ def _kind(held: Layer | LayerTensor) -> type[Any]:
     return Layer if isinstance(held, Layer) else Parameter if isinstance(held, Parameter) else LayerBuffer
 
 
-def _misplaced(place: str, before: Layer | LayerTensor, value: Any) -> str:
-    """The message where something would take the place of a child by mistake."""
-    kind, name = _kind(before).__name__, place.rpartition(".")[2]
-    given = f"{place} is a {kind}, and would become a {type(value).__name__}"
-    if isinstance(before, Layer):
-        return f"{given}; expected a layer or None. `del` the attribute first if that is meant"
-    lost = "trained" if kind == "Parameter" else "saved"
-    values = f"`{name}.assign(tensor)` or `{name}.scaled_add(factor, tensor)` changes its values in place"
-    return f"{given}, which is not {lost}; {values}, and `{kind}(tensor)` is a new one"
-
-
 def _children(layer: Layer) -> Iterator[tuple[str, Child]]:
     for name, value in vars(layer).items():
-        if isinstance(value, _CHILDREN):  # what most are; each step asks for all, twice
+        if value.__class__ in _PLAIN:  # what most are; each step asks for all, twice
+            continue
+        if isinstance(value, _CHILDREN):
             yield name, value  # type: ignore[misc]
         elif isinstance(value, _CONTAINERS):
             yield from _entries(name, value)
 
 
-def _entries(name: str, container: Any) -> Iterator[tuple[str, Child]]:
+def _entries(name: str, container: Any, around: tuple[Any, ...] = ()) -> Iterator[tuple[str, Child]]:
     """The children in a list, tuple or dict, and in those within."""
+    if any(container is other for other in around):
+        raise AutographError(f"{name} contains itself; a layer's lists, tuples and dicts are searched for its children")
     is_dict = isinstance(container, dict)
     for key, value in container.items() if is_dict else enumerate(container):
-        if not isinstance(value, (*_CHILDREN, *_CONTAINERS)):
+        if value.__class__ in _PLAIN or not isinstance(value, _CHILDREN + _CONTAINERS):
             continue
         if is_dict and not (isinstance(key, str) and key and "." not in key):
-            if next(_entries(name, [value]), None) is None:
+            if next(_entries(name, [value], (*around, container)), None) is None:
                 continue
             raise AutographError(
                 f"{name} has the key {key!r} for a child; expected a string without dots, for its name"
@@ -421,7 +445,7 @@ def _entries(name: str, container: Any) -> Iterator[tuple[str, Child]]:
         if isinstance(value, _CHILDREN):
             yield f"{name}.{key}", value  # type: ignore[misc]
         else:
-            yield from _entries(f"{name}.{key}", value)
+            yield from _entries(f"{name}.{key}", value, (*around, container))
 
 
 class _Contents:
@@ -465,27 +489,5 @@ def _lines(layer: Layer, name: str) -> list[str]:
     title = f"{name}: " if name else ""
     title += type(layer).__name__ + (layer.describe() if not layers else "")
     count = layer.parameter_count
-    lines = [f"{title}  {count:,} parameters" if count else title]
-    for child_name, child in layers:
-        lines += [f"  {line}" for line in _lines(child, child_name)]
-    return lines
-
-
-Sizes = int | tuple[int, ...]
-"""One number, or one for each axis."""
-
-
-def sizes(name: str, value: Any, minimum: int, ndim: int) -> Sizes:
-    """A setting as layers of signals, images or volumes keep it: a number for each axis; of signals, the number.
-
-    Raises:
-        ShapeError: a number is below the minimum, or they are not such numbers.
-    """
-    return per_axis(name, value, minimum, ndim) if ndim > 1 else single(name, value, minimum)
-
-
-def settings(*values: Any, **named: Any) -> str:
-    """Settings as they are written in a call; what is at its default (given as ``(value, default)``) is left out."""
-    parts = [repr(value) for value in values]
-    parts += [f"{name}={value!r}" for name, (value, default) in named.items() if value != default]
-    return f"({', '.join(parts)})"
+    first = f"{title}  {count:,} parameters" if count else title
+    return [first, *(f"  {line}" for child_name, child in layers for line in _lines(child, child_name))]

@@ -24,7 +24,8 @@ from autograph.functions.pooling.max_pools import (
 from autograph.tensor.base import require_tensor
 from autograph.tensor.tensor import Tensor
 
-from .layer import Layer, Sizes, settings, sizes
+from .layer import Layer
+from .settings import Sizes, settings, sizes
 
 
 class _Pool(Layer):

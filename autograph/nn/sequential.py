@@ -7,6 +7,7 @@ from typing import Any, overload
 
 from autograph.errors import AutographError, ShapeError
 from autograph.functions.shapes.joining import concat
+from autograph.tensor.base import require_tensor
 from autograph.tensor.tensor import Tensor
 
 from .layer import Layer
@@ -103,6 +104,7 @@ class Residual(_Several):
         >>> Residual(Identity())(Tensor.ones(2)).numpy().tolist()
         [2.0, 2.0]
         """
+        require_tensor("Residual", x)
         y: Any = x
         for layer in self.layers:
             y = layer(y)

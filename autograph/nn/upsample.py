@@ -10,7 +10,8 @@ from autograph.functions.interpolation.interpolate import Mode, interpolate, pix
 from autograph.tensor.base import require_tensor
 from autograph.tensor.tensor import Tensor
 
-from .layer import Layer, Sizes, settings
+from .layer import Layer
+from .settings import Sizes, settings
 
 
 class Upsample(Layer):

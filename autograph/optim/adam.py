@@ -14,7 +14,7 @@ from .rule import UpdateRule
 from .rule_optimizer import RuleOptimizer, require_settings
 
 
-def _require_betas(optimizer: str, beta1: Any, beta2: Any, epsilon: Any, weight_decay: Any) -> None:
+def require_betas(optimizer: str, beta1: Any, beta2: Any, epsilon: Any, weight_decay: Any) -> None:
     require_settings(
         optimizer, beta1=(beta1, 0, 1), beta2=(beta2, 0, 1), epsilon=(epsilon, 0, inf),
         weight_decay=(weight_decay, 0, inf),
@@ -26,6 +26,12 @@ def _logarithm(beta: float) -> float:
     return log(beta) if beta > 0 else -inf
 
 
+def adam_numbers(beta1: float, beta2: float, epsilon: float, weight_decay: float) -> tuple[float, ...]:
+    """What rules take of the settings. ``1 - beta`` and the logarithm are computed here, in f64: of a beta near 1, f32
+    leaves few digits of them."""
+    return 1 - beta1, 1 - beta2, float(epsilon), float(weight_decay), _logarithm(beta1), _logarithm(beta2)
+
+
 class _Moments(RuleOptimizer):
     """What Adam, AdamW, NAdam and RAdam share: their settings."""
 
@@ -34,19 +40,18 @@ class _Moments(RuleOptimizer):
     ) -> None:
         settings = {"beta1": beta1, "beta2": beta2, "epsilon": epsilon, "weight_decay": weight_decay, **more}
         settings = {name: float(value) for name, value in settings.items()}
-        # 1 - beta and its logarithm are computed here, in f64: of a beta near 1, f32 leaves few digits of them.
-        numbers = (1 - beta1, 1 - beta2, float(epsilon), float(weight_decay), _logarithm(beta1), _logarithm(beta2))
+        numbers = adam_numbers(beta1, beta2, epsilon, weight_decay)
         super().__init__(rule, settings, (*numbers, *(float(value) for value in more.values())))
 
 
 @func
-def _mean(old: Any, new: Any, gain: Any) -> Any:
+def running_mean(old: Any, new: Any, gain: Any) -> Any:
     """The running mean, ``beta * old + gain * new``, where gain is ``1 - beta``."""
     return old + gain * (new - old)
 
 
 @func
-def _corrections(step: Any, gain1: Any, gain2: Any, epsilon: Any, decay: Any, log1: Any, log2: Any) -> Any:
+def adam_corrections(step: Any, gain1: Any, gain2: Any, epsilon: Any, decay: Any, log1: Any, log2: Any) -> Any:
     """What the two means are multiplied by, since they began with 0."""
     return 1.0 / -expm1(step * log1), 1.0 / -expm1(step * log2)
 
@@ -59,12 +64,16 @@ def _adam(has_decay: bool, is_decoupled: bool) -> UpdateRule:
     ) -> Any:  # fmt: skip
         weight = w - rate * decay * w if has_decay and is_decoupled else w
         slope = g + decay * w if has_decay and not is_decoupled else g
-        m = _mean(mean, slope, gain1)
-        v = _mean(square_mean, slope * slope, gain2)
+        m = running_mean(mean, slope, gain1)
+        v = running_mean(square_mean, slope * slope, gain2)
         return weight - rate * correction1 * (m / (sqrt(v * correction2) + epsilon)), m, v
 
     return UpdateRule(
-        adam, state=["mean", "square_mean"], clock=["step"], derived=["correction1", "correction2"], derive=_corrections
+        adam,
+        state=["mean", "square_mean"],
+        clock=["step"],
+        derived=["correction1", "correction2"],
+        derive=adam_corrections,
     )
 
 
@@ -91,7 +100,7 @@ class Adam(_Moments):
     def __init__(
         self, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, *, weight_decay: float = 0.0
     ) -> None:
-        _require_betas("Adam", beta1, beta2, epsilon, weight_decay)
+        require_betas("Adam", beta1, beta2, epsilon, weight_decay)
         super().__init__(_adam(weight_decay > 0, False), beta1, beta2, epsilon, weight_decay)
 
 
@@ -118,7 +127,7 @@ class AdamW(_Moments):
     def __init__(
         self, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, *, weight_decay: float = 0.01
     ) -> None:
-        _require_betas("AdamW", beta1, beta2, epsilon, weight_decay)
+        require_betas("AdamW", beta1, beta2, epsilon, weight_decay)
         super().__init__(_adam(weight_decay > 0, True), beta1, beta2, epsilon, weight_decay)
 
 
@@ -151,8 +160,8 @@ def _nadam(has_decay: bool) -> UpdateRule:
         gain2: Any, epsilon: Any, decay: Any, log1: Any, log2: Any, momentum_decay: Any,
     ) -> Any:  # fmt: skip
         slope = g + decay * w if has_decay else g
-        m = _mean(mean, slope, gain1)
-        v = _mean(square_mean, slope * slope, gain2)
+        m = running_mean(mean, slope, gain1)
+        v = running_mean(square_mean, slope * slope, gain2)
         return w - rate * ((slopes * slope + means * m) / (sqrt(v * correction2) + epsilon)), m, v
 
     return UpdateRule(
@@ -188,7 +197,7 @@ class NAdam(_Moments):
         weight_decay: float = 0.0,
         momentum_decay: float = 0.004,
     ) -> None:
-        _require_betas("NAdam", beta1, beta2, epsilon, weight_decay)
+        require_betas("NAdam", beta1, beta2, epsilon, weight_decay)
         require_settings("NAdam", momentum_decay=(momentum_decay, 0, inf))
         super().__init__(_nadam(weight_decay > 0), beta1, beta2, epsilon, weight_decay, momentum_decay=momentum_decay)
 
@@ -223,8 +232,8 @@ def _radam(has_decay: bool) -> UpdateRule:
         gain2: Any, epsilon: Any, decay: Any, log1: Any, log2: Any,
     ) -> Any:  # fmt: skip
         slope = g + decay * w if has_decay else g
-        m = _mean(mean, slope, gain1)
-        v = _mean(square_mean, slope * slope, gain2)
+        m = running_mean(mean, slope, gain1)
+        v = running_mean(square_mean, slope * slope, gain2)
         change = m * correction1
         if rectified > 0.0:
             change *= rectified / (sqrt(v) + epsilon)
@@ -261,6 +270,6 @@ class RAdam(_Moments):
     def __init__(
         self, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, *, weight_decay: float = 0.0
     ) -> None:
-        _require_betas("RAdam", beta1, beta2, epsilon, weight_decay)
+        require_betas("RAdam", beta1, beta2, epsilon, weight_decay)
         require_settings("RAdam", beta2=(beta2 if is_number(beta2) and beta2 > 0 else None, 0, 1))
         super().__init__(_radam(weight_decay > 0), beta1, beta2, epsilon, weight_decay)

@@ -20,12 +20,12 @@ class Entry:
         kept: what is kept for the parameter, and its value.
         own_clock: its clock.
         clock: the same, with one axis.
-        gradient: the gradient of this step.
+        gradient: the gradient of this step; None between steps.
     """
 
     def __init__(self, kernels: RuleKernels, wanted: Wanted, kept: list[Buffer], clock: list[Buffer]) -> None:
         self.kernels, self.wanted, self.kept, self.own_clock = kernels, wanted, kept, clock
-        self.gradient = kept[-1]
+        self.gradient: Buffer | None = None
         self.clock = [buffer.reshape(1) for buffer in clock]
         self._flat: list[Buffer] = []
 
@@ -41,15 +41,21 @@ class Entry:
     @property
     def buffers(self) -> list[Buffer]:
         """What the kernel takes of the parameter."""
-        return [self.gradient, *self.kept]
+        return [self._slope, *self.kept]
 
     @property
     def flat(self) -> list[Buffer]:
         """The same with one axis."""
         if not self._flat:
-            self._flat = [_of_one_axis(buffer) for buffer in self.kept]
-        return [_of_one_axis(self.gradient), *self._flat]
+            self._flat = [of_one_axis(buffer) for buffer in self.kept]
+        return [of_one_axis(self._slope), *self._flat]
+
+    @property
+    def _slope(self) -> Buffer:
+        assert self.gradient is not None, "a step sets it"
+        return self.gradient
 
 
-def _of_one_axis(buffer: Buffer) -> Buffer:
+def of_one_axis(buffer: Buffer) -> Buffer:
+    """The elements of a contiguous buffer."""
     return buffer if buffer.ndim == 1 else buffer.reshape(buffer.size)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from autograph.functions.sources import function_of
 from krnlpy import Buffer, Func, Global, GlobalMut, Item, ItemMut, ScalarType, i32, kernel
-from krnlpy.dsl import global_id
+from krnlpy.dsl import barrier, global_id, group_array, group_id, thread_id
 
+SMALL = 1 << 14
+"""Numbers of a buffer: with fewer, a launch takes longer than its work."""
 _BINDINGS = 28
 """Buffers of a launch: some devices grant 30 in all."""
 
@@ -22,6 +25,7 @@ class Wanted(NamedTuple):
         numbers: how many are handed to the rule.
         has_factor: whether the gradient is multiplied by a number on the device, and nothing is done where that is 0.
         is_apart: whether the rule's result goes into a buffer of its own, and the parameter stays.
+        has_master: whether a narrow parameter has an f32 copy.
     """
 
     dtype: ScalarType
@@ -29,6 +33,7 @@ class Wanted(NamedTuple):
     numbers: int
     has_factor: bool = False
     is_apart: bool = False
+    has_master: bool = True
 
 
 class Clocks(NamedTuple):
@@ -89,13 +94,14 @@ class RuleKernels:
         return self._made[key]
 
     def _kept(self, wanted: Wanted) -> list[str]:
-        return self._state if wanted.dtype is wanted.dtype.compute else [*self._state, "master"]
+        is_narrow = wanted.dtype is not wanted.dtype.compute
+        return [*self._state, "master"] if is_narrow and wanted.has_master else self._state
 
     def _body(self, wanted: Wanted, row: str) -> list[str]:
         """From ``w``, ``g`` and what is kept to ``v`` and the new numbers of the latter."""
         kept, numbers = self._kept(wanted), [f"n{i}" for i in range(wanted.numbers)]
         # Where the weight is not what the master rounds to, somebody set it: then the weight is right.
-        weight = "master if F(master) == w else C(w)" if "master" in kept else "w"
+        weight = "master if F(master) == w else C(w)" if "master" in kept else "C(w)"
         gradient = "C(g) * by" if wanted.has_factor else "C(g)"
         given = ["weight", gradient, *self._state, *(f"{name}[{row}]" for name in self._derived), "rate * scale"]
         results = ["v", *(f"v{i}" for i in range(len(self._state)))]
@@ -230,12 +236,13 @@ class Launcher:
         self._kernel, self.count, self._width = kernel, count, width
         self._grids: dict[int, Any] = {}
 
-    def __call__(self, head: Sequence[Any], segments: Sequence[Sequence[Buffer]]) -> None:
+    def __call__(self, head: Sequence[Any], segments: Sequence[Sequence[Buffer]], groups: int = 0) -> None:
         """Launches it for at most ``count`` segments.
 
         Args:
             head: its first arguments.
             segments: contiguous buffers of one axis.
+            groups: of threads; 0 for a thread for each element.
         """
         threads = 0
         arguments = list(head)
@@ -245,7 +252,28 @@ class Launcher:
         missing = self.count - len(segments)
         if missing:
             arguments += [buffer[:0] for buffer in segments[0]] * missing
-        grid = self._grids.get(threads)
+        size = groups * _THREADS or threads
+        grid = self._grids.get(size)
         if grid is None:
-            grid = self._grids[threads] = self._kernel.with_global_threads(threads)
+            grid = self._grids[size] = self._kernel.with_global_threads(size)
         grid(*arguments)
+
+
+@cache
+def squares_of_many(dtype: ScalarType, compute: ScalarType) -> Launcher:
+    """Launches, for ``first, sums`` and a buffer for each segment, a group a segment, which puts the sum of its squares
+    into ``sums[first + group]``."""
+    places = range(_BINDINGS - 1)
+    parameters = ["first: i32", "sums: GlobalMut[C, 1]", *(f"g_{k}: Global[G, 1]" for k in places)]
+    lines = ["parts = group_array(C, COUNT)", "own = thread_id()", "total = C(0)"]
+    for k in places:
+        lines += [f"{'elif' if k else 'if'} group_id() == {k}:", f"    for i in range(own, len(g_{k}), COUNT):"]
+        lines += [f"        total += C(g_{k}[i]) * C(g_{k}[i])"]
+    lines += ["parts[own] = total", "barrier()", "half = COUNT // 2", "while half > 0:", "    if own < half:"]
+    lines += ["        parts[own] += parts[own + half]", "    barrier()", "    half //= 2"]
+    lines += ["if own == 0:", "    sums[first + group_id()] = parts[0]"]
+    text = "\n".join([f"def squares_of_many({', '.join(parameters)}) -> None:", *(f"    {line}" for line in lines)])
+    names = {"C": compute, "G": dtype, "i32": i32, "Global": Global, "GlobalMut": GlobalMut, "COUNT": _THREADS}
+    language = {"barrier": barrier, "group_array": group_array, "group_id": group_id, "thread_id": thread_id}
+    function = function_of(text + "\n", "squares_of_many", {**names, **language}, _segments)
+    return Launcher(kernel(threads=_THREADS)(function), len(places), 1)

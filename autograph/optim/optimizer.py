@@ -59,5 +59,5 @@ class Optimizer(Protocol):
 
         >>> from autograph import SGD
         >>> SGD(momentum=0.5).settings()
-        {'momentum': 0.5, 'weight_decay': 0.0, 'nesterov': False}
+        {'momentum': 0.5, 'dampening': 0.0, 'weight_decay': 0.0, 'nesterov': False}
         """

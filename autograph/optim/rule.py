@@ -15,7 +15,8 @@ from autograph.tensor.tensor import Tensor
 from krnlpy import Buffer, Device, Func, LaunchError, ScalarType, bf16, f16, f32, f64
 
 from .entries import Entry
-from .kernels import Clocks, RuleKernels, Wanted
+from .groups import parameters_of
+from .kernels import SMALL, Clocks, RuleKernels, Wanted
 
 
 def _count(step: Any) -> Any:
@@ -25,8 +26,12 @@ def _count(step: Any) -> Any:
 
 _COUNT = Func(_count)
 
-_SMALL = 1 << 14
-"""Numbers of a parameter: with fewer, a launch takes longer than its work."""
+
+def _move(w: Any, g: Any, rate: Any, length: Any, decay: Any) -> Any:
+    return w - rate * decay * w - rate * length * g
+
+
+_MOVE = RuleKernels("move", Func(_move), 0, Clocks(0, _COUNT, True, 0, None))
 
 
 class Update(NamedTuple):
@@ -52,9 +57,7 @@ def updates_of(parameters: Mapping[str, Parameter]) -> list[Update]:
     Raises:
         DtypeError: it is no dict of parameters.
     """
-    if not isinstance(parameters, Mapping) or not all(isinstance(one, Parameter) for one in parameters.values()):
-        raise DtypeError("expected a dict of parameters by name, as dict(model.named_parameters()) is")
-    pairs = [(parameter, parameter.grad) for parameter in parameters.values()]
+    pairs = [(parameter, parameter.grad) for parameter in parameters_of(parameters).values()]
     return [Update(parameter, gradient) for parameter, gradient in pairs if gradient is not None]
 
 
@@ -237,6 +240,43 @@ class UpdateRule:
             self._change(together, given, (learning_rate, 1.0), result)
         return result
 
+    def move(
+        self, parameter: Parameter, change: Tensor, learning_rate: float, *, scale: float = 1.0, decay: float = 0.0,
+        length: float = 1.0, factor: Tensor | None = None,
+    ) -> None:  # fmt: skip
+        """Moves a parameter by what :meth:`change` gave, or by what was made of it: ``w -= rate * (decay * w + length *
+        change)``, where rate is ``learning_rate * scale``.
+
+        Args:
+            parameter: what :meth:`change` was called with.
+            change: of the parameter's shape, in the dtype that the rule computes in.
+            learning_rate: as in :meth:`update`.
+            scale: times the learning rate.
+            decay: the share of the weight that is taken away.
+            length: of the change.
+            factor: a tensor of one element, times the change. Where it is 0, nothing is changed.
+
+        Raises:
+            DtypeError, ShapeError, LaunchError: as by :meth:`update`.
+
+        >>> from autograph import Parameter, Tensor, vector_norm
+        >>> from autograph.optim import Update, UpdateRule
+        >>> def gradient(weight, gradient, rate):
+        ...     return gradient
+        >>> weight, rule = Parameter(Tensor.ones(2)), UpdateRule(gradient)
+        >>> change = rule.change(Update(weight, Tensor.from_numpy([3.0, 4.0]).cast("f32")), 0.1)
+        >>> rule.move(weight, change / vector_norm(change), 0.5)
+        >>> [round(w, 4) for w in weight.tolist()]
+        [0.7, 0.6]
+        """
+        for _, given in self._groups([Update(parameter, change)], [length, decay], factor):
+            buffers = [change.buffer]
+            if parameter.dtype is not given.compute:
+                buffers.append(self._kept(parameter, given.compute)["master"].writable())
+            wanted = Wanted(parameter.dtype, change.dtype, 2, bool(given.factor))
+            head = [learning_rate, scale, *given.numbers, *given.factor]
+            _MOVE.of_one(wanted)(*head, *buffers, parameter.writable())
+
     # ------------------------------------------------------------------------------------------------------ checks
 
     def _groups(
@@ -291,7 +331,7 @@ class UpdateRule:
         for parameter, gradient in updates:
             wanted = Wanted(parameter.dtype, gradient.dtype, count, has_factor, is_apart)
             entry = self._entry(parameter, gradient, wanted)
-            if is_apart or parameter.size > _SMALL or not all(buffer.is_contiguous() for buffer in entry.buffers):
+            if is_apart or parameter.size > SMALL or not all(buffer.is_contiguous() for buffer in entry.buffers):
                 alone.append(entry)
             else:
                 shared.setdefault(entry.wanted, []).append(entry)
@@ -312,6 +352,8 @@ class UpdateRule:
         for entry in alone:
             self._kernels.of_one(entry.wanted)(*self._head(given, rates, row, derived), *entry.buffers, *more)
             row += 1
+        for entry in entries:
+            entry.gradient = None  # its memory is free
 
     def _entry(self, parameter: Parameter, gradient: Tensor, wanted: Wanted) -> Entry:
         state = self._kept(parameter, parameter.dtype.compute)

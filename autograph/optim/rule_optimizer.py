@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from autograph.errors import AutographError, DtypeError
 from autograph.functions.checks import is_number
 from autograph.tensor.parameter import Parameter
 from autograph.tensor.tensor import Tensor
 
+from .groups import Configured, Setting
 from .rule import UpdateRule, numbers_of, updates_of
 
-Setting: TypeAlias = "float | int | str | bool"
 
-
-class RuleOptimizer:
+class RuleOptimizer(Configured):
     """An optimizer by an :class:`UpdateRule`: what its subclasses share.
 
     Args:
@@ -40,23 +39,9 @@ class RuleOptimizer:
     def __init__(self, rule: UpdateRule, settings: Mapping[str, Setting], numbers: Sequence[float]) -> None:
         if not isinstance(rule, UpdateRule):
             raise DtypeError(f"RuleOptimizer takes an UpdateRule, not {type(rule).__name__}")
-        if not isinstance(settings, Mapping):
-            raise DtypeError(f"RuleOptimizer: settings are a mapping from names, not {type(settings).__name__}")
+        super().__init__(settings)
         self._rule = rule
-        self._settings = dict(settings)
         self._numbers = numbers_of("numbers", numbers)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._settings.items())})"
-
-    def settings(self) -> dict[str, Setting]:
-        """The settings, by name, as they are written in checkpoints.
-
-        >>> from autograph import SGD
-        >>> SGD(momentum=0.9).settings()["momentum"]
-        0.9
-        """
-        return dict(self._settings)
 
     def update(self, parameter: Parameter, gradient: Tensor, learning_rate: float) -> None:
         """Changes a parameter by its gradient, in place; nothing is read back.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograph.errors import DtypeError
+from autograph.errors import AutographError, DtypeError
 from krnlpy import Device, DTypeLike
 
 from .observing import rebound, register
@@ -13,6 +13,8 @@ from .tensor import Tensor
 
 class LayerTensor(Tensor):
     """What parameters and layers' buffers have in common.
+
+    ``weight -= step`` is an error: it would give the name to a new tensor, and leave the weight as it was.
 
     Args:
         value: the initial value; the tensor shares its memory until one of the two is changed.
@@ -29,6 +31,16 @@ class LayerTensor(Tensor):
         self.share = value.detach().share
         self.node = None
         register(self)
+
+    def _refuse(self, other: Any) -> Any:
+        """For ``+=`` and its kin."""
+        kind = type(self).__name__
+        raise AutographError(
+            f"a {kind} is not changed by += or -=, which would give its name to a new Tensor, and leave the {kind} as"
+            " it was; .scaled_add(factor, tensor) or .assign(tensor) changes it in place, y = x + z is a new Tensor"
+        )
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = __imod__ = __ipow__ = __imatmul__ = _refuse
 
     def set(self, value: Tensor) -> None:
         """Takes the value of another tensor, of any shape, dtype and device; a parameter's gradient slot is closed.
@@ -110,3 +122,20 @@ class LayerBuffer(LayerTensor):
 
     def __reduce__(self) -> Any:
         return LayerBuffer, (self.detach(),)
+
+
+def misplaced(place: str, kind: str, value: Any) -> str:
+    """What is said where something would take the place of a layer's child by mistake.
+
+    Args:
+        place: of the child, such as ``Dense.weight``.
+        kind: what is there: ``Layer``, ``Parameter`` or ``LayerBuffer``.
+        value: what would come there.
+    """
+    name = place.rpartition(".")[2]
+    given = f"{place} is a {kind}, and would become a {type(value).__name__}"
+    if kind == "Layer":
+        return f"{given}; expected a layer or None. `del` the attribute first if that is meant"
+    lost = "trained" if kind == "Parameter" else "saved"
+    values = f"`{name}.assign(tensor)` or `{name}.scaled_add(factor, tensor)` changes its values in place"
+    return f"{given}, which is not {lost}; {values}, and `{kind}(tensor)` is a new one"

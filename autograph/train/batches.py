@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-import numpy as np
-
+from autograph.data.loading.collation import to_device
 from autograph.errors import AutographError
-from autograph.tensor.tensor import Tensor
 from krnlpy import Device
 
 from .scores import restore, state_of
@@ -81,15 +79,9 @@ def length_of(loader: Any) -> int | None:
         return None
 
 
-def on_device(batch: Any, device: Device) -> Any:
-    """A batch, whose NumPy arrays become tensors on a device."""
-    if isinstance(batch, np.ndarray):
-        return Tensor.from_numpy(batch, device=device)
-    if isinstance(batch, list | tuple):
-        return [on_device(part, device) for part in batch]
-    if isinstance(batch, dict):
-        return {name: on_device(part, device) for name, part in batch.items()}
-    return batch
+def on_device(batch: Any, device: Device | None) -> Any:
+    """A batch, whose arrays become tensors on a device."""
+    return to_device(tuple(batch) if isinstance(batch, list) else batch, device)
 
 
 def count_of(batch: Any) -> int:

@@ -146,12 +146,15 @@ def numbered(epoch: int, epochs: float) -> str:
 
 def summary(entry: Entry, epochs: float, unit: str) -> str:
     """An epoch as a line."""
-    parts = [
-        f"{name.replace('_', ' ')} {value:.4f}"
-        for name, value in entry.items()
-        if name.startswith(("train_", "evaluation_")) and isinstance(value, float)
-    ]
-    return "  ".join([numbered(entry["epoch"], epochs), *parts, f"{entry['per_second']:,.0f} {unit}/s"])
+    scores = {name: value for name, value in entry.items() if name.startswith(("train_", "evaluation_"))}
+    return f"{numbered(entry['epoch'], epochs)}  {scored(scores)}  {entry['per_second']:,.0f} {unit}/s"
+
+
+def scored(scores: Entry) -> str:
+    """The numbers among some figures, as text."""
+    return "  ".join(
+        f"{name.replace('_', ' ')} {value:.4f}" for name, value in scores.items() if isinstance(value, float)
+    )
 
 
 def complain(text: str) -> None:

@@ -90,7 +90,7 @@ class JsonLinesLog(Callback):
             self._add({"step": trainer.step, "loss": float(trainer.loss), "rate": trainer.rate})
 
     def on_epoch(self, trainer: Trainer, entry: Entry) -> None:
-        self._add(plain(entry))
+        self._add({name: value for name, value in entry.items() if isinstance(value, int | float | str | list)})
 
     def _add(self, row: dict[str, Any]) -> None:
         with self.path.open("a", encoding="utf-8") as file:

@@ -38,9 +38,9 @@ class Scores:
         self._unread.clear()
         return self._total / self.count if self.count else float("nan")
 
-    def values(self) -> dict[str, float]:
-        """Loss and metrics, by name; waits for the device."""
-        return {"loss": self.read()} | {name: float(metric.compute()) for name, metric in self._metrics.items()}
+    def values(self) -> dict[str, Any]:
+        """Loss and metrics, by name, as numbers and lists of numbers; waits for the device."""
+        return {"loss": self.read()} | {name: _plain(metric.compute()) for name, metric in self._metrics.items()}
 
     def state(self) -> dict[str, Any]:
         """What it has to be told to go on."""
@@ -61,6 +61,11 @@ class Scores:
         self._total, self.count = state["total"], state["count"]
         for name, metric in self._metrics.items():
             restore(metric, state["metrics"].get(name), f"the metric {name}")
+
+
+def _plain(value: Any) -> Any:
+    """A figure as it is saved: a number, or the lists of an array."""
+    return value.tolist() if hasattr(value, "tolist") else float(value)
 
 
 def state_of(thing: Any) -> Any:

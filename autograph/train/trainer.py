@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from math import inf, nan
 from os import PathLike
@@ -12,41 +14,17 @@ from typing import Any
 from autograph.errors import AutographError, CheckpointError
 from autograph.files.checkpoints import checkpoint_payload, read_checkpoint, restore_checkpoint
 from autograph.nn.layer import Layer
-from autograph.optim import Optimizer
+from autograph.optim import MovingAverage, Optimizer
 from autograph.tensor.tensor import Tensor
 from krnlpy.errors import FileMissing
 
-from .batches import Count, Stream, count_of, length_of, on_device
+from .batches import Count, Stream, count_of, length_of
 from .callbacks import Callback, Entry, watched
-from .display import Display, Progress, complain, display, numbered, summary
+from .display import Display, Progress, complain, display, numbered, scored, summary
 from .saving import Checkpoints, Saver
 from .scores import Scores, require_stateful, restore, state_of
 from .signals import Interruption
-
-Forward = Callable[[Any, Any], tuple[Any, ...]]
-
-
-def predict(model: Layer, batch: Any) -> tuple[Any, ...]:
-    """What the model makes of all of a batch but the last, and the last: the input and the target, most often.
-
-    Inputs of floats are converted to the dtype of the model's first parameter.
-
-    Raises:
-        AutographError: the batch is no tuple or list of at least two.
-    """
-    if not isinstance(batch, list | tuple) or len(batch) < 2:
-        raise AutographError(
-            f"a batch of type {type(batch).__name__}: expected (input, target); Trainer(..., forward=) takes a function"
-            " of the model and the batch that gives the arguments of the loss"
-        )
-    first = next(model.parameters(), None)
-    *inputs, target = batch
-    if first is not None:
-        inputs = [
-            x.cast(first.dtype) if isinstance(x, Tensor) and x.dtype.is_float and x.dtype != first.dtype else x
-            for x in inputs
-        ]
-    return model(*inputs), target
+from .steps import Forward, Step
 
 
 class Trainer:
@@ -60,13 +38,19 @@ class Trainer:
 
     Args:
         model: what is trained.
-        optimizer: changes its parameters.
+        optimizer: changes its parameters. With a :class:`autograph.optim.LossScale`, losses are scaled.
         schedule: the learning rate, or a function from the number of the step, from 0, to it. One that has ``update``,
             such as :class:`autograph.optim.schedules.Plateau`, is told the ``monitor`` after each epoch.
         loss: a function of what ``forward`` gives; its result is the mean over the batch.
         metrics: by name, of what ``forward`` gives, such as :class:`autograph.metrics.Accuracy`.
         forward: a function of the model and a batch that gives a tuple, the arguments of ``loss`` and of the metrics.
-            By default a batch is ``(input, target)``, and they are ``(model(input), target)``.
+            By default a batch is ``(input, target)``, and they are ``(model(input), target)``; an input of floats is
+            converted to the dtype of the model's first parameter.
+        clip_norm: the most that the norm of all gradients may be; None for no limit.
+        clip_value: the most that a number of a gradient may be, above and below 0; None for no limit.
+        average: of the model's parameters, which goes on with each step, and is what the evaluation is of.
+        captured: whether steps are recorded and replayed, as by :func:`autograph.capture`: to the same bits, and
+            quicker; ``forward`` and ``loss`` must then be such that they can be recorded.
         accumulate: so many batches make a step, whose gradient is that of the mean over all of their examples.
         count: how many examples a batch has, or how many tokens: means over an epoch are weighted by it. By default
             the length of its first axis.
@@ -80,8 +64,8 @@ class Trainer:
         rate: the last step's learning rate.
         loss: the last step's loss, on the device.
         history: a dict for each epoch: ``epoch`` and ``step`` (done then), ``rate``, ``train_loss``, and with an
-            evaluation ``evaluation_loss``, the same of each metric, the ``seconds`` of its steps, and ``per_second``,
-            of examples.
+            evaluation ``evaluation_loss``, the same of each metric (arrays as lists), the ``seconds`` of its steps, and
+            ``per_second``, of examples.
         stopped: why training ended before it was done: a callback's reason, or the name of a signal; else None.
 
     Raises:
@@ -107,7 +91,11 @@ class Trainer:
         loss: Callable[..., Tensor],
         *,
         metrics: Mapping[str, Any] | None = None,
-        forward: Forward = predict,
+        forward: Forward | None = None,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        average: MovingAverage | None = None,
+        captured: bool = False,
         accumulate: int = 1,
         count: Count = count_of,
         read_every: int = 25,
@@ -121,6 +109,7 @@ class Trainer:
         self.model, self.optimizer = model, optimizer
         self.schedule = schedule if callable(schedule) else _constant(schedule)
         self.metrics = dict(metrics or {})
+        self._average = average
         self.accumulate, self.read_every, self.monitor = accumulate, read_every, monitor
         if not (checkpoint is None or isinstance(checkpoint, Checkpoints)):
             checkpoint = Checkpoints(checkpoint)
@@ -130,7 +119,7 @@ class Trainer:
         self.loss = Tensor.full((), nan)
         self.history: list[Entry] = []
         self.stopped: str | None = None
-        self._loss_of, self._forward, self._count = loss, forward, count
+        self._step = Step(model, optimizer, loss, forward, count, clip_norm, clip_value, average, captured)
         self._callbacks: list[Callback] = []
         self._interruption = Interruption()
         self._display: Display = display("none")
@@ -228,7 +217,7 @@ class Trainer:
         self._interruption.obey()
         return self.history
 
-    def evaluate(self, batches: Any) -> dict[str, float]:
+    def evaluate(self, batches: Any) -> dict[str, Any]:
         """Loss and metrics over batches, with the model in its mode of evaluation; nothing is recorded.
 
         Args:
@@ -244,14 +233,13 @@ class Trainer:
         >>> found
         {'loss': 1.0}
         """
-        scores = Scores(self.metrics)
+        scores = Scores(deepcopy(self.metrics))  # what training has added up stays, if this is interrupted
         training = self.model.training
         self.model.eval()
+        self._step.find()
         try:
             for batch in batches:
-                batch = on_device(batch, self._device)
-                outputs = self._forward(self.model, batch)
-                scores.add(self._loss_of(*outputs), self._count(batch), outputs)
+                scores.add(*self._step.scored(batch))
                 self._display.advance(1)
                 if self._interruption.signal is not None:
                     raise _Interrupted
@@ -276,11 +264,6 @@ class Trainer:
         if not isinstance(reason, str):
             raise AutographError(f"stop: reason={reason!r}; expected text")
         self.stopped = reason
-
-    @property
-    def _device(self) -> Any:
-        first = next(self.model.parameters(), None)
-        return None if first is None else first.device
 
     def _run(self, plan: _Plan) -> None:
         while self._interruption.signal is None and not self.stopped:
@@ -309,6 +292,7 @@ class Trainer:
         total = plan.stream.length if plan.steps_per_epoch is None else plan.steps_per_epoch * self.accumulate
         self._display.begin(numbered(self.epoch + 1, plan.epochs), total, self._epoch_steps * self.accumulate)
         self.model.train()
+        self._step.find()
         start, before = time.perf_counter(), self._seconds
         while True:
             group = plan.stream.take(self.accumulate)
@@ -316,11 +300,14 @@ class Trainer:
                 if self._epoch_steps and plan.steps_per_epoch is None:
                     break
                 continue  # with the next pass
-            self._do_step([on_device(batch, self._device) for batch in group])
+            self.rate = float(self.schedule(self.step))
+            self.loss = self._step.take(group, self.rate, self._scores)
+            self.step += 1
+            self._epoch_steps += 1
             self._seconds = before + time.perf_counter() - start
             text = None
             if self._epoch_steps % self.read_every == 1 or self.read_every == 1:
-                text = "  ".join(f"{name} {value:.4f}" for name, value in self._scores.values().items())
+                text = scored(self._scores.values())
                 text += f"  {self._scores.count / self._seconds:,.0f} {plan.unit}/s"
             self._display.advance(len(group), text)
             for callback in self._callbacks:
@@ -335,22 +322,6 @@ class Trainer:
         self._seconds = before + time.perf_counter() - start
         return True
 
-    def _do_step(self, group: list[Any]) -> None:
-        """One change of the parameters, by the mean over the batches' examples."""
-        counts = [self._count(batch) for batch in group]
-        self.model.init_parameter_grads()
-        for batch, count in zip(group, counts, strict=True):
-            outputs = self._forward(self.model, batch)
-            loss = self._loss_of(*outputs)
-            (loss if len(group) == 1 else loss * (count / sum(counts))).backward()
-            self.loss = loss.detach()
-            detached = tuple(x.detach() if isinstance(x, Tensor) else x for x in outputs)
-            self._scores.add(self.loss, count, detached)
-        self.rate = float(self.schedule(self.step))
-        self.model.update(self.rate, self.optimizer)
-        self.step += 1
-        self._epoch_steps += 1
-
     def _close_epoch(self, plan: _Plan) -> Entry:
         """The entry of an epoch whose steps are done; evaluates, and tells the schedule and callbacks."""
         entry: Entry = {"epoch": self.epoch + 1, "step": self.step, "rate": self.rate}
@@ -358,7 +329,9 @@ class Trainer:
         count, seconds = self._scores.count, self._seconds
         if plan.evaluation is not None:
             self._display.begin("evaluation", length_of(plan.evaluation), 0)
-            entry |= {f"evaluation_{name}": value for name, value in self.evaluate(plan.evaluation).items()}
+            with nullcontext() if self._average is None else self._average.swapped_in():
+                scores = self.evaluate(plan.evaluation)
+            entry |= {f"evaluation_{name}": value for name, value in scores.items()}
         entry |= {"seconds": seconds, "per_second": count / seconds if seconds else inf}
         self.epoch += 1
         self._scores, self._epoch_steps, self._seconds = Scores(self.metrics), 0, 0.0
@@ -383,6 +356,8 @@ class Trainer:
             "batches": plan.stream.state(),
             "evaluation": state_of(plan.evaluation),
             "schedule": state_of(self.schedule),
+            "optimizer": state_of(self.optimizer),
+            "average": state_of(self._average),
             "callbacks": [[type(callback).__name__, callback.state()] for callback in self._callbacks],
         }
 
@@ -423,14 +398,16 @@ class Trainer:
             (plan.stream.loader, training["batches"]["loader"], "the loader"),
             (plan.evaluation, training["evaluation"], "the evaluation's loader"),
             (self.schedule, training["schedule"], "the schedule"),
+            (self.optimizer, training["optimizer"], "the optimizer"),
+            (self._average, _tensors(training["average"]), "the average"),
             *((metric, scores["metrics"].get(name), f"the metric {name}") for name, metric in self.metrics.items()),
         ]
         for part in parts:
             require_stateful(*part)
         restore_checkpoint(found, path, self.model, self.optimizer)
         plan.stream.restore(training["batches"])
-        restore(*parts[1])
-        restore(*parts[2])
+        for part in parts[1:5]:
+            restore(*part)
         self._scores.restore(scores)
         if self._saver is not None and path == own:
             self._saver.restore(training["files"])
@@ -456,6 +433,11 @@ class _Plan:
 
 class _Interrupted(Exception):
     """A signal came while the model was evaluated."""
+
+
+def _tensors(state: Any) -> Any:
+    """A state of tensors, which a file has as arrays."""
+    return state and {name: Tensor.from_numpy(array) for name, array in state.items()}
 
 
 def _constant(rate: Any) -> Callable[[int], float]:

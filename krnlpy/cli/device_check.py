@@ -159,6 +159,7 @@ def main(arguments: Sequence[str]) -> int:
     """Prints the lines."""
     if not arguments:
         _say({"devices": [{"index": info.index, "name": info.name, "driver": info.driver} for info in devices()]})
+        _say({"best": repr(Device.best())})
         return 0
     (selector,) = arguments
     try:

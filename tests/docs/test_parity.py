@@ -13,6 +13,7 @@ from tests.autograph.functions import test_ported_conv2, test_unfold
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {path.name: path.read_text() for path in sorted((ROOT / "docs").glob("parity*.md"))}
+PAGES.pop("parity_pytorch.md")  # whose rows are those of tests/parity/networks.py
 PAGE = "\n\n".join(PAGES.values())
 NAMES = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)
 ROWS = [

@@ -12,7 +12,7 @@ from tests.support import process
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {"autograph", "examples", "krnlpy", "ml_dtypes", "numpy"}  # and what they bring
-NEEDS = [("kernels/mandelbrot", "PIL"), ("mnist", "matplotlib"), ("mnist", "tqdm"), ("scikit_learn", "sklearn")]
+NEEDS = [("kernels/mandelbrot", "PIL"), ("scikit_learn", "sklearn")]
 OPTIONAL = [("zero_copy", "torch")]
 
 

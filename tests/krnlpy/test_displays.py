@@ -26,9 +26,8 @@ def shown(value: object) -> tuple[str, str]:
     """The title, and all text, of what is well-formed."""
     html = value._repr_html_()  # type: ignore[attr-defined]
     root = ElementTree.fromstring(html)
-    title = root.find("strong")
-    assert title is not None and len(html) < 10_000
-    return title.text or "", " ".join(root.itertext())
+    assert len(html) < 10_000
+    return root.findtext("strong") or "", " ".join(root.itertext())
 
 
 def test_buffers(device: Device) -> None:
@@ -64,6 +63,13 @@ def test_profiles() -> None:
     title, text = shown(profile)
     assert title == profile.table().splitlines()[0]
     assert all(word in text for word in ("fill", "100.0 %", "GB/s"))
+
+
+def test_models() -> None:
+    model = autograph.Sequential(autograph.Dense(4, 8, bias=True), autograph.BatchNorm1(8))
+    _, text = shown(model)
+    assert "layers.0: Dense(4, 8, bias=True)" in text and "parameters: 56, all trained, 224 bytes" in text
+    assert "(2, 8)" in shown(model.summary((2, 4)))[1]
 
 
 def test_a_lost_device(monkeypatch: pytest.MonkeyPatch) -> None:

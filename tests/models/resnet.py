@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograph import SGD, Conv2, Dense, Layer, Parameter, Tensor, batch_norm_training, relu
+from autograph import SGD, BatchNorm2, Conv2, Dense, Layer, Tensor, relu
 from krnlpy import Device
 
 from .case import Arrays, Case
@@ -14,21 +14,12 @@ from .case import Arrays, Case
 SIDE, CLASSES, BATCH = 12, 4, 8
 
 
-class Norm(Layer):
-    def __init__(self, channels: int, device: Device) -> None:
-        self.weight = Parameter(Tensor.ones(channels, device=device))
-        self.bias = Parameter(Tensor.zeros(channels, device=device))
-
-    def forward(self, x: Tensor) -> Any:
-        return batch_norm_training(x, self.weight, self.bias)[0]
-
-
 class Block(Layer):
     def __init__(self, inputs: int, outputs: int, stride: int, seed: int, device: Device) -> None:
         self.conv1 = Conv2(inputs, outputs, 3, stride=stride, padding=1, seed=seed, device=device)
-        self.norm1 = Norm(outputs, device)
+        self.norm1 = BatchNorm2(outputs, device=device)
         self.conv2 = Conv2(outputs, outputs, 3, padding=1, seed=seed + 1, device=device)
-        self.norm2 = Norm(outputs, device)
+        self.norm2 = BatchNorm2(outputs, device=device)
         self.shortcut = Conv2(inputs, outputs, 1, stride=stride, seed=seed + 2, device=device) if stride > 1 else None
 
     def forward(self, x: Tensor) -> Any:
@@ -39,7 +30,7 @@ class Block(Layer):
 class ResNet(Layer):
     def __init__(self, device: Device) -> None:
         self.stem = Conv2(3, 8, 3, padding=1, seed=0, device=device)
-        self.norm = Norm(8, device)
+        self.norm = BatchNorm2(8, device=device)
         self.blocks = [Block(8, 8, 1, 10, device), Block(8, 16, 2, 20, device)]
         self.head = Dense(16, CLASSES, bias=True, seed=30, device=device)
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import Any
 
 import numpy as np
 
-from autograph import AdamW, Dense, Layer, Parameter, Tensor, arange, embedding, gelu, layer_norm, softmax, split, where
+from autograph import (
+    AdamW,
+    Dense,
+    Embedding,
+    Layer,
+    LayerNorm,
+    LearnedPositions,
+    Tensor,
+    TransformerBlock,
+    initializers,
+)
 from krnlpy import Device
 
 from .case import Arrays, Case
@@ -15,54 +24,16 @@ from .case import Arrays, Case
 CHARACTERS, LENGTH, WIDTH, HEADS, BLOCKS, BATCH = 32, 16, 32, 4, 2, 8
 
 
-class Norm(Layer):
-    def __init__(self, device: Device) -> None:
-        self.weight = Parameter(Tensor.ones(WIDTH, device=device))
-        self.bias = Parameter(Tensor.zeros(WIDTH, device=device))
-
-    def forward(self, x: Tensor) -> Any:
-        return layer_norm(x, self.weight, self.bias)
-
-
-class Attention(Layer):
-    def __init__(self, seed: int, device: Device) -> None:
-        self.inward = Dense(WIDTH, 3 * WIDTH, bias=True, seed=seed, device=device)
-        self.outward = Dense(WIDTH, WIDTH, bias=True, seed=seed + 1, device=device)
-
-    def forward(self, x: Tensor) -> Any:
-        batch, length, _ = x.shape
-        heads = self.inward(x).reshape(batch, length, 3 * HEADS, WIDTH // HEADS).transpose(0, 2, 1, 3)
-        query, key, value = split(heads, 3, axis=1)
-        scores = query @ key.mT / sqrt(WIDTH // HEADS)
-        places = arange(length, device=x.device)
-        weights = softmax(where(places <= places.reshape(length, 1), scores, -np.inf), axis=-1)
-        return self.outward((weights @ value).transpose(0, 2, 1, 3).reshape(x.shape))
-
-
-class Block(Layer):
-    def __init__(self, seed: int, device: Device) -> None:
-        self.norm1, self.attention = Norm(device), Attention(seed, device)
-        self.norm2 = Norm(device)
-        self.wide = Dense(WIDTH, 4 * WIDTH, bias=True, seed=seed + 2, device=device)
-        self.narrow = Dense(4 * WIDTH, WIDTH, bias=True, seed=seed + 3, device=device)
-
-    def forward(self, x: Tensor) -> Any:
-        x = x + self.attention(self.norm1(x))
-        return x + self.narrow(gelu(self.wide(self.norm2(x))))
-
-
 class Transformer(Layer):
     def __init__(self, device: Device) -> None:
-        rng = np.random.default_rng(0)
-        tokens = rng.normal(0, 0.3, (CHARACTERS, WIDTH)).astype(np.float32)
-        places = rng.normal(0, 0.3, (LENGTH, WIDTH)).astype(np.float32)
-        self.tokens = Parameter(Tensor.from_numpy(tokens, device))
-        self.places = Parameter(Tensor.from_numpy(places, device))
-        self.blocks = [Block(10 * i, device) for i in range(BLOCKS)]
-        self.norm, self.head = Norm(device), Dense(WIDTH, CHARACTERS, seed=100, device=device)
+        table = initializers.normal(std=0.3)
+        self.tokens = Embedding(CHARACTERS, WIDTH, initialize=table, seed=0, device=device)
+        self.places = LearnedPositions(LENGTH, WIDTH, initialize=table, seed=1, device=device)
+        self.blocks = [TransformerBlock(WIDTH, HEADS, causal=True, seed=10 + i, device=device) for i in range(BLOCKS)]
+        self.norm, self.head = LayerNorm(WIDTH, device=device), Dense(WIDTH, CHARACTERS, seed=100, device=device)
 
     def forward(self, text: Tensor) -> Any:
-        x = embedding(self.tokens, text) + self.places
+        x = self.places(self.tokens(text))
         for block in self.blocks:
             x = block(x)
         return self.head(self.norm(x))
@@ -81,13 +52,14 @@ def peer(torch: Any, p: dict[str, Any], text: Any, following: Any) -> Any:
     def dense(x: Any, name: str) -> Any:
         return x @ p[f"{name}.weight"] + p[f"{name}.bias"]
 
-    x = functional.embedding(text, p["tokens"]) + p["places"]
+    x = functional.embedding(text, p["tokens.weight"]) + p["places.weight"]
     for i in range(BLOCKS):
         name = f"blocks.{i}"
-        heads = dense(norm(x, f"{name}.norm1"), f"{name}.attention.inward")
-        heads = heads.reshape(*text.shape, 3 * HEADS, WIDTH // HEADS).transpose(1, 2)
-        attended = functional.scaled_dot_product_attention(*heads.split(HEADS, dim=1), is_causal=True)
-        x = x + dense(attended.transpose(1, 2).reshape(x.shape), f"{name}.attention.outward")
+        y = norm(x, f"{name}.norm1")
+        parts = [dense(y, f"{name}.attention.{part}") for part in ("query", "key", "value")]
+        heads = [part.reshape(*text.shape, HEADS, WIDTH // HEADS).transpose(1, 2) for part in parts]
+        attended = functional.scaled_dot_product_attention(*heads, is_causal=True)
+        x = x + dense(attended.transpose(1, 2).reshape(x.shape), f"{name}.attention.out")
         hidden = functional.gelu(dense(norm(x, f"{name}.norm2"), f"{name}.wide"))
         x = x + dense(hidden, f"{name}.narrow")
     logits = norm(x, "norm") @ p["head.weight"]

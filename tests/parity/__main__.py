@@ -1,4 +1,5 @@
 """``python -m tests.parity --count N --seed S [--device D] [--operation NAME]``: random operations against PyTorch.
+``python -m tests.parity networks [--device D]``: layers, losses and optimizers.
 
 Each trial has its own seed, the next after that of the trial before, and is the same each time. A device is named as
 for the tests; all there are but the interpreter, if none is.
@@ -13,6 +14,7 @@ from collections import Counter
 from krnlpy import Device
 from tests.support.devices import selectors
 
+from . import table
 from .operations import OPERATIONS, torch
 from .trial import run
 
@@ -48,4 +50,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(table.main(sys.argv[2:]) if sys.argv[1:2] == ["networks"] else main())

@@ -146,6 +146,7 @@ for _name, _theirs, _rest in (
     ("celu", functional.celu, {"ulps": 8}),
     ("elu", functional.elu, {"ulps": 8}),
     ("gelu", functional.gelu, {"ulps": 16, "scale": lambda x: 1 + x}),
+    ("hard_shrink", functional.hardshrink, {"ulps": 0}),
     ("hard_sigmoid", lambda x: torch.clip(x / 6 + 0.5, 0, 1), {"ulps": 8, "scale": lambda x: 1 + 0 * x}),
     ("hard_swish", lambda x: x * torch.clip(x / 6 + 0.5, 0, 1), {"ulps": 8, "scale": lambda x: 1 + x}),
     ("hard_tanh", functional.hardtanh, {"ulps": 0}),
@@ -156,6 +157,7 @@ for _name, _theirs, _rest in (
     ("relu6", functional.relu6, {"ulps": 0}),
     ("selu", functional.selu, {"ulps": 8}),
     ("silu", functional.silu, {"ulps": 8}),
+    ("soft_shrink", functional.softshrink, {"ulps": 1}),
     ("softplus", lambda x: functional.softplus(x, threshold=1e9), {"ulps": 8}),
     ("softsign", functional.softsign, {}),
 ):

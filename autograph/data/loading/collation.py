@@ -11,7 +11,7 @@ from autograph.errors import DatasetError
 from autograph.functions.shapes.joining import stack
 from autograph.tensor.base import TensorBase
 from autograph.tensor.tensor import Tensor
-from krnlpy import Device
+from krnlpy import Device, Feature
 
 _INT32 = np.iinfo(np.int32)
 _NOT_NUMBERS = "OSUMm"  # kinds of NumPy arrays that no tensor has
@@ -37,7 +37,9 @@ def collate(examples: Sequence[Any]) -> Any:
     >>> images.tolist(), classes.tolist(), classes.dtype.name
     ([[0.5, 1.0], [2.0, 4.0]], [3, 7], 'int32')
     """
-    if not len(examples):
+    if not isinstance(examples, list | tuple):
+        raise DatasetError(f"collate takes a list of examples, not {type(examples).__name__}")
+    if not examples:
         raise DatasetError("collate takes at least one example")
     first = examples[0]
     if isinstance(first, Mapping):
@@ -56,9 +58,12 @@ def collate(examples: Sequence[Any]) -> Any:
 
 
 def to_device(batch: Any, device: Device | None) -> Any:
-    """Arrays of numbers in tuples and dicts become tensors on the device, None being the host; all else stays."""
+    """Arrays of numbers in tuples and dicts become tensors on the device, None being the host; all else stays.
+
+    Whole numbers of 64 bits become those of 32 on a device that has no others, if these hold them.
+    """
     if isinstance(batch, np.ndarray | np.generic):
-        return batch if batch.dtype.kind in _NOT_NUMBERS else Tensor.from_numpy(np.asarray(batch), device)
+        return batch if batch.dtype.kind in _NOT_NUMBERS else Tensor.from_numpy(_for(device, np.asarray(batch)), device)
     if isinstance(batch, TensorBase):
         return batch if device is None or batch.device == device else batch.to_device(device)  # type: ignore[attr-defined]
     if isinstance(batch, tuple):
@@ -67,6 +72,17 @@ def to_device(batch: Any, device: Device | None) -> Any:
     if isinstance(batch, dict):
         return {key: to_device(item, device) for key, item in batch.items()}
     return batch
+
+
+def _for(device: Device | None, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Whole numbers of 64 bits as those of 32 that hold them, on a device that can't compute with the former: as such
+    come the classes of most data sets."""
+    if array.dtype.kind not in "iu" or array.dtype.itemsize < 8 or device is None:
+        return array
+    narrow = np.iinfo(np.int32 if array.dtype.kind == "i" else np.uint32)
+    if Feature.INT64 in device.info.features or not array.size:
+        return array
+    return array.astype(narrow.dtype) if narrow.min <= array.min() and array.max() <= narrow.max else array
 
 
 def _item(example: Any, key: Any) -> Any:
@@ -99,7 +115,8 @@ def _stacked(examples: Sequence[Any]) -> np.ndarray[Any, Any]:
 
 
 def _array(example: Any) -> np.ndarray[Any, Any]:
-    array = np.asarray(example)
+    of_tensor = getattr(example, "numpy", None)  # PyTorch's, which is faster than __array__
+    array = np.asarray(example) if of_tensor is None else of_tensor()
     if isinstance(example, list) and array.dtype.itemsize == 8 and array.dtype.kind in "if":  # Python's numbers
         return array.astype(np.int32 if array.dtype.kind == "i" else np.float32)
     return array

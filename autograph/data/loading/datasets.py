@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
 
-from autograph.errors import DatasetError
+from autograph.errors import AxisError, DatasetError
 from autograph.functions.indexing.along_axes import take
 from autograph.tensor.base import TensorBase
 from autograph.tensor.tensor import Tensor
@@ -58,6 +59,12 @@ class Subset:
         return len(self.indices)
 
     def __getitem__(self, place: int) -> Any:
+        try:
+            place = operator.index(place)
+        except TypeError:
+            raise DatasetError(f"a place of type {type(place).__name__}: expected a whole number") from None
+        if not -len(self) <= place < len(self):
+            raise AxisError(f"place {place} of a part of {len(self)} examples")
         return _example(self.dataset, int(self.indices[place]))
 
 
@@ -102,7 +109,7 @@ class Sequenced:
             try:
                 examples = several(numbers)
             except Exception as error:
-                error.add_note(f"while the examples {numbers} were read")
+                error.add_note(f"while the examples {_listed(numbers)} were read")
                 raise
         else:
             examples = []
@@ -115,7 +122,7 @@ class Sequenced:
         try:
             return self._collate(examples)
         except Exception as error:
-            error.add_note(f"while the examples {numbers} were put together")
+            error.add_note(f"while the examples {_listed(numbers)} were put together")
             raise
 
 
@@ -244,6 +251,10 @@ def indices_within(indices: Any, length: int) -> Order:
     if wrong.size:
         raise DatasetError(f"index {wrong[0]} of a data set of {length} examples")
     return order
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers if len(numbers) <= 16 else [*numbers[:16], "..."]))
 
 
 def _example(dataset: Any, number: int) -> Any:

@@ -45,8 +45,8 @@ class DataLoader:
         shard: ``(rank, count)``: every ``count``-th example from the ``rank``-th on, for training in several processes.
             All have equally many: some examples are read twice, or with ``drop_last`` left out.
         workers: threads that read examples; they help where reading leaves Python's lock, as decoding and files do.
-        prefetch: batches that are read, moved and transformed before they are asked for, by a thread of their own. None
-            is 2 with ``workers`` or a device, else 0, which is without threads.
+        prefetch: batches that are read, moved and transformed before they are asked for, by a thread of their own; at
+            least as many as workers. None is 2 with workers or a device, else 0, which is without threads.
         device: where batches go. None is the host; tensors stay where they are.
         transform: a function of the batch on its device; if it has a parameter ``generator``, it is given a
             :class:`autograph.random.Generator` of the batch's own. See :mod:`autograph.data.transforms`.
@@ -100,12 +100,24 @@ class DataLoader:
     def _check_choices(self, batch_size: int | None) -> None:
         if (batch_size is None) is (self._batch_sampler is None):
             raise DatasetError("DataLoader takes a batch_size, or a batch_sampler in its place")
-        if self._batch_sampler is not None and (self._shuffle or self._drop_last or self._sampler is not None):
-            raise DatasetError("a batch_sampler decides all: shuffle, drop_last and sampler don't go with it")
+        others = self._shuffle or self._drop_last or self._sampler is not None or self._shard[1] > 1
+        if self._batch_sampler is not None and others:
+            raise DatasetError("a batch_sampler decides all: shuffle, drop_last, sampler and shard don't go with it")
+        if hasattr(self._sampler, "__next__") or hasattr(self._batch_sampler, "__next__"):
+            raise DatasetError("a sampler is read once an epoch: an iterator can't be; hand over a list or a function")
         if self._sampler is not None and self._shuffle:
             raise DatasetError("a sampler decides the order: shuffle doesn't go with it")
-        if isinstance(self._dataset, Stream) and (self._shuffle or self._sampler or self._batch_sampler):
+        chosen = self._shuffle or self._sampler is not None or self._batch_sampler is not None
+        if chosen and isinstance(self._dataset, Stream):
             raise DatasetError("a stream's examples have no numbers: shuffle and samplers need __len__ and __getitem__")
+
+    def __repr__(self) -> str:
+        try:
+            batches = f"{len(self)} batches"
+        except TypeError:
+            batches = "batches"
+        size = "" if self._batch_sampler is not None else f" of {self._batch_size}"
+        return f"DataLoader({batches}{size}, epoch {self._epoch}, {self._batch} read)"
 
     @property
     def epoch(self) -> int:
@@ -230,8 +242,12 @@ def _placer(
     def place(step: tuple[int, Any], batch: Any) -> Any:
         if batch is END:
             return END
-        moved = to_device(batch, device)
-        return moved if transform is None else transform(moved, _generator(seed, epoch, step[0]))
+        try:
+            moved = to_device(batch, device)
+            return moved if transform is None else transform(moved, _generator(seed, epoch, step[0]))
+        except Exception as error:
+            error.add_note(f"while batch {step[0]} of epoch {epoch} was moved and transformed")
+            raise
 
     return place
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
+
+_PATIENCE = 1.0  # seconds
 
 
 def in_order(
@@ -35,21 +36,28 @@ def in_order(
     def of_read(step: Any, batch: Future[Any]) -> Any:
         return place(step, batch.result())
 
-    ahead: deque[Future[Any]] = deque()
+    ahead: deque[tuple[Future[Any], ...]] = deque()  # of each step: its result, and what it was read by
     try:
         for step in plan:
             if readers is None:
-                ahead.append(placer.submit(of_step, step))
+                ahead.append((placer.submit(of_step, step),))
             else:
-                ahead.append(placer.submit(of_read, step, readers.submit(read, step)))
+                reading = readers.submit(read, step)
+                ahead.append((placer.submit(of_read, step, reading), reading))
             if len(ahead) > prefetch:
-                yield ahead.popleft().result()
+                yield _first(ahead)
         while ahead:
-            yield ahead.popleft().result()
+            yield _first(ahead)
     finally:  # also where the loop over this was left, by Ctrl-C too
-        executors = [executor for executor in (readers, placer) if executor is not None]
-        for executor in executors:
-            executor.shutdown(wait=False, cancel_futures=True)
-        for executor in executors:  # what is being read is read to its end, so that data sets may be closed afterwards
-            with suppress(RuntimeError):  # garbage may be collected by one of these threads, which can't await itself
-                executor.shutdown()
+        for executor in (readers, placer):
+            if executor is not None:
+                executor.shutdown(wait=False, cancel_futures=True)
+        # Data sets may be closed afterwards: what is being read is awaited. Not for ever, since this also runs where
+        # garbage is collected, which may be in one of these threads, or while a lock is held that they need.
+        wait([future for step in ahead for future in step if future.running()], _PATIENCE)
+
+
+def _first(ahead: deque[tuple[Future[Any], ...]]) -> Any:
+    result = ahead[0][0].result()
+    ahead.popleft()  # not before: what is waited for is known until then
+    return result

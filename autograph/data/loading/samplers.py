@@ -33,7 +33,10 @@ class WeightedSampler:
     """
 
     def __init__(self, weights: Any, count: int | None = None, *, replacement: bool = True) -> None:
-        array = np.asarray(weights, np.float64)
+        try:
+            array = np.asarray(weights, np.float64)
+        except (TypeError, ValueError):
+            array = np.empty(0)
         if array.ndim != 1 or not np.isfinite(array).all() or (array < 0).any() or not array.any():
             raise DatasetError("expected weights in one axis, finite and at least 0, one of them above 0")
         self._weights = array
@@ -48,6 +51,7 @@ class WeightedSampler:
         return self._count
 
     def __call__(self, seed: int, epoch: int) -> Order:
+        seed, epoch = require_whole("seed", seed, 0), require_whole("epoch", epoch, 0)
         if self._replacement:
             sums = np.cumsum(self._weights)
             places = np.searchsorted(sums, _fractions(self._count, seed, epoch) * sums[-1], side="right")

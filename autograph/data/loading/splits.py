@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ def random_split(dataset: Any, lengths: Sequence[float], *, seed: int = 0) -> li
     (8, 2, ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'])
     """
     n = len(examples_of(dataset))
+    if not isinstance(lengths, list | tuple) or not all(isinstance(length, Real) for length in lengths):
+        raise DatasetError(f"parts of {lengths!r}: expected a list of lengths, or of shares")
     whole = [_count(length) for length in lengths]
     if None in whole:
         shares = [float(length) for length in lengths]
@@ -72,7 +75,8 @@ def train_test_split(*arrays: Any, test_size: float = 0.25, seed: int = 0, strat
     columns = Columns(arrays)
     n = len(columns)
     given = _count(test_size)
-    count = round(n * test_size) if given is None and 0 < test_size < 1 else given
+    is_share = given is None and isinstance(test_size, Real) and 0 < test_size < 1
+    count = round(n * test_size) if is_share else given
     if count is None or not 0 < count < n:
         raise DatasetError(f"test_size={test_size!r} of {n} examples: expected a number below that, or a share")
     order = shuffled(n, require_whole("seed", seed, 0), 0)

@@ -8,11 +8,12 @@ every device.
 from .compose import Compose
 from .geometry import RandomAffine, RandomHorizontalFlip, RandomRotation, RandomVerticalFlip
 from .mixtures import CutMix, MixUp
-from .values import Normalize, OneHot, ScaleBytes
+from .values import ChannelsFirst, Normalize, OneHot, ScaleBytes
 from .windows import CenterCrop, Cutout, RandomCrop, RandomErasing
 
 __all__ = [
     "CenterCrop",
+    "ChannelsFirst",
     "Compose",
     "CutMix",
     "Cutout",

@@ -17,7 +17,7 @@ from autograph.functions.type_variables import T, W, accumulator
 from autograph.random.discrete import bernoulli
 from autograph.random.generator import Generator, require_generator
 from autograph.tensor.tensor import Tensor
-from krnlpy import Global, GlobalMut, ScalarType, i32, kernel
+from krnlpy import Global, GlobalMut, ScalarType, Spec, func, i32, kernel
 from krnlpy.dsl import floor, global_id, global_threads
 
 from .images import draw, on_images, over_rows, span, within
@@ -160,6 +160,19 @@ def affine(name: str, images: Tensor, matrices: npt.NDArray[np.float64], fill: f
     return over_rows(_affine(wide), images, table, (height, width), number_of(f"{name}(fill)", fill, wide))
 
 
+@func
+def _at(x: Any, image: Any, channel: Any, row: Any, column: Any, fill: Any) -> Any:
+    if row >= 0 and row < x.shape[2] and column >= 0 and column < x.shape[3]:
+        return type(fill)(x[image, channel, row, column])
+    return fill
+
+
+@func
+def _between(p: Any, q: Any, r: Any, s: Any, share_x: Any, share_y: Any) -> Any:
+    high, low = p + share_x * (q - p), r + share_x * (s - r)
+    return high + share_y * (low - high)
+
+
 @cache
 def _affine(wide: ScalarType) -> Any:
     """The kernel that computes in a type."""
@@ -170,32 +183,32 @@ def _affine(wide: ScalarType) -> Any:
         matrices: Global[W, Literal[2]],
         out: GlobalMut[T, Literal[4]],
         fill: W,
-        lanes: i32,
+        LANES: Spec[i32],
     ) -> None:
         n, channels, height, width = out.shape
-        for item in range(global_id(), n * channels * height * lanes, global_threads()):
-            row, lane = split_index(item, lanes)
-            plane, y = split_index(row, height)
-            image, channel = split_index(plane, channels)
+        for item in range(global_id(), n * height * LANES, global_threads()):
+            row, lane = split_index(item, LANES)
+            image, y = split_index(row, height)
             start_x = matrices[image, 1] * wide(y) + matrices[image, 2]
             start_y = matrices[image, 4] * wide(y) + matrices[image, 5]
-            for column in range(lane, width, lanes):
+            for column in range(lane, width, LANES):
                 # What is farther than one element outside is all fill: it must still be a number of i32.
                 at_x = min(max(matrices[image, 0] * wide(column) + start_x, wide(-2)), wide(width + 1))
                 at_y = min(max(matrices[image, 3] * wide(column) + start_y, wide(-2)), wide(height + 1))
                 left, top = floor(at_x), floor(at_y)
-                right_share, low_share = at_x - left, at_y - top
+                share_x, share_y = at_x - left, at_y - top
                 i, j = i32(top), i32(left)
-                total = wide(0)
-                for down in range(2):
-                    for across in range(2):
-                        value = fill
-                        if i + down >= 0 and i + down < height and j + across >= 0 and j + across < width:
-                            value = wide(x[image, channel, i + down, j + across])
-                        share_y = low_share if down == 1 else 1 - low_share
-                        share_x = right_share if across == 1 else 1 - right_share
-                        total += share_y * share_x * value
-                out[image, channel, y, column] = T(total)
+                # Nearly all places are inside, where nothing is asked.
+                if i >= 0 and i < height - 1 and j >= 0 and j < width - 1:
+                    for channel in range(channels):
+                        p, q = wide(x[image, channel, i, j]), wide(x[image, channel, i, j + 1])
+                        r, s = wide(x[image, channel, i + 1, j]), wide(x[image, channel, i + 1, j + 1])
+                        out[image, channel, y, column] = T(_between(p, q, r, s, share_x, share_y))
+                else:
+                    for channel in range(channels):
+                        p, q = _at(x, image, channel, i, j, fill), _at(x, image, channel, i, j + 1, fill)
+                        r, s = _at(x, image, channel, i + 1, j, fill), _at(x, image, channel, i + 1, j + 1, fill)
+                        out[image, channel, y, column] = T(_between(p, q, r, s, share_x, share_y))
 
     return affine
 

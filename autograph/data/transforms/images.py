@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from autograph.errors import AutographError, DtypeError, ShapeError
 from autograph.functions.checks import is_number, per_axis
-from autograph.functions.launch import grid_stride, max_passes, split_rows, threads_per_row
+from autograph.functions.launch import MAX_PASSES, grid_stride, max_passes, split_rows, threads_per_row
 from autograph.random.continuous import uniform
 from autograph.random.generator import Generator, require_generator
 from autograph.tensor.base import TensorBase
@@ -25,16 +26,30 @@ def on_images(name: str, batch: Any, change: Callable[[Tensor], Tensor]) -> Any:
         ShapeError: the images are not of shape ``[n, c, h, w]``.
         DtypeError: they are no tensor.
     """
+
+    def checked(images: Tensor) -> Tensor:
+        if images.ndim != 4:
+            hint = "; ChannelsFirst before it makes them" if images.ndim == 3 else ""
+            raise ShapeError(f"{name} takes images of shape [n, c, h, w], not {images.shape}{hint}")
+        return change(images)
+
+    return on_first(name, batch, checked)
+
+
+def on_first(name: str, batch: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The batch with its images changed, whatever their shape.
+
+    Raises:
+        DtypeError: they are no tensor.
+    """
     if isinstance(batch, tuple) and batch:
-        items = [on_images(name, batch[0], change), *batch[1:]]
+        items = [on_first(name, batch[0], change), *batch[1:]]
         return type(batch)(*items) if hasattr(batch, "_fields") else tuple(items)
     if not isinstance(batch, TensorBase):
         raise DtypeError(
             f"{name} takes images as a tensor, or a tuple of which they are the first, not {type(batch).__name__}; of a"
             ' dict, a function can hand it those: {**batch, "image": transform(batch["image"])}'
         )
-    if batch.ndim != 4:
-        raise ShapeError(f"{name} takes images of shape [n, c, h, w], not {batch.shape}")
     return change(batch.detach())
 
 
@@ -78,17 +93,29 @@ def over_rows(kernel: Any, images: Tensor, table: npt.NDArray[Any], size: tuple[
     """Images of another size that a kernel makes of these and of a table with a row for each of them.
 
     Args:
-        kernel: of images, table, result, the numbers, and how many threads share a row of pixels.
+        kernel: of images, table, result and the numbers; LANES is how many threads share a row of pixels.
         images: ``[n, c, h, w]``.
         table: ``[n, k]``.
         size: of the result.
         *numbers: for the kernel.
     """
-    device = images.device
-    out = Buffer.empty((*images.shape[:2], *size), images.dtype, device)
+    out = Buffer.empty((*images.shape[:2], *size), images.dtype, images.device)
     if out.size:
-        lanes = max(min(size[1], threads_per_row(device)), -(-size[1] // max_passes(device)))
-        for x, rows, y in split_rows(images.buffer, Buffer.from_numpy(table, device), out):
-            count = y.shape[0] * y.shape[1] * y.shape[2] * lanes
-            grid_stride(kernel, count, -(-size[1] // lanes))(x, rows, y, *numbers, lanes)
+        rows = Buffer.from_numpy(table, images.device)
+        for start in range(0, images.shape[1], MAX_PASSES):  # a thread has a row of all channels
+            part = slice(None), slice(start, start + MAX_PASSES)
+            for x, numbered, y in split_rows(images.buffer[part], rows, out[part]):
+                _launch(kernel, x, numbered, y, numbers)
     return images.result(out)
+
+
+def _launch(kernel: Any, x: Buffer, table: Buffer, out: Buffer, numbers: tuple[Any, ...]) -> None:
+    n, channels, height, width = out.shape
+    lanes = min(width, max(threads_per_row(out.device), -(-width * channels // max_passes(out.device))))
+    passes = channels * -(-width // lanes)
+    grid_stride(_specialized(kernel, lanes), n * height * lanes, passes)(x, table, out, *numbers)
+
+
+@lru_cache(maxsize=64)
+def _specialized(kernel: Any, lanes: int) -> Any:
+    return kernel.specialize(LANES=lanes)

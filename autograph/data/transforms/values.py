@@ -13,12 +13,37 @@ from autograph.functions.casts import cast, scaled_cast
 from autograph.functions.creation import from_numpy
 from autograph.functions.elementwise.operation import elementwise
 from autograph.functions.indexing.one_hot import one_hot
+from autograph.functions.shapes.arrangement import expand_dims, moveaxis
+from autograph.functions.shapes.views import contiguous
 from autograph.functions.type_variables import accumulator
 from autograph.tensor.base import TensorBase
 from autograph.tensor.tensor import Tensor
 from krnlpy import DTypeLike, f32, scalar_type, u8
 
-from .images import on_images
+from .images import on_first, on_images
+
+
+class ChannelsFirst:
+    """Pictures ``[n, h, w]`` or ``[n, h, w, c]``, as other libraries have them, as images ``[n, c, h, w]``.
+
+    Raises:
+        ShapeError: where it is called: they have another number of axes.
+
+    >>> from autograph import Tensor
+    >>> from autograph.data.transforms import ChannelsFirst
+    >>> ChannelsFirst()(Tensor.ones((5, 8, 9, 3))).shape, ChannelsFirst()(Tensor.ones((5, 8, 9))).shape
+    ((5, 3, 8, 9), (5, 1, 8, 9))
+    """
+
+    def __call__(self, batch: Any) -> Any:
+        def arranged(images: Tensor) -> Tensor:
+            if images.ndim == 3:
+                return expand_dims(images, axis=1)
+            if images.ndim == 4:
+                return contiguous(moveaxis(images, -1, 1))
+            raise ShapeError(f"ChannelsFirst takes pictures of shape [n, h, w] or [n, h, w, c], not {images.shape}")
+
+        return on_first("ChannelsFirst", batch, arranged)
 
 
 class ScaleBytes:

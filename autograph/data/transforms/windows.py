@@ -13,49 +13,65 @@ from autograph.functions.launch import split_index
 from autograph.functions.type_variables import T, W
 from autograph.random.generator import Generator
 from autograph.tensor.tensor import Tensor
-from krnlpy import Global, GlobalMut, i32, kernel
+from krnlpy import Global, GlobalMut, Spec, func, i32, kernel
 from krnlpy.dsl import global_id, global_threads
 
 from .images import draw, on_images, over_rows, size_of, span, within
 
 
+@func
+def _from(least: Any, lane: Any, lanes: Any) -> Any:
+    """The first column of a lane that is not below another column."""
+    return lane + max(0, least - lane + lanes - 1) // lanes * lanes
+
+
 @kernel(unchecked=True)
 def _window(
-    x: Global[T, Literal[4]], corners: Global[i32, Literal[2]], out: GlobalMut[T, Literal[4]], fill: W, lanes: i32
+    x: Global[T, Literal[4]],
+    corners: Global[i32, Literal[2]],
+    out: GlobalMut[T, Literal[4]],
+    fill: W,
+    LANES: Spec[i32],
 ) -> None:
     """``out`` is what of ``x`` is seen from a corner on, and a number beside it."""
     n, channels, height, width = out.shape
-    for item in range(global_id(), n * channels * height * lanes, global_threads()):
-        row, lane = split_index(item, lanes)
-        plane, y = split_index(row, height)
-        image, channel = split_index(plane, channels)
+    for item in range(global_id(), n * height * LANES, global_threads()):
+        row, lane = split_index(item, LANES)
+        image, y = split_index(row, height)
         from_row, left = y + corners[image, 0], corners[image, 1]
-        is_within = from_row >= 0 and from_row < x.shape[2]
-        for column in range(lane, width, lanes):
-            from_column = column + left
-            value = T(fill)
-            if is_within and from_column >= 0 and from_column < x.shape[3]:
-                value = x[image, channel, from_row, from_column]
-            out[image, channel, y, column] = value
+        first, last = width, width
+        if from_row >= 0 and from_row < x.shape[2]:
+            first, last = min(max(-left, 0), width), min(max(x.shape[3] - left, 0), width)
+        # Three loops without conditions, of which the host makes vectors.
+        start, rest = _from(first, lane, LANES), _from(max(first, last), lane, LANES)
+        for channel in range(channels):
+            for column in range(lane, first, LANES):
+                out[image, channel, y, column] = T(fill)
+            for column in range(start, last, LANES):
+                out[image, channel, y, column] = x[image, channel, from_row, column + left]
+            for column in range(rest, width, LANES):
+                out[image, channel, y, column] = T(fill)
 
 
 @kernel(unchecked=True)
 def _erase(
-    x: Global[T, Literal[4]], boxes: Global[i32, Literal[2]], out: GlobalMut[T, Literal[4]], fill: W, lanes: i32
+    x: Global[T, Literal[4]],
+    boxes: Global[i32, Literal[2]],
+    out: GlobalMut[T, Literal[4]],
+    fill: W,
+    LANES: Spec[i32],
 ) -> None:
     """``out`` is ``x``, but a number in the box ``[top, left, bottom, right]`` of each image."""
     n, channels, height, width = out.shape
-    for item in range(global_id(), n * channels * height * lanes, global_threads()):
-        row, lane = split_index(item, lanes)
-        plane, y = split_index(row, height)
-        image, channel = split_index(plane, channels)
+    for item in range(global_id(), n * height * LANES, global_threads()):
+        row, lane = split_index(item, LANES)
+        image, y = split_index(row, height)
         is_within = y >= boxes[image, 0] and y < boxes[image, 2]
-        left, right = boxes[image, 1], boxes[image, 3]
-        for column in range(lane, width, lanes):
-            value = x[image, channel, y, column]
-            if is_within and column >= left and column < right:
-                value = T(fill)
-            out[image, channel, y, column] = value
+        left, right = (boxes[image, 1], boxes[image, 3]) if is_within else (0, 0)
+        for channel in range(channels):
+            for column in range(lane, width, LANES):
+                value = x[image, channel, y, column]
+                out[image, channel, y, column] = T(fill) if column >= left and column < right else value
 
 
 class RandomCrop:

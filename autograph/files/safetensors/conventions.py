@@ -13,9 +13,9 @@ import numpy as np
 from autograph.errors import CheckpointError
 from autograph.nn.dense import Dense
 from autograph.nn.layer import Layer
+from autograph.nn.normalization.running import RunningStatistics
 from autograph.nn.sequential import Sequential
-from autograph.tensor.parameter import Parameter
-from autograph.tensor.tensor import Tensor
+from autograph.tensor.layer_tensor import LayerTensor
 
 Array = np.ndarray[Any, Any]
 Convention = Literal["autograph", "pytorch"]
@@ -44,7 +44,7 @@ class Rule(NamedTuple):
 class StoredRule(NamedTuple):
     """A rule with the tensors that it is for, and full names."""
 
-    tensors: tuple[Tensor, ...]
+    tensors: tuple[LayerTensor, ...]
     ours: tuple[str, ...]
     theirs: tuple[str, ...]
     rule: Rule
@@ -68,8 +68,23 @@ def transposed(name: str, theirs: str | None = None) -> Rule:
     return Rule((name,), (theirs or name,), _transposed, _transposed)
 
 
+def _count_of_batches(layer: RunningStatistics) -> list[Rule]:
+    """PyTorch counts batches in any case, as a 64-bit integer."""
+    if layer.running_mean is None:
+        return []
+    theirs = ("num_batches_tracked",)
+    if layer.batches is None:
+        return [Rule((), theirs, lambda _: [], lambda _: [np.array(0, np.int64)], False)]
+    return [Rule(("batches",), theirs, _of_type(np.int32), _of_type(np.int64), False)]
+
+
+def _of_type(dtype: Any) -> Callable[[Sequence[Array]], Sequence[Array]]:
+    return lambda arrays: [array.astype(dtype) for array in arrays]
+
+
 _RULES: dict[type[Layer], Callable[[Any], list[Rule]]] = {
     Dense: lambda _: [transposed("weight")],
+    RunningStatistics: _count_of_batches,
 }
 """What PyTorch has otherwise, by kind of layer."""
 
@@ -103,7 +118,7 @@ def _special(layer: Layer) -> list[Rule]:
     return []
 
 
-def _stored(rule: Rule, own: dict[str, Tensor], ours: str, theirs: str) -> StoredRule:
+def _stored(rule: Rule, own: dict[str, LayerTensor], ours: str, theirs: str) -> StoredRule:
     return StoredRule(
         tuple(own[name] for name in rule.ours),
         tuple(ours + name for name in rule.ours),
@@ -122,18 +137,21 @@ def _layers(layer: Layer, ours: str, theirs: str) -> Iterator[tuple[str, str, La
             yield from _layers(child, f"{ours}{name}.", f"{theirs}{there}.")
 
 
-def _tensors(layer: Layer) -> Iterator[tuple[str, Tensor]]:
-    return ((name, child) for name, child in _children(layer) if isinstance(child, Parameter))
+def _tensors(layer: Layer) -> Iterator[tuple[str, LayerTensor]]:
+    return ((name, child) for name, child in _children(layer) if isinstance(child, LayerTensor))
 
 
-def _children(layer: Layer) -> Iterator[tuple[str, Layer | Parameter]]:
+def _children(layer: Layer) -> Iterator[tuple[str, Layer | LayerTensor]]:
     for name, value in vars(layer).items():
         yield from _within(name, value)
 
 
-def _within(name: str, value: Any) -> Iterator[tuple[str, Layer | Parameter]]:
-    if isinstance(value, Layer | Parameter):
+def _within(name: str, value: Any) -> Iterator[tuple[str, Layer | LayerTensor]]:
+    if isinstance(value, Layer | LayerTensor):
         yield name, value
     elif isinstance(value, list | tuple):
         for i, entry in enumerate(value):
             yield from _within(f"{name}.{i}", entry)
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _within(f"{name}.{key}", entry)

@@ -14,6 +14,29 @@ from .operation import elementwise
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
+__all__ = [
+    "celu",
+    "elu",
+    "gelu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "log_sigmoid",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softplus",
+    "softsign",
+    "tanh_shrink",
+    "threshold",
+]
+
 
 @elementwise
 def _relu(x: Any) -> Any:
@@ -197,6 +220,50 @@ def hard_tanh(x: Any, low: Any = -1.0, high: Any = 1.0) -> Any:
     [-1.0, 0.5]
     """
     return min(max(x, low), high)
+
+
+@elementwise
+def hard_shrink(x: Any, threshold: Any = 0.5) -> Any:
+    """``x`` where it is farther from 0 than a threshold, else 0.
+
+    >>> from autograph import Tensor, hard_shrink
+    >>> hard_shrink(Tensor.from_numpy([-3.0, 0.25, 2.0])).numpy().tolist()
+    [-3.0, 0.0, 2.0]
+    """
+    return 0 if abs(x) <= threshold else x
+
+
+@elementwise
+def soft_shrink(x: Any, threshold: Any = 0.5) -> Any:
+    """``x`` nearer to 0 by a threshold; 0 where it is not so far from it.
+
+    >>> from autograph import Tensor, soft_shrink
+    >>> soft_shrink(Tensor.from_numpy([-3.0, 0.25, 2.0])).numpy().tolist()
+    [-2.5, 0.0, 1.5]
+    """
+    return 0 if abs(x) <= threshold else x - threshold if x > 0 else x + threshold
+
+
+@elementwise
+def tanh_shrink(x: Any) -> Any:
+    """``x - tanh(x)``.
+
+    >>> from autograph import Tensor, tanh_shrink
+    >>> tanh_shrink(Tensor.from_numpy([-1.0, 2.0])).numpy().round(4).tolist()
+    [-0.2384, 1.036]
+    """
+    return x - dsl.tanh(x)
+
+
+@elementwise
+def threshold(x: Any, threshold: Any, value: Any = 0.0) -> Any:
+    """``x`` where it is above a threshold, else a value.
+
+    >>> from autograph import Tensor, threshold
+    >>> threshold(Tensor.from_numpy([0.5, 2.0]), 1.0, -1.0).numpy().tolist()
+    [-1.0, 2.0]
+    """
+    return value if x <= threshold else x
 
 
 @elementwise

@@ -15,13 +15,15 @@ from autograph.functions.elementwise.operation import elementwise
 from autograph.functions.reducers.sums import sum as sum_of
 from autograph.functions.reductions.operation import Reduction as Along
 from autograph.functions.reductions.softmax import log_softmax
+from autograph.functions.rows.columns import fits_columns
+from autograph.functions.rows.parts import fits_rows
 from autograph.functions.shapes.arrangement import moveaxis
 from autograph.tensor.base import TensorBase
 from krnlpy import Buffer, ScalarType, bf16, f16, f32, f64, func
 
 from .picks import Labels, picked
 from .reduced import Reduction, like, reduced, require_reduction, require_setting, wide
-from .rows import cross_entropy_of_rows
+from .rows import cross_entropy_of_rows, weighted_losses
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
@@ -103,10 +105,17 @@ def cross_entropy_loss(
     rows = len(labels.classes)
     if reduction == "mean" and not rows:
         raise ShapeError(f"{name} of an empty batch has no mean")
-    if weight is None and ignore_index is None and not label_smoothing and reduction != "none" and rows:
-        scale = 1 / rows if reduction == "mean" else 1.0
-        return cross_entropy_of_rows(_rows(logits), labels.classes, scale)
-    logarithms = log_softmax(_rows(wide(name, logits)), 1) if rows else _rows(wide(name, logits))
+    is_plain = weight is None and ignore_index is None
+    if logits.ndim == 2 and is_plain and not label_smoothing and reduction != "none" and rows:
+        return cross_entropy_of_rows(logits, labels.classes, 1 / rows if reduction == "mean" else 1.0)
+    fits = fits_rows(logits.shape, (1,)) if logits.ndim == 2 else fits_columns(logits.shape)
+    if fits and (weight is None or not weight.tracked):
+        weights = None if weight is None else _class_weights(name, weight, logits)
+        places = logits if logits.ndim <= 3 else logits.reshape((*logits.shape[:2], -1))
+        losses, shares = weighted_losses(places, labels, weights, float(label_smoothing))
+        return _reduced_rows(name, logits, losses, None if is_plain else shares, reduction)
+    of_rows = _rows(wide(name, logits))
+    logarithms = log_softmax(of_rows, 1) if rows else of_rows
     return _of_labels(name, logits, logarithms, labels, reduction, weight, label_smoothing)
 
 
@@ -215,8 +224,14 @@ def _of_labels(
         losses: Tensor = _smoothed(weighted, whole, takes_part, float(smoothing), float(labels.count))
     else:
         losses = -weighted
+    return _reduced_rows(operation, x, losses, shares, reduction)
+
+
+def _reduced_rows(operation: str, x: Tensor, losses: Tensor, shares: Tensor | None, reduction: str) -> Tensor:
+    """The losses of the rows of ``x``, or their sum, or the mean of what the rows count for."""
     if reduction == "none":
-        return losses.reshape((x.shape[0], *x.shape[2:]))
+        shape = (x.shape[0], *x.shape[2:])
+        return losses if losses.shape == shape else losses.reshape(shape)
     if reduction == "mean" and shares is not None:
         return sum_of(losses) / sum_of(shares)
     return reduced(operation, losses, reduction)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import nan
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from autograph.autograd import differentiable, saved
 from autograph.functions.classes import class_index
@@ -11,12 +11,16 @@ from autograph.functions.indexing.one_hot import one_hot
 from autograph.functions.launch import split_rows
 from autograph.functions.reducers.sums import sum_axes
 from autograph.functions.reductions.softmax import greatest_and_powers, softmax
+from autograph.functions.rows import columns
 from autograph.functions.rows import losses as rows
 from autograph.functions.rows.parts import fits_rows
+from autograph.functions.shapes.arrangement import moveaxis
 from autograph.functions.type_variables import C, T, U, W, number_for
 from autograph.tensor.base import recording
 from krnlpy import Buffer, Global, Item, ItemMut, i32, kernel
 from krnlpy.dsl import exp, item_id, log
+
+from .picks import Labels, picked, spread
 
 if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
@@ -82,6 +86,40 @@ def cross_entropy_of_rows(logits: Tensor, classes: Tensor, scale: float) -> Tens
         return dy.result(dlogits)
 
     return differentiable(value, [(logits, gradient)], higher_order=True)
+
+
+def weighted_losses(logits: Tensor, labels: Labels, weights: Tensor | None, smoothing: float) -> tuple[Tensor, Tensor]:
+    """The losses of ``[batch, classes]`` rows that are not too long, or of ``[batch, classes, places]``, and what each
+    counts for: f64 of f64, else f32.
+
+    Args:
+        logits: of the classes.
+        labels: their classes, one after the other.
+        weights: of the classes, not recorded.
+        smoothing: the share of a row that is given to all classes alike.
+    """
+    count, shape = logits.shape[1], (logits.shape[0], *logits.shape[2:])
+    kernels: Any = rows if logits.ndim == 2 else columns
+    dtype, device, classes = logits.dtype.compute, logits.device, labels.classes.buffer.reshape(shape)
+    of = Buffer.ones(count, dtype, device) if weights is None else weights.buffer.contiguous()
+    shares = rows.Shares(of, sum_axes(of, (0,), dtype).reshape((1,)), smoothing, *labels.numbers[2:])
+    loss, counted, tops, powers = kernels.weighted_losses(logits.buffer, classes, shares)
+    kept, counts = saved(logits), logits.result(counted.reshape(shape))
+
+    def gradient(dy: Tensor) -> Tensor:
+        if not recording.on:
+            return dy.result(kernels.weighted_gradient(kept.buffer, classes, tops, powers, dy.buffer, shares))
+        by_rows = kept.cast(dtype) if kept.ndim == 2 else moveaxis(kept.cast(dtype), 1, -1).reshape((-1, count))
+        own = counts.reshape((-1,)) * (1.0 - smoothing)
+        takes_part = picked(dy.result(Buffer.ones(1, dtype, device).broadcast_to(by_rows.shape)), labels)
+        other = takes_part * (smoothing / count)
+        part = (own + other * dy.result(shares.weight)).reshape((-1, 1))
+        slopes: Tensor = softmax(by_rows, 1) * part - spread(own, labels) - other.reshape((-1, 1)) * dy.result(of)
+        slopes = (slopes * dy.reshape((-1, 1))).cast(kept.dtype)
+        return slopes if kept.ndim == 2 else moveaxis(slopes.reshape((*shape, count)), -1, 1)
+
+    value = logits.result(loss.reshape(shape))
+    return differentiable(value, [(logits, gradient)], higher_order=True), counts
 
 
 def _losses(logits: Tensor, classes: Buffer, scale: float) -> tuple[Buffer, Buffer, Buffer]:

@@ -51,6 +51,19 @@ def product(a: Buffer, b: Buffer, shape: Shape, dtype: ScalarType, wide: ScalarT
     return out
 
 
+def product_into(out: Buffer, a: Buffer, b: Buffer) -> None:
+    """Stores the products of stacks of floats, all of one dtype of 32 or 64 bits, in a contiguous buffer."""
+    if not out.size:
+        return
+    if not a.size:
+        out.fill(0)
+    elif a.device.is_host:
+        host.by_blas(a, b, out)
+    else:
+        lead = out.shape[:-2]
+        _by_kernels(a.broadcast_to((*lead, *a.shape[-2:])), b.broadcast_to((*lead, *b.shape[-2:])), out, out.dtype)
+
+
 def _halves(shape: Shape, axis: int) -> tuple[slice, slice]:
     middle = shape[axis] // 2
     return slice(middle), slice(middle, None)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from autograph.autograd import differentiable
 from autograph.errors import AutographError
 from autograph.functions.checks import is_number
 from autograph.functions.elementwise.arithmetic import divide, multiply, subtract
 from autograph.functions.elementwise.exponentials import sqrt
 from autograph.functions.elementwise.operation import elementwise
+from autograph.functions.reducers.reducer import axes_of, keepdims_shape
 from autograph.functions.reducers.sums import sum as sum_of
-from autograph.tensor.base import require_tensor
+from autograph.tensor.base import recording, require_tensor
 from krnlpy import DTypeLike, ScalarType
 
 from . import states
@@ -303,8 +305,22 @@ def mean(x: Tensor, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
     >>> mean(Tensor.from_numpy([[1.0, 2.0], [3.0, 6.0]]), axis=1).numpy().tolist()
     [1.5, 4.5]
     """
-    result: Tensor = _mean_of(x, axis=axis, keepdims=keepdims)
-    return result
+    require_tensor("mean", x)
+    if x.node is None or not recording.on:
+        result: Tensor = _mean_of(x, axis=axis, keepdims=keepdims)
+        return result
+    # Its gradient is simpler than that of any quotient of a sum.
+    axes, source = axes_of("mean", x, axis), x.shape
+    kept = keepdims_shape(source, axes)
+    count = 1
+    for a in axes:
+        count *= source[a]
+    value: Tensor = _mean_of(x.detach(), axis=axes, keepdims=keepdims)
+
+    def gradient(dy: Tensor) -> Any:
+        return (divide(dy, float(count)) if count else dy).reshape(kept).broadcast_to(source)
+
+    return differentiable(value, [(x, gradient)], higher_order=True)
 
 
 def var(x: Tensor, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:

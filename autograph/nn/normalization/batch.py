@@ -7,7 +7,7 @@ from typing import ClassVar
 from autograph.errors import ShapeError
 from autograph.functions.normalization import batch_norm_inference, batch_norm_training
 from autograph.nn.initialize import require_counts
-from autograph.nn.layer import settings
+from autograph.nn.settings import settings
 from autograph.tensor.base import require_tensor
 from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, f32

@@ -15,7 +15,8 @@ from autograph.functions.normalization import (
     rms_norm,
 )
 from autograph.nn.initialize import require_counts
-from autograph.nn.layer import Layer, settings
+from autograph.nn.layer import Layer
+from autograph.nn.settings import settings
 from autograph.tensor.base import Shape, require_tensor
 from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, f32

@@ -163,6 +163,7 @@ def test_characters() -> None:
         data = Text("".join(map(chr, range(1000, 1000 + size))), "")
         assert data.tokens.dtype == dtype and data.tokens.tolist() == list(range(size))
     assert Text("", "").tokens.size == 0
+    assert repr(Text("abc", "mine")) == "Text(source='mine')"
     with pytest.raises(DatasetError, match=r"\['x'\] are not in the text"):
         Text("abc", "").encode("xa")
     with pytest.raises(DatasetError, match="tokens 0 to 3, expected 0 to 2"):

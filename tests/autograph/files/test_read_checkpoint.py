@@ -53,7 +53,7 @@ def test_everything_is_there_without_a_model(tmp_path: Path) -> None:
         ["parameter", "dense.weight", "bf16", "(2,", "3)"],
         ["buffer", "count", "i32", "()"],
         ["generator", "generator"],
-        ["optimizer", "SGD(momentum=0.9,", "weight_decay=0.0,", "nesterov=False)"],
+        ["optimizer", "SGD(momentum=0.9,", "dampening=0.0,", "weight_decay=0.0,", "nesterov=False)"],
         ["metadata", "epoch"],
     ]
 

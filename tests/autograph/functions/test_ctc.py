@@ -14,7 +14,7 @@ from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from autograph.functions.losses import alignments
 from krnlpy import Device, bf16, f16, f32, f64
 from tests.support.devices import requires
-from tests.support.tiers import deep
+from tests.support.tiers import deep, one_vulkan_device
 from tests.support.typed import present, untyped
 
 RANDOM = np.random.default_rng(7)
@@ -54,6 +54,7 @@ def test_beside_pytorch(device: Device) -> None:
     compare(device, "sum", False, batch=4, flat=True)
 
 
+@one_vulkan_device
 def test_few_frames_at_a_time(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where there are more frames than a thread may pass, and fewer threads than states."""
     monkeypatch.setattr(alignments, "max_passes", lambda device: 20)
@@ -79,6 +80,7 @@ def test_gradient_is_that_by_the_logarithms() -> None:
     gradcheck(lambda x: ag.ctc_loss(x, TARGETS[:4], INPUTS[:4], LENGTHS[:4]), x)
 
 
+@one_vulkan_device
 def test_sequences_without_an_alignment(device: Device) -> None:
     """Their loss is infinite; with zero_infinity it is 0 and has no gradient. One of no frames has no labels."""
     x = Parameter(Tensor.from_numpy(LOGITS[:, :3], device))
@@ -91,6 +93,7 @@ def test_sequences_without_an_alignment(device: Device) -> None:
         assert (gradient[:, 1] == 0).all() and (gradient == 0).all() == zero_infinity
 
 
+@one_vulkan_device
 def test_the_same_bits_each_time(device: Device) -> None:
     def gradient() -> bytes:
         x = Parameter(Tensor.from_numpy(LOGITS, device))

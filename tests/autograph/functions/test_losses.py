@@ -11,6 +11,7 @@ import pytest
 import autograph as ag
 from autograph import Parameter, Tensor, gradcheck
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
+from autograph.functions.rows import columns, parts
 from krnlpy import Device, ScalarType, bf16, f16, f32, f64, scalar_type
 from tests.autograph.reference import ROUNDING
 from tests.support.devices import requires
@@ -229,11 +230,27 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options) or "plain")
+def test_cross_entropy_of_long_rows(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is made of other operations, where rows are longer than a thread takes."""
+    monkeypatch.setattr(parts, "LONGEST", 2)
+    monkeypatch.setattr(columns, "MAX_PASSES", 2)
+    test_cross_entropy_of_classes(options, Device.host())
+
+
+def test_class_weights_have_gradients() -> None:
+    logits, classes = Tensor.from_numpy(numbers(4, 3).astype(np.float64)), np.array([0, 2, 1, 2])
+    gradcheck(
+        lambda weight: ag.cross_entropy_loss(logits, classes, weight=weight, label_smoothing=0.1, ignore_index=1),
+        Tensor.from_numpy(np.array([0.5, 1.0, 1.5])),
+    )
+
+
 @one_vulkan_device
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options) or "plain")
 def test_cross_entropy_of_classes(options: dict[str, Any], device: Device) -> None:
     """Of rows, and of rows at each place of other axes; with the softmax inside, and of logarithms."""
-    for shape in ((6, 5), (2, 5, 3)):
+    for shape in ((6, 5), (1, 5, 7, 10)):  # more places than a block of the host has
         classes = RANDOM.integers(0, 5, (shape[0], *shape[2:]))
         classes.flat[0] = options.get("ignore_index", 0)
         classes.flat[1] = 3  # one that is not ignored
@@ -341,10 +358,13 @@ def test_second_derivatives_of_cross_entropy() -> None:
         lambda x: ag.cross_entropy_loss(x, classes, weight=weight, ignore_index=1, label_smoothing=0.1), logits, order=2
     )
     gradcheck(lambda x: ag.cross_entropy_loss(x, classes, "none").sum(), logits, order=2)
+    places = Tensor.from_numpy(np.random.default_rng(6).uniform(-1, 1, (1, 4, 3)))
+    gradcheck(lambda x: ag.cross_entropy_loss(x, classes[None], weight=weight, label_smoothing=0.1), places, order=2)
     shares = Tensor.from_numpy(np.random.default_rng(5).dirichlet(np.ones(4), 3))
     gradcheck(lambda x: ag.cross_entropy_loss(x, shares), logits, order=2)
 
 
+@one_vulkan_device
 def test_strides_integers_and_batches_of_nothing(device: Device) -> None:
     a, b = numbers(5, 8), numbers(8, 5)
     x, y = Tensor.from_numpy(a, device).T[::2], Tensor.from_numpy(b, device)[::2]
@@ -361,6 +381,7 @@ def test_strides_integers_and_batches_of_nothing(device: Device) -> None:
         ag.mse_loss(nothing, nothing)
 
 
+@one_vulkan_device
 def test_what_does_not_fit(device: Device) -> None:
     x = Tensor.zeros((3, 4), f32, device)
     with pytest.raises(ShapeError, match=r"mse_loss of \(3, 4\) and targets \(4,\): expected the same shape"):

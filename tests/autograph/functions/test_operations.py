@@ -51,6 +51,7 @@ UNARY: dict[str, tuple[Reference, float, float]] = {
     "floor": (np.floor, -5, 5),
     "gammaln": (np.vectorize(math.lgamma), 0.5, 9),
     "gelu": (lambda x: 0.5 * x * (1 + erf(x / np.sqrt(2))), -3, 3),
+    "hard_shrink": (lambda x: np.where(np.abs(x) > 0.5, x, 0), -3, 3),
     "hard_sigmoid": (lambda x: np.clip(x / 6 + 0.5, 0, 1), -5, 5),
     "hard_swish": (lambda x: x * np.clip(x / 6 + 0.5, 0, 1), -5, 5),
     "hard_tanh": (lambda x: np.clip(x, -1, 1), -3, 3),
@@ -77,12 +78,14 @@ UNARY: dict[str, tuple[Reference, float, float]] = {
     "sin": (np.sin, -5, 5),
     "sinc": (np.sinc, -3, 3),
     "sinh": (np.sinh, -3, 3),
+    "soft_shrink": (lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0), -3, 3),
     "softplus": (softplus, -5, 5),
     "softsign": (lambda x: x / (1 + np.abs(x)), -5, 5),
     "sqrt": (np.sqrt, 0.5, 9),
     "square": (np.square, -3, 3),
     "tan": (np.tan, -1, 1),
     "tanh": (np.tanh, -3, 3),
+    "tanh_shrink": (lambda x: x - np.tanh(x), 0.5, 3),
     "trunc": (np.trunc, -5, 5),
 }
 BINARY: dict[str, tuple[Reference, float, float]] = {

@@ -192,6 +192,7 @@ def test_parts_are_merged(metric: Any) -> None:
         first.merge(untyped(Counts()))
 
 
+@one_vulkan_device
 def test_nothing_is_recorded_and_nothing_waits(device: Device) -> None:
     """Of tensors that are recorded, and of f64; before any batch there is no figure."""
     logits = Parameter(Tensor.from_numpy(LOGITS, device))
@@ -213,6 +214,7 @@ def test_means_of_doubles(device: Device) -> None:
     assert mean.compute() == (1 + 1e-12) / 2
 
 
+@one_vulkan_device
 def test_what_does_not_fit(device: Device) -> None:
     logits = Tensor.zeros((3, 4), f32, device)
     with pytest.raises(ShapeError, match=r"logits \[batch, 3, ...\], not \(3, 4\)"):
@@ -251,3 +253,39 @@ def test_what_does_not_fit(device: Device) -> None:
         metric.update(logits, Tensor.zeros(3, i32, other))
     with pytest.raises(ShapeError, match=r"another|of shape"):
         metrics.ConfusionMatrix(2).merge(metrics.ConfusionMatrix(3))
+
+
+@one_vulkan_device
+def test_a_state_goes_on_in_another_metric(device: Device) -> None:
+    """On the device of its next batch; with the same bits as if it had never been read."""
+    made: list[tuple[Any, Any, Any]] = [
+        (metrics.Accuracy, LOGITS, TRUE.astype(np.int32)),
+        (lambda: metrics.ConfusionMatrix(CLASSES), LOGITS, TRUE.astype(np.int32)),
+        (lambda: metrics.F1(CLASSES, "macro"), LOGITS, TRUE.astype(np.int32)),
+        (metrics.MeanSquaredError, LOGITS[:, 0], LOGITS[:, 1]),
+        (metrics.R2, LOGITS[:, 0], LOGITS[:, 1]),
+        (metrics.AUROC, LOGITS[:, 0], (TRUE > 0).astype(np.int32)),
+    ]
+    for make, predictions, true in made:
+        whole, metric = make(), make()
+        metric.restore(metric.state())  # of nothing
+        for batch in BATCHES:
+            given = Tensor.from_numpy(predictions[batch], device), Tensor.from_numpy(true[batch], device)
+            whole.update(*given)
+            metric.update(*given)
+            after = make()
+            after.restore(metric.state())
+            np.testing.assert_array_equal(after.compute(), metric.compute())
+            metric = after
+        np.testing.assert_array_equal(metric.compute(), whole.compute())
+        metric.reset()
+        np.testing.assert_array_equal(metric.compute(), make().compute())
+
+
+def test_states_of_others() -> None:
+    with pytest.raises(AutographError, match="a state of _hits, _count is expected"):
+        metrics.Accuracy().restore(metrics.Mean().state())
+    matrix = metrics.ConfusionMatrix(2)
+    matrix.update(Tensor.from_numpy([0, 1]), np.array([0, 1]))
+    with pytest.raises(ShapeError, match="a state of shapes"):
+        metrics.ConfusionMatrix(3).restore(matrix.state())

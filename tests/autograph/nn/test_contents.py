@@ -184,9 +184,9 @@ def test_old_checkpoints_without_buffers_are_read(tmp_path: Path) -> None:
     load_checkpoint(path, model)
     assert model.generator.counter == 1
     for name, value, message in (
-        ("buffers", [], "buffers are not a map"),
-        ("buffers", {"mean": 1}, "buffers are not a map to arrays"),
-        ("generators", 1, "generators are not a map"),
+        ("buffers", [], "buffers or generators are not maps"),
+        ("buffers", {"mean": 1}, "mean is not an array"),
+        ("generators", 1, "buffers or generators are not maps"),
         ("generators", {"generator": {"seed": -1, "counter": 0}}, "the generator generator: seed=-1"),
         ("generators", {"generator": 7}, "the generator generator: the state"),
     ):
@@ -254,7 +254,14 @@ def test_what_takes_the_place_of_a_child_is_its_like() -> None:
     model = Centered()
     weight, step = model.dense.weight, Tensor.ones((3, 2))
     with pytest.raises(AutographError, match=r"Dense\.weight is a Parameter, and would become a Tensor, which is not"):
-        model.dense.weight -= untyped(0.1 * step)
+        model.dense.weight = untyped(model.dense.weight - 0.1 * step)
+    with pytest.raises(AutographError, match=r"a Parameter is not changed by \+= or -=.*; \.scaled_add\(factor"):
+        model.dense.weight -= 0.1 * step
+    with pytest.raises(AutographError, match="a LayerBuffer is not changed by"):
+        model.mean *= 0.9
+    for parameter in model.parameters():  # a loop that would train nothing
+        with pytest.raises(AutographError, match="a Parameter is not changed by"):
+            parameter += step
     with pytest.raises(AutographError, match=r"`weight\.assign\(tensor\)` or .* `Parameter\(tensor\)` is a new one"):
         model.dense.weight = untyped(step.numpy())
     with pytest.raises(AutographError, match=r"Centered\.mean is a LayerBuffer, .* `LayerBuffer\(tensor\)` is a new"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from autograph import (
     BatchNorm2,
     BatchNorm3,
     Dense,
+    Dropout,
     GroupNorm,
     InstanceNorm1,
     InstanceNorm2,
@@ -23,12 +25,13 @@ from autograph import (
     RMSNorm,
     Sequential,
     Tensor,
+    capture,
 )
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
-from krnlpy import Device
-from krnlpy.scalar import bf16, f32, f64
+from krnlpy import Device, ScalarType
+from krnlpy.scalar import bf16, f16, f32, f64
 from tests.support.devices import requires
-from tests.support.tiers import sampled
+from tests.support.tiers import deep, one_vulkan_device, sampled
 from tests.support.typed import present, untyped
 
 from .peers import agree, contents
@@ -69,6 +72,27 @@ def test_beside_pytorch(make: Any, name: str, arguments: Any, shape: Any, device
     agree(make(), getattr(torch.nn, name)(*arguments), x, device, {"batches": "num_batches_tracked"})
 
 
+@one_vulkan_device
+@pytest.mark.parametrize("dtype", [bf16, pytest.param(f16, marks=deep), pytest.param(f64, marks=deep)], ids=str)
+def test_layers_of_other_dtypes(dtype: ScalarType, device: Device) -> None:
+    """As those of f32, but rounded: to 2**-11 or 2**-8, twice, with weights that are rounded, too."""
+    requires(device, dtype)
+    x = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32)
+    for make in (partial(BatchNorm1, 4), partial(LayerNorm, 5), partial(RMSNorm, 5), partial(GroupNorm, 2, 4)):
+        exact, rounded = make(device=device), make(device=device, dtype=dtype)
+        for mode in (True, False):
+            expected = exact.train(mode)(Tensor.from_numpy(x, device)).numpy()
+            found = rounded.train(mode)(Tensor.from_numpy(x.astype(dtype.dtype), device))
+            assert found.dtype is dtype
+            bound = {f16: 2**-9, bf16: 2**-6, f64: 1e-5}[dtype]
+            np.testing.assert_allclose(found.numpy().astype(np.float64), expected, rtol=bound, atol=2 * bound)
+        moved = make(dtype=f32)
+        moved.to_device(device)
+        moved.cast(dtype)
+        again = moved(Tensor.from_numpy(x.astype(dtype.dtype), device)).numpy()
+        np.testing.assert_array_equal(again, rounded.train()(Tensor.from_numpy(x.astype(dtype.dtype), device)).numpy())
+
+
 def test_statistics_of_16_bits(device: Device) -> None:
     """They are computed in f32 and rounded to bf16, to 2**-9, once a batch."""
     requires(device, bf16)
@@ -86,6 +110,38 @@ def test_statistics_of_another_dtype(device: Device) -> None:
     layer(Tensor.from_numpy(np.array([[1.0, 10], [3, 30]]), device))
     np.testing.assert_allclose(present(layer.running_mean).numpy(), [0.2, 2], rtol=1e-6)
     assert present(layer.running_mean).dtype is f32
+
+
+def test_a_captured_function_moves_statistics_and_drops_anew(device: Device) -> None:
+    """As it does eagerly, bit for bit, with the mean over all batches too; and evaluation in between is another one."""
+
+    def model() -> Sequential:
+        layers = Dense(3, 2, seed=0), BatchNorm1(2), Dropout(0.5, seed=1), BatchNorm1(2, momentum=None)
+        result = Sequential(*layers)
+        result.to_device(device)
+        return result
+
+    def step(model: Layer, x: Tensor) -> Tensor:
+        if not model.training:
+            y: Tensor = model(x)
+            return y
+        model.init_parameter_grads()
+        loss: Tensor = (model(x) * x[:, :2]).sum()
+        loss.backward()
+        model.update(0.1, SGD())
+        return loss
+
+    eager, captured = model(), model()
+    run = capture(step)
+    for i in range(6):
+        x = Tensor.from_numpy(np.random.default_rng(i).random((4, 3), np.float32), device)
+        eager.train(i != 3)
+        captured.train(i != 3)
+        np.testing.assert_array_equal(run(captured, x).numpy(), step(eager, x).numpy(), err_msg=str(i))
+    expected = contents(eager)
+    assert expected["layers.3.batches"] == 5
+    for name, value in contents(captured).items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
 
 def test_a_captured_step_moves_the_statistics(device: Device) -> None:

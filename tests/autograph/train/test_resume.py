@@ -6,10 +6,27 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from autograph import SGD, Adam, Layer, read_checkpoint, save_checkpoint
+from autograph import (
+    SGD,
+    Adam,
+    BatchNorm1,
+    Dense,
+    Dropout,
+    Layer,
+    Relu,
+    Sequential,
+    Tensor,
+    random,
+    read_checkpoint,
+    save_checkpoint,
+)
+from autograph.data import DataLoader
 from autograph.errors import AutographError, CheckpointError
+from autograph.metrics import Accuracy
+from autograph.optim import schedules
 from autograph.train import Callback, Checkpoints, EarlyStopping, Trainer
 from krnlpy import Device, bf16
 from krnlpy.errors import FileMissing
@@ -47,6 +64,39 @@ def test_resumed_is_uninterrupted_at_any_step(dtype: str, device: Device, tmp_pa
         resumed, early = make(Checkpoints(path, every=2), device=device, dtype=dtype), EarlyStopping("right", 9, "max")
         fit(resumed, Killed(0), early, epochs=3, resume=True)
         assert bits(resumed) == bits(whole), step
+
+
+@pytest.mark.one_vulkan_device
+def test_layers_loader_metrics_and_schedules_of_the_package(device: Device, tmp_path: Path) -> None:
+    """Running statistics, dropout, batches read ahead by threads and changed at random, Adam, a plateau."""
+    rng = np.random.default_rng(0)
+    x, t = rng.standard_normal((40, 6)).astype(np.float32), rng.integers(0, 3, 40).astype(np.int32)
+
+    def noisy(batch: Any, generator: random.Generator) -> Any:
+        return batch[0] + random.normal(generator, batch[0].shape, device=device) * 0.1, batch[1]
+
+    def trained(stop: int, checkpoint: Any = None, **how: Any) -> Trainer:
+        model = Sequential(
+            Dense(6, 8, seed=0, device=device), BatchNorm1(8, device=device), Relu(), Dropout(0.5, seed=1),
+            Dense(8, 3, bias=True, seed=2, device=device),
+        )  # fmt: skip
+        loader = DataLoader((x, t), 8, shuffle=True, workers=1, prefetch=3, device=device, transform=noisy)
+        trainer = Trainer(
+            model, Adam(), schedules.Plateau(0.02, 0.5, patience=0, threshold=0.2), Tensor.cross_entropy_loss,
+            metrics={"accuracy": Accuracy()}, checkpoint=checkpoint,
+        )  # fmt: skip
+        trainer.fit(
+            loader, epochs=3, evaluation=DataLoader((x, t), 16, device=device), callbacks=[Killed(stop)],
+            progress="none", **how,
+        )  # fmt: skip
+        return trainer
+
+    whole = trained(0)
+    with pytest.raises(MemoryError):
+        trained(7, Checkpoints(tmp_path / "m", every=1))
+    assert read_checkpoint(tmp_path / "m").metadata["training"]["batches"]["loader"]["batch"] == 1
+    assert bits(trained(0, resume=tmp_path / "m")) == bits(whole)
+    assert whole.history[-1]["rate"] < 0.02
 
 
 def test_a_list_of_batches_is_passed_over(tmp_path: Path) -> None:

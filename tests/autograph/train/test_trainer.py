@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 
 from autograph import SGD, Dense, Tensor
 from autograph.errors import AutographError
+from autograph.optim import LossScale, MovingAverage, clip_gradients_by_norm, clip_gradients_by_value
 from autograph.train import Callback, Trainer
-from krnlpy import Device, bf16, f32
+from krnlpy import Device, bf16, f16, f32
+from tests.support.devices import requires
 
 from ..lenet5 import LeNet5
 from .tiny import BATCHES, Falling, Right, Shuffled, Tiny, bits, cross_entropy, curves, fit, make
@@ -208,6 +211,68 @@ def test_bf16_takes_batches_of_f32(device: Device) -> None:
     master = trainer.model.first.weight.state["master"]  # type: ignore[attr-defined]
     assert master.dtype == f32 and trainer.model.first.weight.dtype == bf16  # type: ignore[attr-defined]
     assert trainer.history[1]["train_loss"] < 1
+
+
+def test_clipped_scaled_and_averaged_as_by_hand(device: Device, tmp_path: Path) -> None:
+    """In f16, by the lines that one would write; then saved and gone on from."""
+    requires(device, f16)
+    model, average = Tiny(device, dtype=f16), MovingAverage(model_of := Tiny(device, dtype=f16), 0.5)
+    optimizer, loader = LossScale(SGD(momentum=0.9), 256.0, every=3), Shuffled()
+    by_hand = MovingAverage(model, 0.5)
+    for x, t in loader:
+        model.init_parameter_grads()
+        loss = model(Tensor.from_numpy(x, device).cast(f16)).cross_entropy_loss(Tensor.from_numpy(t, device))
+        optimizer.scaled(loss).backward()
+        optimizer.unscale(model)
+        clip_gradients_by_value(model, 0.4)
+        clip_gradients_by_norm(model, 0.5)
+        model.update(0.1, optimizer)
+        by_hand.update()
+
+    def trainer(model: Tiny, average: MovingAverage, checkpoint: Any) -> Trainer:
+        return Trainer(
+            model, LossScale(SGD(momentum=0.9), 256.0, every=3), 0.1, cross_entropy, clip_norm=0.5, clip_value=0.4,
+            average=average, checkpoint=checkpoint,
+        )  # fmt: skip
+
+    first = trainer(model_of, average, tmp_path / "m")
+    history = first.fit(Shuffled(), epochs=1, evaluation=Shuffled(seed=1), progress="none")
+    for p, q in zip(model.parameters(), model_of.parameters(), strict=True):
+        assert p.numpy().tobytes() == q.numpy().tobytes()
+    for name, value in by_hand.state().items():
+        assert value.numpy().tobytes() == average.state()[name].numpy().tobytes()
+    assert first.optimizer.state() == optimizer.state() == {"scale": 512.0, "good": 2.0}  # type: ignore[attr-defined]
+    with average.swapped_in():
+        assert first.evaluate(Shuffled(seed=1))["loss"] == history[0]["evaluation_loss"]
+    assert first.evaluate(Shuffled(seed=1))["loss"] != history[0]["evaluation_loss"]
+    again = Tiny(device, dtype=f16, seed=5)
+    resumed = trainer(again, MovingAverage(again, 0.5), tmp_path / "m")
+    for one, loader in ((first, Shuffled()), (resumed, Shuffled())):
+        loader.passes = 1
+        one.fit(loader, epochs=2, resume=one is resumed, evaluation=Shuffled(seed=1), progress="none")
+    assert bits_of(again) == bits_of(model_of)
+    assert curves(first.history) == curves(resumed.history)
+
+
+def bits_of(model: Tiny) -> list[bytes]:
+    return [p.numpy().tobytes() for p in model.parameters()]
+
+
+@pytest.mark.one_vulkan_device
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_captured_steps_have_the_same_bits(device: Device, accumulate: int) -> None:
+    """With dropout, running statistics, limits, averages, a rate that changes, and evaluations between."""
+    trained = []
+    for captured in (False, True):
+        model = Tiny(device)
+        average = MovingAverage(model, 0.5)
+        trainer = Trainer(
+            model, SGD(momentum=0.9), Falling(), cross_entropy, metrics={"right": Right()}, clip_norm=0.5,
+            average=average, captured=captured, accumulate=accumulate,
+        )  # fmt: skip
+        trainer.fit(Shuffled(), epochs=5, evaluation=Shuffled(seed=1), progress="none")
+        trained.append((bits_of(model), model.mean.numpy().tobytes(), curves(trainer.history)))
+    assert trained[0] == trained[1]
 
 
 def test_models_of_several_inputs_and_losses_of_anything() -> None:

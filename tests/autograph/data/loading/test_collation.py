@@ -59,7 +59,9 @@ def test_what_cannot_be_put_together(examples: list[Any], message: str) -> None:
     if examples:
         with pytest.raises(DatasetError, match=message) as error:
             list(DataLoader(examples, len(examples)))
-        assert error.value.__notes__ == [f"while the examples {[*range(len(examples))]} were put together"]
+        assert error.value.__notes__ == [
+            f"while the examples {', '.join(map(str, range(len(examples))))} were put together"
+        ]
 
 
 def test_a_function_of_ones_own() -> None:

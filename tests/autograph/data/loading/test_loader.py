@@ -12,7 +12,7 @@ import pytest
 from autograph import Tensor, random
 from autograph.data import BalancedSampler, DataLoader, Subset, WeightedSampler, batches, random_split
 from autograph.errors import DatasetError
-from krnlpy import Device
+from krnlpy import Device, Feature, scalar_type
 from tests.support.tiers import one_vulkan_device
 from tests.support.typed import untyped
 
@@ -116,6 +116,18 @@ def test_batches_are_tensors_on_the_device(device: Device) -> None:
     assert moved.device.is_host
 
 
+def test_classes_of_64_bits(device: Device) -> None:
+    """Most data sets have such; not every device can compute with them."""
+    narrow = Feature.INT64 not in device.info.features
+    for kind in ("i", "u"):
+        [(x, t)] = DataLoader((IMAGES, CLASSES.astype(f"{kind}8")), N, device=device)
+        assert t.dtype == scalar_type(f"{kind}32" if narrow else f"{kind}64")
+        assert t.numpy().tolist() == CLASSES.tolist()
+        x.reshape(N, 6).cross_entropy_loss(t % 6).item()
+    [large] = DataLoader(np.array([0, 1 << 40]), 2, device=device)
+    assert large.numpy().tolist() == [0, 1 << 40]
+
+
 @one_vulkan_device
 def test_transforms_see_the_batch_on_its_device(device: Device) -> None:
     def noisy(batch: Any, generator: random.Generator) -> Any:
@@ -189,7 +201,8 @@ def test_shards(count: int, drop_last: bool) -> None:
 
 
 def test_samplers() -> None:
-    assert numbers(DataLoader(Pairs(), 2, sampler=[3, 1, 1])) == [[3, 1], [1]]
+    for indices in ([3, 1, 1], np.array([3, 1, 1]), (3, 1, 1)):
+        assert numbers(DataLoader(Pairs(), 2, sampler=indices)) == [[3, 1], [1]]
     loader = DataLoader((IMAGES, CLASSES), 5, sampler=WeightedSampler([0] * 9 + [1, 1], 200))
     assert len(loader) == 40
     drawn = np.concatenate(numbers(loader))
@@ -210,6 +223,14 @@ def test_samplers() -> None:
     assert numbers(chosen) + numbers(chosen) == [[7, 0], [7, 1]]
 
 
+def test_repr() -> None:
+    loader = DataLoader(Pairs(), 2)
+    next(iter(loader))
+    assert repr(loader) == "DataLoader(6 batches of 2, epoch 0, 1 read)"
+    assert repr(DataLoader(pairs, 2)) == "DataLoader(batches of 2, epoch 0, 0 read)"
+    assert repr(DataLoader(Pairs(), batch_sampler=[[1]])) == "DataLoader(1 batches, epoch 0, 0 read)"
+
+
 def test_empty() -> None:
     empty: list[Any] = [[], (IMAGES[:0], CLASSES[:0])]
     for dataset in empty:
@@ -228,8 +249,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "neither": ({"batch_size": None}, "a batch_size, or a batch_sampler"),
     "both": ({"batch_sampler": [[1]]}, "a batch_size, or a batch_sampler"),
     "shuffled sampler": ({"sampler": [1], "shuffle": True}, "shuffle doesn't go with it"),
+    "sharded batches": ({"batch_size": None, "batch_sampler": [[1]], "shard": (0, 2)}, "a batch_sampler decides all"),
+    "sampled once": ({"sampler": iter([1])}, "an iterator can't be"),
     "stream": ({"dataset": pairs, "shuffle": True}, "a stream's examples have no numbers"),
-    "subset of a stream": ({"dataset": pairs, "sampler": [1]}, "no numbers"),
+    "stream, chosen": ({"dataset": pairs, "sampler": np.array([1, 2])}, "no numbers"),
     "shard": ({"shard": (2, 2)}, "a rank below the count"),
     "no shard": ({"shard": 2}, "expected a pair"),
     "workers": ({"workers": 0.5}, "workers is 0.5"),
@@ -262,6 +285,8 @@ def test_wrong_states_and_indices() -> None:
         list(DataLoader(Pairs(), 2, sampler=[0, 11]))
     with pytest.raises(DatasetError, match="whole numbers in one axis"):
         Subset(Pairs(), [0.5])
+    with pytest.raises(DatasetError, match="the examples of a function have no numbers"):
+        Subset(pairs, [0])
 
 
 def test_random_split() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +15,8 @@ import numpy as np
 import pytest
 
 from autograph.data import DataLoader
+from autograph.errors import ShapeError
+from tests.support.tiers import deep
 
 
 class Slow:
@@ -32,15 +36,25 @@ class Slow:
         return number
 
 
-def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("autograph-")]
+def threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("autograph-")}
+
+
+BEFORE: set[threading.Thread] = set()
+"""Threads of other tests' loops, which are garbage that was not collected yet."""
+
+
+@pytest.fixture(autouse=True)
+def only_threads_of_this_test() -> None:
+    BEFORE.clear()
+    BEFORE.update(threads())
 
 
 def end_of_threads() -> bool:
     deadline = time.monotonic() + 20
-    while threads() and time.monotonic() < deadline:
+    while threads() - BEFORE and time.monotonic() < deadline:
         time.sleep(0.001)
-    return not threads()
+    return not threads() - BEFORE
 
 
 def test_order_is_kept() -> None:
@@ -73,6 +87,17 @@ def test_errors_come_in_their_turn_and_say_which_example(workers: int, prefetch:
         next(reading)
     assert error.value.__notes__ == ["while example 7 was read"]
     assert end_of_threads()
+
+
+def test_errors_of_transforms() -> None:
+    def transform(batch: Any) -> Any:
+        return batch if batch.numpy()[0] < 20 else batch.reshape(7)
+
+    reading = iter(DataLoader(np.arange(60), 10, transform=transform, prefetch=2))
+    assert [next(reading).numpy()[0] for _ in range(2)] == [0, 10]
+    with pytest.raises(ShapeError) as error:
+        next(reading)
+    assert error.value.__notes__ == ["while batch 2 of epoch 0 was moved and transformed"]
 
 
 @pytest.mark.parametrize("prefetch", [0, 2])
@@ -127,6 +152,18 @@ def test_threads_end_where_a_loop_is_left(leave: Callable[[DataLoader], None], w
     leave(DataLoader(dataset, 4, workers=workers, prefetch=4))
     assert end_of_threads()
     assert len(dataset.read) < 100
+
+
+@deep
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_end_of_a_program(workers: int) -> None:
+    """An error or Ctrl-C that nobody catches ends it, though its threads have read ahead."""
+    program = (
+        "import itertools, sys\nfrom autograph.data import DataLoader\n"
+        f"for batch in DataLoader(itertools.count, 2, prefetch=2, workers={workers}):\n    raise KeyboardInterrupt\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0 and done.stderr.strip().endswith("KeyboardInterrupt")
 
 
 def test_streams_without_end() -> None:

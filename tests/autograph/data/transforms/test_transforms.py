@@ -12,6 +12,7 @@ from autograph import Tensor, random
 from autograph.data import DataLoader
 from autograph.data.transforms import (
     CenterCrop,
+    ChannelsFirst,
     Compose,
     CutMix,
     Cutout,
@@ -25,6 +26,7 @@ from autograph.data.transforms import (
     RandomRotation,
     RandomVerticalFlip,
     ScaleBytes,
+    mixtures,
 )
 from autograph.data.transforms.geometry import affine
 from autograph.errors import AutographError, DtypeError, ShapeError
@@ -208,20 +210,13 @@ def test_mixtures(device: Device) -> None:
 
 @pytest.mark.parametrize("alpha", [0.01, 0.2, 1.0, 8.0])
 def test_shares_have_the_beta_distribution(alpha: float) -> None:
-    batch = Tensor.ones((2, 1, 1, 1)), Tensor.from_numpy(np.array([0, 1]))
     generator = random.Generator(1)
-    drawn: list[float] = []
-    while len(drawn) < 400:
-        rows = MixUp(2, alpha)(batch, generator)[1].numpy()
-        if rows[0, 0] != 1 or alpha < 0.1:  # where each was mixed with itself, nothing is known
-            drawn.append(rows[0, 0])
+    drawn = [mixtures._share(generator, alpha)[0] for _ in range(2000)]
+    assert min(drawn) >= 0 and max(drawn) <= 1
     variance = 1 / (4 * (2 * alpha + 1))
-    if alpha >= 0.1:
-        assert abs(np.mean(drawn) - 0.5) < 4.5 * np.sqrt(variance / 400)
-        # A squared distance from the mean is at most 1/4, and its own deviation at most 1/8.
-        assert abs(np.var(drawn) - variance) < 4.5 / 8 / 20
-    else:
-        assert np.isin(np.round(drawn, 3), [0, 1]).mean() > 0.9
+    assert abs(np.mean(drawn) - 0.5) < 4.5 * np.sqrt(variance / 2000)
+    # A squared distance from the mean is at most 1/4, and its own deviation at most 1/8.
+    assert abs(np.var(drawn) - variance) < 4.5 / 8 / np.sqrt(2000)
 
 
 def test_in_a_loader() -> None:
@@ -236,6 +231,14 @@ def test_in_a_loader() -> None:
     again = [(x.numpy(), t.numpy()) for x, t in loader]
     assert [(x.tobytes(), t.tobytes()) for x, t in again] == [(x.tobytes(), t.tobytes()) for x, t in first]
     assert not any(np.array_equal(x.numpy(), again[0][0]) for x, _ in loader)
+
+
+def test_channels_first() -> None:
+    pixels = np.arange(120, dtype=np.uint8).reshape(2, 4, 5, 3)
+    images, more = ChannelsFirst()((Tensor.from_numpy(pixels), 1))
+    np.testing.assert_array_equal(images.numpy(), np.moveaxis(pixels, 3, 1))
+    assert more == 1 and images.buffer.is_contiguous()
+    np.testing.assert_array_equal(ChannelsFirst()(Tensor.from_numpy(pixels[0])).numpy(), pixels[0][:, None])
 
 
 def test_nothing_to_do() -> None:
@@ -268,6 +271,7 @@ WRONG: dict[str, tuple[Callable[[], Any], type[KrnlpyError], str]] = {
     "normalized bytes": (lambda: Normalize(0, 1)(IMAGES.cast("u8")), DtypeError, "of floats, not u8"),
     "channels": (lambda: Normalize([0, 0], 1)(IMAGES), ShapeError, "by 2 numbers"),
     "axes": (lambda: CenterCrop(1)(IMAGES[0]), ShapeError, r"\[n, c, h, w\]"),
+    "two axes": (lambda: ChannelsFirst()(IMAGES[0, 0]), ShapeError, r"\[n, h, w, c\]"),
     "an array": (lambda: CenterCrop(1)(np.ones((1, 1, 4, 4))), DtypeError, "not ndarray"),
     "a dict": (lambda: CenterCrop(1)({"image": IMAGES}), DtypeError, "of a dict"),
     "no classes": (lambda: MixUp(2)(IMAGES, random.Generator(0)), AutographError, "a tuple of images and classes"),

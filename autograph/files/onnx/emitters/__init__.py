@@ -1,0 +1,1 @@
+"""How operations are said in ONNX: each function writes the nodes of one."""

@@ -1,0 +1,1 @@
+"""ONNX's operators, made of autograph's functions."""

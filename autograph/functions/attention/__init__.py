@@ -1,0 +1,1 @@
+"""Attention: weighted means of values, whose weights are the shares of products of queries and keys."""

@@ -1,0 +1,1 @@
+"""Layers of sequences: recurrent ones, attention, positions, and the blocks of transformers."""
