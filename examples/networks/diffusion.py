@@ -18,7 +18,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from autograph import AdamW, Dense, Embedding, Layer, LayerNorm, Sequential, Silu, Tensor, capture, random, softmax
+from autograph import AdamW, Dense, Embedding, Layer, LayerNorm, Sequential, Silu, Tensor, capture, clip, random, softmax, sqrt
 from autograph.data import DataLoader, load_digits
 from autograph.nn import Residual, seeded
 from autograph.optim import MovingAverage
@@ -51,7 +51,7 @@ def sample(model: Denoiser, count: int, generator: random.Generator, like: Tenso
     for step in reversed(range(STEPS)):
         kept, before = float(KEPT[step]), float(KEPT[step - 1]) if step else 1.0
         noise = model(x, Tensor.full((count,), step, "i32", like.device))
-        image = ((x - noise * math.sqrt(1 - kept)) / math.sqrt(kept)).clip(-1, 1)
+        image = clip((x - noise * math.sqrt(1 - kept)) / math.sqrt(kept), -1.0, 1.0)
         spread = (1 - before) / (1 - kept) * (1 - kept / before)
         x = image * (math.sqrt(before) * (1 - kept / before) / (1 - kept)) + x * (
             math.sqrt(kept / before) * (1 - before) / (1 - kept)
@@ -84,7 +84,7 @@ def main() -> None:
     with seeded(command.seed):
         model = Denoiser()
     model.to_device(command.device)
-    optimizer, generator = AdamW(), random.Generator(command.seed)
+    optimizer, generator, average = AdamW(), random.Generator(command.seed), MovingAverage(model, 0.995)
     kept = Tensor.from_numpy(KEPT, command.device)
 
     @capture
@@ -92,21 +92,20 @@ def main() -> None:
         at = random.integers(generator, len(x), high=STEPS, device=x.device)
         share, noise = kept[at].reshape(-1, 1), random.normal(generator, x.shape, device=x.device)
         model.init_parameter_grads()
-        loss = ((model(x * share.sqrt() + noise * (1 - share).sqrt(), at) - noise) ** 2).mean()
+        loss = ((model(x * sqrt(share) + noise * sqrt(1 - share), at) - noise) ** 2).mean()
         loss.backward()
         model.update(rate, optimizer)
+        average.update()
         return loss
 
     loader = DataLoader(
         scaled(load_digits().images), 128, shuffle=True, seed=command.seed, drop_last=True, device=command.device
     )
     schedule = one_cycle(0.002, command.epochs * len(loader))
-    average = MovingAverage(model, 0.995)
     count = 0
     for epoch in command.track(range(command.epochs)):
         for x in loader:
             loss = step(x, schedule(count))
-            average.update()
             count += 1
         if epoch % 20 == 0:
             command.say(f"epoch {epoch}: loss {loss.item():.4f}")
