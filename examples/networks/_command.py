@@ -72,7 +72,7 @@ class Command:
 
     @contextmanager
     def picture(self, name: str, rows: int = 1, columns: int = 1) -> Iterator[Any]:
-        """Axes to draw on (an array of them, where there are several), saved as ``NAME.png`` in the folder of pictures."""
+        """Axes to draw on (an array of them, where there are several), saved as ``NAME.png`` with the pictures."""
         import matplotlib as mpl
 
         mpl.use("agg")

@@ -1,11 +1,11 @@
 """A diffusion model draws digits of 8 by 8 pixels: ``python examples/networks/diffusion.py --pictures .``
 
-Noise is added to images in 100 steps, and a network learns to tell the noise from the image; new images come out of pure
-noise when it is taken away step by step. After J. Ho, A. Jain, P. Abbeel, "Denoising Diffusion Probabilistic Models",
-NeurIPS 2020, with the cosine schedule of A. Nichol, P. Dhariwal, ICML 2021.
+Noise is added to images in 100 steps, and a network learns to tell the noise from the image; new images come out of
+pure noise when it is taken away step by step. After J. Ho, A. Jain, P. Abbeel, "Denoising Diffusion Probabilistic
+Models", NeurIPS 2020, with the cosine schedule of A. Nichol, P. Dhariwal, ICML 2021.
 
-In two minutes on two cores a classifier that was trained on real digits is sure of most of the new ones: it gives the class
-that it chose a probability of more than 0.85 on average.
+In two minutes on two cores a classifier that was trained on real digits is sure of most of the new ones: it gives the
+class that it chose a probability of more than 0.85 on average.
 """
 
 from __future__ import annotations
@@ -18,7 +18,21 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from autograph import AdamW, Dense, Embedding, Layer, LayerNorm, Sequential, Silu, Tensor, capture, clip, random, softmax, sqrt
+from autograph import (
+    AdamW,
+    Dense,
+    Embedding,
+    Layer,
+    LayerNorm,
+    Sequential,
+    Silu,
+    Tensor,
+    capture,
+    clip,
+    random,
+    softmax,
+    sqrt,
+)
 from autograph.data import DataLoader, load_digits
 from autograph.nn import Residual, seeded
 from autograph.optim import MovingAverage
@@ -37,12 +51,15 @@ class Denoiser(Layer):
 
     def __init__(self) -> None:
         self.image, self.time = Dense(64, WIDTH, bias=True), Embedding(STEPS, WIDTH)
-        block = lambda: Residual(LayerNorm(WIDTH), Dense(WIDTH, WIDTH, bias=True), Silu(), Dense(WIDTH, WIDTH, bias=True))
-        self.blocks = Sequential(*(block() for _ in range(4)))
+        self.blocks = Sequential()
+        for _ in range(4):
+            dense = Dense(WIDTH, WIDTH, bias=True), Dense(WIDTH, WIDTH, bias=True)
+            self.blocks.layers.append(Residual(LayerNorm(WIDTH), dense[0], Silu(), dense[1]))
         self.out = Sequential(LayerNorm(WIDTH), Dense(WIDTH, 64, bias=True))
 
     def forward(self, x: Tensor, step: Tensor) -> Tensor:
-        return self.out(self.blocks(self.image(x) + self.time(step)))
+        result: Tensor = self.out(self.blocks(self.image(x) + self.time(step)))
+        return result
 
 
 def sample(model: Denoiser, count: int, generator: random.Generator, like: Tensor) -> np.ndarray:
@@ -92,7 +109,7 @@ def main() -> None:
         at = random.integers(generator, len(x), high=STEPS, device=x.device)
         share, noise = kept[at].reshape(-1, 1), random.normal(generator, x.shape, device=x.device)
         model.init_parameter_grads()
-        loss = ((model(x * sqrt(share) + noise * sqrt(1 - share), at) - noise) ** 2).mean()
+        loss: Tensor = ((model(x * sqrt(share) + noise * sqrt(1 - share), at) - noise) ** 2).mean()
         loss.backward()
         model.update(rate, optimizer)
         average.update()

@@ -1,9 +1,11 @@
 """A network that knows five digits learns the others from few images: ``python examples/networks/fine_tuning.py``.
 
-LeNet5 is trained on the digits 0 to 4 of MNIST and saved as a safetensors file. Another LeNet5 reads it but for the last
-layer, keeps its filters as they are, and learns the digits 5 to 9 from 200 images; a third learns them from nothing.
+LeNet5 is trained on the digits 0 to 4 of MNIST and saved as a safetensors file. Another LeNet5 reads it but for the
+last layer, keeps its filters as they are, and learns the digits 5 to 9 from 200 images; a third learns them from
+nothing.
 
-In a minute on two cores the second is right about at least 88 % of the test images, and by two points more than the third.
+In a minute on two cores the second is right about at least 88 % of the test images, and by two points more than the
+third.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ def trained(command: Command, model: LeNet5, images: Any, test: Any, epochs: int
         metrics={"accuracy": Accuracy()},
     )
     trainer.fit(train, epochs=epochs, progress="none" if command.quiet else "auto", unit="images")
-    return trainer.evaluate(DataLoader(test, 1000, device=command.device, transform=scaled))["accuracy"]
+    return float(trainer.evaluate(DataLoader(test, 1000, device=command.device, transform=scaled))["accuracy"])
 
 
 def scaled(batch: tuple[Any, Any]) -> tuple[Any, Any]:

@@ -1,7 +1,7 @@
 """A small network tells three kinds of irises apart: ``python examples/networks/iris.py``.
 
-In a few seconds it is right about at least 90 % of the flowers that it was not shown. After R. A. Fisher, "The Use of Multiple
-Measurements in Taxonomic Problems", Annals of Eugenics 7 (1936).
+In a few seconds it is right about at least 90 % of the flowers that it was not shown. After R. A. Fisher, "The Use of
+Multiple Measurements in Taxonomic Problems", Annals of Eugenics 7 (1936).
 """
 
 from __future__ import annotations

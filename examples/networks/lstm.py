@@ -1,7 +1,7 @@
 """A long short-term memory reads digits row by row: ``python examples/networks/lstm.py``.
 
-An image of MNIST is a sequence of 28 rows of 28 pixels; after the last row the network says which digit it was. After S.
-Hochreiter, J. Schmidhuber, "Long Short-Term Memory", Neural Computation 9 (1997).
+An image of MNIST is a sequence of 28 rows of 28 pixels; after the last row the network says which digit it was. After
+S. Hochreiter, J. Schmidhuber, "Long Short-Term Memory", Neural Computation 9 (1997).
 
 In two minutes on two cores it is right about at least 97.5 % of the test images.
 """
@@ -33,7 +33,8 @@ class Reader(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         _, (last, _) = self.lstm(x)
-        return self.out(last[-1])
+        result: Tensor = self.out(last[-1])
+        return result
 
 
 def rows(batch: tuple[Tensor, Tensor]) -> tuple[Any, Tensor]:
@@ -61,8 +62,9 @@ def main() -> None:
         clip_norm=1.0,
         captured=True,
     )
-    progress = "none" if command.quiet else "auto"
-    trainer.fit(train, epochs=command.epochs, evaluation=test, progress=progress, unit="images")
+    trainer.fit(
+        train, epochs=command.epochs, evaluation=test, progress="none" if command.quiet else "auto", unit="images"
+    )
     accuracy = trainer.history[-1]["evaluation_accuracy"]
     command.result(f"{accuracy:.2%} of the test images", good=accuracy >= 0.975)
 

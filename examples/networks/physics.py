@@ -1,8 +1,8 @@
 """A network learns the swing of a damped spring from its equation alone: ``python examples/networks/physics.py``.
 
-It gives the displacement u at a time t; it is trained to obey ``u'' + 2 d u' + w**2 u = 0`` with ``u(0) = 1`` and ``u'(0) =
-0``, where u' and u'' are derivatives of the network by its input, and the loss is derived by its weights once more. No
-value of the solution is shown to it. After M. Raissi, P. Perdikaris, G. E. Karniadakis, "Physics-informed neural
+It gives the displacement u at a time t; it is trained to obey ``u'' + 2 d u' + w**2 u = 0`` with ``u(0) = 1`` and
+``u'(0) = 0``, where u' and u'' are derivatives of the network by its input, and the loss is derived by its weights
+once more. No value of the solution is shown to it. After M. Raissi, P. Perdikaris, G. E. Karniadakis, "Physics-informed neural
 networks", Journal of Computational Physics 378 (2019).
 
 Within a minute on two cores it is off by less than 0.02 (the swing begins at 1).
@@ -28,7 +28,8 @@ DAMPING, FREQUENCY = 0.5, 2.0
 def exact(t: np.ndarray) -> np.ndarray:
     """The solution."""
     w = np.sqrt(FREQUENCY**2 - DAMPING**2)
-    return np.exp(-DAMPING * t) * (np.cos(w * t) + DAMPING / w * np.sin(w * t))
+    result: np.ndarray = np.exp(-DAMPING * t) * (np.cos(w * t) + DAMPING / w * np.sin(w * t))
+    return result
 
 
 def train(command: Command, steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -39,12 +40,14 @@ def train(command: Command, steps: int) -> tuple[np.ndarray, np.ndarray]:
     network.to_device(command.device)
 
     def total(t: Tensor) -> Tensor:
-        return network(t).sum()
+        result: Tensor = network(t).sum()
+        return result
 
     velocity = grad(total)  # each u depends on its own t only
 
     def total_velocity(t: Tensor) -> Tensor:
-        return velocity(t).sum()
+        result: Tensor = velocity(t).sum()
+        return result
 
     acceleration = grad(total_velocity)
 
@@ -53,7 +56,7 @@ def train(command: Command, steps: int) -> tuple[np.ndarray, np.ndarray]:
         network.init_parameter_grads()
         u, du, ddu = network(t), velocity(t), acceleration(t)
         equation = ddu + 2 * DAMPING * du + FREQUENCY**2 * u
-        loss = (equation**2).mean() + (10 * (network(start) - 1) ** 2 + velocity(start) ** 2).sum()
+        loss: Tensor = (equation**2).mean() + (10 * (network(start) - 1) ** 2 + velocity(start) ** 2).sum()
         loss.backward()
         network.update(rate, optimizer)
         return loss

@@ -1,7 +1,7 @@
 """A variational autoencoder draws digits: ``python examples/networks/vae.py --pictures .``
 
-An encoder makes of an image the mean and the spread of 16 numbers, a decoder makes images of such numbers; those that it
-makes of random ones are new digits. After D. P. Kingma, M. Welling, "Auto-Encoding Variational Bayes", ICLR 2014.
+An encoder makes of an image the mean and the spread of 16 numbers, a decoder makes images of such numbers; those that
+it makes of random ones are new digits. After D. P. Kingma, M. Welling, "Auto-Encoding Variational Bayes", ICLR 2014.
 
 In two minutes on two cores the bound on the negative log-likelihood of MNIST's test images falls below 112 nats.
 """
@@ -13,7 +13,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from autograph import Adam, Dense, Layer, Relu, Sequential, Tensor, binary_cross_entropy_with_logits, exp, random, sigmoid
+from autograph import (
+    Adam,
+    Dense,
+    Layer,
+    Relu,
+    Sequential,
+    Tensor,
+    binary_cross_entropy_with_logits,
+    exp,
+    random,
+    sigmoid,
+)
 from autograph.data import DataLoader, load_mnist
 from autograph.data.transforms import ScaleBytes
 from autograph.nn import seeded
@@ -41,23 +52,23 @@ class Autoencoder(Layer):
 
 
 def flat(images: Tensor) -> Tensor:
-    return ScaleBytes()(images).reshape(len(images), 784)
+    scaled: Tensor = ScaleBytes()(images)
+    return scaled.reshape(len(images), 784)
 
 
 def bound(logits: Tensor, mean: Tensor, log_variance: Tensor, x: Tensor) -> Tensor:
     """The negative evidence lower bound, in nats an image."""
     pixels = binary_cross_entropy_with_logits(logits, x, reduction="sum")
     divergence = (mean * mean + exp(log_variance) - log_variance - 1.0).sum() * 0.5
-    return (pixels + divergence) / len(x)
+    result: Tensor = (pixels + divergence) / len(x)
+    return result
 
 
 def main() -> None:
     command = Command(__doc__, epochs=10)
     data, model = load_mnist(), Autoencoder(command.seed)
     model.to_device(command.device)
-    train = DataLoader(
-        data.train_images, 128, shuffle=True, seed=command.seed, device=command.device, transform=flat
-    )
+    train = DataLoader(data.train_images, 128, shuffle=True, seed=command.seed, device=command.device, transform=flat)
     test = DataLoader(data.test_images, 1000, device=command.device, transform=flat)
     trainer = Trainer(
         model,
