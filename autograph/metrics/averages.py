@@ -15,8 +15,9 @@ from autograph.functions.losses.reduced import like, wide
 from autograph.functions.reducers.sums import sum as sum_of
 from autograph.functions.type_variables import T, U
 from autograph.tensor.base import TensorBase
+from autograph.tensor.observing import observing
 from autograph.tensor.tensor import Tensor
-from krnlpy import Device, Item, ItemMut, i32, kernel, u32
+from krnlpy import Buffer, Device, Item, ItemMut, i32, kernel, u32
 
 from .metric import Metric
 from .predictions import places_of
@@ -187,6 +188,11 @@ def _begin(shift: ItemMut[U], first: Item[T], low: Item[u32], high: Item[u32]) -
         shift = U(first)
 
 
+@kernel
+def _subtract(x: Item[T], shift: Item[U], rest: ItemMut[T]) -> None:
+    rest = T(U(x) - shift)
+
+
 class R2(Metric):
     """The coefficient of determination: 1 less the share of the targets' variance that predictions leave unexplained.
 
@@ -216,6 +222,7 @@ class R2(Metric):
             ShapeError: the shapes differ.
             DtypeError: the predictions are not floats.
             DeviceError: they lie on two devices.
+            CaptureError: this is within a captured function.
 
         >>> from autograph import Tensor
         >>> from autograph.metrics import R2
@@ -224,17 +231,21 @@ class R2(Metric):
         >>> r2.compute()
         1.0
         """
+        if (observer := observing.observer) is not None:
+            observer.refuses("adds numbers to R2, which keeps the first one: return them, and update it outside")
         x = wide("R2", predictions.detach())
         target = like("R2", "targets", targets.detach(), x)
         if not x.size:
             return
         residue = mse_loss(x, target, "sum")
-        if self.shift is None:
-            self.shift = Tensor.zeros((), target.dtype, x.device)
         counted = self.count.parts(x.device, u32)
+        if self.shift is None or self.shift.device != x.device:
+            self.shift = Tensor(Buffer.zeros((), target.dtype, x.device))
         self.shift = self.shift.to_device(x.device)  # where it was restored
-        _begin(self.shift.writable(), target.reshape((-1,))[0].buffer, *counted)
-        rest = target - self.shift
+        shift = self.shift.writable()
+        _begin(shift, target.reshape((-1,))[0].buffer, *counted)
+        rest = target.result(Buffer.empty(target.shape, target.dtype, x.device))
+        _subtract(target.buffer, shift.broadcast_to(target.shape), rest.buffer)
         self.residue.add(residue)
         self.sum.add_total(rest)
         self.squares.add_total(rest * rest)
@@ -247,10 +258,6 @@ class R2(Metric):
         variation = float(self.squares.value()) - total * total / count
         return 1 - float(self.residue.value()) / variation if variation > 0 else nan
 
-    def reset(self) -> None:
-        super().reset()
-        self.shift = None
-
     def state(self) -> dict[str, Any]:
         return super().state() | {"shift": None if self.shift is None else self.shift.numpy()}
 
@@ -262,7 +269,7 @@ class R2(Metric):
         if not isinstance(other, R2) or other.shift is None:
             super().merge(other)
             return
-        if self.shift is None:
+        if self.shift is None or not self.count.value():
             self.shift = other.shift.copy()
             super().merge(other)
             return

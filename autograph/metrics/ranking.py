@@ -14,6 +14,7 @@ from autograph.functions.shapes.joining import concat
 from autograph.functions.shapes.padding import pad
 from autograph.functions.sorting.searching import searchsorted
 from autograph.functions.sorting.sorts import sort
+from autograph.tensor.observing import observing
 from autograph.tensor.tensor import Tensor
 
 from .metric import Metric
@@ -106,6 +107,7 @@ class AUROC(Metric):
             ShapeError: the shapes do not fit, or a target is out of range.
             DtypeError: the scores are not floats, or the targets no integers.
             DeviceError: the targets are a tensor on another device.
+            CaptureError: this is within a captured function.
 
         >>> import numpy as np
         >>> from autograph import Tensor
@@ -115,6 +117,8 @@ class AUROC(Metric):
         >>> area.compute().tolist()
         [1.0, 1.0, 1.0]
         """
+        if (observer := observing.observer) is not None:
+            observer.refuses("adds scores to AUROC, which keeps them: return them, and update it outside")
         x = wide("AUROC", scores.detach())
         axes = 1 if self.classes is None else 2
         if x.ndim != axes or (self.classes is not None and x.shape[1] != self.classes):

@@ -79,9 +79,14 @@ class _Pair:
         self.second: Tensor | None = None
         self._is_restored = False  # on the host, until something is added
 
+        self._is_fresh = True
+
     def reset(self) -> None:
-        """Makes it nothing again."""
-        self.first = self.second = None
+        """Makes it nothing again, in place: a step that was captured before goes on with it."""
+        for part in (self.first, self.second):
+            if part is not None:
+                part.fill(0)
+        self._is_fresh = True
         self._is_restored = False
 
     def state(self) -> list[np.ndarray[Any, Any]]:
@@ -112,7 +117,10 @@ class _Pair:
 
     def numpy(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
         """The two, read back; None if nothing was added."""
-        return None if self.first is None or self.second is None else (self.first.numpy(), self.second.numpy())
+        if self.first is None or self.second is None:
+            return None
+        # Copies: what an array shares would have to be copied before it is changed again.
+        return self.first.buffer.numpy(), self.second.buffer.numpy()
 
 
 class Counts(_Pair):

@@ -430,7 +430,7 @@ def _children(layer: Layer) -> Iterator[tuple[str, Child]]:
 
 def _entries(name: str, container: Any, around: tuple[Any, ...] = ()) -> Iterator[tuple[str, Child]]:
     """The children in a list, tuple or dict, and in those within."""
-    if any(container is other for other in around):
+    if around and any(container is other for other in around):
         raise AutographError(f"{name} contains itself; a layer's lists, tuples and dicts are searched for its children")
     is_dict = isinstance(container, dict)
     for key, value in container.items() if is_dict else enumerate(container):

@@ -194,11 +194,11 @@ def parts_of(segments: list[list[Buffer]], count: int) -> Iterator[list[list[Buf
 
 @kernel(threads=1)
 def _clip(limit: T, squares: Global[T], norm: GlobalMut[T], factor: GlobalMut[T]) -> None:
-    """The norm, and what brings it to the limit: 0, which changes nothing, where it is infinite or NaN."""
+    """The norm, and what brings it to the limit: 0, which changes nothing, where it is below, infinite or NaN."""
     total = T(0)
     for i in range(len(squares)):
         total += squares[i]
     length = sqrt(total)
     norm[0] = length
     share = limit / (length + 1e-6)
-    factor[0] = T(1.0) if share > 1.0 else (share if share > 0.0 else T(0.0))
+    factor[0] = share if share > 0.0 and share < 1.0 else T(0.0)

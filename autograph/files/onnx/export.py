@@ -20,12 +20,17 @@ from krnlpy import files, scalar_type
 from krnlpy.errors import FileError
 
 from .dtypes import IR_VERSION, OPSET, TO_ONNX
-from .emitters import elementwise, reductions, shapes, windows
+from .emitters import elementwise, reductions, sequences, shapes, windows
 from .graph import Array, Dim, Graph, Operand, Unsupported, paired
 from .package import onnx_package
-from .trace import Call, Ref, Trace
+from .trace import Call, Ref, Trace, tensors_in
 
-_EMITTERS: dict[Any, Callable[..., Any]] = {**shapes.EMITTERS, **reductions.EMITTERS, **windows.EMITTERS}
+_EMITTERS: dict[Any, Callable[..., Any]] = {
+    **shapes.EMITTERS,
+    **reductions.EMITTERS,
+    **windows.EMITTERS,
+    **sequences.EMITTERS,
+}
 _MOST_BYTES = (1 << 31) - (1 << 20)
 """What a file may have: Protocol Buffers end at 2 GiB."""
 
@@ -201,6 +206,8 @@ class _Writer:
     def _argument(self, one: Any, other: Any, refs: Iterator[Ref]) -> Any:
         if isinstance(one, TensorBase) and isinstance(other, TensorBase):
             return self._operand(next(refs), one, other)  # type: ignore[arg-type]
+        if one is other and next(tensors_in(one), None) is None:
+            return one
         if isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
             return tuple(self._argument(a, b, refs) for a, b in zip(one, other, strict=True))
         return paired(one, other, self._sizes)

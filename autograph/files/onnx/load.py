@@ -17,7 +17,7 @@ from krnlpy import Device, files
 from krnlpy.errors import KrnlpyError
 
 from .node import Node
-from .operators import numbers, reductions, shapes, windows
+from .operators import numbers, recurrent, reductions, shapes, windows
 from .operators.numbers import on
 from .package import onnx_package
 from .tensors import array_of
@@ -27,6 +27,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **shapes.OPERATORS,
     **reductions.OPERATORS,
     **windows.OPERATORS,
+    **recurrent.OPERATORS,
 }
 _MOST_BYTES = 1 << 31
 _ATTRIBUTES = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints", 8: "strings"}

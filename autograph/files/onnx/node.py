@@ -10,7 +10,7 @@ from krnlpy import ScalarType
 
 from .dtypes import FROM_ONNX
 
-MOST_ELEMENTS = 1 << 34
+MOST_ELEMENTS = 1 << 31
 """The most elements that operators make of a few numbers: a damaged file must not fill the memory."""
 
 

@@ -14,6 +14,8 @@ from autograph.errors import CheckpointError
 from autograph.nn.dense import Dense
 from autograph.nn.layer import Layer
 from autograph.nn.normalization.running import RunningStatistics
+from autograph.nn.sequences.attention import MultiHeadAttention
+from autograph.nn.sequences.transformer import TransformerBlock
 from autograph.nn.sequential import Sequential
 from autograph.tensor.layer_tensor import LayerTensor
 
@@ -82,11 +84,41 @@ def _of_type(dtype: Any) -> Callable[[Sequence[Array]], Sequence[Array]]:
     return lambda arrays: [array.astype(dtype) for array in arrays]
 
 
+def _heads(layer: MultiHeadAttention) -> list[Rule]:
+    """PyTorch has the products of queries, keys and values in one matrix, if these have one width."""
+    products = layer.query, layer.key, layer.value
+    if len({product.weight.shape for product in products}) > 1:
+        return []
+    weights, biases = (tuple(f"{name}.{of}" for name in ("query", "key", "value")) for of in ("weight", "bias"))
+    return [
+        Rule(weights, ("in_proj_weight",), lambda w: [part.T for part in np.split(w[0], 3)], _joined_transposes),
+        Rule(biases, ("in_proj_bias",), lambda b: np.split(b[0], 3), lambda b: [np.concatenate(b)], False),
+        transposed("out.weight", "out_proj.weight"),
+        same("out.bias", "out_proj.bias"),
+    ]
+
+
+def _joined_transposes(arrays: Sequence[Array]) -> Sequence[Array]:
+    return [np.concatenate([array.T for array in arrays])]
+
+
 _RULES: dict[type[Layer], Callable[[Any], list[Rule]]] = {
     Dense: lambda _: [transposed("weight")],
     RunningStatistics: _count_of_batches,
+    MultiHeadAttention: _heads,
 }
-"""What PyTorch has otherwise, by kind of layer."""
+"""What PyTorch has otherwise, by kind of layer; a rule may be for tensors of the layers within."""
+
+
+def _child_names(layer: Layer) -> dict[str, str]:
+    """What PyTorch calls layers within others: a TransformerBlock is its TransformerEncoderLayer or, with attention to
+    a context, its TransformerDecoderLayer."""
+    if not isinstance(layer, TransformerBlock):
+        return {}
+    names = {"attention": "self_attn", "wide": "linear1", "narrow": "linear2"}
+    if layer.cross is not None:
+        names |= {"cross": "multihead_attn", "norm_cross": "norm2", "norm2": "norm3"}
+    return names
 
 
 def rules_of(model: Layer, convention: Convention) -> list[StoredRule]:
@@ -97,17 +129,17 @@ def rules_of(model: Layer, convention: Convention) -> list[StoredRule]:
     """
     if convention not in get_args(Convention):
         raise CheckpointError(f"convention={convention!r}: expected {' or '.join(map(repr, get_args(Convention)))}")
+    layers = list(_layers(model, "", ""))
+    left = {ours + name: tensor for ours, _, layer in layers for name, tensor in _tensors(layer)}
     rules = []
-    for ours, theirs, layer in _layers(model, "", ""):
-        own = dict(_tensors(layer))
+    for ours, theirs, layer in layers:
         theirs = theirs if convention == "pytorch" else ours
-        left = dict.fromkeys(own)
-        for rule in _special(layer) if convention == "pytorch" else []:
-            if left.keys() >= {*rule.ours}:
-                rules.append(_stored(rule, own, ours, theirs))
-                for name in rule.ours:
-                    del left[name]
-        rules += [_stored(same(name), own, ours, theirs) for name in left]
+        own = [same(name) for name, _ in _tensors(layer)]
+        for rule in [*(_special(layer) if convention == "pytorch" else []), *own]:
+            names = tuple(ours + name for name in rule.ours)
+            if left.keys() >= {*names}:
+                tensors = tuple(left.pop(name) for name in names)
+                rules.append(StoredRule(tensors, names, tuple(theirs + name for name in rule.theirs), rule))
     return rules
 
 
@@ -118,22 +150,14 @@ def _special(layer: Layer) -> list[Rule]:
     return []
 
 
-def _stored(rule: Rule, own: dict[str, LayerTensor], ours: str, theirs: str) -> StoredRule:
-    return StoredRule(
-        tuple(own[name] for name in rule.ours),
-        tuple(ours + name for name in rule.ours),
-        tuple(theirs + name for name in rule.theirs),
-        rule,
-    )
-
-
 def _layers(layer: Layer, ours: str, theirs: str) -> Iterator[tuple[str, str, Layer]]:
     """A layer and all within it, with what names begin with: in autograph, and in PyTorch, whose Sequential has its
     layers by their numbers."""
     yield ours, theirs, layer
+    names = _child_names(layer)
     for name, child in _children(layer):
         if isinstance(child, Layer):
-            there = name.removeprefix("layers.") if isinstance(layer, Sequential) else name
+            there = name.removeprefix("layers.") if isinstance(layer, Sequential) else names.get(name, name)
             yield from _layers(child, f"{ours}{name}.", f"{theirs}{there}.")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from autograph.functions.launch import split_rows
 from autograph.functions.products.stacks import product_into
 from autograph.functions.reducers.sums import sum_axes
 from autograph.functions.type_variables import T, U, W
@@ -157,7 +158,8 @@ def backward(
     slopes = dy.reshape((*lead, queries, v.shape[3]))
     means = Buffer.zeros((logs.shape[0], 1), dtype, q.device)
     if dy.size:
-        launch(scores.kernels.products, 1, _rows(dy), _rows(out), means)
+        for some in split_rows(_rows(dy), _rows(out), means):
+            launch(scores.kernels.products, 1, *some)
     dq = Buffer.zeros((*lead, queries, q.shape[3]), dtype, q.device)
     dk, dv = (Buffer.zeros(x.shape, dtype, q.device) for x in (scores.k, scores.v))
     dmask = Buffer.zeros(mask.shape, dtype, q.device) if of_mask and mask is not None else None

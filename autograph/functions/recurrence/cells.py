@@ -180,15 +180,17 @@ def kernels(cell: Cell, is_host: bool, dtype: ScalarType, has_lengths: bool, has
         c: GlobalMut[U, Literal[3]],
         y: GlobalMut[T, Literal[3]],
         lengths: Global[i32],
+        time: i32,
         t: i32,
         before: i32,
         after: i32,
         place: i32,
     ) -> None:
-        """Step ``t``: from the states ``before`` to those ``after``; what is kept is at ``place``."""
+        """The step at a time: its inputs are at ``t``; it goes from the states ``before`` to those ``after``, and what
+        is kept of it is at ``place``."""
         n = h.shape[2]
         for row in range(first_row(), h.shape[1], row_step()):
-            if not has_lengths or t < lengths[row]:
+            if not has_lengths or time < lengths[row]:
                 for j in range(first(), n, step()):
                     forward_of(
                         j, n, x[t, row], products[row], of_x, of_state,
@@ -218,6 +220,7 @@ def kernels(cell: Cell, is_host: bool, dtype: ScalarType, has_lengths: bool, has
         dx: GlobalMut[U, Literal[3]],
         dp: GlobalMut[U, Literal[3]],
         lengths: Global[i32],
+        time: i32,
         t: i32,
         before: i32,
         after: i32,
@@ -225,7 +228,7 @@ def kernels(cell: Cell, is_host: bool, dtype: ScalarType, has_lengths: bool, has
         """The gradient of a state comes through the products (``flow``), past them (``carry``) and from its output."""
         n = h.shape[2]
         for row in range(first_row(), h.shape[1], row_step()):
-            if not has_lengths or t < lengths[row]:
+            if not has_lengths or time < lengths[row]:
                 for j in range(first(), n, step()):
                     carry[row, j] = backward_of(
                         j, n, flow[row, j] + carry[row, j] + dy[t, row, j],

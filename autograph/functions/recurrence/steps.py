@@ -129,10 +129,23 @@ def _forward(
     products = Buffer.empty((batch, gates), dtype, x.device)
     turned = past.weight.transpose()
     lengths = past.lengths if past.lengths is not None else Buffer.empty(1, i32, x.device)
+    is_reached = all(some.can_be_indexed for some in (x, kept, h, past.c, y))
     for t, before, after in past.order():
         product_into(products, h[before], turned)
         place = t if kept.shape[0] > 1 else 0
-        run(products, x, of_x, of_state, kept, h, past.c, y, lengths, t, before, after, place)
+        if is_reached:
+            run(products, x, of_x, of_state, kept, h, past.c, y, lengths, t, t, before, after, place)
+            continue
+        low = min(before, after)
+        states = [_part(some, low, 2) for some in (h, past.c)]
+        some_x, some_kept, some_y = _part(x, t), _part(kept, place), _part(y, t)
+        places = before - low, after - low
+        run(products, some_x, of_x, of_state, some_kept, *states, some_y, lengths, t, 0, *places, 0)
+
+
+def _part(x: Buffer, first: int, count: int = 1) -> Buffer:
+    """Some steps of what kernels do not reach all of; what has no steps is as it is."""
+    return x if x.shape[0] == 1 else x[first : first + count]
 
 
 def _backward(cell: Cell, dy: Buffer, of_last: list[Buffer], past: _Past) -> list[Buffer]:
@@ -149,8 +162,16 @@ def _backward(cell: Cell, dy: Buffer, of_last: list[Buffer], past: _Past) -> lis
         found = kernels(cell, device.is_host, dtype, past.lengths is not None, False)
         run = _bound(found.backward, batch, gates, device)
         lengths = past.lengths if past.lengths is not None else Buffer.empty(1, i32, device)
+        is_reached = all(some.can_be_indexed for some in (dy, past.kept, h, past.c, dx, dp))
         for t, before, after in reversed(past.order()):
-            run(flow, carry, dc, dy, past.kept, h, past.c, dx, dp, lengths, t, before, after)
+            if is_reached:
+                run(flow, carry, dc, dy, past.kept, h, past.c, dx, dp, lengths, t, t, before, after)
+            else:
+                low = min(before, after)
+                states = [_part(some, low, 2) for some in (h, past.c)]
+                some_dy, some_kept, some_dx, some_dp = (_part(some, t) for some in (dy, past.kept, dx, dp))
+                places = before - low, after - low
+                run(flow, carry, dc, some_dy, some_kept, *states, some_dx, some_dp, lengths, t, 0, *places)
             product_into(flow, of_products[t], weight)
     rows = of_products.reshape((steps * batch, gates))
     earlier = (h[1:] if past.is_reverse else h[:-1]).reshape((steps * batch, n))

@@ -14,7 +14,7 @@ from autograph import Dense, Layer, Parameter, Relu, Sequential, Tensor, element
 from autograph.errors import CheckpointError, OnnxError
 from krnlpy import Device
 from tests.models import lstm, resnet, transformer, vae
-from tests.support.tiers import deep, one_vulkan_device
+from tests.support.tiers import deep, one_vulkan_device, sampled
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -56,10 +56,15 @@ def compare(model: Layer, inputs: Arrays, path: Path, tolerance: float = 2e-5) -
         batch = [np.resize(x, (count, *x.shape[1:])) for x in inputs]
         expected = model(*[Tensor.from_numpy(x) for x in batch])
         found = session.run(None, {i.name: x for i, x in zip(session.get_inputs(), batch, strict=True)})
-        for y, z in zip(expected if isinstance(expected, tuple) else (expected,), found, strict=True):
+        for y, z in zip(tensors(expected), found, strict=True):
             assert (y.shape, y.numpy().dtype) == (z.shape, z.dtype)
             np.testing.assert_allclose(z, y.numpy(), rtol=tolerance, atol=tolerance)
     return onnx.load(path)
+
+
+def tensors(value: Any) -> list[Tensor]:
+    """The tensors in a result."""
+    return [x for part in value for x in tensors(part)] if isinstance(value, tuple) else [value]
 
 
 def normal(*shape: int) -> np.ndarray[Any, Any]:
@@ -85,10 +90,41 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize(("case", "count"), MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize(("case", "count"), sampled([*MODELS.values()], 4), ids=MODELS)
 def test_models_with_forwards_of_their_own(case: Any, count: int, tmp_path: Path) -> None:
     inputs = [x.astype(np.int32) if x.dtype == np.int64 else x for x in case.batch(0)[:count]]
     compare(case.model(Device.host()), inputs, tmp_path / "m.onnx")
+
+
+SEQUENCES: dict[str, Callable[[], Layer]] = {
+    "lstm": lambda: ag.LSTM(4, 5, 2, bidirectional=True, seed=0),
+    "gru": lambda: ag.GRU(4, 5, bias=False, seed=0),
+    "rnn": lambda: ag.RNN(4, 5, activation="relu", seed=0),
+    "block": lambda: ag.TransformerBlock(4, 2, causal=True, seed=0),
+    "shared heads": lambda: ag.MultiHeadAttention(4, 2, key_heads=1, rotary=True, causal=True, seed=0),
+}
+
+
+@pytest.mark.parametrize(("name",), sampled([(name,) for name in SEQUENCES], 3))
+def test_sequences(name: str, tmp_path: Path) -> None:
+    model = SEQUENCES[name]()
+    compare(model, [normal(2, 3, 4)], tmp_path / "m.onnx")
+    x = Tensor.from_numpy(normal(2, 3, 4))
+    for found, expected in zip(tensors(load_onnx(tmp_path / "m.onnx")(x)), tensors(model(x)), strict=True):
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), atol=1e-5)
+
+
+def test_lengths_of_sequences(tmp_path: Path) -> None:
+    class Lengths(Layer):
+        def __init__(self) -> None:
+            self.recurrent = ag.GRU(4, 5, bidirectional=True, seed=0)
+            self.attention = ag.MultiHeadAttention(4, 2, seed=0)
+
+        def forward(self, x: Tensor, lengths: Tensor) -> Any:
+            y, state = self.recurrent(x, lengths=lengths)
+            return y, state, self.attention(x, lengths=lengths)
+
+    compare(Lengths(), [normal(3, 4, 4), np.array([4, 1, 2], np.int32)], tmp_path / "m.onnx")
 
 
 NUMBERS: dict[str, Callable[..., Any]] = {
@@ -130,7 +166,7 @@ NUMBERS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize(("name",), sampled([(name,) for name in NUMBERS], 2))
 def test_operations(name: str, tmp_path: Path) -> None:
     compare(Function(NUMBERS[name]), [normal(4, 6)], tmp_path / "m.onnx")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def test_node_tests_on_devices(device: Device, tmp_path: Path) -> None:
             assert verdict == "passed" or verdict.startswith("refused"), (case.name, verdict)
 
 
+@deep
 @pytest.mark.parametrize("case", [resnet.CASE, transformer.CASE, lstm.CASE], ids=["resnet", "transformer", "lstm"])
 def test_what_we_write(case: Any, tmp_path: Path) -> None:
     model = case.model(Device.host())
@@ -59,7 +61,7 @@ def test_what_we_write(case: Any, tmp_path: Path) -> None:
     x = Tensor.from_numpy(given.astype(np.int32) if given.dtype == np.int64 else given)
     export_onnx(model, x, tmp_path / "m.onnx")
     loaded = load_onnx(tmp_path / "m.onnx")
-    np.testing.assert_allclose(loaded(x).numpy(), model(x).numpy(), atol=1e-5)
+    np.testing.assert_allclose(loaded(x).numpy(), model.eval()(x).numpy(), atol=1e-5)
     assert loaded.parameter_count >= model.parameter_count
 
 
@@ -117,6 +119,36 @@ def test_models_of_onnx(name: str, tmp_path: Path) -> None:
     found = load_onnx(tmp_path / "m.onnx")(Tensor.from_numpy(x)).numpy()
     assert expected.std() > 0
     np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
+
+
+@deep
+def test_modules_that_pytorch_writes(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    torch.manual_seed(0)
+    block = nn.TransformerEncoderLayer(16, 4, 32, 0.0, "gelu", batch_first=True)
+    transformer = nn.Sequential(nn.Embedding(20, 16), nn.TransformerEncoder(block, 2), nn.Linear(16, 20))
+    images = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1, stride=2),
+        nn.BatchNorm2d(8),
+        nn.MaxPool2d(2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
+    recurrent = nn.LSTM(4, 5, 2, bidirectional=True, batch_first=True)
+    for module, x in (
+        (transformer, torch.randint(0, 20, (2, 5))),
+        (images, torch.randn(2, 3, 16, 16)),
+        (recurrent, torch.randn(2, 3, 4)),
+    ):
+        module.eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(module, (x,), tmp_path / "m.onnx", dynamo=False, opset_version=17)
+        found, expected = load_onnx(tmp_path / "m.onnx")(Tensor.from_numpy(x.numpy())), module(x)
+        if isinstance(expected, tuple):
+            found, expected = found[0], expected[0]
+        np.testing.assert_allclose(found.numpy(), expected.detach().numpy(), atol=1e-5)
 
 
 def test_unknown_operators_are_listed_at_once(tmp_path: Path) -> None:

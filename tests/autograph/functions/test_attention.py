@@ -13,6 +13,8 @@ from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from autograph.functions.attention import passes
 from autograph.functions.products import stacks
 from krnlpy import Device, Feature, bf16, f16, f64
+from tests.support.devices import limit_reach
+from tests.support.tiers import one_vulkan_device
 from tests.support.typed import present
 
 Array = np.ndarray[Any, Any]
@@ -83,6 +85,7 @@ def test_beside_pytorch(device: Device, most: int | None, monkeypatch: pytest.Mo
             np.testing.assert_allclose(present(parameter.grad).numpy(), peer.grad.numpy(), rtol=1e-5, atol=5e-6)
 
 
+@one_vulkan_device
 def test_types_and_layouts(device: Device) -> None:
     """f16 and bf16 are computed in f32; operands are read where they lie, as heads of one projection do."""
     rng = np.random.default_rng(1)
@@ -107,6 +110,7 @@ def test_types_and_layouts(device: Device) -> None:
             np.testing.assert_allclose(gradient, expected, atol=16 * bound, rtol=0)
 
 
+@one_vulkan_device
 def test_what_is_empty_or_sees_nothing(device: Device) -> None:
     for q, k, shape in (((2, 0, 4), (2, 3, 4), (2, 0, 5)), ((2, 3, 4), (2, 0, 4), (2, 3, 5)), ((3, 0), (2, 0), (3, 5))):
         x, y, z = (opened(np.ones(s, np.float32), device) for s in (q, k, (*k[:-1], 5)))
@@ -126,6 +130,7 @@ def test_what_is_empty_or_sees_nothing(device: Device) -> None:
     assert large.tolist() == [[0, 0], [1.5, 1.5], [1.5, 1.5]]
 
 
+@one_vulkan_device
 def test_the_last_queries_see_all(device: Device) -> None:
     """With a cache of keys, new queries give what they would give among all."""
     q, k, v = (Tensor.from_numpy(x, device) for x in np.random.default_rng(2).standard_normal((3, 2, 8, 4), np.float32))
@@ -178,6 +183,26 @@ def test_second_derivatives() -> None:
         gradcheck(attention, (q, k, v), order=2)
 
 
+@one_vulkan_device
+def test_more_than_kernels_reach(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    if device.info.backend == "interpreter":
+        pytest.skip("its kernels reach whole memories or nothing")
+    arrays = np.random.default_rng(7).standard_normal((3, 2, 48, 16)).astype(np.float32)
+    mask = Tensor.from_numpy(arrays[:, 0, :, :1] > -1, device)[:2].mT  # for each head: [2, 1, 48]
+
+    def found() -> list[Array]:
+        operands = [opened(array, device) for array in arrays]
+        y = scaled_dot_product_attention(*operands, causal=True, mask=mask)
+        (y * y).sum().backward()
+        return [y.numpy(), *(present(x.grad).numpy() for x in operands)]
+
+    whole = found()
+    limit_reach(device, 4096, monkeypatch)  # operands have 6144 bytes, scores 18432
+    for part, expected in zip(found(), whole, strict=True):
+        # Other tiles, and other orders of sums of 48 products.
+        np.testing.assert_allclose(part, expected, rtol=1e-5, atol=5e-6)
+
+
 def test_memory_is_linear(monkeypatch: pytest.MonkeyPatch) -> None:
     """At twice the length twice the bytes, forward and backward: scores would take four times as many."""
     device, product, peak = Device.host(), stacks.product_into, 0
@@ -203,6 +228,7 @@ def test_memory_is_linear(monkeypatch: pytest.MonkeyPatch) -> None:
     assert taken[2] < 2 * taken[1] < 4 * taken[0]
 
 
+@one_vulkan_device
 def test_what_does_not_fit(device: Device) -> None:
     x = Tensor.ones((2, 4, 3, 8), device=device)
     for wrong, error in (

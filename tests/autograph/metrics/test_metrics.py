@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograph import Parameter, Tensor, metrics
-from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
+from autograph import Parameter, Tensor, capture, metrics
+from autograph.errors import AutographError, CaptureError, DeviceError, DtypeError, ShapeError
 from autograph.metrics.totals import Counts, Sums
 from krnlpy import Device, f32, f64, i32
 from tests.support.devices import requires
@@ -205,6 +205,42 @@ def test_nothing_is_recorded_and_nothing_waits(device: Device) -> None:
     nothing = Tensor.zeros((0, CLASSES), f32, device)
     accuracy.update(nothing, np.zeros(0, int))
     assert accuracy.compute() == sklearn.accuracy_score(TRUE, PREDICTED)
+
+
+@one_vulkan_device
+def test_in_captured_steps(device: Device) -> None:
+    """They go on with what a recording changes, also after a figure was read, and after a reset."""
+    whole = metrics.ConfusionMatrix(CLASSES), metrics.Mean(), metrics.MeanSquaredError()
+    eager = metrics.ConfusionMatrix(CLASSES), metrics.Mean(), metrics.MeanSquaredError()
+
+    def update(to: Any, x: Tensor, classes: Tensor) -> None:
+        matrix, mean, error = to
+        matrix.update(x, classes)
+        mean.update(x.cross_entropy_loss(classes))
+        error.update(x, x * x)
+
+    @capture
+    def step(x: Tensor, classes: Tensor) -> Tensor:
+        update(whole, x, classes)
+        return x.sum()
+
+    for turn in range(6):
+        x = Tensor.from_numpy(LOGITS[3 * turn : 3 * turn + 3], device)
+        classes = Tensor.from_numpy(TRUE[3 * turn : 3 * turn + 3].astype(np.int32), device)
+        step(x, classes)
+        update(eager, x, classes)
+        if turn % 2:
+            for ours, theirs in zip(whole, eager, strict=True):
+                np.testing.assert_array_equal(ours.compute(), theirs.compute())
+        if turn == 3:
+            for metric in (*whole, *eager):
+                metric.reset()
+                assert np.all(np.isnan(metric.compute()) | (np.asarray(metric.compute()) == 0))
+    area = metrics.AUROC()
+    kept = capture(lambda x: area.update(x, np.array([0, 1])))
+    with pytest.raises(CaptureError, match="AUROC"):
+        for _ in range(2):
+            kept(Tensor.ones(2, f32, device))
 
 
 def test_means_of_doubles(device: Device) -> None:

@@ -10,6 +10,8 @@ import pytest
 from autograph import GRU, LSTM, RNN, Parameter, Tensor
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from krnlpy import Device, Feature, bf16, f16, f64
+from tests.support.devices import limit_reach
+from tests.support.tiers import one_vulkan_device
 from tests.support.typed import present
 
 Array = np.ndarray[Any, Any]
@@ -75,7 +77,7 @@ def compare(layer: Any, torch: Any, device: Device, lengths: list[int] | None, h
         np.testing.assert_allclose(present(parameter.grad).numpy(), other.grad.numpy(), rtol=1e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["lstm", *(pytest.param(kind, marks=one_vulkan_device) for kind in ("gru", "rnn"))])
 def test_beside_pytorch(kind: str, device: Device) -> None:
     torch = pytest.importorskip("torch")
     is_slow = device.info.backend == "interpreter"
@@ -91,6 +93,7 @@ def test_beside_pytorch(kind: str, device: Device) -> None:
         compare(relu, torch, device, [3, 1, 4], has_states=True)
 
 
+@one_vulkan_device
 def test_wider_than_subgroups(device: Device) -> None:
     torch = pytest.importorskip("torch")
     if device.info.backend == "interpreter":
@@ -98,6 +101,29 @@ def test_wider_than_subgroups(device: Device) -> None:
     compare(GRU(70, 65, device=device, seed=0), torch, device, [4, 3, 4], has_states=True)
 
 
+@one_vulkan_device
+def test_more_than_kernels_reach(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bits, from parts of what a kernel cannot index at once."""
+    if device.info.backend == "interpreter":
+        pytest.skip("its kernels reach whole memories or nothing")
+    x = Tensor.from_numpy(np.random.default_rng(3).standard_normal((2, 9, 4)).astype(np.float32), device)
+    lengths = Tensor.from_numpy(np.array([9, 5], np.int32), device)
+    layer = LSTM(4, 40, bidirectional=True, device=device, seed=0)
+
+    def found() -> list[Array]:
+        layer.init_parameter_grads()
+        y, _ = layer(x, lengths=lengths)
+        (y * y).sum().backward()
+        return [y.numpy(), *(present(parameter.grad).numpy() for parameter in layer.parameters())]
+
+    whole = found()
+    # A step's numbers, 2 * 160 * 4 bytes, are reached, those of 9 steps are not.
+    limit_reach(device, 8192, monkeypatch)
+    for part, expected in zip(found(), whole, strict=True):
+        np.testing.assert_allclose(part, expected, rtol=1e-5, atol=1e-6)
+
+
+@one_vulkan_device
 def test_types(device: Device) -> None:
     """f16 and bf16 are computed in f32, and rounded where they are results."""
     x = np.random.default_rng(1).standard_normal((2, 3, 4)).astype(np.float32)
@@ -139,6 +165,7 @@ def test_dropout_between_layers_and_states_that_are_changed() -> None:
     np.testing.assert_array_equal(found, present(layer.weight_hh_l0.grad).numpy())  # type: ignore[attr-defined]
 
 
+@one_vulkan_device
 def test_what_is_empty(device: Device) -> None:
     layer = LSTM(3, 4, device=device, seed=0)
     for batch, steps in ((0, 3), (2, 0)):
@@ -149,6 +176,7 @@ def test_what_is_empty(device: Device) -> None:
         assert not present(layer.weight_hh_l0.grad).numpy().any()  # type: ignore[attr-defined]
 
 
+@one_vulkan_device
 def test_what_does_not_fit(device: Device) -> None:
     layer, x = LSTM(3, 4, device=device, seed=0), Tensor.ones((2, 5, 3), device=device)
     state = Tensor.zeros((1, 2, 4), device=device)

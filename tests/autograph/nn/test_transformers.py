@@ -8,19 +8,26 @@ import numpy as np
 import pytest
 
 from autograph import (
+    LSTM,
+    SGD,
     AttentionCache,
+    Dense,
+    Layer,
     LearnedPositions,
     MultiHeadAttention,
     Parameter,
+    Sequential,
     SinusoidalPositions,
     Tensor,
     TransformerBlock,
+    capture,
     gradcheck,
     rotary_embedding,
     sinusoidal_positions,
 )
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from krnlpy import Device, bf16, f16
+from tests.support.tiers import one_vulkan_device
 from tests.support.typed import present
 
 Array = np.ndarray[Any, Any]
@@ -60,6 +67,7 @@ def compare(ours: Any, theirs: Any, inputs: list[tuple[Any, Any]], torch: Any, d
         np.testing.assert_allclose(present(x.grad).numpy(), y.grad.numpy(), rtol=1e-4, atol=5e-5)
 
 
+@one_vulkan_device
 def test_attention_beside_pytorch(device: Device) -> None:
     torch = pytest.importorskip("torch")
     width, heads = 8, 2
@@ -91,6 +99,7 @@ def test_attention_beside_pytorch(device: Device) -> None:
         np.testing.assert_allclose(gradient, peer.out_proj.weight.grad.numpy(), rtol=1e-4, atol=5e-5)
 
 
+@one_vulkan_device
 @pytest.mark.parametrize("norm_first", [True, False])
 def test_block_beside_pytorch(norm_first: bool, device: Device) -> None:
     torch = pytest.importorskip("torch")
@@ -126,6 +135,7 @@ def test_block_beside_pytorch(norm_first: bool, device: Device) -> None:
     compare(y, z, [(x, a), (context, b)], torch, device)
 
 
+@one_vulkan_device
 def test_generation_step_by_step(device: Device) -> None:
     """With a cache, a block gives for each part what it gives for the whole: rotary positions and few heads of keys."""
     x = Tensor.from_numpy(draw(1, 2, 6, 16), device)
@@ -155,6 +165,47 @@ def test_dropout() -> None:
     assert TransformerBlock(8, 2, seed=0).dropout is None
 
 
+@one_vulkan_device
+def test_captured_steps_are_eager_ones(device: Device) -> None:
+    """Bit for bit: a recurrent layer, a block of a transformer, and a product."""
+    if device.info.backend == "interpreter":
+        pytest.skip("captures are not its own")
+    layers = [
+        LSTM(8, 8, seed=0, device=device),
+        TransformerBlock(8, 2, causal=True, seed=1, device=device),
+        Dense(8, 3, seed=2, device=device),
+    ]
+    model, optimizer = Sequential(First(layers[0]), *layers[1:]), SGD()
+
+    def step(x: Tensor, slope: Tensor) -> Tensor:
+        model.init_parameter_grads()
+        y: Tensor = model(x)
+        y.backward(slope)
+        model.update(0.1, optimizer)
+        return y.detach()
+
+    first = [parameter.numpy() for parameter in model.parameters()]
+    found = []
+    for run in (step, capture(step)):
+        for parameter, value in zip(model.parameters(), first, strict=True):
+            parameter[...] = Tensor.from_numpy(value, device)
+        for i in range(3):
+            inputs = [Tensor.from_numpy(draw(i, 2, 5, n), device) for n in (8, 3)]
+            found.append(run(*inputs).numpy())
+    np.testing.assert_array_equal(found[:3], found[3:])
+
+
+class First(Layer):
+    """The first of several results."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Any:
+        return self.layer(x)[0]
+
+
+@one_vulkan_device
 def test_rotary_embedding(device: Device) -> None:
     x = draw(1, 2, 3, 5, 6)
     angles = np.arange(5)[:, None] * 10000.0 ** (-np.arange(0, 6, 2) / 6)
@@ -184,6 +235,7 @@ def test_rotary_gradients() -> None:
     gradcheck(lambda x: rotary_embedding(x, 2), Tensor.from_numpy(draw(2, 3, 4).astype(np.float64)), order=2)
 
 
+@one_vulkan_device
 def test_tables_of_positions(device: Device) -> None:
     table = sinusoidal_positions(7, 6, offset=2, device=device).numpy()
     angles = np.arange(2, 9)[:, None] / 10000.0 ** (np.arange(0, 6, 2) / 6)
@@ -197,6 +249,7 @@ def test_tables_of_positions(device: Device) -> None:
     assert present(layer.weight.grad).numpy()[:, 0].tolist() == [0, 0, *[2] * 7]
 
 
+@one_vulkan_device
 def test_what_does_not_fit(device: Device) -> None:
     x = Tensor.ones((2, 3, 8), device=device)
     layer = MultiHeadAttention(8, 2, device=device, seed=0)

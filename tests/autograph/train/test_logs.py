@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import re
 import sys
@@ -26,7 +27,7 @@ from autograph.train import (
 )
 from autograph.train.display import Notebook
 from krnlpy.errors import FileError
-from tests.support import process
+from tests.support.tiers import deep
 
 from .test_resume import Killed
 from .tiny import curves, fit, make
@@ -94,6 +95,7 @@ def test_the_line_of_an_epoch_that_was_not_saved_is_dropped(tmp_path: Path) -> N
     ]  # fmt: skip
 
 
+@deep  # its packages take seconds to import
 def test_events_for_tensorboard(tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX")
     trainer = make(tmp_path / "m")
@@ -157,7 +159,7 @@ def test_what_is_missing_is_said_before_training(
 
 def test_wrong_settings_of_logs() -> None:
     for made in (JsonLinesLog, TensorBoardLog):
-        if made is JsonLinesLog or pytest.importorskip("tensorboardX"):
+        if made is JsonLinesLog or importlib.util.find_spec("tensorboardX"):  # to import it takes seconds
             with pytest.raises(AutographError, match="every=0; expected"):
                 made("x", every=0)
     with pytest.raises(FileError, match="empty"):
@@ -183,17 +185,12 @@ def test_a_line_an_epoch_where_nobody_looks(tmp_path: Path, capsys: pytest.Captu
     assert capsys.readouterr().out == ""
 
 
-TERMINAL = """
-import rich.console
-from tests.autograph.train.tiny import fit, make
-rich.console.Console.is_terminal = property(lambda console: True)
-rich.console.Console.is_dumb_terminal = property(lambda console: False)
-fit(make(), epochs=2, progress="auto", pause=0.07)
-"""
-
-
-def test_a_bar_in_a_terminal() -> None:
-    shown = process.output("-c", TERMINAL, COLUMNS="120", TERM="xterm")
+def test_a_bar_in_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    monkeypatch.setattr("rich.console.Console.is_dumb_terminal", False)
+    monkeypatch.setenv("COLUMNS", "120")
+    fit(make(), epochs=2, progress="auto", pause=0.07)
+    shown = capsys.readouterr().out
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
     assert re.search(r"epoch 1/2 .* [1-5]/5 loss \d\.\d{4}  right \d\.\d{4}  [\d,]+ examples/s \d:\d\d:\d\d", text)
     lines = re.findall(r"^epoch [12]/2  train loss .* examples/s *$", text.replace("\r", "\n"), re.MULTILINE)

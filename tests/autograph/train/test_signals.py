@@ -120,7 +120,7 @@ def begun(folder: Path, epochs: int, pause: float) -> subprocess.Popen[str]:
     return child
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=deep)])
 def test_a_process_ends_as_signals_ask(number: signal.Signals, tmp_path: Path) -> None:
     child = begun(tmp_path, 1_000_000, 0.005)
     while not (tmp_path / "model.cbor").exists():

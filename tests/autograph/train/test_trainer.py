@@ -13,7 +13,7 @@ from autograph.errors import AutographError
 from autograph.optim import LossScale, MovingAverage, clip_gradients_by_norm, clip_gradients_by_value
 from autograph.train import Callback, Trainer
 from krnlpy import Device, bf16, f16, f32
-from tests.support.devices import requires
+from tests.support.tiers import deep, one_vulkan_device
 
 from ..lenet5 import LeNet5
 from .tiny import BATCHES, Falling, Right, Shuffled, Tiny, bits, cross_entropy, curves, fit, make
@@ -39,6 +39,7 @@ class Noted(Callback):
         self.ends += 1
 
 
+@one_vulkan_device
 def test_the_same_bits_as_the_plain_loop(device: Device) -> None:
     model, optimizer, schedule, loader, losses = Tiny(device), SGD(momentum=0.9), Falling(), Shuffled(), []
     counts, step = [], 0
@@ -63,10 +64,18 @@ def test_the_same_bits_as_the_plain_loop(device: Device) -> None:
     assert model.mean.numpy().tobytes() == next(trainer.model.buffers()).numpy().tobytes()
 
 
-@pytest.mark.one_vulkan_device
-def test_lenet5_has_the_same_bits_as_in_the_plain_loop(device: Device) -> None:
+def test_lenet5_has_the_same_bits_as_in_the_plain_loop() -> None:
+    check_lenet5(Device.host())
+
+
+@deep
+def test_lenet5_has_them_on_every_device(device: Device) -> None:
     if device.info.kind == "interpreter":
         pytest.skip("millions of products")
+    check_lenet5(device)
+
+
+def check_lenet5(device: Device) -> None:
     from autograph.data import batches, load_mnist
 
     data = load_mnist(download=False, progress=False)
@@ -205,17 +214,17 @@ def test_losses_are_read_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [1, 1, 3, 3, 5]
 
 
-def test_bf16_takes_batches_of_f32(device: Device) -> None:
-    trainer = make(device=device, dtype=bf16)
+def test_bf16_takes_batches_of_f32() -> None:
+    trainer = make(dtype=bf16)
     fit(trainer, epochs=2)
     master = trainer.model.first.weight.state["master"]  # type: ignore[attr-defined]
     assert master.dtype == f32 and trainer.model.first.weight.dtype == bf16  # type: ignore[attr-defined]
     assert trainer.history[1]["train_loss"] < 1
 
 
-def test_clipped_scaled_and_averaged_as_by_hand(device: Device, tmp_path: Path) -> None:
+def test_clipped_scaled_and_averaged_as_by_hand(tmp_path: Path) -> None:
     """In f16, by the lines that one would write; then saved and gone on from."""
-    requires(device, f16)
+    device = Device.host()
     model, average = Tiny(device, dtype=f16), MovingAverage(model_of := Tiny(device, dtype=f16), 0.5)
     optimizer, loader = LossScale(SGD(momentum=0.9), 256.0, every=3), Shuffled()
     by_hand = MovingAverage(model, 0.5)

@@ -1,0 +1,120 @@
+"""A diffusion model draws digits of 8 by 8 pixels: ``python examples/networks/diffusion.py --pictures .``
+
+Noise is added to images in 100 steps, and a network learns to tell the noise from the image; new images come out of pure
+noise when it is taken away step by step. After J. Ho, A. Jain, P. Abbeel, "Denoising Diffusion Probabilistic Models",
+NeurIPS 2020, with the cosine schedule of A. Nichol, P. Dhariwal, ICML 2021.
+
+In two minutes on two cores a classifier that was trained on real digits is sure of most of the new ones: it gives the class
+that it chose a probability of more than 0.85 on average.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from autograph import AdamW, Dense, Embedding, Layer, LayerNorm, Sequential, Silu, Tensor, capture, clip, random, softmax, sqrt
+from autograph.data import DataLoader, load_digits
+from autograph.nn import Residual, seeded
+from autograph.optim import MovingAverage
+from autograph.optim.schedules import one_cycle
+from autograph.train import Trainer
+from examples.networks._command import Command
+
+STEPS, WIDTH = 100, 256
+_phase = np.cos((np.arange(STEPS + 1) / STEPS + 0.008) / 1.008 * math.pi / 2) ** 2
+KEPT = (_phase[1:] / _phase[0]).astype(np.float32).clip(1e-5)
+"""The share of an image's variance that is left after each step."""
+
+
+class Denoiser(Layer):
+    """Guesses the noise in images, of which it is told the step."""
+
+    def __init__(self) -> None:
+        self.image, self.time = Dense(64, WIDTH, bias=True), Embedding(STEPS, WIDTH)
+        block = lambda: Residual(LayerNorm(WIDTH), Dense(WIDTH, WIDTH, bias=True), Silu(), Dense(WIDTH, WIDTH, bias=True))
+        self.blocks = Sequential(*(block() for _ in range(4)))
+        self.out = Sequential(LayerNorm(WIDTH), Dense(WIDTH, 64, bias=True))
+
+    def forward(self, x: Tensor, step: Tensor) -> Tensor:
+        return self.out(self.blocks(self.image(x) + self.time(step)))
+
+
+def sample(model: Denoiser, count: int, generator: random.Generator, like: Tensor) -> np.ndarray:
+    """New images, numbers from 0 to 1."""
+    x = random.normal(generator, (count, 64), device=like.device)
+    for step in reversed(range(STEPS)):
+        kept, before = float(KEPT[step]), float(KEPT[step - 1]) if step else 1.0
+        noise = model(x, Tensor.full((count,), step, "i32", like.device))
+        image = clip((x - noise * math.sqrt(1 - kept)) / math.sqrt(kept), -1.0, 1.0)
+        spread = (1 - before) / (1 - kept) * (1 - kept / before)
+        x = image * (math.sqrt(before) * (1 - kept / before) / (1 - kept)) + x * (
+            math.sqrt(kept / before) * (1 - before) / (1 - kept)
+        )
+        if step:
+            x = x + random.normal(generator, (count, 64), device=like.device) * math.sqrt(spread)
+    return (x.numpy().reshape(count, 8, 8) + 1) / 2
+
+
+def confidence(images: np.ndarray, command: Command) -> float:
+    """How sure a classifier of real digits is of its choices for images, on average."""
+    digits = load_digits()
+    with seeded(command.seed + 1):
+        judge = Sequential(Dense(64, 128, bias=True), Silu(), Dense(128, 10, bias=True))
+    judge.to_device(command.device)
+    loader = DataLoader((scaled(digits.images), digits.classes), 64, shuffle=True, device=command.device)
+    trainer = Trainer(judge, AdamW(), 0.002, lambda y, t: y.cross_entropy_loss(t))
+    trainer.fit(loader, epochs=20, progress="none")
+    x = Tensor.from_numpy((images.reshape(-1, 64) * 2 - 1).astype(np.float32), command.device)
+    return float(softmax(judge(x), axis=1).max(axis=1).mean().item())
+
+
+def scaled(images: np.ndarray) -> np.ndarray:
+    """Images as vectors of numbers from -1 to 1."""
+    return (images.reshape(len(images), 64) / 8 - 1).astype(np.float32)
+
+
+def main() -> None:
+    command = Command(__doc__, epochs=200)
+    with seeded(command.seed):
+        model = Denoiser()
+    model.to_device(command.device)
+    optimizer, generator, average = AdamW(), random.Generator(command.seed), MovingAverage(model, 0.995)
+    kept = Tensor.from_numpy(KEPT, command.device)
+
+    @capture
+    def step(x: Tensor, rate: float) -> Tensor:
+        at = random.integers(generator, len(x), high=STEPS, device=x.device)
+        share, noise = kept[at].reshape(-1, 1), random.normal(generator, x.shape, device=x.device)
+        model.init_parameter_grads()
+        loss = ((model(x * sqrt(share) + noise * sqrt(1 - share), at) - noise) ** 2).mean()
+        loss.backward()
+        model.update(rate, optimizer)
+        average.update()
+        return loss
+
+    loader = DataLoader(
+        scaled(load_digits().images), 128, shuffle=True, seed=command.seed, drop_last=True, device=command.device
+    )
+    schedule = one_cycle(0.002, command.epochs * len(loader))
+    count = 0
+    for epoch in command.track(range(command.epochs)):
+        for x in loader:
+            loss = step(x, schedule(count))
+            count += 1
+        if epoch % 20 == 0:
+            command.say(f"epoch {epoch}: loss {loss.item():.4f}")
+    with average.swapped_in():
+        images = sample(model, 60, random.Generator(command.seed + 2), kept)
+    command.show_images("diffusion", images, 5, 12)
+    sure = confidence(images, command)
+    command.result(f"a classifier is sure of new digits by {sure:.2f}", good=sure > 0.85)
+
+
+if __name__ == "__main__":
+    main()
