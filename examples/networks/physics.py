@@ -2,8 +2,8 @@
 
 It gives the displacement u at a time t; it is trained to obey ``u'' + 2 d u' + w**2 u = 0`` with ``u(0) = 1`` and
 ``u'(0) = 0``, where u' and u'' are derivatives of the network by its input, and the loss is derived by its weights
-once more. No value of the solution is shown to it. After M. Raissi, P. Perdikaris, G. E. Karniadakis, "Physics-informed neural
-networks", Journal of Computational Physics 378 (2019).
+once more. No value of the solution is shown to it. After M. Raissi, P. Perdikaris, G. E. Karniadakis,
+"Physics-informed neural networks", Journal of Computational Physics 378 (2019).
 
 Within a minute on two cores it is off by less than 0.02 (the swing begins at 1).
 """

@@ -203,7 +203,7 @@ def test_what_the_repository_ships_can_be_read() -> None:
     for name in ("krnlpy", "autograph"):
         path = root / name / shipped.FILE
         assert sum(len(group.contents) for group in shipped.read(path, name)) > 100
-        assert path.stat().st_size < 2 << 20
+        assert path.stat().st_size < 3 << 20  # a fifth of autograph's are updates of many parameters at once
 
 
 def test_used_devices_are_not_asked(package: Path, run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
