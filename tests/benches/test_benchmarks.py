@@ -20,7 +20,7 @@ from benches.selection import Selection, open_devices
 from krnlpy import Device, ScalarType
 from krnlpy.scalar import bf16, f32
 from tests.support.devices import by_driver
-from tests.support.tiers import sampled
+from tests.support.tiers import deep, sampled
 
 
 def one_of_each_driver() -> tuple[Device, ...]:
@@ -93,7 +93,7 @@ def test_judges_of_memory_are_strict(monkeypatch: pytest.MonkeyPatch) -> None:
             case.judge(wrong)
 
 
-@pytest.mark.parametrize("dtype", [f32, bf16])
+@pytest.mark.parametrize("dtype", [pytest.param(f32, marks=deep), bf16])
 def test_lenet5_is_right(dtype: ScalarType, monkeypatch: pytest.MonkeyPatch) -> None:
     # A run verifies all twelve. Three show the gradients in f32; slow drivers need seconds for each.
     monkeypatch.setattr(lenet5, "Work", partial(Work, verified_steps=3))

@@ -11,9 +11,10 @@ import pytest
 from tests.support import process
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = {"autograph", "examples", "krnlpy", "ml_dtypes", "numpy"}  # and what they bring
+OURS = {"autograph", "examples", "krnlpy", "ml_dtypes", "numpy", "rich"}  # and what they bring
 NEEDS = [("kernels/mandelbrot", "PIL"), ("scikit_learn", "sklearn")]
 OPTIONAL = [("zero_copy", "torch")]
+PICTURES = ("networks/_command", "matplotlib")  # where pictures are asked for, and before anything works
 
 
 def imported(path: Path) -> set[str]:
@@ -31,7 +32,7 @@ def test_which_need_more() -> None:
         for path in examples.rglob("*.py")
         for name in imported(path) - OURS - sys.stdlib_module_names
     }
-    assert found == {*NEEDS, *OPTIONAL}
+    assert found == {*NEEDS, *OPTIONAL, PICTURES}
 
 
 @pytest.mark.parametrize(("example", "module"), [*NEEDS, *OPTIONAL])

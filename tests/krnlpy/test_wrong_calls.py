@@ -52,7 +52,7 @@ from krnlpy import (
     u8,
 )
 from krnlpy.dsl import global_id
-from tests.support.tiers import one_vulkan_device
+from tests.support.tiers import one_vulkan_device, sampled
 from tests.support.typed import untyped
 
 pytestmark = one_vulkan_device
@@ -429,13 +429,13 @@ def call(name: str, function: Callable[..., Any], arguments: list[Any], keywords
     return ""
 
 
-def troubles(device: Device) -> dict[str, str]:
-    """What goes wrong, once for each place in which it does."""
+def troubles(device: Device, third: int) -> dict[str, str]:
+    """What goes wrong in a third of the draws, once for each place in which it does."""
     good, bad = fitting(device), fitting_nothing(device)
     found: dict[str, str] = {}
     for name, make in subjects(device, good):
-        rng = random.Random(name)
-        for n in range(0, DRAWS, 1 if device.is_host else 3):
+        rng = random.Random(f"{name} {third}" if third else name)
+        for n in range(third, DRAWS, 3 if device.is_host else 9):
             function = make(rng)
             arguments, keywords = arguments_for(function, rng, good, bad, n / DRAWS)
             if what := call(name, function, arguments, keywords):
@@ -484,9 +484,10 @@ def test_what_used_to_end_otherwise(case: str) -> None:
     assert not isinstance(caught.value, InternalCompilerError)
 
 
+@pytest.mark.parametrize(("third",), sampled([(0,), (1,), (2,)], 3))
 def test_every_wrong_call_ends_in_an_error_of_ours(
-    device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    device: Device, third: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    found = troubles(device)
+    found = troubles(device, third)
     assert not found, "\n".join(found.values())

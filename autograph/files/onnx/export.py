@@ -64,7 +64,7 @@ def export_onnx(
     (5, 3)
     """
     onnx = onnx_package()
-    inputs = (example,) if isinstance(example, TensorBase) else tuple(example)
+    inputs = tuple(example) if isinstance(example, list | tuple) else (example,)
     if not isinstance(model, Layer) or not inputs or not all(isinstance(x, TensorBase) for x in inputs):
         raise OnnxError(
             f"export_onnx of a {type(model).__name__} with {example!r}: expected a Layer, and its tensors as example"

@@ -10,6 +10,7 @@ from autograph.functions.elementwise.arithmetic import minimum
 from autograph.functions.elementwise.operation import elementwise
 from autograph.functions.reductions.aggregates import vector_norm
 from autograph.functions.reductions.operation import Reduction as Along
+from autograph.tensor.base import require_tensor
 from krnlpy import dsl, func
 
 from .reduced import Reduction, compared, like, reduced, require_reduction, require_setting, wide
@@ -110,6 +111,7 @@ def cosine_embedding_loss(
     """
     require_setting("cosine_embedding_loss", "margin", margin, -1, 1)
     require_reduction(reduction)
+    require_tensor("cosine_embedding_loss", x)
     if x.ndim != 2:
         raise ShapeError(f"cosine_embedding_loss takes vectors [n, features], not {x.shape}")
     return compared("cosine_embedding_loss", _of_pair, cosine_similarity(x, y), target, reduction, margin)

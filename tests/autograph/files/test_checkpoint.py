@@ -32,6 +32,8 @@ from krnlpy.scalar import bf16, f32
 from tests.conformance.values import NUMBERS
 from tests.support import process
 
+pytestmark = pytest.mark.one_vulkan_device
+
 
 class Model(Layer):
     def __init__(self, seed: int = 0, width: int = 3, device: Device | None = None, dtype: ScalarType = f32) -> None:

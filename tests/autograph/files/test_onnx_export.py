@@ -16,6 +16,8 @@ from krnlpy import Device
 from tests.models import lstm, resnet, transformer, vae
 from tests.support.tiers import deep, one_vulkan_device, sampled
 
+pytestmark = pytest.mark.one_vulkan_device
+
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 

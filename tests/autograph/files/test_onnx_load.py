@@ -21,6 +21,8 @@ from tests.support.tiers import deep, one_vulkan_device
 from .onnx_nodes import cases, judge, report
 from .test_safetensors import damaged
 
+pytestmark = pytest.mark.one_vulkan_device
+
 onnx = pytest.importorskip("onnx")
 helper = onnx.helper
 

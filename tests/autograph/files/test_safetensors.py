@@ -17,6 +17,8 @@ from krnlpy import Device
 from krnlpy.errors import FileError, FileMissing
 from tests.support.tiers import deep, one_vulkan_device
 
+pytestmark = pytest.mark.one_vulkan_device
+
 EVERY = tuple(DTYPES.values())
 
 

@@ -26,6 +26,8 @@ from autograph.errors import CheckpointError
 from krnlpy import Device
 from tests.support.tiers import one_vulkan_device
 
+pytestmark = pytest.mark.one_vulkan_device
+
 
 class Net(Layer):
     def __init__(self, seed: int = 0, device: Device | None = None, dtype: str = "f32") -> None:

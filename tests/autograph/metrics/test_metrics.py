@@ -16,6 +16,8 @@ from tests.support.devices import requires
 from tests.support.tiers import one_vulkan_device
 from tests.support.typed import untyped
 
+pytestmark = pytest.mark.one_vulkan_device
+
 sklearn: Any = pytest.importorskip("sklearn.metrics")
 
 RANDOM = np.random.default_rng(3)

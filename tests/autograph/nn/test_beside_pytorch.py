@@ -20,6 +20,8 @@ from tests.support.typed import present, untyped
 
 from .peers import agree
 
+pytestmark = pytest.mark.one_vulkan_device
+
 # Numbers from -5 to 5, none where a function has a kink. The functions are right to some ulp of f32: 1e-5.
 X = np.random.default_rng(0).uniform(-5, 5, (2, 4, 3))
 

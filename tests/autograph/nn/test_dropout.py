@@ -29,6 +29,8 @@ from krnlpy import Device
 from krnlpy.scalar import bf16, f32
 from tests.support.typed import present, untyped
 
+pytestmark = pytest.mark.one_vulkan_device
+
 SHAPES = {Dropout1: (40, 50, 3), Dropout2: (40, 50, 2, 2), Dropout3: (40, 50, 2, 1, 2), DropPath: (2000, 3, 2)}
 
 

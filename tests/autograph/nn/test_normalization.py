@@ -36,6 +36,8 @@ from tests.support.typed import present, untyped
 
 from .peers import agree, contents
 
+pytestmark = pytest.mark.one_vulkan_device
+
 # Layer, the peer's class and arguments, and the input's shape. Statistics of 5 to 40 numbers of size 1 to 4 are right
 # to some ulp of f32 (6e-8); gradients are differences of such, which three steps add up: 1e-4, and 1e-5 near 0.
 CASES: list[tuple[Callable[[], Layer], str, tuple[Any, ...], tuple[int, ...]]] = [

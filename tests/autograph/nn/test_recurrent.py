@@ -14,6 +14,8 @@ from tests.support.devices import limit_reach
 from tests.support.tiers import one_vulkan_device
 from tests.support.typed import present
 
+pytestmark = pytest.mark.one_vulkan_device
+
 Array = np.ndarray[Any, Any]
 KINDS: dict[str, Any] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 

@@ -12,6 +12,8 @@ from autograph.errors import ShapeError
 from krnlpy import Device
 from tests.autograph.lenet5 import LeNet5
 
+pytestmark = pytest.mark.one_vulkan_device
+
 
 class Twice(Layer):
     """Gives several tensors, calls a layer twice, another never, and one with a forward of its own."""

@@ -30,6 +30,8 @@ from krnlpy import Device, bf16, f16
 from tests.support.tiers import one_vulkan_device
 from tests.support.typed import present
 
+pytestmark = pytest.mark.one_vulkan_device
+
 Array = np.ndarray[Any, Any]
 
 

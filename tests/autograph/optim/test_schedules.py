@@ -14,6 +14,8 @@ from autograph.optim import SGD, schedules
 from krnlpy import Device
 from tests.support.tiers import one_vulkan_device
 
+pytestmark = pytest.mark.one_vulkan_device
+
 STEPS = 200
 
 

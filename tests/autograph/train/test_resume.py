@@ -35,6 +35,8 @@ from tests.support.tiers import deep, one_vulkan_device
 
 from .tiny import BATCHES, Shuffled, bits, curves, fit, make
 
+pytestmark = pytest.mark.one_vulkan_device
+
 
 class Killed(Callback):
     """Ends the program, as far as that can be done in a test, after a step or in the evaluation after it."""

@@ -18,6 +18,8 @@ from tests.support.tiers import deep, one_vulkan_device
 from ..lenet5 import LeNet5
 from .tiny import BATCHES, Falling, Right, Shuffled, Tiny, bits, cross_entropy, curves, fit, make
 
+pytestmark = pytest.mark.one_vulkan_device
+
 
 class Noted(Callback):
     """Notes what it is told."""

@@ -16,6 +16,8 @@ from krnlpy import Device, Feature, scalar_type
 from tests.support.tiers import one_vulkan_device
 from tests.support.typed import untyped
 
+pytestmark = pytest.mark.one_vulkan_device
+
 N = 11
 IMAGES = np.arange(N * 6, dtype=np.float32).reshape(N, 1, 2, 3)
 CLASSES = np.arange(N, dtype=np.int32)

@@ -36,6 +36,8 @@ from tests.support.devices import requires
 from tests.support.tiers import deep, one_vulkan_device
 from tests.support.typed import untyped
 
+pytestmark = pytest.mark.one_vulkan_device
+
 
 def pictures(n: int = 5, shape: tuple[int, ...] = (2, 5, 6), dtype: str = "f32") -> np.ndarray:
     """Images in which no two elements are equal."""
