@@ -44,9 +44,9 @@ class _Bindings:
 
 bindings = _Bindings()
 
-# By identity: tensors are compared element by element.
+# By identity: tensors are compared element by element. Each use is one step, so that handlers and threads may come
+# between any two.
 _registered: WeakValueDictionary[int, Any] = WeakValueDictionary()
-_lock = threading.Lock()
 
 
 def rebound() -> None:
@@ -56,17 +56,14 @@ def rebound() -> None:
 
 def register(tensor: Any) -> None:
     """Counts a tensor among those that are the state of models."""
-    with _lock:
-        _registered[id(tensor)] = tensor
+    _registered[id(tensor)] = tensor
 
 
 def is_state(value: object) -> bool:
     """Whether it is a tensor that is the state of a model."""
-    with _lock:
-        return _registered.get(id(value)) is value
+    return _registered.get(id(value)) is value
 
 
 def registered() -> list[Any]:
     """All that are the state of models now."""
-    with _lock:
-        return list(_registered.values())
+    return [tensor for reference in _registered.valuerefs() if (tensor := reference()) is not None]
