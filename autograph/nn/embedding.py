@@ -56,8 +56,8 @@ class Embedding(Layer):
         if padding_index is not None and not (isinstance(padding_index, int) and -count <= padding_index < count):
             raise ShapeError(f"Embedding(padding_index={padding_index!r}) of {count} vectors: expected one of them")
         self.padding_index = padding_index
-        fans = Fans(count, features)
-        self.weight = initial((count, features), fans, initialize or normal(), generator(seed), dtype, device)
+        how = normal() if initialize is None else initialize
+        self.weight = initial((count, features), Fans(count, features), how, generator(seed), dtype, device)
         if padding_index is not None:
             self.weight[padding_index] = 0
 

@@ -30,7 +30,7 @@ def initial(
     if initialize is not None and not callable(initialize):
         raise AutographError(f"initialize={initialize!r}; expected a function, such as initializers.xavier_uniform()")
     try:
-        values = np.asarray((initialize or scaled_uniform())(shape, fans, rng), np.float32)
+        values = np.asarray((scaled_uniform() if initialize is None else initialize)(shape, fans, rng), np.float32)
     except (ValueError, MemoryError) as error:
         raise OutOfMemory(f"weights of shape {shape} are more than memory holds: {error}") from error
     if values.shape != shape:

@@ -49,7 +49,7 @@ class LearnedPositions(Layer):
         initialize: Initializer | None = None,
     ) -> None:
         require_counts("LearnedPositions", count=count, features=features)
-        how = initialize or normal(std=0.02)
+        how = normal(std=0.02) if initialize is None else initialize
         self.weight = initial((count, features), Fans(count, features), how, generator(seed), dtype, device)
 
     def forward(self, x: Tensor, offset: int = 0) -> Tensor:

@@ -47,7 +47,7 @@ class Plateau:
         cooldown: int = 0,
         least: float = 0.0,
     ) -> None:
-        if mode not in ("min", "max"):
+        if not isinstance(mode, str) or mode not in ("min", "max"):
             raise AutographError(f"Plateau: mode={mode!r}; expected 'min' or 'max'")
         self._rate = within("Plateau: rate", rate)
         self._factor = within("Plateau: factor", factor, 0, 1)
