@@ -291,7 +291,7 @@ def gelu(x: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor:
     >>> gelu(Tensor.from_numpy([-1.0, 2.0])).numpy().round(4).tolist()
     [-0.1587, 1.9545]
     """
-    if approximate not in ("none", "tanh"):
+    if not isinstance(approximate, str) or approximate not in ("none", "tanh"):
         raise AutographError(f"gelu(approximate={approximate!r}): expected 'none' or 'tanh'")
     result: Tensor = (_gelu if approximate == "none" else _gelu_tanh)(x)
     return result

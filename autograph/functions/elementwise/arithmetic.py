@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograph.tensor.base import TensorBase
+from autograph.tensor.base import TensorBase, require_tensor
 from krnlpy import dsl
 
 from .operation import Operand, elementwise
@@ -281,6 +281,7 @@ def clip(x: Tensor, min: Operand | None = None, max: Operand | None = None) -> T
     >>> clip(Tensor.from_numpy([-1.0, 0.5, 3.0]), 0, 1).numpy().tolist()
     [0.0, 0.5, 1.0]
     """
+    require_tensor("clip", x)
     low = x if min is None else maximum(x, min)
     result: Tensor = low if max is None else minimum(low, max)
     return +x if result is x else result

@@ -78,6 +78,8 @@ def einsum(subscripts: str, /, *operands: Tensor) -> Tensor:
     ((5, 2, 4), [3.0, 3.0])
     """
     require_operands("einsum", *operands)
+    if not isinstance(subscripts, str):
+        raise ShapeError(f"einsum of a {type(subscripts).__name__}: expected text such as 'ij,jk->ik' first")
     plan = _plan(subscripts, tuple([x.shape for x in operands]))
     dtype = promoted("einsum", [x.dtype for x in operands])
     wide = accumulator(dtype)
