@@ -6,7 +6,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, errors, metrics, nn, optim, random
+from . import autograd, errors, nn, optim, random
 from .autograd import grad, gradcheck, value_and_grad
 from .captures import Captured, capture
 from .functions import losses as _losses
@@ -159,7 +159,7 @@ from .tensor.parameter import Parameter
 from .tensor.tensor import Tensor
 
 if TYPE_CHECKING:
-    from . import data, train
+    from . import data, metrics, train
     from .files.checkpoints import load_checkpoint, read_checkpoint, save_checkpoint
     from .files.onnx.export import export_onnx
     from .files.onnx.load import load_onnx
@@ -398,6 +398,7 @@ _LATER = {
     "load_onnx": "files.onnx.load",
     "load_safetensors": "files.safetensors.weights",
     "load_weights": "files.safetensors.weights",
+    "metrics": "metrics",
     "read_checkpoint": "files.checkpoints",
     "read_safetensors_header": "files.safetensors.format",
     "save_checkpoint": "files.checkpoints",

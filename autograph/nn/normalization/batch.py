@@ -6,13 +6,11 @@ from typing import ClassVar
 
 from autograph.errors import ShapeError
 from autograph.functions.normalization import batch_norm_inference, batch_norm_training
-from autograph.nn.initialize import require_counts
 from autograph.nn.settings import settings
 from autograph.tensor.base import require_tensor
 from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, f32
 
-from .affine import offset, scale
 from .running import RunningStatistics, follow, require_statistics_on
 
 
@@ -32,11 +30,7 @@ class _BatchNorm(RunningStatistics):
         device: Device | None = None,
         dtype: DTypeLike = f32,
     ) -> None:
-        require_counts(type(self).__name__, channels=channels)
-        self.channels, self.epsilon = channels, epsilon
-        self.weight = scale(channels, affine, device, dtype)
-        self.bias = offset(channels, affine, device, dtype)
-        super().__init__(channels, momentum, track_statistics, device, dtype)
+        super().__init__(channels, epsilon, momentum, affine, track_statistics, device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """Each channel less its mean, divided by its deviation, times the weight, plus the bias.

@@ -8,10 +8,13 @@ from autograph.errors import AutographError, DeviceError
 from autograph.functions.checks import is_number
 from autograph.functions.elementwise.operation import elementwise
 from autograph.functions.type_variables import T, U, number_for
+from autograph.nn.initialize import require_counts
 from autograph.nn.layer import Layer
 from autograph.tensor.layer_tensor import LayerBuffer
 from autograph.tensor.tensor import Tensor
 from krnlpy import Device, DTypeLike, Item, ItemMut, i32, kernel
+
+from .affine import offset, scale
 
 
 @kernel
@@ -27,21 +30,32 @@ def _followed(value: Any, of_value: Any, count: Any) -> Any:
 
 
 class RunningStatistics(Layer):
-    """Base of layers that keep a mean and a variance for each channel.
+    """Base of layers with a weight and a bias for each channel, that keep a mean and a variance for each.
 
     Attributes:
+        weight, bias: ``[channels]``, or None.
         running_mean, running_var: ``[channels]``, or None where they are not tracked.
         batches: how many batches were seen, where each counts alike; else None.
     """
 
     def __init__(
-        self, channels: int, momentum: float | None, is_tracked: bool, device: Device | None, dtype: DTypeLike
+        self,
+        channels: int,
+        epsilon: float,
+        momentum: float | None,
+        affine: bool,
+        is_tracked: bool,
+        device: Device | None,
+        dtype: DTypeLike,
     ) -> None:
+        require_counts(type(self).__name__, channels=channels)
         if momentum is not None and not (is_number(momentum) and 0 <= momentum <= 1):
             raise AutographError(
                 f"{type(self).__name__}(momentum={momentum!r}): expected a number from 0 to 1, or None"
             )
-        self.momentum = momentum
+        self.channels, self.epsilon, self.momentum = channels, epsilon, momentum
+        self.weight = scale(channels, affine, device, dtype)
+        self.bias = offset(channels, affine, device, dtype)
         self.running_mean = LayerBuffer(Tensor.zeros(channels, dtype, device)) if is_tracked else None
         self.running_var = LayerBuffer(Tensor.ones(channels, dtype, device)) if is_tracked else None
         counts = is_tracked and momentum is None

@@ -218,11 +218,7 @@ class _InstanceNorm(RunningStatistics):
         device: Device | None = None,
         dtype: DTypeLike = f32,
     ) -> None:
-        require_counts(type(self).__name__, channels=channels)
-        self.channels, self.epsilon = channels, epsilon
-        self.weight = scale(channels, affine, device, dtype)
-        self.bias = offset(channels, affine, device, dtype)
-        super().__init__(channels, momentum, track_statistics, device, dtype)
+        super().__init__(channels, epsilon, momentum, affine, track_statistics, device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """Each channel of each sample less its mean, divided by its deviation, times the weight, plus the bias.

@@ -170,8 +170,6 @@ def test_dropout() -> None:
 @one_vulkan_device
 def test_captured_steps_are_eager_ones(device: Device) -> None:
     """Bit for bit: a recurrent layer, a block of a transformer, and a product."""
-    if device.info.backend == "interpreter":
-        pytest.skip("captures are not its own")
     layers = [
         LSTM(8, 8, seed=0, device=device),
         TransformerBlock(8, 2, causal=True, seed=1, device=device),
