@@ -253,19 +253,28 @@ def test_an_interrupt_at_any_instruction_leaves_nothing(tmp_path: Path, monkeypa
     monkeypatch.setattr(os, "fsync", lambda _: None)  # some thousand of them would take long
     path = tmp_path / "a"
     path.write_bytes(OLD)
-    at, seen = 0, set()
-    while True:
-        at += 1
-        trace = sys.gettrace()
+    interrupted: list[bool] = []
+
+    def write(at: int) -> None:
         try:
             sys.settrace(Interrupt(at))
             files.write(path, NEW)
         except KeyboardInterrupt:
-            pass
+            interrupted.append(True)
         else:
-            break
+            interrupted.append(False)
         finally:
-            sys.settrace(trace)
+            sys.settrace(None)
+
+    at, seen = 0, set()
+    while True:
+        at += 1
+        # A thread each: what is raised by trace functions stays the context of all that its thread raises later.
+        thread = threading.Thread(target=write, args=(at,))
+        thread.start()
+        thread.join()
+        if not interrupted.pop():
+            break
         content = path.read_bytes()
         seen.add(content)
         assert content in (OLD, NEW) and names(tmp_path) == ["a"], at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+import traceback
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -19,6 +20,12 @@ from .soak import soak
 
 _COUNT = len(krnlpy.devices())
 
+
+def told(error: BaseException) -> str:
+    """All of a thread's error: what caused it, too."""
+    return "".join(traceback.format_exception(error))
+
+
 needs_vulkan = pytest.mark.skipif(not _COUNT, reason="no Vulkan device")
 
 
@@ -27,7 +34,7 @@ def test_threads_on_one_device(device: Device) -> None:
     if device.info.backend == "interpreter":
         pytest.skip("the interpreter takes long for large buffers")
     figures = soak([device], threads=8, seconds=1.0, seed=1)
-    assert not figures.failures, figures.failures[0]
+    assert not figures.failures, told(figures.failures[0])
     assert figures.operations.total() >= 32
 
 
@@ -36,7 +43,7 @@ def test_threads_on_all_devices() -> None:
     """Buffers move between all devices of the process."""
     devices = [Device.host(), *map(Device, range(_COUNT))]
     figures = soak(devices, threads=8, seconds=1.0, seed=2)
-    assert not figures.failures, figures.failures[0]
+    assert not figures.failures, told(figures.failures[0])
     assert figures.operations.total() >= 32
 
 
@@ -76,7 +83,7 @@ def test_threads_that_compile_the_same(device: Device) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-    assert not failures, failures[0]
+    assert not failures, told(failures[0])
     assert len(built) == 1
 
 
