@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import linecache
+from krnlpy.sources import line_of
 
 
 class KrnlpyError(Exception):
@@ -115,7 +115,7 @@ class SourceError(KrnlpyError):
 
     def __str__(self) -> str:
         text = f"{self.file}:{self.line}: {self.message}"
-        excerpt = linecache.getline(self.file, self.line).rstrip()
+        excerpt = line_of(self.file, self.line)
         if not excerpt:
             return text
         # Columns of Python's ast count UTF-8 bytes; the caret counts characters.
