@@ -85,6 +85,10 @@ class TuningError(KrnlpyError):
     """The configurations of a tuned kernel disagree, or a file of choices can't be used."""
 
 
+class BenchmarkError(KrnlpyError, ValueError):
+    """Benchmarks can't be run or compared as asked for: no such benchmark, or figures that do not mean the same."""
+
+
 class CaptureError(KrnlpyError, RuntimeError):
     """Something can't be captured in a graph, or a graph can't do now what it is asked for."""
 
