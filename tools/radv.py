@@ -44,7 +44,7 @@ BEGIN, END = "<!-- radv: begin (python tools/radv.py --table writes this) -->", 
 FAMILIES = {"navi21": "RX 6900 XT", "navi31": "RX 7900 XTX", "gfx1201": "RX 9070 XT"}
 """Names that RADV knows, and a GPU of each."""
 
-_LEAST_ADDS = 4
+_LEAST_ADDS = 15
 """Multiply-adds in a loop of the kernels that the table shows."""
 _KEPT = 0x40 | 0x80  # statistics and text of what is compiled
 _INSTANCE = (
@@ -142,15 +142,18 @@ def report(name: str, module: str, statistics: Mapping[str, int], text: str) -> 
 
 
 def densest_loop(text: str) -> Loop | None:
-    """The innermost loops are from a label to a branch back to it; that with the most multiply-adds an instruction."""
+    """Loops are from a label to a branch back to it; that with the most multiply-adds an instruction.
+
+    The text is a disassembly, or what ACO prints instead where Mesa was built without one for the GPU.
+    """
     lines = [line.strip() for line in text.splitlines()]
-    labels = {line.removesuffix(":"): n for n, line in enumerate(lines) if re.fullmatch(r"BB\d+:", line)}
+    labels = {line.removesuffix(":"): n for n, line in enumerate(lines) if re.fullmatch(r"BB\d+:?", line)}
     found = []
     for end, line in enumerate(lines):
-        branch = re.match(r"s_c?branch\w* (BB\d+)\b", line)
+        branch = re.match(r"s_c?branch\w* (?:block:)?(BB\d+)\b", line)
         if branch is None or (begin := labels.get(branch[1], end)) >= end:
             continue
-        inside = [text for text in lines[begin : end + 1] if re.match(r"[a-z]+_(?!delay_alu)", text)]
+        inside = [text for text in lines[begin : end + 1] if re.match(r"(?:.* = )?[a-z]+_(?!delay_alu)", text)]
         body = "\n".join(inside)
         several = max(len(re.findall(_FUSED, body)), len(re.findall(_PRODUCT, body)))
         if several:
