@@ -26,15 +26,15 @@ def by_blas(a: Buffer, b: Buffer, out: Buffer) -> None:
     """The products of stacks of one type, whose leading axes broadcast. NumPy has a shorter way for two matrices."""
     shape = out.shape
     if len(shape) == 2:
-        host_call(np.dot, a, b, out)
+        host_call(np.dot, a, b, out, outputs=1)
         return
     lead = shape[:-2]
     each, count = a.shape[-1] * shape[-2] * shape[-1], prod(lead)
     if lead[0] < 2 or each > _SINGLE_WORK or each * count < _SHARED_WORK:
-        host_call(np.matmul, a, b, out)
+        host_call(np.matmul, a, b, out, outputs=1)
         return
     a, b = (x.broadcast_to((*lead, *x.shape[-2:])) for x in (a, b))
-    host_call(np.matmul, a, b, out, split=True)
+    host_call(np.matmul, a, b, out, split=True, outputs=1)
 
 
 def is_for_kernel(a: Buffer, b: Buffer, wide: ScalarType) -> bool:
