@@ -65,7 +65,7 @@ def test_every_call_may_fail(is_discrete: bool, half: int) -> None:
     """A device of each kind here, a fault of each kind at each place, for each change on one of the devices; `python -m
     tests.faults` takes all."""
     selector = _DEVICES[0 if is_discrete else -1]
-    places = {}
+    places: dict[Any, Fault] = {}
     for fault in faults(sites(selector, is_discrete), every=False):
         places.setdefault((fault.site[:2], "memory" if fault.code in MEMORY else fault.code), fault)
     chosen = list(places.values())[half::2]

@@ -16,12 +16,15 @@ import pytest
 import krnlpy
 from krnlpy.vulkan.memory.allocator import RangeAllocator
 from tests.support import process
+from tests.support.tiers import deep
 
 _SECONDS = 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise on Windows")
-@pytest.mark.parametrize("selector", [*range(len(krnlpy.devices())), "host"])
+@pytest.mark.parametrize(
+    "selector", [*(pytest.param(i, marks=[deep] * (i > 0)) for i in range(len(krnlpy.devices()))), "host"]
+)
 def test_interrupted_at_random(environment: dict[str, Any], tmp_path: Path, selector: object) -> None:
     """A program is interrupted every some milliseconds, checks its buffers each time, and goes on."""
     program = Path(__file__).with_name("interrupted.py")
