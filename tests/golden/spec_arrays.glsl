@@ -52,7 +52,9 @@ void store_y(uint i, float value) {
 
 #line 81 "kernels.py"
 void main() {
-    [[unroll]] for (int slot = 0; slot < N_constant * 2 + 1; ++slot) window[slot] = 0.0;
+    if (N_constant * 2 + 1 <= 128) {
+        [[unroll]] for (int slot = 0; slot < N_constant * 2 + 1; ++slot) window[slot] = 0.0;
+    } else for (int slot = 0; slot < N_constant * 2 + 1; ++slot) window[slot] = 0.0;
 #line 83 "kernels.py"
     int i = int(gl_GlobalInvocationID.x);
     const int k_stop = 2 * N + 1;
