@@ -22,6 +22,7 @@ from krnlpy import (
     config,
     f16,
     f32,
+    host_call,
     kernel,
 )
 from krnlpy.backend.commands import Launch
@@ -371,3 +372,30 @@ def test_what_the_device_can_not_run_stays_apart(device: Device, monkeypatch: py
     assert len(graph) == 2 and "mul_f32_then_add_f32 has too much" in graph.explain()
     graph.replay()
     assert bits([o]) == bits([applied(add, applied(mul, x, y), y)])
+
+
+def test_a_call_writes_to_where_its_result_was_copied_to(device: Device) -> None:
+    if device.info.index is not None:
+        pytest.skip("functions of the host can't use the memory")
+
+    def work(x: Buffer, target: Buffer) -> list[Buffer]:
+        host_call(np.negative, x, out := new(x), outputs=1)
+        target.copy_from(out)
+        host_call(np.negative, x, kept := new(x))
+        target[:2].copy_from(kept[:2])
+        return []
+
+    check(work, lambda: buffers(device, 8, 8), 3, "call of negative writes to where it was copied to")
+
+
+def test_a_call_that_may_raise_keeps_its_place(device: Device) -> None:
+    if device.info.index is not None:
+        pytest.skip("functions of the host can't use the memory")
+
+    def work(x: Buffer, w: Buffer) -> list[Buffer]:
+        a = applied(increment, x)
+        host_call(lambda array: None, w, outputs=0)
+        scaled_down(0.5, a, w)
+        return []
+
+    check(work, lambda: buffers(device, 8, 8), 3, "commands between them")
