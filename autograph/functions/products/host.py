@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 from math import prod
 from typing import Any, Literal
 
@@ -40,9 +40,14 @@ def by_blas(a: Buffer, b: Buffer, out: Buffer) -> None:
     if axis < len(shape) - 2:
         a, b = (x.broadcast_to((*shape[:-2], *x.shape[-2:])) for x in (a, b))
     length = -(-shape[axis] // parts)
-    multiply = partial(_multiply_part, axis - len(shape), length)
-    function = partial(single, multiply) if is_large else multiply
-    host_call(function, a, b, out, parts=-(-shape[axis] // length), outputs=1)
+
+    def matmul(part: int, a: Any, b: Any, out: Any) -> None:
+        if is_large:
+            single(_multiply_part, axis - len(shape), length, part, a, b, out)
+        else:
+            _multiply_part(axis - len(shape), length, part, a, b, out)
+
+    host_call(matmul, a, b, out, parts=-(-shape[axis] // length), outputs=1)
 
 
 def _cut(shape: Shape, each: int, count: int) -> tuple[int, int]:

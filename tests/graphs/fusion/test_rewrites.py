@@ -11,6 +11,7 @@ import pytest
 
 from krnlpy import (
     Buffer,
+    CompilerUnavailable,
     Device,
     Global,
     GlobalMut,
@@ -357,14 +358,15 @@ def test_kernels_of_too_many_buffers_stay_apart(device: Device) -> None:
     check(work, lambda: buffers(device, *[4] * 20), 2, "a kernel made of others has 16")
 
 
-def test_what_the_device_can_not_run_stays_apart(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [CompilerUnavailable, LimitExceeded])
+def test_what_can_not_be_built_stays_apart(device: Device, error: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = buffers(device, 33, 33)
     o = new(x)
     with device.capture() as graph:
         add(applied(mul, x, y), y, o)
 
     def build(request: Any) -> Any:
-        raise LimitExceeded(f"{request.program.name} has too much")
+        raise error(f"{request.program.name} has too much")
 
     monkeypatch.setattr(device.backend, "build", build)
     monkeypatch.setattr("krnlpy.graphs.fusion.source._executables", {})
