@@ -104,6 +104,9 @@ def test_what_it_takes(device: Device) -> None:
         host_call(multiply)
     with pytest.raises(LaunchError, match="nothing else; got ndarray"):
         host_call(multiply, untyped(np.zeros(2)))
+    a = matrix(Device.host())
+    with pytest.raises(LaunchError, match="outputs=2"), Device.host().capture():
+        host_call(multiply, a, outputs=2)
     with pytest.raises(LaunchError, match="expected one device"):
         host_call(multiply, matrix(Device.host()), matrix(Device.interpreter()))
     if device.info.index is not None:

@@ -17,7 +17,7 @@ from krnlpy.dsl import ir
 from krnlpy.dsl.ir.layout import Layout, Variant, layout_of
 from krnlpy.dsl.passes.accesses import buffer_accesses
 from krnlpy.dsl.types.annotations import MAX_NDIM
-from krnlpy.errors import LimitExceeded, MissingFeatures
+from krnlpy.errors import CompilerUnavailable, DriverDefect, LimitExceeded, MissingFeatures
 from krnlpy.log import logger
 from krnlpy.views import strides as views
 from krnlpy.views.strides import Shape, contiguous_strides
@@ -213,8 +213,8 @@ def _built(backend: Backend, source: Source, variant: Variant) -> Any:
         begin = perf_counter()
         try:
             executable = backend.build(request)
-        except (LimitExceeded, MissingFeatures) as error:
-            raise Refused(str(error)) from None
+        except (CompilerUnavailable, DriverDefect, LimitExceeded, MissingFeatures) as error:
+            raise Refused(str(error).splitlines()[0]) from None
         executable.name, executable.request = source.label, request
         logger.info("built %s for a graph in %.1f ms", executable.name, 1e3 * (perf_counter() - begin))
         _executables[key] = executable

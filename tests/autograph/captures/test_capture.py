@@ -494,3 +494,15 @@ def test_many_kinds(device: Device) -> None:
     for n in range(20):
         assert [captured(x, n).item() for _ in range(2)] == [n, n]
     assert len(captured.graphs) == 16
+
+
+def test_elementwise_operations_become_one_kernel(device: Device) -> None:
+    @capture
+    def function(x: Tensor, bias: Tensor) -> Tensor:
+        return ((((x + bias) * x).relu() - bias) * 0.5 + x).relu()
+
+    x, bias = numbers(device, 6, 7), numbers(device, 1, 7, seed=1)
+    results = [function(x, bias).numpy().tolist() for _ in range(3)]
+    assert results[0] == results[1] == results[2]
+    (graph,) = function.graphs
+    assert len(graph) == 1, graph.explain()

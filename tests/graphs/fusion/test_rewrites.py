@@ -11,6 +11,7 @@ import pytest
 
 from krnlpy import (
     Buffer,
+    CompilerUnavailable,
     Device,
     Global,
     GlobalMut,
@@ -22,6 +23,7 @@ from krnlpy import (
     config,
     f16,
     f32,
+    host_call,
     kernel,
 )
 from krnlpy.backend.commands import Launch
@@ -356,14 +358,15 @@ def test_kernels_of_too_many_buffers_stay_apart(device: Device) -> None:
     check(work, lambda: buffers(device, *[4] * 20), 2, "a kernel made of others has 16")
 
 
-def test_what_the_device_can_not_run_stays_apart(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [CompilerUnavailable, LimitExceeded])
+def test_what_can_not_be_built_stays_apart(device: Device, error: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = buffers(device, 33, 33)
     o = new(x)
     with device.capture() as graph:
         add(applied(mul, x, y), y, o)
 
     def build(request: Any) -> Any:
-        raise LimitExceeded(f"{request.program.name} has too much")
+        raise error(f"{request.program.name} has too much")
 
     monkeypatch.setattr(device.backend, "build", build)
     monkeypatch.setattr("krnlpy.graphs.fusion.source._executables", {})
@@ -371,3 +374,30 @@ def test_what_the_device_can_not_run_stays_apart(device: Device, monkeypatch: py
     assert len(graph) == 2 and "mul_f32_then_add_f32 has too much" in graph.explain()
     graph.replay()
     assert bits([o]) == bits([applied(add, applied(mul, x, y), y)])
+
+
+def test_a_call_writes_to_where_its_result_was_copied_to(device: Device) -> None:
+    if device.info.index is not None:
+        pytest.skip("functions of the host can't use the memory")
+
+    def work(x: Buffer, target: Buffer) -> list[Buffer]:
+        host_call(np.negative, x, out := new(x), outputs=1)
+        target.copy_from(out)
+        host_call(np.negative, x, kept := new(x))
+        target[:2].copy_from(kept[:2])
+        return []
+
+    check(work, lambda: buffers(device, 8, 8), 3, "call of negative writes to where it was copied to")
+
+
+def test_a_call_that_may_raise_keeps_its_place(device: Device) -> None:
+    if device.info.index is not None:
+        pytest.skip("functions of the host can't use the memory")
+
+    def work(x: Buffer, w: Buffer) -> list[Buffer]:
+        a = applied(increment, x)
+        host_call(lambda array: None, w, outputs=0)
+        scaled_down(0.5, a, w)
+        return []
+
+    check(work, lambda: buffers(device, 8, 8), 3, "commands between them")
