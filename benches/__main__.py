@@ -14,6 +14,7 @@ from benches import NAMES, environment, readme, report
 from benches.harness import run_case
 from benches.selection import Peer, Selection, open_devices
 from krnlpy import files
+from krnlpy.bench.machine import kind as kind_of
 from krnlpy.errors import DeviceError
 
 
@@ -85,7 +86,7 @@ def _run(arguments: argparse.Namespace) -> int:
         if arguments.json is not None:
             path = arguments.json
             if path.is_dir():
-                path /= f"{name}-{environment.kind(about['machine'])}.json"
+                path /= f"{name}-{kind_of(about['machine'])}.json"
             report.write_json(path, report.as_json(name, about, cases))
             print(f"written: {path}", end="\n\n")
     return 1 if wrong else 0

@@ -7,14 +7,14 @@ processes) falls on all of them alike. What other processes took of the processo
 
 from __future__ import annotations
 
-import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
-from benches.usage import Watch
+from krnlpy.bench import measuring
+from krnlpy.bench.usage import Watch
 from krnlpy.errors import LimitExceeded, MissingFeatures, OutOfMemory
 
 MIN_TURNS = 5
@@ -31,26 +31,12 @@ class VerificationError(Exception):
     """A contender computed something else than it should have."""
 
 
-class Runner(ABC):
+class Runner(measuring.Runner):
     """A contender that is ready to run: everything is allocated and on its device."""
 
     @abstractmethod
     def result(self) -> Any:
         """What the work computes, for the case's judge. Called once, before anything is timed."""
-
-    @abstractmethod
-    def run(self, iterations: int) -> None:
-        """Does the work so many times. May return before the device is done."""
-
-    def wait(self) -> None:  # noqa: B027 - on the host, nothing to wait for is the rule
-        """Returns when the device is done."""
-
-    def sample(self, iterations: int) -> float:
-        """Seconds that so many iterations take, the wait for the device at their end included."""
-        start = time.perf_counter()
-        self.run(iterations)
-        self.wait()
-        return time.perf_counter() - start
 
     def facts(self) -> Mapping[str, float]:
         """What else is worth telling of an iteration: names and numbers."""
@@ -218,7 +204,7 @@ def measure(
         return spent
 
     def count(contender: Contender, runner: Runner) -> float:
-        counts[contender] = _iterations(runner, max_iterations)
+        counts[contender] = measuring.iterations_for(runner, SAMPLE_SECONDS, max_iterations)
         return 0.0
 
     def sample(contender: Contender, runner: Runner) -> float:
@@ -240,16 +226,3 @@ def measure(
         if contender not in ended
     )
     return measurements, tuple((contender.label, reason) for contender, reason in ended.items())
-
-
-def _iterations(runner: Runner, max_iterations: int) -> int:
-    """Iterations that make a sample of about SAMPLE_SECONDS; finding out is the warm-up."""
-    runner.sample(1)
-    count = 1
-    while True:
-        taken = runner.sample(count)
-        if taken >= SAMPLE_SECONDS or count >= max_iterations:
-            return count
-        wanted = count * SAMPLE_SECONDS / max(taken, 1e-9)
-        # One short sample says little; no more than tenfold at once.
-        count = max(count + 1, min(round(wanted * 1.1), 10 * count, max_iterations))

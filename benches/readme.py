@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benches import environment
 from benches.report import busy, cpu, duration, is_dirty, replace_text, verdict, warnings
+from krnlpy.bench.machine import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 README, RESULTS = ROOT / "README.md", Path("benches/results")
@@ -56,7 +56,7 @@ def reports() -> list[Path]:
     Raises:
         ValueError: there is none.
     """
-    kinds = (*environment.KINDS, "other", "unrecorded")
+    kinds = (*KINDS, "other", "unrecorded")
     paths = [ROOT / RESULTS / f"lenet5-{kind}.json" for kind in kinds]
     if found := [path for path in paths if path.exists()]:
         return found

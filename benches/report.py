@@ -9,10 +9,8 @@ from typing import Any
 
 from benches.harness import CaseResult
 from krnlpy import files
+from krnlpy.bench.machine import BUSY_LOAD, BUSY_OTHERS
 from krnlpy.columns import in_columns
-
-OTHERS = 0.2
-"""Processors that others may take while contenders are timed: a system at rest takes a few hundredths."""
 
 
 def as_json(benchmark: str, about: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -139,9 +137,9 @@ def busy(machine: Mapping[str, Any], case: Mapping[str, Any] | None = None) -> s
     Taking turns cancels a slow drift, not a fight for cores: threads that wait for each other by spinning, as those of
     PyTorch's OpenMP, then take a hundred times as long, and others don't.
     """
-    if machine["load"] > 0.25 * machine["cores"]:
+    if machine["load"] > BUSY_LOAD * machine["cores"]:
         what = f"before the start (load {machine['load']:g} on {machine['cores']} cores)"
-    elif case is not None and (case.get("others") or 0) > OTHERS:
+    elif case is not None and (case.get("others") or 0) > BUSY_OTHERS:
         what = f"during {case['name']} (others took {case['others']:.2f} of {machine['cores']} cores)"
     else:
         return ""

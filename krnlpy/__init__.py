@@ -11,6 +11,7 @@ from .device import Device, devices
 from .device_info import DeviceInfo
 from .dsl.types.annotations import Global, GlobalMut, Item, ItemMut, Out, Spec
 from .errors import (
+    BenchmarkError,
     CaptureError,
     CompileError,
     CompilerUnavailable,
@@ -70,6 +71,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "SCALAR_TYPES",
+    "BenchmarkError",
     "Buffer",
     "CaptureError",
     "CompileError",

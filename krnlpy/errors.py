@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import linecache
+from krnlpy.sources import line_of
 
 
 class KrnlpyError(Exception):
@@ -85,6 +85,10 @@ class TuningError(KrnlpyError):
     """The configurations of a tuned kernel disagree, or a file of choices can't be used."""
 
 
+class BenchmarkError(KrnlpyError, ValueError):
+    """Benchmarks can't be run or compared as asked for: no such benchmark, or figures that do not mean the same."""
+
+
 class CaptureError(KrnlpyError, RuntimeError):
     """Something can't be captured in a graph, or a graph can't do now what it is asked for."""
 
@@ -115,7 +119,7 @@ class SourceError(KrnlpyError):
 
     def __str__(self) -> str:
         text = f"{self.file}:{self.line}: {self.message}"
-        excerpt = linecache.getline(self.file, self.line).rstrip()
+        excerpt = line_of(self.file, self.line)
         if not excerpt:
             return text
         # Columns of Python's ast count UTF-8 bytes; the caret counts characters.

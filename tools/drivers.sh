@@ -2,19 +2,21 @@
 # Installs the Vulkan loader and drivers that run on the CPU, for tests on a machine without a GPU.
 #
 #   tools/drivers.sh               loader, Mesa's drivers and the validation layers, by apt (root or passwordless sudo)
-#   tools/drivers.sh --extra       also unpacks lavapipe 25 and SwiftShader below ${XDG_CACHE_HOME:-~/.cache}
+#   tools/drivers.sh --extra       also unpacks lavapipe 25, RADV 25 and SwiftShader below ${XDG_CACHE_HOME:-~/.cache}
 #   tools/drivers.sh --print-env   only prints VK_DRIVER_FILES=... for the CPU drivers that are there, e.g. for
 #                                  export "$(tools/drivers.sh --print-env)"
 #
 # Three CPU drivers stand in for three vendors: they differ in subgroup size, in types, in limits and in extensions.
 # The extra ones are unpacked, not installed: two versions of Mesa cannot be installed beside each other, and
-# SwiftShader is packaged only as a part of Chromium.
+# SwiftShader is packaged only as a part of Chromium. RADV, from lavapipe's package, runs nothing: it compiles for AMD's
+# GPUs that are not there (tools/radv.py).
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
 
 packages=(libvulkan1 mesa-vulkan-drivers vulkan-validationlayers)
 drivers=${XDG_CACHE_HOME:-$HOME/.cache}/krnlpy-drivers
 lavapipe=$drivers/lavapipe-25
+radv=$drivers/radv-25
 swiftshader=$drivers/swiftshader
 scratch=
 
@@ -56,7 +58,7 @@ unpack() { # PACKAGE [APT_OPTION ...]
 }
 
 # Backports come from a package list of our own, so that nothing in the system's apt changes.
-unpack_lavapipe() {
+unpack_mesa() {
   local mirror state=$scratch/apt
   mirror=$(apt-cache policy | awk '$3 == "bookworm/main" { print $2; exit }')
   [[ $mirror ]] || fail "apt has no package list of Debian 12 (bookworm) main"
@@ -69,13 +71,18 @@ unpack_lavapipe() {
   rm -rf "${scratch:?}/root"
   unpack mesa-vulkan-drivers "${options[@]}" -t bookworm-backports
 
+  take_driver "$lavapipe" libvulkan_lvp.so
+  take_driver "$radv" libvulkan_radeon.so
+}
+
+take_driver() { # FOLDER LIBRARY
   local library
-  library=$(find "$scratch/root" -name libvulkan_lvp.so)
-  [[ $library ]] || fail "the backported mesa-vulkan-drivers holds no libvulkan_lvp.so"
+  library=$(find "$scratch/root" -name "$2")
+  [[ $library ]] || fail "the backported mesa-vulkan-drivers holds no $2"
   check_library "$library"
-  mkdir -p "$lavapipe"
-  mv "$library" "$lavapipe/"
-  write_manifest "$lavapipe/lavapipe-25.json" "$lavapipe/libvulkan_lvp.so" 1.4.305
+  mkdir -p "$1"
+  mv "$library" "$1/"
+  write_manifest "$1/${1##*/}.json" "$1/$2" 1.4.305
 }
 
 unpack_swiftshader() {
@@ -91,7 +98,7 @@ unpack_swiftshader() {
 }
 
 unpack_extra() {
-  [[ -e $lavapipe/lavapipe-25.json && -e $swiftshader/swiftshader.json ]] && return
+  [[ -e $lavapipe/lavapipe-25.json && -e $radv/radv-25.json && -e $swiftshader/swiftshader.json ]] && return
   local codename
   # shellcheck disable=SC1091
   codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
@@ -99,9 +106,9 @@ unpack_extra() {
   scratch=$(mktemp -d)
   trap 'rm -rf "$scratch"' EXIT
   apt_get update
-  if [[ ! -e $lavapipe/lavapipe-25.json ]]; then
-    say "unpacking lavapipe 25 into $lavapipe"
-    unpack_lavapipe
+  if [[ ! -e $lavapipe/lavapipe-25.json || ! -e $radv/radv-25.json ]]; then
+    say "unpacking lavapipe 25 and RADV 25 into $lavapipe and $radv"
+    unpack_mesa
   fi
   if [[ ! -e $swiftshader/swiftshader.json ]]; then
     say "unpacking SwiftShader into $swiftshader"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from krnlpy import __version__
 
-from . import cache, compile, completion, doctor, info, inspect
+from . import bench, cache, compile, completion, doctor, info, inspect
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,6 +52,14 @@ def make_parser() -> argparse.ArgumentParser:
             help="try every device and all that kernels need, and say what to do",
             description="Runs and checks kernels on every device, each in a process of its own; looks at drivers, the"
             " compiler and the cache; and says what to do about what is wrong. The exit status is 1 where anything is.",
+        )
+    )
+    bench.add_arguments(
+        commands.add_parser(
+            "bench",
+            help="measure how fast the devices are",
+            description="Runs benchmarks on devices. Each result is compared with a reference before anything is timed;"
+            " times are repeated until they agree.",
         )
     )
     inspect.add_arguments(

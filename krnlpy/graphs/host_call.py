@@ -12,7 +12,7 @@ from krnlpy.device import Device
 from krnlpy.errors import LaunchError
 
 
-def host_call(function: Callable[..., Any], *buffers: Buffer, split: bool = False) -> None:
+def host_call(function: Callable[..., Any], *buffers: Buffer, parts: int | None = None) -> None:
     """Calls a function with the arrays of buffers on the host or the interpreter: NumPy's or another library's work
     between kernels.
 
@@ -23,8 +23,8 @@ def host_call(function: Callable[..., Any], *buffers: Buffer, split: bool = Fals
     Args:
         function: takes an array for each buffer. What it returns is not used.
         buffers: at least one; all on one device.
-        split: the function is called for parts of the arrays along the first axis, which is equally long in all, by
-            several threads at once: for functions that take long without Python's lock, as NumPy's do.
+        parts: the work has so many parts, which the host's threads share: the function is called for each, with its
+            number from 0 before the arrays. For functions that take long without Python's lock, as NumPy's do.
 
     Raises:
         LaunchError: not such buffers.
@@ -38,8 +38,8 @@ def host_call(function: Callable[..., Any], *buffers: Buffer, split: bool = Fals
     >>> product.numpy()[0]
     array([18., 18.], dtype=float32)
     """
-    if split:
-        function = _InParts(function, buffers)
+    if parts is not None:
+        function = _InParts(function, parts)
     # Nearly always nobody captures, and the buffers are right: small products take less time than many questions.
     arrays = None if capture.recorders or not callable(function) else _arrays(buffers)
     if arrays:
@@ -49,26 +49,25 @@ def host_call(function: Callable[..., Any], *buffers: Buffer, split: bool = Fals
 
 
 class _InParts:
-    """A function that is called for parts of arrays, by the threads of the host."""
+    """A function that is called for the parts of its work, by the threads of the host."""
 
-    def __init__(self, function: Callable[..., Any], buffers: tuple[Any, ...]) -> None:
-        shapes = [buffer.shape for buffer in buffers if isinstance(buffer, Buffer)]
+    def __init__(self, function: Callable[..., Any], parts: int) -> None:
         self.__name__ = getattr(function, "__name__", repr(function))
-        if not callable(function) or len({shape[:1] for shape in shapes}) > 1 or () in shapes:
+        if not callable(function) or parts.__class__ is not int or parts < 1:
             raise LaunchError(
-                f"host_call(split=True) of {self.__name__}: expected a function of arrays that are equally long along"
-                f" the first axis; given were buffers of shapes {', '.join(map(str, shapes))}"
+                f"host_call of {self.__name__}: expected a function and at least one part; got parts={parts!r}"
             )
-        self._function = function
+        self._function, self._parts = function, parts
 
     def __call__(self, *arrays: Any) -> None:
         function = self._function
         backend: Any = Device.host().backend  # the interpreter has its arrays in the same memory
 
         def work(begin: int, end: int) -> None:
-            function(*[array[begin:end] for array in arrays])
+            for part in range(begin, end):
+                function(part, *arrays)
 
-        backend.share(work, len(arrays[0]))
+        backend.share(work, self._parts)
 
 
 def _arrays(buffers: tuple[Buffer, ...]) -> list[Any] | None:

@@ -209,11 +209,10 @@ class HostBackend:
     def share(self, work: Callable[[int, int], None], count: int) -> None:
         """Calls Python's ``work(begin, end)`` for ranges that make up 0..count, by several threads. Raises what it, or
         the handler of a signal, raises."""
-        chunk = -(-count // (2 * config.host_threads))
-        if config.host_threads == 1 or chunk >= count:
+        if config.host_threads == 1 or count == 1:
             work(0, count)
         else:
-            self._pool.run(work, count, chunk, ctypes.c_int32())
+            self._pool.run(work, count, 1, ctypes.c_int32())
 
     def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
         """A recording of commands."""

@@ -9,7 +9,6 @@ meaning to any race.
 from __future__ import annotations
 
 import itertools
-import linecache
 from collections.abc import Callable
 from pathlib import PurePath
 from types import CodeType
@@ -19,6 +18,7 @@ from krnlpy.dsl.interpret.fences import Released
 from krnlpy.dsl.interpret.translate import ExecutionState, Fault
 from krnlpy.dsl.ir import Location
 from krnlpy.errors import KernelRaceError
+from krnlpy.sources import line_of
 
 AccessKind = Literal["read", "write", "atomic"]
 
@@ -135,7 +135,7 @@ class Accesses:
         there_group, there_code, there_instruction = other[2:5]
         where, there = locate(*here[3:5]), locate(there_code, there_instruction)
         line = f"line {there.line}" if there.file == where.file else f"{PurePath(there.file).name}:{there.line}"
-        text = linecache.getline(there.file, there.line).encode()[there.column : there.end_column].decode()
+        text = line_of(there.file, there.line).encode()[there.column : there.end_column].decode()
         if there_group == here[2]:
             advice = "with no barrier() between the two"
         else:

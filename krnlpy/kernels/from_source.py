@@ -10,6 +10,7 @@ from typing import Any
 
 from krnlpy.dsl.builtins.marker import Launched
 from krnlpy.errors import KernelNameError, KernelSyntaxError, LaunchError
+from krnlpy.sources import lines_of
 from krnlpy.tracebacks import hiding_own_frames
 
 from .kernel import Kernel
@@ -98,7 +99,7 @@ def _is_of(kernel: Launched, file: str) -> bool:
 def _registered(text: str, file: str) -> str:
     """The name under which Python finds the text from now on, when it shows lines of it."""
     lines, name, number = text.splitlines(keepends=True), file, 1
-    while (taken := linecache.getlines(name)) and taken != lines:
+    while (taken := lines_of(name)) and taken != lines:
         number += 1
         name = f"{file} ({number})"
     linecache.cache[name] = (len(text), None, lines, name)

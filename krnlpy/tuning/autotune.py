@@ -31,6 +31,7 @@ from krnlpy.tracebacks import hide_own_frames, hiding_own_frames
 
 from .choices import Choices, Situation
 from .trials import ArgumentCopies, Tolerance, TuningResult, described, fastest
+from .variation import varied
 
 Config = Mapping[str, Any]
 Groups = Callable[..., int | tuple[int, ...]]
@@ -44,14 +45,16 @@ def autotune(
     rtol: float = 0.0,
     atol: float = 0.0,
     seconds: float = 2.0,
+    budget: float | None = None,
 ) -> Callable[[Kernel], TunedKernel]:
     """Makes a kernel choose among configurations by measuring them when it is first called.
 
     The choice is made once for each device, driver, types of the buffers, and value of ``key``, and is remembered in
     ``config.cache_dir`` for other processes. Before it is made, each configuration runs once on copies of what the
     kernel writes (the buffers handed over stay as they are; the copies take as much memory as these on the device, and
-    twice as much on the host), and all must compute the same. What the device can't run is left out. Times are the
-    device's own where it has timestamps.
+    twice as much on the host), and all must compute the same. Where all elements of a buffer of floats are equal, such
+    as zeros, they run on random numbers in place of these as well. What the device can't run is left out. Times are
+    the device's own where it has timestamps.
 
     The first configuration is used, and nothing measured, on the interpreter, in debug mode, and with
     ``KRNLPY_AUTOTUNE=0``.
@@ -68,6 +71,8 @@ def autotune(
         rtol, atol: by how much floats that configurations compute may differ: ``atol + rtol * abs(value)``. Not by a
             bit if not given; integers and truth values never.
         seconds: to measure for at most, beside compiling each configuration and running it once.
+        budget: seconds for all of it, compiling included: configurations whose turn has not come by then are left out,
+            but for the first that runs. None: as long as it takes.
 
     Raises:
         LaunchError: a configuration does not fit the kernel's parameters, is given twice, or there is none.
@@ -88,7 +93,7 @@ def autotune(
             raise LaunchError(f"autotune takes a kernel; got {kernel!r}: put @autotune(...) above @kernel")
         if not callable(key) and isinstance(key, str):
             raise LaunchError(f"{kernel.name}: key={key!r}: expected a list of names: [{key!r}]")
-        return TunedKernel(kernel, _Tuning(kernel, list(configs), key, Tolerance(rtol, atol), seconds), groups)
+        return TunedKernel(kernel, _Tuning(kernel, list(configs), key, Tolerance(rtol, atol), seconds, budget), groups)
 
     return decorate
 
@@ -103,6 +108,7 @@ class _Tuning:
         key: Iterable[str] | Callable[..., Any],
         tolerance: Tolerance,
         seconds: float,
+        budget: float | None,
     ) -> None:
         if not configs:
             raise LaunchError(f"{kernel.name}: autotune needs at least one configuration")
@@ -121,6 +127,7 @@ class _Tuning:
         self.key_places = [declared.index(name) for name in names]
         self.tolerance = tolerance
         self.seconds = seconds
+        self.budget = budget
         self.choices = Choices(kernel.name, self.configs)
         self.fixed: int | None = None
         self.known: dict[Any, int] = {}
@@ -396,10 +403,13 @@ class TunedKernel(Launched):
         launchers = [self._launcher(i, call) for i in range(len(self.configs))]
         launches = [partial(k.definition.launch, k.configuration, k.geometry) for k in launchers]
         with labels.label(backend, f"autotune {name}"):
-            copies = ArgumentCopies(definition.parameters, definition.taken_apart(call.arguments))
-            timer = backend.timer()
+            arguments = definition.taken_apart(call.arguments)
+            copies = ArgumentCopies(definition.parameters, arguments)
+            others = varied(arguments)
+            checks = ArgumentCopies(definition.parameters, others) if others is not None else None
+            timer, limits = backend.timer(), (tuning.tolerance, tuning.seconds, tuning.budget)
             try:
-                result = fastest(name, tuning.configs, launches, copies, timer, tuning.tolerance, tuning.seconds)
+                result = fastest(name, tuning.configs, launches, copies, checks, timer, *limits)
             finally:
                 timer.close()
         logger.info("tuned %s for %s, %s:\n%s", name, backend.info.name, situation.key, result)

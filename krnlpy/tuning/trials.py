@@ -161,9 +161,11 @@ def fastest(
     configs: Sequence[Mapping[str, Any]],
     launches: Sequence[Launch],
     copies: ArgumentCopies,
+    varied: ArgumentCopies | None,
     timer: Timer,
     tolerance: Tolerance,
     seconds: float,
+    budget: float | None,
 ) -> TuningResult:
     """Runs each configuration, compares what they compute, and measures them in turn.
 
@@ -171,18 +173,23 @@ def fastest(
     lost takes no part in further rounds; they end when the medians are known well, or the time is up.
 
     Args:
+        varied: the arguments with other numbers, where they have too few to tell configurations apart by.
         seconds: to measure for at most, beside compiling each configuration and running it once; at least one round is
             measured.
+        budget: seconds for everything; configurations that are not compiled by then are left out. None: no end.
 
     Raises:
         TuningError: two configurations computed different values.
         LimitExceeded: the device can run none of them.
     """
-    reasons = _checked(kernel, configs, launches, copies, tolerance)
+    end = None if budget is None else perf_counter() + budget
+    reasons = _checked(kernel, configs, launches, [copies, *([varied] if varied else [])], tolerance, end)
     running = [i for i, reason in enumerate(reasons) if not reason]
     if not running:
         listed = "; ".join(f"{described(c)}: {r}" for c, r in zip(configs, reasons, strict=True))
         raise LimitExceeded(f"{kernel}: the device can run none of its {len(configs)} configurations: {listed}")
+    if end is not None:
+        seconds = min(seconds, max(end - perf_counter(), 0.0))
     times = _measured(running, launches, copies, timer, seconds)
     medians = {i: median(found) for i, found in times.items() if found}
     best = min(medians, key=lambda i: medians[i])
@@ -197,32 +204,55 @@ def _checked(
     kernel: str,
     configs: Sequence[Mapping[str, Any]],
     launches: Sequence[Launch],
-    copies: ArgumentCopies,
+    inputs: Sequence[ArgumentCopies],
     tolerance: Tolerance,
+    end: float | None,
 ) -> list[str]:
-    """For each configuration "", or why the device can't run it."""
+    """For each configuration "", or why it is left out. The first that runs says what is right for each input."""
     reasons = []
-    first: tuple[Mapping[str, Any], list[np.ndarray[Any, Any]]] | None = None
+    first: Mapping[str, Any] | None = None
+    right: list[list[np.ndarray[Any, Any]]] = []
     for config, launch in zip(configs, launches, strict=True):
-        copies.restore()
+        if first is not None and end is not None and perf_counter() >= end:
+            reasons.append("the budget was used up before its turn")
+            continue
         try:
-            launch(copies.arguments)
+            results = [_result(launch, copies) for copies in inputs]
         except (DriverDefect, LimitExceeded, MissingFeatures) as error:
             reasons.append(str(error))
             continue
         reasons.append("")
-        values = copies.values()
         if first is None:
-            first = config, values
+            first, right = config, results
             continue
-        for (name, _), expected, found in zip(copies.written, first[1], values, strict=True):
-            if difference := _difference(expected, found, tolerance):
+        for place, (copies, expected, found) in enumerate(zip(inputs, right, results, strict=True)):
+            if difference := _difference_of_all(copies, expected, found, tolerance):
+                numbers = ", with random numbers in place of equal ones" if place else ""
                 raise TuningError(
-                    f"{kernel}: its configurations disagree: {described(first[0])} and {described(config)} compute"
-                    f" different values of {name}, {difference}. If that is the rounding of floats, rtol= and atol= of"
-                    " autotune say how much is right; else one of them is wrong"
+                    f"{kernel}: its configurations disagree: {described(first)} and {described(config)} compute"
+                    f" different values of {difference}{numbers}. If that is the rounding of floats, rtol= and atol="
+                    " of autotune say how much is right; else one of them is wrong"
                 )
     return reasons
+
+
+def _result(launch: Launch, copies: ArgumentCopies) -> list[np.ndarray[Any, Any]]:
+    copies.restore()
+    launch(copies.arguments)
+    return copies.values()
+
+
+def _difference_of_all(
+    copies: ArgumentCopies,
+    expected: Sequence[np.ndarray[Any, Any]],
+    found: Sequence[np.ndarray[Any, Any]],
+    tolerance: Tolerance,
+) -> str:
+    """The first buffer that differs, and how; or ""."""
+    for (name, _), a, b in zip(copies.written, expected, found, strict=True):
+        if difference := _difference(a, b, tolerance):
+            return f"{name}, {difference}"
+    return ""
 
 
 def _difference(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], tolerance: Tolerance) -> str:

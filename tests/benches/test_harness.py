@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import platform
 import re
 import subprocess
 from collections.abc import Callable, Mapping
@@ -353,27 +352,6 @@ def test_changes_of_code_are_noticed_and_those_of_results_are_not(tmp_path: Path
     assert environment.versions()["krnlpy"] == clean
     paths[0].write_text("2")
     assert environment.versions()["krnlpy"] == f"{clean}+"
-
-
-def test_the_machine_says_what_it_is(monkeypatch: Any) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    monkeypatch.setattr(binding, "get_host_cpu_features", lambda: {"avx2": True, "avx512f": True, "amx-bf16": False})
-    machine = environment.machine()
-    assert machine.keys() == MACHINE.keys()
-    assert machine["cpu"] and machine["cores"] >= 1 and machine["load"] >= 0 and machine["host_threads"] >= 1
-    assert machine["instructions"] == ["AVX2", "AVX-512"]
-    assert machine["settings"]["OMP_NUM_THREADS"] == "3"
-    assert environment.kind(machine) == "avx512"
-
-
-def test_the_instructions_are_those_that_the_system_names() -> None:
-    path = Path("/proc/cpuinfo")
-    if platform.machine() != "x86_64" or not path.exists():
-        pytest.skip("no system that names an x86 CPU's instructions")
-    flags = set(next(line for line in path.read_text().splitlines() if line.startswith("flags")).split())
-    names = {"AVX2": "avx2", "AVX-512": "avx512f", "AVX-512 bf16": "avx512_bf16", "AMX bf16": "amx_bf16"}
-    found = environment.machine()["instructions"]
-    assert [title for title in names if title in found] == [title for title, flag in names.items() if flag in flags]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from benches import __main__ as benches_program
+from krnlpy.cli import command as krnlpy_command
 from tests.support.typed import present
 
 from .pages import PAGES, ROOT, blocks, fenced
@@ -88,6 +89,9 @@ def test_command(command: str, checkout: Path, tmp_path: Path, monkeypatch: pyte
     if words[:4] == ["python", "-m", "benches", "run"]:  # takes minutes: only its arguments are checked
         monkeypatch.setattr(benches_program, "_run", lambda _: 0)
         assert benches_program.main(words[3:]) == 0
+        return
+    if words[:2] == ["krnlpy", "bench"]:  # takes minutes, too
+        krnlpy_command.make_parser().parse_args(words[1:])
         return
     if words[0] == "make":  # sets up an environment, or runs all tests
         if not shutil.which("make"):

@@ -12,9 +12,9 @@ from tests.support import process
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, Any]:
-    """What a program of a test runs in: this process's environment, the package, a cache of its own."""
-    return process.environment(KRNLPY_CACHE_DIR=str(tmp_path / "cache"))
+def environment() -> dict[str, Any]:
+    """What a program of a test runs in: this process's environment, with its cache of kernels, and the package."""
+    return process.environment()
 
 
 @pytest.fixture

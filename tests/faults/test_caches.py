@@ -58,6 +58,12 @@ def _unfinished(cache: Path) -> list[Path]:
 
 
 @pytest.fixture
+def environment(environment: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """With a cache of its own."""
+    return {**environment, "KRNLPY_CACHE_DIR": str(tmp_path / "cache")}
+
+
+@pytest.fixture
 def cache(environment: dict[str, Any]) -> Path:
     """Where the program's cache is."""
     return Path(environment["KRNLPY_CACHE_DIR"])
@@ -204,7 +210,7 @@ def test_what_is_no_file(python: Callable[..., str], filled: Path) -> None:
     python(_PROGRAM)
 
 
-@pytest.mark.parametrize("processes", [6, pytest.param(48, marks=deep)])
+@pytest.mark.parametrize("processes", [3, pytest.param(48, marks=deep)])
 def test_many_processes_on_an_empty_cache(
     environment: dict[str, Any], cache: Path, as_left: Path, tmp_path: Path, processes: int
 ) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,14 +22,14 @@ _SECONDS = 2
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise on Windows")
 @pytest.mark.parametrize("selector", [*range(len(krnlpy.devices())), "host"])
-def test_interrupted_at_random(environment: dict[str, str], tmp_path: Path, selector: object) -> None:
+def test_interrupted_at_random(environment: dict[str, Any], tmp_path: Path, selector: object) -> None:
     """A program is interrupted every some milliseconds, checks its buffers each time, and goes on."""
     program = Path(__file__).with_name("interrupted.py")
     errors = tmp_path / "stderr"
     with errors.open("w") as stderr:
         running = subprocess.Popen(
             process.command(program, selector, _SECONDS),
-            env=environment,
+            env={**environment, "KRNLPY_CACHE_DIR": str(tmp_path / "cache")},  # so that it compiles
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

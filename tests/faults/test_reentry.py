@@ -8,6 +8,7 @@ import itertools
 import signal
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from autograph import Dense, load_checkpoint, save_checkpoint
 from krnlpy import Buffer, Device, DeviceBusy, Global, GlobalMut, ItemMut, f32, kernel, u32
 from krnlpy.dsl import global_id
 from tests.support.kernels import increment
+from tests.support.tiers import deep
 
 from .bytecodes import HANDLERS, OPERATIONS, interrupt, interrupt_some
 
@@ -51,7 +53,7 @@ def test_interrupted_at_bytecodes(device: Device, operation: str, handler: str) 
     assert interrupt(device, operation, handler, places)
 
 
-@pytest.mark.deep
+@deep
 @pytest.mark.parametrize("first", range(1, 5))
 @pytest.mark.parametrize("handler", HANDLERS)
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -233,12 +235,15 @@ def test_what_is_read_after_it_was_postponed(device: Device) -> None:
     assert refused and "can't be read before" in refused[0]
 
 
-@pytest.mark.parametrize("name", [f"Device({i})" for i in range(len(krnlpy.devices()))] + ["Device.host()"])
+@pytest.mark.parametrize(
+    "name",
+    ["Device.host()", *(pytest.param(f"Device({i})", marks=[deep] * (i > 0)) for i in range(len(krnlpy.devices())))],
+)
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="the system has no such signal")
-def test_checkpoints_of_a_signal_handler(python: Callable[..., str], name: str) -> None:
+def test_checkpoints_of_a_signal_handler(python: Callable[..., str], tmp_path: Path, name: str) -> None:
     """A loop trains; meanwhile a handler saves the model at times that nobody chose. Each file is a whole one, and the
     loop ends where it ends without them."""
-    printed = python(_TRAINING, name)
+    printed = python(_TRAINING, name, tmp_path / "model")
     count, same = printed.split()
     assert int(count) > 3 and same == "True"
 
@@ -278,9 +283,9 @@ saved = 0
 
 def save(number, frame):
     global saved
-    save_checkpoint(f"{os.environ['KRNLPY_CACHE_DIR']}/model", model, None, count=saved)
+    save_checkpoint(sys.argv[2], model, None, count=saved)
     copy = new_model()
-    assert load_checkpoint(f"{os.environ['KRNLPY_CACHE_DIR']}/model", copy)["count"] == saved
+    assert load_checkpoint(sys.argv[2], copy)["count"] == saved
     assert all(np.isfinite(p.numpy()).all() for p in copy.parameters())
     saved += 1
     is_done.set()

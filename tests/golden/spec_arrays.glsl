@@ -1,4 +1,5 @@
 #version 460
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_spirv_intrinsics : require
 #extension GL_GOOGLE_cpp_style_line_directive : require
 spirv_execution_mode(capabilities = [4466], 4461, 32);
@@ -51,7 +52,7 @@ void store_y(uint i, float value) {
 
 #line 81 "kernels.py"
 void main() {
-    for (int slot = 0; slot < N_constant * 2 + 1; ++slot) window[slot] = 0.0;
+    [[unroll]] for (int slot = 0; slot < N_constant * 2 + 1; ++slot) window[slot] = 0.0;
 #line 83 "kernels.py"
     int i = int(gl_GlobalInvocationID.x);
     const int k_stop = 2 * N + 1;

@@ -54,29 +54,31 @@ def test_in_a_graph(near: Device) -> None:
 
 def test_parts_on_several_threads(near: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "host_threads", 3)
-    x = Buffer.from_numpy(np.arange(20, dtype=np.float32).reshape(10, 2, 1), near)
-    one, out = Buffer.full((1, 1, 2), 2.0, f32, near).broadcast_to((10, 1, 2)), Buffer.empty((10, 2, 2), f32, near)
-    lengths = []
+    x = Buffer.from_numpy(np.arange(20, dtype=np.float32).reshape(10, 2), near)
+    out = Buffer.empty((10, 2), f32, near)
+    parts = []
 
-    def recorded(a: Array, b: Array, out: Array) -> None:
-        lengths.append(len(a))
-        multiply(a, b, out)
+    def doubled(part: int, x: Array, out: Array) -> None:
+        parts.append(part)
+        np.multiply(x[2 * part : 2 * part + 2], 2, out=out[2 * part : 2 * part + 2])
 
     with near.capture() as graph:
-        host_call(recorded, x, one, out, split=True)
+        host_call(doubled, x, out, parts=5)
     graph.replay()
-    assert (out.numpy() == 2 * x.numpy()).all() and sorted(lengths) == [2] * 5
-    host_call(recorded, x[:1], one[:1], out[:1], split=True)
-    assert lengths[5:] == [1]
+    assert (out.numpy() == 2 * x.numpy()).all() and sorted(parts) == [0, 1, 2, 3, 4]
+    host_call(doubled, x, out, parts=1)
+    assert parts[5:] == [0]
 
-    def fail(x: Array) -> None:
+    def fail(part: int, x: Array) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        host_call(fail, x, split=True)
-    for wrong in ((x, out[1:]), (Buffer.zeros((), f32, near),)):
-        with pytest.raises(LaunchError, match="equally long along the first axis"):
-            host_call(multiply, *wrong, split=True)
+        host_call(fail, x, parts=5)
+    for wrong in (0, -1, 2.0, True):
+        with pytest.raises(LaunchError, match=f"at least one part; got parts={wrong}"):
+            host_call(fail, x, parts=untyped(wrong))
+    with pytest.raises(LaunchError, match="expected a function"):
+        host_call(untyped(None), x, parts=2)
 
 
 def test_a_function_that_fails(near: Device) -> None:

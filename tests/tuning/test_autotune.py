@@ -26,7 +26,9 @@ from krnlpy import (
     Spec,
     TuningError,
     autotune,
+    bf16,
     config,
+    f16,
     f32,
     i32,
     kernel,
@@ -38,6 +40,7 @@ from krnlpy.errors import FileError
 from krnlpy.tuning import autotune as autotuning
 from krnlpy.tuning import trials
 from krnlpy.tuning.autotune import TunedKernel
+from krnlpy.tuning.variation import varied
 from tests.support import process
 from tests.support.tiers import one_vulkan_device
 from tests.support.typed import untyped
@@ -228,6 +231,46 @@ def test_a_configuration_that_computes_something_else(device: Device) -> None:
     with pytest.raises(TuningError, match=r"N=1 and N=2 compute different values of x, 100 of 100 elements.*\(0,\)"):
         wrong(x)
     np.testing.assert_array_equal(x.numpy(), 1.0)
+
+
+def test_zeros_prove_nothing(device: Device) -> None:
+    """Where elements are all equal, configurations are told apart by other numbers; integers stay as they are."""
+    if device.info.backend == "interpreter":
+        pytest.skip("nothing is measured")
+
+    @autotune([{"N": 1}, {"N": 2}], seconds=0.0)
+    @kernel
+    def scaled(x: Global[f32], at: Global[i32], y: ItemMut[f32], N: Spec[i32]) -> None:
+        y += x[at[0]] * f32(N)
+
+    x, at, y = Buffer.zeros(3, f32, device), Buffer.zeros(1, i32, device), Buffer.zeros(5, f32, device)
+    with pytest.raises(
+        TuningError, match=r"N=1 and N=2 compute different values of y, .* with random numbers in place"
+    ):
+        scaled(x, at, y)
+    assert not x.numpy().any() and not at.numpy().any() and not y.numpy().any()
+    add = make_add()
+    flipped = Buffer.zeros(200, f32, device)[::-2]
+    add(flipped, flipped)  # what shares memory shares the other numbers, too
+    assert not flipped.numpy().any()
+    for type in (f16, bf16):
+        narrow = Buffer.full(7, 3.0, type, device)
+        (numbers,) = varied((narrow,)) or ()
+        values = numbers.numpy().astype(np.float64)
+        assert values.min() >= 1.5 and values.max() <= 4.5 and len(set(values)) > 3
+    assert varied((Buffer.from_numpy(np.arange(3.0), device), at, 5, Buffer.full(2, np.nan, f32, device))) is None
+
+
+def test_a_budget(device: Device) -> None:
+    """The first configuration that runs always has its turn; others have none once the time is up."""
+    if device.info.backend == "interpreter":
+        pytest.skip("nothing is measured")
+    result = make_add(budget=0.0).tune(ones(device), ones(device))
+    assert result.config == THREADS[0]
+    assert [bool(trial.count) for trial in result.trials] == [True, *[False] * (len(THREADS) - 1)]
+    assert {trial.reason for trial in result.trials[1:]} == {"the budget was used up before its turn"}
+    result = make_add(budget=600.0).tune(ones(device), ones(device))
+    assert all(trial.count for trial in result.trials)
 
 
 def make_rounding(**options: Any) -> TunedKernel:

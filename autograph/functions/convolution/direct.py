@@ -15,7 +15,7 @@ from autograph.functions.launch import MAX_PASSES, grid_stride
 from autograph.functions.reducers.sums import sum_axes
 from autograph.functions.type_variables import T, U, accumulator
 from krnlpy import Buffer, Global, Out, ScalarType, Spec, i32, kernel
-from krnlpy.dsl import global_id, global_threads, local_array, where
+from krnlpy.dsl import fma, global_id, global_threads, local_array, where
 
 from .geometry import Window
 
@@ -32,6 +32,7 @@ _WRITTEN_OUT = 8  # so many taps of a filter's row
 @cache
 def _slide(wide: ScalarType) -> Any:
     """The kernel that accumulates in a type."""
+    is_float = wide.is_float  # then a GPU has one instruction for a product and its sum
 
     @kernel(unchecked=True)
     def slide(
@@ -103,9 +104,10 @@ def _slide(wide: ScalarType) -> Any:
                                         inside = ix >= 0 and at <= last_x and at * PART == ix
                                         pixel[p] = where(inside, value, 0.0)
                                     for t in range(TILE):
-                                        factor = filters[first + k, channel[t]]
+                                        tap = filters[first + k, channel[t]]
                                         for p in range(PIXELS):
-                                            total[t, p] += pixel[p] * factor
+                                            s = total[t, p]
+                                            total[t, p] = fma(pixel[p], tap, s) if is_float else s + pixel[p] * tap
             for t in range(TILE):
                 for p in range(PIXELS):
                     if o + t < channels and column + p * steps < width:

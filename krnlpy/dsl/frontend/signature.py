@@ -14,6 +14,7 @@ from krnlpy.dsl.types.annotations import Annotation, ElementType, any_type
 from krnlpy.dsl.types.composites import CompositeType, Maybe, buffer_leaves, leaves
 from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError, LaunchError
 from krnlpy.scalar import ScalarType
+from krnlpy.sources import parse_expression
 
 from .source import Source, read_source
 
@@ -90,7 +91,7 @@ def _evaluate(source: Source, node: ast.expr, text: object) -> object:
     if not isinstance(text, str):
         return text
     names: dict[str, object] = {}
-    for name in {n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)}:
+    for name in {n.id for n in ast.walk(parse_expression(text)) if isinstance(n, ast.Name)}:
         try:
             names[name] = source.captured(name)
         except KeyError:

@@ -6,7 +6,6 @@ import __future__
 import ast
 import builtins
 import inspect
-import linecache
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,11 +14,12 @@ from typing import Any
 
 from krnlpy.dsl.ir import Location
 from krnlpy.errors import KernelSyntaxError
+from krnlpy.sources import line_of, lines_of, parse
 
 
 @lru_cache(maxsize=64)  # a module's kernels follow one another; each cell of a notebook is a file of its own
 def _tree(text: str, file: str) -> ast.Module:
-    return ast.parse(text, file)
+    return parse(text, file)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Source:
         column = getattr(node, "col_offset", 0)
         end = getattr(node, "end_col_offset", None)
         if end is None or getattr(node, "end_lineno", line) != line:
-            end = max(column + 1, len(linecache.getline(self.file, line).rstrip().encode()))
+            end = max(column + 1, len(line_of(self.file, line).encode()))
         return Location(self.file, line, column, end)
 
     def captured(self, name: str) -> Any:
@@ -67,8 +67,7 @@ def read_source(function: Callable[..., Any]) -> Source:
     code = function.__code__
     file = code.co_filename
     line = code.co_firstlineno
-    linecache.checkcache(file)
-    lines = linecache.getlines(file, function.__globals__)
+    lines = lines_of(file, function.__globals__, fresh=True)
     if not lines:
         raise KernelSyntaxError(_why_unread(function.__name__, file), file, line)
     try:

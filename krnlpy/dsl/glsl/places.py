@@ -26,6 +26,9 @@ _ACCESSOR_NAMES = re.compile(r"[ijkl]|i\d+|at|value|site|bits|word|seen|old|befo
 # Types whose elements lie in buffers just as kernels compute with them.
 _PLAIN_SIZES = (4, 8)
 
+_UNROLLED = 256
+"""Elements of a local array that may be in registers: more are not, and would take drivers long to compile."""
+
 
 class Places:
     """The buffers and arrays of a shader.
@@ -413,10 +416,13 @@ class Places:
 
     def clear_local(self, array: ir.LocalArray) -> list[str]:
         """Statements that set a local array to zeros."""
+        length, unroll = self._length(array), ""
+        # One index that varies puts an array out of a GPU's registers, into its main memory.
+        if not length.isdigit() or int(length) <= _UNROLLED:
+            self._context.extensions.add("GL_EXT_control_flow_attributes")
+            unroll = "[[unroll]] "
         element = f"{self._names[array]}[slot]"
-        return [
-            f"for (int slot = 0; slot < {self._length(array)}; ++slot) {element} = {self._context.zero(array.type)};"
-        ]
+        return [f"{unroll}for (int slot = 0; slot < {length}; ++slot) {element} = {self._context.zero(array.type)};"]
 
     def clear_group(self, group_threads: str) -> list[str]:
         """Statements that set all group arrays to zeros, all threads together."""

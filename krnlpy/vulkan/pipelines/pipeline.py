@@ -265,7 +265,7 @@ class PipelineBuilder:
             size = api.struct(
                 "VkPipelineShaderStageRequiredSubgroupSizeCreateInfo", requiredSubgroupSize=program.subgroup_threads
             )
-            data, entries = _specialization(shader, specs, threads)
+            data, entries = specialization(shader, specs, threads)
             info = api.struct(
                 "VkComputePipelineCreateInfo",
                 stage=api.struct(
@@ -312,7 +312,7 @@ class PipelineBuilder:
             self._device.destroy("vkDestroyPipelineLayout", layout)
 
 
-def _specialization(
+def specialization(
     shader: glsl.Shader, specs: Mapping[str, int | float | bool], threads: tuple[int, int, int]
 ) -> tuple[bytes, list[dict[str, int]]]:
     """The values of the specialization constants, and where each of them lies."""

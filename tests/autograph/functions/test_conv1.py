@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from autograph import Conv1, MaxPool1, Parameter, Tensor
 from autograph.errors import AutographError, DeviceError, DtypeError, ShapeError
 from krnlpy import Device, ScalarType, bf16, f16, f32, i32
 from tests.autograph.reference import DTYPES, apart, bound, check, check_choices, conv2, draw, max_pool2, tensor
+from tests.support.tiers import sampled
 from tests.support.typed import present
 
 CASES = {
@@ -45,8 +47,7 @@ def conv1(x: Any, weight: Any, stride: int = 1, padding: int = 0, dilation: int 
     return out
 
 
-@pytest.mark.parametrize("dtype", [*DTYPES, f16], ids=str)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("dtype", "case"), sampled([*itertools.product([*DTYPES, f16], CASES)], 3), ids=str)
 def test_value_and_gradients(case: Any, dtype: ScalarType, device: Device) -> None:
     signals, filters, options = CASES[case]
     x, w, b = draw(1, signals, dtype), draw(2, filters, dtype), draw(3, filters[:1], dtype)
@@ -61,8 +62,7 @@ def test_value_and_gradients(case: Any, dtype: ScalarType, device: Device) -> No
     )
 
 
-@pytest.mark.parametrize("dtype", [*DTYPES, f16], ids=str)
-@pytest.mark.parametrize("case", POOLS)
+@pytest.mark.parametrize(("case", "dtype"), sampled([*itertools.product(POOLS, [*DTYPES, f16])], 2), ids=str)
 def test_max_pool1(case: Any, dtype: ScalarType, device: Device) -> None:
     shape, filter, stride = POOLS[case]
     check_choices(

@@ -11,6 +11,7 @@ import autograph as ag
 from autograph import Tensor
 from autograph.errors import DtypeError, ShapeError
 from krnlpy import SCALAR_TYPES, Device, ScalarType, SharingError, bf16, f32, f64, i32, i64, scalar_type, u64
+from tests.support.tiers import sampled
 
 NUMBERS = [dtype for dtype in SCALAR_TYPES if dtype.kind != "bool"]
 
@@ -174,19 +175,22 @@ def test_limits_and_kinds_of_dtypes() -> None:
         ag.isdtype(f32, "complex")
 
 
-def test_result_type_is_that_of_operations() -> None:
+@pytest.mark.parametrize(("dtype",), sampled([(dtype,) for dtype in NUMBERS], 3), ids=str)
+def test_result_type_is_that_of_operations(dtype: ScalarType) -> None:
+    x = Tensor.ones(2, dtype)
     numbers: tuple[Any, ...] = (2, 0.5)
-    for dtype in NUMBERS:
-        x = Tensor.ones(2, dtype)
-        for other in (*(Tensor.ones(2, of) for of in SCALAR_TYPES), *numbers):
-            try:
-                expected = (x + other).dtype
-            except DtypeError:
-                with pytest.raises(DtypeError):
-                    ag.result_type(x, other)
-                continue
-            assert ag.result_type(dtype, other) is ag.result_type(other, x) is expected
-            assert not isinstance(other, Tensor) or ag.can_cast(x, other.dtype) == (expected is other.dtype)
+    for other in (*(Tensor.ones(2, of) for of in SCALAR_TYPES), *numbers):
+        try:
+            expected = (x + other).dtype
+        except DtypeError:
+            with pytest.raises(DtypeError):
+                ag.result_type(x, other)
+            continue
+        assert ag.result_type(dtype, other) is ag.result_type(other, x) is expected
+        assert not isinstance(other, Tensor) or ag.can_cast(x, other.dtype) == (expected is other.dtype)
+
+
+def test_result_types_of_numbers() -> None:
     assert ag.result_type(scalar_type(bool), 1) is i32 and ag.result_type(1, 0.5) is f32
     assert not ag.can_cast(i64, u64) and not ag.can_cast(i64, f32)
     with pytest.raises(DtypeError, match="none was given"):

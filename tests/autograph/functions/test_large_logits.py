@@ -11,10 +11,12 @@ from autograph import Parameter
 from krnlpy import Device, ScalarType
 from krnlpy.scalar import bf16, f16, f32
 from tests.autograph.reference import ROUNDING, tensor
+from tests.support.tiers import sampled
 from tests.support.typed import present
 
 DTYPES = [f16, bf16, f32]
 SIZES = {f16: [0, 1e4, 6e4], bf16: [0, 1e4, 1e6, 1e8, 1e30], f32: [0, 1e4, 1e6, 1e8, 1e30]}
+EACH = [(dtype, size) for dtype in DTYPES for size in SIZES[dtype]]
 
 
 def gradient(logits: Any, classes: Any, dtype: ScalarType, device: Device, reduction: Any = "sum") -> Any:
@@ -30,16 +32,20 @@ def softmax(logits: Any) -> Any:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize(("dtype", "size"), [(dtype, size) for dtype in DTYPES for size in SIZES[dtype]], ids=str)
+@pytest.mark.parametrize(
+    ("sign", "dtype", "size"), sampled([(sign, *of) for sign in (1, -1) for of in EACH], 2), ids=str
+)
 def test_equal_logits_share_alike(dtype: ScalarType, size: int, sign: Any, device: Device) -> None:
     # exp(0) is 1 on every device, 4 ones are 4, and a quarter is a number of every dtype: nothing is rounded.
     found = gradient(np.full((2, 4), sign * size), np.array([1, 3]), dtype, device)
     np.testing.assert_array_equal(found, [[0.25, -0.75, 0.25, 0.25], [0.25, 0.25, 0.25, -0.75]])
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize(("dtype", "size"), [(dtype, size) for dtype in DTYPES for size in SIZES[dtype]], ids=str)
+@pytest.mark.parametrize(
+    ("reduction", "dtype", "size"),
+    sampled([(reduction, *of) for reduction in ("mean", "sum") for of in EACH], 2),
+    ids=str,
+)
 def test_rows_of_large_logits_sum_to_0(dtype: ScalarType, size: float, reduction: str, device: Device) -> None:
     """Logits whose differences are exact in the dtype: steps between its neighbouring numbers at that size."""
     step = max(np.spacing(np.asarray(size, dtype.dtype)).astype(np.float64) if size else 0, 0.5)

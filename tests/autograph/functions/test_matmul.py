@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from autograph import Tensor
 from autograph.errors import DtypeError, ShapeError
 from krnlpy import Device, ScalarType, bf16, f16, f32, i8, i32, u8, u16
 from tests.autograph.reference import DTYPES, bound, check, close, draw, tensor
+from tests.support.tiers import sampled
 from tests.support.typed import untyped
 
 SIZES = [(1, 1, 1), (3, 5, 2), (4, 4, 4), (33, 7, 9), (2, 31, 34)]
@@ -24,10 +26,9 @@ def test_value_and_gradients(size: tuple[int, int, int], dtype: ScalarType, devi
     check(lambda x, y: x @ y, lambda x, y: x @ y, [x, y], dtype, device)
 
 
-@pytest.mark.parametrize("dtype", [f16, *DTYPES], ids=str)
-@pytest.mark.parametrize("left", ["n", "t"])
-@pytest.mark.parametrize("right", ["n", "t"])
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(
+    ("dtype", "size", "left", "right"), sampled([*itertools.product([f16, *DTYPES], SIZES, "nt", "nt")], 3), ids=str
+)
 def test_transposed_operands(
     size: tuple[int, int, int], left: Any, right: Any, dtype: ScalarType, device: Device
 ) -> None:

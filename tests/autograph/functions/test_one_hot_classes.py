@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,14 @@ from autograph import Tensor
 from autograph.errors import ShapeError
 from krnlpy import SCALAR_TYPES, Device, ScalarType, bf16, f32, u8
 from tests.support.devices import requires
-from tests.support.tiers import one_vulkan_device
+from tests.support.tiers import one_vulkan_device, sampled
 
 pytestmark = one_vulkan_device
 
 INTEGERS = [type for type in SCALAR_TYPES if type.is_integer]
 
 
-@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
-@pytest.mark.parametrize("result", [u8, bf16, f32], ids=str)
+@pytest.mark.parametrize(("result", "dtype"), sampled([*itertools.product([u8, bf16, f32], INTEGERS)], 3), ids=str)
 def test_classes(result: Any, dtype: ScalarType, device: Device) -> None:
     requires(device, dtype)
     classes = np.array([[0, 3, 1], [2, 3, 0]], dtype.dtype)

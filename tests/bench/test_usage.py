@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benches import usage
-from benches.usage import Watch
+from krnlpy.bench import usage
+from krnlpy.bench.usage import Watch
 
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 

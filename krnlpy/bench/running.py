@@ -1,0 +1,247 @@
+"""A run: every device does every benchmark, verified before it is timed, within the time that there is."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any, Final
+
+from krnlpy import __version__
+from krnlpy.device import Device
+from krnlpy.errors import (
+    BenchmarkError,
+    CompilerUnavailable,
+    DeviceLost,
+    DtypeError,
+    LimitExceeded,
+    MissingFeatures,
+)
+
+from .benchmark import Benchmark, Case, Peak
+from .machine import BUSY_LOAD, BUSY_OTHERS, is_on_battery, machine, versions
+from .measuring import MIN_SAMPLES, STEADY, measure
+from .results import DeviceResults, Report, Result, Status
+from .usage import Watch
+
+_LACKING: Final = (MissingFeatures, LimitExceeded, CompilerUnavailable, DtypeError, MemoryError)
+"""What says that a device, or its memory, is not made for a case."""
+
+
+_FIXED: Final = 0.3
+"""Seconds of what it takes to make work ready that do not grow with it: compilation."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much time a run takes; all are seconds.
+
+    Attributes:
+        device: for all benchmarks of a device.
+        case: for the samples of a case that is not steady before.
+        sample: what one lasts at least.
+    """
+
+    device: float
+    case: float
+    sample: float
+
+
+FULL: Final = Pace(180.0, 2.0, 0.05)
+QUICK: Final = Pace(30.0, 0.5, 0.01)
+
+
+class Watcher:
+    """Is told what happens, to show it."""
+
+    def begin_device(self, device: Device, cases: int) -> None:
+        """The next device; of so many cases at most."""
+
+    def begin_case(self, benchmark: Benchmark, case: Case) -> None:
+        """A case is made ready and verified."""
+
+    def sampled(self, samples: Sequence[float]) -> None:
+        """The case has one more sample."""
+
+    def end_case(self, result: Result) -> None:
+        """What became of it."""
+
+
+def run(
+    devices: Sequence[Device],
+    benchmarks: Sequence[Benchmark],
+    is_quick: bool = False,
+    watcher: Watcher | None = None,
+    pace: Pace | None = None,
+) -> Report:
+    """Runs benchmarks on devices. What goes wrong in one does not end the others.
+
+    Args:
+        devices: in order.
+        benchmarks: in order; those that are not for a quick run are left out of one.
+        is_quick: take less time.
+        watcher: is told what happens.
+        pace: how long it may take; None for that of a full, or of a quick run.
+
+    Raises:
+        BenchmarkError: there is nothing to run, or a device is the interpreter.
+    """
+    if is_quick:
+        benchmarks = [benchmark for benchmark in benchmarks if benchmark.is_quick]
+    if not devices or not benchmarks:
+        raise BenchmarkError("there is nothing to run: no device, or no benchmark that a quick run has")
+    if any(device.info.kind == "interpreter" for device in devices):
+        raise BenchmarkError("the interpreter shows what is right, not what is fast: it has no benchmarks")
+    before, date = machine(), datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    pace = pace or (QUICK if is_quick else FULL)
+    measured = [_Run(device, pace, watcher or Watcher()).all_of(benchmarks) for device in devices]
+    warnings = [
+        *_warnings_of_machine(before),
+        *(warning for device in measured for warning in _warnings_of_device(device)),
+    ]
+    return Report(date, is_quick, __version__, before, versions(), tuple(warnings), tuple(measured))
+
+
+class _Run:
+    """What a device does."""
+
+    def __init__(self, device: Device, pace: Pace, watcher: Watcher) -> None:
+        self._device, self._pace, self._watcher = device, pace, watcher
+        self._results: list[tuple[Result, Peak | None]] = []
+
+    def all_of(self, benchmarks: Sequence[Benchmark]) -> DeviceResults:
+        """All series, each in its share of the time that is left."""
+        began = time.perf_counter()
+        series = [(benchmark, cases) for benchmark in benchmarks for cases in benchmark.series()]
+        self._watcher.begin_device(self._device, sum(len(cases) for _, cases in series))
+        for place, (benchmark, cases) in enumerate(series):
+            left = began + self._pace.device - time.perf_counter()
+            self._one_series(benchmark, cases, left / (len(series) - place))
+        info = self._device.info
+        results = [result for result, _ in self._results]
+        return DeviceResults(
+            *(info.index, info.name, info.kind, info.backend, info.vendor, info.driver, info.api_version),
+            info.memory_bytes,
+            round(time.perf_counter() - began, 3),
+            tuple(_with_share(result, peak, results) for result, peak in self._results),
+        )
+
+    def _one_series(self, benchmark: Benchmark, cases: Sequence[Case], seconds: float) -> None:
+        """The cases, as long as the next one is likely to be done in time."""
+        end = time.perf_counter() + seconds
+        last: tuple[Case, float, float] | None = None
+        for case in cases:
+            left = end - time.perf_counter()
+            needed = 0.0 if last is None else _prediction(case, *last, self._pace)
+            if left < needed or seconds <= 0:
+                reason = f"it would take about {needed:.2g} s" if needed else "the run's time was over"
+                self._note(benchmark, case, "no time", reason)
+                return
+            self._watcher.begin_case(benchmark, case)
+            result, ready = self._one(benchmark, case)
+            if not result.is_timed:
+                return
+            last = case, ready, median(result.samples)
+
+    def _one(self, benchmark: Benchmark, case: Case) -> tuple[Result, float]:
+        """A case: made ready, verified, timed; and how many seconds the first two took."""
+        began = time.perf_counter()
+        try:
+            work = case.open(self._device)
+            work.verify()
+        except AssertionError as error:
+            return self._note(benchmark, case, "wrong", str(error)), 0.0
+        except _LACKING as error:
+            return self._note(benchmark, case, "unsupported", str(error)), 0.0
+        except Exception as error:
+            return self._failed(benchmark, case, error), 0.0
+        ready, watch = time.perf_counter() - began, Watch()
+        try:
+            timing = measure(work, self._pace.sample, self._pace.case, case.most_iterations, self._watcher.sampled)
+        except Exception as error:
+            return self._failed(benchmark, case, error), 0.0
+        others, reason = watch.others(), ""
+        status: Status = "steady"
+        if timing.spread > STEADY:
+            status = "not steady"
+            if others is not None and others > BUSY_OTHERS:
+                reason = f"others took {others:.1f} processors"
+        return self._note(benchmark, case, status, reason, timing.iterations, timing.samples, others), ready
+
+    def _failed(self, benchmark: Benchmark, case: Case, error: Exception) -> Result:
+        if isinstance(error, DeviceLost):
+            self._device = Device(self._device.info)  # opened anew
+        return self._note(benchmark, case, "failed", f"{type(error).__name__}: {error}")
+
+    def _note(
+        self,
+        benchmark: Benchmark,
+        case: Case,
+        status: Status,
+        reason: str,
+        iterations: int = 0,
+        samples: tuple[float, ...] = (),
+        others: float | None = None,
+    ) -> Result:
+        result = Result(
+            *(benchmark.name, benchmark.revision, case.configuration, status, benchmark.unit, case.amount),
+            " ".join(reason.split())[:1000],
+            iterations,
+            samples,
+            others,
+        )
+        self._results.append((result, case.peak))
+        self._watcher.end_case(result)
+        return result
+
+
+def _prediction(case: Case, last: Case, ready: float, iteration: float, pace: Pace) -> float:
+    """Seconds that a case takes, by those of the one before it: to be made ready and verified, and to be timed."""
+    growth = case.effort or case.amount / last.amount
+    samples = MIN_SAMPLES + 4  # with those that find out how many iterations one has
+    fixed = min(ready, _FIXED)
+    return fixed + (ready - fixed) * growth + samples * max(pace.sample, iteration * growth)
+
+
+def _with_share(result: Result, peak: Peak | None, results: Sequence[Result]) -> Result:
+    """A result as a share of what the device did at most."""
+    if peak is None or not result.is_timed:
+        return result
+    others = {name: value for name, value in peak.configuration.items() if name != "bytes"}
+    candidates = [
+        other
+        for other in results
+        if other.is_timed
+        and (other.benchmark, other.unit) == (peak.benchmark, result.unit)
+        and others.items() <= other.configuration.items()
+    ]
+    if not candidates:
+        return result
+    wanted = int(peak.configuration.get("bytes", 0))
+    # Of those of other sizes the nearest, else the fastest.
+    best = min(candidates, key=lambda found: (abs(int(found.configuration.get("bytes", 0)) - wanted), -found.value))
+    return replace(result, share=result.value / best.value, peak=f"{best.benchmark} {best.label}")
+
+
+def _warnings_of_machine(before: Mapping[str, Any]) -> list[str]:
+    found = []
+    if before["load"] > BUSY_LOAD * before["cores"]:
+        found.append(f"The machine was busy before the start: load {before['load']:g} on {before['cores']} processors.")
+    if is_on_battery():
+        found.append("A battery drives the machine: it may be slower than at the mains, and slow down.")
+    return found
+
+
+def _warnings_of_device(device: DeviceResults) -> list[str]:
+    found = []
+    if device.kind == "cpu":
+        found.append(f"{device.name} is a driver that runs on the CPU: its figures say nothing of any GPU.")
+    worst = max((result for result in device.results if result.others), key=lambda r: r.others or 0, default=None)
+    if worst is not None and (worst.others or 0) > BUSY_OTHERS:
+        found.append(
+            f"Other processes took up to {worst.others:.1f} processors while {device.label} was measured"
+            f" ({worst.benchmark} {worst.label})."
+        )
+    return found
