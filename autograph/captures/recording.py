@@ -88,6 +88,7 @@ class Recording(Follower):
             ]
             self._result = mapped(result, self._checked)
             self._guards = state.guards(graph.uses, graph.owns)
+            graph.fuse()
         except BaseException:
             state.restore()
             raise

@@ -67,7 +67,7 @@ def class_tensor(operation: str, logits: Tensor, classes: Any, ignored: int | No
     check = partial(check_range, operation, logits.shape[1], ignored=ignored)
     if isinstance(classes, TensorBase):
         if classes.device.is_host:
-            host_call(check, classes.buffer)
+            host_call(check, classes.buffer, outputs=0)
         return classes.detach()
     assert on_host is not None
     check(on_host)

@@ -47,11 +47,18 @@ class Fill(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A call of a Python function with arrays of memory, on backends whose memory the process sees."""
+    """A call of a Python function with arrays of memory, on backends whose memory the process sees.
+
+    Attributes:
+        views: what each array is a view of.
+        outputs: so many of the last arrays are written whole, the others are read; None where that is not known.
+    """
 
     function: Callable[..., Any]
     arrays: tuple[Any, ...]
     memories: tuple[Any, ...]
+    views: tuple[Any, ...] = ()
+    outputs: int | None = None
 
 
 DeviceCommand = Launch | LaunchIndirect | Copy | Fill
@@ -76,6 +83,15 @@ def memories(command: Command) -> Iterator[Any]:
         yield from command.memories
     else:
         yield command.memory
+
+
+def name_of(command: Command) -> str:
+    """What people call a command: the kernel of a launch."""
+    if isinstance(command, Launch | LaunchIndirect):
+        return str(command.executable.name)
+    if isinstance(command, Call):
+        return f"call of {getattr(command.function, '__name__', 'a function')}"
+    return type(command).__name__.lower()
 
 
 def perform(backend: Backend, commands: Sequence[Command]) -> None:

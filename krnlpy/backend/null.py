@@ -6,7 +6,7 @@ What it checks, callers promise to every backend (protocol.py). A backend of one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +42,7 @@ class NullExecutable:
     threads: tuple[int, int, int]
     accesses: Sequence[tuple[bool, bool]]
     parameter_bytes: int
+    request: BuildRequest = field(init=False)
 
     def needs_wait(self, groups: tuple[int, int, int] | None, parameters: bytes) -> bool:
         """False: nothing runs."""

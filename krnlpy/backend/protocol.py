@@ -74,9 +74,11 @@ class Executable(Protocol):
 
     Attributes:
         name: how logs, profiles and errors call it: the program's name, and the constants that were given.
+        request: what it was built from, which graphs make other executables of.
     """
 
     name: str
+    request: BuildRequest
 
     @property
     def threads(self) -> tuple[int, int, int]: ...

@@ -6,16 +6,23 @@ import threading
 from collections.abc import Callable, Mapping
 from itertools import groupby
 from types import MappingProxyType, TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import ref
 
+from krnlpy import config
 from krnlpy.backend import recorder as capture
-from krnlpy.backend.commands import Command, Launch, LaunchIndirect, memories, perform
+from krnlpy.backend.commands import Command, Fill, Launch, LaunchIndirect, memories, name_of, perform
 from krnlpy.buffers.buffer import Buffer
+from krnlpy.buffers.struct_buffer import StructBuffer
 from krnlpy.device import Device
 from krnlpy.errors import CaptureError, DtypeError, LaunchError
 from krnlpy.locks import is_mine
+from krnlpy.views.view import View, unwatched, watchers
 
 from .parameters import Parameter, is_same, parameters_in, resolved
+
+if TYPE_CHECKING:
+    from .fusion.rewrite import Rewrite
 
 
 class _Call(NamedTuple):
@@ -49,6 +56,7 @@ class _Content(NamedTuple):
     values: Mapping[str, Any]
     commands: tuple[Command, ...]
     recording: Any
+    rewrite: Rewrite | None = None
 
 
 def _step_of(recorder: capture.Recorder, call: _Call | None = None) -> _Step:
@@ -64,11 +72,29 @@ def _names_of(step: _Step) -> frozenset[str]:
     return frozenset() if step.call is None else step.call.names
 
 
+def _kept(argument: Any) -> Any:
+    """An argument as the graph keeps it: buffers do not count as held by somebody because of it."""
+    if isinstance(argument, list | tuple):
+        return [_kept(part) for part in argument]
+    return unwatched(argument) if argument.__class__ is Buffer else argument
+
+
 def _memory_of(buffer: Any) -> Any:
     """A buffer's memory; of an empty buffer something that no command has."""
     if not isinstance(buffer, Buffer):
         raise DtypeError(f"a graph uses buffers, not {type(buffer).__name__}")
     return buffer if buffer.memory is None else buffer.memory
+
+
+def _is_alike(a: Command, b: Command) -> bool:
+    """Whether commands differ in numbers at most."""
+    if a is b:
+        return True
+    if isinstance(a, Launch) and isinstance(b, Launch):
+        return a[:3] == b[:3]
+    if isinstance(a, LaunchIndirect) and isinstance(b, LaunchIndirect):
+        return a[:3] == b[:3]
+    return isinstance(a, Fill) and isinstance(b, Fill) and a[:3] == b[:3]
 
 
 def _needs_wait(command: Command) -> bool:
@@ -116,6 +142,8 @@ class Graph:
         self._parameters: dict[str, Parameter] = {}
         self._values: dict[str, Any] = {}
         self._steps: list[_Step] = []  # while it is captured
+        self._made: list[ref[View]] = []  # while it is captured
+        self._held: set[int] = set()
         self._content = _Content([], self._values, (), None)
 
     # ------------------------------------------------------------------------------------------------------- capture
@@ -125,6 +153,7 @@ class Graph:
             raise CaptureError("a graph is captured once; device.capture() makes a new one")
         recorder = capture.Recorder(self._device.backend, self._take)
         capture.begin(recorder)
+        watchers[id(self._made)] = self._made
         self._recorder, self._thread = recorder, threading.get_ident()
         self._state = "is being captured"
         return self
@@ -137,6 +166,9 @@ class Graph:
             raise CaptureError("a capture ends in the thread in which it began")
         self._recorder = None
         capture.end(recorder)
+        del watchers[id(self._made)]
+        self._held = {id(view.memory) for made in self._made if (view := made()) is not None}
+        self._made = []
         self._state = "was not captured: its with block was left by an exception"
         steps, self._steps = self._steps, []
         if kind is None:
@@ -189,7 +221,9 @@ class Graph:
         if foreign := [p.name for p in parameters if p.graph is not self]:
             raise CaptureError(f"{', '.join(foreign)}: parameters of another graph")
         assert self._recorder is not None
-        call = _Call(frozenset(parameter.name for parameter in parameters), function, arguments, keywords)
+        kept = {name: _kept(argument) for name, argument in keywords.items()}
+        names = frozenset(parameter.name for parameter in parameters)
+        call = _Call(names, function, tuple(map(_kept, arguments)), kept)
         with capture.recording(self._device.backend) as recorder:
             step = call.step(recorder, self._values)
         before = _step_of(self._recorder)
@@ -257,22 +291,97 @@ class Graph:
                     step if step.call is None or step.call.names.isdisjoint(changed) else step.call.step(recorder, new)
                     for step in self._content.steps
                 ]
-            self._commit(steps, new)
+            self._commit(steps, new, fused=self._content.rewrite is not None)
 
-    def _commit(self, steps: list[_Step], values: Mapping[str, Any]) -> None:
-        commands = tuple(command for step in steps for command in step.commands)
+    def _commit(self, steps: list[_Step], values: Mapping[str, Any], fused: bool = False) -> None:
+        captured = tuple(command for step in steps for command in step.commands)
+        names = [_names_of(step) for step in steps for _ in step.commands]
+        rewrite = self._rewritten(steps, captured) if fused else None
+        commands = captured
+        if rewrite is not None:
+            commands = tuple(rewrite.commands)
+            names = [frozenset().union(*(names[n] for n in entry.numbers)) for entry in rewrite.entries]
         if any(step.allocated for step in steps):
             used = {id(memory) for command in commands for memory in memories(command)}
             steps = [step._replace(allocated=tuple(m for m in step.allocated if id(m) in used)) for step in steps]
-        pieces = [
-            tuple(command for step in group for command in step.commands) for _, group in groupby(steps, _names_of)
-        ]
+        pieces = [tuple(commands[n] for n in group) for _, group in groupby(range(len(commands)), names.__getitem__)]
         # A graph with a kernel that is waited for can't be submitted as a whole.
         waits = [_needs_wait(command) for command in commands]  # all of them are asked: some raise
         recording = None
         if not any(waits):
-            recording = self._device.backend.record([piece for piece in pieces if piece], self._content.recording)
-        self._content = _Content(steps, values, commands, recording)
+            recording = self._device.backend.record(pieces, self._content.recording)
+        self._content = _Content(steps, values, commands, recording, rewrite)
+
+    def fuse(self) -> None:
+        """Rewrites what was captured into fewer commands that leave the same bits in all buffers that somebody held
+        when the capture ended.
+
+        What is written only to be copied is written to where it is copied to. What nobody reads is not done. Kernels
+        that read what others wrote at the same index become one kernel with them, which is compiled. :meth:`explain`
+        tells what was done, and what not. In debug mode, nothing is.
+
+        Raises:
+            CaptureError: the graph is not, or not yet, captured.
+
+        >>> from krnlpy import Buffer, Device, Item, ItemMut, f32, kernel
+        >>> @kernel
+        ... def double(x: Item[f32], y: ItemMut[f32]):
+        ...     y = 2.0 * x
+        >>> x, z = Buffer.ones(2), Buffer.empty(2)
+        >>> with Device.host().capture() as graph:
+        ...     y = Buffer.empty(2)
+        ...     double(x, y)
+        ...     double(y, z)
+        ...     del y
+        >>> graph.fuse()
+        >>> graph.replay()
+        >>> len(graph), z.numpy()
+        (1, array([4., 4.], dtype=float32))
+        """
+        if self._state:
+            raise CaptureError(f"the graph {self._state}")
+        with self._lock:
+            if not config.debug:
+                self._commit(self._content.steps, self._content.values, fused=True)
+
+    def _rewritten(self, steps: list[_Step], captured: tuple[Command, ...]) -> Rewrite:
+        """The rewrite of what was captured; the one there is, where only numbers differ."""
+        from .fusion.rewrite import Rewrite  # few graphs need it
+
+        rewrite = self._content.rewrite
+        before = [command for step in self._content.steps for command in step.commands]
+        if rewrite is not None and len(before) == len(captured) and all(map(_is_alike, before, captured)):
+            pairs = enumerate(zip(before, captured, strict=True))
+            return rewrite.updated(captured, {n for n, (a, b) in pairs if a is not b})
+        buffers = {name for name, value in self._values.items() if isinstance(value, Buffer | StructBuffer)}
+        names = [_names_of(step) for step in steps for _ in step.commands]
+        replaced = {n for n, of in enumerate(names) if not buffers.isdisjoint(of)}
+        made = {id(memory) for step in steps for memory in step.allocated}
+        return Rewrite(self._device.backend, captured, replaced, made - self._held)
+
+    def explain(self) -> str:
+        """What a replay does, for people: the commands in order, what :meth:`fuse` made of those captured, and what it
+        could not do, with the reason and how often.
+
+        >>> from krnlpy import Buffer, Device
+        >>> x = Buffer.zeros(2)
+        >>> with Device.host().capture() as graph:
+        ...     x.fill(1.0)
+        >>> print(graph.explain())
+        1 command, as captured
+          1 fill
+        """
+        commands, rewrite = self._commands(), self._content.rewrite
+        names = [name_of(c) for c in commands] if rewrite is None else [entry.name for entry in rewrite.entries]
+        count = sum(len(step.commands) for step in self._content.steps)
+        made = "as captured" if rewrite is None else f"made of {count} that were captured"
+        lines = [f"{len(commands)} command{'s' * (len(commands) != 1)}, {made}"]
+        lines += [f"{n:3} {name}" for n, name in enumerate(names, 1)]
+        if rewrite is not None and rewrite.done:
+            lines += ["done:", *(f"    {text}" for text in rewrite.done)]
+        if rewrite is not None and rewrite.refused:
+            lines += ["not done:", *(f"{n:3} x {text}" for text, n in rewrite.refused.most_common())]
+        return "\n".join(lines)
 
     # --------------------------------------------------------------------------------------------------- what it is
 

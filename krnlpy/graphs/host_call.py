@@ -10,9 +10,12 @@ from krnlpy.backend.commands import Call
 from krnlpy.buffers.buffer import Buffer
 from krnlpy.device import Device
 from krnlpy.errors import LaunchError
+from krnlpy.views.view import unwatched
 
 
-def host_call(function: Callable[..., Any], *buffers: Buffer, parts: int | None = None) -> None:
+def host_call(
+    function: Callable[..., Any], *buffers: Buffer, parts: int | None = None, outputs: int | None = None
+) -> None:
     """Calls a function with the arrays of buffers on the host or the interpreter: NumPy's or another library's work
     between kernels.
 
@@ -25,15 +28,18 @@ def host_call(function: Callable[..., Any], *buffers: Buffer, parts: int | None 
         buffers: at least one; all on one device.
         parts: the work has so many parts, which the host's threads share: the function is called for each, with its
             number from 0 before the arrays. For functions that take long without Python's lock, as NumPy's do.
+        outputs: the function writes all elements of so many of the last arrays, which it does not read before, and
+            only reads the others. Graphs that are told so can do more with what stands before and after. None: it may
+            read and write all.
 
     Raises:
-        LaunchError: not such buffers.
+        LaunchError: not such buffers, or not so many.
 
     >>> import numpy as np
     >>> from krnlpy import Buffer, Device, f32, host_call
     >>> a, product = Buffer.full((2, 2), 3.0, f32), Buffer.empty((2, 2), f32)
     >>> with Device.host().capture() as graph:
-    ...     host_call(lambda x, out: np.matmul(x, x, out=out), a, product)
+    ...     host_call(lambda x, out: np.matmul(x, x, out=out), a, product, outputs=1)
     >>> graph.replay()
     >>> product.numpy()[0]
     array([18., 18.], dtype=float32)
@@ -45,7 +51,7 @@ def host_call(function: Callable[..., Any], *buffers: Buffer, parts: int | None 
     if arrays:
         function(*arrays)
     else:
-        _recorded(function, *buffers)
+        _recorded(function, outputs, *buffers)
 
 
 class _InParts:
@@ -87,7 +93,7 @@ def _arrays(buffers: tuple[Buffer, ...]) -> list[Any] | None:
 
 
 @capture.capturable
-def _recorded(function: Callable[..., Any], *buffers: Buffer) -> None:
+def _recorded(function: Callable[..., Any], outputs: int | None, *buffers: Buffer) -> None:
     """As :func:`host_call`, for all cases."""
     if not callable(function):
         raise LaunchError(f"host_call of a {type(function).__name__}: expected a function of arrays")
@@ -95,6 +101,10 @@ def _recorded(function: Callable[..., Any], *buffers: Buffer) -> None:
     if not buffers or not all(isinstance(buffer, Buffer) for buffer in buffers):
         given = ", ".join(type(buffer).__name__ for buffer in buffers) or "none"
         raise LaunchError(f"host_call of {name} takes at least one Buffer, and nothing else; got {given}")
+    if outputs is not None and (outputs.__class__ is not int or not 0 <= outputs <= len(buffers)):
+        raise LaunchError(
+            f"host_call of {name}: outputs={outputs!r} of {len(buffers)} buffers; expected so many or less"
+        )
     devices = dict.fromkeys([buffer.device for buffer in buffers])
     if len(devices) > 1:
         raise LaunchError(f"host_call of {name}: buffers on {', '.join(map(repr, devices))}; expected one device")
@@ -108,7 +118,8 @@ def _recorded(function: Callable[..., Any], *buffers: Buffer) -> None:
     if recorder is None:
         function(*[buffer.numpy(copy=False) for buffer in buffers])
         return
+    views = tuple(map(unwatched, buffers))
     with capture.suspended(recorder):
-        arrays = tuple(buffer.numpy(copy=False) for buffer in buffers)
-    memories = tuple(buffer.memory for buffer in buffers if buffer.memory is not None)
-    recorder.commands.append(Call(function, arrays, memories))
+        arrays = tuple(view.numpy(copy=False) for view in views)
+    memories = tuple(view.memory for view in views if view.memory is not None)
+    recorder.commands.append(Call(function, arrays, memories, views, outputs))

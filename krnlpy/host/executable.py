@@ -43,6 +43,8 @@ _MAX_LOCAL_BYTES = 128 << 10
 class HostExecutable:
     """A program built for the host. Raises LimitExceeded when it does not fit."""
 
+    request: BuildRequest
+
     def __init__(
         self,
         compiler: Compiler,

@@ -299,6 +299,8 @@ class Recording(NamedTuple):
 class InterpreterExecutable:
     """A program for known values of its spec parameters and threads of a group."""
 
+    request: BuildRequest
+
     def __init__(
         self,
         program: ir.Program,

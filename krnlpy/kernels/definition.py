@@ -210,9 +210,11 @@ class Definition:
             last_lookup.found = False
             begin = perf_counter()
             with compiling(self.signature.function, f"{info.name}, {info.driver}"):
-                executable = backend.build(BuildRequest(program, variant, specs, threads, config.debug))
+                request = BuildRequest(program, variant, specs, threads, config.debug)
+                executable = backend.build(request)
             seconds, from_cache = perf_counter() - begin, last_lookup.found
             executable.name = configuration.named(program.name)
+            executable.request = request
             self.executables[key] = executable
             logger.info("built %s for %s in %.1f ms", executable.name, info.name, 1e3 * seconds)
         if compile_hooks:  # without the lock

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+from weakref import ref
 
 from krnlpy.device import Device
 from krnlpy.device_info import MAX_INDEX
@@ -24,11 +25,15 @@ there are no elements), the shape, the strides, the number of elements, the bind
 byte in it that kernels may touch, and past the last one), and the place of the first element in what is bound."""
 
 
+watchers: dict[int, list[ref[View]]] = {}
+"""Lists that take note of each view that is made, by their ids: captures ask at their end which are still there."""
+
+
 class View:
     """An n-dimensional strided view of a device's memory: what kernels take for a buffer."""
 
     __slots__ = (
-        *("_contiguous", "_memory", "_offset", "_shape", "_size", "_strides"),
+        *("__weakref__", "_contiguous", "_memory", "_offset", "_shape", "_size", "_strides"),
         *("can_be_indexed", "device", "dtype", "launch_key", "operand"),
     )
 
@@ -65,6 +70,8 @@ class View:
         self.can_be_indexed = is_reached and self._size <= MAX_INDEX
         self.operand = memory, shape, strides, self._size, binding, place
         self.launch_key = (device.backend, dtype, len(shape), self._contiguous, is_broadcast, self.can_be_indexed)
+        if watchers:
+            _note(self)
 
     # --------------------------------------------------------------------------------------------------- attributes
 
@@ -140,6 +147,8 @@ class View:
         result._size, result._contiguous = size, _ = self._size, True
         result.can_be_indexed, result.launch_key = True, self.launch_key
         result.operand = memory, shape, strides, size, (memory, 0, size * self.dtype.size), 0
+        if watchers:
+            _note(result)
         return result
 
     def __getitem__(self, key: Any) -> Self:
@@ -254,6 +263,23 @@ class View:
         if not self._shape:
             raise UnsizedError
         return self._shape[0]
+
+
+def _note(view: View) -> None:
+    for made in list(watchers.values()):
+        made.append(ref(view))
+
+
+V = TypeVar("V", bound=View)
+
+
+def unwatched(view: V) -> V:
+    """The same view, of which nobody takes note: it does not count as one that somebody holds."""
+    result = object.__new__(type(view))
+    for name in View.__slots__:
+        if name != "__weakref__":
+            setattr(result, name, getattr(view, name))
+    return result
 
 
 def _bound(

@@ -54,7 +54,7 @@ def one_hot(classes: Tensor, count: int, dtype: DTypeLike = f32) -> Tensor:
     if length < 1:
         raise ShapeError(f"one_hot of {count!r} classes: expected a whole number of at least 1")
     if classes.device.is_host:
-        host_call(partial(check_range, "one_hot", length), classes.buffer)
+        host_call(partial(check_range, "one_hot", length), classes.buffer, outputs=0)
     out = Buffer.empty((*classes.shape, length), dtype, classes.device)
     if out.size:
         rows = out.size // length

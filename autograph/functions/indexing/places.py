@@ -66,12 +66,12 @@ class Places:
     def require_range(self) -> None:
         """Raises ShapeError if a place is out of range and this is the host."""
         if self.check is not None and self.index.device.is_host:
-            host_call(partial(check_range, *self.check, self.count), self.index.buffer)
+            host_call(partial(check_range, *self.check, self.count), self.index.buffer, outputs=0)
 
     def require_unflagged(self, flag: Buffer) -> None:
         """As :meth:`require_range`, where a kernel has looked, and set a flag."""
         if self.check is not None:
-            host_call(partial(_check_flagged, *self.check, self.count), flag, self.index.buffer)
+            host_call(partial(_check_flagged, *self.check, self.count), flag, self.index.buffer, outputs=0)
 
 
 @func

@@ -154,7 +154,7 @@ def _integers(name: str, given: Any, x: Tensor, shape: Shape | None, check: Any)
         raise ShapeError(f"ctc_loss takes {name} of shape {shape}, one for each sequence, not {array.shape}")
     if isinstance(array, TensorBase):
         if array.device.is_host:
-            host_call(check, array.buffer)
+            host_call(check, array.buffer, outputs=0)
         return array.detach()
     check(array)
     return x.result(Buffer.from_numpy(array.astype(np.int32), x.device))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 from math import prod
 from typing import Any, Literal
 
@@ -34,14 +34,20 @@ def by_blas(a: Buffer, b: Buffer, out: Buffer) -> None:
     each, count = a.shape[-1] * shape[-2] * shape[-1], prod(shape[:-2])
     is_large = each > _SINGLE_WORK
     if (not is_large and (count == 1 or each * count < _SHARED_WORK)) or (is_large and not can_be_single()):
-        host_call(np.dot if len(shape) == 2 else np.matmul, a, b, out)
+        host_call(np.dot if len(shape) == 2 else np.matmul, a, b, out, outputs=1)
         return
     axis, parts = _cut(shape, each, count)
     if axis < len(shape) - 2:
         a, b = (x.broadcast_to((*shape[:-2], *x.shape[-2:])) for x in (a, b))
     length = -(-shape[axis] // parts)
-    multiply = partial(_multiply_part, axis - len(shape), length)
-    host_call(partial(single, multiply) if is_large else multiply, a, b, out, parts=-(-shape[axis] // length))
+
+    def matmul(part: int, a: Any, b: Any, out: Any) -> None:
+        if is_large:
+            single(_multiply_part, axis - len(shape), length, part, a, b, out)
+        else:
+            _multiply_part(axis - len(shape), length, part, a, b, out)
+
+    host_call(matmul, a, b, out, parts=-(-shape[axis] // length), outputs=1)
 
 
 def _cut(shape: Shape, each: int, count: int) -> tuple[int, int]:

@@ -56,6 +56,7 @@ class VulkanExecutable:
     """
 
     __slots__ = (
+        "__weakref__",
         *(
             "accesses",
             "bound",
@@ -68,8 +69,10 @@ class VulkanExecutable:
             "parameter_bytes",
             "pipeline",
         ),
-        *("reports", "retired", "set_layout", "split", "tables", "threads", "writes"),
+        *("reports", "request", "retired", "set_layout", "split", "tables", "threads", "writes"),
     )
+
+    request: BuildRequest
 
     def __init__(
         self,
