@@ -120,8 +120,10 @@ def record(values: tuple[Tensor, ...], *edges: Edge) -> tuple[Tensor, ...]:
         edges: to what they were computed from.
     """
     if len(values) == 1:
-        if values[0].dtype.is_float:
-            values[0].node = Node(values[0], edges)
+        (value,) = values
+        node = Node(value, edges)
+        if node.dtype.is_float:
+            value.node = node
         return values
     nodes = tuple([Node(value) for value in values])
     operation = OperationNode(edges, nodes)

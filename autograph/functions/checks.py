@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import isfinite
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -122,10 +123,15 @@ def broadcast_shape(operation: str, shapes: Sequence[Shape]) -> Shape:
         ShapeError: they don't broadcast.
     """
     try:
-        return np.broadcast_shapes(*shapes)
+        return _broadcast_shape(tuple(shapes))
     except ValueError:
         listed = " and ".join(map(str, shapes))
         raise ShapeError(f"{operation} of shapes {listed}: aligned at the right, lengths must be equal or 1") from None
+
+
+@lru_cache(maxsize=4096)  # a step broadcasts the same again
+def _broadcast_shape(shapes: tuple[Shape, ...]) -> Shape:
+    return np.broadcast_shapes(*shapes)
 
 
 def is_number(value: Any) -> bool:

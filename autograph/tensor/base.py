@@ -59,9 +59,10 @@ class Node:
     __slots__ = ("device", "dtype", "edges", "gradient", "shape")
 
     def __init__(self, tensor: TensorBase, edges: tuple[Edge, ...] = ()) -> None:
-        self.shape = tensor.shape
-        self.dtype: ScalarType = tensor.dtype
-        self.device: Device = tensor.device
+        buffer = tensor.share.buffer
+        self.shape = buffer.shape
+        self.dtype: ScalarType = buffer.dtype
+        self.device: Device = buffer.device
         self.edges: tuple[Edge, ...] | None = edges
         self.gradient: Tensor | None = None
 

@@ -197,17 +197,24 @@ def completed(shape: Shape, to: int | Iterable[int]) -> Shape:
     Raises:
         ShapeError: the sizes differ.
     """
-    size = prod(shape)
-    entries = to if _is_plain(to) else _listed(to)
-    if entries is not to and sum(n == -1 for n in entries) == 1:
+    if _is_plain(to):
+        return _of_size(shape, to)
+    size, entries = prod(shape), _listed(to)
+    if sum(n == -1 for n in entries) == 1:
         rest = prod(as_shape(n for n in entries if n != -1))
         if not rest or size % rest:
             raise ShapeError(f"{size} elements of shape {shape} don't fit the shape {entries}")
         entries = tuple(size // rest if n == -1 else n for n in entries)
-    result = as_shape(entries)
-    if prod(result) != size:
-        raise ShapeError(f"the shape {result} has {prod(result)} elements, the buffer of shape {shape} has {size}")
-    return result
+    return _of_size(shape, as_shape(entries))
+
+
+@lru_cache(maxsize=4096)  # a program makes the same views again and again
+def _of_size(shape: Shape, to: Shape) -> Shape:
+    """The shape ``to``. Raises ShapeError where it has not as many elements as ``shape``."""
+    size, given = prod(shape), prod(to)
+    if given != size:
+        raise ShapeError(f"the shape {to} has {given} elements, the buffer of shape {shape} has {size}")
+    return to
 
 
 def bitcast(

@@ -62,7 +62,9 @@ def relu(x: Tensor) -> Tensor:
     [0.0, 0.0, 2.0]
     """
     require_tensor("relu", x)
-    value: Tensor = _relu(x.detach())
+    value: Tensor = _relu(x if x.node is None else x.detach())
+    if x.node is None:
+        return value
     # The result says as much as what it was made of, and is kept by the next layer anyway.
     kept = value.detach()
     return differentiable(value, [(x, lambda dy: _relu_gradient(kept, dy))], higher_order=True)

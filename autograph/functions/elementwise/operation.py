@@ -182,6 +182,8 @@ class _Variant:
         self._kernel = self._compiled(dtypes, info.results)
         self.tensors = [i for i, dtype in enumerate(dtypes) if dtype is not None]
         self._numbers = [(i, type) for i, type in enumerate(self.types) if dtypes[i] is None]
+        is_derived = any(dtype.is_float for dtype in self.results)
+        self._derived = [i for i in self.tensors if is_derived and operands[i].dtype.is_float]
         self._gradients: dict[tuple[int, ...], _Gradient] = {}
 
     def _compiled(self, dtypes: Sequence[ScalarType | None], given: Sequence[ScalarType]) -> Any:
@@ -227,9 +229,14 @@ class _Variant:
         for i, type in self._numbers:
             arguments[i] = as_number(self.operation.__name__, operands[i], type)
         if is_broadcast:
-            shape = broadcast_shape(self.operation.__name__, [operands[i].shape for i in self.tensors])
+            shape = broadcast_shape(self.operation.__name__, tuple([arguments[i].shape for i in self.tensors]))
             for i in self.tensors:
-                arguments[i] = first = arguments[i].broadcast_to(shape)
+                if arguments[i].shape == shape:
+                    first = arguments[i]
+                else:
+                    arguments[i] = arguments[i].broadcast_to(shape)
+            if first.shape != shape:
+                first = arguments[i]
         outs = [Buffer.empty_like(first, dtype) for dtype in self.results]
         if first.size:
             self._kernel(*arguments, *outs)
@@ -239,14 +246,8 @@ class _Variant:
 
     def _recorded(self, operands: Sequence[Any], results: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The results with their place in the graph."""
-        if not any(dtype.is_float for dtype in self.results):
-            return results
-        wanted = tuple(
-            i for i, x in enumerate(operands) if isinstance(x, TensorBase) and x.node is not None and x.dtype.is_float
-        )
-        if not wanted:
-            return results
-        return self._gradient(wanted).recorded(operands, results)
+        wanted = tuple([i for i in self._derived if operands[i].node is not None])
+        return self._gradient(wanted).recorded(operands, results) if wanted else results
 
     def pulled_back(
         self, wanted: tuple[int, ...], operands: Sequence[Any], gradients: Sequence[Tensor]
@@ -255,9 +256,10 @@ class _Variant:
         return self._gradient(wanted).pulled_back(operands, tuple(gradients))
 
     def _gradient(self, wanted: tuple[int, ...]) -> _Gradient:
-        if wanted not in self._gradients:
-            self._gradients[wanted] = _Gradient(self, wanted)
-        return self._gradients[wanted]
+        gradient = self._gradients.get(wanted)
+        if gradient is None:
+            gradient = self._gradients[wanted] = _Gradient(self, wanted)
+        return gradient
 
 
 class _Gradient:

@@ -85,12 +85,13 @@ class Reducer:
             DtypeError: the functions do not compile for it.
         """
         key = (*dtypes, dtype)
-        if key not in self._steps:
+        steps = self._steps.get(key)
+        if steps is None:
             try:
-                self._steps[key] = self._made(dtypes, dtype)
+                steps = self._steps[key] = self._made(dtypes, dtype)
             except KernelError as error:
                 raise DtypeError(f"{self.name} of {dtype}: {error}") from error
-        return self._steps[key]
+        return steps
 
     def _made(self, dtypes: tuple[ScalarType, ...], dtype: ScalarType) -> Steps:
         wide = accumulator(dtype)
@@ -129,7 +130,7 @@ class Reducer:
 
         Neighbouring axes are reduced together, the last ones first.
         """
-        steps = self.steps(tuple(buffer.dtype for buffer in buffers), dtype)
+        steps = self.steps(tuple([buffer.dtype for buffer in buffers]), dtype)
         if results:
             steps = steps.giving(results)
         now, (count, passes) = list(buffers), _passes(buffers[0].shape, axes)
@@ -181,9 +182,10 @@ class Steps:
 
     def kernel(self, key: tuple[bool, bool], form: Form) -> Any:
         """The kernel of a pass."""
-        if (key, form) not in self._kernels:
-            self._kernels[key, form] = written(self._steps[key], form)
-        return self._kernels[key, form]
+        kernel = self._kernels.get((key, form))
+        if kernel is None:
+            kernel = self._kernels[key, form] = written(self._steps[key], form)
+        return kernel
 
 
 def _parameters(function: Func) -> tuple[str, ...]:

@@ -73,11 +73,16 @@ def sum(
         return _sum_into(x, axes, keepdims, out, beta)
     if beta != 0:
         raise AutographError(f"sum(beta={beta!r}) without out: beta is what out is multiplied by")
-    wide = accumulator(x.dtype)
-    source = x.shape
+    buffer = x.share.buffer
+    dtype_of_sum = buffer.dtype if buffer.dtype.is_float else accumulator(buffer.dtype)
+    (total,) = _SUM.reduced([buffer], axes, buffer.dtype, (dtype_of_sum,))
+    source = buffer.shape
+    if keepdims:
+        total = total.reshape(keepdims_shape(source, axes))
+    value = x.result(total)
+    if x.node is None:
+        return value
     kept = keepdims_shape(source, axes)
-    total = sum_axes(x.buffer, axes, x.dtype if x.dtype.is_float else wide)
-    value = x.result(total.reshape(kept) if keepdims else total)
     return differentiable(value, [(x, lambda gradient: gradient.reshape(kept).broadcast_to(source))], higher_order=True)
 
 
