@@ -53,6 +53,7 @@ class DeviceInfo:
         cooperative_shapes: the products of cooperative matrices that the device has; others are computed by ordinary
             arithmetic.
         subgroup_sizes: threads of a subgroup that a kernel can require.
+        vector_bytes: of the vectors that the host computes with; 0 on other devices.
 
     >>> from krnlpy import Device, Feature
     >>> info = Device.host().info
@@ -80,3 +81,4 @@ class DeviceInfo:
     extra: Mapping[str, Any] = field(default_factory=dict)
     cooperative_shapes: tuple[CooperativeShape, ...] = ()
     subgroup_sizes: tuple[int, ...] = ()
+    vector_bytes: int = 0

@@ -314,6 +314,7 @@ def _describe(compiler: Compiler) -> DeviceInfo:
         max_parameter_bytes=1 << 16,
         subgroup_threads=SUBGROUP_THREADS,
         subgroup_sizes=SUBGROUP_SIZES,
+        vector_bytes=compiler.vector_bytes,
         memory_bytes=memory,
         extra={"cpu": compiler.cpu, "host_threads": config.host_threads},
     )

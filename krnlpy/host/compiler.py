@@ -71,6 +71,12 @@ class Compiler:
         half = "+f16c" in features or platform.machine().lower() in ("arm64", "aarch64")
         return Instructions(half, scaling="+avx512f" in features)
 
+    @property
+    def vector_bytes(self) -> int:
+        """The longest vectors that LLVM uses."""
+        features = self.features.split(",")
+        return 64 if "-prefer-256-bit" in features else 32 if "+avx" in features else 16
+
     def load(self, text: str, symbol: str, name: str = "a kernel") -> MachineCode:
         """Compiles a module, or finds it in the cache, and loads it. ``name``: the kernel's, for logs.
 

@@ -67,7 +67,7 @@ def correlate_both(x: Tensor, y: Tensor, window: Window, groups: int, shape: Sha
         pieces = list(split_rows(_volumes(x.buffer, groups), _volumes(y.buffer, groups)))
         parts = [out, *(Buffer.empty(shape, x.dtype, x.device) for _ in pieces[1:])]
         for (some, dy), part in zip(pieces, parts, strict=True):
-            _algorithm(filters := _filters(part, groups), window, True).weight_gradient(some, dy, filters, window)
+            _algorithm(filters := _filters(part, groups), window).weight_gradient(some, dy, filters, window)
         if len(parts) > 1:
             out = sum_buffers(parts)
     else:
@@ -83,12 +83,12 @@ def correlate_both(x: Tensor, y: Tensor, window: Window, groups: int, shape: Sha
     return differentiable(x.result(out), [(x, gradient_of_x), (y, gradient_of_y)], higher_order=True)
 
 
-def _algorithm(filters: Buffer, window: Window, for_weight: bool = False) -> Any:
-    """Devices compute directly, a few pixels a thread. The host does so with vectors of channels or pixels; where there
+def _algorithm(filters: Buffer, window: Window) -> Any:
+    """Devices compute directly, a few pixels a thread. The host does so with vectors of pixels or channels; where there
     are many channels it multiplies matrices."""
     if not filters.device.is_host:
         return direct
-    return unfolded if unfolded.is_quicker(filters, window, for_weight) else host
+    return unfolded if unfolded.is_quicker(filters, window) else host
 
 
 def _volumes(buffer: Buffer, groups: int) -> Buffer:

@@ -24,15 +24,15 @@ from .windows import fold_into, unfold_into
 _ELEMENTS = 1 << 18  # of windows, which are unfolded at once
 
 # From how many results of a group on products are quicker: unfolding takes the less beside them, the more there are.
-_FORWARD, _WEIGHT_GRADIENT, _OF_PIXELS = 96, 24, 16
+_RESULTS, _TAPS, _OF_PIXELS = 96, 24, 16
 
 
-def is_quicker(weight: Buffer, window: Window, for_weight: bool = False) -> bool:
+def is_quicker(weight: Buffer, window: Window) -> bool:
     """Whether products are quicker with filters ``[g, o, c, ...]`` than sliding these over the volumes."""
     _, outputs, inputs, *size = weight.shape
     if _is_of_pixels(window):
         return min(outputs, inputs) >= _OF_PIXELS
-    return outputs >= (_WEIGHT_GRADIENT if for_weight else _FORWARD) and inputs * prod(size) >= _WEIGHT_GRADIENT
+    return outputs >= _RESULTS and inputs * prod(size) >= _TAPS
 
 
 def forward(x: Buffer, weight: Buffer, out: Buffer, window: Window) -> None:

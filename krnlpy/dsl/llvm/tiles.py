@@ -19,7 +19,7 @@ _LARGEST = 1024
 """Bytes of an array. Registers hold about so many; a longer one stays in memory whatever is done."""
 _MOST = 4096
 """Nodes of the IR that a loop may become."""
-_WIDEST = 8
+_WIDEST = 16
 """Elements of a vector. LLVM splits what is wider than the CPU's registers."""
 
 Static = Callable[[ir.Expr], int | None]

@@ -76,11 +76,35 @@ def test_value_and_gradients(ndim: int, is_transposed: bool, device: Device) -> 
             np.testing.assert_array_equal(present(parameter.grad).numpy(), other.grad.numpy(), err_msg=where)
 
 
+@pytest.mark.parametrize(
+    ("shape", "filters", "options"),
+    [
+        ((2, 3, 9, 36), (7, 3, 4, 5), {}),  # rows of 32: the volumes' gradient is made of whole rows, and shifted
+        ((2, 4, 8, 35), (10, 2, 3, 11), {"stride": (2, 3), "padding": (2, 1), "dilation": (1, 2), "groups": 2}),
+        ((1, 3, 5, 23), (5, 3, 2, 2), {"stride": 3, "dilation": 3}),  # a third of the pixels has all taps
+    ],
+    ids=["valid", "strided", "untouched"],
+)
+def test_rows_longer_than_vectors(shape: Any, filters: Any, options: Any) -> None:
+    """As the host computes them: the last vector of a row, and the last block of channels, overlap those before."""
+    rng = np.random.default_rng(1)
+    a, b, device = whole(rng, shape), whole(rng, filters), Device.host()
+    for dtype in (f32, f64):
+        x, w = opened(a, device, dtype), opened(b, device, dtype)
+        p, q = torch.tensor(a, requires_grad=True), torch.tensor(b, requires_grad=True)
+        y, z = x.conv2(w, **options), torch.nn.functional.conv2d(p, q, **options)
+        g = whole(rng, y.shape)
+        y.backward(tensor(g, dtype, device))
+        z.backward(torch.tensor(g))
+        for found, wanted in ((y, z.detach()), (x.grad, p.grad), (w.grad, q.grad)):
+            np.testing.assert_array_equal(present(found).numpy(), wanted.numpy())
+
+
 @pytest.mark.parametrize("is_transposed", [False, True], ids=["conv", "conv_transpose"])
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 def test_products_of_matrices(ndim: int, is_transposed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the host multiplies where there are many channels, a few volumes at a time; also 1 x 1 filters."""
-    for name in ("_FORWARD", "_WEIGHT_GRADIENT", "_OF_PIXELS"):
+    for name in ("_RESULTS", "_TAPS", "_OF_PIXELS"):
         monkeypatch.setattr(unfolded, name, 1)
     for elements in (1 << 18, 1):
         monkeypatch.setattr(unfolded, "_ELEMENTS", elements)
