@@ -76,7 +76,7 @@ def scaled(images: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    command = Command(__doc__, epochs=400)
+    command = Command(__doc__, epochs=800)
     with seeded(command.seed):
         model = Denoiser(command.seed)
     model.to_device(command.device)
@@ -91,7 +91,7 @@ def main() -> None:
     loader = command.loader(scaled(load_digits().images), 128, shuffle=True, drop_last=True)
     average = MovingAverage(model, 0.995)
     trainer = Trainer(
-        model, AdamW(), one_cycle(0.002, command.epochs * len(loader)), lambda y, noise: ((y - noise) ** 2).mean(),
+        model, AdamW(), one_cycle(0.006, command.epochs * len(loader)), lambda y, noise: ((y - noise) ** 2).mean(),
         forward=guess, average=average, captured=True, checkpoint=command.checkpoint,
     )  # fmt: skip
     trainer.fit(loader, epochs=command.epochs, **command.fitting, unit="images")

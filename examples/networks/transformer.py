@@ -5,7 +5,7 @@ that Python brings, of which the last tenth is kept from it; ``--text shakespear
 A. Vaswani et al., "Attention Is All You Need", NeurIPS 2017, and A. Karpathy, "The Unreasonable Effectiveness of
 Recurrent Neural Networks", 2015.
 
-In three minutes on two cores its loss on what it has not read falls below 1.6 nats a character, and it writes a sample.
+In five minutes on two cores its loss on what it has not read falls below 1.6 nats a character, and it writes a sample.
 """
 
 from __future__ import annotations
