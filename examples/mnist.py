@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from pathlib import Path
 from typing import Any
 
-import krnlpy
 from autograph import SGD, Tensor
 from autograph.data import DataLoader, load_mnist
 from autograph.metrics import Accuracy
 from autograph.optim import schedules
 from autograph.train import Callback, Curves, Trainer
-from krnlpy import Device, files, scalar_type
+from krnlpy import files, scalar_type
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from examples._arguments import choose_device, number, positive, run, seed
 from examples.lenet5 import LeNet5
 
 
@@ -32,43 +31,18 @@ class History(Callback):
         files.write(self.path, json.dumps(self.about | {"epochs": trainer.history}, indent=1).encode() + b"\n")
 
 
-def choose_device(wish: str) -> tuple[Device, str]:
-    """The device that ``--device`` means, and why."""
-    if wish != "auto":
-        return Device(int(wish) if wish.isdecimal() else wish), "as asked"
-    device, others = Device.best(), ", ".join(info.name for info in krnlpy.devices())
-    if device.is_host:
-        return device, f"no GPU found{f'; {others} can be chosen by --device' if others else ''}"
-    return device, f"the first {device.info.kind} GPU"
-
-
-def positive(text: str) -> int:
-    """An argument that must be a whole number above 0."""
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
-
-
-def number(text: str) -> float:
-    """An argument that must be a finite number, at least 0."""
-    value = float(text)
-    if not math.isfinite(value) or value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a finite number of at least 0")
-    return value
-
-
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--device", default="auto", help="auto, host, an index or part of a name")
     parser.add_argument("--dataset", choices=["mnist", "fashion"], default="mnist")
     parser.add_argument("--dtype", choices=["f32", "bf16"], default="f32", help="type of weights and activations")
-    parser.add_argument("--epochs", type=positive, default=5, help="train until this many epochs are done")
-    parser.add_argument("--train-batch-size", type=positive, default=100)
+    parser.add_argument("--epochs", type=positive, default=10, help="train until this many epochs are done")
+    parser.add_argument("--train-batch-size", type=positive, default=50)
     parser.add_argument("--test-batch-size", type=positive, default=1000)
     parser.add_argument("--learning-rate", type=number, default=0.05, help="of the first epoch")
-    parser.add_argument("--learning-rate-decay", type=number, default=0.65, help="factor from epoch to epoch")
+    parser.add_argument("--learning-rate-decay", type=number, default=0.75, help="factor from epoch to epoch")
     parser.add_argument("--momentum", type=number, default=0.9)
-    parser.add_argument("--seed", type=int, default=0, help="of weights and of the order of the images")
+    parser.add_argument("--seed", type=seed, default=0, help="of weights and of the order of the images")
     parser.add_argument("--data-dir", type=Path, default=None, help="folder that holds the data set's four files")
     parser.add_argument("--save", type=Path, default=Path("runs/lenet5.cbor"), help="where the model goes, each epoch")
     parser.add_argument("--resume", type=Path, default=None, help="a saved model to go on from")
@@ -102,7 +76,7 @@ def main(argv: list[str] | None = None) -> None:
     rate = schedules.step(wish.learning_rate, every=len(train), factor=wish.learning_rate_decay)
     trainer = Trainer(
         model, SGD(momentum=wish.momentum), rate, loss=Tensor.cross_entropy_loss,
-        metrics={"accuracy": Accuracy()}, checkpoint=wish.save,
+        metrics={"accuracy": Accuracy()}, checkpoint=wish.save, captured=True,
     )  # fmt: skip
     trainer.fit(
         train, epochs=wish.epochs, evaluation=test, callbacks=[History(wish.history, about), curves],
@@ -112,9 +86,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (krnlpy.errors.KrnlpyError, OSError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("interrupted; --resume goes on from what was saved")
+    run(main, "--resume goes on from what was saved")

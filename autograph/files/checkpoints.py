@@ -126,17 +126,18 @@ def checkpoint_payload(model: Layer, optimizer: Optimizer | None, metadata: dict
         CheckpointError: something cannot be saved.
     """
     _check_kinds(model, optimizer)
+    # Copies: for arrays of their memory, the next step would have to make others of all tensors.
     content: dict[str, Any] = {"format": _FORMAT, "optimizer": None}
     named = list(model.named_parameters())
-    content["parameters"] = {name: parameter.numpy() for name, parameter in named}
-    content["buffers"] = {name: buffer.numpy() for name, buffer in model.named_buffers()}
+    content["parameters"] = {name: np.array(parameter) for name, parameter in named}
+    content["buffers"] = {name: np.array(buffer) for name, buffer in model.named_buffers()}
     content["generators"] = {name: generator.state_dict() for name, generator in model.named_generators()}
     if optimizer is not None:
         content["optimizer"] = {
             "name": type(optimizer).__name__,
             "settings": optimizer.settings(),
             "state": {
-                name: {key: tensor.numpy() for key, tensor in parameter.state.items()} for name, parameter in named
+                name: {key: np.array(tensor) for key, tensor in parameter.state.items()} for name, parameter in named
             },
         }
     content["metadata"] = metadata

@@ -98,7 +98,7 @@ def _encoded(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return _encoded_array(value)
     if isinstance(value, Tensor):
-        return _encoded_array(value.numpy())
+        return _encoded_array(np.array(value))
     if isinstance(value, np.bool_ | np.integer | np.floating):
         return value.item()
     if isinstance(value, list | tuple):

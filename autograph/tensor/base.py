@@ -299,7 +299,9 @@ class TensorBase:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if copy is False and not self._shares_with_arrays:
             raise SharingError(f"the elements lie on {self.device!r}; an array of them is always a copy")
-        return np.array(self.numpy(), dtype=dtype, copy=copy)
+        # A copy is nobody's but the caller's: it leaves the tensor's memory to the tensor, which may go on changing it.
+        array = self.share.buffer.numpy(copy=True) if copy else self.numpy()
+        return np.asarray(array, dtype)
 
     def __dlpack__(
         self,

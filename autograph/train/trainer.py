@@ -274,7 +274,7 @@ class Trainer:
             if not self._is_epoch_done:
                 self._save(plan, None)
                 break
-            before = self._state(plan)
+            before = None if self._saver is None else self._state(plan)
             try:
                 entry = self._close_epoch(plan)
             except _Interrupted:
@@ -282,6 +282,7 @@ class Trainer:
             else:
                 self._display.line(summary(entry, plan.epochs, plan.unit))
                 self._save(plan, entry)
+            del before  # it holds elements that the next step changes, which would be recorded again
         if self._interruption.signal is not None:
             self._tell_how_to_resume(self._interruption.signal.name)
         elif self.stopped:

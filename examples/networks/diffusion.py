@@ -18,13 +18,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from autograph import AdamW, Tensor, capture, clip, random, softmax, sqrt
-from autograph.data import DataLoader, load_digits
+from autograph import AdamW, Tensor, clip, random, softmax, sqrt
+from autograph.data import load_digits
 from autograph.nn import Dense, Embedding, Layer, LayerNorm, Residual, Sequential, Silu, seeded
 from autograph.optim import MovingAverage
 from autograph.optim.schedules import one_cycle
 from autograph.train import Trainer
-from examples.networks._command import Command
+from examples.networks._command import Command, run
 
 STEPS, WIDTH = 100, 256
 _phase = np.cos((np.arange(STEPS + 1) / STEPS + 0.008) / 1.008 * math.pi / 2) ** 2
@@ -35,7 +35,8 @@ KEPT = (_phase[1:] / _phase[0]).astype(np.float32).clip(1e-5)
 class Denoiser(Layer):
     """Guesses the noise in images, of which it is told the step."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int) -> None:
+        self.generator = random.Generator(seed)
         self.image, self.time = Dense(64, WIDTH, bias=True), Embedding(STEPS, WIDTH)
         self.blocks = Sequential()
         for _ in range(4):
@@ -64,11 +65,9 @@ def confidence(images: np.ndarray, command: Command) -> float:
     with seeded(command.seed + 1):
         judge = Sequential(Dense(64, 128, bias=True), Silu(), Dense(128, 10, bias=True))
     judge.to_device(command.device)
-    loader = DataLoader((scaled(digits.images), digits.classes), 64, shuffle=True, device=command.device)
     trainer = Trainer(judge, AdamW(), 0.002, lambda y, t: y.cross_entropy_loss(t))
-    trainer.fit(loader, epochs=20, progress="none")
-    x = Tensor.from_numpy((images.reshape(-1, 64) * 2 - 1).astype(np.float32), command.device)
-    return float(softmax(judge(x), axis=1).max(axis=1).mean().item())
+    trainer.fit(command.loader((scaled(digits.images), digits.classes), 64, shuffle=True), epochs=20, progress="none")
+    return float(softmax(judge(command.tensor(images.reshape(-1, 64) * 2 - 1)), axis=1).max(axis=1).mean().item())
 
 
 def scaled(images: np.ndarray) -> np.ndarray:
@@ -77,41 +76,32 @@ def scaled(images: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    command = Command(__doc__, epochs=200)
+    command = Command(__doc__, epochs=800)
     with seeded(command.seed):
-        model = Denoiser()
+        model = Denoiser(command.seed)
     model.to_device(command.device)
-    optimizer, generator, average = AdamW(), random.Generator(command.seed), MovingAverage(model, 0.995)
-    kept = Tensor.from_numpy(KEPT, command.device)
+    kept = command.tensor(KEPT)
 
-    @capture
-    def step(x: Tensor, rate: float) -> Tensor:
-        at = random.integers(generator, len(x), high=STEPS, device=x.device)
-        share, noise = kept[at].reshape(-1, 1), random.normal(generator, x.shape, device=x.device)
-        model.init_parameter_grads()
-        loss: Tensor = ((model(x * sqrt(share) + noise * sqrt(1 - share), at) - noise) ** 2).mean()
-        loss.backward()
-        model.update(rate, optimizer)
-        average.update()
-        return loss
+    def guess(model: Denoiser, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The noise in images according to the model, and that which was put there."""
+        at = random.integers(model.generator, len(x), high=STEPS, device=x.device)
+        share, noise = kept[at].reshape(-1, 1), random.normal(model.generator, x.shape, device=x.device)
+        return model(x * sqrt(share) + noise * sqrt(1 - share), at), noise
 
-    loader = DataLoader(
-        scaled(load_digits().images), 128, shuffle=True, seed=command.seed, drop_last=True, device=command.device
-    )
-    schedule = one_cycle(0.002, command.epochs * len(loader))
-    count = 0
-    for epoch in command.track(range(command.epochs)):
-        for x in loader:
-            loss = step(x, schedule(count))
-            count += 1
-        if epoch % 20 == 0:
-            command.say(f"epoch {epoch}: loss {loss.item():.4f}")
+    loader = command.loader(scaled(load_digits().images), 128, shuffle=True, drop_last=True)
+    average = MovingAverage(model, 0.995)
+    trainer = Trainer(
+        model, AdamW(), one_cycle(0.006, command.epochs * len(loader)), lambda y, noise: ((y - noise) ** 2).mean(),
+        forward=guess, average=average, captured=True, checkpoint=command.checkpoint,
+    )  # fmt: skip
+    trainer.fit(loader, epochs=command.epochs, **command.fitting, unit="images")
+    command.curves("diffusion", trainer.history)
     with average.swapped_in():
-        images = sample(model, random.normal(random.Generator(command.seed + 2), (60, 64), device=command.device))
+        images = sample(model, command.tensor(np.random.default_rng(command.seed).normal(size=(60, 64))))
     command.show_images("diffusion", images, 5, 12)
     sure = confidence(images, command)
     command.result(f"a classifier is sure of new digits by {sure:.2f}", good=sure > 0.85)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

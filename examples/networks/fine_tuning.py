@@ -20,21 +20,22 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from autograph import Adam, Dense, load_safetensors, load_weights, save_safetensors
-from autograph.data import DataLoader, load_mnist
+from autograph.data import load_mnist
 from autograph.data.transforms import ScaleBytes
 from autograph.metrics import Accuracy
 from autograph.nn import seeded
 from autograph.optim.schedules import cosine
 from autograph.train import Trainer
 from examples.lenet5 import LeNet5
-from examples.networks._command import Command
+from examples.networks._command import Command, run
 
 
 def five_classes(command: Command, seed: int) -> LeNet5:
     """A LeNet5 for five digits."""
-    model = LeNet5(command.device, seed=seed)
+    model = LeNet5(seed=seed)
     with seeded(seed):
-        model.dense3 = Dense(84, 5, bias=True, device=command.device)
+        model.dense3 = Dense(84, 5, bias=True)
+    model.to_device(command.device)
     return model
 
 
@@ -46,7 +47,7 @@ def part(images: Any, classes: Any, digits: range) -> tuple[Any, Any]:
 
 def trained(command: Command, model: LeNet5, images: Any, test: Any, epochs: int) -> float:
     """Trains a model, and returns its accuracy on test images."""
-    train = DataLoader(images, 50, shuffle=True, seed=command.seed, device=command.device, transform=scaled)
+    train = command.loader(images, 50, shuffle=True, transform=scaled)
     trainer = Trainer(
         model,
         Adam(),
@@ -54,8 +55,8 @@ def trained(command: Command, model: LeNet5, images: Any, test: Any, epochs: int
         lambda y, t: y.cross_entropy_loss(t),
         metrics={"accuracy": Accuracy()},
     )
-    trainer.fit(train, epochs=epochs, progress="none" if command.quiet else "auto", unit="images")
-    return float(trainer.evaluate(DataLoader(test, 1000, device=command.device, transform=scaled))["accuracy"])
+    trainer.fit(train, epochs=epochs, progress=command.fitting["progress"], unit="images")
+    return float(trainer.evaluate(command.loader(test, 1000, transform=scaled))["accuracy"])
 
 
 def scaled(batch: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -63,7 +64,7 @@ def scaled(batch: tuple[Any, Any]) -> tuple[Any, Any]:
 
 
 def main() -> None:
-    command = Command(__doc__, epochs=30)
+    command = Command(__doc__, is_resumable=False, epochs=30)
     data = load_mnist()
     low, high = range(5), range(5, 10)
     known = five_classes(command, command.seed)
@@ -87,4 +88,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -12,12 +12,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from autograph import Adam, Dense, Sequential
-from autograph.data import DataLoader, load_iris, train_test_split
+from autograph.data import load_iris, train_test_split
 from autograph.metrics import Accuracy
 from autograph.nn import Tanh, seeded
 from autograph.optim.schedules import cosine
 from autograph.train import Trainer
-from examples.networks._command import Command
+from examples.networks._command import Command, run
 
 
 def main() -> None:
@@ -30,24 +30,21 @@ def main() -> None:
     with seeded(command.seed):
         model = Sequential(Dense(4, 16, bias=True), Tanh(), Dense(16, 3, bias=True))
     model.to_device(command.device)
-    train = DataLoader(((x - mean) / spread, t), 16, shuffle=True, seed=command.seed, device=command.device)
-    test = DataLoader(((test_x - mean) / spread, test_t), 45, device=command.device)
+    train = command.loader(((x - mean) / spread, t), 16, shuffle=True)
+    test = command.loader(((test_x - mean) / spread, test_t), 45)
     trainer = Trainer(
         model,
         Adam(),
         cosine(0.02, command.epochs * len(train)),
         lambda y, t: y.cross_entropy_loss(t),
         metrics={"accuracy": Accuracy()},
+        checkpoint=command.checkpoint,
     )
-    trainer.fit(train, epochs=command.epochs, evaluation=test, progress="none" if command.quiet else "auto")
+    trainer.fit(train, epochs=command.epochs, evaluation=test, **command.fitting)
     accuracy = trainer.history[-1]["evaluation_accuracy"]
-    with command.picture("iris") as axes:
-        axes.plot([entry["train_loss"] for entry in trainer.history], label="training")
-        axes.plot([entry["evaluation_loss"] for entry in trainer.history], label="test")
-        axes.set(xlabel="epoch", ylabel="loss")
-        axes.legend()
+    command.curves("iris", trainer.history)
     command.result(f"{accuracy:.1%} of the other flowers", good=accuracy >= 0.9)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -15,13 +15,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from autograph import LSTM, Adam, Dense, Layer, Tensor
-from autograph.data import DataLoader, load_mnist
+from autograph.data import load_mnist
 from autograph.data.transforms import ScaleBytes
 from autograph.metrics import Accuracy
 from autograph.nn import seeded
 from autograph.optim.schedules import one_cycle
 from autograph.train import Trainer
-from examples.networks._command import Command
+from examples.networks._command import Command, run
 
 
 class Reader(Layer):
@@ -48,11 +48,8 @@ def main() -> None:
     with seeded(command.seed):
         model = Reader(28, 96, 10)
     model.to_device(command.device)
-    train = DataLoader(
-        (data.train_images, data.train_classes), 100, shuffle=True, seed=command.seed, device=command.device,
-        transform=rows,
-    )  # fmt: skip
-    test = DataLoader((data.test_images, data.test_classes), 1000, device=command.device, transform=rows)
+    train = command.loader((data.train_images, data.train_classes), 100, shuffle=True, transform=rows)
+    test = command.loader((data.test_images, data.test_classes), 1000, transform=rows)
     trainer = Trainer(
         model,
         Adam(),
@@ -61,13 +58,13 @@ def main() -> None:
         metrics={"accuracy": Accuracy()},
         clip_norm=1.0,
         captured=True,
+        checkpoint=command.checkpoint,
     )
-    trainer.fit(
-        train, epochs=command.epochs, evaluation=test, progress="none" if command.quiet else "auto", unit="images"
-    )
+    trainer.fit(train, epochs=command.epochs, evaluation=test, **command.fitting, unit="images")
+    command.curves("lstm", trainer.history)
     accuracy = trainer.history[-1]["evaluation_accuracy"]
     command.result(f"{accuracy:.2%} of the test images", good=accuracy >= 0.975)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

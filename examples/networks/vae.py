@@ -11,6 +11,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from autograph import (
@@ -25,12 +27,12 @@ from autograph import (
     random,
     sigmoid,
 )
-from autograph.data import DataLoader, load_mnist
+from autograph.data import load_mnist
 from autograph.data.transforms import ScaleBytes
 from autograph.nn import seeded
 from autograph.optim.schedules import one_cycle
 from autograph.train import Trainer
-from examples.networks._command import Command
+from examples.networks._command import Command, run
 
 LATENT = 16
 
@@ -68,24 +70,25 @@ def main() -> None:
     command = Command(__doc__, epochs=10)
     data, model = load_mnist(), Autoencoder(command.seed)
     model.to_device(command.device)
-    train = DataLoader(data.train_images, 128, shuffle=True, seed=command.seed, device=command.device, transform=flat)
-    test = DataLoader(data.test_images, 1000, device=command.device, transform=flat)
+    train = command.loader(data.train_images, 128, shuffle=True, transform=flat)
+    test = command.loader(data.test_images, 1000, transform=flat)
     trainer = Trainer(
         model,
         Adam(),
         one_cycle(0.003, command.epochs * len(train)),
         bound,
         forward=lambda model, x: (*model(x), x),
+        captured=True,
+        checkpoint=command.checkpoint,
     )
-    trainer.fit(
-        train, epochs=command.epochs, evaluation=test, unit="images", progress="none" if command.quiet else "auto"
-    )
+    trainer.fit(train, epochs=command.epochs, evaluation=test, **command.fitting, unit="images")
+    command.curves("vae", trainer.history)
     loss = trainer.history[-1]["evaluation_loss"]
-    noise = random.normal(random.Generator(command.seed + 1), (60, LATENT), device=command.device)
+    noise = command.tensor(np.random.default_rng(command.seed).normal(size=(60, LATENT)))
     images = sigmoid(model.decoder(noise)).reshape(60, 28, 28).numpy()
     command.show_images("vae", images, 5, 12)
     command.result(f"{loss:.1f} nats an image", good=loss < 112)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

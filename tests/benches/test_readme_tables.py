@@ -230,9 +230,9 @@ def test_a_report_of_code_that_was_not_committed_is_refused(page: Path, capsys: 
 
 def test_the_page_of_benchmarks_has_the_accuracies_of_the_curves() -> None:
     curves = [json.loads(path.read_text()) for path in sorted((readme.ROOT / readme.RESULTS / "curves").glob("*.json"))]
-    assert len(curves) == 12
-    lines = [line for line in (readme.ROOT / "docs/benchmarks.md").read_text().splitlines() if line.count(" % |") == 4]
-    rows = {line.split(" ")[1]: line for line in lines}
+    lines = (readme.ROOT / "docs/benchmarks.md").read_text().splitlines()
+    rows = {line.split(" ")[1]: line for line in lines if line.startswith(("| f32 |", "| bf16 |"))}
+    assert sum(row.count(" % |") for row in rows.values()) == len(curves) > 0
     for curve in curves:
-        assert len(curve["epochs"]) == 5
-        assert f"| {100 * curve['epochs'][-1]['test_accuracy']:.2f} % |" in rows[curve["dtype"]]
+        assert len(curve["epochs"]) == 10
+        assert f"| {100 * curve['epochs'][-1]['evaluation_accuracy']:.2f} % |" in rows[curve["dtype"]]

@@ -17,6 +17,8 @@ SHORT = {
     "fine_tuning": ("--epochs", "1"),
     "vae": ("--epochs", "1"),
     "lstm": ("--epochs", "1"),
+    "transformer": ("--steps", "5"),
+    "resnet": ("--epochs", "1", "--dataset", "mnist"),
 }
 SAMPLE = Path(autograph.data.__file__).parent / "samples" / "mnist-sample"
 NETWORKS = Path(__file__).resolve().parents[2] / "examples" / "networks"
@@ -35,4 +37,4 @@ def test_it_runs(name: str, tmp_path: Path) -> None:
     options = "--device", "host", "--quiet", "--pictures", tmp_path
     output = process.output(*program, *options, AUTOGRAPH_DATA=str(SAMPLE))
     assert output.rstrip().endswith("on host"), output
-    assert {path.name for path in tmp_path.iterdir()} <= {f"{name}.png"}
+    assert {path.name for path in tmp_path.iterdir()} <= {f"{name}.png", f"{name}-curves.png"}

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
+import numpy as np
+
+from autograph import SGD, Tensor
+from autograph.optim import MovingAverage
 from autograph.train import Callback, Trainer
 from krnlpy import Device
 from tests.support.tiers import deep
 
-from .tiny import fit, make
+from .tiny import Falling, Shuffled, Tiny, cross_entropy, fit, make
 
 
 class Watch(Callback):
@@ -38,3 +43,33 @@ def test_ten_thousand_steps_are_flat(device: Device) -> None:
         # The history has an entry for each of 4 epochs more.
         assert all(objects <= watch.objects[0] + 100 for objects in watch.objects[1:]), watch.objects
     assert len(trainer.history) == -(-steps // 500)
+
+
+def test_saves_and_averages_leave_one_recording(tmp_path: Path) -> None:
+    """What an epoch's end looks at is not held while the next one changes it: else each would record its step anew."""
+    model = Tiny()
+    average, in_use = MovingAverage(model, 0.5), []
+    trainer = Trainer(
+        model,
+        SGD(momentum=0.9),
+        Falling(),
+        cross_entropy,
+        average=average,
+        captured=True,
+        checkpoint=tmp_path / "m.cbor",
+    )
+    for epochs in (3, 8):
+        trainer.fit(Shuffled(), epochs=epochs, progress="none")
+        gc.collect()
+        in_use.append(model.first.weight.device.memory_stats().in_use)
+    assert in_use[1] <= in_use[0]
+
+
+def test_copies_are_the_callers() -> None:
+    tensor = Tensor.ones(3)
+    copy = np.array(tensor)
+    copy[0] = 7
+    users = len(tensor.share.users)
+    assert tensor.tolist() == [1, 1, 1]
+    assert users == 1
+    assert not tensor.numpy().flags.writeable
