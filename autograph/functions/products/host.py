@@ -17,7 +17,7 @@ from krnlpy.dsl import fma, global_id, global_threads, local_array
 
 BLAS = frozenset(map(scalar_type, (f32, f64)))
 _ROWS, _LANES = 4, 16  # of a product that stay in registers: 4 vectors of AVX-512, 8 of AVX2
-_SHARED_WORK = 1 << 22  # multiplications that are worth several threads
+_SHARED_WORK = 1 << 22  # multiplications that are worth a thread: to hand over a part takes some 10 us
 _SINGLE_WORK = 1 << 18  # of two matrices, which BLAS does on one thread; with more it takes several by itself
 _MOST_PARTS = 32  # of a product
 _CONVERTED_WORK = 1 << 18  # of two matrices, above which BLAS is quicker, with all that is converted for it
@@ -55,7 +55,7 @@ def _cut(shape: Shape, each: int, count: int) -> tuple[int, int]:
     which takes a tenth of the time of 200 rows or columns."""
     axis = max(range(len(shape) - 2), key=lambda axis: shape[axis], default=0)
     if each <= _SINGLE_WORK or (len(shape) > 2 and shape[axis] >= 4):
-        return axis, min(shape[axis], _MOST_PARTS)
+        return axis, max(1, min(each * count // _SHARED_WORK, shape[axis], _MOST_PARTS))
     axis = len(shape) - (2 if shape[-2] >= shape[-1] else 1)
     if each * count < _SHARED_WORK:
         return axis, 1
