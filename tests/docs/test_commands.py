@@ -1,8 +1,8 @@
 """The shell blocks of the pages: commands run as they stand, and print what the page shows that they print.
 
 ``sh`` blocks are commands, ``console`` blocks commands behind ``$`` with their output, ``text`` blocks a message, which
-the test of its page compares, or a drawing; ``py`` and ``cuda`` blocks are programs of other libraries, which need
-their devices.
+the test of its page compares, a drawing, or what a network wrote; ``py`` and ``cuda`` blocks are programs of other
+libraries, which need their devices.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def test_every_block_says_what_it_is() -> None:
     assert {p: k for p, k in kinds.items() if k - {"python", "sh", "console", "text", "py", "cuda"}} == {}
     others = {"docs/migrating.md", "docs/array-api.md", "docs/coming-from-pytorch.md"}
     assert {p for p, k in kinds.items() if k & {"py", "cuda"}} == others
-    texts = {"docs/architecture.md", "docs/installation.md", "docs/tutorial-kernels.md"}
+    texts = {"docs/architecture.md", "docs/examples.md", "docs/installation.md", "docs/tutorial-kernels.md"}
     assert {p for p, k in kinds.items() if "text" in k} == texts
     for page in others:
         for block in blocks(page, "py"):
@@ -64,7 +64,7 @@ def environment(folder: Path) -> dict[str, str]:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what commands may read and write."""
     folder = tmp_path_factory.mktemp("checkout")
-    for name in ("benches", "tools"):
+    for name in ("benches", "examples", "tools"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Makefile", "README.md", "pyproject.toml"):
         shutil.copy(ROOT / name, folder / name)
@@ -93,6 +93,9 @@ def test_command(command: str, checkout: Path, tmp_path: Path, monkeypatch: pyte
     if words[:2] == ["krnlpy", "bench"]:  # takes minutes, too
         krnlpy_command.make_parser().parse_args(words[1:])
         return
+    options = [word for word in words if word.startswith("--")]
+    if words[1:2] and words[1].startswith("examples/networks/"):  # trains for minutes: only its options are looked up
+        command = f"{words[0]} {words[1]} --help"
     if words[0] == "make":  # sets up an environment, or runs all tests
         if not shutil.which("make"):
             pytest.skip("make is not installed")
@@ -102,6 +105,7 @@ def test_command(command: str, checkout: Path, tmp_path: Path, monkeypatch: pyte
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout or ">" in command
+    assert all(option in done.stdout for option in options if "--help" in command)
 
 
 def typed(block: str) -> tuple[str, list[str], str]:
