@@ -96,7 +96,7 @@ def defects_of(info: DeviceInfo, open_backend: Callable[[], Backend]) -> Defects
         defects = _read(cache.get(key))
         if defects is None:
             try:
-                defects = _probed(open_backend)
+                defects = _probed(open_backend, info)
                 cache.put(key, json.dumps(asdict(defects)).encode())
             except (DeviceError, CompileError) as error:
                 logger.warning("%s: its driver cannot be probed for defects: %s", info.name, error)
@@ -142,21 +142,26 @@ def _read(payload: bytes | None) -> Defects | None:
     return None
 
 
-def _probed(open_backend: Callable[[], Backend]) -> Defects:
-    backend = open_backend()
-    try:
-        passes = passes_of_a_loop(backend)
-        has_subgroups = Feature.SUBGROUP_BASIC in backend.info.features
-        return Defects(
-            loop_passes=passes if passes < PASSES else 0,
-            shared_subgroup_ids=has_subgroups and not subgroups_have_ids(backend),
-            broken_subgroup_barriers=has_subgroups and not subgroups_meet(backend),
-            forgotten_loads=not loads_are_kept(backend),
-            idle_lanes=not idle_lanes_rest(backend),
-            stray_loops=backend.info.kind == "cpu" and _has_stray_loops(backend.info.index or 0),
-        )
-    finally:
-        backend.close()
+def _probed(open_backend: Callable[[], Backend], info: DeviceInfo) -> Defects:
+    from concurrent.futures import ThreadPoolExecutor  # takes its time, and drivers are asked once
+
+    # The process apart takes longer than all other probes, which run meanwhile.
+    with ThreadPoolExecutor(1) as apart:
+        strays = apart.submit(_has_stray_loops, info.index or 0) if info.kind == "cpu" else None
+        backend = open_backend()
+        try:
+            passes = passes_of_a_loop(backend)
+            has_subgroups = Feature.SUBGROUP_BASIC in info.features
+            return Defects(
+                loop_passes=passes if passes < PASSES else 0,
+                shared_subgroup_ids=has_subgroups and not subgroups_have_ids(backend),
+                broken_subgroup_barriers=has_subgroups and not subgroups_meet(backend),
+                forgotten_loads=not loads_are_kept(backend),
+                idle_lanes=not idle_lanes_rest(backend),
+                stray_loops=strays is not None and strays.result(),
+            )
+        finally:
+            backend.close()
 
 
 def _has_stray_loops(index: int) -> bool:

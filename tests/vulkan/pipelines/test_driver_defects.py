@@ -43,7 +43,7 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """How often drivers were probed; each time they have all defects."""
     times: list[Any] = []
 
-    def answer(open_backend: Callable[[], Any]) -> Defects:
+    def answer(open_backend: Callable[[], Any], info: Any) -> Defects:
         times.append(open_backend)
         return ALL
 
@@ -121,7 +121,7 @@ def test_probes_of_each_driver(index: int) -> None:
     gc.collect()  # what tests before left
     before = device.memory_stats(), len(instance().open_backends)
     physical = instance().devices[index]
-    found = driver_defects._probed(lambda: vulkan.VulkanBackend(instance(), physical, Defects()))
+    found = driver_defects._probed(lambda: vulkan.VulkanBackend(instance(), physical, Defects()), device.info)
     assert (device.memory_stats(), len(instance().open_backends)) == before
     assert found.loop_passes == 0 or 1000 < found.loop_passes < PASSES
     assert device.defects == found.sentences()
