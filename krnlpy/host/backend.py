@@ -32,7 +32,7 @@ from .compiler import Compiler
 from .executable import NEVER, HostExecutable, stopped_by
 from .graphs import Recording
 from .interrupts import uninterrupted
-from .memory import Array, ArrayMemory, HostMemory, address_of, allocate, kept_bytes
+from .memory import Array, ArrayMemory, BlockMemory, HostMemory, MemoryWindow, address_of, kept_bytes
 from .pool import ThreadPool
 
 _FEATURES = frozenset(
@@ -74,15 +74,15 @@ class HostBackend:
 
     def allocate(self, nbytes: int) -> HostMemory:
         """Memory aligned to 64 bytes. Raises OutOfMemory."""
-        return allocate(nbytes, self._usage)
+        return BlockMemory(nbytes, self._usage)
 
     def adopt(self, array: Array) -> tuple[HostMemory, int]:
         """The memory of the array."""
         return ArrayMemory(array, address_of(array)), 0
 
-    def window(self, memory: HostMemory, first: int, end: int) -> tuple[HostMemory, int]:
+    def window(self, memory: HostMemory, first: int, end: int) -> tuple[MemoryWindow, int]:
         """The part of the memory."""
-        return HostMemory(memory.array[first:end], memory.address + first), first
+        return MemoryWindow(memory, first, end), first
 
     def memory_stats(self) -> MemoryStats:
         """What the buffers take that were allocated here; memory of arrays is not counted."""
@@ -256,7 +256,7 @@ class HostBackend:
         # Taken out of the list: a signal's handler may launch on the same thread while the kernel runs.
         memory = free.pop() if free else None
         if memory is None or memory.nbytes < need:
-            memory = allocate(need)
+            memory = BlockMemory(need)
         while (function := executable.function)(parameters, buffers, begin, end, memory.address, launch):
             executable.ask_more(function)
         free.append(memory)

@@ -1,50 +1,53 @@
-"""Memory of the host backend: NumPy arrays of bytes."""
+"""Memory of the host backend: NumPy arrays of bytes, which serve again once nobody looks at them.
+
+A fresh page of memory costs the system's work when it is first touched, more than most kernels take for it. So blocks
+that buffers gave back are kept by size for the next ones, the last first, since it is still in caches.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 from sys import getrefcount
 from typing import Any
+from weakref import getweakrefcount
 
 import numpy as np
 
+from krnlpy import config
 from krnlpy.backend.memory_stats import Usage
 from krnlpy.errors import OutOfMemory
 
 ALIGNMENT = 64
 """Bytes: a cache line, and the widest vector."""
-
 KEPT_BYTES = 256 << 20
 """The most that is kept for the next buffers."""
-_LEAST_KEPT = 4 << 20
-"""Bytes of a block that is worth keeping. The process's allocator keeps smaller ones itself; a training step of LeNet5
-took 40 % longer where they were kept here, perhaps since kept blocks all begin at the same place within a page."""
+
+_LEAST = 256
+"""Bytes of a block. What Python keeps for it takes half as much."""
+_PAGE = 4096
+_SPREAD = 1 << 16
+"""Bytes of blocks that begin at changing places within a page. The system has all large ones begin at the same place:
+then the elements that a kernel touches at a time would all lie in the same few sets of a cache."""
+_MAX_LENGTHS = 4096
+"""Lengths whose sizes of blocks are known by heart."""
 
 Array = np.ndarray[Any, Any]
+_Piece = tuple[Array, int, int]
+"""A block, the aligned byte with which memory begins in it, and the address of that byte."""
 
 
 class HostMemory:
     """Bytes at a fixed address, kept by the array that they belong to."""
 
-    __slots__ = ("__weakref__", "address", "array", "nbytes", "usage")
+    __slots__ = ("__weakref__", "address", "array", "nbytes")
 
     is_shared = False
 
-    def __init__(self, array: Array, address: int, usage: Usage | None = None) -> None:
+    def __init__(self, array: Array, address: int) -> None:
         self.array = array
         self.address = address
         self.nbytes: int = array.nbytes
-        self.usage = usage
-        if usage is not None:
-            usage.take(self.nbytes)
-
-    def __del__(self) -> None:
-        try:
-            usage = self.usage
-        except AttributeError:  # Ctrl-C broke off the constructor
-            return
-        if usage is not None:
-            usage.give_back(-self.nbytes)
 
 
 class ArrayMemory(HostMemory):
@@ -55,83 +58,143 @@ class ArrayMemory(HostMemory):
     is_shared = True
 
 
-class KeptMemory(HostMemory):
-    """Memory whose block is kept for the next buffer once nobody looks at it."""
+class MemoryWindow(HostMemory):
+    """A part of a memory, which it keeps."""
 
-    __slots__ = ()
+    __slots__ = ("whole",)
+
+    def __init__(self, whole: HostMemory, first: int, end: int) -> None:
+        super().__init__(whole.array[first:end], whole.address + first)
+        self.whole = whole
 
     def __del__(self) -> None:
-        super().__del__()
+        if hasattr(self, "array"):  # Ctrl-C may have broken off the constructor
+            del self.array  # first: whoever looks at a block when it is given back is its user
+
+
+class BlockMemory(HostMemory):
+    """Aligned memory of undefined content in a block, which serves the next buffer once nobody looks at it.
+
+    Args:
+        nbytes: its length.
+        usage: what counts it, if anything.
+
+    Attributes:
+        piece: what of which block it is.
+
+    Raises:
+        OutOfMemory: the system has none left.
+    """
+
+    __slots__ = ("_blocks", "_usage", "piece")
+
+    def __init__(self, nbytes: int, usage: Usage | None = None) -> None:
+        blocks = _kept.of_length.get(nbytes)
+        if blocks is None:
+            blocks = _kept.for_length(nbytes)
         try:
-            is_alone = _references(self) == _ALONE
+            piece = blocks.pop()
+            _kept.nbytes -= blocks.size
+        except IndexError:
+            piece = _new_piece(blocks.size)
+        block, begin, self.address = self.piece = piece
+        self.array = block[begin : begin + nbytes]
+        self.nbytes = nbytes
+        self._blocks = blocks
+        self._usage = usage  # the last attribute: all are there where it is
+        if usage is not None:
+            usage.take(nbytes)
+
+    def __del__(self) -> None:
+        try:
+            usage = self._usage
         except AttributeError:  # Ctrl-C broke off the constructor
             return
-        if is_alone and self.array.base is not None:
-            _kept.put(self.array.base)
+        if usage is not None:
+            usage.give_back(-self.nbytes)
+        block = self.piece[0]
+        # Arrays that share the memory refer to its array or to the block.
+        if getrefcount(self.array) + getrefcount(block) == _ALONE and not getweakrefcount(block) and not config.debug:
+            blocks = self._blocks
+            if _kept.nbytes + blocks.size <= KEPT_BYTES or _kept.make_room(blocks):
+                blocks.append(self.piece)
+                _kept.nbytes += blocks.size
 
 
-def _references(memory: HostMemory) -> tuple[int, int]:
-    """How many look at a memory's block, and at its array: arrays that share the memory refer to one of them."""
-    return getrefcount(memory.array.base), getrefcount(memory.array)
+def _references(memory: BlockMemory) -> int:
+    """What is counted where nobody else looks: how many references Python itself has differs with its version."""
+    block = memory.piece[0]
+    return getrefcount(memory.array) + getrefcount(block)
+
+
+class _Blocks(list[_Piece]):
+    """Blocks of one size that nobody uses."""
+
+    __slots__ = ("size",)
+
+    def __init__(self, size: int) -> None:
+        self.size = size
 
 
 class _KeptBlocks:
-    """Blocks that buffers gave back, by size: a new one costs a call and, page by page, the system's work.
+    """Blocks that buffers gave back.
 
     Its methods may run at any time, in any thread, also within one another: each changes one list by one call.
     """
 
     def __init__(self) -> None:
-        self._blocks: dict[int, list[Array]] = {}
+        self._of_size: dict[int, _Blocks] = {}
+        self.of_length: dict[int, _Blocks] = {}
+        self._turn = itertools.count()
         self.nbytes = 0
+        """Roughly: a change may get lost where threads really run at once. Exact when :meth:`count` was called."""
 
-    def put(self, block: Array) -> None:
-        """Keeps a block, if there are not too many."""
-        size = block.nbytes
-        if self.nbytes + size > KEPT_BYTES:
-            return
-        self._blocks.setdefault(size, []).append(block)
-        self.nbytes += size  # a change that gets lost here makes the limit a little greater or smaller
+    def for_length(self, nbytes: int) -> _Blocks:
+        """Those that memory of a length can be in."""
+        if len(self.of_length) >= _MAX_LENGTHS:
+            self.of_length.clear()
+        size = block_size(nbytes)
+        blocks = self.of_length[nbytes] = self._of_size.setdefault(size, _Blocks(size))
+        return blocks
 
-    def take(self, size: int) -> Array | None:
-        """A block of a size, or None."""
-        try:
-            block = self._blocks[size].pop()
-        except (KeyError, IndexError):
-            return None
-        self.nbytes -= size
-        return block
+    def make_room(self, of: _Blocks) -> bool:
+        """Whether one more block may be kept: those of other sizes go for it, one size after the other."""
+        for _ in range(len(self._of_size) + 1):
+            if self.count() + of.size <= KEPT_BYTES:
+                return True
+            sizes = list(self._of_size.values())
+            blocks = sizes[next(self._turn) % len(sizes)]
+            if blocks is not of:
+                blocks.clear()
+        return False
+
+    def count(self) -> int:
+        """The bytes that are kept."""
+        self.nbytes = sum(len(blocks) * blocks.size for blocks in list(self._of_size.values()))
+        return self.nbytes
 
     def clear(self) -> None:
         """Gives all back to the system."""
-        self._blocks = {}
+        for blocks in list(self._of_size.values()):
+            blocks.clear()
         self.nbytes = 0
 
 
 _kept = _KeptBlocks()
+_places = itertools.count()
 
 
 def kept_bytes() -> int:
     """What is kept for the next buffers."""
-    return max(0, _kept.nbytes)
+    return _kept.count()
 
 
-def allocate(nbytes: int, usage: Usage | None = None) -> HostMemory:
-    """Aligned memory of undefined content, counted where ``usage`` is given.
-
-    Raises:
-        OutOfMemory: the system has none left.
-    """
-    kind: type[HostMemory] = HostMemory
-    if nbytes < _LEAST_KEPT:
-        block = _new_block(nbytes + ALIGNMENT)
-    else:
-        kind, size = KeptMemory, _block_size(nbytes)
-        kept = _kept.take(size)
-        block = _new_block(size) if kept is None else kept
+def _new_piece(size: int) -> _Piece:
+    spread = 23 * ALIGNMENT * next(_places) % _PAGE if size >= _SPREAD else 0
+    block = _new_block(size + ALIGNMENT + spread)
     address = ctypes.addressof(ctypes.c_char.from_buffer(block.data))  # the quickest of all ways
-    start = -address % ALIGNMENT
-    return kind(block[start : start + nbytes], address + start, usage)
+    begin = -address % ALIGNMENT + spread
+    return block, begin, address + begin
 
 
 def _new_block(size: int) -> Array:
@@ -145,10 +208,11 @@ def _new_block(size: int) -> Array:
         raise OutOfMemory(f"the host has no memory left for {size} bytes") from error
 
 
-def _block_size(nbytes: int) -> int:
-    """The next of eight sizes an octave, so that few blocks serve many lengths, with place to align in."""
-    step = max(ALIGNMENT, 1 << max(0, nbytes.bit_length() - 4))
-    return -(-nbytes // step) * step + ALIGNMENT
+def block_size(nbytes: int) -> int:
+    """Bytes of the block that memory of a length is in: the next of eight sizes an octave, so that few blocks serve
+    many lengths."""
+    step = max(_LEAST, 1 << max(0, nbytes.bit_length() - 4))
+    return -(-nbytes // step) * step
 
 
 def address_of(array: Array) -> int:
@@ -157,5 +221,5 @@ def address_of(array: Array) -> int:
     return address
 
 
-_ALONE = _references(HostMemory(np.empty(1, np.uint8)[:], 0))
-"""What is counted where nobody else looks: how many references a call itself makes differs with Python's version."""
+_ALONE = -1
+_ALONE = _references(BlockMemory(1))
