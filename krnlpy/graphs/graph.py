@@ -19,6 +19,7 @@ from krnlpy.errors import CaptureError, DtypeError, LaunchError
 from krnlpy.locks import is_mine
 from krnlpy.views.view import View, unwatched, watchers
 
+from . import temporaries
 from .parameters import Parameter, is_same, parameters_in, resolved
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ class _Call(NamedTuple):
         self.function(*[resolved(argument, values) for argument in self.arguments], **keywords)
         return _step_of(recorder, self)
 
+    def moved(self, to: temporaries.To) -> _Call:
+        """The call with other memory."""
+        keywords = {name: temporaries.moved_argument(argument, to) for name, argument in self.keywords.items()}
+        arguments = tuple(temporaries.moved_argument(argument, to) for argument in self.arguments)
+        return self._replace(arguments=arguments, keywords=keywords)
+
 
 class _Step(NamedTuple):
     """Commands of a graph, the memory that was allocated meanwhile, and the call that they all came from, if it must be
@@ -47,6 +54,12 @@ class _Step(NamedTuple):
     commands: tuple[Command, ...]
     allocated: tuple[Any, ...]
     call: _Call | None
+
+    def moved(self, to: temporaries.To) -> _Step:
+        """The step with other memory."""
+        commands = tuple(temporaries.moved(command, to) for command in self.commands)
+        call = None if self.call is None else self.call.moved(to)
+        return _Step(commands, tuple(map(to, self.allocated)), call)
 
 
 class _Content(NamedTuple):
@@ -65,6 +78,10 @@ def _step_of(recorder: capture.Recorder, call: _Call | None = None) -> _Step:
     recorder.commands.clear()
     recorder.allocated.clear()
     return step
+
+
+def _commands_of(steps: list[_Step]) -> tuple[Command, ...]:
+    return tuple(command for step in steps for command in step.commands)
 
 
 def _names_of(step: _Step) -> frozenset[str]:
@@ -294,16 +311,16 @@ class Graph:
             self._commit(steps, new, fused=self._content.rewrite is not None)
 
     def _commit(self, steps: list[_Step], values: Mapping[str, Any], fused: bool = False) -> None:
-        captured = tuple(command for step in steps for command in step.commands)
+        steps = self._without_unused(steps)
+        if fused:
+            steps = self._with_temporaries(steps)
+        captured = _commands_of(steps)
         names = [_names_of(step) for step in steps for _ in step.commands]
         rewrite = self._rewritten(steps, captured) if fused else None
         commands = captured
         if rewrite is not None:
             commands = tuple(rewrite.commands)
             names = [frozenset().union(*(names[n] for n in entry.numbers)) for entry in rewrite.entries]
-        if any(step.allocated for step in steps):
-            used = {id(memory) for command in commands for memory in memories(command)}
-            steps = [step._replace(allocated=tuple(m for m in step.allocated if id(m) in used)) for step in steps]
         pieces = [tuple(commands[n] for n in group) for _, group in groupby(range(len(commands)), names.__getitem__)]
         # A graph with a kernel that is waited for can't be submitted as a whole.
         waits = [_needs_wait(command) for command in commands]  # all of them are asked: some raise
@@ -312,13 +329,27 @@ class Graph:
             recording = self._device.backend.record(pieces, self._content.recording)
         self._content = _Content(steps, values, commands, recording, rewrite)
 
+    def _without_unused(self, steps: list[_Step]) -> list[_Step]:
+        """Steps without the memory that no command uses."""
+        if not any(step.allocated for step in steps):
+            return steps
+        used = {id(memory) for command in _commands_of(steps) for memory in memories(command)}
+        return [step._replace(allocated=tuple(m for m in step.allocated if id(m) in used)) for step in steps]
+
+    def _with_temporaries(self, steps: list[_Step]) -> list[_Step]:
+        """Steps in which stand-ins take the place of memory that nobody holds and that may lie anywhere."""
+        made = [memory for step in steps for memory in step.allocated if id(memory) not in self._held]
+        found = temporaries.found_in(_commands_of(steps), made, self._device.info)
+        return [step.moved(lambda memory: found.get(id(memory), memory)) for step in steps] if found else steps
+
     def fuse(self) -> None:
         """Rewrites what was captured into fewer commands that leave the same bits in all buffers that somebody held
         when the capture ended.
 
         What is written only to be copied is written to where it is copied to. What nobody reads is not done. Kernels
-        that read what others wrote at the same index become one kernel with them, which is compiled. :meth:`explain`
-        tells what was done, and what not. In debug mode, nothing is.
+        that read what others wrote at the same index become one kernel with them, which is compiled. Buffers that nobody
+        held share memory where no command needs both. :meth:`explain` tells what was done, and what not. In debug mode,
+        nothing is.
 
         Raises:
             CaptureError: the graph is not, or not yet, captured.
@@ -349,7 +380,7 @@ class Graph:
         from .fusion.rewrite import Rewrite  # few graphs need it
 
         rewrite = self._content.rewrite
-        before = [command for step in self._content.steps for command in step.commands]
+        before = _commands_of(self._content.steps)
         if rewrite is not None and len(before) == len(captured) and all(map(_is_alike, before, captured)):
             pairs = enumerate(zip(before, captured, strict=True))
             return rewrite.updated(captured, {n for n, (a, b) in pairs if a is not b})
@@ -373,10 +404,12 @@ class Graph:
         """
         commands, rewrite = self._commands(), self._content.rewrite
         names = [name_of(c) for c in commands] if rewrite is None else [entry.name for entry in rewrite.entries]
-        count = sum(len(step.commands) for step in self._content.steps)
+        count = len(_commands_of(self._content.steps))
         made = "as captured" if rewrite is None else f"made of {count} that were captured"
         lines = [f"{len(commands)} command{'s' * (len(commands) != 1)}, {made}"]
         lines += [f"{n:3} {name}" for n, name in enumerate(names, 1)]
+        if rewrite is not None and rewrite.sharing.count:
+            lines += [f"memory: {rewrite.sharing}"]
         if rewrite is not None and rewrite.done:
             lines += ["done:", *(f"    {text}" for text in rewrite.done)]
         if rewrite is not None and rewrite.refused:
@@ -432,8 +465,12 @@ class Graph:
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of the buffers that were made while the graph was captured, and that it keeps because it uses them."""
-        return sum(memory.nbytes for step in self._content.steps for memory in step.allocated)
+        """Bytes of the buffers that were made while the graph was captured, and that it keeps because it uses them.
+        After :meth:`fuse`, buffers that nobody holds share bytes."""
+        allocated = (memory for step in self._content.steps for memory in step.allocated)
+        alone = sum(memory.nbytes for memory in allocated if not isinstance(memory, temporaries.Temporary))
+        rewrite = self._content.rewrite
+        return alone + (0 if rewrite is None else rewrite.sharing.nbytes)
 
     def _commands(self) -> list[Command]:
         recorder = self._recorder

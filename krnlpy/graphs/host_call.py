@@ -12,6 +12,8 @@ from krnlpy.device import Device
 from krnlpy.errors import LaunchError
 from krnlpy.views.view import unwatched
 
+from .temporaries import arrays_of
+
 
 def host_call(
     function: Callable[..., Any], *buffers: Buffer, parts: int | None = None, outputs: int | None = None
@@ -119,7 +121,6 @@ def _recorded(function: Callable[..., Any], outputs: int | None, *buffers: Buffe
         function(*[buffer.numpy(copy=False) for buffer in buffers])
         return
     views = tuple(map(unwatched, buffers))
-    with capture.suspended(recorder):
-        arrays = tuple(view.numpy(copy=False) for view in views)
+    arrays = arrays_of(views, device.backend)
     memories = tuple(view.memory for view in views if view.memory is not None)
     recorder.commands.append(Call(function, arrays, memories, views, outputs))

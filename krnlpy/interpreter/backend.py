@@ -73,8 +73,10 @@ class InterpreterBackend:
         """The memory of the array, which counts as written."""
         return InterpreterMemory(array), 0
 
-    def window(self, memory: InterpreterMemory, first: int, end: int) -> None:
-        """None: races are looked for in whole memories."""
+    def window(self, memory: InterpreterMemory, first: int, end: int) -> tuple[InterpreterMemory, int]:
+        """A part of the memory, of which nothing was written yet. Races are looked for in each part by itself: so parts
+        that a launch uses have no bytes in common."""
+        return memory.part(first, end), first
 
     def memory_stats(self) -> MemoryStats:
         return self._usage.stats()

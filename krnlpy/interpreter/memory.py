@@ -22,10 +22,17 @@ class InterpreterMemory:
         written: for each byte 1 where it was written, 0 where not; None where all were.
     """
 
-    def __init__(self, bytes: Bytes, written: bytearray | None = None, usage: Usage | None = None) -> None:
+    def __init__(
+        self,
+        bytes: Bytes,
+        written: bytearray | None = None,
+        usage: Usage | None = None,
+        whole: InterpreterMemory | None = None,
+    ) -> None:
         self.bytes = bytes
         self.written = written
         self._usage = usage
+        self._whole = whole
         if usage is not None:
             usage.take(self.nbytes)
 
@@ -38,6 +45,10 @@ class InterpreterMemory:
         """Memory that nothing was written to, counted where ``usage`` is given. Raises MemoryError."""
         return cls(np.full(nbytes, UNDEFINED, np.uint8), bytearray(nbytes), usage)
 
+    def part(self, first: int, end: int) -> InterpreterMemory:
+        """Some of the bytes, which knows by itself what was written to it."""
+        return InterpreterMemory(self.bytes[first:end], bytearray(end - first), whole=self)
+
     @property
     def nbytes(self) -> int:
         return self.bytes.nbytes
@@ -45,7 +56,7 @@ class InterpreterMemory:
     @property
     def is_shared(self) -> bool:
         """Whether it is a foreign array."""
-        return self._usage is None
+        return self._usage is None and self._whole is None
 
     @property
     def address(self) -> int:

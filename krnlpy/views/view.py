@@ -282,6 +282,15 @@ def unwatched(view: V) -> V:
     return result
 
 
+def placed_on(view: V, memory: Any) -> V:
+    """The same view of other memory, of which kernels reach all; as :func:`unwatched`, nobody takes note of it."""
+    result = unwatched(view)
+    result._memory = memory
+    _, shape, strides, size, (_, first, end), place = view.operand
+    result.operand = memory, shape, strides, size, (memory, first, end), place
+    return result
+
+
 def _bound(
     device: Device, binding: tuple[Any, int, int], place: int, width: int
 ) -> tuple[tuple[Any, int, int], int, bool]:

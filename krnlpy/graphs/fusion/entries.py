@@ -139,14 +139,9 @@ def _call_written_to(call: Call, span: tuple[int, int], memory: Any, offset: int
             return view
         return Buffer(view.device, view.dtype, memory, view.shape, view.strides, offset // view.dtype.size)
 
-    return call_of(call, tuple(map(moved, call.views)))
-
-
-def call_of(call: Call, views: tuple[Buffer, ...]) -> Call:
-    """A call with the arrays of other buffers."""
-    arrays = tuple(view.numpy(copy=False) for view in views)
+    views = tuple(map(moved, call.views))
     memories = tuple(view.memory for view in views if view.memory is not None)
-    return call._replace(arrays=arrays, memories=memories, views=views)
+    return call._replace(arrays=(), memories=memories, views=views)  # it gets arrays when all has a place
 
 
 def _accesses(entry: Entry) -> Iterator[Access]:

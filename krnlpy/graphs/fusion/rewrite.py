@@ -19,6 +19,7 @@ from .elements import Elements
 from .entries import Entry, entry_of, written_to
 from .epilogue import epilogue
 from .parts import refuse_reports
+from .sharing import Sharing
 from .source import Refused, launch_of, with_numbers
 from .vertical import vertical
 
@@ -36,6 +37,7 @@ class Rewrite:
         entries: the commands that it has now.
         done: what was done, for people.
         refused: what was not done, with the reason, and how often.
+        sharing: the memory of temporaries.
     """
 
     def __init__(
@@ -54,10 +56,14 @@ class Rewrite:
                 pass
         self._drop_dead()
         self._build(captured)
+        self.sharing = Sharing(backend, self._unplaced())
 
     @property
     def commands(self) -> list[Command]:
-        """The commands, in order."""
+        """The commands, in order, their temporaries at the places that they share."""
+        return self.sharing.placed(self._unplaced())
+
+    def _unplaced(self) -> list[Command]:
         return [entry.command for entry in self.entries if entry.command is not None]
 
     def updated(self, captured: Sequence[Command], changed: set[int]) -> Rewrite:
