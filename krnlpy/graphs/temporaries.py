@@ -36,8 +36,8 @@ class Temporary:
 
 
 def found_in(commands: Sequence[Command], made: Sequence[Any], info: DeviceInfo) -> dict[int, Temporary]:
-    """A stand-in for each memory, by its id, whose bytes before a replay do not matter: its first command writes it and
-    does not read it, and no function of Python that says nothing of what it does is given it.
+    """A stand-in for each memory, by its id, whose bytes before a replay do not matter: its first command writes it,
+    and no function of Python that says nothing of what it does is given it.
 
     Args:
         commands: of a graph.
@@ -54,35 +54,35 @@ def found_in(commands: Sequence[Command], made: Sequence[Any], info: DeviceInfo)
                 found.pop(id(memory), None)
             continue
         touched = list(_touched(command))
-        for memory, reads, _ in touched:
-            if reads and id(memory) not in found:
-                open.pop(id(memory), None)
-        for memory, _, is_nothing in touched:
+        for memory, writes, is_nothing in touched:
             if is_nothing:  # what kernels are given for an empty buffer, in all their launches
                 open.pop(id(memory), None)
                 found.pop(id(memory), None)
-            elif id(memory) in open and id(memory) not in found:
+            elif writes and id(memory) in open and id(memory) not in found:
                 found[id(memory)] = Temporary(memory.nbytes)
+        for memory, _, _ in touched:
+            if id(memory) not in found:
+                open.pop(id(memory), None)
     return found
 
 
 def _touched(command: Command) -> Iterator[tuple[Any, bool, bool]]:
-    """Each memory, whether it may be read, and whether none of its bytes is touched."""
+    """Each memory, whether it may be written, and whether none of its bytes is touched."""
     if isinstance(command, Launch | LaunchIndirect):
-        for (memory, first, end), (reads, _) in zip(command.bindings, command.executable.accesses, strict=True):
-            yield memory, reads, first == end
+        for (memory, first, end), (_, writes) in zip(command.bindings, command.executable.accesses, strict=True):
+            yield memory, writes, first == end
         if isinstance(command, LaunchIndirect):
-            yield command.counts[0], True, False
+            yield command.counts[0], False, False
     elif isinstance(command, Copy):
-        yield command.source, True, False
-        yield command.to, False, False
+        yield command.source, False, False
+        yield command.to, True, False
     elif isinstance(command, Call):
         inputs = len(command.views) - (command.outputs or 0)
         for place, view in enumerate(command.views):
             if view.memory is not None:
-                yield view.memory, place < inputs, False
+                yield view.memory, place >= inputs, False
     else:
-        yield command.memory, False, False
+        yield command.memory, True, False
 
 
 def moved(command: Command, to: To) -> Command:

@@ -56,7 +56,7 @@ class Rewrite:
                 pass
         self._drop_dead()
         self._build(captured)
-        self.sharing = Sharing(backend, self._unplaced())
+        self.sharing = Sharing(backend, self.entries)
 
     @property
     def commands(self) -> list[Command]:

@@ -2,18 +2,22 @@
 
 Places are found greedily, the longest first, each at the lowest address that none has which lives at the same time
 (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020, section 5). All lie in one
-piece of memory, or in as few as the device allows. Backends know of hazards by bytes, so commands that use the same bytes
-one after the other are ordered as any others.
+piece of memory, or in as few as the device allows. An item kernel that reads a temporary for the last time may write
+its result there. Backends know of hazards by bytes, so commands that use the same bytes one after the other are ordered as
+any others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from krnlpy.backend.commands import Call, Command, memories
 from krnlpy.backend.protocol import Backend
 from krnlpy.graphs.temporaries import Temporary, moved, with_arrays
+
+from .entries import Entry
+from .in_place import in_place
 
 ALIGNMENT = 256
 """Bytes: where every Vulkan device can bind a part of memory, and whole cache lines."""
@@ -77,25 +81,27 @@ class Sharing:
 
     Args:
         backend: of the device.
-        commands: in order.
+        entries: the commands, in order, and what is known of them.
 
     Attributes:
         count: how many temporaries there are. ``total``: the bytes that they have. ``nbytes``: those that they share.
     """
 
-    def __init__(self, backend: Backend, commands: Sequence[Command]) -> None:
+    def __init__(self, backend: Backend, entries: Sequence[Entry]) -> None:
         self._backend = backend
-        spans: dict[Temporary, list[int]] = {}
-        for number, command in enumerate(commands):
-            for memory in memories(command):
+        spans: dict[Temporary, Lifetime] = {}
+        for number, entry in enumerate(entries):
+            for memory in () if entry.command is None else memories(entry.command):
                 if isinstance(memory, Temporary):
-                    spans.setdefault(memory, [number, number])[1] = number
-        lifetimes = [Lifetime(memory.nbytes, first, last) for memory, (first, last) in spans.items()]
-        places, sizes = arranged(lifetimes, backend.info.max_buffer_bytes)
+                    known = spans.get(memory)
+                    spans[memory] = Lifetime(memory.nbytes, number if known is None else known.first, number)
+        # To write where one reads never needs more at a time, but what lives longer leaves less room for others.
+        ways = [_arranged_together(spans, of, backend) for of in (_in_place(entries, spans), {})]
+        places, sizes = min(ways, key=lambda way: sum(way[1]))
         pieces = [_allocated(backend, size) for size in sizes]
         self._memory = {
             memory: _part(backend, pieces[place.piece], place.offset, memory.nbytes)
-            for memory, place in zip(spans, places, strict=True)
+            for memory, place in places.items()
         }
         self.count = len(spans)
         self.total = sum(memory.nbytes for memory in spans)
@@ -120,6 +126,35 @@ class Sharing:
 
     def _to(self, memory: Any) -> Any:
         return self._memory[memory] if isinstance(memory, Temporary) else memory
+
+
+def _in_place(entries: Sequence[Entry], spans: Mapping[Temporary, Lifetime]) -> dict[Temporary, Temporary]:
+    """Temporaries that lie where another one of their length lay, which the command that writes them reads last."""
+    found: dict[Temporary, Temporary] = {}
+    for number, entry in enumerate(entries):
+        taken = set()
+        for old, new in () if entry.source is None else in_place(entry.source):
+            if old not in spans or new not in spans or old in taken or new in found:
+                continue
+            dies, begins = spans[old].first < number == spans[old].last, number == spans[new].first
+            if dies and begins and old.nbytes == new.nbytes:
+                found[new] = old
+                taken.add(old)
+    return found
+
+
+def _arranged_together(
+    spans: Mapping[Temporary, Lifetime], of: Mapping[Temporary, Temporary], backend: Backend
+) -> tuple[dict[Temporary, Place], list[int]]:
+    """The places of temporaries, of which some lie where others lay, and the lengths of the pieces of memory."""
+    heads: dict[Temporary, Temporary] = {}
+    lifetimes: dict[Temporary, Lifetime] = {}
+    for memory, span in spans.items():  # by their first command: the older ones come first
+        heads[memory] = head = heads[of[memory]] if memory in of else memory
+        lifetimes[head] = lifetimes.get(head, span)._replace(last=span.last)
+    places, sizes = arranged(list(lifetimes.values()), backend.info.max_buffer_bytes)
+    of_head = dict(zip(lifetimes, places, strict=True))
+    return {memory: of_head[head] for memory, head in heads.items()}, sizes
 
 
 def _allocated(backend: Backend, nbytes: int) -> Any:
