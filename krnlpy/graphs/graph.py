@@ -468,7 +468,7 @@ class Graph:
         """Bytes of the buffers that were made while the graph was captured, and that it keeps because it uses them.
         After :meth:`fuse`, buffers that nobody holds share bytes."""
         allocated = (memory for step in self._content.steps for memory in step.allocated)
-        alone = sum(memory.nbytes for memory in allocated if not isinstance(memory, temporaries.Temporary))
+        alone: int = sum(memory.nbytes for memory in allocated if not isinstance(memory, temporaries.Temporary))
         rewrite = self._content.rewrite
         return alone + (0 if rewrite is None else rewrite.sharing.nbytes)
 

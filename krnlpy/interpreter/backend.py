@@ -74,8 +74,8 @@ class InterpreterBackend:
         return InterpreterMemory(array), 0
 
     def window(self, memory: InterpreterMemory, first: int, end: int) -> tuple[InterpreterMemory, int]:
-        """A part of the memory, of which nothing was written yet. Races are looked for in each part by itself: so parts
-        that a launch uses have no bytes in common."""
+        """A part of the memory. Races are looked for in each part by itself, so parts that a launch uses must have no
+        bytes in common."""
         return memory.part(first, end), first
 
     def memory_stats(self) -> MemoryStats:
@@ -87,7 +87,7 @@ class InterpreterBackend:
             return None
         if self._launches.running:
             self._launches.check_read(memory, 0, memory.nbytes)
-        memory.written = None
+        memory.count_as_written()
         return memory.bytes
 
     def planes(self, memory: InterpreterMemory, is_written: bool = False) -> tuple[Bytes, ...]:

@@ -14,6 +14,29 @@ UNDEFINED = 0xA5
 """What fills new memory, so that what was never written is seen for what it is."""
 
 
+class _Part:
+    """Some bytes of a bytearray, with the methods that memory uses."""
+
+    __slots__ = ("_end", "_first", "_whole")
+
+    def __init__(self, whole: bytearray, first: int, end: int) -> None:
+        self._whole, self._first, self._end = whole, first, end
+
+    def part(self, first: int, end: int) -> _Part:
+        return _Part(self._whole, self._first + first, self._first + end)
+
+    def array(self) -> Bytes:
+        return np.frombuffer(self._whole, np.uint8)[self._first : self._end]
+
+    def find(self, value: int, start: int = 0, end: int | None = None) -> int:
+        last = self._end if end is None else min(self._end, self._first + end)
+        found = self._whole.find(value, self._first + start, last)
+        return found if found < 0 else found - self._first
+
+    def __setitem__(self, key: slice, values: bytes) -> None:
+        self._whole[self._first + key.start : self._first + key.stop] = values
+
+
 class InterpreterMemory:
     """Bytes of the process.
 
@@ -25,7 +48,7 @@ class InterpreterMemory:
     def __init__(
         self,
         bytes: Bytes,
-        written: bytearray | None = None,
+        written: bytearray | _Part | None = None,
         usage: Usage | None = None,
         whole: InterpreterMemory | None = None,
     ) -> None:
@@ -46,8 +69,16 @@ class InterpreterMemory:
         return cls(np.full(nbytes, UNDEFINED, np.uint8), bytearray(nbytes), usage)
 
     def part(self, first: int, end: int) -> InterpreterMemory:
-        """Some of the bytes, which knows by itself what was written to it."""
-        return InterpreterMemory(self.bytes[first:end], bytearray(end - first), whole=self)
+        """Some of the bytes, and what is known of them."""
+        written = self.written
+        if written is not None:
+            written = written.part(first, end) if isinstance(written, _Part) else _Part(written, first, end)
+        return InterpreterMemory(self.bytes[first:end], written, whole=self)
+
+    def count_as_written(self) -> None:
+        """Says that all bytes were written, or will be by what nothing sees."""
+        self.mark()
+        self.written = None
 
     @property
     def nbytes(self) -> int:
@@ -88,7 +119,7 @@ class InterpreterMemory:
         written = self.written
         if written is None:
             written = self.written = bytearray(b"\1") * self.nbytes
-        return self.bytes, np.frombuffer(written, np.uint8)
+        return self.bytes, written.array() if isinstance(written, _Part) else np.frombuffer(written, np.uint8)
 
     def copy_from(self, source: InterpreterMemory, source_start: int, start: int, nbytes: int) -> None:
         """Copies bytes, and whether they were written: undefined bytes may be copied, not used."""

@@ -107,6 +107,22 @@ def two(x: Item[f32], a: ItemMut[f32], b: ItemMut[f32]) -> None:
     b = a * x
 
 
+@kernel
+def stored_before_loaded(x: Item[f32], y: Item[f32], o: ItemMut[f32]) -> None:
+    o = y + 1.0
+    o = x + y * 2.0
+
+
+@kernel
+def stored_in_a_branch(x: Item[f32], y: Item[f32], o: ItemMut[f32]) -> None:
+    if x > 0.0:
+        o = y
+    else:
+        o = -x
+        if y > 0.5:
+            o = x * y
+
+
 @kernel(unchecked=True)
 def rows(x: Global[f32, Literal[2]], o: Out[f32, Literal[2]]) -> None:
     for i in range(global_id(), o.size, global_threads()):
@@ -130,6 +146,7 @@ OF_ONE: dict[str, Any] = {"exp": bounded_exp, "numbered": numbered, "early": ear
 KINDS = [
     *(*OF_ANY, *OF_ONE, "add", "mul", "ratio", "ratio", "relu", "smoothed", "sometimes", "momentum", "accumulate"),
     *("looked_up", "converted", "two", "rows", "neighbours", "copy", "copy into", "flat", "fill", "call"),
+    *("stored_before_loaded", "stored_in_a_branch", "neighbours", "rows", "unknown call", "filled"),
 ]
 SHAPES = [(3, 5), (4, 4), (1, 7), (8, 1), (6, 33)]
 
@@ -141,12 +158,16 @@ class Program:
         seed: what decides all of it.
         device: where it runs.
         shapes: one of which its buffers have.
+        lengths: how many steps it has, from and to.
     """
 
-    def __init__(self, seed: int, device: Device, shapes: list[tuple[int, int]] = SHAPES) -> None:
+    def __init__(
+        self, seed: int, device: Device, shapes: list[tuple[int, int]] = SHAPES, lengths: tuple[int, int] = (3, 10)
+    ) -> None:
         choice = random.Random(seed)
         self.device = device
         self.shape = choice.choice(shapes)
+        self.lengths = lengths
         self._seed = choice.randrange(1 << 30)
 
     def inputs(self, seed: int) -> dict[str, Buffer]:
@@ -168,13 +189,13 @@ class _Run:
         self._inputs, self._rate = inputs, rate
         self._values = [inputs[name] for name in "abc"]
         self.kept: list[Buffer] = []
-        for _ in range(choice.randrange(3, 10)):
+        for _ in range(choice.randrange(*program.lengths)):
             self._launch(choice.choice(KINDS), choice.choice([f32, f32, f32, f16, bf16, i32, u8]))
             if choice.random() < 0.15:
                 self.kept.append(self._values[-1])
         self.kept.append(self._values[-1])
         if choice.random() < 0.3:
-            self.kept.append(choice.choice(self._values)[::-1])
+            self.kept.append(choice.choice(self._values[1:])[::-1])  # the first input may be replaced
 
     def _pick(self, dtype: Any = f32) -> Buffer:
         """A view of what there is."""
@@ -244,6 +265,9 @@ class _Run:
                     accumulate(x, self._pick(dtype))
             except LaunchError:
                 pass  # what is written overlaps what is read
+        elif kind in ("stored_before_loaded", "stored_in_a_branch"):
+            launch = stored_before_loaded if kind == "stored_before_loaded" else stored_in_a_branch
+            self._written(launch, self._pick(), self._pick())
         elif kind == "two":
             two(self._pick(), a := self._new(), b := self._new())
             values += [a, b]
@@ -259,12 +283,22 @@ class _Run:
             self._inputs[choice.choice("abc")].copy_from(self._pick())
         elif kind == "fill":
             values.append(Buffer.full(shape, 1, dtype, device))
+        elif kind == "filled":  # of another length
+            values.append(Buffer.full((shape[0], 2 * shape[1]), 1.5, dtype, device)[:, choice.randrange(2) :: 2])
+        elif kind == "unknown call" and device.info.index is None:
+            x = self._pick().copy()
+            host_call(_negate, x)
+            values.append(x)
         elif kind == "call" and device.info.index is None:
             host_call(np.negative, self._pick(), out := Buffer.empty(shape, f32, device), outputs=1)
             values.append(out)
         elif kind == "flat" and (x := self._pick()).is_contiguous():
             relu(x.reshape((x.size,)), out := Buffer.empty((x.size,), f32, device))
             values.append(out.reshape(shape))
+
+
+def _negate(x: Any) -> None:
+    np.negative(x, out=x)
 
 
 def bits(buffers: Any) -> list[bytes]:
