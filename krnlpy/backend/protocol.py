@@ -152,9 +152,9 @@ class BackendOf(Protocol[M, E, R, C]):
 
     def window(self, memory: M, first: int, end: int) -> tuple[Memory, int] | None:
         """Memory that is the part of another from byte ``first`` or somewhat before to ``end``, and the byte of the
-        other with which it begins, a multiple of 8 (``first`` where that is a multiple of 256): for kernels, which reach
-        ``max_binding_bytes`` of a memory at most, and for graphs, whose temporaries share a memory. None where kernels
-        can't reach so much, or the backend has no parts."""
+        other with which it begins, a multiple of 8 (``first`` where that is a multiple of 256): for kernels, which
+        reach ``max_binding_bytes`` of a memory at most, and for graphs, whose temporaries share a memory. None where
+        kernels can't reach so much, or the backend has no parts."""
 
     def memory_stats(self) -> MemoryStats:
         """How much memory is taken."""

@@ -347,9 +347,9 @@ class Graph:
         when the capture ended.
 
         What is written only to be copied is written to where it is copied to. What nobody reads is not done. Kernels
-        that read what others wrote at the same index become one kernel with them, which is compiled. Buffers that nobody
-        held share memory where no command needs both. :meth:`explain` tells what was done, and what not. In debug mode,
-        nothing is.
+        that read what others wrote at the same index become one kernel with them, which is compiled. Buffers that
+        nobody held share memory where no command needs both. :meth:`explain` tells what was done, and what not. In
+        debug mode, nothing is.
 
         Raises:
             CaptureError: the graph is not, or not yet, captured.

@@ -151,6 +151,18 @@ class View:
             _note(result)
         return result
 
+    def placed_on(self, memory: Any) -> Self:
+        """The same view of other memory, of which kernels reach all; as :func:`unwatched`, nobody takes note of it. For
+        krnlpy's own modules."""
+        result = object.__new__(type(self))
+        for name in View.__slots__:
+            if name != "__weakref__":
+                setattr(result, name, getattr(self, name))
+        result._memory = memory
+        _, shape, strides, size, (_, first, end), place = self.operand
+        result.operand = memory, shape, strides, size, (memory, first, end), place
+        return result
+
     def __getitem__(self, key: Any) -> Self:
         """The view that integers, slices (of any step, ``[::-1]`` too) and an ellipsis select.
 
@@ -279,15 +291,6 @@ def unwatched(view: V) -> V:
     for name in View.__slots__:
         if name != "__weakref__":
             setattr(result, name, getattr(view, name))
-    return result
-
-
-def placed_on(view: V, memory: Any) -> V:
-    """The same view of other memory, of which kernels reach all; as :func:`unwatched`, nobody takes note of it."""
-    result = unwatched(view)
-    result._memory = memory
-    _, shape, strides, size, (_, first, end), place = view.operand
-    result.operand = memory, shape, strides, size, (memory, first, end), place
     return result
 
 

@@ -1,10 +1,9 @@
 """Memory that temporaries of a graph share: one that is dead makes room for the next.
 
 Places are found greedily, the longest first, each at the lowest address that none has which lives at the same time
-(Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020, section 5). All lie in one
-piece of memory, or in as few as the device allows. An item kernel that reads a temporary for the last time may write
-its result there. Backends know of hazards by bytes, so commands that use the same bytes one after the other are ordered as
-any others.
+(Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020). All lie in one piece of memory,
+or in as few as the device allows. An item kernel that reads a temporary for the last time may write its result there.
+Backends know of hazards by bytes, so commands that use the same bytes one after the other are ordered as any others.
 """
 
 from __future__ import annotations
@@ -67,9 +66,8 @@ def arranged(lifetimes: Sequence[Lifetime], limit: int) -> tuple[list[Place], li
 def _gap(piece: Sequence[tuple[int, int, Lifetime]], mine: Lifetime, length: int) -> int:
     """The first place of a length that none has which lives at the same time."""
     start = 0
-    for first, end, other in sorted(
-        entry for entry in piece if entry[2].first <= mine.last and mine.first <= entry[2].last
-    ):
+    alive = [(first, end) for first, end, t in piece if t.first <= mine.last and mine.first <= t.last]
+    for first, end in sorted(alive):
         if first - start >= length:
             break
         start = max(start, end)
@@ -100,8 +98,7 @@ class Sharing:
         places, sizes = min(ways, key=lambda way: sum(way[1]))
         pieces = [_allocated(backend, size) for size in sizes]
         self._memory = {
-            memory: _part(backend, pieces[place.piece], place.offset, memory.nbytes)
-            for memory, place in places.items()
+            memory: _part(backend, pieces[place.piece], place.offset, memory.nbytes) for memory, place in places.items()
         }
         self.count = len(spans)
         self.total = sum(memory.nbytes for memory in spans)
