@@ -93,6 +93,9 @@ class NullBackend:
     def memory_stats(self) -> MemoryStats:
         return MemoryStats(0, 0, 0)
 
+    def trim(self) -> None:
+        pass
+
     def view(self, memory: NullMemory) -> None:
         return None
 

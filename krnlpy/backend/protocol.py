@@ -159,6 +159,9 @@ class BackendOf(Protocol[M, E, R, C]):
     def memory_stats(self) -> MemoryStats:
         """How much memory is taken."""
 
+    def trim(self) -> None:
+        """Gives back to the driver or the system what is kept for the next buffers."""
+
     def view(self, memory: M) -> np.ndarray[Any, Any] | None:
         """The memory as a uint8 array sharing it, after waiting for work on it; None where the host can't see it
         or where it must not be touched directly (all but the host and the interpreter)."""

@@ -374,6 +374,8 @@ class Graph:
         with self._lock:
             if not config.debug:
                 self._commit(self._content.steps, self._content.values, fused=True)
+                # What the capture took, and what eager work did before, is not needed again soon.
+                self._device.backend.trim()
 
     def _rewritten(self, steps: list[_Step], captured: tuple[Command, ...]) -> Rewrite:
         """The rewrite of what was captured; the one there is, where only numbers differ."""

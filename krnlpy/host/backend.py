@@ -32,7 +32,7 @@ from .compiler import Compiler
 from .executable import NEVER, HostExecutable, stopped_by
 from .graphs import Recording
 from .interrupts import uninterrupted
-from .memory import Array, ArrayMemory, BlockMemory, HostMemory, MemoryWindow, address_of, kept_bytes
+from .memory import Array, ArrayMemory, BlockMemory, HostMemory, MemoryWindow, address_of, give_back, kept_bytes
 from .pool import ThreadPool
 
 _FEATURES = frozenset(
@@ -88,6 +88,10 @@ class HostBackend:
         """What the buffers take that were allocated here; memory of arrays is not counted."""
         stats = self._usage.stats()
         return replace(stats, reserved=stats.in_use + kept_bytes())
+
+    def trim(self) -> None:
+        """Gives kept blocks back to the system."""
+        give_back()
 
     def view(self, memory: HostMemory) -> Array:
         """The memory itself."""

@@ -189,6 +189,11 @@ def kept_bytes() -> int:
     return _kept.count()
 
 
+def give_back() -> None:
+    """Gives the system what is kept."""
+    _kept.clear()
+
+
 def _new_piece(size: int) -> _Piece:
     spread = 23 * ALIGNMENT * next(_places) % _PAGE if size >= _SPREAD else 0
     block = _new_block(size + ALIGNMENT + spread)

@@ -81,6 +81,9 @@ class InterpreterBackend:
     def memory_stats(self) -> MemoryStats:
         return self._usage.stats()
 
+    def trim(self) -> None:
+        """Nothing is kept."""
+
     def view(self, memory: InterpreterMemory) -> Bytes | None:
         """The memory itself. From now on it counts as written: nothing sees what is written through arrays."""
         if self.info.index is not None:

@@ -162,6 +162,12 @@ class VulkanBackend:
         self._check()
         return self._memory.stats()
 
+    @_public
+    def trim(self) -> None:
+        """Gives blocks back to the driver that no buffer is in."""
+        self._check()
+        self._memory.trim()
+
     def view(self, memory: VulkanMemory) -> None:
         """Nothing: a device's memory is only used through the device."""
 

@@ -151,6 +151,9 @@ class Reentry:
     def memory_stats(self) -> MemoryStats:
         return self._memory.counted()
 
+    def trim(self) -> None:
+        """Nothing: the pool may be about to hand out a block."""
+
     def upload(self, memory: Any, offset: int, data: Array) -> None:
         with self._alone() as level:
             level.transfers.upload(_apart(memory), offset, data)

@@ -151,6 +151,15 @@ def test_no_more_is_kept_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(memory._kept.of_length[2 * length]) >= 4
 
 
+def test_what_is_kept_can_be_given_back() -> None:
+    buffers = [Buffer.full(length, 1.0) for length in LENGTHS]
+    buffers.clear()
+    assert memory.kept_bytes()
+    Device.host().backend.trim()
+    stats = Device.host().memory_stats()
+    assert not memory.kept_bytes() and stats.reserved == stats.in_use
+
+
 def test_lengths_that_are_known_are_bounded() -> None:
     backend = Device.host().backend
     for nbytes in range(1, 6000):

@@ -272,6 +272,11 @@ class MemoryPool:
             elif block.ranges.is_empty:
                 self._release_beyond(self._kept_bytes)
 
+    def trim(self) -> None:
+        """Gives empty blocks back to the driver, each when its last use is done."""
+        self.collect()
+        self._release_beyond(0)
+
     def repair(self) -> None:
         """Makes the pool consistent after any method was broken off."""
         for block in self._blocks:
