@@ -10,6 +10,7 @@ NAMES = (
     "fill",
     "transfer",
     "alloc",
+    "memory",
     "launch",
     "graph",
     "imports",
