@@ -101,4 +101,5 @@ def _buffers() -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    serve(lambda: Training(sys.argv[2], partial(open_step, sys.argv[1]), sys.argv[3], _buffers))
+    trim = Device.host().backend.trim
+    serve(lambda: Training(sys.argv[2], partial(open_step, sys.argv[1]), sys.argv[3], _buffers, trim))

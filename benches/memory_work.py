@@ -33,9 +33,17 @@ class Training:
         open: makes a step.
         way: one of the ways.
         buffers: says how many bytes buffers take now, and took at most; where that is known.
+        settle: gives back what is kept of memory that was freed; for software that keeps any.
     """
 
-    def __init__(self, path: str, open: Open, way: str, buffers: Callable[[], tuple[int, int]] | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        open: Open,
+        way: str,
+        buffers: Callable[[], tuple[int, int]] | None = None,
+        settle: Callable[[], None] = lambda: None,
+    ) -> None:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         weights = {name[7:]: array for name, array in arrays.items() if name.startswith("weight:")}
@@ -45,6 +53,7 @@ class Training:
             small()
         del small
         gc.collect()
+        settle()
         self.step = open(weights, batch, way)
         self._buffers = buffers
 

@@ -58,6 +58,7 @@ class Mutation:
 _DIRECT, _POOLING = "autograph/functions/convolution/direct.py", "autograph/functions/pooling/maxima.py"
 _ACCURACY, _REDUCERS = "autograph/functions/losses/accuracy.py", "autograph/functions/reducers"
 _SHAPES, _REARRANGED = "autograph/functions/shapes", f"tests/autograph/functions/test_shapes.py {HOST}"
+_FUSION, _SHARING = "krnlpy/graphs/fusion", f"tests/graphs/fusion/test_sharing.py {HOST}"
 _STRIDES, _HAZARDS = "krnlpy/views/strides.py", "krnlpy/vulkan/queue/hazards.py"
 _COLLECTIVES, _MASKS = "krnlpy/dsl/semantics/collectives.py", "krnlpy/dsl/llvm/threads/masks.py"
 _SUBGROUPS = f"tests/conformance/test_subgroups.py {INTERPRETER}"
@@ -156,6 +157,32 @@ MUTATIONS = [
         "high = end",
         "tests/vulkan/memory/test_allocator.py",
     ),
+    Mutation(
+        "krnlpy/host/memory.py",
+        "getrefcount(self.array) + getrefcount(block) == _ALONE and",
+        "getrefcount(block) > 0 and",
+        "tests/host/test_memory.py",
+    ),
+    Mutation("krnlpy/host/memory.py", "and not getweakrefcount(block)", "", "tests/host/test_memory.py"),
+    Mutation("krnlpy/host/memory.py", " and not config.debug", "", "tests/host/test_memory.py"),
+    # Memory that temporaries of graphs share
+    Mutation(f"{_FUSION}/sharing.py", "mine.first <= t.last", "mine.first < t.last", _SHARING),
+    Mutation(f"{_FUSION}/sharing.py", "Lifetime(memory.nbytes, number if", "Lifetime(memory.nbytes, 0 if", _SHARING),
+    Mutation(
+        f"{_FUSION}/sharing.py",
+        "spans[old].first < number == spans[old].last",
+        "spans[old].first < number",
+        _SHARING,
+    ),
+    Mutation(f"{_FUSION}/in_place.py", "        if loads and is_stored:\n            return False\n", "", _SHARING),
+    Mutation(f"{_FUSION}/in_place.py", "(a.size, a.offset, a.shape, a.strides)", "(a.size,)", _SHARING),
+    Mutation(
+        "krnlpy/graphs/temporaries.py",
+        "if isinstance(command, Call) and command.outputs is None:",
+        "if False:",
+        _SHARING,
+    ),
+    Mutation("krnlpy/graphs/graph.py", "if id(memory) not in self._held]", "]", _SHARING),
     # The geometry of launches
     Mutation(
         "krnlpy/kernels/plan.py",

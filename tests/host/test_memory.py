@@ -106,7 +106,8 @@ def test_not_while_a_weak_reference_could_bring_it_back() -> None:
     while array.base is not None:
         array = array.base
     reference = weakref.ref(array)
-    del x, array
+    del array
+    del x  # nobody but the reference knows of the block now
     assert reference() is None and not memory.kept_bytes()
 
 
