@@ -92,7 +92,7 @@ def forward(x: Buffer, weight: Buffer, out: Buffer, window: Window) -> None:
     """``out[n, g, o, ...]`` of volumes ``x[n, g, c, ...]`` and filters ``weight[g, o, c, ...]``."""
     front, top, left = window.padding
     width = (out.shape[5] - 1) * window.stride[2] + window.reach[2] + 1
-    images = padded(x, 0, left, x.shape[4], max(width, x.shape[5] + left))
+    images = padded(x, (0, 0, left), (x.shape[3], x.shape[4], max(width, x.shape[5] + left)))
     filters = _packed(weight.transpose(0, 2, 1, 3, 4, 5))
     _launch(images, filters, out, (front, top), window.stride, window.dilation)
 

@@ -1,4 +1,4 @@
-"""Convolution on the host, and the choice of what its vectors are: pixels of a row, or channels."""
+"""Convolution on the host, and the choice of what its vectors are: pixels, or channels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import gcd
 from autograph.functions.type_variables import accumulator
 from krnlpy import Buffer
 
-from . import channels, rows
+from . import channels, indirect, rows
 from .geometry import Window
 
 _Phase = tuple[slice, slice, int, int]
@@ -17,7 +17,7 @@ _Phase = tuple[slice, slice, int, int]
 
 def forward(x: Buffer, weight: Buffer, out: Buffer, window: Window) -> None:
     """``out[n, g, o, ...]`` of volumes ``x[n, g, c, ...]`` and filters ``weight[g, o, c, ...]``."""
-    by = rows if rows.lanes_of(out.shape[5], accumulator(x.dtype), x.device) else channels
+    by = indirect if indirect.can_slide(out, window, accumulator(x.dtype)) else channels
     by.forward(x, weight, out, window)
 
 
