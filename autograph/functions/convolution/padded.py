@@ -11,6 +11,8 @@ from autograph.functions.type_variables import T, U, accumulator
 from krnlpy import Buffer, Global, GlobalMut, Spec, i32, i64, kernel
 from krnlpy.dsl import global_id, global_threads
 
+from .geometry import Window
+
 
 @kernel(unchecked=True)
 def _pad(
@@ -56,6 +58,17 @@ def padded(x: Buffer, before: Triple, size: Triple, step: int = 1) -> Buffer:
     launch = grid_stride(_pad.specialize(STEP=step), volumes * depth * height)
     launch(reshape_or_copy(x, (volumes, *x.shape[3:])), out, *before)
     return out.reshape((*x.shape[:3], depth, height, step * width))
+
+
+def surrounded(x: Buffer, window: Window, size: Triple, step: int = 1) -> Buffer:
+    """Volumes as kernels read them that check no borders, for results of a size, contiguous: with zeros around them.
+    Where ``step`` is the horizontal stride, as :func:`padded` has it."""
+    depth, height, width = (
+        (n - 1) * stride + reach + 1 for n, stride, reach in zip(size, window.stride, window.reach, strict=True)
+    )
+    if step > 1:
+        width = size[2] + window.reach[2] // step
+    return padded(x, window.padding, (depth, height, width), step).contiguous()
 
 
 def widened(x: Buffer) -> Buffer:
