@@ -163,6 +163,9 @@ class HostBackend:
         if not count:
             return
         buffers = executable.buffers.pack(*[memory.address for memory, _, _ in bindings])
+        if count <= executable.uninterrupted and executable.reports is None:  # what most launches are
+            self._run_range(executable, parameters, buffers, 0, count, LAUNCH.pack(0, NEVER, *groups))
+            return
         report = None if executable.reports is None else executable.reports.new(config.print_bytes)
         launch = LAUNCH.pack(0 if report is None else report.ctypes.data, NEVER, *groups)
         chunk = executable.chunk(count, config.host_threads)
