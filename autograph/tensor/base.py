@@ -120,8 +120,12 @@ def made_by_operations(cls: type[Tensor]) -> type[Tensor]:
 
 
 def tensor_of(buffer: Buffer) -> Tensor:
-    """A tensor of a buffer, for operations that take no tensor; others have ``x.result(buffer)``."""
-    return _results[0](buffer)
+    """A tensor of a buffer, which is not checked; users have ``x.result(buffer)``."""
+    cls = _results[0]
+    result = cls.__new__(cls)
+    result.node = None
+    result.share = Share(buffer)
+    return result
 
 
 class TensorBase:
@@ -140,7 +144,7 @@ class TensorBase:
 
     def __init__(self, buffer: Buffer) -> None:
         require_buffer(buffer)
-        self.share = Share(buffer, [])
+        self.share = Share(buffer)
         self.node: Node | None = None
 
     def result(self, buffer: Buffer) -> Tensor:
@@ -423,7 +427,7 @@ class TensorBase:
         if (observer := observing.observer) is not None:
             observer.changes(self)
         while len((share := self.share).users) > 1 or share.buffer.is_broadcast():
-            own = Share(share.buffer.copy(), [])
+            own = Share(share.buffer.copy())
             if self.share is share:  # else somebody changed the tensor meanwhile
                 self.share = own
                 rebound()

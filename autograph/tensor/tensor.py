@@ -219,5 +219,5 @@ class Tensor(TensorBase):
         require_buffer(buffer)
         result = Tensor.__new__(Tensor)
         result.node = None
-        result.share = Share(buffer, share.users if buffer.memory is share.buffer.memory else [])
+        result.share = Share(buffer, share.users if buffer.memory is share.buffer.memory else None)
         return result
