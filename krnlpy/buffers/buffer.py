@@ -93,7 +93,7 @@ class Buffer(View):
             dtype = scalar_type(dtype)
         layout = other.layout.like(dtype)
         if 0 < layout.end <= ALWAYS_BOUND and layout.can_be_indexed:
-            return cls._whole(other.device, layout, other.device.backend.allocate(layout.end))
+            return cls._at(other.device, layout, other.device.backend.allocate(layout.end))
         return cls.empty(layout.shape, dtype, other.device)
 
     @classmethod

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from krnlpy.device_info import MAX_INDEX
 from krnlpy.scalar import ScalarType, scalar_type
 
-from .strides import Shape, Strides, contiguous_strides, facts
+from .strides import Shape, Strides, broadcast_strides, contiguous_strides, facts, reshape_strides
 
 if TYPE_CHECKING:
     from krnlpy.backend.protocol import Backend
@@ -75,3 +75,17 @@ def layout_of(backend: Any, dtype: str, shape: Shape, strides: Strides, is_reach
         is_reached: kernels reach all bytes.
     """
     return Layout(backend, scalar_type(dtype), shape, strides, is_reached)
+
+
+@lru_cache(maxsize=4096)
+def reshaped(layout: Layout, to: Shape) -> Layout | None:
+    """The layout of the same elements, in row-major order, in another shape of as many; None where no strides do."""
+    strides = reshape_strides(layout.shape, layout.strides, to)
+    return None if strides is None else layout_of(layout.backend, layout.dtype.name, to, strides)
+
+
+@lru_cache(maxsize=4096)
+def broadcast(layout: Layout, to: Shape) -> Layout:
+    """The layout in which axes of length 1, and axes added in front, are repeated. Raises ShapeError."""
+    strides = broadcast_strides(layout.shape, layout.strides, to)
+    return layout_of(layout.backend, layout.dtype.name, to, strides)

@@ -11,7 +11,7 @@ from krnlpy.errors import DtypeError, ShapeError, UnsizedError
 from krnlpy.scalar import ScalarType, scalar_type
 
 from . import strides as arithmetic
-from .layout import Layout, layout_of
+from .layout import Layout, broadcast, layout_of, reshaped
 from .strides import Shape, Strides
 
 _LAST_ELEMENT = (1 << 32) - 1  # element positions are u32 in the parameter block
@@ -71,13 +71,14 @@ class View:
             _note(self)
 
     @classmethod
-    def _whole(cls, device: Device, layout: Layout, memory: Any) -> Self:
-        """A view of a memory from its first byte on, for a layout that is contiguous and that kernels can index, of at
-        most ``ALWAYS_BOUND`` bytes. It takes a third of the constructor's time."""
+    def _at(cls, device: Device, layout: Layout, memory: Any, offset: int = 0) -> Self:
+        """A view of memory that is bound as a whole, for a layout with elements that kernels can index. It takes a
+        third of the constructor's time."""
         result = cls.__new__(cls)
         result.device, result.dtype, result.layout = device, layout.dtype, layout
-        result.memory, result.offset = memory, 0
-        result.operand = memory, (memory, 0, layout.end), 0
+        result.memory, result.offset = memory, offset
+        start = offset * layout.dtype.size
+        result.operand = memory, (memory, start + layout.first, start + layout.end), offset
         if watchers:
             _note(result)
         return result
@@ -141,6 +142,12 @@ class View:
         memory = self.memory if 0 not in shape else None
         return type(self)(self.device, dtype or self.dtype, memory, shape, strides, offset if memory is not None else 0)
 
+    def _seen(self, layout: Layout) -> Self:
+        """A view of the same elements in another layout, from the same one on."""
+        if self.operand[1][0] is self.memory and self.layout.can_be_indexed and layout.can_be_indexed and layout.size:
+            return self._at(self.device, layout, self.memory, self.offset)
+        return self._view(layout.shape, layout.strides, self.offset)
+
     def __getitem__(self, key: Any) -> Self:
         """The view that integers, slices (of any step, ``[::-1]`` too) and an ellipsis select.
 
@@ -160,13 +167,13 @@ class View:
         (3, 4)
         """
         to = arithmetic.completed(self.layout.shape, shape)
-        strides = arithmetic.reshape_strides(self.layout.shape, self.layout.strides, to)
-        if strides is None:
+        layout = reshaped(self.layout, to)
+        if layout is None:
             raise ShapeError(
                 f"no view of the strided buffer of shape {self.shape}, strides {self.strides} has the shape {to}; use"
                 " .contiguous() first"
             )
-        return self._view(to, strides, self.offset)
+        return self._seen(layout)
 
     def transpose(self, *axes: int) -> Self:
         """A view with the axes in another order; reversed if none is given.
@@ -209,8 +216,7 @@ class View:
         >>> Buffer.ones(3).broadcast_to((2, 3)).numpy().tolist()
         [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
         """
-        to = arithmetic.as_shape(shape)
-        return self._view(to, arithmetic.broadcast_strides(self.layout.shape, self.layout.strides, to), self.offset)
+        return self._seen(broadcast(self.layout, arithmetic.as_shape(shape)))
 
     def bitcast(self, dtype: Any) -> Self:
         """A view of the same bytes as elements of another type; the last axis grows or shrinks with their size.
