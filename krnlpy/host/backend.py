@@ -176,7 +176,8 @@ class HostBackend:
     def count(self, executable: HostExecutable, groups: tuple[int, int, int], parameters: bytes) -> int:
         """The items or groups of a launch. Raises LimitExceeded where ids can't count the threads."""
         if executable.is_items:
-            return int(executable.items.unpack_from(parameters, executable.items_offset)[0])
+            count: int = executable.items.unpack_from(parameters, executable.items_offset)[0]
+            return count
         for axis in range(3):
             if groups[axis] * executable.threads[axis] > MAX_INDEX:
                 check_groups(executable.name, groups, executable.threads)

@@ -66,7 +66,7 @@ class Dispatch:
         for place, i, convert in self._scalars:
             values[place] = convert(arguments[i])
         for i, j in self._pairs:
-            memory, other = arguments[i].operand[0], arguments[j].operand[0]
+            memory, other = arguments[i].memory, arguments[j].memory
             if memory is other or (memory is not None and memory.is_shared and other.is_shared):
                 check_overlap(plan.kernel, plan.parameters[i], arguments[i], plan.parameters[j], arguments[j])
         groups, counts = self._groups, geometry.counts
@@ -80,7 +80,7 @@ class Dispatch:
             return
         bindings = []
         for i, place in self._buffers:
-            _, binding, values[place] = arguments[i].operand
+            binding, values[place] = arguments[i].operand
             bindings.append(binding)
         for number in self._empty:
             bindings[number] = plan.nothing()
@@ -90,4 +90,4 @@ class Dispatch:
         if counts is None:
             self._backend.launch(executable, groups, bindings, pack(*values))
         else:
-            self._backend.launch_indirect(executable, counts.operand[1], bindings, pack(*values))
+            self._backend.launch_indirect(executable, counts.operand[0], bindings, pack(*values))

@@ -148,8 +148,8 @@ class Plan:
         moved: list[Any] | None = None
         for places in self.blocks:
             first = arguments[places[0]]
-            memory = first.operand[1][0]
-            if all(arguments[i].operand[1][0] is memory for i in places):
+            memory = first.operand[0][0]
+            if all(arguments[i].operand[0][0] is memory for i in places):
                 continue
             views = bound_together([arguments[i] for i in places])
             if views is None:

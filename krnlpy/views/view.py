@@ -19,10 +19,9 @@ ALWAYS_BOUND = 1 << 27
 """Bytes of a memory that kernels reach on every device: Vulkan demands it."""
 
 
-Operand = tuple[Any, tuple[Any, int, int], int]
-"""What a launch is given of a view beside its layout: the memory (None where there are no elements), the binding (the
-memory that is bound, the first byte in it that kernels may touch, and past the last one), and the place of the first
-element in what is bound."""
+Operand = tuple[tuple[Any, int, int], int]
+"""What a launch is given of a view beside its layout: the binding (the memory that is bound, the first byte in it that
+kernels may touch, and past the last one), and the place of the first element in what is bound."""
 
 
 watchers: dict[int, list[ref[View]]] = {}
@@ -66,7 +65,7 @@ class View:
             if not is_reached:
                 layout = layout_of(device.backend, dtype.name, shape, strides, False)
         self.layout = layout
-        self.operand = memory, binding, place
+        self.operand = binding, place
         if watchers:
             _note(self)
 
@@ -78,7 +77,7 @@ class View:
         result.device, result.dtype, result.layout = device, layout.dtype, layout
         result.memory, result.offset = memory, offset
         start = offset * layout.dtype.size
-        result.operand = memory, (memory, start + layout.first, start + layout.end), offset
+        result.operand = (memory, start + layout.first, start + layout.end), offset
         if watchers:
             _note(result)
         return result
@@ -144,7 +143,7 @@ class View:
 
     def _seen(self, layout: Layout) -> Self:
         """A view of the same elements in another layout, from the same one on."""
-        if self.operand[1][0] is self.memory and self.layout.can_be_indexed and layout.can_be_indexed and layout.size:
+        if self.operand[0][0] is self.memory and self.layout.can_be_indexed and layout.can_be_indexed and layout.size:
             return self._at(self.device, layout, self.memory, self.offset)
         return self._view(layout.shape, layout.strides, self.offset)
 
@@ -298,7 +297,7 @@ def bound_together(views: Sequence[View]) -> list[View] | None:
     """Views of one memory, as they are where kernels reach all of it; else each within the one part that holds all of
     them, so that they may share a binding. None where kernels do not reach that part."""
     first = views[0]
-    if all(view.operand[1][0] is first.operand[1][0] for view in views):
+    if all(view.operand[0][0] is first.operand[0][0] for view in views):
         return list(views)
     memory, width = first.memory, first.dtype.size
     extents = [arithmetic.facts(view.shape, view.strides) for view in views]
@@ -312,7 +311,7 @@ def bound_together(views: Sequence[View]) -> list[View] | None:
     for view, begin, end in zip(views, begins, ends, strict=True):
         moved = type(view)(view.device, view.dtype, memory, view.shape, view.strides, view.offset)
         place = view.offset - start // width
-        moved.operand = memory, (part, begin - start, end - start), place
+        moved.operand = (part, begin - start, end - start), place
         result.append(moved)
     return result
 
