@@ -122,7 +122,7 @@ def record(values: tuple[Tensor, ...], *edges: Edge) -> tuple[Tensor, ...]:
     if len(values) == 1:
         (value,) = values
         node = Node(value, edges)
-        if node.dtype.is_float:
+        if node.dtype.kind == "float":
             value.node = node
         return values
     nodes = tuple([Node(value) for value in values])

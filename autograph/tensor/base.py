@@ -60,7 +60,7 @@ class Node:
 
     def __init__(self, tensor: TensorBase, edges: tuple[Edge, ...] = ()) -> None:
         buffer = tensor.share.buffer
-        self.shape = buffer.shape
+        self.shape: Shape = buffer.layout.shape
         self.dtype: ScalarType = buffer.dtype
         self.device: Device = buffer.device
         self.edges: tuple[Edge, ...] | None = edges
@@ -79,7 +79,9 @@ class Node:
         """Raises AutographError if shape, dtype or device of a gradient is not that of the tensor."""
         if not isinstance(gradient, TensorBase):
             raise AutographError(f"a gradient function gave {type(gradient).__name__}, not a tensor")
-        if gradient.shape != self.shape or gradient.dtype is not self.dtype or gradient.device != self.device:
+        buffer = gradient.share.buffer
+        is_like = buffer.layout.shape == self.shape and buffer.dtype is self.dtype
+        if not is_like or (buffer.device is not self.device and buffer.device != self.device):
             raise AutographError(
                 f"a gradient of shape {gradient.shape}, {gradient.dtype} on {gradient.device.name} for a tensor of"
                 f" shape {self.shape}, {self.dtype} on {self.device.name}: they must be alike"
@@ -120,8 +122,12 @@ def made_by_operations(cls: type[Tensor]) -> type[Tensor]:
 
 
 def tensor_of(buffer: Buffer) -> Tensor:
-    """A tensor of a buffer, for operations that take no tensor; others have ``x.result(buffer)``."""
-    return _results[0](buffer)
+    """A tensor of a buffer, which is not checked; users have ``x.result(buffer)``."""
+    cls = _results[0]
+    result = cls.__new__(cls)
+    result.node = None
+    result.share = Share(buffer)
+    return result
 
 
 class TensorBase:
@@ -140,7 +146,7 @@ class TensorBase:
 
     def __init__(self, buffer: Buffer) -> None:
         require_buffer(buffer)
-        self.share = Share(buffer, [])
+        self.share = Share(buffer)
         self.node: Node | None = None
 
     def result(self, buffer: Buffer) -> Tensor:
@@ -185,17 +191,17 @@ class TensorBase:
     @property
     def shape(self) -> Shape:
         """The lengths of the axes."""
-        return self.share.buffer.shape
+        return self.share.buffer.layout.shape
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self.share.buffer.ndim
+        return len(self.share.buffer.layout.shape)
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self.share.buffer.size
+        return self.share.buffer.layout.size
 
     @property
     def dtype(self) -> ScalarType:
@@ -211,7 +217,7 @@ class TensorBase:
     def strides(self) -> Shape:
         """The distances in memory between neighbours along each axis, in elements: 0 where the tensor is repeated,
         below 0 where it is reversed."""
-        return self.share.buffer.strides
+        return self.share.buffer.layout.strides
 
     def is_contiguous(self, order: Literal["C", "F"] = "C") -> bool:
         """Whether the elements lie in memory without gaps in row-major (``"C"``) or column-major (``"F"``) order.
@@ -423,7 +429,7 @@ class TensorBase:
         if (observer := observing.observer) is not None:
             observer.changes(self)
         while len((share := self.share).users) > 1 or share.buffer.is_broadcast():
-            own = Share(share.buffer.copy(), [])
+            own = Share(share.buffer.copy())
             if self.share is share:  # else somebody changed the tensor meanwhile
                 self.share = own
                 rebound()

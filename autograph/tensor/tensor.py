@@ -27,7 +27,7 @@ from autograph.functions.shapes import arrangement, diagonals, joining, views
 from autograph.functions.sorting import greatest, sorts
 from krnlpy import Buffer
 
-from .base import TensorBase, made_by_operations, require_buffer
+from .base import TensorBase, made_by_operations, require_buffer, tensor_of
 from .share import Share
 
 __all__ = ["Tensor"]
@@ -202,7 +202,8 @@ class Tensor(TensorBase):
         return Tensor, (self.buffer,)  # which pickles to the host
 
     def result(self, buffer: Buffer) -> Tensor:
-        return Tensor(buffer)
+        require_buffer(buffer)
+        return tensor_of(buffer)
 
     def detach(self) -> Tensor:
         share = self.share
@@ -219,5 +220,5 @@ class Tensor(TensorBase):
         require_buffer(buffer)
         result = Tensor.__new__(Tensor)
         result.node = None
-        result.share = Share(buffer, share.users if buffer.memory is share.buffer.memory else [])
+        result.share = Share(buffer, share.users if buffer.memory is share.buffer.memory else None)
         return result

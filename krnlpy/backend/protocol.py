@@ -133,6 +133,9 @@ class BackendOf(Protocol[M, E, R, C]):
     Callers look a method up on the backend at each call: others may stand in its place (interposition.py).
     """
 
+    def __hash__(self) -> int:
+        """By identity: layouts, plans and executables are looked up by it."""
+
     @property
     def info(self) -> DeviceInfo: ...
 

@@ -11,7 +11,7 @@ import numpy as np
 from krnlpy.backend.recorder import capturable, refuse_reading
 from krnlpy.device import Device
 from krnlpy.errors import DtypeError, KrnlpyError, LimitExceeded, ShapeError, SharingError
-from krnlpy.scalar import f32, pattern_of, scalar_type
+from krnlpy.scalar import ScalarType, f32, pattern_of, scalar_type
 from krnlpy.views.strides import as_shape, contiguous_strides
 from krnlpy.views.view import ALWAYS_BOUND, View
 
@@ -87,13 +87,14 @@ class Buffer(View):
         """
         if not isinstance(other, View):
             raise DtypeError(f"empty_like of {type(other).__name__}: expected a Buffer")
-        shape = other._shape
-        if dtype is None or dtype is other.dtype:
-            nbytes = other._size * other.dtype.size
-            if 0 < nbytes <= ALWAYS_BOUND and other.can_be_indexed and other._strides == contiguous_strides(shape):
-                return other._on(other.device.backend.allocate(nbytes))
+        if dtype is None:
             dtype = other.dtype
-        return cls.empty(shape, dtype, other.device)
+        elif not isinstance(dtype, ScalarType):
+            dtype = scalar_type(dtype)
+        layout = other.layout.like(dtype)
+        if 0 < layout.end <= ALWAYS_BOUND and layout.can_be_indexed:
+            return cls._at(other.device, layout, other.device.backend.allocate(layout.end))
+        return cls.empty(layout.shape, dtype, other.device)
 
     @classmethod
     def full(cls, shape: int | Iterable[int], value: Any, dtype: Any = f32, device: Device | None = None) -> Buffer:
@@ -350,9 +351,9 @@ class Buffer(View):
         >>> x.numpy(out=out[:, 0]) is not None, out.tolist()
         (True, [[1.0, 0.0], [1.0, 0.0]])
         """
-        if out is None and copy is False and len(self._shape) <= arrays.MOST_AXES:
+        if out is None and copy is False and len(self.shape) <= arrays.MOST_AXES:
             return self._shared_array()
-        arrays.check_out(out, self._shape)
+        arrays.check_out(out, self.shape)
         if copy is False:
             raise SharingError("numpy(out=..., copy=False): what goes into an array is copied; give one of them")
         if out is not None:
@@ -363,8 +364,8 @@ class Buffer(View):
                 return out
             Buffer.from_numpy(out, copy=False).copy_from(self)
             return out
-        array: np.ndarray[Any, Any] = arrays.empty(self._shape, self.dtype)
-        if not self._contiguous:
+        array: np.ndarray[Any, Any] = arrays.empty(self.shape, self.dtype)
+        if not self.is_contiguous():
             refuse_reading(self.device.backend)  # before a copy of the elements is asked for
             if elements := transfer.planes(self):
                 array[...] = elements[0]
@@ -372,21 +373,21 @@ class Buffer(View):
             return self.copy().numpy(array)
         if array.size:
             data = array.reshape(-1).view(np.uint8)
-            self.device.backend.download(self._memory, self._offset * self.dtype.size, data)
+            self.device.backend.download(self.memory, self.offset * self.dtype.size, data)
         return array
 
     def _shared_array(self) -> np.ndarray[Any, Any]:
-        if self._memory is None:
-            return arrays.empty(self._shape, self.dtype)
-        memory = self.device.backend.view(self._memory)
+        if self.memory is None:
+            return arrays.empty(self.shape, self.dtype)
+        memory = self.device.backend.view(self.memory)
         if memory is None:
             raise SharingError(f"the elements lie on {self.device!r}; an array of them is always a copy")
         array: np.ndarray[Any, Any]
         size, dtype = self.dtype.size, self.dtype.dtype
-        if self._contiguous:
-            return np.ndarray(self._shape, dtype, memory, self._offset * size)
-        strides = [s * size for s in self._strides]
-        array = np.ndarray(self._shape, dtype, memory, self._offset * size, strides)
+        if self.is_contiguous():
+            return np.ndarray(self.shape, dtype, memory, self.offset * size)
+        strides = [s * size for s in self.strides]
+        array = np.ndarray(self.shape, dtype, memory, self.offset * size, strides)
         if self.is_broadcast():
             array.flags.writeable = False
         return array

@@ -14,6 +14,7 @@ from krnlpy.buffers.struct_buffer import StructBuffer
 from krnlpy.errors import CaptureError, DtypeError, LaunchError, ShapeError
 from krnlpy.kernels.kernel import Kernel
 from krnlpy.scalar import ScalarType
+from krnlpy.views.layout import Layout
 from krnlpy.views.strides import Shape, Strides
 
 if TYPE_CHECKING:
@@ -180,6 +181,9 @@ class _BufferParameter(Buffer):
         memory = self.memory if 0 not in shape else None
         view = Buffer(self.device, dtype or self.dtype, memory, shape, strides, offset if memory is not None else 0)
         return type(self)(self.parameter, view)
+
+    def _seen(self, layout: Layout) -> Self:
+        return self._view(layout.shape, layout.strides, self.offset)
 
     def of(self, value: Buffer) -> Buffer:
         """The same view of the buffer that has taken the first one's place."""

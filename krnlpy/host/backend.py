@@ -167,6 +167,9 @@ class HostBackend:
         if not count:
             return
         buffers = executable.buffers.pack(*[memory.address for memory, _, _ in bindings])
+        if count <= executable.uninterrupted and executable.reports is None:  # what most launches are
+            self._run_range(executable, parameters, buffers, 0, count, LAUNCH.pack(0, NEVER, *groups))
+            return
         report = None if executable.reports is None else executable.reports.new(config.print_bytes)
         launch = LAUNCH.pack(0 if report is None else report.ctypes.data, NEVER, *groups)
         chunk = executable.chunk(count, config.host_threads)
@@ -177,7 +180,8 @@ class HostBackend:
     def count(self, executable: HostExecutable, groups: tuple[int, int, int], parameters: bytes) -> int:
         """The items or groups of a launch. Raises LimitExceeded where ids can't count the threads."""
         if executable.is_items:
-            return int(executable.items.unpack_from(parameters, executable.items_offset)[0])
+            count: int = executable.items.unpack_from(parameters, executable.items_offset)[0]
+            return count
         for axis in range(3):
             if groups[axis] * executable.threads[axis] > MAX_INDEX:
                 check_groups(executable.name, groups, executable.threads)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Number = int | float | bool
 
 _F32_MAX = float(np.finfo(np.float32).max)
+_PLAIN_NUMBERS: frozenset[Any] = frozenset((float, int, np.float32, np.float64))
 
 
 def in_order(
@@ -74,11 +76,11 @@ def converter(what: str, type: ScalarType) -> Callable[[Any], Number]:
 
         return integer
     if type is f32 or type is f64:
-        limit = _F32_MAX if type is f32 else math.inf
+        limit = _F32_MAX if type is f32 else sys.float_info.max
 
         def real(value: Any) -> float:
-            if value.__class__ is float and -limit <= value <= limit:
-                return value
+            if value.__class__ in _PLAIN_NUMBERS and -limit <= value <= limit:
+                return float(value)  # which the parameter block rounds as `convert` does
             return _float(what, value, type)
 
         return real

@@ -16,9 +16,10 @@ from krnlpy.locks import renew_after_fork
 from krnlpy.scalar import ScalarType
 
 from .arguments import Number, check_buffer, converter, resolve_types
+from .checks import check_buffers, check_types
 from .configuration import DEFAULT_THREADS, Configuration, Geometry, Triple, check_threads, default_threads
 from .defects import compiling
-from .plan import Plan, check_buffers, check_types
+from .plan import AnyDispatch, Plan
 
 if TYPE_CHECKING:
     from krnlpy.device import Device
@@ -34,6 +35,9 @@ compile_hooks: list[Any] = []
 """Called for each kernel that is built; see krnlpy/hooks.py."""
 launch_hooks: list[Any] = []
 """Called for each call of a kernel."""
+
+_MOST_DISPATCHES = 1 << 10
+"""More are made anew when they are needed: for launches on ever new shapes, they would pile up."""
 
 
 class Definition:
@@ -72,6 +76,7 @@ class Definition:
         self.programs: dict[tuple[ScalarType, ...], Program] = {}
         self.executables: dict[Any, Any] = {}
         self.plans: dict[Any, AnyPlan] = {}
+        self.dispatches: dict[Any, AnyDispatch] = {}
         self.lock = threading.RLock()
         renew_after_fork(self, "lock")
 
@@ -90,10 +95,16 @@ class Definition:
         """Of a method, the definition for an object and for what the type variables stand for."""
         raise NotImplementedError
 
-    def forget_lost(self) -> None:
+    def forget(self) -> None:
+        """Lets go of all that was built."""
+        for built in (self.dispatches, self.plans, self.executables):
+            built.clear()
+
+    def _forget_lost(self) -> None:
         """Lets go of what was built for devices that are lost."""
         for key in [key for key, plan in self.plans.items() if plan.backend.lost]:
             del self.plans[key]
+            self.dispatches.clear()
         for key in [key for key in self.executables if key[0].lost]:
             del self.executables[key]
 
@@ -140,27 +151,48 @@ class Definition:
         facts = [configuration.key, config.debug]
         try:
             for i in self.buffers:
-                facts.append(arguments[i].launch_key)
+                facts.append(arguments[i].layout)
             for i in self.deciding:
                 facts.append(arguments[i].__class__)
             key = tuple(facts)
-            plan = self.plans.get(key)
-        except AttributeError:
-            plan = key = None
+            dispatch = self.dispatches.get(key)
+        except (AttributeError, TypeError):  # something else than a buffer
+            dispatch = key = None
+        if dispatch is None:
+            dispatch = self._dispatch(configuration, key, arguments)
+        dispatch.launch(geometry, arguments)
+
+    def _dispatch(self, configuration: Configuration, key: Any, arguments: Sequence[Any]) -> AnyDispatch:
+        """What launches the kernel with buffers of such layouts; it is kept under the key."""
+        self._check_buffers(arguments)
+        debug, *facts = key[1:]
+        count = len(self.buffers)
+        kinds = configuration.key, debug, *[layout.kind for layout in facts[:count]], *facts[count:]
+        plan = self.plans.get(kinds)
         if plan is None:
-            plan = self._plan(configuration, key, arguments)
-        plan.launch(geometry, arguments)
+            plan = self._plan(configuration, arguments)
+            self.plans[kinds] = plan
+        dispatch = plan.dispatch(arguments)
+        if len(self.dispatches) >= _MOST_DISPATCHES:
+            self.dispatches.clear()
+        self.dispatches[key] = dispatch
+        return dispatch
+
+    def _check_buffers(self, arguments: Sequence[Any]) -> None:
+        for i in self.buffers:
+            check_buffer(self.signature.name, self.parameters[i], arguments[i])
+        if not self.buffers:
+            raise LaunchError(
+                f"{self.signature.name} has no buffers: nothing says where to run it, or would show that it ran"
+            )
 
     def prepare(self, configuration: Configuration, arguments: Sequence[Any]) -> None:
         """Compiles what a launch needs."""
-        self._plan(configuration, None, arguments).prepare(arguments)
+        self._check_buffers(arguments)
+        self._plan(configuration, arguments).prepare(arguments)
 
-    def _plan(self, configuration: Configuration, key: Any, arguments: Sequence[Any]) -> AnyPlan:
+    def _plan(self, configuration: Configuration, arguments: Sequence[Any]) -> AnyPlan:
         name, parameters = self.signature.name, self.parameters
-        for i in self.buffers:
-            check_buffer(name, parameters[i], arguments[i])
-        if not self.buffers:
-            raise LaunchError(f"{name} has no buffers: nothing says where to run it, or would show that it ran")
         check_buffers(name, parameters, arguments)
         given = {p.name: a for p, a in zip(parameters, arguments, strict=True)}
         types = resolve_types(self.signature, given, configuration.specs)
@@ -171,7 +203,7 @@ class Definition:
             program = self.program(types, configuration.threads)
             threads = configuration.threads or default_threads(program, device.info)
             check_threads(name, threads, device.info)
-            self.forget_lost()
+            self._forget_lost()
             plan: AnyPlan
             launch = partial(self.launch, configuration)
             if all(arguments[i].can_be_indexed for i in self.buffers):
@@ -184,7 +216,6 @@ class Definition:
                 plan = SplitPlan(name, parameters, arguments, program, launch, prepare)
             if config.debug:
                 plan = _WatchedPlan(plan, self.signature)
-            self.plans[key] = plan
         return plan
 
     def _build(
@@ -232,6 +263,17 @@ class _WatchedPlan:
         self._signature = signature
         self.backend = plan.backend
 
+    def dispatch(self, arguments: Sequence[Any]) -> AnyDispatch:
+        return _WatchedDispatch(self._plan.dispatch(arguments), self._signature)
+
+    def prepare(self, arguments: Sequence[Any]) -> None:
+        self._plan.prepare(arguments)
+
+
+class _WatchedDispatch:
+    def __init__(self, dispatch: AnyDispatch, signature: Signature) -> None:
+        self._dispatch, self._signature = dispatch, signature
+
     def launch(self, geometry: Geometry, arguments: Sequence[Any]) -> None:
         from krnlpy.dsl.frontend.captures import changed  # as in kernel.py
 
@@ -242,10 +284,7 @@ class _WatchedPlan:
                 f"{self._signature.name}: {name} was {was} when the kernel was compiled, and is {is_now} now; a kernel"
                 " keeps what it captured: make what changes a parameter"
             )
-        self._plan.launch(geometry, arguments)
-
-    def prepare(self, arguments: Sequence[Any]) -> None:
-        self._plan.prepare(arguments)
+        self._dispatch.launch(geometry, arguments)
 
 
 AnyPlan: TypeAlias = "Plan | SplitPlan | _WatchedPlan"

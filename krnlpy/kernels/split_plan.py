@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from krnlpy.backend.protocol import Backend
 from krnlpy.views.view import bound_together
 
-from .plan import blocks_of, check_items, too_far
+from .checks import check_items, too_far
+from .plan import blocks_of
 
 if TYPE_CHECKING:
     from krnlpy.dsl.frontend.signature import ParameterSpec
@@ -58,6 +59,10 @@ class SplitPlan:
                     raise too_far(kernel, parameter.name, argument, "It is no Item")
                 if program.has_ids:
                     raise too_far(kernel, parameter.name, argument, "The kernel asks for ids, which parts would change")
+
+    def dispatch(self, arguments: Sequence[Any]) -> SplitPlan:
+        """What launches the kernel with buffers of such layouts: the plan."""
+        return self
 
     def launch(self, geometry: Geometry, arguments: Sequence[Any]) -> None:
         """Launches the kernel over parts of the items.

@@ -349,7 +349,7 @@ class TunedKernel(Launched):
 
     def _quick_key(self, call: _Call) -> Any:
         """What decides, in a form that costs little."""
-        kinds = tuple([a.launch_key if a.__class__ is Buffer else _kind(a) for a in call.arguments])
+        kinds = tuple([a.layout.kind if a.__class__ is Buffer else _kind(a) for a in call.arguments])
         key = self._tuning.key_of(self.name, call)
         return call.kernel.definition, call.kernel.configuration.key, kinds, key, settings.debug, settings.autotune
 

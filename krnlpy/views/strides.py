@@ -164,7 +164,6 @@ def _integer(key: Any, n: int, axis: int) -> int:
     return i + n if i < 0 else i
 
 
-@lru_cache(maxsize=4096)
 def broadcast_strides(shape: Shape, strides: Strides, to: Shape) -> Strides:
     """The strides with which an array of ``shape`` is seen as one of shape ``to``, by NumPy's rules.
 

@@ -7,11 +7,11 @@ from typing import Any, Self, TypeVar
 from weakref import ref
 
 from krnlpy.device import Device
-from krnlpy.device_info import MAX_INDEX
 from krnlpy.errors import DtypeError, ShapeError, UnsizedError
 from krnlpy.scalar import ScalarType, scalar_type
 
 from . import strides as arithmetic
+from .layout import Layout, broadcast, layout_of, reshaped
 from .strides import Shape, Strides
 
 _LAST_ELEMENT = (1 << 32) - 1  # element positions are u32 in the parameter block
@@ -19,10 +19,9 @@ ALWAYS_BOUND = 1 << 27
 """Bytes of a memory that kernels reach on every device: Vulkan demands it."""
 
 
-Operand = tuple[Any, Shape, Strides, int, tuple[Any, int, int], int]
-"""What a launch is given of a view, in one plain tuple, since launches read it all the time: the memory (None where
-there are no elements), the shape, the strides, the number of elements, the binding (the memory that is bound, the first
-byte in it that kernels may touch, and past the last one), and the place of the first element in what is bound."""
+Operand = tuple[tuple[Any, int, int], int]
+"""What a launch is given of a view beside its layout: the binding (the memory that is bound, the first byte in it that
+kernels may touch, and past the last one), and the place of the first element in what is bound."""
 
 
 watchers: dict[int, list[ref[View]]] = {}
@@ -32,22 +31,20 @@ watchers: dict[int, list[ref[View]]] = {}
 class View:
     """An n-dimensional strided view of a device's memory: what kernels take for a buffer."""
 
-    __slots__ = (
-        *("__weakref__", "_contiguous", "_memory", "_offset", "_shape", "_size", "_strides"),
-        *("can_be_indexed", "device", "dtype", "launch_key", "operand"),
-    )
+    __slots__ = ("__weakref__", "device", "dtype", "layout", "memory", "offset", "operand")
 
     device: Device
     """Where the buffer lies."""
     dtype: ScalarType
     """The type of the elements."""
-    can_be_indexed: bool
-    """Whether kernels can index it: at most 2**31 - 1 elements, in at most 2**32 elements of memory and no more bytes
-    of it than ``device.info.max_binding_bytes``."""
+    layout: Layout
+    """What it has in common with all buffers of this device, this dtype and this shape whose strides are the same."""
+    memory: Any
+    """The backend's memory that this is a view of; None if the buffer is empty."""
+    offset: int
+    """The place of the first element in the memory, in elements."""
     operand: Operand
     """What launches are given. For krnlpy's own modules."""
-    launch_key: tuple[Any, ...]
-    """All that the choice of a compiled kernel depends on. For krnlpy's own modules."""
 
     __iter__ = None
     __contains__ = None
@@ -58,57 +55,59 @@ class View:
         # For krnlpy's own modules: arguments are not checked.
         self.device = device
         self.dtype = dtype
-        self._memory = memory
-        self._shape = shape
-        self._strides = strides
-        self._offset = offset
-        self._size, self._contiguous, is_broadcast, low, high = arithmetic.facts(shape, strides)
-        width, place, is_reached = dtype.size, offset, True
-        binding = memory, (offset + low) * width, (offset + high) * width
+        self.memory = memory
+        self.offset = offset
+        layout = layout_of(device.backend, dtype.name, shape, strides)
+        start, place = offset * dtype.size, offset
+        binding = memory, start + layout.first, start + layout.end
         if memory is not None and memory.nbytes > ALWAYS_BOUND:
-            binding, place, is_reached = _bound(device, binding, place, width)
-        self.can_be_indexed = is_reached and self._size <= MAX_INDEX
-        self.operand = memory, shape, strides, self._size, binding, place
-        self.launch_key = (device.backend, dtype, len(shape), self._contiguous, is_broadcast, self.can_be_indexed)
+            binding, place, is_reached = _bound(device, binding, place, dtype.size)
+            if not is_reached:
+                layout = layout_of(device.backend, dtype.name, shape, strides, False)
+        self.layout = layout
+        self.operand = binding, place
         if watchers:
             _note(self)
+
+    @classmethod
+    def _at(cls, device: Device, layout: Layout, memory: Any, offset: int = 0) -> Self:
+        """A view of memory that is bound as a whole, for a layout with elements that kernels can index. It takes a
+        third of the constructor's time."""
+        result = cls.__new__(cls)
+        result.device, result.dtype, result.layout = device, layout.dtype, layout
+        result.memory, result.offset = memory, offset
+        start = offset * layout.dtype.size
+        result.operand = (memory, start + layout.first, start + layout.end), offset
+        if watchers:
+            _note(result)
+        return result
 
     # --------------------------------------------------------------------------------------------------- attributes
 
     @property
     def shape(self) -> Shape:
         """The lengths of the axes."""
-        return self._shape
+        return self.layout.shape
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return len(self._shape)
+        return len(self.layout.shape)
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self._size
+        return self.layout.size
 
     @property
     def nbytes(self) -> int:
         """Bytes that the elements take when they are contiguous."""
-        return self._size * self.dtype.size
+        return self.layout.size * self.dtype.size
 
     @property
     def strides(self) -> Strides:
         """The distance, in elements, between neighbours along each axis."""
-        return self._strides
-
-    @property
-    def offset(self) -> int:
-        """The place of the first element in the memory, in elements."""
-        return self._offset
-
-    @property
-    def memory(self) -> Any:
-        """The backend's memory that this is a view of; None if the buffer is empty."""
-        return self._memory
+        return self.layout.strides
 
     def is_contiguous(self) -> bool:
         """Whether the elements lie in row-major order without gaps.
@@ -118,7 +117,7 @@ class View:
         >>> x.is_contiguous(), x[:, 1].is_contiguous()
         (True, False)
         """
-        return self._contiguous
+        return self.layout.is_contiguous
 
     def is_broadcast(self) -> bool:
         """Whether one element of the memory stands for several, so that the buffer can't be written to.
@@ -127,29 +126,26 @@ class View:
         >>> Buffer.zeros((1, 3)).broadcast_to((2, 3)).is_broadcast()
         True
         """
-        is_broadcast: bool = self.launch_key[4]
-        return is_broadcast
+        return self.layout.is_broadcast
+
+    @property
+    def can_be_indexed(self) -> bool:
+        """Whether kernels can index it: at most 2**31 - 1 elements, in at most 2**32 elements of memory and no more
+        bytes of it than ``device.info.max_binding_bytes``."""
+        return self.layout.can_be_indexed
 
     # -------------------------------------------------------------------------------------------------------- views
 
     def _view(self, shape: Shape, strides: Strides, offset: int, dtype: ScalarType | None = None) -> Self:
         # A view of nothing needs no memory.
-        memory = self._memory if 0 not in shape else None
+        memory = self.memory if 0 not in shape else None
         return type(self)(self.device, dtype or self.dtype, memory, shape, strides, offset if memory is not None else 0)
 
-    def _on(self, memory: Any) -> Self:
-        """This view, where it is contiguous and kernels can index it, of another memory from its first byte on. It
-        takes a third of the constructor's time."""
-        result = object.__new__(type(self))
-        result.device, result.dtype = self.device, self.dtype
-        result._memory, result._offset = memory, 0
-        result._shape, result._strides = shape, strides = self._shape, self._strides
-        result._size, result._contiguous = size, _ = self._size, True
-        result.can_be_indexed, result.launch_key = True, self.launch_key
-        result.operand = memory, shape, strides, size, (memory, 0, size * self.dtype.size), 0
-        if watchers:
-            _note(result)
-        return result
+    def _seen(self, layout: Layout) -> Self:
+        """A view of the same elements in another layout, from the same one on."""
+        if self.operand[0][0] is self.memory and self.layout.can_be_indexed and layout.can_be_indexed and layout.size:
+            return self._at(self.device, layout, self.memory, self.offset)
+        return self._view(layout.shape, layout.strides, self.offset)
 
     def placed_on(self, memory: Any) -> Self:
         """The same view of other memory, of which kernels reach all; as :func:`unwatched`, nobody takes note of it. For
@@ -169,7 +165,7 @@ class View:
         Raises:
             ShapeError: the index does not fit the shape.
         """
-        return self._view(*arithmetic.index(self._shape, self._strides, self._offset, key))
+        return self._view(*arithmetic.index(self.layout.shape, self.layout.strides, self.offset, key))
 
     def reshape(self, shape: int | Iterable[int]) -> Self:
         """A view of the same elements, in row-major order, in another shape. One length may be -1: what is left.
@@ -181,14 +177,14 @@ class View:
         >>> Buffer.zeros((2, 6)).reshape((3, -1)).shape
         (3, 4)
         """
-        to = arithmetic.completed(self._shape, shape)
-        strides = arithmetic.reshape_strides(self._shape, self._strides, to)
-        if strides is None:
+        to = arithmetic.completed(self.layout.shape, shape)
+        layout = reshaped(self.layout, to)
+        if layout is None:
             raise ShapeError(
-                f"no view of the strided buffer of shape {self._shape}, strides {self._strides} has the shape {to}; use"
+                f"no view of the strided buffer of shape {self.shape}, strides {self.strides} has the shape {to}; use"
                 " .contiguous() first"
             )
-        return self._view(to, strides, self._offset)
+        return self._seen(layout)
 
     def transpose(self, *axes: int) -> Self:
         """A view with the axes in another order; reversed if none is given.
@@ -201,8 +197,8 @@ class View:
         >>> x.transpose().shape, x.transpose(0, 2, 1).shape
         ((4, 3, 2), (2, 4, 3))
         """
-        shape, strides = arithmetic.transpose(self._shape, self._strides, axes)
-        return self._view(shape, strides, self._offset)
+        shape, strides = arithmetic.transpose(self.layout.shape, self.layout.strides, axes)
+        return self._view(shape, strides, self.offset)
 
     def diagonal(self, above: int = 0) -> Self:
         """A view of a diagonal of each matrix that the last two axes hold: the axis of the diagonal is the last one.
@@ -219,7 +215,7 @@ class View:
         >>> x.diagonal().numpy().tolist(), x.diagonal(1).numpy().tolist(), x.diagonal(-1).numpy().tolist()
         ([0, 4], [1, 5], [3])
         """
-        return self._view(*arithmetic.diagonal(self._shape, self._strides, self._offset, above))
+        return self._view(*arithmetic.diagonal(self.layout.shape, self.layout.strides, self.offset, above))
 
     def broadcast_to(self, shape: int | Iterable[int]) -> Self:
         """A view in which axes of length 1, and axes added in front, are repeated. It can't be written to.
@@ -231,8 +227,7 @@ class View:
         >>> Buffer.ones(3).broadcast_to((2, 3)).numpy().tolist()
         [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
         """
-        to = arithmetic.as_shape(shape)
-        return self._view(to, arithmetic.broadcast_strides(self._shape, self._strides, to), self._offset)
+        return self._seen(broadcast(self.layout, arithmetic.as_shape(shape)))
 
     def bitcast(self, dtype: Any) -> Self:
         """A view of the same bytes as elements of another type; the last axis grows or shrinks with their size.
@@ -246,7 +241,7 @@ class View:
         [4, 3, 2, 1, 4, 3, 2, 1]
         """
         to = scalar_type(dtype)
-        return self._view(*arithmetic.bitcast(self._shape, self._strides, self._offset, self.dtype, to), to)
+        return self._view(*arithmetic.bitcast(self.layout.shape, self.layout.strides, self.offset, self.dtype, to), to)
 
     def contiguous(self) -> Self:
         """The view itself if it is contiguous, else a contiguous copy."""
@@ -265,16 +260,16 @@ class View:
         """
         if not isinstance(other, View):
             raise DtypeError(f"shares_memory of a buffer and a {type(other).__name__}: expected a Buffer")
-        a, b = self._memory, other.memory
+        a, b = self.memory, other.memory
         if a is None or b is None or (a is not b and not (a.is_shared and b.is_shared)) or self.device != other.device:
             return False
         base = min(a.address, b.address)
         return arithmetic.overlap(_bytes_of(self, base), _bytes_of(other, base))
 
     def __len__(self) -> int:
-        if not self._shape:
+        if not self.layout.shape:
             raise UnsizedError
-        return self._shape[0]
+        return self.layout.shape[0]
 
 
 def _note(view: View) -> None:
@@ -314,7 +309,7 @@ def bound_together(views: Sequence[View]) -> list[View] | None:
     """Views of one memory, as they are where kernels reach all of it; else each within the one part that holds all of
     them, so that they may share a binding. None where kernels do not reach that part."""
     first = views[0]
-    if all(view.operand[4][0] is first.operand[4][0] for view in views):
+    if all(view.operand[0][0] is first.operand[0][0] for view in views):
         return list(views)
     memory, width = first.memory, first.dtype.size
     extents = [arithmetic.facts(view.shape, view.strides) for view in views]
@@ -328,7 +323,7 @@ def bound_together(views: Sequence[View]) -> list[View] | None:
     for view, begin, end in zip(views, begins, ends, strict=True):
         moved = type(view)(view.device, view.dtype, memory, view.shape, view.strides, view.offset)
         place = view.offset - start // width
-        moved.operand = (*view.operand[:4], (part, begin - start, end - start), place)
+        moved.operand = (part, begin - start, end - start), place
         result.append(moved)
     return result
 

@@ -88,8 +88,7 @@ def layer() -> Iterator[Layer]:
     with injected(layer):
         yield layer
         for definition in known:
-            definition.executables.clear()
-            definition.plans.clear()
+            definition.forget()
     assert not layer.alive
     assert not layer.strangers
 

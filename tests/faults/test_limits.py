@@ -56,8 +56,7 @@ def layer() -> Iterator[Layer]:
     with injected(layer):
         yield layer
         for known in (add, four_numbers, mark, turn):
-            known.definition.executables.clear()
-            known.definition.plans.clear()
+            known.definition.forget()
     assert not layer.alive
 
 

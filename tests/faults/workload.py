@@ -125,5 +125,4 @@ def forget_kernels() -> None:
 
     own: list[Any] = [k for k in vars(copy_kernels).values() if isinstance(k, krnlpy.Kernel)]
     for known in (*_KERNELS, *own):
-        known.definition.executables.clear()
-        known.definition.plans.clear()
+        known.definition.forget()

@@ -317,8 +317,9 @@ def test_items_launch_as_many_groups_as_there_are_at_most(monkeypatch: pytest.Mo
     x = Buffer.ones(1000, f32)
     one = saxpy.with_threads(64)
     one(1.0, x, x)
-    (plan,) = [p for p in saxpy.definition.plans.values() if isinstance(p, Plan) and p._threads == (64, 1, 1)]
-    monkeypatch.setattr(plan, "_max_groups", (5, 5, 5))
+    (plan,) = [p for p in saxpy.definition.plans.values() if isinstance(p, Plan) and p.threads == (64, 1, 1)]
+    monkeypatch.setattr(plan, "max_groups", 5)
+    saxpy.definition.dispatches.clear()
     one(1.0, x, x)
     one(1.0, x[:64], x[:64])
     assert launched == [(16, 1, 1), (5, 1, 1), (1, 1, 1)]

@@ -70,8 +70,7 @@ def measure(selector: int | str, name: str, count: int) -> Leak:
             leak.pools = max(leak.pools, counts.pop("VkCommandPool", 0))
             leak.handles.append(sum(counts.values()))
             leak.files.append(open_files())
-        saxpy.definition.plans.clear()
-        saxpy.definition.executables.clear()
+        saxpy.definition.forget()
         close()
     assert not layer.alive, layer.counts()
     assert not layer.strangers

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import krnlpy
+import krnlpy.buffers.buffer
 import krnlpy.views.view
 from krnlpy import Device, DTypeLike, Feature, ScalarType, scalar_type
 
@@ -86,7 +87,8 @@ def limit_reach(device: Device, limit: int, monkeypatch: pytest.MonkeyPatch) -> 
     """Lets a device's kernels reach so many bytes of a buffer; it is an error to bind more."""
     backend: Any = device.backend
     info = replace(device.info, max_binding_bytes=limit)
-    monkeypatch.setattr(krnlpy.views.view, "ALWAYS_BOUND", 0)
+    for module in (krnlpy.views.view, krnlpy.buffers.buffer):
+        monkeypatch.setattr(module, "ALWAYS_BOUND", 0)
     if device.info.backend == "vulkan":
         monkeypatch.setattr(backend._device, "info", info)
         write = backend._descriptors.write

@@ -14,7 +14,7 @@ from autograph.functions.checks import broadcast_shape
 from autograph.functions.reducers.sums import sum_to_shape
 from autograph.functions.sources import function_of
 from autograph.functions.type_variables import accumulator
-from autograph.tensor.base import Edge, Shape, TensorBase, recording
+from autograph.tensor.base import Edge, Shape, TensorBase, recording, tensor_of
 from krnlpy import Buffer, Func, Item, ItemMut, KernelError, ScalarType, StandIn, function_info, i32, kernel
 from krnlpy.dsl import derivative, value_and_partials
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
 Operand: TypeAlias = "Tensor | float"
+
+_MOST_CALLS = 1 << 10
+"""More are made anew when they are needed: of operations on ever new shapes, they would pile up."""
 
 
 class BoundElementwise(Protocol):
@@ -72,6 +75,7 @@ class Elementwise(Func):
     Attributes:
         parameters: the names of its operands.
         variants: what was compiled of it. For the package's own use.
+        calls: what was found out of calls by the layouts of their operands. For the package's own use.
 
     >>> from autograph import Tensor, elementwise
     >>> @elementwise
@@ -90,6 +94,7 @@ class Elementwise(Func):
         code = of.function.__code__
         self.parameters: tuple[str, ...] = code.co_varnames[: code.co_argcount]
         self.variants: dict[tuple[Any, ...], _Variant] = {}
+        self.calls: dict[tuple[Any, ...], _Call] = {}
 
     def __repr__(self) -> str:
         return f"<elementwise {self.__name__}({', '.join(self.parameters)})>"
@@ -106,16 +111,8 @@ class Elementwise(Func):
     def __call__(self, *operands: Operand, **named: Operand) -> Any:
         if named or len(operands) != len(self.parameters):
             operands = self._bound(operands, named)
-        # The class of a number is no dtype: Python's bool is equal to that of truth values.
-        key = tuple([x.share.buffer.dtype if isinstance(x, TensorBase) else (_class_of(x),) for x in operands])
-        variant = self.variants.get(key)
-        if variant is None:
-            if not any(isinstance(x, TensorBase) for x in operands):
-                given = ", ".join(type(x).__name__ for x in operands)
-                raise DtypeError(f"{self.__name__} takes tensors, and numbers beside them; given were {given}")
-            variant = _variant_of(self, operands)
-        results = variant(operands)
-        return results if variant.gives_several else results[0]
+        results = _applied(self, operands)
+        return results[0] if len(results) == 1 else results
 
     def _bound(self, operands: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         """An operand for each parameter."""
@@ -139,11 +136,43 @@ def pulled_back(
     return tuple(found.get(i) for i in range(len(operands)))
 
 
+def _applied(
+    operation: Elementwise, operands: Sequence[Any], results: tuple[ScalarType, ...] = ()
+) -> tuple[Tensor, ...]:
+    """The results of an operation; of other dtypes than its own, if these are given."""
+    # Every line here costs each operation, however small its tensors are.
+    arguments: list[Any] = []
+    facts: list[Any] = [results]
+    is_recorded = False
+    for x in operands:
+        if isinstance(x, TensorBase):
+            if x.node is not None:
+                is_recorded = True
+            buffer = x.share.buffer
+            arguments.append(buffer)
+            facts.append(buffer.layout)
+        else:
+            arguments.append(x)
+            facts.append(x.__class__)
+    key = tuple(facts)
+    call = operation.calls.get(key)
+    if call is None:
+        call = _Call(_variant_of(operation, operands, results), operands)
+        if len(operation.calls) >= _MOST_CALLS:
+            operation.calls.clear()
+        operation.calls[key] = call
+    given = call.of(arguments)
+    return call.variant.recorded(operands, given) if is_recorded and recording.on else given
+
+
 def _variant_of(operation: Elementwise, operands: Sequence[Any], results: tuple[ScalarType, ...] = ()) -> _Variant:
     """The operation for such operands; with results of other dtypes than its own, if these are given."""
     key: tuple[Any, ...] = tuple(x.dtype if isinstance(x, TensorBase) else (_class_of(x),) for x in operands)
     key = (*key, results) if results else key
     if key not in operation.variants:
+        if not any(isinstance(x, TensorBase) for x in operands):
+            given = ", ".join(type(x).__name__ for x in operands)
+            raise DtypeError(f"{operation.__name__} takes tensors, and numbers beside them; given were {given}")
         operation.variants[key] = _Variant(operation, operands, results)
     return operation.variants[key]
 
@@ -159,7 +188,9 @@ class _Variant:
     Attributes:
         types: what the function computes with, for each operand.
         results: the dtypes of what it gives.
+        kernel: of the operands and the results.
         tensors: the places of the operands that are tensors.
+        numbers: those of the others, and the types in which they take part.
     """
 
     def __init__(self, operation: Elementwise, operands: Sequence[Any], results: tuple[ScalarType, ...] = ()) -> None:
@@ -179,9 +210,9 @@ class _Variant:
             raise DtypeError(f"{name} of {given}: {error.message if own else error}") from error
         self.results = results or tuple(self.dtype if type is compute else type for type in info.results)
         self.gives_several = len(info.results) > 1
-        self._kernel = self._compiled(dtypes, info.results)
+        self.kernel = self._compiled(dtypes, info.results)
         self.tensors = [i for i, dtype in enumerate(dtypes) if dtype is not None]
-        self._numbers = [(i, type) for i, type in enumerate(self.types) if dtypes[i] is None]
+        self.numbers = [(i, type) for i, type in enumerate(self.types) if dtypes[i] is None]
         is_derived = any(dtype.is_float for dtype in self.results)
         self._derived = [i for i in self.tensors if is_derived and operands[i].dtype.is_float]
         self._gradients: dict[tuple[int, ...], _Gradient] = {}
@@ -207,44 +238,7 @@ class _Variant:
         lines += stores
         return kernel(function_of("\n".join(lines) + "\n", name, namespace, self.operation.function))
 
-    def __call__(self, operands: Sequence[Any]) -> tuple[Tensor, ...]:
-        # Every line here costs each operation, however small its tensors are.
-        arguments, is_recorded, is_broadcast = [*operands], False, False
-        first: Any = None
-        for i in self.tensors:
-            x = operands[i]
-            if x.node is not None:
-                is_recorded = True
-            arguments[i] = buffer = x.share.buffer
-            if first is None:
-                first, shape, device = buffer, buffer.shape, buffer.device
-                continue
-            if buffer.device is not device and buffer.device != device:
-                raise DeviceError(
-                    f"{self.operation.__name__} of tensors on {device.name} and on {x.device.name}; move one with"
-                    " tensor.to_device(device)"
-                )
-            if buffer.shape != shape:
-                is_broadcast = True
-        for i, type in self._numbers:
-            arguments[i] = as_number(self.operation.__name__, operands[i], type)
-        if is_broadcast:
-            shape = broadcast_shape(self.operation.__name__, tuple([arguments[i].shape for i in self.tensors]))
-            for i in self.tensors:
-                if arguments[i].shape == shape:
-                    first = arguments[i]
-                else:
-                    arguments[i] = arguments[i].broadcast_to(shape)
-            if first.shape != shape:
-                first = arguments[i]
-        outs = [Buffer.empty_like(first, dtype) for dtype in self.results]
-        if first.size:
-            self._kernel(*arguments, *outs)
-        made = operands[self.tensors[0]].result
-        results = tuple([made(out) for out in outs])
-        return self._recorded(operands, results) if is_recorded and recording.on else results
-
-    def _recorded(self, operands: Sequence[Any], results: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def recorded(self, operands: Sequence[Any], results: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The results with their place in the graph."""
         wanted = tuple([i for i in self._derived if operands[i].node is not None])
         return self._gradient(wanted).recorded(operands, results) if wanted else results
@@ -260,6 +254,47 @@ class _Variant:
         if gradient is None:
             gradient = self._gradients[wanted] = _Gradient(self, wanted)
         return gradient
+
+
+class _Call:
+    """An operation on operands of certain layouts.
+
+    Raises:
+        DeviceError: they lie on several devices. ShapeError: their shapes do not broadcast.
+    """
+
+    def __init__(self, variant: _Variant, operands: Sequence[Any]) -> None:
+        self.variant = variant
+        name, tensors = variant.operation.__name__, variant.tensors
+        first = operands[tensors[0]]
+        for i in tensors:
+            if operands[i].device != first.device:
+                raise DeviceError(
+                    f"{name} of tensors on {first.device.name} and on {operands[i].device.name}; move one with"
+                    " tensor.to_device(device)"
+                )
+        shapes = [operands[i].shape for i in tensors]
+        self._shape = shape = broadcast_shape(name, shapes)
+        self._repeated = [i for i in tensors if operands[i].shape != shape]
+        self._like = tensors[shapes.index(shape)] if shape in shapes else tensors[0]
+        self._numbers = [(i, partial(as_number, name, type=type)) for i, type in variant.numbers]
+        self._has_elements = 0 not in shape
+        self._kernel, self._dtypes = variant.kernel, variant.results
+
+    def of(self, arguments: list[Any]) -> tuple[Tensor, ...]:
+        """The results, of the operands' buffers and numbers."""
+        for i, number in self._numbers:
+            arguments[i] = number(arguments[i])
+        for i in self._repeated:
+            arguments[i] = arguments[i].broadcast_to(self._shape)
+        like, results = arguments[self._like], []
+        for dtype in self._dtypes:
+            out = Buffer.empty_like(like, dtype)
+            arguments.append(out)
+            results.append(tensor_of(out))
+        if self._has_elements:
+            self._kernel(*arguments)
+        return tuple(results)
 
 
 class _Gradient:
@@ -323,7 +358,7 @@ class _Gradient:
                 dtype if shape == first.shape else accumulator(dtype)
                 for shape, dtype in [form_of[i] for i in self._computed]
             ]
-            computed = dict(zip(self._computed, _variant_of(self._operation, given, tuple(dtypes))(given), strict=True))
+            computed = dict(zip(self._computed, _applied(self._operation, given, tuple(dtypes)), strict=True))
         parts = []
         for i, constant, (shape, dtype) in zip(self._wanted, self._constants, forms, strict=True):
             if constant == 0:

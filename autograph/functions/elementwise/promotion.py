@@ -104,6 +104,8 @@ def as_number(operation: str, value: Any, type: ScalarType) -> Any:
     Raises:
         DtypeError: it is an integer out of the type's range.
     """
+    if value.__class__ is float and -_F32_MAX <= value <= _F32_MAX and type.kind == "float":  # what most are
+        return value
     if type.is_float:
         if isinstance(value, StandIn):
             return value

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from autograph.tensor.base import Tensor
 
 _THREADS = 1 << 14  # of a pass on a device: enough to fill a large GPU
+_MIN_SPLIT = 256  # elements of an axis that are worth a second pass on a device
 _MIN_CHUNK = 32  # elements that a thread of a device combines in a pass: fewer do not pay for the next pass
 _HOST_CHUNK = 1 << 13  # elements of a row, or rows, that a thread of the host combines
 _HOST_ITEMS = 1 << 10  # chunks, and so the most threads of the host that take part
+_MOST_SINGLES = 1 << 10  # that are known by heart: on ever new shapes, they would pile up
 
 Identity = tuple[float, ...]
 
@@ -77,6 +79,7 @@ class Reducer:
         self.operands = operands
         self.widens = widens
         self._steps: dict[tuple[ScalarType, ...], Steps] = {}
+        self._singles: dict[tuple[Any, ...], _Single] = {}
 
     def steps(self, dtypes: tuple[ScalarType, ...], dtype: ScalarType) -> Steps:
         """What to do for operands of some dtypes, which are promoted to one.
@@ -130,13 +133,59 @@ class Reducer:
 
         Neighbouring axes are reduced together, the last ones first.
         """
+        key = (*[buffer.layout for buffer in buffers], axes, dtype, results)
+        single = self._singles.get(key)
+        if single is not None:
+            return single(buffers)
         steps = self.steps(tuple([buffer.dtype for buffer in buffers]), dtype)
         if results:
             steps = steps.giving(results)
         now, (count, passes) = list(buffers), _passes(buffers[0].shape, axes)
+        if len(passes) == 1 and all(buffer.can_be_indexed for buffer in buffers):
+            single = _Single(steps, buffers, *passes[0][:2], count)
+            if single.is_whole:
+                if len(self._singles) >= _MOST_SINGLES:
+                    self._singles.clear()
+                self._singles[key] = single
+                return single(buffers)
         for form, shape, is_first, is_last in passes:
             now = [out.reshape(shape) for out in _reduce_middle(steps, is_first, is_last, now, form, count)]
         return now
+
+
+class _Single:
+    """A reduction of buffers of certain layouts that one launch does.
+
+    Args:
+        form: ``[outer, n, inner]`` as which the buffers are seen.
+        shape: of the results.
+        count: of the elements that make a result.
+
+    Attributes:
+        is_whole: one launch does it.
+    """
+
+    def __init__(self, steps: Steps, buffers: Sequence[Buffer], form: Shape, shape: Shape, count: int) -> None:
+        self._device = buffers[0].device
+        name, chunks, items, passes = _work(self._device.is_host, *form)
+        self.is_whole = chunks == 1 and items > 0
+        step = steps[True, True]
+        self._dtypes, self._shape = step.results, shape
+        self._numbers = [] if step.count is None else [float(count)]
+        self._taken = form[:2] if name == "rows" else form
+        self._given = (form[0], 1) if name == "rows" else (form[0], 1, form[2])
+        if self.is_whole:
+            self._kernel = grid_stride(steps.kernel((True, True), name), items, passes)
+
+    def __call__(self, buffers: Sequence[Buffer]) -> list[Buffer]:
+        arguments: list[Any] = [reshape_or_copy(buffer, self._taken) for buffer in buffers]
+        results = []
+        for dtype in self._dtypes:
+            out = Buffer.empty(self._shape, dtype, self._device)
+            results.append(out)
+            arguments.append(out.reshape(self._given))
+        self._kernel(*arguments, *self._numbers)
+        return results
 
 
 @lru_cache(maxsize=1024)  # a step reduces the same again
@@ -234,7 +283,9 @@ def _work(is_host: bool, outer: int, n: int, inner: int) -> tuple[Form, int, int
         return "rows", chunks, outer * chunks * inner, 0
     if is_host:  # a row that is too short for its vectors
         return "device", 1, outer * inner, n + 1
-    chunks = max(-(-n // (MAX_PASSES // 2)), min(n // _MIN_CHUNK, _THREADS // max(1, outer * inner)), 1)
+    chunks = 1
+    if n > _MIN_SPLIT:
+        chunks = max(-(-n // (MAX_PASSES // 2)), min(n // _MIN_CHUNK, _THREADS // max(1, outer * inner)), 1)
     if inner < LANES < chunks:
         chunks = -(-chunks // LANES) * LANES
     return "device", chunks, outer * chunks * inner, -(-n // chunks) * 17 // 16 + 1
