@@ -1,7 +1,7 @@
 """The Airy function.
 
-Above 1 and below -3 it is an exponential or a wave of ``2/3 x**1.5``, times fits that stand for the series of Abramowitz
-and Stegun, 10.4.59 and 10.4.60; between these a polynomial.
+Above 1 and below -3 it is an exponential or a wave of ``2/3 x**1.5``, times fits that stand for the series of
+Abramowitz and Stegun, 10.4.59 and 10.4.60; between these a polynomial.
 """
 
 from __future__ import annotations

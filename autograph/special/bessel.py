@@ -1,8 +1,8 @@
 """Bessel functions of the first and second kind, of orders 0 and 1, and the spherical one of order 0.
 
 Up to 5 they are fits, those of the second kind beside a logarithm (Abramowitz and Stegun, 9.1.13 and 9.1.11). Beyond,
-they are Hankel's expansions (9.2.5 and 9.2.6), in which fits stand for the series; the sine and cosine of a sum are made
-of those of x, so that they are as precise for great x as for small.
+they are Hankel's expansions (9.2.5 and 9.2.6), in which fits stand for the series; the sine and cosine of a sum are
+made of those of x, so that they are as precise for great x as for small.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _J1 = fit(
     ((0.5, -0.06249999999999999, 0.0026041666666666513, -5.425347222220882e-05, 6.781684027716446e-07,
       -5.651403354810251e-09, 3.3639305400904353e-11, -1.5017543753436481e-13, 5.214398524152826e-16,
       -1.4482992045518306e-18, 3.286224396489471e-21, -6.095744356107849e-24, 7.985977019177242e-27),),
-    ((0.5, -0.06249999, 0.0026041588, -5.425092e-05, 6.7776364e-07, -5.616318e-09, 3.193456e-11, -1.0579496e-13),),
+    ((0.5, -0.053945046, 0.001603034, -1.7943818e-05, 7.0129644e-08),
+     (1.0, 0.017109916, 0.00013646473, 5.663286e-07)),
 )  # fmt: skip
 _Y0 = fit(
     ((-0.07380429510868723, 0.17670898545384606, -0.013920739057381734, 0.0003562781620086281, -4.079743964529263e-06,

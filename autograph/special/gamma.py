@@ -1,8 +1,8 @@
 """The incomplete gamma functions, and the multivariate one.
 
-The incomplete functions are their power series, Legendre's continued fraction by Lentz's method and, for great ``a`` near
-``x``, N. M. Temme's uniform expansion ("The asymptotic expansion of the incomplete gamma functions", SIAM Journal on
-Mathematical Analysis 10, 1979); which of them where is as in S. L. Moshier's Cephes. What they have in common, the
+The incomplete functions are their power series, Legendre's continued fraction by Lentz's method and, for great ``a``
+near ``x``, N. M. Temme's uniform expansion ("The asymptotic expansion of the incomplete gamma functions", SIAM Journal
+on Mathematical Analysis 10, 1979); which of them where is as in S. L. Moshier's Cephes. What they have in common, the
 density ``x**a exp(-x) / gamma(a + 1)``, is computed as C. Loader does ("Fast and accurate computation of binomial
 probabilities", 2000): its exponent is a difference that is small where ``a`` and ``x`` are great and near each other.
 """
@@ -34,7 +34,9 @@ _LGAMMA = fit(
 _ATANH = series(lambda k: 1.0 / (2 * k + 3), 17, 8)
 # Stirling's series: 1 / (12 a) - 1 / (360 a**3) ..., times a, in 1 / a**2, for a >= 8.
 _STIRLING = series(
-    lambda k: (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400, 43867 / 244188)[k],
+    lambda k: (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400, 43867 / 244188)[
+        k
+    ],
     9,
     3,
 )

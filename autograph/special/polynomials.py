@@ -1,7 +1,8 @@
 """Orthogonal polynomials, by the recurrences of their degrees (Abramowitz and Stegun, 22.7).
 
-``n`` is the degree: whole numbers, as a number or a tensor; what is below 0 gives 0, and a fraction is cut off. The time
-is proportional to the degree. A recurrence is derived as it stands, so that gradients are exact; there is none by ``n``.
+``n`` is the degree: whole numbers, as a number or a tensor; what is below 0 or infinite gives 0, and a fraction is cut
+off. The time is proportional to the degree. A recurrence is derived as it stands, so that gradients are exact; there is
+none by ``n``.
 """
 
 from __future__ import annotations

@@ -73,9 +73,9 @@ def _by_q(x: Any, q: Any) -> Any:
 def zeta(x: Any, q: Any) -> Any:
     """The Hurwitz zeta function: the sum of ``(q + k) ** -x`` for all whole k from 0 on. Of ``q`` = 1 it is Riemann's.
 
-    It is infinite for ``x`` = 1 and for whole ``q`` of up to 0, NaN for smaller ``x``, and for other ``q`` below 0 unless
-    ``x`` is whole. By the Euler-Maclaurin formula, as in S. L. Moshier's Cephes. Unlike PyTorch's it has a gradient by
-    ``x``, too.
+    It is infinite for ``x`` = 1 and for whole ``q`` of up to 0, NaN for smaller ``x``, and for other ``q`` below 0
+    unless ``x`` is whole. By the Euler-Maclaurin formula, as in S. L. Moshier's Cephes. Unlike PyTorch's it has a
+    gradient by ``x``, too.
 
     >>> from autograph import Tensor
     >>> from autograph.special import zeta

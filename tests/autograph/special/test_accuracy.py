@@ -1,4 +1,4 @@
-"""How far the special functions and their gradients are from 40 digits, on every device."""
+"""How far the special functions and their gradients are from 30 digits, on every device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autograph import Parameter, Tensor, special
-from krnlpy import Device, ScalarType, f32, f64, scalar_type
+from krnlpy import Device, ScalarType, f64, scalar_type
 from tests.support.devices import requires
 from tests.support.tiers import sampled
 from tests.support.typed import present
@@ -18,9 +18,9 @@ from .bounds import bound
 
 pytest.importorskip("mpmath")  # which PyTorch brings
 
-from .references import CASES, Array, mp  # noqa: E402
+from .references import CASES, Array, mp
 
-COUNT = 120
+COUNT = 80
 GRID = [(name, type) for type in ("f32", "f64") for name in sorted(CASES)]
 
 
@@ -45,7 +45,7 @@ def expected_slopes(name: str, dtype: ScalarType, place: int) -> Array:
         def of(t: Any, numbers: Any = numbers) -> Any:
             return case.reference(*numbers[:place], t, *numbers[place + 1 :])
 
-        slopes.append(float(mp.diff(of, numbers[place])))
+        slopes.append(float(case.slope(*numbers) if case.slope else mp.diff(of, numbers[place])))
     return np.array(slopes)
 
 
