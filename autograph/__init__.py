@@ -159,7 +159,7 @@ from .tensor.parameter import Parameter
 from .tensor.tensor import Tensor
 
 if TYPE_CHECKING:
-    from . import data, metrics, train
+    from . import data, metrics, special, train
     from .files.checkpoints import load_checkpoint, read_checkpoint, save_checkpoint
     from .files.onnx.export import export_onnx
     from .files.onnx.load import load_onnx
@@ -348,6 +348,7 @@ __all__ = [
     "sinusoidal_positions",
     "softmax",
     "sort",
+    "special",
     "split",
     "sqrt",
     "square",
@@ -403,6 +404,7 @@ _LATER = {
     "read_safetensors_header": "files.safetensors.format",
     "save_checkpoint": "files.checkpoints",
     "save_safetensors": "files.safetensors.weights",
+    "special": "special",
     "train": "train",
 }
 

@@ -9,6 +9,7 @@ from krnlpy import dsl, func
 from .operation import elementwise
 
 INFINITY = float("inf")
+NAN = float("nan")
 
 
 @elementwise
@@ -51,13 +52,15 @@ def _gammaln(x: Any) -> Any:
 
 @elementwise
 def digamma(x: Any) -> Any:
-    """The derivative of :func:`gammaln`.
+    """The derivative of :func:`gammaln`; NaN where that is infinite below 0.
 
     >>> from autograph import Tensor, digamma
     >>> digamma(Tensor.from_numpy([1.0, 5.0])).numpy().round(4).tolist()
     [-0.5772, 1.5061]
     """
-    return dsl.derivative(_gammaln)(x)
+    if x < 0.0 and x == dsl.floor(x):
+        return 1.0 * x + NAN
+    return dsl.derivative(_gammaln)(1.0 * x)
 
 
 @elementwise
