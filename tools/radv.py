@@ -213,7 +213,9 @@ class Compiler:
 
     def compile(self, request: BuildRequest) -> Report:
         """What becomes of a program."""
-        program, shader = shader_for(request.program, request.variant, self.capabilities, request.debug)
+        program, shader = shader_for(
+            request.program, request.variant, self.capabilities, request.debug, threads=request.threads
+        )
         code = compile_shader(shader.source, program.name)
         statistics, text = self._built(code, shader, request, program.subgroup_threads)
         return report(program.name, Path(program.file).stem, statistics, text)

@@ -25,6 +25,7 @@ from krnlpy.cache import shipped
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.spirv import module as spirv
 from krnlpy.errors import InspectionError, KernelError
+from krnlpy.kernels.configuration import DEFAULT_THREADS
 from krnlpy.kernels.kernel import Kernel
 from krnlpy.tuning.autotune import TunedKernel
 
@@ -138,7 +139,8 @@ def _add_all_types(kernel: Kernel, backend: CompileBackend) -> None:
     variables = definition.signature.type_variables
     for types in itertools.product(*(variable.__constraints__ for variable in variables)):
         program = definition.program(dict(zip(variables, types, strict=True)), kernel.configuration.threads)
-        backend.add(program, Variant(0, (True,) * len(program.buffers)))
+        threads = kernel.configuration.threads or DEFAULT_THREADS
+        backend.add(program, Variant(0, (True,) * len(program.buffers)), threads)
 
 
 def _check(path: Path, package: str, shaders: Shaders) -> int:

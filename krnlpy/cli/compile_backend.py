@@ -16,6 +16,8 @@ from krnlpy.dsl.glsl.devices import shaders_for_all
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.spirv.module import content_hash
 
+Threads = tuple[int, int, int]
+
 
 class CompileBackend(NullBackend):
     """Collects the shaders of what is built.
@@ -32,7 +34,7 @@ class CompileBackend(NullBackend):
         super().__init__(kind)
         self._folder = folder
         self.shaders: dict[str, tuple[str, str]] = {}
-        self._seen: set[tuple[ir.Program, Variant]] = set()
+        self._seen: set[tuple[ir.Program, Variant, Threads | None]] = set()
 
     def device(self) -> Device:
         """The device that this is the backend of."""
@@ -40,15 +42,16 @@ class CompileBackend(NullBackend):
         device.backend = self
         return device
 
-    def add(self, program: ir.Program, variant: Variant) -> None:
+    def add(self, program: ir.Program, variant: Variant, threads: Threads | None) -> None:
         """Collects the shaders of a program, for every kind of device."""
-        if (program, variant) in self._seen or not Path(program.file).resolve().is_relative_to(self._folder):
+        key = program, variant, threads
+        if key in self._seen or not Path(program.file).resolve().is_relative_to(self._folder):
             return
-        self._seen.add((program, variant))
-        for shader in shaders_for_all(program, variant):
+        self._seen.add(key)
+        for shader in shaders_for_all(program, variant, threads):
             self.shaders[content_hash(shader.source)] = (program.name, shader.source)
 
     def build(self, request: BuildRequest) -> NullExecutable:
         """Collects the shaders of a program."""
-        self.add(request.program, request.variant)
+        self.add(request.program, request.variant, request.threads)
         return super().build(request)

@@ -18,6 +18,7 @@ from .library.random import random_uniform4 as random_uniform4
 from .types.checked import Array as Array
 from .types.checked import CooperativeMatrix as CooperativeMatrix
 from .types.checked import FixedArray as FixedArray
+from .types.checked import Global
 from .types.checked import Matrix as Matrix
 from .types.checked import Vector as Vector
 from .types.checked import ivec2 as ivec2
@@ -34,6 +35,7 @@ from .types.checked import vec3 as vec3
 from .types.checked import vec4 as vec4
 
 _T = TypeVar("_T")
+_A = TypeVar("_A", bound=Global[Any, Any])
 _S = TypeVar("_S")
 _N = TypeVar("_N")
 _R = TypeVar("_R")
@@ -96,6 +98,7 @@ def cooperative_multiply_add(
     b: CooperativeMatrix[_T, _N, _C, Literal["b"]],
     c: CooperativeMatrix[_S, _R, _C, Literal["accumulator"]],
 ) -> CooperativeMatrix[_S, _R, _C, Literal["accumulator"]]: ...
+def unchecked(array: _A) -> _A: ...
 def grid(*lengths: int | range | tuple[int, ...]) -> Iterable[Any]: ...
 def unroll(values: Iterable[_T]) -> Iterable[_T]: ...
 

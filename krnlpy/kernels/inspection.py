@@ -114,7 +114,7 @@ def _ir(subject: Subject) -> str:
 
 def _shader(subject: Subject) -> glsl.Shader:
     capabilities = Capabilities() if subject.info is None else Capabilities.of(subject.info)
-    return shader_for(subject.program, subject.variant, capabilities, subject.debug)[1]
+    return shader_for(subject.program, subject.variant, capabilities, subject.debug, threads=subject.threads)[1]
 
 
 def _glsl(subject: Subject) -> str:

@@ -61,17 +61,17 @@ void store_b_tile(uint i, uint j, float value) {
     }
 }
 
-float load_a_tile(uint i, uint j) {
+float load_a_tile_check_0(uint i, uint j) {
     float value = 0.0;
-    if (i < uint(TILE_constant) && j < uint(TILE_constant)) {
+    if (i < uint(TILE_constant)) {
         value = a_tile[i * uint(TILE_constant) + j];
     }
     return value;
 }
 
-float load_b_tile(uint i, uint j) {
+float load_b_tile_check_1(uint i, uint j) {
     float value = 0.0;
-    if (i < uint(TILE_constant) && j < uint(TILE_constant)) {
+    if (j < uint(TILE_constant)) {
         value = b_tile[i * uint(TILE_constant) + j];
     }
     return value;
@@ -104,7 +104,7 @@ void main() {
         store_b_tile(uint(i), uint(j), load_b(uint(k + i), uint(column)));
         memoryBarrierBuffer(); memoryBarrierShared(); barrier();
         for (int n = 0; n < TILE; ++n) {
-            total = total + load_a_tile(uint(i), uint(n)) * load_b_tile(uint(n), uint(j));
+            total = total + load_a_tile_check_0(uint(i), uint(n)) * load_b_tile_check_1(uint(n), uint(j));
         }
 #line 56 "kernels.py"
         memoryBarrierBuffer(); memoryBarrierShared(); barrier();

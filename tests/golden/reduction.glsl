@@ -61,6 +61,12 @@ float load_sums(uint i) {
     return value;
 }
 
+float load_sums_inside(uint i) {
+    float value = 0.0;
+    value = sums[i];
+    return value;
+}
+
 void store_partial(uint i, float value) {
     if (i < launch.partial_shape[0]) {
         uint at = launch.partial_offset + i;
@@ -97,6 +103,6 @@ void main() {
     }
 #line 76 "kernels.py"
     if (i == 0) {
-        store_partial(gl_WorkGroupID.x, load_sums(0u));
+        store_partial(gl_WorkGroupID.x, load_sums_inside(0u));
     }
 }

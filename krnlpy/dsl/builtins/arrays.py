@@ -7,7 +7,7 @@ from typing import Any
 from .marker import builtin
 
 __all__ = [
-    "cooperative_multiply_add", "grid", "group_array", "local_array", "unroll",
+    "cooperative_multiply_add", "grid", "group_array", "local_array", "unchecked", "unroll",
 ]  # fmt: skip
 
 
@@ -61,6 +61,33 @@ def group_array(type: Any, shape: Any) -> Any:
     >>> rotate.with_groups(1).with_threads(4)(x)
     >>> x.numpy().tolist()
     [2, 3, 4, 1]
+    """
+
+
+@builtin
+def unchecked(array: Any) -> Any:
+    """The same array, row or slice, whose indices are not checked: ``unchecked(a)[i, j]``, to read, write, for atomics.
+
+    It gives up what checks give: if an index is out of range, the program may read other memory, overwrite it, or
+    crash. The interpreter and debug mode check these accesses as all others, and report them. It saves time where the
+    compiler cannot see by itself that an index is in range.
+
+    Raises:
+        KernelTypeError: it is given something else than an array.
+
+    >>> import numpy as np
+    >>> from krnlpy import Buffer, Global, GlobalMut, f32, kernel
+    >>> from krnlpy.dsl import global_id, unchecked
+    >>> @kernel(threads=4)
+    ... def sums_of_four(x: Global[f32], y: GlobalMut[f32]):
+    ...     total = 0.0
+    ...     for j in range(4):
+    ...         total += unchecked(x)[global_id() * 4 + j]
+    ...     y[global_id()] = total
+    >>> y = Buffer.zeros(4, f32)
+    >>> sums_of_four.with_groups(1)(Buffer.from_numpy(np.arange(16, dtype=np.float32)), y)
+    >>> y.numpy().tolist()
+    [6.0, 22.0, 38.0, 54.0]
     """
 
 

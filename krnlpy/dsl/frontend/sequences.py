@@ -31,16 +31,18 @@ class Range:
     step: Value
 
 
-def element(place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...], where: Location) -> ir.Expr | Compound:
+def element(
+    place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...], where: Location, checked: bool = True
+) -> ir.Expr | Compound:
     """The value of an element of an array, buffer or item."""
     if isinstance(place, CompoundPlace) and place.axes:
         every = ((*index, *at) for at in place.indices(where))
-        return Compound(place.type, tuple(element(place.parts[0], at, where) for at in every), where)
+        return Compound(place.type, tuple(element(place.parts[0], at, where, checked) for at in every), where)
     if isinstance(place, CompoundPlace):
-        return Compound(place.type, tuple(element(part, index, where) for part in place.parts), where)
+        return Compound(place.type, tuple(element(part, index, where, checked) for part in place.parts), where)
     if isinstance(place, ir.ConstantArray):
-        return tables.element(place, index, where)
-    return ir.Load(place, index, type=place.type.compute, location=where)
+        return tables.element(place, index, where, checked)
+    return ir.Load(place, index, checked, type=place.type.compute, location=where)
 
 
 def shape_of(array: Any) -> tuple[int, ...] | None:
@@ -101,7 +103,7 @@ def _elements(place: Any, where: Location) -> tuple[Value, ...] | None:
     def of(index: tuple[int, ...]) -> Value:
         if len(index) < len(shape):
             return Static([of((*index, i)) for i in range(shape[len(index)])], where)
-        return element(view.base, _index_in(view, index, where), where)
+        return element(view.base, _index_in(view, index, where), where, view.checked)
 
     view = as_view(place)
     return tuple(of((i,)) for i in range(shape[0]))

@@ -57,7 +57,7 @@ def bytes_of(type: ScalarType, shape: tuple[int, ...]) -> int:
     return math.prod(shape) * max(4, type.compute.size)
 
 
-def element(array: ir.ConstantArray, index: tuple[ir.Expr, ...], where: Location) -> ir.Expr:
+def element(array: ir.ConstantArray, index: tuple[ir.Expr, ...], where: Location, checked: bool = True) -> ir.Expr:
     """An element of a table: a constant if the index is one.
 
     Raises:
@@ -73,7 +73,7 @@ def element(array: ir.ConstantArray, index: tuple[ir.Expr, ...], where: Location
         )
     known = [int(i.value) for i in index if isinstance(i, ir.Const)]
     if len(known) < len(index):
-        return ir.Load(array, index, type=type, location=where)
+        return ir.Load(array, index, checked, type=type, location=where)
     return ir.const(array.values[int(np.ravel_multi_index(known, shape))], type, where)
 
 

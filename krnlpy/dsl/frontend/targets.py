@@ -60,10 +60,12 @@ class ViewName:
 
 @dataclass(eq=False)
 class Element:
-    """An element of an array, a buffer or an item, as a target; ``index`` is evaluated already."""
+    """An element of an array, a buffer or an item, as a target; ``index`` is evaluated already. ``checked``: as of
+    views."""
 
     place: ir.Place
     index: tuple[ir.Expr, ...]
+    checked: bool = True
 
     @property
     def type(self) -> ScalarType:
@@ -90,15 +92,15 @@ class SelectedTarget:
 Target = LocalName | CompoundName | Element | CompositeTarget | SelectedTarget
 
 
-def elements(place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...]) -> Target:
+def elements(place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...], checked: bool = True) -> Target:
     """An element of an array, a buffer or an item."""
     if isinstance(place, CompoundPlace) and place.axes:
         where = index[0].location if index else ir.Location("", 1, 0, 0)
         every = ((*index, *at) for at in place.indices(where))
-        return CompositeTarget(place.type, tuple(elements(place.parts[0], at) for at in every))
+        return CompositeTarget(place.type, tuple(elements(place.parts[0], at, checked) for at in every))
     if isinstance(place, CompoundPlace):
-        return CompositeTarget(place.type, tuple(elements(part, index) for part in place.parts))
-    return Element(place, index)
+        return CompositeTarget(place.type, tuple(elements(part, index, checked) for part in place.parts))
+    return Element(place, index, checked)
 
 
 def whole(place: ir.Place | CompoundPlace, where: ir.Location) -> Target | None:

@@ -32,10 +32,12 @@ class View(Part):
     Attributes:
         base: the array.
         entries: what is taken of each of its axes: one index, which leaves the axis out; a span; or, for None, all.
+        checked: False where the kernel promises that every index of it is in range.
     """
 
     base: ArrayPlace
     entries: tuple[ir.Expr | Span | None, ...]
+    checked: bool = True
 
     @property
     def name(self) -> str:
@@ -49,8 +51,15 @@ class View(Part):
     @property
     def described(self) -> str:  # type: ignore[override]
         """What it is, for messages."""
+        if self.is_whole:
+            return f"the array {self.name}"
         is_slice = any(isinstance(entry, Span) for entry in self.entries)
         return f"a {'slice' if is_slice else 'row'} of the array {self.name}"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the array."""
+        return all(entry is None for entry in self.entries)
 
     @property
     def axes(self) -> tuple[int, ...]:
@@ -60,7 +69,7 @@ class View(Part):
     @property
     def form(self) -> tuple[Any, ...]:
         """What is known of it while compiling; two views of one form differ in their numbers only."""
-        return (self.base, *(_form(entry) for entry in self.entries))
+        return (self.base, self.checked, *(_form(entry) for entry in self.entries))
 
     @property
     def numbers(self) -> list[ir.Expr]:

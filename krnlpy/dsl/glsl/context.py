@@ -9,6 +9,7 @@ import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.ir.layout import Layout, Variant
+from krnlpy.dsl.passes.proven_indices import nothing_static, proven_indices
 from krnlpy.features import FLOAT_ATOMICS, FLOAT_PRESERVE, Feature, Features
 from krnlpy.scalar import ScalarType, boolean, f64, i32, i64, u64
 
@@ -57,6 +58,7 @@ class GlslOptions:
         strays: the driver crashes where no thread of a subgroup runs a loop within a loop.
         broken_subgroup_barriers: the driver loses threads at a barrier of a subgroup that other threads do not reach.
         idle_lanes: the driver runs loops on for lanes to which no thread belongs, and groups have such.
+        threads: of a group, where they are known.
     """
 
     storage8: bool
@@ -74,6 +76,7 @@ class GlslOptions:
     forgets: bool = False
     strays: bool = False
     idle_lanes: bool = False
+    threads: tuple[int, int, int] | None = None
 
     @classmethod
     def of(cls, features: Features, max_parameter_bytes: int, debug: bool, subgroup_threads: int = 32) -> GlslOptions:
@@ -132,6 +135,19 @@ class Context:
         self.spec_names = {spec: self.names.unique(spec.name) for spec in program.specs}
         self.spec_constants = {spec: self.names.unique(f"{spec.name}_constant") for spec in program.specs}
         self.function_names = {f: self.names.unique(f.name) for f in program.functions}
+        self._proven = {} if options.debug else proven_indices(program, options.threads, nothing_static)
+
+    def checked_axes(self, access: ir.Load | ir.Store | ir.Atomic) -> tuple[bool, ...]:
+        """For each axis, whether an access looks whether its index is in range."""
+        if self.options.debug:
+            return (True,) * len(access.index)
+        if self.is_promised(access):
+            return (False,) * len(access.index)
+        return tuple(not proven for proven in self._proven.get(access, (False,) * len(access.index)))
+
+    def is_promised(self, access: ir.Load | ir.Store | ir.Atomic) -> bool:
+        """Whether the kernel promises that an index is in range, and nothing looks whether it is."""
+        return not self.options.debug and (self.program.unchecked or not access.checked)
 
     def scalar_field(self, parameter: ir.ScalarParameter) -> str:
         """A scalar parameter as it lies in the parameter block."""

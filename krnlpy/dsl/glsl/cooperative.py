@@ -100,7 +100,8 @@ class CooperativeStatements:
                 self._load(s, name)
             case ir.CooperativeStore():
                 array, element, stride, layout, inside = self._place(s, True)
-                self._add(f"if ({inside}) coopMatStore({name}, {array}, {element}, {stride}, {layout});")
+                store = f"coopMatStore({name}, {array}, {element}, {stride}, {layout});"
+                self._add(f"if ({inside}) {store}" if self._is_checked(s) else store)
             case ir.CooperativeProduct():
                 a, b, c = (self._names[m] for m in (s.a, s.b, s.c))
                 self._add(f"{name} = coopMatMulAdd({a}, {b}, {c});")
@@ -109,8 +110,15 @@ class CooperativeStatements:
 
     def _load(self, s: ir.CooperativeLoad, name: str) -> None:
         array, element, stride, layout, inside = self._place(s, False)
-        self._add(f"if ({inside}) coopMatLoad({name}, {array}, {element}, {stride}, {layout});")
+        load = f"coopMatLoad({name}, {array}, {element}, {stride}, {layout});"
+        if not self._is_checked(s):
+            self._add(load)
+            return
+        self._add(f"if ({inside}) {load}")
         self._add(f"else {name} = {_type(s.matrix)}({_TYPES[s.matrix.type.name]}(0));")
+
+    def _is_checked(self, s: ir.CooperativeLoad | ir.CooperativeStore) -> bool:
+        return s.checked and not self._context.program.unchecked
 
     def _place(self, s: ir.CooperativeLoad | ir.CooperativeStore, is_written: bool) -> tuple[str, str, str, str, str]:
         array, start, lengths = self._source(s.place, is_written)

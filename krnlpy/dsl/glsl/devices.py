@@ -88,14 +88,19 @@ def shader_for(
     )
 
 
-def shaders_for_all(program: ir.Program, variant: Variant) -> Iterator[glsl.Shader]:
+def shaders_for_all(
+    program: ir.Program, variant: Variant, threads: tuple[int, int, int] | None
+) -> Iterator[glsl.Shader]:
     """The shaders of a program for devices of every kind, some of them equal, but for those dispatched in parts.
+
+    Args:
+        threads: of a group, where they are known.
 
     Devices with only some subgroup operations or float atomics do not count as a kind: kernels that use several of
     these may lack a shader there. Nor do drivers that stray: they are for CPUs, where there is a compiler.
     """
     for capabilities in _device_classes(program, variant):
-        yield shader_for(program, variant, capabilities, debug=False)[1]
+        yield shader_for(program, variant, capabilities, debug=False, threads=threads)[1]
 
 
 def _device_classes(program: ir.Program, variant: Variant) -> Iterator[Capabilities]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
@@ -47,6 +47,11 @@ _SUBGROUP_IDS = {
 }
 _OWN_MATH = {"exp", "exp2", "log", "log2", "sin", "cos", "tan", "tanh"}
 GROUP_THREADS = "gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z"
+
+
+def _is_of_slice(index: ir.Expr) -> TypeGuard[ir.Select]:
+    """Whether an index is one within a slice, or else -1, which is beyond every array."""
+    return isinstance(index, ir.Select) and isinstance(index.otherwise, ir.Const) and index.otherwise.value == -1
 
 
 class _Bits(ir.Const):
@@ -111,6 +116,13 @@ class Expressions:
             return f"index_of({self.text(e)})"
         return self.text(e) if e.type.kind == "uint" else f"uint({self.text(e)})"
 
+    def indices(self, access: ir.Load | ir.Store | ir.Atomic) -> list[str]:
+        """The index of an access along each axis."""
+        index = access.index
+        if self._context.is_promised(access):
+            index = tuple(i.then if _is_of_slice(i) else i for i in index)
+        return [self.index(i) for i in index]
+
     def _write(self, e: ir.Expr) -> tuple[str, int]:
         self._context.type(e.type)
         e = _opaque(e)
@@ -131,8 +143,7 @@ class Expressions:
             case ir.Id():
                 return f"int({self._id(e)[0]})", _PRIMARY
             case ir.Load():
-                index = [self.index(i) for i in e.index]
-                return self._places.load(e.place, index, e.location), _PRIMARY
+                return self._places.load(e, self.indices(e)), _PRIMARY
             case ir.Unary():
                 return self._unary(e)
             case ir.Binary():

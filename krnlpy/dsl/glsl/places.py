@@ -26,6 +26,9 @@ _ACCESSOR_NAMES = re.compile(r"[ijkl]|i\d+|at|value|site|bits|word|seen|old|befo
 # Types whose elements lie in buffers just as kernels compute with them.
 _PLAIN_SIZES = (4, 8)
 
+_Axes = tuple[bool, ...]
+"""For each axis, whether the index is checked."""
+
 _UNROLLED = 128
 """Elements of a local array that may be in registers: more are not, and would take drivers seconds to compile."""
 
@@ -53,7 +56,7 @@ class Places:
             self._names |= dict.fromkeys(block, self._name(_block_name(block)))
         self._names |= {array: self._name(array.name) for array in arrays}
         self._addresses = {item: context.names.unique(f"at_{item.name}") for item in program.items}
-        self._functions: dict[tuple[str, ir.Place], tuple[str, str]] = {}
+        self._functions: dict[tuple[str, ir.Place, _Axes], tuple[str, str]] = {}
         self.reads: set[ir.Place] = set()
         self.writes: set[ir.Place] = set()
 
@@ -70,37 +73,40 @@ class Places:
 
     # ------------------------------------------------------------------------------------------------- accesses
 
-    def load(self, place: ir.Place, index: Sequence[str], where: ir.Location) -> str:
+    def load(self, access: ir.Load, index: Sequence[str]) -> str:
         """The value of an element, as a primary expression; ``index`` holds uints."""
+        place = access.place
         self.reads.add(place)
         if isinstance(place, ir.ItemParameter):
             if self._context.forgets:
-                return f"{self._function('load', place)}({self._addresses[place]})"
+                return f"{self._function('load', place, ())}({self._addresses[place]})"
             return self._read(place, self._addresses[place])
-        return f"{self._function('load', place)}({', '.join([*index, *self._site(place, index, where)])})"
+        function = self._function("load", place, self._context.checked_axes(access))
+        return f"{function}({', '.join([*index, *self._site(access)])})"
 
-    def store(self, place: ir.Place, index: Sequence[str], value: str, where: ir.Location) -> str:
+    def store(self, access: ir.Store, index: Sequence[str], value: str) -> str:
         """The statement that sets an element."""
+        place = access.place
         self.writes.add(place)
         if isinstance(place, ir.ItemParameter):
             write = self._write(place, self._addresses[place], value)
             return f"if ({ALWAYS}) {{ {write} }}" if self._context.strays else write
-        arguments = [*index, value, *self._site(place, index, where)]
-        return f"{self._function('store', place)}({', '.join(arguments)});"
+        arguments = [*index, value, *self._site(access)]
+        return f"{self._function('store', place, self._context.checked_axes(access))}({', '.join(arguments)});"
 
-    def atomic(
-        self, place: ir.Place, op: ir.AtomicOp, index: Sequence[str], operands: Sequence[str], where: ir.Location
-    ) -> str:
+    def atomic(self, access: ir.Atomic, index: Sequence[str], operands: Sequence[str]) -> str:
         """The call that changes an element and gives its old value."""
+        place, op = access.place, access.op
         if op != "store" or place.type.size < 4:  # a word is read for its other elements
             self.reads.add(place)
         if op != "load":
             self.writes.add(place)
-        key = f"atomic_{op}", place
+        axes = self._context.checked_axes(access)
+        key = f"atomic_{op}", place, axes
         if key not in self._functions:
-            name = self._context.names.unique(f"atomic_{op}_{place.name}")
-            self._functions[key] = (name, self._atomic_function(name, place, op))
-        return f"{self._functions[key][0]}({', '.join([*index, *operands, *self._site(place, index, where)])})"
+            name = self._accessor(*key)
+            self._functions[key] = (name, self._atomic_function(name, place, op, axes))
+        return f"{self._functions[key][0]}({', '.join([*index, *operands, *self._site(access)])})"
 
     def whole(self, place: ir.Place, is_written: bool) -> tuple[str, str, tuple[str, ...]]:
         """An array or contiguous buffer as a whole: its name, where it starts, in elements, and its lengths."""
@@ -109,24 +115,30 @@ class Places:
         start = self._context.buffer_field(place, "offset") if isinstance(place, ir.GlobalParameter) else "0u"
         return self._names[place], start, tuple(self._extent(place, axis) for axis in axes)
 
-    def _site(self, place: ir.Place, index: Sequence[str], where: ir.Location) -> list[str]:
-        if not self._context.options.debug or not index:
+    def _site(self, access: ir.Load | ir.Store | ir.Atomic) -> list[str]:
+        if not self._context.options.debug or not access.index:
             return []
-        return [self._context.reporter.access(place, len(index), where)]
+        return [self._context.reporter.access(access.place, len(access.index), access.location)]
 
-    def _function(self, verb: str, place: ir.Place) -> str:
-        if (verb, place) not in self._functions:
-            name = self._context.names.unique(f"{verb}_{place.name}")
+    def _accessor(self, verb: str, place: ir.Place, axes: _Axes) -> str:
+        """A name for the function that reaches the elements of a place, and looks at its index along some axes."""
+        checked = "_".join(str(axis) for axis, is_checked in enumerate(axes) if is_checked)
+        how = "" if all(axes) else f"_check_{checked}" if checked else "_inside"
+        return self._context.names.unique(f"{verb}_{place.name}{how}")
+
+    def _function(self, verb: str, place: ir.Place, axes: _Axes) -> str:
+        if (verb, place, axes) not in self._functions:
+            name = self._accessor(verb, place, axes)
             make = self._load_function if verb == "load" else self._store_function
-            self._functions[verb, place] = (name, make(name, place))
-        return self._functions[verb, place][0]
+            self._functions[verb, place, axes] = (name, make(name, place, axes))
+        return self._functions[verb, place, axes][0]
 
     @property
     def functions(self) -> str:
         """The functions that the code written so far calls."""
         return "\n".join(text for _, text in self._functions.values())
 
-    def _load_function(self, name: str, place: ir.Place) -> str:
+    def _load_function(self, name: str, place: ir.Place, axes: _Axes) -> str:
         if isinstance(place, ir.ItemParameter):
             return self._item_function(name, place)
         index = self._index_names(place)
@@ -140,7 +152,7 @@ class Places:
             read = [f"uint at = {self._linear(place, index)};", f"value = {self._read(place, 'at')};"]
         body = [
             f"{self._value_type(place.type)} value = {self._context.zero(place.type)};",
-            *self._where_in_range(place, index, read, gives=True),
+            *self._where_in_range(place, index, axes, read, gives=True),
             "return value;",
         ]
         return _function(f"{self._value_type(place.type)} {name}({self._signature(index)})", body)
@@ -151,7 +163,7 @@ class Places:
         body = [f"{type} value = {zero};", f"if ({ALWAYS}) value = {self._read(item, 'at')};", "return value;"]
         return _function(f"{type} {name}(uint at)", body)
 
-    def _store_function(self, name: str, place: ir.Place) -> str:
+    def _store_function(self, name: str, place: ir.Place, axes: _Axes) -> str:
         index = self._index_names(place)
         signature = f"void {name}({self._signature([*index], f'{self._value_type(place.type)} value')})"
         if isinstance(place, ir.LocalArray):
@@ -160,9 +172,9 @@ class Places:
             write = [f"{self._names[place]}[{self._linear(place, index)}] = {value};"]
         else:
             write = [f"uint at = {self._linear(place, index)};", self._write(place, "at", "value")]
-        return _function(signature, self._where_in_range(place, index, write))
+        return _function(signature, self._where_in_range(place, index, axes, write))
 
-    def _atomic_function(self, name: str, place: ir.Place, op: ir.AtomicOp) -> str:
+    def _atomic_function(self, name: str, place: ir.Place, op: ir.AtomicOp, axes: _Axes) -> str:
         index, type = self._index_names(place), place.type
         element, shift = f"{self._names[place]}[at]", None
         if isinstance(place, ir.GlobalParameter) and type.size < 4:
@@ -172,13 +184,15 @@ class Places:
         change = [f"uint at = {self._linear(place, index)};", *function.lines("before")]
         body = [
             f"{value} before = {self._context.zero(type)};",
-            *self._where_in_range(place, index, change, gives=True),
+            *self._where_in_range(place, index, axes, change, gives=True),
             "return before;",
         ]
         operands = [f"{value} {operand}" for operand in function.operands]
         return _function(f"{value} {name}({self._signature(index, *operands)})", body)
 
-    def _where_in_range(self, place: ir.Place, index: list[str], lines: list[str], gives: bool = False) -> list[str]:
+    def _where_in_range(
+        self, place: ir.Place, index: list[str], axes: _Axes, lines: list[str], gives: bool = False
+    ) -> list[str]:
         """Statements that happen only where an index is in range. A function has one exit: the compilers of drivers
         that put functions in place of their calls may take twice as long for each other one (SwiftShader does).
 
@@ -186,7 +200,7 @@ class Places:
             gives: they give a value, which the driver must not forget.
         """
         always = self._context.strays or (gives and self._context.forgets)
-        check = self._in_range(place, index) or (ALWAYS if always else "")
+        check = self._in_range(place, index, axes) or (ALWAYS if always else "")
         return [f"if ({check}) {{", *(f"    {line}" for line in lines), "}"] if check else lines
 
     def _signature(self, index: list[str], *value: str) -> str:
@@ -206,15 +220,13 @@ class Places:
             return f"{length.value}u"
         return f"uint({self._constant(length)})"
 
-    def _in_range(self, place: ir.Place, index: list[str]) -> str:
+    def _in_range(self, place: ir.Place, index: list[str], axes: _Axes) -> str:
         extents = [self._extent(place, axis) for axis in range(len(index))]
         if self._context.options.debug:
             sites = [f"site + {axis}u" if axis else "site" for axis in range(len(index))]
             checks = zip(index, extents, sites, strict=True)
             return " && ".join(f"in_range({i}, {n}, {site})" for i, n, site in checks)
-        if self._context.program.unchecked:
-            return ""
-        return " && ".join(f"{i} < {n}" for i, n in zip(index, extents, strict=True))
+        return " && ".join(f"{i} < {n}" for i, n, is_checked in zip(index, extents, axes, strict=True) if is_checked)
 
     def _linear(self, place: ir.Place, index: list[str]) -> str:
         """Where an element is: its number in the array, or its place in the buffer's memory."""
@@ -305,7 +317,8 @@ class Places:
 
     def _insert_function(self, place: ir.Place) -> str:
         """Sets a packed element; its word may hold elements that other threads set at the same time."""
-        if ("insert", place) not in self._functions:
+        key: tuple[str, ir.Place, _Axes] = ("insert", place, ())
+        if key not in self._functions:
             name = self._context.names.unique(f"insert_{place.name}")
             self._context.retries = True
             word, shift = self._packed(place.type, self._names[place], "at")
@@ -319,8 +332,8 @@ class Places:
                 f"    }} while ({self._context.tries_again});\n"
                 "}\n"
             )
-            self._functions["insert", place] = (name, text)
-        return self._functions["insert", place][0]
+            self._functions[key] = (name, text)
+        return self._functions[key][0]
 
     def _rounded(self, place: ir.Place) -> str:
         """The value as an array of a storage type keeps it."""

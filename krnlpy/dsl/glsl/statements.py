@@ -116,8 +116,8 @@ class Statements:
                 glsl = f"{self._context.type(statement.variable.type)} " if declared else ""
                 add(f"{glsl}{self._name(statement.variable)} = {value};")
             case ir.Store():
-                index = [self._expressions.index(i) for i in statement.index]
-                add(self._places.store(statement.place, index, text(statement.value), statement.location))
+                index = self._expressions.indices(statement)
+                add(self._places.store(statement, index, text(statement.value)))
             case ir.If():
                 self._if(statement, "if")
             case ir.While():
@@ -197,10 +197,10 @@ class Statements:
                 self._lines.add(f"{target} = {ballot}.{component};")
 
     def _atomic(self, statement: ir.Atomic) -> None:
-        index = [self._expressions.index(i) for i in statement.index]
+        index = self._expressions.indices(statement)
         operands = [e for e in (statement.expected, statement.value) if e is not None]
         arguments = [self._expressions.text(e) for e in operands]
-        called = self._places.atomic(statement.place, statement.op, index, arguments, statement.location)
+        called = self._places.atomic(statement, index, arguments)
         if statement.targets:
             self._assign_exchanged(statement, called)
         else:

@@ -18,7 +18,8 @@ Semantics that each target must give:
 - No contraction and no reassociation of float operations, except what ``fma`` asks for.
 - A load from an index out of range gives 0, a store there does nothing (never touches memory); in debug mode the
   first such access of a launch is recorded and raised on the host; the interpreter always raises. A kernel that is
-  ``unchecked`` promises that it has none, and gets no checks except in debug mode and in the interpreter.
+  ``unchecked``, and an access that is not ``checked``, promises that it has none, and gets no checks except in debug
+  mode and in the interpreter. Nor does an access whose index is proved to be in range (:mod:`.passes.proven_indices`).
 - Group arrays hold zeros when the kernel's body starts. Local arrays hold zeros where control first reaches the body.
 - ``and``, ``or`` and ``Select`` evaluate only what Python would.
 
@@ -214,10 +215,15 @@ class Id(Expr):
 
 @dataclass(frozen=True, eq=False)
 class Load(Expr):
-    """An element of a place, in its type of computation. ``index`` is () for items; entries are any integers."""
+    """An element of a place, in its type of computation. ``index`` is () for items; entries are any integers.
+
+    ``checked``: False where the kernel promises that the index is in range: then it is not looked at except in debug
+    mode and by the interpreter. The same holds of stores, atomics and those of cooperative matrices.
+    """
 
     place: Place
     index: tuple[Expr, ...]
+    checked: bool = True
 
 
 UnaryOp = Literal["neg", "invert", "not"]  # neg: numbers; invert: integers; not: boolean
@@ -355,11 +361,12 @@ class Assign(Stmt):
 
 @dataclass(frozen=True, eq=False)
 class Store(Stmt):
-    """Writes an element of a place; ``value`` has the place's type of computation."""
+    """Writes an element of a place; ``value`` has the place's type of computation. ``checked``: as of loads."""
 
     place: Place
     index: tuple[Expr, ...]
     value: Expr
+    checked: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -426,7 +433,7 @@ class Atomic(Stmt):
 
     ``compare_exchange`` writes where the element has the bits of ``expected``, which only it has. An element of f16 or
     bf16 is computed with as an f32 and rounded where it is written. Out of range it reads 0 and writes nothing. The
-    entries of ``index`` may be evaluated more than once.
+    entries of ``index`` may be evaluated more than once. ``checked``: as of loads.
     """
 
     targets: tuple[Variable, ...]
@@ -435,6 +442,7 @@ class Atomic(Stmt):
     index: tuple[Expr, ...]
     value: Expr | None
     expected: Expr | None = None
+    checked: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -533,11 +541,13 @@ class CooperativeFill(CooperativeStmt):
 @dataclass(frozen=True, eq=False)
 class CooperativeLoad(CooperativeStmt):
     """Takes a matrix from a place of two dimensions, from ``index`` on; ``transposed``: its rows are the place's
-    columns. Where not all of it lies within the place, it is out of range: all elements are 0."""
+    columns. Where not all of it lies within the place, it is out of range: all elements are 0. ``checked``: as of
+    loads."""
 
     place: GlobalParameter | GroupArray
     index: tuple[Expr, ...]
     transposed: bool
+    checked: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -547,6 +557,7 @@ class CooperativeStore(CooperativeStmt):
     place: GlobalParameter | GroupArray
     index: tuple[Expr, ...]
     transposed: bool
+    checked: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -135,7 +135,7 @@ def _statement(s: ir.Stmt, depth: int) -> Iterator[_Line]:
         case ir.Assign():
             yield line, depth, f"{s.variable.name}: {s.variable.type} = {_text(s.value)}"
         case ir.Store():
-            yield line, depth, f"{_element(s.place, s.index)} = {_text(s.value)}"
+            yield line, depth, f"{_element(s)} = {_text(s.value)}"
         case ir.If():
             yield line, depth, f"if {_text(s.condition)}:"
             yield from _block(s.then, depth + 1)
@@ -162,7 +162,7 @@ def _statement(s: ir.Stmt, depth: int) -> Iterator[_Line]:
             yield line, depth, f"{results} = {call}" if results else call
         case ir.Atomic():
             operands = [_text(e) for e in (s.expected, s.value) if e is not None]
-            call = f"atomic_{s.op}({', '.join([_element(s.place, s.index), *operands])})"
+            call = f"atomic_{s.op}({', '.join([_element(s), *operands])})"
             yield line, depth, "".join(f"{v.name}: {v.type} = " for v in s.targets) + call
         case ir.Break() | ir.Continue():
             yield line, depth, type(s).__name__.lower()
@@ -193,7 +193,7 @@ def _write(e: ir.Expr) -> tuple[str, int]:
         case ir.Id():
             return f"{e.name}({e.axis if e.name in _AXIS_IDS else ''})", _PRIMARY
         case ir.Load():
-            return _element(e.place, e.index), _PRIMARY
+            return _element(e), _PRIMARY
         case ir.Unary():
             symbol, level = _UNARY_OPS[e.op]
             return f"{symbol}{_text(e.operand, level)}", level
@@ -227,14 +227,16 @@ def _constant(value: int | float | bool, type: ScalarType) -> str:
     return f"{value}{'' if type in (i32, f32, boolean) else type}"
 
 
-def _element(place: ir.Place, index: tuple[ir.Expr, ...]) -> str:
-    return f"{place.name}[{', '.join(_text(i) for i in index)}]"
+def _element(node: ir.Load | ir.Store | ir.Atomic) -> str:
+    name = node.place.name if node.checked else f"unchecked({node.place.name})"
+    return f"{name}[{', '.join(_text(i) for i in node.index)}]"
 
 
 def _node(node: ir.Expr | ir.Stmt) -> str:
     """Any other node, like the call of a function: its name, and what it has."""
-    found = [f for f in fields(node) if f.name not in ("type", "location")]
-    return f"{type(node).__name__.lower()}({', '.join(_field(getattr(node, f.name)) for f in found)})"
+    found = [f for f in fields(node) if f.name not in ("type", "location", "checked")]
+    name = f"{'' if getattr(node, 'checked', True) else 'unchecked '}{type(node).__name__.lower()}"
+    return f"{name}({', '.join(_field(getattr(node, f.name)) for f in found)})"
 
 
 def _field(value: object) -> str:

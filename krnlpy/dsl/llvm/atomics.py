@@ -29,7 +29,7 @@ class Atomics(Expressions):
         index, within = self._index(statement.index)
         value = "" if statement.value is None else self.value(statement.value)
         expected = "" if statement.expected is None else self.value(statement.expected)
-        inside = self._inside(place, array, index, within, statement.location)
+        inside = self._inside(statement, array, index, within)
 
         def change() -> str:
             pointer = self._address(type, array, index)

@@ -11,6 +11,7 @@ from krnlpy.dsl import ir
 from krnlpy.dsl.ir.reports import Sites
 from krnlpy.dsl.passes.inlining import inlined_functions
 from krnlpy.dsl.passes.loop_work import Work
+from krnlpy.dsl.passes.proven_indices import proven_indices
 from krnlpy.errors import CompileError
 from krnlpy.scalar import ScalarType, boolean, convert, i32
 
@@ -37,8 +38,25 @@ class Context:
     debug: bool
     polling_levels: int = 0
     sites: Sites = field(default_factory=Sites)
+    threads: tuple[int, int, int] | None = None
     _hints: dict[ir.For, int] | None = None
     _captures: dict[ir.Function, tuple[Capture, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def _proven(self) -> Mapping[ir.Stmt | ir.Expr, tuple[bool, ...]]:
+        return proven_indices(self.program, self.threads, self.static)
+
+    def checked_axes(self, access: ir.Load | ir.Store | ir.Atomic) -> tuple[bool, ...]:
+        """For each axis, whether an access looks whether its index is in range."""
+        if self.debug:
+            return (True,) * len(access.index)
+        if self.is_promised(access):
+            return (False,) * len(access.index)
+        return tuple(not proven for proven in self._proven.get(access, (False,) * len(access.index)))
+
+    def is_promised(self, access: ir.Load | ir.Store | ir.Atomic) -> bool:
+        """Whether the kernel promises that an index is in range, and nothing looks whether it is."""
+        return not self.debug and (self.program.unchecked or not access.checked)
 
     @cached_property
     def work(self) -> Work:

@@ -94,7 +94,7 @@ def emit(
         CompileError: the program has what the language does not.
     """
     module = Module(options.instructions)
-    context = Context(module, program, specs, options.debug, options.polling_levels)
+    context = Context(module, program, specs, options.debug, options.polling_levels, threads=threads)
     b = Builder(module)
     block = _ParameterBlock(b, layout_of(program, variant))
     b.do("%report = load ptr, ptr %launch, align 8")

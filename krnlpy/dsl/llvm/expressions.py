@@ -236,24 +236,24 @@ class Expressions:
             self.arrays[place] = self.context.table(place)
         array = self.arrays[place]
         index, within = self._index(expr.index)
-        inside = self._inside(place, array, index, within, expr.location)
+        inside = self._inside(expr, array, index, within)
 
         def read() -> str:
             return self.read(place.type, self._address(place.type, array, index), array.metadata)
 
         return read() if inside is None else self._guarded(inside, expr.type, literal(0, expr.type), read)
 
-    def store(self, place: ir.Place, index: tuple[ir.Expr, ...], value: ir.Expr, location: ir.Location) -> None:
+    def store(self, statement: ir.Store) -> None:
         """Evaluates in Python's order, the value first, and writes an element."""
-        b = self.b
-        stored = self.value(value)
+        b, place = self.b, statement.place
+        stored = self.value(statement.value)
         if isinstance(place, ir.ItemParameter):
             item = self.items[place]
             self._write(place.type, item.pointer, stored, item.metadata)
             return
         array = self.arrays[place]
-        listed, within = self._index(index)
-        inside = self._inside(place, array, listed, within, location)
+        listed, within = self._index(statement.index)
+        inside = self._inside(statement, array, listed, within)
         done = b.fresh("stored")
         if inside is not None:
             write = b.fresh("write")
@@ -315,19 +315,21 @@ class Expressions:
 
     def _inside(
         self,
-        place: ir.Place,
+        access: ir.Load | ir.Store | ir.Atomic,
         array: Array,
         index: list[tuple[str, ScalarType]],
         within: str | None,
-        location: ir.Location,
     ) -> str | None:
-        """Whether an index is in range along all axes (an i1), or None where that is promised."""
-        if self.context.program.unchecked and not self.context.debug:
+        """Whether an index is in range along all axes (an i1), or None where that is promised or proved."""
+        if self.context.is_promised(access):
             return None
         b = self.b
         inside = within
-        site = self.context.sites.access(place.name, len(index), location) if self.context.debug else 0
+        name, axes = access.place.name, self.context.checked_axes(access)
+        site = self.context.sites.access(name, len(index), access.location) if self.context.debug else 0
         for axis, ((value, kind), length) in enumerate(zip(index, array.lengths, strict=True)):
+            if not axes[axis]:
+                continue
             # Sign-extended and compared unsigned, a negative index is beyond every length.
             extend = "sext" if kind.is_signed else "zext"
             if kind.bits == 64:

@@ -58,7 +58,7 @@ class Statements(Atomics):
                 value = self.value(statement.value)
                 b.store(statement.variable.type.llvm, value, self.variables[statement.variable])
             case ir.Store():
-                self.store(statement.place, statement.index, statement.value, statement.location)
+                self.store(statement)
             case ir.If():
                 self._if(statement)
             case ir.While():

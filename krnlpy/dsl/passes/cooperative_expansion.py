@@ -144,7 +144,7 @@ class _Expansion:
         kind = s.place.type.compute
         result: list[ir.Stmt] = []
         for corner in (starts, ends):
-            load = ir.Load(s.place, tuple(corner), type=kind, location=w.where)
+            load = ir.Load(s.place, tuple(corner), s.checked, type=kind, location=w.where)
             result.append(w.assign(ir.Variable("outside", kind), load))
         return result
 
@@ -156,7 +156,7 @@ class _Expansion:
             if s.transposed:
                 row, column = column, row
             index = (w.add(row0, row), w.add(column0, column))
-            return [w.store(array, slot, ir.Load(s.place, index, type=kind, location=w.where))]
+            return [w.store(array, slot, ir.Load(s.place, index, s.checked, type=kind, location=w.where))]
 
         zero = ir.const(0.0 if kind.is_float else 0, kind, w.where)
         slot = w.variable("slot")
@@ -173,7 +173,7 @@ class _Expansion:
                 row, column = column, row
             value = ir.Load(array, (slot,), type=kind, location=w.where)
             index = (w.add(row0, row), w.add(column0, column))
-            return [ir.Store(s.place, index, value, location=w.where)]
+            return [ir.Store(s.place, index, value, s.checked, location=w.where)]
 
         each: list[ir.Stmt] = [self._each(s.matrix, w, give)]
         if s.matrix.use != "accumulator":  # all threads hold all of it: one writes

@@ -7,16 +7,16 @@ anything of its type, what a loop's body assigns too. A loop that ends by data h
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from krnlpy.dsl import ir
-from krnlpy.scalar import ScalarType, boolean, f64
+from krnlpy.scalar import boolean, f64
 
 from .array_sizes import local_arrays
+from .intervals import Interval, limits_of, operation
 
-Interval = tuple[int, int]
 Passes = tuple[int, float]
 """At least, and at most (``math.inf`` where nothing tells)."""
 
@@ -103,12 +103,6 @@ def _sum(all: Iterable[Passes]) -> Passes:
     return low, high
 
 
-def _limits(type: ScalarType) -> Interval:
-    if type is boolean or not type.is_integer:
-        return (0, 1) if type is boolean else (-(1 << 63), 1 << 64)
-    return int(type.min), int(type.max)
-
-
 class _Counter:
     """Counts passes. An environment holds the intervals of variables; nothing is known of a variable that it lacks."""
 
@@ -175,7 +169,7 @@ class _Counter:
             turns = _trip_count(start[0] - stop[1], -step[0]), _trip_count(start[1] - stop[0], max(-step[1], 1))
             reached = min(start[1], stop[0] + 1), start[1]
         else:
-            turns, reached = (0, math.inf), _limits(loop.variable.type)
+            turns, reached = (0, math.inf), limits_of(loop.variable.type)
         inside = self._forgotten(loop.body, environment)
         if loop.variable not in ir.assigned_variables(loop.body):
             inside[loop.variable] = reached
@@ -222,7 +216,7 @@ class _Counter:
             if not isinstance(change, ir.Binary) or not _reads_variable(change.left, variable.variable):
                 continue
             first, last = self._variable(variable.variable, before), self.interval(end, inside)
-            step, limits = self.interval(change.right, inside), _limits(variable.type)
+            step, limits = self.interval(change.right, inside), limits_of(variable.type)
             is_same = op in ("le", "ge")  # the end itself counts
             upwards = op in ("lt", "le")
             if change.op in ("add", "sub") and upwards == (change.op == "add") and step[0] >= 1:
@@ -293,11 +287,11 @@ class _Counter:
     # --------------------------------------------------------------------------------------------------- expressions
 
     def _variable(self, variable: ir.Variable, environment: dict[ir.Variable, Interval]) -> Interval:
-        return environment.get(variable) or _limits(variable.type)
+        return environment.get(variable) or limits_of(variable.type)
 
     def interval(self, e: ir.Expr, environment: dict[ir.Variable, Interval]) -> Interval:
         """What a value lies in. It means nothing for floats."""
-        limits = _limits(e.type)
+        limits = limits_of(e.type)
         if not (e.type.is_integer or e.type is boolean):
             return limits
         found = self._interval(e, environment) or limits
@@ -322,7 +316,7 @@ class _Counter:
             case ir.Load():
                 if isinstance(e.place, ir.ConstantArray) and e.place.type.is_integer:
                     return int(min(0, *e.place.values)), int(max(0, *e.place.values))  # out of range it is 0
-                return _limits(e.place.type) if e.place.type.is_integer or e.place.type is boolean else None
+                return limits_of(e.place.type) if e.place.type.is_integer or e.place.type is boolean else None
             case ir.Select():
                 a, b = self.interval(e.then, environment), self.interval(e.otherwise, environment)
                 return min(a[0], b[0]), max(a[1], b[1])
@@ -333,7 +327,7 @@ class _Counter:
                 return -high, -low
             case ir.Binary():
                 a, b = self.interval(e.left, environment), self.interval(e.right, environment)
-                return _OPERATIONS[e.op](a, b) if e.op in _OPERATIONS else None
+                return operation(e.op, a, b)
         return None
 
     def _extent(self, e: ir.Extent) -> Interval:
@@ -412,44 +406,3 @@ def _leaves(statement: ir.Stmt) -> bool:
 
 def _leaves_loop(statement: ir.Stmt) -> bool:
     return any(isinstance(node, ir.Break | ir.Return) for node in ir.walk(statement))
-
-
-def _corners(combine: Callable[[int, int], int]) -> Callable[[Interval, Interval], Interval]:
-    def found(a: Interval, b: Interval) -> Interval:
-        values = [combine(x, y) for x in a for y in b]
-        return min(values), max(values)
-
-    return found
-
-
-def _floordiv(a: Interval, b: Interval) -> Interval | None:
-    return _corners(lambda x, y: x // y)(a, b) if b[0] > 0 else None
-
-
-def _mod(a: Interval, b: Interval) -> Interval | None:
-    if b[0] <= 0:
-        return None
-    return 0, min(a[1], b[1] - 1) if a[0] >= 0 else b[1] - 1
-
-
-def _and(a: Interval, b: Interval) -> Interval | None:
-    positive = [n[1] for n in (a, b) if n[0] >= 0]
-    return (0, min(positive)) if positive else None
-
-
-def _shift(combine: Callable[[int, int], int]) -> Callable[[Interval, Interval], Interval | None]:
-    return lambda a, b: _corners(combine)(a, b) if b[0] >= 0 and b[1] < 32 else None
-
-
-_OPERATIONS: dict[str, Callable[[Interval, Interval], Interval | None]] = {
-    "add": lambda a, b: (a[0] + b[0], a[1] + b[1]),
-    "sub": lambda a, b: (a[0] - b[1], a[1] - b[0]),
-    "mul": _corners(lambda x, y: x * y),
-    "min": lambda a, b: (min(a[0], b[0]), min(a[1], b[1])),
-    "max": lambda a, b: (max(a[0], b[0]), max(a[1], b[1])),
-    "floordiv": _floordiv,
-    "mod": _mod,
-    "and": _and,
-    "shl": _shift(lambda x, y: x << y),
-    "shr": _shift(lambda x, y: x >> y),
-}

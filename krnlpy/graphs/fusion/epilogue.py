@@ -81,10 +81,10 @@ def epilogue(p: Source, r: Source, read: Elements, is_dead: Callable[[Elements],
             beside.append(g)
             views[g.name] = shared.view
             if is_loaded:
-                loaded = ir.Load(g, indices, type=shared.type.compute, location=location)
+                loaded = ir.Load(g, indices, at.checked, type=shared.type.compute, location=location)
                 before.append(ir.Assign(shared.variable, loaded, location=location))
             if is_stored:
-                after.append(ir.Store(g, indices, shared.value(location), location=location))
+                after.append(ir.Store(g, indices, shared.value(location), at.checked, location=location))
     if not after:
         raise Refused("nobody reads what they write")
     # Where the Out is gone, its lengths are those of another parameter of its shape.

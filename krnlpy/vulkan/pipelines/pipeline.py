@@ -158,6 +158,7 @@ class PipelineBuilder:
             "flat": flat,
             "broken_subgroup_barriers": defects.broken_subgroup_barriers,
             "watch": watch,
+            "threads": threads,
             "idle_lanes": defects.idle_lanes and math.prod(threads) % info.subgroup_threads > 0,
         }
         capabilities = replace(Capabilities.of(info), forgets=defects.forgotten_loads, strays=defects.stray_loops)

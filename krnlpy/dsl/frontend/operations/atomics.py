@@ -78,7 +78,7 @@ def _lower(op: ir.AtomicOp, lowering: Lowering, node: ast.Call) -> Value:
 
     def atomic(place: Element, value: ir.Expr | None, expected: ir.Expr | None) -> ir.Atomic:
         assert isinstance(place.place, ir.GlobalParameter | ir.GroupArray)
-        return ir.Atomic(targets, op, place.place, place.index, value, expected, location=where)
+        return ir.Atomic(targets, op, place.place, place.index, value, expected, place.checked, location=where)
 
     expected = operands[0] if count == 3 else None
     if len(places) == 1:
@@ -126,7 +126,9 @@ def _lower_parts(
         assert isinstance(place.place, ir.GlobalParameter | ir.GroupArray)
         result = lowering.temporary(type.compute, "old")
         rounded = operand.operand if isinstance(operand, ir.Round) else operand
-        lowering.emit_effect(ir.Atomic((result,), op, place.place, place.index, rounded, None, location=where))
+        lowering.emit_effect(
+            ir.Atomic((result,), op, place.place, place.index, rounded, None, place.checked, location=where)
+        )
         results.append(ir.Local(result, type=type.compute, location=where))
     old = assemble(target.type, iter(results), where)
     assert isinstance(old, Compound)

@@ -21,6 +21,7 @@ from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.receiver import Instance
 from krnlpy.dsl.frontend.sequences import entries
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, is_number
+from krnlpy.dsl.frontend.views import as_view
 from krnlpy.dsl.types.composites import composite_type
 from krnlpy.dsl.types.cooperative import CooperativeType
 from krnlpy.errors import KernelSyntaxError, KernelTypeError
@@ -121,6 +122,11 @@ def _abs(lowering: Lowering, call: Call) -> Value:
     if operand.type.kind == "uint":
         return operand
     return ir.Math("abs", (operand,), type=operand.type, location=call.location)
+
+
+def _unchecked(lowering: Lowering, call: Call) -> Value:
+    (value,) = arguments(call, 1, "unchecked")
+    return Static(replace(as_view(lowering.array(value, call.location)), checked=False), call.location)
 
 
 def _divmod(lowering: Lowering, call: Call) -> Value:
@@ -281,13 +287,14 @@ _SYNTAX: dict[Any, Callable[[Lowering, ast.Call], Value]] = {
 """Calls whose arguments are not evaluated: an atomic's first one is a target; others are for some places only."""
 _WITH_KEYWORDS = (builtins.group_array, builtins.local_array, *derivatives.HANDLERS)
 _WHOLE = {
-    *(python.type, python.super, python.list, python.tuple, builtins.where, np.where),
+    *(python.type, python.super, python.list, python.tuple, builtins.where, np.where, builtins.unchecked),
     *(*VECTOR_FUNCTIONS, *BALLOT_FUNCTIONS, *BARRIER_FUNCTIONS),
 }
 """What takes vectors whole; any other function is applied element by element."""
 _OF_SEQUENCES = {
     *(python.len, python.list, python.max, python.min, python.tuple, python.type),
     *(python.all, python.any, python.sum, np.all, np.any, np.prod, np.sum, math.prod, builtins.polynomial),
+    builtins.unchecked,
 }
 """What takes lists and arrays of any length as they are; to any other function they are vectors."""
 _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
@@ -304,6 +311,7 @@ _HANDLERS: dict[Any, Callable[[Lowering, Call], Value]] = {
     np.fabs: _abs,
     np.abs: _abs,
     builtins.cooperative_multiply_add: cooperative.product,
+    builtins.unchecked: _unchecked,
     **VECTOR_FUNCTIONS,
     **SUBGROUP_FUNCTIONS,
     **BARRIER_FUNCTIONS,

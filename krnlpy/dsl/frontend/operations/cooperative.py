@@ -11,6 +11,7 @@ from krnlpy.dsl.frontend.callables import Call
 from krnlpy.dsl.frontend.conversions import coerce_scalar, typed
 from krnlpy.dsl.frontend.lowering import Lowering
 from krnlpy.dsl.frontend.values import Compound, Static, Value, describe, is_number
+from krnlpy.dsl.frontend.views import View
 from krnlpy.dsl.types.cooperative import USES, CooperativeType
 from krnlpy.errors import KernelNameError, KernelSyntaxError, KernelTypeError
 
@@ -50,7 +51,11 @@ def call(lowering: Lowering, callee: CooperativeType | Method, call: Call) -> Va
     transposed = _transposed(call)
     if len(values) != 3:
         raise KernelTypeError(f"write .{callee.name}(array, row, column)", *where)
-    place = values[0].value if isinstance(values[0], Static) else None
+    place: Any = values[0].value if isinstance(values[0], Static) else None
+    checked = True
+    if isinstance(place, View) and place.is_whole:
+        checked = place.checked
+        place = place.base
     rank = place.ndim if isinstance(place, ir.GlobalParameter) else len(getattr(place, "shape", ()))
     if not isinstance(place, ir.GlobalParameter | ir.GroupArray) or rank != 2:
         raise KernelTypeError(
@@ -61,12 +66,12 @@ def call(lowering: Lowering, callee: CooperativeType | Method, call: Call) -> Va
     if isinstance(callee.owner, CooperativeType):
         matrix = _new(lowering, callee.owner)
         _check_type(matrix, place, where)
-        lowering.emit_convergent(ir.CooperativeLoad(matrix, place, index, transposed, location=where))
+        lowering.emit_convergent(ir.CooperativeLoad(matrix, place, index, transposed, checked, location=where))
         return Static(matrix, where)
     _check_type(callee.owner, place, where)
     if isinstance(place, ir.GlobalParameter) and not place.mutable:
         raise KernelTypeError(f"{place.name} is read only; declare it GlobalMut[{place.type}, 2] to write", *where)
-    lowering.emit_convergent(ir.CooperativeStore(callee.owner, place, index, transposed, location=where))
+    lowering.emit_convergent(ir.CooperativeStore(callee.owner, place, index, transposed, checked, location=where))
     return None
 
 

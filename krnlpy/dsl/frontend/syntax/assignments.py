@@ -334,7 +334,7 @@ class AssignmentLowering(TargetLowering):
     ) -> None:
         for i in index:
             view = self.view_at(view, i, where)
-        self.write(elements(view.base, tuple(view.numbers)), value, where, value_where)
+        self.write(elements(view.base, tuple(view.numbers), view.checked), value, where, value_where)
 
     def variables_named(self, names: set[str | ViewName]) -> Iterator[ir.Variable]:
         """The variables that names of ``assigned`` stand for, in one order in each process: the text of a kernel, by

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import replace
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.frontend.conversions import cast, typed
@@ -39,10 +40,10 @@ class IndexLowering(Lowering):
         raise KernelTypeError(f"{describe(owner)} cannot be indexed", *where)
 
     def element(
-        self, place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...], where: ir.Location
+        self, place: ir.Place | CompoundPlace, index: tuple[ir.Expr, ...], where: ir.Location, checked: bool = True
     ) -> ir.Expr | Compound:
         """The value of an element of an array, buffer or item."""
-        return element(place, index, where)
+        return element(place, index, where, checked)
 
     def value_of(self, view: View, where: ir.Location) -> Value:
         """A view as a value: the element where one is left, else itself."""
@@ -51,7 +52,7 @@ class IndexLowering(Lowering):
         index = tuple(entry for entry in view.entries if isinstance(entry, ir.Expr))
         if isinstance(view.base, CompoundPlace):
             index = tuple(self.index_once(i) for i in index)
-        return self.element(view.base, index, where)
+        return self.element(view.base, index, where, view.checked)
 
     def part_of(self, array: Array, node: ast.Subscript) -> Value:
         """``array[...]``: an element, or a row or slice of it."""
@@ -91,7 +92,7 @@ class IndexLowering(Lowering):
         view = as_view(array)
         chosen = dict(zip(view.axes, taken, strict=True))
         entries_of = {axis: self._entry(view, axis, *chosen[axis]) for axis in chosen}
-        result = View(view.base, tuple(entries_of.get(axis, old) for axis, old in enumerate(view.entries)))
+        result = replace(view, entries=tuple(entries_of.get(axis, old) for axis, old in enumerate(view.entries)))
         return result.of(iter([self.evaluate_once(n, "index") for n in result.numbers])) if result.axes else result
 
     def _entry(
@@ -221,7 +222,8 @@ class IndexLowering(Lowering):
         view = as_view(array)
         axis = view.axes[0]
         number = self._position(view, axis, self._index(index, where), where)
-        return self.value_of(View(view.base, (*view.entries[:axis], number, *view.entries[axis + 1 :])), where)
+        entries = (*view.entries[:axis], number, *view.entries[axis + 1 :])
+        return self.value_of(replace(view, entries=entries), where)
 
     # ---------------------------------------------------------------------------------------------------------- loops
 
@@ -241,7 +243,7 @@ class IndexLowering(Lowering):
         number = typed(index, i32)
         number = number if old is None else self._at_span(old, number, where)
         entries = (*view.entries[:axis], self.evaluate_once(number, "index"), *view.entries[axis + 1 :])
-        return View(view.base, entries)
+        return replace(view, entries=entries)
 
     # ----------------------------------------------------------------------------------------------------- attributes
 

@@ -84,7 +84,7 @@ class TargetLowering(ArrayLowering):
             view = self.subscript(owner, node)
             if view.axes:
                 return view
-            return elements(view.base, tuple(self.index_once(i) for i in view.numbers))
+            return elements(view.base, tuple(self.index_once(i) for i in view.numbers), view.checked)
         if isinstance(node, ast.Attribute) and members.is_attribute(self, node):
             return self.array(self.value(node), where)
         if isinstance(node, ast.Attribute) and self._is_part(node.value):
@@ -92,7 +92,7 @@ class TargetLowering(ArrayLowering):
             if not isinstance(owner, Array):
                 return self._part(owner, node.attr, where)
             return self.array(self.array_attribute(owner, node.attr, where), where)
-        if not isinstance(node, ast.Name | ast.Attribute):
+        if not isinstance(node, ast.Name | ast.Attribute | ast.Call):
             raise KernelSyntaxError("kernels assign to variables and to elements of arrays", *where)
         return self.array(self.value(node), where)
 
@@ -213,7 +213,7 @@ class TargetLowering(ArrayLowering):
             case LocalName() | CompoundName():
                 return self.read(target, where)
             case Element():
-                return self.element(target.place, target.index, where)
+                return self.element(target.place, target.index, where, target.checked)
             case CompositeTarget():
                 return Compound(target.type, tuple(self._read(part, where) for part in target.parts), where)
             case SelectedTarget():
@@ -267,7 +267,7 @@ class TargetLowering(ArrayLowering):
             raise KernelTypeError(f"{place.name} is read only; declare it {better}[{place.type}] to write", *where)
         if isinstance(value, ir.Round) and value.to is place.type:
             value = value.operand  # the store rounds
-        statement = ir.Store(place, target.index, value, location=where)
+        statement = ir.Store(place, target.index, value, target.checked, location=where)
         if isinstance(place, ir.LocalArray) and place in self.local_arrays:
             self.emit(statement)
         else:
@@ -286,7 +286,7 @@ def _neighbour(parts: tuple[Target, ...], index: ir.Expr) -> Target | None:
     if len(elements) < len(parts) or any(element.place is not elements[0].place for element in elements):
         return None
     at = compounds.index_of_neighbours([element.index for element in elements], index)
-    return None if at is None else Element(elements[0].place, at)
+    return None if at is None else Element(elements[0].place, at, elements[0].checked)
 
 
 def _described(target: Target) -> str:

@@ -151,7 +151,7 @@ class ForwardMode:
                 for j in self._directions(mask):
                     tangent = tangents[j] or ir.const(0.0, s.value.type, s.location)
                     self._out.append(
-                        ir.Store(self._copies.tangent_array(s.place, j), index, tangent, location=s.location)
+                        ir.Store(self._copies.tangent_array(s.place, j), index, tangent, s.checked, location=s.location)
                     )
                 self._out.append(replace(s, place=self._copies.place(s.place), index=index, value=value))
             case ir.If():
