@@ -29,10 +29,11 @@ from krnlpy.dsl.semantics.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.features import FLOAT_ATOMICS, Feature
 
 from .compiler import Compiler
-from .executable import NEVER, HostExecutable, stopped_by
+from .executable import HostExecutable
 from .graphs import Recording
 from .interrupts import uninterrupted
-from .memory import Array, ArrayMemory, HostMemory, address_of, allocate, kept_bytes
+from .memory import ALIGNMENT, Array, ArrayMemory, HostMemory, address_of, allocate, kept_bytes
+from .parts import PythonThreads
 from .pool import ThreadPool
 
 _FEATURES = frozenset(
@@ -53,7 +54,8 @@ class HostBackend:
 
     def __init__(self) -> None:
         self._compiler: Compiler = uninterrupted(Compiler)
-        self._pool = ThreadPool()
+        self._pool = ThreadPool(self._compiler)
+        self._threads = PythonThreads()
         self._info = _describe(self._compiler)
         self._scratch = threading.local()
         self._usage = Usage()
@@ -164,7 +166,7 @@ class HostBackend:
             return
         buffers = executable.buffers.pack(*[memory.address for memory, _, _ in bindings])
         report = None if executable.reports is None else executable.reports.new(config.print_bytes)
-        launch = LAUNCH.pack(0 if report is None else report.ctypes.data, NEVER, *groups)
+        launch = LAUNCH.pack(0 if report is None else report.ctypes.data, *groups)
         chunk = executable.chunk(count, config.host_threads)
         self.run(executable, parameters, buffers, launch, count, chunk, bindings)
         if executable.reports is not None and report is not None:
@@ -191,20 +193,11 @@ class HostBackend:
     ) -> None:
         """Runs so many items or groups, on several cores where they are more than a chunk. Raises what the handler of a
         signal raises meanwhile, KeyboardInterrupt say; the kernel has stopped then."""
-        if chunk >= count:
-            if count > executable.uninterrupted:
-                work = self._run_range
-                self._launches.run(executable, bindings, work, executable, parameters, buffers, 0, count, launch)
-            else:
-                self._run_range(executable, parameters, buffers, 0, count, launch)
-            return
-        stop = ctypes.c_int32()
-        launch = stopped_by(launch, stop)
-
-        def run(begin: int, end: int) -> None:
-            self._run_range(executable, parameters, buffers, begin, end, launch)
-
-        self._launches.run(executable, bindings, self._pool.run, run, count, chunk, stop)
+        work = self._share if chunk < count or executable.scratch_bytes else self._run
+        if count > executable.uninterrupted:
+            self._launches.run(executable, bindings, work, executable, parameters, buffers, launch, count, chunk)
+        else:
+            work(executable, parameters, buffers, launch, count, chunk)
 
     def share(self, work: Callable[[int, int], None], count: int) -> None:
         """Calls Python's ``work(begin, end)`` for ranges that make up 0..count, by several threads. Raises what it, or
@@ -212,7 +205,7 @@ class HostBackend:
         if config.host_threads == 1 or count == 1:
             work(0, count)
         else:
-            self._pool.run(work, count, 1, ctypes.c_int32())
+            self._threads.run(work, count, 1, ctypes.c_int32())
 
     def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
         """A recording of commands."""
@@ -244,20 +237,26 @@ class HostBackend:
         check_groups(executable.name, (x, y, z), executable.threads)
         HostBackend.launch(self, executable, (x, y, z), bindings, parameters, is_due)
 
-    def _run_range(
-        self, executable: HostExecutable, parameters: bytes, buffers: bytes, begin: int, end: int, launch: bytes
+    def _run(
+        self, executable: HostExecutable, parameters: bytes, buffers: bytes, launch: bytes, count: int, chunk: int
     ) -> None:
-        need = executable.scratch_bytes
-        if not need:
-            while (function := executable.function)(parameters, buffers, begin, end, None, launch):
-                executable.ask_more(function)
-            return
+        """In this thread."""
+        while self._pool.run(function := executable.function, parameters, buffers, None, launch, count):
+            executable.ask_more(function)
+
+    def _share(
+        self, executable: HostExecutable, parameters: bytes, buffers: bytes, launch: bytes, count: int, chunk: int
+    ) -> None:
+        """In as many threads as there are chunks, each of which has scratch."""
+        workers = config.host_threads if chunk < count else 1
+        stride = -(-executable.scratch_bytes // ALIGNMENT) * ALIGNMENT
         free: list[HostMemory] = self._scratch.__dict__.setdefault("free", [])
         # Taken out of the list: a signal's handler may launch on the same thread while the kernel runs.
         memory = free.pop() if free else None
-        if memory is None or memory.nbytes < need:
-            memory = allocate(need)
-        while (function := executable.function)(parameters, buffers, begin, end, memory.address, launch):
+        if memory is None or memory.nbytes < workers * stride:
+            memory = allocate(workers * stride)
+        arguments = parameters, buffers, memory.address, launch, count, chunk, stride, workers
+        while self._pool.share(function := executable.function, *arguments):
             executable.ask_more(function)
         free.append(memory)
 
@@ -271,6 +270,7 @@ class HostBackend:
     def close(self) -> None:
         """Ends the threads of the pool."""
         self._pool.close()
+        self._threads.close()
 
 
 def _upload(memory: HostMemory, offset: int, data: Array) -> None:

@@ -12,8 +12,6 @@ from krnlpy import config
 from krnlpy.backend.commands import Call, Command, Copy, Launch, LaunchIndirect, identity
 from krnlpy.dsl.llvm.emit import LAUNCH
 
-from .executable import NEVER
-
 if TYPE_CHECKING:
     from .backend import HostBackend
 
@@ -73,11 +71,6 @@ def _launch(backend: HostBackend, command: Launch) -> Iterator[Step]:
     if not count:
         return
     buffers = executable.buffers.pack(*[memory.address for memory, _, _ in command.bindings])
-    launch = LAUNCH.pack(0, NEVER, *command.groups)
+    launch = LAUNCH.pack(0, *command.groups)
     chunk = executable.chunk(count, config.host_threads)
-    if chunk < count or executable.scratch_bytes or count > executable.uninterrupted:
-        yield partial(backend.run, executable, parameters, buffers, launch, count, chunk, command.bindings)
-    else:
-        while (function := executable.function)(parameters, buffers, 0, 0, None, launch):
-            executable.ask_more(function)
-        yield partial(function, parameters, buffers, 0, count, None, launch)
+    yield partial(backend.run, executable, parameters, buffers, launch, count, chunk, command.bindings)
