@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import os
 import platform
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -19,6 +18,7 @@ import numpy as np
 
 from krnlpy import config
 from krnlpy.backend.commands import Command
+from krnlpy.backend.foreign import ForeignCalls
 from krnlpy.backend.memory_stats import MemoryStats, Usage
 from krnlpy.backend.postponed import Launches, accesses_of
 from krnlpy.backend.protocol import BackendOf, Binding, BuildRequest, check_groups
@@ -28,12 +28,12 @@ from krnlpy.dsl.llvm.emit import LAUNCH
 from krnlpy.dsl.semantics.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.features import FLOAT_ATOMICS, Feature
 
-from .compiler import Compiler
-from .executable import HostExecutable
+from .compiler import Compiler, MachineCode
+from .executable import CHUNKS, HostExecutable
+from .foreign import ADDRESS, ENTRY, emit
 from .graphs import Recording
 from .interrupts import uninterrupted
 from .memory import ALIGNMENT, Array, ArrayMemory, HostMemory, address_of, allocate, kept_bytes
-from .parts import PythonThreads
 from .pool import ThreadPool
 
 _FEATURES = frozenset(
@@ -55,7 +55,7 @@ class HostBackend:
     def __init__(self) -> None:
         self._compiler: Compiler = uninterrupted(Compiler)
         self._pool = ThreadPool(self._compiler)
-        self._threads = PythonThreads()
+        self._callers: dict[np.dtype[Any], MachineCode] = {}
         self._info = _describe(self._compiler)
         self._scratch = threading.local()
         self._usage = Usage()
@@ -199,13 +199,27 @@ class HostBackend:
         else:
             work(executable, parameters, buffers, launch, count, chunk)
 
-    def share(self, work: Callable[[int, int], None], count: int) -> None:
-        """Calls Python's ``work(begin, end)`` for ranges that make up 0..count, by several threads. Raises what it, or
-        the handler of a signal, raises."""
-        if config.host_threads == 1 or count == 1:
-            work(0, count)
+    def call(self, calls: ForeignCalls) -> None:
+        """Calls a function of C's. Raises what the handler of a signal raises meanwhile, when they have ended that were
+        begun."""
+        count, workers = len(calls.table), config.host_threads
+        if not count:
+            return
+        chunk = max(calls.chunk, -(-count // (CHUNKS * workers))) if workers > 1 else count
+        arguments = calls.table.tobytes(), ADDRESS.pack(calls.function), None, b"", count, chunk, 0, workers
+        share = partial(self._pool.share, self.caller(calls.table.dtype), *arguments)
+        if calls.within is None:
+            share()
         else:
-            self._threads.run(work, count, 1, ctypes.c_int32())
+            calls.within(share)
+
+    def caller(self, dtype: np.dtype[Any]) -> int:
+        """The address of :func:`krnlpy.host.foreign.emit`'s function for rows of a type."""
+        code = self._callers.get(dtype)
+        if code is None:
+            code = self._callers[dtype] = self._compiler.load(emit(dtype), ENTRY, name="calls of C functions")
+        (address,) = code.addresses
+        return address
 
     def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
         """A recording of commands."""
@@ -270,7 +284,6 @@ class HostBackend:
     def close(self) -> None:
         """Ends the threads of the pool."""
         self._pool.close()
-        self._threads.close()
 
 
 def _upload(memory: HostMemory, offset: int, data: Array) -> None:

@@ -22,7 +22,7 @@ from .compiler import Compiler, MachineCode
 
 _LEAST_WORK = 1 << 21
 """Nodes of the IR that are worth another thread: they take some 30 us, as waking it does."""
-_CHUNKS = 4
+CHUNKS = 4
 """Chunks for each thread, so that one that was held up does not hold up all."""
 _MAX_LOCAL_BYTES = 128 << 10
 """Of a thread's local arrays, which may lie on a stack."""
@@ -99,6 +99,6 @@ class HostExecutable:
         """How many items or groups of ``count`` a worker takes at a time."""
         if workers <= 1 or count <= self._least_chunk:
             return count
-        chunk = max(self._least_chunk, -(-count // (_CHUNKS * workers)))
+        chunk = max(self._least_chunk, -(-count // (CHUNKS * workers)))
         # 64 items, of a byte or more each, fill whole cache lines.
         return -(-chunk // 64) * 64 if self.is_items else chunk

@@ -35,7 +35,7 @@ CONTROL = "{ i64, ptr, i64, ptr }"
 thread that is not Python's; when Python last looked for signals, or 0; the address of the word that stops the kernel
 when it is no longer 0. That address is changed where the handler of a signal raises."""
 
-_POLL = f"""\
+POLL = f"""\
 declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
 declare i32 @PyErr_CheckSignals()
@@ -89,6 +89,7 @@ leave:
 }}
 @krnlpy_stop = internal constant i32 1, align 4
 """
+"""``i64 krnlpy_poll(control)``: the budget until the next poll, or 0 if the work is to stop."""
 
 
 def start_budget(b: Builder) -> None:
@@ -120,7 +121,7 @@ def load_budget(b: Builder) -> None:
 
 def charge(b: Builder, work: str) -> None:
     """Subtracts work (an i64) from the budget, and polls when it is used up. A kernel that is to stop ends here."""
-    b.module.define("krnlpy_poll", _POLL)
+    b.module.define("krnlpy_poll", POLL)
     poll, go = b.fresh("poll"), b.fresh("go")
     budget = b.load("i64", "%budget")
     used_up = b.op(f"icmp ult i64 {budget}, {work}")  # one instruction with the subtraction
