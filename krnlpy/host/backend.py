@@ -6,7 +6,7 @@ import functools
 import os
 import platform
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from krnlpy import config
 from krnlpy.backend.commands import Command
 from krnlpy.backend.foreign import ForeignCalls
 from krnlpy.backend.memory_stats import MemoryStats, Usage
-from krnlpy.backend.postponed import Launches, accesses_of
+from krnlpy.backend.postponed import Access, Launches, accesses_of
 from krnlpy.backend.protocol import BackendOf, Binding, BuildRequest, check_groups
 from krnlpy.backend.timing import HostTimer
 from krnlpy.device_info import MAX_INDEX, DeviceInfo
@@ -54,7 +54,7 @@ class HostBackend:
 
     def __init__(self) -> None:
         self._compiler: Compiler = uninterrupted(Compiler)
-        self._pool = ThreadPool(self._compiler)
+        self.pool = ThreadPool(self._compiler)
         self._callers: dict[np.dtype[Any], MachineCode] = {}
         self._info = _describe(self._compiler)
         self._scratch = threading.local()
@@ -205,13 +205,18 @@ class HostBackend:
         count, workers = len(calls.table), config.host_threads
         if not count:
             return
-        chunk = max(calls.chunk, -(-count // (CHUNKS * workers))) if workers > 1 else count
-        arguments = calls.table.tobytes(), ADDRESS.pack(calls.function), None, b"", count, chunk, 0, workers
-        share = partial(self._pool.share, self.caller(calls.table.dtype), *arguments)
+        function = ADDRESS.pack(calls.function)
+        arguments = calls.table.tobytes(), function, None, b"", count, self.rows(calls), 0, workers
+        share = partial(self.pool.share, self.caller(calls.table.dtype), *arguments)
         if calls.within is None:
             share()
         else:
             calls.within(share)
+
+    def rows(self, calls: ForeignCalls) -> int:
+        """How many rows a worker takes at a time."""
+        count, workers = len(calls.table), config.host_threads
+        return max(calls.chunk, -(-count // (CHUNKS * workers))) if workers > 1 else max(1, count)
 
     def caller(self, dtype: np.dtype[Any]) -> int:
         """The address of :func:`krnlpy.host.foreign.emit`'s function for rows of a type."""
@@ -231,6 +236,10 @@ class HostBackend:
             self._launches.perform(self, recording.commands)
         else:
             recording.replay()
+
+    def run_all(self, accesses: Callable[[], Sequence[Access]], work: Callable[..., object], *arguments: Any) -> None:
+        """Does work that accesses bytes; what the handler of a signal asks of them meanwhile is done after it."""
+        self._launches.run_all(accesses, work, *arguments)
 
     def launch_indirect(
         self,
@@ -255,23 +264,38 @@ class HostBackend:
         self, executable: HostExecutable, parameters: bytes, buffers: bytes, launch: bytes, count: int, chunk: int
     ) -> None:
         """In this thread."""
-        while self._pool.run(function := executable.function, parameters, buffers, None, launch, count):
+        while self.pool.run(function := executable.function, parameters, buffers, None, launch, count):
             executable.ask_more(function)
 
     def _share(
         self, executable: HostExecutable, parameters: bytes, buffers: bytes, launch: bytes, count: int, chunk: int
     ) -> None:
         """In as many threads as there are chunks, each of which has scratch."""
-        workers = config.host_threads if chunk < count else 1
-        stride = -(-executable.scratch_bytes // ALIGNMENT) * ALIGNMENT
+        workers, stride = config.host_threads if chunk < count else 1, self.stride(executable)
+
+        def work(scratch: int) -> None:
+            arguments = parameters, buffers, scratch, launch, count, chunk, stride, workers
+            while self.pool.share(function := executable.function, *arguments):
+                executable.ask_more(function)
+
+        self.with_scratch(workers * stride, work)
+
+    def stride(self, executable: HostExecutable) -> int:
+        """Bytes from the scratch of a worker to that of the next."""
+        return -(-executable.scratch_bytes // ALIGNMENT) * ALIGNMENT
+
+    def try_out(self, executable: HostExecutable, parameters: bytes, buffers: bytes, launch: bytes) -> None:
+        """Sees to it that a launch is not refused, by one of no items or groups."""
+        self._share(executable, parameters, buffers, launch, 0, 1)
+
+    def with_scratch(self, nbytes: int, work: Callable[[int], None]) -> None:
+        """Calls ``work(address)`` with the address of so much memory, which this thread keeps."""
         free: list[HostMemory] = self._scratch.__dict__.setdefault("free", [])
         # Taken out of the list: a signal's handler may launch on the same thread while the kernel runs.
         memory = free.pop() if free else None
-        if memory is None or memory.nbytes < workers * stride:
-            memory = allocate(workers * stride)
-        arguments = parameters, buffers, memory.address, launch, count, chunk, stride, workers
-        while self._pool.share(function := executable.function, *arguments):
-            executable.ask_more(function)
+        if memory is None or memory.nbytes < nbytes:
+            memory = allocate(nbytes)
+        work(memory.address)
         free.append(memory)
 
     def timer(self) -> HostTimer:
@@ -283,7 +307,7 @@ class HostBackend:
 
     def close(self) -> None:
         """Ends the threads of the pool."""
-        self._pool.close()
+        self.pool.close()
 
 
 def _upload(memory: HostMemory, offset: int, data: Array) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from .compiler import Compiler
+from .threads.commands import COPY, FILL
 from .threads.layout import ENDED, MOST_HELPERS, POOL_BYTES, STARTED
-from .threads.module import END, RUN, SHARE, text
+from .threads.module import END, REPLAY, RUN, SHARE, text
 
 _POINTER, _BYTES, _COUNT = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64
 # They raise what a signal handler raises while they run.
@@ -20,6 +21,7 @@ _RUN = ctypes.PYFUNCTYPE(ctypes.c_int32, _POINTER, _BYTES, _BYTES, _POINTER, _BY
 _SHARE = ctypes.PYFUNCTYPE(
     *(ctypes.c_int32, _POINTER, _BYTES, _BYTES, _POINTER, _BYTES, _COUNT, _COUNT, _COUNT, _COUNT, _POINTER)
 )
+_REPLAY = ctypes.PYFUNCTYPE(ctypes.c_int32, _POINTER, _COUNT, _POINTER, _COUNT, _POINTER)
 _END = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
 
 
@@ -51,15 +53,19 @@ class ThreadPool:
 
     Any number of threads may run launches at once; one of them has the helpers. After a fork, the child starts helpers
     of its own.
+
+    Attributes:
+        copy: the addresses of functions for launches that move bytes; see :mod:`krnlpy.host.threads.commands`.
+        fill: see there.
     """
 
     def __init__(self, compiler: Compiler) -> None:
-        code = compiler.load(text(), RUN, SHARE, END, name="the pool of threads")
+        code = compiler.load(text(), RUN, SHARE, REPLAY, END, COPY, FILL, name="the pool of threads")
         _kept.append((compiler, code))
-        run, share, end = code.addresses
+        run, share, replay, end, self.copy, self.fill = code.addresses
         self.run: Callable[..., int] = _RUN(run)
         """``run(function, parameters, buffers, scratch, launch, count)``: in this thread alone; as :meth:`share`."""
-        self._share, self._end = _SHARE(share), _END(end)
+        self._share, self._replay, self._end = _SHARE(share), _REPLAY(replay), _END(end)
         self._crew = _Crew(self._end)
         pool = weakref.ref(self)
 
@@ -100,7 +106,16 @@ class ThreadPool:
         """
         crew = self._crew  # stays until the end, whatever others do
         helpers = min(workers - 1, MOST_HELPERS)
-        return self._share(function, parameters, buffers, scratch, launch, count, chunk, stride, helpers, crew.address)
+        status: int = self._share(
+            function, parameters, buffers, scratch, launch, count, chunk, stride, helpers, crew.address
+        )
+        return status
+
+    def replay(self, commands: int, many: int, scratch: int | None, workers: int) -> None:
+        """Runs launches one after the other: so many, of :data:`krnlpy.host.threads.commands.COMMAND` at an address.
+        None refuses. ``workers`` and what is raised: as for :meth:`share`."""
+        crew = self._crew
+        self._replay(commands, many, scratch, min(workers - 1, MOST_HELPERS), crew.address)
 
     def close(self) -> None:
         """Ends the helpers, those at work after it; a later launch starts new ones."""

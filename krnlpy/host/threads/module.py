@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from krnlpy.dsl.llvm.polls import CONTROL
 
-from . import regions, sleeping
+from . import commands, regions, sleeping
 from .layout import ENDING, STARTED, WORKERS, at, field
 
-RUN, SHARE, END = "krnlpy_run", "krnlpy_share", "krnlpy_end"
+RUN, SHARE, REPLAY, END = "krnlpy_run", "krnlpy_share", "krnlpy_replay", "krnlpy_end"
 """The functions that Python calls, with its lock held.
 
 ``i32 RUN(function, parameters, buffers, scratch, launch, count)`` calls ``function(parameters, buffers, 0, count,
@@ -30,6 +30,9 @@ scratch, launch, control)``, of :mod:`krnlpy.dsl.llvm.emit`.
 ``i32 SHARE(function, parameters, buffers, scratch, launch, count, chunk, stride, helpers, pool)`` calls it for ranges
 that make up 0..count, each of ``chunk`` items, by at most so many helpers besides the caller. Worker n has its scratch
 at ``scratch + n * stride``. A pool is all zeros before it is first used.
+
+``i32 REPLAY(commands, many, scratch, helpers, pool)`` does so for each of many launches, a
+:data:`krnlpy.host.threads.commands.COMMAND` each, in their order. All have the same scratch.
 
 They return 0; 1 if the function refused; another number with Python's exception set: that of a signal's handler.
 
@@ -52,7 +55,7 @@ _FINISH = """\
 
 def text() -> str:
     """The module, for this machine."""
-    return "\n".join([sleeping.text(), regions.FUNCTIONS, _FUNCTIONS])
+    return "\n".join([sleeping.text(), regions.FUNCTIONS, commands.FUNCTIONS, _FUNCTIONS])
 
 
 _FUNCTIONS = f"""\
@@ -73,6 +76,15 @@ entry:
   {_START}
   %result = call i32 @launch(ptr %function, ptr %parameters, ptr %buffers, ptr %scratch, ptr %launch, i64 %count,
     i64 %chunk, i64 %stride, i64 %helpers, ptr %pool, ptr %control)
+  {_FINISH}
+}}
+
+define i32 @{REPLAY}(ptr %commands, i64 %many, ptr %scratch, i64 %helpers, ptr %pool) nounwind {{
+entry:
+  %control = alloca {CONTROL}
+  call void @grow(ptr %pool, i64 %helpers)
+  {_START}
+  %result = call i32 @run_all(ptr %commands, i64 %many, ptr %scratch, i64 %helpers, ptr %pool, ptr %control)
   {_FINISH}
 }}
 

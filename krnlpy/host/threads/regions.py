@@ -269,9 +269,8 @@ out:
   ret void
 }}
 
-; Lets Python handle its signals; what a handler raises stops the region.
-define internal void @handle_signals(ptr %control) nounwind {{
-entry:
+; Lets Python handle its signals; returns whether a handler has raised.
+define internal i1 @handle_signals(ptr %control) nounwind {{
   %thread = getelementptr {CONTROL}, ptr %control, i32 0, i32 1
   %state = load ptr, ptr %thread
   call void @PyEval_RestoreThread(ptr %state)
@@ -279,14 +278,7 @@ entry:
   %again = call ptr @PyEval_SaveThread()
   store ptr %again, ptr %thread
   %raises = icmp ne i32 %raised, 0
-  br i1 %raises, label %stop, label %out
-stop:
-  %told = getelementptr {CONTROL}, ptr %control, i32 0, i32 3
-  %word = load ptr, ptr %told
-  store atomic i32 1, ptr %word seq_cst, align 4
-  br label %out
-out:
-  ret void
+  ret i1 %raises
 }}
 
 ; Runs a launch in this thread; returns 0, 1 if it was refused, or another number if it was stopped.
@@ -383,7 +375,10 @@ sleep:
   %stopped = icmp ne i32 %stop_word, 0
   br i1 %stopped, label %look, label %signals
 signals:
-  call void @handle_signals(ptr %control)
+  %raises = call i1 @handle_signals(ptr %control)
+  br i1 %raises, label %stop, label %look
+stop:
+  store atomic i32 1, ptr %stop_at seq_cst, align 4
   br label %look
 over:
   %status = load atomic i32, ptr %status_at seq_cst, align 4
