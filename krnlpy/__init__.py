@@ -53,13 +53,14 @@ from .scalar import SCALAR_TYPES, DTypeLike, ScalarType, scalar_type
 from .views.struct_view import struct_dtype
 
 if TYPE_CHECKING:
+    from .backend.foreign import ForeignCalls
     from .backend.memory_stats import MemoryStats
     from .dsl.frontend.callables import Func
     from .dsl.frontend.syntax.function_info import FunctionInfo, function_info
     from .dsl.frontend.syntax.functions import func
     from .dsl.types.checked import bf16, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
     from .graphs.graph import Graph
-    from .graphs.host_call import host_call
+    from .graphs.host_call import call_foreign, host_call
     from .kernels.from_source import kernel_from_source
     from .profiling.profile import Profile, Record
     from .tuning.autotune import autotune
@@ -89,6 +90,7 @@ __all__ = [
     "Feature",
     "FileError",
     "FileMissing",
+    "ForeignCalls",
     "Func",
     "FunctionInfo",
     "Global",
@@ -130,6 +132,7 @@ __all__ = [
     "UnsizedError",
     "autotune",
     "bf16",
+    "call_foreign",
     "config",
     "devices",
     "errors",
@@ -166,6 +169,8 @@ _LATER = {
     "FunctionInfo": "dsl.frontend.syntax.function_info",
     "func": "dsl.frontend.syntax.functions",
     "function_info": "dsl.frontend.syntax.function_info",
+    "ForeignCalls": "backend.foreign",
+    "call_foreign": "graphs.host_call",
     "host_call": "graphs.host_call",
     "kernel_from_source": "kernels.from_source",
 }

@@ -398,10 +398,10 @@ MUTATIONS = [
     ),
     # The host's threads and masks
     Mutation(
-        "krnlpy/host/pool.py",
-        "min(begin + self._chunk, self._end)",
-        "begin + self._chunk",
-        f"tests/host/test_backend.py {HOST}",
+        "krnlpy/host/threads/regions.py",
+        "umin.i64(i64 %far, i64 %count)",
+        "umin.i64(i64 %far, i64 %far)",
+        f"tests/host/test_pool.py {HOST}",
     ),
     Mutation(
         _MASKS,

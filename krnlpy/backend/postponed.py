@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from krnlpy.errors import DeviceBusy
 
-from .commands import Call, Command, perform
+from .commands import Call, Command, Copy, Launch, LaunchIndirect, perform
 
 if TYPE_CHECKING:
     from .protocol import Backend, Binding
@@ -27,17 +27,17 @@ Span = tuple[Any, int, int]
 
 
 class _Launch:
-    __slots__ = ("_bindings", "_executable", "is_over", "thread", "waiting")
+    __slots__ = ("_accesses", "is_over", "thread", "waiting")
 
-    def __init__(self, executable: Any, bindings: Sequence[Binding]) -> None:
+    def __init__(self, accesses: Callable[[], Sequence[Access]]) -> None:
         self.thread = threading.get_ident()
-        self._executable, self._bindings = executable, bindings
+        self._accesses = accesses
         self.is_over = False
         self.waiting: list[tuple[Sequence[Access], Callable[[], None]]] = []
 
     def conflicts_with(self, accesses: Sequence[Access]) -> bool:
         """Whether others that access these bytes must wait for the launch, or for what waits for it."""
-        if not self.is_over and _overlap(accesses, accesses_of(self._executable, self._bindings)):
+        if not self.is_over and _overlap(accesses, self._accesses()):
             return True
         return any(_overlap(accesses, others) for others, _ in self.waiting)
 
@@ -54,7 +54,11 @@ class Launches:
 
     def run(self, executable: Any, bindings: Sequence[Binding], work: Callable[..., None], *arguments: Any) -> None:
         """Does the work of a launch, and then what was postponed, in order."""
-        launch = _Launch(executable, bindings)
+        self.run_all(partial(accesses_of, executable, bindings), work, *arguments)
+
+    def run_all(self, accesses: Callable[[], Sequence[Access]], work: Callable[..., object], *arguments: Any) -> None:
+        """Does work that accesses bytes, as :meth:`run` does."""
+        launch = _Launch(accesses)
         try:
             self.running.append(launch)  # within the block: Ctrl-C may come when it is there
             work(*arguments)
@@ -93,11 +97,10 @@ class Launches:
         """Does commands one by one, or postpones them: calls of Python functions too, for as much of their memory as
         they can reach."""
         for command in commands:
-            if isinstance(command, Call):
-                accesses = [(memory.address, memory.address + memory.nbytes, True) for memory in command.memories]
-                if self.postpone(accesses, partial(command.function, *command.arrays)):
-                    continue
-            perform(backend, (command,))
+            if not isinstance(command, Call) or not self.postpone(
+                accesses_of_command(command), partial(command.function, *command.arrays)
+            ):
+                perform(backend, (command,))
 
     def postpone_transfer(self, work: Callable[..., None], *arguments: Any, spans: Sequence[Span]) -> bool:
         """As :meth:`postpone`, for work that writes the last of some spans of memory and reads the others."""
@@ -152,3 +155,18 @@ def accesses_of(executable: Any, bindings: Iterable[Binding], counts: Binding | 
         memory, first, end = counts
         accesses.append((memory.address + first, memory.address + end, False))
     return accesses
+
+
+def accesses_of_command(command: Command) -> list[Access]:
+    """What a command may touch; of the memory of a call of Python all that it can reach."""
+    if isinstance(command, Launch):
+        return accesses_of(command.executable, command.bindings)
+    if isinstance(command, LaunchIndirect):
+        return accesses_of(command.executable, command.bindings, command.counts)
+    if isinstance(command, Copy):
+        source, to = command.source.address + command.source_offset, command.to.address + command.to_offset
+        return [(source, source + command.nbytes, False), (to, to + command.nbytes, True)]
+    if isinstance(command, Call):
+        return [(memory.address, memory.address + memory.nbytes, True) for memory in command.memories]
+    first = command.memory.address + command.offset
+    return [(first, first + command.nbytes, True)]

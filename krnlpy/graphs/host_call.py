@@ -7,6 +7,7 @@ from typing import Any
 
 from krnlpy.backend import recorder as capture
 from krnlpy.backend.commands import Call
+from krnlpy.backend.foreign import ForeignCalls
 from krnlpy.buffers.buffer import Buffer
 from krnlpy.device import Device
 from krnlpy.errors import LaunchError
@@ -15,9 +16,7 @@ from krnlpy.views.view import unwatched
 from .temporaries import arrays_of
 
 
-def host_call(
-    function: Callable[..., Any], *buffers: Buffer, parts: int | None = None, outputs: int | None = None
-) -> None:
+def host_call(function: Callable[..., Any], *buffers: Buffer, outputs: int | None = None) -> None:
     """Calls a function with the arrays of buffers on the host or the interpreter: NumPy's or another library's work
     between kernels.
 
@@ -28,8 +27,6 @@ def host_call(
     Args:
         function: takes an array for each buffer. What it returns is not used.
         buffers: at least one; all on one device.
-        parts: the work has so many parts, which the host's threads share: the function is called for each, with its
-            number from 0 before the arrays. For functions that take long without Python's lock, as NumPy's do.
         outputs: the function writes all elements of so many of the last arrays, which it does not read before, and
             only reads the others. Graphs that are told so can do more with what stands before and after. None: it may
             read and write all.
@@ -46,8 +43,6 @@ def host_call(
     >>> product.numpy()[0]
     array([18., 18.], dtype=float32)
     """
-    if parts is not None:
-        function = _InParts(function, parts)
     # Nearly always nobody captures, and the buffers are right: small products take less time than many questions.
     arrays = None if capture.recorders or not callable(function) else _arrays(buffers)
     if arrays:
@@ -56,26 +51,27 @@ def host_call(
         _recorded(function, outputs, *buffers)
 
 
-class _InParts:
-    """A function that is called for the parts of its work, by the threads of the host."""
+def call_foreign(calls: ForeignCalls) -> None:
+    """Calls a function of a C library, whose calls the host's threads share, without Python's lock.
 
-    def __init__(self, function: Callable[..., Any], parts: int) -> None:
-        self.__name__ = getattr(function, "__name__", repr(function))
-        if not callable(function) or parts.__class__ is not int or parts < 1:
-            raise LaunchError(
-                f"host_call of {self.__name__}: expected a function and at least one part; got parts={parts!r}"
-            )
-        self._function, self._parts = function, parts
+    A function that is given to :func:`host_call` may do this, and be an object whose method ``foreign`` takes the same
+    arrays and returns its :class:`ForeignCalls`, or None: graphs then make the calls themselves.
 
-    def __call__(self, *arrays: Any) -> None:
-        function = self._function
-        backend: Any = Device.host().backend  # the interpreter has its arrays in the same memory
+    Args:
+        calls: of what, and with which arguments.
 
-        def work(begin: int, end: int) -> None:
-            for part in range(begin, end):
-                function(part, *arrays)
-
-        backend.share(work, self._parts)
+    >>> import ctypes, ctypes.util
+    >>> import numpy as np
+    >>> from krnlpy import ForeignCalls, call_foreign
+    >>> source, to = np.arange(8, dtype=np.uint8), np.zeros(8, np.uint8)
+    >>> copy = ctypes.cast(ctypes.memmove, ctypes.c_void_p).value
+    >>> rows = [(to.ctypes.data, source.ctypes.data, 4), (to.ctypes.data + 4, source.ctypes.data + 4, 2)]
+    >>> call_foreign(ForeignCalls(copy, np.array(rows, "u8,u8,i8")))
+    >>> to
+    array([0, 1, 2, 3, 4, 5, 0, 0], dtype=uint8)
+    """
+    backend: Any = Device.host().backend
+    backend.call(calls)
 
 
 def _arrays(buffers: tuple[Buffer, ...]) -> list[Any] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import os
 import platform
@@ -11,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -19,8 +18,9 @@ import numpy as np
 
 from krnlpy import config
 from krnlpy.backend.commands import Command
+from krnlpy.backend.foreign import ForeignCalls
 from krnlpy.backend.memory_stats import MemoryStats, Usage
-from krnlpy.backend.postponed import Launches, accesses_of
+from krnlpy.backend.postponed import Access, Launches, accesses_of
 from krnlpy.backend.protocol import BackendOf, Binding, BuildRequest, check_groups
 from krnlpy.backend.timing import HostTimer
 from krnlpy.device_info import MAX_INDEX, DeviceInfo
@@ -28,11 +28,12 @@ from krnlpy.dsl.llvm.emit import LAUNCH
 from krnlpy.dsl.semantics.collectives import SUBGROUP_SIZES, SUBGROUP_THREADS
 from krnlpy.features import FLOAT_ATOMICS, Feature
 
-from .compiler import Compiler
-from .executable import NEVER, HostExecutable, stopped_by
+from .compiler import Compiler, MachineCode
+from .executable import CHUNKS, HostExecutable
+from .foreign import ADDRESS, ENTRY, emit
 from .graphs import Recording
 from .interrupts import uninterrupted
-from .memory import Array, ArrayMemory, BlockMemory, HostMemory, MemoryWindow, address_of, give_back, kept_bytes
+from .memory import ALIGNMENT, Array, ArrayMemory, BlockMemory, HostMemory, MemoryWindow, address_of, give_back, kept_bytes
 from .pool import ThreadPool
 
 _FEATURES = frozenset(
@@ -53,7 +54,8 @@ class HostBackend:
 
     def __init__(self) -> None:
         self._compiler: Compiler = uninterrupted(Compiler)
-        self._pool = ThreadPool()
+        self.pool = ThreadPool(self._compiler)
+        self._callers: dict[np.dtype[Any], MachineCode] = {}
         self._info = _describe(self._compiler)
         self._scratch = threading.local()
         self._usage = Usage()
@@ -167,11 +169,11 @@ class HostBackend:
         if not count:
             return
         buffers = executable.buffers.pack(*[memory.address for memory, _, _ in bindings])
-        if count <= executable.uninterrupted and executable.reports is None:  # what most launches are
-            self._run_range(executable, parameters, buffers, 0, count, LAUNCH.pack(0, NEVER, *groups))
+        if count <= executable.uninterrupted and executable.is_plain:  # what most launches are
+            self._run(executable, parameters, buffers, LAUNCH.pack(0, *groups), count, count)
             return
         report = None if executable.reports is None else executable.reports.new(config.print_bytes)
-        launch = LAUNCH.pack(0 if report is None else report.ctypes.data, NEVER, *groups)
+        launch = LAUNCH.pack(0 if report is None else report.ctypes.data, *groups)
         chunk = executable.chunk(count, config.host_threads)
         self.run(executable, parameters, buffers, launch, count, chunk, bindings)
         if executable.reports is not None and report is not None:
@@ -199,28 +201,38 @@ class HostBackend:
     ) -> None:
         """Runs so many items or groups, on several cores where they are more than a chunk. Raises what the handler of a
         signal raises meanwhile, KeyboardInterrupt say; the kernel has stopped then."""
-        if chunk >= count:
-            if count > executable.uninterrupted:
-                work = self._run_range
-                self._launches.run(executable, bindings, work, executable, parameters, buffers, 0, count, launch)
-            else:
-                self._run_range(executable, parameters, buffers, 0, count, launch)
-            return
-        stop = ctypes.c_int32()
-        launch = stopped_by(launch, stop)
-
-        def run(begin: int, end: int) -> None:
-            self._run_range(executable, parameters, buffers, begin, end, launch)
-
-        self._launches.run(executable, bindings, self._pool.run, run, count, chunk, stop)
-
-    def share(self, work: Callable[[int, int], None], count: int) -> None:
-        """Calls Python's ``work(begin, end)`` for ranges that make up 0..count, by several threads. Raises what it, or
-        the handler of a signal, raises."""
-        if config.host_threads == 1 or count == 1:
-            work(0, count)
+        work = self._share if chunk < count or executable.scratch_bytes else self._run
+        if count > executable.uninterrupted:
+            self._launches.run(executable, bindings, work, executable, parameters, buffers, launch, count, chunk)
         else:
-            self._pool.run(work, count, 1, ctypes.c_int32())
+            work(executable, parameters, buffers, launch, count, chunk)
+
+    def call(self, calls: ForeignCalls) -> None:
+        """Calls a function of C's. Raises what the handler of a signal raises meanwhile, when they have ended that were
+        begun."""
+        count, workers = len(calls.table), config.host_threads
+        if not count:
+            return
+        function = ADDRESS.pack(calls.function)
+        arguments = calls.table.tobytes(), function, None, b"", count, self.rows(calls), 0, workers
+        share = partial(self.pool.share, self.caller(calls.table.dtype), *arguments)
+        if calls.within is None:
+            share()
+        else:
+            calls.within(share)
+
+    def rows(self, calls: ForeignCalls) -> int:
+        """How many rows a worker takes at a time."""
+        count, workers = len(calls.table), config.host_threads
+        return max(calls.chunk, -(-count // (CHUNKS * workers))) if workers > 1 else max(1, count)
+
+    def caller(self, dtype: np.dtype[Any]) -> int:
+        """The address of :func:`krnlpy.host.foreign.emit`'s function for rows of a type."""
+        code = self._callers.get(dtype)
+        if code is None:
+            code = self._callers[dtype] = self._compiler.load(emit(dtype), ENTRY, name="calls of C functions")
+        (address,) = code.addresses
+        return address
 
     def record(self, pieces: Sequence[tuple[Command, ...]], previous: Recording | None) -> Recording:
         """A recording of commands."""
@@ -232,6 +244,10 @@ class HostBackend:
             self._launches.perform(self, recording.commands)
         else:
             recording.replay()
+
+    def run_all(self, accesses: Callable[[], Sequence[Access]], work: Callable[..., object], *arguments: Any) -> None:
+        """Does work that accesses bytes; what the handler of a signal asks of them meanwhile is done after it."""
+        self._launches.run_all(accesses, work, *arguments)
 
     def launch_indirect(
         self,
@@ -252,21 +268,42 @@ class HostBackend:
         check_groups(executable.name, (x, y, z), executable.threads)
         HostBackend.launch(self, executable, (x, y, z), bindings, parameters, is_due)
 
-    def _run_range(
-        self, executable: HostExecutable, parameters: bytes, buffers: bytes, begin: int, end: int, launch: bytes
+    def _run(
+        self, executable: HostExecutable, parameters: bytes, buffers: bytes, launch: bytes, count: int, chunk: int
     ) -> None:
-        need = executable.scratch_bytes
-        if not need:
-            while (function := executable.function)(parameters, buffers, begin, end, None, launch):
+        """In this thread."""
+        while self.pool.run(function := executable.function, parameters, buffers, None, launch, count):
+            executable.ask_more(function)
+
+    def _share(
+        self, executable: HostExecutable, parameters: bytes, buffers: bytes, launch: bytes, count: int, chunk: int
+    ) -> None:
+        """In as many threads as there are chunks, each of which has scratch."""
+        workers, stride = config.host_threads if chunk < count else 1, self.stride(executable)
+
+        def work(scratch: int) -> None:
+            arguments = parameters, buffers, scratch, launch, count, chunk, stride, workers
+            while self.pool.share(function := executable.function, *arguments):
                 executable.ask_more(function)
-            return
+
+        self.with_scratch(workers * stride, work)
+
+    def stride(self, executable: HostExecutable) -> int:
+        """Bytes from the scratch of a worker to that of the next."""
+        return -(-executable.scratch_bytes // ALIGNMENT) * ALIGNMENT
+
+    def try_out(self, executable: HostExecutable, parameters: bytes, buffers: bytes, launch: bytes) -> None:
+        """Sees to it that a launch is not refused, by one of no items or groups."""
+        self._share(executable, parameters, buffers, launch, 0, 1)
+
+    def with_scratch(self, nbytes: int, work: Callable[[int], None]) -> None:
+        """Calls ``work(address)`` with the address of so much memory, which this thread keeps."""
         free: list[HostMemory] = self._scratch.__dict__.setdefault("free", [])
         # Taken out of the list: a signal's handler may launch on the same thread while the kernel runs.
         memory = free.pop() if free else None
-        if memory is None or memory.nbytes < need:
-            memory = BlockMemory(need)
-        while (function := executable.function)(parameters, buffers, begin, end, memory.address, launch):
-            executable.ask_more(function)
+        if memory is None or memory.nbytes < nbytes:
+            memory = BlockMemory(nbytes)
+        work(memory.address)
         free.append(memory)
 
     def timer(self) -> HostTimer:
@@ -278,7 +315,7 @@ class HostBackend:
 
     def close(self) -> None:
         """Ends the threads of the pool."""
-        self._pool.close()
+        self.pool.close()
 
 
 def _upload(memory: HostMemory, offset: int, data: Array) -> None:

@@ -25,15 +25,16 @@ from krnlpy.log import logger
 
 from .effort import Efforts
 from .interrupts import uninterrupted
+from .threads.module import SYMBOLS
 
 _MEMORY_SYMBOLS = ("memset", "memcpy", "memmove")
 
 
 class MachineCode:
-    """A loaded function; it stays loaded at least as long as this object lives."""
+    """Loaded functions; they stay loaded at least as long as this object lives."""
 
-    def __init__(self, address: int, number: int, released: deque[int]) -> None:
-        self.address = address
+    def __init__(self, addresses: tuple[int, ...], number: int, released: deque[int]) -> None:
+        self.addresses = addresses
         self._number = number
         self._released = released
 
@@ -77,8 +78,8 @@ class Compiler:
         features = self.features.split(",")
         return 64 if "-prefer-256-bit" in features else 32 if "+avx" in features else 16
 
-    def load(self, text: str, symbol: str, name: str = "a kernel") -> MachineCode:
-        """Compiles a module, or finds it in the cache, and loads it. ``name``: the kernel's, for logs.
+    def load(self, text: str, *symbols: str, name: str = "a kernel") -> MachineCode:
+        """Compiles a module, or finds it in the cache, and loads some of its functions. ``name``: for logs.
 
         Raises:
             CompileError: LLVM refuses the module.
@@ -100,7 +101,7 @@ class Compiler:
                 cache.put(key, code)
             else:
                 logger.debug("found the machine code of %s in the cache", name)
-            return self._link(code, symbol)
+            return self._link(code, symbols)
 
         with self._lock:  # llvmlite hands objects over to LLVM in several steps
             code: MachineCode = uninterrupted(load)
@@ -129,7 +130,7 @@ class Compiler:
         code: bytes = self._efforts.of(text).machine.emit_object(self.optimize(text))
         return code
 
-    def _link(self, code: bytes, symbol: str) -> MachineCode:
+    def _link(self, code: bytes, symbols: tuple[str, ...]) -> MachineCode:
         # The machine, which the engine takes over, only says what system the code is for.
         machine = llvm.Target.from_default_triple().create_target_machine(codemodel="jitdefault", jit=True)
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
@@ -140,7 +141,7 @@ class Compiler:
             raise CompileError(f"LLVM cannot load the generated code: {error}") from error
         number = next(self._numbers)
         self._engines[number] = engine
-        return MachineCode(engine.get_function_address(symbol), number, self._released)
+        return MachineCode(tuple(map(engine.get_function_address, symbols)), number, self._released)
 
 
 def _library_symbols() -> dict[str, int]:
@@ -154,7 +155,7 @@ def _library_symbols() -> dict[str, int]:
         libraries = [ctypes.CDLL(None)]
     libraries.append(ctypes.pythonapi)
     found = {}
-    for name in (*LIBM_SYMBOLS, *_MEMORY_SYMBOLS, *PYTHON_SYMBOLS, CLOCK_SYMBOL):
+    for name in (*LIBM_SYMBOLS, *_MEMORY_SYMBOLS, *PYTHON_SYMBOLS, *SYMBOLS, CLOCK_SYMBOL):
         exported = f"_{CLOCK_SYMBOL[:8]}64{CLOCK_SYMBOL[8:]}" if system == "Windows" and name == CLOCK_SYMBOL else name
         function = next((getattr(lib, exported) for lib in libraries if hasattr(lib, exported)), None)
         if function is not None:

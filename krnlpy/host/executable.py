@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import struct
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -22,22 +20,9 @@ from krnlpy.errors import LimitExceeded
 
 from .compiler import Compiler, MachineCode
 
-_FUNCTION = ctypes.PYFUNCTYPE(  # raises what a signal handler raises while it runs
-    *(ctypes.c_int32, ctypes.c_char_p, ctypes.c_char_p),
-    # Begin and end: ctypes takes a tenth of a microsecond more for an int64 than for an address, which is as wide.
-    *(ctypes.c_void_p, ctypes.c_void_p),
-    *(ctypes.c_void_p, ctypes.c_char_p),
-)
-
-Function = Callable[..., int]
-"""What :mod:`krnlpy.dsl.llvm` describes."""
-
-_no = ctypes.c_int32(0)
-NEVER = ctypes.addressof(_no)
-"""A flag that never stops a launch."""
 _LEAST_WORK = 1 << 21
 """Nodes of the IR that are worth another thread: they take some 30 us, as waking it does."""
-_CHUNKS = 4
+CHUNKS = 4
 """Chunks for each thread, so that one that was held up does not hold up all."""
 _MAX_LOCAL_BYTES = 128 << 10
 """Of a thread's local arrays, which may lie on a stack."""
@@ -82,6 +67,7 @@ class HostExecutable:
         self.accesses = buffer_accesses(program)
         self.threads = threads
         self.scratch_bytes = code.scratch_bytes
+        self.is_plain = code.reports is None and not code.scratch_bytes
         self.is_items = bool(program.items)
         self.items = struct.Struct("<I")
         self.items_offset = layout_of(program, variant)["items"].offset if self.is_items else 0
@@ -93,16 +79,17 @@ class HostExecutable:
         # Items or groups that one thread may do before Python gets to handle a signal.
         self.uninterrupted = 0 if has_written_loops(program) else self._least_chunk
 
-    def _load(self, code: llvm.LlvmCode) -> Function:
-        loaded = self._compiler.load(code.text, llvm.ENTRY, self._given[0].name)
+    def _load(self, code: llvm.LlvmCode) -> int:
+        loaded = self._compiler.load(code.text, llvm.ENTRY, name=self._given[0].name)
         self._codes.append(loaded)  # those of before may be running
-        return _FUNCTION(loaded.address)
+        (address,) = loaded.addresses
+        return address
 
-    def ask_more(self, refused: Function) -> None:
+    def ask_more(self, refused: int) -> None:
         """Builds the kernel again so that it can be stopped in loops one level further inside, for the function that
-        returned 1; see :mod:`krnlpy.dsl.llvm`."""
+        refused; see :mod:`krnlpy.dsl.llvm`."""
         with self._lock:
-            if self.function is refused:
+            if self.function == refused:
                 self._options = replace(self._options, polling_levels=self._options.polling_levels + 1)
                 self.function = self._load(llvm.emit(*self._given, self._options))
 
@@ -113,12 +100,6 @@ class HostExecutable:
         """How many items or groups of ``count`` a worker takes at a time."""
         if workers <= 1 or count <= self._least_chunk:
             return count
-        chunk = max(self._least_chunk, -(-count // (_CHUNKS * workers)))
+        chunk = max(self._least_chunk, -(-count // (CHUNKS * workers)))
         # 64 items, of a byte or more each, fill whole cache lines.
         return -(-chunk // 64) * 64 if self.is_items else chunk
-
-
-def stopped_by(launch: bytes, stop: ctypes.c_int32) -> bytes:
-    """What the machine code is told of a launch that ``stop`` stops when it is no longer 0."""
-    report, _, *groups = llvm.LAUNCH.unpack(launch)
-    return llvm.LAUNCH.pack(report, ctypes.addressof(stop), *groups)

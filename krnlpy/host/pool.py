@@ -4,155 +4,120 @@ from __future__ import annotations
 
 import ctypes
 import os
-import threading
 import weakref
 from collections.abc import Callable
-from queue import SimpleQueue
+from typing import Any
 
-from krnlpy import config
+import numpy as np
+
+from .compiler import Compiler
+from .threads.commands import COPY, FILL
+from .threads.layout import ENDED, MOST_HELPERS, POOL_BYTES, STARTED
+from .threads.module import END, REPLAY, RUN, SHARE, text
+
+_POINTER, _BYTES, _COUNT = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64
+# They raise what a signal handler raises while they run.
+_RUN = ctypes.PYFUNCTYPE(ctypes.c_int32, _POINTER, _BYTES, _BYTES, _POINTER, _BYTES, _COUNT)
+_SHARE = ctypes.PYFUNCTYPE(
+    *(ctypes.c_int32, _POINTER, _BYTES, _BYTES, _POINTER, _BYTES, _COUNT, _COUNT, _COUNT, _COUNT, _POINTER)
+)
+_REPLAY = ctypes.PYFUNCTYPE(ctypes.c_int32, _POINTER, _COUNT, _POINTER, _COUNT, _POINTER)
+_END = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
 
 
-class _Job:
-    """A range cut into chunks, which the caller and any helpers that are free take one after another."""
-
-    def __init__(self, run: Callable[[int, int], None], end: int, chunk: int, stop: ctypes.c_int32) -> None:
-        self._run, self._end, self._chunk, self._stop = run, end, chunk, stop
-        self._next = 0
-        self._helping = 0
-        self._lock = threading.Lock()
-        self._done = threading.Condition(self._lock)
-        self._error: BaseException | None = None
-
-    def _work(self) -> None:
-        """Runs chunks until none is left."""
-        while True:
-            with self._lock:
-                begin = self._next
-                if begin >= self._end:
-                    return
-                self._next = end = min(begin + self._chunk, self._end)
-            self._run(begin, end)
-
-    def help(self) -> None:
-        """What a helper does with a job."""
-        with self._lock:
-            self._helping += 1
-        try:
-            self._work()
-        except BaseException as error:
-            with self._lock:
-                self._error = error
-                self._end_early()
-        finally:
-            with self._lock:
-                self._helping -= 1
-                self._done.notify()
-
-    def _end_early(self) -> None:
-        """No chunk is started any more, and those that run stop early."""
-        self._next = self._end
-        self._stop.value = 1
-
-    def lead(self) -> None:
-        """What the caller does: returns when no chunk is left or running; raises what a chunk raised."""
-        try:
-            self._work()
-        except BaseException:
-            self._stop.value = 1
-            raise
-        finally:
-            self._wait()
-        if self._error is not None:
-            raise self._error
-
-    def _wait(self) -> None:
-        interrupt: BaseException | None = None
-        while True:
-            try:
-                with self._lock:
-                    self._next = self._end
-                    while self._helping:
-                        self._done.wait()
-                break
-            except BaseException as error:
-                # Ctrl-C, say. Helpers must not touch memory any more once the caller goes on.
-                interrupt = error
-                self._stop.value = 1
-        if interrupt is not None:
-            raise interrupt
+_kept: list[Any] = []
+"""The code of pools, which stays loaded to the end of the process: helpers end in it."""
+_ending: list[Any] = []
+"""The memory of helpers that were told to end."""
 
 
 class _Crew:
-    """Helpers that sleep in a queue of their own: an end mark reaches one of those that it is meant for."""
+    """Helpers, and the memory by which they are told what to do."""
 
-    def __init__(self) -> None:
-        self.queue: SimpleQueue[_Job | None] = SimpleQueue()
-        self.threads: list[threading.Thread] = []
+    def __init__(self, end: Callable[[int], None]) -> None:
+        memory = np.zeros(POOL_BYTES + 64, np.uint8)
+        self.address: int = memory.ctypes.data + -memory.ctypes.data % 64
+        self.words = memory[self.address - memory.ctypes.data :][:POOL_BYTES].view(np.uint64)
+        self.dismiss = weakref.finalize(self, _dismiss, end, self.address, self.words)
 
-    def grow(self, count: int) -> None:
-        """Starts helpers until there are so many, or the system gives no more threads."""
-        while len(self.threads) < count:
-            name = f"krnlpy-host-{len(self.threads) + 1}"
-            helper = threading.Thread(target=_help, args=(self.queue,), name=name, daemon=True)
-            try:
-                helper.start()
-            except RuntimeError:  # a limit, or the end of the process: the caller works alone
-                return
-            self.threads.append(helper)
 
-    def dismiss(self) -> None:
-        """Tells all helpers to end."""
-        for _ in self.threads:
-            self.queue.put(None)
+def _dismiss(end: Callable[[int], None], address: int, words: Any) -> None:
+    """Tells the helpers of a crew to end. Their memory stays until they have."""
+    end(address)
+    _ending.append(words)
+    _ending[:] = [w for w in _ending if w[ENDED // 8] != w[STARTED // 8]]
 
 
 class ThreadPool:
-    """Persistent helpers that sleep in a queue; a launch's own thread works too.
+    """Persistent helpers that spin a while and then sleep; a launch's own thread works too.
 
-    Any number of threads may run jobs at once. After a fork, the child starts helpers of its own.
+    Any number of threads may run launches at once; one of them has the helpers. After a fork, the child starts helpers
+    of its own.
+
+    Attributes:
+        copy: the addresses of functions for launches that move bytes; see :mod:`krnlpy.host.threads.commands`.
+        fill: see there.
     """
 
-    def __init__(self) -> None:
-        self.reset()
+    def __init__(self, compiler: Compiler) -> None:
+        code = compiler.load(text(), RUN, SHARE, REPLAY, END, COPY, FILL, name="the pool of threads")
+        _kept.append((compiler, code))
+        run, share, replay, end, self.copy, self.fill = code.addresses
+        self.run: Callable[..., int] = _RUN(run)
+        """``run(function, parameters, buffers, scratch, launch, count)``: in this thread alone; as :meth:`share`."""
+        self._share, self._replay, self._end = _SHARE(share), _REPLAY(replay), _END(end)
+        self._crew = _Crew(self._end)
         pool = weakref.ref(self)
 
         def after_fork() -> None:
             if (alive := pool()) is not None:
-                alive.reset()
+                alive.forget()
 
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=after_fork)
 
-    def reset(self) -> None:
+    def forget(self) -> None:
         """Forgets all helpers: in a forked child there are none."""
-        self._crew = _Crew()
-        self._lock = threading.RLock()  # a handler that interrupts may launch too
+        self._crew.dismiss.detach()
+        self._crew = _Crew(self._end)
 
-    def run(self, run: Callable[[int, int], None], end: int, chunk: int, stop: ctypes.c_int32) -> None:
-        """Calls ``run(begin, end)`` for ranges that make up 0..end, each at most ``chunk`` long.
+    def share(
+        self,
+        function: int,
+        parameters: bytes,
+        buffers: bytes,
+        scratch: int | None,
+        launch: bytes,
+        count: int,
+        chunk: int,
+        stride: int,
+        workers: int,
+    ) -> int:
+        """Calls machine code for ranges that make up 0..count. Returns 0, or another number if it refused.
 
         Args:
-            stop: becomes 1 when calls that run are to return early: one has raised, or the caller was interrupted.
+            function: the address of what :mod:`krnlpy.dsl.llvm.emit` describes, which takes the next four.
+            scratch: of all workers, ``stride`` bytes each.
+            chunk: the length of the ranges but the last.
+            workers: the most threads that may work on it, the caller among them.
+
+        Raises:
+            BaseException: what the handler of a signal raises meanwhile. The launch has stopped then.
         """
-        job = _Job(run, end, chunk, stop)
-        helpers = min(config.host_threads, -(-end // chunk)) - 1
+        crew = self._crew  # stays until the end, whatever others do
+        helpers = min(workers - 1, MOST_HELPERS)
+        status: int = self._share(
+            function, parameters, buffers, scratch, launch, count, chunk, stride, helpers, crew.address
+        )
+        return status
+
+    def replay(self, commands: int, many: int, scratch: int | None, workers: int) -> None:
+        """Runs launches one after the other: so many, of :data:`krnlpy.host.threads.commands.COMMAND` at an address.
+        None refuses. ``workers`` and what is raised: as for :meth:`share`."""
         crew = self._crew
-        if helpers > len(crew.threads):
-            with self._lock:
-                if crew is self._crew:  # else it was dismissed
-                    crew.grow(helpers)
-        for _ in range(helpers):
-            crew.queue.put(job)
-        job.lead()
+        self._replay(commands, many, scratch, min(workers - 1, MOST_HELPERS), crew.address)
 
     def close(self) -> None:
-        """Ends the helpers, those at work after it; a later run starts new ones."""
-        with self._lock:
-            crew, self._crew = self._crew, _Crew()
-            crew.dismiss()
-
-
-def _help(queue: SimpleQueue[_Job | None]) -> None:
-    while (job := queue.get()) is not None:
-        job.help()
-        del job  # or the last job's memory would stay while this thread sleeps
+        """Ends the helpers, those at work after it; a later launch starts new ones."""
+        crew, self._crew = self._crew, _Crew(self._end)
+        crew.dismiss()

@@ -1,10 +1,8 @@
 """The host backend's memory, threads, limits and cache."""
 
-import ctypes
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +19,6 @@ from krnlpy.errors import CompileError, LimitExceeded, OutOfMemory
 from krnlpy.features import Feature
 from krnlpy.host import open_host
 from krnlpy.host.compiler import Compiler
-from krnlpy.host.pool import ThreadPool
 from krnlpy.scalar import f16, f32, i32, u8
 from tests.support.launching import lower
 
@@ -113,98 +110,6 @@ def test_many_python_threads_launch_at_once() -> None:
     for thread in threads:
         thread.join()
     assert all((a == 1 + i).all() for i, a in enumerate(arrays))
-
-
-def test_pool_covers_a_range_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "host_threads", 4)
-    pool = ThreadPool()
-    seen: list[int] = []
-    names = set()
-
-    def run(begin: int, end: int) -> None:
-        time.sleep(0.001)
-        seen.extend(range(begin, end))
-        names.add(threading.current_thread().name)
-
-    pool.run(run, 1003, 10, ctypes.c_int32())
-    assert sorted(seen) == list(range(1003))
-    assert len(names) > 1
-    pool.close()
-    seen.clear()
-    pool.run(run, 7, 2, ctypes.c_int32())  # after closing it starts anew
-    assert sorted(seen) == list(range(7))
-    pool.close()
-
-
-def test_pool_raises_what_a_worker_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "host_threads", 3)
-    pool = ThreadPool()
-
-    def fail(begin: int, end: int) -> None:
-        if begin == 50:
-            raise ValueError("worker")
-
-    for _ in range(20):
-        with pytest.raises(ValueError, match="worker"):
-            pool.run(fail, 100, 10, ctypes.c_int32())
-    pool.close()
-
-
-def test_an_interrupt_waits_for_the_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "host_threads", 2)
-    pool = ThreadPool()
-    caller = threading.current_thread()
-    helping, running = threading.Event(), threading.Event()
-
-    def run(begin: int, end: int) -> None:
-        if threading.current_thread() is caller:
-            assert helping.wait(10)
-            raise KeyboardInterrupt
-        running.set()
-        helping.set()
-        time.sleep(0.05)
-        running.clear()
-
-    with pytest.raises(KeyboardInterrupt):
-        pool.run(run, 1000, 1, ctypes.c_int32())
-    assert not running.is_set()
-    pool.close()
-
-
-def test_a_pool_closes_while_threads_go_on_launching(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The end marks are for the helpers of before, which are at work, not for those that a launch starts meanwhile."""
-    monkeypatch.setattr(config, "host_threads", 3)
-    pool = ThreadPool()
-    started, ends = threading.Barrier(4, timeout=10), threading.Event()
-
-    def held(begin: int, end: int) -> None:
-        started.wait()
-        assert ends.wait(10)
-
-    busy = threading.Thread(target=pool.run, args=(held, 3, 1, ctypes.c_int32()))
-    busy.start()
-    started.wait()
-    crew = pool._crew
-    pool.close()
-    together = threading.Barrier(3, timeout=10)
-    pool.run(lambda begin, end: together.wait() and None, 3, 1, ctypes.c_int32())  # by helpers started for it
-    ends.set()
-    busy.join()
-    for helper in crew.threads:
-        helper.join(10)
-        assert not helper.is_alive()
-    pool.close()
-
-
-def test_a_system_without_threads_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(config, "host_threads", 4)
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    seen: list[int] = []
-    ThreadPool().run(lambda begin, end: seen.extend(range(begin, end)), 1000, 10, ctypes.c_int32())
-    assert seen == list(range(1000))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -171,6 +172,27 @@ def test_a_replay_is_interrupted(count: int, monkeypatch: pytest.MonkeyPatch) ->
         long_range(0xFFFFFFFF, x)
     with interrupted():
         graph.replay()
+    check(x)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_replay_is_interrupted_between_kernels(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of them takes long enough to be asked itself."""
+    monkeypatch.setattr(config, "host_threads", threads)
+    x = Buffer.zeros(4, u32, Device.host())
+    with Device.host().capture() as graph:
+        for _ in range(100):
+            quick.with_threads(1).with_groups(100_000)(x)
+    with interrupted():
+        for _ in range(1 << 40):
+            graph.replay()
+    with Device.host().capture() as longer:
+        for _ in range(1000):
+            graph.replay()
+    begin = time.monotonic()
+    with interrupted():
+        longer.replay()
+    assert time.monotonic() - begin < 100  # all of it would take longer
     check(x)
 
 

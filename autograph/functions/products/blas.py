@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,11 +65,6 @@ class _Threads:
                 self._before = None
 
 
-def can_be_single() -> bool:
-    """Whether :func:`single` does what it says: with OpenBLAS on threads of its own, which NumPy's wheels have."""
-    return _threads() is not None
-
-
 def single(function: Callable[..., object], *arguments: Any) -> None:
     """Calls a function while NumPy's BLAS uses one thread. Other products of the process do so too."""
     threads = _threads()
@@ -79,14 +74,42 @@ def single(function: Callable[..., object], *arguments: Any) -> None:
         threads.single(function, arguments)
 
 
+class Gemm(NamedTuple):
+    """The address of BLAS's product of matrices for a type, and the type of its whole numbers."""
+
+    address: int
+    integer: str
+
+
+def gemm(dtype: np.dtype[Any]) -> Gemm | None:
+    """NumPy's own, if it is OpenBLAS's on threads of its own."""
+    found = _found()
+    if found is None or dtype.char not in "fd":
+        return None
+    library, prefix, suffix = found
+    function = getattr(library, f"{prefix}cblas_{'s' if dtype.char == 'f' else 'd'}gemm{suffix}", None)
+    address = None if function is None else ctypes.cast(function, ctypes.c_void_p).value
+    return None if address is None else Gemm(address, "i8" if "64" in suffix else "i4")
+
+
 @cache
 def _threads() -> _Threads | None:
+    found = _found()
+    if found is None:
+        return None
+    library, prefix, suffix = found
+    _, get, set_to = (getattr(library, f"{prefix}openblas_{name}{suffix}") for name in _FUNCTIONS)
+    return _Threads(get, set_to)
+
+
+@cache
+def _found() -> tuple[Any, str, str] | None:
+    """OpenBLAS's library, and what stands before and after the names of its functions."""
     for library in _libraries():
         for prefix, suffix in product(("scipy_", ""), ("64_", "_64", "")):
             names = [f"{prefix}openblas_{name}{suffix}" for name in _FUNCTIONS]
             if all(hasattr(library, name) for name in names):
-                parallel, get, set_to = (getattr(library, name) for name in names)
-                return _Threads(get, set_to) if parallel() == _PTHREADS else None
+                return (library, prefix, suffix) if getattr(library, names[0])() == _PTHREADS else None
     return None
 
 

@@ -6,10 +6,8 @@ from functools import cache
 from math import prod
 from typing import Any, Literal
 
-import numpy as np
-
 from autograph.functions.launch import grid_stride
-from autograph.functions.products.blas import can_be_single, single
+from autograph.functions.products.calls import ALONE, SINGLE_WORK, Product
 from autograph.functions.type_variables import T, U, W
 from autograph.tensor.base import Shape
 from krnlpy import Buffer, Global, GlobalMut, ScalarType, f32, f64, host_call, kernel, scalar_type
@@ -18,8 +16,8 @@ from krnlpy.dsl import fma, global_id, global_threads, local_array
 BLAS = frozenset(map(scalar_type, (f32, f64)))
 _ROWS, _LANES = 4, 16  # of a product that stay in registers: 4 vectors of AVX-512, 8 of AVX2
 _SHARED_WORK = 1 << 22  # multiplications that are worth a thread: to hand over a part takes some 10 us
-_SINGLE_WORK = 1 << 18  # of two matrices, which BLAS does on one thread; with more it takes several by itself
 _MOST_PARTS = 32  # of a product
+_SMALL = Product(ALONE, 1)
 _CONVERTED_WORK = 1 << 18  # of two matrices, above which BLAS is quicker, with all that is converted for it
 _CONVERTED_BLOCK = 1 << 22  # elements of an operand that are converted at once
 
@@ -32,42 +30,24 @@ def by_blas(a: Buffer, b: Buffer, out: Buffer) -> None:
     """
     shape = out.shape
     each, count = a.shape[-1] * shape[-2] * shape[-1], prod(shape[:-2])
-    is_large = each > _SINGLE_WORK
-    if (not is_large and (count == 1 or each * count < _SHARED_WORK)) or (is_large and not can_be_single()):
-        host_call(np.dot if len(shape) == 2 else np.matmul, a, b, out, outputs=1)
+    if each <= SINGLE_WORK and each * count < _SHARED_WORK:
+        host_call(_SMALL, a, b, out, outputs=1)
         return
     axis, parts = _cut(shape, each, count)
-    if axis < len(shape) - 2:
-        a, b = (x.broadcast_to((*shape[:-2], *x.shape[-2:])) for x in (a, b))
-    length = -(-shape[axis] // parts)
-
-    def matmul(part: int, a: Any, b: Any, out: Any) -> None:
-        if is_large:
-            single(_multiply_part, axis - len(shape), length, part, a, b, out)
-        else:
-            _multiply_part(axis - len(shape), length, part, a, b, out)
-
-    host_call(matmul, a, b, out, parts=-(-shape[axis] // length), outputs=1)
+    host_call(Product(axis - len(shape), -(-shape[axis] // parts)), a, b, out, outputs=1)
 
 
 def _cut(shape: Shape, each: int, count: int) -> tuple[int, int]:
     """Along which axis products are cut, and in how many parts. Parts of a matrix make BLAS pack the other one again,
     which takes a tenth of the time of 200 rows or columns."""
     axis = max(range(len(shape) - 2), key=lambda axis: shape[axis], default=0)
-    if each <= _SINGLE_WORK or (len(shape) > 2 and shape[axis] >= 4):
+    if each <= SINGLE_WORK or (len(shape) > 2 and shape[axis] >= 4):
         return axis, max(1, min(each * count // _SHARED_WORK, shape[axis], _MOST_PARTS))
     axis = len(shape) - (2 if shape[-2] >= shape[-1] else 1)
     if each * count < _SHARED_WORK:
         return axis, 1
     parts = 2 * max(1, round(shape[axis] / 512))
     return axis, max(1, min(parts, _MOST_PARTS, shape[axis] // 64))
-
-
-def _multiply_part(axis: int, length: int, part: int, a: Any, b: Any, out: Any) -> None:
-    """One of the parts of products: some matrices, or rows or columns of all."""
-    some = slice(part * length, (part + 1) * length)
-    at = (..., some, *(slice(None),) * (-1 - axis))
-    np.matmul(a if axis == -1 else a[at], b if axis == -2 else b[at], out=out[at])
 
 
 def is_for_kernel(a: Buffer, b: Buffer, wide: ScalarType) -> bool:

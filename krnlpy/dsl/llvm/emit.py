@@ -1,19 +1,19 @@
 """IR to LLVM IR: a kernel becomes one function that runs a range of its items or groups.
 
-The function ``kernel(parameters, buffers, begin, end, scratch, launch)`` is called by as many workers as there are,
-each with a range of its own:
+The function ``kernel(parameters, buffers, begin, end, scratch, launch, control)`` is called by as many workers as there
+are, each with a range of its own:
 
 - ``parameters``: the block of :mod:`krnlpy.dsl.ir.layout`.
 - ``buffers``: the addresses of the memory that the buffer parameters are bound to.
 - ``begin``, ``end``: row-major indices of items, or linear ids of groups (x fastest).
 - ``scratch``: ``scratch_bytes`` of the worker's own, aligned to 64 bytes.
-- ``launch``: the address of the report (:mod:`krnlpy.dsl.ir.reports`) or 0, that of a word which stops the kernel when
-  it is no longer 0, then the groups of the dispatch along x, y, z (``LAUNCH``).
+- ``launch``: the address of the report (:mod:`krnlpy.dsl.ir.reports`) or 0, then the groups of the dispatch along
+  x, y, z (``LAUNCH``).
+- ``control``: how it is stopped (:mod:`krnlpy.dsl.llvm.polls`).
 
-It is called with Python's lock held, gives it up while it works, and may return with a Python exception set: that of a
-signal's handler (:mod:`krnlpy.dsl.llvm.polls`). It returns 0. It returns 1, having done nothing, if it could not be
-stopped for too long: it must be generated again with polls in one more level of loops
-(:mod:`krnlpy.dsl.passes.loop_work`).
+It is called without Python's lock. It returns 0. If it is stopped by what a signal's handler raised, Python's exception
+is set and ``control`` has been changed. It returns 1, having done nothing, if it could not be stopped for too long: it
+must be generated again with polls in one more level of loops (:mod:`krnlpy.dsl.passes.loop_work`).
 """
 
 from __future__ import annotations
@@ -30,20 +30,19 @@ from krnlpy.scalar import boolean
 
 from .builder import ACCESS_GROUP, UNLIKELY, Builder, Instructions, Module
 from .context import Array, Context, IdKey
-from .polls import BudgetCharges, define_entry, start_budget
+from .polls import BudgetCharges, start_budget
 from .statements import Statements, element_count
 from .threads.groups import GroupLoop
 from .threads.items import ItemBuffer, ItemLoop
 
 ENTRY = "kernel"
 
-_WORK = "work"
 _PARAMETERS = (
     *(("ptr noalias readonly", "%parameters"), ("ptr noalias readonly", "%buffers"), ("i64", "%begin")),
-    *(("i64", "%end"), ("ptr noalias", "%scratch"), ("ptr noalias readonly", "%launch")),
+    *(("i64", "%end"), ("ptr noalias", "%scratch"), ("ptr noalias readonly", "%launch"), ("ptr noalias", "%control")),
 )
 
-LAUNCH = struct.Struct("<QQIII4x")
+LAUNCH = struct.Struct("<QIII4x")
 """What ``launch`` points to."""
 
 
@@ -129,8 +128,7 @@ def emit(
     b.place("stopped")
     b.ret("i32", "0")
     listed = ", ".join(f"{type} {value}" for type, value in _PARAMETERS)
-    module.define(_WORK, b.finish(f"define internal i32 @{_WORK}({listed}, ptr noalias %control) noinline nounwind"))
-    define_entry(module, ENTRY, _PARAMETERS, _WORK)
+    module.define(ENTRY, b.finish(f"define i32 @{ENTRY}({listed}) nounwind"))
     local = [*program.local_arrays, *(array for f in program.functions for array in f.local_arrays)]
     return LlvmCode(
         str(module),
@@ -147,7 +145,7 @@ def _sizes(b: Builder, context: Context, threads: tuple[int, int, int]) -> dict[
     along = (element_count(threads), 1, 1) if program.items else threads
     for axis in range(3):
         one = bool(program.items) and axis > 0
-        groups = "1" if one else b.load("i32", b.element("%launch", str(4 + axis), 4), ", align 4")
+        groups = "1" if one else b.load("i32", b.element("%launch", str(2 + axis), 4), ", align 4")
         sizes["groups", axis], sizes["threads", axis] = groups, str(along[axis])
         sizes["global_threads", axis] = "1" if one else b.op(f"mul i32 {groups}, {along[axis]}")
     lanes = program.subgroup_threads or SUBGROUP_THREADS

@@ -10,12 +10,10 @@ The names ``%control`` and ``%budget`` and the label ``stopped`` are the same in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from krnlpy.dsl import ir
 from krnlpy.dsl.passes.loop_work import MOST, LoopWork, TripCount, Work, WorkEstimate
 
-from .builder import UNLIKELY, Builder, Module
+from .builder import UNLIKELY, Builder
 from .expressions import Expressions
 
 _BUDGET = 1 << 21
@@ -32,18 +30,21 @@ PYTHON_SYMBOLS = ("PyEval_SaveThread", "PyEval_RestoreThread", "PyErr_CheckSigna
 CLOCK_SYMBOL = "timespec_get"
 """The function of C's that tells the time."""
 
-_CONTROL = "{ i64, ptr, i64, ptr }"
-"""Where a call keeps its budget while it calls functions, Python's thread state, when it last looked, and where it is
-told to stop."""
+CONTROL = "{ i64, ptr, i64, ptr }"
+"""What ``%control`` points to: the budget while functions are called; Python's state of the thread, or null in a
+thread that is not Python's; when Python last looked for signals, or 0; the address of the word that stops the kernel
+when it is no longer 0. That address is changed where the handler of a signal raises."""
 
-_POLL = f"""\
+POLL = f"""\
+declare ptr @PyEval_SaveThread()
+declare void @PyEval_RestoreThread(ptr)
 declare i32 @PyErr_CheckSignals()
 declare i32 @{CLOCK_SYMBOL}(ptr, i32)
 define internal i64 @krnlpy_poll(ptr %control)
     noinline cold nounwind memory(argmem: readwrite, inaccessiblemem: readwrite) {{
 entry:
   %time = alloca {{ i64, i64 }}
-  %told = getelementptr {_CONTROL}, ptr %control, i32 0, i32 3
+  %told = getelementptr {CONTROL}, ptr %control, i32 0, i32 3
   %word = load ptr, ptr %told
   %stop = load atomic i32, ptr %word monotonic, align 4
   %stops = icmp ne i32 %stop, 0
@@ -56,7 +57,7 @@ ask:
   %whole = mul i64 %seconds, 1000000000
   %part = zext i32 %nanoseconds to i64
   %now = add i64 %whole, %part
-  %looked = getelementptr {_CONTROL}, ptr %control, i32 0, i32 2
+  %looked = getelementptr {CONTROL}, ptr %control, i32 0, i32 2
   %before = load i64, ptr %looked
   %since = sub i64 %now, %before
   %soon = icmp ult i64 %since, {_PERIOD}
@@ -64,10 +65,13 @@ ask:
 look:
   store i64 %now, ptr %looked
   %first = icmp eq i64 %before, 0
-  br i1 %first, label %go, label %signals
-signals:
-  %where = getelementptr {_CONTROL}, ptr %control, i32 0, i32 1
+  br i1 %first, label %go, label %look_up
+look_up:
+  %where = getelementptr {CONTROL}, ptr %control, i32 0, i32 1
   %state = load ptr, ptr %where
+  %foreign = icmp eq ptr %state, null
+  br i1 %foreign, label %go, label %signals
+signals:
   call void @PyEval_RestoreThread(ptr %state)
   %raised = call i32 @PyErr_CheckSignals()
   %again = call ptr @PyEval_SaveThread()
@@ -85,35 +89,7 @@ leave:
 }}
 @krnlpy_stop = internal constant i32 1, align 4
 """
-
-
-def define_entry(module: Module, name: str, parameters: Sequence[tuple[str, str]], work: str) -> None:
-    """Defines the function that Python calls: it lets Python's other threads run while the function ``work``, which
-    takes the parameters and ``%control``, does it. The last parameter points to the address of the word to stop it."""
-    listed = [f"{type} {value}" for type, value in parameters]
-    plain = [f"{type.split()[0]} {value}" for type, value in parameters]
-    module.define(
-        name,
-        f"""\
-declare ptr @PyEval_SaveThread()
-declare void @PyEval_RestoreThread(ptr)
-define i32 @{name}({", ".join(listed)}) nounwind {{
-  %control = alloca {_CONTROL}
-  %where = getelementptr {_CONTROL}, ptr %control, i32 0, i32 1
-  %looked = getelementptr {_CONTROL}, ptr %control, i32 0, i32 2
-  %told = getelementptr {_CONTROL}, ptr %control, i32 0, i32 3
-  %words = getelementptr i8, {plain[-1]}, i64 8
-  %word = load ptr, ptr %words
-  store ptr %word, ptr %told
-  store i64 0, ptr %looked
-  %state = call ptr @PyEval_SaveThread()
-  store ptr %state, ptr %where
-  %result = call i32 @{work}({", ".join(plain)}, ptr %control)
-  %again = load ptr, ptr %where
-  call void @PyEval_RestoreThread(ptr %again)
-  ret i32 %result
-}}""",
-    )
+"""``i64 krnlpy_poll(control)``: the budget until the next poll, or 0 if the work is to stop."""
 
 
 def start_budget(b: Builder) -> None:
@@ -145,7 +121,7 @@ def load_budget(b: Builder) -> None:
 
 def charge(b: Builder, work: str) -> None:
     """Subtracts work (an i64) from the budget, and polls when it is used up. A kernel that is to stop ends here."""
-    b.module.define("krnlpy_poll", _POLL)
+    b.module.define("krnlpy_poll", POLL)
     poll, go = b.fresh("poll"), b.fresh("go")
     budget = b.load("i64", "%budget")
     used_up = b.op(f"icmp ult i64 {budget}, {work}")  # one instruction with the subtraction
@@ -243,4 +219,4 @@ class BudgetCharges:
 
 
 def _field(b: Builder, number: int) -> str:
-    return b.op(f"getelementptr {_CONTROL}, ptr %control, i32 0, i32 {number}")
+    return b.op(f"getelementptr {CONTROL}, ptr %control, i32 0, i32 {number}")

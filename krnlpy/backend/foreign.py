@@ -1,0 +1,46 @@
+"""Functions of C libraries among the work of the host: what is called, and with which arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from krnlpy.errors import LaunchError
+
+C_TYPES = {"i4": "i32", "i8": "i64", "f4": "float", "f8": "double", "u8": "ptr"}
+"""The types of arguments, as NumPy and as LLVM know them: u8 is an address."""
+
+
+@dataclass(frozen=True, eq=False)
+class ForeignCalls:
+    """Calls of a function of C's, one for each row of a table, which the host's threads share.
+
+    They may run in any order, and at the same time.
+
+    Attributes:
+        function: its address. It must not touch Python, and what it returns is dropped.
+        table: a structured array of one axis whose fields are the arguments, in their order: i4, i8, f4, f8, or u8 for
+            addresses.
+        chunk: so many rows are worth a thread: 10 us or more.
+        within: calls what it is given, which makes the calls.
+
+    Raises:
+        LaunchError: no such table.
+    """
+
+    function: int
+    table: np.ndarray[Any, Any]
+    chunk: int = 1
+    within: Callable[[Callable[[], object]], object] | None = None
+
+    def __post_init__(self) -> None:
+        fields = self.table.dtype.fields or {}
+        types = [field[0].str[1:] for field in fields.values()]
+        if self.table.ndim != 1 or not types or not all(name in C_TYPES for name in types) or self.chunk < 1:
+            raise LaunchError(
+                f"ForeignCalls: expected a structured array of one axis with fields of {', '.join(C_TYPES)}, and a"
+                f" chunk of at least one row; got {self.table.dtype} of shape {self.table.shape}, chunk={self.chunk}"
+            )
