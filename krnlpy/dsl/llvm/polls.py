@@ -37,8 +37,8 @@ _CONTROL = "{ i64, ptr, i64, ptr }"
 told to stop."""
 
 _POLL = f"""\
-declare i32 @PyErr_CheckSignals()
-declare i32 @{CLOCK_SYMBOL}(ptr, i32)
+declare i32 @PyErr_CheckSignals() nonlazybind
+declare i32 @{CLOCK_SYMBOL}(ptr, i32) nonlazybind
 define internal i64 @krnlpy_poll(ptr %control)
     noinline cold nounwind memory(argmem: readwrite, inaccessiblemem: readwrite) {{
 entry:
@@ -95,8 +95,8 @@ def define_entry(module: Module, name: str, parameters: Sequence[tuple[str, str]
     module.define(
         name,
         f"""\
-declare ptr @PyEval_SaveThread()
-declare void @PyEval_RestoreThread(ptr)
+declare ptr @PyEval_SaveThread() nonlazybind
+declare void @PyEval_RestoreThread(ptr) nonlazybind
 define i32 @{name}({", ".join(listed)}) nounwind {{
   %control = alloca {_CONTROL}
   %where = getelementptr {_CONTROL}, ptr %control, i32 0, i32 1
