@@ -246,6 +246,8 @@ class Expressions:
     def store(self, place: ir.Place, index: tuple[ir.Expr, ...], value: ir.Expr, location: ir.Location) -> None:
         """Evaluates in Python's order, the value first, and writes an element."""
         b = self.b
+        if isinstance(value, ir.Round) and value.to is place.type:
+            value = value.operand  # which is rounded where it is stored
         stored = self.value(value)
         if place in self.context.updated and place.type.compute is place.type:
             # Where an element or what was there before is chosen, LLVM 21 and later store by a mask, for which AMD's
