@@ -23,7 +23,7 @@ from krnlpy.dsl.llvm.polls import CLOCK_SYMBOL, PYTHON_SYMBOLS
 from krnlpy.errors import CompileError
 from krnlpy.log import logger
 
-from .effort import Efforts
+from .effort import CODE_MODEL, IS_CLOSE, Efforts
 from .interrupts import uninterrupted
 from .threads.module import SYMBOLS
 
@@ -85,7 +85,7 @@ class Compiler:
             CompileError: LLVM refuses the module.
         """
         version = f"{llvmlite.__version__} {llvm.llvm_version_info}"
-        hashed = hashlib.sha256("\0".join([version, self._triple, self.cpu, self.features, text]).encode())
+        hashed = hashlib.sha256("\0".join([version, self._triple, self.cpu, self.features, CODE_MODEL, text]).encode())
         key = f"host {hashed.hexdigest()}"
 
         def load() -> MachineCode:
@@ -132,8 +132,8 @@ class Compiler:
 
     def _link(self, code: bytes, symbols: tuple[str, ...]) -> MachineCode:
         # The machine, which the engine takes over, only says what system the code is for.
-        machine = llvm.Target.from_default_triple().create_target_machine(codemodel="jitdefault", jit=True)
-        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        machine = llvm.Target.from_default_triple().create_target_machine(codemodel=CODE_MODEL, jit=True)
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine, use_lmm=True if IS_CLOSE else None)
         try:
             engine.add_object_file(llvm.ObjectFileRef.from_data(code))
             engine.finalize_object()

@@ -8,11 +8,22 @@ takes time with the product of variables and blocks.
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite.binding.newpassmanagers import NewPassManager
+
+IS_CLOSE = platform.system() == "Linux" and platform.machine().lower() in ("x86_64", "amd64")
+"""Whether all of a module is loaded into one piece of memory, by llvmlite's own memory manager.
+
+Then code reaches constants by their distance, and functions of libraries by a table beside it. Else each constant takes
+an instruction with its address of 64 bits, in loops too: kernels of erf, exp and tanh take a tenth longer.
+Functions of libraries are called by no distance, for which this manager makes no room: ``nonlazybind`` says so.
+"""
+CODE_MODEL = "small" if IS_CLOSE else "jitdefault"
+"""How far apart the pieces of a module may lie, in LLVM's words."""
 
 _LONG = 256 << 10
 """Characters of LLVM IR that take up to 2 s: some 800 assignments."""
@@ -78,7 +89,7 @@ class Efforts:
 
     def _effort(self, level: int, passes: tuple[str, ...] = ()) -> Effort:
         machine = self._target.create_target_machine(
-            cpu=self._cpu, features=self._features, opt=level, reloc="pic", codemodel="jitdefault", jit=True
+            cpu=self._cpu, features=self._features, opt=level, reloc="pic", codemodel=CODE_MODEL, jit=True
         )
         options = llvm.create_pipeline_tuning_options(speed_level=3)
         options.loop_vectorization = options.slp_vectorization = True

@@ -9,6 +9,7 @@ from autograph.errors import AutographError
 from autograph.tensor.base import require_tensor
 from krnlpy import dsl
 
+from .normal import normal_share
 from .operation import elementwise
 
 if TYPE_CHECKING:
@@ -270,7 +271,7 @@ def threshold(x: Any, threshold: Any, value: Any = 0.0) -> Any:
 
 @elementwise
 def _gelu(x: Any) -> Any:
-    return 0.5 * x * (1.0 + dsl.erf(0.7071067811865476 * x))
+    return x * normal_share(x)
 
 
 @elementwise

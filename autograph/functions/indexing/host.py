@@ -14,7 +14,7 @@ from autograph.functions.type_variables import C, T, U
 from krnlpy import Buffer, Global, GlobalMut, Out, Spec, i32, kernel
 from krnlpy.dsl import global_id, global_threads, local_array
 
-from .places import Form, Places, in_form, place_of
+from .places import Form, Places, in_form, outside, place_of
 
 _BLOCK = 1 << 14
 """Elements that a thread takes at a time."""
@@ -94,26 +94,27 @@ def _scatter_column(
     blocks, n, m = to.shape[0], to.shape[2], source.shape[1]
     size = (m + blocks - 1) // blocks
     for item in range(global_id(), blocks * source.shape[0], global_threads()):
-        places = local_array(i32, 512)
         o = item % source.shape[0]
         block = item // source.shape[0]
         stop = min(block * size + size, m)
         for start in range(block * size, stop, 512):
-            count = min(512, stop - start)
-            least = 0
-            for k in range(count):
-                places[k] = place_of(index[o, start + k], n)
-                least = min(least, places[k])
-            if least >= 0:
-                for k in range(count):
-                    value = U(source[o, start + k])
-                    to[block, o, places[k]] = to[block, o, places[k]] + value if ADDS else value
+            end = min(start + 512, stop)
+            seen = outside(index[o, start], n)
+            for k in range(start, end):
+                seen |= outside(index[o, k], n)
+            if seen >= 0:
+                for k in range(start, end):
+                    place = i32(index[o, k])
+                    value = U(source[o, k])
+                    to[block, o, place] = to[block, o, place] + value if ADDS else value
             else:
-                flag[0] = 1
-                for k in range(count):
-                    if places[k] >= 0:
-                        value = U(source[o, start + k])
-                        to[block, o, places[k]] = to[block, o, places[k]] + value if ADDS else value
+                for k in range(start, end):
+                    place = place_of(index[o, k], n)
+                    if place >= 0:
+                        value = U(source[o, k])
+                        to[block, o, place] = to[block, o, place] + value if ADDS else value
+                    else:
+                        flag[0] = 1
 
 
 @kernel(unchecked=True)

@@ -75,6 +75,16 @@ class Places:
 
 
 @func
+def outside(given: Any, count: Any) -> Any:
+    """Below 0 where a whole number is below 0 or not below a count."""
+    if C is i64 or C is u64 or C is u32:
+        wide = i64(given)
+        return wide | (i64(count) - 1 - wide)
+    place = i32(given)
+    return place | (count - 1 - place)
+
+
+@func
 def place_of(given: Any, count: Any) -> Any:
     """A whole number as a place on an axis of some length; -1 where it is out of range, which no width may hide."""
     if C is i64:

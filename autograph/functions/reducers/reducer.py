@@ -14,7 +14,7 @@ from autograph.functions.launch import MAX_PASSES, grid_stride, reshape_or_copy
 from autograph.functions.sources import function_of
 from autograph.functions.type_variables import accumulator
 from autograph.tensor.base import Shape
-from krnlpy import Buffer, Func, KernelError, ScalarType, f32, function_info, i32, scalar_type
+from krnlpy import Buffer, Func, KernelError, ScalarType, f32, func, function_info, i32, scalar_type
 
 from .kernels import COLUMN_LANES, LANES, ROW_LANES, Form, Step, written
 
@@ -24,18 +24,17 @@ if TYPE_CHECKING:
 _THREADS = 1 << 14  # of a pass on a device: enough to fill a large GPU
 _MIN_SPLIT = 256  # elements of an axis that are worth a second pass on a device
 _MIN_CHUNK = 32  # elements that a thread of a device combines in a pass: fewer do not pay for the next pass
-_HOST_CHUNK = 1 << 13  # elements of a row, or rows, that a thread of the host combines
-_HOST_ITEMS = 1 << 10  # chunks, and so the most threads of the host that take part
+_HOST_CHUNK = 1 << 15  # elements of a row, or rows, that a thread of the host combines
+_HOST_ITEMS = 1 << 8  # chunks, and so the most threads of the host that take part
 _MOST_SINGLES = 1 << 10  # that are known by heart: on ever new shapes, they would pile up
 
 Identity = tuple[float, ...]
 
 
-def _itself(x: Any) -> Any:
+@func
+def itself(x: Any) -> Any:
+    """Maps elements to themselves."""
     return x
-
-
-_ITSELF = Func(_itself)
 
 
 @lru_cache
@@ -44,7 +43,7 @@ def _sum_of(count: int) -> Func:
     x, y = ([f"{name}{i}" for i in range(count)] for name in "xy")
     sums = ", ".join(f"{a} + {b}" for a, b in zip(x, y, strict=True))
     text = f"def add({', '.join([*x, *y])}):\n    return {sums}\n"
-    return Func(function_of(text, "add", {}, _itself))
+    return Func(function_of(text, "add", {}, itself.function))
 
 
 class Reducer:
@@ -72,7 +71,7 @@ class Reducer:
         widens: bool = False,
     ) -> None:
         self.name = name
-        self.map = map or _ITSELF
+        self.map = map or itself
         self.combine = combine
         self.finish = finish
         self.identity = identity
@@ -119,7 +118,7 @@ class Reducer:
             identity = (0,) * len(states)
         whole = Step(
             self.name, self.map, combine, self.finish, states, identity, dtypes, converted, results, given,
-            self.map is _ITSELF, takes_index, count,
+            self.map.function is itself.function, takes_index, count,
         )  # fmt: skip
         first = replace(whole, finish=None, results=states, given=states, count=None)
         last = replace(whole, map=None, inputs=states, converted=(), is_of_elements=False, takes_index=False)

@@ -11,7 +11,7 @@ from autograph.functions.checks import is_number
 from autograph.functions.elementwise.arithmetic import divide, multiply, subtract
 from autograph.functions.elementwise.exponentials import sqrt
 from autograph.functions.elementwise.operation import elementwise
-from autograph.functions.reducers.reducer import axes_of, keepdims_shape
+from autograph.functions.reducers.reducer import axes_of, itself, keepdims_shape
 from autograph.functions.reducers.sums import sum as sum_of
 from autograph.tensor.base import recording, require_tensor
 from krnlpy import DTypeLike, ScalarType
@@ -78,9 +78,9 @@ def _direction(x: Any, y: Any, dy: Any) -> Any:
     return dy * x / y if y != 0 else 0.0 * x
 
 
-_prod = Reduction(states.itself, states.product, None, (1,), _product_gradient, "prod", widens=True)
-_max = Reduction(states.itself, states.greater, None, _lowest, _extreme_gradient, "max", needs_elements=True)
-_min = Reduction(states.itself, states.smaller, None, _highest, _extreme_gradient, "min", needs_elements=True)
+_prod = Reduction(itself, states.product, None, (1,), _product_gradient, "prod", widens=True)
+_max = Reduction(itself, states.greater, None, _lowest, _extreme_gradient, "max", needs_elements=True)
+_min = Reduction(itself, states.smaller, None, _highest, _extreme_gradient, "min", needs_elements=True)
 _argmax = Reduction(
     states.with_place,
     states.greater_and_place,
@@ -103,7 +103,7 @@ _argmin = Reduction(
     widens=True,
     needs_elements=True,
 )
-_mean_of = Reduction(states.itself, None, states.mean, (0,), None, "mean")
+_mean_of = Reduction(itself, None, states.mean, (0,), None, "mean")
 _count = Reduction(states.is_nonzero, None, None, (0,), None, "count_nonzero", widens=True)
 _any = Reduction(states.is_nonzero_truth, states.either, None, (False,), None, "any")
 _all = Reduction(states.is_nonzero_truth, states.both, None, (True,), None, "all")

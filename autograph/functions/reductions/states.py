@@ -10,11 +10,6 @@ from krnlpy import dsl, func
 
 
 @func
-def itself(x: Any) -> Any:
-    return x
-
-
-@func
 def product(x: Any, y: Any) -> Any:
     return x * y
 

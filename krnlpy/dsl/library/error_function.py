@@ -1,7 +1,7 @@
 """erf and erfc: the rational approximations of FreeBSD's s_erf.c (Copyright 1993 Sun Microsystems, K. C. Ng).
 
-erf of f32 has polynomials of its own, with one exponential and no branch, so that it is quick in vectors and on GPUs.
-They are minimax approximations by Lawson's iteration, made for this file.
+erf of f32 has polynomials of its own, without a branch, a quotient or a call, so that it is quick in vectors and on
+GPUs. They are minimax approximations by Lawson's iteration, made for this file.
 """
 
 from __future__ import annotations
@@ -42,9 +42,14 @@ _SB = (1.0, 3.03380607434824582924e+01, 3.25792512996573918826e+02, 1.5367295860
 # erf(x) / x - 1 for |x| < 1, in x**2, to 0.02 ulp.
 _SMALL_F32 = (0.12837916573229327, -0.37612625839606517, 0.11283585269692989, -0.026853816032335852,
               0.005188334439874534, -0.0008010247166078325, 7.854024824024032e-05)  # fmt: skip
-# log(1 - erf(x)) for x of 1 to 4, to 0.02 ulp of erf.
-_LOG_TAIL_F32 = (-0.0003537089277187988, -1.1270400799801634, -0.6382256023660319, -0.10303743552030467,
-                 0.021805351156668876, -0.0029396157358949127, 0.00018557489324743455)  # fmt: skip
+# log2(1 - erf(x)) for x of 1 to 4, to 0.02 ulp of erf.
+_LOG_TAIL_F32 = (-0.0005103093716252568, -1.6259750707646758, -0.9207650196856465, -0.14865150080721712,
+                 0.03145842456676806, -0.004240956867779546, 0.0002677267027372814)  # fmt: skip
+# 2**r for r in -0.5..0.5, to 0.03 ulp.
+_POWER_F32 = (1.0, 0.6931472057372675, 0.24022646890630717, 0.05550328776965663, 0.009618488957472415,
+              0.0013399931219195693, 0.0001534581191471318)  # fmt: skip
+_ROUNDER_F32 = 12582912.0
+"""1.5 * 2**23: a float of whole numbers, of which the last bits are those of the number that is added."""
 
 
 @func
@@ -59,11 +64,19 @@ def fused_polynomial(x, c):
 
 
 @func
+def power_of_two_f32(x):
+    """2**x for x in -126..126."""
+    rounded = x + _ROUNDER_F32
+    fraction = fused_polynomial(x - (rounded - _ROUNDER_F32), _POWER_F32)
+    return bitcast(bitcast(fraction, u32) + (bitcast(rounded, u32) << 23), f32)
+
+
+@func
 def erf_f32(x):
     size = abs(x)
     small = fma(x, fused_polynomial(x * x, _SMALL_F32), x)  # -0 too
-    large = 1.0 - exp(fused_polynomial(min(size, 4.0), _LOG_TAIL_F32))
-    return small if size < 1.0 else copysign(large, x)
+    large = 1.0 - power_of_two_f32(fused_polynomial(min(size, 4.0), _LOG_TAIL_F32))
+    return copysign(large, x) if size >= 1.0 else small  # NaN is small
 
 
 @func

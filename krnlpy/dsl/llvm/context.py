@@ -68,6 +68,14 @@ class Context:
         """The functions of which each call is to have its own copy."""
         return inlined_functions(self.program)
 
+    @cached_property
+    def updated(self) -> frozenset[ir.Place]:
+        """The places that are both read and written, by any function."""
+        bodies = (self.program.body, *(function.body for function in self.program.functions))
+        nodes = [node for body in bodies for node in ir.walk(body)]
+        read = {node.place for node in nodes if isinstance(node, ir.Load)}
+        return frozenset(node.place for node in nodes if isinstance(node, ir.Store) and node.place in read)
+
     def hint(self, loop: ir.For) -> int | None:
         """How a loop over a small array is written; see ``tiles.py``."""
         if self._hints is None:

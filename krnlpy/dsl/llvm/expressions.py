@@ -245,8 +245,14 @@ class Expressions:
 
     def store(self, statement: ir.Store) -> None:
         """Evaluates in Python's order, the value first, and writes an element."""
-        b, place = self.b, statement.place
-        stored = self.value(statement.value)
+        b, place, value = self.b, statement.place, statement.value
+        if isinstance(value, ir.Round) and value.to is place.type:
+            value = value.operand  # which is rounded where it is stored
+        stored = self.value(value)
+        if place in self.context.updated and place.type.compute is place.type:
+            # Where an element or what was there before is chosen, LLVM 21 and later store by a mask, for which AMD's
+            # CPUs before Zen 4 take dozens of cycles. Not of a value that is frozen.
+            stored = b.op(f"freeze {place.type.llvm} {stored}")
         if isinstance(place, ir.ItemParameter):
             item = self.items[place]
             self._write(place.type, item.pointer, stored, item.metadata)
