@@ -52,10 +52,12 @@ class Peak:
     Attributes:
         benchmark: its name.
         configuration: of the case; where ``bytes`` differ, the nearest is meant.
+        otherwise: the peak that is meant where this one was not measured.
     """
 
     benchmark: str
     configuration: Configuration
+    otherwise: Peak | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ class Case:
         open: makes it ready on a device. Raises krnlpy's errors where the device cannot do it.
         peak: what its rate is a share of.
         most_iterations: of a sample.
-        effort: how much longer than the case before it in its series it takes, where ``amount`` does not tell.
+        flops: of an iteration, where ``amount`` is something else and does not tell how long one takes. By it, or by an
+            amount of the unit ``FLOP/s``, it is guessed how long the first case of a series takes.
     """
 
     configuration: Configuration
@@ -77,7 +80,7 @@ class Case:
     open: Callable[[Device], Work]
     peak: Peak | None = None
     most_iterations: int = 10_000
-    effort: float = 0.0
+    flops: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,10 @@ from .usage import Watch
 _LACKING: Final = (MissingFeatures, LimitExceeded, CompilerUnavailable, DtypeError, MemoryError)
 """What says that a device, or its memory, is not made for a case."""
 
-
 _FIXED: Final = 0.3
 """Seconds of what it takes to make work ready that do not grow with it: compilation."""
+_USUAL: Final = 0.05
+"""Of the greatest rate of arithmetic: what work has that nobody has measured yet."""
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,16 @@ class _Run:
     def __init__(self, device: Device, pace: Pace, watcher: Watcher) -> None:
         self._device, self._pace, self._watcher = device, pace, watcher
         self._results: list[tuple[Result, Peak | None]] = []
+        self._end = self._longest = 0.0
 
     def all_of(self, benchmarks: Sequence[Benchmark]) -> DeviceResults:
         """All series, each in its share of the time that is left."""
         began = time.perf_counter()
+        self._end = began + self._pace.device
         series = [(benchmark, cases) for benchmark in benchmarks for cases in benchmark.series()]
         self._watcher.begin_device(self._device, sum(len(cases) for _, cases in series))
         for place, (benchmark, cases) in enumerate(series):
-            left = began + self._pace.device - time.perf_counter()
+            left = self._end - time.perf_counter()
             self._one_series(benchmark, cases, left / (len(series) - place))
         info = self._device.info
         results = [result for result, _ in self._results]
@@ -134,8 +137,9 @@ class _Run:
         last: tuple[Case, float, float] | None = None
         for case in cases:
             left = end - time.perf_counter()
-            needed = 0.0 if last is None else _prediction(case, *last, self._pace)
-            if left < needed or seconds <= 0:
+            needed = self._guess(benchmark, case) if last is None else _prediction(case, *last, self._pace)
+            # A series that has its first case alone says more than a case more of another.
+            if (left if last else max(left, seconds, (self._end - time.perf_counter()) / 2)) < needed or seconds <= 0:
                 reason = f"it would take about {needed:.2g} s" if needed else "the run's time was over"
                 self._note(benchmark, case, "no time", reason)
                 return
@@ -144,6 +148,16 @@ class _Run:
             if not result.is_timed:
                 return
             last = case, ready, median(result.samples)
+            self._longest = max(self._longest, ready)
+
+    def _guess(self, benchmark: Benchmark, case: Case) -> float:
+        """Seconds that the first case of a series takes, by what the device has shown so far; 0 if that is unknown."""
+        flops = case.flops or (case.amount if benchmark.unit == "FLOP/s" else 0.0)
+        rates = [r.value for r, _ in self._results if r.is_timed and r.unit == "FLOP/s"]
+        if not flops or not rates:
+            return 0.0
+        iteration = flops / (_USUAL * max(rates))
+        return max(_FIXED, self._longest) + (MIN_SAMPLES + 8) * max(self._pace.sample, iteration)
 
     def _one(self, benchmark: Benchmark, case: Case) -> tuple[Result, float]:
         """A case: made ready, verified, timed; and how many seconds the first two took."""
@@ -199,7 +213,7 @@ class _Run:
 
 def _prediction(case: Case, last: Case, ready: float, iteration: float, pace: Pace) -> float:
     """Seconds that a case takes, by those of the one before it: to be made ready and verified, and to be timed."""
-    growth = case.effort or case.amount / last.amount
+    growth = case.flops / last.flops if case.flops and last.flops else case.amount / last.amount
     samples = MIN_SAMPLES + 4  # with those that find out how many iterations one has
     fixed = min(ready, _FIXED)
     return fixed + (ready - fixed) * growth + samples * max(pace.sample, iteration * growth)
@@ -218,7 +232,7 @@ def _with_share(result: Result, peak: Peak | None, results: Sequence[Result]) ->
         and others.items() <= other.configuration.items()
     ]
     if not candidates:
-        return result
+        return _with_share(result, peak.otherwise, results)
     wanted = int(peak.configuration.get("bytes", 0))
     # Of those of other sizes the nearest, else the fastest.
     best = min(candidates, key=lambda found: (abs(int(found.configuration.get("bytes", 0)) - wanted), -found.value))

@@ -18,13 +18,15 @@ _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 def figure(value: float, unit: str) -> str:
     """A figure with three digits and the unit that suits it.
 
-    >>> figure(2.5e9, "B/s"), figure(1.234e-5, "s"), figure(0.5, "images/s"), figure(1234.0, "images/s")
-    ('2.5 GB/s', '12.3 µs', '0.5 images/s', '1234 images/s')
+    >>> figure(2.5e9, "B/s"), figure(1.234e-5, "s"), figure(1234.0, "images/s"), figure(2e7, "images/s")
+    ('2.5 GB/s', '12.3 µs', '1234 images/s', '20 M images/s')
     """
     if unit == "s":
         return _scaled(value, _TIMES)
     if unit in ("B/s", "FLOP/s"):
         return _scaled(value, tuple((factor, prefix + unit) for factor, prefix in _PREFIXES))
+    if value >= 1e6:
+        return _scaled(value, tuple((factor, f"{prefix} {unit}") for factor, prefix in _PREFIXES))
     return f"{value:.0f} {unit}" if value >= 1000 else f"{value:.3g} {unit}"
 
 
