@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from krnlpy.errors import BenchmarkError
 
 from .measuring import Runner
+from .results import described
 
 if TYPE_CHECKING:
     from krnlpy.device import Device
@@ -81,6 +82,11 @@ class Case:
     peak: Peak | None = None
     most_iterations: int = 10_000
     flops: float = 0.0
+
+    @property
+    def label(self) -> str:
+        """The configuration in words."""
+        return described(self.configuration)
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,11 @@ class Report:
     warnings: tuple[str, ...]
     devices: tuple[DeviceResults, ...]
 
+    def warnings_of(self, device: DeviceResults) -> tuple[str, ...]:
+        """Those that do not name another of the devices."""
+        others = [other.label for other in self.devices if other.label != device.label]
+        return tuple(warning for warning in self.warnings if not any(f" {label} " in f" {warning}" for label in others))
+
 
 def described(configuration: Mapping[str, str | int]) -> str:
     """A configuration in words.

@@ -1,15 +1,12 @@
-"""Reports as tables for terminals, and figures in words."""
+"""Figures, and what is to be said of them, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-from .results import DeviceResults, Report, Result
+from krnlpy.bench.results import Report, Result
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.table import Table
+from .comparison import Ratio
 
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -51,34 +48,44 @@ def remark(result: Result) -> str:
     return "" if result.status == "steady" else ": ".join(filter(None, [result.status, result.reason]))
 
 
-def device_table(device: DeviceResults) -> Table:
-    """What was measured on a device."""
-    from rich.table import Table
-
-    table = Table(title=f"{device.label} ({device.driver})", title_justify="left", title_style="bold")
-    for heading in ("benchmark", "", "figure", "spread", "of peak", "remark"):
-        right = heading in ("figure", "spread", "of peak")
-        table.add_column(heading, justify="right" if right else "left", no_wrap=heading != "remark")
-    before = ""
-    for result in device.results:
-        name = "" if result.benchmark == before else result.benchmark
-        before = result.benchmark
-        figures = (figure(result.value, result.unit), f"{result.spread:.1%}") if result.is_timed else ("-", "")
-        table.add_row(name, result.label, *figures, share(result), remark(result))
-    return table
-
-
-def tables(report: Report) -> list[RenderableType]:
-    """A whole report: where it was measured, a table a device, and what speaks against it."""
-    from rich.text import Text
-
+def measured_on(report: Report) -> str:
+    """When, by what and on which machine a report was made."""
     machine = report.machine
     kind = "quick run, " if report.is_quick else ""
-    head = (
+    return (
         f"{report.date}, {kind}krnlpy {report.krnlpy}; {machine['cpu']} ({', '.join(machine['instructions'])}),"
         f" {machine['host_threads']} threads on {machine['cores']} processors, load {machine['load']:g}"
     )
-    found: list[RenderableType] = [Text(head)]
-    found += [device_table(device) for device in report.devices]
-    found += [Text(f"warning: {warning}", style="yellow") for warning in report.warnings]
-    return found
+
+
+def plain(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: names of devices come from drivers, and reports from anybody.
+
+    Source: OWASP, "CSV Injection".
+
+    >>> plain("=1+1"), plain("card")
+    ("'=1+1", 'card')
+    """
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def times(value: float) -> str:
+    """A ratio.
+
+    >>> times(1.234), times(12.34), times(0.01234), times(1234.0)
+    ('1.23', '12.3', '0.0123', '1234')
+    """
+    return f"{value:.0f}" if value >= 1000 else f"{float(f'{value:.3g}'):g}"
+
+
+def compared(ratio: Ratio | None) -> str:
+    """A ratio with what it lies between; "as fast" where 1 is within.
+
+    >>> from .comparison import Ratio
+    >>> compared(Ratio(2.0, 1.9, 2.104)), compared(Ratio(1.01, 0.97, 1.03)), compared(None)
+    ('2 (1.9 to 2.1)', 'as fast (0.97 to 1.03)', '')
+    """
+    if ratio is None:
+        return ""
+    what = times(ratio.value) if ratio.is_clear else "as fast"
+    return f"{what} ({times(ratio.low)} to {times(ratio.high)})"
