@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Final
@@ -20,10 +20,11 @@ from krnlpy.errors import (
     MissingFeatures,
 )
 
-from .benchmark import Benchmark, Case, Peak
-from .machine import BUSY_LOAD, BUSY_OTHERS, is_on_battery, machine, versions
-from .measuring import MIN_SAMPLES, STEADY, measure
+from .benchmark import Benchmark, Case, Peak, Work
+from .machine import BUSY_OTHERS, is_on_battery, machine, versions
+from .measuring import MIN_SAMPLES, STEADY, Timing, measure, ratio_interval
 from .results import DeviceResults, Report, Result, Status
+from .sensors import Sensors
 from .usage import Watch
 
 _LACKING: Final = (MissingFeatures, LimitExceeded, CompilerUnavailable, DtypeError, MemoryError)
@@ -31,6 +32,10 @@ _LACKING: Final = (MissingFeatures, LimitExceeded, CompilerUnavailable, DtypeErr
 
 _FIXED: Final = 0.3
 """Seconds of what it takes to make work ready that do not grow with it: compilation."""
+_SLOWED: Final = 1.05
+"""Times as long as at the start: what clocks that fell make of the same work at the end."""
+LOOKED: Final = 0.5
+"""Seconds before a run for which it is watched who else uses the processors."""
 _USUAL: Final = 0.05
 """Of the greatest rate of arithmetic: what work has that nobody has measured yet."""
 
@@ -57,8 +62,8 @@ QUICK: Final = Pace(30.0, 0.5, 0.01)
 class Watcher:
     """Is told what happens, to show it."""
 
-    def begin_device(self, device: Device, cases: int) -> None:
-        """The next device; of so many cases at most."""
+    def begin_device(self, device: Device, series: int) -> None:
+        """The next device, which has so many series of cases."""
 
     def begin_case(self, benchmark: Benchmark, case: Case) -> None:
         """A case is made ready and verified."""
@@ -68,6 +73,9 @@ class Watcher:
 
     def end_case(self, result: Result) -> None:
         """What became of it."""
+
+    def end_series(self) -> None:
+        """What the device has time for of a series is done."""
 
 
 def run(
@@ -95,7 +103,7 @@ def run(
         raise BenchmarkError("there is nothing to run: no device, or no benchmark that a quick run has")
     if any(device.info.kind == "interpreter" for device in devices):
         raise BenchmarkError("the interpreter shows what is right, not what is fast: it has no benchmarks")
-    before, date = machine(), datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    before, date = {**machine(), "others": _others()}, datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     pace = pace or (QUICK if is_quick else FULL)
     measured = [_Run(device, pace, watcher or Watcher()).all_of(benchmarks) for device in devices]
     warnings = [
@@ -112,16 +120,23 @@ class _Run:
         self._device, self._pace, self._watcher = device, pace, watcher
         self._results: list[tuple[Result, Peak | None]] = []
         self._end = self._longest = 0.0
+        self._sensors = Sensors(device.info)
+        self._first: tuple[Case, Timing] | None = None
 
     def all_of(self, benchmarks: Sequence[Benchmark]) -> DeviceResults:
         """All series, each in its share of the time that is left."""
         began = time.perf_counter()
         self._end = began + self._pace.device
         series = [(benchmark, cases) for benchmark in benchmarks for cases in benchmark.series()]
-        self._watcher.begin_device(self._device, sum(len(cases) for _, cases in series))
-        for place, (benchmark, cases) in enumerate(series):
-            left = self._end - time.perf_counter()
-            self._one_series(benchmark, cases, left / (len(series) - place))
+        self._watcher.begin_device(self._device, len(series))
+        try:
+            for place, (benchmark, cases) in enumerate(series):
+                left = self._end - time.perf_counter()
+                self._one_series(benchmark, cases, left / (len(series) - place))
+                self._watcher.end_series()
+            slower = self._slower()
+        finally:
+            conditions = self._sensors.stop()
         info = self._device.info
         results = [result for result, _ in self._results]
         return DeviceResults(
@@ -129,6 +144,8 @@ class _Run:
             info.memory_bytes,
             round(time.perf_counter() - began, 3),
             tuple(_with_share(result, peak, results) for result, peak in self._results),
+            conditions,
+            slower,
         )
 
     def _one_series(self, benchmark: Benchmark, cases: Sequence[Case], seconds: float) -> None:
@@ -173,7 +190,7 @@ class _Run:
             return self._failed(benchmark, case, error), 0.0
         ready, watch = time.perf_counter() - began, Watch()
         try:
-            timing = measure(work, self._pace.sample, self._pace.case, case.most_iterations, self._watcher.sampled)
+            timing = self._timed(work, case, self._watcher.sampled)
         except Exception as error:
             return self._failed(benchmark, case, error), 0.0
         others, reason = watch.others(), ""
@@ -182,7 +199,31 @@ class _Run:
             status = "not steady"
             if others is not None and others > BUSY_OTHERS:
                 reason = f"others took {others:.1f} processors"
+        if self._first is None and benchmark.unit == "FLOP/s":
+            self._first = case, timing
         return self._note(benchmark, case, status, reason, timing.iterations, timing.samples, others), ready
+
+    def _timed(self, work: Work, case: Case, progress: Callable[[Sequence[float]], None]) -> Timing:
+        with self._sensors.timing():
+            return measure(work, self._pace.sample, self._pace.case, case.most_iterations, progress)
+
+    def _slower(self) -> float | None:
+        """How many times as long the first work that is bound by arithmetic takes now, at the least.
+
+        None where it was not done, fails, or others used the processors.
+        """
+        if self._first is None or time.perf_counter() > self._end:
+            return None
+        case, before = self._first
+        watch = Watch()
+        try:
+            now = self._timed(case.open(self._device), case, lambda _: None)
+        except Exception:
+            return None  # it was done before: what is wrong now is told of other cases
+        others = watch.others()
+        if others is not None and others > BUSY_OTHERS:
+            return None
+        return round(ratio_interval(now.samples, before.samples)[0], 3)
 
     def _failed(self, benchmark: Benchmark, case: Case, error: Exception) -> Result:
         if isinstance(error, DeviceLost):
@@ -239,10 +280,22 @@ def _with_share(result: Result, peak: Peak | None, results: Sequence[Result]) ->
     return replace(result, share=result.value / best.value, peak=f"{best.benchmark} {best.label}")
 
 
+def _others() -> float | None:
+    """Processors that others use while this process does nothing. The load of a system tells less: it counts what this
+    process did in the last minutes, such as a run before."""
+    watch = Watch()
+    time.sleep(LOOKED)
+    others = watch.others()
+    return None if others is None else round(others, 2)
+
+
 def _warnings_of_machine(before: Mapping[str, Any]) -> list[str]:
     found = []
-    if before["load"] > BUSY_LOAD * before["cores"]:
-        found.append(f"The machine was busy before the start: load {before['load']:g} on {before['cores']} processors.")
+    if (before["others"] or 0) > BUSY_OTHERS:
+        found.append(
+            f"The machine was busy before the start: other processes took {before['others']:.1f} of {before['cores']}"
+            " processors."
+        )
     if is_on_battery():
         found.append("A battery drives the machine: it may be slower than at the mains, and slow down.")
     return found
@@ -252,6 +305,11 @@ def _warnings_of_device(device: DeviceResults) -> list[str]:
     found = []
     if device.kind == "cpu":
         found.append(f"{device.name} is a driver that runs on the CPU: its figures say nothing of any GPU.")
+    if device.slower is not None and device.slower > _SLOWED:
+        found.append(
+            f"{device.label} became slower while it was measured: what it did first took {device.slower:.2f} times as"
+            " long at the end. Its clock fell, as a device's does that is hot or draws too much power."
+        )
     worst = max((result for result in device.results if result.others), key=lambda r: r.others or 0, default=None)
     if worst is not None and (worst.others or 0) > BUSY_OTHERS:
         found.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from krnlpy.errors import BenchmarkError, KrnlpyError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+    from krnlpy.bench.running import Watcher
 
 _WIDTH = 140
 """Of tables that go to a file or a pipe."""
@@ -78,7 +81,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     every = benchmarks()
     wanted = chosen(arguments.names, every) if arguments.names else every
-    report = running.run(_devices(arguments.device), wanted, arguments.quick)
+    with _watched() as watcher:
+        report = running.run(_devices(arguments.device), wanted, arguments.quick, watcher)
     _print(tables.tables(report))
     for path, write in (
         (arguments.json, results.write),
@@ -147,6 +151,16 @@ def _console() -> Console:
 
     console = Console()
     return console if console.is_terminal else Console(width=_WIDTH)
+
+
+def _watched() -> AbstractContextManager[Watcher | None]:
+    """Shows a run where there is a terminal."""
+    from rich.console import Console
+
+    from krnlpy.bench.display import Display
+
+    console = Console(stderr=True)
+    return Display(console) if console.is_terminal else nullcontext()
 
 
 def _print(parts: list[RenderableType]) -> None:

@@ -18,6 +18,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small sizes, little time, and what this repository has alone."""
     monkeypatch.setattr(basics, "BYTES", basics.BYTES[:1])
     monkeypatch.setattr(basics, "CHAIN_ITEMS", (1 << 10,))
+    monkeypatch.setattr(running, "LOOKED", 0.001)
     monkeypatch.setattr(running, "QUICK", running.Pace(100.0, 0.001, 0.0001))
     monkeypatch.setattr(metadata, "entry_points", lambda group: [])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from krnlpy.bench.results import Report, Result
+from krnlpy.bench.results import DeviceResults, Report, Result
 
 from .comparison import Ratio
 
@@ -54,8 +54,27 @@ def measured_on(report: Report) -> str:
     kind = "quick run, " if report.is_quick else ""
     return (
         f"{report.date}, {kind}krnlpy {report.krnlpy}; {machine['cpu']} ({', '.join(machine['instructions'])}),"
-        f" {machine['host_threads']} threads on {machine['cores']} processors, load {machine['load']:g}"
+        f" {machine['host_threads']} threads on {machine['cores']} processors"
     )
+
+
+def conditions(device: DeviceResults) -> str:
+    """Clock, temperature and power while a device was timed, or "".
+
+    >>> about = {"lowest_clock_mhz": 1410.0, "highest_clock_mhz": 1980.0, "highest_power_w": 412.5}
+    >>> device = DeviceResults(0, "card", "discrete", "vulkan", "", "", "", 0, 1.0, (), about)
+    >>> conditions(device)
+    '1410 to 1980 MHz, at most 412 W'
+    """
+    found, said = device.conditions, []
+    if "highest_clock_mhz" in found:
+        low, high = found.get("lowest_clock_mhz", 0.0), found["highest_clock_mhz"]
+        said.append(f"{low:.0f} to {high:.0f} MHz")
+    if "highest_temperature_c" in found:
+        said.append(f"at most {found['highest_temperature_c']:.0f} °C")
+    if "highest_power_w" in found:
+        said.append(f"at most {found['highest_power_w']:.0f} W")
+    return ", ".join(said)
 
 
 def plain(text: str) -> str:
@@ -81,7 +100,6 @@ def times(value: float) -> str:
 def compared(ratio: Ratio | None) -> str:
     """A ratio with what it lies between; "as fast" where 1 is within.
 
-    >>> from .comparison import Ratio
     >>> compared(Ratio(2.0, 1.9, 2.104)), compared(Ratio(1.01, 0.97, 1.03)), compared(None)
     ('2 (1.9 to 2.1)', 'as fast (0.97 to 1.03)', '')
     """

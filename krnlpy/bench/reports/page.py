@@ -16,7 +16,7 @@ from krnlpy import files
 from krnlpy.bench.results import Report, Result
 
 from .comparison import Column, Comparison, columns
-from .figures import compared, figure, measured_on, remark, share
+from .figures import compared, conditions, figure, measured_on, remark, share
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e21; --soft: #5c636b; --paper: #fff; --line: #dfe3e8; --warn: #8a5a00;
@@ -102,7 +102,8 @@ def write_comparison(path: str | os.PathLike[str], comparison: Comparison) -> No
 
 
 def _of_column(column: Column, place: int) -> _Device:
-    return _Device(column.title, f"{column.device.driver}; {measured_on(column.report)}", place % 8)
+    about = (column.device.driver, conditions(column.device), measured_on(column.report))
+    return _Device(column.title, "; ".join(filter(None, about)), place % 8)
 
 
 def _write(

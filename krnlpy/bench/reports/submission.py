@@ -11,7 +11,7 @@ from krnlpy.bench import results
 from krnlpy.bench.results import DeviceResults, Report
 from krnlpy.errors import BenchmarkError
 
-from .figures import measured_on
+from .figures import conditions, measured_on
 from .markdown import cell, device_table
 
 FOLDER = "benches/results/devices"
@@ -63,7 +63,7 @@ def submit(report: Report, folder: str | os.PathLike[str]) -> Submission:
     parts = [
         f"Measured by `krnlpy bench`: {cell(measured_on(report))}.",
         *(f"> {cell(warning)}" for warning in report.warnings),
-        *(f"### {cell(_title(report, d))}\n\n{cell(d.driver)}\n\n{device_table(d)}" for d in report.devices),
+        *(f"### {cell(_title(report, d))}\n\n{cell(_about(d))}\n\n{device_table(d)}" for d in report.devices),
         f"The files belong into `{FOLDER}/`. They name the CPU, the system's version, and variables that limit threads;"
         " neither the user nor the computer.",
     ]
@@ -90,3 +90,7 @@ def _maker(report: Report, device: DeviceResults) -> str:
     return next(
         (name for name in ("AMD", "Intel", "Apple", "ARM") if name.lower() in report.machine["cpu"].lower()), ""
     )
+
+
+def _about(device: DeviceResults) -> str:
+    return "; ".join(filter(None, [device.driver, conditions(device)]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from krnlpy.bench.results import DeviceResults, Report
 
 from .comparison import Comparison
-from .figures import compared, figure, measured_on, remark, share, times
+from .figures import compared, conditions, figure, measured_on, remark, share, times
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,7 +18,8 @@ def device_table(device: DeviceResults) -> Table:
     """What was measured on a device."""
     from rich.table import Table
 
-    table = Table(title=f"{device.label} ({device.driver})", title_justify="left", title_style="bold")
+    title = "; ".join(filter(None, [f"{device.label} ({device.driver})", conditions(device)]))
+    table = Table(title=title, title_justify="left", title_style="bold")
     for heading in ("benchmark", "", "figure", "spread", "of peak", "remark"):
         right = heading in ("figure", "spread", "of peak")
         table.add_column(heading, justify="right" if right else "left", no_wrap=heading != "remark")
