@@ -17,6 +17,7 @@ from krnlpy.kernels.kernel import kernel
 from krnlpy.scalar import ScalarType, scalar_type
 
 from .benchmark import Benchmark, Case, Peak, Work
+from .matrices import MATRIX
 
 if TYPE_CHECKING:
     from krnlpy.dsl.types.checked import f16, f32, f64, i32
@@ -323,6 +324,7 @@ BASICS: Final = (
         "FLOP/s",
         _chain_series,
     ),
+    MATRIX,
     Benchmark(
         "launch",
         "time of a launch",

@@ -113,6 +113,17 @@ def run(
     return Report(date, is_quick, __version__, before, versions(), tuple(warnings), tuple(measured))
 
 
+def measured_on(device: Device, benchmarks: Sequence[Benchmark], pace: Pace) -> DeviceResults:
+    """What a device alone makes of benchmarks.
+
+    Raises:
+        BenchmarkError: it is the interpreter.
+    """
+    if device.info.kind == "interpreter":
+        raise BenchmarkError("the interpreter shows what is right, not what is fast: it has no benchmarks")
+    return _Run(device, pace, Watcher()).all_of(benchmarks)
+
+
 class _Run:
     """What a device does."""
 
