@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 
 from krnlpy import Buffer, Device, Roofline
@@ -15,7 +14,8 @@ from krnlpy.bench.matrices import Products
 from krnlpy.bench.results import DeviceResults
 from krnlpy.device_info import CooperativeShape
 from krnlpy.errors import BenchmarkError, MissingFeatures
-from krnlpy.scalar import bf16, f16, f32, scalar_type
+from krnlpy.scalar import ScalarType, bf16, f16, f32, scalar_type
+from tests.support.tiers import one_vulkan_device, sampled
 
 from . import fakes
 
@@ -96,18 +96,21 @@ def test_the_host_is_measured(unknown: Device, monkeypatch: pytest.MonkeyPatch) 
         Device.interpreter().roofline()
 
 
-@pytest.mark.parametrize("size", [(16, 16, 16), (8, 8, 8), (16, 8, 16)], ids=str)
-def test_matrices_are_verified(size: tuple[int, int, int], device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+SHAPES = [(size, dtype) for size in ((16, 8, 16), (16, 16, 16), (8, 8, 8)) for dtype in (f16, bf16)]
+
+
+@one_vulkan_device
+@pytest.mark.parametrize(("size", "dtype"), sampled(SHAPES, 7))  # each is compiled anew, which takes seconds
+def test_matrices_are_verified(
+    size: tuple[int, int, int], dtype: ScalarType, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On devices without them, by ordinary arithmetic."""
     monkeypatch.setattr(matrices, "_FLOPS", 1 << 16)
-    for dtype in map(scalar_type, (f16, bf16)):
-        shape = CooperativeShape(*size, dtype, dtype, scalar_type(f32))
-        work = Products(shape, 2, device)
+    work = Products(CooperativeShape(*size, scalar_type(dtype), scalar_type(dtype), scalar_type(f32)), 2, device)
+    work.verify()
+    work.steps += 1
+    with pytest.raises(AssertionError):
         work.verify()
-        work.sums.copy_from(np.ones(work.sums.shape, np.float32))
-        work.steps += 1
-        with pytest.raises(AssertionError):
-            work.verify()
 
 
 def test_the_largest_shape_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
