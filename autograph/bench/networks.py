@@ -77,18 +77,34 @@ class _OnDevice:
         return loss
 
 
+def first_rate(network: Network) -> float:
+    """Of a step that is as long as three steps along one gradient are with momentum."""
+    return network.rate * (1 + _MOMENTUM + _MOMENTUM**2)
+
+
+def judge(found: Array, network: Network, dtype: ScalarType, is_training: bool) -> None:
+    """Compares losses before and after a step of :func:`first_rate`, or logits, with what 64 bits give.
+
+    Raises:
+        AssertionError: they differ.
+    """
+    expected = _expected(network, dtype, is_training)
+    tolerance = _TOLERANCES[dtype] * float(np.abs(expected).max())
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
+
+
 @cache
 def _expected(network: Network, dtype: ScalarType, is_training: bool) -> Array:
     """What 64 bits give: the model as it starts in the type, on the host in f64, and not captured.
 
-    Of training, the loss before and after a step as long as three steps along one gradient are with momentum.
+    Of training, the loss before and after a step of :func:`first_rate`.
     """
     reference = _OnDevice(network, dtype, Device.host(), 0.0, is_training)
     reference.model.cast(f64)
     x = reference.x.cast(f64) if reference.x.dtype.is_float else reference.x
     if not is_training:
         return np.asarray(reference.model(x).numpy())
-    rate = network.rate * (1 + _MOMENTUM + _MOMENTUM**2)
+    rate = first_rate(network)
     return np.array([reference.step(x, reference.t, rate).item(), reference.loss(x, reference.t).item()])
 
 
@@ -108,9 +124,7 @@ class _Networks(Work):
             found = np.array([float(loss.cast(f32).item()) for loss in results])
         else:
             found = [self.infer(x) for _ in range(3)][2].cast(f32).numpy()
-        expected = _expected(network, self.dtype, self.is_training)
-        tolerance = _TOLERANCES[self.dtype] * float(np.abs(expected).max())
-        np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
+        judge(found, network, self.dtype, self.is_training)
 
     def run(self, iterations: int) -> None:
         x, t = self.found.x, self.found.t
@@ -130,7 +144,8 @@ def _text(batch: int, length: int) -> Callable[[np.random.Generator], Array]:
 
 
 @cache
-def _lenet5(batch: int) -> Network:
+def lenet5(batch: int) -> Network:
+    """With a batch of images."""
     return Network(models.lenet5, _images(batch, 1, 28, 28), 10, (batch,), 0.1, 0.56e6 * batch)
 
 
@@ -174,7 +189,8 @@ NETWORKS: Final = (
         " momentum; both are captured, and nothing is read back. The network is small: a device that is not filled by"
         " 100 images shows what its launches cost. Verified against the same network in f64 on the host.",
         "images/s",
-        lambda: _cases([({"batch": n}, _lenet5(n), n) for n in (100, 1000)], (f32, bf16)),
+        lambda: _cases([({"batch": n}, lenet5(n), n) for n in (100, 1000)], (f32, bf16)),
+        peers={"torch": "autograph.bench.peers.pytorch"},
     ),
     Benchmark(
         "resnet20",

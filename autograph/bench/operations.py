@@ -208,6 +208,7 @@ OPERATIONS: Final = (
         " multiply-adds in registers.",
         "FLOP/s",
         _products,
+        peers={"torch": "autograph.bench.peers.pytorch"},
     ),
     Benchmark(
         "conv",

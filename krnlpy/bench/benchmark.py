@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from krnlpy.errors import BenchmarkError
@@ -101,6 +101,8 @@ class Benchmark:
         series: makes the cases: those of a series become larger, and a device that is slow does the first ones alone.
         revision: changes with whatever changes the figures' meaning.
         is_quick: whether a quick run has it.
+        peers: by a peer's name, the module that does the same with others' software: see
+            :func:`krnlpy.bench.peers.serve`.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Benchmark:
     series: Callable[[], Sequence[Sequence[Case]]]
     revision: int = 1
     is_quick: bool = True
+    peers: Mapping[str, str] = field(default_factory=dict)
 
 
 def benchmarks() -> tuple[Benchmark, ...]:

@@ -25,7 +25,7 @@ else:
 
 T = TypeVar("T", f16, bf16)
 
-SUBGROUPS: Final = (1 << 8, 1 << 12, 1 << 16)
+SUBGROUPS: Final = (1 << 4, 1 << 8, 1 << 12, 1 << 16)
 _SUMS: Final = 4
 """Accumulators of a subgroup that do not wait for each other."""
 _FLOPS: Final = 1 << 21

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="'host', an index, or a part of a name (default: the host and every Vulkan device)",
     )
     parser.add_argument("--quick", action="store_true", help="take half a minute a device instead of three")
+    parser.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="PEER",
+        help="measure others' software, too, in a process of its own: torch; may be repeated",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was measured, and where")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write a row for each result")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots that needs no other file")
@@ -75,7 +84,7 @@ def _list() -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from krnlpy.bench import results, running
+    from krnlpy.bench import peers, results, running
     from krnlpy.bench.benchmark import benchmarks, chosen
     from krnlpy.bench.reports import page, spreadsheet, tables
 
@@ -83,6 +92,8 @@ def _run(arguments: argparse.Namespace) -> int:
     wanted = chosen(arguments.names, every) if arguments.names else every
     with _watched() as watcher:
         report = running.run(_devices(arguments.device), wanted, arguments.quick, watcher)
+        theirs = [peers.measured(name, wanted, arguments.quick, watcher) for name in arguments.peer]
+        report = replace(report, devices=(*report.devices, *chain.from_iterable(theirs)))
     _print(tables.tables(report))
     for path, write in (
         (arguments.json, results.write),
