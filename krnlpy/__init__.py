@@ -55,6 +55,7 @@ from .views.struct_view import struct_dtype
 if TYPE_CHECKING:
     from .backend.foreign import ForeignCalls
     from .backend.memory_stats import MemoryStats
+    from .backend.roofline import Roofline
     from .dsl.frontend.callables import Func
     from .dsl.frontend.syntax.function_info import FunctionInfo, function_info
     from .dsl.frontend.syntax.functions import func
@@ -120,6 +121,7 @@ __all__ = [
     "Profile",
     "ProfileError",
     "Record",
+    "Roofline",
     "ScalarType",
     "ShapeError",
     "SharingError",
@@ -161,6 +163,7 @@ __all__ = [
 _LATER = {
     "Graph": "graphs.graph",
     "MemoryStats": "backend.memory_stats",
+    "Roofline": "backend.roofline",
     "Profile": "profiling.profile",
     "Record": "profiling.profile",
     "TuningResult": "tuning.trials",

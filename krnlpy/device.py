@@ -21,6 +21,7 @@ from .locks import is_mine, renew_after_fork
 
 if TYPE_CHECKING:
     from .backend.memory_stats import MemoryStats
+    from .backend.roofline import Roofline
     from .graphs.graph import Graph
     from .profiling.profile import Profile
 
@@ -241,6 +242,24 @@ class Device:
         4000
         """
         return self.backend.memory_stats()
+
+    def roofline(self) -> Roofline:
+        """What the device does at most. It is measured for some seconds when it is first asked for, each result
+        verified before it is timed, and known to the process after. Profiles then show shares of it.
+
+        Raises:
+            BenchmarkError: a result is wrong, or nothing could be measured, as on the interpreter.
+
+        >>> from krnlpy import Device
+        >>> roof = Device.host().roofline()
+        >>> roof.copy_bandwidth > 1e8 and roof.attainable(intensity=1 / 12) <= roof.copy_bandwidth / 12
+        True
+        """
+        from .backend.roofline import rooflines
+
+        if self.backend not in rooflines:
+            rooflines[self.backend] = _module("bench.peaks").measured(self)
+        return rooflines[self.backend]
 
     def wait(self) -> None:
         """Returns when all work queued so far is done. Only needed to measure time.

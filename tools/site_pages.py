@@ -15,8 +15,13 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from tools import device_pages
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {"README.md": "index.md", "CHANGELOG.md": "changes.md", "CONTRIBUTING.md": "contributing.md"}
+
+GENERATED = {"measured-devices.md": device_pages.page}
+"""Pages that are made of data."""
 
 _log = logging.getLogger("mkdocs.hooks")
 _LINK = re.compile(r"(\]\(|^\[[^\]]+\]: |src=\")([^)\s\"]+)", re.MULTILINE)
@@ -31,7 +36,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def _there(entries: Any) -> Any:
     if isinstance(entries, str):
-        return entries if entries in PAGES.values() or (ROOT / "docs" / entries).exists() else None
+        return entries if entries in {*PAGES.values(), *GENERATED} or (ROOT / "docs" / entries).exists() else None
     if isinstance(entries, dict):
         kept = {name: found for name, entry in entries.items() if (found := _there(entry))}
         return kept or None
@@ -42,6 +47,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages that lie elsewhere."""
     for source, page in PAGES.items():
         files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding="utf-8")))
+    for page, made in GENERATED.items():
+        files.append(File.generated(config, page, content=made()))
     return files
 
 

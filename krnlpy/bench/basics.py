@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from krnlpy.kernels.kernel import kernel
 from krnlpy.scalar import ScalarType, scalar_type
 
 from .benchmark import Benchmark, Case, Peak, Work
+from .matrices import MATRIX
 
 if TYPE_CHECKING:
     from krnlpy.dsl.types.checked import f16, f32, f64, i32
@@ -31,6 +33,8 @@ BYTES: Final = (4 << 20, 64 << 20, 256 << 20)
 _PERIOD: Final = 1 << 20
 """Elements after which what a buffer holds begins anew."""
 _THREADS: Final = 256
+_BLOCK: Final = 1 << 20
+"""Bytes: slices begin at multiples of them."""
 _ALPHA: Final = 0.5
 
 CHAIN_ITEMS: Final = (1 << 17, 1 << 20, 1 << 23)
@@ -42,6 +46,11 @@ is worth 512 operations: more than any memory is slow."""
 
 KERNELS: Final = 100
 ELEMENTS: Final = 256
+
+
+@kernel
+def move(x: Item[f32], y: ItemMut[f32]) -> None:
+    y = x
 
 
 @kernel
@@ -105,6 +114,8 @@ def _assert_repeats(found: Array, pattern: Array) -> None:
 
 
 class _Copy(Work):
+    """Buffers that are copied, by what the driver has for it."""
+
     def __init__(self, nbytes: int, device: Device) -> None:
         super().__init__(device)
         self.pattern = _pattern(0)
@@ -118,6 +129,14 @@ class _Copy(Work):
     def run(self, iterations: int) -> None:
         for _ in range(iterations):
             self.y.copy_from(self.x)
+
+
+class _KernelCopy(_Copy):
+    """By a kernel: on the host by all threads, and where it is faster than what the driver has."""
+
+    def run(self, iterations: int) -> None:
+        for _ in range(iterations):
+            move(self.x, self.y)
 
 
 class _Saxpy(Work):
@@ -141,9 +160,15 @@ class _Sum(Work):
         super().__init__(device)
         self.pattern = _pattern(0)
         self.x = _filled(self.pattern, nbytes, device)
+        # A kernel does not reach all of a buffer that is larger than the device binds.
+        reached = min(nbytes, device.info.max_binding_bytes // _BLOCK * _BLOCK) // 4
+        self.slices = [self.x[first : first + reached] for first in range(0, self.x.size, reached)]
         # A CPU runs a group's threads in turn: they share a chunk that fits its cache.
         self.chunk = 64 * _THREADS
-        self.parts = Buffer.zeros(-(-self.x.size // self.chunk), f32, device)
+        self.counts = [-(-part.size // self.chunk) for part in self.slices]
+        self.parts = Buffer.zeros(sum(self.counts), f32, device)
+        starts = np.cumsum([0, *self.counts])
+        self.parts_of = [self.parts[int(a) : int(b)] for a, b in pairwise(starts)]
         self.total = Buffer.zeros(1, f32, device)
 
     def verify(self) -> None:
@@ -155,7 +180,8 @@ class _Sum(Work):
 
     def run(self, iterations: int) -> None:
         for _ in range(iterations):
-            sum_chunks.with_groups(self.parts.size)(self.x, self.parts, self.chunk)
+            for x, parts, count in zip(self.slices, self.parts_of, self.counts, strict=True):
+                sum_chunks.with_groups(count)(x, parts, self.chunk)
             sum_chunks.with_groups(1)(self.parts, self.total, self.parts.size)
 
 
@@ -238,10 +264,10 @@ class _RoundTrips(_Launches):
                 self.device.wait()
 
 
-def _of_bytes(work: type[_Copy] | type[_Saxpy] | type[_Sum], moved: int) -> list[list[Case]]:
+def _of_bytes(work: type[_Copy] | type[_Saxpy] | type[_Sum], moved: int, **more: str) -> list[list[Case]]:
     return [
         [
-            Case({"bytes": nbytes}, moved * nbytes, partial(work, nbytes), Peak("copy", {"bytes": nbytes}))
+            Case({"bytes": nbytes, **more}, moved * nbytes, partial(work, nbytes), Peak("copy", {"bytes": nbytes}))
             for nbytes in BYTES
         ]
     ]
@@ -267,10 +293,12 @@ BASICS: Final = (
     Benchmark(
         "copy",
         "a buffer is copied to another",
-        "Bytes read and written a second, where a buffer of so many bytes is copied on the device: the bandwidth of its"
-        " memory, or of a cache that holds both buffers. It is what figures that are bound by memory are shares of.",
+        "Bytes read and written a second, where a buffer of so many bytes is copied on the device, by a kernel and by"
+        " what the driver has for it: the bandwidth of its memory, or of a cache that holds both buffers. The faster of"
+        " the two is what figures that are bound by memory are shares of. A share above 100 % is no mistake: a CPU"
+        " reads what it is about to overwrite, which a copy does not count and an addition in place does.",
         "B/s",
-        lambda: _of_bytes(_Copy, 2),
+        lambda: [*_of_bytes(_KernelCopy, 2, by="kernel"), *_of_bytes(_Copy, 2, by="driver")],
     ),
     Benchmark(
         "saxpy",
@@ -296,6 +324,7 @@ BASICS: Final = (
         "FLOP/s",
         _chain_series,
     ),
+    MATRIX,
     Benchmark(
         "launch",
         "time of a launch",

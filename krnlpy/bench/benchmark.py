@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from krnlpy.errors import BenchmarkError
 
 from .measuring import Runner
+from .results import described
 
 if TYPE_CHECKING:
     from krnlpy.device import Device
@@ -52,10 +53,12 @@ class Peak:
     Attributes:
         benchmark: its name.
         configuration: of the case; where ``bytes`` differ, the nearest is meant.
+        otherwise: the peak that is meant where this one was not measured.
     """
 
     benchmark: str
     configuration: Configuration
+    otherwise: Peak | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ class Case:
         open: makes it ready on a device. Raises krnlpy's errors where the device cannot do it.
         peak: what its rate is a share of.
         most_iterations: of a sample.
-        effort: how much longer than the case before it in its series it takes, where ``amount`` does not tell.
+        flops: of an iteration, where ``amount`` is something else and does not tell how long one takes. By it, or by an
+            amount of the unit ``FLOP/s``, it is guessed how long the first case of a series takes.
     """
 
     configuration: Configuration
@@ -77,7 +81,12 @@ class Case:
     open: Callable[[Device], Work]
     peak: Peak | None = None
     most_iterations: int = 10_000
-    effort: float = 0.0
+    flops: float = 0.0
+
+    @property
+    def label(self) -> str:
+        """The configuration in words."""
+        return described(self.configuration)
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,8 @@ class Benchmark:
         series: makes the cases: those of a series become larger, and a device that is slow does the first ones alone.
         revision: changes with whatever changes the figures' meaning.
         is_quick: whether a quick run has it.
+        peers: by a peer's name, the module that does the same with others' software: see
+            :func:`krnlpy.bench.peers.serve`.
     """
 
     name: str
@@ -101,6 +112,7 @@ class Benchmark:
     series: Callable[[], Sequence[Sequence[Case]]]
     revision: int = 1
     is_quick: bool = True
+    peers: Mapping[str, str] = field(default_factory=dict)
 
 
 def benchmarks() -> tuple[Benchmark, ...]:

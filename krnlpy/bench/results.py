@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any, Final, Literal, get_args
 
@@ -95,7 +95,15 @@ class Result:
 
 @dataclass(frozen=True)
 class DeviceResults:
-    """What was measured on a device, and what it is."""
+    """What was measured on a device, and what it is.
+
+    Attributes:
+        seconds: that the run took on it.
+        conditions: while it was timed, so far as the system tells: ``lowest_clock_mhz``, ``highest_clock_mhz``,
+            ``highest_temperature_c``, ``highest_power_w``.
+        slower: how many times as long, at the least, the same work took at the end as at the start; None where that is
+            not known.
+    """
 
     index: int | None
     name: str
@@ -107,6 +115,8 @@ class DeviceResults:
     memory_bytes: int
     seconds: float
     results: tuple[Result, ...]
+    conditions: Mapping[str, float] = field(default_factory=dict)
+    slower: float | None = None
 
     @property
     def label(self) -> str:
@@ -122,7 +132,8 @@ class Report:
         date: when it began, in ISO 8601.
         is_quick: whether it was a quick run, whose figures are less sure.
         krnlpy: its version.
-        machine: of :func:`krnlpy.bench.machine.machine`, as it was before the run.
+        machine: of :func:`krnlpy.bench.machine.machine`, as it was before the run; and ``others``, the processors that
+            other processes took then, or None.
         versions: of Python and packages.
         warnings: what speaks against the figures.
         devices: what was measured on each.
@@ -135,6 +146,11 @@ class Report:
     versions: Mapping[str, str]
     warnings: tuple[str, ...]
     devices: tuple[DeviceResults, ...]
+
+    def warnings_of(self, device: DeviceResults) -> tuple[str, ...]:
+        """Those that do not name another of the devices."""
+        others = [other.label for other in self.devices if other.label != device.label]
+        return tuple(warning for warning in self.warnings if not any(f" {label} " in f" {warning}" for label in others))
 
 
 def described(configuration: Mapping[str, str | int]) -> str:
@@ -228,6 +244,7 @@ def _machine(found: Any, where: str) -> dict[str, Any]:
             "cores": _whole,
             "host_threads": _whole,
             "load": _number,
+            "others": _optional(_number),
             "system": _text,
             "settings": _mapping(_text),
         },
@@ -250,6 +267,8 @@ def _device(found: Any, where: str) -> DeviceResults:
                 "memory_bytes": _whole,
                 "seconds": _number,
                 "results": _list(_result, 10_000),
+                "conditions": _mapping(_number),
+                "slower": _optional(_number),
             },
         )
     )

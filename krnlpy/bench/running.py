@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Final
@@ -20,18 +20,24 @@ from krnlpy.errors import (
     MissingFeatures,
 )
 
-from .benchmark import Benchmark, Case, Peak
-from .machine import BUSY_LOAD, BUSY_OTHERS, is_on_battery, machine, versions
-from .measuring import MIN_SAMPLES, STEADY, measure
+from .benchmark import Benchmark, Case, Peak, Work
+from .machine import BUSY_OTHERS, is_on_battery, machine, versions
+from .measuring import MIN_SAMPLES, STEADY, Timing, measure, ratio_interval
 from .results import DeviceResults, Report, Result, Status
+from .sensors import Sensors
 from .usage import Watch
 
 _LACKING: Final = (MissingFeatures, LimitExceeded, CompilerUnavailable, DtypeError, MemoryError)
 """What says that a device, or its memory, is not made for a case."""
 
-
 _FIXED: Final = 0.3
 """Seconds of what it takes to make work ready that do not grow with it: compilation."""
+_SLOWED: Final = 1.05
+"""Times as long as at the start: what clocks that fell make of the same work at the end."""
+LOOKED: Final = 0.5
+"""Seconds before a run for which it is watched who else uses the processors."""
+_USUAL: Final = 0.05
+"""Of the greatest rate of arithmetic: what work has that nobody has measured yet."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +55,16 @@ class Pace:
     sample: float
 
 
-FULL: Final = Pace(180.0, 2.0, 0.05)
-QUICK: Final = Pace(30.0, 0.5, 0.01)
+FULL: Final = Pace(170.0, 2.0, 0.05)
+QUICK: Final = Pace(26.0, 0.5, 0.01)
+# A prediction may be wrong by a case: with it, three minutes and half a minute.
 
 
 class Watcher:
     """Is told what happens, to show it."""
 
-    def begin_device(self, device: Device, cases: int) -> None:
-        """The next device; of so many cases at most."""
+    def begin_device(self, device: Device, series: int) -> None:
+        """The next device, which has so many series of cases."""
 
     def begin_case(self, benchmark: Benchmark, case: Case) -> None:
         """A case is made ready and verified."""
@@ -67,6 +74,9 @@ class Watcher:
 
     def end_case(self, result: Result) -> None:
         """What became of it."""
+
+    def end_series(self) -> None:
+        """What the device has time for of a series is done."""
 
 
 def run(
@@ -94,7 +104,7 @@ def run(
         raise BenchmarkError("there is nothing to run: no device, or no benchmark that a quick run has")
     if any(device.info.kind == "interpreter" for device in devices):
         raise BenchmarkError("the interpreter shows what is right, not what is fast: it has no benchmarks")
-    before, date = machine(), datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    before, date = {**machine(), "others": _others()}, datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     pace = pace or (QUICK if is_quick else FULL)
     measured = [_Run(device, pace, watcher or Watcher()).all_of(benchmarks) for device in devices]
     warnings = [
@@ -104,21 +114,43 @@ def run(
     return Report(date, is_quick, __version__, before, versions(), tuple(warnings), tuple(measured))
 
 
+def measured_on(
+    device: Device, benchmarks: Sequence[Benchmark], pace: Pace, watcher: Watcher | None = None
+) -> DeviceResults:
+    """What a device alone makes of benchmarks.
+
+    Raises:
+        BenchmarkError: it is the interpreter.
+    """
+    if device.info.kind == "interpreter":
+        raise BenchmarkError("the interpreter shows what is right, not what is fast: it has no benchmarks")
+    return _Run(device, pace, watcher or Watcher()).all_of(benchmarks)
+
+
 class _Run:
     """What a device does."""
 
     def __init__(self, device: Device, pace: Pace, watcher: Watcher) -> None:
         self._device, self._pace, self._watcher = device, pace, watcher
         self._results: list[tuple[Result, Peak | None]] = []
+        self._end = self._longest = 0.0
+        self._sensors = Sensors(device.info)
+        self._first: tuple[Case, Timing] | None = None
 
     def all_of(self, benchmarks: Sequence[Benchmark]) -> DeviceResults:
         """All series, each in its share of the time that is left."""
         began = time.perf_counter()
+        self._end = began + self._pace.device
         series = [(benchmark, cases) for benchmark in benchmarks for cases in benchmark.series()]
-        self._watcher.begin_device(self._device, sum(len(cases) for _, cases in series))
-        for place, (benchmark, cases) in enumerate(series):
-            left = began + self._pace.device - time.perf_counter()
-            self._one_series(benchmark, cases, left / (len(series) - place))
+        self._watcher.begin_device(self._device, len(series))
+        try:
+            for place, (benchmark, cases) in enumerate(series):
+                left = self._end - time.perf_counter()
+                self._one_series(benchmark, cases, left / (len(series) - place))
+                self._watcher.end_series()
+            slower = self._slower()
+        finally:
+            conditions = self._sensors.stop()
         info = self._device.info
         results = [result for result, _ in self._results]
         return DeviceResults(
@@ -126,6 +158,8 @@ class _Run:
             info.memory_bytes,
             round(time.perf_counter() - began, 3),
             tuple(_with_share(result, peak, results) for result, peak in self._results),
+            conditions,
+            slower,
         )
 
     def _one_series(self, benchmark: Benchmark, cases: Sequence[Case], seconds: float) -> None:
@@ -134,8 +168,9 @@ class _Run:
         last: tuple[Case, float, float] | None = None
         for case in cases:
             left = end - time.perf_counter()
-            needed = 0.0 if last is None else _prediction(case, *last, self._pace)
-            if left < needed or seconds <= 0:
+            needed = self._guess(benchmark, case) if last is None else _prediction(case, *last, self._pace)
+            # A series that has its first case alone says more than a case more of another.
+            if (left if last else max(left, seconds, (self._end - time.perf_counter()) / 2)) < needed or seconds <= 0:
                 reason = f"it would take about {needed:.2g} s" if needed else "the run's time was over"
                 self._note(benchmark, case, "no time", reason)
                 return
@@ -144,6 +179,16 @@ class _Run:
             if not result.is_timed:
                 return
             last = case, ready, median(result.samples)
+            self._longest = max(self._longest, ready)
+
+    def _guess(self, benchmark: Benchmark, case: Case) -> float:
+        """Seconds that the first case of a series takes, by what the device has shown so far; 0 if that is unknown."""
+        flops = case.flops or (case.amount if benchmark.unit == "FLOP/s" else 0.0)
+        rates = [r.value for r, _ in self._results if r.is_timed and r.unit == "FLOP/s"]
+        if not flops or not rates:
+            return 0.0
+        iteration = flops / (_USUAL * max(rates))
+        return max(_FIXED, self._longest) + (MIN_SAMPLES + 8) * max(self._pace.sample, iteration)
 
     def _one(self, benchmark: Benchmark, case: Case) -> tuple[Result, float]:
         """A case: made ready, verified, timed; and how many seconds the first two took."""
@@ -159,7 +204,7 @@ class _Run:
             return self._failed(benchmark, case, error), 0.0
         ready, watch = time.perf_counter() - began, Watch()
         try:
-            timing = measure(work, self._pace.sample, self._pace.case, case.most_iterations, self._watcher.sampled)
+            timing = self._timed(work, case, self._watcher.sampled)
         except Exception as error:
             return self._failed(benchmark, case, error), 0.0
         others, reason = watch.others(), ""
@@ -168,7 +213,31 @@ class _Run:
             status = "not steady"
             if others is not None and others > BUSY_OTHERS:
                 reason = f"others took {others:.1f} processors"
+        if self._first is None and benchmark.unit == "FLOP/s":
+            self._first = case, timing
         return self._note(benchmark, case, status, reason, timing.iterations, timing.samples, others), ready
+
+    def _timed(self, work: Work, case: Case, progress: Callable[[Sequence[float]], None]) -> Timing:
+        with self._sensors.timing():
+            return measure(work, self._pace.sample, self._pace.case, case.most_iterations, progress)
+
+    def _slower(self) -> float | None:
+        """How many times as long the first work that is bound by arithmetic takes now, at the least.
+
+        None where it was not done, fails, or others used the processors.
+        """
+        if self._first is None or time.perf_counter() > self._end:
+            return None
+        case, before = self._first
+        watch = Watch()
+        try:
+            now = self._timed(case.open(self._device), case, lambda _: None)
+        except Exception:
+            return None  # it was done before: what is wrong now is told of other cases
+        others = watch.others()
+        if others is not None and others > BUSY_OTHERS:
+            return None
+        return round(ratio_interval(now.samples, before.samples)[0], 3)
 
     def _failed(self, benchmark: Benchmark, case: Case, error: Exception) -> Result:
         if isinstance(error, DeviceLost):
@@ -199,7 +268,7 @@ class _Run:
 
 def _prediction(case: Case, last: Case, ready: float, iteration: float, pace: Pace) -> float:
     """Seconds that a case takes, by those of the one before it: to be made ready and verified, and to be timed."""
-    growth = case.effort or case.amount / last.amount
+    growth = case.flops / last.flops if case.flops and last.flops else case.amount / last.amount
     samples = MIN_SAMPLES + 4  # with those that find out how many iterations one has
     fixed = min(ready, _FIXED)
     return fixed + (ready - fixed) * growth + samples * max(pace.sample, iteration * growth)
@@ -218,17 +287,29 @@ def _with_share(result: Result, peak: Peak | None, results: Sequence[Result]) ->
         and others.items() <= other.configuration.items()
     ]
     if not candidates:
-        return result
+        return _with_share(result, peak.otherwise, results)
     wanted = int(peak.configuration.get("bytes", 0))
     # Of those of other sizes the nearest, else the fastest.
     best = min(candidates, key=lambda found: (abs(int(found.configuration.get("bytes", 0)) - wanted), -found.value))
     return replace(result, share=result.value / best.value, peak=f"{best.benchmark} {best.label}")
 
 
+def _others() -> float | None:
+    """Processors that others use while this process does nothing. The load of a system tells less: it counts what this
+    process did in the last minutes, such as a run before."""
+    watch = Watch()
+    time.sleep(LOOKED)
+    others = watch.others()
+    return None if others is None else round(others, 2)
+
+
 def _warnings_of_machine(before: Mapping[str, Any]) -> list[str]:
     found = []
-    if before["load"] > BUSY_LOAD * before["cores"]:
-        found.append(f"The machine was busy before the start: load {before['load']:g} on {before['cores']} processors.")
+    if (before["others"] or 0) > BUSY_OTHERS:
+        found.append(
+            f"The machine was busy before the start: other processes took {before['others']:.1f} of {before['cores']}"
+            " processors."
+        )
     if is_on_battery():
         found.append("A battery drives the machine: it may be slower than at the mains, and slow down.")
     return found
@@ -238,6 +319,11 @@ def _warnings_of_device(device: DeviceResults) -> list[str]:
     found = []
     if device.kind == "cpu":
         found.append(f"{device.name} is a driver that runs on the CPU: its figures say nothing of any GPU.")
+    if device.slower is not None and device.slower > _SLOWED:
+        found.append(
+            f"{device.label} became slower while it was measured: what it did first took {device.slower:.2f} times as"
+            " long at the end. Its clock fell, as a device's does that is hot or draws too much power."
+        )
     worst = max((result for result in device.results if result.others), key=lambda r: r.others or 0, default=None)
     if worst is not None and (worst.others or 0) > BUSY_OTHERS:
         found.append(

@@ -20,6 +20,7 @@ from krnlpy.backend import interposition, labels
 from krnlpy.backend.commands import perform
 from krnlpy.backend.interposition import Layer, Rank
 from krnlpy.backend.protocol import Backend, Binding
+from krnlpy.backend.roofline import rooflines
 from krnlpy.backend.timing import Clock, Span
 from krnlpy.columns import as_html
 from krnlpy.device_info import DeviceInfo
@@ -177,7 +178,8 @@ class Profile:
         return sum(record.seconds for record in self.records)
 
     def summary(self, by: Literal["name", "label"] = "name") -> list[report.Row]:
-        """The records gathered by the name of what was done, or by label; what took longest comes first.
+        """The records gathered by the name of what was done, or by label; what took longest comes first. Once
+        :meth:`Device.roofline` was asked for, each bandwidth is also a share of that of the device's own copies.
 
         Raises:
             ProfileError: ``by`` is neither, or the profile has not begun. DeviceLost: the device stopped answering.
@@ -188,7 +190,7 @@ class Profile:
         >>> [(row.name, row.calls, row.share) for row in p.summary()]
         [('fill', 2, 1.0)]
         """
-        return report.summarize(self.records, by)
+        return report.summarize(self.records, by, rooflines.get(self._backend))
 
     def table(self, by: Literal["name", "label"] = "name") -> str:
         """:meth:`summary` as text.
@@ -199,8 +201,8 @@ class Profile:
         >>> from krnlpy import Buffer, Device
         >>> with Device.host().profile() as p:
         ...     x = Buffer.ones(1000)
-        >>> print(p.table().splitlines()[1])
-              calls  total ms  mean us  min us  max us    share  GB/s
+        >>> p.table().splitlines()[1].split()[:3]
+        ['calls', 'total', 'ms']
         """
         return report.table(self.summary(by), self._device, self.clock)
 

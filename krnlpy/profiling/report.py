@@ -11,6 +11,7 @@ from krnlpy.errors import ProfileError
 
 if TYPE_CHECKING:
     from krnlpy.backend.labels import LabelRange
+    from krnlpy.backend.roofline import Roofline
     from krnlpy.backend.timing import Clock
     from krnlpy.device_info import DeviceInfo
 
@@ -24,6 +25,8 @@ class Row:
     Attributes:
         share: of the time of all records, from 0 to 1.
         bandwidth: bytes read and written per second, of all calls together.
+        of_copy: the bandwidth as a share of that of the device's own copies, from 0; above 1 for what a cache holds.
+            None where ``Device.roofline`` was not asked for before.
     """
 
     name: str
@@ -34,9 +37,10 @@ class Row:
     max: float
     share: float
     bandwidth: float
+    of_copy: float | None = None
 
 
-def summarize(records: Iterable[Record], by: Literal["name", "label"]) -> list[Row]:
+def summarize(records: Iterable[Record], by: Literal["name", "label"], roofline: Roofline | None = None) -> list[Row]:
     """Rows by name or label, what took longest first."""
     if not isinstance(by, str) or by not in ("name", "label"):
         raise ProfileError(f"by={by!r}: expected 'name' or 'label'")
@@ -50,22 +54,26 @@ def summarize(records: Iterable[Record], by: Literal["name", "label"]) -> list[R
         total, nbytes = sum(times), sum(record.bytes_read + record.bytes_written for record in found)
         share = total / everything if everything else 0.0
         bandwidth = nbytes / total if total else 0.0
-        rows.append(Row(name, len(found), total, total / len(found), min(times), max(times), share, bandwidth))
+        of_copy = None if roofline is None else bandwidth / roofline.copy_bandwidth
+        mean = total / len(found)
+        rows.append(Row(name, len(found), total, mean, min(times), max(times), share, bandwidth, of_copy))
     return sorted(rows, key=lambda row: (-row.total, row.name))
 
 
 _COLUMNS = ("", "calls", "total ms", "mean us", "min us", "max us", "share", "GB/s")
-_NUMBERS = range(1, len(_COLUMNS))
+_OF_COPY = "of copy"
 
 
 def table(rows: Sequence[Row], device: str, clock: Clock) -> str:
     """Rows as text, below a line with the device and the clock."""
-    return "\n".join([_title(device, clock), *in_columns(_cells(rows), right=_NUMBERS)])
+    cells = _cells(rows)
+    return "\n".join([_title(device, clock), *in_columns(cells, right=range(1, len(cells[0])))])
 
 
 def html(rows: Sequence[Row], device: str, clock: Clock) -> str:
     """The same as HTML, for notebooks."""
-    return as_html(_title(device, clock), _cells(rows), right=_NUMBERS)
+    cells = _cells(rows)
+    return as_html(_title(device, clock), cells, right=range(1, len(cells[0])))
 
 
 def _title(device: str, clock: Clock) -> str:
@@ -78,10 +86,12 @@ def _cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
             *(row.name or "(no label)", str(row.calls), f"{1e3 * row.total:.3f}"),
             *(f"{1e6 * time:.1f}" for time in (row.mean, row.min, row.max)),
             *(f"{100 * row.share:.1f} %", f"{row.bandwidth / 1e9:.2f}"),
+            *(() if row.of_copy is None else (f"{100 * row.of_copy:.0f} %",)),
         )
         for row in rows
     ]
-    return [_COLUMNS, *cells]
+    known = any(row.of_copy is not None for row in rows)
+    return [(*_COLUMNS, _OF_COPY) if known else _COLUMNS, *cells]
 
 
 def as_json(info: DeviceInfo, clock: Clock, records: Sequence[Record]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ MACHINE: dict[str, Any] = {
     "cores": 4,
     "host_threads": 4,
     "load": 0.5,
+    "others": 0.1,
     "system": "wood",
     "settings": {},
 }
