@@ -33,7 +33,17 @@ from .executable import CHUNKS, HostExecutable
 from .foreign import ADDRESS, ENTRY, emit
 from .graphs import Recording
 from .interrupts import uninterrupted
-from .memory import ALIGNMENT, Array, ArrayMemory, BlockMemory, HostMemory, MemoryWindow, address_of, give_back, kept_bytes
+from .memory import (
+    ALIGNMENT,
+    Array,
+    ArrayMemory,
+    BlockMemory,
+    HostMemory,
+    MemoryWindow,
+    address_of,
+    give_back,
+    kept_bytes,
+)
 from .pool import ThreadPool
 
 _FEATURES = frozenset(
