@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Number = int | float | bool
 
 _F32_MAX = float(np.finfo(np.float32).max)
-_NUMPYS_FLOATS = frozenset((np.float32, np.float64))
+_NUMPYS_FLOATS: frozenset[Any] = frozenset((np.float32, np.float64))
 
 
 def in_order(

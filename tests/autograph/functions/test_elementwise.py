@@ -147,8 +147,9 @@ def test_empty_tensors(device: Device) -> None:
 
 def test_what_is_known_of_operands_is_not_taken_for_others(device: Device) -> None:
     x, row = tensor(np.arange(6.0).reshape(2, 3), f32, device), tensor([1.0, 2.0, 3.0], f32, device)
+    others: list[Any] = [row, row.reshape((1, 3)), x, x[::-1], 2, 2.5, np.float32(0.5), float("nan"), True]
     for _ in range(2):
-        for other in (row, row.reshape((1, 3)), x, x[::-1], 2, 2.5, np.float32(0.5), float("nan"), True):
+        for other in others:
             expected = x.numpy() + (other.numpy() if isinstance(other, Tensor) else np.float32(other))
             np.testing.assert_array_equal((x + other).numpy(), expected)
         with pytest.raises(ShapeError, match="add of shapes"):
