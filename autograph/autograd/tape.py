@@ -103,13 +103,22 @@ def differentiable(
     if not edges:
         return value
     values = value if isinstance(value, tuple) else (value,)
-    if not (all(isinstance(v, TensorBase) for v in values) and all(callable(edge.function) for edge in edges)):
-        raise DtypeError("differentiable takes a Tensor, and pairs of a Tensor and a function that gives its gradient")
+    # Loops take half the time of `all`.
+    for given in values:
+        if not isinstance(given, TensorBase):
+            raise _not_differentiable()
+    for edge in edges:
+        if not callable(edge.function):
+            raise _not_differentiable()
     if not recording.on:
         return value
     # A gradient function may keep the value itself: no place in the graph may keep it alive.
-    recorded = record(tuple(v.detach() if v.dtype.is_float else v for v in values), *edges)
+    recorded = record(tuple([v.detach() if v.dtype.kind == "float" else v for v in values]), *edges)
     return recorded if isinstance(value, tuple) else recorded[0]
+
+
+def _not_differentiable() -> DtypeError:
+    return DtypeError("differentiable takes a Tensor, and pairs of a Tensor and a function that gives its gradient")
 
 
 def record(values: tuple[Tensor, ...], *edges: Edge) -> tuple[Tensor, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from krnlpy.backend.recorder import capturable, refuse_reading
 from krnlpy.device import Device
 from krnlpy.errors import DtypeError, KrnlpyError, LimitExceeded, ShapeError, SharingError
 from krnlpy.scalar import ScalarType, f32, pattern_of, scalar_type
+from krnlpy.views.layout import layout_of
 from krnlpy.views.strides import as_shape, contiguous_strides
 from krnlpy.views.view import ALWAYS_BOUND, View
 
@@ -57,16 +57,20 @@ class Buffer(View):
         ((2, 3), u16, 12)
         """
         device = _checked_device(device)
-        dtype, shape = scalar_type(dtype), as_shape(shape)
-        nbytes = prod(shape) * dtype.size
-        limit = device.info.max_buffer_bytes
-        if nbytes > limit:
+        backend, dtype, shape = device.backend, scalar_type(dtype), as_shape(shape)
+        strides = contiguous_strides(shape)
+        layout = layout_of(backend, dtype.name, shape, strides)
+        limit = backend.info.max_buffer_bytes
+        if layout.end > limit:
             raise LimitExceeded(
-                f"a buffer of shape {shape} and type {dtype} takes {nbytes} bytes; {device!r} allows {limit} a buffer"
+                f"a buffer of shape {shape} and type {dtype} takes {layout.end} bytes; {device!r} allows {limit} a"
+                " buffer"
             )
         # An empty buffer has no memory, and nothing ever asks a backend for it.
-        memory = device.backend.allocate(nbytes) if nbytes else None
-        return cls(device, dtype, memory, shape, contiguous_strides(shape), 0)
+        memory = backend.allocate(layout.end) if layout.size else None
+        if 0 < layout.end <= ALWAYS_BOUND and layout.can_be_indexed:
+            return cls._at(device, layout, memory)
+        return cls(device, dtype, memory, shape, strides, 0)
 
     @classmethod
     def empty_like(cls, other: Buffer, dtype: Any = None) -> Buffer:

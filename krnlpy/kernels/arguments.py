@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Number = int | float | bool
 
 _F32_MAX = float(np.finfo(np.float32).max)
-_PLAIN_NUMBERS: frozenset[Any] = frozenset((float, int, np.float32, np.float64))
+_NUMPYS_FLOATS: frozenset[Any] = frozenset((np.float32, np.float64))
 
 
 def in_order(
@@ -79,8 +79,9 @@ def converter(what: str, type: ScalarType) -> Callable[[Any], Number]:
         limit = _F32_MAX if type is f32 else sys.float_info.max
 
         def real(value: Any) -> float:
-            if value.__class__ in _PLAIN_NUMBERS and -limit <= value <= limit:
-                return float(value)  # which the parameter block rounds as `convert` does
+            number = float(value) if value.__class__ in _NUMPYS_FLOATS else value
+            if (number.__class__ is float or number.__class__ is int) and -limit <= number <= limit:
+                return float(number)  # which the parameter block rounds as `convert` does
             return _float(what, value, type)
 
         return real

@@ -277,7 +277,7 @@ def transpose(shape: Shape, strides: Strides, axes: Sequence[int]) -> tuple[Shap
         raise ShapeError(f"{tuple(axes)} are not axes; expected integers") from None
     if sorted(order) != list(range(ndim)):
         raise ShapeError(f"{tuple(axes)} is not a permutation of the {ndim} axes of shape {shape}")
-    return tuple(shape[a] for a in order), tuple(strides[a] for a in order)
+    return tuple([shape[a] for a in order]), tuple([strides[a] for a in order])
 
 
 def diagonal(shape: Shape, strides: Strides, offset: int, above: int) -> tuple[Shape, Strides, int]:

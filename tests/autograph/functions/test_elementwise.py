@@ -10,6 +10,7 @@ import pytest
 
 from autograph import Parameter, Tensor
 from autograph.errors import DeviceError, DtypeError, ShapeError
+from autograph.functions.elementwise import arithmetic, operation
 from krnlpy import Device, ScalarType, bf16, f32, i32, i64, u8
 from tests.autograph.reference import DTYPES, Array, apart, check, check_choices, draw, tensor
 from tests.support.typed import present
@@ -142,3 +143,26 @@ def test_numpy_numbers_are_numbers() -> None:
 def test_empty_tensors(device: Device) -> None:
     x = Tensor.zeros((0, 3), f32, device)
     assert (x + x * 2).relu().shape == (0, 3)
+
+
+def test_what_is_known_of_operands_is_not_taken_for_others(device: Device) -> None:
+    x, row = tensor(np.arange(6.0).reshape(2, 3), f32, device), tensor([1.0, 2.0, 3.0], f32, device)
+    others: list[Any] = [row, row.reshape((1, 3)), x, x[::-1], 2, 2.5, np.float32(0.5), float("nan"), True]
+    for _ in range(2):
+        for other in others:
+            expected = x.numpy() + (other.numpy() if isinstance(other, Tensor) else np.float32(other))
+            np.testing.assert_array_equal((x + other).numpy(), expected)
+        with pytest.raises(ShapeError, match="add of shapes"):
+            x + row[:2]
+        with pytest.raises(DeviceError, match="move one"):
+            x + row.to_device(Device.interpreter() if device != Device.interpreter() else Device.host())
+        with pytest.raises(DtypeError, match="a whole number"):
+            x.cast(u8) + 256
+        assert (x.cast(u8) + 255).tolist() == [[255, 0, 1], [2, 3, 4]]
+
+
+def test_operations_on_ever_new_shapes_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operation, "_MOST_CALLS", 4)
+    x = Tensor.ones(30)
+    assert [len(x[:n] + x[:n]) for n in range(30)] == [*range(30)]
+    assert len(arithmetic.add.calls) <= 4

@@ -9,7 +9,8 @@ import pytest
 
 from autograph import Tensor
 from autograph.errors import ShapeError
-from krnlpy import Device, ScalarType, bf16, f32, i8, i32, u8, u32
+from autograph.functions.reducers import reducer
+from krnlpy import Device, ScalarType, bf16, f32, hooks, i8, i32, u8, u32
 from tests.autograph.reference import DTYPES, check, draw, tensor
 
 
@@ -50,10 +51,28 @@ def test_integers_do_not_overflow_their_width(device: Device) -> None:
 
 
 def test_sums_of_parts_are_rounded_once_at_the_end(device: Device) -> None:
-    """96 elements are summed in three parts of 289 each, which bf16 does not hold; their sum, 867, rounds to 868."""
-    x = np.full(96, 9.0)
+    """288 elements are summed in nine parts of 289 each, which bf16 does not hold; their sum, 2601, rounds to 2608, and
+    that of rounded parts would be 2592."""
+    x = np.full(288, 9.0)
     x[::32] = 10
-    assert tensor(x, bf16, device).sum().item() == 868
+    assert tensor(x, bf16, device).sum().item() == 2608
+
+
+def test_few_elements_take_one_launch(device: Device) -> None:
+    x = tensor(np.arange(600.0).reshape(3, 200), f32, device)
+    launches: list[hooks.Launch] = []
+    with hooks.on_launch(launches.append):
+        rows, columns, last = x.sum(1), x.sum(0, keepdims=True), x[2].sum()
+    assert len(launches) == 3
+    assert np.array_equal(rows.numpy(), x.numpy().sum(1))
+    assert np.array_equal(columns.numpy(), x.numpy().sum(0, keepdims=True))
+    assert last.item() == x.numpy()[2].sum()
+
+
+def test_sums_over_ever_new_shapes_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reducer, "_MOST_SINGLES", 4)
+    x = tensor(np.arange(40.0), f32, Device.host())
+    assert [x[:n].sum().item() for n in range(40)] == [n * (n - 1) / 2 for n in range(40)]
 
 
 def test_a_sum_is_the_same_each_time(device: Device) -> None:
