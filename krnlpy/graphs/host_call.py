@@ -31,8 +31,8 @@ def host_call(
         parts: the work has so many parts, which the host's threads share: the function is called for each, with its
             number from 0 before the arrays. For functions that take long without Python's lock, as NumPy's do.
         outputs: the function writes all elements of so many of the last arrays, which it does not read before, and
-            only reads the others. Graphs that are told so can do more with what stands before and after. None: it may
-            read and write all.
+            only reads the others; it uses no array after it returned. Graphs that are told so can do more with what
+            stands before and after. None: it may read and write all, and keep the arrays.
 
     Raises:
         LaunchError: not such buffers, or not so many.
