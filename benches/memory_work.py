@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,9 @@ class Training:
         del small
         gc.collect()
         settle()
+        give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc keeps what was freed, and would use it
+        if give_back is not None:
+            give_back(0)
         self.step = open(weights, batch, way)
         self._buffers = buffers
 

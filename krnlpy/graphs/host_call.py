@@ -28,8 +28,8 @@ def host_call(function: Callable[..., Any], *buffers: Buffer, outputs: int | Non
         function: takes an array for each buffer. What it returns is not used.
         buffers: at least one; all on one device.
         outputs: the function writes all elements of so many of the last arrays, which it does not read before, and
-            only reads the others. Graphs that are told so can do more with what stands before and after. None: it may
-            read and write all.
+            only reads the others; it uses no array after it returned. Graphs that are told so can do more with what
+            stands before and after. None: it may read and write all, and keep the arrays.
 
     Raises:
         LaunchError: not such buffers, or not so many.

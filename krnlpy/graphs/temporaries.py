@@ -46,7 +46,7 @@ def found_in(commands: Sequence[Command], made: Sequence[Any], info: DeviceInfo)
     limit = min(_MAX_BYTES, info.max_binding_bytes)
     open = {id(memory): memory for memory in made if memory.nbytes <= limit and not isinstance(memory, Temporary)}
     found: dict[int, Temporary] = {}
-    for command in commands:
+    for command in commands if open else ():  # numbers change often, and make nothing
         if isinstance(command, Call) and command.outputs is None:  # it may keep the arrays
             for memory in command.memories:
                 open.pop(id(memory), None)

@@ -400,3 +400,32 @@ def test_a_function_that_fails_leaves_a_graph_that_works(near: Device) -> None:
     fails[0] = False
     graph.replay()
     assert bits([result]) == bits([work(x)])
+
+
+@kernel
+def told(x: Item[f32], o: ItemMut[f32]) -> None:
+    if x > 1e6:
+        print("too much", x)
+    o = x + 1.0
+
+
+def test_commands_that_run_one_by_one(device: Device) -> None:
+    """A graph with a kernel that prints is not submitted as a whole; fills and copies reach parts of memory too."""
+    x = given(device)
+
+    def work() -> Buffer:
+        told(turned(x), a := new(x))
+        b = Buffer.full(LENGTH, 2.0, f32, device)
+        c = Buffer.empty(2 * LENGTH, f32, device)
+        c[:LENGTH].copy_from(turned(a))
+        c[LENGTH:].copy_from(turned(b))
+        told(turned(c[500 : 500 + LENGTH].copy()), d := new(x))
+        return turned(turned(d))
+
+    with device.capture() as graph:
+        result = work()
+    graph.fuse()
+    assert "share" in graph.explain()
+    for _ in range(2):
+        graph.replay()
+        assert bits([result]) == bits([work()])

@@ -45,6 +45,21 @@ def test_empty_blocks_go_back_beyond_what_is_kept(backend: Any) -> None:
     assert backend._device.allocated_bytes() == 0
 
 
+def test_what_is_kept_goes_back_when_that_is_asked_for(backend: Any) -> None:
+    size = backend._memory._block_bytes
+    large, small = backend.allocate(size), backend.allocate(100)
+    backend.fill(large, 0, size, bytes(4))  # is still used when it is freed
+    del large
+    backend.trim()
+    backend.wait()
+    assert backend._memory._blocks == [small.block]
+    assert backend.memory_stats().reserved == small.block.ranges.size
+    del small
+    backend.trim()
+    backend.wait()
+    assert backend._device.allocated_bytes() == 0
+
+
 def test_out_of_memory(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     block = backend._memory._block_bytes
     backend._device.heap_bytes = [3 * block] * len(backend._device.heap_bytes)
