@@ -154,9 +154,9 @@ class View:
         for name in View.__slots__:
             if name != "__weakref__":
                 setattr(result, name, getattr(self, name))
-        result._memory = memory
-        _, shape, strides, size, (_, first, end), place = self.operand
-        result.operand = memory, shape, strides, size, (memory, first, end), place
+        result.memory = memory
+        (_, first, end), place = self.operand
+        result.operand = (memory, first, end), place
         return result
 
     def __getitem__(self, key: Any) -> Self:
