@@ -23,7 +23,7 @@ from krnlpy.dsl.llvm.polls import CLOCK_SYMBOL, PYTHON_SYMBOLS
 from krnlpy.errors import CompileError
 from krnlpy.log import logger
 
-from .effort import CODE_MODEL, IS_CLOSE, Efforts
+from .effort import CODE_MODEL, IS_CLOSE, Efforts, bound_by_table
 from .interrupts import uninterrupted
 from .threads.module import SYMBOLS
 
@@ -110,7 +110,8 @@ class Compiler:
     def optimize(self, text: str) -> Any:
         """The module after LLVM's optimiser."""
         try:
-            module = llvm.parse_assembly(text, llvm.create_context())  # the global one keeps all metadata
+            context = llvm.create_context()  # the global one keeps all metadata
+            module = llvm.parse_assembly(bound_by_table(text), context)
         except RuntimeError as error:
             raise CompileError(f"LLVM refuses the generated code: {error}") from error
         module.triple = self._triple

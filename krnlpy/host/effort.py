@@ -9,6 +9,7 @@ takes time with the product of variables and blocks.
 from __future__ import annotations
 
 import platform
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +21,21 @@ IS_CLOSE = platform.system() == "Linux" and platform.machine().lower() in ("x86_
 
 Then code reaches constants by their distance, and functions of libraries by a table beside it. Else each constant takes
 an instruction with its address of 64 bits, in loops too: kernels of erf, exp and tanh take a tenth longer.
-Functions of libraries are called by no distance, for which this manager makes no room: ``nonlazybind`` says so.
+Functions of libraries are called by no distance, for which this manager makes no room: see :func:`bound_by_table`.
 """
 CODE_MODEL = "small" if IS_CLOSE else "jitdefault"
 """How far apart the pieces of a module may lie, in LLVM's words."""
+
+_DECLARED = re.compile(r"^(declare (?![^(]*@llvm\.).*)$", re.MULTILINE)
+
+
+def bound_by_table(text: str) -> str:
+    """A module that calls functions of libraries by a table of their addresses: those that it declares, and those that
+    LLVM calls by itself, ``memcpy`` say. A call by distance would end the process while the code is loaded."""
+    return _DECLARED.sub(r"\1 nonlazybind", text) + (
+        '\n!llvm.module.flags = !{!1000000}\n!1000000 = !{i32 7, !"RtLibUseGOT", i32 1}\n'
+    )
+
 
 _LONG = 256 << 10
 """Characters of LLVM IR that take up to 2 s: some 800 assignments."""

@@ -72,8 +72,6 @@ class Module:
             '!{!"llvm.loop.isvectorized", i32 1}',
             '!{!"llvm.loop.vectorize.followup_vectorized", !6, !9}',
             '!{!"branch_weights", i32 1, i32 1048575}',
-            # Functions of libraries that LLVM itself calls are called by their addresses, as those declared are.
-            '!{i32 7, !"RtLibUseGOT", i32 1}',
         ]
 
     def __contains__(self, name: str) -> bool:
@@ -102,7 +100,7 @@ class Module:
 
     def __str__(self) -> str:
         metadata = [f"!{i} = {node}" for i, node in enumerate(self._metadata)]
-        return "\n".join([*self._functions.values(), *metadata, "!llvm.module.flags = !{!12}", ""])
+        return "\n".join([*self._functions.values(), *metadata, ""])
 
 
 def define_table(module: Module, symbol: str, type: ScalarType, values: Sequence[int | float | bool]) -> None:

@@ -394,7 +394,7 @@ def calls_libm(node: ir.Stmt | ir.Expr) -> bool:
 def _libm(b: Builder, symbol: str, type: ScalarType, *operands: str) -> str:
     # nobuiltin, or LLVM would rewrite calls into ones of symbols that the host did not promise.
     signature = ", ".join([type.llvm] * len(operands))
-    b.module.define(symbol, f"declare {type.llvm} @{symbol}({signature}) nounwind nonlazybind memory(none) willreturn")
+    b.module.define(symbol, f"declare {type.llvm} @{symbol}({signature}) nounwind memory(none) willreturn")
     return b.call(type.llvm, symbol, [(type.llvm, o) for o in operands], nobuiltin=True)
 
 

@@ -36,10 +36,10 @@ thread that is not Python's; when Python last looked for signals, or 0; the addr
 when it is no longer 0. That address is changed where the handler of a signal raises."""
 
 POLL = f"""\
-declare ptr @PyEval_SaveThread() nonlazybind
-declare void @PyEval_RestoreThread(ptr) nonlazybind
-declare i32 @PyErr_CheckSignals() nonlazybind
-declare i32 @{CLOCK_SYMBOL}(ptr, i32) nonlazybind
+declare ptr @PyEval_SaveThread()
+declare void @PyEval_RestoreThread(ptr)
+declare i32 @PyErr_CheckSignals()
+declare i32 @{CLOCK_SYMBOL}(ptr, i32)
 define internal i64 @krnlpy_poll(ptr %control)
     noinline cold nounwind memory(argmem: readwrite, inaccessiblemem: readwrite) {{
 entry:
