@@ -22,6 +22,8 @@ ALIGNMENT = 64
 """Bytes: a cache line, and the widest vector."""
 KEPT_BYTES = 256 << 20
 """The most that is kept for the next buffers."""
+SPARE_BYTES = 8 << 20
+"""The most that is kept beyond what was in use at a time: blocks of one size are of no use for another."""
 
 _LEAST = 256
 """Bytes of a block. What Python keeps for it takes half as much."""
@@ -96,7 +98,7 @@ class BlockMemory(HostMemory):
             piece = blocks.pop()
             _kept.nbytes -= blocks.size
         except IndexError:
-            piece = _new_piece(blocks.size)
+            piece = _kept.fresh(blocks)
         block, begin, self.address = self.piece = piece
         self.array = block[begin : begin + nbytes]
         self.nbytes = nbytes
@@ -119,6 +121,8 @@ class BlockMemory(HostMemory):
             if _kept.nbytes + blocks.size <= KEPT_BYTES or _kept.make_room(blocks):
                 blocks.append(self.piece)
                 _kept.nbytes += blocks.size
+                return
+        _kept.taken -= self._blocks.size
 
 
 def _references(memory: BlockMemory) -> int:
@@ -146,8 +150,11 @@ class _KeptBlocks:
         self._of_size: dict[int, _Blocks] = {}
         self.of_length: dict[int, _Blocks] = {}
         self._turn = itertools.count()
+        # Roughly: a change may get lost where threads really run at once.
         self.nbytes = 0
-        """Roughly: a change may get lost where threads really run at once. Exact when :meth:`count` was called."""
+        self.taken = 0
+        """From the system: what is in use, and what is kept."""
+        self._most = 0
 
     def for_length(self, nbytes: int) -> _Blocks:
         """Those that memory of a length can be in."""
@@ -157,16 +164,36 @@ class _KeptBlocks:
         blocks = self.of_length[nbytes] = self._of_size.setdefault(size, _Blocks(size))
         return blocks
 
+    def fresh(self, of: _Blocks) -> _Piece:
+        """A new block. Kept ones of other sizes go for it where there is more than was ever in use at a time."""
+        self._most = max(self._most, self.taken - self.nbytes + of.size)
+        self._drop(self.taken + of.size - self._most - SPARE_BYTES, of)
+        piece = _new_piece(of.size)
+        self.taken += of.size
+        return piece
+
     def make_room(self, of: _Blocks) -> bool:
-        """Whether one more block may be kept: those of other sizes go for it, one size after the other."""
-        for _ in range(len(self._of_size) + 1):
-            if self.count() + of.size <= KEPT_BYTES:
-                return True
-            sizes = list(self._of_size.values())
+        """Whether one more block may be kept: those of other sizes go for it."""
+        self._drop(self.count() + of.size - KEPT_BYTES, of)
+        return self.nbytes + of.size <= KEPT_BYTES
+
+    def _drop(self, excess: int, other_than: _Blocks) -> None:
+        """Gives so many bytes back, of one size after the other, the oldest blocks first."""
+        if excess <= 0:
+            return
+        sizes = list(self._of_size.values())
+        for _ in sizes:
             blocks = sizes[next(self._turn) % len(sizes)]
-            if blocks is not of:
-                blocks.clear()
-        return False
+            while blocks is not other_than and blocks:
+                if excess <= 0:
+                    return
+                try:
+                    blocks.pop(0)
+                except IndexError:  # another thread was quicker
+                    break
+                excess -= blocks.size
+                self.nbytes -= blocks.size
+                self.taken -= blocks.size
 
     def count(self) -> int:
         """The bytes that are kept."""
@@ -177,7 +204,9 @@ class _KeptBlocks:
         """Gives all back to the system."""
         for blocks in list(self._of_size.values()):
             blocks.clear()
+        self.taken -= self.nbytes
         self.nbytes = 0
+        self._most = self.taken
 
 
 _kept = _KeptBlocks()

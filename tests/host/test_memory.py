@@ -152,6 +152,19 @@ def test_no_more_is_kept_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(memory._kept.of_length[2 * length]) >= 4
 
 
+def test_little_more_is_kept_than_was_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes that follow each other, as those of a backward pass follow those of the forward pass."""
+    monkeypatch.setattr(memory, "SPARE_BYTES", 1000)
+    before = memory._kept.taken
+    for _ in range(3):
+        for length in (50_000, 60_000, 72_000, 90_000):
+            buffers = [Buffer.empty(length) for _ in range(5)]
+            buffers.clear()
+            most = 5 * memory.block_size(4 * 90_000) + 1000
+            assert memory.kept_bytes() <= memory._kept.taken - before <= most
+    assert memory.kept_bytes() > most // 2
+
+
 def test_what_is_kept_can_be_given_back() -> None:
     buffers = [Buffer.full(length, 1.0) for length in LENGTHS]
     buffers.clear()
