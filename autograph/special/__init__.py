@@ -39,7 +39,7 @@ from .polynomials import (
     shifted_chebyshev_polynomial_v,
     shifted_chebyshev_polynomial_w,
 )
-from .zeta import polygamma, zeta
+from .hurwitz import polygamma, zeta
 
 __all__ = [
     "airy_ai",

@@ -35,8 +35,15 @@ def _add(name: str, theirs: Any, draw: Callable[[Random], Drawn] = _alike(2), **
         result = theirs(*x, **keywords).abs()
         return result + (100 * x[0].numel() if keywords.get("reduction") == "sum" else 100)
 
-    rest = {"ulps": 16, "slack": 256, "scale": scale, "rounds": 2, "special": False, "gives": "wide"} | rest
-    OPERATIONS[name] = Operation(name, ours, theirs, draw, **rest)
+    options: dict[str, Any] = {
+        "ulps": 16,
+        "slack": 256,
+        "scale": scale,
+        "rounds": 2,
+        "special": False,
+        "gives": "wide",
+    } | rest
+    OPERATIONS[name] = Operation(name, ours, theirs, draw, **options)
 
 
 def _second_is_target(of: Callable[..., Any]) -> Callable[..., Any]:

@@ -199,7 +199,7 @@ def _greatest_of_polynomial(name: str, n: int) -> float:
 
 # What stands at the top level of autograph.
 
-for _name, _theirs, _interval, _rest in (
+for _name, _theirs, _interval, _options in (
     ("cbrt", lambda x: torch.sign(x) * x.abs() ** (1 / 3), (0.1, 50), {"special": False}),
     ("entr", torch.special.entr, (0.05, 8), {"ulps": 8, "scale": lambda x: 1 + x * torch.log(x).abs()}),
     ("gammaln", torch.special.gammaln, (0.1, 20), {"ulps": 4, "scale": lambda x: 1 + torch.lgamma(x).abs()}),
@@ -208,7 +208,7 @@ for _name, _theirs, _interval, _rest in (
     ("ndtr", torch.special.ndtr, (-4, 4), {"ulps": 8, "scale": _of_magnitude_1}),
     ("tanh_shrink", functional.tanhshrink, (-8, 8), {"ulps": 8, "scale": lambda x: 1 + x}),
 ):
-    _add(_name, getattr(ag, _name), _theirs, _one, intervals=(_interval,), **_rest)
+    _add(_name, getattr(ag, _name), _theirs, _one, intervals=(_interval,), **_options)
 _add("xlog1py", ag.xlog1py, torch.special.xlog1py, _two, intervals=((-8, 8), (0.1, 8)), ulps=8)
 _add(
     "threshold",
