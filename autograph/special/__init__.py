@@ -14,6 +14,7 @@ from typing import Any
 from .airy import airy_ai
 from .bessel import bessel_j0, bessel_j1, bessel_y0, bessel_y1, spherical_bessel_j0
 from .gamma import gammainc, gammaincc, multigammaln
+from .hurwitz import polygamma, zeta
 from .modified_bessel import (
     i0,
     i0e,
@@ -39,7 +40,6 @@ from .polynomials import (
     shifted_chebyshev_polynomial_v,
     shifted_chebyshev_polynomial_w,
 )
-from .zeta import polygamma, zeta
 
 __all__ = [
     "airy_ai",

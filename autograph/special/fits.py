@@ -22,23 +22,29 @@ def fit(wide: Coefficients, narrow: Coefficients) -> Formula:
         wide: the coefficients for f64, lowest power first: of the polynomial or of numerator and denominator.
         narrow: those for f32.
     """
-    above, above_narrow = wide[0], narrow[0]
-    if len(wide) == 1:
+    of_wide, of_narrow = _evaluated(*wide), _evaluated(*narrow)
+
+    @func
+    def fitted(x: Any) -> Any:
+        if type(x) is f64:
+            return of_wide(x)
+        return of_narrow(x)
+
+    return fitted
+
+
+def _evaluated(above: tuple[float, ...], below: tuple[float, ...] = ()) -> Formula:
+    if not below:
 
         @func
-        def fitted(x: Any) -> Any:
-            if type(x) is f64:
-                return polynomial(x, above)
-            return polynomial(x, above_narrow)
+        def power_sum(x: Any) -> Any:
+            return polynomial(x, above)
 
-        return fitted
-    below, below_narrow = wide[1], narrow[1]
+        return power_sum
 
     @func
     def quotient(x: Any) -> Any:
-        if type(x) is f64:
-            return polynomial(x, above) / polynomial(x, below)
-        return polynomial(x, above_narrow) / polynomial(x, below_narrow)
+        return polynomial(x, above) / polynomial(x, below)
 
     return quotient
 

@@ -42,7 +42,7 @@ _STIRLING = series(
 )
 # The coefficients of Temme's expansion (DLMF 8.12.12), in eta for each power of 1 / a: computed in 60 digits for this
 # file. For a >= 100 in f64, a >= 30 in f32, and eta of up to 1/3, what is left out is less than 1e-15 and 2e-8.
-_TEMME = (
+_TEMME: tuple[tuple[float, ...], ...] = (
     (-0.3333333333333333, 0.08333333333333333, -0.014814814814814815, 0.0011574074074074073, 0.0003527336860670194,
      -0.0001787551440329218, 3.919263178522438e-05, -2.185448510679992e-06, -1.85406221071516e-06,
      8.296711340953087e-07, -1.7665952736826078e-07, 6.707853543401498e-09, 1.0261809784240309e-08,

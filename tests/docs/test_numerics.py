@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 from krnlpy import dsl
 
@@ -12,20 +13,28 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "numerics.md").read_text(encoding="utf-8")
 
 
-def bounds() -> dict[str, tuple[float, float]]:
-    path = ROOT / "tests" / "conformance" / "ulp_bounds.py"
-    spec = importlib.util.spec_from_file_location("ulp_bounds", path)
+def bounds(*path: str) -> dict[str, Any]:
+    spec = importlib.util.spec_from_file_location("bounds", ROOT.joinpath("tests", *path))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    table: dict[str, tuple[float, float]] = module.BOUNDS
+    table: dict[str, Any] = module.BOUNDS
     return table
 
 
 def test_the_table_of_errors_is_the_asserted_one() -> None:
     rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \| ([\d.]+) \|$", TEXT, re.MULTILINE)
-    assert {name: (float(single), float(double)) for name, single, double in rows} == bounds()
-    assert len(rows) == len(bounds())
+    assert {name: (float(single), float(double)) for name, single, double in rows} == bounds(
+        "conformance", "ulp_bounds.py"
+    )
+    assert len(rows) == len(bounds("conformance", "ulp_bounds.py"))
+
+
+def test_the_table_of_special_functions_is_the_asserted_one() -> None:
+    rows = re.findall(r"^\| `([\w*]+)` \| ([\d.]+) \| ([\d.]+) \| (.+) \|$", TEXT, re.MULTILINE)
+    asserted = bounds("autograph", "special", "bounds.py")
+    assert {name: (float(single), float(double), of) for name, single, double, of in rows} == asserted
+    assert len(rows) == len(asserted)
 
 
 def test_every_fast_function_is_named() -> None:

@@ -39,7 +39,8 @@ class Operation:
         slack: likewise for gradients, of the greatest one: what is near a pole or a kink is off by more.
         scale: what errors are measured by, where they add up: of the tensors' magnitudes.
         special: whether NaN, infinities and zeros are tried.
-        gives: the dtype of the result; "" if it is that of the tensors, or bool where PyTorch's is.
+        gives: the dtype of the result; "" if it is that of the tensors, or bool where PyTorch's is; "wide" if f16 and
+            bf16 give f32.
         rounds: how often a number of f16 or bf16 is rounded until it is the result.
         kinks: whether slopes jump at whole numbers, which are then avoided.
     """

@@ -9,6 +9,14 @@ from tests.support.tiers import deep
 
 pytest.importorskip("torch")
 
+
+def test_every_public_function_is_tried_or_has_a_reason_not_to_be() -> None:
+    pytest.importorskip("scipy")  # the reference of some
+    from .untried import UNTRIED, functions, tried
+
+    assert functions() - tried() == set(UNTRIED)
+
+
 COUNT = 60  # of which a chunk tries each second
 
 

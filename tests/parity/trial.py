@@ -12,13 +12,14 @@ import numpy as np
 from autograph import Parameter, Tensor
 from krnlpy import Device, Feature, ScalarType, scalar_type
 
-from . import arrangement, drawing
+from . import arrangement, counting, drawing, losses, special, windows
 from .drawing import Array
 from .operations import OPERATIONS, Operation
 
 torch: Any = import_module("torch")
 
-__all__ = ["Result", "arrangement", "run"]  # the table is that of both modules
+# The table is that of all these modules.
+__all__ = ["OPERATIONS", "Result", "arrangement", "counting", "losses", "run", "special", "windows"]
 
 _EPS = {4: float(np.finfo(np.float32).eps), 8: float(np.finfo(np.float64).eps)}
 _ROUNDED = {"f16": 2.0**-11, "bf16": 2.0**-8}
@@ -102,7 +103,10 @@ def _compared(
     for y, z in zip(results, expected, strict=True):
         if y.shape != tuple(z.shape):
             return f"a result of shape {y.shape}; PyTorch's has {tuple(z.shape)}"
-        expected_dtype = scalar_type(operation.gives) if operation.gives else _dtype_of(z, dtype)
+        if operation.gives == "wide":
+            expected_dtype = scalar_type(dtype.compute)
+        else:
+            expected_dtype = scalar_type(operation.gives) if operation.gives else _dtype_of(z, dtype)
         if y.dtype is not expected_dtype:
             return f"a result of {y.dtype}; expected is {expected_dtype}"
         wanted = z.detach().numpy()
@@ -113,7 +117,7 @@ def _compared(
     if not has_gradient:
         return ""
     dys = [random.uniform(0.5, 2, y.shape) * random.choice((-1, 1), y.shape) for y in results]
-    given = [Tensor.from_numpy(dy.astype(dtype.dtype), tensors[0].device) for dy in dys]
+    given = [Tensor.from_numpy(dy.astype(y.dtype.dtype), tensors[0].device) for dy, y in zip(dys, results, strict=True)]
     if several:  # whose graph is freed at once
         sum((y * dy).sum() for y, dy in zip(results, given, strict=True)).backward()
     else:

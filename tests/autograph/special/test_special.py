@@ -33,7 +33,8 @@ BINARY = [name for name in special.__all__ if len(getattr(special, name).paramet
 
 def test_every_function_of_torch_special_is_somewhere() -> None:
     torch: Any = pytest.importorskip("torch")
-    theirs = {name for name, value in vars(torch.special).items() if callable(value) and not name.startswith("_")}
+    values = {name: value for name, value in vars(torch.special).items() if name[0] != "_"}
+    theirs = {name for name, value in values.items() if callable(value) and not isinstance(value, type)}
     assert theirs <= {*special.__all__, *special.ELSEWHERE}
     assert not {*special.__all__} & {*special.ELSEWHERE}
 
@@ -70,11 +71,12 @@ def test_special_values_of_two_are_those_of_pytorch(name: str, device: Device) -
     if device.info.kind == "interpreter":
         pytest.skip("a continued fraction takes seconds")
     x, y = (a.ravel() for a in np.meshgrid(np.array(VALUES, np.float32), np.array(VALUES, np.float32)))
-    if name == "zeta":  # PyTorch adds up to infinity, one by one
-        kept = (y > -1e30) & ~((y == INFINITY) | (np.abs(x) == INFINITY))
+    if name == "zeta":  # PyTorch adds up to infinity, one by one, and has 0 * inf for great x
+        kept = (y > -1e30) & (y != INFINITY) & ~(np.abs(x) >= 1e30)
         x, y = x[kept], y[kept]
     found = getattr(special, name)(Tensor.from_numpy(x, device), Tensor.from_numpy(y, device)).numpy()
     expected = getattr(torch.special, name)(torch.from_numpy(x), torch.from_numpy(y)).numpy()
+    expected[np.isnan(x) | np.isnan(y)] = NAN  # which PyTorch passes over where the other operand is 0
     np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-6, err_msg=str(list(zip(x, y, strict=True))))
 
 

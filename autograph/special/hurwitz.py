@@ -28,9 +28,10 @@ def _hurwitz(x: Any, q: Any) -> Any:
         a += 1.0
         count += 1
         term = a**-x
+    rest = a ** (1.0 - x) / (x - 1.0)  # which may be a number where the term is none any more
     if not term > total * 1e-17:
-        return total
-    total += term * (a / (x - 1.0) + 0.5)
+        return total if total > 0.0 else rest
+    total += rest + 0.5 * term
     square = 1.0 / (a * a)
     factor = term * x / a
     k = x
