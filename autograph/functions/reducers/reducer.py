@@ -14,7 +14,7 @@ from autograph.functions.launch import MAX_PASSES, grid_stride, reshape_or_copy
 from autograph.functions.sources import function_of
 from autograph.functions.type_variables import accumulator
 from autograph.tensor.base import Shape
-from krnlpy import Buffer, Func, KernelError, ScalarType, f32, func, function_info, i32, scalar_type
+from krnlpy import Buffer, Func, KernelError, ScalarType, f32, function_info, i32, scalar_type
 
 from .kernels import COLUMN_LANES, LANES, ROW_LANES, Form, Step, written
 
@@ -31,10 +31,12 @@ _MOST_SINGLES = 1 << 10  # that are known by heart: on ever new shapes, they wou
 Identity = tuple[float, ...]
 
 
-@func
-def itself(x: Any) -> Any:
-    """Maps elements to themselves."""
+def _itself(x: Any) -> Any:
     return x
+
+
+itself = Func(_itself)
+"""Maps elements to themselves."""
 
 
 @lru_cache
