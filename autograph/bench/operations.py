@@ -19,7 +19,7 @@ from .references import Array
 SIZES: Final = (64, 256, 512, 1024, 2048, 4096, 8192)
 """Of square products. Those to 512 show what an operation costs beside its arithmetic."""
 DTYPES: Final = tuple(map(scalar_type, (f32, f16, bf16)))
-IMAGES: Final = (8, 32, 128)
+IMAGES: Final = (1, 8, 32, 128)
 ROWS: Final = (1024, 8192, 65536)
 WIDTH: Final = 768
 LENGTHS: Final = (128, 512, 2048, 8192)

@@ -16,6 +16,8 @@ MAX_SAMPLES: Final = 200
 STEADY: Final = 0.03
 """The spread of samples that agree."""
 _CONFIDENCE: Final = 0.95
+_UNTIMED: Final = 4
+"""Samples before those that are kept: they find out how many iterations one has, and settle clocks."""
 
 
 class Runner(ABC):
@@ -111,12 +113,24 @@ def iterations_for(runner: Runner, seconds: float, most: int) -> int:
         count = max(count + 1, min(round(wanted * 1.1), 10 * count, most))
 
 
+def _few(runner: Runner, first: float, limit: float, progress: Callable[[Sequence[float]], None]) -> Timing:
+    """Samples of work that takes too long for more: of one iteration each. The first is left out where another fits."""
+    samples: list[float] = []
+    spent = first
+    while len(samples) < MIN_SAMPLES and spent + first <= limit:
+        samples.append(runner.sample(1))
+        spent += samples[-1]
+        progress(samples)
+    return Timing(1, tuple(samples or [first]))
+
+
 def measure(
     runner: Runner,
     sample_seconds: float,
     seconds: float,
     most_iterations: int,
     progress: Callable[[Sequence[float]], None] = lambda _: None,
+    limit: float = math.inf,
 ) -> Timing:
     """Samples until their spread is below STEADY, the time is spent, or there are MAX_SAMPLES.
 
@@ -129,7 +143,12 @@ def measure(
         seconds: to spend; at least MIN_SAMPLES samples are taken in any case.
         most_iterations: of a sample.
         progress: is told the samples so far.
+        limit: seconds after which it ends, however few samples there are, but for one.
     """
+    began = time.perf_counter()
+    first = runner.sample(1)
+    if first * (MIN_SAMPLES + _UNTIMED) > limit:
+        return _few(runner, first, limit, progress)
     count = iterations_for(runner, sample_seconds, most_iterations)
     warm, last = 0.0, runner.sample(count)
     while warm < seconds / 4:
@@ -142,6 +161,8 @@ def measure(
     spent = 0.0
     while len(samples) < MAX_SAMPLES:
         if len(samples) >= MIN_SAMPLES and (spread(samples) <= STEADY or spent >= seconds):
+            break
+        if samples and time.perf_counter() - began >= limit:
             break
         taken = runner.sample(count)
         spent += taken

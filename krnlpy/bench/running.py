@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -170,12 +171,13 @@ class _Run:
             left = end - time.perf_counter()
             needed = self._guess(benchmark, case) if last is None else _prediction(case, *last, self._pace)
             # A series that has its first case alone says more than a case more of another.
-            if (left if last else max(left, seconds, (self._end - time.perf_counter()) / 2)) < needed or seconds <= 0:
+            limit = left if last else max(left, (self._end - time.perf_counter()) / 2)
+            if limit < needed or seconds <= 0:
                 reason = f"it would take about {needed:.2g} s" if needed else "the run's time was over"
                 self._note(benchmark, case, "no time", reason)
                 return
             self._watcher.begin_case(benchmark, case)
-            result, ready = self._one(benchmark, case)
+            result, ready = self._one(benchmark, case, limit, seconds / len(cases))
             if not result.is_timed:
                 return
             last = case, ready, median(result.samples)
@@ -190,8 +192,15 @@ class _Run:
         iteration = flops / (_USUAL * max(rates))
         return max(_FIXED, self._longest) + (MIN_SAMPLES + 8) * max(self._pace.sample, iteration)
 
-    def _one(self, benchmark: Benchmark, case: Case) -> tuple[Result, float]:
-        """A case: made ready, verified, timed; and how many seconds the first two took."""
+    def _one(self, benchmark: Benchmark, case: Case, limit: float, share: float) -> tuple[Result, float]:
+        """A case: made ready, verified, timed; and how many seconds the first two took.
+
+        Args:
+            benchmark: that it is of.
+            case: what is done.
+            limit: seconds that it may take in all.
+            share: seconds that it may take where it is not steady before.
+        """
         began = time.perf_counter()
         try:
             work = case.open(self._device)
@@ -204,7 +213,8 @@ class _Run:
             return self._failed(benchmark, case, error), 0.0
         ready, watch = time.perf_counter() - began, Watch()
         try:
-            timing = self._timed(work, case, self._watcher.sampled)
+            seconds = min(self._pace.case, share)
+            timing = self._timed(work, case, seconds, self._watcher.sampled, max(limit - ready, seconds))
         except Exception as error:
             return self._failed(benchmark, case, error), 0.0
         others, reason = watch.others(), ""
@@ -213,13 +223,23 @@ class _Run:
             status = "not steady"
             if others is not None and others > BUSY_OTHERS:
                 reason = f"others took {others:.1f} processors"
+        if len(timing.samples) < MIN_SAMPLES:
+            count = len(timing.samples)
+            status, reason = "not steady", f"there was time for {count} sample{'' if count == 1 else 's'}"
         if self._first is None and benchmark.unit == "FLOP/s":
             self._first = case, timing
         return self._note(benchmark, case, status, reason, timing.iterations, timing.samples, others), ready
 
-    def _timed(self, work: Work, case: Case, progress: Callable[[Sequence[float]], None]) -> Timing:
+    def _timed(
+        self,
+        work: Work,
+        case: Case,
+        seconds: float,
+        progress: Callable[[Sequence[float]], None] = lambda _: None,
+        limit: float = math.inf,
+    ) -> Timing:
         with self._sensors.timing():
-            return measure(work, self._pace.sample, self._pace.case, case.most_iterations, progress)
+            return measure(work, self._pace.sample, seconds, case.most_iterations, progress, limit)
 
     def _slower(self) -> float | None:
         """How many times as long the first work that is bound by arithmetic takes now, at the least.
@@ -231,7 +251,7 @@ class _Run:
         case, before = self._first
         watch = Watch()
         try:
-            now = self._timed(case.open(self._device), case, lambda _: None)
+            now = self._timed(case.open(self._device), case, self._pace.case / 4)
         except Exception:
             return None  # it was done before: what is wrong now is told of other cases
         others = watch.others()

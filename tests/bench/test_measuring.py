@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections.abc import Iterable, Iterator
 from statistics import median
 
@@ -57,6 +58,27 @@ def test_clocks_settle_before_anything_is_kept() -> None:
 def test_a_sample_has_no_more_iterations_than_allowed() -> None:
     fake = Fake(itertools.repeat(1e-6))
     assert measure(fake, 0.1, 0.01, 32).iterations == 32 and max(fake.counts) == 32
+
+
+def test_what_takes_long_has_few_samples() -> None:
+    fake = Fake(itertools.chain([5.0], itertools.repeat(3.0)))
+    timing = measure(fake, 0.01, 1.0, 1000, limit=20.0)
+    assert (timing.iterations, timing.samples) == (1, (3.0, 3.0, 3.0, 3.0))
+    assert measure(Fake(itertools.repeat(30.0)), 0.01, 1.0, 1000, limit=20.0).samples == (30.0,)
+
+
+def test_what_becomes_slow_ends_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+
+    class Slow(Fake):
+        def sample(self, iterations: int) -> float:
+            taken = super().sample(iterations)
+            clock[0] += taken
+            return taken
+
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    timing = measure(Slow(itertools.chain([0.01] * 4, itertools.repeat(5.0))), 0.01, 1.0, 1, limit=12.0)
+    assert 1 <= len(timing.samples) < MIN_SAMPLES and clock[0] < 25
 
 
 def test_progress_is_told() -> None:

@@ -93,7 +93,9 @@ def test_metadata(built: tuple[Path, Path]) -> None:
         (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
         (scripts,) = (name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt"))
         text = wheel.read(metadata).decode()
-        assert "krnlpy = krnlpy.cli.command:main" in wheel.read(scripts).decode()
+        points = wheel.read(scripts).decode()
+    assert "krnlpy = krnlpy.cli.command:main" in points
+    assert "[krnlpy.benchmarks]\nautograph = autograph.bench:BENCHMARKS" in points
     lines = text.partition("\n\n")[0].splitlines()
     assert "Name: krnlpy" in lines and "Requires-Python: >=3.11" in lines
     assert {f"Classifier: Programming Language :: Python :: 3.{minor}" for minor in range(11, 15)} <= set(lines)
