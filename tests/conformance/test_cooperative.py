@@ -8,12 +8,22 @@ import numpy as np
 import pytest
 
 from krnlpy import Buffer, Device, DtypeError, Feature, LimitExceeded, kernel
-from krnlpy.dsl import CooperativeMatrix, barrier, cooperative_multiply_add, group_array, group_id
+from krnlpy.dsl import (
+    CooperativeMatrix,
+    barrier,
+    cooperative_multiply_add,
+    group_array,
+    group_id,
+    thread_id,
+    threads,
+)
 from krnlpy.dsl.frontend.syntax import functions as frontend
 from krnlpy.dsl.glsl import emit as glsl
 from krnlpy.dsl.glsl.cooperative import is_native
+from krnlpy.dsl.glsl.devices import Capabilities, shader_for
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.spirv import module as spirv
+from krnlpy.dsl.spirv.tools import disassemble
 from krnlpy.dsl.types.annotations import Global, GlobalMut, ItemMut
 from krnlpy.errors import KernelError, KernelIndexError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, bf16, f16, f32, i8, i32, u8
@@ -24,6 +34,8 @@ A = CooperativeMatrix[T, 16, 8, "a"]
 B = CooperativeMatrix[T, 8, 16, "b"]
 C = CooperativeMatrix[f32, 16, 16, "accumulator"]
 C16 = CooperativeMatrix[f16, 16, 16, "accumulator"]
+A16 = CooperativeMatrix[f16, 16, 8, "a"]
+B16 = CooperativeMatrix[f16, 8, 16, "b"]
 
 
 @kernel
@@ -134,6 +146,32 @@ def test_several_subgroups_and_group_arrays(device: Device) -> None:
     assert (y.numpy() == np.vstack([x[:, :4].T, x[:, 4:].T]) * 2).all()
 
 
+@kernel
+def staged(a: Global[f16, 2], b: Global[f16, 2], c: GlobalMut[f32, 2]) -> None:
+    """A product whose factors go through group memory, in rows that are longer than a matrix."""
+    left, right = group_array(f16, (16, 12)), group_array(f16, (8, 24))
+    row, column = group_id(1) * 16, group_id(0) * 16
+    total = C(0.0)
+    for k in range(0, a.shape[1], 8):
+        for i in range(thread_id(), 128, threads()):
+            left[i // 8, i % 8] = a[row + i // 8, k + i % 8]
+            right[i // 16, i % 16] = b[k + i // 16, column + i % 16]
+        barrier()
+        total = cooperative_multiply_add(A16.load(left, 0, 0), B16.load(right, 0, 0), total)
+        barrier()
+    total.store(c, row, column)
+
+
+def test_factors_of_f16_in_group_arrays(device: Device) -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((32, 24)).astype(np.float16), rng.standard_normal((24, 16)).astype(np.float16)
+    c = Buffer.zeros((32, 16), f32, device)
+    launcher(staged, device, (1, 2))(Buffer.from_numpy(a, device), Buffer.from_numpy(b, device), c)
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    bound = 25 * 2**-24 * (abs(x) @ abs(y))
+    assert (abs(c.numpy() - x @ y) <= bound).all()
+
+
 def test_what_does_not_lie_within_is_out_of_range(device: Device) -> None:
     @kernel
     def copy(x: Global[f32, 2], y: GlobalMut[f32, 2], row: i32, column: i32) -> None:
@@ -187,6 +225,26 @@ def test_native_shader_is_valid(type: ScalarType) -> None:
     assert Feature.COOPERATIVE_MATRIX in shader.features
     assert "coopMatMulAdd" in shader.source
     spirv.compile_shader(shader.source, "product")  # which is validated, as all that tests compile
+
+
+def test_native_matrices_lie_in_group_arrays_of_f16() -> None:
+    program = frontend.lower(staged.signature, {}, (32, 1, 1))
+    assert is_native(program, CONTIGUOUS, SHAPES)
+    options = glsl.GlslOptions(storage8=True, storage16=True, debug=False, max_parameter_bytes=128)
+    source = glsl.emit(program, CONTIGUOUS, options).source
+    assert "shared float16_t left[192];" in source and "coopMatLoad" in source
+    text = disassemble(spirv.compile_shader(source, "staged"))
+    of_matrices = [line for line in text.splitlines() if "OpCooperativeMatrixLoadKHR" in line]
+    assert len(of_matrices) == 2 and all(line.endswith("NonPrivatePointer") for line in of_matrices)
+    assert "MakePointer" not in text  # the barriers do it, for all at once
+    barriers = {line.split()[-1] for line in text.splitlines() if "OpControlBarrier" in line}
+    assert barriers == {f"%uint_{0x8 | 0x100 | 0x2000 | 0x4000}"}  # AcquireRelease, WorkgroupMemory, available, visible
+
+
+def test_elsewhere_group_arrays_of_f16_hold_f32() -> None:
+    program = frontend.lower(staged.signature, {}, (32, 1, 1))
+    _, shader = shader_for(program, CONTIGUOUS, Capabilities(shapes=()), debug=False)
+    assert "shared float left[192];" in shader.source and "float16_t" not in shader.source
 
 
 # ----------------------------------------------------------------------------------------------------------- errors
