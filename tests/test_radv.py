@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
-from krnlpy import Global, GlobalMut, f32, kernel
-from krnlpy.dsl import fma, global_id, local_array
+from krnlpy import Global, GlobalMut, f16, f32, kernel
+from krnlpy.dsl import (
+    CooperativeMatrix,
+    barrier,
+    cooperative_multiply_add,
+    fma,
+    global_id,
+    group_array,
+    group_id,
+    local_array,
+    thread_id,
+)
 from tests.support.tiers import deep
 from tools import radv
 
@@ -85,6 +97,34 @@ def test_large_local_arrays_are_registers(family: str) -> None:
     assert (found.scratch_bytes, found.spills, found.fused) == (0, 0, 16 * 8)
     assert found.loads.get(16, 0) >= 4 and found.loads.keys() <= {16}  # 16 and 8 neighbours at once
     assert found.loop is not None and found.loop.instructions < 2 * found.loop.multiply_adds
+
+
+Left = CooperativeMatrix[f16, Literal[16], Literal[16], Literal["a"]]
+Right = CooperativeMatrix[f16, Literal[16], Literal[16], Literal["b"]]
+Sum = CooperativeMatrix[f32, Literal[16], Literal[16], Literal["accumulator"]]
+
+
+@kernel(threads=32)
+def staged_product(a: Global[f16, 2], b: Global[f16, 2], c: GlobalMut[f32, 2]) -> None:
+    left, right = group_array(f16, (16, 24)), group_array(f16, (16, 24))
+    row, column = group_id(1) * 16, group_id(0) * 16
+    total = Sum(0.0)
+    for k in range(0, a.shape[1], 16):
+        for i in range(thread_id(), 256, 32):
+            left[i // 16, i % 16] = a[row + i // 16, k + i % 16]
+            right[i // 16, i % 16] = b[k + i // 16, column + i % 16]
+        barrier()
+        total = cooperative_multiply_add(Left.load(left, 0, 0), Right.load(right, 0, 0), total)
+        barrier()
+    total.store(c, row, column)
+
+
+@deep
+@pytest.mark.parametrize("family", ["navi31"], indirect=True)  # Mesa 25 lists no matrices of the others
+def test_factors_in_group_memory_stay_on_matrix_units(family: str) -> None:
+    (found,) = radv.reports([f"{__file__}:staged_product"], family)
+    assert (found.matrix, found.scratch_bytes, found.spills) == (1, 0, 0)
+    assert found.group_bytes == 2 * 16 * 24 * 2  # of f16
 
 
 @deep

@@ -8,12 +8,24 @@ import numpy as np
 import pytest
 
 from krnlpy import Buffer, Device, DtypeError, Feature, LimitExceeded, kernel
-from krnlpy.dsl import CooperativeMatrix, barrier, cooperative_multiply_add, group_array, group_id
+from krnlpy.dsl import (
+    CooperativeMatrix,
+    barrier,
+    cooperative_multiply_add,
+    group_array,
+    group_id,
+    local_array,
+    thread_id,
+    threads,
+    unroll,
+)
 from krnlpy.dsl.frontend.syntax import functions as frontend
 from krnlpy.dsl.glsl import emit as glsl
 from krnlpy.dsl.glsl.cooperative import is_native
+from krnlpy.dsl.glsl.devices import Capabilities, shader_for
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.spirv import module as spirv
+from krnlpy.dsl.spirv.tools import disassemble
 from krnlpy.dsl.types.annotations import Global, GlobalMut, ItemMut
 from krnlpy.errors import KernelError, KernelIndexError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import ScalarType, bf16, f16, f32, i8, i32, u8
@@ -24,6 +36,10 @@ A = CooperativeMatrix[T, 16, 8, "a"]
 B = CooperativeMatrix[T, 8, 16, "b"]
 C = CooperativeMatrix[f32, 16, 16, "accumulator"]
 C16 = CooperativeMatrix[f16, 16, 16, "accumulator"]
+A16 = CooperativeMatrix[f16, 16, 8, "a"]
+B16 = CooperativeMatrix[f16, 8, 16, "b"]
+A4, B4 = CooperativeMatrix[f16, 4, 4, "a"], CooperativeMatrix[f16, 4, 4, "b"]
+C4 = CooperativeMatrix[f32, 4, 4, "accumulator"]
 
 
 @kernel
@@ -134,6 +150,117 @@ def test_several_subgroups_and_group_arrays(device: Device) -> None:
     assert (y.numpy() == np.vstack([x[:, :4].T, x[:, 4:].T]) * 2).all()
 
 
+@kernel
+def staged(a: Global[f16, 2], b: Global[f16, 2], c: GlobalMut[f32, 2]) -> None:
+    """A product whose factors go through group memory, in rows that are longer than a matrix."""
+    left, right = group_array(f16, (16, 12)), group_array(f16, (8, 24))
+    row, column = group_id(1) * 16, group_id(0) * 16
+    total = C(0.0)
+    for k in range(0, a.shape[1], 8):
+        for i in range(thread_id(), 128, threads()):
+            left[i // 8, i % 8] = a[row + i // 8, k + i % 8]
+            right[i // 16, i % 16] = b[k + i // 16, column + i % 16]
+        barrier()
+        total = cooperative_multiply_add(A16.load(left, 0, 0), B16.load(right, 0, 0), total)
+        barrier()
+    total.store(c, row, column)
+
+
+def test_factors_of_f16_in_group_arrays(device: Device) -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((32, 24)).astype(np.float16), rng.standard_normal((24, 16)).astype(np.float16)
+    c = Buffer.zeros((32, 16), f32, device)
+    launcher(staged, device, (1, 2))(Buffer.from_numpy(a, device), Buffer.from_numpy(b, device), c)
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    bound = 25 * 2**-24 * (abs(x) @ abs(y))
+    assert (abs(c.numpy() - x @ y) <= bound).all()
+
+
+@kernel
+def tiles(a: Global[f16, 2], b: Global[f16, 2], c: GlobalMut[f32, 2]) -> None:
+    """Two by three matrices a subgroup: each factor is loaded once for several products."""
+    row, column = group_id(1) * 8, group_id(0) * 12
+    sums = local_array(C4, (2, 3))
+    for k in range(0, a.shape[1], 4):
+        left = local_array(A4, 2)
+        spare = local_array(C4, 1)  # zeros at the start of each pass
+        for i in unroll(range(2)):
+            left[i] = A4.load(a, row + i * 4, k)
+        for j in unroll(range(3)):
+            right = B4.load(b, k, column + j * 4)
+            for i in unroll(range(2)):
+                sums[i, j] = cooperative_multiply_add(left[i], right, sums[i, j]) + spare[0]
+        spare[0] += C4(7.0)
+    sums[1, -1] *= 2.0
+    sums[0][0], sums[1, 0] = sums[1, 0], sums[0, 0]
+    one, other = sums[0, 1], sums[1, 1]
+    one, other = other, one
+    sums[0, 1], sums[1, 1] = one, other
+    for i in unroll(range(2)):
+        for j in unroll(range(3)):
+            sums[i, j].store(c, row + i * 4, column + j * 4)
+
+
+def test_arrays_of_matrices(device: Device) -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((8, 12)).astype(np.float16), rng.standard_normal((12, 12)).astype(np.float16)
+    c = Buffer.zeros((8, 12), f32, device)
+    launcher(tiles, device)(Buffer.from_numpy(a, device), Buffer.from_numpy(b, device), c)
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    want, bound = x @ y, 13 * 2**-24 * (abs(x) @ abs(y))
+    for each in (want, bound):
+        each[4:, 8:] *= 2
+        each[:, :8] = np.vstack([each[4:, :8], each[:4, :8]])
+    assert (abs(c.numpy() - want) <= bound).all()
+
+
+def test_what_arrays_of_matrices_refuse() -> None:
+    def moving_index(c: GlobalMut[f32, 2]) -> None:
+        sums = local_array(C, 2)
+        for i in range(2):
+            sums[i].store(c, 0, 0)
+
+    def beyond(c: GlobalMut[f32, 2]) -> None:
+        sums = local_array(C, (2, 3))
+        sums[1, 3].store(c, 0, 0)
+
+    def another_matrix(c: GlobalMut[f32, 2]) -> None:
+        sums = local_array(C, 2)
+        sums[0] = CooperativeMatrix_8(0.0)
+
+    def a_number(c: GlobalMut[f32, 2]) -> None:
+        sums = local_array(C, 2)
+        sums[0] = 1.0
+
+    def a_row(c: GlobalMut[f32, 2]) -> None:
+        sums = local_array(C, (2, 2))
+        sums[0] = C(1.0)
+
+    def another_name(c: GlobalMut[f32, 2]) -> None:
+        sums = local_array(C, 2)
+        sums = C(0.0)
+
+    def another_shape(c: GlobalMut[f32, 2]) -> None:
+        sums = local_array(C, 2)
+        sums = local_array(C, 3)
+
+    def of_a_group(c: GlobalMut[f32, 2]) -> None:
+        sums = group_array(C, 2)
+
+    def too_many(c: GlobalMut[f32, 2]) -> None:
+        sums = local_array(C, 257)
+
+    check(moving_index, KernelTypeError, r"has to be known while compiling.*unroll")
+    check(beyond, KernelTypeError, "index 3 is out of range: sums has length 3")
+    check(another_matrix, KernelTypeError, r"sums\[0\] is a CooperativeMatrix\[f32, 16, 16")
+    check(a_number, KernelTypeError, "takes a matrix; this is the number 1.0")
+    check(a_row, KernelTypeError, "takes a matrix")
+    check(another_name, KernelTypeError, "sums is no longer free")
+    check(another_shape, KernelTypeError, "sums is an array of other matrices")
+    check(of_a_group, KernelTypeError, "expected|type")
+    check(too_many, KernelTypeError, "256 matrices at most")
+
+
 def test_what_does_not_lie_within_is_out_of_range(device: Device) -> None:
     @kernel
     def copy(x: Global[f32, 2], y: GlobalMut[f32, 2], row: i32, column: i32) -> None:
@@ -187,6 +314,26 @@ def test_native_shader_is_valid(type: ScalarType) -> None:
     assert Feature.COOPERATIVE_MATRIX in shader.features
     assert "coopMatMulAdd" in shader.source
     spirv.compile_shader(shader.source, "product")  # which is validated, as all that tests compile
+
+
+def test_native_matrices_lie_in_group_arrays_of_f16() -> None:
+    program = frontend.lower(staged.signature, {}, (32, 1, 1))
+    assert is_native(program, CONTIGUOUS, SHAPES)
+    options = glsl.GlslOptions(storage8=True, storage16=True, debug=False, max_parameter_bytes=128)
+    source = glsl.emit(program, CONTIGUOUS, options).source
+    assert "shared float16_t left[192];" in source and "coopMatLoad" in source
+    text = disassemble(spirv.compile_shader(source, "staged"))
+    of_matrices = [line for line in text.splitlines() if "OpCooperativeMatrixLoadKHR" in line]
+    assert len(of_matrices) == 2 and all(line.endswith("NonPrivatePointer") for line in of_matrices)
+    assert "MakePointer" not in text  # the barriers do it, for all at once
+    barriers = {line.split()[-1] for line in text.splitlines() if "OpControlBarrier" in line}
+    assert barriers == {f"%uint_{0x8 | 0x100 | 0x2000 | 0x4000}"}  # AcquireRelease, WorkgroupMemory, available, visible
+
+
+def test_elsewhere_group_arrays_of_f16_hold_f32() -> None:
+    program = frontend.lower(staged.signature, {}, (32, 1, 1))
+    _, shader = shader_for(program, CONTIGUOUS, Capabilities(shapes=()), debug=False)
+    assert "shared float left[192];" in shader.source and "float16_t" not in shader.source
 
 
 # ----------------------------------------------------------------------------------------------------------- errors

@@ -88,7 +88,6 @@ void store_c(uint i, uint j, float value) {
 void main() {
     for (uint slot = gl_LocalInvocationIndex; slot < uint(TILE_constant * TILE_constant); slot += gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z) a_tile[slot] = 0.0;
     for (uint slot = gl_LocalInvocationIndex; slot < uint(TILE_constant * TILE_constant); slot += gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z) b_tile[slot] = 0.0;
-    memoryBarrierShared();
     barrier();
 #line 45 "kernels.py"
     int i = int(gl_LocalInvocationID.y);
@@ -102,12 +101,12 @@ void main() {
 #line 51 "kernels.py"
         store_a_tile(uint(i), uint(j), load_a(uint(row), uint(k + j)));
         store_b_tile(uint(i), uint(j), load_b(uint(k + i), uint(column)));
-        memoryBarrierBuffer(); memoryBarrierShared(); barrier();
+        barrier();
         for (int n = 0; n < TILE; ++n) {
             total = total + load_a_tile_check_0(uint(i), uint(n)) * load_b_tile_check_1(uint(n), uint(j));
         }
 #line 56 "kernels.py"
-        memoryBarrierBuffer(); memoryBarrierShared(); barrier();
+        barrier();
     }
 #line 57 "kernels.py"
     if (row < int(launch.c_shape[0]) && column < int(launch.c_shape[1])) {

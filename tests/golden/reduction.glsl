@@ -77,7 +77,6 @@ void store_partial(uint i, float value) {
 #line 62 "kernels.py"
 void main() {
     for (uint slot = gl_LocalInvocationIndex; slot < 256u; slot += gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z) sums[slot] = 0.0;
-    memoryBarrierShared();
     barrier();
 #line 64 "kernels.py"
     int i = int(gl_LocalInvocationID.x);
@@ -91,14 +90,14 @@ void main() {
     }
 #line 68 "kernels.py"
     store_sums(uint(i), total);
-    memoryBarrierBuffer(); memoryBarrierShared(); barrier();
+    barrier();
     int half_ = floor_div(int(group_size.x), 2);
     while (half_ > 0) {
         if (i < half_) {
             store_sums(uint(i), load_sums(uint(i)) + load_sums(uint(i + half_)));
         }
 #line 74 "kernels.py"
-        memoryBarrierBuffer(); memoryBarrierShared(); barrier();
+        barrier();
         half_ = half_ >> 1;
     }
 #line 76 "kernels.py"

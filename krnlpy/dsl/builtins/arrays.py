@@ -15,7 +15,8 @@ __all__ = [
 def local_array(type: Any, shape: Any) -> Any:
     """An array of the thread's own; its shape is made of constants and Spec values.
 
-    It holds zeros whenever control comes here: in a loop, at the start of each pass.
+    It holds zeros whenever control comes here: in a loop, at the start of each pass. The type may be one of cooperative
+    matrices: then lengths and indices are constants.
 
     Raises:
         KernelTypeError: the type is not one of the language, or a length is not known while compiling; or the name is

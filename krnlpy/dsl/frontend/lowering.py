@@ -94,7 +94,7 @@ class Lowering:
             that a name may mean, neither.
         array_lines: the lines where it first declares arrays of its own, by name.
         aliased: the arrays that have other names, or rows with names.
-        matrices: the cooperative matrices, by name.
+        matrices: the cooperative matrices, and arrays of these, by name.
         statics: names for what is known while compiling: counters of unrolled loops, types handed to a function.
         depth: of the nesting in conditions and loops.
         effects: whether something was added that reaches beyond the function's own variables and arrays.
@@ -113,7 +113,7 @@ class Lowering:
         self.views: dict[str, ViewName] = {}
         self.array_lines: dict[str, int] = {}
         self.aliased: set[ArrayPlace] = set()
-        self.matrices: dict[str, ir.CooperativeMatrix] = {}
+        self.matrices: dict[str, Any] = {}
         self.statics: dict[str, Value] = {}
         self.local_arrays: list[ir.LocalArray] = []
         self.local_names = _stored_names(source.tree)
@@ -255,6 +255,10 @@ class Lowering:
         if isinstance(value.value, View):
             numbers = [n if _is_constant(n) else self.assign_temporary(n, name) for n in value.value.numbers]
             return Static(value.value.of(iter(numbers)), value.location)
+        if isinstance(value.value, ir.CooperativeMatrix):
+            copy = replace(value.value, name=name)
+            self.emit_convergent(ir.CooperativeMap(copy, "copy", (value.value,), location=value.location))
+            return Static(copy, value.location)
         if isinstance(value.value, tuple):
             parts = (self.snapshot(p, name) if isinstance(p, Value) else p for p in value.value)
             return Static(tuple(parts), value.location)

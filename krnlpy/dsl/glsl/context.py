@@ -9,6 +9,7 @@ import numpy as np
 
 from krnlpy.dsl import ir
 from krnlpy.dsl.ir.layout import Layout, Variant
+from krnlpy.dsl.passes.accesses import buffer_accesses
 from krnlpy.dsl.passes.proven_indices import nothing_static, proven_indices
 from krnlpy.features import FLOAT_ATOMICS, FLOAT_PRESERVE, Feature, Features
 from krnlpy.scalar import ScalarType, boolean, f64, i32, i64, u64
@@ -110,6 +111,8 @@ class Context:
         # Whatever reaches memory stands behind a condition: a branch, which no subgroup without threads takes.
         self.strays = options.strays and nests_loops(program)
         self.forgets = self.strays or (options.forgets and leaves_loops(program))
+        # A barrier() of GLSL orders group memory. Ordering buffers, too, makes GPUs wait for all that is on its way.
+        self.orders_buffers = any(read and written for read, written in buffer_accesses(program))
         self.tries_again = f"word != seen && !({NO_THREAD})" if options.idle_lanes else "word != seen"
         self.library = Library()
         self.reporter = Reporter(self.need, self.type)

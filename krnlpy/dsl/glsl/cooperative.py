@@ -8,7 +8,7 @@ from krnlpy.dsl import ir
 from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.passes.cooperative_expansion import cooperative_matrices, products
 from krnlpy.features import Feature
-from krnlpy.scalar import ScalarType
+from krnlpy.scalar import ScalarType, f16
 
 from .context import Context
 
@@ -49,9 +49,21 @@ def is_native(program: ir.Program, variant: Variant, shapes: Collection[Shape]) 
             if isinstance(place, ir.GlobalParameter):
                 if not variant.contiguous[program.buffers.index(place)]:
                     return False
-            elif place.type.compute is not place.type or place.type.size < 4:
+            elif place.type is not f16 and (place.type.compute is not place.type or place.type.size < 4):
                 return False  # group arrays hold narrow types as wider ones
     return True
+
+
+def arrays_of_halves(program: ir.Program) -> frozenset[ir.Place]:
+    """The group arrays of f16 that a device's own matrices lie in: they hold f16 itself. Others hold f32, which has the
+    value of one: not every device has memory of 16-bit elements for groups."""
+    return frozenset(
+        node.place
+        for node in ir.walk(program.body)
+        if isinstance(node, ir.CooperativeLoad | ir.CooperativeStore)
+        and isinstance(node.place, ir.GroupArray)
+        and node.place.type is f16
+    )
 
 
 def _form(matrix: ir.CooperativeMatrix) -> tuple[ScalarType, int, int, str]:

@@ -18,6 +18,7 @@ from krnlpy.scalar import ScalarType, boolean
 
 from .atomics import AtomicFunction, places_of_atomic_words, value_to_word, word_to_value, word_type
 from .context import ALWAYS, Context
+from .cooperative import arrays_of_halves
 from .tables import Tables
 
 # What the functions that reach elements call their own variables.
@@ -50,6 +51,7 @@ class Places:
         self.tables = Tables(program)
         self._tables_name = context.names.unique("tables") if program.constant_arrays else ""
         self._worded = places_of_atomic_words(program, context.options.float_atomics)
+        self._halves = arrays_of_halves(program)
         self.blocks = self._blocks()
         self._names: dict[ir.Place, str] = {}
         for block in self.blocks:
@@ -147,7 +149,7 @@ class Places:
             read = [f"uint at = {at};", f"value = {element};"]
         elif isinstance(place, ir.LocalArray):
             element = f"{self._names[place]}[{self._linear(place, index)}]"
-            read = [f"value = {word_to_value(place.type, element) if place in self._worded else element};"]
+            read = [f"value = {self._value_of(place, element)};"]
         else:
             read = [f"uint at = {self._linear(place, index)};", f"value = {self._read(place, 'at')};"]
         body = [
@@ -167,8 +169,7 @@ class Places:
         index = self._index_names(place)
         signature = f"void {name}({self._signature([*index], f'{self._value_type(place.type)} value')})"
         if isinstance(place, ir.LocalArray):
-            value = self._rounded(place)
-            value = value_to_word(place.type, value) if place in self._worded else value
+            value = self._kept(place, "value")
             write = [f"{self._names[place]}[{self._linear(place, index)}] = {value};"]
         else:
             write = [f"uint at = {self._linear(place, index)};", self._write(place, "at", "value")]
@@ -335,12 +336,21 @@ class Places:
             self._functions[key] = (name, text)
         return self._functions[key][0]
 
-    def _rounded(self, place: ir.Place) -> str:
-        """The value as an array of a storage type keeps it."""
-        if place.type.compute is place.type:
-            return "value"
-        self._context.need(place.type.name)
-        return f"round_{place.type.name}(value)"
+    def _value_of(self, array: ir.LocalArray, element: str) -> str:
+        """The value of an element of an array."""
+        if array in self._halves:
+            self._context.need("f16")
+            return f"f16_to_f32(packFloat2x16(f16vec2({element}, 0.0hf)))"
+        return word_to_value(array.type, element) if array in self._worded else element
+
+    def _kept(self, array: ir.LocalArray, value: str) -> str:
+        """A value as an array keeps it."""
+        if array.type.compute is not array.type:
+            self._context.need(array.type.name)
+            if array in self._halves:
+                return f"unpackFloat2x16(f32_to_f16({value})).x"
+            value = f"round_{array.type.name}({value})"
+        return value_to_word(array.type, value) if array in self._worded else value
 
     # --------------------------------------------------------------------------------------------- declarations
 
@@ -407,6 +417,9 @@ class Places:
         length = self._length(array)
         worded = array in self._worded
         element = word_type(self._context, array.type) if worded else self._context.type(array.type.compute)
+        if array in self._halves:
+            self._context.extensions.add("GL_EXT_shader_explicit_arithmetic_types_float16")
+            element = "float16_t"
         # GLSL has no arrays without elements.
         if not length.isdigit():
             return f"{element} {self._names[array]}[{length} > 0 ? {length} : 1];"
@@ -445,13 +458,13 @@ class Places:
         arrays = self._context.program.group_arrays
         lines = []
         for array in arrays:
-            zero = self._context.zero(array.type)
+            zero = "0.0hf" if array in self._halves else self._context.zero(array.type)
             zero = value_to_word(array.type, zero) if array in self._worded else zero
             lines.append(
                 f"for (uint slot = gl_LocalInvocationIndex; slot < {self._count(array)}; "
                 f"slot += {group_threads}) {self._names[array]}[slot] = {zero};"
             )
-        return [*lines, "memoryBarrierShared();", "barrier();"] if arrays else []
+        return [*lines, "barrier();"] if arrays else []
 
 
 def _block_name(block: Sequence[ir.BufferParameter]) -> str:

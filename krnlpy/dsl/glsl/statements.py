@@ -146,7 +146,7 @@ class Statements:
             case ir.Assert():
                 self._assert(statement)
             case ir.Barrier():
-                add("memoryBarrierBuffer(); memoryBarrierShared(); barrier();")
+                add("groupMemoryBarrier(); barrier();" if self._context.orders_buffers else "barrier();")
             case ir.Fence():
                 add("memoryBarrier();" if statement.scope == "device" else "groupMemoryBarrier();")
             case ir.Breakpoint():

@@ -448,7 +448,8 @@ class Atomic(Stmt):
 @dataclass(frozen=True, eq=False)
 class Barrier(Stmt):
     """Every thread of the group arrives before any goes on; writes to group arrays and buffers made before are
-    seen by the group after. Stands only where all threads of the group arrive (kernel body, uniform flow)."""
+    seen by the group after, those to a buffer through the parameter that they were made by. Stands only where all
+    threads of the group arrive (kernel body, uniform flow)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ What glslang leaves open is decided here, so that a kernel means the same on eve
   of blocks, where SPIR-V does not have it (glslang issue 703); it goes to the variable.
 - An execution mode of floats with several widths becomes one mode for each: glslang keeps only the last of several
   statements of one mode.
+- Group memory is handed on by barriers: see :mod:`.availability`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from krnlpy.cache.store import Cache
 from krnlpy.errors import CompileError
 from krnlpy.log import logger
 
+from .availability import handed_on_by_barriers
 from .glslang import compiler_identity, find_compiler
 
 _MAGIC = 0x07230203
@@ -44,7 +46,7 @@ _STORAGE_BUFFER = 12
 _GLCOMPUTE = 5
 _SIGNED_ZERO_INF_NAN_PRESERVE = 4461
 
-_FINISHING = "NoContraction Aliased 2"
+_FINISHING = "NoContraction Aliased 2 barriers"
 _LINE = re.compile(r"^#line .*\n?", re.MULTILINE)
 
 
@@ -106,6 +108,7 @@ def finish(module: bytes, name: str) -> bytes:
         CompileError: it is not a well-formed SPIR-V 1.5 module of one compute shader.
     """
     words = _words(module, name)
+    words = handed_on_by_barriers(words, _instructions(words, name))
     found = _find(words, name)
     if found.entry_points != 1 or not found.annotations_end:
         raise CompileError(f"the SPIR-V of {name} has {found.entry_points} compute entry points, expected 1")
@@ -120,7 +123,8 @@ def finish(module: bytes, name: str) -> bytes:
     for decoration in decorations:
         if decoration not in found.decorated:
             annotations += (3 << 16 | _DECORATE, *decoration)
-    return struct.pack(f"<{len(annotations)}I", *annotations) + module[4 * found.annotations_end :]
+    annotations += words[found.annotations_end :]
+    return struct.pack(f"<{len(annotations)}I", *annotations)
 
 
 def _find(words: tuple[int, ...], name: str) -> _Findings:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
@@ -22,6 +24,65 @@ class Method:
 
     name: Literal["load", "store"]
     owner: CooperativeType | ir.CooperativeMatrix
+
+
+@dataclass(frozen=True, eq=False)
+class Matrices:
+    """An array of matrices of one type. Which of them is meant is known while compiling: ``parts`` are row by row."""
+
+    name: str
+    type: CooperativeType
+    shape: tuple[int, ...]
+    parts: tuple[ir.CooperativeMatrix, ...]
+
+    def at(self, index: Sequence[Value], where: ir.Location) -> Static:
+        """A matrix of the array, or a row of them."""
+        shape, parts = self.shape, self.parts
+        if len(index) > len(shape):
+            raise KernelTypeError(f"{self.name} has {len(shape)} dimensions, indexed with {len(index)}", *where)
+        for i in index:
+            number = i.value if isinstance(i, Static) else None
+            if not isinstance(number, int):
+                raise KernelTypeError(
+                    f"which matrix of {self.name} is meant has to be known while compiling: index it with constants,"
+                    " and loop over unroll(range(...))",
+                    *where,
+                )
+            if not -shape[0] <= number < shape[0]:
+                raise KernelTypeError(
+                    f"index {number} is out of range: {self.name} has length {shape[0]} there", *where
+                )
+            count = len(parts) // shape[0]
+            start = number % shape[0] * count
+            shape, parts = shape[1:], parts[start : start + count]
+        return Static(parts[0] if not shape else Matrices(self.name, self.type, shape, parts), where)
+
+
+_MOST_MATRICES = 256
+"""Of an array: each is a variable of its own."""
+
+
+def declared(
+    lowering: Lowering, known: object, name: str, type: CooperativeType, shape: tuple[ir.Expr, ...], where: ir.Location
+) -> Matrices:
+    """``name = local_array(type, shape)`` of matrices, which are zeros then; ``known`` is what the name meant before
+    this."""
+    lengths = tuple(int(n.value) for n in shape if isinstance(n, ir.Const))
+    if len(lengths) < len(shape) or math.prod(lengths) > _MOST_MATRICES:
+        raise KernelTypeError(
+            f"the size of an array of matrices is made of constants, {_MOST_MATRICES} matrices at most", *where
+        )
+    if isinstance(known, Matrices):
+        if (known.type, known.shape) != (type, lengths):
+            raise KernelTypeError(f"{name} is an array of other matrices; use another name", *where)
+        array = known
+    else:
+        array = Matrices(name, type, lengths, tuple(_new(lowering, type, name) for _ in range(math.prod(lengths))))
+    for matrix in array.parts:
+        kind = matrix.type.compute
+        nothing = ir.const(0.0 if kind.is_float else 0, kind, where)
+        lowering.emit_convergent(ir.CooperativeFill(matrix, nothing, location=where))
+    return array
 
 
 def matrix_of(value: Value) -> ir.CooperativeMatrix | None:

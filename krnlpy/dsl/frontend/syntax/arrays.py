@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from krnlpy.dsl import builtins, ir
 from krnlpy.dsl.frontend.conversions import common, concretized, typed, widen, widens
-from krnlpy.dsl.frontend.operations import compounds
+from krnlpy.dsl.frontend.operations import compounds, cooperative
 from krnlpy.dsl.frontend.operations.operands import zero
 from krnlpy.dsl.frontend.sequences import form_of, is_array_value, is_written_out
 from krnlpy.dsl.frontend.targets import Target, whole
@@ -16,6 +16,7 @@ from krnlpy.dsl.frontend.values import ArrayPlace, Compound, CompoundPlace, Stat
 from krnlpy.dsl.frontend.views import rank_of
 from krnlpy.dsl.types.annotations import element_type
 from krnlpy.dsl.types.composites import AnyType, CompositeType, composite_type, is_spread
+from krnlpy.dsl.types.cooperative import CooperativeType
 from krnlpy.errors import DtypeError, KernelNameError, KernelSyntaxError, KernelTypeError
 from krnlpy.scalar import i32
 
@@ -92,6 +93,10 @@ class ArrayLowering(ExpressionLowering):
         arguments.update({k.arg: k.value for k in call.keywords if k.arg})
         if set(arguments) != {"type", "shape"} or len(call.args) + len(call.keywords) != 2:
             raise KernelTypeError(f"write {what}(type, shape), for example {what}(f32, (16, 16))", *where)
+        of = self.value(arguments["type"])
+        if isinstance(of, Static) and isinstance(of.value, CooperativeType) and not group:
+            self._declare_matrices(target, of.value, self._array_shape(arguments["shape"]), where)
+            return
         type, shape = self.type_named(arguments["type"]), self._array_shape(arguments["shape"])
         known = self.arrays.get(name)
         taken = (self.locals, self.statics, self.matrices, self.state.parameters if self.is_kernel else {})
@@ -111,6 +116,16 @@ class ArrayLowering(ExpressionLowering):
             used = True
         if used:
             self._clear(known, where)
+        self.assigned.add(name)
+
+    def _declare_matrices(
+        self, target: ast.Name, type: CooperativeType, shape: tuple[ir.Expr, ...], where: ir.Location
+    ) -> None:
+        name, known = target.id, self.matrices.get(target.id)
+        taken = (self.locals, self.statics, self.arrays, self.state.parameters if self.is_kernel else {})
+        if any(name in names for names in taken) or isinstance(known, ir.CooperativeMatrix):
+            raise KernelNameError(f"the name {name} is taken; choose another", *self.at(target))
+        self.matrices[name] = cooperative.declared(self, known, name, type, shape, where)
         self.assigned.add(name)
 
     def _clear(self, place: Any, where: ir.Location) -> None:

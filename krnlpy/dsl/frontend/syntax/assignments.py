@@ -77,6 +77,10 @@ class AssignmentLowering(TargetLowering):
             old, operand = self.values([_read(node.target), node.value])
             self._assign_name(node.target, self.binary(node.op, old, operand, where), where)
             return
+        if self._is_of_matrices(node.target):
+            old, operand = self.values([node.target, node.value])
+            self._assign_in_array(node.target, self.binary(node.op, old, operand, where), where)
+            return
         if isinstance(node.target, ast.Name):  # it must have a value, and be something that has one
             self.value(_read(node.target))
         target = self.target(node.target)
@@ -95,6 +99,8 @@ class AssignmentLowering(TargetLowering):
             self._assign_tuple(target, value, where)
         elif isinstance(target, ast.Name):
             self._assign_name(target, value, where)
+        elif self._is_of_matrices(target):
+            self._assign_in_array(target, value, where)
         elif isinstance(target, ast.Subscript | ast.Attribute):
             found: list[Target | View] = []
 
@@ -138,6 +144,8 @@ class AssignmentLowering(TargetLowering):
         """Whether assigning a target may change a value."""
         if isinstance(value, Compound):
             return any(self._may_change(target, part) for part in value.parts)
+        if isinstance(value, Static) and isinstance(value.value, ir.CooperativeMatrix):
+            return self._is_of_matrices(target) or (isinstance(target, ast.Name) and target.id in self.matrices)
         if isinstance(value, Static):
             parts = value.value.numbers if isinstance(value.value, View) else value.value
             parts = parts if isinstance(parts, tuple | list) else ()
@@ -352,12 +360,29 @@ class AssignmentLowering(TargetLowering):
         known = self.matrices.get(name)
         if known is None:
             self._check_new_name(target)
-        if matrix is None or name in self.locals:
+        if matrix is None or name in self.locals or isinstance(known, cooperative.Matrices):
             raise KernelTypeError(
                 f"{name} is no longer free for {cooperative.described(value)}; use another name", *where
             )
         self.matrices[name] = cooperative.copied(self, matrix, known, name, where)
         self.assigned.add(name)
+
+    def _is_of_matrices(self, target: ast.expr) -> bool:
+        """Whether this names a matrix of an array of matrices."""
+        whole = target
+        while isinstance(whole, ast.Subscript):
+            whole = whole.value
+        known = self.matrices.get(whole.id) if isinstance(whole, ast.Name) and whole is not target else None
+        return isinstance(known, cooperative.Matrices)
+
+    def _assign_in_array(self, target: ast.expr, value: Value, where: ir.Location) -> None:
+        place = self.value(target)
+        to, matrix = cooperative.matrix_of(place), cooperative.matrix_of(value)
+        if to is None or matrix is None:
+            raise KernelTypeError(
+                f"a matrix of an array takes a matrix; this is {cooperative.described(value)}", *where
+            )
+        cooperative.copied(self, matrix, to, ast.unparse(target), where)
 
     def _check_new_name(self, target: ast.Name) -> None:
         if target.id in self.arrays or (self.is_kernel and target.id in self.state.parameters):

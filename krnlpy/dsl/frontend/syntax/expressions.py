@@ -174,6 +174,9 @@ class ExpressionLowering(IndexLowering):
                 )
             entry = owner.value[at.value]
             return entry if isinstance(entry, Value) else Static(entry, where)
+        if isinstance(owner, Static) and isinstance(owner.value, cooperative.Matrices):
+            nodes = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            return owner.value.at(self.values(nodes), where)
         if isinstance(owner, Static) and any(owner.value is family for family in (Vector, Matrix, FixedArray)):
             return compounds.type_subscript(self, owner.value, node)
         return self.part_of(self.array(owner, self.at(node.value)), node)
