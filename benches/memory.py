@@ -28,6 +28,7 @@ from benches.selection import TORCH, Selection
 from krnlpy import Device
 
 PEERS = (TORCH,)
+FIGURES = ("MiB more at most", "MiB more in later steps", "MiB of buffers at most", "MiB of buffers later")
 TOLERANCE = 2e-3
 """Of a loss, which is about 3 and rounded by 2**-24 in sums of up to 57,600 terms, and which Adam's first steps, of one
 length whatever the gradient, change by tenths: signs of gradients near 0 may differ."""
@@ -77,9 +78,9 @@ class MemoryRunner(ProcessRunner):
 
     def result(self) -> Any:
         found = super().result()
-        names = ("MiB more at most", "MiB more in later steps", "MiB of buffers at most", "MiB of buffers later")
-        self._facts = {name: float(f"{value:.3g}") for name, value in zip(names, found[-4:], strict=True) if value >= 0}
-        return found[:-4]
+        figures = zip(FIGURES, found[-len(FIGURES) :], strict=True)
+        self._facts = {name: float(f"{value:.3g}") for name, value in figures if value >= 0}
+        return found[: -len(FIGURES)]
 
     def facts(self) -> Mapping[str, float]:
         return self._facts

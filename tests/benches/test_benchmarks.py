@@ -12,7 +12,20 @@ import pytest
 
 import krnlpy
 from autograph.data import load_mnist
-from benches import alloc, fill, first, graph, imports, launch, lenet5, products, saxpy, transfer
+from benches import (
+    alloc,
+    fill,
+    first,
+    graph,
+    imports,
+    launch,
+    lenet5,
+    memory,
+    memory_autograph,
+    products,
+    saxpy,
+    transfer,
+)
 from benches.harness import Case, Unavailable, VerificationError
 from benches.lenet5_reference import Reference
 from benches.lenet5_work import MOMENTUM, VERIFIED_RATE, Work, load
@@ -81,6 +94,19 @@ def test_memory_is_right(module: Any, sizes: Any, monkeypatch: pytest.MonkeyPatc
         for contender in case.contenders:
             if not contender.peer or contender.name == "vulkan":
                 assert contender.open().sample(3) > 0
+
+
+def test_what_training_takes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MODELS", {"LeNet5": memory_autograph.MODELS["LeNet5"]})
+    (case,) = memory.cases(Selection((Device.host(),), ()))
+    for contender in case.contenders:
+        runner = contender.open()
+        losses = runner.result()
+        case.judge(losses)
+        facts = dict(runner.facts())
+        assert set(facts) == set(memory.FIGURES) and all(value > 0 for value in facts.values())
+        with pytest.raises(AssertionError):
+            case.judge(losses + 0.01)
 
 
 def test_judges_of_memory_are_strict(monkeypatch: pytest.MonkeyPatch) -> None:
