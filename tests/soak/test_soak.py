@@ -6,19 +6,24 @@ import multiprocessing
 import threading
 import traceback
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import autograph.data
 import krnlpy
 from krnlpy import Buffer, Device, Item, ItemMut, f32, hooks, kernel
+from tests.support import process
 from tests.support.tiers import deep
 
+from . import training
 from .leaks import COUNTS, measure
 from .operations import Thread
 from .soak import soak
 
 _COUNT = len(krnlpy.devices())
+SAMPLE = Path(autograph.data.__file__).parent / "samples" / "mnist-sample"
 
 
 def told(error: BaseException) -> str:
@@ -114,3 +119,11 @@ def test_the_host_frees_kernels(kernels: int, most_bytes: int, monkeypatch: pyte
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         leak = process.submit(measure, "host", "pipelines", kernels).result()
     assert leak.growth < most_bytes, leak
+
+
+@deep
+@pytest.mark.parametrize("network", training.NETWORKS)
+def test_training_holds_no_more_with_each_step(network: str) -> None:
+    """Buffers, files and the process itself; ``python -m tests.soak --training`` takes 10,000 steps."""
+    program = "-m", "tests.soak.training", network, "host", 400
+    assert f"{network}, 400 steps" in process.output(*program, AUTOGRAPH_DATA=str(SAMPLE))

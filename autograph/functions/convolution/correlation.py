@@ -11,9 +11,9 @@ from autograph.autograd import differentiable, saved
 from autograph.functions.checks import volume
 from autograph.functions.launch import reshape_or_copy, split_rows
 from autograph.functions.reducers.sums import sum_buffers
-from krnlpy import Buffer
+from krnlpy import Buffer, Device
 
-from . import direct, host, unfolded
+from . import direct, host
 from .geometry import Window
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def correlate(x: Tensor, weight: Tensor, window: Window, groups: int, size: Shap
     if out.size and x.size:
         filters = _filters(weight.buffer, groups)
         for some, result in split_rows(_volumes(x.buffer, groups), _volumes(out, groups)):
-            _algorithm(filters, window).forward(some, filters, result, window)
+            _algorithm(x.device).forward(some, filters, result, window)
     else:
         out.fill(0)
     a, b, source = saved(x), saved(weight), x.shape[2:]
@@ -46,7 +46,7 @@ def correlate_back(y: Tensor, weight: Tensor, window: Window, groups: int, size:
     if out.size and y.size:
         filters = _filters(weight.buffer, groups)
         for some, result in split_rows(_volumes(y.buffer, groups), _volumes(out, groups)):
-            _algorithm(filters, window).input_gradient(some, filters, result, window)
+            _algorithm(y.device).input_gradient(some, filters, result, window)
     else:
         out.fill(0)
     a, b, source = saved(y), saved(weight), y.shape[2:]
@@ -67,7 +67,7 @@ def correlate_both(x: Tensor, y: Tensor, window: Window, groups: int, shape: Sha
         pieces = list(split_rows(_volumes(x.buffer, groups), _volumes(y.buffer, groups)))
         parts = [out, *(Buffer.empty(shape, x.dtype, x.device) for _ in pieces[1:])]
         for (some, dy), part in zip(pieces, parts, strict=True):
-            _algorithm(filters := _filters(part, groups), window).weight_gradient(some, dy, filters, window)
+            _algorithm(x.device).weight_gradient(some, dy, _filters(part, groups), window)
         if len(parts) > 1:
             out = sum_buffers(parts)
     else:
@@ -83,12 +83,9 @@ def correlate_both(x: Tensor, y: Tensor, window: Window, groups: int, shape: Sha
     return differentiable(x.result(out), [(x, gradient_of_x), (y, gradient_of_y)], higher_order=True)
 
 
-def _algorithm(filters: Buffer, window: Window) -> Any:
-    """Devices compute directly, a few pixels a thread. The host does so with vectors of pixels or channels; where there
-    are many channels it multiplies matrices."""
-    if not filters.device.is_host:
-        return direct
-    return unfolded if unfolded.is_quicker(filters, window) else host
+def _algorithm(device: Device) -> Any:
+    """Devices compute a few pixels a thread, the host with vectors."""
+    return host if device.is_host else direct
 
 
 def _volumes(buffer: Buffer, groups: int) -> Buffer:

@@ -1,4 +1,4 @@
-"""Convolution on the host, and the choice of what its vectors are: pixels of a row, or channels."""
+"""Convolution on the host, and the choice of how: products, or vectors of pixels or channels."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ from math import gcd
 from autograph.functions.type_variables import accumulator
 from krnlpy import Buffer
 
-from . import channels, rows
+from . import channels, pixels, pointwise, rows
 from .geometry import Window
+from .vectors import lanes_of, vectors_of
+
+_FEW, _MANY = 4, 16  # channels of a group
 
 _Phase = tuple[slice, slice, int, int]
 
 
 def forward(x: Buffer, weight: Buffer, out: Buffer, window: Window) -> None:
     """``out[n, g, o, ...]`` of volumes ``x[n, g, c, ...]`` and filters ``weight[g, o, c, ...]``."""
-    by = rows if rows.lanes_of(out.shape[5], accumulator(x.dtype), x.device) else channels
-    by.forward(x, weight, out, window)
+    if pointwise.is_quicker(x, weight, out, window):
+        pointwise.forward(x, weight, out)
+        return
+    wide, device, columns = accumulator(x.dtype), x.device, out.shape[5]
+    by_pixels = lanes_of(columns, wide, device) if out.shape[2] < _FEW else columns >= vectors_of(wide, device)[0]
+    (pixels if by_pixels else channels).forward(x, weight, out, window)
 
 
 def input_gradient(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> None:
@@ -27,6 +34,9 @@ def input_gradient(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> No
     Every stride-th pixel of ``dx`` is touched by the same taps of the filters: these pixels are a convolution of ``dy``
     with these taps, turned.
     """
+    if pointwise.is_quicker(dx, weight, dy, window):
+        pointwise.input_gradient(dy, weight, dx)
+        return
     if rows.can_fold(dy, weight, dx, window):
         rows.fold(dy, weight, dx, window)
         return
@@ -44,7 +54,7 @@ def input_gradient(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> No
 
 def weight_gradient(x: Buffer, dy: Buffer, out: Buffer, window: Window) -> None:
     """The gradient ``out[g, o, c, ...]`` of the filters; images are added in a fixed order."""
-    rows.weight_gradient(x, dy, out, window)
+    (channels if dy.shape[2] >= _MANY else rows).weight_gradient(x, dy, out, window)
 
 
 def _phases(size: int, filter: int, stride: int, padding: int, dilation: int) -> Iterator[_Phase]:

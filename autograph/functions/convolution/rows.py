@@ -1,8 +1,7 @@
-"""Convolution on the host with vectors of neighbouring pixels: the sums of some channels and rows stay in registers.
+"""Gradients of convolution on the host with vectors of neighbouring pixels: sums stay in registers.
 
-Volumes stay as they are and no filter is packed, so this is best where there are few channels. Three kernels have tiles
-of sums: of the result; of the volumes' gradient, whose rows are complete before they are shifted to where they belong;
-and of the filters' gradient, each vector of which is summed at the end.
+Two kernels have tiles of sums: of the volumes' gradient, whose rows are complete before they are shifted to where they
+belong; and of the filters' gradient, each vector of which is summed at the end.
 """
 
 from __future__ import annotations
@@ -12,78 +11,16 @@ from typing import Any, Literal
 
 from autograph.functions.launch import grid_stride, split_index
 from autograph.functions.reducers.sums import sum_axes
-from autograph.functions.type_variables import T, U, accumulator
-from krnlpy import Buffer, Device, Global, GlobalMut, ScalarType, Spec, i32, i64, kernel
+from autograph.functions.type_variables import T, accumulator
+from krnlpy import Buffer, Global, GlobalMut, ScalarType, Spec, i32, i64, kernel
 from krnlpy.dsl import fma, global_id, global_threads, local_array
 
 from .geometry import Window
 from .padded import padded, widened
+from .vectors import lanes_of, sums_of, vectors_of
 
 _ITEMS = 64
 """The filters' gradient is split until there are so many pieces of work: some for each core."""
-_TILE_BYTES = 1024
-"""The compiler keeps no larger array in registers."""
-
-
-@cache
-def _slide(wide: ScalarType) -> Any:
-    """The kernel that computes in a type."""
-
-    @kernel(threads=1, unchecked=True)
-    def slide(
-        images: Global[T, Literal[6]],
-        filters: Global[T, Literal[6]],
-        out: GlobalMut[U, Literal[6]],
-        front: i32,
-        step_z: i32, step_y: i32,
-        tap_z: i32, tap_y: i32, tap_x: i32,
-        pitch: i32,
-        STEP: Spec[i32], CHANNELS: Spec[i32], ROWS: Spec[i32], LANES: Spec[i32],
-    ) -> None:  # fmt: skip
-        """``out[n, g, o, z, y, x]`` is the sum of ``images[n, g, c, z * step_z + h * tap_z - front, y * step_y + i *
-        tap_y, x + column(j)] * filters[g, o, c, h, i, j]`` over all c, h, i, j; in front and behind are zeros. The last
-        channels, rows and pixels may be computed twice, but no thread stores what another does."""
-        total = local_array(wide, (CHANNELS, ROWS, LANES))
-        count, groups, oc, od, oh, ow = out.shape
-        blocks = (oc + CHANNELS - 1) // CHANNELS
-        bands = (oh + ROWS - 1) // ROWS
-        for item in range(global_id(), count * groups * blocks * od * bands, global_threads()):
-            plane_of, band = split_index(item, bands)
-            block_of, z = split_index(plane_of, od)
-            group_of, block = split_index(block_of, blocks)
-            n, g = split_index(group_of, groups)
-            o = min(block * CHANNELS, oc - CHANNELS)
-            y = min(band * ROWS, oh - ROWS)
-            for chunk in range(0, ow, LANES):
-                first = min(chunk, ow - LANES)
-                for t in range(CHANNELS):
-                    for r in range(ROWS):
-                        for k in range(LANES):
-                            total[t, r, k] = 0.0
-                for c in range(filters.shape[2]):
-                    for h in range(filters.shape[3]):
-                        plane = z * step_z + h * tap_z - front
-                        if 0 <= plane < images.shape[3]:
-                            # In 64 bits: an i32 may wrap between two pixels, so each would need an address of its own.
-                            for i in range(i64(filters.shape[4])):
-                                for j in range(i64(filters.shape[5])):
-                                    column = first + j * tap_x // STEP + j * tap_x % STEP * pitch
-                                    for t in range(CHANNELS):
-                                        taps = filters[g, o + t, c, h, i]  # type: ignore[index]  # a row
-                                        tap = taps[j]
-                                        for r in range(ROWS):
-                                            row = (y + r) * step_y + i * tap_y
-                                            pixels = images[n, g, c, plane, row]  # type: ignore[index]
-                                            for k in range(LANES):
-                                                total[t, r, k] = fma(pixels[column + k], tap, total[t, r, k])
-                for t in range(CHANNELS):
-                    for r in range(ROWS):
-                        if o + t >= block * CHANNELS and y + r >= band * ROWS:
-                            to = out[n, g, o + t, z, y + r]  # type: ignore[index]
-                            for k in range(LANES):
-                                to[first + k] = U(total[t, r, k])
-
-    return slide
 
 
 @cache
@@ -213,18 +150,6 @@ def _correlate(wide: ScalarType) -> Any:
     return correlate
 
 
-def forward(x: Buffer, weight: Buffer, out: Buffer, window: Window) -> None:
-    """``out[n, g, o, ...]`` of volumes ``x[n, g, c, ...]`` and filters ``weight[g, o, c, ...]``."""
-    count, groups, oc, od, oh, ow = out.shape
-    images, pitch = _images(x, window, oh, ow)
-    wide = images.dtype
-    lanes = lanes_of(ow, wide, out.device)
-    channels, rows = _result_tile(_sums(lanes, wide, out.device, 16), oc, oh)
-    built = _specialized(_slide, wide, (window.stride[2], channels, rows, lanes))
-    launch = grid_stride(built, count * groups * -(-oc // channels) * od * -(-oh // rows))
-    launch(images, widened(weight), out, window.padding[0], *window.stride[:2], *window.dilation, pitch)
-
-
 def can_fold(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> bool:
     """Whether :func:`fold` computes the volumes' gradient, and computes less than a convolution with zeros around."""
     lanes = lanes_of(dy.shape[5], accumulator(dy.dtype), dy.device)
@@ -244,7 +169,7 @@ def fold(dy: Buffer, weight: Buffer, dx: Buffer, window: Window) -> None:
     wide, (count, groups, ic, *size) = gradient.dtype, dx.shape
     to = dx if dx.dtype is wide else Buffer.empty(dx.shape, wide, dx.device)
     lanes, taps = lanes_of(dy.shape[5], wide, dy.device), weight.shape[5]
-    channels = _even(ic, _sums(lanes, wide, dy.device, 20) // taps)
+    channels = _even(ic, sums_of(lanes, wide, dy.device, 20) // taps)
     built = _specialized(_fold, wide, (channels, taps, lanes))
     launch = grid_stride(built, count * groups * -(-ic // channels) * size[0] * size[1])
     launch(gradient, filters, to, *window.dilation)
@@ -256,13 +181,13 @@ def weight_gradient(x: Buffer, dy: Buffer, out: Buffer, window: Window) -> None:
     """The gradient ``out[g, o, c, ...]`` of the filters; images are added in a fixed order."""
     g, oc, ic, fd, fh, fw = out.shape
     wide, device = accumulator(x.dtype), x.device
-    lengths = _vectors(wide, device)
+    lengths = vectors_of(wide, device)
     whole = [n for n in lengths[:-1] if dy.shape[5] % n == 0]
     lanes = whole[0] if whole else lanes_of(dy.shape[5], wide, device) or lengths[-1]
     ow = -(-dy.shape[5] // lanes) * lanes
-    gradient = padded(dy, 0, 0, dy.shape[4], ow)
+    gradient = padded(dy, (0, 0, 0), (dy.shape[3], dy.shape[4], ow))
     images, pitch = _images(x, window, dy.shape[4], ow)
-    sums = _sums(lanes, wide, device, 30)
+    sums = sums_of(lanes, wide, device, 30)
     taps = _even(fw, 8)
     inputs = _even(ic, max(1, 6 // taps))
     outputs = _even(oc, sums // (inputs * taps))
@@ -273,32 +198,6 @@ def weight_gradient(x: Buffer, dy: Buffer, out: Buffer, window: Window) -> None:
     launch = grid_stride(built, slices * items)
     launch(images, gradient, parts, window.padding[0], *window.stride[:2], *window.dilation, pitch)
     out.copy_from(sum_axes(parts, (0,), out.dtype))
-
-
-def lanes_of(width: int, wide: ScalarType, device: Device) -> int:
-    """The length of vectors for rows of a width; 0 if that is shorter than any. Longer ones take more time, but not as
-    much more as they are longer."""
-    fitting = [n for n in _vectors(wide, device) if n <= width]
-    return min(fitting, key=lambda n: (-(-width // n) * (n + 8), n), default=0)
-
-
-def _vectors(wide: ScalarType, device: Device) -> list[int]:
-    """Lengths of vectors, the longest first."""
-    most = max(32, device.info.vector_bytes)
-    return [bytes // wide.size for bytes in (64, 32, 16) if bytes <= most]
-
-
-def _sums(lanes: int, wide: ScalarType, device: Device, most: int) -> int:
-    """How many vectors of sums registers hold, beside operands: CPUs with vectors of 64 bytes have 32 registers."""
-    if device.info.vector_bytes >= 64:
-        return min(most, _TILE_BYTES // (lanes * wide.size))
-    return max(1, min(12, 384 // (lanes * wide.size)))
-
-
-def _result_tile(sums: int, channels: int, rows: int) -> tuple[int, int]:
-    """How many channels and rows are computed at once: at least ten sums, else they wait for each other."""
-    tiles = [(c, r) for r in (1, 2) if r <= rows for c in range(1, min(channels, sums // r) + 1)]
-    return min(tiles, key=lambda t: -(-channels // t[0]) * -(-rows // t[1]) * (max(t[0] * t[1], 10) + sum(t)))
 
 
 def _even(count: int, most: int) -> int:
@@ -312,13 +211,13 @@ def _images(x: Buffer, window: Window, rows: int, columns: int) -> tuple[Buffer,
     _, top, left = window.padding
     _, reach_y, reach_x = window.reach
     width = columns + reach_x // window.stride[2]
-    return padded(x, top, left, (rows - 1) * window.stride[1] + reach_y + 1, width, window.stride[2]), width
+    height = (rows - 1) * window.stride[1] + reach_y + 1
+    return padded(x, (0, top, left), (x.shape[3], height, width), window.stride[2]), width
 
 
 @lru_cache(maxsize=1024)
 def _specialized(kernel: Any, wide: ScalarType, constants: tuple[int, ...]) -> Any:
     names = {
-        _slide: ("STEP", "CHANNELS", "ROWS", "LANES"),
         _fold: ("CHANNELS", "TAPS", "LANES"),
         _correlate: ("STEP", "OUTPUTS", "INPUTS", "TAPS", "LANES"),
     }[kernel]

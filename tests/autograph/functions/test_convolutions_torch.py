@@ -13,7 +13,7 @@ import pytest
 import autograph
 from autograph import Conv2, Conv3, ConvTranspose1, ConvTranspose2, ConvTranspose3, Parameter, Tensor, grad
 from autograph.errors import AutographError, DtypeError, ShapeError
-from autograph.functions.convolution import unfolded
+from autograph.functions.convolution import host, pointwise
 from krnlpy import Device, DTypeLike, ScalarType, bf16, f16, f32, f64, i32
 from tests.autograph.reference import draw, tensor
 from tests.support.devices import requires
@@ -102,13 +102,16 @@ def test_rows_longer_than_vectors(shape: Any, filters: Any, options: Any) -> Non
 
 @pytest.mark.parametrize("is_transposed", [False, True], ids=["conv", "conv_transpose"])
 @pytest.mark.parametrize("ndim", [1, 2, 3])
-def test_products_of_matrices(ndim: int, is_transposed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the host multiplies where there are many channels, a few volumes at a time; also 1 x 1 filters."""
-    for name in ("_RESULTS", "_TAPS", "_OF_PIXELS"):
-        monkeypatch.setattr(unfolded, name, 1)
-    for elements in (1 << 18, 1):
-        monkeypatch.setattr(unfolded, "_ELEMENTS", elements)
-        test_value_and_gradients(ndim, is_transposed, Device.host())
+def test_what_vectors_are_on_the_host(ndim: int, is_transposed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Channels, too, where there are as few as in these cases."""
+    monkeypatch.setattr(host, "_FEW", 0)
+    monkeypatch.setattr(host, "_MANY", 1)
+    test_value_and_gradients(ndim, is_transposed, Device.host())
+
+
+def test_products_of_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 x 1 filters, for which the host multiplies matrices where there are many channels."""
+    monkeypatch.setattr(pointwise, "_CHANNELS", 1)
     x, w = (whole(np.random.default_rng(5), shape) for shape in ((3, 4, 5), (6, 2, 1)))
     for dtype in (f32, f16):
         a, b = opened(x, Device.host(), dtype), opened(w, Device.host(), dtype)
