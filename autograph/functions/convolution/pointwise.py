@@ -32,18 +32,15 @@ def input_gradient(dy: Buffer, weight: Buffer, dx: Buffer) -> None:
 
 
 def _multiply(filters: Buffer, x: Buffer, out: Buffer) -> None:
-    images, result = _pixels(widened(x)), _pixels(out)
-    if out.dtype is images.dtype:
-        by_blas(filters, images, result)
-    else:
-        sums = Buffer.empty(result.shape, images.dtype, out.device)
+    wide = widened(x)
+    images = reshape_or_copy(wide, (*x.shape[:3], prod(x.shape[3:])))
+    shape = *out.shape[:3], images.shape[3]
+    if out.dtype is wide.dtype and out.is_contiguous():
+        by_blas(filters, images, out.reshape(shape))
+    else:  # some of the pixels of a gradient, say
+        sums = Buffer.empty(shape, wide.dtype, out.device)
         by_blas(filters, images, sums)
-        result.copy_from(sums.cast(out.dtype))
-
-
-def _pixels(y: Buffer) -> Buffer:
-    """Volumes as matrices ``[n, g, channels, pixels]``."""
-    return reshape_or_copy(y, (*y.shape[:3], prod(y.shape[3:])))
+        out.copy_from(sums.reshape(out.shape).cast(out.dtype))
 
 
 def _matrices(weight: Buffer) -> Buffer:

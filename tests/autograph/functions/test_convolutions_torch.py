@@ -129,6 +129,22 @@ def test_products_of_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
             np.testing.assert_array_equal(ours, wanted.numpy().astype(ours.dtype))
 
 
+@pytest.mark.parametrize("filter", [1, 3])
+def test_strides_of_many_channels(filter: int, device: Device) -> None:
+    """Every other pixel of the gradient of images is a product of matrices on the host, into part of that gradient."""
+    rng = np.random.default_rng(filter)
+    x, w = whole(rng, (2, 16, 9, 8)), whole(rng, (18, 16, filter, filter))
+    a, b = opened(x, device, f32), opened(w, device, f32)
+    p, q = torch.tensor(x, requires_grad=True), torch.tensor(w, requires_grad=True)
+    y = a.conv2(b, stride=2, padding=filter // 2)
+    z = torch.nn.functional.conv2d(p, q, stride=2, padding=filter // 2)
+    g = whole(rng, y.shape)
+    y.backward(tensor(g, f32, device))
+    z.backward(torch.tensor(g))
+    for found, wanted in ((y, z.detach()), (a.grad, p.grad), (b.grad, q.grad)):
+        np.testing.assert_array_equal(present(found).numpy(), wanted.numpy())
+
+
 @pytest.mark.parametrize("is_transposed", [False, True], ids=["conv", "conv_transpose"])
 def test_second_derivatives(is_transposed: bool, device: Device) -> None:
     """Of sums of cubes, so that all mixed ones take part. Sums of whole numbers below 2**24 are exact."""
