@@ -56,7 +56,7 @@ class Display(Watcher):
     def begin_case(self, benchmark: Benchmark, case: Case) -> None:
         """Says which."""
         self._case = benchmark, case
-        self._say(f"{benchmark.name} {case.label}: verified", at_once=True)
+        self._say(f"{benchmark.name} {case.label}: made ready and verified", at_once=True)
 
     def sampled(self, samples: Sequence[float]) -> None:
         """Says what the samples are so far."""
