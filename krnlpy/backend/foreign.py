@@ -29,6 +29,12 @@ class ForeignCalls:
 
     Raises:
         LaunchError: no such table.
+
+    >>> import numpy as np
+    >>> from krnlpy import ForeignCalls
+    >>> table = np.array([(4096, 8192, 64), (4160, 8256, 64)], "u8,u8,i8")
+    >>> len(ForeignCalls(0x1000, table).table)  # of two calls, which call_foreign makes
+    2
     """
 
     function: int

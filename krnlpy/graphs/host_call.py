@@ -60,6 +60,9 @@ def call_foreign(calls: ForeignCalls) -> None:
     Args:
         calls: of what, and with which arguments.
 
+    Raises:
+        BaseException: what the handler of a signal raises meanwhile; calls that were begun have ended then.
+
     >>> import ctypes, ctypes.util
     >>> import numpy as np
     >>> from krnlpy import ForeignCalls, call_foreign
