@@ -1,6 +1,6 @@
 """What is tried of special functions, and of the other functions of numbers that `operations.py` has not.
 
-PyTorch's Bessel functions are off by up to 4e-7 in f64, its trigamma by 5e-10: SciPy's stand for them where it is
+PyTorch's Bessel functions and airy_ai are off by up to 9e-7 in f64, its trigamma by 5e-10: SciPy's stand for them where it is
 installed, with slopes in closed form.
 """
 
