@@ -1,7 +1,7 @@
 """What is tried of special functions, and of the other functions of numbers that `operations.py` has not.
 
-PyTorch's Bessel functions and airy_ai are off by up to 9e-7 in f64, its trigamma by 5e-10: SciPy's stand for them where it is
-installed, with slopes in closed form.
+PyTorch's Bessel functions and airy_ai are off by up to 9e-7 in f64, its trigamma by 5e-10: SciPy's stand for them where
+it is installed, with slopes in closed form.
 """
 
 from __future__ import annotations
