@@ -185,9 +185,9 @@ MUTATIONS = [
     Mutation("krnlpy/graphs/graph.py", "if id(memory) not in self._held]", "]", _SHARING),
     # The geometry of launches
     Mutation(
-        "krnlpy/kernels/plan.py",
-        "-(-count // self._threads[0])",
-        "count // self._threads[0]",
+        "krnlpy/kernels/dispatch.py",
+        "-(-self._count // plan.threads[0])",
+        "self._count // plan.threads[0]",
         f"tests/kernels/test_kernel.py {HOST}",
     ),
     Mutation("krnlpy/kernels/plan.py", "-(-y // threads[1])", "y // threads[1]", f"tests/kernels {HOST}"),
@@ -200,8 +200,8 @@ MUTATIONS = [
     # Sums, and operations made of functions
     Mutation(
         f"{_REDUCERS}/kernels.py",
-        '"for k in range(end - whole):"',
-        '"for k in range(end - whole - 1):"',
+        "end - rest)",
+        "end - rest - 1)",
         f"tests/autograph/functions/test_reductions.py {HOST}",
     ),
     Mutation(

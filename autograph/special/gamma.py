@@ -258,7 +258,7 @@ def multigammaln(a: Any, p: Any) -> Any:
     >>> from autograph import Tensor
     >>> from autograph.special import multigammaln
     >>> multigammaln(Tensor.from_numpy([2.0, 3.0]), 2).numpy().round(4).tolist()
-    [0.4516, 1.8379]
+    [0.4516, 1.5502]
     """
     if not (p >= 1.0 and a > 0.5 * (p - 1.0)) or dsl.isinf(p):
         return a + p + NAN

@@ -211,7 +211,7 @@ def scaled_modified_bessel_k1(x: Any) -> Any:
     >>> from autograph import Tensor
     >>> from autograph.special import scaled_modified_bessel_k1
     >>> scaled_modified_bessel_k1(Tensor.from_numpy([1.0, 1000.0])).numpy().round(4).tolist()
-    [1.6362, 0.0397]
+    [1.6362, 0.0396]
     """
     if x <= 1.0:
         return dsl.exp(x) * _k1_near(x)

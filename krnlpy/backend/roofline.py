@@ -42,6 +42,9 @@ class Roofline:
 
         Raises:
             KeyError: the device does not compute with the type.
+
+        >>> Roofline(2e11, {"f32": 1e13}, {}).attainable(0.25)
+        50000000000.0
         """
         return min(intensity * self.copy_bandwidth, (self.matrix_rates if matrices else self.fma_rates)[dtype])
 

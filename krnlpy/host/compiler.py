@@ -85,8 +85,8 @@ class Compiler:
             CompileError: LLVM refuses the module.
         """
         version = f"{llvmlite.__version__} {llvm.llvm_version_info}"
-        text = bound_by_table(text)
-        hashed = hashlib.sha256("\0".join([version, self._triple, self.cpu, self.features, CODE_MODEL, text]).encode())
+        parts = version, self._triple, self.cpu, self.features, CODE_MODEL, bound_by_table(text)
+        hashed = hashlib.sha256("\0".join(parts).encode())
         key = f"host {hashed.hexdigest()}"
 
         def load() -> MachineCode:
@@ -112,7 +112,7 @@ class Compiler:
         """The module after LLVM's optimiser."""
         try:
             context = llvm.create_context()  # the global one keeps all metadata
-            module = llvm.parse_assembly(text, context)
+            module = llvm.parse_assembly(bound_by_table(text), context)
         except RuntimeError as error:
             raise CompileError(f"LLVM refuses the generated code: {error}") from error
         module.triple = self._triple
@@ -124,7 +124,6 @@ class Compiler:
 
     def assembly(self, text: str) -> str:
         """The machine code of a module, in the CPU's assembly language."""
-        text = bound_by_table(text)
         code: str = self._efforts.of(text).machine.emit_assembly(self.optimize(text))
         return code
 

@@ -149,7 +149,22 @@ class View:
 
     def placed_on(self, memory: Any) -> Self:
         """The same view of other memory, of which kernels reach all; as :func:`unwatched`, nobody takes note of it. For
-        krnlpy's own modules."""
+        krnlpy's own modules.
+
+        Args:
+            memory: the backend's, at least as long.
+
+        Returns:
+            the view.
+
+        Raises:
+            AttributeError: it is no memory.
+
+        >>> from krnlpy import Buffer
+        >>> x, y = Buffer.zeros(3), Buffer.ones(3)
+        >>> x.placed_on(y.memory).numpy().tolist()
+        [1.0, 1.0, 1.0]
+        """
         result = object.__new__(type(self))
         for name in View.__slots__:
             if name != "__weakref__":

@@ -15,7 +15,8 @@ from krnlpy.dsl.ir.layout import Variant
 from krnlpy.dsl.llvm import emit
 from krnlpy.dsl.llvm.builder import Instructions
 from krnlpy.host.compiler import Compiler
-from krnlpy.host.effort import IS_CLOSE, Efforts
+from krnlpy.host.effort import IS_CLOSE, Efforts, bound_by_table
+from krnlpy.host.threads.module import text as pool_text
 from tests.support.launching import lower
 
 pytestmark = pytest.mark.skipif(
@@ -29,7 +30,7 @@ def _assembly(kernel: Callable[..., Any], cpu: str) -> str:
     text = emit.emit(program, Variant(0, (True,) * len(program.buffers)), {}, (64, 1, 1), options).text
     Compiler()  # sets LLVM up
     effort = Efforts(cpu, "").of(text)
-    module = llvm.parse_assembly(text, llvm.create_context())
+    module = llvm.parse_assembly(bound_by_table(text), llvm.create_context())
     module.triple, module.data_layout = effort.machine.triple, str(effort.machine.target_data)
     effort.optimize(module)
     return str(effort.machine.emit_assembly(module))
@@ -62,3 +63,9 @@ def test_constants_take_no_address_of_64_bits_and_libraries_no_distance() -> Non
     assert "floorf@GOTPCREL" in code
     assert "movabsq" not in code
     assert "@PLT" not in code
+
+
+@pytest.mark.skipif(not IS_CLOSE, reason="modules are loaded in pieces")
+def test_no_module_calls_libraries_by_distance() -> None:
+    """The pool's declares functions of its own; a call by distance ends the process when it is loaded."""
+    assert "@PLT" not in Compiler().assembly(pool_text())

@@ -210,8 +210,8 @@ def test_rows_in_parts(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     if device.info.backend == "interpreter":
         pytest.skip("its kernels reach whole memories or nothing")
     x = np.random.default_rng(0).integers(0, 200, (200, 90)).astype(np.uint8)
-    tensor = Tensor.from_numpy(x, device)
     limit_reach(device, 1 << 14, monkeypatch)
+    tensor = Tensor.from_numpy(x, device)
     np.testing.assert_array_equal(autograph.argsort(tensor).numpy(), ordered(x, 1))
     assert autograph.sort(tensor).dtype is u8
     np.testing.assert_array_equal(autograph.topk(tensor, 2).indices.numpy(), ordered(x, 1, True)[:, :2])

@@ -108,11 +108,11 @@ def test_more_than_kernels_reach(device: Device, monkeypatch: pytest.MonkeyPatch
     """The same bits, from parts of what a kernel cannot index at once."""
     if device.info.backend == "interpreter":
         pytest.skip("its kernels reach whole memories or nothing")
-    x = Tensor.from_numpy(np.random.default_rng(3).standard_normal((2, 9, 4)).astype(np.float32), device)
-    lengths = Tensor.from_numpy(np.array([9, 5], np.int32), device)
-    layer = LSTM(4, 40, bidirectional=True, device=device, seed=0)
 
     def found() -> list[Array]:
+        x = Tensor.from_numpy(np.random.default_rng(3).standard_normal((2, 9, 4)).astype(np.float32), device)
+        lengths = Tensor.from_numpy(np.array([9, 5], np.int32), device)
+        layer = LSTM(4, 40, bidirectional=True, device=device, seed=0)
         layer.init_parameter_grads()
         y, _ = layer(x, lengths=lengths)
         (y * y).sum().backward()

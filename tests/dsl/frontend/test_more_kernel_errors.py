@@ -203,6 +203,8 @@ TESTED_ELSEWHERE = {
 NEVER_SAID = {
     # Said of cooperative matrices, and tested with them.
     "{name} is no longer free for {cooperative.described(value)}",
+    "the name {name} is taken; choose another",
+    "a matrix of an array takes a matrix; this is {cooperative.described(value)}",
     "store returns nothing: it has no value here",
     # Said by the host alone, and tested with its groups.
     "which differs between the threads of a group; on the host, threads",
