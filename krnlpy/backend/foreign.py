@@ -28,7 +28,7 @@ class ForeignCalls:
         within: calls what it is given, which makes the calls.
 
     Raises:
-        LaunchError: no such table.
+        LaunchError: no such table, no address, or no such chunk.
 
     >>> import numpy as np
     >>> from krnlpy import ForeignCalls
@@ -43,10 +43,17 @@ class ForeignCalls:
     within: Callable[[Callable[[], object]], object] | None = None
 
     def __post_init__(self) -> None:
+        if type(self.function) is not int or not 0 < self.function < 1 << 64:
+            raise LaunchError(f"ForeignCalls: expected the address of a function; got {self.function!r}")
+        if not isinstance(self.table, np.ndarray):
+            raise LaunchError(f"ForeignCalls: expected a structured array; got a {type(self.table).__name__}")
         fields = self.table.dtype.fields or {}
         types = [field[0].str[1:] for field in fields.values()]
-        if self.table.ndim != 1 or not types or not all(name in C_TYPES for name in types) or self.chunk < 1:
+        is_table = self.table.ndim == 1 and bool(types) and all(name in C_TYPES for name in types)
+        if not is_table or type(self.chunk) is not int or self.chunk < 1:
             raise LaunchError(
                 f"ForeignCalls: expected a structured array of one axis with fields of {', '.join(C_TYPES)}, and a"
-                f" chunk of at least one row; got {self.table.dtype} of shape {self.table.shape}, chunk={self.chunk}"
+                f" chunk of at least one row; got {self.table.dtype} of shape {self.table.shape}, chunk={self.chunk!r}"
             )
+        if self.within is not None and not callable(self.within):
+            raise LaunchError(f"ForeignCalls: within is a {type(self.within).__name__}; expected a function or None")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from krnlpy.errors import BenchmarkError
+
 from .protocol import Backend
 
 
@@ -32,6 +34,11 @@ class Roofline:
     fma_rates: Mapping[str, float]
     matrix_rates: Mapping[str, float]
 
+    def __post_init__(self) -> None:
+        each = (self.fma_rates, self.matrix_rates)
+        if not all(isinstance(rates, Mapping) for rates in each) or not isinstance(self.copy_bandwidth, int | float):
+            raise BenchmarkError(f"Roofline: expected a bandwidth and two mappings of rates; got {self!r}")
+
     def attainable(self, intensity: float, dtype: str = "f32", matrices: bool = False) -> float:
         """Operations a second that a kernel can reach: those of the arithmetic, or of the memory if it is less.
 
@@ -41,12 +48,16 @@ class Roofline:
             matrices: whether it is done by cooperative matrices.
 
         Raises:
-            KeyError: the device does not compute with the type.
+            BenchmarkError: the device does not compute with the type.
 
         >>> Roofline(2e11, {"f32": 1e13}, {}).attainable(0.25)
         50000000000.0
         """
-        return min(intensity * self.copy_bandwidth, (self.matrix_rates if matrices else self.fma_rates)[dtype])
+        rates = self.matrix_rates if matrices else self.fma_rates
+        if not isinstance(intensity, int | float) or dtype not in rates:
+            known = ", ".join(rates) or "none"
+            raise BenchmarkError(f"attainable({intensity!r}, {dtype!r}): expected a number and a type of {known}")
+        return min(intensity * self.copy_bandwidth, rates[dtype])
 
 
 rooflines: Final[WeakKeyDictionary[Backend, Roofline]] = WeakKeyDictionary()

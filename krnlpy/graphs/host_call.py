@@ -61,6 +61,7 @@ def call_foreign(calls: ForeignCalls) -> None:
         calls: of what, and with which arguments.
 
     Raises:
+        LaunchError: these are no calls.
         BaseException: what the handler of a signal raises meanwhile; calls that were begun have ended then.
 
     >>> import ctypes, ctypes.util
@@ -73,6 +74,8 @@ def call_foreign(calls: ForeignCalls) -> None:
     >>> to
     array([0, 1, 2, 3, 4, 5, 0, 0], dtype=uint8)
     """
+    if not isinstance(calls, ForeignCalls):
+        raise LaunchError(f"call_foreign of a {type(calls).__name__}: expected ForeignCalls")
     backend: Any = Device.host().backend
     backend.call(calls)
 

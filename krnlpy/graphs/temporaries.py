@@ -12,6 +12,7 @@ from krnlpy.backend.commands import Call, Command, Copy, Launch, LaunchIndirect
 from krnlpy.backend.protocol import Backend
 from krnlpy.buffers.buffer import Buffer
 from krnlpy.device_info import DeviceInfo
+from krnlpy.views.view import placed_on
 
 _addresses = itertools.count(1 << 100, 1 << 50)
 """Beyond those of all devices, and further apart than memory is long."""
@@ -116,7 +117,7 @@ def moved_argument(argument: Any, to: To) -> Any:
     if argument.__class__ is not Buffer or argument.memory is None:
         return argument
     memory = to(argument.memory)
-    return argument if memory is argument.memory else argument.placed_on(memory)
+    return argument if memory is argument.memory else placed_on(argument, memory)
 
 
 def with_arrays(call: Call, backend: Backend) -> Call:

@@ -147,33 +147,6 @@ class View:
             return self._at(self.device, layout, self.memory, self.offset)
         return self._view(layout.shape, layout.strides, self.offset)
 
-    def placed_on(self, memory: Any) -> Self:
-        """The same view of other memory, of which kernels reach all; as :func:`unwatched`, nobody takes note of it. For
-        krnlpy's own modules.
-
-        Args:
-            memory: the backend's, at least as long.
-
-        Returns:
-            the view.
-
-        Raises:
-            AttributeError: it is no memory.
-
-        >>> from krnlpy import Buffer
-        >>> x, y = Buffer.zeros(3), Buffer.ones(3)
-        >>> x.placed_on(y.memory).numpy().tolist()
-        [1.0, 1.0, 1.0]
-        """
-        result = object.__new__(type(self))
-        for name in View.__slots__:
-            if name != "__weakref__":
-                setattr(result, name, getattr(self, name))
-        result.memory = memory
-        (_, first, end), place = self.operand
-        result.operand = (memory, first, end), place
-        return result
-
     def __getitem__(self, key: Any) -> Self:
         """The view that integers, slices (of any step, ``[::-1]`` too) and an ellipsis select.
 
@@ -301,6 +274,15 @@ def unwatched(view: V) -> V:
     for name in View.__slots__:
         if name != "__weakref__":
             setattr(result, name, getattr(view, name))
+    return result
+
+
+def placed_on(view: V, memory: Any) -> V:
+    """The same view of other memory, of which kernels reach all; as :func:`unwatched`, nobody takes note of it."""
+    result = unwatched(view)
+    result.memory = memory
+    (_, first, end), place = view.operand
+    result.operand = (memory, first, end), place
     return result
 
 

@@ -81,13 +81,7 @@ def limited(device: Device, monkeypatch: pytest.MonkeyPatch) -> Device:
     return device
 
 
-def skip_interpreter(device: Device) -> None:
-    if device.info.backend == "interpreter":
-        pytest.skip("its kernels reach whole memories or nothing")
-
-
 def test_kernels_work_on_slices(limited: Device) -> None:
-    skip_interpreter(limited)
     values = np.arange(10_000, dtype=np.float32)
     x, y = Buffer.from_numpy(values, limited, copy=True), Buffer.zeros(10_000, f32, limited)
     assert not x.can_be_indexed and x[3:900].can_be_indexed and x[9100:].can_be_indexed
@@ -101,7 +95,6 @@ def test_kernels_work_on_slices(limited: Device) -> None:
 
 
 def test_items_of_any_size(limited: Device) -> None:
-    skip_interpreter(limited)
     values = np.arange(10_000, dtype=np.float32)
     x, y = Buffer.from_numpy(values, limited, copy=True), Buffer.zeros(10_000, f32, limited)
     accumulate.prepare(x, y)
@@ -118,7 +111,6 @@ def test_items_of_any_size(limited: Device) -> None:
 
 
 def test_narrow_items_of_any_size(limited: Device) -> None:
-    skip_interpreter(limited)
     buffer = Buffer.zeros(9001, u8, limited)
     for _ in range(3):
         add_one(buffer)
@@ -138,7 +130,6 @@ def test_more_items_than_kernels_count(device: Device, monkeypatch: pytest.Monke
 
 def test_structs_of_any_size(limited: Device) -> None:
     """The fields lie among each other: a part takes all fields of its items."""
-    skip_interpreter(limited)
     before = np.zeros(3000, struct_dtype(Particle))
     before["place"], before["step"] = np.arange(3000), np.arange(3000) % 7
     particles = StructBuffer.from_numpy(before, limited)
@@ -151,7 +142,6 @@ def test_structs_of_any_size(limited: Device) -> None:
 
 
 def test_views_of_any_size(limited: Device) -> None:
-    skip_interpreter(limited)
     random = np.random.default_rng(0)
     for _ in range(60):
         values = random.integers(0, 100, random.integers(1, 40, random.integers(1, 4))).astype(np.float32)
@@ -165,7 +155,6 @@ def test_views_of_any_size(limited: Device) -> None:
 
 def test_parts_with_tables_and_numbers(limited: Device) -> None:
     """What is no item is the same in each part."""
-    skip_interpreter(limited)
     table = np.array([5, 7, 11], np.float32)
     y = Buffer.zeros(5000, f32, limited)
     look_up(Buffer.from_numpy(table, limited), 0.5, y)
@@ -173,7 +162,6 @@ def test_parts_with_tables_and_numbers(limited: Device) -> None:
 
 
 def test_parts_in_a_graph(limited: Device) -> None:
-    skip_interpreter(limited)
     x, y = Buffer.ones(5000, f32, limited), Buffer.zeros(5000, f32, limited)
     with limited.capture() as graph:
         accumulate(x, y)
@@ -184,7 +172,6 @@ def test_parts_in_a_graph(limited: Device) -> None:
 
 
 def test_a_wrong_launch_of_parts_does_nothing(limited: Device) -> None:
-    skip_interpreter(limited)
     x, y = Buffer.ones(10_000, f32, limited), Buffer.zeros(10_000, f32, limited)
     with pytest.raises(ShapeError, match=r"accumulate: items have unequal shapes: x \(9999,\), y \(10000,\)"):
         accumulate(x[1:], y)
@@ -202,15 +189,11 @@ def test_what_has_no_parts(limited: Device) -> None:
         look_up(x, 1.0, y[:10])
     with pytest.raises(LimitExceeded, match=f"number: y {far}The kernel asks for ids, which parts would change"):
         number(y)
-    if limited.info.backend == "interpreter":
-        with pytest.raises(LimitExceeded, match=r"accumulate: x has 1 elements .* Not even one is in reach"):
-            accumulate(x, y)
     for whole in (y, y.reshape((100, 100)).transpose()):
         assert whole.copy().shape == whole.shape
 
 
 def test_globals_of_a_part(limited: Device) -> None:
-    skip_interpreter(limited)
     values = np.arange(20_000, dtype=np.uint16).reshape(100, 200)
     x, out = Buffer.from_numpy(values, limited, copy=True), Buffer.zeros(2, u16, limited)
     for key in ((slice(0, 10),), (slice(95, 100), slice(3, 150)), (slice(50, 40, -1), slice(199, 100, -7))):
@@ -219,7 +202,6 @@ def test_globals_of_a_part(limited: Device) -> None:
 
 
 def test_narrow_elements_beside_each_other(limited: Device) -> None:
-    skip_interpreter(limited)
     buffer = Buffer.zeros(9001, u8, limited)
     for first in range(0, 9001, 1001):
         add_one(buffer[first : first + 1001])
@@ -228,7 +210,6 @@ def test_narrow_elements_beside_each_other(limited: Device) -> None:
 
 @pytest.mark.parametrize("dtype", [u8, bf16, f32, i64], ids=str)
 def test_transfers_fills_and_casts_of_any_size(limited: Device, dtype: Any) -> None:
-    skip_interpreter(limited)
     values = (np.arange(7 * 300 * 11) % 100).astype(dtype.dtype).reshape(7, 300, 11)
     buffer = Buffer.from_numpy(values, limited, copy=True)
     assert np.array_equal(buffer.numpy(), values) and np.array_equal(buffer.copy().numpy(), values)
@@ -245,7 +226,6 @@ def test_transfers_fills_and_casts_of_any_size(limited: Device, dtype: Any) -> N
 
 def test_hazards_between_a_part_and_the_whole(limited: Device) -> None:
     """A part has the whole's last use: what is uploaded waits for kernels, and what is downloaded for what they did."""
-    skip_interpreter(limited)
     whole, one = Buffer.zeros(5000, f32, limited), Buffer.ones(900, f32, limited)
     for i in range(30):
         accumulate(one, whole[4100:])

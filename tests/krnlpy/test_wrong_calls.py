@@ -227,6 +227,8 @@ def objects(device: Device) -> dict[type, list[Callable[[], Any]]]:
         Parameter: [lambda: Parameter(tensors[0]()), lambda: Parameter(tensors[2]()), parameter],
         krnlpy.Kernel: [lambda: scale, lambda: tile, lambda: tile.specialize(n=2), lambda: scale.with_threads(8)],
         krnlpy.Graph: [device.capture, graph],
+        # Of no rows: nothing stands at such an address.
+        krnlpy.ForeignCalls: [lambda: krnlpy.ForeignCalls(0x1000, np.zeros(0, "u8,i8"))],
         krnlpy.StandIn: [stand_in, lambda: 2 * stand_in()],
         **{
             getattr(autograph.nn, f"{kind}Pool{n}"): [partial(getattr(autograph.nn, f"{kind}Pool{n}"), 2)]
