@@ -53,7 +53,7 @@ def test_the_peaks_are_those_of_the_fastest(unknown: Device, monkeypatch: pytest
     assert roof.fma_rates == {"f32": pytest.approx(300)} and roof.matrix_rates == {}
     monkeypatch.setattr(peaks, "measured_on", lambda *_: pytest.fail("it is known"))
     assert unknown.roofline() is roof
-    with pytest.raises(BenchmarkError, match="'f64'.*a type of f32"):
+    with pytest.raises(BenchmarkError, match=r"'f64'.*a type of f32"):
         roof.attainable(1.0, "f64")
     assert Roofline(8.0, {}, {"f16": 5.0}).attainable(1.0, "f16", matrices=True) == 5.0
 
